@@ -1,0 +1,61 @@
+# Sets everything up by itself: every target works on a clean clone with Python >= 3.11 and make.
+#   make demo    ask the bundled model about the files in examples/, pictures in out/
+#   make test    lint, types and all tests
+#   make bench   the benchmarks, each printing the line its report keeps
+# PYTHON=python3.12 make ... chooses the interpreter that .venv is made with.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# what the demo needs, and what everything needs; each stamp is newer than all it was made from
+CORE := $(VENV)/.core-installed
+FULL := $(VENV)/.all-installed
+REQUIREMENTS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format unit bench clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Deixis needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0])'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(CORE): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
+	$(PIP) install --quiet -c constraints.txt torch
+	$(PIP) install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(FULL): $(CORE)
+	$(PIP) install --quiet -c constraints.txt -e '.[all,dev]'
+	@touch $@
+
+setup: $(FULL)
+
+demo: $(CORE)
+	$(BIN)/python examples/demo.py
+
+test: lint unit
+
+lint: $(FULL)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/ty check
+
+format: $(FULL)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Tests that compile the network run without the shape-checking hook (see pyproject.toml); 5 means there are none.
+unit: $(FULL)
+	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet tests || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest
+
+bench: $(FULL)
+	@set -e; for script in benchmarks/*.py; do case $$script in */_*) ;; *) $(BIN)/python $$script;; esac; done
+
+clean:
+	rm -rf $(VENV) build dist out *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

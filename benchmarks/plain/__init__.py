@@ -1,0 +1,1 @@
+"""Plain forms of what the package does faster: baselines here, oracles in the tests."""

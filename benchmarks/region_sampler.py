@@ -1,0 +1,104 @@
+"""The folded region sampler against the plain published form, at Ferret's sizes: seconds, ratio, greatest difference.
+
+Both read a 24 x 24 map of 1024 channels at 512 points a region and give a vector of 4096. Run from the repository:
+
+    python -m benchmarks.region_sampler --threads 2 --out benchmarks/results/NAME.md
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.plain.region_sampler import PlainRegionSampler, sample_map
+from deixis.model.sampler import RegionSampler
+from deixis.ops import sample_grid
+
+IN_DIM, OUT_DIM, POINTS, SIDE = 1024, 4096, 512, 24
+
+
+def clock(calls: list[Callable[[], Tensor]], repeats: int) -> list[list[float]]:
+    """Sorted seconds of `repeats` runs of each call, taken in turn, so that other work on the machine meets all."""
+    seconds: list[list[float]] = [[] for _ in calls]
+    for turn in range(repeats + 1):  # the first is not counted
+        for taken, call in zip(seconds, calls, strict=True):
+            start = time.perf_counter()
+            call()
+            if turn:
+                taken.append(time.perf_counter() - start)
+    return [sorted(taken) for taken in seconds]
+
+
+@torch.no_grad()
+def measure(regions: tuple[int, ...], repeats: int) -> list[tuple[int, list[float], list[float], float]]:
+    """Rows (regions, plain seconds sorted, folded seconds sorted, max abs difference)."""
+    torch.manual_seed(0)
+    plain, folded = PlainRegionSampler(IN_DIM, OUT_DIM).eval(), RegionSampler(IN_DIM, OUT_DIM).eval()
+    folded.load_state_dict(plain.state_dict())
+    tokens = torch.randn(1, SIDE * SIDE, IN_DIM)  # as an encoder leaves them
+    feature_map = tokens.transpose(1, 2).unflatten(2, (SIDE, SIDE))
+    rows = []
+    for count in regions:
+        points = torch.rand(count, POINTS, 2)
+        first = torch.zeros(count, dtype=torch.int64)
+
+        def run_plain(points: Tensor = points) -> Tensor:
+            return plain(sample_map(feature_map[0], points), points)
+
+        def run_folded(points: Tensor = points, first: Tensor = first) -> Tensor:
+            return folded(sample_grid(feature_map, points, first, align_corners=True), points)
+
+        difference = (run_plain() - run_folded()).abs().max().item()
+        rows.append((count, *clock([run_plain, run_folded], repeats), difference))
+    return rows
+
+
+def report(rows: list[tuple[int, list[float], list[float], float]], threads: int, repeats: int) -> str:
+    """The measurement as a Markdown page."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    lines = [
+        "# Region sampler: folded against plain",
+        "",
+        f"{IN_DIM} to {OUT_DIM} channels, {POINTS} points a region, {SIDE} x {SIDE} map, float32, CPU, no gradient. "
+        f"{repeats} runs of each, in turn, after one more; best and median.",
+        "",
+        f"* command: `python -m benchmarks.region_sampler --threads {threads} --repeats {repeats}`",
+        f"* commit: {commit.stdout.strip() or 'before the first'}; date: {time.strftime('%Y-%m-%d')}",
+        f"* {threads} threads, {platform.machine()}, torch {torch.__version__}, Python {platform.python_version()}, "
+        f"load average {os.getloadavg()[0]:.1f} at the end",
+        "",
+        "| regions | plain best, s | folded best, s | ratio | plain median, s | folded median, s | ratio "
+        "| max abs difference |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for count, plain, folded, gap in rows:
+        timed = []
+        for slow, fast in ((plain[0], folded[0]), (statistics.median(plain), statistics.median(folded))):
+            timed += [f"{slow:.3f}", f"{fast:.3f}", f"{slow / fast:.1f}"]
+        lines.append(f"| {count} | {' | '.join(timed)} | {gap:.1e} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--regions", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    page = report(measure(tuple(options.regions), options.repeats), options.threads, options.repeats)
+    print(page)
+    if options.out:
+        options.out.write_text(page)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""`Chat`: a conversation about one set of signals."""
+
+from collections.abc import Sequence
+
+from deixis.assistant.answer import Answer
+from deixis.assistant.model import MAX_NEW_TOKENS, Model, Question
+from deixis.geometry import Region
+from deixis.signals import Signal
+
+
+class Chat:
+    """Remembers the turns; every question may name regions of its own. Made by `Model.chat`."""
+
+    def __init__(self, model: Model, signals: tuple[Signal, ...]):
+        self.model, self.signals = model, signals
+        self.answers: list[Answer] = []
+        self._turns: list[tuple] = []
+
+    def ask(self, question: str, regions: Sequence[Region] = (), max_new_tokens: int = MAX_NEW_TOKENS) -> Answer:
+        """The next answer. A question that is refused leaves the conversation as it was."""
+        asked = Question(question, self.signals, tuple(regions), tuple(self._turns))
+        answer = self.model.answer([asked], max_new_tokens)[0]
+        processor = self.model.processor
+        prepared = [processor.prepare(signal) for signal in self.signals]
+        text, order = processor.question(question, regions, prepared)
+        points = [processor.points_of(regions[i], prepared) for i in order]
+        raw = answer.raw.replace(processor.tokenizer.eos_token, "")
+        self._turns.append((text, raw, points, [regions[i].signal for i in order]))
+        self.answers.append(answer)
+        return answer

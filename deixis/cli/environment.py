@@ -1,0 +1,120 @@
+"""What this machine has for Deixis: versions, extras, devices, offline settings, the bundled model.
+
+Reads the installed metadata (so pyproject.toml stays the one list of what is needed) and imports only PyTorch, and
+that only to ask for devices. Knows nothing of how the facts are shown.
+"""
+
+import importlib.metadata
+import importlib.resources
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+
+DISTRIBUTION = "deixis"
+REPORTED_VERSIONS = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pillow", "trimesh")
+OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
+BUNDLED_MODEL = ("pretrained", "tiny")
+
+
+@dataclass(frozen=True)
+class Package:
+    """One requirement: its distribution name, what pip would be asked for, and the installed version or None."""
+
+    name: str
+    requirement: str
+    version: str | None
+    satisfied: bool
+
+    @property
+    def import_name(self) -> str:
+        return self.name.lower().replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Extra:
+    """An extra of this package and the packages that it alone asks for."""
+
+    name: str
+    packages: tuple[Package, ...]
+
+    @property
+    def missing(self) -> tuple[Package, ...]:
+        return tuple(package for package in self.packages if not package.satisfied)
+
+    @property
+    def pip_line(self) -> str:
+        """The command that installs what is missing; empty if nothing is."""
+        return "pip install " + " ".join(f"'{p.requirement}'" for p in self.missing) if self.missing else ""
+
+
+def installed_version(name: str) -> str | None:
+    """The version of an installed distribution, None where there is none; does not import it."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def extras_of_this_package() -> tuple[Extra, ...]:
+    """The extras that name packages of their own, in pyproject.toml's order; none if Deixis is not installed."""
+    try:
+        metadata = importlib.metadata.metadata(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return ()
+    requirements = [Requirement(line) for line in metadata.get_all("Requires-Dist") or ()]
+    extras = (Extra(name, tuple(_packages_of(name, requirements))) for name in metadata.get_all("Provides-Extra") or ())
+    return tuple(extra for extra in extras if extra.packages)
+
+
+def _packages_of(extra: str, requirements: list[Requirement]) -> Iterator[Package]:
+    for wanted in requirements:
+        marker = wanted.marker
+        if wanted.name == DISTRIBUTION or marker is None:
+            continue
+        if marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""}):
+            version = installed_version(wanted.name)
+            satisfied = version is not None and wanted.specifier.contains(version, prereleases=True)
+            yield Package(wanted.name, f"{wanted.name}{wanted.specifier}", version, satisfied)
+
+
+def versions() -> dict[str, str | None]:
+    """Python, Deixis and the libraries whose version explains most trouble."""
+    import deixis
+
+    return {
+        "python": platform.python_version(),
+        DISTRIBUTION: deixis.__version__,
+        **{name: installed_version(name) for name in REPORTED_VERSIONS},
+    }
+
+
+def devices() -> list[dict[str, str]]:
+    """The devices a model can run on, as {"device", "name"}: the CPU first, then CUDA devices, then Apple's GPU."""
+    import torch
+
+    found = [{"device": "cpu", "name": f"{platform.machine()}, {torch.get_num_threads()} threads"}]
+    if torch.cuda.is_available():
+        found += [
+            {"device": f"cuda:{index}", "name": torch.cuda.get_device_name(index)}
+            for index in range(torch.cuda.device_count())
+        ]
+    if torch.backends.mps.is_available():
+        found.append({"device": "mps", "name": "Apple GPU"})
+    return found
+
+
+def offline_settings() -> dict[str, str | None]:
+    """The environment variables that keep the hub's client from the network or from counting, as they are set now."""
+    return {name: os.environ.get(name) for name in OFFLINE_VARIABLES}
+
+
+def bundled_model() -> dict[str, bool | int]:
+    """Whether the bundled model is in this installation: {"present", "bytes"}, bytes of its weights."""
+    folder = importlib.resources.files(DISTRIBUTION).joinpath(*BUNDLED_MODEL)
+    if not folder.is_dir():
+        return {"present": False, "bytes": 0}
+    weights = [len(f.read_bytes()) for f in folder.iterdir() if f.name.endswith(".safetensors")]
+    return {"present": bool(weights) and folder.joinpath("config.json").is_file(), "bytes": sum(weights)}

@@ -1,0 +1,186 @@
+"""Whether a record is a sample of the format: the schema beside this file, then what a schema cannot say.
+
+Data enters here, so this is the one place that distrusts it; everything behind takes samples as checked. It opens no
+medium, except to see whether the file is there. Run it on a file with `deixis world --check FILE.jsonl`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from deixis.data.consistency import check_region_record, check_turn, listed, shown
+
+SHOWN_INDICES = 8  # of a long list of whole numbers, so many go through the schema; `consistency` checks the rest
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One bad line of a file; `sentence` says field, expected and got."""
+
+    path: str
+    line: int
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.sentence}"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """How many samples (lines that are not blank) a file holds, and what is wrong with which."""
+
+    path: str
+    samples: int
+    problems: tuple[Problem, ...]
+
+
+def validate_record(record: Any) -> None:
+    """Raise ValueError, in one sentence that names the field, unless `record` is a sample of version 1.
+
+    >>> validate_record({"version": 2})
+    Traceback (most recent call last):
+    ...
+    ValueError: version: expected 1, got 2
+    """
+    error = min(_validator().iter_errors(_shortened(record)), key=_severity, default=None)
+    if error is not None:
+        raise ValueError(_sentence(error))
+    for number, region in enumerate(record["regions"]):
+        check_region_record(f"regions[{number}]", region, record["signals"])
+    for number, turn in enumerate(record["turns"]):
+        check_turn(f"turns[{number}]", turn, record)
+
+
+def read_records(path: str | Path) -> Iterator[tuple[int, Any]]:
+    """(line from 1, record or ValueError) of every line of a JSONL file that is not blank."""
+    with Path(path).open(encoding="utf-8") as lines:
+        try:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, _loaded(line)
+        except UnicodeDecodeError:
+            raise ValueError(f"{path}: expected JSON lines in UTF-8, got another encoding or no text at all") from None
+
+
+def validate_file(path: str | Path, media: bool = True) -> FileReport:
+    """The report of a JSONL file: every line checked by itself, ids across lines, and whether its media are there.
+
+    `media=False` leaves the last out. Raises OSError where the file cannot be opened.
+    """
+    problems: list[Problem] = []
+    line_of_id: dict[str, int] = {}
+    media_seen: dict[str, tuple[int, Any]] = {}
+    samples = 0
+    for line, record in read_records(path):
+        samples += 1
+        try:
+            if isinstance(record, ValueError):
+                raise record
+            validate_record(record)
+            first = line_of_id.setdefault(record["id"], line)
+            if first != line:
+                raise ValueError(f"id: expected one that no other sample has, got that of line {first}")
+            for number, medium in enumerate(record["signals"]):
+                _check_medium(f"signals[{number}]", medium, line, media_seen, Path(path).parent if media else None)
+        except ValueError as error:
+            problems.append(Problem(str(path), line, str(error)))
+    return FileReport(str(path), samples, tuple(problems))
+
+
+def _loaded(line: str) -> Any:
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no number of JSON")
+
+    try:
+        return json.loads(line, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        return ValueError(f"expected one JSON object a line, got {shown(line.strip())} ({error})")
+
+
+@cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(resources.files("deixis.data").joinpath("schema.json").read_text("utf-8"))
+    return Draft202012Validator(schema)
+
+
+def _shortened(record: Any) -> Any:
+    """The record with long lists of indices cut: the schema takes 10 us an item, and clouds have thousands."""
+    if not (isinstance(record, Mapping) and isinstance(record.get("regions"), list)):
+        return record
+    regions = []
+    for region in record["regions"]:
+        if isinstance(region, Mapping):
+            mask = region.get("mask")
+            if isinstance(region.get("points"), list):
+                region = {**region, "points": region["points"][:SHOWN_INDICES]}
+            if isinstance(mask, Mapping) and isinstance(mask.get("counts"), list):
+                region = {**region, "mask": {**mask, "counts": mask["counts"][:SHOWN_INDICES]}}
+        regions.append(region)
+    return {**record, "regions": regions}
+
+
+def _severity(error: Any) -> tuple:
+    """A wrong version explains all the rest; then unknown fields, which often are misspelt missing ones."""
+    path = list(error.absolute_path)
+    return path != ["version"], len(path), error.validator != "additionalProperties", str(path)
+
+
+def _sentence(error: Any) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
+    start = f"{path}: " if path else ""
+    schema, got = error.schema, error.instance
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in got)
+        return f"{start}expected the field {missing!r}, which is missing"
+    if error.validator == "additionalProperties":
+        known = schema["properties"]
+        unknown = next(name for name in got if name not in known)
+        return f"{start}unknown field {unknown!r}, expected {listed(known)}"
+    if error.validator == "anyOf":
+        forms = [option["required"][0] for option in schema["anyOf"]]
+        return f"{start}expected at least one of {listed(forms)}, got none"
+    return f"{start}expected {_expected(error)}, got {shown(got)}"
+
+
+def _expected(error: Any) -> str:
+    value = error.validator_value
+    if "title" in error.schema and error.validator != "enum" and error.schema.get("type") != "object":
+        return error.schema["title"]
+    words = {
+        "const": lambda: json.dumps(value),
+        "enum": lambda: f"one of {listed(value)}",
+        "type": lambda: " or ".join(_article(name) for name in ([value] if isinstance(value, str) else value)),
+        "minimum": lambda: f"{value} or more",
+        "exclusiveMinimum": lambda: f"more than {value}",
+        "minItems": lambda: f"at least {value} item{'s' * (value != 1)}",
+        "minLength": lambda: "text that is not empty",
+        "uniqueItems": lambda: "items without repeats",
+    }
+    return words[error.validator]() if error.validator in words else f"{error.validator} {value}"
+
+
+def _article(type_name: str) -> str:
+    names = {"string": "text", "array": "a list", "integer": "a whole number", "boolean": "true or false"}
+    return names.get(type_name) or ("an " if type_name[0] in "aeiou" else "a ") + type_name
+
+
+def _check_medium(
+    path: str, medium: Mapping[str, Any], line: int, seen: dict[str, tuple[int, Any]], folder: Path | None
+) -> None:
+    first_line, first = seen.setdefault(medium["id"], (line, medium))
+    if first != medium:
+        raise ValueError(
+            f"{path}: expected what line {first_line} says of the medium {medium['id']!r}, got other facts"
+        )
+    if folder is None or first_line != line:
+        return
+    if "path" not in medium:
+        raise ValueError(f"{path}: expected the field 'path', which a sample in a file needs")
+    if not (folder / medium["path"]).is_file():
+        raise ValueError(f"{path}.path: expected a file beside the samples, got {medium['path']!r}, which is not there")

@@ -1,0 +1,1 @@
+"""Scores: metrics, the benchmark of the world, and their report."""

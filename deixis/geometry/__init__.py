@@ -1,0 +1,86 @@
+"""Where things are: regions, the frames that carry their coordinates, and the grammar that writes and reads them.
+
+This room knows numbers and text only: no file, no network. It imports numpy, and pycocotools when a run-length code
+is first used.
+"""
+
+from deixis.geometry.boxes import (
+    box3d_iou,
+    box_iou_xyxy,
+    box_xywh_to_xyxy,
+    box_xyxy_to_mask,
+    box_xyxy_to_xywh,
+    mask_iou,
+    mask_to_box_xyxy,
+    span_iou,
+)
+from deixis.geometry.check import check_region
+from deixis.geometry.dialects import DIALECTS, Dialect
+from deixis.geometry.extent import Extent
+from deixis.geometry.frames import GRID_CELLS, Frame, cloud_frame, letterbox_frame, letterbox_placement, window_frame
+from deixis.geometry.markup import FORMS, Reference, Text, parse_markup
+from deixis.geometry.parse import Mark, ParsedAnswer, Phrase, mark_region, parse_answer
+from deixis.geometry.points import bounding_box, region_points
+from deixis.geometry.raster import point_mask, rasterise
+from deixis.geometry.regions import (
+    Box,
+    Box3D,
+    Mask,
+    Point,
+    PointSet,
+    Polygon,
+    Region,
+    Scribble,
+    Span,
+    region_digest,
+)
+from deixis.geometry.rle import mask_to_rle, rle_to_mask
+from deixis.geometry.write import write_answer, write_prompt
+
+__all__ = [
+    "DIALECTS",
+    "FORMS",
+    "GRID_CELLS",
+    "Box",
+    "Box3D",
+    "Dialect",
+    "Extent",
+    "Frame",
+    "Mark",
+    "Mask",
+    "ParsedAnswer",
+    "Phrase",
+    "Point",
+    "PointSet",
+    "Polygon",
+    "Reference",
+    "Region",
+    "Scribble",
+    "Span",
+    "Text",
+    "bounding_box",
+    "box3d_iou",
+    "box_iou_xyxy",
+    "box_xywh_to_xyxy",
+    "box_xyxy_to_mask",
+    "box_xyxy_to_xywh",
+    "check_region",
+    "cloud_frame",
+    "letterbox_frame",
+    "letterbox_placement",
+    "mark_region",
+    "mask_iou",
+    "mask_to_box_xyxy",
+    "mask_to_rle",
+    "parse_answer",
+    "parse_markup",
+    "point_mask",
+    "rasterise",
+    "region_digest",
+    "region_points",
+    "rle_to_mask",
+    "span_iou",
+    "window_frame",
+    "write_answer",
+    "write_prompt",
+]

@@ -1,0 +1,141 @@
+"""Whether a region fits the signal it points into: the one place where a person's regions are refused.
+
+Everything behind it takes regions as checked. It does not know how many signals there are.
+"""
+
+import numpy as np
+
+from deixis.geometry.extent import Extent
+from deixis.geometry.raster import point_mask
+from deixis.geometry.regions import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span
+
+SLACK_PX = 1.0  # annotations of public data sets overshoot by parts of a pixel
+SLACK_S = 0.05
+SLACK_CLOUD_SHARE = 0.05
+
+_HOMES = {Box: 2, Scribble: 2, Polygon: 2, Mask: 2, Span: 1, Box3D: 3, PointSet: 3}  # axes of the signal it fits
+_PLACES = {1: "a sound", 2: "a picture", 3: "a point cloud"}
+_USE = {
+    1: "use Span, or Point with one instant",
+    2: "use Box, Polygon, Scribble, Mask, or Point with x and y",
+    3: "use Box3D, PointSet, or Point with x, y and z",
+}
+
+
+def check_region(region: Region, extent: Extent) -> None:
+    """Raise ValueError, in one sentence, unless the region lies on a signal of this extent and holds some of it.
+
+    >>> check_region(Box(0, 0, 9, 9, signal=1), Extent("audio", duration_s=2.0))
+    Traceback (most recent call last):
+    ...
+    ValueError: a Box points into a picture, but signal 1 is a sound: use Span, or Point with one instant
+    """
+    home = len(region.coords) if isinstance(region, Point) else _HOMES.get(type(region))
+    if home is None:
+        raise ValueError(
+            f"a region must be one of Point, Box, Scribble, Polygon, Mask, Span, Box3D, PointSet, "
+            f"got {type(region).__name__}"
+        )
+    if home != extent.dim:
+        name = f"Point with {home} coordinate{'s' * (home > 1)}" if isinstance(region, Point) else type(region).__name__
+        raise ValueError(
+            f"a {name} points into {_PLACES[home]}, but signal {region.signal} is {extent.noun}: {_USE[extent.dim]}"
+        )
+    if home == 2:
+        _check_in_picture(region, extent.size_hw)
+    elif home == 1:
+        _check_in_sound(region, extent.duration_s)
+    else:
+        _check_in_cloud(region, extent.points_xyz)
+
+
+def _check_finite(region: Region, values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError(f"{type(region).__name__} needs finite coordinates, got NaN or infinity")
+
+
+def _check_order(region: Region, low: float, high: float, axis: str) -> None:
+    if low > high:
+        raise ValueError(f"{type(region).__name__} is reversed in {axis}: it goes from {low:g} to {high:g}; swap them")
+    if low == high:
+        raise ValueError(f"{type(region).__name__} is empty: it begins and ends at {axis} = {low:g}")
+
+
+def _check_in_picture(region: Region, size_hw: tuple[int, int]) -> None:
+    height, width = size_hw
+    if isinstance(region, Mask):
+        if region.array.shape != (height, width):
+            raise ValueError(
+                f"Mask must have the size of its picture, {width} x {height} pixels, "
+                f"got {region.array.shape[1]} x {region.array.shape[0]}"
+            )
+        if not region.array.any():
+            raise ValueError("Mask is empty: none of its pixels is set")
+        return
+    match region:
+        case Box():
+            corners = np.array([[region.x1, region.y1], [region.x2, region.y2]])
+        case Point(coords=coords):
+            corners = np.array([coords])
+        case _:
+            corners = region.points
+    needed = 3 if isinstance(region, Polygon) else 1
+    if len(corners) < needed:
+        raise ValueError(
+            f"{type(region).__name__} needs at least {needed} point{'s' * (needed > 1)}, got {len(corners)}"
+        )
+    _check_finite(region, corners)
+    if isinstance(region, Box):
+        _check_order(region, region.x1, region.x2, "x")
+        _check_order(region, region.y1, region.y2, "y")
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    if left < -SLACK_PX or top < -SLACK_PX or right > width + SLACK_PX or bottom > height + SLACK_PX:
+        raise ValueError(
+            f"{type(region).__name__} lies outside its picture: it covers x {left:g} to {right:g}, y {top:g} to "
+            f"{bottom:g}, and signal {region.signal} is {width} x {height} pixels"
+        )
+    if right < 0 or bottom < 0 or left > width or top > height:
+        raise ValueError(f"{type(region).__name__} lies on no pixel of signal {region.signal}, {width} x {height}")
+
+
+def _check_in_sound(region: Region, duration_s: float) -> None:
+    low_s, high_s = (region.start_s, region.end_s) if isinstance(region, Span) else region.coords * 2
+    _check_finite(region, np.array([low_s, high_s]))
+    if isinstance(region, Span):
+        _check_order(region, low_s, high_s, "time")
+    overlaps = isinstance(region, Point) or (high_s > 0 and low_s < duration_s)
+    if low_s < -SLACK_S or high_s > duration_s + SLACK_S or not overlaps:
+        raise ValueError(
+            f"{type(region).__name__} lies outside its sound: it covers {low_s:g} to {high_s:g} s, "
+            f"and signal {region.signal} is {duration_s:g} s long"
+        )
+
+
+def _check_in_cloud(region: Region, points_xyz: np.ndarray) -> None:
+    if isinstance(region, PointSet):
+        if not point_mask(region, points_xyz).any():
+            raise ValueError("PointSet is empty: it has no indices")
+        return
+    if isinstance(region, Box3D):
+        lows, highs = (region.x1, region.y1, region.z1), (region.x2, region.y2, region.z2)
+        _check_finite(region, np.array([lows, highs]))
+        for axis, low, high in zip("xyz", lows, highs, strict=True):
+            _check_order(region, low, high, axis)
+        if not point_mask(region, points_xyz).any():
+            raise ValueError(
+                f"Box3D is empty: no point of signal {region.signal} lies inside it ({_bounds(points_xyz)})"
+            )
+        return
+    place = np.array(region.coords)
+    _check_finite(region, place)
+    lows, highs = points_xyz.min(axis=0), points_xyz.max(axis=0)
+    slack = SLACK_CLOUD_SHARE * float((highs - lows).max()) or float(np.abs(lows).max()) * 1e-6 + 1e-9
+    if (place < lows - slack).any() or (place > highs + slack).any():
+        raise ValueError(
+            f"Point lies outside its cloud: {region.coords}, and signal {region.signal} covers {_bounds(points_xyz)}"
+        )
+
+
+def _bounds(points_xyz: np.ndarray) -> str:
+    lows, highs = points_xyz.min(axis=0), points_xyz.max(axis=0)
+    return ", ".join(f"{axis} {low:g} to {high:g}" for axis, low, high in zip("xyz", lows, highs, strict=True))

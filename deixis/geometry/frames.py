@@ -1,0 +1,125 @@
+"""Frames: coordinates between a file, the tensor window the network sees, and the integer grid written in text.
+
+Axis order is x, y | t | x, y, z everywhere. Per axis, ``unit = (file - origin) / extent``; the grid numbers the cells
+of the unit axis from 0, and a cell goes back to its centre. Frames know no pixels' values and resize nothing.
+
+    file (pixels, s, own units) --to_unit--> [0, 1] of the window --to_grid--> 0..999
+                                <--to_file--                      <--from_grid--
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from deixis.geometry.extent import Extent, Numbers
+
+GRID_CELLS = 1000  # cells an axis in text; Ferret (You et al., ICLR 2024) section 3 uses the same thousand
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Affine map of every axis between file units and the unit window; d = ``frame.dim``."""
+
+    kind: str
+    origin: tuple[float, ...]  # file coordinate of unit 0, per axis
+    extent: tuple[float, ...]  # file length of the unit window, per axis
+    size: Extent  # the whole signal, which may be smaller (padding) or larger (a window) than this frame
+
+    def __post_init__(self):
+        if len(self.origin) != len(self.extent) or len(self.origin) != self.size.dim:
+            raise ValueError(
+                f"Frame of {self.kind!r} needs {self.size.dim} origins and extents, "
+                f"got {len(self.origin)} and {len(self.extent)}"
+            )
+        if not (np.isfinite(self.origin).all() and np.isfinite(self.extent).all() and min(self.extent) > 0):
+            raise ValueError(f"Frame needs finite origins and positive extents, got {self.origin} and {self.extent}")
+
+    @property
+    def dim(self) -> int:
+        """Number of axes."""
+        return len(self.origin)
+
+    def to_unit(self, file: Numbers) -> Float[np.ndarray, "*batch dim"]:
+        """Unit coordinates (..., d) of file coordinates (..., d); outside the window they leave [0, 1]."""
+        return (np.asarray(file, dtype=np.float64) - self.origin) / self.extent
+
+    def to_file(self, unit: Numbers) -> Float[np.ndarray, "*batch dim"]:
+        """File coordinates (..., d) of unit coordinates (..., d)."""
+        return np.asarray(unit, dtype=np.float64) * self.extent + self.origin
+
+    def to_grid(self, unit: Numbers, cells: int = GRID_CELLS) -> Int[np.ndarray, "*batch dim"]:
+        """Grid cells 0..cells-1 of unit coordinates, clipped: what lies outside goes to the border cell."""
+        scaled = np.floor(np.asarray(unit, dtype=np.float64) * cells)
+        return np.clip(scaled, 0, cells - 1).astype(np.int64)
+
+    def from_grid(self, grid: Numbers, cells: int = GRID_CELLS) -> Float[np.ndarray, "*batch dim"]:
+        """Unit coordinates of the centres of grid cells."""
+        return (np.asarray(grid, dtype=np.float64) + 0.5) / cells
+
+    def clip(self, file: Numbers) -> Float[np.ndarray, "*batch dim"]:
+        """File coordinates moved into the signal: off the padding of a picture, off the silence after a sound.
+
+        Clouds have no border and stay as they are.
+        """
+        file = np.asarray(file, dtype=np.float64)
+        if self.size.size_hw is not None:
+            return np.clip(file, 0.0, self.size.size_hw[::-1])
+        if self.size.duration_s is not None:
+            return np.clip(file, 0.0, self.size.duration_s)
+        return file
+
+
+def letterbox_placement(size_hw: tuple[int, int], tensor_hw: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(top, left, height, width), in whole tensor pixels, of a picture fitted into a tensor: aspect kept, centred.
+
+    >>> letterbox_placement((480, 640), (128, 128))
+    (16, 0, 96, 128)
+    """
+    scale = min(tensor_hw[0] / size_hw[0], tensor_hw[1] / size_hw[1])
+    height, width = (min(max(round(side * scale), 1), room) for side, room in zip(size_hw, tensor_hw, strict=True))
+    return (tensor_hw[0] - height) // 2, (tensor_hw[1] - width) // 2, height, width
+
+
+def letterbox_frame(size_hw: tuple[int, int], tensor_hw: tuple[int, int]) -> Frame:
+    """Frame of a picture fitted into a tensor as ``letterbox_placement`` says, exact for its rounded size.
+
+    >>> letterbox_frame((480, 640), (128, 128)).to_unit([0.0, 0.0]).tolist()
+    [0.0, 0.125]
+    """
+    top, left, height, width = letterbox_placement(size_hw, tensor_hw)
+    per_pixel_x, per_pixel_y = size_hw[1] / width, size_hw[0] / height  # file pixels a tensor pixel
+    return Frame(
+        kind="image",
+        origin=(-left * per_pixel_x, -top * per_pixel_y),
+        extent=(tensor_hw[1] * per_pixel_x, tensor_hw[0] * per_pixel_y),
+        size=Extent("image", size_hw=size_hw),
+    )
+
+
+def window_frame(duration_s: float, window_s: float, start_s: float = 0.0) -> Frame:
+    """Frame of the window [start_s, start_s + window_s] of a sound of ``duration_s``."""
+    return Frame("audio", (float(start_s),), (float(window_s),), Extent("audio", duration_s=duration_s))
+
+
+def cloud_frame(points_xyz: Float[np.ndarray, "n 3"]) -> Frame:
+    """Frame of the smallest cube around a cloud, centred on its bounding box; a cloud without size gets side 1.
+
+    Raises ValueError for an empty cloud or one with coordinates that are not finite.
+    """
+    points = np.asarray(points_xyz, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
+        raise ValueError(f"a point cloud needs points of shape (N, 3) with N > 0, got {points.shape}")
+    lows, highs = points.min(axis=0), points.max(axis=0)
+    side = float((highs / 2 - lows / 2).max()) * 2
+    if not np.isfinite(side):
+        raise ValueError("a point cloud needs finite coordinates: it holds NaN, infinite or far too large ones")
+    centre = lows / 2 + highs / 2
+    if side <= 1e-9 * float(np.abs(centre).max()):  # one place, up to rounding
+        side = 1.0
+    return Frame(
+        kind="point_cloud",
+        origin=tuple((centre - side / 2).tolist()),
+        extent=(side, side, side),
+        size=Extent("point_cloud", points_xyz=np.asarray(points_xyz)),
+    )

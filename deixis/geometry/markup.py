@@ -1,0 +1,97 @@
+"""The markup of texts in the sample format: references to regions, with or without a phrase.
+
+    What is {0}?                the region itself          [a red mug]{1}   a phrase that names region 1
+    [two mugs]{1,2}             one phrase, two regions    {1:mask}         the form matters
+    [a dog]{}                   there is none              {{ and }}        braces
+
+Brackets not directly followed by braces are plain text. It does not know how many regions there are, nor how a model
+writes them (``write.py``).
+"""
+
+import re
+from dataclasses import dataclass
+
+FORMS = ("mask", "box", "span", "points", "point")
+
+_TOKEN = re.compile(
+    r"(?P<brace>\{\{|\}\})"
+    r"|(?:\[(?P<phrase>(?:[^\[\]{}]|\{\{|\}\})*)\])?\{(?!\{)(?P<reference>[^{}]*)\}"
+    r"|(?P<stray>[{}])"
+    r"|(?P<text>\[|[^\[{}]+)"
+)
+_REFERENCE = re.compile(r"\s*(?P<indices>[0-9]{1,6}(?:\s*,\s*[0-9]{1,6})*)?\s*(?::\s*(?P<form>[a-z]+)\s*)?")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Plain text, braces already single."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A mention of regions; no indices means "there is none"."""
+
+    phrase: str | None
+    indices: tuple[int, ...]
+    form: str | None = None  # one of FORMS
+
+
+def parse_markup(text: str) -> list[Text | Reference]:
+    """Pieces of a marked-up text, in order; neighbouring plain texts are joined.
+
+    Raises ValueError for a lone brace, an unknown form, an empty reference without a phrase, a phrase that holds
+    brackets or references.
+
+    >>> parse_markup("[a red mug]{1} on {0:mask}")
+    [Reference(phrase='a red mug', indices=(1,), form=None), Text(text=' on '), Reference(phrase=None, indices=(0,), \
+form='mask')]
+    """
+    pieces: list[Text | Reference] = []
+    plain: list[str] = []
+    for token in _TOKEN.finditer(text):
+        if token["reference"] is not None:
+            if token["phrase"] is None and text[token.start() - 1 : token.start()] == "]":
+                raise ValueError(
+                    f"the phrase before {token[0]} must not hold brackets or references, in {_shown(text)}"
+                )
+            if plain:
+                pieces.append(Text("".join(plain)))
+                plain = []
+            pieces.append(_reference(token["phrase"], token["reference"], text))
+        elif token["brace"]:
+            plain.append(token["brace"][0])
+        elif token["stray"]:
+            raise ValueError(
+                f"a single {token[0]} at character {token.start()} belongs to no reference such as {{0}}: "
+                f"write {token[0] * 2} for a brace, in {_shown(text)}"
+            )
+        else:
+            plain.append(token["text"])
+    if plain:
+        pieces.append(Text("".join(plain)))
+    return pieces
+
+
+def _reference(phrase: str | None, content: str, text: str) -> Reference:
+    match = _REFERENCE.fullmatch(content)
+    if match is None:
+        raise ValueError(
+            f"{{{content}}} must be numbers of regions such as {{0}}, {{1,2}} or {{1:mask}}, in {_shown(text)}"
+        )
+    indices = tuple(int(index) for index in match["indices"].split(",")) if match["indices"] else ()
+    form = match["form"]
+    if form is not None and form not in FORMS:
+        raise ValueError(f"the form in {{{content}}} must be one of {', '.join(FORMS)}, got {form!r}")
+    if not indices and (phrase is None or form is not None):
+        raise ValueError(
+            f"{{{content}}} names no region: only a phrase may have none, as [a dog]{{}}, in {_shown(text)}"
+        )
+    if phrase is not None:
+        phrase = phrase.replace("{{", "{").replace("}}", "}")
+    return Reference(phrase, indices, form)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -1,0 +1,208 @@
+"""Reading a model's answer: clean text, phrases in it, and the marks behind them.
+
+Total: any text gives phrases and marks or nothing, never an exception. Marks that make no sense (a wrong count of
+numbers, a signal that is not there, a bracket cut off) vanish; numbers out of range are clipped, reversed ones sorted.
+It does not know what a ``<seg>`` became: ``Mark.seg_index`` counts them in the raw text, valid or not, so that it lines
+up with the states of the network.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deixis.geometry.dialects import Dialect, coordinates_signal
+from deixis.geometry.frames import Frame
+from deixis.geometry.regions import Box, Box3D, Point, Region, Span
+
+_BRACKET = r"\[(?P<numbers>[-+0-9.,\s]*)(?P<closed>\]|\Z)"
+_NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?")
+_TIDY = re.compile(
+    r"[ \t]+(?=[.,;:!?](?:\s|$))"  # before punctuation
+    r"|(?<=[ \t])[ \t]+"  # after another space
+    r"|[ \t]+(?=\n)|(?<=\n)[ \t]+"  # at the ends of lines
+)
+_KINDS = {(1, 1): "point", (1, 2): "span", (2, 2): "point", (2, 4): "box", (3, 3): "point", (3, 6): "box3d"}
+_MAX_SIGNAL_DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One place an answer points at."""
+
+    kind: str  # "box" | "point" | "span" | "box3d" | "seg"
+    signal: int
+    unit: tuple[float, ...] | None  # d or 2d unit coordinates (lows, highs); None for "seg"
+    seg_index: int | None  # number of this <seg> in the answer; None for coordinates
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Words that point: ``answer.text[start:end]``. Empty text for marks without words, no marks for "none"."""
+
+    text: str
+    start: int
+    end: int
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class ParsedAnswer:
+    """What a person reads, and the phrases in it, in order."""
+
+    text: str
+    phrases: tuple[Phrase, ...]
+
+
+@dataclass
+class _Draft:
+    """A phrase while it is read; positions are in the untidied text."""
+
+    start: int
+    end: int | None = None  # None while it is open
+    marks: list[Mark] | None = None  # None until a valid mark or [] was seen
+
+
+def parse_answer(text: str, frames: Sequence[Frame], dialect: Dialect) -> ParsedAnswer:
+    """Clean text, phrases and marks of any text a model can emit; frames are those of the question's signals.
+
+    >>> from deixis.geometry.dialects import DIALECTS
+    >>> from deixis.geometry.frames import letterbox_frame
+    >>> frames = [letterbox_frame((64, 64), (64, 64))]
+    >>> answer = parse_answer("A <p>mug</p>[0, 0, 499, 999].", frames, DIALECTS["deixis"])
+    >>> answer.text, answer.phrases[0].text, answer.phrases[0].marks[0].unit
+    ('A mug.', 'mug', (0.0005, 0.0005, 0.4995, 0.9995))
+    """
+    plain = ""
+    drafts: list[_Draft] = []
+    draft: _Draft | None = None  # the phrase that the next mark belongs to
+    seg_count = 0
+    cursor = 0
+    after_mark = False
+    for token in _token_pattern(dialect).finditer(text):
+        is_mark = bool(token["seg"]) or token["numbers"] is not None
+        between = text[cursor : token.start()]
+        cursor = token.end()
+        if not (is_mark and after_mark and not between.strip(" \t\n,;")):  # separators between marks are not read
+            plain = _joined(plain, between, after_mark)
+            if between.strip() and draft is not None and draft.end is not None:
+                draft = None
+        after_mark = is_mark
+        if token["open"]:
+            draft = _Draft(start=len(plain))
+            drafts.append(draft)
+        elif token["close"]:
+            if draft is not None and draft.end is None:
+                draft.end = len(plain)
+        elif is_mark:
+            if draft is None:
+                draft = _Draft(start=len(plain))
+                drafts.append(draft)
+            if draft.end is None:
+                draft.end = len(plain)
+            if token["seg"]:
+                mark = _seg_mark(token["signal"], seg_count, frames)
+                seg_count += 1
+            else:
+                mark = _coordinates_mark(token, frames, dialect)
+            if mark is not None:
+                draft.marks = [*(draft.marks or []), mark]
+            elif token["closed"] == "]" and not token["numbers"].strip() and draft.end > draft.start:
+                draft.marks = draft.marks or []
+    plain = _joined(plain, text[cursor:], after_mark)
+    return _tidied(plain, drafts)
+
+
+def _token_pattern(dialect: Dialect) -> re.Pattern:
+    words = {
+        "open": dialect.phrase_open,
+        "close": dialect.phrase_close,
+        "region": dialect.region_token,
+        "seg": dialect.seg_token,
+    }
+    named = [f"(?P<{name}>{re.escape(word) if word else '(?!)'})" for name, word in words.items()]
+    return re.compile(f"{'|'.join(named[:3])}|(?:{named[3]}|{_BRACKET})(?:@(?P<signal>[0-9]+))?")
+
+
+def _joined(plain: str, more: str, after_mark: bool) -> str:
+    """Text continued after a mark that was taken out: two words do not become one."""
+    if after_mark and plain[-1:].isalnum() and more[:1].isalnum():
+        return f"{plain} {more}"
+    return plain + more
+
+
+def _named_signal(digits: str, frames: Sequence[Frame]) -> int | None:
+    if len(digits) > _MAX_SIGNAL_DIGITS or int(digits) >= len(frames):
+        return None
+    return int(digits)
+
+
+def _seg_mark(signal_digits: str | None, seg_index: int, frames: Sequence[Frame]) -> Mark | None:
+    signal = _named_signal(signal_digits or "0", frames)
+    return None if signal is None else Mark("seg", signal, None, seg_index)
+
+
+def _coordinates_mark(token: re.Match, frames: Sequence[Frame], dialect: Dialect) -> Mark | None:
+    numbers = token["numbers"].replace(",", " ").split()
+    if token["closed"] != "]" or len(numbers) > 6 or not all(map(_NUMBER.fullmatch, numbers)):
+        return None
+    if token["signal"] is None:
+        signal = coordinates_signal(len(numbers), frames)
+    else:
+        signal = _named_signal(token["signal"], frames)
+    if signal is None:
+        return None
+    dim = frames[signal].dim
+    kind = _KINDS.get((dim, len(numbers)))
+    if kind is None:
+        return None
+    cells = [int(min(max(float(number), 0.0), dialect.grid - 1.0)) for number in numbers]
+    if kind == "point":
+        return Mark(kind, signal, tuple((cell + 0.5) / dialect.grid for cell in cells), None)
+    pairs = [sorted(pair) for pair in zip(cells[:dim], cells[dim:], strict=True)]
+    # A box of no width means the cell it lies in: from edge to edge, not from centre to centre.
+    reach = [0.0 if low < high else 0.5 for low, high in pairs]
+    lows = tuple((low + 0.5 - more) / dialect.grid for (low, _), more in zip(pairs, reach, strict=True))
+    highs = tuple((high + 0.5 + more) / dialect.grid for (_, high), more in zip(pairs, reach, strict=True))
+    return Mark(kind, signal, lows + highs, None)
+
+
+def _tidied(plain: str, drafts: list[_Draft]) -> ParsedAnswer:
+    """The text without spaces that the marks left behind, and the phrases moved along with it."""
+    first, last = len(plain) - len(plain.lstrip()), len(plain.rstrip())
+    if not any(character.isalnum() for character in plain):  # punctuation around marks says nothing
+        first = last = 0
+    kept = [first <= position < last for position in range(len(plain))]
+    for gap in _TIDY.finditer(plain):
+        kept[gap.start() : gap.end()] = [False] * (gap.end() - gap.start())
+    moved = [0]  # moved[i]: place in the clean text of position i
+    for keep in kept:
+        moved.append(moved[-1] + keep)
+    clean = "".join(character for character, keep in zip(plain, kept, strict=True) if keep)
+    phrases = []
+    for draft in drafts:
+        if draft.marks is None or draft.end is None:
+            continue
+        start, end = moved[draft.start], moved[draft.end]
+        words = clean[start:end]
+        start, end = start + len(words) - len(words.lstrip()), end - len(words) + len(words.rstrip())
+        if not words.strip():
+            if not draft.marks:
+                continue
+            start = end = min(start, end)
+        phrases.append(Phrase(clean[start:end], start, end, tuple(draft.marks)))
+    return ParsedAnswer(clean, tuple(phrases))
+
+
+def mark_region(mark: Mark, frames: Sequence[Frame]) -> Region | None:
+    """The region of a mark in file units, clipped to its signal; None for "seg" and for a mark on padding only."""
+    if mark.unit is None:
+        return None
+    frame = frames[mark.signal]
+    file = [frame.to_file(mark.unit[i : i + frame.dim]) for i in range(0, len(mark.unit), frame.dim)]
+    clipped = [frame.clip(place) for place in file]
+    if mark.kind == "point":
+        return Point(*clipped[0].tolist(), signal=mark.signal)
+    if not (clipped[0] < clipped[1]).all():
+        return None
+    region_type = {"box": Box, "span": Span, "box3d": Box3D}[mark.kind]
+    return region_type(*clipped[0].tolist(), *clipped[1].tolist(), signal=mark.signal)

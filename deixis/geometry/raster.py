@@ -1,0 +1,145 @@
+"""Which pixels of a picture, or points of a cloud, a region holds.
+
+A pixel belongs to a region if its centre does; a region thinner than a pixel still holds the pixel it lies in. Only
+the rectangle around a region is worked on (``pixel_patch``), so that a small region of a large picture is cheap.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from deixis.geometry.regions import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble
+
+STROKE_SHARE = 0.015  # radius of a point or a stroke, as a share of the picture's longer side
+STROKE_MIN_PX = 2.0
+CLOUD_POINT_SHARE = 0.05  # a point of a cloud means what is within this share of the cloud's longest side
+
+
+def stroke_radius_px(size_hw: tuple[int, int]) -> float:
+    """Radius in pixels of the disc that a ``Point`` means, and of a ``Scribble``'s stroke."""
+    return max(STROKE_MIN_PX, STROKE_SHARE * max(size_hw))
+
+
+def rasterise(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
+    """Mask of the pixels inside a region of a picture; at least one pixel. Raises ValueError for other regions."""
+    if isinstance(region, Mask):
+        return _mask_array(region, size_hw).copy()
+    mask = np.zeros(size_hw, dtype=bool)
+    top, left, patch = pixel_patch(region, size_hw)
+    mask[top : top + patch.shape[0], left : left + patch.shape[1]] = patch
+    return mask
+
+
+def pixel_patch(region: Region, size_hw: tuple[int, int]) -> tuple[int, int, Bool[np.ndarray, "rows columns"]]:
+    """(top, left, patch): the part of ``rasterise(region, size_hw)`` that holds all its pixels."""
+    match region:
+        case Box():
+            top, left, rows, columns = box_pixels(region, size_hw)
+            return top, left, np.ones((rows, columns), dtype=bool)
+        case Mask():
+            return 0, 0, _mask_array(region, size_hw)
+        case Point(coords=(x, y)):
+            return _stroke_patch(np.array([[x, y]]), size_hw)
+        case Scribble(points=points) if len(points):
+            return _stroke_patch(points, size_hw)
+        case Polygon(points=points) if len(points):
+            return _polygon_patch(points, size_hw)
+    raise ValueError(
+        f"a {type(region).__name__} has no pixels: a picture is pointed at by Point(x, y), Box, Scribble, "
+        f"Polygon or Mask"
+    )
+
+
+def box_pixels(box: Box, size_hw: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(top, left, rows, columns) of the pixels whose centres are inside a box, at least one each way."""
+    left, right = _axis_pixels(box.x1, box.x2, size_hw[1])
+    top, bottom = _axis_pixels(box.y1, box.y2, size_hw[0])
+    return top, left, bottom - top, right - left
+
+
+def _axis_pixels(low: float, high: float, size: int) -> tuple[int, int]:
+    first = min(max(math.ceil(low - 0.5), 0), size)
+    last = min(max(math.ceil(high - 0.5), 0), size)
+    if first >= last:  # thinner than a pixel, or off the picture: the pixel nearest to its middle
+        first = min(max(math.floor((low + high) / 2), 0), size - 1)
+        last = first + 1
+    return first, last
+
+
+def _mask_array(mask: Mask, size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
+    if mask.array.shape != tuple(size_hw):
+        raise ValueError(f"Mask must have the picture's size (height, width) {tuple(size_hw)}, got {mask.array.shape}")
+    return mask.array
+
+
+def _patch_around(points: np.ndarray, radius: float, size_hw: tuple[int, int]) -> tuple[int, int, int, int]:
+    (left, top), (right, bottom) = points.min(axis=0) - radius, points.max(axis=0) + radius
+    left, right = _axis_pixels(math.floor(left), math.ceil(right), size_hw[1])
+    top, bottom = _axis_pixels(math.floor(top), math.ceil(bottom), size_hw[0])
+    return top, left, bottom, right
+
+
+def _stroke_patch(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, int, np.ndarray]:
+    """Pixels within the stroke's radius of a line through the points (k, 2)."""
+    radius = stroke_radius_px(size_hw)
+    top, left, bottom, right = _patch_around(points, radius, size_hw)
+    patch = np.zeros((bottom - top, right - left), dtype=bool)
+    ends = points[1:] if len(points) > 1 else points
+    for start, end in zip(points, ends, strict=False):
+        segment = np.stack([start, end])
+        row, column, last_row, last_column = _patch_around(segment, radius, size_hw)
+        x = np.arange(column, last_column) + (0.5 - start[0])
+        y = (np.arange(row, last_row) + (0.5 - start[1]))[:, None]
+        dx, dy = (end - start).tolist()
+        length_squared = dx * dx + dy * dy
+        along = np.clip((x * dx + y * dy) / length_squared, 0, 1) if length_squared > 0 else 0.0
+        near = (x - along * dx) ** 2 + (y - along * dy) ** 2 <= radius * radius
+        patch[row - top : last_row - top, column - left : last_column - left] |= near
+    if not patch.any():
+        patch[patch.shape[0] // 2, patch.shape[1] // 2] = True
+    return top, left, patch
+
+
+def _polygon_patch(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, int, np.ndarray]:
+    """Even-odd filling: every edge flips the pixels to the right of where it crosses the middle of their row."""
+    top, left, bottom, right = _patch_around(points, 0.0, size_hw)
+    rows, columns = bottom - top, right - left
+    x1, y1 = points[:, 0] - left, points[:, 1] - top
+    x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
+    first = np.clip(np.ceil(np.minimum(y1, y2) - 0.5), 0, rows).astype(np.int64)
+    last = np.clip(np.ceil(np.maximum(y1, y2) - 0.5), 0, rows).astype(np.int64)
+    counts = last - first  # rows whose middle the edge crosses
+    edge = np.repeat(np.arange(len(points)), counts)
+    row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
+    crossing_x = x1[edge] + (row + 0.5 - y1[edge]) * (x2 - x1)[edge] / (y2 - y1)[edge]
+    column = np.clip(np.ceil(crossing_x - 0.5), 0, columns).astype(np.int64)
+    flips = np.bincount(row * (columns + 1) + column, minlength=rows * (columns + 1)).reshape(rows, columns + 1)
+    patch = np.cumsum(flips[:, :columns], axis=1) % 2 == 1
+    if not patch.any():  # thinner than a pixel everywhere: the pixels of its corners
+        patch[np.clip(y1, 0, rows - 1).astype(np.int64), np.clip(x1, 0, columns - 1).astype(np.int64)] = True
+    return top, left, patch
+
+
+def point_mask(region: Region, points_xyz: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, "n"]:
+    """Which points of a cloud are inside a region of it.
+
+    ``Point`` means the points within 5 % of the cloud's longest side, at least the nearest one; ``Box3D`` the points
+    inside, borders included; ``PointSet`` its indices. Raises ValueError for other regions, and for indices that the
+    cloud does not have.
+    """
+    match region:
+        case Point(coords=(_, _, _) as place):
+            distance = np.linalg.norm(points_xyz - np.asarray(place), axis=1)
+            reach = CLOUD_POINT_SHARE * float(np.ptp(points_xyz, axis=0).max())
+            return distance <= max(reach, float(distance.min()))
+        case Box3D():
+            lows, highs = (region.x1, region.y1, region.z1), (region.x2, region.y2, region.z2)
+            return ((points_xyz >= lows) & (points_xyz <= highs)).all(axis=1)
+        case PointSet(indices=indices):
+            if len(indices) and not (0 <= indices[0] and indices[-1] < len(points_xyz)):
+                raise ValueError(f"PointSet names points {indices[0]} to {indices[-1]} of a cloud of {len(points_xyz)}")
+            mask = np.zeros(len(points_xyz), dtype=bool)
+            mask[indices] = True
+            return mask
+    raise ValueError(f"a {type(region).__name__} has no points of a cloud: use Point(x, y, z), Box3D or PointSet")

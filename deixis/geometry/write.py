@@ -1,0 +1,153 @@
+"""Writing marked-up texts in a model's dialect: questions with region tokens, answers with coordinates and ``<seg>``.
+
+It turns file units into grid cells through the frames and knows neither tokenizer nor network.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from deixis.geometry.dialects import Dialect, coordinates_signal
+from deixis.geometry.extent import Extent
+from deixis.geometry.frames import Frame
+from deixis.geometry.markup import Reference, Text, parse_markup
+from deixis.geometry.points import bounding_box
+from deixis.geometry.regions import Point, Region
+
+# Fields of a record that can stand behind <seg>, and fields written as coordinates where no form is asked for:
+# by the number of axes of the signal.
+_SEG_FIELDS = {1: ("span", "mask"), 2: ("mask",), 3: ("points", "mask", "box3d")}
+_DEFAULT_FIELDS = {1: ("span",), 2: ("box",), 3: ()}
+_BOX_FIELD = {1: "span", 2: "box", 3: "box3d"}
+
+
+def write_prompt(
+    text_markup: str,
+    regions: Sequence[Region],
+    frames: Sequence[Frame],
+    extents: Sequence[Extent],
+    dialect: Dialect,
+) -> tuple[str, list[int]]:
+    """(text, order): a question with a region token for every mention, and which region each token stands for.
+
+    A region may be mentioned twice, or not at all. Raises ValueError for malformed markup, a mention of a region that
+    is not there, a region on a signal that is not there, a form or an empty mention, which only answers have.
+    """
+    order: list[int] = []
+    parts: list[str] = []
+    for piece in parse_markup(text_markup):
+        if isinstance(piece, Text):
+            parts.append(_plain(piece.text, dialect))
+            continue
+        if piece.form is not None or not piece.indices:
+            raise ValueError(f"a question cannot ask for a form or for none inside braces, got {text_markup!r:.80}")
+        _check_indices(piece, len(regions))
+        if piece.phrase is not None:
+            parts.append(_plain(piece.phrase, dialect) + " ")
+        tokens = [_prompt_region(regions[index], index, frames, extents, dialect) for index in piece.indices]
+        parts.append(", ".join(tokens))
+        order.extend(piece.indices)
+    return "".join(parts), order
+
+
+def _prompt_region(
+    region: Region, index: int, frames: Sequence[Frame], extents: Sequence[Extent], dialect: Dialect
+) -> str:
+    signal = region.signal
+    if not 0 <= signal < len(frames):
+        raise ValueError(f"region {index} lies on signal {signal}, but there {_are(len(frames), 'signal')}")
+    if not dialect.region_coordinates:
+        return dialect.region_token
+    place = region.coords if isinstance(region, Point) else bounding_box(region, extents[signal])
+    return f"{_coordinates(place, signal, frames, dialect)} {dialect.region_token}"
+
+
+def write_answer(
+    text_markup: str, records: Sequence[Any], frames: Sequence[Frame], dialect: Dialect
+) -> tuple[str, list[int]]:
+    """(text, seg_targets): an answer with phrases and marks, and which record each ``<seg>`` stands for, in order.
+
+    ``records`` have the attributes signal, box, span, box3d, point, mask and points, None where absent, in file units.
+    The form is the one the markup asks for; else a record with a box, a span or only a point is written as
+    coordinates, and any other, and every record of a cloud, as ``<seg>``. Raises ValueError for malformed markup, a
+    mention of a record that is not there, or a form that the record does not have.
+    """
+    seg_targets: list[int] = []
+    parts: list[str] = []
+    for piece in parse_markup(text_markup):
+        if isinstance(piece, Text):
+            parts.append(_plain(piece.text, dialect))
+            continue
+        _check_indices(piece, len(records))
+        if piece.phrase is not None:
+            parts.append(f"{dialect.phrase_open}{_plain(piece.phrase, dialect)}{dialect.phrase_close}")
+        marks = []
+        for index in piece.indices:
+            field = _answer_field(records[index], index, piece.form, frames)
+            if field is None:
+                signal = records[index].signal
+                marks.append(dialect.seg_token + (f"@{signal}" if signal else ""))
+                seg_targets.append(index)
+            else:
+                marks.append(_coordinates(getattr(records[index], field), records[index].signal, frames, dialect))
+        parts.append(" ".join(marks) if marks else "[]")
+    return "".join(parts), seg_targets
+
+
+def _answer_field(record: Any, index: int, form: str | None, frames: Sequence[Frame]) -> str | None:
+    """The field of a record to be written as coordinates, or None for ``<seg>``."""
+    if not 0 <= record.signal < len(frames):
+        raise ValueError(f"region {index} lies on signal {record.signal}, but there {_are(len(frames), 'signal')}")
+    dim = frames[record.signal].dim
+    seg_fields = [field for field in _SEG_FIELDS[dim] if getattr(record, field) is not None]
+    if form is None:
+        for field in _DEFAULT_FIELDS[dim]:
+            if getattr(record, field) is not None:
+                return field
+        if seg_fields:
+            return None
+        form = "point"
+    if form in ("mask", "points"):
+        if not seg_fields:
+            raise ValueError(
+                f"region {index} has no {' or '.join(_SEG_FIELDS[dim])} to be marked as {{{index}:{form}}}"
+            )
+        return None
+
+    field = "point" if form == "point" else _BOX_FIELD[dim]
+    if (form == "span" and dim != 1) or (form == "box" and dim == 1) or getattr(record, field) is None:
+        noun = frames[record.signal].size.noun
+        raise ValueError(f"region {index}, on {noun}, has no {form} to be written as {{{index}:{form}}}")
+    return field
+
+
+def _coordinates(place: Any, signal: int, frames: Sequence[Frame], dialect: Dialect) -> str:
+    """``[12, 40, 300, 620]``, with ``@signal`` where the numbers alone would mean another signal."""
+    frame = frames[signal]
+    places = np.asarray(place, dtype=np.float64).reshape(-1, frame.dim)  # (1 or 2, d): lows, highs
+    cells = frame.to_grid(frame.to_unit(places), dialect.grid).ravel().tolist()
+    suffix = "" if coordinates_signal(len(cells), frames) == signal else f"@{signal}"
+    return f"[{dialect.number_separator.join(map(str, cells))}]{suffix}"
+
+
+def _plain(text: str, dialect: Dialect) -> str:
+    for marker in dialect.markers:
+        if marker in text:
+            raise ValueError(f"the text must not contain {marker}, which has a meaning for the model, got {text!r:.80}")
+    return text
+
+
+def _check_indices(piece: Reference, count: int) -> None:
+    for index in piece.indices:
+        if index >= count:
+            raise ValueError(f"{{{index}}} without a {_ordinal(index + 1)} region: there {_are(count, 'region')}")
+
+
+def _ordinal(number: int) -> str:
+    words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+    return words[number - 1] if number <= len(words) else f"region number {number},"
+
+
+def _are(count: int, noun: str) -> str:
+    return f"is 1 {noun}" if count == 1 else f"are {count} {noun}s"

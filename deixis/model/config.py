@@ -1,0 +1,94 @@
+"""`DeixisConfig`: every size of the network, and every choice the papers compare, as plain values.
+
+The configuration stops at `network.build_parts`; the parts themselves take plain arguments. The three dictionaries of
+signals hold what `deixis.signals` needs to prepare a file (`ImageSpec`, `AudioSpec`, `PointCloudSpec`) and what the
+tokenizer of that kind is built with.
+"""
+
+from typing import Any
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig, PreTrainedConfig
+
+ROUTERS = ("soft", "sparse", "constant")
+PROJECTIONS = ("upm", "linear")
+KINDS = ("image", "audio", "point_cloud")  # the order of signal kinds, wherever a kind is a number
+
+
+@strict
+class DeixisConfig(PreTrainedConfig):
+    """Configuration of `DeixisForConditionalGeneration`.
+
+    Fields:
+        vision_config: transformers configuration of the universal encoder (CLIP's vision model by default).
+        text_config: transformers configuration of any causal language model.
+        image / audio / point_cloud: preparation and tokenizer of each signal (`model.tokenizers`); None leaves it out.
+        projection: {"type": "upm" | "linear", "queries": n, "experts": K, "depth": blocks per expert, "mlp_ratio": r,
+            "router": "soft" | "sparse" | "constant", "keep_tokens": bool}.
+        sampler: {"points": n, "in_dim": c, "anchors": [..], "neighbours": [..], "pooling": "max" | "mean",
+            "coordinates": bool} of the region sampler.
+        pointing: {"dim": channels of the mask features} of the pointing head.
+        dialect: the name of the notation in `deixis.geometry.DIALECTS`.
+        signal_token_ids: placeholder token of each kind; region_token_id, seg_token_id: the tokens of regions in and
+            masks out.
+        number_tokens: [id of the token "0", how many numbers in a row follow], or None where numbers are spelt.
+        number_spread: width in grid cells of the target of a number while training; 0 is plain cross entropy.
+        loss_weights: weights of "text", "bce" and "dice" (LISA, section 3.2: 1, 2, 0.5).
+    """
+
+    model_type = "deixis"
+    sub_configs = {"vision_config": AutoConfig, "text_config": AutoConfig}
+
+    vision_config: dict | PreTrainedConfig | None = None
+    text_config: dict | PreTrainedConfig | None = None
+    image: dict[str, Any] | None = None
+    audio: dict[str, Any] | None = None
+    point_cloud: dict[str, Any] | None = None
+    projection: dict[str, Any] | None = None
+    sampler: dict[str, Any] | None = None
+    pointing: dict[str, Any] | None = None
+    dialect: str = "deixis"
+    signal_token_ids: dict[str, int] | None = None
+    region_token_id: int = 3
+    seg_token_id: int = 4
+    number_tokens: tuple | list | None = None
+    number_spread: float = 0.0
+    loss_weights: dict[str, float] | None = None
+    tie_word_embeddings: bool = True
+
+    def __post_init__(self, **kwargs):
+        self.vision_config = _sub_config(self.vision_config, "clip_vision_model")
+        self.text_config = _sub_config(self.text_config, "llama")
+        self.projection = {**_PROJECTION, **(self.projection or {})}
+        self.sampler = {**_SAMPLER, **(self.sampler or {})}
+        self.pointing = {"dim": 64, **(self.pointing or {})}
+        self.loss_weights = {"text": 1.0, "bce": 2.0, "dice": 0.5, **(self.loss_weights or {})}
+        self.number_tokens = list(self.number_tokens or (0, 0))
+        self.signal_token_ids = dict(self.signal_token_ids or {})
+        _check_choice("projection.type", self.projection["type"], PROJECTIONS)
+        _check_choice("projection.router", self.projection["router"], ROUTERS)
+        super().__post_init__(**kwargs)
+        self.tie_word_embeddings = self.text_config.tie_word_embeddings
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of signal this network takes, in the order of `KINDS`."""
+        return tuple(kind for kind in KINDS if getattr(self, kind) is not None)
+
+
+_PROJECTION = {"type": "upm", "queries": 8, "experts": 3, "depth": 1, "mlp_ratio": 2.0, "router": "soft"}
+_PROJECTION["keep_tokens"] = True
+_SAMPLER = {"points": 64, "in_dim": 128, "anchors": [16, 4], "neighbours": [8, 4], "pooling": "max"}
+_SAMPLER["coordinates"] = True
+
+
+def _sub_config(value: dict | PreTrainedConfig | None, default_type: str) -> PreTrainedConfig:
+    if isinstance(value, PreTrainedConfig):
+        return value
+    value = dict(value or {})
+    return AutoConfig.for_model(value.pop("model_type", default_type), **value)
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name}: expected one of {', '.join(choices)}; got {value!r}")

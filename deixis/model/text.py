@@ -1,0 +1,80 @@
+"""The text tokenizer of the union's own models, and the words of a conversation.
+
+Byte-level BPE trained on whatever texts the caller has; every number of the coordinate grid is one token. A foreign
+language model brings its own tokenizer and only gets the special tokens added.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from transformers import PreTrainedTokenizerFast
+
+SPECIAL_TOKENS = {
+    "pad": "<pad>",
+    "bos": "<bos>",
+    "eos": "<eos>",
+    "region": "<region>",
+    "seg": "<seg>",
+    "image": "<image>",
+    "audio": "<audio>",
+    "point_cloud": "<point_cloud>",
+    "user": "<user>",
+    "assistant": "<assistant>",
+    "phrase_open": "<p>",
+    "phrase_close": "</p>",
+}
+CHAT_TEMPLATE = (
+    "<bos>{% for message in messages %}{% if message['role'] == 'user' %}"
+    "{% if message['content'] is string %}<user>{{ message['content'] }}{% else %}"
+    "{% for piece in message['content'] if piece['type'] != 'text' %}<{{ piece['type'] }}>{% endfor %}<user>"
+    "{% for piece in message['content'] if piece['type'] == 'text' %}{{ piece['text'] }}{% endfor %}{% endif %}"
+    "{% else %}<assistant>{{ message['content'] }}<eos>{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def build_tokenizer(texts: Iterable[str], vocab_size: int, numbers: int = 1000) -> PreTrainedTokenizerFast:
+    """A tokenizer trained on `texts` with at most `vocab_size` learnt pieces, then `numbers` tokens "0", "1", ...
+
+    The numbers swallow a space before them, so that "[12, 40]" is seven tokens at most.
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=list(SPECIAL_TOKENS.values()),
+        initial_alphabet=[c for c in pre_tokenizers.ByteLevel.alphabet() if not c.isdecimal()],  # digits come below
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(str(n), lstrip=True, normalized=False) for n in range(numbers)])
+    tokenizer.add_tokens([AddedToken(mark, lstrip=mark == "[", normalized=False) for mark in "[],"])
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=SPECIAL_TOKENS["pad"],
+        bos_token=SPECIAL_TOKENS["bos"],
+        eos_token=SPECIAL_TOKENS["eos"],
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )
+    fast.chat_template = CHAT_TEMPLATE
+    return fast
+
+
+def turn_text(question: str) -> str:
+    """A question as the model reads it, up to where its answer begins."""
+    return f"{SPECIAL_TOKENS['user']}{question}{SPECIAL_TOKENS['assistant']}"
+
+
+def answer_text(answer: str) -> str:
+    """An answer as the model writes it."""
+    return f"{answer}{SPECIAL_TOKENS['eos']}"
+
+
+def number_tokens(tokenizer: PreTrainedTokenizerFast, numbers: int = 1000) -> list[int]:
+    """[id of "0", how many follow in a row], for `DeixisConfig.number_tokens`; [0, 0] if numbers have no tokens."""
+    ids: Sequence[int] = tokenizer.convert_tokens_to_ids([str(n) for n in range(numbers)])
+    in_a_row = all(b - a == 1 for a, b in zip(ids[:-1], ids[1:], strict=True))
+    return [ids[0], numbers] if in_a_row and ids[0] != tokenizer.unk_token_id else [0, 0]

@@ -1,0 +1,106 @@
+"""Signal tokenizers: one small module per kind, from a prepared tensor to tokens at positions.
+
+Each gives `Tokens`: coarse tokens for the encoder and an early, finer map that regions and masks read as well (a cell
+of 16 pixels can hold several things). Pictures go through convolutions (a stem, then patches), sounds through the same
+in time over a Kaldi filterbank, clouds through groups around farthest points, kNN and 1x1 convolutions with a maximum
+(OneLLM, section 3.2, with a stem before the patches).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from deixis.model.field import grid_positions
+from deixis.ops import farthest_points, gather_points, nearest_neighbours
+
+
+@dataclass
+class Tokens:
+    """tokens (batch, token, dim) at positions (batch, token, axes) on `grid`; early features on a finer spacing."""
+
+    tokens: Float[Tensor, "batch token dim"]
+    positions: Float[Tensor, "batch token axes"]
+    grid: tuple[int, ...] | None
+    early: Float[Tensor, "batch cell channels"]
+    early_positions: Float[Tensor, "batch cell axes"]
+    early_grid: tuple[int, ...] | None
+
+
+class ImageTokenizer(nn.Module):
+    """Two strided convolutions (stride 4 in all), then patches of `patch_px` pixels. Input (batch, 3, side, side)."""
+
+    def __init__(self, dim: int, patch_px: int = 16, early_dim: int = 96):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, early_dim // 2, 4, 2, 1),
+            nn.GELU(),
+            nn.Conv2d(early_dim // 2, early_dim, 4, 2, 1),
+            nn.GELU(),
+            nn.Conv2d(early_dim, early_dim, 3, 1, 1),
+        )
+        self.patch = nn.Conv2d(early_dim, dim, patch_px // 4, patch_px // 4)
+
+    def forward(self, values: Float[Tensor, "batch 3 height width"]) -> Tokens:
+        early = self.stem(values)
+        return _grid_tokens(self.patch(nn.functional.gelu(early)), early)
+
+
+class AudioTokenizer(nn.Module):
+    """Convolutions over the filterbank: the mel axis is folded into channels, time goes to `stride` frames a token.
+
+    Input (batch, frame, mel); frames must be a multiple of `stride`.
+    """
+
+    def __init__(self, dim: int, mel_bins: int, stride: int = 16, early_dim: int = 96):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, 16, (5, 5), (2, 2), 2),
+            nn.GELU(),
+            nn.Conv2d(16, 32, (5, 5), (2, 2), 2),
+            nn.GELU(),
+        )
+        self.fold = nn.Conv1d(32 * (mel_bins // 4), early_dim, 3, 1, 1)
+        self.patch = nn.Conv1d(early_dim, dim, stride // 4, stride // 4)
+
+    def forward(self, values: Float[Tensor, "batch frame mel"]) -> Tokens:
+        maps = self.stem(values.unsqueeze(1))  # (batch, channel, frame / 4, mel / 4)
+        early = self.fold(maps.transpose(2, 3).flatten(1, 2))
+        return _grid_tokens(self.patch(nn.functional.gelu(early)), early)
+
+
+class PointTokenizer(nn.Module):
+    """Groups of `neighbours` points around `groups` farthest points. Input (batch, point, 6): xyz unit, rgb 0..1.
+
+    Early features are of every point: itself and the maximum over its nearest group members.
+    """
+
+    def __init__(self, dim: int, groups: int = 96, neighbours: int = 32, early_dim: int = 96):
+        super().__init__()
+        self.groups, self.neighbours = groups, neighbours
+        self.point = nn.Sequential(nn.Linear(6, early_dim), nn.GELU(), nn.Linear(early_dim, early_dim))
+        self.local = nn.Sequential(nn.Linear(9, 128), nn.GELU(), nn.Linear(128, dim))
+        self.mix = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim))
+
+    def forward(self, values: Float[Tensor, "batch point 6"]) -> Tokens:
+        xyz, scale = values[..., :3], 8.0  # neighbours lie within about an eighth of the cloud
+        centres = gather_points(xyz, farthest_points(xyz, self.groups))
+        index, _ = nearest_neighbours(centres, xyz, self.neighbours)
+        near = gather_points(values, index)  # (batch, group, neighbour, 6)
+        offset = (near[..., :3] - centres.unsqueeze(2)) * scale
+        height = near[..., 2:3].expand_as(offset)
+        local = self.local(torch.cat([offset, near[..., 3:] * 2 - 1, height], -1)).amax(2)
+        early = self.point(torch.cat([xyz * 2 - 1, values[..., 3:] * 2 - 1], -1))
+        return Tokens(local + self.mix(local), centres, None, early, xyz, None)
+
+
+def _grid_tokens(tokens: Tensor, early: Tensor) -> Tokens:
+    """`Tokens` of maps (batch, channel, *grid)."""
+    sizes = [tuple(maps.shape[2:]) for maps in (tokens, early)]
+    places = [grid_positions(size, tokens.device).expand(len(tokens), -1, -1) for size in sizes]
+    flat = [maps.flatten(2).transpose(1, 2) for maps in (tokens, early)]
+    return Tokens(flat[0], places[0], sizes[0], flat[1], places[1], sizes[1])
+
+
+TOKENIZERS = {"image": ImageTokenizer, "audio": AudioTokenizer, "point_cloud": PointTokenizer}

@@ -1,0 +1,9 @@
+"""Operations on sets of points and grids of features, in one, two and three dimensions.
+
+Torch only: these functions know tensors, not regions, signals or models.
+"""
+
+from deixis.ops.points import farthest_points, gather_points, nearest_neighbours
+from deixis.ops.sampling import interpolate_points, sample_grid
+
+__all__ = ["farthest_points", "gather_points", "interpolate_points", "nearest_neighbours", "sample_grid"]

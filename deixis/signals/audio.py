@@ -1,0 +1,277 @@
+"""Sounds: a file or (samples, rate_hz) becomes 16 kHz mono, and 16 kHz mono becomes a log-mel picture of time.
+
+Does not know the network: an `AudioSpec` says what tensor it wants. Coordinates are seconds from the start.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from deixis.geometry.extent import Extent
+from deixis.geometry.frames import Frame, window_frame
+from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array
+
+RATE_HZ = 16_000
+"""The rate of every opened sound; all audio encoders we load were trained at it."""
+FRAME_LENGTH_MS = 25.0
+FRAME_SHIFT_MS = 10.0
+"""Kaldi's customary window and step, as in AST (Gong et al., Interspeech 2021, section 3.1) and OneLLM."""
+FRAMES_PER_S = 100
+"""1000 / FRAME_SHIFT_MS."""
+MIN_DURATION_S = 0.1
+MAX_DURATION_S = 600.0
+"""What is read into memory at once: ten minutes, 38 MB at 16 kHz."""
+SILENCE_PEAK = 1e-4
+"""Half the swing of a silent sound: -80 dB of full scale, three steps of 16 bits."""
+MIN_RATE_HZ = 1_000
+MAX_RATE_HZ = 768_000
+MAX_CHANNELS = 64
+"""More columns than any recorder has channels: the array is no sound."""
+STREAMED_BYTES = 0x7FFFF000
+"""Programs that stream a WAV write about 2 or 4 GB where its size should stand; more than any file we read."""
+UNKNOWN_FRAMES = 2**62
+"""libsndfile says more than this when a streamed FLAC does not tell its length."""
+MP3_SHARE = 0.9
+"""The length of an MP3 is an estimate: less than this share of it is a file cut short."""
+
+
+@dataclass(frozen=True)
+class AudioSpec:
+    """The sound a network wants: window_s seconds as frames of 10 ms of mel_bins, (x - mean) / (2 std)."""
+
+    window_s: float = 8.0
+    mel_bins: int = 64
+    mean: float = -6.0
+    std: float = 4.0
+
+
+def open_file(path: Path, name: str) -> Signal:
+    """The sound in a file that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF), as 16 kHz mono.
+
+    Raises: ValueError when the content is no sound, is cut short, silent, or too short or too long (told from the
+    header, before it is decoded).
+    """
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as stream:
+            rate_hz, frames, channels = stream.samplerate, stream.frames, stream.channels
+            if frames > UNKNOWN_FRAMES:
+                raise ValueError(
+                    f"'{name}': expected a sound that tells its length, got one written as a stream; "
+                    "save it again as a file."
+                )
+            _check_duration(frames, rate_hz, name)
+            samples = stream.read(dtype="float32", always_2d=True)
+            info = {"source_rate_hz": rate_hz, "channels": channels, "source_format": stream.format}
+    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        reason = str(getattr(error, "error_string", None) or error).strip().rstrip(".")
+        raise ValueError(
+            f"'{name}': expected a whole sound, but it cannot be decoded ({reason}); the file is probably cut "
+            "short, damaged, or of another format."
+        ) from error
+    enough = frames * (MP3_SHARE if info["source_format"] == "MP3" else 1)
+    missing = _missing_bytes(path)
+    if missing or len(samples) < enough:
+        got = f"{missing} bytes less" if missing else f"{len(samples)} of {frames} samples"
+        raise ValueError(
+            f"'{name}': expected the whole sound its header announces, got {got}; the file is cut short, copy it again."
+        )
+    return _signal(samples, rate_hz, name, str(path), info)
+
+
+def open_value(value: Any, name: str, path: str | None = None) -> Signal:
+    """The sound in (samples, rate_hz); samples are an array or tensor (n,), (n, channel) or (channel, n).
+
+    Floats are taken as [-1, 1] (a louder sound is scaled to its peak), integers as full scale of their type.
+    Raises: ValueError for a missing rate, another shape, NaN, or a silent, too short or too long sound.
+    """
+    if not _is_pair(value):
+        raise ValueError(
+            f"'{name}': expected a sound as (samples, rate_hz), got {_describe(value)}; "
+            "an array alone does not say its rate."
+        )
+    samples, rate_hz = value
+    rate_hz = float(rate_hz)
+    if not (MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ):
+        raise ValueError(
+            f"'{name}': expected a rate of {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, got {rate_hz:g}; "
+            "it is samples a second, given after the samples."
+        )
+    samples = as_array(samples, name)
+    if samples.ndim == 1:
+        samples = samples[:, None]
+    if samples.ndim == 2 and samples.shape[0] < samples.shape[1]:
+        samples = samples.T  # (channel, n), as torchaudio has it
+    if samples.ndim != 2 or samples.shape[1] > MAX_CHANNELS:
+        raise ValueError(
+            f"'{name}': expected samples of shape (n,), (n, channel) or (channel, n), got {samples.shape}; "
+            "give one sound, not a batch."
+        )
+    _check_duration(len(samples), rate_hz, name)
+    info = {"source_rate_hz": rate_hz, "channels": int(samples.shape[1]), "source": "array"}
+    return _signal(_to_unit_scale(samples), rate_hz, name, path, info)
+
+
+def fits(value: Any) -> bool:
+    """Whether a value in memory is a sound: a pair of samples and a rate, or an array of one dimension."""
+    return _is_pair(value) or (is_array(value) and len(value.shape) == 1)
+
+
+def to_tensor(signal: Signal, spec: AudioSpec) -> tuple[Float32[np.ndarray, "time mel"], Frame]:
+    """Normalised log-mel frames of the spec's window, and the frame that leads back to seconds.
+
+    Row i covers the instants [i, i + 1) * 10 ms, its window centred on them; rows after the end hold what digital
+    silence gives. Raises: ValueError when the sound is longer than the window.
+    """
+    duration_s = len(signal.values) / RATE_HZ
+    rows = round(spec.window_s * FRAMES_PER_S)
+    # files of "8 seconds" often have a few milliseconds more: half a row is no sentence's worth
+    if duration_s > spec.window_s + FRAME_SHIFT_MS / 2000:
+        raise ValueError(
+            f"'{signal.name}': expected a sound of at most {spec.window_s:g} s, got {duration_s:.2f} s; "
+            "cut the file or choose a model with a longer window."
+        )
+    silence = np.log(np.finfo(np.float32).eps)  # kaldi's floor under the logarithm
+    mel = np.full((rows, spec.mel_bins), silence, dtype=np.float32)
+    heard = log_mel(signal.values, spec.mel_bins)[:rows]
+    mel[: len(heard)] = heard
+    values = (mel - np.float32(spec.mean)) / np.float32(2 * spec.std)
+    return values, window_frame(duration_s, spec.window_s)
+
+
+def log_mel(samples: Float32[np.ndarray, " samples"], mel_bins: int) -> Float32[np.ndarray, "time mel"]:
+    """Kaldi log-mel energies of 16 kHz mono samples: one row every 10 ms, 25 ms windows, no dither.
+
+    Rows are centred on their 10 ms (Kaldi's snip_edges is off), so n samples give (n + 80) // 160 rows.
+    """
+    import kaldi_native_fbank
+
+    options = kaldi_native_fbank.FbankOptions()
+    options.frame_opts.samp_freq = RATE_HZ
+    options.frame_opts.frame_length_ms = FRAME_LENGTH_MS
+    options.frame_opts.frame_shift_ms = FRAME_SHIFT_MS
+    options.frame_opts.dither = 0.0
+    options.frame_opts.snip_edges = False
+    options.mel_opts.num_bins = mel_bins
+    bank = kaldi_native_fbank.OnlineFbank(options)
+    bank.accept_waveform(RATE_HZ, np.ascontiguousarray(samples, dtype=np.float32))
+    bank.input_finished()
+    if not bank.num_frames_ready:
+        return np.zeros((0, mel_bins), dtype=np.float32)
+    return np.stack([bank.get_frame(i) for i in range(bank.num_frames_ready)])
+
+
+def _signal(samples: np.ndarray, rate_hz: float, name: str, path: str | None, info: dict[str, Any]) -> Signal:
+    """The signal of float samples (n, channel) at any rate: checked, mixed, resampled."""
+    if not np.isfinite(samples).all():
+        bad = int(np.size(samples) - np.isfinite(samples).sum())
+        raise ValueError(f"'{name}': expected finite samples, got {bad} NaN or infinite; the recording is damaged.")
+    mono = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
+    if float(np.ptp(mono)) < 2 * SILENCE_PEAK:
+        raise ValueError(
+            f"'{name}': expected a sound, got silence (below {20 * math.log10(SILENCE_PEAK):.0f} dB of full scale "
+            "once mixed to one channel); the recording is empty or its channels cancel out."
+        )
+    mono = _resample(mono, rate_hz)
+    peak = float(np.abs(mono).max())
+    if peak > 1:
+        mono = mono / np.float32(peak)
+    mono = np.ascontiguousarray(mono, dtype=np.float32)
+    extent = Extent(kind="audio", duration_s=len(mono) / RATE_HZ)
+    return Signal("audio", mono, extent, name, content_digest("audio", mono), path, info)
+
+
+def _resample(mono: Float32[np.ndarray, " samples"], rate_hz: float) -> np.ndarray:
+    """Samples at 16 kHz, low-passed where the rate falls."""
+    rate = round(rate_hz)
+    if rate == RATE_HZ:
+        return mono
+    from scipy.signal import resample_poly
+
+    divisor = math.gcd(rate, RATE_HZ)
+    return resample_poly(mono, RATE_HZ // divisor, rate // divisor)
+
+
+def _to_unit_scale(samples: np.ndarray) -> np.ndarray:
+    """Floats in [-1, 1] of integers at full scale; floats as they are."""
+    if samples.dtype.kind in "fb":
+        with np.errstate(over="ignore"):  # becomes infinite, and is refused as such
+            return samples.astype(np.float32)
+    half = 2.0 ** (8 * samples.dtype.itemsize - 1)
+    centre = half if samples.dtype.kind == "u" else 0.0
+    return ((samples.astype(np.float64) - centre) / half).astype(np.float32)
+
+
+def _check_duration(samples: int, rate_hz: float, name: str) -> None:
+    duration_s = samples / rate_hz
+    if duration_s < MIN_DURATION_S:
+        raise ValueError(
+            f"'{name}': expected a sound of at least {MIN_DURATION_S:g} s, got {duration_s:.3f} s; "
+            "the recording is empty or its rate is wrong."
+        )
+    if duration_s > MAX_DURATION_S:
+        raise ValueError(
+            f"'{name}': expected a sound of at most {MAX_DURATION_S:g} s, got {duration_s:.0f} s; cut the file."
+        )
+
+
+def _missing_bytes(path: Path) -> int:
+    """How many bytes of samples the header of a WAV or AIFF announces that the file lacks; 0 for a whole or other file.
+
+    libsndfile shortens such a file without a word.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(12)
+        form = {(b"RIFF", b"WAVE"): (b"data", "little"), (b"FORM", b"AIFF"): (b"SSND", "big")}.get((head[:4], head[8:]))
+        position = len(head)
+        while form and position + 8 <= size:
+            stream.seek(position)
+            chunk = stream.read(8)
+            length = int.from_bytes(chunk[4:], form[1])
+            if chunk[:4] == form[0]:
+                return 0 if length >= STREAMED_BYTES else max(0, position + 8 + length - size)
+            position += 8 + length + length % 2
+    return 0
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether a value is (samples, rate_hz)."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        return False
+    samples, rate_hz = value
+    is_number = isinstance(rate_hz, int | float | np.integer | np.floating) and not isinstance(rate_hz, bool)
+    return is_number and (is_array(samples) or isinstance(samples, list | tuple))
+
+
+def _describe(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
+
+
+AUDIO = Reader(
+    kind="audio",
+    noun="a sound",
+    suffixes=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".w64", ".caf"),
+    magics=(
+        (8, b"WAVE", "a WAV sound"),
+        (0, b"fLaC", "a FLAC sound"),
+        (0, b"OggS", "an OGG sound"),
+        (0, b"ID3", "an MP3 sound"),
+        (0, b"\xff\xfb", "an MP3 sound"),
+        (8, b"AIFF", "an AIFF sound"),
+        (8, b"AIFC", "an AIFF sound"),
+        (0, b".snd", "an AU sound"),
+        (0, b"caff", "a CAF sound"),
+    ),
+    spec_type=AudioSpec,
+    open_file=open_file,
+    open_value=open_value,
+    fits=fits,
+    to_tensor=to_tensor,
+)

@@ -1,0 +1,83 @@
+"""Checks that every file goes through before a library opens it: is it there, readable, and what its content says.
+
+Does not know any kind of signal: the marks of the kinds' formats come from their readers.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+HEAD_BYTES = 512
+"""How much of a file is read to see what it is; the longest mark ends well before."""
+
+FOREIGN_MAGICS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"%PDF", "a PDF document"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (4, b"ftyphei", "a HEIC photo (convert it to JPEG or PNG)"),
+    (4, b"ftyp", "an MP4 or QuickTime film"),
+    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
+    (0, b"version https://git-lfs", "a Git LFS pointer (run `git lfs pull` to get the file itself)"),
+    (0, b"<!DOCTYPE", "a web page (the download probably failed)"),
+    (0, b"<!doctype", "a web page (the download probably failed)"),
+    (0, b"<html", "a web page (the download probably failed)"),
+    (0, b"<svg", "an SVG drawing"),
+    (0, b"\x7fELF", "a program"),
+)
+"""Marks of files that no reader opens, for a sentence that says what came instead."""
+
+
+def read_head(path: Path, expected: str) -> bytes:
+    """The first bytes (at most 512) of an existing, readable, non-empty file.
+
+    Raises: ValueError for a missing or empty file, a folder, a web address, or a file that may not be read.
+    """
+    text = str(path)
+    if "://" in text or text.startswith(("http:/", "https:/")):
+        raise ValueError(f"'{text}': expected {expected} on this machine, got a web address; download the file first.")
+    try:
+        if path.is_dir():
+            raise ValueError(f"'{text}': expected {expected}, got a folder; name one file in it.")
+        with path.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"'{text}': expected {expected}, but there is no such file; check the spelling and the folder."
+        ) from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ValueError(f"'{text}': expected {expected}, but the file cannot be read: {reason}.") from error
+    except ValueError as error:
+        if "null" not in str(error):
+            raise
+        raise ValueError(f"{text!r}: expected the path of a file, got a name with a null character in it.") from error
+    if not head:
+        raise ValueError(
+            f"'{text}': expected {expected}, got an empty file (0 bytes); it was probably never written to the end."
+        )
+    return head
+
+
+def matches(head: bytes, magics: tuple[tuple[int, bytes, str], ...]) -> str | None:
+    """The name of the format whose mark the head of a file carries, None when none of the marks fits."""
+    for offset, magic, format_name in magics:
+        if head[offset : offset + len(magic)] == magic:
+            return format_name
+    return None
+
+
+def load_npy(path: Path, expected: str) -> np.ndarray:
+    """The array in an NPY file; nothing pickled is ever executed.
+
+    Raises: ValueError when the file is no NPY file, is cut short, or holds Python objects.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("an archive of several arrays")
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(
+            f"'{path}': expected {expected} as a NumPy array of numbers, got a file NumPy cannot read; "
+            f"it is cut short, holds Python objects, or is not an NPY file."
+        ) from error
+    return array

@@ -1,0 +1,268 @@
+"""Pictures: a file, a PIL picture or an array becomes upright RGB pixels, and pixels become the network's square.
+
+Knows EXIF orientation, alpha, grey, palettes, 16 bits and CMYK. Does not know the network: an `ImageSpec` says
+what tensor it wants. Coordinates are pixels of the upright picture, x to the right and y down; pixel i covers [i, i+1).
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from einops import rearrange
+from jaxtyping import Float32, UInt8
+
+from deixis.geometry.extent import Extent
+from deixis.geometry.frames import Frame, letterbox_frame, letterbox_placement
+from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_narrow
+
+MIN_SIDE_PX = 2
+"""A picture of one pixel has nothing to point at."""
+MAX_SIDE_PX = 19_999
+MAX_PIXELS = 178_956_970
+"""Pillow's own bound against decompression bombs (twice `PIL.Image.MAX_IMAGE_PIXELS`): half a GB decoded."""
+PAPER = (255, 255, 255)
+"""What shows through transparent pixels."""
+CHANNELS = (1, 2, 3, 4)
+"""Grey, grey with alpha, RGB, RGB with alpha."""
+MAX_8_BIT = 255
+MAX_16_BIT = 65535
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """The picture a network wants: a square of size_px, (value in [0, 1] - mean) / std for each of R, G, B."""
+
+    size_px: int = 128
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.25, 0.25, 0.25)
+
+
+def open_file(path: Path, name: str) -> Signal:
+    """The picture in a file that Pillow reads, upright (first frame of an animation).
+
+    Raises: ValueError when the content is no picture, is cut short, or its size is out of bounds (checked
+    before any pixel is decoded).
+    """
+    with _quiet(), _open(path, name) as picture:
+        return _from_picture(picture, name, str(path))
+
+
+def open_value(value: Any, name: str, path: str | None = None) -> Signal:
+    """The picture in a PIL image, or in an array or tensor (height, width[, channel]) or (channel, height, width).
+
+    Integers are 0..255 (uint16: 0..65535), booleans black and white, floats 0..1; 1 to 4 channels.
+    Raises: ValueError for another shape, values out of range, or a size out of bounds.
+    """
+    if _is_picture(value):
+        with _quiet():
+            return _from_picture(value, name, path)
+    return _signal(_array_to_rgb(as_array(value, name), name), name, path, {"source": "array"})
+
+
+def fits(value: Any) -> bool:
+    """Whether a value in memory is a picture: a PIL image, or an array of a picture's shape and type."""
+    if _is_picture(value):
+        return True
+    if not is_array(value):
+        return False
+    shape = tuple(value.shape)
+    if len(shape) == 3:
+        return shape[2] in CHANNELS or shape[0] in CHANNELS
+    # three or six columns of floats or wide integers are points, and two rows of them a sound without its rate
+    return len(shape) == 2 and (is_narrow(value) or (shape[1] not in (3, 6) and min(shape) > 2))
+
+
+def to_tensor(signal: Signal, spec: ImageSpec) -> tuple[Float32[np.ndarray, "channel size size"], Frame]:
+    """The picture letterboxed into a square and normalised, and the frame that leads back to its pixels.
+
+    The aspect is kept and the picture centred; padding is 0, the mean colour. Reduced pictures are antialiased
+    (Pillow's bicubic); a picture whose longer side is size_px is not resampled.
+    """
+    from PIL import Image
+
+    size = spec.size_px
+    size_hw = signal.values.shape[:2]
+    top, left, height, width = letterbox_placement(size_hw, (size, size))
+    pixels = signal.values
+    if size_hw != (height, width):
+        pixels = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
+    values = np.zeros((3, size, size), dtype=np.float32)
+    scale = 1 / (MAX_8_BIT * np.asarray(spec.std, dtype=np.float32))
+    shift = np.asarray(spec.mean, dtype=np.float32) / np.asarray(spec.std, dtype=np.float32)
+    normal = pixels.astype(np.float32) * scale - shift
+    values[:, top : top + height, left : left + width] = rearrange(normal, "h w c -> c h w")
+    return values, letterbox_frame(size_hw, (size, size))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow warns of decompression bombs at half our bound, and of odd EXIF blocks: both are handled here."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def _open(path: Path, name: str) -> Any:
+    """The lazily opened PIL picture in a file: only its header has been read."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(path)
+    except Image.DecompressionBombError as error:
+        raise ValueError(_size_sentence(name, "more than that")) from error
+    except UnidentifiedImageError as error:
+        raise ValueError(
+            f"'{name}': expected a picture, got content that is none; the file is damaged or has a wrong ending."
+        ) from error
+    except Exception as error:  # parsers of damaged files raise anything: struct.error, KeyError, SyntaxError, ...
+        raise ValueError(_broken_sentence(name, error)) from error
+
+
+def _from_picture(picture: Any, name: str, path: str | None) -> Signal:
+    """The signal of an open PIL picture; its size is checked before it is decoded."""
+    from PIL import ImageOps
+
+    _check_size(picture.height, picture.width, name)
+    info = {"source_mode": picture.mode, "source_format": picture.format}
+    try:
+        picture.load()
+    except Exception as error:  # as in _open
+        raise ValueError(_broken_sentence(name, error)) from error
+    try:
+        upright = ImageOps.exif_transpose(picture)
+    except Exception:  # an EXIF block that cannot be parsed says nothing of the orientation
+        upright = picture
+    return _signal(_picture_to_rgb(upright, name), name, path, info)
+
+
+def _picture_to_rgb(picture: Any, name: str) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB pixels of a PIL picture of any mode."""
+    from PIL import Image
+
+    mode = picture.mode
+    if mode.startswith("I"):  # 16-bit grey, in a 32-bit container perhaps
+        return _array_to_rgb(_as_16_bit(np.asarray(picture), name), name)
+    if mode == "F":
+        return _array_to_rgb(np.asarray(picture), name)
+    if mode == "LAB":
+        return _lab_to_rgb(picture)
+    if "transparency" in picture.info or "A" in mode or "a" in mode:
+        straight = picture.convert("LA") if mode == "La" else picture  # La has no direct way to RGBA
+        paper = Image.new("RGBA", picture.size, (*PAPER, MAX_8_BIT))
+        picture = Image.alpha_composite(paper, straight.convert("RGBA"))
+    return np.array(picture.convert("RGB"), dtype=np.uint8)
+
+
+def _lab_to_rgb(picture: Any) -> UInt8[np.ndarray, "height width 3"]:
+    from PIL import ImageCms
+
+    profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return np.array(ImageCms.profileToProfile(picture, *profiles, outputMode="RGB"), dtype=np.uint8)
+
+
+def _as_16_bit(grey: np.ndarray, name: str) -> np.ndarray:
+    """Grey integers as uint16. Raises ValueError for values that do not fit 16 bits."""
+    if grey.size and (grey.min() < 0 or grey.max() > MAX_16_BIT):
+        raise ValueError(
+            f"'{name}': expected grey values of 16 bits (0..65535), got {grey.min()}..{grey.max()}; "
+            "rescale the picture."
+        )
+    return grey.astype(np.uint16)
+
+
+def _array_to_rgb(array: np.ndarray, name: str) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB pixels of an array of any accepted shape and type."""
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim == 3 and array.shape[2] not in CHANNELS and array.shape[0] in CHANNELS:
+        array = array.transpose(1, 2, 0)
+    if array.ndim != 3 or array.shape[2] not in CHANNELS:
+        raise ValueError(
+            f"'{name}': expected a picture of shape (height, width), (height, width, 1 to 4) or "
+            f"(1 to 4, height, width), got {array.shape}; give one picture, not a batch."
+        )
+    _check_size(array.shape[0], array.shape[1], name)
+    array = _to_8_bit(array, name)
+    if array.shape[2] in (2, 4):
+        alpha = array[:, :, -1:].astype(np.uint32)
+        colour = array[:, :, :-1].astype(np.uint32)
+        paper = np.uint32(PAPER[0])
+        array = ((colour * alpha + paper * (MAX_8_BIT - alpha) + MAX_8_BIT // 2) // MAX_8_BIT).astype(np.uint8)
+    if array.shape[2] == 1:
+        array = np.repeat(array, 3, axis=2)
+    return np.ascontiguousarray(array)
+
+
+def _to_8_bit(array: np.ndarray, name: str) -> np.ndarray:
+    """uint8 of booleans, integers 0..255, uint16 0..65535 or floats 0..1."""
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind == "b":
+        return array.astype(np.uint8) * np.uint8(MAX_8_BIT)
+    low, high = array.min(), array.max()
+    if array.dtype == np.uint16:
+        return ((array.astype(np.uint32) * MAX_8_BIT + MAX_16_BIT // 2) // MAX_16_BIT).astype(np.uint8)
+    top = 1 if array.dtype.kind == "f" else MAX_8_BIT
+    if not (low >= 0 and high <= top):  # false for NaN as well
+        raise ValueError(
+            f"'{name}': expected {'floats from 0 to 1' if top == 1 else 'integers from 0 to 255'}, got values "
+            f"from {low:g} to {high:g}; pass 8-bit pixels as integers, and undo any normalisation."
+        )
+    return np.rint(array * (MAX_8_BIT / top)).astype(np.uint8)
+
+
+def _check_size(height: int, width: int, name: str) -> None:
+    small, large = min(height, width), max(height, width)
+    if small < MIN_SIDE_PX or large > MAX_SIDE_PX or height * width > MAX_PIXELS:
+        raise ValueError(_size_sentence(name, f"{width} x {height} px"))
+
+
+def _size_sentence(name: str, got: str) -> str:
+    return (
+        f"'{name}': expected a picture of {MIN_SIDE_PX} to {MAX_SIDE_PX} px a side and at most "
+        f"{MAX_PIXELS // 10**6} million px in all, got {got}; crop or resize it."
+    )
+
+
+def _broken_sentence(name: str, error: Exception) -> str:
+    reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return f"'{name}': expected a whole picture, but it cannot be decoded ({reason}); the file is probably cut short."
+
+
+def _signal(rgb: np.ndarray, name: str, path: str | None, info: dict[str, Any]) -> Signal:
+    extent = Extent(kind="image", size_hw=(int(rgb.shape[0]), int(rgb.shape[1])))
+    return Signal("image", rgb, extent, name, content_digest("image", rgb), path, info)
+
+
+def _is_picture(value: Any) -> bool:
+    return hasattr(value, "getbands") and hasattr(value, "getexif")
+
+
+IMAGE = Reader(
+    kind="image",
+    noun="a picture",
+    suffixes=(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif"),
+    magics=(
+        (0, b"\x89PNG", "a PNG picture"),
+        (0, b"\xff\xd8\xff", "a JPEG picture"),
+        (0, b"GIF8", "a GIF picture"),
+        (8, b"WEBP", "a WebP picture"),
+        (0, b"II*\x00", "a TIFF picture"),
+        (0, b"MM\x00*", "a TIFF picture"),
+        (0, b"BM", "a BMP picture"),
+        (4, b"ftypavif", "an AVIF picture"),
+        (0, b"\x00\x00\x00\x0cjP", "a JPEG 2000 picture"),
+    ),
+    spec_type=ImageSpec,
+    open_file=open_file,
+    open_value=open_value,
+    fits=fits,
+    to_tensor=to_tensor,
+)

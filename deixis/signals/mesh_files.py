@@ -1,0 +1,139 @@
+"""Vertices and their colours out of PLY, OBJ, OFF, STL and GLB files, in the order of the file.
+
+trimesh reads them all but OBJ: there it splits vertices that have several texture coordinates, and an index in
+an answer would no longer be a vertex of the file. Does not know units, tensors or signals.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+Vertices = tuple[np.ndarray, np.ndarray | None]
+"""xyz (n, 3) float, and rgb (n, 3) in 0..255 or 0..1, or None when the file has no colours."""
+
+MAX_8_BIT = 255
+REASON_LENGTH = 120
+"""How much of a parser's own words goes into a sentence."""
+
+
+def read_mesh(path: Path, name: str) -> Vertices:
+    """Vertices (n, 3), n >= 0, and their colours (n, 3) or None.
+
+    Raises: ValueError when the file cannot be read as what its content or its ending says, or is cut short.
+    """
+    file_type = _file_type(path)
+    try:
+        return _read_obj(path) if file_type == "obj" else _read_with_trimesh(path, file_type)
+    except Exception as error:  # parsers of damaged files raise anything: IndexError, struct.error, KeyError, ...
+        # trimesh tries another decoding with an optional package when a file is not the text it should be
+        missing = isinstance(error, ImportError)
+        reason = "its content is neither text nor whole" if missing else " ".join(str(error).split()).rstrip(".")
+        reason = reason[:REASON_LENGTH] or type(error).__name__
+        raise ValueError(
+            f"'{name}': expected a whole {file_type.upper()} file, but it cannot be read ({reason}); "
+            "the file is probably cut short, damaged, or has a wrong ending."
+        ) from error
+
+
+def _file_type(path: Path) -> str:
+    """The format told from the first bytes, else from the ending."""
+    with path.open("rb") as stream:
+        head = stream.read(4)
+    for magic, file_type in ((b"ply", "ply"), (b"glTF", "glb"), (b"OFF", "off"), (b"COFF", "off")):
+        if head.startswith(magic):
+            return file_type
+    return path.suffix[1:].lower() or "mesh"
+
+
+def _read_with_trimesh(path: Path, file_type: str) -> Vertices:
+    import trimesh
+
+    options = {"fix_texture": False} if file_type == "ply" else {}
+    with path.open("rb") as stream:
+        loaded = trimesh.load(stream, file_type=file_type, process=False, **options)
+    if isinstance(loaded, trimesh.Scene):
+        parts = []
+        for node in loaded.graph.nodes_geometry:
+            matrix, geometry_name = loaded.graph[node]
+            xyz, rgb = _vertices(loaded.geometry[geometry_name])
+            parts.append((trimesh.transform_points(xyz, matrix), rgb))
+    else:
+        parts = [_vertices(loaded)]
+    xyz = np.concatenate([np.zeros((0, 3)), *(part[0] for part in parts)])
+    _check_counts(path, file_type, len(xyz), sum(len(getattr(g, "faces", ())) for g in _geometries(loaded)))
+    if all(rgb is None for _, rgb in parts):
+        return xyz, None
+    grey = MAX_8_BIT // 2
+    return xyz, np.concatenate([np.full((len(p), 3), grey) if rgb is None else rgb for p, rgb in parts])
+
+
+def _geometries(loaded) -> list:
+    return list(loaded.geometry.values()) if hasattr(loaded, "geometry") else [loaded]
+
+
+def _vertices(geometry) -> Vertices:
+    """Vertices of one trimesh geometry, and their colours in 0..255 (texture and face colours brought to vertices)."""
+    xyz = np.asarray(geometry.vertices, dtype=np.float64).reshape(-1, 3)
+    visual = getattr(geometry, "visual", None)
+    if visual is None or visual.kind is None:
+        return xyz, None
+    if visual.kind == "texture":
+        # only GLB carries its texture inside; trimesh puts an empty stand-in where a PLY merely has coordinates for one
+        if getattr(visual.material, "baseColorFactor", None) is None and (
+            getattr(visual.material, "baseColorTexture", None) is None or visual.uv is None
+        ):
+            return xyz, None
+        visual = visual.to_color()
+    rgb = np.asarray(visual.vertex_colors)
+    return xyz, rgb[:, :3] if rgb.shape[:1] == (len(xyz),) and len(xyz) else None
+
+
+def _check_counts(path: Path, file_type: str, vertices: int, faces: int) -> None:
+    """Raises ValueError when fewer vertices or faces came than the header of a PLY or OFF file announces."""
+    for word, announced, got in zip(("vertices", "faces"), _announced(path, file_type), (vertices, faces), strict=True):
+        if announced is not None and got < announced:
+            raise ValueError(f"its header announces {announced} {word}, {got} came")
+
+
+def _announced(path: Path, file_type: str) -> tuple[int | None, int | None]:
+    """Numbers of vertices and faces that the header of a PLY or OFF file announces; None where it does not say."""
+    counts: dict[str, int] = {}
+    with path.open("rb") as stream:
+        if file_type == "ply":
+            for line in stream:
+                words = line.split()
+                if words[:1] == [b"element"]:
+                    counts[words[1].decode()] = int(words[2])
+                elif words == [b"end_header"]:
+                    break
+        elif file_type == "off":
+            for line in stream:
+                words = line.split(b"#")[0].replace(b"COFF", b"").replace(b"OFF", b"").split()
+                if len(words) >= 2:
+                    counts = {"vertex": int(words[0]), "face": int(words[1])}
+                    break
+    return counts.get("vertex"), counts.get("face")
+
+
+def _read_obj(path: Path) -> Vertices:
+    """Vertices of a Wavefront OBJ file, `v x y z [w]` or `v x y z r g b`; faces only show what is missing."""
+    rows: list[list[float]] = []
+    highest = 0
+    with path.open("r", encoding="utf-8", errors="replace") as stream:
+        for number, line in enumerate(stream, start=1):
+            words = line.split("#")[0].split()
+            if words[:1] == ["v"]:
+                if len(words) < 4:
+                    raise ValueError(f"line {number} has {len(words) - 1} coordinates of a vertex, not 3")
+                rows.append([float(word) for word in words[1:]])
+            elif words[:1] == ["f"]:
+                corners = [int(word.split("/")[0] or 0) for word in words[1:]]
+                highest = max([highest, *corners])
+    if highest > len(rows):
+        raise ValueError(f"a face names vertex {highest}, and there are {len(rows)}")
+    if not rows and b"\x00" in path.read_bytes():
+        raise ValueError("its content is binary, and OBJ is text")
+    xyz = np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3)
+    if rows and all(len(row) >= 6 for row in rows):
+        return xyz, np.array([row[-3:] for row in rows], dtype=np.float64)
+    return xyz, None

@@ -1,0 +1,172 @@
+"""Point clouds: a mesh or cloud file or an array becomes points with colours, and points become the network's set.
+
+A mesh stands for its vertices, in the order of the file, so that an index in an answer is a vertex of the file.
+Does not know the network: a `PointCloudSpec` says how many points it wants. Coordinates are the file's own units.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, Int, Shaped
+
+from deixis.geometry.extent import Extent
+from deixis.geometry.frames import Frame, cloud_frame
+from deixis.signals.mesh_files import read_mesh
+from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_narrow
+
+GREY = 0.5
+"""Every channel of a point whose file has no colours."""
+COLUMNS = (3, 6)
+"""x, y, z, and perhaps r, g, b."""
+MAX_8_BIT = 255
+XYZ_KEYS = ("xyz", "points", "vertices", "positions")
+RGB_KEYS = ("rgb", "colors", "colours", "color", "colour")
+"""Names under which an NPZ file is looked through, in this order."""
+DIGEST_SEED_DIGITS = 16
+"""Hex digits of the content's digest that seed the choice of points: 64 bits."""
+
+
+@dataclass(frozen=True)
+class PointCloudSpec:
+    """The point set a network wants: count points."""
+
+    count: int = 2048
+
+
+def open_file(path: Path, name: str) -> Signal:
+    """The points in a PLY, OBJ, OFF, STL, GLB or NPZ file; vertex colours are kept.
+
+    Raises: ValueError when the content is no cloud, is cut short, has no points, or has NaNs.
+    """
+    xyz, rgb = _read_npz(path, name) if path.suffix.lower() == ".npz" else read_mesh(path, name)
+    return _signal(xyz, rgb, name, str(path))
+
+
+def open_value(value: Any, name: str, path: str | None = None) -> Signal:
+    """The points in an array or tensor (n, 3) or (n, 6): x, y, z and r, g, b, colours in 0..1 or 0..255.
+
+    Raises: ValueError for another shape, no points, NaNs, or colours out of range.
+    """
+    array = as_array(value, name)
+    if array.ndim != 2 or array.shape[1] not in COLUMNS:
+        raise ValueError(
+            f"'{name}': expected a point cloud of shape (n, 3) or (n, 6), got {array.shape}; "
+            "columns are x, y, z and r, g, b."
+        )
+    return _signal(array[:, :3], array[:, 3:] if array.shape[1] == 6 else None, name, path)
+
+
+def fits(value: Any) -> bool:
+    """Whether a value in memory is a cloud: two dimensions, three or six columns, not of a picture's narrow types."""
+    return is_array(value) and len(value.shape) == 2 and value.shape[1] in COLUMNS and not is_narrow(value)
+
+
+def to_tensor(signal: Signal, spec: PointCloudSpec) -> tuple[Float32[np.ndarray, "point 6"], Frame]:
+    """spec.count points (unit x, y, z in [0, 1] and r, g, b), and the frame that leads back to the file's units.
+
+    Row i is vertex `chosen_indices(signal, spec)[i]`. The frame is that of all points, chosen or not.
+    """
+    # double precision: map coordinates are millions of metres, and single precision rounds those to half a metre
+    xyz = signal.extent.points_xyz
+    frame = cloud_frame(xyz)
+    indices = chosen_indices(signal, spec)
+    unit = np.clip(frame.to_unit(xyz[indices]), 0.0, 1.0)
+    values = np.concatenate([unit, signal.values[indices, 3:]], axis=1).astype(np.float32)
+    return values, frame
+
+
+def chosen_indices(signal: Signal, spec: PointCloudSpec) -> Int[np.ndarray, " point"]:
+    """Which vertices (spec.count of them) the network sees, row by row of its tensor.
+
+    With more points than asked, a random choice without repeats in the file's order, seeded by the content's digest:
+    the same cloud, the same choice. With fewer, all of them in turn, again and again.
+    """
+    available = len(signal.values)
+    if available <= spec.count:
+        return np.arange(spec.count) % available
+    generator = np.random.default_rng(int(signal.digest[:DIGEST_SEED_DIGITS], 16))
+    return np.sort(generator.choice(available, spec.count, replace=False, shuffle=False))
+
+
+def _signal(xyz: np.ndarray, rgb: np.ndarray | None, name: str, path: str | None) -> Signal:
+    if not len(xyz):
+        raise ValueError(f"'{name}': expected a point cloud of at least one point, got none; it was saved empty.")
+    xyz = np.array(xyz, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        bad = int((~np.isfinite(xyz.astype(np.float32)).all(axis=1)).sum())
+    if bad:
+        raise ValueError(
+            f"'{name}': expected finite coordinates, got NaN, infinity or values beyond 32 bits in {bad} of {len(xyz)} "
+            "points; remove those points."
+        )
+    colours = np.full_like(xyz, GREY) if rgb is None else _unit_colours(rgb, name)
+    exact = np.concatenate([xyz, colours], axis=1)
+    extent = Extent(kind="point_cloud", points_xyz=xyz)
+    info = {"has_colours": rgb is not None}
+    return Signal(
+        "point_cloud", exact.astype(np.float32), extent, name, content_digest("point_cloud", exact), path, info
+    )
+
+
+def _unit_colours(rgb: Shaped[np.ndarray, "n 3"], name: str) -> Float[np.ndarray, "n 3"]:
+    """Colours in [0, 1] of colours in 0..1 or 0..255, told apart by the type and the largest."""
+    low, high = float(rgb.min()), float(rgb.max())
+    if not (low >= 0 and high <= MAX_8_BIT):  # false for NaN as well
+        raise ValueError(
+            f"'{name}': expected colours of 0..1 or 0..255 in the last three columns, got {low:g} to {high:g}; "
+            "they may be normals: give x, y, z alone."
+        )
+    is_bytes = rgb.dtype == np.uint8 or high > 1
+    return rgb / np.float64(MAX_8_BIT if is_bytes else 1)
+
+
+def _read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Points and colours of an NPZ file: named arrays, or the only array in it."""
+    import zipfile
+    import zlib
+
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            keys = archive.files
+            wanted = [key for key in keys if key in XYZ_KEYS + RGB_KEYS or len(keys) == 1]
+            arrays = {key: archive[key] for key in wanted}
+    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"'{name}': expected a point cloud in an NPZ file, got a file NumPy cannot read; "
+            "it is cut short, damaged, or holds Python objects."
+        ) from error
+    xyz_key = next((key for key in XYZ_KEYS if key in arrays), keys[0] if len(keys) == 1 else None)
+    if xyz_key is None:
+        raise ValueError(f"'{name}': expected an array named {' or '.join(XYZ_KEYS)}, got {', '.join(keys) or 'none'}.")
+    xyz = arrays[xyz_key]
+    rgb = next((arrays[key] for key in RGB_KEYS if key in arrays and key != xyz_key), None)
+    if xyz.ndim == 2 and xyz.shape[1] == 6 and rgb is None:
+        xyz, rgb = xyz[:, :3], xyz[:, 3:]
+    for array in (xyz,) if rgb is None else (xyz, rgb):
+        if array.ndim != 2 or array.shape != (len(xyz), 3) or array.dtype.kind not in "buif":
+            raise ValueError(
+                f"'{name}': expected points and as many colours of shape (n, 3), got {array.dtype} {array.shape}."
+            )
+    return xyz, rgb
+
+
+POINT_CLOUD = Reader(
+    kind="point_cloud",
+    noun="a point cloud",
+    suffixes=(".ply", ".obj", ".off", ".stl", ".glb", ".npz"),
+    magics=(
+        (0, b"ply\n", "a PLY cloud"),
+        (0, b"ply\r", "a PLY cloud"),
+        (0, b"glTF", "a GLB mesh"),
+        (0, b"OFF", "an OFF mesh"),
+        (0, b"COFF", "an OFF mesh"),
+        (0, b"solid ", "an STL mesh"),
+    ),
+    spec_type=PointCloudSpec,
+    open_file=open_file,
+    open_value=open_value,
+    fits=fits,
+    to_tensor=to_tensor,
+)

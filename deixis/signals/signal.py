@@ -1,0 +1,108 @@
+"""The record every opened file becomes, and the record that describes one kind of signal.
+
+Knows: what all signals have in common (values, extent, name, digest) and how an in-memory value becomes an array.
+Does not know: any file format, nor what the values of a kind mean; that is in the file of the kind
+(`image.py`, `audio.py`, `point_cloud.py`).
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deixis.geometry.extent import Extent
+from deixis.geometry.frames import Frame
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """One picture, sound or point cloud in its own units, before any network has a say.
+
+    Fields:
+        kind: "image", "audio" or "point_cloud".
+        values: image uint8 (height, width, 3), upright RGB; audio float32 (samples,), mono at 16 kHz in [-1, 1];
+            point_cloud float32 (n, 6): x, y, z in the file's units, then r, g, b in [0, 1].
+        extent: what regions on this signal are checked against.
+        name: the file's name, or words such as "image in memory", for error sentences.
+        digest: sha256 of kind, shape and values; the same content has the same digest from a file or an array.
+        path: the file as it was given, None for values from memory.
+        info: what the file was before conversion, e.g. {"source_rate_hz": 44100, "channels": 2}.
+    """
+
+    kind: str
+    values: np.ndarray
+    extent: Extent
+    name: str
+    digest: str
+    path: str | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Everything the rest of the program has to know of one kind of signal.
+
+    Fields:
+        kind: the key in `deixis.signals.SIGNALS`.
+        noun: for sentences, "a picture".
+        suffixes: endings of file names, lower case with the dot.
+        magics: how the content of such files begins: (offset, bytes, format name); formats without a mark have none.
+        spec_type: the frozen dataclass that says what tensor the network wants; all its fields have defaults.
+        open_file: (path, name) -> Signal.
+        open_value: (value, name, path) -> Signal, for what is already in memory.
+        fits: whether a value in memory (array, picture, tuple) is of this kind, told from its type and shape.
+        to_tensor: (signal, spec) -> (values, Frame).
+    """
+
+    kind: str
+    noun: str
+    suffixes: tuple[str, ...]
+    magics: tuple[tuple[int, bytes, str], ...]
+    spec_type: type
+    open_file: Callable[[Path, str], Signal]
+    open_value: Callable[[Any, str, str | None], Signal]
+    fits: Callable[[Any], bool]
+    to_tensor: Callable[[Signal, Any], tuple[np.ndarray, Frame]]
+
+
+def content_digest(kind: str, values: np.ndarray) -> str:
+    """sha256 (64 hex digits) of the kind, shape, dtype and bytes of an array."""
+    digest = hashlib.sha256(f"{kind}{values.shape}{values.dtype.str}".encode())
+    digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value is a numpy array or a torch tensor (told by its methods: torch is not imported)."""
+    return isinstance(value, np.ndarray) or (hasattr(value, "detach") and hasattr(value, "cpu"))
+
+
+def is_narrow(array: Any) -> bool:
+    """Whether an array or tensor holds pixel-like numbers: booleans or integers of 8 or 16 bits."""
+    return any(word in str(array.dtype) for word in ("bool", "int8", "int16"))
+
+
+def as_array(value: Any, name: str) -> np.ndarray:
+    """A numeric numpy array of an array, tensor (any device, grad or bfloat16 included) or nested list of numbers.
+
+    Raises: ValueError when the value is no array of numbers.
+    """
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
+        value = value.detach().cpu()
+        try:
+            value = value.numpy()
+        except TypeError:  # bfloat16 has no numpy dtype
+            value = value.float().numpy()
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name}: expected an array of numbers, got nested values of uneven length.") from error
+    if array.dtype.kind not in "buif":
+        raise ValueError(
+            f"{name}: expected an array of numbers, got {type(value).__name__} of dtype {array.dtype}; "
+            "strings, objects and complex numbers are no signal."
+        )
+    return array

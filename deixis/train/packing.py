@@ -1,0 +1,129 @@
+"""Packing: many conversations about the same signals in one row, none seeing another.
+
+A row is the signals' placeholders, then one block a conversation. Every block attends to the signals and to itself,
+its positions count on from the signals: so each is trained as if it were alone, while the signals are read once.
+
+    row        <image> x n  | <user> q1 <assistant> a1 <eos> | <user> q2 <assistant> a2 <eos> | padding
+    block           0                     1                                  2                    -1
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from deixis.data.sample import RegionRecord, Sample
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Region, Span, write_answer, write_prompt
+from deixis.model.masks import Prepared, record_to_cells
+from deixis.model.processor import DeixisProcessor, signal_tensors
+from deixis.model.text import answer_text, turn_text
+
+IGNORED = -100
+
+
+@dataclass
+class PackedRow:
+    """One row: ids, labels, blocks and positions of equal length; regions and masks in the order of their tokens."""
+
+    prepared: list[Prepared]
+    ids: list[int] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    region_points: list[np.ndarray] = field(default_factory=list)
+    region_signal: list[int] = field(default_factory=list)
+    seg_target: list[np.ndarray] = field(default_factory=list)
+    seg_signal: list[int] = field(default_factory=list)
+
+    def add(self, ids: Sequence[int], block: int, start: int, learn: bool) -> None:
+        """Appends tokens of `block`, whose first is at position `start`; their labels count only if `learn`."""
+        self.ids += ids
+        self.labels += ids if learn else [IGNORED] * len(ids)
+        self.blocks += [block] * len(ids)
+        self.positions += range(start, start + len(ids))
+
+
+def to_region(record: RegionRecord) -> Region:
+    """The region that a record points at, by the first of its forms: mask, points, box, span, box3d, point."""
+    if record.mask is not None:
+        mask = record.mask
+        return Mask(mask, signal=record.signal) if isinstance(mask, np.ndarray) else Mask.from_rle(mask, signal=record.signal)
+    if record.points is not None:
+        return PointSet(record.points, signal=record.signal)
+    for value, kind in ((record.box, Box), (record.span, Span), (record.box3d, Box3D), (record.point, Point)):
+        if value is not None:
+            return kind(*value, signal=record.signal)
+    raise ValueError("region: expected a mask, points, box, span, box3d or point; got a record without any")
+
+
+def pack(
+    samples: Sequence[Sample], prepared: list[Prepared], processor: DeixisProcessor, cells: dict[str, int], max_tokens: int
+) -> PackedRow:
+    """One row of the samples, which all share the signals `prepared`; samples that no longer fit are left out.
+
+    `cells` is the number of fine cells of each kind of signal.
+    """
+    encode = lambda text: processor.tokenizer(text, add_special_tokens=False)["input_ids"]  # noqa: E731
+    frames = [p.frame for p in prepared]
+    extents = [frame.size for frame in frames]
+    row = PackedRow(prepared)
+    row.add(encode(processor.prefix(prepared)), 0, 0, learn=False)
+    start = len(row.ids)
+    for block, sample in enumerate(samples, 1):
+        asked: list[int] = []
+        marked: list[int] = []
+        pieces: list[tuple[list[int], bool]] = []
+        for turn in sample.turns:
+            regions = [to_region(record) for record in sample.regions] if "{" in turn.user else []
+            question, order = write_prompt(turn.user, regions, frames, extents, processor.grammar)
+            answer, targets = write_answer(turn.assistant, sample.regions, frames, processor.grammar)
+            pieces += [(encode(turn_text(question)), False), (encode(answer_text(answer)), True)]
+            asked += order
+            marked += targets
+        if len(row.ids) + sum(len(ids) for ids, _ in pieces) > max_tokens:
+            continue
+        at = start
+        for ids, learn in pieces:
+            row.add(ids, block, at, learn)
+            at += len(ids)
+        for index in asked:
+            row.region_points.append(processor.points_of(to_region(sample.regions[index]), prepared))
+            row.region_signal.append(sample.regions[index].signal)
+        for index in marked:
+            own = prepared[sample.regions[index].signal]
+            row.seg_target.append(record_to_cells(sample.regions[index], own, cells[own.kind]))
+            row.seg_signal.append(sample.regions[index].signal)
+    return row
+
+
+def block_attention(blocks: Int[Tensor, "batch position"]) -> Bool[Tensor, "batch 1 position position"]:
+    """Who may look at whom: earlier positions of the own block and of block 0; padding (-1) at itself alone."""
+    query, key = blocks[:, :, None], blocks[:, None, :]
+    length = blocks.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=blocks.device).tril()
+    return (causal & ((query == key) | (key == 0))).unsqueeze(1)
+
+
+def collate(rows: Sequence[PackedRow], pad_id: int) -> dict[str, Tensor]:
+    """The batch of some rows, as `DeixisForConditionalGeneration.forward` takes it; right-padded."""
+    length = max(len(row.ids) for row in rows)
+    fill = lambda name, value: torch.tensor([getattr(r, name) + [value] * (length - len(r.ids)) for r in rows])  # noqa: E731
+    batch = {
+        "input_ids": fill("ids", pad_id),
+        "labels": fill("labels", IGNORED),
+        "position_ids": fill("positions", 0),
+        "attention_mask": block_attention(fill("blocks", -1)),
+        **signal_tensors([row.prepared for row in rows]),
+    }
+    offsets = np.cumsum([0] + [len(row.prepared) for row in rows])
+    signals = lambda name: torch.tensor([s + int(o) for r, o in zip(rows, offsets, strict=False) for s in getattr(r, name)])  # noqa: E731
+    if points := [p for row in rows for p in row.region_points]:
+        batch |= {"region_points": torch.from_numpy(np.stack(points)), "region_signal": signals("region_signal")}
+    if targets := [t for row in rows for t in row.seg_target]:
+        cells = max(len(t) for t in targets)
+        padded = np.stack([np.pad(t, (0, cells - len(t))) for t in targets])
+        batch |= {"seg_target": torch.from_numpy(padded), "seg_signal": signals("seg_signal")}
+    return batch

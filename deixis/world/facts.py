@@ -1,0 +1,156 @@
+"""What can be said about one picture, cloud or sound of the world: the shown things, their regions and their phrases.
+
+A question is asked only about what is plainly shown, and a phrase is used only where it fits exactly one thing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deixis.data.sample import Medium, RegionRecord
+from deixis.world.objects import KINDS, PART_NAMES
+from deixis.world.render import Cloud, View
+from deixis.world.scene import Scene, Thing
+from deixis.world.sounds import RATE_HZ, Sound
+
+SHOWN_IN_PICTURE = 0.005  # of the picture's pixels
+SHOWN_IN_CLOUD = 0.01  # of the cloud's points
+PART_SHOWN = 0.003  # of the pixels or points, for a part to be asked about
+GONE = 0.0003  # below this a thing counts as not there; between the two nothing is asked
+
+
+@dataclass(frozen=True)
+class SceneFacts:
+    """A scene as one medium shows it.
+
+    `share` is the fraction of pixels or points of each thing; `masks` (thing, cell) and `part_masks` say which cells
+    are whose; `centre` places things from left to right.
+    """
+
+    scene: Scene
+    medium: Medium
+    share: np.ndarray
+    shown_from: float
+    object_id: np.ndarray
+    part_id: np.ndarray
+    points_xyz: np.ndarray | None = None
+
+    @property
+    def is_picture(self) -> bool:
+        return self.medium.kind == "image"
+
+    @property
+    def noun(self) -> str:
+        """What this medium is called in a question."""
+        return "picture" if self.is_picture else "cloud"
+
+    @property
+    def shown(self) -> list[int]:
+        """Numbers of the things that are plainly shown."""
+        return [i for i, share in enumerate(self.share) if share >= self.shown_from]
+
+    @property
+    def unsure(self) -> list[int]:
+        """Numbers of the things of which a little is shown: nothing may be claimed about their absence."""
+        return [i for i, share in enumerate(self.share) if GONE < share < self.shown_from]
+
+    def thing(self, number: int) -> Thing:
+        return self.scene.things[number]
+
+    def matching(self, kind: str | None = None, colour: str | None = None) -> list[int]:
+        """Numbers of all things, shown or not sure, of this kind and colour."""
+        return [
+            i
+            for i in (*self.shown, *self.unsure)
+            if (kind is None or self.thing(i).kind == kind) and (colour is None or self.thing(i).colour == colour)
+        ]
+
+    def phrase(self, number: int, rng: np.random.Generator) -> str | None:
+        """Words that fit this thing alone, without article ("mug", "small red mug"); None if there are none."""
+        thing = self.thing(number)
+        if len(self.matching(thing.kind)) == 1 and rng.random() < 0.3:
+            return thing.kind
+        if len(self.matching(thing.kind, thing.colour)) == 1:
+            return f"{thing.colour} {thing.kind}"
+        same_size = [i for i in self.matching(thing.kind, thing.colour) if self.thing(i).size == thing.size]
+        return f"{thing.size} {thing.colour} {thing.kind}" if len(same_size) == 1 else None
+
+    def cells(self, number: int, part: str | None = None) -> np.ndarray:
+        """Bool, shaped like the medium: the pixels or points of a thing or of one part of it."""
+        inside = self.object_id == number
+        return inside if part is None else inside & (self.part_id == PART_NAMES.index(part))
+
+    def shown_parts(self, number: int) -> list[str]:
+        """Parts of a thing that are plainly shown; none for a thing of one part."""
+        parts = KINDS[self.thing(number).kind].parts
+        enough = PART_SHOWN * self.object_id.size
+        return [p for p in parts if len(parts) > 1 and self.cells(number, p).sum() >= enough]
+
+    def record(self, number: int, part: str | None = None) -> RegionRecord:
+        """The region of a thing or part in every form the medium has."""
+        return self.record_of(self.cells(number, part))
+
+    def record_of(self, inside: np.ndarray) -> RegionRecord:
+        """The region of some pixels or points in every form the medium has."""
+        if self.is_picture:
+            rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+            box = float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+            return RegionRecord(box=box, mask=inside)
+        points = np.flatnonzero(inside)
+        return RegionRecord(points=points, box3d=box_around(self.points_xyz[points]))
+
+    def left_of(self, number: int) -> float:
+        """A place from left to right: the mean column in a picture, the mean x in a cloud."""
+        inside = self.cells(number)
+        return float(np.nonzero(inside)[1].mean()) if self.is_picture else float(self.points_xyz[inside, 0].mean())
+
+
+@dataclass(frozen=True)
+class SoundFacts:
+    """A sound and its events."""
+
+    sound: Sound
+    medium: Medium
+
+    def of(self, kind: str) -> list[int]:
+        """Numbers of the events of this kind, in order of time."""
+        return [i for i, event in enumerate(self.sound.events) if event.kind == kind]
+
+    def record(self, number: int) -> RegionRecord:
+        event = self.sound.events[number]
+        return RegionRecord(span=(event.start_s, event.end_s))
+
+
+def box_around(xyz: np.ndarray) -> tuple[float, ...]:
+    """x1, y1, z1, x2, y2, z2 of the points (n, 3)."""
+    return tuple(float(v) for v in (*xyz.min(0), *xyz.max(0)))
+
+
+def picture_facts(scene: Scene, view: View) -> SceneFacts:
+    """The facts of a picture."""
+    size_hw = view.object_id.shape
+    medium = Medium(f"world/{scene.split}/{scene.seed}/image", "image", size_hw=size_hw, values=view.rgb)
+    share = np.bincount(view.object_id.ravel() + 2, minlength=len(scene.things) + 2)[2:] / view.object_id.size
+    return SceneFacts(scene, medium, share, SHOWN_IN_PICTURE, view.object_id, view.part_id)
+
+
+def cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
+    """The facts of a point cloud."""
+    count = len(cloud.points)
+    medium = Medium(
+        f"world/{scene.split}/{scene.seed}/cloud",
+        "point_cloud",
+        point_count=count,
+        unit="world units",
+        values=cloud.points,
+    )
+    share = np.bincount(cloud.object_id + 1, minlength=len(scene.things) + 1)[1:] / count
+    xyz = cloud.points[:, :3]
+    return SceneFacts(scene, medium, share, SHOWN_IN_CLOUD, cloud.object_id, cloud.part_id, xyz)
+
+
+def sound_facts(split: str, seed: int, sound: Sound) -> SoundFacts:
+    """The facts of a sound."""
+    name = f"world/{split}/{seed}/sound"
+    medium = Medium(name, "audio", duration_s=sound.duration_s, rate_hz=RATE_HZ, values=sound.samples)
+    return SoundFacts(sound, medium)

@@ -1,0 +1,192 @@
+"""A scene as a picture and as a coloured point cloud, with the truth of every pixel and point.
+
+Rays are cast with Embree (through embreex). A picture is shaded by one light with a shadow, an ambient term and a
+highlight on shiny things. Knows nothing of questions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from deixis.world.objects import COLOURS, PART_NAMES, kind_mesh
+from deixis.world.scene import Scene, scene_rng
+
+FIELD_OF_VIEW_DEG = 46.0
+FLOOR = -1  # object number of the floor
+SKY = -2  # object number of the sky
+
+
+@dataclass(frozen=True)
+class SceneMesh:
+    """All things of a scene and the floor as triangles; per face object, part (-1 floor), colour 0..1, shine 0..1."""
+
+    vertices: Float[np.ndarray, "v 3"]
+    normals: Float[np.ndarray, "v 3"]
+    faces: Int[np.ndarray, "f 3"]
+    face_object: Int[np.ndarray, " f"]
+    face_part: Int[np.ndarray, " f"]
+    face_colour: Float[np.ndarray, "f 3"]
+    face_shine: Float[np.ndarray, " f"]
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture (H, W, 3) and per pixel: object number (FLOOR, SKY), part number (-1 none), depth (inf sky), normal."""
+
+    rgb: UInt8[np.ndarray, "h w 3"]
+    object_id: Int[np.ndarray, "h w"]
+    part_id: Int[np.ndarray, "h w"]
+    depth: Float[np.ndarray, "h w"]
+    normal: Float[np.ndarray, "h w 3"]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Points (N, 6): xyz in scene units and rgb 0..1; per point the object (FLOOR) and the part (-1 none)."""
+
+    points: Float[np.ndarray, "n 6"]
+    object_id: Int[np.ndarray, " n"]
+    part_id: Int[np.ndarray, " n"]
+
+
+def build_mesh(scene: Scene) -> SceneMesh:
+    """The triangles of `scene`; the floor is a square of 24 units, its faces come first."""
+    half = 12.0
+    corners = np.array([[-half, -half, 0], [half, -half, 0], [half, half, 0], [-half, half, 0]])
+    vertices, normals = [corners], [np.tile([0.0, 0.0, 1.0], (4, 1))]
+    faces, objects, parts = [np.array([[0, 1, 2], [0, 2, 3]])], [np.full(2, FLOOR)], [np.full(2, -1)]
+    colours, shines, offset = [np.tile(scene.floor, (2, 1))], [np.zeros(2)], 4
+    for number, thing in enumerate(scene.things):
+        mesh = kind_mesh(thing.kind)
+        cos, sin = np.cos(thing.yaw), np.sin(thing.yaw)
+        turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])  # row vectors turn by yaw about z
+        vertices.append(mesh.vertices @ turn * thing.scale + [*thing.position_xy, 0.0])
+        normals.append(mesh.normals @ turn)
+        faces.append(mesh.faces + offset)
+        objects.append(np.full(len(mesh.faces), number))
+        parts.append(mesh.face_part)
+        own = np.array(COLOURS[thing.colour]) / 255
+        colours.append(np.where(np.isnan(mesh.face_tint), own, mesh.face_tint))
+        shines.append(np.full(len(mesh.faces), float(thing.material == "shiny")))
+        offset += len(mesh.vertices)
+    floats = (np.concatenate(rows).astype(np.float32) for rows in (vertices, normals, colours, shines))
+    vertex, normal, colour, shine = floats
+    face, number, part = (np.concatenate(rows).astype(np.int32) for rows in (faces, objects, parts))
+    return SceneMesh(vertex, normal, face, number, part, colour, shine)
+
+
+class Caster:
+    """Embree over one scene mesh: first hits of rays."""
+
+    def __init__(self, mesh: SceneMesh):
+        from embreex.mesh_construction import TriangleMesh
+        from embreex.rtcore_scene import EmbreeScene
+
+        self._scene = EmbreeScene()
+        TriangleMesh(self._scene, mesh.vertices, mesh.faces)
+
+    def first_hits(self, origins: np.ndarray, directions: np.ndarray) -> dict[str, np.ndarray]:
+        """Embree's own record for rays (N, 3): `primID` (-1 for no hit), `tfar`, and barycentric `u`, `v`."""
+        return self._scene.run(origins.astype(np.float32), directions.astype(np.float32), output=1)
+
+
+def pixel_rays(scene: Scene, size_px: int) -> Float[np.ndarray, "n 3"]:
+    """Unit directions of a square picture's pixel centres, row by row from the top left."""
+    forward = scene.target - scene.camera
+    forward = forward / np.linalg.norm(forward)
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    up = np.cross(right, forward)
+    half = np.tan(np.deg2rad(FIELD_OF_VIEW_DEG) / 2)
+    across = ((np.arange(size_px) + 0.5) / size_px * 2 - 1) * half
+    x, y = np.meshgrid(across, -across)
+    rays = forward + x[..., None] * right + y[..., None] * up
+    return (rays / np.linalg.norm(rays, axis=-1, keepdims=True)).reshape(-1, 3).astype(np.float32)
+
+
+def render(scene: Scene, size_px: int = 128, supersample: int = 1, mesh: SceneMesh | None = None) -> View:
+    """The picture of `scene`, `size_px` square.
+
+    `supersample` rays a side and pixel are averaged in the colours; object, part, depth and normal are those of the
+    ray nearest the pixel's centre.
+    """
+    mesh = mesh or build_mesh(scene)
+    side = size_px * supersample
+    rays = pixel_rays(scene, side)
+    caster = Caster(mesh)
+    hits = caster.first_hits(np.tile(scene.camera, (len(rays), 1)), rays)
+    face, hit = hits["primID"], hits["primID"] >= 0
+    normal = _hit_normals(mesh, hits)
+    depth = np.where(hit, hits["tfar"], np.inf)
+    colour = _shade(scene, mesh, caster, rays, np.where(hit, hits["tfar"], 0.0), face, normal)
+    colour = colour.reshape(size_px, supersample, size_px, supersample, 3).mean((1, 3))
+    noise = scene_rng(scene.split, scene.seed, 1).standard_normal(colour.shape, np.float32) * 0.012
+    rgb = (np.clip(colour + noise, 0, 1) * 255).round().astype(np.uint8)
+    middle = slice(supersample // 2, None, supersample)
+    maps = (
+        np.where(hit, mesh.face_object[face], SKY),
+        np.where(hit, mesh.face_part[face], -1),
+        depth,
+    )
+    object_id, part_id, depth = (m.reshape(side, side)[middle, middle] for m in maps)
+    return View(rgb, object_id, part_id, depth, normal.reshape(side, side, 3)[middle, middle])
+
+
+def _hit_normals(mesh: SceneMesh, hits: dict[str, np.ndarray]) -> np.ndarray:
+    """Normals interpolated over the triangle that was hit, (N, 3); zero where nothing was."""
+    corners = mesh.normals[mesh.faces[hits["primID"]]]
+    u, v = hits["u"][:, None], hits["v"][:, None]
+    normal = corners[:, 0] * (1 - u - v) + corners[:, 1] * u + corners[:, 2] * v
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-9
+    return np.where(hits["primID"][:, None] >= 0, normal, 0.0)
+
+
+def _shade(scene, mesh, caster, rays, distance, face, normal) -> np.ndarray:
+    """Colours (N, 3) in 0..1: ambient and diffuse light with a shadow, a highlight on shiny faces, a plain sky."""
+    hit = np.flatnonzero(face >= 0)
+    light = scene.light.astype(np.float32)
+    points = scene.camera.astype(np.float32) + rays[hit] * distance[hit, None]
+    facing = normal[hit]
+    lift = points + facing * np.float32(2e-3)
+    lit = caster.first_hits(lift, np.tile(light, (len(lift), 1)))["primID"] < 0
+    slope = facing @ light
+    diffuse = np.clip(slope, 0, None) * lit
+    mirrored = 2 * slope[:, None] * facing - light
+    highlight = np.clip(-(mirrored * rays[hit]).sum(-1), 0, None) ** 16 * lit * mesh.face_shine[face[hit]]
+    ambient = 0.42 + 0.13 * normal[hit, 2]
+    colour = np.tile(scene.sky.astype(np.float32), (len(rays), 1))
+    colour[hit] = mesh.face_colour[face[hit]] * (ambient + 0.62 * diffuse)[:, None] + 0.55 * highlight[:, None]
+    fade = np.clip((distance[hit] - 7) / 9, 0, 1)[:, None]  # the far floor fades into the sky
+    colour[hit] = colour[hit] * (1 - fade) + scene.sky * fade
+    return np.clip(colour, 0, 1)
+
+
+def sample_cloud(scene: Scene, count: int = 2048, mesh: SceneMesh | None = None) -> Cloud:
+    """`count` points on the surfaces of `scene`, one in eight on the floor, as a scan from all sides would give.
+
+    Every thing gets points by its surface; colours carry a little noise.
+    """
+    mesh = mesh or build_mesh(scene)
+    rng = scene_rng(scene.split, scene.seed, 3)
+    corners = mesh.vertices[mesh.faces]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    area[mesh.face_object == FLOOR] = 0
+    on_floor = count // 8
+    face = rng.choice(len(area), count - on_floor, p=area / area.sum())
+    a, b = rng.random((2, len(face), 1))
+    a, b = np.where(a + b > 1, 1 - a, a), np.where(a + b > 1, 1 - b, b)
+    xyz = corners[face, 0] * (1 - a - b) + corners[face, 1] * a + corners[face, 2] * b
+    floor = np.concatenate([rng.uniform(-2.3, 2.3, (on_floor, 2)), np.zeros((on_floor, 1))], 1)
+    xyz = np.concatenate([xyz, floor]) + rng.normal(0, 0.004, (count, 3))
+    rgb = np.concatenate([mesh.face_colour[face], np.tile(scene.floor, (on_floor, 1))])
+    rgb = np.clip(rgb * rng.uniform(0.85, 1.0, (count, 1)) + rng.normal(0, 0.015, (count, 3)), 0, 1)
+    object_id = np.concatenate([mesh.face_object[face], np.full(on_floor, FLOOR)])
+    part_id = np.concatenate([mesh.face_part[face], np.full(on_floor, -1)])
+    order = rng.permutation(count)
+    return Cloud(np.concatenate([xyz, rgb], 1)[order].astype(np.float32), object_id[order], part_id[order])
+
+
+def part_name(number: int) -> str:
+    """The name of part `number` of a view or cloud."""
+    return PART_NAMES[number]

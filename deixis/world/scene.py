@@ -1,0 +1,97 @@
+"""A scene: which things stand where, under which light, seen from where. Everything follows from one seed.
+
+Splits: `train` and `val` never hold a pair of kind and colour from `held_out`; `test` draws from all pairs. Seeds of
+different splits never meet. Units: the floor is z = 0, things stand within about 2 units of the origin.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, SIZES
+
+SPLITS: dict[str, int] = {"train": 0, "val": 1, "test": 2}
+FLOOR_HALF = 1.55  # things stand in [-FLOOR_HALF, FLOOR_HALF]^2
+MIN_OBJECTS, MAX_OBJECTS = 2, 6
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One object of a scene: names from `objects`, place on the floor, heading in radians."""
+
+    kind: str
+    colour: str
+    size: str
+    material: str
+    position_xy: tuple[float, float]
+    yaw: float
+
+    @property
+    def scale(self) -> float:
+        return SIZES[self.size]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Things, camera (position and target), unit vector towards the light, colours (0..1) of floor and sky."""
+
+    seed: int
+    split: str
+    things: tuple[Thing, ...]
+    camera: Float[np.ndarray, " 3"]
+    target: Float[np.ndarray, " 3"]
+    light: Float[np.ndarray, " 3"]
+    floor: Float[np.ndarray, " 3"]
+    sky: Float[np.ndarray, " 3"]
+
+
+def scene_rng(split: str, seed: int, stream: int) -> np.random.Generator:
+    """The random numbers of one scene and one `stream` (0 scene, 1 picture, 2 sound, 3 cloud, 4 questions)."""
+    if split not in SPLITS:
+        raise ValueError(f"split: expected one of {', '.join(SPLITS)}; got {split!r}")
+    return np.random.default_rng([SPLITS[split], seed, stream])
+
+
+def held_out(kind: str, colour: str) -> bool:
+    """Whether this pair of kind and colour is kept from training (one colour in eight for every kind)."""
+    return (KIND_NAMES.index(kind) * 3 + COLOUR_NAMES.index(colour)) % len(COLOUR_NAMES) == 0
+
+
+def draw_scene(split: str, seed: int) -> Scene:
+    """The scene of `seed` in `split`: two to six things that do not intersect, an elevated camera, one light."""
+    rng = scene_rng(split, seed, 0)
+    things: list[Thing] = []
+    wanted = int(rng.integers(MIN_OBJECTS, MAX_OBJECTS + 1))
+    for _ in range(40):
+        if len(things) == wanted:
+            break
+        thing = _draw_thing(rng, split)
+        if all(_apart(thing, other) for other in things):
+            things.append(thing)
+    azimuth, elevation = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(22, 48))
+    distance = rng.uniform(4.8, 5.8)
+    camera = distance * np.array(
+        [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)]
+    )
+    target = np.array([*rng.uniform(-0.25, 0.25, 2), rng.uniform(0.1, 0.4)])
+    light = np.array([*rng.normal(size=2), rng.uniform(1.2, 2.2)])
+    grey = rng.uniform(0.35, 0.7)
+    floor = np.clip(grey + rng.uniform(-0.06, 0.06, 3), 0, 1)
+    sky = np.clip(rng.uniform(0.55, 0.85) + rng.uniform(-0.08, 0.08, 3), 0, 1)
+    return Scene(seed, split, tuple(things), camera + target, target, light / np.linalg.norm(light), floor, sky)
+
+
+def _draw_thing(rng: np.random.Generator, split: str) -> Thing:
+    while True:
+        kind, colour = str(rng.choice(KIND_NAMES)), str(rng.choice(COLOUR_NAMES))
+        if split == "test" or not held_out(kind, colour):
+            break
+    size, material = str(rng.choice(list(SIZES))), str(rng.choice(MATERIALS))
+    x, y = rng.uniform(-FLOOR_HALF, FLOOR_HALF, 2)
+    return Thing(kind, colour, size, material, (float(x), float(y)), float(rng.uniform(0, 2 * np.pi)))
+
+
+def _apart(a: Thing, b: Thing) -> bool:
+    gap = np.hypot(a.position_xy[0] - b.position_xy[0], a.position_xy[1] - b.position_xy[1])
+    return bool(gap > 0.55 * (a.scale + b.scale))

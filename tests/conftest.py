@@ -1,0 +1,25 @@
+"""Fixtures that every room shares. Files beside the repository are used where they are and skipped where not."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def _folder_or_skip(folder: Path) -> Path:
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder.name} beside the repository: this test reads files that cannot be shipped")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real files (public data sets' samples)."""
+    return _folder_or_skip(SHARED / "data" / "real")
+
+
+@pytest.fixture(scope="session")
+def shared_golden() -> Path:
+    """The folder of the official systems' recorded weights and outputs, tiny."""
+    return _folder_or_skip(SHARED / "golden")

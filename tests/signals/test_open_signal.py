@@ -1,0 +1,201 @@
+"""`open_signal`: the kind is told and checked, and whatever is no signal is refused in one sentence."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import trimesh
+from PIL import Image
+
+from deixis.signals import SIGNALS, AudioSpec, ImageSpec, open_signal, to_tensor
+
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "real"
+real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data sets are not beside this checkout")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """One whole file of every kind."""
+    Image.new("RGB", (20, 10), (9, 9, 9)).save(tmp_path / "a.png")
+    Image.new("RGB", (20, 10), (9, 9, 9)).save(tmp_path / "a.jpg")
+    soundfile.write(tmp_path / "a.wav", np.sin(np.arange(16000)), 16000)
+    soundfile.write(tmp_path / "a.flac", np.sin(np.arange(16000)), 16000)
+    trimesh.creation.box().export(tmp_path / "a.ply")
+    trimesh.creation.box().export(tmp_path / "a.glb")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("none.png", "expected a picture, but there is no such file", id="missing"),
+        pytest.param(
+            "none", "expected a picture, a sound or a point cloud, but there is no such file", id="missing-bare"
+        ),
+        pytest.param(".", "got a folder", id="folder"),
+        pytest.param("a\0.png", "null character", id="null"),
+        pytest.param("x" * 400 + ".png", "cannot be read: File name too long", id="long-name"),
+    ],
+)
+def test_what_is_not_there(tmp_path, name, message):
+    with pytest.raises(ValueError, match=message):
+        open_signal(f"{tmp_path}/{name}")
+
+
+def test_web_address_is_refused():
+    with pytest.raises(ValueError, match="got a web address; download the file first"):
+        open_signal("https://example.org/a.png")
+
+
+@pytest.mark.parametrize("suffix", [s for reader in SIGNALS.values() for s in reader.suffixes] + [".npy", ""])
+def test_empty_and_foreign_files(tmp_path, suffix):
+    path = tmp_path / f"file{suffix}"
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"got an empty file \(0 bytes\)"):
+        open_signal(path)
+    path.write_bytes(b"%PDF-1.7 and so on")
+    with pytest.raises(ValueError, match=r"got a PDF document|NumPy cannot read|NPZ"):
+        open_signal(path)
+    path.write_bytes(b"neither fish nor flesh\n" * 9)
+    with pytest.raises(ValueError, match=f"'(.*/)?file{suffix}': expected "):
+        open_signal(path)
+    path.write_bytes(bytes(range(256)) * 9)
+    with pytest.raises(ValueError, match=f"'(.*/)?file{suffix}': expected "):
+        open_signal(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer", id="lfs"),
+        pytest.param(b"\n<!DOCTYPE html><html>", "a web page", id="web-page"),
+        pytest.param(b"\x00\x00\x00\x18ftypheic", "a HEIC photo", id="heic"),
+        pytest.param(b"\x00\x00\x00\x18ftypmp42", "film", id="mp4"),
+    ],
+)
+def test_known_strangers_are_named(tmp_path, content, message):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"'a.png': expected a picture, got .*{message}"):
+        open_signal(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "message"),
+    [
+        ("a.png", "b.wav", "expected a sound by its name, but its content is a PNG picture"),
+        ("a.jpg", "b.ply", "expected a point cloud by its name, but its content is a JPEG picture"),
+        ("a.wav", "b.jpg", "expected a picture by its name, but its content is a WAV sound"),
+        ("a.flac", "b.obj", "expected a point cloud by its name, but its content is a FLAC sound"),
+        ("a.ply", "b.wav", "expected a sound by its name, but its content is a PLY cloud"),
+        ("a.glb", "b.png", "expected a picture by its name, but its content is a GLB mesh"),
+    ],
+)
+def test_mislabelled_file(folder, name, wrong, message):
+    (folder / name).rename(folder / wrong)
+    with pytest.raises(ValueError, match=message):
+        open_signal(folder / wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.png", "image"), ("a.jpg", "image"), ("a.wav", "audio"), ("a.flac", "audio"), ("a.ply", "point_cloud")],
+)
+def test_kind_from_name_and_from_content(folder, name, kind):
+    assert open_signal(folder / name).kind == kind
+    assert open_signal(str(folder / name), kind=kind).digest == open_signal(folder / name).digest
+    (folder / name).rename(folder / "bare")
+    assert open_signal(folder / "bare").kind == kind
+    other = "audio" if kind != "audio" else "image"
+    with pytest.raises(ValueError, match=r"by kind=, but its content is"):
+        open_signal(folder / "bare", kind=other)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        pytest.param(np.zeros((8, 9, 3), np.uint8), "image", id="rgb"),
+        pytest.param(np.zeros((8, 9), np.uint8), "image", id="grey"),
+        pytest.param(np.zeros((8, 3), np.uint8), "image", id="narrow-grey"),
+        pytest.param(np.zeros((8, 9)), "image", id="grey-floats"),
+        pytest.param(np.zeros((8, 3)), "point_cloud", id="points"),
+        pytest.param(np.zeros((8, 6), np.float32), "point_cloud", id="coloured-points"),
+        pytest.param(np.zeros((1, 3)), "point_cloud", id="one-point"),
+        pytest.param([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]], "point_cloud", id="list"),
+        pytest.param((np.sin(np.arange(9999.0)), 16000), "audio", id="samples"),
+    ],
+)
+def test_kind_of_values_in_memory(value, kind):
+    signal = open_signal(value)
+    assert signal.kind == kind
+    assert signal.path is None
+    assert signal.name.endswith("in memory")
+    assert len(signal.digest) == 64
+    values, frame = to_tensor(signal)
+    assert values.dtype == np.float32
+    assert frame.kind == kind
+
+
+@pytest.mark.parametrize("value", [None, 7, b"bytes", {"a": 1}, np.zeros((2, 16000)), np.zeros(()), (1, 2, 3)])
+def test_what_is_no_signal(value):
+    with pytest.raises(ValueError, match="expected a path, a PIL picture, an array or tensor"):
+        open_signal(value)
+
+
+def test_kind_and_spec_are_checked():
+    signal = open_signal(np.zeros((8, 9, 3), np.uint8))
+    assert open_signal(signal) is signal
+    with pytest.raises(ValueError, match="expected one of image, audio, point_cloud, got 'smell'"):
+        open_signal(signal, kind="smell")
+    with pytest.raises(ValueError, match="expected a sound, got 'image in memory', a picture"):
+        open_signal(signal, kind="audio")
+    with pytest.raises(ValueError, match="expected ImageSpec for 'image in memory', a picture, got AudioSpec"):
+        to_tensor(signal, AudioSpec())
+    assert to_tensor(signal, ImageSpec(size_px=16))[0].shape == (3, 16, 16)
+
+
+def test_import_brings_no_heavy_library():
+    heavy = "{'torch', 'PIL', 'soundfile', 'trimesh', 'scipy', 'kaldi_native_fbank'}"
+    code = f"import sys, deixis.signals; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@real
+@pytest.mark.parametrize(
+    ("pattern", "count", "kind"),
+    [
+        ("sam_photos/*.jpg", 2, "image"),
+        ("rgbd_open3d/**/*.png", 3, "image"),
+        ("fsdd/recordings/*_0.wav", 3, "audio"),
+        ("speech_samples/wav/*.wav", 8, "audio"),
+        ("meshes_trimesh/*.o*", 3, "point_cloud"),
+        ("meshes_trimesh/[!e]*.ply", 3, "point_cloud"),
+        ("meshes_trimesh/*.stl", 2, "point_cloud"),
+        ("meshes_trimesh/*.glb", 1, "point_cloud"),
+        ("mosd_tabletop/*.npz", 3, "point_cloud"),
+    ],
+)
+def test_real_files(pattern, count, kind):
+    paths = sorted(REAL.glob(pattern))
+    assert len(paths) >= count
+    for path in paths[:10]:
+        signal = open_signal(path)
+        values, frame = to_tensor(signal)
+        assert signal.kind == frame.kind == kind
+        assert np.isfinite(values).all()
+        assert values.std() > 0.05
+
+
+@real
+def test_real_cloud_without_points():
+    with pytest.raises(ValueError, match=r"'empty.ply': expected a point cloud of at least one point, got none"):
+        open_signal(REAL / "meshes_trimesh" / "empty.ply")
+
+
+@real
+def test_real_obj_keeps_its_644_vertices():
+    """trimesh makes 732 of them, one for every pair of vertex and texture coordinate."""
+    assert len(open_signal(REAL / "meshes_trimesh" / "rabbit.obj").values) == 644

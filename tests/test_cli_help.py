@@ -1,0 +1,217 @@
+"""The `deixis` command as a process: help without heavy imports, the doctor, and mistakes in one sentence."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from deixis.cli import app as cli_app
+from deixis.cli import doctor, environment
+from deixis.cli.errors import user_sentence
+
+HEAVY = ("torch", "transformers", "scipy", "trimesh", "numpy")
+
+
+def deixis_command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from deixis.cli import main; main()", *words],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120"},
+        check=False,
+    )
+
+
+@pytest.fixture
+def run_verb(monkeypatch, capsys):
+    """Runs the command in this process with one verb whose body is `body`; returns (exit code, stdout, stderr)."""
+
+    def run(body, *words):
+        app = typer.Typer()
+        app.callback()(cli_app._global_options)
+        app.command("verb")(body)
+        monkeypatch.setattr(cli_app, "build_app", lambda: app)
+        with pytest.raises(SystemExit) as ended:
+            cli_app.main(["verb", *words])
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
+def raiser(error):
+    def body() -> None:
+        raise error
+
+    return body
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["--help"], id="all"),
+        *(pytest.param([verb, "--help"], id=verb) for verb in cli_app.VERBS),
+    ],
+)
+def test_help_imports_nothing_heavy(words):
+    code = (
+        "import sys\nfrom deixis.cli import main\ntry:\n    main(sys.argv[1:])\nfinally:\n"
+        f"    print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (0, "[]")
+    assert "Usage: deixis" in done.stdout
+
+
+def test_help_names_every_verb():
+    done = deixis_command("--help")
+    assert all(verb in done.stdout for verb in cli_app.VERBS)
+
+
+def test_no_words_are_a_call_for_help():
+    done, asked = deixis_command(), deixis_command("--help")
+    assert (done.returncode, done.stdout, done.stderr) == (0, asked.stdout, "")
+
+
+def test_version_is_the_packages():
+    done = deixis_command("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0.1.0\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        pytest.param(["sing"], "No such command 'sing'", id="unknown_verb"),
+        pytest.param(["doctor", "--loud"], "--loud", id="unknown_option"),
+        pytest.param(["doctor", "me"], "me", id="too_many_words"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence(words, part):
+    done = deixis_command(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("deixis: ")
+    assert part in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        pytest.param(ValueError("the box is empty:\n x1 is x2"), "the box is empty: x1 is x2", id="value"),
+        pytest.param(ValueError(), "ValueError", id="value_without_words"),
+        pytest.param(FileNotFoundError(2, "No such file or directory", "a.png"), "a.png: no such file", id="no_file"),
+        pytest.param(OSError("the picture ends too early"), "the picture ends too early", id="os_without_number"),
+    ],
+)
+def test_a_users_mistake_is_one_sentence(run_verb, error, sentence):
+    code, out, err = run_verb(raiser(error))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"deixis: {sentence}")
+    assert err.count("\n") == 1
+
+
+def test_a_fault_of_ours_keeps_its_traceback(monkeypatch):
+    app = typer.Typer()
+    app.callback()(cli_app._global_options)
+    app.command("verb")(raiser(KeyError("phrase")))
+    monkeypatch.setattr(cli_app, "build_app", lambda: app)
+    with pytest.raises(KeyError, match="phrase"):
+        cli_app.main(["verb"])
+
+
+def test_debug_keeps_the_traceback_of_a_users_mistake(monkeypatch):
+    app = typer.Typer()
+    app.callback()(cli_app._global_options)
+    app.command("verb")(raiser(ValueError("the box is empty")))
+    monkeypatch.setattr(cli_app, "build_app", lambda: app)
+    with pytest.raises(ValueError, match="the box is empty"):
+        cli_app.main(["--debug", "verb"])
+
+
+def test_an_interrupt_is_quiet(run_verb):
+    def body() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    code, out, err = run_verb(body)
+    assert (code, out, err.strip()) == (130, "", "")
+
+
+def test_a_closed_pipe_is_quiet(run_verb):
+    code, _, err = run_verb(raiser(BrokenPipeError(32, "Broken pipe")))
+    assert (code, err) == (1, "")
+
+
+def test_a_verb_sees_the_words_in_the_order_typed(run_verb):
+    seen = []
+
+    def body(context: typer.Context, box: str = "", point: str = "") -> None:
+        seen.extend([context.obj, box, point])
+
+    assert run_verb(body, "--point", "1,2", "--box", "3")[0] == 0
+    assert seen == [("verb", "--point", "1,2", "--box", "3"), "3", "1,2"]
+
+
+def test_doctor_reports_as_json():
+    done = deixis_command("doctor", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    assert report["devices"][0]["device"] == "cpu"
+    assert report["versions"]["deixis"] == "0.1.0"
+    assert report["versions"]["torch"]
+    assert set(report) == {"devices", "versions", "extras", "offline", "bundled_model"}
+
+
+def test_doctor_reports_as_text():
+    done = deixis_command("doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    for title in ("devices", "versions", "extras", "offline settings", "bundled model"):
+        assert f"\n{title}\n" in f"\n{done.stdout}"
+
+
+def extra_with(*packages):
+    return environment.Extra("world", packages)
+
+
+PRESENT = environment.Package("numpy", "numpy>=1.26", "2.0", satisfied=True)
+ABSENT = environment.Package("ray-caster", "ray-caster>=2", None, satisfied=False)
+OLD = environment.Package("peft", "peft>=99", "0.1", satisfied=False)
+
+
+@pytest.mark.parametrize(
+    ("packages", "pip_line"),
+    [
+        pytest.param([], "", id="none"),
+        pytest.param([PRESENT], "", id="present"),
+        pytest.param([PRESENT, ABSENT], "pip install 'ray-caster>=2'", id="absent"),
+        pytest.param([OLD, ABSENT], "pip install 'peft>=99' 'ray-caster>=2'", id="too_old"),
+    ],
+)
+def test_the_pip_line_asks_for_what_is_missing(packages, pip_line):
+    assert extra_with(*packages).pip_line == pip_line
+
+
+def test_doctor_names_a_missing_extra_and_its_pip_line(monkeypatch):
+    monkeypatch.setattr(environment, "extras_of_this_package", lambda: (extra_with(PRESENT, ABSENT),))
+    report = doctor.examine()
+    assert report["extras"]["world"]["missing"] == ["ray-caster>=2"]
+    assert "pip install 'ray-caster>=2'" in doctor._as_text(report)
+
+
+def test_a_missing_package_of_an_extra_is_the_users_to_mend(monkeypatch):
+    monkeypatch.setattr(environment, "extras_of_this_package", lambda: (extra_with(ABSENT),))
+    sentence = user_sentence(ModuleNotFoundError("No module named 'ray_caster'", name="ray_caster.core"))
+    assert sentence == "this needs the package ray-caster, of the extra 'world': pip install 'ray-caster>=2'"
+    assert user_sentence(ModuleNotFoundError("No module named 'deixis.sing'", name="deixis.sing")) is None
+
+
+def test_extras_are_read_from_the_installed_metadata():
+    names = {e.name: {package.name for package in e.packages} for e in environment.extras_of_this_package()}
+    if not names:
+        pytest.skip("deixis is on the path but not installed, so it has no metadata")
+    assert names["world"] == {"embreex"}
+    assert names["train"] == {"accelerate", "peft", "tensorboard"}

@@ -1,0 +1,78 @@
+"""Samples of the world: sound by the format, the same for a seed, apart between splits, and they survive files."""
+
+import pytest
+
+from deixis.data.files import read_samples, write_samples
+from deixis.data.sample import Sample
+from deixis.data.validate import validate_file, validate_record
+from deixis.geometry import Reference, parse_markup
+from deixis.world.generate import KINDS, tasks_of, world_samples
+from deixis.world.scene import SPLITS
+
+SAMPLES = {split: [s for seed in range(12) for s in world_samples(split, seed)] for split in SPLITS}
+
+
+@pytest.mark.parametrize("split", [pytest.param(split, id=split) for split in SPLITS])
+def test_every_sample_is_sound(split):
+    for sample in SAMPLES[split]:
+        record = sample.to_json()
+        validate_record(record)
+        assert Sample.from_json(record).to_json() == record
+        assert sample.split == split
+
+
+def test_ids_do_not_repeat():
+    ids = [sample.id for samples in SAMPLES.values() for sample in samples]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_medium_has_one_id():
+    media = [(m.id, m.values.tobytes()) for samples in SAMPLES.values() for s in samples for m in s.signals]
+    assert len(set(media)) == len({name for name, _ in media}) == len({values for _, values in media})
+
+
+def test_a_seed_gives_the_same_samples():
+    first, again = world_samples("val", 3), world_samples("val", 3)
+    assert [sample.to_json() for sample in first] == [sample.to_json() for sample in again]
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in KINDS])
+def test_a_kind_alone_is_as_among_others(kind):
+    alone = [sample.to_json() for sample in world_samples("train", 5, (kind,))]
+    among = [s.to_json() for s in world_samples("train", 5) if s.signals[0].kind == kind]
+    assert alone == among
+    assert alone
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in KINDS])
+def test_every_task_of_a_kind_comes(kind):
+    names = {s.task for seed in range(60, 130) for s in world_samples("train", seed, (kind,), number=12)}
+    assert len(names) == len(tasks_of(kind))
+
+
+def test_a_region_that_is_there_is_mentioned():
+    for sample in SAMPLES["train"]:
+        texts = [text for turn in sample.turns for text in (turn.user, turn.assistant)]
+        mentioned = {i for text in texts for p in parse_markup(text) if isinstance(p, Reference) for i in p.indices}
+        assert mentioned == set(range(len(sample.regions)))
+
+
+def test_wordings_vary():
+    questions = {turn.user for sample in SAMPLES["train"] if sample.task == "region_name" for turn in sample.turns}
+    assert len(questions) >= 3
+
+
+def test_to_files_and_back(tmp_path):
+    written = [sample for seed in range(2) for sample in world_samples("train", seed)]
+    path = write_samples(written, tmp_path, "train")
+    assert validate_file(path).problems == ()
+    read = list(read_samples(path))
+    assert [(s.id, s.task, s.turns) for s in read] == [(s.id, s.task, s.turns) for s in written]
+    assert [s.to_json()["regions"] for s in read] == [s.to_json()["regions"] for s in written]
+    media = {medium.id for sample in written for medium in sample.signals}
+    assert len(list(tmp_path.glob("*/*"))) == len(media) == 6
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="kind: expected one of image, audio, point_cloud; got 'smell'"):
+        world_samples("train", 0, ("smell",))
