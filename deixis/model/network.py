@@ -51,7 +51,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     base_model_prefix = ""
     main_input_name = "input_ids"
     _supports_sdpa = True
-    _no_split_modules = ["CLIPEncoderLayer", "LlamaDecoderLayer"]  # noqa: RUF012
+    _no_split_modules = ["CLIPEncoderLayer", "LlamaDecoderLayer"]
 
     def __init__(self, config: DeixisConfig):
         super().__init__(config)

@@ -30,7 +30,7 @@ class DeixisProcessor(ProcessorMixin):
     signal of each kind takes. points: how many points are drawn in a region.
     """
 
-    attributes = ["tokenizer"]  # noqa: RUF012
+    attributes = ["tokenizer"]
     tokenizer_class = "AutoTokenizer"
 
     def __init__(
@@ -65,13 +65,9 @@ class DeixisProcessor(ProcessorMixin):
 
     def prefix(self, prepared: Sequence[Prepared]) -> str:
         """The beginning of a conversation: the placeholders of its signals."""
-        return SPECIAL_TOKENS["bos"] + "".join(
-            SPECIAL_TOKENS[p.kind] * self.token_counts[p.kind] for p in prepared
-        )
+        return SPECIAL_TOKENS["bos"] + "".join(SPECIAL_TOKENS[p.kind] * self.token_counts[p.kind] for p in prepared)
 
-    def question(
-        self, markup: str, regions: Sequence[Region], prepared: Sequence[Prepared]
-    ) -> tuple[str, list[int]]:
+    def question(self, markup: str, regions: Sequence[Region], prepared: Sequence[Prepared]) -> tuple[str, list[int]]:
         """The model's text of a question, and the region of each of its region tokens.
 
         Raises ValueError for a reference without a region, or a region that does not fit its signal.

@@ -51,7 +51,9 @@ class UniversalProjection(nn.Module):
         self.query = nn.ParameterDict({kind: nn.Parameter(torch.randn(queries, dim) * 0.02) for kind in kinds})
         self.experts = nn.ModuleList([expert() for _ in range(experts)])
         if router != "constant":
-            scores = {kind: nn.Sequential(nn.Linear(dim, dim // 4), nn.GELU(), nn.Linear(dim // 4, experts)) for kind in kinds}
+            scores = {
+                kind: nn.Sequential(nn.Linear(dim, dim // 4), nn.GELU(), nn.Linear(dim // 4, experts)) for kind in kinds
+            }
             self.router = nn.ModuleDict(scores)
         self.norm, self.out = nn.LayerNorm(dim), nn.Linear(dim, out_dim)
 

@@ -39,7 +39,12 @@ class DenseHeads(nn.Module):
         token_classes, token_box = self._token_truth(field, classes, box)
         outputs = self.token(field.tokens).float().flatten(1).unflatten(1, (token_classes.shape[1], -1))
         token = self._loss(outputs, token_classes, token_box)
-        return {"loss": fine["loss"] + token["loss"], "kind": fine["kind"], "colour": fine["colour"], "box": token["box"]}
+        return {
+            "loss": fine["loss"] + token["loss"],
+            "kind": fine["kind"],
+            "colour": fine["colour"],
+            "box": token["box"],
+        }
 
     def _token_truth(self, field: Field, classes: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
         """The truth at the places that tokens answer for, token by token."""

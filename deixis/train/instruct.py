@@ -3,23 +3,28 @@
 The pretraining heads may stay on beside (`dense_weight`), so that the field goes on learning what it shows.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deixis.data.sample import Sample
 from deixis.model.fusion import SignalBatch
 from deixis.model.masks import Prepared
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
 from deixis.signals import open_signal
 from deixis.train.dense import DenseHeads
-from deixis.train.packing import collate, pack
+from deixis.train.packing import PackedRow, collate, pack
 from deixis.train.streams import supersampling
 from deixis.world.facts import SoundFacts
 from deixis.world.generate import KINDS, Facts, draw_questions, world_facts
 from deixis.world.scene import scene_rng
-from deixis.world.truth import cloud_truth, sound_truth, view_truth
+from deixis.world.truth import DenseTruth, cloud_truth, sound_truth, view_truth
 
+PAIR = "pair"  # rows of two files, of which each question is about one; their words do not overlap
+PAIRS = (("image", "audio"), ("audio", "image"), ("point_cloud", "audio"), ("audio", "point_cloud"))
 LOWERCASE = 0.15  # of the questions, for people do not always begin with a capital
 
 
@@ -29,6 +34,9 @@ class Instructor(nn.Module):
     def __init__(self, model: DeixisForConditionalGeneration, heads: nn.ModuleDict | None, dense_weight: float):
         super().__init__()
         self.model, self.heads, self.dense_weight = model, heads, dense_weight
+        self.tied = {f"model.{copy}": f"model.{kept}" for copy, kept in (model._tied_weights_keys or {}).items()}
+        self.register_state_dict_post_hook(_drop_tied)
+        self.register_load_state_dict_pre_hook(_restore_tied)
 
     def forward(self, dense: dict[str, dict[str, Tensor]] | None = None, **batch: Tensor) -> dict[str, Tensor]:
         values = {kind: batch.pop(f"{kind}_values", None) for kind in KINDS}
@@ -43,38 +51,64 @@ class Instructor(nn.Module):
         return {"loss": loss, "losses": losses}
 
 
+def _drop_tied(module: Instructor, state: dict[str, Tensor], prefix: str, metadata: object) -> None:
+    """A tied weight is saved once: safetensors refuses two names of one tensor."""
+    for copy in module.tied:
+        state.pop(prefix + copy, None)
+
+
+def _restore_tied(module: Instructor, state: dict[str, Tensor], prefix: str, *rest: object) -> None:
+    for copy, kept in module.tied.items():
+        if prefix + kept in state:
+            state[prefix + copy] = state[prefix + kept]
+
+
 class InstructBatches:
-    """`make` for instruction tuning: `counts` media of each kind a batch, `questions` about each."""
+    """`make` for instruction tuning: `counts` rows of each kind (or "pair") a batch, `questions` in each row."""
 
     def __init__(
-        self, processor: DeixisProcessor, cells: dict[str, int], counts: dict[str, int], questions: int, max_tokens: int, seed: int
+        self,
+        processor: DeixisProcessor,
+        cells: dict[str, int],
+        counts: dict[str, int],
+        questions: int,
+        max_tokens: int,
+        seed: int,
     ):
         self.processor, self.cells, self.counts = processor, cells, counts
         self.questions, self.max_tokens, self.seed = questions, max_tokens, seed
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         rows, truths = [], {}
-        for kind, count in self.counts.items():
+        for name, count in self.counts.items():
             for i in range(count):
                 seed = self.seed + step * count + i
-                facts = world_facts("train", seed, kind, supersampling(seed))
-                prepared = self.processor.prepare(open_signal(_source(facts), kind))
-                rng = scene_rng("train", seed, 10 + KINDS.index(kind))
-                samples = [_lowered(s, rng) for s in draw_questions(facts, rng, self.questions)]
-                rows.append(pack(samples, [prepared], self.processor, self.cells, self.max_tokens))
-                truths.setdefault(kind, []).append(_truth(facts, prepared, self.cells[kind]))
+                kinds = PAIRS[seed % len(PAIRS)] if name == PAIR else (name,)
+                rows.append(self._row(kinds, seed, truths))
         dense = {
             kind: {n: torch.from_numpy(np.stack([getattr(t, n) for t in own])) for n in ("classes", "box")}
             for kind, own in truths.items()
         }
         return collate(rows, self.processor.tokenizer.pad_token_id) | {"dense": dense}
 
+    def _row(self, kinds: tuple[str, ...], seed: int, truths: dict[str, list[DenseTruth]]) -> PackedRow:
+        """Questions about the media of `kinds` of one seed, shuffled; each medium's truth is added to `truths`."""
+        prepared, samples = [], []
+        for number, kind in enumerate(kinds):
+            facts = world_facts("train", seed, kind, supersampling(seed))
+            rng = scene_rng("train", seed, 10 + KINDS.index(kind))
+            prepared.append(self.processor.prepare(open_signal(_source(facts), kind)))
+            truths.setdefault(kind, []).append(_truth(facts, prepared[-1], self.cells[kind]))
+            drawn = draw_questions(facts, rng, self.questions // len(kinds))
+            samples += [_on_signal(_lowered(sample, rng), number) for sample in drawn]
+        return pack(samples, prepared, self.processor, self.cells, self.max_tokens)
+
 
 def _source(facts: Facts):
     return (facts.medium.values, facts.medium.rate_hz) if isinstance(facts, SoundFacts) else facts.medium.values
 
 
-def _truth(facts: Facts, prepared: Prepared, cells: int):
+def _truth(facts: Facts, prepared: Prepared, cells: int) -> DenseTruth:
     if isinstance(facts, SoundFacts):
         return sound_truth(facts.sound, prepared.frame.extent[0], cells)
     if facts.is_picture:
@@ -83,10 +117,13 @@ def _truth(facts: Facts, prepared: Prepared, cells: int):
     return cloud_truth(facts.scene, facts.object_id[chosen], facts.part_id[chosen], prepared.values[:, :3])
 
 
-def _lowered(sample, rng: np.random.Generator):
-    """The sample, sometimes with its questions in lower case and without the question mark."""
-    from dataclasses import replace
+def _on_signal(sample: Sample, number: int) -> Sample:
+    """The sample with its regions on signal `number`."""
+    return replace(sample, regions=tuple(replace(region, signal=number) for region in sample.regions))
 
+
+def _lowered(sample: Sample, rng: np.random.Generator) -> Sample:
+    """The sample, sometimes with its questions in lower case and without the question mark."""
     if rng.random() >= LOWERCASE:
         return sample
     return replace(sample, turns=tuple(replace(t, user=t.user.lower().rstrip("?.")) for t in sample.turns))

@@ -15,8 +15,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from deixis.data.sample import RegionRecord, Sample
-from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Region, Span, write_answer, write_prompt
+from deixis.data.regions import to_region
+from deixis.data.sample import Sample
+from deixis.geometry import write_answer, write_prompt
 from deixis.model.masks import Prepared, record_to_cells
 from deixis.model.processor import DeixisProcessor, signal_tensors
 from deixis.model.text import answer_text, turn_text
@@ -46,21 +47,12 @@ class PackedRow:
         self.positions += range(start, start + len(ids))
 
 
-def to_region(record: RegionRecord) -> Region:
-    """The region that a record points at, by the first of its forms: mask, points, box, span, box3d, point."""
-    if record.mask is not None:
-        mask = record.mask
-        return Mask(mask, signal=record.signal) if isinstance(mask, np.ndarray) else Mask.from_rle(mask, signal=record.signal)
-    if record.points is not None:
-        return PointSet(record.points, signal=record.signal)
-    for value, kind in ((record.box, Box), (record.span, Span), (record.box3d, Box3D), (record.point, Point)):
-        if value is not None:
-            return kind(*value, signal=record.signal)
-    raise ValueError("region: expected a mask, points, box, span, box3d or point; got a record without any")
-
-
 def pack(
-    samples: Sequence[Sample], prepared: list[Prepared], processor: DeixisProcessor, cells: dict[str, int], max_tokens: int
+    samples: Sequence[Sample],
+    prepared: list[Prepared],
+    processor: DeixisProcessor,
+    cells: dict[str, int],
+    max_tokens: int,
 ) -> PackedRow:
     """One row of the samples, which all share the signals `prepared`; samples that no longer fit are left out.
 
@@ -119,7 +111,9 @@ def collate(rows: Sequence[PackedRow], pad_id: int) -> dict[str, Tensor]:
         **signal_tensors([row.prepared for row in rows]),
     }
     offsets = np.cumsum([0] + [len(row.prepared) for row in rows])
-    signals = lambda name: torch.tensor([s + int(o) for r, o in zip(rows, offsets, strict=False) for s in getattr(r, name)])  # noqa: E731
+    signals = lambda name: torch.tensor(
+        [s + int(o) for r, o in zip(rows, offsets, strict=False) for s in getattr(r, name)]
+    )
     if points := [p for row in rows for p in row.region_points]:
         batch |= {"region_points": torch.from_numpy(np.stack(points)), "region_signal": signals("region_signal")}
     if targets := [t for row in rows for t in row.seg_target]:

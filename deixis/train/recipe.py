@@ -22,7 +22,7 @@ from deixis.model.processor import DeixisProcessor, build_processor
 from deixis.model.text import SPECIAL_TOKENS, build_tokenizer, number_tokens
 from deixis.signals import AudioSpec, ImageSpec, PointCloudSpec
 from deixis.train.dense import DenseHeads, DensePretrainer
-from deixis.train.instruct import InstructBatches, Instructor
+from deixis.train.instruct import PAIR, InstructBatches, Instructor
 from deixis.train.run import StageOptions, run_stage
 from deixis.train.streams import DenseBatches
 from deixis.world.generate import KINDS, world_samples
@@ -45,15 +45,24 @@ def read_recipe(path: Path) -> dict[str, Any]:
     unknown = recipe.keys() - {"seed", "model", "init", "stages", "vocab_size"}
     if unknown:
         raise ValueError(f"{path}: unknown field(s) {', '.join(sorted(unknown))}")
-    allowed = {f.name for f in fields(StageOptions)} | {"name", "task", "batch", "questions", "max_tokens", "dense_weight"}
+    allowed = {f.name for f in fields(StageOptions)} | {
+        "name",
+        "task",
+        "batch",
+        "questions",
+        "max_tokens",
+        "dense_weight",
+    }
     for stage in recipe["stages"]:
         label = stage.get("name", "?")
         if stage.get("task") not in TASKS:
-            raise ValueError(f"{path}: stage {label}: task: expected one of {', '.join(TASKS)}; got {stage.get('task')!r}")
+            raise ValueError(
+                f"{path}: stage {label}: task: expected one of {', '.join(TASKS)}; got {stage.get('task')!r}"
+            )
         if wrong := stage.keys() - allowed:
             raise ValueError(f"{path}: stage {label}: unknown field(s) {', '.join(sorted(wrong))}")
-        if not isinstance(stage.get("batch"), dict) or not set(stage["batch"]) <= set(KINDS):
-            raise ValueError(f"{path}: stage {label}: batch: expected a count for some of {', '.join(KINDS)}")
+        if not isinstance(stage.get("batch"), dict) or not set(stage["batch"]) <= {*KINDS, PAIR}:
+            raise ValueError(f"{path}: stage {label}: batch: expected a count for some of {', '.join((*KINDS, PAIR))}")
     return recipe
 
 
@@ -82,7 +91,9 @@ def _stage(stage: dict[str, Any], model, heads, processor, seed: int) -> tuple[n
     """The module that a stage trains and the maker of its batches."""
     config = model.config
     if stage["task"] == "dense":
-        options = {k: {n: tuple(v) if isinstance(v, list) else v for n, v in s.items()} for k, s in processor.specs.items()}
+        options = {
+            k: {n: tuple(v) if isinstance(v, list) else v for n, v in s.items()} for k, s in processor.specs.items()
+        }
         specs = ImageSpec(**options["image"]), AudioSpec(**options["audio"]), PointCloudSpec(**options["point_cloud"])
         return DensePretrainer(model.field_encoder, heads), DenseBatches(*specs, stage["batch"], seed)
     weight = float(stage.get("dense_weight", 0.0))

@@ -48,7 +48,9 @@ class DenseBatches:
     `counts` says how many signals of each kind a batch holds. Pictures and their truth are mirrored half of the time.
     """
 
-    def __init__(self, image: ImageSpec, audio: AudioSpec, point_cloud: PointCloudSpec, counts: dict[str, int], seed: int):
+    def __init__(
+        self, image: ImageSpec, audio: AudioSpec, point_cloud: PointCloudSpec, counts: dict[str, int], seed: int
+    ):
         self.specs = {"image": image, "audio": audio, "point_cloud": point_cloud}
         self.counts, self.seed = counts, seed
         self.makers = {"image": self._image, "audio": self._audio, "point_cloud": self._point_cloud}
@@ -58,7 +60,9 @@ class DenseBatches:
         for kind, count in self.counts.items():
             rows = [self.makers[kind](self.seed + step * count + i) for i in range(count)]
             names = ("values", "classes", "box")
-            batch[kind] = {n: torch.from_numpy(np.stack(column)) for n, column in zip(names, zip(*rows, strict=True), strict=True)}
+            batch[kind] = {
+                n: torch.from_numpy(np.stack(column)) for n, column in zip(names, zip(*rows, strict=True), strict=True)
+            }
         return batch
 
     def _image(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -30,8 +30,9 @@ class Draft:
 def ask(
     user: str, assistant: str, regions: tuple[RegionRecord, ...] = (), answer: str | None = None, choices=()
 ) -> Draft:
-    """A draft of one turn."""
-    return Draft((Turn(user, assistant, choices=tuple(choices)),), regions, answer, tuple(choices))
+    """A draft of one turn; the word a test looks for is its reference."""
+    references = (answer,) if answer else ()
+    return Draft((Turn(user, assistant, references, tuple(choices)),), regions, answer, tuple(choices))
 
 
 def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -> RegionRecord:

@@ -5,7 +5,6 @@ so a wrong sample looks wrong.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -13,7 +12,8 @@ from PIL import Image, ImageDraw
 from deixis.data.consistency import FIELDS_BEHIND
 from deixis.data.sample import Sample
 from deixis.geometry import Text, parse_markup
-from deixis.world.panels import CHIP_TEXT_PX, GREY, PALETTE, WIDTH_PX, Colour, Shown, chip, panel, text_font
+from deixis.signals.canvas import CHIP_TEXT_PX, GREY, PALETTE, Colour, Word, draw_line, flow, text_font, words_of
+from deixis.world.panels import WIDTH_PX, Shown, panel
 
 PADDING_PX, GAP_PX, MARGIN_PX = 10, 14, 22
 TEXT_PX, LINE_PX = 14, 19
@@ -93,7 +93,7 @@ def sample_card(sample: Sample) -> Image.Image:
         y += image.height + 6
     for number, lines in enumerate(texts):
         for line in lines:
-            _draw_line(draw, y, line)
+            draw_line(draw, PADDING_PX, y, line, TEXT_PX)
             y += LINE_PX
         y += 2 + 4 * (number % 2)
     return card
@@ -113,74 +113,21 @@ def _fields_to_draw(sample: Sample) -> dict[int, tuple[str, ...]]:
     return dict(sorted(fields.items()))
 
 
-@dataclass(frozen=True)
-class _Word:
-    """A word, or a chip with a region's number, on a line: its left edge, and whether a line goes under it."""
-
-    text: str
-    colour: Colour
-    left: float
-    is_chip: bool = False
-    underlined: bool = False
-
-
-def _lines(text: str, colour: Colour) -> list[list[_Word]]:
+def _lines(text: str, colour: Colour) -> list[list[Word]]:
     """A marked-up text as lines of words that fit the card, at most `MAX_LINES`."""
-    font = text_font(TEXT_PX)
-    space = font.getlength(" ")
-    lines: list[list[_Word]] = [[]]
-    right, spaced = 0.0, False
-    for word, own_colour, is_chip, underlined in _words(text, colour):
-        if word == " ":
-            spaced = True
-            continue
-        width = max(15.0, 8 + text_font(CHIP_TEXT_PX).getlength(word)) if is_chip else font.getlength(word)
-        left = right + (space if spaced and right else 0) + (3 if is_chip and not spaced and right else 0)
-        if left + width > WIDTH_PX and right:
-            lines.append([])
-            left = 0.0
-        lines[-1].append(_Word(word, own_colour, left, is_chip, underlined))
-        right, spaced = left + width, False
-    if len(lines) > MAX_LINES:
-        lines = [*lines[: MAX_LINES - 1], [_Word("...", colour, 0.0)]]
-    return lines if lines[0] else []
+    return flow(_words(text, colour), WIDTH_PX, TEXT_PX, max_lines=MAX_LINES)
 
 
-def _words(text: str, colour: Colour) -> Iterable[tuple[str, Colour, bool, bool]]:
-    """(word or one space, colour, is a chip, is underlined) in order."""
+def _words(text: str, colour: Colour) -> Iterable[Word]:
+    """Words, spaces and the numbers of regions, in order."""
     for piece in parse_markup(text):
         if isinstance(piece, Text):
-            yield from ((word, colour, False, False) for word in _split(piece.text))
+            yield from words_of(piece.text, colour)
             continue
         own = PALETTE[piece.indices[0] % len(PALETTE)] if piece.indices else GREY
         if piece.phrase is not None:
-            yield from ((word, own, False, word != " ") for word in _split(piece.phrase))
+            yield from words_of(piece.phrase, own, underlined=True)
         for index in piece.indices:
-            yield str(index), PALETTE[index % len(PALETTE)], True, False
+            yield Word(str(index), PALETTE[index % len(PALETTE)], is_chip=True)
         if not piece.indices:
-            yield "none", GREY, True, False
-
-
-def _split(text: str) -> list[str]:
-    """Words and single spaces, as they come; any blank is a space.
-
-    >>> _split("a red  mug.")
-    ['a', ' ', 'red', ' ', 'mug.']
-    """
-    words = text.split()
-    parts = [part for word in words for part in (word, " ")][:-1]
-    return [" "] * (text[:1].isspace()) + parts + [" "] * (bool(words) and text[-1:].isspace())
-
-
-def _draw_line(draw: ImageDraw.ImageDraw, top: float, line: list[_Word]) -> None:
-    font = text_font(TEXT_PX)
-    for number, word in enumerate(line):
-        left = PADDING_PX + word.left
-        if word.is_chip:
-            chip(draw, left, top + 2, word.text, word.colour)
-            continue
-        draw.text((left, top), word.text, font=font, fill=word.colour)
-        if word.underlined:
-            follows = number + 1 < len(line) and line[number + 1].underlined
-            end = PADDING_PX + line[number + 1].left if follows else left + font.getlength(word.text)
-            draw.line((left, top + 16, end, top + 16), fill=word.colour, width=1)
+            yield Word("none", GREY, is_chip=True)

@@ -1,0 +1,58 @@
+"""A model that sees nothing: the same network, questions and regions, with every signal blanked before the encoder.
+
+What it scores is what words, numbers of tokens and the places of regions give away; a score near it is no perception.
+Blanking happens on the prepared tensors: a picture becomes its mean grey, a sound its floor of silence, a cloud points
+without colour, spread evenly over its cube (from a fixed seed). Frames, and so regions and file units, stay.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+import numpy as np
+
+from deixis.assistant import Model
+from deixis.model import DeixisProcessor
+from deixis.model.masks import Prepared
+from deixis.signals import Signal
+
+KEPT = 1024  # prepared signals, about 200 kB each
+GREY = 0.5
+SEED = 0
+
+
+class PreparingOnce(DeixisProcessor):
+    """A processor that prepares a signal once however many questions are asked about it, blanked if `blank` is set."""
+
+    blank = False
+
+    def prepare(self, signal: Signal) -> Prepared:
+        kept: OrderedDict[str, Prepared] = self.__dict__.setdefault("_kept", OrderedDict())
+        if signal.digest not in kept:
+            prepared = super().prepare(signal)
+            values = blanked(prepared, self.specs[signal.kind]) if self.blank else prepared.values
+            kept[signal.digest] = replace(prepared, values=values)
+            if len(kept) > KEPT:
+                kept.popitem(last=False)
+        return kept[signal.digest]
+
+
+def blanked(prepared: Prepared, spec: dict) -> np.ndarray:
+    """Values of the same shape that say nothing about the signal; `spec` is how its kind is prepared."""
+    values = prepared.values
+    if prepared.kind == "image":
+        return np.zeros_like(values)
+    if prepared.kind == "audio":
+        silence = np.log(np.finfo(np.float32).eps)  # the floor that `deixis.signals.audio` puts after the end
+        return np.full_like(values, (silence - spec["mean"]) / (2 * spec["std"]))
+    if prepared.kind == "point_cloud":
+        places = np.random.default_rng(SEED).uniform(size=(len(values), 3))
+        return np.concatenate([places, np.full_like(places, GREY)], axis=1).astype(values.dtype)
+    raise ValueError(f"blank: expected an image, audio or point_cloud, got {prepared.kind}")
+
+
+def quick(model: Model, blank: bool = False) -> Model:
+    """The same model for many questions about the same signals; with `blank`, one that sees none of them."""
+    own = model.processor
+    processor = PreparingOnce(own.tokenizer, own.specs, own.token_counts, own.points, own.dialect)
+    processor.blank = blank
+    return Model(model.network, processor, model.name)

@@ -1,0 +1,199 @@
+"""What drawings of signals are made of: colours, letters, labels, and text whose words have the colours of regions.
+
+For people to look at. It knows pixels of the drawing only: what a region covers there is said by `panels`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from PIL import Image, ImageDraw, ImageFont
+
+Colour = tuple[int, int, int]
+
+PALETTE: tuple[Colour, ...] = ((221, 44, 87), (22, 108, 214), (0, 143, 92), (201, 98, 0), (133, 63, 190), (0, 137, 160))
+"""Colours of regions 0, 1, 2, ...: dark enough for white words on them."""
+POINTED: Colour = (255, 198, 26)
+"""What a person points at with a question: like none of the answers' colours."""
+INK: Colour = (24, 26, 34)
+GREY: Colour = (122, 124, 132)
+WHITE: Colour = (255, 255, 255)
+CHIP_TEXT_PX = 11
+CHIP_HEIGHT, CHIP_PADDING, CHIP_CORNER = 15 / 11, 8 / 11, 4 / 11
+"""Of a label, in sizes of its letters."""
+LINE_HEIGHT = 19 / 14
+"""Of text, in sizes of its letters."""
+BRIGHT = 0.6
+"""Colours above this luma want dark words on them, and a dark line beside them."""
+
+
+@cache
+def text_font(size_px: int) -> ImageFont.FreeTypeFont:
+    """Pillow's own font; each size is read once."""
+    return ImageFont.load_default(size=size_px)
+
+
+def contrast(colour: Colour) -> Colour:
+    """White or ink, whichever can be read on this colour.
+
+    >>> contrast((133, 63, 190)), contrast((255, 198, 26))
+    ((255, 255, 255), (24, 26, 34))
+    """
+    luma = (0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]) / 255  # ITU-R BT.601
+    return INK if luma > BRIGHT else WHITE
+
+
+def chip_width(label: str, text_px: int = CHIP_TEXT_PX) -> float:
+    """Width in pixels of a label, never narrower than it is high."""
+    return max(CHIP_HEIGHT * text_px, text_font(text_px).getlength(label) + CHIP_PADDING * text_px)
+
+
+def chip(
+    draw: ImageDraw.ImageDraw, left: float, top: float, label: str, colour: Colour, text_px: int = CHIP_TEXT_PX
+) -> float:
+    """Draw a label in a rounded box with its upper left corner at (left, top); its width."""
+    width, height = chip_width(label, text_px), CHIP_HEIGHT * text_px
+    corners = (left, top, left + width - 1, top + height - 1)
+    draw.rounded_rectangle(corners, CHIP_CORNER * text_px, fill=colour)
+    middle = left + width / 2, top + height / 2
+    draw.text(middle, label, font=text_font(text_px), fill=contrast(colour), anchor="mm")
+    return width
+
+
+def draw_spot(draw: ImageDraw.ImageDraw, x: float, y: float, colour: Colour, pen: float) -> None:
+    """A target around the place (x, y), in lines of about `pen` pixels."""
+    for radius, fill in ((3.2 * pen, contrast(colour)), (2.5 * pen, colour), (pen, contrast(colour))):
+        draw.circle((x, y), radius, fill=fill)
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A label and the place it belongs to, in pixels of the drawing: its lower left corner if there is room above."""
+
+    label: str
+    colour: Colour
+    x: float
+    y: float
+
+
+def place_tags(image: Image.Image, tags: Sequence[Tag], text_px: int = CHIP_TEXT_PX) -> Image.Image:
+    """Draws the labels at their places, kept inside the picture and off each other where there is room."""
+    draw, used = ImageDraw.Draw(image), []
+    height = CHIP_HEIGHT * text_px
+    for tag in tags:
+        label = shortened(tag.label, image.width - 4, text_px)
+        width = chip_width(label, text_px)
+        spots = [
+            (min(max(left, 2.0), image.width - width - 2), min(max(top, 2.0), image.height - height - 2))
+            for left, top in _spots_around(tag.x, tag.y, width, height)
+        ]
+        left, top = min(spots, key=lambda spot: sum(_overlap((*spot, width, height), other) for other in used))
+        chip(draw, left, top, label, tag.colour, text_px)
+        used.append((left, top, width, height))
+    return image
+
+
+def _spots_around(x: float, y: float, width: float, height: float) -> list[tuple[float, float]]:
+    """Where a label may go, the best first: on top of its place, then inside it, then farther away."""
+    step = height + 2
+    rows = [y - step, y + 2, y + 2 + step, y - 2 * step, y + 2 + 2 * step, y - 3 * step, y + 2 + 3 * step]
+    return [(x, row) for row in rows] + [(x + width + 2, row) for row in rows] + [(x - width - 2, row) for row in rows]
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """Area that two boxes (left, top, width, height) share."""
+    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return max(across, 0.0) * max(down, 0.0)
+
+
+def shortened(label: str, room_px: float, text_px: int = CHIP_TEXT_PX) -> str:
+    """The label, cut with three dots where it is too wide for a chip in `room_px`."""
+    if chip_width(label, text_px) <= room_px:
+        return label
+    kept = label
+    while kept and chip_width(kept + "...", text_px) > room_px:
+        kept = kept[:-1]
+    return kept.rstrip() + "..."
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, one space (" "), or a chip, in a colour, perhaps underlined; `left` is its place on a line."""
+
+    text: str
+    colour: Colour
+    is_chip: bool = False
+    underlined: bool = False
+    left: float = 0.0
+
+
+def words_of(text: str, colour: Colour, underlined: bool = False) -> list[Word]:
+    """Words and single spaces of a text; any blank is a space, and only words are underlined.
+
+    >>> [word.text for word in words_of("a red  mug. ", INK)]
+    ['a', ' ', 'red', ' ', 'mug.', ' ']
+    """
+    parts = [part for word in text.split() for part in (word, " ")][:-1]
+    ends = [" "] * text[:1].isspace(), [" "] * (bool(parts) and text[-1:].isspace())
+    return [Word(part, colour, underlined=underlined and part != " ") for part in (*ends[0], *parts, *ends[1])]
+
+
+def flow(
+    words: Iterable[Word], width_px: float, text_px: int, chip_px: int = CHIP_TEXT_PX, max_lines: int | None = None
+) -> list[list[Word]]:
+    """The words as lines that fit the width, `left` set; a word wider than a line is cut across lines."""
+    font = text_font(text_px)
+    space = font.getlength(" ")
+    lines: list[list[Word]] = [[]]
+    right, spaced = 0.0, False
+    for word in words:
+        if word.text == " ":
+            spaced = True
+            continue
+        for part in [word.text] if word.is_chip else _cut(word.text, width_px, font):
+            width = chip_width(part, chip_px) if word.is_chip else font.getlength(part)
+            left = right + (space if spaced and right else 0) + (3 if word.is_chip and not spaced and right else 0)
+            if left + width > width_px and right:
+                lines.append([])
+                left = 0.0
+            lines[-1].append(Word(part, word.colour, word.is_chip, word.underlined, left))
+            right, spaced = left + width, False
+    if max_lines is not None and len(lines) > max_lines:
+        lines = [*lines[: max_lines - 1], [Word("...", lines[max_lines - 1][0].colour)]]
+    return lines if lines[0] else []
+
+
+def _cut(text: str, width_px: float, font: ImageFont.FreeTypeFont) -> list[str]:
+    """The text in pieces none of which is wider than `width_px` (one letter at least)."""
+    pieces = []
+    while len(text) > 1 and font.getlength(text) > width_px:
+        length = max(1, int(len(text) * width_px / font.getlength(text)))
+        while length > 1 and font.getlength(text[:length]) > width_px:
+            length -= 1
+        pieces.append(text[:length])
+        text = text[length:]
+    return [*pieces, text]
+
+
+def draw_line(
+    draw: ImageDraw.ImageDraw,
+    left: float,
+    top: float,
+    line: Sequence[Word],
+    text_px: int,
+    chip_px: int = CHIP_TEXT_PX,
+) -> None:
+    """Draw a line that `flow` made, its upper left corner at (left, top)."""
+    font, under = text_font(text_px), top + 1.15 * text_px
+    for number, word in enumerate(line):
+        x = left + word.left
+        if word.is_chip:
+            chip(draw, x, top + (LINE_HEIGHT * text_px - CHIP_HEIGHT * chip_px) / 2, word.text, word.colour, chip_px)
+            continue
+        draw.text((x, top), word.text, font=font, fill=word.colour)
+        if word.underlined:
+            follows = number + 1 < len(line) and line[number + 1].underlined and not line[number + 1].is_chip
+            same = follows and line[number + 1].colour == word.colour
+            end = left + line[number + 1].left if same else x + font.getlength(word.text)
+            draw.line((x, under, end, under), fill=word.colour, width=max(1, round(text_px / 12)))

@@ -1,0 +1,39 @@
+"""Makes the bundled model of a trained one: half precision, pieces under 15 MB, no pretraining heads.
+
+    python scripts/bundle.py runs/tiny/anneal/model
+
+Writes deixis/pretrained/tiny beside the model card, which is kept.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+
+from deixis.pretrained import bundled_folder, open_pretrained
+from deixis.train.recipe import SHARD_SIZE
+
+
+def bundle(trained: Path) -> Path:
+    """Writes the model in `trained` into the package; the folder."""
+    network, processor = open_pretrained(trained, torch.float32)
+    target = bundled_folder()
+    part = target.with_name("tiny.part")
+    shutil.rmtree(part, ignore_errors=True)
+    network.to(torch.float16).save_pretrained(part, max_shard_size=SHARD_SIZE)
+    processor.save_pretrained(part)
+    card = target / "MODEL_CARD.md"
+    if card.exists():
+        shutil.copy(card, part / card.name)
+    shutil.rmtree(target, ignore_errors=True)
+    part.rename(target)
+    return target
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("bundle: expected one argument, the folder of the trained model")
+    folder = bundle(Path(sys.argv[1]))
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    print(f"{folder}: {size / 1e6:.1f} MB")

@@ -1,0 +1,97 @@
+"""A whole network of toy sizes, and signals to ask it about: shared by the tests of several rooms."""
+
+from typing import Any
+
+import numpy as np
+
+TEXTS = ("What is <region> next to?", "A red mug.", "Where is the blue chair?", "When do you hear the bell?", "Yes. No.")
+VISION = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+TEXT = {**VISION, "model_type": "llama", "num_key_value_heads": 2, "max_position_embeddings": 512}
+SIZES: dict[str, Any] = {
+    "vision_config": {**VISION, "model_type": "clip_vision_model"},
+    "text_config": {**TEXT, "tie_word_embeddings": True},
+    "image": {"size_px": 32, "patch_px": 16, "early_dim": 16},
+    "audio": {"window_s": 8.0, "mel_bins": 16, "stride": 16, "early_dim": 16},
+    "point_cloud": {"count": 64, "groups": 8, "neighbours": 6, "early_dim": 16},
+    "projection": {"queries": 2, "experts": 2},
+    "sampler": {"points": 12, "in_dim": 16, "anchors": [4, 2], "neighbours": [3, 2]},
+    "pointing": {"dim": 16},
+    "number_spread": 12.0,
+}
+SAM_SIZES: dict[str, Any] = {
+    "model_type": "sam",
+    "vision_config": {
+        "hidden_size": 16,
+        "output_channels": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 64,
+        "patch_size": 16,
+        "window_size": 2,
+        "global_attn_indexes": [1],
+        "num_pos_feats": 8,
+        "mlp_dim": 24,
+    },
+    "prompt_encoder_config": {"hidden_size": 16, "image_size": 64, "patch_size": 16, "mask_input_channels": 8},
+    "mask_decoder_config": {
+        "hidden_size": 16,
+        "mlp_dim": 24,
+        "num_attention_heads": 2,
+        "iou_head_hidden_dim": 16,
+        "num_hidden_layers": 2,
+    },
+}
+
+
+def toy_tokenizer():
+    """A tokenizer of a few hundred pieces and the thousand numbers."""
+    from deixis.model.text import build_tokenizer
+
+    return build_tokenizer(TEXTS, 300)
+
+
+def toy_config(tokenizer, **changes: Any):
+    """`DeixisConfig` of toy sizes; `changes` replace whole fields."""
+    from deixis.model import DeixisConfig
+    from deixis.model.text import SPECIAL_TOKENS, number_tokens
+
+    sizes = {**SIZES, **changes}
+    token_id = tokenizer.convert_tokens_to_ids
+    special = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
+    sizes["text_config"] = {**sizes["text_config"], "vocab_size": len(tokenizer), **special}
+    return DeixisConfig(
+        **sizes,
+        signal_token_ids={k: token_id(SPECIAL_TOKENS[k]) for k in ("image", "audio", "point_cloud") if sizes.get(k)},
+        region_token_id=token_id(SPECIAL_TOKENS["region"]),
+        seg_token_id=token_id(SPECIAL_TOKENS["seg"]),
+        number_tokens=number_tokens(tokenizer),
+    )
+
+
+def toy_network(tokenizer, seed: int = 0, **changes: Any):
+    """(network in evaluation mode, processor) of toy sizes with random weights."""
+    import torch
+
+    from deixis.model import DeixisForConditionalGeneration, build_processor
+
+    config = toy_config(tokenizer, **changes)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = DeixisForConditionalGeneration(config).eval()
+    return network, build_processor(config, tokenizer)
+
+
+def picture(height: int = 24, width: int = 40, seed: int = 0) -> np.ndarray:
+    """Random pixels (height, width, 3)."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def sound(duration_s: float = 2.0, seed: int = 0) -> tuple[np.ndarray, int]:
+    """Random samples at 16 kHz."""
+    samples = np.random.default_rng(seed).normal(0, 0.1, round(16000 * duration_s)).astype(np.float32)
+    return samples, 16000
+
+
+def cloud(count: int = 100, seed: int = 0) -> np.ndarray:
+    """Random points (count, 6): x, y, z, r, g, b."""
+    return np.random.default_rng(seed).random((count, 6), dtype=np.float32)
