@@ -23,3 +23,11 @@ def shared_data() -> Path:
 def shared_golden() -> Path:
     """The folder of the official systems' recorded weights and outputs, tiny."""
     return _folder_or_skip(SHARED / "golden")
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """(network, processor) of toy sizes with random weights, shared: tests must leave it as it is."""
+    from tests.toy import toy_network, toy_tokenizer
+
+    return toy_network(toy_tokenizer())

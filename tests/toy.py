@@ -4,7 +4,13 @@ from typing import Any
 
 import numpy as np
 
-TEXTS = ("What is <region> next to?", "A red mug.", "Where is the blue chair?", "When do you hear the bell?", "Yes. No.")
+TEXTS = (
+    "What is <region> next to?",
+    "A red mug.",
+    "Where is the blue chair?",
+    "When do you hear the bell?",
+    "Yes. No.",
+)
 VISION = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
 TEXT = {**VISION, "model_type": "llama", "num_key_value_heads": 2, "max_position_embeddings": 512}
 SIZES: dict[str, Any] = {
@@ -95,3 +101,27 @@ def sound(duration_s: float = 2.0, seed: int = 0) -> tuple[np.ndarray, int]:
 def cloud(count: int = 100, seed: int = 0) -> np.ndarray:
     """Random points (count, 6): x, y, z, r, g, b."""
     return np.random.default_rng(seed).random((count, 6), dtype=np.float32)
+
+
+def toy_recipe(**changes: Any) -> dict[str, Any]:
+    """A recipe of two stages of a few steps; `changes` replace its fields, None takes one out."""
+    few = {"steps": 4, "save_steps": 2, "log_steps": 1, "warmup_steps": 1, "workers": 0, "bf16": False}
+    dense = {"name": "dense", "task": "dense", "batch": {"image": 2, "audio": 1, "point_cloud": 1}, **few}
+    instruct = {"name": "instruct", "task": "instruct", "batch": {"image": 1, "point_cloud": 1, "pair": 1}, **few}
+    instruct |= {"questions": 4, "max_tokens": 200, "dense_weight": 0.1}
+    recipe = {"seed": 3, "vocab_size": 300, "model": SIZES, "stages": [dense, instruct], **changes}
+    return {name: value for name, value in recipe.items() if value is not None}
+
+
+def cut_short(step: int):
+    """A stand-in for the packing of batches that is interrupted at `step`, as a person with Ctrl-C would."""
+
+    def interrupted(make):
+        def make_until(number: int):
+            if number == step:
+                raise KeyboardInterrupt
+            return make(number)
+
+        return make_until
+
+    return interrupted

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deixis.geometry import mask_to_rle
+from deixis.geometry import Region, mask_to_rle
 from deixis.signals import Signal
 
 JSON_VERSION = 1
@@ -58,6 +58,8 @@ class Answer:
     model: str = ""
     seconds: float = 0.0
     raw: str = field(default="", repr=False)
+    question: str = field(default="", repr=False)  # as it was asked, in markup
+    asked: tuple[Region, ...] = field(default=(), repr=False)  # the regions {0}, {1}, ... of the question
 
     @property
     def regions(self) -> list[Marked]:

@@ -1,7 +1,7 @@
 """`Model`: a network and its processor behind `ask`, in the units and files of the person who asks."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from torch import Tensor
 from deixis.assistant.answer import Answer, AnswerPhrase, Marked
 from deixis.geometry import Box, Box3D, Mark, Point, Region, Span, mark_region
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
-from deixis.model.fusion import Encoded, SignalBatch
-from deixis.model.masks import Prepared, cells_to_mask, cells_to_points, cells_to_spans, mask_score
+from deixis.model.fusion import Encoded
+from deixis.model.masks import Prepared, cells_to_points, cells_to_spans, logits_to_mask, mask_score
 from deixis.pretrained import BUNDLED, open_pretrained
 from deixis.signals import Signal, open_signal
 
@@ -65,11 +65,7 @@ class Model:
         inputs = self.processor.batch(
             [q.text for q in questions], prepared, [q.regions for q in questions], [q.history for q in questions]
         ).to(self.device)
-        values = {kind: inputs.pop(f"{kind}_values", None) for kind in ("image", "audio", "point_cloud")}
-        encoded = None
-        if "signal_kind" in inputs:
-            batch = SignalBatch(inputs.pop("signal_kind"), inputs.pop("signal_sample"))
-            encoded = self.network.encode(values, batch)
+        encoded = self.network.encode_inputs(inputs)
         ids, states = self._generate(inputs, encoded, max_new_tokens)
         seconds = (time.perf_counter() - began) / len(questions)
         first_signal = 0
@@ -80,7 +76,9 @@ class Model:
             first_signal += len(own)
         return answers
 
-    def _generate(self, inputs: dict, encoded: Encoded | None, max_new_tokens: int) -> tuple[list[Tensor], list[Tensor]]:
+    def _generate(
+        self, inputs: MutableMapping[str, Any], encoded: Encoded | None, max_new_tokens: int
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """New token ids (cut after the end) and hidden states at each of their <seg>, row by row."""
         states: list[list[Tensor]] = [[] for _ in inputs["input_ids"]]
         seg_id = self.network.config.seg_token_id
@@ -88,7 +86,9 @@ class Model:
         def record(module, args, kwargs, output):
             fed = kwargs["input_ids"]
             if fed is not None and fed.shape[1] == 1:  # a generated token, not the prompt
-                for row, state in zip((fed[:, 0] == seg_id).nonzero().squeeze(1).tolist(), output.seg_states, strict=True):
+                for row, state in zip(
+                    (fed[:, 0] == seg_id).nonzero().squeeze(1).tolist(), output.seg_states, strict=True
+                ):
                     states[row].append(state)
 
         hook = self.network.register_forward_hook(record, with_kwargs=True)
@@ -132,7 +132,9 @@ class Model:
                 elif (marked := _written(mark, prepared)) is not None:
                     regions.append(marked)
             phrases.append(AnswerPhrase(phrase.text, phrase.start, phrase.end, tuple(regions)))
-        return Answer(parsed.text, tuple(phrases), question.signals, self.name, seconds, raw)
+        return Answer(
+            parsed.text, tuple(phrases), question.signals, self.name, seconds, raw, question.text, question.regions
+        )
 
     def _pointed(self, state: Tensor, signal: int, prepared, encoded, first_signal: int) -> list[Marked]:
         """The regions that one <seg> marks: one mask or point set, or the spans of a sound."""
@@ -140,7 +142,7 @@ class Model:
         logits = self.network.point(encoded, state, which)[0].float().cpu()
         own, score = prepared[signal], mask_score(logits)
         if own.kind == "image":
-            return [Marked(signal, "mask", cells_to_mask(logits, own.frame), score)]
+            return [Marked(signal, "mask", logits_to_mask(logits, own), score)]
         if own.kind == "audio":
             return [Marked(signal, "span", span, score) for span in cells_to_spans(logits, own.frame)]
         return [Marked(signal, "points", cells_to_points(logits, own), score)]

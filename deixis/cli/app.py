@@ -16,7 +16,7 @@ import typer
 import deixis
 from deixis.cli.errors import INTERRUPTED, USER_ERROR, quiet_stdout, user_sentence
 
-VERBS = ("doctor", "world")
+VERBS = ("ask", "chat", "doctor", "eval", "train", "world")
 
 
 def build_app() -> typer.Typer:

@@ -111,6 +111,11 @@ def offline_settings() -> dict[str, str | None]:
     return {name: os.environ.get(name) for name in OFFLINE_VARIABLES}
 
 
+def bundled_model_is_here() -> bool:
+    """Whether this installation has a bundled model at all; looks at no weights."""
+    return importlib.resources.files(DISTRIBUTION).joinpath(*BUNDLED_MODEL, "config.json").is_file()
+
+
 def bundled_model() -> dict[str, bool | int]:
     """Whether the bundled model is in this installation: {"present", "bytes"}, bytes of its weights."""
     folder = importlib.resources.files(DISTRIBUTION).joinpath(*BUNDLED_MODEL)

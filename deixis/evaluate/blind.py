@@ -13,7 +13,7 @@ import numpy as np
 from deixis.assistant import Model
 from deixis.model import DeixisProcessor
 from deixis.model.masks import Prepared
-from deixis.signals import Signal
+from deixis.signals import AudioSpec, ImageSpec, PointCloudSpec, Signal
 
 KEPT = 1024  # prepared signals, about 200 kB each
 GREY = 0.5
@@ -29,30 +29,31 @@ class PreparingOnce(DeixisProcessor):
         kept: OrderedDict[str, Prepared] = self.__dict__.setdefault("_kept", OrderedDict())
         if signal.digest not in kept:
             prepared = super().prepare(signal)
-            values = blanked(prepared, self.specs[signal.kind]) if self.blank else prepared.values
-            kept[signal.digest] = replace(prepared, values=values)
+            kept[signal.digest] = blanked(prepared, self.spec(signal.kind)) if self.blank else prepared
             if len(kept) > KEPT:
                 kept.popitem(last=False)
         return kept[signal.digest]
 
 
-def blanked(prepared: Prepared, spec: dict) -> np.ndarray:
-    """Values of the same shape that say nothing about the signal; `spec` is how its kind is prepared."""
+def blanked(prepared: Prepared, spec: ImageSpec | AudioSpec | PointCloudSpec) -> Prepared:
+    """The same preparation with values that say nothing about the signal; `spec` is how its kind is prepared."""
     values = prepared.values
     if prepared.kind == "image":
-        return np.zeros_like(values)
+        sam = prepared.sam and replace(prepared.sam, values=np.zeros_like(prepared.sam.values))
+        return replace(prepared, values=np.zeros_like(values), sam=sam)
     if prepared.kind == "audio":
         silence = np.log(np.finfo(np.float32).eps)  # the floor that `deixis.signals.audio` puts after the end
-        return np.full_like(values, (silence - spec["mean"]) / (2 * spec["std"]))
+        return replace(prepared, values=np.full_like(values, (silence - spec.mean) / (2 * spec.std)))
     if prepared.kind == "point_cloud":
         places = np.random.default_rng(SEED).uniform(size=(len(values), 3))
-        return np.concatenate([places, np.full_like(places, GREY)], axis=1).astype(values.dtype)
+        without = np.concatenate([places, np.full_like(places, GREY)], axis=1)
+        return replace(prepared, values=without.astype(values.dtype))
     raise ValueError(f"blank: expected an image, audio or point_cloud, got {prepared.kind}")
 
 
 def quick(model: Model, blank: bool = False) -> Model:
     """The same model for many questions about the same signals; with `blank`, one that sees none of them."""
-    own = model.processor
-    processor = PreparingOnce(own.tokenizer, own.specs, own.token_counts, own.points, own.dialect)
+    processor = PreparingOnce.__new__(PreparingOnce)
+    processor.__dict__ |= model.processor.__dict__  # the same in every field, and nothing is built or read again
     processor.blank = blank
     return Model(model.network, processor, model.name)

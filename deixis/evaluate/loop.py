@@ -7,7 +7,7 @@ Tasks that judge the same questions in different ways share one asking.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from deixis.assistant import Answer, Question
 from deixis.evaluate.metrics import bootstrap_ci95, weighted_mean
@@ -16,6 +16,7 @@ Verdict = tuple[float, float]  # value 0..1 and its weight in the mean
 BATCH = 32
 
 
+@runtime_checkable
 class Player(Protocol):
     """Whatever answers questions: `deixis.assistant.Model`, or a script in a test."""
 
@@ -62,7 +63,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """The line of one task: score, number of examples, interval, what blind and constant answers get, and the replies."""
+    """The line of one task: score, number of examples, interval, what blind and constant answers get, replies."""
 
     score: float
     n: int
@@ -89,7 +90,9 @@ def run_tasks(
     advance: Callable[[int], None] = lambda asked: None,
 ) -> dict[str, TaskResult]:
     """The results of `tasks` by name. `blind` answers the same questions again; `advance` hears how many were asked."""
-    needed = {task.questions: task.max_new_tokens for task in tasks.values()}
+    needed: dict[str, int] = {}
+    for task in tasks.values():
+        needed[task.questions] = max(task.max_new_tokens, needed.get(task.questions, 0))
     rounds = [player] if blind is None else [player, blind]
     replies = {
         key: [play(one, examples[key], tokens, batch, advance) for one in rounds] for key, tokens in needed.items()

@@ -45,13 +45,11 @@ def mask_overlap(predicted: Bool[np.ndarray, "*cells"], true: Bool[np.ndarray, "
     >>> mask_overlap(np.array([True, True, False]), np.array([False, True, True]))
     (0.3333333333333333, 3.0)
     """
-    union = int(np.count_nonzero(predicted | true))
-    return (np.count_nonzero(predicted & true) / union if union else 1.0), float(union)
+    shared, union = (float(np.count_nonzero(cells)) for cells in (predicted & true, predicted | true))
+    return (shared / union if union else 1.0), union
 
 
-def spans_overlap(
-    predicted: Sequence[tuple[float, float]], true: Sequence[tuple[float, float]]
-) -> tuple[float, float]:
+def spans_overlap(predicted: Sequence[tuple[float, float]], true: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """(IoU, union) of two sets of spans in seconds, each taken as the time it covers; (1, 0) where both are empty.
 
     >>> spans_overlap([(0.0, 1.0), (0.5, 2.0)], [(1.0, 4.0)])
@@ -91,7 +89,7 @@ def name_match(text: str, name: str, vocabulary: Iterable[str]) -> float:
 
 
 def yes_no(text: str) -> str | None:
-    """"yes" or "no", whichever of them a text holds as a whole word; None where it holds neither or both."""
+    """ "yes" or "no", whichever of them a text holds as a whole word; None where it holds neither or both."""
     found = set(names_in(text, ("yes", "no")))
     return found.pop() if len(found) == 1 else None
 
@@ -103,7 +101,7 @@ def count_in(text: str) -> int | None:
     (2, 12, 0, None)
     """
     words = {word: number for number, word in enumerate(NUMBER_WORDS)} | dict.fromkeys(ZERO_WORDS, 0)
-    found = {words[word] for word in names_in(text, words)} | {int(digits) for digits in re.findall(r"\d{1,9}", text)}
+    found = {words[word] for word in names_in(text, words)} | set(map(int, re.findall(r"\b[0-9]{1,6}\b", text)))
     return found.pop() if len(found) == 1 else None
 
 

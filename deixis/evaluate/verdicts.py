@@ -51,8 +51,7 @@ def count(sample: Sample, answer: Answer) -> Verdict:
 
 def written_box(sample: Sample, answer: Answer) -> Verdict:
     """Right where the first box written as coordinates hits the thing's box."""
-    written = next((r.value for r in answer.regions if r.kind == "box" and r.score is None), None)
-    return metrics.is_hit(written, sample.regions[0].box), 1.0
+    return metrics.is_hit(next(iter(answer.boxes), None), sample.regions[0].box), 1.0
 
 
 def box_of_mask(sample: Sample, answer: Answer) -> Verdict:
@@ -61,10 +60,9 @@ def box_of_mask(sample: Sample, answer: Answer) -> Verdict:
     return metrics.is_hit(None if around is None else around.tolist(), sample.regions[0].box), 1.0
 
 
-def written_span(sample: Sample, answer: Answer) -> Verdict:
+def first_span(sample: Sample, answer: Answer) -> Verdict:
     """Right where the first span hits the event."""
-    first = next(iter(answer.spans), None)
-    return metrics.is_hit(first, sample.regions[0].span), 1.0
+    return metrics.is_hit(next(iter(answer.spans), None), sample.regions[0].span), 1.0
 
 
 def marked_iou(sample: Sample, answer: Answer) -> Verdict:
@@ -79,7 +77,8 @@ def marked_total_iou(sample: Sample, answer: Answer) -> Verdict:
 
 def points_at_something(sample: Sample, answer: Answer) -> Verdict:
     """Right where the answer points at something if the thing is there, and at nothing if it is not."""
-    return float(bool(answer.regions) == bool(sample.regions)), 1.0
+    pointed = any(not is_empty(region) for region in answer.regions)
+    return float(pointed == bool(sample.regions)), 1.0
 
 
 def caption(sample: Sample, answer: Answer) -> Verdict:
@@ -91,10 +90,11 @@ def grounded_caption(sample: Sample, answer: Answer) -> Verdict:
     """F1 of phrases with their regions: the label right and the region's IoU at least 0.5, paired one to one."""
     given = [(label_of(phrase.text), region) for phrase in answer.phrases for region in phrase.regions]
     true = labelled_regions(sample)
-    fits = np.array(
-        [[a is not None and a == b and region_iou(sample, region, record) >= metrics.HIT_IOU for b, record in true] for a, region in given],
-        dtype=bool,
-    ).reshape(len(given), len(true))
+    fits = np.zeros((len(given), len(true)), dtype=bool)
+    for row, (label, region) in enumerate(given):
+        for column, (wanted_label, record) in enumerate(true):
+            same = label is not None and label == wanted_label
+            fits[row, column] = same and region_iou(sample, region, record) >= metrics.HIT_IOU
     return metrics.matched_f1(fits), 1.0
 
 
@@ -130,6 +130,11 @@ def region_iou(sample: Sample, marked: Marked, record: RegionRecord) -> float:
         return metrics.mask_overlap(marked_cells(sample, [marked]), true_cells(sample, [record]))[0]
     bounds = {"box": record.box or record.box3d, "span": record.span}.get(marked.kind)
     return metrics.bounds_iou(marked.value, bounds) if bounds and len(bounds) == len(marked.value) else 0.0
+
+
+def is_empty(marked: Marked) -> bool:
+    """Whether a mask or point set holds nothing."""
+    return (marked.kind == "mask" and not marked.value.any()) or (marked.kind == "points" and not len(marked.value))
 
 
 def true_cells(sample: Sample, records: Sequence[RegionRecord]) -> Cells:

@@ -42,6 +42,8 @@ class Encoded:
     batch: SignalBatch
     fields: dict[str, Field]
     tokens: dict[str, Float[Tensor, "row token hidden"]]
+    sam_values: Float[Tensor, "row 3 side side"] | None = None  # SAM's input, where SAM makes the masks
+    sam_features: Float[Tensor, "row channel height width"] | None = None  # made of it when a mask is first asked for
 
 
 def place(
@@ -53,8 +55,13 @@ def place(
 ) -> Float[Tensor, "batch position hidden"]:
     """`embeds` with the marked positions replaced by `rows`, in order; `sample` is the batch row of each.
 
-    Raises ValueError naming the first sample in which the number of placeholders and of rows differ.
+    Raises ValueError naming the first sample in which the number of placeholders and of rows differ, and for rows
+    that are not in the order of their samples.
     """
+    if len(sample) and (int(sample.min()) < 0 or int(sample.max()) >= len(embeds) or bool((sample.diff() < 0).any())):
+        raise ValueError(
+            f"{what}: expected embeddings sorted by sample, from 0 to {len(embeds) - 1}; got samples {sample.tolist()}"
+        )
     wanted = where.sum(1)
     given = torch.bincount(sample, minlength=len(embeds))
     if not torch.equal(wanted, given):
@@ -66,3 +73,31 @@ def place(
     embeds = embeds.clone()
     embeds[where] = rows.to(embeds.dtype)
     return embeds
+
+
+def repeat_signals(inputs: dict[str, Tensor | None], copies: int) -> dict[str, Tensor]:
+    """Signals and regions of a batch for `copies` of each of its rows, one after the other (beams, several answers).
+
+    `inputs` are the network's, without the text; those that are None are left out.
+    """
+    inputs = {name: value for name, value in inputs.items() if value is not None}
+    if "signal_kind" not in inputs:
+        return inputs
+    batch = SignalBatch(inputs["signal_kind"], inputs["signal_sample"])
+    index = torch.arange(len(batch.sample), device=batch.sample.device)
+    own = [index[batch.sample == row] for row in range(int(batch.sample[-1]) + 1)]
+    order = torch.cat([signals for signals in own for _ in range(copies)])
+    sample = [signals.new_full((len(signals),), r * copies + c) for r, signals in enumerate(own) for c in range(copies)]
+    repeated = {"signal_kind": batch.kind[order], "signal_sample": torch.cat(sample)}
+    for name, kind in [*((f"{kind}_values", kind) for kind in KINDS), ("sam_values", "image")]:
+        if name in inputs:
+            repeated[name] = inputs[name][batch.row(order)[batch.kind[order] == KINDS.index(kind)]]
+    if "region_signal" in inputs:
+        which, regions, before = inputs["region_signal"], [], []
+        for row, signals in enumerate(own):
+            at = (batch.sample[which] == row).nonzero().squeeze(1)
+            for copy in range(copies):  # signals of this copy begin behind those of all copies before it
+                regions.append(at)
+                before.append(which[at] + (copies - 1) * int(signals[0]) + copy * len(signals) if len(at) else at)
+        repeated |= {"region_points": inputs["region_points"][torch.cat(regions)], "region_signal": torch.cat(before)}
+    return repeated

@@ -14,8 +14,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 def text_loss(
     logits: Float[Tensor, "token vocab"], labels: Int[Tensor, " token"], first_number: int, numbers: int, spread: float
 ) -> Float[Tensor, ""]:
-    """Mean cross entropy over tokens; the `numbers` tokens from `first_number` on get Gaussian targets if spread > 0."""
+    """Mean cross entropy over tokens; the `numbers` tokens from `first_number` on get Gaussian targets if spread > 0.
+
+    Without tokens it is zero.
+    """
     logits = logits.float()
+    if not len(labels):
+        return logits.sum()
     is_number = (labels >= first_number) & (labels < first_number + numbers)
     if spread <= 0 or not is_number.any():
         return cross_entropy(logits, labels)
@@ -26,6 +31,21 @@ def text_loss(
     target = target / target.sum(1, keepdim=True)
     log_p = logits[is_number].log_softmax(-1)[:, first_number : first_number + numbers]
     return (total - (target * log_p).sum()) / len(labels)
+
+
+def number_loss(
+    logits: Float[Tensor, "token vocab"], labels: Int[Tensor, " token"], first_number: int, numbers: int
+) -> Float[Tensor, ""]:
+    """Mean distance, as a share of the grid, of the expected number from the right one, over number tokens.
+
+    Cross entropy alone tells a number that is far off nothing about the way; this does.
+    """
+    is_number = (labels >= first_number) & (labels < first_number + numbers)
+    if not is_number.any():
+        return logits.sum() * 0.0
+    chance = logits[is_number, first_number : first_number + numbers].float().softmax(-1)
+    grid = torch.arange(numbers, device=labels.device, dtype=chance.dtype)
+    return ((chance * grid).sum(-1) - (labels[is_number] - first_number)).abs().mean() / numbers
 
 
 def mask_losses(

@@ -12,19 +12,28 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from deixis.geometry import Frame
+from deixis.model.sam_picture import SamPicture, read_mask, sam_mask
 
 SUBCELLS = 4  # samples a side of a cell when a pixel mask is put onto cells
-ROWS_AT_ONCE = 512  # of a file's picture, when a mask is brought back to it
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """One signal ready for the network: kind, values, frame, and for a cloud which file points were chosen."""
+    """One signal ready for the network: kind, values, frame, and for a cloud which file points were chosen.
+
+    `sam` is a picture's second preparation, where SAM makes the masks.
+    """
 
     kind: str
     values: np.ndarray
     frame: Frame
     chosen: Int[np.ndarray, " point"] | None = None
+    sam: SamPicture | None = None
+
+    @property
+    def mask_frame(self) -> Frame:
+        """The frame that the cells of a mask divide."""
+        return self.frame if self.sam is None else self.sam.frame
 
 
 def mask_to_cells(mask: Bool[np.ndarray, "h w"], frame: Frame, side: int) -> Float[np.ndarray, " cell"]:
@@ -50,7 +59,7 @@ def record_to_cells(record: Any, prepared: Prepared, cells: int) -> Float[np.nda
     Raises ValueError where the record has none of them.
     """
     if prepared.kind == "image" and record.mask is not None:
-        return mask_to_cells(np.asarray(record.mask, dtype=bool), prepared.frame, round(cells**0.5))
+        return mask_to_cells(np.asarray(record.mask, dtype=bool), prepared.mask_frame, round(cells**0.5))
     if prepared.kind == "audio" and record.span is not None:
         return span_to_cells(record.span, prepared.frame, cells)
     if prepared.kind == "point_cloud" and record.points is not None:
@@ -58,27 +67,26 @@ def record_to_cells(record: Any, prepared: Prepared, cells: int) -> Float[np.nda
     raise ValueError(f"region: expected a mask, span or points to be marked in a {prepared.kind}, got none of them")
 
 
+def logits_to_mask(logits: Float[Tensor, " cell"], prepared: Prepared) -> Bool[np.ndarray, "h w"]:
+    """The mask of a picture in file pixels, from the logits of whichever backbone made them."""
+    return cells_to_mask(logits, prepared.frame) if prepared.sam is None else sam_mask(logits, prepared.sam)
+
+
 def cells_to_mask(logits: Float[Tensor, " cell"], frame: Frame) -> Bool[np.ndarray, "h w"]:
     """The mask in file pixels: logits interpolated at the pixels' centres, above zero."""
     height, width = frame.size.size_hw
     side = round(len(logits) ** 0.5)
     grid = logits.float().reshape(1, 1, side, side)
-    x = (torch.arange(width, dtype=torch.float64) + 0.5 - frame.origin[0]) / frame.extent[0] * 2 - 1
-    y = (torch.arange(height, dtype=torch.float64) + 0.5 - frame.origin[1]) / frame.extent[1] * 2 - 1
-    mask = np.zeros((height, width), dtype=bool)
-    for top in range(0, height, ROWS_AT_ONCE):
-        rows = y[top : top + ROWS_AT_ONCE]
-        places = torch.stack(torch.broadcast_tensors(x[None, :], rows[:, None]), -1)[None].float()
-        read = torch.nn.functional.grid_sample(grid, places, align_corners=False, padding_mode="border")
-        mask[top : top + len(rows)] = (read[0, 0] > 0).numpy()
-    return mask
+    x = (torch.arange(width, dtype=torch.float64) + 0.5 - frame.origin[0]) / frame.extent[0]
+    y = (torch.arange(height, dtype=torch.float64) + 0.5 - frame.origin[1]) / frame.extent[1]
+    return read_mask(grid, y, x)
 
 
 def cells_to_spans(logits: Float[Tensor, " cell"], frame: Frame) -> list[tuple[float, float]]:
     """Stretches (start_s, end_s) of the sound where the logit is above zero, the crossing placed between frames."""
     values = logits.float().numpy()
     on = np.concatenate([[False], values > 0, [False]])
-    starts, ends = np.flatnonzero(on[1:] & ~on[:-1]), np.flatnonzero(on[:-1] & ~on[1:])  # [start, end) in frames
+    starts, ends = (np.flatnonzero(edge).tolist() for edge in (on[1:] & ~on[:-1], on[:-1] & ~on[1:]))  # [start, end)
     centres = np.arange(len(values)) + 0.5
 
     def crossing(inside: int, outside: int) -> float:

@@ -5,7 +5,7 @@ nothing of weights.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from deixis.geometry import DIALECTS, Region, check_region, parse_answer, region
 from deixis.geometry.parse import ParsedAnswer
 from deixis.model.config import KINDS, DeixisConfig
 from deixis.model.masks import Prepared
+from deixis.model.sam_picture import prepare_for_sam
 from deixis.model.text import SPECIAL_TOKENS, answer_text, turn_text
 from deixis.signals import AudioSpec, ImageSpec, PointCloudSpec, Signal, chosen_indices, open_signal, to_tensor
 
@@ -27,12 +28,14 @@ class DeixisProcessor(ProcessorMixin):
     """Prepares samples for `DeixisForConditionalGeneration`; saved beside the weights.
 
     specs: preparation of each kind (fields of ImageSpec, AudioSpec, PointCloudSpec). token_counts: placeholders a
-    signal of each kind takes. points: how many points are drawn in a region.
+    signal of each kind takes. points: how many points are drawn in a region. sam_size_px: side of SAM's input, 0
+    where SAM does not make the masks.
     """
 
     attributes = ["tokenizer"]
     tokenizer_class = "AutoTokenizer"
 
+    @no_type_check  # the tests' hook would wrap it, and transformers reads the arguments' names in its code
     def __init__(
         self,
         tokenizer=None,
@@ -40,10 +43,11 @@ class DeixisProcessor(ProcessorMixin):
         token_counts: dict[str, int] | None = None,
         points: int = 64,
         dialect: str = "deixis",
+        sam_size_px: int = 0,
         **kwargs,
     ):
         self.specs, self.token_counts = dict(specs or {}), dict(token_counts or {})
-        self.points, self.dialect = points, dialect
+        self.points, self.dialect, self.sam_size_px = points, dialect, sam_size_px
         super().__init__(tokenizer, **kwargs)
 
     @property
@@ -51,17 +55,22 @@ class DeixisProcessor(ProcessorMixin):
         """The `Dialect` that regions are written in."""
         return DIALECTS[self.dialect]
 
+    def spec(self, kind: str) -> ImageSpec | AudioSpec | PointCloudSpec:
+        """How signals of this kind are prepared."""
+        return SPECS[kind](**{k: tuple(v) if isinstance(v, list) else v for k, v in self.specs[kind].items()})
+
     def prepare(self, signal: Signal) -> Prepared:
         """The network's input for a signal. Raises ValueError for a kind that the model does not take."""
         if signal.kind not in self.specs:
             raise ValueError(
                 f"'{signal.name}': this model takes {', '.join(self.specs)}; got a signal of kind {signal.kind}"
             )
-        options = {k: tuple(v) if isinstance(v, list) else v for k, v in self.specs[signal.kind].items()}
-        spec = SPECS[signal.kind](**options)
+        spec = self.spec(signal.kind)
         values, frame = to_tensor(signal, spec)
         chosen = chosen_indices(signal, spec) if signal.kind == "point_cloud" else None
-        return Prepared(signal.kind, values, frame, chosen)
+        is_for_sam = signal.kind == "image" and self.sam_size_px > 0
+        sam = prepare_for_sam(signal.values, self.sam_size_px) if is_for_sam else None
+        return Prepared(signal.kind, values, frame, chosen, sam)
 
     def prefix(self, prepared: Sequence[Prepared]) -> str:
         """The beginning of a conversation: the placeholders of its signals."""
@@ -150,6 +159,8 @@ def signal_tensors(prepared: Sequence[Sequence[Prepared]]) -> dict[str, torch.Te
         rows = [p.values for p, _ in flat if p.kind == kind]
         if rows:
             tensors[f"{kind}_values"] = torch.from_numpy(np.stack(rows))
+    if pictures := [p.sam.values for p, _ in flat if p.sam is not None]:
+        tensors["sam_values"] = torch.from_numpy(np.stack(pictures))
     if flat:
         tensors["signal_kind"] = torch.tensor([KINDS.index(p.kind) for p, _ in flat])
         tensors["signal_sample"] = torch.tensor([sample for _, sample in flat])
@@ -163,17 +174,23 @@ def build_processor(config: DeixisConfig, tokenizer) -> DeixisProcessor:
         fields = SPECS[kind].__dataclass_fields__
         specs[kind] = {k: v for k, v in getattr(config, kind).items() if k in fields}
         counts[kind] = signal_token_count(config, kind)
-    return DeixisProcessor(tokenizer, specs, counts, config.sampler["points"], config.dialect)
+    sam_size_px = config.mask_config.vision_config.image_size if config.pointing["backbone"] == "sam" else 0
+    return DeixisProcessor(tokenizer, specs, counts, config.sampler["points"], config.dialect, sam_size_px)
 
 
-def signal_token_count(config: DeixisConfig, kind: str) -> int:
-    """How many tokens a signal of this kind takes in the language model: the projection's count for the encoder's."""
+def encoder_token_count(config: DeixisConfig, kind: str) -> int:
+    """How many tokens the encoder makes of a signal of this kind."""
     options = getattr(config, kind)
-    tokens = {
+    return {
         "image": lambda: (options["size_px"] // options["patch_px"]) ** 2,
         "audio": lambda: round(options["window_s"] * 100) // options["stride"],
         "point_cloud": lambda: options["groups"],
     }[kind]()
+
+
+def signal_token_count(config: DeixisConfig, kind: str) -> int:
+    """How many tokens a signal of this kind takes in the language model: the projection's count for the encoder's."""
+    tokens = encoder_token_count(config, kind)
     if config.projection["type"] == "linear":
         return tokens
     return config.projection["queries"] + tokens * config.projection["keep_tokens"]

@@ -15,13 +15,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import SamConfig, SamModel
 
-TRAINED = ("none", "decoder", "all")  # of SAM's own weights; the MLP always learns
-
 
 class SamPointing(nn.Module):
     """Hidden states at `<seg>` to SAM's low-resolution mask logits.
 
-    `train` says which of SAM's weights learn: "decoder" its mask decoder alone, as LISA does; "all"; "none".
+    `train` says which of SAM's weights learn: "decoder" its mask decoder alone, as LISA does; "all"; "none". The MLP
+    always learns.
     """
 
     def __init__(self, sam: SamModel, hidden_dim: int, train: str = "decoder"):
@@ -29,8 +28,15 @@ class SamPointing(nn.Module):
         self.sam = sam
         prompt_dim = sam.config.prompt_encoder_config.hidden_size
         self.prompt = nn.Sequential(nn.Linear(hidden_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, prompt_dim))
-        for name, weight in sam.named_parameters():
-            weight.requires_grad_(train == "all" or (train == "decoder" and name.startswith("mask_decoder.")))
+        self.learns = {"none": (), "decoder": ("mask_decoder.",), "all": ("",)}[train]  # how their names begin
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "SamPointing":
+        """As ever; and what is not to learn is frozen again, for loading weights sets every one free."""
+        for name, weight in self.sam.named_parameters():
+            if not name.startswith(self.learns):
+                weight.requires_grad_(False)
+        return super().train(mode)
 
     def encode(self, values: Float[Tensor, "row 3 side side"]) -> Float[Tensor, "row channel height width"]:
         """Image embeddings of prepared pictures (see `prepare_for_sam`)."""

@@ -5,6 +5,7 @@ language model brings its own tokenizer and only gets the special tokens added.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from transformers import PreTrainedTokenizerFast
 
@@ -75,6 +76,7 @@ def answer_text(answer: str) -> str:
 
 def number_tokens(tokenizer: PreTrainedTokenizerFast, numbers: int = 1000) -> list[int]:
     """[id of "0", how many follow in a row], for `DeixisConfig.number_tokens`; [0, 0] if numbers have no tokens."""
-    ids: Sequence[int] = tokenizer.convert_tokens_to_ids([str(n) for n in range(numbers)])
-    in_a_row = all(b - a == 1 for a, b in zip(ids[:-1], ids[1:], strict=True))
-    return [ids[0], numbers] if in_a_row and ids[0] != tokenizer.unk_token_id else [0, 0]
+    ids: Sequence[int | None] = tokenizer.convert_tokens_to_ids([str(n) for n in range(numbers)])
+    if None in ids or tokenizer.unk_token_id in ids:
+        return [0, 0]
+    return [ids[0], numbers] if all(b - a == 1 for a, b in pairwise(ids)) else [0, 0]

@@ -43,7 +43,7 @@ class ImageTokenizer(nn.Module):
         self.patch = nn.Conv2d(early_dim, dim, patch_px // 4, patch_px // 4)
 
     def forward(self, values: Float[Tensor, "batch 3 height width"]) -> Tokens:
-        early = self.stem(values)
+        early = self.stem(values.to(self.patch.weight.dtype))
         return _grid_tokens(self.patch(nn.functional.gelu(early)), early)
 
 
@@ -65,7 +65,7 @@ class AudioTokenizer(nn.Module):
         self.patch = nn.Conv1d(early_dim, dim, stride // 4, stride // 4)
 
     def forward(self, values: Float[Tensor, "batch frame mel"]) -> Tokens:
-        maps = self.stem(values.unsqueeze(1))  # (batch, channel, frame / 4, mel / 4)
+        maps = self.stem(values.unsqueeze(1).to(self.patch.weight.dtype))  # (batch, channel, frame / 4, mel / 4)
         early = self.fold(maps.transpose(2, 3).flatten(1, 2))
         return _grid_tokens(self.patch(nn.functional.gelu(early)), early)
 
@@ -90,8 +90,9 @@ class PointTokenizer(nn.Module):
         near = gather_points(values, index)  # (batch, group, neighbour, 6)
         offset = (near[..., :3] - centres.unsqueeze(2)) * scale
         height = near[..., 2:3].expand_as(offset)
-        local = self.local(torch.cat([offset, near[..., 3:] * 2 - 1, height], -1)).amax(2)
-        early = self.point(torch.cat([xyz * 2 - 1, values[..., 3:] * 2 - 1], -1))
+        dtype = self.mix[1].weight.dtype  # places stay in float32, whatever the layers have
+        local = self.local(torch.cat([offset, near[..., 3:] * 2 - 1, height], -1).to(dtype)).amax(2)
+        early = self.point(torch.cat([xyz * 2 - 1, values[..., 3:] * 2 - 1], -1).to(dtype))
         return Tokens(local + self.mix(local), centres, None, early, xyz, None)
 
 

@@ -4,10 +4,13 @@ Nothing is fetched unless a hub name is given and Hugging Face's own offline swi
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
 import torch
+from transformers.utils import logging
 
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 
@@ -31,27 +34,49 @@ def open_pretrained(
     folder = bundled_folder() if str(name) == BUNDLED else _find(str(name))
     _check_folder(folder, name)
     try:
-        network, report = DeixisForConditionalGeneration.from_pretrained(
-            folder, dtype=dtype, output_loading_info=True, use_safetensors=True, local_files_only=True
-        )
-        processor = DeixisProcessor.from_pretrained(folder, local_files_only=True)
-    except ValueError:
-        raise
-    except Exception as error:  # safetensors, json and tokenizers each raise their own
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"model '{name}': its files cannot be read ({first}); it may be damaged or cut short") from error
+        with _quiet():
+            network, report = DeixisForConditionalGeneration.from_pretrained(
+                folder,
+                dtype=dtype,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are reported, and refused below
+                use_safetensors=True,
+                local_files_only=True,
+            )
+            processor = DeixisProcessor.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # safetensors, json, tokenizers and our own checks each raise their own
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(
+            f"model '{name}': its files cannot be read ({lines[0]}); it may be damaged or cut short"
+        ) from error
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if keys := sorted(str(key) for key in report[problem]):
+        if keys := sorted(key if isinstance(key, str) else key[0] for key in report[problem]):
             raise ValueError(
                 f"model '{name}': {problem.replace('_', ' ')} in its weights: {', '.join(keys[:3])}"
                 f"{f' and {len(keys) - 3} more' if len(keys) > 3 else ''}; weights and config.json are not of one model"
             )
+    for weight in network.parameters():  # out of the mapped file, whose odd addresses make sums round differently
+        weight.data = weight.data.clone()
     return network.eval(), processor
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' progress bars and tables of keys: what matters in them is said in a sentence."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _find(name: str) -> Path:
     """The folder called `name`, or the hub's snapshot of it."""
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return Path(name)
     if Path(name).exists() or name.count("/") != 1 or name.startswith((".", "/")):
         raise ValueError(f"model: expected '{BUNDLED}', a folder or a hub id (owner/name); got '{name}', which is none")
@@ -81,6 +106,9 @@ def _check_folder(folder: Path, name: str | Path) -> None:
         raise ValueError(f"model '{name}': expected weights in *.safetensors, got none in the folder")
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        if absent := sorted(s for s in shards if not (folder / s).is_file()):
+        try:
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ValueError(f"model '{name}': {index.name} is no index of weights; the file is damaged") from None
+        if absent := sorted(str(shard) for shard in shards if not (folder / str(shard)).is_file()):
             raise ValueError(f"model '{name}': the weights file {absent[0]} named in its index is missing")

@@ -4,7 +4,7 @@ For people to look at. It knows pixels of the drawing only: what a region covers
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
@@ -146,22 +146,34 @@ def flow(
     font = text_font(text_px)
     space = font.getlength(" ")
     lines: list[list[Word]] = [[]]
-    right, spaced = 0.0, False
-    for word in words:
-        if word.text == " ":
-            spaced = True
-            continue
-        for part in [word.text] if word.is_chip else _cut(word.text, width_px, font):
-            width = chip_width(part, chip_px) if word.is_chip else font.getlength(part)
-            left = right + (space if spaced and right else 0) + (3 if word.is_chip and not spaced and right else 0)
-            if left + width > width_px and right:
-                lines.append([])
-                left = 0.0
-            lines[-1].append(Word(part, word.colour, word.is_chip, word.underlined, left))
-            right, spaced = left + width, False
+    right = 0.0
+    for group in _groups(words, width_px, font):
+        widths = [chip_width(w.text, chip_px) if w.is_chip else font.getlength(w.text) for w in group]
+        gaps = [3.0 * (w.is_chip and number > 0) for number, w in enumerate(group)]  # a chip keeps off its word
+        left = right + (space if right else 0.0)
+        if left + sum(widths) + sum(gaps) > width_px and right:
+            lines.append([])
+            left = 0.0
+        for word, width, gap in zip(group, widths, gaps, strict=True):
+            lines[-1].append(replace(word, left=left + gap))
+            left += gap + width
+        right = left
     if max_lines is not None and len(lines) > max_lines:
         lines = [*lines[: max_lines - 1], [Word("...", lines[max_lines - 1][0].colour)]]
     return lines if lines[0] else []
+
+
+def _groups(words: Iterable[Word], width_px: float, font: ImageFont.FreeTypeFont) -> list[list[Word]]:
+    """What stands between two spaces, as a group that stays on one line; a word wider than a line is cut."""
+    groups: list[list[Word]] = [[]]
+    for word in words:
+        pieces = [word.text] if word.is_chip or word.text == " " else _cut(word.text, width_px, font)
+        if word.text == " " or len(pieces) > 1:
+            groups.append([])
+        if word.text != " ":
+            groups[-1].append(replace(word, text=pieces[0]))
+            groups += [[replace(word, text=piece)] for piece in pieces[1:]]
+    return [group for group in groups if group]
 
 
 def _cut(text: str, width_px: float, font: ImageFont.FreeTypeFont) -> list[str]:

@@ -24,6 +24,7 @@ COVER = 0.55
 MIN_RADIUS_PX, MAX_RADIUS_PX = 2.0, 14.0
 GLOW = 1.75
 """Radius of the coloured disc behind a marked point, in radii of the point."""
+RIM = 0.3  # how much darker the edge of a point's disc is
 BEHIND = 0.05  # how much farther than its point that disc lies
 EDGES = [(a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit]
 """The twelve edges of a box, as pairs of corners 0..7, bit i of a corner for the high side of axis i."""
@@ -50,8 +51,8 @@ def cloud_panel(
     lit = shown[marked[shown]]
     glow = np.array([colour for _, colour in regions], float).reshape(-1, 3)[owner[lit]]
     layers = [
-        (x[shown], y[shown], depth[shown], rgb[shown], radius),
-        (x[lit], y[lit], depth[lit] + BEHIND, glow, radius * GLOW),
+        (x[shown], y[shown], depth[shown], rgb[shown], radius, RIM),
+        (x[lit], y[lit], depth[lit] + BEHIND, glow, radius * GLOW, 0.0),
     ]
     image = Image.fromarray(_splatted(layers, size))
     draw, places = ImageDraw.Draw(image), []
@@ -126,23 +127,32 @@ def _camera(xyz: np.ndarray, size: tuple[int, int]) -> Project:
 
 
 def _splatted(layers: Sequence[tuple], size: tuple[int, int]) -> np.ndarray:
-    """Discs of all layers (x, y, depth, colours, radius), the nearest on top, over paper: (h, w, 3) uint8."""
-    canvas = np.tile(PAPER, (size[1] * size[0], 1))
-    pixels, colours, depths = [], [], []
-    for x, y, depth, colour, radius in layers:
+    """Discs of all layers (x, y, depth, colours, radius, rim), the nearest on top, over paper: (h, w, 3) uint8.
+
+    `rim` darkens the edge of a disc, so that it looks like a ball; 0 leaves it flat.
+    """
+    pixels, owners, shades, first = [], [], [], 0
+    for x, y, _, _, radius, rim in layers:
         reach = np.arange(-int(radius), int(radius) + 1)
         dx, dy = (grid.ravel() for grid in np.meshgrid(reach, reach))
         disc = dx**2 + dy**2 <= radius**2
-        column = (np.round(x)[:, None] + dx[disc]).astype(np.int64)
-        row = (np.round(y)[:, None] + dy[disc]).astype(np.int64)
+        column = np.round(x).astype(np.int64)[:, None] + dx[disc]
+        row = np.round(y).astype(np.int64)[:, None] + dy[disc]
         inside = (column >= 0) & (column < size[0]) & (row >= 0) & (row < size[1])
         pixels.append((row * size[0] + column)[inside])
-        haze = np.clip((depth - DISTANCE + 0.5) * 0.28, 0, 0.35)[:, None]  # what is far is paler
-        colours.append(np.broadcast_to((colour * (1 - haze) + PAPER * haze)[:, None], (*inside.shape, 3))[inside])
-        depths.append(np.broadcast_to(depth[:, None], inside.shape)[inside])
-    pixel, colour = np.concatenate(pixels), np.concatenate(colours)
-    order = np.argsort(-np.concatenate(depths), kind="stable")
-    pixel = pixel[order]
-    nearest = len(pixel) - 1 - np.unique(pixel[::-1], return_index=True)[1]  # the last one painted on each pixel
-    canvas[pixel[nearest]] = colour[order][nearest]
+        owners.append(np.broadcast_to(np.arange(first, first + len(x))[:, None], inside.shape)[inside])
+        shade = 1 - rim * (dx**2 + dy**2)[disc] / radius**2
+        shades.append(np.broadcast_to(shade.astype(np.float32), inside.shape)[inside])
+        first += len(x)
+    pixel, owner, shade = np.concatenate(pixels), np.concatenate(owners), np.concatenate(shades)
+    depth = np.concatenate([layer[2] for layer in layers])
+    rank = np.empty(len(depth), np.int64)
+    rank[np.argsort(-depth, kind="stable")] = np.arange(len(depth))  # the nearest has the highest
+    top = np.full(size[0] * size[1], -1)
+    np.maximum.at(top, pixel, rank[owner])
+    seen = rank[owner] == top[pixel]
+    haze = np.clip((depth - DISTANCE + 0.5) * 0.28, 0, 0.35)[:, None]  # what is far is paler
+    colour = np.concatenate([layer[3] for layer in layers]) * (1 - haze) + PAPER * haze
+    canvas = np.tile(PAPER, (size[1] * size[0], 1))
+    canvas[pixel[seen]] = colour[owner[seen]] * shade[seen, None]
     return np.clip(canvas, 0, 255).round().astype(np.uint8).reshape(size[1], size[0], 3)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from deixis.geometry import Box, Mask, Point, Polygon, Region, Scribble, Span, bounding_box, rasterise
+from deixis.geometry import Box, Mask, Point, Polygon, Region, Scribble, Span, bounding_box
 from deixis.geometry.extent import Extent
 from deixis.geometry.points import INSTANT_S
 from deixis.signals.audio import RATE_HZ, log_mel
@@ -29,6 +29,10 @@ QUIET, LOUD = 5, 99.7
 """Percentiles of the spectrogram that the first and the last of its colours stand for."""
 TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 MAX_TICKS = 10
+PEN = 4 / 11
+"""Width of a line on the large drawing, in sizes of the labels' letters."""
+SMOOTH = 0.4  # of a mask's edge, in its pixels; more would lose single pixels
+LABEL_SHIFT = 6  # of a mask's label, to the left of the mask's highest place, in sizes of its letters
 TINT = 0.38
 """How much of its colour covers what is inside a mask."""
 
@@ -77,23 +81,24 @@ def _picture_panel(
     scale = width_px * OVERSAMPLE / rgb.shape[1]
     size = (width_px * OVERSAMPLE, OVERSAMPLE * max(1, round(rgb.shape[0] * scale / OVERSAMPLE)))
     image = Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC)
-    extent, pen = Extent("image", size_hw=rgb.shape[:2]), max(2.0, 4 * chip_px / CHIP_TEXT_PX * 0.8)
+    extent, pen = Extent("image", size_hw=rgb.shape[:2]), PEN * chip_px
+    shown = [item for item in drawn if not isinstance(item.region, Mask) or item.region.array.any()]
+    for item in shown:  # masks first, so that no tint covers a line
+        if isinstance(item.region, Mask):
+            image = _with_mask(image, item.region.array, item, pen, scale)
     marks = []
-    for item in drawn:  # masks first, so that no tint covers a line
-        if isinstance(item.region, Mask | Polygon | Scribble):
-            inside = rasterise(item.region, extent.size_hw)
-            if not inside.any():
-                continue
-            image = _with_mask(image, inside, item, pen)
-    for item in drawn:
+    for item in shown:
         draw, region = ImageDraw.Draw(image), item.region
         if isinstance(region, Box):
             _draw_box(draw, [v * scale for v in (region.x1, region.y1, region.x2, region.y2)], item.colour, pen)
         elif isinstance(region, Point):
             draw_spot(draw, *(v * scale for v in region.coords), item.colour, pen)
-        elif isinstance(region, Mask) and not region.array.any():
-            continue
-        x, y = (bounding_box(region, extent) * scale)[:2]
+        elif isinstance(region, Polygon | Scribble):
+            _draw_path(draw, region.points * scale, isinstance(region, Polygon), item.colour, pen)
+        left, top = bounding_box(region, extent)[:2].tolist()
+        if isinstance(region, Mask):  # over its highest part, which need not be at the corner of its box
+            left = max(left, float(np.flatnonzero(region.array[int(top)]).mean()) - LABEL_SHIFT * chip_px / scale)
+        x, y = left * scale, top * scale
         gap = 4 * pen if isinstance(region, Point) else 0
         marks.append((item, x + gap, y - gap))
     return _with_tags(image, marks, chip_px)
@@ -110,10 +115,22 @@ def _draw_box(draw: ImageDraw.ImageDraw, box_xyxy: Sequence[float], colour: Colo
     draw.rectangle((x1, y1, x2, y2), outline=colour, width=line)
 
 
-def _with_mask(image: Image.Image, inside: np.ndarray, item: Drawn, pen: float) -> Image.Image:
+def _draw_path(draw: ImageDraw.ImageDraw, points: np.ndarray, closed: bool, colour: Colour, pen: float) -> None:
+    path = [tuple(point) for point in (*points, *(points[:2] if closed else ()))]  # over the first edge again
+    for width, fill in ((2 * pen, contrast(colour)), (1.2 * pen, colour)):
+        for x, y in path:
+            draw.circle((x, y), width / 2, fill=fill)
+        draw.line(path, fill=fill, width=round(width), joint="curve")
+
+
+def _with_mask(image: Image.Image, inside: np.ndarray, item: Drawn, pen: float, scale: float) -> Image.Image:
     """The picture with a tinted mask inside a contour of its colour and a thin pale or dark one."""
-    smooth = Image.fromarray((inside * 255).astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
-    shape = smooth.point(lambda value: 255 * (value > 127))
+    mask = Image.fromarray((inside * 255).astype(np.uint8))
+    if scale > 1:  # the steps of its pixels are not its shape
+        large = mask.resize(image.size, Image.Resampling.NEAREST).filter(ImageFilter.GaussianBlur(SMOOTH * scale))
+    else:
+        large = mask.resize(image.size, Image.Resampling.BOX)
+    shape = large.point(lambda value: 255 * (value > min(127, large.getextrema()[1] - 1)))
     ring, halo = _grown(shape, round(pen * 0.75)), _grown(shape, round(pen * 0.75) + 2)
     flat = Image.new("RGB", image.size, item.colour)
     tinted = Image.composite(Image.blend(image, flat, TINT), image, shape) if item.filled else image
@@ -133,7 +150,7 @@ def _sound_panel(
         width_px * OVERSAMPLE,
         ((height_px - axis_px) if height_px else round(width_px * SOUND_HEIGHT)) * OVERSAMPLE,
     )
-    duration_s, pen = len(samples) / RATE_HZ, 4 * chip_px / CHIP_TEXT_PX
+    duration_s, pen = len(samples) / RATE_HZ, PEN * chip_px
     image, marks = spectrogram(samples, size), []
     for item in drawn:
         region = item.region
@@ -188,8 +205,7 @@ def _cloud_panel(
     values: np.ndarray, drawn: Sequence[Drawn], width_px: int, height_px: int | None, chip_px: int
 ) -> Image.Image:
     size = (width_px * OVERSAMPLE, (height_px or round(width_px * CLOUD_HEIGHT)) * OVERSAMPLE)
-    pen = 4 * chip_px / CHIP_TEXT_PX * 0.8
-    image, places = cloud_panel(values, [(item.region, item.colour) for item in drawn], size, pen)
+    image, places = cloud_panel(values, [(item.region, item.colour) for item in drawn], size, PEN * chip_px)
     marks = [(item, *place) for item, place in zip(drawn, places, strict=True) if place is not None]
     return _with_tags(image, marks, chip_px)
 

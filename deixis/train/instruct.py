@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from deixis.data.sample import Sample
-from deixis.model.fusion import SignalBatch
 from deixis.model.masks import Prepared
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
 from deixis.signals import open_signal
 from deixis.train.dense import DenseHeads
+from deixis.train.guidance import AttentionGuide
 from deixis.train.packing import PackedRow, collate, pack
 from deixis.train.streams import supersampling
 from deixis.world.facts import SoundFacts
@@ -31,16 +31,22 @@ LOWERCASE = 0.15  # of the questions, for people do not always begin with a capi
 class Instructor(nn.Module):
     """The network with its losses, and with the dense losses of the same fields beside them if heads are given."""
 
-    def __init__(self, model: DeixisForConditionalGeneration, heads: nn.ModuleDict | None, dense_weight: float):
+    def __init__(self, model: DeixisForConditionalGeneration, heads: nn.ModuleDict | None, dense_weight: float, guide_weight: float = 0.0):
         super().__init__()
         self.model, self.heads, self.dense_weight = model, heads, dense_weight
+        self.guide_weight = guide_weight
+        self.guide = AttentionGuide(model.language_model.get_decoder()) if guide_weight > 0 else None
         self.tied = {f"model.{copy}": f"model.{kept}" for copy, kept in (model._tied_weights_keys or {}).items()}
         self.register_state_dict_post_hook(_drop_tied)
         self.register_load_state_dict_pre_hook(_restore_tied)
 
-    def forward(self, dense: dict[str, dict[str, Tensor]] | None = None, **batch: Tensor) -> dict[str, Tensor]:
-        values = {kind: batch.pop(f"{kind}_values", None) for kind in KINDS}
-        encoded = self.model.encode(values, SignalBatch(batch.pop("signal_kind"), batch.pop("signal_sample")))
+    def forward(
+        self,
+        dense: dict[str, dict[str, Tensor]] | None = None,
+        guide: dict[str, Tensor] | None = None,
+        **batch: Tensor,
+    ) -> dict[str, Tensor]:
+        encoded = self.model.encode_inputs(batch)
         output = self.model(**batch, encoded=encoded)
         loss, losses = output.loss, dict(output.losses)
         for kind, truth in (dense or {}).items() if self.heads is not None else ():
@@ -48,6 +54,10 @@ class Instructor(nn.Module):
             result = head(encoded.fields[kind], truth["classes"], truth["box"])
             loss = loss + self.dense_weight * result["loss"]
             losses |= {f"{kind}/{name}": value.detach() for name, value in result.items()}
+        if self.guide is not None and guide is not None:
+            guided = self.guide.loss(guide, batch["attention_mask"])
+            loss = loss + self.guide_weight * guided
+            losses["guide"] = guided.detach()
         return {"loss": loss, "losses": losses}
 
 
@@ -64,19 +74,26 @@ def _restore_tied(module: Instructor, state: dict[str, Tensor], prefix: str, *re
 
 
 class InstructBatches:
-    """`make` for instruction tuning: `counts` rows of each kind (or "pair") a batch, `questions` in each row."""
+    """`make` for instruction tuning: `counts` rows of each kind (or "pair") a batch, `questions` in each row.
+
+    `fine_cells` and `mask_cells` are the cells of each kind that the dense truth and the masks are given on.
+    """
 
     def __init__(
         self,
         processor: DeixisProcessor,
-        cells: dict[str, int],
+        fine_cells: dict[str, int],
+        mask_cells: dict[str, int],
         counts: dict[str, int],
         questions: int,
         max_tokens: int,
         seed: int,
+        guide_sizes: dict[str, tuple[int, int]] | None = None,
     ):
-        self.processor, self.cells, self.counts = processor, cells, counts
+        self.processor, self.counts = processor, counts
+        self.fine_cells, self.mask_cells = fine_cells, mask_cells
         self.questions, self.max_tokens, self.seed = questions, max_tokens, seed
+        self.guide_sizes = guide_sizes
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         rows, truths = [], {}
@@ -98,10 +115,10 @@ class InstructBatches:
             facts = world_facts("train", seed, kind, supersampling(seed))
             rng = scene_rng("train", seed, 10 + KINDS.index(kind))
             prepared.append(self.processor.prepare(open_signal(_source(facts), kind)))
-            truths.setdefault(kind, []).append(_truth(facts, prepared[-1], self.cells[kind]))
+            truths.setdefault(kind, []).append(_truth(facts, prepared[-1], self.fine_cells[kind]))
             drawn = draw_questions(facts, rng, self.questions // len(kinds))
-            samples += [_on_signal(_lowered(sample, rng), number) for sample in drawn]
-        return pack(samples, prepared, self.processor, self.cells, self.max_tokens)
+            samples += [_on_signal(_shaken(_lowered(sample, rng), rng), number) for sample in drawn]
+        return pack(samples, prepared, self.processor, self.mask_cells, self.max_tokens, self.guide_sizes)
 
 
 def _source(facts: Facts):
@@ -120,6 +137,13 @@ def _truth(facts: Facts, prepared: Prepared, cells: int) -> DenseTruth:
 def _on_signal(sample: Sample, number: int) -> Sample:
     """The sample with its regions on signal `number`."""
     return replace(sample, regions=tuple(replace(region, signal=number) for region in sample.regions))
+
+
+def _shaken(sample: Sample, rng: np.random.Generator) -> Sample:
+    """The sample with its boxes moved by up to half a pixel: rendered boxes end at whole pixels only, so most numbers
+    of the grid would never be read."""
+    boxes = [None if r.box is None else tuple(np.array(r.box) + rng.uniform(-0.5, 0.5, 4)) for r in sample.regions]
+    return replace(sample, regions=tuple(replace(r, box=b) for r, b in zip(sample.regions, boxes, strict=True)))
 
 
 def _lowered(sample: Sample, rng: np.random.Generator) -> Sample:

@@ -16,11 +16,12 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from deixis.data.regions import to_region
-from deixis.data.sample import Sample
+from deixis.data.sample import RegionRecord, Sample
 from deixis.geometry import write_answer, write_prompt
 from deixis.model.masks import Prepared, record_to_cells
 from deixis.model.processor import DeixisProcessor, signal_tensors
 from deixis.model.text import answer_text, turn_text
+from deixis.train.guidance import guided_tokens, token_target
 
 IGNORED = -100
 
@@ -38,6 +39,9 @@ class PackedRow:
     region_signal: list[int] = field(default_factory=list)
     seg_target: list[np.ndarray] = field(default_factory=list)
     seg_signal: list[int] = field(default_factory=list)
+    guide_position: list[int] = field(default_factory=list)
+    guide_start: list[int] = field(default_factory=list)
+    guide_target: list[np.ndarray] = field(default_factory=list)
 
     def add(self, ids: Sequence[int], block: int, start: int, learn: bool) -> None:
         """Appends tokens of `block`, whose first is at position `start`; their labels count only if `learn`."""
@@ -53,10 +57,12 @@ def pack(
     processor: DeixisProcessor,
     cells: dict[str, int],
     max_tokens: int,
+    guide_sizes: dict[str, tuple[int, int]] | None = None,
 ) -> PackedRow:
     """One row of the samples, which all share the signals `prepared`; samples that no longer fit are left out.
 
-    `cells` is the number of fine cells of each kind of signal.
+    `cells` is the number of cells that a mask has in each kind of signal. `guide_sizes`, if given, holds the fine
+    cells and the tokens of the kinds whose attention is guided.
     """
     encode = lambda text: processor.tokenizer(text, add_special_tokens=False)["input_ids"]  # noqa: E731
     frames = [p.frame for p in prepared]
@@ -78,7 +84,9 @@ def pack(
         if len(row.ids) + sum(len(ids) for ids, _ in pieces) > max_tokens:
             continue
         at = start
-        for ids, learn in pieces:
+        for number, (ids, learn) in enumerate(pieces):
+            if learn and guide_sizes:
+                _guide(row, sample.turns[number // 2].assistant, ids, sample.regions, processor, guide_sizes)
             row.add(ids, block, at, learn)
             at += len(ids)
         for index in asked:
@@ -89,6 +97,32 @@ def pack(
             row.seg_target.append(record_to_cells(sample.regions[index], own, cells[own.kind]))
             row.seg_signal.append(sample.regions[index].signal)
     return row
+
+
+def _guide(
+    row: PackedRow,
+    markup: str,
+    ids: list[int],
+    regions: Sequence[RegionRecord],
+    processor: DeixisProcessor,
+    sizes: dict[str, tuple[int, int]],
+) -> None:
+    """Adds where the tokens of an answer, about to be added to the row, should look (see `guidance`)."""
+    grammar = processor.grammar
+    tokens = processor.tokenizer.convert_ids_to_tokens(ids)
+    targets: dict[int, np.ndarray | None] = {}
+    for at, index in guided_tokens(markup, tokens, grammar.phrase_open, grammar.seg_token):
+        signal = regions[index].signal
+        own = row.prepared[signal]
+        if own.kind not in sizes:
+            continue
+        counts = [processor.token_counts[p.kind] for p in row.prepared[: signal + 1]]
+        if index not in targets:
+            targets[index] = token_target(regions[index], own, *sizes[own.kind])
+        if (target := targets[index]) is not None:
+            row.guide_position.append(len(row.ids) + at)
+            row.guide_start.append(1 + sum(counts) - len(target))  # after the first token and the projection's queries
+            row.guide_target.append(target)
 
 
 def block_attention(blocks: Int[Tensor, "batch position"]) -> Bool[Tensor, "batch 1 position position"]:
@@ -102,7 +136,15 @@ def block_attention(blocks: Int[Tensor, "batch position"]) -> Bool[Tensor, "batc
 def collate(rows: Sequence[PackedRow], pad_id: int) -> dict[str, Tensor]:
     """The batch of some rows, as `DeixisForConditionalGeneration.forward` takes it; right-padded."""
     length = max(len(row.ids) for row in rows)
-    fill = lambda name, value: torch.tensor([getattr(r, name) + [value] * (length - len(r.ids)) for r in rows])  # noqa: E731
+
+    def fill(name: str, value: int) -> Tensor:
+        return torch.tensor([getattr(row, name) + [value] * (length - len(row.ids)) for row in rows])
+
+    offsets = np.cumsum([0] + [len(row.prepared) for row in rows[:-1]]).tolist()
+
+    def signals(name: str) -> Tensor:
+        return torch.tensor([s + first for row, first in zip(rows, offsets, strict=True) for s in getattr(row, name)])
+
     batch = {
         "input_ids": fill("ids", pad_id),
         "labels": fill("labels", IGNORED),
@@ -110,14 +152,18 @@ def collate(rows: Sequence[PackedRow], pad_id: int) -> dict[str, Tensor]:
         "attention_mask": block_attention(fill("blocks", -1)),
         **signal_tensors([row.prepared for row in rows]),
     }
-    offsets = np.cumsum([0] + [len(row.prepared) for row in rows])
-    signals = lambda name: torch.tensor(
-        [s + int(o) for r, o in zip(rows, offsets, strict=False) for s in getattr(r, name)]
-    )
     if points := [p for row in rows for p in row.region_points]:
         batch |= {"region_points": torch.from_numpy(np.stack(points)), "region_signal": signals("region_signal")}
     if targets := [t for row in rows for t in row.seg_target]:
         cells = max(len(t) for t in targets)
         padded = np.stack([np.pad(t, (0, cells - len(t))) for t in targets])
         batch |= {"seg_target": torch.from_numpy(padded), "seg_signal": signals("seg_signal")}
+    if guides := [t for row in rows for t in row.guide_target]:
+        width = max(len(t) for t in guides)
+        batch["guide"] = {
+            "row": torch.tensor([i for i, row in enumerate(rows) for _ in row.guide_target]),
+            "position": torch.tensor([p for row in rows for p in row.guide_position]),
+            "start": torch.tensor([s for row in rows for s in row.guide_start]),
+            "target": torch.from_numpy(np.stack([np.pad(t, (0, width - len(t))) for t in guides])),
+        }
     return batch

@@ -5,7 +5,6 @@ bar. The device is the Trainer's choice; on a CPU with bfloat16 the matrix produ
 """
 
 import logging
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.integrations import TensorBoardCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from deixis.train.streams import BatchStream, first
@@ -39,7 +39,10 @@ class StageOptions:
 
 
 class LossLog(TrainerCallback):
-    """Logs the model's dictionary of losses, averaged since the last log; the model leaves them in `last_losses`."""
+    """Adds the model's dictionary of losses, averaged since the last log, to what is logged.
+
+    It must stand before the callbacks that write logs, for these write what they are given.
+    """
 
     def __init__(self, model: nn.Module):
         self.sums: dict[str, list[float]] = {}
@@ -52,7 +55,9 @@ class LossLog(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if logs is not None and "loss" in logs:
-            logs |= {name: round(sum(values) / len(values), 4) for name, values in self.sums.items()}
+            named = {name: round(sum(values) / len(values), 4) for name, values in self.sums.items()}
+            logs |= named
+            state.log_history[-1] |= named
             self.sums.clear()
 
 
@@ -100,16 +105,17 @@ def run_stage(model: nn.Module, make: Callable[[int], dict], options: StageOptio
         remove_unused_columns=False,
         ignore_data_skip=True,
         accelerator_config={"dispatch_batches": False, "split_batches": False},  # else it cuts tensors at batch rows
-        report_to=["tensorboard"],
+        report_to=[],  # TensorBoard is added below, behind the callback that names the losses
         seed=seed,
         use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
     )
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder / "logs"))
+    board = TensorBoardCallback()
+    board.logging_dir = str(folder / "logs")
     trainer = Trainer(
         model=model,
         args=arguments,
         train_dataset=BatchStream(make, start, options.steps),
         data_collator=first,
-        callbacks=[LossLog(model), AtomicSave()],
+        callbacks=[LossLog(model), board, AtomicSave()],
     )
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)

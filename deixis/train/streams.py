@@ -17,6 +17,8 @@ from deixis.world.scene import draw_scene
 from deixis.world.sounds import RATE_HZ, draw_sound
 from deixis.world.truth import cloud_truth, sound_truth, view_truth
 
+CELL_PX = CELL_FRAMES = 4  # pixels or filterbank frames of a fine cell of a field
+
 
 class BatchStream(IterableDataset):
     """Batches `make(step)` for step = start, start + 1, ..., stop - 1, shared out among the loader's workers."""
@@ -25,8 +27,9 @@ class BatchStream(IterableDataset):
         self.make, self.start, self.stop = make, start, stop
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        torch.set_num_threads(1)
         worker = get_worker_info()
+        if worker:
+            torch.set_num_threads(1)
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
         for number in range(self.start + first, self.stop, step):
             yield self.make(number)
@@ -45,14 +48,12 @@ def supersampling(seed: int) -> int:
 class DenseBatches:
     """`make` for dense pretraining: {"image" | "audio" | "point_cloud": {"values", "classes", "box"}}.
 
-    `counts` says how many signals of each kind a batch holds. Pictures and their truth are mirrored half of the time.
+    `specs` by kind says what tensors the network wants, `counts` how many signals of each kind a batch holds. Pictures
+    and their truth are mirrored half of the time.
     """
 
-    def __init__(
-        self, image: ImageSpec, audio: AudioSpec, point_cloud: PointCloudSpec, counts: dict[str, int], seed: int
-    ):
-        self.specs = {"image": image, "audio": audio, "point_cloud": point_cloud}
-        self.counts, self.seed = counts, seed
+    def __init__(self, specs: dict[str, ImageSpec | AudioSpec | PointCloudSpec], counts: dict[str, int], seed: int):
+        self.specs, self.counts, self.seed = specs, counts, seed
         self.makers = {"image": self._image, "audio": self._audio, "point_cloud": self._point_cloud}
 
     def __call__(self, step: int) -> dict[str, dict[str, torch.Tensor]]:
@@ -68,7 +69,7 @@ class DenseBatches:
     def _image(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         spec, scene = self.specs["image"], draw_scene("train", seed)
         view = render(scene, spec.size_px, supersampling(seed))
-        truth = view_truth(scene, view.object_id, view.part_id)
+        truth = view_truth(scene, view.object_id, view.part_id, spec.size_px // CELL_PX)
         values, _ = to_tensor(open_signal(view.rgb, "image"), spec)
         classes, box = truth.classes, truth.box
         if seed % 2:
@@ -82,7 +83,7 @@ class DenseBatches:
     def _audio(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         spec, sound = self.specs["audio"], draw_sound("train", seed)
         values, _ = to_tensor(open_signal((sound.samples, RATE_HZ), "audio"), spec)
-        truth = sound_truth(sound, spec.window_s, len(values) // 4)
+        truth = sound_truth(sound, spec.window_s, len(values) // CELL_FRAMES)
         return values, truth.classes, truth.box
 
     def _point_cloud(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -296,15 +296,15 @@ def dialogue(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
 
 SceneTask = Callable[..., Draft | None]
 SCENE_TASKS: dict[str, tuple[float, SceneTask]] = {  # weight in training, function
-    "name": (2.0, name),
+    "name": (1.6, name),
     "part_name": (0.6, part_name),
     "colour": (0.6, colour),
     "attribute": (0.4, attribute),
-    "phrase_box": (2.6, phrase_box),
-    "phrase_mask": (1.6, phrase_mask),
+    "phrase_box": (3.2, phrase_box),
+    "phrase_mask": (1.2, phrase_mask),
     "part_mask": (0.8, part_mask),
-    "reasoning": (2.0, reasoning),
-    "exists": (1.6, exists),
+    "reasoning": (1.6, reasoning),
+    "exists": (2.4, exists),
     "absence": (0.5, absence),
     "count": (0.8, count),
     "relation": (0.8, relation),

@@ -106,10 +106,10 @@ def grounded_caption(facts: SoundFacts, rng: Rng, number: int | None = None) -> 
 
 SOUND_TASKS: dict[str, tuple[float, Callable[..., Draft | None]]] = {  # weight in training, function
     "name": (2.0, name),
-    "event_span": (2.4, event_span),
+    "event_span": (3.2, event_span),
     "event_mask": (1.0, event_mask),
     "reasoning": (1.0, reasoning),
-    "exists": (1.0, exists),
+    "exists": (1.4, exists),
     "absence": (0.4, absence),
     "count": (0.5, count),
     "order": (0.7, order),

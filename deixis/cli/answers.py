@@ -1,0 +1,98 @@
+"""Answers as lines of text: what was said, then each phrase with its regions in the units of their files.
+
+Also opens models for the verbs that ask, quietly. Knows nothing of how questions are typed.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deixis.assistant import Answer, Marked, Model
+    from deixis.signals import Signal
+
+COLUMN = 30  # the widest a phrase may make its column
+LIMIT = 99  # regions listed of one answer
+
+
+def open_model(name: str, device: str | None) -> "Model":
+    """The model `name`, loaded without a word on the terminal. Raises ValueError, one sentence, where it cannot be."""
+    from deixis.cli.environment import bundled_model_is_here
+
+    if name == "bundled" and not bundled_model_is_here():
+        raise ValueError(
+            "the bundled model is not in this installation (deixis/pretrained/tiny): install Deixis again, "
+            "or name another with --model"
+        )
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    from deixis.assistant import load
+
+    return load(name, device)
+
+
+def answer_lines(answer: "Answer") -> Iterator[str]:
+    """The text, then one line a region: phrase, kind, place, score, and the file where there are several.
+
+    >>> from deixis.assistant import Answer, AnswerPhrase, Marked
+    >>> phrase = AnswerPhrase("the bell", 0, 8, (Marked(0, "span", (1.0, 2.5), 0.91),))
+    >>> print(*answer_lines(Answer("the bell.", (phrase,), ())), sep="\\n")
+    the bell.
+      the bell  span  1.00 to 2.50 s  0.91
+    """
+    yield answer.text or "(no words)"
+    rows: list[tuple[str, ...]] = []
+    for phrase in answer.phrases:
+        own = [_row(answer, phrase.text, marked) for marked in phrase.regions]
+        rows += own or [(phrase.text, "none", "there is none")]
+    for row in aligned(rows[:LIMIT]):
+        yield f"  {row}"
+    if len(rows) > LIMIT:
+        yield f"  and {len(rows) - LIMIT} more"
+
+
+def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """The rows with their columns under each other; the last column is left as it is."""
+    widths = [max((len(row[column]) for row in rows if len(row) > column), default=0) for column in range(9)]
+    for row in rows:
+        cells = [cell.ljust(min(widths[column], COLUMN)) for column, cell in enumerate(row)]
+        yield "  ".join(cells).rstrip()
+
+
+def _row(answer: "Answer", phrase: str, marked: "Marked") -> tuple[str, ...]:
+    score = "" if marked.score is None else f"{marked.score:.2f}"
+    row = (phrase or "-", marked.kind, place(answer, marked), score)
+    return (*row, answer.signals[marked.signal].name) if len(answer.signals) > 1 else row
+
+
+def place(answer: "Answer", marked: "Marked") -> str:
+    """Where a region of an answer is, in words.
+
+    A mask by its size and the box around it, a point set by its count; everything else by its numbers.
+    """
+    value = marked.value
+    match marked.kind:
+        case "span":
+            return f"{value[0]:.2f} to {value[1]:.2f} s"
+        case "points":
+            return f"{len(value)} of {len(answer.signals[marked.signal].values)} points"
+        case "mask" if value.any():
+            from deixis.geometry import mask_to_box_xyxy
+
+            around = ", ".join(f"{side:g}" for side in mask_to_box_xyxy(value))
+            return f"{int(value.sum())} px ({value.mean():.1%}) within {around}"
+        case "mask":
+            return "nothing"
+    numbers = ", ".join(f"{number:.4g}" for number in value)
+    return f"{numbers} s" if len(value) == 1 else numbers
+
+
+def signal_line(signal: "Signal") -> str:
+    """A file and its size: "scene.png, 512 x 512 px"."""
+    extent = signal.extent
+    if extent.size_hw is not None:
+        return f"{signal.name}, {extent.size_hw[1]} x {extent.size_hw[0]} px"
+    if extent.duration_s is not None:
+        return f"{signal.name}, {extent.duration_s:.2f} s"
+    return f"{signal.name}, {len(extent.points_xyz)} points"

@@ -1,0 +1,132 @@
+"""`deixis ask`: a question about files, pointing at parts of them; the answer as text, JSON or a drawing; or many."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, no_type_check
+
+import typer
+
+from deixis.cli.pointing import FORMS, named_question, typed_in_order, typed_region
+
+if TYPE_CHECKING:
+    from deixis.assistant import Answer
+    from deixis.signals import Signal
+
+USAGE = 'deixis ask FILE... "QUESTION"'
+
+
+def _region(form: str) -> Any:
+    return typer.Option(f"--{form}", metavar="VALUE", help=FORMS[form] + ".", rich_help_panel="Regions")
+
+
+@no_type_check  # the context that the parser gives is no typer.Context, though it must be declared as one
+def run(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE... QUESTION", help="Files, then the question in quotes.")
+    ] = None,
+    point: Annotated[list[str] | None, _region("point")] = None,
+    box: Annotated[list[str] | None, _region("box")] = None,
+    scribble: Annotated[list[str] | None, _region("scribble")] = None,
+    polygon: Annotated[list[str] | None, _region("polygon")] = None,
+    mask: Annotated[list[str] | None, _region("mask")] = None,
+    span: Annotated[list[str] | None, _region("span")] = None,
+    points: Annotated[list[str] | None, _region("points")] = None,
+    box3d: Annotated[list[str] | None, _region("box3d")] = None,
+    model: Annotated[str, typer.Option(help="bundled, a folder, or a hub id.")] = "bundled",
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; the best there is, if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Draw the answer into this PNG; with --batch, the JSONL of answers.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as one JSON object, alone on stdout.")] = False,
+    batch: Annotated[
+        Path | None, typer.Option(help='Answer every line {"files": [...], "question", "regions": [...]} of a JSONL.')
+    ] = None,
+) -> None:
+    """Ask about files, pointing at parts of them.
+
+    {0}, {1} in the question name the regions in the order typed, across all
+    options; one that names none of them has them put at its end. {{ is a brace.
+    A region lies on the first file that it fits; @1 after its value puts it on
+    the second. Units are those of the file: pixels of the upright picture,
+    seconds, the cloud's units.
+    """
+    regions = typed_in_order(context.obj or (), context.command.params)
+    del point, box, scribble, polygon, mask, span, points, box3d  # their order is in `regions`
+    if batch is not None:
+        if words or regions:
+            got = f"--{regions[0][0]}" if regions else f"'{words[0]}'"
+            raise ValueError(f"--batch brings files, questions and regions of its own; got {got} besides")
+        from deixis.cli.batch import answer_batch
+
+        answer_batch(batch, out, model, device)
+        return
+    answer = _one_answer(*_files_and_question(words or []), regions, model, device, out)
+    if out is not None:
+        answer.draw(out)
+    if as_json:
+        typer.echo(json.dumps(answer.to_json(), ensure_ascii=False))
+        return
+    from deixis.cli.answers import answer_lines
+
+    typer.echo("\n".join(answer_lines(answer)))
+    if out is not None:
+        typer.echo(f"drawn in {out}", err=True)
+
+
+def _one_answer(
+    files: Sequence[str],
+    question: str,
+    typed: Sequence[tuple[str, str]],
+    model: str,
+    device: str | None,
+    out: Path | None,
+) -> "Answer":
+    """The answer; all that can be refused without the model is refused before it is loaded."""
+    signals = opened_files(files)
+    regions = tuple(typed_region(form, value, signals) for form, value in typed)
+    text = named_question(question, regions)
+    if out is not None:
+        check_drawing(out, files)
+    from deixis.cli.answers import open_model
+
+    assistant = open_model(model, device)
+    return assistant.ask(text, *signals, regions=regions)
+
+
+def opened_files(files: Sequence[str]) -> tuple["Signal", ...]:
+    """The signals in the files; OSError or ValueError, one sentence, for the first that cannot be opened."""
+    from deixis.signals import open_signal
+
+    return tuple(open_signal(file) for file in files)
+
+
+def check_drawing(out: Path, files: Sequence[str]) -> None:
+    """Raises ValueError unless an answer about `files` can be drawn into `out`."""
+    if out.suffix.lower() != ".png":
+        raise ValueError(f"'{out}': expected a name ending in .png for the drawing, got '{out.suffix or 'no ending'}'")
+    if not out.parent.is_dir():
+        raise ValueError(f"'{out}': there is no folder '{out.parent}' to write the drawing into")
+    if out.is_dir() or any(Path(file).resolve() == out.resolve() for file in files):
+        raise ValueError(f"'{out}': expected a file of its own for the drawing, got a folder or a file asked about")
+
+
+def _files_and_question(words: Sequence[str]) -> tuple[list[str], str]:
+    """The words apart; ValueError says what is missing or in the wrong place."""
+    *files, question = words or [""]
+    if not files:
+        got = f"'{question}' alone" if question else "nothing"
+        raise ValueError(f"expected {USAGE}: a file at least, then the question; got {got}")
+    absent = [file for file in files if not Path(file).exists()]
+    if absent and Path(question).is_file():
+        raise ValueError(
+            f"expected {USAGE}, the question last; got the file '{question}' there, and '{absent[0]}' first"
+        )
+    if len(absent) > 1 and len(absent) < len(files):
+        raise ValueError(
+            f"'{absent[0]}', '{absent[1]}': no such files; a question of several words needs quotes: {USAGE}"
+        )
+    if Path(question).is_file():
+        raise ValueError(f"expected {USAGE}, a question after the files; got files alone")
+    return files, question

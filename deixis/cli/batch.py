@@ -1,0 +1,197 @@
+"""`deixis ask --batch`: many questions from a JSONL file, answers as JSONL, in order, to a file or to stdout.
+
+A line is `{"files": [...], "question": "...", "regions": [...], "id": ...}`; the last two may be missing. Files are
+relative to the folder of the questions. An answer is what `--json` gives, after `line` (of the question), `id` if it
+has one, and `key`, a digest of the question; a question that cannot be answered has `error`, one sentence, instead.
+With `--out`, what is answered there already is not asked again; what failed is.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+from deixis.cli.errors import user_sentence
+from deixis.cli.pointing import json_region, named_question
+
+if TYPE_CHECKING:
+    from deixis.assistant import Answer, Model, Question
+
+AT_ONCE = 8
+"""How many questions the model answers together: more is hardly faster on a CPU, and all their files are in memory."""
+KEYS = ("id", "files", "question", "regions")
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One question of the file: its number, its record (or what is wrong with it), and a digest of it."""
+
+    number: int
+    record: Any
+
+    @property
+    def key(self) -> str:
+        content = "" if isinstance(self.record, ValueError) else json.dumps(self.record, sort_keys=True)
+        return blake2b(content.encode(), digest_size=8).hexdigest()
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """How its answer begins."""
+        own = {"id": self.record["id"]} if isinstance(self.record, Mapping) and "id" in self.record else {}
+        return {"line": self.number, **own, "key": self.key}
+
+
+def answer_batch(path: Path, out: Path | None, model: str, device: str | None) -> None:
+    """Answers the questions of `path` into `out` (stdout without it), each line as soon as it is known.
+
+    Says on stderr how many were answered, failed and skipped. Raises ValueError where some failed, after all were
+    tried; OSError or ValueError, before anything is written, for a file that cannot be read or written.
+    """
+    lines = _read(path)
+    done, models = _answered(out) if out is not None else (Counter(), set())
+    open_lines = list(_unanswered(lines, done))
+    skipped, failed = len(lines) - len(open_lines), 0
+    if open_lines:
+        from deixis.cli.answers import open_model
+
+        assistant = open_model(model, device)
+        if models - {assistant.name}:
+            raise ValueError(
+                f"'{out}': holds answers of {sorted(models)[0]}, not of {assistant.name}: name another --out"
+            )
+        with _writer(out) as stream:
+            for head, result in _results(open_lines, assistant, path.parent):
+                failed += "error" in result
+                stream.write(json.dumps({**head, **result}, ensure_ascii=False) + "\n")
+                stream.flush()
+    counts = f"{len(open_lines) - failed} answered, {failed} failed, {skipped} answered before"
+    typer.echo(counts, err=True)
+    if failed:
+        raise ValueError(f'{failed} of {len(lines)} questions could not be answered: their lines say why, as "error"')
+
+
+def _results(lines: Sequence[_Line], assistant: "Model", folder: Path) -> Iterator[tuple[dict, dict]]:
+    """(head, answer or error) of every line in order, several at once to the model."""
+    from rich.console import Console
+    from rich.progress import track
+
+    starts = range(0, len(lines), AT_ONCE)
+    console = Console(stderr=True)
+    for start in track(starts, "questions", console=console, transient=True, disable=not console.is_terminal):
+        group = lines[start : start + AT_ONCE]
+        asked = [_caught(lambda line=line: _question(line.record, folder)) for line in group]
+        good = [question for question in asked if not isinstance(question, str)]
+        answers = iter(_answers(good, assistant))
+        for line, question in zip(group, asked, strict=True):
+            result = question if isinstance(question, str) else next(answers)
+            yield line.head, {"error": result} if isinstance(result, str) else result.to_json()
+
+
+def _answers(questions: Sequence["Question"], assistant: "Model") -> list["Answer | str"]:
+    """An answer, or the sentence why there is none, to each question; one by one if they cannot go together."""
+    together = _caught(lambda: assistant.answer(questions)) if questions else []
+    if not isinstance(together, str):
+        return list(together)
+    return [_caught(lambda q=question: assistant.answer([q])[0]) for question in questions]
+
+
+def _caught(work: Any) -> Any:
+    """What `work` gives, or the sentence of its error: one bad question must not end the others."""
+    try:
+        return work()
+    except Exception as error:
+        return user_sentence(error) or f"{type(error).__name__}: {error}"
+
+
+def _question(record: Any, folder: Path) -> "Question":
+    """The question in a record; ValueError or OSError, one sentence, where it is none."""
+    if isinstance(record, ValueError):
+        raise record
+    if not isinstance(record, Mapping):
+        raise ValueError(f"expected an object with files and question, got {record!r:.60}")
+    unknown = [key for key in record if key not in KEYS]
+    if unknown:
+        raise ValueError(f"expected {', '.join(KEYS)} and no more, got {unknown[0]!r}")
+    files, text, regions = record.get("files"), record.get("question"), record.get("regions") or []
+    if not isinstance(files, list) or not files or not all(isinstance(file, str) for file in files):
+        raise ValueError(f"files: expected a list of one path at least, got {files!r:.60}")
+    if not isinstance(text, str):
+        raise ValueError(f"question: expected a text, got {text!r:.60}")
+    if not isinstance(regions, list):
+        raise ValueError(f"regions: expected a list, got {regions!r:.60}")
+    from deixis.assistant import Question
+    from deixis.cli.ask import opened_files
+
+    signals = opened_files([str(folder / file) for file in files])
+    places = tuple(json_region(item, signals, f"regions[{i}]", folder) for i, item in enumerate(regions))
+    return Question(named_question(text, places, every=False), signals, places)
+
+
+def _read(path: Path) -> list[_Line]:
+    from deixis.data.validate import read_records
+
+    lines = [_Line(number, record) for number, record in read_records(path)]
+    if not lines:
+        raise ValueError(f"'{path}': expected questions, one JSON object a line, got no line at all")
+    return lines
+
+
+def _unanswered(lines: Sequence[_Line], done: Counter[str]) -> Iterator[_Line]:
+    """The lines without those answered, each as often as it was."""
+    for line in lines:
+        if done[line.key]:
+            done[line.key] -= 1
+        else:
+            yield line
+
+
+def _answered(out: Path) -> tuple[Counter[str], set[str]]:
+    """How often each question is answered in `out`, and by which models; what failed or was cut off is removed there.
+
+    Raises ValueError for a file that holds anything else, or has no place.
+    """
+    if not out.parent.is_dir():
+        raise ValueError(f"'{out}': there is no folder '{out.parent}' to write the answers into")
+    if out.suffix.lower() not in (".jsonl", ".json", ".ndjson"):
+        raise ValueError(
+            f"'{out}': expected a name ending in .jsonl for the answers, got '{out.suffix or 'no ending'}'"
+        )
+    done, models, kept = Counter(), set(), []
+    lines = out.read_text(encoding="utf-8").splitlines(keepends=True) if out.exists() else []
+    for number, line in enumerate(lines, 1):
+        record = _record(line)
+        if record is None and number == len(lines) and not line.endswith("\n"):
+            break  # cut off while it was written
+        if record is None or "key" not in record:
+            raise ValueError(f"'{out}': line {number} is no answer of an earlier batch; name another --out")
+        if "text" in record and line.endswith("\n"):
+            kept.append(line)
+            done[record["key"]] += 1
+            models.add(str(record.get("model")))
+    if len(kept) < len(lines):
+        part = out.with_name(f".{out.name}.{os.getpid()}.part")
+        part.write_text("".join(kept), encoding="utf-8")
+        part.replace(out)
+    return done, models
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _writer(out: Path | None) -> Any:
+    """Stdout, left open at the end, or the file, added to."""
+    from contextlib import nullcontext
+
+    stdout: TextIO = typer.get_text_stream("stdout")
+    return nullcontext(stdout) if out is None else out.open("a", encoding="utf-8")

@@ -1,0 +1,156 @@
+"""`deixis chat`: a conversation about files, line by line, with /commands that point; a piped stdin will do."""
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deixis.cli.errors import user_sentence
+from deixis.cli.pointing import FORMS, named_question, typed_region
+
+if TYPE_CHECKING:
+    from deixis.assistant import Chat
+    from deixis.geometry import Region
+
+PROMPT = "> "
+COMMANDS = {
+    "regions": "what {0}, {1}, ... of the next question are",
+    "clear": "forget these regions",
+    "files": "the files of this conversation",
+    "draw": "FILE.png: draw the last answer",
+    "help": "this",
+    "quit": "end (so does Ctrl-D)",
+}
+
+
+def run(
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE...", help="The files to talk about.")] = None,
+    model: Annotated[str, typer.Option(help="bundled, a folder, or a hub id.")] = "bundled",
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; the best there is, if not given.")] = None,
+) -> None:
+    """Talk about files: every line is a question, unless it begins with / as /box 10,20,80,90 or /help do."""
+    if not files:
+        raise ValueError("expected deixis chat FILE...: a file at least, got none")
+    from deixis.cli.answers import open_model
+    from deixis.cli.ask import opened_files
+
+    signals = opened_files(files)
+    conversation = Conversation(open_model(model, device).chat(*signals))
+    interactive = sys.stdin.isatty()
+    if interactive:
+        with suppress(ImportError):
+            import readline  # noqa: F401  (gives input() its history)
+        names = ", ".join(signal.name for signal in signals)
+        typer.echo(f"Ask about {names}. /help says how to point, /quit ends.")
+    while not conversation.over:
+        try:
+            line = input(PROMPT) if interactive else _next_line()
+        except (EOFError, KeyboardInterrupt):
+            if interactive:
+                typer.echo()
+            return
+        try:
+            for reply in conversation.reply(line.strip()):
+                typer.echo(reply)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            sentence = user_sentence(error)
+            if sentence is None:
+                raise
+            typer.echo(f"deixis: {sentence}", err=True)
+
+
+def _next_line() -> str:
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line
+
+
+@dataclass
+class Conversation:
+    """A chat with the regions collected for its next question; knows no terminal."""
+
+    chat: "Chat"
+    regions: list[tuple[str, "Region"]] = field(default_factory=list)  # as typed, and what it is
+    over: bool = False
+
+    def reply(self, line: str) -> Sequence[str]:
+        """The lines to show for a typed line; ValueError or OSError, one sentence, leaves everything as it was."""
+        if not line:
+            return ()
+        if not line.startswith("/"):
+            return self._ask(line)
+        name, _, value = line[1:].partition(" ")
+        if name in FORMS:
+            return self._point(name, value.strip())
+        replies: dict[str, Callable[[str], Sequence[str]]] = {
+            "regions": self._list_regions,
+            "clear": self._clear,
+            "files": self._list_files,
+            "draw": self._draw,
+            "help": self._help,
+            "quit": self._quit,
+            "exit": self._quit,
+        }
+        if name not in replies:
+            raise ValueError(f"/{name} is no command: /help lists what there is")
+        return replies[name](value.strip())
+
+    def _ask(self, question: str) -> Sequence[str]:
+        from deixis.cli.answers import answer_lines
+
+        regions = [region for _, region in self.regions]
+        answer = self.chat.ask(named_question(question, regions), regions)
+        self.regions.clear()
+        return list(answer_lines(answer))
+
+    def _point(self, form: str, value: str) -> Sequence[str]:
+        region = typed_region(form, value, self.chat.signals, name=f"/{form}")
+        self.regions.append((f"{form} {value}", region))
+        return (f"{{{len(self.regions) - 1}}} is {form} {value}",)
+
+    def _list_regions(self, _: str) -> Sequence[str]:
+        if not self.regions:
+            return ("no regions: /help says how to point",)
+        names = [signal.name for signal in self.chat.signals]
+        where = [f" on {names[region.signal]}" if len(names) > 1 else "" for _, region in self.regions]
+        return [
+            f"{{{i}}} is {typed}{place}" for i, ((typed, _), place) in enumerate(zip(self.regions, where, strict=True))
+        ]
+
+    def _clear(self, _: str) -> Sequence[str]:
+        self.regions.clear()
+        return ()
+
+    def _list_files(self, _: str) -> Sequence[str]:
+        from deixis.cli.answers import signal_line
+
+        return [f"@{number}  {signal_line(signal)}" for number, signal in enumerate(self.chat.signals)]
+
+    def _draw(self, value: str) -> Sequence[str]:
+        if not value:
+            raise ValueError("/draw: expected the name of a PNG, got none")
+        if not self.chat.answers:
+            raise ValueError("/draw: there is no answer yet to draw; ask something first")
+        from deixis.cli.ask import check_drawing
+
+        check_drawing(Path(value), [signal.path for signal in self.chat.signals if signal.path])
+        return (f"drawn in {self.chat.answers[-1].draw(value)}",)
+
+    def _help(self, _: str) -> Sequence[str]:
+        rows = [(f"/{form}", text) for form, text in (FORMS | COMMANDS).items()]
+        return [
+            "A line is a question; {0}, {1} in it name the regions given before. @1 after a value: on file 1.",
+            *(f"  {name:<10}{text}" for name, text in rows),
+        ]
+
+    def _quit(self, _: str) -> Sequence[str]:
+        self.over = True
+        return ()

@@ -1,0 +1,211 @@
+"""Regions as people type them (`--box 10,20,80,90@1`) or write them in JSON, and the questions that name them.
+
+It turns words into the region types of `deixis.geometry` and checks them against the opened files, before any model is
+loaded. It knows no model.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deixis.geometry import Region
+    from deixis.signals import Signal
+
+# form -> what is typed. The option is "--" and the form; the key of a JSON region is the form.
+FORMS: dict[str, str] = {
+    "point": "x,y in a picture, x,y,z in a cloud, or an instant in seconds",
+    "box": "x1,y1,x2,y2 in pixels",
+    "scribble": "x,y;x,y;... in pixels",
+    "polygon": "x,y;x,y;x,y;... in pixels",
+    "mask": "FILE.png of the picture's size, bright inside",
+    "span": "start,end in seconds",
+    "points": "i,j,k,... numbers of the cloud's points, from 0",
+    "box3d": "x1,y1,z1,x2,y2,z2 in the cloud's units",
+}
+PREFERRED = ("mask", "polygon", "scribble", "box", "span", "points", "box3d", "point")
+"""Which form is taken of a JSON region that has several, as a record of the sample format may."""
+COUNTS = {"box": 4, "span": 2, "box3d": 6}
+AXES = {"box": 2, "scribble": 2, "polygon": 2, "mask": 2, "span": 1, "points": 3, "box3d": 3}
+IGNORED_KEYS = ("signal", "time_s", "ignore", "crowd")  # of the sample format: they change nothing in a question
+_BINDING = re.compile(r"(?P<value>.*)@(?P<signal>[0-9]{1,4})", re.DOTALL)
+_END = re.compile(r"[\s.?!]*\Z")
+
+
+def typed_in_order(words: Sequence[str], options: Sequence[Any]) -> list[tuple[str, str]]:
+    """(form, value) of the region options among `words`, in the order typed, which the parser forgets.
+
+    `options` are the parser's parameters: they tell which other options take the word behind them.
+    """
+    with_value = {name for option in options if not getattr(option, "is_flag", False) for name in option.opts}
+    found, position = [], 0
+    while position < len(words) and words[position] != "--":
+        name, joined, value = words[position].partition("=")
+        position += 1
+        if name not in with_value or not name.startswith("-"):
+            continue
+        if not joined:
+            value = words[position] if position < len(words) else ""
+            position += 1
+        if name[2:] in FORMS:
+            found.append((name[2:], value))
+    return found
+
+
+def typed_region(form: str, typed: str, signals: Sequence["Signal"], name: str | None = None) -> "Region":
+    """The region of a typed value, checked; `@1` behind it binds it to the second file, else the first file that fits.
+
+    Raises ValueError, one sentence that begins with `name` (the option, if not given), for anything that is no region
+    of these files.
+    """
+    name = name or f"--{form}"
+    bound = _BINDING.fullmatch(typed.strip())
+    text, signal = (bound["value"], int(bound["signal"])) if bound else (typed.strip(), None)
+    what = f"{name} {typed.strip()}" if typed.strip() else name
+    if form == "mask":
+        value: Any = _mask_of_file(text, what)
+    elif form in ("scribble", "polygon"):
+        value = [_numbers(pair, what, form) for pair in re.split(r"\s*;\s*|\s+(?=\S*,)", text.strip(" ;"))]
+        if len(value) == 1 and len(value[0]) % 2 == 0:  # x,y,x,y,... needs no quotes in a shell
+            value = [value[0][i : i + 2] for i in range(0, len(value[0]), 2)]
+    else:
+        value = _numbers(text, what, form)
+    return _checked(form, value, signal, signals, what)
+
+
+def json_region(record: Any, signals: Sequence["Signal"], name: str, folder: Any = ".") -> "Region":
+    """The region of a JSON object as the sample format has them, with `scribble` and `polygon` [[x, y], ...] besides.
+
+    `{"box": [10, 20, 80, 90], "signal": 1}`; masks are COCO run lengths or the path of a PNG, relative to `folder`.
+    Raises ValueError as `typed_region` does.
+    """
+    if not isinstance(record, Mapping):
+        raise ValueError(f'{name}: expected an object such as {{"box": [10, 20, 80, 90]}}, got {record!r:.60}')
+    unknown = [key for key in record if key not in (*FORMS, *IGNORED_KEYS)]
+    form = next((form for form in PREFERRED if record.get(form) is not None), None)
+    if unknown or form is None:
+        got = f"{unknown[0]!r}" if unknown else "none of them"
+        raise ValueError(f"{name}: expected one of {', '.join(FORMS)}, and signal, got {got}")
+    signal, value = record.get("signal"), record[form]
+    if signal is not None and (not isinstance(signal, int) or isinstance(signal, bool) or signal < 0):
+        raise ValueError(f"{name}.signal: expected the number of a file, from 0, got {signal!r}")
+    if form == "mask":
+        value = _mask_of_json(value, folder, f"{name}.mask")
+    return _checked(form, value, signal, signals, f"{name}.{form}")
+
+
+def _numbers(text: str, what: str, form: str) -> list[float]:
+    words = [word for word in re.split(r"\s*,\s*|\s+", text.strip()) if word]
+    try:
+        return [int(word) if form == "points" else float(word) for word in words]
+    except ValueError:
+        raise ValueError(f"{what}: expected {FORMS[form]}, got {text!r}") from None
+
+
+def _checked(form: str, value: Any, signal: int | None, signals: Sequence["Signal"], what: str) -> "Region":
+    from deixis.geometry import check_region
+
+    axes = len(value) if form == "point" and isinstance(value, Sequence) else AXES.get(form)
+    if signal is None:
+        signal = next((number for number, own in enumerate(signals) if own.extent.dim == axes), 0)
+    if signal >= len(signals):
+        files = "is 1 file" if len(signals) == 1 else f"are {len(signals)} files"
+        raise ValueError(f"{what}: it lies on file {signal}, counted from 0, and there {files}")
+    try:
+        region = _built(form, value, signal)
+        check_region(region, signals[signal].extent)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{what}: {error}") from None
+    return region
+
+
+def _built(form: str, value: Any, signal: int) -> "Region":
+    """The region; ValueError or TypeError where the value is not of its form."""
+    import numpy as np
+
+    from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span
+
+    if form == "mask":
+        return Mask.from_rle(value, signal=signal) if isinstance(value, Mapping) else Mask(value, signal=signal)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ValueError(f"expected {FORMS[form]}, got {value!r:.60}")
+    if form in ("scribble", "polygon"):
+        return {"scribble": Scribble, "polygon": Polygon}[form](value, signal=signal)
+    if form == "points":
+        if not all(isinstance(index, int) and not isinstance(index, bool) for index in value):
+            raise ValueError(f"expected {FORMS[form]}, got {value!r:.60}")
+        return PointSet(np.array(value, dtype=np.int64), signal=signal)
+    wanted = COUNTS.get(form)
+    if (wanted and len(value) != wanted) or not 1 <= len(value) <= 6 or (form == "point" and len(value) > 3):
+        raise ValueError(f"expected {FORMS[form]}, got {len(value)} number{'s' * (len(value) != 1)}")
+    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in value):
+        raise ValueError(f"expected {FORMS[form]}, got {value!r:.60}")
+    return {"point": Point, "box": Box, "span": Span, "box3d": Box3D}[form](*value, signal=signal)
+
+
+def _mask_of_json(value: Any, folder: Any, what: str) -> Any:
+    from pathlib import Path
+
+    if isinstance(value, str):
+        return _mask_of_file(str(Path(folder) / value), what)
+    if not isinstance(value, Mapping):
+        raise ValueError(f'{what}: expected {{"size", "counts"}} or the path of a PNG, got {value!r:.60}')
+    return value
+
+
+def _mask_of_file(path: str, what: str) -> Any:
+    """The pixels (h, w) of a picture that are at least half as bright as its brightest, and not transparent."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    from deixis.signals import open_signal
+
+    if not path:
+        raise ValueError(f"{what}: expected {FORMS['mask']}, got no name")
+    try:
+        opened = open_signal(path, kind="image")
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
+    bright = opened.values.max(axis=-1)
+    if "A" in str(opened.info.get("source_mode")):  # what is transparent was opened as white
+        with Image.open(path) as picture:
+            alpha = ImageOps.exif_transpose(picture).convert("RGBA").getchannel("A")
+        bright = np.where(np.asarray(alpha) > 127, bright, 0)
+    return bright >= max(1, int(bright.max()) / 2)
+
+
+def named_question(text: str, regions: Sequence[Any], every: bool = True) -> str:
+    """The question in markup, so that it names its regions; one that names none has them put at its end.
+
+    Raises ValueError for a question without words, a reference to a region that is not there, and (if `every`) a
+    question that names some of its regions only.
+
+    >>> named_question("What is this?", ["a region"])
+    'What is this {0}?'
+    """
+    if not text.strip():
+        raise ValueError("the question: expected some words, got none")
+    named = sorted(set(_references(text)))
+    missing = [index for index in named if index >= len(regions)]
+    if missing:
+        there = "is 1 region" if len(regions) == 1 else f"are {len(regions)} regions"
+        raise ValueError(f"{{{missing[0]}}} in the question: there {there}, counted from 0; write {{{{ for a brace")
+    if not named and regions:
+        references = [f"{{{index}}}" for index in range(len(regions))]
+        listed = " and ".join([", ".join(references[:-1]), references[-1]]) if len(references) > 1 else references[0]
+        end = _END.search(text)
+        return f"{text[: end.start()]} {listed}{end[0].strip() if end else ''}"
+    unnamed = [index for index in range(len(regions)) if index not in named]
+    if unnamed and every:
+        raise ValueError(
+            f"the question names some of its regions but not {{{unnamed[0]}}}: write it in, or leave it out"
+        )
+    return text
+
+
+def _references(text: str) -> Iterator[int]:
+    from deixis.geometry import Reference, parse_markup
+
+    for piece in parse_markup(text):
+        if isinstance(piece, Reference):
+            yield from piece.indices

@@ -1,0 +1,38 @@
+"""`deixis train`: the stages of a recipe, from scratch or from where they were stopped."""
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+NEEDED = ("accelerate", "tensorboard", "embreex")  # of the extras: they are named before an hour has gone by
+
+
+def run(
+    recipe: Annotated[Path, typer.Argument(help="A YAML file, such as recipes/tiny.yaml.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run: checkpoints, logs, and the model. [default: runs/RECIPE]")
+    ] = None,
+) -> None:
+    """Train a model by a recipe; the same command goes on with a run that was stopped.
+
+    Every stage leaves STAGE/model in the folder, and tensorboard --logdir shows its curves.
+    """
+    if not recipe.is_file():
+        raise ValueError(f"{recipe}: expected a recipe, got no such file")
+    if out is not None and out.exists() and not out.is_dir():
+        raise ValueError(f"--out: expected a folder, got the file {out}")
+    for package in NEEDED:
+        importlib.import_module(package)
+    from deixis.train.recipe import read_recipe, train
+
+    folder = out or Path("runs") / recipe.stem
+    plan = read_recipe(recipe)
+    try:
+        model = train(plan, folder)
+    except KeyboardInterrupt:
+        if folder.is_dir():
+            typer.echo(f"\nstopped; to go on: deixis train {recipe} --out {folder}", err=True)
+        raise
+    typer.echo(f"the model is in {model}")

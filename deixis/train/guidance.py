@@ -1,0 +1,96 @@
+"""Guided attention: while an answer names and marks a thing, one head of some layers is told to look at it.
+
+Finding the thing that a phrase means is a look-up of content in the signal's tokens, which a small language model
+learns from its answers alone only after very long; the training data know where to look. `guided_tokens` says which
+tokens of an answer stand for which region, `AttentionGuide` compares a head's attention with the region's cells.
+Nothing of this remains in the trained network.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from deixis.data.sample import RegionRecord
+from deixis.geometry import Reference, parse_markup
+from deixis.model.masks import Prepared, record_to_cells
+
+GUIDED_LAYERS = (2, 3)  # of the language model, counted from 0; one head of each
+
+
+def guided_tokens(markup: str, tokens: Sequence[str], phrase_open: str, seg: str) -> list[tuple[int, int]]:
+    """(token, region) for every token of a written answer that belongs to the phrase or the marks of a region.
+
+    `tokens` are the pieces of the answer as written: phrases open with `phrase_open`, marks are "[" ... "]" or `seg`.
+    A phrase with several regions counts for its first.
+    """
+    marks = [m for piece in parse_markup(markup) if isinstance(piece, Reference) for m in piece.indices or (None,)]
+    pairs: list[tuple[int, int | None]] = []
+    phrase: list[int] = []
+    inside, region = False, None
+    for at, token in enumerate(tokens):
+        if inside:
+            inside = token != "]"
+        elif token in ("[", seg):
+            region, marks = marks[0], marks[1:]
+            pairs += [(earlier, region) for earlier in phrase]
+            phrase, inside = [], token == "["
+            pairs += [(at, region)] * (not inside)
+        elif token == phrase_open or phrase:
+            phrase.append(at)
+        if inside:
+            pairs.append((at, region))
+    return [(at, which) for at, which in pairs if which is not None]
+
+
+def token_target(record: RegionRecord, prepared: Prepared, cells: int, tokens: int) -> Float[np.ndarray, " token"] | None:
+    """How the attention of a region should lie on the `tokens` of its picture or sound; sums to 1.
+
+    None where the region covers nothing of it.
+    """
+    share = record_to_cells(record, prepared, cells)
+    if prepared.kind == "audio":
+        pooled = share.reshape(tokens, -1).mean(1)
+    else:
+        side, coarse = round(cells**0.5), round(tokens**0.5)
+        pooled = share.reshape(coarse, side // coarse, coarse, side // coarse).mean((1, 3)).ravel()
+    return pooled / pooled.sum() if pooled.sum() > 0 else None
+
+
+class AttentionGuide:
+    """Watches the guided layers of a language model and gives the loss of their first head's attention."""
+
+    def __init__(self, decoder: nn.Module, layers: Sequence[int] = GUIDED_LAYERS):
+        self.seen: list[tuple[nn.Module, Tensor, tuple[Tensor, Tensor]]] = []
+        for number in layers:
+            decoder.layers[number].self_attn.register_forward_pre_hook(self._watch, with_kwargs=True)
+
+    def _watch(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
+        if module.training:
+            self.seen.append((module, kwargs["hidden_states"], kwargs["position_embeddings"]))
+
+    def loss(self, guide: dict[str, Tensor], allowed: Tensor) -> Tensor:
+        """Mean cross entropy of the attention from guided positions to their regions' tokens, over layers.
+
+        guide: row and position (query,), start (query,) of the signal's tokens, target (query, token) padded with 0.
+        allowed: (batch, 1, position, position) who may look at whom.
+        """
+        from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+        row, position = guide["row"], guide["position"]
+        keys = guide["start"][:, None] + torch.arange(guide["target"].shape[1], device=row.device)
+        keys = keys.clamp(max=allowed.shape[-1] - 1)  # beyond the signal the target is 0
+        losses = []
+        for module, hidden, (cos, sin) in self.seen:
+            size = module.head_dim
+            query = nn.functional.linear(hidden, module.q_proj.weight[:size]).unsqueeze(1).float()
+            key = nn.functional.linear(hidden, module.k_proj.weight[:size]).unsqueeze(1).float()
+            query, key = apply_rotary_pos_emb(query, key, cos.float(), sin.float())
+            scores = torch.einsum("qd,qkd->qk", query[row, 0, position], key[row, 0]) * module.scaling
+            scores = scores.masked_fill(~allowed[row, 0, position], float("-inf"))
+            chance = scores.log_softmax(-1).gather(1, keys)
+            losses.append(-(guide["target"] * chance.masked_fill(guide["target"] == 0, 0)).sum(1).mean())
+        self.seen.clear()
+        return torch.stack(losses).mean()

@@ -1,0 +1,83 @@
+"""Asks the bundled model about the files beside this script, in every way there is, and draws the answers into out/.
+
+The main job of `make demo`; the questions are in questions.jsonl. Run it by itself as python examples/demo.py [MODEL].
+"""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+FOLDER = Path(__file__).parent
+OUT = Path("out")
+TITLES = {
+    "region-to-text": "a region of a picture → text",
+    "text-to-box": "text → a box",
+    "reasoning-to-mask": "reasoning → a mask",
+    "everything": "everything in sight → masks",
+    "absence": "what is not there",
+    "span-to-text": "a stretch of a sound → text",
+    "text-to-span": "text → when it sounds",
+    "cloud-region-to-text": "a region of a cloud → text",
+    "text-to-points": "text → a part of a cloud",
+}
+
+
+def main() -> None:
+    console = Console(highlight=False)
+    began = time.perf_counter()
+    with console.status("loading the bundled model"):
+        from deixis.cli.answers import open_model
+        from deixis.cli.pointing import json_region
+        from deixis.signals import open_signal
+
+        model = open_model(sys.argv[1] if len(sys.argv) > 1 else "bundled", None)
+    console.print(f"{model.name} on {model.device}, loaded in {time.perf_counter() - began:.1f} s\n")
+    OUT.mkdir(exist_ok=True)
+    asked = time.perf_counter()
+    lines = (FOLDER / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        record = json.loads(line)
+        signals = [open_signal(FOLDER / name) for name in record["files"]]
+        regions = [json_region(item, signals, "regions") for item in record.get("regions", [])]
+        answer = model.ask(record["question"], *signals, regions=regions)
+        show(console, record, answer, answer.draw(OUT / f"{record['id']}.png"))
+    seconds = time.perf_counter() - asked
+    console.print(f"{len(lines)} questions answered and drawn in {seconds:.1f} s; the pictures are in {OUT}/")
+
+
+def show(console: Console, record: dict, answer, drawing: Path) -> None:
+    """Prints a question, its answer with phrases in the colours of the drawing, and where they point."""
+    from deixis.cli.answers import answer_lines
+
+    places = [f"{form} {numbers(value)}" for item in record.get("regions", []) for form, value in item.items()]
+    pointed = "".join(f"   {{{i}}} = {place}" for i, place in enumerate(places))
+    console.print(Text(TITLES.get(record["id"], record["id"]), style="dim"))
+    console.print(Text.assemble((record["question"], "bold"), (pointed, "yellow"), f"   {record['files'][0]}"))
+    console.print(Text("  → ").append(coloured(answer)))
+    for row in list(answer_lines(answer))[1:]:
+        console.print(Text(f"    {row.strip()}", style="dim"))
+    console.print(Text(f"    {drawing}\n", style="dim"))
+
+
+def coloured(answer) -> Text:
+    """The answer's text, its phrases in the colours that the drawing gives them."""
+    from deixis.signals.canvas import PALETTE
+
+    text = Text(answer.text or "(no words)", style="bold")
+    for number, phrase in enumerate(answer.phrases):
+        red, green, blue = PALETTE[number % len(PALETTE)]
+        text.stylize(f"rgb({red},{green},{blue})" if phrase.regions else "dim", phrase.start, phrase.end)
+    return text
+
+
+def numbers(values: Sequence[float]) -> str:
+    return ",".join(f"{value:g}" for value in values)
+
+
+if __name__ == "__main__":
+    main()

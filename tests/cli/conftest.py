@@ -1,0 +1,67 @@
+"""The command in this process, on the bundled model loaded once for all tests here."""
+
+from pathlib import Path
+
+import pytest
+
+from deixis.cli import answers, main
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="session")
+def bundled():
+    """The bundled model."""
+    return answers.open_model("bundled", "cpu")
+
+
+@pytest.fixture
+def command(bundled, monkeypatch, capsys):
+    """Runs `deixis WORDS`; returns (exit code, stdout, stderr). Any other model is opened as ever."""
+    opened = answers.open_model
+    monkeypatch.setattr(
+        answers, "open_model", lambda name, device: bundled if name == "bundled" else opened(name, device)
+    )
+
+    def run(*words):
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys):
+    """Runs `deixis WORDS`, which must end as a user's mistake before any model is loaded; the sentence on stderr."""
+
+    def never(name, device):
+        raise AssertionError("the model was loaded before the mistake was seen")
+
+    monkeypatch.setattr(answers, "open_model", never)
+
+    def run(*words):
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        assert (ended.value.code, out) == (2, "")
+        assert err.startswith("deixis: ")
+        assert err.count("\n") == 1
+        return err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def scene() -> Path:
+    return EXAMPLES / "scene.png"
+
+
+@pytest.fixture(scope="session")
+def sound() -> Path:
+    return EXAMPLES / "sound.wav"
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Path:
+    return EXAMPLES / "cloud.ply"

@@ -1,0 +1,219 @@
+"""`deixis ask` through the command's own entrance, on the bundled model: what it prints, writes and refuses.
+
+What the model says is not looked at, only that it has the form that was promised.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from deixis.cli import answers
+from deixis.geometry import rle_to_mask
+
+TOP = {"version", "text", "signals", "phrases", "model", "seconds"}
+
+
+def check_layout(answer, sizes):
+    """The JSON layout, whatever was answered; `sizes` are the size fields of the signals in order."""
+    assert set(answer) == TOP
+    assert answer["version"] == 1
+    assert [set(signal) for signal in answer["signals"]] == [{"path", "kind", size} for size in sizes]
+    for phrase in answer["phrases"]:
+        assert set(phrase) == {"text", "start", "end", "regions"}
+        assert answer["text"][phrase["start"] : phrase["end"]] == phrase["text"]
+        for region in phrase["regions"]:
+            assert set(region) == {"signal", "kind", "value", "score", "time_s"}
+            assert region["kind"] in ("box", "mask", "span", "points", "point")
+            assert region["score"] is None or 0 <= region["score"] <= 1
+            if region["kind"] == "mask":
+                assert list(rle_to_mask(region["value"]).shape) == answer["signals"][region["signal"]]["size_hw"]
+
+
+@pytest.mark.parametrize(
+    ("file", "question", "options", "size"),
+    [
+        pytest.param("scene", "Find everything.", [], "size_hw", id="picture"),
+        pytest.param("scene", "What is {0}?", ["--box", "33,329,143,434"], "size_hw", id="box"),
+        pytest.param("scene", "What is this?", ["--point", "90,380"], "size_hw", id="point_without_a_name"),
+        pytest.param(
+            "scene", "{1} or {0}?", ["--scribble", "9,9;50,60", "--polygon=9,9;50,60;90,9"], "size_hw", id="two"
+        ),
+        pytest.param("sound", "What do you hear in {0}?", ["--span", "1.5,2.2"], "duration_s", id="span"),
+        pytest.param("sound", "When do you hear the bell?", [], "duration_s", id="sound"),
+        pytest.param("cloud", "What is {0}?", ["--box3d=-2,-2,0,2,2,1"], "point_count", id="box3d"),
+        pytest.param("cloud", "Mark the {{table}}.", [], "point_count", id="braces"),
+    ],
+)
+def test_an_answer_as_json(command, request, file, question, options, size):
+    path = request.getfixturevalue(file)
+    code, out, err = command("ask", path, question, *options, "--json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    check_layout(answer, [size])
+    assert answer["signals"][0]["path"] == str(path)
+
+
+def test_two_files_and_a_region_on_the_second(command, scene, sound):
+    words = ["ask", scene, "--span", "1.5,2.2@1", sound, "--point", "90,380", "What is {0} and {1}?", "--json"]
+    code, out, _ = command(*words)
+    assert code == 0
+    check_layout(json.loads(out), ["size_hw", "duration_s"])
+
+
+def test_an_answer_as_text_and_as_a_drawing(command, scene, tmp_path):
+    code, out, err = command("ask", scene, "Where is the orange car?", "--out", tmp_path / "a.png")
+    assert (code, err) == (0, f"drawn in {tmp_path / 'a.png'}\n")
+    assert out.strip()
+    with Image.open(tmp_path / "a.png") as drawn:
+        assert min(drawn.size) > 500
+
+
+def test_the_same_question_has_the_same_answer(command, scene):
+    words = ["ask", scene, "What is {0}?", "--point", "90,380", "--json"]
+    first, second = (json.loads(command(*words)[1]) for _ in range(2))
+    assert {**first, "seconds": 0} == {**second, "seconds": 0}
+
+
+def test_as_a_process_of_its_own(scene, tmp_path):
+    words = ["ask", str(scene), "What is {0}?", "--box", "33,329,143,434", "--json", "--out", "a.png"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from deixis.cli import main; main()", *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    check_layout(json.loads(done.stdout), ["size_hw"])
+    assert (tmp_path / "a.png").is_file()
+
+
+def exif_turned(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned by a quarter
+    Image.new("RGB", (60, 40), "red").save(path, exif=exif)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "size"),
+    [
+        pytest.param("a.jpg", exif_turned, {"size_hw": [60, 40]}, id="exif_orientation"),
+        pytest.param("a.png", lambda p: Image.new("RGBA", (30, 20)).save(p), {"size_hw": [20, 30]}, id="alpha"),
+        pytest.param("a.png", lambda p: Image.new("L", (30, 20)).save(p), {"size_hw": [20, 30]}, id="grey"),
+        pytest.param("a.png", lambda p: Image.new("I;16", (30, 20)).save(p), {"size_hw": [20, 30]}, id="16_bit"),
+        pytest.param("a.jpg", lambda p: Image.new("CMYK", (30, 20)).save(p), {"size_hw": [20, 30]}, id="cmyk"),
+        pytest.param(
+            "a.wav",
+            lambda p: soundfile.write(p, np.sin(np.arange(44_100 * 2).reshape(-1, 2) / 9), 44_100),
+            {"duration_s": 1.0},
+            id="stereo_at_44_khz",
+        ),
+    ],
+)
+def test_files_that_just_work(command, tmp_path, name, write, size):
+    write(tmp_path / name)
+    code, out, err = command("ask", tmp_path / name, "What is this?", "--json")
+    assert (code, err) == (0, "")
+    assert size.items() <= json.loads(out)["signals"][0].items()
+
+
+def cut(path, source, length):
+    path.write_bytes(source.read_bytes()[:length])
+
+
+BAD_FILES = [
+    pytest.param("none.png", lambda p, s: None, "no such file", id="missing"),
+    pytest.param("a.png", lambda p, s: p.write_bytes(b""), "empty", id="empty"),
+    pytest.param("a.png", lambda p, s: cut(p, s["scene"], 20_000), "cut short", id="cut_picture"),
+    pytest.param("a.wav", lambda p, s: cut(p, s["sound"], 20_000), "cut short", id="cut_sound"),
+    pytest.param("a.ply", lambda p, s: cut(p, s["cloud"], 5_000), "cut short|fewer|ends", id="cut_cloud"),
+    pytest.param("a.wav", lambda p, s: cut(p, s["scene"], None), "PNG", id="mislabelled"),
+    pytest.param("a.png", lambda p, s: p.write_text("hello"), "content that is none", id="text"),
+    pytest.param("a.png", lambda p, s: p.mkdir(), "folder", id="folder"),
+    pytest.param("a.png", lambda p, s: Image.new("RGB", (1, 1)).save(p), "1 x 1 px", id="one_pixel"),
+    pytest.param("a.png", lambda p, s: Image.new("1", (20_000, 20_000)).save(p), "20000 x 20000 px|more", id="huge"),
+    pytest.param("a.wav", lambda p, s: soundfile.write(p, np.zeros(16_000), 16_000), "silence", id="silent"),
+    pytest.param("a.wav", lambda p, s: soundfile.write(p, np.ones(100), 16_000), "at least 0.1 s", id="short"),
+    pytest.param("a.wav", lambda p, s: soundfile.write(p, np.ones(1_000 * 700), 1_000), "at most 600 s", id="long"),
+    pytest.param("a.npy", lambda p, s: np.save(p, np.zeros((0, 3))), "at least one point|got", id="empty_cloud"),
+    pytest.param("a.npy", lambda p, s: np.save(p, np.full((5, 3), np.nan)), "NaN", id="nan_cloud"),
+]
+
+
+@pytest.mark.parametrize(("name", "write", "sentence"), BAD_FILES)
+def test_bad_files_are_refused(refused, tmp_path, scene, sound, cloud, name, write, sentence):
+    write(tmp_path / name, {"scene": scene, "sound": sound, "cloud": cloud})
+    before = sorted(tmp_path.iterdir())
+    said = refused("ask", tmp_path / name, "What is this?", "--out", tmp_path / "out.png")
+    assert any(part in said for part in sentence.split("|")), said
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        pytest.param([], "got nothing", id="nothing"),
+        pytest.param(["What is this?"], "got 'What is this?' alone", id="question_alone"),
+        pytest.param(["SCENE"], "alone", id="file_alone"),
+        pytest.param(["SCENE", "SOUND"], "files alone", id="files_alone"),
+        pytest.param(["What is this?", "SCENE"], "the question last", id="question_first"),
+        pytest.param(["SCENE", "What", "is", "this?"], "needs quotes", id="no_quotes"),
+        pytest.param(["SCENE", " "], "expected some words", id="blank_question"),
+        pytest.param(["SCENE", "What is {2}?", "--box", "1,2,3,4", "--point", "5,6"], "{2}", id="no_third_region"),
+        pytest.param(["SCENE", "What is {0}?", "--box", "1,2,900,4"], "outside its picture", id="outside"),
+        pytest.param(["SCENE", "What is {0}?", "--span", "1,2"], "points into a sound", id="wrong_kind"),
+        pytest.param(["SCENE", "What is {0}?", "--box", "1,2,3,4@1"], "there is 1 file", id="no_such_file"),
+        pytest.param(["SCENE", "What is {0}?", "--box"], "--box", id="no_value"),
+        pytest.param(["SCENE", "What?", "--out", "a.jpg"], "ending in .png", id="drawing_is_no_png"),
+        pytest.param(["SCENE", "What?", "--out", "none/a.png"], "no folder 'none'", id="drawing_has_no_folder"),
+        pytest.param(["SCENE", "What?", "--out", "SCENE"], "a file of its own", id="drawing_over_a_file"),
+        pytest.param(["SCENE", "--batch", "a.jsonl"], "besides", id="batch_and_files"),
+        pytest.param(["--batch", "none.jsonl"], "no such file", id="no_batch"),
+    ],
+)
+def test_mistakes_are_refused_before_a_model_is_loaded(refused, monkeypatch, tmp_path, scene, sound, words, sentence):
+    monkeypatch.chdir(tmp_path)
+    files = {"SCENE": scene, "SOUND": sound}
+    assert sentence in refused("ask", *(files.get(word, word) for word in words))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        pytest.param(["--model", "nowhere"], "model: expected 'bundled', a folder or a hub id", id="unknown"),
+        pytest.param(["--model", "EMPTY"], "expected a file config.json", id="empty_folder"),
+        pytest.param(["--model", "FOREIGN"], "expected model_type 'deixis'", id="foreign"),
+    ],
+)
+def test_models_that_are_none(command, tmp_path, scene, options, sentence):
+    for name, config in (("EMPTY", None), ("FOREIGN", '{"model_type": "bert"}')):
+        (tmp_path / name).mkdir()
+        for file in ("config.json", "processor_config.json", "tokenizer.json") if config else ():
+            (tmp_path / name / file).write_text(config)
+    options = [tmp_path / word if (tmp_path / word).is_dir() else word for word in options]
+    code, out, err = command("ask", scene, "What?", *options, "--out", tmp_path / "a.png")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert sentence in err
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_an_installation_without_the_bundled_model_says_so(monkeypatch):
+    monkeypatch.setattr("deixis.cli.environment.bundled_model_is_here", lambda: False)
+    with pytest.raises(ValueError, match="the bundled model is not in this installation"):
+        answers.open_model("bundled", None)
+
+
+def test_a_sound_longer_than_the_model_hears_is_refused(command, tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.sin(np.arange(16_000 * 20) / 9), 16_000)
+    code, out, err = command("ask", tmp_path / "a.wav", "What is this?")
+    assert (code, out) == (2, "")
+    assert "expected a sound of at most" in err

@@ -1,0 +1,116 @@
+"""`deixis ask --batch`: answers line by line, failures beside them, and no question asked twice."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def batch(tmp_path, scene, sound):
+    """Writes records (or raw lines) into a questions file beside copies of two files; its path."""
+    (tmp_path / "scene.png").write_bytes(scene.read_bytes())
+    (tmp_path / "sound.wav").write_bytes(sound.read_bytes())
+
+    def write(*records):
+        lines = [record if isinstance(record, str) else json.dumps(record) for record in records]
+        (tmp_path / "questions.jsonl").write_text("\n".join(lines) + "\n")
+        return tmp_path / "questions.jsonl"
+
+    return write
+
+
+SEE = {"files": ["scene.png"], "question": "What is {0}?", "regions": [{"box": [33, 329, 143, 434]}]}
+HEAR = {"id": "bell", "files": ["sound.wav"], "question": "When do you hear the bell?"}
+BOTH = {"files": ["scene.png", "sound.wav"], "question": "What is this?", "regions": [{"span": [1, 2], "signal": 1}]}
+
+
+def read(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_questions_are_answered_in_order_on_stdout(command, batch):
+    code, out, err = command("ask", "--batch", batch(SEE, HEAR, "", BOTH, SEE))
+    assert (code, err) == (0, "4 answered, 0 failed, 0 answered before\n")
+    answers = read(out)
+    assert [answer["line"] for answer in answers] == [1, 2, 4, 5]
+    assert [answer.get("id") for answer in answers] == [None, "bell", None, None]
+    assert [len(answer["signals"]) for answer in answers] == [1, 1, 2, 1]
+    assert answers[0]["key"] == answers[3]["key"] != answers[1]["key"]
+    assert all({"version", "text", "phrases", "model", "seconds"} <= set(answer) for answer in answers)
+
+
+def test_what_fails_is_counted_and_ends_nothing(command, batch, tmp_path):
+    bad = [
+        "{not json",
+        "[]",
+        {"files": [], "question": "What?"},
+        {"files": ["none.png"], "question": "What?"},
+        {"files": ["scene.png"]},
+        {"files": ["scene.png"], "question": "What?", "region": []},
+        {"files": ["scene.png"], "question": "What is {1}?", "regions": [{"point": [5, 5]}]},
+        {"files": ["scene.png"], "question": "What?", "regions": [{"box": [5, 5, 900, 9]}]},
+        {"files": ["scene.png"], "question": "Say <seg>."},  # refused only where the model's text is written
+    ]
+    code, out, err = command("ask", "--batch", batch(SEE, *bad, HEAR), "--out", tmp_path / "a.jsonl")
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "2 answered, 9 failed, 0 answered before",
+        'deixis: 9 of 11 questions could not be answered: their lines say why, as "error"',
+    ]
+    answers = read((tmp_path / "a.jsonl").read_text())
+    assert [set(answer) - {"id"} == {"line", "key", "error"} for answer in answers] == [False, *[True] * 9, False]
+    sentences = [answer["error"] for answer in answers[1:-1]]
+    assert all("\n" not in sentence for sentence in sentences)
+    for part, sentence in zip(
+        ["JSON", "object", "files", "no such", "question", "region", "{1}", "outside"], sentences, strict=False
+    ):
+        assert part in sentence
+
+
+def test_what_is_answered_is_not_asked_again(command, batch, tmp_path):
+    out = tmp_path / "a.jsonl"
+    lost = {"files": ["later.png"], "question": "What?"}
+    assert command("ask", "--batch", batch(SEE, lost, HEAR), "--out", out)[0] == 2
+    first = out.read_text().splitlines()
+    out.write_text("\n".join(first) + '\n{"line": 4, "key": "cut')  # ended in the middle of a line
+    (tmp_path / "later.png").write_bytes((tmp_path / "scene.png").read_bytes())
+    code, _, err = command("ask", "--batch", batch(SEE, lost, HEAR, SEE), "--out", out)
+    assert (code, err) == (0, "2 answered, 0 failed, 2 answered before\n")
+    second = out.read_text().splitlines()
+    assert second[:2] == [first[0], first[2]]
+    assert [answer["line"] for answer in read(out.read_text())] == [1, 3, 2, 4]
+
+
+def test_a_finished_batch_needs_no_model(command, batch, tmp_path, monkeypatch):
+    path = batch(SEE)
+    assert command("ask", "--batch", path, "--out", tmp_path / "a.jsonl")[0] == 0
+    before = (tmp_path / "a.jsonl").read_text()
+    monkeypatch.setattr("deixis.cli.answers.open_model", None)
+    code, _, err = command("ask", "--batch", path, "--out", tmp_path / "a.jsonl")
+    assert (code, err) == (0, "0 answered, 0 failed, 1 answered before\n")
+    assert (tmp_path / "a.jsonl").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "out", "sentence"),
+    [
+        pytest.param("", "a.jsonl", "got no line at all", id="no_questions"),
+        pytest.param("{}", "a.png", "ending in .jsonl", id="answers_are_no_jsonl"),
+        pytest.param("{}", "none/a.jsonl", "no folder", id="no_folder"),
+        pytest.param("{}", "old.jsonl", "line 1 is no answer of an earlier batch", id="another_file"),
+    ],
+)
+def test_mistakes_are_refused(refused, tmp_path, content, out, sentence):
+    (tmp_path / "questions.jsonl").write_text(content)
+    (tmp_path / "old.jsonl").write_text('{"hello": 1}\n')
+    before = sorted(tmp_path.iterdir())
+    assert sentence in refused("ask", "--batch", tmp_path / "questions.jsonl", "--out", tmp_path / out)
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "old.jsonl").read_text() == '{"hello": 1}\n'
+
+
+def test_answers_of_two_models_are_not_mixed(command, batch, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"line": 1, "key": "x", "text": "A mug.", "model": "other"}\n')
+    code, _, err = command("ask", "--batch", batch(SEE), "--out", tmp_path / "a.jsonl")
+    assert code == 2
+    assert "holds answers of other" in err

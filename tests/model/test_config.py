@@ -1,0 +1,55 @@
+"""The configuration: what it fills in, what it refuses, and that it survives a file."""
+
+import pytest
+
+from deixis.model import DeixisConfig
+
+
+@pytest.mark.parametrize(
+    ("fields", "match"),
+    [
+        pytest.param(
+            {"projection": {"type": "qformer"}}, "projection.type: expected one of upm, linear; got 'qformer'"
+        ),
+        pytest.param({"projection": {"router": "best"}}, "projection.router: expected one of soft, sparse, constant"),
+        pytest.param({"projection": {"expert": 3}}, "projection: expected .*; got the unknown field 'expert'"),
+        pytest.param({"sampler": {"point": 8}}, "sampler: expected .*; got the unknown field 'point'"),
+        pytest.param({"pointing": {"backbone": "sam2"}}, "pointing.backbone: expected one of shared, sam; got 'sam2'"),
+        pytest.param({"pointing": {"train": "mask"}}, "pointing.train: expected one of none, decoder, all; got 'mask'"),
+        pytest.param(
+            {"pointing": {"backbone": "sam"}, "mask_config": {"model_type": "clip_vision_model"}},
+            "mask_config.model_type: expected one of sam; got 'clip_vision_model'",
+        ),
+        pytest.param({"image": {"size": 64}}, "image: expected size_px, .*; got the unknown field 'size'"),
+        pytest.param({"image": {"size_px": 64, "patch_px": 8}}, "image.patch_px: expected 16.*; got 8 for 64"),
+        pytest.param({"image": {"size_px": 40}}, "image.patch_px: expected 16, .* multiple of it; got 16 for 40"),
+        pytest.param({"audio": {"window_s": 7.9}}, "audio.stride: expected 16, .*; got 16 for 790"),
+        pytest.param({"text_config": {"model_type": "no_such_model"}}, "Unrecognized model identifier: no_such_model"),
+    ],
+)
+def test_what_does_not_fit_is_refused(fields, match):
+    with pytest.raises(ValueError, match=match):
+        DeixisConfig(**fields)
+
+
+def test_defaults_are_filled_in():
+    config = DeixisConfig(image={}, projection={"router": "sparse"})
+    assert config.image == {"size_px": 128, "patch_px": 16, "early_dim": 96}
+    assert config.kinds == ("image",)
+    assert (config.projection["router"], config.projection["experts"]) == ("sparse", 3)
+    assert config.pointing == {"dim": 64, "backbone": "shared", "train": "decoder"}
+    assert config.loss_weights == {"text": 1.0, "bce": 2.0, "dice": 0.5}
+    assert (config.vision_config.model_type, config.text_config.model_type) == ("clip_vision_model", "llama")
+    assert config.mask_config is None
+
+
+def test_kinds_come_in_their_own_order():
+    assert DeixisConfig(point_cloud={}, audio={}, image={}).kinds == ("image", "audio", "point_cloud")
+
+
+def test_a_file_gives_the_same_configuration(tmp_path):
+    config = DeixisConfig(
+        image={"size_px": 64, "mean": [0.1, 0.2, 0.3]}, pointing={"backbone": "sam"}, number_spread=3.0
+    )
+    config.save_pretrained(tmp_path)
+    assert DeixisConfig.from_pretrained(tmp_path).to_dict() == config.to_dict()

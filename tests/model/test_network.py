@@ -1,0 +1,253 @@
+"""The whole network in toy sizes: mixed batches, questions alone and together, masks, losses, saving."""
+
+import numpy as np
+import pytest
+import torch
+
+from deixis import Box, Box3D, Mask, Point, PointSet, Span
+from deixis.model import DeixisForConditionalGeneration
+from deixis.model.fusion import SignalBatch
+from tests.toy import cloud, picture, sound, toy_network
+
+MASK = np.zeros((24, 40), bool)
+MASK[5:15, 8:30] = True
+# text, signals, regions
+QUESTIONS = {
+    "picture": ("What is {0}?", [picture()], [Box(2, 3, 20, 20)]),
+    "sound": ("What do you hear in {0}?", [sound()], [Span(0.5, 1.2)]),
+    "cloud": ("Is {0} next to {1}?", [cloud()], [Box3D(0, 0, 0, 0.5, 0.5, 0.5), PointSet([1, 5, 9])]),
+    "three": (
+        "Is {1} left of {0}?",
+        [sound(3.0, 1), picture(50, 30, 1), cloud(70, 1)],
+        [Point(5.0, 5.0, signal=1), Mask(np.ones((50, 30), bool), signal=1)],
+    ),
+    "text": ("Hello.", [], []),
+}
+
+
+def inputs(processor, *names):
+    texts, signals, regions = zip(*(QUESTIONS[name] for name in names), strict=True)
+    return processor(list(texts), list(signals), list(regions))
+
+
+@pytest.fixture(scope="module")
+def alone(toy):
+    """The last logits of every question by itself."""
+    network, processor = toy
+    with torch.no_grad():
+        return {name: network(**inputs(processor, name)).logits[0, -1] for name in QUESTIONS}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["picture", "sound"], id="two_kinds"),
+        pytest.param(["text", "picture", "three"], id="first_is_short"),
+        pytest.param(["three", "cloud", "text"], id="last_is_short"),
+        pytest.param(["cloud", "three", "sound", "three", "picture"], id="five"),
+    ],
+)
+def test_a_question_has_the_same_answer_in_any_batch(toy, alone, names):
+    network, processor = toy
+    with torch.no_grad():
+        logits = network(**inputs(processor, *names)).logits[:, -1]
+    for row, name in zip(logits, names, strict=True):
+        torch.testing.assert_close(row, alone[name], atol=1e-4, rtol=0)
+
+
+def test_every_signal_and_region_matters(toy, alone):
+    network, processor = toy
+    text, _, regions = QUESTIONS["picture"]
+    for signals, marked in (([picture(seed=5)], regions), (QUESTIONS["picture"][1], [Box(30, 10, 39, 20)])):
+        with torch.no_grad():
+            other = network(**processor(text, signals, marked)).logits[0, -1]
+        assert (other - alone["picture"]).abs().max() > 1e-4
+
+
+def test_pointing_gives_the_cells_of_each_signal(toy):
+    network, processor = toy
+    batch = inputs(processor, "three", "picture")
+    with torch.no_grad():
+        encoded = network.encode_inputs(batch)
+        states = torch.randn(4, 32, generator=torch.Generator().manual_seed(0))
+        marks = network.point(encoded, states, torch.tensor([0, 1, 2, 3]))
+        again = network.point(encoded, states[[3, 1]], torch.tensor([3, 1]))
+    assert [len(mark) for mark in marks] == [200, 64, 64, 64]
+    torch.testing.assert_close(again, [marks[3], marks[1]])
+    assert not {"image_values", "signal_kind"} & batch.keys()
+
+
+def trained_inputs(network, processor):
+    """Two samples; the first answer marks its second signal, the last one its only signal twice."""
+    batch = inputs(processor, "three", "picture")
+    seg = network.config.seg_token_id
+    answers = torch.tensor([[0, 25, seg], [seg, 26, seg]])  # on the left, the padding stays where it is
+    ids = torch.cat([batch.pop("input_ids"), answers], 1)
+    labels = torch.where(torch.arange(ids.shape[1]) >= ids.shape[1] - 3, ids, -100)
+    mask = torch.cat([batch.pop("attention_mask"), torch.ones(2, 3, dtype=torch.long)], 1)
+    target = (torch.rand(3, 200, generator=torch.Generator().manual_seed(2)) > 0.5).float()
+    return {
+        **batch,
+        "input_ids": ids,
+        "attention_mask": mask,
+        "labels": labels,
+        "seg_signal": torch.tensor([1, 3, 3]),
+        "seg_target": target,
+    }
+
+
+def test_the_loss_is_the_weighted_sum_and_reaches_every_part(toy):
+    network, processor = toy
+    network.zero_grad()
+    output = network(**trained_inputs(network, processor))
+    assert set(output.losses) == {"text", "bce", "dice"}
+    weighted = output.losses["text"] + 2 * output.losses["bce"] + 0.5 * output.losses["dice"]
+    torch.testing.assert_close(output.loss, weighted)
+    output.loss.backward()
+    silent = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
+    other_signals = (".audio.", ".point_cloud.")  # nothing is marked in them, and no region of the cloud is there
+    assert [name for name in silent if not any(n in name for n in other_signals) and "k_proj.bias" not in name] == []
+    network.zero_grad()
+
+
+def test_mask_losses_read_the_right_signal(toy):
+    network, processor = toy
+    batch = trained_inputs(network, processor)
+    with torch.no_grad():
+        before = network(**batch).losses
+        unused = {**batch, "seg_target": torch.cat([batch["seg_target"][:, :64], torch.ones(3, 136)], 1)}
+        other = {**batch, "seg_signal": torch.tensor([0, 3, 3])}
+        assert network(**unused).losses["bce"] == before["bce"]  # a picture of 64 cells reads no more than those
+        assert network(**other).losses["bce"] != before["bce"]
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        pytest.param(
+            {"seg_signal": torch.tensor([1, 3])}, "seg_signal: expected .* each of 3 <seg> .*; got 2", id="few"
+        ),
+        pytest.param(
+            {"seg_signal": torch.tensor([3, 3, 3])}, "seg_signal: expected a signal of its own sample", id="other"
+        ),
+        pytest.param({"signal_kind": None}, "sample 0 has 6 image placeholder", id="no_signals"),
+        pytest.param(
+            {"image_values": None}, "image_values: expected a row for each of 2 in signal_kind, got 0", id="none"
+        ),
+        pytest.param({"audio_values": torch.zeros(2, 800, 16)}, "audio_values: expected .* 1 .*, got 2", id="surplus"),
+        pytest.param({"region_points": None}, "sample 0 has 2 region placeholder.* but 0 region", id="no_regions"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(toy, change, match):
+    network, processor = toy
+    with pytest.raises(ValueError, match=match):
+        network(**{**trained_inputs(network, processor), **change})
+
+
+def test_a_region_without_signals_is_refused(toy):
+    network, _ = toy
+    ids = torch.tensor([[network.config.region_token_id]])
+    with pytest.raises(ValueError, match="region_points: expected signals beside the regions, got none"):
+        network(input_ids=ids, region_points=torch.zeros(1, 4, 3), region_signal=torch.tensor([0]))
+
+
+def test_saving_and_loading_gives_identical_logits(toy, tmp_path):
+    network, processor = toy
+    network.save_pretrained(tmp_path, max_shard_size="100KB")
+    assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    loaded = DeixisForConditionalGeneration.from_pretrained(tmp_path)
+    assert (loaded.config.projection, loaded.config.sampler) == (network.config.projection, network.config.sampler)
+    same = loaded.state_dict()
+    assert all(torch.equal(weight, same[name]) for name, weight in network.state_dict().items())
+    for weight in loaded.parameters():  # out of the mapped file, whose odd addresses round sums differently
+        weight.data = weight.data.clone()
+    batch = inputs(processor, "three", "cloud", "sound")
+    with torch.no_grad():
+        assert torch.equal(loaded(**batch).logits, network(**batch).logits)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"projection": {"type": "linear"}}, id="linear"),
+        pytest.param({"projection": {"queries": 3, "keep_tokens": False, "router": "sparse"}}, id="queries_alone"),
+        pytest.param({"projection": {"router": "constant", "depth": 2}}, id="constant"),
+        pytest.param(
+            {
+                "vision_config": {
+                    "model_type": "siglip_vision_model",
+                    "hidden_size": 32,
+                    "num_hidden_layers": 1,
+                    "num_attention_heads": 2,
+                    "intermediate_size": 48,
+                }
+            },
+            id="siglip",
+        ),
+        pytest.param({"audio": None, "point_cloud": None}, id="pictures_alone"),
+        pytest.param(
+            {
+                "sampler": {
+                    "points": 9,
+                    "in_dim": 8,
+                    "anchors": [3],
+                    "neighbours": [2],
+                    "pooling": "mean",
+                    "coordinates": False,
+                }
+            },
+            id="one_stage",
+        ),
+        pytest.param(
+            {
+                "text_config": {
+                    "model_type": "qwen2",
+                    "hidden_size": 32,
+                    "num_hidden_layers": 1,
+                    "num_attention_heads": 2,
+                    "num_key_value_heads": 1,
+                    "intermediate_size": 48,
+                    "tie_word_embeddings": False,
+                }
+            },
+            id="another_language_model",
+        ),
+    ],
+)
+def test_every_choice_of_the_configuration_builds_and_answers(toy, changes):
+    network, processor = toy_network(toy[1].tokenizer, **changes)
+    with torch.no_grad():
+        logits = network(**inputs(processor, "text", "picture")).logits
+    assert torch.isfinite(logits).all()
+    counts = processor.token_counts
+    assert logits.shape[1] >= counts["image"]
+
+
+def test_signals_are_taken_in_half_precision(toy):
+    network, processor = toy_network(toy[1].tokenizer)
+    batch = inputs(processor, "three", "picture")
+    with torch.no_grad():
+        before = network.region_tokens(
+            network.encode_inputs(dict(batch)), batch["region_points"], batch["region_signal"]
+        )
+        half = network.to(torch.bfloat16)
+        encoded = half.encode_inputs(dict(batch))
+        after = half.region_tokens(encoded, batch["region_points"], batch["region_signal"])
+        assert half(**batch).logits.dtype == torch.bfloat16
+        assert half.point(encoded, torch.randn(1, 32).bfloat16(), torch.tensor([2]))[0].dtype == torch.bfloat16
+    torch.testing.assert_close(after.float(), before, atol=0.05, rtol=0.05)
+
+
+def test_the_fields_hold_the_signals_of_their_kind_in_order(toy):
+    network, processor = toy
+    batch = inputs(processor, "three", "picture", "cloud")
+    with torch.no_grad():
+        encoded = network.encode_inputs(dict(batch))
+        second = network.field_encoder(batch["image_values"][1:], "image")
+    assert isinstance(encoded.batch, SignalBatch)
+    assert {kind: len(field.tokens) for kind, field in encoded.fields.items()} == {
+        "image": 2,
+        "audio": 1,
+        "point_cloud": 2,
+    }
+    torch.testing.assert_close(encoded.fields["image"].row(1).fine, second.fine)
