@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from deixis.assistant.answer import Answer
 from deixis.assistant.model import MAX_NEW_TOKENS, Model, Question
-from deixis.geometry import Region
+from deixis.geometry import Region, named_question
 from deixis.signals import Signal
 
 
@@ -18,6 +18,7 @@ class Chat:
 
     def ask(self, question: str, regions: Sequence[Region] = (), max_new_tokens: int = MAX_NEW_TOKENS) -> Answer:
         """The next answer. A question that is refused leaves the conversation as it was."""
+        question = named_question(question, regions)
         asked = Question(question, self.signals, tuple(regions), tuple(self._turns))
         answer = self.model.answer([asked], max_new_tokens)[0]
         processor = self.model.processor

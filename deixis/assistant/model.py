@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deixis.assistant.answer import Answer, AnswerPhrase, Marked
-from deixis.geometry import Box, Box3D, Mark, Point, Region, Span, mark_region
+from deixis.geometry import Box, Box3D, Mark, Point, Region, Span, mark_region, named_question
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.fusion import Encoded
 from deixis.model.masks import Prepared, cells_to_points, cells_to_spans, logits_to_mask, mask_score
@@ -45,11 +45,13 @@ class Model:
     ) -> Answer:
         """The answer to `question` about `signals` (paths, PIL pictures, arrays, tensors, (samples, rate_hz)).
 
-        `{0}`, `{1}` in the question name `regions`, each in the units of its file; `Box(..., signal=1)` lies on the
+        `{0}`, `{1}` in the question name `regions` (a question that names none has them put at its end), each in the
+        units of its file; `Box(..., signal=1)` lies on the
         second file. Raises ValueError, one sentence, for a file or region that cannot be used.
         """
         opened = tuple(open_signal(signal) for signal in signals)
-        return self.answer([Question(question, opened, tuple(regions))], max_new_tokens)[0]
+        named = named_question(question, regions)
+        return self.answer([Question(named, opened, tuple(regions))], max_new_tokens)[0]
 
     def chat(self, *signals: Any):
         """A conversation about `signals` that remembers its turns."""

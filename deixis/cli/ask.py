@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, no_type_check
 
 import typer
 
-from deixis.cli.pointing import FORMS, named_question, typed_in_order, typed_region
+from deixis.cli.pointing import FORMS, typed_in_order, typed_region
 
 if TYPE_CHECKING:
     from deixis.assistant import Answer
@@ -84,6 +84,8 @@ def _one_answer(
     out: Path | None,
 ) -> "Answer":
     """The answer; all that can be refused without the model is refused before it is loaded."""
+    from deixis.geometry import named_question
+
     signals = opened_files(files)
     regions = tuple(typed_region(form, value, signals) for form, value in typed)
     text = named_question(question, regions)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from deixis.cli.errors import user_sentence
-from deixis.cli.pointing import json_region, named_question
+from deixis.cli.pointing import json_region
 
 if TYPE_CHECKING:
     from deixis.assistant import Answer, Model, Question
@@ -127,6 +127,7 @@ def _question(record: Any, folder: Path) -> "Question":
         raise ValueError(f"regions: expected a list, got {regions!r:.60}")
     from deixis.assistant import Question
     from deixis.cli.ask import opened_files
+    from deixis.geometry import named_question
 
     signals = opened_files([str(folder / file) for file in files])
     places = tuple(json_region(item, signals, f"regions[{i}]", folder) for i, item in enumerate(regions))

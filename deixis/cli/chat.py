@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deixis.cli.errors import user_sentence
-from deixis.cli.pointing import FORMS, named_question, typed_region
+from deixis.cli.pointing import FORMS, typed_region
 
 if TYPE_CHECKING:
     from deixis.assistant import Chat
@@ -107,7 +107,7 @@ class Conversation:
         from deixis.cli.answers import answer_lines
 
         regions = [region for _, region in self.regions]
-        answer = self.chat.ask(named_question(question, regions), regions)
+        answer = self.chat.ask(question, regions)
         self.regions.clear()
         return list(answer_lines(answer))
 

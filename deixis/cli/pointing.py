@@ -5,7 +5,7 @@ loaded. It knows no model.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ COUNTS = {"box": 4, "span": 2, "box3d": 6}
 AXES = {"box": 2, "scribble": 2, "polygon": 2, "mask": 2, "span": 1, "points": 3, "box3d": 3}
 IGNORED_KEYS = ("signal", "time_s", "ignore", "crowd")  # of the sample format: they change nothing in a question
 _BINDING = re.compile(r"(?P<value>.*)@(?P<signal>[0-9]{1,4})", re.DOTALL)
-_END = re.compile(r"[\s.?!]*\Z")
 
 
 def typed_in_order(words: Sequence[str], options: Sequence[Any]) -> list[tuple[str, str]]:
@@ -172,40 +171,3 @@ def _mask_of_file(path: str, what: str) -> Any:
             alpha = ImageOps.exif_transpose(picture).convert("RGBA").getchannel("A")
         bright = np.where(np.asarray(alpha) > 127, bright, 0)
     return bright >= max(1, int(bright.max()) / 2)
-
-
-def named_question(text: str, regions: Sequence[Any], every: bool = True) -> str:
-    """The question in markup, so that it names its regions; one that names none has them put at its end.
-
-    Raises ValueError for a question without words, a reference to a region that is not there, and (if `every`) a
-    question that names some of its regions only.
-
-    >>> named_question("What is this?", ["a region"])
-    'What is this {0}?'
-    """
-    if not text.strip():
-        raise ValueError("the question: expected some words, got none")
-    named = sorted(set(_references(text)))
-    missing = [index for index in named if index >= len(regions)]
-    if missing:
-        there = "is 1 region" if len(regions) == 1 else f"are {len(regions)} regions"
-        raise ValueError(f"{{{missing[0]}}} in the question: there {there}, counted from 0; write {{{{ for a brace")
-    if not named and regions:
-        references = [f"{{{index}}}" for index in range(len(regions))]
-        listed = " and ".join([", ".join(references[:-1]), references[-1]]) if len(references) > 1 else references[0]
-        end = _END.search(text)
-        return f"{text[: end.start()]} {listed}{end[0].strip() if end else ''}"
-    unnamed = [index for index in range(len(regions)) if index not in named]
-    if unnamed and every:
-        raise ValueError(
-            f"the question names some of its regions but not {{{unnamed[0]}}}: write it in, or leave it out"
-        )
-    return text
-
-
-def _references(text: str) -> Iterator[int]:
-    from deixis.geometry import Reference, parse_markup
-
-    for piece in parse_markup(text):
-        if isinstance(piece, Reference):
-            yield from piece.indices

@@ -21,6 +21,7 @@ from deixis.geometry.frames import GRID_CELLS, Frame, cloud_frame, letterbox_fra
 from deixis.geometry.markup import FORMS, Reference, Text, parse_markup
 from deixis.geometry.parse import Mark, ParsedAnswer, Phrase, mark_region, parse_answer
 from deixis.geometry.points import bounding_box, region_points
+from deixis.geometry.question import named_question
 from deixis.geometry.raster import point_mask, rasterise
 from deixis.geometry.regions import (
     Box,
@@ -72,6 +73,7 @@ __all__ = [
     "mask_iou",
     "mask_to_box_xyxy",
     "mask_to_rle",
+    "named_question",
     "parse_answer",
     "parse_markup",
     "point_mask",

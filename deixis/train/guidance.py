@@ -3,20 +3,23 @@
 Finding the thing that a phrase means is a look-up of content in the signal's tokens, which a small language model
 learns from its answers alone only after very long; the training data know where to look. `guided_tokens` says which
 tokens of an answer stand for which region, `AttentionGuide` compares a head's attention with the region's cells.
-Nothing of this remains in the trained network.
+Nothing of this remains in the trained network. It wants attention layers as Llama's are written: q_proj, k_proj and
+rotary positions.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from deixis.data.sample import RegionRecord
+from deixis.data.sample import RegionRecord, Turn
 from deixis.geometry import Reference, parse_markup
 from deixis.model.masks import Prepared, record_to_cells
 
+NOTHING = ("No.", "None.", "Nothing.")  # answers for which there is nothing to look at
 GUIDED_LAYERS = (2, 3)  # of the language model, counted from 0; one head of each
 
 
@@ -45,12 +48,14 @@ def guided_tokens(markup: str, tokens: Sequence[str], phrase_open: str, seg: str
     return [(at, which) for at, which in pairs if which is not None]
 
 
-def token_target(record: RegionRecord, prepared: Prepared, cells: int, tokens: int) -> Float[np.ndarray, " token"] | None:
+def token_target(
+    record: RegionRecord, prepared: Prepared, cells: int, tokens: int
+) -> Float[np.ndarray, " token"] | None:
     """How the attention of a region should lie on the `tokens` of its picture or sound; sums to 1.
 
     None where the region covers nothing of it.
     """
-    share = record_to_cells(record, prepared, cells)
+    share = record_to_cells(record, replace(prepared, sam=None), cells)  # tokens lie in the encoder's own frame
     if prepared.kind == "audio":
         pooled = share.reshape(tokens, -1).mean(1)
     else:
@@ -59,13 +64,34 @@ def token_target(record: RegionRecord, prepared: Prepared, cells: int, tokens: i
     return pooled / pooled.sum() if pooled.sum() > 0 else None
 
 
+def first_look(turns: Sequence[Turn], number: int, pairs: Sequence[tuple[int, int]], regions: int) -> int | None:
+    """The region that should be looked at before answer `number` begins; -1 for nothing, None where it is not known.
+
+    It is the first that the answer marks (`pairs` are its guided tokens); else, of a sample whose texts name none of
+    its regions, the first of these: what the answer is about.
+    """
+    if pairs:
+        return pairs[0][1]
+    answer = turns[number].assistant
+    if answer in NOTHING or any(isinstance(piece, Reference) and not piece.indices for piece in parse_markup(answer)):
+        return -1
+    texts = (text for turn in turns for text in (turn.user, turn.assistant))
+    named = any(isinstance(piece, Reference) for text in texts for piece in parse_markup(text))
+    return 0 if regions and not named else None
+
+
 class AttentionGuide:
     """Watches the guided layers of a language model and gives the loss of their first head's attention."""
 
     def __init__(self, decoder: nn.Module, layers: Sequence[int] = GUIDED_LAYERS):
         self.seen: list[tuple[nn.Module, Tensor, tuple[Tensor, Tensor]]] = []
-        for number in layers:
-            decoder.layers[number].self_attn.register_forward_pre_hook(self._watch, with_kwargs=True)
+        attention = [decoder.layers[number].self_attn for number in layers]
+        self.hooks = [module.register_forward_pre_hook(self._watch, with_kwargs=True) for module in attention]
+
+    def close(self) -> None:
+        """Takes the hooks off the language model again."""
+        for hook in self.hooks:
+            hook.remove()
 
     def _watch(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
         if module.training:

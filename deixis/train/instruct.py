@@ -29,9 +29,15 @@ LOWERCASE = 0.15  # of the questions, for people do not always begin with a capi
 
 
 class Instructor(nn.Module):
-    """The network with its losses, and with the dense losses of the same fields beside them if heads are given."""
+    """The network with its losses; beside them the dense losses of its fields (with heads) and guided attention."""
 
-    def __init__(self, model: DeixisForConditionalGeneration, heads: nn.ModuleDict | None, dense_weight: float, guide_weight: float = 0.0):
+    def __init__(
+        self,
+        model: DeixisForConditionalGeneration,
+        heads: nn.ModuleDict | None,
+        dense_weight: float,
+        guide_weight: float = 0.0,
+    ):
         super().__init__()
         self.model, self.heads, self.dense_weight = model, heads, dense_weight
         self.guide_weight = guide_weight
@@ -39,6 +45,11 @@ class Instructor(nn.Module):
         self.tied = {f"model.{copy}": f"model.{kept}" for copy, kept in (model._tied_weights_keys or {}).items()}
         self.register_state_dict_post_hook(_drop_tied)
         self.register_load_state_dict_pre_hook(_restore_tied)
+
+    def close(self) -> None:
+        """Leaves the network as it is without this stage."""
+        if self.guide is not None:
+            self.guide.close()
 
     def forward(
         self,

@@ -16,12 +16,12 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from deixis.data.regions import to_region
-from deixis.data.sample import RegionRecord, Sample
+from deixis.data.sample import RegionRecord, Sample, Turn
 from deixis.geometry import write_answer, write_prompt
 from deixis.model.masks import Prepared, record_to_cells
 from deixis.model.processor import DeixisProcessor, signal_tensors
 from deixis.model.text import answer_text, turn_text
-from deixis.train.guidance import guided_tokens, token_target
+from deixis.train.guidance import first_look, guided_tokens, token_target
 
 IGNORED = -100
 
@@ -86,7 +86,7 @@ def pack(
         at = start
         for number, (ids, learn) in enumerate(pieces):
             if learn and guide_sizes:
-                _guide(row, sample.turns[number // 2].assistant, ids, sample.regions, processor, guide_sizes)
+                _guide(row, sample.turns, number // 2, ids, sample.regions, processor, guide_sizes)
             row.add(ids, block, at, learn)
             at += len(ids)
         for index in asked:
@@ -101,7 +101,8 @@ def pack(
 
 def _guide(
     row: PackedRow,
-    markup: str,
+    turns: Sequence[Turn],
+    number: int,
     ids: list[int],
     regions: Sequence[RegionRecord],
     processor: DeixisProcessor,
@@ -110,19 +111,31 @@ def _guide(
     """Adds where the tokens of an answer, about to be added to the row, should look (see `guidance`)."""
     grammar = processor.grammar
     tokens = processor.tokenizer.convert_ids_to_tokens(ids)
-    targets: dict[int, np.ndarray | None] = {}
-    for at, index in guided_tokens(markup, tokens, grammar.phrase_open, grammar.seg_token):
-        signal = regions[index].signal
-        own = row.prepared[signal]
-        if own.kind not in sizes:
-            continue
-        counts = [processor.token_counts[p.kind] for p in row.prepared[: signal + 1]]
+    pairs = guided_tokens(turns[number].assistant, tokens, grammar.phrase_open, grammar.seg_token)
+    look = first_look(turns, number, pairs, len(regions))
+    if look is not None:
+        pairs.insert(0, (-1, look))  # the last token of the question
+    targets: dict[int, tuple[int, np.ndarray] | None] = {-1: (0, np.ones(1, np.float32))}  # nothing: the first token
+    for at, index in pairs:
         if index not in targets:
-            targets[index] = token_target(regions[index], own, *sizes[own.kind])
+            targets[index] = _place(row, regions[index], processor, sizes)
         if (target := targets[index]) is not None:
             row.guide_position.append(len(row.ids) + at)
-            row.guide_start.append(1 + sum(counts) - len(target))  # after the first token and the projection's queries
-            row.guide_target.append(target)
+            row.guide_start.append(target[0])
+            row.guide_target.append(target[1])
+
+
+def _place(
+    row: PackedRow, record: RegionRecord, processor: DeixisProcessor, sizes: dict[str, tuple[int, int]]
+) -> tuple[int, np.ndarray] | None:
+    """Where the tokens of a region's signal begin in the row, and how attention should lie on them."""
+    own = row.prepared[record.signal]
+    if own.kind not in sizes:
+        return None
+    target = token_target(record, own, *sizes[own.kind])
+    before = sum(processor.token_counts[p.kind] for p in row.prepared[: record.signal + 1])
+    # after the first token of the row and the projection's queries
+    return None if target is None else (1 + before - len(target), target)
 
 
 def block_attention(blocks: Int[Tensor, "batch position"]) -> Bool[Tensor, "batch 1 position position"]:

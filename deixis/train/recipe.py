@@ -38,7 +38,8 @@ COPY = "recipe.yaml"  # of the recipe, in the folder of its run
 TASKS = ("dense", "instruct")
 FIELDS = ("seed", "vocab_size", "model", "mask_weights", "init", "stages")
 STAGE_FIELDS: dict[str, type] = {f.name: f.type for f in fields(StageOptions)}
-STAGE_FIELDS |= {"name": str, "task": str, "batch": dict, "questions": int, "max_tokens": int, "dense_weight": float, "guide_weight": float}
+STAGE_FIELDS |= {"name": str, "task": str, "batch": dict, "questions": int, "max_tokens": int}
+STAGE_FIELDS |= {"dense_weight": float, "guide_weight": float}
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -138,6 +139,8 @@ def train(recipe: dict[str, Any], out: Path) -> Path:
         options = StageOptions(**{f.name: stage[f.name] for f in fields(StageOptions) if f.name in stage})
         network, batches = _stage(stage, model, heads, processor, first_seed)
         run_stage(network, batches, options, folder, seed)
+        if isinstance(network, Instructor):
+            network.close()
         save(model, heads, processor, done)
     return done
 

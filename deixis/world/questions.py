@@ -108,7 +108,9 @@ def colour(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
         return None
     thing = facts.thing(i)
     if len(facts.matching(thing.kind)) == 1 and rng.random() < 0.5:
-        return ask(w.filled(w.COLOUR_OF, rng, NAME=thing.kind), w.sentence(thing.colour), (), thing.colour)
+        return ask(
+            w.filled(w.COLOUR_OF, rng, NAME=thing.kind), w.sentence(thing.colour), (facts.record(i),), thing.colour
+        )
     return ask(w.choose(w.COLOUR, rng), w.sentence(thing.colour), (pointed(facts, i, rng),), thing.colour)
 
 
@@ -195,8 +197,10 @@ def exists(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
     if not facts.shown:
         return None
     by_colour, yes = rng.random() < 0.5, rng.random() < 0.5
+    records: tuple[RegionRecord, ...] = ()
     if yes:
-        thing = facts.thing(int(rng.choice(facts.shown)))
+        i = int(rng.choice(facts.shown))
+        thing, records = facts.thing(i), (facts.record(i),)
         kind, tint = thing.kind, thing.colour
     elif by_colour:
         tint, kind = _absent_pair(facts, rng)
@@ -204,7 +208,7 @@ def exists(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
         tint, kind = "", str(rng.choice([k for k in KIND_NAMES if not facts.matching(k)]))
     what = f"{tint} {kind}" if by_colour else kind
     return ask(
-        w.filled(w.EXISTS, rng, NAME=what, MEDIUM=facts.noun), "Yes." if yes else "No.", (), "yes" if yes else "no"
+        w.filled(w.EXISTS, rng, NAME=what, MEDIUM=facts.noun), "Yes." if yes else "No.", records, "yes" if yes else "no"
     )
 
 

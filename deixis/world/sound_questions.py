@@ -68,8 +68,10 @@ def reasoning(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft |
 def exists(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:
     yes = rng.random() < 0.5
     absent = [kind for kind in EVENT_NAMES if not facts.of(kind)]
-    kind = _kind(facts, _some(facts, rng, None)) if yes else str(rng.choice(absent))
-    return ask(w.filled(w.SOUND_EXISTS, rng, NAME=kind), "Yes." if yes else "No.", (), "yes" if yes else "no")
+    i = _some(facts, rng, None) if yes else None
+    kind = str(rng.choice(absent)) if i is None else _kind(facts, i)
+    records = () if i is None else (facts.record(i),)
+    return ask(w.filled(w.SOUND_EXISTS, rng, NAME=kind), "Yes." if yes else "No.", records, "yes" if yes else "no")
 
 
 def absence(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deixis.cli.pointing import json_region, named_question, typed_in_order, typed_region
-from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span
+from deixis.cli.pointing import json_region, typed_in_order, typed_region
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, named_question
 from deixis.signals import open_signal
 
 PICTURE = open_signal(np.full((40, 60, 3), 128, np.uint8))

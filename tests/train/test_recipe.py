@@ -105,7 +105,7 @@ def test_a_recipe_that_makes_no_network_writes_nothing(tmp_path, recipe, match):
     assert not (tmp_path / "out").exists()
 
 
-SMALL = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 48}
+SMALL = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 48}
 SMALL_SIGNALS = {
     "image": {"size_px": 32, "early_dim": 16},
     "audio": {"mel_bins": 16, "early_dim": 16},

@@ -1,0 +1,44 @@
+"""A question and its regions: which of them it names, and how one that names none comes to."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from deixis.geometry.markup import Reference, parse_markup
+
+_END = re.compile(r"[\s.?!]*\Z")
+
+
+def named_question(text: str, regions: Sequence[Any], every: bool = True) -> str:
+    """The question in markup, so that it names its regions; one that names none has them put at its end.
+
+    Raises ValueError for a question without words, a reference to a region that is not there, and (if `every`) a
+    question that names some of its regions only.
+
+    >>> named_question("What is this?", ["a region"])
+    'What is this {0}?'
+    """
+    if not text.strip():
+        raise ValueError("the question: expected some words, got none")
+    named = sorted(set(_references(text)))
+    missing = [index for index in named if index >= len(regions)]
+    if missing:
+        there = "is 1 region" if len(regions) == 1 else f"are {len(regions)} regions"
+        raise ValueError(f"{{{missing[0]}}} in the question: there {there}, counted from 0; write {{{{ for a brace")
+    if not named and regions:
+        references = [f"{{{index}}}" for index in range(len(regions))]
+        listed = " and ".join([", ".join(references[:-1]), references[-1]]) if len(references) > 1 else references[0]
+        end = _END.search(text)
+        return f"{text[: end.start()]} {listed}{end[0].strip() if end else ''}"
+    unnamed = [index for index in range(len(regions)) if index not in named]
+    if unnamed and every:
+        raise ValueError(
+            f"the question names some of its regions but not {{{unnamed[0]}}}: write it in, or leave it out"
+        )
+    return text
+
+
+def _references(text: str) -> Iterator[int]:
+    for piece in parse_markup(text):
+        if isinstance(piece, Reference):
+            yield from piece.indices
