@@ -161,7 +161,7 @@ def marked_cells(sample: Sample, regions: Sequence[Marked]) -> Cells:
 
 def _no_cells(sample: Sample) -> Cells:
     medium = sample.signals[0]
-    return np.zeros(medium.size_hw or medium.point_count, dtype=bool)
+    return np.zeros(medium.size_hw or (medium.point_count or 0,), dtype=bool)
 
 
 def _overlap(sample: Sample, answer: Answer) -> Verdict:

@@ -104,13 +104,13 @@ def cells_to_spans(logits: Float[Tensor, " cell"], frame: Frame) -> list[tuple[f
 
 def cells_to_points(logits: Float[Tensor, " cell"], prepared: Prepared) -> Int[np.ndarray, " inside"]:
     """Indices of the file's points inside: logits carried to every point from the three nearest chosen ones."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     xyz = prepared.frame.size.points_xyz
-    chosen, first = np.unique(prepared.chosen, return_index=True)
+    chosen, first = np.unique(np.asarray(prepared.chosen), return_index=True)
     values = logits.float().numpy()[first]
     near = min(3, len(chosen))
-    distance, index = cKDTree(xyz[chosen]).query(xyz, k=near)
+    distance, index = KDTree(xyz[chosen]).query(xyz, k=near)
     distance, index = distance.reshape(len(xyz), near), index.reshape(len(xyz), near)
     weight = 1 / (distance**2 + 1e-12 * max(prepared.frame.extent) ** 2)
     return np.flatnonzero((values[index] * weight).sum(1) / weight.sum(1) > 0)

@@ -40,8 +40,7 @@ class SamPointing(nn.Module):
 
     def encode(self, values: Float[Tensor, "row 3 side side"]) -> Float[Tensor, "row channel height width"]:
         """Image embeddings of prepared pictures (see `prepare_for_sam`)."""
-        weight = self.prompt[0].weight
-        return self.sam.vision_encoder(values.to(weight.dtype)).last_hidden_state
+        return self.sam.vision_encoder(values.to(self.sam.dtype)).last_hidden_state
 
     def forward(
         self, hidden: Float[Tensor, "mask hidden"], features: Float[Tensor, "mask channel height width"]

@@ -114,7 +114,7 @@ class RegionSampler(nn.Module):
         difference, aggregator = self.diff_projector_list[stage], self.agg_projector_list[stage]
         of_difference, of_anchor = aggregator.net[0].weight.squeeze(-1).chunk(2, dim=1)
         # The product of the two weights costs as much as applying the first to `channel` points.
-        if values.shape[:2].numel() > len(of_difference):
+        if values.shape[0] * values.shape[1] > len(of_difference):
             mapped = F.linear(values, of_difference @ difference.weight)
         else:
             mapped = F.linear(F.linear(values, difference.weight), of_difference)

@@ -4,7 +4,7 @@ Byte-level BPE trained on whatever texts the caller has; every number of the coo
 language model brings its own tokenizer and only gets the special tokens added.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 
 from transformers import PreTrainedTokenizerFast
@@ -76,7 +76,8 @@ def answer_text(answer: str) -> str:
 
 def number_tokens(tokenizer: PreTrainedTokenizerFast, numbers: int = 1000) -> list[int]:
     """[id of "0", how many follow in a row], for `DeixisConfig.number_tokens`; [0, 0] if numbers have no tokens."""
-    ids: Sequence[int | None] = tokenizer.convert_tokens_to_ids([str(n) for n in range(numbers)])
-    if None in ids or tokenizer.unk_token_id in ids:
+    vocabulary = tokenizer.get_vocab()
+    if any(str(n) not in vocabulary for n in range(numbers)):
         return [0, 0]
+    ids = [vocabulary[str(n)] for n in range(numbers)]
     return [ids[0], numbers] if all(b - a == 1 for a, b in pairwise(ids)) else [0, 0]

@@ -90,7 +90,7 @@ class PointTokenizer(nn.Module):
         near = gather_points(values, index)  # (batch, group, neighbour, 6)
         offset = (near[..., :3] - centres.unsqueeze(2)) * scale
         height = near[..., 2:3].expand_as(offset)
-        dtype = self.mix[1].weight.dtype  # places stay in float32, whatever the layers have
+        dtype = next(self.parameters()).dtype  # places stay in float32, whatever the layers have
         local = self.local(torch.cat([offset, near[..., 3:] * 2 - 1, height], -1).to(dtype)).amax(2)
         early = self.point(torch.cat([xyz * 2 - 1, values[..., 3:] * 2 - 1], -1).to(dtype))
         return Tokens(local + self.mix(local), centres, None, early, xyz, None)

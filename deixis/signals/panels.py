@@ -130,7 +130,8 @@ def _with_mask(image: Image.Image, inside: np.ndarray, item: Drawn, pen: float, 
         large = mask.resize(image.size, Image.Resampling.NEAREST).filter(ImageFilter.GaussianBlur(SMOOTH * scale))
     else:
         large = mask.resize(image.size, Image.Resampling.BOX)
-    shape = large.point(lambda value: 255 * (value > min(127, large.getextrema()[1] - 1)))
+    brightest = int(np.asarray(large).max())
+    shape = large.point(lambda value: 255 * (value > min(127, brightest - 1)))
     ring, halo = _grown(shape, round(pen * 0.75)), _grown(shape, round(pen * 0.75) + 2)
     flat = Image.new("RGB", image.size, item.colour)
     tinted = Image.composite(Image.blend(image, flat, TINT), image, shape) if item.filled else image

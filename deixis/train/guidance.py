@@ -110,11 +110,11 @@ class AttentionGuide:
         keys = keys.clamp(max=allowed.shape[-1] - 1)  # beyond the signal the target is 0
         losses = []
         for module, hidden, (cos, sin) in self.seen:
-            size = module.head_dim
+            size = int(module.head_dim)
             query = nn.functional.linear(hidden, module.q_proj.weight[:size]).unsqueeze(1).float()
             key = nn.functional.linear(hidden, module.k_proj.weight[:size]).unsqueeze(1).float()
             query, key = apply_rotary_pos_emb(query, key, cos.float(), sin.float())
-            scores = torch.einsum("qd,qkd->qk", query[row, 0, position], key[row, 0]) * module.scaling
+            scores = torch.einsum("qd,qkd->qk", query[row, 0, position], key[row, 0]) * size**-0.5
             scores = scores.masked_fill(~allowed[row, 0, position], float("-inf"))
             chance = scores.log_softmax(-1).gather(1, keys)
             losses.append(-(guide["target"] * chance.masked_fill(guide["target"] == 0, 0)).sum(1).mean())

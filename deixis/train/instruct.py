@@ -14,7 +14,6 @@ from deixis.model.masks import Prepared
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
 from deixis.signals import open_signal
-from deixis.train.dense import DenseHeads
 from deixis.train.guidance import AttentionGuide
 from deixis.train.packing import PackedRow, collate, pack
 from deixis.train.streams import supersampling
@@ -61,8 +60,7 @@ class Instructor(nn.Module):
         output = self.model(**batch, encoded=encoded)
         loss, losses = output.loss, dict(output.losses)
         for kind, truth in (dense or {}).items() if self.heads is not None else ():
-            head: DenseHeads = self.heads[kind]
-            result = head(encoded.fields[kind], truth["classes"], truth["box"])
+            result = self.heads[kind](encoded.fields[kind], truth["classes"], truth["box"])
             loss = loss + self.dense_weight * result["loss"]
             losses |= {f"{kind}/{name}": value.detach() for name, value in result.items()}
         if self.guide is not None and guide is not None:

@@ -37,7 +37,7 @@ TEXT_SEEDS = 150  # seeds of the world whose questions and answers teach the tok
 COPY = "recipe.yaml"  # of the recipe, in the folder of its run
 TASKS = ("dense", "instruct")
 FIELDS = ("seed", "vocab_size", "model", "mask_weights", "init", "stages")
-STAGE_FIELDS: dict[str, type] = {f.name: f.type for f in fields(StageOptions)}
+STAGE_FIELDS: dict[str, Any] = {f.name: f.type for f in fields(StageOptions)}
 STAGE_FIELDS |= {"name": str, "task": str, "batch": dict, "questions": int, "max_tokens": int}
 STAGE_FIELDS |= {"dense_weight": float, "guide_weight": float}
 
@@ -225,7 +225,7 @@ def smooth_number_embeddings(model: DeixisForConditionalGeneration, waves: int =
     first, count = model.config.number_tokens
     if not count:
         return
-    table = model.get_input_embeddings().weight
+    table = next(model.get_input_embeddings().parameters())
     turns = torch.linspace(0.25, waves / 2, waves)
     angles = 2 * math.pi * torch.arange(count)[:, None] / count * turns
     waves_of = torch.cat([angles.sin(), angles.cos()], 1)

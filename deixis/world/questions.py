@@ -255,7 +255,7 @@ def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
     region = pointed(facts, i, rng)
     if not gap:
         return ask(w.choose(wording, rng), "Nothing.", (region,), "nothing")
-    best, *rest = sorted(gap, key=gap.get)
+    best, *rest = sorted(gap, key=lambda j: gap[j])
     if rest and gap[rest[0]] - gap[best] < (4 if wording is not w.NEAREST else 0.2):
         return None
     return ask(w.choose(wording, rng), w.sentence(_full(facts, best)), (region,), facts.thing(best).kind)
@@ -289,7 +289,7 @@ def dialogue(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
     thing, region = facts.thing(i), pointed(facts, i, rng)
     what = f"{thing.colour} {thing.kind}"
     turns = [Turn(w.choose(w.NAME, rng), w.sentence(w.with_article(what)))]
-    follow = [(w.IT_COLOUR, w.sentence(thing.colour))]
+    follow: list[tuple[tuple[str, ...], str]] = [(w.IT_COLOUR, w.sentence(thing.colour))]
     if facts.is_picture:
         follow += [(w.IT_MASK, f"[The {what}]{{1:mask}}."), (w.IT_BOX, f"[The {what}]{{1:box}}.")]
     else:
