@@ -1,5 +1,6 @@
 """Fixtures that every room shares. Files beside the repository are used where they are and skipped where not."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ def _folder_or_skip(folder: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder {folder.name} beside the repository: this test reads files that cannot be shipped")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_arrive():
+    """Ctrl-C works in tests that raise it, also where the tests run in the background, whose shell turns it off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

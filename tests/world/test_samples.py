@@ -54,11 +54,12 @@ def test_a_region_that_is_there_is_mentioned():
     for sample in SAMPLES["train"]:
         texts = [text for turn in sample.turns for text in (turn.user, turn.assistant)]
         mentioned = {i for text in texts for p in parse_markup(text) if isinstance(p, Reference) for i in p.indices}
-        assert mentioned == set(range(len(sample.regions)))
+        # or no text names it: then it is what the answer is about
+        assert mentioned in (set(range(len(sample.regions))), set())
 
 
 def test_wordings_vary():
-    questions = {turn.user for sample in SAMPLES["train"] if sample.task == "region_name" for turn in sample.turns}
+    questions = {turn.user for sample in SAMPLES["train"] if sample.task.endswith("_name") for turn in sample.turns}
     assert len(questions) >= 3
 
 
