@@ -81,10 +81,17 @@ def first_look(turns: Sequence[Turn], number: int, pairs: Sequence[tuple[int, in
 
 
 class AttentionGuide:
-    """Watches the guided layers of a language model and gives the loss of their first head's attention."""
+    """Watches the guided layers of a language model and gives the loss of their first head's attention.
+
+    Raises ValueError for a language model without these layers.
+    """
 
     def __init__(self, decoder: nn.Module, layers: Sequence[int] = GUIDED_LAYERS):
         self.seen: list[tuple[nn.Module, Tensor, tuple[Tensor, Tensor]]] = []
+        if max(layers) >= len(decoder.layers):
+            raise ValueError(
+                f"guide_weight: expected a language model of more than {max(layers)} layers, got {len(decoder.layers)}"
+            )
         attention = [decoder.layers[number].self_attn for number in layers]
         self.hooks = [module.register_forward_pre_hook(self._watch, with_kwargs=True) for module in attention]
 

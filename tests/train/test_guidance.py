@@ -109,6 +109,8 @@ def test_guiding_moves_attention_to_the_target():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.1 < losses[0]
+    with pytest.raises(ValueError, match="more than 3 layers, got 1"):
+        AttentionGuide(decoder)
     guide.close()
     decoder(input_ids=ids, attention_mask=allowed)
     assert guide.seen == []
