@@ -33,7 +33,7 @@ class Marked:
         if self.kind == "mask":
             value = mask_to_rle(value)
         else:
-            value = np.asarray(value).tolist() if self.kind == "points" else [round(float(v), 4) for v in value]
+            value = np.asarray(value).tolist() if self.kind == "points" else [float(f"{v:.7g}") for v in value]
         score = None if self.score is None else round(self.score, 4)
         return {"signal": self.signal, "kind": self.kind, "value": value, "score": score, "time_s": self.time_s}
 

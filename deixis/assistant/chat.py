@@ -25,7 +25,6 @@ class Chat:
         prepared = [processor.prepare(signal) for signal in self.signals]
         text, order = processor.question(question, regions, prepared)
         points = [processor.points_of(regions[i], prepared) for i in order]
-        raw = answer.raw.replace(processor.tokenizer.eos_token, "")
-        self._turns.append((text, raw, points, [regions[i].signal for i in order]))
+        self._turns.append((text, answer.raw, points, [regions[i].signal for i in order]))
         self.answers.append(answer)
         return answer

@@ -4,7 +4,7 @@ import time
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from deixis.model.fusion import Encoded
 from deixis.model.masks import Prepared, cells_to_points, cells_to_spans, logits_to_mask, mask_score
 from deixis.pretrained import BUNDLED, open_pretrained
 from deixis.signals import Signal, open_signal
+
+if TYPE_CHECKING:
+    from deixis.assistant.chat import Chat
 
 MAX_NEW_TOKENS = 160
 
@@ -46,14 +49,14 @@ class Model:
         """The answer to `question` about `signals` (paths, PIL pictures, arrays, tensors, (samples, rate_hz)).
 
         `{0}`, `{1}` in the question name `regions` (a question that names none has them put at its end), each in the
-        units of its file; `Box(..., signal=1)` lies on the
-        second file. Raises ValueError, one sentence, for a file or region that cannot be used.
+        units of its file; `Box(..., signal=1)` lies on the second file. Raises ValueError, one sentence, for a file or
+        region that cannot be used.
         """
         opened = tuple(open_signal(signal) for signal in signals)
         named = named_question(question, regions)
         return self.answer([Question(named, opened, tuple(regions))], max_new_tokens)[0]
 
-    def chat(self, *signals: Any):
+    def chat(self, *signals: Any) -> "Chat":
         """A conversation about `signals` that remembers its turns."""
         from deixis.assistant.chat import Chat
 
@@ -67,6 +70,7 @@ class Model:
         inputs = self.processor.batch(
             [q.text for q in questions], prepared, [q.regions for q in questions], [q.history for q in questions]
         ).to(self.device)
+        self._check_length(inputs["attention_mask"])
         encoded = self.network.encode_inputs(inputs)
         ids, states = self._generate(inputs, encoded, max_new_tokens)
         seconds = (time.perf_counter() - began) / len(questions)
@@ -78,18 +82,32 @@ class Model:
             first_signal += len(own)
         return answers
 
+    def _check_length(self, attention_mask: Tensor) -> None:
+        """Raises ValueError for a conversation that leaves the language model no place to answer in."""
+        places = getattr(self.network.config.text_config, "max_position_embeddings", None)
+        longest = int(attention_mask.sum(1).max())
+        if places is not None and longest >= places:
+            raise ValueError(
+                f"the conversation: this model reads {places} tokens at most, its files among them, got {longest}; "
+                "ask in fewer words, or begin a new conversation"
+            )
+
     def _generate(
         self, inputs: MutableMapping[str, Any], encoded: Encoded | None, max_new_tokens: int
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """New token ids (cut after the end) and hidden states at each of their <seg>, row by row."""
+        """New token ids (cut before the end) and hidden states at each of their <seg>, row by row.
+
+        A state exists only for a token that was fed, which the last one never is: one token more than asked for is
+        generated and dropped, so that an answer cut off at a <seg> still has its state.
+        """
         states: list[list[Tensor]] = [[] for _ in inputs["input_ids"]]
-        seg_id = self.network.config.seg_token_id
+        config = self.network.config
 
         def record(module, args, kwargs, output):
             fed = kwargs["input_ids"]
             if fed is not None and fed.shape[1] == 1:  # a generated token, not the prompt
                 for row, state in zip(
-                    (fed[:, 0] == seg_id).nonzero().squeeze(1).tolist(), output.seg_states, strict=True
+                    (fed[:, 0] == config.seg_token_id).nonzero().squeeze(1).tolist(), output.seg_states, strict=True
                 ):
                     states[row].append(state)
 
@@ -98,14 +116,15 @@ class Model:
             output = self.network.generate(
                 **inputs,
                 encoded=encoded,
-                max_new_tokens=max_new_tokens,
+                max_new_tokens=max_new_tokens + 1,
                 do_sample=False,
+                suppress_tokens=[*config.signal_token_ids.values(), config.region_token_id],  # nothing stands for them
                 eos_token_id=self.processor.tokenizer.eos_token_id,
                 pad_token_id=self.processor.tokenizer.pad_token_id,
             )
         finally:
             hook.remove()
-        new = output[:, inputs["input_ids"].shape[1] :]
+        new = output[:, inputs["input_ids"].shape[1] :][:, :max_new_tokens]
         ids, eos = [], self.processor.tokenizer.eos_token_id
         for row in new:
             ends = (row == eos).nonzero()

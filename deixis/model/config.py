@@ -15,6 +15,7 @@ PROJECTIONS = ("upm", "linear")
 BACKBONES = ("shared", "sam")
 SAM_TRAINED = ("none", "decoder", "all")
 KINDS = ("image", "audio", "point_cloud")  # the order of signal kinds, wherever a kind is a number
+POINT_AXES = 3  # points of every signal are padded with zeros to three axes: one sampler for all
 
 
 @no_type_check  # by the tests' hook: transformers checks the fields itself, and passes more than are declared

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from deixis.model.config import KINDS, DeixisConfig
+from deixis.model.config import KINDS, POINT_AXES, DeixisConfig
 from deixis.model.encoder import vision_layers
 from deixis.model.field import Field
 from deixis.model.fields import AXES, build_field_encoder
@@ -27,8 +27,6 @@ from deixis.model.losses import mask_losses, number_loss, text_loss
 from deixis.model.pointing import PointingHead
 from deixis.model.projection import LinearProjection, UniversalProjection
 from deixis.model.sampler import RegionSampler
-
-POINT_AXES = 3  # points of every signal are padded with zeros to three axes: one sampler for all
 
 
 @dataclass

@@ -5,6 +5,7 @@ nothing of weights.
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, no_type_check
 
 import numpy as np
@@ -13,14 +14,21 @@ from transformers import BatchFeature, ProcessorMixin
 
 from deixis.geometry import DIALECTS, Region, check_region, parse_answer, region_points, write_prompt
 from deixis.geometry.parse import ParsedAnswer
-from deixis.model.config import KINDS, DeixisConfig
+from deixis.model.config import KINDS, POINT_AXES, DeixisConfig
 from deixis.model.masks import Prepared
 from deixis.model.sam_picture import prepare_for_sam
 from deixis.model.text import SPECIAL_TOKENS, answer_text, turn_text
-from deixis.signals import AudioSpec, ImageSpec, PointCloudSpec, Signal, chosen_indices, open_signal, to_tensor
+from deixis.signals import (
+    SIGNALS,
+    AudioSpec,
+    ImageSpec,
+    PointCloudSpec,
+    Signal,
+    chosen_indices,
+    open_signal,
+    to_tensor,
+)
 
-SPECS = {"image": ImageSpec, "audio": AudioSpec, "point_cloud": PointCloudSpec}
-POINT_AXES = 3
 Turns = Sequence[tuple[str, str]]
 
 
@@ -57,7 +65,8 @@ class DeixisProcessor(ProcessorMixin):
 
     def spec(self, kind: str) -> ImageSpec | AudioSpec | PointCloudSpec:
         """How signals of this kind are prepared."""
-        return SPECS[kind](**{k: tuple(v) if isinstance(v, list) else v for k, v in self.specs[kind].items()})
+        options = {k: tuple(v) if isinstance(v, list) else v for k, v in self.specs[kind].items()}
+        return SIGNALS[kind].spec_type(**options)
 
     def prepare(self, signal: Signal) -> Prepared:
         """The network's input for a signal. Raises ValueError for a kind that the model does not take."""
@@ -79,8 +88,11 @@ class DeixisProcessor(ProcessorMixin):
     def question(self, markup: str, regions: Sequence[Region], prepared: Sequence[Prepared]) -> tuple[str, list[int]]:
         """The model's text of a question, and the region of each of its region tokens.
 
-        Raises ValueError for a reference without a region, or a region that does not fit its signal.
+        Raises ValueError for a reference without a region, a region that does not fit its signal, and words that are
+        tokens with a meaning of their own.
         """
+        if special := next((token for token in SPECIAL_TOKENS.values() if token in markup), None):
+            raise ValueError(f"the question must not contain {special}, which has a meaning for the model")
         frames = [p.frame for p in prepared]
         extents = [frame.size for frame in frames]
         for region in regions:
@@ -100,20 +112,21 @@ class DeixisProcessor(ProcessorMixin):
         text: str | Sequence[str] = "",
         signals: Sequence[Any] = (),
         regions: Sequence[Any] = (),
-        history: Sequence[Turns] | None = None,
+        history: Turns | Sequence[Turns] = (),
         **kwargs,
     ) -> BatchFeature:
         """Tensors for questions in markup ("What is {0}?") about signals (paths, arrays, ...) and regions.
 
-        One question with its lists of signals and regions, or sequences of all three. `history` holds earlier turns
-        as the model wrote and read them (question text, answer text).
+        One question with its lists of signals and regions, or sequences of all three. `history` holds the earlier turns
+        of each question, as the model wrote and read them (question text, answer text).
         """
         if isinstance(text, str):
-            text, signals, regions = [text], [signals], [regions]
-        regions = regions or [()] * len(text)
+            text, signals, regions, turns = [text], [signals], [regions], [history]
+        else:
+            turns = history or [()] * len(text)
+        signals, regions = signals or [()] * len(text), regions or [()] * len(text)
         prepared = [[self.prepare(open_signal(s)) for s in own] for own in signals]
-        history = history or [()] * len(text)
-        return self.batch(text, prepared, regions, history)
+        return self.batch(text, prepared, regions, turns)
 
     def batch(
         self,
@@ -171,8 +184,8 @@ def build_processor(config: DeixisConfig, tokenizer) -> DeixisProcessor:
     """The processor that fits a network of this configuration."""
     specs, counts = {}, {}
     for kind in config.kinds:
-        fields = SPECS[kind].__dataclass_fields__
-        specs[kind] = {k: v for k, v in getattr(config, kind).items() if k in fields}
+        known = {field.name for field in fields(SIGNALS[kind].spec_type)}
+        specs[kind] = {k: v for k, v in getattr(config, kind).items() if k in known}
         counts[kind] = signal_token_count(config, kind)
     sam_size_px = config.mask_config.vision_config.image_size if config.pointing["backbone"] == "sam" else 0
     return DeixisProcessor(tokenizer, specs, counts, config.sampler["points"], config.dialect, sam_size_px)

@@ -73,7 +73,7 @@ class AudioTokenizer(nn.Module):
 class PointTokenizer(nn.Module):
     """Groups of `neighbours` points around `groups` farthest points. Input (batch, point, 6): xyz unit, rgb 0..1.
 
-    Early features are of every point: itself and the maximum over its nearest group members.
+    Early features are of every point by itself.
     """
 
     def __init__(self, dim: int, groups: int = 96, neighbours: int = 32, early_dim: int = 96):

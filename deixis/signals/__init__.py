@@ -1,6 +1,6 @@
 """Opens real files and values in memory as signals, and makes the tensors a network wants of them.
 
-One file a kind of signal, and one line in `SIGNALS`: nothing else lists the kinds. Knows no network and imports
+One file a kind of signal, and one line in `SIGNALS`: nothing else here lists the kinds. Knows no network and imports
 no torch; libraries that decode files are imported when the first such file is opened.
 """
 

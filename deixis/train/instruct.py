@@ -67,6 +67,8 @@ class Instructor(nn.Module):
             guided = self.guide.loss(guide, batch["attention_mask"])
             loss = loss + self.guide_weight * guided
             losses["guide"] = guided.detach()
+        if self.guide is not None:
+            self.guide.seen.clear()  # of a batch without guided tokens too: the next one must not meet its graph
         return {"loss": loss, "losses": losses}
 
 

@@ -156,3 +156,12 @@ def test_peft_trains_a_step(toy, tmp_path):
     with torch.no_grad():
         torch.testing.assert_close(loaded(**inputs).logits, tuned.eval()(**inputs).logits, atol=1e-5, rtol=0)
     assert loaded.generate(**inputs, max_new_tokens=2, do_sample=False).shape[0] == 1
+
+
+def test_the_processor_takes_one_question_with_its_history_or_several(toy):
+    processor, turns = toy[1], [("Where is the blue chair?", "A red mug.")]
+    one = processor("What is it?", [picture()], history=turns)
+    several = processor(["What is it?"], [[picture()]], history=[turns])
+    assert one["input_ids"].tolist() == several["input_ids"].tolist()
+    assert one["input_ids"].shape[1] > processor("What is it?", [picture()])["input_ids"].shape[1]
+    assert len(processor(["Yes.", "No."])["input_ids"]) == 2

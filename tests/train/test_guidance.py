@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from deixis.data.sample import RegionRecord, Turn
+from deixis.data.sample import Medium, RegionRecord, Sample, Turn
 from deixis.geometry import letterbox_frame, window_frame
 from deixis.model.masks import Prepared
+from deixis.signals import open_signal
 from deixis.train.guidance import AttentionGuide, first_look, guided_tokens, token_target
+from deixis.train.instruct import Instructor
+from deixis.train.packing import collate, pack
+from tests.toy import TEXT, picture, toy_network, toy_tokenizer
 
 NONE = []
 
@@ -114,3 +118,15 @@ def test_guiding_moves_attention_to_the_target():
     guide.close()
     decoder(input_ids=ids, attention_mask=allowed)
     assert guide.seen == []
+
+
+def test_a_batch_without_guided_tokens_leaves_nothing_for_the_next():
+    network, processor = toy_network(toy_tokenizer(), text_config={**TEXT, "num_hidden_layers": 4})
+    prepared = [processor.prepare(open_signal(picture()))]
+    about = Medium("p", "image", size_hw=(24, 40)), Turn("What is it?", "A mug.")
+    sample = Sample("id", "test", "caption", "train", about[1:], about[:1], ())
+    batch = collate([pack([sample], prepared, processor, {"image": 64}, 400)], 0)
+    assert "guide" not in batch
+    instructor = Instructor(network, None, 0.0, guide_weight=0.5).train()
+    assert set(instructor(**batch)["losses"]) >= {"text"}
+    assert instructor.guide.seen == []
