@@ -114,13 +114,15 @@ SMALL_SIGNALS = {
 
 
 def shrunk(recipe):
-    """The same recipe with small sizes, one signal of each kind a batch."""
+    """The same recipe with small sizes (a trained model keeps its own), one signal of each kind a batch."""
+    stages = [{**stage, "batch": dict.fromkeys(stage["batch"], 1), "questions": 2} for stage in recipe["stages"]]
+    if "init" in recipe:
+        return {**recipe, "stages": stages}
     model = dict(recipe["model"])
     for part in ("vision_config", "text_config"):
         sizes = {**SMALL, **({"num_key_value_heads": 2} if part == "text_config" else {})}
         model[part] = {**model[part], **sizes}
     model |= {kind: {**model[kind], **sizes} for kind, sizes in SMALL_SIGNALS.items() if model.get(kind)}
-    stages = [{**stage, "batch": dict.fromkeys(stage["batch"], 1), "questions": 2} for stage in recipe["stages"]]
     return {**recipe, "model": model, "stages": stages}
 
 
