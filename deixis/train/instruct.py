@@ -63,7 +63,7 @@ class Instructor(nn.Module):
             result = self.heads[kind](encoded.fields[kind], truth["classes"], truth["box"])
             loss = loss + self.dense_weight * result["loss"]
             losses |= {f"{kind}/{name}": value.detach() for name, value in result.items()}
-        if self.guide is not None and guide is not None:
+        if self.training and self.guide is not None and guide is not None:
             guided = self.guide.loss(guide, batch["attention_mask"])
             loss = loss + self.guide_weight * guided
             losses["guide"] = guided.detach()

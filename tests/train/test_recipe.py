@@ -133,7 +133,7 @@ def test_every_shipped_recipe_builds_and_learns(path):
     heads = dense_heads(model)
     for stage in recipe["stages"]:
         network, batches = recipes._stage(stage, model, heads, processor, 7)
-        output = network(**batches(0))
+        output = network.train()(**batches(0))
         output["loss"].backward()
         assert torch.isfinite(output["loss"]), stage["name"]
         assert output["losses"]
