@@ -25,7 +25,6 @@ def open_model(name: str, device: str | None) -> "Model":
         )
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
     logging.set_verbosity_error()
     from deixis.assistant import load
 

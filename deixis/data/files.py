@@ -13,7 +13,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import blake2b
@@ -79,7 +79,7 @@ def _opened_from(medium: Medium, folder: Path) -> Medium:
 
 
 @contextmanager
-def _in_its_place(target: Path) -> Iterator[Path]:
+def _in_its_place(target: Path) -> Generator[Path]:
     """A temporary path beside `target` that becomes `target` if all goes well, and goes if not."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:

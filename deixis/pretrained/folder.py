@@ -4,7 +4,7 @@ Nothing is fetched unless a hub name is given and Hugging Face's own offline swi
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -61,7 +61,7 @@ def open_pretrained(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """Without transformers' progress bars and tables of keys: what matters in them is said in a sentence."""
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

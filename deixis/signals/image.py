@@ -5,7 +5,7 @@ what tensor it wants. Coordinates are pixels of the upright picture, x to the ri
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +99,7 @@ def to_tensor(signal: Signal, spec: ImageSpec) -> tuple[Float32[np.ndarray, "cha
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """Pillow warns of decompression bombs at half our bound, and of odd EXIF blocks: both are handled here."""
     from PIL import Image
 
