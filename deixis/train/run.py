@@ -105,6 +105,7 @@ def run_stage(model: nn.Module, make: Callable[[int], dict], options: StageOptio
         remove_unused_columns=False,
         ignore_data_skip=True,
         accelerator_config={"dispatch_batches": False, "split_batches": False},  # else it cuts tensors at batch rows
+        disable_tqdm=False,  # else the bar goes where the messages of transformers are turned down
         report_to=[],  # TensorBoard is added below, behind the callback that names the losses
         seed=seed,
         use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
