@@ -1,10 +1,12 @@
 """`Chat`: a conversation about one set of signals."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from deixis.assistant.answer import Answer
 from deixis.assistant.model import MAX_NEW_TOKENS, Model, Question
 from deixis.geometry import Region, named_question
+from deixis.model.masks import Prepared
 from deixis.signals import Signal
 
 
@@ -16,15 +18,19 @@ class Chat:
         self.answers: list[Answer] = []
         self._turns: list[tuple] = []
 
+    @cached_property
+    def _prepared(self) -> list[Prepared]:
+        """The signals as the network takes them; what earlier turns pointed at is kept in their coordinates."""
+        return [self.model.processor.prepare(signal) for signal in self.signals]
+
     def ask(self, question: str, regions: Sequence[Region] = (), max_new_tokens: int = MAX_NEW_TOKENS) -> Answer:
         """The next answer. A question that is refused leaves the conversation as it was."""
         question = named_question(question, regions)
         asked = Question(question, self.signals, tuple(regions), tuple(self._turns))
         answer = self.model.answer([asked], max_new_tokens)[0]
         processor = self.model.processor
-        prepared = [processor.prepare(signal) for signal in self.signals]
-        text, order = processor.question(question, regions, prepared)
-        points = [processor.points_of(regions[i], prepared) for i in order]
+        text, order = processor.question(question, regions, self._prepared)
+        points = [processor.points_of(regions[i], self._prepared) for i in order]
         self._turns.append((text, answer.raw, points, [regions[i].signal for i in order]))
         self.answers.append(answer)
         return answer

@@ -120,7 +120,7 @@ class InstructBatches:
         return collate(rows, self.processor.tokenizer.pad_token_id) | {"dense": dense}
 
     def _row(self, kinds: tuple[str, ...], seed: int, truths: dict[str, list[DenseTruth]]) -> PackedRow:
-        """Questions about the media of `kinds` of one seed, shuffled; each medium's truth is added to `truths`."""
+        """Questions about the media of `kinds` of one seed, in that order; their truths are added to `truths`."""
         prepared, samples = [], []
         for number, kind in enumerate(kinds):
             facts = world_facts("train", seed, kind, supersampling(seed))
