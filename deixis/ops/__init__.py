@@ -3,7 +3,8 @@
 Torch only: these functions know tensors, not regions, signals or models.
 """
 
-from deixis.ops.points import farthest_points, gather_points, nearest_neighbours
+from deixis.ops.farthest import farthest_points
+from deixis.ops.points import gather_points, nearest_neighbours
 from deixis.ops.sampling import interpolate_points, sample_grid
 
 __all__ = ["farthest_points", "gather_points", "interpolate_points", "nearest_neighbours", "sample_grid"]

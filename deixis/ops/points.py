@@ -1,4 +1,4 @@
-"""Choosing points of a set: farthest point sampling, nearest neighbours, gathering by index.
+"""Neighbours of a point in a set, and gathering by index.
 
 Sets of uneven length travel as one padded tensor and a boolean `valid` (True = a real point); a padded entry is
 never read, whatever it holds, and every row must have at least one valid point. Distances are plain differences,
@@ -13,12 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-
-def _coordinates(points: Tensor, valid: Tensor | None) -> Tensor:
-    """The points without gradient, in float32 or wider, zeros where padded (a padded NaN would spread)."""
-    points = points.detach()
-    points = points.to(torch.promote_types(points.dtype, torch.float32))
-    return points if valid is None else points.masked_fill(~valid[..., None], 0.0)
+from deixis.ops.coordinates import exact_coordinates
 
 
 def _smallest(values: Tensor, count: int) -> Tensor:
@@ -32,40 +27,6 @@ def _smallest(values: Tensor, count: int) -> Tensor:
     index = torch.arange(values.shape[-1], device=values.device)
     key = (values.view(torch.int32).to(torch.int64) << 32) | index
     return key.topk(count, largest=False).values & 0xFFFFFFFF
-
-
-@torch.no_grad()
-def farthest_points(
-    points: Float[Tensor, "batch point axis"],
-    count: int,
-    valid: Bool[Tensor, "batch point"] | None = None,
-    start: Int[Tensor, " batch"] | None = None,
-) -> Int[Tensor, "batch {count}"]:
-    """Indices of `count` points, each the farthest from all those chosen before it.
-
-    The first is `start`, or the first valid point. Of equally far points the one with the lowest index is taken.
-    Once every valid point is chosen (all distances zero) the first valid one repeats. int64.
-
-    Source: the iterative algorithm of PointNet++ (Qi et al. 2017), section 3.2; exact, O(count * point).
-    Raises ValueError for a count below one or a set without points.
-    """
-    batch, number, _ = points.shape
-    if count < 1 or number < 1:
-        raise ValueError(f"farthest_points: count and points must be at least 1, got count {count} of {number} points")
-    by_axis = _coordinates(points, valid).permute(2, 0, 1).contiguous()  # (axis, batch, point)
-    distance = by_axis.new_full((batch, number), float("inf"))
-    if valid is not None:
-        distance.masked_fill_(~valid, -1.0)
-    # All-infinite rows: argmax is the first valid point.
-    chosen = distance.argmax(1) if start is None else start.to(torch.int64)
-    indices = torch.empty(count, batch, dtype=torch.int64, device=points.device)
-    indices[0] = chosen
-    for step in range(1, count):
-        last = chosen.view(1, batch, 1).expand(by_axis.shape[0], -1, -1)
-        difference = by_axis - by_axis.gather(2, last)
-        distance = torch.minimum(distance, difference.square_().sum(0))
-        chosen = torch.argmax(distance, 1, out=indices[step])
-    return indices.t().contiguous()
 
 
 @torch.no_grad()
@@ -85,7 +46,7 @@ def nearest_neighbours(
     number = points.shape[1]
     if k < 1 or number < 1:
         raise ValueError(f"nearest_neighbours: k and points must be at least 1, got k {k} of {number} points")
-    placed, asked = _coordinates(points, valid), _coordinates(queries, None)
+    placed, asked = exact_coordinates(points, valid), exact_coordinates(queries, None)
     distance = sum((asked[:, :, None, axis] - placed[:, None, :, axis]).square_() for axis in range(points.shape[2]))
     if valid is not None:
         distance.masked_fill_(~valid[:, None], float("inf"))

@@ -1,18 +1,9 @@
-"""Farthest points, nearest neighbours and gathering, against a loop over plain Python numbers."""
+"""Nearest neighbours and gathering, against sorting and plain indexing; padding, of farthest points too."""
 
 import pytest
 import torch
 
 from deixis.ops import farthest_points, gather_points, nearest_neighbours
-
-
-def loop_farthest(points, count, start):
-    """Indices chosen from one set (point, axis), one by one."""
-    chosen = [start]
-    while len(chosen) < count:
-        nearest = [min(float((p - points[c]).square().sum()) for c in chosen) for p in points]
-        chosen.append(nearest.index(max(nearest)))
-    return chosen
 
 
 def scrambled(points, number, seed=0):
@@ -25,18 +16,6 @@ def scrambled(points, number, seed=0):
     for row, place in enumerate(places):
         padded[row, place], valid[row, place] = points[row], True
     return padded, valid, places
-
-
-@pytest.mark.parametrize(
-    ("points", "count", "match"),
-    [
-        pytest.param(torch.zeros(1, 0, 2), 1, "count 1 of 0 points", id="no_points"),
-        pytest.param(torch.zeros(1, 3, 2), 0, "count 0 of 3 points", id="count_zero"),
-    ],
-)
-def test_farthest_points_refuses(points, count, match):
-    with pytest.raises(ValueError, match=match):
-        farthest_points(points, count)
 
 
 @pytest.mark.parametrize(
@@ -56,34 +35,6 @@ def test_an_empty_batch_gives_an_empty_answer():
     assert farthest_points(points, 3).shape == (0, 3)
     assert nearest_neighbours(points, points, 3)[0].shape == (0, 5, 3)
     assert gather_points(points, torch.zeros(0, 4, 2, dtype=torch.int64)).shape == (0, 4, 2, 2)
-
-
-@pytest.mark.parametrize("axes", [pytest.param(n, id=f"{n}d") for n in (1, 2, 3)])
-@pytest.mark.parametrize("dtype", [pytest.param(torch.float32, id="f32"), pytest.param(torch.float64, id="f64")])
-def test_farthest_points_equals_the_loop(axes, dtype):
-    points = torch.rand(3, 40, axes, dtype=dtype, generator=torch.Generator().manual_seed(axes))
-    start = torch.tensor([0, 17, 39])
-    chosen = farthest_points(points, 12, start=start)
-    assert chosen.dtype == torch.int64
-    assert chosen.tolist() == [loop_farthest(points[row], 12, int(start[row])) for row in range(3)]
-
-
-@pytest.mark.parametrize(
-    ("points", "expected"),
-    [
-        pytest.param([0.0, 1.0, 1.0, -1.0], [0, 1, 3, 0], id="ties_take_the_first_then_repeat"),
-        pytest.param([2.0, 2.0, 2.0, 2.0], [0, 0, 0, 0], id="all_in_one_place"),
-        pytest.param([5.0], [0, 0, 0, 0], id="one_point"),
-    ],
-)
-def test_farthest_points_order(points, expected):
-    assert farthest_points(torch.tensor(points).view(1, -1, 1), 4).tolist() == [expected]
-
-
-def test_farthest_points_starts_at_the_first_valid_point_and_repeats_it():
-    points = torch.tensor([[[9.0], [1.0], [4.0], [9.0]]])
-    valid = torch.tensor([[False, True, True, False]])
-    assert farthest_points(points, 5, valid).tolist() == [[1, 2, 1, 1, 1]]
 
 
 @pytest.mark.parametrize("number", [pytest.param(n, id=f"padded_to_{n}") for n in (9, 13, 40)])

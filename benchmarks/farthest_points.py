@@ -1,0 +1,99 @@
+"""Farthest point sampling: this package's forms against the plain PyTorch loop. Seconds, ratio, equal indices.
+
+On a CPU the public function takes the compiled form for these sizes, and its own PyTorch loop where Numba is absent;
+that loop is timed too. With `--device cuda` it takes the Triton kernel. Run from the repository:
+
+    python -m benchmarks.farthest_points --threads 2 --out benchmarks/results/NAME.md
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.plain.farthest_points import farthest_point_sample
+from benchmarks.region_sampler import clock
+from deixis.ops import farthest, farthest_numba, farthest_points
+
+CASES = [(1, 16_384, 1024), (8, 16_384, 1024), (1, 8192, 512), (32, 1024, 512)]
+Row = tuple[int, int, int, list[list[float]], bool]
+
+
+def measure(device: str, repeats: int) -> list[Row]:
+    """Rows (sets, points, chosen, sorted seconds of plain, PyTorch loop and public function; all indices equal)."""
+    generator = torch.Generator().manual_seed(0)
+    rows = []
+    for sets, number, count in CASES:
+        points = torch.rand(sets, number, 3, generator=generator).to(device)
+        start = torch.randint(0, number, (sets,), generator=generator).to(device)
+
+        def finished(indices: Tensor) -> Tensor:
+            return indices.cpu()  # waits for the device
+
+        def run_plain(points: Tensor = points, count: int = count, start: Tensor = start) -> Tensor:
+            return finished(farthest_point_sample(points, count, start))
+
+        def run_loop(points: Tensor = points, count: int = count, start: Tensor = start) -> Tensor:
+            return finished(farthest.farthest_torch(points, count, None, start))
+
+        def run_ours(points: Tensor = points, count: int = count, start: Tensor = start) -> Tensor:
+            return finished(farthest_points(points, count, start=start))
+
+        calls = [run_plain, run_loop, run_ours]
+        first, *others = [call() for call in calls]
+        equal = all(torch.equal(first, other) for other in others)
+        rows.append((sets, number, count, clock(calls, repeats), equal))
+    return rows
+
+
+def report(rows: list[Row], device: str, threads: int, repeats: int) -> str:
+    """The measurement as a Markdown page."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    numba = farthest_numba.numba.__version__ if farthest_numba.AVAILABLE else "absent"
+    lines = [
+        "# Farthest point sampling: compiled against plain",
+        "",
+        f"Uniform points in a unit cube, float32, three axes, a start given for each set. {repeats} runs of each, in "
+        "turn, after two more (compiling is not timed); medians and, in brackets, the best. `plain`: the usual "
+        "PyTorch loop (`benchmarks/plain/farthest_points.py`); `loop`: this package's own PyTorch loop, for machines "
+        "without Numba; `ours`: `deixis.ops.farthest_points`, which takes the compiled form at these sizes.",
+        "",
+        f"* command: `python -m benchmarks.farthest_points --device {device} --threads {threads} --repeats {repeats}`",
+        f"* commit: {commit.stdout.strip() or 'before the first'}; date: {time.strftime('%Y-%m-%d')}",
+        f"* {device}, {threads} threads, {platform.machine()}, torch {torch.__version__}, numba {numba}, Python "
+        f"{platform.python_version()}, load average {os.getloadavg()[0]:.1f} at the end",
+        "",
+        "| sets | points | chosen | plain, s | loop, s | ours, s | plain / loop | plain / ours | same indices |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|:---|",
+    ]
+    for sets, number, count, seconds, equal in rows:
+        plain, loop, ours = (statistics.median(taken) for taken in seconds)
+        timed = [f"{statistics.median(taken):.4f} ({taken[0]:.4f})" for taken in seconds]
+        ratios = [f"{plain / loop:.1f}", f"{plain / ours:.1f}"]
+        cells = [str(sets), str(number), str(count), *timed, *ratios, "yes" if equal else "NO"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    page = report(measure(options.device, options.repeats), options.device, options.threads, options.repeats)
+    print(page)
+    if options.out:
+        options.out.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
