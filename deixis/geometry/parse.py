@@ -2,8 +2,8 @@
 
 Total: any text gives phrases and marks or nothing, never an exception. Marks that make no sense (a wrong count of
 numbers, a signal that is not there, a bracket cut off) vanish; numbers out of range are clipped, reversed ones sorted.
-It does not know what a ``<seg>`` became: ``Mark.seg_index`` counts them in the raw text, valid or not, so that it lines
-up with the states of the network.
+Where the dialect has no words around phrases, ``words.py`` finds them. It does not know what a ``<seg>`` became:
+``Mark.seg_index`` counts them in the raw text, valid or not, so that it lines up with the states of the network.
 """
 
 import re
@@ -12,16 +12,23 @@ from dataclasses import dataclass
 
 from deixis.geometry.dialects import Dialect, coordinates_signal
 from deixis.geometry.frames import Frame
-from deixis.geometry.regions import Box, Box3D, Point, Region, Span
+from deixis.geometry.regions import Box, Box3D, Point, Region, Span, Tube
+from deixis.geometry.words import words_before
 
 _BRACKET = r"\[(?P<numbers>[-+0-9.,\s]*)(?P<closed>\]|\Z)"
+_NOWHERE = "(?!)"
 _NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?")
 _TIDY = re.compile(
     r"[ \t]+(?=[.,;:!?](?:\s|$))"  # before punctuation
     r"|(?<=[ \t])[ \t]+"  # after another space
     r"|[ \t]+(?=\n)|(?<=\n)[ \t]+"  # at the ends of lines
 )
-_KINDS = {(1, 1): "point", (1, 2): "span", (2, 2): "point", (2, 4): "box", (3, 3): "point", (3, 6): "box3d"}
+_BETWEEN_MARKS = re.compile(r"[ \t\n,;]*")
+_BETWEEN_MARKS_OF_WORDS = re.compile(r"[ \t\n,;]*(?:(?:and|or)[ \t\n]+)?")  # "dogs [..] and [..]" is one phrase
+_HALTS = (",", ";", ":")
+_HALTS_AND_ENDS = (*_HALTS, ".", "!", "?", "")
+_EXTENDED = {"t": "span", "xy": "box", "xyt": "tube", "xyz": "box3d"}  # by the axes of the signal
+_REGIONS = {"span": Span, "box": Box, "box3d": Box3D}
 _MAX_SIGNAL_DIGITS = 4
 
 
@@ -29,7 +36,7 @@ _MAX_SIGNAL_DIGITS = 4
 class Mark:
     """One place an answer points at."""
 
-    kind: str  # "box" | "point" | "span" | "box3d" | "seg"
+    kind: str  # "box" | "point" | "span" | "tube" | "box3d" | "seg"
     signal: int
     unit: tuple[float, ...] | None  # d or 2d unit coordinates (lows, highs); None for "seg"
     seg_index: int | None  # number of this <seg> in the answer; None for coordinates
@@ -72,17 +79,21 @@ def parse_answer(text: str, frames: Sequence[Frame], dialect: Dialect) -> Parsed
     >>> answer.text, answer.phrases[0].text, answer.phrases[0].marks[0].unit
     ('A mug.', 'mug', (0.0005, 0.0005, 0.4995, 0.9995))
     """
+    if not dialect.has_marks:
+        return ParsedAnswer(text.strip(), ())
     plain = ""
     drafts: list[_Draft] = []
     draft: _Draft | None = None  # the phrase that the next mark belongs to
+    holes: list[int] = []  # where marks were taken out of `plain`
     seg_count = 0
     cursor = 0
     after_mark = False
+    separators = _BETWEEN_MARKS if dialect.has_phrases else _BETWEEN_MARKS_OF_WORDS
     for token in _token_pattern(dialect).finditer(text):
         is_mark = bool(token["seg"]) or token["numbers"] is not None
         between = text[cursor : token.start()]
         cursor = token.end()
-        if not (is_mark and after_mark and not between.strip(" \t\n,;")):  # separators between marks are not read
+        if not (is_mark and after_mark and separators.fullmatch(between)):  # separators between marks are not read
             plain = _joined(plain, between, after_mark)
             if between.strip() and draft is not None and draft.end is not None:
                 draft = None
@@ -95,10 +106,13 @@ def parse_answer(text: str, frames: Sequence[Frame], dialect: Dialect) -> Parsed
                 draft.end = len(plain)
         elif is_mark:
             if draft is None:
-                draft = _Draft(start=len(plain))
+                draft = (
+                    _Draft(len(plain)) if dialect.has_phrases else _Draft(*words_before(plain, max(holes, default=0)))
+                )
                 drafts.append(draft)
             if draft.end is None:
                 draft.end = len(plain)
+            holes.append(len(plain))
             if token["seg"]:
                 mark = _seg_mark(token["signal"], seg_count, frames)
                 seg_count += 1
@@ -108,8 +122,7 @@ def parse_answer(text: str, frames: Sequence[Frame], dialect: Dialect) -> Parsed
                 draft.marks = [*(draft.marks or []), mark]
             elif token["closed"] == "]" and not token["numbers"].strip() and draft.end > draft.start:
                 draft.marks = draft.marks or []
-    plain = _joined(plain, text[cursor:], after_mark)
-    return _tidied(plain, drafts)
+    return _tidied(_joined(plain, text[cursor:], after_mark), drafts, holes)
 
 
 def _token_pattern(dialect: Dialect) -> re.Pattern:
@@ -119,8 +132,9 @@ def _token_pattern(dialect: Dialect) -> re.Pattern:
         "region": dialect.region_token,
         "seg": dialect.seg_token,
     }
-    named = [f"(?P<{name}>{re.escape(word) if word else '(?!)'})" for name, word in words.items()]
-    return re.compile(f"{'|'.join(named[:3])}|(?:{named[3]}|{_BRACKET})(?:@(?P<signal>[0-9]+))?")
+    named = [f"(?P<{name}>{re.escape(word) if word else _NOWHERE})" for name, word in words.items()]
+    bracket = _BRACKET if dialect.coordinates else f"{_NOWHERE}{_BRACKET}"
+    return re.compile(f"{'|'.join(named[:3])}|(?:{named[3]}|{bracket})(?:@(?P<signal>[0-9]+))?")
 
 
 def _joined(plain: str, more: str, after_mark: bool) -> str:
@@ -152,9 +166,9 @@ def _coordinates_mark(token: re.Match, frames: Sequence[Frame], dialect: Dialect
     if signal is None:
         return None
     dim = frames[signal].dim
-    kind = _KINDS.get((dim, len(numbers)))
-    if kind is None:
+    if not numbers or len(numbers) not in (dim, 2 * dim):
         return None
+    kind = "point" if len(numbers) == dim else _EXTENDED[frames[signal].size.axes]
     cells = [int(min(max(float(number), 0.0), dialect.grid - 1.0)) for number in numbers]
     if kind == "point":
         return Mark(kind, signal, tuple((cell + 0.5) / dialect.grid for cell in cells), None)
@@ -166,14 +180,18 @@ def _coordinates_mark(token: re.Match, frames: Sequence[Frame], dialect: Dialect
     return Mark(kind, signal, lows + highs, None)
 
 
-def _tidied(plain: str, drafts: list[_Draft]) -> ParsedAnswer:
-    """The text without spaces that the marks left behind, and the phrases moved along with it."""
+def _tidied(plain: str, drafts: list[_Draft], holes: list[int]) -> ParsedAnswer:
+    """The text without spaces and commas that the marks left behind, and the phrases moved along with it."""
     first, last = len(plain) - len(plain.lstrip()), len(plain.rstrip())
     if not any(character.isalnum() for character in plain):  # punctuation around marks says nothing
         first = last = 0
     kept = [first <= position < last for position in range(len(plain))]
     for gap in _TIDY.finditer(plain):
         kept[gap.start() : gap.end()] = [False] * (gap.end() - gap.start())
+    for hole in holes:
+        before = len(plain[:hole].rstrip())
+        if plain[before - 1 : before] in _HALTS and plain[hole:].lstrip()[:1] in _HALTS_AND_ENDS:
+            kept[before - 1 : hole] = [False] * (hole - before + 1)  # "Sure, <seg>." is read as "Sure."
     moved = [0]  # moved[i]: place in the clean text of position i
     for keep in kept:
         moved.append(moved[-1] + keep)
@@ -204,5 +222,7 @@ def mark_region(mark: Mark, frames: Sequence[Frame]) -> Region | None:
         return Point(*clipped[0].tolist(), signal=mark.signal)
     if not (clipped[0] < clipped[1]).all():
         return None
-    region_type = {"box": Box, "span": Span, "box3d": Box3D}[mark.kind]
-    return region_type(*clipped[0].tolist(), *clipped[1].tolist(), signal=mark.signal)
+    lows, highs = (place.tolist() for place in clipped)
+    if mark.kind == "tube":
+        return Tube(*lows[:2], *highs[:2], lows[2], highs[2], signal=mark.signal)
+    return _REGIONS[mark.kind](*lows, *highs, signal=mark.signal)

@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from deixis.geometry.dialects import Dialect, coordinates_signal
+from deixis.geometry.dialects import Dialect, coordinates_signal, dialects_that
 from deixis.geometry.extent import Extent
+from deixis.geometry.ferret_regions import grid_numbers
 from deixis.geometry.frames import Frame
 from deixis.geometry.markup import Reference, Text, parse_markup
 from deixis.geometry.points import bounding_box
 from deixis.geometry.regions import Point, Region
 
 # Fields of a record that can stand behind <seg>, and fields written as coordinates where no form is asked for:
-# by the number of axes of the signal.
-_SEG_FIELDS = {1: ("span", "mask"), 2: ("mask",), 3: ("points", "mask", "box3d")}
-_DEFAULT_FIELDS = {1: ("span",), 2: ("box",), 3: ()}
-_BOX_FIELD = {1: "span", 2: "box", 3: "box3d"}
+# by the axes of the signal.
+_SEG_FIELDS = {"t": ("span", "mask"), "xy": ("mask",), "xyt": ("mask",), "xyz": ("points", "mask", "box3d"), "": ()}
+_DEFAULT_FIELDS = {"t": ("span",), "xy": ("box",), "xyt": ("tube",), "xyz": (), "": ()}
+_BOX_FIELD = {"t": "span", "xy": "box", "xyt": "tube", "xyz": "box3d", "": "box"}
 
 
 def write_prompt(
@@ -32,7 +33,8 @@ def write_prompt(
     """(text, order): a question with a region token for every mention, and which region each token stands for.
 
     A region may be mentioned twice, or not at all. Raises ValueError for malformed markup, a mention of a region that
-    is not there, a region on a signal that is not there, a form or an empty mention, which only answers have.
+    is not there, a region on a signal that is not there, a form or an empty mention, which only answers have, and for
+    any mention in a dialect whose questions cannot point.
     """
     order: list[int] = []
     parts: list[str] = []
@@ -43,6 +45,11 @@ def write_prompt(
         if piece.form is not None or not piece.indices:
             raise ValueError(f"a question cannot ask for a form or for none inside braces, got {text_markup!r:.80}")
         _check_indices(piece, len(regions))
+        if not dialect.region_token:
+            raise ValueError(
+                f"a question in the dialect '{dialect.name}' cannot point at a region, which its models never saw: "
+                f"questions can point in {dialects_that('point')}"
+            )
         if piece.phrase is not None:
             parts.append(_plain(piece.phrase, dialect) + " ")
         tokens = [_prompt_region(regions[index], index, frames, extents, dialect) for index in piece.indices]
@@ -68,10 +75,12 @@ def write_answer(
 ) -> tuple[str, list[int]]:
     """(text, seg_targets): an answer with phrases and marks, and which record each ``<seg>`` stands for, in order.
 
-    ``records`` have the attributes signal, box, span, box3d, point, mask and points, None where absent, in file units.
+    ``records`` have the attributes signal, box, span, box3d, point, mask, points and, on a film, time_s, None where
+    absent, in file units.
     The form is the one the markup asks for; else a record with a box, a span or only a point is written as
-    coordinates, and any other, and every record of a cloud, as ``<seg>``. Raises ValueError for malformed markup, a
-    mention of a record that is not there, or a form that the record does not have.
+    coordinates, and any other, and every record of a cloud, as ``<seg>``; a dialect that has one of the two writes that
+    one. Raises ValueError for malformed markup, a mention of a record that is not there, a form that the record or the
+    dialect does not have.
     """
     seg_targets: list[int] = []
     parts: list[str] = []
@@ -84,51 +93,82 @@ def write_answer(
             parts.append(f"{dialect.phrase_open}{_plain(piece.phrase, dialect)}{dialect.phrase_close}")
         marks = []
         for index in piece.indices:
-            field = _answer_field(records[index], index, piece.form, frames)
+            field = _answer_field(records[index], index, piece.form, frames, dialect)
             if field is None:
                 signal = records[index].signal
                 marks.append(dialect.seg_token + (f"@{signal}" if signal else ""))
                 seg_targets.append(index)
             else:
-                marks.append(_coordinates(getattr(records[index], field), records[index].signal, frames, dialect))
-        parts.append(" ".join(marks) if marks else "[]")
+                signal = records[index].signal
+                place = _place(records[index], field, frames[signal])
+                marks.append(_coordinates(place, signal, frames, dialect))
+        written = " ".join(marks) if marks else dialect.none_mark
+        parts.append(dialect.mark_separator + written if written and piece.phrase else written)
     return "".join(parts), seg_targets
 
 
-def _answer_field(record: Any, index: int, form: str | None, frames: Sequence[Frame]) -> str | None:
+def _answer_field(record: Any, index: int, form: str | None, frames: Sequence[Frame], dialect: Dialect) -> str | None:
     """The field of a record to be written as coordinates, or None for ``<seg>``."""
     if not 0 <= record.signal < len(frames):
         raise ValueError(f"region {index} lies on signal {record.signal}, but there {_are(len(frames), 'signal')}")
-    dim = frames[record.signal].dim
-    seg_fields = [field for field in _SEG_FIELDS[dim] if getattr(record, field) is not None]
+    frame = frames[record.signal]
+    axes = frame.size.axes
+    seg_fields = [field for field in _SEG_FIELDS[axes] if getattr(record, field) is not None]
     if form is None:
-        for field in _DEFAULT_FIELDS[dim]:
-            if getattr(record, field) is not None:
+        for field in _DEFAULT_FIELDS[axes] if dialect.coordinates else ():
+            if _place(record, field, frame) is not None:
                 return field
-        if seg_fields:
-            return None
-        form = "point"
+        form = "mask" if seg_fields or not dialect.coordinates else "point"
     if form in ("mask", "points"):
+        if not dialect.seg_token:
+            raise ValueError(
+                f"region {index} has to be marked by a mask, and the dialect '{dialect.name}' has none: answers hold "
+                f"masks in {dialects_that('mask')}"
+            )
         if not seg_fields:
             raise ValueError(
-                f"region {index} has no {' or '.join(_SEG_FIELDS[dim])} to be marked as {{{index}:{form}}}"
+                f"region {index} has no {' or '.join(_SEG_FIELDS[axes])} to be marked as {{{index}:{form}}}"
             )
         return None
-
-    field = "point" if form == "point" else _BOX_FIELD[dim]
-    if (form == "span" and dim != 1) or (form == "box" and dim == 1) or getattr(record, field) is None:
-        noun = frames[record.signal].size.noun
-        raise ValueError(f"region {index}, on {noun}, has no {form} to be written as {{{index}:{form}}}")
+    if not dialect.coordinates:
+        raise ValueError(
+            f"region {index} has to be written as a {form}, and the dialect '{dialect.name}' writes no coordinates: "
+            f"answers hold them in {dialects_that('mark')}"
+        )
+    field = "point" if form == "point" else _BOX_FIELD[axes]
+    if (form == "span") != (axes == "t" and form != "point") or _place(record, field, frame) is None:
+        raise ValueError(f"region {index}, on {frame.size.noun}, has no {form} to be written as {{{index}:{form}}}")
     return field
+
+
+def _place(record: Any, field: str, frame: Frame) -> tuple[float, ...] | None:
+    """The numbers of a record's field, in file units; a film's "tube" is its box and its time, each whole if absent."""
+    if field != "tube":
+        return getattr(record, field)
+    if record.box is None and record.time_s is None:
+        return None
+    height, width = frame.size.size_hw
+    x1, y1, x2, y2 = record.box or (0, 0, width, height)
+    start_s, end_s = record.time_s or (0, frame.size.duration_s)
+    return x1, y1, start_s, x2, y2, end_s
 
 
 def _coordinates(place: Any, signal: int, frames: Sequence[Frame], dialect: Dialect) -> str:
     """``[12, 40, 300, 620]``, with ``@signal`` where the numbers alone would mean another signal."""
     frame = frames[signal]
     places = np.asarray(place, dtype=np.float64).reshape(-1, frame.dim)  # (1 or 2, d): lows, highs
-    cells = frame.to_grid(frame.to_unit(places), dialect.grid).ravel().tolist()
+    if dialect.cell_of == "pixel" and frame.dim == 2:
+        cells = _pixel_cells(places, frame.size.size_hw).tolist()
+    else:
+        cells = frame.to_grid(frame.to_unit(places), dialect.grid).ravel().tolist()
     suffix = "" if coordinates_signal(len(cells), frames) == signal else f"@{signal}"
     return f"[{dialect.number_separator.join(map(str, cells))}]{suffix}"
+
+
+def _pixel_cells(places: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Grid numbers of pixels of the picture: a place on its right or lower edge is in its last pixel."""
+    size_wh = size_hw[::-1]
+    return grid_numbers(np.clip(places, 0, np.array(size_wh) - 1.0).ravel(), size_wh)
 
 
 def _plain(text: str, dialect: Dialect) -> str:

@@ -1,0 +1,113 @@
+"""Ferret's masks, x first and far edges included, and its three ways to truncate a number."""
+
+import re
+
+import numpy as np
+import pytest
+
+from deixis.geometry.ferret_regions import (
+    box_in_picture,
+    box_mask,
+    grid_numbers,
+    painted_point,
+    point_mask,
+    region_mask,
+    shape_box,
+    training_mask,
+)
+
+SIZE_WH = (40, 30)
+
+
+def filled(x1: int, y1: int, x2: int, y2: int) -> np.ndarray:
+    """The mask of a box whose last column is x2 and whose last row is y2, in plain loops."""
+    mask = np.zeros(SIZE_WH, dtype=bool)
+    for x in range(x1, x2 + 1):
+        for y in range(y1, y2 + 1):
+            mask[x, y] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("rounding", "places", "size_wh", "expected"),
+    [
+        pytest.param("serve", [121, 242], (484, 484), [250, 500], id="serve"),
+        pytest.param("ratio", [121, 242], (484, 484), [249, 499], id="ratio_falls_short"),
+        pytest.param("norm", [97, 194], (485, 485), [200, 400], id="norm"),
+        pytest.param("serve", [0, 0, 639, 479], (640, 480), [0, 0, 998, 997], id="never_a_thousand"),
+        pytest.param("ratio", [-3.9, 10.9], (1000, 1000), [-3, 10], id="towards_zero"),
+    ],
+)
+def test_grid_numbers(rounding, places, size_wh, expected):
+    assert grid_numbers(places, size_wh, rounding).tolist() == expected
+
+
+def test_box_in_picture():
+    assert box_in_picture([-3, 5.5, 700, 900], (640, 480)) == [0, 5.5, 639, 479]
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        pytest.param([3, 4, 10, 6], filled(3, 4, 10, 6), id="box_with_its_far_edge"),
+        pytest.param([35, 25, 99, 99], filled(35, 25, 39, 29), id="box_beyond_the_picture"),
+        pytest.param([7, 7, 7, 7], filled(7, 7, 7, 7), id="box_of_one_pixel"),
+        pytest.param([20, 15], filled(15, 10, 25, 20), id="point"),
+        pytest.param([2, 28], filled(0, 23, 7, 29), id="point_at_the_corner"),
+        pytest.param([20.9, 15.5], filled(15, 10, 25, 20), id="point_between_pixels"),
+    ],
+)
+def test_region_mask(place, expected):
+    assert np.array_equal(region_mask(place, SIZE_WH), expected)
+
+
+def test_a_shape_is_cut_to_its_box():
+    shape = filled(0, 0, 10, 10)
+    assert np.array_equal(region_mask([5, 5, 20, 20], SIZE_WH, shape), filled(5, 5, 10, 10))
+
+
+@pytest.mark.parametrize(
+    ("place", "shape", "message"),
+    [
+        pytest.param([1, 2, 3], None, "two numbers (a point) or four (a box), got 3", id="three_numbers"),
+        pytest.param([9, 9, 3, 3], None, "has no pixel in a picture of 40 x 30", id="reversed"),
+        pytest.param([0, 0, 5, 5], np.ones((30, 40), bool), "must be (W, H) = (40, 30), got (30, 40)", id="rows_first"),
+        pytest.param([0, 0, 5, 5], filled(20, 20, 22, 22), "has no pixel", id="shape_elsewhere"),
+    ],
+)
+def test_region_mask_refuses(place, shape, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        region_mask(place, SIZE_WH, shape)
+
+
+@pytest.mark.parametrize(
+    ("place", "segment", "expected"),
+    [
+        pytest.param([5, 5, 10, 10], None, filled(5, 5, 10, 10), id="box"),
+        pytest.param([5, 5, 10, 10], filled(8, 8, 30, 25), filled(8, 8, 10, 10), id="box_cut_to_the_segment"),
+        pytest.param([5, 5, 10, 10], filled(30, 20, 31, 21), filled(5, 5, 10, 10), id="segment_elsewhere"),
+        pytest.param([5, 5], None, filled(5, 5, 10, 10), id="point_cut_to_the_box"),
+        pytest.param([5, 5], filled(0, 0, 39, 3), filled(0, 0, 10, 3), id="point_cut_to_the_segment"),
+    ],
+)
+def test_training_mask(place, segment, expected):
+    assert np.array_equal(training_mask(place, [5, 5, 10, 10], SIZE_WH, segment), expected)
+
+
+def test_training_mask_refuses_a_point_off_its_object():
+    with pytest.raises(ValueError, match=re.escape("the point [30, 20] lies off its object")):
+        training_mask([30, 20], [5, 5, 10, 10], SIZE_WH)
+    with pytest.raises(ValueError, match="two numbers"):
+        training_mask([30], [5, 5, 10, 10], SIZE_WH)
+
+
+def test_masks_have_x_first():
+    assert box_mask([0, 0, 39, 0], SIZE_WH).sum() == 40
+    assert point_mask((20, 15), SIZE_WH).shape == SIZE_WH
+    assert shape_box(filled(3, 7, 20, 9)) == [3, 7, 20, 9]
+    assert painted_point(filled(10, 4, 13, 4)) == [11, 4]  # the lower of the two middle columns
+
+
+def test_an_empty_shape_has_no_box():
+    with pytest.raises(ValueError, match="at least one pixel"):
+        shape_box(np.zeros(SIZE_WH, dtype=bool))
