@@ -6,6 +6,7 @@ from functools import cached_property
 from deixis.assistant.answer import Answer
 from deixis.assistant.model import MAX_NEW_TOKENS, Model, Question
 from deixis.geometry import Region, named_question
+from deixis.model.conversation import Past
 from deixis.model.masks import Prepared
 from deixis.signals import Signal
 
@@ -16,7 +17,7 @@ class Chat:
     def __init__(self, model: Model, signals: tuple[Signal, ...]):
         self.model, self.signals = model, signals
         self.answers: list[Answer] = []
-        self._turns: list[tuple] = []
+        self._turns: list[Past] = []
 
     @cached_property
     def _prepared(self) -> list[Prepared]:
@@ -28,9 +29,6 @@ class Chat:
         question = named_question(question, regions)
         asked = Question(question, self.signals, tuple(regions), tuple(self._turns))
         answer = self.model.answer([asked], max_new_tokens)[0]
-        processor = self.model.processor
-        text, order = processor.question(question, regions, self._prepared)
-        points = [processor.points_of(regions[i], self._prepared) for i in order]
-        self._turns.append((text, answer.raw, points, [regions[i].signal for i in order]))
+        self._turns.append(self.model.processor.past(question, regions, self._prepared, answer.raw))
         self.answers.append(answer)
         return answer

@@ -8,7 +8,7 @@ frames of a sound, points of a cloud). Positions are unit coordinates (see `deix
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from deixis.ops import interpolate_points, sample_grid
@@ -19,46 +19,44 @@ class Field:
     """The fields of a batch of signals of one kind.
 
     tokens: (batch, token, dim). positions: (batch, token, axes). grid: the shape of the regular grid the tokens lie
-    on, (rows, columns) or (frames,), row by row; None for a cloud. fine: (batch, cell, channels) with fine_positions
-    and fine_grid likewise. valid: (batch, token), False where a token stands for padding.
+    on, (rows, columns), (frames,) or (frames, rows, columns), row by row; None for a cloud. fine: (batch, cell, channels)
+    with fine_positions and fine_grid likewise; None where no finer level is made. lead: tokens without a place that the
+    projection reads before the others (the class token).
     """
 
     kind: str
     tokens: Float[Tensor, "batch token dim"]
-    positions: Float[Tensor, "batch token axes"]
+    positions: Float[Tensor, "batch token axes"] | None
     grid: tuple[int, ...] | None
-    fine: Float[Tensor, "batch cell channels"]
-    fine_positions: Float[Tensor, "batch cell axes"]
-    fine_grid: tuple[int, ...] | None
-    valid: Bool[Tensor, "batch token"] | None = None
+    fine: Float[Tensor, "batch cell channels"] | None = None
+    fine_positions: Float[Tensor, "batch cell axes"] | None = None
+    fine_grid: tuple[int, ...] | None = None
+    lead: Float[Tensor, "batch lead dim"] | None = None
 
     @property
     def axes(self) -> int:
-        """The number of axes of the signal's space: 2 for a picture, 1 for a sound, 3 for a cloud."""
-        return self.positions.shape[-1]
+        """The number of axes of the signal's space: 2 for a picture, 1 for a sound, 3 for a cloud, 0 without places."""
+        return 0 if self.positions is None else self.positions.shape[-1]
+
+    @property
+    def all_tokens(self) -> Float[Tensor, "batch any dim"]:
+        """The tokens that the projection reads: those without a place before the others."""
+        return self.tokens if self.lead is None else torch.cat([self.lead, self.tokens], 1)
 
     def at(
         self, points: Float[Tensor, "region point axes"], signal: Int[Tensor, " region"]
     ) -> Float[Tensor, "region point both"]:
-        """Features of both levels (tokens, then fine) interpolated at `points`; `signal` is each region's row."""
+        """Features interpolated at `points`, of the tokens, then of the fine level; `signal` is each region's row.
+
+        Raises ValueError for a signal without places.
+        """
+        if self.positions is None:
+            raise ValueError(f"{self.kind}: this model reads it as a whole, without places; a region cannot lie in it")
         coarse = _interpolate(self.tokens, self.positions, self.grid, points, signal)
+        if self.fine is None:
+            return coarse
         fine = _interpolate(self.fine, self.fine_positions, self.fine_grid, points, signal)
         return torch.cat([coarse, fine], -1)
-
-    def row(self, index: int) -> "Field":
-        """The field of one signal of the batch, as a batch of one."""
-        one = slice(index, index + 1)
-        valid = None if self.valid is None else self.valid[one]
-        return Field(
-            self.kind,
-            self.tokens[one],
-            self.positions[one],
-            self.grid,
-            self.fine[one],
-            self.fine_positions[one],
-            self.fine_grid,
-            valid,
-        )
 
 
 def _interpolate(values, positions, grid, points, signal):

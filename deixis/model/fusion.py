@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from deixis.model.config import KINDS
 from deixis.model.field import Field
+from deixis.model.kinds import KINDS
 
 
 @dataclass
@@ -43,7 +43,9 @@ class Encoded:
     fields: dict[str, Field]
     tokens: dict[str, Float[Tensor, "row token hidden"]]
     sam_values: Float[Tensor, "row 3 side side"] | None = None  # SAM's input, where SAM makes the masks
-    sam_features: Float[Tensor, "row channel height width"] | None = None  # made of it when a mask is first asked for
+    sam_features: tuple[Float[Tensor, "row channel height width"], ...] | None = (
+        None  # its maps, made when first needed
+    )
 
 
 def place(

@@ -13,19 +13,18 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from deixis.model.config import KINDS, POINT_AXES, DeixisConfig
-from deixis.model.encoder import vision_layers
-from deixis.model.field import Field
-from deixis.model.fields import AXES, build_field_encoder
+from deixis.model.config import MASK_MODELS, DeixisConfig
+from deixis.model.fields import build_field_encoder
 from deixis.model.fusion import Encoded, SignalBatch, place, repeat_signals
+from deixis.model.kinds import KINDS
 from deixis.model.losses import mask_losses, number_loss, text_loss
 from deixis.model.pointing import PointingHead
-from deixis.model.projection import LinearProjection, UniversalProjection
+from deixis.model.projection import build_projection
 from deixis.model.sampler import RegionSampler
 
 
@@ -34,13 +33,15 @@ class DeixisOutput(ModelOutput):
     """Result of a forward.
 
     loss: weighted sum, with `labels` given. losses: each loss by name. logits: (batch, position, vocab).
-    seg_states: (mask, hidden) final hidden states at `<seg>` inputs, row by row.
+    hidden: (batch, position, hidden) after the final norm. seg_states: (mask, hidden) those that prompt the masks of the
+    `<seg>` among the inputs, row by row: at them, or before them (`pointing.state`).
     """
 
     loss: Tensor | None = None
     losses: dict[str, Tensor] | None = None
     logits: Tensor | None = None
     past_key_values: object | None = None
+    hidden: Tensor | None = None
     seg_states: Tensor | None = None
 
 
@@ -56,20 +57,16 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def __init__(self, config: DeixisConfig):
         super().__init__(config)
-        dim, hidden = config.vision_config.hidden_size, config.text_config.hidden_size
+        hidden, pointing = config.text_config.hidden_size, config.pointing
         self.field_encoder = build_field_encoder(config)
-        self.projection = _build_projection(config)
-        both = dim + config.pointing["dim"]
-        plain = {k: tuple(v) if isinstance(v, list) else v for k, v in config.sampler.items()}
-        del plain["points"], plain["in_dim"]
-        self.region_features = nn.Linear(both, config.sampler["in_dim"])
-        self.region_sampler = RegionSampler(config.sampler["in_dim"], hidden, dim=POINT_AXES, **plain)
-        self.pointing_head = PointingHead(hidden, config.pointing["dim"])
+        self.projection = build_projection(config)
+        self.region_features, self.region_sampler = _build_region_parts(config)
+        self.pointing_head = PointingHead(hidden, pointing["dim"]) if config.has_fine else None
         self.sam_pointing = None
-        if config.pointing["backbone"] == "sam":
+        if pointing["backbone"] in MASK_MODELS:
             from deixis.model.sam import build_sam_pointing
 
-            self.sam_pointing = build_sam_pointing(config.mask_config, hidden, config.pointing["train"])
+            self.sam_pointing = build_sam_pointing(config.mask_config, hidden, pointing["train"])
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
         self._tied_weights_keys = _tied_keys("language_model", self.language_model)
         if self.sam_pointing is not None:
@@ -99,7 +96,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
             if given != wanted:
                 raise ValueError(f"{kind}_values: expected a row for each of {wanted} in signal_kind, got {given}")
         fields = {kind: self.field_encoder(values[kind], kind) for kind in KINDS if values.get(kind) is not None}
-        tokens = {kind: self.projection(field.tokens, kind) for kind, field in fields.items()}
+        tokens = {kind: self.projection(field.all_tokens, kind) for kind, field in fields.items()}
         return Encoded(batch, fields, tokens, values.get("sam"))
 
     def encode_inputs(self, inputs: MutableMapping[str, Tensor]) -> Encoded | None:
@@ -109,28 +106,46 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return None if kind is None or not len(kind) else self.encode(values, SignalBatch(kind, sample))
 
     def region_tokens(
-        self, encoded: Encoded, points: Float[Tensor, "region point 3"], signal: Int[Tensor, " region"]
+        self,
+        encoded: Encoded,
+        points: Float[Tensor, "region point axis"],
+        signal: Int[Tensor, " region"],
+        places: Float[Tensor, "region point axis"] | None = None,
     ) -> Float[Tensor, "region hidden"]:
-        """One token a region: the sampler's reading of the field at its points (unit coordinates, zero-padded axes)."""
-        row = encoded.batch.row(signal)
-        dtype = self.region_features.weight.dtype
-        features = points.new_zeros(*points.shape[:2], self.region_features.in_features, dtype=dtype)
+        """One token a region: the sampler's reading of the field at its points (unit coordinates, absent axes zero).
+
+        The field is read at `places` where these are given, and at the points elsewhere. Raises ValueError for a network
+        that takes no regions, or a signal without places.
+        """
+        if self.region_sampler is None:
+            raise ValueError("region_points: this network takes no regions (its sampler.type is None), got some")
+        row, read_at = encoded.batch.row(signal), points if places is None else places
+        width, dtype = self._region_width(encoded), next(self.region_sampler.parameters()).dtype
+        features = points.new_zeros(*points.shape[:2], width, dtype=dtype)
         for kind, field in encoded.fields.items():
             own = (encoded.batch.kind[signal] == KINDS.index(kind)).nonzero().squeeze(1)
             if len(own):
-                read = field.at(points[own][..., : AXES[kind]].to(field.fine_positions.dtype), row[own])
-                features = features.index_copy(0, own, read.to(features.dtype))
+                read = field.at(read_at[own][..., : field.axes or 1].float(), row[own])
+                features = features.index_copy(0, own, read[..., :width].to(features.dtype))
         return self.region_sampler(self.region_features(features), points)
+
+    def _region_width(self, encoded: Encoded) -> int:
+        """Channels that regions read: of the tokens alone, or of both levels of the field."""
+        if isinstance(self.region_features, nn.Linear):
+            return self.region_features.in_features
+        return next(iter(encoded.fields.values())).tokens.shape[-1]
 
     def embed(
         self,
         input_ids: Int[Tensor, "batch position"],
         encoded: Encoded | None = None,
-        region_points: Float[Tensor, "region point 3"] | None = None,
+        region_points: Float[Tensor, "region point axis"] | None = None,
         region_signal: Int[Tensor, " region"] | None = None,
+        region_places: Float[Tensor, "region point axis"] | None = None,
     ) -> Float[Tensor, "batch position hidden"]:
-        """Text embeddings with signal and region tokens in their placeholders."""
-        embeds = self.get_input_embeddings()(input_ids)
+        """Text embeddings with signal and region tokens in their placeholders, whose own ids are never looked up."""
+        held = torch.isin(input_ids, input_ids.new_tensor(list(self.config.signal_token_ids.values())))
+        embeds = self.get_input_embeddings()(input_ids.masked_fill(held, 0))
         none = input_ids.new_zeros(0)
         for kind, token_id in self.config.signal_token_ids.items():
             rows, sample = embeds.new_zeros(0, embeds.shape[-1]), none
@@ -143,8 +158,10 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if region_points is not None and len(region_points):
             if encoded is None:
                 raise ValueError("region_points: expected signals beside the regions, got none")
-            rows = self.region_tokens(encoded, region_points, region_signal)
+            rows = self.region_tokens(encoded, region_points, region_signal, region_places)
             sample = encoded.batch.sample[region_signal]
+        if not self.config.takes_regions:
+            return embeds
         return place(embeds, input_ids == self.config.region_token_id, rows, sample, "region")
 
     def point(
@@ -161,14 +178,22 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def _mask_logits(self, encoded: Encoded, kind: str, states: Tensor, row: Tensor | slice) -> Tensor:
         """(mask, cell): what `states` mark in signals of one kind, whose rows are given."""
         if kind != "image" or self.sam_pointing is None:
+            if self.pointing_head is None or encoded.fields[kind].fine is None:
+                raise ValueError(
+                    f"<seg>: this network makes no masks in a signal of kind {kind}, and was asked for one"
+                )
             return self.pointing_head(states, encoded.fields[kind].fine[row])
+        return self.sam_pointing(states, self._sam_rows(encoded, row))
+
+    def _sam_rows(self, encoded: Encoded, row: Tensor | slice) -> tuple[Tensor, ...]:
+        """SAM's maps of the pictures whose rows are given; all pictures are encoded when the first is asked for."""
         if encoded.sam_features is None:
             if encoded.sam_values is None:
                 raise ValueError(
                     "sam_values: expected SAM's input of every picture, got none; use this model's processor"
                 )
             encoded.sam_features = self.sam_pointing.encode(encoded.sam_values)
-        return self.sam_pointing(states, encoded.sam_features[row])
+        return tuple(features[row] for features in encoded.sam_features)
 
     def forward(
         self,
@@ -178,11 +203,17 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         image_values: Tensor | None = None,
         audio_values: Tensor | None = None,
         point_cloud_values: Tensor | None = None,
+        video_values: Tensor | None = None,
+        depth_values: Tensor | None = None,
+        normal_values: Tensor | None = None,
+        imu_values: Tensor | None = None,
+        fmri_values: Tensor | None = None,
         sam_values: Tensor | None = None,
         signal_kind: Tensor | None = None,
         signal_sample: Tensor | None = None,
         region_points: Tensor | None = None,
         region_signal: Tensor | None = None,
+        region_places: Tensor | None = None,
         labels: Tensor | None = None,
         seg_signal: Tensor | None = None,
         seg_target: Tensor | None = None,
@@ -195,19 +226,19 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     ) -> DeixisOutput:
         """Logits, and with `labels` (batch, position; -100 ignored) the losses.
 
-        image_values (row, 3, side, side), audio_values (row, frame, mel), point_cloud_values (row, point, 6) and
-        perhaps sam_values (image row, 3, side, side), with signal_kind and signal_sample (signal,) as in
-        `SignalBatch`; or `encoded`, made by `encode`.
-        region_points (region, point, 3), region_signal (region,): in the order of the region tokens.
-        seg_signal (mask,), seg_target (mask, cell): the masks of the `<seg>` tokens among the labels, in order; cells
-        beyond those of the signal's kind are ignored.
+        <kind>_values of the kinds that there are, and perhaps sam_values, with signal_kind and signal_sample (signal,)
+        as in `SignalBatch`; or `encoded`, made by `encode`. region_points (region, point, axis), region_signal
+        (region,): in the order of the region tokens; region_places likewise, where the field is read elsewhere than at
+        the points. seg_signal (mask,), seg_target (mask, cell): the masks of the `<seg>` tokens among the labels, in
+        order; cells beyond those of the signal's kind are ignored.
         """
         if encoded is None and signal_kind is not None and len(signal_kind):
-            values = {"image": image_values, "audio": audio_values, "point_cloud": point_cloud_values}
-            values["sam"] = sam_values
+            pixels = (image_values, video_values, depth_values, normal_values, sam_values)
+            values = dict(zip(("image", "video", "depth", "normal", "sam"), pixels, strict=True))
+            values |= {"audio": audio_values, "point_cloud": point_cloud_values, "imu": imu_values, "fmri": fmri_values}
             encoded = self.encode(values, SignalBatch(signal_kind, signal_sample))
         if inputs_embeds is None:
-            inputs_embeds = self.embed(input_ids, encoded, region_points, region_signal)
+            inputs_embeds = self.embed(input_ids, encoded, region_points, region_signal, region_places)
         outputs = self.language_model.get_decoder()(
             inputs_embeds=inputs_embeds,
             attention_mask=attention_mask,
@@ -215,15 +246,22 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
             past_key_values=past_key_values,
             use_cache=use_cache,
         )
-        hidden, head = outputs.last_hidden_state, self.get_output_embeddings()
+        hidden, cache = outputs.last_hidden_state, outputs.past_key_values
         if labels is not None:
-            losses = self._losses(hidden, labels, seg_signal, seg_target, encoded)
-            weights = self.config.loss_weights
-            total = sum(weights[name] * value for name, value in losses.items())
-            return DeixisOutput(loss=total, losses={name: value.detach() for name, value in losses.items()})
-        seg_states = None if input_ids is None else hidden[input_ids == self.config.seg_token_id]
-        logits = head(hidden[:, -logits_to_keep:] if logits_to_keep else hidden)
-        return DeixisOutput(logits=logits, past_key_values=outputs.past_key_values, seg_states=seg_states)
+            return self._with_losses(hidden, labels, seg_signal, seg_target, encoded)
+        logits = self.get_output_embeddings()(hidden[:, -logits_to_keep:] if logits_to_keep else hidden)
+        states = None if input_ids is None else hidden[self._prompting(input_ids)]
+        return DeixisOutput(logits=logits, past_key_values=cache, hidden=hidden, seg_states=states)
+
+    def _with_losses(self, hidden, labels, seg_signal, seg_target, encoded) -> DeixisOutput:
+        losses = self._losses(hidden, labels, seg_signal, seg_target, encoded)
+        total = sum(self.config.loss_weights[name] * value for name, value in losses.items())
+        return DeixisOutput(loss=total, losses={name: value.detach() for name, value in losses.items()})
+
+    def _prompting(self, ids: Int[Tensor, "batch position"]) -> Bool[Tensor, "batch position"]:
+        """Where the states lie that prompt the masks of the `<seg>` among `ids`."""
+        where = ids == self.config.seg_token_id
+        return nn.functional.pad(where[:, 1:], (0, 1)) if self.config.pointing["state"] == "before" else where
 
     def _losses(self, hidden, labels, seg_signal, seg_target, encoded) -> dict[str, Tensor]:
         shifted = nn.functional.pad(labels[:, 1:], (0, 1), value=-100)
@@ -235,7 +273,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
             losses["numbers"] = number_loss(logits, shifted[kept], *grid)
         if seg_signal is None or not len(seg_signal):
             return losses
-        where = labels == self.config.seg_token_id
+        where = self._prompting(labels)
         seg_states, seg_sample = hidden[where], where.nonzero()[:, 0]
         if encoded is None or not torch.equal(encoded.batch.sample[seg_signal], seg_sample):
             raise ValueError(
@@ -272,8 +310,8 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return input_ids, kwargs | signals
 
 
-_SIGNAL_INPUTS = ("image_values", "audio_values", "point_cloud_values", "sam_values", "signal_kind", "signal_sample")
-_SIGNAL_INPUTS += ("region_points", "region_signal", "encoded")
+_SIGNAL_INPUTS = tuple(f"{name}_values" for name in (*KINDS, "sam"))
+_SIGNAL_INPUTS += ("signal_kind", "signal_sample", "region_points", "region_signal", "region_places", "encoded")
 
 
 def _tied_keys(prefix: str, part: PreTrainedModel) -> dict[str, str]:
@@ -284,15 +322,18 @@ def _tied_keys(prefix: str, part: PreTrainedModel) -> dict[str, str]:
     return {f"{prefix}.{copy}": f"{prefix}.{kept}" for copy, kept in keys.items()}
 
 
-def _build_projection(config: DeixisConfig) -> nn.Module:
-    dim, hidden = config.vision_config.hidden_size, config.text_config.hidden_size
-    options = dict(config.projection)
-    if options.pop("type") == "linear":
-        return LinearProjection(dim, hidden)
-    depth, ratio = options.pop("depth"), options.pop("mlp_ratio")
-    layers = {**config.vision_config.to_dict(), "num_hidden_layers": depth, "intermediate_size": int(dim * ratio)}
-    block = type(config.vision_config)(**layers)
-    return UniversalProjection(dim, hidden, config.kinds, lambda: vision_layers(block), **options)
-
-
-__all__ = ["DeixisForConditionalGeneration", "DeixisOutput", "Field"]
+def _build_region_parts(config: DeixisConfig) -> tuple[nn.Module, RegionSampler | None]:
+    """The map from a field's features to the sampler's, and the sampler; none where regions are not taken."""
+    options, dim = config.sampler, config.vision_config.hidden_size
+    if not config.takes_regions:
+        return nn.Identity(), None
+    names = ("anchors", "neighbours", "pooling", "coordinates")
+    plain = {name: tuple(value) if isinstance(value := options[name], list) else value for name in names}
+    sampler = RegionSampler(options["in_dim"], config.text_config.hidden_size, dim=options["axes"], **plain)
+    if options["features"] == "tokens":
+        if options["in_dim"] != dim:
+            raise ValueError(
+                f"sampler.in_dim: expected {dim}, the encoder's width, for 'tokens'; got {options['in_dim']}"
+            )
+        return nn.Identity(), sampler
+    return nn.Linear(dim + config.pointing["dim"] * config.has_fine, options["in_dim"]), sampler

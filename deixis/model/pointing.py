@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from deixis.model.kinds import PICTURES
 from deixis.model.tokenizers import Tokens
 from deixis.ops import interpolate_points
 
 
 class Upsample2d(nn.Module):
-    """Tokens on (rows, columns) to cells four times finer on each axis: (batch, cell, out_dim)."""
+    """Tokens on (rows, columns) to the cells of the early map, about four times finer: (batch, cell, out_dim)."""
 
     def __init__(self, dim: int, early_dim: int, out_dim: int):
         super().__init__()
@@ -28,6 +29,8 @@ class Upsample2d(nn.Module):
     def forward(self, hidden: Float[Tensor, "batch token dim"], tokens: Tokens) -> Float[Tensor, "batch cell out"]:
         coarse = self.up(hidden.transpose(1, 2).unflatten(-1, tokens.grid))
         fine = self.early(tokens.early.transpose(1, 2).unflatten(-1, tokens.early_grid))
+        if coarse.shape[2:] != fine.shape[2:]:  # patches that are no sixteen pixels
+            coarse = nn.functional.interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=False)
         return self.out(self.join(coarse + fine)).flatten(2).transpose(1, 2)
 
 
@@ -77,4 +80,4 @@ class PointingHead(nn.Module):
         return torch.einsum("md,mcd->mc", query[:, :-1], cells) * self.scale + query[:, -1:]
 
 
-UPSAMPLES = {"image": Upsample2d, "audio": Upsample1d, "point_cloud": UpsamplePoints}
+UPSAMPLES = {"audio": Upsample1d, "point_cloud": UpsamplePoints, **dict.fromkeys(PICTURES, Upsample2d)}

@@ -1,10 +1,10 @@
 """`DeixisProcessor`: files, regions and questions in; the network's tensors out, and answers back to the file's units.
 
-It owns the tokenizer, how each kind of signal is prepared, how many tokens a signal takes, and the dialect. It knows
-nothing of weights.
+It owns the tokenizer, how each kind of signal is prepared, how many tokens a signal takes, the dialect, and where
+regions are read. It knows nothing of weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, no_type_check
 
@@ -12,32 +12,28 @@ import numpy as np
 import torch
 from transformers import BatchFeature, ProcessorMixin
 
-from deixis.geometry import DIALECTS, Region, check_region, parse_answer, region_points, write_prompt
+from deixis.geometry import DIALECTS, Region, check_region, parse_answer, write_prompt
 from deixis.geometry.parse import ParsedAnswer
-from deixis.model.config import KINDS, POINT_AXES, DeixisConfig
+from deixis.model.config import MASK_MODELS, DeixisConfig
+from deixis.model.conversation import Past, conversation_ids, conversation_text, left_padded, words_with_meaning
+from deixis.model.kinds import KINDS
 from deixis.model.masks import Prepared
+from deixis.model.region_reading import READINGS, RegionPoints
 from deixis.model.sam_picture import prepare_for_sam
-from deixis.model.text import SPECIAL_TOKENS, answer_text, turn_text
-from deixis.signals import (
-    SIGNALS,
-    AudioSpec,
-    ImageSpec,
-    PointCloudSpec,
-    Signal,
-    chosen_indices,
-    open_signal,
-    to_tensor,
-)
-
-Turns = Sequence[tuple[str, str]]
+from deixis.model.signal_options import encoder_token_count
+from deixis.model.text import SPECIAL_TOKENS
+from deixis.model.tiles import prepare_tiles
+from deixis.signals import SIGNALS, Signal, chosen_indices, open_signal, to_tensor
 
 
 class DeixisProcessor(ProcessorMixin):
     """Prepares samples for `DeixisForConditionalGeneration`; saved beside the weights.
 
-    specs: preparation of each kind (fields of ImageSpec, AudioSpec, PointCloudSpec). token_counts: placeholders a
-    signal of each kind takes. points: how many points are drawn in a region. sam_size_px: side of SAM's input, 0
-    where SAM does not make the masks.
+    specs: preparation of each kind (fields of its spec in `deixis.signals`). token_counts: placeholders a signal of each
+    kind takes. points, axes, reading: how many points are drawn in a region, their axes, and the rule they are read by
+    (`model.region_reading`). sam_size_px, sam_square: side of SAM's input (0 where SAM does not make the masks), and
+    whether the picture fills it. placeholders: the word of each kind in the chat template. tiles: how many tiles a side
+    a picture is cut into; 1: none.
     """
 
     attributes = ["tokenizer"]
@@ -52,10 +48,17 @@ class DeixisProcessor(ProcessorMixin):
         points: int = 64,
         dialect: str = "deixis",
         sam_size_px: int = 0,
+        sam_square: bool = False,
+        axes: int = 3,
+        reading: str = "field",
+        placeholders: dict[str, str] | None = None,
+        tiles: int = 1,
         **kwargs,
     ):
         self.specs, self.token_counts = dict(specs or {}), dict(token_counts or {})
-        self.points, self.dialect, self.sam_size_px = points, dialect, sam_size_px
+        self.points, self.axes, self.reading, self.tiles = points, axes, reading, tiles
+        self.dialect, self.sam_size_px, self.sam_square = dialect, sam_size_px, sam_square
+        self.placeholders = dict(placeholders or {kind: f"<{kind}>" for kind in self.specs})
         super().__init__(tokenizer, **kwargs)
 
     @property
@@ -63,7 +66,7 @@ class DeixisProcessor(ProcessorMixin):
         """The `Dialect` that regions are written in."""
         return DIALECTS[self.dialect]
 
-    def spec(self, kind: str) -> ImageSpec | AudioSpec | PointCloudSpec:
+    def spec(self, kind: str) -> Any:
         """How signals of this kind are prepared."""
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in self.specs[kind].items()}
         return SIGNALS[kind].spec_type(**options)
@@ -75,15 +78,18 @@ class DeixisProcessor(ProcessorMixin):
                 f"'{signal.name}': this model takes {', '.join(self.specs)}; got a signal of kind {signal.kind}"
             )
         spec = self.spec(signal.kind)
-        values, frame = to_tensor(signal, spec)
+        if signal.kind == "image" and self.tiles > 1:
+            values, frame = prepare_tiles(signal, spec, self.tiles)
+        else:
+            values, frame = to_tensor(signal, spec)
         chosen = chosen_indices(signal, spec) if signal.kind == "point_cloud" else None
         is_for_sam = signal.kind == "image" and self.sam_size_px > 0
-        sam = prepare_for_sam(signal.values, self.sam_size_px) if is_for_sam else None
+        sam = prepare_for_sam(signal.values, self.sam_size_px, self.sam_square) if is_for_sam else None
         return Prepared(signal.kind, values, frame, chosen, sam)
 
     def prefix(self, prepared: Sequence[Prepared]) -> str:
-        """The beginning of a conversation: the placeholders of its signals."""
-        return SPECIAL_TOKENS["bos"] + "".join(SPECIAL_TOKENS[p.kind] * self.token_counts[p.kind] for p in prepared)
+        """The beginning of a conversation of the union's own: the placeholders of its signals."""
+        return SPECIAL_TOKENS["bos"] + "".join(self.placeholders[p.kind] * self.token_counts[p.kind] for p in prepared)
 
     def question(self, markup: str, regions: Sequence[Region], prepared: Sequence[Prepared]) -> tuple[str, list[int]]:
         """The model's text of a question, and the region of each of its region tokens.
@@ -91,7 +97,7 @@ class DeixisProcessor(ProcessorMixin):
         Raises ValueError for a reference without a region, a region that does not fit its signal, and words that are
         tokens with a meaning of their own.
         """
-        if special := next((token for token in SPECIAL_TOKENS.values() if token in markup), None):
+        if special := next((word for word in words_with_meaning(self.tokenizer) if word in markup), None):
             raise ValueError(f"the question must not contain {special}, which has a meaning for the model")
         frames = [p.frame for p in prepared]
         extents = [frame.size for frame in frames]
@@ -101,24 +107,30 @@ class DeixisProcessor(ProcessorMixin):
             check_region(region, extents[region.signal])
         return write_prompt(markup, regions, frames, extents, self.grammar)
 
-    def points_of(self, region: Region, prepared: Sequence[Prepared]) -> np.ndarray:
-        """(points, 3) unit coordinates drawn in a region, absent axes zero; the same for the same region."""
-        frame = prepared[region.signal].frame
-        points = region_points(region, frame.size, frame, self.points)
-        return np.pad(points, ((0, 0), (0, POINT_AXES - points.shape[1]))).astype(np.float32)
+    def points_of(self, region: Region, prepared: Sequence[Prepared]) -> RegionPoints:
+        """Where a region is read; the same for the same region."""
+        own = prepared[region.signal]
+        side = round(self.token_counts[own.kind] ** 0.5)
+        return READINGS[self.reading](region, own.frame, self.points, self.axes, side)
+
+    def past(self, markup: str, regions: Sequence[Region], prepared: Sequence[Prepared], answer: str) -> Past:
+        """A turn that is over, for `batch`: the question as it was asked and the model's own text of its answer."""
+        text, order = self.question(markup, regions, prepared)
+        points = tuple(self.points_of(regions[index], prepared) for index in order)
+        return Past(text, answer, points, tuple(regions[index].signal for index in order))
 
     def __call__(
         self,
         text: str | Sequence[str] = "",
         signals: Sequence[Any] = (),
         regions: Sequence[Any] = (),
-        history: Turns | Sequence[Turns] = (),
+        history: Sequence[Past] | Sequence[Sequence[Past]] = (),
         **kwargs,
     ) -> BatchFeature:
         """Tensors for questions in markup ("What is {0}?") about signals (paths, arrays, ...) and regions.
 
         One question with its lists of signals and regions, or sequences of all three. `history` holds the earlier turns
-        of each question, as the model wrote and read them (question text, answer text).
+        of each question (`past`).
         """
         if isinstance(text, str):
             text, signals, regions, turns = [text], [signals], [regions], [history]
@@ -133,29 +145,28 @@ class DeixisProcessor(ProcessorMixin):
         questions: Sequence[str],
         prepared: Sequence[Sequence[Prepared]],
         regions: Sequence[Sequence[Region]],
-        history: Sequence[Sequence[tuple[str, str, Sequence[np.ndarray], Sequence[int]]]] | Sequence[Turns],
+        history: Sequence[Sequence[Past]],
     ) -> BatchFeature:
         """As `__call__`, for signals already prepared; left-padded."""
-        texts, points, region_signal, offset = [], [], [], 0
+        rows, points, region_signal, offset = [], [], [], 0
         for question, own, places, turns in zip(questions, prepared, regions, history, strict=True):
             body, order = self.question(question, places, own)
-            past = "".join(turn_text(q) + answer_text(a) for q, a, *_ in turns)
-            for _, _, *earlier in turns:
-                for drawn, signal in zip(*earlier, strict=True) if earlier else ():
-                    points.append(drawn)
-                    region_signal.append(offset + signal)
-            for index in order:
-                points.append(self.points_of(places[index], own))
-                region_signal.append(offset + places[index].signal)
-            texts.append(self.prefix(own) + past + turn_text(body))
+            for turn in turns:
+                points += turn.points
+                region_signal += [offset + signal for signal in turn.signals]
+            points += [self.points_of(places[index], own) for index in order]
+            region_signal += [offset + places[index].signal for index in order]
+            rows.append(self.ids(own, turns, body))
             offset += len(own)
-        encoded = self.tokenizer(texts, padding=True, add_special_tokens=False, return_tensors="pt")
-        data = {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
-        data |= signal_tensors(prepared)
-        if points:
-            data["region_points"] = torch.from_numpy(np.stack(points))
-            data["region_signal"] = torch.tensor(region_signal)
-        return BatchFeature(data)
+        ids, mask = left_padded(rows, self.tokenizer.pad_token_id)
+        data = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        return BatchFeature(data | signal_tensors(prepared) | region_tensors(points, region_signal))
+
+    def ids(self, prepared: Sequence[Prepared], past: Sequence[Past], question: str) -> list[int]:
+        """Token ids of a conversation, up to where the next answer begins; `question` as `question` wrote it."""
+        kinds = [p.kind for p in prepared]
+        text = conversation_text(self.tokenizer, kinds, past, question)
+        return conversation_ids(self.tokenizer, text, self.placeholders, kinds, self.token_counts)
 
     def parse(self, text: str, prepared: Sequence[Prepared]) -> ParsedAnswer:
         """What a person reads of the model's text, and its phrases and marks (in unit coordinates)."""
@@ -180,30 +191,56 @@ def signal_tensors(prepared: Sequence[Sequence[Prepared]]) -> dict[str, torch.Te
     return tensors
 
 
-def build_processor(config: DeixisConfig, tokenizer) -> DeixisProcessor:
-    """The processor that fits a network of this configuration."""
-    specs, counts = {}, {}
-    for kind in config.kinds:
-        known = {field.name for field in fields(SIGNALS[kind].spec_type)}
-        specs[kind] = {k: v for k, v in getattr(config, kind).items() if k in known}
-        counts[kind] = signal_token_count(config, kind)
-    sam_size_px = config.mask_config.vision_config.image_size if config.pointing["backbone"] == "sam" else 0
-    return DeixisProcessor(tokenizer, specs, counts, config.sampler["points"], config.dialect, sam_size_px)
+def region_tensors(points: Sequence[RegionPoints], signal: Sequence[int]) -> dict[str, torch.Tensor]:
+    """The regions of a batch as the network takes them, in the order of their tokens; `signal` is each one's signal."""
+    if not points:
+        return {}
+    tensors = {"region_points": np.stack([p.points for p in points])}
+    if points[0].places is not None:
+        tensors["region_places"] = np.stack([p.places for p in points])
+    tensors = {name: torch.from_numpy(values) for name, values in tensors.items()}
+    return tensors | {"region_signal": torch.tensor(list(signal))}
 
 
-def encoder_token_count(config: DeixisConfig, kind: str) -> int:
-    """How many tokens the encoder makes of a signal of this kind."""
-    options = getattr(config, kind)
-    return {
-        "image": lambda: (options["size_px"] // options["patch_px"]) ** 2,
-        "audio": lambda: round(options["window_s"] * 100) // options["stride"],
-        "point_cloud": lambda: options["groups"],
-    }[kind]()
+def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisProcessor:
+    """The processor that fits a network of this configuration; `options` are arguments of `DeixisProcessor`."""
+    specs = {kind: _spec_options(kind, getattr(config, kind)) for kind in config.kinds}
+    sizes: Mapping[str, Any] = {}
+    if config.pointing["backbone"] in MASK_MODELS:
+        from deixis.model.sam import sam_size_px
+
+        sizes = {"sam_size_px": sam_size_px(config.mask_config), "sam_square": config.pointing["backbone"] == "sam2"}
+    counts = {kind: signal_token_count(config, kind) for kind in config.kinds}
+    tiles = (config.image or {}).get("tiles", 1)
+    own = {
+        "points": config.sampler["points"],
+        "axes": config.sampler["axes"],
+        "dialect": config.dialect,
+        "tiles": tiles,
+    }
+    return DeixisProcessor(tokenizer, specs, counts, **{**own, **sizes, **options})
+
+
+def _spec_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    known = {field.name for field in fields(SIGNALS[kind].spec_type)}
+    return {name: value for name, value in options.items() if name in known}
 
 
 def signal_token_count(config: DeixisConfig, kind: str) -> int:
     """How many tokens a signal of this kind takes in the language model: the projection's count for the encoder's."""
-    tokens = encoder_token_count(config, kind)
-    if config.projection["type"] == "linear":
+    tokens = encoder_token_count(kind, getattr(config, kind)) + lead_token_count(config, kind)
+    if config.projection["type"] != "upm":
         return tokens
-    return config.projection["queries"] + tokens * config.projection["keep_tokens"]
+    tags = 2 * config.projection["tags"]
+    return config.projection["queries"] + tokens * config.projection["keep_tokens"] + tags
+
+
+def lead_token_count(config: DeixisConfig, kind: str) -> int:
+    """How many tokens without a place the projection reads of a signal of this kind: class tokens, a thumbnail's."""
+    from deixis.model.trunk import TRUNKS
+
+    leads = config.encoder["type"] == "trunk" and config.encoder["class_token"]
+    options = getattr(config, kind)
+    tiles = options.get("tiles", 1)
+    lead = TRUNKS[config.vision_config.model_type].lead if leads else 0
+    return lead + (encoder_token_count(kind, options) // tiles**2 if tiles > 1 else 0)

@@ -36,13 +36,13 @@ class SamPicture:
         return Frame("image", (0.0, 0.0), extent, Extent("image", size_hw=self.size_hw))
 
 
-def prepare_for_sam(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> SamPicture:
-    """SAM's input for the upright RGB pixels of a file."""
+def prepare_for_sam(pixels: UInt8[np.ndarray, "h w 3"], size_px: int, square: bool = False) -> SamPicture:
+    """SAM's input for the upright RGB pixels of a file; `square`: the picture fills it, as SAM 2 was trained."""
     from PIL import Image
 
     size_hw = pixels.shape[:2]
     scale = size_px / max(size_hw)
-    height, width = (max(int(side * scale + 0.5), 1) for side in size_hw)
+    height, width = (size_px if square else max(int(side * scale + 0.5), 1) for side in size_hw)
     if size_hw != (height, width):
         pixels = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
     values = np.zeros((3, size_px, size_px), dtype=np.float32)
@@ -56,12 +56,18 @@ def sam_mask(logits: Float[Tensor, " cell"], picture: SamPicture) -> Bool[np.nda
 
     Both steps are bilinear; the mask is where the result is above zero.
     """
-    size = picture.values.shape[1]
+    placed = placed_logits(logits, picture.placed_hw, picture.values.shape[1])
+    return read_mask(placed, *(((torch.arange(n) + 0.5) / n) for n in picture.size_hw))
+
+
+def placed_logits(
+    logits: Float[Tensor, " cell"], placed_hw: tuple[int, int], size_px: int
+) -> Float[Tensor, "1 1 height width"]:
+    """Logits over SAM's square of `size_px` pixels, cut to the part of it that the picture fills."""
     side = round(len(logits) ** 0.5)
     low = logits.detach().float().cpu().reshape(1, 1, side, side)
-    height, width = picture.placed_hw
-    placed = interpolate(low, (size, size), mode="bilinear", align_corners=False)[..., :height, :width]
-    return read_mask(placed, *(((torch.arange(n) + 0.5) / n) for n in picture.size_hw))
+    height, width = placed_hw
+    return interpolate(low, (size_px, size_px), mode="bilinear", align_corners=False)[..., :height, :width]
 
 
 def read_mask(

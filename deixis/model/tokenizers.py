@@ -1,9 +1,9 @@
-"""Signal tokenizers: one small module per kind, from a prepared tensor to tokens at positions.
+"""The union's own tokenizers: from a prepared tensor to tokens at positions, and an early, finer map beside them.
 
-Each gives `Tokens`: coarse tokens for the encoder and an early, finer map that regions and masks read as well (a cell
-of 16 pixels can hold several things). Pictures go through convolutions (a stem, then patches), sounds through the same
-in time over a Kaldi filterbank, clouds through groups around farthest points, kNN and 1x1 convolutions with a maximum
-(OneLLM, section 3.2, with a stem before the patches).
+Regions and masks read the early map as well, for a cell of 16 pixels can hold several things. Pictures go through
+convolutions (a stem, then patches), sounds through the same in time over a Kaldi filterbank, clouds through groups
+around farthest points, kNN and 1x1 convolutions with a maximum (OneLLM, section 3.2, with a stem before the patches).
+The tokenizers exactly as OneLLM published them are in `model.published_tokenizers`.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,30 @@ from deixis.ops import farthest_points, gather_points, nearest_neighbours
 
 @dataclass
 class Tokens:
-    """tokens (batch, token, dim) at positions (batch, token, axes) on `grid`; early features on a finer spacing."""
+    """tokens (batch, token, dim) at positions (batch, token, axes) on `grid`; early features on a finer spacing.
+
+    A signal without places (OneLLM's map of a whole brain) has no positions; a tokenizer without early map none of it.
+    """
 
     tokens: Float[Tensor, "batch token dim"]
-    positions: Float[Tensor, "batch token axes"]
+    positions: Float[Tensor, "batch token axes"] | None
     grid: tuple[int, ...] | None
-    early: Float[Tensor, "batch cell channels"]
-    early_positions: Float[Tensor, "batch cell axes"]
-    early_grid: tuple[int, ...] | None
+    early: Float[Tensor, "batch cell channels"] | None = None
+    early_positions: Float[Tensor, "batch cell axes"] | None = None
+    early_grid: tuple[int, ...] | None = None
+
+
+class ImageStem(nn.Sequential):
+    """The early map of a picture alone: (batch, 3, side, side) to (batch, channel, side / 4, side / 4)."""
+
+    def __init__(self, early_dim: int):
+        super().__init__(
+            nn.Conv2d(3, early_dim // 2, 4, 2, 1),
+            nn.GELU(),
+            nn.Conv2d(early_dim // 2, early_dim, 4, 2, 1),
+            nn.GELU(),
+            nn.Conv2d(early_dim, early_dim, 3, 1, 1),
+        )
 
 
 class ImageTokenizer(nn.Module):
@@ -33,18 +49,12 @@ class ImageTokenizer(nn.Module):
 
     def __init__(self, dim: int, patch_px: int = 16, early_dim: int = 96):
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, early_dim // 2, 4, 2, 1),
-            nn.GELU(),
-            nn.Conv2d(early_dim // 2, early_dim, 4, 2, 1),
-            nn.GELU(),
-            nn.Conv2d(early_dim, early_dim, 3, 1, 1),
-        )
+        self.stem = ImageStem(early_dim)
         self.patch = nn.Conv2d(early_dim, dim, patch_px // 4, patch_px // 4)
 
     def forward(self, values: Float[Tensor, "batch 3 height width"]) -> Tokens:
         early = self.stem(values.to(self.patch.weight.dtype))
-        return _grid_tokens(self.patch(nn.functional.gelu(early)), early)
+        return grid_tokens(self.patch(nn.functional.gelu(early)), early)
 
 
 class AudioTokenizer(nn.Module):
@@ -67,7 +77,7 @@ class AudioTokenizer(nn.Module):
     def forward(self, values: Float[Tensor, "batch frame mel"]) -> Tokens:
         maps = self.stem(values.unsqueeze(1).to(self.patch.weight.dtype))  # (batch, channel, frame / 4, mel / 4)
         early = self.fold(maps.transpose(2, 3).flatten(1, 2))
-        return _grid_tokens(self.patch(nn.functional.gelu(early)), early)
+        return grid_tokens(self.patch(nn.functional.gelu(early)), early)
 
 
 class PointTokenizer(nn.Module):
@@ -96,12 +106,11 @@ class PointTokenizer(nn.Module):
         return Tokens(local + self.mix(local), centres, None, early, xyz, None)
 
 
-def _grid_tokens(tokens: Tensor, early: Tensor) -> Tokens:
+def grid_tokens(tokens: Tensor, early: Tensor | None = None) -> Tokens:
     """`Tokens` of maps (batch, channel, *grid)."""
-    sizes = [tuple(maps.shape[2:]) for maps in (tokens, early)]
-    places = [grid_positions(size, tokens.device).expand(len(tokens), -1, -1) for size in sizes]
-    flat = [maps.flatten(2).transpose(1, 2) for maps in (tokens, early)]
-    return Tokens(flat[0], places[0], sizes[0], flat[1], places[1], sizes[1])
+    return Tokens(*_level(tokens), *(_level(early) if early is not None else ()))
 
 
-TOKENIZERS = {"image": ImageTokenizer, "audio": AudioTokenizer, "point_cloud": PointTokenizer}
+def _level(maps: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    grid = tuple(maps.shape[2:])
+    return maps.flatten(2).transpose(1, 2), grid_positions(grid, maps.device).expand(len(maps), -1, -1), grid

@@ -19,7 +19,8 @@ from deixis.data.regions import to_region
 from deixis.data.sample import RegionRecord, Sample, Turn
 from deixis.geometry import write_answer, write_prompt
 from deixis.model.masks import Prepared, record_to_cells
-from deixis.model.processor import DeixisProcessor, signal_tensors
+from deixis.model.processor import DeixisProcessor, region_tensors, signal_tensors
+from deixis.model.region_reading import RegionPoints
 from deixis.model.text import answer_text, turn_text
 from deixis.train.guidance import first_look, guided_tokens, token_target
 
@@ -35,7 +36,7 @@ class PackedRow:
     labels: list[int] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
-    region_points: list[np.ndarray] = field(default_factory=list)
+    region_points: list[RegionPoints] = field(default_factory=list)
     region_signal: list[int] = field(default_factory=list)
     seg_target: list[np.ndarray] = field(default_factory=list)
     seg_signal: list[int] = field(default_factory=list)
@@ -166,7 +167,7 @@ def collate(rows: Sequence[PackedRow], pad_id: int) -> dict[str, Tensor]:
         **signal_tensors([row.prepared for row in rows]),
     }
     if points := [p for row in rows for p in row.region_points]:
-        batch |= {"region_points": torch.from_numpy(np.stack(points)), "region_signal": signals("region_signal")}
+        batch |= region_tensors(points, signals("region_signal").tolist())
     if targets := [t for row in rows for t in row.seg_target]:
         cells = max(len(t) for t in targets)
         padded = np.stack([np.pad(t, (0, cells - len(t))) for t in targets])

@@ -20,9 +20,10 @@ from transformers import AutoConfig
 from transformers.trainer_utils import SchedulerType
 
 from deixis.model.config import DeixisConfig
-from deixis.model.fields import AXES
+from deixis.model.kinds import AXES
 from deixis.model.network import DeixisForConditionalGeneration
-from deixis.model.processor import DeixisProcessor, build_processor, encoder_token_count
+from deixis.model.processor import DeixisProcessor, build_processor
+from deixis.model.signal_options import encoder_token_count
 from deixis.model.text import SPECIAL_TOKENS, build_tokenizer, number_tokens
 from deixis.train.dense import DenseHeads, DensePretrainer
 from deixis.train.instruct import PAIR, PAIRS, InstructBatches, Instructor
@@ -155,7 +156,7 @@ def _stage(stage: dict[str, Any], model, heads, processor, seed: int) -> tuple[n
     questions, max_tokens = stage.get("questions", 8), stage.get("max_tokens", 400)
     cells = fine_cells(config), mask_cells(config)
     guide_weight = float(stage.get("guide_weight", 0.0))
-    sizes = {k: (cells[0][k], encoder_token_count(config, k)) for k in ("image", "audio") if k in config.kinds}
+    sizes = {k: (cells[0][k], encoder_token_count(k, getattr(config, k))) for k in ("image", "audio") if k in config.kinds}
     guide_sizes = sizes if guide_weight > 0 else None
     batches = InstructBatches(processor, *cells, stage["batch"], questions, max_tokens, seed, guide_sizes)
     return Instructor(model, heads if weight > 0 else None, weight, guide_weight), batches

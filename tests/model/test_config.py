@@ -9,18 +9,22 @@ from deixis.model import DeixisConfig
     ("fields", "match"),
     [
         pytest.param(
-            {"projection": {"type": "qformer"}}, "projection.type: expected one of upm, linear; got 'qformer'"
+            {"projection": {"type": "qformer"}}, "projection.type: expected one of upm, linear, mlp; got 'qformer'"
         ),
-        pytest.param({"projection": {"router": "best"}}, "projection.router: expected one of soft, sparse, constant"),
-        pytest.param({"projection": {"expert": 3}}, "projection: expected .*; got the unknown field 'expert'"),
+        pytest.param(
+            {"projection": {"router": "best"}}, "projection.router: expected one of soft, sigmoid, sparse, constant"
+        ),
+        pytest.param({"projection": {"expertise": 3}}, "projection: expected .*; got the unknown field 'expertise'"),
         pytest.param({"sampler": {"point": 8}}, "sampler: expected .*; got the unknown field 'point'"),
-        pytest.param({"pointing": {"backbone": "sam2"}}, "pointing.backbone: expected one of shared, sam; got 'sam2'"),
-        pytest.param({"pointing": {"train": "mask"}}, "pointing.train: expected one of none, decoder, all; got 'mask'"),
+        pytest.param({"pointing": {"backbone": "sam9"}}, "pointing.backbone: expected one of shared, sam, sam2; got"),
+        pytest.param(
+            {"pointing": {"train": "mask"}}, "pointing.train: expected one of none, decoder, lora, all; got 'mask'"
+        ),
         pytest.param(
             {"pointing": {"backbone": "sam"}, "mask_config": {"model_type": "clip_vision_model"}},
             "mask_config.model_type: expected one of sam; got 'clip_vision_model'",
         ),
-        pytest.param({"image": {"size": 64}}, "image: expected size_px, .*; got the unknown field 'size'"),
+        pytest.param({"image": {"size": 64}}, "image: expected tokenizer, .*; got the unknown field 'size'"),
         pytest.param({"image": {"size_px": 64, "patch_px": 8}}, "image.patch_px: expected 16.*; got 8 for 64"),
         pytest.param({"image": {"size_px": 40}}, "image.patch_px: expected 16, .* multiple of it; got 16 for 40"),
         pytest.param({"audio": {"window_s": 7.9}}, "audio.stride: expected 16, .*; got 16 for 790"),
@@ -34,10 +38,10 @@ def test_what_does_not_fit_is_refused(fields, match):
 
 def test_defaults_are_filled_in():
     config = DeixisConfig(image={}, projection={"router": "sparse"})
-    assert config.image == {"size_px": 128, "patch_px": 16, "early_dim": 96}
+    assert config.image == {"tokenizer": "stem", "size_px": 128, "patch_px": 16, "early_dim": 96, "tiles": 1}
     assert config.kinds == ("image",)
     assert (config.projection["router"], config.projection["experts"]) == ("sparse", 3)
-    assert config.pointing == {"dim": 64, "backbone": "shared", "train": "decoder"}
+    assert config.pointing == {"dim": 64, "backbone": "shared", "train": "decoder", "state": "at"}
     assert config.loss_weights.items() >= {"text": 1.0, "bce": 2.0, "dice": 0.5}.items()
     assert (config.vision_config.model_type, config.text_config.model_type) == ("clip_vision_model", "llama")
     assert config.mask_config is None

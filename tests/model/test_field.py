@@ -39,11 +39,23 @@ def test_features_are_read_where_the_points_lie(kind, grid, fine_grid, tolerance
     torch.testing.assert_close(read[..., axes:], points * sign, atol=tolerance, rtol=0)
 
 
-def test_a_row_is_a_field_of_one():
-    row = coded_field("image", (2, 2), (4, 4)).row(1)
-    assert row.tokens.shape == (1, 4, 2)
-    assert (row.tokens < 0).all()
-    assert row.valid is None
+def test_a_field_without_a_finer_level_reads_its_tokens_alone():
+    field = coded_field("image", (2, 2), (4, 4))
+    coarse = Field("image", field.tokens, field.positions, field.grid)
+    points, signal = torch.full((1, 1, 2), 0.5), torch.tensor([1])
+    torch.testing.assert_close(coarse.at(points, signal), field.at(points, signal)[..., :2])
+
+
+def test_a_signal_without_places_refuses_regions():
+    whole = Field("fmri", torch.zeros(1, 3, 4), None, None)
+    assert whole.axes == 0
+    with pytest.raises(ValueError, match="fmri: this model reads it as a whole, without places"):
+        whole.at(torch.zeros(1, 2, 1), torch.tensor([0]))
+
+
+def test_leading_tokens_come_before_the_others():
+    field = Field("image", torch.zeros(2, 4, 3), torch.zeros(2, 4, 2), (2, 2), lead=torch.ones(2, 1, 3))
+    assert field.all_tokens[..., 0].tolist() == [[1, 0, 0, 0, 0]] * 2
 
 
 def test_grid_positions_are_centres_with_x_first():

@@ -95,7 +95,7 @@ def test_signals_and_regions_land_where_their_placeholders_are(toy, monkeypatch,
     ids, encoded, expected = coloured_batch(network, kinds_of)
     signal = torch.arange(len(encoded.batch.kind))
     hidden = network.config.text_config.hidden_size
-    monkeypatch.setattr(network, "region_tokens", lambda e, points, s: (101.0 + s)[:, None].expand(-1, hidden))
+    monkeypatch.setattr(network, "region_tokens", lambda e, points, s, places: (101.0 + s)[:, None].expand(-1, hidden))
     with torch.no_grad():
         embeds = network.embed(ids, encoded, torch.zeros(len(signal), 1, 3), signal)
         plain = network.get_input_embeddings()(ids)
@@ -107,7 +107,7 @@ def test_a_region_of_another_sample_is_refused(toy, monkeypatch):
     network, _ = toy
     ids, encoded, _ = coloured_batch(network, [[IMAGE], [IMAGE]])
     hidden = network.config.text_config.hidden_size
-    monkeypatch.setattr(network, "region_tokens", lambda e, points, s: torch.zeros(len(s), hidden))
+    monkeypatch.setattr(network, "region_tokens", lambda e, points, s, places: torch.zeros(len(s), hidden))
     with pytest.raises(ValueError, match=r"sample 0 has 1 region placeholder\(s\) but 2 region embedding"):
         network.embed(ids, encoded, torch.zeros(2, 1, 3), torch.tensor([0, 0]))
     with pytest.raises(ValueError, match=r"region: expected embeddings sorted by sample"):

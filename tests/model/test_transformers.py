@@ -6,6 +6,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor,
 
 from deixis import Box, Span
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
+from deixis.model.conversation import Past
 from tests.toy import cloud, picture, sound, toy_network
 
 
@@ -159,7 +160,7 @@ def test_peft_trains_a_step(toy, tmp_path):
 
 
 def test_the_processor_takes_one_question_with_its_history_or_several(toy):
-    processor, turns = toy[1], [("Where is the blue chair?", "A red mug.")]
+    processor, turns = toy[1], [Past("Where is the blue chair?", "A red mug.")]
     one = processor("What is it?", [picture()], history=turns)
     several = processor(["What is it?"], [[picture()]], history=[turns])
     assert one["input_ids"].tolist() == several["input_ids"].tolist()

@@ -102,7 +102,7 @@ def test_regions_and_masks_are_in_the_order_of_their_tokens(toy, packer):
     row = packer(FIRST, SECOND)
     assert row.ids.count(network.config.region_token_id) == len(row.region_points) == 2
     assert row.region_signal == [0, 0]
-    assert row.region_points[0][:, 0].max() < 0.5 < row.region_points[1][:, 0].min()  # left, then right
+    assert row.region_points[0].points[:, 0].max() < 0.5 < row.region_points[1].points[:, 0].min()  # left, then right
     assert row.seg_signal == [0, 0, 1]
     left, right = (target.reshape(8, 8) for target in row.seg_target[:2])
     assert left[3, :4].min() == right[3, 4:].min() == 1.0

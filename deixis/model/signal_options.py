@@ -1,0 +1,113 @@
+"""What a configuration says of one kind of signal: how files are prepared, and which tokenizer reads them.
+
+The fields of preparation are those of the kind's spec in `deixis.signals`; the fields below are the tokenizer's
+(`model.tokenizers`). Knows no module: it counts tokens from the options alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+from deixis.model.kinds import PICTURES
+from deixis.signals import SIGNALS
+
+STRIDE = 16  # pixels or filterbank frames a token of the "stem" tokenizers
+FINE_STRIDE = 4  # pixels or frames a cell of their finer map
+FRAMES_A_SECOND = 100  # of a filterbank
+
+_PICTURE = {"tokenizer": "patch", "patch_px": 16, "early_dim": 0, "size_px": 224, "pool_frames": False}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "image": {"tokenizer": "stem", "size_px": 128, "patch_px": 16, "early_dim": 96, "tiles": 1},
+    "audio": {"tokenizer": "stem", "window_s": 8.0, "mel_bins": 64, "stride": 16, "early_dim": 96},
+    "point_cloud": {"tokenizer": "groups", "count": 2048, "groups": 96, "neighbours": 32, "early_dim": 96},
+    "video": {**_PICTURE, "frames": 8},
+    "depth": dict(_PICTURE),
+    "normal": dict(_PICTURE),
+    "imu": {"tokenizer": "conv", "rate_hz": 200, "window_s": 2.0, "kernel": 10, "stride": 1, "early_dim": 0},
+    "fmri": {"tokenizer": "linear", "tokens": 8, "placeless": True, "early_dim": 0},
+}
+"""The fields of each kind that are set where a configuration does not; 0 as `early_dim` is: no finer map."""
+MORE: dict[str, tuple[str, ...]] = {
+    "audio": ("kernel", "steps"),  # of the "patch" tokenizer: (mel, frame)
+    "point_cloud": ("place_columns", "embed_dim", "preset"),
+}
+"""Fields of one tokenizer only, which have their defaults there."""
+PREPARATION = (
+    "tokenizer",
+    "size_px",
+    "tiles",
+    "window_s",
+    "count",
+    "frames",
+    "pool_frames",
+    "tokens",
+    "placeless",
+    "rate_hz",
+)
+"""Fields that say how a signal comes in, not how its tokenizer is built."""
+
+
+def spec_fields(kind: str) -> tuple[str, ...]:
+    """The fields of the kind's spec in `deixis.signals`."""
+    return tuple(field.name for field in fields(SIGNALS[kind].spec_type)) if kind in SIGNALS else ()
+
+
+def known_fields(kind: str) -> tuple[str, ...]:
+    """Every field that the options of this kind may have."""
+    return tuple(dict.fromkeys((*DEFAULTS[kind], *MORE.get(kind, ()), *spec_fields(kind))))
+
+
+def with_defaults(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with what they leave out."""
+    return {**DEFAULTS[kind], **options}
+
+
+def tokenizer_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that the tokenizer of this kind is built with."""
+    prepared = set(PREPARATION) | set(spec_fields(kind)) - {"mel_bins"}
+    return {name: value for name, value in options.items() if name not in prepared}
+
+
+def encoder_token_count(kind: str, options: Mapping[str, Any]) -> int:
+    """How many tokens the encoder makes of a signal of this kind, class tokens not counted."""
+    if kind in PICTURES:
+        frames = options.get("frames", 1) if kind == "video" and not options["pool_frames"] else 1
+        return frames * (options.get("tiles", 1) * options["size_px"] // options["patch_px"]) ** 2
+    if kind == "audio" and options["tokenizer"] == "patch":
+        frames = round(options["window_s"] * FRAMES_A_SECOND)
+        kernel, steps = options.get("kernel", (16, 16)), options.get("steps", (10, 10))
+        sizes = zip((options["mel_bins"], frames), kernel, steps, strict=True)
+        mel, time = ((size - k) // step + 1 for size, k, step in sizes)
+        return mel * time
+    if kind == "audio":
+        return round(options["window_s"] * FRAMES_A_SECOND) // options["stride"]
+    if kind == "imu":
+        return (round(options["window_s"] * options["rate_hz"]) - options["kernel"]) // options["stride"] + 1
+    return options["tokens"] if kind == "fmri" else options["groups"]
+
+
+def check_signals(options: Mapping[str, Mapping[str, Any]], encoder: Mapping, vision: PreTrainedConfig) -> None:
+    """Raises ValueError for sizes that the tokenizers of these kinds cannot take."""
+    whole = {"image": ("size_px", 1, "patch_px"), "audio": ("window_s", FRAMES_A_SECOND, "stride")}
+    for kind, own in options.items():
+        if own["tokenizer"] == "stem" and kind in whole:
+            name, scale, unit = whole[kind]
+            size = round(own[name] * scale)
+            if own[unit] != STRIDE or size % STRIDE:
+                raise ValueError(
+                    f"{kind}.{unit}: expected {STRIDE}, which is four times the spacing of mask features, and a signal "
+                    f"of a multiple of it; got {own[unit]} for {size}"
+                )
+        if kind in PICTURES and own["tokenizer"] == "patch":
+            if encoder["type"] != "trunk":
+                raise ValueError(
+                    f"{kind}.tokenizer: 'patch' shares the patches of a vision model, which needs encoder.type 'trunk'; "
+                    f"got {encoder['type']!r}"
+                )
+            if (own["size_px"], own["patch_px"]) != (vision.image_size, vision.patch_size):
+                raise ValueError(
+                    f"{kind}: expected the sizes of vision_config, size_px {vision.image_size} and patch_px "
+                    f"{vision.patch_size}; got {own['size_px']} and {own['patch_px']}"
+                )
