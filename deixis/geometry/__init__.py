@@ -17,7 +17,18 @@ from deixis.geometry.boxes import (
 from deixis.geometry.check import check_region
 from deixis.geometry.dialects import DIALECTS, Dialect
 from deixis.geometry.extent import Extent
-from deixis.geometry.frames import GRID_CELLS, Frame, cloud_frame, letterbox_frame, letterbox_placement, window_frame
+from deixis.geometry.frames import (
+    GRID_CELLS,
+    Frame,
+    cloud_frame,
+    crop_placement,
+    film_frame,
+    letterbox_frame,
+    letterbox_placement,
+    placed_frame,
+    placeless_frame,
+    window_frame,
+)
 from deixis.geometry.markup import FORMS, Reference, Text, parse_markup
 from deixis.geometry.parse import Mark, ParsedAnswer, Phrase, mark_region, parse_answer
 from deixis.geometry.points import bounding_box, region_points
@@ -33,6 +44,7 @@ from deixis.geometry.regions import (
     Region,
     Scribble,
     Span,
+    Tube,
     region_digest,
 )
 from deixis.geometry.rle import mask_to_rle, rle_to_mask
@@ -59,6 +71,7 @@ __all__ = [
     "Scribble",
     "Span",
     "Text",
+    "Tube",
     "bounding_box",
     "box3d_iou",
     "box_iou_xyxy",
@@ -67,6 +80,8 @@ __all__ = [
     "box_xyxy_to_xywh",
     "check_region",
     "cloud_frame",
+    "crop_placement",
+    "film_frame",
     "letterbox_frame",
     "letterbox_placement",
     "mark_region",
@@ -76,6 +91,8 @@ __all__ = [
     "named_question",
     "parse_answer",
     "parse_markup",
+    "placed_frame",
+    "placeless_frame",
     "point_mask",
     "rasterise",
     "region_digest",

@@ -7,18 +7,23 @@ import numpy as np
 
 from deixis.geometry.extent import Extent
 from deixis.geometry.raster import point_mask
-from deixis.geometry.regions import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span
+from deixis.geometry.regions import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span, Tube
 
 SLACK_PX = 1.0  # annotations of public data sets overshoot by parts of a pixel
 SLACK_S = 0.05
 SLACK_CLOUD_SHARE = 0.05
 
-_HOMES = {Box: 2, Scribble: 2, Polygon: 2, Mask: 2, Span: 1, Box3D: 3, PointSet: 3}  # axes of the signal it fits
-_PLACES = {1: "a sound", 2: "a picture", 3: "a point cloud"}
+_AXES = {Box: "xy", Scribble: "xy", Polygon: "xy", Mask: "xy", Span: "t", Tube: "xyt", Box3D: "xyz", PointSet: "xyz"}
+_POINT_AXES = ("t", "xy", "xyt xyz")  # of a Point with one, two, three coordinates
+_TAKES = {"xy": ("xy",), "t": ("t",), "xyt": ("xyt", "xy", "t"), "xyz": ("xyz",)}
+"""Axes of a signal -> of the regions it takes: on a film a Box holds all along, a Span for the whole picture."""
+_PLACES = {"t": "a sound", "xy": "a picture", "xyz": "a point cloud", "xyt": "a film", "xyt xyz": "a point cloud"}
 _USE = {
-    1: "use Span, or Point with one instant",
-    2: "use Box, Polygon, Scribble, Mask, or Point with x and y",
-    3: "use Box3D, PointSet, or Point with x, y and z",
+    "t": "use Span, or Point with one instant",
+    "xy": "use Box, Polygon, Scribble, Mask, or Point with x and y",
+    "xyt": "use Tube, Box, Span, or Point with x, y and a time",
+    "xyz": "use Box3D, PointSet, or Point with x, y and z",
+    "": "its numbers have no places, so that nothing in it can be pointed at",
 }
 
 
@@ -30,23 +35,40 @@ def check_region(region: Region, extent: Extent) -> None:
     ...
     ValueError: a Box points into a picture, but signal 1 is a sound: use Span, or Point with one instant
     """
-    home = len(region.coords) if isinstance(region, Point) else _HOMES.get(type(region))
+    is_point = isinstance(region, Point)
+    home = _POINT_AXES[len(region.coords) - 1] if is_point else _AXES.get(type(region))
     if home is None:
         raise ValueError(
-            f"a region must be one of Point, Box, Scribble, Polygon, Mask, Span, Box3D, PointSet, "
+            f"a region must be one of Point, Box, Scribble, Polygon, Mask, Span, Tube, Box3D, PointSet, "
             f"got {type(region).__name__}"
         )
-    if home != extent.dim:
-        name = f"Point with {home} coordinate{'s' * (home > 1)}" if isinstance(region, Point) else type(region).__name__
+    takes = extent.axes if is_point else _TAKES.get(extent.axes, ())
+    if not any(axes and axes in takes for axes in home.split()):
+        count = len(region.coords) if is_point else 0
+        name = f"Point with {count} coordinate{'s' * (count > 1)}" if is_point else type(region).__name__
         raise ValueError(
-            f"a {name} points into {_PLACES[home]}, but signal {region.signal} is {extent.noun}: {_USE[extent.dim]}"
+            f"a {name} points into {_PLACES[home]}, but signal {region.signal} is {extent.noun}: {_USE[extent.axes]}"
         )
-    if home == 2:
-        _check_in_picture(region, extent.size_hw)
-    elif home == 1:
-        _check_in_sound(region, extent.duration_s)
-    else:
-        _check_in_cloud(region, extent.points_xyz)
+    if extent.axes == "xyz":
+        _check_in_cloud(region, extent)
+        return
+    where, when = _parts(region)
+    if where is not None:
+        _check_in_picture(where, extent)
+    if when is not None:
+        _check_in_time(when, extent)
+
+
+def _parts(region: Region) -> tuple[Region | None, Region | None]:
+    """(where, when): what a region says of pixels, and what of time; sentences still name the region's own type."""
+    match region:
+        case Tube():
+            return region, region
+        case Point(coords=(x, y, time_s)):
+            return Point(x, y, signal=region.signal), Point(time_s, signal=region.signal)
+        case Span() | Point(coords=(_,)):
+            return None, region
+    return region, None
 
 
 def _check_finite(region: Region, values: np.ndarray) -> None:
@@ -61,8 +83,13 @@ def _check_order(region: Region, low: float, high: float, axis: str) -> None:
         raise ValueError(f"{type(region).__name__} is empty: it begins and ends at {axis} = {low:g}")
 
 
-def _check_in_picture(region: Region, size_hw: tuple[int, int]) -> None:
-    height, width = size_hw
+def _word(extent: Extent) -> str:
+    """The noun without its article: "lies outside its sound"."""
+    return "cloud" if extent.kind == "point_cloud" else extent.noun.partition(" ")[2]
+
+
+def _check_in_picture(region: Region, extent: Extent) -> None:
+    height, width = extent.size_hw
     if isinstance(region, Mask):
         if region.array.shape != (height, width):
             raise ValueError(
@@ -73,7 +100,7 @@ def _check_in_picture(region: Region, size_hw: tuple[int, int]) -> None:
             raise ValueError("Mask is empty: none of its pixels is set")
         return
     match region:
-        case Box():
+        case Box() | Tube():
             corners = np.array([[region.x1, region.y1], [region.x2, region.y2]])
         case Point(coords=coords):
             corners = np.array([coords])
@@ -85,33 +112,35 @@ def _check_in_picture(region: Region, size_hw: tuple[int, int]) -> None:
             f"{type(region).__name__} needs at least {needed} point{'s' * (needed > 1)}, got {len(corners)}"
         )
     _check_finite(region, corners)
-    if isinstance(region, Box):
+    if isinstance(region, Box | Tube):
         _check_order(region, region.x1, region.x2, "x")
         _check_order(region, region.y1, region.y2, "y")
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
     if left < -SLACK_PX or top < -SLACK_PX or right > width + SLACK_PX or bottom > height + SLACK_PX:
         raise ValueError(
-            f"{type(region).__name__} lies outside its picture: it covers x {left:g} to {right:g}, y {top:g} to "
-            f"{bottom:g}, and signal {region.signal} is {width} x {height} pixels"
+            f"{type(region).__name__} lies outside its {_word(extent)}: it covers x {left:g} to {right:g}, y {top:g} "
+            f"to {bottom:g}, and signal {region.signal} is {width} x {height} pixels"
         )
     if right < 0 or bottom < 0 or left > width or top > height:
         raise ValueError(f"{type(region).__name__} lies on no pixel of signal {region.signal}, {width} x {height}")
 
 
-def _check_in_sound(region: Region, duration_s: float) -> None:
-    low_s, high_s = (region.start_s, region.end_s) if isinstance(region, Span) else region.coords * 2
+def _check_in_time(region: Region, extent: Extent) -> None:
+    duration_s = extent.duration_s
+    low_s, high_s = region.coords * 2 if isinstance(region, Point) else (region.start_s, region.end_s)
     _check_finite(region, np.array([low_s, high_s]))
-    if isinstance(region, Span):
+    if not isinstance(region, Point):
         _check_order(region, low_s, high_s, "time")
     overlaps = isinstance(region, Point) or (high_s > 0 and low_s < duration_s)
     if low_s < -SLACK_S or high_s > duration_s + SLACK_S or not overlaps:
         raise ValueError(
-            f"{type(region).__name__} lies outside its sound: it covers {low_s:g} to {high_s:g} s, "
+            f"{type(region).__name__} lies outside its {_word(extent)}: it covers {low_s:g} to {high_s:g} s, "
             f"and signal {region.signal} is {duration_s:g} s long"
         )
 
 
-def _check_in_cloud(region: Region, points_xyz: np.ndarray) -> None:
+def _check_in_cloud(region: Region, extent: Extent) -> None:
+    points_xyz = extent.points_xyz
     if isinstance(region, PointSet):
         if not point_mask(region, points_xyz).any():
             raise ValueError("PointSet is empty: it has no indices")
@@ -132,7 +161,8 @@ def _check_in_cloud(region: Region, points_xyz: np.ndarray) -> None:
     slack = SLACK_CLOUD_SHARE * float((highs - lows).max()) or float(np.abs(lows).max()) * 1e-6 + 1e-9
     if (place < lows - slack).any() or (place > highs + slack).any():
         raise ValueError(
-            f"Point lies outside its cloud: {region.coords}, and signal {region.signal} covers {_bounds(points_xyz)}"
+            f"Point lies outside its {_word(extent)}: {region.coords}, and signal {region.signal} covers "
+            f"{_bounds(points_xyz)}"
         )
 
 

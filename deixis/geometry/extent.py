@@ -1,7 +1,8 @@
 """Extent: how large a signal is, in its own units; what regions are checked against.
 
-It knows no file and no tensor. Which of the three sizes is given decides the number of axes, so a new kind of signal
-with pixels, seconds or points needs nothing here.
+It knows no file and no tensor. Which sizes are given decides the axes of a place: pixels are x and y, seconds are t,
+both together (a film) are x, y and t, and points are x, y and z. A new kind of signal with any of them needs nothing
+here.
 """
 
 from collections.abc import Sequence
@@ -11,55 +12,76 @@ from typing import Any
 import numpy as np
 
 Numbers = np.ndarray | Sequence[Any]  # an array, or the lists and tuples that make one
-NOUNS = {"image": "a picture", "audio": "a sound", "point_cloud": "a point cloud"}
+NOUNS = {
+    "image": "a picture",
+    "audio": "a sound",
+    "point_cloud": "a point cloud",
+    "video": "a film",
+    "depth": "a depth map",
+    "normal": "a map of surface normals",
+    "imu": "a motion trace",
+    "fmri": "a brain response",
+}
+_SIZES = ("size_hw", "duration_s", "points_xyz", "count")
 
 
 @dataclass(frozen=True, eq=False)
 class Extent:
-    """Size of one signal; exactly one of the three sizes is given. Raises ValueError otherwise."""
+    """Size of one signal: exactly one of the sizes, or `size_hw` and `duration_s` of a film. ValueError otherwise."""
 
     kind: str  # "image" | "audio" | "point_cloud" | ...
     size_hw: tuple[int, int] | None = None  # pixels of the upright picture
     duration_s: float | None = None
     points_xyz: np.ndarray | None = None  # (N, 3), the file's own units
+    count: int | None = None  # of numbers that have no places, so that nothing points at them
 
     def __post_init__(self):
-        given = [name for name in ("size_hw", "duration_s", "points_xyz") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"Extent of {self.kind!r} needs one of size_hw, duration_s, points_xyz, got {given}")
+        given = [name for name in _SIZES if getattr(self, name) is not None]
+        if len(given) != 1 and given != ["size_hw", "duration_s"]:
+            raise ValueError(f"Extent of {self.kind!r} needs one of {', '.join(_SIZES)}, got {given}")
         if self.size_hw is not None:
             height, width = (int(side) for side in self.size_hw)
             if height < 1 or width < 1:
                 raise ValueError(f"size_hw of an Extent must be positive, got {(height, width)}")
             object.__setattr__(self, "size_hw", (height, width))
-        elif self.duration_s is not None:
+        if self.duration_s is not None:
             if not 0 < self.duration_s < float("inf"):
                 raise ValueError(f"duration_s of an Extent must be positive seconds, got {self.duration_s}")
             object.__setattr__(self, "duration_s", float(self.duration_s))
-        else:
+        if self.points_xyz is not None:
             points = np.asarray(self.points_xyz)
             if points.ndim != 2 or points.shape[1] != 3 or not np.issubdtype(points.dtype, np.floating):
                 raise ValueError(f"points_xyz of an Extent must be floats (N, 3), got {points.dtype} {points.shape}")
             object.__setattr__(self, "points_xyz", points)
+        if self.count is not None and self.count < 1:
+            raise ValueError(f"count of an Extent must be positive, got {self.count}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Extent):
             return NotImplemented
-        if (self.kind, self.size_hw, self.duration_s) != (other.kind, other.size_hw, other.duration_s):
+        if self._sizes != other._sizes:
             return False
         if self.points_xyz is None or other.points_xyz is None:
             return self.points_xyz is other.points_xyz
         return np.array_equal(self.points_xyz, other.points_xyz)
 
     def __hash__(self) -> int:
-        return hash((self.kind, self.size_hw, self.duration_s))
+        return hash(self._sizes)
+
+    @property
+    def _sizes(self) -> tuple:
+        return self.kind, self.size_hw, self.duration_s, self.count
+
+    @property
+    def axes(self) -> str:
+        """Names of the axes of a place, in order: "xy", "t", "xyt", "xyz", or "" where nothing has a place."""
+        pixels, seconds = "xy" * (self.size_hw is not None), "t" * (self.duration_s is not None)
+        return pixels + seconds + "xyz" * (self.points_xyz is not None)
 
     @property
     def dim(self) -> int:
-        """Number of axes of a place in this signal: 2 with pixels, 1 with seconds, 3 with points."""
-        if self.size_hw is not None:
-            return 2
-        return 1 if self.duration_s is not None else 3
+        """Number of axes of a place in this signal: 2 with pixels, 1 with seconds, 3 with both or with points."""
+        return len(self.axes)
 
     @property
     def noun(self) -> str:

@@ -1,12 +1,14 @@
 """Frames: coordinates between a file, the tensor window the network sees, and the integer grid written in text.
 
-Axis order is x, y | t | x, y, z everywhere. Per axis, ``unit = (file - origin) / extent``; the grid numbers the cells
-of the unit axis from 0, and a cell goes back to its centre. Frames know no pixels' values and resize nothing.
+Axis order is x, y | t | x, y, t | x, y, z everywhere. Per axis, ``unit = (file - origin) / extent``; the grid numbers
+the cells of the unit axis from 0, and a cell goes back to its centre. Frames know no pixels' values and resize nothing.
 
     file (pixels, s, own units) --to_unit--> [0, 1] of the window --to_grid--> 0..999
                                 <--to_file--                      <--from_grid--
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +34,7 @@ class Frame:
                 f"Frame of {self.kind!r} needs {self.size.dim} origins and extents, "
                 f"got {len(self.origin)} and {len(self.extent)}"
             )
-        if not (np.isfinite(self.origin).all() and np.isfinite(self.extent).all() and min(self.extent) > 0):
+        if not (np.isfinite(self.origin).all() and np.isfinite(self.extent).all() and min(self.extent, default=1) > 0):
             raise ValueError(f"Frame needs finite origins and positive extents, got {self.origin} and {self.extent}")
 
     @property
@@ -63,11 +65,13 @@ class Frame:
         Clouds have no border and stay as they are.
         """
         file = np.asarray(file, dtype=np.float64)
-        if self.size.size_hw is not None:
-            return np.clip(file, 0.0, self.size.size_hw[::-1])
-        if self.size.duration_s is not None:
-            return np.clip(file, 0.0, self.size.duration_s)
-        return file
+        highs = (*(self.size.size_hw or ())[::-1], *((self.size.duration_s,) if self.size.duration_s else ()))
+        return np.clip(file, 0.0, highs) if highs else file
+
+    @property
+    def window(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """(lows, highs), in file units: what the network sees of the signal. A region outside of it is not seen."""
+        return self.origin, tuple(low + length for low, length in zip(self.origin, self.extent, strict=True))
 
 
 def letterbox_placement(size_hw: tuple[int, int], tensor_hw: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -81,28 +85,66 @@ def letterbox_placement(size_hw: tuple[int, int], tensor_hw: tuple[int, int]) ->
     return (tensor_hw[0] - height) // 2, (tensor_hw[1] - width) // 2, height, width
 
 
-def letterbox_frame(size_hw: tuple[int, int], tensor_hw: tuple[int, int]) -> Frame:
+def letterbox_frame(size_hw: tuple[int, int], tensor_hw: tuple[int, int], kind: str = "image") -> Frame:
     """Frame of a picture fitted into a tensor as ``letterbox_placement`` says, exact for its rounded size.
 
     >>> letterbox_frame((480, 640), (128, 128)).to_unit([0.0, 0.0]).tolist()
     [0.0, 0.125]
     """
-    top, left, height, width = letterbox_placement(size_hw, tensor_hw)
+    return placed_frame(size_hw, tensor_hw, letterbox_placement(size_hw, tensor_hw), kind)
+
+
+def crop_placement(
+    size_hw: tuple[int, int], size_px: int, half: Callable[[float], int] = math.floor
+) -> tuple[int, int, int, int]:
+    """(top, left, height, width), in tensor pixels, of a picture whose middle square fills the tensor.
+
+    The shorter side becomes size_px and the longer one is rounded down; what does not fit is cut off, half on each
+    side, so top and left are zero or negative. An odd pixel is given away by ``half``: transformers cuts ``floor`` of
+    the half off first, torchvision ``round``.
+
+    >>> crop_placement((480, 645), 224), crop_placement((480, 645), 224, round)
+    ((0, -38, 224, 301), (0, -38, 224, 301))
+    """
+    height, width = (size_px * side // min(size_hw) for side in size_hw)
+    return -half((height - size_px) / 2), -half((width - size_px) / 2), height, width
+
+
+def placed_frame(
+    size_hw: tuple[int, int], tensor_hw: tuple[int, int], placement: tuple[int, int, int, int], kind: str = "image"
+) -> Frame:
+    """Frame of a picture that takes up (top, left, height, width) of a tensor, in tensor pixels; it may stick out.
+
+    >>> placed_frame((100, 200), (10, 10), crop_placement((100, 200), 10)).window
+    ((50.0, 0.0), (150.0, 100.0))
+    """
+    top, left, height, width = placement
     per_pixel_x, per_pixel_y = size_hw[1] / width, size_hw[0] / height  # file pixels a tensor pixel
     return Frame(
-        kind="image",
+        kind=kind,
         origin=(-left * per_pixel_x, -top * per_pixel_y),
         extent=(tensor_hw[1] * per_pixel_x, tensor_hw[0] * per_pixel_y),
-        size=Extent("image", size_hw=size_hw),
+        size=Extent(kind, size_hw=size_hw),
     )
 
 
-def window_frame(duration_s: float, window_s: float, start_s: float = 0.0) -> Frame:
-    """Frame of the window [start_s, start_s + window_s] of a sound of ``duration_s``."""
-    return Frame("audio", (float(start_s),), (float(window_s),), Extent("audio", duration_s=duration_s))
+def film_frame(picture: Frame, duration_s: float, kind: str = "video") -> Frame:
+    """Frame of a film whose pictures have a frame, and whose time axis is the whole film: x, y, t."""
+    size = Extent(kind, size_hw=picture.size.size_hw, duration_s=duration_s)
+    return Frame(kind, (*picture.origin, 0.0), (*picture.extent, float(duration_s)), size)
 
 
-def cloud_frame(points_xyz: Float[np.ndarray, "n 3"]) -> Frame:
+def window_frame(duration_s: float, window_s: float, start_s: float = 0.0, kind: str = "audio") -> Frame:
+    """Frame of the window [start_s, start_s + window_s] of a sound or a trace of ``duration_s``."""
+    return Frame(kind, (float(start_s),), (float(window_s),), Extent(kind, duration_s=duration_s))
+
+
+def placeless_frame(count: int, kind: str) -> Frame:
+    """Frame of numbers without places: no axes, so that nothing in it can be pointed at."""
+    return Frame(kind, (), (), Extent(kind, count=count))
+
+
+def cloud_frame(points_xyz: Float[np.ndarray, "n 3"], kind: str = "point_cloud") -> Frame:
     """Frame of the smallest cube around a cloud, centred on its bounding box; a cloud without size gets side 1.
 
     Raises ValueError for an empty cloud or one with coordinates that are not finite.
@@ -118,8 +160,8 @@ def cloud_frame(points_xyz: Float[np.ndarray, "n 3"]) -> Frame:
     if side <= 1e-9 * float(np.abs(centre).max()):  # one place, up to rounding
         side = 1.0
     return Frame(
-        kind="point_cloud",
+        kind=kind,
         origin=tuple((centre - side / 2).tolist()),
         extent=(side, side, side),
-        size=Extent("point_cloud", points_xyz=np.asarray(points_xyz)),
+        size=Extent(kind, points_xyz=np.asarray(points_xyz)),
     )

@@ -4,15 +4,30 @@ Everything here starts from file units; only the last step goes through the fram
 (``check.py``).
 """
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
 from deixis.geometry.raster import box_pixels, pixel_patch, point_mask
-from deixis.geometry.regions import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span, region_digest
+from deixis.geometry.regions import (
+    Box,
+    Box3D,
+    Mask,
+    Point,
+    PointSet,
+    Polygon,
+    Region,
+    Scribble,
+    Span,
+    Tube,
+    region_digest,
+)
 
 INSTANT_S = 0.1  # a point in a sound means this much before and after it
+EDGE_PX = 1e-6  # what rounding may take from the border of a window
 
 
 def region_points(
@@ -22,20 +37,28 @@ def region_points(
 
     Pictures give pixel centres and clouds their points: a choice without repeats where there are enough, else all of
     them followed by random repeats (Ferret, You et al., ICLR 2024, section 3.2: points are sampled inside the region).
-    Sounds give even instants, each moved at random within its share of the span. Without ``seed``, the seed is a
-    digest of the region, so that the same question has the same answer. Raises ValueError where the region holds
-    nothing of the signal or lies outside the window of the frame.
+    Sounds give even instants, each moved at random within its share of the span, and films such pixels at such
+    instants. Without ``seed``, the seed is a digest of the region, so that the same question has the same answer.
+    Raises ValueError where the region holds nothing of the signal or lies outside the window of the frame.
     """
     if seed is None:
         seed = int.from_bytes(region_digest(region)[:8], "little")
     rng = np.random.default_rng(seed)
-    if extent.size_hw is not None:
-        file = _pixel_centres(region, extent.size_hw, count, rng)
-    elif extent.duration_s is not None:
-        file = _instants(region, extent, frame, count, rng)
-    else:
-        inside = np.flatnonzero(point_mask(region, extent.points_xyz))
-        file = extent.points_xyz[inside[_pick(len(inside), count, rng)]]
+    match extent.axes:
+        case "xy":
+            file = _pixel_centres(region, extent.size_hw, frame, count, rng)
+        case "t":
+            file = _instants(region, extent, frame, count, rng)
+        case "xyt":
+            place, stretch = _film_parts(region, extent)
+            pixels = _pixel_centres(place, extent.size_hw, frame, count, rng)
+            instants = rng.permutation(_instants(stretch, extent, frame, count, rng))  # no early pixels, late pixels
+            file = np.concatenate([pixels, instants], axis=1)
+        case "xyz":
+            inside = np.flatnonzero(point_mask(region, extent.points_xyz))
+            file = extent.points_xyz[inside[_pick(len(inside), count, rng)]]
+        case _:
+            raise ValueError(f"{extent.noun} without places has no points: nothing in it can be pointed at")
     return frame.to_unit(file).astype(np.float32)
 
 
@@ -48,17 +71,52 @@ def _pick(available: int, count: int, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([np.arange(available), rng.integers(0, available, count - available)])
 
 
-def _pixel_centres(region: Region, size_hw: tuple[int, int], count: int, rng: np.random.Generator) -> np.ndarray:
+def _film_parts(region: Region, extent: Extent) -> tuple[Region, Region]:
+    """(where, when) a region of a film is: a region of its pictures, and one of its time."""
+    height, width = extent.size_hw
+    match region:
+        case Tube():
+            return region.box, region.span
+        case Span():
+            return Box(0, 0, width, height), region
+        case Point(coords=(x, y, time_s)):
+            return Point(x, y), Point(time_s)
+    return region, Span(0, extent.duration_s)
+
+
+def _pixel_centres(
+    region: Region, size_hw: tuple[int, int], frame: Frame, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """(count, 2) centres of pixels inside a region that the network sees, as x and y."""
     if isinstance(region, Box):  # all of its pixels, so no need to list them
         top, left, rows, columns = box_pixels(region, size_hw)
-        inside = _pick(rows * columns, count, rng)
+        patch, is_empty = None, False
     else:
         top, left, patch = pixel_patch(region, size_hw)
-        columns = patch.shape[1]
-        flat = np.flatnonzero(patch)
-        inside = flat[_pick(len(flat), count, rng)]
-    y, x = np.divmod(inside, columns)
-    return np.stack([x + (left + 0.5), y + (top + 0.5)], axis=1)
+        (rows, columns), is_empty = patch.shape, not patch.any()
+    first_row, last_row = _seen(frame, 1, top, top + rows)
+    first_column, last_column = _seen(frame, 0, left, left + columns)
+    columns = last_column - first_column
+    if patch is not None:
+        patch = patch[first_row - top : last_row - top, first_column - left : last_column - left]
+    inside = None if patch is None else np.flatnonzero(patch)
+    available = (last_row - first_row) * columns if inside is None else len(inside)
+    if available == 0 and not is_empty:
+        (x1, y1, *_), (x2, y2, *_) = frame.window
+        raise ValueError(
+            f"the {type(region).__name__} lies outside what the model sees of this signal: x {max(x1, 0):g} to "
+            f"{min(x2, size_hw[1]):g}, y {max(y1, 0):g} to {min(y2, size_hw[0]):g}"
+        )
+    chosen = _pick(available, count, rng)
+    y, x = np.divmod(chosen if inside is None else inside[chosen], columns)
+    return np.stack([x + (first_column + 0.5), y + (first_row + 0.5)], axis=1)
+
+
+def _seen(frame: Frame, axis: int, first: int, last: int) -> tuple[int, int]:
+    """The part of the pixels first..last-1 of an axis whose centres lie in the frame's window."""
+    low, high = frame.window[0][axis], frame.window[1][axis]
+    first = max(first, math.ceil(low - 0.5 - EDGE_PX))
+    return first, max(first, min(last, math.floor(high - 0.5 + EDGE_PX) + 1))
 
 
 def _instants(region: Region, extent: Extent, frame: Frame, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -69,7 +127,7 @@ def _instants(region: Region, extent: Extent, frame: Frame, count: int, rng: np.
             start_s, end_s = time_s - INSTANT_S, time_s + INSTANT_S
         case _:
             raise ValueError(f"a {type(region).__name__} has no instants of a sound: use Span or Point(time_s)")
-    window_start_s, window_end_s = frame.origin[0], frame.origin[0] + frame.extent[0]
+    (*_, window_start_s), (*_, window_end_s) = frame.window
     low_s, high_s = max(start_s, 0.0, window_start_s), min(end_s, extent.duration_s, window_end_s)
     if low_s >= high_s:
         raise ValueError(
@@ -83,8 +141,12 @@ def _instants(region: Region, extent: Extent, frame: Frame, count: int, rng: np.
 def bounding_box(region: Region, extent: Extent) -> Float[np.ndarray, "lows_and_highs"]:
     """(2d,) lows, then highs, in file units: x1, y1, x2, y2 | start_s, end_s | x1, y1, z1, x2, y2, z2.
 
-    A ``Point`` gives its place twice. Raises ValueError for an empty region.
+    Of a film, x1, y1, start_s, x2, y2, end_s. A ``Point`` gives its place twice. Raises ValueError for an empty region.
     """
+    if extent.axes == "xyt" and not isinstance(region, Point):
+        place, stretch = _film_parts(region, extent)
+        pixels = bounding_box(place, Extent(extent.kind, size_hw=extent.size_hw))
+        return np.array([*pixels[:2], stretch.start_s, *pixels[2:], stretch.end_s])
     match region:
         case Point(coords=coords):
             return np.array(coords * 2)

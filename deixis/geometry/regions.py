@@ -55,7 +55,10 @@ def _region_hash(region: Any) -> int:
 
 @dataclass(frozen=True, init=False)
 class Point:
-    """One place: ``Point(x, y)`` in a picture, ``Point(time_s)`` in a sound, ``Point(x, y, z)`` in a cloud."""
+    """One place: ``Point(x, y)`` in a picture, ``Point(time_s)`` in a sound, ``Point(x, y, z)`` in a cloud.
+
+    In a film, ``Point(x, y, time_s)``.
+    """
 
     coords: tuple[float, ...]
     signal: int = 0
@@ -139,7 +142,7 @@ class Mask:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a sound, in seconds from its beginning."""
+    """A stretch of a sound, a motion trace or a film, in seconds from its beginning."""
 
     start_s: float
     end_s: float
@@ -151,8 +154,35 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Tube:
+    """A rectangle of a film for a stretch of its time: edges in pixels, and seconds from its beginning."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    start_s: float
+    end_s: float
+    signal: int = field(default=0, kw_only=True)
+
+    def __post_init__(self):
+        for name in ("x1", "y1", "x2", "y2", "start_s", "end_s"):
+            object.__setattr__(self, name, _float_coordinate(getattr(self, name), f"{name} of Tube"))
+
+    @property
+    def box(self) -> Box:
+        """Its rectangle."""
+        return Box(self.x1, self.y1, self.x2, self.y2, signal=self.signal)
+
+    @property
+    def span(self) -> Span:
+        """Its stretch of time."""
+        return Span(self.start_s, self.end_s, signal=self.signal)
+
+
+@dataclass(frozen=True)
 class Box3D:
-    """An upright box in a point cloud, in the cloud's own units."""
+    """An upright box in a point cloud or a brain, in its own units."""
 
     x1: float
     y1: float
@@ -169,7 +199,7 @@ class Box3D:
 
 @dataclass(frozen=True, eq=False)
 class PointSet:
-    """Some points of a cloud, as ``indices`` (k,) into the file's points, sorted and without repeats."""
+    """Some points of a cloud, or voxels of a brain, as ``indices`` (k,) into the file's, sorted, without repeats."""
 
     indices: Numbers  # kept as int64 (k,), read-only
     signal: int = field(default=0, kw_only=True)
@@ -188,7 +218,7 @@ class PointSet:
         object.__setattr__(self, "indices", _locked(np.unique(indices).astype(np.int64)))
 
 
-Region = Point | Box | Scribble | Polygon | Mask | Span | Box3D | PointSet
+Region = Point | Box | Scribble | Polygon | Mask | Span | Tube | Box3D | PointSet
 
 
 def region_digest(region: Region) -> bytes:

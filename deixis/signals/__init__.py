@@ -11,21 +11,32 @@ from typing import Any
 import numpy as np
 
 from deixis.geometry.frames import Frame
+from deixis.signals import opening
 from deixis.signals.audio import AUDIO, AudioSpec
-from deixis.signals.files import FOREIGN_MAGICS, load_npy, matches, read_head
+from deixis.signals.depth import DEPTH, DepthSpec
+from deixis.signals.fmri import FMRI, FmriSpec, parcel_labels
 from deixis.signals.image import IMAGE, ImageSpec
+from deixis.signals.imu import IMU, ImuSpec
+from deixis.signals.normal import NORMAL, NormalSpec
 from deixis.signals.point_cloud import POINT_CLOUD, PointCloudSpec, chosen_indices
-from deixis.signals.signal import Reader, Signal, as_array
+from deixis.signals.signal import Reader, Signal
+from deixis.signals.video import VIDEO, VideoSpec
 
 __all__ = [
     "SIGNALS",
     "AudioSpec",
+    "DepthSpec",
+    "FmriSpec",
     "ImageSpec",
+    "ImuSpec",
+    "NormalSpec",
     "PointCloudSpec",
     "Reader",
     "Signal",
+    "VideoSpec",
     "chosen_indices",
     "open_signal",
+    "parcel_labels",
     "to_tensor",
 ]
 
@@ -33,20 +44,29 @@ SIGNALS: Mapping[str, Reader] = {
     "image": IMAGE,
     "audio": AUDIO,
     "point_cloud": POINT_CLOUD,
+    "video": VIDEO,
+    "depth": DEPTH,
+    "normal": NORMAL,
+    "imu": IMU,
+    "fmri": FMRI,
 }
 
-NAMED_SUFFIXES = 4
-"""How many endings of each kind a sentence names."""
-ARRAY_SUFFIX = ".npy"
-"""A file of one array: its shape tells the kind, as for an array in memory."""
 
+def open_signal(source: Any, kind: str | None = None, **options: float) -> Signal:
+    """The signal in a file (path) or in memory (PIL picture, NumPy array, torch tensor, pair of them or with a rate).
 
-def open_signal(source: Any, kind: str | None = None) -> Signal:
-    """The signal in a file (path) or in memory (PIL picture, NumPy array, torch tensor, (samples, rate_hz)).
+    The kind is told from the ending of a file's name and checked against its content; a 16-bit grey PNG is a depth map,
+    an animated GIF a picture. `kind` overrules both, and so does its name before a path: "depth:map.npy". Arrays, in
+    memory or in an NPY file, are told by type and shape:
 
-    The kind is told from the ending of a file's name and checked against its content; of an array, from type and
-    shape: (h, w[, c]) or (c, h, w) is a picture, (n, 3) or (n, 6) of floats a point cloud. `kind` overrules both.
-    A Signal is returned as it is.
+        (h, w[, c]) or (c, h, w)        a picture           ((t, h, w, c), rate_hz)        a film
+        (n, 3) or (n, 6) of floats      a point cloud       (picture, (h, w) of floats)    a depth map with its picture
+        ((n[, channel]), rate_hz)       a sound             (picture, (h, w, 3) of floats) normals with their picture
+        ((n, 6) or (6, n), below 1 kHz) a motion trace      by kind= only: depth, normal and fmri alone
+
+    options: the number that a file or array may lack: `unit_m` of a depth map, `rate_hz` of a film or trace in an
+    array or a table without times; "imu@50:walk.csv" says it in a name. Two files that belong together are joined by a
+    plus sign: "photo.png+depth.png", "brain.nii.gz+mask.nii.gz". A Signal is returned as it is.
 
     Raises: ValueError, one sentence, for anything missing, empty, cut short, mislabelled or out of bounds.
     """
@@ -57,16 +77,22 @@ def open_signal(source: Any, kind: str | None = None) -> Signal:
             raise ValueError(f"kind: expected {SIGNALS[kind].noun}, got '{source.name}', {SIGNALS[source.kind].noun}.")
         return source
     if isinstance(source, str | Path):
-        return _open_path(Path(source), kind)
-    return _open_value(source, kind, None, None)
+        named = opening.read_name(str(source), SIGNALS)
+        if named.kind is not None and kind not in (None, named.kind):
+            raise ValueError(f"kind: expected {named.kind}, as '{source}' says, got '{kind}'.")
+        if named.kind is not None and named.number is not None:
+            options = {SIGNALS[named.kind].option or "": named.number} | options
+        return opening.open_path(Path(named.path), kind or named.kind, options, SIGNALS)
+    return opening.open_value(source, kind, None, None, options, SIGNALS)
 
 
 def to_tensor(signal: Signal, spec: Any = None) -> tuple[np.ndarray, Frame]:
     """The network's input for a signal, float32, and the frame that leads from it back to the file's units.
 
-    image (3, size, size); audio (time, mel); point_cloud (count, 6). Deterministic. `spec` is the ImageSpec, AudioSpec
-    or PointCloudSpec of the signal's kind, or None for its defaults.
-    Raises: ValueError when the spec is another kind's, or the sound is longer than its window.
+    image (3, size, size); audio (time, mel); point_cloud (count, 6); video (frames, 3, size, size); depth and normal
+    (3, size, size) or, with their picture, (2, 3, size, size); imu (6, samples); fmri (voxels,) or (parcels, 4).
+    Deterministic. `spec` is the ImageSpec, AudioSpec, ... of the signal's kind, or None for its defaults.
+    Raises: ValueError when the spec is another kind's, or the signal does not fit it.
     """
     reader = SIGNALS[signal.kind]
     spec = reader.spec_type() if spec is None else spec
@@ -75,50 +101,3 @@ def to_tensor(signal: Signal, spec: Any = None) -> tuple[np.ndarray, Frame]:
             f"spec: expected {reader.spec_type.__name__} for '{signal.name}', {reader.noun}, got {type(spec).__name__}."
         )
     return reader.to_tensor(signal, spec)
-
-
-def _open_path(path: Path, kind: str | None) -> Signal:
-    suffix = path.suffix.lower()
-    named = kind or next((reader.kind for reader in SIGNALS.values() if suffix in reader.suffixes), None)
-    expected = SIGNALS[named].noun if named else "a picture, a sound or a point cloud"
-    head = read_head(path, expected)
-    if suffix == ARRAY_SUFFIX:
-        return _open_value(load_npy(path, expected), kind, path.name, str(path))
-    found, format_name = _content_kind(head)
-    if found is None and format_name is not None and suffix != ".npz":
-        raise ValueError(f"'{path.name}': expected {expected}, got {format_name}.")
-    if named is None and found is None:
-        endings = " ".join(suffix for reader in SIGNALS.values() for suffix in reader.suffixes[:NAMED_SUFFIXES])
-        raise ValueError(
-            f"'{path.name}': expected {expected} in a file ending in {endings} {ARRAY_SUFFIX} or the like, "
-            f"got '{suffix or 'no ending'}'; convert it, or pass kind=."
-        )
-    if named is not None and found not in (None, named):
-        source, advice = (
-            ("kind=", "pass another kind=") if kind else ("its name", "the file has a wrong ending, rename it")
-        )
-        raise ValueError(f"'{path.name}': expected {expected} by {source}, but its content is {format_name}; {advice}.")
-    return SIGNALS[named or found].open_file(path, path.name)
-
-
-def _content_kind(head: bytes) -> tuple[str | None, str | None]:
-    """(kind, name of the format) told from the first bytes; (None, name) for a format no reader opens."""
-    for reader in SIGNALS.values():
-        format_name = matches(head, reader.magics)
-        if format_name is not None:
-            return reader.kind, format_name
-    return None, matches(head.lstrip(), FOREIGN_MAGICS)
-
-
-def _open_value(value: Any, kind: str | None, name: str | None, path: str | None) -> Signal:
-    if isinstance(value, list) and kind is None and not AUDIO.fits(value):
-        value = as_array(value, name or "list in memory")
-    kind = kind or next((reader.kind for reader in SIGNALS.values() if reader.fits(value)), None)
-    if kind is None:
-        shape = getattr(value, "shape", None)
-        got = type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
-        raise ValueError(
-            f"'{name or 'signal'}': expected a path, a PIL picture, an array or tensor, or (samples, rate_hz), "
-            f"got {got}; pass kind= where the shape does not tell."
-        )
-    return SIGNALS[kind].open_value(value, name or f"{kind.replace('_', ' ')} in memory", path)

@@ -13,7 +13,7 @@ from jaxtyping import Float32
 
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
-from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array
+from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_number
 
 RATE_HZ = 16_000
 """The rate of every opened sound; all audio encoders we load were trained at it."""
@@ -118,8 +118,14 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
 
 
 def fits(value: Any) -> bool:
-    """Whether a value in memory is a sound: a pair of samples and a rate, or an array of one dimension."""
-    return _is_pair(value) or (is_array(value) and len(value.shape) == 1)
+    """Whether a value in memory is a sound: a pair of samples and a rate, or an array of one dimension.
+
+    Six channels below the lowest rate of a sound are a motion trace, and four axes a film.
+    """
+    if not _is_pair(value):
+        return is_array(value) and len(value.shape) == 1
+    shape = getattr(value[0], "shape", (0,))
+    return len(shape) < 4 and not (len(shape) == 2 and 6 in shape and value[1] < MIN_RATE_HZ)
 
 
 def to_tensor(signal: Signal, spec: AudioSpec) -> tuple[Float32[np.ndarray, "time mel"], Frame]:
@@ -245,8 +251,7 @@ def _is_pair(value: Any) -> bool:
     if not isinstance(value, tuple | list) or len(value) != 2:
         return False
     samples, rate_hz = value
-    is_number = isinstance(rate_hz, int | float | np.integer | np.floating) and not isinstance(rate_hz, bool)
-    return is_number and (is_array(samples) or isinstance(samples, list | tuple))
+    return is_number(rate_hz) and (is_array(samples) or isinstance(samples, list | tuple))
 
 
 def _describe(value: Any) -> str:

@@ -10,13 +10,12 @@ import numpy as np
 HEAD_BYTES = 512
 """How much of a file is read to see what it is; the longest mark ends well before."""
 
+FIRST_MAGICS: tuple[tuple[int, bytes, str], ...] = ((4, b"ftyphei", "a HEIC photo (convert it to JPEG or PNG)"),)
+"""Marks looked at before those of the readers, which would take such a file for a film."""
 FOREIGN_MAGICS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF", "a PDF document"),
     (0, b"PK\x03\x04", "a ZIP archive"),
     (0, b"\x1f\x8b", "a gzip archive"),
-    (4, b"ftyphei", "a HEIC photo (convert it to JPEG or PNG)"),
-    (4, b"ftyp", "an MP4 or QuickTime film"),
-    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
     (0, b"version https://git-lfs", "a Git LFS pointer (run `git lfs pull` to get the file itself)"),
     (0, b"<!DOCTYPE", "a web page (the download probably failed)"),
     (0, b"<!doctype", "a web page (the download probably failed)"),

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from einops import rearrange
 from jaxtyping import Float32, UInt8
 
 from deixis.geometry.extent import Extent
-from deixis.geometry.frames import Frame, letterbox_frame, letterbox_placement
+from deixis.geometry.frames import Frame
+from deixis.signals.fit import MAX_8_BIT, square, square_frame
 from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_narrow
 
 MIN_SIDE_PX = 2
@@ -28,17 +28,21 @@ PAPER = (255, 255, 255)
 """What shows through transparent pixels."""
 CHANNELS = (1, 2, 3, 4)
 """Grey, grey with alpha, RGB, RGB with alpha."""
-MAX_8_BIT = 255
 MAX_16_BIT = 65535
 
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """The picture a network wants: a square of size_px, (value in [0, 1] - mean) / std for each of R, G, B."""
+    """The picture a network wants: a square of size_px, (value in [0, 1] - mean) / std for each of R, G, B.
+
+    fit: how the picture fills the square (`signals.fit`): "letterbox", "squash" (Ferret), "crop" (LISA, LLaVA),
+    "crop_rounded" (OneLLM's evaluation).
+    """
 
     size_px: int = 128
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
+    fit: str = "letterbox"
 
 
 def open_file(path: Path, name: str) -> Signal:
@@ -47,7 +51,7 @@ def open_file(path: Path, name: str) -> Signal:
     Raises: ValueError when the content is no picture, is cut short, or its size is out of bounds (checked
     before any pixel is decoded).
     """
-    with _quiet(), _open(path, name) as picture:
+    with opened(path, name) as picture:
         return _from_picture(picture, name, str(path))
 
 
@@ -77,25 +81,12 @@ def fits(value: Any) -> bool:
 
 
 def to_tensor(signal: Signal, spec: ImageSpec) -> tuple[Float32[np.ndarray, "channel size size"], Frame]:
-    """The picture letterboxed into a square and normalised, and the frame that leads back to its pixels.
+    """The picture as the spec's square, and the frame that leads back to its pixels.
 
-    The aspect is kept and the picture centred; padding is 0, the mean colour. Reduced pictures are antialiased
-    (Pillow's bicubic); a picture whose longer side is size_px is not resampled.
+    Letterboxed, the aspect is kept and padding is 0, the mean colour. Reduced pictures are antialiased (Pillow's
+    bicubic); a picture that already has the size is not resampled. Raises: ValueError for a fit that is none.
     """
-    from PIL import Image
-
-    size = spec.size_px
-    size_hw = signal.values.shape[:2]
-    top, left, height, width = letterbox_placement(size_hw, (size, size))
-    pixels = signal.values
-    if size_hw != (height, width):
-        pixels = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
-    values = np.zeros((3, size, size), dtype=np.float32)
-    scale = 1 / (MAX_8_BIT * np.asarray(spec.std, dtype=np.float32))
-    shift = np.asarray(spec.mean, dtype=np.float32) / np.asarray(spec.std, dtype=np.float32)
-    normal = pixels.astype(np.float32) * scale - shift
-    values[:, top : top + height, left : left + width] = rearrange(normal, "h w c -> c h w")
-    return values, letterbox_frame(size_hw, (size, size))
+    return square(signal.values, spec), square_frame(signal.values.shape[:2], spec, "image")
 
 
 @contextmanager
@@ -109,8 +100,14 @@ def _quiet() -> Generator[None]:
         yield
 
 
+@contextmanager
+def opened(path: Path, name: str) -> Generator[Any]:
+    """The lazily opened PIL picture in a file: only its header has been read. Raises: ValueError if it is none."""
+    with _quiet(), _open(path, name) as picture:
+        yield picture
+
+
 def _open(path: Path, name: str) -> Any:
-    """The lazily opened PIL picture in a file: only its header has been read."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -127,19 +124,26 @@ def _open(path: Path, name: str) -> Any:
 
 def _from_picture(picture: Any, name: str, path: str | None) -> Signal:
     """The signal of an open PIL picture; its size is checked before it is decoded."""
+    info = {"source_mode": picture.mode, "source_format": picture.format}
+    return _signal(_picture_to_rgb(upright(picture, name), name), name, path, info)
+
+
+def upright(picture: Any, name: str) -> Any:
+    """An open PIL picture decoded and turned as its EXIF block says; its size is checked before it is decoded.
+
+    Raises: ValueError for a size out of bounds and for what cannot be decoded.
+    """
     from PIL import ImageOps
 
-    _check_size(picture.height, picture.width, name)
-    info = {"source_mode": picture.mode, "source_format": picture.format}
+    check_size(picture.height, picture.width, name)
     try:
         picture.load()
     except Exception as error:  # as in _open
         raise ValueError(_broken_sentence(name, error)) from error
     try:
-        upright = ImageOps.exif_transpose(picture)
+        return ImageOps.exif_transpose(picture)
     except Exception:  # an EXIF block that cannot be parsed says nothing of the orientation
-        upright = picture
-    return _signal(_picture_to_rgb(upright, name), name, path, info)
+        return picture
 
 
 def _picture_to_rgb(picture: Any, name: str) -> UInt8[np.ndarray, "height width 3"]:
@@ -188,8 +192,8 @@ def _array_to_rgb(array: np.ndarray, name: str) -> UInt8[np.ndarray, "height wid
             f"'{name}': expected a picture of shape (height, width), (height, width, 1 to 4) or "
             f"(1 to 4, height, width), got {array.shape}; give one picture, not a batch."
         )
-    _check_size(array.shape[0], array.shape[1], name)
-    array = _to_8_bit(array, name)
+    check_size(array.shape[0], array.shape[1], name)
+    array = to_8_bit(array, name)
     if array.shape[2] in (2, 4):
         alpha = array[:, :, -1:].astype(np.uint32)
         colour = array[:, :, :-1].astype(np.uint32)
@@ -200,7 +204,7 @@ def _array_to_rgb(array: np.ndarray, name: str) -> UInt8[np.ndarray, "height wid
     return np.ascontiguousarray(array)
 
 
-def _to_8_bit(array: np.ndarray, name: str) -> np.ndarray:
+def to_8_bit(array: np.ndarray, name: str) -> np.ndarray:
     """uint8 of booleans, integers 0..255, uint16 0..65535 or floats 0..1."""
     if array.dtype == np.uint8:
         return array
@@ -213,12 +217,14 @@ def _to_8_bit(array: np.ndarray, name: str) -> np.ndarray:
     if not (low >= 0 and high <= top):  # false for NaN as well
         raise ValueError(
             f"'{name}': expected {'floats from 0 to 1' if top == 1 else 'integers from 0 to 255'}, got values "
-            f"from {low:g} to {high:g}; pass 8-bit pixels as integers, and undo any normalisation."
+            f"from {low:g} to {high:g}; pass 8-bit pixels as integers, and undo any normalisation, or say which kind "
+            "of signal it is (kind='depth', 'normal' or 'fmri')."
         )
     return np.rint(array * (MAX_8_BIT / top)).astype(np.uint8)
 
 
-def _check_size(height: int, width: int, name: str) -> None:
+def check_size(height: int, width: int, name: str) -> None:
+    """Raises ValueError for a picture too small to point into, or too large."""
     small, large = min(height, width), max(height, width)
     if small < MIN_SIDE_PX or large > MAX_SIDE_PX or height * width > MAX_PIXELS:
         raise ValueError(_size_sentence(name, f"{width} x {height} px"))

@@ -1,14 +1,13 @@
 """The record every opened file becomes, and the record that describes one kind of signal.
 
 Knows: what all signals have in common (values, extent, name, digest) and how an in-memory value becomes an array.
-Does not know: any file format, nor what the values of a kind mean; that is in the file of the kind
-(`image.py`, `audio.py`, `point_cloud.py`).
+Does not know: any file format, nor what the values of a kind mean; that is in the file of the kind (`image.py`,
+`audio.py`, ...).
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,17 +18,23 @@ from deixis.geometry.frames import Frame
 
 @dataclass(frozen=True, eq=False)
 class Signal:
-    """One picture, sound or point cloud in its own units, before any network has a say.
+    """One picture, sound, point cloud, ... in its own units, before any network has a say.
 
     Fields:
-        kind: "image", "audio" or "point_cloud".
+        kind: a key of `deixis.signals.SIGNALS`.
         values: image uint8 (height, width, 3), upright RGB; audio float32 (samples,), mono at 16 kHz in [-1, 1];
-            point_cloud float32 (n, 6): x, y, z in the file's units, then r, g, b in [0, 1].
+            point_cloud float32 (n, 6): x, y, z in the file's units, then r, g, b in [0, 1];
+            video uint8 (t, height, width, 3), some pictures of it, their times in info["times_s"];
+            depth float32 (height, width), metres, 0 where there is no reading;
+            normal float32 (height, width, 3), unit vectors, 0 where there is none;
+            imu float32 (n, 6), the file's own rows, their times in info["times_s"];
+            fmri float32 (voxels,).
         extent: what regions on this signal are checked against.
         name: the file's name, or words such as "image in memory", for error sentences.
         digest: sha256 of kind, shape and values; the same content has the same digest from a file or an array.
         path: the file as it was given, None for values from memory.
         info: what the file was before conversion, e.g. {"source_rate_hz": 44100, "channels": 2}.
+        picture: the photo that a depth map or normals belong to, uint8 (height, width, 3); None for others.
     """
 
     kind: str
@@ -39,6 +44,7 @@ class Signal:
     digest: str
     path: str | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    picture: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,9 @@ class Reader:
         open_value: (value, name, path) -> Signal, for what is already in memory.
         fits: whether a value in memory (array, picture, tuple) is of this kind, told from its type and shape.
         to_tensor: (signal, spec) -> (values, Frame).
+        option: the one number that a file or array of this kind may lack, a keyword of the two ways to open it:
+            "unit_m" of a depth map, "rate_hz" of a film or trace in an array; None where there is none.
+        open_pair: ((first, second) paths, name) -> Signal of two files typed as "first+second", where there is such.
     """
 
     kind: str
@@ -62,10 +71,12 @@ class Reader:
     suffixes: tuple[str, ...]
     magics: tuple[tuple[int, bytes, str], ...]
     spec_type: type
-    open_file: Callable[[Path, str], Signal]
-    open_value: Callable[[Any, str, str | None], Signal]
+    open_file: Callable[..., Signal]
+    open_value: Callable[..., Signal]
     fits: Callable[[Any], bool]
     to_tensor: Callable[[Signal, Any], tuple[np.ndarray, Frame]]
+    option: str | None = None
+    open_pair: Callable[..., Signal] | None = None
 
 
 def content_digest(kind: str, values: np.ndarray) -> str:
@@ -78,6 +89,11 @@ def content_digest(kind: str, values: np.ndarray) -> str:
 def is_array(value: Any) -> bool:
     """Whether a value is a numpy array or a torch tensor (told by its methods: torch is not imported)."""
     return isinstance(value, np.ndarray) or (hasattr(value, "detach") and hasattr(value, "cpu"))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is one number, such as a rate."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def is_narrow(array: Any) -> bool:

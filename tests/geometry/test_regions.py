@@ -188,8 +188,8 @@ def test_rle_round_trip(size_hw, share):
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        pytest.param({}, r"needs one of size_hw, duration_s, points_xyz, got \[\]", id="none"),
-        pytest.param({"size_hw": (1, 1), "duration_s": 1.0}, "got .*size_hw.*duration_s", id="two"),
+        pytest.param({}, r"needs one of size_hw, duration_s, points_xyz, count, got \[\]", id="none"),
+        pytest.param({"duration_s": 1.0, "count": 3}, "got .*duration_s.*count", id="two"),
         pytest.param({"size_hw": (0, 4)}, "must be positive", id="no_rows"),
         pytest.param({"duration_s": float("nan")}, "positive seconds, got nan", id="nan_seconds"),
         pytest.param({"points_xyz": np.zeros((4, 2))}, r"floats \(N, 3\)", id="flat_cloud"),

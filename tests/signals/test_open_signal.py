@@ -33,7 +33,7 @@ def folder(tmp_path):
     [
         pytest.param("none.png", "expected a picture, but there is no such file", id="missing"),
         pytest.param(
-            "none", "expected a picture, a sound or a point cloud, but there is no such file", id="missing-bare"
+            "none", r"expected a picture, a sound, .* or a brain response, but there is no such file", id="missing-bare"
         ),
         pytest.param(".", "got a folder", id="folder"),
         pytest.param("a\0.png", "null character", id="null"),
@@ -73,7 +73,6 @@ def test_empty_and_foreign_files(tmp_path, suffix):
         pytest.param(b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer", id="lfs"),
         pytest.param(b"\n<!DOCTYPE html><html>", "a web page", id="web-page"),
         pytest.param(b"\x00\x00\x00\x18ftypheic", "a HEIC photo", id="heic"),
-        pytest.param(b"\x00\x00\x00\x18ftypmp42", "film", id="mp4"),
     ],
 )
 def test_known_strangers_are_named(tmp_path, content, message):
@@ -147,7 +146,7 @@ def test_what_is_no_signal(value):
 def test_kind_and_spec_are_checked():
     signal = open_signal(np.zeros((8, 9, 3), np.uint8))
     assert open_signal(signal) is signal
-    with pytest.raises(ValueError, match="expected one of image, audio, point_cloud, got 'smell'"):
+    with pytest.raises(ValueError, match=r"expected one of image, audio, point_cloud, .*, got 'smell'"):
         open_signal(signal, kind="smell")
     with pytest.raises(ValueError, match="expected a sound, got 'image in memory', a picture"):
         open_signal(signal, kind="audio")
@@ -168,7 +167,8 @@ def test_import_brings_no_heavy_library():
     ("pattern", "count", "kind"),
     [
         ("sam_photos/*.jpg", 2, "image"),
-        ("rgbd_open3d/**/*.png", 3, "image"),
+        ("rgbd_open3d/depth/*.png", 5, "depth"),
+        ("rgbd_open3d/other_formats/*color*", 2, "image"),
         ("fsdd/recordings/*_0.wav", 3, "audio"),
         ("speech_samples/wav/*.wav", 8, "audio"),
         ("meshes_trimesh/*.o*", 3, "point_cloud"),

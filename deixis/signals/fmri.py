@@ -1,0 +1,223 @@
+"""Brain responses: a NIfTI volume or series, or an NPY of voxels, becomes one number a voxel, and those the network's.
+
+A series or repeats stand for their mean. In a NIfTI every voxel has a place, in millimetres of the scanner or atlas
+space the file states; numbers from an NPY have none. Does not know the network: an `FmriSpec` says what tensor it
+wants.
+"""
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int
+
+from deixis.geometry.extent import Extent
+from deixis.geometry.frames import Frame, cloud_frame, placeless_frame
+from deixis.signals.files import load_npy, read_head
+from deixis.signals.signal import Reader, Signal, as_array, content_digest
+
+MAX_NUMBERS = 2**28
+"""Of a series once decoded: a gigabyte in single precision."""
+MIN_VOXELS = 2
+SUFFIXES = (".nii", ".nii.gz")
+OFFICIAL_VOXELS = 15724
+"""Voxels of subject 1 of the Natural Scenes Dataset that OneLLM's linear map reads (model/LLM/onellm.py@8587a47)."""
+
+
+@dataclass(frozen=True)
+class FmriSpec:
+    """The brain response a network wants.
+
+    voxels: how many numbers there must be, (voxels,) in the file's order and without places (OneLLM).
+    parcels: if above 0, voxels are averaged into so many neighbourhoods instead, which have places: (parcels, 4), unit
+        x, y, z and value, so that regions of the brain can be pointed at. They come of halving the voxels along the
+        longest axis again and again, so the same mask has the same parcels.
+    standardise: less the mean, over the deviation, across voxels; OneLLM does not, its files are so already.
+    """
+
+    voxels: int = OFFICIAL_VOXELS
+    parcels: int = 0
+    standardise: bool = False
+
+
+def open_file(path: Path, name: str) -> Signal:
+    """The response in a NIfTI file (all voxels that are not 0) or an NPY file.
+
+    Raises: ValueError when the content is neither, is cut short, or holds no response.
+    """
+    if path.suffix.lower() == ".npy":
+        return open_value(load_npy(path, "a brain response"), name, str(path))
+    volume, affine, info = _read_nifti(path, name)
+    return _from_volume(volume, affine, np.isfinite(volume) & (volume != 0), name, str(path), info)
+
+
+def open_pair(paths: tuple[Path, Path], name: str) -> Signal:
+    """The response in a NIfTI file at the voxels of a mask, a second NIfTI file that is not 0 there.
+
+    Raises: ValueError as `open_file`, and for a mask of another shape, place or without voxels.
+    """
+    (volume, affine, info), (mask, mask_affine, _) = (_read_nifti(path, path.name) for path in paths)
+    if mask.shape != volume.shape:
+        raise ValueError(
+            f"'{name}': expected a mask of the volume's shape {volume.shape}, got {mask.shape}; it is probably of "
+            "another subject or resolution."
+        )
+    if not np.allclose(mask_affine, affine, atol=1e-3):
+        raise ValueError(
+            f"'{name}': expected a mask in the volume's place, got one whose voxels lie elsewhere (the affine of its "
+            "header differs); resample it to the volume."
+        )
+    return _from_volume(volume, affine, np.nan_to_num(mask) != 0, name, f"{paths[0]}+{paths[1]}", info)
+
+
+def open_value(value: Any, name: str, path: str | None = None) -> Signal:
+    """The response in an array or tensor (voxels,) or (repeats, voxels), averaged over repeats; without places.
+
+    Raises: ValueError for another shape, NaNs, or numbers that are all the same.
+    """
+    array = as_array(value, name)
+    if array.ndim not in (1, 2) or 0 in array.shape:
+        raise ValueError(
+            f"'{name}': expected a brain response of shape (voxels,) or (repeats, voxels), got {array.shape}; a volume "
+            "is opened from NIfTI, which says where its voxels lie."
+        )
+    info = {"source": "array", "averaged": len(array) if array.ndim == 2 else 1}
+    values = array.mean(axis=0, dtype=np.float64) if array.ndim == 2 else array
+    return _signal(values, Extent("fmri", count=array.shape[-1]), name, path, info)
+
+
+def fits(value: Any) -> bool:
+    """Never: an array alone is taken for a sound, a cloud or a picture."""
+    del value
+    return False
+
+
+def to_tensor(signal: Signal, spec: FmriSpec) -> tuple[Float32[np.ndarray, "..."], Frame]:
+    """(voxels,) and a frame without axes, or (parcels, 4) and the frame that leads back to millimetres.
+
+    Raises: ValueError for another number of voxels, and for parcels of a response without places.
+    """
+    values = signal.values.astype(np.float64)
+    if spec.standardise:
+        values = (values - values.mean()) / values.std()
+    if spec.parcels > 0:
+        labels, frame = parcel_labels(signal, spec.parcels), cloud_frame(signal.extent.points_xyz, "fmri")
+        counts = np.bincount(labels, minlength=spec.parcels)[:, None]
+        columns = np.column_stack([frame.to_unit(signal.extent.points_xyz), values])
+        sums = np.stack([np.bincount(labels, column, minlength=spec.parcels) for column in columns.T], axis=1)
+        return (sums / counts).astype(np.float32), frame
+    if len(values) != spec.voxels:
+        raise ValueError(
+            f"'{signal.name}': expected the {spec.voxels} voxels this model was trained on, got {len(values)}; it is "
+            "of another subject, mask or resolution."
+        )
+    return values.astype(np.float32), placeless_frame(len(values), "fmri")
+
+
+def parcel_labels(signal: Signal, parcels: int) -> Int[np.ndarray, " voxel"]:
+    """Which parcel, 0 to parcels - 1, each voxel belongs to; sizes differ by one voxel or so.
+
+    Raises: ValueError for a response without places, or fewer voxels than parcels.
+    """
+    places = signal.extent.points_xyz
+    if places is None:
+        raise ValueError(
+            f"'{signal.name}': expected a brain response whose voxels have places, which this model looks at, got "
+            "numbers alone; open the NIfTI file that they were taken from."
+        )
+    if len(places) < parcels:
+        raise ValueError(f"'{signal.name}': expected at least {parcels} voxels, got {len(places)}.")
+    labels = np.zeros(len(places), dtype=np.int64)
+    split = [(np.arange(len(places)), 0, parcels)]
+    while split:
+        members, first, count = split.pop()
+        if count == 1:
+            labels[members] = first
+            continue
+        own = places[members]
+        order = members[np.argsort(own[:, np.argmax(np.ptp(own, axis=0))], kind="stable")]
+        left = count // 2
+        cut = round(len(members) * left / count)
+        split += [(order[:cut], first, left), (order[cut:], first + left, count - left)]
+    return labels
+
+
+def _read_nifti(path: Path, name: str) -> tuple[Float32[np.ndarray, "x y z"], np.ndarray, dict[str, Any]]:
+    """(volume averaged over time, affine to millimetres, what the file was)."""
+    read_head(path, "a brain response in NIfTI")
+    try:
+        import nibabel
+        from nibabel.filebasedimages import ImageFileError
+    except ImportError as error:
+        raise ValueError(
+            f"'{name}': expected nibabel to be installed to open NIfTI, got none; run `pip install 'deixis[fmri]'`."
+        ) from error
+    try:
+        image = nibabel.load(path)
+        shape = tuple(int(side) for side in image.shape)
+        if len(shape) not in (3, 4) or not 0 < np.prod(shape) <= MAX_NUMBERS:
+            raise ValueError(f"shape {shape}")
+        volumes = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
+    except (ImageFileError, OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, MemoryError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")[:120] or type(error).__name__
+        raise ValueError(
+            f"'{name}': expected a NIfTI volume (x, y, z) or series (x, y, z, time) of at most {MAX_NUMBERS} numbers, "
+            f"but it cannot be read ({reason}); the file is cut short, damaged, or of another format."
+        ) from error
+    info = {"averaged": shape[3] if len(shape) == 4 else 1, "source_format": type(image).__name__}
+    mean = volumes.mean(axis=3, dtype=np.float64) if len(shape) == 4 else volumes
+    return mean.astype(np.float32), np.asarray(image.affine, dtype=np.float64), info
+
+
+def _from_volume(
+    volume: Float32[np.ndarray, "x y z"],
+    affine: Float[np.ndarray, "4 4"],
+    mask: Bool[np.ndarray, "x y z"],
+    name: str,
+    path: str,
+    info: dict[str, Any],
+) -> Signal:
+    cells = np.argwhere(mask)
+    if len(cells) < MIN_VOXELS:
+        raise ValueError(
+            f"'{name}': expected at least {MIN_VOXELS} voxels, got {len(cells)}; the volume or mask is empty."
+        )
+    places = cells @ affine[:3, :3].T + affine[:3, 3]
+    if not np.isfinite(places).all() or np.ptp(places, axis=0).max() == 0:
+        raise ValueError(
+            f"'{name}': expected voxels that lie somewhere, got a header without places (its affine is 0)."
+        )
+    info |= {"cells": cells, "shape": volume.shape}
+    return _signal(volume[mask], Extent("fmri", points_xyz=places), name, path, info)
+
+
+def _signal(numbers: np.ndarray, extent: Extent, name: str, path: str | None, info: dict[str, Any]) -> Signal:
+    values = np.ascontiguousarray(numbers, dtype=np.float32)
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise ValueError(f"'{name}': expected finite responses, got NaN or infinity in {bad} of {len(values)} voxels.")
+    if len(values) < MIN_VOXELS or np.ptp(values) == 0:
+        raise ValueError(f"'{name}': expected a brain response, got {len(values)} voxels that are all the same.")
+    places = np.zeros((len(values), 0)) if extent.points_xyz is None else extent.points_xyz
+    digest = content_digest("fmri", np.column_stack([places, values]))
+    return Signal("fmri", values, extent, name, digest, path, info)
+
+
+FMRI = Reader(
+    kind="fmri",
+    noun="a brain response",
+    suffixes=SUFFIXES,
+    magics=(
+        (344, b"n+1\x00", "a NIfTI volume"),
+        (344, b"ni1\x00", "a NIfTI volume"),
+        (4, b"n+2\x00", "a NIfTI volume"),
+    ),
+    spec_type=FmriSpec,
+    open_file=open_file,
+    open_value=open_value,
+    fits=fits,
+    to_tensor=to_tensor,
+    open_pair=open_pair,
+)

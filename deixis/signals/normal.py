@@ -1,0 +1,143 @@
+"""Surface normals: a picture of them, an NPY file or an array becomes unit vectors, and those the network's colours.
+
+A map may carry the picture it belongs to (`photo.png+normals.png`). Does not know the network: a `NormalSpec` says what
+tensor it wants. Coordinates are the map's pixels, or its picture's where it has one.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from deixis.geometry.extent import Extent
+from deixis.geometry.frames import Frame
+from deixis.signals import pairs
+from deixis.signals.files import load_npy
+from deixis.signals.fit import MAX_8_BIT, square, square_frame
+from deixis.signals.image import check_size, opened, upright
+from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array
+
+TOLERANCE = 0.15
+"""How far from 1 a vector's length may be: 8 bits move it by 0.01, compression and resizing by more."""
+STRAY_SHARE = 0.05
+"""How many vectors may be farther off than that: along edges, resized maps mix two directions."""
+NO_VECTOR = 0.02
+"""A vector shorter than this, such as 8-bit grey (128, 128, 128), stands for no surface."""
+
+
+@dataclass(frozen=True)
+class NormalSpec:
+    """The normals a network wants: a square as an `ImageSpec` says, of the colours (n + 1) / 2 as 8 bits.
+
+    paired: the picture's square comes first: (2, 3, size_px, size_px), as OneLLM takes them
+        (data/finetune_dataset.py@8587a47). A map from a picture gives that picture's pixels back exactly, but for
+        those without a surface, which become mid-grey.
+    """
+
+    size_px: int = 224
+    paired: bool = False
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.25, 0.25, 0.25)
+    fit: str = "letterbox"
+
+
+def open_file(path: Path, name: str) -> Signal:
+    """The normals in a picture (0..255 as -1..1, black and mid-grey as none) or in an NPY file.
+
+    Raises: ValueError when the content is no map of unit vectors.
+    """
+    if path.suffix.lower() == ".npy":
+        return open_value(load_npy(path, "a map of surface normals"), name, str(path))
+    with opened(path, name) as picture:
+        turned = upright(picture, name)
+        mode = turned.mode
+        if mode not in ("RGB", "RGBA"):
+            raise ValueError(
+                f"'{name}': expected surface normals in three channels of 8 bits, got a picture of mode {mode}."
+            )
+        rgb = np.asarray(turned)[:, :, :3]
+    vectors = rgb.astype(np.float32) / np.float32(MAX_8_BIT / 2) - 1
+    return _signal(vectors, (rgb > 0).any(axis=2), name, str(path), {"source_mode": mode})
+
+
+def open_value(value: Any, name: str, path: str | None = None) -> Signal:
+    """The normals in an array or tensor (height, width, 3) in [-1, 1], 0 or NaN for none, or in (picture, normals).
+
+    Raises: ValueError for another shape or vectors that are not of length 1.
+    """
+    if pairs.is_pair(value):
+        return pairs.pair_in_memory(open_value, value, name)
+    array = as_array(value, name)
+    if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
+        array = array.transpose(1, 2, 0)
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype.kind != "f":
+        raise ValueError(
+            f"'{name}': expected surface normals as floats of shape (height, width, 3) in [-1, 1], got {array.dtype} "
+            f"{array.shape}; colours 0..255 are opened from a PNG."
+        )
+    finite = np.isfinite(array).all(axis=2)
+    return _signal(np.where(finite[..., None], array, 0).astype(np.float32), finite, name, path, {"source": "array"})
+
+
+def open_pair(paths: tuple[Path, Path], name: str) -> Signal:
+    """The normals in the second file with the picture in the first."""
+    return pairs.pair_of_files(open_file, *paths, name)
+
+
+def fits(value: Any) -> bool:
+    """Whether a value in memory is a map of normals: (picture, normals); an array alone is taken for a picture."""
+    return pairs.is_pair(value) and is_array(value[1]) and len(value[1].shape) == 3 and "float" in str(value[1].dtype)
+
+
+def to_tensor(signal: Signal, spec: NormalSpec) -> tuple[Float32[np.ndarray, "..."], Frame]:
+    """(3, size, size), or (2, 3, size, size) of picture and map, and the frame that leads back to the pixels.
+
+    Raises: ValueError for a fit that is none, and for a missing picture.
+    """
+    values = square(normal_colours(signal.values), spec)
+    if spec.paired:
+        values = pairs.paired_values(signal, values, spec)
+    return values, square_frame(signal.extent.size_hw, spec, "normal")
+
+
+def normal_colours(vectors: Float32[np.ndarray, "height width 3"]) -> np.ndarray:
+    """The vectors as 8-bit colours, (height, width, 3): -1..1 as 0..255; none is mid-grey."""
+    return np.rint((np.clip(vectors, -1, 1) + 1) * np.float32(MAX_8_BIT / 2)).astype(np.uint8)
+
+
+def _signal(
+    vectors: Float[np.ndarray, "height width 3"], given: np.ndarray, name: str, path: str | None, info: dict[str, Any]
+) -> Signal:
+    check_size(*vectors.shape[:2], name)
+    length = np.linalg.norm(vectors, axis=2)
+    given = given & (length > NO_VECTOR)
+    stray = np.abs(length[given] - 1) > TOLERANCE
+    if not given.any() or stray.mean() > STRAY_SHARE:
+        got = f"{stray.mean():.0%} of other lengths, about {np.median(length[given]):.2f}" if given.any() else "none"
+        raise ValueError(
+            f"'{name}': expected surface normals, vectors of length 1, got {got}; it is probably a picture, or scaled."
+        )
+    values = np.ascontiguousarray(vectors * given[..., None], dtype=np.float32)
+    extent = Extent("normal", size_hw=values.shape[:2])
+    return Signal("normal", values, extent, name, content_digest("normal", values), path, info)
+
+
+NORMAL = Reader(
+    kind="normal",
+    noun="a map of surface normals",
+    suffixes=(),
+    magics=(
+        (0, b"\x89PNG", "a PNG picture"),
+        (0, b"\xff\xd8\xff", "a JPEG picture"),
+        (0, b"II*\x00", "a TIFF picture"),
+        (0, b"MM\x00*", "a TIFF picture"),
+    ),
+    spec_type=NormalSpec,
+    open_file=open_file,
+    open_value=open_value,
+    fits=fits,
+    to_tensor=to_tensor,
+    open_pair=open_pair,
+)

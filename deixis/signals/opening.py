@@ -1,0 +1,188 @@
+"""Which kind of signal a file or a value is, and what a name on a command line says of it.
+
+    photo.png            told from the ending, checked against the content
+    depth:map.npy        the kind named before a colon
+    depth@0.0002:a.png   and the one number that such a file may lack: metres a step, rows or pictures a second
+    photo.png+depth.png  two files that belong together
+
+It knows kinds by their readers only, so a new kind needs nothing here.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deixis.signals.files import FIRST_MAGICS, FOREIGN_MAGICS, load_npy, matches, read_head
+from deixis.signals.signal import Reader, Signal, as_array
+
+Readers = Mapping[str, Reader]
+
+NAMED_SUFFIXES = 4
+"""How many endings of each kind a sentence names."""
+ARRAY_SUFFIX = ".npy"
+"""A file of one array: its shape tells the kind, as for an array in memory."""
+PACKED_SUFFIXES = (".npz", ".nii.gz")
+PACKED_HEADS = (b"PK", b"\x1f\x8b")
+"""Endings of files that are an archive from outside, and how they begin."""
+GREY_16_BIT = bytes([16, 0])
+"""Bit depth and colour type of a 16-bit grey PNG, at this place of its header:"""
+PNG_DEPTH_AT = 24
+_NAMED = re.compile(r"(?P<kind>[a-z_]{2,})(?:@(?P<number>[^:@/\\]*))?:(?P<path>.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a name says: the path without it, the kind or None, and the number behind the kind or None."""
+
+    path: str
+    kind: str | None = None
+    number: float | None = None
+
+
+def read_name(text: str, readers: Readers) -> Named:
+    """The parts of `kind@number:path`; a text that does not begin with a kind is a path as it is.
+
+    Raises: ValueError for a number that is none, and for a kind whose files lack no number.
+    """
+    match = _NAMED.fullmatch(text)
+    if match is None or match["kind"] not in readers:
+        return Named(text)
+    kind, number = match["kind"], match["number"]
+    if number is None:
+        return Named(match["path"], kind)
+    if readers[kind].option is None:
+        takers = ", ".join(f"{key} ({reader.option})" for key, reader in readers.items() if reader.option)
+        raise ValueError(f"'{text}': expected a number behind one of {takers}, got one behind {kind}; leave it out.")
+    try:
+        return Named(match["path"], kind, float(number))
+    except ValueError:
+        raise ValueError(
+            f"'{text}': expected a number ({readers[kind].option}) behind {kind}@, got '{number}'."
+        ) from None
+
+
+def open_path(path: Path, kind: str | None, options: Mapping[str, Any], readers: Readers) -> Signal:
+    """The signal in a file, or in two joined by a plus sign. Raises: ValueError, one sentence."""
+    pair = _pair_of(path)
+    if pair is not None:
+        return _open_pair(pair, kind, options, readers)
+    named = kind or _kind_of_ending(path, readers)
+    expected = readers[named].noun if named else _any_noun(readers)
+    head = read_head(path, expected)
+    if path.suffix.lower() == ARRAY_SUFFIX:
+        return open_value(load_npy(path, expected), kind, path.name, str(path), options, readers)
+    found, format_name = _content(head, path, readers)
+    if not found and format_name is not None:
+        raise ValueError(f"'{path.name}': expected {expected}, got {format_name}.")
+    if named is None and not found:
+        endings = " ".join(suffix for reader in readers.values() for suffix in reader.suffixes[:NAMED_SUFFIXES])
+        raise ValueError(
+            f"'{path.name}': expected {expected} in a file ending in {endings} {ARRAY_SUFFIX} or the like, "
+            f"got '{path.suffix or 'no ending'}'; convert it, or name its kind as in imu:{path.name}."
+        )
+    if named is not None and found and named not in found:
+        source, advice = (
+            ("kind=", "pass another kind=") if kind else ("its name", "the file has a wrong ending, rename it")
+        )
+        raise ValueError(f"'{path.name}': expected {expected} by {source}, but its content is {format_name}; {advice}.")
+    if kind is None and is_grey_16_bit(head) and "depth" in readers:
+        named = "depth"
+    return _called(readers[named or found[0]], "open_file", (path, path.name), options)
+
+
+def open_value(
+    value: Any, kind: str | None, name: str | None, path: str | None, options: Mapping[str, Any], readers: Readers
+) -> Signal:
+    """The signal in a value: its kind is told from type and shape. Raises: ValueError, one sentence."""
+    if isinstance(value, list) and kind is None and not _fitting(value, readers):
+        value = as_array(value, name or "list in memory")
+    kind = kind or next(iter(_fitting(value, readers)), None)
+    if kind is None:
+        shape = getattr(value, "shape", None)
+        got = type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
+        raise ValueError(
+            f"'{name or 'signal'}': expected a path, a PIL picture, an array or tensor, or (samples, rate_hz), "
+            f"got {got}; pass kind= where the shape does not tell."
+        )
+    arguments = value, name or f"{kind.replace('_', ' ')} in memory", path
+    return _called(readers[kind], "open_value", arguments, options)
+
+
+def is_grey_16_bit(head: bytes) -> bool:
+    """Whether a file begins as a PNG of one grey channel of 16 bits: what depth cameras write."""
+    return head[:4] == b"\x89PNG" and head[PNG_DEPTH_AT : PNG_DEPTH_AT + 2] == GREY_16_BIT
+
+
+def _called(reader: Reader, way: str, arguments: tuple, options: Mapping[str, Any]) -> Signal:
+    """What one of the reader's ways to open gives; an option that it does not have is a user's mistake."""
+    unknown = [name for name in options if name != reader.option]
+    if unknown:
+        has = f"{reader.option}= only" if reader.option else "no such number"
+        raise ValueError(f"{unknown[0]}=: expected {has} for {reader.noun}, got {options[unknown[0]]!r}.")
+    return getattr(reader, way)(*arguments, **options)
+
+
+def _kind_of_ending(path: Path, readers: Readers) -> str | None:
+    return next((reader.kind for reader in readers.values() if path.name.lower().endswith(reader.suffixes)), None)
+
+
+def _any_noun(readers: Readers) -> str:
+    *others, last = (reader.noun for reader in readers.values())
+    return f"{', '.join(others)} or {last}"
+
+
+def _content(head: bytes, path: Path, readers: Readers) -> tuple[list[str], str | None]:
+    """(kinds, name of the format) told from the first bytes; ([], name) for a format that no reader opens."""
+    first = matches(head, FIRST_MAGICS)
+    if first is not None:
+        return [], first
+    names = {kind: matches(head, reader.magics) for kind, reader in readers.items()}
+    kinds = [kind for kind, name in names.items() if name is not None]
+    if kinds:
+        return kinds, names[kinds[0]]
+    is_packed = path.name.lower().endswith(PACKED_SUFFIXES) and head.startswith(PACKED_HEADS)
+    return [], None if is_packed else matches(head.lstrip(), FOREIGN_MAGICS)
+
+
+def _fitting(value: Any, readers: Readers) -> list[str]:
+    """The kinds whose readers take a value for theirs, in the order of the readers."""
+    return [kind for kind, reader in readers.items() if reader.fits(value)]
+
+
+def _pair_of(path: Path) -> tuple[Path, Path] | None:
+    """The two paths of `first+second`; None for the path of one file, whatever is in its name."""
+    text = str(path)
+    if "+" not in text or path.exists():
+        return None
+    splits = [(Path(text[: at.start()]), Path(text[at.end() :])) for at in re.finditer(r"\+", text)]
+    whole = [pair for pair in splits if pair[0].is_file() and str(pair[1]) not in ("", ".")]
+    return max(whole, key=lambda pair: pair[1].is_file(), default=None)
+
+
+def _open_pair(pair: tuple[Path, Path], kind: str | None, options: Mapping[str, Any], readers: Readers) -> Signal:
+    first, second = pair
+    name, takers = f"{first.name}+{second.name}", [key for key, reader in readers.items() if reader.open_pair]
+    if kind is None:
+        kind = _kind_of_pair(first, second, readers)
+    if kind is None or readers[kind].open_pair is None:
+        raise ValueError(
+            f"'{name}': expected two files of {' or '.join(readers[key].noun for key in takers)}, got "
+            f"{'two of which nothing says so' if kind is None else readers[kind].noun}; name the kind as in "
+            f"{takers[0]}:{name}, or give files one by one, without a plus sign."
+        )
+    read_head(second, readers[kind].noun)
+    return _called(readers[kind], "open_pair", (pair, name), options)
+
+
+def _kind_of_pair(first: Path, second: Path, readers: Readers) -> str | None:
+    """fmri of a volume and its mask; depth or normal of a picture and a 16-bit PNG or an array."""
+    if _kind_of_ending(first, readers) == "fmri":
+        return "fmri"
+    head = read_head(second, "the second file of a pair")
+    if is_grey_16_bit(head):
+        return "depth"
+    if second.suffix.lower() == ARRAY_SUFFIX:
+        return {2: "depth", 3: "normal"}.get(load_npy(second, "a map").ndim)
+    return None

@@ -1,0 +1,125 @@
+"""Tables of motion traces: which columns of a CSV are time and the six axes, and in which unit the time is.
+
+Knows files and names of columns; what a trace is used for is in `imu.py`.
+"""
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+AXES = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
+"""The order of the six columns: accelerometer, then gyroscope, as in OneLLM's and IMU2CLIP's files."""
+MAX_BYTES = 512 * 2**20
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 5.0, 5000.0
+"""Rates of motion sensors; three decades, so that exactly one of s, ms, us and ns fits the steps of a time column."""
+TIME_UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_TIME = re.compile(r"(?:elapsed[ _.\-]*)?(?:time\w*|t|ts|secs?|seconds?|millis|ms)(?:[ _.\-(\[].*)?")
+_SENSOR = {"acc": re.compile(r"a|acc\w*|linear\w*|.*acc.*"), "gyro": re.compile(r"g|w|r|.*(?:gyr|rot|angular).*")}
+_AXIS = re.compile(r"(?P<sensor>.*?)[ _.\-(\[]*(?P<axis>[xyz])[)\]]?(?:[ _.\-(\[].*)?")
+
+
+def read_csv(path: Path, name: str) -> tuple[Float[np.ndarray, "row 6"], Float[np.ndarray, " row"] | None]:
+    """The six axes of a CSV, and the seconds of its rows from the first; None where it has no time column.
+
+    With a header, columns are found by name; without, six columns are the axes and a seventh before them the time.
+    Raises: ValueError for text that is no table of numbers, other columns, or a time that stands still or runs back.
+    """
+    header, rows = _table(path, name)
+    if header is None:
+        if rows.shape[1] not in (6, 7):
+            raise ValueError(
+                f"'{name}': expected six columns ({', '.join(AXES)}), perhaps with the time before them, got "
+                f"{rows.shape[1]} and no header; write the names of the columns into the first row."
+            )
+        time, axes = (0 if rows.shape[1] == 7 else None), list(range(rows.shape[1] - 6, rows.shape[1]))
+    else:
+        time, axes = _columns(header, name)
+    return rows[:, axes], None if time is None else seconds(rows[:, time], name)
+
+
+def seconds(stamps: Float[np.ndarray, " row"], name: str) -> Float[np.ndarray, " row"]:
+    """Seconds from the first of rising time stamps in s, ms, us or ns, told by their steps.
+
+    Raises: ValueError where they do not rise, or no unit gives a rate of motion sensors.
+    """
+    steps = np.diff(stamps)
+    if len(stamps) < 2 or not np.isfinite(stamps).all() or not (steps > 0).all():
+        row = 1 + int(np.argmax(~(steps > 0))) if len(stamps) > 1 else 0
+        raise ValueError(f"'{name}': expected a time that rises from row to row, got one that does not at row {row}.")
+    step = float(np.median(steps))
+    for unit_s in TIME_UNITS_S.values():
+        if LOWEST_RATE_HZ <= 1 / (step * unit_s) < HIGHEST_RATE_HZ:
+            return (stamps - stamps[0]) * unit_s
+    raise ValueError(
+        f"'{name}': expected a time in s, ms, us or ns, got steps of {step:g}, which in none of them is a rate of "
+        f"{LOWEST_RATE_HZ:g} to {HIGHEST_RATE_HZ:g} Hz."
+    )
+
+
+def _table(path: Path, name: str) -> tuple[list[str] | None, Float[np.ndarray, "row column"]]:
+    """(header or None, numbers) of a comma-, semicolon- or tab-separated text."""
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"'{name}': expected a trace of at most {MAX_BYTES >> 20} MB, got more; cut it.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"'{name}': expected a CSV of motion traces, got a file that is no text.") from error
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines:
+        raise ValueError(f"'{name}': expected a CSV of motion traces, got no rows.")
+    separator = max(",;\t", key=lines[0].count)
+    if not lines[0].count(separator):
+        separator = " "
+    cells = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
+    header = None if all(map(_is_number, cells[0])) else [cell.strip().lower() for cell in cells[0]]
+    body = cells if header is None else cells[1:]
+    width = len(cells[0])
+    for number, row in enumerate(body, start=len(cells) - len(body) + 1):
+        if len(row) != width:
+            raise ValueError(
+                f"'{name}': expected {width} columns in every row, got {len(row)} in row {number}; the file is cut "
+                "short or damaged."
+            )
+    try:
+        rows = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in body], dtype=np.float64)
+    except ValueError as error:
+        bad = next((cell, n) for n, row in enumerate(body, 1) for cell in row if cell.strip() and not _is_number(cell))
+        raise ValueError(f"'{name}': expected numbers, got {bad[0]!r:.40} in row {bad[1]} of the table.") from error
+    if not len(rows):
+        raise ValueError(f"'{name}': expected a CSV of motion traces, got a header and no rows.")
+    return header, rows
+
+
+def _columns(header: Sequence[str], name: str) -> tuple[int | None, list[int]]:
+    """(number of the time column or None, numbers of the six axes in their order)."""
+    times = [number for number, word in enumerate(header) if _TIME.fullmatch(word)]
+    found: dict[str, list[int]] = {axis: [] for axis in AXES}
+    for number, word in enumerate(header):
+        match = _AXIS.fullmatch(word)
+        if number in times[:1] or match is None:
+            continue
+        sensor = next((key for key, pattern in _SENSOR.items() if pattern.fullmatch(match["sensor"])), None)
+        if sensor is not None:
+            found[f"{sensor}_{match['axis']}"].append(number)
+    if all(len(numbers) == 1 for numbers in found.values()):
+        return (times[0] if times else None), [found[axis][0] for axis in AXES]
+    others = [number for number in range(len(header)) if number not in times[:1]]
+    missing = [axis for axis, numbers in found.items() if len(numbers) != 1]
+    if len(others) == 6 and len(missing) == 6:  # six columns of names we do not know: in the usual order
+        return (times[0] if times else None), others
+    raise ValueError(
+        f"'{name}': expected columns {', '.join(AXES)} and perhaps time, got {', '.join(header)[:120]}; "
+        f"{missing[0]} is there {'more than once' if found[missing[0]] else 'not at all'}."
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return not text.strip()  # an empty cell is a missing number
+    return True
