@@ -34,8 +34,8 @@ DEVIATION_FLOOR = 1e-5  # added to the deviation, as published
 class ChannelNorm(nn.LayerNorm):
     """LayerNorm over the channels of (row, channel, point): for batches that may hold one set, or none."""
 
-    def forward(self, values: Float[Tensor, "row channel point"]) -> Float[Tensor, "row channel point"]:
-        return super().forward(values.transpose(1, 2)).transpose(1, 2)
+    def forward(self, input: Float[Tensor, "row channel point"]) -> Float[Tensor, "row channel point"]:
+        return super().forward(input.transpose(1, 2)).transpose(1, 2)
 
 
 NORMS: dict[str, type[nn.Module]] = {"batch": nn.BatchNorm1d, "layer": ChannelNorm}

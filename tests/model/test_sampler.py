@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks.plain.region_sampler import PlainRegionSampler, sample_map
-from deixis.model.sampler import PIECE_VALUES, RegionSampler
+from deixis.model.sampler import PIECE_VALUES, RegionAverage, RegionSampler
 from deixis.ops import sample_grid
 
 POOLINGS = [pytest.param("max", id="max"), pytest.param("mean", id="mean")]
@@ -31,6 +31,10 @@ def pair(dim=2, pooling="max", anchors=(16, 6), neighbours=(7, 5), in_dim=10, ou
     ("options", "match"),
     [
         pytest.param({"pooling": "median"}, "pooling: expected 'max' or 'mean', got 'median'", id="pooling"),
+        pytest.param({"local": "conv"}, "local: expected 'difference' or 'pointmlp', got 'conv'", id="local"),
+        pytest.param(
+            {"normalize": "mean"}, "normalize: expected 'center', 'anchor' or None, got 'mean'", id="normalize"
+        ),
         pytest.param({"anchors": ()}, "anchors, neighbours", id="no_stage"),
         pytest.param({"anchors": (8,)}, "anchors, neighbours", id="uneven"),
         pytest.param({"neighbours": (4, 0)}, "anchors, neighbours", id="zero"),
@@ -48,8 +52,9 @@ def test_points_are_checked(shape):
 
 
 @pytest.mark.parametrize("grad", [pytest.param(False, id="inference"), pytest.param(True, id="training")])
-def test_no_regions_give_no_vectors(grad):
-    sampler = RegionSampler(4, 6, anchors=(4, 2), neighbours=(3, 3))
+@pytest.mark.parametrize("local", [pytest.param(name, id=name) for name in ("difference", "pointmlp")])
+def test_no_regions_give_no_vectors(grad, local):
+    sampler = RegionSampler(4, 6, anchors=(4, 2), neighbours=(3, 3), local=local).train(grad)
     with torch.set_grad_enabled(grad):
         assert sampler(torch.zeros(0, 9, 4), torch.zeros(0, 9, 2)).shape == (0, 6)
 
@@ -128,6 +133,73 @@ def test_without_coordinates_only_distances_use_the_points():
     assert sampler.diff_projector_list[0].weight.shape == (6, 6)
     features, points = torch.randn(2, 9, 6), torch.rand(2, 9, 2)
     torch.testing.assert_close(sampler(features, points), sampler(features, points * 0.5 + 0.25))
+
+
+POINTMLP = [
+    pytest.param({"normalize": normalize, "coordinates": coordinates, "pooling": pooling}, id=name)
+    for name, normalize, coordinates, pooling in (
+        ("by_anchor", "anchor", True, "max"),
+        ("by_centre", "center", True, "max"),
+        ("module_off", None, True, "max"),
+        ("without_coordinates", "anchor", False, "max"),
+        ("mean", "anchor", True, "mean"),
+    )
+]
+
+
+@pytest.mark.parametrize("options", POINTMLP)
+@pytest.mark.parametrize("dim", [pytest.param(n, id=f"{n}d") for n in (1, 2, 3)])
+def test_with_the_layers_of_pointmlp_a_region_is_read_alike_in_any_batch(options, dim):
+    torch.manual_seed(2)
+    sampler = RegionSampler(8, 5, dim, (6, 3), (5, 4), local="pointmlp", **options).double()
+    sizes = [1, 25, 3, 7]
+    features = torch.full((4, 25, 8), float("nan"), dtype=torch.float64)
+    points = torch.full((4, 25, dim), float("nan"), dtype=torch.float64)
+    valid = torch.arange(25) < torch.tensor(sizes)[:, None]
+    features[valid] = torch.randn(sum(sizes), 8, dtype=torch.float64)
+    points[valid] = torch.rand(sum(sizes), dim, dtype=torch.float64)
+    together = sampler(features, points, valid)
+    for row, size in enumerate(sizes):
+        alone = sampler(features[row : row + 1, :size], points[row : row + 1, :size])
+        torch.testing.assert_close(together[row], alone[0], rtol=0, atol=1e-10)
+    together.square().sum().backward()
+    assert all(value.grad is not None and value.grad.isfinite().all() for value in sampler.parameters())
+
+
+def test_the_layers_of_pointmlp_are_its_stage():
+    """One stage, written out: group, affine, blocks, pooling, blocks; then flatten and project."""
+    torch.manual_seed(3)
+    sampler = RegionSampler(8, 5, 2, (4,), (5,), local="pointmlp")
+    features, points = torch.randn(2, 9, 8), torch.rand(2, 9, 2)
+    stage = sampler.local_layers[0]
+    _, grouped = stage.grouper(points, features)
+    assert grouped.shape == (2, 4, 5, 8 + 2 + 8)
+    expected = sampler.dim_projector(
+        sampler.flatten_projector(stage.after(stage.before(grouped)).transpose(1, 2).flatten(1))
+    )
+    torch.testing.assert_close(sampler(features, points), expected)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("coordinates", [pytest.param(True, id="with_places"), pytest.param(False, id="without")])
+def test_the_average_is_of_a_region_s_own_points(pooling, coordinates):
+    torch.manual_seed(4)
+    average = RegionAverage(4, 3, 2, pooling, coordinates)
+    features, points = torch.full((2, 6, 4), float("nan")), torch.full((2, 6, 2), float("nan"))
+    valid = torch.arange(6) < torch.tensor([[4], [1]])
+    features[valid], points[valid] = torch.randn(5, 4), torch.rand(5, 2)
+    for row, size in enumerate((4, 1)):
+        known = torch.cat([features[row, :size], points[row, :size]], -1) if coordinates else features[row, :size]
+        expected = average.dim_projector(known.amax(0) if pooling == "max" else known.mean(0))
+        torch.testing.assert_close(average(features, points, valid)[row], expected)
+    torch.testing.assert_close(average(features[:1, :4], points[:1, :4])[0], average(features, points, valid)[0])
+
+
+def test_the_average_checks_its_options_and_points():
+    with pytest.raises(ValueError, match="pooling: expected 'max' or 'mean', got 'sum'"):
+        RegionAverage(4, 3, pooling="sum")
+    with pytest.raises(ValueError, match=r"points: expected \(region, point, 2\) with at least one point"):
+        RegionAverage(4, 3)(torch.zeros(1, 0, 4), torch.zeros(1, 0, 2))
 
 
 def test_half_precision_autocast_comes_close():
