@@ -17,6 +17,7 @@ from deixis.model.signal_options import check_signals, known_fields, with_defaul
 CHOICES: dict[str, tuple[str, ...]] = {
     "encoder.type": ("fourier", "trunk"),
     "encoder.positions": ("learned", "fourier"),
+    "encoder.attention": ("tokens", "batch"),
     "projection.type": ("upm", "linear", "mlp"),
     "projection.router": ("soft", "sigmoid", "sparse", "constant"),
     "projection.route": ("sample", "token"),
@@ -31,7 +32,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "pointing.state": ("at", "before"),
 }
 _ENCODER = {"type": "fourier", "layer": -1, "norm": True, "class_token": False, "positions": "fourier"}
-_ENCODER["frozen"] = False
+_ENCODER |= {"attention": "tokens", "frozen": False}
 _PROJECTION = {"type": "upm", "queries": 8, "experts": 3, "depth": 1, "mlp_ratio": 2.0, "router": "soft"}
 _PROJECTION |= {"route": "sample", "router_ratio": 0.25, "expert": "vision", "maps": "shared", "tags": False}
 _PROJECTION |= {"keep_tokens": True, "norm": True, "heads": 16, "multiple_of": 256, "eps": 1e-5}
@@ -57,12 +58,13 @@ class DeixisConfig(PreTrainedConfig):
         encoder: {"type": "fourier" (the layers of the vision model, positions as sines) | "trunk" (the vision model
             with its own patches and positions), "layer": -1 the last, -2 the one before, ..., "norm": the final norm
             is applied, "class_token": given to the projection too, "positions": of signals that are no pictures, when
-            "trunk": "learned" | "fourier", "frozen": the trunk does not learn}.
+            "trunk": "learned" | "fourier", "attention": over the "tokens" of a signal, or over the "batch" (see
+            `model.trunk`), "frozen": the trunk does not learn}.
         projection: {"type": "upm" | "linear" | "mlp", "queries": n, "experts": K, "depth": blocks per expert,
             "router": "soft" (softmax) | "sigmoid" (divided by the sum) | "sparse" (the best) | "constant" (1/K),
             "route": weights by "sample" | "token", "expert": "vision" | "llama" blocks, "maps": linear maps into and
-            out of the experts, "shared" | "own" by kind, "tags": a learnt start and end token, "keep_tokens": bool, ...}
-            (`model.projection`).
+            out of the experts, "shared" | "own" by kind, "tags": a learnt start and end token, "keep_tokens": bool,
+            ...} (`model.projection`).
         sampler: {"type": "sampler" | "average", "points": n, "in_dim": c, "anchors": [..], "neighbours": [..],
             "pooling": "max" | "mean", "coordinates": bool, "local": "difference" | "pointmlp", "features": "levels"
             (both levels of the field, mapped to in_dim) | "tokens" (the encoder's, as they are), "axes": of points} of

@@ -19,9 +19,9 @@ class Field:
     """The fields of a batch of signals of one kind.
 
     tokens: (batch, token, dim). positions: (batch, token, axes). grid: the shape of the regular grid the tokens lie
-    on, (rows, columns), (frames,) or (frames, rows, columns), row by row; None for a cloud. fine: (batch, cell, channels)
-    with fine_positions and fine_grid likewise; None where no finer level is made. lead: tokens without a place that the
-    projection reads before the others (the class token).
+    on, (rows, columns), (frames,) or (frames, rows, columns), row by row; None for a cloud. fine: (batch, cell,
+    channels) with fine_positions and fine_grid likewise; None where no finer level is made. lead: tokens without a
+    place that the projection reads before the others (the class token).
     """
 
     kind: str

@@ -188,6 +188,8 @@ def _encoder(config: DeixisConfig) -> UniversalEncoder | TrunkEncoder:
     foreign = [kind for kind in config.kinds if kind not in PICTURES]
     placed = [k for k in foreign if options["positions"] == "fourier" and not getattr(config, k).get("placeless")]
     learned = {k: encoder_token_count(k, getattr(config, k)) for k in foreign if k not in placed}
-    encoder = build_trunk(vision, options["layer"], options["norm"], learned, {k: AXES[k] for k in placed})
+    names = ("layer", "norm", "attention")
+    chosen = {name: options[name] for name in names} | {"learned": learned, "fourier": {k: AXES[k] for k in placed}}
+    encoder = build_trunk(vision, **chosen)
     encoder.trunk.requires_grad_(not options["frozen"])
     return encoder

@@ -33,8 +33,8 @@ class DeixisOutput(ModelOutput):
     """Result of a forward.
 
     loss: weighted sum, with `labels` given. losses: each loss by name. logits: (batch, position, vocab).
-    hidden: (batch, position, hidden) after the final norm. seg_states: (mask, hidden) those that prompt the masks of the
-    `<seg>` among the inputs, row by row: at them, or before them (`pointing.state`).
+    hidden: (batch, position, hidden) after the final norm. seg_states: (mask, hidden) those that prompt the masks of
+    the `<seg>` among the inputs, row by row: at them, or before them (`pointing.state`).
     """
 
     loss: Tensor | None = None
@@ -114,8 +114,8 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     ) -> Float[Tensor, "region hidden"]:
         """One token a region: the sampler's reading of the field at its points (unit coordinates, absent axes zero).
 
-        The field is read at `places` where these are given, and at the points elsewhere. Raises ValueError for a network
-        that takes no regions, or a signal without places.
+        The field is read at `places` where these are given, and at the points elsewhere. Raises ValueError for a
+        network that takes no regions, or a signal without places.
         """
         if self.region_sampler is None:
             raise ValueError("region_points: this network takes no regions (its sampler.type is None), got some")

@@ -29,11 +29,11 @@ from deixis.signals import SIGNALS, Signal, chosen_indices, open_signal, to_tens
 class DeixisProcessor(ProcessorMixin):
     """Prepares samples for `DeixisForConditionalGeneration`; saved beside the weights.
 
-    specs: preparation of each kind (fields of its spec in `deixis.signals`). token_counts: placeholders a signal of each
-    kind takes. points, axes, reading: how many points are drawn in a region, their axes, and the rule they are read by
-    (`model.region_reading`). sam_size_px, sam_square: side of SAM's input (0 where SAM does not make the masks), and
-    whether the picture fills it. placeholders: the word of each kind in the chat template. tiles: how many tiles a side
-    a picture is cut into; 1: none.
+    specs: preparation of each kind (fields of its spec in `deixis.signals`). token_counts: placeholders a signal of
+    each kind takes. points, axes, reading: how many points are drawn in a region, their axes, and the rule they are
+    read by (`model.region_reading`). sam_size_px, sam_square: side of SAM's input (0 where SAM does not make the
+    masks), and whether the picture fills it. placeholders: the word of each kind in the chat template. tiles: how many
+    tiles a side a picture is cut into; 1: none.
     """
 
     attributes = ["tokenizer"]

@@ -55,9 +55,9 @@ class UniversalProjection(nn.Module):
 
     router: `soft` weighs all experts by a softmax of their scores (the paper), `sigmoid` by sigmoids divided by their
     sum (the code, onellm.py, encode_image), `sparse` runs the best alone (scaled by its softmax, so that the router
-    learns), `constant` gives each 1/K. route: the scores are of the mean token of a "sample", or of every "token" of the
-    result. maps: linear maps into the experts and out of them are "shared" (out alone) or a kind's "own". tags: a learnt
-    token before and one behind the result. Result: the `queries` first, then the tokens if `keep_tokens`.
+    learns), `constant` gives each 1/K. route: the scores are of the mean token of a "sample", or of every "token" of
+    the result. maps: linear maps into the experts and out of them are "shared" (out alone) or a kind's "own". tags: a
+    learnt token before and one behind the result. Result: the `queries` first, then the tokens if `keep_tokens`.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class UniversalProjection(nn.Module):
         return torch.cat([start, result, end], 1)
 
     def _mix(self, joined: Tensor, weights: Float[Tensor, "batch any expert"], first: int | None) -> Tensor:
-        """The weighted sum of the experts; where weights are mostly zero each expert reads only samples it counts in."""
+        """The weighted sum of the experts; with a sparse router each reads only the samples that it counts in."""
         if self.router_type != "sparse":
             outputs = [expert(joined, first) for expert in self.experts]
             return sum(w[..., None] * out for w, out in zip(weights.unbind(-1), outputs, strict=True))

@@ -52,8 +52,8 @@ def read_ferret(region: Region, frame: Frame, count: int, axes: int, side: int) 
 def transposed_places(points: np.ndarray, side: int) -> Float32[np.ndarray, "point 2"]:
     """Unit coordinates, x first, at which Ferret reads a field of `side` x `side` cells for points (x, y).
 
-    Its code hands grid_sample (y, x), whose first coordinate is the column, with align_corners: column (side - 1) y, row
-    (side - 1) x, counted between the centres of the first and the last cell.
+    Its code hands grid_sample (y, x), whose first coordinate is the column, with align_corners: column (side - 1) y,
+    row (side - 1) x, counted between the centres of the first and the last cell.
     """
     return (((side - 1) * points[:, ::-1] + 0.5) / side).astype(np.float32)
 

@@ -48,6 +48,9 @@ PREPARATION = (
 )
 """Fields that say how a signal comes in, not how its tokenizer is built."""
 
+SHARED = ("mel_bins", "voxels")
+"""Fields of preparation that the tokenizer is built with as well."""
+
 
 def spec_fields(kind: str) -> tuple[str, ...]:
     """The fields of the kind's spec in `deixis.signals`."""
@@ -66,7 +69,7 @@ def with_defaults(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def tokenizer_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that the tokenizer of this kind is built with."""
-    prepared = set(PREPARATION) | set(spec_fields(kind)) - {"mel_bins"}
+    prepared = set(PREPARATION) | set(spec_fields(kind)) - set(SHARED)
     return {name: value for name, value in options.items() if name not in prepared}
 
 

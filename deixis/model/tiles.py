@@ -1,8 +1,8 @@
 """High resolution: a picture as tiles and a thumbnail, each of the size that the encoder reads.
 
-The picture is fitted into a square of `tiles` x `tiles` of the encoder's inputs, which is cut into them; the whole of it,
-reduced, comes first. Places in the square are places in the picture (one frame serves both), so regions and masks need
-nothing of their own. (OneLLM names lost detail as its limit; tiles beside a thumbnail are LLaVA-NeXT's remedy.)
+The picture is fitted into a square of `tiles` x `tiles` of the encoder's inputs, which is cut into them; the whole of
+it, reduced, comes first. Places in the square are places in the picture (one frame serves both), so regions and masks
+need nothing of their own. (OneLLM names lost detail as its limit; tiles beside a thumbnail are LLaVA-NeXT's remedy.)
 """
 
 from dataclasses import replace

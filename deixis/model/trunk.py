@@ -3,12 +3,18 @@
 OneLLM, Ferret and LISA all stand on one (CLIP). Signals made of pixels go through the model's own patch embedding;
 tokens of other signals join behind it, with positions of their own (OneLLM, section 3.2). `TRUNKS` says, for each type
 of transformers' vision models, where its parts are. What the tokens mean is not known here.
+
+OneLLM's code swaps token and batch axes before CLIP's layers (model/LLM/onellm.py, clip_encode_image), as open_clip of
+2023 wanted. An open_clip whose layers take the batch first turns that into attention over the *batch*: every token sees
+the same token of the other signals, and none of its own. Weights were trained with the former; `attention="batch"` is the
+latter, for whoever has to repeat numbers that were computed so.
 """
 
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -43,9 +49,9 @@ TRUNKS: Mapping[str, TrunkParts] = {
 class TrunkEncoder(nn.Module):
     """Tokens or pixels in; hidden states of the tokens out, and of the tokens that lead them (the class token).
 
-    layer: -1 is the output of the last layer, -2 of the one before (LLaVA, Ferret and LISA read that). norm: the model's
-    final norm is applied (OneLLM). positions: per kind of signal that is not made of pixels, how many tokens it has
-    ("learned") or axes its places have ("fourier").
+    layer: -1 is the output of the last layer, -2 of the one before (LLaVA, Ferret and LISA read that). norm: the
+    model's final norm is applied (OneLLM). positions: per kind of signal that is not made of pixels, how many tokens it
+    has ("learned") or axes its places have ("fourier").
     """
 
     def __init__(
@@ -57,9 +63,10 @@ class TrunkEncoder(nn.Module):
         norm: bool = True,
         learned: Mapping[str, int] | None = None,
         fourier: Mapping[str, int] | None = None,
+        attention: str = "tokens",
     ):
         super().__init__()
-        self.trunk, self.parts, self.norm = trunk, parts, norm
+        self.trunk, self.parts, self.norm, self.attention = trunk, parts, norm, attention
         self.depth = len(attrgetter(parts.layers)(trunk)) + 1 + layer
         rows = {kind: torch.randn(parts.lead + n, dim) * 0.02 for kind, n in (learned or {}).items()}
         self.positions = nn.ParameterDict({kind: nn.Parameter(table) for kind, table in rows.items()})
@@ -88,18 +95,19 @@ class TrunkEncoder(nn.Module):
     def _run(self, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
         if self.parts.norm_in is not None:
             hidden = attrgetter(self.parts.norm_in)(self.trunk)(hidden)
+        swapped = self.attention == "batch"
+        hidden = hidden.transpose(0, 1) if swapped else hidden
         for layer in attrgetter(self.parts.layers)(self.trunk)[: self.depth]:
             hidden = layer(hidden, None)
+        hidden = hidden.transpose(0, 1) if swapped else hidden
         if self.norm:
             hidden = attrgetter(self.parts.norm_out)(self.trunk)(hidden)
         lead = self.parts.lead
         return hidden[:, lead:], hidden[:, :lead] if lead else None
 
 
-def build_trunk(
-    config: PreTrainedConfig, layer: int, norm: bool, learned: Mapping[str, int], fourier: Mapping[str, int]
-) -> TrunkEncoder:
-    """A `TrunkEncoder` of the vision model that `config` describes, freshly initialised.
+def build_trunk(config: PreTrainedConfig, **options: Any) -> TrunkEncoder:
+    """A `TrunkEncoder` of the vision model that `config` describes, freshly initialised; `options` are its own.
 
     Raises ValueError for a model type whose parts are not in `TRUNKS`.
     """
@@ -114,6 +122,4 @@ def build_trunk(
         config.vision_use_head = False  # SigLIP's pooling head: fields are not pooled
     if getattr(config, "use_mask_token", False):
         config.use_mask_token = False  # DINOv2's, which only its pretraining reads
-    return TrunkEncoder(
-        AutoModel.from_config(config), TRUNKS[config.model_type], config.hidden_size, layer, norm, learned, fourier
-    )
+    return TrunkEncoder(AutoModel.from_config(config), TRUNKS[config.model_type], config.hidden_size, **options)
