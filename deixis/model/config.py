@@ -37,7 +37,7 @@ _PROJECTION = {"type": "upm", "queries": 8, "experts": 3, "depth": 1, "mlp_ratio
 _PROJECTION |= {"route": "sample", "router_ratio": 0.25, "expert": "vision", "maps": "shared", "tags": False}
 _PROJECTION |= {"keep_tokens": True, "norm": True, "heads": 16, "multiple_of": 256, "eps": 1e-5}
 _SAMPLER = {"type": "sampler", "points": 64, "in_dim": 128, "anchors": [16, 4], "neighbours": [8, 4], "pooling": "max"}
-_SAMPLER |= {"coordinates": True, "local": "difference", "features": "levels", "axes": 3}
+_SAMPLER |= {"coordinates": True, "local": "difference", "normalize": "anchor", "features": "levels", "axes": 3}
 _POINTING = {"dim": 64, "backbone": "shared", "train": "decoder", "state": "at"}
 _LOSSES = {"text": 1.0, "numbers": 0.0, "bce": 2.0, "dice": 0.5}
 _PARTS = {"encoder": _ENCODER, "projection": _PROJECTION, "sampler": _SAMPLER, "pointing": _POINTING}
@@ -66,7 +66,7 @@ class DeixisConfig(PreTrainedConfig):
             out of the experts, "shared" | "own" by kind, "tags": a learnt start and end token, "keep_tokens": bool,
             ...} (`model.projection`).
         sampler: {"type": "sampler" | "average", "points": n, "in_dim": c, "anchors": [..], "neighbours": [..],
-            "pooling": "max" | "mean", "coordinates": bool, "local": "difference" | "pointmlp", "features": "levels"
+            "pooling": "max" | "mean", "coordinates": bool, "local": "difference" | "pointmlp" (its affine module by "normalize"), "features": "levels"
             (both levels of the field, mapped to in_dim) | "tokens" (the encoder's, as they are), "axes": of points} of
             the region sampler; {"type": None} for a network that takes no regions.
         pointing: {"dim": channels of the mask features, "backbone": "shared" | "sam" | "sam2", "train": which weights

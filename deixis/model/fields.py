@@ -17,6 +17,7 @@ from deixis.model.encoder import UniversalEncoder, vision_layers
 from deixis.model.field import Field, grid_positions
 from deixis.model.kinds import AXES, PICTURES
 from deixis.model.pointing import UPSAMPLES
+from deixis.model.pointmlp_tokenizer import PointMLPTokenizer
 from deixis.model.published_tokenizers import AudioPatches, FmriMap, ImuPatches, PointPatches
 from deixis.model.signal_options import encoder_token_count, tokenizer_options
 from deixis.model.tokenizers import AudioTokenizer, ImageStem, ImageTokenizer, PointTokenizer, Tokens, grid_tokens
@@ -25,7 +26,7 @@ from deixis.model.trunk import TrunkEncoder, build_trunk
 TOKENIZERS: Mapping[str, Mapping[str, type[nn.Module]]] = {
     "image": {"stem": ImageTokenizer},
     "audio": {"stem": AudioTokenizer, "patch": AudioPatches},
-    "point_cloud": {"groups": PointTokenizer, "published": PointPatches},
+    "point_cloud": {"groups": PointTokenizer, "published": PointPatches, "pointmlp": PointMLPTokenizer},
     "imu": {"conv": ImuPatches},
     "fmri": {"linear": FmriMap},
 }

@@ -25,7 +25,7 @@ from deixis.model.kinds import KINDS
 from deixis.model.losses import mask_losses, number_loss, text_loss
 from deixis.model.pointing import PointingHead
 from deixis.model.projection import build_projection
-from deixis.model.sampler import RegionSampler
+from deixis.model.region_parts import build_region_parts
 
 
 @dataclass
@@ -60,7 +60,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         hidden, pointing = config.text_config.hidden_size, config.pointing
         self.field_encoder = build_field_encoder(config)
         self.projection = build_projection(config)
-        self.region_features, self.region_sampler = _build_region_parts(config)
+        self.region_features, self.region_sampler = build_region_parts(config)
         self.pointing_head = PointingHead(hidden, pointing["dim"]) if config.has_fine else None
         self.sam_pointing = None
         if pointing["backbone"] in MASK_MODELS:
@@ -320,20 +320,3 @@ def _tied_keys(prefix: str, part: PreTrainedModel) -> dict[str, str]:
     if not isinstance(keys, dict) or not part.config.tie_word_embeddings:
         return {}
     return {f"{prefix}.{copy}": f"{prefix}.{kept}" for copy, kept in keys.items()}
-
-
-def _build_region_parts(config: DeixisConfig) -> tuple[nn.Module, RegionSampler | None]:
-    """The map from a field's features to the sampler's, and the sampler; none where regions are not taken."""
-    options, dim = config.sampler, config.vision_config.hidden_size
-    if not config.takes_regions:
-        return nn.Identity(), None
-    names = ("anchors", "neighbours", "pooling", "coordinates")
-    plain = {name: tuple(value) if isinstance(value := options[name], list) else value for name in names}
-    sampler = RegionSampler(options["in_dim"], config.text_config.hidden_size, dim=options["axes"], **plain)
-    if options["features"] == "tokens":
-        if options["in_dim"] != dim:
-            raise ValueError(
-                f"sampler.in_dim: expected {dim}, the encoder's width, for 'tokens'; got {options['in_dim']}"
-            )
-        return nn.Identity(), sampler
-    return nn.Linear(dim + config.pointing["dim"] * config.has_fine, options["in_dim"]), sampler

@@ -31,7 +31,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 """The fields of each kind that are set where a configuration does not; 0 as `early_dim` is: no finer map."""
 MORE: dict[str, tuple[str, ...]] = {
     "audio": ("kernel", "steps"),  # of the "patch" tokenizer: (mel, frame)
-    "point_cloud": ("place_columns", "embed_dim", "preset"),
+    "point_cloud": ("place_columns", "embed_dim", "preset", "normalize", "colours"),
 }
 """Fields of one tokenizer only, which have their defaults there."""
 PREPARATION = (

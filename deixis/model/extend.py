@@ -1,0 +1,100 @@
+"""Growing a trained network: a further kind of signal, a further expert; what it could do before stays as it was.
+
+`add_signal` gives a kind its tokenizer, positions, queries, router and maps, and leaves every old weight where it is.
+`add_expert` makes K experts K + 1. Either can freeze the old weights. (OneLLM, section 3.3, adds kinds stage by stage.)
+"""
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from deixis.model.config import DeixisConfig
+from deixis.model.fields import build_field_encoder
+from deixis.model.network import DeixisForConditionalGeneration
+from deixis.model.projection import UniversalProjection, build_projection
+
+COPY_SCORE = -12.0
+"""Added to the score of a copied expert where weights are sigmoids: it begins with six millionths of the weight."""
+
+
+def add_signal(
+    network: DeixisForConditionalGeneration,
+    kind: str,
+    options: dict[str, Any],
+    token_id: int | None = None,
+    freeze: bool = True,
+) -> None:
+    """Gives `network` a further kind of signal, with the options of that kind as in `DeixisConfig`.
+
+    token_id: its placeholder, by default the first free one beyond the vocabulary. freeze: only the new weights learn.
+    Answers about the old kinds stay as they were. Raises ValueError for a kind that is there already, or unknown options.
+    """
+    old = network.config
+    if kind in old.kinds:
+        raise ValueError(f"add_signal: expected a kind that the network does not take yet, got {kind!r}")
+    taken = (*old.signal_token_ids.values(), old.text_config.vocab_size - 1, old.region_token_id, old.seg_token_id)
+    ids = {**old.signal_token_ids, kind: max(taken) + 1 if token_id is None else token_id}
+    config = DeixisConfig.from_dict({**old.to_dict(), kind: options, "signal_token_ids": ids})
+    if freeze:
+        network.requires_grad_(False)
+    for name, build in (("field_encoder", build_field_encoder), ("projection", build_projection)):
+        before = getattr(network, name)
+        first = next(before.parameters())
+        grown = build(config).to(first.device, first.dtype).train(before.training)
+        _take_over(grown, before)
+        setattr(network, name, grown)
+    network.config = config
+
+
+def _take_over(grown: nn.Module, old: nn.Module) -> None:
+    """Puts every weight of `old` into `grown`, as the very same parameter; what `grown` has beyond them stays new."""
+    places = dict(grown.named_modules())
+    for table in (old.named_parameters(), old.named_buffers()):
+        for name, value in table:
+            owner, _, leaf = name.rpartition(".")
+            if isinstance(places[owner], nn.ParameterDict):
+                places[owner][leaf] = value
+            else:
+                setattr(places[owner], leaf, value)
+
+
+@torch.no_grad()
+def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze: bool = True) -> None:
+    """Adds an expert, a copy of expert `source`, that changes no answer until it is trained.
+
+    With a softmax router the copy takes half of its original's weight, so that sums stay as they were; where weights are
+    sigmoids, or the best expert counts alone, it begins with next to none. freeze: only the new expert and the routers
+    learn. Raises ValueError for a projection without experts, or a constant router, under which all count alike.
+    """
+    projection = network.projection
+    if not isinstance(projection, UniversalProjection):
+        raise ValueError(f"add_expert: expected a projection of type 'upm', got {network.config.projection['type']!r}")
+    if projection.router_type == "constant":
+        raise ValueError(
+            "add_expert: expected a router of type soft, sigmoid or sparse; got 'constant', under which a further "
+            "expert changes every answer"
+        )
+    if not 0 <= source < len(projection.experts):
+        raise ValueError(f"add_expert: expected a source from 0 to {len(projection.experts) - 1}, got {source}")
+    if freeze:
+        network.requires_grad_(False)
+    projection.experts.append(copy.deepcopy(projection.experts[source]).requires_grad_(True))
+    for scores in projection.router.values():
+        scores[-1] = _with_copy(scores[-1], source, projection.router_type)
+        scores.requires_grad_(True)
+    network.config.projection = {**network.config.projection, "experts": len(projection.experts)}
+
+
+def _with_copy(last: nn.Linear, source: int, router: str) -> nn.Linear:
+    """The router's last layer with one more score."""
+    shift = -math.log(2) if router == "soft" else COPY_SCORE
+    grown = nn.Linear(last.in_features, last.out_features + 1).to(last.weight)
+    grown.weight.copy_(torch.cat([last.weight, last.weight[source : source + 1]]))
+    bias = torch.cat([last.bias, last.bias[source : source + 1] + shift])
+    if router == "soft":
+        bias[source] += shift
+    grown.bias.copy_(bias)
+    return grown

@@ -1,0 +1,89 @@
+"""A grown network answers as before about what it knew, learns in its new parts, and survives a file."""
+
+import pytest
+import torch
+
+from deixis.model import DeixisForConditionalGeneration
+from deixis.model.extend import add_expert, add_signal
+from tests.toy import picture, sound, toy_network
+
+IMU = {"tokenizer": "conv", "rate_hz": 20, "window_s": 1.0, "kernel": 4, "stride": 4}
+
+
+def logits(network, processor):
+    inputs = processor(["What?", "When?"], [[picture()], [sound()]])
+    with torch.no_grad():
+        return network(**inputs).logits
+
+
+@pytest.fixture
+def grown(toy):
+    return toy_network(toy[1].tokenizer, projection={"queries": 2, "experts": 2, "router_ratio": 1.0})
+
+
+def test_a_further_signal_leaves_the_old_ones_as_they_were(grown, tmp_path):
+    network, processor = grown
+    before = logits(network, processor)
+    add_signal(network, "imu", IMU)
+    assert network.config.kinds == ("image", "audio", "point_cloud", "imu")
+    torch.testing.assert_close(logits(network, processor), before, rtol=0, atol=0)
+
+    placeholder = network.config.signal_token_ids["imu"]
+    assert placeholder >= network.config.text_config.vocab_size
+    ids = torch.tensor([[1, *[placeholder] * (2 + 5), 20]])
+    batch = {"imu_values": torch.randn(1, 6, 20), "signal_kind": torch.tensor([6]), "signal_sample": torch.tensor([0])}
+    network(input_ids=ids, labels=ids.masked_fill(ids == placeholder, -100), **batch).loss.backward()
+    learning = {name for name, weight in network.named_parameters() if weight.requires_grad}
+    assert all(".imu" in name for name in learning)
+    assert network.field_encoder.tokenizers["imu"].conv.weight.grad.any()
+
+    network.save_pretrained(tmp_path)
+    loaded = DeixisForConditionalGeneration.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(input_ids=ids, **batch).logits, network(input_ids=ids, **batch).logits)
+
+
+def test_the_old_parts_may_go_on_learning(grown):
+    network, _ = grown
+    add_signal(network, "imu", IMU, token_id=5000, freeze=False)
+    assert all(weight.requires_grad for weight in network.parameters())
+    assert network.config.signal_token_ids["imu"] == 5000
+
+
+@pytest.mark.parametrize(
+    ("router", "tolerance"),
+    [pytest.param("soft", 1e-5, id="soft"), pytest.param("sigmoid", 1e-4, id="sigmoid"), pytest.param("sparse", 1e-4)],
+)
+def test_a_further_expert_changes_nothing_until_trained(toy, router, tolerance):
+    network, processor = toy_network(toy[1].tokenizer, projection={"queries": 2, "experts": 2, "router": router})
+    before = logits(network, processor)
+    add_expert(network, source=1)
+    assert len(network.projection.experts) == network.config.projection["experts"] == 3
+    torch.testing.assert_close(logits(network, processor), before, rtol=0, atol=tolerance)
+    learning = {name.split(".")[1] for name, weight in network.named_parameters() if weight.requires_grad}
+    assert learning == {"experts", "router"}
+    if router == "soft":
+        inputs = processor(["What?"], [[picture()]])
+        network(**inputs, labels=inputs["input_ids"]).loss.backward()
+        new = network.projection.experts[2]
+        assert any(weight.grad is not None and weight.grad.any() for weight in new.parameters())
+
+
+@pytest.mark.parametrize(
+    ("projection", "grow", "match"),
+    [
+        pytest.param(
+            {"type": "linear"}, add_expert, "add_expert: expected a projection of type 'upm'", id="no_experts"
+        ),
+        pytest.param({"router": "constant"}, add_expert, "got 'constant', under which", id="constant"),
+        pytest.param(
+            {}, lambda n: add_expert(n, source=7), "expected a source from 0 to 2, got 7", id="no_such_expert"
+        ),
+        pytest.param({}, lambda n: add_signal(n, "image", {}), "does not take yet, got 'image'", id="there_already"),
+        pytest.param({}, lambda n: add_signal(n, "imu", {"rate": 3}), "unknown field 'rate'", id="unknown_option"),
+    ],
+)
+def test_what_cannot_grow_is_refused(toy, projection, grow, match):
+    network, _ = toy_network(toy[1].tokenizer, projection=projection)
+    with pytest.raises(ValueError, match=match):
+        grow(network)
