@@ -1,0 +1,105 @@
+"""The questions of Ferret's own evaluations and of its demo, word for word, with the masks they go with.
+
+A mask is (W, H), x first. It knows no file and no network; a caller puts the question into the model's conversation.
+
+Source: apple/ml-ferret@3c9e5c93, ferret/eval/{model_lvis,model_gpt4eval_3newclass,model_refcoco,model_flickr}.py and
+ferret/serve/gradio_web_server.py.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Bool
+
+from deixis.geometry.ferret_regions import grid_numbers, painted_point, region_mask, shape_box
+
+REGION_TOKEN = "<region_fea>"
+RegionMask = Bool[np.ndarray, "w h"]
+
+
+def written(numbers: Sequence[int] | np.ndarray) -> str:
+    """Numbers in brackets, as Ferret reads and writes them."""
+    return f"[{', '.join(str(int(number)) for number in numbers)}]"
+
+
+def lvis_question(
+    record: Mapping[str, Any], form: Literal["point", "box", "free_shape"], shape: RegionMask | None = None
+) -> tuple[str, RegionMask]:
+    """ "Is the object .. a .. or a ..?" about one LVIS record, without its names, and the mask of its region.
+
+    record: width, height, and by form sample_point (pixels), bbox_norm (shares of the picture) or free_shape_bbox_raw
+    (pixels; needs `shape`). The three are truncated by different formulas. The two names are left as <obj1> and
+    <obj2> (`with_names`).
+    """
+    size_wh = (record["width"], record["height"])
+    if form == "box":
+        shares = np.asarray(record["bbox_norm"], dtype=np.float64)
+        place = [int(share * size_wh[axis % 2]) for axis, share in enumerate(shares)]
+        numbers = np.trunc(shares * 1000)
+    else:
+        place = record["sample_point" if form == "point" else "free_shape_bbox_raw"]
+        numbers = grid_numbers(place, size_wh, "ratio")
+    mask = region_mask(place, size_wh, shape if form == "free_shape" else None)
+    return f"Is the object {written(numbers)} {REGION_TOKEN} of the image a <obj1> or a <obj2>?", mask
+
+
+def with_names(question: str, name: str, other: str, index: int) -> str:
+    """The question with the right name first in even records and last in odd ones."""
+    first, second = (name, other) if index % 2 == 0 else (other, name)
+    return question.replace("<obj1>", first).replace("<obj2>", second)
+
+
+def gpt4_question(text: str, size_wh: tuple[int, int]) -> tuple[str, list[RegionMask]]:
+    """A question whose boxes are shares of the picture, [0.1, 0.2, 0.5, 0.9], as Ferret reads it, and their masks."""
+    question, masks = text, []
+    for bracket in re.findall(r"\[.*?\]", text):
+        shares = [float(share) for share in bracket.strip("[]").split(",")]
+        question = question.replace(bracket, f"{written([int(share * 1000) for share in shares[:4]])} {REGION_TOKEN}")
+        place = [int(share * size_wh[axis % 2]) for axis, share in enumerate(shares[:4])]
+        masks.append(region_mask(place, size_wh))
+    return question, masks
+
+
+def refcoco_question(caption: str, template: str = "What is the location of <obj> in the image?") -> str:
+    """The question for one referring expression.
+
+    >>> refcoco_question("the man, left, in blue ")
+    'What is the location of the man left in blue in the image?'
+    """
+    return template.replace("<obj>", _without_commas(caption))
+
+
+def flickr_question(entities: Sequence[str], template: str = "What are the locations of <objs>?") -> str:
+    """The question for the phrases of one caption.
+
+    >>> flickr_question(["A woman", "the Blue car, old"])
+    'What are the locations of a woman, the blue car old?'
+    """
+    return template.replace("<objs>", ", ".join(_without_commas(entity.lower()) for entity in entities))
+
+
+def painted_region(painted: RegionMask, mode: Literal["Point", "Box", "Sketch"]) -> tuple[str, RegionMask]:
+    """Coordinates in brackets and the mask of what was painted in the demo."""
+    size_wh = (painted.shape[0], painted.shape[1])
+    place = painted_point(painted) if mode == "Point" else shape_box(painted)
+    mask = region_mask(place, size_wh, painted if mode == "Sketch" else None)
+    return written(grid_numbers(place, size_wh, "serve")), mask
+
+
+def demo_question(text: str, coordinates: Sequence[str]) -> tuple[str, list[int]]:
+    """The question as Ferret reads it, and which region each region token stands for; region 3 is [region3] in `text`.
+
+    >>> demo_question("Is [region1] on [region0]?", ["[1, 2]", "[3, 4, 5, 6]"])
+    ('Is [3, 4, 5, 6] <region_fea> on [1, 2] <region_fea>?', [1, 0])
+    """
+    words = [f"[region{index}]" for index in range(len(coordinates))]
+    order = [int(number) for number in re.findall(r"\[region(\d+)\]", text) if f"[region{number}]" in words]
+    for word, place in zip(words, coordinates, strict=True):
+        text = text.replace(word, f"{place} {REGION_TOKEN}")
+    return text, order
+
+
+def _without_commas(text: str) -> str:
+    return text.replace(",", "").strip()
