@@ -1,0 +1,141 @@
+"""Ferret (You et al., ICLR 2024): full or delta weights in transformers' layout, as apple/ml-ferret@3c9e5c9 saves them.
+
+Quirks of the published code, all kept, each a named option of ours:
+
+* regions read the map transposed, between the centres of its corner cells, at pixels without half a pixel's shift
+  (ferret/model/ferret_arch.py, GeoRegionSampler): `reading` "ferret" of the processor;
+* the sampler reads CLIP's features of the layer before the last, raw, before the projection and without class token
+  (`features` "tokens", `encoder.layer`), 512 points, then 128 and 32 anchors of 24 neighbours, two axes;
+* pictures are squashed to the square (ferret/model/multimodal_encoder/clip_encoder.py, CLIPImageProcessor_GIT);
+* pooling is `sampler_pooler_mode`, "max" in training;
+* CLIP's weights lie in `vision_tower/` where training saved them (ferret/model/builder.py), else they are the hub's;
+* released are differences to Vicuna 1.3 (ferret/model/apply_delta.py): --base names it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from deixis.model import DeixisConfig
+from deixis.pretrained.dialects import chat_template
+from deixis.pretrained.parts import clip_rules, llama_rules
+from deixis.pretrained.rules import Part, Rule, leave, take
+from deixis.pretrained.sizes import CLIP_LARGE_336, CLIP_MEAN, CLIP_STD, LLAMA
+from deixis.pretrained.source import DeltaAndBase, Tensors, open_source
+from deixis.pretrained.system import (
+    Asked,
+    Found,
+    check_system,
+    clip_config,
+    open_tower,
+    published_config,
+    source_tokenizer,
+    text_config,
+)
+
+REGION = "<region_fea>"
+POINTS, ANCHORS, NEIGHBOURS = 512, (128, 32), (24, 24)
+"""Of the sampler (ferret_arch.py, GeoRegionSampler.__init__)."""
+TOWER = "model.vision_tower.vision_tower."
+PUBLISHED: dict[str, Any] = {
+    "mm_vision_tower": "openai/clip-vit-large-patch14-336",
+    "mm_vision_select_layer": -2,
+    "sampler_pooler_mode": "max",
+    "mm_use_im_start_end": False,
+}
+"""What the recipes set (experiments/ferret_7b_train.sh) where a configuration does not say."""
+SIZES = {f"ferret-{size}": {**LLAMA[size], **PUBLISHED} for size in ("7b", "13b")}
+
+
+def read(source: Tensors, asked: Asked) -> Found:
+    """All that a conversion needs. Raises ValueError, one sentence, for another system's weights or a missing part."""
+    check_system(source, "ferret")
+    said = {**PUBLISHED, **published_config(source, asked, SIZES)}
+    meta = source.meta()
+    vocab_size = _rows(source, "model.embed_tokens.weight")
+    weights: Tensors = source
+    if asked.base is not None:
+        weights = DeltaAndBase(source, open_source(asked.base, "--base"))
+    elif "delta" in f"{source.label} {said.get('_name_or_path', '')}".lower():
+        raise ValueError(
+            f"source '{source.label}': it is named a delta, expected the base model that it is a difference to, got "
+            "none; name Vicuna's folder by --base"
+        )
+    tokenizer = source_tokenizer(source, asked, (REGION,), vocab_size, ("image",))
+    region_id = said.get("im_region_fea_token") if tokenizer is None else tokenizer.convert_tokens_to_ids(REGION)
+    if region_id is None:
+        raise ValueError(
+            f"source '{source.label}': expected a tokenizer, or the id of {REGION} in its config.json, got none"
+        )
+    if tokenizer is not None:
+        tokenizer.chat_template = chat_template("ferret_v1", bool(said["mm_use_im_start_end"]))
+    parts = [Part(weights, rules_for())]
+    if any(name.startswith(TOWER) for name in meta):
+        vision = clip_config({n: t for n, t in meta.items() if n.startswith(TOWER)}, CLIP_LARGE_336, TOWER)
+    else:
+        tower, vision = open_tower(source, asked, ("vision_tower",), said["mm_vision_tower"])
+        parts.append(tower)
+    text = text_config(source, said, vocab_size)
+    config = config_of(text, vision, said, vocab_size, region_id)
+    notes = [] if tokenizer else ["It was converted without a tokenizer and takes token ids only."]
+    return Found(config, parts, tokenizer, {"reading": "ferret"}, None, notes)
+
+
+def rules_for() -> list[Rule]:
+    """What becomes of the checkpoint's tensors."""
+    return [
+        *llama_rules(),
+        take(r"model\.mm_projector\.(weight|bias)", r"projection.out.\1"),
+        take(
+            r"model\.region_geo_sampler\.((?:diff_projector_list|agg_projector_list|flatten_projector|dim_projector)\..*)",
+            r"region_sampler.\1",
+        ),
+        *clip_rules(TOWER.replace(".", r"\.")),
+        leave(r"model\.vision_tower\..*", "CLIP's weights are read from their own folder"),
+    ]
+
+
+def config_of(
+    text: Mapping[str, Any], vision: Mapping[str, Any], said: Mapping[str, Any], vocab_size: int, region_id: int
+) -> DeixisConfig:
+    """The configuration of a Ferret with these language and vision models."""
+    picture = {"tokenizer": "patch", "size_px": vision["image_size"], "patch_px": vision["patch_size"], "early_dim": 0}
+    layer = said["mm_vision_select_layer"]
+    return DeixisConfig(
+        vision_config=dict(vision),
+        text_config=dict(text),
+        image={**picture, "fit": "squash", "mean": list(CLIP_MEAN), "std": list(CLIP_STD)},
+        encoder={
+            "type": "trunk",
+            "layer": layer,
+            "norm": False,
+            "class_token": False,
+            "positions": "learned",
+            "frozen": True,
+        },
+        projection={"type": "linear", "norm": False},
+        sampler={
+            "type": "sampler",
+            "points": POINTS,
+            "in_dim": vision["hidden_size"],
+            "anchors": list(ANCHORS),
+            "neighbours": list(NEIGHBOURS),
+            "pooling": said["sampler_pooler_mode"],
+            "coordinates": True,
+            "features": "tokens",
+            "axes": 2,
+        },
+        pointing={"backbone": None},
+        dialect="ferret",
+        system="ferret",
+        signal_token_ids={"image": vocab_size},
+        region_token_id=region_id,
+    )
+
+
+def _rows(source: Tensors, name: str) -> int:
+    if name not in source.meta():
+        raise ValueError(f"source '{source.label}': expected a tensor {name}, got none; a shard may be missing")
+    tensor: Tensor = source.meta()[name]
+    return tensor.shape[0]

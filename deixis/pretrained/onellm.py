@@ -1,0 +1,244 @@
+"""OneLLM (Han et al., CVPR 2024): `consolidated.NN-of-MM.pth`, as csuhan/OneLLM@8587a47 saves it.
+
+Quirks of the published code (model/LLM/onellm.py unless said otherwise), all kept, each a named option of ours:
+
+* the encoder is open_clip's ViT-L-14 with OpenAI's weights (line 216), so QuickGELU; its text model is left over;
+* one class embedding and CLIP's final norm for every signal; audio, point, fmri and imu have positions of their own
+  (:331-354); the projection reads the class token too (`encoder.class_token`);
+* the router is a sigmoid divided by its sum, per token (:386-388): `router` "sigmoid", `route` "token";
+* experts are Llama blocks without rotary embedding, so their queries and keys keep Meta's order; those of the language
+  model are put in transformers' order;
+* points are sampled and grouped on columns 3 to 5 (model/lib/point_utils.py): `place_columns`;
+* depth and normals are pairs of picture and map, averaged after the encoder (:380-381): `paired`, `pool_frames`; films
+  are 5 moments times 3 squares, averaged (data/video_utils.py);
+* fmri is one linear map, reshaped: `placeless`.
+
+The file says nothing of heads and norms: they come from `config.json` beside it, else from --preset.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from deixis.model import DeixisConfig
+from deixis.pretrained.dialects import CONVERSATIONS, chat_template
+from deixis.pretrained.parts import count_layers, meta_expert_rules, meta_llama_rules, open_clip_rules
+from deixis.pretrained.rules import DROP_FIRST, FLATTEN, Part, Rule, take
+from deixis.pretrained.sizes import CLIP_MEAN, CLIP_STD, ONELLM
+from deixis.pretrained.source import Tensors
+from deixis.pretrained.system import Asked, Found, check_system, published_config, source_tokenizer
+
+KINDS = {  # their names of the signals, and ours, in their order
+    "image": "image",
+    "video": "video",
+    "audio": "audio",
+    "point": "point_cloud",
+    "rgbd": "depth",
+    "rgbn": "normal",
+    "fmri": "fmri",
+    "imu": "imu",
+}
+AUDIO_MEAN, AUDIO_STD = -4.2677393, 2 * 4.5689974
+"""Of the filterbank (data/data_utils.py, make_audio_features): (x - mean) / (2 * deviation)."""
+AUDIO_FRAMES, AUDIO_MEL_BINS, FRAMES_A_SECOND = 1024, 128, 100
+IMU_RATE_HZ = 200
+VIDEO_CLIPS, VIDEO_SQUARES = 5, 3
+CLOUD_POINTS = 8192  # Objaverse's clouds as PointLLM packs them (docs/Data.md)
+DEPTH_FAR_M = 10.0
+
+
+def read(source: Tensors, asked: Asked) -> Found:
+    """All that a conversion needs. Raises ValueError, one sentence, for another system's weights or unknown sizes."""
+    check_system(source, "onellm")
+    said = published_config(source, asked, ONELLM)
+    meta = source.meta()
+    vocab_size = meta["llma.tok_embeddings.weight"].shape[0] if "llma.tok_embeddings.weight" in meta else 0
+    kinds = [ours for theirs, ours in KINDS.items() if f"llma.start_tag.{theirs}" in meta]
+    tokenizer = source_tokenizer(source, asked, (), vocab_size, kinds)
+    if tokenizer is not None:
+        tokenizer.chat_template = chat_template("onellm")
+    try:
+        config = config_of(meta, said, kinds, vocab_size)
+    except KeyError as error:
+        raise ValueError(
+            f"source '{source.label}': expected {error.args[0]} in its tensors or its config.json, got none; a shard may "
+            "be missing, or name the sizes by --preset"
+        ) from None
+    notes = [] if tokenizer else ["It was converted without a tokenizer and takes token ids only."]
+    rules = rules_for(config.text_config.num_attention_heads)
+    return Found(config, [Part(source, rules)], tokenizer, {}, CONVERSATIONS["onellm"].stop, notes)
+
+
+def rules_for(heads: int) -> list[Rule]:
+    """What becomes of the checkpoint's tensors, for a language model of so many heads."""
+    rules = [*meta_llama_rules(heads, r"llma\."), *open_clip_rules(r"llma\.clip\.")]
+    expert, block = r"llma\.resample_layers\.(\d+)\.(\d+)\.", r"projection.experts.\1.layers.\2."
+    rules += meta_expert_rules(expert, block)
+    for theirs, ours in KINDS.items():
+        conv = r"conv1\.point\.conv1" if theirs == "point" else rf"conv1\.{theirs}"
+        rules += [
+            take(rf"llma\.{conv}\.(weight|bias)", rf"field_encoder.tokenizers.{ours}.conv.\1"),
+            take(rf"llma\.positional_embedding\.{theirs}", f"field_encoder.encoder.positions.{ours}"),
+            take(rf"llma\.resample_tokens\.{theirs}", f"projection.query.{ours}", DROP_FIRST),
+            take(rf"llma\.clip_proj1\.{theirs}\.([01])\.(weight|bias)", rf"projection.into.{ours}.\1.\2"),
+            take(rf"llma\.clip_proj2\.{theirs}\.([01])\.(weight|bias)", rf"projection.onto.{ours}.\1.\2"),
+            take(rf"llma\.routers\.{theirs}\.fc1\.(weight|bias)", rf"projection.router.{ours}.0.\1"),
+            take(rf"llma\.routers\.{theirs}\.fc2\.(weight|bias)", rf"projection.router.{ours}.2.\1"),
+            take(rf"llma\.start_tag\.{theirs}", f"projection.tags.{ours}#0", FLATTEN),
+            take(rf"llma\.end_tag\.{theirs}", f"projection.tags.{ours}#1", FLATTEN),
+        ]
+    return rules
+
+
+def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[str], vocab_size: int) -> DeixisConfig:
+    """The configuration: sizes from the tensors, heads, norms and activation from `said`."""
+    shapes = {name.removeprefix("llma."): tuple(tensor.shape) for name, tensor in meta.items()}
+    llm, encoder, projection = said["llm"], said["encoder"], said["projection"]
+    hidden, width = shapes["tok_embeddings.weight"][1], shapes["clip.visual.conv1.weight"][0]
+    patch = shapes["clip.visual.conv1.weight"][-1]
+    side = round((shapes["clip.visual.positional_embedding"][0] - 1) ** 0.5)
+    text = {
+        "model_type": "llama",
+        "hidden_size": hidden,
+        "intermediate_size": shapes["layers.0.feed_forward.w1.weight"][0],
+        "num_hidden_layers": count_layers(shapes, "layers."),
+        "num_attention_heads": llm["heads"],
+        "num_key_value_heads": llm["heads"],
+        "vocab_size": vocab_size,
+        "max_position_embeddings": 2048,
+        "rms_norm_eps": llm["norm_eps"],
+        "tie_word_embeddings": False,
+        "rope_parameters": {"rope_theta": float(llm["rope_theta"]), "rope_type": "default"},
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    }
+    vision = {
+        "model_type": "clip_vision_model",
+        "hidden_size": width,
+        "intermediate_size": shapes["clip.visual.transformer.resblocks.0.mlp.c_fc.weight"][0],
+        "num_hidden_layers": count_layers(shapes, "clip.visual.transformer.resblocks."),
+        "num_attention_heads": encoder["heads"],
+        "hidden_act": encoder["activation"],
+        "layer_norm_eps": encoder["norm_eps"],
+        "patch_size": patch,
+        "image_size": side * patch,
+    }
+    mixture = {
+        "type": "upm",
+        "expert": "llama",
+        "maps": "own",
+        "tags": True,
+        "router": "sigmoid",
+        "route": "token",
+        "keep_tokens": False,
+        "queries": shapes["resample_tokens.image"][1],
+        "experts": count_layers(shapes, "resample_layers."),
+        "depth": count_layers(shapes, "resample_layers.0."),
+        "router_ratio": shapes["routers.image.fc1.weight"][0] / width,
+        "heads": projection["heads"],
+        "multiple_of": projection["ffn_multiple_of"],
+        "eps": projection["norm_eps"],
+    }
+    return DeixisConfig(
+        vision_config=vision,
+        text_config=text,
+        encoder={
+            "type": "trunk",
+            "layer": -1,
+            "norm": True,
+            "class_token": True,
+            "positions": "learned",
+            "frozen": True,
+            "attention": encoder.get("attention", "tokens"),
+        },
+        projection=mixture,
+        sampler={"type": None},
+        pointing={"backbone": None},
+        dialect="onellm",
+        system="onellm",
+        signal_token_ids={kind: vocab_size + number for number, kind in enumerate(kinds)},
+        **{kind: _SIGNALS[kind](shapes, width, side * patch, patch) for kind in kinds},
+    )
+
+
+def _square(size_px: int, patch_px: int) -> dict[str, Any]:
+    mean_std = {"mean": list(CLIP_MEAN), "std": list(CLIP_STD)}
+    return {"tokenizer": "patch", "size_px": size_px, "patch_px": patch_px, "early_dim": 0, **mean_std}
+
+
+def _audio(shapes: Mapping[str, tuple[int, ...]], *_: int) -> dict[str, Any]:
+    return {
+        "tokenizer": "patch",
+        "window_s": AUDIO_FRAMES / FRAMES_A_SECOND,
+        "mel_bins": AUDIO_MEL_BINS,
+        "kernel": list(shapes["conv1.audio.weight"][2:]),
+        "steps": [10, 10],
+        "early_dim": 0,
+        "mean": AUDIO_MEAN,
+        "std": AUDIO_STD,
+    }
+
+
+def _cloud(shapes: Mapping[str, tuple[int, ...]], *_: int) -> dict[str, Any]:
+    groups = shapes["positional_embedding.point"][0] - 1
+    columns = {"place_columns": [3, 6]}
+    return {
+        "tokenizer": "published",
+        "count": CLOUD_POINTS,
+        "groups": groups,
+        "neighbours": 32,
+        "early_dim": 0,
+        **columns,
+    }
+
+
+def _imu(shapes: Mapping[str, tuple[int, ...]], *_: int) -> dict[str, Any]:
+    kernel = shapes["conv1.imu.weight"][-1]
+    samples = shapes["positional_embedding.imu"][0] - 1 + kernel - 1
+    prepared = {"resampling": "sinc", "normalise": "none", "too_long": "cut"}
+    return {
+        "tokenizer": "conv",
+        "rate_hz": IMU_RATE_HZ,
+        "window_s": samples / IMU_RATE_HZ,
+        "kernel": kernel,
+        "stride": 1,
+        "early_dim": 0,
+        **prepared,
+    }
+
+
+def _fmri(shapes: Mapping[str, tuple[int, ...]], width: int, *_: int) -> dict[str, Any]:
+    rows, voxels = shapes["conv1.fmri.weight"]
+    return {"tokenizer": "linear", "tokens": rows // width, "voxels": voxels, "placeless": True, "early_dim": 0}
+
+
+def _video(_: Any, __: int, size_px: int, patch_px: int) -> dict[str, Any]:
+    film = {"frames": VIDEO_CLIPS, "moments": "clips", "fit": "thirds", "pool_frames": True}
+    return {**_square(size_px, patch_px), **film}
+
+
+_SIGNALS = {
+    "image": lambda _, __, size_px, patch_px: {**_square(size_px, patch_px), "fit": "crop_rounded"},
+    "video": _video,
+    "audio": _audio,
+    "point_cloud": _cloud,
+    "depth": lambda _, __, size_px, patch_px: {
+        **_square(size_px, patch_px),
+        "fit": "crop_rounded",
+        "paired": True,
+        "pool_frames": True,
+        "channels": "grey",
+        "far_m": DEPTH_FAR_M,
+    },
+    "normal": lambda _, __, size_px, patch_px: {
+        **_square(size_px, patch_px),
+        "fit": "crop_rounded",
+        "paired": True,
+        "pool_frames": True,
+    },
+    "fmri": _fmri,
+    "imu": _imu,
+}
+"""Options of each kind from (shapes, encoder width, picture side, patch side)."""

@@ -1,0 +1,80 @@
+"""PointMLP (Ma et al., ICLR 2022): a `.pth` of ma-xu/pointMLP-pytorch@1ab7f04, whose names are ours.
+
+Training saves {"net": weights under DataParallel's `module.`, ...} (classification_ModelNet40/utils/misc.py,
+save_model). Widths, blocks and classes follow from the tensors; points, neighbours and reducers do not: they come from
+`config.json` beside the file, else from --preset. Kept as published: the deviation of a whole group in the geometric
+affine module (models/pointmlp.py:173), farthest points from the first one on.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from deixis.model.pointmlp import PRESETS, PointMLPConfig
+from deixis.pretrained.parts import count_layers
+from deixis.pretrained.rules import Part, leave, take
+from deixis.pretrained.source import Tensors
+from deixis.pretrained.system import Asked, Found, check_system, published_config
+
+PREFIXES = {"pointmlp": ("module.", "full.", ""), "pointmlp-elite": ("module.", "elite.", "")}
+
+
+def read(source: Tensors, asked: Asked) -> Found:
+    """All that a conversion needs. Raises ValueError, one sentence, for another system's weights or unknown sizes."""
+    check_system(source, "pointmlp")
+    presets = {name: {} for name in PRESETS}
+    said = published_config(source, asked, presets)
+    prefix = _prefix(source, asked.preset)
+    names = {name.removeprefix(prefix): t for name, t in source.meta().items() if name.startswith(prefix)}
+    own = said.get(prefix.rstrip("."), said) if prefix else said
+    given = {} if asked.preset is None else vars(PRESETS[asked.preset])
+    options = {**given, **{name: value for name, value in own.items() if name in PointMLPConfig.__annotations__}}
+    try:
+        config = PointMLPConfig.of({**options, **shape_options(names)})
+    except KeyError as error:
+        raise ValueError(
+            f"source '{source.label}': expected a tensor {error.args[0]}, got none; it is cut short"
+        ) from None
+    rules = [take(re.escape(prefix) + r"(.*)", r"\1")]
+    if prefix in ("full.", "elite."):
+        rules.append(leave(r"(?:full|elite)\..*", "the other network in the file, which --preset names"))
+    return Found(config, [Part(source, rules)])
+
+
+def shape_options(meta: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The constructor's arguments that follow from the names and shapes of the tensors."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in meta.items()}
+    embed_dim, in_dim = shapes["embedding.net.0.weight"][:2]
+    stages = count_layers(shapes, "pre_blocks_list.")
+    widths = [embed_dim, *(shapes[f"pre_blocks_list.{n}.transfer.net.0.weight"][0] for n in range(stages))]
+    use_xyz = shapes["pre_blocks_list.0.transfer.net.0.weight"][1] == 2 * embed_dim + 3
+    first = shapes["pre_blocks_list.0.operation.0.net1.0.weight"]
+    return {
+        "embed_dim": embed_dim,
+        "in_dim": in_dim,
+        "class_num": shapes["classifier.8.weight"][0],
+        "bias": "embedding.net.0.bias" in shapes,
+        "use_xyz": use_xyz,
+        "groups": widths[1] // first[1],
+        "res_expansion": first[0] / widths[1],
+        "dim_expansion": [wide // width for width, wide in zip(widths, widths[1:], strict=False)],
+        "pre_blocks": [count_layers(shapes, f"pre_blocks_list.{n}.operation.") for n in range(stages)],
+        "pos_blocks": [count_layers(shapes, f"pos_blocks_list.{n}.operation.") for n in range(stages)],
+        **({} if "local_grouper_list.0.affine_alpha" in shapes else {"normalize": None}),
+    }
+
+
+def _prefix(source: Tensors, preset: str | None) -> str:
+    """What stands before the names: DataParallel's `module.`, or which of several networks of the file is meant."""
+    there = [p for p in ("module.", "full.", "elite.") if any(name.startswith(p) for name in source.meta())]
+    if not there:
+        return ""
+    wanted = [prefix for prefix in PREFIXES.get(preset or "", there) if prefix in there]
+    if len(wanted) != 1:
+        raise ValueError(
+            f"source '{source.label}': expected one network, got {' and '.join(there)}* in it; say which by --preset "
+            f"({', '.join(PREFIXES)})"
+        )
+    return wanted[0]

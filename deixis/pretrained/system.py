@@ -1,0 +1,176 @@
+"""What the readers of the four systems have in common: what they are given, what they find out, and shared steps.
+
+`Asked` is what a person typed; `Found` is all that a system's reader learns of a source before anything is written.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from transformers import CLIPVisionConfig, PreTrainedTokenizerFast
+
+from deixis.model import DeixisConfig
+from deixis.model.pointmlp import PointMLPConfig
+from deixis.pretrained.find import find_place, read_json
+from deixis.pretrained.parts import clip_rules, count_layers
+from deixis.pretrained.rules import Part
+from deixis.pretrained.sizes import CLIP_LARGE
+from deixis.pretrained.source import Tensors, open_source
+from deixis.pretrained.tokenizer import find_tokenizer, read_tokenizer
+
+MARKS = {
+    "onellm": ("llma.",),
+    "ferret": ("model.region_geo_sampler.",),
+    "lisa": ("model.visual_model.", "visual_model.", "model.text_hidden_fcs.", "text_hidden_fcs."),
+    "pointmlp": ("local_grouper_list.", "module.local_grouper_list.", "full.local_", "elite.local_"),
+}
+"""How names begin that only a checkpoint of that system has."""
+NAMES = {"onellm": "OneLLM", "ferret": "Ferret", "lisa": "LISA", "pointmlp": "PointMLP"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Arguments of a conversion besides source and result; None where not given."""
+
+    clip: str | None = None
+    sam: str | None = None
+    base: str | None = None
+    preset: str | None = None
+    tokenizer: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """config: of the network. parts: sources with rules. tokenizer, template: None where there is none.
+
+    processor: arguments of `DeixisProcessor` that the configuration does not say. stop: where answers end, if that is
+    no token. notes: sentences for the card.
+    """
+
+    config: DeixisConfig | PointMLPConfig
+    parts: Sequence[Part]
+    tokenizer: PreTrainedTokenizerFast | None = None
+    processor: Mapping[str, Any] = field(default_factory=dict)
+    stop: str | None = None
+    notes: Sequence[str] = ()
+
+
+def check_system(source: Tensors, system: str) -> None:
+    """Raises ValueError where the names of the tensors are those of another system, or of LoRA not yet merged."""
+    names = source.meta()
+    if lora := next((name for name in names if "lora_" in name), None):
+        raise ValueError(
+            f"source '{source.label}': expected merged weights, got LoRA's beside them ({lora}); merge them first, as "
+            "the published merge_lora_weights_and_save_hf_model.py does"
+        )
+    found = [other for other, marks in MARKS.items() if any(name.startswith(marks) for name in names)]
+    if system in found:
+        return
+    if found:
+        got = f"a {NAMES[found[0]]} checkpoint; convert it as {found[0]}"
+    else:
+        got = f"one without (its first tensor is {next(iter(names))})"
+    raise ValueError(
+        f"source '{source.label}': expected a {NAMES[system]} checkpoint, with tensors {MARKS[system][0]}*, got {got}"
+    )
+
+
+def text_config(source: Tensors, found: Mapping[str, Any], vocab_size: int) -> dict[str, Any]:
+    """Fields of LlamaConfig from a published `config.json`, with the sizes that the tensors say."""
+    names = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads")
+    more = ("rms_norm_eps", "max_position_embeddings", "hidden_act", "bos_token_id", "eos_token_id", "pad_token_id")
+    if absent := [name for name in names[:4] if name not in found]:
+        raise ValueError(
+            f"source '{source.label}': expected {absent[0]} in its config.json, got none; name the sizes by --preset"
+        )
+    scaling = found.get("rope_scaling") or {}
+    rope = {"rope_theta": float(found.get("rope_theta", 10000.0)), "rope_type": scaling.get("type", "default")}
+    own = {name: found[name] for name in (*names, *more) if found.get(name) is not None}
+    rope |= {name: value for name, value in scaling.items() if name != "type"}
+    return {
+        "pad_token_id": 0,
+        **own,
+        "model_type": "llama",
+        "vocab_size": vocab_size,
+        "tie_word_embeddings": False,
+        "rope_parameters": rope,
+    }
+
+
+def published_config(source: Tensors, asked: Asked, sizes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The source's `config.json`, or the sizes that --preset names where it has none.
+
+    Raises ValueError for an unknown preset, and where there is neither.
+    """
+    if asked.preset is not None and asked.preset not in sizes:
+        raise ValueError(f"--preset: expected one of {', '.join(sizes)} for this system; got '{asked.preset}'")
+    found = read_json(source.folder / "config.json", "source")
+    if asked.preset is not None:
+        return {**found, **sizes[asked.preset]}
+    if not found:
+        raise ValueError(
+            f"source '{source.label}': expected its sizes in config.json beside the weights, got none; name them by "
+            f"--preset ({', '.join(sizes)})"
+        )
+    return found
+
+
+def open_tower(source: Tensors, asked: Asked, folders: Sequence[str], published: str | None) -> tuple[Part, dict]:
+    """(the part with CLIP's vision model, its configuration): --clip, a folder of the source, or what it names.
+
+    Raises ValueError, one sentence, where none is found.
+    """
+    inside = next((source.folder / name for name in folders if (source.folder / name).is_dir()), None)
+    name = asked.clip or inside or published
+    if name is None:
+        raise ValueError(
+            f"source '{source.label}': expected CLIP's vision model beside it, got none; name it by --clip"
+        )
+    place = find_place(name, "--clip" if asked.clip or inside else "mm_vision_tower (or name it by --clip)")
+    tower = open_source(place, "--clip")
+    config = clip_config(tower.meta(), read_json(tower.folder / "config.json", "--clip"))
+    return Part(tower, clip_rules(), "CLIP"), config
+
+
+def clip_config(meta: Mapping[str, Tensor], found: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Fields of CLIPVisionConfig: sizes from the tensors, what these do not say from a `config.json`, else CLIP-L's."""
+    own = found.get("vision_config", found)
+    heads = own.get("num_attention_heads")
+    names = {name.removeprefix(prefix).removeprefix("vision_model."): t for name, t in meta.items()}
+    try:
+        patches = names["embeddings.patch_embedding.weight"].shape
+        rows = names["embeddings.position_embedding.weight"].shape[0] - 1
+        inner = names["encoder.layers.0.mlp.fc1.weight"].shape[0]
+    except KeyError as error:
+        raise ValueError(f"--clip: expected CLIP's vision model, with a tensor {error.args[0]}, got none") from None
+    known = CLIPVisionConfig().to_dict().keys()
+    return {
+        **{name: CLIP_LARGE[name] for name in ("hidden_act", "layer_norm_eps", "projection_dim")},
+        **{
+            name: own[name]
+            for name in ("hidden_act", "layer_norm_eps", "projection_dim")
+            if name in own and name in known
+        },
+        "model_type": "clip_vision_model",
+        "hidden_size": patches[0],
+        "intermediate_size": inner,
+        "num_hidden_layers": count_layers(names, "encoder.layers."),
+        "num_attention_heads": heads or patches[0] // 64,  # CLIP's heads are 64 wide
+        "patch_size": patches[-1],
+        "image_size": round(rows**0.5) * patches[-1],
+    }
+
+
+def source_tokenizer(
+    source: Tensors, asked: Asked, whole: Sequence[str], vocab_size: int, kinds: Sequence[str]
+) -> PreTrainedTokenizerFast | None:
+    """The tokenizer that --tokenizer names or the source holds, with a placeholder for each kind; None: there is none."""
+    place = source.folder if asked.tokenizer is None else Path(asked.tokenizer)
+    file = find_tokenizer(place) if place.exists() else None
+    if file is None and asked.tokenizer is not None:
+        raise ValueError(
+            f"--tokenizer: expected a tokenizer.model or tokenizer.json, or a folder with one; got '{asked.tokenizer}'"
+        )
+    return None if file is None else read_tokenizer(file, whole, vocab_size, [f"<{kind}>" for kind in kinds])
