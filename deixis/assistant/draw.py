@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from deixis.assistant.answer import Answer, Marked
-from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Region, Span, Text, parse_markup
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Region, Span, Text, Tube, parse_markup
 from deixis.signals import Signal
 from deixis.signals.canvas import (
     GREY,
@@ -31,8 +31,9 @@ from deixis.signals.panels import Drawn, panel
 
 MIN_SIDE_PX, MAX_SIDE_PX = 640, 1280
 """Smaller pictures are enlarged and larger ones reduced, so that lines and letters fit them."""
-MIN_WIDTH_PX = 640  # of sounds and clouds, and of the lines of text
-SOUND_HEIGHT_PX, CLOUD_HEIGHT_PX = 280, 500
+MIN_WIDTH_PX = 640  # of what has no width of its own, and of the lines of text
+HEIGHTS_PX = {"audio": 280, "point_cloud": 500, "imu": 360}
+"""Of drawings that may have any height."""
 MARGIN_PX, GAP_PX = 24, 16
 QUESTION_PX, ANSWER_PX, NAME_PX, CHIP_PX = 18, 22, 13, 14
 MAX_LINES = 12
@@ -67,7 +68,7 @@ def answer_picture(answer: Answer) -> Image.Image:
         for marked in phrase.regions:
             if (region := region_of(marked)) is not None:
                 drawn[marked.signal].append(Drawn(region, phrase.text, PALETTE[number % len(PALETTE)]))
-    width = max([MIN_WIDTH_PX, *(_picture_width(s) for s in answer.signals if s.kind == "image")])
+    width = max([MIN_WIDTH_PX, *(_picture_width(s) for s in answer.signals if s.extent.axes == "xy")])
     blocks = [_text_block(_question_words(answer.question), width, QUESTION_PX)]
     for signal, own in zip(answer.signals, drawn, strict=True):
         blocks.append(_signal_block(signal, own, width, len(answer.signals) > 1))
@@ -87,6 +88,8 @@ def region_of(marked: Marked) -> Region | None:
             return Span(*value, signal=signal)
         case "point":
             return Point(*value, signal=signal)
+        case "box" if marked.time_s is not None:
+            return Tube(*value, *marked.time_s, signal=signal)
         case "box":
             return Box(*value, signal=signal) if len(value) == 4 else Box3D(*value, signal=signal)
     raise ValueError(f"kind of a region: expected mask, points, span, point or box to draw, got {marked.kind!r}")
@@ -94,18 +97,16 @@ def region_of(marked: Marked) -> Region | None:
 
 def _picture_width(signal: Signal) -> int:
     """Width at which a picture is drawn: its own where its longer side is within bounds."""
-    height, width = signal.values.shape[:2]
+    height, width = signal.extent.size_hw
     longer = max(height, width)
     return max(1, round(width * min(max(longer, MIN_SIDE_PX), MAX_SIDE_PX) / longer))
 
 
 def _signal_block(signal: Signal, drawn: Sequence[Drawn], width: int, named: bool) -> Image.Image:
     """The drawing of a signal, over its name where there are several."""
-    if signal.kind == "image":
-        drawing = panel(signal.kind, signal.values, drawn, _picture_width(signal), chip_px=CHIP_PX)
-    else:
-        height = SOUND_HEIGHT_PX if signal.kind == "audio" else CLOUD_HEIGHT_PX
-        drawing = panel(signal.kind, signal.values, drawn, width, height, CHIP_PX)
+    own_width = _picture_width(signal) if signal.extent.axes == "xy" else width
+    height = HEIGHTS_PX.get(signal.kind)
+    drawing = panel(signal.kind, signal.values, drawn, own_width, height, CHIP_PX, signal)
     if not named:
         return drawing
     name_height = round(LINE_HEIGHT * NAME_PX) + 4

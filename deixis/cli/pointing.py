@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 # form -> what is typed. The option is "--" and the form; the key of a JSON region is the form.
 FORMS: dict[str, str] = {
-    "point": "x,y in a picture, x,y,z in a cloud, or an instant in seconds",
-    "box": "x1,y1,x2,y2 in pixels",
+    "point": "x,y in a picture, x,y,z in a cloud, x,y,seconds in a film, or an instant in seconds",
+    "box": "x1,y1,x2,y2 in pixels, in a film perhaps with start,end in seconds",
     "scribble": "x,y;x,y;... in pixels",
     "polygon": "x,y;x,y;x,y;... in pixels",
     "mask": "FILE.png of the picture's size, bright inside",
@@ -25,9 +25,11 @@ FORMS: dict[str, str] = {
 }
 PREFERRED = ("mask", "polygon", "scribble", "box", "span", "points", "box3d", "point")
 """Which form is taken of a JSON region that has several, as a record of the sample format may."""
-COUNTS = {"box": 4, "span": 2, "box3d": 6}
-AXES = {"box": 2, "scribble": 2, "polygon": 2, "mask": 2, "span": 1, "points": 3, "box3d": 3}
-IGNORED_KEYS = ("signal", "time_s", "ignore", "crowd")  # of the sample format: they change nothing in a question
+COUNTS = {"box": (4, 6), "span": (2,), "box3d": (6,), "point": (1, 2, 3)}
+AXES = {"span": ("t", "xyt"), "points": ("xyz",), "box3d": ("xyz",)}
+AXES |= dict.fromkeys(("box", "scribble", "polygon", "mask"), ("xy", "xyt"))
+"""Axes of the signals that a form fits, as `Extent.axes` names them."""
+IGNORED_KEYS = ("signal", "time_s", "ignore", "crowd")  # of the sample format; time_s is read with a box
 _BINDING = re.compile(r"(?P<value>.*)@(?P<signal>[0-9]{1,4})", re.DOTALL)
 
 
@@ -90,6 +92,8 @@ def json_region(record: Any, signals: Sequence["Signal"], name: str, folder: Any
         raise ValueError(f"{name}.signal: expected the number of a file, from 0, got {signal!r}")
     if form == "mask":
         value = _mask_of_json(value, folder, f"{name}.mask")
+    if form == "box" and isinstance(value, Sequence) and isinstance(record.get("time_s"), Sequence):
+        value = [*value, *record["time_s"]]  # the stretch of a film that the box holds for
     return _checked(form, value, signal, signals, f"{name}.{form}")
 
 
@@ -104,9 +108,8 @@ def _numbers(text: str, what: str, form: str) -> list[float]:
 def _checked(form: str, value: Any, signal: int | None, signals: Sequence["Signal"], what: str) -> "Region":
     from deixis.geometry import check_region
 
-    axes = len(value) if form == "point" and isinstance(value, Sequence) else AXES.get(form)
     if signal is None:
-        signal = next((number for number, own in enumerate(signals) if own.extent.dim == axes), 0)
+        signal = _fitting_file(form, value, signals)
     if signal >= len(signals):
         files = "is 1 file" if len(signals) == 1 else f"are {len(signals)} files"
         raise ValueError(f"{what}: it lies on file {signal}, counted from 0, and there {files}")
@@ -118,11 +121,22 @@ def _checked(form: str, value: Any, signal: int | None, signals: Sequence["Signa
     return region
 
 
+def _fitting_file(form: str, value: Any, signals: Sequence["Signal"]) -> int:
+    """Number of the first file whose axes such a region fits, 0 where there is none."""
+    count = len(value) if isinstance(value, Sequence) else 0
+    axes = AXES.get(form, ())
+    if form == "point":
+        axes = {1: ("t",), 2: ("xy",), 3: ("xyz", "xyt")}.get(count, ())
+    elif form == "box" and count == max(COUNTS["box"]):
+        axes = ("xyt",)
+    return next((number for number, own in enumerate(signals) if own.extent.axes in axes), 0)
+
+
 def _built(form: str, value: Any, signal: int) -> "Region":
     """The region; ValueError or TypeError where the value is not of its form."""
     import numpy as np
 
-    from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span
+    from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube
 
     if form == "mask":
         return Mask.from_rle(value, signal=signal) if isinstance(value, Mapping) else Mask(value, signal=signal)
@@ -134,12 +148,12 @@ def _built(form: str, value: Any, signal: int) -> "Region":
         if not all(isinstance(index, int) and not isinstance(index, bool) for index in value):
             raise ValueError(f"expected {FORMS[form]}, got {value!r:.60}")
         return PointSet(np.array(value, dtype=np.int64), signal=signal)
-    wanted = COUNTS.get(form)
-    if (wanted and len(value) != wanted) or not 1 <= len(value) <= 6 or (form == "point" and len(value) > 3):
+    if len(value) not in COUNTS[form]:
         raise ValueError(f"expected {FORMS[form]}, got {len(value)} number{'s' * (len(value) != 1)}")
     if any(isinstance(number, bool) or not isinstance(number, int | float) for number in value):
         raise ValueError(f"expected {FORMS[form]}, got {value!r:.60}")
-    return {"point": Point, "box": Box, "span": Span, "box3d": Box3D}[form](*value, signal=signal)
+    kinds = {"point": Point, "box": Tube if len(value) == max(COUNTS["box"]) else Box, "span": Span, "box3d": Box3D}
+    return kinds[form](*value, signal=signal)
 
 
 def _mask_of_json(value: Any, folder: Any, what: str) -> Any:

@@ -22,6 +22,7 @@ FRAME_SHIFT_MS = 10.0
 """Kaldi's customary window and step, as in AST (Gong et al., Interspeech 2021, section 3.1) and OneLLM."""
 FRAMES_PER_S = 100
 """1000 / FRAME_SHIFT_MS."""
+RECIPES = ("centred", "ast")
 MIN_DURATION_S = 0.1
 MAX_DURATION_S = 600.0
 """What is read into memory at once: ten minutes, 38 MB at 16 kHz."""
@@ -41,12 +42,19 @@ MP3_SHARE = 0.9
 
 @dataclass(frozen=True)
 class AudioSpec:
-    """The sound a network wants: window_s seconds as frames of 10 ms of mel_bins, (x - mean) / (2 std)."""
+    """The sound a network wants: window_s seconds as frames of 10 ms of mel_bins, (x - mean) / (2 std).
+
+    recipe: "centred": each row centred on its 10 ms, silence after the end, a longer sound refused; or "ast", as AST
+        and OneLLM take it (data/data_utils.py@8587a47): the mean of the samples taken off, Hann windows that begin with
+        their row and lie wholly inside the sound, zeros after the end (before normalising), a longer sound cut.
+        OneLLM: window_s 10.24, mel_bins 128, mean -4.2677393, std 4.5689974.
+    """
 
     window_s: float = 8.0
     mel_bins: int = 64
     mean: float = -6.0
     std: float = 4.0
+    recipe: str = "centred"
 
 
 def open_file(path: Path, name: str) -> Signal:
@@ -131,29 +139,38 @@ def fits(value: Any) -> bool:
 def to_tensor(signal: Signal, spec: AudioSpec) -> tuple[Float32[np.ndarray, "time mel"], Frame]:
     """Normalised log-mel frames of the spec's window, and the frame that leads back to seconds.
 
-    Row i covers the instants [i, i + 1) * 10 ms, its window centred on them; rows after the end hold what digital
-    silence gives. Raises: ValueError when the sound is longer than the window.
+    Row i covers the instants [i, i + 1) * 10 ms, its window centred on them ("ast": its window begins there); rows
+    after the end hold what digital silence gives ("ast": zeros before normalising).
+    Raises: ValueError when the sound is longer than the window ("ast": cut), and for another recipe.
     """
+    if spec.recipe not in RECIPES:
+        raise ValueError(f"recipe: expected one of {', '.join(RECIPES)}, got {spec.recipe!r}.")
     duration_s = len(signal.values) / RATE_HZ
     rows = round(spec.window_s * FRAMES_PER_S)
     # files of "8 seconds" often have a few milliseconds more: half a row is no sentence's worth
-    if duration_s > spec.window_s + FRAME_SHIFT_MS / 2000:
+    if spec.recipe == "centred" and duration_s > spec.window_s + FRAME_SHIFT_MS / 2000:
         raise ValueError(
             f"'{signal.name}': expected a sound of at most {spec.window_s:g} s, got {duration_s:.2f} s; "
             "cut the file or choose a model with a longer window."
         )
-    silence = np.log(np.finfo(np.float32).eps)  # kaldi's floor under the logarithm
-    mel = np.full((rows, spec.mel_bins), silence, dtype=np.float32)
-    heard = log_mel(signal.values, spec.mel_bins)[:rows]
-    mel[: len(heard)] = heard
+    if spec.recipe == "centred":
+        heard, blank, start_s = log_mel(signal.values, spec.mel_bins), np.log(np.finfo(np.float32).eps), 0.0
+    else:
+        heard = log_mel(signal.values - signal.values.mean(), spec.mel_bins, "hanning", inside=True)
+        blank, start_s = 0.0, (FRAME_LENGTH_MS - FRAME_SHIFT_MS) / 2000  # the middle of a window, seen as of its row
+    mel = np.full((rows, spec.mel_bins), blank, dtype=np.float32)
+    mel[: len(heard)] = heard[:rows]
     values = (mel - np.float32(spec.mean)) / np.float32(2 * spec.std)
-    return values, window_frame(duration_s, spec.window_s)
+    return values, window_frame(duration_s, spec.window_s, start_s)
 
 
-def log_mel(samples: Float32[np.ndarray, " samples"], mel_bins: int) -> Float32[np.ndarray, "time mel"]:
+def log_mel(
+    samples: Float32[np.ndarray, " samples"], mel_bins: int, window: str = "povey", inside: bool = False
+) -> Float32[np.ndarray, "time mel"]:
     """Kaldi log-mel energies of 16 kHz mono samples: one row every 10 ms, 25 ms windows, no dither.
 
-    Rows are centred on their 10 ms (Kaldi's snip_edges is off), so n samples give (n + 80) // 160 rows.
+    Rows are centred on their 10 ms (Kaldi's snip_edges is off), so n samples give (n + 80) // 160 rows; `inside`: only
+    windows wholly in the sound, which begin with their row: 1 + (n - 400) // 160.
     """
     import kaldi_native_fbank
 
@@ -162,7 +179,8 @@ def log_mel(samples: Float32[np.ndarray, " samples"], mel_bins: int) -> Float32[
     options.frame_opts.frame_length_ms = FRAME_LENGTH_MS
     options.frame_opts.frame_shift_ms = FRAME_SHIFT_MS
     options.frame_opts.dither = 0.0
-    options.frame_opts.snip_edges = False
+    options.frame_opts.snip_edges = inside
+    options.frame_opts.window_type = window
     options.mel_opts.num_bins = mel_bins
     bank = kaldi_native_fbank.OnlineFbank(options)
     bank.accept_waveform(RATE_HZ, np.ascontiguousarray(samples, dtype=np.float32))

@@ -102,8 +102,8 @@ def _by_stamps(path: Path, name: str, table: FilmTable, wanted: Sequence[int]) -
             stamp = table.stamps[index]
             if pictures is None or stamp > position + ahead:
                 container.seek(stamp, stream=stream)
-                pictures = container.decode(stream)
-            for picture in _until_damage(pictures):
+                pictures = _until_damage(container.decode(stream))
+            for picture in pictures:
                 position = picture.pts if picture.pts is not None else math.inf
                 if position >= stamp:
                     if position == stamp:
@@ -127,6 +127,7 @@ def _in_order(path: Path, name: str, wanted: Sequence[int]) -> Generator[np.ndar
 
 
 def _until_damage(pictures: Any) -> Generator[Any]:
+    """The pictures up to the first that cannot be decoded."""
     import av
 
     try:

@@ -20,6 +20,7 @@ GREY = 0.5
 """Every channel of a point whose file has no colours."""
 COLUMNS = (3, 6)
 """x, y, z, and perhaps r, g, b."""
+SCALES = ("cube", "sphere")
 MAX_8_BIT = 255
 XYZ_KEYS = ("xyz", "points", "vertices", "positions")
 RGB_KEYS = ("rgb", "colors", "colours", "color", "colour")
@@ -30,9 +31,15 @@ DIGEST_SEED_DIGITS = 16
 
 @dataclass(frozen=True)
 class PointCloudSpec:
-    """The point set a network wants: count points."""
+    """The point set a network wants: count points.
+
+    scale: "cube": x, y, z in [0, 1] of the smallest cube around the cloud; or "sphere", OneLLM's: less their mean, over
+        the farthest point's distance from it (data/data_utils.py@8587a47, 8192 points of PointLLM's files, whose
+        colours are in [0, 1]).
+    """
 
     count: int = 2048
+    scale: str = "cube"
 
 
 def open_file(path: Path, name: str) -> Signal:
@@ -64,17 +71,27 @@ def fits(value: Any) -> bool:
 
 
 def to_tensor(signal: Signal, spec: PointCloudSpec) -> tuple[Float32[np.ndarray, "point 6"], Frame]:
-    """spec.count points (unit x, y, z in [0, 1] and r, g, b), and the frame that leads back to the file's units.
+    """spec.count points (x, y, z and r, g, b), and the frame that leads back to the file's units.
 
-    Row i is vertex `chosen_indices(signal, spec)[i]`. The frame is that of all points, chosen or not.
+    Row i is vertex `chosen_indices(signal, spec)[i]`. The frame is that of all points, chosen or not; a "sphere" has
+    x, y, z in [-1, 1], which are 0 to 1 in its frame, and the mean is that of the chosen points, as they are shown.
+    Raises: ValueError for a scale that is none.
     """
     # double precision: map coordinates are millions of metres, and single precision rounds those to half a metre
     xyz = signal.extent.points_xyz
-    frame = cloud_frame(xyz)
     indices = chosen_indices(signal, spec)
-    unit = np.clip(frame.to_unit(xyz[indices]), 0.0, 1.0)
-    values = np.concatenate([unit, signal.values[indices, 3:]], axis=1).astype(np.float32)
-    return values, frame
+    chosen = xyz[indices]
+    if spec.scale == "cube":
+        frame = cloud_frame(xyz)
+        places = np.clip(frame.to_unit(chosen), 0.0, 1.0)
+    elif spec.scale == "sphere":
+        centre = chosen.mean(axis=0)
+        radius = float(np.linalg.norm(chosen - centre, axis=1).max()) or 1.0
+        frame = Frame("point_cloud", tuple((centre - radius).tolist()), (2 * radius,) * 3, signal.extent)
+        places = (chosen - centre) / radius
+    else:
+        raise ValueError(f"scale: expected one of {', '.join(SCALES)}, got {spec.scale!r}.")
+    return np.concatenate([places, signal.values[indices, 3:]], axis=1).astype(np.float32), frame
 
 
 def chosen_indices(signal: Signal, spec: PointCloudSpec) -> Int[np.ndarray, " point"]:

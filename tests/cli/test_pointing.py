@@ -64,9 +64,9 @@ def test_a_typed_region(form, typed, region):
 @pytest.mark.parametrize(
     ("form", "typed", "sentence"),
     [
-        pytest.param("box", "", r"--box: expected x1,y1,x2,y2 in pixels, got 0 numbers", id="empty"),
-        pytest.param("box", "1,2,3", r"--box 1,2,3: expected x1,y1,x2,y2 in pixels, got 3 numbers", id="three_numbers"),
-        pytest.param("box", "a,b,c,d", r"expected x1,y1,x2,y2 in pixels, got 'a,b,c,d'", id="letters"),
+        pytest.param("box", "", r"--box: expected x1,y1,x2,y2 in pixels, .*, got 0 numbers", id="empty"),
+        pytest.param("box", "1,2,3", r"--box 1,2,3: expected x1,y1,x2,y2 in pixels, .* 3 numbers", id="three_numbers"),
+        pytest.param("box", "a,b,c,d", r"expected x1,y1,x2,y2 in pixels, .*, got 'a,b,c,d'", id="letters"),
         pytest.param("box", "1,2,30,nan", "finite", id="nan"),
         pytest.param("box", "30,2,1,40", "reversed in x", id="reversed"),
         pytest.param("box", "1,2,1,2", "empty", id="no_area"),
@@ -150,7 +150,7 @@ def test_a_json_region(record, region):
         pytest.param({}, "got none of them", id="empty"),
         pytest.param({"circle": [1, 2]}, "got 'circle'", id="unknown_form"),
         pytest.param({"box": "1,2,3,4"}, r"regions\[0\]\.box: expected x1,y1,x2,y2", id="text"),
-        pytest.param({"box": [1, 2, None, 4]}, "expected x1,y1,x2,y2 in pixels, got ", id="null"),
+        pytest.param({"box": [1, 2, None, 4]}, "expected x1,y1,x2,y2 in pixels, .*, got ", id="null"),
         pytest.param({"box": {"x1": 1}}, "expected x1,y1,x2,y2", id="object"),
         pytest.param({"point": 3}, "expected x,y", id="one_number"),
         pytest.param({"points": [0.5]}, "numbers of the cloud's points", id="half_a_point"),
