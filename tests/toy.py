@@ -67,7 +67,7 @@ def toy_config(tokenizer, **changes: Any):
     sizes["text_config"] = {**sizes["text_config"], "vocab_size": len(tokenizer), **special}
     return DeixisConfig(
         **sizes,
-        signal_token_ids={k: token_id(SPECIAL_TOKENS[k]) for k in ("image", "audio", "point_cloud") if sizes.get(k)},
+        signal_token_ids={k: token_id(SPECIAL_TOKENS[k]) for k in SPECIAL_TOKENS if sizes.get(k)},
         region_token_id=token_id(SPECIAL_TOKENS["region"]),
         seg_token_id=token_id(SPECIAL_TOKENS["seg"]),
         number_tokens=number_tokens(tokenizer),

@@ -12,7 +12,7 @@ from transformers import AutoConfig, PreTrainedConfig
 
 from deixis.geometry import DIALECTS
 from deixis.model.kinds import KINDS
-from deixis.model.signal_options import check_signals, known_fields, with_defaults
+from deixis.model.signal_options import PLACELESS, check_signals, known_fields, with_defaults
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "encoder.type": ("fourier", "trunk"),
@@ -171,7 +171,7 @@ class DeixisConfig(PreTrainedConfig):
     @property
     def abilities(self) -> dict[str, list[str]]:
         """What this network can do: {"signals": kinds in, "regions": kinds that regions may lie in, "answers": out}."""
-        places = [k for k in self.kinds if self.takes_regions and not getattr(self, k).get("placeless", False)]
+        places = [k for k in self.kinds if self.takes_regions and getattr(self, k)["tokenizer"] not in PLACELESS]
         answers = ["text"] + ["box"] * (self.system in WRITE_BOXES) + ["mask"] * self.makes_masks
         return {"signals": list(self.kinds), "regions": places, "answers": answers}
 

@@ -12,6 +12,8 @@ from deixis.model.field import fourier_features
 from deixis.model.tokenizers import Tokens
 
 POSITION_BANDS = 6
+VISION_LAYERS = ("clip_vision_model", "siglip_vision_model")
+"""Types of vision models whose layers can be taken by themselves."""
 
 
 class UniversalEncoder(nn.Module):
@@ -40,7 +42,7 @@ def vision_layers(config: PreTrainedConfig) -> nn.Module:
     from transformers.models.clip.modeling_clip import CLIPEncoder
     from transformers.models.siglip.modeling_siglip import SiglipEncoder
 
-    layers = {"clip_vision_model": CLIPEncoder, "siglip_vision_model": SiglipEncoder}
+    layers = dict(zip(VISION_LAYERS, (CLIPEncoder, SiglipEncoder), strict=True))
     if config.model_type not in layers:
         raise ValueError(
             f"vision_config.model_type: expected one of {', '.join(layers)}; got {config.model_type!r}, "

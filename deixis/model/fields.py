@@ -5,7 +5,9 @@ their pixels go through the vision model's own patches. Frames of a video, and t
 map, are encoded one by one; they stay apart in time, or are averaged (`pool_frames`, OneLLM).
 """
 
+import inspect
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -19,16 +21,25 @@ from deixis.model.kinds import AXES, PICTURES
 from deixis.model.pointing import UPSAMPLES
 from deixis.model.pointmlp_tokenizer import PointMLPTokenizer
 from deixis.model.published_tokenizers import AudioPatches, FmriMap, ImuPatches, PointPatches
-from deixis.model.signal_options import encoder_token_count, tokenizer_options
-from deixis.model.tokenizers import AudioTokenizer, ImageStem, ImageTokenizer, PointTokenizer, Tokens, grid_tokens
+from deixis.model.signal_options import PLACELESS, encoder_token_count
+from deixis.model.tokenizers import (
+    AudioTokenizer,
+    ImageStem,
+    ImageTokenizer,
+    MotionTokenizer,
+    ParcelTokenizer,
+    PointTokenizer,
+    Tokens,
+    grid_tokens,
+)
 from deixis.model.trunk import TrunkEncoder, build_trunk
 
 TOKENIZERS: Mapping[str, Mapping[str, type[nn.Module]]] = {
     "image": {"stem": ImageTokenizer},
     "audio": {"stem": AudioTokenizer, "patch": AudioPatches},
     "point_cloud": {"groups": PointTokenizer, "published": PointPatches, "pointmlp": PointMLPTokenizer},
-    "imu": {"conv": ImuPatches},
-    "fmri": {"linear": FmriMap},
+    "imu": {"stem": MotionTokenizer, "conv": ImuPatches},
+    "fmri": {"parcels": ParcelTokenizer, "linear": FmriMap},
 }
 
 
@@ -165,7 +176,7 @@ def build_field_encoder(config: DeixisConfig) -> FieldEncoder:
     for kind in config.kinds:
         options = getattr(config, kind)
         if options["tokenizer"] != "patch" or kind not in PICTURES:
-            tokenizers[kind] = _tokenizer(kind, options["tokenizer"])(dim, **tokenizer_options(kind, options))
+            tokenizers[kind] = _tokenizer(kind, options, dim)
         elif options["early_dim"] and config.has_fine:
             stems[kind] = ImageStem(options["early_dim"])
         if options["early_dim"] and config.has_fine:
@@ -174,12 +185,14 @@ def build_field_encoder(config: DeixisConfig) -> FieldEncoder:
     return FieldEncoder(tokenizers, _encoder(config), upsamples, stems, pooled, config.encoder["class_token"])
 
 
-def _tokenizer(kind: str, name: str) -> type[nn.Module]:
-    if name not in TOKENIZERS.get(kind, {}):
-        raise ValueError(
-            f"{kind}.tokenizer: expected one of {', '.join(TOKENIZERS.get(kind, {'patch': 0}))}; got {name!r}"
-        )
-    return TOKENIZERS[kind][name]
+def _tokenizer(kind: str, options: Mapping[str, Any], dim: int) -> nn.Module:
+    """The tokenizer of this kind that the options name, built with those of them that it knows."""
+    known = TOKENIZERS.get(kind, {})
+    if (name := options["tokenizer"]) not in known:
+        names = ", ".join((*known, *(("patch",) if kind in PICTURES else ())))
+        raise ValueError(f"{kind}.tokenizer: expected one of {names}; got {name!r}")
+    accepted = inspect.signature(known[name]).parameters
+    return known[name](dim, **{field: value for field, value in options.items() if field in accepted})
 
 
 def _encoder(config: DeixisConfig) -> UniversalEncoder | TrunkEncoder:
@@ -187,7 +200,9 @@ def _encoder(config: DeixisConfig) -> UniversalEncoder | TrunkEncoder:
     if options["type"] == "fourier":
         return UniversalEncoder(vision_layers(vision), vision.hidden_size, {kind: AXES[kind] for kind in config.kinds})
     foreign = [kind for kind in config.kinds if kind not in PICTURES]
-    placed = [k for k in foreign if options["positions"] == "fourier" and not getattr(config, k).get("placeless")]
+    placed = [
+        k for k in foreign if options["positions"] == "fourier" and getattr(config, k)["tokenizer"] not in PLACELESS
+    ]
     learned = {k: encoder_token_count(k, getattr(config, k)) for k in foreign if k not in placed}
     names = ("layer", "norm", "attention")
     chosen = {name: options[name] for name in names} | {"learned": learned, "fourier": {k: AXES[k] for k in placed}}

@@ -43,9 +43,7 @@ class Encoded:
     fields: dict[str, Field]
     tokens: dict[str, Float[Tensor, "row token hidden"]]
     sam_values: Float[Tensor, "row 3 side side"] | None = None  # SAM's input, where SAM makes the masks
-    sam_features: tuple[Float[Tensor, "row channel height width"], ...] | None = (
-        None  # its maps, made when first needed
-    )
+    sam_features: tuple[Float[Tensor, "row _ _ _"], ...] | None = None  # its maps, made when first needed
 
 
 def place(

@@ -19,9 +19,10 @@ SUBCELLS = 4  # samples a side of a cell when a pixel mask is put onto cells
 
 @dataclass(frozen=True)
 class Prepared:
-    """One signal ready for the network: kind, values, frame, and for a cloud which file points were chosen.
+    """One signal ready for the network: kind, values and frame.
 
-    `sam` is a picture's second preparation, where SAM makes the masks.
+    chosen: which points of a cloud's file are the values. parcels: the parcel that each voxel of a brain belongs to.
+    sam: a picture's second preparation, where SAM makes the masks.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Prepared:
     frame: Frame
     chosen: Int[np.ndarray, " point"] | None = None
     sam: SamPicture | None = None
+    parcels: Int[np.ndarray, " voxel"] | None = None
 
     @property
     def mask_frame(self) -> Frame:
@@ -65,6 +67,26 @@ def record_to_cells(record: Any, prepared: Prepared, cells: int) -> Float[np.nda
     if prepared.kind == "point_cloud" and record.points is not None:
         return np.isin(prepared.chosen, np.asarray(record.points)).astype(np.float32)
     raise ValueError(f"region: expected a mask, span or points to be marked in a {prepared.kind}, got none of them")
+
+
+def pointed(logits: Float[Tensor, " cell"], prepared: Prepared) -> list[tuple[str, Any, tuple[float, float] | None]]:
+    """What mask logits mark in a signal, in its own units: (kind, value, the time it holds for or None).
+
+    A "mask" (h, w) of a picture, depth map or normals; one for each frame of a film in which something is marked; the
+    "span"s (start_s, end_s) of a sound or a trace; the "points" of a cloud or the voxels of a brain, as indices.
+    """
+    if prepared.kind in ("audio", "imu"):
+        return [("span", span, None) for span in cells_to_spans(logits, prepared.frame)]
+    if prepared.kind == "point_cloud":
+        return [("points", cells_to_points(logits, prepared), None)]
+    if prepared.kind == "fmri":
+        return [("points", np.flatnonzero((logits > 0).numpy()[prepared.parcels]), None)]
+    if prepared.kind != "video":
+        return [("mask", logits_to_mask(logits, prepared), None)]
+    frames, duration_s = len(prepared.values), prepared.frame.size.duration_s
+    edges_s = [duration_s * number / frames for number in range(frames + 1)]
+    masks = [cells_to_mask(own, prepared.frame) for own in logits.reshape(frames, -1)]
+    return [("mask", mask, (edges_s[i], edges_s[i + 1])) for i, mask in enumerate(masks) if mask.any()]
 
 
 def logits_to_mask(logits: Float[Tensor, " cell"], prepared: Prepared) -> Bool[np.ndarray, "h w"]:

@@ -317,6 +317,6 @@ _SIGNAL_INPUTS += ("signal_kind", "signal_sample", "region_points", "region_sign
 def _tied_keys(prefix: str, part: PreTrainedModel) -> dict[str, str]:
     """Copies and originals of a part's tied weights, by their names in the whole network."""
     keys = part._tied_weights_keys
-    if not isinstance(keys, dict) or not part.config.tie_word_embeddings:
+    if not isinstance(keys, dict) or not getattr(part.config, "tie_word_embeddings", True):
         return {}
     return {f"{prefix}.{copy}": f"{prefix}.{kept}" for copy, kept in keys.items()}

@@ -80,4 +80,8 @@ class PointingHead(nn.Module):
         return torch.einsum("md,mcd->mc", query[:, :-1], cells) * self.scale + query[:, -1:]
 
 
-UPSAMPLES = {"audio": Upsample1d, "point_cloud": UpsamplePoints, **dict.fromkeys(PICTURES, Upsample2d)}
+UPSAMPLES = {
+    **dict.fromkeys(PICTURES, Upsample2d),
+    **dict.fromkeys(("audio", "imu"), Upsample1d),
+    **dict.fromkeys(("point_cloud", "fmri"), UpsamplePoints),
+}

@@ -24,6 +24,7 @@ from deixis.model.signal_options import encoder_token_count
 from deixis.model.text import SPECIAL_TOKENS
 from deixis.model.tiles import prepare_tiles
 from deixis.signals import SIGNALS, Signal, chosen_indices, open_signal, to_tensor
+from deixis.signals.fmri import parcel_labels
 
 
 class DeixisProcessor(ProcessorMixin):
@@ -85,7 +86,8 @@ class DeixisProcessor(ProcessorMixin):
         chosen = chosen_indices(signal, spec) if signal.kind == "point_cloud" else None
         is_for_sam = signal.kind == "image" and self.sam_size_px > 0
         sam = prepare_for_sam(signal.values, self.sam_size_px, self.sam_square) if is_for_sam else None
-        return Prepared(signal.kind, values, frame, chosen, sam)
+        parcels = parcel_labels(signal, spec.parcels) if signal.kind == "fmri" and spec.parcels > 0 else None
+        return Prepared(signal.kind, values, frame, chosen, sam, parcels)
 
     def prefix(self, prepared: Sequence[Prepared]) -> str:
         """The beginning of a conversation of the union's own: the placeholders of its signals."""
@@ -239,8 +241,9 @@ def lead_token_count(config: DeixisConfig, kind: str) -> int:
     """How many tokens without a place the projection reads of a signal of this kind: class tokens, a thumbnail's."""
     from deixis.model.trunk import TRUNKS
 
-    leads = config.encoder["type"] == "trunk" and config.encoder["class_token"]
     options = getattr(config, kind)
-    tiles = options.get("tiles", 1)
-    lead = TRUNKS[config.vision_config.model_type].lead if leads else 0
+    lead, tiles = 0, options.get("tiles", 1)
+    if config.encoder["type"] == "trunk" and config.encoder["class_token"]:
+        apart = kind == "video" and not options["pool_frames"]
+        lead = TRUNKS[config.vision_config.model_type].lead * (options["frames"] if apart else 1)
     return lead + (encoder_token_count(kind, options) // tiles**2 if tiles > 1 else 0)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from deixis.model.config import DeixisConfig
-from deixis.model.encoder import vision_layers
+from deixis.model.encoder import VISION_LAYERS, vision_layers
 from deixis.model.experts import LlamaExpert, VisionExpert
 
 
@@ -159,6 +159,11 @@ def _expert(config: DeixisConfig) -> nn.Module:
     options, dim = config.projection, config.vision_config.hidden_size
     if options["expert"] == "llama":
         return LlamaExpert(dim, options["depth"], options["heads"], options["multiple_of"], options["eps"])
-    layers = {"num_hidden_layers": options["depth"], "intermediate_size": int(dim * options["mlp_ratio"])}
-    block = type(config.vision_config)(**{**config.vision_config.to_dict(), **layers})
-    return VisionExpert(vision_layers(block))
+    vision = config.vision_config
+    if vision.model_type not in VISION_LAYERS:
+        raise ValueError(
+            f"projection.expert: 'vision' makes experts of the layers of {', '.join(VISION_LAYERS)}; got "
+            f"{vision.model_type!r}, for which choose 'llama'"
+        )
+    sizes = {"num_hidden_layers": options["depth"], "intermediate_size": int(dim * options["mlp_ratio"])}
+    return VisionExpert(vision_layers(type(vision)(**{**vision.to_dict(), **sizes})))

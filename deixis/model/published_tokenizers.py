@@ -20,7 +20,7 @@ class AudioPatches(nn.Module):
     Tokens run over time within a band of mel bins, band after band; positions are in time.
     """
 
-    def __init__(self, dim: int, kernel: tuple[int, int] = (16, 16), steps: tuple[int, int] = (10, 10), **_: object):
+    def __init__(self, dim: int, kernel: tuple[int, int] = (16, 16), steps: tuple[int, int] = (10, 10)):
         super().__init__()
         self.conv = nn.Conv2d(1, dim, tuple(kernel), tuple(steps))
 
@@ -42,9 +42,7 @@ class PointPatches(nn.Module):
     follow; the positions of the tokens are those of x, y, z all the same.
     """
 
-    def __init__(
-        self, dim: int, groups: int = 1024, neighbours: int = 32, place_columns: tuple[int, int] = (0, 3), **_: object
-    ):
+    def __init__(self, dim: int, groups: int = 1024, neighbours: int = 32, place_columns: tuple[int, int] = (0, 3)):
         super().__init__()
         self.groups, self.neighbours, self.columns = groups, neighbours, slice(*place_columns)
         self.conv = nn.Conv2d(6, dim, 1)
@@ -63,7 +61,7 @@ class PointPatches(nn.Module):
 class ImuPatches(nn.Module):
     """A convolution in time over six traces; input (batch, 6, sample)."""
 
-    def __init__(self, dim: int, kernel: int = 10, stride: int = 1, **_: object):
+    def __init__(self, dim: int, kernel: int = 10, stride: int = 1):
         super().__init__()
         self.conv = nn.Conv1d(6, dim, kernel, stride, bias=False)
 
@@ -76,7 +74,7 @@ class ImuPatches(nn.Module):
 class FmriMap(nn.Module):
     """One linear map of all voxels to `tokens` tokens without places; input (batch, voxel)."""
 
-    def __init__(self, dim: int, voxels: int = 15724, tokens: int = 8, **_: object):
+    def __init__(self, dim: int, voxels: int = 15724, tokens: int = 8):
         super().__init__()
         self.tokens = tokens
         self.conv = nn.Linear(voxels, dim * tokens)

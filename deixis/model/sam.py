@@ -44,7 +44,7 @@ class SamPointing(nn.Module):
                 weight.requires_grad_(False)
         return super().train(mode)
 
-    def encode(self, values: Float[Tensor, "row 3 side side"]) -> tuple[Float[Tensor, "row channel height width"], ...]:
+    def encode(self, values: Float[Tensor, "row 3 side side"]) -> tuple[Float[Tensor, "row _ _ _"], ...]:
         """Image embeddings of prepared pictures (see `prepare_for_sam`): one map; of SAM 2 two finer ones before it."""
         if not self.has_levels:
             return (self.sam.vision_encoder(values.to(self.sam.dtype)).last_hidden_state,)
@@ -55,13 +55,13 @@ class SamPointing(nn.Module):
         return tuple(levels)
 
     def forward(
-        self, hidden: Float[Tensor, "mask hidden"], features: tuple[Float[Tensor, "mask channel height width"], ...]
+        self, hidden: Float[Tensor, "mask hidden"], features: tuple[Float[Tensor, "mask _ _ _"], ...]
     ) -> Float[Tensor, "mask cell"]:
         """Logits over (4 height) x (4 width) cells, row by row, of SAM's square; `features` from `encode`."""
         return self.decode(self.prompt(hidden)[:, None], features)[0]
 
     def decode(
-        self, prompts: Float[Tensor, "mask token prompt"], features: tuple[Float[Tensor, "mask c h w"], ...]
+        self, prompts: Float[Tensor, "mask token prompt"], features: tuple[Float[Tensor, "mask _ _ _"], ...]
     ) -> tuple[Float[Tensor, "mask cell"], Float[Tensor, " mask"]]:
         """(logits, predicted IoU) for sparse prompts of one or more tokens: SAM's first output, its answer to a clear
         prompt."""

@@ -25,8 +25,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "video": {**_PICTURE, "frames": 8},
     "depth": dict(_PICTURE),
     "normal": dict(_PICTURE),
-    "imu": {"tokenizer": "conv", "rate_hz": 200, "window_s": 2.0, "kernel": 10, "stride": 1, "early_dim": 0},
-    "fmri": {"tokenizer": "linear", "tokens": 8, "placeless": True, "early_dim": 0},
+    "imu": {"tokenizer": "conv", "rate_hz": 200.0, "window_s": 2.0, "kernel": 10, "stride": 1, "early_dim": 0},
+    "fmri": {"tokenizer": "linear", "tokens": 8, "early_dim": 0},
 }
 """The fields of each kind that are set where a configuration does not; 0 as `early_dim` is: no finer map."""
 MORE: dict[str, tuple[str, ...]] = {
@@ -34,22 +34,8 @@ MORE: dict[str, tuple[str, ...]] = {
     "point_cloud": ("place_columns", "embed_dim", "preset", "normalize", "colours"),
 }
 """Fields of one tokenizer only, which have their defaults there."""
-PREPARATION = (
-    "tokenizer",
-    "size_px",
-    "tiles",
-    "window_s",
-    "count",
-    "frames",
-    "pool_frames",
-    "tokens",
-    "placeless",
-    "rate_hz",
-)
-"""Fields that say how a signal comes in, not how its tokenizer is built."""
-
-SHARED = ("mel_bins", "voxels")
-"""Fields of preparation that the tokenizer is built with as well."""
+PLACELESS = ("linear",)
+"""Tokenizers whose tokens lie nowhere, so that no region can lie in their signals."""
 
 
 def spec_fields(kind: str) -> tuple[str, ...]:
@@ -67,42 +53,40 @@ def with_defaults(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**DEFAULTS[kind], **options}
 
 
-def tokenizer_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that the tokenizer of this kind is built with."""
-    prepared = set(PREPARATION) | set(spec_fields(kind)) - set(SHARED)
-    return {name: value for name, value in options.items() if name not in prepared}
-
-
 def encoder_token_count(kind: str, options: Mapping[str, Any]) -> int:
     """How many tokens the encoder makes of a signal of this kind, class tokens not counted."""
     if kind in PICTURES:
         frames = options.get("frames", 1) if kind == "video" and not options["pool_frames"] else 1
         return frames * (options.get("tiles", 1) * options["size_px"] // options["patch_px"]) ** 2
-    if kind == "audio" and options["tokenizer"] == "patch":
-        frames = round(options["window_s"] * FRAMES_A_SECOND)
-        kernel, steps = options.get("kernel", (16, 16)), options.get("steps", (10, 10))
-        sizes = zip((options["mel_bins"], frames), kernel, steps, strict=True)
-        mel, time = ((size - k) // step + 1 for size, k, step in sizes)
-        return mel * time
-    if kind == "audio":
-        return round(options["window_s"] * FRAMES_A_SECOND) // options["stride"]
+    if kind == "point_cloud":
+        return options["groups"]
+    if kind == "fmri":
+        return options["parcels"] if options["tokenizer"] == "parcels" else options["tokens"]
+    steps = round(options["window_s"] * (options["rate_hz"] if kind == "imu" else FRAMES_A_SECOND))
+    if options["tokenizer"] == "stem":
+        return steps // options["stride"]
     if kind == "imu":
-        return (round(options["window_s"] * options["rate_hz"]) - options["kernel"]) // options["stride"] + 1
-    return options["tokens"] if kind == "fmri" else options["groups"]
+        return (steps - options["kernel"]) // options["stride"] + 1
+    kernel, apart = options.get("kernel", (16, 16)), options.get("steps", (10, 10))
+    sizes = zip((options["mel_bins"], steps), kernel, apart, strict=True)
+    mel, time = ((size - k) // step + 1 for size, k, step in sizes)
+    return mel * time
 
 
 def check_signals(options: Mapping[str, Mapping[str, Any]], encoder: Mapping, vision: PreTrainedConfig) -> None:
     """Raises ValueError for sizes that the tokenizers of these kinds cannot take."""
-    whole = {"image": ("size_px", 1, "patch_px"), "audio": ("window_s", FRAMES_A_SECOND, "stride")}
     for kind, own in options.items():
-        if own["tokenizer"] == "stem" and kind in whole:
-            name, scale, unit = whole[kind]
-            size = round(own[name] * scale)
+        if own["tokenizer"] == "stem":
+            unit = "patch_px" if kind == "image" else "stride"
+            seconds = {"audio": FRAMES_A_SECOND, "imu": own.get("rate_hz")}
+            size = own["size_px"] if kind == "image" else round(own["window_s"] * seconds[kind])
             if own[unit] != STRIDE or size % STRIDE:
                 raise ValueError(
                     f"{kind}.{unit}: expected {STRIDE}, which is four times the spacing of mask features, and a signal "
                     f"of a multiple of it; got {own[unit]} for {size}"
                 )
+        if own.get("paired") and not own["pool_frames"]:
+            raise ValueError(f"{kind}.paired: a picture beside its map is averaged with it; set {kind}.pool_frames too")
         if kind in PICTURES and own["tokenizer"] == "patch":
             if encoder["type"] != "trunk":
                 raise ValueError(

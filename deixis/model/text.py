@@ -22,6 +22,11 @@ SPECIAL_TOKENS = {
     "assistant": "<assistant>",
     "phrase_open": "<p>",
     "phrase_close": "</p>",
+    "video": "<video>",
+    "depth": "<depth>",
+    "normal": "<normal>",
+    "imu": "<imu>",
+    "fmri": "<fmri>",
 }
 CHAT_TEMPLATE = (
     "<bos>{% for message in messages %}{% if message['role'] == 'user' %}"

@@ -106,6 +106,40 @@ class PointTokenizer(nn.Module):
         return Tokens(local + self.mix(local), centres, None, early, xyz, None)
 
 
+class MotionTokenizer(nn.Module):
+    """Strided convolutions in time over six traces: four samples a cell, `stride` samples a token.
+
+    Input (batch, 6, sample); samples must be a multiple of `stride`.
+    """
+
+    def __init__(self, dim: int, stride: int = 16, early_dim: int = 96):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv1d(6, early_dim // 2, 4, 2, 1),
+            nn.GELU(),
+            nn.Conv1d(early_dim // 2, early_dim, 4, 2, 1),
+        )
+        self.patch = nn.Conv1d(early_dim, dim, stride // 4, stride // 4)
+
+    def forward(self, values: Float[Tensor, "batch 6 sample"]) -> Tokens:
+        early = self.stem(values.to(self.patch.weight.dtype))
+        return grid_tokens(self.patch(nn.functional.gelu(early)), early)
+
+
+class ParcelTokenizer(nn.Module):
+    """A token for each parcel of a brain, from its value. Input (batch, parcel, 4): xyz unit, value."""
+
+    def __init__(self, dim: int, early_dim: int = 96):
+        super().__init__()
+        self.value = nn.Sequential(nn.Linear(1, early_dim), nn.GELU())
+        self.token, self.early = nn.Linear(early_dim, dim), nn.Linear(early_dim, early_dim)
+
+    def forward(self, values: Float[Tensor, "batch parcel 4"]) -> Tokens:
+        places = values[..., :3].contiguous()
+        hidden = self.value(values[..., 3:].to(self.token.weight.dtype))
+        return Tokens(self.token(hidden), places, None, self.early(hidden), places, None)
+
+
 def grid_tokens(tokens: Tensor, early: Tensor | None = None) -> Tokens:
     """`Tokens` of maps (batch, channel, *grid)."""
     return Tokens(*_level(tokens), *(_level(early) if early is not None else ()))

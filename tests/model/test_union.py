@@ -1,0 +1,245 @@
+"""All abilities on one trunk: eight kinds of signal, regions in, masks out, at toy size; tiles; SAM 2."""
+
+import numpy as np
+import pytest
+import torch
+
+from deixis import Box, Box3D, Point, Span
+from deixis.geometry import mask_iou
+from deixis.model import DeixisForConditionalGeneration, build_processor
+from deixis.model.kinds import AXES, KINDS
+from deixis.model.masks import pointed
+from deixis.model.processor import signal_token_count
+from deixis.signals import open_signal
+from tests.toy import TEXT, cloud, picture, sound, toy_network
+
+VISION = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+TRUNKS = [
+    pytest.param({**VISION, "model_type": "clip_vision_model", "intermediate_size": 48}, id="clip"),
+    pytest.param({**VISION, "model_type": "siglip_vision_model", "intermediate_size": 48}, id="siglip"),
+    pytest.param({**VISION, "model_type": "dinov2", "mlp_ratio": 2}, id="dinov2"),
+]
+PIXELS = {"tokenizer": "patch", "size_px": 28, "patch_px": 14, "early_dim": 8}
+UNION = {
+    "text_config": {**TEXT, "tie_word_embeddings": True},
+    "encoder": {"type": "trunk", "class_token": True, "positions": "fourier"},
+    "projection": {"queries": 2, "experts": 2, "expert": "llama", "heads": 2, "multiple_of": 8},
+    "image": PIXELS,
+    "video": {**PIXELS, "frames": 3},
+    "depth": PIXELS,
+    "normal": PIXELS,
+    "audio": {"tokenizer": "stem", "window_s": 4.0, "mel_bins": 16, "early_dim": 8},
+    "point_cloud": {"tokenizer": "groups", "count": 64, "groups": 8, "neighbours": 6, "early_dim": 8},
+    "imu": {"tokenizer": "stem", "rate_hz": 40.0, "window_s": 4.0, "stride": 16, "early_dim": 8},
+    "fmri": {"tokenizer": "parcels", "parcels": 10, "early_dim": 8},
+}
+TILES = {"image": {**PIXELS, "tiles": 2}, "audio": None, "point_cloud": None}
+SAM2 = {
+    "model_type": "sam2",
+    "vision_config": {
+        "backbone_config": {
+            "model_type": "sam2_hiera_det_model",
+            "hidden_size": 8,
+            "num_attention_heads": 1,
+            "image_size": [64, 64],
+            "blocks_per_stage": [1, 1, 2, 1],
+            "embed_dim_per_stage": [8, 16, 32, 64],
+            "num_attention_heads_per_stage": [1, 1, 2, 4],
+            "window_size_per_stage": [4, 4, 2, 2],
+            "global_attention_blocks": [3],
+            "window_positional_embedding_background_size": [4, 4],
+        },
+        "backbone_channel_list": [64, 32, 16, 8],
+        "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+        "fpn_hidden_size": 32,
+    },
+    "prompt_encoder_config": {"hidden_size": 32, "image_size": 64, "patch_size": 16, "mask_input_channels": 8},
+    "mask_decoder_config": {"hidden_size": 32, "mlp_dim": 24, "num_attention_heads": 2, "iou_head_hidden_dim": 16},
+}
+
+
+def film(frames=4):
+    return open_signal((np.stack([picture(20, 30, seed=i) for i in range(frames)]), 2.0), "video")
+
+
+SIGNALS = {
+    "image": (lambda: open_signal(picture(30, 40)), Box(3, 4, 20, 20)),
+    "audio": (lambda: open_signal(sound(3.0)), Span(0.5, 1.5)),
+    "point_cloud": (lambda: open_signal(cloud(90)), Box3D(0, 0, 0, 1, 1, 0.6)),
+    "video": (film, Box(3, 4, 20, 15)),
+    "depth": (lambda: open_signal(np.full((30, 40), 2.5, np.float32), "depth"), Point(9, 9)),
+    "normal": (lambda: open_signal(np.tile(np.array([0, 0, 1], np.float32), (30, 40, 1)), "normal"), Box(3, 4, 20, 20)),
+    "imu": (lambda: open_signal((np.random.default_rng(0).normal(size=(120, 6)), 40.0), "imu"), Span(0.5, 1.5)),
+}
+
+
+@pytest.fixture(scope="module", params=TRUNKS)
+def union(request, toy):
+    return toy_network(toy[1].tokenizer, vision_config=request.param, **UNION)
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in SIGNALS])
+def test_every_kind_is_read_pointed_at_and_marked(union, kind):
+    network, processor = union
+    source, region = SIGNALS[kind]
+    signal = source()
+    inputs = processor("What is {0}?", [signal], [region])
+    token = network.config.signal_token_ids[kind]
+    assert (inputs["input_ids"] == token).sum() == signal_token_count(network.config, kind)
+    with torch.no_grad():
+        output = network(**inputs)
+        encoded = network.encode_inputs(inputs)
+        marks = network.point(encoded, torch.randn(1, 32), torch.tensor([0]))
+    assert output.logits.isfinite().all()
+    field = encoded.fields[kind]
+    assert field.axes == AXES[kind] == field.fine_positions.shape[-1]
+    assert pointed(marks[0].abs(), processor.prepare(signal))  # everything is marked, in the file's own units
+
+
+def test_the_union_survives_a_file_and_says_what_it_can(union, tmp_path):
+    network, processor = union
+    assert network.config.abilities == {
+        "signals": list(KINDS),
+        "regions": list(KINDS),
+        "answers": ["text", "box", "mask"],
+    }
+    network.save_pretrained(tmp_path)
+    loaded = DeixisForConditionalGeneration.from_pretrained(tmp_path).eval()
+    inputs = processor("What is {0}?", [picture(30, 40)], [Box(3, 4, 20, 20)])
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(**inputs).logits, network(**inputs).logits)
+
+
+def test_frames_of_a_film_are_cells_in_time(union):
+    network, processor = union
+    prepared = processor.prepare(film())
+    field = network.field_encoder(torch.from_numpy(prepared.values)[None], "video")
+    assert (field.grid, field.fine_grid) == ((3, 2, 2), (3, 7, 7))
+    torch.testing.assert_close(field.positions[0, ::4, 2], torch.tensor([1 / 6, 3 / 6, 5 / 6]))
+    logits = torch.full((3, 49), -1.0)
+    logits[1] = 1.0  # the second frame alone
+    [(kind, mask, time_s)] = pointed(logits.flatten(), prepared)
+    duration_s = prepared.frame.size.duration_s
+    assert (kind, mask.all()) == ("mask", True)
+    assert time_s == pytest.approx((duration_s / 3, 2 * duration_s / 3))
+
+
+def test_frames_may_be_averaged_as_onellm_does(toy):
+    vision = {**VISION, "model_type": "clip_vision_model", "intermediate_size": 48}
+    network, _ = toy_network(
+        toy[1].tokenizer, vision_config=vision, **{**UNION, "video": {**PIXELS, "frames": 3, "pool_frames": True}}
+    )
+    values = torch.randn(2, 3, 3, 28, 28)
+    with torch.no_grad():
+        pooled = network.field_encoder(values, "video")
+        single = [network.field_encoder(values[:, i], "image").tokens for i in range(3)]
+    assert pooled.grid == (2, 2)
+    torch.testing.assert_close(pooled.tokens, torch.stack(single).mean(0), atol=1e-5, rtol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def tiled(toy):
+    vision = {**VISION, "model_type": "clip_vision_model", "intermediate_size": 48}
+    return toy_network(toy[1].tokenizer, vision_config=vision, **{**UNION, **TILES})
+
+
+def test_tiles_are_one_field_with_the_thumbnail_before_it(tiled):
+    network, processor = tiled
+    prepared = processor.prepare(open_signal(picture(60, 90)))
+    assert prepared.values.shape == (5, 3, 28, 28)
+    with torch.no_grad():
+        field = network.field_encoder(torch.from_numpy(prepared.values)[None], "image")
+        corner = network.field_encoder(
+            torch.from_numpy(prepared.values)[None, 4], "image"
+        )  # the last tile: lower right
+        thumbnail = network.field_encoder(torch.from_numpy(prepared.values)[None, 0], "image")
+    assert (field.grid, field.fine_grid) == ((4, 4), (14, 14))
+    torch.testing.assert_close(field.tokens.unflatten(1, (4, 4))[:, 2:, 2:].flatten(1, 2), corner.tokens)
+    torch.testing.assert_close(field.fine.unflatten(1, (14, 14))[:, 7:, 7:].flatten(1, 2), corner.fine)
+    torch.testing.assert_close(field.lead, torch.cat([thumbnail.lead, thumbnail.tokens], 1))
+    assert (processor("Hm?", [picture(60, 90)])["input_ids"] == network.config.signal_token_ids["image"]).sum() == (
+        processor.token_counts["image"]
+    )
+
+
+def test_regions_and_masks_of_tiles_are_in_the_file(tiled):
+    network, processor = tiled
+    signal = open_signal(picture(60, 90))
+    prepared = processor.prepare(signal)
+    mask = np.zeros((60, 90), bool)
+    mask[10:30, 50:80] = True
+    from deixis.model.masks import mask_to_cells
+
+    cells = torch.from_numpy(mask_to_cells(mask, prepared.frame, 14))
+    [(_, back, _)] = pointed(cells - 0.5, prepared)
+    assert mask_iou(mask[None], back[None])[0, 0] > 0.7
+    with torch.no_grad():
+        assert network(**processor("What is {0}?", [signal], [Box(50, 10, 80, 30)])).logits.isfinite().all()
+
+
+@pytest.fixture(scope="module")
+def with_sam2(toy):
+    vision = {**VISION, "model_type": "siglip_vision_model", "intermediate_size": 48}
+    pointing = {"dim": 16, "backbone": "sam2"}
+    return toy_network(toy[1].tokenizer, vision_config=vision, pointing=pointing, mask_config=SAM2, **UNION)
+
+
+def test_sam2_makes_the_masks_of_pictures(with_sam2):
+    network, processor = with_sam2
+    assert (processor.sam_size_px, processor.sam_square) == (64, True)
+    signal = open_signal(picture(30, 40))
+    inputs = processor("Where is {0}?", [signal], [Box(3, 4, 20, 20)])
+    assert inputs["sam_values"].shape == (1, 3, 64, 64)
+    with torch.no_grad():
+        encoded = network.encode_inputs(inputs)
+        [logits] = network.point(encoded, torch.randn(1, 32), torch.tensor([0]))
+    assert len(encoded.sam_features) == 3
+    [(kind, mask, _)] = pointed(logits, processor.prepare(signal))
+    assert (kind, mask.shape) == ("mask", (30, 40))
+
+
+def test_sam2s_decoder_is_that_of_transformers(with_sam2):
+    network, _ = with_sam2
+    head = network.sam_pointing
+    pixels, points = torch.randn(2, 3, 64, 64), torch.rand(2, 1, 3, 2) * 64
+    labels = torch.ones(2, 1, 3, dtype=torch.int32)
+    with torch.no_grad():
+        theirs = head.sam(pixel_values=pixels, input_points=points, input_labels=labels, multimask_output=False)
+        sparse, _ = head.sam.prompt_encoder(
+            input_points=points, input_labels=labels, input_boxes=None, input_masks=None
+        )
+        logits, scores = head.decode(sparse[:, 0], head.encode(pixels))
+    torch.testing.assert_close(logits, theirs.pred_masks.flatten(1), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(scores, theirs.iou_scores.flatten(), atol=1e-5, rtol=1e-4)
+
+
+def test_sam_may_learn_through_low_rank_matrices(toy):
+    from tests.toy import SAM_SIZES
+
+    pointing = {"dim": 16, "backbone": "sam", "train": "lora"}
+    network, _ = toy_network(toy[1].tokenizer, pointing=pointing, mask_config=SAM_SIZES)
+    learning = {
+        name.split(".")[2] for name, weight in network.sam_pointing.sam.named_parameters() if weight.requires_grad
+    }
+    names = [name for name, weight in network.sam_pointing.sam.named_parameters() if weight.requires_grad]
+    assert any("lora_A" in name for name in names)
+    assert all("lora_" in name or name.startswith("mask_decoder.") for name in names), learning
+
+
+def test_a_brain_is_pointed_at_in_parcels(union, tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    network, processor = union
+    volume = np.random.default_rng(0).normal(1, 0.2, (4, 4, 4)).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "brain.nii.gz")
+    signal = open_signal(tmp_path / "brain.nii.gz")
+    inputs = processor("What is {0}?", [signal], [Box3D(-1, -1, -1, 1.5, 4, 4)])
+    prepared = processor.prepare(signal)
+    assert prepared.values.shape == (10, 4)
+    with torch.no_grad():
+        assert network(**inputs).logits.isfinite().all()
+    logits = torch.full((10,), -1.0)
+    logits[3] = 1.0
+    [(kind, voxels, _)] = pointed(logits, prepared)
+    assert kind == "points"
+    assert (prepared.parcels[voxels] == 3).all()
+    assert build_processor(network.config, processor.tokenizer).specs["fmri"]["parcels"] == 10
