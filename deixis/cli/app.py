@@ -16,7 +16,7 @@ import typer
 import deixis
 from deixis.cli.errors import INTERRUPTED, USER_ERROR, quiet_stdout, user_sentence
 
-VERBS = ("ask", "chat", "doctor", "eval", "train", "world")
+VERBS = ("ask", "chat", "convert", "doctor", "eval", "models", "train", "world")
 
 
 def build_app() -> typer.Typer:

@@ -1,5 +1,8 @@
-"""Trained weights: the bundled model, and any folder or hub name in the same layout."""
+"""Trained weights: the bundled model, any folder or hub name in the same layout, and official checkpoints converted.
 
-from deixis.pretrained.folder import BUNDLED, bundled_folder, open_pretrained
+Opening is in `folder`; `convert`, `presets` and `dialects` are imported by their own names.
+"""
 
-__all__ = ["BUNDLED", "bundled_folder", "open_pretrained"]
+from deixis.pretrained.folder import BUNDLED, bundled_folder, open_network, open_pretrained
+
+__all__ = ["BUNDLED", "bundled_folder", "open_network", "open_pretrained"]

@@ -11,7 +11,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -76,10 +77,16 @@ def build_network(config: DeixisConfig | PointMLPConfig) -> nn.Module:
     return PointMLP(config) if isinstance(config, PointMLPConfig) else DeixisForConditionalGeneration(config)
 
 
+def meta_network(config: DeixisConfig | PointMLPConfig) -> nn.Module:
+    """The network of a configuration without values: on the meta device."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # parts that a configuration leaves out
+        return build_network(config)
+
+
 def target_tensors(config: DeixisConfig | PointMLPConfig) -> dict[str, Tensor]:
-    """Every tensor that the network of a configuration saves, without values: on the meta device."""
-    with torch.device("meta"):
-        return dict(build_network(config).state_dict())
+    """Every tensor that the network of a configuration saves, without values."""
+    return dict(meta_network(config).state_dict())
 
 
 def _shapes(plan: Plan, dtype: torch.dtype | None) -> dict[str, Shape]:
@@ -105,8 +112,8 @@ def _value(plan: Plan, name: str, dtype: torch.dtype) -> Tensor:
     ):
         step = plan.steps[name][0]
         raise ValueError(
-            f"--dtype: float16 cannot hold {step.source}, whose values reach {tensor.abs().max():.3g}; take bfloat16 or "
-            "float32"
+            f"--dtype: float16 cannot hold {step.source}, whose values reach {tensor.abs().max():.3g}; take bfloat16 "
+            "or float32"
         )
     return cast
 
@@ -190,7 +197,7 @@ def _check_room(out: Path, shapes: dict[str, Shape]) -> None:
 
 
 @contextmanager
-def _new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
+def _new_folder(out: Path, overwrite: bool) -> Generator[Path]:
     """A folder of another name beside `out`, which becomes `out` when all went well and vanishes otherwise."""
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     old = folder.with_suffix(".old")

@@ -15,7 +15,9 @@ from transformers.utils import logging
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 
 BUNDLED = "bundled"
-NEEDED = ("config.json", "processor_config.json", "tokenizer.json")
+TOKENIZER = "tokenizer.json"
+NEEDED = ("config.json", "processor_config.json", TOKENIZER)
+CONVERTED = "conversion.json"  # in folders that `deixis convert` made, which may lack tokenizer and processor
 
 
 def bundled_folder() -> Path:
@@ -33,6 +35,26 @@ def open_pretrained(
     """
     folder = bundled_folder() if str(name) == BUNDLED else _find(str(name))
     _check_folder(folder, name)
+    if not (folder / TOKENIZER).is_file():
+        raise ValueError(
+            f"model '{name}': it was converted without a tokenizer and takes token ids only; convert it again with "
+            "--tokenizer to ask it in words"
+        )
+    network = open_network(name, dtype)
+    try:
+        with _quiet():
+            return network, DeixisProcessor.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # json, tokenizers and our own checks each raise their own
+        raise _unreadable(name, error) from error
+
+
+def open_network(name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32) -> DeixisForConditionalGeneration:
+    """The network of `name` alone, in evaluation mode, on the CPU: for models that take token ids only.
+
+    Raises ValueError as `open_pretrained` does.
+    """
+    folder = bundled_folder() if str(name) == BUNDLED else _find(str(name))
+    _check_folder(folder, name)
     try:
         with _quiet():
             network, report = DeixisForConditionalGeneration.from_pretrained(
@@ -43,12 +65,8 @@ def open_pretrained(
                 use_safetensors=True,
                 local_files_only=True,
             )
-            processor = DeixisProcessor.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # safetensors, json, tokenizers and our own checks each raise their own
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(
-            f"model '{name}': its files cannot be read ({lines[0]}); it may be damaged or cut short"
-        ) from error
+    except Exception as error:  # safetensors, json and our own checks each raise their own
+        raise _unreadable(name, error) from error
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if keys := sorted(key if isinstance(key, str) else key[0] for key in report[problem]):
             raise ValueError(
@@ -57,7 +75,12 @@ def open_pretrained(
             )
     for weight in network.parameters():  # out of the mapped file, whose odd addresses make sums round differently
         weight.data = weight.data.clone()
-    return network.eval(), processor
+    return network.eval()
+
+
+def _unreadable(name: str | Path, error: Exception) -> ValueError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return ValueError(f"model '{name}': its files cannot be read ({lines[0]}); it may be damaged or cut short")
 
 
 @contextmanager
@@ -92,7 +115,8 @@ def _find(name: str) -> Path:
 
 
 def _check_folder(folder: Path, name: str | Path) -> None:
-    for file in NEEDED:
+    without_words = (folder / CONVERTED).is_file() and not (folder / TOKENIZER).exists()
+    for file in NEEDED[:1] if without_words else NEEDED:
         if not (folder / file).is_file():
             raise ValueError(f"model '{name}': expected a file {file} in the folder, got none; it is no Deixis model")
     try:
@@ -100,6 +124,8 @@ def _check_folder(folder: Path, name: str | Path) -> None:
         kind = config.get("model_type")
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
         raise ValueError(f"model '{name}': config.json is no JSON object; the file is damaged") from None
+    if kind == "pointmlp":
+        raise ValueError(f"model '{name}': it is a PointMLP, which sorts clouds into classes and takes no questions")
     if kind != "deixis":
         raise ValueError(f"model '{name}': expected model_type 'deixis' in config.json, got {kind!r}")
     if not list(folder.glob("*.safetensors")):

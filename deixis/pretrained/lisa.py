@@ -22,7 +22,7 @@ from deixis.pretrained.dialects import chat_template
 from deixis.pretrained.find import Files, find_place
 from deixis.pretrained.parts import clip_rules, count_layers, llama_rules, sam_rules
 from deixis.pretrained.rules import Part, Rule, leave, take
-from deixis.pretrained.sizes import CLIP_LARGE, CLIP_LARGE_336, CLIP_MEAN, CLIP_STD, LLAMA, SAM_HUGE
+from deixis.pretrained.sizes import CLIP_LARGE, CLIP_MEAN, CLIP_STD, LLAMA, SAM_HUGE
 from deixis.pretrained.source import Shards, Tensors, open_source
 from deixis.pretrained.system import (
     Asked,
@@ -66,8 +66,8 @@ def read(source: Tensors, asked: Asked) -> Found:
     tokenizer = source_tokenizer(source, asked, (SEG,), vocab_size, ("image",))
     if tokenizer is None:
         raise ValueError(
-            f"source '{source.label}': expected a tokenizer.model or tokenizer.json beside the weights, which says which "
-            f"id {SEG} has, got none; name it by --tokenizer"
+            f"source '{source.label}': expected a tokenizer.model or tokenizer.json, which says which id {SEG} "
+            "has, got none beside the weights; name it by --tokenizer"
         )
     words = "vicuna_v1" if extra else "llava_v1"
     tokenizer.chat_template = chat_template(words, bool(said["mm_use_im_start_end"]))
@@ -202,7 +202,3 @@ def _v0_parts(source: Tensors) -> list[Part]:
         Part(Shards(source.label, Files(file.parent, (find_place(file, "source"),), False, {})), rules_for(), file.stem)
         for file in there
     ]
-
-
-CLIPS = {"openai/clip-vit-large-patch14": CLIP_LARGE, "openai/clip-vit-large-patch14-336": CLIP_LARGE_336}
-"""The vision models of the releases, by their names on the hub."""

@@ -11,7 +11,7 @@ Quirks of the published code (model/LLM/onellm.py unless said otherwise), all ke
 * points are sampled and grouped on columns 3 to 5 (model/lib/point_utils.py): `place_columns`;
 * depth and normals are pairs of picture and map, averaged after the encoder (:380-381): `paired`, `pool_frames`; films
   are 5 moments times 3 squares, averaged (data/video_utils.py);
-* fmri is one linear map, reshaped: `placeless`.
+* fmri is one linear map, reshaped: tokens without places.
 
 The file says nothing of heads and norms: they come from `config.json` beside it, else from --preset.
 """
@@ -19,6 +19,7 @@ The file says nothing of heads and norms: they come from `config.json` beside it
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from deixis.model import DeixisConfig
@@ -62,8 +63,8 @@ def read(source: Tensors, asked: Asked) -> Found:
         config = config_of(meta, said, kinds, vocab_size)
     except KeyError as error:
         raise ValueError(
-            f"source '{source.label}': expected {error.args[0]} in its tensors or its config.json, got none; a shard may "
-            "be missing, or name the sizes by --preset"
+            f"source '{source.label}': expected {error.args[0]} in its tensors or its config.json, got none; a shard "
+            "may be missing, or name the sizes by --preset"
         ) from None
     notes = [] if tokenizer else ["It was converted without a tokenizer and takes token ids only."]
     rules = rules_for(config.text_config.num_attention_heads)
@@ -163,6 +164,31 @@ def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[s
     )
 
 
+def published_sizes() -> DeixisConfig:
+    """The configuration of OneLLM-7B, from the shapes that the published code gives its tensors."""
+    said, width, hidden, inner = ONELLM["onellm-7b"], 1024, 4096, 11008
+    shapes = {
+        "tok_embeddings.weight": (32000, hidden),
+        "layers.31.feed_forward.w1.weight": (inner, hidden),
+        "layers.0.feed_forward.w1.weight": (inner, hidden),
+        "clip.visual.conv1.weight": (width, 3, 14, 14),
+        "clip.visual.positional_embedding": (257, width),
+        "clip.visual.transformer.resblocks.0.mlp.c_fc.weight": (4 * width, width),
+        "clip.visual.transformer.resblocks.23.mlp.c_fc.weight": (4 * width, width),
+        "resample_tokens.image": (1, 30, width),
+        "resample_layers.2.7.attention.wq.weight": (width, width),
+        "resample_layers.0.7.attention.wq.weight": (width, width),
+        "routers.image.fc1.weight": (4 * width, width),
+        "conv1.audio.weight": (width, 1, 16, 16),
+        "positional_embedding.point": (1025, width),
+        "conv1.imu.weight": (width, 6, 10),
+        "positional_embedding.imu": (392, width),
+        "conv1.fmri.weight": (8 * width, 15724),
+    }
+    meta = {f"llma.{name}": torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    return config_of(meta, said, list(KINDS.values()), 32000)
+
+
 def _square(size_px: int, patch_px: int) -> dict[str, Any]:
     mean_std = {"mean": list(CLIP_MEAN), "std": list(CLIP_STD)}
     return {"tokenizer": "patch", "size_px": size_px, "patch_px": patch_px, "early_dim": 0, **mean_std}
@@ -211,7 +237,7 @@ def _imu(shapes: Mapping[str, tuple[int, ...]], *_: int) -> dict[str, Any]:
 
 def _fmri(shapes: Mapping[str, tuple[int, ...]], width: int, *_: int) -> dict[str, Any]:
     rows, voxels = shapes["conv1.fmri.weight"]
-    return {"tokenizer": "linear", "tokens": rows // width, "voxels": voxels, "placeless": True, "early_dim": 0}
+    return {"tokenizer": "linear", "tokens": rows // width, "voxels": voxels, "early_dim": 0}
 
 
 def _video(_: Any, __: int, size_px: int, patch_px: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ affine module (models/pointmlp.py:173), farthest points from the first one on.
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor
@@ -59,7 +60,7 @@ def shape_options(meta: Mapping[str, Tensor]) -> dict[str, Any]:
         "use_xyz": use_xyz,
         "groups": widths[1] // first[1],
         "res_expansion": first[0] / widths[1],
-        "dim_expansion": [wide // width for width, wide in zip(widths, widths[1:], strict=False)],
+        "dim_expansion": [wide // width for width, wide in pairwise(widths)],
         "pre_blocks": [count_layers(shapes, f"pre_blocks_list.{n}.operation.") for n in range(stages)],
         "pos_blocks": [count_layers(shapes, f"pos_blocks_list.{n}.operation.") for n in range(stages)],
         **({} if "local_grouper_list.0.affine_alpha" in shapes else {"normalize": None}),

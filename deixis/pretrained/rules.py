@@ -1,9 +1,9 @@
 """Rules that say, by name, what becomes of every tensor of a source; and the plan that follows from them.
 
 A rule is a pattern of source names with what it makes: one tensor of ours, several (a fused projection split), or
-none, with the reason; two that are rows of one tensor of ours name them, `name#0` and `name#1`. A plan accounts for every tensor of every source and every tensor of the network, shapes
-included, before anything is written; what the rules do not foresee is an error. Knows no system: those are
-`pretrained.onellm`, `ferret`, `lisa` and `pointmlp`.
+none, with the reason; two that are rows of one tensor of ours name them, `name#0` and `name#1`. A plan accounts for
+every tensor of every source and every tensor of the network, shapes included, before anything is written; what the
+rules do not foresee is an error. Knows no system: those are `pretrained.onellm`, `ferret`, `lisa` and `pointmlp`.
 """
 
 import re

@@ -131,9 +131,9 @@ class Slices:
         try:
             if axis is not None:
                 return torch.cat(slices, axis)
-            if slices[0].is_meta or all(torch.equal(slices[0], other) for other in slices[1:]):
-                if all(other.shape == slices[0].shape for other in slices):
-                    return slices[0]
+            alike = all(other.shape == slices[0].shape for other in slices)
+            if alike and (slices[0].is_meta or all(torch.equal(slices[0], other) for other in slices[1:])):
+                return slices[0]
         except RuntimeError:
             pass
         raise ValueError(
@@ -216,7 +216,7 @@ def _load(file: Path) -> Any:
 def _tensors_in(loaded: Any, file: Path, label: str) -> dict[str, Tensor]:
     while isinstance(loaded, dict) and (key := next((k for k in WRAPPERS if isinstance(loaded.get(k), dict)), None)):
         loaded = loaded[key]
-    tensors = {name: value for name, value in loaded.items()} if isinstance(loaded, dict) else {}
+    tensors = dict(loaded) if isinstance(loaded, dict) else {}
     if not tensors or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise ValueError(f"source '{label}': expected named tensors in {file.name}, got something else")
     return {str(name): value for name, value in tensors.items()}

@@ -166,7 +166,7 @@ def clip_config(meta: Mapping[str, Tensor], found: Mapping[str, Any], prefix: st
 def source_tokenizer(
     source: Tensors, asked: Asked, whole: Sequence[str], vocab_size: int, kinds: Sequence[str]
 ) -> PreTrainedTokenizerFast | None:
-    """The tokenizer that --tokenizer names or the source holds, with a placeholder for each kind; None: there is none."""
+    """The tokenizer that --tokenizer names or the source holds, with a placeholder a kind; None: there is none."""
     place = source.folder if asked.tokenizer is None else Path(asked.tokenizer)
     file = find_tokenizer(place) if place.exists() else None
     if file is None and asked.tokenizer is not None:
