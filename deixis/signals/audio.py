@@ -13,6 +13,7 @@ from jaxtyping import Float32
 
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
+from deixis.signals.filterbank import log_mel_hann
 from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_number
 
 RATE_HZ = 16_000
@@ -156,7 +157,9 @@ def to_tensor(signal: Signal, spec: AudioSpec) -> tuple[Float32[np.ndarray, "tim
     if spec.recipe == "centred":
         heard, blank, start_s = log_mel(signal.values, spec.mel_bins), np.log(np.finfo(np.float32).eps), 0.0
     else:
-        heard = log_mel(signal.values - signal.values.mean(), spec.mel_bins, "hanning", inside=True)
+        window, shift = (round(milliseconds * RATE_HZ / 1000) for milliseconds in (FRAME_LENGTH_MS, FRAME_SHIFT_MS))
+        level = signal.values - signal.values.mean()
+        heard = log_mel_hann(level[: window + rows * shift], RATE_HZ, window, shift, spec.mel_bins)
         blank, start_s = 0.0, (FRAME_LENGTH_MS - FRAME_SHIFT_MS) / 2000  # the middle of a window, seen as of its row
     mel = np.full((rows, spec.mel_bins), blank, dtype=np.float32)
     mel[: len(heard)] = heard[:rows]
@@ -164,13 +167,10 @@ def to_tensor(signal: Signal, spec: AudioSpec) -> tuple[Float32[np.ndarray, "tim
     return values, window_frame(duration_s, spec.window_s, start_s)
 
 
-def log_mel(
-    samples: Float32[np.ndarray, " samples"], mel_bins: int, window: str = "povey", inside: bool = False
-) -> Float32[np.ndarray, "time mel"]:
+def log_mel(samples: Float32[np.ndarray, " samples"], mel_bins: int) -> Float32[np.ndarray, "time mel"]:
     """Kaldi log-mel energies of 16 kHz mono samples: one row every 10 ms, 25 ms windows, no dither.
 
-    Rows are centred on their 10 ms (Kaldi's snip_edges is off), so n samples give (n + 80) // 160 rows; `inside`: only
-    windows wholly in the sound, which begin with their row: 1 + (n - 400) // 160.
+    Rows are centred on their 10 ms (Kaldi's snip_edges is off), so n samples give (n + 80) // 160 rows.
     """
     import kaldi_native_fbank
 
@@ -179,8 +179,7 @@ def log_mel(
     options.frame_opts.frame_length_ms = FRAME_LENGTH_MS
     options.frame_opts.frame_shift_ms = FRAME_SHIFT_MS
     options.frame_opts.dither = 0.0
-    options.frame_opts.snip_edges = inside
-    options.frame_opts.window_type = window
+    options.frame_opts.snip_edges = False
     options.mel_opts.num_bins = mel_bins
     bank = kaldi_native_fbank.OnlineFbank(options)
     bank.accept_waveform(RATE_HZ, np.ascontiguousarray(samples, dtype=np.float32))

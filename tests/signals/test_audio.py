@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from deixis.geometry import Span, region_points
 from deixis.signals import AudioSpec, open_signal, to_tensor
 from deixis.signals.audio import RATE_HZ, log_mel
+from deixis.signals.filterbank import log_mel_hann
 
 
 def tone(duration_s=1.0, rate_hz=RATE_HZ, frequency_hz=440.0, level=0.3):
@@ -182,3 +184,55 @@ def test_log_mel_matches_a_direct_transform():
     power = np.abs(np.fft.rfft(windows * povey, 512)) ** 2
     expected = np.log(power[:, : banks.shape[1]] @ banks.T)
     np.testing.assert_allclose(log_mel(samples, 64)[1 : 1 + len(expected)], expected[: 100 - 1], atol=2e-3)
+
+
+@pytest.mark.parametrize("mel_bins", [23, 40, 64, 80])
+def test_the_filterbank_equals_the_librarys(mel_bins):
+    """kaldi-native-fbank computes it too, where no filter is empty."""
+    import kaldi_native_fbank
+
+    samples = np.random.default_rng(0).normal(0.02, 0.1, RATE_HZ).astype("f4")
+    options = kaldi_native_fbank.FbankOptions()
+    options.frame_opts.dither, options.frame_opts.window_type = 0.0, "hanning"
+    options.mel_opts.num_bins = mel_bins
+    bank = kaldi_native_fbank.OnlineFbank(options)
+    bank.accept_waveform(RATE_HZ, samples)
+    bank.input_finished()
+    expected = np.stack([bank.get_frame(i) for i in range(bank.num_frames_ready)])
+    assert expected.shape == (98, mel_bins)
+    np.testing.assert_allclose(log_mel_hann(samples, RATE_HZ, 400, 160, mel_bins), expected, atol=2e-3)
+
+
+def test_the_ast_recipe_follows_the_written_formula():
+    """OneLLM's: the mean off, 128 bins, zeros to 1024 rows, (x + 4.2677393) / (2 * 4.5689974)."""
+    samples = np.random.default_rng(0).normal(0.02, 0.1, RATE_HZ).astype("f4")
+    values, frame = to_tensor(
+        open_signal((samples, RATE_HZ)), AudioSpec(10.24, 128, -4.2677393, 4.5689974, recipe="ast")
+    )
+    assert values.shape == (1024, 128)
+    first = samples[160 * 7 : 160 * 7 + 400].astype("f8") - samples.mean()
+    first = first - first.mean()
+    first[1:] -= 0.97 * first[:-1].copy()
+    first[0] *= 0.03
+    power = np.abs(np.fft.fft(first * np.hanning(400), 512)[:256]) ** 2
+    mels = 1127 * np.log1p(np.arange(256) * 31.25 / 700)
+    low, high = (1127 * np.log1p(hz / 700) for hz in (20, 8000))
+    step = (high - low) / 129
+    triangles = np.clip(1 - np.abs(mels - (low + step * np.arange(1, 129))[:, None]) / step, 0, None)
+    fbank = np.log(np.maximum(triangles @ power, np.finfo("f4").eps))
+    assert (triangles.sum(1) == 0).any(), "some filters are empty, as they are there"
+    np.testing.assert_allclose(values[7], (fbank + 4.2677393) / (4.5689974 * 2), atol=1e-4)
+    np.testing.assert_allclose(values[98:], 4.2677393 / (4.5689974 * 2), rtol=1e-6)
+    np.testing.assert_allclose(frame.to_file([0.5 / 1024]), [0.0125], atol=1e-9)  # the middle of the first window
+
+
+def test_the_ast_recipe_cuts_what_is_too_long():
+    values, frame = to_tensor(open_signal((tone(12.0), RATE_HZ)), AudioSpec(10.24, 128, recipe="ast"))
+    assert values.shape == (1024, 128)
+    with pytest.raises(ValueError, match=r"10.8 to 11 s lies outside what the model hears: 0.0075 to 10.2475 s"):
+        region_points(Span(10.8, 11), frame.size, frame, 8)
+
+
+def test_a_recipe_that_is_none():
+    with pytest.raises(ValueError, match="recipe: expected one of centred, ast, got 'cake'"):
+        to_tensor(open_signal((tone(), RATE_HZ)), AudioSpec(recipe="cake"))

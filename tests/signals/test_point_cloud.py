@@ -197,3 +197,25 @@ def test_file_and_tensor_have_one_digest(tmp_path):
     np.save(tmp_path / "a.npy", cloud())
     sources = [tmp_path / "a.ply", tmp_path / "a.npy", cloud(), torch.from_numpy(cloud()), cloud().tolist()]
     assert len({open_signal(source).digest for source in sources}) == 1
+
+
+def test_the_unit_sphere_follows_the_written_formula():
+    """OneLLM's cloud: less the mean of its 8192 points, over the farthest one's distance; colours as they are."""
+    cloud = np.random.default_rng(0).normal(5, 3, (8192, 6))
+    cloud[:, 3:] = np.random.default_rng(1).random((8192, 3))
+    signal = open_signal(cloud)
+    values, frame = to_tensor(signal, PointCloudSpec(8192, "sphere"))
+    xyz = cloud[:, :3] - cloud[:, :3].mean(0)
+    expected = xyz / np.sqrt((xyz**2).sum(1)).max()
+    np.testing.assert_allclose(values, np.concatenate([expected, cloud[:, 3:]], 1), atol=1e-6)
+    np.testing.assert_allclose(frame.to_unit(cloud[:, :3]) * 2 - 1, expected, atol=1e-9)
+    more, few = open_signal(np.tile(cloud, (2, 1))), open_signal(cloud[:10])
+    assert np.linalg.norm(to_tensor(more, PointCloudSpec(8192, "sphere"))[0][:, :3], axis=1).max() <= 1 + 1e-6
+    np.testing.assert_array_equal(*(to_tensor(more, PointCloudSpec(8192, "sphere"))[0] for _ in range(2)))
+    assert to_tensor(few, PointCloudSpec(8192, "sphere"))[0].shape == (8192, 6)
+    assert np.isfinite(to_tensor(open_signal(np.ones((4, 3))), PointCloudSpec(8, "sphere"))[0]).all()
+
+
+def test_a_scale_that_is_none():
+    with pytest.raises(ValueError, match="scale: expected one of cube, sphere, got 'egg'"):
+        to_tensor(open_signal(np.random.default_rng(0).random((9, 3))), PointCloudSpec(8, "egg"))
