@@ -1,6 +1,7 @@
 """`deixis train`: the stages of a recipe, from scratch or from where they were stopped."""
 
 import importlib
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -36,3 +37,7 @@ def run(
             typer.echo(f"\nstopped; to go on: deixis train {recipe} --out {folder}", err=True)
         raise
     typer.echo(f"the model is in {model}")
+    if (model.parent / "scores.json").is_file():  # of a classifier
+        for clouds, scores in json.loads((model.parent / "scores.json").read_text(encoding="utf-8")).items():
+            overall, mean_class = (f"{100 * scores[name]:.2f} %" for name in ("overall", "mean_class"))
+            typer.echo(f"{clouds}: {overall} of the clouds named right, {mean_class} as the mean over classes")

@@ -74,6 +74,8 @@ class CloudClassifier:
 def load_classifier(folder: str | Path) -> CloudClassifier:
     """The classifier in a folder, on the CPU and in evaluation mode.
 
+    Where the folder has no names, as a converted checkpoint, the classes are called by their numbers from 0.
+
     Raises ValueError, one sentence, for a folder of something else, a damaged file, and weights that do not fit.
     """
     folder = Path(folder)
@@ -87,11 +89,13 @@ def load_classifier(folder: str | Path) -> CloudClassifier:
         raise ValueError(f"classifier '{folder}': {CONFIG} is no JSON object; the file is damaged") from None
     if model_type != MODEL_TYPE:
         raise ValueError(f"classifier '{folder}': expected model_type '{MODEL_TYPE}' in {CONFIG}, got {model_type!r}")
-    classes, unit_sphere = tuple(record.pop("classes", ())), bool(record.pop("unit_sphere", True))
+    classes, unit_sphere = record.pop("classes", None), bool(record.pop("unit_sphere", True))
     network = PointMLP(PointMLPConfig.of(record))
+    if classes is None:
+        classes = [str(number) for number in range(network.config.class_num)]
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
     except Exception as error:  # safetensors has an error of its own, torch raises RuntimeError
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"classifier '{folder}': {WEIGHTS} does not fit {CONFIG} ({reason})") from error
-    return CloudClassifier(network.eval(), classes, unit_sphere)
+    return CloudClassifier(network.eval(), tuple(classes), unit_sphere)

@@ -25,6 +25,8 @@ from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor, build_processor
 from deixis.model.signal_options import encoder_token_count
 from deixis.model.text import SPECIAL_TOKENS, build_tokenizer, number_tokens
+from deixis.train.classify import TASK as CLASSIFY
+from deixis.train.classify import read_classify, train_classifier
 from deixis.train.dense import DenseHeads, DensePretrainer
 from deixis.train.instruct import PAIR, PAIRS, InstructBatches, Instructor
 from deixis.train.run import StageOptions, run_stage
@@ -48,12 +50,16 @@ def read_recipe(path: Path) -> dict[str, Any]:
 
     Fields: `seed`; `model`, DeixisConfig's fields, with `vocab_size` of its tokenizer and `mask_weights`, a folder or
     hub id of SAM's weights; or instead of these `init`, a trained model to start from; `stages`, each with `name`,
-    `task`, `batch` and those of `StageOptions`. Raises ValueError naming the field that is missing, unknown or wrong.
+    `task`, `batch` and those of `StageOptions`. With `task: classify` at the top: those of `ClassifyRecipe`.
+
+    Raises ValueError naming the field that is missing, unknown or wrong.
     """
     try:
         recipe = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: expected YAML; {str(error).splitlines()[0]}") from None
+    if isinstance(recipe, dict) and recipe.get("task") == CLASSIFY:
+        return read_classify(recipe, str(path))
     if not isinstance(recipe, dict) or ("model" in recipe) == ("init" in recipe):
         raise ValueError(f"{path}: expected a recipe with `stages` and either `model` or `init`")
     if unknown := [str(key) for key in recipe if key not in FIELDS]:
@@ -116,6 +122,8 @@ def train(recipe: dict[str, Any], out: Path) -> Path:
     Finished stages are skipped, a broken one is resumed. Raises ValueError for a recipe whose parts do not fit each
     other, and for an `out` that holds the run of another network; nothing is written then.
     """
+    if recipe.get("task") == CLASSIFY:
+        return train_classifier(recipe, Path(out))
     seed = int(recipe.get("seed", 0))
     torch.manual_seed(seed)
     _check_same_run(recipe, Path(out))

@@ -6,7 +6,7 @@ bar. The device is the Trainer's choice; on a CPU with bfloat16 the matrix produ
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,10 +79,19 @@ def last_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def run_stage(model: nn.Module, make: Callable[[int], dict], options: StageOptions, folder: Path, seed: int) -> None:
+def run_stage(
+    model: nn.Module,
+    make: Callable[[int], dict],
+    options: StageOptions,
+    folder: Path,
+    seed: int,
+    optimizer: torch.optim.Optimizer | None = None,
+    schedule_options: dict[str, Any] | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> None:
     """Trains `model` for `options.steps` on the batches `make(step)`, going on from the newest checkpoint if any.
 
-    `model(**batch)` must give {"loss", "losses"}.
+    `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW; `schedule_options` of the schedule.
     """
     resume = last_checkpoint(folder)
     start = int(resume.name.split("-")[-1]) if resume else 0
@@ -93,6 +102,7 @@ def run_stage(model: nn.Module, make: Callable[[int], dict], options: StageOptio
         learning_rate=options.learning_rate,
         warmup_steps=options.warmup_steps,
         lr_scheduler_type=options.schedule,
+        lr_scheduler_kwargs=schedule_options or {},
         weight_decay=options.weight_decay,
         max_grad_norm=options.max_grad_norm,
         adam_beta2=0.98,
@@ -117,6 +127,7 @@ def run_stage(model: nn.Module, make: Callable[[int], dict], options: StageOptio
         args=arguments,
         train_dataset=BatchStream(make, start, options.steps),
         data_collator=first,
-        callbacks=[LossLog(model), board, AtomicSave()],
+        callbacks=[LossLog(model), *callbacks, board, AtomicSave()],
+        optimizers=(optimizer, None),
     )
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)

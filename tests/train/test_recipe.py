@@ -10,7 +10,8 @@ from deixis.train import recipe as recipes
 from deixis.train.recipe import dense_heads, mask_cells, read_recipe, start_model, train
 from tests.toy import SAM_SIZES, SIZES, toy_recipe
 
-SHIPPED = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "recipes"
+SHIPPED = sorted(path for path in FOLDER.glob("*.yaml") if not path.stem.startswith("pointmlp"))  # see test_classify
 
 
 @pytest.fixture(autouse=True)
