@@ -42,7 +42,7 @@ def check_region(region: Region, extent: Extent) -> None:
             f"a region must be one of Point, Box, Scribble, Polygon, Mask, Span, Tube, Box3D, PointSet, "
             f"got {type(region).__name__}"
         )
-    takes = extent.axes if is_point else _TAKES.get(extent.axes, ())
+    takes = (extent.axes,) if is_point else _TAKES.get(extent.axes, ())
     if not any(axes and axes in takes for axes in home.split()):
         count = len(region.coords) if is_point else 0
         name = f"Point with {count} coordinate{'s' * (count > 1)}" if is_point else type(region).__name__
@@ -126,7 +126,7 @@ def _check_in_picture(region: Region, extent: Extent) -> None:
 
 
 def _check_in_time(region: Region, extent: Extent) -> None:
-    duration_s = extent.duration_s
+    duration_s = float(extent.duration_s or 0)
     low_s, high_s = region.coords * 2 if isinstance(region, Point) else (region.start_s, region.end_s)
     _check_finite(region, np.array([low_s, high_s]))
     if not isinstance(region, Point):

@@ -156,6 +156,8 @@ def _read_nifti(path: Path, name: str) -> tuple[Float32[np.ndarray, "x y z"], np
         ) from error
     try:
         image = nibabel.load(path)
+        if not isinstance(image, nibabel.Nifti1Pair):  # Nifti2 is one, too
+            raise ValueError(f"it is of the format {type(image).__name__}")
         shape = tuple(int(side) for side in image.shape)
         if len(shape) not in (3, 4) or not 0 < np.prod(shape) <= MAX_NUMBERS:
             raise ValueError(f"shape {shape}")

@@ -95,7 +95,7 @@ def to_tensor(signal: Signal, spec: ImuSpec) -> tuple[Float32[np.ndarray, "axis 
     _check_choice("resampling", spec.resampling, RESAMPLINGS)
     _check_choice("normalise", spec.normalise, NORMALISATIONS)
     _check_choice("too_long", spec.too_long, TOO_LONG)
-    count, duration_s = round(spec.window_s * spec.rate_hz), signal.extent.duration_s
+    count, duration_s = round(spec.window_s * spec.rate_hz), float(signal.extent.duration_s or 0)
     times_s = signal.info["times_s"]
     if spec.too_long == "refuse" and duration_s > spec.window_s + 1.5 * duration_s / len(times_s):
         raise ValueError(

@@ -6,7 +6,7 @@ from PIL import Image
 
 from deixis.assistant import Answer, AnswerPhrase, Marked
 from deixis.assistant.draw import answer_picture, draw_answer, region_of
-from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube
 from deixis.signals import open_signal
 from deixis.signals.canvas import PALETTE, POINTED
 
@@ -14,6 +14,11 @@ RNG = np.random.default_rng(0)
 PICTURE = open_signal(np.full((40, 60, 3), 128, np.uint8))
 SOUND = open_signal((RNG.normal(0, 0.1, 16_000).astype(np.float32), 16_000))
 CLOUD = open_signal(np.concatenate([RNG.random((300, 3)), np.full((300, 3), 0.5)], 1).astype(np.float32))
+FILM = open_signal((np.full((20, 40, 60, 3), 128, np.uint8), 5))
+DEPTH = open_signal((np.full((40, 60, 3), 128, np.uint8), np.tile(np.linspace(0, 4, 60), (40, 1))))
+NORMAL = open_signal(np.tile(np.array([0.0, 0.6, 0.8]), (40, 60, 1)), kind="normal")
+TRACE = open_signal((RNG.normal(size=(100, 6)), 50))
+NUMBERS = open_signal(RNG.normal(size=500), kind="fmri")
 MASK = np.zeros((40, 60), bool)
 MASK[10:30, 10:40] = True
 
@@ -44,6 +49,15 @@ def below_text(image):
         pytest.param(CLOUD, Marked(0, "points", np.arange(80), 0.8), id="points"),
         pytest.param(CLOUD, Marked(0, "box", (0.1, 0.1, 0.1, 0.6, 0.6, 0.6)), id="box_of_a_cloud"),
         pytest.param(CLOUD, Marked(0, "point", (0.5, 0.5, 0.5)), id="place_of_a_cloud"),
+        pytest.param(FILM, Marked(0, "box", (5.0, 5.0, 30.0, 20.0), None, (1.0, 2.0)), id="box_of_a_film_and_its_time"),
+        pytest.param(FILM, Marked(0, "box", (5.0, 5.0, 30.0, 20.0)), id="box_of_a_film"),
+        pytest.param(FILM, Marked(0, "span", (1.0, 1.05)), id="short_span_of_a_film"),
+        pytest.param(FILM, Marked(0, "mask", MASK), id="mask_of_a_film"),
+        pytest.param(FILM, Marked(0, "point", (30.0, 20.0, 3.99)), id="place_and_instant"),
+        pytest.param(DEPTH, Marked(0, "mask", MASK), id="mask_of_depth"),
+        pytest.param(NORMAL, Marked(0, "box", (5.0, 5.0, 30.0, 20.0)), id="box_of_normals"),
+        pytest.param(TRACE, Marked(0, "span", (0.5, 1.0)), id="span_of_a_trace"),
+        pytest.param(TRACE, Marked(0, "point", (1.99,)), id="instant_of_a_trace"),
     ],
 )
 def test_a_region_of_the_answer_is_drawn_in_its_phrases_colour(signal, marked):
@@ -65,6 +79,12 @@ def test_a_region_of_the_answer_is_drawn_in_its_phrases_colour(signal, marked):
         pytest.param(CLOUD, PointSet(np.arange(50)), id="points"),
         pytest.param(CLOUD, Box3D(0.1, 0.1, 0.1, 0.6, 0.6, 0.6), id="box3d"),
         pytest.param(CLOUD, Point(0.5, 0.5, 0.5), id="place"),
+        pytest.param(FILM, Tube(5, 5, 30, 20, 1, 1.01), id="tube_between_pictures"),
+        pytest.param(FILM, Polygon([[5, 5], [50, 8], [20, 35]]), id="polygon_of_a_film"),
+        pytest.param(FILM, Point(30, 20, 0.0), id="place_at_the_beginning"),
+        pytest.param(DEPTH, Box(5, 5, 30, 20), id="box_of_depth"),
+        pytest.param(NORMAL, Point(30, 20), id="point_of_normals"),
+        pytest.param(TRACE, Span(0.1, 0.9), id="span_of_a_trace"),
     ],
 )
 def test_a_region_of_the_question_is_drawn_apart(signal, region):
@@ -137,3 +157,20 @@ def test_a_drawing_without_a_place_is_refused(tmp_path, name, error, sentence):
 def test_a_region_of_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="expected mask, points, span, point or box to draw, got 'voxel'"):
         region_of(Marked(0, "voxel", (1,)))
+
+
+def test_a_region_of_a_brain_is_drawn_on_its_slices(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    volume = RNG.random((12, 14, 20)).astype(np.float32) + 1
+    nibabel.save(nibabel.Nifti1Image(volume, np.diag([3.0, 3, 3, 1])), tmp_path / "a.nii")
+    brain = open_signal(tmp_path / "a.nii")
+    low_slices = Marked(0, "points", np.flatnonzero(brain.extent.points_xyz[:, 2] < 7))
+    plain = below_text(answer_picture(answer(brain)))
+    drawn = below_text(answer_picture(answer(brain, low_slices)))
+    asked = below_text(answer_picture(answer(brain, asked=(Box3D(0, 0, 30, 9, 9, 33),))))
+    assert np.abs(np.asarray(drawn).astype(int) - np.asarray(plain)).max(-1).mean() > 5
+    assert near(asked, POINTED) > near(plain, POINTED) + 40
+
+
+def test_numbers_without_places_are_drawn_too():
+    assert len(answer_picture(answer(NUMBERS)).getcolors(1 << 20)) > 50

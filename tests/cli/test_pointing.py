@@ -7,13 +7,16 @@ import pytest
 from PIL import Image
 
 from deixis.cli.pointing import json_region, typed_in_order, typed_region
-from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, named_question
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube, named_question
 from deixis.signals import open_signal
 
 PICTURE = open_signal(np.full((40, 60, 3), 128, np.uint8))
 SOUND = open_signal((np.sin(np.arange(32_000)).astype(np.float32), 16_000))
 CLOUD = open_signal(np.random.default_rng(0).random((50, 3)).astype(np.float32))
 SIGNALS = (PICTURE, SOUND, CLOUD, PICTURE)
+FILM = open_signal((np.zeros((20, 40, 60, 3), np.uint8), 5))
+TRACE = open_signal((np.random.default_rng(0).random((100, 6)), 50))
+BRAIN = open_signal(np.random.default_rng(0).random(30), kind="fmri")
 OPTIONS = [
     *(SimpleNamespace(opts=[f"--{name}"], is_flag=False) for name in ("point", "box", "span", "out", "model")),
     SimpleNamespace(opts=["--json"], is_flag=True),
@@ -59,6 +62,43 @@ def test_regions_keep_the_order_typed(words, expected):
 )
 def test_a_typed_region(form, typed, region):
     assert typed_region(form, typed, SIGNALS) == region
+
+
+@pytest.mark.parametrize(
+    ("form", "typed", "files", "region"),
+    [
+        pytest.param("box", "1,2,30,40,0.5,2", (PICTURE, FILM), Tube(1, 2, 30, 40, 0.5, 2, signal=1), id="tube"),
+        pytest.param("box", "1,2,30,40", (SOUND, FILM), Box(1, 2, 30, 40, signal=1), id="box_all_along"),
+        pytest.param("box", "1,2,30,40", (FILM, PICTURE), Box(1, 2, 30, 40), id="the_first_that_fits"),
+        pytest.param("point", "9,8,1.5", (PICTURE, FILM, CLOUD), Point(9, 8, 1.5, signal=1), id="place_and_time"),
+        pytest.param("span", "0.5,2", (PICTURE, FILM), Span(0.5, 2, signal=1), id="span_of_a_film"),
+        pytest.param("span", "0.5,2", (BRAIN, TRACE), Span(0.5, 2, signal=1), id="span_of_a_trace"),
+        pytest.param("point", "1.5", (CLOUD, TRACE), Point(1.5, signal=1), id="instant_of_a_trace"),
+    ],
+)
+def test_a_region_typed_for_a_film_or_trace(form, typed, files, region):
+    assert typed_region(form, typed, files) == region
+
+
+@pytest.mark.parametrize(
+    ("form", "typed", "files", "sentence"),
+    [
+        pytest.param("box", "1,2,3,4,5", (FILM,), "perhaps with start,end .*, got 5 numbers", id="half_a_time"),
+        pytest.param("box", "1,2,3,4,5,6", (PICTURE,), "into a film, but signal 0 is a picture", id="still"),
+        pytest.param("box", "1,2,3,4,3,9", (FILM,), "Tube lies outside its film: it covers 3 to 9 s", id="too_late"),
+        pytest.param("point", "1,2", (FILM,), "use Tube, Box, Span, or Point with x, y and a time", id="when"),
+        pytest.param("points", "1,2", (BRAIN,), "have no places, so that nothing in it", id="nowhere"),
+    ],
+)
+def test_a_region_that_fits_no_film(form, typed, files, sentence):
+    with pytest.raises(ValueError, match=rf"--{form} .*{sentence}"):
+        typed_region(form, typed, files)
+
+
+def test_a_box_and_its_time_in_json():
+    record = {"box": [1, 2, 30, 40], "time_s": [0.5, 2], "signal": 0}
+    assert json_region(record, (FILM,), "regions[0]") == Tube(1, 2, 30, 40, 0.5, 2)
+    assert json_region({"box": [1, 2, 30, 40]}, (FILM,), "regions[0]") == Box(1, 2, 30, 40)
 
 
 @pytest.mark.parametrize(

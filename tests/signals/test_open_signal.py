@@ -90,6 +90,9 @@ def test_known_strangers_are_named(tmp_path, content, message):
         ("a.flac", "b.obj", "expected a point cloud by its name, but its content is a FLAC sound"),
         ("a.ply", "b.wav", "expected a sound by its name, but its content is a PLY cloud"),
         ("a.glb", "b.png", "expected a picture by its name, but its content is a GLB mesh"),
+        ("a.png", "b.mp4", "expected a film by its name, but its content is a PNG picture"),
+        ("a.wav", "b.nii.gz", "expected a brain response by its name, but its content is a WAV sound"),
+        ("a.jpg", "b.csv", "expected a motion trace by its name, but its content is a JPEG picture"),
     ],
 )
 def test_mislabelled_file(folder, name, wrong, message):
@@ -155,8 +158,74 @@ def test_kind_and_spec_are_checked():
     assert to_tensor(signal, ImageSpec(size_px=16))[0].shape == (3, 16, 16)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("depth@near:a.npy", r"expected a number \(unit_m\) behind depth@, got 'near'", id="no_number"),
+        pytest.param(
+            "image@2:a.png", r"expected a number behind one of video \(rate_hz\), .*behind image", id="no_use"
+        ),
+        pytest.param("imu:none.csv", "expected a motion trace, but there is no such file", id="missing"),
+        pytest.param("video:a.png", "expected a film by kind=, but its content is a PNG picture", id="wrong_kind"),
+        pytest.param("a.png+a.jpg", "of which nothing says so; name the kind as in depth:a.png", id="unknown_pair"),
+        pytest.param("audio:a.png+a.jpg", "expected two files of a depth map or .*, got a sound", id="no_pair"),
+        pytest.param("a.png+none.png", "'.*none.png': .* no such file", id="half_a_pair"),
+        pytest.param("none.png+a.png", "no such file", id="other_half"),
+    ],
+)
+def test_names_that_say_nonsense(folder, monkeypatch, name, message):
+    monkeypatch.chdir(folder)
+    with pytest.raises(ValueError, match=message):
+        open_signal(name)
+
+
+def test_names_that_say_more_than_a_path(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert open_signal("image:a.png").digest == open_signal("a.png").digest
+    assert open_signal(Path("image:a.png"), kind="image").name == "a.png"
+    (folder / "a.png").rename(folder / "tea+milk.png")
+    (folder / "a.jpg").rename(folder / "imu:7.jpg")
+    assert open_signal("tea+milk.png").name == "tea+milk.png"
+    assert open_signal("./imu:7.jpg").kind == "image"
+    with pytest.raises(ValueError, match=r"kind: expected depth, as 'depth:x.npy' says, got 'image'"):
+        open_signal("depth:x.npy", kind="image")
+    with pytest.raises(ValueError, match=r"rate_hz=: expected no such number for a picture, got 5"):
+        open_signal("tea+milk.png", rate_hz=5)
+    with pytest.raises(ValueError, match=r"rate_hz=: expected unit_m= only for a depth map, got 5"):
+        open_signal(np.ones((8, 9)), kind="depth", rate_hz=5)
+
+
+@pytest.mark.parametrize(
+    ("array", "kind", "option"),
+    [
+        pytest.param(np.ones((8, 9)) * 0.5, "image", {}, id="floats"),
+        pytest.param(np.random.default_rng(0).random((9, 6)), "point_cloud", {}, id="six_columns"),
+        pytest.param(np.ones((8, 9)), "depth", {}, id="depth"),
+        pytest.param(np.dstack([np.zeros((8, 9, 2)), np.ones((8, 9))]), "normal", {}, id="normal"),
+        pytest.param(np.random.default_rng(0).random((6, 90)), "imu", {"rate_hz": 50}, id="imu"),
+        pytest.param(np.random.default_rng(0).random((3, 90)), "fmri", {}, id="fmri"),
+        pytest.param(np.zeros((4, 8, 9, 3), np.uint8), "video", {"rate_hz": 5}, id="video"),
+    ],
+)
+def test_arrays_in_files(tmp_path, array, kind, option):
+    np.save(tmp_path / "a.npy", array)
+    told = kind in ("image", "point_cloud")
+    number = f"@{option['rate_hz']}" if option else ""
+    named = open_signal(f"{kind}{number}:{tmp_path / 'a.npy'}")
+    assert named.kind == kind
+    assert named.digest == open_signal(array, kind, **option).digest
+    assert open_signal(tmp_path / "a.npy", kind, **option).path == str(tmp_path / "a.npy")
+    assert not told or open_signal(tmp_path / "a.npy").kind == kind
+
+
+def test_an_array_that_could_be_many_things_says_so(tmp_path):
+    np.save(tmp_path / "a.npy", np.full((20, 30), 2.5))
+    with pytest.raises(ValueError, match=r"or say which kind of signal it is \(kind='depth', 'normal' or 'fmri'\)"):
+        open_signal(tmp_path / "a.npy")
+
+
 def test_import_brings_no_heavy_library():
-    heavy = "{'torch', 'PIL', 'soundfile', 'trimesh', 'scipy', 'kaldi_native_fbank'}"
+    heavy = "{'torch', 'PIL', 'soundfile', 'trimesh', 'scipy', 'kaldi_native_fbank', 'av', 'nibabel'}"
     code = f"import sys, deixis.signals; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -176,6 +245,7 @@ def test_import_brings_no_heavy_library():
         ("meshes_trimesh/*.stl", 2, "point_cloud"),
         ("meshes_trimesh/*.glb", 1, "point_cloud"),
         ("mosd_tabletop/*.npz", 3, "point_cloud"),
+        ("video_*/*.m[op]*", 3, "video"),
     ],
 )
 def test_real_files(pattern, count, kind):
