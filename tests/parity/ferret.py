@@ -1,0 +1,284 @@
+"""Ferret: the region sampler alone, pictures, prompts, runs with regions, training's batch and loss, greedy answers."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deixis.geometry import Box, Point
+from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
+from deixis.model.conversation import conversation_ids
+from deixis.model.fusion import Encoded
+from deixis.model.region_reading import ferret_mask, transposed_places
+from deixis.pretrained.dialects import CONVERSATIONS, chat_template
+from deixis.pretrained.tokenizer import published_text
+from deixis.signals import open_signal
+from deixis.train.official_labels import IGNORED, answer_labels, padded_labels
+from tests.parity import ferret_sampler, ferret_text
+from tests.parity.golden import Check, Golden
+from tests.parity.networks import accounted, converted, encoded, greedy, processor_of, with_placeholders
+
+SOURCES = (
+    "config.json", "generation_config.json", "model.safetensors", "tokenizer*", "special_tokens_map.json",
+    "added_tokens.json", "sampler_state.safetensors",
+)  # fmt: skip
+GIVEN = {
+    "image": "the picture",
+    "masks/[AB]*": "regions",
+    "model_outputs/*.boxpoint.*.points": "points drawn at random",
+    "sampler_unit/feature_map": "the map",
+    "sampler_unit/[BC].points": "points drawn at random, or made up",
+    "sampler_unit/D.points_xy": "points",
+    "sampler_unit/E.xyz": "points",
+    "model_cases/region/image_wh": "the picture's size",
+    "model_cases/region/raw_*": "regions",
+    "model_cases/train_conversations*": "conversations",
+    "model_cases/tokenizer/*/text": "texts",
+    "text_parse/image_*": "the picture's size",
+    "text_parse/*/text": "answers",
+    "text_parse/phrases_similar/*/[ab]": "phrases",
+    "text_parse/resize_bbox/*": "boxes",
+    "refexp_metric/annotations/*": "annotations",
+    "refexp_metric/predictions/*": "answers",
+    "refexp_metric/thresh_iou": "an argument",
+    "prompts/lvis/*": "records",
+    "prompts/gpt4eval/*": "a record",
+    "prompts/*_question_rule/*": "phrases",
+    "prompts/serve/*": "strokes",
+    "prompts/train/*": "records",
+    "prompts/train_segment_masks*": "words for two segments",
+    "prompts/regulate_box/*": "boxes",
+    "prompts/coordinate_rounding/table/*": "sizes",
+    "prompts/coordinate_rounding/expressions/*": "words for the formulas",
+    "prompts/template_name": "a name",
+}
+LEFT = {
+    "model_cases/tolerance_report/*": "how far the official code is from itself in float64",
+    "state_dict_keys/note": "words",
+}
+SHARE = 1e-4  # of the largest value: float32 against float32
+TIED = 0.05  # the same, where equal distances are broken at random by the official code (its README)
+IMAGE = -200
+
+
+@torch.no_grad()
+def checks(golden: Golden, place: Path) -> Iterator[Check]:
+    yield from ferret_text.checks(golden)
+    if golden.has("sampler_unit"):
+        yield from ferret_sampler.checks(golden)
+    if not golden.has("model_outputs"):
+        return
+    network = converted("ferret", golden.folder, place / "ferret")
+    if golden.has("state_dict_keys"):
+        names = accounted(golden.folder, place / "ferret")
+        yield Check("state_dict_keys/keys", names)
+        yield Check("state_dict_keys/num_keys", len(names))
+    processor = processor_of(place / "ferret")
+    prepared = processor.prepare(open_signal(golden.folder / "image.png"))
+    found = encoded(network, "image", torch.from_numpy(prepared.values)[None])
+    yield from picture(golden, prepared.values, found)
+    yield from words(golden, processor)
+    yield from conversations(golden, processor, prepared)
+    for mode in ("max", "mean"):
+        network.region_sampler.pooling = mode
+        yield from runs(golden, network, found, mode)
+    network.region_sampler.pooling = "max"
+    yield from without_regions(golden, network, found)
+    yield from answer(golden, network, processor, found)
+    yield from training(golden, network, processor, found)
+
+
+def picture(golden: Golden, values: np.ndarray, found: Encoded) -> Iterator[Check]:
+    mean, std = (np.array(golden_values).reshape(3, 1, 1) for golden_values in CLIP)
+    pixels = np.round((values * std + mean) * 255).astype(np.uint8).transpose(1, 2, 0)
+    yield Check("clip_input", pixels)
+    yield Check("model_outputs/pixel_values_rows_24", values[None, :, ::24], 1e-5)
+    yield Check("model_outputs/vision_features", found.fields["image"].tokens, SHARE, relative=True)
+    yield Check("model_outputs/projected_features_every4", found.tokens["image"][:, ::4], SHARE, relative=True)
+
+
+CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+
+
+def words(golden: Golden, processor: DeixisProcessor) -> Iterator[Check]:
+    """The tokenizer, case by case, and its size."""
+    tokenizer = processor.tokenizer
+    for case in golden.keys("model_cases/tokenizer"):
+        name = f"model_cases/tokenizer/{case}"
+        ids = tokenizer(golden[f"{name}/text"])["input_ids"]
+        yield Check(f"{name}/ids", ids)
+        yield Check(f"{name}/tokens", tokenizer.convert_ids_to_tokens(ids)[1:])
+    names = {"region_fea": "<region_fea>", "im_start": "<im_start>", "im_end": "<im_end>"}
+    for name, token in names.items():
+        yield Check(f"model_cases/vocab/{name}", tokenizer.convert_tokens_to_ids(token))
+    added = [token for token in tokenizer.get_added_vocab() if token not in ("<s>", "</s>", "<unk>", "<image>")]
+    yield Check("model_cases/vocab/total", len(tokenizer) - 1)  # without our <image>
+    yield Check("model_cases/vocab/base", len(tokenizer) - 1 - len(added))
+
+
+def prompt_ids(processor: DeixisProcessor, prompt: str) -> list[int]:
+    """Ids of a prompt, -200 for the picture as in the official code."""
+    kinds = ["image"] * prompt.count("<image>")
+    ids = conversation_ids(processor.tokenizer, f"<s>{prompt}", {"image": "<image>"}, kinds, {"image": 1})
+    return with_placeholders(ids, {processor.tokenizer.convert_tokens_to_ids("<image>"): (IMAGE, 1)})
+
+
+def conversations(golden: Golden, processor: DeixisProcessor, prepared) -> Iterator[Check]:
+    """Prompts through our question writer and chat templates, and their ids."""
+    region = golden["model_cases/region"]
+    regions = [Box(*region["raw_box_xyxy"]), Point(*region["raw_point"])]
+    written = [processor.question(f"{{{index}}}", regions, [prepared])[0] for index in (0, 1)]
+    for name, text in zip(("box_text", "point_text"), written, strict=True):
+        yield Check(f"model_cases/region/{name}", [int(number) for number in re.findall(r"\d+", text)])
+    masks = [ferret_mask(own, prepared.frame.size.size_hw).T for own in regions]
+    for index, mask in enumerate(masks):
+        yield Check(f"masks/boxpoint{index}", mask)
+    for name in ("startend", "plain", "noregion"):
+        prompt = golden[f"model_cases/{name}/prompt"]
+        question = prompt.rpartition("\n")[2].removesuffix(" ASSISTANT:")
+        indices = iter(range(len(regions)))
+        markup = re.sub(r"\[[\d, ]+\] <region_fea>", lambda _, left=indices: f"{{{next(left)}}}", question)
+        body, _ = processor.question(markup, regions, [prepared])
+        processor.tokenizer.chat_template = chat_template("ferret_v1", "<im_start>" in prompt)
+        text = rendered(processor, [body])
+        yield Check(f"model_cases/{name}/prompt", text.removeprefix("<s>"))
+        ids = prompt_ids(processor, text.removeprefix("<s>"))
+        yield Check(f"model_cases/{name}/input_ids", ids)
+        yield Check(f"model_outputs/{name}.input_ids", np.array([ids]))
+    yield from templates(golden, processor)
+
+
+def templates(golden: Golden, processor: DeixisProcessor) -> Iterator[Check]:
+    processor.tokenizer.chat_template = chat_template("ferret_v1", start_end=False)
+    for name in ("template_open", "template_two_rounds"):
+        if golden.has(f"prompts/{name}"):
+            stored = golden[f"prompts/{name}"]
+            turns = re.findall(r"(?:<image>\n|USER: (?!<))(.*?) ASSISTANT:(?: (.*?)</s>)?", stored)
+            text = rendered(processor, *[[question, said] for question, said in turns])
+            yield Check(f"prompts/{name}", text.removeprefix("<s>"))
+
+
+def rendered(processor: DeixisProcessor, *turns: list[str]) -> str:
+    """The chat template's text of turns of [question, answer]; a turn without answer is open."""
+    messages = []
+    for number, (question, *said) in enumerate(turns):
+        picture = [{"type": "image"}] * (number == 0)
+        messages.append({"role": "user", "content": [*picture, {"type": "text", "text": question}]})
+        if said and said[0]:
+            messages.append({"role": "assistant", "content": said[0]})
+    is_open = messages[-1]["role"] == "user"
+    return processor.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=is_open)
+
+
+def model_ids(network: DeixisForConditionalGeneration, ids: Tensor, found: Encoded) -> Tensor:
+    """Recorded ids with as many of our placeholders for -200 as the picture has tokens."""
+    count, own = found.tokens["image"].shape[1], network.config.signal_token_ids["image"]
+    return torch.tensor([with_placeholders(row, {IMAGE: (own, count)}) for row in ids.tolist()])
+
+
+def region_inputs(network: DeixisForConditionalGeneration, points: Tensor, found: Encoded) -> dict[str, Tensor]:
+    """Regions of picture 0 whose points are given, as the network takes them."""
+    side = found.fields["image"].grid[0]
+    places = torch.from_numpy(np.stack([transposed_places(own.numpy(), side) for own in points]))
+    zeros = torch.zeros(len(points), dtype=torch.long)
+    return {"region_points": points, "region_places": places, "region_signal": zeros}
+
+
+def exact_points(golden: Golden, names: list[str]) -> Tensor:
+    """Points of masks with as many pixels as are read: all of them, x major, as shares of the picture."""
+    masks = [golden[f"masks/{name}"] for name in names]
+    return torch.from_numpy(np.stack([np.argwhere(m) / np.array(m.shape) for m in masks])).float()
+
+
+def runs(golden: Golden, network: DeixisForConditionalGeneration, found: Encoded, mode: str) -> Iterator[Check]:
+    """The runs of one pooling: region vectors, logits, hidden states."""
+    for entry in golden.names(f"model_outputs/*.{mode}.points"):
+        prefix = entry.removesuffix(".points")
+        prompt, masks, _ = prefix.removeprefix("model_outputs/").split(".")
+        points, share = golden[entry], TIED
+        if masks == "exact":
+            points, share = exact_points(golden, ["A0", "A1"]), SHARE
+            yield Check(entry, points, 1e-6)
+        own = region_inputs(network, points, found)
+        vectors = network.region_tokens(found, own["region_points"], own["region_signal"], own["region_places"])
+        yield Check(f"{prefix}.region_features", vectors, share, relative=True)
+        ids = model_ids(network, golden[f"model_outputs/{prompt}.input_ids"], found)
+        output = network(input_ids=ids, encoded=found, **own)
+        yield Check(f"{prefix}.logits_text", output.logits[:, -24:], share, relative=True)
+        if golden.has(f"{prefix}.logits_first48"):
+            yield Check(f"{prefix}.logits_first48", output.logits[:, :48], share, relative=True)
+            yield Check(f"{prefix}.last_hidden_every4", output.hidden[:, ::4], share, relative=True)
+        case = f"model_cases/runs/{prompt}.{masks}.{mode}"
+        yield Check(f"{case}/seq_len", ids.shape[1])
+        yield Check(f"{case}/argmax_last", int(output.logits[0, -1].argmax()))
+
+
+def without_regions(golden: Golden, network: DeixisForConditionalGeneration, found: Encoded) -> Iterator[Check]:
+    ids = model_ids(network, golden["model_outputs/noregion.input_ids"], found)
+    logits = network(input_ids=ids, encoded=found).logits[:, -24:]
+    yield Check("model_outputs/noregion.logits_text", logits, SHARE, relative=True)
+
+
+def answer(
+    golden: Golden, network: DeixisForConditionalGeneration, processor: DeixisProcessor, found: Encoded
+) -> Iterator[Check]:
+    """The greedy answer to the first prompt, and how far the likeliest token was ahead of the second each time."""
+    names = golden.names("model_cases/greedy[0-9]*")
+    count = len(golden["model_cases/greedy_margin"])
+    ids = model_ids(network, golden["model_outputs/startend.input_ids"], found)
+    own = region_inputs(network, exact_points(golden, ["A0", "A1"]), found)
+    said, scores = greedy(network, ids, count, encoded=found, **own)
+    best = scores[0].topk(2).values
+    yield Check("model_cases/greedy_margin", (best[:, 0] - best[:, 1]).numpy(), 1e-3)
+    for name in names:
+        is_text = name.endswith("_text")
+        yield Check(name, published_text(processor.tokenizer, said[0].tolist()) if is_text else said[0].tolist())
+
+
+def training(
+    golden: Golden, network: DeixisForConditionalGeneration, processor: DeixisProcessor, found: Encoded
+) -> Iterator[Check]:
+    """The batch of two samples, its labels and the loss."""
+    style = CONVERSATIONS["ferret_v1"]
+    start_end = "<im_start>" in str(golden["model_cases/train_conversations"])
+    processor.tokenizer.chat_template = chat_template("ferret_v1", start_end)
+    rows = []
+    for conversation in golden["model_cases/train_conversations"]:
+        turns = [turn["value"].rpartition("<image>")[2].removeprefix("<im_end>").lstrip("\n") for turn in conversation]
+        text = rendered(processor, *[list(pair) for pair in zip(turns[::2], turns[1::2], strict=True)])
+        encode = lambda part: prompt_ids(processor, part.removeprefix("<s>"))  # noqa: E731
+        rows.append(answer_labels(text, encode, style.asked + style.assistant))
+    ids, labels, mask = padded_labels(rows, processor.tokenizer.pad_token_id)
+    yield Check("model_outputs/train.input_ids", ids)
+    yield Check("model_outputs/train.labels", labels)
+    yield Check("model_outputs/train.attention_mask", mask)
+    learnt = [published_text(processor.tokenizer, [n for n in row.tolist() if n != IGNORED]) for row in labels]
+    yield Check("model_cases/train_label_text", learnt)
+    count = found.tokens["image"].shape[1]
+    at = {IMAGE: (network.config.signal_token_ids["image"], count)}
+    full = torch.tensor([with_placeholders(row, at) for row in ids.tolist()])
+    more = [row.index(IMAGE) for row in ids.tolist()]
+
+    def widened(values: Tensor, filling: int) -> Tensor:
+        rows = [
+            torch.cat([row[:place], torch.full((count,), filling), row[place + 1 :]])
+            for row, place in zip(values.long(), more, strict=True)
+        ]
+        return torch.stack(rows)
+
+    both = encoded(network, "image", twice(golden, processor))
+    own = region_inputs(network, exact_points(golden, ["A0", "A1", "A2"]), both)
+    own["region_signal"] = torch.tensor([0, 0, 1])
+    output = network(
+        input_ids=full, attention_mask=widened(mask, 1), labels=widened(labels, IGNORED), encoded=both, **own
+    )
+    yield Check("model_outputs/train.loss", output.losses["text"], SHARE, relative=True)
+
+
+def twice(golden: Golden, processor: DeixisProcessor) -> Tensor:
+    """The picture of both samples."""
+    values = torch.from_numpy(processor.prepare(open_signal(golden.folder / "image.png")).values)
+    return torch.stack([values, values])
