@@ -32,7 +32,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "pointing.state": ("at", "before"),
 }
 _ENCODER = {"type": "fourier", "layer": -1, "norm": True, "class_token": False, "positions": "fourier"}
-_ENCODER |= {"attention": "tokens", "frozen": False}
+_ENCODER["attention"] = "tokens"
 _PROJECTION = {"type": "upm", "queries": 8, "experts": 3, "depth": 1, "mlp_ratio": 2.0, "router": "soft"}
 _PROJECTION |= {"route": "sample", "router_ratio": 0.25, "expert": "vision", "maps": "shared", "tags": False}
 _PROJECTION |= {"keep_tokens": True, "norm": True, "heads": 16, "multiple_of": 256, "eps": 1e-5}
@@ -41,7 +41,8 @@ _SAMPLER |= {"coordinates": True, "local": "difference", "normalize": "anchor", 
 _POINTING = {"dim": 64, "backbone": "shared", "train": "decoder", "state": "at"}
 _LOSSES = {"text": 1.0, "numbers": 0.0, "bce": 2.0, "dice": 0.5}
 _PARTS = {"encoder": _ENCODER, "projection": _PROJECTION, "sampler": _SAMPLER, "pointing": _POINTING}
-WRITE_BOXES = ("deixis", "ferret")  # systems trained to write coordinates into their answers
+FREEZABLE = ("encoder", "tokenizers", "projection", "region_sampler", "pointing_head", "language_model")
+"""Parts that may be kept from learning; what learns of SAM is said by `pointing.train`."""
 MASK_MODELS = {"sam": "sam", "sam2": "sam2"}  # backbone -> transformers' model type
 
 
@@ -59,16 +60,16 @@ class DeixisConfig(PreTrainedConfig):
             with its own patches and positions), "layer": -1 the last, -2 the one before, ..., "norm": the final norm
             is applied, "class_token": given to the projection too, "positions": of signals that are no pictures, when
             "trunk": "learned" | "fourier", "attention": over the "tokens" of a signal, or over the "batch" (see
-            `model.trunk`), "frozen": the trunk does not learn}.
+            `model.trunk`)}.
         projection: {"type": "upm" | "linear" | "mlp", "queries": n, "experts": K, "depth": blocks per expert,
             "router": "soft" (softmax) | "sigmoid" (divided by the sum) | "sparse" (the best) | "constant" (1/K),
             "route": weights by "sample" | "token", "expert": "vision" | "llama" blocks, "maps": linear maps into and
             out of the experts, "shared" | "own" by kind, "tags": a learnt start and end token, "keep_tokens": bool,
             ...} (`model.projection`).
         sampler: {"type": "sampler" | "average", "points": n, "in_dim": c, "anchors": [..], "neighbours": [..],
-            "pooling": "max" | "mean", "coordinates": bool, "local": "difference" | "pointmlp" (its affine module by "normalize"), "features": "levels"
-            (both levels of the field, mapped to in_dim) | "tokens" (the encoder's, as they are), "axes": of points} of
-            the region sampler; {"type": None} for a network that takes no regions.
+            "pooling": "max" | "mean", "coordinates": bool, "local": "difference" | "pointmlp" (its affine module by
+            "normalize"), "features": "levels" (both levels of the field, mapped to in_dim) | "tokens" (the encoder's,
+            as they are), "axes": of points} of the region sampler; {"type": None} for a network without regions.
         pointing: {"dim": channels of the mask features, "backbone": "shared" | "sam" | "sam2", "train": which weights
             of SAM learn, "none" | "decoder" | "lora" | "all", "state": the prompting state is "at" the `<seg>` token
             or "before" it, where it was predicted (LISA)}; {"backbone": None} for a network that makes no masks. With
@@ -80,6 +81,7 @@ class DeixisConfig(PreTrainedConfig):
             masks out. Placeholders may lie beyond the vocabulary: they are never looked up.
         number_tokens: [id of the token "0", how many numbers in a row follow], or None where numbers are spelt.
         number_spread: width in grid cells of the target of a number while training; 0 is plain cross entropy.
+        frozen: the parts that do not learn, of `FREEZABLE`.
         loss_weights: weights of "text", "bce" and "dice" (LISA, section 3.2: 1, 2, 0.5), and of "numbers"
             (`losses.number_loss`, 0: not taken).
     """
@@ -109,6 +111,7 @@ class DeixisConfig(PreTrainedConfig):
     seg_token_id: int = 4
     number_tokens: tuple | list | None = None
     number_spread: float = 0.0
+    frozen: tuple | list | None = None
     loss_weights: dict[str, float] | None = None
     tie_word_embeddings: bool = True
 
@@ -123,6 +126,7 @@ class DeixisConfig(PreTrainedConfig):
         if self.pointing["backbone"] in MASK_MODELS:
             self.mask_config = _sub_config(self.mask_config, MASK_MODELS[self.pointing["backbone"]])
         self.loss_weights = {**_LOSSES, **(self.loss_weights or {})}
+        self.frozen = list(self.frozen or ())
         self.number_tokens = list(self.number_tokens or (0, 0))
         self.signal_token_ids = dict(self.signal_token_ids or {})
         self._check()
@@ -140,6 +144,8 @@ class DeixisConfig(PreTrainedConfig):
         if (backbone := self.pointing["backbone"]) in MASK_MODELS:
             _check_choice("mask_config.model_type", self.mask_config.model_type, (MASK_MODELS[backbone],))
         _check_choice("dialect", self.dialect, tuple(DIALECTS))
+        for part in self.frozen:
+            _check_choice("frozen", part, FREEZABLE)
         fields = {name: tuple(defaults) for name, defaults in _PARTS.items()}
         for name, known in {**fields, **{kind: known_fields(kind) for kind in KINDS}}.items():
             if unknown := (getattr(self, name) or {}).keys() - set(known):
@@ -172,7 +178,7 @@ class DeixisConfig(PreTrainedConfig):
     def abilities(self) -> dict[str, list[str]]:
         """What this network can do: {"signals": kinds in, "regions": kinds that regions may lie in, "answers": out}."""
         places = [k for k in self.kinds if self.takes_regions and getattr(self, k)["tokenizer"] not in PLACELESS]
-        answers = ["text"] + ["box"] * (self.system in WRITE_BOXES) + ["mask"] * self.makes_masks
+        answers = ["text"] + ["box"] * DIALECTS[self.dialect].coordinates + ["mask"] * self.makes_masks
         return {"signals": list(self.kinds), "regions": places, "answers": answers}
 
 

@@ -34,8 +34,8 @@ def conversation_text(tokenizer: Any, kinds: Sequence[str], past: Sequence[Past]
     """
     if getattr(tokenizer, "chat_template", None) is None:
         raise ValueError(
-            "the tokenizer: expected one with a chat template, got none; this model was converted without its tokenizer "
-            "and takes token ids only"
+            "the tokenizer: expected one with a chat template, got none; this model was converted without its "
+            "tokenizer and takes token ids only"
         )
     first: list[dict[str, str]] = [{"type": kind} for kind in kinds]
     messages: list[dict[str, Any]] = []

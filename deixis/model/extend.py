@@ -30,7 +30,8 @@ def add_signal(
     """Gives `network` a further kind of signal, with the options of that kind as in `DeixisConfig`.
 
     token_id: its placeholder, by default the first free one beyond the vocabulary. freeze: only the new weights learn.
-    Answers about the old kinds stay as they were. Raises ValueError for a kind that is there already, or unknown options.
+    Answers about the old kinds stay as they were. Raises ValueError for a kind that is there already, and for unknown
+    options.
     """
     old = network.config
     if kind in old.kinds:
@@ -65,8 +66,8 @@ def _take_over(grown: nn.Module, old: nn.Module) -> None:
 def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze: bool = True) -> None:
     """Adds an expert, a copy of expert `source`, that changes no answer until it is trained.
 
-    With a softmax router the copy takes half of its original's weight, so that sums stay as they were; where weights are
-    sigmoids, or the best expert counts alone, it begins with next to none. freeze: only the new expert and the routers
+    With a softmax router the copy takes half of its original's weight, so that sums stay as they were; where weights
+    are sigmoids, or the best expert counts alone, it begins with next to none. freeze: only the new expert and the routers
     learn. Raises ValueError for a projection without experts, or a constant router, under which all count alike.
     """
     projection = network.projection

@@ -206,6 +206,4 @@ def _encoder(config: DeixisConfig) -> UniversalEncoder | TrunkEncoder:
     learned = {k: encoder_token_count(k, getattr(config, k)) for k in foreign if k not in placed}
     names = ("layer", "norm", "attention")
     chosen = {name: options[name] for name in names} | {"learned": learned, "fourier": {k: AXES[k] for k in placed}}
-    encoder = build_trunk(vision, **chosen)
-    encoder.trunk.requires_grad_(not options["frozen"])
-    return encoder
+    return build_trunk(vision, **chosen)

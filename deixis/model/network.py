@@ -72,6 +72,14 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if self.sam_pointing is not None:
             self._tied_weights_keys |= _tied_keys("sam_pointing.sam", self.sam_pointing.sam)
         self.post_init()
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "DeixisForConditionalGeneration":
+        """As ever; and the parts that `frozen` names are frozen again, for loading weights sets every one free."""
+        for part in self.config.frozen:
+            module = self.get_submodule(_FROZEN_MODULES.get(part, part))
+            module.requires_grad_(False)
+        return super().train(mode)
 
     def _init_weights(self, module: nn.Module) -> None:
         """Nothing: every part is initialised where it is built, the language model by its own class."""
@@ -310,6 +318,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return input_ids, kwargs | signals
 
 
+_FROZEN_MODULES = {"encoder": "field_encoder.encoder", "tokenizers": "field_encoder.tokenizers"}
 _SIGNAL_INPUTS = tuple(f"{name}_values" for name in (*KINDS, "sam"))
 _SIGNAL_INPUTS += ("signal_kind", "signal_sample", "region_points", "region_signal", "region_places", "encoded")
 

@@ -90,7 +90,7 @@ def check_signals(options: Mapping[str, Mapping[str, Any]], encoder: Mapping, vi
         if kind in PICTURES and own["tokenizer"] == "patch":
             if encoder["type"] != "trunk":
                 raise ValueError(
-                    f"{kind}.tokenizer: 'patch' shares the patches of a vision model, which needs encoder.type 'trunk'; "
+                    f"{kind}.tokenizer: 'patch' shares a vision model's patches, which needs encoder.type 'trunk'; "
                     f"got {encoder['type']!r}"
                 )
             if (own["size_px"], own["patch_px"]) != (vision.image_size, vision.patch_size):

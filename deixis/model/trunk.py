@@ -6,8 +6,8 @@ of transformers' vision models, where its parts are. What the tokens mean is not
 
 OneLLM's code swaps token and batch axes before CLIP's layers (model/LLM/onellm.py, clip_encode_image), as open_clip of
 2023 wanted. An open_clip whose layers take the batch first turns that into attention over the *batch*: every token sees
-the same token of the other signals, and none of its own. Weights were trained with the former; `attention="batch"` is the
-latter, for whoever has to repeat numbers that were computed so.
+the same token of the other signals, and none of its own. Weights were trained with the former; `attention="batch"` is
+the latter, for whoever has to repeat numbers that were computed so.
 """
 
 import copy

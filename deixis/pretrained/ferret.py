@@ -106,13 +106,13 @@ def config_of(
         vision_config=dict(vision),
         text_config=dict(text),
         image={**picture, "fit": "squash", "mean": list(CLIP_MEAN), "std": list(CLIP_STD)},
+        frozen=["encoder"],
         encoder={
             "type": "trunk",
             "layer": layer,
             "norm": False,
             "class_token": False,
             "positions": "learned",
-            "frozen": True,
         },
         projection={"type": "linear", "norm": False},
         sampler={

@@ -145,13 +145,13 @@ def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[s
     return DeixisConfig(
         vision_config=vision,
         text_config=text,
+        frozen=["encoder"],
         encoder={
             "type": "trunk",
             "layer": -1,
             "norm": True,
             "class_token": True,
             "positions": "learned",
-            "frozen": True,
             "attention": encoder.get("attention", "tokens"),
         },
         projection=mixture,

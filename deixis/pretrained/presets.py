@@ -64,7 +64,8 @@ UNION: dict[str, Any] = {
             "backbone_channel_list": [1152, 576, 288, 144],
         },
     },
-    "encoder": {"type": "trunk", "layer": -1, "norm": True, "positions": "fourier", "frozen": True},
+    "encoder": {"type": "trunk", "layer": -1, "norm": True, "positions": "fourier"},
+    "frozen": ["encoder"],
     "projection": {"type": "upm", "queries": 30, "experts": 3, "depth": 2, "router": "soft", "keep_tokens": True},
     "sampler": {
         "type": "sampler",

@@ -1,0 +1,93 @@
+"""The universal projection against its plain published form, at OneLLM's sizes: seconds, ratio, greatest difference.
+
+257 tokens of 1024 channels and 30 queries through 3 experts of 8 blocks to 30 tokens of 4096. "sparse by sample"
+chooses one expert for a whole signal, so that the others need not be computed at all. Run from the repository:
+
+    python -m benchmarks.projection --threads 2 --out benchmarks/results/NAME.md
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+import torch
+
+from benchmarks.plain.projection import PlainProjection
+from benchmarks.region_sampler import clock
+from deixis.model.experts import LlamaExpert
+from deixis.model.projection import UniversalProjection
+
+DIM, OUT_DIM, TOKENS, QUERIES, EXPERTS, BLOCKS, HEADS, MULTIPLE_OF = 1024, 4096, 257, 30, 3, 8, 16, 256
+CASES = (("sigmoid", "token"), ("sparse", "token"), ("sparse", "sample"))
+Row = tuple[str, int, list[float], list[float], float]
+
+
+def projection(router: str, route: str) -> UniversalProjection:
+    """A projection of OneLLM's sizes with random weights."""
+    torch.manual_seed(0)
+    expert = lambda: LlamaExpert(DIM, BLOCKS, HEADS, MULTIPLE_OF, 1e-5)  # noqa: E731
+    options = {"queries": QUERIES, "experts": EXPERTS, "router": router, "route": route, "router_ratio": 4.0}
+    network = UniversalProjection(DIM, OUT_DIM, ("image",), expert, keep_tokens=False, maps="own", **options)
+    return network.eval()
+
+
+@torch.no_grad()
+def measure(batches: tuple[int, ...], repeats: int) -> list[Row]:
+    """Rows (router, signals, plain seconds sorted, ours sorted, max abs difference where both compute the same)."""
+    rows = []
+    for router, route in CASES:
+        ours = projection(router, route)
+        plain = PlainProjection(ours)
+        for batch in batches:
+            tokens = torch.randn(batch, TOKENS, DIM)
+            same = route == "token"
+            gap = (plain(tokens, "image") - ours(tokens, "image")).abs().max().item() if same else float("nan")
+            calls = [lambda t=tokens, p=plain: p(t, "image"), lambda t=tokens, o=ours: o(t, "image")]
+            rows.append((f"{router} by {route}", batch, *clock(calls, repeats), gap))
+    return rows
+
+
+def report(rows: list[Row], threads: int, repeats: int) -> str:
+    """The measurement as a Markdown page."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    lines = [
+        "# Universal projection: ours against the published form",
+        "",
+        f"{TOKENS} tokens and {QUERIES} queries of {DIM} channels, {EXPERTS} experts of {BLOCKS} blocks, to {OUT_DIM}; "
+        f"float32, CPU, no gradient. {repeats} runs of each, in turn, after one more; median.",
+        "",
+        f"* command: `python -m benchmarks.projection --threads {threads} --repeats {repeats}`",
+        f"* commit: {commit.stdout.strip() or 'before the first'}; date: {time.strftime('%Y-%m-%d')}",
+        f"* {threads} threads, {platform.machine()}, torch {torch.__version__}, Python {platform.python_version()}, "
+        f"load average {os.getloadavg()[0]:.1f} at the end",
+        "",
+        "| router | signals | published, s | ours, s | ratio | max abs difference |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, batch, plain, ours, gap in rows:
+        slow, fast = statistics.median(plain), statistics.median(ours)
+        shown = "another rule" if gap != gap else f"{gap:.1e}"
+        lines.append(f"| {name} | {batch} | {slow:.3f} | {fast:.3f} | {slow / fast:.2f} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    page = report(measure(tuple(options.batches), options.repeats), options.threads, options.repeats)
+    print(page)
+    if options.out:
+        options.out.write_text(page)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Every row of docs/COMPARISONS.md is a configuration that builds, runs and does what it says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from deixis import Box
+from tests.model.test_union import PIXELS, SAM2, VISION
+from tests.toy import SAM_SIZES, SIZES, cloud, picture, toy_network
+
+PAGE = (Path(__file__).parents[2] / "docs" / "COMPARISONS.md").read_text(encoding="utf-8")
+ROWS = [
+    pytest.param(json.loads(row[2]), id=row[1].strip())
+    for row in re.findall(r"^\|([^|]*)\|([^|]*)\| `(\{.*\})` \|$", PAGE, re.MULTILINE)
+]
+SMALL = {
+    "point_cloud": {"count": 64, "groups": 4, "neighbours": 6, "early_dim": 8, "embed_dim": 8},
+    "vision_config": {**VISION, "intermediate_size": 48},
+}
+
+
+def toy_sizes(changes):
+    """The changes of a row on top of toy sizes."""
+    sizes = {"projection": SIZES["projection"], "sampler": SIZES["sampler"], "pointing": SIZES["pointing"]}
+    merged = {name: {**sizes.get(name, {}), **value} for name, value in changes.items() if isinstance(value, dict)}
+    merged |= {name: value for name, value in changes.items() if not isinstance(value, dict)}
+    if "vision_config" in changes:
+        merged["vision_config"] = {**SMALL["vision_config"], **changes["vision_config"]}
+        merged |= {"image": PIXELS, "projection": {"queries": 2, "experts": 2, "expert": "llama", "heads": 2}}
+    if "point_cloud" in changes:
+        merged["point_cloud"] = {**SMALL["point_cloud"], **changes["point_cloud"]}
+    if "image" in changes:
+        merged["image"] = {**SIZES["image"], **changes["image"]}
+    backbone = changes.get("pointing", {}).get("backbone", "shared")
+    return merged | ({"mask_config": {"sam": SAM_SIZES, "sam2": SAM2}[backbone]} if backbone != "shared" else {})
+
+
+def test_the_page_has_rows():
+    assert len(ROWS) > 20
+
+
+@pytest.mark.parametrize("changes", ROWS)
+def test_a_row_builds_and_runs(toy, changes):
+    network, processor = toy_network(toy[1].tokenizer, **toy_sizes(changes))
+    for name, value in changes.items():
+        own = getattr(network.config, name)
+        assert own == value if not isinstance(value, dict) else _items(own).items() >= value.items()
+    for part in changes.get("frozen", ()):
+        names = [n for n, weight in network.named_parameters() if not weight.requires_grad]
+        assert any(part in name for name in names)
+        assert len(names) < len(list(network.parameters()))
+    inputs = processor(["What is {0}?", "Hm?"], [[picture()], [cloud()]], [[Box(2, 3, 20, 20)], []])
+    with torch.no_grad():
+        assert network(**inputs).logits.isfinite().all()
+        marks = network.point(network.encode_inputs(inputs), torch.randn(2, 32), torch.tensor([0, 1]))
+    assert all(mark.isfinite().all() for mark in marks)
+
+
+def _items(value):
+    return value if isinstance(value, dict) else value.to_dict()
