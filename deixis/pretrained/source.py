@@ -9,10 +9,10 @@ rules say along which axis tensor-parallel slices join.
 import pickle
 import re
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from deixis.pretrained.find import Files, find_place, find_weights
@@ -27,6 +27,7 @@ GROWN = ("model.embed_tokens.weight", "lm_head.weight")
 """The tensors that may have more rows than the base's (apple/ml-ferret@3c9e5c9, ferret/model/apply_delta.py)."""
 
 
+@runtime_checkable
 class Tensors(Protocol):
     """Named tensors, read one at a time."""
 
@@ -187,21 +188,20 @@ class DeltaAndBase:
 def _open_file(file: Path, label: str) -> Any:
     """A safetensors file, or the dictionary of tensors in a pickle, mapped."""
     try:
-        if file.suffix == ".safetensors":
-            return safe_open(file, "pt")
-        return _tensors_in(_load(file), file, label)
-    except (SafetensorError, RuntimeError, EOFError, OSError) as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0]
-        raise ValueError(
-            f"source '{label}': {file.name} cannot be read ({line}); it may be damaged or cut short"
-        ) from error
+        loaded = safe_open(file, "pt") if file.suffix == ".safetensors" else _load(file)
     except pickle.UnpicklingError as error:
-        code = re.search(r"Unsupported (?:global|class): (?:GLOBAL )?([\w.]+)", str(error))
+        code = re.search(r"(?:GLOBAL|class|global)[: ]+`?([\w]+\.[\w.]+)", str(error))
         named = f" ({code[1]})" if code else ""
         raise ValueError(
             f"source '{label}': {file.name} is a pickle with more than tensors in it{named}, which is never run; "
             "take the weights as safetensors, or save their state dictionary alone"
         ) from error
+    except Exception as error:  # bytes that are no pickle end in any error at all
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0]
+        raise ValueError(
+            f"source '{label}': {file.name} cannot be read ({line}); it may be damaged or cut short"
+        ) from error
+    return loaded if file.suffix == ".safetensors" else _tensors_in(loaded, file, label)
 
 
 def _load(file: Path) -> Any:

@@ -51,12 +51,7 @@ def read_tokenizer(file: Path, whole: Sequence[str], vocab_size: int, extra: Seq
                 f"tokenizer '{file}': expected the special token {token} among its {len(vocabulary)}, got none; it may "
                 "be the base model's tokenizer, or its added_tokens.json is missing"
             )
-        ids = tokenizer.encode(token, add_special_tokens=False)
-        if ids != [vocabulary[token]]:
-            raise ValueError(
-                f"tokenizer '{file}': expected {token} as the one id {vocabulary[token]}, got it split into {ids}; "
-                "a tokenizer.model with its added_tokens.json keeps it whole"
-            )
+        _check_whole(tokenizer, token, file)
     if len(vocabulary) != vocab_size:
         raise ValueError(
             f"tokenizer '{file}': expected {vocab_size} tokens, as many as rows of the embeddings, got "
@@ -65,6 +60,18 @@ def read_tokenizer(file: Path, whole: Sequence[str], vocab_size: int, extra: Seq
     placed = [AddedToken(token, special=True, normalized=False) for token in extra if token not in vocabulary]
     tokenizer.add_tokens(placed, special_tokens=True)
     return tokenizer
+
+
+def _check_whole(tokenizer: PreTrainedTokenizerFast, token: str, file: Path) -> None:
+    """Raises ValueError unless `token` is one id, alone and within text."""
+    own = tokenizer.get_vocab()[token]
+    for text in (token, f"a{token}b", f"It is {token}."):
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        if ids.count(own) != 1 or (text == token and len(ids) > 1):
+            raise ValueError(
+                f"tokenizer '{file}': expected {token} as the one id {own}, got it split: '{text}' becomes {ids}; a "
+                "tokenizer.model with its added_tokens.json keeps it whole"
+            )
 
 
 def published_text(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> str:
