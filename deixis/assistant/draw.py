@@ -67,7 +67,8 @@ def answer_picture(answer: Answer) -> Image.Image:
     for number, phrase in enumerate(answer.phrases):
         for marked in phrase.regions:
             if (region := region_of(marked)) is not None:
-                drawn[marked.signal].append(Drawn(region, phrase.text, PALETTE[number % len(PALETTE)]))
+                colour = PALETTE[number % len(PALETTE)]
+                drawn[marked.signal].append(Drawn(region, phrase.text, colour, time_s=marked.time_s))
     width = max([MIN_WIDTH_PX, *(_picture_width(s) for s in answer.signals if s.extent.axes == "xy")])
     blocks = [_text_block(_question_words(answer.question), width, QUESTION_PX)]
     for signal, own in zip(answer.signals, drawn, strict=True):

@@ -166,6 +166,11 @@ def _picture_stream(container: Any, name: str) -> Any:
             "convert it to WAV or FLAC."
         )
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise ValueError(
+            f"'{name}': expected a film in a format that FFmpeg decodes, got one it does not know; convert it to MP4, "
+            "or the file is damaged."
+        )
     stream.thread_type = "AUTO"
     return stream
 

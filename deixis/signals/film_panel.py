@@ -4,11 +4,12 @@ A region is drawn on the pictures it holds for, and its time on the bar.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from deixis.geometry import Point, Region, Span, Tube
+from deixis.geometry import Point, Span, Tube
 from deixis.signals.canvas import CHIP_HEIGHT, GREY, WHITE, Colour, text_font
 from deixis.signals.drawn import OVERSAMPLE, PEN, Drawn, axis_px, draw_seconds, with_tags
 from deixis.signals.picture_panel import picture_panel
@@ -32,19 +33,19 @@ def film_panel(
     chip_px: int,
 ) -> Image.Image:
     """The drawing of pictures (t, height, width, 3) and their times, as wide as asked, as high as it needs."""
-    shown = _shown(times_s, duration_s, [item.region for item in drawn])
+    shown = _shown(times_s, duration_s, drawn)
     aspect = pictures.shape[2] / pictures.shape[1]
     columns = min(len(shown), max(1, min(round(ROW_ASPECT / aspect), MAX_COLUMNS)))
     cell = (width_px - GAP_PX * (columns - 1)) // columns
-    labelled: list[Drawn] = []
+    labelled: set[tuple[str, Colour]] = set()
     cells = []
     for index in shown:
-        own = [item for item in drawn if _holds(item.region, index, times_s)]
-        places = [_on_picture(item, not any(item is other for other in labelled)) for item in own]
+        own = [item for item in drawn if _holds(item, index, times_s)]
+        places = [_on_picture(item, (item.label, item.colour) not in labelled) for item in own]
         border = next((item.colour for item in own if isinstance(item.region, Span)), None)
         kept = [item for item in places if item is not None]
         cells.append(_cell(pictures[index], f"{times_s[index]:.2f} s", kept, cell, border, chip_px))
-        labelled += own
+        labelled |= {(item.label, item.colour) for item in own}
     rows = [cells[first : first + columns] for first in range(0, len(cells), columns)]
     bar, below = round(CHIP_HEIGHT * chip_px) + 6, axis_px(chip_px)
     height = sum(row[0].height + GAP_PX for row in rows) + bar + below
@@ -58,28 +59,34 @@ def film_panel(
     return drawing
 
 
-def _shown(times_s: np.ndarray, duration_s: float, regions: Sequence[Region]) -> list[int]:
+def _shown(times_s: np.ndarray, duration_s: float, drawn: Sequence[Drawn]) -> list[int]:
     """Numbers of the pictures to show: evenly spread, but one at least of each region's time."""
     count = min(SHOWN, len(times_s))
     chosen = sorted({int(number) for number in (np.arange(count) + 0.5) / count * len(times_s)})
-    for region in regions:
-        if not any(_holds(region, index, times_s) for index in chosen):
-            middle = sum(stretch(region)) / 2 if isinstance(region, Span | Tube | Point) else duration_s / 2
-            nearest = int(np.argmin(np.abs(times_s - middle)))
+    for item in drawn:
+        if not any(_holds(item, index, times_s) for index in chosen):
+            middle = sum(_time(item) or (0.0, duration_s)) / 2
             away = min(range(len(chosen)), key=lambda place: abs(times_s[chosen[place]] - middle))
-            chosen[away] = nearest
+            chosen[away] = _nearest(middle, times_s)
     return sorted(set(chosen))
 
 
-def _holds(region: Region, index: int, times_s: np.ndarray) -> bool:
-    """Whether a region is drawn on this picture: a box on all of them, an instant on the nearest one."""
-    if isinstance(region, Span | Tube):
-        start_s, end_s = stretch(region)
-        inside = np.flatnonzero((times_s >= start_s) & (times_s <= end_s))
-        return index in inside if len(inside) else index == int(np.argmin(np.abs(times_s - (start_s + end_s) / 2)))
-    if isinstance(region, Point):
-        return index == int(np.argmin(np.abs(times_s - region.coords[-1])))
-    return True
+def _time(item: Drawn) -> tuple[float, float] | None:
+    """(start, end) in seconds that a region holds for; None for one that holds all along."""
+    return stretch(item.region) if isinstance(item.region, Span | Tube | Point) else item.time_s
+
+
+def _nearest(time_s: float, times_s: np.ndarray) -> int:
+    return int(np.argmin(np.abs(times_s - time_s)))
+
+
+def _holds(item: Drawn, index: int, times_s: np.ndarray) -> bool:
+    """Whether a region is drawn on this picture: those of its time, or the nearest one where none is."""
+    time = _time(item)
+    if time is None:
+        return True
+    inside = np.flatnonzero((times_s >= time[0]) & (times_s <= time[1]))
+    return index in inside if len(inside) else index == _nearest(sum(time) / 2, times_s)
 
 
 def _on_picture(item: Drawn, named: bool) -> Drawn | None:
@@ -117,8 +124,13 @@ def _time_bar(
     for time_s in shown_s:
         x = float(time_s) / duration_s * (image.width - 1)
         draw.line((x, image.height * 0.8, x, image.height), fill=WHITE, width=OVERSAMPLE)
+    named: set[tuple[str, Colour]] = set()
     for item in drawn:
-        if isinstance(item.region, Span | Tube | Point):
-            left = mark_time(image, item, duration_s, (0, image.width), pen)
-            marks.append((item, left + 2 * pen, image.height - 2 * pen))
+        time = _time(item)
+        if time is not None:
+            region = item.region if isinstance(item.region, Point) else Span(*time)
+            left = mark_time(image, replace(item, region=region), duration_s, (0, image.width), pen)
+            if (item.label, item.colour) not in named:
+                marks.append((item, left + 2 * pen, image.height - 2 * pen))
+            named.add((item.label, item.colour))
     return with_tags(image, marks, chip_px)

@@ -53,6 +53,7 @@ def below_text(image):
         pytest.param(FILM, Marked(0, "box", (5.0, 5.0, 30.0, 20.0)), id="box_of_a_film"),
         pytest.param(FILM, Marked(0, "span", (1.0, 1.05)), id="short_span_of_a_film"),
         pytest.param(FILM, Marked(0, "mask", MASK), id="mask_of_a_film"),
+        pytest.param(FILM, Marked(0, "mask", MASK, 0.5, (1.0, 1.4)), id="mask_and_its_time"),
         pytest.param(FILM, Marked(0, "point", (30.0, 20.0, 3.99)), id="place_and_instant"),
         pytest.param(DEPTH, Marked(0, "mask", MASK), id="mask_of_depth"),
         pytest.param(NORMAL, Marked(0, "box", (5.0, 5.0, 30.0, 20.0)), id="box_of_normals"),
@@ -174,3 +175,11 @@ def test_a_region_of_a_brain_is_drawn_on_its_slices(tmp_path):
 
 def test_numbers_without_places_are_drawn_too():
     assert len(answer_picture(answer(NUMBERS)).getcolors(1 << 20)) > 50
+
+
+def test_a_mask_of_a_film_is_drawn_for_its_time_only():
+    amounts = [
+        near(answer_picture(answer(FILM, Marked(0, "mask", MASK, 0.5, time_s))), PALETTE[0])
+        for time_s in ((1.0, 1.4), (0.0, 4.0))
+    ]
+    assert 4 * amounts[0] < 3 * amounts[1]
