@@ -86,7 +86,7 @@ def lvis(golden: Golden) -> Iterator[Check]:
         # the shape was not stored, but its mask inside of its box, which is the result: a shape cut twice stays itself
         shape = golden[stored] if form == "free_shape" else None
         question, mask = prompts.lvis_question(record, form, shape)
-        first, second = re.search(r"a (\S+) or a (\S+)\?$", record["question"]).groups()
+        first, second = re.search(r"of the image a (.+) or a (.+)\?$", record["question"]).groups()
         names = (first, second) if index % 2 == 0 else (second, first)
         yield Check(f"prompts/lvis/{case}/question", prompts.with_names(question, *names, index))
         yield Check(f"prompts/lvis/{case}/mask_nonzero", int(mask.sum()))
