@@ -35,6 +35,7 @@ __all__ = [
     "Signal",
     "VideoSpec",
     "chosen_indices",
+    "name_in_folder",
     "open_signal",
     "parcel_labels",
     "to_tensor",
@@ -84,6 +85,15 @@ def open_signal(source: Any, kind: str | None = None, **options: float) -> Signa
             options = {SIGNALS[named.kind].option or "": named.number} | options
         return opening.open_path(Path(named.path), kind or named.kind, options, SIGNALS)
     return opening.open_value(source, kind, None, None, options, SIGNALS)
+
+
+def name_in_folder(name: str, folder: str | Path) -> str:
+    """The name of a file as `open_signal` takes it, with the path in it taken from a folder.
+
+    >>> name_in_folder("depth@0.001:map.png", "shots")
+    'depth@0.001:shots/map.png'
+    """
+    return opening.placed_name(name, Path(folder), SIGNALS)
 
 
 def to_tensor(signal: Signal, spec: Any = None) -> tuple[np.ndarray, Frame]:

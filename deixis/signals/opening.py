@@ -63,6 +63,16 @@ def read_name(text: str, readers: Readers) -> Named:
         ) from None
 
 
+def placed_name(text: str, folder: Path, readers: Readers) -> str:
+    """The name with its path, or both of its paths, taken from `folder`; the kind and the number stay before it."""
+    path = read_name(text, readers).path
+    said = text[: len(text) - len(path)]
+    parts = [path] if (folder / path).exists() else path.split("+")
+    if not all((folder / part).is_file() for part in parts):
+        parts = [path]
+    return said + "+".join(str(folder / part) for part in parts)
+
+
 def open_path(path: Path, kind: str | None, options: Mapping[str, Any], readers: Readers) -> Signal:
     """The signal in a file, or in two joined by a plus sign. Raises: ValueError, one sentence."""
     pair = _pair_of(path)

@@ -10,7 +10,7 @@ import soundfile
 import trimesh
 from PIL import Image
 
-from deixis.signals import SIGNALS, AudioSpec, ImageSpec, open_signal, to_tensor
+from deixis.signals import SIGNALS, AudioSpec, ImageSpec, name_in_folder, open_signal, to_tensor
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "real"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data sets are not beside this checkout")
@@ -193,6 +193,21 @@ def test_names_that_say_more_than_a_path(folder, monkeypatch):
         open_signal("tea+milk.png", rate_hz=5)
     with pytest.raises(ValueError, match=r"rate_hz=: expected unit_m= only for a depth map, got 5"):
         open_signal(np.ones((8, 9)), kind="depth", rate_hz=5)
+
+
+def test_names_in_a_folder(folder):
+    (folder / "b+c.png").write_bytes((folder / "a.png").read_bytes())
+    names = ("a.png", "image:a.png", "imu@50:walk.csv", "a.png+a.jpg", "normal:a.png+a.jpg", "b+c.png", "b+none.png")
+    expected = (
+        f"{folder}/a.png",
+        f"image:{folder}/a.png",
+        f"imu@50:{folder}/walk.csv",
+        f"{folder}/a.png+{folder}/a.jpg",
+        f"normal:{folder}/a.png+{folder}/a.jpg",
+        f"{folder}/b+c.png",
+        f"{folder}/b+none.png",
+    )
+    assert tuple(name_in_folder(name, folder) for name in names) == expected
 
 
 @pytest.mark.parametrize(
