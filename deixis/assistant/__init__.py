@@ -2,6 +2,9 @@
 
 from deixis.assistant.answer import Answer, AnswerPhrase, Marked
 from deixis.assistant.chat import Chat
-from deixis.assistant.model import Model, Question, load
+from deixis.assistant.model import Model, load
+from deixis.assistant.question import Decoding, Question
+from deixis.assistant.scoring import Scored
+from deixis.assistant.stream import Piece
 
-__all__ = ["Answer", "AnswerPhrase", "Chat", "Marked", "Model", "Question", "load"]
+__all__ = ["Answer", "AnswerPhrase", "Chat", "Decoding", "Marked", "Model", "Piece", "Question", "Scored", "load"]

@@ -1,13 +1,14 @@
 """`Chat`: a conversation about one set of signals."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from deixis.assistant.answer import Answer
-from deixis.assistant.model import MAX_NEW_TOKENS, Model, Question
+from deixis.assistant.model import Model
+from deixis.assistant.question import MAX_NEW_TOKENS, Decoding, Question
+from deixis.assistant.stream import Piece
 from deixis.geometry import Region, named_question
 from deixis.model.conversation import Past
-from deixis.model.masks import Prepared
 from deixis.signals import Signal
 
 
@@ -19,16 +20,35 @@ class Chat:
         self.answers: list[Answer] = []
         self._turns: list[Past] = []
 
-    @cached_property
-    def _prepared(self) -> list[Prepared]:
-        """The signals as the network takes them; what earlier turns pointed at is kept in their coordinates."""
-        return [self.model.processor.prepare(signal) for signal in self.signals]
-
-    def ask(self, question: str, regions: Sequence[Region] = (), max_new_tokens: int = MAX_NEW_TOKENS) -> Answer:
+    def ask(
+        self, question: str, regions: Sequence[Region] = (), max_new_tokens: int = MAX_NEW_TOKENS, **drawing: Any
+    ) -> Answer:
         """The next answer. A question that is refused leaves the conversation as it was."""
-        question = named_question(question, regions)
-        asked = Question(question, self.signals, tuple(regions), tuple(self._turns))
-        answer = self.model.answer([asked], max_new_tokens)[0]
-        self._turns.append(self.model.processor.past(question, regions, self._prepared, answer.raw))
-        self.answers.append(answer)
+        asked = self._question(question, regions)
+        answer = self.model.answer([asked], max_new_tokens, **drawing)[0]
+        self._remember(asked, answer)
         return answer
+
+    def stream(
+        self, question: str, regions: Sequence[Region] = (), max_new_tokens: int = MAX_NEW_TOKENS, **drawing: Any
+    ) -> Iterator[Piece]:
+        """The next answer piece by piece (see `Model.stream`); the turn counts once its last piece is taken."""
+        asked = self._question(question, regions)
+        pieces = self.model.pieces(asked, Decoding(max_new_tokens, **drawing))
+
+        def told() -> Iterator[Piece]:
+            for piece in pieces:
+                if piece.answer is not None:
+                    self._remember(asked, piece.answer)
+                yield piece
+
+        return told()
+
+    def _question(self, question: str, regions: Sequence[Region]) -> Question:
+        return Question(named_question(question, regions), self.signals, tuple(regions), tuple(self._turns))
+
+    def _remember(self, asked: Question, answer: Answer) -> None:
+        """What earlier turns pointed at is kept in the network's coordinates."""
+        prepared = [self.model.engine.eye.prepare(signal).prepared for signal in self.signals]
+        self._turns.append(self.model.processor.past(asked.text, asked.regions, prepared, answer.raw))
+        self.answers.append(answer)

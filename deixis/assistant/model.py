@@ -1,60 +1,84 @@
 """`Model`: a network and its processor behind `ask`, in the units and files of the person who asks."""
 
 import time
-from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
-from deixis.assistant.answer import Answer, AnswerPhrase, Marked
-from deixis.geometry import Box, Box3D, Mark, Point, Region, Span, mark_region, named_question
+from deixis.assistant.answer import Answer
+from deixis.assistant.engine import Engine
+from deixis.assistant.question import MAX_NEW_TOKENS, Decoding, Question
+from deixis.assistant.reading import Reading
+from deixis.assistant.scoring import Scored, score
+from deixis.assistant.stream import Piece, Teller
+from deixis.geometry import Region, named_question
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
-from deixis.model.fusion import Encoded
-from deixis.model.masks import Prepared, cells_to_points, cells_to_spans, logits_to_mask, mask_score
 from deixis.pretrained import BUNDLED, open_pretrained
-from deixis.signals import Signal, open_signal
+from deixis.signals import open_signal
 
 if TYPE_CHECKING:
     from deixis.assistant.chat import Chat
 
-MAX_NEW_TOKENS = 160
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question in markup ("What is {0}?"), the signals it is about, its regions and the turns before it."""
-
-    text: str
-    signals: tuple[Signal, ...]
-    regions: tuple[Region, ...] = ()
-    history: tuple[Any, ...] = ()
+KEEP_BYTES = 2 << 30
+"""Of what was seen and read: about a hundred pictures for a model of 7 billion weights, or a few long conversations."""
 
 
 class Model:
-    """Answers questions about files. Made by `load`; `network` and `processor` are transformers' own kind."""
+    """Answers questions about files. Made by `load`; `network` and `processor` are transformers' own kind.
 
-    def __init__(self, network: DeixisForConditionalGeneration, processor: DeixisProcessor, name: str):
+    What a file looks like to the model, and what the language model has read, is kept for the next question, at most
+    `keep_bytes` of it. It belongs to these weights: `forget` it if you train them.
+    """
+
+    def __init__(
+        self,
+        network: DeixisForConditionalGeneration,
+        processor: DeixisProcessor,
+        name: str,
+        keep_bytes: int = KEEP_BYTES,
+    ):
         self.network, self.processor, self.name = network, processor, name
+        self.engine = Engine(network, processor, keep_bytes)
 
     @property
     def device(self) -> torch.device:
         return self.network.device
 
     def ask(
-        self, question: str, *signals: Any, regions: Sequence[Region] = (), max_new_tokens: int = MAX_NEW_TOKENS
+        self,
+        question: str,
+        *signals: Any,
+        regions: Sequence[Region] = (),
+        want: str | None = None,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        **drawing: Any,
     ) -> Answer:
         """The answer to `question` about `signals` (paths, PIL pictures, arrays, tensors, (samples, rate_hz)).
 
         `{0}`, `{1}` in the question name `regions` (a question that names none has them put at its end), each in the
-        units of its file; `Box(..., signal=1)` lies on the second file. Raises ValueError, one sentence, for a file or
-        region that cannot be used.
+        units of its file; `Box(..., signal=1)` lies on the second file. `want`: "text", "box" or "mask", to have a
+        model refused that cannot give them. `drawing`: temperature, top_p and seed (see `Decoding`). Raises ValueError,
+        one sentence, for a file or region that cannot be used.
         """
-        opened = tuple(open_signal(signal) for signal in signals)
-        named = named_question(question, regions)
-        return self.answer([Question(named, opened, tuple(regions))], max_new_tokens)[0]
+        return self.answer([_question(question, signals, regions, want)], max_new_tokens, **drawing)[0]
+
+    def stream(
+        self,
+        question: str,
+        *signals: Any,
+        regions: Sequence[Region] = (),
+        want: str | None = None,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        **drawing: Any,
+    ) -> Iterator[Piece]:
+        """As `ask`, piece by piece as it comes: text, regions once they are complete, last the answer (see `Piece`).
+
+        A question that is refused is refused here, before the first piece is asked for.
+        """
+        how = Decoding(max_new_tokens, **drawing)
+        return self.pieces(_question(question, signals, regions, want), how)
 
     def chat(self, *signals: Any) -> "Chat":
         """A conversation about `signals` that remembers its turns."""
@@ -62,139 +86,78 @@ class Model:
 
         return Chat(self, tuple(open_signal(signal) for signal in signals))
 
-    @torch.inference_mode()
-    def answer(self, questions: Sequence[Question], max_new_tokens: int = MAX_NEW_TOKENS) -> list[Answer]:
+    def answer(
+        self, questions: Sequence[Question], max_new_tokens: int = MAX_NEW_TOKENS, **drawing: Any
+    ) -> list[Answer]:
         """Answers to several questions, as one batch; kinds and numbers of signals may differ among them."""
         began = time.perf_counter()
-        prepared = [[self.processor.prepare(signal) for signal in q.signals] for q in questions]
-        inputs = self.processor.batch(
-            [q.text for q in questions], prepared, [q.regions for q in questions], [q.history for q in questions]
-        ).to(self.device)
-        self._check_length(inputs["attention_mask"])
-        encoded = self.network.encode_inputs(inputs)
-        ids, states = self._generate(inputs, encoded, max_new_tokens)
-        seconds = (time.perf_counter() - began) / len(questions)
-        first_signal = 0
-        answers = []
-        for question, own, row, seg in zip(questions, prepared, ids, states, strict=True):
-            raw = self.processor.tokenizer.decode(row, skip_special_tokens=False)
-            answers.append(self._answer(question, own, raw, seg, encoded, first_signal, seconds))
-            first_signal += len(own)
-        return answers
+        prompts = self.engine.read(questions)
+        *_, said = self.engine.say(prompts, Decoding(max_new_tokens, **drawing))
+        rows = zip(questions, prompts.sights, said, strict=True)
+        readings = [Reading(self.engine, *row) for row in rows]
+        each = (time.perf_counter() - began) / len(questions)
+        return [reading.answer(self.name, each) for reading in readings]
 
-    def _check_length(self, attention_mask: Tensor) -> None:
-        """Raises ValueError for a conversation that leaves the language model no place to answer in."""
-        places = getattr(self.network.config.text_config, "max_position_embeddings", None)
-        longest = int(attention_mask.sum(1).max())
-        if places is not None and longest >= places:
-            raise ValueError(
-                f"the conversation: this model reads {places} tokens at most, its files among them, got {longest}; "
-                "ask in fewer words, or begin a new conversation"
-            )
+    def pieces(self, question: Question, how: Decoding) -> Iterator[Piece]:
+        """The answer to one question as `stream` gives it."""
+        began = time.perf_counter()
+        prompts = self.engine.read([question])
 
-    def _generate(
-        self, inputs: MutableMapping[str, Any], encoded: Encoded | None, max_new_tokens: int
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """New token ids (cut before the end) and hidden states at each of their <seg>, row by row.
+        def told() -> Iterator[Piece]:
+            reading: Reading | None = None
+            for (said,) in self.engine.say(prompts, how):
+                if reading is None:
+                    reading = Reading(self.engine, question, prompts.sights[0], said)
+                    teller = Teller(self.processor.grammar, self.engine.stops, reading.parsed, reading.regions)
+                yield from teller.more(reading.raw)
+            yield from teller.rest(reading.raw)
+            answer = reading.answer(self.name, time.perf_counter() - began)
+            yield Piece("answer", answer.text, answer=answer)
 
-        A state exists only for a token that was fed, which the last one never is: one token more than asked for is
-        generated and dropped, so that an answer cut off at a <seg> still has its state.
+        return told()
+
+    def score(self, questions: Sequence[Question], answers: Sequence[str]) -> list[Scored]:
+        """What the model makes of given answers, as it would have written them ("<p>the cup</p><seg>."), in one pass.
+
+        The other way of evaluating masks: not those of the answer the model finds, but of the one it is given.
         """
-        states: list[list[Tensor]] = [[] for _ in inputs["input_ids"]]
-        config = self.network.config
+        return score(self.engine, questions, answers, self.name)
 
-        def record(module, args, kwargs, output):
-            fed = kwargs["input_ids"]
-            if fed is not None and fed.shape[1] == 1:  # a generated token, not the prompt
-                for row, state in zip(
-                    (fed[:, 0] == config.seg_token_id).nonzero().squeeze(1).tolist(), output.seg_states, strict=True
-                ):
-                    states[row].append(state)
-
-        hook = self.network.register_forward_hook(record, with_kwargs=True)
-        try:
-            output = self.network.generate(
-                **inputs,
-                encoded=encoded,
-                max_new_tokens=max_new_tokens + 1,
-                do_sample=False,
-                suppress_tokens=[*config.signal_token_ids.values(), config.region_token_id],  # nothing stands for them
-                eos_token_id=self.processor.tokenizer.eos_token_id,
-                pad_token_id=self.processor.tokenizer.pad_token_id,
-            )
-        finally:
-            hook.remove()
-        new = output[:, inputs["input_ids"].shape[1] :][:, :max_new_tokens]
-        ids, eos = [], self.processor.tokenizer.eos_token_id
-        for row in new:
-            ends = (row == eos).nonzero()
-            ids.append(row[: int(ends[0])] if len(ends) else row)
-        return ids, [torch.stack(own) if own else new.new_zeros(0) for own in states]
-
-    def _answer(
-        self,
-        question: Question,
-        prepared: Sequence[Prepared],
-        raw: str,
-        states: Tensor,
-        encoded: Encoded | None,
-        first_signal: int,
-        seconds: float,
-    ) -> Answer:
-        parsed = self.processor.parse(raw, prepared)
-        phrases = []
-        for phrase in parsed.phrases:
-            regions: list[Marked] = []
-            for mark in phrase.marks:
-                if mark.kind == "seg":
-                    if mark.seg_index is not None and mark.seg_index < len(states):
-                        state = states[mark.seg_index : mark.seg_index + 1]
-                        regions += self._pointed(state, mark.signal, prepared, encoded, first_signal)
-                elif (marked := _written(mark, prepared)) is not None:
-                    regions.append(marked)
-            phrases.append(AnswerPhrase(phrase.text, phrase.start, phrase.end, tuple(regions)))
-        return Answer(
-            parsed.text, tuple(phrases), question.signals, self.name, seconds, raw, question.text, question.regions
-        )
-
-    def _pointed(self, state: Tensor, signal: int, prepared, encoded, first_signal: int) -> list[Marked]:
-        """The regions that one <seg> marks: one mask or point set, or the spans of a sound."""
-        which = torch.tensor([first_signal + signal], device=state.device)
-        logits = self.network.point(encoded, state, which)[0].float().cpu()
-        own, score = prepared[signal], mask_score(logits)
-        if own.kind == "image":
-            return [Marked(signal, "mask", logits_to_mask(logits, own), score)]
-        if own.kind == "audio":
-            return [Marked(signal, "span", span, score) for span in cells_to_spans(logits, own.frame)]
-        return [Marked(signal, "points", cells_to_points(logits, own), score)]
+    def forget(self) -> None:
+        """Drops all that is kept of files and conversations."""
+        self.engine.kept.clear()
 
 
-def _written(mark: Mark, prepared: Sequence[Prepared]) -> Marked | None:
-    """The region that was written as numbers, in file units; None where it lies outside the file."""
-    match mark_region(mark, [p.frame for p in prepared]):
-        case Box(x1=x1, y1=y1, x2=x2, y2=y2):
-            return Marked(mark.signal, "box", (x1, y1, x2, y2))
-        case Span(start_s=start_s, end_s=end_s):
-            return Marked(mark.signal, "span", (start_s, end_s))
-        case Box3D() as box:
-            return Marked(mark.signal, "box", (box.x1, box.y1, box.z1, box.x2, box.y2, box.z2))
-        case Point(coords=coords):
-            return Marked(mark.signal, "point", coords)
-    return None
+def _question(text: str, signals: Sequence[Any], regions: Sequence[Region], want: str | None) -> Question:
+    """A question about files, opened; it names all its regions."""
+    opened = tuple(open_signal(signal) for signal in signals)
+    return Question(named_question(text, regions), opened, tuple(regions), want=want)
 
 
-def load(model: str | Path = BUNDLED, device: str | None = None, dtype: torch.dtype | None = None) -> Model:
+def load(
+    model: str | Path = BUNDLED,
+    device: str | None = None,
+    dtype: torch.dtype | None = None,
+    quantization: Any = None,
+    keep_bytes: int = KEEP_BYTES,
+) -> Model:
     """A model ready to ask: "bundled", a folder or a hub id.
 
     `device`: "cpu", "cuda", "mps"; the best there is if not given. `dtype`: float32 on the CPU if not given, else
-    bfloat16. Raises ValueError, one sentence, for an unknown model or device.
+    bfloat16. `quantization`: "int8", "int4" or a quantisation configuration of transformers (see `quantization`).
+    `keep_bytes`: see `Model`. Raises ValueError, one sentence, for an unknown model or device, and a quantisation that
+    does not run there.
     """
     place = torch.device(_best_device()) if device is None else _device(device)
     if dtype is None:
         dtype = torch.float32 if place.type == "cpu" else torch.bfloat16
-    network, processor = open_pretrained(model, dtype)
     name = "deixis-tiny (bundled)" if str(model) == BUNDLED else str(model)
-    return Model(network.to(place), processor, name)
+    network, processor = open_pretrained(model, dtype)
+    if quantization is not None:
+        from deixis.assistant.quantization import quantized
+
+        network = quantized(network, quantization, place)
+    return Model(network.to(place), processor, name, keep_bytes)
 
 
 def _best_device() -> str:

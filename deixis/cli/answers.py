@@ -3,18 +3,27 @@
 Also opens models for the verbs that ask, quietly. Knows nothing of how questions are typed.
 """
 
-from collections.abc import Iterator
+import logging
+import sys
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
-    from deixis.assistant import Answer, Marked, Model
+    from deixis.assistant import Answer, Marked, Model, Piece
     from deixis.signals import Signal
 
 COLUMN = 30  # the widest a phrase may make its column
+NO_WORDS = "(no words)"
 LIMIT = 99  # regions listed of one answer
 
 
-def open_model(name: str, device: str | None) -> "Model":
+NOISY = ("torchao", "torch.utils._pytree")
+"""Loggers that speak when transformers finds torchao: of kernels for other machines, and of its own old habits."""
+
+
+def open_model(name: str, device: str | None, quantization: str | None = None) -> "Model":
     """The model `name`, loaded without a word on the terminal. Raises ValueError, one sentence, where it cannot be."""
     from deixis.cli.environment import bundled_model_is_here
 
@@ -23,12 +32,27 @@ def open_model(name: str, device: str | None) -> "Model":
             "the bundled model is not in this installation (deixis/pretrained/tiny): install Deixis again, "
             "or name another with --model"
         )
-    from transformers.utils import logging
+    for noisy in NOISY:
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    from transformers.utils import logging as transformers_logging
 
-    logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()
     from deixis.assistant import load
 
-    return load(name, device)
+    return load(name, device, quantization=quantization)
+
+
+def show_as_it_comes(pieces: Iterable["Piece"]) -> "Answer":
+    """Writes the text of an answer to stdout as it comes, and ends the line; gives the answer."""
+    answer = None
+    for piece in pieces:
+        if piece.kind == "text":
+            typer.echo(piece.text, nl=False)
+            sys.stdout.flush()
+        answer = piece.answer or answer
+    assert answer is not None, "the last piece is the answer"
+    typer.echo("" if answer.text else NO_WORDS)
+    return answer
 
 
 def answer_lines(answer: "Answer") -> Iterator[str]:
@@ -40,7 +64,12 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
     the bell.
       the bell  span  1.00 to 2.50 s  0.91
     """
-    yield answer.text or "(no words)"
+    yield answer.text or NO_WORDS
+    yield from region_lines(answer)
+
+
+def region_lines(answer: "Answer") -> Iterator[str]:
+    """One line a region, or for a phrase that stands for nothing."""
     rows: list[tuple[str, ...]] = []
     for phrase in answer.phrases:
         own = [_row(answer, phrase.text, marked) for marked in phrase.regions]

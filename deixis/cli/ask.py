@@ -11,6 +11,7 @@ from deixis.cli.pointing import FORMS, typed_in_order, typed_region
 
 if TYPE_CHECKING:
     from deixis.assistant import Answer
+    from deixis.geometry import Region
     from deixis.signals import Signal
 
 USAGE = 'deixis ask FILE... "QUESTION"'
@@ -39,6 +40,13 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Draw the answer into this PNG; with --batch, the JSONL of answers.")
     ] = None,
+    want: Annotated[
+        str | None, typer.Option(metavar="FORM", help="text, box or mask: refuse a model that cannot answer so.")
+    ] = None,
+    quantization: Annotated[
+        str | None, typer.Option(metavar="int8|int4", help="Smaller weights: torchao on the CPU, bitsandbytes on CUDA.")
+    ] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Show the text as it comes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The answer as one JSON object, alone on stdout.")] = False,
     batch: Annotated[
         Path | None, typer.Option(help='Answer every line {"files": [...], "question", "regions": [...]} of a JSONL.')
@@ -54,36 +62,51 @@ def run(
     """
     regions = typed_in_order(context.obj or (), context.command.params)
     del point, box, scribble, polygon, mask, span, points, box3d  # their order is in `regions`
+    load = (model, device, *filter(None, [quantization]))
+    if stream and (as_json or batch is not None):
+        raise ValueError(f"--stream shows text as it comes; {'--json' if as_json else '--batch'} waits for all of it")
     if batch is not None:
         if words or regions:
             got = f"--{regions[0][0]}" if regions else f"'{words[0]}'"
             raise ValueError(f"--batch brings files, questions and regions of its own; got {got} besides")
         from deixis.cli.batch import answer_batch
 
-        answer_batch(batch, out, model, device)
+        answer_batch(batch, out, load)
         return
-    answer = _one_answer(*_files_and_question(words or []), regions, model, device, out)
+    answer, lines = _answer(*_checked(*_files_and_question(words or []), regions, out), load, want, stream)
     if out is not None:
         answer.draw(out)
     if as_json:
-        typer.echo(json.dumps(answer.to_json(), ensure_ascii=False))
-        return
-    from deixis.cli.answers import answer_lines
-
-    typer.echo("\n".join(answer_lines(answer)))
-    if out is not None:
+        lines = [json.dumps(answer.to_json(), ensure_ascii=False)]
+    for line in lines:
+        typer.echo(line)
+    if out is not None and not as_json:
         typer.echo(f"drawn in {out}", err=True)
 
 
-def _one_answer(
-    files: Sequence[str],
+def _answer(
     question: str,
-    typed: Sequence[tuple[str, str]],
-    model: str,
-    device: str | None,
-    out: Path | None,
-) -> "Answer":
-    """The answer; all that can be refused without the model is refused before it is loaded."""
+    signals: Sequence["Signal"],
+    regions: Sequence["Region"],
+    load: Sequence[str | None],
+    want: str | None,
+    stream: bool,
+) -> tuple["Answer", list[str]]:
+    """The answer, and the lines that are still to show of it."""
+    from deixis.cli.answers import answer_lines, open_model, region_lines, show_as_it_comes
+
+    assistant = open_model(*load)
+    if stream:
+        answer = show_as_it_comes(assistant.stream(question, *signals, regions=regions, want=want))
+        return answer, list(region_lines(answer))
+    answer = assistant.ask(question, *signals, regions=regions, want=want)
+    return answer, list(answer_lines(answer))
+
+
+def _checked(
+    files: Sequence[str], question: str, typed: Sequence[tuple[str, str]], out: Path | None
+) -> tuple[str, tuple["Signal", ...], tuple["Region", ...]]:
+    """Question, signals and regions; all that can be refused without the model is refused here."""
     from deixis.geometry import named_question
 
     signals = opened_files(files)
@@ -91,10 +114,7 @@ def _one_answer(
     text = named_question(question, regions)
     if out is not None:
         check_drawing(out, files)
-    from deixis.cli.answers import open_model
-
-    assistant = open_model(model, device)
-    return assistant.ask(text, *signals, regions=regions)
+    return text, signals, regions
 
 
 def opened_files(files: Sequence[str]) -> tuple["Signal", ...]:

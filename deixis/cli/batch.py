@@ -47,8 +47,10 @@ class _Line:
         return {"line": self.number, **own, "key": self.key}
 
 
-def answer_batch(path: Path, out: Path | None, model: str, device: str | None) -> None:
+def answer_batch(path: Path, out: Path | None, load: Sequence[str | None]) -> None:
     """Answers the questions of `path` into `out` (stdout without it), each line as soon as it is known.
+
+    `load`: what `open_model` takes.
 
     Says on stderr how many were answered, failed and skipped. Raises ValueError where some failed, after all were
     tried; OSError or ValueError, before anything is written, for a file that cannot be read or written.
@@ -60,7 +62,7 @@ def answer_batch(path: Path, out: Path | None, model: str, device: str | None) -
     if open_lines:
         from deixis.cli.answers import open_model
 
-        assistant = open_model(model, device)
+        assistant = open_model(*load)
         if models - {assistant.name}:
             raise ValueError(
                 f"'{out}': holds answers of {sorted(models)[0]}, not of {assistant.name}: name another --out"

@@ -31,16 +31,23 @@ def run(
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE...", help="The files to talk about.")] = None,
     model: Annotated[str, typer.Option(help="bundled, a folder, or a hub id.")] = "bundled",
     device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; the best there is, if not given.")] = None,
+    quantization: Annotated[
+        str | None, typer.Option(metavar="int8|int4", help="Smaller weights: torchao on the CPU, bitsandbytes on CUDA.")
+    ] = None,
 ) -> None:
-    """Talk about files: every line is a question, unless it begins with / as /box 10,20,80,90 or /help do."""
+    """Talk about files: every line is a question, unless it begins with / as /box 10,20,80,90 or /help do.
+
+    On a terminal the text of an answer shows as it comes; Ctrl-C stops it.
+    """
     if not files:
         raise ValueError("expected deixis chat FILE...: a file at least, got none")
     from deixis.cli.answers import open_model
     from deixis.cli.ask import opened_files
 
     signals = opened_files(files)
-    conversation = Conversation(open_model(model, device).chat(*signals))
     interactive = sys.stdin.isatty()
+    chat = open_model(model, device, *filter(None, [quantization])).chat(*signals)
+    conversation = Conversation(chat, streams=interactive)
     if interactive:
         with suppress(ImportError):
             import readline  # noqa: F401  (gives input() its history)
@@ -59,6 +66,10 @@ def run(
             sys.stdout.flush()
         except BrokenPipeError:
             raise
+        except KeyboardInterrupt:
+            if not interactive:
+                raise
+            typer.echo()
         except Exception as error:
             sentence = user_sentence(error)
             if sentence is None:
@@ -75,11 +86,12 @@ def _next_line() -> str:
 
 @dataclass
 class Conversation:
-    """A chat with the regions collected for its next question; knows no terminal."""
+    """A chat with the regions collected for its next question."""
 
     chat: "Chat"
     regions: list[tuple[str, "Region"]] = field(default_factory=list)  # as typed, and what it is
     over: bool = False
+    streams: bool = False  # the text of an answer is written as it comes, and only its regions are a reply
 
     def reply(self, line: str) -> Sequence[str]:
         """The lines to show for a typed line; ValueError or OSError, one sentence, leaves everything as it was."""
@@ -104,12 +116,15 @@ class Conversation:
         return replies[name](value.strip())
 
     def _ask(self, question: str) -> Sequence[str]:
-        from deixis.cli.answers import answer_lines
+        from deixis.cli.answers import answer_lines, region_lines, show_as_it_comes
 
         regions = [region for _, region in self.regions]
-        answer = self.chat.ask(question, regions)
+        if self.streams:
+            lines = region_lines(show_as_it_comes(self.chat.stream(question, regions)))
+        else:
+            lines = answer_lines(self.chat.ask(question, regions))
         self.regions.clear()
-        return list(answer_lines(answer))
+        return list(lines)
 
     def _point(self, form: str, value: str) -> Sequence[str]:
         region = typed_region(form, value, self.chat.signals, name=f"/{form}")

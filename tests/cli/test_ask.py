@@ -108,7 +108,6 @@ def exif_turned(path):
         pytest.param("a.jpg", exif_turned, {"size_hw": [60, 40]}, id="exif_orientation"),
         pytest.param("a.png", lambda p: Image.new("RGBA", (30, 20)).save(p), {"size_hw": [20, 30]}, id="alpha"),
         pytest.param("a.png", lambda p: Image.new("L", (30, 20)).save(p), {"size_hw": [20, 30]}, id="grey"),
-        pytest.param("a.png", lambda p: Image.new("I;16", (30, 20)).save(p), {"size_hw": [20, 30]}, id="16_bit"),
         pytest.param("a.jpg", lambda p: Image.new("CMYK", (30, 20)).save(p), {"size_hw": [20, 30]}, id="cmyk"),
         pytest.param(
             "a.wav",
@@ -212,8 +211,43 @@ def test_an_installation_without_the_bundled_model_says_so(monkeypatch):
         answers.open_model("bundled", None)
 
 
+def test_a_picture_of_16_bits_is_a_depth_map_which_this_model_does_not_take(command, tmp_path):
+    Image.fromarray(np.full((20, 30), 1500, np.uint16)).save(tmp_path / "a.png")
+    code, out, err = command("ask", tmp_path / "a.png", "What is this?")
+    assert (code, out) == (2, "")
+    assert "got a signal of kind depth" in err
+
+
 def test_a_sound_longer_than_the_model_hears_is_refused(command, tmp_path):
     soundfile.write(tmp_path / "a.wav", np.sin(np.arange(16_000 * 20) / 9), 16_000)
     code, out, err = command("ask", tmp_path / "a.wav", "What is this?")
     assert (code, out) == (2, "")
     assert "expected a sound of at most" in err
+
+
+@pytest.mark.parametrize("question", ["Mark the orange car.", "Find everything."])
+def test_a_streamed_answer_is_the_answer(command, scene, question):
+    code, out, err = command("ask", scene, question, "--stream")
+    assert (code, err) == (0, "")
+    assert out == command("ask", scene, question)[1]
+
+
+@pytest.mark.parametrize("other", [["--json"], ["--batch", "none.jsonl"]])
+def test_what_waits_is_not_streamed(refused, scene, other):
+    files = [scene, "What?"] if other == ["--json"] else []
+    assert "--stream shows text as it comes" in refused("ask", *files, "--stream", *other)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        pytest.param(["--quantization", "int3"], "quantization: expected int8 or int4", id="quantization"),
+        pytest.param(["--want", "film"], "want: expected one of text, box, mask; got 'film'", id="want"),
+    ],
+)
+def test_options_of_the_model_are_checked(command, scene, options, sentence, monkeypatch):
+    if "--quantization" in options:
+        monkeypatch.undo()  # the model shared by these tests is not quantised
+    code, out, err = command("ask", scene, "What?", *options)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert sentence in err

@@ -93,3 +93,12 @@ def test_a_chat_about_nothing_is_refused(refused):
 
 def test_a_chat_about_a_missing_file_is_refused(refused):
     assert "no such file" in refused("chat", "none.png")
+
+
+def test_on_a_terminal_the_text_comes_before_the_reply(bundled, scene, capsys):
+    waits, streams = (Conversation(bundled.chat(scene), streams=streams) for streams in (False, True))
+    for question in ("Mark the orange car.", "What is this?"):
+        text, *regions = waits.reply(question)
+        assert streams.reply(question) == regions
+        assert capsys.readouterr().out == f"{text}\n"
+    assert [a.raw for a in waits.chat.answers] == [a.raw for a in streams.chat.answers]

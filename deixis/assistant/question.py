@@ -1,0 +1,46 @@
+"""`Question`, and `Decoding`: what is asked, and how the answer is drawn from the model's chances."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from deixis.geometry import Region
+from deixis.signals import Signal
+
+MAX_NEW_TOKENS = 160
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question in markup ("What is {0}?"), the signals it is about, its regions and the turns before it.
+
+    want: "text", "box" or "mask" where the answer must be able to hold them; None takes whatever comes.
+    """
+
+    text: str
+    signals: tuple[Signal, ...]
+    regions: tuple[Region, ...] = ()
+    history: tuple[Any, ...] = ()
+    want: str | None = None
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How tokens are chosen: at most `max_new_tokens`, the likeliest each time (temperature 0), or drawn.
+
+    temperature: above 0, the logits are divided by it and tokens drawn. top_p: only from the likeliest tokens that
+    together have this chance. seed: of the draws; every question of a batch has its own draws from the same seed, so
+    that its answer does not hang on its neighbours.
+    """
+
+    max_new_tokens: int = MAX_NEW_TOKENS
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens: expected at least 1, got {self.max_new_tokens}")
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError(f"temperature: expected 0 (the likeliest token) or more, got {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p: expected a chance above 0, at most 1, got {self.top_p}")
