@@ -10,11 +10,12 @@ import numpy as np
 
 from deixis.geometry.dialects import Dialect, coordinates_signal, dialects_that
 from deixis.geometry.extent import Extent
-from deixis.geometry.ferret_regions import grid_numbers
+from deixis.geometry.ferret_regions import grid_numbers, shape_box
 from deixis.geometry.frames import Frame
 from deixis.geometry.markup import Reference, Text, parse_markup
 from deixis.geometry.points import bounding_box
-from deixis.geometry.regions import Point, Region
+from deixis.geometry.raster import rasterise
+from deixis.geometry.regions import Box, Point, Region
 
 # Fields of a record that can stand behind <seg>, and fields written as coordinates where no form is asked for:
 # by the axes of the signal.
@@ -66,8 +67,17 @@ def _prompt_region(
         raise ValueError(f"region {index} lies on signal {signal}, but there {_are(len(frames), 'signal')}")
     if not dialect.region_coordinates:
         return dialect.region_token
-    place = region.coords if isinstance(region, Point) else bounding_box(region, extents[signal])
+    place = _asked_place(region, extents[signal], dialect)
     return f"{_coordinates(place, signal, frames, dialect)} {dialect.region_token}"
+
+
+def _asked_place(region: Region, extent: Extent, dialect: Dialect) -> Any:
+    """The numbers of a region in a question, in file units; of a free shape, by whole pixels, those at both ends."""
+    if isinstance(region, Point):
+        return region.coords
+    if dialect.cell_of == "pixel" and extent.axes == "xy" and not isinstance(region, Box):
+        return shape_box(rasterise(region, extent.size_hw).T)
+    return bounding_box(region, extent)
 
 
 def write_answer(
@@ -76,10 +86,9 @@ def write_answer(
     """(text, seg_targets): an answer with phrases and marks, and which record each ``<seg>`` stands for, in order.
 
     ``records`` have the attributes signal, box, span, box3d, point, mask, points and, on a film, time_s, None where
-    absent, in file units.
-    The form is the one the markup asks for; else a record with a box, a span or only a point is written as
-    coordinates, and any other, and every record of a cloud, as ``<seg>``; a dialect that has one of the two writes that
-    one. Raises ValueError for malformed markup, a mention of a record that is not there, a form that the record or the
+    absent, in file units. The form is the one the markup asks for; else a record with a box, a span or only a point is
+    written as coordinates, and any other, and every record of a cloud, as ``<seg>``; a dialect that has one of the two
+    writes that one. Raises ValueError for malformed markup, a mention of a record that is not there, a form that the record or the
     dialect does not have.
     """
     seg_targets: list[int] = []

@@ -134,6 +134,11 @@ def test_onellm_only_talks(text):
         pytest.param(Point(300, 199), "[625, 414] <region_fea>", id="point"),
         pytest.param(Scribble([[60, 60], [120, 240]]), None, id="scribble"),
         pytest.param(Mask(np.eye(480, dtype=bool)), "[0, 0, 997, 997] <region_fea>", id="mask"),
+        pytest.param(
+            Mask(np.pad(np.ones((48, 96), bool), ((48, 384), (96, 288)))),
+            "[200, 100, 397, 197] <region_fea>",
+            id="mask_to_its_last_pixel",
+        ),
     ],
 )
 def test_ferret_questions(region, expected):
