@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deixis.assistant import Answer, Chat, load
-    from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span
+    from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube
     from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
     from deixis.signals import open_signal
 
@@ -29,6 +29,7 @@ __all__ = [
     "Polygon",
     "Scribble",
     "Span",
+    "Tube",
     "__version__",
     "load",
     "open_signal",
@@ -44,6 +45,7 @@ _EXPORTS = {
     "Span": "deixis.geometry",
     "Box3D": "deixis.geometry",
     "PointSet": "deixis.geometry",
+    "Tube": "deixis.geometry",
     "open_signal": "deixis.signals",
     "DeixisConfig": "deixis.model",
     "DeixisForConditionalGeneration": "deixis.model",
