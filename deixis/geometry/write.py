@@ -88,8 +88,8 @@ def write_answer(
     ``records`` have the attributes signal, box, span, box3d, point, mask, points and, on a film, time_s, None where
     absent, in file units. The form is the one the markup asks for; else a record with a box, a span or only a point is
     written as coordinates, and any other, and every record of a cloud, as ``<seg>``; a dialect that has one of the two
-    writes that one. Raises ValueError for malformed markup, a mention of a record that is not there, a form that the record or the
-    dialect does not have.
+    writes that one. Raises ValueError for malformed markup, a mention of a record that is not there, a form that the
+    record or the dialect does not have.
     """
     seg_targets: list[int] = []
     parts: list[str] = []
