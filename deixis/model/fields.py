@@ -192,7 +192,8 @@ def _tokenizer(kind: str, options: Mapping[str, Any], dim: int) -> nn.Module:
         names = ", ".join((*known, *(("patch",) if kind in PICTURES else ())))
         raise ValueError(f"{kind}.tokenizer: expected one of {names}; got {name!r}")
     accepted = inspect.signature(known[name]).parameters
-    return known[name](dim, **{field: value for field, value in options.items() if field in accepted})
+    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in accepted}
+    return known[name](dim, **plain)
 
 
 def _encoder(config: DeixisConfig) -> UniversalEncoder | TrunkEncoder:
