@@ -42,7 +42,7 @@ def find_place(name: str | Path, what: str) -> Path:
 def _fetch(name: str, what: str) -> Path:
     """The hub's snapshot: safetensors where there are, else pickles; with the JSON files and tokenizer beside them."""
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
         listed = HfApi().list_repo_files(name)
@@ -54,7 +54,7 @@ def _fetch(name: str, what: str) -> Path:
             f"{what}: '{name}' is no folder here and no repository of the hub, or one that needs a login; "
             "check the name"
         ) from error
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError, ValueError) as error:
+    except Exception as error:  # of the network, of the disk, of the switch for being offline
         raise ValueError(
             f"{what}: '{name}' is no folder here, and the hub could not give it ({type(error).__name__}); "
             "check the name and the network"
@@ -75,7 +75,7 @@ def find_weights(place: Path, what: str) -> Files:
             return Files(place, (place / name,), False, {})
     if files := _consolidated(place, what):
         return Files(place, tuple(files), len(files) > 1, {})
-    lone = sorted(file for file in place.iterdir() if file.suffix in LONE_SUFFIXES)
+    lone = sorted(file for file in _listed(place) if file.suffix in LONE_SUFFIXES)
     best = [file for file in lone if "best" in file.name]
     if len(best or lone) == 1:
         return Files(place, tuple(best or lone), False, {})
@@ -88,6 +88,11 @@ def find_weights(place: Path, what: str) -> Files:
         f"{what} '{place}': expected weights (*.safetensors, pytorch_model*.bin or consolidated.*.pth), got none in "
         "the folder"
     )
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Files of a folder; none where it is not there, as the snapshot of an empty repository."""
+    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def _indexed(index: Path, what: str) -> Files:
@@ -105,7 +110,7 @@ def _indexed(index: Path, what: str) -> Files:
 def _consolidated(folder: Path, what: str) -> list[Path]:
     """Tensor-parallel files by rank; none where there are none. Raises ValueError if a rank is missing."""
     found = {}
-    for file in folder.iterdir():
+    for file in _listed(folder):
         if match := CONSOLIDATED.fullmatch(file.name):
             found[int(match[1])] = (file, match[2])
     if not found:

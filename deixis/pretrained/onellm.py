@@ -199,8 +199,8 @@ def _audio(shapes: Mapping[str, tuple[int, ...]], *_: int) -> dict[str, Any]:
         "tokenizer": "patch",
         "window_s": AUDIO_FRAMES / FRAMES_A_SECOND,
         "mel_bins": AUDIO_MEL_BINS,
-        "kernel": list(shapes["conv1.audio.weight"][2:]),
-        "steps": [10, 10],
+        "kernel": tuple(shapes["conv1.audio.weight"][2:]),
+        "steps": (10, 10),
         "early_dim": 0,
         "mean": AUDIO_MEAN,
         "std": AUDIO_STD,
@@ -209,7 +209,7 @@ def _audio(shapes: Mapping[str, tuple[int, ...]], *_: int) -> dict[str, Any]:
 
 def _cloud(shapes: Mapping[str, tuple[int, ...]], *_: int) -> dict[str, Any]:
     groups = shapes["positional_embedding.point"][0] - 1
-    columns = {"place_columns": [3, 6]}
+    columns = {"place_columns": (3, 6)}
     return {
         "tokenizer": "published",
         "count": CLOUD_POINTS,

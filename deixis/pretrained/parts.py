@@ -7,9 +7,7 @@
   transformers' `SamModel`; query, key and value of its image encoder stay fused in both.
 """
 
-from collections.abc import Mapping
-
-from torch import Tensor
+from collections.abc import Iterable, Mapping
 
 from deixis.pretrained.rules import Rule, leave, rotary, take, thirds
 
@@ -170,7 +168,7 @@ def _numbered(pattern: str, ours: str, names: Mapping[int, str]) -> list[Rule]:
     return [take(rf"{pattern}\.{n}\.(weight|bias)", rf"{ours}{name}.\1") for n, name in names.items()]
 
 
-def count_layers(meta: Mapping[str, Tensor], before: str) -> int:
+def count_layers(names: Iterable[str], before: str) -> int:
     """How many numbered modules follow `before` in the names: one more than the highest number."""
-    numbers = [name[len(before) :].split(".")[0] for name in meta if name.startswith(before)]
+    numbers = [name[len(before) :].split(".")[0] for name in names if name.startswith(before)]
     return 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)

@@ -82,8 +82,8 @@ UNION: dict[str, Any] = {
     "normal": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96},
     "audio": {"window_s": 10.24, "mel_bins": 128},
     "point_cloud": {"count": 8192, "groups": 512, "neighbours": 32},
-    "imu": {},
-    "fmri": {"tokenizer": "parcels", "parcels": 256},
+    "imu": {"tokenizer": "stem", "window_s": 2.4, "stride": 16, "early_dim": 96},
+    "fmri": {"tokenizer": "parcels", "parcels": 256, "early_dim": 96},
     "dialect": "deixis",
     "system": "deixis",
     # rows of Qwen3's embeddings that no word uses; placeholders lie behind them all

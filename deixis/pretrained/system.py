@@ -81,7 +81,7 @@ def text_config(source: Tensors, found: Mapping[str, Any], vocab_size: int) -> d
     """Fields of LlamaConfig from a published `config.json`, with the sizes that the tensors say."""
     names = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads")
     more = ("rms_norm_eps", "max_position_embeddings", "hidden_act", "bos_token_id", "eos_token_id", "pad_token_id")
-    if absent := [name for name in names[:4] if name not in found]:
+    if absent := [name for name in names[:4] if found.get(name) is None]:
         raise ValueError(
             f"source '{source.label}': expected {absent[0]} in its config.json, got none; name the sizes by --preset"
         )

@@ -1,0 +1,39 @@
+"""`deixis models`: a table for people, one JSON object for programs."""
+
+import json
+
+import pytest
+
+from deixis.cli import main
+from deixis.pretrained.presets import PRESETS
+
+
+def typed(*words):
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    assert ended.value.code == 0
+
+
+def test_the_json_has_every_preset(capsys):
+    typed("models", "--json")
+    out, err = capsys.readouterr()
+    rows = json.loads(out)
+    assert rows.keys() == PRESETS.keys()
+    assert err == ""
+    lisa = rows["lisa-7b"]
+    assert lisa["parameters"] > 7e9
+    assert lisa["memory_bytes"]["bfloat16"] == 2 * lisa["parameters"]
+    assert lisa["fits_gb"]["bfloat16"] == 24
+    assert (lisa["signals"], lisa["regions"], lisa["answers"]) == (["image"], [], ["text", "mask"])
+    assert "Apache-2.0" in lisa["licence"]
+    assert rows["pointmlp"]["answers"] == ["class"]
+
+
+def test_the_table_fits_a_terminal_and_names_terms(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    typed("models")
+    out = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in out.splitlines())
+    for name in PRESETS:
+        assert name in out
+    assert "CC BY-NC" in out.replace("\n", " ")

@@ -1,0 +1,138 @@
+"""Presets: sizes counted on their networks, and the union built small."""
+
+import pytest
+import torch
+
+from deixis.model import DeixisForConditionalGeneration
+from deixis.model.kinds import KINDS
+from deixis.pretrained.presets import DTYPES, PRESETS, Needs, needs_of, union_config
+from deixis.pretrained.terms import TERMS
+
+TOY_UNION = {
+    "text_config": {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 16,
+        "vocab_size": 400,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    },
+    "vision_config": {
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 64,
+    },
+    "mask_config": {
+        "vision_config": {
+            "backbone_config": {
+                "hidden_size": 8,
+                "num_attention_heads": 1,
+                "image_size": [64, 64],
+                "blocks_per_stage": [1, 1, 2, 1],
+                "embed_dim_per_stage": [8, 16, 32, 64],
+                "num_attention_heads_per_stage": [1, 1, 2, 4],
+                "window_size_per_stage": [4, 4, 2, 2],
+                "global_attention_blocks": [3],
+                "window_positional_embedding_background_size": [4, 4],
+            },
+            "backbone_channel_list": [64, 32, 16, 8],
+            "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+            "fpn_hidden_size": 32,
+        },
+        "prompt_encoder_config": {"hidden_size": 32, "image_size": 64, "mask_input_channels": 8},
+        "mask_decoder_config": {"hidden_size": 32, "mlp_dim": 24, "num_attention_heads": 2, "iou_head_hidden_dim": 16},
+    },
+    **{kind: {"size_px": 64} for kind in ("image", "video", "depth", "normal")},
+    "audio": {"window_s": 1.28, "mel_bins": 16},
+    "point_cloud": {"count": 64, "groups": 8, "neighbours": 4},
+    "fmri": {"parcels": 8},
+    "imu": {"window_s": 0.8},
+    "projection": {"depth": 1, "queries": 3},
+    "sampler": {"points": 16, "in_dim": 16, "anchors": [4, 2], "neighbours": [3, 2]},
+    "region_token_id": 390,
+    "seg_token_id": 391,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "billions"),
+    [
+        # of the papers' parts: LLaMA 6.74 or 13.02, CLIP-L 0.30, SAM-H 0.64, OneLLM's experts 3 x 0.088
+        pytest.param("onellm-7b", 7.56, id="onellm-7b"),
+        pytest.param("ferret-7b", 7.09, id="ferret-7b"),
+        pytest.param("ferret-13b", 13.37, id="ferret-13b"),
+        pytest.param("lisa-7b", 7.70, id="lisa-7b"),
+        pytest.param("lisa-13b", 13.99, id="lisa-13b"),
+        pytest.param("lisa-7b-llava1.5", 7.72, id="lisa-7b-llava1.5"),
+        pytest.param("pointmlp", 0.0132, id="pointmlp"),  # Ma et al., table 1: 12.6 M without batch norms' and head's
+        pytest.param("pointmlp-elite", 0.00072, id="pointmlp-elite"),
+    ],
+)
+def test_parameters_are_those_of_the_parts(name, billions):
+    assert needs_of(PRESETS[name].config()).parameters / 1e9 == pytest.approx(billions, rel=0.01)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in PRESETS])
+def test_every_preset_builds_and_is_described(name):
+    preset = PRESETS[name]
+    needs = needs_of(preset.config())
+    sizes = [needs.nbytes(dtype) for dtype in DTYPES]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == 2 * sizes[1] == 4 * needs.parameters
+    assert preset.terms is TERMS[preset.system]
+    assert preset.terms.licence
+
+
+def test_what_is_quantised_is_the_language_models_layers():
+    needs = Needs(parameters=10_000, linear=8_000)
+    assert [needs.nbytes(dtype) for dtype in DTYPES] == [40_000, 20_000, 12_000, 8_000]
+    assert needs.fits_gb("int8") == 4
+    assert Needs(10**12, 0).fits_gb("float32") is None
+
+
+def test_the_union_has_every_ability():
+    able = PRESETS["union"].config().abilities
+    assert set(able["signals"]) == set(able["regions"]) == set(KINDS)
+    assert able["answers"] == ["text", "box", "mask"]
+
+
+def test_the_union_built_small_takes_every_signal():
+    config = union_config(TOY_UNION)
+    torch.manual_seed(0)
+    network = DeixisForConditionalGeneration(config).eval()
+    values = {
+        "image": torch.rand(1, 3, 64, 64),
+        "video": torch.rand(1, 8, 3, 64, 64),
+        "depth": torch.rand(1, 3, 64, 64),
+        "normal": torch.rand(1, 3, 64, 64),
+        "audio": torch.rand(1, 128, 16),
+        "point_cloud": torch.rand(1, 64, 6),
+        "imu": torch.rand(1, 6, 160),
+        "fmri": torch.rand(1, 8, 4),
+    }
+    assert values.keys() == set(config.kinds)
+    with torch.no_grad():
+        for kind, value in values.items():
+            field = network.field_encoder(value, kind)
+            tokens = network.projection(field.all_tokens, kind)
+            assert tokens.shape[-1] == 32, kind
+            assert field.fine is not None, kind
+        hidden = torch.rand(1, 32)
+        logits = network.sam_pointing(hidden, network.sam_pointing.encode(torch.rand(1, 3, 64, 64)))
+    assert logits.shape == (1, 16 * 16)
+
+
+def test_overrides_reach_into_dictionaries_and_leave_the_preset_alone():
+    config = union_config({"projection": {"queries": 5}, "imu": None})
+    assert (config.projection["queries"], config.projection["experts"]) == (5, 3)
+    assert "imu" not in config.kinds
+    assert "imu" not in config.signal_token_ids
+    assert union_config().projection["queries"] == 30
+    with pytest.raises(ValueError, match=r"projection: expected .*; got the unknown field 'colour'"):
+        union_config({"projection": {"colour": 1}})
