@@ -18,11 +18,13 @@ from deixis.model.config import MASK_MODELS, DeixisConfig
 from deixis.model.conversation import Past, conversation_ids, conversation_text, left_padded, words_with_meaning
 from deixis.model.kinds import KINDS
 from deixis.model.masks import Prepared
+from deixis.model.projection import projected_count
 from deixis.model.region_reading import READINGS, RegionPoints
 from deixis.model.sam_picture import prepare_for_sam
 from deixis.model.signal_options import encoder_token_count
 from deixis.model.text import SPECIAL_TOKENS
 from deixis.model.tiles import prepare_tiles
+from deixis.model.trunk import TRUNKS
 from deixis.signals import SIGNALS, Signal, chosen_indices, open_signal, to_tensor
 from deixis.signals.fmri import parcel_labels
 
@@ -231,16 +233,11 @@ def _spec_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def signal_token_count(config: DeixisConfig, kind: str) -> int:
     """How many tokens a signal of this kind takes in the language model: the projection's count for the encoder's."""
     tokens = encoder_token_count(kind, getattr(config, kind)) + lead_token_count(config, kind)
-    if config.projection["type"] != "upm":
-        return tokens
-    tags = 2 * config.projection["tags"]
-    return config.projection["queries"] + tokens * config.projection["keep_tokens"] + tags
+    return projected_count(config.projection, tokens)
 
 
 def lead_token_count(config: DeixisConfig, kind: str) -> int:
     """How many tokens without a place the projection reads of a signal of this kind: class tokens, a thumbnail's."""
-    from deixis.model.trunk import TRUNKS
-
     options = getattr(config, kind)
     lead, tiles = 0, options.get("tiles", 1)
     if config.encoder["type"] == "trunk" and config.encoder["class_token"]:

@@ -5,7 +5,8 @@ router weighs the experts. Beyond the paper the tokens may be kept beside the qu
 detail. `LinearProjection` is one map (LLaVA's, Ferret's, LISA's), `MlpProjection` two (LLaVA-1.5's). None knows text.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -24,10 +25,6 @@ class LinearProjection(nn.Module):
         self.norm = nn.LayerNorm(dim) if norm else nn.Identity()
         self.out = nn.Linear(dim, out_dim)
 
-    def token_count(self, tokens: int) -> int:
-        """How many tokens the language model gets for `tokens` of the encoder."""
-        return tokens
-
     def forward(self, tokens: Float[Tensor, "batch token dim"], kind: str) -> Float[Tensor, "batch token out"]:
         return self.out(self.norm(tokens))
 
@@ -41,10 +38,6 @@ class MlpProjection(nn.Module):
         for _ in range(depth - 1):
             maps += [nn.GELU(), nn.Linear(out_dim, out_dim)]
         self.maps = nn.Sequential(*maps)
-
-    def token_count(self, tokens: int) -> int:
-        """How many tokens the language model gets for `tokens` of the encoder."""
-        return tokens
 
     def forward(self, tokens: Float[Tensor, "batch token dim"], kind: str) -> Float[Tensor, "batch token out"]:
         return self.maps(tokens)
@@ -91,10 +84,6 @@ class UniversalProjection(nn.Module):
             self.norm, self.out = nn.LayerNorm(dim), nn.Linear(dim, out_dim)
         self.tags = nn.ParameterDict({kind: nn.Parameter(torch.rand(2, out_dim)) for kind in kinds} if tags else {})
 
-    def token_count(self, tokens: int) -> int:
-        """How many tokens the language model gets for `tokens` of the encoder."""
-        return self.queries + tokens * self.keep_tokens + 2 * bool(len(self.tags))
-
     def weights(
         self, tokens: Float[Tensor, "batch token dim"], kind: str
     ) -> Float[Tensor, "batch expert"] | Float[Tensor, "batch token expert"]:
@@ -140,6 +129,13 @@ class UniversalProjection(nn.Module):
                 out = expert(joined[rows], first) * weights[rows, :, number, None]
                 mixed = mixed.index_add(0, rows, out.to(mixed.dtype))
         return mixed
+
+
+def projected_count(options: Mapping[str, Any], tokens: int) -> int:
+    """How many tokens a projection with these options of `DeixisConfig` makes of `tokens` of the encoder."""
+    if options["type"] != "upm":
+        return tokens
+    return options["queries"] + tokens * options["keep_tokens"] + 2 * options["tags"]
 
 
 def build_projection(config: DeixisConfig) -> nn.Module:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from deixis.model.projection import LinearProjection, UniversalProjection
+from deixis.model.projection import LinearProjection, UniversalProjection, projected_count
 
 KINDS = ("image", "audio")
 ROUTERS = ["soft", "sigmoid", "sparse", "constant"]
@@ -38,7 +38,9 @@ def test_queries_come_first_and_tokens_may_follow(router, keep, tokens):
     network = projection(router, keep)
     out = network(samples(), "image")
     assert out.shape == (5, tokens, 6)
-    assert network.token_count(7) == tokens
+    options = {"type": "upm", "queries": 2, "keep_tokens": keep, "tags": False}
+    assert projected_count(options, 7) == tokens
+    assert projected_count({**options, "tags": True}, 7) == tokens + 2
     torch.testing.assert_close(out[:, :2], projection(router, True)(samples(), "image")[:, :2])
 
 
@@ -83,5 +85,5 @@ def test_the_router_of_the_kind_learns_and_no_other(router):
 def test_linear_maps_every_token_alone():
     network, tokens = LinearProjection(8, 6), samples()
     out = network(tokens, "image")
-    assert out.shape == (5, network.token_count(7), 6)
+    assert out.shape == (5, projected_count({"type": "linear"}, 7), 6)
     torch.testing.assert_close(out[:, 3:4], network(tokens[:, 3:4], "audio"))
