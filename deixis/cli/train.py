@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-NEEDED = ("accelerate", "tensorboard", "embreex")  # of the extras: they are named before an hour has gone by
+NEEDED = ("accelerate", "tensorboard")  # of the extras: they are named before an hour has gone by
+WORLD_NEEDS = ("embreex",)  # by recipes whose data is the generated world
 
 
 def run(
@@ -24,12 +25,12 @@ def run(
         raise ValueError(f"{recipe}: expected a recipe, got no such file")
     if out is not None and out.exists() and not out.is_dir():
         raise ValueError(f"--out: expected a folder, got the file {out}")
-    for package in NEEDED:
-        importlib.import_module(package)
     from deixis.train.recipe import read_recipe, train
 
     folder = out or Path("runs") / recipe.stem
     plan = read_recipe(recipe)
+    for package in NEEDED if plan.get("task") == "classify" else (*NEEDED, *WORLD_NEEDS):
+        importlib.import_module(package)
     try:
         model = train(plan, folder)
     except KeyboardInterrupt:

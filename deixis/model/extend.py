@@ -67,8 +67,8 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
     """Adds an expert, a copy of expert `source`, that changes no answer until it is trained.
 
     With a softmax router the copy takes half of its original's weight, so that sums stay as they were; where weights
-    are sigmoids, or the best expert counts alone, it begins with next to none. freeze: only the new expert and the routers
-    learn. Raises ValueError for a projection without experts, or a constant router, under which all count alike.
+    are sigmoids, or the best expert counts alone, it begins with next to none. freeze: only the new expert and the
+    routers learn. Raises ValueError for a projection without experts, or a constant router, under which all count alike.
     """
     projection = network.projection
     if not isinstance(projection, UniversalProjection):
