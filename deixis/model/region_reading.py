@@ -13,10 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 from deixis.geometry import Box, Frame, Point, Region, rasterise, region_points
+from deixis.geometry.ferret_regions import box_mask, point_mask
 from deixis.geometry.regions import region_digest
-
-POINT_REACH_PX = 5
-"""Pixels to each side of the window that stands for a point in Ferret (11 x 11)."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,11 @@ def read_ferret(region: Region, frame: Frame, count: int, axes: int, side: int) 
     region.
     """
     mask = ferret_mask(region, frame.size.size_hw)
-    pixels = np.argwhere(mask.T)  # (x, y), column by column
+    pixels = np.argwhere(mask)  # (x, y), column by column
     if not len(pixels):
         raise ValueError("the region is empty: no whole pixel of the picture lies inside it")
     chosen = ferret_choice(len(pixels), count, np.random.default_rng(list(region_digest(region)[:8])))
-    points = pixels[chosen] / np.array(mask.shape[::-1])
+    points = pixels[chosen] / np.array(mask.shape)
     return RegionPoints(points.astype(np.float32), transposed_places(points, side))
 
 
@@ -67,19 +65,16 @@ def ferret_choice(available: int, count: int, rng: np.random.Generator) -> Int[n
     return np.concatenate([np.arange(available), rng.integers(0, available, count - available)])
 
 
-def ferret_mask(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
-    """The pixels that Ferret takes a region to be: numbers truncated, a box with its far edge, a point as a window."""
-    height, width = size_hw
+def ferret_mask(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "w h"]:
+    """The pixels, x first, that Ferret takes a region to be: numbers truncated, a box with its far edge, a point as a
+    window (`deixis.geometry.ferret_regions`); other shapes as they are."""
+    size_wh = size_hw[::-1]
     if isinstance(region, Box):
-        x1, y1, x2, y2 = int(region.x1), int(region.y1), int(region.x2) + 1, int(region.y2) + 1
-    elif isinstance(region, Point):
-        x, y = (int(value) for value in region.coords)
-        x1, y1, x2, y2 = x - POINT_REACH_PX, y - POINT_REACH_PX, x + POINT_REACH_PX + 1, y + POINT_REACH_PX + 1
-    else:
-        return rasterise(region, size_hw)
-    mask = np.zeros(size_hw, dtype=bool)
-    mask[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)] = True
-    return mask
+        corners = [int(value) for value in (region.x1, region.y1, region.x2, region.y2)]
+        return box_mask([max(value, 0) for value in corners], size_wh)
+    if isinstance(region, Point):
+        return point_mask([int(value) for value in region.coords], size_wh)
+    return rasterise(region, size_hw).T
 
 
 READINGS: Mapping[str, Callable[[Region, Frame, int, int, int], RegionPoints]] = {

@@ -54,6 +54,6 @@ def test_the_field_is_read_as_ferrets_code_reads_it():
 def test_a_mask_is_read_as_it_is_and_an_empty_one_refused():
     array = np.zeros((40, 60), bool)
     array[5, 7] = True
-    assert ferret_mask(Mask(array), (40, 60)).nonzero() == (np.array([5]), np.array([7]))
+    assert ferret_mask(Mask(array), (40, 60)).nonzero() == (np.array([7]), np.array([5]))  # x first
     with pytest.raises(ValueError, match="the region is empty: no whole pixel"):
         read_ferret(Mask(np.zeros((40, 60), bool)), FRAME, 4, 2, 24)
