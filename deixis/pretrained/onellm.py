@@ -26,7 +26,7 @@ from deixis.model import DeixisConfig
 from deixis.pretrained.dialects import CONVERSATIONS, chat_template
 from deixis.pretrained.parts import count_layers, meta_expert_rules, meta_llama_rules, open_clip_rules
 from deixis.pretrained.rules import DROP_FIRST, FLATTEN, Part, Rule, take
-from deixis.pretrained.sizes import CLIP_MEAN, CLIP_STD, ONELLM
+from deixis.pretrained.sizes import CLIP_MEAN, CLIP_STD, LLAMA, ONELLM
 from deixis.pretrained.source import Tensors
 from deixis.pretrained.system import Asked, Found, check_system, published_config, source_tokenizer
 
@@ -95,38 +95,63 @@ def rules_for(heads: int) -> list[Rule]:
 def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[str], vocab_size: int) -> DeixisConfig:
     """The configuration: sizes from the tensors, heads, norms and activation from `said`."""
     shapes = {name.removeprefix("llma."): tuple(tensor.shape) for name, tensor in meta.items()}
-    llm, encoder, projection = said["llm"], said["encoder"], said["projection"]
-    hidden, width = shapes["tok_embeddings.weight"][1], shapes["clip.visual.conv1.weight"][0]
-    patch = shapes["clip.visual.conv1.weight"][-1]
-    side = round((shapes["clip.visual.positional_embedding"][0] - 1) ** 0.5)
-    text = {
-        "model_type": "llama",
-        "hidden_size": hidden,
+    vision = _vision(shapes, said["encoder"])
+    width, sides = vision["hidden_size"], (vision["image_size"], vision["patch_size"])
+    attention = said["encoder"].get("attention", "tokens")
+    return DeixisConfig(
+        vision_config=vision,
+        text_config=_text(shapes, said["llm"], vocab_size),
+        frozen=["encoder"],
+        encoder={
+            "type": "trunk",
+            "layer": -1,
+            "norm": True,
+            "class_token": True,
+            "positions": "learned",
+            "attention": attention,
+        },
+        projection=_mixture(shapes, said["projection"], width),
+        sampler={"type": None},
+        pointing={"backbone": None},
+        dialect="onellm",
+        system="onellm",
+        signal_token_ids={kind: vocab_size + number for number, kind in enumerate(kinds)},
+        **{kind: _SIGNALS[kind](shapes, width, *sides) for kind in kinds},
+    )
+
+
+def _text(shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any], vocab_size: int) -> dict[str, Any]:
+    return {
+        **LLAMA["7b-2"],
+        "hidden_size": shapes["tok_embeddings.weight"][1],
         "intermediate_size": shapes["layers.0.feed_forward.w1.weight"][0],
         "num_hidden_layers": count_layers(shapes, "layers."),
-        "num_attention_heads": llm["heads"],
-        "num_key_value_heads": llm["heads"],
+        "num_attention_heads": said["heads"],
+        "num_key_value_heads": said["heads"],
         "vocab_size": vocab_size,
-        "max_position_embeddings": 2048,
-        "rms_norm_eps": llm["norm_eps"],
-        "tie_word_embeddings": False,
-        "rope_parameters": {"rope_theta": float(llm["rope_theta"]), "rope_type": "default"},
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "pad_token_id": 0,
+        "rms_norm_eps": said["norm_eps"],
+        "rope_parameters": {"rope_theta": float(said["rope_theta"]), "rope_type": "default"},
     }
-    vision = {
+
+
+def _vision(shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any]) -> dict[str, Any]:
+    width, _, _, patch = shapes["clip.visual.conv1.weight"]
+    rows = shapes["clip.visual.positional_embedding"][0] - 1
+    return {
         "model_type": "clip_vision_model",
         "hidden_size": width,
         "intermediate_size": shapes["clip.visual.transformer.resblocks.0.mlp.c_fc.weight"][0],
         "num_hidden_layers": count_layers(shapes, "clip.visual.transformer.resblocks."),
-        "num_attention_heads": encoder["heads"],
-        "hidden_act": encoder["activation"],
-        "layer_norm_eps": encoder["norm_eps"],
+        "num_attention_heads": said["heads"],
+        "hidden_act": said["activation"],
+        "layer_norm_eps": said["norm_eps"],
         "patch_size": patch,
-        "image_size": side * patch,
+        "image_size": round(rows**0.5) * patch,
     }
-    mixture = {
+
+
+def _mixture(shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any], width: int) -> dict[str, Any]:
+    return {
         "type": "upm",
         "expert": "llama",
         "maps": "own",
@@ -138,30 +163,10 @@ def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[s
         "experts": count_layers(shapes, "resample_layers."),
         "depth": count_layers(shapes, "resample_layers.0."),
         "router_ratio": shapes["routers.image.fc1.weight"][0] / width,
-        "heads": projection["heads"],
-        "multiple_of": projection["ffn_multiple_of"],
-        "eps": projection["norm_eps"],
+        "heads": said["heads"],
+        "multiple_of": said["ffn_multiple_of"],
+        "eps": said["norm_eps"],
     }
-    return DeixisConfig(
-        vision_config=vision,
-        text_config=text,
-        frozen=["encoder"],
-        encoder={
-            "type": "trunk",
-            "layer": -1,
-            "norm": True,
-            "class_token": True,
-            "positions": "learned",
-            "attention": encoder.get("attention", "tokens"),
-        },
-        projection=mixture,
-        sampler={"type": None},
-        pointing={"backbone": None},
-        dialect="onellm",
-        system="onellm",
-        signal_token_ids={kind: vocab_size + number for number, kind in enumerate(kinds)},
-        **{kind: _SIGNALS[kind](shapes, width, side * patch, patch) for kind in kinds},
-    )
 
 
 def published_sizes() -> DeixisConfig:

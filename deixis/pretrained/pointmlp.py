@@ -3,20 +3,18 @@
 Training saves {"net": weights under DataParallel's `module.`, ...} (classification_ModelNet40/utils/misc.py,
 save_model). Widths, blocks and classes follow from the tensors; points, neighbours and reducers do not: they come from
 `config.json` beside the file, else from --preset. Kept as published: the deviation of a whole group in the geometric
-affine module (models/pointmlp.py:173), farthest points from the first one on.
+affine module (models/pointmlp.py:173), farthest points from the first one on. What is written is opened by
+`deixis.model.cloud_classifier.load_classifier`.
 """
 
 import re
 from collections.abc import Mapping
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor
 
-from deixis.model.pointmlp import PRESETS, PointMLP, PointMLPConfig
-from deixis.pretrained.find import read_json
+from deixis.model.pointmlp import PRESETS, PointMLPConfig
 from deixis.pretrained.parts import count_layers
 from deixis.pretrained.rules import Part, leave, take
 from deixis.pretrained.source import Tensors
@@ -82,22 +80,3 @@ def _prefix(source: Tensors, preset: str | None) -> str:
             f"({', '.join(PREFIXES)})"
         )
     return wanted[0]
-
-
-def open_classifier(folder: str | Path) -> PointMLP:
-    """The network in a converted folder, in evaluation mode, on the CPU.
-
-    Raises ValueError, one sentence, for a folder that holds none.
-    """
-    file = Path(folder) / "config.json"
-    said = read_json(file, "model")
-    if said.pop("model_type", None) != "pointmlp" or not (weights := Path(folder) / "model.safetensors").is_file():
-        raise ValueError(
-            f"model '{folder}': expected a folder with a converted PointMLP, got none; deixis convert makes it"
-        )
-    network = PointMLP(PointMLPConfig.of(said))
-    try:
-        network.load_state_dict(load_file(weights))
-    except RuntimeError as error:
-        raise ValueError(f"model '{folder}': weights and config.json are not of one model") from error
-    return network.eval()

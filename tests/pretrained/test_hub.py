@@ -87,13 +87,13 @@ def run(address, home, *words):
 
 
 def test_a_hub_id_is_fetched_and_converted(hub, tmp_path):
-    from deixis.pretrained.pointmlp import open_classifier
+    from deixis.model.cloud_classifier import load_classifier
     from tests.pretrained.checkpoints import pointmlp_state
 
     address, asked = hub
     done = run(address, tmp_path / "home", "pointmlp", "toy/points", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    network, state = open_classifier(tmp_path / "out"), pointmlp_state()
+    network, state = load_classifier(tmp_path / "out").network, pointmlp_state()
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
     account = json.loads((tmp_path / "out" / "conversion.json").read_text())
     assert account["source"] == "toy/points"
