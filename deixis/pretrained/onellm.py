@@ -40,7 +40,7 @@ KINDS = {  # their names of the signals, and ours, in their order
     "fmri": "fmri",
     "imu": "imu",
 }
-AUDIO_MEAN, AUDIO_STD = -4.2677393, 2 * 4.5689974
+AUDIO_MEAN, AUDIO_STD = -4.2677393, 4.5689974
 """Of the filterbank (data/data_utils.py, make_audio_features): (x - mean) / (2 * deviation)."""
 AUDIO_FRAMES, AUDIO_MEL_BINS, FRAMES_A_SECOND = 1024, 128, 100
 IMU_RATE_HZ = 200
@@ -209,12 +209,13 @@ def _audio(shapes: Mapping[str, tuple[int, ...]], *_: int) -> dict[str, Any]:
         "early_dim": 0,
         "mean": AUDIO_MEAN,
         "std": AUDIO_STD,
+        "recipe": "ast",
     }
 
 
 def _cloud(shapes: Mapping[str, tuple[int, ...]], *_: int) -> dict[str, Any]:
     groups = shapes["positional_embedding.point"][0] - 1
-    columns = {"place_columns": (3, 6)}
+    columns = {"place_columns": (3, 6), "scale": "sphere"}
     return {
         "tokenizer": "published",
         "count": CLOUD_POINTS,

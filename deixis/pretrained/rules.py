@@ -161,8 +161,13 @@ def _check(plan: Plan, targets: Mapping[str, Tensor]) -> None:
             shape = tuple(plan.make(target, lambda part, name: part.source.meta()[name]).shape)
         except RuntimeError:
             shape = None
+        change = f" ({steps[0].change.words})" if steps[0].change else ""
+        if shape is None:
+            raise ValueError(
+                f"{where}: {name} has shape {source}, which does not allow for what is done to it{change}; the sizes "
+                "in the configuration, or those of --preset, are of another checkpoint"
+            )
         if shape != wanted:
-            change = f" ({steps[0].change.words})" if steps[0].change else ""
             raise ValueError(
                 f"{where}: {name} has shape {source}{change}, expected one that gives {wanted}; the sizes in the "
                 "configuration, or those of --preset, are of another checkpoint"

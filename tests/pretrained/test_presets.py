@@ -1,12 +1,15 @@
 """Presets: sizes counted on their networks, and the union built small."""
 
+import numpy as np
 import pytest
 import torch
 
-from deixis.model import DeixisForConditionalGeneration
+from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.kinds import KINDS
 from deixis.pretrained.presets import DTYPES, PRESETS, Needs, needs_of, union_config
 from deixis.pretrained.terms import TERMS
+from deixis.signals import open_signal
+from tests.toy import cloud, picture, sound, toy_tokenizer
 
 TOY_UNION = {
     "text_config": {
@@ -126,6 +129,28 @@ def test_the_union_built_small_takes_every_signal():
         hidden = torch.rand(1, 32)
         logits = network.sam_pointing(hidden, network.sam_pointing.encode(torch.rand(1, 3, 64, 64)))
     assert logits.shape == (1, 16 * 16)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, id=name) for name in ("onellm-7b", "ferret-7b", "lisa-7b", "union")]
+)
+def test_signals_are_prepared_as_the_preset_wants_them(name):
+    """Real values, through the processor's own preparation, have the sizes that the network is built for."""
+    config = PRESETS[name].config()
+    processor = build_processor(config, toy_tokenizer())
+    motion = (np.random.default_rng(0).normal(size=(480, 6)), 200.0)
+    values = {"image": picture(30, 40), "audio": sound(3.0), "point_cloud": cloud(9000), "imu": motion}
+    for kind in values.keys() & set(config.kinds):
+        prepared = processor.prepare(open_signal(values[kind], None if kind != "imu" else "imu")).values
+        side = config.vision_config.image_size
+        expected = {
+            "image": (3, side, side),
+            "audio": (1024, 128),
+            "point_cloud": (8192, 6),
+            "imu": (6, round(config.imu["window_s"] * 200)) if config.imu else None,
+        }
+        assert prepared.shape == expected[kind]
+        assert np.isfinite(prepared).all()
 
 
 def test_overrides_reach_into_dictionaries_and_leave_the_preset_alone():

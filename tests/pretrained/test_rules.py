@@ -54,6 +54,7 @@ def meta(**shapes):
 
 
 RULES = [take(r"a\.(\w+)", r"ours.\1"), thirds(r"fused", "q", "k", "v"), leave(r"old\..*", "not used")]
+RULES += [take("turned", "turned", rotary(4))]
 
 
 @pytest.mark.parametrize(
