@@ -6,6 +6,7 @@ were read as the largest file has, so that a conversion never holds twice that. 
 rules say along which axis tensor-parallel slices join.
 """
 
+import json
 import pickle
 import re
 from pathlib import Path
@@ -85,7 +86,7 @@ class Shards:
             self.close()
         file = self._place[name]
         mapped = self._mapped(file)
-        tensor = mapped[name] if isinstance(mapped, dict) else mapped.get_tensor(name)
+        tensor = mapped[name]
         self._read += tensor.nbytes
         return tensor
 
@@ -188,7 +189,7 @@ class DeltaAndBase:
 def _open_file(file: Path, label: str) -> Any:
     """A safetensors file, or the dictionary of tensors in a pickle, mapped."""
     try:
-        loaded = safe_open(file, "pt") if file.suffix == ".safetensors" else _load(file)
+        loaded = SafeFile(file) if file.suffix == ".safetensors" else _load(file)
     except pickle.UnpicklingError as error:
         code = re.search(r"(?:GLOBAL|class|global)[: ]+`?([\w]+\.[\w.]+)", str(error))
         named = f" ({code[1]})" if code else ""
@@ -201,7 +202,7 @@ def _open_file(file: Path, label: str) -> Any:
         raise ValueError(
             f"source '{label}': {file.name} cannot be read ({line}); it may be damaged or cut short"
         ) from error
-    return loaded if file.suffix == ".safetensors" else _tensors_in(loaded, file, label)
+    return loaded if isinstance(loaded, SafeFile) else _tensors_in(loaded, file, label)
 
 
 def _load(file: Path) -> Any:
@@ -222,15 +223,40 @@ def _tensors_in(loaded: Any, file: Path, label: str) -> dict[str, Tensor]:
     return {str(name): value for name, value in tensors.items()}
 
 
-def _meta_of(mapped: Any) -> dict[str, Tensor]:
-    """Shapes and types of the tensors of a mapped file."""
-    if isinstance(mapped, dict):
-        return {name: torch.empty_like(tensor, device="meta") for name, tensor in mapped.items()}
-    found = {}
-    for name in mapped.keys():  # noqa: SIM118 (no dictionary)
-        part = mapped.get_slice(name)
-        found[name] = torch.empty(part.get_shape(), dtype=_DTYPES[part.get_dtype()], device="meta")
-    return found
+def _meta_of(opened: Any) -> dict[str, Tensor]:
+    """Shapes and types of the tensors of an open file."""
+    if isinstance(opened, SafeFile):
+        return opened.meta
+    return {name: torch.empty_like(tensor, device="meta") for name, tensor in opened.items()}
+
+
+class SafeFile:
+    """A safetensors file whose tensors are read, not mapped: the library's two mappings would both count as memory.
+
+    Raises SafetensorError for a file that is none or is cut short.
+    """
+
+    def __init__(self, file: Path):
+        self._file = file
+        self.meta: dict[str, Tensor] = {}
+        with safe_open(file, "pt") as checked:  # header, offsets and length
+            for name in checked.keys():  # noqa: SIM118 (no dictionary)
+                part = checked.get_slice(name)
+                self.meta[name] = torch.empty(part.get_shape(), dtype=_DTYPES[part.get_dtype()], device="meta")
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length))
+        self._begin = {name: 8 + length + header[name]["data_offsets"][0] for name in self.meta}
+
+    def __getitem__(self, name: str) -> Tensor:
+        shape = self.meta[name]
+        if not shape.numel():
+            return torch.empty(shape.shape, dtype=shape.dtype)
+        buffer = bytearray(shape.nbytes)
+        with self._file.open("rb") as stream:
+            stream.seek(self._begin[name])
+            stream.readinto(buffer)
+        return torch.frombuffer(buffer, dtype=shape.dtype).view(shape.shape)
 
 
 _DTYPES = {
