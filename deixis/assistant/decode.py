@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 
+from deixis.assistant.cache import select_rows
 from deixis.assistant.question import Decoding
 from deixis.model import DeixisForConditionalGeneration
 
@@ -133,18 +133,13 @@ class _Steps:
     @torch.inference_mode()
     def select(self, rows: Int[Tensor, " row"]) -> None:
         """Goes on with these rows of the batch alone, without padding that all of them have."""
-        self.cache.batch_select_indices(rows)
         self.last = self.last[rows]
-        if self.mask is None:
-            return
-        self.mask = self.mask[rows]
-        padding = int(self.mask.to(torch.int64).argmax(1).min())
-        if padding and all(type(layer) is DynamicLayer for layer in self.cache.layers):
-            self.mask = self.mask[:, padding:]
-            for layer in self.cache.layers:
-                assert isinstance(layer, DynamicLayer)
-                layer.keys, layer.values = layer.keys[..., padding:, :], layer.values[..., padding:, :]
-        self.mask = None if bool(self.mask.all()) else self.mask
+        mask = None if self.mask is None else self.mask[rows]
+        padding = 0 if mask is None else int(mask.to(torch.int64).argmax(1).min())
+        is_cut = select_rows(self.cache, rows, padding)
+        if mask is not None:
+            mask = mask[:, padding:] if is_cut else mask
+            self.mask = None if bool(mask.all()) else mask
 
 
 class Chooser:

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from transformers import DynamicCache
 
 from deixis.assistant.abilities import check_abilities
+from deixis.assistant.cache import open_cache
 from deixis.assistant.decode import Ends, Said, decode
 from deixis.assistant.kept import Kept
 from deixis.assistant.prefix import Keys, Prefixes, place_of, region_contents, row_keys
@@ -81,7 +81,7 @@ class Engine:
         caller stops in the middle.
         """
         if len(prompts.ids) > 1:
-            cache = DynamicCache(config=self.network.config.text_config)
+            cache = open_cache(self.network.config.text_config)
             yield from decode(self.network, prompts.embeds, prompts.mask, cache, self._ends(), how)
             return
         place = place_of(self.network)

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedConfig
-from transformers.cache_utils import DynamicLayer
 
+from deixis.assistant.cache import Layers, can_be_cut, held, open_cache
 from deixis.assistant.kept import Kept
 
 Keys = Int64[np.ndarray, "_"]  # of any length: rows differ
@@ -26,7 +26,7 @@ class Prefix:
     """Keys of the tokens that were fed, and (keys, values) of every layer, (1, head, position, dim) each."""
 
     keys: Keys
-    layers: list[tuple[Tensor, Tensor]]
+    layers: Layers
 
 
 def row_keys(
@@ -70,9 +70,9 @@ class Prefixes:
 
         place: dtype and device that the tensors must have.
         """
-        empty = DynamicCache(config=self.config)
+        empty = open_cache(self.config)
         best, length = None, 0
-        if self._can_be_cut(empty):
+        if can_be_cut(empty):
             for name, prefix in self.kept.of("prefix"):
                 shared = min(common_length(prefix.keys, keys), len(keys) - 1)
                 if name[1:3] == place and shared > length:
@@ -80,24 +80,19 @@ class Prefixes:
         prefix = None if best is None else self.kept.get(best)
         if prefix is None:
             return empty
-        return DynamicCache([tuple(half[..., :length, :] for half in both) for both in prefix.layers], self.config)
+        beginnings = [(keys[..., :length, :], values[..., :length, :]) for keys, values in prefix.layers]
+        return open_cache(self.config, beginnings)
 
     def keep(self, keys: Keys, cache: DynamicCache, place: tuple[str, str]) -> None:
         """Keeps a cache that holds the beginning of `keys`, in the place of those that are a beginning of it."""
         length = cache.get_seq_length()
-        if not length or not self._can_be_cut(cache):
+        if not length or not can_be_cut(cache):
             return
         keys = keys[:length]
         for name, prefix in self.kept.of("prefix"):
             if name[1:3] == place and common_length(prefix.keys, keys) == len(prefix.keys):
                 self.kept.drop(name)
-        prefix = Prefix(keys, [(layer.keys, layer.values) for layer in cache.layers])
-        self.kept.put(("prefix", *place, keys.tobytes()), prefix)
-
-    @staticmethod
-    def _can_be_cut(cache: DynamicCache) -> bool:
-        """Whether every layer keeps all that it was fed: sliding windows and recurrent states do not."""
-        return all(type(layer) is DynamicLayer for layer in cache.layers)
+        self.kept.put(("prefix", *place, keys.tobytes()), Prefix(keys, held(cache)))
 
 
 def region_contents(inputs: Mapping[str, Tensor], signals: Sequence[bytes]) -> list[bytes]:

@@ -47,23 +47,28 @@ class Eye:
 
     @torch.inference_mode()
     def encode(self, sights: Sequence[Sight]) -> None:
-        """Fills in what is missing; signals of one kind and size go through the encoder together."""
+        """Fills in what is missing; signals of one kind and size go through the encoder together.
+
+        Not where it looks from one signal at another (`encoder.attention` "batch"), for a signal is to look the same
+        whoever is beside it.
+        """
+        apart = self.network.config.encoder["attention"] == "batch"
         groups: dict[tuple, dict[Key, Sight]] = {}
         for sight in sights:
             if sight.encoded is None:
-                shape = sight.prepared.kind, sight.prepared.values.shape
-                groups.setdefault(shape, {}).setdefault(sight.key, sight)
+                group = (sight.prepared.kind, sight.prepared.values.shape, *(sight.key if apart else ()))
+                groups.setdefault(group, {}).setdefault(sight.key, sight)
+        made: dict[Key, Encoded] = {}
         for group in groups.values():
             inputs = signal_tensors([[sight.prepared] for sight in group.values()])
             inputs = {name: value.to(self.network.device) for name, value in inputs.items()}
             whole = self.network.encode_inputs(inputs)
+            assert whole is not None, "there are signals in a group"
             for row, sight in enumerate(group.values()):
-                sight.encoded = part(whole, row) if len(group) > 1 else whole
+                sight.encoded = made[sight.key] = part(whole, row) if len(group) > 1 else whole
                 self.kept.put(sight.key, sight)
         for sight in sights:  # the same signal twice, prepared twice because nothing could be kept
-            if sight.encoded is None:
-                shape = sight.prepared.kind, sight.prepared.values.shape
-                sight.encoded = groups[shape][sight.key].encoded
+            sight.encoded = sight.encoded or made[sight.key]
 
     @torch.inference_mode()
     def point(self, sight: Sight, states: Float[Tensor, "mask hidden"]) -> list[Float[Tensor, " cell"]]:

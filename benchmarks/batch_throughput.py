@@ -1,0 +1,100 @@
+"""Answers a second of the bundled model: eight mixed questions in one batch, against the same eight one by one.
+
+Questions of the world's test split, one of each kind: names and colours of regions, boxes, masks, spans, points of
+clouds; every one about a file of its own. Nothing is kept between runs, so both ways see and read everything. A second
+line has a long answer (a caption with boxes) in the place of one of the eight: a batch takes as long as its longest
+answer. Run from the repository:
+
+    python -m benchmarks.batch_throughput --threads 2 --out benchmarks/results/NAME.md
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+
+import torch
+
+from benchmarks.measuring import circumstances, median_ratio, seconds_in_turn
+from deixis.assistant import Answer, Model, Question, load
+from deixis.evaluate.world import QUESTIONS
+from deixis.evaluate.world_questions import draw_samples, to_examples
+
+TARGET = 2
+MIXED = ("region_name", "colour", "phrase_box", "phrase_mask", "span_name", "event_span", "cloud_name")
+MIXED += ("cloud_phrase_mask",)
+ONE_LONG = (*MIXED[:-1], "grounded_caption")
+
+
+def batches(names: tuple[str, ...], count: int) -> list[list[Question]]:
+    """`count` batches with a question of each name."""
+    samples, _ = draw_samples({name: QUESTIONS[name] for name in names}, "test", count)
+    examples = to_examples(samples)
+    return [[examples[name][number].question for name in names] for number in range(count)]
+
+
+def one_by_one(model: Model, groups: list[list[Question]]) -> list[Answer]:
+    answers = []
+    for question in (question for group in groups for question in group):
+        model.forget()
+        answers += model.answer([question])
+    return answers
+
+
+def together(model: Model, groups: list[list[Question]]) -> list[Answer]:
+    answers = []
+    for group in groups:
+        model.forget()
+        answers += model.answer(group)
+    return answers
+
+
+def measure(names: tuple[str, ...], count: int, repeats: int) -> tuple[list[float], list[float], int, int]:
+    """Seconds one by one and together of every repeat, how many questions, and how many answers were the same."""
+    model, groups = load(device="cpu"), batches(names, count)
+    pairs = zip(one_by_one(model, groups), together(model, groups), strict=True)
+    same = sum(one.raw == other.raw for one, other in pairs)
+    slow, fast = seconds_in_turn([lambda: one_by_one(model, groups), lambda: together(model, groups)], repeats)
+    return slow, fast, len(names) * count, same
+
+
+def report(rows: dict[str, tuple[list[float], list[float], int, int]], options: argparse.Namespace) -> str:
+    """The measurement as a Markdown page."""
+    ratio = median_ratio(*rows["eight mixed questions"][:2])
+    lines = [
+        "# Eight mixed questions in a batch against one by one",
+        "",
+        f"The bundled model, float32, CPU, {options.batches} batches of eight, {options.repeats} repeats after one, "
+        f"medians. Target: {TARGET} times the throughput; "
+        f"{'reached' if ratio >= TARGET else 'missed'} with {ratio:.2f}.",
+        "",
+        *circumstances(
+            f"python -m benchmarks.batch_throughput --batches {options.batches} --repeats {options.repeats} "
+            f"--threads {options.threads}",
+            options.threads,
+        ),
+        "| questions | one by one, a second | together, a second | ratio | the same answers |",
+        "|:---|---:|---:|---:|---:|",
+    ]
+    for name, (slow, fast, count, same) in rows.items():
+        rates = " | ".join(f"{count / statistics.median(seconds):.1f}" for seconds in (slow, fast))
+        lines.append(f"| {name} | {rates} | {median_ratio(slow, fast):.2f} | {same} of {count} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batches", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    kinds = {"eight mixed questions": MIXED, "seven, and a long answer": ONE_LONG}
+    page = report({name: measure(names, options.batches, options.repeats) for name, names in kinds.items()}, options)
+    print(page)
+    if options.out:
+        options.out.write_text(page)
+
+
+if __name__ == "__main__":
+    main()

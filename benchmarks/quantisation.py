@@ -1,0 +1,117 @@
+"""The bundled model with its weights in full and quantised: size, speed, agreement of answers, score.
+
+Speed is answers a second of eight mixed questions in one batch, nothing kept between runs. Agreement is the share of
+all answers of the evaluation whose text is that of the model in full. The score is the mean of a few tasks of the world
+benchmark, on generated answers. Run from the repository:
+
+    python -m benchmarks.quantisation --threads 2 --out benchmarks/results/NAME.md
+"""
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from benchmarks.batch_throughput import MIXED, batches, together
+from benchmarks.measuring import circumstances, seconds_in_turn
+from deixis.assistant import Model, load
+from deixis.assistant.quantization import weight_bytes
+from deixis.evaluate.world import evaluate_world
+
+TASKS = ("region_name", "colour", "phrase_box", "phrase_mask", "span_name", "event_span", "cloud_name")
+TASKS += ("cloud_phrase_mask",)
+
+
+@dataclass
+class Row:
+    """One way of holding the weights; `texts` are the answers by id of their question."""
+
+    name: str
+    megabytes: float
+    rate: float
+    scores: dict[str, float]
+    texts: dict[str, str]
+
+    @property
+    def score(self) -> float:
+        return statistics.mean(self.scores.values())
+
+    def agreement(self, full: "Row") -> float:
+        """The share of answers with the same text as `full`."""
+        return statistics.mean(self.texts[key] == text for key, text in full.texts.items())
+
+
+def measure(names: Sequence[str | None], dtypes: Sequence[torch.dtype], repeats: int, limit: int) -> list[Row]:
+    """A row for each quantisation, None for full, with weights and activations in the dtype beside it."""
+    models: dict[str, Model] = {}
+    for name, dtype in zip(names, dtypes, strict=True):
+        kind = str(dtype).removeprefix("torch.")
+        models[kind if name is None else f"{name}, {kind}"] = load(device="cpu", dtype=dtype, quantization=name)
+    groups = batches(MIXED, 4)
+    questions = sum(map(len, groups))
+    timed = seconds_in_turn([lambda m=model: together(m, groups) for model in models.values()], repeats)
+    rows = []
+    for (name, model), seconds in zip(models.items(), timed, strict=True):
+        report = evaluate_world(model, split="test", limit=limit, tasks=TASKS)
+        texts = {
+            f"{task} {reply.example.id}": reply.answer.text
+            for task, result in report.tasks.items()
+            for reply in result.replies
+        }
+        scores = {task: result.score for task, result in report.tasks.items()}
+        rate = questions / statistics.median(seconds)
+        rows.append(Row(name, weight_bytes(model.network) / 1e6, rate, scores, texts))
+    return rows
+
+
+def page(rows: Sequence[Row], options: argparse.Namespace) -> str:
+    """The measurement as a Markdown page; the first row is the model in full."""
+    import torchao  # ty: ignore[unresolved-import]
+
+    lines = [
+        "# The bundled model quantised",
+        "",
+        f"Weights by torchao {torchao.__version__} through transformers, CPU. {options.repeats} repeats after one, "
+        f"medians; scores on {options.limit} questions of each of {len(TASKS)} tasks of the world's test split.",
+        "",
+        *circumstances(
+            f"python -m benchmarks.quantisation --repeats {options.repeats} --limit {options.limit} "
+            f"--threads {options.threads}",
+            options.threads,
+        ),
+        "| weights | MB | answers a second | same text | mean score | " + " | ".join(TASKS) + " |",
+        "|:---|" + "---:|" * (4 + len(TASKS)),
+    ]
+    for row in rows:
+        scores = " | ".join(f"{row.scores[task]:.3f}" for task in TASKS)
+        same = f"{row.agreement(rows[0]):.1%}"
+        lines.append(f"| {row.name} | {row.megabytes:.1f} | {row.rate:.1f} | {same} | {row.score:.3f} | {scores} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--limit", type=int, default=50)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    ways = [
+        (None, torch.float32),
+        (None, torch.bfloat16),
+        ("int8", torch.float32),
+        ("int8", torch.bfloat16),
+        ("int4", torch.bfloat16),
+    ]
+    text = page(measure(*zip(*ways, strict=True), options.repeats, options.limit), options)
+    print(text)
+    if options.out:
+        options.out.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Time to the first token of the second question about a picture, against the first: at lisa-7b's proportions, smaller.
+
+The preset's CLIP, LLaMA and SAM with all their layers, pictures and tokens, each 1/8 as wide, random weights. The first
+question reads the picture and 256 tokens of it; the second finds the picture encoded and the beginning of its prompt
+read. SAM looks at the picture when the first mask is asked for, which is measured beside it. Run from the repository:
+
+    python -m benchmarks.second_question --threads 2 --out benchmarks/results/NAME.md
+"""
+
+import argparse
+import statistics
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.measuring import circumstances, median_ratio
+from deixis.assistant import Decoding, Model, Question
+from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
+from deixis.model.text import build_tokenizer
+from deixis.pretrained.presets import PRESETS
+from deixis.signals import open_signal
+
+TARGET = 5
+FIRST = "Which of the things on the table would you drink hot tea from, and why that one?"
+SECOND = "What stands behind the chair on the left, and is it nearer to the wall or to the window?"
+WIDTHS = ("hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads", "mlp_dim", "projection_dim")
+
+
+def small_config(share: int) -> DeixisConfig:
+    """The configuration of lisa-7b with every part `share` times narrower; depths, pictures and tokens stay."""
+    config = PRESETS["lisa-7b"].config().to_dict()
+    for part in (config["vision_config"], config["text_config"], config["mask_config"]["vision_config"]):
+        part |= {name: part[name] // share for name in WIDTHS if part.get(name)}
+    text = config["text_config"]
+    text["head_dim"] = text["hidden_size"] // text["num_attention_heads"]
+    return DeixisConfig(**{name: value for name, value in config.items() if name != "model_type"})
+
+
+def small_lisa(share: int) -> Model:
+    """A model of `small_config` with random weights, and a tokenizer of a few hundred words."""
+    tokenizer = build_tokenizer([FIRST, SECOND], 600)
+    config = small_config(share)
+    config.signal_token_ids = {"image": tokenizer.get_vocab()["<image>"]}
+    config.seg_token_id = tokenizer.get_vocab()["<seg>"]
+    torch.manual_seed(0)
+    network = DeixisForConditionalGeneration(config).eval()
+    return Model(network, build_processor(config, tokenizer), "lisa-7b, narrow")
+
+
+def first_token_s(model: Model, question: Question) -> float:
+    """Seconds from the question, its file already open, to its first token."""
+    began = time.perf_counter()
+    with closing(model.engine.say(model.engine.read([question]), Decoding(max_new_tokens=2))) as steps:
+        next(steps)
+        return time.perf_counter() - began
+
+
+def mask_s(model: Model, question: Question) -> float:
+    """Seconds from a state at <seg> to its mask."""
+    sight = model.engine.eye.prepare(question.signals[0])
+    state = torch.zeros(1, model.network.config.text_config.hidden_size)
+    began = time.perf_counter()
+    model.engine.eye.point(sight, state)
+    return time.perf_counter() - began
+
+
+def measure(share: int, repeats: int, masks: int) -> dict[str, tuple[list[float], list[float]]]:
+    """What -> (seconds for the first question, for the second) of every repeat."""
+    model = small_lisa(share)
+    pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    questions = [Question(text, (open_signal(pixels),)) for text in (FIRST, SECOND)]
+    tokens: tuple[list[float], list[float]] = ([], [])
+    pointed: tuple[list[float], list[float]] = ([], [])
+    for repeat in range(repeats + 1):
+        model.forget()
+        for taken, question in zip(tokens, questions, strict=True):
+            taken.append(first_token_s(model, question))
+        if repeat <= masks:
+            for taken, question in zip(pointed, questions, strict=True):
+                taken.append(mask_s(model, question))
+    return {
+        "question to first token": tuple(taken[1:] for taken in tokens),
+        "`<seg>` to mask (SAM)": tuple(taken[1:] for taken in pointed),
+    }
+
+
+def report(results: dict[str, tuple[list[float], list[float]]], options: argparse.Namespace) -> str:
+    """The measurement as a Markdown page."""
+    ratio = median_ratio(*results["question to first token"])
+    lines = [
+        "# The second question about a picture against the first",
+        "",
+        f"lisa-7b's layers and tokens at 1/{options.share} of its widths, random weights, float32, CPU; questions of "
+        f"17 and 18 words about one picture. {options.repeats} repeats ({options.masks} of masks) after one, medians. "
+        f"Target: {TARGET} times faster to the first token; "
+        f"{'reached' if ratio >= TARGET else 'missed'} with {ratio:.1f}.",
+        "",
+        *circumstances(
+            f"python -m benchmarks.second_question --share {options.share} --threads {options.threads} "
+            f"--repeats {options.repeats} --masks {options.masks}",
+            options.threads,
+        ),
+        "| from, to | first, s | second, s | ratio |",
+        "|:---|---:|---:|---:|",
+    ]
+    for name, (first, second) in results.items():
+        medians = f"{statistics.median(first):.4f} | {statistics.median(second):.4f}"
+        lines.append(f"| {name} | {medians} | {median_ratio(first, second):.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--share", type=int, default=8, help="how many times narrower than lisa-7b")
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--masks", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    page = report(measure(options.share, options.repeats, options.masks), options)
+    print(page)
+    if options.out:
+        options.out.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
