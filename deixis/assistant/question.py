@@ -29,13 +29,17 @@ class Decoding:
 
     temperature: above 0, the logits are divided by it and tokens drawn. top_p: only from the likeliest tokens that
     together have this chance. seed: of the draws; every question of a batch has its own draws from the same seed, so
-    that its answer does not hang on its neighbours.
+    that its answer does not hang on its neighbours. forget: so many of the prompt's last tokens are forgotten once the
+    first token is chosen. 2 gives the answers of OneLLM's published inference, whose cache does not count the two tags of
+    a signal, so that an answer is written over the end of its prompt (csuhan/OneLLM@8587a47, model/LLM/onellm.py,
+    forward_inference); its training has no such gap.
     """
 
     max_new_tokens: int = MAX_NEW_TOKENS
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    forget: int = 0
 
     def __post_init__(self):
         if self.max_new_tokens < 1:
@@ -44,3 +48,5 @@ class Decoding:
             raise ValueError(f"temperature: expected 0 (the likeliest token) or more, got {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p: expected a chance above 0, at most 1, got {self.top_p}")
+        if self.forget < 0:
+            raise ValueError(f"forget: expected a number of tokens, 0 or more, got {self.forget}")

@@ -136,7 +136,7 @@ def conversations(golden: Golden, processor: DeixisProcessor, prepared) -> Itera
     written = [processor.question(f"{{{index}}}", regions, [prepared])[0] for index in (0, 1)]
     for name, text in zip(("box_text", "point_text"), written, strict=True):
         yield Check(f"model_cases/region/{name}", [int(number) for number in re.findall(r"\d+", text)])
-    masks = [ferret_mask(own, prepared.frame.size.size_hw).T for own in regions]
+    masks = [ferret_mask(own, prepared.frame.size.size_hw) for own in regions]
     for index, mask in enumerate(masks):
         yield Check(f"masks/boxpoint{index}", mask)
     for name in ("startend", "plain", "noregion"):
