@@ -6,7 +6,7 @@ for that), or "before" it, the state that `<seg>` was chosen from (LISA). It kno
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -75,6 +75,9 @@ def decode(
                 own.states.append(state)
             is_open_seg = token == ends.seg_id and ends.state == "at"
             own.over = (len(own.ids) == how.max_new_tokens and not is_open_seg) or ends.has_stop(own.ids)
+        if how.forget:
+            steps.forget(how.forget)
+            how = replace(how, forget=0)
         yield said
         kept = [i for i, row in enumerate(alive) if not said[row].over]
         if not kept:
@@ -129,6 +132,12 @@ class _Steps:
     def logits(self, hidden: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch vocabulary"]:
         """What the next token is to be chosen from."""
         return self.network.get_output_embeddings()(hidden)
+
+    def forget(self, count: int) -> None:
+        """Takes the last tokens back; what comes next stands in their places."""
+        self.cache.crop(-count)
+        self.last = self.last - count
+        self.mask = None if self.mask is None else self.mask[:, :-count]
 
     @torch.inference_mode()
     def select(self, rows: Int[Tensor, " row"]) -> None:

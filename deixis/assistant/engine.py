@@ -92,7 +92,7 @@ class Engine:
             for said in decode(self.network, rest, None, cache, self._ends(), how):
                 yield said
         finally:
-            if said:
+            if said and not how.forget:  # what was forgotten is in the keys
                 keys = np.concatenate([prompts.keys[0], np.asarray(said[0].ids, dtype=np.int64)])
                 self.prefixes.keep(keys, cache, place)
 

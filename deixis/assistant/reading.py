@@ -12,9 +12,9 @@ from deixis.assistant.decode import Said
 from deixis.assistant.engine import Engine
 from deixis.assistant.question import Question
 from deixis.assistant.sight import Sight
-from deixis.geometry import Box, Box3D, Mark, Point, Span, mark_region
+from deixis.geometry import Box, Box3D, Mark, Point, Span, Tube, mark_region
 from deixis.geometry.parse import ParsedAnswer
-from deixis.model.masks import Prepared, cells_to_points, cells_to_spans, logits_to_mask, mask_score
+from deixis.model.masks import Prepared, mask_score, pointed
 
 
 class Reading:
@@ -58,14 +58,10 @@ class Reading:
         return self._made[mark]
 
     def _pointed(self, state: Tensor, signal: int) -> list[Marked]:
-        """The regions that one <seg> marks: one mask or point set, or the spans of a sound."""
+        """The regions that one <seg> marks: one mask or point set, the spans of a sound, the masks of a film's frames."""
         logits = self.engine.eye.point(self.sights[signal], state[None])[0].float().cpu()
-        own, score = self.prepared[signal], mask_score(logits)
-        if own.kind == "image":
-            return [Marked(signal, "mask", logits_to_mask(logits, own), score)]
-        if own.kind == "audio":
-            return [Marked(signal, "span", span, score) for span in cells_to_spans(logits, own.frame)]
-        return [Marked(signal, "points", cells_to_points(logits, own), score)]
+        marks, score = pointed(logits, self.prepared[signal]), mask_score(logits)
+        return [Marked(signal, kind, value, score, time_s) for kind, value, time_s in marks]
 
 
 def _written(mark: Mark, prepared: Sequence[Prepared]) -> Iterator[Marked]:
@@ -73,6 +69,8 @@ def _written(mark: Mark, prepared: Sequence[Prepared]) -> Iterator[Marked]:
     match mark_region(mark, [p.frame for p in prepared]):
         case Box(x1=x1, y1=y1, x2=x2, y2=y2):
             yield Marked(mark.signal, "box", (x1, y1, x2, y2))
+        case Tube(x1=x1, y1=y1, x2=x2, y2=y2, start_s=start_s, end_s=end_s):
+            yield Marked(mark.signal, "box", (x1, y1, x2, y2), None, (start_s, end_s))
         case Span(start_s=start_s, end_s=end_s):
             yield Marked(mark.signal, "span", (start_s, end_s))
         case Box3D() as box:

@@ -130,8 +130,9 @@ def _question(record: Any, folder: Path) -> "Question":
     from deixis.assistant import Question
     from deixis.cli.ask import opened_files
     from deixis.geometry import named_question
+    from deixis.signals import name_in_folder
 
-    signals = opened_files([str(folder / file) for file in files])
+    signals = opened_files([name_in_folder(file, folder) for file in files])
     places = tuple(json_region(item, signals, f"regions[{i}]", folder) for i, item in enumerate(regions))
     return Question(named_question(text, places, every=False), signals, places)
 
