@@ -102,7 +102,8 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     if not _is_pair(value):
         raise ValueError(
             f"'{name}': expected a sound as (samples, rate_hz), got {_describe(value)}; "
-            "an array alone does not say its rate."
+            "an array alone does not say its rate, and may be of another kind, which is named as in fmri:FILE or "
+            "kind='fmri'."
         )
     samples, rate_hz = value
     rate_hz = float(rate_hz)

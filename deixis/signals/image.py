@@ -217,8 +217,8 @@ def to_8_bit(array: np.ndarray, name: str) -> np.ndarray:
     if not (low >= 0 and high <= top):  # false for NaN as well
         raise ValueError(
             f"'{name}': expected {'floats from 0 to 1' if top == 1 else 'integers from 0 to 255'}, got values "
-            f"from {low:g} to {high:g}; pass 8-bit pixels as integers, and undo any normalisation, or say which kind "
-            "of signal it is (kind='depth', 'normal' or 'fmri')."
+            f"from {low:g} to {high:g}; pass 8-bit pixels as integers, and undo any normalisation, or name its "
+            "kind, depth, normal or fmri, as in fmri:FILE or kind='fmri'."
         )
     return np.rint(array * (MAX_8_BIT / top)).astype(np.uint8)
 

@@ -68,13 +68,14 @@ def placed_name(text: str, folder: Path, readers: Readers) -> str:
     path = read_name(text, readers).path
     said = text[: len(text) - len(path)]
     parts = [path] if (folder / path).exists() else path.split("+")
-    if not all((folder / part).is_file() for part in parts):
+    if not any((folder / part).is_file() for part in parts):
         parts = [path]
     return said + "+".join(str(folder / part) for part in parts)
 
 
 def open_path(path: Path, kind: str | None, options: Mapping[str, Any], readers: Readers) -> Signal:
     """The signal in a file, or in two joined by a plus sign. Raises: ValueError, one sentence."""
+    _check_kind_word(path, readers)
     pair = _pair_of(path)
     if pair is not None:
         return _open_pair(pair, kind, options, readers)
@@ -94,7 +95,9 @@ def open_path(path: Path, kind: str | None, options: Mapping[str, Any], readers:
         )
     if named is not None and found and named not in found:
         source, advice = (
-            ("kind=", "pass another kind=") if kind else ("its name", "the file has a wrong ending, rename it")
+            ("the kind that was named", "name another kind, or none")
+            if kind
+            else ("its name", "the file has a wrong ending, rename it")
         )
         raise ValueError(f"'{path.name}': expected {expected} by {source}, but its content is {format_name}; {advice}.")
     if kind is None and is_grey_16_bit(head) and "depth" in readers:
@@ -161,28 +164,44 @@ def _fitting(value: Any, readers: Readers) -> list[str]:
     return [kind for kind, reader in readers.items() if reader.fits(value)]
 
 
+def _check_kind_word(path: Path, readers: Readers) -> None:
+    """Raises ValueError for a file with a word before it that is no kind, such as another program's name of one."""
+    match = _NAMED.fullmatch(str(path))
+    if match is None or match["kind"] in readers or path.exists():
+        return
+    behind = Path(match["path"])
+    if behind.is_file() or _pair_of(behind) is not None:
+        raise ValueError(f"'{path}': expected one of {', '.join(readers)} before the colon, got '{match['kind']}'.")
+
+
 def _pair_of(path: Path) -> tuple[Path, Path] | None:
-    """The two paths of `first+second`; None for the path of one file, whatever is in its name."""
+    """The two paths of `first+second`, one of which is there; None for the path of one file, whatever is in its name."""
     text = str(path)
     if "+" not in text or path.exists():
         return None
     splits = [(Path(text[: at.start()]), Path(text[at.end() :])) for at in re.finditer(r"\+", text)]
-    whole = [pair for pair in splits if pair[0].is_file() and str(pair[1]) not in ("", ".")]
-    return max(whole, key=lambda pair: pair[1].is_file(), default=None)
+    named = [pair for pair in splits if not {"", "."} & {str(part) for part in pair}]
+    there = [pair for pair in named if any(part.is_file() for part in pair)]
+    return max(there, key=lambda pair: (pair[0].is_file(), pair[1].is_file()), default=None)
 
 
 def _open_pair(pair: tuple[Path, Path], kind: str | None, options: Mapping[str, Any], readers: Readers) -> Signal:
     first, second = pair
     name, takers = f"{first.name}+{second.name}", [key for key, reader in readers.items() if reader.open_pair]
+    noun = readers[kind].noun if kind else "the second file of a pair"
+    heads = read_head(first, "the first file of a pair"), read_head(second, noun)
+    if second.suffix.lower() != ARRAY_SUFFIX and is_grey_16_bit(heads[0]) and not is_grey_16_bit(heads[1]):
+        raise ValueError(f"'{name}': expected the picture first and its map behind the plus sign, got a map first.")
     if kind is None:
         kind = _kind_of_pair(first, second, readers)
     if kind is None or readers[kind].open_pair is None:
+        kinds, _ = _content(heads[1], second, readers)  # colours may be normals
+        example = next((key for key in ("normal", *takers) if key in takers and key in kinds), takers[0])
         raise ValueError(
             f"'{name}': expected two files of {' or '.join(readers[key].noun for key in takers)}, got "
             f"{'two of which nothing says so' if kind is None else readers[kind].noun}; name the kind as in "
-            f"{takers[0]}:{name}, or give files one by one, without a plus sign."
+            f"{example}:{name}, or give files one by one, without a plus sign."
         )
-    read_head(second, readers[kind].noun)
     return _called(readers[kind], "open_pair", (pair, name), options)
 
 

@@ -111,7 +111,7 @@ def test_kind_from_name_and_from_content(folder, name, kind):
     (folder / name).rename(folder / "bare")
     assert open_signal(folder / "bare").kind == kind
     other = "audio" if kind != "audio" else "image"
-    with pytest.raises(ValueError, match=r"by kind=, but its content is"):
+    with pytest.raises(ValueError, match=r"by the kind that was named, but its content is"):
         open_signal(folder / "bare", kind=other)
 
 
@@ -166,15 +166,23 @@ def test_kind_and_spec_are_checked():
             "image@2:a.png", r"expected a number behind one of video \(rate_hz\), .*behind image", id="no_use"
         ),
         pytest.param("imu:none.csv", "expected a motion trace, but there is no such file", id="missing"),
-        pytest.param("video:a.png", "expected a film by kind=, but its content is a PNG picture", id="wrong_kind"),
-        pytest.param("a.png+a.jpg", "of which nothing says so; name the kind as in depth:a.png", id="unknown_pair"),
+        pytest.param("video:a.png", "expected a film by the kind .* but its content is a PNG picture", id="wrong_kind"),
+        pytest.param("a.png+a.jpg", "of which nothing says so; name the kind as in normal:a.png", id="unknown_pair"),
+        pytest.param("a.png+a.wav", "of which nothing says so; name the kind as in depth:a.png", id="unlike_pair"),
         pytest.param("audio:a.png+a.jpg", "expected two files of a depth map or .*, got a sound", id="no_pair"),
-        pytest.param("a.png+none.png", "'.*none.png': .* no such file", id="half_a_pair"),
-        pytest.param("none.png+a.png", "no such file", id="other_half"),
+        pytest.param("a.png+none.png", "^'none.png': .* no such file", id="half_a_pair"),
+        pytest.param("none.png+a.png", "^'none.png': .* first file of a pair, but there is no such", id="other_half"),
+        pytest.param("depth:none.png+a.png", "^'none.png': .* no such file", id="other_half_of_a_kind"),
+        pytest.param("depth16.png+a.jpg", "expected the picture first and its map behind the plus", id="map_first"),
+        pytest.param("depth:depth16.png+a.jpg", "expected the picture first and its map behind", id="map_first_named"),
+        pytest.param("point:a.ply", "expected one of image, .* before the colon, got 'point'", id="other_word"),
+        pytest.param("rgbd:a.png+a.jpg", "expected one of image, .* colon, got 'rgbd'", id="other_word_for_a_pair"),
+        pytest.param("rgbd:none.png", "'rgbd:none.png': .* no such file", id="no_word_at_all"),
     ],
 )
 def test_names_that_say_nonsense(folder, monkeypatch, name, message):
     monkeypatch.chdir(folder)
+    Image.fromarray(np.full((10, 20), 900, np.uint16)).save("depth16.png")
     with pytest.raises(ValueError, match=message):
         open_signal(name)
 
@@ -197,7 +205,16 @@ def test_names_that_say_more_than_a_path(folder, monkeypatch):
 
 def test_names_in_a_folder(folder):
     (folder / "b+c.png").write_bytes((folder / "a.png").read_bytes())
-    names = ("a.png", "image:a.png", "imu@50:walk.csv", "a.png+a.jpg", "normal:a.png+a.jpg", "b+c.png", "b+none.png")
+    names = (
+        "a.png",
+        "image:a.png",
+        "imu@50:walk.csv",
+        "a.png+a.jpg",
+        "normal:a.png+a.jpg",
+        "b+c.png",
+        "b+none.png",
+        "none.png+a.png",
+    )
     expected = (
         f"{folder}/a.png",
         f"image:{folder}/a.png",
@@ -206,6 +223,7 @@ def test_names_in_a_folder(folder):
         f"normal:{folder}/a.png+{folder}/a.jpg",
         f"{folder}/b+c.png",
         f"{folder}/b+none.png",
+        f"{folder}/none.png+{folder}/a.png",
     )
     assert tuple(name_in_folder(name, folder) for name in names) == expected
 
@@ -235,8 +253,15 @@ def test_arrays_in_files(tmp_path, array, kind, option):
 
 def test_an_array_that_could_be_many_things_says_so(tmp_path):
     np.save(tmp_path / "a.npy", np.full((20, 30), 2.5))
-    with pytest.raises(ValueError, match=r"or say which kind of signal it is \(kind='depth', 'normal' or 'fmri'\)"):
+    with pytest.raises(ValueError, match=r"or name its kind, depth, normal or fmri, as in fmri:FILE or kind="):
         open_signal(tmp_path / "a.npy")
+
+
+def test_an_array_of_one_dimension_may_be_a_brain_response(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(9.0))
+    with pytest.raises(ValueError, match=r"expected a sound as .* may be of another kind, .* as in fmri:FILE"):
+        open_signal(tmp_path / "a.npy")
+    assert open_signal(f"fmri:{tmp_path / 'a.npy'}").kind == "fmri"
 
 
 def test_import_brings_no_heavy_library():
