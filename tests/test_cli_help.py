@@ -89,6 +89,8 @@ def test_version_is_the_packages():
         pytest.param(["sing"], "No such command 'sing'", id="unknown_verb"),
         pytest.param(["doctor", "--loud"], "--loud", id="unknown_option"),
         pytest.param(["doctor", "me"], "me", id="too_many_words"),
+        pytest.param(["convert", "lisa"], "(deixis convert --help lists what there is)", id="missing_argument"),
+        pytest.param(["convrt"], "(deixis --help lists what there is)", id="unknown_verb"),
     ],
 )
 def test_a_wrong_command_line_is_one_sentence(words, part):
@@ -193,6 +195,15 @@ OLD = environment.Package("peft", "peft>=99", "0.1", satisfied=False)
 )
 def test_the_pip_line_asks_for_what_is_missing(packages, pip_line):
     assert extra_with(*packages).pip_line == pip_line
+
+
+def test_doctor_tells_memory_where_the_system_does(monkeypatch):
+    cpu = environment.devices()[0]
+    assert cpu["memory_bytes"] is None or cpu["memory_bytes"] > 2**28
+    monkeypatch.setattr(environment, "devices", lambda: [cpu | {"name": "a chip", "memory_bytes": 16_000_000_000}])
+    assert "a chip, 16.0 GB\n" in doctor._as_text(doctor.examine())
+    monkeypatch.setattr(environment, "devices", lambda: [cpu | {"name": "a chip", "memory_bytes": None}])
+    assert "a chip\n" in doctor._as_text(doctor.examine())
 
 
 def test_doctor_names_a_missing_extra_and_its_pip_line(monkeypatch):

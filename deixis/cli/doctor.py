@@ -11,7 +11,10 @@ from deixis.cli import environment
 def run(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of text.")] = False,
 ) -> None:
-    """Show devices, versions, missing extras with the pip line for each, offline settings and the bundled model."""
+    """Show devices, versions, missing extras with the pip line for each, offline settings and the bundled model.
+
+    The memory of a device is all that it has; deixis models says what models need.
+    """
     report = examine()
     typer.echo(json.dumps(report, indent=2) if as_json else _as_text(report))
 
@@ -39,13 +42,18 @@ def _as_text(report: dict[str, Any]) -> str:
     extras = {name: _extra_text(extra) for name, extra in report["extras"].items()}
     model = report["bundled_model"]
     sections = {
-        "devices": {entry["device"]: entry["name"] for entry in report["devices"]},
+        "devices": {entry["device"]: _device_text(entry) for entry in report["devices"]},
         "versions": {name: version or "not installed" for name, version in report["versions"].items()},
         "extras": extras or {"deixis": "not installed as a package, so its extras are unknown: pip install -e ."},
         "offline settings": {name: value or "not set" for name, value in report["offline"].items()},
         "bundled model": {"tiny": f"present, {model['bytes'] / 1e6:.1f} MB" if model["present"] else "missing"},
     }
     return "\n".join(_section(title, rows) for title, rows in sections.items())
+
+
+def _device_text(device: dict[str, Any]) -> str:
+    memory = device["memory_bytes"]
+    return device["name"] if memory is None else f"{device['name']}, {memory / 1e9:.1f} GB"
 
 
 def _extra_text(extra: dict[str, Any]) -> str:

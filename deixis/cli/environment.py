@@ -91,19 +91,30 @@ def versions() -> dict[str, str | None]:
     }
 
 
-def devices() -> list[dict[str, str]]:
-    """The devices a model can run on, as {"device", "name"}: the CPU first, then CUDA devices, then Apple's GPU."""
+def devices() -> list[dict[str, str | int | None]]:
+    """The devices a model can run on: the CPU first, then CUDA devices, then Apple's GPU.
+
+    Each is {"device", "name", "memory_bytes"}: all the memory it has, free or not; None where nothing tells.
+    """
     import torch
 
-    found = [{"device": "cpu", "name": f"{platform.machine()}, {torch.get_num_threads()} threads"}]
-    if torch.cuda.is_available():
-        found += [
-            {"device": f"cuda:{index}", "name": torch.cuda.get_device_name(index)}
-            for index in range(torch.cuda.device_count())
-        ]
-    if torch.backends.mps.is_available():
-        found.append({"device": "mps", "name": "Apple GPU"})
+    threads = torch.get_num_threads()
+    own = f"{platform.machine()}, {threads} thread{'s' * (threads != 1)}"
+    found = [{"device": "cpu", "name": own, "memory_bytes": machine_memory_bytes()}]
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        card = torch.cuda.get_device_properties(index)
+        found.append({"device": f"cuda:{index}", "name": card.name, "memory_bytes": card.total_memory})
+    if torch.backends.mps.is_available():  # it shares the machine's memory
+        found.append({"device": "mps", "name": "Apple GPU", "memory_bytes": machine_memory_bytes()})
     return found
+
+
+def machine_memory_bytes() -> int | None:
+    """The memory of this machine; None where the system does not tell it this way (Windows)."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def offline_settings() -> dict[str, str | None]:

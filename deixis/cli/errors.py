@@ -24,7 +24,9 @@ def user_sentence(error: Exception) -> str | None:
     """
     parser_message = getattr(error, "format_message", None)  # the parser's errors have no public common class
     if callable(parser_message):
-        return f"{_one_line(str(parser_message()))} (deixis --help lists what there is)"
+        context = getattr(error, "ctx", None)
+        command = "deixis" if context is None else context.command_path
+        return f"{_one_line(str(parser_message()))} ({command} --help lists what there is)"
     if isinstance(error, ModuleNotFoundError):
         return _missing_package(error)
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
