@@ -7,18 +7,14 @@ that loop is timed too. With `--device cuda` it takes the Triton kernel. Run fro
 """
 
 import argparse
-import os
-import platform
 import statistics
-import subprocess
-import time
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from benchmarks.measuring import circumstances, seconds_in_turn
 from benchmarks.plain.farthest_points import farthest_point_sample
-from benchmarks.region_sampler import clock
 from deixis.ops import farthest, farthest_numba, farthest_points
 
 CASES = [(1, 16_384, 1024), (8, 16_384, 1024), (1, 8192, 512), (32, 1024, 512)]
@@ -48,13 +44,12 @@ def measure(device: str, repeats: int) -> list[Row]:
         calls = [run_plain, run_loop, run_ours]
         first, *others = [call() for call in calls]
         equal = all(torch.equal(first, other) for other in others)
-        rows.append((sets, number, count, clock(calls, repeats), equal))
+        rows.append((sets, number, count, [sorted(taken) for taken in seconds_in_turn(calls, repeats)], equal))
     return rows
 
 
 def report(rows: list[Row], device: str, threads: int, repeats: int) -> str:
     """The measurement as a Markdown page."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     numba = farthest_numba.numba.__version__ if farthest_numba.AVAILABLE else "absent"
     lines = [
         "# Farthest point sampling: compiled against plain",
@@ -64,11 +59,10 @@ def report(rows: list[Row], device: str, threads: int, repeats: int) -> str:
         "PyTorch loop (`benchmarks/plain/farthest_points.py`); `loop`: this package's own PyTorch loop, for machines "
         "without Numba; `ours`: `deixis.ops.farthest_points`, which takes the compiled form at these sizes.",
         "",
-        f"* command: `python -m benchmarks.farthest_points --device {device} --threads {threads} --repeats {repeats}`",
-        f"* commit: {commit.stdout.strip() or 'before the first'}; date: {time.strftime('%Y-%m-%d')}",
-        f"* {device}, {threads} threads, {platform.machine()}, torch {torch.__version__}, numba {numba}, Python "
-        f"{platform.python_version()}, load average {os.getloadavg()[0]:.1f} at the end",
-        "",
+        f"* {device}, numba {numba}",
+        *circumstances(
+            f"python -m benchmarks.farthest_points --device {device} --threads {threads} --repeats {repeats}", threads
+        ),
         "| sets | points | chosen | plain, s | loop, s | ours, s | plain / loop | plain / ours | same indices |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|:---|",
     ]

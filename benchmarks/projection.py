@@ -7,17 +7,13 @@ chooses one expert for a whole signal, so that the others need not be computed a
 """
 
 import argparse
-import os
-import platform
 import statistics
-import subprocess
-import time
 from pathlib import Path
 
 import torch
 
+from benchmarks.measuring import circumstances, median_ratio, seconds_in_turn
 from benchmarks.plain.projection import PlainProjection
-from benchmarks.region_sampler import clock
 from deixis.model.experts import LlamaExpert
 from deixis.model.projection import UniversalProjection
 
@@ -47,31 +43,26 @@ def measure(batches: tuple[int, ...], repeats: int) -> list[Row]:
             same = route == "token"
             gap = (plain(tokens, "image") - ours(tokens, "image")).abs().max().item() if same else float("nan")
             calls = [lambda t=tokens, p=plain: p(t, "image"), lambda t=tokens, o=ours: o(t, "image")]
-            rows.append((f"{router} by {route}", batch, *clock(calls, repeats), gap))
+            rows.append((f"{router} by {route}", batch, *seconds_in_turn(calls, repeats), gap))
     return rows
 
 
 def report(rows: list[Row], threads: int, repeats: int) -> str:
     """The measurement as a Markdown page."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     lines = [
         "# Universal projection: ours against the published form",
         "",
         f"{TOKENS} tokens and {QUERIES} queries of {DIM} channels, {EXPERTS} experts of {BLOCKS} blocks, to {OUT_DIM}; "
         f"float32, CPU, no gradient. {repeats} runs of each, in turn, after one more; median.",
         "",
-        f"* command: `python -m benchmarks.projection --threads {threads} --repeats {repeats}`",
-        f"* commit: {commit.stdout.strip() or 'before the first'}; date: {time.strftime('%Y-%m-%d')}",
-        f"* {threads} threads, {platform.machine()}, torch {torch.__version__}, Python {platform.python_version()}, "
-        f"load average {os.getloadavg()[0]:.1f} at the end",
-        "",
+        *circumstances(f"python -m benchmarks.projection --threads {threads} --repeats {repeats}", threads),
         "| router | signals | published, s | ours, s | ratio | max abs difference |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, batch, plain, ours, gap in rows:
-        slow, fast = statistics.median(plain), statistics.median(ours)
         shown = "another rule" if gap != gap else f"{gap:.1e}"
-        lines.append(f"| {name} | {batch} | {slow:.3f} | {fast:.3f} | {slow / fast:.2f} | {shown} |")
+        slow, fast, ratio = statistics.median(plain), statistics.median(ours), median_ratio(plain, ours)
+        lines.append(f"| {name} | {batch} | {slow:.3f} | {fast:.3f} | {ratio:.2f} | {shown} |")
     return "\n".join(lines) + "\n"
 
 

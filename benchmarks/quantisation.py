@@ -69,7 +69,7 @@ def measure(names: Sequence[str | None], dtypes: Sequence[torch.dtype], repeats:
 
 def page(rows: Sequence[Row], options: argparse.Namespace) -> str:
     """The measurement as a Markdown page; the first row is the model in full."""
-    import torchao  # ty: ignore[unresolved-import]
+    import torchao  # ty: ignore[import-not-found]
 
     lines = [
         "# The bundled model quantised",

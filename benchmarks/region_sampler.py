@@ -6,34 +6,18 @@ Both read a 24 x 24 map of 1024 channels at 512 points a region and give a vecto
 """
 
 import argparse
-import os
-import platform
 import statistics
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from benchmarks.measuring import circumstances, seconds_in_turn
 from benchmarks.plain.region_sampler import PlainRegionSampler, sample_map
 from deixis.model.sampler import RegionSampler
 from deixis.ops import sample_grid
 
 IN_DIM, OUT_DIM, POINTS, SIDE = 1024, 4096, 512, 24
-
-
-def clock(calls: list[Callable[[], Tensor]], repeats: int) -> list[list[float]]:
-    """Sorted seconds of `repeats` runs of each call, taken in turn, so that other work on the machine meets all."""
-    seconds: list[list[float]] = [[] for _ in calls]
-    for turn in range(repeats + 1):  # the first is not counted
-        for taken, call in zip(seconds, calls, strict=True):
-            start = time.perf_counter()
-            call()
-            if turn:
-                taken.append(time.perf_counter() - start)
-    return [sorted(taken) for taken in seconds]
 
 
 @torch.no_grad()
@@ -56,24 +40,19 @@ def measure(regions: tuple[int, ...], repeats: int) -> list[tuple[int, list[floa
             return folded(sample_grid(feature_map, points, first, align_corners=True), points)
 
         difference = (run_plain() - run_folded()).abs().max().item()
-        rows.append((count, *clock([run_plain, run_folded], repeats), difference))
+        rows.append((count, *map(sorted, seconds_in_turn([run_plain, run_folded], repeats)), difference))
     return rows
 
 
 def report(rows: list[tuple[int, list[float], list[float], float]], threads: int, repeats: int) -> str:
     """The measurement as a Markdown page."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     lines = [
         "# Region sampler: folded against plain",
         "",
         f"{IN_DIM} to {OUT_DIM} channels, {POINTS} points a region, {SIDE} x {SIDE} map, float32, CPU, no gradient. "
         f"{repeats} runs of each, in turn, after one more; best and median.",
         "",
-        f"* command: `python -m benchmarks.region_sampler --threads {threads} --repeats {repeats}`",
-        f"* commit: {commit.stdout.strip() or 'before the first'}; date: {time.strftime('%Y-%m-%d')}",
-        f"* {threads} threads, {platform.machine()}, torch {torch.__version__}, Python {platform.python_version()}, "
-        f"load average {os.getloadavg()[0]:.1f} at the end",
-        "",
+        *circumstances(f"python -m benchmarks.region_sampler --threads {threads} --repeats {repeats}", threads),
         "| regions | plain best, s | folded best, s | ratio | plain median, s | folded median, s | ratio "
         "| max abs difference |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|",

@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands and options exist, its Python runs, its tree is the tree, its links lead on."""
+"""The README tells the truth: commands and options exist, its Python runs, its tree is the tree, its links lead on."""
 
 import re
 import shlex

@@ -9,18 +9,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deixis.model.experts import LlamaBlock
 from deixis.model.projection import UniversalProjection
 
 
 class PlainBlock(nn.Module):
     """Llama's block without positions, heads as a matrix product with a softmax."""
 
-    def __init__(self, block: nn.Module):
+    def __init__(self, block: LlamaBlock):
         super().__init__()
         self.block = block
 
     def forward(self, x: Tensor) -> Tensor:
-        block = self.block
+        block: LlamaBlock = self.block
         batch, length, dim = x.shape
         normed = block.attention_norm(x)
         shape = batch, length, block.heads, dim // block.heads

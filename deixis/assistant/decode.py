@@ -135,6 +135,7 @@ class _Steps:
 
     def forget(self, count: int) -> None:
         """Takes the last tokens back; what comes next stands in their places."""
+        assert self.last is not None, "something was fed"
         self.cache.crop(-count)
         self.last = self.last - count
         self.mask = None if self.mask is None else self.mask[:, :-count]

@@ -30,8 +30,8 @@ class Decoding:
     temperature: above 0, the logits are divided by it and tokens drawn. top_p: only from the likeliest tokens that
     together have this chance. seed: of the draws; every question of a batch has its own draws from the same seed, so
     that its answer does not hang on its neighbours. forget: so many of the prompt's last tokens are forgotten once the
-    first token is chosen. 2 gives the answers of OneLLM's published inference, whose cache does not count the two tags of
-    a signal, so that an answer is written over the end of its prompt (csuhan/OneLLM@8587a47, model/LLM/onellm.py,
+    first token is chosen. 2 gives the answers of OneLLM's published inference, whose cache does not count the two tags
+    of a signal, so that an answer is written over the end of its prompt (csuhan/OneLLM@8587a47, model/LLM/onellm.py,
     forward_inference); its training has no such gap.
     """
 

@@ -58,7 +58,7 @@ class Reading:
         return self._made[mark]
 
     def _pointed(self, state: Tensor, signal: int) -> list[Marked]:
-        """The regions that one <seg> marks: one mask or point set, the spans of a sound, the masks of a film's frames."""
+        """The regions that one <seg> marks: a mask or point set, spans of a sound, masks of a film's frames."""
         logits = self.engine.eye.point(self.sights[signal], state[None])[0].float().cpu()
         marks, score = pointed(logits, self.prepared[signal]), mask_score(logits)
         return [Marked(signal, kind, value, score, time_s) for kind, value, time_s in marks]

@@ -36,7 +36,7 @@ _ENCODER["attention"] = "tokens"
 _PROJECTION = {"type": "upm", "queries": 8, "experts": 3, "depth": 1, "mlp_ratio": 2.0, "router": "soft"}
 _PROJECTION |= {"route": "sample", "router_ratio": 0.25, "expert": "vision", "maps": "shared", "tags": False}
 _PROJECTION |= {"keep_tokens": True, "norm": True, "heads": 16, "multiple_of": 256, "eps": 1e-5}
-_SAMPLER = {"type": "sampler", "points": 64, "in_dim": 128, "anchors": [16, 4], "neighbours": [8, 4], "pooling": None}
+_SAMPLER = {"type": "sampler", "points": 64, "in_dim": 128, "anchors": [16, 4], "neighbours": [8, 4], "pooling": "max"}
 _SAMPLER |= {"coordinates": True, "local": "difference", "normalize": "anchor", "features": "levels", "axes": 3}
 _POINTING = {"dim": 64, "backbone": "shared", "train": "decoder", "state": "at"}
 _LOSSES = {"text": 1.0, "numbers": 0.0, "bce": 2.0, "dice": 0.5}
@@ -118,10 +118,10 @@ class DeixisConfig(PreTrainedConfig):
     def __post_init__(self, **kwargs):
         self.vision_config = _sub_config(self.vision_config, "clip_vision_model")
         self.text_config = _sub_config(self.text_config, "llama")
-        for name, defaults in _PARTS.items():
+        averages = (self.sampler or {}).get("type") == "average"
+        parts = {**_PARTS, "sampler": {**_SAMPLER, "pooling": "mean" if averages else "max"}}
+        for name, defaults in parts.items():
             setattr(self, name, {**defaults, **(getattr(self, name) or {})})
-        if self.sampler["pooling"] is None:  # an average is a mean unless it is said otherwise, the sampler a maximum
-            self.sampler["pooling"] = "mean" if self.sampler["type"] == "average" else "max"
         for kind in KINDS:
             if getattr(self, kind) is not None:
                 setattr(self, kind, with_defaults(kind, getattr(self, kind)))

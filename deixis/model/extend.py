@@ -68,7 +68,8 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
 
     With a softmax router the copy takes half of its original's weight, so that sums stay as they were; where weights
     are sigmoids, or the best expert counts alone, it begins with next to none. freeze: only the new expert and the
-    routers learn. Raises ValueError for a projection without experts, or a constant router, under which all count alike.
+    routers learn. Raises ValueError for a projection without experts, or a constant router, under which all count
+    alike.
     """
     projection = network.projection
     if not isinstance(projection, UniversalProjection):
@@ -83,9 +84,9 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
     if freeze:
         network.requires_grad_(False)
     projection.experts.append(copy.deepcopy(projection.experts[source]).requires_grad_(True))
-    for scores in projection.router.values():
-        scores[-1] = _with_copy(scores[-1], source, projection.router_type)
-        scores.requires_grad_(True)
+    for kind, scores in projection.router.items():
+        grown = _with_copy(scores[-1], source, projection.router_type)
+        projection.router[kind] = nn.Sequential(*scores[:-1], grown).requires_grad_(True)
     network.config.projection = {**network.config.projection, "experts": len(projection.experts)}
 
 

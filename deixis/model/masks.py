@@ -84,7 +84,7 @@ def pointed(logits: Float[Tensor, " cell"], prepared: Prepared) -> list[tuple[st
     if prepared.kind != "video":
         return [("mask", logits_to_mask(logits, prepared), None)]
     frames, duration_s = len(prepared.values), prepared.frame.size.duration_s
-    edges_s = [duration_s * number / frames for number in range(frames + 1)]
+    edges_s = np.linspace(0.0, duration_s, frames + 1).tolist()
     masks = [cells_to_mask(own, prepared.frame) for own in logits.reshape(frames, -1)]
     return [("mask", mask, (edges_s[i], edges_s[i + 1])) for i, mask in enumerate(masks) if mask.any()]
 

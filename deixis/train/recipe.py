@@ -164,7 +164,8 @@ def _stage(stage: dict[str, Any], model, heads, processor, seed: int) -> tuple[n
     questions, max_tokens = stage.get("questions", 8), stage.get("max_tokens", 400)
     cells = fine_cells(config), mask_cells(config)
     guide_weight = float(stage.get("guide_weight", 0.0))
-    sizes = {k: (cells[0][k], encoder_token_count(k, getattr(config, k))) for k in ("image", "audio") if k in config.kinds}
+    guided = [kind for kind in ("image", "audio") if kind in config.kinds]
+    sizes = {kind: (cells[0][kind], encoder_token_count(kind, getattr(config, kind))) for kind in guided}
     guide_sizes = sizes if guide_weight > 0 else None
     batches = InstructBatches(processor, *cells, stage["batch"], questions, max_tokens, seed, guide_sizes)
     return Instructor(model, heads if weight > 0 else None, weight, guide_weight), batches

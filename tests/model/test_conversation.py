@@ -1,4 +1,4 @@
-"""Conversations as ids: the chat template's words, placeholders as often as signals have tokens, padding on the left."""
+"""Conversations as ids: the template's words, a placeholder for each token of a signal, padding on the left."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_placeholders_stand_as_often_as_signals_have_tokens(tokenizer):
     ("kinds", "match"),
     [
         pytest.param(["image"], "expected placeholders for image, wrote audio, image", id="one_too_many"),
-        pytest.param(["image", "audio"], "expected placeholders for image, audio, wrote audio, image", id="other_order"),
+        pytest.param(["image", "audio"], "expected placeholders for image, audio, wrote audio, image", id="order"),
         pytest.param([], "expected placeholders for no signal, wrote audio, image", id="none"),
     ],
 )

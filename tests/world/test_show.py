@@ -53,7 +53,7 @@ def test_a_panel_opens_the_file_of_a_medium(tmp_path):
 
 
 def test_a_kind_without_a_panel_is_refused():
-    with pytest.raises(ValueError, match="expected one of image, audio, point_cloud, .*, got 'smell'"):
+    with pytest.raises(ValueError, match=r"expected one of image, audio, point_cloud, .*, got 'smell'"):
         panel(Medium("a", "smell", values=np.zeros(3)), [])
 
 
