@@ -117,8 +117,10 @@ def describe(signal: Signal) -> dict[str, Any]:
     size: dict[str, Any] = {}
     if extent.size_hw is not None:
         size["size_hw"] = list(extent.size_hw)
-    elif extent.duration_s is not None:
+    if extent.duration_s is not None:
         size["duration_s"] = round(float(extent.duration_s), 4)
-    else:
+    if extent.points_xyz is not None:
         size["point_count"] = len(extent.points_xyz)
+    if extent.count is not None:  # of numbers without places
+        size["value_count"] = extent.count
     return {"path": signal.path, "kind": signal.kind, **size}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from deixis.assistant.abilities import check_abilities
 from deixis.assistant.answer import Answer
 from deixis.assistant.model import Model
 from deixis.assistant.question import MAX_NEW_TOKENS, Decoding, Question
@@ -43,6 +44,10 @@ class Chat:
                 yield piece
 
         return told()
+
+    def check(self, region: Region) -> None:
+        """Raises ValueError, one sentence, for a region that this model does not take."""
+        check_abilities(Question("", self.signals, (region,)), self.model.network.config)
 
     def _question(self, question: str, regions: Sequence[Region]) -> Question:
         return Question(named_question(question, regions), self.signals, tuple(regions), tuple(self._turns))

@@ -109,7 +109,7 @@ class Model:
                 if reading is None:
                     reading = Reading(self.engine, question, prompts.sights[0], said)
                     teller = Teller(self.processor.grammar, self.engine.stops, reading.parsed, reading.regions)
-                yield from teller.more(reading.raw)
+                yield from teller.more(reading.raw_settled)
             yield from teller.rest(reading.raw)
             answer = reading.answer(self.name, time.perf_counter() - began)
             yield Piece("answer", answer.text, answer=answer)

@@ -3,6 +3,7 @@
 A `Reading` belongs to one row. It may be read while the row is still being said (see `stream`); no mask is made twice.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from torch import Tensor
@@ -15,6 +16,10 @@ from deixis.assistant.sight import Sight
 from deixis.geometry import Box, Box3D, Mark, Point, Span, Tube, mark_region
 from deixis.geometry.parse import ParsedAnswer
 from deixis.model.masks import Prepared, mask_score, pointed
+
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+MOST_BYTES = 64
+"""Tokens of single bytes in a row that are waited for: four make a character, more are noise of an untrained model."""
 
 
 class Reading:
@@ -29,7 +34,19 @@ class Reading:
     @property
     def raw(self) -> str:
         """The model's text so far, markup and all, up to a text that ends answers."""
-        text = self.processor.tokenizer.decode(self.said.ids, skip_special_tokens=False)
+        return self._text(self.said.ids)
+
+    @property
+    def raw_settled(self) -> str:
+        """As `raw`, without tokens of single bytes at its end: what character a byte belongs to, the next one says."""
+        ids = list(self.said.ids)
+        tokens = self.processor.tokenizer.convert_ids_to_tokens(ids[-MOST_BYTES:])
+        while tokens and ids and _BYTE.fullmatch(tokens.pop()):
+            ids.pop()
+        return self._text(ids)
+
+    def _text(self, ids: Sequence[int]) -> str:
+        text = self.processor.tokenizer.decode(ids, skip_special_tokens=False)
         return text[: min((at for stop in self.engine.stops if (at := text.find(stop)) >= 0), default=len(text))]
 
     def parsed(self, raw: str) -> ParsedAnswer:

@@ -47,12 +47,21 @@ def show_as_it_comes(pieces: Iterable["Piece"]) -> "Answer":
     answer = None
     for piece in pieces:
         if piece.kind == "text":
-            typer.echo(piece.text, nl=False)
+            typer.echo(printable(piece.text), nl=False)
             sys.stdout.flush()
         answer = piece.answer or answer
     assert answer is not None, "the last piece is the answer"
     typer.echo("" if answer.text else NO_WORDS)
     return answer
+
+
+def printable(text: str) -> str:
+    r"""A model's text without what would steer a terminal.
+
+    >>> printable("a\x1b[2Jb\nc")
+    'a�[2Jb\nc'
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def answer_lines(answer: "Answer") -> Iterator[str]:
@@ -64,7 +73,7 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
     the bell.
       the bell  span  1.00 to 2.50 s  0.91
     """
-    yield answer.text or NO_WORDS
+    yield printable(answer.text) or NO_WORDS
     yield from region_lines(answer)
 
 
@@ -72,8 +81,9 @@ def region_lines(answer: "Answer") -> Iterator[str]:
     """One line a region, or for a phrase that stands for nothing."""
     rows: list[tuple[str, ...]] = []
     for phrase in answer.phrases:
-        own = [_row(answer, phrase.text, marked) for marked in phrase.regions]
-        rows += own or [(phrase.text, "none", "there is none")]
+        words = printable(phrase.text)
+        own = [_row(answer, words, marked) for marked in phrase.regions]
+        rows += own or [(words, "none", "there is none")]
     for row in aligned(rows[:LIMIT]):
         yield f"  {row}"
     if len(rows) > LIMIT:
@@ -119,8 +129,13 @@ def place(answer: "Answer", marked: "Marked") -> str:
 def signal_line(signal: "Signal") -> str:
     """A file and its size: "scene.png, 512 x 512 px"."""
     extent = signal.extent
+    sizes = []
     if extent.size_hw is not None:
-        return f"{signal.name}, {extent.size_hw[1]} x {extent.size_hw[0]} px"
+        sizes.append(f"{extent.size_hw[1]} x {extent.size_hw[0]} px")
     if extent.duration_s is not None:
-        return f"{signal.name}, {extent.duration_s:.2f} s"
-    return f"{signal.name}, {len(extent.points_xyz)} points"
+        sizes.append(f"{extent.duration_s:.2f} s")
+    if extent.points_xyz is not None:
+        sizes.append(f"{len(extent.points_xyz)} points")
+    if extent.count is not None:
+        sizes.append(f"{extent.count} values")
+    return ", ".join([signal.name, *sizes])

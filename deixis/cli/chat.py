@@ -128,6 +128,7 @@ class Conversation:
 
     def _point(self, form: str, value: str) -> Sequence[str]:
         region = typed_region(form, value, self.chat.signals, name=f"/{form}")
+        self.chat.check(region)
         self.regions.append((f"{form} {value}", region))
         return (f"{{{len(self.regions) - 1}}} is {form} {value}",)
 

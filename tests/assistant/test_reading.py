@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from deixis.assistant import Model
+from deixis.assistant.answer import describe
 from deixis.assistant.reading import _written
+from deixis.cli.answers import signal_line
 from deixis.geometry import Mark
 from deixis.model.masks import Prepared, pointed
 from deixis.signals import open_signal
@@ -48,3 +50,10 @@ def test_every_kind_is_answered_about(union):
     depth = open_signal(np.full((30, 40), 2.5, np.float32), "depth")
     for signal in (film(), depth, open_signal(picture())):
         assert model.ask("What?", signal, max_new_tokens=3).signals == (signal,)
+
+
+def test_a_brain_without_places_is_described_by_its_number_of_values():
+    signal = open_signal(np.linspace(0, 1, 40, dtype=np.float32), "fmri")
+    assert describe(signal) == {"path": None, "kind": "fmri", "value_count": 40}
+    assert signal_line(signal).endswith(", 40 values")
+    assert describe(film()).keys() == {"path", "kind", "size_hw", "duration_s"}

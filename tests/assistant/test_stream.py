@@ -7,7 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from deixis.assistant import Marked, Model
+from deixis.assistant import Marked, Model, Question
+from deixis.assistant.decode import Said
+from deixis.assistant.reading import Reading
 from deixis.assistant.stream import Teller, settled
 from deixis.geometry import DIALECTS, parse_answer
 from deixis.geometry.frames import letterbox_frame
@@ -136,3 +138,21 @@ def test_a_chat_remembers_a_turn_that_was_streamed_to_its_end(toy):
     next(left)
     left.close()
     assert len(streamed.answers) == 2
+
+
+def test_a_byte_is_not_told_before_its_character_is_known(toy):
+    """Tokens of single bytes: "V" alone is a letter, and with the byte after it is none."""
+    network, processor = toy
+    reading = Reading(Model(network, processor, "toy").engine, Question("What?", ()), (), Said(ids=[1, 2, 3]))
+
+    class Bytes:
+        """A tokenizer of three pieces, two of them bytes."""
+
+        def convert_ids_to_tokens(self, ids):
+            return [{1: "word", 2: "<0x56>", 3: "<0xC8>"}[i] for i in ids]
+
+        def decode(self, ids, skip_special_tokens):
+            return {(1,): "word", (1, 2): "wordV", (1, 2, 3): "word\ufffd\ufffd"}[tuple(ids)]
+
+    reading.processor = type("Processor", (), {"tokenizer": Bytes()})()
+    assert (reading.raw, reading.raw_settled) == ("word\ufffd\ufffd", "word")

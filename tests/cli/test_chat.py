@@ -4,7 +4,9 @@ import io
 
 import pytest
 
+from deixis.assistant import Model
 from deixis.cli.chat import Conversation
+from tests.toy import toy_network
 
 
 @pytest.fixture
@@ -64,6 +66,15 @@ def test_regions_are_kept_until_they_are_used(conversation):
     conversation.reply("What is this?")
     assert conversation.regions == []
     assert conversation.chat.answers[0].question == "What is this {0} and {1}?"
+
+
+def test_a_region_that_the_model_does_not_take_is_refused_at_once(toy, scene):
+    network, processor = toy_network(toy[1].tokenizer, sampler={"type": None})
+    chat = Conversation(Model(network, processor, "toy").chat(scene))
+    with pytest.raises(ValueError, match="this model cannot be pointed at; Ferret's models"):
+        chat.reply("/box 1,2,9,9")
+    assert chat.regions == []
+    assert chat.reply("What?")  # the conversation goes on
 
 
 def test_regions_can_be_forgotten(conversation):
