@@ -11,6 +11,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # what the demo needs, and what everything needs; each stamp is newer than all it was made from
 CORE := $(VENV)/.core-installed
 FULL := $(VENV)/.all-installed
+# torchao lies apart: transformers imports it wherever it is found, which costs every command seconds and lines of talk
+TORCHAO := $(VENV)/torchao
 REQUIREMENTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
@@ -32,6 +34,10 @@ $(FULL): $(CORE)
 	$(PIP) install --quiet -c constraints.txt -e '.[all,dev]'
 	@touch $@
 
+$(TORCHAO)/torchao/__init__.py: $(FULL)
+	$(PIP) install --quiet --no-deps --upgrade --target $(TORCHAO) -c constraints.txt torchao
+	@touch $@
+
 setup: $(FULL)
 
 demo: $(CORE)
@@ -49,8 +55,9 @@ format: $(FULL)
 	$(BIN)/ruff format .
 
 # Tests that compile the network run without the shape-checking hook (see pyproject.toml); 5 means there are none.
-unit: $(FULL)
+unit: $(FULL) $(TORCHAO)/torchao/__init__.py
 	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet tests || [ $$? -eq 5 ]
+	PYTHONPATH=$(TORCHAO) $(BIN)/python -m pytest --quiet tests/assistant/test_quantization.py
 	$(BIN)/python -m pytest
 
 bench: $(FULL)
