@@ -1,8 +1,8 @@
 """The bundled model with its weights in full and quantised: size, speed, agreement of answers, score.
 
 Speed is answers a second of eight mixed questions in one batch, nothing kept between runs. Agreement is the share of
-all answers of the evaluation whose text is that of the model in full. The score is the mean of a few tasks of the world
-benchmark, on generated answers. Run from the repository:
+all answers of the evaluation that are those of the model in full, coordinates and all. The score is the mean of a few
+tasks of the world benchmark, on generated answers. Run from the repository:
 
     python -m benchmarks.quantisation --threads 2 --out benchmarks/results/NAME.md
 """
@@ -27,7 +27,7 @@ TASKS += ("cloud_phrase_mask",)
 
 @dataclass
 class Row:
-    """One way of holding the weights; `texts` are the answers by id of their question."""
+    """One way of holding the weights; `texts` are the model's own, by task and question."""
 
     name: str
     megabytes: float
@@ -40,7 +40,7 @@ class Row:
         return statistics.mean(self.scores.values())
 
     def agreement(self, full: "Row") -> float:
-        """The share of answers with the same text as `full`."""
+        """The share of answers that are those of `full`."""
         return statistics.mean(self.texts[key] == text for key, text in full.texts.items())
 
 
@@ -57,7 +57,7 @@ def measure(names: Sequence[str | None], dtypes: Sequence[torch.dtype], repeats:
     for (name, model), seconds in zip(models.items(), timed, strict=True):
         report = evaluate_world(model, split="test", limit=limit, tasks=TASKS)
         texts = {
-            f"{task} {reply.example.id}": reply.answer.text
+            f"{task} {reply.example.id}": reply.answer.raw
             for task, result in report.tasks.items()
             for reply in result.replies
         }
@@ -82,7 +82,7 @@ def page(rows: Sequence[Row], options: argparse.Namespace) -> str:
             f"--threads {options.threads}",
             options.threads,
         ),
-        "| weights | MB | answers a second | same text | mean score | " + " | ".join(TASKS) + " |",
+        "| weights | MB | answers a second | same answer | mean score | " + " | ".join(TASKS) + " |",
         "|:---|" + "---:|" * (4 + len(TASKS)),
     ]
     for row in rows:

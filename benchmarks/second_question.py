@@ -1,8 +1,10 @@
 """Time to the first token of the second question about a picture, against the first: at lisa-7b's proportions, smaller.
 
-The preset's CLIP, LLaMA and SAM with all their layers, pictures and tokens, each 1/8 as wide, random weights. The first
-question reads the picture and 256 tokens of it; the second finds the picture encoded and the beginning of its prompt
-read. SAM looks at the picture when the first mask is asked for, which is measured beside it. Run from the repository:
+The preset's CLIP, LLaMA and SAM with all their layers, pictures, tokens and words around a question, each 1/4 (and 1/8)
+as wide, random weights. The first question reads the picture and 256 tokens of it; the second finds the picture encoded
+and the beginning of its prompt read. On a CPU the second is bound by reading the weights from memory, the first by
+arithmetic. SAM looks at the picture when the first mask is asked for, which is measured beside it. Run from the
+repository:
 
     python -m benchmarks.second_question --threads 2 --out benchmarks/results/NAME.md
 """
@@ -20,10 +22,12 @@ from benchmarks.measuring import circumstances, median_ratio
 from deixis.assistant import Decoding, Model, Question
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
 from deixis.model.text import build_tokenizer
+from deixis.pretrained.dialects import CONVERSATIONS, chat_template
 from deixis.pretrained.presets import PRESETS
 from deixis.signals import open_signal
 
 TARGET = 5
+TOKEN = "question to first token"
 FIRST = "Which of the things on the table would you drink hot tea from, and why that one?"
 SECOND = "What stands behind the chair on the left, and is it nearer to the wall or to the window?"
 WIDTHS = ("hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads", "mlp_dim", "projection_dim")
@@ -41,7 +45,9 @@ def small_config(share: int) -> DeixisConfig:
 
 def small_lisa(share: int) -> Model:
     """A model of `small_config` with random weights, and a tokenizer of a few hundred words."""
-    tokenizer = build_tokenizer([FIRST, SECOND], 600)
+    style = CONVERSATIONS["llava_v1"]
+    tokenizer = build_tokenizer([FIRST, SECOND, style.opening, style.user, style.prompt], 600)
+    tokenizer.chat_template = chat_template("llava_v1")
     config = small_config(share)
     config.signal_token_ids = {"image": tokenizer.get_vocab()["<image>"]}
     config.seg_token_id = tokenizer.get_vocab()["<seg>"]
@@ -82,46 +88,47 @@ def measure(share: int, repeats: int, masks: int) -> dict[str, tuple[list[float]
             for taken, question in zip(pointed, questions, strict=True):
                 taken.append(mask_s(model, question))
     return {
-        "question to first token": tuple(taken[1:] for taken in tokens),
+        TOKEN: tuple(taken[1:] for taken in tokens),
         "`<seg>` to mask (SAM)": tuple(taken[1:] for taken in pointed),
     }
 
 
-def report(results: dict[str, tuple[list[float], list[float]]], options: argparse.Namespace) -> str:
-    """The measurement as a Markdown page."""
-    ratio = median_ratio(*results["question to first token"])
+def report(results: dict[int, dict[str, tuple[list[float], list[float]]]], options: argparse.Namespace) -> str:
+    """The measurement as a Markdown page; `results` by how many times narrower than lisa-7b."""
+    ratio = median_ratio(*results[options.shares[0]][TOKEN])
     lines = [
         "# The second question about a picture against the first",
         "",
-        f"lisa-7b's layers and tokens at 1/{options.share} of its widths, random weights, float32, CPU; questions of "
-        f"17 and 18 words about one picture. {options.repeats} repeats ({options.masks} of masks) after one, medians. "
-        f"Target: {TARGET} times faster to the first token; "
-        f"{'reached' if ratio >= TARGET else 'missed'} with {ratio:.1f}.",
+        "lisa-7b's layers and tokens at a part of its widths, random weights, float32, CPU; questions of 17 and 18 "
+        f"words about one picture. {options.repeats} repeats ({options.masks} of masks) after one, medians. Target: "
+        f"{TARGET} times faster to the first token; {'reached' if ratio >= TARGET else 'missed'} with {ratio:.1f}.",
         "",
         *circumstances(
-            f"python -m benchmarks.second_question --share {options.share} --threads {options.threads} "
-            f"--repeats {options.repeats} --masks {options.masks}",
+            f"python -m benchmarks.second_question --shares {' '.join(map(str, options.shares))} "
+            f"--threads {options.threads} --repeats {options.repeats} --masks {options.masks}",
             options.threads,
         ),
-        "| from, to | first, s | second, s | ratio |",
-        "|:---|---:|---:|---:|",
+        "| widths | from, to | first, s | second, s | ratio |",
+        "|:---|:---|---:|---:|---:|",
     ]
-    for name, (first, second) in results.items():
-        medians = f"{statistics.median(first):.4f} | {statistics.median(second):.4f}"
-        lines.append(f"| {name} | {medians} | {median_ratio(first, second):.1f} |")
+    for share, rows in results.items():
+        for name, (first, second) in rows.items():
+            medians = f"{statistics.median(first):.3f} | {statistics.median(second):.3f}"
+            lines.append(f"| 1/{share} | {name} | {medians} | {median_ratio(first, second):.1f} |")
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--share", type=int, default=8, help="how many times narrower than lisa-7b")
+    parser.add_argument("--shares", type=int, nargs="+", default=[4, 8], help="how many times narrower than lisa-7b")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--masks", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    page = report(measure(options.share, options.repeats, options.masks), options)
+    results = {share: measure(share, options.repeats, options.masks) for share in options.shares}
+    page = report(results, options)
     print(page)
     if options.out:
         options.out.write_text(page)
