@@ -3,6 +3,13 @@
 Opening is in `folder`; `convert`, `presets` and `dialects` are imported by their own names.
 """
 
-from deixis.pretrained.folder import BUNDLED, bundled_folder, open_network, open_pretrained
+from deixis.pretrained.folder import (
+    BUNDLED,
+    Opened,
+    bundled_folder,
+    open_config_and_processor,
+    open_network,
+    open_pretrained,
+)
 
-__all__ = ["BUNDLED", "bundled_folder", "open_network", "open_pretrained"]
+__all__ = ["BUNDLED", "Opened", "bundled_folder", "open_config_and_processor", "open_network", "open_pretrained"]

@@ -74,7 +74,7 @@ def read(source: Tensors, asked: Asked) -> Found:
     if any(name.startswith(TOWER) for name in meta):
         vision = clip_config({n: t for n, t in meta.items() if n.startswith(TOWER)}, CLIP_LARGE_336, TOWER)
     else:
-        tower, vision = open_tower(source, asked, ("vision_tower",), said["mm_vision_tower"])
+        tower, vision = open_tower(source, asked, ("vision_tower",), said, PUBLISHED["mm_vision_tower"])
         parts.append(tower)
     text = text_config(source, said, vocab_size)
     config = config_of(text, vision, said, vocab_size, region_id)

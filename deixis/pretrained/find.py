@@ -6,8 +6,11 @@ The layouts are those that people have: transformers' (one file or shards with a
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from deixis.pretrained.hub import fetch_snapshot, is_hub_id
 
 SINGLE = ("model.safetensors", "checkpoint.safetensors", "pytorch_model.bin")
 LONE_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".tar")
@@ -34,31 +37,15 @@ def find_place(name: str | Path, what: str) -> Path:
     place = Path(name)
     if place.exists():
         return place
-    if str(name).count("/") != 1 or str(name).startswith((".", "/", "~")) or place.suffix in LONE_SUFFIXES:
+    if not is_hub_id(str(name)) or place.suffix in LONE_SUFFIXES:
         raise ValueError(f"{what}: expected a folder, a file or a hub id (owner/name), got '{name}', which is none")
-    return _fetch(str(name), what)
+    return fetch_snapshot(str(name), _patterns, what)
 
 
-def _fetch(name: str, what: str) -> Path:
-    """The hub's snapshot: safetensors where there are, else pickles; with the JSON files and tokenizer beside them."""
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    try:
-        listed = HfApi().list_repo_files(name)
-        safe = any(file.endswith(".safetensors") for file in listed)
-        patterns = [*_BESIDE, "*.safetensors"] if safe else [*_BESIDE, *_PICKLED]
-        return Path(snapshot_download(name, allow_patterns=patterns))
-    except RepositoryNotFoundError as error:
-        raise ValueError(
-            f"{what}: '{name}' is no folder here and no repository of the hub, or one that needs a login; "
-            "check the name"
-        ) from error
-    except Exception as error:  # of the network, of the disk, of the switch for being offline
-        raise ValueError(
-            f"{what}: '{name}' is no folder here, and the hub could not give it ({type(error).__name__}); "
-            "check the name and the network"
-        ) from error
+def _patterns(listed: Sequence[str]) -> list[str]:
+    """Safetensors where there are, else pickles; with the JSON files and tokenizer beside them."""
+    safe = any(file.endswith(".safetensors") for file in listed)
+    return [*_BESIDE, "*.safetensors"] if safe else [*_BESIDE, *_PICKLED]
 
 
 def find_weights(place: Path, what: str) -> Files:

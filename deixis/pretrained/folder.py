@@ -1,23 +1,50 @@
 """Opens a folder of weights: configuration, safetensors, tokenizer and processor, strictly.
 
-Nothing is fetched unless a hub name is given and Hugging Face's own offline switch is off; nothing is unpickled.
+What is small is opened first (`open_config_and_processor`), so that a question can be refused before the weights are
+read. Nothing is fetched unless a hub name is given and Hugging Face's own offline switch is off; no pickle is a model.
 """
 
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import torch
 from transformers.utils import logging
 
-from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
+from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
+from deixis.pretrained.hub import fetch_snapshot, is_hub_id
+from deixis.pretrained.official import how_to_convert
 
 BUNDLED = "bundled"
 TOKENIZER = "tokenizer.json"
 NEEDED = ("config.json", "processor_config.json", TOKENIZER)
 CONVERTED = "conversion.json"  # in folders that `deixis convert` made, which may lack tokenizer and processor
+SMALL = ["*.json", "*.jinja", "*.md"]
+WEIGHTS = "*.safetensors"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model without its weights: its name as given, its folder, configuration and processor.
+
+    config, processor: None for a PointMLP, which `deixis.model.cloud_classifier` opens.
+    """
+
+    name: str
+    folder: Path
+    config: DeixisConfig | None
+    processor: DeixisProcessor | None
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether it is a PointMLP, which names clouds and reads no words."""
+        return self.config is None
 
 
 def bundled_folder() -> Path:
@@ -25,27 +52,39 @@ def bundled_folder() -> Path:
     return Path(str(resources.files("deixis.pretrained") / "tiny"))
 
 
-def open_pretrained(
-    name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32
-) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
-    """The network (in evaluation mode, on the CPU) and the processor of `name`: "bundled", a folder or a hub id.
+def open_config_and_processor(name: str | Path = BUNDLED) -> Opened:
+    """All of `name` ("bundled", a folder or a hub id) that can be had without its weights; of a hub id, they are there.
 
-    Raises ValueError, one sentence, for a name that is neither, a folder with a file missing or of another model, and
-    weights that do not fit the configuration.
+    Raises ValueError as `open_pretrained` does, but for what only the weights show.
     """
-    folder = bundled_folder() if str(name) == BUNDLED else _find(str(name))
-    _check_folder(folder, name)
+    folder, kind = _checked_folder(name)
+    if kind == "pointmlp":
+        return Opened(str(name), folder, None, None)
     if not (folder / TOKENIZER).is_file():
         raise ValueError(
             f"model '{name}': it was converted without a tokenizer and takes token ids only; convert it again with "
             "--tokenizer to ask it in words"
         )
-    network = open_network(name, dtype)
     try:
         with _quiet():
-            return network, DeixisProcessor.from_pretrained(folder, local_files_only=True)
+            config = DeixisConfig.from_pretrained(folder, local_files_only=True)
+            return Opened(str(name), folder, config, DeixisProcessor.from_pretrained(folder, local_files_only=True))
     except Exception as error:  # json, tokenizers and our own checks each raise their own
         raise _unreadable(name, error) from error
+
+
+def open_pretrained(
+    name: str | Path | Opened = BUNDLED, dtype: torch.dtype = torch.float32
+) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
+    """The network (in evaluation mode, on the CPU) and the processor of `name`: "bundled", a folder or a hub id.
+
+    What is opened already is not opened again. Raises ValueError, one sentence, for a name that is neither, a folder
+    with a file missing or of another model, and weights that do not fit the configuration.
+    """
+    opened = name if isinstance(name, Opened) else open_config_and_processor(name)
+    if opened.processor is None:
+        raise _no_questions(opened.name)
+    return _network(opened.name, opened.folder, dtype), opened.processor
 
 
 def open_network(name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32) -> DeixisForConditionalGeneration:
@@ -53,8 +92,13 @@ def open_network(name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32)
 
     Raises ValueError as `open_pretrained` does.
     """
-    folder = bundled_folder() if str(name) == BUNDLED else _find(str(name))
-    _check_folder(folder, name)
+    folder, kind = _checked_folder(name)
+    if kind == "pointmlp":
+        raise _no_questions(name)
+    return _network(name, folder, dtype)
+
+
+def _network(name: str | Path, folder: Path, dtype: torch.dtype) -> DeixisForConditionalGeneration:
     try:
         with _quiet():
             network, report = DeixisForConditionalGeneration.from_pretrained(
@@ -78,6 +122,10 @@ def open_network(name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32)
     return network.eval()
 
 
+def _no_questions(name: str | Path) -> ValueError:
+    return ValueError(f"model '{name}': it is a PointMLP, which sorts clouds into classes and takes no questions")
+
+
 def _unreadable(name: str | Path, error: Exception) -> ValueError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return ValueError(f"model '{name}': its files cannot be read ({lines[0]}); it may be damaged or cut short")
@@ -97,38 +145,53 @@ def _quiet() -> Generator[None]:
             logging.enable_progress_bar()
 
 
-def _find(name: str) -> Path:
-    """The folder called `name`, or the hub's snapshot of it."""
-    if name and Path(name).is_dir():
-        return Path(name)
-    if Path(name).exists() or name.count("/") != 1 or name.startswith((".", "/")):
-        raise ValueError(f"model: expected '{BUNDLED}', a folder or a hub id (owner/name); got '{name}', which is none")
-    from huggingface_hub import snapshot_download
+def _checked_folder(name: str | Path) -> tuple[Path, str]:
+    """The folder of `name`, with all its files, and which model it is: "deixis" or "pointmlp".
 
-    try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.md"]))
-    except Exception as error:
-        raise ValueError(
-            f"model: '{name}' is no folder here, and the hub could not give it ({type(error).__name__}); "
-            "check the name and the network"
-        ) from error
+    The weights of a hub id are fetched once the small files are seen to be those of such a model.
+    """
+    text = str(name)
+    if text == BUNDLED or (text and Path(text).is_dir()):
+        folder = bundled_folder() if text == BUNDLED else Path(text)
+        kind = _kind_of(folder, name)
+    elif Path(text).exists() or not is_hub_id(text):
+        if hint := how_to_convert(Path(text)):
+            raise ValueError(f"model '{name}': {hint}")
+        raise ValueError(f"model: expected '{BUNDLED}', a folder or a hub id (owner/name); got '{text}', which is none")
+    else:
+        kind = _kind_of(fetch_snapshot(text, lambda _: SMALL, "model"), name)
+        folder = fetch_snapshot(text, lambda _: [*SMALL, WEIGHTS], "model")
+    _check_weights(folder, name)
+    return folder, kind
 
 
-def _check_folder(folder: Path, name: str | Path) -> None:
+def _kind_of(folder: Path, name: str | Path) -> str:
+    """The model that the small files of a folder are of. Raises ValueError for a folder that is of no model of ours."""
+    config: dict = {}
+    if (folder / NEEDED[0]).is_file():
+        try:
+            config = json.loads((folder / NEEDED[0]).read_text(encoding="utf-8"))
+            kind = config.get("model_type")
+        except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
+            raise ValueError(f"model '{name}': config.json is no JSON object; the file is damaged") from None
+        if kind == "pointmlp":
+            return kind
+    if config.get("model_type") != "deixis" and (hint := how_to_convert(folder, str(name))):
+        raise ValueError(f"model '{name}': {hint}")
     without_words = (folder / CONVERTED).is_file() and not (folder / TOKENIZER).exists()
     for file in NEEDED[:1] if without_words else NEEDED:
         if not (folder / file).is_file():
             raise ValueError(f"model '{name}': expected a file {file} in the folder, got none; it is no Deixis model")
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = config.get("model_type")
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
-        raise ValueError(f"model '{name}': config.json is no JSON object; the file is damaged") from None
-    if kind == "pointmlp":
-        raise ValueError(f"model '{name}': it is a PointMLP, which sorts clouds into classes and takes no questions")
-    if kind != "deixis":
-        raise ValueError(f"model '{name}': expected model_type 'deixis' in config.json, got {kind!r}")
-    if not list(folder.glob("*.safetensors")):
+    if config.get("model_type") != "deixis":
+        raise ValueError(
+            f"model '{name}': expected model_type 'deixis' in config.json, got {config.get('model_type')!r}"
+        )
+    return "deixis"
+
+
+def _check_weights(folder: Path, name: str | Path) -> None:
+    """Raises ValueError where the weights, or shards of them, are not in the folder."""
+    if not list(folder.glob(WEIGHTS)):
         raise ValueError(f"model '{name}': expected weights in *.safetensors, got none in the folder")
     index = folder / "model.safetensors.index.json"
     if index.is_file():

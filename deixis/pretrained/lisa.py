@@ -40,13 +40,14 @@ TOWER = "model.vision_tower.vision_tower."
 SAM_PREFIX = r"(?:model\.)?visual_model\."
 V0_FILES = ("pytorch_model-visual_model.bin", "pytorch_model-text_hidden_fcs.bin")
 """SAM and the MLP of the v0 releases (commit 0e26916, chat.py:105-112)."""
+TOWERS = {False: "openai/clip-vit-large-patch14", True: "openai/clip-vit-large-patch14-336"}
+"""CLIP of LLaVA 1.0, and of LLaVA 1.5, whose projection has two layers."""
 PUBLISHED: dict[str, Any] = {
-    "vision_tower": "openai/clip-vit-large-patch14",
     "mm_vision_select_layer": -2,
     "mm_use_im_start_end": True,
 }
 """What train_ds.py sets where a configuration does not say."""
-_LLAVA_15 = {"vision_tower": "openai/clip-vit-large-patch14-336", "mm_projector_type": "mlp2x_gelu"}
+_LLAVA_15 = {"vision_tower": TOWERS[True], "mm_projector_type": "mlp2x_gelu"}
 _BASES = {"lisa-7b": "7b", "lisa-13b": "13b-2", "lisa-7b-v0": "7b", "lisa-13b-v0": "13b-2"}
 SIZES = {name: {**LLAMA[size], **PUBLISHED} for name, size in _BASES.items()}
 SIZES |= {f"lisa-{size}-llava1.5": {**LLAMA[f"{size}-2"], **PUBLISHED, **_LLAVA_15} for size in ("7b", "13b")}
@@ -80,7 +81,9 @@ def read(source: Tensors, asked: Asked) -> Found:
         inside = {name: tensor for name, tensor in meta.items() if name.startswith(TOWER)}
         vision = clip_config(inside, CLIP_LARGE, TOWER)
     else:
-        tower, vision = open_tower(source, asked, ("clip", "vision_tower"), said["vision_tower"])
+        # the published code takes `vision_tower` where both are said (model/LISA.py:138)
+        named = {**said, "mm_vision_tower": said.get("vision_tower") or said.get("mm_vision_tower")}
+        tower, vision = open_tower(source, asked, ("clip", "vision_tower"), named, TOWERS[bool(_depth(meta))])
         parts.append(tower)
     text = text_config(source, said, vocab_size)
     config = config_of(

@@ -3,6 +3,7 @@
 `Asked` is what a person typed; `Found` is all that a system's reader learns of a source before anything is written.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from transformers import CLIPVisionConfig, PreTrainedTokenizerFast
 from deixis.model import DeixisConfig
 from deixis.model.pointmlp import PointMLPConfig
 from deixis.pretrained.find import find_place, read_json
+from deixis.pretrained.hub import is_hub_id
 from deixis.pretrained.parts import clip_rules, count_layers
 from deixis.pretrained.rules import Part
 from deixis.pretrained.sizes import CLIP_LARGE
@@ -27,6 +29,8 @@ MARKS = {
     "pointmlp": ("local_grouper_list.", "module.local_grouper_list.", "full.local_", "elite.local_"),
 }
 """How names begin that only a checkpoint of that system has."""
+TOWER_SIZES = re.compile(r"clip-vit-\w+-patch(?P<patch>\d+)(?:-(?P<side>\d+)(?:px)?)?/?$")
+"""Patch and side in the names of OpenAI's CLIPs; 224 px where there is no side."""
 NAMES = {"onellm": "OneLLM", "ferret": "Ferret", "lisa": "LISA", "pointmlp": "PointMLP"}
 
 
@@ -117,21 +121,65 @@ def published_config(source: Tensors, asked: Asked, sizes: Mapping[str, Mapping[
     return found
 
 
-def open_tower(source: Tensors, asked: Asked, folders: Sequence[str], published: str | None) -> tuple[Part, dict]:
+def open_tower(
+    source: Tensors, asked: Asked, folders: Sequence[str], said: Mapping[str, Any], published: str
+) -> tuple[Part, dict]:
     """(the part with CLIP's vision model, its configuration): --clip, a folder of the source, or what it names.
 
-    Raises ValueError, one sentence, where none is found.
+    said: the source's configuration, which names the tower as `mm_vision_tower` if it does; else it is `published`.
+    Raises ValueError, one sentence, where none is found, and for one that the checkpoint was not trained with, as far
+    as names and shapes tell.
     """
-    inside = next((source.folder / name for name in folders if (source.folder / name).is_dir()), None)
-    name = asked.clip or inside or published
-    if name is None:
+    named = str(said.get("mm_vision_tower") or published)
+    inside = next((source.folder / f for f in (*folders, named) if (source.folder / f).is_dir()), None)
+    name = str(asked.clip or inside or named)
+    is_named = asked.clip is None and inside is None
+    if is_named and not Path(name).exists() and not is_hub_id(name):
         raise ValueError(
-            f"source '{source.label}': expected CLIP's vision model beside it, got none; name it by --clip"
+            f"source '{source.label}': expected CLIP's vision model in it, or where its config.json says, '{name}', "
+            f"got none; name it by --clip ({published}, unless it was trained with another)"
         )
-    place = find_place(name, "--clip" if asked.clip or inside else "mm_vision_tower (or name it by --clip)")
-    tower = open_source(place, "--clip")
+    what = f"source '{source.label}': CLIP's vision model (--clip names another)" if is_named else "--clip"
+    tower = open_source(find_place(name, what), "--clip")
     config = clip_config(tower.meta(), read_json(tower.folder / "config.json", "--clip"))
+    sizes = () if inside and not asked.clip else (named, published)
+    check_tower(source, config, said["mm_vision_select_layer"], name, sizes)
     return Part(tower, clip_rules(), "CLIP"), config
+
+
+def check_tower(source: Tensors, tower: Mapping[str, Any], layer: int, name: str, sizes: Sequence[str]) -> None:
+    """Raises ValueError unless a checkpoint can have been trained with this CLIP (fields of its configuration).
+
+    The width is that of the projection; the layer that is read has to be there. sizes: the tower that the source
+    names and the published one (`clip-vit-large-patch14-336`), of which the first that tells sides counts, the second
+    where the width is as published; none for a tower that lies in the source.
+    """
+    meta = source.meta()
+    maps = (meta.get(f"model.mm_projector.{part}") for part in ("weight", "0.weight"))
+    width = next((tensor.shape[1] for tensor in maps if tensor is not None), tower["hidden_size"])
+    if tower["hidden_size"] != width:
+        got = f"{tower['hidden_size']}"
+        raise _wrong_tower(source, name, f"features of {width} channels, as mm_projector reads", got)
+    layers = tower["num_hidden_layers"]
+    if not -layers - 1 <= layer <= layers:
+        raise _wrong_tower(source, name, f"a layer {layer}, as mm_vision_select_layer says", f"{layers} layers")
+    told = [name for name in sizes[: 2 if width == CLIP_LARGE["hidden_size"] else 1] if TOWER_SIZES.search(name)]
+    if not told:
+        return
+    match = TOWER_SIZES.search(told[0])
+    assert match is not None, "it was found a line ago"
+    wanted = int(match["side"] or CLIP_LARGE["image_size"]), int(match["patch"])
+    got = tower["image_size"], tower["patch_size"]
+    if wanted != got:
+        words = [f"pictures of {side} px in patches of {patch} px" for side, patch in (wanted, got)]
+        raise _wrong_tower(source, name, f"{words[0]}, as {told[0]} has", words[1])
+
+
+def _wrong_tower(source: Tensors, name: str, wanted: str, got: str) -> ValueError:
+    return ValueError(
+        f"CLIP's vision model '{name}': expected one with {wanted}, got {got}; '{source.label}' was trained with "
+        "another one, name it by --clip"
+    )
 
 
 def clip_config(meta: Mapping[str, Tensor], found: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from deixis.pretrained import folder as folders
-from deixis.pretrained import open_pretrained
+from deixis.pretrained import open_config_and_processor, open_pretrained
 from tests.toy import picture
 
 
@@ -153,15 +153,48 @@ def test_a_file_is_no_model(whole):
         open_pretrained(whole / "config.json")
 
 
-def test_a_hub_id_that_cannot_be_had_is_one_sentence(monkeypatch):
-    import huggingface_hub
+@pytest.mark.parametrize(
+    ("system", "says"),
+    [
+        pytest.param("ferret", "an official Ferret checkpoint", id="ferret"),
+        pytest.param("lisa", "an official LISA checkpoint", id="lisa"),
+        pytest.param("onellm", "an official OneLLM checkpoint", id="onellm"),
+        pytest.param("pointmlp", "an official PointMLP checkpoint", id="pointmlp"),
+    ],
+)
+def test_an_official_checkpoint_is_told_how_it_becomes_usable(sources, system, says):
+    folder = sources[system]
+    with pytest.raises(
+        ValueError, match=rf"{says}, .* first: deixis convert {system} \S+ OUT, then name OUT"
+    ) as caught:
+        open_pretrained(folder)
+    assert f"convert {system} {folder} OUT" in str(caught.value)
 
-    def refuse(*args, **kwargs):
-        raise OSError("no network\nat all")
 
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
-    with pytest.raises(ValueError, match=r"'owner/name' is no folder here, and the hub could not give it \(OSError\)"):
-        open_pretrained("owner/name")
+def test_an_official_file_is_told_how_it_becomes_usable(sources):
+    file = sources["onellm"] / "consolidated.00-of-01.pth"
+    with pytest.raises(ValueError, match=r"deixis convert onellm \S+consolidated.00-of-01.pth OUT"):
+        open_pretrained(file)
+
+
+def test_the_configuration_tells_a_checkpoint_without_weights(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "llava", "architectures": ["LISAForCausalLM"]}')
+    with pytest.raises(ValueError, match="it is an official LISA checkpoint"):
+        open_config_and_processor(tmp_path)
+
+
+def test_configuration_and_processor_come_without_the_weights_being_read(copy):
+    cut_short(copy)
+    opened = open_config_and_processor(copy)
+    assert opened.config.model_type == "deixis"
+    assert opened.processor.specs.keys() == set(opened.config.kinds)
+    with pytest.raises(ValueError, match="its files cannot be read"):
+        open_pretrained(opened)
+
+
+def test_what_is_opened_is_not_opened_again(whole):
+    opened = open_config_and_processor(whole)
+    assert open_pretrained(opened)[1] is opened.processor
 
 
 def test_a_whole_folder_gives_the_network_that_was_saved(toy, whole):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from deixis.pretrained import open_pretrained
 from deixis.pretrained.source import open_source
 
 ROOT = Path(__file__).parents[2]
@@ -21,9 +22,16 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture
 def hub(sources, tmp_path):
-    """(address, paths asked for) of a hub with the repositories toy/points and toy/empty."""
-    folders = {"toy/points": sources["pointmlp"], "toy/empty": tmp_path / "empty"}
+    """(address, paths asked for) of a hub with the repositories toy/points, toy/empty and toy/official."""
+    folders = {
+        "toy/points": sources["pointmlp"],
+        "toy/empty": tmp_path / "empty",
+        "toy/official": tmp_path / "official",
+    }
     folders["toy/empty"].mkdir()
+    folders["toy/official"].mkdir()
+    (folders["toy/official"] / "config.json").write_text('{"architectures": ["FERRETLlamaForCausalLM"]}')
+    (folders["toy/official"] / "model.safetensors").write_bytes(b"never fetched")
     asked: list[str] = []
 
     class Hub(BaseHTTPRequestHandler):
@@ -130,16 +138,49 @@ def test_a_hub_id_that_gives_nothing_is_one_sentence(hub, at, name, match):
     assert "\n" not in str(caught.value)
 
 
-def test_a_hub_that_cannot_be_reached_is_one_sentence(hub, at, monkeypatch):
+@pytest.mark.parametrize(
+    ("opened", "what"),
+    [pytest.param(open_source, "source", id="convert"), pytest.param(open_pretrained, "model", id="ask")],
+)
+@pytest.mark.parametrize(
+    ("offline", "match"),
+    [
+        pytest.param(
+            True,
+            r"'toy/points' is no folder here, was not fetched before, and HF_HUB_OFFLINE=1 keeps the hub from being",
+            id="switched_off",
+        ),
+        pytest.param(False, r"the hub could not give it \(\w+\); check the name and the network", id="no_network"),
+    ],
+)
+def test_a_hub_that_cannot_be_reached_is_one_sentence(at, monkeypatch, capfd, opened, what, offline, match):
+    from huggingface_hub import constants
+
+    at("http://127.0.0.1:9")  # where nobody answers
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1" if offline else "0")
+    with pytest.raises(ValueError, match=f"{what}: .*{match}") as caught:
+        opened("toy/points")
+    assert "\n" not in str(caught.value)
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_without_a_network_it_is_what_was_fetched_before(hub, at, monkeypatch):
     from huggingface_hub import constants
 
     at(hub[0])
+    fetched = open_source("toy/points").files
+    at("http://127.0.0.1:9")
+    assert open_source("toy/points").files == fetched
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(
-        ValueError, match=r"the hub could not give it \(\w+\); check the name and the network"
-    ) as caught:
-        open_source("toy/points")
-    assert "\n" not in str(caught.value)
+    assert open_source("toy/points").files == fetched
+
+
+def test_an_official_repository_is_told_before_its_weights_are_fetched(hub, at):
+    at(hub[0])
+    with pytest.raises(ValueError, match=r"an official Ferret checkpoint.*: deixis convert ferret toy/official OUT"):
+        open_pretrained("toy/official")
+    assert not any(path.endswith(".safetensors") for path in hub[1])
 
 
 def test_safetensors_are_taken_rather_than_pickles(hub, at, sources, tmp_path):
