@@ -11,28 +11,24 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from deixis.signals import open_signal
+from deixis.signals.mesh_files import SURFACES, read_surface
 
 SURFACE_POINTS = 2048
 """Drawn from the surface of a mesh, as in the files of ModelNet40 that are trained on."""
-MESHES = (".off", ".obj", ".stl", ".ply", ".glb")
 
 
 def read_points(path: str | Path, count: int = SURFACE_POINTS) -> Float32[np.ndarray, "point 3"]:
     """x, y, z of the points in a file, in its own units and in no order: the first n of them are a fair sample.
 
     A mesh with faces (OFF, OBJ, STL, PLY, GLB) gives `count` points of its surface, spread evenly over its area; clouds
-    (PLY, OBJ, NPZ, NPY, ASCII PCD, TXT, XYZ or PTS with x, y, z in the first three columns) give all of theirs. The
+    (PLY, OBJ, NPZ, NPY, PCD, TXT, XYZ or PTS with x, y, z in the first three columns) give all of theirs. The
     same file gives the same points.
 
     Raises ValueError for a file that holds no points or cannot be read.
     """
     path = Path(path)
     reader = READERS.get(path.suffix.lower())
-    xyz = None
-    if path.suffix.lower() in MESHES:
-        xyz = _surface(path, count)
-    elif reader is not None:
-        xyz = reader(path)
+    xyz = read_surface(path, count) if reader is None else reader(path)
     if xyz is None:
         xyz = open_signal(path, "point_cloud").extent.points_xyz
     if not np.isfinite(xyz).all():
@@ -47,29 +43,9 @@ def in_unit_sphere(xyz: Float[np.ndarray, "point 3"]) -> Float32[np.ndarray, "po
     return (centred / (reach if reach > 0 else 1.0)).astype(np.float32)
 
 
-def _surface(path: Path, count: int) -> np.ndarray | None:
-    """Points of a mesh's surface; None for a file without faces, or one that `deixis.signals` has to judge."""
-    import trimesh
-
-    try:
-        with path.open("rb") as stream:
-            mesh = trimesh.load(stream, file_type=path.suffix[1:].lower(), force="mesh", process=False)
-    except Exception:  # parsers of damaged files raise anything; what is wrong is said by the reader of signals
-        return None
-    if not len(getattr(mesh, "faces", ())) or not getattr(mesh, "area", 0.0) > 0:
-        return None
-    points, _ = trimesh.sample.sample_surface(mesh, count, seed=0)
-    return np.asarray(points)
-
-
 def _read_text(path: Path) -> np.ndarray:
-    """Lines of numbers between commas or blanks; x, y, z are the first three. A PCD's header is passed over."""
+    """Lines of numbers between commas or blanks; x, y, z are the first three."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    if path.suffix.lower() == ".pcd":
-        header = [line.split() for line in lines[:20]]
-        if ["DATA", "ascii"] not in header or ["x", "y", "z"] not in [words[1:4] for words in header]:
-            raise ValueError(f"'{path.name}': expected an ASCII PCD with the fields x y z first; convert it to PLY")
-        lines = lines[header.index(["DATA", "ascii"]) + 1 :]
     try:
         rows = [[float(word) for word in line.replace(",", " ").split()[:3]] for line in lines if line.strip()]
         xyz = np.array(rows, dtype=np.float64)
@@ -80,5 +56,5 @@ def _read_text(path: Path) -> np.ndarray:
     return xyz
 
 
-READERS: Mapping[str, Callable[[Path], np.ndarray]] = dict.fromkeys((".pcd", ".txt", ".xyz", ".pts"), _read_text)
-SUFFIXES = (*MESHES, ".npy", ".npz", *READERS)
+READERS: Mapping[str, Callable[[Path], np.ndarray]] = dict.fromkeys((".txt", ".xyz", ".pts"), _read_text)
+SUFFIXES = (*SURFACES, ".pcd", ".npy", ".npz", *READERS)

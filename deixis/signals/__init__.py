@@ -18,7 +18,7 @@ from deixis.signals.fmri import FMRI, FmriSpec, parcel_labels
 from deixis.signals.image import IMAGE, ImageSpec
 from deixis.signals.imu import IMU, ImuSpec
 from deixis.signals.normal import NORMAL, NormalSpec
-from deixis.signals.point_cloud import POINT_CLOUD, PointCloudSpec, chosen_indices
+from deixis.signals.point_cloud import POINT_CLOUD, PointCloudSpec, chosen_indices, shape_points
 from deixis.signals.signal import Reader, Signal
 from deixis.signals.video import VIDEO, VideoSpec
 
@@ -38,6 +38,7 @@ __all__ = [
     "name_in_folder",
     "open_signal",
     "parcel_labels",
+    "shape_points",
     "to_tensor",
 ]
 

@@ -1,16 +1,21 @@
-"""Vertices and their colours out of PLY, OBJ, OFF, STL and GLB files, in the order of the file.
+"""Vertices and their colours out of PLY, OBJ, OFF, STL, GLB and PCD files, in the order of the file; and surfaces.
 
-trimesh reads them all but OBJ: there it splits vertices that have several texture coordinates, and an index in
-an answer would no longer be a vertex of the file. Does not know units, tensors or signals.
+trimesh reads them all but PCD and OBJ: there it splits vertices that have several texture coordinates, and an index
+in an answer would no longer be a vertex of the file. Does not know units, tensors or signals.
 """
 
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
+
+from deixis.signals.pcd_files import MARK, read_pcd
 
 Vertices = tuple[np.ndarray, np.ndarray | None]
 """xyz (n, 3) float, and rgb (n, 3) in 0..255 or 0..1, or None when the file has no colours."""
 
+SURFACES = (".off", ".obj", ".stl", ".ply", ".glb")
+"""Endings of files that may have faces."""
 MAX_8_BIT = 255
 REASON_LENGTH = 120
 """How much of a parser's own words goes into a sentence."""
@@ -23,7 +28,9 @@ def read_mesh(path: Path, name: str) -> Vertices:
     """
     file_type = _file_type(path)
     try:
-        return _read_obj(path) if file_type == "obj" else _read_with_trimesh(path, file_type)
+        if file_type in READERS:
+            return READERS[file_type](path)
+        return _read_with_trimesh(path, file_type)
     except Exception as error:  # parsers of damaged files raise anything: IndexError, struct.error, KeyError, ...
         # trimesh tries another decoding with an optional package when a file is not the text it should be
         missing = isinstance(error, ImportError)
@@ -35,11 +42,32 @@ def read_mesh(path: Path, name: str) -> Vertices:
         ) from error
 
 
+def read_surface(path: Path, count: int) -> Float[np.ndarray, "count 3"] | None:
+    """So many points of a mesh's surface, spread evenly over its area, the same every time.
+
+    None for a file without faces, and for one that cannot be read: `read_mesh` says what is wrong with it.
+    """
+    import trimesh
+
+    if path.suffix.lower() not in SURFACES:
+        return None
+    try:
+        with path.open("rb") as stream:
+            mesh = trimesh.load(stream, file_type=path.suffix[1:].lower(), force="mesh", process=False)
+    except Exception:  # parsers of damaged files raise anything
+        return None
+    if not len(getattr(mesh, "faces", ())) or not getattr(mesh, "area", 0.0) > 0:
+        return None
+    points, _ = trimesh.sample.sample_surface(mesh, count, seed=0)
+    return np.asarray(points, dtype=np.float64)
+
+
 def _file_type(path: Path) -> str:
     """The format told from the first bytes, else from the ending."""
     with path.open("rb") as stream:
-        head = stream.read(4)
-    for magic, file_type in ((b"ply", "ply"), (b"glTF", "glb"), (b"OFF", "off"), (b"COFF", "off")):
+        head = stream.read(len(MARK))
+    marks = ((b"ply", "ply"), (b"glTF", "glb"), (b"OFF", "off"), (b"COFF", "off"), (MARK, "pcd"))
+    for magic, file_type in marks:
         if head.startswith(magic):
             return file_type
     return path.suffix[1:].lower() or "mesh"
@@ -137,3 +165,7 @@ def _read_obj(path: Path) -> Vertices:
     if rows and all(len(row) >= 6 for row in rows):
         return xyz, np.array([row[-3:] for row in rows], dtype=np.float64)
     return xyz, None
+
+
+READERS = {"obj": _read_obj, "pcd": read_pcd}
+"""Of the formats that trimesh does not read, or not as they are."""

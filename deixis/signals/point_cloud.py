@@ -13,7 +13,8 @@ from jaxtyping import Float, Float32, Int, Shaped
 
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame
-from deixis.signals.mesh_files import read_mesh
+from deixis.signals.mesh_files import read_mesh, read_surface
+from deixis.signals.pcd_files import MARK as PCD_MARK
 from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_narrow
 
 GREY = 0.5
@@ -43,7 +44,7 @@ class PointCloudSpec:
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The points in a PLY, OBJ, OFF, STL, GLB or NPZ file; vertex colours are kept.
+    """The points in a PLY, OBJ, OFF, STL, GLB, PCD or NPZ file; vertex colours are kept.
 
     Raises: ValueError when the content is no cloud, is cut short, has no points, or has NaNs.
     """
@@ -105,6 +106,15 @@ def chosen_indices(signal: Signal, spec: PointCloudSpec) -> Int[np.ndarray, " po
         return np.arange(spec.count) % available
     generator = np.random.default_rng(int(signal.digest[:DIGEST_SEED_DIGITS], 16))
     return np.sort(generator.choice(available, spec.count, replace=False, shuffle=False))
+
+
+def shape_points(signal: Signal, count: int) -> Float[np.ndarray, "point 3"]:
+    """x, y, z of what an object looks like: `count` points of the surface of a mesh in a file, else all points.
+
+    The vertices of a mesh are not its shape: a table top is four of them.
+    """
+    surface = read_surface(Path(signal.path), count) if signal.path is not None else None
+    return signal.extent.points_xyz if surface is None else surface
 
 
 def _signal(xyz: np.ndarray, rgb: np.ndarray | None, name: str, path: str | None) -> Signal:
@@ -172,7 +182,7 @@ def _read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
 POINT_CLOUD = Reader(
     kind="point_cloud",
     noun="a point cloud",
-    suffixes=(".ply", ".obj", ".off", ".stl", ".glb", ".npz"),
+    suffixes=(".ply", ".obj", ".off", ".stl", ".glb", ".npz", ".pcd"),
     magics=(
         (0, b"ply\n", "a PLY cloud"),
         (0, b"ply\r", "a PLY cloud"),
@@ -180,6 +190,7 @@ POINT_CLOUD = Reader(
         (0, b"OFF", "an OFF mesh"),
         (0, b"COFF", "an OFF mesh"),
         (0, b"solid ", "an STL mesh"),
+        (0, PCD_MARK, "a PCD cloud"),
     ),
     spec_type=PointCloudSpec,
     open_file=open_file,

@@ -126,7 +126,7 @@ def test_no_folder(tmp_path):
         pytest.param("a.txt", "1 2\n3 4\n", r"expected lines with x, y, z first, got \(2, 2\)", id="two_columns"),
         pytest.param("a.xyz", "", "expected lines with x, y, z first", id="empty"),
         pytest.param("a.txt", "1 2 nan\n", "expected finite coordinates", id="nan"),
-        pytest.param("a.pcd", "FIELDS x y z\nDATA binary\n", "expected an ASCII PCD", id="binary_pcd"),
+        pytest.param("a.pcd", "FIELDS x y z\nDATA binary\n", "expected a whole PCD file", id="pcd_header"),
         pytest.param("a.off", "OFF\n3 1 0\n0 0 0\n", "'a.off': expected a whole OFF file", id="cut_short"),
     ],
 )

@@ -1,0 +1,136 @@
+"""Points and colours out of PCD files of the Point Cloud Library: ASCII, binary, or binary compressed by LZF.
+
+The header says which fields a point has, of which types, in which order (pointclouds.org, "The PCD (Point Cloud Data)
+file format"). x, y, z are needed, rgb or rgba is read where it is there, packed into one number; the rest is passed
+over. Does not know units, tensors or signals.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+MARK = b"# .PCD"
+NEEDED = ("FIELDS", "SIZE", "TYPE", "POINTS", "DATA")
+TYPES = {"F": "f", "I": "i", "U": "u"}
+COLOURS = ("rgb", "rgba")
+LITERAL_RUN = 32  # control bytes below it are followed by that many literal bytes and one
+
+
+def read_pcd(path: Path) -> tuple[Float[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"] | None]:
+    """x, y, z of every point, in the order of the file, and their colours or None.
+
+    Raises: ValueError (or what NumPy raises) for a header or content that is not whole.
+    """
+    content = path.read_bytes()
+    header, body = _header(content)
+    dtype = _dtype(header)
+    count, data = int(header["POINTS"][0]), header["DATA"][0]
+    if data == "ascii":
+        columns = _ascii_columns(body, dtype, count)
+    elif data in ("binary", "binary_compressed"):
+        columns = _binary_columns(body, dtype, count, data == "binary_compressed")
+    else:
+        raise ValueError(f"its DATA is {data!r}, not ascii, binary or binary_compressed")
+    xyz = np.stack([columns[name].astype(np.float64).reshape(count) for name in "xyz"], axis=1)
+    colour = next((columns[name] for name in COLOURS if name in columns), None)
+    return xyz, None if colour is None else _unpacked(colour.reshape(count))
+
+
+def _header(content: bytes) -> tuple[dict[str, list[str]], bytes]:
+    """The words behind each keyword, and all that follows the line of DATA."""
+    header: dict[str, list[str]] = {}
+    place = 0
+    while "DATA" not in header:
+        end = content.find(b"\n", place)
+        if end < 0:
+            raise ValueError("its header has no line DATA")
+        keyword, *words = content[place:end].decode("ascii").split("#")[0].split() or [""]
+        header[keyword] = words
+        place = end + 1
+    if lacking := [name for name in NEEDED if not header.get(name)]:
+        raise ValueError(f"its header has no {lacking[0]}")
+    return header, content[place:]
+
+
+def _dtype(header: dict[str, list[str]]) -> np.dtype:
+    """One point as the file holds it."""
+    names, sizes, types = (header[name] for name in ("FIELDS", "SIZE", "TYPE"))
+    counts = header.get("COUNT") or ["1"] * len(names)
+    if not len(names) == len(sizes) == len(types) == len(counts):
+        raise ValueError("FIELDS, SIZE, TYPE and COUNT of its header are not equally many")
+    if lacking := [axis for axis in "xyz" if axis not in names]:
+        raise ValueError(f"its points have no field {lacking[0]}, only {' '.join(names)}")
+    fields = []
+    for number, (name, size, kind, count) in enumerate(zip(names, sizes, types, counts, strict=True)):
+        known = name in ("x", "y", "z", *COLOURS)
+        if known and count != "1":
+            raise ValueError(f"its field {name} has {count} numbers a point")
+        # others may have the same name, as the paddings "_" do
+        fields.append((name if known else f"{number} {name}", f"<{TYPES[kind]}{int(size)}", (int(count),)))
+    return np.dtype(fields)
+
+
+def _ascii_columns(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray]:
+    words = body.split()
+    width = sum(dtype[name].shape[0] for name in dtype.names or ())
+    if len(words) != count * width:
+        raise ValueError(f"its header announces {count} points of {width} numbers, {len(words)} numbers came")
+    table = np.array(words, dtype="S").reshape(count, width)
+    columns, at = {}, 0
+    for name in dtype.names or ():
+        if name in ("x", "y", "z", *COLOURS):
+            base = dtype[name].base
+            # a colour packed into a float may be written as one, with digits enough for all its bits
+            columns[name] = table[:, at].astype(np.float64).astype(base)
+        at += dtype[name].shape[0]
+    return columns
+
+
+def _binary_columns(body: bytes, dtype: np.dtype, count: int, compressed: bool) -> dict[str, np.ndarray]:
+    needed = count * dtype.itemsize
+    if not compressed:
+        if len(body) < needed:
+            raise ValueError(f"its header announces {count} points in {needed} bytes, {len(body)} came")
+        rows = np.frombuffer(body, dtype, count)
+        return {name: rows[name] for name in dtype.names or ()}
+    packed, whole = (int(n) for n in np.frombuffer(body[:8], "<u4", 2))
+    if len(body) < 8 + packed or whole != needed:
+        raise ValueError(f"its header announces {needed} bytes from {packed}, {whole} from {len(body) - 8} came")
+    data, columns, place = _decompressed(body[8 : 8 + packed], whole), {}, 0
+    for name in dtype.names or ():  # all of the first field, then all of the second
+        columns[name] = np.frombuffer(data, dtype[name].base, count * dtype[name].shape[0], place)
+        place += count * dtype[name].itemsize
+    return columns
+
+
+def _decompressed(packed: bytes, size: int) -> bytes:
+    """LZF (Marc Lehmann's liblzf, lzf_d.c): runs of literal bytes, and copies of what came before."""
+    out, place = bytearray(), 0
+    while place < len(packed):
+        control = packed[place]
+        place += 1
+        if control < LITERAL_RUN:
+            out += packed[place : place + control + 1]
+            place += control + 1
+            continue
+        length = control >> 5
+        if length == 7:
+            length += packed[place]
+            place += 1
+        start = len(out) - ((control & 31) << 8) - packed[place] - 1
+        place += 1
+        length += 2
+        if start < 0:
+            raise ValueError("its compressed points begin with a copy of nothing")
+        period = bytes(out[start : start + length])
+        out += (period * (length // len(period) + 1))[:length]  # a copy may run into what it writes
+    if len(out) != size:
+        raise ValueError(f"its compressed points are {len(out)} bytes, {size} were announced")
+    return bytes(out)
+
+
+def _unpacked(colour: np.ndarray) -> UInt8[np.ndarray, "point 3"]:
+    """r, g, b of the bits of one number a point: 0x00RRGGBB."""
+    bits = np.ascontiguousarray(colour).view("<u4")
+    return np.stack([(bits >> shift) & 255 for shift in (16, 8, 0)], axis=1).astype(np.uint8)
