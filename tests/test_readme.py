@@ -33,7 +33,7 @@ def _typed_forms():
     return FORMS
 
 
-def test_the_python_runs(monkeypatch, tmp_path):
+def test_the_python_runs(monkeypatch, tmp_path, capsys):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "out").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -41,6 +41,18 @@ def test_the_python_runs(monkeypatch, tmp_path):
     for block in PYTHON:
         exec(compile(block, "README.md", "exec"), {})
     assert (tmp_path / "out" / "answer.png").stat().st_size > 0
+    name, seen = capsys.readouterr().out.split("\n", 1)
+    assert name == "A blue mug."
+    assert seen == "A blue mug, an orange chair, a yellow tree and an orange car."
+
+
+def test_rows_of_tables_have_the_columns_of_their_heads():
+    odd = []
+    for page in PAGES:
+        for table in re.findall(r"(?:^\|.*\n)+", page, re.M):
+            counts = [len(re.sub(r"`[^`]*`", "", row).split("|")) for row in table.splitlines()]
+            odd += [row for row, count in zip(table.splitlines(), counts, strict=True) if count != counts[0]]
+    assert not odd, "\n".join(odd)
 
 
 def test_the_table_of_folders_is_the_tree():

@@ -1,8 +1,8 @@
 """Experts of the universal projection: stacks of transformer blocks that read queries and tokens together.
 
 `LlamaExpert` is OneLLM's (csuhan/OneLLM@8587a47, model/LLM/onellm.py, resample_layers): Llama's block without rotary
-positions and without a causal mask. `VisionExpert` is the union's: layers of the encoder's own type. Either gives all
-rows or the first few alone, and then computes its last block for these only.
+positions and without a causal mask; asked for the first rows alone, it computes its last block for these only.
+`VisionExpert` is the union's: layers of the encoder's own type, which compute every row.
 """
 
 import torch.nn.functional as F

@@ -13,8 +13,9 @@ from torch import nn
 
 from deixis.model.config import DeixisConfig
 from deixis.model.fields import build_field_encoder
-from deixis.model.network import DeixisForConditionalGeneration
+from deixis.model.network import DeixisForConditionalGeneration, build_pointing_head
 from deixis.model.projection import UniversalProjection, build_projection
+from deixis.model.region_parts import build_region_parts
 
 COPY_SCORE = -12.0
 """Added to the score of a copied expert where weights are sigmoids: it begins with six millionths of the weight."""
@@ -41,13 +42,31 @@ def add_signal(
     config = DeixisConfig.from_dict({**old.to_dict(), kind: options, "signal_token_ids": ids})
     if freeze:
         network.requires_grad_(False)
-    for name, build in (("field_encoder", build_field_encoder), ("projection", build_projection)):
+    first = next(network.projection.parameters())
+    builds = {"field_encoder": build_field_encoder, "projection": build_projection}
+    for name, build in builds.items():
         before = getattr(network, name)
-        first = next(before.parameters())
         grown = build(config).to(first.device, first.dtype).train(before.training)
         _take_over(grown, before)
         setattr(network, name, grown)
+    if config.has_fine and not old.has_fine:
+        _add_fine_level(network, config, freeze)
     network.config = config
+
+
+@torch.no_grad()
+def _add_fine_level(network: DeixisForConditionalGeneration, config: DeixisConfig, freeze: bool) -> None:
+    """What a network needs whose fields had no finer level, because SAM made all its masks: a head to mark it, and
+    regions that read it, with zeros until they are trained."""
+    first = next(network.projection.parameters())
+    network.pointing_head = build_pointing_head(config).to(first.device, first.dtype)
+    if config.takes_regions and config.sampler["features"] == "levels":
+        before, (grown, _) = network.region_features, build_region_parts(config)
+        grown = grown.to(first.device, first.dtype)
+        grown.weight.zero_()
+        grown.weight[:, : before.in_features] = before.weight
+        grown.bias.copy_(before.bias)
+        network.region_features = grown.requires_grad_(not freeze)
 
 
 def _take_over(grown: nn.Module, old: nn.Module) -> None:

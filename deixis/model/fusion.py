@@ -99,5 +99,8 @@ def repeat_signals(inputs: dict[str, Tensor | None], copies: int) -> dict[str, T
             for copy in range(copies):  # signals of this copy begin behind those of all copies before it
                 regions.append(at)
                 before.append(which[at] + (copies - 1) * int(signals[0]) + copy * len(signals) if len(at) else at)
-        repeated |= {"region_points": inputs["region_points"][torch.cat(regions)], "region_signal": torch.cat(before)}
+        repeated["region_signal"] = torch.cat(before)
+        for name in ("region_points", "region_places"):
+            if name in inputs:
+                repeated[name] = inputs[name][torch.cat(regions)]
     return repeated

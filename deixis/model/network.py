@@ -61,7 +61,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.field_encoder = build_field_encoder(config)
         self.projection = build_projection(config)
         self.region_features, self.region_sampler = build_region_parts(config)
-        self.pointing_head = PointingHead(hidden, pointing["dim"]) if config.has_fine else None
+        self.pointing_head = build_pointing_head(config) if config.has_fine else None
         self.sam_pointing = None
         if pointing["backbone"] in MASK_MODELS:
             from deixis.model.sam import build_sam_pointing
@@ -133,8 +133,9 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         for kind, field in encoded.fields.items():
             own = (encoded.batch.kind[signal] == KINDS.index(kind)).nonzero().squeeze(1)
             if len(own):
-                read = field.at(read_at[own][..., : field.axes or 1].float(), row[own])
-                features = features.index_copy(0, own, read[..., :width].to(features.dtype))
+                read = field.at(read_at[own][..., : field.axes or 1].float(), row[own])[..., :width].to(dtype)
+                read = nn.functional.pad(read, (0, width - read.shape[-1]))  # of a field without a finer level
+                features = features.index_copy(0, own, read)
         return self.region_sampler(self.region_features(features), points)
 
     def _region_width(self, encoded: Encoded) -> int:
@@ -321,6 +322,11 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
 _FROZEN_MODULES = {"encoder": "field_encoder.encoder", "tokenizers": "field_encoder.tokenizers"}
 _SIGNAL_INPUTS = tuple(f"{name}_values" for name in (*KINDS, "sam"))
 _SIGNAL_INPUTS += ("signal_kind", "signal_sample", "region_points", "region_signal", "region_places", "encoded")
+
+
+def build_pointing_head(config: DeixisConfig) -> PointingHead:
+    """The head that marks the fields' finer level, freshly initialised."""
+    return PointingHead(config.text_config.hidden_size, config.pointing["dim"])
 
 
 def _tied_keys(prefix: str, part: PreTrainedModel) -> dict[str, str]:

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from deixis.model import DeixisForConditionalGeneration
+from deixis import Box, Span
+from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.extend import add_expert, add_signal
-from tests.toy import picture, sound, toy_network
+from tests.toy import SAM_SIZES, SIZES, picture, sound, toy_network
 
 IMU = {"tokenizer": "conv", "rate_hz": 20, "window_s": 1.0, "kernel": 4, "stride": 4}
 
@@ -41,6 +42,27 @@ def test_a_further_signal_leaves_the_old_ones_as_they_were(grown, tmp_path):
     loaded = DeixisForConditionalGeneration.from_pretrained(tmp_path).eval()
     with torch.no_grad():
         torch.testing.assert_close(loaded(input_ids=ids, **batch).logits, network(input_ids=ids, **batch).logits)
+
+
+def test_a_sound_joins_a_network_whose_masks_were_all_sams(toy, tmp_path):
+    """Its fields had no finer level: the new kind brings one, with a head that marks it."""
+    sizes = {"audio": None, "point_cloud": None, "pointing": {"dim": 16, "backbone": "sam"}, "mask_config": SAM_SIZES}
+    network, processor = toy_network(toy[1].tokenizer, **sizes)
+    inputs = processor("What is {0}?", [picture()], [Box(2, 3, 20, 20)])
+    with torch.no_grad():
+        before = network(**inputs).logits
+    assert network.pointing_head is None
+    add_signal(network, "audio", SIZES["audio"], toy[1].tokenizer.convert_tokens_to_ids("<audio>"))
+    with torch.no_grad():
+        torch.testing.assert_close(network(**inputs).logits, before)
+    network.save_pretrained(tmp_path)
+    loaded = DeixisForConditionalGeneration.from_pretrained(tmp_path).eval()
+    processor = build_processor(loaded.config, toy[1].tokenizer)
+    heard = processor("When is {0}?", [sound()], [Span(0.2, 0.9)])
+    with torch.no_grad():
+        assert loaded(**heard).logits.isfinite().all()
+        [mark] = loaded.point(loaded.encode_inputs(heard), torch.randn(1, 32), torch.tensor([0]))
+    assert len(mark) == 200
 
 
 def test_the_old_parts_may_go_on_learning(grown):

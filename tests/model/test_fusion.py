@@ -132,6 +132,7 @@ def test_repeated_rows_keep_their_signals_and_regions(kinds_of):
         "image_values": names[kind == IMAGE][:, None].float(),
         "audio_values": names[kind == AUDIO][:, None].float(),
         "region_points": region[:, None, None].float(),
+        "region_places": region[:, None, None].float() / 7,
         "region_signal": region,
         "encoded": None,
     }
@@ -144,6 +145,7 @@ def test_repeated_rows_keep_their_signals_and_regions(kinds_of):
     expected = [(row * 3 + copy, name) for row, signals in enumerate(own) for copy in range(3) for name in signals]
     assert list(zip(batch.sample.tolist(), shown, strict=True)) == expected
     assert [shown[s] for s in out["region_signal"].tolist()] == out["region_points"].flatten().tolist()
+    torch.testing.assert_close(out["region_places"], out["region_points"] / 7)
     region_sample = batch.sample[out["region_signal"]]
     assert (region_sample.diff() >= 0).all()
     assert torch.bincount(region_sample, minlength=9).tolist() == [
