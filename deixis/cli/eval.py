@@ -29,7 +29,7 @@ def run(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from deixis.assistant import load
-    from deixis.evaluate.blind import quick
+    from deixis.evaluate.blind import blind as blinded
     from deixis.evaluate.report import write_json, write_predictions
     from deixis.evaluate.world import chosen_tasks, evaluate_world
     from deixis.world.scene import SPLITS
@@ -46,8 +46,8 @@ def run(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         report = evaluate_world(
-            quick(asked),
-            quick(asked, blank=True) if blind else None,
+            asked,
+            blinded(asked) if blind else None,
             split=split,
             limit=limit,
             tasks=names,

@@ -5,7 +5,6 @@ Blanking happens on the prepared tensors: a picture becomes its mean grey, a sou
 without colour, spread evenly over its cube (from a fixed seed). Frames, and so regions and file units, stay.
 """
 
-from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
@@ -15,24 +14,15 @@ from deixis.model import DeixisProcessor
 from deixis.model.masks import Prepared
 from deixis.signals import AudioSpec, ImageSpec, PointCloudSpec, Signal
 
-KEPT = 1024  # prepared signals, about 200 kB each
 GREY = 0.5
 SEED = 0
 
 
-class PreparingOnce(DeixisProcessor):
-    """A processor that prepares a signal once however many questions are asked about it, blanked if `blank` is set."""
-
-    blank = False
+class BlindProcessor(DeixisProcessor):
+    """A processor whose signals all say the same: nothing."""
 
     def prepare(self, signal: Signal) -> Prepared:
-        kept: OrderedDict[str, Prepared] = self.__dict__.setdefault("_kept", OrderedDict())
-        if signal.digest not in kept:
-            prepared = super().prepare(signal)
-            kept[signal.digest] = blanked(prepared, self.spec(signal.kind)) if self.blank else prepared
-            if len(kept) > KEPT:
-                kept.popitem(last=False)
-        return kept[signal.digest]
+        return blanked(super().prepare(signal), self.spec(signal.kind))
 
 
 def blanked(prepared: Prepared, spec: ImageSpec | AudioSpec | PointCloudSpec) -> Prepared:
@@ -51,9 +41,8 @@ def blanked(prepared: Prepared, spec: ImageSpec | AudioSpec | PointCloudSpec) ->
     raise ValueError(f"blank: expected an image, audio or point_cloud, got {prepared.kind}")
 
 
-def quick(model: Model, blank: bool = False) -> Model:
-    """The same model for many questions about the same signals; with `blank`, one that sees none of them."""
-    processor = PreparingOnce.__new__(PreparingOnce)
+def blind(model: Model) -> Model:
+    """The same model, seeing none of the signals that it is asked about."""
+    processor = BlindProcessor.__new__(BlindProcessor)
     processor.__dict__ |= model.processor.__dict__  # the same in every field, and nothing is built or read again
-    processor.blank = blank
     return Model(model.network, processor, model.name)
