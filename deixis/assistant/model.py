@@ -15,7 +15,7 @@ from deixis.assistant.scoring import Scored, score
 from deixis.assistant.stream import Piece, Teller
 from deixis.geometry import Region, named_question
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
-from deixis.pretrained import BUNDLED, open_pretrained
+from deixis.pretrained import BUNDLED, Opened, open_config_and_processor, open_pretrained
 from deixis.signals import open_signal
 
 if TYPE_CHECKING:
@@ -135,13 +135,15 @@ def _question(text: str, signals: Sequence[Any], regions: Sequence[Region], want
 
 
 def load(
-    model: str | Path = BUNDLED,
+    model: str | Path | Opened = BUNDLED,
     device: str | None = None,
     dtype: torch.dtype | None = None,
     quantization: Any = None,
     keep_bytes: int = KEEP_BYTES,
 ) -> Model:
-    """A model ready to ask: "bundled", a folder or a hub id.
+    """A model ready to ask: "bundled", a folder or a hub id, or what `open_config_and_processor` gave of one.
+
+    A PointMLP's folder, converted or trained, gives a `Classifier`, which names point clouds.
 
     `device`: "cpu", "cuda", "mps"; the best there is if not given. `dtype`: float32 on the CPU if not given, else
     bfloat16. `quantization`: "int8", "int4" or a quantisation configuration of transformers (see `quantization`).
@@ -151,13 +153,28 @@ def load(
     place = torch.device(_best_device()) if device is None else _device(device)
     if dtype is None:
         dtype = torch.float32 if place.type == "cpu" else torch.bfloat16
-    name = "deixis-tiny (bundled)" if str(model) == BUNDLED else str(model)
-    network, processor = open_pretrained(model, dtype)
+    opened = model if isinstance(model, Opened) else open_config_and_processor(model)
+    if opened.is_classifier:
+        return _classifier(opened, place, quantization)
+    network, processor = open_pretrained(opened, dtype)
     if quantization is not None:
         from deixis.assistant.quantization import quantized
 
         network = quantized(network, quantization, place)
-    return Model(network.to(place), processor, name, keep_bytes)
+    return Model(network.to(place), processor, opened.title, keep_bytes)
+
+
+def _classifier(opened: Opened, place: torch.device, quantization: Any) -> Model:
+    from deixis.assistant.classify import Classifier
+    from deixis.model.cloud_classifier import load_classifier
+
+    if quantization is not None:
+        raise ValueError(
+            f"quantization: '{opened.title}' is a PointMLP, which is small and runs as it is; leave it out"
+        )
+    classifier = load_classifier(opened.folder())
+    classifier.network.to(place)
+    return Classifier(classifier, opened.title)
 
 
 def _best_device() -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from deixis.assistant import Answer, Marked, Model, Piece
+    from deixis.assistant import Answer, Marked, Model, Piece, Question
+    from deixis.pretrained import Opened
     from deixis.signals import Signal
 
 COLUMN = 30  # the widest a phrase may make its column
@@ -23,8 +24,8 @@ NOISY = ("torchao", "torch.utils._pytree")
 """Loggers that speak when transformers finds torchao: of kernels for other machines, and of its own old habits."""
 
 
-def open_model(name: str, device: str | None, quantization: str | None = None) -> "Model":
-    """The model `name`, loaded without a word on the terminal. Raises ValueError, one sentence, where it cannot be."""
+def open_small(name: str) -> "Opened":
+    """The model `name` without its weights, without a word on the terminal. Raises ValueError, one sentence."""
     from deixis.cli.environment import bundled_model_is_here
 
     if name == "bundled" and not bundled_model_is_here():
@@ -37,9 +38,37 @@ def open_model(name: str, device: str | None, quantization: str | None = None) -
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.set_verbosity_error()
+    from deixis.pretrained import open_config_and_processor
+
+    return open_config_and_processor(name)
+
+
+def refuse_early(opened: "Opened", question: "Question") -> None:
+    """Raises ValueError for a question that this model cannot take, as the model itself would with its weights.
+
+    That a signal can be prepared is found by preparing it, which is little beside reading the weights.
+    """
+    if opened.config is None or opened.processor is None:
+        from deixis.assistant.classify import check_cloud_question
+
+        check_cloud_question(question)
+        return
+    from deixis.assistant.abilities import check_abilities
+
+    check_abilities(question, opened.config)
+    prepared = [opened.processor.prepare(signal) for signal in question.signals]
+    opened.processor.question(question.text, question.regions, prepared)
+
+
+def open_model(model: "str | Opened", device: str | None, quantization: str | None = None) -> "Model":
+    """The model of a name, or of what `open_small` gave of one, loaded without a word on the terminal.
+
+    Raises ValueError, one sentence, where it cannot be.
+    """
+    opened = open_small(model) if isinstance(model, str) else model
     from deixis.assistant import load
 
-    return load(name, device, quantization=quantization)
+    return load(opened, device, quantization=quantization)
 
 
 def show_as_it_comes(pieces: Iterable["Piece"]) -> "Answer":

@@ -88,14 +88,19 @@ def _answer(
     question: str,
     signals: Sequence["Signal"],
     regions: Sequence["Region"],
-    load: Sequence[str | None],
+    load: tuple[str, *tuple[str | None, ...]],
     want: str | None,
     stream: bool,
 ) -> tuple["Answer", list[str]]:
     """The answer, and the lines that are still to show of it."""
-    from deixis.cli.answers import answer_lines, open_model, region_lines, show_as_it_comes
+    from deixis.cli.answers import answer_lines, open_model, open_small, refuse_early, region_lines, show_as_it_comes
 
-    assistant = open_model(*load)
+    name, *how = load
+    opened = open_small(name)
+    from deixis.assistant import Question
+
+    refuse_early(opened, Question(question, tuple(signals), tuple(regions), want=want))
+    assistant = open_model(opened, *how)
     if stream:
         answer = show_as_it_comes(assistant.stream(question, *signals, regions=regions, want=want))
         return answer, list(region_lines(answer))

@@ -22,6 +22,7 @@ from deixis.cli.pointing import json_region
 
 if TYPE_CHECKING:
     from deixis.assistant import Answer, Model, Question
+    from deixis.pretrained import Opened
 
 AT_ONCE = 8
 """How many questions the model answers together: more is hardly faster on a CPU, and all their files are in memory."""
@@ -47,7 +48,7 @@ class _Line:
         return {"line": self.number, **own, "key": self.key}
 
 
-def answer_batch(path: Path, out: Path | None, load: Sequence[str | None]) -> None:
+def answer_batch(path: Path, out: Path | None, load: tuple[str, *tuple[str | None, ...]]) -> None:
     """Answers the questions of `path` into `out` (stdout without it), each line as soon as it is known.
 
     `load`: what `open_model` takes.
@@ -60,13 +61,14 @@ def answer_batch(path: Path, out: Path | None, load: Sequence[str | None]) -> No
     open_lines = list(_unanswered(lines, done))
     skipped, failed = len(lines) - len(open_lines), 0
     if open_lines:
-        from deixis.cli.answers import open_model
+        from deixis.cli.answers import open_small
 
-        assistant = open_model(*load)
-        if models - {assistant.name}:
+        opened = open_small(load[0])
+        if models - {opened.title}:
             raise ValueError(
-                f"'{out}': holds answers of {sorted(models)[0]}, not of {assistant.name}: name another --out"
+                f"'{out}': holds answers of {sorted(models)[0]}, not of {opened.title}: name another --out"
             )
+        assistant = _Assistant(opened, load[1:])
         with _writer(out) as stream:
             for head, result in _results(open_lines, assistant, path.parent):
                 failed += "error" in result
@@ -78,7 +80,7 @@ def answer_batch(path: Path, out: Path | None, load: Sequence[str | None]) -> No
         raise ValueError(f'{failed} of {len(lines)} questions could not be answered: their lines say why, as "error"')
 
 
-def _results(lines: Sequence[_Line], assistant: "Model", folder: Path) -> Iterator[tuple[dict, dict]]:
+def _results(lines: Sequence[_Line], assistant: "_Assistant", folder: Path) -> Iterator[tuple[dict, dict]]:
     """(head, answer or error) of every line in order, several at once to the model."""
     from rich.console import Console
     from rich.progress import track
@@ -89,18 +91,34 @@ def _results(lines: Sequence[_Line], assistant: "Model", folder: Path) -> Iterat
         group = lines[start : start + AT_ONCE]
         asked = [_caught(lambda line=line: _question(line.record, folder)) for line in group]
         good = [question for question in asked if not isinstance(question, str)]
-        answers = iter(_answers(good, assistant))
+        answers = iter(assistant.answers(good))
         for line, question in zip(group, asked, strict=True):
             result = question if isinstance(question, str) else next(answers)
             yield line.head, {"error": result} if isinstance(result, str) else result.to_json()
 
 
-def _answers(questions: Sequence["Question"], assistant: "Model") -> list["Answer | str"]:
-    """An answer, or the sentence why there is none, to each question; one by one if they cannot go together."""
-    together = _caught(lambda: assistant.answer(questions)) if questions else []
-    if not isinstance(together, str):
-        return list(together)
-    return [_caught(lambda q=question: assistant.answer([q])[0]) for question in questions]
+@dataclass
+class _Assistant:
+    """The model, whose weights are read for the first question that it can take."""
+
+    opened: "Opened"
+    how: Sequence[str | None]  # device and quantisation, as `open_model` takes them
+    model: "Model | None" = None
+
+    def answers(self, questions: Sequence["Question"]) -> list["Answer | str"]:
+        """An answer, or the sentence why there is none, to each question; one by one if they cannot go together."""
+        from deixis.cli.answers import open_model, refuse_early
+
+        if self.model is None:
+            refused = [_caught(lambda q=question: refuse_early(self.opened, q)) for question in questions]
+            if all(refused):
+                return refused
+            self.model = open_model(self.opened, *self.how)
+        model = self.model
+        together = _caught(lambda: model.answer(questions))
+        if not isinstance(together, str):
+            return list(together)
+        return [_caught(lambda q=question: model.answer([q])[0]) for question in questions]
 
 
 def _caught(work: Any) -> Any:

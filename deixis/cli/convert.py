@@ -25,6 +25,9 @@ def run(
     tokenizer: Annotated[
         str | None, typer.Option(help="tokenizer.model or tokenizer.json, or their folder, if not in the source.")
     ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="A file with the name of a class a line (PointMLP: shape_names.txt).")
+    ] = None,
     dtype: Annotated[
         str | None, typer.Option(help="float32, float16 or bfloat16; that of the source, if not given.")
     ] = None,
@@ -41,7 +44,7 @@ def run(
     from deixis.pretrained.convert import convert
     from deixis.pretrained.system import Asked
 
-    asked = Asked(clip, sam, base, preset, tokenizer)
+    asked = Asked(clip, sam, base, preset, tokenizer, classes)
     with _bar() as told:
         convert(system, source, out, asked, dtype, overwrite, told=told)
     typer.echo(f"converted into {out}; its README.md says what it can, and under which terms", err=True)

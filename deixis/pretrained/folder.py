@@ -28,18 +28,27 @@ WEIGHTS = "*.safetensors"
 
 @dataclass(frozen=True)
 class Opened:
-    """A model without its weights: its name as given, its folder, configuration and processor.
+    """A model without its weights: its name as given, the folder of its small files, configuration and processor.
 
     config, processor: None for a PointMLP, which `deixis.model.cloud_classifier` opens.
     """
 
     name: str
-    folder: Path
-    config: DeixisConfig | None
-    processor: DeixisProcessor | None
+    small: Path
+    config: DeixisConfig | None = None
+    processor: DeixisProcessor | None = None
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def title(self) -> str:
+        """What answers say they are from."""
+        return "deixis-tiny (bundled)" if self.name == BUNDLED else self.name
+
+    def folder(self) -> Path:
+        """The folder with the weights in it, which are fetched now if it is the hub's. Raises ValueError."""
+        return _with_weights(self.name, self.small)
 
     @property
     def is_classifier(self) -> bool:
@@ -53,13 +62,13 @@ def bundled_folder() -> Path:
 
 
 def open_config_and_processor(name: str | Path = BUNDLED) -> Opened:
-    """All of `name` ("bundled", a folder or a hub id) that can be had without its weights; of a hub id, they are there.
+    """All of `name` ("bundled", a folder or a hub id) that can be had without its weights, which are not fetched.
 
     Raises ValueError as `open_pretrained` does, but for what only the weights show.
     """
-    folder, kind = _checked_folder(name)
+    folder, kind = _small_files(name)
     if kind == "pointmlp":
-        return Opened(str(name), folder, None, None)
+        return Opened(str(name), folder)
     if not (folder / TOKENIZER).is_file():
         raise ValueError(
             f"model '{name}': it was converted without a tokenizer and takes token ids only; convert it again with "
@@ -84,7 +93,7 @@ def open_pretrained(
     opened = name if isinstance(name, Opened) else open_config_and_processor(name)
     if opened.processor is None:
         raise _no_questions(opened.name)
-    return _network(opened.name, opened.folder, dtype), opened.processor
+    return _network(opened.name, opened.folder(), dtype), opened.processor
 
 
 def open_network(name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32) -> DeixisForConditionalGeneration:
@@ -92,10 +101,10 @@ def open_network(name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32)
 
     Raises ValueError as `open_pretrained` does.
     """
-    folder, kind = _checked_folder(name)
+    folder, kind = _small_files(name)
     if kind == "pointmlp":
         raise _no_questions(name)
-    return _network(name, folder, dtype)
+    return _network(name, _with_weights(name, folder), dtype)
 
 
 def _network(name: str | Path, folder: Path, dtype: torch.dtype) -> DeixisForConditionalGeneration:
@@ -145,24 +154,32 @@ def _quiet() -> Generator[None]:
             logging.enable_progress_bar()
 
 
-def _checked_folder(name: str | Path) -> tuple[Path, str]:
-    """The folder of `name`, with all its files, and which model it is: "deixis" or "pointmlp".
-
-    The weights of a hub id are fetched once the small files are seen to be those of such a model.
-    """
+def _small_files(name: str | Path) -> tuple[Path, str]:
+    """The folder of `name` with all but the weights, and which model it is of: "deixis" or "pointmlp"."""
     text = str(name)
-    if text == BUNDLED or (text and Path(text).is_dir()):
+    if _is_here(text):
         folder = bundled_folder() if text == BUNDLED else Path(text)
         kind = _kind_of(folder, name)
-    elif Path(text).exists() or not is_hub_id(text):
+        _check_weights(folder, name)
+        return folder, kind
+    if Path(text).exists() or not is_hub_id(text):
         if hint := how_to_convert(Path(text)):
             raise ValueError(f"model '{name}': {hint}")
         raise ValueError(f"model: expected '{BUNDLED}', a folder or a hub id (owner/name); got '{text}', which is none")
-    else:
-        kind = _kind_of(fetch_snapshot(text, lambda _: SMALL, "model"), name)
-        folder = fetch_snapshot(text, lambda _: [*SMALL, WEIGHTS], "model")
-    _check_weights(folder, name)
-    return folder, kind
+    folder = fetch_snapshot(text, lambda _: SMALL, "model")
+    return folder, _kind_of(folder, name)
+
+
+def _with_weights(name: str | Path, folder: Path) -> Path:
+    """The folder of `name` with its weights, fetched where it is no folder here."""
+    if not _is_here(str(name)):
+        folder = fetch_snapshot(str(name), lambda _: [*SMALL, WEIGHTS], "model")
+        _check_weights(folder, name)
+    return folder
+
+
+def _is_here(name: str) -> bool:
+    return name == BUNDLED or (bool(name) and Path(name).is_dir())
 
 
 def _kind_of(folder: Path, name: str | Path) -> str:

@@ -10,6 +10,7 @@ affine module (models/pointmlp.py:173), farthest points from the first one on. W
 import re
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -20,6 +21,8 @@ from deixis.pretrained.rules import Part, leave, take
 from deixis.pretrained.source import Tensors
 from deixis.pretrained.system import Asked, Found, check_system, published_config
 
+CLASSES = "shape_names.txt"
+"""Beside the weights, as in ModelNet40's folder: the names of the classes, where --classes names no file."""
 PREFIXES = {"pointmlp": ("module.", "full.", ""), "pointmlp-elite": ("module.", "elite.", "")}
 
 
@@ -42,7 +45,24 @@ def read(source: Tensors, asked: Asked) -> Found:
     rules = [take(re.escape(prefix) + r"(.*)", r"\1")]
     if prefix in ("full.", "elite."):
         rules.append(leave(r"(?:full|elite)\..*", "the other network in the file, which --preset names"))
-    return Found(config, [Part(source, rules)])
+    names_file = source.folder / CLASSES if asked.classes is None else Path(asked.classes)
+    classes = read_classes(names_file, config.class_num) if asked.classes or names_file.is_file() else ()
+    notes = [] if classes else ["Its classes have no names and are called by their numbers, from 0."]
+    return Found(config, [Part(source, rules)], notes=notes, classes=classes)
+
+
+def read_classes(file: Path, count: int) -> tuple[str, ...]:
+    """The names of so many classes, one a line, in the order of the labels. Raises ValueError, one sentence."""
+    try:
+        names = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(f"--classes: expected a text file with the name of a class a line, got '{file}'") from None
+    if len(names) != count or len(set(names)) != count:
+        raise ValueError(
+            f"--classes: expected {count} names in '{file}', as many as the network has classes, got "
+            f"{len(set(names))} different ones in {len(names)} lines"
+        )
+    return names
 
 
 def shape_options(meta: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Asked:
     base: str | None = None
     preset: str | None = None
     tokenizer: str | None = None
+    classes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Found:
     """config: of the network. parts: sources with rules. tokenizer, template: None where there is none.
 
     processor: arguments of `DeixisProcessor` that the configuration does not say. stop: where answers end, if that is
-    no token. notes: sentences for the card.
+    no token. notes: sentences for the card. classes: names of what a classifier tells apart, where they are known.
     """
 
     config: DeixisConfig | PointMLPConfig
@@ -59,6 +60,7 @@ class Found:
     processor: Mapping[str, Any] = field(default_factory=dict)
     stop: str | None = None
     notes: Sequence[str] = ()
+    classes: Sequence[str] = ()
 
 
 def check_system(source: Tensors, system: str) -> None:

@@ -171,6 +171,18 @@ def test_pointmlp_from_a_training_script(sources, tmp_path):
         open_pretrained(out)
 
 
+def test_the_classes_of_a_pointmlp_have_the_names_beside_it(copy_of, tmp_path):
+    from deixis.model.cloud_classifier import load_classifier
+
+    source, names = copy_of("pointmlp"), ("bag", "bin", "box", "night_stand", "tür")
+    assert load_classifier(convert("pointmlp", source, tmp_path / "out")).classes == ("0", "1", "2", "3", "4")
+    (tmp_path / "mine.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+    asked = Asked(classes=str(tmp_path / "mine.txt"))
+    assert load_classifier(convert("pointmlp", source, tmp_path / "out", asked, overwrite=True)).classes == names
+    (tmp_path / "mine.txt").rename(source / "shape_names.txt")
+    assert load_classifier(convert("pointmlp", source, tmp_path / "out", overwrite=True)).classes == names
+
+
 def test_without_a_tokenizer_it_takes_ids_only(copy_of, tmp_path):
     source = copy_of("onellm")
     (source / "tokenizer.model").unlink()
@@ -372,6 +384,22 @@ BAD = [
         {},
         "name them by --preset",
         id="pointmlp_no_preset",
+    ),
+    pytest.param(
+        "pointmlp",
+        "pointmlp",
+        lambda f: (f / "shape_names.txt").write_text("bag\nbin\nbag\n"),
+        {},
+        "--classes: expected 5 names in .* as the network has classes, got 2 different ones in 3 lines",
+        id="pointmlp_names",
+    ),
+    pytest.param(
+        "pointmlp",
+        "pointmlp",
+        lambda f: None,
+        {"classes": "nowhere.txt"},
+        "--classes: expected a text file with the name of a class a line, got 'nowhere.txt'",
+        id="no_such_names",
     ),
     pytest.param(
         "lisa",

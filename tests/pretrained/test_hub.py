@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from deixis.pretrained import open_pretrained
+from deixis.pretrained import open_config_and_processor, open_pretrained
 from deixis.pretrained.source import open_source
 
 ROOT = Path(__file__).parents[2]
@@ -190,3 +190,15 @@ def test_safetensors_are_taken_rather_than_pickles(hub, at, sources, tmp_path):
     at(hub[0])
     assert [file.name for file in open_source("toy/empty").files] == ["model.safetensors"]
     assert not any(path.endswith(".bin") for path in hub[1])
+
+
+def test_the_weights_of_a_model_are_fetched_when_they_are_needed(hub, at, toy, tmp_path):
+    network, processor = toy
+    network.save_pretrained(tmp_path / "empty")
+    processor.save_pretrained(tmp_path / "empty")
+    at(hub[0])
+    opened = open_config_and_processor("toy/empty")
+    assert opened.config.model_type == "deixis"
+    assert not any(path.endswith(".safetensors") for path in hub[1])
+    loaded, _ = open_pretrained(opened)
+    assert all(torch.equal(t, network.state_dict()[name]) for name, t in loaded.state_dict().items())

@@ -1,0 +1,94 @@
+"""What a model cannot take is refused before its weights are read: those of these models are spoilt."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deixis.cli import answers, main
+from deixis.pretrained.convert import convert
+from tests.pretrained.checkpoints import WRITERS
+
+
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory):
+    """system -> a converted toy whose weights cannot be read."""
+    folder = tmp_path_factory.mktemp("spoilt")
+    models = {}
+    for system in ("lisa", "ferret", "onellm", "pointmlp"):
+        models[system] = convert(system, WRITERS[system](folder / f"{system}_source"), folder / system)
+        (models[system] / "model.safetensors").write_bytes(b"never read")
+    return models
+
+
+@pytest.fixture
+def files(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    np.save(tmp_path / "brain.npy", np.zeros(13, np.float32))
+    np.save(tmp_path / "cloud.npy", np.random.default_rng(0).normal(size=(50, 3)))
+    return tmp_path
+
+
+CASES = [
+    pytest.param("lisa", ["a.png", "--box", "1,2,30,20"], "this model cannot be pointed at; Ferret's", id="lisa_box"),
+    pytest.param("lisa", ["cloud.npy"], "takes image; got a signal of kind point_cloud; OneLLM's", id="lisa_cloud"),
+    pytest.param("ferret", ["a.png", "--want", "mask"], "with no mask; LISA's models", id="ferret_mask"),
+    pytest.param("ferret", ["a.png", "--want", "film"], "want: expected one of text, box, mask", id="no_such_want"),
+    pytest.param("onellm", ["fmri:brain.npy"], "13", id="onellm_voxels"),
+    pytest.param("onellm", ["a.png", "--point", "5,5"], "this model cannot be pointed at; Ferret's", id="onellm_point"),
+    pytest.param("pointmlp", ["a.png"], "takes point_cloud; got a signal of kind image", id="pointmlp_picture"),
+    pytest.param("pointmlp", ["cloud.npy", "--want", "box"], "with no box; Ferret's", id="pointmlp_box"),
+]
+
+
+@pytest.mark.parametrize(("system", "words", "sentence"), CASES)
+def test_a_question_that_cannot_be_taken(spoilt, files, monkeypatch, capsys, system, words, sentence):
+    monkeypatch.chdir(files)
+    with pytest.raises(SystemExit) as ended:
+        main(["ask", words[0], "What is this?", *words[1:], "--model", str(spoilt[system])])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out, err.count("\n")) == (2, "", 1)
+    assert sentence in err
+    assert "cannot be read" not in err
+
+
+def test_one_that_can_be_taken_needs_the_weights(spoilt, files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    with pytest.raises(SystemExit):
+        main(["ask", "a.png", "What is this?", "--model", str(spoilt["lisa"])])
+    assert "its files cannot be read" in capsys.readouterr().err
+
+
+def test_words_with_a_meaning_are_refused_early(spoilt, files):
+    opened = answers.open_small(str(spoilt["lisa"]))
+    from deixis.assistant import Question
+    from deixis.signals import open_signal
+
+    question = Question("Show [SEG].", (open_signal(files / "a.png"),))
+    with pytest.raises(ValueError, match=r"the question must not contain \[SEG\]"):
+        answers.refuse_early(opened, question)
+
+
+def test_a_batch_in_which_nothing_can_be_taken_reads_no_weights(spoilt, files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    lines = [{"files": ["a.png"], "question": "What?", "regions": [{"point": [5, 5]}]}] * 9
+    (files / "questions.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    with pytest.raises(SystemExit):
+        main(["ask", "--batch", "questions.jsonl", "--model", str(spoilt["lisa"])])
+    out, err = capsys.readouterr()
+    sentences = {json.loads(line)["error"] for line in out.splitlines()}
+    assert len(sentences) == 1
+    assert "this model cannot be pointed at" in sentences.pop()
+    assert err.startswith("0 answered, 9 failed")
+
+
+def test_one_question_that_can_be_taken_ends_the_batch_where_the_weights_are_none(spoilt, files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    (files / "questions.jsonl").write_text(json.dumps({"files": ["a.png"], "question": "What?"}))
+    with pytest.raises(SystemExit) as ended:
+        main(["ask", "--batch", "questions.jsonl", "--model", str(spoilt["lisa"])])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert "its files cannot be read" in err
