@@ -144,37 +144,44 @@ def open_tower(
     what = f"source '{source.label}': CLIP's vision model (--clip names another)" if is_named else "--clip"
     tower = open_source(find_place(name, what), "--clip")
     config = clip_config(tower.meta(), read_json(tower.folder / "config.json", "--clip"))
-    sizes = () if inside and not asked.clip else (named, published)
-    check_tower(source, config, said["mm_vision_select_layer"], name, sizes)
+    if inside and asked.clip:
+        own = clip_config(open_source(inside, "source").meta(), {})
+        sides, whose = (own["image_size"], own["patch_size"]), str(inside)
+    elif inside:
+        sides, whose = (config["image_size"], config["patch_size"]), name
+    else:
+        sides, whose = named_sides(named, published)
+    check_tower(source, config, said["mm_vision_select_layer"], name, sides, whose)
     return Part(tower, clip_rules(), "CLIP"), config
 
 
-def check_tower(source: Tensors, tower: Mapping[str, Any], layer: int, name: str, sizes: Sequence[str]) -> None:
+def named_sides(*names: str) -> tuple[tuple[int, int], str]:
+    """((side of a picture, side of a patch), name) of the first name that tells: `clip-vit-large-patch14-336`."""
+    match = next(match for name in names if (match := TOWER_SIZES.search(name)))
+    return (int(match["side"] or CLIP_LARGE["image_size"]), int(match["patch"])), match.string
+
+
+def check_tower(
+    source: Tensors, tower: Mapping[str, Any], layer: int, name: str, sides: tuple[int, int], whose: str
+) -> None:
     """Raises ValueError unless a checkpoint can have been trained with this CLIP (fields of its configuration).
 
-    The width is that of the projection; the layer that is read has to be there. sizes: the tower that the source
-    names and the published one (`clip-vit-large-patch14-336`), of which the first that tells sides counts, the second
-    where the width is as published; none for a tower that lies in the source.
+    The width is that of the projection; the layer that is read has to be there; pictures and patches have to be of the
+    sides that `whose` has.
     """
     meta = source.meta()
     maps = (meta.get(f"model.mm_projector.{part}") for part in ("weight", "0.weight"))
     width = next((tensor.shape[1] for tensor in maps if tensor is not None), tower["hidden_size"])
     if tower["hidden_size"] != width:
-        got = f"{tower['hidden_size']}"
-        raise _wrong_tower(source, name, f"features of {width} channels, as mm_projector reads", got)
+        wanted = f"features of {width} channels, as mm_projector reads"
+        raise _wrong_tower(source, name, wanted, str(tower["hidden_size"]))
     layers = tower["num_hidden_layers"]
     if not -layers - 1 <= layer <= layers:
         raise _wrong_tower(source, name, f"a layer {layer}, as mm_vision_select_layer says", f"{layers} layers")
-    told = [name for name in sizes[: 2 if width == CLIP_LARGE["hidden_size"] else 1] if TOWER_SIZES.search(name)]
-    if not told:
-        return
-    match = TOWER_SIZES.search(told[0])
-    assert match is not None, "it was found a line ago"
-    wanted = int(match["side"] or CLIP_LARGE["image_size"]), int(match["patch"])
     got = tower["image_size"], tower["patch_size"]
-    if wanted != got:
-        words = [f"pictures of {side} px in patches of {patch} px" for side, patch in (wanted, got)]
-        raise _wrong_tower(source, name, f"{words[0]}, as {told[0]} has", words[1])
+    if got != sides:
+        words = [f"pictures of {side} px in patches of {patch} px" for side, patch in (sides, got)]
+        raise _wrong_tower(source, name, f"{words[0]}, as {whose} has", words[1])
 
 
 def _wrong_tower(source: Tensors, name: str, wanted: str, got: str) -> ValueError:

@@ -10,8 +10,8 @@ from deixis.pretrained import open_pretrained
 from deixis.pretrained.convert import convert
 from deixis.pretrained.sizes import CLIP_LARGE, CLIP_LARGE_336
 from deixis.pretrained.source import open_source
-from deixis.pretrained.system import Asked, check_tower
-from tests.pretrained.checkpoints import write_clip
+from deixis.pretrained.system import Asked, check_tower, named_sides
+from tests.pretrained.checkpoints import write_clip, write_lisa
 
 PATCH_14, PATCH_14_336 = "openai/clip-vit-large-patch14", "openai/clip-vit-large-patch14-336"
 
@@ -61,6 +61,7 @@ def wide(folder):
 )
 def test_a_tower_that_cannot_be_right_is_refused(copy_of, tmp_path, system, change, patches, match):
     source = copy_of(system)
+    without_tower(source)
     change(source)
     write_clip(tmp_path / "tower", patches)
     with pytest.raises(ValueError, match=match) as caught:
@@ -72,6 +73,7 @@ def test_a_tower_that_cannot_be_right_is_refused(copy_of, tmp_path, system, chan
 @pytest.mark.parametrize("system", ["ferret", "lisa"])
 def test_the_tower_that_the_source_names_is_taken(copy_of, tmp_path, system):
     source = copy_of(system)
+    without_tower(source)
     configured(source, mm_vision_tower="openai/clip-vit-toy-patch4-24")
     write_clip(tmp_path / "tower", 36)
     network, _ = open_pretrained(convert(system, source, tmp_path / "out", Asked(clip=str(tmp_path / "tower"))))
@@ -80,6 +82,7 @@ def test_the_tower_that_the_source_names_is_taken(copy_of, tmp_path, system):
 
 def test_lisas_code_takes_vision_tower_before_mm_vision_tower(copy_of, tmp_path):
     source = copy_of("lisa")
+    without_tower(source)
     configured(source, mm_vision_tower="openai/clip-vit-toy-patch4-24", vision_tower="openai/clip-vit-toy-patch4-16")
     write_clip(tmp_path / "tower", 36)
     with pytest.raises(ValueError, match="expected one with pictures of 16 px"):
@@ -87,20 +90,51 @@ def test_lisas_code_takes_vision_tower_before_mm_vision_tower(copy_of, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("tower", "sizes", "match"),
+    ("system", "side"), [pytest.param("ferret", 336, id="ferret"), pytest.param("lisa", 224, id="lisa")]
+)
+def test_where_the_source_names_no_sides_they_are_the_published_ones(copy_of, tmp_path, system, side):
+    source = copy_of(system)
+    without_tower(source)
+    configured(source, mm_vision_tower="./mine")
+    write_clip(tmp_path / "tower")
+    match = (
+        rf"pictures of {side} px in patches of 14 px, as openai/clip-vit-large-patch14\S* has, got pictures of 16 px"
+    )
+    with pytest.raises(ValueError, match=match):
+        convert(system, source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
+
+
+def test_lisa_on_llava_15_has_the_larger_pictures(tmp_path):
+    source = write_lisa(tmp_path / "source", mlp=True)
+    (source / "clip").rename(tmp_path / "tower")
+    with pytest.raises(ValueError, match=r"pictures of 336 px in patches of 14 px, .* got pictures of 16 px"):
+        convert("lisa", source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
+
+
+def test_a_tower_in_the_place_of_the_sources_own_has_its_sides(copy_of, tmp_path):
+    source = copy_of("ferret")
+    write_clip(tmp_path / "tower", 36)
+    with pytest.raises(ValueError, match=r"pictures of 16 px in .*, as \S+vision_tower has, got pictures of 24 px"):
+        convert("ferret", source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
+    write_clip(tmp_path / "like_it")
+    convert("ferret", source, tmp_path / "out", Asked(clip=str(tmp_path / "like_it")))
+
+
+@pytest.mark.parametrize(
+    ("tower", "names", "match"),
     [
         pytest.param(CLIP_LARGE, ("vision_tower", PATCH_14_336), "of 336 px .* got pictures of 224 px", id="ferret"),
-        pytest.param(CLIP_LARGE_336, ("clip", PATCH_14), "pictures of 224 px .* got pictures of 336", id="lisa"),
+        pytest.param(CLIP_LARGE_336, ("clip", PATCH_14), "of 224 px .* got pictures of 336 px", id="lisa"),
         pytest.param(CLIP_LARGE, (PATCH_14_336, PATCH_14), "as .*-336 has, got pictures of 224 px", id="named_first"),
-        pytest.param({**CLIP_LARGE, "hidden_size": 768}, (), "features of 1024 channels, .* got 768", id="base_model"),
+        pytest.param({**CLIP_LARGE, "hidden_size": 768}, (PATCH_14,), "of 1024 channels, .* got 768", id="base_model"),
     ],
-)  # fmt: skip
-def test_where_the_source_names_no_sizes_they_are_the_published_ones(tmp_path, tower, sizes, match):
+)
+def test_at_published_sizes(tmp_path, tower, names, match):
     save_file({"model.mm_projector.weight": torch.zeros(4, 1024)}, tmp_path / "model.safetensors")
     source = open_source(tmp_path)
     with pytest.raises(ValueError, match=match):
-        check_tower(source, tower, -2, "some/tower", sizes)
-    check_tower(source, CLIP_LARGE_336, -2, "some/tower", ("./mine", PATCH_14_336))
+        check_tower(source, tower, -2, "some/tower", *named_sides(*names))
+    check_tower(source, CLIP_LARGE_336, -2, "some/tower", *named_sides("./mine", PATCH_14_336))
 
 
 @pytest.mark.parametrize(
