@@ -225,4 +225,4 @@ def test_extras_are_read_from_the_installed_metadata():
     if not names:
         pytest.skip("deixis is on the path but not installed, so it has no metadata")
     assert names["world"] == {"embreex"}
-    assert names["train"] == {"accelerate", "peft", "tensorboard"}
+    assert names["train"] == {"accelerate", "h5py", "peft", "tensorboard"}

@@ -175,7 +175,7 @@ def _check_kind_word(path: Path, readers: Readers) -> None:
 
 
 def _pair_of(path: Path) -> tuple[Path, Path] | None:
-    """The two paths of `first+second`, one of which is there; None for the path of one file, whatever is in its name."""
+    """The two paths of `first+second`, one of which is there; None for the path of one file, whatever its name."""
     text = str(path)
     if "+" not in text or path.exists():
         return None
