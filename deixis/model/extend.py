@@ -61,12 +61,10 @@ def _add_fine_level(network: DeixisForConditionalGeneration, config: DeixisConfi
     first = next(network.projection.parameters())
     network.pointing_head = build_pointing_head(config).to(first.device, first.dtype)
     if config.takes_regions and config.sampler["features"] == "levels":
-        before, (grown, _) = network.region_features, build_region_parts(config)
-        grown = grown.to(first.device, first.dtype)
-        grown.weight.zero_()
-        grown.weight[:, : before.in_features] = before.weight
-        grown.bias.copy_(before.bias)
-        network.region_features = grown.requires_grad_(not freeze)
+        before, (grown, _) = network.region_features.state_dict(), build_region_parts(config)
+        missing = grown.state_dict()["weight"].shape[1] - before["weight"].shape[1]
+        grown.load_state_dict({**before, "weight": nn.functional.pad(before["weight"], (0, missing))})
+        network.region_features = grown.to(first.device, first.dtype).requires_grad_(not freeze)
 
 
 def _take_over(grown: nn.Module, old: nn.Module) -> None:
