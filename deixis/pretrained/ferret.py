@@ -38,6 +38,11 @@ REGION = "<region_fea>"
 POINTS, ANCHORS, NEIGHBOURS = 512, (128, 32), (24, 24)
 """Of the sampler (ferret_arch.py, GeoRegionSampler.__init__)."""
 TOWER = "model.vision_tower.vision_tower."
+NORM = "model.norm.weight"
+"""What tells a delta from whole weights: scales of the last layer's RMS norm, which are 1 before training."""
+DELTA_NORM = 0.25
+"""Mean size of NORM below which weights are differences. Whole ones are about 1 and more (training starts there and
+pretraining raises them in LLaMA); training at the recipes' rate of 2e-5 moves them by hundredths."""
 PUBLISHED: dict[str, Any] = {
     "mm_vision_tower": "openai/clip-vit-large-patch14-336",
     "mm_vision_select_layer": -2,
@@ -54,14 +59,7 @@ def read(source: Tensors, asked: Asked) -> Found:
     said = {**PUBLISHED, **published_config(source, asked, SIZES)}
     meta = source.meta()
     vocab_size = _rows(source, "model.embed_tokens.weight")
-    weights: Tensors = source
-    if asked.base is not None:
-        weights = DeltaAndBase(source, open_source(asked.base, "--base"))
-    elif "delta" in f"{source.label} {said.get('_name_or_path', '')}".lower():
-        raise ValueError(
-            f"source '{source.label}': it is named a delta, expected the base model that it is a difference to, got "
-            "none; name Vicuna's folder by --base"
-        )
+    weights = whole_weights(source, asked)
     tokenizer = source_tokenizer(source, asked, (REGION,), vocab_size, ("image",))
     region_id = said.get("im_region_fea_token") if tokenizer is None else tokenizer.convert_tokens_to_ids(REGION)
     if region_id is None:
@@ -80,6 +78,35 @@ def read(source: Tensors, asked: Asked) -> Found:
     config = config_of(text, vision, said, vocab_size, region_id)
     notes = [] if tokenizer else ["It was converted without a tokenizer and takes token ids only."]
     return Found(config, parts, tokenizer, {"reading": "ferret"}, None, notes)
+
+
+def whole_weights(source: Tensors, asked: Asked) -> Tensors:
+    """The source, or what it and --base add up to. Which of the two it must be is told by its values, not its name.
+
+    Raises ValueError for a delta without a base, and for a base with whole weights or one that is a delta itself.
+    """
+    if asked.base is None:
+        if _is_delta(source):
+            raise ValueError(
+                f"source '{source.label}': it is a delta ({NORM} is near 0), expected the base model that it is a "
+                "difference to, got none; name Vicuna's folder by --base"
+            )
+        return source
+    base = open_source(asked.base, "--base")
+    if not _is_delta(source):
+        raise ValueError(
+            f"source '{source.label}': expected a delta to add to --base, got whole weights ({NORM} is not near 0); "
+            "leave --base out"
+        )
+    if _is_delta(base):
+        raise ValueError(
+            f"--base '{asked.base}': expected whole weights, got a delta ({NORM} is near 0); name Vicuna itself"
+        )
+    return DeltaAndBase(source, base)
+
+
+def _is_delta(source: Tensors) -> bool:
+    return NORM in source.meta() and source.read(NORM).float().abs().mean().item() < DELTA_NORM
 
 
 def rules_for() -> list[Rule]:

@@ -62,9 +62,10 @@ def write_tokenizer(folder: Path, added: tuple[str, ...], size: int = VOCABULARY
 
 
 def random_state(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> State:
-    """A tensor of each shape."""
+    """A tensor of each shape; the language model's last norm is about 1, as in trained weights."""
     generator = torch.Generator().manual_seed(seed)
-    return {name: torch.randn(shape, generator=generator) * 0.1 for name, shape in shapes.items()}
+    state = {name: torch.randn(shape, generator=generator) * 0.1 for name, shape in shapes.items()}
+    return {name: tensor + 1 if name == "model.norm.weight" else tensor for name, tensor in state.items()}
 
 
 def llama_shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:

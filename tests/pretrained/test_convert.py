@@ -124,24 +124,43 @@ def test_sam_may_come_from_its_own_file(tmp_path):
     assert "SAM" in json.loads((out / "conversion.json").read_text())["parts"]
 
 
-def test_a_delta_and_its_base_give_the_target(tmp_path):
-    target = ferret_state()
+@pytest.fixture
+def vicuna_and_delta(tmp_path):
+    """(folder of a base, folder of a Ferret's difference to it), named as nobody should rely on."""
     base = {n: t + 0 for n, t in ferret_state(seed=1).items() if "mm_projector" not in n and "geo_sampler" not in n}
     for name in ("model.embed_tokens.weight", "lm_head.weight"):
         base[name] = base[name][:-1].clone()
-    delta = {name: tensor.clone() for name, tensor in target.items()}
+    delta = {name: tensor.clone() for name, tensor in ferret_state().items()}
     for name, tensor in base.items():
         if "rotary_emb" not in name:
             delta[name][: len(tensor)] -= tensor
-    write_ferret(tmp_path / "ferret-7b-delta", delta)
     (tmp_path / "vicuna").mkdir()
     torch.save(base, tmp_path / "vicuna" / "pytorch_model.bin")
-    with pytest.raises(ValueError, match=r"it is named a delta, expected the base model .*, got none; name Vicuna's"):
-        convert("ferret", tmp_path / "ferret-7b-delta", tmp_path / "out")
-    asked = Asked(base=str(tmp_path / "vicuna"))
-    made = state_of(convert("ferret", tmp_path / "ferret-7b-delta", tmp_path / "out", asked))
+    return tmp_path / "vicuna", write_ferret(tmp_path / "ferret-7b", delta)
+
+
+def test_a_delta_and_its_base_give_the_target(vicuna_and_delta, tmp_path):
+    vicuna, delta = vicuna_and_delta
+    made, target = state_of(convert("ferret", delta, tmp_path / "out", Asked(base=str(vicuna)))), ferret_state()
     for ours, theirs in (("lm_head.weight",) * 2, ("model.layers.1.mlp.up_proj.weight",) * 2):
         torch.testing.assert_close(made[f"language_model.{ours}"], target[theirs])
+
+
+def test_a_delta_is_told_by_its_values(vicuna_and_delta, tmp_path):
+    vicuna, delta = vicuna_and_delta
+    (tmp_path / "delta-team").mkdir()
+    whole = write_ferret(tmp_path / "delta-team" / "ferret-delta")
+    with pytest.raises(ValueError, match=r"it is a delta .*, expected the base model .*, got none; name Vicuna's"):
+        convert("ferret", delta, tmp_path / "out")
+    with pytest.raises(ValueError, match=r"expected a delta to add to --base, got whole weights .*; leave --base out"):
+        convert("ferret", whole, tmp_path / "out", Asked(base=str(vicuna)))
+    with pytest.raises(ValueError, match=r"--base '.*ferret-7b': expected whole weights, got a delta"):
+        convert("ferret", delta, tmp_path / "out", Asked(base=str(delta)))
+    assert not (tmp_path / "out").exists()
+    assert torch.equal(
+        state_of(convert("ferret", whole, tmp_path / "out"))["language_model.model.norm.weight"],
+        ferret_state()["model.norm.weight"],
+    )
 
 
 def test_tensor_parallel_onellm_is_the_same_as_one_file(sources, tmp_path):
