@@ -90,6 +90,8 @@ class Model:
         self, questions: Sequence[Question], max_new_tokens: int = MAX_NEW_TOKENS, **drawing: Any
     ) -> list[Answer]:
         """Answers to several questions, as one batch; kinds and numbers of signals may differ among them."""
+        if not questions:
+            return []
         began = time.perf_counter()
         prompts = self.engine.read(questions)
         *_, said = self.engine.say(prompts, Decoding(max_new_tokens, **drawing))
@@ -156,11 +158,11 @@ def load(
     opened = model if isinstance(model, Opened) else open_config_and_processor(model)
     if opened.is_classifier:
         return _classifier(opened, place, quantization)
-    network, processor = open_pretrained(opened, dtype)
     if quantization is not None:
-        from deixis.assistant.quantization import quantized
+        from deixis.assistant.quantization import open_quantized
 
-        network = quantized(network, quantization, place)
+        return Model(*open_quantized(opened, dtype, quantization, place), opened.title, keep_bytes)
+    network, processor = open_pretrained(opened, dtype)
     return Model(network.to(place), processor, opened.title, keep_bytes)
 
 

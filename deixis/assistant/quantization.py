@@ -14,29 +14,10 @@ from typing import Any
 
 import torch
 from transformers.utils import is_bitsandbytes_available, is_torchao_available
-from transformers.utils import logging as transformers_logging
 
-from deixis.model import DeixisForConditionalGeneration
-
-WORDS = ("int8", "int4")
-GROUP = 32  # weights that share a scale in int4
-FULL_PRECISION = (
-    "lm_head",
-    "language_model.lm_head",
-    "sam_pointing",
-    "pointing_head",
-    "region_features",
-    "region_sampler",
-    "projection.router",
-    "projection.out",
-    "projection.maps",
-    "projection.into",
-    "projection.onto",
-    "field_encoder.tokenizers",
-    "field_encoder.upsamples",
-    "field_encoder.encoder.position",
-    "field_encoder.encoder.positions",
-)
+from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
+from deixis.pretrained import Opened, open_pretrained
+from deixis.pretrained.shrinking import FULL_PRECISION, GROUP, WORDS
 
 
 def quantization_config(wanted: Any, place: torch.device) -> Any:
@@ -57,31 +38,21 @@ def quantization_config(wanted: Any, place: torch.device) -> Any:
     return _torchao(wanted)
 
 
-def quantized(network: DeixisForConditionalGeneration, wanted: Any, place: torch.device) -> Any:
-    """The network with quantised weights, on `place`; `wanted` as in `load`. The one given is used up.
+def open_quantized(
+    opened: Opened, dtype: torch.dtype, wanted: Any, place: torch.device
+) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
+    """The network of `opened` with quantised weights, on `place`, and its processor; `wanted` as in `load`.
 
-    Raises ValueError, one sentence, where that cannot be done.
+    Each weight is made small as it is read, so that the whole network is never in memory. Raises ValueError, one
+    sentence, where that cannot be done.
     """
     config = quantization_config(wanted, place)
-    options = {"device_map": {"": place}} if place.type == "cuda" else {}
-    has_bar = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
+    where = {} if place.type == "cpu" else {"device_map": {"": place}}
     try:
-        small = type(network).from_pretrained(
-            None,
-            config=network.config,
-            state_dict=network.state_dict(),
-            dtype=network.dtype,
-            quantization_config=config,
-            **options,
-        )
+        return open_pretrained(opened, dtype, quantization_config=config, **where)
     except (ImportError, RuntimeError, NotImplementedError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise ValueError(f"quantization: {type(config).__name__} does not run on {place.type}: {lines[0]}") from error
-    finally:
-        if has_bar:
-            transformers_logging.enable_progress_bar()
-    return small.eval()
 
 
 def weight_bytes(network: torch.nn.Module) -> int:

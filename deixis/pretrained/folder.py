@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers.utils import logging
@@ -83,17 +84,19 @@ def open_config_and_processor(name: str | Path = BUNDLED) -> Opened:
 
 
 def open_pretrained(
-    name: str | Path | Opened = BUNDLED, dtype: torch.dtype = torch.float32
+    name: str | Path | Opened = BUNDLED, dtype: torch.dtype = torch.float32, **loading: Any
 ) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
     """The network (in evaluation mode, on the CPU) and the processor of `name`: "bundled", a folder or a hub id.
 
-    What is opened already is not opened again. Raises ValueError, one sentence, for a name that is neither, a folder
-    with a file missing or of another model, and weights that do not fit the configuration.
+    What is opened already is not opened again. `loading`: more arguments of transformers' `from_pretrained`, as
+    `quantization_config`; each weight is then made small as it is read, and the whole network is never in memory.
+    Raises ValueError, one sentence, for a name that is neither, a folder with a file missing or of another model, and
+    weights that do not fit the configuration.
     """
     opened = name if isinstance(name, Opened) else open_config_and_processor(name)
     if opened.processor is None:
         raise _no_questions(opened.name)
-    return _network(opened.name, opened.folder(), dtype), opened.processor
+    return _network(opened.name, opened.folder(), dtype, **loading), opened.processor
 
 
 def open_network(name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32) -> DeixisForConditionalGeneration:
@@ -107,7 +110,11 @@ def open_network(name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32)
     return _network(name, _with_weights(name, folder), dtype)
 
 
-def _network(name: str | Path, folder: Path, dtype: torch.dtype) -> DeixisForConditionalGeneration:
+def _network(
+    name: str | Path, folder: Path, dtype: torch.dtype, quantization_config: Any = None, device_map: Any = None
+) -> DeixisForConditionalGeneration:
+    small = {} if quantization_config is None else {"quantization_config": quantization_config}
+    small |= {} if device_map is None else {"device_map": device_map}
     try:
         with _quiet():
             network, report = DeixisForConditionalGeneration.from_pretrained(
@@ -117,8 +124,11 @@ def _network(name: str | Path, folder: Path, dtype: torch.dtype) -> DeixisForCon
                 ignore_mismatched_sizes=True,  # they are reported, and refused below
                 use_safetensors=True,
                 local_files_only=True,
+                **small,
             )
     except Exception as error:  # safetensors, json and our own checks each raise their own
+        if small and isinstance(error, (ImportError, RuntimeError, NotImplementedError)):
+            raise  # of what makes it small: whoever asked for that knows what to say
         raise _unreadable(name, error) from error
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if keys := sorted(key if isinstance(key, str) else key[0] for key in report[problem]):
@@ -127,7 +137,8 @@ def _network(name: str | Path, folder: Path, dtype: torch.dtype) -> DeixisForCon
                 f"{f' and {len(keys) - 3} more' if len(keys) > 3 else ''}; weights and config.json are not of one model"
             )
     for weight in network.parameters():  # out of the mapped file, whose odd addresses make sums round differently
-        weight.data = weight.data.clone()
+        if not small:  # what was made small was copied then
+            weight.data = weight.data.clone()
     return network.eval()
 
 

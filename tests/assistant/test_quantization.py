@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from deixis.assistant import load
-from deixis.assistant.quantization import FULL_PRECISION, quantization_config, weight_bytes
+from deixis.assistant.quantization import quantization_config, weight_bytes
+from deixis.pretrained.shrinking import FULL_PRECISION
 
 CPU, MPS, CUDA = (torch.device(name) for name in ("cpu", "mps", "cuda"))
 has_torchao = pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="torchao is not installed")
