@@ -1,6 +1,8 @@
 """`deixis models`: the presets, with their sizes, needs, abilities and terms."""
 
 import json
+from collections.abc import Callable
+from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,9 +16,10 @@ def run(
 ) -> None:
     """List the presets: parameters, memory, devices, abilities, terms.
 
-    Memory is that of the weights. As int8 and int4 only the layers of the
-    language model are smaller, the rest is bfloat16. Weights of published
-    systems come by conversion: deixis convert.
+    Memory is that of the weights. int8 and int4 are torchao's on the CPU and
+    bitsandbytes' on CUDA, scales included; they do not run on MPS. Embeddings,
+    heads, SAM and region samplers stay whole: float32 on the CPU, bfloat16 on
+    CUDA. Weights of published systems come by conversion: deixis convert.
     """
     from deixis.pretrained.presets import PRESETS
 
@@ -31,6 +34,9 @@ def _row(preset: "Preset") -> dict[str, Any]:
     from deixis.model.pointmlp import PointMLPConfig
     from deixis.pretrained.presets import DTYPES, needs_of
 
+    def by_device(told: Callable[[str, str], int | None]) -> dict[str, dict[str, int | None]]:
+        return {dtype: {device: told(dtype, device) for device in ("cpu", "cuda", "mps")} for dtype in DTYPES}
+
     config = preset.config()
     needs = needs_of(config)
     able = {"signals": ["point_cloud"], "regions": [], "answers": ["class"]}
@@ -38,8 +44,8 @@ def _row(preset: "Preset") -> dict[str, Any]:
         "system": preset.system,
         "stands_on": preset.stands_on,
         "parameters": needs.parameters,
-        "memory_bytes": {dtype: needs.nbytes(dtype) for dtype in DTYPES},
-        "fits_gb": {dtype: needs.fits_gb(dtype) for dtype in DTYPES},
+        "memory_bytes": by_device(needs.nbytes),
+        "fits_gb": by_device(needs.fits_gb),
         **(able if isinstance(config, PointMLPConfig) else config.abilities),
         "weights": preset.terms.weights,
         "licence": preset.terms.licence,
@@ -50,25 +56,36 @@ def _print_tables(rows: dict[str, dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    sizes = Table(title="GB of weights (GB of a GPU or a machine that runs them)")
-    sizes.add_column("preset", no_wrap=True)
-    for heading in ("params", *next(iter(rows.values()))["memory_bytes"]):
-        sizes.add_column(heading, justify="right", no_wrap=True)
+    from deixis.pretrained.shrinking import DEVICES, WORDS
+
+    whole = Table("preset", title="GB of weights (GB of a GPU or a machine that runs them)")
+    small = Table("preset", title="quantised, per device; not on MPS")
+    columns = {whole: [("float32", "cpu"), ("bfloat16", "cpu")], small: list(product(WORDS, DEVICES))}
+    whole.add_column("params", justify="right", no_wrap=True)
+    for table, pairs in columns.items():
+        for dtype, device in pairs:
+            table.add_column(dtype if table is whole else f"{dtype} {device}", justify="right", no_wrap=True)
     able = Table("preset", "signals in", "regions in", "answers out")
     for name, row in rows.items():
-        fits = row["fits_gb"]
-        memory = (f"{nbytes / 1e9:.1f} ({fits[dtype]})" for dtype, nbytes in row["memory_bytes"].items())
-        sizes.add_row(name, _count(row["parameters"]), *memory)
+        cells = {table: [_memory(row, *pair) for pair in pairs] for table, pairs in columns.items()}
+        whole.add_row(name, _count(row["parameters"]), *cells[whole])
+        if any(cells[small]):
+            small.add_row(name, *cells[small])
         able.add_row(name, *(", ".join(row[part]) or "none" for part in ("signals", "regions", "answers")))
     console = Console()
-    console.print(sizes)
-    console.print(able)
+    for table in (whole, small, able):
+        console.print(table)
     for system, row in {row["system"]: row for row in rows.values()}.items():
         console.print(f"\n[bold]{system}[/bold]")
         for name, own in rows.items():
             if own["system"] == system:
                 console.print(f"  {name}: stands on {own['stands_on']}", highlight=False)
         console.print(f"  weights: {row['weights']}\n  terms: {row['licence']}", highlight=False)
+
+
+def _memory(row: dict[str, Any], dtype: str, device: str) -> str:
+    nbytes = row["memory_bytes"][dtype][device]
+    return "" if nbytes is None else f"{nbytes / 1e9:.1f} ({row['fits_gb'][dtype][device]})"
 
 
 def _count(number: int) -> str:

@@ -6,9 +6,8 @@ preset has of parameters and needs of memory is counted on its network, built wi
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
-
-from torch import nn
 
 from deixis.model import DeixisConfig
 from deixis.model.kinds import KINDS
@@ -16,6 +15,7 @@ from deixis.model.pointmlp import PRESETS as POINTMLP
 from deixis.model.pointmlp import PointMLPConfig
 from deixis.pretrained import ferret, lisa, onellm
 from deixis.pretrained.convert import meta_network
+from deixis.pretrained.shrinking import DEVICES, WORDS, small_bytes, small_layers
 from deixis.pretrained.sizes import CLIP_LARGE, CLIP_LARGE_336, LLAMA, SAM_HUGE
 from deixis.pretrained.terms import TERMS, Terms
 
@@ -153,41 +153,49 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-DTYPES = ("float32", "bfloat16", "int8", "int4")
+DTYPES = ("float32", "bfloat16", *WORDS)
 MEMORY_GB = (4, 8, 12, 16, 24, 32, 48, 80, 128)
 """What accelerators and machines come with."""
 ROOM = 1.2
 """Times the weights, for what is computed on the way; and a gigabyte."""
+WHOLE = {"float32": 4, "bfloat16": 2}
+REST = {"cpu": 4, "cuda": 2}
+"""Bytes of a weight that int8 and int4 leave as it is: float32 on the CPU, bfloat16 on CUDA, as `load` takes them."""
 
 
 @dataclass(frozen=True)
 class Needs:
-    """parameters of a network; `linear` of them are in the layers that quantisation makes smaller."""
+    """parameters: of a network. small: (word, device) -> (parameters that are made smaller, bytes that they become)."""
 
     parameters: int
-    linear: int
+    small: Mapping[tuple[str, str], tuple[int, int]]
 
-    def nbytes(self, dtype: str) -> int:
-        """Bytes of the weights: as "float32" or "bfloat16", or with the language model's layers as "int8" or "int4".
+    def nbytes(self, dtype: str, device: str = "cpu") -> int | None:
+        """Bytes of the weights as "float32", "bfloat16", "int8" or "int4"; None where that does not run (MPS).
 
-        What is not quantised stays bfloat16.
+        int8 and int4 are torchao's on "cpu" and bitsandbytes' on "cuda", scales included; what they leave whole (see
+        `shrinking.FULL_PRECISION`) is float32 and bfloat16 there.
         """
-        whole = {"float32": 4, "bfloat16": 2}
-        if dtype in whole:
-            return self.parameters * whole[dtype]
-        rest = (self.parameters - self.linear) * 2
-        return rest + (self.linear if dtype == "int8" else self.linear // 2)
+        if dtype in WHOLE:
+            return self.parameters * WHOLE[dtype]
+        if (dtype, device) not in self.small:
+            return None
+        count, nbytes = self.small[dtype, device]
+        return (self.parameters - count) * REST[device] + nbytes
 
-    def fits_gb(self, dtype: str) -> int | None:
+    def fits_gb(self, dtype: str, device: str = "cpu") -> int | None:
         """The smallest usual memory, of an accelerator or a machine, in which a network of this size runs."""
-        wanted = self.nbytes(dtype) * ROOM / 1e9 + 1
-        return next((gb for gb in MEMORY_GB if gb >= wanted), None)
+        nbytes = self.nbytes(dtype, device)
+        return None if nbytes is None else next((gb for gb in MEMORY_GB if gb >= nbytes * ROOM / 1e9 + 1), None)
 
 
 def needs_of(config: DeixisConfig | PointMLPConfig) -> Needs:
-    """Counts the parameters of a configuration's network; shared ones once."""
+    """Counts the parameters of a configuration's network, shared ones once. A PointMLP is never quantised."""
     network = meta_network(config)
-    layers = getattr(network, "language_model", nn.Identity())
-    head = layers.get_output_embeddings() if hasattr(layers, "get_output_embeddings") else None
-    linear = [m for m in layers.modules() if isinstance(m, nn.Linear) and m is not head]
-    return Needs(sum(w.numel() for w in network.parameters()), sum(m.weight.numel() for m in linear))
+    layers = {} if isinstance(config, PointMLPConfig) else small_layers(network)
+    small = {}
+    for pair in product(WORDS, DEVICES) if layers else ():
+        made = [(layer.weight.numel(), small_bytes(layer, *pair)) for layer in layers.values()]
+        sizes = [(count, nbytes) for count, nbytes in made if nbytes is not None]
+        small[pair] = (sum(count for count, _ in sizes), sum(nbytes for _, nbytes in sizes))
+    return Needs(sum(w.numel() for w in network.parameters()), small)

@@ -1,12 +1,17 @@
 """Quantised weights: what is small, what stays whole, and what is refused."""
 
 import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from deixis.assistant import load
 from deixis.assistant.quantization import quantization_config, weight_bytes
+from deixis.pretrained.presets import needs_of
 from deixis.pretrained.shrinking import FULL_PRECISION
 
 CPU, MPS, CUDA = (torch.device(name) for name in ("cpu", "mps", "cuda"))
@@ -47,6 +52,8 @@ def test_a_configuration_of_transformers_is_taken_as_it_is():
 def test_the_bundled_model_is_smaller_and_answers(bundled, mixed, wanted, most):
     small = load(device="cpu", quantization=wanted)
     assert weight_bytes(small.network) < most * weight_bytes(bundled.network)
+    counted = needs_of(small.network.config).nbytes(wanted, "cpu")
+    assert weight_bytes(small.network) == pytest.approx(counted, rel=0.01)  # and buffers
     answers = small.answer(mixed, 40)
     assert all(answer.text for answer in answers)
     if wanted == "int8":
@@ -64,6 +71,41 @@ def test_parts_that_matter_stay_whole(bundled):
     for name, weight in small.named_parameters():
         if name not in packed:
             assert torch.equal(weight, whole[name]), name
+
+
+LOADED = """
+import sys, threading, time
+import torchao.quantization, deixis.assistant.quantization
+from deixis.assistant import load
+
+def held():
+    return next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("RssAnon"))
+
+load(device="cpu", quantization="int8")  # what is imported on the way
+first, most, over = held(), 0, False
+
+def watch():
+    global most
+    while not over:
+        most = max(most, held())
+        time.sleep(0.001)
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+model = load(device="cpu", quantization="int8")
+over = True
+watcher.join()
+print(most - first, sum(4 * weight.numel() for weight in model.network.parameters()))
+"""
+
+
+@has_torchao
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_the_whole_network_is_never_in_memory():
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}  # what is let go is given back at once
+    told = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, env=environment, check=True)
+    most, whole = map(int, told.stdout.split())
+    assert most < 0.7 * whole
 
 
 def test_weights_that_are_tied_count_once():

@@ -22,8 +22,10 @@ def test_the_json_has_every_preset(capsys):
     assert err == ""
     lisa = rows["lisa-7b"]
     assert lisa["parameters"] > 7e9
-    assert lisa["memory_bytes"]["bfloat16"] == 2 * lisa["parameters"]
-    assert lisa["fits_gb"]["bfloat16"] == 24
+    assert lisa["memory_bytes"]["bfloat16"]["cuda"] == 2 * lisa["parameters"]
+    assert lisa["fits_gb"]["bfloat16"] == {"cpu": 24, "cuda": 24, "mps": 24}
+    assert lisa["memory_bytes"]["int8"]["mps"] is lisa["fits_gb"]["int4"]["mps"] is None
+    assert lisa["memory_bytes"]["int8"]["cpu"] > lisa["memory_bytes"]["int8"]["cuda"]  # the rest is float32 there
     assert (lisa["signals"], lisa["regions"], lisa["answers"]) == (["image"], [], ["text", "mask"])
     assert "Apache-2.0" in lisa["licence"]
     assert rows["pointmlp"]["answers"] == ["class"]
@@ -36,4 +38,5 @@ def test_the_table_fits_a_terminal_and_names_terms(capsys, monkeypatch):
     assert all(len(line) <= 80 for line in out.splitlines())
     for name in PRESETS:
         assert name in out
+    assert "not on MPS" in out
     assert "CC BY-NC" in out.replace("\n", " ")

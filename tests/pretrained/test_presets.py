@@ -7,6 +7,7 @@ import torch
 from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.kinds import KINDS
 from deixis.pretrained.presets import DTYPES, PRESETS, Needs, needs_of, union_config
+from deixis.pretrained.shrinking import small_bytes
 from deixis.pretrained.terms import TERMS
 from deixis.signals import open_signal
 from tests.toy import cloud, picture, sound, toy_tokenizer
@@ -85,18 +86,36 @@ def test_parameters_are_those_of_the_parts(name, billions):
 def test_every_preset_builds_and_is_described(name):
     preset = PRESETS[name]
     needs = needs_of(preset.config())
-    sizes = [needs.nbytes(dtype) for dtype in DTYPES]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] == 2 * sizes[1] == 4 * needs.parameters
+    assert needs.nbytes("float32") == 2 * needs.nbytes("bfloat16") == 4 * needs.parameters
+    for device in ("cpu", "cuda") if preset.system != "pointmlp" else ():
+        sizes = [needs.nbytes(dtype, device) for dtype in DTYPES[1:]]
+        assert sizes == sorted(sizes, reverse=True)
+    assert needs.nbytes("int8", "mps") is needs.fits_gb("int4", "mps") is None
     assert preset.terms is TERMS[preset.system]
     assert preset.terms.licence
 
 
-def test_what_is_quantised_is_the_language_models_layers():
-    needs = Needs(parameters=10_000, linear=8_000)
-    assert [needs.nbytes(dtype) for dtype in DTYPES] == [40_000, 20_000, 12_000, 8_000]
-    assert needs.fits_gb("int8") == 4
-    assert Needs(10**12, 0).fits_gb("float32") is None
+@pytest.mark.parametrize(
+    ("word", "device", "nbytes"),
+    [
+        pytest.param("int8", "cpu", 64 * 96 + 96 * 5, id="int8_cpu"),  # a float32 scale and an int8 zero point a row
+        pytest.param("int8", "cuda", 64 * 96 + 96 * 4, id="int8_cuda"),
+        pytest.param("int4", "cpu", 64 * 96 // 2 + 2 * 96 * 8, id="int4_cpu"),  # two groups of 32 a row
+        pytest.param("int4", "cuda", 64 * 96 // 2 + 96 * 4, id="int4_cuda"),  # a block of 64 a row
+    ],
+)
+def test_scales_are_counted(word, device, nbytes):
+    layer = torch.nn.Linear(64, 96, device="meta")
+    assert small_bytes(layer, word, device) == nbytes
+    needs = Needs(10_000, {(word, device): (64 * 96, nbytes)})
+    assert needs.nbytes(word, device) == (10_000 - 64 * 96) * {"cpu": 4, "cuda": 2}[device] + nbytes
+    assert needs.fits_gb(word, device) == 4
+    assert needs.nbytes(word, "mps") is None
+
+
+def test_a_layer_that_int4_leaves_whole_and_a_network_that_fits_nowhere():
+    assert small_bytes(torch.nn.Linear(40, 8, device="meta"), "int4", "cpu") is None
+    assert Needs(10**12, {}).fits_gb("float32") is None
 
 
 def test_the_union_has_every_ability():
