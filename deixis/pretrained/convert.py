@@ -7,7 +7,6 @@ A reader learns all it needs from names and shapes; values are read once, while 
 tensor and the digests of the source's files lie in `conversion.json`, the licences in `README.md`.
 """
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -25,6 +24,7 @@ from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_pro
 from deixis.model.pointmlp import PointMLP, PointMLPConfig
 from deixis.pretrained import ferret, lisa, onellm, pointmlp
 from deixis.pretrained.card import card_text
+from deixis.pretrained.digests import digests_of, files_read
 from deixis.pretrained.rules import Plan, make_plan
 from deixis.pretrained.source import open_source
 from deixis.pretrained.system import Asked, Found
@@ -57,12 +57,15 @@ def convert(
         raise ValueError(f"--dtype: expected one of {', '.join(DTYPES)}; got '{dtype}'")
     out = Path(out)
     _check_out(out, Path(source), overwrite)
-    found = SYSTEMS[system](open_source(source), asked or Asked())
+    asked = asked or Asked()
+    found = SYSTEMS[system](open_source(source), asked)
     plan = make_plan(found.parts, target_tensors(found.config))
     shapes = _shapes(plan, None if dtype is None else DTYPES[dtype])
     _check_room(out, shapes)
     with _new_folder(out, overwrite) as folder:
-        digests = _digests(plan, told)
+        files = files_read(found.parts, asked)
+        size = sum(file.stat().st_size for file in files.values())
+        digests = digests_of(files, _counted(told, "digests", size))
         total = sum(shape.nbytes for shape in shapes.values())
         written = _counted(told, "weights", total)
         write_weights(folder, shapes, lambda name: _value(plan, name, shapes[name].dtype), shard_bytes, written)
@@ -116,21 +119,6 @@ def _value(plan: Plan, name: str, dtype: torch.dtype) -> Tensor:
             "or float32"
         )
     return cast
-
-
-def _digests(plan: Plan, told: Told) -> dict[str, str]:
-    """The SHA-256 of every file of the sources."""
-    files = [file for part in plan.parts for file in part.source.files]
-    counted = _counted(told, "digests", sum(file.stat().st_size for file in files))
-    digests = {}
-    for file in files:
-        digest = hashlib.sha256()
-        with file.open("rb") as stream:
-            while piece := stream.read(1 << 20):
-                digest.update(piece)
-                counted(len(piece))
-        digests[f"{file.parent.name}/{file.name}"] = digest.hexdigest()
-    return digests
 
 
 def _counted(told: Told, what: str, total: int) -> Callable[[int], None]:

@@ -152,7 +152,7 @@ class DeltaAndBase:
     """
 
     def __init__(self, delta: Tensors, base: Tensors):
-        self._delta, self._base = delta, base
+        self.delta, self.base = delta, base
         self.label, self.folder, self.files = delta.label, delta.folder, (*delta.files, *base.files)
         shapes = base.meta()
         for name, tensor in delta.meta().items():
@@ -170,20 +170,20 @@ class DeltaAndBase:
             )
 
     def meta(self) -> dict[str, Tensor]:
-        return self._delta.meta()
+        return self.delta.meta()
 
     def read(self, name: str) -> Tensor:
-        tensor = self._delta.read(name)
-        if name not in self._base.meta() or "rotary_emb" in name:
+        tensor = self.delta.read(name)
+        if name not in self.base.meta() or "rotary_emb" in name:
             return tensor
-        base = self._base.read(name).to(tensor.dtype)
+        base = self.base.read(name).to(tensor.dtype)
         whole = tensor.clone()
         whole[: len(base)] += base
         return whole
 
     def close(self) -> None:
-        self._delta.close()
-        self._base.close()
+        self.delta.close()
+        self.base.close()
 
 
 def _open_file(file: Path, label: str) -> Any:

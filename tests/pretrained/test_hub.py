@@ -105,7 +105,7 @@ def test_a_hub_id_is_fetched_and_converted(hub, tmp_path):
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
     account = json.loads((tmp_path / "out" / "conversion.json").read_text())
     assert account["source"] == "toy/points"
-    assert [name.split("/")[-1] for name in account["files"]] == ["best_checkpoint.pth"]
+    assert list(account["files"]) == ["source/best_checkpoint.pth", "source/config.json"]
     assert f"/toy/points/resolve/{COMMIT}/config.json" in asked
 
 
