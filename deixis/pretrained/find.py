@@ -16,7 +16,7 @@ SINGLE = ("model.safetensors", "checkpoint.safetensors", "pytorch_model.bin")
 LONE_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".tar")
 CONSOLIDATED = re.compile(r"consolidated\.(\d+)(?:-of-(\d+))?\.pth")
 _BESIDE = ["*.json", "*.model", "*.jinja", "*/*.json"]
-_PICKLED = ["*.bin", "*.pth", "*.pt", "*.bin.index.json"]
+_PICKLED = (".bin", ".pth", ".pt")
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,18 @@ def find_place(name: str | Path, what: str) -> Path:
 
 
 def _patterns(listed: Sequence[str]) -> list[str]:
-    """Safetensors where there are, else pickles; with the JSON files and tokenizer beside them."""
-    safe = any(file.endswith(".safetensors") for file in listed)
-    return [*_BESIDE, "*.safetensors"] if safe else [*_BESIDE, *_PICKLED]
+    """Safetensors where there are, else pickles; with the JSON files and tokenizer beside them.
+
+    That is decided for each folder by itself, and for those below the top one by one: a release of pickles may hold
+    its CLIP as safetensors.
+    """
+    folders = {file.rpartition("/")[0] for file in listed}
+    safe = {file.rpartition("/")[0] for file in listed if file.endswith(".safetensors")}
+    wanted = list(_BESIDE)
+    for folder in folders:
+        kinds = (".safetensors",) if folder in safe else _PICKLED
+        wanted += [file for file in listed if file.rpartition("/")[0] == folder and file.endswith(kinds)]
+    return wanted
 
 
 def find_weights(place: Path, what: str) -> Files:

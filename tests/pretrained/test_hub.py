@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from deixis.pretrained import open_config_and_processor, open_pretrained
 from deixis.pretrained.source import open_source
@@ -52,7 +53,7 @@ def hub(sources, tmp_path):
         def answer_about(self, name, what):
             if name not in folders:
                 return self.reply(404, b"{}", **{"X-Error-Code": "RepoNotFound"})
-            files = sorted(file.name for file in folders[name].iterdir())
+            files = sorted(str(f.relative_to(folders[name])) for f in folders[name].rglob("*") if f.is_file())
             if what == "tree":
                 told = [{"type": "file", "path": f, "size": 1, "oid": COMMIT} for f in files]
             else:
@@ -190,6 +191,19 @@ def test_safetensors_are_taken_rather_than_pickles(hub, at, sources, tmp_path):
     at(hub[0])
     assert [file.name for file in open_source("toy/empty").files] == ["model.safetensors"]
     assert not any(path.endswith(".bin") for path in hub[1])
+
+
+def test_pickles_at_the_top_are_fetched_beside_a_tower_of_safetensors(hub, at, sources, tmp_path):
+    folder = shutil.copytree(sources["ferret"], tmp_path / "empty", dirs_exist_ok=True)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    (folder / "vision_tower" / "pytorch_model.bin").write_bytes(b"never fetched")
+    at(hub[0])
+    source = open_source("toy/empty")
+    assert [file.name for file in source.files] == ["pytorch_model.bin"]
+    assert (source.folder / "tokenizer.model").is_file()
+    assert [file.name for file in open_source(source.folder / "vision_tower").files] == ["model.safetensors"]
+    assert "/toy/empty/resolve/" + COMMIT + "/vision_tower/pytorch_model.bin" not in hub[1]
 
 
 def test_the_weights_of_a_model_are_fetched_when_they_are_needed(hub, at, toy, tmp_path):
