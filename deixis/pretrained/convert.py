@@ -27,7 +27,7 @@ from deixis.pretrained.card import card_text
 from deixis.pretrained.digests import digests_of, files_read
 from deixis.pretrained.rules import Plan, make_plan
 from deixis.pretrained.source import open_source
-from deixis.pretrained.system import Asked, Found
+from deixis.pretrained.system import Asked, Found, check_asked
 from deixis.pretrained.weights import SHARD_BYTES, Shape, common_dtype, write_weights
 
 SYSTEMS = {"onellm": onellm.read, "ferret": ferret.read, "lisa": lisa.read, "pointmlp": pointmlp.read}
@@ -55,9 +55,10 @@ def convert(
         raise ValueError(f"system: expected one of {', '.join(SYSTEMS)}; got '{system}'")
     if dtype is not None and dtype not in DTYPES:
         raise ValueError(f"--dtype: expected one of {', '.join(DTYPES)}; got '{dtype}'")
+    asked = asked or Asked()
+    check_asked(system, asked)
     out = Path(out)
     _check_out(out, Path(source), overwrite)
-    asked = asked or Asked()
     found = SYSTEMS[system](open_source(source), asked)
     plan = make_plan(found.parts, target_tensors(found.config))
     shapes = _shapes(plan, None if dtype is None else DTYPES[dtype])

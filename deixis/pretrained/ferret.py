@@ -29,6 +29,7 @@ from deixis.pretrained.system import (
     check_system,
     clip_config,
     open_tower,
+    picture_tags,
     published_config,
     source_tokenizer,
     text_config,
@@ -60,7 +61,7 @@ def read(source: Tensors, asked: Asked) -> Found:
     meta = source.meta()
     vocab_size = _rows(source, "model.embed_tokens.weight")
     weights = whole_weights(source, asked)
-    tokenizer = source_tokenizer(source, asked, (REGION,), vocab_size, ("image",))
+    tokenizer = source_tokenizer(source, asked, (REGION, *picture_tags(said)), vocab_size, ("image",))
     region_id = said.get("im_region_fea_token") if tokenizer is None else tokenizer.convert_tokens_to_ids(REGION)
     if region_id is None:
         raise ValueError(

@@ -30,6 +30,7 @@ from deixis.pretrained.system import (
     check_system,
     clip_config,
     open_tower,
+    picture_tags,
     published_config,
     source_tokenizer,
     text_config,
@@ -64,7 +65,7 @@ def read(source: Tensors, asked: Asked) -> Found:
             f"source '{source.label}': expected a tensor model.embed_tokens.weight, got none; a shard may be missing"
         )
     vocab_size = meta["model.embed_tokens.weight"].shape[0]
-    tokenizer = source_tokenizer(source, asked, (SEG,), vocab_size, ("image",))
+    tokenizer = source_tokenizer(source, asked, (SEG, *picture_tags(said)), vocab_size, ("image",))
     if tokenizer is None:
         raise ValueError(
             f"source '{source.label}': expected a tokenizer.model or tokenizer.json, which says which id {SEG} "

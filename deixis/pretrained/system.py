@@ -34,6 +34,15 @@ TOWER_SIZES = re.compile(r"clip-vit-\w+-patch(?P<patch>\d+)(?:-(?P<side>\d+)(?:p
 NAMES = {"onellm": "OneLLM", "ferret": "Ferret", "lisa": "LISA", "pointmlp": "PointMLP"}
 
 
+USES = {
+    "onellm": ("preset", "tokenizer"),
+    "ferret": ("base", "clip", "preset", "tokenizer"),
+    "lisa": ("clip", "preset", "sam", "tokenizer"),
+    "pointmlp": ("classes", "preset"),
+}
+"""The arguments that a conversion of each system uses."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """Arguments of a conversion besides source and result; None where not given."""
@@ -61,6 +70,16 @@ class Found:
     stop: str | None = None
     notes: Sequence[str] = ()
     classes: Sequence[str] = ()
+
+
+def check_asked(system: str, asked: Asked) -> None:
+    """Raises ValueError for an argument that a conversion of this system does not use."""
+    given = [name for name, value in vars(asked).items() if value is not None]
+    if odd := next((name for name in given if name not in USES[system]), None):
+        raise ValueError(
+            f"--{odd}: a conversion of {NAMES[system]} does not use it; it takes "
+            f"{', '.join(f'--{name}' for name in USES[system])}"
+        )
 
 
 def check_system(source: Tensors, system: str) -> None:
@@ -218,6 +237,11 @@ def clip_config(meta: Mapping[str, Tensor], found: Mapping[str, Any], prefix: st
         "patch_size": patches[-1],
         "image_size": round(rows**0.5) * patches[-1],
     }
+
+
+def picture_tags(said: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tokens around a picture that a LLaVA of this configuration was trained with, which have to be whole."""
+    return ("<im_start>", "<im_end>") if said["mm_use_im_start_end"] else ()
 
 
 def source_tokenizer(

@@ -1,5 +1,6 @@
 """Conversions of toy checkpoints: whole ones open and hold the source's values; others are one sentence, no trace."""
 
+import hashlib
 import json
 import shutil
 
@@ -144,6 +145,29 @@ def test_a_delta_and_its_base_give_the_target(vicuna_and_delta, tmp_path):
     made, target = state_of(convert("ferret", delta, tmp_path / "out", Asked(base=str(vicuna)))), ferret_state()
     for ours, theirs in (("lm_head.weight",) * 2, ("model.layers.1.mlp.up_proj.weight",) * 2):
         torch.testing.assert_close(made[f"language_model.{ours}"], target[theirs])
+
+
+def test_every_file_that_is_read_has_its_digest(vicuna_and_delta, tmp_path):
+    vicuna, delta = vicuna_and_delta
+    (tmp_path / "words").mkdir()
+    for name in ("tokenizer.model", "added_tokens.json"):
+        (delta / name).rename(tmp_path / "words" / name)
+    clip = shutil.copytree(delta / "vision_tower", tmp_path / "towers" / "ferret-7b")
+    places = {"source": delta, "base": vicuna, "clip": clip, "tokenizer": tmp_path / "words"}
+    asked = Asked(**{role: str(place) for role, place in places.items() if role != "source"})
+    digests = json.loads((convert("ferret", delta, tmp_path / "out", asked) / "conversion.json").read_text())["files"]
+    assert sorted(digests) == [
+        "base/pytorch_model.bin",
+        "clip/config.json",
+        "clip/model.safetensors",
+        "source/config.json",
+        "source/model.safetensors",
+        "tokenizer/added_tokens.json",
+        "tokenizer/tokenizer.model",
+    ]
+    for key, digest in digests.items():
+        role, _, name = key.partition("/")
+        assert hashlib.sha256((places[role] / name).read_bytes()).hexdigest() == digest, key
 
 
 def test_a_delta_is_told_by_its_values(vicuna_and_delta, tmp_path):
@@ -431,6 +455,22 @@ BAD = [
     pytest.param(
         "lisa",
         "lisa",
+        lambda f: (f / "added_tokens.json").write_text('{"[SEG]": 320, "<im_begin>": 321, "<im_end>": 322}'),
+        {},
+        r"expected the special token <im_start> among its 323, got none",
+        id="lisa_tokenizer_without_picture_tags",
+    ),
+    pytest.param(
+        "ferret",
+        "ferret",
+        change_config(mm_use_im_start_end=True),
+        {},
+        r"expected the special token <im_start> among its 321, got none",
+        id="ferret_tokenizer_without_picture_tags",
+    ),
+    pytest.param(
+        "lisa",
+        "lisa",
         lambda f: (f / "tokenizer.model").unlink(),
         {},
         r"expected a tokenizer.model or tokenizer.json, which says which id \[SEG\]",
@@ -459,6 +499,38 @@ BAD = [
         {"tokenizer": "nowhere"},
         "--tokenizer: expected a tokenizer.model or tokenizer.json",
         id="no_such_tokenizer",
+    ),
+    pytest.param(
+        "lisa",
+        "lisa",
+        lambda f: None,
+        {"base": "vicuna"},
+        "--base: a conversion of LISA does not use it; it takes --clip, --preset, --sam, --tokenizer",
+        id="lisa_has_no_base",
+    ),
+    pytest.param(
+        "pointmlp",
+        "pointmlp",
+        lambda f: None,
+        {"clip": "clip"},
+        "--clip: a conversion of PointMLP does not use it; it takes --classes, --preset",
+        id="pointmlp_has_no_clip",
+    ),
+    pytest.param(
+        "ferret",
+        "ferret",
+        lambda f: None,
+        {"sam": "sam.pth"},
+        "--sam: a conversion of Ferret does not use it",
+        id="ferret_has_no_sam",
+    ),
+    pytest.param(
+        "onellm",
+        "onellm",
+        lambda f: None,
+        {"classes": "names.txt"},
+        "--classes: a conversion of OneLLM does not use it; it takes --preset, --tokenizer",
+        id="onellm_has_no_classes",
     ),
     pytest.param(
         "ferret",
