@@ -66,7 +66,7 @@ class Classifier(Model):
 
     def chat(self, *signals: Any) -> NoReturn:
         """Raises ValueError: it cannot answer twice."""
-        raise ValueError(f"model '{self.name}': a PointMLP names a cloud and holds no conversation; use deixis ask")
+        refuse_chat(self.name)
 
     def score(self, questions: Sequence[Question], answers: Sequence[str]) -> list[Scored]:
         """Raises ValueError: it has no words to score."""
@@ -82,6 +82,11 @@ class Classifier(Model):
         text = ", ".join(f"{name} ({chance:.2f})" for name, chance in named[:SHOWN])
         seconds = time.perf_counter() - began
         return Answer(text, (), question.signals, self.name, seconds, text, question.text, ())
+
+
+def refuse_chat(name: str) -> NoReturn:
+    """Raises ValueError: the classifier called `name` holds no conversation."""
+    raise ValueError(f"model '{name}': a PointMLP names a cloud and holds no conversation; use deixis ask")
 
 
 def check_cloud_question(question: Question) -> None:

@@ -5,7 +5,7 @@ Also opens models for the verbs that ask, quietly. Knows nothing of how question
 
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -58,6 +58,17 @@ def refuse_early(opened: "Opened", question: "Question") -> None:
     check_abilities(question, opened.config)
     prepared = [opened.processor.prepare(signal) for signal in question.signals]
     opened.processor.question(question.text, question.regions, prepared)
+
+
+def refuse_chat_early(opened: "Opened", signals: "Sequence[Signal]") -> None:
+    """Raises ValueError for a conversation about files that this model cannot hold, before its weights are read."""
+    from deixis.assistant import Question
+
+    if opened.is_classifier:
+        from deixis.assistant.classify import refuse_chat
+
+        refuse_chat(opened.title)
+    refuse_early(opened, Question("What is this?", tuple(signals)))
 
 
 def open_model(model: "str | Opened", device: str | None, quantization: str | None = None) -> "Model":

@@ -66,6 +66,10 @@ def run(
     if stream and (as_json or batch is not None):
         raise ValueError(f"--stream shows text as it comes; {'--json' if as_json else '--batch'} waits for all of it")
     if batch is not None:
+        if as_json:
+            raise ValueError("--batch answers in JSON, one object a line, in any case; leave --json out")
+        if want is not None:
+            raise ValueError(f'--batch brings what is wanted with each question; say "want": "{want}" in its lines')
         if words or regions:
             got = f"--{regions[0][0]}" if regions else f"'{words[0]}'"
             raise ValueError(f"--batch brings files, questions and regions of its own; got {got} besides")

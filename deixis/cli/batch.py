@@ -1,8 +1,9 @@
 """`deixis ask --batch`: many questions from a JSONL file, answers as JSONL, in order, to a file or to stdout.
 
-A line is `{"files": [...], "question": "...", "regions": [...], "id": ...}`; the last two may be missing. Files are
-relative to the folder of the questions. An answer is what `--json` gives, after `line` (of the question), `id` if it
-has one, and `key`, a digest of the question; a question that cannot be answered has `error`, one sentence, instead.
+A line is `{"files": [...], "question": "...", "regions": [...], "want": ..., "id": ...}`; the last three may be
+missing. Files are relative to the folder of the questions. An answer is what `--json` gives, after `line` (of the
+question), `id` if it has one, and `key`, a digest of the question; a question that cannot be answered has `error`, one
+sentence, instead.
 With `--out`, what is answered there already is not asked again; what failed is.
 """
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8
 """How many questions the model answers together: more is hardly faster on a CPU, and all their files are in memory."""
-KEYS = ("id", "files", "question", "regions")
+KEYS = ("id", "files", "question", "regions", "want")
 
 
 @dataclass(frozen=True)
@@ -145,14 +146,18 @@ def _question(record: Any, folder: Path) -> "Question":
         raise ValueError(f"question: expected a text, got {text!r:.60}")
     if not isinstance(regions, list):
         raise ValueError(f"regions: expected a list, got {regions!r:.60}")
+    want = record.get("want")
     from deixis.assistant import Question
+    from deixis.assistant.abilities import WANTS
     from deixis.cli.ask import opened_files
     from deixis.geometry import named_question
     from deixis.signals import name_in_folder
 
+    if want is not None and want not in tuple(WANTS):
+        raise ValueError(f"want: expected one of {', '.join(WANTS)}; got {want!r:.60}")
     signals = opened_files([name_in_folder(file, folder) for file in files])
     places = tuple(json_region(item, signals, f"regions[{i}]", folder) for i, item in enumerate(regions))
-    return Question(named_question(text, places, every=False), signals, places)
+    return Question(named_question(text, places, every=False), signals, places, want=want)
 
 
 def _read(path: Path) -> list[_Line]:

@@ -41,12 +41,14 @@ def run(
     """
     if not files:
         raise ValueError("expected deixis chat FILE...: a file at least, got none")
-    from deixis.cli.answers import open_model
+    from deixis.cli.answers import open_model, open_small, refuse_chat_early
     from deixis.cli.ask import opened_files
 
     signals = opened_files(files)
     interactive = sys.stdin.isatty()
-    chat = open_model(model, device, *filter(None, [quantization])).chat(*signals)
+    opened = open_small(model)
+    refuse_chat_early(opened, signals)
+    chat = open_model(opened, device, *filter(None, [quantization])).chat(*signals)
     conversation = Conversation(chat, streams=interactive)
     if interactive:
         with suppress(ImportError):

@@ -176,6 +176,8 @@ def test_bad_files_are_refused(refused, tmp_path, scene, sound, cloud, name, wri
         pytest.param(["SCENE", "What?", "--out", "SCENE"], "a file of its own", id="drawing_over_a_file"),
         pytest.param(["SCENE", "--batch", "a.jsonl"], "besides", id="batch_and_files"),
         pytest.param(["--batch", "none.jsonl"], "no such file", id="no_batch"),
+        pytest.param(["--batch", "a.jsonl", "--json"], "leave --json out", id="batch_and_json"),
+        pytest.param(["--batch", "a.jsonl", "--want", "mask"], '"want": "mask" in its lines', id="batch_and_want"),
     ],
 )
 def test_mistakes_are_refused_before_a_model_is_loaded(refused, monkeypatch, tmp_path, scene, sound, words, sentence):

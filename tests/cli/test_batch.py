@@ -49,16 +49,18 @@ def test_what_fails_is_counted_and_ends_nothing(command, batch, tmp_path):
         {"files": ["scene.png"], "question": "What?", "region": []},
         {"files": ["scene.png"], "question": "What is {1}?", "regions": [{"point": [5, 5]}]},
         {"files": ["scene.png"], "question": "What?", "regions": [{"box": [5, 5, 900, 9]}]},
+        {"files": ["scene.png"], "question": "What?", "want": "film"},
+        {"files": ["scene.png"], "question": "What?", "want": ["mask"]},
         {"files": ["scene.png"], "question": "Say <seg>."},  # refused only where the model's text is written
     ]
     code, out, err = command("ask", "--batch", batch(SEE, *bad, HEAR), "--out", tmp_path / "a.jsonl")
     assert (code, out) == (2, "")
     assert err.splitlines() == [
-        "2 answered, 9 failed, 0 answered before",
-        'deixis: 9 of 11 questions could not be answered: their lines say why, as "error"',
+        "2 answered, 11 failed, 0 answered before",
+        'deixis: 11 of 13 questions could not be answered: their lines say why, as "error"',
     ]
     answers = read((tmp_path / "a.jsonl").read_text())
-    assert [set(answer) - {"id"} == {"line", "key", "error"} for answer in answers] == [False, *[True] * 9, False]
+    assert [set(answer) - {"id"} == {"line", "key", "error"} for answer in answers] == [False, *[True] * 11, False]
     sentences = [answer["error"] for answer in answers[1:-1]]
     assert all("\n" not in sentence for sentence in sentences)
     for part, sentence in zip(

@@ -54,6 +54,24 @@ def test_a_question_that_cannot_be_taken(spoilt, files, monkeypatch, capsys, sys
     assert "cannot be read" not in err
 
 
+@pytest.mark.parametrize(
+    ("system", "file", "sentence"),
+    [
+        pytest.param("lisa", "cloud.npy", "takes image; got a signal of kind point_cloud", id="lisa_cloud"),
+        pytest.param("onellm", "fmri:brain.npy", "13", id="onellm_voxels"),
+        pytest.param("pointmlp", "cloud.npy", "holds no conversation; use deixis ask", id="pointmlp"),
+    ],
+)
+def test_a_chat_that_cannot_be_held(spoilt, files, monkeypatch, capsys, system, file, sentence):
+    monkeypatch.chdir(files)
+    with pytest.raises(SystemExit) as ended:
+        main(["chat", file, "--model", str(spoilt[system])])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out, err.count("\n")) == (2, "", 1)
+    assert sentence in err
+    assert "cannot be read" not in err
+
+
 def test_one_that_can_be_taken_needs_the_weights(spoilt, files, monkeypatch, capsys):
     monkeypatch.chdir(files)
     with pytest.raises(SystemExit):
