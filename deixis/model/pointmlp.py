@@ -20,7 +20,6 @@ from deixis.model.point_blocks import ACTIVATIONS, NORMALIZE, LocalGrouper, Poin
 
 HEAD_DIMS = (512, 256)  # widths of the classifier
 DROPOUT = 0.5
-CLASS_COUNTS = {"modelnet40": 40, "scanobjectnn": 15}
 
 
 @dataclass(frozen=True, kw_only=True)

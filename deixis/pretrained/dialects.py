@@ -65,6 +65,8 @@ CONVERSATIONS = {
         "dvlab-research/LISA@0e26916, utils/conversation.py, conv_vicuna_v1_1; tags: chat.py (the v0 releases)",
         ("<im_start>", "<im_end> "),
     ),
+    # No conversion chooses it: every release, those on LLaMA 2 too, is asked in llava_v1 (README.md and chat.py name no
+    # other). Training offers it as --conv_type; who trained so sets `chat_template` by hand.
     "llava_llama_2": Conversation(
         f"[INST] <<SYS>>\n{SEES}\n<</SYS>>\n\n",
         "",

@@ -1,12 +1,11 @@
 """Tells an official checkpoint that is not converted yet, for the sentence that says how it is made usable."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from deixis.pretrained.find import CONSOLIDATED, LONE_SUFFIXES
+from deixis.pretrained.find import CONSOLIDATED, LONE_SUFFIXES, read_json
 from deixis.pretrained.source import open_source
-from deixis.pretrained.system import MARKS, NAMES
+from deixis.pretrained.system import NAMES, systems_of_names
 
 ARCHITECTURES = {"FERRETLlamaForCausalLM": "ferret", "ferret": "ferret", "LISAForCausalLM": "lisa"}
 """What `architectures` and `model_type` of a published config.json say, where they say which system it is."""
@@ -14,8 +13,7 @@ ARCHITECTURES = {"FERRETLlamaForCausalLM": "ferret", "ferret": "ferret", "LISAFo
 
 def system_of_names(names: Iterable[str]) -> str | None:
     """The system that tensors of these names are of; None where none of them is a mark of one."""
-    names = list(names)
-    return next((system for system, marks in MARKS.items() if any(name.startswith(marks) for name in names)), None)
+    return next(iter(systems_of_names(names)), None)
 
 
 def official_system(place: Path) -> str | None:
@@ -52,11 +50,11 @@ def how_to_convert(place: Path, name: str = "") -> str | None:
 
 
 def _json(file: Path) -> dict:
+    """The object in a JSON file; empty where it is none: then it is not this that is wrong."""
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        return read_json(file, "source")
     except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _listed(value: object) -> list:

@@ -23,6 +23,20 @@ from deixis.pretrained.system import Asked, Found, check_system, published_confi
 
 CLASSES = "shape_names.txt"
 """Beside the weights, as in ModelNet40's folder: the names of the classes, where --classes names no file."""
+MODELNET40 = (
+    *("airplane", "bathtub", "bed", "bench", "bookshelf", "bottle", "bowl", "car", "chair", "cone", "cup", "curtain"),
+    *("desk", "door", "dresser", "flower_pot", "glass_box", "guitar", "keyboard", "lamp", "laptop", "mantel"),
+    *("monitor", "night_stand", "person", "piano", "plant", "radio", "range_hood", "sink", "sofa", "stairs", "stool"),
+    *("table", "tent", "toilet", "tv_stand", "vase", "wardrobe", "xbox"),
+)
+SCANOBJECTNN = (
+    *("bag", "bin", "box", "cabinet", "chair", "desk", "display", "door", "shelf", "table", "bed", "pillow"),
+    *("sink", "sofa", "toilet"),
+)
+KNOWN = {40: ("ModelNet40", MODELNET40, True), 15: ("ScanObjectNN", SCANOBJECTNN, False)}
+"""By the number of classes: the data set that the paper trains on, its classes in the order of the labels, and whether
+its clouds lie in the unit sphere. ScanObjectNN's are taken as they are (classification_ScanObjectNN/ScanObjectNN.py).
+"""
 PREFIXES = {"pointmlp": ("module.", "full.", ""), "pointmlp-elite": ("module.", "elite.", "")}
 
 
@@ -47,8 +61,15 @@ def read(source: Tensors, asked: Asked) -> Found:
         rules.append(leave(r"(?:full|elite)\..*", "the other network in the file, which --preset names"))
     names_file = source.folder / CLASSES if asked.classes is None else Path(asked.classes)
     classes = read_classes(names_file, config.class_num) if asked.classes or names_file.is_file() else ()
-    notes = [] if classes else ["Its classes have no names and are called by their numbers, from 0."]
-    return Found(config, [Part(source, rules)], notes=notes, classes=classes)
+    name, usual, unit_sphere = KNOWN.get(config.class_num, ("", (), True))
+    if classes:
+        notes = []
+    elif name:
+        notes = [f"It has {config.class_num} classes, which are taken to be those of {name}; --classes names others."]
+    else:
+        notes = ["Its classes have no names and are called by their numbers, from 0."]
+    parts = [Part(source, rules)]
+    return Found(config, parts, notes=notes, classes=classes or usual, unit_sphere=unit_sphere)
 
 
 def read_classes(file: Path, count: int) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from deixis.pretrained.find import Files, find_place, find_weights
+from deixis.pretrained.weights import CODES
 
 WRAPPERS = ("net", "state_dict", "model", "module")
 """Keys under which training scripts keep the weights beside an optimiser (PointMLP: `net`)."""
@@ -259,15 +260,4 @@ class SafeFile:
         return torch.frombuffer(buffer, dtype=shape.dtype).view(shape.shape)
 
 
-_DTYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
+_DTYPES = {code: dtype for dtype, code in CODES.items()}

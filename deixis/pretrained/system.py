@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ class Found:
     """config: of the network. parts: sources with rules. tokenizer, template: None where there is none.
 
     processor: arguments of `DeixisProcessor` that the configuration does not say. stop: where answers end, if that is
-    no token. notes: sentences for the card. classes: names of what a classifier tells apart, where they are known.
+    no token. notes: sentences for the card. classes: names of what a classifier tells apart, where they are known;
+    unit_sphere: whether its clouds are brought into the unit sphere first.
     """
 
     config: DeixisConfig | PointMLPConfig
@@ -70,6 +71,7 @@ class Found:
     stop: str | None = None
     notes: Sequence[str] = ()
     classes: Sequence[str] = ()
+    unit_sphere: bool = True
 
 
 def check_asked(system: str, asked: Asked) -> None:
@@ -82,6 +84,12 @@ def check_asked(system: str, asked: Asked) -> None:
         )
 
 
+def systems_of_names(names: Iterable[str]) -> list[str]:
+    """The systems that tensors of these names may be of; none where no name is a mark of one."""
+    names = list(names)
+    return [system for system, marks in MARKS.items() if any(name.startswith(marks) for name in names)]
+
+
 def check_system(source: Tensors, system: str) -> None:
     """Raises ValueError where the names of the tensors are those of another system, or of LoRA not yet merged."""
     names = source.meta()
@@ -90,7 +98,7 @@ def check_system(source: Tensors, system: str) -> None:
             f"source '{source.label}': expected merged weights, got LoRA's beside them ({lora}); merge them first, as "
             "the published merge_lora_weights_and_save_hf_model.py does"
         )
-    found = [other for other, marks in MARKS.items() if any(name.startswith(marks) for name in names)]
+    found = systems_of_names(names)
     if system in found:
         return
     if found:

@@ -13,7 +13,6 @@ One difference is known: Python counts the control characters U+001C to U+001F a
 not, so beside an added token they stay. Knows nothing of prompts (`pretrained.dialects`).
 """
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from deixis.pretrained.find import read_json
 from deixis.pretrained.pieces import BPE, BYTE, CONTROL, NORMAL, UNKNOWN, PieceModel, read_pieces
 
 SPACE = "▁"
@@ -171,7 +171,7 @@ def _from_pieces(file: Path) -> PreTrainedTokenizerFast:
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{bos} $A", pair=f"{bos} $A {bos} $B", special_tokens=[(bos, model.bos_id)]
     )
-    described = _read_json(file.parent / "special_tokens_map.json")
+    described = read_json(file.parent / "special_tokens_map.json", "tokenizer")
     tokenizer.add_special_tokens([_control(text, described) for text in (unk, bos, eos)])
     _add_tokens(tokenizer, file, len(model.texts), described)
     return PreTrainedTokenizerFast(
@@ -209,7 +209,7 @@ def _merges(model: PieceModel) -> list[tuple[str, str]]:
 
 def _add_tokens(tokenizer: Tokenizer, file: Path, first: int, described: dict[str, Any]) -> None:
     """Adds the tokens of added_tokens.json in the order of their ids, which must follow on the pieces."""
-    added = _read_json(file.parent / "added_tokens.json")
+    added = read_json(file.parent / "added_tokens.json", "tokenizer")
     listed = sorted((token for token, index in added.items() if index >= first), key=added.__getitem__)
     for index, token in enumerate(listed, first):
         if added[token] != index:
@@ -236,16 +236,3 @@ def _added(text: str, described: dict[str, Any]) -> AddedToken:
                 text, normalized=False, lstrip=token.get("lstrip", False), rstrip=token.get("rstrip", False)
             )
     return AddedToken(text, normalized=False, lstrip=True, rstrip=True)
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is no file. Raises ValueError where it is no object."""
-    if not file.is_file():
-        return {}
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise ValueError(f"tokenizer '{file}': expected a JSON object, got something else; the file is damaged")
-    return value

@@ -14,7 +14,7 @@ from torch import Tensor
 
 SHARD_BYTES = 2 * 10**9
 """Largest file written, unless one tensor alone is larger."""
-_CODES = {
+CODES = {
     torch.float64: "F64",
     torch.float32: "F32",
     torch.float16: "F16",
@@ -26,6 +26,7 @@ _CODES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
+"""Names of the types in a safetensors file."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _write_file(
     end = 0
     for name, shape in shapes.items():
         header[name] = {
-            "dtype": _CODES[shape.dtype],
+            "dtype": CODES[shape.dtype],
             "shape": list(shape.shape),
             "data_offsets": [end, end + shape.nbytes],
         }
