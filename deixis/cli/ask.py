@@ -66,13 +66,7 @@ def run(
     if stream and (as_json or batch is not None):
         raise ValueError(f"--stream shows text as it comes; {'--json' if as_json else '--batch'} waits for all of it")
     if batch is not None:
-        if as_json:
-            raise ValueError("--batch answers in JSON, one object a line, in any case; leave --json out")
-        if want is not None:
-            raise ValueError(f'--batch brings what is wanted with each question; say "want": "{want}" in its lines')
-        if words or regions:
-            got = f"--{regions[0][0]}" if regions else f"'{words[0]}'"
-            raise ValueError(f"--batch brings files, questions and regions of its own; got {got} besides")
+        _check_batch_alone(as_json, want, words or [], regions)
         from deixis.cli.batch import answer_batch
 
         answer_batch(batch, out, load)
@@ -86,6 +80,17 @@ def run(
         typer.echo(line)
     if out is not None and not as_json:
         typer.echo(f"drawn in {out}", err=True)
+
+
+def _check_batch_alone(as_json: bool, want: str | None, words: Sequence[str], regions: Sequence[tuple]) -> None:
+    """Raises ValueError for what does not go with --batch, whose lines say it themselves."""
+    if as_json:
+        raise ValueError("--batch answers in JSON, one object a line, in any case; leave --json out")
+    if want is not None:
+        raise ValueError(f'--batch brings what is wanted with each question; say "want": "{want}" in its lines')
+    if words or regions:
+        got = f"--{regions[0][0]}" if regions else f"'{words[0]}'"
+        raise ValueError(f"--batch brings files, questions and regions of its own; got {got} besides")
 
 
 def _answer(

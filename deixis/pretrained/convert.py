@@ -139,7 +139,7 @@ def _write_rest(
     """Everything but the weights."""
     config, dtype = found.config, common_dtype(list(shapes.values()))
     if isinstance(config, PointMLPConfig):
-        named = {"unit_sphere": found.unit_sphere} | ({"classes": list(found.classes)} if found.classes else {})
+        named = {"classes": list(found.classes), "unit_sphere": found.unit_sphere} if found.classes else {}
         text = json.dumps({"model_type": "pointmlp", **asdict(config), **named}, indent=1, ensure_ascii=False)
         (folder / "config.json").write_text(text + "\n", encoding="utf-8")
     else:
