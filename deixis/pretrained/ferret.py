@@ -15,20 +15,16 @@ Quirks of the published code, all kept, each a named option of ours:
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from deixis.model import DeixisConfig
 from deixis.pretrained.dialects import chat_template
-from deixis.pretrained.parts import clip_rules, llama_rules
-from deixis.pretrained.rules import Part, Rule, leave, take
-from deixis.pretrained.sizes import CLIP_LARGE_336, CLIP_MEAN, CLIP_STD, LLAMA
+from deixis.pretrained.llava import llava_config, llava_rules, vision_of, vocabulary_size
+from deixis.pretrained.rules import Part, Rule, take
+from deixis.pretrained.sizes import CLIP_LARGE_336, LLAMA
 from deixis.pretrained.source import DeltaAndBase, Tensors, open_source
 from deixis.pretrained.system import (
     Asked,
     Found,
     check_system,
-    clip_config,
-    open_tower,
     picture_tags,
     published_config,
     source_tokenizer,
@@ -38,7 +34,6 @@ from deixis.pretrained.system import (
 REGION = "<region_fea>"
 POINTS, ANCHORS, NEIGHBOURS = 512, (128, 32), (24, 24)
 """Of the sampler (ferret_arch.py, GeoRegionSampler.__init__)."""
-TOWER = "model.vision_tower.vision_tower."
 NORM = "model.norm.weight"
 """What tells a delta from whole weights: scales of the last layer's RMS norm, which are 1 before training."""
 DELTA_NORM = 0.25
@@ -58,8 +53,7 @@ def read(source: Tensors, asked: Asked) -> Found:
     """All that a conversion needs. Raises ValueError, one sentence, for another system's weights or a missing part."""
     check_system(source, "ferret")
     said = {**PUBLISHED, **published_config(source, asked, SIZES)}
-    meta = source.meta()
-    vocab_size = _rows(source, "model.embed_tokens.weight")
+    vocab_size = vocabulary_size(source)
     weights = whole_weights(source, asked)
     tokenizer = source_tokenizer(source, asked, (REGION, *picture_tags(said)), vocab_size, ("image",))
     region_id = said.get("im_region_fea_token") if tokenizer is None else tokenizer.convert_tokens_to_ids(REGION)
@@ -69,15 +63,11 @@ def read(source: Tensors, asked: Asked) -> Found:
         )
     if tokenizer is not None:
         tokenizer.chat_template = chat_template("ferret_v1", bool(said["mm_use_im_start_end"]))
-    parts = [Part(weights, rules_for())]
-    if any(name.startswith(TOWER) for name in meta):
-        vision = clip_config({n: t for n, t in meta.items() if n.startswith(TOWER)}, CLIP_LARGE_336, TOWER)
-    else:
-        tower, vision = open_tower(source, asked, ("vision_tower",), said, PUBLISHED["mm_vision_tower"])
-        parts.append(tower)
+    vision, tower = vision_of(source, asked, said, CLIP_LARGE_336, ("vision_tower",), PUBLISHED["mm_vision_tower"])
     text = text_config(source, said, vocab_size)
-    config = config_of(text, vision, said, vocab_size, region_id)
+    config = config_of(text, vision, said, region_id)
     notes = [] if tokenizer else ["It was converted without a tokenizer and takes token ids only."]
+    parts = [Part(weights, rules_for()), *tower]
     return Found(config, parts, tokenizer, {"reading": "ferret"}, None, notes)
 
 
@@ -113,35 +103,23 @@ def _is_delta(source: Tensors) -> bool:
 def rules_for() -> list[Rule]:
     """What becomes of the checkpoint's tensors."""
     return [
-        *llama_rules(),
-        take(r"model\.mm_projector\.(weight|bias)", r"projection.out.\1"),
+        *llava_rules(),
         take(
             r"model\.region_geo_sampler\.((?:diff_projector_list|agg_projector_list|flatten_projector|dim_projector)\..*)",
             r"region_sampler.\1",
         ),
-        *clip_rules(TOWER.replace(".", r"\.")),
-        leave(r"model\.vision_tower\..*", "CLIP's weights are read from their own folder"),
     ]
 
 
 def config_of(
-    text: Mapping[str, Any], vision: Mapping[str, Any], said: Mapping[str, Any], vocab_size: int, region_id: int
+    text: Mapping[str, Any], vision: Mapping[str, Any], said: Mapping[str, Any], region_id: int
 ) -> DeixisConfig:
     """The configuration of a Ferret with these language and vision models."""
-    picture = {"tokenizer": "patch", "size_px": vision["image_size"], "patch_px": vision["patch_size"], "early_dim": 0}
-    layer = said["mm_vision_select_layer"]
-    return DeixisConfig(
-        vision_config=dict(vision),
-        text_config=dict(text),
-        image={**picture, "fit": "squash", "mean": list(CLIP_MEAN), "std": list(CLIP_STD)},
-        frozen=["encoder"],
-        encoder={
-            "type": "trunk",
-            "layer": layer,
-            "norm": False,
-            "class_token": False,
-            "positions": "learned",
-        },
+    return llava_config(
+        text,
+        vision,
+        said["mm_vision_select_layer"],
+        "squash",
         projection={"type": "linear", "norm": False},
         sampler={
             "type": "sampler",
@@ -157,13 +135,5 @@ def config_of(
         pointing={"backbone": None},
         dialect="ferret",
         system="ferret",
-        signal_token_ids={"image": vocab_size},
         region_token_id=region_id,
     )
-
-
-def _rows(source: Tensors, name: str) -> int:
-    if name not in source.meta():
-        raise ValueError(f"source '{source.label}': expected a tensor {name}, got none; a shard may be missing")
-    tensor: Tensor = source.meta()[name]
-    return tensor.shape[0]

@@ -20,16 +20,15 @@ from torch import Tensor
 from deixis.model import DeixisConfig
 from deixis.pretrained.dialects import chat_template
 from deixis.pretrained.find import Files, find_place
-from deixis.pretrained.parts import clip_rules, count_layers, llama_rules, sam_rules
-from deixis.pretrained.rules import Part, Rule, leave, take
-from deixis.pretrained.sizes import CLIP_LARGE, CLIP_MEAN, CLIP_STD, LLAMA, SAM_HUGE
+from deixis.pretrained.llava import llava_config, llava_rules, vision_of, vocabulary_size
+from deixis.pretrained.parts import count_layers, sam_rules
+from deixis.pretrained.rules import Part, Rule, take
+from deixis.pretrained.sizes import CLIP_LARGE, LLAMA, SAM_HUGE
 from deixis.pretrained.source import Shards, Tensors, open_source
 from deixis.pretrained.system import (
     Asked,
     Found,
     check_system,
-    clip_config,
-    open_tower,
     picture_tags,
     published_config,
     source_tokenizer,
@@ -37,7 +36,6 @@ from deixis.pretrained.system import (
 )
 
 SEG = "[SEG]"
-TOWER = "model.vision_tower.vision_tower."
 SAM_PREFIX = r"(?:model\.)?visual_model\."
 V0_FILES = ("pytorch_model-visual_model.bin", "pytorch_model-text_hidden_fcs.bin")
 """SAM and the MLP of the v0 releases (commit 0e26916, chat.py:105-112)."""
@@ -60,11 +58,7 @@ def read(source: Tensors, asked: Asked) -> Found:
     check_system(extra[0].source if extra else source, "lisa")
     said = {**PUBLISHED, **published_config(source, asked, SIZES)}
     meta = source.meta()
-    if "model.embed_tokens.weight" not in meta:
-        raise ValueError(
-            f"source '{source.label}': expected a tensor model.embed_tokens.weight, got none; a shard may be missing"
-        )
-    vocab_size = meta["model.embed_tokens.weight"].shape[0]
+    vocab_size = vocabulary_size(source)
     tokenizer = source_tokenizer(source, asked, (SEG, *picture_tags(said)), vocab_size, ("image",))
     if tokenizer is None:
         raise ValueError(
@@ -78,14 +72,11 @@ def read(source: Tensors, asked: Asked) -> Found:
     if asked.sam is not None and not any("visual_model." in name for name in names):
         parts.append(Part(open_source(asked.sam, "--sam"), sam_rules(), "SAM"))
         names |= {f"visual_model.{name}": tensor for name, tensor in parts[-1].source.meta().items()}
-    if any(name.startswith(TOWER) for name in meta):
-        inside = {name: tensor for name, tensor in meta.items() if name.startswith(TOWER)}
-        vision = clip_config(inside, CLIP_LARGE, TOWER)
-    else:
-        # the published code takes `vision_tower` where both are said (model/LISA.py:138)
-        named = {**said, "mm_vision_tower": said.get("vision_tower") or said.get("mm_vision_tower")}
-        tower, vision = open_tower(source, asked, ("clip", "vision_tower"), named, TOWERS[bool(_depth(meta))])
-        parts.append(tower)
+    # the published code takes `vision_tower` where both are said (model/LISA.py:138)
+    named = {**said, "mm_vision_tower": said.get("vision_tower") or said.get("mm_vision_tower")}
+    published = TOWERS[bool(_depth(meta))]
+    vision, tower = vision_of(source, asked, named, CLIP_LARGE, ("clip", "vision_tower"), published)
+    parts += tower
     text = text_config(source, said, vocab_size)
     config = config_of(
         text, vision, sam_config(names, source.label), said, tokenizer.convert_tokens_to_ids(SEG), _depth(meta)
@@ -96,13 +87,10 @@ def read(source: Tensors, asked: Asked) -> Found:
 def rules_for() -> list[Rule]:
     """What becomes of the checkpoint's tensors."""
     return [
-        *llama_rules(),
-        take(r"model\.mm_projector\.(weight|bias)", r"projection.out.\1"),
+        *llava_rules(),
         take(r"model\.mm_projector\.(\d+)\.(weight|bias)", r"projection.maps.\1.\2"),
         take(r"(?:model\.)?text_hidden_fcs\.0\.([02])\.(weight|bias)", r"sam_pointing.prompt.\1.\2"),
         *sam_rules(SAM_PREFIX),
-        *clip_rules(TOWER.replace(".", r"\.")),
-        leave(r"model\.vision_tower\..*", "CLIP's weights are read from their own folder"),
     ]
 
 
@@ -115,27 +103,17 @@ def config_of(
     depth: int = 0,
 ) -> DeixisConfig:
     """The configuration of a LISA with these models; `depth`: layers of the projection if it is an MLP, else 0."""
-    picture = {"tokenizer": "patch", "size_px": vision["image_size"], "patch_px": vision["patch_size"], "early_dim": 0}
-    layer = said["mm_vision_select_layer"]
-    return DeixisConfig(
-        vision_config=dict(vision),
-        text_config=dict(text),
+    return llava_config(
+        text,
+        vision,
+        said["mm_vision_select_layer"],
+        "crop",
         mask_config=dict(sam),
-        image={**picture, "fit": "crop", "mean": list(CLIP_MEAN), "std": list(CLIP_STD)},
-        frozen=["encoder"],
-        encoder={
-            "type": "trunk",
-            "layer": layer,
-            "norm": False,
-            "class_token": False,
-            "positions": "learned",
-        },
         projection={"type": "mlp", "depth": depth} if depth else {"type": "linear", "norm": False},
         sampler={"type": None},
         pointing={"backbone": "sam", "state": "before", "train": "decoder"},
         dialect="lisa",
         system="lisa",
-        signal_token_ids={"image": text["vocab_size"]},
         seg_token_id=seg_id,
     )
 

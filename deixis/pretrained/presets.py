@@ -128,7 +128,7 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 def _ferret(size: str) -> DeixisConfig:
     text = {**LLAMA[size], "vocab_size": 32001}  # <region_fea>
-    return ferret.config_of(text, CLIP_LARGE_336, ferret.PUBLISHED, 32001, 32000)
+    return ferret.config_of(text, CLIP_LARGE_336, ferret.PUBLISHED, 32000)
 
 
 def _lisa(size: str, depth: int = 0) -> DeixisConfig:
