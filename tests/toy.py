@@ -47,6 +47,28 @@ SAM_SIZES: dict[str, Any] = {
         "num_hidden_layers": 2,
     },
 }
+SAM2_SIZES: dict[str, Any] = {
+    "model_type": "sam2",
+    "vision_config": {
+        "backbone_config": {
+            "model_type": "sam2_hiera_det_model",
+            "hidden_size": 8,
+            "num_attention_heads": 1,
+            "image_size": [64, 64],
+            "blocks_per_stage": [1, 1, 2, 1],
+            "embed_dim_per_stage": [8, 16, 32, 64],
+            "num_attention_heads_per_stage": [1, 1, 2, 4],
+            "window_size_per_stage": [4, 4, 2, 2],
+            "global_attention_blocks": [3],
+            "window_positional_embedding_background_size": [4, 4],
+        },
+        "backbone_channel_list": [64, 32, 16, 8],
+        "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+        "fpn_hidden_size": 32,
+    },
+    "prompt_encoder_config": {"hidden_size": 32, "image_size": 64, "patch_size": 16, "mask_input_channels": 8},
+    "mask_decoder_config": {"hidden_size": 32, "mlp_dim": 24, "num_attention_heads": 2, "iou_head_hidden_dim": 16},
+}
 
 
 def toy_tokenizer():

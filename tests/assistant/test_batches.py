@@ -59,3 +59,7 @@ def test_left_padding_changes_no_logits(bundled, mixed):
         padded = head(bundled.engine.hear(together)[:, -1])
         single = torch.cat([head(bundled.engine.hear(bundled.engine.read([q]))[:, -1]) for q in mixed])
     torch.testing.assert_close(padded, single, atol=1e-3, rtol=1e-4)
+
+
+def test_no_questions_have_no_answers(bundled):
+    assert bundled.answer([]) == []

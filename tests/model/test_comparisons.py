@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from deixis import Box
-from tests.model.test_union import PIXELS, SAM2, VISION
-from tests.toy import SAM_SIZES, SIZES, cloud, picture, toy_network
+from tests.model.test_union import PIXELS, VISION
+from tests.toy import SAM2_SIZES, SAM_SIZES, SIZES, cloud, picture, toy_network
 
 PAGE = (Path(__file__).parents[2] / "docs" / "COMPARISONS.md").read_text(encoding="utf-8")
 ROWS = [
@@ -35,7 +35,7 @@ def toy_sizes(changes):
     if "image" in changes:
         merged["image"] = {**SIZES["image"], **changes["image"]}
     backbone = changes.get("pointing", {}).get("backbone", "shared")
-    return merged | ({"mask_config": {"sam": SAM_SIZES, "sam2": SAM2}[backbone]} if backbone != "shared" else {})
+    return merged | ({"mask_config": {"sam": SAM_SIZES, "sam2": SAM2_SIZES}[backbone]} if backbone != "shared" else {})
 
 
 def test_the_page_has_rows():

@@ -11,7 +11,7 @@ from deixis.model.kinds import AXES, KINDS
 from deixis.model.masks import pointed
 from deixis.model.processor import signal_token_count
 from deixis.signals import open_signal
-from tests.toy import TEXT, cloud, picture, sound, toy_network
+from tests.toy import SAM2_SIZES, TEXT, cloud, picture, sound, toy_network
 
 VISION = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
 TRUNKS = [
@@ -34,28 +34,6 @@ UNION = {
     "fmri": {"tokenizer": "parcels", "parcels": 10, "early_dim": 8},
 }
 TILES = {"image": {**PIXELS, "tiles": 2}, "audio": None, "point_cloud": None}
-SAM2 = {
-    "model_type": "sam2",
-    "vision_config": {
-        "backbone_config": {
-            "model_type": "sam2_hiera_det_model",
-            "hidden_size": 8,
-            "num_attention_heads": 1,
-            "image_size": [64, 64],
-            "blocks_per_stage": [1, 1, 2, 1],
-            "embed_dim_per_stage": [8, 16, 32, 64],
-            "num_attention_heads_per_stage": [1, 1, 2, 4],
-            "window_size_per_stage": [4, 4, 2, 2],
-            "global_attention_blocks": [3],
-            "window_positional_embedding_background_size": [4, 4],
-        },
-        "backbone_channel_list": [64, 32, 16, 8],
-        "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
-        "fpn_hidden_size": 32,
-    },
-    "prompt_encoder_config": {"hidden_size": 32, "image_size": 64, "patch_size": 16, "mask_input_channels": 8},
-    "mask_decoder_config": {"hidden_size": 32, "mlp_dim": 24, "num_attention_heads": 2, "iou_head_hidden_dim": 16},
-}
 
 
 def film(frames=4):
@@ -181,7 +159,7 @@ def test_regions_and_masks_of_tiles_are_in_the_file(tiled):
 def with_sam2(toy):
     vision = {**VISION, "model_type": "siglip_vision_model", "intermediate_size": 48}
     pointing = {"dim": 16, "backbone": "sam2"}
-    return toy_network(toy[1].tokenizer, vision_config=vision, pointing=pointing, mask_config=SAM2, **UNION)
+    return toy_network(toy[1].tokenizer, vision_config=vision, pointing=pointing, mask_config=SAM2_SIZES, **UNION)
 
 
 def test_sam2_makes_the_masks_of_pictures(with_sam2):

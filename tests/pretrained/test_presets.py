@@ -10,7 +10,7 @@ from deixis.pretrained.presets import DTYPES, PRESETS, Needs, needs_of, union_co
 from deixis.pretrained.shrinking import small_bytes
 from deixis.pretrained.terms import TERMS
 from deixis.signals import open_signal
-from tests.toy import cloud, picture, sound, toy_tokenizer
+from tests.toy import SAM2_SIZES, cloud, picture, sound, toy_tokenizer
 
 TOY_UNION = {
     "text_config": {
@@ -32,26 +32,7 @@ TOY_UNION = {
         "num_attention_heads": 2,
         "image_size": 64,
     },
-    "mask_config": {
-        "vision_config": {
-            "backbone_config": {
-                "hidden_size": 8,
-                "num_attention_heads": 1,
-                "image_size": [64, 64],
-                "blocks_per_stage": [1, 1, 2, 1],
-                "embed_dim_per_stage": [8, 16, 32, 64],
-                "num_attention_heads_per_stage": [1, 1, 2, 4],
-                "window_size_per_stage": [4, 4, 2, 2],
-                "global_attention_blocks": [3],
-                "window_positional_embedding_background_size": [4, 4],
-            },
-            "backbone_channel_list": [64, 32, 16, 8],
-            "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
-            "fpn_hidden_size": 32,
-        },
-        "prompt_encoder_config": {"hidden_size": 32, "image_size": 64, "mask_input_channels": 8},
-        "mask_decoder_config": {"hidden_size": 32, "mlp_dim": 24, "num_attention_heads": 2, "iou_head_hidden_dim": 16},
-    },
+    "mask_config": SAM2_SIZES,
     **{kind: {"size_px": 64} for kind in ("image", "video", "depth", "normal")},
     "audio": {"window_s": 1.28, "mel_bins": 16},
     "point_cloud": {"count": 64, "groups": 8, "neighbours": 4},
