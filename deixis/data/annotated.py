@@ -26,6 +26,11 @@ class Thing:
     synonyms: tuple[str, ...] = ()
     stuff: bool = False
 
+    @property
+    def full_name(self) -> str:
+        """The name with that of the whole it belongs to: "leg of a dog"."""
+        return self.name if self.part_of is None else f"{self.name} of {_with_article(self.part_of)}"
+
 
 @dataclass(frozen=True)
 class Expression:
@@ -75,3 +80,11 @@ class Annotated:
     form: str = "box"
     licence: str = "unknown"
     author: str = "person"
+
+
+def _with_article(noun: str) -> str:
+    """
+    >>> _with_article("umbrella"), _with_article("dog")
+    ('an umbrella', 'a dog')
+    """
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
