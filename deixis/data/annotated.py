@@ -1,8 +1,8 @@
 """What a data set says of one medium: things and where they are, expressions that mean them, relations, captions.
 
 Readers of annotation sets yield this; `deixis.data.plain` makes plain questions of it, `deixis.data.build` makes the
-many kinds of a region-data set. Numbers in it, `{2}` in a caption too, are places in `things`. It knows no format and no
-wording.
+many kinds of a region-data set. Numbers in it, `{2}` in a caption too, are places in `things`. It knows no format and
+no wording.
 """
 
 from dataclasses import dataclass
@@ -60,10 +60,12 @@ class Relation:
 class Annotated:
     """One medium (or several that belong together) with all that a set says of it.
 
-    id: of this record, source and key ("coco/000000123456"). signals[n].path: where the file really lies; sizes are
-    those that the set names. aliases: other ids of the same picture, by which leaks between sets are found. captions:
-    markup whose numbers are places in `things`. absent: names of what is surely not there; vague: names that may be
-    there unmarked. form: "mask" or "box", in which the set means its answers to be given. author: who wrote the words.
+        id: of this record, source and key ("coco/000000123456"). signals[n].path: where the file really lies; sizes are
+        those that the set names. aliases: other ids of the same picture, by which leaks between sets are found. captions:
+        markup whose numbers are places in `things`. absent: names of what is surely not there; vague: names that may be
+        there unmarked. complete: of each name that occurs, every thing is marked (COCO's; not RefCOCO's or Visual Genome's),
+    so that "every" and counts may be asked, but for `vague` names. form: "mask" or "box", in which the set means its answers
+    to be given. author: who wrote the words.
     """
 
     id: str
@@ -77,6 +79,7 @@ class Annotated:
     absent: tuple[str, ...] = ()
     vague: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    complete: bool = True
     form: str = "box"
     licence: str = "unknown"
     author: str = "person"

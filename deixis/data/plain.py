@@ -7,7 +7,7 @@ wordings and draws among them (`deixis.data.build`). One sample for each kind of
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from deixis.data.annotated import Annotated
+from deixis.data.annotated import Annotated, Thing
 from deixis.data.sample import RegionRecord, Sample, Turn
 from deixis.geometry import Reference, parse_markup
 
@@ -17,7 +17,8 @@ MEDIUM_WORDS = {"image": "picture", "audio": "sound", "point_cloud": "cloud", "v
 def plain_samples(annotated: Annotated) -> Iterator[Sample]:
     """One sample for each of these tasks that the record has anything for.
 
-    detect      every name, and all things of that name; names surely absent, with none
+    detect      every name, and all things of that name, where the set marks them all; names surely absent, with none
+    name        a thing, and its name, where the set does not mark all of a name
     ground      expressions that mean their things alone, and those things (none: not there)
     reason      expressions that ask for reasoning, and what they mean, with the explanation
     describe    a thing, and words that tell of it
@@ -84,12 +85,31 @@ class _Used:
 def _detect(annotated: Annotated, used: _Used) -> Iterator[Turn]:
     by_name: dict[str, list[int]] = {}
     for number, thing in enumerate(annotated.things):
-        if thing.region is not None and thing.name and not thing.region.ignore:
+        if _is_named(thing) and _is_complete(annotated, thing):
             by_name.setdefault(thing.full_name, []).append(number)
     for name, things in by_name.items():
         yield Turn(f"Where is every {plain_text(name)}?", used.marked(name, things))
     for name in annotated.absent:
         yield Turn(f"Where is every {plain_text(name)}?", used.marked(name, ()))
+
+
+def _name(annotated: Annotated, used: _Used) -> Iterator[Turn]:
+    for number, thing in enumerate(annotated.things):
+        if _is_named(thing) and not _is_complete(annotated, thing):
+            yield Turn(
+                f"What is {{{used.number(number)}}}?",
+                plain_text(thing.full_name),
+                references=tuple(map(plain_text, thing.synonyms)),
+            )
+
+
+def _is_named(thing: Thing) -> bool:
+    return thing.region is not None and bool(thing.name) and not thing.region.ignore
+
+
+def _is_complete(annotated: Annotated, thing: Thing) -> bool:
+    """Whether all things of this name are marked."""
+    return annotated.complete and thing.name not in annotated.vague
 
 
 def _ground(annotated: Annotated, used: _Used) -> Iterator[Turn]:
@@ -121,9 +141,9 @@ def _describe(annotated: Annotated, used: _Used) -> Iterator[Turn]:
 
 def _relate(annotated: Annotated, used: _Used) -> Iterator[Turn]:
     for relation in annotated.relations:
-        ends = [annotated.things[number] for number in (relation.subject, relation.object)]
+        pair = (relation.subject, relation.object)
+        ends = [annotated.things[number] for number in pair]
         if all(end.region is not None for end in ends):
-            numbers = [used.number(number) for number in (relation.subject, relation.object)]
             said = [
                 used.marked(end.name, (n,)) for end, n in zip(ends, (relation.subject, relation.object), strict=True)
             ]
@@ -164,6 +184,7 @@ def _placed(annotated: Annotated, things: tuple[int, ...]) -> bool:
 
 TASKS = {
     "detect": _detect,
+    "name": _name,
     "ground": _ground,
     "reason": _reason,
     "describe": _describe,

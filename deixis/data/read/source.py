@@ -1,4 +1,4 @@
-"""What a reader of a public format is made of: a pass over the files that yields rows, and a reading of one item's rows.
+"""What a reader of a public format is made of: a pass over the files that yields rows, and the reading of one item.
 
     files ──scan──▶ rows ──catalogue (on disk, grouped by key)──▶ items ──read──▶ Annotated or Sample
 
