@@ -1,8 +1,8 @@
-"""COCO's ways to write a mask, as one: run lengths {"size": [height, width], "counts": text}, checked before C sees them.
+"""COCO's ways to write a mask, as one: run lengths {"size": [height, width], "counts": text}.
 
-A mask comes as polygons, as run lengths (compressed text or a list of numbers), or as a list of run lengths (refCLEF's).
-Polygons are drawn by pycocotools, by whose rule COCO's own masks are scored; that drawing trusts its input, so that a
-corner far away would take all memory. It knows no annotation and no file.
+A mask comes as polygons, as run lengths (compressed text or a list of numbers), or as a list of run lengths (as in
+refCLEF). Polygons are drawn by pycocotools, by whose rule COCO's own masks are scored; it trusts its input, and a
+corner far away would take all memory, so that everything is checked first. It knows no annotation and no file.
 """
 
 from collections.abc import Mapping, Sequence

@@ -50,9 +50,11 @@ def test_segmentation_rle(segmentation, expected):
         pytest.param({"counts": [24]}, "needs the keys 'size' and 'counts'", id="no_size"),
         pytest.param({"size": [4, 6], "counts": [24]}, "at least one pixel of the picture, got none", id="no_ones"),
         pytest.param({"size": [4, 6], "counts": [3, 4]}, "must fill its size [4, 6]: 24 pixels", id="too_few"),
-        pytest.param({"size": [6, 4], "counts": [0, 24]}, "expected the picture's size [4, 6], got [6, 4]", id="turned"),
+        pytest.param({"size": [6, 4], "counts": [0, 24]}, "expected the picture's size [4, 6], got [6, 4]",
+                     id="turned"),
         pytest.param({"size": [4, 6], "counts": "\xff\xfe"}, "a character that is not of this code", id="foreign"),
-        pytest.param([{"size": [4, 6], "counts": [0, 24]}, 3], "segmentation: 'int' object is not iterable", id="mixed"),
+        pytest.param([{"size": [4, 6], "counts": [0, 24]}, 3], "segmentation: 'int' object is not iterable",
+                     id="mixed"),
     ],
 )  # fmt: skip
 def test_refuses(segmentation, message):
