@@ -1,0 +1,194 @@
+"""COCO's instances and every set in its form: boxes, polygons or run lengths, and a category for each thing.
+
+Other sets of this form differ in how they name things and pictures, which a `CocoLike` says; their readers are made of
+`read_coco` with one of their own.
+
+Sources: cocodataset.org/#format-data; cocodataset/cocoapi@8c9bcc3 PythonAPI/pycocotools/coco.py.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from deixis.data.annotated import Annotated, Thing
+from deixis.data.consistency import shown
+from deixis.data.image_ids import aliases
+from deixis.data.read.boxes import box_of_xywh
+from deixis.data.read.coco_files import file_of, heading, scan_coco
+from deixis.data.read.coco_masks import segmentation_rle
+from deixis.data.read.mask_regions import box_of_rle
+from deixis.data.read.pictures import picture, said_size_hw, set_name, split_of
+from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
+from deixis.data.sample import Medium, RegionRecord
+
+Record = Mapping[str, Any]
+
+
+def readable(name: str) -> str:
+    """A class name as a person says it.
+
+    >>> readable("traffic_light"), readable(" Sign--Symbol ")
+    ('traffic light', 'Sign--Symbol')
+    """
+    return " ".join(name.replace("_", " ").split())
+
+
+def thing_of_category(category: Record) -> Thing:
+    """The thing, without its place, that a category of COCO names."""
+    return Thing(readable(str(category["name"])))
+
+
+def picture_names(image: Record) -> list[str]:
+    """What a picture may be called: its `file_name`, else the end of `coco_url` ("val2017/000000000139.jpg")."""
+    names = [image.get("file_name"), _end_of_address(image.get("coco_url"))]
+    return [name for name in names if isinstance(name, str) and name.strip()]
+
+
+@dataclass(frozen=True)
+class CocoLike:
+    """What sets of COCO's form do not share.
+
+    source: its name in ids; None: of COCO's pictures "coco", else the folder's. thing: of a category, without a place.
+    names: of a picture, the best first. unfit: why an annotation is none that can be used, or "". absent, vague: the
+    fields of an image with ids of categories that are surely not there, and that may be there unmarked.
+    """
+
+    source: str | None = None
+    thing: Callable[[Record], Thing] = thing_of_category
+    names: Callable[[Record], list[str]] = picture_names
+    unfit: Callable[[Record], str] = lambda _: ""
+    absent: str = ""
+    vague: str = ""
+
+
+def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike()) -> Iterator[Annotated | Skipped]:
+    """The picture of an item with its things; a `Skipped` for each annotation that cannot be used."""
+    images = item.of("image")
+    if not images:
+        for row in item.rows:
+            number = shown(row.value.get("image_id"))
+            yield Skipped(row.where, f"image_id: expected the id of one of the images, got {number}")
+        return
+    for row in images[1:]:
+        yield Skipped(row.where, f"id: expected one that no other image has, got {shown(row.value['id'])}")
+    image = images[0].value
+    split = place.split or split_of(file_of(item.key)) or "train"
+    medium = _medium(images[0], place, kind, split)
+    categories = heading(head, "categories", item.key)
+    found: dict[str, list[Any]] = {"annotation": [], "caption": []}
+    makers = {"annotation": lambda record: _thing(record, categories, medium, kind, place), "caption": _caption}
+    for part, made in found.items():
+        for row in item.of(part):
+            try:
+                made.append(makers[part](row.value))
+            except ValueError as error:
+                yield Skipped(row.where, str(error))
+    things: list[Thing] = found["annotation"]
+    has_masks = bool(things) and all(thing.region.mask is not None for thing in things)
+    source = _source(place, kind, medium)
+    yield Annotated(
+        id=f"{source}/{medium.id.split('/', 1)[1]}",
+        source=source,
+        split=split,
+        signals=(medium,),
+        things=tuple(things),
+        captions=tuple(found["caption"]),
+        absent=_names(image, kind.absent, categories, kind),
+        vague=_names(image, kind.vague, categories, kind),
+        aliases=aliases(*picture_names(image), image.get("flickr_url")),
+        form=place.options.get("form") or ("mask" if has_masks else "box"),
+        licence=_licence(image, heading(head, "licences", item.key)),
+    )
+
+
+def region_of_annotation(annotation: Record, size_hw: tuple[int, int]) -> RegionRecord:
+    """The box and the mask of an annotation; the box of the mask where it has none of its own.
+
+    Raises ValueError where it has neither, and for either that is none of this picture.
+    """
+    segmentation, bbox = annotation.get("segmentation"), annotation.get("bbox")
+    if not segmentation and not bbox:
+        raise ValueError("expected a bbox or a segmentation, got neither")
+    rle = segmentation_rle(segmentation, size_hw) if segmentation else None
+    box_xyxy = box_of_xywh(bbox, size_hw) if bbox else box_of_rle(rle)
+    crowd, ignore = bool(annotation.get("iscrowd")), bool(annotation.get("ignore"))
+    return RegionRecord(box=box_xyxy, mask=rle, crowd=crowd, ignore=ignore)
+
+
+def _thing(annotation: Record, categories: Mapping[str, Record], medium: Medium, kind: CocoLike, place: Place) -> Thing:
+    if reason := kind.unfit(annotation):
+        raise ValueError(reason)
+    number = annotation.get("category_id")
+    if str(number) not in categories:
+        raise ValueError(f"category_id: expected the id of one of the categories, got {shown(number)}")
+    if place.options.get("form") == "mask" and not annotation.get("segmentation"):
+        raise ValueError("segmentation: expected one, as masks are asked for (form=mask), got none")
+    region = region_of_annotation(annotation, medium.size_hw)
+    return replace(kind.thing(categories[str(number)]), region=region)
+
+
+def _medium(row: Row, place: Place, kind: CocoLike, split: str) -> Medium:
+    try:
+        names = kind.names(row.value)
+        if not names:
+            raise ValueError(f"file_name: expected the name of a picture, got {shown(row.value)}")
+        return picture(place, names, kind.source or set_name(place), said_size_hw(row.value), split)
+    except ValueError as error:
+        raise ValueError(f"{row.where}: {error}") from None
+
+
+def _source(place: Place, kind: CocoLike, medium: Medium) -> str:
+    if kind.source is not None or "source" in place.options:
+        return place.options.get("source", kind.source)
+    return "coco" if medium.id.startswith("coco/") else set_name(place)
+
+
+def _names(image: Record, field: str, categories: Mapping[str, Record], kind: CocoLike) -> tuple[str, ...]:
+    """The names of the categories whose ids a field of the image lists."""
+    known = (categories.get(str(number)) for number in image.get(field) or ())
+    return tuple(dict.fromkeys(kind.thing(category).name for category in known if category is not None))
+
+
+def _caption(record: Record) -> str:
+    caption = record.get("caption")
+    if not isinstance(caption, str) or not caption.strip():
+        raise ValueError(f"caption: expected a text, got {shown(caption)}")
+    return " ".join(caption.split()).replace("{", "{{").replace("}", "}}")
+
+
+def _licence(image: Record, licences: Mapping[str, Record]) -> str:
+    record = licences.get(str(image.get("license")))
+    return "unknown" if record is None else licence_name(str(record["name"]), str(record.get("url") or ""))
+
+
+def licence_name(name: str, url: str) -> str:
+    """The SPDX identifier of a Creative Commons licence by its address; of others the name.
+
+    >>> licence_name("Attribution-NonCommercial License", "http://creativecommons.org/licenses/by-nc/2.0/")
+    'CC-BY-NC-2.0'
+    """
+    found = re.search(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)", url)
+    return f"CC-{found[1].upper()}-{found[2]}" if found else name
+
+
+def _end_of_address(url: Any) -> str | None:
+    """The last folder and the file of an address."""
+    return "/".join(url.split("/")[-2:]) if isinstance(url, str) and url else None
+
+
+OPTIONS = {
+    "source": "what the set is called in ids (default: the name of its folder)",
+    "form": "box or mask: in which form answers are wanted (default: mask where every thing has one)",
+    "captions": "a JSON file with captions of the same pictures, or `beside` for the one that lies beside",
+}
+COCO = Format(
+    name="coco",
+    title="COCO instances, and any set in COCO's form",
+    wants="the JSON file (instances_val2017.json) or the folder that holds annotations/; --images: the pictures",
+    home="https://cocodataset.org/#download",
+    licence="annotations CC-BY-4.0; each picture has its own, from the file's list",
+    scan=scan_coco,
+    read=read_coco,
+    options=OPTIONS,
+)
