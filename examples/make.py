@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deixis.data.files import WRITERS
+from deixis.data.media import write_medium
 from deixis.world.facts import SceneFacts, SoundFacts
 from deixis.world.generate import world_facts
 
@@ -23,7 +23,7 @@ PICTURE_PX = 512
 def main() -> None:
     facts = {kind: world_facts("test", seed, kind, size_px=PICTURE_PX) for kind, seed in SEEDS.items()}
     for kind, name in FILES.items():
-        WRITERS[kind][2](facts[kind].medium, FOLDER / name)
+        write_medium(facts[kind].medium, FOLDER / name)
     questions = [*about_picture(facts["image"]), *about_sound(facts["audio"]), *about_cloud(facts["point_cloud"])]
     lines = "".join(json.dumps(question) + "\n" for question in questions)
     (FOLDER / "questions.jsonl").write_text(lines, encoding="utf-8")

@@ -20,7 +20,8 @@ TASKS_BY = ("person", "template", "model")  # who wrote the text
 class Medium:
     """One signal of a sample: a stable id of the medium, its kind, where it lies, and its size, rate or unit.
 
-    `values` holds the signal in memory where there is no file (the world while training); it is never written.
+    `values` holds the signal in memory where there is no file (the world while training), `content` the bytes of a file
+    that lies in an archive; neither is part of the record. `deixis.data.media.open_medium` opens any of the three.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Medium:
     point_count: int | None = None
     unit: str | None = None
     values: Any = field(default=None, repr=False, compare=False)
+    content: bytes | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Sample:
     def to_json(self) -> dict[str, Any]:
         """The sample as plain JSON values: absent fields left out, masks as run lengths, points as lists."""
         record = {name: getattr(self, name) for name in _HEAD}
-        record["signals"] = [_plain(medium, skip=("values",)) for medium in self.signals]
+        record["signals"] = [_plain(medium, skip=("values", "content")) for medium in self.signals]
         record["regions"] = [_plain_region(region) for region in self.regions]
         record["turns"] = [_plain(turn) for turn in self.turns]
         return record

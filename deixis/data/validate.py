@@ -61,9 +61,23 @@ def read_records(path: str | Path) -> Iterator[tuple[int, Any]]:
         try:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield number, _loaded(line)
+                    yield number, load_record(line)
         except UnicodeDecodeError:
             raise ValueError(f"{path}: expected JSON lines in UTF-8, got another encoding or no text at all") from None
+
+
+def load_record(line: str | bytes) -> Any:
+    """The JSON values of a line (bytes: UTF-8), or the ValueError, one sentence, that says why it has none."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no number of JSON")
+
+    try:
+        line = line if isinstance(line, str) else line.decode("utf-8")
+        return json.loads(line, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        text = line if isinstance(line, str) else line.decode("utf-8", "replace")
+        return ValueError(f"expected one JSON object a line, got {shown(text.strip())} ({error})")
 
 
 def validate_file(path: str | Path, media: bool = True) -> FileReport:
@@ -89,16 +103,6 @@ def validate_file(path: str | Path, media: bool = True) -> FileReport:
         except ValueError as error:
             problems.append(Problem(str(path), line, str(error)))
     return FileReport(str(path), samples, tuple(problems))
-
-
-def _loaded(line: str) -> Any:
-    def refuse(word: str) -> None:
-        raise ValueError(f"{word} is no number of JSON")
-
-    try:
-        return json.loads(line, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        return ValueError(f"expected one JSON object a line, got {shown(line.strip())} ({error})")
 
 
 @cache

@@ -315,7 +315,7 @@ def test_the_schema_is_a_schema():
     ("record_type", "properties", "apart"),
     [
         pytest.param(Sample, SCHEMA["properties"], set(), id="sample"),
-        pytest.param(Medium, SCHEMA["$defs"]["signal"]["properties"], {"values"}, id="signal"),
+        pytest.param(Medium, SCHEMA["$defs"]["signal"]["properties"], {"values", "content"}, id="signal"),
         pytest.param(RegionRecord, SCHEMA["$defs"]["region"]["properties"], set(), id="region"),
         pytest.param(Turn, SCHEMA["$defs"]["turn"]["properties"], set(), id="turn"),
     ],
