@@ -61,11 +61,11 @@ class Annotated:
     """One medium (or several that belong together) with all that a set says of it.
 
         id: of this record, source and key ("coco/000000123456"). signals[n].path: where the file really lies; sizes are
-        those that the set names. aliases: other ids of the same picture, by which leaks between sets are found. captions:
-        markup whose numbers are places in `things`. absent: names of what is surely not there; vague: names that may be
-        there unmarked. complete: of each name that occurs, every thing is marked (COCO's; not RefCOCO's or Visual Genome's),
-    so that "every" and counts may be asked, but for `vague` names. form: "mask" or "box", in which the set means its answers
-    to be given. author: who wrote the words.
+    those that the set names. aliases: other ids of the same picture, by which leaks between sets are found. captions:
+    markup whose numbers are places in `things`. absent: names of what is surely not there. complete: of each name that
+    occurs, every thing is marked (so in COCO, not in RefCOCO or Visual Genome), and "every" and "how many" may be
+    asked; not of `vague` names. form: "mask" or "box", in which the set means its answers to be given. author: who
+    wrote the words.
     """
 
     id: str

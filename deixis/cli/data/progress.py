@@ -1,0 +1,34 @@
+"""How far a run is, as one bar on stderr; nothing where stderr is no terminal, but for a line a stage."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+
+class Stages:
+    """A context in which a run tells its stages and how much of each is done."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        self._bars = Progress(*columns, TimeRemainingColumn(), console=self._console, transient=True)
+        self._task = None
+
+    def __enter__(self) -> "Stages":
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def stage(self, title: str, total: int | None) -> None:
+        """A new stage begins; without a total it only counts."""
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(title, total=total)
+
+    def advance(self, count: int) -> None:
+        """So many more are done."""
+        if self._task is not None:
+            self._bars.advance(self._task, count)

@@ -1,0 +1,126 @@
+"""`deixis data read`: a public data set, or a folder of one's own, becomes samples."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from deixis.data.run.sources import Source
+
+
+def run(
+    format_name: Annotated[
+        str | None, typer.Argument(metavar="FORMAT", help="Which set or layout it is; --list shows them all.")
+    ] = None,
+    path: Annotated[Path | None, typer.Argument(help="The set: a file or a folder, as --list says.")] = None,
+    out: Annotated[Path | None, typer.Argument(help="A new folder for the samples.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the media, where it is not beside PATH.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, val, ..., where the files do not tell.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of the format's own options.")] = None,
+    held_out: Annotated[
+        list[str] | None,
+        typer.Option(help="FORMAT:PATH of a set whose val and test pictures must not be in this one's train split."),
+    ] = None,
+    to: Annotated[str, typer.Option(help="Form of the shards: jsonl, tar (WebDataset) or parquet.")] = "jsonl",
+    media: Annotated[str, typer.Option(help="link, copy, or none: leave the media out.")] = "link",
+    shard_items: Annotated[int, typer.Option(help="Items of the set in one shard.", min=1)] = 1_000,
+    workers: Annotated[int, typer.Option(help="Processes of this machine.", min=1)] = 1,
+    ray: Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Show the formats, what each wants, and stop.")] = False,
+) -> None:
+    """Turn a public data set, or a folder of pictures and masks, into samples.
+
+    A run that was stopped goes on when the same command is given again. What cannot be used is left out, counted, and
+    listed in OUT/skipped.csv with where it is and why.
+    """
+    if listed:
+        return _show_formats()
+    if format_name is None or path is None or out is None:
+        raise ValueError("expected FORMAT PATH OUT, as in: deixis data read coco instances.json out/set; or --list")
+    from deixis.cli.data.progress import Stages
+    from deixis.data.build.recipe import ENDINGS, MEDIA
+    from deixis.data.read.source import Place
+    from deixis.data.run.folder import RunFolder
+    from deixis.data.run.pool import Workers
+    from deixis.data.run.reading import ReadPlan, read_set
+
+    for name, value, known in (("--to", to, ENDINGS), ("--media", media, MEDIA)):
+        if value not in known:
+            raise ValueError(f"{name}: expected one of {', '.join(known)}; got {value!r}")
+    folder = RunFolder(out)
+    place = Place(path, images, split, dict(_pair(word) for word in option or ()))
+    source = _source("FORMAT", format_name, place, folder.hidden / "source.sqlite", "source")
+    held = tuple(_held_out(word, number, folder.hidden) for number, word in enumerate(held_out or ()))
+    plan = ReadPlan(source, held, to, media, shard_items)
+    try:
+        with Stages() as progress:
+            report = read_set(plan, folder, Workers(workers, ray), progress)
+    except KeyboardInterrupt:
+        typer.echo(f"\nstopped; the same command goes on with {out}", err=True)
+        raise
+    show_report(report, out)
+
+
+def _pair(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise ValueError(f"--option: expected NAME=VALUE, got {word!r}")
+    return name, value
+
+
+def _source(where: str, format_name: str, place: Any, catalogue: Path, name: str) -> "Source":
+    from deixis.data.run.sources import Source, check_source
+
+    check_source(where, format_name, place)
+    return Source(name, format_name, place, catalogue)
+
+
+def _held_out(word: str, number: int, folder: Path) -> "Source":
+    from deixis.data.read.source import Place
+
+    format_name, colon, path = word.partition(":")
+    if not colon:
+        raise ValueError(f"--held-out: expected FORMAT:PATH, as in refcoco:data/refcoco; got {word!r}")
+    return _source("--held-out", format_name, Place(Path(path)), folder / f"held-{number}.sqlite", f"held-{number}")
+
+
+def _show_formats() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from deixis.data.read.formats import FORMATS
+
+    table = Table("FORMAT", "what it is, and what PATH is", "options", "officially from, licence", show_lines=True)
+    for known in FORMATS.values():
+        options = "\n".join(f"{name}: {meaning}" for name, meaning in known.options.items())
+        table.add_row(known.name, f"{known.title}\n{known.wants}", options, f"{known.home}\n{known.licence}")
+    Console().print(table)
+
+
+def show_report(report: dict[str, Any], out: Path) -> None:
+    """Print what a run made and left out, and where the list is."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    wanted = report.get("wanted", {})
+    table = Table("", "samples", *(["wanted"] if wanted else []))
+    for name in wanted or report["samples"]:
+        table.add_row(name, f"{report['samples'].get(name, 0):,}", *([f"{wanted[name]:,}"] if wanted else []))
+    console.print(table)
+    for name, why in report.get("left_out", {}).items():
+        console.print(f"left out: {escape(name)}: {escape(why)}", soft_wrap=True)
+    if report["skipped"]:
+        console.print(f"skipped: {report['skipped']:,}, listed in {out / 'skipped.csv'}; by reason:", soft_wrap=True)
+        for why, count in list(report["reasons"].items())[:REASONS_SHOWN]:
+            console.print(f"  {count:,} × {escape(why)}", soft_wrap=True)
+    if "stopped" in report:
+        raise ValueError(f"{out}: not all is done: {report['stopped']}")
+    console.print(
+        f"{sum(report['samples'].values()):,} samples in {report['shards']:,} shards in {out}", soft_wrap=True
+    )
+
+
+REASONS_SHOWN = 10

@@ -1,0 +1,113 @@
+"""The folder of a run: what it makes, which units of it are done, and whether a second run is the same one.
+
+    OUT/train-00003.jsonl, ...   shards
+    OUT/images/, ...             media, linked or copied
+    OUT/report.json              counts, once all is done
+    OUT/skipped.csv              everything that was left out: where, why; once all is done
+    OUT/.run/run.json            what the run is; a folder goes on with the same run only
+    OUT/.run/UNIT.json           a unit that is done, with its counts
+    OUT/.run/*.sqlite            the catalogues of the sets, until all is done
+
+A unit is done when its JSON is there, which is written after its shards; each file is written under a temporary name
+and renamed. So a run may be killed at any moment: what is not done is done again, with the same bytes.
+"""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deixis.data.media import in_its_place
+from deixis.data.read.source import Skipped
+
+RUN, DESCRIPTION, REPORT, SKIPPED = ".run", "run.json", "report.json", "skipped.csv"
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """What came of a unit: samples by group (split, or part of a build) and what was left out."""
+
+    unit: str
+    samples: dict[str, int] = field(default_factory=dict)
+    shards: tuple[str, ...] = ()
+    items: int = 0
+    skipped: tuple[Skipped, ...] = ()
+
+
+class RunFolder:
+    """The folder of one run, opened for it; picklable, so that workers know where to write."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    @property
+    def hidden(self) -> Path:
+        return self.path / RUN
+
+    def open_for(self, description: dict[str, Any]) -> None:
+        """Makes the folder this run's. Raises ValueError where it holds another run, or files that no run made."""
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"OUT: expected a folder, got the file {self.path}")
+        known = self.hidden / DESCRIPTION
+        if known.is_file():
+            earlier = json.loads(known.read_text(encoding="utf-8"))
+            if other := _difference(earlier, json.loads(json.dumps(description))):
+                raise ValueError(f"{self.path}: holds another run ({other}); choose another folder, or remove this one")
+            return
+        if self.path.is_dir() and any(self.path.iterdir()) and not self._only_ours():
+            raise ValueError(f"OUT: expected a folder that is new or empty, got {self.path}, which holds other files")
+        self.hidden.mkdir(parents=True, exist_ok=True)
+        self._write(known, description)
+
+    def _only_ours(self) -> bool:
+        return {entry.name for entry in self.path.iterdir()} <= {RUN}
+
+    def is_done(self, unit: str) -> bool:
+        return (self.hidden / f"{unit}.json").is_file()
+
+    def set_done(self, report: UnitReport) -> None:
+        """Says that a unit is done; its shards are in their places by now."""
+        self._write(self.hidden / f"{report.unit}.json", asdict(report))
+
+    def report_of(self, unit: str) -> UnitReport:
+        values = json.loads((self.hidden / f"{unit}.json").read_text(encoding="utf-8"))
+        return UnitReport(**values | {"skipped": tuple(Skipped(**skip) for skip in values["skipped"])})
+
+    @property
+    def is_finished(self) -> bool:
+        return (self.path / REPORT).is_file()
+
+    def report(self) -> dict[str, Any]:
+        """The report of a finished run."""
+        return json.loads((self.path / REPORT).read_text(encoding="utf-8"))
+
+    def finish(self, report: dict[str, Any], skipped: Iterator[Skipped]) -> None:
+        """Writes what was left out, then the report, and removes the catalogues."""
+        with in_its_place(self.path / SKIPPED) as part, part.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(("where", "why"))
+            table.writerows((skip.where, skip.why) for skip in skipped)
+        self._write(self.path / REPORT, report)
+        for entry in self.hidden.iterdir():
+            if entry.name != DESCRIPTION:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    def _write(self, path: Path, values: dict[str, Any]) -> None:
+        with in_its_place(path) as part:
+            part.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """Which field of two descriptions differs first, with both values; None if they are the same."""
+    for name in (*earlier, *now):
+        if earlier.get(name) != now.get(name):
+            return f"its {name} is {_short(earlier.get(name))}, now it is {_short(now.get(name))}"
+    return None
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,105 @@
+"""Tasks done by processes of this machine, or by a Ray cluster: the same results, whoever does them.
+
+A task is a picklable call that writes files of its own and returns little. Results come in the order of the tasks.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work: `processes` of this machine (1: this one itself), or `ray`, a cluster's address or "local"."""
+
+    processes: int = 1
+    ray: str | None = None
+
+
+def in_order(do: Callable[[Task], Result], tasks: Sequence[Task], workers: Workers) -> Iterator[Result]:
+    """`do(task)` of every task, in order, as they are done.
+
+    Raises whatever `do` raises; tasks under way then end and the others are not begun. Raises ValueError where a
+    process is killed, by want of memory for instance, or where there is no such cluster.
+    """
+    if workers.ray is not None:
+        yield from _on_ray(do, tasks, workers.ray)
+    elif workers.processes == 1 or len(tasks) < 2:
+        yield from map(do, tasks)
+    else:
+        yield from _in_processes(do, tasks, workers.processes)
+
+
+def _in_processes(do: Callable[[Task], Result], tasks: Sequence[Task], processes: int) -> Iterator[Result]:
+    # fresh processes: a copy of this one would share its threads' locks, and GPU handles
+    with ProcessPoolExecutor(min(processes, len(tasks)), mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(do, task) for task in tasks]
+        try:
+            for number, future in enumerate(futures):
+                yield future.result()
+                futures[number] = None
+        except BrokenProcessPool:
+            raise ValueError(
+                "a process was killed, perhaps for want of memory: run the same command again to go on, with fewer "
+                "--workers"
+            ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _on_ray(do: Callable[[Task], Result], tasks: Sequence[Task], address: str) -> Iterator[Result]:
+    """By Ray Data: one block a task, results as rows. The nodes must see the same files at the same paths."""
+    import ray
+    import ray.data
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    started = not ray.is_initialized()
+    if started:
+        where = {} if address == "local" else {"address": address}
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False, **where)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ValueError(f"--ray: expected a Ray cluster at {address!r}; {str(error).splitlines()[0]}") from None
+    try:
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.execution_options.preserve_order = True
+        rows = ray.data.from_items([{"task": number} for number in range(len(tasks))], override_num_blocks=len(tasks))
+        done = rows.map(_RayTask(do, tasks), num_cpus=1)
+        for row in done.iter_rows():
+            result = row["result"].value
+            if isinstance(result, Exception):
+                raise result
+            yield result
+    finally:
+        if started:
+            ray.shutdown()
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A result, or what stopped its task, as one value of a table."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class _RayTask:
+    """The call for a row that names its task."""
+
+    do: Callable[[Any], Any]
+    tasks: Sequence[Any]
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        try:
+            result = self.do(self.tasks[int(row["task"])])
+        except (ValueError, OSError) as error:  # said as it is, not as Ray wraps it
+            result = error
+        return {"result": _Held(result)}
