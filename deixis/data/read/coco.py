@@ -7,7 +7,7 @@ Sources: cocodataset.org/#format-data; cocodataset/cocoapi@8c9bcc3 PythonAPI/pyc
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from deixis.data.annotated import Annotated, Thing
 from deixis.data.consistency import shown
 from deixis.data.image_ids import aliases
 from deixis.data.read.boxes import box_of_xywh
-from deixis.data.read.coco_files import file_of, heading, scan_coco
+from deixis.data.read.coco_files import LISTS, file_of, heading, scan_coco
 from deixis.data.read.coco_masks import segmentation_rle
 from deixis.data.read.mask_regions import box_of_rle
 from deixis.data.read.pictures import picture, said_size_hw, set_name, split_of
@@ -49,17 +49,22 @@ def picture_names(image: Record) -> list[str]:
 class CocoLike:
     """What sets of COCO's form do not share.
 
-    source: its name in ids; None: of COCO's pictures "coco", else the folder's. thing: of a category, without a place.
-    names: of a picture, the best first. unfit: why an annotation is none that can be used, or "". absent, vague: the
-    fields of an image with ids of categories that are surely not there, and that may be there unmarked.
+    source: its name in ids; None: of COCO's pictures "coco", else the folder's. media: the set that its pictures are
+    of, where that is another. thing: of a category, without a place. names: of a picture, the best first. ignored:
+    fields of an annotation that, if set, make it neither right nor wrong. absent, vague: fields of an image with ids of
+    categories that are surely not there, and that may be there unmarked. attributes: the field of an annotation with
+    ids of the file's `attributes`. complete: of each name that occurs in a picture every thing is marked.
     """
 
     source: str | None = None
+    media: str | None = None
     thing: Callable[[Record], Thing] = thing_of_category
     names: Callable[[Record], list[str]] = picture_names
-    unfit: Callable[[Record], str] = lambda _: ""
+    ignored: tuple[str, ...] = ("ignore",)
     absent: str = ""
     vague: str = ""
+    attributes: str = ""
+    complete: bool = True
 
 
 def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike()) -> Iterator[Annotated | Skipped]:
@@ -75,18 +80,21 @@ def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike())
     image = images[0].value
     split = place.split or split_of(file_of(item.key)) or "train"
     medium = _medium(images[0], place, kind, split)
-    categories = heading(head, "categories", item.key)
+    context = _Context(kind, medium.size_hw, place.options.get("form"), *(heading(head, of, item.key) for of in LISTS))
     found: dict[str, list[Any]] = {"annotation": [], "caption": []}
-    makers = {"annotation": lambda record: _thing(record, categories, medium, kind, place), "caption": _caption}
     for part, made in found.items():
+        make = context.thing if part == "annotation" else _caption
         for row in item.of(part):
             try:
-                made.append(makers[part](row.value))
+                made.append(make(row.value))
             except ValueError as error:
                 yield Skipped(row.where, str(error))
     things: list[Thing] = found["annotation"]
     has_masks = bool(things) and all(thing.region.mask is not None for thing in things)
     source = _source(place, kind, medium)
+    names = {name: context.names_in(image.get(field)) for name, field in (("no", kind.absent), ("maybe", kind.vague))}
+    # two categories may have one name ("bow" that shoots, "bow" of ribbon): absent is a name of which nothing is there
+    there = {thing.name for thing in things} | set(names["maybe"])
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
         source=source,
@@ -94,38 +102,62 @@ def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike())
         signals=(medium,),
         things=tuple(things),
         captions=tuple(found["caption"]),
-        absent=_names(image, kind.absent, categories, kind),
-        vague=_names(image, kind.vague, categories, kind),
+        absent=tuple(name for name in names["no"] if name not in there),
+        vague=names["maybe"],
         aliases=aliases(*picture_names(image), image.get("flickr_url")),
-        form=place.options.get("form") or ("mask" if has_masks else "box"),
-        licence=_licence(image, heading(head, "licences", item.key)),
+        complete=kind.complete,
+        form=context.form or ("mask" if has_masks else "box"),
+        licence=context.licence(image),
     )
 
 
-def region_of_annotation(annotation: Record, size_hw: tuple[int, int]) -> RegionRecord:
+@dataclass(frozen=True)
+class _Context:
+    """What the annotations of one picture are read with."""
+
+    kind: CocoLike
+    size_hw: tuple[int, int]
+    form: str | None
+    categories: Mapping[str, Record]
+    licences: Mapping[str, Record]
+    attributes: Mapping[str, Record]
+
+    def thing(self, annotation: Record) -> Thing:
+        number = annotation.get("category_id")
+        if str(number) not in self.categories:
+            raise ValueError(f"category_id: expected the id of one of the categories, got {shown(number)}")
+        if self.form == "mask" and not annotation.get("segmentation"):
+            raise ValueError("segmentation: expected one, as masks are asked for (form=mask), got none")
+        region = region_of_annotation(annotation, self.size_hw, self.kind.ignored)
+        attributes = [self.attributes.get(str(number)) for number in annotation.get(self.kind.attributes) or ()]
+        words = tuple(readable(str(record["name"])) for record in attributes if record is not None)
+        return replace(self.kind.thing(self.categories[str(number)]), region=region, attributes=words)
+
+    def names_in(self, numbers: Any) -> tuple[str, ...]:
+        """The names of some categories by their ids, without repeats."""
+        known = (self.categories.get(str(number)) for number in numbers or ())
+        return tuple(dict.fromkeys(self.kind.thing(category).name for category in known if category is not None))
+
+    def licence(self, image: Record) -> str:
+        record = self.licences.get(str(image.get("license")))
+        return "unknown" if record is None else licence_name(str(record["name"]), str(record.get("url") or ""))
+
+
+def region_of_annotation(
+    annotation: Record, size_hw: tuple[int, int], ignored: Sequence[str] = ("ignore",)
+) -> RegionRecord:
     """The box and the mask of an annotation; the box of the mask where it has none of its own.
 
-    Raises ValueError where it has neither, and for either that is none of this picture.
+    ignored: the fields that, if set, make it neither right nor wrong. Raises ValueError where it has neither box nor
+    mask, and for either that is none of this picture.
     """
     segmentation, bbox = annotation.get("segmentation"), annotation.get("bbox")
     if not segmentation and not bbox:
         raise ValueError("expected a bbox or a segmentation, got neither")
     rle = segmentation_rle(segmentation, size_hw) if segmentation else None
     box_xyxy = box_of_xywh(bbox, size_hw) if bbox else box_of_rle(rle)
-    crowd, ignore = bool(annotation.get("iscrowd")), bool(annotation.get("ignore"))
+    crowd, ignore = bool(annotation.get("iscrowd")), any(annotation.get(field) for field in ignored)
     return RegionRecord(box=box_xyxy, mask=rle, crowd=crowd, ignore=ignore)
-
-
-def _thing(annotation: Record, categories: Mapping[str, Record], medium: Medium, kind: CocoLike, place: Place) -> Thing:
-    if reason := kind.unfit(annotation):
-        raise ValueError(reason)
-    number = annotation.get("category_id")
-    if str(number) not in categories:
-        raise ValueError(f"category_id: expected the id of one of the categories, got {shown(number)}")
-    if place.options.get("form") == "mask" and not annotation.get("segmentation"):
-        raise ValueError("segmentation: expected one, as masks are asked for (form=mask), got none")
-    region = region_of_annotation(annotation, medium.size_hw)
-    return replace(kind.thing(categories[str(number)]), region=region)
 
 
 def _medium(row: Row, place: Place, kind: CocoLike, split: str) -> Medium:
@@ -133,7 +165,7 @@ def _medium(row: Row, place: Place, kind: CocoLike, split: str) -> Medium:
         names = kind.names(row.value)
         if not names:
             raise ValueError(f"file_name: expected the name of a picture, got {shown(row.value)}")
-        return picture(place, names, kind.source or set_name(place), said_size_hw(row.value), split)
+        return picture(place, names, kind.media or kind.source or set_name(place), said_size_hw(row.value), split)
     except ValueError as error:
         raise ValueError(f"{row.where}: {error}") from None
 
@@ -144,22 +176,11 @@ def _source(place: Place, kind: CocoLike, medium: Medium) -> str:
     return "coco" if medium.id.startswith("coco/") else set_name(place)
 
 
-def _names(image: Record, field: str, categories: Mapping[str, Record], kind: CocoLike) -> tuple[str, ...]:
-    """The names of the categories whose ids a field of the image lists."""
-    known = (categories.get(str(number)) for number in image.get(field) or ())
-    return tuple(dict.fromkeys(kind.thing(category).name for category in known if category is not None))
-
-
 def _caption(record: Record) -> str:
     caption = record.get("caption")
     if not isinstance(caption, str) or not caption.strip():
         raise ValueError(f"caption: expected a text, got {shown(caption)}")
     return " ".join(caption.split()).replace("{", "{{").replace("}", "}}")
-
-
-def _licence(image: Record, licences: Mapping[str, Record]) -> str:
-    record = licences.get(str(image.get("license")))
-    return "unknown" if record is None else licence_name(str(record["name"]), str(record.get("url") or ""))
 
 
 def licence_name(name: str, url: str) -> str:

@@ -16,6 +16,8 @@ from deixis.data.read.pictures import split_of
 from deixis.data.read.source import HEAD, Head, Place, Row, Skipped
 
 FORMS = ("box", "mask")
+LISTS = {"categories": "categories", "licences": "licenses", "attributes": "attributes"}
+"""What a file says for all its images, and the field of it; `attributes` is PACO's."""
 OTHER_KINDS = ("captions", "person_keypoints", "panoptic", "stuff", "image_info")
 """Beginnings of names of COCO's other files, which lie beside its instances."""
 
@@ -38,7 +40,7 @@ def coco_files(place: Place) -> list[Path]:
 
 
 def scan_coco(place: Place) -> Iterator[Row | Skipped]:
-    """The rows of every file: "categories" and "licences" for all, "image" and "annotation" (and "caption") by image.
+    """The rows of every file: its lists for all images, "image" and "annotation" (and "caption") by image.
 
     A key is the file's name and the image's id, as two files may count their images from 1. Raises ValueError for a
     file without images.
@@ -46,7 +48,8 @@ def scan_coco(place: Place) -> Iterator[Row | Skipped]:
     if place.options.get("form") not in (None, *FORMS):
         raise ValueError(f"form: expected {' or '.join(FORMS)}, got {place.options['form']!r}")
     for path in coco_files(place):
-        yield from _scan_lists(path)
+        for kind, field in LISTS.items():
+            yield from _scan_list(path, kind, field)
         images = 0
         for row in _scan_images(path, "images", "id", "image"):
             images += isinstance(row, Row)
@@ -64,23 +67,22 @@ def file_of(key: str) -> str:
 
 
 def heading(head: Head, kind: str, key: str) -> Mapping[str, Any]:
-    """What a file lists for all its images, "categories" or "licences", by id as text."""
+    """What a file lists for all its images, one of `LISTS`, by id as text."""
     rows = head.get(f"{kind} of {file_of(key)}", ())
     return rows[0].value if rows else {}
 
 
-def _scan_lists(path: Path) -> Iterator[Row | Skipped]:
-    for field, kind in (("categories", "categories"), ("licenses", "licences")):
-        found: dict[str, Any] = {}
-        for where, record in json_items(path, field):
-            if not isinstance(record, dict) or "id" not in record or not record.get("name"):
-                if kind == "categories":  # tools write licences without a name, which tell nothing
-                    yield Skipped(where, f"expected a category with an id and a name, got {shown(record)}")
-            elif str(record["id"]) in found:
-                yield Skipped(where, f"id: expected one that no other of the {kind} has, got {shown(record['id'])}")
-            else:
-                found[str(record["id"])] = record
-        yield Row(HEAD, f"{kind} of {path.name}", f"{path.name}: {field}", found)
+def _scan_list(path: Path, kind: str, field: str) -> Iterator[Row | Skipped]:
+    found: dict[str, Any] = {}
+    for where, record in json_items(path, field):
+        if not isinstance(record, dict) or "id" not in record or not record.get("name"):
+            if kind == "categories":  # tools write licences without a name, which tell nothing
+                yield Skipped(where, f"expected a category with an id and a name, got {shown(record)}")
+        elif str(record["id"]) in found:
+            yield Skipped(where, f"id: expected one that none of the {kind} before has, got {shown(record['id'])}")
+        else:
+            found[str(record["id"])] = record
+    yield Row(HEAD, f"{kind} of {path.name}", f"{path.name}: {field}", found)
 
 
 def _scan_images(path: Path, field: str, id_field: str, part: str, of: Path | None = None) -> Iterator[Row | Skipped]:

@@ -1,8 +1,17 @@
 """The formats that `deixis data read` and recipes know, by name."""
 
 from deixis.data.read.coco import COCO
+from deixis.data.read.lvis import LVIS
+from deixis.data.read.objects365 import OBJECTS365
+from deixis.data.read.parts import PACO_LVIS, PASCAL_PART
 from deixis.data.read.source import Format
 
-_ALL: tuple[Format, ...] = (COCO,)
+_ALL: tuple[Format, ...] = (
+    COCO,
+    LVIS,
+    OBJECTS365,
+    PACO_LVIS,
+    PASCAL_PART,
+)
 
 FORMATS: dict[str, Format] = {known.name: known for known in _ALL}
