@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from deixis.geometry import Box, Extent, Point, Reference, Span, check_region, parse_markup, rle_to_mask
+from deixis.geometry import Box, Extent, Point, Reference, Span, check_region, parse_markup, rle_area
 from deixis.geometry.extent import NOUNS
 
 REGION_FIELDS = ("point", "box", "mask", "span", "points", "box3d")
@@ -77,10 +77,10 @@ def _check_mask(path: str, mask: Mapping[str, Any], medium: Mapping[str, Any]) -
     if medium.get("size_hw") not in (None, mask["size"]):
         raise ValueError(f"{path}.size: expected {medium['size_hw']}, the signal's size_hw, got {mask['size']}")
     try:
-        array = rle_to_mask(dict(mask))
+        area = rle_area(dict(mask))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    if not array.any():
+    if not area:
         raise ValueError(f"{path}: expected at least one pixel set, got an empty mask")
 
 

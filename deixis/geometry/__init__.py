@@ -47,7 +47,7 @@ from deixis.geometry.regions import (
     Tube,
     region_digest,
 )
-from deixis.geometry.rle import mask_to_rle, rle_to_mask
+from deixis.geometry.rle import mask_to_rle, rle_area, rle_to_mask
 from deixis.geometry.write import write_answer, write_prompt
 
 __all__ = [
@@ -97,6 +97,7 @@ __all__ = [
     "rasterise",
     "region_digest",
     "region_points",
+    "rle_area",
     "rle_to_mask",
     "span_iou",
     "window_frame",

@@ -5,9 +5,11 @@ warns on every call under numpy 2, and codes come from files that people made.
 """
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 MAX_MASK_PIXELS = 1 << 30
+MAX_DIGITS = 7  # of 5 bits: more than any run of so many pixels needs
+MORE, SIGN = 0x20, 0x10  # bits of a character: another one follows; of the last one: the number is negative
 
 
 def mask_to_rle(mask_hw: Bool[np.ndarray, "height width"]) -> dict:
@@ -34,28 +36,58 @@ def _checked_size(rle: dict) -> list[int]:
     return [height, width]
 
 
-def _run_lengths(counts: str) -> list[int]:
+def _run_lengths(counts: str) -> Int[np.ndarray, " run"]:
     """Run lengths of compressed counts: 5 bits a character, little end first, differences to the run before the last.
 
     Source: the format of cocoapi, ``rleFrString`` in common/maskApi.c, read here so that a broken code is refused
     before compiled code sees it. Raises ValueError where the text is cut or holds foreign characters.
     """
-    runs: list[int] = []
-    value = shift = 0
-    for character in counts:
-        code = ord(character) - 48
-        if not 0 <= code < 64 or shift > 60:
-            raise ValueError("'counts' of a run-length code holds a character that is not of this code")
-        value |= (code & 0x1F) << shift
-        shift += 5
-        if not code & 0x20:
-            if code & 0x10:
-                value -= 1 << shift
-            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-            value = shift = 0
-    if shift:
+    foreign = ValueError("'counts' of a run-length code holds a character that is not of this code")
+    if not counts.isascii():
+        raise foreign
+    codes = np.frombuffer(counts.encode("ascii"), np.uint8).astype(np.int64) - 48
+    if not len(codes):
+        return codes
+    ends = (codes & MORE) == 0
+    starts = np.flatnonzero(np.append(True, ends[:-1]))
+    digits = np.diff(np.append(starts, len(codes)))
+    if codes.min() < 0 or codes.max() > 63 or digits.max() > MAX_DIGITS:
+        raise foreign
+    if not ends[-1]:
         raise ValueError("'counts' of a run-length code ends in the middle of a number")
+    shifts = 5 * (np.arange(len(codes)) - np.repeat(starts, digits))
+    runs = np.add.reduceat((codes & 0x1F) << shifts, starts)
+    runs -= np.where(codes[ends] & SIGN, 1 << 5 * digits, 0)
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
     return runs
+
+
+def _checked_runs(rle: dict) -> tuple[list[int], Int[np.ndarray, " run"]]:
+    """([height, width], run lengths, zeros first). Raises ValueError if they are malformed or do not fill the size."""
+    size = _checked_size(rle)
+    counts = rle["counts"]
+    if isinstance(counts, bytes):
+        counts = counts.decode("latin-1")
+    if isinstance(counts, str):
+        runs = _run_lengths(counts)
+    else:
+        try:
+            runs = np.array([int(run) for run in counts], np.int64)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError("'counts' of a run-length code must be text or a list of whole numbers") from None
+    if (runs < 0).any() or (runs > MAX_MASK_PIXELS).any() or runs.sum() != size[0] * size[1]:
+        raise ValueError(f"the runs of a run-length code must fill its size {size}: {size[0] * size[1]} pixels")
+    return size, runs
+
+
+def rle_area(rle: dict) -> int:
+    """How many pixels are set in ``{"size", "counts"}``, without making the mask. Raises ValueError as `rle_to_mask`.
+
+    >>> rle_area({"size": [2, 2], "counts": [1, 3]})
+    3
+    """
+    return int(_checked_runs(rle)[1][1::2].sum())
 
 
 def rle_to_mask(rle: dict) -> Bool[np.ndarray, "height width"]:
@@ -66,18 +98,6 @@ def rle_to_mask(rle: dict) -> Bool[np.ndarray, "height width"]:
     >>> rle_to_mask({"size": [2, 2], "counts": [1, 3]}).tolist()
     [[False, True], [True, True]]
     """
-    size = _checked_size(rle)
-    counts = rle["counts"]
-    if isinstance(counts, bytes):
-        counts = counts.decode("latin-1")
-    if isinstance(counts, str):
-        runs = _run_lengths(counts)
-    else:
-        try:
-            runs = [int(run) for run in counts]
-        except (TypeError, ValueError):
-            raise ValueError("'counts' of a run-length code must be text or a list of whole numbers") from None
-    if any(run < 0 for run in runs) or sum(runs) != size[0] * size[1]:
-        raise ValueError(f"the runs of a run-length code must fill its size {size}: {size[0] * size[1]} pixels")
+    size, runs = _checked_runs(rle)
     ones = np.arange(len(runs)) % 2 == 1
     return np.repeat(ones, runs).reshape(size[::-1]).T  # (width, height): columns first
