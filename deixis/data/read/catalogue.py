@@ -13,7 +13,7 @@ from pathlib import Path
 from deixis.data.read.source import HEAD, Item, Row, Skipped
 
 BATCH_ROWS = 2_000
-CACHE_KIB = 16_384  # of pages that SQLite holds in memory
+CACHE_KIB = 4_096  # of pages that SQLite holds in memory
 
 
 class Catalogue:

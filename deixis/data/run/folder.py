@@ -74,7 +74,8 @@ class RunFolder:
 
     def report_of(self, unit: str) -> UnitReport:
         values = json.loads((self.hidden / f"{unit}.json").read_text(encoding="utf-8"))
-        return UnitReport(**values | {"skipped": tuple(Skipped(**skip) for skip in values["skipped"])})
+        skipped = tuple(Skipped(**skip) for skip in values["skipped"])
+        return UnitReport(**values | {"shards": tuple(values["shards"]), "skipped": skipped})
 
     @property
     def is_finished(self) -> bool:
