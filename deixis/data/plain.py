@@ -144,13 +144,9 @@ def _relate(annotated: Annotated, used: _Used) -> Iterator[Turn]:
         pair = (relation.subject, relation.object)
         ends = [annotated.things[number] for number in pair]
         if all(end.region is not None for end in ends):
-            said = [
-                used.marked(end.name, (n,)) for end, n in zip(ends, (relation.subject, relation.object), strict=True)
-            ]
-            yield Turn(
-                f"How is {{{numbers[0]}}} related to {{{numbers[1]}}}?",
-                f"{said[0]} {plain_text(relation.predicate)} {said[1]}",
-            )
+            subject, thing = (used.marked(end.name, (number,)) for end, number in zip(ends, pair, strict=True))
+            question = f"How is {{{used.number(pair[0])}}} related to {{{used.number(pair[1])}}}?"
+            yield Turn(question, f"{subject} {plain_text(relation.predicate)} {thing}")
 
 
 def _caption(annotated: Annotated, used: _Used) -> Iterator[Turn]:

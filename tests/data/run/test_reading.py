@@ -52,12 +52,14 @@ def test_a_set_is_read_whole_and_what_is_broken_is_listed(tmp_path):
     # picture 3 and 9 have one thing each, and it is broken; picture 11 is not there
     assert report["samples"] == {"train": 22}
     assert (report["items"], report["shards"], report["skipped"]) == (25, 3, 5)
-    assert progress.stages[-1] == ("reading coco", 25) and progress.done[-1] == 25
+    assert progress.stages[-1] == ("reading coco", 25)
+    assert progress.done[-1] == 25
     samples = [sample for _, sample in open_samples(out)]
     assert not any(isinstance(sample, Skipped) for sample in samples)
     assert [sample.id for sample in samples][:3] == [f"coco/{n:012d}/detect" for n in (1, 2, 4)]
     listed = (out / "skipped.csv").read_text().splitlines()
-    assert len(listed) == 1 + report["skipped"] and sum(report["reasons"].values()) == 5
+    assert len(listed) == 1 + report["skipped"]
+    assert sum(report["reasons"].values()) == 5
     assert any("000000000011" in line for line in listed)
     assert not list((out / ".run").glob("*.sqlite")), "the catalogue goes when all is done"
 
@@ -155,11 +157,11 @@ def test_a_wrong_source_is_said_before_anything_is_written(format_name, place, m
 def test_a_folder_of_another_run_or_of_anything_else_is_left_alone(tmp_path):
     path = coco_set(tmp_path / "set", 3)
     read(path, tmp_path / "out")
-    with pytest.raises(ValueError, match='holds another run .its form is "jsonl", now it is "tar".'):
+    with pytest.raises(ValueError, match=r'holds another run .its form is "jsonl", now it is "tar".'):
         read(path, tmp_path / "out", ending="tar")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("text")
-    with pytest.raises(ValueError, match="OUT: expected a folder that is new or empty, got .*mine"):
+    with pytest.raises(ValueError, match=r"OUT: expected a folder that is new or empty, got .*mine"):
         read(path, tmp_path / "mine")
     assert [entry.name for entry in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
     with pytest.raises(ValueError, match="OUT: expected a folder, got the file"):
@@ -171,10 +173,10 @@ def test_a_set_without_anything_is_said_to_be_so(tmp_path):
     path.write_text('{"images": [{"id": 1}], "annotations": [], "categories": []}')
     assert read(path, tmp_path / "none", images=tmp_path)["skipped"] == 1
     path.write_text('{"images": [], "annotations": [], "categories": []}')
-    with pytest.raises(ValueError, match="empty.json: expected a list 'images' as in COCO's files, got none"):
+    with pytest.raises(ValueError, match=r"empty.json: expected a list 'images' as in COCO's files, got none"):
         read(path, tmp_path / "out", images=tmp_path)
     path.write_text('{"images": [{"id": 1')
-    with pytest.raises(ValueError, match="empty.json: expected JSON; .*is the file whole"):
+    with pytest.raises(ValueError, match=r"empty.json: expected JSON; .*is the file whole"):
         read(path, tmp_path / "out2", images=tmp_path)
 
 
