@@ -1,4 +1,4 @@
-"""Rows on disk by item: grouped, in order, any stretch at once, and nothing left where the pass over a set breaks off."""
+"""Rows on disk by item: grouped, in order, any stretch at once, and nothing left where a pass breaks off."""
 
 import os
 
