@@ -121,7 +121,7 @@ class Options:
 
 def test_options_are_checked_by_their_dataclass():
     assert with_options(Options, "parts: a", {"turns": 2, "names": ["b"]}) == Options(2, ("b",))
-    with pytest.raises(ValueError, match="parts: a.options: unknown option 'turn'; it has turns, names"):
+    with pytest.raises(ValueError, match=r"parts: a.options: unknown option 'turn'; it has turns, names"):
         with_options(Options, "parts: a", {"turn": 2})
-    with pytest.raises(ValueError, match="parts: a.options: turns: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"parts: a.options: turns: expected at least 1, got 0"):
         with_options(Options, "parts: a", {"turns": 0})
