@@ -4,6 +4,7 @@ from deixis.data.read.coco import COCO
 from deixis.data.read.lvis import LVIS
 from deixis.data.read.objects365 import OBJECTS365
 from deixis.data.read.parts import PACO_LVIS, PASCAL_PART
+from deixis.data.read.refcoco import GREFCOCO, REFCLEF, REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.data.read.source import Format
 
 _ALL: tuple[Format, ...] = (
@@ -12,6 +13,11 @@ _ALL: tuple[Format, ...] = (
     OBJECTS365,
     PACO_LVIS,
     PASCAL_PART,
+    GREFCOCO,
+    REFCLEF,
+    REFCOCO,
+    REFCOCO_PLUS,
+    REFCOCOG,
 )
 
 FORMATS: dict[str, Format] = {known.name: known for known in _ALL}
