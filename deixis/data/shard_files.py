@@ -10,7 +10,8 @@ Records are plain JSON values here: it does not know whether they are samples.
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -99,6 +100,7 @@ class TarWriter:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             self._tar.addfile(member, io.BytesIO(content))
+        self._tar.members = []  # else it keeps all that went by
 
     def close(self) -> None:
         self._tar.close()
@@ -112,7 +114,7 @@ def read_tar(path: Path) -> Iterator[Entry]:
 def places_of_tar(path: Path) -> Iterator[int]:
     last = None
     with path.open("rb") as stream, _opened(path, stream) as tar:
-        while (member := _next_member(path, tar)) is not None:
+        while (member := _next_member(tar, stream)) is not None:
             if member.isfile() and _key(member.name) != last:
                 last = _key(member.name)
                 yield member.offset
@@ -129,7 +131,7 @@ def _entries_of_tar(path: Path, stream: BinaryIO) -> Iterator[Entry]:
     key, place = None, 0
     contents: dict[str, bytes] = {}
     with _opened(path, stream) as tar:
-        while (member := _next_member(path, tar)) is not None:
+        while (member := _next_member(tar, stream)) is not None:
             if not member.isfile():
                 continue
             if _key(member.name) != key:
@@ -149,19 +151,25 @@ def _entry_of_tar(path: Path, place: int, key: str, contents: dict[str, bytes]) 
     return Entry(place, where, load_record(contents.pop(name)), contents)
 
 
-def _opened(path: Path, stream: BinaryIO) -> tarfile.TarFile:
+@contextmanager
+def _opened(path: Path, stream: BinaryIO) -> Generator[tarfile.TarFile]:
+    """The tar from where the stream stands; what is wrong with it within the block is a ValueError."""
     try:
-        return tarfile.open(fileobj=stream, mode="r:")
+        with tarfile.open(fileobj=stream, mode="r:") as tar:
+            yield tar
     except tarfile.TarError as error:
-        raise ValueError(f"{path}: expected a tar, got another file or one cut short ({error})") from None
+        raise ValueError(f"{path}: expected a whole tar, got another file or one cut short ({error})") from None
 
 
-def _next_member(path: Path, tar: tarfile.TarFile) -> tarfile.TarInfo | None:
+def _next_member(tar: tarfile.TarFile, stream: BinaryIO) -> tarfile.TarInfo | None:
+    """The next member, None at the end, which is marked by zeros: tarfile takes any damage behind the first for it."""
     tar.members = []  # else it keeps all that went by
-    try:
-        return tar.next()
-    except tarfile.TarError as error:
-        raise ValueError(f"{path}: expected a whole tar, got one cut short ({error})") from None
+    member = tar.next()
+    if member is None:
+        stream.seek(tar.offset)
+        if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("no mark of the end")
+    return member
 
 
 def _key(name: str) -> str:
