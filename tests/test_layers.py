@@ -29,10 +29,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "assistant": {"model", "pretrained"},
     "data": {"geometry", "signals"},
     "world": {"data"},
+    "annotate": {"pretrained", "data"},
     "train": {"model", "pretrained", "data", "world"},
     "evaluate": {"assistant", "data", "world"},
     "serve": {"assistant"},
-    "cli": {"assistant", "train", "evaluate", "serve"},
+    "cli": {"assistant", "annotate", "train", "evaluate", "serve"},
 }
 WITHOUT_TORCH = ("geometry", "signals", "data", "world")
 HEAVY = ("torch", "transformers", "numpy", "scipy", "trimesh", "PIL")
