@@ -2,6 +2,7 @@
 
 from deixis.data.read.coco import COCO
 from deixis.data.read.lvis import LVIS
+from deixis.data.read.mdetr import MDETR
 from deixis.data.read.objects365 import OBJECTS365
 from deixis.data.read.parts import PACO_LVIS, PASCAL_PART
 from deixis.data.read.refcoco import GREFCOCO, REFCLEF, REFCOCO, REFCOCO_PLUS, REFCOCOG
@@ -13,6 +14,7 @@ _ALL: tuple[Format, ...] = (
     OBJECTS365,
     PACO_LVIS,
     PASCAL_PART,
+    MDETR,
     GREFCOCO,
     REFCLEF,
     REFCOCO,
