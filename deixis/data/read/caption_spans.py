@@ -3,6 +3,7 @@
 It knows no set: a part is where it begins, where it ends and which things it means.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,27 +12,7 @@ from deixis.data.plain import plain_text
 
 Part = tuple[Any, Any, Sequence[int]]
 """First character, the one behind the last, as the file has them, and the numbers of the things that are meant."""
-DETERMINERS = frozenset(
-    (
-        "a",
-        "an",
-        "the",
-        "some",
-        "this",
-        "that",
-        "these",
-        "those",
-        "one",
-        "another",
-        "his",
-        "her",
-        "its",
-        "their",
-        "my",
-        "your",
-        "our",
-    )
-)
+_ARTICLE = re.compile(r"(?:an?|the|some|this|that|these|those|one|another|his|her|its|their|my|your|our)\s+(?=\S)")
 _AT_ENDS = " \t\r\n,.;:!?\"'"
 
 
@@ -87,5 +68,6 @@ def bare(phrase: str) -> str:
     >>> bare("A red mug"), bare("The"), bare("people")
     ('red mug', 'the', 'people')
     """
-    words = phrase.strip(_AT_ENDS).lower().split()
-    return " ".join(words[1:] if len(words) > 1 and words[0] in DETERMINERS else words)
+    words = " ".join(phrase.strip(_AT_ENDS).lower().split())
+    article = _ARTICLE.match(words)
+    return words[article.end() :] if article else words
