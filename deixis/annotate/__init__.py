@@ -5,8 +5,9 @@ of a build. Importing this room imports no PyTorch.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from deixis.data.build.tools import Ask, Tools
 
@@ -23,9 +24,9 @@ def annotators(
     """`Tools` whose factories open the models named: folders or hub ids, None for none; `language` as it is given.
 
     A hub id is fetched here, once, so that workers only open folders; and a name, a device or a kind of model that will
-    not do is refused before any worker starts. The factories can be pickled, and load weights when called. `device`: of
-    all of them; each worker takes the best it sees if not given. `threshold`: of boxes; `best_of`: of masks.
-    Raises ValueError, one sentence.
+    not do is refused before any worker starts. The factories can be pickled; called again in a process, one gives the
+    model that is open there. `device`: of all of them; each worker takes the best it sees if not given. `threshold`: of
+    boxes; `best_of`: of masks. Raises ValueError, one sentence.
     """
     if masks is boxes is depth is None:
         return Tools(language)
@@ -43,6 +44,12 @@ def annotators(
         (depth_of_pictures, depth_of_pictures.depth_maps, depth, {}),
     ):
         if name is not None:
-            folder = find_model(name, module.WANTED).folder
-            factories[module.WANTED.what] = partial(factory, folder, device=device, **options)
+            folder = find_model(name, module.WANTED).folder.resolve()
+            factories[module.WANTED.what] = partial(_opened, factory, folder, device=device, **options)
     return Tools(language, **factories)
+
+
+@cache
+def _opened(factory: Callable[..., Any], folder: Path, **options: Any) -> Any:
+    """What a factory makes, once in a process: a build asks for its models in every unit."""
+    return factory(folder, **options)

@@ -27,6 +27,14 @@ from tests.toy import picture
 
 BOX = np.array([[2.0, 3.0, 30.0, 20.0]])
 WEIGHTS = "model.safetensors"
+ROOT = Path(__file__).parents[2]
+THERE = """
+import pickle, sys
+import numpy as np
+tools, pixels, boxes = pickle.load(open(sys.argv[1] + "/tools", "rb"))
+found = np.array([box for _, box, _ in tools.boxes()(pixels, ["cat", "dog"])])
+np.savez(sys.argv[1] + "/there.npz", masks=tools.masks()(pixels, boxes), boxes=found, depth=tools.depth()(pixels))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -193,15 +201,17 @@ def test_of_a_repository_only_what_is_read_is_fetched(listed, wanted):
     assert _files_wanted(listed) == wanted
 
 
-def test_factories_travel_to_other_processes(made):
+def test_factories_travel_to_other_processes(made, tmp_path):
     tools = annotators(masks=made["sam"], boxes=str(made["owl"]), depth=made["dpt"], device="cpu", threshold=0.1)
-    here = {name: getattr(tools, name)() for name in ("masks", "boxes", "depth")}
-    assert here["boxes"].threshold == 0.1
-    there = {name: getattr(pickle.loads(pickle.dumps(tools)), name)() for name in here}
     pixels = picture(40, 60)
-    assert (here["masks"](pixels, BOX) == there["masks"](pixels, BOX)).all()
-    assert here["boxes"](pixels, ["cat", "dog"]) == there["boxes"](pixels, ["cat", "dog"])
-    np.testing.assert_array_equal(here["depth"](pixels), there["depth"](pixels))
+    masks, boxes, depth = tools.masks(), tools.boxes(), tools.depth()
+    assert (boxes.threshold, masks.best_of, tools.masks() is masks) == (0.1, 3, True)
+    here = [masks(pixels, BOX), np.array([box for _, box, _ in boxes(pixels, ["cat", "dog"])]), depth(pixels)]
+    (tmp_path / "tools").write_bytes(pickle.dumps((tools, pixels, BOX)))
+    subprocess.run([sys.executable, "-c", THERE, str(tmp_path)], check=True, cwd=ROOT)
+    with np.load(tmp_path / "there.npz") as there:
+        for name, expected in zip(("masks", "boxes", "depth"), here, strict=True):
+            np.testing.assert_allclose(there[name], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
