@@ -100,7 +100,7 @@ class TarWriter:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             self._tar.addfile(member, io.BytesIO(content))
-        self._tar.members = []  # else it keeps all that went by
+        self._tar.members = []  # ty: ignore[missing-attribute] - else it keeps all that went by
 
     def close(self) -> None:
         self._tar.close()
@@ -123,7 +123,10 @@ def places_of_tar(path: Path) -> Iterator[int]:
 def tar_entry(path: Path, place: int) -> Entry:
     with path.open("rb") as stream:
         stream.seek(place)
-        return next(_entries_of_tar(path, stream))
+        entry = next(_entries_of_tar(path, stream), None)
+    if entry is None:
+        raise LookupError(f"{path}: expected a sample at byte {place}, got the end of the tar")
+    return entry
 
 
 def _entries_of_tar(path: Path, stream: BinaryIO) -> Iterator[Entry]:
@@ -138,7 +141,7 @@ def _entries_of_tar(path: Path, stream: BinaryIO) -> Iterator[Entry]:
                 if key is not None:
                     yield _entry_of_tar(path, place, key, contents)
                 key, place, contents = _key(member.name), member.offset, {}
-            contents[member.name] = tar.extractfile(member).read()  # ty: ignore - a file has content
+            contents[member.name] = tar.extractfile(member).read()
         if key is not None:
             yield _entry_of_tar(path, place, key, contents)
 
@@ -163,7 +166,7 @@ def _opened(path: Path, stream: BinaryIO) -> Generator[tarfile.TarFile]:
 
 def _next_member(tar: tarfile.TarFile, stream: BinaryIO) -> tarfile.TarInfo | None:
     """The next member, None at the end, which is marked by zeros: tarfile takes any damage behind the first for it."""
-    tar.members = []  # else it keeps all that went by
+    tar.members = []  # ty: ignore[missing-attribute] - else it keeps all that went by
     member = tar.next()
     if member is None:
         stream.seek(tar.offset)
@@ -230,7 +233,7 @@ def parquet_entry(path: Path, place: int) -> Entry:
                 text = file.read_row_group(group, columns=["json"])["json"][row].as_py()
                 return Entry(place, f"{path}: row {place}", load_record(text))
             row -= count
-    raise IndexError(f"{path}: expected a row below {file.metadata.num_rows}, got {place}")
+    raise LookupError(f"{path}: expected a row below {file.metadata.num_rows}, got {place}")
 
 
 def _opened_parquet(path: Path) -> Any:

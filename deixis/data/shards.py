@@ -68,17 +68,17 @@ def write_shard(samples: Iterable[Sample], path: str | Path, media: Way = "link"
 
 
 def shards_of(path: str | Path) -> list[Path]:
-    """The shards at a path: itself, or those in a folder by name, hidden ones left out.
+    """The shards at a path: itself, those in a folder, or those that a name with a star fits ("out/train-*"), by name;
+    hidden ones are left out.
 
     Raises ValueError where there is none.
     """
     path = Path(path)
-    if path.is_dir():
-        found = sorted(
-            item for item in path.iterdir() if item.suffix in FORMS and not item.name.startswith(".") and item.is_file()
-        )
+    if path.is_dir() or (not path.exists() and "*" in path.name):
+        beside = path.iterdir() if path.is_dir() else path.parent.glob(path.name)
+        found = sorted(item for item in beside if item.suffix in FORMS and not item.name.startswith("."))
         if not found:
-            raise ValueError(f"{path}: expected files ending in {', '.join(FORMS)} in the folder, got none")
+            raise ValueError(f"{path}: expected files ending in {', '.join(FORMS)} there, got none")
         return found
     shard_form(path)
     if not path.is_file():
@@ -122,7 +122,7 @@ def shard_form(path: Path) -> ShardForm:
 
 def _filled(medium: Medium, contents: Mapping[str, bytes], shard: Path) -> Medium:
     """A medium with its content, if that is in the tar."""
-    name = None if medium.path is None else Path(medium.path).relative_to(shard.parent).as_posix()
+    name = "" if medium.path is None else Path(medium.path).relative_to(shard.parent).as_posix()
     return medium if name not in contents else replace(medium, path=str(shard / name), content=contents[name])
 
 
