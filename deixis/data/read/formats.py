@@ -1,6 +1,7 @@
 """The formats that `deixis data read` and recipes know, by name."""
 
 from deixis.data.read.coco import COCO
+from deixis.data.read.flickr30k import FLICKR30K
 from deixis.data.read.lvis import LVIS
 from deixis.data.read.mdetr import MDETR
 from deixis.data.read.objects365 import OBJECTS365
@@ -14,6 +15,7 @@ _ALL: tuple[Format, ...] = (
     OBJECTS365,
     PACO_LVIS,
     PASCAL_PART,
+    FLICKR30K,
     MDETR,
     GREFCOCO,
     REFCLEF,

@@ -12,6 +12,7 @@ mbzuai-oryx/groundingLMM@e74865f dataset/gcg_datasets/GranDf_gcg_ds.py.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from deixis.data.read.coco import region_of_annotation
 from deixis.data.read.coco_files import file_of, scan_coco
 from deixis.data.read.pictures import picture, said_size_hw
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
+from deixis.data.sample import RegionRecord
 
 SETS = {"refcoco+": "refcoco_plus", "refcocog": "refcocog", "refcoco": "refcoco", "flickr": "flickr30k"}
 """A set's name in the field `dataset_name`, or within the file's name, and its name here."""
@@ -49,7 +51,7 @@ def read_mdetr(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skippe
     except ValueError as error:
         raise ValueError(f"{entry.where}: {error}") from None
     is_expression = source.startswith("refcoco")
-    things: list[Thing] = []
+    regions: list[RegionRecord] = []
     parts: list[Part] = []
     for row in item.of("annotation"):
         try:
@@ -58,10 +60,11 @@ def read_mdetr(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skippe
         except ValueError as error:
             yield Skipped(row.where, str(error))
             continue
-        parts += [(start, end, [len(things)]) for start, end in spans]
-        things.append(Thing(bare(caption[slice(*spans[0])]) if spans else "", region))
-    if not things:
+        parts += [(start, end, [len(regions)]) for start, end in spans]
+        regions.append(region)
+    if not regions:
         raise ValueError(f"{entry.where}: expected an annotation of what {shown(caption)} means, got none to use")
+    things = [Thing(name, region) for name, region in zip(_names(caption, parts, len(regions)), regions, strict=True)]
     yield Annotated(
         id=f"{source}/{split}/{entry.value['id']}",
         source=source,
@@ -73,6 +76,16 @@ def read_mdetr(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skippe
         complete=False,
         form="mask" if all(thing.region.mask for thing in things) else "box",
     )
+
+
+def _names(caption: str, parts: list[Part], count: int) -> list[str]:
+    """A name for each thing: the first phrase that means it alone."""
+    shares = Counter((start, end) for start, end, _ in parts)
+    names = [""] * count
+    for start, end, (number,) in parts:
+        if shares[start, end] == 1 and not names[number]:
+            names[number] = bare(caption[start:end])
+    return names
 
 
 def set_of(entry: Mapping[str, Any], file: str) -> str:
