@@ -3,6 +3,7 @@
 from deixis.data.read.coco import COCO
 from deixis.data.read.flickr30k import FLICKR30K
 from deixis.data.read.lvis import LVIS
+from deixis.data.read.map_sets import ADE20K, CLASS_MAPS, COCO_STUFF, MAPILLARY
 from deixis.data.read.mdetr import MDETR
 from deixis.data.read.objects365 import OBJECTS365
 from deixis.data.read.parts import PACO_LVIS, PASCAL_PART
@@ -15,6 +16,10 @@ _ALL: tuple[Format, ...] = (
     OBJECTS365,
     PACO_LVIS,
     PASCAL_PART,
+    ADE20K,
+    COCO_STUFF,
+    MAPILLARY,
+    CLASS_MAPS,
     FLICKR30K,
     MDETR,
     GREFCOCO,
