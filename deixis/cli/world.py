@@ -1,4 +1,4 @@
-"""`deixis world`: a set of the generated world on disk, a contact sheet of it, or the check of any set of samples."""
+"""`deixis world`: a set of the generated world on disk, or a contact sheet of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 CARDS = 24  # of a contact sheet
 SHEET_SCENES = 40  # drawn for a sheet alone, so that every task is among them
-PROBLEMS_SHOWN = 20
 
 
 def run(
@@ -25,17 +24,13 @@ def run(
     seed: Annotated[int, typer.Option(help="Number of the first scene.", min=0)] = 0,
     kinds: Annotated[str, typer.Option(help="Kinds of signal, by commas: image, audio, point_cloud.")] = "",
     show: Annotated[Path | None, typer.Option(help="Draw a contact sheet into this PNG.")] = None,
-    check: Annotated[
-        Path | None, typer.Option(help="Check this JSONL file, of any source, against the format.")
-    ] = None,
 ) -> None:
-    """Write scenes with questions and answers, look at them (--show), or check a file of samples (--check)."""
-    if out is None and show is None and check is None:
-        raise ValueError("expected a folder to write to, --show SHEET.png or --check FILE.jsonl, got none of them")
-    if check is not None:
-        _check(check)
+    """Write scenes with questions and answers, or look at them (--show).
+
+    deixis data show, stats and check work on the set that is written.
+    """
     if out is None and show is None:
-        return
+        raise ValueError("expected a folder to write to or --show SHEET.png, got neither")
     wanted = _wanted_kinds(kinds, split)
     if out is not None:
         from deixis.data.files import write_samples
@@ -43,7 +38,7 @@ def run(
         path = write_samples(_samples(split, seed, count, wanted), out, split)
         typer.echo(f"{count} scenes in {path}")
     if show is not None:
-        from deixis.world.show import save_contact_sheet, varied
+        from deixis.data.show.sheet import save_contact_sheet, varied
 
         samples = list(_samples(split, seed, min(count, SHEET_SCENES), wanted))
         save_contact_sheet(varied(samples, CARDS), show)
@@ -73,19 +68,3 @@ def _samples(split: str, seed: int, count: int, kinds: tuple[str, ...]) -> Itera
     seeds = track(range(seed, seed + count), "scenes", console=Console(stderr=True), transient=True)
     for number in seeds:
         yield from world_samples(split, number, kinds)
-
-
-def _check(path: Path) -> None:
-    """Say that a file is sound, or name its bad lines and raise ValueError."""
-    from deixis.data.validate import validate_file
-
-    report = validate_file(path)
-    if not report.samples:
-        raise ValueError(f"{path}: expected samples, one JSON object a line, got no line at all")
-    for problem in report.problems[:PROBLEMS_SHOWN]:
-        typer.echo(str(problem), err=True)
-    if report.problems:
-        first = f", the first {PROBLEMS_SHOWN} of them above" if len(report.problems) > PROBLEMS_SHOWN else ""
-        lines = len({problem.line for problem in report.problems})
-        raise ValueError(f"{path}: {lines} of {report.samples} samples break the format{first}")
-    typer.echo(f"{path}: {report.samples} samples, all sound")

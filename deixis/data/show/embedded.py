@@ -1,0 +1,40 @@
+"""Pictures and sounds as addresses that hold them (data:...), so that a page needs no other file."""
+
+import io
+from base64 import b64encode
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+
+from deixis.signals.audio import RATE_HZ
+
+LINE_DRAWINGS = ("imu",)
+"""Kinds that are smaller, and sharper, as PNG."""
+JPEG_QUALITY = 82
+LONGEST_SOUND_S = 60
+
+
+def picture_address(image: Image.Image, kind: str) -> str:
+    """The drawing of a signal of a kind as an address, JPEG or PNG."""
+    content = io.BytesIO()
+    if kind in LINE_DRAWINGS:
+        image.save(content, "PNG", optimize=True)
+        return _address("image/png", content)
+    image.save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0)  # thin coloured lines stay sharp
+    return _address("image/jpeg", content)
+
+
+def sound_address(samples: Float[np.ndarray, " n"]) -> str | None:
+    """A sound at 16 kHz as an address, MP3; None for one that is longer than `LONGEST_SOUND_S`."""
+    import soundfile
+
+    if len(samples) > LONGEST_SOUND_S * RATE_HZ:
+        return None
+    content = io.BytesIO()
+    soundfile.write(content, np.clip(samples, -1, 1), RATE_HZ, format="MP3", subtype="MPEG_LAYER_III")
+    return _address("audio/mpeg", content)
+
+
+def _address(mime: str, content: io.BytesIO) -> str:
+    return f"data:{mime};base64,{b64encode(content.getvalue()).decode('ascii')}"
