@@ -1,0 +1,21 @@
+"""The records of a set in its official files, in order, for a benchmark to ask about."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deixis.data.read.source import Format, Place, Skipped
+from deixis.data.run.sources import Record, Source
+
+
+def records(form: Format, place: Place) -> Iterator[Record | Skipped]:
+    """What a reader yields, item by item in the order of the files; what it skips too.
+
+    Raises ValueError as the reader's pass over the files does.
+    """
+    with TemporaryDirectory() as folder:
+        source = Source(form.name, form.name, place, Path(folder) / "set.sqlite")
+        count = source.prepare()
+        yield from source.scan_skipped()
+        for _, record in source.records(0, count):
+            yield record
