@@ -9,6 +9,7 @@ from deixis.data.read.objects365 import OBJECTS365
 from deixis.data.read.parts import PACO_LVIS, PASCAL_PART
 from deixis.data.read.refcoco import GREFCOCO, REFCLEF, REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.data.read.source import Format
+from deixis.data.read.visual_genome import VISUAL_GENOME
 
 _ALL: tuple[Format, ...] = (
     COCO,
@@ -16,6 +17,7 @@ _ALL: tuple[Format, ...] = (
     OBJECTS365,
     PACO_LVIS,
     PASCAL_PART,
+    VISUAL_GENOME,
     ADE20K,
     COCO_STUFF,
     MAPILLARY,
