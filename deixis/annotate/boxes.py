@@ -7,8 +7,7 @@ transformers' Pillow processors.
 """
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,38 +39,18 @@ class Candidates:
     scores: Float[np.ndarray, "candidate name"]
 
 
-class Detector(ABC):
-    """`BoxesOfNames` by a network that reads names."""
-
-    def __init__(self, network: PreTrainedModel, image_processor: Any, tokenizer: Any, threshold: float):
-        self.network, self.image_processor, self.tokenizer = network, image_processor, tokenizer
-        self.threshold = threshold
-
-    @torch.inference_mode()
-    def __call__(self, pixels: UInt8[np.ndarray, "h w 3"], names: Sequence[str]) -> list[Found]:
-        """(name, box_xyxy in pixels, score) of all that is found, best first; boxes are cut at the picture's edge."""
-        names = [name for name in dict.fromkeys(names) if name.strip()]
-        found: list[Found] = []
-        if names:
-            picture = self.image_processor(images=pixels, return_tensors="pt").to(self.network.device)
-            for group in self.groups(names):
-                found += read_candidates(self.candidates(picture, group, pixels.shape[:2]), group, self.threshold)
-        found = [one for one in (cut_at_edge(one, pixels.shape[:2]) for one in found) if one is not None]
-        return best_of_each_place(sorted(found, key=lambda one: -one[2]))
-
-    def groups(self, names: list[str]) -> Iterator[list[str]]:
-        """Names that are asked for together."""
-        yield names
-
-    @abstractmethod
-    def candidates(self, picture: Any, names: list[str], size_hw: tuple[int, int]) -> Candidates:
-        """What the network makes of the prepared picture, for these names."""
-
-
-class Owl(Detector):
+class Owl:
     """OWL-ViT, and OWLv2, whose picture lies in the upper left corner of a square."""
 
-    def candidates(self, picture: Any, names: list[str], size_hw: tuple[int, int]) -> Candidates:
+    def __init__(self, network: PreTrainedModel, tokenizer: Any):
+        self.network, self.tokenizer = network, tokenizer
+
+    def groups(self, names: list[str]) -> Iterator[list[str]]:
+        """Names that are asked for together: all of them."""
+        yield names
+
+    def candidates(self, picture: Mapping[str, Tensor], names: list[str], size_hw: tuple[int, int]) -> Candidates:
+        """What the network makes of the prepared picture, for these names."""
         config = self.network.config
         texts = self.tokenizer(
             [OWL_PROMPT.format(name) for name in names],
@@ -84,34 +63,39 @@ class Owl(Detector):
             pixel_values=picture["pixel_values"], input_ids=texts["input_ids"], attention_mask=texts["attention_mask"]
         )
         placed_hw = (max(size_hw), max(size_hw)) if config.model_type == "owlv2" else size_hw
-        return Candidates(corners(answer.pred_boxes[0], placed_hw), answer.logits[0].sigmoid().float().cpu().numpy())
+        return Candidates(corners(answer.pred_boxes[0], placed_hw), answer.logits[0].sigmoid().cpu().numpy())
 
 
-class GroundingDino(Detector):
+class GroundingDino:
     """Grounding DINO and MM Grounding DINO, which read the names as one sentence, "a cat. a dog.".
 
     The score of a name is the mean over its tokens, as the official evaluation on COCO has it
     (IDEA-Research/GroundingDINO, demo/test_ap_on_coco.py).
     """
 
+    def __init__(self, network: PreTrainedModel, tokenizer: Any):
+        self.network, self.tokenizer = network, tokenizer
+        self.longest = network.config.max_text_len
+
     def groups(self, names: list[str]) -> Iterator[list[str]]:
-        """As many names as the network reads at once."""
+        """Names that are asked for together: as many as the network reads at once."""
         group: list[str] = []
         for name in names:
-            if group and self._length([*group, name]) > self.network.config.max_text_len:
+            if group and self.length([*group, name]) > self.longest:
                 yield group
                 group = []
             group.append(name)
         yield group
 
-    def _length(self, names: list[str]) -> int:
+    def length(self, names: list[str]) -> int:
+        """Tokens of the sentence with these names."""
         return len(self.tokenizer(sentence(names)[0])["input_ids"])
 
-    def candidates(self, picture: Any, names: list[str], size_hw: tuple[int, int]) -> Candidates:
+    def candidates(self, picture: Mapping[str, Tensor], names: list[str], size_hw: tuple[int, int]) -> Candidates:
+        """What the network makes of the prepared picture, for these names."""
         text, spans = sentence(names)
-        longest = self.network.config.max_text_len
         tokens = self.tokenizer(
-            text, return_tensors="pt", return_offsets_mapping=True, truncation=True, max_length=longest
+            text, return_tensors="pt", return_offsets_mapping=True, truncation=True, max_length=self.longest
         )
         places = tokens.pop("offset_mapping")[0].tolist()
         tokens = tokens.to(self.network.device)
@@ -122,12 +106,36 @@ class GroundingDino(Detector):
             attention_mask=tokens["attention_mask"],
             token_type_ids=tokens["token_type_ids"],
         )
-        of_tokens = answer.logits[0].sigmoid().float().cpu().numpy()
+        of_tokens = answer.logits[0].sigmoid().cpu().numpy()
         scores = np.zeros((len(of_tokens), len(names)), dtype=np.float32)
         for column, (start, end) in enumerate(spans):
             if its := [token for token, (low, high) in enumerate(places) if start <= low < high <= end]:
                 scores[:, column] = of_tokens[:, its].mean(axis=1)
         return Candidates(corners(answer.pred_boxes[0], size_hw), scores)
+
+
+class OpenVocabularyBoxes:
+    """`BoxesOfNames` by a detector that reads names."""
+
+    def __init__(self, detector: Owl | GroundingDino, image_processor: Any, threshold: float):
+        self.detector, self.image_processor, self.threshold = detector, image_processor, threshold
+
+    @torch.inference_mode()
+    def __call__(self, pixels: UInt8[np.ndarray, "h w 3"], names: Sequence[str]) -> list[Found]:
+        """(name, box_xyxy in pixels, score) of all that is found, best first; boxes are cut at the picture's edge."""
+        names = [name for name in dict.fromkeys(names) if name.strip()]
+        found: list[Found] = []
+        if names:
+            picture = self.prepare(pixels)
+            for group in self.detector.groups(names):
+                candidates = self.detector.candidates(picture, group, pixels.shape[:2])
+                found += read_candidates(candidates, group, self.threshold)
+        found = [one for one in (cut_at_edge(one, pixels.shape[:2]) for one in found) if one is not None]
+        return best_of_each_place(sorted(found, key=lambda one: -one[2]))
+
+    def prepare(self, pixels: UInt8[np.ndarray, "h w 3"]) -> Mapping[str, Tensor]:
+        """The network's input of a picture."""
+        return self.image_processor(images=pixels, return_tensors="pt").to(self.detector.network.device)
 
 
 def sentence(names: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
@@ -152,7 +160,8 @@ def corners(boxes: Float[Tensor, "candidate 4"], size_hw: tuple[int, int]) -> Fl
     [[5.0, 0.0, 15.0, 10.0]]
     """
     height, width = size_hw
-    centre, half = boxes[:, :2].double().cpu().numpy(), boxes[:, 2:].double().cpu().numpy() / 2
+    values = boxes.cpu().numpy().astype(np.float64)
+    centre, half = values[:, :2], values[:, 2:] / 2
     return np.concatenate([centre - half, centre + half], axis=1) * np.array([width, height] * 2)
 
 
@@ -204,6 +213,7 @@ def open_vocabulary_boxes(name: str | Path, threshold: float = 0.3, device: str 
         raise ValueError(f"threshold: expected a score from 0 to below 1, got {threshold}")
     place = choose_device(device)
     found = find_model(name, WANTED)
-    detector = Owl if found.config.model_type.startswith("owl") else GroundingDino
+    kind = Owl if found.config.model_type.startswith("owl") else GroundingDino
     image_processor, tokenizer = found.image_processor(), found.tokenizer()
-    return detector(found.network(AutoModelForZeroShotObjectDetection, place), image_processor, tokenizer, threshold)
+    detector = kind(found.network(AutoModelForZeroShotObjectDetection, place), tokenizer)
+    return OpenVocabularyBoxes(detector, image_processor, threshold)

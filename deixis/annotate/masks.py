@@ -61,7 +61,7 @@ class SamMasks:
             image_embeddings=embeddings, input_boxes=prompts[None], multimask_output=self.best_of == 3
         )
         best = answer.iou_scores[0].argmax(-1)  # (box,)
-        return answer.pred_masks[0, torch.arange(len(best)), best].cpu()
+        return answer.pred_masks[0, torch.arange(len(best), device=best.device), best].cpu()
 
     def _in_the_picture(self, logits: Float[Tensor, "side side"], picture: SamPicture) -> Bool[np.ndarray, "h w"]:
         """SAM reads its masks at its input's size and then at the picture's; SAM 2 at the picture's straight away."""

@@ -97,8 +97,8 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def save_grounding_dino(folder: Path) -> PreTrainedModel:
-    """A Grounding DINO whose BERT has the ids of the real one for what parts the names: full stop, start and end."""
+def save_grounding_dino(folder: Path, kind: str = "grounding-dino") -> PreTrainedModel:
+    """A Grounding DINO, or MM Grounding DINO, whose BERT has the ids of the real one for what parts the names: full stop, start and end."""
     swin = {
         "model_type": "swin",
         "image_size": 32,
@@ -111,7 +111,7 @@ def save_grounding_dino(folder: Path) -> PreTrainedModel:
     }
     bert = {"model_type": "bert", "vocab_size": 1100, "hidden_size": 16, "intermediate_size": 24}
     config = AutoConfig.for_model(
-        "grounding-dino",
+        kind,
         backbone_config=swin,
         text_config={**bert, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 64},
         d_model=32,

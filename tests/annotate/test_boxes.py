@@ -16,17 +16,17 @@ SIZES = [pytest.param((50, 90), id="wide"), pytest.param((90, 50), id="high")]
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """A folder of each kind."""
-    made = {name: tmp_path_factory.mktemp(name) for name in ("owlvit", "owlv2", "dino")}
+    made = {name: tmp_path_factory.mktemp(name) for name in ("owlvit", "owlv2", "dino", "mm_dino")}
     save_owl(made["owlvit"], "owlvit")
     save_owl(made["owlv2"], "owlv2")
     save_grounding_dino(made["dino"])
+    save_grounding_dino(made["mm_dino"], "mm-grounding-dino")
     return made
 
 
 @torch.inference_mode()
-def candidates_of(detector, pixels, names):
-    prepared = detector.image_processor(images=pixels, return_tensors="pt")
-    return detector.candidates(prepared, names, pixels.shape[:2])
+def candidates_of(boxes_of, pixels, names):
+    return boxes_of.detector.candidates(boxes_of.prepare(pixels), names, pixels.shape[:2])
 
 
 @pytest.mark.parametrize("size_hw", SIZES)
@@ -35,15 +35,15 @@ def candidates_of(detector, pixels, names):
     [pytest.param("owlvit", OwlViTProcessor, id="owlvit"), pytest.param("owlv2", Owlv2Processor, id="owlv2")],
 )
 def test_owls_candidates_are_those_of_transformers(folders, kind, theirs, size_hw):
-    pixels, detector = picture(*size_hw), open_vocabulary_boxes(folders[kind], 0.3, "cpu")
-    processor = theirs(detector.image_processor, detector.tokenizer)
+    pixels, boxes_of = picture(*size_hw), open_vocabulary_boxes(folders[kind], 0.3, "cpu")
+    processor = theirs(boxes_of.image_processor, boxes_of.detector.tokenizer)
     texts = [[f"a photo of a {name}" for name in NAMES]]
     options = {"padding": "max_length", "max_length": 8}
     with torch.no_grad():
-        answer = detector.network(**processor(images=pixels, text=texts, return_tensors="pt", **options))
+        answer = boxes_of.detector.network(**processor(images=pixels, text=texts, return_tensors="pt", **options))
     threshold = float(answer.logits.sigmoid().amax(-1).median())  # half of the candidates are found
     (expected,) = processor.post_process_grounded_object_detection(answer, threshold, [size_hw], [NAMES])
-    found = read_candidates(candidates_of(detector, pixels, NAMES), NAMES, threshold)
+    found = read_candidates(candidates_of(boxes_of, pixels, NAMES), NAMES, threshold)
     assert 4 < len(found) < 12
     assert [name for name, _, _ in found] == expected["text_labels"]
     np.testing.assert_allclose([score for _, _, score in found], expected["scores"], rtol=1e-4)
@@ -51,17 +51,18 @@ def test_owls_candidates_are_those_of_transformers(folders, kind, theirs, size_h
 
 
 @pytest.mark.parametrize("size_hw", SIZES)
-def test_grounding_dinos_candidates_are_those_of_transformers(folders, size_hw):
-    pixels, detector = picture(*size_hw), open_vocabulary_boxes(folders["dino"], 0.3, "cpu")
-    processor = GroundingDinoProcessor(detector.image_processor, detector.tokenizer)
+@pytest.mark.parametrize("kind", [pytest.param("dino", id="grounding_dino"), pytest.param("mm_dino", id="mm")])
+def test_grounding_dinos_candidates_are_those_of_transformers(folders, kind, size_hw):
+    pixels, boxes_of = picture(*size_hw), open_vocabulary_boxes(folders[kind], 0.3, "cpu")
+    processor = GroundingDinoProcessor(boxes_of.image_processor, boxes_of.detector.tokenizer)
     inputs = processor(images=pixels, text=NAMES, return_tensors="pt")
     with torch.no_grad():
-        answer = detector.network(**inputs)
+        answer = boxes_of.detector.network(**inputs)
     (expected,) = processor.post_process_grounded_object_detection(answer, inputs["input_ids"], 0.0, 0.0, [size_hw])
-    words = detector.tokenizer.convert_ids_to_tokens(inputs["input_ids"][0])
+    words = boxes_of.detector.tokenizer.convert_ids_to_tokens(inputs["input_ids"][0])
     assert words == ["[CLS]", "cat", ".", "red", "mug", ".", "dog", ".", "[SEP]"]
     of_tokens = answer.logits[0].sigmoid().numpy()
-    candidates = candidates_of(detector, pixels, NAMES)
+    candidates = candidates_of(boxes_of, pixels, NAMES)
     np.testing.assert_allclose(candidates.boxes_xyxy, expected["boxes"], rtol=1e-4, atol=1e-3)
     by_hand = np.stack([of_tokens[:, 1], (of_tokens[:, 3] + of_tokens[:, 4]) / 2, of_tokens[:, 6]], axis=1)
     np.testing.assert_allclose(candidates.scores, by_hand, rtol=1e-4)
@@ -69,21 +70,21 @@ def test_grounding_dinos_candidates_are_those_of_transformers(folders, size_hw):
 
 
 def test_more_names_than_the_network_reads_are_asked_in_groups(folders):
-    detector = open_vocabulary_boxes(folders["dino"], 0.0, "cpu")
+    boxes_of = open_vocabulary_boxes(folders["dino"], 0.0, "cpu")
     names = ["red mug", "cat", "dog", "St. Bernard", "bench", "photo", "a red bench", "mug"]
-    groups = list(detector.groups(names))
+    groups = list(boxes_of.detector.groups(names))
     assert [name for group in groups for name in group] == names
     assert len(groups) > 1
-    assert all(detector._length(group) <= 16 for group in groups)
-    found = {name for name, _, _ in detector(picture(50, 90), names)}
+    assert all(boxes_of.detector.length(group) <= 16 for group in groups)
+    found = {name for name, _, _ in boxes_of(picture(50, 90), names)}
     assert found <= set(names)
     assert any(found & set(group) for group in groups[1:])
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in ("owlvit", "owlv2", "dino")])
 def test_what_is_found_lies_in_the_picture_best_first(folders, kind):
-    detector = open_vocabulary_boxes(folders[kind], 0.05, "cpu")
-    found = detector(picture(50, 90), ["cat", "Red  Mug", "cat", " "])
+    boxes_of = open_vocabulary_boxes(folders[kind], 0.05, "cpu")
+    found = boxes_of(picture(50, 90), ["cat", "Red  Mug", "cat", " "])
     assert found
     assert {name for name, _, _ in found} <= {"cat", "Red  Mug"}
     scores = [score for _, _, score in found]
