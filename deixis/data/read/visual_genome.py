@@ -129,8 +129,9 @@ class _Found:
             raise ValueError(f"predicate: expected words, got {shown(record.get('predicate'))}")
         ends = []
         for end in ("subject", "object"):
+            side = _mapping(record.get(end), end)
             try:
-                ends.append(self.add_object(_mapping(record.get(end), end)))
+                ends.append(self.add_object(side))
             except ValueError as error:
                 raise ValueError(f"{end}: {error}") from None
         if ends[0] == ends[1]:

@@ -67,7 +67,7 @@ def test_refuses_a_folder_without_annotations(tmp_path):
                      id="off_the_picture"),
         pytest.param("relationships", {**RIDES, "predicate": ""}, "predicate: expected words, got ''",
                      id="no_predicate"),
-        pytest.param("relationships", {**RIDES, "subject": 3}, "subject: subject: expected an object of JSON",
+        pytest.param("relationships", {**RIDES, "subject": 3}, "subject: expected an object of JSON",
                      id="no_subject"),
         pytest.param("relationships", {**RIDES, "object": end(77, "a", w=-3)}, "object: x, y, w, h: expected a box",
                      id="end_without_a_box"),
