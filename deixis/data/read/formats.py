@@ -1,13 +1,22 @@
 """The formats that `deixis data read` and recipes know, by name."""
 
+from deixis.data.read.caption_sets import AUDIOCAPS, CLOTHO, COCO_CAPTIONS
 from deixis.data.read.coco import COCO
+from deixis.data.read.ferret_bench import FERRET_BENCH
+from deixis.data.read.ferret_lvis import FERRET_LVIS
 from deixis.data.read.flickr30k import FLICKR30K
+from deixis.data.read.grit import GRIT
+from deixis.data.read.kosmos_grit import KOSMOS_GRIT
+from deixis.data.read.llava import LLAVA
 from deixis.data.read.lvis import LVIS
 from deixis.data.read.map_sets import ADE20K, CLASS_MAPS, COCO_STUFF, MAPILLARY
 from deixis.data.read.mdetr import MDETR
 from deixis.data.read.objects365 import OBJECTS365
+from deixis.data.read.onellm import ONELLM
 from deixis.data.read.parts import PACO_LVIS, PASCAL_PART
+from deixis.data.read.question_sets import GQA, POPE, VQAV2
 from deixis.data.read.refcoco import GREFCOCO, REFCLEF, REFCOCO, REFCOCO_PLUS, REFCOCOG
+from deixis.data.read.samples import SAMPLES
 from deixis.data.read.source import Format
 from deixis.data.read.visual_genome import VISUAL_GENOME
 
@@ -29,6 +38,19 @@ _ALL: tuple[Format, ...] = (
     REFCOCO,
     REFCOCO_PLUS,
     REFCOCOG,
+    GRIT,
+    KOSMOS_GRIT,
+    LLAVA,
+    ONELLM,
+    COCO_CAPTIONS,
+    CLOTHO,
+    AUDIOCAPS,
+    VQAV2,
+    GQA,
+    POPE,
+    FERRET_LVIS,
+    FERRET_BENCH,
+    SAMPLES,
 )
 
 FORMATS: dict[str, Format] = {known.name: known for known in _ALL}

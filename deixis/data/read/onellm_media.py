@@ -1,0 +1,200 @@
+"""The media of OneLLM's files: for each of its eight kinds, the file that a row names, or what is made of it.
+
+    image, video, audio     the file
+    point                   an array (8192, 6); (6, 8192), as tuning takes it, is turned
+    rgbd, rgbn              a picture and its map of depth or normals: two media, the picture first
+    imu                     a window cut from a recording (`deixis.data.read.imu_windows`)
+    fmri                    an array (repeats, voxels), whose mean over the repeats counts
+
+Paths in these files start from a folder of the authors' machine or store; here they are looked for from the folder that
+is given, or from the set's own and those above it.
+
+Source: csuhan/OneLLM@8587a47 data/pretrain_dataset.py, data/finetune_dataset.py.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from deixis.data.consistency import shown
+from deixis.data.image_ids import image_id
+from deixis.data.read.imu_windows import read_window
+from deixis.data.read.pictures import header_size_hw
+from deixis.data.read.source import Place
+from deixis.data.sample import Medium
+from deixis.signals import SIGNALS, DepthSpec
+
+KINDS = ("image", "video", "audio", "point", "rgbd", "rgbn", "imu", "fmri", "text")
+"""OneLLM's names for kinds of data; text has no medium."""
+FOLDERS_ABOVE = 5
+CLOUD_COLUMNS = (3, 6)
+_STORE = re.compile(r"^[^/]*://")
+
+
+def media_of(kind: str, record: Mapping[str, Any], place: Place) -> tuple[Medium, ...]:
+    """The media of a row of this kind. Raises ValueError for a row without them, and for files that are no such thing.
+
+    A file that is not there is no mistake here: it has its path, and no numbers.
+    """
+    if kind == "text":
+        return ()
+    if kind == "imu":
+        own = [locate(place, record["imu_path"])] if isinstance(record.get("imu_path"), str) else []
+        return (read_window(record, [*own, *_roots(place)]),)
+    name = _text_of(record, ("image", "url", "file_name"))
+    if kind in ("rgbd", "rgbn"):
+        return _picture(name, place), _map_of(kind, name, record, place)
+    return (_OF_KIND[kind](name, place),)
+
+
+def medium_id(kind: str, name: str) -> str:
+    """The id of a medium by its name in the file: a picture's is the same in every set.
+
+    >>> medium_id("audio", "s3://wavcaps/BBC/1.flac"), medium_id("image", "coco/train2017/000000000009.jpg")
+    ('onellm/audio/wavcaps/BBC/1.flac', 'coco/000000000009')
+    """
+    known = image_id(name) if kind == "image" else None
+    return known or f"onellm/{kind}/{_plain(name)}"
+
+
+def locate(place: Place, name: str) -> Path:
+    """Where a path of the file lies: as it is, else its longest ending that is there below the folder that is given,
+    or that of the set and those above it; if none is there, where the whole of it would lie."""
+    if Path(name).is_absolute() and Path(name).exists():
+        return Path(name)
+    parts = PurePosixPath(_plain(name)).parts
+    roots = _roots(place)
+    for skipped in range(len(parts)):
+        for root in roots:
+            path = root.joinpath(*parts[skipped:])
+            if path.exists():
+                return path
+    return roots[0].joinpath(*parts)
+
+
+def _roots(place: Place) -> list[Path]:
+    if place.images is not None:
+        return [place.images]
+    folder = place.folder.resolve()
+    return [folder, *folder.parents[:FOLDERS_ABOVE]]
+
+
+def _plain(name: str) -> str:
+    """A path without the name of a store or a root, and without steps up.
+
+    >>> _plain("cluster:s3://laion/29347/1.jpg "), _plain("../a/b.npy")
+    ('laion/29347/1.jpg', 'a/b.npy')
+    """
+    path = PurePosixPath(_STORE.sub("", name.strip()).replace("\\", "/"))
+    return "/".join(part for part in path.parts if part not in ("/", ".."))
+
+
+def _text_of(record: Mapping[str, Any], fields: tuple[str, ...]) -> str:
+    name = next((record[field] for field in fields if field in record), None)
+    if not isinstance(name, str) or not _plain(name):
+        raise ValueError(f"{fields[0]}: expected the path of a file, got {shown(name)}")
+    return name
+
+
+def _picture(name: str, place: Place) -> Medium:
+    path = locate(place, name)
+    size_hw = header_size_hw(path) if path.is_file() else None
+    return Medium(medium_id("image", name), "image", path=str(path), size_hw=size_hw)
+
+
+def _film(name: str, place: Place) -> Medium:
+    return Medium(medium_id("video", name), "video", path=str(locate(place, name)))
+
+
+def _sound(name: str, place: Place) -> Medium:
+    path = locate(place, name)
+    return Medium(medium_id("audio", name), "audio", path=str(path), **sound_facts(path))
+
+
+def sound_facts(path: Path) -> dict[str, float]:
+    """duration_s and rate_hz of a sound, where the header of its file tells them."""
+    import soundfile
+
+    if not path.is_file():
+        return {}
+    try:
+        info = soundfile.info(str(path))
+    except soundfile.LibsndfileError:  # MP4 and others, which ffmpeg opens
+        return {}
+    return {"duration_s": info.duration, "rate_hz": float(info.samplerate)} if info.frames > 0 else {}
+
+
+def _cloud(name: str, place: Place) -> Medium:
+    path = locate(place, name)
+    if path.suffix in (".pt", ".pth"):
+        path = path.with_suffix(".npy")
+        if not path.is_file():
+            raise ValueError(
+                f"{name}: expected an NPY file of points, got a pickle of torch, which is not read: put PointLLM's "
+                f"{path.name} beside it"
+            )
+    if not path.is_file() or path.suffix != ".npy":
+        return Medium(medium_id("point", name), "point_cloud", path=str(path))
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.ndim == 2 and array.shape[1] in CLOUD_COLUMNS:
+        return Medium(medium_id("point", name), "point_cloud", path=str(path), point_count=array.shape[0])
+    if array.ndim == 2 and array.shape[0] == CLOUD_COLUMNS[-1]:
+        turned = np.array(array.T, dtype=np.float32)
+        return Medium(medium_id("point", name), "point_cloud", point_count=len(turned), values=turned)
+    raise ValueError(f"{path}: expected a cloud of shape (points, 6) or (6, points), got {array.shape}")
+
+
+def _brain(name: str, place: Place) -> Medium:
+    path = locate(place, name)
+    if not path.is_file() or path.suffix != ".npy":
+        return Medium(medium_id("fmri", name), "fmri", path=str(path))
+    shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+    if len(shape) not in (1, 2) or 0 in shape:
+        raise ValueError(f"{path}: expected a response of shape (repeats, voxels), got {shape}")
+    return Medium(medium_id("fmri", name), "fmri", path=str(path), point_count=shape[-1])
+
+
+def _map_of(kind: str, name: str, record: Mapping[str, Any], place: Place) -> Medium:
+    """The map of a picture: named in the row, else where the picture's folder cc3m is called cc3m_depth or _normal."""
+    noun = {"rgbd": "depth", "rgbn": "normal"}[kind]
+    if f"{noun}_image" in record:
+        map_name = _text_of(record, (f"{noun}_image",))
+    elif (map_name := f"/{name}".replace("/cc3m/", f"/cc3m_{noun}/")[1:]) == name:
+        raise ValueError(f"{noun}_image: expected the path of the map, or a picture in a folder cc3m, got {name!r}")
+    path = locate(place, map_name)
+    if not path.is_file():
+        return Medium(medium_id(noun, map_name), noun, path=str(path))
+    size_hw = None if path.suffix == ".npy" else header_size_hw(path)
+    if noun == "depth" and (metres := _metres_of_drawing(path)) is not None:
+        return Medium(medium_id(noun, map_name), noun, size_hw=size_hw, values=metres)
+    return Medium(medium_id(noun, map_name), noun, path=str(path), size_hw=size_hw)
+
+
+def _metres_of_drawing(path: Path) -> np.ndarray | None:
+    """Metres (height, width) of a map drawn in 8 bits of grey; None for a file that says its depths itself.
+
+    Such drawings have no unit; white is taken for the farthest that `DepthSpec` knows, so that a model that looks at
+    grey maps, as OneLLM does, gets their pixels back. Raises ValueError for a drawing in colours.
+    """
+    from deixis.signals.image import opened
+
+    if path.suffix == ".npy":
+        return None
+    with opened(path, path.name) as picture:
+        if picture.mode.startswith(("I", "F")):
+            return None
+        rgb = np.asarray(picture.convert("RGB"))
+    if not (rgb == rgb[:, :, :1]).all():
+        raise ValueError(f"{path}: expected a depth map in grey, got a drawing in colours, which tells no depth")
+    return rgb[:, :, 0] * np.float32(DepthSpec().far_m / 255)
+
+
+_OF_KIND = {"image": _picture, "video": _film, "audio": _sound, "point": _cloud, "fmri": _brain}
+
+
+def kind_by_ending(name: str) -> str | None:
+    """image, video or audio, if the ending of a file's name tells; arrays may be anything."""
+    return next((kind for kind in ("image", "video", "audio") if name.lower().endswith(SIGNALS[kind].suffixes)), None)
