@@ -11,12 +11,12 @@ Failures of single examples are rows too: counted, listed, and judged as an empt
 import fcntl
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from deixis.assistant import Answer, Question
 from deixis.data.media import in_its_place, open_medium
@@ -31,6 +31,7 @@ REFUSED = (ValueError, OSError)
 Given = tuple[str, tuple[RegionRecord, ...]]
 
 
+@runtime_checkable
 class Asked(Protocol):
     """Whatever answers: a model, or a script in a test."""
 
@@ -201,7 +202,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 @contextmanager
-def _claim(path: Path) -> Iterator[bool]:
+def _claim(path: Path) -> Generator[bool]:
     """Whether this process alone is at a block; the system lets go of it where a process dies."""
     with path.open("w") as file:
         try:
