@@ -1,12 +1,12 @@
 """Whether a record is a sample of the format: the schema beside this file, then what a schema cannot say.
 
-Data enters here, so this is the one place that distrusts it; everything behind takes samples as checked. It opens no
-medium, except to see whether the file is there. Run it on a file with `deixis world --check FILE.jsonl`.
+Data enters here, so this is the one place that distrusts it; everything behind takes samples as checked. It knows one
+record at a time and opens no medium: what shows across samples, and in their files, is found by `deixis.data.check`,
+which is `deixis data check PATH` on the command line.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,27 +15,6 @@ from typing import Any
 from deixis.data.consistency import check_region_record, check_turn, listed, shown
 
 SHOWN_INDICES = 8  # of a long list of whole numbers, so many go through the schema; `consistency` checks the rest
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One bad line of a file; `sentence` says field, expected and got."""
-
-    path: str
-    line: int
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.sentence}"
-
-
-@dataclass(frozen=True)
-class FileReport:
-    """How many samples (lines that are not blank) a file holds, and what is wrong with which."""
-
-    path: str
-    samples: int
-    problems: tuple[Problem, ...]
 
 
 def validate_record(record: Any) -> None:
@@ -79,31 +58,6 @@ def load_record(line: str | bytes) -> Any:
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         text = line if isinstance(line, str) else line.decode("utf-8", "replace")
         return ValueError(f"expected one JSON object a line, got {shown(text.strip())} ({error})")
-
-
-def validate_file(path: str | Path, media: bool = True) -> FileReport:
-    """The report of a JSONL file: every line checked by itself, ids across lines, and whether its media are there.
-
-    `media=False` leaves the last out. Raises OSError where the file cannot be opened.
-    """
-    problems: list[Problem] = []
-    line_of_id: dict[str, int] = {}
-    media_seen: dict[str, tuple[int, Any]] = {}
-    samples = 0
-    for line, record in read_records(path):
-        samples += 1
-        try:
-            if isinstance(record, ValueError):
-                raise record
-            validate_record(record)
-            first = line_of_id.setdefault(record["id"], line)
-            if first != line:
-                raise ValueError(f"id: expected one that no other sample has, got that of line {first}")
-            for number, medium in enumerate(record["signals"]):
-                _check_medium(f"signals[{number}]", medium, line, media_seen, Path(path).parent if media else None)
-        except ValueError as error:
-            problems.append(Problem(str(path), line, str(error)))
-    return FileReport(str(path), samples, tuple(problems))
 
 
 @cache
@@ -195,19 +149,3 @@ def _expected(error: Any) -> str:
 def _article(type_name: str) -> str:
     names = {"string": "text", "array": "a list", "integer": "a whole number", "boolean": "true or false"}
     return names.get(type_name) or ("an " if type_name[0] in "aeiou" else "a ") + type_name
-
-
-def _check_medium(
-    path: str, medium: Mapping[str, Any], line: int, seen: dict[str, tuple[int, Any]], folder: Path | None
-) -> None:
-    first_line, first = seen.setdefault(medium["id"], (line, medium))
-    if first != medium:
-        raise ValueError(
-            f"{path}: expected what line {first_line} says of the medium {medium['id']!r}, got other facts"
-        )
-    if folder is None or first_line != line:
-        return
-    if "path" not in medium:
-        raise ValueError(f"{path}: expected the field 'path', which a sample in a file needs")
-    if not (folder / medium["path"]).is_file():
-        raise ValueError(f"{path}.path: expected a file beside the samples, got {medium['path']!r}, which is not there")

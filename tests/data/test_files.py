@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from deixis.data.check import Check
 from deixis.data.files import read_samples, write_samples
 from deixis.data.sample import Medium, RegionRecord, Sample, Turn
-from deixis.data.validate import validate_file
 from deixis.signals import open_signal
 
 RNG = np.random.default_rng(0)
@@ -76,7 +76,7 @@ def test_files_and_back(kind, path, tolerance, tmp_path):
     np.testing.assert_allclose(signal.values.astype(float), MEDIA[kind].values, atol=tolerance)
     if kind == "point_cloud":  # indices of regions stay those of the file
         np.testing.assert_array_equal(signal.values[:, :3], CLOUD[:, :3])
-    assert validate_file(tmp_path / "train.jsonl").problems == ()
+    assert list(Check().problems(tmp_path / "train.jsonl")) == []
 
 
 def test_a_medium_is_written_once(tmp_path):
@@ -100,7 +100,7 @@ def test_what_was_read_can_be_written_elsewhere(tmp_path):
     second = write_samples(read_samples(first), tmp_path / "two", "train")
     again = write_samples(read_samples(second), tmp_path / "two", "train")
     assert first.read_text() == second.read_text() == again.read_text()
-    assert validate_file(second).problems == ()
+    assert list(Check().problems(second)) == []
 
 
 BAD_MEDIA = [

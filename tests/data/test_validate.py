@@ -10,8 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from deixis.data.consistency import FIELDS_BEHIND, FIELDS_OF_KIND, POINT_AXES, REGION_FIELDS
+from deixis.data.files import sample_of
 from deixis.data.sample import TASKS_BY, VERSION, Medium, RegionRecord, Sample, Turn
-from deixis.data.validate import validate_file, validate_record
+from deixis.data.validate import load_record, read_records, validate_record
 from deixis.geometry import FORMS, mask_to_rle
 
 SCHEMA = json.loads(resources.files("deixis.data").joinpath("schema.json").read_text("utf-8"))
@@ -240,12 +241,9 @@ def test_a_bad_record_is_refused_in_one_sentence(record, sentence):
 
 
 @pytest.mark.parametrize(("record", "sentence"), BAD)
-def test_what_json_cannot_change_is_refused_from_a_file_too(record, sentence, tmp_path):
-    path = tmp_path / "bad.jsonl"
-    path.write_text("\n" + json.dumps(record) + "\n")
-    report = validate_file(path, media=False)
-    assert (report.samples, [problem.line for problem in report.problems]) == (1, [2])
-    assert str(report.problems[0]).startswith(f"{path}:2: ")
+def test_what_json_cannot_change_is_refused_from_a_line_too(record, sentence, tmp_path):
+    with pytest.raises(ValueError, match=f"{sentence}|NaN is no number of JSON"):
+        sample_of(load_record(json.dumps(record)), tmp_path)
 
 
 def test_the_record_is_left_as_it_was():
@@ -256,55 +254,29 @@ def test_the_record_is_left_as_it_was():
 
 
 @pytest.mark.parametrize(
-    ("lines", "expected"),
+    ("line", "sentence"),
     [
-        pytest.param([], [], id="empty"),
-        pytest.param(["", "  "], [], id="blank_lines"),
-        pytest.param(["{"], [(1, "expected one JSON object a line, got '{'")], id="cut"),
-        pytest.param(['{"version": NaN}'], [(1, "NaN is no number of JSON")], id="nan"),
-        pytest.param(["[" * 100_000], [(1, "expected one JSON object a line")], id="nested_too_deep"),
-        pytest.param(["", json.dumps(good()), "7"], [(3, "expected an object, got 7")], id="number"),
-        pytest.param(
-            [json.dumps(good()), json.dumps(good())], [(2, "id: expected one that no other sample has")], id="same_id"
-        ),
-        pytest.param(
-            [json.dumps(good()), json.dumps(changed("signals", 0, "size_hw", [4, 7]) | {"id": "b", "regions": []})],
-            [(2, "{0} names a region that is not there")],
-            id="first_fault_only",
-        ),
-        pytest.param(
-            [json.dumps(good()), json.dumps(changed("signals", 1, "rate_hz", 8000) | {"id": "b"})],
-            [(2, "signals[1]: expected what line 1 says of the medium 's'")],
-            id="same_medium_other_facts",
-        ),
+        pytest.param("{", "expected one JSON object a line, got '{'", id="cut"),
+        pytest.param('{"version": NaN}', "NaN is no number of JSON", id="nan"),
+        pytest.param("[" * 100_000, "expected one JSON object a line", id="nested_too_deep"),
+        pytest.param(b"\xff\xfe{}", "expected one JSON object a line", id="another_encoding"),
     ],
 )
-def test_a_file_names_every_bad_line(lines, expected, tmp_path):
+def test_a_line_that_is_no_json_says_why(line, sentence):
+    assert sentence in str(load_record(line))
+
+
+def test_records_are_numbered_by_line(tmp_path):
     path = tmp_path / "set.jsonl"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    report = validate_file(path, media=False)
-    assert report.samples == sum(bool(line.strip()) for line in lines)
-    assert [problem.line for problem in report.problems] == [line for line, _ in expected]
-    assert all(part in problem.sentence for problem, (_, part) in zip(report.problems, expected, strict=True))
+    path.write_text('\n7\n  \n"a"\n')
+    assert list(read_records(path)) == [(2, 7), (4, "a")]
 
 
-def test_missing_media_are_named_once(tmp_path):
-    path = tmp_path / "set.jsonl"
-    path.write_text("\n".join(json.dumps(good() | {"id": name}) for name in "ab"))
-    for medium in good()["signals"][1:]:
-        (tmp_path / medium["path"]).parent.mkdir(exist_ok=True)
-        (tmp_path / medium["path"]).touch()
-    sentences = [str(problem) for problem in validate_file(path).problems]
-    assert sentences == [
-        f"{path}:1: signals[0].path: expected a file beside the samples, got 'images/p.png', which is not there"
-    ]
-
-
-def test_a_file_of_another_encoding_is_one_sentence(tmp_path):
+def test_records_of_another_encoding_are_one_sentence(tmp_path):
     path = tmp_path / "set.jsonl"
     path.write_bytes(b"\xff\xfe{}")
     with pytest.raises(ValueError, match="expected JSON lines in UTF-8"):
-        validate_file(path)
+        list(read_records(path))
 
 
 def test_the_schema_is_a_schema():

@@ -2,9 +2,10 @@
 
 import pytest
 
+from deixis.data.check import Check
 from deixis.data.files import read_samples, write_samples
 from deixis.data.sample import Sample
-from deixis.data.validate import validate_file, validate_record
+from deixis.data.validate import validate_record
 from deixis.geometry import Reference, parse_markup
 from deixis.world.generate import KINDS, tasks_of, world_samples
 from deixis.world.scene import SPLITS
@@ -66,7 +67,7 @@ def test_wordings_vary():
 def test_to_files_and_back(tmp_path):
     written = [sample for seed in range(2) for sample in world_samples("train", seed)]
     path = write_samples(written, tmp_path, "train")
-    assert validate_file(path).problems == ()
+    assert list(Check().problems(path)) == []
     read = list(read_samples(path))
     assert [(s.id, s.task, s.turns) for s in read] == [(s.id, s.task, s.turns) for s in written]
     assert [s.to_json()["regions"] for s in read] == [s.to_json()["regions"] for s in written]

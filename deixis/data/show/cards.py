@@ -35,6 +35,8 @@ def sample_card(sample: Sample) -> Image.Image:
     lines = [*_notes(sample, panels)]
     for turn in turns:
         lines += [*_lines(_words(turn.user, QUESTION), TEXT_PX, 2), *_lines(_words(turn.assistant, ANSWER), TEXT_PX, 6)]
+    if len(sample.turns) > MAX_TURNS:
+        lines += _lines(words_of(f"and {len(sample.turns) - MAX_TURNS} more turns", GREY), NOTE_TEXT_PX, 2)
     text_height = sum(round(LINE_HEIGHT * text_px) + below for _, text_px, below in lines)
     height = 2 * PADDING_PX + HEAD_PX + sum(drawn.image.height + GAP_PX for drawn in panels) + text_height
     card = Image.new("RGB", (CARD_WIDTH_PX, height), PAGE)

@@ -58,7 +58,8 @@ def _overview(path: Path, choice: Choice, shown: int, broken: int, problems: lis
     among = f"the first {first:,} of " if first is not None and total + broken >= first else ""
     warnings = []
     if broken:
-        warnings.append(f"{broken:,} samples cannot be read; `deixis data check {path}` names them all. The first:")
+        some = "1 sample" if broken == 1 else f"{broken:,} samples"
+        warnings.append(f"{some} cannot be read; `deixis data check {path}` names them all. The first:")
         warnings += problems
     if choice.left_out:
         warnings.append(f"{choice.left_out:,} samples are of tasks beyond the first {MAX_TASKS}, which are not shown")
