@@ -3,7 +3,7 @@
     ask = Endpoint(url="http://localhost:8000/v1", model="qwen3", max_cost_usd=0, cache="answers.sqlite").open()
     ask([{"role": "user", "content": "Name three fruits."}])
 
-Answers are kept on disk by what was asked (`deixis.data.ledger`), so that a second run asks only what is new, and one
+Answers are kept on disk by what was asked (`deixis.data.kept_answers`): a second run asks only what is new, and one
 that finds all it asks needs neither network nor key. The `openai` library sends, and tries again with growing pauses or
 as long as the server says. It knows nothing of what is asked.
 """
@@ -14,18 +14,18 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from deixis.data.endpoint_errors import EndpointError, RequestRefused, malformed, refusal
-from deixis.data.ledger import CostCapReached, Ledger
+from deixis.data.kept_answers import CostCapReached, KeptAnswers
 
-__all__ = ["CostCapReached", "Endpoint", "EndpointError", "LanguageModel", "RequestRefused"]
+__all__ = ["CostCapReached", "Endpoint", "EndpointError", "LanguageModel", "RequestRefused", "endpoint_of"]
 
 LENGTH_FIELDS = ("max_tokens", "max_completion_tokens")
 NANO_PER_MILLION = 1_000  # 1 USD for a million tokens is 1000 billionths of a USD a token
@@ -99,12 +99,29 @@ class Endpoint:
         return math.ceil((tokens_in * price_in + tokens_out * price_out) * NANO_PER_MILLION)
 
 
+def endpoint_of(values: Mapping[str, Any], cache: str | Path) -> Endpoint:
+    """The endpoint of a recipe's field `language`; `cache` where it names none.
+
+    Raises ValueError for a field that is missing or unknown, and with what the endpoint says of a value.
+    """
+    known = {field.name: field.default is MISSING for field in fields(Endpoint)}
+    needed = [name for name, needs in known.items() if needs and name not in values and name != "cache"]
+    if needed:
+        raise ValueError(f"language: expected the field {needed[0]!r}, which is missing")
+    if unknown := [name for name in values if name not in known]:
+        raise ValueError(f"language: unknown field {unknown[0]!r}; known are {', '.join(known)}")
+    try:
+        return Endpoint(**{"cache": cache} | dict(values))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"language: {error}") from None
+
+
 class LanguageModel:
     """An endpoint that has been opened; threads may share it. Called with chat messages, it gives the answer's text."""
 
     def __init__(self, endpoint: Endpoint):
         self.endpoint = endpoint
-        self.ledger = Ledger(endpoint.cache)
+        self.kept = KeptAnswers(endpoint.cache)
         self._turns = threading.BoundedSemaphore(endpoint.concurrency)
         self._opening = threading.Lock()
         self._client: Any = None
@@ -116,9 +133,9 @@ class LanguageModel:
         request, EndpointError where it answers none; all are ValueErrors.
         """
         key = self.endpoint.key_of(messages, tries)
-        kept = self.ledger.answer(key)
-        if kept is not None:
-            return kept
+        answer = self.kept.answer(key)
+        if answer is not None:
+            return answer
         with self._turns:
             return self._sent(key, messages)
 
@@ -131,7 +148,7 @@ class LanguageModel:
         stopped: list[Exception] = []
 
         def one(messages: Sequence[dict]) -> str | Exception:
-            if stopped and self.ledger.answer(self.endpoint.key_of(messages, tries)) is None:
+            if stopped and self.kept.answer(self.endpoint.key_of(messages, tries)) is None:
                 return stopped[0]
             try:
                 return self(messages, tries)
@@ -152,7 +169,7 @@ class LanguageModel:
         """Asks the server, within the cap, and keeps the answer."""
         booked = self.endpoint.cost_nano_usd(_most_tokens(messages), self.endpoint.max_tokens)
         client = self._opened()
-        self.ledger.book(booked, self.endpoint.max_cost_usd)
+        self.kept.book(booked, self.endpoint.max_cost_usd)
         import openai
 
         try:
@@ -164,11 +181,11 @@ class LanguageModel:
             )
         except (openai.OpenAIError, json.JSONDecodeError) as error:
             if not isinstance(error, openai.APITimeoutError):  # else the server may have done it: the booking stays
-                self.ledger.cancel(booked)
+                self.kept.cancel(booked)
             raise refusal(error, self.endpoint) from None
         answer, tokens = self._taken(completion, booked)
         cost = booked if tokens is None else self.endpoint.cost_nano_usd(*tokens)
-        return self.ledger.settle(key, answer, tokens or (0, 0), booked, cost)
+        return self.kept.settle(key, answer, tokens or (0, 0), booked, cost)
 
     def _taken(self, completion: Any, booked: int) -> tuple[str, tuple[int, int] | None]:
         """(text, tokens in and out) of what the server sent; tokens None where it does not count them."""
@@ -178,7 +195,7 @@ class LanguageModel:
         message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
         text = getattr(message, "content", None) or ""
         if message is None or not isinstance(text, str):
-            self.ledger.cancel(booked)
+            self.kept.cancel(booked)
             shown = completion.to_json(indent=None) if isinstance(completion, openai.BaseModel) else str(completion)
             raise malformed(shown, self.endpoint)
         text = text.encode("utf-8", "replace").decode("utf-8")  # halves of characters, which no file can hold

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deixis.data.endpoint import CostCapReached, Endpoint, EndpointError, RequestRefused
-from deixis.data.ledger import Ledger
+from deixis.data.endpoint import CostCapReached, Endpoint, EndpointError, RequestRefused, endpoint_of
+from deixis.data.kept_answers import KeptAnswers
 from tests.data.language_server import Reply, language_server
 
 SOON = {"Retry-After": "0.01"}
@@ -59,6 +59,32 @@ def test_settings_are_checked(fields, sentence, tmp_path):
         endpoint(
             fields.get("url", "http://127.0.0.1:9/v1"), tmp_path, **{k: v for k, v in fields.items() if k != "url"}
         )
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        pytest.param({}, "language: expected the field 'url', which is missing", id="empty"),
+        pytest.param(
+            {"url": "http://localhost/v1", "model": "m"}, "the field 'max_cost_usd', which is missing", id="cap"
+        ),
+        pytest.param(
+            {"url": "http://localhost/v1", "model": "m", "max_cost_usd": 1, "key": "k"},
+            "language: unknown field 'key'; known are url, model, ",
+            id="unknown",
+        ),
+        pytest.param({"url": "x", "model": "m", "max_cost_usd": 1}, "language: url: expected an address", id="value"),
+    ],
+)
+def test_a_recipe_that_describes_no_endpoint(values, sentence, tmp_path):
+    with pytest.raises(ValueError, match=sentence):
+        endpoint_of(values, tmp_path / "a.sqlite")
+
+
+def test_a_recipe_says_where_answers_are_kept_or_leaves_it_to_the_run(tmp_path):
+    values = {"url": "http://localhost:8000/v1", "model": "m", "max_cost_usd": 0}
+    assert endpoint_of(values, "run.sqlite").cache == "run.sqlite"
+    assert endpoint_of(values | {"cache": "own.sqlite"}, "run.sqlite") == Endpoint(**values, cache="own.sqlite")
 
 
 def test_a_question_is_sent_as_it_is_set_and_once(tmp_path):
@@ -139,7 +165,7 @@ def test_what_goes_wrong_is_one_sentence_and_costs_nothing(reply, requests, sent
         ask = endpoint(server.url, tmp_path, retries=1, usd_per_million_in=1.0, usd_per_million_out=1.0).open()
         with pytest.raises(EndpointError, match=sentence):
             ask(question("a"))
-        assert ask.ledger.spent_usd == 0
+        assert ask.kept.spent_usd == 0
     assert len(server.requests) == requests
 
 
@@ -182,7 +208,7 @@ def test_a_server_that_says_nothing_and_may_have_done_the_work_is_paid(tmp_path)
         with pytest.raises(EndpointError, match=r"within 0.05 s, got none .asked once.; raise timeout_s"):
             ask(question("a"))
         release.set()
-    assert ask.ledger.spent_usd == pytest.approx(2_048e-6)
+    assert ask.kept.spent_usd == pytest.approx(2_048e-6)
 
 
 def test_empty_and_odd_texts_are_answers(tmp_path):
@@ -190,7 +216,7 @@ def test_empty_and_odd_texts_are_answers(tmp_path):
     with language_server(lambda request, number: replies[number]) as server:
         ask = endpoint(server.url, tmp_path, usd_per_million_in=0.0, usd_per_million_out=1.0).open()
         assert [ask(question(text)) for text in "abc"] == ["", "half ? of one", "uncounted"]
-        assert ask.ledger.spent_usd == pytest.approx((5 + 5 + 2_048) * 1e-6)  # without a count, the most it can be
+        assert ask.kept.spent_usd == pytest.approx((5 + 5 + 2_048) * 1e-6)  # without a count, the most it can be
 
 
 def test_many_are_answered_in_order_and_at_once(tmp_path):
@@ -227,7 +253,7 @@ def test_the_cap_stops_before_it_is_passed_and_a_higher_one_goes_on(tmp_path):
         answers = ask.ask_many([question(text) for text in "abcde"])
         assert answers[:3] == ["a!", "b!", "c!"]
         assert all(isinstance(answer, CostCapReached) for answer in answers[3:])
-        assert ask.ledger.spent_usd == pytest.approx(0.3)
+        assert ask.kept.spent_usd == pytest.approx(0.3)
         with pytest.raises(
             CostCapReached, match=r"0.3000 of 0.3500 USD are spent, and the next .* 0.1000; raise max_cost"
         ):
@@ -272,7 +298,7 @@ def test_processes_share_answers_and_cap(tmp_path):
     with language_server(lambda request, number: Reply(echo(request, number), tokens=(0, 100))) as server:
         running = [asker(server.url, cache, 0.75, [f"{name}{number}" for number in range(5)]) for name in "ab"]
         answers = [process.communicate(timeout=60)[0].split() for process in running]
-        sent, paid = len(server.requests), Ledger(cache).spent_usd
+        sent, paid = len(server.requests), KeptAnswers(cache).spent_usd
         assert sent <= 7
         assert paid == pytest.approx(0.1 * sent)
         assert sum(answer != "CAP" for lines in answers for answer in lines) == sent
@@ -293,13 +319,13 @@ def test_what_a_killed_process_was_asking_stays_booked_and_what_it_had_is_kept(t
     with language_server(reply) as server:
         process = asker(server.url, tmp_path / "a.sqlite", 1.0, ["a", "b"])
         assert arrived.wait(30)
-        ledger = Ledger(tmp_path / "a.sqlite")
+        kept = KeptAnswers(tmp_path / "a.sqlite")
         settings = endpoint(server.url, tmp_path, temperature=0.7, max_tokens=100)
-        while ledger.answer(settings.key_of(question("a"), 0)) is None:
+        while kept.answer(settings.key_of(question("a"), 0)) is None:
             assert process.poll() is None
         process.kill()
         process.communicate()
-        assert ledger.spent_usd == pytest.approx(0.2)
+        assert kept.spent_usd == pytest.approx(0.2)
         assert settings.open()(question("a")) == "early"
 
 
@@ -313,11 +339,11 @@ def test_another_file_is_no_cache(content, tmp_path):
 
 
 def test_the_first_of_two_answers_to_one_question_stays(tmp_path):
-    ledger = Ledger(tmp_path / "a.sqlite")
-    ledger.book(200, 1.0)
-    assert ledger.settle("k", "one", (1, 1), 100, 10) == "one"
-    assert ledger.settle("k", "two", (1, 1), 100, 20) == "one"
-    assert ledger.spent_usd == pytest.approx(30e-9)
+    kept = KeptAnswers(tmp_path / "a.sqlite")
+    kept.book(200, 1.0)
+    assert kept.settle("k", "one", (1, 1), 100, 10) == "one"
+    assert kept.settle("k", "two", (1, 1), 100, 20) == "one"
+    assert kept.spent_usd == pytest.approx(30e-9)
     with sqlite3.connect(tmp_path / "a.sqlite") as file:
         assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     file.close()
