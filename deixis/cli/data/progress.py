@@ -1,4 +1,4 @@
-"""How far a run is, as one bar on stderr; nothing where stderr is no terminal, but for a line a stage."""
+"""How far a run is, as one bar on stderr; nothing where stderr is no terminal."""
 
 from types import TracebackType
 
@@ -12,7 +12,13 @@ class Stages:
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        self._bars = Progress(*columns, TimeRemainingColumn(), console=self._console, transient=True)
+        self._bars = Progress(
+            *columns,
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
         self._task = None
 
     def __enter__(self) -> "Stages":

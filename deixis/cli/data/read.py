@@ -86,16 +86,19 @@ def _held_out(word: str, number: int, folder: Path) -> "Source":
 
 
 def _show_formats() -> None:
+    """Every format: its name, what it is, what PATH is, its options, where it is had."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.markup import escape
+    from rich.padding import Padding
 
     from deixis.data.read.formats import FORMATS
 
-    table = Table("FORMAT", "what it is, and what PATH is", "options", "officially from, licence", show_lines=True)
+    console = Console()
     for known in FORMATS.values():
-        options = "\n".join(f"{name}: {meaning}" for name, meaning in known.options.items())
-        table.add_row(known.name, f"{known.title}\n{known.wants}", options, f"{known.home}\n{known.licence}")
-    Console().print(table)
+        options = [f"--option {name}=…: {meaning}" for name, meaning in known.options.items()]
+        console.print(f"[bold]{known.name}[/bold]  {escape(known.title)}")
+        for line in (f"PATH: {known.wants}", *options, f"from {known.home}; {known.licence}"):
+            console.print(Padding(escape(line), (0, 0, 0, 4)))
 
 
 def show_report(report: dict[str, Any], out: Path) -> None:

@@ -21,7 +21,7 @@ def json_items(path: Path, field: str = "") -> Iterator[tuple[str, Any]]:
             for number, value in enumerate(ijson.items(file, name, use_float=True)):
                 yield f"{Path(path).name}: {field}[{number}]", value
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: expected JSON; {' '.join(str(error).split())}: is the file whole?") from None
+            raise ValueError(f"{path}: expected JSON; {_fault(error)}: is the file whole?") from None
 
 
 def json_pairs(path: Path, field: str = "") -> Iterator[tuple[str, str, Any]]:
@@ -36,7 +36,7 @@ def json_pairs(path: Path, field: str = "") -> Iterator[tuple[str, str, Any]]:
             for key, value in ijson.kvitems(file, field, use_float=True):
                 yield f"{Path(path).name}: {field}[{key!r}]", key, value
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: expected JSON; {' '.join(str(error).split())}: is the file whole?") from None
+            raise ValueError(f"{path}: expected JSON; {_fault(error)}: is the file whole?") from None
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
@@ -49,3 +49,8 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
                     yield where, json.loads(line)
                 except (ValueError, RecursionError) as error:
                     yield where, ValueError(f"expected one JSON value a line; {error}")
+
+
+def _fault(error: Exception) -> str:
+    """What the parser says is wrong, without the drawing of where."""
+    return str(error).splitlines()[0].rstrip(" .")
