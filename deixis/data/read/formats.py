@@ -10,11 +10,13 @@ from deixis.data.read.kosmos_grit import KOSMOS_GRIT
 from deixis.data.read.llava import LLAVA
 from deixis.data.read.lvis import LVIS
 from deixis.data.read.map_sets import ADE20K, CLASS_MAPS, COCO_STUFF, MAPILLARY
+from deixis.data.read.mask_folder import MASKS
 from deixis.data.read.mdetr import MDETR
 from deixis.data.read.objects365 import OBJECTS365
 from deixis.data.read.onellm import ONELLM
 from deixis.data.read.parts import PACO_LVIS, PASCAL_PART
 from deixis.data.read.question_sets import GQA, POPE, VQAV2
+from deixis.data.read.reason_seg import REASON_SEG
 from deixis.data.read.refcoco import GREFCOCO, REFCLEF, REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.data.read.samples import SAMPLES
 from deixis.data.read.source import Format
@@ -26,11 +28,13 @@ _ALL: tuple[Format, ...] = (
     OBJECTS365,
     PACO_LVIS,
     PASCAL_PART,
+    REASON_SEG,
     VISUAL_GENOME,
     ADE20K,
     COCO_STUFF,
     MAPILLARY,
     CLASS_MAPS,
+    MASKS,
     FLICKR30K,
     MDETR,
     GREFCOCO,

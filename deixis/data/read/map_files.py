@@ -23,11 +23,12 @@ SOFT_NUMBERS = 8
 @dataclass(frozen=True)
 class NumberMap:
     """The number of every pixel. alpha: the pixels that are opaque, if some are not. is_colour: numbers are colours.
-    is_lossy: the file's format does not keep them."""
+    is_palette: they are places in one. is_lossy: the file's format does not keep them."""
 
     values: Int32[np.ndarray, "h w"]
     alpha: Bool[np.ndarray, "h w"] | None = None
     is_colour: bool = False
+    is_palette: bool = False
     is_lossy: bool = False
 
 
@@ -43,7 +44,7 @@ def read_map(path: str | Path, as_colours: bool = False) -> NumberMap:
         raise ValueError(f"{path}: expected a picture of numbers, got no such file")
     with opened(path, path.name) as picture:
         check_size(picture.height, picture.width, path.name)
-        is_lossy = picture.format in LOSSY
+        is_lossy, is_palette = picture.format in LOSSY, picture.mode == "P"
         try:
             values = np.asarray(picture)
         except Exception as error:  # parsers of damaged files raise anything
@@ -54,12 +55,12 @@ def read_map(path: str | Path, as_colours: bool = False) -> NumberMap:
         if as_colours:
             values = np.repeat(values[:, :, None], 3, axis=2)
         else:
-            return NumberMap(values.astype(np.int32), is_lossy=is_lossy)
+            return NumberMap(values.astype(np.int32), is_palette=is_palette, is_lossy=is_lossy)
     colours, alpha = _parted(values)
     is_grey = bool((colours == colours[:, :, :1]).all())
     is_colour = as_colours or not is_grey
     numbers = colours.astype(np.int32) @ np.array([65536, 256, 1], dtype=np.int32) if is_colour else colours[:, :, 0]
-    return NumberMap(numbers.astype(np.int32), alpha, is_colour, is_lossy)
+    return NumberMap(numbers.astype(np.int32), alpha, is_colour, is_lossy=is_lossy)
 
 
 def soft_mask(found: NumberMap) -> Bool[np.ndarray, "h w"] | None:
