@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deixis.data.reason_seg import read_reason_seg
+from deixis.data.read.reason_seg import read_reason_seg
 from deixis.evaluate.official_lisa import intersection_and_union, score_masks, validation_question
 from deixis.model.conversation import conversation_ids
 from deixis.pretrained.dialects import CONVERSATIONS, chat_template
