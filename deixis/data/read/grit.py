@@ -21,9 +21,10 @@ from deixis.data.consistency import shown
 from deixis.data.read.boxes import BoxXYXY, box_of_xyxy
 from deixis.data.read.coco_masks import segmentation_rle
 from deixis.data.read.dialogue import exchanges, json_rows, marked
+from deixis.data.read.llava import pictures_of
 from deixis.data.read.pictures import picture, said_size_hw
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
-from deixis.data.sample import RegionRecord, Sample, Turn
+from deixis.data.sample import Medium, RegionRecord, Sample, Turn
 
 KINDS = {
     "vg_object": "name",
@@ -70,7 +71,7 @@ def read_grit(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped
     record = row.value
     kind = kind_of(place)
     source = f"grit/{kind}" if kind else f"grit/{place.path.stem}"
-    medium = picture(place, [_image_name(record)], source, _size_hw(record))
+    medium = _medium(record, place, source)
     found, left_out = exchanges(record.get("conversations"), has_medium=True)
     regions = _Regions(record, medium.size_hw)
     turns = tuple(
@@ -92,24 +93,24 @@ def read_grit(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped
     )
 
 
-def _image_name(record: dict[str, Any]) -> str:
+def _medium(record: dict[str, Any], place: Place, source: str) -> Medium:
+    """The picture of a row; where nothing is pointed at, a size is not needed."""
     name = record.get("image")
     if not isinstance(name, str) or not PurePosixPath(name).name:
         raise ValueError(f"image: expected the path of a picture, got {shown(name)}")
-    return name
-
-
-def _size_hw(record: dict[str, Any]) -> tuple[int, int] | None:
     try:
-        return said_size_hw({"height": record.get("image_h"), "width": record.get("image_w")})
+        size_hw = said_size_hw({"height": record.get("image_h"), "width": record.get("image_w")})
     except ValueError as error:
         raise ValueError(f"image_h, image_w: {error}") from None
+    if size_hw is None and not record.get("box_x1y1x2y2"):
+        return pictures_of(record, place, source)[0]
+    return picture(place, [name], source, size_hw)
 
 
 class _Regions:
     """The regions that the texts of a row mention: one for each box, however often it is mentioned."""
 
-    def __init__(self, record: dict[str, Any], size_hw: tuple[int, int]):
+    def __init__(self, record: dict[str, Any], size_hw: tuple[int, int] | None):
         self.boxes, self.masks = record.get("box_x1y1x2y2") or [], record.get("masks") or []
         if not isinstance(self.boxes, list) or not isinstance(self.masks, list):
             raise ValueError("box_x1y1x2y2, masks: expected a list for each turn, got no list")

@@ -50,6 +50,14 @@ def read_window(record: Mapping[str, Any], folders: list[Path]) -> Medium:
     )
 
 
+def array_on_disk(path: Path) -> np.ndarray:
+    """The numbers of an NPY file, read when they are looked at. Raises ValueError for another file."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path}: expected numbers in an NPY file; {error}") from None
+
+
 def _seconds(record: Mapping[str, Any], name: str) -> float:
     value = record.get(name)
     if not isinstance(value, int | float):
@@ -71,7 +79,7 @@ def _recording(uid: str, folders: list[Path]) -> Path:
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """(rows of the six axes, their times in ms), both on disk yet."""
     times_path = path.with_name(f"{path.stem}_timestamps.npy")
-    rows, times_ms = (np.load(file, mmap_mode="r", allow_pickle=False) for file in (path, times_path))
+    rows, times_ms = array_on_disk(path), array_on_disk(times_path)
     if rows.ndim != 2 or rows.shape[0] != 6 or times_ms.shape != rows.shape[1:]:
         raise ValueError(
             f"{path}: expected an array (6, rows) and (rows,) times beside it, got {rows.shape} and {times_ms.shape}"

@@ -97,7 +97,8 @@ def pictures_of(record: dict[str, Any], place: Place, source: str) -> tuple[Medi
 def _said(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Exchange], str, list[str]]:
     """(exchanges, task, what was left out) of a row of any of the kinds."""
     if "conversations" in record:
-        return *exchanges(record["conversations"], has_medium), "dialogue"
+        found, left_out = exchanges(record["conversations"], has_medium)
+        return found, "dialogue", left_out
     if "instruction" in record:
         question, answer, kind = record["instruction"], record.get("output"), record.get("type")
     elif "question_id" in record:
@@ -110,7 +111,7 @@ def _said(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Ex
         )
     for name, text in (("question", question), ("answer", answer)):
         if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"expected a {name} that is text, got {shown(text)}")
+            raise ValueError(f"{name}: expected text, got {shown(text)}")
     return [Exchange(0, without_marks(question), answer.strip())], TASKS.get(str(kind), "dialogue"), []
 
 

@@ -59,8 +59,8 @@ def onellm_files(path: Path) -> list[Path]:
 
 def kind_of(record: Mapping[str, Any], place: Place) -> str:
     """Which of OneLLM's kinds the medium of a row is. Raises ValueError where nothing tells it."""
-    if "kind" in place.options:
-        return place.options["kind"]
+    if "kind" in place.options or record.get("kind") in KINDS:
+        return place.options.get("kind") or record["kind"]
     fields = {"depth_image": "rgbd", "normal_image": "rgbn", "imu_path": "imu", "window_start": "imu"}
     told = next((kind for field, kind in fields.items() if field in record), None)
     name = record.get("image", record.get("url", record.get("file_name")))
@@ -180,7 +180,7 @@ def read_onellm(item: Item, head: Head, place: Place) -> Iterator[Annotated | Sa
     row = next((row for row in item.rows if row.part != "caption"), None) or item.one("captioned")
     source = place.options.get("source") or place.path.stem
     split = place.split or split_of(item.key.partition(":")[0]) or ("test" if captions else "train")
-    media = media_of(row.value.get("kind") or kind_of(row.value, place), row.value, place)
+    media = media_of(kind_of(row.value, place), row.value, place)
     if row.part == "captioned":
         said = [caption.value.get("caption") for caption in captions] if captions else _captions(row.value)
         texts = [escaped(text.strip()) for text in said if isinstance(text, str) and text.strip()]

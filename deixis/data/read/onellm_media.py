@@ -21,7 +21,7 @@ import numpy as np
 
 from deixis.data.consistency import shown
 from deixis.data.image_ids import image_id
-from deixis.data.read.imu_windows import read_window
+from deixis.data.read.imu_windows import array_on_disk, read_window
 from deixis.data.read.pictures import header_size_hw
 from deixis.data.read.source import Place
 from deixis.data.sample import Medium
@@ -138,7 +138,7 @@ def _cloud(name: str, place: Place) -> Medium:
             )
     if not path.is_file() or path.suffix != ".npy":
         return Medium(medium_id("point", name), "point_cloud", path=str(path))
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    array = array_on_disk(path)
     if array.ndim == 2 and array.shape[1] in CLOUD_COLUMNS:
         return Medium(medium_id("point", name), "point_cloud", path=str(path), point_count=array.shape[0])
     if array.ndim == 2 and array.shape[0] == CLOUD_COLUMNS[-1]:
@@ -151,7 +151,7 @@ def _brain(name: str, place: Place) -> Medium:
     path = locate(place, name)
     if not path.is_file() or path.suffix != ".npy":
         return Medium(medium_id("fmri", name), "fmri", path=str(path))
-    shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+    shape = array_on_disk(path).shape
     if len(shape) not in (1, 2) or 0 in shape:
         raise ValueError(f"{path}: expected a response of shape (repeats, voxels), got {shape}")
     return Medium(medium_id("fmri", name), "fmri", path=str(path), point_count=shape[-1])
