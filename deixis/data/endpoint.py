@@ -15,7 +15,7 @@ import os
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import MISSING, dataclass, fields
 from hashlib import blake2b
 from pathlib import Path
@@ -123,7 +123,8 @@ class LanguageModel:
         self.endpoint = endpoint
         self.kept = KeptAnswers(endpoint.cache)
         self._turns = threading.BoundedSemaphore(endpoint.concurrency)
-        self._opening = threading.Lock()
+        self._lock = threading.Lock()
+        self._under_way: dict[str, Future[str]] = {}
         self._client: Any = None
 
     def __call__(self, messages: Sequence[dict], tries: int = 0) -> str:
@@ -136,15 +137,16 @@ class LanguageModel:
         answer = self.kept.answer(key)
         if answer is not None:
             return answer
-        with self._turns:
-            return self._sent(key, messages)
+        with self._lock:
+            first = key not in self._under_way
+            waited_for = self._under_way.setdefault(key, Future())
+        return self._sent_first(key, messages, waited_for) if first else waited_for.result()
 
     def ask_many(self, conversations: Sequence[Sequence[dict]], tries: int = 0) -> list[str | Exception]:
         """The answers to many, in order, `concurrency` at a time; in place of one that failed, its ValueError.
 
         What is asked twice is sent once. After CostCapReached or EndpointError the rest fails alike, unsent.
         """
-        by_key = {self.endpoint.key_of(messages, tries): messages for messages in conversations}
         stopped: list[Exception] = []
 
         def one(messages: Sequence[dict]) -> str | Exception:
@@ -159,11 +161,24 @@ class LanguageModel:
 
         with ThreadPoolExecutor(self.endpoint.concurrency) as pool:
             try:
-                answers = dict(zip(by_key, pool.map(one, by_key.values()), strict=True))
+                return list(pool.map(one, conversations))
             except BaseException:  # an interrupt: what has not begun is not begun
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        return [answers[self.endpoint.key_of(messages, tries)] for messages in conversations]
+
+    def _sent_first(self, key: str, messages: Sequence[dict], waited_for: "Future[str]") -> str:
+        """Asks for all threads that ask the same meanwhile."""
+        try:
+            with self._turns:
+                answer = self.kept.answer(key)  # by now another thread or process may have it
+                waited_for.set_result(self._sent(key, messages) if answer is None else answer)
+        except BaseException as error:
+            waited_for.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._under_way[key]
+        return waited_for.result()
 
     def _sent(self, key: str, messages: Sequence[dict]) -> str:
         """Asks the server, within the cap, and keeps the answer."""
@@ -205,7 +220,7 @@ class LanguageModel:
 
     def _opened(self) -> Any:
         """The client of the library, made at the first question that is not in the cache."""
-        with self._opening:
+        with self._lock:
             if self._client is None:
                 from openai import OpenAI
 

@@ -234,6 +234,27 @@ def test_many_are_answered_in_order_and_at_once(tmp_path):
     assert server.most_at_once == 3
 
 
+def test_what_several_threads_ask_at_once_is_sent_once(tmp_path):
+    arrived, release = threading.Event(), threading.Event()
+
+    def reply(request: dict, number: int) -> Reply:
+        arrived.set()
+        return Reply("once", wait_for=release)
+
+    with language_server(reply) as server:
+        ask = endpoint(server.url, tmp_path).open()
+        answers: list[str] = []
+        threads = [threading.Thread(target=lambda: answers.append(ask(question("a")))) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        assert arrived.wait(10)
+        release.set()
+        for thread in threads:
+            thread.join()
+    assert answers == ["once"] * 5
+    assert len(server.requests) == 1
+
+
 def test_threads_that_share_a_model_keep_to_its_concurrency(tmp_path):
     with language_server(echo) as server:
         ask = endpoint(server.url, tmp_path, concurrency=2).open()
