@@ -7,6 +7,7 @@ from deixis.data.read.ferret_lvis import FERRET_LVIS
 from deixis.data.read.flickr30k import FLICKR30K
 from deixis.data.read.grit import GRIT
 from deixis.data.read.kosmos_grit import KOSMOS_GRIT
+from deixis.data.read.labelme import LABELME
 from deixis.data.read.llava import LLAVA
 from deixis.data.read.lvis import LVIS
 from deixis.data.read.map_sets import ADE20K, CLASS_MAPS, COCO_STUFF, MAPILLARY
@@ -35,6 +36,7 @@ _ALL: tuple[Format, ...] = (
     MAPILLARY,
     CLASS_MAPS,
     MASKS,
+    LABELME,
     FLICKR30K,
     MDETR,
     GREFCOCO,

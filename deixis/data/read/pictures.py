@@ -94,9 +94,9 @@ def header_size_hw(path: Path) -> tuple[int, int]:
 
 
 def said_size_hw(record: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The `height` and `width` of a record; None if it has neither. Raises ValueError for what is no size."""
+    """The `height` and `width` of a record; None unless it has both. Raises ValueError for what is no size."""
     height, width = record.get("height"), record.get("width")
-    if height is None and width is None:
+    if height is None or width is None:
         return None
     for name, side in (("height", height), ("width", width)):
         if not isinstance(side, int | float) or side != int(side) or not 1 <= side <= MAX_SIDE_PX:
