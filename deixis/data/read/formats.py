@@ -5,6 +5,7 @@ from deixis.data.read.coco import COCO
 from deixis.data.read.ferret_bench import FERRET_BENCH
 from deixis.data.read.ferret_lvis import FERRET_LVIS
 from deixis.data.read.flickr30k import FLICKR30K
+from deixis.data.read.grand import GRAND
 from deixis.data.read.grit import GRIT
 from deixis.data.read.kosmos_grit import KOSMOS_GRIT
 from deixis.data.read.labelme import LABELME
@@ -22,6 +23,7 @@ from deixis.data.read.refcoco import GREFCOCO, REFCLEF, REFCOCO, REFCOCO_PLUS, R
 from deixis.data.read.samples import SAMPLES
 from deixis.data.read.source import Format
 from deixis.data.read.visual_genome import VISUAL_GENOME
+from deixis.data.read.voc import VOC
 
 _ALL: tuple[Format, ...] = (
     COCO,
@@ -29,6 +31,7 @@ _ALL: tuple[Format, ...] = (
     OBJECTS365,
     PACO_LVIS,
     PASCAL_PART,
+    GRAND,
     REASON_SEG,
     VISUAL_GENOME,
     ADE20K,
@@ -37,6 +40,7 @@ _ALL: tuple[Format, ...] = (
     CLASS_MAPS,
     MASKS,
     LABELME,
+    VOC,
     FLICKR30K,
     MDETR,
     GREFCOCO,

@@ -27,7 +27,7 @@ from deixis.data.read.coco import readable
 from deixis.data.read.coco_masks import segmentation_rle
 from deixis.data.read.labelme_shapes import LINE_WIDTH_PX, region_of_shape
 from deixis.data.read.paired_folders import shown_path, split_of_key
-from deixis.data.read.pictures import find_picture, header_size_hw, picture_id, said_size_hw, set_name
+from deixis.data.read.pictures import agreed_size_hw, find_picture, picture_id, said_size_hw, set_name
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Medium, RegionRecord
 
@@ -105,12 +105,10 @@ def _medium(document: Mapping[str, Any], path: Path, key: str, place: Place, sou
     if not picture.is_file() and document.get("imageData"):
         values = _inline_picture(document["imageData"], path)
         return Medium(medium_id, "image", size_hw=values.shape[:2], values=values)
-    size_hw = header_size_hw(picture) if picture.is_file() or said is None else said
-    if said not in (None, size_hw):
-        raise ValueError(
-            f"{path}: imageHeight, imageWidth: expected the size of {picture.name}, {list(size_hw)}, got {list(said)}: "
-            "the picture was resized or turned after it was labelled"
-        )
+    try:
+        size_hw = agreed_size_hw(picture, said, "imageHeight, imageWidth")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     return Medium(medium_id, "image", path=str(picture), size_hw=size_hw)
 
 

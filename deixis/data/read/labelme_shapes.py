@@ -47,7 +47,7 @@ def _points(points: Any, least: int) -> Points:
     try:
         array = np.asarray(points, dtype=np.float64)
     except (TypeError, ValueError):
-        array = np.zeros(0)
+        array = np.zeros((0, 0))
     if array.ndim != 2 or array.shape[1] != 2 or len(array) < least or not np.isfinite(array).all():
         raise ValueError(f"points: expected at least {least} points [x, y], got {shown(points)}")
     return array

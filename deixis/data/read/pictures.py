@@ -93,6 +93,22 @@ def header_size_hw(path: Path) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
+def agreed_size_hw(path: Path, said: tuple[int, int] | None, fields: str) -> tuple[int, int]:
+    """The size that a set says its picture has, which the file's header must bear out where the file is there.
+
+    fields: what the set calls it, for the sentence. Raises ValueError where they differ, and where neither tells.
+    """
+    if said is not None and not path.is_file():
+        return said
+    size_hw = header_size_hw(path)
+    if said not in (None, size_hw):
+        raise ValueError(
+            f"{fields}: expected the size of {path.name}, {list(size_hw)}, got {list(said)}: the picture was resized "
+            "or turned after it was labelled"
+        )
+    return size_hw
+
+
 def said_size_hw(record: Mapping[str, Any]) -> tuple[int, int] | None:
     """The `height` and `width` of a record; None unless it has both. Raises ValueError for what is no size."""
     height, width = record.get("height"), record.get("width")
