@@ -52,11 +52,8 @@ def scan_voc(place: Place) -> Iterator[Row | Skipped]:
     for path in files:
         name = path.relative_to(folder).with_suffix("").as_posix() if path != place.path else path.stem
         yield Row(name, "file", shown_path(path, place) if path != place.path else path.name, str(path))
-    lists = next(
-        (place.path / "ImageSets" / name for name in LISTS if (place.path / "ImageSets" / name).is_dir()), None
-    )
-    for split in SPLITS if lists else ():
-        path = lists / f"{split}.txt"
+    lists = [place.path / "ImageSets" / name for name in LISTS if (place.path / "ImageSets" / name).is_dir()]
+    for path, split in ((folder / f"{split}.txt", split) for folder in lists[:1] for split in SPLITS):
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         for number, line in enumerate(lines, 1):
             if line.strip():
