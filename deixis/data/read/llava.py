@@ -103,6 +103,8 @@ def _said(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Ex
         question, answer, kind = record["instruction"], record.get("output"), record.get("type")
     elif "question_id" in record:
         question, kind = record.get("text"), record.get("category")
+        if not item.of("answer"):
+            raise ValueError("expected an answer to it in the file that the option answers= names, got none")
         answer = item.one("answer").value.get("text")
     else:
         raise ValueError(

@@ -12,8 +12,10 @@ is given, or from the set's own and those above it.
 Source: csuhan/OneLLM@8587a47 data/pretrain_dataset.py, data/finetune_dataset.py.
 """
 
+import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -43,7 +45,7 @@ def media_of(kind: str, record: Mapping[str, Any], place: Place) -> tuple[Medium
         return ()
     if kind == "imu":
         own = [locate(place, record["imu_path"])] if isinstance(record.get("imu_path"), str) else []
-        return (read_window(record, [*own, *_roots(place)]),)
+        return (read_window(record, [*own, *_roots(place.folder, place.images is not None)]),)
     name = _text_of(record, ("image", "url", "file_name"))
     if kind in ("rgbd", "rgbn"):
         return _picture(name, place), _map_of(kind, name, record, place)
@@ -65,21 +67,20 @@ def locate(place: Place, name: str) -> Path:
     or that of the set and those above it; if none is there, where the whole of it would lie."""
     if Path(name).is_absolute() and Path(name).exists():
         return Path(name)
-    parts = PurePosixPath(_plain(name)).parts
-    roots = _roots(place)
-    for skipped in range(len(parts)):
+    ending = whole = _plain(name)
+    roots = _roots(place.folder, place.images is not None)
+    while ending:
         for root in roots:
-            path = root.joinpath(*parts[skipped:])
-            if path.exists():
-                return path
-    return roots[0].joinpath(*parts)
+            if os.path.exists(f"{root}/{ending}"):  # text, as every row asks many times
+                return root / ending
+        ending = ending.partition("/")[2]
+    return roots[0] / whole
 
 
-def _roots(place: Place) -> list[Path]:
-    if place.images is not None:
-        return [place.images]
-    folder = place.folder.resolve()
-    return [folder, *folder.parents[:FOLDERS_ABOVE]]
+@lru_cache(maxsize=64)
+def _roots(folder: Path, is_given: bool) -> tuple[Path, ...]:
+    """The folder alone if it is given, else with those above it."""
+    return (folder,) if is_given else (folder.resolve(), *folder.resolve().parents[:FOLDERS_ABOVE])
 
 
 def _plain(name: str) -> str:
