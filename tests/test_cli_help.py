@@ -56,6 +56,11 @@ def raiser(error):
     [
         pytest.param(["--help"], id="all"),
         *(pytest.param([verb, "--help"], id=verb) for verb in cli_app.VERBS),
+        *(
+            pytest.param([group, verb, "--help"], id=f"{group}_{verb}")
+            for group, verbs in cli_app.GROUPS.items()
+            for verb in verbs
+        ),
     ],
 )
 def test_help_imports_nothing_heavy(words):
@@ -73,9 +78,11 @@ def test_help_names_every_verb():
     assert all(verb in done.stdout for verb in cli_app.VERBS)
 
 
-def test_no_words_are_a_call_for_help():
-    done, asked = deixis_command(), deixis_command("--help")
+@pytest.mark.parametrize("words", [pytest.param([], id="nothing"), *(pytest.param([g], id=g) for g in cli_app.GROUPS)])
+def test_no_verb_is_a_call_for_help(words):
+    done, asked = deixis_command(*words), deixis_command(*words, "--help")
     assert (done.returncode, done.stdout, done.stderr) == (0, asked.stdout, "")
+    assert "Usage: deixis" in done.stdout
 
 
 def test_version_is_the_packages():
@@ -87,6 +94,7 @@ def test_version_is_the_packages():
     ("words", "part"),
     [
         pytest.param(["sing"], "No such command 'sing'", id="unknown_verb"),
+        pytest.param(["data", "sing"], "(deixis data --help lists what there is)", id="unknown_verb_of_a_group"),
         pytest.param(["doctor", "--loud"], "--loud", id="unknown_option"),
         pytest.param(["doctor", "me"], "me", id="too_many_words"),
         pytest.param(["convert", "lisa"], "(deixis convert --help lists what there is)", id="missing_argument"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from deixis.cli.app import VERBS, build_app
+from deixis.cli.app import GROUPS, VERBS, build_app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,8 +21,11 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
 def test_a_command_is_there_with_its_options(line):
     _, verb, *words = shlex.split(line)
     assert verb in VERBS
-    group = typer.main.get_command(build_app())
-    known = {name for param in group.commands[verb].params for name in (*param.opts, *param.secondary_opts)}
+    command = typer.main.get_command(build_app()).commands[verb]
+    if verb in GROUPS:
+        assert words[0] in GROUPS[verb]
+        command = command.commands[words.pop(0)]
+    known = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
     known |= {f"--{form}" for form in _typed_forms()} if verb in ("ask", "chat") else set()
     assert {word for word in words if word.startswith("--")} <= known
 

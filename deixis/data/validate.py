@@ -48,16 +48,19 @@ def read_records(path: str | Path) -> Iterator[tuple[int, Any]]:
 
 def load_record(line: str | bytes) -> Any:
     """The JSON values of a line (bytes: UTF-8), or the ValueError, one sentence, that says why it has none."""
-
-    def refuse(word: str) -> None:
-        raise ValueError(f"{word} is no number of JSON")
-
     try:
         line = line if isinstance(line, str) else line.decode("utf-8")
-        return json.loads(line, parse_constant=refuse)
+        return _DECODER.decode(line)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         text = line if isinstance(line, str) else line.decode("utf-8", "replace")
         return ValueError(f"expected one JSON object a line, got {shown(text.strip())} ({error})")
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 @cache

@@ -1,5 +1,6 @@
 """The check of sets: bad samples, media and ids are named by where they are, leaks between sets are found."""
 
+import gc
 import json
 import tracemalloc
 from dataclasses import replace
@@ -178,18 +179,21 @@ def test_the_same_facts_are_asked_of_a_set_not_of_all(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_set(tmp_path):
-    def peak(count: int) -> int:
-        path = tmp_path / f"{count}.jsonl"
-        with path.open("w") as lines:
-            lines.writelines(json.dumps(record(f"{n}", id=f"m/{n}")) + "\n" for n in range(count))
-        tracemalloc.start()
-        assert list(Check(media=False).problems(path)) == []
-        size = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return size
+    path, check, held = tmp_path / "set.jsonl", Check(media=False), []
+    with path.open("w") as lines:
+        lines.writelines(json.dumps(record(f"{n}", id=f"m/{n}")) + "\n" for n in range(700))
 
-    peak(10)  # what is loaded once
-    assert peak(3_000) < peak(300) + 100_000
+    def look(_: int) -> None:
+        if check.samples in (100, 700):
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+
+    tracemalloc.start()
+    try:
+        assert list(check.problems(path, look)) == []
+    finally:
+        tracemalloc.stop()
+    assert held[1] < held[0] + 20_000
 
 
 def sound(folder: Path) -> Medium:
