@@ -6,6 +6,7 @@ from deixis.data.read.ferret_bench import FERRET_BENCH
 from deixis.data.read.ferret_lvis import FERRET_LVIS
 from deixis.data.read.flickr30k import FLICKR30K
 from deixis.data.read.grand import GRAND
+from deixis.data.read.grand_f import GRAND_F
 from deixis.data.read.grit import GRIT
 from deixis.data.read.kosmos_grit import KOSMOS_GRIT
 from deixis.data.read.labelme import LABELME
@@ -16,6 +17,7 @@ from deixis.data.read.mask_folder import MASKS
 from deixis.data.read.mdetr import MDETR
 from deixis.data.read.objects365 import OBJECTS365
 from deixis.data.read.onellm import ONELLM
+from deixis.data.read.osprey import OSPREY
 from deixis.data.read.parts import PACO_LVIS, PASCAL_PART
 from deixis.data.read.question_sets import GQA, POPE, VQAV2
 from deixis.data.read.reason_seg import REASON_SEG
@@ -31,6 +33,8 @@ _ALL: tuple[Format, ...] = (
     OBJECTS365,
     PACO_LVIS,
     PASCAL_PART,
+    OSPREY,
+    GRAND_F,
     GRAND,
     REASON_SEG,
     VISUAL_GENOME,
