@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -113,7 +113,7 @@ class KeptAnswers:
 
 
 @contextmanager
-def _step(file: sqlite3.Connection) -> Iterator[None]:
+def _step(file: sqlite3.Connection) -> Generator[None]:
     """All or nothing, and alone among all processes."""
     file.execute("BEGIN IMMEDIATE")
     try:

@@ -1,6 +1,6 @@
 """Dialogues about a picture and its regions, written by a language model that knows the picture in symbols.
 
-As in GRIT (Ferret: You et al., ICLR 2024, section 4.2): several turns, in which the person points at things and the
+As in GRIT (Ferret: You et al., ICLR 2024): several turns, in which the person points at things and the
 assistant marks what it names, at four levels: single things, relations, descriptions, reasoning about regions. What
 the model writes is checked (`written.py`); what fails is asked for once more, then left out, and both are counted.
 """
@@ -25,7 +25,7 @@ MIN_RELATED = 2  # things that a dialogue about relations must mark
 
 
 @dataclass(frozen=True)
-class Options:
+class DialoguesOptions:
     """kinds: levels to write at; an item has at most one dialogue of each. max_things: the largest are shown to the
     writer. min_things: fewer make no dialogue. at_once: requests under way."""
 
@@ -54,7 +54,7 @@ class Options:
 
 
 def make(
-    items: Sequence[Annotated], quota: int, seed: str, tools: Tools, options: Options
+    items: Sequence[Annotated | Sample], quota: int, seed: str, tools: Tools, options: DialoguesOptions
 ) -> Iterator[Sample | Skipped]:
     """Up to `quota` dialogues; each item gives one, of a kind drawn by chance, then one of another kind, and so on.
 
@@ -74,7 +74,7 @@ def make(
         yield from found
 
 
-def _dialogue(ask: Ask, options: Options, job: tuple[Annotated, str]) -> list[Sample | Skipped]:
+def _dialogue(ask: Ask, options: DialoguesOptions, job: tuple[Annotated | Sample, str]) -> list[Sample | Skipped]:
     """What was refused on the way, then the dialogue, if there is one."""
     item, kind = job
     try:
@@ -88,7 +88,7 @@ def _dialogue(ask: Ask, options: Options, job: tuple[Annotated, str]) -> list[Sa
     return [*refused, *([] if turns is None else [_sample(scene, kind, turns)])]
 
 
-def _checked(scene: Scene, kind: str, options: Options, text: str) -> list[tuple[Pieces, Pieces]]:
+def _checked(scene: Scene, kind: str, options: DialoguesOptions, text: str) -> list[tuple[Pieces, Pieces]]:
     """The turns of an answer, in pieces. Raises ValueError unless all of it can be used."""
     records = json_object(text, "turns")["turns"]
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):

@@ -1,6 +1,6 @@
 """Names of what is easily taken for a thing and is none, for questions about things that are not there.
 
-Ferret's semantics-conditioned negatives (You et al., ICLR 2024, section 4.3): by a language model where there is one,
+Ferret's semantics-conditioned negatives (You et al., ICLR 2024): by a language model where there is one,
 for any names; else from the table of `names.py` and by the words of the names themselves, among those that are known.
 """
 

@@ -1,6 +1,6 @@
 """Questions that need a thought and whose answer is one mask or several, written by a language model.
 
-After LISA (Lai et al., CVPR 2024, section 3.1): the question never names what it asks for; the answer marks it, and
+After LISA (Lai et al., CVPR 2024): the question never names what it asks for; the answer marks it, and
 some answers say why, at once or when asked. The model knows the picture in symbols, and only things with masks can be
 meant. What it writes is checked; what fails is asked for once more, then left out, and both are counted.
 """
@@ -36,7 +36,7 @@ MASK = ":mask"
 
 
 @dataclass(frozen=True)
-class Options:
+class ReasoningOptions:
     """questions: asked for of one picture. explained: the share of answers that say why at once; asked_why: that say it
     when asked; the others do not. follow_ups: whether a further exchange that the model wrote is kept. max_things:
     shown to the writer, the largest. at_once: requests under way."""
@@ -78,7 +78,7 @@ class Riddle:
 
 
 def make(
-    items: Sequence[Annotated], quota: int, seed: str, tools: Tools, options: Options
+    items: Sequence[Annotated | Sample], quota: int, seed: str, tools: Tools, options: ReasoningOptions
 ) -> Iterator[Sample | Skipped]:
     """Up to `quota` samples, a question each; an item gives up to `options.questions`.
 
@@ -98,7 +98,7 @@ def _samples_in(found: list[Sample | Skipped]) -> int:
     return sum(isinstance(each, Sample) for each in found)
 
 
-def _riddles(ask: Ask, seed: str, options: Options, item: Annotated) -> list[Sample | Skipped]:
+def _riddles(ask: Ask, seed: str, options: ReasoningOptions, item: Annotated | Sample) -> list[Sample | Skipped]:
     """What was refused on the way, then the samples of an item."""
     try:
         scene = scene_of(item, options.max_things, usable=_has_mask)
@@ -120,7 +120,7 @@ def _has_mask(thing: Thing) -> bool:
     return thing.region is not None and thing.region.mask is not None
 
 
-def _checked(scene: Scene, options: Options, text: str) -> tuple[list[Riddle], list[str]]:
+def _checked(scene: Scene, options: ReasoningOptions, text: str) -> tuple[list[Riddle], list[str]]:
     """The questions of an answer that can be used, and why others cannot. Raises ValueError if none can."""
     records = json_object(text, "questions")["questions"]
     if not isinstance(records, list) or not records or not all(isinstance(record, dict) for record in records):
@@ -140,7 +140,7 @@ def _checked(scene: Scene, options: Options, text: str) -> tuple[list[Riddle], l
     return list(riddles.values()), complaints
 
 
-def _riddle(where: str, record: dict, scene: Scene, options: Options) -> Riddle:
+def _riddle(where: str, record: dict, scene: Scene, options: ReasoningOptions) -> Riddle:
     question = written(where, record, "question", scene, options.max_question_words)
     answer = written(where, record, "answer", scene, options.max_answer_words)
     explanation = written(where, record, "explanation", scene, options.max_explanation_words)
@@ -157,7 +157,7 @@ def _riddle(where: str, record: dict, scene: Scene, options: Options) -> Riddle:
     return Riddle(question, answer, markup(explanation), follow_up)
 
 
-def _follow_up(where: str, record: object, scene: Scene, options: Options) -> tuple[Pieces, Pieces] | None:
+def _follow_up(where: str, record: object, scene: Scene, options: ReasoningOptions) -> tuple[Pieces, Pieces] | None:
     if not record:
         return None
     if not isinstance(record, dict):
@@ -199,7 +199,7 @@ def _is_told_of(item: Annotated, thing: int) -> bool:
     return bool(told) or any(thing in (relation.subject, relation.object) for relation in item.relations)
 
 
-def _sample(scene: Scene, number: int, riddle: Riddle, own: Prompt, seed: str, options: Options) -> Sample:
+def _sample(scene: Scene, number: int, riddle: Riddle, own: Prompt, seed: str, options: ReasoningOptions) -> Sample:
     """A question as a sample: plain, with the reason, or with the reason when asked; perhaps a further exchange."""
     item, rng = scene.item, rng_of(seed, scene.item.id, "reason", number)
     further = riddle.follow_up if options.follow_ups else None

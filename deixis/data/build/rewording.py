@@ -1,6 +1,6 @@
 """Other wordings of questions, written by a language model; marks and what must be named stay letter by letter.
 
-After LISA (Lai et al., CVPR 2024, section 3.3), whose instructions were rephrased so, and gained from it. Of a question
+After LISA (Lai et al., CVPR 2024), whose instructions were rephrased so, and gained from it. Of a question
 several wordings are asked for at once, and each sample draws one: the many samples of one template cost one request
 and still differ. What is not the same question is left out and counted.
 """
@@ -31,7 +31,7 @@ SHORT_ANSWER_WORDS = 3  # an answer so short is not given away by a question
 
 
 @dataclass(frozen=True)
-class Options:
+class RewordingOptions:
     """wordings: asked for of one question. tasks: of which samples; none: all. max_turns: longer dialogues are left as
     they are. max_words: of a question. at_once: requests under way."""
 
@@ -48,7 +48,7 @@ class Options:
 
 
 def make(
-    items: Sequence[Sample | Annotated], quota: int, seed: str, tools: Tools, options: Options
+    items: Sequence[Sample | Annotated], quota: int, seed: str, tools: Tools, options: RewordingOptions
 ) -> Iterator[Sample | Skipped]:
     """Up to `quota` samples whose questions are in other words; of annotations, the plain questions are reworded.
 
@@ -62,7 +62,7 @@ def make(
         yield from found
 
 
-def _samples(item: Sample | Annotated, seed: str, options: Options) -> Iterator[Sample]:
+def _samples(item: Sample | Annotated, seed: str, options: RewordingOptions) -> Iterator[Sample]:
     """The samples of an item that may be reworded, of an annotation's many turns a few drawn by chance."""
     for sample in [item] if isinstance(item, Sample) else plain_samples(item):
         if options.tasks and sample.task not in options.tasks:
@@ -73,7 +73,7 @@ def _samples(item: Sample | Annotated, seed: str, options: Options) -> Iterator[
         yield sample
 
 
-def _reworded(ask: Ask, seed: str, options: Options, sample: Sample) -> list[Sample | Skipped]:
+def _reworded(ask: Ask, seed: str, options: RewordingOptions, sample: Sample) -> list[Sample | Skipped]:
     """What was refused on the way, then the sample with its questions reworded, if all of them are."""
     if len(sample.turns) > options.max_turns:
         return [Skipped(sample.id, f"expected at most {options.max_turns} turns to reword, got {len(sample.turns)}")]
@@ -89,7 +89,7 @@ def _reworded(ask: Ask, seed: str, options: Options, sample: Sample) -> list[Sam
     return [*found, replace(sample, id=f"{sample.id}/reworded", turns=tuple(turns), author="model")]
 
 
-def _wordings(ask: Ask, turn: Turn, options: Options, where: str) -> tuple[list[str], list[Skipped]]:
+def _wordings(ask: Ask, turn: Turn, options: RewordingOptions, where: str) -> tuple[list[str], list[Skipped]]:
     """Other wordings of a turn's question, none if there are none that will do; and what was refused."""
     keep = kept_words(turn)
     kept = f"\nKeep: {', '.join(keep)}" if keep else ""
@@ -121,7 +121,7 @@ def _place(words: str, text: str) -> int:
     return found.start() if found else -1
 
 
-def _checked(turn: Turn, keep: tuple[str, ...], options: Options, text: str) -> tuple[list[str], list[str]]:
+def _checked(turn: Turn, keep: tuple[str, ...], options: RewordingOptions, text: str) -> tuple[list[str], list[str]]:
     """The wordings of an answer that can be used, and why others cannot. Raises ValueError if none can."""
     records = json_object(text, "wordings")["wordings"]
     if not isinstance(records, list) or not records:
@@ -141,7 +141,7 @@ def _checked(turn: Turn, keep: tuple[str, ...], options: Options, text: str) -> 
     return list(wordings.values())[1:], complaints
 
 
-def _check(where: str, wording: object, turn: Turn, keep: tuple[str, ...], options: Options) -> None:
+def _check(where: str, wording: object, turn: Turn, keep: tuple[str, ...], options: RewordingOptions) -> None:
     """A wording asks the same of the same places."""
     if not isinstance(wording, str):
         raise ValueError(f"{where}: expected text, got {shown(wording)}")

@@ -1,6 +1,6 @@
 """A picture in symbols, for a language model that sees none: numbered things with their places, relations, captions.
 
-As in Ferret (You et al., ICLR 2024, section 4.2) and LLaVA, the writer knows the picture by what people marked in it.
+As in Ferret (You et al., ICLR 2024) and LLaVA, the writer knows the picture by what people marked in it.
 The numbers it sees are places in `Scene.shown`; those of the item never leave. It knows no prompt.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from deixis.data.annotated import Annotated, Expression, Thing
 from deixis.data.build.names import is_single
-from deixis.data.sample import RegionRecord
+from deixis.data.sample import RegionRecord, Sample
 from deixis.geometry import Reference, parse_markup
 
 GRID = 999
@@ -37,12 +37,14 @@ class Scene:
 
 
 def scene_of(
-    item: Annotated, most: int, usable: Callable[[Thing], bool] = is_single, mention_rest: bool = True
+    item: Annotated | Sample, most: int, usable: Callable[[Thing], bool] = is_single, mention_rest: bool = True
 ) -> Scene:
     """The scene of an item that is one picture, with at most so many of its usable things, the largest ones.
 
     Raises ValueError, one sentence, for an item that is not one picture, or has no such thing.
     """
+    if not isinstance(item, Annotated):
+        raise ValueError("expected annotations, got a dialogue")
     if len(item.signals) != 1 or item.signals[0].kind != "image":
         raise ValueError(f"expected one picture, got {', '.join(medium.kind for medium in item.signals) or 'none'}")
     found = [n for n, thing in enumerate(item.things) if is_single(thing) and usable(thing) and _box(thing.region)]

@@ -57,7 +57,12 @@ def made_by(make: Callable, reply: Callable, folder: Path, items: list, quota: i
 def test_a_dialogue_keeps_its_marks_under_the_numbers_of_its_own_regions(tmp_path):
     item = kitchen()
     (sample,), skipped, server = made_by(
-        dialogues.make, lambda request, number: turns(*GOOD), tmp_path, [item], 1, dialogues.Options(kinds=("objects",))
+        dialogues.make,
+        lambda request, number: turns(*GOOD),
+        tmp_path,
+        [item],
+        1,
+        dialogues.DialoguesOptions(kinds=("objects",)),
     )
     assert not skipped
     assert (sample.id, sample.task, sample.source) == ("made/0/dialogue-objects", "dialogue-objects", "made")
@@ -99,7 +104,7 @@ DIALOGUE_FAULTS = [
 
 @pytest.mark.parametrize(("bad", "sentence"), DIALOGUE_FAULTS)
 def test_a_faulty_dialogue_is_asked_for_again_with_the_complaint_and_counted(bad, sentence, tmp_path):
-    options = dialogues.Options(kinds=("objects",))
+    options = dialogues.DialoguesOptions(kinds=("objects",))
 
     def reply(request: dict, number: int) -> str:
         return bad if number == 0 else f"Sure:\n```json\n{turns(*GOOD)}\n```"
@@ -120,21 +125,33 @@ def test_a_faulty_dialogue_is_asked_for_again_with_the_complaint_and_counted(bad
 def test_a_dialogue_on_relations_is_on_more_than_one_thing(tmp_path):
     alone = turns({"user": "{3}?", "assistant": "[A kettle]{3}."}, {"user": "Is it hot?", "assistant": "[It]{3} is."})
     _, skipped, _ = made_by(
-        dialogues.make, lambda request, n: alone, tmp_path, [kitchen()], 1, dialogues.Options(kinds=("relations",))
+        dialogues.make,
+        lambda request, n: alone,
+        tmp_path,
+        [kitchen()],
+        1,
+        dialogues.DialoguesOptions(kinds=("relations",)),
     )
     assert "expected relations between things" in skipped[-1].why
 
 
 def test_items_without_enough_to_speak_of_are_left_out_unasked(tmp_path):
     items = [
+        sample(("Hello?", "Hello.")),
         kitchen(0, signals=()),
         kitchen(1, things=(thing("dog", (1, 1, 9, 9)),), relations=(), expressions=(), captions=()),
     ]
     samples, skipped, server = made_by(
-        dialogues.make, lambda request, n: turns(*GOOD), tmp_path, items, 9, dialogues.Options(kinds=("objects",))
+        dialogues.make,
+        lambda request, n: turns(*GOOD),
+        tmp_path,
+        items,
+        9,
+        dialogues.DialoguesOptions(kinds=("objects",)),
     )
     assert (samples, server.requests) == ([], [])
     assert [skip.why for skip in skipped] == [
+        "expected annotations, got a dialogue",
         "expected one picture, got none",
         "expected at least 2 things to speak of, got 1",
     ]
@@ -143,19 +160,21 @@ def test_items_without_enough_to_speak_of_are_left_out_unasked(tmp_path):
 def test_items_are_gone_round_by_kind_until_the_quota(tmp_path):
     items = [kitchen(number) for number in range(3)]
     samples, skipped, server = made_by(
-        dialogues.make, lambda request, n: turns(*GOOD), tmp_path, items, 99, dialogues.Options()
+        dialogues.make, lambda request, n: turns(*GOOD), tmp_path, items, 99, dialogues.DialoguesOptions()
     )
     assert not skipped
     assert len({sample.id for sample in samples}) == len(samples) == 12
     assert [sample.id.split("/dialogue")[0] for sample in samples[:3]] == ["made/0", "made/1", "made/2"]
     assert len(server.requests) == 4  # the three pictures look the same in symbols: one answer for each kind
-    fewer, _, _ = made_by(dialogues.make, lambda request, n: turns(*GOOD), tmp_path, items, 5, dialogues.Options())
+    fewer, _, _ = made_by(
+        dialogues.make, lambda request, n: turns(*GOOD), tmp_path, items, 5, dialogues.DialoguesOptions()
+    )
     assert fewer == samples[:5]
 
 
 def test_a_run_that_is_stopped_by_the_cap_goes_on_with_what_it_has(tmp_path):
     items = [kitchen(n, captions=(f"Picture {n}.",)) for n in range(6)]
-    options = dialogues.Options(kinds=("objects",), at_once=1)
+    options = dialogues.DialoguesOptions(kinds=("objects",), at_once=1)
     prices = {"usd_per_million_in": 0.0, "usd_per_million_out": 1_000.0, "max_tokens": 100}
 
     def reply(request: dict, number: int) -> Reply:
@@ -170,20 +189,24 @@ def test_a_run_that_is_stopped_by_the_cap_goes_on_with_what_it_has(tmp_path):
         assert len(server.requests) == 6
     assert whole[:4] == first
     kept = tools_for("http://127.0.0.1:9/v1", tmp_path, **prices)  # nobody listens there
-    assert list(dialogues.make(items, 6, "7", kept, dialogues.Options(kinds=("objects",), at_once=3))) == whole
+    assert list(dialogues.make(items, 6, "7", kept, dialogues.DialoguesOptions(kinds=("objects",), at_once=3))) == whole
 
 
 def test_a_server_that_is_gone_stops_the_part(tmp_path):
     with pytest.raises(EndpointError, match="expected a server that answers"):
-        list(dialogues.make([kitchen()], 1, "7", tools_for("http://127.0.0.1:9/v1", tmp_path), dialogues.Options()))
+        list(
+            dialogues.make(
+                [kitchen()], 1, "7", tools_for("http://127.0.0.1:9/v1", tmp_path), dialogues.DialoguesOptions()
+            )
+        )
 
 
 @pytest.mark.parametrize(
     ("make", "options"),
     [
-        pytest.param(dialogues.make, dialogues.Options(), id="dialogues"),
-        pytest.param(reasoning.make, reasoning.Options(), id="reasoning"),
-        pytest.param(rewording.make, rewording.Options(), id="rewording"),
+        pytest.param(dialogues.make, dialogues.DialoguesOptions(), id="dialogues"),
+        pytest.param(reasoning.make, reasoning.ReasoningOptions(), id="reasoning"),
+        pytest.param(rewording.make, rewording.RewordingOptions(), id="rewording"),
     ],
 )
 def test_parts_that_need_a_language_model_say_so(make, options):
@@ -194,16 +217,24 @@ def test_parts_that_need_a_language_model_say_so(make, options):
 @pytest.mark.parametrize(
     ("options", "fields", "sentence"),
     [
-        pytest.param(dialogues.Options, {"kinds": ("jokes",)}, r"kinds: expected some of objects.*'jokes'", id="kind"),
-        pytest.param(dialogues.Options, {"kinds": ()}, "kinds: expected some of", id="no_kinds"),
-        pytest.param(dialogues.Options, {"kinds": ("objects",) * 2}, "each once", id="kind_twice"),
-        pytest.param(dialogues.Options, {"min_things": 20}, "min_things, max_things: .* got 20 and 16", id="things"),
-        pytest.param(dialogues.Options, {"min_turns": 0}, "min_turns, max_turns: .* got 0 and 6", id="turns"),
-        pytest.param(dialogues.Options, {"at_once": 0}, "at_once: expected 1 or more, got 0", id="at_once"),
-        pytest.param(reasoning.Options, {"explained": 0.9}, "together at most 1, got 0.9 and 0.2", id="shares"),
-        pytest.param(reasoning.Options, {"asked_why": -0.1}, "shares from 0", id="share"),
-        pytest.param(reasoning.Options, {"questions": 0}, "questions: expected 1 or more, got 0", id="questions"),
-        pytest.param(rewording.Options, {"wordings": 0}, "wordings: expected 1 or more, got 0", id="wordings"),
+        pytest.param(
+            dialogues.DialoguesOptions, {"kinds": ("jokes",)}, r"kinds: expected some of objects.*'jokes'", id="kind"
+        ),
+        pytest.param(dialogues.DialoguesOptions, {"kinds": ()}, "kinds: expected some of", id="no_kinds"),
+        pytest.param(dialogues.DialoguesOptions, {"kinds": ("objects",) * 2}, "each once", id="kind_twice"),
+        pytest.param(
+            dialogues.DialoguesOptions, {"min_things": 20}, "min_things, max_things: .* got 20 and 16", id="things"
+        ),
+        pytest.param(dialogues.DialoguesOptions, {"min_turns": 0}, "min_turns, max_turns: .* got 0 and 6", id="turns"),
+        pytest.param(dialogues.DialoguesOptions, {"at_once": 0}, "at_once: expected 1 or more, got 0", id="at_once"),
+        pytest.param(
+            reasoning.ReasoningOptions, {"explained": 0.9}, "together at most 1, got 0.9 and 0.2", id="shares"
+        ),
+        pytest.param(reasoning.ReasoningOptions, {"asked_why": -0.1}, "shares from 0", id="share"),
+        pytest.param(
+            reasoning.ReasoningOptions, {"questions": 0}, "questions: expected 1 or more, got 0", id="questions"
+        ),
+        pytest.param(rewording.RewordingOptions, {"wordings": 0}, "wordings: expected 1 or more, got 0", id="wordings"),
     ],
 )
 def test_options_are_checked(options, fields, sentence):
@@ -230,7 +261,7 @@ def test_options_are_checked(options, fields, sentence):
     ],
 )
 def test_a_question_that_needs_a_thought_has_masks_and_a_reason(explained, asked_why, expected, tmp_path):
-    options = reasoning.Options(explained=explained, asked_why=asked_why)
+    options = reasoning.ReasoningOptions(explained=explained, asked_why=asked_why)
     item = kitchen()
     (sample,), skipped, _ = made_by(reasoning.make, lambda request, n: riddles(RIDDLE), tmp_path, [item], 9, options)
     assert not skipped
@@ -241,7 +272,7 @@ def test_a_question_that_needs_a_thought_has_masks_and_a_reason(explained, asked
         assert user.startswith(start)
         assert assistant == answer
     assert sample.regions == tuple(item.things[number].region for number in (3, 1, 0))
-    without = reasoning.Options(explained=explained, asked_why=asked_why, follow_ups=False)
+    without = reasoning.ReasoningOptions(explained=explained, asked_why=asked_why, follow_ups=False)
     (sample,), _, server = made_by(reasoning.make, lambda request, n: "", tmp_path, [item], 9, without)
     assert (len(sample.turns), len(sample.regions), server.requests) == (len(expected), 1, [])
 
@@ -273,7 +304,7 @@ def test_a_faulty_question_is_left_out_and_the_others_stay(fault, sentence, tmp_
     def reply(request: dict, number: int) -> str:
         return riddles(RIDDLE | fault, RIDDLE)
 
-    (sample,), (skip,), server = made_by(reasoning.make, reply, tmp_path, [kitchen()], 9, reasoning.Options())
+    (sample,), (skip,), server = made_by(reasoning.make, reply, tmp_path, [kitchen()], 9, reasoning.ReasoningOptions())
     assert sample.id == "made/0/reason-0"
     assert skip.where == "made/0"
     assert re.search(f"^left out: .*{sentence}", skip.why)
@@ -284,7 +315,7 @@ def test_a_faulty_question_is_left_out_and_the_others_stay(fault, sentence, tmp_
         tmp_path / "never",
         [kitchen()],
         9,
-        reasoning.Options(),
+        reasoning.ReasoningOptions(),
     )
     assert [skip.why.split(":")[0] for skip in skipped] == ["asked again", "given up"]
     assert len(server.requests) == 2
@@ -300,7 +331,7 @@ def test_a_faulty_question_is_left_out_and_the_others_stay(fault, sentence, tmp_
 def test_several_of_a_name(answer, tmp_path):
     riddle = RIDDLE | {"question": "What would one drink from?", "answer": answer, "follow_up": None}
     samples, skipped, _ = made_by(
-        reasoning.make, lambda request, n: riddles(riddle), tmp_path, [kitchen()], 9, reasoning.Options()
+        reasoning.make, lambda request, n: riddles(riddle), tmp_path, [kitchen()], 9, reasoning.ReasoningOptions()
     )
     assert (len(samples), skipped) == (1, [])
 
@@ -317,7 +348,12 @@ def test_reasoning_needs_masks_and_keeps_to_its_quota(tmp_path):
     ]
     several = [RIDDLE | {"question": f"What would help on day {number}?"} for number in ("one", "two", "three", "four")]
     samples, skipped, _ = made_by(
-        reasoning.make, lambda request, n: riddles(*several), tmp_path, items, 4, reasoning.Options(questions=3)
+        reasoning.make,
+        lambda request, n: riddles(*several),
+        tmp_path,
+        items,
+        4,
+        reasoning.ReasoningOptions(questions=3),
     )
     assert [sample.id for sample in samples] == [
         "made/2/reason-0",
@@ -354,7 +390,7 @@ def test_questions_are_reworded_and_all_else_stays(tmp_path):
         asked = request["messages"][-1]["content"].split("\n")[0].removeprefix("Question: ")
         return json.dumps({"wordings": says[asked]})
 
-    (new,), skipped, server = made_by(rewording.make, reply, tmp_path, [old], 9, rewording.Options())
+    (new,), skipped, server = made_by(rewording.make, reply, tmp_path, [old], 9, rewording.RewordingOptions())
     assert not skipped
     assert new.id == "s/1/reworded"
     assert new.turns[0].user in says["What is {0}?"]
@@ -369,7 +405,7 @@ def test_questions_are_reworded_and_all_else_stays(tmp_path):
             20,
             "7",
             tools_for("http://127.0.0.1:9/v1", tmp_path),  # one question, so one answer, which is kept
-            rewording.Options(),
+            rewording.RewordingOptions(),
         )
     }
     assert drawn == set(says["What is {0}?"])
@@ -398,7 +434,12 @@ REWORDING_FAULTS = [
 def test_wordings_that_ask_something_else_are_left_out(question, answer, wording, sentence, tmp_path):
     old = sample((question, answer))
     samples, skipped, _ = made_by(
-        rewording.make, lambda request, n: json.dumps({"wordings": [wording]}), tmp_path, [old], 9, rewording.Options()
+        rewording.make,
+        lambda request, n: json.dumps({"wordings": [wording]}),
+        tmp_path,
+        [old],
+        9,
+        rewording.RewordingOptions(),
     )
     assert not samples
     assert [skip.why.split(":")[0] for skip in skipped] == ["asked again", "given up"]
@@ -416,7 +457,7 @@ def test_choices_stay_and_long_dialogues_are_left_alone(tmp_path):
         tmp_path,
         [long, Sample(**vars(old) | {"turns": (chosen,)})],
         9,
-        rewording.Options(),
+        rewording.RewordingOptions(),
     )
     assert "at most 4 turns to reword, got 5" in skip.why
     assert samples[0].turns[0].user == "Would you call it red or blue?"
@@ -428,7 +469,7 @@ def test_of_annotations_the_plain_questions_are_reworded(tmp_path):
         return json.dumps({"wordings": [f"Please tell me this: {asked}"]})
 
     item = kitchen()
-    options = rewording.Options(tasks=("ground", "detect"), max_turns=2)
+    options = rewording.RewordingOptions(tasks=("ground", "detect"), max_turns=2)
     samples, skipped, _ = made_by(rewording.make, reply, tmp_path, [item], 9, options)
     plain = {each.task: each for each in plain_samples(item)}
     assert not skipped

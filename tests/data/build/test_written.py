@@ -165,13 +165,13 @@ def example_scene(text: str) -> Scene:
 def test_the_examples_of_dialogues_pass_their_own_checks(kind):
     (asked, answered), *others = prompt(f"dialogues/{kind}").examples
     assert not others
-    turns = dialogues._checked(example_scene(asked), kind, dialogues.Options(), answered)
+    turns = dialogues._checked(example_scene(asked), kind, dialogues.DialoguesOptions(), answered)
     assert len(turns) >= 2
 
 
 def test_the_other_examples_pass_their_own_checks():
     (asked, answered), *_ = prompt("reasoning").examples
-    riddles, complaints = reasoning._checked(example_scene(asked), reasoning.Options(), answered)
+    riddles, complaints = reasoning._checked(example_scene(asked), reasoning.ReasoningOptions(), answered)
     assert (len(riddles), complaints) == (2, [])
     for asked, answered in prompt("rewording").examples:
         question, kept, _ = asked.split("\n", 2)
@@ -180,6 +180,6 @@ def test_the_other_examples_pass_their_own_checks():
         )
         keep = rewording.kept_words(turn)
         assert f"Keep: {', '.join(keep)}" == kept
-        assert rewording._checked(turn, keep, rewording.Options(), answered)[1] == []
+        assert rewording._checked(turn, keep, rewording.RewordingOptions(), answered)[1] == []
     (asked, answered), *_ = prompt("look_alikes").examples
     assert {len(others) for others in look_alikes._checked(asked.split(), answered).values()} == {3, 4}
