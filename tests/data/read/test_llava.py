@@ -29,7 +29,7 @@ def lines(path: Path) -> list[str]:
         pytest.param({**ROW, "image": 5}, "image: expected a path or a list of paths, got 5", id="image_number"),
         pytest.param({**ROW, "conversations": [TELL]}, "expected a question with an answer", id="no_question"),
         pytest.param({"instruction": "What?", "output": " "}, "answer: expected text, got ' '", id="no_output"),
-        pytest.param({"question_id": 4, "text": "What?"}, "expected an answer to it in the file that the option answers=",
+        pytest.param({"question_id": 4, "text": "What?"}, "expected an answer to it in the file that the option answer",
                      id="no_answers"),
     ],
 )  # fmt: skip
