@@ -1,5 +1,6 @@
 """`deixis data check`: whether sets of samples are sound, alone and beside each other."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,7 +68,7 @@ class _Said:
         for problem in problems:
             self.count += 1
             if self.limit is None or self.count <= self.limit:
-                typer.echo(str(problem), err=True)
+                sys.stderr.write(f"{problem}\n")  # typer.echo would write past the bar, into its line
         return self.count - before
 
     @property
