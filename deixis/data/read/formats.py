@@ -1,6 +1,7 @@
 """The formats that `deixis data read` and recipes know, by name."""
 
 from deixis.data.read.caption_sets import AUDIOCAPS, CLOTHO, COCO_CAPTIONS
+from deixis.data.read.class_folders import CLASS_FOLDERS
 from deixis.data.read.coco import COCO
 from deixis.data.read.ferret_bench import FERRET_BENCH
 from deixis.data.read.ferret_lvis import FERRET_LVIS
@@ -9,6 +10,7 @@ from deixis.data.read.grand import GRAND
 from deixis.data.read.grand_f import GRAND_F
 from deixis.data.read.grit import GRIT
 from deixis.data.read.kosmos_grit import KOSMOS_GRIT
+from deixis.data.read.labelled_clouds import CLOUDS
 from deixis.data.read.labelme import LABELME
 from deixis.data.read.llava import LLAVA
 from deixis.data.read.lvis import LVIS
@@ -45,6 +47,8 @@ _ALL: tuple[Format, ...] = (
     MASKS,
     LABELME,
     VOC,
+    CLOUDS,
+    CLASS_FOLDERS,
     FLICKR30K,
     MDETR,
     GREFCOCO,
