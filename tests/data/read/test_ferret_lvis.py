@@ -58,7 +58,7 @@ def test_a_bad_form_is_named_and_the_others_go_on(tmp_path, fields, message):
     ("fields", "message"),
     [
         pytest.param({"name": ""}, "name, neg_class, synonyms: expected names, got ''", id="no_name"),
-        pytest.param({"width": None}, "width: expected whole pixels", id="half_a_size"),
+        pytest.param({"width": 0}, "width: expected whole pixels", id="no_width"),
     ],
 )
 def test_a_bad_row_is_named_and_the_rest_goes_on(tmp_path, fields, message):

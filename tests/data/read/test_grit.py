@@ -132,7 +132,7 @@ def test_a_dialogue_without_boxes_needs_no_size(tmp_path):
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        pytest.param({"image_h": None}, "image_h, image_w: height: expected whole pixels", id="half"),
+        pytest.param({"image_h": 0}, "image_h, image_w: height: expected whole pixels", id="zero"),
         pytest.param({"image_h": None, "image_w": None}, "expected the picture, whose size the set does not tell",
                      id="none_and_no_picture"),
     ],
