@@ -25,11 +25,12 @@ def run(
         raise ValueError(f"{recipe}: expected a recipe, got no such file")
     if out is not None and out.exists() and not out.is_dir():
         raise ValueError(f"--out: expected a folder, got the file {out}")
-    from deixis.train.recipe import read_recipe, train
+    from deixis.train.recipe import train
+    from deixis.train.recipe_file import draws_world, read_recipe
 
     folder = out or Path("runs") / recipe.stem
     plan = read_recipe(recipe)
-    for package in NEEDED if plan.get("task") == "classify" else (*NEEDED, *WORLD_NEEDS):
+    for package in (*NEEDED, *WORLD_NEEDS) if "stages" in plan and draws_world(plan) else NEEDED:
         importlib.import_module(package)
     try:
         model = train(plan, folder)

@@ -84,9 +84,11 @@ class Mixture:
         """(part, which of its draws) of draw `number`. Raises IndexError behind the last."""
         return self._schedule.draw(number)
 
-    def sample(self, part: int, turn: int) -> tuple[str, Sample | Skipped]:
-        """(where, sample) of a part's draw number `turn`; what cannot be read comes as a Skipped."""
+    def sample(self, part: int, turn: int, ahead: int = 0) -> tuple[str, Sample | Skipped]:
+        """(where, sample) of a part's draw number `turn`, or the one that is so far ahead in the order of that time
+        through the part; what cannot be read comes as a Skipped."""
         epoch, place = divmod(turn, self.sizes[part])
+        place = (place + ahead) % self.sizes[part]
         number = Shuffle(self.sizes[part], self.seed, part, epoch)[place]
         chosen = self._chosen[part]
         return self.sets[part][number if chosen is None else chosen[number]]

@@ -107,17 +107,23 @@ class InstructBatches:
         self.guide_sizes = guide_sizes
 
     def __call__(self, step: int) -> dict[str, Tensor]:
-        rows, truths = [], {}
-        for name, count in self.counts.items():
-            for i in range(count):
-                seed = self.seed + step * count + i
-                kinds = PAIRS[seed % len(PAIRS)] if name == PAIR else (name,)
-                rows.append(self._row(kinds, seed, truths))
+        rows, truths = self.rows(step)
         dense = {
             kind: {n: torch.from_numpy(np.stack([getattr(t, n) for t in own])) for n in ("classes", "box")}
             for kind, own in truths.items()
         }
         return collate(rows, self.processor.tokenizer.pad_token_id) | {"dense": dense}
+
+    def rows(self, step: int) -> tuple[list[PackedRow], dict[str, list[DenseTruth]]]:
+        """The rows of a step, and the dense truths of their signals by kind."""
+        rows: list[PackedRow] = []
+        truths: dict[str, list[DenseTruth]] = {}
+        for name, count in self.counts.items():
+            for i in range(count):
+                seed = self.seed + step * count + i
+                kinds = PAIRS[seed % len(PAIRS)] if name == PAIR else (name,)
+                rows.append(self._row(kinds, seed, truths))
+        return rows, truths
 
     def _row(self, kinds: tuple[str, ...], seed: int, truths: dict[str, list[DenseTruth]]) -> PackedRow:
         """Questions about the media of `kinds` of one seed, in that order; their truths are added to `truths`."""

@@ -29,9 +29,13 @@ IGNORED = -100
 
 @dataclass
 class PackedRow:
-    """One row: ids, labels, blocks and positions of equal length; regions and masks in the order of their tokens."""
+    """One row: ids, labels, blocks and positions of equal length; regions and masks in the order of their tokens.
+
+    prefix: how many tokens the signals take, which lead the row.
+    """
 
     prepared: list[Prepared]
+    prefix: int = 0
     ids: list[int] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
@@ -52,6 +56,80 @@ class PackedRow:
         self.positions += range(start, start + len(ids))
 
 
+@dataclass(frozen=True)
+class EncodedSample:
+    """A conversation as it goes into a row: the tokens of each text, and whether they are learnt; then its regions and
+    masks in the order of their tokens, each with its signal."""
+
+    sample: Sample
+    pieces: list[tuple[list[int], bool]]
+    points: list[tuple[RegionPoints, int]]
+    targets: list[tuple[np.ndarray, int]]
+
+    def __len__(self) -> int:
+        return sum(len(ids) for ids, _ in self.pieces)
+
+
+def encode_sample(
+    sample: Sample, prepared: Sequence[Prepared], processor: DeixisProcessor, cells: dict[str, int]
+) -> EncodedSample:
+    """A sample about the signals `prepared`; `cells` is the number of cells of a mask in each kind of signal.
+
+    Raises ValueError where it asks for what the model's dialect lacks, or marks what the signal cannot have marked.
+    """
+    encode = lambda text: processor.tokenizer(text, add_special_tokens=False)["input_ids"]  # noqa: E731
+    frames = [p.frame for p in prepared]
+    extents = [frame.size for frame in frames]
+    asked: list[int] = []
+    marked: list[int] = []
+    pieces: list[tuple[list[int], bool]] = []
+    for turn in sample.turns:
+        regions = [to_region(record) for record in sample.regions] if "{" in turn.user else []
+        question, order = write_prompt(turn.user, regions, frames, extents, processor.grammar)
+        answer, targets = write_answer(turn.assistant, sample.regions, frames, processor.grammar)
+        pieces += [(encode(turn_text(question)), False), (encode(answer_text(answer)), True)]
+        asked += order
+        marked += targets
+    points = [(processor.points_of(to_region(sample.regions[i]), prepared), sample.regions[i].signal) for i in asked]
+    return EncodedSample(sample, pieces, points, [_target(sample.regions[i], prepared, cells) for i in marked])
+
+
+def _target(record: RegionRecord, prepared: Sequence[Prepared], cells: dict[str, int]) -> tuple[np.ndarray, int]:
+    own = prepared[record.signal]
+    if own.kind not in cells:
+        raise ValueError(f"region: expected a mask in {' or '.join(cells)}, which can be learnt; got one in {own.kind}")
+    return record_to_cells(record, own, cells[own.kind]), record.signal
+
+
+def start_row(prepared: list[Prepared], processor: DeixisProcessor) -> PackedRow:
+    """A row of the signals alone."""
+    row = PackedRow(prepared)
+    row.add(processor.tokenizer(processor.prefix(prepared), add_special_tokens=False)["input_ids"], 0, 0, learn=False)
+    row.prefix = len(row.ids)
+    return row
+
+
+def add_sample(
+    row: PackedRow,
+    encoded: EncodedSample,
+    processor: DeixisProcessor,
+    guide_sizes: dict[str, tuple[int, int]] | None = None,
+) -> None:
+    """Adds a sample about the row's signals as a block of its own; for `guide_sizes` see `pack`."""
+    sample, block, at = encoded.sample, row.blocks[-1] + 1, row.prefix
+    for number, (ids, learn) in enumerate(encoded.pieces):
+        if learn and guide_sizes:
+            _guide(row, sample.turns, number // 2, ids, sample.regions, processor, guide_sizes)
+        row.add(ids, block, at, learn)
+        at += len(ids)
+    for points, signal in encoded.points:
+        row.region_points.append(points)
+        row.region_signal.append(signal)
+    for target, signal in encoded.targets:
+        row.seg_target.append(target)
+        row.seg_signal.append(signal)
+
+
 def pack(
     samples: Sequence[Sample],
     prepared: list[Prepared],
@@ -65,38 +143,11 @@ def pack(
     `cells` is the number of cells that a mask has in each kind of signal. `guide_sizes`, if given, holds the fine
     cells and the tokens of the kinds whose attention is guided.
     """
-    encode = lambda text: processor.tokenizer(text, add_special_tokens=False)["input_ids"]  # noqa: E731
-    frames = [p.frame for p in prepared]
-    extents = [frame.size for frame in frames]
-    row = PackedRow(prepared)
-    row.add(encode(processor.prefix(prepared)), 0, 0, learn=False)
-    start = len(row.ids)
-    for block, sample in enumerate(samples, 1):
-        asked: list[int] = []
-        marked: list[int] = []
-        pieces: list[tuple[list[int], bool]] = []
-        for turn in sample.turns:
-            regions = [to_region(record) for record in sample.regions] if "{" in turn.user else []
-            question, order = write_prompt(turn.user, regions, frames, extents, processor.grammar)
-            answer, targets = write_answer(turn.assistant, sample.regions, frames, processor.grammar)
-            pieces += [(encode(turn_text(question)), False), (encode(answer_text(answer)), True)]
-            asked += order
-            marked += targets
-        if len(row.ids) + sum(len(ids) for ids, _ in pieces) > max_tokens:
-            continue
-        at = start
-        for number, (ids, learn) in enumerate(pieces):
-            if learn and guide_sizes:
-                _guide(row, sample.turns, number // 2, ids, sample.regions, processor, guide_sizes)
-            row.add(ids, block, at, learn)
-            at += len(ids)
-        for index in asked:
-            row.region_points.append(processor.points_of(to_region(sample.regions[index]), prepared))
-            row.region_signal.append(sample.regions[index].signal)
-        for index in marked:
-            own = prepared[sample.regions[index].signal]
-            row.seg_target.append(record_to_cells(sample.regions[index], own, cells[own.kind]))
-            row.seg_signal.append(sample.regions[index].signal)
+    row = start_row(prepared, processor)
+    for sample in samples:
+        encoded = encode_sample(sample, prepared, processor, cells)
+        if len(row.ids) + len(encoded) <= max_tokens:
+            add_sample(row, encoded, processor, guide_sizes)
     return row
 
 

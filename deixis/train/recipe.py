@@ -1,12 +1,14 @@
-"""Recipes: one YAML file says the network, the stages and the seed; `train` runs it from scratch or goes on from it.
+"""Running a recipe: its network, from scratch or from trained weights, goes through its stages.
 
 Stages run in order in `out/STAGE/`; a stage whose `model` folder is there is done. The last stage's `model` folder is
-what `deixis.load` opens. `init: bundled` (or a folder) starts from trained weights instead of none.
+what `deixis.load` opens. `init: bundled` (or a folder) starts from trained weights instead of none. A stage with
+`data` trains on samples from files (`deixis.data.mixture`), else on the generated world.
 """
 
 import logging
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import fields
 from itertools import chain
 from pathlib import Path
@@ -17,8 +19,8 @@ import yaml
 from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import AutoConfig
-from transformers.trainer_utils import SchedulerType
 
+from deixis.data.mixture import Mixture
 from deixis.model.config import DeixisConfig
 from deixis.model.kinds import AXES
 from deixis.model.network import DeixisForConditionalGeneration
@@ -26,10 +28,12 @@ from deixis.model.processor import DeixisProcessor, build_processor
 from deixis.model.signal_options import encoder_token_count
 from deixis.model.text import SPECIAL_TOKENS, build_tokenizer, number_tokens
 from deixis.train.classify import TASK as CLASSIFY
-from deixis.train.classify import read_classify, train_classifier
+from deixis.train.classify import train_classifier
 from deixis.train.dense import DenseHeads, DensePretrainer
 from deixis.train.instruct import PAIR, PAIRS, InstructBatches, Instructor
+from deixis.train.recipe_file import DATA, FIELDS, mixture_of
 from deixis.train.run import StageOptions, run_stage
+from deixis.train.sample_batches import SampleBatches
 from deixis.train.streams import DenseBatches
 from deixis.world.generate import KINDS, world_samples
 
@@ -38,82 +42,6 @@ STAGE_STRIDE = 10_000_000  # seeds of one stage of training lie this far from th
 SHARD_SIZE = "14MB"
 TEXT_SEEDS = 150  # seeds of the world whose questions and answers teach the tokenizer its words
 COPY = "recipe.yaml"  # of the recipe, in the folder of its run
-TASKS = ("dense", "instruct")
-FIELDS = ("seed", "vocab_size", "model", "mask_weights", "init", "stages")
-STAGE_FIELDS: dict[str, Any] = {f.name: f.type for f in fields(StageOptions)}
-STAGE_FIELDS |= {"name": str, "task": str, "batch": dict, "questions": int, "max_tokens": int}
-STAGE_FIELDS |= {"dense_weight": float, "guide_weight": float}
-
-
-def read_recipe(path: Path) -> dict[str, Any]:
-    """The recipe in a YAML file.
-
-    Fields: `seed`; `model`, DeixisConfig's fields, with `vocab_size` of its tokenizer and `mask_weights`, a folder or
-    hub id of SAM's weights; or instead of these `init`, a trained model to start from; `stages`, each with `name`,
-    `task`, `batch` and those of `StageOptions`. With `task: classify` at the top: those of `ClassifyRecipe`.
-
-    Raises ValueError naming the field that is missing, unknown or wrong.
-    """
-    try:
-        recipe = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: expected YAML; {str(error).splitlines()[0]}") from None
-    if isinstance(recipe, dict) and recipe.get("task") == CLASSIFY:
-        return read_classify(recipe, str(path))
-    if not isinstance(recipe, dict) or ("model" in recipe) == ("init" in recipe):
-        raise ValueError(f"{path}: expected a recipe with `stages` and either `model` or `init`")
-    if unknown := [str(key) for key in recipe if key not in FIELDS]:
-        raise ValueError(f"{path}: unknown field(s) {', '.join(sorted(unknown))}; known are {', '.join(FIELDS)}")
-    stages = recipe.get("stages")
-    if not isinstance(stages, list) or not stages or not all(isinstance(stage, dict) for stage in stages):
-        raise ValueError(f"{path}: stages: expected a list of at least one stage, each with its fields")
-    for name in ("seed", "vocab_size"):
-        _check_number(f"{path}: {name}", recipe.get(name, 1), int)
-    if not isinstance(recipe.get("model", {}), dict):
-        raise ValueError(f"{path}: model: expected fields of DeixisConfig, got {recipe['model']!r}")
-    if unknown := recipe.get("model", {}).keys() - set(DeixisConfig.__annotations__):
-        raise ValueError(f"{path}: model: unknown field(s) {', '.join(sorted(map(str, unknown)))}")
-    names = [stage.get("name") for stage in stages]
-    for name in names:
-        if not isinstance(name, str) or Path(name).name != name or names.count(name) > 1:
-            raise ValueError(
-                f"{path}: stages: expected a name for each that no other has, fit for a folder; got {name!r}"
-            )
-    for stage in stages:
-        _check_stage(f"{path}: stage {stage['name']}", stage)
-    return recipe
-
-
-def _check_stage(where: str, stage: dict[str, Any]) -> None:
-    if stage.get("task") not in TASKS:
-        raise ValueError(f"{where}: task: expected one of {', '.join(TASKS)}; got {stage.get('task')!r}")
-    if unknown := [str(key) for key in stage if key not in STAGE_FIELDS]:
-        raise ValueError(f"{where}: unknown field(s) {', '.join(sorted(unknown))}")
-    known = (*KINDS, PAIR) if stage["task"] == "instruct" else KINDS
-    batch = stage.get("batch")
-    if not isinstance(batch, dict) or not batch or not set(batch) <= set(known):
-        raise ValueError(f"{where}: batch: expected a count for some of {', '.join(known)}; got {batch!r}")
-    if "steps" not in stage:
-        raise ValueError(f"{where}: steps: expected a number of steps, got none")
-    for name, value in chain(batch.items(), stage.items()):
-        if STAGE_FIELDS.get(name, int) in (int, float):
-            _check_number(f"{where}: {name}", value, STAGE_FIELDS.get(name, int))
-    for name in ("steps", "save_steps", "log_steps", "questions", *batch):
-        if (stage | batch).get(name, 1) < 1:
-            raise ValueError(f"{where}: {name}: expected at least 1, got {(stage | batch)[name]}")
-    if not isinstance(stage.get("bf16", True), bool):
-        raise ValueError(f"{where}: bf16: expected true or false, got {stage['bf16']!r}")
-    schedules = [kind.value for kind in SchedulerType]
-    if stage.get("schedule", schedules[0]) not in schedules:
-        raise ValueError(f"{where}: schedule: expected one of {', '.join(schedules)}; got {stage['schedule']!r}")
-
-
-def _check_number(where: str, value: Any, kind: type) -> None:
-    """Raises ValueError unless `value` is a number of this kind, not below zero; YAML reads 1e-3 as a word."""
-    fits = isinstance(value, int) or (kind is float and isinstance(value, float))
-    if isinstance(value, bool) or not fits or value < 0:
-        hint = "; YAML wants 1.0e-3 for 1e-3" if isinstance(value, str) else ""
-        raise ValueError(f"{where}: expected a {'whole ' if kind is int else ''}number from 0, got {value!r}{hint}")
 
 
 def train(recipe: dict[str, Any], out: Path) -> Path:
@@ -129,11 +57,9 @@ def train(recipe: dict[str, Any], out: Path) -> Path:
     _check_same_run(recipe, Path(out))
     model, processor = start_model(recipe, seed)
     for stage in recipe["stages"]:
-        wanted = set(stage["batch"]) - {PAIR} | set(chain(*PAIRS) if PAIR in stage["batch"] else ())
-        if missing := sorted(wanted - set(model.config.kinds)):
-            raise ValueError(
-                f"stage {stage['name']}: batch: the model takes no {missing[0]}, only {model.config.kinds}"
-            )
+        _check_kinds(stage, model.config.kinds)
+        if DATA in stage and not (Path(out) / stage["name"] / "model").exists():
+            _check_steps(stage, Mixture(mixture_of(stage), seed))
     Path(out).mkdir(parents=True, exist_ok=True)
     (Path(out) / COPY).write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
     heads = dense_heads(model)
@@ -145,17 +71,38 @@ def train(recipe: dict[str, Any], out: Path) -> Path:
             _load_into(model, heads, done)
             continue
         first_seed = (seed + 1 + number) * STAGE_STRIDE
+        network, batches = _stage(stage, model, heads, processor, first_seed, folder)
+        if isinstance(batches, SampleBatches):
+            stage = {"steps": batches.steps} | stage
         options = StageOptions(**{f.name: stage[f.name] for f in fields(StageOptions) if f.name in stage})
-        network, batches = _stage(stage, model, heads, processor, first_seed)
         run_stage(network, batches, options, folder, seed)
         if isinstance(network, Instructor):
             network.close()
+        if isinstance(batches, SampleBatches):
+            batches.left_out.report()
         save(model, heads, processor, done)
     return done
 
 
-def _stage(stage: dict[str, Any], model, heads, processor, seed: int) -> tuple[nn.Module, Any]:
-    """The module that a stage trains and the maker of its batches."""
+def _check_kinds(stage: dict[str, Any], kinds: Sequence[str]) -> None:
+    """Raises ValueError for a kind of the world in a stage's batch that the model does not take."""
+    wanted = set(stage["batch"]) - {PAIR, DATA} | set(chain(*PAIRS) if PAIR in stage["batch"] else ())
+    if missing := sorted(wanted - set(kinds)):
+        raise ValueError(f"stage {stage['name']}: batch: the model takes no {missing[0]}, only {kinds}")
+
+
+def _check_steps(stage: dict[str, Any], mixture: Mixture) -> None:
+    """Raises ValueError for more steps than a mixture has samples for."""
+    count, steps = stage["batch"][DATA], stage.get("steps", 1)
+    if mixture.length is not None and (steps - 1) * count >= mixture.length:
+        raise ValueError(
+            f"stage {stage['name']}: steps: expected at most {-(-mixture.length // count)}, as data end after "
+            f"{mixture.length} samples, got {steps}; leave steps out, or give a part more epochs"
+        )
+
+
+def _stage(stage: dict[str, Any], model, heads, processor, seed: int, folder: Path = Path()) -> tuple[nn.Module, Any]:
+    """The module that a stage trains and the maker of its batches; `folder` is the stage's own."""
     config = model.config
     if stage["task"] == "dense":
         specs = {kind: processor.spec(kind) for kind in config.kinds}
@@ -167,7 +114,12 @@ def _stage(stage: dict[str, Any], model, heads, processor, seed: int) -> tuple[n
     guided = [kind for kind in ("image", "audio") if kind in config.kinds]
     sizes = {kind: (cells[0][kind], encoder_token_count(kind, getattr(config, kind))) for kind in guided}
     guide_sizes = sizes if guide_weight > 0 else None
-    batches = InstructBatches(processor, *cells, stage["batch"], questions, max_tokens, seed, guide_sizes)
+    counts = {name: count for name, count in stage["batch"].items() if name != DATA}
+    batches = InstructBatches(processor, *cells, counts, questions, max_tokens, seed, guide_sizes)
+    if DATA in stage:
+        mixture, count = Mixture(mixture_of(stage), seed), stage["batch"][DATA]
+        world = batches if counts else None
+        batches = SampleBatches(mixture, processor, cells[1], count, max_tokens, guide_sizes, folder, world)
     return Instructor(model, heads if weight > 0 else None, weight, guide_weight), batches
 
 

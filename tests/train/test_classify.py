@@ -14,7 +14,8 @@ from deixis.data.cloud_files import read_points
 from deixis.model.cloud_classifier import CloudClassifier, load_classifier
 from deixis.model.pointmlp import PointMLP, PointMLPConfig
 from deixis.train.classify import ClassBatches, ClassifyRecipe, augment, score, smoothed_loss
-from deixis.train.recipe import read_recipe, train
+from deixis.train.recipe import train
+from deixis.train.recipe_file import read_recipe
 from tests.clouds import ball, class_folders, modelnet_h5, stick
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
