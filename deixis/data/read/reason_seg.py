@@ -93,7 +93,7 @@ def reason_seg_mask(shapes: Any, size_hw: tuple[int, int]) -> UInt8[np.ndarray, 
             points = np.asarray(shape["points"], dtype=np.float64)
         except (TypeError, ValueError):  # ragged, or no numbers
             points = np.zeros(0)
-        if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+        if points.ndim != 2 or points.shape[-1] != 2 or not np.isfinite(points).all():
             raise ValueError(f"shape {number} needs points of shape (N, 2), finite numbers, got {points.shape}")
         drawn.append((IGNORED if "ignore" in label else MEANT, polygon_mask(points.astype(np.int32), size_hw)))
     mask = np.zeros(size_hw, dtype=np.uint8)

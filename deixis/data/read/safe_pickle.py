@@ -275,7 +275,7 @@ def _sized(form: Struct, decode: Callable[[bytes], Any]) -> Callable[[_Machine],
 _U1, _U2, _U4, _U8 = Struct("<B"), Struct("<H"), Struct("<I"), Struct("<Q")
 _I4, _F8 = Struct("<i"), Struct(">d")
 STOP = ord(".")
-INSTRUCTIONS: dict[int, Callable[[_Machine], None]] = {
+INSTRUCTIONS: dict[int, Callable[[_Machine], Any]] = {
     0x80: lambda m: m.take(1) and None,  # which protocol
     0x95: lambda m: m.take(8) and None,  # a frame: how many bytes follow, for readers of files
     ord("N"): _pushes(lambda m: None),
