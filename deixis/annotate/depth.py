@@ -1,10 +1,10 @@
 """Depth of pictures by the depth models of transformers that say what their numbers are.
 
 Metric ones (GLPN, ZoeDepth, the metric Depth Anything, DPT on DINOv2) give metres. Relative ones (Depth Anything,
-MiDaS's DPT) give inverse depth up to a scale and a shift that nobody knows: nearer is larger. Of those only the order
-can be told honestly, and it is turned round: 1 where the picture is farthest, `NEAREST` where it is nearest, even in
-inverse depth between; 0 would say "no reading" in a depth map. Pictures are prepared by transformers' Pillow
-processors; where those add margins, the map is read inside them, so that depth lies where the pixels are.
+MiDaS's DPT) give inverse depth up to a scale and a shift that nobody knows: nearer is larger. Of those the order can be
+told, and what is flat; so the inverse is taken, with the picture's nearest at `NEAR` and its farthest at `FAR`, which
+keeps both, and is in no unit. Pictures are prepared by transformers' Pillow processors; where those add margins, the
+map is read inside them, so that depth lies where the pixels are.
 """
 
 import math
@@ -25,7 +25,7 @@ from deixis.data.build.tools import DepthOf
 METRIC = ("glpn", "zoedepth")
 SAYS_WHICH = ("depth_anything", "prompt_depth_anything")  # in `depth_estimation_type`
 WANTED = Wanted("depth", "a depth model whose numbers are known", (*METRIC, *SAYS_WHICH, "dpt"))
-NEAREST = 1e-3
+NEAR, FAR = 1.0, 10.0  # what relative depth is put between: such as a room would have in metres
 ZOE_MARGIN = 3  # times the root of half a side (transformers' ZoeDepth processor, after isl-org/ZoeDepth@edb6daf)
 
 
@@ -96,14 +96,16 @@ def is_metric(config: PreTrainedConfig) -> bool:
 
 
 def farness(inverse_depth: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """Inverse depth turned round: 1 where it is least, `NEAREST` where it is most; 1 all over where it is even.
+    """The inverse of inverse depth, from `NEAR` where it is most to `FAR` where it is least; `FAR` where all is even.
 
-    >>> farness(np.array([[0.0, 5.0, 10.0]], dtype=np.float32)).round(2).tolist()
-    [[1.0, 0.5, 0.0]]
+    A plane stays one: its inverse depth changes evenly over the picture, whatever the scale and the shift.
+
+    >>> farness(np.array([[0.0, 4.0, 9.0]], dtype=np.float32)).tolist()
+    [[10.0, 2.0, 1.0]]
     """
     low, high = inverse_depth.min(), inverse_depth.max()
     nearness = (inverse_depth - low) / max(high - low, np.finfo(np.float32).tiny)
-    return (1 - (1 - NEAREST) * nearness).astype(np.float32)
+    return (1 / (nearness / NEAR + (1 - nearness) / FAR)).astype(np.float32)
 
 
 def depth_maps(name: str | Path, device: str | None = None) -> DepthOf:

@@ -98,7 +98,7 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def save_grounding_dino(folder: Path, kind: str = "grounding-dino") -> PreTrainedModel:
-    """A Grounding DINO, or MM Grounding DINO, whose BERT has the ids of the real one for what parts the names: full stop, start and end."""
+    """A Grounding DINO or MM Grounding DINO; its BERT has the real one's ids for full stop, start and end."""
     swin = {
         "model_type": "swin",
         "image_size": 32,

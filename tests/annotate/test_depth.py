@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from deixis.annotate.depth import NEAREST, Prepared, depth_in_picture, depth_maps, farness
+from deixis.annotate.depth import FAR, NEAR, Prepared, depth_in_picture, depth_maps, farness
 from tests.annotate.models import DEPTH_MODELS
 from tests.toy import picture
 
@@ -97,16 +97,26 @@ def test_a_model_says_whether_it_measures_in_metres(folders, kind):
     depth = depth_of(picture(50, 90))
     assert (depth.shape, depth.dtype, depth_of.metric) == ((50, 90), np.float32, kind in METRIC)
     if not depth_of.metric:
-        assert (depth.min(), depth.max()) == (pytest.approx(NEAREST, rel=1e-3), 1)
+        assert (depth.min(), depth.max()) == (pytest.approx(NEAR), pytest.approx(FAR))
 
 
 @pytest.mark.parametrize(
     ("inverse", "expected"),
     [
-        pytest.param([[3, 3]], [[1, 1]], id="even"),
-        pytest.param([[0, 1, 4]], [[1, 0.75, 0]], id="from_zero"),
-        pytest.param([[-2, 2]], [[1, 0]], id="below_zero"),
+        pytest.param([[3, 3]], [[10, 10]], id="even"),
+        pytest.param([[0, 1, 4]], [[10, 40 / 13, 1]], id="from_zero"),
+        pytest.param([[-2, 2]], [[10, 1]], id="below_zero"),
     ],
 )
 def test_nearer_is_less(inverse, expected):
-    np.testing.assert_allclose(farness(np.array(inverse, np.float32)), expected, atol=2 * NEAREST)
+    np.testing.assert_allclose(farness(np.array(inverse, np.float32)), expected, rtol=1e-5)
+
+
+def test_what_is_flat_stays_flat():
+    """Points of a plane before a camera, whose inverse depth came with another scale and shift."""
+    y, x = np.mgrid[-1:1:20j, -1:1:30j]
+    inverse = 3 * (0.5 + 0.2 * x + 0.1 * y) - 0.7  # of the plane 0.5 z + 0.2 x z + 0.1 y z = 1
+    z = farness(inverse.astype(np.float32))
+    points = np.stack([x * z, y * z, z], axis=-1).reshape(-1, 3)
+    away = np.linalg.svd(points - points.mean(0), compute_uv=False)
+    assert away[2] < 1e-4 * away[1]
