@@ -16,11 +16,11 @@ from deixis.data.annotated import Annotated, Thing
 from deixis.data.image_ids import aliases
 from deixis.data.read.class_lists import ClassList, is_void
 from deixis.data.read.map_files import read_map
-from deixis.data.read.mask_regions import regions_of_values
+from deixis.data.read.mask_regions import area_of_rle, regions_of_values
 from deixis.data.read.paired_folders import Pair, pair_rows, split_of_key
 from deixis.data.read.pictures import header_size_hw, picture_id, set_name
 from deixis.data.read.source import HEAD, Head, Item, Place, Row, Skipped
-from deixis.data.sample import Medium
+from deixis.data.sample import Medium, RegionRecord
 
 VOID_NUMBERS = (0, 255)
 """Numbers that by custom mean nothing, where the list of classes does not name them."""
@@ -68,9 +68,13 @@ def read_maps(item: Item, head: Head, place: Place, kind: MapSet) -> Iterator[An
     if found.is_colour and not classes.by_colour:
         raise ValueError(f"{maps[0].where}: expected a number at each pixel, as the classes have numbers, got colours")
     medium = _medium(item, place, kind, found.values.shape)
-    yield from _foreign(maps[0], found.values, classes)
     named = {number: names for number, names in classes.names.items() if not is_void(names[0])}
-    things = _things(found.values, named, stuff=True)
+    things = []
+    for number, region in regions_of_values(found.values):
+        if number in named:
+            things.append(Thing(named[number][0], region, synonyms=named[number][1:], stuff=True))
+        elif number not in classes.names and (classes.by_colour or number not in VOID_NUMBERS):
+            yield Skipped(maps[0].where, _foreign(number, region, classes))
     if (instances := _instances(Path(maps[0].value), place, kind)) is not None:
         numbers = read_map(instances).values
         if numbers.shape != found.values.shape:
@@ -100,24 +104,10 @@ def _medium(item: Item, place: Place, kind: MapSet, map_hw: tuple[int, ...]) -> 
     return Medium(picture_id([name], kind.source or set_name(place)), "image", path=row.value, size_hw=size_hw)
 
 
-def _foreign(row: Row, values: np.ndarray, classes: ClassList) -> Iterator[Skipped]:
-    """The numbers in a map that no class has, each once."""
-    void = () if classes.by_colour else VOID_NUMBERS
-    numbers, counts = np.unique(values, return_counts=True)
-    for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
-        if number not in classes.names and number not in void:
-            shown = f"the colour {number >> 16}, {number >> 8 & 255}, {number & 255}" if classes.by_colour else number
-            yield Skipped(row.where, f"expected one of the {len(classes.names)} classes, got {shown} at {count} pixels")
-
-
-def _things(values: np.ndarray, named: Mapping[int, tuple[str, ...]], stuff: bool) -> list[Thing]:
-    """A thing for each number in a map that is named."""
-    regions = regions_of_values(np.where(np.isin(values, list(named)), values, -1))
-    return [
-        Thing(named[number][0], region, synonyms=named[number][1:], stuff=stuff)
-        for number, region in regions
-        if number >= 0
-    ]
+def _foreign(number: int, region: RegionRecord, classes: ClassList) -> str:
+    """The sentence for a number that no class has."""
+    shown = f"the colour {number >> 16}, {number >> 8 & 255}, {number & 255}" if classes.by_colour else number
+    return f"expected one of the {len(classes.names)} classes, got {shown} at {area_of_rle(region.mask)} pixels"
 
 
 def _instances(path: Path, place: Place, kind: MapSet) -> Path | None:
@@ -130,10 +120,9 @@ def _told_apart(numbers: np.ndarray, named: Mapping[int, tuple[str, ...]], count
     """A thing for each instance of a map of class * 256 + instance; of a class that is not countable one."""
     of_class = numbers // PER_INSTANCE
     numbers = np.where(np.isin(of_class, countable), numbers, of_class * PER_INSTANCE)
-    shown = np.where(np.isin(of_class, list(named)), numbers, -1)
     things = []
-    for number, region in regions_of_values(shown):
-        if number >= 0:
+    for number, region in regions_of_values(numbers):
+        if number // PER_INSTANCE in named:
             names, is_stuff = named[number // PER_INSTANCE], number // PER_INSTANCE not in countable
             things.append(Thing(names[0], region, synonyms=names[1:], stuff=is_stuff))
     return things

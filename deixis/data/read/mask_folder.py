@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from deixis.data.annotated import Annotated, Thing
 from deixis.data.image_ids import aliases
 from deixis.data.read.class_lists import ClassList, find_class_list, is_void, read_class_list
-from deixis.data.read.map_files import HALF, NumberMap, read_map, soft_mask
+from deixis.data.read.map_files import HALF, NumberMap, counted, read_map, soft_mask
 from deixis.data.read.mask_names import owner, picture_names
 from deixis.data.read.mask_regions import region_of_mask, regions_of_values
 from deixis.data.read.paired_folders import files_below, find_pairs, shown_path, split_of_key
@@ -125,7 +123,7 @@ def _regions(found: NumberMap, values: str) -> list[RegionRecord]:
         mask = found.values >= HALF if found.is_lossy and not found.is_colour else found.values != 0
     if mask is not None:
         return [region_of_mask(mask)] if mask.any() else []
-    numbers = np.unique(found.values)
+    numbers, _ = counted(found.values)
     if len(numbers) > MAX_THINGS:
         raise ValueError(f"expected a mask, or at most {MAX_THINGS} things, got {len(numbers)} numbers: is it a photo?")
     nothing = (0, PALETTE_BORDER) if found.is_palette else (0,)

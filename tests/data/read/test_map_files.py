@@ -8,7 +8,7 @@ from PIL import Image
 
 from deixis.data.read.map_files import read_map, soft_mask
 from deixis.data.read.mask_regions import region_of_mask, regions_of_values
-from deixis.geometry import mask_to_box_xyxy, rle_to_mask
+from deixis.geometry import mask_to_box_xyxy, mask_to_rle
 
 NUMBERS = np.array([[0, 1, 2], [300, 1, 0]])
 SMALL = np.array([[0, 1, 2], [9, 1, 0]])
@@ -111,11 +111,21 @@ def test_soft_mask(tmp_path, picture, suffix, expected):
         assert np.array_equal(found, expected)
 
 
-def test_regions_of_values_against_each_number_by_itself():
-    values = np.random.default_rng(3).integers(-1, 6, (30, 40)) * 1000
-    values[:, :20] = 5
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(np.random.default_rng(3).integers(-1, 6, (30, 40)) * 1000, id="noise"),
+        pytest.param(np.kron(np.random.default_rng(4).integers(0, 9, (5, 7)), np.ones((6, 4), dtype=int)), id="blocks"),
+        pytest.param(np.full((3, 4), 7), id="one_value"),
+        pytest.param(np.array([[1], [2], [1]]), id="one_column"),
+        pytest.param(np.array([[1, 2, 1]]), id="one_row"),
+        pytest.param(np.array([[5]]), id="one_pixel"),
+        pytest.param(np.eye(8, dtype=np.uint8), id="diagonal"),
+    ],
+)
+def test_regions_of_values_against_each_number_by_itself(values):
     for number, region in regions_of_values(values):
-        assert np.array_equal(rle_to_mask(region.mask), values == number)
+        assert region.mask == mask_to_rle(values == number)
         assert region.box == tuple(mask_to_box_xyxy(values == number))
     assert [number for number, _ in regions_of_values(values)] == sorted(set(values.ravel().tolist()))
 
