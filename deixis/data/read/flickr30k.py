@@ -99,6 +99,7 @@ def read_flickr30k(item: Item, _: Head, place: Place) -> Iterator[Annotated | Sk
         things=tuple(_things(entities, phrases)),
         captions=tuple(captions),
         complete=False,
+        licence=FLICKR30K.licence,
     )
 
 

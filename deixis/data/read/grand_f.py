@@ -104,6 +104,7 @@ def read_grand_f(item: Item, head: Head, place: Place) -> Iterator[Annotated | S
         expressions=tuple(expressions),
         captions=(marked_caption(caption, parts),),
         complete=False,
+        licence=GRAND_F.licence,
         form="mask",
         author=author,
     )

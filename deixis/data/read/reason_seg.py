@@ -151,6 +151,7 @@ def read_reason_seg_item(item: Item, _: Head, place: Place) -> Iterator[Annotate
         things=tuple(things),
         expressions=tuple(Expression(text, (0,), implicit=found.is_sentence, explanation=told) for text in found.texts),
         complete=False,
+        licence=REASON_SEG.licence,
         form="mask",
     )
 
