@@ -29,6 +29,8 @@ def in_order(do: Callable[[Task], Result], tasks: Sequence[Task], workers: Worke
     Raises whatever `do` raises; tasks under way then end and the others are not begun. Raises ValueError where a
     process is killed, by want of memory for instance, or where there is no such cluster.
     """
+    if not tasks:
+        return
     if workers.ray is not None:
         yield from _on_ray(do, tasks, workers.ray)
     elif workers.processes == 1 or len(tasks) < 2:
@@ -60,27 +62,21 @@ def _on_ray(do: Callable[[Task], Result], tasks: Sequence[Task], address: str) -
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    started = not ray.is_initialized()
-    if started:
+    if not ray.is_initialized():  # it stays, for the next stage of a run, until this process ends
         where = {} if address == "local" else {"address": address}
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False, **where)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ValueError(f"--ray: expected a Ray cluster at {address!r}; {str(error).splitlines()[0]}") from None
-    try:
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.execution_options.preserve_order = True
-        rows = ray.data.from_items([{"task": number} for number in range(len(tasks))], override_num_blocks=len(tasks))
-        done = rows.map(_RayTask(do, tasks), num_cpus=1)
-        for row in done.iter_rows():
-            result = row["result"].value
-            if isinstance(result, Exception):
-                raise result
-            yield result
-    finally:
-        if started:
-            ray.shutdown()
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    rows = ray.data.from_items([{"task": number} for number in range(len(tasks))], override_num_blocks=len(tasks))
+    for row in rows.map(_RayTask(do, tasks), num_cpus=1).iter_rows():
+        result = row["result"].value
+        if isinstance(result, Exception):
+            raise result
+        yield result
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Source:
             yield Skipped(item.rows[0].where, _sentence(error))
 
     def description(self) -> dict[str, Any]:
-        """What makes it the same set in a later run: where it lies, how it is read, and that its file has not changed."""
+        """What makes it the same set in a later run: where it lies, how it is read, and when its file was changed."""
         state = self.place.path.stat() if self.place.path.is_file() else None
         return {
             "format": self.format,

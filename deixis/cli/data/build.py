@@ -1,0 +1,88 @@
+"""`deixis data build`: a region-data set by a recipe, from the annotations of other sets."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deixis.cli.data.read import show_report
+
+ANSWERS = "answers.sqlite"  # of the language model, in OUT, unless the recipe names another place
+
+if TYPE_CHECKING:
+    from deixis.data.build.recipe import BuildRecipe
+    from deixis.data.build.tools import Tools
+
+
+def run(
+    recipe: Annotated[Path | None, typer.Argument(help="A YAML file, such as recipes/grit.yaml.")] = None,
+    out: Annotated[Path | None, typer.Argument(help="A new folder for the samples.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Times every part's samples, in place of the recipe's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything drawn by chance, in place of the recipe's.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes of this machine.", min=1)] = 1,
+    ray: Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Show the kinds of parts with their options, and stop.")
+    ] = False,
+) -> None:
+    """Build region data, in the way of Ferret's GRIT, from detection, segmentation and grounding annotations.
+
+    The samples are the same for any number of workers. A run that was stopped goes on when the same command is given
+    again. Parts that need a model which the recipe does not name are left out, and the report says so.
+    """
+    if listed:
+        return _show_parts()
+    if recipe is None or out is None:
+        raise ValueError("expected RECIPE OUT, as in: deixis data build recipes/grit.yaml out/grit; or --list")
+    if not recipe.is_file():
+        raise ValueError(f"{recipe}: expected a recipe, got no such file")
+    from deixis.cli.data.progress import Stages
+    from deixis.data.build.recipe import read_build_recipe
+    from deixis.data.run.building import build_set, plan_build
+    from deixis.data.run.folder import RunFolder
+    from deixis.data.run.pool import Workers
+
+    wanted = read_build_recipe(recipe)
+    if scale is not None and not scale > 0:
+        raise ValueError(f"--scale: expected a number above 0, got {scale}")
+    wanted = replace(wanted, **{k: v for k, v in {"scale": scale, "seed": seed}.items() if v is not None})
+    folder = RunFolder(out)
+    plan = plan_build(wanted, folder, _tools(wanted, out))
+    try:
+        with Stages() as progress:
+            report = build_set(plan, folder, Workers(workers, ray), progress)
+    except KeyboardInterrupt:
+        typer.echo(f"\nstopped; the same command goes on with {out}", err=True)
+        raise
+    show_report(report, out)
+
+
+def _tools(recipe: "BuildRecipe", out: Path) -> "Tools":
+    """The models that a recipe names, as factories; nothing is loaded yet."""
+    from deixis.annotate import annotators
+    from deixis.data.endpoint import endpoint_of
+
+    language = None
+    if recipe.language is not None:
+        language = endpoint_of(recipe.language, out / ANSWERS).open
+    return annotators(language=language, **recipe.models)
+
+
+def _show_parts() -> None:
+    """Every kind of part: what it makes, what it needs, its options with their defaults."""
+    from dataclasses import fields
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.padding import Padding
+
+    from deixis.data.build.parts import PARTS
+
+    console = Console()
+    for name, part in PARTS.items():
+        console.print(f"[bold]{name}[/bold]  {escape(part.title)}")
+        needs = [f"needs: {', '.join(part.needs)}"] if part.needs else []
+        options = ", ".join(f"{option.name} ({option.default!r})" for option in fields(part.options))
+        for line in (f"granularity: {part.granularity}; regions go {', '.join(part.directions)}", *needs, options):
+            console.print(Padding(escape(line), (0, 0, 0, 4)))

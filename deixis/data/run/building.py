@@ -1,0 +1,261 @@
+"""`deixis data build` as a run: the parts of a recipe, each cut into units that write a shard of their own.
+
+A part's samples are shared out over its sources by their number of items, then over units of one shard each; a unit
+has a stretch of a source's items and a quota, and goes over its items in an order drawn by chance until that is filled.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from typing import Any
+
+from deixis.data.build.chance import rng_of
+from deixis.data.build.masks import with_masks
+from deixis.data.build.parts import PARTS
+from deixis.data.build.recipe import BuildRecipe, PartEntry, with_options
+from deixis.data.build.tools import Tools
+from deixis.data.kept_answers import CostCapReached
+from deixis.data.read.source import Skipped
+from deixis.data.run.folder import RunFolder, UnitReport
+from deixis.data.run.pool import Workers, in_order
+from deixis.data.run.reading import file_word, prepare
+from deixis.data.run.report import Totals
+from deixis.data.run.sources import Record, Source, check_source
+from deixis.data.run.survey import Survey, ThingsOf, is_train, survey
+from deixis.data.sample import Sample
+from deixis.data.shards import write_shard
+
+BATCH_ITEMS = 250  # at most so many items of a unit are in memory at a time
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """A recipe with the sources that are there, the parts that can be made, and why others cannot."""
+
+    recipe: BuildRecipe
+    sources: dict[str, Source]
+    held_out: dict[str, Source]
+    parts: tuple[PartEntry, ...]
+    left_out: dict[str, str]
+    tools: Tools
+
+    def description(self) -> dict[str, Any]:
+        """What makes it the same run later; how many workers, and the price of a model, may change."""
+        plain = asdict(replace(self.recipe, sources={}, held_out={}, language=None))
+        language = {} if self.recipe.language is None else dict(self.recipe.language)
+        return {
+            "run": "build",
+            "sources": {name: source.description() for name, source in self.sources.items()},
+            "held_out": {name: source.description() for name, source in self.held_out.items()},
+            "language": {name: language.get(name) for name in ("url", "model", "temperature")},
+            "left_out": self.left_out,
+        } | {name: plain[name] for name in ("seed", "scale", "parts", "models", "ending", "media", "shard_samples")}
+
+
+@dataclass(frozen=True)
+class BuildUnit:
+    """`quota` samples of a part from items start, ..., stop - 1 of a source; `number` counts the part's units."""
+
+    part: PartEntry
+    source: str
+    number: int
+    start: int
+    stop: int
+    quota: int
+
+    @property
+    def name(self) -> str:
+        return f"{file_word(self.part.name)}-{self.number:05d}"
+
+
+def plan_build(recipe: BuildRecipe, folder: RunFolder, tools: Tools) -> BuildPlan:
+    """What of a recipe can be made with the files and models that are there.
+
+    Raises ValueError for unknown formats, kinds and options, for a source that is missing and not optional, and where
+    nothing can be made.
+    """
+    sources, missing = {}, {}
+    for group, entries in (("sources", recipe.sources), ("held_out", recipe.held_out)):
+        for name, entry in entries.items():
+            if entry.optional and not entry.is_there:
+                missing[name] = str(entry.place.path)
+                continue
+            check_source(f"{group}.{name}", entry.format, entry.place)
+            sources[name] = Source(name, entry.format, entry.place, folder.hidden / f"{name}.sqlite")
+    parts, left_out = [], {}
+    for entry in recipe.parts:
+        if entry.kind not in PARTS:
+            raise ValueError(f"parts: {entry.name}: expected a kind among {', '.join(PARTS)}; got {entry.kind!r}")
+        with_options(PARTS[entry.kind].options, f"parts: {entry.name}", entry.options)
+        there = tuple(name for name in entry.sources if name in sources)
+        if why := _cannot(entry, there, missing, tools):
+            left_out[entry.name] = why
+        else:
+            parts.append(replace(entry, sources=there))
+    if not parts:
+        name, why = next(iter(left_out.items()))
+        raise ValueError(f"parts: expected at least one that can be made, got none: {name}: {why}")
+    used = {source for part in parts for source in (*part.sources, *filter(None, [part.things_from]))}
+    return BuildPlan(
+        recipe,
+        {name: source for name, source in sources.items() if name in used},
+        {name: source for name, source in sources.items() if name in recipe.held_out},
+        tuple(parts),
+        left_out,
+        tools,
+    )
+
+
+def _cannot(entry: PartEntry, there: Sequence[str], missing: dict[str, str], tools: Tools) -> str | None:
+    """Why a part cannot be made; None if it can."""
+    if not there:
+        return f"{', '.join(entry.sources)}: not there ({missing[entry.sources[0]]})"
+    if entry.things_from in missing:
+        return f"{entry.things_from}: not there ({missing[entry.things_from]})"
+    needs = [*PARTS[entry.kind].needs, *(["masks"] if entry.masks_from_boxes else [])]
+    lacking = [name for name in needs if getattr(tools, name) is None]
+    wanted = {"language": "a language model (language: {url, model})"}
+    return f"it needs {' and '.join(wanted.get(n, f'a model (models: {n})') for n in lacking)}" if lacking else None
+
+
+def cut(plan: BuildPlan, counts: dict[str, int]) -> list[BuildUnit]:
+    """The units of all parts, in order; `counts` is the number of items of each source."""
+    units = []
+    for part in plan.parts:
+        wanted = round(part.samples * plan.recipe.scale)
+        total = sum(counts[name] for name in part.sources)
+        before = number = 0
+        for name in part.sources:
+            quota = _share(wanted, before + counts[name], total) - _share(wanted, before, total)
+            before += counts[name]
+            pieces = min(math.ceil(quota / plan.recipe.shard_samples), counts[name])
+            for piece in range(pieces):
+                start, stop = (counts[name] * (piece + end) // pieces for end in (0, 1))
+                own = _share(quota, piece + 1, pieces) - _share(quota, piece, pieces)
+                units.append(BuildUnit(part, name, number, start, stop, own))
+                number += 1
+    return units
+
+
+def _share(whole: int, part: int, parts: int) -> int:
+    return whole * part // parts
+
+
+def build_set(plan: BuildPlan, folder: RunFolder, workers: Workers, progress: Any) -> dict[str, Any]:
+    """The report of the run; it goes on with what an earlier call has done.
+
+    Where the cost of the language model reaches its cap, what is left is not done and the report, which says so under
+    "stopped", is not kept: the same call with a higher cap goes on. Raises ValueError as `read_set` does.
+    """
+    folder.open_for(plan.description())
+    if folder.is_finished:
+        return folder.report()
+    sources = [*plan.sources.values(), *plan.held_out.values()]
+    counts = prepare(sources, progress)
+    progress.stage("looking through the sets", sum(counts.values()))
+    for done in survey(sources, folder.hidden, workers):
+        progress.advance(done)
+    units = cut(plan, counts)
+    progress.stage("building", sum(unit.quota for unit in units))
+    missing = [unit for unit in units if not folder.is_done(unit.name)]
+    progress.advance(sum(unit.quota for unit in units) - sum(unit.quota for unit in missing))
+    stopped = None
+    for unit, why in zip(missing, in_order(partial(build_unit, plan, folder), missing, workers), strict=True):
+        stopped = why or stopped
+        progress.advance(unit.quota)
+    totals = Totals(
+        folder,
+        [unit.name for unit in units if folder.is_done(unit.name)],
+        [skip for source in sources for skip in source.scan_skipped()],
+    )
+    report = plan.description() | totals.report() | {"wanted": _wanted(plan)}
+    if stopped:
+        return report | {"stopped": stopped}
+    folder.finish(report, totals.skipped())
+    return report
+
+
+def _wanted(plan: BuildPlan) -> dict[str, int]:
+    return {part.name: round(part.samples * plan.recipe.scale) for part in plan.recipe.parts}
+
+
+def build_unit(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> str | None:
+    """Writes the shard of a unit and says that it is done; the reason where the cost cap left it undone."""
+    skipped: list[Skipped] = []
+    shard = folder.path / f"{unit.name}.{plan.recipe.ending}"
+    try:
+        written = write_shard(_kept(_unit_samples(plan, folder, unit), skipped), shard, plan.recipe.media)
+    except CostCapReached as reached:
+        return str(reached)
+    skipped += written.skipped
+    folder.set_done(
+        UnitReport(unit.name, {unit.part.name: written.samples}, (shard.name,), unit.stop - unit.start, tuple(skipped))
+    )
+    return None
+
+
+def _kept(found: Iterator[Sample | Skipped], skipped: list[Skipped]) -> Iterator[Sample]:
+    for sample in found:
+        if isinstance(sample, Skipped):
+            skipped.append(sample)
+        else:
+            yield sample
+
+
+def _unit_samples(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Iterator[Sample | Skipped]:
+    """Batches of items in an order drawn by chance, until the quota is filled or no item is left.
+
+    A batch may give one sample an item, or twice its share of what is missing: so a small quota needs few items, a
+    large one is spread over all, and what some items cannot give others do.
+    """
+    part = PARTS[unit.part.kind]
+    seed = f"{plan.recipe.seed}/{unit.part.name}"
+    options = _options(plan, folder, unit)
+    order = unit.start + rng_of(seed, unit.source, unit.start).permutation(unit.stop - unit.start)
+    missing = unit.quota
+    for first in range(0, len(order), BATCH_ITEMS):
+        records: list[Record] = []
+        found = _records(plan, folder, unit, order[first : first + BATCH_ITEMS].tolist())
+        for record in _masked(found, plan.tools) if unit.part.masks_from_boxes else found:
+            if isinstance(record, Skipped):
+                yield record
+            else:
+                records.append(record)
+        share = 2 * missing * BATCH_ITEMS // (len(order) - first)
+        for sample in part.make(records, min(missing, max(BATCH_ITEMS, share)), seed, plan.tools, options):
+            missing -= isinstance(sample, Sample)
+            yield sample
+        if missing <= 0:
+            return
+
+
+def _records(plan: BuildPlan, folder: RunFolder, unit: BuildUnit, numbers: list[int]) -> Iterator[Record | Skipped]:
+    """What may be trained on of some items of the unit's source."""
+    held = Survey(folder.hidden)
+    for number in numbers:
+        for record in plan.sources[unit.source].records_of(number):
+            if isinstance(record, Skipped):
+                yield record
+            elif why := held.leak(record):
+                yield Skipped(record.id, why)
+            elif is_train(record.split):
+                yield record
+
+
+def _masked(found: Iterator[Record | Skipped], tools: Tools) -> Iterator[Record | Skipped]:
+    """The records with masks for their boxes; what was skipped before passes through."""
+    for record in found:
+        yield from [record] if isinstance(record, Skipped) else with_masks([record], tools)
+
+
+def _options(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Any:
+    """The part's options, with what only a run knows where it has fields for them."""
+    kind = PARTS[unit.part.kind].options
+    options = with_options(kind, f"parts: {unit.part.name}", unit.part.options)
+    names = {option.name for option in fields(kind)}
+    if "vocabulary" in names and not options.vocabulary:
+        options = replace(options, vocabulary=Survey(folder.hidden).vocabulary([unit.source]))
+    if "things_of" in names and unit.part.things_from:
+        options = replace(options, things_of=ThingsOf(plan.sources[unit.part.things_from], folder.hidden))
+    return options
