@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from deixis.data import validate
 from deixis.data.consistency import FIELDS_BEHIND, FIELDS_OF_KIND, POINT_AXES, REGION_FIELDS
 from deixis.data.files import sample_of
 from deixis.data.sample import TASKS_BY, VERSION, Medium, RegionRecord, Sample, Turn
@@ -89,6 +90,33 @@ def test_a_good_record_passes():
 )
 def test_more_that_passes(record):
     validate_record(record)
+
+
+def test_what_is_right_needs_only_the_fast_check(monkeypatch):
+    """The other one, a hundred times as slow, is for what is wrong."""
+    monkeypatch.setattr(validate, "_validator", None)
+    validate_record(good())
+    validate_record(json.loads(json.dumps(good())))
+
+
+@pytest.mark.parametrize(
+    ("record", "sentence"),
+    [
+        pytest.param(
+            changed("regions", 0, "box", [np.float64(1), 2, 3, float("nan")]), "expected finite numbers", id="nan"
+        ),
+        pytest.param(changed("regions", 0, "signal", np.int64(0)), "signal: expected a whole number, got", id="numpy"),
+        pytest.param(changed("id", b"x"), "id: expected text", id="bytes"),
+        pytest.param(good() | {1: 2}, "unknown field 1", id="field_of_no_text"),
+    ],
+)
+def test_values_that_json_has_not_are_judged_too(record, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        validate_record(record)
+
+
+def test_numbers_of_numpy_that_are_numbers_of_python_pass():
+    validate_record(changed("regions", 0, "box", [np.float64(v) for v in good()["regions"][0]["box"]]))
 
 
 def test_text_alone_passes():

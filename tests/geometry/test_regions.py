@@ -21,6 +21,7 @@ from deixis.geometry import (
     check_region,
     mask_to_rle,
     region_digest,
+    rle_area,
     rle_to_mask,
 )
 
@@ -154,6 +155,9 @@ def test_check_accepts(region, extent):
         pytest.param({"size": [2, 2], "counts": [1, 9]}, "must fill its size", id="too_long"),
         pytest.param({"size": [2, 2], "counts": [-1, 5]}, "must fill its size", id="negative_run"),
         pytest.param({"size": [2, 2], "counts": "no way"}, "character that is not of this code", id="foreign"),
+        pytest.param({"size": [2, 2], "counts": "1ü3"}, "character that is not of this code", id="no_ascii"),
+        pytest.param({"size": [2, 2], "counts": "o" * 7 + "1"}, "character that is not of", id="number_without_end"),
+        pytest.param({"size": [2, 2], "counts": [1 << 70, 3]}, "a list of whole numbers", id="run_too_long"),
         pytest.param({"size": [2, 2], "counts": "P"}, "middle of a number", id="cut_off"),
         pytest.param({"size": [2, 2], "counts": 7}, "text or a list of whole numbers", id="a_number"),
     ],
@@ -165,11 +169,15 @@ def test_rle_refuses(rle, message):
 
 @given(st.text(alphabet="0123456789:;<=>?@ABCPQRSTo`", max_size=12), st.integers(1, 6), st.integers(1, 6))
 def test_any_code_is_read_or_refused(counts, height, width):
+    rle = {"size": [height, width], "counts": counts}
     try:
-        mask = rle_to_mask({"size": [height, width], "counts": counts})
+        mask = rle_to_mask(rle)
     except ValueError:
+        with pytest.raises(ValueError, match="run-length code"):
+            rle_area(rle)
         return
     assert mask.shape == (height, width)
+    assert rle_area(rle) == mask.sum()
 
 
 @pytest.mark.parametrize("share", [pytest.param(share, id=f"filled_{share}") for share in (0.0, 0.02, 0.5, 1.0)])
@@ -180,6 +188,7 @@ def test_rle_round_trip(size_hw, share):
     runs = np.diff(np.flatnonzero(np.diff(mask.T.ravel(), prepend=False, append=~mask.T.ravel()[-1])), prepend=0)
     assert rle["size"] == list(size_hw)
     assert np.array_equal(rle_to_mask(rle), mask)
+    assert rle_area(rle) == mask.sum()
     assert np.array_equal(rle_to_mask({**rle, "counts": rle["counts"].encode()}), mask)
     assert np.array_equal(rle_to_mask({**rle, "counts": runs.tolist()}), mask)
     assert Mask.from_rle(Mask(mask).to_rle(), signal=2) == Mask(mask, signal=2)
