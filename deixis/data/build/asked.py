@@ -6,7 +6,7 @@ What is refused is counted, and asked for once more with the complaint. It knows
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -24,6 +24,14 @@ _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 _NO_JOB = object()
+
+
+class Unusable(ValueError):
+    """An answer of which nothing can be used, with what is wrong with each of its items."""
+
+    def __init__(self, complaints: Sequence[str]):
+        super().__init__("; ".join(complaints))
+        self.complaints = tuple(complaints)
 
 
 def json_object(text: str, field: str) -> dict[str, Any]:
@@ -65,7 +73,8 @@ def ask_checked(
         try:
             return check(text), refused
         except ValueError as error:
-            refused.append(Skipped(where, f"{then}: {error}"))
+            complaints = error.complaints if isinstance(error, Unusable) else (str(error),)
+            refused += [Skipped(where, f"{then}: {complaint}") for complaint in complaints]
             messages = [
                 *messages,
                 {"role": "assistant", "content": text or "{}"},  # some servers refuse an empty message

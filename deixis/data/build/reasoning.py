@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from deixis.data.annotated import Annotated, Thing
-from deixis.data.build.asked import LEFT_OUT, ask_checked, in_turn, json_object
+from deixis.data.build.asked import LEFT_OUT, Unusable, ask_checked, in_turn, json_object
 from deixis.data.build.chance import rng_of
 from deixis.data.build.nouns import head_noun, same_noun, words_of
 from deixis.data.build.prompts import Prompt, prompt
@@ -136,7 +136,7 @@ def _checked(scene: Scene, options: ReasoningOptions, text: str) -> tuple[list[R
         except ValueError as error:
             complaints.append(str(error))
     if not riddles:
-        raise ValueError("; ".join(complaints))
+        raise Unusable(complaints)
     return list(riddles.values()), complaints
 
 

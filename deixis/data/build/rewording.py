@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from deixis.data.annotated import Annotated
-from deixis.data.build.asked import LEFT_OUT, ask_checked, in_turn, json_object
+from deixis.data.build.asked import LEFT_OUT, Unusable, ask_checked, in_turn, json_object
 from deixis.data.build.chance import rng_of
 from deixis.data.build.nouns import words_of
 from deixis.data.build.prompts import prompt
@@ -137,7 +137,7 @@ def _checked(turn: Turn, keep: tuple[str, ...], options: RewordingOptions, text:
         except ValueError as error:
             complaints.append(str(error))
     if len(wordings) == 1:
-        raise ValueError("; ".join(complaints))
+        raise Unusable(complaints)
     return list(wordings.values())[1:], complaints
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from deixis.data.build.asked import ask_checked, in_turn, json_object
+from deixis.data.build.asked import Unusable, ask_checked, in_turn, json_object
 from deixis.data.endpoint import EndpointError, RequestRefused
 from deixis.data.read.source import Skipped
 
@@ -70,6 +70,18 @@ def test_a_second_chance_with_the_complaint(answers, made, reasons):
         assert [message["role"] for message in asked[1]] == ["user", "assistant", "user"]
         assert asked[1][1]["content"] == "bad"
         assert "expected good, got 'bad'" in asked[1][2]["content"]
+
+
+def test_each_item_of_an_unusable_answer_is_counted():
+    def refuse(text: str) -> None:
+        raise Unusable(["items[0]: bad", "items[1]: worse"])
+
+    made, refused = ask_checked(lambda messages: "x", [], refuse, "w")
+    assert made is None
+    assert [skip.why for skip in refused] == [
+        *("asked again: items[0]: bad", "asked again: items[1]: worse"),
+        *("given up: items[0]: bad", "given up: items[1]: worse"),
+    ]
 
 
 def failing(error: Exception):
