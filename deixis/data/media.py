@@ -20,10 +20,13 @@ import numpy as np
 
 from deixis.data.sample import Medium
 from deixis.signals import SIGNALS, Signal, open_signal
+from deixis.signals.depth import PNG_UNIT_M
+from deixis.signals.normal import normal_colours
 from deixis.signals.opening import PACKED_SUFFIXES
 
 DEFAULT_RATE_HZ = 16_000  # of sounds in memory, as `deixis.signals` has them
 FULL_SCALE = 32_767
+MAX_16_BIT = 65_535
 SIDEWAYS = (5, 6, 7, 8)
 """EXIF orientations whose upright picture has width and height exchanged."""
 ORIENTATION = 0x0112
@@ -250,10 +253,36 @@ def _write_ply(medium: Medium, path: Path) -> None:
     path.write_bytes(PointCloud(values[:, :3], colors=rgb).export(file_type="ply", encoding="binary"))
 
 
+def _write_depth(medium: Medium, path: Path) -> None:
+    """Metres as 16 bits, a millimetre a step, as depth cameras write them; 0 where there is no reading."""
+    from PIL import Image
+
+    values = np.asarray(medium.values)
+    if values.dtype.kind != "f" or values.ndim != 2:
+        raise ValueError(f"expected depth as floats (height, width), in metres, got {values.dtype} {values.shape}")
+    steps = np.rint(np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=np.inf) / PNG_UNIT_M)
+    if steps.min() < 0 or steps.max() > MAX_16_BIT:
+        reach = MAX_16_BIT * PNG_UNIT_M
+        raise ValueError(f"expected depth from 0 to {reach:g} m, got {values.min():g} to {values.max():g}")
+    Image.fromarray(steps.astype(np.uint16)).save(path, format="PNG")
+
+
+def _write_normal(medium: Medium, path: Path) -> None:
+    """Unit vectors as colours, -1..1 as 0..255; none is mid-grey."""
+    from PIL import Image
+
+    values = np.asarray(medium.values)
+    if values.dtype.kind != "f" or values.ndim != 3 or values.shape[2] != 3:
+        raise ValueError(f"expected normals as floats (height, width, 3), got {values.dtype} {values.shape}")
+    Image.fromarray(normal_colours(values.astype(np.float32))).save(path, format="PNG")
+
+
 WRITERS: dict[str, Callable[[Medium, Path], Any]] = {
     "image": _write_png,
     "audio": _write_wav,
     "point_cloud": _write_ply,
+    "depth": _write_depth,
+    "normal": _write_normal,
 }
 """Kind of signal -> what writes its values."""
 FOLDERS = {
@@ -261,8 +290,8 @@ FOLDERS = {
     "audio": ("sounds", ".wav"),
     "point_cloud": ("clouds", ".ply"),
     "video": ("films", ""),
-    "depth": ("depth", ""),
-    "normal": ("normals", ""),
+    "depth": ("depth", ".png"),
+    "normal": ("normals", ".png"),
     "imu": ("traces", ""),
     "fmri": ("brains", ""),
 }

@@ -1,0 +1,163 @@
+"""The region-data engine on a COCO-like set: items read and samples made in a second, by stage, on one core.
+
+The set is drawn at random in COCO's own format: pictures of 640 x 480 with 7 things each on average, outlined by
+polygons of about 50 corners, 80 names; a few expressions and relations are added for the parts that need them. Media
+are not looked at. Run from the repository:
+
+    python -m benchmarks.region_data --out benchmarks/results/NAME.md
+"""
+
+import argparse
+import json
+import math
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measuring import circumstances
+from deixis.data.annotated import Annotated, Expression, Relation
+from deixis.data.build.names import lookalike_names
+from deixis.data.build.parts import PARTS
+from deixis.data.build.tools import Tools
+from deixis.data.read.source import Place, Skipped
+from deixis.data.run.sources import Source
+from deixis.data.sample import Sample
+from deixis.data.shards import write_shard
+
+SIZE_WH = (640, 480)
+THINGS, CORNERS, NAMES = 7, 50, 80
+TEMPLATE_PARTS = ("objects", "relations", "descriptions", "negatives", "classes")
+PREDICATES = ("riding", "next to", "holding", "has", "on top of")
+WANTED = 500  # samples a second and core
+
+
+def coco_like(pictures: int, seed: int = 0) -> dict:
+    """A random set as COCO's instances file has it; a picture has 0 to 30 things, from tiny ones to half of it."""
+    rng = np.random.default_rng(seed)
+    names = lookalike_names()[:NAMES]
+    annotations = []
+    for picture in range(1, pictures + 1):
+        for _ in range(min(int(rng.geometric(1 / (THINGS + 1))) - 1, 30)):
+            outline = _outline(rng)
+            low, high = outline.min(axis=0), outline.max(axis=0)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": picture,
+                    "category_id": int(min(rng.zipf(1.4), len(names))),
+                    "segmentation": [[round(value, 2) for value in outline.ravel().tolist()]],
+                    "bbox": [round(value, 2) for value in (*low.tolist(), *(high - low).tolist())],
+                    "area": float((high - low).prod()),
+                    "iscrowd": 0,
+                }
+            )
+    size = {"width": SIZE_WH[0], "height": SIZE_WH[1]}
+    images = [{"id": n, "file_name": f"train2017/{n:012d}.jpg", **size} for n in range(1, pictures + 1)]
+    return {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": n, "name": name} for n, name in enumerate(names, 1)],
+    }
+
+
+def _outline(rng: np.random.Generator) -> np.ndarray:
+    """Corners (x, y) of a wobbly closed line."""
+    count = int(np.clip(rng.normal(CORNERS, 15), 8, 120))
+    angles = np.sort(rng.uniform(0, 2 * math.pi, count))
+    wobble = sum(rng.normal(0, 0.15 / k) * np.sin(k * angles + rng.uniform(0, 6)) for k in range(1, 6))
+    sides = np.exp(rng.normal(4.0, 0.9, 2)).clip(4, 250)
+    middle = rng.uniform(0, 1, 2) * SIZE_WH
+    outline = middle + np.stack([np.cos(angles), np.sin(angles)], axis=1) * sides * (1 + wobble)[:, None] / 2
+    return outline.clip((0, 0), SIZE_WH)
+
+
+def with_words(item: Annotated, rng: np.random.Generator) -> Annotated:
+    """The item with an expression for each thing, and a relation for each but the first."""
+    things = range(len(item.things))
+    expressions = [Expression(f"the {item.things[n].name} that is number {n}", (n,)) for n in things]
+    relations = [Relation(n, PREDICATES[int(rng.integers(len(PREDICATES)))], n - 1) for n in things[1:]]
+    return replace(item, expressions=tuple(expressions), relations=tuple(relations))
+
+
+def measure(pictures: int) -> list[tuple[str, int, float]]:
+    """Rows (stage, how many, seconds)."""
+    rows = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        path = folder / "instances_train2017.json"
+        path.write_text(json.dumps(coco_like(pictures)))
+        source = Source("coco", "coco", Place(path), folder / "coco.sqlite")
+        rows.append(_timed("take apart (items)", source.prepare))
+        found: list[Annotated] = []
+
+        def read() -> int:
+            records = (record for _, record in source.records(0, pictures))
+            found.extend(record for record in records if isinstance(record, Annotated))
+            return len(found)
+
+        rows.append(_timed("read (items)", read))
+        rng = np.random.default_rng(1)
+        items = [with_words(item, rng) for item in found]
+        made: list[Sample] = []
+        rows += [_timed(f"make {part} (samples)", lambda p=part: _make(p, items, made)) for part in TEMPLATE_PARTS]
+        total = [sum(column) for column in zip(*(row[1:] for row in rows[2:]), strict=True)]
+        rows.append(("make, all template parts (samples)", *total))
+        for ending in ("jsonl", "tar", "parquet"):
+            shard = folder / f"shard.{ending}"
+            rows.append(
+                _timed(f"check and write {ending} (samples)", lambda s=shard: write_shard(made, s, "none").samples)
+            )
+    return rows
+
+
+def _make(name: str, items: Sequence[Annotated], made: list[Sample]) -> int:
+    """How many samples a part makes, as in a run: batches of 250 items, one sample an item and round, two rounds."""
+    part, before = PARTS[name], len(made)
+    for start in range(0, len(items), 250):
+        batch = items[start : start + 250]
+        for sample in part.make(batch, 2 * len(batch), "0", Tools(), part.options()):
+            if isinstance(sample, Skipped):
+                raise ValueError(f"{sample.where}: {sample.why}")
+            made.append(sample)
+    return len(made) - before
+
+
+def _timed(stage: str, call: Callable[[], int]) -> tuple[str, int, float]:
+    began = time.perf_counter()
+    count = call()
+    return stage, count, time.perf_counter() - began
+
+
+def report(rows: list[tuple[str, int, float]], pictures: int) -> str:
+    """The measurement as a Markdown page."""
+    lines = [
+        "# Region data: items and samples a second, by stage, one core",
+        "",
+        f"{pictures} pictures of 640 x 480, {THINGS} things each on average, polygons of about {CORNERS} corners; 1 to "
+        f"3 turns a sample, shapes drawn as by default. Wanted: {WANTED} samples a second.",
+        "",
+        *circumstances(f"python -m benchmarks.region_data --pictures {pictures}", 1),
+        "| stage | count | seconds | a second |",
+        "|---|---:|---:|---:|",
+    ]
+    lines += [f"| {stage} | {count} | {seconds:.2f} | {count / seconds:.0f} |" for stage, count, seconds in rows]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=int, default=2_000)
+    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
+    options = parser.parse_args()
+    page = report(measure(options.pictures), options.pictures)
+    print(page)
+    if options.out:
+        options.out.write_text(page)
+
+
+if __name__ == "__main__":
+    main()

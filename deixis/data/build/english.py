@@ -1,0 +1,178 @@
+"""How names and predicates of data sets go into English sentences: articles, plurals, verbs, numbers.
+
+Rules for the head of a noun phrase with the exceptions that names of things need. It knows no wording and no sample.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+CACHED_NAMES = 20_000
+NUMBERS = (
+    *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
+)
+_IRREGULAR = {
+    **{"person": "people", "man": "men", "woman": "women", "child": "children", "foot": "feet", "tooth": "teeth"},
+    **{"goose": "geese", "mouse": "mice", "ox": "oxen", "policeman": "policemen", "fireman": "firemen"},
+    **{"knife": "knives", "leaf": "leaves", "loaf": "loaves", "shelf": "shelves", "wolf": "wolves", "calf": "calves"},
+    **{"half": "halves", "scarf": "scarves", "potato": "potatoes", "tomato": "tomatoes", "bookshelf": "bookshelves"},
+    **{"snowman": "snowmen", "fisherman": "fishermen", "businessman": "businessmen", "gentleman": "gentlemen"},
+}
+_SAME = {"sheep", "deer", "fish", "aircraft", "series", "moose", "bison", "salmon", "shrimp", "squid", "offspring"}
+_PLURALS = set(_IRREGULAR.values()) | {"skis", "cattle", "dice"}
+_SINGULAR_IN_S = {
+    *("lens", "gas", "canvas", "atlas", "christmas", "alias", "bias", "series", "species", "molasses", "asparagus"),
+}
+_MASS = {
+    *("grass", "sky", "water", "sand", "snow", "food", "hair", "furniture", "rice", "clothing", "bread", "sugar"),
+    *("salt", "meat", "butter", "cheese", "milk", "coffee", "tea", "juice", "ice", "dirt", "mud", "gravel", "soil"),
+    *("smoke", "fog", "luggage", "baggage", "equipment", "graffiti", "money", "paint", "wood", "metal", "glassware"),
+    *("silverware", "cutlery", "jewelry", "paper", "wine", "beer", "soup", "vegetation", "foliage", "seaweed", "fur"),
+    *("pasta", "spaghetti", "popcorn", "lettuce", "broccoli", "corn", "ketchup", "mustard", "pepper", "asphalt"),
+    *("beef", "pork", "bacon", "ham", "cream", "yogurt", "chocolate", "honey", "jam", "jelly", "dough"),
+    *("flour", "oil", "gasoline", "steel", "cotton", "wool", "leather", "plastic", "cardboard", "tape", "string"),
+    *("underwear", "footwear", "headwear", "sportswear", "makeup", "shampoo", "soap", "toothpaste"),
+    *("tissue", "cereal", "oatmeal", "salad", "sushi", "seafood", "garbage", "trash", "scenery", "ground", "ivy"),
+    *("concrete", "traffic", "fruit", "skin", "terrain", "pavement", "rubble", "moss", "hay", "straw"),
+}
+_VOWEL_SOUND = re.compile(r"(?:[aeio]|u(?!ni|se|te|ku|ra|ro)|hour|honest|heir|[fhlmnrsx]-)", re.IGNORECASE)
+_BASE_VERBS = {
+    *("wear", "have", "hold", "ride", "carry", "eat", "look", "watch", "walk", "play", "use", "hang", "lie", "lean"),
+    *("face", "cover", "touch", "hit", "catch", "throw", "pull", "push", "follow", "surround", "contain", "fly", "run"),
+    *("swing", "sit", "stand", "drive", "read", "drink", "support", "cross", "jump", "cut", "feed", "lay", "line"),
+}
+_PREPOSITIONS_IN_S = {"across", "towards", "as", "alongside", "besides", "versus", "upstairs", "downstairs"}
+
+
+@lru_cache(CACHED_NAMES)
+def is_plural(name: str) -> bool:
+    """Whether a name is already of several, or of a pair: "scissors", "people", "wheels of a car".
+
+    >>> [is_plural(name) for name in ("scissors", "people", "bus", "wine glass", "skis", "lens")]
+    [True, True, False, False, True, False]
+    """
+    head = _head(name)[1].lower()
+    if head in _PLURALS:
+        return True
+    return head.endswith("s") and not head.endswith(("ss", "us", "is")) and head not in _SINGULAR_IN_S
+
+
+@lru_cache(CACHED_NAMES)
+def plural(name: str) -> str:
+    """The name of several: the last word of the phrase, or the one before "of", is bent.
+
+    >>> [plural(name) for name in ("dog", "fire hydrant", "leg of a table", "knife", "bus", "scissors", "cherry")]
+    ['dogs', 'fire hydrants', 'legs of a table', 'knives', 'buses', 'scissors', 'cherries']
+    """
+    if is_plural(name):
+        return name
+    before, head, after = _head(name)
+    lower = head.lower()
+    if lower in _SAME:
+        bent = head
+    elif lower in _IRREGULAR:
+        bent = _IRREGULAR[lower]
+    elif re.search(r"[^aeiou]y$", lower):
+        bent = head[:-1] + "ies"
+    elif lower.endswith(("s", "x", "z", "ch", "sh")):
+        bent = head + "es"
+    else:
+        bent = head + "s"
+    return before + bent + after
+
+
+@lru_cache(CACHED_NAMES)
+def with_article(name: str, mass: bool = False) -> str:
+    """The name as it is first spoken of; plurals and masses take no article.
+
+    >>> [with_article(name) for name in ("dog", "orange", "hour glass", "unicycle", "scissors", "grass")]
+    ['a dog', 'an orange', 'an hour glass', 'a unicycle', 'scissors', 'grass']
+    """
+    if mass or is_mass(name) or is_plural(name):
+        return name
+    return f"{'an' if _VOWEL_SOUND.match(name) else 'a'} {name}"
+
+
+def is_mass(name: str) -> bool:
+    """Whether a name is of something uncounted: "snow", "orange juice"."""
+    return _head(name)[1].lower() in _MASS
+
+
+def name_words(name: str, slot: str = "name", mass: bool = False) -> dict[str, str]:
+    """What a name fills in a wording: <name>, <a name>, <names>, and <is name>, ... that agree with it.
+
+    >>> name_words("dog")["a name"], name_words("skis")["it is name"], name_words("dog", "other")["others"]
+    ('a dog', 'they are', 'dogs')
+    """
+    several = is_plural(name)
+    return {
+        slot: name,
+        f"a {slot}": with_article(name, mass),
+        f"{slot}s": name if mass else plural(name),
+        f"is {slot}": "are" if several else "is",
+        f"does {slot}": "do" if several else "does",
+        f"it is {slot}": "they are" if several else "it is",
+        f"that is {slot}": "those are" if several else "that is",
+    }
+
+
+def counted(count: int, name: str) -> str:
+    """
+    >>> counted(1, "dog"), counted(3, "knife"), counted(40, "bus")
+    ('one dog', 'three knives', '40 buses')
+    """
+    number = NUMBERS[count] if count < len(NUMBERS) else str(count)
+    return f"{number} {name if count == 1 else plural(name)}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """
+    >>> listed(["a cat"]), listed(["a cat", "a dog", "grass"])
+    ('a cat', 'a cat, a dog and grass')
+    """
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def verb_of(predicate: str, several: bool = False) -> str:
+    """A predicate as the verb of a sentence, of one subject or of several.
+
+    >>> [verb_of(p) for p in ("riding", "on top of", "has", "wear", "is near", "of", "carries", "attached to")]
+    ['is riding', 'is on top of', 'has', 'wears', 'is near', 'belongs to', 'carries', 'is attached to']
+    >>> [verb_of(p, several=True) for p in ("riding", "has", "wears", "carry", "of")]
+    ['are riding', 'have', 'wear', 'carry', 'belong to']
+    """
+    words = predicate.lower().split()
+    if not words:
+        return "are" if several else "is"
+    first, rest = words[0], words[1:]
+    if words == ["of"]:
+        first, rest = "belongs", ["to"]
+    if first in ("is", "are", "be"):
+        first = "are" if several else "is"
+    elif first in _BASE_VERBS:
+        first = first if several else _third_person(first)
+    elif first.endswith("s") and not first.endswith("ss") and first not in _PREPOSITIONS_IN_S:
+        first = _base_form(first) if several else first
+    else:
+        first, rest = ("are" if several else "is"), words
+    return " ".join([first, *rest])
+
+
+def _head(name: str) -> tuple[str, str, str]:
+    """A noun phrase as what is before its head, the head, and what is after: ("", "leg", " of a table")."""
+    match = re.match(r"(?P<before>.*?)(?P<head>[^\s]+)(?P<after>\s+(?:of|in|on|with|for|to|from)\s.*)?$", name)
+    return (match["before"], match["head"], match["after"] or "") if match else ("", name, "")
+
+
+def _third_person(verb: str) -> str:
+    if verb == "have":
+        return "has"
+    if re.search(r"[^aeiou]y$", verb):
+        return verb[:-1] + "ies"
+    return verb + ("es" if verb.endswith(("s", "x", "ch", "sh", "o")) else "s")
+
+
+def _base_form(verb: str) -> str:
+    bases = {_third_person(base): base for base in _BASE_VERBS}
+    return bases.get(verb, verb[:-1])
