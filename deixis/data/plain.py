@@ -29,6 +29,7 @@ def plain_samples(annotated: Annotated) -> Iterator[Sample]:
         used = _Used(annotated)
         turns = tuple(turns_of(annotated, used))
         if turns:
+            used.keep_ignored()
             yield Sample(
                 id=f"{annotated.id}/{task}",
                 source=annotated.source,
@@ -71,6 +72,12 @@ class _Used:
             self.number_of[thing] = len(self.regions)
             self.regions.append(region)
         return self.number_of[thing]
+
+    def keep_ignored(self) -> None:
+        """Adds what counts neither way when the sample is scored, which no text mentions."""
+        for number, thing in enumerate(self.annotated.things):
+            if thing.region is not None and thing.region.ignore:
+                self.number(number)
 
     def marked(self, phrase: str, things: Iterable[int]) -> str:
         """The phrase with the things it means, in the form that the set answers in; no things: there is none."""

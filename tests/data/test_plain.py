@@ -161,6 +161,15 @@ def test_regions_are_those_that_the_texts_mention_in_that_order():
     assert samples["relate"].regions == (MUGS[1].region, MUGS[2].region)
 
 
+def test_what_counts_neither_way_stays_with_the_questions():
+    ignored = RegionRecord(0, box=(40.0, 1.0, 50.0, 9.0), ignore=True)
+    things = (Thing("", ignored), Thing("mug", box(1)))
+    asked = Expression("What holds tea?", (1,), implicit=True)
+    samples = {s.task: s for s in plain_samples(annotated(things=things, expressions=(asked,)))}
+    assert samples["reason"].regions == (things[1].region, ignored)
+    assert samples["reason"].turns[0].assistant == "[mug]{0}."
+
+
 def test_foreign_signs_cannot_become_markup():
     record = annotated(things=(Thing("a {0} [b]{1}", box(1)),))
     assert turns_of(record)["detect"] == [("Where is every a {{0}} (b){{1}}?", "[a {{0}} (b){{1}}]{0}")]
