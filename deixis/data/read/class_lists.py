@@ -78,12 +78,17 @@ def read_class_list(path: Path) -> ClassList:
 
 
 def split_names(name: str) -> tuple[str, ...]:
-    """The names of one class.
+    """The names of one class, as a person says them inside a sentence.
 
-    >>> split_names("person, individual, someone"), split_names("traffic_light")
-    (('person', 'individual', 'someone'), ('traffic light',))
+    >>> split_names("person, individual, someone"), split_names("SignSymbol"), split_names("TV_stand")
+    (('person', 'individual', 'someone'), ('sign symbol',), ('TV stand',))
     """
-    return tuple(dict.fromkeys(filter(None, map(readable, re.split(r"[,;]", name))))) or (readable(name),)
+    return tuple(dict.fromkeys(filter(None, map(_said, re.split(r"[,;]", name))))) or (_said(name),)
+
+
+def _said(name: str) -> str:
+    words = readable(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).split()
+    return " ".join(word if word.isupper() else word.lower() for word in words)
 
 
 def is_void(name: str) -> bool:

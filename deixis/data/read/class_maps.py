@@ -38,7 +38,7 @@ class MapSet:
     """What sets of class maps do not share: where the two folders are, and what the numbers mean.
 
     source: its name in ids; None: the folder's. pairs: the folders. classes: the list; a class that it has not is no
-    class. countable: numbers of the classes of which instances are told apart, in maps in the folder `instances`.
+    class. countable: numbers of the classes of which instances are told apart, in maps in the folder `instances`. licence: of all of it.
     """
 
     source: str | None
@@ -46,6 +46,7 @@ class MapSet:
     classes: Callable[[Place], ClassList]
     countable: Callable[[Place], tuple[int, ...]] = no_numbers
     instances: str = ""
+    licence: str = "unknown"
 
 
 def scan_maps(place: Place, kind: MapSet) -> Iterator[Row | Skipped]:
@@ -89,6 +90,7 @@ def read_maps(item: Item, head: Head, place: Place, kind: MapSet) -> Iterator[An
         things=tuple(things),
         aliases=aliases(medium.path),
         form="mask",
+        licence=kind.licence,
     )
 
 

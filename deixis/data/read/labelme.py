@@ -88,16 +88,16 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: expected a JSON file of labelme; {error}") from None
+        raise ValueError(f"expected a JSON file of labelme; {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
-        raise ValueError(f"{path}: expected a JSON file of labelme with the list 'shapes', got {shown(document)}")
+        raise ValueError(f"expected a JSON file of labelme with the list 'shapes', got {shown(document)}")
     return document
 
 
 def _medium(document: Mapping[str, Any], path: Path, key: str, place: Place, source: str) -> Medium:
     name = str(document.get("imagePath") or "").replace("\\", "/")
     if not name:
-        raise ValueError(f"{path}: imagePath: expected the name of a picture, got {shown(document.get('imagePath'))}")
+        raise ValueError(f"imagePath: expected the name of a picture, got {shown(document.get('imagePath'))}")
     beside = path.parent / name
     picture = beside if beside.is_file() else find_picture(place, [name])
     said = said_size_hw({"height": document.get("imageHeight"), "width": document.get("imageWidth")})
@@ -105,10 +105,7 @@ def _medium(document: Mapping[str, Any], path: Path, key: str, place: Place, sou
     if not picture.is_file() and document.get("imageData"):
         values = _inline_picture(document["imageData"], path)
         return Medium(medium_id, "image", size_hw=values.shape[:2], values=values)
-    try:
-        size_hw = agreed_size_hw(picture, said, "imageHeight, imageWidth")
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    size_hw = agreed_size_hw(picture, said, "imageHeight, imageWidth")
     return Medium(medium_id, "image", path=str(picture), size_hw=size_hw)
 
 
@@ -121,7 +118,7 @@ def _inline_picture(data: Any, path: Path) -> UInt8[np.ndarray, "h w 3"]:
         picture = Image.open(io.BytesIO(base64.b64decode(data)))
         return open_value(picture, path.name).values
     except (OSError, TypeError, binascii.Error, ValueError) as error:
-        raise ValueError(f"{path}: imageData: expected a picture in base64; {error}") from None
+        raise ValueError(f"imageData: expected a picture in base64; {error}") from None
 
 
 def _label(record: Any) -> str:

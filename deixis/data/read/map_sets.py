@@ -168,7 +168,7 @@ COCO_STUFF = _format(
 )
 MAPILLARY = _format(
     "mapillary",
-    MapSet("mapillary", vistas_pairs, vistas_classes, vistas_countable, "instances"),
+    MapSet("mapillary", vistas_pairs, vistas_classes, vistas_countable, "instances", "CC-BY-NC-SA-4.0"),
     {"instances": "no: classes alone, as LISA reads them (default: instances where their maps are)"},
     title="Mapillary Vistas 2.0: street scenes, 124 classes and their instances",
     wants="the folder with config_v2.0.json, training/ and validation/",

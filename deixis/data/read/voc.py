@@ -102,9 +102,9 @@ def _root(path: Path) -> ElementTree.Element:
     try:
         root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
-        raise ValueError(f"{path}: expected an XML file of PASCAL VOC's form; {error}") from None
+        raise ValueError(f"expected an XML file of PASCAL VOC's form; {error}") from None
     if root.tag != "annotation":
-        raise ValueError(f"{path}: expected an XML file of PASCAL VOC's form, with <annotation>, got <{root.tag}>")
+        raise ValueError(f"expected an XML file of PASCAL VOC's form, with <annotation>, got <{root.tag}>")
     return root
 
 
@@ -125,10 +125,7 @@ def _medium(root: ElementTree.Element, path: Path, place: Place, is_pascal: bool
     picture = next(filter(Path.is_file, beside), None) or find_picture(place, names, split_of_key(key, place))
     height, width = (_side(_text(root, f"size/{side}")) for side in ("height", "width"))
     said = said_size_hw({"height": height, "width": width})
-    try:
-        size_hw = agreed_size_hw(picture, said, "size")
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    size_hw = agreed_size_hw(picture, said, "size")
     source = place.options.get("source") or ("voc" if is_pascal else set_name(place))
     return Medium(f"{source}/{key}", "image", path=str(picture), size_hw=size_hw)
 

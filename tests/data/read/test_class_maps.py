@@ -91,6 +91,7 @@ def test_mapillary_without_and_with_instances(tmp_path):
     mapillary(tmp_path)
     (record,), skipped = read_all(MAPILLARY, tmp_path)
     assert (told(record), skipped) == ({"car": (LEFT, True), "sky": (RIGHT, True)}, [])
+    assert record.licence == "CC-BY-NC-SA-4.0"
     instances = LEFT_RIGHT.astype(int) * 256 + np.array([[0, 0, 1, 0, 1, 1]])
     mapillary(tmp_path, instances=instances)
     (record,), skipped = read_all(MAPILLARY, tmp_path)
@@ -196,12 +197,13 @@ def test_a_folder_of_another_layout_is_refused(tmp_path, form, make, change, mes
 
 def test_a_real_folder(shared_data):
     folder = shared_data / "camvid_sample"
-    names = json.loads((folder / "classes.json").read_text())
+    names = {number: name.lower() for number, name in json.loads((folder / "classes.json").read_text()).items()}
+    names["6"] = "sign symbol"  # "SignSymbol" in the file
     records, skipped = read_all(CLASS_MAPS, folder)
     assert (len(records), skipped) == (10, [])
     for record in records:
         values = np.asarray(Image.open(folder / "labels" / f"{record.id.split('/')[1]}.png"))
-        there = {names[str(number)] for number in np.unique(values).tolist()} - {"Unlabelled"}
+        there = {names[str(number)] for number in np.unique(values).tolist()} - {"unlabelled"}
         assert {thing.name for thing in record.things} == there
         for thing in record.things:
             number = int(next(number for number, name in names.items() if name == thing.name))

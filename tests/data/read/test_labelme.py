@@ -66,7 +66,7 @@ def test_a_bad_shape_is_named_and_the_rest_goes_on(tmp_path, change, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param("{", "a.json: expected a JSON file of labelme; ", id="no_json"),
+        pytest.param("{", "expected a JSON file of labelme; ", id="no_json"),
         pytest.param("[1]", "expected a JSON file of labelme with the list 'shapes', got [1]", id="list"),
         pytest.param('{"shapes": []}', "imagePath: expected the name of a picture, got null", id="no_picture"),
         pytest.param('{"shapes": [], "imagePath": "a.jpg", "imageHeight": 30, "imageWidth": 20}',

@@ -54,10 +54,10 @@ def test_a_bad_object_is_named_and_the_rest_goes_on(tmp_path, bad, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        pytest.param({"xml": "<annotation>"}, "a.xml: expected an XML file of PASCAL VOC's form; no element found",
+        pytest.param({"xml": "<annotation>"}, "expected an XML file of PASCAL VOC's form; no element found",
                      id="cut"),
         pytest.param({"xml": "<html/>"}, "with <annotation>, got <html>", id="another_form"),
-        pytest.param({"size": (20, 30)}, "a.xml: size: expected the size of a.jpg, [20, 30], got [30, 20]: the",
+        pytest.param({"size": (20, 30)}, "size: expected the size of a.jpg, [20, 30], got [30, 20]: the",
                      id="turned"),
     ],
 )  # fmt: skip
