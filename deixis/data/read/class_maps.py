@@ -38,7 +38,8 @@ class MapSet:
     """What sets of class maps do not share: where the two folders are, and what the numbers mean.
 
     source: its name in ids; None: the folder's. pairs: the folders. classes: the list; a class that it has not is no
-    class. countable: numbers of the classes of which instances are told apart, in maps in the folder `instances`. licence: of all of it.
+    class. countable: numbers of the classes of which instances are told apart, in maps in the folder `instances`.
+    licence: of all of it.
     """
 
     source: str | None
