@@ -14,6 +14,7 @@ from deixis.data.build import (
     maps,
     negatives,
     objects,
+    plain_part,
     reasoning,
     relations,
     rewording,
@@ -132,6 +133,13 @@ PARTS = {
             boxed_turns.BoxedTurnsOptions,
             "as the dialogues",
             directions=("out",),
+        ),
+        Part(
+            "plain",
+            "samples as their sets have them: dialogues as they are, annotations as plain questions",
+            plain_part.make,
+            plain_part.PlainOptions,
+            "as the set",
         ),
     )
 }

@@ -113,10 +113,16 @@ def _cannot(entry: PartEntry, there: Sequence[str], missing: dict[str, str], too
         return f"{', '.join(entry.sources)}: not there ({missing[entry.sources[0]]})"
     if entry.things_from in missing:
         return f"{entry.things_from}: not there ({missing[entry.things_from]})"
+    if "things_of" in _option_names(entry) and entry.things_from is None and tools.boxes is None:
+        return "it needs another set of the same pictures (things_from) or a model (models: boxes)"
     needs = [*PARTS[entry.kind].needs, *(["masks"] if entry.masks_from_boxes else [])]
     lacking = [name for name in needs if getattr(tools, name) is None]
     wanted = {"language": "a language model (language: {url, model})"}
     return f"it needs {' and '.join(wanted.get(n, f'a model (models: {n})') for n in lacking)}" if lacking else None
+
+
+def _option_names(entry: PartEntry) -> set[str]:
+    return {option.name for option in fields(PARTS[entry.kind].options)}
 
 
 def cut(plan: BuildPlan, counts: dict[str, int]) -> list[BuildUnit]:
@@ -253,7 +259,7 @@ def _options(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Any:
     """The part's options, with what only a run knows where it has fields for them."""
     kind = PARTS[unit.part.kind].options
     options = with_options(kind, f"parts: {unit.part.name}", unit.part.options)
-    names = {option.name for option in fields(kind)}
+    names = _option_names(unit.part)
     if "vocabulary" in names and not options.vocabulary:
         options = replace(options, vocabulary=Survey(folder.hidden).vocabulary([unit.source]))
     if "things_of" in names and unit.part.things_from:

@@ -116,6 +116,30 @@ def test_held_out_pictures_are_never_trained_on(sets, tmp_path):
     assert report["reasons"]["held out: … may not be trained on, it is in val of val"] >= 3
 
 
+def test_dialogues_get_the_boxes_that_another_set_marks_in_the_same_pictures(sets, tmp_path):
+    path = tmp_path / "dialogues.json"
+    said = [{"from": "human", "value": "<image>\nWhat is there?"}, {"from": "gpt", "value": "A mug and a chair."}]
+    rows = [{"id": str(n), "image": f"{n:012d}.jpg", "conversations": said} for n in range(1, 61)]
+    path.write_text(json.dumps(rows))
+    train = {"format": "coco", "path": str(sets / "instances_train.json"), "images": str(sets / "train")}
+    llava = {"format": "llava", "path": str(path), "images": str(sets / "train")}
+    parts = [{"name": "boxed", "kind": "boxed_turns", "from": ["llava"], "samples": 60, "things_from": "train"}]
+    parts.append({"name": "replay", "kind": "plain", "from": ["llava"], "samples": 7})
+    report = build(recipe_of(sets, parts, sources={"train": train, "llava": llava}), tmp_path / "out")
+    marked = [s for s in samples_of(tmp_path / "out") if s.id not in ("replay",) and s.regions]
+    assert len(marked) == report["samples"]["boxed"] > 20
+    assert report["samples"]["replay"] == 7
+    truth = {
+        (a["image_id"], tuple(a["bbox"]))
+        for a in json.loads((sets / "instances_train.json").read_text())["annotations"]
+    }
+    for sample in marked:
+        number = int(sample.signals[0].id.split("/")[1])
+        for region in sample.regions:
+            x1, y1, x2, y2 = region.box
+            assert (number, (x1, y1, x2 - x1, y2 - y1)) in truth
+
+
 def test_what_a_small_set_cannot_fill_is_reported(sets, tmp_path):
     report = build(recipe_of(sets, [OBJECTS | {"samples": 100_000}]), tmp_path / "out")
     assert report["wanted"] == {"objects": 100_000}
@@ -144,6 +168,12 @@ def test_what_a_small_set_cannot_fill_is_reported(sets, tmp_path):
             "masked",
             r"it needs a model .models: masks.",
             id="no_masks",
+        ),
+        pytest.param(
+            {"parts": [OBJECTS, {"name": "boxed", "kind": "boxed_turns", "from": ["train"], "samples": 5}]},
+            "boxed",
+            r"it needs another set of the same pictures .things_from. or a model",
+            id="no_boxes",
         ),
     ],
 )
