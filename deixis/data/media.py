@@ -277,12 +277,21 @@ def _write_normal(medium: Medium, path: Path) -> None:
     Image.fromarray(normal_colours(values.astype(np.float32))).save(path, format="PNG")
 
 
+def _write_trace(medium: Medium, path: Path) -> None:
+    values = np.asarray(medium.values)
+    if values.dtype.kind != "f" or values.ndim != 2 or values.shape[1] != 6:
+        raise ValueError(f"expected a motion trace as floats (rows, 6), got {values.dtype} {values.shape}")
+    with path.open("wb") as file:  # a name would get another ending
+        np.save(file, values.astype(np.float32), allow_pickle=False)
+
+
 WRITERS: dict[str, Callable[[Medium, Path], Any]] = {
     "image": _write_png,
     "audio": _write_wav,
     "point_cloud": _write_ply,
     "depth": _write_depth,
     "normal": _write_normal,
+    "imu": _write_trace,
 }
 """Kind of signal -> what writes its values."""
 FOLDERS = {
@@ -292,7 +301,7 @@ FOLDERS = {
     "video": ("films", ""),
     "depth": ("depth", ".png"),
     "normal": ("normals", ".png"),
-    "imu": ("traces", ""),
+    "imu": ("traces", ".npy"),
     "fmri": ("brains", ""),
 }
 """Kind of signal -> the folder of its files, and the ending of those that are written from values."""
