@@ -98,7 +98,7 @@ def draw_coco(path: Path, pictures: Path) -> None:
         facts = world_picture(number, pictures / f"{number:012d}.png")
         height, width = facts.object_id.shape
         images.append({"id": number, "file_name": f"{number:012d}.png", "height": height, "width": width})
-        for thing in facts.shown:
+        for thing in everything_in(facts):
             mask = facts.cells(thing)
             x1, y1, x2, y2 = facts.record(thing).box
             annotations.append(
@@ -124,7 +124,7 @@ def draw_masks(folder: Path) -> None:
     (folder / "masks").mkdir(parents=True, exist_ok=True)
     for number in range(DRAWN + 1, 2 * DRAWN + 1):
         facts = world_picture(number, folder / "images" / f"{number}.png")
-        for thing in facts.shown:
+        for thing in everything_in(facts):
             name = f"{number}_{facts.thing(thing).kind}_{thing}.png"
             Image.fromarray(facts.cells(thing)).save(folder / "masks" / name)
 
@@ -139,6 +139,11 @@ def world_picture(number: int, path: Path):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(facts.medium.values).save(path)
     return facts
+
+
+def everything_in(facts) -> list[int]:
+    """The numbers of the things that can be seen, slivers too: of what is not marked, questions say it is not there."""
+    return [*facts.shown, *facts.unsure]
 
 
 if __name__ == "__main__":
