@@ -46,7 +46,9 @@ class Facts:
 
     means: what a score of it means, in sentences that stand under every table: how answers are had, which text of
     several, the rule for empty targets, one mask or many. modes: which of GENERATED and FORCED it has, the usual one
-    first. options: further options by name, each with its meaning and the values it takes.
+    first. options: further options by name, each with its meaning and the values it takes. want: the form that every
+    answer must be able to have ("mask"): a model without it is refused before anything is asked. unions: rows of the
+    table that are several parts together ("test overall": ("test short", "test long")).
     """
 
     name: str
@@ -58,6 +60,8 @@ class Facts:
     modes: tuple[str, ...] = (GENERATED,)
     options: Mapping[str, str] = field(default_factory=dict)
     max_new_tokens: int = 160
+    want: str | None = None
+    unions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,9 @@ class Benchmark(Protocol):
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         """The examples in the official order, always the same; what cannot be read as Skipped.
+
+        options: the benchmark's own, and "dialect", that of the model, whose words the questions are put in
+        (`benchmarks.wording`; plain words where there is none).
 
         Raises ValueError, naming it, where a file that is needed is missing or no such file.
         """
