@@ -41,7 +41,7 @@ class ClassesOptions(Asking):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_weights(self.kinds())
+        check_weights({name: getattr(self, name) for name in ("classes", "phrases", "implicit", "absent")})
 
     def kinds(self) -> dict[str, float]:
         return {"class": self.classes, "phrase": self.phrases, "reason": self.implicit, "absent": self.absent}
@@ -52,7 +52,8 @@ def make(
 ) -> Iterator[Sample | Skipped]:
     """Conversations whose answers are masks."""
     topics = partial(_topics, Absent(items, options.vocabulary, Tools()))
-    talk = Talk("classes", options.kinds(), topics, _turn, author=None)
+    capped, quoted = frozenset(["absent"]), frozenset(["phrase", "reason"])
+    talk = Talk("classes", options.kinds(), topics, _turn, capped=capped, quoted=quoted)
     yield from conversations(items, quota, seed, talk, replace(options, form="mask"))
 
 

@@ -28,7 +28,7 @@ def make(
     items: Sequence[Annotated], quota: int, seed: str, tools: Tools, options: Directions
 ) -> Iterator[Sample | Skipped]:
     """Conversations in the words that the set has for its regions."""
-    talk = Talk("descriptions", options.directions(), _topics, _turn, author=None)
+    talk = Talk("descriptions", options.directions(), _topics, _turn, quoted=frozenset(["in", "out", "both"]))
     yield from conversations(items, quota, seed, talk, options)
 
 

@@ -67,7 +67,7 @@ def make(
         raise ValueError("maps need a depth model, and there is none")
     maps = _Maps(tools.depth(), seed, options)
     shares = {"caption": options.caption, "names": options.names, "nearer": options.nearer}
-    talk = Talk("maps", shares, maps.topics, _turn, author=None, opened=maps.opened)
+    talk = Talk("maps", shares, maps.topics, _turn, quoted=frozenset(["caption"]), opened=maps.opened)
     yield from conversations(items, quota, seed, talk, options)
 
 

@@ -32,8 +32,9 @@ class Talk:
 
     shares: the weight of each kind of turn. topics: of an item, the topics of each kind, each asked once. turn: made of
     a kind and a topic; it raises ValueError for what cannot be asked. even: the group of each kind, where groups are
-    kept even ("yes", "no"). author: who wrote the words; None: who wrote the item's. opened: an item with what it takes
-    to ask about it, called once and only when its turn has come.
+    kept even ("yes", "no"). capped: kinds that are never more than their share, though others run out. quoted: kinds
+    whose words are the set's, and so its author's. opened: an item with what it takes to ask about it, called once and
+    only when its turn has come.
     """
 
     part: str
@@ -41,7 +42,8 @@ class Talk:
     topics: Callable[[Annotated, np.random.Generator], dict[str, list]]
     turn: Callable[[Draft, str, Any], Turn]
     even: Mapping[str, str] = field(default_factory=dict)
-    author: str | None = "template"
+    capped: frozenset[str] = frozenset()
+    quoted: frozenset[str] = frozenset()
     opened: Callable[[Annotated], Annotated] | None = None
 
 
@@ -49,7 +51,7 @@ def conversations(
     items: Sequence[Annotated], quota: int, seed: str, talk: Talk, asking: Asking
 ) -> Iterator[Sample | Skipped]:
     """At most `quota` samples of the items, and a `Skipped` for each turn that could not be made."""
-    balance = Balance(talk.shares, talk.even)
+    balance = Balance(talk.shares, talk.even, talk.capped)
     order = np.argsort([rng_of(seed, talk.part, item.id).random() for item in items], kind="stable")
     waiting = [_Waiting(items[number]) for number in order.tolist()]
     made = 0
@@ -74,20 +76,19 @@ def conversations(
 class Balance:
     """Draws kinds by their shares, the likelier, the more turns of a kind are missing so far."""
 
-    def __init__(self, shares: Mapping[str, float], even: Mapping[str, str] = {}):
+    def __init__(self, shares: Mapping[str, float], even: Mapping[str, str] = {}, capped: frozenset[str] = frozenset()):
         total = sum(shares.values())
         self.shares = {kind: share / total for kind, share in shares.items() if share > 0}
-        self.even = even
+        self.even, self.capped = even, capped
         self.counts: Counter[str] = Counter()
         self.groups = Counter(dict.fromkeys(even.values(), 0))
 
     def draw(self, kinds: Sequence[str], rng: np.random.Generator) -> str | None:
-        """One of the kinds; None if each of them has no share, or is of a group that is ahead."""
-        least = min(self.groups.values(), default=0)
-        kinds = [k for k in kinds if k in self.shares and self.groups[self.even.get(k, "")] <= least + SLACK]
+        """One of the kinds; None if each of them has no share, or more than it may have."""
+        turns = sum(self.counts.values())
+        kinds = [kind for kind in kinds if self._may_come(kind, turns)]
         if not kinds:
             return None
-        turns = sum(self.counts.values())
         missing = [self.shares[kind] * turns - self.counts[kind] for kind in kinds]
         most = max(missing)
         weights = [self.shares[k] * math.exp((one - most) / PULL) for k, one in zip(kinds, missing, strict=True)]
@@ -97,6 +98,13 @@ class Balance:
             if mark < 0:
                 return kind
         return kinds[-1]
+
+    def _may_come(self, kind: str, turns: int) -> bool:
+        if kind not in self.shares:
+            return False
+        if kind in self.capped and self.counts[kind] > self.shares[kind] * turns:
+            return False
+        return kind not in self.even or self.groups[self.even[kind]] <= min(self.groups.values()) + SLACK
 
     def count(self, kind: str) -> None:
         self.counts[kind] += 1
@@ -125,7 +133,7 @@ class _Waiting:
                 self.item = talk.opened(self.item) if talk.opened else self.item
                 found = talk.topics(self.item, rng)
                 self.topics = {kind: topics for kind, topics in found.items() if topics and kind in balance.shares}
-            draft, turns = Draft(self.item, asking, rng), []
+            draft, turns, is_quoted = Draft(self.item, asking, rng), [], False
         except ValueError as error:
             self.topics = {}
             return None, [Skipped(self.item.id, str(error))]
@@ -137,12 +145,14 @@ class _Waiting:
             try:
                 turns.append(talk.turn(draft, kind, topic))
                 balance.count(kind)
+                is_quoted |= kind in talk.quoted
             except ValueError as error:
                 skipped.append(Skipped(f"{self.item.id}: {talk.part}", str(error)))
         if not turns:
             return None, skipped
         self.round += 1
-        return _sample(draft, turns, talk, self.round - 1), skipped
+        author = self.item.author if is_quoted else "template"
+        return _sample(draft, turns, talk.part, self.round - 1, author), skipped
 
     def _taken(self, kind: str) -> Any:
         topic = self.topics[kind].pop()
@@ -151,18 +161,18 @@ class _Waiting:
         return topic
 
 
-def _sample(draft: Draft, turns: list[Turn], talk: Talk, number: int) -> Sample:
+def _sample(draft: Draft, turns: list[Turn], part: str, number: int, author: str) -> Sample:
     item = draft.item
     return Sample(
-        id=f"{item.source}/{talk.part}/{item.id.removeprefix(item.source + '/')}/{number}",
+        id=f"{item.source}/{part}/{item.id.removeprefix(item.source + '/')}/{number}",
         source=item.source,
-        task=talk.part,
+        task=part,
         split=item.split,
         turns=tuple(turns),
         signals=item.signals,
         regions=tuple(draft.regions),
         licence=item.licence,
-        author=talk.author or item.author,
+        author=author,
     )
 
 

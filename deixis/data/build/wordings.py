@@ -107,7 +107,7 @@ def _topic(key: str, facts: Any, where: str) -> Topic:
 
 
 def _wordings(texts: Any, slots: set[str], regions: int, where: str) -> tuple[Wording, ...]:
-    if not isinstance(texts, list) or not texts or len(set(texts)) != len(texts):
+    if not isinstance(texts, list) or not texts or len(set(map(str, texts))) != len(texts):
         raise ValueError(f"{where}: expected a list of different wordings, got {texts!r:.80}")
     return tuple(_wording(text, slots, regions, f"{where}[{number}]") for number, text in enumerate(texts))
 
