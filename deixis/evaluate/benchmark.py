@@ -16,6 +16,8 @@ from deixis.data.sample import Medium, Sample
 from deixis.evaluate.scores import Marks, Metric
 from deixis.geometry import Region
 
+JUDGE = "judge_"
+"""Options that begin so say who judges (`Judged`), and may change between runs that share answers."""
 GENERATED, FORCED = "generated", "forced"
 """How an answer is had: the model writes it; or it is given the right text and only points (`Model.score`)."""
 
@@ -122,4 +124,19 @@ class Benchmark(Protocol):
 
     def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
         """The rows with marks that need all of them (a caption metric's document frequencies) or a judge."""
+        ...
+
+
+@runtime_checkable
+class Judged(Protocol):
+    """A benchmark whose answers a language model judges, once all are there; called after `finish`."""
+
+    def judge(
+        self, rows: Sequence[Row], options: Mapping[str, str], folder: Path
+    ) -> tuple[Sequence[Row], Sequence[str]]:
+        """The rows with the judge's marks, and sentences on what is missing or went wrong.
+
+        options: those that begin with `JUDGE`. folder: of the run, where what the judge says is kept, so that it is
+        asked once. Without a judge, or where it fails on the way, marks are missing and a sentence says so.
+        """
         ...

@@ -22,7 +22,7 @@ from deixis.assistant import Answer, Question
 from deixis.data.media import in_its_place, open_medium
 from deixis.data.read.source import Skipped
 from deixis.data.sample import RegionRecord
-from deixis.evaluate.benchmark import FORCED, Benchmark, Example, Row
+from deixis.evaluate.benchmark import FORCED, JUDGE, Benchmark, Example, Row
 from deixis.signals import Signal
 
 BLOCK = 32
@@ -61,7 +61,7 @@ class Play:
         return {
             "benchmark": self.benchmark.facts.name,
             "data": str(self.data),
-            "options": dict(self.options),
+            "options": {name: value for name, value in self.options.items() if not name.startswith(JUDGE)},
             "mode": self.mode,
             "limit": self.limit,
             "model": model,

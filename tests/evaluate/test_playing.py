@@ -153,3 +153,13 @@ def test_a_folder_of_another_run_is_left_alone(tmp_path):
         play(of(8, limit=3), Counting(), tmp_path)
     with pytest.raises(ValueError, match=r"its model is 'counting', now it is 'other'"):
         play(of(8), Counting("other"), tmp_path)
+
+
+def test_another_judge_goes_on_with_the_same_answers(tmp_path):
+    rows, _ = play(Play(Parity(), Path("8"), {"judge_model": "one"}, GENERATED), Counting(), tmp_path)
+    player = Counting()
+    again, _ = play(Play(Parity(), Path("8"), {"judge_model": "other"}, GENERATED), player, tmp_path)
+    assert again == rows
+    assert player.asked == []
+    with pytest.raises(ValueError, match="holds another run"):
+        play(Play(Parity(), Path("8"), {"dialect": "lisa"}, GENERATED), player, tmp_path)
