@@ -4,6 +4,7 @@ A task is a picklable call that writes files of its own and returns little. Resu
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -41,7 +42,8 @@ def in_order(do: Callable[[Task], Result], tasks: Sequence[Task], workers: Worke
 
 def _in_processes(do: Callable[[Task], Result], tasks: Sequence[Task], processes: int) -> Iterator[Result]:
     # fresh processes: a copy of this one would share its threads' locks, and GPU handles
-    with ProcessPoolExecutor(min(processes, len(tasks)), mp_context=get_context("spawn")) as pool:
+    count = min(processes, len(tasks))
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_use_one_thread) as pool:
         futures = [pool.submit(do, task) for task in tasks]
         try:
             for number, future in enumerate(futures):
@@ -54,6 +56,11 @@ def _in_processes(do: Callable[[Task], Result], tasks: Sequence[Task], processes
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _use_one_thread() -> None:
+    """Processes share the cores among them: a model in each, on all cores, would make all of them wait."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def _on_ray(do: Callable[[Task], Result], tasks: Sequence[Task], address: str) -> Iterator[Result]:
