@@ -27,6 +27,7 @@ from deixis.data.read.source import HEAD, Format, Head, Item, Place, Row, Skippe
 from deixis.data.sample import Medium
 
 INSTANCES = "instances.json"
+REPEATS_KEPT = "keep"
 NO_TARGET = -1
 """The ann_id of gRefCOCO's expressions that mean nothing in the picture."""
 REF_FIELDS = ("ref_id", "ann_id", "image_id", "split")
@@ -55,11 +56,14 @@ def scan_refs(kind: ReferringSet, place: Place) -> Iterator[Row | Skipped]:
     if not (folder / INSTANCES).is_file():
         raise ValueError(f"{folder}: expected {INSTANCES} beside the references, got none")
     images, annotations = set(), set()
+    splits = set(filter(None, place.options.get("splits", "").split(",")))
     for where, ref in _refs(_refs_file(kind, folder, place)):
         try:
             row = _slim(ref)
         except ValueError as error:
             yield Skipped(where, str(error))
+            continue
+        if splits and not splits & set(splits_of(row["split"])):
             continue
         images.add(row["image_id"])
         annotations.update(row["ann_id"])
@@ -99,7 +103,7 @@ def read_refs(kind: ReferringSet, item: Item, head: Head, place: Place) -> Itera
             continue
         for split in splits_of(row.value["split"]):
             records.setdefault(split, _Split()).add(row.value, things)
-    division = place.options.get("split_by", kind.split_by)
+    division, keeps = place.options.get("split_by", kind.split_by), place.options.get("repeats") == REPEATS_KEPT
     for split, found in records.items():
         yield Annotated(
             id=f"{kind.name}/{division}/{split}/{medium.id.split('/', 1)[1]}",
@@ -107,7 +111,7 @@ def read_refs(kind: ReferringSet, item: Item, head: Head, place: Place) -> Itera
             split=split,
             signals=(medium,),
             things=tuple(found.things.values()),
-            expressions=tuple(dict.fromkeys(found.expressions)),
+            expressions=tuple(found.expressions if keeps else dict.fromkeys(found.expressions)),
             aliases=aliases(image.value.get("flickr_url")),
             complete=False,
             form="mask",
@@ -230,7 +234,11 @@ def _format(kind: ReferringSet, title: str, home: str, licence: str) -> Format:
         licence=licence,
         scan=partial(scan_refs, kind),
         read=partial(read_refs, kind),
-        options={"split_by": f"who divided it into splits: unc, google, umd, berkeley (default: {kind.split_by})"},
+        options={
+            "split_by": f"who divided it into splits: unc, google, umd, berkeley (default: {kind.split_by})",
+            "splits": "only these, by commas (default: all)",
+            "repeats": "keep: the same words said twice of a thing stand there twice, as scores count (default: once)",
+        },
     )
 
 

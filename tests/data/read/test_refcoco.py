@@ -261,3 +261,21 @@ def test_masks_of_a_real_set_are_those_of_the_coco_api(tmp_path, shared_data):
             assert region.box == pytest.approx((x, y, x + width, y + height), abs=1.01)
             count += 1
     assert count == len(instances["annotations"]) > 80
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param({}, {"train": ["the dog", "dog on the left", "tall thing"], "val": ["the light"]}, id="plain"),
+        pytest.param({"splits": "val"}, {"val": ["the light"]}, id="one_split"),
+        pytest.param({"splits": "testA,testB"}, {}, id="no_such_split"),
+        pytest.param({"splits": "train", "repeats": "keep"},
+                     {"train": ["the dog", "dog on the left", "tall thing", "tall thing"]}, id="repeats"),
+    ],
+)  # fmt: skip
+def test_what_is_scored(tmp_path, options, said):
+    records, skipped = read_all(REFCOCO, layout(tmp_path / "refcoco", REFS), options=options)
+    found = {}
+    for record in records:
+        found.setdefault(record.split, []).extend(expression.text for expression in record.expressions)
+    assert (found, skipped) == (said, [])
