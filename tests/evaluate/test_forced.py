@@ -55,13 +55,9 @@ def test_the_true_mask_is_never_shown(toy):
 
 
 def test_refuses(toy, talker):
-    with pytest.raises(
-        ValueError, match=re.escape("'talker': points at nothing in a given answer, for it makes no ma")
-    ):
+    with pytest.raises(ValueError, match=re.escape("'talker': points at nothing in a given answer, for it")):
         point(talker, [Question("Where?", (open_signal(picture()),))], [("{0:mask}.", (MEANT,))])
-    with pytest.raises(
-        ValueError, match=re.escape("masked: answers need a mask, and 'talker' answers in text; LISA's")
-    ):
+    with pytest.raises(ValueError, match=re.escape("masked: answers need a mask, and 'talker' answers in text; L")):
         check_able(talker, FACTS, GENERATED)
     plain = Facts("plain", "Plain", (), (), ())
     with pytest.raises(ValueError, match=re.escape("plain: answers need a mask, and 'talker' answers in text")):
