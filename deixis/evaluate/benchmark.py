@@ -73,7 +73,8 @@ class Example:
     part: the row of the table it counts in ("val", "testA"); group: what is right or wrong together, such as the
     picture. text, regions: the question in markup. media: not yet opened. want: the form the answer must be able to
     have. truth: whatever the verdict needs. forced: the right answer in markup with the regions of `sample`, for
-    FORCED. sample: question and truth as the sample format has them, for drawing.
+    FORCED. sample: question and truth as the sample format has them, for drawing. max_new_tokens: where the answer is
+    cut, if elsewhere than `Facts` has it.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Example:
     want: str | None = None
     forced: str | None = None
     sample: Sample | None = field(default=None, repr=False)
+    max_new_tokens: int | None = None
 
 
 @dataclass(frozen=True)

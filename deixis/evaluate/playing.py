@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -126,14 +126,24 @@ def _blocks(one: Play, skipped: list[Skipped]) -> Iterator[list[Example]]:
 def ask(one: Play, player: Asked, block: Sequence[Example]) -> list[Row]:
     """The rows of some examples, asked `batch` at a time; a batch that is refused is asked again one by one."""
     rows: list[Row] = []
-    for start in range(0, len(block), one.batch):
-        some = block[start : start + one.batch]
+    for some in _batches(one, block):
         try:
             answers: Iterable[Answer | str] = _answers(one, player, some)
         except REFUSED:
             answers = [_answer_or_failure(one, player, example) for example in some]
         rows += [_row(one.benchmark, example, answer) for example, answer in zip(some, answers, strict=True)]
     return rows
+
+
+def _batches(one: Play, block: Sequence[Example]) -> Iterator[list[Example]]:
+    """Neighbours whose answers are cut at the same length, at most `batch` at a time."""
+    for _, alike in groupby(block, lambda example: _tokens(one, example)):
+        while some := list(islice(alike, one.batch)):
+            yield some
+
+
+def _tokens(one: Play, example: Example) -> int:
+    return example.max_new_tokens or one.benchmark.facts.max_new_tokens
 
 
 def _answer_or_failure(one: Play, player: Asked, example: Example) -> Answer | str:
@@ -144,20 +154,22 @@ def _answer_or_failure(one: Play, player: Asked, example: Example) -> Answer | s
 
 
 def _answers(one: Play, player: Asked, some: Sequence[Example]) -> list[Answer]:
+    with opened_questions(some) as questions:
+        if one.mode == FORCED:
+            given = [(example.forced or "", example.sample.regions if example.sample else ()) for example in some]
+            return player.point(questions, given)
+        return player.answer(questions, _tokens(one, some[0]))
+
+
+@contextmanager
+def opened_questions(some: Sequence[Example]) -> Generator[list[Question]]:
+    """The questions of examples with their media open, each medium once."""
     with ExitStack() as files:
         opened: dict[str, Signal] = {}
         for medium in (medium for example in some for medium in example.media):
             if medium.id not in opened:
                 opened[medium.id] = files.enter_context(open_medium(medium))
-        questions = [_question(example, [opened[medium.id] for medium in example.media]) for example in some]
-        if one.mode == FORCED:
-            given = [(example.forced or "", example.sample.regions if example.sample else ()) for example in some]
-            return player.point(questions, given)
-        return player.answer(questions, one.benchmark.facts.max_new_tokens)
-
-
-def _question(example: Example, signals: Sequence[Signal]) -> Question:
-    return Question(example.text, tuple(signals), example.regions, want=example.want)
+        yield [Question(e.text, tuple(opened[medium.id] for medium in e.media), e.regions, want=e.want) for e in some]
 
 
 def _row(benchmark: Benchmark, example: Example, answer: Answer | str) -> Row:
