@@ -7,7 +7,8 @@ What is odd, and kept: an answer whose bracket holds no whole numbers is scored 
 numbers stops the evaluation (IndexError); a predicted box counts whatever phrase is in front of it; predictions are
 paired with annotations by their order once sorted by `image_id`, and scoring stops at the last of them.
 
-Source: apple/ml-ferret@3c9e5c93, ferret/eval/{eval_refexp,eval_flickr_entities,model_refcoco,model_flickr}.py.
+Source: apple/ml-ferret@3c9e5c93, ferret/eval/{eval_refexp,eval_flickr_entities,model_refcoco,model_flickr,eval_lvis,
+eval_pope}.py.
 """
 
 import re
@@ -100,6 +101,37 @@ def similar_phrases(one: str, other: str) -> bool:
         return re.sub(r"[^\w\s]", "", spaced).split()
 
     return plain(one) == plain(other)
+
+
+def names_object(text: str, name: str, synonyms: Sequence[str]) -> bool:
+    """Whether an answer holds the name or a synonym anywhere, capitals told apart, once denials are cut (`eval_lvis`).
+
+    >>> names_object("It is a cup, not a mug.", "mug", []), names_object("An armchair.", "chair", [])
+    (False, True)
+    >>> names_object("It has no nose, cup.", "cup", []), names_object("A Cup.", "cup", ["mug"])
+    (True, False)
+    """
+    said = re.sub(r"\s+no[^,.]*[,.]", "", re.sub(r"\s+not[^,.]*[,.]", "", text))
+    return any(word in said for word in (name, *synonyms))
+
+
+def without_denials(text: str) -> str:
+    """A text without what it says not to be there, up to the end of the clause; no word is cut that only begins so.
+
+    >>> without_denials("It is a notebook, not a mug."), without_denials("No cup; a mug")
+    ('It is a notebook, .', '; a mug')
+    """
+    return re.sub(r"\b(?:no|not|isn't|never)\b[^,.;]*", "", text, flags=re.IGNORECASE)
+
+
+def says_yes(text: str) -> bool:
+    """Whether an answer counts as yes: unless its first sentence has the word No, no or not (`eval_pope`).
+
+    >>> says_yes("No, there is none."), says_yes("There is not."), says_yes("NO"), says_yes("I see nothing.")
+    (False, False, True, True)
+    """
+    words = text.split(".")[0].replace(",", "").split(" ")
+    return not {"No", "no", "not"} & set(words)
 
 
 def score_refexp(

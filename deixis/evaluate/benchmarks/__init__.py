@@ -1,7 +1,8 @@
 """The benchmarks that `deixis eval` knows, by name; each a small class in a file of its own family."""
 
 from deixis.evaluate.benchmark import Benchmark
+from deixis.evaluate.benchmarks.region_classification import RegionClassification
 
-_ALL: tuple[Benchmark, ...] = ()
+_ALL: tuple[Benchmark, ...] = (RegionClassification(),)
 
 BENCHMARKS: dict[str, Benchmark] = {known.facts.name: known for known in _ALL}
