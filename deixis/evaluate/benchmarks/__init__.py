@@ -1,6 +1,7 @@
 """The benchmarks that `deixis eval` knows, by name; each a small class in a file of its own family."""
 
 from deixis.evaluate.benchmark import Benchmark
+from deixis.evaluate.benchmarks.pope import Pope
 from deixis.evaluate.benchmarks.region_classification import RegionClassification
 
 _ALL: tuple[Benchmark, ...] = (RegionClassification(),)
