@@ -3,7 +3,9 @@
 from deixis.evaluate.benchmark import Benchmark
 from deixis.evaluate.benchmarks.pope import Pope
 from deixis.evaluate.benchmarks.region_classification import RegionClassification
+from deixis.evaluate.world import World
 
-_ALL: tuple[Benchmark, ...] = (RegionClassification(),)
+_ALL: tuple[Benchmark, ...] = (World(), RegionClassification(),
+    Pope(),)
 
 BENCHMARKS: dict[str, Benchmark] = {known.facts.name: known for known in _ALL}

@@ -79,7 +79,10 @@ class Pope:
             needed(data, self.facts.wants[0], *names.values())
         for part, path in files.items():
             for record in records(READER, place_of(path, options)):
-                yield _example(part, record) if isinstance(record, Sample) else record
+                if isinstance(record, Sample):
+                    yield _example(part, record)
+                elif isinstance(record, Skipped):
+                    yield record
 
     def verdict(self, example: Example, answer: Answer) -> Marks:
         there = example.truth == "yes"
