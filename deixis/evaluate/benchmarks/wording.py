@@ -35,7 +35,7 @@ QUESTIONS: dict[str, dict[str, Words]] = {
     # apple/ml-ferret@3c9e5c93 ferret/eval/model_refcoco.py, model_flickr.py, model_lvis.py
     "refer_box": {"ferret": lambda text: refcoco_question(text), PLAIN: "Where is $text?"},
     "ground_phrases": {
-        "ferret": lambda text: flickr_question([text]),  # phrases joined by ", "
+        "ferret": lambda text: flickr_question(text.split(", ")),  # phrases without commas, joined by ", "
         PLAIN: "Where are $text?",
     },
     "which_of_two": {

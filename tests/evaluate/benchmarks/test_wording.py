@@ -24,6 +24,8 @@ def words_of(task: str) -> dict[str, str]:
         pytest.param("reason_sentence", "lisa", "What holds tea? ",
                      " What holds tea? Please output segmentation mask.", id="lisa_sentence"),
         pytest.param("refer_box", "ferret", "man, left", "What is the location of man left in the image?", id="ferret"),
+        pytest.param("ground_phrases", "ferret", "A man, the Car", "What are the locations of a man, the car?",
+                     id="ferret_phrases"),
         pytest.param("refer_box", "lisa", "man, left", "Where is man, left?", id="not_its_task"),
         pytest.param("reason_sentence", "deixis", "What holds tea?", "What holds tea? Answer with a mask.", id="ours"),
         pytest.param("refer_mask", "deixis", "a {red} $cup", "Segment a {{red}} $cup.", id="foreign_signs"),
