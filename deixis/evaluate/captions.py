@@ -38,23 +38,21 @@ def caption_marks(candidates: Sequence[str], references: Sequence[Sequence[str]]
     references: the right captions of each, at least one. Marks that need Java are None where there is none. Raises
     ValueError for lists of different lengths, and for a caption without references.
     """
-    if len(candidates) != len(references):
-        raise ValueError(f"references: expected those of {len(candidates)} captions, got {len(references)}")
-    for number, theirs in enumerate(references):
-        if not theirs:
-            raise ValueError(f"references[{number}]: expected at least one caption, got none")
-    if not candidates:
+    ours, theirs, by_ptb = _tokens(candidates, references)
+    if not ours:
         return []
-    texts = [*candidates, *(text for theirs in references for text in theirs)]
-    tokens, by_ptb = caption_tokens(texts)
-    ours, rest = tokens[: len(candidates)], iter(tokens[len(candidates) :])
-    theirs = [[next(rest) for _ in captions] for captions in references]
     spice = spice_scores(ours, theirs) or [None] * len(ours)
     columns = zip(_cider(ours, theirs), _bleu(ours, theirs), _rouge(ours, theirs), _meteor(ours, theirs), strict=True)
     return [
         {"cider": cider, "rouge_l": rouge, "spice": f, "ptb": by_ptb, **bleu, **meteor}
         for (cider, bleu, rouge, meteor), f in zip(columns, spice, strict=True)
     ]
+
+
+def cider_scores(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+    """CIDEr alone of each caption, where the frequencies of other captions than in `caption_marks` are wanted."""
+    ours, theirs, _ = _tokens(candidates, references)
+    return _cider(ours, theirs) if ours else []
 
 
 def caption_metrics() -> tuple[Metric, ...]:
@@ -110,6 +108,22 @@ def meteor(*counts: Any) -> np.ndarray:
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+def _tokens(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]], bool]:
+    """(captions, references of each, both as tokens; whether PTBTokenizer split them)."""
+    if len(candidates) != len(references):
+        raise ValueError(f"references: expected those of {len(candidates)} captions, got {len(references)}")
+    for number, theirs in enumerate(references):
+        if not theirs:
+            raise ValueError(f"references[{number}]: expected at least one caption, got none")
+    if not candidates:
+        return [], [], True
+    texts = [*candidates, *(text for theirs in references for text in theirs)]
+    tokens, by_ptb = caption_tokens(texts)
+    ours, rest = tokens[: len(candidates)], iter(tokens[len(candidates) :])
+    theirs = [[next(rest) for _ in captions] for captions in references]
+    return ours, theirs, by_ptb
 
 
 def _bleu_metric(order: int) -> Metric:

@@ -1,11 +1,18 @@
 """The benchmarks that `deixis eval` knows, by name; each a small class in a file of its own family."""
 
 from deixis.evaluate.benchmark import Benchmark
+from deixis.evaluate.benchmarks.captioning import CAPTIONING
+from deixis.evaluate.benchmarks.flickr_grounding import FlickrGrounding
 from deixis.evaluate.benchmarks.pope import Pope
 from deixis.evaluate.benchmarks.region_classification import RegionClassification
 from deixis.evaluate.world import World
 
-_ALL: tuple[Benchmark, ...] = (World(), RegionClassification(),
-    Pope(),)
+_ALL: tuple[Benchmark, ...] = (
+    World(),
+    RegionClassification(),
+    Pope(),
+    FlickrGrounding(),
+    *CAPTIONING,
+)
 
 BENCHMARKS: dict[str, Benchmark] = {known.facts.name: known for known in _ALL}
