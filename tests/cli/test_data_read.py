@@ -36,11 +36,16 @@ def test_a_real_set_is_read_and_counted(command, shared_data, tmp_path):
     out = tmp_path / "set"
     code, told, _ = command("coco", shared_data / "nuts_coco", out)
     assert code == 0
-    assert "10 samples in 1 shards" in told
+    assert "10 samples in 1 shard in" in told
     samples = [sample for _, sample in open_samples(out)]
     annotations = json.loads((shared_data / "nuts_coco" / "annotations.json").read_text())
     assert len(samples) == len(annotations["images"])
     assert sum(len(sample.regions) for sample in samples) == len(annotations["annotations"])
+    assert "was there before" not in told
+    code, told, _ = command("coco", shared_data / "nuts_coco", out)
+    assert code == 0
+    assert "10 samples in 1 shard in" in told
+    assert "was there before" in told
 
 
 @pytest.mark.parametrize("form", [pytest.param(form, id=form) for form in ("jsonl", "tar", "parquet")])

@@ -49,13 +49,14 @@ def run(
     wanted = replace(wanted, **{k: v for k, v in {"scale": scale, "seed": seed}.items() if v is not None})
     folder = RunFolder(out)
     plan = plan_build(wanted, folder, _tools(wanted, out))
+    was_done = folder.is_finished
     try:
         with Stages() as progress:
             report = build_set(plan, folder, Workers(workers, ray), progress)
     except KeyboardInterrupt:
         typer.echo(f"\nstopped; the same command goes on with {out}", err=True)
         raise
-    show_report(report, out)
+    show_report(report, out, was_done)
 
 
 def _tools(recipe: "BuildRecipe", out: Path) -> "Tools":

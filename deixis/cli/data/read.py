@@ -53,13 +53,14 @@ def run(
     source = _source("FORMAT", format_name, place, folder.hidden / "source.sqlite", "source")
     held = tuple(_held_out(word, number, folder.hidden) for number, word in enumerate(held_out or ()))
     plan = ReadPlan(source, held, to, media, shard_items)
+    was_done = folder.is_finished
     try:
         with Stages() as progress:
             report = read_set(plan, folder, Workers(workers, ray), progress)
     except KeyboardInterrupt:
         typer.echo(f"\nstopped; the same command goes on with {out}", err=True)
         raise
-    show_report(report, out)
+    show_report(report, out, was_done)
 
 
 def _pair(word: str) -> tuple[str, str]:
@@ -101,8 +102,8 @@ def _show_formats() -> None:
             console.print(Padding(escape(line), (0, 0, 0, 4)))
 
 
-def show_report(report: dict[str, Any], out: Path) -> None:
-    """Print what a run made and left out, and where the list is."""
+def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
+    """Print what a run made and left out, and where the list is; was_done: by an earlier call."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -121,9 +122,12 @@ def show_report(report: dict[str, Any], out: Path) -> None:
             console.print(f"  {count:,} × {escape(why)}", soft_wrap=True)
     if "stopped" in report:
         raise ValueError(f"{out}: not all is done: {report['stopped']}")
+    total, shards = sum(report["samples"].values()), report["shards"]
     console.print(
-        f"{sum(report['samples'].values()):,} samples in {report['shards']:,} shards in {out}", soft_wrap=True
+        f"{total:,} sample{'s' * (total != 1)} in {shards:,} shard{'s' * (shards != 1)} in {out}", soft_wrap=True
     )
+    if was_done:
+        console.print("all of it was there before: remove that folder to make it anew", soft_wrap=True)
 
 
 REASONS_SHOWN = 10

@@ -158,7 +158,7 @@ def build_set(plan: BuildPlan, folder: RunFolder, workers: Workers, progress: An
     if folder.is_finished:
         return folder.report()
     sources = [*plan.sources.values(), *plan.held_out.values()]
-    counts = prepare(sources, progress)
+    counts = prepare(sources, folder, progress)
     progress.stage("looking through the sets", sum(counts.values()))
     for done in survey(sources, folder.hidden, workers):
         progress.advance(done)

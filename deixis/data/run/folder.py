@@ -54,13 +54,27 @@ class RunFolder:
         known = self.hidden / DESCRIPTION
         if known.is_file():
             earlier = json.loads(known.read_text(encoding="utf-8"))
-            if other := _difference(earlier, json.loads(json.dumps(description))):
+            other = _difference(earlier, json.loads(json.dumps(description)))
+            if other is None:
+                return
+            if not self._is_bare():
                 raise ValueError(f"{self.path}: holds another run ({other}); choose another folder, or remove this one")
-            return
+            shutil.rmtree(self.hidden)  # catalogues of other sets may have the same names
         if self.path.is_dir() and any(self.path.iterdir()) and not self._only_ours():
             raise ValueError(f"OUT: expected a folder that is new or empty, got {self.path}, which holds other files")
         self.hidden.mkdir(parents=True, exist_ok=True)
         self._write(known, description)
+
+    def _is_bare(self) -> bool:
+        """Whether a run began here that made nothing which is worth keeping."""
+        return self._only_ours() and not any(
+            entry.suffix == ".json" and entry.name != DESCRIPTION for entry in self.hidden.iterdir()
+        )
+
+    def discard_if_bare(self) -> None:
+        """Removes what `open_for` made, where nothing came of it: a mistake in the command leaves no folder behind."""
+        if self._only_ours() and {entry.name for entry in self.hidden.iterdir()} <= {DESCRIPTION}:
+            shutil.rmtree(self.path)
 
     def _only_ours(self) -> bool:
         return {entry.name for entry in self.path.iterdir()} <= {RUN}
@@ -101,11 +115,15 @@ class RunFolder:
             part.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str | None:
+def _difference(earlier: dict[str, Any], now: dict[str, Any], within: str = "") -> str | None:
     """Which field of two descriptions differs first, with both values; None if they are the same."""
     for name in (*earlier, *now):
-        if earlier.get(name) != now.get(name):
-            return f"its {name} is {_short(earlier.get(name))}, now it is {_short(now.get(name))}"
+        one, other = earlier.get(name), now.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            if found := _difference(one, other, f"{within}{name}."):
+                return found
+        elif one != other:
+            return f"its {within}{name} is {_short(one)}, now it is {_short(other)}"
     return None
 
 

@@ -68,7 +68,7 @@ def read_set(plan: ReadPlan, folder: RunFolder, workers: Workers, progress: Any)
     folder.open_for(plan.description())
     if folder.is_finished:
         return folder.report()
-    count = prepare([plan.source, *plan.held_out], progress)[plan.source.name]
+    count = prepare([plan.source, *plan.held_out], folder, progress)[plan.source.name]
     if plan.held_out:
         progress.stage("looking for held-out media", sum(source.count() for source in plan.held_out))
         for done in survey(plan.held_out, folder.hidden, workers):
@@ -88,8 +88,19 @@ def read_set(plan: ReadPlan, folder: RunFolder, workers: Workers, progress: Any)
     return report
 
 
-def prepare(sources: Sequence[Source], progress: Any) -> dict[str, int]:
-    """The number of items of each source, by name; their catalogues are made."""
+def prepare(sources: Sequence[Source], folder: RunFolder, progress: Any) -> dict[str, int]:
+    """The number of items of each source, by name; their catalogues are made.
+
+    Raises ValueError for a source that is no such set or has no items; a folder that holds nothing else then goes.
+    """
+    try:
+        return _prepare(sources, progress)
+    except (ValueError, OSError):
+        folder.discard_if_bare()
+        raise
+
+
+def _prepare(sources: Sequence[Source], progress: Any) -> dict[str, int]:
     counts = {}
     for source in sources:
         progress.stage(f"going through {source.place.path.name or source.place.path}", None)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from deixis.data.read.source import Place, Skipped
 from deixis.data.run.folder import RunFolder
@@ -166,6 +167,29 @@ def test_a_folder_of_another_run_or_of_anything_else_is_left_alone(tmp_path):
     assert [entry.name for entry in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
     with pytest.raises(ValueError, match="OUT: expected a folder, got the file"):
         read(path, tmp_path / "mine" / "thesis.txt")
+
+
+def test_a_command_that_was_wrong_is_mended_and_given_again(tmp_path):
+    for name in ("images/a.png", "masks/a.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 255).save(tmp_path / "set" / name)
+
+    def read_masks(**options: str):
+        place = Place(tmp_path / "set", options=options)
+        return read_set(
+            ReadPlan(Source("set", "masks", place, tmp_path / "out" / ".run" / "set.sqlite")),
+            RunFolder(tmp_path / "out"),
+            Workers(),
+            Quiet(),
+        )
+
+    with pytest.raises(ValueError, match="name: expected what the masks show"):
+        read_masks()
+    assert not (tmp_path / "out").exists(), "a mistake leaves no folder"
+    RunFolder(tmp_path / "out").open_for({"run": "read", "options": {"name": "cat"}})  # killed before it did anything
+    assert read_masks(name="mug")["samples"] == {"train": 1}
+    with pytest.raises(ValueError, match=r'another run .its source.options.name is "mug", now it is "cup".'):
+        read_masks(name="cup")
 
 
 def test_a_set_without_anything_is_said_to_be_so(tmp_path):
