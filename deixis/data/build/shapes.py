@@ -55,7 +55,7 @@ def asked_region(region: RegionRecord, shares: Mapping[str, float], rng: np.rand
 def point_in(patch: Patch, rng: np.random.Generator) -> tuple[float, float]:
     """x, y of the middle of a pixel of the mask; likelier by the square of the distance to the edge."""
     row, column = _Field(patch.pixels).places(1, rng)[0]
-    return patch.left + column + 0.5, patch.top + row + 0.5
+    return float(patch.left + column + 0.5), float(patch.top + row + 0.5)
 
 
 def point_in_box(box_xyxy: tuple[float, ...], rng: np.random.Generator) -> tuple[float, float]:

@@ -53,8 +53,9 @@ def _checked_polygon(polygon: Any, size_hw: tuple[int, int]) -> Float[np.ndarray
     if numbers.ndim != 1 or numbers.dtype.kind not in "if" or len(numbers) % 2:
         raise ValueError(f"segmentation: expected a polygon x1, y1, x2, y2, ..., got {polygon!r:.60}")
     numbers = numbers.astype(np.float64)
-    reach = np.resize(size_hw[::-1], len(numbers))
-    if not ((numbers >= -reach) & (numbers <= 2 * reach)).all():  # false for NaN too
+    corners_xy, reach_xy = numbers.reshape(-1, 2), np.array(size_hw[::-1], dtype=np.float64)
+    low, high = (bound(axis=0, initial=0.0) for bound in (corners_xy.min, corners_xy.max))
+    if not ((low >= -reach_xy) & (high <= 2 * reach_xy)).all():  # false for NaN too
         raise ValueError(
             f"segmentation: expected corners on the picture of {size_hw[1]} x {size_hw[0]} pixels, "
             f"got one far off it among {polygon!r:.60}"

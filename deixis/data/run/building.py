@@ -230,8 +230,11 @@ def _unit_samples(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Iterat
                 records.append(record)
         share = 2 * missing * BATCH_ITEMS // (len(order) - first)
         for sample in part.make(records, min(missing, max(BATCH_ITEMS, share)), seed, plan.tools, options):
-            missing -= isinstance(sample, Sample)
-            yield sample
+            if isinstance(sample, Skipped):
+                yield sample
+            else:  # two parts may ask the same about a thing: their samples are two
+                missing -= 1
+                yield replace(sample, id=f"{unit.part.name}/{sample.id}")
         if missing <= 0:
             return
 
