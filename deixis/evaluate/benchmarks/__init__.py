@@ -2,6 +2,7 @@
 
 from deixis.evaluate.benchmark import Benchmark
 from deixis.evaluate.benchmarks.captioning import CAPTIONING
+from deixis.evaluate.benchmarks.ferret_bench import FerretBench
 from deixis.evaluate.benchmarks.flickr_grounding import FlickrGrounding
 from deixis.evaluate.benchmarks.pope import Pope
 from deixis.evaluate.benchmarks.region_classification import RegionClassification
@@ -12,6 +13,7 @@ _ALL: tuple[Benchmark, ...] = (
     RegionClassification(),
     Pope(),
     FlickrGrounding(),
+    FerretBench(),
     *CAPTIONING,
 )
 
