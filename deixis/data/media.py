@@ -27,9 +27,6 @@ from deixis.signals.opening import PACKED_SUFFIXES
 DEFAULT_RATE_HZ = 16_000  # of sounds in memory, as `deixis.signals` has them
 FULL_SCALE = 32_767
 MAX_16_BIT = 65_535
-SIDEWAYS = (5, 6, 7, 8)
-"""EXIF orientations whose upright picture has width and height exchanged."""
-ORIENTATION = 0x0112
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 WAYS = ("link", "copy", "none")
 _PLAIN_ID = re.compile(r"\w+(/\w+)*", re.ASCII)
@@ -117,38 +114,6 @@ def plain_name(identity: str, longest: int = 120) -> str:
     digest = blake2b(identity.encode(), digest_size=5).hexdigest()
     kept = re.sub(r"[^A-Za-z0-9_]+", "-", identity)[: longest - len(digest) - 1].strip("-")
     return f"{kept or 'medium'}-{digest}"
-
-
-def picture_size_hw(path: Path) -> tuple[int, int]:
-    """(height, width) of the upright picture in a file, by its header. Raises ValueError if it is no picture."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            turned = picture.getexif().get(ORIENTATION) in SIDEWAYS
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"expected a picture, got {str(path)!r}, which is none ({type(error).__name__})") from None
-    return (width, height) if turned else (height, width)
-
-
-def check_medium(path: str, medium: Medium) -> None:
-    """Raises ValueError, beginning with the field, unless the medium's file is there and, where it is a picture, has
-    the size that the medium says; only the header is read."""
-    if medium.values is not None or medium.content is not None:
-        return
-    if medium.path is None or not os.path.isfile(medium.path):
-        raise ValueError(f"{path}.path: expected a file, got {medium.path!r}, which is not there")
-    if medium.kind != "image" and not medium.path.lower().endswith(PICTURE_ENDINGS):
-        return
-    try:
-        size_hw = picture_size_hw(Path(medium.path)) if medium.kind in ("image", "depth", "normal") else None
-    except ValueError as error:
-        raise ValueError(f"{path}.path: {error}") from None
-    if size_hw is not None and medium.size_hw is not None and size_hw != tuple(medium.size_hw):
-        raise ValueError(
-            f"{path}.size_hw: expected {list(size_hw)}, the size of {medium.path!r}, got {list(medium.size_hw)}"
-        )
 
 
 def read_content(medium: Medium) -> bytes:

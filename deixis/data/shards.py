@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from deixis.data.files import record_of, sample_of
+from deixis.data.headers import check_header
 from deixis.data.media import (
-    check_medium,
     file_ending,
     in_its_place,
     place_medium,
@@ -141,7 +141,7 @@ class _Beside:
         for number, medium in enumerate(sample.signals if self.way != "none" else ()):
             known = replace(medium, values=None, content=None)  # what is held must be small
             if known not in self._placed:
-                check_medium(f"signals[{number}]", medium)
+                check_header(f"signals[{number}]", medium)
                 place_medium(medium, self.folder, self.way)
                 if len(self._placed) >= REMEMBERED:
                     self._placed.clear()
@@ -163,7 +163,7 @@ class _Inside:
         for number, (medium, name) in enumerate(zip(sample.signals, self.paths(sample, key), strict=True)):
             known = replace(medium, values=None, content=None)
             if known not in self._checked:
-                check_medium(f"signals[{number}]", medium)
+                check_header(f"signals[{number}]", medium)
                 if len(self._checked) >= REMEMBERED:
                     self._checked.clear()
                 self._checked.add(known)

@@ -29,6 +29,9 @@ PAPER = (255, 255, 255)
 CHANNELS = (1, 2, 3, 4)
 """Grey, grey with alpha, RGB, RGB with alpha."""
 MAX_16_BIT = 65535
+ORIENTATION = 0x0112
+TRANSPOSED = (5, 6, 7, 8)
+"""EXIF orientations that turn a picture by a quarter, so that height and width change places."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +103,31 @@ def _quiet() -> Generator[None]:
         yield
 
 
+def header_size_hw(file: Any, name: str) -> tuple[int, int]:
+    """Height and width of the upright picture in a path or an open file, from its header alone.
+
+    Raises: ValueError if it is no picture.
+    """
+    with opened(file, name) as picture:
+        width, height = picture.size
+        try:
+            is_turned = picture.getexif().get(ORIENTATION) in TRANSPOSED
+        except Exception:  # an EXIF block that cannot be parsed says nothing, as in `upright`
+            is_turned = False
+    return (width, height) if is_turned else (height, width)
+
+
 @contextmanager
-def opened(path: Path, name: str) -> Generator[Any]:
-    """The lazily opened PIL picture in a file: only its header has been read. Raises: ValueError if it is none."""
+def opened(path: Any, name: str) -> Generator[Any]:
+    """The lazily opened PIL picture in a file (its path, or open): only its header has been read.
+
+    Raises: ValueError if it is none.
+    """
     with _quiet(), _open(path, name) as picture:
         yield picture
 
 
-def _open(path: Path, name: str) -> Any:
+def _open(path: Any, name: str) -> Any:
     from PIL import Image, UnidentifiedImageError
 
     try:

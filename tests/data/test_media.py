@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deixis.data.media import check_medium, file_name, open_medium, place_medium, placed_path, plain_name
+from deixis.data.media import file_name, open_medium, place_medium, placed_path, plain_name
 from deixis.data.sample import Medium
-from tests.data.test_files import CLOUD, MEDIA, PICTURE
+from tests.data.test_files import MEDIA, PICTURE
 
 
 @pytest.fixture
@@ -125,39 +125,3 @@ def test_nothing_is_placed_or_looked_for_with_none(tmp_path):
     assert place_medium(inside, tmp_path, "none") == "train2017/a.jpg"
     assert place_medium(outside, tmp_path, "none") == "images/set-b.jpg"
     assert not list(tmp_path.iterdir())
-
-
-def turned_picture(path: Path) -> str:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(PICTURE).save(path, exif=exif)
-    return str(path)
-
-
-def text_file(path: Path) -> str:
-    path.write_text("<html>not found</html>")
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        pytest.param({"path": None}, r"signals\[0\]\.path: expected a file, got None", id="no_path"),
-        pytest.param({"path": "gone.jpg"}, "got 'gone.jpg', which is not there", id="gone"),
-        pytest.param({"path": text_file}, r"path: expected a picture, got '.*made.jpg', which is none", id="a_page"),
-        pytest.param({"size_hw": (9, 7)}, r"size_hw: expected \[7, 9\], the size of .*, got \[9, 7\]", id="size"),
-        pytest.param({"path": turned_picture}, r"expected \[9, 7\], the size of .*, got \[7, 9\]", id="turned"),
-    ],
-)
-def test_what_is_not_as_the_record_says_is_named(change, sentence, picture, tmp_path):
-    made = {name: value(tmp_path / "made.jpg") if callable(value) else value for name, value in change.items()}
-    medium = replace(Medium("a", "image", path=str(picture), size_hw=(7, 9)), **made)
-    with pytest.raises(ValueError, match=sentence):
-        check_medium("signals[0]", medium)
-
-
-def test_sizes_are_those_of_the_upright_picture_and_arrays_are_no_pictures(picture, tmp_path):
-    check_medium("", Medium("a", "image", path=str(picture), size_hw=(7, 9)))
-    check_medium("", Medium("a", "image", path=turned_picture(tmp_path / "turned.jpg"), size_hw=(9, 7)))
-    np.save(tmp_path / "depth.npy", CLOUD)
-    check_medium("", Medium("a", "depth", path=str(tmp_path / "depth.npy"), size_hw=(1, 1)))

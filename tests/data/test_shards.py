@@ -89,7 +89,7 @@ BAD = [
     pytest.param(bad({"turns": (Turn("What is {7}?", "A mug."),)}), "names a region that is not there", id="no_region"),
     pytest.param(bad({}, size_hw=(9, 7)), "mask.size: expected", id="mask_of_another_size"),
     pytest.param(bad({"regions": (RegionRecord(box=(0.0, 0.0, 99.0, 2.0)),)}), "lies outside", id="box_outside"),
-    pytest.param(bad({}, values=None), "signals[0].path: expected a file, got None", id="medium_nowhere"),
+    pytest.param(bad({}, values=None), "signals[0]: expected the field 'path'", id="medium_nowhere"),
     pytest.param(bad({}, values=None, path="gone.jpg"), "got 'gone.jpg', which is not there", id="medium_gone"),
     pytest.param(bad({}, values=None, path=__file__), "expected a picture, got", id="no_picture"),
     pytest.param(bad({}, values=MEDIA["image"].values / 255), "expected a picture as uint8", id="unwritable_values"),

@@ -15,11 +15,12 @@ from typing import Any
 
 from deixis.data.annotated import Annotated
 from deixis.data.consistency import shown
+from deixis.data.headers import sound_facts
 from deixis.data.image_ids import aliases
 from deixis.data.read.coco import picture_names
 from deixis.data.read.dialogue import escaped
 from deixis.data.read.json_stream import json_items
-from deixis.data.read.onellm_media import locate, sound_facts
+from deixis.data.read.onellm_media import locate
 from deixis.data.read.pictures import picture, said_size_hw, split_of
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Medium

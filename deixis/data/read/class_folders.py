@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from deixis.data.consistency import listed
+from deixis.data.headers import header_size_hw
 from deixis.data.image_ids import image_id
 from deixis.data.plain import plain_text
 from deixis.data.read.coco import readable
 from deixis.data.read.paired_folders import shown_path, split_of_key
-from deixis.data.read.pictures import header_size_hw, set_name, split_of
+from deixis.data.read.pictures import set_name, split_of
 from deixis.data.read.source import HEAD, Format, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Medium, Sample, Turn
 from deixis.signals import SIGNALS

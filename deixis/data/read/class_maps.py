@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from deixis.data.annotated import Annotated, Thing
+from deixis.data.headers import header_size_hw
 from deixis.data.image_ids import aliases
 from deixis.data.read.class_lists import ClassList, is_void
 from deixis.data.read.map_files import read_map
 from deixis.data.read.mask_regions import area_of_rle, regions_of_values
 from deixis.data.read.paired_folders import Pair, pair_rows, split_of_key
-from deixis.data.read.pictures import header_size_hw, picture_id, set_name
+from deixis.data.read.pictures import picture_id, set_name
 from deixis.data.read.source import HEAD, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Medium, RegionRecord
 

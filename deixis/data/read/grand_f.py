@@ -18,6 +18,7 @@ from typing import Any
 
 from deixis.data.annotated import Annotated, Expression, Thing
 from deixis.data.consistency import shown
+from deixis.data.headers import header_size_hw
 from deixis.data.image_ids import image_id
 from deixis.data.read.caption_spans import Part, bare, marked_caption, trimmed
 from deixis.data.read.coco_files import scan_coco
@@ -26,7 +27,7 @@ from deixis.data.read.grand import find_phrase, sa1b_id
 from deixis.data.read.json_stream import json_items
 from deixis.data.read.mask_regions import box_of_rle
 from deixis.data.read.mdetr import read_mdetr
-from deixis.data.read.pictures import find_picture, header_size_hw, split_of
+from deixis.data.read.pictures import find_picture, split_of
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Medium, RegionRecord
 

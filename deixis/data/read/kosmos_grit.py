@@ -16,11 +16,12 @@ from typing import Any
 
 from deixis.data.annotated import Annotated, Expression, Thing
 from deixis.data.consistency import shown
+from deixis.data.headers import header_size_hw
 from deixis.data.image_ids import aliases
 from deixis.data.plain import plain_text
 from deixis.data.read.boxes import BoxXYXY, box_of_xyxy
 from deixis.data.read.dialogue import escaped
-from deixis.data.read.pictures import header_size_hw, said_size_hw
+from deixis.data.read.pictures import said_size_hw
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Medium, RegionRecord
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deixis.data.annotated import Annotated, Thing
+from deixis.data.headers import header_size_hw
 from deixis.data.image_ids import aliases
 from deixis.data.read.class_lists import ClassList, find_class_list, is_void, read_class_list
 from deixis.data.read.map_files import HALF, NumberMap, counted, read_map, soft_mask
 from deixis.data.read.mask_names import owner, picture_names
 from deixis.data.read.mask_regions import region_of_mask, regions_of_values
 from deixis.data.read.paired_folders import files_below, find_pairs, shown_path, split_of_key
-from deixis.data.read.pictures import header_size_hw, picture_id, set_name
+from deixis.data.read.pictures import picture_id, set_name
 from deixis.data.read.source import HEAD, Format, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Medium, RegionRecord
 

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from deixis.data.consistency import shown
+from deixis.data.headers import header_size_hw, sound_facts
 from deixis.data.image_ids import image_id
 from deixis.data.read.imu_windows import array_on_disk, read_window
-from deixis.data.read.pictures import header_size_hw
 from deixis.data.read.source import Place
 from deixis.data.sample import Medium
 from deixis.signals import SIGNALS, DepthSpec
@@ -113,19 +113,6 @@ def _film(name: str, place: Place) -> Medium:
 def _sound(name: str, place: Place) -> Medium:
     path = locate(place, name)
     return Medium(medium_id("audio", name), "audio", path=str(path), **sound_facts(path))
-
-
-def sound_facts(path: Path) -> dict[str, float]:
-    """duration_s and rate_hz of a sound, where the header of its file tells them."""
-    import soundfile
-
-    if not path.is_file():
-        return {}
-    try:
-        info = soundfile.info(str(path))
-    except soundfile.LibsndfileError:  # MP4 and others, which ffmpeg opens
-        return {}
-    return {"duration_s": info.duration, "rate_hz": float(info.samplerate)} if info.frames > 0 else {}
 
 
 def _cloud(name: str, place: Place) -> Medium:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deixis.data.consistency import shown
+from deixis.data.headers import header_size_hw
 from deixis.data.image_ids import image_id
 from deixis.data.read.source import Place
 from deixis.data.sample import Medium
@@ -22,9 +23,6 @@ SUBFOLDERS = (
 )
 """Where below the folder of a set its pictures usually lie."""
 MAX_SIDE_PX = 100_000
-TRANSPOSED = (5, 6, 7, 8)
-"""EXIF orientations that turn the picture by a quarter."""
-ORIENTATION = 0x0112
 _SPLIT = re.compile(r"(?:^|[^a-z])(train|training|val|valid|validation|dev|test)(?:[^a-z]|$)", re.IGNORECASE)
 _SPLITS = {"training": "train", "valid": "val", "validation": "val", "dev": "val"}
 
@@ -76,21 +74,6 @@ def relative_name(name: str) -> str:
     path = PurePosixPath(name.replace("\\", "/"))
     leads_away = path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0])
     return path.name if leads_away else str(path)
-
-
-def header_size_hw(path: Path) -> tuple[int, int]:
-    """Height and width of the upright picture (EXIF orientation applied), from the file's header alone.
-
-    Raises ValueError for a file that is not there or no picture.
-    """
-    from deixis.signals.image import opened
-
-    if not path.is_file():
-        raise ValueError(f"{path}: expected the picture, whose size the set does not tell, got no such file")
-    with opened(path, path.name) as opened_picture:
-        width, height = opened_picture.size
-        turned = opened_picture.getexif().get(ORIENTATION) in TRANSPOSED
-    return (width, height) if turned else (height, width)
 
 
 def agreed_size_hw(path: Path, said: tuple[int, int] | None, fields: str) -> tuple[int, int]:

@@ -20,9 +20,10 @@ from jaxtyping import UInt8
 
 from deixis.data.annotated import Annotated, Expression, Thing
 from deixis.data.consistency import shown
+from deixis.data.headers import header_size_hw
 from deixis.data.read.json_stream import json_items
 from deixis.data.read.mask_regions import region_of_mask
-from deixis.data.read.pictures import find_picture, header_size_hw, split_of
+from deixis.data.read.pictures import find_picture, split_of
 from deixis.data.read.polygons import polygon_mask
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Medium

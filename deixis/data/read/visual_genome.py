@@ -19,10 +19,11 @@ from typing import Any
 
 from deixis.data.annotated import Annotated, Expression, Relation, Thing
 from deixis.data.consistency import listed, shown
+from deixis.data.headers import header_size_hw
 from deixis.data.image_ids import coco_id
 from deixis.data.read.boxes import box_of_xywh
 from deixis.data.read.json_stream import json_items
-from deixis.data.read.pictures import find_picture, header_size_hw, said_size_hw
+from deixis.data.read.pictures import find_picture, said_size_hw
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Medium, RegionRecord
 
