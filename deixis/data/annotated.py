@@ -60,12 +60,13 @@ class Relation:
 class Annotated:
     """One medium (or several that belong together) with all that a set says of it.
 
-        id: of this record, source and key ("coco/000000123456"). signals[n].path: where the file really lies; sizes are
+    id: of this record, source and key ("coco/000000123456"). signals[n].path: where the file really lies; sizes are
     those that the set names. aliases: other ids of the same picture, by which leaks between sets are found. captions:
-    markup whose numbers are places in `things`. absent: names of what is surely not there. complete: of each name that
-    occurs, every thing is marked (so in COCO, not in RefCOCO or Visual Genome), and "every" and "how many" may be
-    asked; not of `vague` names. form: "mask" or "box", in which the set means its answers to be given. author: who
-    wrote the words.
+    markup whose numbers are places in `things`. absent: names of what is surely not there, parts by their full names.
+    complete: of each name that occurs, every thing is marked (so in COCO, not in RefCOCO or Visual Genome), and "every"
+    and "how many" may be asked; not of `vague` names, which are full ones too. closed: what a complete set marks
+    nowhere in a picture, of all its names, is not there (so in COCO; not in LVIS, where only `absent` names are). form:
+    "mask" or "box", in which the set means its answers to be given. author: who wrote the words.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Annotated:
     vague: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     complete: bool = True
+    closed: bool = True
     form: str = "box"
     licence: str = "unknown"
     author: str = "person"

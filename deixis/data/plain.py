@@ -116,7 +116,7 @@ def _is_named(thing: Thing) -> bool:
 
 def _is_complete(annotated: Annotated, thing: Thing) -> bool:
     """Whether all things of this name are marked."""
-    return annotated.complete and thing.name not in annotated.vague
+    return annotated.complete and thing.full_name not in annotated.vague
 
 
 def _ground(annotated: Annotated, used: _Used) -> Iterator[Turn]:

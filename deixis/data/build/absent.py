@@ -1,8 +1,8 @@
 """Names of what is surely not in a picture, drawn from what its set says or from the names that the set knows.
 
-A set that names for each picture what is absent or left open (LVIS) is trusted for those names alone. A set that marks
-all things of all its names in every picture (COCO, Objects365) lacks a name wherever it marks nothing of it. Of other
-sets (`Annotated.complete` is false) only what they call absent is. It asks nothing.
+A set that marks all things of all its names in every picture (COCO, Objects365) lacks a name wherever it marks nothing
+of it. One that names for each picture what is absent (LVIS: `Annotated.closed` is false), or that marks only some
+things (`Annotated.complete` is false), lacks those names alone. It asks nothing.
 """
 
 from collections import defaultdict
@@ -26,9 +26,8 @@ class Absent:
     """
 
     def __init__(self, items: Sequence[Annotated], vocabulary: Sequence[str], tools: Tools):
-        says_absent = any(item.absent or item.vague for item in items)
-        self.is_closed = not says_absent
-        spoken = {thing.name for item in items for thing in item.things} | {n for item in items for n in item.absent}
+        spoken = {thing.full_name for item in items for thing in item.things if thing.name}
+        spoken |= {name for item in items for name in item.absent}
         self.vocabulary = tuple(name for name in (vocabulary or sorted(spoken)) if name)
         self.known = frozenset(self.vocabulary)
         self.by_head: Mapping[str, list[str]] = defaultdict(list)
@@ -49,7 +48,7 @@ class Absent:
 
     def alike(self, item: Annotated, names: Names, name: str) -> list[str]:
         """Names of what is surely not there and might be taken for a thing of this name."""
-        allowed = self.known if self._is_closed_for(item) else frozenset(item.absent)
+        allowed = self.known if item.closed and item.complete else frozenset(item.absent)
         siblings = (other for other in self.by_head.get(head_noun(name), ()) if may_be_another(other, name))
         found = dict.fromkeys([*self.confusable(names, name), *siblings])
         return [other for other in found if other in allowed and names.surely_absent(other)]
@@ -76,7 +75,4 @@ class Absent:
         return [other for other in self.written[block][name] if head_noun(other) != head_noun(name)]
 
     def _pool(self, item: Annotated) -> Sequence[str]:
-        return self.vocabulary if self._is_closed_for(item) else item.absent
-
-    def _is_closed_for(self, item: Annotated) -> bool:
-        return self.is_closed and item.complete
+        return self.vocabulary if item.closed and item.complete else item.absent

@@ -77,7 +77,7 @@ def _classes(item: Annotated, has_mask: Sequence[bool]) -> list[tuple[int, ...]]
     vague = {name.lower() for name in item.vague}
     found: dict[str, list[int]] = {}
     for number, thing in enumerate(item.things):
-        names = {name.lower() for name in (thing.name, *thing.synonyms)}
+        names = {name.lower() for name in (thing.full_name, *thing.synonyms)}
         if thing.name and thing.region is not None and not thing.region.ignore and not names & vague:
             found.setdefault(thing.full_name, []).append(number)
     return [tuple(n) for n in found.values() if len(n) <= MAX_THINGS and all(has_mask[number] for number in n)]

@@ -94,7 +94,7 @@ def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike())
     source = _source(place, kind, medium)
     names = {name: context.names_in(image.get(field)) for name, field in (("no", kind.absent), ("maybe", kind.vague))}
     # two categories may have one name ("bow" that shoots, "bow" of ribbon): absent is a name of which nothing is there
-    there = {thing.name for thing in things} | set(names["maybe"])
+    there = {thing.full_name for thing in things} | set(names["maybe"])
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
         source=source,
@@ -106,6 +106,7 @@ def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike())
         vague=names["maybe"],
         aliases=aliases(*picture_names(image), image.get("flickr_url")),
         complete=kind.complete,
+        closed=not kind.absent,
         form=context.form or ("mask" if has_masks else "box"),
         licence=context.licence(image),
     )
@@ -136,7 +137,7 @@ class _Context:
     def names_in(self, numbers: Any) -> tuple[str, ...]:
         """The names of some categories by their ids, without repeats."""
         known = (self.categories.get(str(number)) for number in numbers or ())
-        return tuple(dict.fromkeys(self.kind.thing(category).name for category in known if category is not None))
+        return tuple(dict.fromkeys(self.kind.thing(category).full_name for category in known if category is not None))
 
     def licence(self, image: Record) -> str:
         record = self.licences.get(str(image.get("license")))

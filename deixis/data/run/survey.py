@@ -81,7 +81,7 @@ def look(chunk: Chunk) -> None:
             if not is_train(record.split):
                 held.setdefault(medium_id, record.split)
         if isinstance(record, Annotated):
-            names.update(thing.name for thing in record.things if thing.name)
+            names.update(thing.full_name for thing in record.things if thing.name)
             names.update(dict.fromkeys(record.absent, 0))
     with in_its_place(chunk.target) as part:
         part.write_text(json.dumps({"held": held, "media": media, "names": names.most_common()}), encoding="utf-8")

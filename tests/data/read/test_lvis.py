@@ -52,7 +52,7 @@ def test_names_present_absent_and_open(tmp_path):
     assert record.signals[0].id == "coco/000000000139"  # as in every set that has this picture
     assert record.signals[0].path == str(tmp_path / "pictures" / "val2017" / "000000000139.jpg")
     assert [(thing.name, thing.synonyms) for thing in record.things] == [("cup", ("coffee mug",)), ("bow", ())]
-    assert (record.absent, record.vague) == (("home plate",), ("cup", "pea"))
+    assert (record.absent, record.vague, record.closed) == (("home plate",), ("cup", "pea"), False)
     assert "a drink" not in repr(record)
 
 

@@ -10,8 +10,9 @@ CATEGORIES = [
     {"id": 1, "name": "mouse_(computer_equipment)", "supercategory": "OBJECT"},
     {"id": 2, "name": "mouse_(computer_equipment):left_button", "supercategory": "PART"},
     {"id": 3, "name": "mug", "supercategory": "OBJECT"},
+    {"id": 4, "name": "mug:handle", "supercategory": "PART"},
 ]
-IMAGE = {"id": 9, "file_name": "train2017/000000000009.jpg", "height": 4, "width": 6, "neg_category_ids": [3],
+IMAGE = {"id": 9, "file_name": "train2017/000000000009.jpg", "height": 4, "width": 6, "neg_category_ids": [3, 4],
          "not_exhaustive_category_ids": []}  # fmt: skip
 THING = {"id": 1, "image_id": 9, "category_id": 1, "bbox": [0, 0, 6, 4],
          "segmentation": {"size": [4, 6], "counts": "0h0"},
@@ -28,7 +29,7 @@ def test_paco(tmp_path):
     whole, part = record.things
     assert (whole.name, whole.part_of, whole.attributes) == ("mouse", None, ("black", "light blue"))
     assert (part.name, part.part_of, part.attributes) == ("left button", "mouse", ())
-    assert (record.absent, record.form) == (("mug",), "mask")
+    assert (record.absent, record.form) == (("mug", "handle of a mug"), "mask")  # another thing may have a handle
 
 
 @pytest.mark.parametrize(
