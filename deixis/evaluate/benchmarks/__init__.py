@@ -5,6 +5,7 @@ from deixis.evaluate.benchmarks.captioning import CAPTIONING
 from deixis.evaluate.benchmarks.ferret_bench import FerretBench
 from deixis.evaluate.benchmarks.flickr_grounding import FlickrGrounding
 from deixis.evaluate.benchmarks.pope import Pope
+from deixis.evaluate.benchmarks.questions import QUESTIONS
 from deixis.evaluate.benchmarks.region_classification import RegionClassification
 from deixis.evaluate.world import World
 
@@ -15,6 +16,7 @@ _ALL: tuple[Benchmark, ...] = (
     FlickrGrounding(),
     FerretBench(),
     *CAPTIONING,
+    *QUESTIONS,
 )
 
 BENCHMARKS: dict[str, Benchmark] = {known.facts.name: known for known in _ALL}

@@ -26,7 +26,7 @@ from deixis.data.read.onellm_media import locate, medium_id
 from deixis.data.read.pictures import picture
 from deixis.data.read.source import Format, Place, Skipped
 from deixis.data.sample import Medium
-from deixis.evaluate.benchmarks.reading import records
+from deixis.evaluate.benchmarks.reading import records, unescaped
 
 DOMAINS = ("in-domain", "near-domain", "out-domain")
 SPLITS = ("test", "val")
@@ -119,18 +119,9 @@ def _by(form: Format, place: Place, part: Callable[[str], str]) -> Iterator[Capt
     for record in records(form, place):
         if isinstance(record, Annotated):
             key = record.id.rpartition("/")[2].rpartition(":")[2]
-            yield Captioned(record.id, part(key), record.signals, tuple(map(_unescaped, record.captions)))
+            yield Captioned(record.id, part(key), record.signals, tuple(map(unescaped, record.captions)))
         elif isinstance(record, Skipped):
             yield record
-
-
-def _unescaped(markup: str) -> str:
-    """Foreign text again of markup that says the same.
-
-    >>> _unescaped("a {{red}} mug")
-    'a {red} mug'
-    """
-    return markup.replace("{{", "{").replace("}}", "}")
 
 
 def _images(path: Path) -> Iterator[Mapping[str, Any]]:

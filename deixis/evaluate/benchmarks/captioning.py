@@ -6,10 +6,11 @@ from pathlib import Path
 
 from deixis.assistant import Answer
 from deixis.data.read.caption_sets import AUDIOCAPS, CLOTHO, COCO_CAPTIONS
-from deixis.data.read.source import Place, Skipped
+from deixis.data.read.source import Skipped
 from deixis.evaluate.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluate.benchmarks import caption_files as files
 from deixis.evaluate.benchmarks.places import IMAGES, found, needed, one_of, place_of
+from deixis.evaluate.benchmarks.reading import with_media
 from deixis.evaluate.benchmarks.wording import dialect_of, question_for
 from deixis.evaluate.captions import caption_marks, caption_metrics, cider_scores
 from deixis.evaluate.scores import Marks, Metric, mean
@@ -64,7 +65,7 @@ class Captioning:
         path = needed(data, self.of.wants[0], *names)[0]
         read = next(read for name, read in names.items() if found(data, name))
         question = question_for(f"caption_{self.of.kind}", dialect_of(options))
-        place = _with_media(place_of(path, options), self.of.wants[1].path)
+        place = with_media(place_of(path, options), self.of.wants[1].path)
         for record in read(place, split):
             if isinstance(record, Skipped):
                 yield record
@@ -92,13 +93,6 @@ class Captioning:
             together = cider_scores(*_captions_of(rows))
             marks = {number: {**marks[number], "cider_all": value} for number, value in enumerate(together)}
         return [replace(row, marks={**row.marks, **marks[number]}) for number, row in enumerate(rows)]
-
-
-def _with_media(place: Place, name: str) -> Place:
-    """The place with the folder of the media, where that lies under its usual name beside the file or above it."""
-    folders = [folder / name for folder in (place.path.parent, place.path.parent.parent)]
-    images = place.images or next((folder for folder in folders if folder.is_dir()), None)
-    return replace(place, images=images)
 
 
 def _captions_of(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
