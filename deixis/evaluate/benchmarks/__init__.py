@@ -6,11 +6,13 @@ from deixis.evaluate.benchmarks.ferret_bench import FerretBench
 from deixis.evaluate.benchmarks.flickr_grounding import FlickrGrounding
 from deixis.evaluate.benchmarks.pope import Pope
 from deixis.evaluate.benchmarks.questions import QUESTIONS
+from deixis.evaluate.benchmarks.reason_seg import ReasonSeg
 from deixis.evaluate.benchmarks.region_classification import RegionClassification
 from deixis.evaluate.world import World
 
 _ALL: tuple[Benchmark, ...] = (
     World(),
+    ReasonSeg(),
     RegionClassification(),
     Pope(),
     FlickrGrounding(),
