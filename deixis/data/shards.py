@@ -80,9 +80,9 @@ def shards_of(path: str | Path) -> list[Path]:
         if not found:
             raise ValueError(f"{path}: expected files ending in {', '.join(FORMS)} there, got none")
         return found
+    if not path.exists():
+        raise ValueError(f"{path}: expected a file of samples or a folder of such, got no such file or folder")
     shard_form(path)
-    if not path.is_file():
-        raise ValueError(f"{path}: expected a file of samples or a folder of such, got no such file")
     return [path]
 
 

@@ -305,13 +305,19 @@ def replace_name(member: tarfile.TarInfo, name: str) -> tarfile.TarInfo:
     return made
 
 
+def touched(path: Path) -> Path:
+    path.touch()
+    return path
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        pytest.param(lambda folder: folder / "gone.jsonl", "got no such file", id="no_file"),
-        pytest.param(lambda folder: folder / "gone", "a path ending in .*, got 'no ending'", id="no_ending"),
+        pytest.param(lambda folder: folder / "gone.jsonl", "got no such file or folder", id="no_file"),
+        pytest.param(lambda folder: folder / "gone", "got no such file or folder", id="no_folder"),
+        pytest.param(lambda folder: touched(folder / "a"), "a path ending in .*, got 'no ending'", id="no_ending"),
         pytest.param(lambda folder: folder, "expected files ending in .* there, got none", id="empty_folder"),
-        pytest.param(lambda folder: folder / "a.json", "got '.json'", id="other_ending"),
+        pytest.param(lambda folder: touched(folder / "a.json"), "got '.json'", id="other_ending"),
     ],
 )
 def test_no_shards_are_a_sentence(make, sentence, tmp_path):

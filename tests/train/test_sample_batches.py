@@ -306,7 +306,7 @@ def test_epochs_say_how_many_steps(start, tmp_path, capsys):
         pytest.param({"data": None}, "got data in the batch and none in the stage", id="batch_alone"),
         pytest.param({"batch": {"image": 1}}, "got data in the stage and none in the batch", id="stage_alone"),
         pytest.param({"data": []}, "stage tune: data: expected a list of parts", id="no_parts"),
-        pytest.param({"data": [{"path": "no/such"}]}, "no/such: expected a path ending in .jsonl", id="no_such_set"),
+        pytest.param({"data": [{"path": "no/such"}]}, "no/such: expected a file of samples", id="no_such_set"),
         pytest.param({"replay": 0.1}, "replay: expected the fields share and data, got 0.1", id="replay"),
         pytest.param(
             {"data": None, "batch": {"image": 1}, "replay": {}}, "replay: expected it beside", id="only_replay"

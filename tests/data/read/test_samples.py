@@ -55,10 +55,11 @@ def test_damage_is_skipped_and_the_rest_goes_on(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        pytest.param("a.txt", "expected a path ending in .jsonl, .tar, .parquet, got '.txt'", id="ending"),
+        pytest.param("b.txt", "expected a path ending in .jsonl, .tar, .parquet, got '.txt'", id="ending"),
         pytest.param("a.tar", "expected a file of samples or a folder of such, got no such file", id="missing"),
     ],
 )
 def test_refuses(tmp_path, name, message):
+    (tmp_path / "b.txt").touch()
     with pytest.raises(ValueError, match=message):
         read_all(SAMPLES, tmp_path / name)
