@@ -15,8 +15,7 @@ from pathlib import Path
 from deixis.data.headers import check_header
 from deixis.data.ledger import Ledger
 from deixis.data.read.source import Skipped
-from deixis.data.run.survey import is_train
-from deixis.data.sample import Medium, Sample
+from deixis.data.sample import Medium, Sample, is_train
 from deixis.data.shards import open_samples
 
 FACTS = ("kind", "size_hw", "duration_s", "rate_hz", "point_count", "unit")

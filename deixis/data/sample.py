@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 VERSION = 1
-TASKS_BY = ("person", "template", "model")  # who wrote the text
+AUTHORS = ("person", "template", "model")  # who wrote the text
+TRAIN = "train"  # what the splits that are trained on begin with
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,15 @@ class Sample:
             regions=tuple(_build(RegionRecord, item) for item in record.get("regions", ())),
             turns=tuple(_build(Turn, item) for item in record["turns"]),
         )
+
+
+def is_train(split: str) -> bool:
+    """Whether samples of a split are trained on: "train", "train2017", "training", "train-clean".
+
+    >>> is_train("train2014"), is_train("testA"), is_train("val")
+    (True, False, False)
+    """
+    return split.lower().startswith(TRAIN)
 
 
 _HEAD = ("version", "id", "source", "task", "split", "licence", "author")

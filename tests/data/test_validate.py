@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from deixis.data import validate
 from deixis.data.consistency import FIELDS_BEHIND, FIELDS_OF_KIND, POINT_AXES, REGION_FIELDS
 from deixis.data.files import sample_of
-from deixis.data.sample import TASKS_BY, VERSION, Medium, RegionRecord, Sample, Turn
+from deixis.data.sample import AUTHORS, VERSION, Medium, RegionRecord, Sample, Turn
 from deixis.data.validate import load_record, read_records, validate_record
 from deixis.geometry import FORMS, mask_to_rle
 
@@ -328,6 +328,6 @@ def test_schema_and_tables_agree():
     kinds = SCHEMA["$defs"]["signal"]["properties"]["kind"]["enum"]
     assert set(kinds) == set(FIELDS_OF_KIND) == set(POINT_AXES)
     assert SCHEMA["properties"]["version"]["const"] == VERSION
-    assert SCHEMA["properties"]["author"]["enum"] == list(TASKS_BY)
+    assert SCHEMA["properties"]["author"]["enum"] == list(AUTHORS)
     assert [option["required"] for option in SCHEMA["$defs"]["region"]["anyOf"]] == [[name] for name in REGION_FIELDS]
     assert set(FIELDS_BEHIND) == set(FORMS)

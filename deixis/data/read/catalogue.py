@@ -4,12 +4,13 @@ One SQLite file, made in one pass over the set and then only read, by many proce
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 
+from deixis.data.media import in_its_place
 from deixis.data.read.source import HEAD, Item, Row, Skipped
 
 BATCH_ROWS = 2_000
@@ -67,30 +68,21 @@ def build_catalogue(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    file = sqlite3.connect(part)
-    try:
-        with file:
-            # a broken catalogue is made again, so nothing need be safe before it is whole
-            file.execute("PRAGMA journal_mode = OFF")
-            file.execute("PRAGMA synchronous = OFF")
-            file.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            file.execute("CREATE TABLE rows (key TEXT, part TEXT, place TEXT, value TEXT)")
-            file.execute("CREATE TABLE skipped (place TEXT, why TEXT)")
-            _insert(file, found, seen)
-            file.execute("CREATE INDEX rows_of_key ON rows (key)")
-            file.execute("CREATE TABLE items (number INTEGER PRIMARY KEY, key TEXT)")
-            file.execute(
-                "INSERT INTO items SELECT row_number() OVER (ORDER BY first) - 1, key FROM "
-                "(SELECT key, min(rowid) AS first FROM rows WHERE key != ? GROUP BY key)",
-                (HEAD,),
-            )
-        file.close()
-        part.replace(path)
-    finally:
-        file.close()
-        part.unlink(missing_ok=True)
+    with in_its_place(path) as part, closing(sqlite3.connect(part)) as file, file:
+        # a broken catalogue is made again, so nothing need be safe before it is whole
+        file.execute("PRAGMA journal_mode = OFF")
+        file.execute("PRAGMA synchronous = OFF")
+        file.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        file.execute("CREATE TABLE rows (key TEXT, part TEXT, place TEXT, value TEXT)")
+        file.execute("CREATE TABLE skipped (place TEXT, why TEXT)")
+        _insert(file, found, seen)
+        file.execute("CREATE INDEX rows_of_key ON rows (key)")
+        file.execute("CREATE TABLE items (number INTEGER PRIMARY KEY, key TEXT)")
+        file.execute(
+            "INSERT INTO items SELECT row_number() OVER (ORDER BY first) - 1, key FROM "
+            "(SELECT key, min(rowid) AS first FROM rows WHERE key != ? GROUP BY key)",
+            (HEAD,),
+        )
     return Catalogue(path)
 
 

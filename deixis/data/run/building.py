@@ -22,8 +22,8 @@ from deixis.data.run.pool import Workers, in_order
 from deixis.data.run.reading import file_word, prepare
 from deixis.data.run.report import Totals
 from deixis.data.run.sources import Record, Source, check_source
-from deixis.data.run.survey import Survey, ThingsOf, is_train, survey
-from deixis.data.sample import Sample
+from deixis.data.run.survey import Survey, ThingsOf, survey
+from deixis.data.sample import Sample, is_train
 from deixis.data.shards import write_shard
 
 BATCH_ITEMS = 250  # at most so many items of a unit are in memory at a time

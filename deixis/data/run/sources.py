@@ -1,10 +1,13 @@
 """A set as a run sees it: where it lies, its catalogue, and its items as records, with whatever went wrong counted."""
 
+import csv
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from deixis.data.annotated import Annotated
 from deixis.data.read.catalogue import Catalogue, build_catalogue
@@ -13,8 +16,12 @@ from deixis.data.read.source import Format, Head, Item, Place, Skipped
 from deixis.data.sample import Sample
 
 Record = Annotated | Sample
+Opened = TypeVar("Opened")
 
-UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, OverflowError)
+UNREADABLE = (
+    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, OSError, EOFError, RecursionError),
+    *(SyntaxError, csv.Error, struct.error, zlib.error),  # of the parsers of pictures, tables and arrays
+)
 """What reading a broken item may raise: such items are counted and listed, and the run goes on."""
 OPEN_AT_ONCE = 8
 
@@ -89,9 +96,19 @@ def check_source(where: str, format_name: str, place: Place) -> None:
             raise ValueError(f"{where}: {name}: expected {FORMATS[format_name].wants}, got {path}, which is not there")
 
 
-@lru_cache(maxsize=OPEN_AT_ONCE)
+def opened_once(open_file: Callable[[Path], Opened]) -> Callable[[Path], Opened]:
+    """A function that opens a file once in a process, and again where another file has come to lie at its path."""
+
+    @lru_cache(maxsize=OPEN_AT_ONCE)
+    def known(path: Path, inode: int) -> Opened:
+        return open_file(path)
+
+    return lambda path: known(path, path.stat().st_ino)
+
+
+@opened_once
 def _opened(path: Path) -> tuple[Catalogue, Head]:
-    """A catalogue and its head, opened once in a process."""
+    """A catalogue and its head."""
     catalogue = Catalogue(path)
     return catalogue, catalogue.head()
 

@@ -1,7 +1,9 @@
 """One pass over the sets of a run before the work: which pictures are held out, what is named, where a picture lies.
 
-Held out are all pictures of the splits that are not trained on, by every id they have: the same picture in the train
-split of another set would leak what is measured. Kept in one SQLite file, which the workers look up.
+Held out are all pictures of the splits that are not trained on, by every id that any of the sets has for them: the same
+picture in the train split of another set would leak what is measured. (Visual Genome says that its vg/1 is COCO's
+coco/5, which is held out; then a dialogue about vg/1 is, though its own set knows nothing of COCO.) Kept in one SQLite
+file, which the workers look up.
 """
 
 import json
@@ -9,16 +11,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from deixis.data.annotated import Annotated, Thing
 from deixis.data.media import in_its_place
 from deixis.data.read.source import Skipped
 from deixis.data.run.pool import Workers, in_order
-from deixis.data.run.sources import Record, Source
+from deixis.data.run.sources import Record, Source, opened_once
+from deixis.data.sample import is_train
 
-TRAIN = "train"
 CHUNK_ITEMS = 2_000
 MAX_NAMES = 20_000  # of a set, the most frequent ones
 
@@ -31,15 +32,6 @@ class Chunk:
     start: int
     stop: int
     target: Path
-
-
-def is_train(split: str) -> bool:
-    """Whether samples of a split are trained on: "train", "train2017", "training", "train-clean".
-
-    >>> is_train("train2014"), is_train("testA"), is_train("val")
-    (True, False, False)
-    """
-    return split.lower().startswith(TRAIN)
 
 
 def ids_of(record: Record) -> tuple[str, ...]:
@@ -67,15 +59,18 @@ def survey(sources: Sequence[Source], folder: Path, workers: Workers) -> Iterato
 
 
 def look(chunk: Chunk) -> None:
-    """Writes what a chunk's items are: held-out ids, names with their counts, and the item of each medium."""
+    """Writes what a chunk's items are: held-out ids, ids of one picture, names with counts, the item of each medium."""
     if chunk.target.is_file():
         return
     held: dict[str, str] = {}
     media: dict[str, int] = {}
+    same: dict[tuple[str, str], None] = {}
     names: Counter[str] = Counter()
     for number, record in chunk.source.records(chunk.start, chunk.stop):
         if isinstance(record, Skipped):
             continue
+        if isinstance(record, Annotated) and len(record.signals) == 1:  # of several it is not told whose they are
+            same |= {(record.signals[0].id, alias): None for alias in record.aliases}
         for medium_id in ids_of(record):
             media.setdefault(medium_id, number)
             if not is_train(record.split):
@@ -84,7 +79,8 @@ def look(chunk: Chunk) -> None:
             names.update(thing.full_name for thing in record.things if thing.name)
             names.update(dict.fromkeys(record.absent, 0))
     with in_its_place(chunk.target) as part:
-        part.write_text(json.dumps({"held": held, "media": media, "names": names.most_common()}), encoding="utf-8")
+        found = {"held": held, "media": media, "same": list(same), "names": names.most_common()}
+        part.write_text(json.dumps(found), encoding="utf-8")
 
 
 def _join(chunks: Iterable[Chunk], path: Path) -> None:
@@ -92,6 +88,7 @@ def _join(chunks: Iterable[Chunk], path: Path) -> None:
     with file:
         file.execute("CREATE TABLE held (id TEXT PRIMARY KEY, why TEXT) WITHOUT ROWID")
         file.execute("CREATE TABLE media (source TEXT, id TEXT, item INTEGER, PRIMARY KEY (source, id)) WITHOUT ROWID")
+        file.execute("CREATE TABLE same (one TEXT, other TEXT, PRIMARY KEY (one, other)) WITHOUT ROWID")
         file.execute("CREATE TABLE names (source TEXT, name TEXT, count INTEGER, PRIMARY KEY (source, name))")
         for chunk in chunks:
             found, name = json.loads(chunk.target.read_text(encoding="utf-8")), chunk.source.name
@@ -100,11 +97,19 @@ def _join(chunks: Iterable[Chunk], path: Path) -> None:
             file.executemany(
                 "INSERT OR IGNORE INTO media VALUES (?, ?, ?)", [(name, *m) for m in found["media"].items()]
             )
+            pairs = [pair for one, other in found["same"] for pair in ((one, other), (other, one))]
+            file.executemany("INSERT OR IGNORE INTO same VALUES (?, ?)", pairs)
             file.executemany(
                 "INSERT INTO names VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 [(name, *pair) for pair in found["names"]],
             )
+        while file.execute(_HOLD_ALIASES).rowcount > 0:  # an alias may have aliases
+            pass
+        file.execute("DROP TABLE same")
     file.close()
+
+
+_HOLD_ALIASES = "INSERT OR IGNORE INTO held SELECT other, why FROM same JOIN held ON held.id = same.one"
 
 
 class Survey:
@@ -154,6 +159,6 @@ class ThingsOf:
         ]
 
 
-@lru_cache(maxsize=4)
+@opened_once
 def _opened(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)

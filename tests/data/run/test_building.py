@@ -116,6 +116,30 @@ def test_held_out_pictures_are_never_trained_on(sets, tmp_path):
     assert report["reasons"]["held out: … may not be trained on, it is in val of val"] >= 3
 
 
+def test_what_is_held_out_under_one_name_is_under_every_other_that_any_set_knows(sets, tmp_path):
+    """A dialogue about vg/7; Visual Genome says that this is COCO's picture 58, which is in val."""
+    genome = tmp_path / "genome"
+    (genome / "VG_100K").mkdir(parents=True)
+    images = [{"image_id": n, "width": 64, "height": 48, "coco_id": coco} for n, coco in ((7, 58), (8, None), (9, 1))]
+    (genome / "image_data.json").write_text(json.dumps(images))
+    regions = [{"id": n, "regions": [{"region_id": n, "image_id": n, "phrase": "a mug", "x": 4, "y": 5, "width": 9,
+                                      "height": 9}]} for n in (7, 8, 9)]  # fmt: skip
+    (genome / "region_descriptions.json").write_text(json.dumps(regions))
+    said = [{"from": "human", "value": "<image>\nWhat is there?"}, {"from": "gpt", "value": "A mug."}]
+    rows = [{"id": str(n), "image": f"vg/VG_100K/{n}.jpg", "conversations": said} for n in (7, 8, 9)]
+    (tmp_path / "dialogues.json").write_text(json.dumps(rows))
+    sources = {
+        "llava": {"format": "llava", "path": str(tmp_path / "dialogues.json")},
+        "genome": {"format": "visual_genome", "path": str(genome)},
+    }
+    held_out = {"val": {"format": "coco", "path": str(sets / "instances_val.json"), "images": str(sets / "val")}}
+    parts = [{"name": "replay", "kind": "plain", "from": ["llava"], "samples": 3, "things_from": "genome"}]
+    shards = {"format": "jsonl", "media": "none"}
+    report = build(recipe_of(sets, parts, sources=sources, held_out=held_out, shards=shards), tmp_path / "out")
+    assert {sample.signals[0].id for sample in samples_of(tmp_path / "out")} == {"vg/8", "vg/9"}
+    assert list(report["reasons"]) == ["held out: … may not be trained on, it is in val of val"]
+
+
 def test_dialogues_get_the_boxes_that_another_set_marks_in_the_same_pictures(sets, tmp_path):
     path = tmp_path / "dialogues.json"
     said = [{"from": "human", "value": "<image>\nWhat is there?"}, {"from": "gpt", "value": "A mug and a chair."}]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,6 +138,13 @@ def test_pictures_held_out_of_another_set_are_dropped_by_their_id(tmp_path):
     assert report["reasons"] == {"held out: … may not be trained on, it is in val of val_set": 3}
     ids = {sample.signals[0].id for _, sample in open_samples(out)}
     assert ids == {f"coco/{number:012d}" for number in range(1, 8)}
+
+
+def test_a_set_of_the_same_name_that_has_changed_is_looked_at_anew(tmp_path):
+    """In one process, as in a notebook: the folder is removed, the set mended, and read again."""
+    assert read(coco_set(tmp_path / "set", 5), tmp_path / "out")["items"] == 5
+    shutil.rmtree(tmp_path / "out")
+    assert read(coco_set(tmp_path / "set", 7), tmp_path / "out")["items"] == 7
 
 
 @pytest.mark.parametrize(
