@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.measuring import circumstances, median_ratio, seconds_in_turn
 from deixis.assistant import Answer, Model, Question, load
-from deixis.evaluate.world import QUESTIONS
-from deixis.evaluate.world_questions import draw_samples, to_examples
+from deixis.evaluate.playing import opened_questions
+from deixis.evaluate.world import World
 
 TARGET = 2
 MIXED = ("region_name", "colour", "phrase_box", "phrase_mask", "span_name", "event_span", "cloud_name")
@@ -27,9 +27,10 @@ ONE_LONG = (*MIXED[:-1], "grounded_caption")
 
 def batches(names: tuple[str, ...], count: int) -> list[list[Question]]:
     """`count` batches with a question of each name."""
-    samples, _ = draw_samples({name: QUESTIONS[name] for name in names}, "test", count)
-    examples = to_examples(samples)
-    return [[examples[name][number].question for name in names] for number in range(count)]
+    examples = list(World().examples(Path(), {"tasks": ",".join(names), "limit": str(count)}))
+    with opened_questions(examples) as questions:  # of values in memory, which stay open
+        of_task = {name: [q for q, e in zip(questions, examples, strict=True) if e.part == name] for name in names}
+    return [[of_task[name][number] for name in names] for number in range(count)]
 
 
 def one_by_one(model: Model, groups: list[list[Question]]) -> list[Answer]:

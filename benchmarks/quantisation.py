@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -19,7 +20,11 @@ from benchmarks.batch_throughput import MIXED, batches, together
 from benchmarks.measuring import circumstances, seconds_in_turn
 from deixis.assistant import Model, load
 from deixis.assistant.quantization import weight_bytes
-from deixis.evaluate.world import evaluate_world
+from deixis.evaluate.benchmark import GENERATED
+from deixis.evaluate.player import ModelPlayer
+from deixis.evaluate.playing import Play, play
+from deixis.evaluate.summary import summarise
+from deixis.evaluate.world import World
 
 TASKS = ("region_name", "colour", "phrase_box", "phrase_mask", "span_name", "event_span", "cloud_name")
 TASKS += ("cloud_phrase_mask",)
@@ -55,13 +60,12 @@ def measure(names: Sequence[str | None], dtypes: Sequence[torch.dtype], repeats:
     timed = seconds_in_turn([lambda m=model: together(m, groups) for model in models.values()], repeats)
     rows = []
     for (name, model), seconds in zip(models.items(), timed, strict=True):
-        report = evaluate_world(model, split="test", limit=limit, tasks=TASKS)
-        texts = {
-            f"{task} {reply.example.id}": reply.answer.raw
-            for task, result in report.tasks.items()
-            for reply in result.replies
-        }
-        scores = {task: result.score for task, result in report.tasks.items()}
+        asked = Play(World(), Path(), {"tasks": ",".join(TASKS), "limit": str(limit)}, GENERATED, batch=32)
+        with TemporaryDirectory() as folder:
+            answered, _ = play(asked, ModelPlayer(model, name), Path(folder))
+        texts = {row.id: row.raw for row in answered}
+        # of several metrics of a task the first
+        scores = {line.part: line.score.value for line in summarise(asked, name, answered, ()).lines[::-1]}
         rate = questions / statistics.median(seconds)
         rows.append(Row(name, weight_bytes(model.network) / 1e6, rate, scores, texts))
     return rows

@@ -1,68 +1,176 @@
-"""`deixis eval`: how well a model answers, as a table by task or as JSON."""
+"""`deixis eval`: how well a model does on a benchmark, as a table, a page and a file of every answer."""
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from zlib import crc32
 
 import typer
 
-BENCHMARKS = ("world",)
+if TYPE_CHECKING:
+    from deixis.assistant import Model
+    from deixis.evaluate.benchmark import Benchmark
+    from deixis.evaluate.player import ModelPlayer
+    from deixis.evaluate.playing import Play
+    from deixis.evaluate.summary import Summary
+
 TABLE_WIDTH = 136  # at least: narrower, the notes would be columns of syllables
+RUNS = Path("runs/eval")
+BATCH, BATCH_OF_SMALL = 8, 32
+LONGEST_NAME = 80
 
 
 def run(
-    benchmark: Annotated[str, typer.Argument(help="The benchmark: world, the generated scenes.")] = "world",
+    benchmark: Annotated[str | None, typer.Argument(help="Its name; deixis eval --list shows them all.")] = None,
     model: Annotated[str, typer.Option(help="bundled, a folder, or a hub id.")] = "bundled",
+    data: Annotated[Path | None, typer.Option(help="The folder of the benchmark's official files.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/eval/BENCH-MODEL...]")] = None,
+    mode: Annotated[str | None, typer.Option(help="generated, or forced: given the right text.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of the benchmark's own; repeat.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many questions of each part.", min=1)] = None,
+    batch: Annotated[int | None, typer.Option(help="Questions asked at a time.", min=1)] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; the best there is if not given.")] = None,
-    split: Annotated[str, typer.Option(help="train, val, or test, which no model was trained on.")] = "test",
-    limit: Annotated[int, typer.Option(help="How many questions a task.", min=1)] = 200,
-    tasks: Annotated[str, typer.Option(help="Names of tasks, by commas; all if not given.")] = "",
-    seed_offset: Annotated[int, typer.Option(help="Number of the first scene.", min=0)] = 0,
-    blind: Annotated[bool, typer.Option(help="Ask everything again with the signals blanked.")] = True,
-    batch: Annotated[int, typer.Option(help="Questions asked at a time.", min=1)] = 32,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of the table.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the JSON to this file too.")] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Write every answer to this JSONL file.")] = None,
+    blind: Annotated[
+        bool | None, typer.Option(help="Ask all again with the signals blanked; the world does if not told.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Short for --option split=...")] = None,
+    tasks: Annotated[str | None, typer.Option(help="Short for --option tasks=..., names by commas.")] = None,
+    seed_offset: Annotated[int | None, typer.Option(help="Short for --option seed-offset=...", min=0)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, not the table.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Show benchmarks, or all about one, and stop.")] = False,
 ) -> None:
-    """Score a model: generated answers, with 95 % intervals, beside blind and constant answers."""
+    """Score a model on a benchmark's official files, or on the generated world.
+
+    A run that was stopped goes on when the same command is given again; the same command given twice at a time shares
+    the run. The folder holds report.html, report.json, predictions.jsonl and what was left out.
+    """
+    if listed:
+        from deixis.cli.eval_list import show_benchmarks
+
+        return show_benchmarks(benchmark)
+    from deixis.cli import answers
+    from deixis.cli.data.progress import Stages
+    from deixis.evaluate.evaluating import count_examples, evaluate
+
+    known = _benchmark(benchmark or "world")
+    short = {"split": split, "tasks": tasks, "seed-offset": None if seed_offset is None else str(seed_offset)}
+    options = _options(known, {name: word for name, word in short.items() if word is not None}, option or ())
+    where = _data(known, data)
+    opened = answers.open_small(model)
+    if opened.config is not None:
+        options.setdefault("dialect", opened.config.dialect)
+    one, named = _play(known, where, options, mode, limit, batch)
+    folder = out or RUNS / _folder_name(known.facts.name, model, named)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--out: expected a folder, got the file {folder}")
+    seen = blind if blind is not None else not known.facts.wants
+    try:
+        with Stages() as progress:
+            progress.stage("counting questions", None)
+            count = count_examples(one)
+            progress.stage("opening the model", None)
+            asked, unseen = _players(answers.open_model(opened, device), one, seen)
+            summary = evaluate(one, asked, unseen, folder, progress, count)
+    except KeyboardInterrupt:
+        typer.echo(f"\nstopped; the same command goes on with {folder}", err=True)
+        raise
+    _show(summary, folder, as_json)
+
+
+def _benchmark(name: str) -> "Benchmark":
+    from deixis.evaluate.benchmarks import BENCHMARKS
+
+    if name not in BENCHMARKS:
+        raise ValueError(f"benchmark: expected {', '.join(BENCHMARKS)}; got {name!r}")
+    return BENCHMARKS[name]
+
+
+def _options(known: "Benchmark", short: Mapping[str, str], words: Sequence[str]) -> dict[str, str]:
+    """The options by name. Raises ValueError for one that the benchmark does not have."""
+    given = dict(short)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise ValueError(f"--option: expected NAME=VALUE, got {word!r}")
+        given[name] = value
+    able = (*known.facts.options, "dialect")
+    for name in given:
+        if name not in able:
+            flag = f"--{name}" if name in short else "--option"
+            raise ValueError(f"{flag}: {known.facts.name} takes {', '.join(able)}; got {name!r}")
+    return given
+
+
+def _data(known: "Benchmark", data: Path | None) -> Path:
+    """The folder of the files; any for a benchmark that reads none. Raises ValueError where it is missing."""
+    if not known.facts.wants:
+        return Path()
+    name = known.facts.name
+    if data is None:
+        wanted = ", ".join(dict.fromkeys(wanted.path for wanted in known.facts.wants))
+        raise ValueError(f"--data: {name} reads {wanted}; name the folder (deixis eval --list {name} says more)")
+    if not data.is_dir():
+        raise ValueError(f"--data: expected a folder with the files of {name}, got {data}, which is none")
+    return data
+
+
+def _play(
+    known: "Benchmark", data: Path, options: dict[str, str], mode: str | None, limit: int | None, batch: int | None
+) -> tuple["Play", dict[str, str]]:
+    """What is asked, and what of it is said in the folder's name. Raises ValueError for a mode that is not had."""
+    from deixis.evaluate.benchmark import JUDGE
+    from deixis.evaluate.playing import Play
+
+    modes = known.facts.modes
+    if mode is not None and mode not in modes:
+        raise ValueError(f"--mode: {known.facts.name} has {', '.join(modes)}, got {mode!r}")
+    chosen = mode or modes[0]
+    named = {name: value for name, value in options.items() if name != "dialect" and not name.startswith(JUDGE)}
+    named |= {"": chosen} if chosen != modes[0] else {}
+    if limit is not None:
+        named["limit"] = str(limit)
+        if "limit" in known.facts.options:  # it makes its examples: so many, not the first so many
+            options, limit = options | {"limit": str(limit)}, None
+    size = batch or (BATCH if known.facts.wants else BATCH_OF_SMALL)
+    return Play(known, data, options, chosen, limit, size), named
+
+
+def _folder_name(benchmark: str, model: str, named: Mapping[str, str]) -> str:
+    """The run's own name: what was asked of whom, in letters that every file system takes."""
+    words = [benchmark, Path(model).name if Path(model).exists() else model]
+    words += [f"{name}-{value}" if name else value for name, value in sorted(named.items())]
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(words)).strip("-.")
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}-{crc32(name.encode()):08x}"
+
+
+def _players(model: "Model", one: "Play", with_blind: bool) -> "tuple[ModelPlayer, ModelPlayer | None]":
+    """The model as the loop asks it, and the one that sees nothing."""
+    from deixis.evaluate.blind import blind
+    from deixis.evaluate.forced import check_able
+    from deixis.evaluate.player import ModelPlayer
+
+    check_able(model, one.benchmark.facts, one.mode)
+    if with_blind and not hasattr(model, "network"):
+        raise ValueError(f"--blind: '{model.name}' is a classifier of clouds, which is not asked blind; leave it out")
+    return ModelPlayer(model), ModelPlayer(blind(model), f"{model.name}, blind") if with_blind else None
+
+
+def _show(summary: "Summary", folder: Path, as_json: bool) -> None:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.markup import escape
 
-    from deixis.assistant import load
-    from deixis.evaluate.blind import blind as blinded
-    from deixis.evaluate.report import write_json, write_predictions
-    from deixis.evaluate.world import chosen_tasks, evaluate_world
-    from deixis.world.scene import SPLITS
+    from deixis.evaluate import report
+    from deixis.evaluate.evaluating import LEFT_OUT, PAGE
 
-    names = tuple(word.strip() for word in tasks.split(",") if word.strip())
-    for option, word, known in (("benchmark", benchmark, BENCHMARKS), ("--split", split, tuple(SPLITS))):
-        if word not in known:
-            raise ValueError(f"{option}: expected {', '.join(known)}, got {word!r}")
-    chosen_tasks(names)
-    for path in filter(None, (out, predictions)):
-        if not path.parent.is_dir():
-            raise ValueError(f"{path}: there is no folder {path.parent} to write into")
-    asked = load(model, device)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        report = evaluate_world(
-            asked,
-            blinded(asked) if blind else None,
-            split=split,
-            limit=limit,
-            tasks=names,
-            first_seed=seed_offset,
-            batch=batch,
-            model=asked.name,
-            progress=bar,
-        )
-    if out is not None:
-        write_json(report.to_json(), out)
-    if predictions is not None:
-        write_predictions(report, predictions)
-    for line in report.failures():
+    for line in report.left_out_lines(summary, str(folder / LEFT_OUT)):
         typer.echo(line, err=True)
     if as_json:
-        typer.echo(json.dumps(report.to_json(), indent=2))
-    else:
-        Console(width=max(Console().width, TABLE_WIDTH)).print(report.table())
+        typer.echo(json.dumps(summary.to_json(), indent=2, ensure_ascii=False))
+        return
+    console = Console(width=max(Console().width, TABLE_WIDTH))
+    console.print(report.table(summary))
+    for sentence in report.below(summary):
+        console.print(escape(sentence), highlight=False)
+    console.print(f"every case and its picture: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)

@@ -1,126 +1,81 @@
-"""The report of a run: a table for a terminal, JSON for a program, and every prediction on a line of its own."""
+"""The report of a run in a terminal: a table by part and metric, and under it what its numbers mean."""
 
-import json
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from deixis.evaluate.loop import TaskResult
+from deixis.evaluate.summary import Line, Summary
 
-NOT_LEARNT_WITHIN = 0.10  # of what a blind or a constant answer scores
-DIGITS = 4
-FAILURES_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Report:
-    """The results of one run by task, the seeds of its scenes and the model's name."""
-
-    tasks: Mapping[str, TaskResult]
-    seeds: Mapping[str, Any]
-    model: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """{"tasks": {name: {"score", "n", "ci95", "blind", "majority"}}, "seeds", "model"}; null where not known."""
-        tasks = {
-            name: {
-                "score": _rounded(result.score),
-                "n": result.n,
-                "ci95": [_rounded(edge) for edge in result.ci95],
-                "blind": _rounded(result.blind),
-                "majority": _rounded(result.majority),
-            }
-            for name, result in self.tasks.items()
-        }
-        return {"tasks": tasks, "seeds": dict(self.seeds), "model": self.model}
-
-    def table(self) -> Table:
-        """The table by task: score with its interval, the two baselines, the floor and whether it is reached."""
-        seeds = f"{self.seeds['split']} scenes {self.seeds['first']} to {self.seeds['last']}"
-        title = f"{self.model or 'model'}, {seeds}, answers generated"
-        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-        for column in ("task", "metric"):
-            table.add_column(column, no_wrap=True)
-        for column in ("score", "95 %", "n", "blind", "majority", "floor"):
-            table.add_column(column, justify="right", no_wrap=True)
-        table.add_column("note")
-        for name, result in self.tasks.items():
-            low, high = result.ci95
-            cells = (f"{result.score:.3f}", f"{low:.2f}–{high:.2f}", str(result.n))
-            others = ("" if v is None else f"{v:.2f}" for v in (result.blind, result.majority, result.floor))
-            note = "; ".join(filter(None, (floor_note(result), learning_note(result))))
-            table.add_row(name, result.metric, *cells, *others, note)
-        return table
-
-    def failures(self) -> list[str]:
-        """One line a task that had questions refused: how many, and the first few."""
-        lines = []
-        for name, result in self.tasks.items():
-            if failed := result.failures:
-                more = f" and {len(failed) - FAILURES_SHOWN} more" if len(failed) > FAILURES_SHOWN else ""
-                lines.append(f"{name}: {len(failed)} of {result.n} failed: {'; '.join(failed[:FAILURES_SHOWN])}{more}")
-        return lines
-
-    def predictions(self) -> Iterable[dict[str, Any]]:
-        """Every question with its answer, the right answer and the value it got, task by task."""
-        for name, result in self.tasks.items():
-            for reply, value in zip(result.replies, result.values, strict=True):
-                example, answer = reply.example, reply.answer.to_json()
-                yield {
-                    "task": name,
-                    "id": example.id,
-                    "question": example.question.text,
-                    "text": answer["text"],
-                    "phrases": answer["phrases"],
-                    "raw": reply.answer.raw,
-                    "right": example.truth.turns[-1].assistant,
-                    "value": _rounded(value),
-                    "failure": reply.failure,
-                }
+SHOWN = 5
+"""Failures that are named; the rest is in a file."""
+PUBLISHED_SHOWN = 2
 
 
-def learning_note(result: TaskResult) -> str:
-    """The words "not learnt" with the baseline that is near, for a score within 0.10 of one or below it; else empty."""
-    near = [
-        name
-        for name, baseline in (("blind", result.blind), ("majority", result.majority))
-        if baseline is not None and result.score - baseline <= NOT_LEARNT_WITHIN
-    ]
-    return f"not learnt: near {', '.join(near)}" if near else ""
+def table(summary: Summary) -> Table:
+    """Score with its interval, the papers' numbers and the columns of answers that do not look, where there are any."""
+    lines, further = summary.lines, summary.columns
+    kinds = len({line.kind for line in lines}) > 1
+    blind = any(line.blind is not None for line in lines)
+    published = any(line.published for line in lines)
+    noted = any(map(summary.note, lines))
+    shown = Table(title=summary.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("part", "metric", *["kind"] * kinds):
+        shown.add_column(column, no_wrap=True)
+    for column in ("score", "95 %", "n", *["blind"] * blind, *further):
+        shown.add_column(column, justify="right", no_wrap=True)
+    for column in (*["published"] * published, *["note"] * noted):
+        shown.add_column(column)
+    for line in lines:
+        shown.add_row(
+            line.part,
+            line.metric.name,
+            *[line.kind] * kinds,
+            *numbers(line),
+            *[number(line, None if line.blind is None else line.blind.value)] * blind,
+            *[number(line, line.beside.get(name)) for name in further],
+            *[_published(line)] * published,
+            *[summary.note(line)] * noted,
+        )
+    return shown
 
 
-def floor_note(result: TaskResult) -> str:
-    """Whether the score reaches the floor, or by how much it misses it; empty for a task without one."""
-    if result.floor is None:
+def numbers(line: Line) -> tuple[str, str, str]:
+    """Score, interval and number of rows as they are shown: shares with three digits, per cent with one."""
+    low, high = line.score.ci95
+    exact = f"{line.score.value:.3f}" if line.metric.scale == 1 else number(line, line.score.value)
+    return exact, f"{number(line, low)}–{number(line, high)}", str(line.score.rows)
+
+
+def number(line: Line, value: float | None) -> str:
+    """A value of the line's metric as it is shown; nothing for None."""
+    if value is None:
         return ""
-    return "reached" if result.score >= result.floor else f"missed by {result.floor - result.score:.3f}"
+    return f"{value:.2f}" if line.metric.scale == 1 else f"{value * line.metric.scale:.1f}"
 
 
-def write_json(value: Any, path: Path) -> None:
-    """Writes one JSON value, readable, and whole or not at all."""
-    write_lines([json.dumps(value, indent=2, ensure_ascii=False)], path)
+def below(summary: Summary) -> Iterator[str]:
+    """The sentences under the table: what a score means, then the metrics."""
+    yield from summary.facts.means
+    for metric in summary.facts.metrics:
+        if any(line.metric is metric for line in summary.lines):
+            kind = "" if metric.official else " (stricter than the official one, ours)"
+            yield f"{metric.name}{kind}: {metric.meaning}"
 
 
-def write_predictions(report: Report, path: Path) -> None:
-    """Writes the report's predictions, one JSON object a line, and whole or not at all."""
-    write_lines((json.dumps(row, ensure_ascii=False) for row in report.predictions()), path)
+def left_out_lines(summary: Summary, file: str) -> Iterator[str]:
+    """What a judge could not do; how many examples failed or could not be read, the first few named."""
+    yield from summary.remarks
+    for what, count in (("failed", len(summary.failures)), ("skipped", len(summary.skipped))):
+        if count:
+            some = [one for one in summary.left_out() if one["what"] == what][:SHOWN]
+            more = f"; and {count - SHOWN} more, all in {file}" if count > SHOWN else ""
+            named = "; ".join(f"{one['where']}: {one['why']}" for one in some)
+            words = "failed, counted as empty answers" if what == "failed" else "could not be read, counted nowhere"
+            yield f"{count} {'example' if count == 1 else 'examples'} {words}: {named}{more}"
 
 
-def write_lines(lines: Iterable[str], path: Path) -> None:
-    """Writes lines under a temporary name beside `path`, then renames: no reader sees half a file."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8") as stream:
-            stream.writelines(f"{line}\n" for line in lines)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(float(value), DIGITS)
+def _published(line: Line) -> str:
+    some = [f"{system} {value:g}" for system, value, _ in line.published[:PUBLISHED_SHOWN]]
+    more = len(line.published) - PUBLISHED_SHOWN
+    return ", ".join(some) + (f", and {more} more" if more > 0 else "")

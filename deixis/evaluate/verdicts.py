@@ -11,11 +11,13 @@ from jaxtyping import Bool
 from deixis.assistant import Answer, Marked
 from deixis.data.sample import RegionRecord, Sample
 from deixis.evaluate import metrics
-from deixis.evaluate.loop import Verdict
 from deixis.geometry import Reference, mask_to_box_xyxy, parse_markup, rle_to_mask
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, PART_NAMES, SIZES
 from deixis.world.sounds import EVENT_NAMES
 from deixis.world.wording import NUMBER_WORDS
+
+Verdict = tuple[float, float]
+"""Value, 0 to 1, and its weight in the mean."""
 
 NOTHING = "nothing"
 THINGS = (*KIND_NAMES, NOTHING)

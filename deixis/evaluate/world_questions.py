@@ -12,14 +12,10 @@ from zlib import crc32
 
 import numpy as np
 
-from deixis.assistant import Question
-from deixis.data.regions import to_region
 from deixis.data.sample import Sample
-from deixis.evaluate.loop import Example
 from deixis.evaluate.metrics import names_in
 from deixis.evaluate.verdicts import PARTS, SOUNDS, THINGS, wanted
 from deixis.geometry import Reference, parse_markup
-from deixis.signals import Signal, open_signal
 from deixis.world import wording
 from deixis.world.generate import Facts, every_question, world_facts
 from deixis.world.scene import scene_rng
@@ -133,19 +129,3 @@ def _fill(drawn: list[Sample], questions: Questions, samples: Iterable[Sample], 
 
 def _total(drawn: dict[str, list[Sample]]) -> int:
     return sum(map(len, drawn.values()))
-
-
-def to_examples(samples: dict[str, list[Sample]]) -> dict[str, list[Example]]:
-    """The samples as questions for a model; every medium is opened once."""
-    opened: dict[str, Signal] = {}
-    return {key: [_example(sample, opened) for sample in some] for key, some in samples.items()}
-
-
-def _example(sample: Sample, opened: dict[str, Signal]) -> Example:
-    (medium,), user = sample.signals, sample.turns[-1].user
-    if medium.id not in opened:
-        source = (medium.values, medium.rate_hz) if medium.kind == "audio" else medium.values
-        opened[medium.id] = open_signal(source, medium.kind)
-    # a question without a reference gets no region: the sample's are its answer
-    regions = tuple(map(to_region, sample.regions)) if "{" in user else ()
-    return Example(sample.id, medium.id, Question(user, (opened[medium.id],), regions), sample)

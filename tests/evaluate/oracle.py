@@ -1,10 +1,9 @@
-"""Players that answer from a script, through the interface of a model: the truth, another's truth, or one text."""
+"""Answers from a script, as a model would have given them: the truth of a sample, or one text."""
 
 from collections.abc import Sequence
 
 from deixis.assistant import Answer, AnswerPhrase, Marked, Question
 from deixis.data.sample import Sample
-from deixis.evaluate.loop import Example
 from deixis.geometry import (
     DIALECTS,
     Frame,
@@ -17,42 +16,6 @@ from deixis.geometry import (
 )
 
 DIALECT = DIALECTS["deixis"]
-
-
-class Oracle:
-    """Answers every example with the right answer of the example `shift` places further on."""
-
-    def __init__(self, examples: dict[str, list[Example]], shift: int = 0):
-        self.sample_of = {
-            id(example.question): some[(place + shift) % len(some)].truth
-            for some in examples.values()
-            for place, example in enumerate(some)
-        }
-
-    def answer(self, questions: Sequence[Question], max_new_tokens: int) -> list[Answer]:
-        return [right_answer(self.sample_of[id(question)], question) for question in questions]
-
-
-class Parrot:
-    """Answers every question with the same text of a model; a <seg> in it marks everything."""
-
-    def __init__(self, raw: str):
-        self.raw = raw
-
-    def answer(self, questions: Sequence[Question], max_new_tokens: int) -> list[Answer]:
-        return [answer_of(self.raw, question, None, []) for question in questions]
-
-
-class Refuser:
-    """Refuses every question whose text holds a word, as a model does that cannot take its region."""
-
-    def __init__(self, player: Oracle, word: str):
-        self.player, self.word = player, word
-
-    def answer(self, questions: Sequence[Question], max_new_tokens: int) -> list[Answer]:
-        if any(self.word in question.text for question in questions):
-            raise ValueError(f"the word {self.word} is not to be said")
-        return self.player.answer(questions, max_new_tokens)
 
 
 def right_answer(sample: Sample, question: Question) -> Answer:

@@ -1,50 +1,74 @@
 """The world benchmark: which questions it asks, and what right, shuffled, silent and adversarial players score."""
 
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from deixis.evaluate import baselines, verdicts
-from deixis.evaluate.loop import run_tasks
+from deixis.evaluate.benchmark import GENERATED, Benchmark, Row
 from deixis.evaluate.metrics import names_in
-from deixis.evaluate.world import QUESTIONS, TASKS, chosen_tasks
-from deixis.evaluate.world_questions import draw_samples, to_examples
+from deixis.evaluate.playing import Play, opened_questions, play
+from deixis.evaluate.summary import summarise
+from deixis.evaluate.world import World, chosen_tasks
+from deixis.evaluate.world_questions import draw_samples
+from deixis.evaluate.world_tasks import QUESTIONS, TASKS
 from deixis.world.generate import PREFIX, every_question, task_name, world_facts
 from deixis.world.objects import KIND_NAMES, PART_NAMES
 from deixis.world.scene import scene_rng
-from tests.evaluate.oracle import Oracle, Parrot, Refuser
+from tests.evaluate.oracle import answer_of, right_answer
 
 LIMIT = 12
 ROUNDED = ("grounded_caption", "phrase_box", "event_span")  # coordinates go through the text's grid
-PLAIN = {name: replace(task, majority=None) for name, task in TASKS.items()}
+OPTIONS = {"limit": str(LIMIT), "seed-offset": "500"}
 
 
 @pytest.fixture(scope="module")
-def samples():
-    return draw_samples(QUESTIONS, "test", LIMIT, first_seed=500, supersample=1)[0]
+def world():
+    return World()
 
 
 @pytest.fixture(scope="module")
-def examples(samples):
-    return to_examples(samples)
+def examples(world):
+    assert isinstance(world, Benchmark)
+    return list(world.examples(Path(), OPTIONS))
 
 
 @pytest.fixture(scope="module")
-def oracle_scores(examples):
-    return run_tasks(PLAIN, examples, Oracle(examples), Oracle(examples, shift=LIMIT // 2 + 1))
+def samples(examples):
+    return {name: [e.truth for e in examples if e.part == name] for name in TASKS}
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in TASKS])
-def test_the_truth_scores_one_and_anothers_truth_low(oracle_scores, name):
-    result = oracle_scores[name]
-    assert (result.n, result.score, result.failures) == (LIMIT, 1.0, [])
-    assert result.ci95 == (1.0, 1.0)
-    assert result.blind < 0.75
+@pytest.fixture(scope="module")
+def questions(examples):
+    """The questions by id, their signals open."""
+    with opened_questions(examples) as opened:
+        return {example.id: question for example, question in zip(examples, opened, strict=True)}
 
 
-def test_shuffled_answers_score_low_on_the_whole(oracle_scores):
-    assert np.mean([result.blind for result in oracle_scores.values()]) < 0.4
+def lines_of(world, examples, answered):
+    """(part, metric) -> score, where `answered` gives the answer of an example."""
+    rows = [Row(e.id, e.part, e.group, e.text, {}, "", world.verdict(e, answered(e))) for e in examples]
+    summary = summarise(Play(world, Path(), OPTIONS, GENERATED), "script", rows, ())
+    return {(line.part, line.metric.name): line.score for line in summary.lines}
+
+
+def test_the_truth_scores_one(world, examples, questions):
+    lines = lines_of(world, examples, lambda e: right_answer(e.truth, questions[e.id]))
+    assert list(dict.fromkeys(part for part, _ in lines)) == list(TASKS)
+    for cell, found in lines.items():
+        assert (found.rows, found.value, found.ci95) == (LIMIT, 1.0, (1.0, 1.0)), cell
+
+
+def test_anothers_truth_scores_low(world, examples, samples, questions):
+    def shuffled(example):
+        own = samples[example.part]
+        place = next(number for number, sample in enumerate(own) if sample is example.truth)
+        return right_answer(own[(place + LIMIT // 2 + 1) % LIMIT], questions[example.id])
+
+    lines = lines_of(world, examples, shuffled)
+    assert all(found.value < 0.75 for found in lines.values())
+    assert np.mean([found.value for found in lines.values()]) < 0.4
 
 
 @pytest.mark.parametrize(
@@ -57,20 +81,29 @@ def test_shuffled_answers_score_low_on_the_whole(oracle_scores):
         pytest.param("[0, 0, 999, 999]" * 9, {"absence": 0.5, "phrase_box": 0.4, "sound": 0.5}, id="all_in_a_box"),
     ],
 )
-def test_players_who_do_not_look_score_low(examples, raw, highest):
-    for name, result in run_tasks(PLAIN, examples, Parrot(raw)).items():
-        allowed = max([score for part, score in highest.items() if part in name], default=0.0)
-        assert result.score <= allowed, name
+def test_answers_that_do_not_look_score_low(world, examples, questions, raw, highest):
+    for (part, metric), found in lines_of(world, examples, lambda e: answer_of(raw, questions[e.id], None, [])).items():
+        allowed = max([score for name, score in highest.items() if name in part], default=0.0)
+        assert found.value <= allowed, (part, metric)
 
 
-def test_a_refused_question_is_counted_and_named(examples):
-    word = examples["count"][0].question.text.split()[-1]
-    numbered = [replace(e, question=replace(e.question, text=f"{i} {word}")) for i, e in enumerate(examples["count"])]
-    some = {"count": numbered}
-    player = Refuser(Oracle(some), "3 ")
-    result = run_tasks({"count": PLAIN["count"]}, some, player, batch=5)["count"]
-    assert result.failures == [f"{some['count'][3].id}: the word 3  is not to be said"]
-    assert result.score == pytest.approx((LIMIT - 1) / LIMIT)
+def test_the_loop_asks_it_from_seeds(tmp_path):
+    class Refuses:
+        name = "refuses"
+
+        def answer(self, questions, max_new_tokens):
+            assert max_new_tokens == 48
+            raise ValueError("nothing is said")
+
+        def point(self, questions, given):
+            raise AssertionError("no answer is given")
+
+    options = {"tasks": "count, exists", "limit": "2"}
+    rows, skipped = play(Play(World(), Path(), options, GENERATED), Refuses(), tmp_path)
+    assert [row.part for row in rows] == ["count", "count", "exists", "exists"]
+    assert {row.failure for row in rows} == {"nothing is said"}
+    assert [row.marks for row in rows] == [{"number": 0.0}] * 2 + [{"yes_no": 0.0}] * 2
+    assert skipped == []
 
 
 def test_tasks_have_the_samples_own_names():
@@ -83,7 +116,7 @@ def test_tasks_have_the_samples_own_names():
 
 
 def test_the_same_samples_come_again_alone(samples):
-    again, _ = draw_samples({"exists": QUESTIONS["exists"]}, "test", LIMIT, first_seed=500, supersample=1)
+    again, _ = draw_samples({"exists": QUESTIONS["exists"]}, "test", LIMIT, first_seed=500)
     assert [s.to_json() for s in again["exists"]] == [s.to_json() for s in samples["exists"]]
 
 
@@ -124,8 +157,9 @@ def test_the_mask_twins_ask_for_the_same_things(samples):
 
 
 def test_no_answer_is_given_with_a_question(examples):
-    for name in ("phrase_box", "phrase_mask", "event_span", "cloud_phrase_mask", "caption", "exists"):
-        assert all(example.question.regions == () for example in examples[name])
+    for example in examples:
+        if example.part in ("phrase_box", "phrase_mask", "event_span", "cloud_phrase_mask", "caption", "exists"):
+            assert example.regions == ()
 
 
 def test_references_are_what_was_drawn():
@@ -146,13 +180,27 @@ def test_baselines_on_samples_that_are_known(samples):
     assert baselines.constant_region(one, one) > 0.8
 
 
-def test_an_unknown_task_is_refused():
-    with pytest.raises(ValueError, match=r"task: expected some of region_name, .*; got 'smell'"):
-        chosen_tasks(["count", "smell"])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        pytest.param({"tasks": "count, smell"}, r"--tasks: expected some of region_name, .*; got 'smell'", id="task"),
+        pytest.param({"split": "dev"}, r"--split: expected train, val, test, got 'dev'", id="split"),
+        pytest.param({"limit": "0"}, r"--limit: expected a number, 1 or more, got '0'", id="limit"),
+        pytest.param({"seed-offset": "-1"}, r"--seed-offset: expected a number, 0 or more, got '-1'", id="seed"),
+    ],
+)
+def test_a_wrong_option_is_refused(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        next(World().examples(Path(), options))
+
+
+def test_tasks_are_chosen_in_the_tables_order():
+    assert chosen_tasks(" exists,count") == ["count", "exists"]
+    assert chosen_tasks("") == list(TASKS)
 
 
 def test_floors_are_those_promised():
-    floors = {name: task.floor for name, task in TASKS.items() if task.floor is not None}
+    floors = {name: way.floor for name, task in TASKS.items() for way in task.ways if way.floor is not None}
     assert floors == {
         "region_name": 0.70,
         "phrase_box": 0.40,
@@ -162,3 +210,12 @@ def test_floors_are_those_promised():
         "cloud_name": 0.60,
         "exists": 0.75,
     }
+
+
+def test_columns_beside_are_baselines_and_floors(world, examples):
+    some = [e for e in examples if e.part in ("region_name", "phrase_box", "caption")]
+    columns = world.baselines(some)
+    assert columns["floor"] == {("region_name", "name"): 0.70, ("phrase_box", "IoU ≥ 0.5"): 0.40}
+    words = [verdicts.wanted(e.truth) for e in some if e.part == "region_name"]
+    assert columns["majority"]["region_name", "name"] == max(map(words.count, words)) / LIMIT
+    assert set(columns["majority"]) == {("region_name", "name"), ("phrase_box", "IoU ≥ 0.5"), ("caption", "F1")}

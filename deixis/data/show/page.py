@@ -66,13 +66,7 @@ def write_page(path: Path, overview: Overview, groups: Sequence[Group]) -> Itera
 def sample_article(sample: Sample) -> str:
     """One sample as HTML: its media with their regions, its turns, where it comes from, and its record."""
     turns = sample.turns[:MAX_TURNS]
-    shown = shown_regions(sample, turns)
-    parts = ["<article>\n"]
-    phrases = _phrases(turns)
-    parts += [_figure(sample, number, shown[number], phrases) for number in range(min(len(shown), MAX_SIGNALS))]
-    if len(sample.signals) > MAX_SIGNALS:
-        parts.append(f'<p class="warning">and {len(sample.signals) - MAX_SIGNALS} more signals</p>\n')
-    parts += map(_turn, turns)
+    parts = ["<article>\n", *figures(sample, turns), *map(_turn, turns)]
     if len(sample.turns) > MAX_TURNS:
         parts.append(f'<p class="soft">and {len(sample.turns) - MAX_TURNS} more turns</p>\n')
     facts = (sample.id, kinds_of(sample), sample.split, sample.source, f"by {sample.author}", sample.licence)
@@ -82,21 +76,37 @@ def sample_article(sample: Sample) -> str:
     return "".join(parts)
 
 
-def _head(overview: Overview, groups: Sequence[Group]) -> str:
+def figures(sample: Sample, turns: Sequence[Turn]) -> Iterator[str]:
+    """The media of a sample as HTML, with the regions that the turns mention."""
+    shown = shown_regions(sample, turns)
+    phrases = _phrases(turns)
+    yield from (_figure(sample, number, shown[number], phrases) for number in range(min(len(shown), MAX_SIGNALS)))
+    if len(sample.signals) > MAX_SIGNALS:
+        yield f'<p class="warning">and {len(sample.signals) - MAX_SIGNALS} more signals</p>\n'
+
+
+def start_of_page(title: str, more_css: str = "") -> str:
+    """A page up to its body, with the style that all pages share and the colours of regions."""
     css = resources.files("deixis.data.show").joinpath("page.css").read_text("utf-8")
     colours = "".join(
         f".r{number} {{ --region: rgb({red}, {green}, {blue}); }}\n"
         for number, (red, green, blue) in enumerate(PALETTE)
     )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{css}{colours}{more_css}</style></head>\n<body>"
+    )
+
+
+def _head(overview: Overview, groups: Sequence[Group]) -> str:
     links = "".join(
         f'<a href="#task-{number}">{escape(group.task)} <span class="soft">{group.total:,}</span></a>\n'
         for number, group in enumerate(groups)
     )
     warnings = "".join(f'<p class="warning">{escape(sentence)}</p>\n' for sentence in overview.warnings)
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(overview.title)}</title>\n<style>\n{css}{colours}</style></head>\n<body><header>\n"
+        f"{start_of_page(overview.title)}<header>\n"
         f'<h1>{escape(overview.title)}</h1>\n<p class="soft">{escape(overview.counts)}</p>\n{warnings}'
         f'<nav aria-label="tasks">\n{links}</nav></header>\n<main>\n'
     )
@@ -158,14 +168,14 @@ def _phrases(turns: Iterable[Turn]) -> dict[int, str]:
 
 
 def _turn(turn: Turn) -> str:
-    parts = [f'<p class="question">{_marked(turn.user)}</p>\n<p class="answer">{_marked(turn.assistant) or "–"}</p>\n']
+    parts = [f'<p class="question">{marked_html(turn.user)}</p>\n<p class="answer">{marked_html(turn.assistant) or "–"}</p>\n']
     for words, texts in (("also right", turn.references), ("choices", turn.choices)):
         if texts:
-            parts.append(f'<p class="besides">{words}: {" | ".join(map(_marked, texts))}</p>\n')
+            parts.append(f'<p class="besides">{words}: {" | ".join(map(marked_html, texts))}</p>\n')
     return "".join(parts)
 
 
-def _marked(text: str) -> str:
+def marked_html(text: str) -> str:
     """A marked-up text as HTML: phrases in the colour of their region, regions as numbers."""
     parts, room = [], MAX_TEXT
     for piece in pieces(text):
