@@ -7,12 +7,14 @@ from deixis.evaluate.benchmarks.flickr_grounding import FlickrGrounding
 from deixis.evaluate.benchmarks.pope import Pope
 from deixis.evaluate.benchmarks.questions import QUESTIONS
 from deixis.evaluate.benchmarks.reason_seg import ReasonSeg
+from deixis.evaluate.benchmarks.referring_segmentation import REFERRING_SEGMENTATION
 from deixis.evaluate.benchmarks.region_classification import RegionClassification
 from deixis.evaluate.world import World
 
 _ALL: tuple[Benchmark, ...] = (
     World(),
     ReasonSeg(),
+    *REFERRING_SEGMENTATION,
     RegionClassification(),
     Pope(),
     FlickrGrounding(),

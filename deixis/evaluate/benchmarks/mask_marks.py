@@ -70,8 +70,9 @@ def mask_of(answer: Answer, truth: MaskTruth) -> Bool[np.ndarray, "h w"]:
 def mask_marks(answer: Answer, truth: MaskTruth) -> Marks:
     """The marks of one answer; their sums are the metrics below.
 
-    shared, union: pixels, of what is marked and what is meant. overlap: their ratio as LISA has it, with a small
-    number below the line. iou: exactly, 1 where both are empty. iou_alone: the same, 0 unless the answer has one mask.
+    masks, pixels: how many masks, and pixels of the one that counts. shared, union: pixels of both what is marked and
+    what is meant, and of either. overlap: their ratio as LISA has it, with a small number below the line. iou: exactly,
+    1 where both are empty. iou_alone: the same, 0 unless the answer has one mask.
     over_50 ...: whether iou is at least that.
     """
     marked = mask_of(answer, truth)
@@ -81,6 +82,7 @@ def mask_marks(answer: Answer, truth: MaskTruth) -> Marks:
     count = len(answer.masks)
     return {
         "masks": count,
+        "pixels": int(marked.sum()),
         "has_mask": count > 0,
         "shared": both,
         "union": either,
