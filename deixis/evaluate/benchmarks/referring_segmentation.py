@@ -118,7 +118,7 @@ class ReferringSegmentation:
     def verdict(self, example: Example, answer: Answer) -> Marks:
         """Overlaps (`mask_marks`); of gRefCOCO also whether a mask was rightly given or withheld."""
         marks = mask_marks(answer, example.truth)
-        return marks | _no_target_marks(marks, example.truth) if self.form is GREFCOCO else marks
+        return {**marks, **_no_target_marks(marks, example.truth)} if self.form is GREFCOCO else marks
 
     def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
         """The rows as they are."""
@@ -211,7 +211,7 @@ REFERRING_SEGMENTATION = (
             name="grefcoco",
             title="gRefCOCO, masks of several things, one or none",
             wants=wanted(GREFCOCO, "grefcoco", "unc", "grefs"),
-            metrics=(*NO_TARGET_METRICS, *EXACT_METRICS[-1]),
+            metrics=(*NO_TARGET_METRICS, EXACT_METRICS[-1]),
             means=(
                 MEANS[0],
                 "An expression may mean several things, whose masks are taken as one, or nothing. ReLA, whose rules "
