@@ -29,6 +29,8 @@ FULL_SCALE = 32_767
 MAX_16_BIT = 65_535
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 WAYS = ("link", "copy", "none")
+HALF = ".*.part"
+"""What files are called while they are written."""
 _PLAIN_ID = re.compile(r"\w+(/\w+)*", re.ASCII)
 
 

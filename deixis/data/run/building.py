@@ -91,8 +91,10 @@ def plan_build(recipe: BuildRecipe, folder: RunFolder, tools: Tools) -> BuildPla
         there = tuple(name for name in entry.sources if name in sources)
         if why := _cannot(entry, there, missing, tools):
             left_out[entry.name] = why
-        else:
-            parts.append(replace(entry, sources=there))
+            continue
+        parts.append(replace(entry, sources=there))
+        left_out |= {f"{name} in {entry.name}": _not_there(missing[name]) for name in entry.sources if name in missing}
+    left_out |= {f"held_out {name}": _not_there(missing[name]) for name in recipe.held_out if name in missing}
     if not parts:
         name, why = next(iter(left_out.items()))
         raise ValueError(f"parts: expected at least one that can be made, got none: {name}: {why}")
@@ -110,15 +112,19 @@ def plan_build(recipe: BuildRecipe, folder: RunFolder, tools: Tools) -> BuildPla
 def _cannot(entry: PartEntry, there: Sequence[str], missing: dict[str, str], tools: Tools) -> str | None:
     """Why a part cannot be made; None if it can."""
     if not there:
-        return f"{', '.join(entry.sources)}: not there ({missing[entry.sources[0]]})"
+        return f"{', '.join(entry.sources)}: {_not_there(missing[entry.sources[0]])}"
     if entry.things_from in missing:
-        return f"{entry.things_from}: not there ({missing[entry.things_from]})"
+        return f"{entry.things_from}: {_not_there(missing[entry.things_from])}"
     if "things_of" in _option_names(entry) and entry.things_from is None and tools.boxes is None:
         return "it needs another set of the same pictures (things_from) or a model (models: boxes)"
     needs = [*PARTS[entry.kind].needs, *(["masks"] if entry.masks_from_boxes else [])]
     lacking = [name for name in needs if getattr(tools, name) is None]
     wanted = {"language": "a language model (language: {url, model})"}
     return f"it needs {' and '.join(wanted.get(n, f'a model (models: {n})') for n in lacking)}" if lacking else None
+
+
+def _not_there(path: str) -> str:
+    return f"not there ({path})"
 
 
 def _option_names(entry: PartEntry) -> set[str]:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deixis.data.media import in_its_place
+from deixis.data.media import HALF, in_its_place
 from deixis.data.read.source import Skipped
 
 RUN, DESCRIPTION, REPORT, SKIPPED = ".run", "run.json", "report.json", "skipped.csv"
@@ -100,7 +100,7 @@ class RunFolder:
         return json.loads((self.path / REPORT).read_text(encoding="utf-8"))
 
     def finish(self, report: dict[str, Any], skipped: Iterator[Skipped]) -> None:
-        """Writes what was left out, then the report, and removes the catalogues."""
+        """Writes what was left out, then the report, and removes the catalogues and what killed processes left half."""
         with in_its_place(self.path / SKIPPED) as part, part.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)
             table.writerow(("where", "why"))
@@ -109,6 +109,8 @@ class RunFolder:
         for entry in self.hidden.iterdir():
             if entry.name != DESCRIPTION:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        for entry in list(self.path.rglob(HALF)):
+            entry.unlink(missing_ok=True)
 
     def _write(self, path: Path, values: dict[str, Any]) -> None:
         with in_its_place(path) as part:

@@ -57,6 +57,10 @@ def test_with_coco_alone_its_parts_are_made_and_the_others_said(recipe, tmp_path
         Quiet(),
     )
     assert report["samples"] == {"objects_coco": 39, "negatives": 48}
-    assert set(report["left_out"]) == {part.name for part in recipe.parts} - {"objects_coco", "negatives"}
+    assert set(report["left_out"]) == {part.name for part in recipe.parts} - {"objects_coco", "negatives"} | {
+        "lvis in negatives",
+        "held_out coco_val",
+    }
+    assert report["left_out"]["held_out coco_val"].startswith("not there (")
     assert report["left_out"]["dialogues"] == "it needs a language model (language: {url, model})"
     assert report["wanted"]["objects_detection"] == 225
