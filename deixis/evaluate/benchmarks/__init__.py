@@ -4,6 +4,7 @@ from deixis.evaluate.benchmark import Benchmark
 from deixis.evaluate.benchmarks.captioning import CAPTIONING
 from deixis.evaluate.benchmarks.ferret_bench import FerretBench
 from deixis.evaluate.benchmarks.flickr_grounding import FlickrGrounding
+from deixis.evaluate.benchmarks.grounded_captions import GroundedCaptions
 from deixis.evaluate.benchmarks.pope import Pope
 from deixis.evaluate.benchmarks.questions import QUESTIONS
 from deixis.evaluate.benchmarks.reason_seg import ReasonSeg
@@ -18,6 +19,7 @@ _ALL: tuple[Benchmark, ...] = (
     RegionClassification(),
     Pope(),
     FlickrGrounding(),
+    GroundedCaptions(),
     FerretBench(),
     *CAPTIONING,
     *QUESTIONS,
