@@ -42,6 +42,8 @@ def read_recipe(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: expected YAML; {str(error).splitlines()[0]}") from None
     if isinstance(recipe, dict) and recipe.get("task") == CLASSIFY:
         return read_classify(recipe, str(path))
+    if isinstance(recipe, dict) and "parts" in recipe:
+        raise ValueError(f"{path}: expected a recipe of training, got one of region data: deixis data build {path} OUT")
     if not isinstance(recipe, dict) or ("model" in recipe) == ("init" in recipe):
         raise ValueError(f"{path}: expected a recipe with `stages` and either `model` or `init`")
     if unknown := [str(key) for key in recipe if key not in FIELDS]:

@@ -12,7 +12,7 @@ from deixis.train.recipe_file import read_recipe
 from tests.toy import SAM_SIZES, SIZES, toy_recipe
 
 FOLDER = Path(__file__).parents[2] / "recipes"
-ELSEWHERE = ("pointmlp", "finetune")  # see test_classify and test_sample_batches
+ELSEWHERE = ("pointmlp", "finetune", "grit")  # of classifiers, of samples on disk, of region data: tested with those
 SHIPPED = sorted(path for path in FOLDER.glob("*.yaml") if not path.stem.startswith(ELSEWHERE))
 
 
@@ -39,6 +39,7 @@ def with_stage(**changes):
         pytest.param("", "expected a recipe with `stages` and either `model` or `init`", id="empty"),
         pytest.param("a: [1", "toy.yaml: expected YAML; while parsing", id="no_yaml"),
         pytest.param("- 1", "expected a recipe", id="a_list"),
+        pytest.param({"sources": {}, "parts": []}, "got one of region data: deixis data build", id="region_data"),
         pytest.param(toy_recipe(model=None), "either `model` or `init`", id="no_model"),
         pytest.param(toy_recipe(init="bundled"), "either `model` or `init`", id="both"),
         pytest.param(toy_recipe(modle={}), r"unknown field\(s\) modle; known are seed", id="unknown_field"),

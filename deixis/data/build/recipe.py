@@ -24,10 +24,11 @@ from typing import Any
 import yaml
 
 from deixis.data.consistency import listed
+from deixis.data.media import WAYS
 from deixis.data.read.source import Place
+from deixis.data.shard_files import FORMS
 
-ENDINGS = ("jsonl", "tar", "parquet")
-MEDIA = ("link", "copy", "none")
+ENDINGS = tuple(ending.removeprefix(".") for ending in FORMS)
 FIELDS = ("seed", "scale", "sources", "held_out", "parts", "language", "models", "shards")
 SOURCE_FIELDS = ("format", "path", "images", "split", "options", "optional")
 PART_FIELDS = ("name", "kind", "from", "samples", "options", "masks_from_boxes", "things_from")
@@ -98,6 +99,8 @@ def read_build_recipe(path: str | Path) -> BuildRecipe:
 
 def build_recipe(values: Any) -> BuildRecipe:
     """The recipe in values as YAML gives them. Raises ValueError naming the field."""
+    if isinstance(values, dict) and "stages" in values:
+        raise ValueError("expected a recipe of region data, got one of training: it is for deixis train")
     recipe = _mapping("the recipe", values, FIELDS)
     sources = {str(name): _source(f"sources.{name}", entry) for name, entry in _names("sources", recipe).items()}
     held_out = {str(name): _source(f"held_out.{name}", entry) for name, entry in _names("held_out", recipe).items()}
@@ -122,7 +125,7 @@ def build_recipe(values: Any) -> BuildRecipe:
         language=None if language is None else _mapping("language", language),
         models={name: _text(f"models.{name}", value) for name, value in models.items()},
         ending=_choice("shards.format", shards.get("format", "tar"), ENDINGS),
-        media=_choice("shards.media", shards.get("media", "link"), MEDIA),
+        media=_choice("shards.media", shards.get("media", "link"), WAYS),
         shard_samples=max(1, _number("shards.samples", shards.get("samples", SHARD_SAMPLES), int)),
     )
 

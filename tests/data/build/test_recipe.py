@@ -20,6 +20,7 @@ def recipe(**fields):
     [
         pytest.param(None, "the recipe: expected fields with values, got None", id="empty"),
         pytest.param(["coco"], "the recipe: expected fields with values, got", id="list"),
+        pytest.param({"stages": [], "init": "bundled"}, "got one of training: it is for deixis train", id="training"),
         pytest.param(recipe(sauce=1), "the recipe: unknown field 'sauce'; known are seed, scale, sources", id="field"),
         pytest.param({"parts": [PART]}, "sources: expected sets by name, as in coco: .*; got {}", id="no_sources"),
         pytest.param(recipe(sources=["coco"]), "sources: expected sets by name", id="sources_list"),
