@@ -24,12 +24,13 @@ from deixis.data.build.patches import mask_patch
 from deixis.data.build.rounds import Talk, conversations, shuffled
 from deixis.data.build.tools import DepthOf, Tools
 from deixis.data.media import read_content
-from deixis.data.plain import plain_text
 from deixis.data.read.source import Skipped
 from deixis.data.sample import Medium, RegionRecord, Sample, Turn
-from deixis.geometry import Reference, parse_markup
+from deixis.geometry import Reference, Text, parse_markup, to_markup
 
 KINDS = ("depth", "normal")
+RELATIVE = "relative"
+"""The unit of depths that no one knows the metres of: they say which of two places is nearer, and so are they asked."""
 FARTHEST_M = 65.0  # what a PNG of 16 bits in millimetres holds; what is farther is written so
 MAX_NAMES = 5  # in one answer
 MAX_COMPARED = 8  # things of a picture
@@ -76,6 +77,7 @@ class _Maps:
 
     def __init__(self, depth_of: DepthOf, seed: str, options: MapsOptions):
         self.depth_of, self.seed, self.options = depth_of, seed, options
+        self.is_metric = getattr(depth_of, "metric", False)
         self.depth_m: np.ndarray = np.zeros((1, 1), dtype=np.float32)
 
     def opened(self, item: Annotated) -> Annotated:
@@ -89,7 +91,8 @@ class _Maps:
             raise ValueError(f"depth: expected a map of {pixels.shape[:2]}, got {self.depth_m.shape}")
         kind = self.options.kinds[int(rng_of(self.seed, item.id, "map").integers(len(self.options.kinds)))]
         values = self.depth_m if kind == "depth" else normals_of(self.depth_m, self.options.focal_share)
-        medium = Medium(f"{picture.id}/{kind}", kind, size_hw=pixels.shape[:2], values=values)
+        unit = {"depth": "m" if self.is_metric else RELATIVE}.get(kind)
+        medium = Medium(f"{picture.id}/{kind}", kind, size_hw=pixels.shape[:2], unit=unit, values=values)
         written = replace(medium, values=None, content=read_content(medium), path=f"{kind}.png")
         return replace(item, signals=(picture, written))
 
@@ -161,11 +164,8 @@ def without_places(caption: str) -> str:
     >>> without_places("[A dog]{0} on {1,2}, {{so}}")
     'A dog on it, {{so}}'
     """
-    pieces = []
-    for piece in parse_markup(caption):
-        said = (piece.phrase or "it") if isinstance(piece, Reference) else piece.text
-        pieces.append(plain_text(said) if isinstance(piece, Reference) else said.replace("{", "{{").replace("}", "}}"))
-    return "".join(pieces)
+    pieces = parse_markup(caption)
+    return to_markup(Text(piece.phrase or "it") if isinstance(piece, Reference) else piece for piece in pieces)
 
 
 def _reach(depth_m: np.ndarray, region: RegionRecord) -> tuple[float, float] | None:

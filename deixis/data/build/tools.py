@@ -17,7 +17,7 @@ MasksOfBoxes = Callable[[UInt8[np.ndarray, "h w 3"], Float[np.ndarray, "n 4"]], 
 BoxesOfNames = Callable[[UInt8[np.ndarray, "h w 3"], Sequence[str]], list[tuple[str, tuple[float, ...], float]]]
 """A picture and names in; (name, box_xyxy in pixels, score in 0..1) of whatever is found out."""
 DepthOf = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "h w"]]
-"""A picture in; how far each pixel is, larger is farther, in metres where `metric` models say so, out."""
+"""A picture in; how far each pixel is, larger is farther, out: in metres if its attribute `metric` is true."""
 
 
 @dataclass(frozen=True)

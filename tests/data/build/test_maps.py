@@ -48,6 +48,23 @@ def test_signals_are_the_picture_and_its_map(tmp_path):
                 assert np.abs(signal.values - normals_of(slope(signal.values))).max() < 0.01
 
 
+class Metres:
+    """A depth model that knows metres."""
+
+    metric = True
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        return slope(pixels)
+
+
+@pytest.mark.parametrize(
+    ("depth", "unit"), [pytest.param(Metres(), "m", id="metric"), pytest.param(slope, "relative", id="relative")]
+)
+def test_only_a_metric_model_claims_metres(tmp_path, depth, unit):
+    found = made("maps", [placed(told(n), tmp_path) for n in range(1, 13)], tools=Tools(depth=lambda: depth))
+    assert {(sample.signals[1].kind, sample.signals[1].unit) for sample in found} == {("depth", unit), ("normal", None)}
+
+
 @pytest.mark.parametrize("ending", ["jsonl", "tar", "parquet"])
 def test_maps_are_written_in_shards(tmp_path, ending):
     found = made("maps", [placed(told(n), tmp_path) for n in range(1, 7)], tools=TOOLS)
