@@ -5,11 +5,11 @@ wordings and draws among them (`deixis.data.build`). One sample for each kind of
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deixis.data.annotated import Annotated, Thing
 from deixis.data.sample import RegionRecord, Sample, Turn
-from deixis.geometry import Reference, parse_markup
+from deixis.geometry import Reference, Text, parse_markup, to_markup
 
 MEDIUM_WORDS = {"image": "picture", "audio": "sound", "point_cloud": "cloud", "video": "film", "imu": "motion"}
 
@@ -165,19 +165,15 @@ def _caption(annotated: Annotated, used: _Used) -> Iterator[Turn]:
 
 def _renumbered(caption: str, used: _Used) -> str:
     """A caption whose numbers are things, with those of the sample's regions."""
-    pieces = []
+    pieces: list[Text | Reference] = []
     for piece in parse_markup(caption):
         if not isinstance(piece, Reference):
-            pieces.append(piece.text.replace("{", "{{").replace("}", "}}"))
+            pieces.append(piece)
             continue
-        numbers = [number for thing in piece.indices if (number := used.number(thing)) is not None]
-        phrase = plain_text(piece.phrase) if piece.phrase is not None else None
-        if numbers or (not piece.indices and phrase is not None):
-            form = f":{piece.form}" if piece.form else ""
-            pieces.append(f"{'' if phrase is None else f'[{phrase}]'}{{{','.join(map(str, numbers))}{form}}}")
-        else:  # named without a place
-            pieces.append(phrase or "it")
-    return "".join(pieces)
+        numbers = tuple(number for thing in piece.indices if (number := used.number(thing)) is not None)
+        named_only = piece.indices and not numbers
+        pieces.append(Text(piece.phrase or "it") if named_only else replace(piece, indices=numbers))
+    return to_markup(pieces)
 
 
 def _placed(annotated: Annotated, things: tuple[int, ...]) -> bool:

@@ -29,7 +29,7 @@ from deixis.geometry.frames import (
     placeless_frame,
     window_frame,
 )
-from deixis.geometry.markup import FORMS, Reference, Text, parse_markup
+from deixis.geometry.markup import FORMS, Reference, Text, escaped, parse_markup, spoken, to_markup
 from deixis.geometry.parse import Mark, ParsedAnswer, Phrase, mark_region, parse_answer
 from deixis.geometry.points import bounding_box, region_points
 from deixis.geometry.question import named_question
@@ -81,6 +81,7 @@ __all__ = [
     "check_region",
     "cloud_frame",
     "crop_placement",
+    "escaped",
     "film_frame",
     "letterbox_frame",
     "letterbox_placement",
@@ -100,6 +101,8 @@ __all__ = [
     "rle_area",
     "rle_to_mask",
     "span_iou",
+    "spoken",
+    "to_markup",
     "window_frame",
     "write_answer",
     "write_prompt",

@@ -9,6 +9,7 @@ writes them (``write.py``).
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 FORMS = ("mask", "box", "span", "points", "point")
@@ -72,6 +73,39 @@ form='mask')]
     if plain:
         pieces.append(Text("".join(plain)))
     return pieces
+
+
+def to_markup(pieces: Iterable[Text | Reference]) -> str:
+    """The marked-up text of pieces, such that `parse_markup` gives them back.
+
+    >>> to_markup([Reference("two mugs", (0, 1), "mask"), Text(" {on} a shelf")])
+    '[two mugs]{0,1:mask} {{on}} a shelf'
+    """
+    return "".join(escaped(piece.text) if isinstance(piece, Text) else _marked(piece) for piece in pieces)
+
+
+def spoken(pieces: Iterable[Text | Reference]) -> str:
+    """What pieces say, without their marks.
+
+    >>> spoken(parse_markup("[A red mug]{1} on {0}, {{so}}"))
+    'A red mug on , {so}'
+    """
+    return "".join(piece.text if isinstance(piece, Text) else piece.phrase or "" for piece in pieces)
+
+
+def escaped(text: str) -> str:
+    """Foreign text as markup that says the same; inside a phrase, brackets are not allowed besides.
+
+    >>> escaped("a {red} [mug]")
+    'a {{red}} [mug]'
+    """
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _marked(reference: Reference) -> str:
+    phrase = "" if reference.phrase is None else f"[{escaped(reference.phrase)}]"
+    form = f":{reference.form}" if reference.form else ""
+    return f"{phrase}{{{','.join(map(str, reference.indices))}{form}}}"
 
 
 def _reference(phrase: str | None, content: str, text: str) -> Reference:

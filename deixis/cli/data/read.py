@@ -39,13 +39,14 @@ def run(
     if format_name is None or path is None or out is None:
         raise ValueError("expected FORMAT PATH OUT, as in: deixis data read coco instances.json out/set; or --list")
     from deixis.cli.data.progress import Stages
-    from deixis.data.build.recipe import ENDINGS, MEDIA
+    from deixis.data.build.recipe import ENDINGS
+    from deixis.data.media import WAYS
     from deixis.data.read.source import Place
     from deixis.data.run.folder import RunFolder
     from deixis.data.run.pool import Workers
     from deixis.data.run.reading import ReadPlan, read_set
 
-    for name, value, known in (("--to", to, ENDINGS), ("--media", media, MEDIA)):
+    for name, value, known in (("--to", to, ENDINGS), ("--media", media, WAYS)):
         if value not in known:
             raise ValueError(f"{name}: expected one of {', '.join(known)}; got {value!r}")
     folder = RunFolder(out)

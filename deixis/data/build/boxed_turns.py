@@ -14,11 +14,11 @@ from deixis.data.build.english import is_plural
 from deixis.data.build.names import is_single
 from deixis.data.build.noun_phrases import NounPhrase, forms_of, guessed_names, noun_phrases
 from deixis.data.build.tools import BoxesOfNames, Tools
-from deixis.data.build.written import Pieces, markup, spoken
+from deixis.data.build.written import Pieces
 from deixis.data.media import open_medium
 from deixis.data.read.source import Skipped
 from deixis.data.sample import Medium, RegionRecord, Sample
-from deixis.geometry import Reference, Text, parse_markup
+from deixis.geometry import Reference, Text, parse_markup, spoken, to_markup
 
 PERSON = "person"
 LOOSE = (
@@ -190,7 +190,7 @@ class _Marker:
                 done = phrase.end
             new.append(Text(piece.text[done:]))
         assert spoken(new) == spoken(old)
-        return markup(new)
+        return to_markup(new)
 
     def _meant(self, phrase: NounPhrase, words: str) -> tuple[int, ...]:
         """The places that a phrase means; none where that is not sure."""

@@ -15,10 +15,11 @@ from deixis.data.build.chance import rng_of
 from deixis.data.build.prompts import prompt
 from deixis.data.build.scene_text import Scene, scene_of
 from deixis.data.build.tools import Ask, Tools
-from deixis.data.build.written import Pieces, check_answer, check_question, markup, numbers_in, references, written
+from deixis.data.build.written import Pieces, check_answer, check_question, numbers_in, references, renumbered, written
 from deixis.data.consistency import shown
 from deixis.data.read.source import Skipped
 from deixis.data.sample import Sample, Turn
+from deixis.geometry import to_markup
 
 KINDS = ("objects", "relations", "descriptions", "reasoning")
 MIN_RELATED = 2  # things that a dialogue about relations must mark
@@ -108,7 +109,7 @@ def _checked(scene: Scene, kind: str, options: DialoguesOptions, text: str) -> l
 
 def _check_whole(kind: str, turns: list[tuple[Pieces, Pieces]]) -> None:
     """The dialogue points both ways, repeats nothing, and speaks of as many things as its kind must."""
-    asked = [markup(question).casefold() for question, _ in turns]
+    asked = [to_markup(question).casefold() for question, _ in turns]
     if len(set(asked)) != len(asked):
         raise ValueError("turns: expected no question twice")
     if not any(references(question) for question, _ in turns):
@@ -128,7 +129,7 @@ def _sample(scene: Scene, kind: str, turns: list[tuple[Pieces, Pieces]]) -> Samp
         source=item.source,
         task=f"dialogue-{kind}",
         split=item.split,
-        turns=tuple(Turn(markup(question, number_of), markup(answer, number_of)) for question, answer in turns),
+        turns=tuple(Turn(renumbered(question, number_of), renumbered(answer, number_of)) for question, answer in turns),
         signals=item.signals,
         regions=tuple(scene.thing(number).region for number in used),
         licence=item.licence,

@@ -16,7 +16,7 @@ from deixis.data.build.shapes import asked_region
 from deixis.data.build.wordings import Topic, topics
 from deixis.data.plain import MEDIUM_WORDS, plain_text
 from deixis.data.sample import RegionRecord, Turn
-from deixis.geometry import Reference, parse_markup
+from deixis.geometry import Reference, escaped, parse_markup
 
 Option = TypeVar("Option")
 PICTURE_WORDS = ("picture", "image", "photo")
@@ -115,7 +115,7 @@ class Draft:
         pieces = []
         for piece in parse_markup(text):
             if not isinstance(piece, Reference):
-                pieces.append(piece.text.replace("{", "{{").replace("}", "}}"))
+                pieces.append(escaped(piece.text))
                 continue
             placed = [thing for thing in piece.indices if self.item.things[thing].region is not None]
             phrase = plain_text(piece.phrase) if piece.phrase is not None else None

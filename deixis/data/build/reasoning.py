@@ -22,17 +22,17 @@ from deixis.data.build.written import (
     Pieces,
     check_answer,
     check_question,
-    markup,
     numbers_in,
     references,
-    spoken,
+    renumbered,
     written,
 )
 from deixis.data.consistency import shown
 from deixis.data.read.source import Skipped
 from deixis.data.sample import Sample, Turn
+from deixis.geometry import spoken, to_markup
 
-MASK = ":mask"
+MASK = "mask"
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _riddle(where: str, record: dict, scene: Scene, options: ReasoningOptions) -
     _check_implicit(f"{where}.question", question, scene, meant)
     _check_siblings(f"{where}.answer", scene, meant)
     follow_up = _follow_up(f"{where}.follow_up", record.get("follow_up"), scene, options)
-    return Riddle(question, answer, markup(explanation), follow_up)
+    return Riddle(question, answer, to_markup(explanation), follow_up)
 
 
 def _follow_up(where: str, record: object, scene: Scene, options: ReasoningOptions) -> tuple[Pieces, Pieces] | None:
@@ -205,7 +205,7 @@ def _sample(scene: Scene, number: int, riddle: Riddle, own: Prompt, seed: str, o
     further = riddle.follow_up if options.follow_ups else None
     used = numbers_in(riddle.answer, *(further or ()))
     number_of = {shown_as: region for region, shown_as in enumerate(used)}
-    question, answer = markup(riddle.question), markup(riddle.answer, number_of, MASK)
+    question, answer = to_markup(riddle.question), renumbered(riddle.answer, number_of, MASK)
     draw = float(rng.random())
     if draw < options.explained:
         turns = [Turn(f"{_ended(question)} {_drawn(rng, own, 'explain')}", f"{_ended(answer)} {riddle.explanation}")]
@@ -214,7 +214,7 @@ def _sample(scene: Scene, number: int, riddle: Riddle, own: Prompt, seed: str, o
         if draw < options.explained + options.asked_why:
             turns.append(Turn(_drawn(rng, own, "why"), riddle.explanation))
     if further:
-        turns.append(Turn(markup(further[0], number_of), markup(further[1], number_of, MASK)))
+        turns.append(Turn(renumbered(further[0], number_of), renumbered(further[1], number_of, MASK)))
     return Sample(
         id=f"{item.id}/reason-{number}",
         source=item.source,

@@ -17,12 +17,12 @@ from deixis.data.build.chance import rng_of
 from deixis.data.build.nouns import words_of
 from deixis.data.build.prompts import prompt
 from deixis.data.build.tools import Ask, Tools
-from deixis.data.build.written import Pieces, check_prose, markup, references, spoken
+from deixis.data.build.written import Pieces, check_prose, references
 from deixis.data.consistency import shown
 from deixis.data.plain import plain_samples
 from deixis.data.read.source import Skipped
 from deixis.data.sample import Sample, Turn
-from deixis.geometry import parse_markup
+from deixis.geometry import parse_markup, spoken, to_markup
 
 _ARTICLE = re.compile(r"^(?:an?|the|some)\s+", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
@@ -109,7 +109,7 @@ def kept_words(turn: Turn) -> tuple[str, ...]:
     """
     question = parse_markup(turn.user)
     plain = spoken(question)
-    marks = [markup([reference]) for reference in references(question)]
+    marks = [to_markup([reference]) for reference in references(question)]
     phrases = [_ARTICLE.sub("", reference.phrase or "") for reference in references(parse_markup(turn.assistant))]
     names = [plain[at : at + len(name)] for name in (*phrases, *turn.choices) if (at := _place(name, plain)) >= 0]
     return tuple(dict.fromkeys([*marks, *_DIGITS.findall(plain), *names]))
@@ -150,7 +150,7 @@ def _check(where: str, wording: object, turn: Turn, keep: tuple[str, ...], optio
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     check_prose(where, pieces, options.max_words)
-    marks, wanted = (Counter(markup([r]) for r in references(each)) for each in (pieces, parse_markup(turn.user)))
+    marks, wanted = (Counter(to_markup([r]) for r in references(each)) for each in (pieces, parse_markup(turn.user)))
     if marks != wanted:
         expected, got = (", ".join(sorted(each.elements())) or "none" for each in (wanted, marks))
         raise ValueError(f"{where}: expected the marks of the question, '{expected}', got '{got}'")

@@ -5,12 +5,13 @@ gets. It knows a scene, but no prompt and no kind of sample.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
 from deixis.data.build.nouns import names_thing, words_of
 from deixis.data.build.scene_text import Scene
 from deixis.data.consistency import shown
-from deixis.geometry import Reference, Text, parse_markup
+from deixis.geometry import Reference, Text, parse_markup, spoken, to_markup
 
 Pieces = list[Text | Reference]
 
@@ -116,28 +117,15 @@ def numbers_in(*texts: Pieces) -> tuple[int, ...]:
     return tuple(dict.fromkeys(n for pieces in texts for reference in references(pieces) for n in reference.indices))
 
 
-def spoken(pieces: Pieces) -> str:
-    """The text without its marks."""
-    return "".join(piece.text if isinstance(piece, Text) else piece.phrase or "" for piece in pieces)
+def renumbered(pieces: Pieces, number_of: Mapping[int, int], form: str | None = None) -> str:
+    """The pieces as marked text again, with other numbers and, if one is given, a form such as "mask".
 
-
-def markup(pieces: Sequence[Text | Reference], number_of: Mapping[int, int] | None = None, form: str = "") -> str:
-    """The pieces as marked text again, with other numbers and a form such as ":mask".
-
-    >>> markup(parse_markup("[two mugs]{4,2} {{on}} [it]"), {4: 0, 2: 1}, ":mask")
+    >>> renumbered(parse_markup("[two mugs]{4,2} {{on}} [it]"), {4: 0, 2: 1}, "mask")
     '[two mugs]{0,1:mask} {{on}} [it]'
     """
-    parts = []
-    for piece in pieces:
-        if isinstance(piece, Text):
-            parts.append(_braced(piece.text))
-            continue
-        numbers = [number if number_of is None else number_of[number] for number in piece.indices]
-        phrase = "" if piece.phrase is None else f"[{_braced(piece.phrase)}]"
-        kept = f":{piece.form}" if piece.form else ""
-        parts.append(f"{phrase}{{{','.join(map(str, numbers))}{form if numbers and form else kept}}}")
-    return "".join(parts)
-
-
-def _braced(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+    return to_markup(
+        piece
+        if isinstance(piece, Text)
+        else replace(piece, indices=tuple(number_of[n] for n in piece.indices), form=form or piece.form)
+        for piece in pieces
+    )

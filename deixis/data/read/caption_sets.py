@@ -8,7 +8,6 @@
 Sources: cocodataset.org/#format-data; zenodo.org/records/4783391; cdjkim/audiocaps dataset/.
 """
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,13 @@ from deixis.data.consistency import shown
 from deixis.data.headers import sound_facts
 from deixis.data.image_ids import aliases
 from deixis.data.read.coco import picture_names
-from deixis.data.read.dialogue import escaped
 from deixis.data.read.json_stream import json_items
 from deixis.data.read.onellm_media import locate
 from deixis.data.read.pictures import picture, said_size_hw, split_of
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
+from deixis.data.read.tables import table_rows
 from deixis.data.sample import Medium
+from deixis.geometry import escaped
 
 CLIP_S = 10
 """How long a clip of AudioCaps is cut, from its start_time."""
@@ -55,20 +55,17 @@ def read_coco_captions(item: Item, head: Head, place: Place) -> Iterator[Annotat
 
 def scan_table(place: Place, needs: tuple[str, ...], key: str) -> Iterator[Row | Skipped]:
     """The rows of a table of commas, by the cell `key`. Raises ValueError for one without the columns that it needs."""
-    with place.path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        table = csv.reader(lines)
-        header = [name.strip() for name in next(table, [])]
-        if missing := [name for name in needs if name not in header]:
-            raise ValueError(f"{place.path}: expected the columns {', '.join(needs)}, got none called {missing[0]}")
-        for cells in table:
-            where = f"{place.path.name}:{table.line_num}"
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                yield Skipped(where, f"expected {len(header)} cells with commas between, got {len(cells)}")
-            else:
-                record = dict(zip(header, cells, strict=True))
-                yield Row(record[key], "caption", where, record)
+    rows = table_rows(place.path)
+    _, header = next(rows, ("", []))
+    header = [] if isinstance(header, ValueError) else header
+    if missing := [name for name in needs if name not in header]:
+        raise ValueError(f"{place.path}: expected the columns {', '.join(needs)}, got none called {missing[0]}")
+    for where, cells in rows:
+        if isinstance(cells, ValueError):
+            yield Skipped(where, str(cells))
+        else:
+            record = dict(zip(header, cells, strict=True))
+            yield Row(record[key], "caption", where, record)
 
 
 def scan_clotho(place: Place) -> Iterator[Row | Skipped]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from deixis.data.consistency import shown
 from deixis.data.plain import plain_text
+from deixis.geometry import escaped
 
 Part = tuple[Any, Any, Sequence[int]]
 """First character, the one behind the last, as the file has them, and the numbers of the things that are meant."""
@@ -35,9 +36,9 @@ def marked_caption(text: str, parts: Iterable[Part]) -> str:
     pieces, at = [], 0
     for start, end in sorted(standing):
         numbers = ",".join(map(str, things_of[start, end]))
-        pieces += [braced(text[at:start]), f"[{plain_text(text[start:end])}]{{{numbers}}}"]
+        pieces += [escaped(text[at:start]), f"[{plain_text(text[start:end])}]{{{numbers}}}"]
         at = end
-    return "".join([*pieces, braced(text[at:])])
+    return "".join([*pieces, escaped(text[at:])])
 
 
 def trimmed(text: str, start: Any, end: Any) -> tuple[int, int]:
@@ -51,15 +52,6 @@ def trimmed(text: str, start: Any, end: Any) -> tuple[int, int]:
     if start == end:
         raise ValueError(f"expected a part of the caption that holds words, got none from {start}")
     return start, end
-
-
-def braced(text: str) -> str:
-    """Foreign text between phrases as markup that says the same.
-
-    >>> braced("{x} [y]")
-    '{{x}} [y]'
-    """
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 def bare(phrase: str) -> str:

@@ -6,7 +6,6 @@ Each becomes a question for its class; the classes are what may be chosen from, 
 is told by its ending, or by the option `kind` (depth, normal, imu).
 """
 
-import csv
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -15,10 +14,11 @@ from deixis.data.consistency import listed
 from deixis.data.headers import header_size_hw
 from deixis.data.image_ids import image_id
 from deixis.data.plain import plain_text
-from deixis.data.read.coco import readable
+from deixis.data.read.class_names import readable
 from deixis.data.read.paired_folders import shown_path, split_of_key
 from deixis.data.read.pictures import set_name, split_of
 from deixis.data.read.source import HEAD, Format, Head, Item, Place, Row, Skipped
+from deixis.data.read.tables import table_rows
 from deixis.data.sample import Medium, Sample, Turn
 from deixis.signals import SIGNALS
 
@@ -108,27 +108,29 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _rows_of_list(found: Path, place: Place) -> Iterator[Row | Skipped]:
-    with found.open(encoding="utf-8-sig", newline="") as lines:
-        table = csv.DictReader(lines)
-        columns = {str(name).strip().lower(): name for name in table.fieldnames or ()}
-        file = next((columns[name] for name in FILE_COLUMNS if name in columns), None)
-        wanted = (place.options["label"].lower(),) if "label" in place.options else LABEL_COLUMNS
-        label = next((columns[name] for name in wanted if name in columns), None)
-        if file is None or label is None:
-            raise ValueError(
-                f"{found}: expected a column of files ({', '.join(FILE_COLUMNS)}) and one of classes "
-                f"({', '.join(wanted)}; or label=COLUMN), got {listed(columns) or 'none'}"
-            )
-        for record in table:
-            where = f"{found.name}:{table.line_num}"
-            name, text = (record[file] or "").strip(), readable(record[label] or "")
-            path = place.folder / name
-            if not name or not text:
-                yield Skipped(where, f"expected a file and a class, got {name!r} and {text!r}")
-            elif path.suffix.lower() not in _KIND_OF_SUFFIX and "kind" not in place.options:
-                yield Skipped(where, f"expected a file of a known ending, got {path.suffix or name!r}")
-            else:
-                yield _row(path, text, where, place)
+    rows = table_rows(found)
+    _, header = next(rows, ("", []))
+    columns = {} if isinstance(header, ValueError) else {name.lower(): at for at, name in enumerate(header)}
+    file = next((columns[name] for name in FILE_COLUMNS if name in columns), None)
+    wanted = (place.options["label"].lower(),) if "label" in place.options else LABEL_COLUMNS
+    label = next((columns[name] for name in wanted if name in columns), None)
+    if file is None or label is None:
+        raise ValueError(
+            f"{found}: expected a column of files ({', '.join(FILE_COLUMNS)}) and one of classes "
+            f"({', '.join(wanted)}; or label=COLUMN), got {listed(columns) or 'none'}"
+        )
+    for where, cells in rows:
+        if isinstance(cells, ValueError):
+            yield Skipped(where, str(cells))
+            continue
+        name, text = cells[file].strip(), readable(cells[label])
+        path = place.folder / name
+        if not name or not text:
+            yield Skipped(where, f"expected a file and a class, got {name!r} and {text!r}")
+        elif path.suffix.lower() not in _KIND_OF_SUFFIX and "kind" not in place.options:
+            yield Skipped(where, f"expected a file of a known ending, got {path.suffix or name!r}")
+        else:
+            yield _row(path, text, where, place)
 
 
 def _row(path: Path, name: str, where: str, place: Place) -> Row:

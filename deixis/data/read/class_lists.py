@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from deixis.data.consistency import shown
-from deixis.data.read.coco import readable
+from deixis.data.read.class_names import readable
 
 VOID = frozenset({"unlabelled", "unlabeled", "void", "ignore", "ignored", "background", "none", "unknown"})
 """Names of what is no class, in small letters, without underscores."""

@@ -15,23 +15,16 @@ from deixis.data.annotated import Annotated, Thing
 from deixis.data.consistency import shown
 from deixis.data.image_ids import aliases
 from deixis.data.read.boxes import box_of_xywh
+from deixis.data.read.class_names import readable
 from deixis.data.read.coco_files import LISTS, file_of, heading, scan_coco
 from deixis.data.read.coco_masks import segmentation_rle
 from deixis.data.read.mask_regions import box_of_rle
 from deixis.data.read.pictures import picture, said_size_hw, set_name, split_of
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Medium, RegionRecord
+from deixis.geometry import escaped
 
 Record = Mapping[str, Any]
-
-
-def readable(name: str) -> str:
-    """A class name as a person says it.
-
-    >>> readable("traffic_light"), readable(" Sign--Symbol ")
-    ('traffic light', 'Sign--Symbol')
-    """
-    return " ".join(name.replace("_", " ").split())
 
 
 def thing_of_category(category: Record) -> Thing:
@@ -181,7 +174,7 @@ def _caption(record: Record) -> str:
     caption = record.get("caption")
     if not isinstance(caption, str) or not caption.strip():
         raise ValueError(f"caption: expected a text, got {shown(caption)}")
-    return " ".join(caption.split()).replace("{", "{{").replace("}", "}}")
+    return escaped(" ".join(caption.split()))
 
 
 def licence_name(name: str, url: str) -> str:

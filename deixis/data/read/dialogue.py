@@ -15,6 +15,7 @@ from typing import Any
 from deixis.data.consistency import shown
 from deixis.data.read.json_stream import json_items, json_lines
 from deixis.data.read.phrases import phrase_start
+from deixis.geometry import escaped
 
 HUMANS, MODELS = ("human", "user"), ("gpt", "assistant")
 _MARK = r"<(?:image|video|audio|point)>"
@@ -94,15 +95,6 @@ def without_marks(question: str) -> str:
     ('What is this?', 'Where is it in ?')
     """
     return _MARKS_AT_ENDS.sub("", question).replace(IMAGE_MARK, "").strip()
-
-
-def escaped(text: str) -> str:
-    """Foreign text as markup that says the same.
-
-    >>> escaped("a {red} [mug]")
-    'a {{red}} [mug]'
-    """
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 def marked(text: str, places: Iterable[re.Match[str]], number_of: Callable[[re.Match[str]], int], phrases: bool) -> str:

@@ -20,6 +20,7 @@ from jaxtyping import Bool
 from deixis.data.consistency import shown
 from deixis.data.plain import plain_text
 from deixis.data.read.boxes import box_of_xyxy
+from deixis.data.read.class_names import readable
 from deixis.data.read.dialogue import json_rows
 from deixis.data.read.pictures import picture, said_size_hw
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
@@ -90,7 +91,7 @@ def synonyms(words: list[str], name: str) -> list[str]:
 def _readable(name: Any) -> str:
     if not isinstance(name, str) or not name.strip("_ "):
         raise ValueError(f"name, neg_class, synonyms: expected names, got {shown(name)}")
-    return " ".join(name.replace("_", " ").split())
+    return readable(name)
 
 
 def _point(record: Mapping[str, Any], size_hw: tuple[int, int]) -> RegionRecord:

@@ -24,7 +24,7 @@ from deixis.data.consistency import shown
 from deixis.data.headers import header_size_hw
 from deixis.data.read.boxes import box_of_xyxy
 from deixis.data.read.caption_spans import Part, marked_caption
-from deixis.data.read.coco import readable
+from deixis.data.read.class_names import readable
 from deixis.data.read.coco_masks import segmentation_rle
 from deixis.data.read.json_stream import json_pairs
 from deixis.data.read.pictures import find_picture

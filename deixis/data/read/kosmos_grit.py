@@ -20,10 +20,10 @@ from deixis.data.headers import header_size_hw
 from deixis.data.image_ids import aliases
 from deixis.data.plain import plain_text
 from deixis.data.read.boxes import BoxXYXY, box_of_xyxy
-from deixis.data.read.dialogue import escaped
 from deixis.data.read.pictures import said_size_hw
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Medium, RegionRecord
+from deixis.geometry import escaped
 
 SOURCE = "kosmos_grit"
 COLUMNS = ("key", "id", "url", "caption", "width", "height", "noun_chunks", "ref_exps")

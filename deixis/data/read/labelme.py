@@ -23,7 +23,7 @@ from jaxtyping import UInt8
 from deixis.data.annotated import Annotated, Expression, Thing
 from deixis.data.consistency import shown
 from deixis.data.image_ids import aliases
-from deixis.data.read.coco import readable
+from deixis.data.read.class_names import readable
 from deixis.data.read.coco_masks import segmentation_rle
 from deixis.data.read.labelme_shapes import LINE_WIDTH_PX, region_of_shape
 from deixis.data.read.paired_folders import shown_path, split_of_key

@@ -23,11 +23,12 @@ from deixis.data.annotated import Annotated, Thing
 from deixis.data.consistency import shown
 from deixis.data.headers import header_size_hw
 from deixis.data.read.boxes import box_of_xyxy
-from deixis.data.read.dialogue import Exchange, escaped, exchanges, json_rows, without_marks
+from deixis.data.read.dialogue import Exchange, exchanges, json_rows, without_marks
 from deixis.data.read.pictures import find_picture, picture_id
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
 from deixis.data.read.text_boxes import AS_TEXT, WAYS, TextBoxes, box_of_shares
 from deixis.data.sample import Medium, RegionRecord, Sample, Turn
+from deixis.geometry import escaped
 
 TASKS = {"conv": "dialogue", "detail": "caption", "complex": "reason"}
 """LLaVA's kinds of question -> ours."""

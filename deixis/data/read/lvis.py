@@ -10,18 +10,10 @@ Sources: lvisdataset.org/dataset; lvis-dataset/lvis-api@7d7f07d data/.
 from collections.abc import Iterator
 
 from deixis.data.annotated import Annotated, Thing
-from deixis.data.read.coco import OPTIONS, CocoLike, Record, picture_names, read_coco, readable
+from deixis.data.read.class_names import bare_name
+from deixis.data.read.coco import OPTIONS, CocoLike, Record, picture_names, read_coco
 from deixis.data.read.coco_files import scan_coco
 from deixis.data.read.source import Format, Head, Item, Place, Skipped
-
-
-def bare_name(name: str) -> str:
-    """A name without what tells it from others of its spelling.
-
-    >>> bare_name("cup_(drink)"), bare_name("monitor_(computer_equipment) computer_monitor"), bare_name("home_plate")
-    ('cup', 'monitor', 'home plate')
-    """
-    return readable(name.split("_(")[0])
 
 
 def thing_of_category(category: Record) -> Thing:

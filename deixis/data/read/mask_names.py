@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from deixis.data.read.coco import readable
+from deixis.data.read.class_names import readable
 
 MASK_WORDS = frozenset(
     {

@@ -11,7 +11,8 @@ tools/dataset_converters/fix_o365_names.py.
 from collections.abc import Iterator
 
 from deixis.data.annotated import Annotated, Thing
-from deixis.data.read.coco import OPTIONS, CocoLike, Record, read_coco, readable
+from deixis.data.read.class_names import readable
+from deixis.data.read.coco import OPTIONS, CocoLike, Record, read_coco
 from deixis.data.read.coco_files import scan_coco
 from deixis.data.read.pictures import relative_name
 from deixis.data.read.source import Format, Head, Item, Place, Skipped

@@ -14,19 +14,20 @@ folders that the set lies in (audio/audiocap_train.json).
 Source: csuhan/OneLLM@8587a47 docs/Data.md, data/pretrain_dataset.py, data/finetune_dataset.py, eval/*.py.
 """
 
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from deixis.data.annotated import Annotated
 from deixis.data.consistency import shown
-from deixis.data.read.dialogue import escaped, exchanges, json_rows
+from deixis.data.read.dialogue import exchanges, json_rows
 from deixis.data.read.json_stream import json_items, json_pairs
 from deixis.data.read.onellm_media import KINDS, kind_by_ending, media_of
 from deixis.data.read.pictures import split_of
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
+from deixis.data.read.tables import table_rows
 from deixis.data.sample import Medium, Sample, Turn
+from deixis.geometry import escaped
 
 FOLDER_KINDS = ("image", "video", "audio", "point", "imu", "fmri")
 COCO_FIELDS = frozenset({"info", "licenses", "type", "images", "annotations", "categories"})
@@ -79,37 +80,19 @@ def kind_of(record: Mapping[str, Any], place: Place) -> str:
 
 def _scan_table(path: Path) -> Iterator[Row | Skipped]:
     """The rows of a tab-separated table; cells may stand in quotes, and then hold line breaks."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines:
-        table = csv.reader((line.replace("\r", " ").replace("\0", " ") for line in lines), delimiter="\t")
-        header = [name.strip() for name in next(table, [])]
-        if not {"caption", "url"} <= set(header):
-            raise ValueError(
-                f"{path}: expected a first line with the names caption and url, a TAB between, got {shown(header)}"
-            )
-        while True:
-            first = table.line_num + 1
-            try:
-                cells = next(table)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Skipped(_lines(path, first, table.line_num), f"expected a row of the table; {error}")
-                continue
-            where = _lines(path, first, table.line_num)
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                yield Skipped(where, f"expected {len(header)} cells with TABs between, got {len(cells)}")
-            elif any("\n" in cell and "\t" in cell for cell in cells):
-                yield Skipped(
-                    where, "expected one row, got several in quotes: a cell begins with a lone quotation mark"
-                )
-            else:
-                yield Row(f"{path.name}:{first}", "captioned", where, dict(zip(header, cells, strict=True)))
-
-
-def _lines(path: Path, first: int, last: int) -> str:
-    return f"{path.name}:{first}" if last <= first else f"{path.name}:{first}-{last}"
+    rows = table_rows(path, "\t")
+    _, header = next(rows, ("", []))
+    if isinstance(header, ValueError) or not {"caption", "url"} <= set(header):
+        raise ValueError(
+            f"{path}: expected a first line with the names caption and url, a TAB between, got {shown(header)}"
+        )
+    for where, cells in rows:
+        if isinstance(cells, ValueError):
+            yield Skipped(where, str(cells))
+        elif any("\n" in cell and "\t" in cell for cell in cells):
+            yield Skipped(where, "expected one row, got several in quotes: a cell begins with a lone quotation mark")
+        else:
+            yield Row(where, "captioned", where, dict(zip(header, cells, strict=True)))
 
 
 def _scan_json(path: Path) -> Iterator[Row | Skipped]:

@@ -9,9 +9,9 @@ Sources: facebookresearch/paco README.md; dvlab-research/LISA@3cb2d430 utils/sem
 from collections.abc import Iterator
 
 from deixis.data.annotated import Annotated, Thing
+from deixis.data.read.class_names import bare_name
 from deixis.data.read.coco import OPTIONS, CocoLike, Record, picture_names, read_coco
 from deixis.data.read.coco_files import scan_coco
-from deixis.data.read.lvis import bare_name
 from deixis.data.read.source import Format, Head, Item, Place, Skipped
 
 PICTURES_OF_PASCAL = ("JPEGImages", "VOC2010/JPEGImages", "VOCdevkit/VOC2010/JPEGImages")

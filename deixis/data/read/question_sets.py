@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from deixis.data.consistency import shown
-from deixis.data.read.dialogue import escaped, json_rows
+from deixis.data.read.dialogue import json_rows
 from deixis.data.read.json_stream import json_items, json_pairs
 from deixis.data.read.llava import pictures_of
 from deixis.data.read.pictures import split_of
 from deixis.data.read.source import Format, Head, Item, Place, Row, Skipped
 from deixis.data.sample import Sample, Turn
+from deixis.geometry import escaped
 
 YES_NO = ("yes", "no")
 _SUBSET = re.compile(r"(?:train|val|test)20\d\d")

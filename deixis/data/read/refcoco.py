@@ -19,7 +19,8 @@ from typing import Any
 from deixis.data.annotated import Annotated, Expression, Thing
 from deixis.data.consistency import listed, shown
 from deixis.data.image_ids import aliases
-from deixis.data.read.coco import readable, region_of_annotation
+from deixis.data.read.class_names import readable
+from deixis.data.read.coco import region_of_annotation
 from deixis.data.read.json_stream import json_items
 from deixis.data.read.pictures import picture, said_size_hw
 from deixis.data.read.safe_pickle import load_pickle

@@ -20,7 +20,7 @@ from deixis.data.annotated import Annotated, Thing
 from deixis.data.consistency import shown
 from deixis.data.image_ids import aliases
 from deixis.data.read.boxes import box_of_xyxy
-from deixis.data.read.coco import readable
+from deixis.data.read.class_names import readable
 from deixis.data.read.map_files import read_map
 from deixis.data.read.mask_regions import regions_of_values
 from deixis.data.read.paired_folders import shown_path, split_of_key

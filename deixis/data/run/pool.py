@@ -5,6 +5,7 @@ A task is a picklable call that writes files of its own and returns little. Resu
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -44,11 +45,10 @@ def _in_processes(do: Callable[[Task], Result], tasks: Sequence[Task], processes
     # fresh processes: a copy of this one would share its threads' locks, and GPU handles
     count = min(processes, len(tasks))
     with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_use_one_thread) as pool:
-        futures = [pool.submit(do, task) for task in tasks]
+        futures = deque(pool.submit(do, task) for task in tasks)
         try:
-            for number, future in enumerate(futures):
-                yield future.result()
-                futures[number] = None
+            while futures:
+                yield futures.popleft().result()
         except BrokenProcessPool:
             raise ValueError(
                 "a process was killed, perhaps for want of memory: run the same command again to go on, with fewer "

@@ -11,12 +11,11 @@ from deixis.data.annotated import Thing
 from deixis.data.build.boxed_turns import BoxedTurnsOptions, make
 from deixis.data.build.noun_phrases import forms_of, guessed_names, noun_phrases
 from deixis.data.build.tools import Tools
-from deixis.data.build.written import spoken
 from deixis.data.plain import plain_text
 from deixis.data.read.source import Skipped
 from deixis.data.sample import Medium, RegionRecord, Sample, Turn
 from deixis.data.validate import validate_record
-from deixis.geometry import parse_markup
+from deixis.geometry import parse_markup, spoken
 from tests.data.build.scenes import kitchen
 
 NAMES = ("dog", "hot dog", "car", "person", "knife", "scissors", "wine glass", "teddy bear")

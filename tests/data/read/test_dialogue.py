@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deixis.data.read.dialogue import escaped, exchanges, json_rows, marked
-from deixis.geometry import Reference, Text, parse_markup
+from deixis.data.read.dialogue import exchanges, json_rows, marked
+from deixis.geometry import Reference, Text, escaped, parse_markup
 
 
 def turn(speaker: str, value: str) -> dict:
