@@ -2,6 +2,7 @@
 
 from deixis.evaluate.benchmark import Benchmark
 from deixis.evaluate.benchmarks.captioning import CAPTIONING
+from deixis.evaluate.benchmarks.classification import CLASSIFICATION
 from deixis.evaluate.benchmarks.ferret_bench import FerretBench
 from deixis.evaluate.benchmarks.flickr_grounding import FlickrGrounding
 from deixis.evaluate.benchmarks.grounded_captions import GroundedCaptions
@@ -23,6 +24,7 @@ _ALL: tuple[Benchmark, ...] = (
     FerretBench(),
     *CAPTIONING,
     *QUESTIONS,
+    *CLASSIFICATION,
 )
 
 BENCHMARKS: dict[str, Benchmark] = {known.facts.name: known for known in _ALL}
