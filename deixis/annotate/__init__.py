@@ -33,7 +33,8 @@ def annotators(
     from deixis.annotate import boxes as boxes_of_names
     from deixis.annotate import depth as depth_of_pictures
     from deixis.annotate import masks as masks_of_boxes
-    from deixis.annotate.opening import choose_device, find_model
+    from deixis.annotate.opening import find_model
+    from deixis.model.devices import choose_device
 
     if device is not None:
         choose_device(device)

@@ -18,9 +18,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from transformers import AutoModelForZeroShotObjectDetection, PreTrainedModel
 
-from deixis.annotate.opening import Wanted, choose_device, find_model
+from deixis.annotate.opening import Wanted, find_model
 from deixis.data.build.tools import BoxesOfNames
 from deixis.geometry.boxes import box_iou_xyxy
+from deixis.model.devices import choose_device
 
 WANTED = Wanted(
     "boxes", "an OWL-ViT, OWLv2 or Grounding DINO", ("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino")

@@ -19,8 +19,9 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 from transformers import AutoModelForDepthEstimation, PreTrainedConfig, PreTrainedModel
 
-from deixis.annotate.opening import Wanted, choose_device, find_model
+from deixis.annotate.opening import Wanted, find_model
 from deixis.data.build.tools import DepthOf
+from deixis.model.devices import choose_device
 
 METRIC = ("glpn", "zoedepth")
 SAYS_WHICH = ("depth_anything", "prompt_depth_anything")  # in `depth_estimation_type`

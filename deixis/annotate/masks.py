@@ -13,8 +13,9 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from transformers import PreTrainedModel, Sam2Config, Sam2Model, SamModel
 
-from deixis.annotate.opening import Wanted, choose_device, find_model
+from deixis.annotate.opening import Wanted, find_model
 from deixis.data.build.tools import MasksOfBoxes
+from deixis.model.devices import choose_device
 from deixis.model.sam import sam_size_px
 from deixis.model.sam_picture import SamPicture, prepare_for_sam, read_mask, sam_mask
 

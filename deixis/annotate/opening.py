@@ -6,16 +6,15 @@ which are wanted, and what for, is the callers' business.
 """
 
 import re
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, PreTrainedConfig, PreTrainedModel
-from transformers.utils import logging
 
+from deixis.pretrained.folder import quiet
 from deixis.pretrained.hub import fetch_snapshot, is_hub_id
 
 SMALL_SUFFIXES = (".json", ".txt", ".model")
@@ -125,34 +124,5 @@ def _files_wanted(listed: Sequence[str]) -> list[str]:
     return [file for file in top if file.endswith(SMALL_SUFFIXES)] + weights
 
 
-def choose_device(device: str | None) -> torch.device:
-    """The device of that name; of none, CUDA or Apple's GPU where there is one, else the CPU.
-
-    Raises ValueError, one sentence, for a device that is not here.
-    """
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        place = torch.device(device)
-        torch.empty(0, device=place)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device: expected cpu, cuda or mps, and one that is here; got '{device}'") from error
-    return place
-
-
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(". ")
-
-
-@contextmanager
-def quiet() -> Generator[None]:
-    """Without transformers' progress bars and tables of keys: what matters in them is said in a sentence."""
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

@@ -15,6 +15,7 @@ from deixis.assistant.scoring import Scored, score
 from deixis.assistant.stream import Piece, Teller
 from deixis.geometry import Region, named_question
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
+from deixis.model.devices import choose_device
 from deixis.pretrained import BUNDLED, Opened, open_config_and_processor, open_pretrained
 from deixis.signals import open_signal
 
@@ -152,7 +153,7 @@ def load(
     `keep_bytes`: see `Model`. Raises ValueError, one sentence, for an unknown model or device, and a quantisation that
     does not run there.
     """
-    place = torch.device(_best_device()) if device is None else _device(device)
+    place = choose_device(device)
     if dtype is None:
         dtype = torch.float32 if place.type == "cpu" else torch.bfloat16
     opened = model if isinstance(model, Opened) else open_config_and_processor(model)
@@ -177,18 +178,3 @@ def _classifier(opened: Opened, place: torch.device, quantization: Any) -> Model
     classifier = load_classifier(opened.folder())
     classifier.network.to(place)
     return Classifier(classifier, opened.title)
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _device(name: str) -> torch.device:
-    try:
-        place = torch.device(name)
-        torch.empty(0, device=place)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device: expected cpu, cuda or mps, and one that is here; got '{name}'") from error
-    return place

@@ -76,7 +76,7 @@ def open_config_and_processor(name: str | Path = BUNDLED) -> Opened:
             "--tokenizer to ask it in words"
         )
     try:
-        with _quiet():
+        with quiet():
             config = DeixisConfig.from_pretrained(folder, local_files_only=True)
             return Opened(str(name), folder, config, DeixisProcessor.from_pretrained(folder, local_files_only=True))
     except Exception as error:  # json, tokenizers and our own checks each raise their own
@@ -116,7 +116,7 @@ def _network(
     small = {} if quantization_config is None else {"quantization_config": quantization_config}
     small |= {} if device_map is None else {"device_map": device_map}
     try:
-        with _quiet():
+        with quiet():
             network, report = DeixisForConditionalGeneration.from_pretrained(
                 folder,
                 dtype=dtype,
@@ -152,7 +152,7 @@ def _unreadable(name: str | Path, error: Exception) -> ValueError:
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
+def quiet() -> Generator[None]:
     """Without transformers' progress bars and tables of keys: what matters in them is said in a sentence."""
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
