@@ -1,7 +1,7 @@
 """An example's truth and its answer as samples of the sample format, so that what draws samples draws both.
 
-The answer is read from a row, as it was kept on disk. Regions of the question come first in both, with the same
-numbers and colours. It draws nothing.
+The answer is read from a row, as it was kept on disk. Regions of the question come first in both, so that they have
+the same numbers and colours, and the answer's first has those of the truth's first. It draws nothing.
 """
 
 import json
@@ -14,7 +14,7 @@ import numpy as np
 from deixis.data.plain import plain_text
 from deixis.data.sample import RegionRecord, Sample, Turn
 from deixis.evaluate.benchmark import Example, Row
-from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Region, Span, Tube
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Reference, Region, Span, Tube, parse_markup
 
 TRUTH_SHOWN = 600
 """Signs of a truth that is no text of a sample."""
@@ -32,9 +32,11 @@ def truth_sample(example: Example) -> Sample:
 def answer_sample(example: Example, row: Row) -> Sample:
     """The question with the answer of a row, its phrases and regions."""
     asked = truth_sample(example)
-    text, records = answer_markup(row.answer, first=len(asked.regions))
-    turn = Turn(asked.turns[-1].user, text or plain_text(row.raw))
-    return replace(asked, turns=(turn,), regions=(*asked.regions, *records))
+    user = asked.turns[-1].user
+    mentioned = [index for piece in parse_markup(user) if isinstance(piece, Reference) for index in piece.indices]
+    own = asked.regions[: max(mentioned, default=-1) + 1]
+    text, records = answer_markup(row.answer, first=len(own))
+    return replace(asked, turns=(Turn(user, text or plain_text(row.raw)),), regions=(*own, *records))
 
 
 def answer_markup(answer: Mapping[str, Any], first: int = 0) -> tuple[str, tuple[RegionRecord, ...]]:
