@@ -9,6 +9,7 @@ from deixis.evaluate.benchmarks.grounded_captions import GroundedCaptions
 from deixis.evaluate.benchmarks.pope import Pope
 from deixis.evaluate.benchmarks.questions import QUESTIONS
 from deixis.evaluate.benchmarks.reason_seg import ReasonSeg
+from deixis.evaluate.benchmarks.referring_comprehension import REFERRING_COMPREHENSION
 from deixis.evaluate.benchmarks.referring_segmentation import REFERRING_SEGMENTATION
 from deixis.evaluate.benchmarks.region_classification import RegionClassification
 from deixis.evaluate.world import World
@@ -17,6 +18,7 @@ _ALL: tuple[Benchmark, ...] = (
     World(),
     ReasonSeg(),
     *REFERRING_SEGMENTATION,
+    *REFERRING_COMPREHENSION,
     RegionClassification(),
     Pope(),
     FlickrGrounding(),

@@ -132,18 +132,29 @@ def expressions_of(
 
     Raises ValueError, naming it, for a file that is missing and for a split that the set has not.
     """
-    chosen = one_of(options, "split", "", *splits)
-    folder = wants[0].path.split("/")[0]
-    if not any((root / INSTANCES).is_file() for root in (data, data / folder)):
+    if not has_set(wants, data):
         raise ValueError(
             f"{data}: expected {wants[1].path}, {wants[1].what}, and {wants[0].path}, {wants[0].what}, got none; "
             f"they are from {wants[0].home}"
         )
-    for split in (chosen,) if chosen else splits:
+    for split in chosen_splits(options, splits):
         more = {"splits": split, "repeats": "keep"} | {key: options[key] for key in ("split_by",) if key in options}
         for record in records(form, place_of(data, options, **more)):
             if isinstance(record, Skipped) or (isinstance(record, Annotated) and record.split == split):
                 yield record
+
+
+def has_set(wants: Sequence[Wanted], data: Path) -> bool:
+    """Whether the files of a set are in --data or in its own folder below."""
+    return any((root / INSTANCES).is_file() for root in (data, data / wants[1].path.split("/")[0]))
+
+
+def chosen_splits(options: Mapping[str, str], splits: Sequence[str]) -> Sequence[str]:
+    """The split that the option names, or all. Raises ValueError for one that the set has not."""
+    split = options.get("split", "")
+    if split not in ("", *splits):
+        raise ValueError(f"split: expected {' or '.join(splits)}, got {split!r}")
+    return (split,) if split else splits
 
 
 def sized(medium: Medium) -> Medium:

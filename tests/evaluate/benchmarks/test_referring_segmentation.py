@@ -154,7 +154,7 @@ def test_a_small_mask_says_that_there_is_none(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        pytest.param({"split": "test"}, "split: expected  or val or testA or testB, got 'test'", id="split"),
+        pytest.param({"split": "test"}, "split: expected val or testA or testB, got 'test'", id="split"),
         pytest.param({"masks": "best"}, "masks: expected union or first", id="masks"),
         pytest.param({"split_by": "google"}, "expected refs(google).p or refs(google).json, got refs(unc).p", id="by"),
         pytest.param(
