@@ -1,21 +1,24 @@
 """A model that sees nothing: the same network, questions and regions, with every signal blanked before the encoder.
 
 What it scores is what words, numbers of tokens and the places of regions give away; a score near it is no perception.
-Blanking happens on the prepared tensors: a picture becomes its mean grey, a sound its floor of silence, a cloud points
-without colour, spread evenly over its cube (from a fixed seed). Frames, and so regions and file units, stay.
+Blanking happens on the prepared tensors: a picture, every frame of a film, a map of depths or normals become the mean
+that they are measured from, a sound its floor of silence, traces and voxels zeros, a cloud points without colour,
+spread evenly over its cube (from a fixed seed). Frames, and so regions and file units, stay.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from deixis.assistant import Model
 from deixis.model import DeixisProcessor
 from deixis.model.masks import Prepared
-from deixis.signals import AudioSpec, ImageSpec, PointCloudSpec, Signal
+from deixis.signals import Signal
 
 GREY = 0.5
 SEED = 0
+MEASURED_FROM_ZERO = ("video", "depth", "normal", "imu", "fmri")
 
 
 class BlindProcessor(DeixisProcessor):
@@ -25,9 +28,11 @@ class BlindProcessor(DeixisProcessor):
         return blanked(super().prepare(signal), self.spec(signal.kind))
 
 
-def blanked(prepared: Prepared, spec: ImageSpec | AudioSpec | PointCloudSpec) -> Prepared:
+def blanked(prepared: Prepared, spec: Any) -> Prepared:
     """The same preparation with values that say nothing about the signal; `spec` is how its kind is prepared."""
     values = prepared.values
+    if prepared.kind in MEASURED_FROM_ZERO:
+        return replace(prepared, values=np.zeros_like(values))
     if prepared.kind == "image":
         sam = prepared.sam and replace(prepared.sam, values=np.zeros_like(prepared.sam.values))
         return replace(prepared, values=np.zeros_like(values), sam=sam)
@@ -38,7 +43,7 @@ def blanked(prepared: Prepared, spec: ImageSpec | AudioSpec | PointCloudSpec) ->
         places = np.random.default_rng(SEED).uniform(size=(len(values), 3))
         without = np.concatenate([places, np.full_like(places, GREY)], axis=1)
         return replace(prepared, values=without.astype(values.dtype))
-    raise ValueError(f"blank: expected an image, audio or point_cloud, got {prepared.kind}")
+    raise ValueError(f"blank: expected a kind that can be blanked, got {prepared.kind}")
 
 
 def blind(model: Model) -> Model:

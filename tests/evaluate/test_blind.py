@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from deixis.assistant import Model, Question
-from deixis.evaluate.blind import blind
-from deixis.geometry import Box
-from deixis.signals import open_signal
+from deixis.evaluate.blind import blanked, blind
+from deixis.geometry import Box, letterbox_frame
+from deixis.model.masks import Prepared
+from deixis.signals import SIGNALS, open_signal
 from tests.toy import cloud, picture, sound
 
 
@@ -46,3 +47,13 @@ def test_the_blind_answer_alike_about_everything(model):
     asked = [Question("What is {0}?", (signal,), (Box(1, 2, 20, 20),)) for signal in pictures]
     first, second = blind(model).answer(asked, 6)
     assert first.raw == second.raw
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, id=kind) for kind in SIGNALS if kind not in ("audio", "point_cloud")]
+)
+def test_every_other_kind_becomes_zeros(kind):
+    prepared = Prepared(kind, np.ones((2, 3), np.float32), letterbox_frame((2, 3), (2, 3)))
+    blank = blanked(prepared, None)
+    assert blank.frame == prepared.frame
+    np.testing.assert_array_equal(blank.values, np.zeros((2, 3), np.float32))
