@@ -29,10 +29,8 @@ def write(path, lines) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-@pytest.fixture
-def data(tmp_path):
+def write_data(folder) -> None:
     """Two questions a folder about two pictures, all in sentences of this test."""
-    folder = tmp_path / "data"
     names = [f"{number:012d}.jpg" for number in (1, 2)]
     for number, name in enumerate(names):
         save_picture(folder / "val2017" / name, SIZE_HW, number)
@@ -43,7 +41,12 @@ def data(tmp_path):
         write(folder / part / "context.jsonl", [head | {"text": f"seen in {head['image']}"} for head in heads])
     rules = {category: {"role": "Helper", "prompt": f"judge {category}"} for category in FOLDERS.values()}
     (folder / "rule.json").write_text(json.dumps(rules))
-    return folder
+
+
+@pytest.fixture
+def data(tmp_path):
+    write_data(tmp_path / "data")
+    return tmp_path / "data"
 
 
 def judge(request: dict, number: int) -> str:

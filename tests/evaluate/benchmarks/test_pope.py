@@ -11,10 +11,8 @@ BENCHMARK = Pope()
 QUESTIONS = 12
 
 
-@pytest.fixture
-def data(tmp_path):
+def write_data(folder) -> None:
     """Three files of questions about two pictures; every third thing is not there."""
-    folder = tmp_path / "data"
     for number in (1, 2):
         save_picture(folder / "val2014" / f"COCO_val2014_{number:012d}.jpg", (24, 32), number)
     for part in PARTS:
@@ -24,7 +22,12 @@ def data(tmp_path):
             for n in range(QUESTIONS)
         ]  # fmt: skip
         (folder / f"coco_pope_{part}.json").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return folder
+
+
+@pytest.fixture
+def data(tmp_path):
+    write_data(tmp_path / "data")
+    return tmp_path / "data"
 
 
 def is_there(question) -> bool:
