@@ -69,6 +69,16 @@ def test_what_is_skipped_is_shown_by_reason_and_listed(command, tmp_path):
     assert any("000000000005" in row["where"] + row["why"] for row in rows)
 
 
+def test_a_set_of_which_nothing_can_be_used_is_a_mistake_that_can_be_mended(command, tmp_path):
+    path = coco_set(tmp_path / "set", 2)
+    code, told, wrong = command("coco", path, tmp_path / "out", "--images", tmp_path)  # no pictures there
+    assert code == 2
+    assert "2 × " in told
+    assert "nothing was made: expected samples, got none of 2 items" in wrong
+    assert command("coco", path, tmp_path / "out", "--images", path.parent / "train")[0] == 0
+    assert len(list(open_samples(tmp_path / "out"))) == 2
+
+
 def test_held_out_sets_are_named_with_their_format(command, tmp_path):
     path = coco_set(tmp_path / "set", 6)
     held = coco_set(tmp_path / "held", 2, split="val", first=5)
@@ -86,7 +96,11 @@ def test_held_out_sets_are_named_with_their_format(command, tmp_path):
         pytest.param([], "expected FORMAT PATH OUT, as in", id="nothing"),
         pytest.param(["coco", "SET"], "expected FORMAT PATH OUT", id="no_out"),
         pytest.param(["cocoa", "SET", "OUT"], "FORMAT: expected a format among", id="format"),
-        pytest.param(["coco", "nowhere.json", "OUT"], "path: expected the JSON file", id="path"),
+        pytest.param(
+            ["coco", "nowhere.json", "OUT"],
+            "path: got nowhere.json, which is not there; expec",
+            id="path",
+        ),
         pytest.param(["coco", "SET", "OUT", "--to", "zip"], "--to: expected one of jsonl, tar, parquet", id="to"),
         pytest.param(
             ["coco", "SET", "OUT", "--media", "move"], "--media: expected one of link, copy, none", id="media"

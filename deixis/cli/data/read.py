@@ -104,7 +104,10 @@ def _show_formats() -> None:
 
 
 def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
-    """Print what a run made and left out, and where the list is; was_done: by an earlier call."""
+    """Print what a run made and left out, and where the list is; was_done: by an earlier call.
+
+    Raises ValueError where nothing was made, and where a run stopped before its end.
+    """
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -114,7 +117,8 @@ def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
     table = Table("", "samples", *(["wanted"] if wanted else []))
     for name in wanted or report["samples"]:
         table.add_row(name, f"{report['samples'].get(name, 0):,}", *([f"{wanted[name]:,}"] if wanted else []))
-    console.print(table)
+    if table.rows:
+        console.print(table)
     for name, why in report.get("left_out", {}).items():
         console.print(f"left out: {escape(name)}: {escape(why)}", soft_wrap=True)
     if report["skipped"]:
@@ -124,6 +128,8 @@ def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
     if "stopped" in report:
         raise ValueError(f"{out}: not all is done: {report['stopped']}")
     total, shards = sum(report["samples"].values()), report["shards"]
+    if not total:
+        raise ValueError(f"{out}: nothing was made: expected samples, got none of {report['items']:,} items")
     console.print(
         f"{total:,} sample{'s' * (total != 1)} in {shards:,} shard{'s' * (shards != 1)} in {out}", soft_wrap=True
     )

@@ -24,7 +24,6 @@ from deixis.data.run.report import Totals
 from deixis.data.run.sources import Record, Source, check_source
 from deixis.data.run.survey import Survey, ThingsOf, survey
 from deixis.data.sample import Sample, is_train
-from deixis.data.shards import write_shard
 
 BATCH_ITEMS = 250  # at most so many items of a unit are in memory at a time
 
@@ -195,14 +194,14 @@ def _wanted(plan: BuildPlan) -> dict[str, int]:
 def build_unit(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> str | None:
     """Writes the shard of a unit and says that it is done; the reason where the cost cap left it undone."""
     skipped: list[Skipped] = []
-    shard = folder.path / f"{unit.name}.{plan.recipe.ending}"
+    samples = _kept(_unit_samples(plan, folder, unit), skipped)
     try:
-        written = write_shard(_kept(_unit_samples(plan, folder, unit), skipped), shard, plan.recipe.media)
+        names, written = folder.write(samples, f"{unit.name}.{plan.recipe.ending}", plan.recipe.media)
     except CostCapReached as reached:
         return str(reached)
     skipped += written.skipped
     folder.set_done(
-        UnitReport(unit.name, {unit.part.name: written.samples}, (shard.name,), unit.stop - unit.start, tuple(skipped))
+        UnitReport(unit.name, {unit.part.name: written.samples}, names, unit.stop - unit.start, tuple(skipped))
     )
     return None
 

@@ -15,13 +15,15 @@ and renamed. So a run may be killed at any moment: what is not done is done agai
 import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deixis.data.media import HALF, in_its_place
 from deixis.data.read.source import Skipped
+from deixis.data.sample import Sample
+from deixis.data.shards import ShardReport, Way, write_shard
 
 RUN, DESCRIPTION, REPORT, SKIPPED = ".run", "run.json", "report.json", "skipped.csv"
 
@@ -59,17 +61,25 @@ class RunFolder:
                 return
             if not self._is_bare():
                 raise ValueError(f"{self.path}: holds another run ({other}); choose another folder, or remove this one")
-            shutil.rmtree(self.hidden)  # catalogues of other sets may have the same names
+            self._clear()  # catalogues of other sets may have the same names
         if self.path.is_dir() and any(self.path.iterdir()) and not self._only_ours():
             raise ValueError(f"OUT: expected a folder that is new or empty, got {self.path}, which holds other files")
         self.hidden.mkdir(parents=True, exist_ok=True)
         self._write(known, description)
 
     def _is_bare(self) -> bool:
-        """Whether a run began here that made nothing which is worth keeping."""
+        """Whether a run began, or ended, here that made nothing which is worth keeping."""
+        if self.is_finished:
+            known = {RUN, REPORT, SKIPPED}
+            return not any(self.report()["samples"].values()) and {entry.name for entry in self.path.iterdir()} <= known
         return self._only_ours() and not any(
             entry.suffix == ".json" and entry.name != DESCRIPTION for entry in self.hidden.iterdir()
         )
+
+    def _clear(self) -> None:
+        for name in (REPORT, SKIPPED):
+            (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.hidden)
 
     def discard_if_bare(self) -> None:
         """Removes what `open_for` made, where nothing came of it: a mistake in the command leaves no folder behind."""
@@ -85,6 +95,13 @@ class RunFolder:
     def set_done(self, report: UnitReport) -> None:
         """Says that a unit is done; its shards are in their places by now."""
         self._write(self.hidden / f"{report.unit}.json", asdict(report))
+
+    def write(self, samples: Iterable[Sample], name: str, media: Way) -> tuple[tuple[str, ...], ShardReport]:
+        """Writes a shard: its name, and what is in it; no name, and no file, where none of the samples can be used."""
+        written = write_shard(samples, self.path / name, media)
+        if not written.samples:
+            (self.path / name).unlink()
+        return (name,) * (written.samples > 0), written
 
     def report_of(self, unit: str) -> UnitReport:
         values = json.loads((self.hidden / f"{unit}.json").read_text(encoding="utf-8"))

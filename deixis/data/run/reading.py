@@ -17,7 +17,6 @@ from deixis.data.run.report import Totals
 from deixis.data.run.sources import Source
 from deixis.data.run.survey import Survey, survey
 from deixis.data.sample import Sample
-from deixis.data.shards import write_shard
 
 SHARD_ITEMS = 1_000
 
@@ -133,11 +132,10 @@ def read_unit(plan: ReadPlan, folder: RunFolder, unit: ReadUnit) -> None:
             samples.setdefault(found.split, []).append(found)
     counts, shards = {}, []
     for split, own in samples.items():
-        shard = folder.path / f"{file_word(split)}-{unit.number:05d}.{plan.ending}"
-        written = write_shard(own, shard, plan.media)
+        names, written = folder.write(own, f"{file_word(split)}-{unit.number:05d}.{plan.ending}", plan.media)
         skipped += written.skipped
         counts[split] = written.samples
-        shards.append(shard.name)
+        shards += names
     folder.set_done(UnitReport(unit.name, counts, tuple(shards), unit.stop - unit.start, tuple(skipped)))
 
 

@@ -91,9 +91,10 @@ def check_source(where: str, format_name: str, place: Place) -> None:
     if unknown := [name for name in place.options if name not in known]:
         has = f"it has {', '.join(known)}" if known else "it has none"
         raise ValueError(f"{where}: the format {format_name} has no option {unknown[0]!r}; {has}")
-    for name, path in (("path", place.path), ("images", place.images)):
+    wanted = (("path", place.path, FORMATS[format_name].wants), ("images", place.images, "the folder of the media"))
+    for name, path, wants in wanted:
         if path is not None and not path.exists():
-            raise ValueError(f"{where}: {name}: expected {FORMATS[format_name].wants}, got {path}, which is not there")
+            raise ValueError(f"{where}: {name}: got {path}, which is not there; expected {wants}")
 
 
 def opened_once(open_file: Callable[[Path], Opened]) -> Callable[[Path], Opened]:

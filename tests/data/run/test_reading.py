@@ -149,11 +149,21 @@ def test_a_set_of_the_same_name_that_has_changed_is_looked_at_anew(tmp_path):
     ("format_name", "place", "message"),
     [
         pytest.param("cocoa", Place(Path(".")), "FORMAT: expected a format among .*coco.*; got 'cocoa'", id="format"),
-        pytest.param("coco", Place(Path("no.json")), "FORMAT: path: expected .*, got no.json, which is not", id="path"),
+        pytest.param(
+            "coco",
+            Place(Path("no.json")),
+            "FORMAT: path: got no.json, which is not there; expected the JSON",
+            id="path",
+        ),
         pytest.param(
             "coco", Place(Path("."), options={"x": "1"}), "the format coco has no option 'x'; it has", id="option"
         ),
-        pytest.param("coco", Place(Path("."), Path("nowhere")), "images: .*nowhere, which is not there", id="images"),
+        pytest.param(
+            "coco",
+            Place(Path("."), Path("nowhere")),
+            "images: got nowhere, .*expected the folder of the media",
+            id="images",
+        ),
     ],
 )
 def test_a_wrong_source_is_said_before_anything_is_written(format_name, place, message):
