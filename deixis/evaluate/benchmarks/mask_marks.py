@@ -133,5 +133,5 @@ PRECISION_METRICS = tuple(
 )
 HOW_MASKS_COUNT = (
     "An answer without a mask is scored as an empty mask; of an answer with several, all count as one unless "
-    "masks=first; 'gIoU one mask' accepts one mask only."
+    "masks=first."
 )
