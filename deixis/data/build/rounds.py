@@ -134,7 +134,7 @@ class _Waiting:
                 found = talk.topics(self.item, rng)
                 self.topics = {kind: topics for kind, topics in found.items() if topics and kind in balance.shares}
             draft, turns, is_quoted = Draft(self.item, asking, rng), [], False
-        except ValueError as error:
+        except (ValueError, OSError) as error:  # of the picture, too
             self.topics = {}
             return None, [Skipped(self.item.id, str(error))]
         for _ in range(int(rng.integers(1, asking.turns + 1))):

@@ -16,6 +16,7 @@ from deixis.data.build.parts import PARTS
 from deixis.data.build.recipe import BuildRecipe, PartEntry, with_options
 from deixis.data.build.tools import Tools
 from deixis.data.kept_answers import CostCapReached
+from deixis.data.progress import Progress, Silent
 from deixis.data.read.source import Skipped
 from deixis.data.run.folder import RunFolder, UnitReport
 from deixis.data.run.pool import Workers, in_order
@@ -153,7 +154,7 @@ def _share(whole: int, part: int, parts: int) -> int:
     return whole * part // parts
 
 
-def build_set(plan: BuildPlan, folder: RunFolder, workers: Workers, progress: Any) -> dict[str, Any]:
+def build_set(plan: BuildPlan, folder: RunFolder, workers: Workers, progress: Progress = Silent()) -> dict[str, Any]:
     """The report of the run; it goes on with what an earlier call has done.
 
     Where the cost of the language model reaches its cap, what is left is not done and the report, which says so under

@@ -10,6 +10,7 @@ from typing import Any
 
 from deixis.data.annotated import Annotated
 from deixis.data.plain import plain_samples
+from deixis.data.progress import Progress, Silent
 from deixis.data.read.source import Skipped
 from deixis.data.run.folder import RunFolder, UnitReport
 from deixis.data.run.pool import Workers, in_order
@@ -58,11 +59,10 @@ class ReadUnit:
         return f"unit-{self.number:05d}"
 
 
-def read_set(plan: ReadPlan, folder: RunFolder, workers: Workers, progress: Any) -> dict[str, Any]:
+def read_set(plan: ReadPlan, folder: RunFolder, workers: Workers, progress: Progress = Silent()) -> dict[str, Any]:
     """The report of the run; it goes on with what an earlier call has done.
 
-    progress: `.stage(title, total)` and `.advance(count)` are told how far it is. Raises ValueError for a set that is
-    no such set or has no items, and for a folder that holds anything else.
+    Raises ValueError for a set that is no such set or has no items, and for a folder that holds anything else.
     """
     folder.open_for(plan.description())
     if folder.is_finished:
@@ -87,7 +87,7 @@ def read_set(plan: ReadPlan, folder: RunFolder, workers: Workers, progress: Any)
     return report
 
 
-def prepare(sources: Sequence[Source], folder: RunFolder, progress: Any) -> dict[str, int]:
+def prepare(sources: Sequence[Source], folder: RunFolder, progress: Progress) -> dict[str, int]:
     """The number of items of each source, by name; their catalogues are made.
 
     Raises ValueError for a source that is no such set or has no items; a folder that holds nothing else then goes.
@@ -99,7 +99,7 @@ def prepare(sources: Sequence[Source], folder: RunFolder, progress: Any) -> dict
         raise
 
 
-def _prepare(sources: Sequence[Source], progress: Any) -> dict[str, int]:
+def _prepare(sources: Sequence[Source], progress: Progress) -> dict[str, int]:
     counts = {}
     for source in sources:
         progress.stage(f"going through {source.place.path.name or source.place.path}", None)

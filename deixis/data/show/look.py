@@ -2,8 +2,8 @@
 
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
+from deixis.data.progress import Progress
 from deixis.data.read.source import Skipped
 from deixis.data.sample import Sample
 from deixis.data.shards import open_samples
@@ -18,13 +18,12 @@ NAMED_PROBLEMS = 3
 
 
 def show_samples(
-    path: Path, out: Path, *, count: int, task: str | None, seed: int, first: int | None, progress: Any
+    path: Path, out: Path, *, count: int, task: str | None, seed: int, first: int | None, progress: Progress
 ) -> int:
     """How many samples `out/page.html` now shows, of the samples in a file or a folder of shards.
 
-    count: of each task, at most. task: this one only. first: among so many samples, None for all. progress:
-    `.stage(title, total)` and `.advance(count)` are told how far it is. Raises ValueError where there is no sample to
-    show, and then nothing is written.
+    count: of each task, at most. task: this one only. first: among so many samples, None for all. Raises
+    ValueError where there is no sample to show, and then nothing is written.
     """
     choice = Choice(count, seed, task)
     problems, broken = [], 0

@@ -19,7 +19,6 @@ from deixis.data.run.survey import survey
 from deixis.data.shards import open_samples
 from tests.data.language_server import Reply, language_server
 from tests.data.run.coco_sets import coco_set, files_of
-from tests.data.run.test_reading import Quiet
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ DIALOGUES = {"name": "dialogues", "kind": "dialogues", "from": ["train"], "sampl
 
 def build(recipe, out: Path, workers: Workers = Workers(), tools: Tools = Tools()):
     folder = RunFolder(out)
-    return build_set(plan_build(recipe, folder, tools), folder, workers, Quiet())
+    return build_set(plan_build(recipe, folder, tools), folder, workers)
 
 
 def samples_of(out: Path) -> list:

@@ -13,7 +13,6 @@ from deixis.data.run.building import build_set, plan_build
 from deixis.data.run.folder import RunFolder
 from deixis.data.run.pool import Workers
 from tests.data.run.coco_sets import coco_set
-from tests.data.run.test_reading import Quiet
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "grit.yaml"
 PAPER = {  # thousands, of Ferret's GRIT
@@ -54,7 +53,6 @@ def test_with_coco_alone_its_parts_are_made_and_the_others_said(recipe, tmp_path
         plan_build(replace(recipe, scale=0.0005, ending="jsonl"), RunFolder(tmp_path / "out"), Tools()),
         RunFolder(tmp_path / "out"),
         Workers(),
-        Quiet(),
     )
     assert report["samples"] == {"objects_coco": 39, "negatives": 48}
     assert set(report["left_out"]) == {part.name for part in recipe.parts} - {"objects_coco", "negatives"} | {

@@ -22,7 +22,7 @@ from deixis.data.shards import open_samples
 from tests.data.run.coco_sets import coco_set, files_of
 
 
-class Quiet:
+class Noted:
     """Progress that is written down."""
 
     def __init__(self):
@@ -42,13 +42,13 @@ def plan_of(path: Path, out: Path, images: Path | None = None, **options) -> Rea
 
 
 def read(path: Path, out: Path, workers: Workers = Workers(), **options):
-    return read_set(plan_of(path, out, **options), RunFolder(out), workers, Quiet())
+    return read_set(plan_of(path, out, **options), RunFolder(out), workers)
 
 
 def test_a_set_is_read_whole_and_what_is_broken_is_listed(tmp_path):
     path = coco_set(tmp_path / "set", 25, broken=(3, 9))
     (tmp_path / "set" / "train" / f"{11:012d}.jpg").unlink()
-    progress = Quiet()
+    progress = Noted()
     out = tmp_path / "out"
     report = read_set(plan_of(path, out, shard_items=10), RunFolder(out), Workers(), progress)
     # picture 3 and 9 have one thing each, and it is broken; picture 11 is not there
@@ -196,7 +196,6 @@ def test_a_command_that_was_wrong_is_mended_and_given_again(tmp_path):
             ReadPlan(Source("set", "masks", place, tmp_path / "out" / ".run" / "set.sqlite")),
             RunFolder(tmp_path / "out"),
             Workers(),
-            Quiet(),
         )
 
     with pytest.raises(ValueError, match="name: expected what the masks show"):
@@ -229,13 +228,9 @@ from deixis.data.run.pool import Workers
 from deixis.data.run.reading import ReadPlan, read_set
 from deixis.data.run.sources import Source
 
-class Quiet:
-    def stage(self, title, total): pass
-    def advance(self, count): pass
-
 path, out = map(Path, sys.argv[1:])
 source = Source("source", "coco", Place(path, path.parent / "train"), out / ".run" / "source.sqlite")
-read_set(ReadPlan(source, media="none", shard_items=200), RunFolder(out), Workers(), Quiet())
+read_set(ReadPlan(source, media="none", shard_items=200), RunFolder(out), Workers())
 # not getrusage: its peak begins with that of the process that started this one
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
