@@ -57,7 +57,7 @@ def by_domain(place: Place, split: str) -> Iterator[Captioned | Skipped]:
     for domain in () if domains else DOMAINS:
         beside = place.path.with_name(f"nocaps_val_{domain}.json")
         domains |= {str(image["id"]): domain for image in _images(beside)} if beside.is_file() else {}
-    return _by(COCO_CAPTIONS, place, lambda key: domains.get(key, "entire"))
+    return _by(COCO_CAPTIONS, place, lambda key: domains.get(key, "no domain" if domains else "entire"))
 
 
 def karpathy(place: Place, split: str) -> Iterator[Captioned | Skipped]:

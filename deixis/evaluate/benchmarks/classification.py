@@ -29,8 +29,7 @@ _RANKED = re.compile(r"(?P<first>.+?) \(\d\.\d\d\)(?:, .+? \(\d\.\d\d\))*")
 METRICS = (
     mean("accuracy", "hit", "the answer names the class, by one of its names, and no other class"),
     mean("mean class accuracy", "class_hit", "the mean of the classes' accuracies", weight="class_weight"),
-    mean("loose accuracy", "loose", "a name of the class stands somewhere in the answer, whatever else it says",
-         official=False),
+    mean("loose accuracy", "loose", "a name of the class stands somewhere in the answer, whatever else it says"),
     mean("named", "named", "the share of answers that name any class at all", official=False),
 )  # fmt: skip
 MEANS = (

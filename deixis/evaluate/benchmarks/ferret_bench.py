@@ -25,7 +25,7 @@ from deixis.evaluate.scores import Marks
 
 PARTS = {"refer_caption": "refer_desc", "refer_reason": "refer_reason", "ground_conv": GROUNDED}
 """Folders, which are the rows of the table -> the name of the category in them."""
-PAPER = "Ferret (You et al., ICLR 2024), table of Ferret-Bench"
+PAPER = "Ferret (You et al., ICLR 2024), Ferret-Bench"
 SCORES = {
     "LLaVA": (41.4, 31.7, 28.8),
     "Kosmos-2": (51.8, 33.7, 48.4),

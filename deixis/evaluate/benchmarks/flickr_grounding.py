@@ -38,12 +38,10 @@ QUESTIONS = Wanted(
     "https://zenodo.org/record/4729015 (mdetr_annotations.tar.gz)", LICENCE,
 )  # fmt: skip
 SOURCES = {
-    "LLaVA-Grounding (Zhang et al., 2023), table 5": {
+    "as later papers print it (COMM, LLaVA-Grounding, SPR), and a review": {
         "Ferret-7B": (80.39, 82.21),
         "Ferret-13B": (81.13, 84.76),
     },
-    "Shikra (Chen et al., 2023)": {"Shikra-7B": (75.84, 76.54), "Shikra-13B": (77.41, 78.44)},
-    "Kosmos-2 (Peng et al., 2023)": {"Kosmos-2": (77.8, 78.7)},
 }
 
 

@@ -38,7 +38,7 @@ GVD = Wanted(
     GVD_FILE, "the captions' nouns with classes and boxes, which the official script reads, if you have it",
     "https://github.com/facebookresearch/grounded-video-description", "see there",
 )  # fmt: skip
-REVIEWS = "Ferret (You et al., ICLR 2024), grounded captioning"
+REVIEWS = "two reviews of Ferret (You et al., ICLR 2024)"
 FACTS = Facts(
     name="flickr30k_grounded_captions",
     title="Grounded captioning on Flickr30k: a caption whose things have boxes",

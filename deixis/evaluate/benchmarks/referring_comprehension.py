@@ -172,7 +172,7 @@ def _set(form: Format, folder: str, title: str, splits: tuple[str, ...], split_b
         metrics=METRICS,
         means=MEANS,
         published=tuple(
-            Published(system, split, {"acc@0.5": value}, "LLaVA-Grounding (Zhang et al., 2023), table 5")
+            Published(system, split, {"acc@0.5": value}, "as later papers print it (COMM, LLaVA-Grounding, SPR), and a review")
             for system, values in _TABLE[form.name].items()
             for split, value in zip(splits, values, strict=True)
         ),
