@@ -38,7 +38,7 @@ def _lines(facts: Facts, in_full: bool) -> Iterator[str]:
     if not facts.wants:
         yield "reads no files"
     for metric in facts.metrics:
-        kind = "" if metric.official else " (stricter, ours)"
+        kind = "" if metric.official else " (ours)"
         yield f"metric {metric.name}{kind}: {metric.meaning}"
     yield f"modes: {', '.join(facts.modes)}"
     for name, meaning in facts.options.items():

@@ -136,6 +136,53 @@ def play_rounds(
         number += 1
 
 
+class Requests:
+    """lmms-eval's kinds of requests, answered by `model`; documents are in `task_dict`, as its base class has them."""
+
+    model: Model
+    batch_size: int
+    task_dict: Any
+    cache_hook: Any
+
+    def generate_until(self, requests: Sequence[Any]) -> list[str]:
+        """The text of each request's answer."""
+        asked = [
+            (context, self._visuals(to_visual, *place), kwargs)
+            for context, kwargs, to_visual, *place in (request.args for request in requests)
+        ]
+        texts = []
+        for (context, _, kwargs), text in zip(asked, generate(self.model, asked, self.batch_size), strict=True):
+            self.cache_hook.add_partial("generate_until", (context, kwargs), text)
+            texts.append(text)
+        return texts
+
+    def generate_until_multi_round(self, requests: Sequence[Any]) -> list[list[str]]:
+        """The texts of all rounds of each request."""
+        told = []
+        for context, kwargs, to_visual, to_text, number, task, split in (request.args for request in requests):
+            ask = lambda words, visuals, kwargs=kwargs: next(  # noqa: E731
+                generate(self.model, [(words, lambda: visuals, kwargs)])
+            )
+            document = self.task_dict[task][split][number]
+            told.append(play_rounds(ask, context, to_visual(document), to_text, document))
+        return told
+
+    def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
+        """The log-probability of each request's continuation, and whether it is what would be written."""
+        told = []
+        for context, target, *rest in (request.args for request in requests):
+            visuals: Callable[[], Any] = (lambda: ()) if not rest else self._visuals(*rest)
+            words = target if isinstance(target, str) else target(self._document(*rest[1:]))
+            told.append(log_likelihood(self.model, context, visuals(), words))
+        return told
+
+    def _document(self, number: int, task: str, split: str) -> Any:
+        return self.task_dict[task][split][number]
+
+    def _visuals(self, to_visual: Callable[[Any], Any], *place: Any) -> Callable[[], Any]:
+        return lambda: to_visual(self._document(*place))
+
+
 def __getattr__(name: str) -> Any:
     """`Deixis`, made on demand: its base class is lmms-eval's."""
     if name != "Deixis":
@@ -147,7 +194,7 @@ def _model_class() -> type:
     from accelerate import Accelerator
     from lmms_eval.api.model import lmms
 
-    class Deixis(lmms):
+    class Deixis(Requests, lmms):
         """A model of this package as lmms-eval asks it; every process of `accelerate launch` has its own share."""
 
         is_simple = True
@@ -168,43 +215,5 @@ def _model_class() -> type:
                 self._rank, self._world_size = spread.process_index, spread.num_processes
             self.model = load(pretrained, device)
             self.batch_size = int(batch_size) if str(batch_size).isdecimal() else BATCH
-
-        def generate_until(self, requests: Sequence[Any]) -> list[str]:
-            """The text of each request's answer."""
-            asked = [
-                (context, self._visuals(to_visual, *place), kwargs)
-                for context, kwargs, to_visual, *place in (request.args for request in requests)
-            ]
-            texts = []
-            for (context, _, kwargs), text in zip(asked, generate(self.model, asked, self.batch_size), strict=True):
-                self.cache_hook.add_partial("generate_until", (context, kwargs), text)
-                texts.append(text)
-            return texts
-
-        def generate_until_multi_round(self, requests: Sequence[Any]) -> list[list[str]]:
-            """The texts of all rounds of each request."""
-            told = []
-            for context, kwargs, to_visual, to_text, number, task, split in (request.args for request in requests):
-                ask = lambda words, visuals, kwargs=kwargs: next(  # noqa: E731
-                    generate(self.model, [(words, lambda: visuals, kwargs)])
-                )
-                document = self.task_dict[task][split][number]
-                told.append(play_rounds(ask, context, to_visual(document), to_text, document))
-            return told
-
-        def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
-            """The log-probability of each request's continuation, and whether it is what would be written."""
-            told = []
-            for context, target, *rest in (request.args for request in requests):
-                visuals: Callable[[], Any] = (lambda: ()) if not rest else self._visuals(*rest)
-                words = target if isinstance(target, str) else target(self._document(*rest[1:]))
-                told.append(log_likelihood(self.model, context, visuals(), words))
-            return told
-
-        def _document(self, number: int, task: str, split: str) -> Any:
-            return self.task_dict[task][split][number]
-
-        def _visuals(self, to_visual: Callable[[Any], Any], *place: Any) -> Callable[[], Any]:
-            return lambda: to_visual(self._document(*place))
 
     return Deixis

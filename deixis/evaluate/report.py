@@ -59,7 +59,7 @@ def below(summary: Summary) -> Iterator[str]:
     yield from summary.facts.means
     for metric in summary.facts.metrics:
         if any(line.metric is metric for line in summary.lines):
-            kind = "" if metric.official else " (stricter than the official one, ours)"
+            kind = "" if metric.official else " (ours, beside the official)"
             yield f"{metric.name}{kind}: {metric.meaning}"
 
 

@@ -103,7 +103,7 @@ def _head(summary: Summary) -> Iterator[str]:
     yield "<h2>What a score means</h2>\n<ul>\n"
     yield from (f"<li>{escape(sentence)}</li>\n" for sentence in summary.facts.means)
     for metric in _metrics(summary.lines):
-        kind = "official" if metric.official else "stricter, ours"
+        kind = "official" if metric.official else "ours"
         yield f"<li><b>{escape(metric.name)}</b> ({kind}): {escape(metric.meaning)}</li>\n"
     yield "</ul>\n"
     yield from _sources(summary.lines)

@@ -17,7 +17,7 @@ from deixis.evaluate.scores import Metric, Score, score
 
 DIGITS = 4
 NOT_LEARNT_WITHIN = 0.10  # of what a blind or a constant answer scores, in shares
-OFFICIAL, STRICTER = "official", "stricter"
+OFFICIAL, OURS = "official", "ours"
 
 Cell = tuple[str, str]
 """A part and the name of a metric: what one number is of."""
@@ -47,7 +47,7 @@ class Line:
     @property
     def kind(self) -> str:
         """Whether the number is made as the official script makes it, or is ours beside it."""
-        return OFFICIAL if self.metric.official else STRICTER
+        return OFFICIAL if self.metric.official else OURS
 
     @property
     def near(self) -> list[str]:

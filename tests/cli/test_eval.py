@@ -105,7 +105,7 @@ def test_files_are_asked_and_what_is_missing_is_said(command, squares, tmp_path,
     code, out, err = command("eval", "squares", "--data", squares)
     assert code == 0
     assert "accuracy   official" in out
-    assert "exact      stricter" in out
+    assert "exact      ours" in out
     assert "Painter-7B 55.5" in out
     assert "The model writes its answer." in out
     assert "1 example failed, counted as empty answers: s/1:" in err
@@ -148,7 +148,7 @@ def test_the_list_names_files_homes_and_licences(command, squares):
     assert code == 0
     assert "DATA/squares.txt: a picture and a colour a line" in out
     assert "from https://squares.example; licence: CC0-1.0" in out
-    assert "metric exact (stricter, ours): the answer is the colour" in out
+    assert "metric exact (ours): the answer is the colour" in out
     assert "modes: generated, forced" in out
     assert "--option ask=...: the question" in out
     assert "published, all: Painter-7B accuracy 55.5 (A paper, table 1)" in out
