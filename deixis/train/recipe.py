@@ -2,7 +2,7 @@
 
 Stages run in order in `out/STAGE/`; a stage whose `model` folder is there is done. The last stage's `model` folder is
 what `deixis.load` opens. `init: bundled` (or a folder) starts from trained weights instead of none. A stage with
-`data` trains on samples from files (`deixis.data.mixture`), else on the generated world.
+`data` trains on samples from files (`deixis.data.mix.mixture`), else on the generated world.
 """
 
 import logging
@@ -20,7 +20,7 @@ from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import AutoConfig
 
-from deixis.data.mixture import Mixture
+from deixis.data.mix.mixture import Mixture
 from deixis.model.config import DeixisConfig
 from deixis.model.kinds import AXES
 from deixis.model.network import DeixisForConditionalGeneration

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from transformers.trainer_utils import SchedulerType
 
-from deixis.data.mixture import MixtureRecipe, read_mixture
+from deixis.data.mix.mixture import MixtureRecipe, read_mixture
 from deixis.model.config import DeixisConfig
 from deixis.train.classify import TASK as CLASSIFY
 from deixis.train.classify import read_classify

@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from deixis.data.media import open_medium
-from deixis.data.mixture import Mixture
+from deixis.data.mix.mixture import Mixture
 from deixis.data.read.source import Skipped
 from deixis.data.sample import Medium, RegionRecord, Sample
 from deixis.geometry import rle_to_mask

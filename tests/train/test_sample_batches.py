@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from deixis.cli import main
-from deixis.data.mixture import Mixture, MixtureRecipe, Part
+from deixis.data.mix.mixture import Mixture, MixtureRecipe, Part
 from deixis.data.sample import Medium, RegionRecord, Sample, Turn
 from deixis.data.shards import write_shard
 from deixis.train.recipe_file import draws_world, read_recipe

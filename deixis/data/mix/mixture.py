@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from deixis.data.mix.sample_set import SampleSet
+from deixis.data.mix.schedule import Schedule
+from deixis.data.mix.shuffle import Shuffle
 from deixis.data.read.source import Skipped
 from deixis.data.sample import Sample
-from deixis.data.sample_set import SampleSet
-from deixis.data.schedule import Schedule
-from deixis.data.shuffle import Shuffle
 
 PART_FIELDS = ("path", "weight", "epochs", "cap")
 REPLAY_FIELDS = ("share", "data")

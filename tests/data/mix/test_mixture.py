@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deixis.data.mixture import Mixture, MixtureRecipe, Part, read_mixture
+from deixis.data.mix.mixture import Mixture, MixtureRecipe, Part, read_mixture
+from deixis.data.mix.sample_set import SampleSet
+from deixis.data.mix.schedule import Schedule, cycle_counts
+from deixis.data.mix.shuffle import Shuffle
 from deixis.data.read.source import Skipped
 from deixis.data.sample import Sample, Turn
-from deixis.data.sample_set import SampleSet
-from deixis.data.schedule import Schedule, cycle_counts
 from deixis.data.shard_files import FORMS
 from deixis.data.shards import write_shard
-from deixis.data.shuffle import Shuffle
 
 
 def talk(name: str) -> Sample:
