@@ -1,4 +1,5 @@
-"""Measuring a model: benchmarks as tasks (examples in, verdict out) under one loop, and the report of a run.
+"""Measuring a model: benchmarks as small classes under one loop, and the report of a run.
 
-`metrics` are pure functions of predictions; `loop` asks and scores; `world` is the benchmark of the generated world.
+`benchmark` says what a benchmark is and `benchmarks` holds them, the `world` among them; `playing` asks, `scores` adds
+marks up, `evaluating` runs it all, `report` and `report_page` show it. `lmms` is the way into another harness.
 """

@@ -13,12 +13,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from deixis.geometry import box3d_iou, box_iou_xyxy, span_iou
 
 HIT_IOU = 0.5  # from which a box, a span or a region counts as found
-BOOTSTRAP_DRAWS = 1000
 NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 ZERO_WORDS = ("no", "zero", "nothing")
 _IOU = {2: span_iou, 4: box_iou_xyxy, 6: box3d_iou}
@@ -138,29 +137,6 @@ def weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:
         return 0.0
     total = float(np.sum(weights))
     return float(np.dot(values, weights)) / total if total else 1.0
-
-
-def bootstrap_ci95(
-    values: Sequence[float], weights: Sequence[float], groups: Sequence[Hashable], seed: int = 0
-) -> tuple[float, float]:
-    """The middle 95 % of the score over `BOOTSTRAP_DRAWS` redraws with replacement; (0, 0) for no example.
-
-    What is redrawn are `groups` (the pictures or sounds that the examples are about): questions about one picture
-    are right or wrong together. The same for the same seed.
-    """
-    if not len(values):
-        return 0.0, 0.0
-    _, group = np.unique(np.asarray([str(name) for name in groups]), return_inverse=True)
-    count = int(group.max()) + 1
-    parts: list[Float[np.ndarray, " group"]] = [
-        np.bincount(group, np.multiply(values, weights), count),
-        np.bincount(group, np.asarray(weights, dtype=np.float64), count),
-    ]
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), BOOTSTRAP_DRAWS)
-    right, total = (draws @ part for part in parts)
-    scores = np.divide(right, total, out=np.ones_like(right), where=total > 0)
-    low, high = np.quantile(scores, (0.025, 0.975))
-    return float(low), float(high)
 
 
 def majority_share(answers: Sequence[Hashable], groups: Sequence[Hashable] | None = None) -> float:

@@ -153,32 +153,6 @@ def test_f1_of_pairs(fits, score):
     assert metrics.matched_f1(fits) == pytest.approx(score)
 
 
-def test_the_interval_holds_the_score_and_is_the_same_again():
-    values = [1.0] * 30 + [0.0] * 70
-    low, high = metrics.bootstrap_ci95(values, [1.0] * 100, list(range(100)))
-    assert (low, high) == metrics.bootstrap_ci95(values, [1.0] * 100, list(range(100)))
-    assert 0.18 < low < 0.3 < high < 0.42
-
-
-@pytest.mark.parametrize(
-    ("values", "interval"),
-    [
-        pytest.param([], (0.0, 0.0), id="no_example"),
-        pytest.param([1.0] * 5, (1.0, 1.0), id="all_right"),
-        pytest.param([0.0] * 5, (0.0, 0.0), id="all_wrong"),
-    ],
-)
-def test_the_interval_of_certain_scores_is_a_point(values, interval):
-    assert metrics.bootstrap_ci95(values, [1.0] * len(values), list(range(len(values)))) == interval
-
-
-def test_questions_about_one_picture_are_drawn_together():
-    values = [1.0] * 20 + [0.0] * 20
-    alone = metrics.bootstrap_ci95(values, [1.0] * 40, list(range(40)))
-    together = metrics.bootstrap_ci95(values, [1.0] * 40, [i // 10 for i in range(40)])
-    assert together[1] - together[0] > 2 * (alone[1] - alone[0])
-
-
 @pytest.mark.parametrize(
     ("answers", "groups", "share"),
     [
