@@ -38,6 +38,7 @@ from deixis.evaluate.metrics import is_hit
 from deixis.evaluate.official_ferret import Rank, score_refexp
 from deixis.evaluate.scores import Marks, mean
 
+SOURCE = "as later papers print it (COMM, LLaVA-Grounding, SPR), and a review"
 MARK_OF: dict[Rank, str] = {1: "first", "mean": "mean", "upper bound": "any"}
 PICTURES = ("train2014", "images/train2014", "coco/train2014", "images/mscoco/images/train2014")
 METRICS = (
@@ -172,7 +173,7 @@ def _set(form: Format, folder: str, title: str, splits: tuple[str, ...], split_b
         metrics=METRICS,
         means=MEANS,
         published=tuple(
-            Published(system, split, {"acc@0.5": value}, "as later papers print it (COMM, LLaVA-Grounding, SPR), and a review")
+            Published(system, split, {"acc@0.5": value}, SOURCE)
             for system, values in _TABLE[form.name].items()
             for split, value in zip(splits, values, strict=True)
         ),
