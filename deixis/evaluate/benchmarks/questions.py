@@ -115,8 +115,8 @@ def _plain(text: str) -> str:
 
 HIT = mean("accuracy", "hit", "the answer is the set's, made alike as VQA does (marks, articles, number words)")
 LOOSE = (
-    "OneLLM's rule for MSVD-QA: the answer stands in the set's or the set's in it, so that an empty answer is right, and "
-    "one that names everything"
+    "OneLLM's rule for MSVD-QA: the answer stands in the set's or the set's in it, so that an empty answer is right, "
+    "and one that names everything"
 )
 MUSIC = {
     "Audio": ("Counting", "Comparative"),

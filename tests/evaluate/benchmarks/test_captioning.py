@@ -11,6 +11,7 @@ from deixis.data.read.source import Skipped
 from deixis.evaluate.benchmark import Example
 from deixis.evaluate.benchmarks.captioning import CAPTIONING
 from deixis.evaluate.caption_words import plain_tokens
+from deixis.evaluate.scores import score
 from tests.evaluate.benchmarks.scripted import Scripted, played, save_picture, table
 
 SETS = {benchmark.facts.name: benchmark for benchmark in CAPTIONING}
@@ -280,3 +281,17 @@ def test_a_split_that_is_none(tmp_path):
         list(SETS["coco_captions"].examples(tmp_path, {"split": "train"}))
     with pytest.raises(ValueError, match="expected pictures with the split 'val', got none"):
         list(SETS["coco_captions"].examples(tmp_path, {"split": "val"}))
+
+
+def test_the_whole_of_nocaps_is_a_row_of_its_own(tmp_path):
+    data = tmp_path / "data"
+    nocaps(data)
+    for number, domain in enumerate(("in-domain", "near-domain", "out-domain")):
+        some = json.loads((data / "nocaps_val_4500_captions.json").read_text())["images"][number : number + 1]
+        dump(data / f"nocaps_val_{domain}.json", {"images": some, "annotations": []})
+    benchmark = SETS["nocaps"]
+    rows = played(benchmark, data, in_turn([texts[1] for texts in CAPTIONS]), tmp_path / "run")
+    assert tuple(row.part for row in rows) == benchmark.facts.unions["entire"]
+    metric = next(metric for metric in benchmark.facts.metrics if metric.name == "CIDEr all")
+    wanted = official([texts[1] for texts in CAPTIONS], CAPTIONS)["CIDEr"]
+    assert 100 * score(metric, [(row.group, row.marks) for row in rows]).value == pytest.approx(wanted, abs=1e-4)
