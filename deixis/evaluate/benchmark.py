@@ -108,7 +108,10 @@ class Row:
 class Benchmark(Protocol):
     """A benchmark; classes of `deixis.evaluate.benchmarks` have these, and inherit nothing."""
 
-    facts: Facts
+    @property
+    def facts(self) -> Facts:
+        """What there is to know before it runs."""
+        ...
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         """The examples in the official order, always the same; what cannot be read as Skipped.

@@ -168,7 +168,8 @@ def _phrases(turns: Iterable[Turn]) -> dict[int, str]:
 
 
 def _turn(turn: Turn) -> str:
-    parts = [f'<p class="question">{marked_html(turn.user)}</p>\n<p class="answer">{marked_html(turn.assistant) or "–"}</p>\n']
+    answer = marked_html(turn.assistant) or "–"
+    parts = [f'<p class="question">{marked_html(turn.user)}</p>\n<p class="answer">{answer}</p>\n']
     for words, texts in (("also right", turn.references), ("choices", turn.choices)):
         if texts:
             parts.append(f'<p class="besides">{words}: {" | ".join(map(marked_html, texts))}</p>\n')
