@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import yaml
 from transformers.trainer_utils import SchedulerType
 
 from deixis.data.mix.mixture import MixtureRecipe, read_mixture
+from deixis.data.yaml_file import read_yaml
 from deixis.model.config import DeixisConfig
 from deixis.train.classify import TASK as CLASSIFY
 from deixis.train.classify import read_classify
@@ -36,10 +36,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
 
     Raises ValueError naming the field that is missing, unknown or wrong.
     """
-    try:
-        recipe = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: expected YAML; {str(error).splitlines()[0]}") from None
+    recipe = read_yaml(path)
     if isinstance(recipe, dict) and recipe.get("task") == CLASSIFY:
         return read_classify(recipe, str(path))
     if isinstance(recipe, dict) and "parts" in recipe:

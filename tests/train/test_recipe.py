@@ -37,7 +37,7 @@ def with_stage(**changes):
     ("recipe", "match"),
     [
         pytest.param("", "expected a recipe with `stages` and either `model` or `init`", id="empty"),
-        pytest.param("a: [1", "toy.yaml: expected YAML; while parsing", id="no_yaml"),
+        pytest.param("a: [1", "toy.yaml:1: expected YAML; ", id="no_yaml"),
         pytest.param("- 1", "expected a recipe", id="a_list"),
         pytest.param({"sources": {}, "parts": []}, "got one of region data: deixis data build", id="region_data"),
         pytest.param(toy_recipe(model=None), "either `model` or `init`", id="no_model"),

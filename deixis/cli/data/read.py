@@ -122,7 +122,8 @@ def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
     for name, why in report.get("left_out", {}).items():
         console.print(f"left out: {escape(name)}: {escape(why)}", soft_wrap=True)
     if report["skipped"]:
-        console.print(f"skipped: {report['skipped']:,}, listed in {out / 'skipped.csv'}; by reason:", soft_wrap=True)
+        listed = "" if "stopped" in report else f", listed in {out / 'skipped.csv'}"
+        console.print(f"skipped: {report['skipped']:,}{listed}; by reason:", soft_wrap=True)
         for why, count in list(report["reasons"].items())[:REASONS_SHOWN]:
             console.print(f"  {count:,} × {escape(why)}", soft_wrap=True)
     if "stopped" in report:

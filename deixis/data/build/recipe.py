@@ -21,12 +21,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from deixis.data.consistency import listed
 from deixis.data.media import WAYS
 from deixis.data.read.source import Place
 from deixis.data.shard_files import FORMS
+from deixis.data.yaml_file import read_yaml
 
 ENDINGS = tuple(ending.removeprefix(".") for ending in FORMS)
 FIELDS = ("seed", "scale", "sources", "held_out", "parts", "language", "models", "shards")
@@ -87,10 +86,7 @@ def read_build_recipe(path: str | Path) -> BuildRecipe:
 
     Raises ValueError naming the field that is missing, unknown or wrong.
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: expected YAML; {str(error).splitlines()[0]}") from None
+    values = read_yaml(path)
     try:
         return build_recipe(values)
     except ValueError as error:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any
 
+from deixis.data.build.asked import GIVEN_UP
 from deixis.data.build.chance import rng_of
 from deixis.data.build.masks import with_masks
 from deixis.data.build.parts import PARTS
@@ -26,7 +27,12 @@ from deixis.data.run.sources import Record, Source, check_source
 from deixis.data.run.survey import Survey, ThingsOf, survey
 from deixis.data.sample import Sample, is_train
 
+MAX_GIVEN_UP = 100  # answers in a row of which none can be used: asking the language model on would be a waste
 BATCH_ITEMS = 250  # at most so many items of a unit are in memory at a time
+
+
+class NothingUsable(Exception):
+    """A language model whose answers cannot be used, again and again."""
 
 
 @dataclass(frozen=True)
@@ -157,8 +163,9 @@ def _share(whole: int, part: int, parts: int) -> int:
 def build_set(plan: BuildPlan, folder: RunFolder, workers: Workers, progress: Progress = Silent()) -> dict[str, Any]:
     """The report of the run; it goes on with what an earlier call has done.
 
-    Where the cost of the language model reaches its cap, what is left is not done and the report, which says so under
-    "stopped", is not kept: the same call with a higher cap goes on. Raises ValueError as `read_set` does.
+    Where the cost of the language model reaches its cap, or none of many answers in a row can be used, what is left is
+    not done and the report, which says so under "stopped", is not kept: the same call with a higher cap goes on.
+    Raises ValueError as `read_set` does.
     """
     folder.open_for(plan.description())
     if folder.is_finished:
@@ -193,13 +200,13 @@ def _wanted(plan: BuildPlan) -> dict[str, int]:
 
 
 def build_unit(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> str | None:
-    """Writes the shard of a unit and says that it is done; the reason where the cost cap left it undone."""
+    """Writes the shard of a unit and says that it is done; the reason where its language model left it undone."""
     skipped: list[Skipped] = []
     samples = _kept(_unit_samples(plan, folder, unit), skipped)
     try:
         names, written = folder.write(samples, f"{unit.name}.{plan.recipe.ending}", plan.recipe.media)
-    except CostCapReached as reached:
-        return str(reached)
+    except (CostCapReached, NothingUsable) as stopped:
+        return str(stopped)
     skipped += written.skipped
     folder.set_done(
         UnitReport(unit.name, {unit.part.name: written.samples}, names, unit.stop - unit.start, tuple(skipped))
@@ -225,7 +232,7 @@ def _unit_samples(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Iterat
     seed = f"{plan.recipe.seed}/{unit.part.name}"
     options = _options(plan, folder, unit)
     order = unit.start + rng_of(seed, unit.source, unit.start).permutation(unit.stop - unit.start)
-    missing = unit.quota
+    missing, given_up = unit.quota, 0
     for first in range(0, len(order), BATCH_ITEMS):
         records: list[Record] = []
         found = _records(plan, folder, unit, order[first : first + BATCH_ITEMS].tolist())
@@ -237,9 +244,12 @@ def _unit_samples(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Iterat
         share = 2 * missing * BATCH_ITEMS // (len(order) - first)
         for sample in part.make(records, min(missing, max(BATCH_ITEMS, share)), seed, plan.tools, options):
             if isinstance(sample, Skipped):
+                given_up += sample.why.startswith(GIVEN_UP)
+                if given_up == MAX_GIVEN_UP:
+                    raise NothingUsable(f"{unit.part.name}: {given_up} answers in a row cannot be used: {sample.why}")
                 yield sample
             else:  # two parts may ask the same about a thing: their samples are two
-                missing -= 1
+                missing, given_up = missing - 1, 0
                 yield replace(sample, id=f"{unit.part.name}/{sample.id}")
         if missing <= 0:
             return

@@ -99,7 +99,8 @@ def test_a_recipe_fills_in_names_of_folders(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("a: [", "recipe.yaml: expected YAML", id="not_yaml"),
+        pytest.param("seed: 1\n  scale: 2", "recipe.yaml:2: expected YAML; mapping values are", id="not_yaml"),
+        pytest.param("a: \x07", "recipe.yaml: expected YAML; unacceptable character", id="not_text"),
         pytest.param("parts: 3", "recipe.yaml: sources: expected sets by name", id="field"),
     ],
 )

@@ -289,6 +289,17 @@ def test_a_run_that_reached_its_cost_goes_on_with_a_higher_one(sets, tmp_path):
     assert files_of(tmp_path / "out") == files_of(tmp_path / "again")
 
 
+def test_a_language_model_of_no_use_is_not_asked_on_and_on(sets, tmp_path, monkeypatch):
+    monkeypatch.setattr("deixis.data.run.building.MAX_GIVEN_UP", 5)
+    recipe = recipe_of(sets, [OBJECTS, DIALOGUES | {"samples": 40, "options": {"at_once": 2}}])
+    with language_server(lambda request, number: "I cannot do that.") as server:
+        report = build(recipe, tmp_path / "out", tools=endpoint(server.url, tmp_path / "a.sqlite", max_cost_usd=9.0))
+        most = 2 * 2 * (5 + 2)  # each of two units asks for each once more, and two are under way
+        assert len(server.requests) <= most
+    assert "dialogues: 5 answers in a row cannot be used: given up: expected a JSON object" in report["stopped"]
+    assert report["samples"] == {"objects": 90}, "what needs no such model is made"
+
+
 def test_a_language_model_that_is_not_there_is_said(sets, tmp_path):
     tools = endpoint("http://127.0.0.1:9/v1", tmp_path / "a.sqlite")
     for workers in (Workers(1), Workers(2)):
