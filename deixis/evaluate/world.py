@@ -29,9 +29,7 @@ _METRICS = (
     mean("gIoU", "iou", "mean over questions of the IoU of all that is marked with all that is wanted", scale=1),
     mean("cIoU", "shared", "what is rightly marked over all questions, over all unions", "union", scale=1),
     mean("F1", "f1", "F1 of the things (colour and kind) or sounds that are named", scale=1),
-    mean(
-        "grounded F1", "grounded_f1", "F1 of phrases with the right thing and a region of IoU ≥ 0.5", scale=1
-    ),
+    mean("grounded F1", "grounded_f1", "F1 of phrases with the right thing and a region of IoU ≥ 0.5", scale=1),
 )
 _FACTS = Facts(
     name="world",

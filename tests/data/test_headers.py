@@ -47,9 +47,7 @@ def in_memory(medium: Medium) -> Medium:
     ("make", "change", "sentence"),
     [
         pytest.param(picture, {"path": None}, "^m: expected the field 'path'", id="nowhere"),
-        pytest.param(
-            picture, {"path": "gone.jpg"}, "^m.path: expected a file, got 'gone.jpg'", id="gone"
-        ),
+        pytest.param(picture, {"path": "gone.jpg"}, "^m.path: expected a file, got 'gone.jpg'", id="gone"),
         pytest.param(picture, {"path": page}, "^m.path: 'page.jpg': expected a picture, got content", id="a_page"),
         pytest.param(picture, {"size_hw": (9, 7)}, r"^m.size_hw: expected \[7, 9\], .*, got \[9, 7\]", id="size"),
         pytest.param(picture, {"path": turned}, r"^m.size_hw: expected \[9, 7\], .*, got \[7, 9\]", id="turned"),

@@ -147,7 +147,7 @@ class FlickrGrounding:
             marks |= {f"{name}any": int(any_of) if truth.each else None, f"{name}any of": len(truth.targets)}
         return marks
 
-    def finish(self, rows: list[Row]) -> list[Row]:
+    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
         return rows
 
 

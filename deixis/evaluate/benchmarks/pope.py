@@ -1,6 +1,6 @@
 """POPE: is there such a thing in the picture? Questions about things that are there and, as many, that are not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ class Pope:
             "unclear": int(plain is None),
         }
 
-    def finish(self, rows: list[Row]) -> list[Row]:
+    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
         return rows
 
 

@@ -139,7 +139,7 @@ class RegionClassification:
             "strict": int(bool(found) and found <= right),
         }
 
-    def finish(self, rows: list[Row]) -> list[Row]:
+    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
         return rows
 
 
