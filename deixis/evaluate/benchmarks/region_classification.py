@@ -1,6 +1,6 @@
 """LVIS-ROC: what is at a point, in a box or under a stroke, of two names? Ferret's referring object classification."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
