@@ -258,6 +258,8 @@ def _size_sentence(name: str, got: str) -> str:
 
 
 def _broken_sentence(name: str, error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno is not None:  # of the system, not of Pillow
+        return f"'{name}': expected a picture, but its file cannot be opened ({error.strerror})."
     reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     return f"'{name}': expected a whole picture, but it cannot be decoded ({reason}); the file is probably cut short."
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from deixis.signals import ImageSpec, open_signal, to_tensor
+from deixis.signals.image import opened
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -66,6 +67,20 @@ def test_truncated_file_is_one_sentence(tmp_path, suffix, share):
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(ValueError, match=rf"'cut.{suffix}': expected a( whole)? picture"):
         open_signal(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        pytest.param("gone.png", "No such file or directory", id="gone"),
+        pytest.param("folder.png", "Is a directory", id="folder"),
+    ],
+)
+def test_a_file_that_cannot_be_opened_is_not_said_to_be_cut_short(tmp_path, name, why):
+    (tmp_path / "folder.png").mkdir()
+    sentence = rf"'{name}': expected a picture, but its file cannot be opened .{why}.\.$"
+    with pytest.raises(ValueError, match=sentence), opened(tmp_path / name, name):
+        pass
 
 
 @pytest.mark.parametrize(

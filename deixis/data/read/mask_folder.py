@@ -159,7 +159,8 @@ def _rows(place: Place) -> Iterator[Row | Skipped]:
         if not masks:
             raise ValueError(
                 f"{place.path}: expected pictures and masks, in two folders such as images/ and masks/, or side by "
-                "side as a.jpg and a_mask.png, got no mask"
+                "side as a.jpg and a_mask.png, got no mask; folders of other names are given as PATH (the masks) and "
+                "--images (the pictures)"
             )
         yield from _image_rows(pictures, "", place)
         yield from _mask_rows(masks, pictures, "", place)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from deixis.data.sample import Sample
 from deixis.data.show.choice import kinds_of
-from deixis.data.show.marks import pieces, shown_regions
+from deixis.data.show.marks import and_more, pieces, shown_regions
 from deixis.data.show.panels import NOTE_TEXT_PX, WARNING, WIDTH_PX, Panel, colour_of, panel
 from deixis.signals.canvas import CHIP_TEXT_PX, GREY, LINE_HEIGHT, Colour, Word, draw_line, flow, text_font, words_of
 
@@ -36,7 +36,7 @@ def sample_card(sample: Sample) -> Image.Image:
     for turn in turns:
         lines += [*_lines(_words(turn.user, QUESTION), TEXT_PX, 2), *_lines(_words(turn.assistant, ANSWER), TEXT_PX, 6)]
     if len(sample.turns) > MAX_TURNS:
-        lines += _lines(words_of(f"and {len(sample.turns) - MAX_TURNS} more turns", GREY), NOTE_TEXT_PX, 2)
+        lines += _lines(words_of(and_more(len(sample.turns) - MAX_TURNS, "turn"), GREY), NOTE_TEXT_PX, 2)
     text_height = sum(round(LINE_HEIGHT * text_px) + below for _, text_px, below in lines)
     height = 2 * PADDING_PX + HEAD_PX + sum(drawn.image.height + GAP_PX for drawn in panels) + text_height
     card = Image.new("RGB", (CARD_WIDTH_PX, height), PAGE)
@@ -61,7 +61,7 @@ def _notes(sample: Sample, panels: Sequence[Panel]) -> Iterable[Line]:
     """What is wrong with the media, and how many more there are."""
     notes = [note for drawn in panels for note in drawn.notes]
     if len(sample.signals) > MAX_SIGNALS:
-        notes.append(f"and {len(sample.signals) - MAX_SIGNALS} more signals")
+        notes.append(and_more(len(sample.signals) - MAX_SIGNALS, "signal"))
     for note in notes:
         yield from _lines(words_of(note, WARNING), NOTE_TEXT_PX, 4)
 

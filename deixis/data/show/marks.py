@@ -17,6 +17,15 @@ _IN_QUESTION = ("mask", "box", "span", "points", "box3d", "point")
 _IN_ANSWER = ("box", "span", "mask", "points", "box3d", "point")
 
 
+def and_more(count: int, word: str) -> str:
+    """What is said of things that are not shown.
+
+    >>> and_more(1, "turn"), and_more(3, "signal")
+    ('and 1 more turn', 'and 3 more signals')
+    """
+    return f"and {count} more {word}{'s' * (count != 1)}"
+
+
 @dataclass(frozen=True)
 class Piece:
     """A stretch of text. indices: the regions it stands for; None: plain text; (): it says that there is none."""

@@ -16,7 +16,7 @@ from deixis.data.media import in_its_place
 from deixis.data.sample import Sample, Turn
 from deixis.data.show.choice import kinds_of
 from deixis.data.show.embedded import picture_address, sound_address
-from deixis.data.show.marks import pieces, shown_regions
+from deixis.data.show.marks import and_more, pieces, shown_regions
 from deixis.data.show.panels import Panel, Shown, panel
 from deixis.signals.canvas import PALETTE
 
@@ -68,7 +68,7 @@ def sample_article(sample: Sample) -> str:
     turns = sample.turns[:MAX_TURNS]
     parts = ["<article>\n", *figures(sample, turns), *map(_turn, turns)]
     if len(sample.turns) > MAX_TURNS:
-        parts.append(f'<p class="soft">and {len(sample.turns) - MAX_TURNS} more turns</p>\n')
+        parts.append(f'<p class="soft">{and_more(len(sample.turns) - MAX_TURNS, "turn")}</p>\n')
     facts = (sample.id, kinds_of(sample), sample.split, sample.source, f"by {sample.author}", sample.licence)
     parts.append(f'<p class="facts">{escape(" · ".join(facts))}</p>\n')
     record = "\n".join(_record_lines(_shortened(sample.to_json())))
@@ -82,7 +82,7 @@ def figures(sample: Sample, turns: Sequence[Turn]) -> Iterator[str]:
     phrases = _phrases(turns)
     yield from (_figure(sample, number, shown[number], phrases) for number in range(min(len(shown), MAX_SIGNALS)))
     if len(sample.signals) > MAX_SIGNALS:
-        yield f'<p class="warning">and {len(sample.signals) - MAX_SIGNALS} more signals</p>\n'
+        yield f'<p class="warning">{and_more(len(sample.signals) - MAX_SIGNALS, "signal")}</p>\n'
 
 
 def start_of_page(title: str, more_css: str = "") -> str:
