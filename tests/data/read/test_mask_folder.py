@@ -193,7 +193,7 @@ def test_a_photo_is_no_mask(tmp_path):
     ("masks", "options", "message"),
     [
         pytest.param([], {}, "expected pictures and masks, in two folders such as images/ and masks/", id="no_masks"),
-        pytest.param(["pic/a.jpg"], {}, "are given as PATH (the masks) and --images (the pictures)", id="other_folders"),
+        pytest.param(["pic/a.jpg"], {}, "are given as PATH (the masks) and --images (the pictures)", id="others"),
         pytest.param(["masks/a.png"], {}, "name: expected what the masks show, as the name of masks/a.png does",
                      id="no_name"),
         pytest.param(["masks/a.png"], {"values": "colours"}, "values: expected one of auto, mask, instances, classes",
