@@ -24,6 +24,7 @@ from deixis.data.build.names import lookalike_names
 from deixis.data.build.parts import PARTS
 from deixis.data.build.recipe import build_recipe
 from deixis.data.build.tools import Tools
+from deixis.data.progress import Silent
 from deixis.data.read.source import Place, Skipped
 from deixis.data.run.building import build_set, plan_build
 from deixis.data.run.folder import RunFolder
@@ -136,16 +137,6 @@ def _whole_run(path: Path, wanted: int, out: Path) -> int:
     )
     folder = RunFolder(out)
     return sum(build_set(plan_build(recipe, folder, Tools()), folder, Workers(), Silent())["samples"].values())
-
-
-class Silent:
-    """Nobody is told how far a run is."""
-
-    def stage(self, title: str, total: int | None) -> None:
-        pass
-
-    def advance(self, count: int) -> None:
-        pass
 
 
 def _make(name: str, items: Sequence[Annotated], made: list[Sample]) -> int:

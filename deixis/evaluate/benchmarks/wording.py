@@ -11,7 +11,7 @@ from string import Template
 from deixis.data.plain import plain_text
 from deixis.evaluate.official_ferret_prompts import flickr_question, refcoco_question
 from deixis.evaluate.official_lisa import validation_question
-from deixis.geometry import DIALECTS
+from deixis.geometry import DIALECTS, escaped
 
 PLAIN = "plain"
 SHORT = "\nAnswer the question using a single word or phrase."
@@ -81,7 +81,7 @@ def question_for(task: str, dialect: str, **words: str) -> str:
     >>> question_for("refer_box", "ferret", text="the man, left"), question_for("refer_box", "deixis", text="a {red}")
     ('What is the location of the man left in the image?', 'Where is a {{red}}?')
     """
-    return _filled(QUESTIONS[task], dialect, {key: _no_braces(word) for key, word in words.items()})
+    return _filled(QUESTIONS[task], dialect, {key: escaped(word) for key, word in words.items()})
 
 
 def answer_for(task: str, dialect: str, **words: str) -> str:
@@ -96,7 +96,3 @@ def answer_for(task: str, dialect: str, **words: str) -> str:
 def _filled(table: Mapping[str, Words], dialect: str, words: Mapping[str, str]) -> str:
     found = table.get(dialect, table[PLAIN])
     return Template(found).substitute(words) if isinstance(found, str) else found(**words)
-
-
-def _no_braces(word: str) -> str:
-    return word.replace("{", "{{").replace("}", "}}")
