@@ -57,7 +57,7 @@ format: $(FULL)
 # Tests that compile the network run without the shape-checking hook (see pyproject.toml); 5 means there are none.
 unit: $(FULL) $(TORCHAO)/torchao/__init__.py
 	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet tests || [ $$? -eq 5 ]
-	PYTHONPATH=$(TORCHAO) $(BIN)/python -m pytest --quiet tests/assistant/test_quantization.py
+	PYTHONPATH=$(TORCHAO) $(BIN)/python -m pytest --quiet tests/checkpoints/test_quantization.py
 	$(BIN)/python -m pytest
 
 bench: $(FULL)

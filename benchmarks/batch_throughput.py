@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 
 from benchmarks.measuring import circumstances, median_ratio, seconds_in_turn
-from deixis.assistant import Answer, Model, Question, load
-from deixis.evaluate.playing import opened_questions
-from deixis.evaluate.world import World
+from deixis.evaluation.benchmarks.world.benchmark import World
+from deixis.evaluation.runner import opened_questions
+from deixis.inference import Answer, Model, Question, load
 
 TARGET = 2
 MIXED = ("region_name", "colour", "phrase_box", "phrase_mask", "span_name", "event_span", "cloud_name")

@@ -14,8 +14,8 @@ import torch
 
 from benchmarks.measuring import circumstances, median_ratio, seconds_in_turn
 from benchmarks.plain.projection import PlainProjection
-from deixis.model.experts import LlamaExpert
-from deixis.model.projection import UniversalProjection
+from deixis.model.encoder.experts import LlamaExpert
+from deixis.model.encoder.projection import UniversalProjection
 
 DIM, OUT_DIM, TOKENS, QUERIES, EXPERTS, BLOCKS, HEADS, MULTIPLE_OF = 1024, 4096, 257, 30, 3, 8, 16, 256
 CASES = (("sigmoid", "token"), ("sparse", "token"), ("sparse", "sample"))

@@ -18,13 +18,13 @@ import torch
 
 from benchmarks.batch_throughput import MIXED, batches, together
 from benchmarks.measuring import circumstances, seconds_in_turn
-from deixis.assistant import Model, load
-from deixis.assistant.quantization import weight_bytes
-from deixis.evaluate.benchmark import GENERATED
-from deixis.evaluate.player import ModelPlayer
-from deixis.evaluate.playing import Play, play
-from deixis.evaluate.summary import summarise
-from deixis.evaluate.world import World
+from deixis.checkpoints.quantization import weight_bytes
+from deixis.evaluation.benchmark import GENERATED
+from deixis.evaluation.benchmarks.world.benchmark import World
+from deixis.evaluation.model_adapter import ModelPlayer
+from deixis.evaluation.reports.summary import summarise
+from deixis.evaluation.runner import Play, play
+from deixis.inference import Model, load
 
 TASKS = ("region_name", "colour", "phrase_box", "phrase_mask", "span_name", "event_span", "cloud_name")
 TASKS += ("cloud_phrase_mask",)

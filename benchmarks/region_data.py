@@ -19,19 +19,20 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measuring import circumstances
-from deixis.data.annotated import Annotated, Expression, Relation
-from deixis.data.build.names import lookalike_names
-from deixis.data.build.parts import PARTS
-from deixis.data.build.recipe import build_recipe
-from deixis.data.build.tools import Tools
-from deixis.data.progress import Silent
-from deixis.data.read.source import Place, Skipped
-from deixis.data.run.building import build_set, plan_build
-from deixis.data.run.folder import RunFolder
-from deixis.data.run.pool import Workers
-from deixis.data.run.sources import Source
-from deixis.data.sample import Sample
-from deixis.data.shards import write_shard
+from deixis.datasets.annotated import Annotated, Expression, Relation
+from deixis.datasets.object_names import lookalike_names
+from deixis.datasets.runs.folder import RunFolder
+from deixis.datasets.runs.pool import Workers
+from deixis.datasets.runs.sources import Source
+from deixis.datasets.source import Place
+from deixis.samples.progress import Silent
+from deixis.samples.sample import Sample
+from deixis.samples.shards import write_shard
+from deixis.samples.skipped import Skipped
+from deixis.synthesis.building import build_set, plan_build
+from deixis.synthesis.parts.registry import PARTS
+from deixis.synthesis.recipe import build_recipe
+from deixis.synthesis.tools import Tools
 
 SIZE_WH = (640, 480)
 THINGS, CORNERS, NAMES = 7, 50, 80

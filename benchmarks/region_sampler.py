@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.measuring import circumstances, seconds_in_turn
 from benchmarks.plain.region_sampler import PlainRegionSampler, sample_map
-from deixis.model.sampler import RegionSampler
+from deixis.model.regions.sampler import RegionSampler
 from deixis.ops import sample_grid
 
 IN_DIM, OUT_DIM, POINTS, SIDE = 1024, 4096, 512, 24

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import circumstances, median_ratio
-from deixis.assistant import Decoding, Model, Question
+from deixis.inference import Decoding, Model, Question
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
 from deixis.model.text import build_tokenizer
-from deixis.pretrained.dialects import CONVERSATIONS, chat_template
-from deixis.pretrained.presets import PRESETS
 from deixis.signals import open_signal
+from deixis.systems.llava.template import CONVERSATIONS, chat_template
+from deixis.systems.preset_table import PRESETS
 
 TARGET = 5
 TOKEN = "question to first token"

@@ -8,8 +8,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from deixis.assistant import Answer, Chat, load
     from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube
+    from deixis.inference import Answer, Chat, load
     from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
     from deixis.signals import open_signal
 
@@ -50,9 +50,9 @@ _EXPORTS = {
     "DeixisConfig": "deixis.model",
     "DeixisForConditionalGeneration": "deixis.model",
     "DeixisProcessor": "deixis.model",
-    "load": "deixis.assistant",
-    "Answer": "deixis.assistant",
-    "Chat": "deixis.assistant",
+    "load": "deixis.inference",
+    "Answer": "deixis.inference",
+    "Chat": "deixis.inference",
 }
 
 

@@ -66,7 +66,7 @@ def show(console: Console, record: dict, answer, drawing: Path) -> None:
 
 def coloured(answer) -> Text:
     """The answer's text, its phrases in the colours that the drawing gives them."""
-    from deixis.signals.canvas import PALETTE
+    from deixis.visualize.canvas import PALETTE
 
     text = Text(answer.text or "(no words)", style="bold")
     for number, phrase in enumerate(answer.phrases):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deixis.data.media import write_medium
+from deixis.samples.media import write_medium
 from deixis.world.facts import SceneFacts, SoundFacts
 from deixis.world.generate import world_facts
 

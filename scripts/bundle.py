@@ -2,7 +2,7 @@
 
     python scripts/bundle.py runs/tiny/anneal/model
 
-Writes deixis/pretrained/tiny beside the model card, which is kept.
+Writes deixis/checkpoints/bundled beside the model card, which is kept.
 """
 
 import shutil
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from deixis.pretrained import bundled_folder, open_pretrained
-from deixis.train.recipe import SHARD_SIZE
+from deixis.checkpoints import bundled_folder, open_pretrained
+from deixis.training.recipe import SHARD_SIZE
 
 
 def bundle(trained: Path) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deixis.data.cloud_files import in_unit_sphere
+from deixis.datasets.classification.cloud_files import in_unit_sphere
 
 COUNTS = {"train": 4, "test": 2}  # clouds of each class
 

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from deixis.cli import main
-from deixis.data.files import read_samples
+from deixis.samples.files import read_samples
 
 
 @pytest.fixture

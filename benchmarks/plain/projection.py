@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deixis.model.experts import LlamaBlock
-from deixis.model.projection import UniversalProjection
+from deixis.model.encoder.experts import LlamaBlock
+from deixis.model.encoder.projection import UniversalProjection
 
 
 class PlainBlock(nn.Module):

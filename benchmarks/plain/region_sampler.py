@@ -4,7 +4,7 @@ Written from the description in Ferret (You et al., ICLR 2024, section 3.2) and 
 is repeated for every region and read with grid_sample; per stage every neighbour's difference to its anchor goes
 through a linear layer, is concatenated with the anchor and goes through a 1x1 convolution, ReLU and LayerNorm, then
 the neighbours are pooled. Distances by the dot product expansion and topk, as usual for this layer. It has the
-parameters of `deixis.model.sampler.RegionSampler`, by name, and shares no code with it.
+parameters of `deixis.model.regions.sampler.RegionSampler`, by name, and shares no code with it.
 """
 
 import torch

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from deixis.errors import InputError
+
 if TYPE_CHECKING:
-    from deixis.assistant import Answer, Marked, Model, Piece, Question
-    from deixis.pretrained import Opened
+    from deixis.checkpoints import Opened
+    from deixis.inference import Answer, Marked, Model, Piece, Question
     from deixis.signals import Signal
 
 COLUMN = 30  # the widest a phrase may make its column
@@ -29,7 +31,7 @@ def open_small(name: str) -> "Opened":
     from deixis.cli.environment import bundled_model_is_here
 
     if name == "bundled" and not bundled_model_is_here():
-        raise ValueError(
+        raise InputError(
             "the bundled model is not in this installation (deixis/pretrained/tiny): install Deixis again, "
             "or name another with --model"
         )
@@ -38,7 +40,7 @@ def open_small(name: str) -> "Opened":
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.set_verbosity_error()
-    from deixis.pretrained import open_config_and_processor
+    from deixis.checkpoints import open_config_and_processor
 
     return open_config_and_processor(name)
 
@@ -49,11 +51,11 @@ def refuse_early(opened: "Opened", question: "Question") -> None:
     That a signal can be prepared is found by preparing it, which is little beside reading the weights.
     """
     if opened.config is None or opened.processor is None:
-        from deixis.assistant.classify import check_cloud_question
+        from deixis.inference.classifier import check_cloud_question
 
         check_cloud_question(question)
         return
-    from deixis.assistant.abilities import check_abilities
+    from deixis.inference.abilities import check_abilities
 
     check_abilities(question, opened.config)
     prepared = [opened.processor.prepare(signal) for signal in question.signals]
@@ -62,10 +64,10 @@ def refuse_early(opened: "Opened", question: "Question") -> None:
 
 def refuse_chat_early(opened: "Opened", signals: "Sequence[Signal]") -> None:
     """Raises ValueError for a conversation about files that this model cannot hold, before its weights are read."""
-    from deixis.assistant import Question
+    from deixis.inference import Question
 
     if opened.is_classifier:
-        from deixis.assistant.classify import refuse_chat
+        from deixis.inference.classifier import refuse_chat
 
         refuse_chat(opened.title)
     refuse_early(opened, Question("What is this?", tuple(signals)))
@@ -77,7 +79,7 @@ def open_model(model: "str | Opened", device: str | None, quantization: str | No
     Raises ValueError, one sentence, where it cannot be.
     """
     opened = open_small(model) if isinstance(model, str) else model
-    from deixis.assistant import load
+    from deixis.inference import load
 
     return load(opened, device, quantization=quantization)
 
@@ -107,7 +109,7 @@ def printable(text: str) -> str:
 def answer_lines(answer: "Answer") -> Iterator[str]:
     """The text, then one line a region: phrase, kind, place, score, and the file where there are several.
 
-    >>> from deixis.assistant import Answer, AnswerPhrase, Marked
+    >>> from deixis.inference import Answer, AnswerPhrase, Marked
     >>> phrase = AnswerPhrase("the bell", 0, 8, (Marked(0, "span", (1.0, 2.5), 0.91),))
     >>> print(*answer_lines(Answer("the bell.", (phrase,), ())), sep="\\n")
     the bell.

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, no_type_check
 import typer
 
 from deixis.cli.pointing import FORMS, typed_in_order, typed_region
+from deixis.errors import InputError
 
 if TYPE_CHECKING:
-    from deixis.assistant import Answer
     from deixis.geometry import Region
+    from deixis.inference import Answer
     from deixis.signals import Signal
 
 USAGE = 'deixis ask FILE... "QUESTION"'
@@ -64,7 +65,7 @@ def run(
     del point, box, scribble, polygon, mask, span, points, box3d  # their order is in `regions`
     load = (model, device, *filter(None, [quantization]))
     if stream and (as_json or batch is not None):
-        raise ValueError(f"--stream shows text as it comes; {'--json' if as_json else '--batch'} waits for all of it")
+        raise InputError(f"--stream shows text as it comes; {'--json' if as_json else '--batch'} waits for all of it")
     if batch is not None:
         _check_batch_alone(as_json, want, words or [], regions)
         from deixis.cli.batch import answer_batch
@@ -85,12 +86,12 @@ def run(
 def _check_batch_alone(as_json: bool, want: str | None, words: Sequence[str], regions: Sequence[tuple]) -> None:
     """Raises ValueError for what does not go with --batch, whose lines say it themselves."""
     if as_json:
-        raise ValueError("--batch answers in JSON, one object a line, in any case; leave --json out")
+        raise InputError("--batch answers in JSON, one object a line, in any case; leave --json out")
     if want is not None:
-        raise ValueError(f'--batch brings what is wanted with each question; say "want": "{want}" in its lines')
+        raise InputError(f'--batch brings what is wanted with each question; say "want": "{want}" in its lines')
     if words or regions:
         got = f"--{regions[0][0]}" if regions else f"'{words[0]}'"
-        raise ValueError(f"--batch brings files, questions and regions of its own; got {got} besides")
+        raise InputError(f"--batch brings files, questions and regions of its own; got {got} besides")
 
 
 def _answer(
@@ -106,7 +107,7 @@ def _answer(
 
     name, *how = load
     opened = open_small(name)
-    from deixis.assistant import Question
+    from deixis.inference import Question
 
     refuse_early(opened, Question(question, tuple(signals), tuple(regions), want=want))
     assistant = open_model(opened, *how)
@@ -141,11 +142,11 @@ def opened_files(files: Sequence[str]) -> tuple["Signal", ...]:
 def check_drawing(out: Path, files: Sequence[str]) -> None:
     """Raises ValueError unless an answer about `files` can be drawn into `out`."""
     if out.suffix.lower() != ".png":
-        raise ValueError(f"'{out}': expected a name ending in .png for the drawing, got '{out.suffix or 'no ending'}'")
+        raise InputError(f"'{out}': expected a name ending in .png for the drawing, got '{out.suffix or 'no ending'}'")
     if not out.parent.is_dir():
-        raise ValueError(f"'{out}': there is no folder '{out.parent}' to write the drawing into")
+        raise InputError(f"'{out}': there is no folder '{out.parent}' to write the drawing into")
     if out.is_dir() or any(Path(file).resolve() == out.resolve() for file in files):
-        raise ValueError(f"'{out}': expected a file of its own for the drawing, got a folder or a file asked about")
+        raise InputError(f"'{out}': expected a file of its own for the drawing, got a folder or a file asked about")
 
 
 def _files_and_question(words: Sequence[str]) -> tuple[list[str], str]:
@@ -153,16 +154,16 @@ def _files_and_question(words: Sequence[str]) -> tuple[list[str], str]:
     *files, question = words or [""]
     if not files:
         got = f"'{question}' alone" if question else "nothing"
-        raise ValueError(f"expected {USAGE}: a file at least, then the question; got {got}")
+        raise InputError(f"expected {USAGE}: a file at least, then the question; got {got}")
     absent = [file for file in files if not Path(file).exists()]
     if absent and Path(question).is_file():
-        raise ValueError(
+        raise InputError(
             f"expected {USAGE}, the question last; got the file '{question}' there, and '{absent[0]}' first"
         )
     if len(absent) > 1 and len(absent) < len(files):
-        raise ValueError(
+        raise InputError(
             f"'{absent[0]}', '{absent[1]}': no such files; a question of several words needs quotes: {USAGE}"
         )
     if Path(question).is_file():
-        raise ValueError(f"expected {USAGE}, a question after the files; got files alone")
+        raise InputError(f"expected {USAGE}, a question after the files; got files alone")
     return files, question

@@ -20,10 +20,11 @@ import typer
 
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import json_region
+from deixis.errors import InputError
 
 if TYPE_CHECKING:
-    from deixis.assistant import Answer, Model, Question
-    from deixis.pretrained import Opened
+    from deixis.checkpoints import Opened
+    from deixis.inference import Answer, Model, Question
 
 AT_ONCE = 8
 """How many questions the model answers together: more is hardly faster on a CPU, and all their files are in memory."""
@@ -66,7 +67,7 @@ def answer_batch(path: Path, out: Path | None, load: tuple[str, *tuple[str | Non
 
         opened = open_small(load[0])
         if models - {opened.title}:
-            raise ValueError(
+            raise InputError(
                 f"'{out}': holds answers of {sorted(models)[0]}, not of {opened.title}: name another --out"
             )
         assistant = _Assistant(opened, load[1:])
@@ -78,7 +79,7 @@ def answer_batch(path: Path, out: Path | None, load: tuple[str, *tuple[str | Non
     counts = f"{len(open_lines) - failed} answered, {failed} failed, {skipped} answered before"
     typer.echo(counts, err=True)
     if failed:
-        raise ValueError(f'{failed} of {len(lines)} questions could not be answered: their lines say why, as "error"')
+        raise InputError(f'{failed} of {len(lines)} questions could not be answered: their lines say why, as "error"')
 
 
 def _results(lines: Sequence[_Line], assistant: "_Assistant", folder: Path) -> Iterator[tuple[dict, dict]]:
@@ -135,37 +136,37 @@ def _question(record: Any, folder: Path) -> "Question":
     if isinstance(record, ValueError):
         raise record
     if not isinstance(record, Mapping):
-        raise ValueError(f"expected an object with files and question, got {record!r:.60}")
+        raise InputError(f"expected an object with files and question, got {record!r:.60}")
     unknown = [key for key in record if key not in KEYS]
     if unknown:
-        raise ValueError(f"expected {', '.join(KEYS)} and no more, got {unknown[0]!r}")
+        raise InputError(f"expected {', '.join(KEYS)} and no more, got {unknown[0]!r}")
     files, text, regions = record.get("files"), record.get("question"), record.get("regions") or []
     if not isinstance(files, list) or not files or not all(isinstance(file, str) for file in files):
-        raise ValueError(f"files: expected a list of one path at least, got {files!r:.60}")
+        raise InputError(f"files: expected a list of one path at least, got {files!r:.60}")
     if not isinstance(text, str):
-        raise ValueError(f"question: expected a text, got {text!r:.60}")
+        raise InputError(f"question: expected a text, got {text!r:.60}")
     if not isinstance(regions, list):
-        raise ValueError(f"regions: expected a list, got {regions!r:.60}")
+        raise InputError(f"regions: expected a list, got {regions!r:.60}")
     want = record.get("want")
-    from deixis.assistant import Question
-    from deixis.assistant.abilities import WANTS
     from deixis.cli.ask import opened_files
     from deixis.geometry import named_question
+    from deixis.inference import Question
+    from deixis.inference.abilities import WANTS
     from deixis.signals import name_in_folder
 
     if want is not None and want not in tuple(WANTS):
-        raise ValueError(f"want: expected one of {', '.join(WANTS)}; got {want!r:.60}")
+        raise InputError(f"want: expected one of {', '.join(WANTS)}; got {want!r:.60}")
     signals = opened_files([name_in_folder(file, folder) for file in files])
     places = tuple(json_region(item, signals, f"regions[{i}]", folder) for i, item in enumerate(regions))
     return Question(named_question(text, places, every=False), signals, places, want=want)
 
 
 def _read(path: Path) -> list[_Line]:
-    from deixis.data.validate import read_records
+    from deixis.samples.validate import read_records
 
     lines = [_Line(number, record) for number, record in read_records(path)]
     if not lines:
-        raise ValueError(f"'{path}': expected questions, one JSON object a line, got no line at all")
+        raise InputError(f"'{path}': expected questions, one JSON object a line, got no line at all")
     return lines
 
 
@@ -184,9 +185,9 @@ def _answered(out: Path) -> tuple[Counter[str], set[str]]:
     Raises ValueError for a file that holds anything else, or has no place.
     """
     if not out.parent.is_dir():
-        raise ValueError(f"'{out}': there is no folder '{out.parent}' to write the answers into")
+        raise InputError(f"'{out}': there is no folder '{out.parent}' to write the answers into")
     if out.suffix.lower() not in (".jsonl", ".json", ".ndjson"):
-        raise ValueError(
+        raise InputError(
             f"'{out}': expected a name ending in .jsonl for the answers, got '{out.suffix or 'no ending'}'"
         )
     done, models, kept = Counter(), set(), []
@@ -196,7 +197,7 @@ def _answered(out: Path) -> tuple[Counter[str], set[str]]:
         if record is None and number == len(lines) and not line.endswith("\n"):
             break  # cut off while it was written
         if record is None or "key" not in record:
-            raise ValueError(f"'{out}': line {number} is no answer of an earlier batch; name another --out")
+            raise InputError(f"'{out}': line {number} is no answer of an earlier batch; name another --out")
         if "text" in record and line.endswith("\n"):
             kept.append(line)
             done[record["key"]] += 1

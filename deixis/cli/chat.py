@@ -11,10 +11,11 @@ import typer
 
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import FORMS, typed_region
+from deixis.errors import InputError
 
 if TYPE_CHECKING:
-    from deixis.assistant import Chat
     from deixis.geometry import Region
+    from deixis.inference import Chat
 
 PROMPT = "> "
 COMMANDS = {
@@ -40,7 +41,7 @@ def run(
     On a terminal the text of an answer shows as it comes; Ctrl-C stops it.
     """
     if not files:
-        raise ValueError("expected deixis chat FILE...: a file at least, got none")
+        raise InputError("expected deixis chat FILE...: a file at least, got none")
     from deixis.cli.answers import open_model, open_small, refuse_chat_early
     from deixis.cli.ask import opened_files
 
@@ -114,7 +115,7 @@ class Conversation:
             "exit": self._quit,
         }
         if name not in replies:
-            raise ValueError(f"/{name} is no command: /help lists what there is")
+            raise InputError(f"/{name} is no command: /help lists what there is")
         return replies[name](value.strip())
 
     def _ask(self, question: str) -> Sequence[str]:
@@ -154,9 +155,9 @@ class Conversation:
 
     def _draw(self, value: str) -> Sequence[str]:
         if not value:
-            raise ValueError("/draw: expected the name of a PNG, got none")
+            raise InputError("/draw: expected the name of a PNG, got none")
         if not self.chat.answers:
-            raise ValueError("/draw: there is no answer yet to draw; ask something first")
+            raise InputError("/draw: there is no answer yet to draw; ask something first")
         from deixis.cli.ask import check_drawing
 
         check_drawing(Path(value), [signal.path for signal in self.chat.signals if signal.path])

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from deixis.errors import InputError
+
 SYSTEMS = ("onellm", "ferret", "lisa", "pointmlp")
 
 
@@ -40,9 +42,9 @@ def run(
     Afterwards: deixis ask --model OUT FILE "QUESTION"
     """
     if system not in SYSTEMS:
-        raise ValueError(f"SYSTEM: expected one of {', '.join(SYSTEMS)}; got '{system}'")
-    from deixis.pretrained.convert import convert
-    from deixis.pretrained.system import Asked
+        raise InputError(f"SYSTEM: expected one of {', '.join(SYSTEMS)}; got '{system}'")
+    from deixis.checkpoints.conversion_options import Asked
+    from deixis.systems.conversion import convert
 
     asked = Asked(clip, sam, base, preset, tokenizer, classes)
     with _bar() as told:

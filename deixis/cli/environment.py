@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 DISTRIBUTION = "deixis"
 REPORTED_VERSIONS = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "pillow", "trimesh")
 OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
-BUNDLED_MODEL = ("pretrained", "tiny")
+BUNDLED_MODEL = ("checkpoints", "bundled")
 
 
 @dataclass(frozen=True)

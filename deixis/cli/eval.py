@@ -9,12 +9,14 @@ from zlib import crc32
 
 import typer
 
+from deixis.errors import InputError
+
 if TYPE_CHECKING:
-    from deixis.assistant import Model
-    from deixis.evaluate.benchmark import Benchmark
-    from deixis.evaluate.player import ModelPlayer
-    from deixis.evaluate.playing import Play
-    from deixis.evaluate.summary import Summary
+    from deixis.evaluation.benchmark import Benchmark
+    from deixis.evaluation.model_adapter import ModelPlayer
+    from deixis.evaluation.reports.summary import Summary
+    from deixis.evaluation.runner import Play
+    from deixis.inference import Model
 
 TABLE_WIDTH = 136  # at least: narrower, the notes would be columns of syllables
 RUNS = Path("runs/eval")
@@ -52,7 +54,7 @@ def run(
         return show_benchmarks(benchmark)
     from deixis.cli import answers
     from deixis.cli.data.progress import Stages
-    from deixis.evaluate.evaluating import count_examples, evaluate
+    from deixis.evaluation.evaluate import count_examples, evaluate
 
     known = _benchmark(benchmark or "world")
     short = {"split": split, "tasks": tasks, "seed-offset": None if seed_offset is None else str(seed_offset)}
@@ -64,7 +66,7 @@ def run(
     one, named = _play(known, where, options, mode, limit, batch)
     folder = out or RUNS / _folder_name(known.facts.name, model, named)
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--out: expected a folder, got the file {folder}")
+        raise InputError(f"--out: expected a folder, got the file {folder}")
     seen = blind if blind is not None else not known.facts.wants
     try:
         with Stages() as progress:
@@ -80,10 +82,10 @@ def run(
 
 
 def _benchmark(name: str) -> "Benchmark":
-    from deixis.evaluate.benchmarks import BENCHMARKS
+    from deixis.evaluation.benchmarks import BENCHMARKS
 
     if name not in BENCHMARKS:
-        raise ValueError(f"benchmark: expected {', '.join(BENCHMARKS)}; got {name!r}")
+        raise InputError(f"benchmark: expected {', '.join(BENCHMARKS)}; got {name!r}")
     return BENCHMARKS[name]
 
 
@@ -93,13 +95,13 @@ def _options(known: "Benchmark", short: Mapping[str, str], words: Sequence[str])
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
-            raise ValueError(f"--option: expected NAME=VALUE, got {word!r}")
+            raise InputError(f"--option: expected NAME=VALUE, got {word!r}")
         given[name] = value
     able = (*known.facts.options, "dialect")
     for name in given:
         if name not in able:
             flag = f"--{name}" if name in short else "--option"
-            raise ValueError(f"{flag}: {known.facts.name} takes {', '.join(able)}; got {name!r}")
+            raise InputError(f"{flag}: {known.facts.name} takes {', '.join(able)}; got {name!r}")
     return given
 
 
@@ -110,9 +112,9 @@ def _data(known: "Benchmark", data: Path | None) -> Path:
     name = known.facts.name
     if data is None:
         wanted = ", ".join(dict.fromkeys(wanted.path for wanted in known.facts.wants))
-        raise ValueError(f"--data: {name} reads {wanted}; name the folder (deixis eval --list {name} says more)")
+        raise InputError(f"--data: {name} reads {wanted}; name the folder (deixis eval --list {name} says more)")
     if not data.is_dir():
-        raise ValueError(f"--data: expected a folder with the files of {name}, got {data}, which is none")
+        raise InputError(f"--data: expected a folder with the files of {name}, got {data}, which is none")
     return data
 
 
@@ -120,12 +122,12 @@ def _play(
     known: "Benchmark", data: Path, options: dict[str, str], mode: str | None, limit: int | None, batch: int | None
 ) -> tuple["Play", dict[str, str]]:
     """What is asked, and what of it is said in the folder's name. Raises ValueError for a mode that is not had."""
-    from deixis.evaluate.benchmark import JUDGE
-    from deixis.evaluate.playing import Play
+    from deixis.evaluation.benchmark import JUDGE
+    from deixis.evaluation.runner import Play
 
     modes = known.facts.modes
     if mode is not None and mode not in modes:
-        raise ValueError(f"--mode: {known.facts.name} has {', '.join(modes)}, got {mode!r}")
+        raise InputError(f"--mode: {known.facts.name} has {', '.join(modes)}, got {mode!r}")
     chosen = mode or modes[0]
     named = {name: value for name, value in options.items() if name != "dialect" and not name.startswith(JUDGE)}
     named |= {"": chosen} if chosen != modes[0] else {}
@@ -147,13 +149,13 @@ def _folder_name(benchmark: str, model: str, named: Mapping[str, str]) -> str:
 
 def _players(model: "Model", one: "Play", with_blind: bool) -> "tuple[ModelPlayer, ModelPlayer | None]":
     """The model as the loop asks it, and the one that sees nothing."""
-    from deixis.evaluate.blind import blind
-    from deixis.evaluate.forced import check_able
-    from deixis.evaluate.player import ModelPlayer
+    from deixis.evaluation.blind import blind
+    from deixis.evaluation.model_adapter import ModelPlayer
+    from deixis.evaluation.teacher_forced import check_able
 
     check_able(model, one.benchmark.facts, one.mode)
     if with_blind and not hasattr(model, "network"):
-        raise ValueError(f"--blind: '{model.name}' is a classifier of clouds, which is not asked blind; leave it out")
+        raise InputError(f"--blind: '{model.name}' is a classifier of clouds, which is not asked blind; leave it out")
     return ModelPlayer(model), ModelPlayer(blind(model), f"{model.name}, blind") if with_blind else None
 
 
@@ -161,8 +163,8 @@ def _show(summary: "Summary", folder: Path, as_json: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from deixis.evaluate import report
-    from deixis.evaluate.evaluating import LEFT_OUT, PAGE
+    from deixis.evaluation.evaluate import LEFT_OUT, PAGE
+    from deixis.evaluation.reports import terminal_report as report
 
     for line in report.left_out_lines(summary, str(folder / LEFT_OUT)):
         typer.echo(line, err=True)

@@ -6,15 +6,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
-from deixis.evaluate.benchmark import Benchmark, Facts
+from deixis.errors import InputError
+from deixis.evaluation.benchmark import Benchmark, Facts
 
 
 def show_benchmarks(name: str | None) -> None:
     """Every benchmark in a few lines, or one in full. Raises ValueError for an unknown name."""
-    from deixis.evaluate.benchmarks import BENCHMARKS
+    from deixis.evaluation.benchmarks import BENCHMARKS
 
     if name is not None and name not in BENCHMARKS:
-        raise ValueError(f"--list: expected {', '.join(BENCHMARKS)}; got {name!r}")
+        raise InputError(f"--list: expected {', '.join(BENCHMARKS)}; got {name!r}")
     console = Console()
     for known in BENCHMARKS.values() if name is None else [BENCHMARKS[name]]:
         _show(console, known, in_full=name is not None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from deixis.pretrained.presets import Preset
+    from deixis.systems.preset_table import Preset
 
 
 def run(
@@ -21,7 +21,7 @@ def run(
     heads, SAM and region samplers stay whole: float32 on the CPU, bfloat16 on
     CUDA. Weights of published systems come by conversion: deixis convert.
     """
-    from deixis.pretrained.presets import PRESETS
+    from deixis.systems.preset_table import PRESETS
 
     rows = {name: _row(preset) for name, preset in PRESETS.items()}
     if as_json:
@@ -31,8 +31,8 @@ def run(
 
 
 def _row(preset: "Preset") -> dict[str, Any]:
-    from deixis.model.pointmlp import PointMLPConfig
-    from deixis.pretrained.presets import DTYPES, needs_of
+    from deixis.model.tokenizers.pointmlp import PointMLPConfig
+    from deixis.systems.preset_table import DTYPES, needs_of
 
     def by_device(told: Callable[[str, str], int | None]) -> dict[str, dict[str, int | None]]:
         return {dtype: {device: told(dtype, device) for device in ("cpu", "cuda", "mps")} for dtype in DTYPES}
@@ -56,7 +56,7 @@ def _print_tables(rows: dict[str, dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from deixis.pretrained.shrinking import DEVICES, WORDS
+    from deixis.checkpoints.shrinking import DEVICES, WORDS
 
     whole = Table("preset", title="GB of weights (GB of a GPU or a machine that runs them)")
     small = Table("preset", title="quantised, per device; not on MPS")

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from deixis.errors import InputError
+
 if TYPE_CHECKING:
     from deixis.geometry import Region
     from deixis.signals import Signal
@@ -81,15 +83,15 @@ def json_region(record: Any, signals: Sequence["Signal"], name: str, folder: Any
     Raises ValueError as `typed_region` does.
     """
     if not isinstance(record, Mapping):
-        raise ValueError(f'{name}: expected an object such as {{"box": [10, 20, 80, 90]}}, got {record!r:.60}')
+        raise InputError(f'{name}: expected an object such as {{"box": [10, 20, 80, 90]}}, got {record!r:.60}')
     unknown = [key for key in record if key not in (*FORMS, *IGNORED_KEYS)]
     form = next((form for form in PREFERRED if record.get(form) is not None), None)
     if unknown or form is None:
         got = f"{unknown[0]!r}" if unknown else "none of them"
-        raise ValueError(f"{name}: expected one of {', '.join(FORMS)}, and signal, got {got}")
+        raise InputError(f"{name}: expected one of {', '.join(FORMS)}, and signal, got {got}")
     signal, value = record.get("signal"), record[form]
     if signal is not None and (not isinstance(signal, int) or isinstance(signal, bool) or signal < 0):
-        raise ValueError(f"{name}.signal: expected the number of a file, from 0, got {signal!r}")
+        raise InputError(f"{name}.signal: expected the number of a file, from 0, got {signal!r}")
     if form == "mask":
         value = _mask_of_json(value, folder, f"{name}.mask")
     if form == "box" and isinstance(value, Sequence) and isinstance(record.get("time_s"), Sequence):
@@ -102,7 +104,7 @@ def _numbers(text: str, what: str, form: str) -> list[float]:
     try:
         return [int(word) if form == "points" else float(word) for word in words]
     except ValueError:
-        raise ValueError(f"{what}: expected {FORMS[form]}, got {text!r}") from None
+        raise InputError(f"{what}: expected {FORMS[form]}, got {text!r}") from None
 
 
 def _checked(form: str, value: Any, signal: int | None, signals: Sequence["Signal"], what: str) -> "Region":
@@ -112,12 +114,12 @@ def _checked(form: str, value: Any, signal: int | None, signals: Sequence["Signa
         signal = _fitting_file(form, value, signals)
     if signal >= len(signals):
         files = "is 1 file" if len(signals) == 1 else f"are {len(signals)} files"
-        raise ValueError(f"{what}: it lies on file {signal}, counted from 0, and there {files}")
+        raise InputError(f"{what}: it lies on file {signal}, counted from 0, and there {files}")
     try:
         region = _built(form, value, signal)
         check_region(region, signals[signal].extent)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{what}: {error}") from None
+        raise InputError(f"{what}: {error}") from None
     return region
 
 
@@ -141,17 +143,17 @@ def _built(form: str, value: Any, signal: int) -> "Region":
     if form == "mask":
         return Mask.from_rle(value, signal=signal) if isinstance(value, Mapping) else Mask(value, signal=signal)
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ValueError(f"expected {FORMS[form]}, got {value!r:.60}")
+        raise InputError(f"expected {FORMS[form]}, got {value!r:.60}")
     if form in ("scribble", "polygon"):
         return {"scribble": Scribble, "polygon": Polygon}[form](value, signal=signal)
     if form == "points":
         if not all(isinstance(index, int) and not isinstance(index, bool) for index in value):
-            raise ValueError(f"expected {FORMS[form]}, got {value!r:.60}")
+            raise InputError(f"expected {FORMS[form]}, got {value!r:.60}")
         return PointSet(np.array(value, dtype=np.int64), signal=signal)
     if len(value) not in COUNTS[form]:
-        raise ValueError(f"expected {FORMS[form]}, got {len(value)} number{'s' * (len(value) != 1)}")
+        raise InputError(f"expected {FORMS[form]}, got {len(value)} number{'s' * (len(value) != 1)}")
     if any(isinstance(number, bool) or not isinstance(number, int | float) for number in value):
-        raise ValueError(f"expected {FORMS[form]}, got {value!r:.60}")
+        raise InputError(f"expected {FORMS[form]}, got {value!r:.60}")
     kinds = {"point": Point, "box": Tube if len(value) == max(COUNTS["box"]) else Box, "span": Span, "box3d": Box3D}
     return kinds[form](*value, signal=signal)
 
@@ -162,7 +164,7 @@ def _mask_of_json(value: Any, folder: Any, what: str) -> Any:
     if isinstance(value, str):
         return _mask_of_file(str(Path(folder) / value), what)
     if not isinstance(value, Mapping):
-        raise ValueError(f'{what}: expected {{"size", "counts"}} or the path of a PNG, got {value!r:.60}')
+        raise InputError(f'{what}: expected {{"size", "counts"}} or the path of a PNG, got {value!r:.60}')
     return value
 
 
@@ -174,11 +176,11 @@ def _mask_of_file(path: str, what: str) -> Any:
     from deixis.signals import open_signal
 
     if not path:
-        raise ValueError(f"{what}: expected {FORMS['mask']}, got no name")
+        raise InputError(f"{what}: expected {FORMS['mask']}, got no name")
     try:
         opened = open_signal(path, kind="image")
     except ValueError as error:
-        raise ValueError(f"{what}: {error}") from None
+        raise InputError(f"{what}: {error}") from None
     bright = opened.values.max(axis=-1)
     if "A" in str(opened.info.get("source_mode")):  # what is transparent was opened as white
         with Image.open(path) as picture:

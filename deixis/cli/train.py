@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deixis.errors import InputError
+
 NEEDED = ("accelerate", "tensorboard")  # of the extras: they are named before an hour has gone by
 WORLD_NEEDS = ("embreex",)  # by recipes whose data is the generated world
 
@@ -22,11 +24,11 @@ def run(
     Every stage leaves STAGE/model in the folder, and tensorboard --logdir shows its curves.
     """
     if not recipe.is_file():
-        raise ValueError(f"{recipe}: expected a recipe, got no such file")
+        raise InputError(f"{recipe}: expected a recipe, got no such file")
     if out is not None and out.exists() and not out.is_dir():
-        raise ValueError(f"--out: expected a folder, got the file {out}")
-    from deixis.train.recipe import train
-    from deixis.train.recipe_file import draws_world, read_recipe
+        raise InputError(f"--out: expected a folder, got the file {out}")
+    from deixis.training.recipe import train
+    from deixis.training.recipe_file import draws_world, read_recipe
 
     folder = out or Path("runs") / recipe.stem
     plan = read_recipe(recipe)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deixis.errors import InputError
+
 if TYPE_CHECKING:
-    from deixis.data.sample import Sample
+    from deixis.samples.sample import Sample
 
 CARDS = 24  # of a contact sheet
 SHEET_SCENES = 40  # drawn for a sheet alone, so that every task is among them
@@ -30,15 +32,15 @@ def run(
     deixis data show, stats and check work on the set that is written.
     """
     if out is None and show is None:
-        raise ValueError("expected a folder to write to or --show SHEET.png, got neither")
+        raise InputError("expected a folder to write to or --show SHEET.png, got neither")
     wanted = _wanted_kinds(kinds, split)
     if out is not None:
-        from deixis.data.files import write_samples
+        from deixis.samples.files import write_samples
 
         path = write_samples(_samples(split, seed, count, wanted), out, split)
         typer.echo(f"{count} scenes in {path}")
     if show is not None:
-        from deixis.data.show.sheet import save_contact_sheet, varied
+        from deixis.visualize.samples.contact_sheet import save_contact_sheet, varied
 
         samples = list(_samples(split, seed, min(count, SHEET_SCENES), wanted))
         save_contact_sheet(varied(samples, CARDS), show)
@@ -54,7 +56,7 @@ def _wanted_kinds(kinds: str, split: str) -> tuple[str, ...]:
     for option, words, known in (("--kinds", wanted, KINDS), ("--split", (split,), tuple(SPLITS))):
         unknown = [word for word in words if word not in known]
         if unknown:
-            raise ValueError(f"{option}: expected {', '.join(known)}, got {unknown[0]!r}")
+            raise InputError(f"{option}: expected {', '.join(known)}, got {unknown[0]!r}")
     return tuple(dict.fromkeys(wanted))
 
 

@@ -15,7 +15,6 @@ from deixis.geometry.boxes import (
     span_iou,
 )
 from deixis.geometry.check import check_region
-from deixis.geometry.dialects import DIALECTS, Dialect
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import (
     GRID_CELLS,
@@ -30,6 +29,7 @@ from deixis.geometry.frames import (
     window_frame,
 )
 from deixis.geometry.markup import FORMS, Reference, Text, escaped, parse_markup, spoken, to_markup
+from deixis.geometry.notations import DIALECTS, Dialect
 from deixis.geometry.parse import Mark, ParsedAnswer, Phrase, mark_region, parse_answer
 from deixis.geometry.points import bounding_box, region_points
 from deixis.geometry.question import named_question

@@ -5,6 +5,7 @@ Everything behind it takes regions as checked. It does not know how many signals
 
 import numpy as np
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.raster import point_mask
 from deixis.geometry.regions import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span, Tube
@@ -33,12 +34,12 @@ def check_region(region: Region, extent: Extent) -> None:
     >>> check_region(Box(0, 0, 9, 9, signal=1), Extent("audio", duration_s=2.0))
     Traceback (most recent call last):
     ...
-    ValueError: a Box points into a picture, but signal 1 is a sound: use Span, or Point with one instant
+    deixis.errors.InputError: a Box points into a picture, but signal 1 is a sound: use Span, or Point with one instant
     """
     is_point = isinstance(region, Point)
     home = _POINT_AXES[len(region.coords) - 1] if is_point else _AXES.get(type(region))
     if home is None:
-        raise ValueError(
+        raise InputError(
             f"a region must be one of Point, Box, Scribble, Polygon, Mask, Span, Tube, Box3D, PointSet, "
             f"got {type(region).__name__}"
         )
@@ -46,7 +47,7 @@ def check_region(region: Region, extent: Extent) -> None:
     if not any(axes and axes in takes for axes in home.split()):
         count = len(region.coords) if is_point else 0
         name = f"Point with {count} coordinate{'s' * (count > 1)}" if is_point else type(region).__name__
-        raise ValueError(
+        raise InputError(
             f"a {name} points into {_PLACES[home]}, but signal {region.signal} is {extent.noun}: {_USE[extent.axes]}"
         )
     if extent.axes == "xyz":
@@ -73,14 +74,14 @@ def _parts(region: Region) -> tuple[Region | None, Region | None]:
 
 def _check_finite(region: Region, values: np.ndarray) -> None:
     if not np.isfinite(values).all():
-        raise ValueError(f"{type(region).__name__} needs finite coordinates, got NaN or infinity")
+        raise InputError(f"{type(region).__name__} needs finite coordinates, got NaN or infinity")
 
 
 def _check_order(region: Region, low: float, high: float, axis: str) -> None:
     if low > high:
-        raise ValueError(f"{type(region).__name__} is reversed in {axis}: it goes from {low:g} to {high:g}; swap them")
+        raise InputError(f"{type(region).__name__} is reversed in {axis}: it goes from {low:g} to {high:g}; swap them")
     if low == high:
-        raise ValueError(f"{type(region).__name__} is empty: it begins and ends at {axis} = {low:g}")
+        raise InputError(f"{type(region).__name__} is empty: it begins and ends at {axis} = {low:g}")
 
 
 def _word(extent: Extent) -> str:
@@ -92,12 +93,12 @@ def _check_in_picture(region: Region, extent: Extent) -> None:
     height, width = extent.size_hw
     if isinstance(region, Mask):
         if region.array.shape != (height, width):
-            raise ValueError(
+            raise InputError(
                 f"Mask must have the size of its picture, {width} x {height} pixels, "
                 f"got {region.array.shape[1]} x {region.array.shape[0]}"
             )
         if not region.array.any():
-            raise ValueError("Mask is empty: none of its pixels is set")
+            raise InputError("Mask is empty: none of its pixels is set")
         return
     match region:
         case Box() | Tube():
@@ -108,7 +109,7 @@ def _check_in_picture(region: Region, extent: Extent) -> None:
             corners = region.points
     needed = 3 if isinstance(region, Polygon) else 1
     if len(corners) < needed:
-        raise ValueError(
+        raise InputError(
             f"{type(region).__name__} needs at least {needed} point{'s' * (needed > 1)}, got {len(corners)}"
         )
     _check_finite(region, corners)
@@ -117,12 +118,12 @@ def _check_in_picture(region: Region, extent: Extent) -> None:
         _check_order(region, region.y1, region.y2, "y")
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
     if left < -SLACK_PX or top < -SLACK_PX or right > width + SLACK_PX or bottom > height + SLACK_PX:
-        raise ValueError(
+        raise InputError(
             f"{type(region).__name__} lies outside its {_word(extent)}: it covers x {left:g} to {right:g}, y {top:g} "
             f"to {bottom:g}, and signal {region.signal} is {width} x {height} pixels"
         )
     if right < 0 or bottom < 0 or left > width or top > height:
-        raise ValueError(f"{type(region).__name__} lies on no pixel of signal {region.signal}, {width} x {height}")
+        raise InputError(f"{type(region).__name__} lies on no pixel of signal {region.signal}, {width} x {height}")
 
 
 def _check_in_time(region: Region, extent: Extent) -> None:
@@ -133,7 +134,7 @@ def _check_in_time(region: Region, extent: Extent) -> None:
         _check_order(region, low_s, high_s, "time")
     overlaps = isinstance(region, Point) or (high_s > 0 and low_s < duration_s)
     if low_s < -SLACK_S or high_s > duration_s + SLACK_S or not overlaps:
-        raise ValueError(
+        raise InputError(
             f"{type(region).__name__} lies outside its {_word(extent)}: it covers {low_s:g} to {high_s:g} s, "
             f"and signal {region.signal} is {duration_s:g} s long"
         )
@@ -143,7 +144,7 @@ def _check_in_cloud(region: Region, extent: Extent) -> None:
     points_xyz = extent.points_xyz
     if isinstance(region, PointSet):
         if not point_mask(region, points_xyz).any():
-            raise ValueError("PointSet is empty: it has no indices")
+            raise InputError("PointSet is empty: it has no indices")
         return
     if isinstance(region, Box3D):
         lows, highs = (region.x1, region.y1, region.z1), (region.x2, region.y2, region.z2)
@@ -151,7 +152,7 @@ def _check_in_cloud(region: Region, extent: Extent) -> None:
         for axis, low, high in zip("xyz", lows, highs, strict=True):
             _check_order(region, low, high, axis)
         if not point_mask(region, points_xyz).any():
-            raise ValueError(
+            raise InputError(
                 f"Box3D is empty: no point of signal {region.signal} lies inside it ({_bounds(points_xyz)})"
             )
         return
@@ -160,7 +161,7 @@ def _check_in_cloud(region: Region, extent: Extent) -> None:
     lows, highs = points_xyz.min(axis=0), points_xyz.max(axis=0)
     slack = SLACK_CLOUD_SHARE * float((highs - lows).max()) or float(np.abs(lows).max()) * 1e-6 + 1e-9
     if (place < lows - slack).any() or (place > highs + slack).any():
-        raise ValueError(
+        raise InputError(
             f"Point lies outside its {_word(extent)}: {region.coords}, and signal {region.signal} covers "
             f"{_bounds(points_xyz)}"
         )

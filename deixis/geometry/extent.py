@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from deixis.errors import InputError
+
 Numbers = np.ndarray | Sequence[Any]  # an array, or the lists and tuples that make one
 NOUNS = {
     "image": "a picture",
@@ -38,23 +40,23 @@ class Extent:
     def __post_init__(self):
         given = [name for name in _SIZES if getattr(self, name) is not None]
         if len(given) != 1 and given != ["size_hw", "duration_s"]:
-            raise ValueError(f"Extent of {self.kind!r} needs one of {', '.join(_SIZES)}, got {given}")
+            raise InputError(f"Extent of {self.kind!r} needs one of {', '.join(_SIZES)}, got {given}")
         if self.size_hw is not None:
             height, width = (int(side) for side in self.size_hw)
             if height < 1 or width < 1:
-                raise ValueError(f"size_hw of an Extent must be positive, got {(height, width)}")
+                raise InputError(f"size_hw of an Extent must be positive, got {(height, width)}")
             object.__setattr__(self, "size_hw", (height, width))
         if self.duration_s is not None:
             if not 0 < self.duration_s < float("inf"):
-                raise ValueError(f"duration_s of an Extent must be positive seconds, got {self.duration_s}")
+                raise InputError(f"duration_s of an Extent must be positive seconds, got {self.duration_s}")
             object.__setattr__(self, "duration_s", float(self.duration_s))
         if self.points_xyz is not None:
             points = np.asarray(self.points_xyz)
             if points.ndim != 2 or points.shape[1] != 3 or not np.issubdtype(points.dtype, np.floating):
-                raise ValueError(f"points_xyz of an Extent must be floats (N, 3), got {points.dtype} {points.shape}")
+                raise InputError(f"points_xyz of an Extent must be floats (N, 3), got {points.dtype} {points.shape}")
             object.__setattr__(self, "points_xyz", points)
         if self.count is not None and self.count < 1:
-            raise ValueError(f"count of an Extent must be positive, got {self.count}")
+            raise InputError(f"count of an Extent must be positive, got {self.count}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Extent):

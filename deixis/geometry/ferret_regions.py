@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Int
 
+from deixis.errors import InputError
+
 GRID_CELLS = 1000
 POINT_REACH_PX = 5  # a point is the window of 11 x 11 pixels around it
 
@@ -78,7 +80,7 @@ def shape_box(shape: Bool[np.ndarray, "w h"]) -> list[int]:
     Raises ValueError for a shape without pixels.
     """
     if not shape.any():
-        raise ValueError("a free shape needs at least one pixel, got none")
+        raise InputError("a free shape needs at least one pixel, got none")
     x, y = shape.any(axis=1).nonzero()[0], shape.any(axis=0).nonzero()[0]
     return [int(x[0]), int(y[0]), int(x[-1]), int(y[-1])]
 
@@ -98,15 +100,15 @@ def region_mask(
     Raises ValueError for another count of numbers, for a shape of another size, and for a region without pixels.
     """
     if shape is not None and shape.shape != tuple(size_wh):
-        raise ValueError(f"the shape of a region must be (W, H) = {tuple(size_wh)}, got {shape.shape}: is it (H, W)?")
+        raise InputError(f"the shape of a region must be (W, H) = {tuple(size_wh)}, got {shape.shape}: is it (H, W)?")
     if len(place) == 2:
         mask = point_mask(place, size_wh)
     elif len(place) == 4:
         mask = box_mask(place, size_wh) if shape is None else box_mask(place, size_wh) & shape
     else:
-        raise ValueError(f"a region has two numbers (a point) or four (a box), got {len(place)}")
+        raise InputError(f"a region has two numbers (a point) or four (a box), got {len(place)}")
     if not mask.any():
-        raise ValueError(f"the region {list(place)} has no pixel in a picture of {size_wh[0]} x {size_wh[1]}")
+        raise InputError(f"the region {list(place)} has no pixel in a picture of {size_wh[0]} x {size_wh[1]}")
     return mask
 
 
@@ -126,8 +128,8 @@ def training_mask(
         cut = whole if segment is None else whole & segment
         return cut if cut.any() else whole
     if len(place) != 2:
-        raise ValueError(f"a region has two numbers (a point) or four (a box), got {len(place)}")
+        raise InputError(f"a region has two numbers (a point) or four (a box), got {len(place)}")
     cut = point_mask(place, size_wh) & (whole if segment is None else segment)
     if not cut.any():
-        raise ValueError(f"the point {list(place)} lies off its object, whose box is {list(box_xyxy)}")
+        raise InputError(f"the point {list(place)} lies off its object, whose box is {list(box_xyxy)}")
     return cut

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent, Numbers
 
 GRID_CELLS = 1000  # cells an axis in text; Ferret (You et al., ICLR 2024) section 3 uses the same thousand
@@ -30,12 +31,12 @@ class Frame:
 
     def __post_init__(self):
         if len(self.origin) != len(self.extent) or len(self.origin) != self.size.dim:
-            raise ValueError(
+            raise InputError(
                 f"Frame of {self.kind!r} needs {self.size.dim} origins and extents, "
                 f"got {len(self.origin)} and {len(self.extent)}"
             )
         if not (np.isfinite(self.origin).all() and np.isfinite(self.extent).all() and min(self.extent, default=1) > 0):
-            raise ValueError(f"Frame needs finite origins and positive extents, got {self.origin} and {self.extent}")
+            raise InputError(f"Frame needs finite origins and positive extents, got {self.origin} and {self.extent}")
 
     @property
     def dim(self) -> int:
@@ -151,11 +152,11 @@ def cloud_frame(points_xyz: Float[np.ndarray, "n 3"], kind: str = "point_cloud")
     """
     points = np.asarray(points_xyz, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
-        raise ValueError(f"a point cloud needs points of shape (N, 3) with N > 0, got {points.shape}")
+        raise InputError(f"a point cloud needs points of shape (N, 3) with N > 0, got {points.shape}")
     lows, highs = points.min(axis=0), points.max(axis=0)
     side = float((highs / 2 - lows / 2).max()) * 2
     if not np.isfinite(side):
-        raise ValueError("a point cloud needs finite coordinates: it holds NaN, infinite or far too large ones")
+        raise InputError("a point cloud needs finite coordinates: it holds NaN, infinite or far too large ones")
     centre = lows / 2 + highs / 2
     if side <= 1e-9 * float(np.abs(centre).max()):  # one place, up to rounding
         side = 1.0

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from deixis.errors import InputError
+
 FORMS = ("mask", "box", "span", "points", "point")
 
 _TOKEN = re.compile(
@@ -54,7 +56,7 @@ form='mask')]
     for token in _TOKEN.finditer(text):
         if token["reference"] is not None:
             if token["phrase"] is None and text[token.start() - 1 : token.start()] == "]":
-                raise ValueError(
+                raise InputError(
                     f"the phrase before {token[0]} must not hold brackets or references, in {_shown(text)}"
                 )
             if plain:
@@ -64,7 +66,7 @@ form='mask')]
         elif token["brace"]:
             plain.append(token["brace"][0])
         elif token["stray"]:
-            raise ValueError(
+            raise InputError(
                 f"a single {token[0]} at character {token.start()} belongs to no reference such as {{0}}: "
                 f"write {token[0] * 2} for a brace, in {_shown(text)}"
             )
@@ -111,15 +113,15 @@ def _marked(reference: Reference) -> str:
 def _reference(phrase: str | None, content: str, text: str) -> Reference:
     match = _REFERENCE.fullmatch(content)
     if match is None:
-        raise ValueError(
+        raise InputError(
             f"{{{content}}} must be numbers of regions such as {{0}}, {{1,2}} or {{1:mask}}, in {_shown(text)}"
         )
     indices = tuple(int(index) for index in match["indices"].split(",")) if match["indices"] else ()
     form = match["form"]
     if form is not None and form not in FORMS:
-        raise ValueError(f"the form in {{{content}}} must be one of {', '.join(FORMS)}, got {form!r}")
+        raise InputError(f"the form in {{{content}}} must be one of {', '.join(FORMS)}, got {form!r}")
     if not indices and (phrase is None or form is not None):
-        raise ValueError(
+        raise InputError(
             f"{{{content}}} names no region: only a phrase may have none, as [a dog]{{}}, in {_shown(text)}"
         )
     if phrase is not None:

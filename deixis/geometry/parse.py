@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deixis.geometry.dialects import Dialect, coordinates_signal
 from deixis.geometry.frames import Frame
+from deixis.geometry.notations import Dialect, coordinates_signal
 from deixis.geometry.regions import Box, Box3D, Point, Region, Span, Tube
 from deixis.geometry.words import words_before
 
@@ -72,7 +72,7 @@ class _Draft:
 def parse_answer(text: str, frames: Sequence[Frame], dialect: Dialect) -> ParsedAnswer:
     """Clean text, phrases and marks of any text a model can emit; frames are those of the question's signals.
 
-    >>> from deixis.geometry.dialects import DIALECTS
+    >>> from deixis.geometry.notations import DIALECTS
     >>> from deixis.geometry.frames import letterbox_frame
     >>> frames = [letterbox_frame((64, 64), (64, 64))]
     >>> answer = parse_answer("A <p>mug</p>[0, 0, 499, 999].", frames, DIALECTS["deixis"])

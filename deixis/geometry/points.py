@@ -9,6 +9,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
 from deixis.geometry.raster import box_pixels, pixel_patch, point_mask
@@ -58,14 +59,14 @@ def region_points(
             inside = np.flatnonzero(point_mask(region, extent.points_xyz))
             file = extent.points_xyz[inside[_pick(len(inside), count, rng)]]
         case _:
-            raise ValueError(f"{extent.noun} without places has no points: nothing in it can be pointed at")
+            raise InputError(f"{extent.noun} without places has no points: nothing in it can be pointed at")
     return frame.to_unit(file).astype(np.float32)
 
 
 def _pick(available: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """(count,) indices below ``available``: without repeats if it is enough, else all, then random repeats."""
     if available == 0:
-        raise ValueError("the region is empty: nothing of the signal lies inside it")
+        raise InputError("the region is empty: nothing of the signal lies inside it")
     if available >= count:
         return rng.choice(available, count, replace=False)
     return np.concatenate([np.arange(available), rng.integers(0, available, count - available)])
@@ -103,7 +104,7 @@ def _pixel_centres(
     available = (last_row - first_row) * columns if inside is None else len(inside)
     if available == 0 and not is_empty:
         (x1, y1, *_), (x2, y2, *_) = frame.window
-        raise ValueError(
+        raise InputError(
             f"the {type(region).__name__} lies outside what the model sees of this signal: x {max(x1, 0):g} to "
             f"{min(x2, size_hw[1]):g}, y {max(y1, 0):g} to {min(y2, size_hw[0]):g}"
         )
@@ -126,11 +127,11 @@ def _instants(region: Region, extent: Extent, frame: Frame, count: int, rng: np.
         case Point(coords=(time_s,)):
             start_s, end_s = time_s - INSTANT_S, time_s + INSTANT_S
         case _:
-            raise ValueError(f"a {type(region).__name__} has no instants of a sound: use Span or Point(time_s)")
+            raise InputError(f"a {type(region).__name__} has no instants of a sound: use Span or Point(time_s)")
     (*_, window_start_s), (*_, window_end_s) = frame.window
     low_s, high_s = max(start_s, 0.0, window_start_s), min(end_s, extent.duration_s, window_end_s)
     if low_s >= high_s:
-        raise ValueError(
+        raise InputError(
             f"the span {start_s:g} to {end_s:g} s lies outside what the model hears: "
             f"{max(window_start_s, 0.0):g} to {min(window_end_s, extent.duration_s):g} s"
         )
@@ -161,10 +162,10 @@ def bounding_box(region: Region, extent: Extent) -> Float[np.ndarray, "lows_and_
         case Mask(array=array):
             rows, columns = np.flatnonzero(array.any(axis=1)), np.flatnonzero(array.any(axis=0))
             if len(rows) == 0:
-                raise ValueError("the Mask is empty: none of its pixels is set")
+                raise InputError("the Mask is empty: none of its pixels is set")
             return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64)
         case PointSet():
             corners = extent.points_xyz[point_mask(region, extent.points_xyz)].astype(np.float64)
     if len(corners) == 0:
-        raise ValueError(f"the {type(region).__name__} is empty: it has no points")
+        raise InputError(f"the {type(region).__name__} is empty: it has no points")
     return np.concatenate([corners.min(axis=0), corners.max(axis=0)])

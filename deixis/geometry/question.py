@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from deixis.errors import InputError
 from deixis.geometry.markup import Reference, parse_markup
 
 _END = re.compile(r"[\s.?!]*\Z")
@@ -19,12 +20,12 @@ def named_question(text: str, regions: Sequence[Any], every: bool = True) -> str
     'What is this {0}?'
     """
     if not text.strip():
-        raise ValueError("the question: expected some words, got none")
+        raise InputError("the question: expected some words, got none")
     named = sorted(set(_references(text)))
     missing = [index for index in named if index >= len(regions)]
     if missing:
         there = "is 1 region" if len(regions) == 1 else f"are {len(regions)} regions"
-        raise ValueError(f"{{{missing[0]}}} in the question: there {there}, counted from 0; write {{{{ for a brace")
+        raise InputError(f"{{{missing[0]}}} in the question: there {there}, counted from 0; write {{{{ for a brace")
     if not named and regions:
         references = [f"{{{index}}}" for index in range(len(regions))]
         listed = " and ".join([", ".join(references[:-1]), references[-1]]) if len(references) > 1 else references[0]
@@ -32,7 +33,7 @@ def named_question(text: str, regions: Sequence[Any], every: bool = True) -> str
         return f"{text[: end.start()]} {listed}{end[0].strip() if end else ''}"
     unnamed = [index for index in range(len(regions)) if index not in named]
     if unnamed and every:
-        raise ValueError(
+        raise InputError(
             f"the question names some of its regions but not {{{unnamed[0]}}}: write it in, or leave it out"
         )
     return text

@@ -9,6 +9,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float
 
+from deixis.errors import InputError
 from deixis.geometry.regions import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble
 
 STROKE_SHARE = 0.015  # radius of a point or a stroke, as a share of the picture's longer side
@@ -45,7 +46,7 @@ def pixel_patch(region: Region, size_hw: tuple[int, int]) -> tuple[int, int, Boo
             return _stroke_patch(points, size_hw)
         case Polygon(points=points) if len(points):
             return _polygon_patch(points, size_hw)
-    raise ValueError(
+    raise InputError(
         f"a {type(region).__name__} has no pixels: a picture is pointed at by Point(x, y), Box, Scribble, "
         f"Polygon or Mask"
     )
@@ -69,7 +70,7 @@ def _axis_pixels(low: float, high: float, size: int) -> tuple[int, int]:
 
 def _mask_array(mask: Mask, size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
     if mask.array.shape != tuple(size_hw):
-        raise ValueError(f"Mask must have the picture's size (height, width) {tuple(size_hw)}, got {mask.array.shape}")
+        raise InputError(f"Mask must have the picture's size (height, width) {tuple(size_hw)}, got {mask.array.shape}")
     return mask.array
 
 
@@ -138,8 +139,8 @@ def point_mask(region: Region, points_xyz: Float[np.ndarray, "n 3"]) -> Bool[np.
             return ((points_xyz >= lows) & (points_xyz <= highs)).all(axis=1)
         case PointSet(indices=indices):
             if len(indices) and not (0 <= indices[0] and indices[-1] < len(points_xyz)):
-                raise ValueError(f"PointSet names points {indices[0]} to {indices[-1]} of a cloud of {len(points_xyz)}")
+                raise InputError(f"PointSet names points {indices[0]} to {indices[-1]} of a cloud of {len(points_xyz)}")
             mask = np.zeros(len(points_xyz), dtype=bool)
             mask[indices] = True
             return mask
-    raise ValueError(f"a {type(region).__name__} has no points of a cloud: use Point(x, y, z), Box3D or PointSet")
+    raise InputError(f"a {type(region).__name__} has no points of a cloud: use Point(x, y, z), Box3D or PointSet")

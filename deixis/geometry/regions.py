@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Numbers
 from deixis.geometry.rle import mask_to_rle, rle_to_mask
 
@@ -27,7 +28,7 @@ def _float_coordinate(value: Any, what: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{what} must be a number, got {value!r}") from None
+        raise InputError(f"{what} must be a number, got {value!r}") from None
 
 
 def _point_rows(values: Numbers, what: str) -> np.ndarray:
@@ -35,11 +36,11 @@ def _point_rows(values: Numbers, what: str) -> np.ndarray:
     try:
         rows = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError(f"{what} needs points as k pairs (x, y) of numbers, got {values!r}") from None
+        raise InputError(f"{what} needs points as k pairs (x, y) of numbers, got {values!r}") from None
     if rows.size == 0:
         rows = rows.reshape(0, 2)
     if rows.ndim != 2 or rows.shape[1] != 2:
-        raise ValueError(f"{what} needs points of shape (k, 2), got shape {rows.shape}")
+        raise InputError(f"{what} needs points of shape (k, 2), got shape {rows.shape}")
     return _locked(rows)
 
 
@@ -66,7 +67,7 @@ class Point:
     def __init__(self, *values: float, coords: Sequence[float] | None = None, signal: int = 0):
         given = tuple(values) if coords is None else tuple(coords)
         if not 1 <= len(given) <= 3:
-            raise ValueError(f"Point needs 1, 2 or 3 coordinates, got {len(given)}")
+            raise InputError(f"Point needs 1, 2 or 3 coordinates, got {len(given)}")
         object.__setattr__(self, "coords", tuple(_float_coordinate(value, "a coordinate of Point") for value in given))
         object.__setattr__(self, "signal", int(signal))
 
@@ -127,7 +128,7 @@ class Mask:
     def __post_init__(self):
         array = np.asarray(self.array)
         if array.ndim != 2:
-            raise ValueError(f"Mask needs an array of shape (height, width), got shape {array.shape}")
+            raise InputError(f"Mask needs an array of shape (height, width), got shape {array.shape}")
         object.__setattr__(self, "array", _locked(array.astype(bool)))
 
     @classmethod
@@ -212,7 +213,7 @@ class PointSet:
         if indices.size == 0:
             indices = np.zeros(0, dtype=np.int64)
         if indices.ndim != 1 or not np.issubdtype(indices.dtype, np.integer):
-            raise ValueError(
+            raise InputError(
                 f"PointSet needs whole-number indices of shape (k,), got {indices.dtype} of shape {indices.shape}"
             )
         object.__setattr__(self, "indices", _locked(np.unique(indices).astype(np.int64)))

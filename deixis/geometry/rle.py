@@ -7,6 +7,8 @@ warns on every call under numpy 2, and codes come from files that people made.
 import numpy as np
 from jaxtyping import Bool, Int
 
+from deixis.errors import InputError
+
 MAX_MASK_PIXELS = 1 << 30
 MAX_DIGITS = 7  # of 5 bits: more than any run of so many pixels needs
 MORE, SIGN = 0x20, 0x10  # bits of a character: another one follows; of the last one: the number is negative
@@ -26,13 +28,13 @@ def mask_to_rle(mask_hw: Bool[np.ndarray, "height width"]) -> dict:
 
 def _checked_size(rle: dict) -> list[int]:
     if not isinstance(rle, dict) or "size" not in rle or "counts" not in rle:
-        raise ValueError(f"a run-length code needs the keys 'size' and 'counts', got {rle!r:.80}")
+        raise InputError(f"a run-length code needs the keys 'size' and 'counts', got {rle!r:.80}")
     try:
         height, width = (int(side) for side in rle["size"])
     except (TypeError, ValueError):
-        raise ValueError(f"'size' of a run-length code must be [height, width], got {rle['size']!r:.80}") from None
+        raise InputError(f"'size' of a run-length code must be [height, width], got {rle['size']!r:.80}") from None
     if height < 1 or width < 1 or height * width > MAX_MASK_PIXELS:
-        raise ValueError(f"'size' of a run-length code must be two positive sides, got {[height, width]}")
+        raise InputError(f"'size' of a run-length code must be two positive sides, got {[height, width]}")
     return [height, width]
 
 
@@ -54,7 +56,7 @@ def _run_lengths(counts: str) -> Int[np.ndarray, " run"]:
     if codes.min() < 0 or codes.max() > 63 or digits.max() > MAX_DIGITS:
         raise foreign
     if not ends[-1]:
-        raise ValueError("'counts' of a run-length code ends in the middle of a number")
+        raise InputError("'counts' of a run-length code ends in the middle of a number")
     shifts = 5 * (np.arange(len(codes)) - np.repeat(starts, digits))
     runs = np.add.reduceat((codes & 0x1F) << shifts, starts)
     runs -= np.where(codes[ends] & SIGN, 1 << 5 * digits, 0)
@@ -75,9 +77,9 @@ def _checked_runs(rle: dict) -> tuple[list[int], Int[np.ndarray, " run"]]:
         try:
             runs = np.array([int(run) for run in counts], np.int64)
         except (TypeError, ValueError, OverflowError):
-            raise ValueError("'counts' of a run-length code must be text or a list of whole numbers") from None
+            raise InputError("'counts' of a run-length code must be text or a list of whole numbers") from None
     if (runs < 0).any() or (runs > MAX_MASK_PIXELS).any() or runs.sum() != size[0] * size[1]:
-        raise ValueError(f"the runs of a run-length code must fill its size {size}: {size[0] * size[1]} pixels")
+        raise InputError(f"the runs of a run-length code must fill its size {size}: {size[0] * size[1]} pixels")
     return size, runs
 
 

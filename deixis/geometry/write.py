@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from deixis.geometry.dialects import Dialect, coordinates_signal, dialects_that
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.ferret_regions import grid_numbers, shape_box
 from deixis.geometry.frames import Frame
 from deixis.geometry.markup import Reference, Text, parse_markup
+from deixis.geometry.notations import Dialect, coordinates_signal, dialects_that
 from deixis.geometry.points import bounding_box
 from deixis.geometry.raster import rasterise
 from deixis.geometry.regions import Box, Point, Region
@@ -44,10 +45,10 @@ def write_prompt(
             parts.append(_plain(piece.text, dialect))
             continue
         if piece.form is not None or not piece.indices:
-            raise ValueError(f"a question cannot ask for a form or for none inside braces, got {text_markup!r:.80}")
+            raise InputError(f"a question cannot ask for a form or for none inside braces, got {text_markup!r:.80}")
         _check_indices(piece, len(regions))
         if not dialect.region_token:
-            raise ValueError(
+            raise InputError(
                 f"a question in the dialect '{dialect.name}' cannot point at a region, which its models never saw: "
                 f"questions can point in {dialects_that('point')}"
             )
@@ -64,7 +65,7 @@ def _prompt_region(
 ) -> str:
     signal = region.signal
     if not 0 <= signal < len(frames):
-        raise ValueError(f"region {index} lies on signal {signal}, but there {_are(len(frames), 'signal')}")
+        raise InputError(f"region {index} lies on signal {signal}, but there {_are(len(frames), 'signal')}")
     if not dialect.region_coordinates:
         return dialect.region_token
     place = _asked_place(region, extents[signal], dialect)
@@ -119,7 +120,7 @@ def write_answer(
 def _answer_field(record: Any, index: int, form: str | None, frames: Sequence[Frame], dialect: Dialect) -> str | None:
     """The field of a record to be written as coordinates, or None for ``<seg>``."""
     if not 0 <= record.signal < len(frames):
-        raise ValueError(f"region {index} lies on signal {record.signal}, but there {_are(len(frames), 'signal')}")
+        raise InputError(f"region {index} lies on signal {record.signal}, but there {_are(len(frames), 'signal')}")
     frame = frames[record.signal]
     axes = frame.size.axes
     seg_fields = [field for field in _SEG_FIELDS[axes] if getattr(record, field) is not None]
@@ -130,23 +131,23 @@ def _answer_field(record: Any, index: int, form: str | None, frames: Sequence[Fr
         form = "mask" if seg_fields or not dialect.coordinates else "point"
     if form in ("mask", "points"):
         if not dialect.seg_token:
-            raise ValueError(
+            raise InputError(
                 f"region {index} has to be marked by a mask, and the dialect '{dialect.name}' has none: answers hold "
                 f"masks in {dialects_that('mask')}"
             )
         if not seg_fields:
-            raise ValueError(
+            raise InputError(
                 f"region {index} has no {' or '.join(_SEG_FIELDS[axes])} to be marked as {{{index}:{form}}}"
             )
         return None
     if not dialect.coordinates:
-        raise ValueError(
+        raise InputError(
             f"region {index} has to be written as a {form}, and the dialect '{dialect.name}' writes no coordinates: "
             f"answers hold them in {dialects_that('mark')}"
         )
     field = "point" if form == "point" else _BOX_FIELD[axes]
     if (form == "span") != (axes == "t" and form != "point") or _place(record, field, frame) is None:
-        raise ValueError(f"region {index}, on {frame.size.noun}, has no {form} to be written as {{{index}:{form}}}")
+        raise InputError(f"region {index}, on {frame.size.noun}, has no {form} to be written as {{{index}:{form}}}")
     return field
 
 
@@ -183,14 +184,14 @@ def _pixel_cells(places: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
 def _plain(text: str, dialect: Dialect) -> str:
     for marker in dialect.markers:
         if marker in text:
-            raise ValueError(f"the text must not contain {marker}, which has a meaning for the model, got {text!r:.80}")
+            raise InputError(f"the text must not contain {marker}, which has a meaning for the model, got {text!r:.80}")
     return text
 
 
 def _check_indices(piece: Reference, count: int) -> None:
     for index in piece.indices:
         if index >= count:
-            raise ValueError(f"{{{index}}} without a {_ordinal(index + 1)} region: there {_are(count, 'region')}")
+            raise InputError(f"{{{index}}} without a {_ordinal(index + 1)} region: there {_are(count, 'region')}")
 
 
 def _ordinal(number: int) -> str:

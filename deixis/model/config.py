@@ -10,6 +10,7 @@ from typing import Any, no_type_check
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 
+from deixis.errors import ConfigError
 from deixis.geometry import DIALECTS
 from deixis.model.kinds import KINDS
 from deixis.model.signal_options import PLACELESS, check_signals, known_fields, with_defaults
@@ -152,7 +153,7 @@ class DeixisConfig(PreTrainedConfig):
         for name, known in {**fields, **{kind: known_fields(kind) for kind in KINDS}}.items():
             if unknown := (getattr(self, name) or {}).keys() - set(known):
                 listed = ", ".join(known)
-                raise ValueError(f"{name}: expected {listed}; got the unknown field {sorted(unknown)[0]!r}")
+                raise ConfigError(f"{name}: expected {listed}; got the unknown field {sorted(unknown)[0]!r}")
         check_signals({kind: getattr(self, kind) for kind in self.kinds}, self.encoder, self.vision_config)
 
     @property
@@ -193,4 +194,4 @@ def _sub_config(value: dict | PreTrainedConfig | None, default_type: str) -> Pre
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ValueError(f"{name}: expected one of {', '.join(choices)}; got {value!r}")
+        raise ConfigError(f"{name}: expected one of {', '.join(choices)}; got {value!r}")

@@ -2,6 +2,8 @@
 
 import torch
 
+from deixis.errors import InputError
+
 
 def choose_device(name: str | None) -> torch.device:
     """The device of that name ("cpu", "cuda", "cuda:1", "mps"); of none, CUDA or Apple's GPU where there is one, else
@@ -15,5 +17,5 @@ def choose_device(name: str | None) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device: expected cpu, cuda or mps, and one that is here; got '{name}'") from error
+        raise InputError(f"device: expected cpu, cuda or mps, and one that is here; got '{name}'") from error
     return device

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from deixis.errors import ConfigError
 from deixis.model.config import DeixisConfig
-from deixis.model.fields import build_field_encoder
+from deixis.model.encoder.field_encoder import build_field_encoder
+from deixis.model.encoder.projection import UniversalProjection, build_projection
 from deixis.model.network import DeixisForConditionalGeneration, build_pointing_head
-from deixis.model.projection import UniversalProjection, build_projection
-from deixis.model.region_parts import build_region_parts
+from deixis.model.regions.builder import build_region_parts
 
 COPY_SCORE = -12.0
 """Added to the score of a copied expert where weights are sigmoids: it begins with six millionths of the weight."""
@@ -36,7 +37,7 @@ def add_signal(
     """
     old = network.config
     if kind in old.kinds:
-        raise ValueError(f"add_signal: expected a kind that the network does not take yet, got {kind!r}")
+        raise ConfigError(f"add_signal: expected a kind that the network does not take yet, got {kind!r}")
     taken = (*old.signal_token_ids.values(), old.text_config.vocab_size - 1, old.region_token_id, old.seg_token_id)
     ids = {**old.signal_token_ids, kind: max(taken) + 1 if token_id is None else token_id}
     config = DeixisConfig.from_dict({**old.to_dict(), kind: options, "signal_token_ids": ids})
@@ -90,14 +91,14 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
     """
     projection = network.projection
     if not isinstance(projection, UniversalProjection):
-        raise ValueError(f"add_expert: expected a projection of type 'upm', got {network.config.projection['type']!r}")
+        raise ConfigError(f"add_expert: expected a projection of type 'upm', got {network.config.projection['type']!r}")
     if projection.router_type == "constant":
-        raise ValueError(
+        raise ConfigError(
             "add_expert: expected a router of type soft, sigmoid or sparse; got 'constant', under which a further "
             "expert changes every answer"
         )
     if not 0 <= source < len(projection.experts):
-        raise ValueError(f"add_expert: expected a source from 0 to {len(projection.experts) - 1}, got {source}")
+        raise ConfigError(f"add_expert: expected a source from 0 to {len(projection.experts) - 1}, got {source}")
     if freeze:
         network.requires_grad_(False)
     projection.experts.append(copy.deepcopy(projection.experts[source]).requires_grad_(True))

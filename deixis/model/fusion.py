@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from deixis.model.field import Field
+from deixis.model.encoder.field import Field
 from deixis.model.kinds import KINDS
 
 

@@ -19,13 +19,13 @@ from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers.utils import ModelOutput
 
 from deixis.model.config import MASK_MODELS, DeixisConfig
-from deixis.model.fields import build_field_encoder
+from deixis.model.encoder.field_encoder import build_field_encoder
+from deixis.model.encoder.projection import build_projection
 from deixis.model.fusion import Encoded, SignalBatch, place, repeat_signals
 from deixis.model.kinds import KINDS
 from deixis.model.losses import mask_losses, number_loss, text_loss
-from deixis.model.pointing import PointingHead
-from deixis.model.projection import build_projection
-from deixis.model.region_parts import build_region_parts
+from deixis.model.masks.pointing_head import PointingHead
+from deixis.model.regions.builder import build_region_parts
 
 
 @dataclass
@@ -64,7 +64,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.pointing_head = build_pointing_head(config) if config.has_fine else None
         self.sam_pointing = None
         if pointing["backbone"] in MASK_MODELS:
-            from deixis.model.sam import build_sam_pointing
+            from deixis.model.masks.sam import build_sam_pointing
 
             self.sam_pointing = build_sam_pointing(config.mask_config, hidden, pointing["train"])
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
@@ -176,7 +176,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def point(
         self, encoded: Encoded, states: Float[Tensor, "mask hidden"], signal: Int[Tensor, " mask"]
     ) -> list[Float[Tensor, " cell"]]:
-        """Mask logits over the cells of the signal each state points into (see `deixis.model.masks`)."""
+        """Mask logits over the cells of the signal each state points into (see `deixis.model.masks.mask_cells`)."""
         row = encoded.batch.row(signal).tolist()
         kinds = [KINDS[k] for k in encoded.batch.kind[signal].tolist()]
         return [

@@ -12,19 +12,20 @@ import numpy as np
 import torch
 from transformers import BatchFeature, ProcessorMixin
 
+from deixis.errors import InputError
 from deixis.geometry import DIALECTS, Region, check_region, parse_answer, write_prompt
 from deixis.geometry.parse import ParsedAnswer
+from deixis.model.chat_template import Past, conversation_ids, conversation_text, left_padded, words_with_meaning
 from deixis.model.config import MASK_MODELS, DeixisConfig
-from deixis.model.conversation import Past, conversation_ids, conversation_text, left_padded, words_with_meaning
+from deixis.model.encoder.projection import projected_count
+from deixis.model.encoder.tiles import prepare_tiles
+from deixis.model.encoder.trunk import TRUNKS
 from deixis.model.kinds import KINDS
-from deixis.model.masks import Prepared
-from deixis.model.projection import projected_count
-from deixis.model.region_reading import READINGS, RegionPoints
-from deixis.model.sam_picture import prepare_for_sam
+from deixis.model.masks.mask_cells import Prepared
+from deixis.model.masks.sam_image import prepare_for_sam
+from deixis.model.regions.sampled_points import READINGS, RegionPoints
 from deixis.model.signal_options import encoder_token_count
 from deixis.model.text import SPECIAL_TOKENS
-from deixis.model.tiles import prepare_tiles
-from deixis.model.trunk import TRUNKS
 from deixis.signals import SIGNALS, Signal, chosen_indices, open_signal, to_tensor
 from deixis.signals.fmri import parcel_labels
 
@@ -77,7 +78,7 @@ class DeixisProcessor(ProcessorMixin):
     def prepare(self, signal: Signal) -> Prepared:
         """The network's input for a signal. Raises ValueError for a kind that the model does not take."""
         if signal.kind not in self.specs:
-            raise ValueError(
+            raise InputError(
                 f"'{signal.name}': this model takes {', '.join(self.specs)}; got a signal of kind {signal.kind}"
             )
         spec = self.spec(signal.kind)
@@ -102,12 +103,12 @@ class DeixisProcessor(ProcessorMixin):
         tokens with a meaning of their own.
         """
         if special := next((word for word in words_with_meaning(self.tokenizer) if word in markup), None):
-            raise ValueError(f"the question must not contain {special}, which has a meaning for the model")
+            raise InputError(f"the question must not contain {special}, which has a meaning for the model")
         frames = [p.frame for p in prepared]
         extents = [frame.size for frame in frames]
         for region in regions:
             if not 0 <= region.signal < len(frames):
-                raise ValueError(f"region on signal {region.signal}: there are {len(frames)} signal(s), counted from 0")
+                raise InputError(f"region on signal {region.signal}: there are {len(frames)} signal(s), counted from 0")
             check_region(region, extents[region.signal])
         return write_prompt(markup, regions, frames, extents, self.grammar)
 
@@ -211,7 +212,7 @@ def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisPr
     specs = {kind: _spec_options(kind, getattr(config, kind)) for kind in config.kinds}
     sizes: Mapping[str, Any] = {}
     if config.pointing["backbone"] in MASK_MODELS:
-        from deixis.model.sam import sam_size_px
+        from deixis.model.masks.sam import sam_size_px
 
         sizes = {"sam_size_px": sam_size_px(config.mask_config), "sam_square": config.pointing["backbone"] == "sam2"}
     counts = {kind: signal_token_count(config, kind) for kind in config.kinds}

@@ -10,6 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
+from deixis.errors import ConfigError
 from deixis.model.kinds import PICTURES
 from deixis.signals import SIGNALS
 
@@ -81,20 +82,22 @@ def check_signals(options: Mapping[str, Mapping[str, Any]], encoder: Mapping, vi
             seconds = {"audio": FRAMES_A_SECOND, "imu": own.get("rate_hz")}
             size = own["size_px"] if kind == "image" else round(own["window_s"] * seconds[kind])
             if own[unit] != STRIDE or size % STRIDE:
-                raise ValueError(
+                raise ConfigError(
                     f"{kind}.{unit}: expected {STRIDE}, which is four times the spacing of mask features, and a signal "
                     f"of a multiple of it; got {own[unit]} for {size}"
                 )
         if own.get("paired") and not own["pool_frames"]:
-            raise ValueError(f"{kind}.paired: a picture beside its map is averaged with it; set {kind}.pool_frames too")
+            raise ConfigError(
+                f"{kind}.paired: a picture beside its map is averaged with it; set {kind}.pool_frames too"
+            )
         if kind in PICTURES and own["tokenizer"] == "patch":
             if encoder["type"] != "trunk":
-                raise ValueError(
+                raise ConfigError(
                     f"{kind}.tokenizer: 'patch' shares a vision model's patches, which needs encoder.type 'trunk'; "
                     f"got {encoder['type']!r}"
                 )
             if (own["size_px"], own["patch_px"]) != (vision.image_size, vision.patch_size):
-                raise ValueError(
+                raise ConfigError(
                     f"{kind}: expected the sizes of vision_config, size_px {vision.image_size} and patch_px "
                     f"{vision.patch_size}; got {own['size_px']} and {own['patch_px']}"
                 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from deixis.errors import InputError
 from deixis.geometry.frames import Frame
 from deixis.signals import opening
 from deixis.signals.audio import AUDIO, AudioSpec
@@ -73,15 +74,15 @@ def open_signal(source: Any, kind: str | None = None, **options: float) -> Signa
     Raises: ValueError, one sentence, for anything missing, empty, cut short, mislabelled or out of bounds.
     """
     if kind is not None and kind not in SIGNALS:
-        raise ValueError(f"kind: expected one of {', '.join(SIGNALS)}, got '{kind}'.")
+        raise InputError(f"kind: expected one of {', '.join(SIGNALS)}, got '{kind}'.")
     if isinstance(source, Signal):
         if kind not in (None, source.kind):
-            raise ValueError(f"kind: expected {SIGNALS[kind].noun}, got '{source.name}', {SIGNALS[source.kind].noun}.")
+            raise InputError(f"kind: expected {SIGNALS[kind].noun}, got '{source.name}', {SIGNALS[source.kind].noun}.")
         return source
     if isinstance(source, str | Path):
         named = opening.read_name(str(source), SIGNALS)
         if named.kind is not None and kind not in (None, named.kind):
-            raise ValueError(f"kind: expected {named.kind}, as '{source}' says, got '{kind}'.")
+            raise InputError(f"kind: expected {named.kind}, as '{source}' says, got '{kind}'.")
         if named.kind is not None and named.number is not None:
             options = {SIGNALS[named.kind].option or "": named.number} | options
         return opening.open_path(Path(named.path), kind or named.kind, options, SIGNALS)
@@ -108,7 +109,7 @@ def to_tensor(signal: Signal, spec: Any = None) -> tuple[np.ndarray, Frame]:
     reader = SIGNALS[signal.kind]
     spec = reader.spec_type() if spec is None else spec
     if not isinstance(spec, reader.spec_type):
-        raise ValueError(
+        raise InputError(
             f"spec: expected {reader.spec_type.__name__} for '{signal.name}', {reader.noun}, got {type(spec).__name__}."
         )
     return reader.to_tensor(signal, spec)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
 from deixis.signals.filterbank import log_mel_hann
@@ -70,7 +71,7 @@ def open_file(path: Path, name: str) -> Signal:
         with soundfile.SoundFile(path) as stream:
             rate_hz, frames, channels = stream.samplerate, stream.frames, stream.channels
             if frames > UNKNOWN_FRAMES:
-                raise ValueError(
+                raise InputError(
                     f"'{name}': expected a sound that tells its length, got one written as a stream; "
                     "save it again as a file."
                 )
@@ -79,7 +80,7 @@ def open_file(path: Path, name: str) -> Signal:
             info = {"source_rate_hz": rate_hz, "channels": channels, "source_format": stream.format}
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         reason = str(getattr(error, "error_string", None) or error).strip().rstrip(".")
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a whole sound, but it cannot be decoded ({reason}); the file is probably cut "
             "short, damaged, or of another format."
         ) from error
@@ -87,7 +88,7 @@ def open_file(path: Path, name: str) -> Signal:
     missing = _missing_bytes(path)
     if missing or len(samples) < enough:
         got = f"{missing} bytes less" if missing else f"{len(samples)} of {frames} samples"
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected the whole sound its header announces, got {got}; the file is cut short, copy it again."
         )
     return _signal(samples, rate_hz, name, str(path), info)
@@ -100,7 +101,7 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     Raises: ValueError for a missing rate, another shape, NaN, or a silent, too short or too long sound.
     """
     if not _is_pair(value):
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a sound as (samples, rate_hz), got {_describe(value)}; "
             "an array alone does not say its rate, and may be of another kind, which is named as in fmri:FILE or "
             "kind='fmri'."
@@ -108,7 +109,7 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     samples, rate_hz = value
     rate_hz = float(rate_hz)
     if not (MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ):
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a rate of {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, got {rate_hz:g}; "
             "it is samples a second, given after the samples."
         )
@@ -118,7 +119,7 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     if samples.ndim == 2 and samples.shape[0] < samples.shape[1]:
         samples = samples.T  # (channel, n), as torchaudio has it
     if samples.ndim != 2 or samples.shape[1] > MAX_CHANNELS:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected samples of shape (n,), (n, channel) or (channel, n), got {samples.shape}; "
             "give one sound, not a batch."
         )
@@ -146,12 +147,12 @@ def to_tensor(signal: Signal, spec: AudioSpec) -> tuple[Float32[np.ndarray, "tim
     Raises: ValueError when the sound is longer than the window ("ast": cut), and for another recipe.
     """
     if spec.recipe not in RECIPES:
-        raise ValueError(f"recipe: expected one of {', '.join(RECIPES)}, got {spec.recipe!r}.")
+        raise InputError(f"recipe: expected one of {', '.join(RECIPES)}, got {spec.recipe!r}.")
     duration_s = len(signal.values) / RATE_HZ
     rows = round(spec.window_s * FRAMES_PER_S)
     # files of "8 seconds" often have a few milliseconds more: half a row is no sentence's worth
     if spec.recipe == "centred" and duration_s > spec.window_s + FRAME_SHIFT_MS / 2000:
-        raise ValueError(
+        raise InputError(
             f"'{signal.name}': expected a sound of at most {spec.window_s:g} s, got {duration_s:.2f} s; "
             "cut the file or choose a model with a longer window."
         )
@@ -194,10 +195,10 @@ def _signal(samples: np.ndarray, rate_hz: float, name: str, path: str | None, in
     """The signal of float samples (n, channel) at any rate: checked, mixed, resampled."""
     if not np.isfinite(samples).all():
         bad = int(np.size(samples) - np.isfinite(samples).sum())
-        raise ValueError(f"'{name}': expected finite samples, got {bad} NaN or infinite; the recording is damaged.")
+        raise InputError(f"'{name}': expected finite samples, got {bad} NaN or infinite; the recording is damaged.")
     mono = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
     if float(np.ptp(mono)) < 2 * SILENCE_PEAK:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a sound, got silence (below {20 * math.log10(SILENCE_PEAK):.0f} dB of full scale "
             "once mixed to one channel); the recording is empty or its channels cancel out."
         )
@@ -234,12 +235,12 @@ def _to_unit_scale(samples: np.ndarray) -> np.ndarray:
 def _check_duration(samples: int, rate_hz: float, name: str) -> None:
     duration_s = samples / rate_hz
     if duration_s < MIN_DURATION_S:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a sound of at least {MIN_DURATION_S:g} s, got {duration_s:.3f} s; "
             "the recording is empty or its rate is wrong."
         )
     if duration_s > MAX_DURATION_S:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a sound of at most {MAX_DURATION_S:g} s, got {duration_s:.0f} s; cut the file."
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
 from deixis.signals import pairs
@@ -58,17 +59,17 @@ def open_file(path: Path, name: str, unit_m: float | None = None) -> Signal:
         turned = upright(picture, name)
         mode, grey = turned.mode, np.asarray(turned)
     if mode == "F":
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a depth map of whole numbers (16 bits), got a picture of floats, whose unit is not "
             "settled; save the metres as NPY."
         )
     if grey.ndim != 2 or mode == "P":
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a depth map, one grey channel of 16 bits, got a picture of mode {mode}; a coloured "
             "drawing of depth says no metres."
         )
     if mode in ("L", "1") and unit_m is None:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a depth map of 16 bits, got 8 bits, whose unit nothing says; give it as unit_m=, or "
             f"depth@0.05:{name} for 5 cm a step."
         )
@@ -87,9 +88,9 @@ def open_value(value: Any, name: str, path: str | None = None, unit_m: float | N
     if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
         array = array[0] if array.shape[0] == 1 else array[:, :, 0]
     if array.ndim != 2:
-        raise ValueError(f"'{name}': expected a depth map of shape (height, width), got {array.shape}.")
+        raise InputError(f"'{name}': expected a depth map of shape (height, width), got {array.shape}.")
     if array.dtype.kind != "f" and unit_m is None:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected metres as floats, got {array.dtype}, whose unit nothing says; give it as unit_m= "
             f"(0.001 for millimetres), or depth@0.001:{name}."
         )
@@ -117,7 +118,7 @@ def to_tensor(signal: Signal, spec: DepthSpec) -> tuple[Float32[np.ndarray, "...
         grey = np.rint(np.clip(signal.values / np.float32(spec.far_m), 0, 1) * MAX_8_BIT).astype(np.uint8)
         values = square(np.repeat(grey[:, :, None], 3, axis=2), spec)
     else:
-        raise ValueError(f"channels: expected one of {', '.join(CHANNELS)}, got {spec.channels!r}.")
+        raise InputError(f"channels: expected one of {', '.join(CHANNELS)}, got {spec.channels!r}.")
     if spec.paired:
         values = pairs.paired_values(signal, values, spec)
     return values, square_frame(signal.extent.size_hw, spec, "depth")
@@ -136,13 +137,13 @@ def metric_channels(
 
 def _signal(steps: np.ndarray, unit_m: float, name: str, path: str | None, info: dict[str, Any]) -> Signal:
     if not 0 < float(unit_m) < MAX_DEPTH_M:
-        raise ValueError(f"'{name}': expected unit_m, the metres of one step, above 0, got {unit_m:g}.")
+        raise InputError(f"'{name}': expected unit_m, the metres of one step, above 0, got {unit_m:g}.")
     check_size(*steps.shape, name)
     metres = np.nan_to_num(steps.astype(np.float64) * float(unit_m), nan=0.0, posinf=0.0, neginf=-1.0)
     low, high = float(metres.min()), float(metres.max())
     if low < 0 or high > MAX_DEPTH_M or high == 0:
         got = "no reading at all" if low == high == 0 else f"{low:g} to {high:g} m"
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected depths from 0 (no reading) to {MAX_DEPTH_M:g} m, got {got}; its unit or its kind is "
             "probably another."
         )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from deixis.errors import InputError
+
 HEAD_BYTES = 512
 """How much of a file is read to see what it is; the longest mark ends well before."""
 
@@ -33,25 +35,25 @@ def read_head(path: Path, expected: str) -> bytes:
     """
     text = str(path)
     if "://" in text or text.startswith(("http:/", "https:/")):
-        raise ValueError(f"'{text}': expected {expected} on this machine, got a web address; download the file first.")
+        raise InputError(f"'{text}': expected {expected} on this machine, got a web address; download the file first.")
     try:
         if path.is_dir():
-            raise ValueError(f"'{text}': expected {expected}, got a folder; name one file in it.")
+            raise InputError(f"'{text}': expected {expected}, got a folder; name one file in it.")
         with path.open("rb") as stream:
             head = stream.read(HEAD_BYTES)
     except FileNotFoundError as error:
-        raise ValueError(
+        raise InputError(
             f"'{text}': expected {expected}, but there is no such file; check the spelling and the folder."
         ) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ValueError(f"'{text}': expected {expected}, but the file cannot be read: {reason}.") from error
+        raise InputError(f"'{text}': expected {expected}, but the file cannot be read: {reason}.") from error
     except ValueError as error:
         if "null" not in str(error):
             raise
-        raise ValueError(f"{text!r}: expected the path of a file, got a name with a null character in it.") from error
+        raise InputError(f"{text!r}: expected the path of a file, got a name with a null character in it.") from error
     if not head:
-        raise ValueError(
+        raise InputError(
             f"'{text}': expected {expected}, got an empty file (0 bytes); it was probably never written to the end."
         )
     return head
@@ -73,9 +75,9 @@ def load_npy(path: Path, expected: str) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
         if not isinstance(array, np.ndarray):
-            raise ValueError("an archive of several arrays")
+            raise InputError("an archive of several arrays")
     except (ValueError, EOFError, OSError) as error:
-        raise ValueError(
+        raise InputError(
             f"'{path}': expected {expected} as a NumPy array of numbers, got a file NumPy cannot read; "
             f"it is cut short, holds Python objects, or is not an NPY file."
         ) from error

@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Float32, Shaped, UInt8
 
+from deixis.errors import InputError
 from deixis.geometry.frames import Frame, crop_placement, letterbox_placement, placed_frame
 
 FITS = ("letterbox", "squash", "crop", "crop_rounded")
@@ -51,7 +52,7 @@ def placement(size_hw: tuple[int, int], size_px: int, fit: str) -> Placement:
             return crop_placement(size_hw, size_px, math.floor)
         case "crop_rounded":
             return crop_placement(size_hw, size_px, round)
-    raise ValueError(f"fit: expected one of {', '.join(FITS)}, got {fit!r}.")
+    raise InputError(f"fit: expected one of {', '.join(FITS)}, got {fit!r}.")
 
 
 def square_frame(size_hw: tuple[int, int], spec: SquareSpec, kind: str) -> Frame:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame, placeless_frame
 from deixis.signals.files import load_npy, read_head
@@ -62,12 +63,12 @@ def open_pair(paths: tuple[Path, Path], name: str) -> Signal:
     """
     (volume, affine, info), (mask, mask_affine, _) = (_read_nifti(path, path.name) for path in paths)
     if mask.shape != volume.shape:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a mask of the volume's shape {volume.shape}, got {mask.shape}; it is probably of "
             "another subject or resolution."
         )
     if not np.allclose(mask_affine, affine, atol=1e-3):
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a mask in the volume's place, got one whose voxels lie elsewhere (the affine of its "
             "header differs); resample it to the volume."
         )
@@ -81,7 +82,7 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     """
     array = as_array(value, name)
     if array.ndim not in (1, 2) or 0 in array.shape:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a brain response of shape (voxels,) or (repeats, voxels), got {array.shape}; a volume "
             "is opened from NIfTI, which says where its voxels lie."
         )
@@ -111,7 +112,7 @@ def to_tensor(signal: Signal, spec: FmriSpec) -> tuple[Float32[np.ndarray, "..."
         sums = np.stack([np.bincount(labels, column, minlength=spec.parcels) for column in columns.T], axis=1)
         return (sums / counts).astype(np.float32), frame
     if len(values) != spec.voxels:
-        raise ValueError(
+        raise InputError(
             f"'{signal.name}': expected the {spec.voxels} voxels this model was trained on, got {len(values)}; it is "
             "of another subject, mask or resolution."
         )
@@ -125,12 +126,12 @@ def parcel_labels(signal: Signal, parcels: int) -> Int[np.ndarray, " voxel"]:
     """
     places = signal.extent.points_xyz
     if places is None:
-        raise ValueError(
+        raise InputError(
             f"'{signal.name}': expected a brain response whose voxels have places, which this model looks at, got "
             "numbers alone; open the NIfTI file that they were taken from."
         )
     if len(places) < parcels:
-        raise ValueError(f"'{signal.name}': expected at least {parcels} voxels, got {len(places)}.")
+        raise InputError(f"'{signal.name}': expected at least {parcels} voxels, got {len(places)}.")
     labels = np.zeros(len(places), dtype=np.int64)
     split = [(np.arange(len(places)), 0, parcels)]
     while split:
@@ -153,21 +154,21 @@ def _read_nifti(path: Path, name: str) -> tuple[Float32[np.ndarray, "x y z"], np
         import nibabel
         import nibabel.imageglobals
     except ImportError as error:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected nibabel to be installed to open NIfTI, got none; run `pip install 'deixis[fmri]'`."
         ) from error
     try:
         with _quiet(nibabel.imageglobals.logger):
             image = nibabel.load(path)
         if not isinstance(image, nibabel.Nifti1Pair):  # Nifti2 is one, too
-            raise ValueError(f"it is of the format {type(image).__name__}")
+            raise InputError(f"it is of the format {type(image).__name__}")
         shape = tuple(int(side) for side in image.shape)
         if len(shape) not in (3, 4) or not 0 < np.prod(shape) <= MAX_NUMBERS:
-            raise ValueError(f"shape {shape}")
+            raise InputError(f"shape {shape}")
         volumes = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
     except Exception as error:  # parsers of damaged headers raise anything: HeaderDataError, zlib.error, KeyError, ...
         reason = " ".join(str(error).split()).rstrip(".")[:120] or type(error).__name__
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a NIfTI volume (x, y, z) or series (x, y, z, time) of at most {MAX_NUMBERS} numbers, "
             f"but it cannot be read ({reason}); the file is cut short, damaged, or of another format."
         ) from error
@@ -200,12 +201,12 @@ def _from_volume(
 ) -> Signal:
     cells = np.argwhere(mask)
     if len(cells) < MIN_VOXELS:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected at least {MIN_VOXELS} voxels, got {len(cells)}; the volume or mask is empty."
         )
     places = cells @ affine[:3, :3].T + affine[:3, 3]
     if not np.isfinite(places).all() or np.ptp(places, axis=0).max() == 0:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected voxels that lie somewhere, got a header without places (its affine is 0)."
         )
     info |= {"cells": cells, "shape": volume.shape}
@@ -216,9 +217,9 @@ def _signal(numbers: np.ndarray, extent: Extent, name: str, path: str | None, in
     values = np.ascontiguousarray(numbers, dtype=np.float32)
     bad = int((~np.isfinite(values)).sum())
     if bad:
-        raise ValueError(f"'{name}': expected finite responses, got NaN or infinity in {bad} of {len(values)} voxels.")
+        raise InputError(f"'{name}': expected finite responses, got NaN or infinity in {bad} of {len(values)} voxels.")
     if len(values) < MIN_VOXELS or np.ptp(values) == 0:
-        raise ValueError(f"'{name}': expected a brain response, got {len(values)} voxels that are all the same.")
+        raise InputError(f"'{name}': expected a brain response, got {len(values)} voxels that are all the same.")
     places = np.zeros((len(values), 0)) if extent.points_xyz is None else extent.points_xyz
     digest = content_digest("fmri", np.column_stack([places, values]))
     return Signal("fmri", values, extent, name, digest, path, info)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
 from deixis.signals.fit import MAX_8_BIT, square, square_frame
@@ -133,13 +134,13 @@ def _open(path: Any, name: str) -> Any:
     try:
         return Image.open(path)
     except Image.DecompressionBombError as error:
-        raise ValueError(_size_sentence(name, "more than that")) from error
+        raise InputError(_size_sentence(name, "more than that")) from error
     except UnidentifiedImageError as error:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a picture, got content that is none; the file is damaged or has a wrong ending."
         ) from error
     except Exception as error:  # parsers of damaged files raise anything: struct.error, KeyError, SyntaxError, ...
-        raise ValueError(_broken_sentence(name, error)) from error
+        raise InputError(_broken_sentence(name, error)) from error
 
 
 def _from_picture(picture: Any, name: str, path: str | None) -> Signal:
@@ -159,7 +160,7 @@ def upright(picture: Any, name: str) -> Any:
     try:
         picture.load()
     except Exception as error:  # as in _open
-        raise ValueError(_broken_sentence(name, error)) from error
+        raise InputError(_broken_sentence(name, error)) from error
     try:
         return ImageOps.exif_transpose(picture)
     except Exception:  # an EXIF block that cannot be parsed says nothing of the orientation
@@ -194,7 +195,7 @@ def _lab_to_rgb(picture: Any) -> UInt8[np.ndarray, "height width 3"]:
 def _as_16_bit(grey: np.ndarray, name: str) -> np.ndarray:
     """Grey integers as uint16. Raises ValueError for values that do not fit 16 bits."""
     if grey.size and (grey.min() < 0 or grey.max() > MAX_16_BIT):
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected grey values of 16 bits (0..65535), got {grey.min()}..{grey.max()}; "
             "rescale the picture."
         )
@@ -208,7 +209,7 @@ def _array_to_rgb(array: np.ndarray, name: str) -> UInt8[np.ndarray, "height wid
     if array.ndim == 3 and array.shape[2] not in CHANNELS and array.shape[0] in CHANNELS:
         array = array.transpose(1, 2, 0)
     if array.ndim != 3 or array.shape[2] not in CHANNELS:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a picture of shape (height, width), (height, width, 1 to 4) or "
             f"(1 to 4, height, width), got {array.shape}; give one picture, not a batch."
         )
@@ -235,7 +236,7 @@ def to_8_bit(array: np.ndarray, name: str) -> np.ndarray:
         return ((array.astype(np.uint32) * MAX_8_BIT + MAX_16_BIT // 2) // MAX_16_BIT).astype(np.uint8)
     top = 1 if array.dtype.kind == "f" else MAX_8_BIT
     if not (low >= 0 and high <= top):  # false for NaN as well
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected {'floats from 0 to 1' if top == 1 else 'integers from 0 to 255'}, got values "
             f"from {low:g} to {high:g}; pass 8-bit pixels as integers, and undo any normalisation, or name its "
             "kind, depth, normal or fmri, as in fmri:FILE or kind='fmri'."
@@ -247,7 +248,7 @@ def check_size(height: int, width: int, name: str) -> None:
     """Raises ValueError for a picture too small to point into, or too large."""
     small, large = min(height, width), max(height, width)
     if small < MIN_SIDE_PX or large > MAX_SIDE_PX or height * width > MAX_PIXELS:
-        raise ValueError(_size_sentence(name, f"{width} x {height} px"))
+        raise InputError(_size_sentence(name, f"{width} x {height} px"))
 
 
 def _size_sentence(name: str, got: str) -> str:

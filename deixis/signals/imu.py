@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
 from deixis.signals.files import load_npy
@@ -73,7 +74,7 @@ def open_value(value: Any, name: str, path: str | None = None, rate_hz: float | 
     if rows.ndim == 2 and rows.shape[0] == len(AXES) and rows.shape[1] != len(AXES):
         rows = rows.T
     if rows.ndim != 2 or rows.shape[1] != len(AXES):
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a motion trace of shape (n, 6) or (6, n), got {rows.shape}; columns are "
             f"{', '.join(AXES)}."
         )
@@ -98,7 +99,7 @@ def to_tensor(signal: Signal, spec: ImuSpec) -> tuple[Float32[np.ndarray, "axis 
     count, duration_s = round(spec.window_s * spec.rate_hz), float(signal.extent.duration_s or 0)
     times_s = signal.info["times_s"]
     if spec.too_long == "refuse" and duration_s > spec.window_s + 1.5 * duration_s / len(times_s):
-        raise ValueError(
+        raise InputError(
             f"'{signal.name}': expected a trace of at most {spec.window_s:g} s, got {duration_s:.2f} s; cut the file "
             "or choose a model with a longer window."
         )
@@ -146,12 +147,12 @@ def is_pair(value: Any) -> bool:
 
 def _even_times(count: int, rate_hz: float | None, name: str) -> Float[np.ndarray, " row"]:
     if rate_hz is None:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a motion trace with a time column or a rate, got neither; pass rate_hz=, or "
             f"imu@50:{name} for 50 rows a second."
         )
     if not MIN_RATE_HZ <= float(rate_hz) <= MAX_RATE_HZ:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a rate of {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz, got {rate_hz:g}; it is rows a second."
         )
     return np.arange(count) / float(rate_hz)
@@ -159,16 +160,16 @@ def _even_times(count: int, rate_hz: float | None, name: str) -> Float[np.ndarra
 
 def _signal(rows: np.ndarray, times_s: np.ndarray, name: str, path: str | None, info: dict[str, Any]) -> Signal:
     if len(rows) < MIN_ROWS:
-        raise ValueError(f"'{name}': expected a motion trace of at least {MIN_ROWS} rows, got {len(rows)}.")
+        raise InputError(f"'{name}': expected a motion trace of at least {MIN_ROWS} rows, got {len(rows)}.")
     values = np.ascontiguousarray(rows, dtype=np.float32)
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected finite numbers, got NaN, infinity or nothing in {int(bad.sum())} of {len(values)} "
             f"rows, the first of them row {int(np.argmax(bad)) + 1}; fill the gaps or cut there."
         )
     if not (np.ptp(values, axis=0) > 0).any():
-        raise ValueError(f"'{name}': expected a motion trace, got six constant columns; nothing was recorded.")
+        raise InputError(f"'{name}': expected a motion trace, got six constant columns; nothing was recorded.")
     step_s = float(np.median(np.diff(times_s)))
     extent = Extent("imu", duration_s=float(times_s[-1]) + step_s)
     digest = content_digest("imu", np.column_stack([times_s, values]))
@@ -178,7 +179,7 @@ def _signal(rows: np.ndarray, times_s: np.ndarray, name: str, path: str | None, 
 
 def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ValueError(f"{field}: expected one of {', '.join(choices)}, got {value!r}.")
+        raise InputError(f"{field}: expected one of {', '.join(choices)}, got {value!r}.")
 
 
 IMU = Reader(

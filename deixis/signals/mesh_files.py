@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from deixis.errors import InputError
 from deixis.signals.pcd_files import MARK, read_pcd
 
 Vertices = tuple[np.ndarray, np.ndarray | None]
@@ -36,7 +37,7 @@ def read_mesh(path: Path, name: str) -> Vertices:
         missing = isinstance(error, ImportError)
         reason = "its content is neither text nor whole" if missing else " ".join(str(error).split()).rstrip(".")
         reason = reason[:REASON_LENGTH] or type(error).__name__
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a whole {file_type.upper()} file, but it cannot be read ({reason}); "
             "the file is probably cut short, damaged, or has a wrong ending."
         ) from error
@@ -120,7 +121,7 @@ def _check_counts(path: Path, file_type: str, vertices: int, faces: int) -> None
     """Raises ValueError when fewer vertices or faces came than the header of a PLY or OFF file announces."""
     for word, announced, got in zip(("vertices", "faces"), _announced(path, file_type), (vertices, faces), strict=True):
         if announced is not None and got < announced:
-            raise ValueError(f"its header announces {announced} {word}, {got} came")
+            raise InputError(f"its header announces {announced} {word}, {got} came")
 
 
 def _announced(path: Path, file_type: str) -> tuple[int | None, int | None]:
@@ -152,15 +153,15 @@ def _read_obj(path: Path) -> Vertices:
             words = line.split("#")[0].split()
             if words[:1] == ["v"]:
                 if len(words) < 4:
-                    raise ValueError(f"line {number} has {len(words) - 1} coordinates of a vertex, not 3")
+                    raise InputError(f"line {number} has {len(words) - 1} coordinates of a vertex, not 3")
                 rows.append([float(word) for word in words[1:]])
             elif words[:1] == ["f"]:
                 corners = [int(word.split("/")[0] or 0) for word in words[1:]]
                 highest = max([highest, *corners])
     if highest > len(rows):
-        raise ValueError(f"a face names vertex {highest}, and there are {len(rows)}")
+        raise InputError(f"a face names vertex {highest}, and there are {len(rows)}")
     if not rows and b"\x00" in path.read_bytes():
-        raise ValueError("its content is binary, and OBJ is text")
+        raise InputError("its content is binary, and OBJ is text")
     xyz = np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3)
     if rows and all(len(row) >= 6 for row in rows):
         return xyz, np.array([row[-3:] for row in rows], dtype=np.float64)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
 from deixis.signals import pairs
@@ -54,7 +55,7 @@ def open_file(path: Path, name: str) -> Signal:
         turned = upright(picture, name)
         mode = turned.mode
         if mode not in ("RGB", "RGBA"):
-            raise ValueError(
+            raise InputError(
                 f"'{name}': expected surface normals in three channels of 8 bits, got a picture of mode {mode}."
             )
         rgb = np.asarray(turned)[:, :, :3]
@@ -73,7 +74,7 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
         array = array.transpose(1, 2, 0)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype.kind != "f":
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected surface normals as floats of shape (height, width, 3) in [-1, 1], got {array.dtype} "
             f"{array.shape}; colours 0..255 are opened from a PNG."
         )
@@ -116,7 +117,7 @@ def _signal(
     stray = np.abs(length[given] - 1) > TOLERANCE
     if not given.any() or stray.mean() > STRAY_SHARE:
         got = f"{stray.mean():.0%} of other lengths, about {np.median(length[given]):.2f}" if given.any() else "none"
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected surface normals, vectors of length 1, got {got}; it is probably a picture, or scaled."
         )
     values = np.ascontiguousarray(vectors * given[..., None], dtype=np.float32)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deixis.errors import InputError
 from deixis.signals.files import FIRST_MAGICS, FOREIGN_MAGICS, load_npy, matches, read_head
 from deixis.signals.signal import Reader, Signal, as_array
 
@@ -54,11 +55,11 @@ def read_name(text: str, readers: Readers) -> Named:
         return Named(match["path"], kind)
     if readers[kind].option is None:
         takers = ", ".join(f"{key} ({reader.option})" for key, reader in readers.items() if reader.option)
-        raise ValueError(f"'{text}': expected a number behind one of {takers}, got one behind {kind}; leave it out.")
+        raise InputError(f"'{text}': expected a number behind one of {takers}, got one behind {kind}; leave it out.")
     try:
         return Named(match["path"], kind, float(number))
     except ValueError:
-        raise ValueError(
+        raise InputError(
             f"'{text}': expected a number ({readers[kind].option}) behind {kind}@, got '{number}'."
         ) from None
 
@@ -86,10 +87,10 @@ def open_path(path: Path, kind: str | None, options: Mapping[str, Any], readers:
         return open_value(load_npy(path, expected), kind, path.name, str(path), options, readers)
     found, format_name = _content(head, path, readers)
     if not found and format_name is not None:
-        raise ValueError(f"'{path.name}': expected {expected}, got {format_name}.")
+        raise InputError(f"'{path.name}': expected {expected}, got {format_name}.")
     if named is None and not found:
         endings = " ".join(suffix for reader in readers.values() for suffix in reader.suffixes[:NAMED_SUFFIXES])
-        raise ValueError(
+        raise InputError(
             f"'{path.name}': expected {expected} in a file ending in {endings} {ARRAY_SUFFIX} or the like, "
             f"got '{path.suffix or 'no ending'}'; convert it, or name its kind as in imu:{path.name}."
         )
@@ -99,7 +100,7 @@ def open_path(path: Path, kind: str | None, options: Mapping[str, Any], readers:
             if kind
             else ("its name", "the file has a wrong ending, rename it")
         )
-        raise ValueError(f"'{path.name}': expected {expected} by {source}, but its content is {format_name}; {advice}.")
+        raise InputError(f"'{path.name}': expected {expected} by {source}, but its content is {format_name}; {advice}.")
     if kind is None and is_grey_16_bit(head) and "depth" in readers:
         named = "depth"
     return _called(readers[named or found[0]], "open_file", (path, path.name), options)
@@ -115,7 +116,7 @@ def open_value(
     if kind is None:
         shape = getattr(value, "shape", None)
         got = type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
-        raise ValueError(
+        raise InputError(
             f"'{name or 'signal'}': expected a path, a PIL picture, an array or tensor, or (samples, rate_hz), "
             f"got {got}; pass kind= where the shape does not tell."
         )
@@ -133,7 +134,7 @@ def _called(reader: Reader, way: str, arguments: tuple, options: Mapping[str, An
     unknown = [name for name in options if name != reader.option]
     if unknown:
         has = f"{reader.option}= only" if reader.option else "no such number"
-        raise ValueError(f"{unknown[0]}=: expected {has} for {reader.noun}, got {options[unknown[0]]!r}.")
+        raise InputError(f"{unknown[0]}=: expected {has} for {reader.noun}, got {options[unknown[0]]!r}.")
     return getattr(reader, way)(*arguments, **options)
 
 
@@ -171,7 +172,7 @@ def _check_kind_word(path: Path, readers: Readers) -> None:
         return
     behind = Path(match["path"])
     if behind.is_file() or _pair_of(behind) is not None:
-        raise ValueError(f"'{path}': expected one of {', '.join(readers)} before the colon, got '{match['kind']}'.")
+        raise InputError(f"'{path}': expected one of {', '.join(readers)} before the colon, got '{match['kind']}'.")
 
 
 def _pair_of(path: Path) -> tuple[Path, Path] | None:
@@ -191,13 +192,13 @@ def _open_pair(pair: tuple[Path, Path], kind: str | None, options: Mapping[str, 
     noun = readers[kind].noun if kind else "the second file of a pair"
     heads = read_head(first, "the first file of a pair"), read_head(second, noun)
     if second.suffix.lower() != ARRAY_SUFFIX and is_grey_16_bit(heads[0]) and not is_grey_16_bit(heads[1]):
-        raise ValueError(f"'{name}': expected the picture first and its map behind the plus sign, got a map first.")
+        raise InputError(f"'{name}': expected the picture first and its map behind the plus sign, got a map first.")
     if kind is None:
         kind = _kind_of_pair(first, second, readers)
     if kind is None or readers[kind].open_pair is None:
         kinds, _ = _content(heads[1], second, readers)  # colours may be normals
         example = next((key for key in ("normal", *takers) if key in takers and key in kinds), takers[0])
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected two files of {' or '.join(readers[key].noun for key in takers)}, got "
             f"{'two of which nothing says so' if kind is None else readers[kind].noun}; name the kind as in "
             f"{example}:{name}, or give files one by one, without a plus sign."

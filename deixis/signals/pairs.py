@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from deixis.errors import InputError
 from deixis.signals.fit import SquareSpec, square
 from deixis.signals.image import fits as fits_picture
 from deixis.signals.image import open_file as open_picture_file
@@ -30,7 +31,7 @@ def with_picture(signal: Signal, picture: Signal) -> Signal:
     height, width = signal.values.shape[:2]
     rows, columns = picture.values.shape[:2]
     if abs(width * rows - height * columns) > ASPECT_SHARE * height * columns:
-        raise ValueError(
+        raise InputError(
             f"'{signal.name}': expected a map of its picture's proportions, {columns} x {rows}, got {width} x "
             f"{height}; they are probably not of the same view."
         )
@@ -68,7 +69,7 @@ def paired_values(signal: Signal, map_square: Float32[np.ndarray, "3 size size"]
     Raises: ValueError when the signal has no picture.
     """
     if signal.picture is None:
-        raise ValueError(
+        raise InputError(
             f"'{signal.name}': expected a {signal.kind} map with its picture, which this model looks at together, got "
             f"the map alone; name both as {signal.kind}:photo.png+{signal.name}, or give (picture, map) in memory."
         )

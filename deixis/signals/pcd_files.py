@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from deixis.errors import InputError
+
 MARK = b"# .PCD"
 NEEDED = ("FIELDS", "SIZE", "TYPE", "POINTS", "DATA")
 TYPES = {"F": "f", "I": "i", "U": "u"}
@@ -31,7 +33,7 @@ def read_pcd(path: Path) -> tuple[Float[np.ndarray, "point 3"], UInt8[np.ndarray
     elif data in ("binary", "binary_compressed"):
         columns = _binary_columns(body, dtype, count, data == "binary_compressed")
     else:
-        raise ValueError(f"its DATA is {data!r}, not ascii, binary or binary_compressed")
+        raise InputError(f"its DATA is {data!r}, not ascii, binary or binary_compressed")
     xyz = np.stack([columns[name].astype(np.float64).reshape(count) for name in "xyz"], axis=1)
     colour = next((columns[name] for name in COLOURS if name in columns), None)
     return xyz, None if colour is None else _unpacked(colour.reshape(count))
@@ -44,12 +46,12 @@ def _header(content: bytes) -> tuple[dict[str, list[str]], bytes]:
     while "DATA" not in header:
         end = content.find(b"\n", place)
         if end < 0:
-            raise ValueError("its header has no line DATA")
+            raise InputError("its header has no line DATA")
         keyword, *words = content[place:end].decode("ascii").split("#")[0].split() or [""]
         header[keyword] = words
         place = end + 1
     if lacking := [name for name in NEEDED if not header.get(name)]:
-        raise ValueError(f"its header has no {lacking[0]}")
+        raise InputError(f"its header has no {lacking[0]}")
     return header, content[place:]
 
 
@@ -58,14 +60,14 @@ def _dtype(header: dict[str, list[str]]) -> np.dtype:
     names, sizes, types = (header[name] for name in ("FIELDS", "SIZE", "TYPE"))
     counts = header.get("COUNT") or ["1"] * len(names)
     if not len(names) == len(sizes) == len(types) == len(counts):
-        raise ValueError("FIELDS, SIZE, TYPE and COUNT of its header are not equally many")
+        raise InputError("FIELDS, SIZE, TYPE and COUNT of its header are not equally many")
     if lacking := [axis for axis in "xyz" if axis not in names]:
-        raise ValueError(f"its points have no field {lacking[0]}, only {' '.join(names)}")
+        raise InputError(f"its points have no field {lacking[0]}, only {' '.join(names)}")
     fields = []
     for number, (name, size, kind, count) in enumerate(zip(names, sizes, types, counts, strict=True)):
         known = name in ("x", "y", "z", *COLOURS)
         if known and count != "1":
-            raise ValueError(f"its field {name} has {count} numbers a point")
+            raise InputError(f"its field {name} has {count} numbers a point")
         # others may have the same name, as the paddings "_" do
         fields.append((name if known else f"{number} {name}", f"<{TYPES[kind]}{int(size)}", (int(count),)))
     return np.dtype(fields)
@@ -75,7 +77,7 @@ def _ascii_columns(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.nda
     words = body.split()
     width = sum(dtype[name].shape[0] for name in dtype.names or ())
     if len(words) != count * width:
-        raise ValueError(f"its header announces {count} points of {width} numbers, {len(words)} numbers came")
+        raise InputError(f"its header announces {count} points of {width} numbers, {len(words)} numbers came")
     table = np.array(words, dtype="S").reshape(count, width)
     columns, at = {}, 0
     for name in dtype.names or ():
@@ -91,12 +93,12 @@ def _binary_columns(body: bytes, dtype: np.dtype, count: int, compressed: bool) 
     needed = count * dtype.itemsize
     if not compressed:
         if len(body) < needed:
-            raise ValueError(f"its header announces {count} points in {needed} bytes, {len(body)} came")
+            raise InputError(f"its header announces {count} points in {needed} bytes, {len(body)} came")
         rows = np.frombuffer(body, dtype, count)
         return {name: rows[name] for name in dtype.names or ()}
     packed, whole = (int(n) for n in np.frombuffer(body[:8], "<u4", 2))
     if len(body) < 8 + packed or whole != needed:
-        raise ValueError(f"its header announces {needed} bytes from {packed}, {whole} from {len(body) - 8} came")
+        raise InputError(f"its header announces {needed} bytes from {packed}, {whole} from {len(body) - 8} came")
     data, columns, place = _decompressed(body[8 : 8 + packed], whole), {}, 0
     for name in dtype.names or ():  # all of the first field, then all of the second
         columns[name] = np.frombuffer(data, dtype[name].base, count * dtype[name].shape[0], place)
@@ -122,11 +124,11 @@ def _decompressed(packed: bytes, size: int) -> bytes:
         place += 1
         length += 2
         if start < 0:
-            raise ValueError("its compressed points begin with a copy of nothing")
+            raise InputError("its compressed points begin with a copy of nothing")
         period = bytes(out[start : start + length])
         out += (period * (length // len(period) + 1))[:length]  # a copy may run into what it writes
     if len(out) != size:
-        raise ValueError(f"its compressed points are {len(out)} bytes, {size} were announced")
+        raise InputError(f"its compressed points are {len(out)} bytes, {size} were announced")
     return bytes(out)
 
 

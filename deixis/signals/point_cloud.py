@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int, Shaped
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame
 from deixis.signals.mesh_files import read_mesh, read_surface
@@ -59,7 +60,7 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     """
     array = as_array(value, name)
     if array.ndim != 2 or array.shape[1] not in COLUMNS:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a point cloud of shape (n, 3) or (n, 6), got {array.shape}; "
             "columns are x, y, z and r, g, b."
         )
@@ -91,7 +92,7 @@ def to_tensor(signal: Signal, spec: PointCloudSpec) -> tuple[Float32[np.ndarray,
         frame = Frame("point_cloud", tuple((centre - radius).tolist()), (2 * radius,) * 3, signal.extent)
         places = (chosen - centre) / radius
     else:
-        raise ValueError(f"scale: expected one of {', '.join(SCALES)}, got {spec.scale!r}.")
+        raise InputError(f"scale: expected one of {', '.join(SCALES)}, got {spec.scale!r}.")
     return np.concatenate([places, signal.values[indices, 3:]], axis=1).astype(np.float32), frame
 
 
@@ -119,12 +120,12 @@ def shape_points(signal: Signal, count: int) -> Float[np.ndarray, "point 3"]:
 
 def _signal(xyz: np.ndarray, rgb: np.ndarray | None, name: str, path: str | None) -> Signal:
     if not len(xyz):
-        raise ValueError(f"'{name}': expected a point cloud of at least one point, got none; it was saved empty.")
+        raise InputError(f"'{name}': expected a point cloud of at least one point, got none; it was saved empty.")
     xyz = np.array(xyz, dtype=np.float64)
     with np.errstate(over="ignore"):
         bad = int((~np.isfinite(xyz.astype(np.float32)).all(axis=1)).sum())
     if bad:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected finite coordinates, got NaN, infinity or values beyond 32 bits in {bad} of {len(xyz)} "
             "points; remove those points."
         )
@@ -141,7 +142,7 @@ def _unit_colours(rgb: Shaped[np.ndarray, "n 3"], name: str) -> Float[np.ndarray
     """Colours in [0, 1] of colours in 0..1 or 0..255, told apart by the type and the largest."""
     low, high = float(rgb.min()), float(rgb.max())
     if not (low >= 0 and high <= MAX_8_BIT):  # false for NaN as well
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected colours of 0..1 or 0..255 in the last three columns, got {low:g} to {high:g}; "
             "they may be normals: give x, y, z alone."
         )
@@ -160,20 +161,20 @@ def _read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
             wanted = [key for key in keys if key in XYZ_KEYS + RGB_KEYS or len(keys) == 1]
             arrays = {key: archive[key] for key in wanted}
     except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a point cloud in an NPZ file, got a file NumPy cannot read; "
             "it is cut short, damaged, or holds Python objects."
         ) from error
     xyz_key = next((key for key in XYZ_KEYS if key in arrays), keys[0] if len(keys) == 1 else None)
     if xyz_key is None:
-        raise ValueError(f"'{name}': expected an array named {' or '.join(XYZ_KEYS)}, got {', '.join(keys) or 'none'}.")
+        raise InputError(f"'{name}': expected an array named {' or '.join(XYZ_KEYS)}, got {', '.join(keys) or 'none'}.")
     xyz = arrays[xyz_key]
     rgb = next((arrays[key] for key in RGB_KEYS if key in arrays and key != xyz_key), None)
     if xyz.ndim == 2 and xyz.shape[1] == 6 and rgb is None:
         xyz, rgb = xyz[:, :3], xyz[:, 3:]
     for array in (xyz,) if rgb is None else (xyz, rgb):
         if array.ndim != 2 or array.shape != (len(xyz), 3) or array.dtype.kind not in "buif":
-            raise ValueError(
+            raise InputError(
                 f"'{name}': expected points and as many colours of shape (n, 3), got {array.dtype} {array.shape}."
             )
     return xyz, rgb

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
 
@@ -115,9 +116,9 @@ def as_array(value: Any, name: str) -> np.ndarray:
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{name}: expected an array of numbers, got nested values of uneven length.") from error
+        raise InputError(f"{name}: expected an array of numbers, got nested values of uneven length.") from error
     if array.dtype.kind not in "buif":
-        raise ValueError(
+        raise InputError(
             f"{name}: expected an array of numbers, got {type(value).__name__} of dtype {array.dtype}; "
             "strings, objects and complex numbers are no signal."
         )

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from deixis.errors import InputError
+
 AXES = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
 """The order of the six columns: accelerometer, then gyroscope, as in OneLLM's and IMU2CLIP's files."""
 MAX_BYTES = 512 * 2**20
@@ -31,7 +33,7 @@ def read_csv(path: Path, name: str) -> tuple[Float[np.ndarray, "row 6"], Float[n
     header, rows = _table(path, name)
     if header is None:
         if rows.shape[1] not in (6, 7):
-            raise ValueError(
+            raise InputError(
                 f"'{name}': expected six columns ({', '.join(AXES)}), perhaps with the time before them, got "
                 f"{rows.shape[1]} and no header; write the names of the columns into the first row."
             )
@@ -49,12 +51,12 @@ def seconds(stamps: Float[np.ndarray, " row"], name: str) -> Float[np.ndarray, "
     steps = np.diff(stamps)
     if len(stamps) < 2 or not np.isfinite(stamps).all() or not (steps > 0).all():
         row = 1 + int(np.argmax(~(steps > 0))) if len(stamps) > 1 else 0
-        raise ValueError(f"'{name}': expected a time that rises from row to row, got one that does not at row {row}.")
+        raise InputError(f"'{name}': expected a time that rises from row to row, got one that does not at row {row}.")
     step = float(np.median(steps))
     for unit_s in TIME_UNITS_S.values():
         if LOWEST_RATE_HZ <= 1 / (step * unit_s) < HIGHEST_RATE_HZ:
             return (stamps - stamps[0]) * unit_s
-    raise ValueError(
+    raise InputError(
         f"'{name}': expected a time in s, ms, us or ns, got steps of {step:g}, which in none of them is a rate of "
         f"{LOWEST_RATE_HZ:g} to {HIGHEST_RATE_HZ:g} Hz."
     )
@@ -63,14 +65,14 @@ def seconds(stamps: Float[np.ndarray, " row"], name: str) -> Float[np.ndarray, "
 def _table(path: Path, name: str) -> tuple[list[str] | None, Float[np.ndarray, "row column"]]:
     """(header or None, numbers) of a comma-, semicolon- or tab-separated text."""
     if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"'{name}': expected a trace of at most {MAX_BYTES >> 20} MB, got more; cut it.")
+        raise InputError(f"'{name}': expected a trace of at most {MAX_BYTES >> 20} MB, got more; cut it.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"'{name}': expected a CSV of motion traces, got a file that is no text.") from error
+        raise InputError(f"'{name}': expected a CSV of motion traces, got a file that is no text.") from error
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
-        raise ValueError(f"'{name}': expected a CSV of motion traces, got no rows.")
+        raise InputError(f"'{name}': expected a CSV of motion traces, got no rows.")
     separator = max(",;\t", key=lines[0].count)
     if not lines[0].count(separator):
         separator = " "
@@ -80,7 +82,7 @@ def _table(path: Path, name: str) -> tuple[list[str] | None, Float[np.ndarray, "
     width = len(cells[0])
     for number, row in enumerate(body, start=len(cells) - len(body) + 1):
         if len(row) != width:
-            raise ValueError(
+            raise InputError(
                 f"'{name}': expected {width} columns in every row, got {len(row)} in row {number}; the file is cut "
                 "short or damaged."
             )
@@ -88,9 +90,9 @@ def _table(path: Path, name: str) -> tuple[list[str] | None, Float[np.ndarray, "
         rows = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in body], dtype=np.float64)
     except ValueError as error:
         bad = next((cell, n) for n, row in enumerate(body, 1) for cell in row if cell.strip() and not _is_number(cell))
-        raise ValueError(f"'{name}': expected numbers, got {bad[0]!r:.40} in row {bad[1]} of the table.") from error
+        raise InputError(f"'{name}': expected numbers, got {bad[0]!r:.40} in row {bad[1]} of the table.") from error
     if not len(rows):
-        raise ValueError(f"'{name}': expected a CSV of motion traces, got a header and no rows.")
+        raise InputError(f"'{name}': expected a CSV of motion traces, got a header and no rows.")
     return header, rows
 
 
@@ -111,7 +113,7 @@ def _columns(header: Sequence[str], name: str) -> tuple[int | None, list[int]]:
     missing = [axis for axis, numbers in found.items() if len(numbers) != 1]
     if len(others) == 6 and len(missing) == 6:  # six columns of names we do not know: in the usual order
         return (times[0] if times else None), others
-    raise ValueError(
+    raise InputError(
         f"'{name}': expected columns {', '.join(AXES)} and perhaps time, got {', '.join(header)[:120]}; "
         f"{missing[0]} is there {'more than once' if found[missing[0]] else 'not at all'}."
     )

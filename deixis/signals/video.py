@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int, UInt8
 
+from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, film_frame, placed_frame
-from deixis.signals.film_files import CODEC_ENDINGS, FilmTable, read_pictures, read_table
 from deixis.signals.fit import MAX_8_BIT, normalised, square, square_frame
 from deixis.signals.image import CHANNELS, check_size, to_8_bit
 from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_number
+from deixis.signals.video_files import CODEC_ENDINGS, FilmTable, read_pictures, read_table
 
 KEPT_PICTURES = 32
 KEPT_BYTES = 128 * 2**20
@@ -80,18 +81,18 @@ def open_value(value: Any, name: str, path: str | None = None, rate_hz: float | 
     if is_pair(value):
         value, rate_hz = value
     if rate_hz is None:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a film as (pictures, rate_hz), got pictures alone; pass rate_hz=, or "
             f"video@25:{name} for 25 pictures a second."
         )
     if not MIN_RATE_HZ <= float(rate_hz) <= MAX_RATE_HZ:
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a rate of {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz, got {rate_hz:g}; it is pictures a "
             "second."
         )
     array = as_array(value, name)
     if array.ndim != 4 or array.shape[3] not in (1, 3) or not len(array):
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected pictures of shape (t, height, width, 3) or (t, height, width, 1), got {array.shape}."
         )
     times, duration_s = np.arange(len(array)) / float(rate_hz), len(array) / float(rate_hz)
@@ -137,7 +138,7 @@ def chosen_pictures(signal: Signal, spec: VideoSpec) -> UInt8[np.ndarray, "momen
         return signal.values[[kept[int(index)] for index in wanted]]
     path = Path(signal.path or "")
     if not path.is_file():
-        raise ValueError(f"'{signal.name}': expected its file at '{path}', which is gone; open the film again.")
+        raise InputError(f"'{signal.name}': expected its file at '{path}', which is gone; open the film again.")
     return read_pictures(path, signal.name, signal.info["table"], wanted.tolist())
 
 
@@ -151,7 +152,7 @@ def chosen_indices(table: FilmTable, spec: VideoSpec) -> Int[np.ndarray, " momen
         room_s = Fraction(max(count / table.rate_hz - spec.clip_s, 0.0))
         starts_s = [float(room_s * clip / spec.frames) for clip in range(spec.frames)]  # exact, as there: ceil is not
         return np.array([min(math.ceil(table.rate_hz * start_s), count - 1) for start_s in starts_s])
-    raise ValueError(f"moments: expected one of {', '.join(MOMENTS)}, got {spec.moments!r}.")
+    raise InputError(f"moments: expected one of {', '.join(MOMENTS)}, got {spec.moments!r}.")
 
 
 def _spread(count: int, size_hw: tuple[int, int]) -> Int[np.ndarray, " kept"]:
@@ -200,7 +201,7 @@ def _check_bounds(count: int, duration_s: float, size_hw: tuple[int, int], name:
     check_size(*size_hw, name)
     if duration_s > MAX_DURATION_S or count > MAX_PICTURES:
         hours = MAX_DURATION_S / 3600
-        raise ValueError(
+        raise InputError(
             f"'{name}': expected a film of at most {hours:g} hours, got {duration_s / 3600:.1f}; cut the file."
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deixis.data.sample import Medium, RegionRecord
+from deixis.samples.sample import Medium, RegionRecord
 from deixis.world.objects import KINDS, PART_NAMES
 from deixis.world.render import Cloud, View
 from deixis.world.scene import Scene, Thing

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deixis.data.sample import RegionRecord, Turn
+from deixis.samples.sample import RegionRecord, Turn
 from deixis.world import wording as w
 from deixis.world.facts import SceneFacts, box_around
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, KINDS, MATERIALS, SIZES

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from deixis.data.sample import RegionRecord
+from deixis.samples.sample import RegionRecord
 from deixis.world import wording as w
 from deixis.world.facts import SoundFacts
 from deixis.world.questions import Draft, ask

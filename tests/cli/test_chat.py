@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from deixis.assistant import Model
 from deixis.cli.chat import Conversation
+from deixis.inference import Model
 from tests.toy import toy_network
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deixis.cli import main
-from tests.pretrained.checkpoints import write_ferret, write_pointmlp
+from tests.checkpoints.checkpoints import write_ferret, write_pointmlp
 
 
 @pytest.fixture(scope="module")

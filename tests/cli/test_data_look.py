@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from deixis.cli import main
-from deixis.data.files import write_samples
-from deixis.data.sample import Medium, RegionRecord, Sample, Turn
-from deixis.data.shards import write_shard
+from deixis.samples.files import write_samples
+from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.shards import write_shard
 from deixis.world.generate import world_samples
 
 

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from deixis.cli import main
-from deixis.data.read.formats import FORMATS
-from deixis.data.shards import open_samples
-from tests.data.run.coco_sets import coco_set
+from deixis.datasets.formats import FORMATS
+from deixis.samples.shards import open_samples
+from tests.datasets.coco_sets import coco_set
 
 
 @pytest.fixture

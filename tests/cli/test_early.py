@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from deixis.cli import answers, main
-from deixis.pretrained.convert import convert
-from tests.pretrained.checkpoints import WRITERS
+from deixis.systems.conversion import convert
+from tests.checkpoints.checkpoints import WRITERS
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_one_that_can_be_taken_needs_the_weights(spoilt, files, monkeypatch, cap
 
 def test_words_with_a_meaning_are_refused_early(spoilt, files):
     opened = answers.open_small(str(spoilt["lisa"]))
-    from deixis.assistant import Question
+    from deixis.inference import Question
     from deixis.signals import open_signal
 
     question = Question("Show [SEG].", (open_signal(files / "a.png"),))

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deixis.data.read.source import Skipped
-from deixis.data.sample import Medium
-from deixis.evaluate.benchmark import FORCED, GENERATED, Example, Facts, Published, Wanted
-from deixis.evaluate.benchmarks import BENCHMARKS
-from deixis.evaluate.scores import mean
-from deixis.pretrained import bundled_folder
+from deixis.checkpoints import bundled_folder
+from deixis.evaluation.benchmark import FORCED, GENERATED, Example, Facts, Published, Wanted
+from deixis.evaluation.benchmarks import BENCHMARKS
+from deixis.evaluation.metrics.scores import mean
+from deixis.samples.sample import Medium
+from deixis.samples.skipped import Skipped
 
 pytestmark = pytest.mark.skipif(not bundled_folder().is_dir(), reason="the bundled model is not trained yet")
 WORLD = ("eval", "world", "--model", "bundled", "--device", "cpu")

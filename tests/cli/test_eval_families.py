@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from deixis.evaluate.benchmarks import BENCHMARKS
-from deixis.pretrained import bundled_folder
-from tests.evaluate.benchmarks.test_captioning import clotho, coco_captions
-from tests.evaluate.benchmarks.test_classification import modelnet40, pictures
-from tests.evaluate.benchmarks.test_questions import clotho_aqa, gqa, vqav2
+from deixis.checkpoints import bundled_folder
+from deixis.evaluation.benchmarks import BENCHMARKS
+from tests.evaluation.benchmarks.test_captioning import clotho, coco_captions
+from tests.evaluation.benchmarks.test_classification import modelnet40, pictures
+from tests.evaluation.benchmarks.test_questions import clotho_aqa, gqa, vqav2
 
 pytestmark = pytest.mark.skipif(not bundled_folder().is_dir(), reason="the bundled model is not trained yet")
 

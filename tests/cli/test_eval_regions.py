@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from deixis.pretrained import bundled_folder
-from tests.data.language_server import language_server
-from tests.evaluate.benchmarks import flickr_files, test_ferret_bench, test_pope, test_region_classification
+from deixis.checkpoints import bundled_folder
+from tests.evaluation.benchmarks import flickr_files, test_ferret_bench, test_pope, test_region_classification
+from tests.language.language_server import language_server
 
 pytestmark = pytest.mark.skipif(not bundled_folder().is_dir(), reason="the bundled model is not trained yet")
 

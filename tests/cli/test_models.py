@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deixis.cli import main
-from deixis.pretrained.presets import PRESETS
+from deixis.systems.preset_table import PRESETS
 
 
 def typed(*words):

@@ -6,7 +6,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor,
 
 from deixis import Box, Span
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
-from deixis.model.conversation import Past
+from deixis.model.chat_template import Past
 from tests.toy import cloud, picture, sound, toy_network
 
 
@@ -91,9 +91,9 @@ def test_beams_of_one_answer_are_what_greedy_search_finds(toy):
 
 def batches(processor, config):
     """Two packed batches as the trainer of the package makes them."""
-    from deixis.data.sample import Medium, RegionRecord, Sample, Turn
+    from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
     from deixis.signals import open_signal
-    from deixis.train.packing import collate, pack
+    from deixis.training.packing import collate, pack
 
     medium = Medium("m", "image", size_hw=(24, 40))
     box = RegionRecord(box=(2, 3, 20, 20))

@@ -8,7 +8,7 @@ from deixis import Box, Box3D, Point, Span
 from deixis.geometry import mask_iou
 from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.kinds import AXES, KINDS
-from deixis.model.masks import pointed
+from deixis.model.masks.mask_cells import pointed
 from deixis.model.processor import signal_token_count
 from deixis.signals import open_signal
 from tests.toy import SAM2_SIZES, TEXT, cloud, picture, sound, toy_network
@@ -146,7 +146,7 @@ def test_regions_and_masks_of_tiles_are_in_the_file(tiled):
     prepared = processor.prepare(signal)
     mask = np.zeros((60, 90), bool)
     mask[10:30, 50:80] = True
-    from deixis.model.masks import mask_to_cells
+    from deixis.model.masks.mask_cells import mask_to_cells
 
     cells = torch.from_numpy(mask_to_cells(mask, prepared.frame, 14))
     [(_, back, _)] = pointed(cells - 0.5, prepared)

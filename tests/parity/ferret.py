@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deixis.checkpoints.tokenizer import published_text
 from deixis.geometry import Box, Point
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
-from deixis.model.conversation import conversation_ids
+from deixis.model.chat_template import conversation_ids
 from deixis.model.fusion import Encoded
-from deixis.model.region_reading import ferret_mask, transposed_places
-from deixis.pretrained.dialects import CONVERSATIONS, chat_template
-from deixis.pretrained.tokenizer import published_text
+from deixis.model.regions.sampled_points import ferret_mask, transposed_places
 from deixis.signals import open_signal
-from deixis.train.official_labels import IGNORED, answer_labels, padded_labels
+from deixis.systems.llava.labels import IGNORED, answer_labels, padded_labels
+from deixis.systems.llava.template import CONVERSATIONS, chat_template
 from tests.parity import ferret_sampler, ferret_text
 from tests.parity.golden import Check, Golden
 from tests.parity.networks import accounted, converted, encoded, greedy, processor_of, with_placeholders

@@ -8,8 +8,8 @@ from einops import rearrange
 from safetensors.torch import load_file
 from torch import Tensor
 
-from deixis.model.region_reading import transposed_places
-from deixis.model.sampler import RegionSampler
+from deixis.model.regions.sampled_points import transposed_places
+from deixis.model.regions.sampler import RegionSampler
 from deixis.ops import farthest_points, gather_points, nearest_neighbours, sample_grid
 from tests.parity.golden import Check, Golden
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from deixis.evaluate import official_ferret as official
-from deixis.evaluate import official_ferret_prompts as prompts
 from deixis.geometry.ferret_regions import box_in_picture, grid_numbers
-from deixis.pretrained.dialects import CONVERSATIONS
-from deixis.train.official_ferret import answered_places, asked_places
+from deixis.systems.ferret import prompts
+from deixis.systems.ferret import scoring as official
+from deixis.systems.ferret.labels import answered_places, asked_places
+from deixis.systems.llava.template import CONVERSATIONS
 from tests.parity.golden import Check, Golden
 
 READERS = {

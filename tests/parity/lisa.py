@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
+from deixis.checkpoints.tokenizer import published_text
 from deixis.model import DeixisForConditionalGeneration
-from deixis.model.masks import Prepared
-from deixis.model.sam_picture import MEAN_RGB, STD_RGB, placed_logits, prepare_for_sam
-from deixis.pretrained.sizes import CLIP_MEAN, CLIP_STD
-from deixis.pretrained.tokenizer import published_text
+from deixis.model.masks.mask_cells import Prepared
+from deixis.model.masks.sam_image import MEAN_RGB, STD_RGB, placed_logits, prepare_for_sam
 from deixis.signals import open_signal
-from deixis.train.official_labels import IGNORED, padded_labels
-from deixis.train.official_losses import lisa_mask_losses
+from deixis.systems.lisa.losses import lisa_mask_losses
+from deixis.systems.llava.labels import IGNORED, padded_labels
 from tests.parity import lisa_decoder, lisa_units
 from tests.parity.golden import Check, Golden
 from tests.parity.networks import accounted, converted, encoded, greedy, processor_of, with_placeholders

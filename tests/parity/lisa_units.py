@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deixis.data.read.reason_seg import read_reason_seg
-from deixis.evaluate.official_lisa import intersection_and_union, score_masks, validation_question
-from deixis.model.conversation import conversation_ids
-from deixis.pretrained.dialects import CONVERSATIONS, chat_template
-from deixis.pretrained.tokenizer import find_tokenizer, read_tokenizer
-from deixis.train import official_lisa
-from deixis.train.official_labels import answer_labels
-from deixis.train.official_losses import dice_loss, sigmoid_ce_loss
+from deixis.checkpoints.tokenizer import find_tokenizer, read_tokenizer
+from deixis.datasets.segmentation.reason_seg import read_reason_seg
+from deixis.model.chat_template import conversation_ids
+from deixis.systems.lisa import prompts as official_lisa
+from deixis.systems.lisa.losses import dice_loss, sigmoid_ce_loss
+from deixis.systems.lisa.scoring import intersection_and_union, score_masks, validation_question
+from deixis.systems.llava.labels import answer_labels
+from deixis.systems.llava.template import CONVERSATIONS, chat_template
 from tests.parity.golden import Check, Golden
 
 ADDED = ("[SEG]", "<im_start>", "<im_end>")

@@ -12,7 +12,7 @@ from transformers import GenerationConfig
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.fusion import Encoded, SignalBatch
 from deixis.model.kinds import KINDS
-from deixis.pretrained.convert import convert
+from deixis.systems.conversion import convert
 
 
 def converted(system: str, source: Path, out: Path) -> DeixisForConditionalGeneration:

@@ -9,7 +9,7 @@ from torch import Tensor
 from deixis.model import DeixisForConditionalGeneration
 from deixis.model.fusion import Encoded
 from deixis.model.kinds import PICTURES
-from deixis.pretrained.onellm import KINDS
+from deixis.systems.onellm.convert import KINDS
 from tests.parity.golden import Check, Golden
 from tests.parity.networks import converted, encoded
 

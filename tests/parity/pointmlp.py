@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from deixis.model.pointmlp import PointMLP, PointMLPConfig
+from deixis.checkpoints.conversion_options import Asked
+from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.ops import farthest_points
-from deixis.pretrained.convert import convert
-from deixis.pretrained.system import Asked
+from deixis.systems.conversion import convert
 from tests.parity.golden import Check, Golden
 
 SOURCES = ("config.json", "checkpoint.safetensors")

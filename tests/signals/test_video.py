@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from deixis.signals import VideoSpec, open_signal, to_tensor, video
-from deixis.signals.film_files import read_pictures, read_table
 from deixis.signals.video import bilinear, chosen_indices, chosen_pictures
+from deixis.signals.video_files import read_pictures, read_table
 
 av = pytest.importorskip("av")
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}

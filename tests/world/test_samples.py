@@ -2,11 +2,11 @@
 
 import pytest
 
-from deixis.data.check import Check
-from deixis.data.files import read_samples, write_samples
-from deixis.data.sample import Sample
-from deixis.data.validate import validate_record
 from deixis.geometry import Reference, parse_markup
+from deixis.samples.check import Check
+from deixis.samples.files import read_samples, write_samples
+from deixis.samples.sample import Sample
+from deixis.samples.validate import validate_record
 from deixis.world.generate import KINDS, tasks_of, world_samples
 from deixis.world.scene import SPLITS
 

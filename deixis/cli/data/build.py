@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deixis.cli.data.read import show_report
+from deixis.errors import InputError
 
 ANSWERS = "answers.sqlite"  # of the language model, in OUT, unless the recipe names another place
 
 if TYPE_CHECKING:
-    from deixis.data.build.recipe import BuildRecipe
-    from deixis.data.build.tools import Tools
+    from deixis.synthesis.recipe import BuildRecipe
+    from deixis.synthesis.tools import Tools
 
 
 def run(
@@ -34,18 +35,18 @@ def run(
     if listed:
         return _show_parts()
     if recipe is None or out is None:
-        raise ValueError("expected RECIPE OUT, as in: deixis data build recipes/grit.yaml out/grit; or --list")
+        raise InputError("expected RECIPE OUT, as in: deixis data build recipes/grit.yaml out/grit; or --list")
     if not recipe.is_file():
-        raise ValueError(f"{recipe}: expected a recipe, got no such file")
+        raise InputError(f"{recipe}: expected a recipe, got no such file")
     from deixis.cli.data.progress import Stages
-    from deixis.data.build.recipe import read_build_recipe
-    from deixis.data.run.building import build_set, plan_build
-    from deixis.data.run.folder import RunFolder
-    from deixis.data.run.pool import Workers
+    from deixis.datasets.runs.folder import RunFolder
+    from deixis.datasets.runs.pool import Workers
+    from deixis.synthesis.building import build_set, plan_build
+    from deixis.synthesis.recipe import read_build_recipe
 
     wanted = read_build_recipe(recipe)
     if scale is not None and not scale > 0:
-        raise ValueError(f"--scale: expected a number above 0, got {scale}")
+        raise InputError(f"--scale: expected a number above 0, got {scale}")
     wanted = replace(wanted, **{k: v for k, v in {"scale": scale, "seed": seed}.items() if v is not None})
     folder = RunFolder(out)
     plan = plan_build(wanted, folder, _tools(wanted, out))
@@ -61,8 +62,8 @@ def run(
 
 def _tools(recipe: "BuildRecipe", out: Path) -> "Tools":
     """The models that a recipe names, as factories; nothing is loaded yet."""
-    from deixis.annotate import annotators
-    from deixis.data.endpoint import endpoint_of
+    from deixis.language.endpoint import endpoint_of
+    from deixis.synthesis.annotators import annotators
 
     language = None
     if recipe.language is not None:
@@ -78,7 +79,7 @@ def _show_parts() -> None:
     from rich.markup import escape
     from rich.padding import Padding
 
-    from deixis.data.build.parts import PARTS
+    from deixis.synthesis.parts.registry import PARTS
 
     console = Console()
     for name, part in PARTS.items():

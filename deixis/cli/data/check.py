@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deixis.errors import InputError
+
 if TYPE_CHECKING:
-    from deixis.data.check import Problem
+    from deixis.samples.check import Problem
 
 SHOWN = 20
 
@@ -32,7 +34,7 @@ def run(
     size is checked in little memory.
     """
     from deixis.cli.data.progress import Stages
-    from deixis.data.check import Check
+    from deixis.samples.check import Check
 
     check, said, lines = Check(media), _Said(None if every else SHOWN), []
     with Stages() as progress:
@@ -41,7 +43,7 @@ def run(
             progress.stage(f"checking {path}", None)
             bad = said.all(check.problems(path, progress.advance))
             if check.samples == before:
-                raise ValueError(f"{path}: expected samples, got none")
+                raise InputError(f"{path}: expected samples, got none")
             lines.append(
                 f"{path}: {check.samples - before:,} samples, {f'{bad:,} of them bad' if bad else 'all sound'}"
             )
@@ -52,7 +54,7 @@ def run(
         wrong = [f"{bad:,} of {check.samples:,} samples are bad"] * (bad > 0)
         wrong += [f"{leaks:,} of {check.media_count:,} media leak from train into other splits"] * (leaks > 0)
         cut = f"; the first {SHOWN} problems are above, --all shows all" if said.is_cut else ""
-        raise ValueError(f"{', and '.join(wrong)}{cut}")
+        raise InputError(f"{', and '.join(wrong)}{cut}")
     typer.echo(f"{check.samples:,} samples of {check.media_count:,} media: nothing is wrong")
 
 

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deixis.errors import InputError
+
 if TYPE_CHECKING:
-    from deixis.data.run.sources import Source
+    from deixis.datasets.runs.sources import Source
 
 
 def run(
@@ -37,18 +39,18 @@ def run(
     if listed:
         return _show_formats()
     if format_name is None or path is None or out is None:
-        raise ValueError("expected FORMAT PATH OUT, as in: deixis data read coco instances.json out/set; or --list")
+        raise InputError("expected FORMAT PATH OUT, as in: deixis data read coco instances.json out/set; or --list")
     from deixis.cli.data.progress import Stages
-    from deixis.data.build.recipe import ENDINGS
-    from deixis.data.media import WAYS
-    from deixis.data.read.source import Place
-    from deixis.data.run.folder import RunFolder
-    from deixis.data.run.pool import Workers
-    from deixis.data.run.reading import ReadPlan, read_set
+    from deixis.datasets.runs.folder import RunFolder
+    from deixis.datasets.runs.pool import Workers
+    from deixis.datasets.runs.reading import ReadPlan, read_set
+    from deixis.datasets.source import Place
+    from deixis.samples.media import WAYS
+    from deixis.synthesis.recipe import ENDINGS
 
     for name, value, known in (("--to", to, ENDINGS), ("--media", media, WAYS)):
         if value not in known:
-            raise ValueError(f"{name}: expected one of {', '.join(known)}; got {value!r}")
+            raise InputError(f"{name}: expected one of {', '.join(known)}; got {value!r}")
     folder = RunFolder(out)
     place = Place(path, images, split, dict(_pair(word) for word in option or ()))
     source = _source("FORMAT", format_name, place, folder.hidden / "source.sqlite", "source")
@@ -67,23 +69,23 @@ def run(
 def _pair(word: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not equals:
-        raise ValueError(f"--option: expected NAME=VALUE, got {word!r}")
+        raise InputError(f"--option: expected NAME=VALUE, got {word!r}")
     return name, value
 
 
 def _source(where: str, format_name: str, place: Any, catalogue: Path, name: str) -> "Source":
-    from deixis.data.run.sources import Source, check_source
+    from deixis.datasets.runs.sources import Source, check_source
 
     check_source(where, format_name, place)
     return Source(name, format_name, place, catalogue)
 
 
 def _held_out(word: str, number: int, folder: Path) -> "Source":
-    from deixis.data.read.source import Place
+    from deixis.datasets.source import Place
 
     format_name, colon, path = word.partition(":")
     if not colon:
-        raise ValueError(f"--held-out: expected FORMAT:PATH, as in refcoco:data/refcoco; got {word!r}")
+        raise InputError(f"--held-out: expected FORMAT:PATH, as in refcoco:data/refcoco; got {word!r}")
     return _source("--held-out", format_name, Place(Path(path)), folder / f"held-{number}.sqlite", f"held-{number}")
 
 
@@ -93,7 +95,7 @@ def _show_formats() -> None:
     from rich.markup import escape
     from rich.padding import Padding
 
-    from deixis.data.read.formats import FORMATS
+    from deixis.datasets.formats import FORMATS
 
     console = Console()
     for known in FORMATS.values():
@@ -127,10 +129,10 @@ def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
         for why, count in list(report["reasons"].items())[:REASONS_SHOWN]:
             console.print(f"  {count:,} × {escape(why)}", soft_wrap=True)
     if "stopped" in report:
-        raise ValueError(f"{out}: not all is done: {report['stopped']}")
+        raise InputError(f"{out}: not all is done: {report['stopped']}")
     total, shards = sum(report["samples"].values()), report["shards"]
     if not total:
-        raise ValueError(f"{out}: nothing was made: expected samples, got none of {report['items']:,} items")
+        raise InputError(f"{out}: nothing was made: expected samples, got none of {report['items']:,} items")
     console.print(
         f"{total:,} sample{'s' * (total != 1)} in {shards:,} shard{'s' * (shards != 1)} in {out}", soft_wrap=True
     )

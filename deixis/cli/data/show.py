@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from deixis.errors import InputError
+
 
 def run(
     path: Annotated[Path, typer.Argument(help="A file of samples (.jsonl, .tar, .parquet) or a folder of such.")],
@@ -24,9 +26,9 @@ def run(
     missing or broken is said on its card; nothing stops the rest.
     """
     if out.exists() and not out.is_dir():
-        raise ValueError(f"--out: expected a folder, got the file {out}")
+        raise InputError(f"--out: expected a folder, got the file {out}")
     from deixis.cli.data.progress import Stages
-    from deixis.data.show.look import show_samples
+    from deixis.visualize.samples.look import show_samples
 
     with Stages() as progress:
         shown = show_samples(path, out, count=count, task=task, seed=seed, first=first, progress=progress)

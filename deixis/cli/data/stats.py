@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deixis.errors import InputError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from deixis.data.stats.gather import Stats
-    from deixis.data.stats.tally import Spread, Tally
+    from deixis.samples.statistics.gather import Stats
+    from deixis.samples.statistics.tally import Spread, Tally
 
 TASKS_SHOWN, NAMES_SHOWN, VALUES_SHOWN = 40, 10, 9
 VALUE_LENGTH = 24
@@ -30,14 +32,14 @@ def run(
     what is too many to be counted exactly is said.
     """
     if out is not None and out.exists() and not out.is_dir():
-        raise ValueError(f"--out: expected a folder, got the file {out}")
+        raise InputError(f"--out: expected a folder, got the file {out}")
     if out is not None:
         importlib.import_module("matplotlib")  # of the extras: it is named before the pass
     from rich.console import Console
 
     from deixis.cli.data.progress import Stages
-    from deixis.data.shards import open_samples
-    from deixis.data.stats.gather import Stats
+    from deixis.samples.shards import open_samples
+    from deixis.samples.statistics.gather import Stats
 
     stats = Stats()
     with Stages() as progress:
@@ -47,7 +49,7 @@ def run(
             progress.advance(1)
     if not stats.samples:
         first = f"; the first: {stats.first_skipped.where}: {stats.first_skipped.why}" if stats.first_skipped else ""
-        raise ValueError(f"{path}: expected samples to count, got none{' that can be read' if first else ''}{first}")
+        raise InputError(f"{path}: expected samples to count, got none{' that can be read' if first else ''}{first}")
     console = Console()
     for table in _tables(path, stats):
         console.print(table)
@@ -59,8 +61,8 @@ def run(
 
 
 def _write(stats: "Stats", out: Path) -> None:
-    from deixis.data.media import in_its_place
-    from deixis.data.stats.plots import write_plots
+    from deixis.samples.media import in_its_place
+    from deixis.samples.statistics.plots import write_plots
 
     out.mkdir(parents=True, exist_ok=True)
     with in_its_place(out / "stats.json") as part:
@@ -71,7 +73,7 @@ def _write(stats: "Stats", out: Path) -> None:
 def _tables(path: Path, stats: "Stats") -> "Iterator[Table]":
     from rich.table import Table
 
-    from deixis.data.stats.sizes import CLASSES
+    from deixis.samples.statistics.sizes import CLASSES
 
     whole = Table(title=str(path), title_justify="left", show_header=False)
     for name, count in _totals(stats):

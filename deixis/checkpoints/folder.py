@@ -1,0 +1,236 @@
+"""Opens a folder of weights: configuration, safetensors, tokenizer and processor, strictly.
+
+What is small is opened first (`open_config_and_processor`), so that a question can be refused before the weights are
+read. Nothing is fetched unless a hub name is given and Hugging Face's own offline switch is off; no pickle is a model.
+"""
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers.utils import logging
+
+from deixis.checkpoints.detection import how_to_convert
+from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
+from deixis.errors import CheckpointError
+from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
+
+BUNDLED = "bundled"
+TOKENIZER = "tokenizer.json"
+NEEDED = ("config.json", "processor_config.json", TOKENIZER)
+CONVERTED = "conversion.json"  # in folders that `deixis convert` made, which may lack tokenizer and processor
+SMALL = ["*.json", "*.jinja", "*.md"]
+WEIGHTS = "*.safetensors"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model without its weights: its name as given, the folder of its small files, configuration and processor.
+
+    config, processor: None for a PointMLP, which `deixis.systems.pointmlp.classifier` opens.
+    """
+
+    name: str
+    small: Path
+    config: DeixisConfig | None = None
+    processor: DeixisProcessor | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def title(self) -> str:
+        """What answers say they are from."""
+        return "deixis-tiny (bundled)" if self.name == BUNDLED else self.name
+
+    def folder(self) -> Path:
+        """The folder with the weights in it, which are fetched now if it is the hub's. Raises ValueError."""
+        return _with_weights(self.name, self.small)
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether it is a PointMLP, which names clouds and reads no words."""
+        return self.config is None
+
+
+def bundled_folder() -> Path:
+    """The folder of the model that comes with the package."""
+    return Path(str(resources.files("deixis.checkpoints") / "bundled"))
+
+
+def open_config_and_processor(name: str | Path = BUNDLED) -> Opened:
+    """All of `name` ("bundled", a folder or a hub id) that can be had without its weights, which are not fetched.
+
+    Raises ValueError as `open_pretrained` does, but for what only the weights show.
+    """
+    folder, kind = _small_files(name)
+    if kind == "pointmlp":
+        return Opened(str(name), folder)
+    if not (folder / TOKENIZER).is_file():
+        raise CheckpointError(
+            f"model '{name}': it was converted without a tokenizer and takes token ids only; convert it again with "
+            "--tokenizer to ask it in words"
+        )
+    try:
+        with quiet():
+            config = DeixisConfig.from_pretrained(folder, local_files_only=True)
+            return Opened(str(name), folder, config, DeixisProcessor.from_pretrained(folder, local_files_only=True))
+    except Exception as error:  # json, tokenizers and our own checks each raise their own
+        raise _unreadable(name, error) from error
+
+
+def open_pretrained(
+    name: str | Path | Opened = BUNDLED, dtype: torch.dtype = torch.float32, **loading: Any
+) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
+    """The network (in evaluation mode, on the CPU) and the processor of `name`: "bundled", a folder or a hub id.
+
+    What is opened already is not opened again. `loading`: more arguments of transformers' `from_pretrained`, as
+    `quantization_config`; each weight is then made small as it is read, and the whole network is never in memory.
+    Raises ValueError, one sentence, for a name that is neither, a folder with a file missing or of another model, and
+    weights that do not fit the configuration.
+    """
+    opened = name if isinstance(name, Opened) else open_config_and_processor(name)
+    if opened.processor is None:
+        raise _no_questions(opened.name)
+    return _network(opened.name, opened.folder(), dtype, **loading), opened.processor
+
+
+def open_network(name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32) -> DeixisForConditionalGeneration:
+    """The network of `name` alone, in evaluation mode, on the CPU: for models that take token ids only.
+
+    Raises ValueError as `open_pretrained` does.
+    """
+    folder, kind = _small_files(name)
+    if kind == "pointmlp":
+        raise _no_questions(name)
+    return _network(name, _with_weights(name, folder), dtype)
+
+
+def _network(
+    name: str | Path, folder: Path, dtype: torch.dtype, quantization_config: Any = None, device_map: Any = None
+) -> DeixisForConditionalGeneration:
+    small = {} if quantization_config is None else {"quantization_config": quantization_config}
+    small |= {} if device_map is None else {"device_map": device_map}
+    try:
+        with quiet():
+            network, report = DeixisForConditionalGeneration.from_pretrained(
+                folder,
+                dtype=dtype,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are reported, and refused below
+                use_safetensors=True,
+                local_files_only=True,
+                **small,
+            )
+    except Exception as error:  # safetensors, json and our own checks each raise their own
+        if small and isinstance(error, (ImportError, RuntimeError, NotImplementedError)):
+            raise  # of what makes it small: whoever asked for that knows what to say
+        raise _unreadable(name, error) from error
+    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if keys := sorted(key if isinstance(key, str) else key[0] for key in report[problem]):
+            raise CheckpointError(
+                f"model '{name}': {problem.replace('_', ' ')} in its weights: {', '.join(keys[:3])}"
+                f"{f' and {len(keys) - 3} more' if len(keys) > 3 else ''}; weights and config.json are not of one model"
+            )
+    for weight in network.parameters():  # out of the mapped file, whose odd addresses make sums round differently
+        if not small:  # what was made small was copied then
+            weight.data = weight.data.clone()
+    return network.eval()
+
+
+def _no_questions(name: str | Path) -> CheckpointError:
+    return CheckpointError(f"model '{name}': it is a PointMLP, which sorts clouds into classes and takes no questions")
+
+
+def _unreadable(name: str | Path, error: Exception) -> CheckpointError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return CheckpointError(f"model '{name}': its files cannot be read ({lines[0]}); it may be damaged or cut short")
+
+
+@contextmanager
+def quiet() -> Generator[None]:
+    """Without transformers' progress bars and tables of keys: what matters in them is said in a sentence."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _small_files(name: str | Path) -> tuple[Path, str]:
+    """The folder of `name` with all but the weights, and which model it is of: "deixis" or "pointmlp"."""
+    text = str(name)
+    if _is_here(text):
+        folder = bundled_folder() if text == BUNDLED else Path(text)
+        kind = _kind_of(folder, name)
+        _check_weights(folder, name)
+        return folder, kind
+    if Path(text).exists() or not is_hub_id(text):
+        if hint := how_to_convert(Path(text)):
+            raise CheckpointError(f"model '{name}': {hint}")
+        raise CheckpointError(
+            f"model: expected '{BUNDLED}', a folder or a hub id (owner/name); got '{text}', which is none"
+        )
+    folder = fetch_snapshot(text, lambda _: SMALL, "model")
+    return folder, _kind_of(folder, name)
+
+
+def _with_weights(name: str | Path, folder: Path) -> Path:
+    """The folder of `name` with its weights, fetched where it is no folder here."""
+    if not _is_here(str(name)):
+        folder = fetch_snapshot(str(name), lambda _: [*SMALL, WEIGHTS], "model")
+        _check_weights(folder, name)
+    return folder
+
+
+def _is_here(name: str) -> bool:
+    return name == BUNDLED or (bool(name) and Path(name).is_dir())
+
+
+def _kind_of(folder: Path, name: str | Path) -> str:
+    """The model that the small files of a folder are of. Raises ValueError for a folder that is of no model of ours."""
+    config: dict = {}
+    if (folder / NEEDED[0]).is_file():
+        try:
+            config = json.loads((folder / NEEDED[0]).read_text(encoding="utf-8"))
+            kind = config.get("model_type")
+        except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
+            raise CheckpointError(f"model '{name}': config.json is no JSON object; the file is damaged") from None
+        if kind == "pointmlp":
+            return kind
+    if config.get("model_type") != "deixis" and (hint := how_to_convert(folder, str(name))):
+        raise CheckpointError(f"model '{name}': {hint}")
+    without_words = (folder / CONVERTED).is_file() and not (folder / TOKENIZER).exists()
+    for file in NEEDED[:1] if without_words else NEEDED:
+        if not (folder / file).is_file():
+            raise CheckpointError(
+                f"model '{name}': expected a file {file} in the folder, got none; it is no Deixis model"
+            )
+    if config.get("model_type") != "deixis":
+        raise CheckpointError(
+            f"model '{name}': expected model_type 'deixis' in config.json, got {config.get('model_type')!r}"
+        )
+    return "deixis"
+
+
+def _check_weights(folder: Path, name: str | Path) -> None:
+    """Raises ValueError where the weights, or shards of them, are not in the folder."""
+    if not list(folder.glob(WEIGHTS)):
+        raise CheckpointError(f"model '{name}': expected weights in *.safetensors, got none in the folder")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise CheckpointError(f"model '{name}': {index.name} is no index of weights; the file is damaged") from None
+        if absent := sorted(str(shard) for shard in shards if not (folder / str(shard)).is_file()):
+            raise CheckpointError(f"model '{name}': the weights file {absent[0]} named in its index is missing")

@@ -1,0 +1,115 @@
+"""Reads a sentencepiece model file: its pieces and the few settings that decide how text becomes pieces.
+
+The file is a protocol buffer (google/sentencepiece, `sentencepiece_model.proto`); the fields needed are few and of
+simple types, so they are read here, without the library that would unpack all of them. It encodes nothing: that is
+`pretrained.tokenizer`.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from deixis.errors import CheckpointError
+
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+"""Types of a piece, as numbered in the file."""
+BPE = 2
+_MODEL = {"pieces": 1, "trainer": 2, "normalizer": 3}
+_PIECE = {"text": 1, "score": 2, "type": 3}
+_TRAINER = {"model_type": 3, "byte_fallback": 35, "unk_id": 40, "bos_id": 41, "eos_id": 42}
+_NORMALIZER = {"name": 1, "charsmap": 2, "add_dummy_prefix": 3, "remove_extra_whitespaces": 4, "escape_whitespaces": 5}
+
+
+@dataclass(frozen=True)
+class PieceModel:
+    """texts, scores and types of the pieces, by id; ids of the three control pieces; the settings that matter.
+
+    `plain` says that text is taken as it is but for a space put before it: no normalisation, no spaces removed.
+    """
+
+    texts: tuple[str, ...]
+    scores: tuple[float, ...]
+    types: tuple[int, ...]
+    unk_id: int
+    bos_id: int
+    eos_id: int
+    algorithm: int
+    byte_fallback: bool
+    plain: bool
+
+
+def read_pieces(path: Path) -> PieceModel:
+    """The model in the file. Raises ValueError, one sentence, for a file that is no sentencepiece model."""
+    try:
+        return _read_model(path.read_bytes())
+    except (ValueError, IndexError, struct.error, KeyError) as error:
+        raise CheckpointError(f"tokenizer '{path}': expected a sentencepiece model, got a file that is none") from error
+
+
+def _read_model(data: bytes) -> PieceModel:
+    texts, scores, types = [], [], []
+    settings: dict[str, dict[int, int | bytes]] = {"trainer": {}, "normalizer": {}}
+    for field, value in _fields(data):
+        if field == _MODEL["pieces"]:
+            piece = dict(_fields(value))
+            texts.append(piece[_PIECE["text"]].decode("utf-8"))
+            scores.append(struct.unpack("<f", piece.get(_PIECE["score"], bytes(4)))[0])
+            types.append(piece.get(_PIECE["type"], NORMAL))
+        elif field == _MODEL["trainer"]:
+            settings["trainer"] = dict(_fields(value))
+        elif field == _MODEL["normalizer"]:
+            settings["normalizer"] = dict(_fields(value))
+    if not texts:
+        raise CheckpointError("no pieces")
+    trainer, normalizer = settings["trainer"], settings["normalizer"]
+    plain = (
+        normalizer.get(_NORMALIZER["name"], b"") == b"identity"
+        and not normalizer.get(_NORMALIZER["charsmap"], b"")
+        and normalizer.get(_NORMALIZER["add_dummy_prefix"], 1) == 1
+        and normalizer.get(_NORMALIZER["remove_extra_whitespaces"], 1) == 0
+        and normalizer.get(_NORMALIZER["escape_whitespaces"], 1) == 1
+    )
+    return PieceModel(
+        tuple(texts),
+        tuple(scores),
+        tuple(types),
+        trainer.get(_TRAINER["unk_id"], 0),
+        trainer.get(_TRAINER["bos_id"], 1),
+        trainer.get(_TRAINER["eos_id"], 2),
+        trainer.get(_TRAINER["model_type"], 1),
+        trainer.get(_TRAINER["byte_fallback"], 0) == 1,
+        plain,
+    )
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """(number, value) of every field of a message: whole numbers as int, all else as bytes."""
+    place = 0
+    while place < len(data):
+        key, place = _varint(data, place)
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            value, place = _varint(data, place)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+            value, place = data[place : place + size], place + size
+        elif wire == 2:
+            size, place = _varint(data, place)
+            value, place = data[place : place + size], place + size
+        else:
+            raise CheckpointError(f"wire type {wire}")
+        if place > len(data):
+            raise CheckpointError("cut short")
+        yield number, value
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    """(whole number, place after it): seven bits a byte, lowest first."""
+    value = shift = 0
+    while True:
+        byte = data[place]
+        value |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 0x80:
+            return value, place

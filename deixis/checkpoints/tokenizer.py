@@ -1,0 +1,241 @@
+"""The tokenizer of a published checkpoint as one fast tokenizer, with the ids of the slow one it was trained with.
+
+Ferret and LISA use transformers 4.31's slow, "legacy" LlamaTokenizer over a sentencepiece model; OneLLM the model
+itself. What a loader must not change:
+
+* every stretch of text between added tokens is encoded afresh: it gets a space before it, so "[SEG]." is `[SEG]`,
+  "▁", "." (transformers 4.31, `LlamaTokenizer._tokenize`);
+* an added token swallows the white space on both sides of it, unless `special_tokens_map.json` describes it as one
+  that does not, as it does for `<s>`, `</s>` and `<unk>` (transformers 4.31, `PreTrainedTokenizer.tokenize`);
+* the merges of a sentencepiece model are not stored but follow from the scores of its pieces.
+
+One difference is known: Python counts the control characters U+001C to U+001F as white space, this tokenizer does
+not, so beside an added token they stay. Knows nothing of prompts (`pretrained.dialects`).
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
+from transformers import PreTrainedTokenizerFast
+
+from deixis.checkpoints.find import read_json
+from deixis.checkpoints.pieces import BPE, BYTE, CONTROL, NORMAL, UNKNOWN, PieceModel, read_pieces
+from deixis.errors import CheckpointError
+
+SPACE = "▁"
+BYTE_PIECE = re.compile("<0x[0-9A-F]{2}>")
+FILES = ("tokenizer.model", "tokenizer.json")
+"""What a tokenizer is read from: the first one there, as the published code does (`use_fast=False`)."""
+
+
+def find_tokenizer(place: Path) -> Path | None:
+    """The tokenizer file that `place` is or holds; None where there is none."""
+    if place.is_file():
+        return place
+    return next((place / name for name in FILES if (place / name).is_file()), None)
+
+
+def read_tokenizer(file: Path, whole: Sequence[str], vocab_size: int, extra: Sequence[str]) -> PreTrainedTokenizerFast:
+    """The tokenizer in `file` and the JSON files beside it, with the tokens `extra` added from `vocab_size` on.
+
+    `whole`: tokens the model needs, each of which must be one id. Raises ValueError, one sentence, where one of them
+    is missing or split, or the number of tokens is not `vocab_size`, that of the embeddings.
+    """
+    tokenizer = _from_pieces(file) if file.suffix == ".model" else _from_json(file)
+    vocabulary = tokenizer.get_vocab()
+    for token in whole:
+        if token not in vocabulary:
+            raise CheckpointError(
+                f"tokenizer '{file}': expected the special token {token} among its {len(vocabulary)}, got none; it may "
+                "be the base model's tokenizer, or its added_tokens.json is missing"
+            )
+        _check_whole(tokenizer, token, file)
+    if len(vocabulary) != vocab_size:
+        raise CheckpointError(
+            f"tokenizer '{file}': expected {vocab_size} tokens, as many as rows of the embeddings, got "
+            f"{len(vocabulary)}; it belongs to another checkpoint"
+        )
+    placed = [AddedToken(token, special=True, normalized=False) for token in extra if token not in vocabulary]
+    tokenizer.add_tokens(placed, special_tokens=True)
+    return tokenizer
+
+
+def _check_whole(tokenizer: PreTrainedTokenizerFast, token: str, file: Path) -> None:
+    """Raises ValueError unless `token` is one id, alone and within text."""
+    own = tokenizer.get_vocab()[token]
+    for text in (token, f"a{token}b", f"It is {token}."):
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        if ids.count(own) != 1 or (text == token and len(ids) > 1):
+            raise CheckpointError(
+                f"tokenizer '{file}': expected {token} as the one id {own}, got it split: '{text}' becomes {ids}; a "
+                "tokenizer.model with its added_tokens.json keeps it whole"
+            )
+
+
+def published_text(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> str:
+    """The text of `ids` as the slow tokenizer writes it, special tokens too.
+
+    A space stands between an added token and what is beside it (transformers 4.31, `PreTrainedTokenizer._decode`);
+    bytes that are no UTF-8 give one U+FFFD each, those beside them stay (sentencepiece, `Decode`).
+    """
+    added = {token.content for token in tokenizer.added_tokens_decoder.values()}
+    control = {tokenizer.bos_token, tokenizer.eos_token, tokenizer.unk_token}
+    parts: list[str] = []
+    stretch: list[str] = []
+    for token in [*tokenizer.convert_ids_to_tokens(list(ids)), None]:
+        if token is None or (token in added and token not in control):
+            parts += [_stretch_text(stretch, control)] if stretch else []
+            parts += [] if token is None else [token]
+            stretch = []
+        else:
+            stretch.append(token)
+    return " ".join(parts)
+
+
+def _stretch_text(tokens: Sequence[str], control: set[str]) -> str:
+    """Text of tokens none of which was added; control tokens split it (`LlamaTokenizer.convert_tokens_to_string`)."""
+    text, pieces, after_control = "", [], False
+    for place, token in enumerate(tokens):
+        if token in control:
+            text += (" " if place and not after_control else "") + _pieces_text(pieces) + token
+            pieces, after_control = [], True
+        else:
+            pieces, after_control = [*pieces, token], False
+    return text + _pieces_text(pieces)
+
+
+def _pieces_text(pieces: Sequence[str]) -> str:
+    """Text of sentencepiece's pieces, without the space put before it when it was encoded."""
+    first = pieces[0].removeprefix(SPACE) if pieces else ""
+    raw = b"".join(
+        bytes([int(piece[3:5], 16)]) if BYTE_PIECE.fullmatch(piece) else piece.replace(SPACE, " ").encode()
+        for piece in [first, *pieces[1:]]
+    )
+    text = ""
+    while raw:
+        size = next((n for n in range(1, 5) if _is_text(raw[:n])), 0)
+        text += raw[:size].decode() if size else "\ufffd"
+        raw = raw[size or 1 :]
+    return text
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        return len(raw.decode()) == 1
+    except UnicodeDecodeError:
+        return False
+
+
+def _from_json(file: Path) -> PreTrainedTokenizerFast:
+    try:
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(file))
+    except Exception as error:  # the library raises bare exceptions
+        raise CheckpointError(
+            f"tokenizer '{file}': expected a tokenizer.json, got a file that cannot be read"
+        ) from error
+    vocabulary = tokenizer.get_vocab()
+    if not {"<s>", "</s>", "<unk>"} <= vocabulary.keys():
+        raise CheckpointError(f"tokenizer '{file}': expected LLaMA's <s>, </s> and <unk> in it, got another family's")
+    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<unk>"}
+    tokenizer.add_special_tokens({name: _token_of(tokenizer, token) for name, token in names.items()})
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def _token_of(tokenizer: PreTrainedTokenizerFast, content: str) -> AddedToken:
+    """The added token of that content as it is in the tokenizer, or one that leaves spaces alone."""
+    for token in tokenizer.added_tokens_decoder.values():
+        if token.content == content:
+            return token
+    return AddedToken(content, special=True, normalized=False)
+
+
+def _from_pieces(file: Path) -> PreTrainedTokenizerFast:
+    """A fast tokenizer of the pieces in `file`, with the added tokens listed in the files beside it."""
+    model = read_pieces(file)
+    _check_pieces(file, model)
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab={text: index for index, text in enumerate(model.texts)},
+            merges=_merges(model),
+            unk_token=model.texts[model.unk_id],
+            fuse_unk=True,
+            byte_fallback=True,
+        )
+    )
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    bos, eos, unk = (model.texts[index] for index in (model.bos_id, model.eos_id, model.unk_id))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{bos} $A", pair=f"{bos} $A {bos} $B", special_tokens=[(bos, model.bos_id)]
+    )
+    described = read_json(file.parent / "special_tokens_map.json", "tokenizer")
+    tokenizer.add_special_tokens([_control(text, described) for text in (unk, bos, eos)])
+    _add_tokens(tokenizer, file, len(model.texts), described)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=_control(bos, described),
+        eos_token=_control(eos, described),
+        unk_token=_control(unk, described),
+        pad_token=_control(unk, described),
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _check_pieces(file: Path, model: PieceModel) -> None:
+    """Raises ValueError for a model that the fast tokenizer would not follow exactly."""
+    known = {NORMAL, UNKNOWN, CONTROL, BYTE}
+    if model.algorithm != BPE or not model.byte_fallback or not model.plain or not set(model.types) <= known:
+        raise CheckpointError(
+            f"tokenizer '{file}': expected LLaMA's kind of sentencepiece model (byte pairs, byte fallback, text taken "
+            "as it is), got another; the checkpoint's own tokenizer.model is of that kind"
+        )
+
+
+def _merges(model: PieceModel) -> list[tuple[str, str]]:
+    """Pairs of pieces in the order in which sentencepiece joins them: the best score of what they make first."""
+    place = {text: index for index, (text, kind) in enumerate(zip(model.texts, model.types, strict=True))}
+    usable = {text for text, kind in zip(model.texts, model.types, strict=True) if kind == NORMAL}
+    found = []
+    for text in usable:
+        halves = [(text[:cut], text[cut:]) for cut in range(1, len(text))]
+        score = -model.scores[place[text]]
+        found += [(score, place[a], place[b], (a, b)) for a, b in halves if a in usable and b in usable]
+    return [pair for *_, pair in sorted(found)]
+
+
+def _add_tokens(tokenizer: Tokenizer, file: Path, first: int, described: dict[str, Any]) -> None:
+    """Adds the tokens of added_tokens.json in the order of their ids, which must follow on the pieces."""
+    added = read_json(file.parent / "added_tokens.json", "tokenizer")
+    listed = sorted((token for token, index in added.items() if index >= first), key=added.__getitem__)
+    for index, token in enumerate(listed, first):
+        if added[token] != index:
+            raise CheckpointError(
+                f"tokenizer '{file}': expected the ids in added_tokens.json to follow on from {first} without a gap, "
+                f"got {added[token]} for {token}"
+            )
+    tokens = [_added(token, described) for token in listed]
+    tokenizer.add_tokens(tokens)
+
+
+def _control(text: str, described: dict[str, Any]) -> AddedToken:
+    """A control piece; written as a bare word in the special tokens' map it swallows spaces, as any added token."""
+    bare = text in described.values()
+    if any(isinstance(token, dict) and token["content"] == text for token in described.values()):
+        bare = False
+    return AddedToken(text, special=True, normalized=False, lstrip=bare, rstrip=bare)
+
+
+def _added(text: str, described: dict[str, Any]) -> AddedToken:
+    for token in described.values():
+        if isinstance(token, dict) and token.get("content") == text:
+            return AddedToken(
+                text, normalized=False, lstrip=token.get("lstrip", False), rstrip=token.get("rstrip", False)
+            )
+    return AddedToken(text, normalized=False, lstrip=True, rstrip=True)

@@ -1,0 +1,1 @@
+"""Readers of sets with one class per signal."""

@@ -1,0 +1,163 @@
+"""Signals of any kind with a class each: pictures, sounds, clouds, films or motion traces in a folder for each class.
+
+    cat/a.jpg    train/cat/a.jpg    cat/train/a.jpg    labels.csv with a column of files and one of classes
+
+Each becomes a question for its class; the classes are what may be chosen from, where they are few. The kind of a file
+is told by its ending, or by the option `kind` (depth, normal, imu).
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.images import set_name, split_of
+from deixis.datasets.files.paired_folders import shown_path, split_of_key
+from deixis.datasets.files.tables import table_rows
+from deixis.datasets.image_ids import image_id
+from deixis.datasets.plain_questions import plain_text
+from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.samples.consistency import listed
+from deixis.samples.headers import header_size_hw
+from deixis.samples.sample import Medium, Sample, Turn
+from deixis.samples.skipped import Skipped
+from deixis.signals import SIGNALS
+
+LISTS = ("labels.csv", "metadata.csv", "classes.csv")
+FILE_COLUMNS = ("file", "filename", "file_name", "path", "filepath", "image", "audio", "id")
+LABEL_COLUMNS = ("label", "class", "category", "target", "name")
+MAX_CHOICES = 20
+"""More classes than that are not listed in each question."""
+QUESTIONS = {
+    "image": "What is in this picture?",
+    "audio": "What is heard here?",
+    "point_cloud": "What is this cloud of?",
+    "video": "What happens in this film?",
+    "depth": "What is in this depth map?",
+    "normal": "What is in these normals?",
+    "imu": "What is done here?",
+    "fmri": "What does this brain see?",
+}
+_KIND_OF_SUFFIX = {suffix: kind for kind, reader in SIGNALS.items() for suffix in reader.suffixes}
+
+
+def scan_class_folders(place: Place) -> Iterator[Row | Skipped]:
+    """A row for each file, and one for all classes. Raises ValueError where there is no class, or an unknown kind."""
+    if place.options.get("kind") not in (None, *SIGNALS):
+        raise DataError(f"kind: expected one of {listed(SIGNALS)}, got {place.options['kind']!r}")
+    found = next((place.path / name for name in LISTS if (place.path / name).is_file()), None)
+    classes: set[str] = set()
+    for row in _rows_of_list(found, place) if found else _rows_of_folders(place):
+        if isinstance(row, Row):
+            classes.add(row.value["class"])
+        yield row
+    if not classes:
+        raise DataError(
+            f"{place.path}: expected a folder for each class with files ending in {' '.join(sorted(_KIND_OF_SUFFIX))}, "
+            f"or {' or '.join(LISTS)}, got neither"
+        )
+    yield Row(HEAD, "classes", "classes", sorted(classes))
+
+
+def read_class_folders(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped]:
+    """The question for the class of an item's signal."""
+    value = item.one("file").value
+    path, source = Path(value["path"]), set_name(place)
+    kind = place.options.get("kind") or _KIND_OF_SUFFIX[path.suffix.lower()]
+    medium = Medium((image_id(str(path)) if kind == "image" else None) or f"{source}/{item.key}", kind, path=str(path))
+    if kind == "image":
+        medium = Medium(medium.id, kind, path=str(path), size_hw=header_size_hw(path))
+    elif not path.is_file():
+        raise DataError(f"{path}: expected a file, got none")
+    classes = tuple(map(plain_text, head["classes"][0].value))
+    yield Sample(
+        id=f"{source}/{item.key}",
+        source=source,
+        task="classify",
+        split=value["split"],
+        turns=(
+            Turn(
+                place.options.get("question", QUESTIONS[kind]),
+                plain_text(value["class"]),
+                choices=classes if 2 <= len(classes) <= MAX_CHOICES else (),
+            ),
+        ),
+        signals=(medium,),
+        licence="unknown",
+        author="person",
+    )
+
+
+def _rows_of_folders(place: Place) -> Iterator[Row | Skipped]:
+    for path in _files(place.path):
+        relative = PurePosixPath(shown_path(path, place))
+        # "train" of train/cat/a.jpg is a split, of train/a.jpg a class like its neighbours "car" and "bus"
+        named = [part for part in relative.parts[:-1] if not _is_split(part)] or list(relative.parts[:-1])
+        if path.suffix.lower() not in _KIND_OF_SUFFIX and "kind" not in place.options:
+            yield Skipped(str(relative), f"expected a file of a known ending, got {path.suffix or path.name!r}")
+        elif not named:
+            yield Skipped(str(relative), "expected a folder that is named by the class, got none")
+        else:
+            yield _row(path, readable(named[0]), str(relative), place)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, in the order of names; the names of one folder at a time are held."""
+    for at, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(at, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _rows_of_list(found: Path, place: Place) -> Iterator[Row | Skipped]:
+    rows = table_rows(found)
+    _, header = next(rows, ("", []))
+    columns = {} if isinstance(header, ValueError) else {name.lower(): at for at, name in enumerate(header)}
+    file = next((columns[name] for name in FILE_COLUMNS if name in columns), None)
+    wanted = (place.options["label"].lower(),) if "label" in place.options else LABEL_COLUMNS
+    label = next((columns[name] for name in wanted if name in columns), None)
+    if file is None or label is None:
+        raise DataError(
+            f"{found}: expected a column of files ({', '.join(FILE_COLUMNS)}) and one of classes "
+            f"({', '.join(wanted)}; or label=COLUMN), got {listed(columns) or 'none'}"
+        )
+    for where, cells in rows:
+        if isinstance(cells, ValueError):
+            yield Skipped(where, str(cells))
+            continue
+        name, text = cells[file].strip(), readable(cells[label])
+        path = place.folder / name
+        if not name or not text:
+            yield Skipped(where, f"expected a file and a class, got {name!r} and {text!r}")
+        elif path.suffix.lower() not in _KIND_OF_SUFFIX and "kind" not in place.options:
+            yield Skipped(where, f"expected a file of a known ending, got {path.suffix or name!r}")
+        else:
+            yield _row(path, text, where, place)
+
+
+def _row(path: Path, name: str, where: str, place: Place) -> Row:
+    key = PurePosixPath(shown_path(path, place)).with_suffix("").as_posix().lstrip("/")
+    split = place.split or next(filter(None, map(split_of, filter(_is_split, PurePosixPath(key).parts))), None)
+    return Row(key, "file", where, {"path": str(path), "class": name, "split": split or split_of_key(key, place)})
+
+
+def _is_split(part: str) -> bool:
+    """Whether a folder is named by a split and nothing else: "train", "val2017", not "train station"."""
+    return split_of(part) is not None and part.rstrip("0123456789").isalpha()
+
+
+CLASS_FOLDERS = Format(
+    name="class_folders",
+    title="signals of any kind in a folder for each class",
+    wants="a folder of folders named by classes, or with labels.csv (file, label)",
+    home="your own",
+    licence="your own",
+    scan=scan_class_folders,
+    read=read_class_folders,
+    options={
+        "kind": f"what the files are, where their endings do not tell: {', '.join(SIGNALS)}",
+        "label": "the column of labels.csv with the class",
+        "question": "what is asked of each",
+        "source": "what the set is called in ids (default: the name of its folder)",
+    },
+)

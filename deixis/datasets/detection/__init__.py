@@ -1,0 +1,1 @@
+"""Readers of detection and instance-segmentation sets."""

@@ -1,0 +1,108 @@
+"""The files of COCO's form: which they are, and one pass over each that yields their rows.
+
+    {"images": [...], "annotations": [...], "categories": [...], "licenses": [...]}, in any order
+
+LVIS, Objects365, PACO, PASCAL-Part and most tools that people draw with write this form. The lists of categories and of
+licences are held and become one row each; of images and annotations one at a time is held. It knows no meaning of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from deixis.datasets.files.images import split_of
+from deixis.datasets.files.json_stream import json_items
+from deixis.datasets.source import HEAD, Head, Place, Row
+from deixis.errors import DataError
+from deixis.samples.consistency import shown
+from deixis.samples.skipped import Skipped
+
+FORMS = ("box", "mask")
+LISTS = {"categories": "categories", "licences": "licenses", "attributes": "attributes"}
+"""What a file says for all its images, and the field of it; `attributes` is PACO's."""
+OTHER_KINDS = ("captions", "person_keypoints", "panoptic", "stuff", "image_info")
+"""Beginnings of names of COCO's other files, which lie beside its instances."""
+
+
+def coco_files(place: Place) -> list[Path]:
+    """The JSON file that PATH is, or those in the folder or its `annotations` that hold instances.
+
+    Of several, those whose name tells another split than the one that is given are left out. Raises ValueError where
+    there is none.
+    """
+    if place.path.is_file():
+        return [place.path]
+    for folder in (place.path / "annotations", place.path):
+        found = sorted(path for path in folder.glob("*.json") if not path.name.startswith(OTHER_KINDS))
+        instances = [path for path in found if path.name.startswith("instances")]
+        if found:
+            files = instances or found
+            return [path for path in files if place.split is None or split_of(path.name) in (None, place.split)]
+    raise DataError(f"{place.path}: expected a COCO JSON file, or a folder with some in it or in its annotations/")
+
+
+def scan_coco(place: Place) -> Iterator[Row | Skipped]:
+    """The rows of every file: its lists for all images, "image" and "annotation" (and "caption") by image.
+
+    A key is the file's name and the image's id, as two files may count their images from 1. Raises ValueError for a
+    file without images.
+    """
+    if place.options.get("form") not in (None, *FORMS):
+        raise DataError(f"form: expected {' or '.join(FORMS)}, got {place.options['form']!r}")
+    for path in coco_files(place):
+        for kind, field in LISTS.items():
+            yield from _scan_list(path, kind, field)
+        images = 0
+        for row in _scan_images(path, "images", "id", "image"):
+            images += isinstance(row, Row)
+            yield row
+        if not images:
+            raise DataError(f"{path}: expected a list 'images' as in COCO's files, got none")
+        yield from _scan_images(path, "annotations", "image_id", "annotation")
+        if captions := _captions_file(path, place.options.get("captions")):
+            yield from _scan_images(captions, "annotations", "image_id", "caption", path)
+
+
+def file_of(key: str) -> str:
+    """The name of the file that an item comes from."""
+    return key.split("#")[0]
+
+
+def heading(head: Head, kind: str, key: str) -> Mapping[str, Any]:
+    """What a file lists for all its images, one of `LISTS`, by id as text."""
+    rows = head.get(f"{kind} of {file_of(key)}", ())
+    return rows[0].value if rows else {}
+
+
+def _scan_list(path: Path, kind: str, field: str) -> Iterator[Row | Skipped]:
+    found: dict[str, Any] = {}
+    for where, record in json_items(path, field):
+        if not isinstance(record, dict) or "id" not in record or not record.get("name"):
+            if kind == "categories":  # tools write licences without a name, which tell nothing
+                yield Skipped(where, f"expected a category with an id and a name, got {shown(record)}")
+        elif str(record["id"]) in found:
+            yield Skipped(where, f"id: expected one that none of the {kind} before has, got {shown(record['id'])}")
+        else:
+            found[str(record["id"])] = record
+    yield Row(HEAD, f"{kind} of {path.name}", f"{path.name}: {field}", found)
+
+
+def _scan_images(path: Path, field: str, id_field: str, part: str, of: Path | None = None) -> Iterator[Row | Skipped]:
+    """A row for each record of a list, under the image (of the file `of`) whose id the field `id_field` holds."""
+    for where, record in json_items(path, field):
+        number = record.get(id_field) if isinstance(record, dict) else None
+        if isinstance(number, int | str) and not isinstance(number, bool):
+            yield Row(f"{(of or path).name}#{number}", part, where, record)
+        else:
+            yield Skipped(where, f"{id_field}: expected the id of an image, got {shown(record)}")
+
+
+def _captions_file(path: Path, option: str | None) -> Path | None:
+    """The file of captions that the option names; for "beside", the one that belongs to this file."""
+    if option is None:
+        return None
+    beside = path.with_name(path.name.replace("instances", "captions"))
+    found = beside if option == "beside" else Path(option)
+    if not found.is_file() or found == path:
+        raise DataError(f"captions: expected a JSON file of captions, got {found}, which is none")
+    return found

@@ -1,0 +1,193 @@
+"""PASCAL VOC's XML files, and those of all the tools that write them: a box for each object.
+
+    Annotations/NAME.xml   JPEGImages/NAME.jpg   ImageSets/Main/train.txt   SegmentationObject/NAME.png
+
+PASCAL counts pixels from 1 and its boxes hold their last pixel, so that 1 is taken from xmin and ymin; other tools
+count from 0, and nothing is taken (the option `origin` says otherwise). `difficult` objects count neither way. Where
+SegmentationObject has a map, its n-th number is the mask of the n-th object. SegmentationClass is read as class maps.
+
+Sources: host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html; HumanSignal/labelImg libs/pascal_voc_io.py.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.files.boxes import box_of_xyxy
+from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.images import agreed_size_hw, find_picture, said_size_hw, set_name
+from deixis.datasets.files.map_files import read_map
+from deixis.datasets.files.mask_regions import regions_of_values
+from deixis.datasets.files.paired_folders import shown_path, split_of_key
+from deixis.datasets.image_ids import aliases
+from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.geometry import box_iou_xyxy
+from deixis.samples.consistency import shown
+from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.skipped import Skipped
+
+FOLDERS = ("Annotations", "annotations", "xml", "xmls", "labels")
+LISTS = ("Main", "Segmentation", "Layout")
+SPLITS = ("train", "val", "test")
+ENDINGS = (".jpg", ".png", ".jpeg", ".JPG", ".JPEG", ".PNG", ".bmp", ".webp", ".tif")
+"""Of pictures whose file name is not told."""
+SPELLING = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "TV monitor"}
+"""PASCAL's class names that are two words."""
+BORDER = 255
+SAME_IOU = 0.5
+"""So much at least the box of an object and that of its mask overlap."""
+
+
+def scan_voc(place: Place) -> Iterator[Row | Skipped]:
+    """A row for each XML file, and one for each line of the lists of splits. Raises ValueError for a folder without."""
+    if place.options.get("origin") not in (None, "0", "1"):
+        raise DataError(f"origin: expected 0 or 1, got {place.options['origin']!r}")
+    folder = next((place.path / name for name in FOLDERS if (place.path / name).is_dir()), place.path)
+    files = sorted(folder.rglob("*.xml")) if place.path.is_dir() else [place.path]
+    if not files:
+        raise DataError(f"{place.path}: expected XML files in the folder or its Annotations/, got none")
+    for path in files:
+        name = path.relative_to(folder).with_suffix("").as_posix() if path != place.path else path.stem
+        yield Row(name, "file", shown_path(path, place) if path != place.path else path.name, str(path))
+    lists = [place.path / "ImageSets" / name for name in LISTS if (place.path / "ImageSets" / name).is_dir()]
+    for path, split in ((folder / f"{split}.txt", split) for folder in lists[:1] for split in SPLITS):
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield Row(line.split()[0], "split", f"{shown_path(path, place)}:{number}", split)
+
+
+def read_voc(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+    """The picture of an item with its objects and their parts; a `Skipped` for each that cannot be used."""
+    files, splits = item.of("file"), item.of("split")
+    if not files:
+        raise DataError(f"expected a file {item.key}.xml in Annotations/, got none")
+    path, where = Path(files[0].value), files[0].where
+    root = _root(path)
+    is_pascal = _is_pascal(root)
+    origin = int(place.options.get("origin", is_pascal))
+    medium = _medium(root, path, place, is_pascal, item.key)
+    objects: dict[int, Thing] = {}
+    parts: list[Thing] = []
+    for number, element in enumerate(root.findall("object"), 1):
+        for each in (element, *element.findall("part")):
+            try:
+                thing = _thing(each, medium.size_hw, origin)
+                if each is element:
+                    objects[number] = thing
+                else:
+                    parts.append(replace(thing, part_of=_name(element)))
+            except ValueError as error:
+                yield Skipped(f"{where}: object {number}", str(error))
+    map_path = path.parent.parent / "SegmentationObject" / f"{path.stem}.png"
+    if map_path.is_file():
+        yield from _add_masks(objects, map_path, shown_path(map_path, place), medium.size_hw)
+    things = (*objects.values(), *parts)
+    source = medium.id.split("/")[0]
+    yield Annotated(
+        id=medium.id,
+        source=source,
+        split=place.split or (splits[0].value if splits else split_of_key(item.key, place)),
+        signals=(medium,),
+        things=things,
+        aliases=aliases(medium.path),
+        form="mask" if things and all(thing.region.mask is not None for thing in things) else "box",
+    )
+
+
+def _root(path: Path) -> ElementTree.Element:
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
+        raise DataError(f"expected an XML file of PASCAL VOC's form; {error}") from None
+    if root.tag != "annotation":
+        raise DataError(f"expected an XML file of PASCAL VOC's form, with <annotation>, got <{root.tag}>")
+    return root
+
+
+def _is_pascal(root: ElementTree.Element) -> bool:
+    """Whether a file is one of PASCAL's own."""
+    return _text(root, "source/database").startswith("The VOC") or _text(root, "source/annotation").startswith("PASCAL")
+
+
+def _text(element: ElementTree.Element, path: str) -> str:
+    return (element.findtext(path) or "").strip()
+
+
+def _medium(root: ElementTree.Element, path: Path, place: Place, is_pascal: bool, key: str) -> Medium:
+    told = _text(root, "filename").replace("\\", "/").rsplit("/", 1)[-1]
+    names = [told] if told else []
+    names += [f"{path.stem}{ending}" for ending in ENDINGS]
+    beside = [path.parent / name for name in names] if place.images is None else []
+    picture = next(filter(Path.is_file, beside), None) or find_picture(place, names, split_of_key(key, place))
+    height, width = (_side(_text(root, f"size/{side}")) for side in ("height", "width"))
+    said = said_size_hw({"height": height, "width": width})
+    size_hw = agreed_size_hw(picture, said, "size")
+    source = place.options.get("source") or ("voc" if is_pascal else set_name(place))
+    return Medium(f"{source}/{key}", "image", path=str(picture), size_hw=size_hw)
+
+
+def _side(text: str) -> int | None:
+    """A side in pixels; None where a tool wrote 0 or nothing for what it did not know."""
+    return int(text) if text.isdigit() and int(text) > 0 else None
+
+
+def _name(element: ElementTree.Element) -> str:
+    name = readable(_text(element, "name"))
+    if not name:
+        raise DataError("name: expected the name of a class, got none")
+    return SPELLING.get(name, name)
+
+
+def _thing(element: ElementTree.Element, size_hw: tuple[int, int], origin: int) -> Thing:
+    name = _name(element)
+    texts = [_text(element, f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax")]
+    try:
+        x1, y1, x2, y2 = map(float, texts)
+    except ValueError:
+        raise DataError(f"bndbox: expected numbers xmin, ymin, xmax, ymax, got {shown(', '.join(texts))}") from None
+    box_xyxy = box_of_xyxy([x1 - origin, y1 - origin, x2, y2], size_hw, "bndbox")
+    is_difficult = _text(element, "difficult") in ("1", "true", "True")
+    return Thing(name, RegionRecord(box=box_xyxy, ignore=is_difficult))
+
+
+def _add_masks(objects: dict[int, Thing], path: Path, where: str, size_hw: tuple[int, int]) -> Iterator[Skipped]:
+    """Gives each object the pixels of its number in a map; a `Skipped` for each number that is of no object."""
+    try:
+        values = read_map(path).values
+        if values.shape != size_hw:
+            raise DataError(f"expected the picture's size {list(size_hw)}, got {list(values.shape)}")
+    except ValueError as error:
+        yield Skipped(where, str(error))
+        return
+    for number, region in regions_of_values(values):
+        if number in (0, BORDER):
+            continue
+        if number not in objects:
+            yield Skipped(where, f"expected the number of one of the objects, got {number}")
+            continue
+        box_xyxy = objects[number].region.box
+        if box_iou_xyxy(np.array([box_xyxy]), np.array([region.box]))[0, 0] < SAME_IOU:
+            yield Skipped(where, f"expected the pixels of object {number} in its box {box_xyxy}, got {region.box}")
+            continue
+        objects[number] = replace(objects[number], region=replace(objects[number].region, mask=region.mask))
+
+
+VOC = Format(
+    name="voc",
+    title="PASCAL VOC, and any folder of XML files in its form",
+    wants="a folder with Annotations/ and JPEGImages/, or XML files beside pictures; --images: the pictures",
+    home="http://host.robots.ox.ac.uk/pascal/VOC/",
+    licence="pictures under Flickr's terms",
+    scan=scan_voc,
+    read=read_voc,
+    options={
+        "origin": "what the first pixel is called: 1 (default for PASCAL's own files) or 0 (for all others)",
+        "source": "what the set is called in ids (default: voc, or the name of the folder)",
+    },
+)

@@ -1,0 +1,1 @@
+"""Parsers that several readers share: JSON streams, safe pickle and XML, tables, masks, boxes in text."""

@@ -1,0 +1,141 @@
+"""The picture that a set names: which file it is, how large it is upright, and its id.
+
+Sets name pictures by a file, a path or an address, and people keep them in many folders; here they are found. It knows
+no annotation.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from deixis.datasets.image_ids import image_id
+from deixis.datasets.source import Place
+from deixis.errors import DataError
+from deixis.samples.consistency import shown
+from deixis.samples.headers import header_size_hw
+from deixis.samples.sample import Medium
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm"})
+SUBFOLDERS = (
+    *("images", "JPEGImages", "train2017", "val2017", "test2017", "train2014", "val2014", "test2014"),
+    *("train", "val", "test", "validation"),
+)
+"""Where below the folder of a set its pictures usually lie."""
+MAX_SIDE_PX = 100_000
+_SPLIT = re.compile(r"(?:^|[^a-z])(train|training|val|valid|validation|dev|test)(?:[^a-z]|$)", re.IGNORECASE)
+_SPLITS = {"training": "train", "valid": "val", "validation": "val", "dev": "val"}
+
+
+def picture(
+    place: Place, names: Sequence[str], source: str, size_hw: tuple[int, int] | None = None, split: str | None = None
+) -> Medium:
+    """The medium of a picture that a set knows by these names, the best first.
+
+    Its file is the first that is there, else where the first name would lie; its size is what the set says, else that
+    of the file's header. Raises ValueError where neither tells it.
+    """
+    path = find_picture(place, names, split)
+    if size_hw is None:
+        size_hw = header_size_hw(path)
+    return Medium(picture_id(names, source), "image", path=str(path), size_hw=size_hw)
+
+
+def picture_id(names: Sequence[str], source: str) -> str:
+    """The id that a picture has in every set, else its name in this one.
+
+    >>> picture_id(["val2017/000000000139.jpg"], "lvis"), picture_id([r"day 1\\nuts.jpg"], "nuts")
+    ('coco/000000000139', 'nuts/day 1/nuts')
+    """
+    known = next(filter(None, map(image_id, names)), None)
+    return known or f"{source}/{PurePosixPath(relative_name(names[0])).with_suffix('')}"
+
+
+def find_picture(place: Place, names: Sequence[str], split: str | None = None) -> Path:
+    """The first file that is there: each name below the folder of the media, beside it, or in a usual subfolder.
+
+    Subfolders of another split come last: some sets have a picture of the same name in each.
+    """
+    folders = [folder for root in _roots(place) for folder in (root, *_subfolders(root, split))]
+    relative = [relative_name(name) for name in names]
+    for name in dict.fromkeys((*relative, *(PurePosixPath(name).name for name in relative))):
+        for folder in folders:
+            if (folder / name).is_file():
+                return folder / name
+    return place.folder / relative[0]
+
+
+def relative_name(name: str) -> str:
+    """A name as a path below the folder: of one that leads elsewhere (absolute, with "..") only the file's name.
+
+    >>> relative_name(r"C:\\data\\a.jpg"), relative_name("../up/b.jpg"), relative_name("./day/c.jpg")
+    ('a.jpg', 'b.jpg', 'day/c.jpg')
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    leads_away = path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0])
+    return path.name if leads_away else str(path)
+
+
+def agreed_size_hw(path: Path, said: tuple[int, int] | None, fields: str) -> tuple[int, int]:
+    """The size that a set says its picture has, which the file's header must bear out where the file is there.
+
+    fields: what the set calls it, for the sentence. Raises ValueError where they differ, and where neither tells.
+    """
+    if said is not None and not path.is_file():
+        return said
+    size_hw = header_size_hw(path)
+    if said not in (None, size_hw):
+        raise DataError(
+            f"{fields}: expected the size of {path.name}, {list(size_hw)}, got {list(said)}: the picture was resized "
+            "or turned after it was labelled"
+        )
+    return size_hw
+
+
+def said_size_hw(record: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The `height` and `width` of a record; None unless it has both. Raises ValueError for what is no size."""
+    height, width = record.get("height"), record.get("width")
+    if height is None or width is None:
+        return None
+    for name, side in (("height", height), ("width", width)):
+        if not isinstance(side, int | float) or side != int(side) or not 1 <= side <= MAX_SIDE_PX:
+            raise DataError(f"{name}: expected whole pixels from 1 to {MAX_SIDE_PX}, got {shown(side)}")
+    return int(height), int(width)
+
+
+def split_of(name: str) -> str | None:
+    """train, val or test, if the name of a file or folder says it.
+
+    >>> split_of("instances_val2017.json"), split_of("training"), split_of("latest.json")
+    ('val', 'train', None)
+    """
+    found = _SPLIT.search(name)
+    return None if found is None else _SPLITS.get(found[1].lower(), found[1].lower())
+
+
+def set_name(place: Place, file: Path | None = None) -> str:
+    """What a set without a name of its own is called in ids: the option `source`, else the folder that it lies in.
+
+    >>> set_name(Place(Path("nuts/annotations/train.json"))), set_name(Place(Path("x"), options={"source": "nuts"}))
+    ('nuts', 'nuts')
+    """
+    if "source" in place.options:
+        return place.options["source"]
+    path = (file or place.path).resolve()
+    folder = path if path.is_dir() or not path.suffix else path.parent
+    return folder.parent.name if folder.name.lower() in ("annotations", "labels") else folder.name
+
+
+def _roots(place: Place) -> list[Path]:
+    """The folders to look in: what is given, else that of the set and, for a file in `annotations`, the one above."""
+    if place.images is not None:
+        return [place.images]
+    return [place.folder, place.folder.parent] if place.path.is_file() else [place.folder]
+
+
+@lru_cache(maxsize=64)
+def _subfolders(root: Path, split: str | None) -> tuple[Path, ...]:
+    """The folders below one that usually hold pictures, if they are there. Kept, as every picture asks."""
+    found = [root / name for name in SUBFOLDERS] + [root / "images" / name for name in SUBFOLDERS]
+    return tuple(sorted(filter(Path.is_dir, found), key=lambda folder: split_of(folder.name) not in (None, split)))

@@ -1,0 +1,67 @@
+"""XML files of annotations, read so that nothing in them can harm: no document types, so no entities, and a bound.
+
+A few bytes of entities can become gigabytes of text, or name a file to read; annotation files have no use for them. It
+knows no set.
+"""
+
+from pathlib import Path
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+from deixis.errors import DataError
+
+MAX_FILE_BYTES = 16 << 20
+MAX_DEPTH = 64
+
+
+def read_xml(path: str | Path) -> Element:
+    """The root of an XML file.
+
+    Raises ValueError, in one sentence that names the file, for what is no XML, has a document type, nests too deep or
+    is too large; OSError where it cannot be opened.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise DataError(f"{path}: expected an XML file of at most {MAX_FILE_BYTES} bytes, got {size}")
+    builder = TreeBuilder()
+    depth = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise DataError(f"{path}: expected XML of at most {MAX_DEPTH} levels, got more")
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(tag)
+
+    def refuse(*_: object) -> None:
+        raise DataError(f"{path}: expected XML without a document type, got one: entities are refused")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, builder.data
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(path.read_bytes(), True)
+    except expat.ExpatError as error:
+        raise DataError(f"{path}: expected XML; {error}: is the file whole?") from None
+    return builder.close()
+
+
+def text_of(element: Element, path: str) -> str | None:
+    """The text of the first element below another, by its path ("size/width"), without blanks at its ends; or None."""
+    found = element.findtext(path)
+    return found.strip() if found is not None and found.strip() else None
+
+
+def whole_of(element: Element, path: str) -> int:
+    """As `text_of`, a whole number. Raises ValueError, with the path, where there is none."""
+    text = text_of(element, path)
+    try:
+        return int(float(text or ""))  # tools write 12.0 too
+    except (ValueError, OverflowError):
+        raise DataError(f"{element.tag}/{path}: expected a whole number, got {text!r:.60}") from None

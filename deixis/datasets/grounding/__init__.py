@@ -1,0 +1,1 @@
+"""Readers of referring and grounding sets: expressions, phrases and regions in dialogues."""

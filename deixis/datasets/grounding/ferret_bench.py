@@ -1,0 +1,83 @@
+"""Ferret-Bench: questions about pictures with boxes in them, and the answers that a judge compares with.
+
+    {ground_conv,refer_caption,refer_reason}/question.jsonl     {"question_id", "image", "category", "text"}
+                                            /answer.jsonl       the same, "text" being the answer
+                                            /context.jsonl      what the judge is told of the picture: not read here
+
+Boxes are shares x1, y1, x2, y2 of the picture (COCO's val2017), whose size is that of its file.
+
+Source: apple/ml-ferret@3c9e5c9 ferret/eval/ferret_gpt4_data, ferret/eval/model_gpt4eval_3newclass.py:73-99.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from deixis.datasets.files.json_stream import json_lines
+from deixis.datasets.files.text_boxes import AS_TEXT, ON_PICTURE, TextBoxes
+from deixis.datasets.instruction.llava import pictures_of
+from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.samples.consistency import shown
+from deixis.samples.sample import Sample, Turn
+from deixis.samples.skipped import Skipped
+
+SOURCE = "ferret_bench"
+TASKS = {"ground_conv": "dialogue", "refer_desc": "describe", "refer_reason": "reason"}
+"""Its categories -> our tasks."""
+FILES = ("question.jsonl", "answer.jsonl")
+
+
+def scan_ferret_bench(place: Place) -> Iterator[Row | Skipped]:
+    """The questions and answers of the folders, an item for each question.
+
+    Raises ValueError for a folder without a question.jsonl in it or in a folder below.
+    """
+    if place.options.get("boxes") not in (None, AS_TEXT, ON_PICTURE):
+        raise DataError(f"boxes: expected {ON_PICTURE} or {AS_TEXT}, got {place.options['boxes']!r}")
+    questions = [path for path in (place.path / FILES[0], *sorted(place.path.glob(f"*/{FILES[0]}"))) if path.is_file()]
+    if not questions:
+        raise DataError(f"{place.path}: expected a folder with {FILES[0]} in it, or folders with such, got none")
+    for folder in [path.parent for path in questions]:
+        for name in FILES:
+            yield from _scan_file(folder / name, folder.name)
+
+
+def _scan_file(path: Path, folder: str) -> Iterator[Row | Skipped]:
+    for where, value in json_lines(path):
+        where = f"{folder}/{where}"
+        if isinstance(value, dict) and "question_id" in value:
+            yield Row(f"{folder}/{value['question_id']}", path.stem, where, value)
+        else:
+            why = str(value) if isinstance(value, ValueError) else f"expected 'question_id', got {shown(value)}"
+            yield Skipped(where, why)
+
+
+def read_ferret_bench(item: Item, head: Head, place: Place) -> Iterator[Sample]:
+    """The sample of a question and its answer."""
+    question, answer = item.one("question").value, item.one("answer").value
+    media = pictures_of(question, place, SOURCE)
+    texts = TextBoxes(place.options.get("boxes", ON_PICTURE), media)
+    turn = Turn(texts.markup(question["text"].strip(), False), texts.markup(answer["text"].strip(), True))
+    yield Sample(
+        id=f"{SOURCE}/{item.key}",
+        source=SOURCE,
+        task=TASKS.get(question.get("category"), "dialogue"),
+        split=place.split or "test",
+        turns=(turn,),
+        signals=media,
+        regions=texts.regions(),
+        licence=FERRET_BENCH.licence,
+        author="model",
+    )
+
+
+FERRET_BENCH = Format(
+    name="ferret_bench",
+    title="Ferret-Bench: referring and grounding in conversation",
+    wants="the folder of ground_conv, refer_caption and refer_reason; --images: COCO's val2017",
+    home="https://github.com/apple/ml-ferret/tree/main/ferret/eval/ferret_gpt4_data",
+    licence="CC-BY-NC-4.0",
+    scan=scan_ferret_bench,
+    read=read_ferret_bench,
+    options={"boxes": "boxes in texts: picture (regions) or text (as they are, without a look at the pictures)"},
+)

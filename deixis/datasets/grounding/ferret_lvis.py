@@ -1,0 +1,143 @@
+"""Ferret's LVIS-ROC: what is at a point, in a box or under a stroke, of two names?
+
+    {"id", "image_path", "name", "synonyms", "neg_class", "bbox", "bbox_norm", "width", "height", "sample_point",
+     "free_shape_bbox_raw", "free_shape_segment_mask"}, one a line
+
+bbox_norm: x1, y1, x2, y2 as shares of the picture. sample_point: x, y in pixels. free_shape_bbox_raw: x1, y1, x2, y2 in
+whole pixels, its last ones in it. free_shape_segment_mask: nested lists, columns first ([width][height]), which count
+within that box only. The file was never published; it has to be made by whoever wants it.
+
+Source: apple/ml-ferret@3c9e5c9 ferret/eval/model_lvis.py:51-142, ferret/eval/eval_lvis.py:38-52.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from deixis.datasets.files.boxes import box_of_xyxy
+from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.dialogue import json_rows
+from deixis.datasets.files.images import picture, said_size_hw
+from deixis.datasets.files.text_boxes import box_of_shares
+from deixis.datasets.plain_questions import plain_text
+from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.geometry import mask_to_rle
+from deixis.samples.consistency import shown
+from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.skipped import Skipped
+
+SOURCE = "ferret_lvis"
+FORMS = ("point", "box", "free_shape")
+
+
+def scan_ferret_lvis(place: Place) -> Iterator[Row | Skipped]:
+    """The rows of the file, each an item of its own."""
+    if place.options.get("form") not in (None, *FORMS):
+        raise DataError(f"form: expected one of {', '.join(FORMS)}, got {place.options['form']!r}")
+    for number, (where, value) in enumerate(json_rows(place.path)):
+        if isinstance(value, dict):
+            yield Row(str(number), "record", where, {"number": number, **value})
+        else:
+            why = str(value) if isinstance(value, ValueError) else f"expected an object, got {shown(value)}"
+            yield Skipped(where, why)
+
+
+def read_ferret_lvis(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped]:
+    """A sample for each form in which the thing is pointed at; a `Skipped` for a form that cannot be used.
+
+    The order of the two names changes from row to row, as in Ferret's evaluation.
+    """
+    row = item.one("record")
+    record = row.value
+    medium = picture(place, [PurePosixPath(record["image_path"]).name], SOURCE, said_size_hw(record))
+    names = [_readable(record[field]) for field in ("name", "neg_class")]
+    options = names if record["number"] % 2 == 0 else names[::-1]
+    turn = Turn(
+        f"Is the object {{0}} of the image a {plain_text(options[0])} or a {plain_text(options[1])}?",
+        plain_text(names[0]),
+        references=tuple(map(plain_text, synonyms(record["synonyms"], names[0]))),
+        choices=tuple(map(plain_text, options)),
+    )
+    for form in FORMS if "form" not in place.options else (place.options["form"],):
+        try:
+            region = REGIONS[form](record, medium.size_hw)
+        except (ValueError, KeyError, TypeError) as error:
+            yield Skipped(row.where, f"{form}: {error}")
+            continue
+        yield Sample(
+            id=f"{SOURCE}/{record['number']}/{form}",
+            source=SOURCE,
+            task="refer",
+            split=place.split or "test",
+            turns=(turn,),
+            signals=(medium,),
+            regions=(region,),
+            licence=FERRET_LVIS.licence,
+        )
+
+
+def synonyms(words: list[str], name: str) -> list[str]:
+    """The other names that count as right: a word in brackets is a name of its own.
+
+    >>> synonyms(["cup_(drink)", "mug"], "mug")
+    ['cup', 'drink']
+    """
+    split = [_readable(part.rstrip(")")) for word in words for part in word.split("(")]
+    return [word for word in dict.fromkeys(split) if word and word != name]
+
+
+def _readable(name: Any) -> str:
+    if not isinstance(name, str) or not name.strip("_ "):
+        raise DataError(f"name, neg_class, synonyms: expected names, got {shown(name)}")
+    return readable(name)
+
+
+def _point(record: Mapping[str, Any], size_hw: tuple[int, int]) -> RegionRecord:
+    x, y = record["sample_point"]
+    height, width = size_hw
+    if not (0 <= x <= width and 0 <= y <= height):
+        raise DataError(f"sample_point: expected x, y on the picture of {width} x {height} pixels, got {[x, y]}")
+    return RegionRecord(point=(float(x), float(y)))
+
+
+def _box(record: Mapping[str, Any], size_hw: tuple[int, int]) -> RegionRecord:
+    return RegionRecord(box=box_of_shares([float(share) for share in record["bbox_norm"]], size_hw))
+
+
+def _free_shape(record: Mapping[str, Any], size_hw: tuple[int, int]) -> RegionRecord:
+    x1, y1, x2, y2 = (int(value) for value in record["free_shape_bbox_raw"])
+    mask = _free_shape_mask(record["free_shape_segment_mask"], size_hw)
+    within = np.zeros_like(mask)
+    within[max(y1, 0) : y2 + 1, max(x1, 0) : x2 + 1] = True
+    if not (mask & within).any():
+        raise DataError("free_shape_segment_mask: expected a pixel within free_shape_bbox_raw, got none")
+    box = box_of_xyxy([x1, y1, x2 + 1, y2 + 1], size_hw, "free_shape_bbox_raw")
+    return RegionRecord(box=box, mask=mask_to_rle(mask & within))
+
+
+def _free_shape_mask(lists: Any, size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
+    columns_first = np.asarray(lists)
+    if columns_first.shape != size_hw[::-1]:
+        raise DataError(
+            f"free_shape_segment_mask: expected lists [width][height], {list(size_hw[::-1])}, got "
+            f"{list(columns_first.shape)}"
+        )
+    return columns_first.T != 0
+
+
+REGIONS = {"point": _point, "box": _box, "free_shape": _free_shape}
+
+FERRET_LVIS = Format(
+    name="ferret_lvis",
+    title="Ferret's LVIS referring object classification (LVIS-ROC)",
+    wants="the JSONL file of its evaluation; --images: COCO's val2017",
+    home="https://github.com/apple/ml-ferret",
+    licence="CC-BY-NC-4.0",
+    scan=scan_ferret_lvis,
+    read=read_ferret_lvis,
+    options={"form": f"only samples that point in this form: {', '.join(FORMS)}"},
+)

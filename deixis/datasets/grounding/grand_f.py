@@ -1,0 +1,176 @@
+"""GranD-f: captions in which phrases are tied to masks, made of four sets for grounded conversation.
+
+    GranDf_HA_GCG_train.json, OpenPsgGCG_*.json    [{file_name, caption, groundings: {phrase: {token_positives: [start,
+                                                   end], rle_masks: [run lengths]}}}]
+    RefCOCOg_GCG_*.json                            [{id: {img_file_name, caption, refs: [{sentence, segmentation}]}}]
+    flickr_mergedGT_GCG_*.json                     MDETR's form, each annotation with a `sam_mask`
+
+People wrote the captions of GranDf_HA and of Flickr30k, a language model those of the others. The two files by which a
+split is scored (val_test/) hold captions and masks apart, and are not read.
+
+Source: mbzuai-oryx/groundingLMM@e74865f dataset/gcg_datasets/GranDf_gcg_ds.py and docs/datasets.md.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from deixis.datasets.annotated import Annotated, Expression, Thing
+from deixis.datasets.detection.coco_files import scan_coco
+from deixis.datasets.detection.coco_masks import segmentation_rle
+from deixis.datasets.files.caption_spans import Part, bare, marked_caption, trimmed
+from deixis.datasets.files.images import find_picture, split_of
+from deixis.datasets.files.json_stream import json_items
+from deixis.datasets.files.mask_regions import box_of_rle
+from deixis.datasets.grounding.grand import find_phrase, sa1b_id
+from deixis.datasets.grounding.mdetr import read_mdetr
+from deixis.datasets.image_ids import image_id
+from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.samples.consistency import shown
+from deixis.samples.headers import header_size_hw
+from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.skipped import Skipped
+
+Record = Mapping[str, Any]
+FOR_SCORING = "_gcg_coco_"
+"""In the names of the files by which splits are scored."""
+MDETRS = "flickr"
+FOLDERS = (
+    "GranDf_HA_images/train",
+    "coco_2017/train2017",
+    "coco_2014/train2014",
+    "flikcr_30k/train",
+    "flickr_30k/train",
+)
+"""Where the pictures lie below the folder of the media in the official layout."""
+BY_PEOPLE = ("GranDf_HA", "flickr")
+"""Beginnings of the names of files whose captions people wrote."""
+
+
+def scan_grand_f(place: Place) -> Iterator[Row | Skipped]:
+    """The captions of every file, each an item of its own."""
+    files = [place.path] if place.path.is_file() else sorted(place.path.rglob("*.json"))
+    read = [path for path in files if FOR_SCORING not in path.name]
+    if not read:
+        raise DataError(f"{place.path}: expected GranD-f's files of captions (*_GCG_*.json), got none")
+    for path in read:
+        if path.name.startswith(MDETRS):
+            yield from scan_coco(replace(place, path=path))
+            continue
+        for number, (where, record) in enumerate(json_items(path)):
+            inner = next(iter(record.values())) if isinstance(record, dict) and len(record) == 1 else record
+            if isinstance(inner, dict) and isinstance(inner.get("caption"), str):
+                yield Row(f"{path.name}#{number}", "record", where, inner)
+            else:
+                yield Skipped(where, f"expected a picture with a caption, got {shown(record)}")
+
+
+def read_grand_f(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+    """A picture with a caption, and the masks of its phrases."""
+    file = item.key.split("#")[0]
+    author = "person" if file.startswith(BY_PEOPLE) else "model"
+    if not item.of("record"):
+        for found in read_mdetr(item, head, _at_pictures(place)):
+            if isinstance(found, Annotated):
+                found = replace(found, id=f"grand_f/{item.key.replace('.json#', '/')}", source="grand_f", author=author)
+            yield found
+        return
+    row = item.one("record")
+    caption = row.value["caption"].strip('"').strip()
+    medium = _medium(row.value, place)
+    things: list[Thing] = []
+    parts: list[Part] = []
+    expressions: list[Expression] = []
+    for where, phrase, span, masks in _groundings(row.value):
+        try:
+            part = _part(caption, phrase, span)
+            rle = segmentation_rle(masks, medium.size_hw)
+        except ValueError as error:
+            yield Skipped(f"{row.where}.{where}", str(error))
+            continue
+        if part is not None:
+            parts.append((*part, [len(things)]))
+        if "refs" in row.value:
+            expressions.append(Expression(phrase.strip(), (len(things),)))
+        name = "" if "refs" in row.value else bare(phrase)
+        things.append(Thing(name, RegionRecord(box=box_of_rle(rle), mask=rle)))
+    if not things:
+        raise DataError("expected a phrase with a mask, got none to use")
+    yield Annotated(
+        id=f"grand_f/{item.key.replace('.json#', '/')}",
+        source="grand_f",
+        split=place.split or split_of(file) or "train",
+        signals=(medium,),
+        things=tuple(things),
+        expressions=tuple(expressions),
+        captions=(marked_caption(caption, parts),),
+        complete=False,
+        licence=GRAND_F.licence,
+        form="mask",
+        author=author,
+    )
+
+
+def _groundings(record: Record) -> Iterator[tuple[str, str, Any, Any]]:
+    """(field, phrase, place in the caption if the file says it, masks) of each phrase, in either form."""
+    if "refs" in record:
+        for number, ref in enumerate(record["refs"] if isinstance(record["refs"], list) else ()):
+            if isinstance(ref, dict) and isinstance(ref.get("sentence"), str):
+                yield f"refs[{number}]", ref["sentence"], None, ref.get("segmentation")
+        return
+    groundings = record.get("groundings")
+    if not isinstance(groundings, dict):
+        raise DataError(f"groundings: expected phrases with their masks, got {shown(groundings)}")
+    for phrase, found in groundings.items():
+        found = found if isinstance(found, dict) else {}
+        yield f"groundings[{phrase!r}]", phrase, found.get("token_positives"), found.get("rle_masks")
+
+
+def _part(caption: str, phrase: str, span: Any) -> tuple[int, int] | None:
+    """Where a phrase stands: where the file says, else where it is found; None if it is not in the caption."""
+    if span is None:
+        return find_phrase(caption, phrase)
+    if not isinstance(span, list) or len(span) != 2:
+        raise DataError(f"token_positives: expected [start, end], got {shown(span)}")
+    try:
+        return trimmed(caption, *span)
+    except ValueError as error:
+        raise DataError(f"token_positives: {error}") from None
+
+
+def _medium(record: Record, place: Place) -> Medium:
+    """The picture; its size is that of its masks where these tell it, else of its file."""
+    name = record.get("file_name", record.get("img_file_name"))
+    if not isinstance(name, str) or not name.strip():
+        raise DataError(f"file_name: expected the name of a picture, got {shown(name)}")
+    path = find_picture(place, [name, *(f"{folder}/{PurePath(name).name}" for folder in FOLDERS)])
+    sizes = (
+        mask["size"]
+        for _, _, _, masks in _groundings(record)
+        for mask in (masks if isinstance(masks, list) else ())
+        if isinstance(mask, dict) and isinstance(mask.get("size"), list) and len(mask["size"]) == 2
+    )
+    size = next(sizes, None)
+    is_size = size is not None and all(isinstance(side, int) and side > 0 for side in size)
+    size_hw = (size[0], size[1]) if is_size else header_size_hw(path)
+    return Medium(image_id(name) or sa1b_id(name, "grand_f"), "image", path=str(path), size_hw=size_hw)
+
+
+def _at_pictures(place: Place) -> Place:
+    """The place with the folder of Flickr30k's pictures, if that is where the official layout has it."""
+    found: Path | None = next((f for f in (place.folder / name for name in FOLDERS[-2:]) if f.is_dir()), None)
+    return place if found is None else replace(place, images=found)
+
+
+GRAND_F = Format(
+    name="grand_f",
+    title="GranD-f: captions tied to masks (GCG)",
+    wants="a JSON file (GranDf_HA_GCG_train.json, OpenPsgGCG_train.json, ...) or the folder of them; --images: the "
+    "folder with GranDf_HA_images, coco_2017, coco_2014, flikcr_30k, or that of the pictures",
+    home="https://huggingface.co/datasets/MBZUAI/GranD-f",
+    licence="Apache-2.0; photos: as SA-1B, COCO and Flickr30k have them",
+    scan=scan_grand_f,
+    read=read_grand_f,
+)

@@ -1,0 +1,199 @@
+"""Kosmos-2's GrIT: captions of web pictures, with boxes for their noun phrases and for the longer phrases around these.
+
+    *.parquet   key, id, url, caption, width, height, clip_similarity_vitb32, clip_similarity_vitl14,
+                noun_chunks, ref_exps: [[start, end, x1, y1, x2, y2, score], ...]
+
+start and end count the characters of the caption; boxes are shares of the picture. A row of `ref_exps` repeats the box
+of the noun phrase that it grows from. Not Ferret's GRIT, though often written alike. Pictures are to be had by `url`
+only: a tool such as img2dataset names them by its own key or by `id`.
+
+Source: huggingface.co/datasets/zzliang/GRIT; Peng et al. 2023 (arXiv 2306.14824), section 2.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from deixis.datasets.annotated import Annotated, Expression, Thing
+from deixis.datasets.files.boxes import BoxXYXY, box_of_xyxy
+from deixis.datasets.files.images import said_size_hw
+from deixis.datasets.image_ids import aliases
+from deixis.datasets.plain_questions import plain_text
+from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.geometry import escaped
+from deixis.samples.consistency import shown
+from deixis.samples.headers import header_size_hw
+from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.skipped import Skipped
+
+SOURCE = "kosmos_grit"
+COLUMNS = ("key", "id", "url", "caption", "width", "height", "noun_chunks", "ref_exps")
+BATCH_ROWS = 1_000
+SUFFIXES = (".jpg", ".png", ".webp", ".jpeg")
+SHARD_DIGITS = 5
+"""img2dataset puts 000012345.jpg into the folder 00001."""
+
+Span = tuple[int, int]
+
+
+def scan_kosmos_grit(place: Place) -> Iterator[Row | Skipped]:
+    """The rows of the files, each an item; a few thousand are held at a time.
+
+    Raises ValueError for a file that is no Parquet or lacks a column.
+    """
+    from pyarrow import ArrowInvalid
+    from pyarrow.parquet import ParquetFile
+
+    _min_score(place)
+    for path in parquet_files(place.path):
+        try:
+            file = ParquetFile(path)
+        except ArrowInvalid as error:
+            raise DataError(f"{path}: expected a Parquet file; {error}: is it whole?") from None
+        with file:
+            if missing := [name for name in COLUMNS[1:] if name not in file.schema_arrow.names]:
+                raise DataError(
+                    f"{path}: expected the columns {', '.join(COLUMNS)}, got none called {missing[0]}; Ferret's GRIT, "
+                    "in JSON, is the format grit"
+                )
+            columns = [name for name in COLUMNS if name in file.schema_arrow.names]
+            number = 0
+            for batch in file.iter_batches(BATCH_ROWS, columns=columns):
+                for value in batch.to_pylist():
+                    yield Row(str(value["id"]), "record", f"{path.name}: row {number}", value)
+                    number += 1
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """The file, or the Parquet files of a folder by name. Raises ValueError where there is none."""
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise DataError(f"{path}: expected Parquet files in the folder, got none")
+    return files
+
+
+def read_kosmos_grit(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+    """The picture of a row, with its caption and what is found in it; a `Skipped` for each box that cannot be used."""
+    row, *others = item.of("record")
+    for other in others:
+        yield Skipped(other.where, f"id: expected one that no other row has, got that of {row.where}")
+    record = row.value
+    caption = record["caption"]
+    if not isinstance(caption, str) or not caption.strip():
+        raise DataError(f"caption: expected text, got {shown(caption)}")
+    medium = _medium(record, place)
+    found = _Found(caption, medium.size_hw, _min_score(place))
+    for skip in (*found.add_all("noun_chunks", record), *found.add_all("ref_exps", record)):
+        yield Skipped(row.where, skip)
+    yield Annotated(
+        id=f"{SOURCE}/{record['id']}",
+        source=SOURCE,
+        split=place.split or "train",
+        signals=(medium,),
+        things=tuple(found.things),
+        expressions=tuple(
+            Expression(caption[a:b].strip(), tuple(own)) for (a, b), own in found.spans["ref_exps"].items()
+        ),
+        captions=(_grounded(caption, found.spans["noun_chunks"]),),
+        aliases=aliases(record.get("url")),
+        complete=False,
+        licence=KOSMOS_GRIT.licence,
+        author="model",
+    )
+
+
+class _Found:
+    """The things of a caption, and which of them each stretch of it means."""
+
+    def __init__(self, caption: str, size_hw: tuple[int, int], min_score: float):
+        self.caption, self.size_hw, self.min_score = caption, size_hw, min_score
+        self.things: list[Thing] = []
+        self.spans: dict[str, dict[Span, list[int]]] = {"noun_chunks": {}, "ref_exps": {}}
+        self._number_of: dict[BoxXYXY, int] = {}
+
+    def add_all(self, field: str, record: Mapping[str, Any]) -> list[str]:
+        """Adds the rows of a field; why those that cannot be used cannot."""
+        skips = []
+        for number, values in enumerate(record[field] or ()):
+            try:
+                self._add(field, f"{field}[{number}]", values)
+            except (ValueError, TypeError) as error:
+                skips.append(str(error))
+        return skips
+
+    def _add(self, field: str, where: str, values: Any) -> None:
+        if not isinstance(values, list) or len(values) != 7:
+            raise DataError(f"{where}: expected start, end, x1, y1, x2, y2, score, got {shown(values)}")
+        start, end, *box, score = values
+        if score < self.min_score:
+            return
+        span = int(start), int(end)
+        if not 0 <= span[0] < span[1] <= len(self.caption) or not self.caption[slice(*span)].strip():
+            raise DataError(f"{where}: expected a stretch of the caption's {len(self.caption)} signs, got {span}")
+        height, width = self.size_hw
+        shares = box_of_xyxy(box, (1, 1), where)
+        pixels = shares[0] * width, shares[1] * height, shares[2] * width, shares[3] * height
+        if pixels not in self._number_of:
+            self._number_of[pixels] = len(self.things)
+            self.things.append(Thing(_name(self.caption[slice(*span)]), RegionRecord(box=pixels)))
+        self.spans[field].setdefault(span, []).append(self._number_of[pixels])
+
+
+def _name(phrase: str) -> str:
+    """A phrase without its article.
+
+    >>> _name("a wire hanger"), _name("The White House"), _name("another")
+    ('wire hanger', 'White House', 'another')
+    """
+    first, _, rest = phrase.strip().partition(" ")
+    return rest.strip() if first.lower() in ("a", "an", "the") and rest.strip() else phrase.strip()
+
+
+def _grounded(caption: str, spans: Mapping[Span, list[int]]) -> str:
+    """The caption as markup; of phrases that overlap, the first and longest counts."""
+    pieces, end = [], 0
+    for (start, stop), things in sorted(spans.items(), key=lambda pair: (pair[0][0], -pair[0][1])):
+        if start >= end:
+            before = escaped(caption[end:start])
+            numbers = ",".join(map(str, dict.fromkeys(things)))
+            pieces += [before, f"[{plain_text(caption[start:stop])}]{{{numbers}}}"]
+            end = stop
+    return "".join([*pieces, escaped(caption[end:])]).strip()
+
+
+def _medium(record: Mapping[str, Any], place: Place) -> Medium:
+    """The picture: its file if it is among those in --images, by key or id, else none.
+
+    The size is the file's, which may be a smaller copy (boxes are shares of it too); without a file, that of the row.
+    """
+    path, size_hw = None, said_size_hw(record)
+    if place.images is not None:
+        names = [str(record[name]) for name in ("key", "id") if record.get(name) is not None]
+        stems = [stem for name in names for stem in (name, f"{name[:SHARD_DIGITS]}/{name}")]
+        files = (place.images / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES)
+        path = next((file for file in files if file.is_file()), place.images / f"{names[0]}{SUFFIXES[0]}")
+        size_hw = header_size_hw(path) if path.is_file() else size_hw
+    if size_hw is None:
+        raise DataError("width, height: expected whole pixels, got none")
+    return Medium(f"{SOURCE}/{record['id']}", "image", path=path and str(path), size_hw=size_hw)
+
+
+def _min_score(place: Place) -> float:
+    text = place.options.get("min_score", "0")
+    try:
+        return float(text)
+    except ValueError:
+        raise DataError(f"min_score: expected a number from 0 to 1, got {text!r}") from None
+
+
+KOSMOS_GRIT = Format(
+    name="kosmos_grit",
+    title="Kosmos-2's GrIT, captions of web pictures grounded in boxes",
+    wants="a Parquet file of the set or the folder of them; --images: the folder of the pictures, KEY.jpg or ID.jpg",
+    home="https://huggingface.co/datasets/zzliang/GRIT",
+    licence="MS-PL",
+    scan=scan_kosmos_grit,
+    read=read_kosmos_grit,
+    options={"min_score": "boxes of a lower score are left out; 0 if not given"},
+)

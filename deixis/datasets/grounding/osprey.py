@@ -1,0 +1,143 @@
+"""Osprey-724K: dialogues that a language model wrote about masks.
+
+    [{file_name, height, width, annotation: [{bbox, segmentation}], conversations: [{from, value}]}]
+    of osprey_detail_description.json   description: ["<region1>: text", ...] instead, one a mask
+
+`<region1>` in a text is the first mask. A description is asked for in one wording.
+
+Source: CircleRadon/Osprey@deb0e57 osprey/datasets/osprey_724k.py, osprey/data_generation/gpt_data_generation.py and
+dataset.md.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deixis.datasets.detection.coco import region_of_annotation
+from deixis.datasets.files.dialogue import exchanges, marked
+from deixis.datasets.files.images import picture, said_size_hw
+from deixis.datasets.files.json_stream import json_items
+from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.samples.consistency import shown
+from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.skipped import Skipped
+
+Record = Mapping[str, Any]
+TASKS = {
+    "short_form": "question",
+    "conversation": "dialogue",
+    "detail": "describe",
+    "part_level": "name",
+    "positive_negative": "exists",
+}
+"""Words in a file's name, and what is asked in it."""
+OTHER_TASK = "dialogue"
+DESCRIBE = "Describe {%d} in detail."
+_REGION = re.compile(r"<region\s*(\d{1,4})>")
+_DESCRIPTION = re.compile(r"\s*<region\s*\d+>\s*:?\s*(.*\S)\s*", re.DOTALL)
+
+
+def scan_osprey(place: Place) -> Iterator[Row | Skipped]:
+    """The dialogues of every file, each an item of its own."""
+    files = [place.path] if place.path.is_file() else sorted(place.path.glob("*.json"))
+    if not files:
+        raise DataError(f"{place.path}: expected osprey_conversation.json and the like in it, got no JSON file")
+    for path in files:
+        for number, (where, record) in enumerate(json_items(path)):
+            if isinstance(record, dict):
+                yield Row(f"{path.stem}#{number}", "record", where, record)
+            else:
+                yield Skipped(where, f"expected an object with annotation and conversations, got {shown(record)}")
+
+
+def read_osprey(item: Item, _: Head, place: Place) -> Iterator[Sample | Skipped]:
+    """A dialogue with the masks that it mentions."""
+    row = item.one("record")
+    record = row.value
+    file = item.key.split("#")[0]
+    name = record.get("file_name")
+    if not isinstance(name, str) or not name.strip():
+        raise DataError(f"file_name: expected the name of a picture, got {shown(name)}")
+    # files call pictures COCO_train2014_N.jpg that lie as N.jpg in the folder that the set describes
+    medium = picture(place, [name, name.split("_")[-1]], "osprey", said_size_hw(record))
+    annotations = record.get("annotation")
+    if not isinstance(annotations, list) or not annotations:
+        raise DataError(f"annotation: expected a list of masks, got {shown(annotations)}")
+    regions = _Regions(annotations, medium.size_hw)
+    if "description" in record:
+        turns, left_out = _descriptions(record["description"], regions)
+    else:
+        said, left_out = exchanges(record.get("conversations"), has_medium=True)
+        turns = [Turn(regions.markup(one.user, False), regions.markup(one.assistant, True)) for one in said]
+    for why in left_out:
+        yield Skipped(row.where, why)
+    if turns:
+        yield Sample(
+            id=f"osprey/{file}/{item.key.split('#')[1]}",
+            source="osprey",
+            task=next((task for word, task in TASKS.items() if word in file), OTHER_TASK),
+            split=place.split or "train",
+            turns=tuple(turns),
+            signals=(medium,),
+            regions=tuple(regions.mentioned),
+            licence=OSPREY.licence,
+            author="model",
+        )
+
+
+class _Regions:
+    """The masks of a record that its texts mention, in the order of mention."""
+
+    def __init__(self, annotations: list[Any], size_hw: tuple[int, int]):
+        self.annotations = annotations
+        self.size_hw = size_hw
+        self.mentioned: list[RegionRecord] = []
+        self.number_of: dict[int, int] = {}
+
+    def number(self, place: int) -> int:
+        """The number among the mentioned of the mask at a place of the list. Raises ValueError if it is of no use."""
+        if place not in self.number_of:
+            if not 0 <= place < len(self.annotations):
+                raise DataError(f"<region{place + 1}>: expected one of {len(self.annotations)} masks, got none")
+            annotation = self.annotations[place]
+            if not isinstance(annotation, dict):
+                raise DataError(f"annotation[{place}]: expected bbox and segmentation, got {shown(annotation)}")
+            try:
+                region = region_of_annotation(annotation, self.size_hw)
+            except ValueError as error:
+                raise DataError(f"annotation[{place}].{error}") from None
+            self.number_of[place] = len(self.mentioned)
+            self.mentioned.append(region)
+        return self.number_of[place]
+
+    def markup(self, text: str, is_answer: bool) -> str:
+        return marked(text, _REGION.finditer(text), lambda match: self.number(int(match[1]) - 1), phrases=is_answer)
+
+
+def _descriptions(descriptions: Any, regions: _Regions) -> tuple[list[Turn], list[str]]:
+    """A question for each description, and what was left out and why."""
+    if not isinstance(descriptions, list):
+        raise DataError(f"description: expected a list of texts, got {shown(descriptions)}")
+    turns, left_out = [], []
+    for place, description in enumerate(descriptions):
+        match = _DESCRIPTION.fullmatch(description) if isinstance(description, str) else None
+        try:
+            if match is None:
+                raise DataError(f"expected <region{place + 1}>: and a text, got {shown(description)}")
+            turns.append(Turn(DESCRIBE % regions.number(place), regions.markup(match[1], True)))
+        except ValueError as error:
+            left_out.append(f"description[{place}]: {error}")
+    return turns, left_out
+
+
+OSPREY = Format(
+    name="osprey",
+    title="Osprey-724K: dialogues about masks",
+    wants="a JSON file (osprey_conversation.json, ...) or the folder of them; --images: COCO's pictures, all in one "
+    "folder or in train2014, train2017, val2017",
+    home="https://huggingface.co/datasets/AntGroup-MI/Osprey-724K",
+    licence="Apache-2.0; photos: terms of Flickr and COCO",
+    scan=scan_osprey,
+    read=read_osprey,
+)

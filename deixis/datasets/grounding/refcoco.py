@@ -1,0 +1,264 @@
+"""RefCOCO, RefCOCO+, RefCOCOg, refCLEF and gRefCOCO: what people say of a thing so that another finds it.
+
+    refs(unc).p or grefs(unc).json    [{ref_id, ann_id, image_id, split, sentences: [{sent, ...}], ...}]
+    instances.json                    COCO's form; of refCLEF a segmentation is a list of run lengths
+
+A record is a picture in one split: some divisions share a picture among splits and divide its things. Only things that
+are spoken of in that split are in it. The pickles are read as plain data, so that nothing in them can run.
+
+Sources: lichengunc/refer@e3bbaa3 refer.py; henghuiding/gRefCOCO; dvlab-research/LISA@3cb2d43 utils/refer.py,
+utils/grefer.py and utils/refer_seg_dataset.py.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from deixis.datasets.annotated import Annotated, Expression, Thing
+from deixis.datasets.detection.coco import region_of_annotation
+from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.images import picture, said_size_hw
+from deixis.datasets.files.json_stream import json_items
+from deixis.datasets.files.safe_pickle import load_pickle
+from deixis.datasets.image_ids import aliases
+from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.samples.consistency import listed, shown
+from deixis.samples.sample import Medium
+from deixis.samples.skipped import Skipped
+
+INSTANCES = "instances.json"
+REPEATS_KEPT = "keep"
+NO_TARGET = -1
+"""The ann_id of gRefCOCO's expressions that mean nothing in the picture."""
+REF_FIELDS = ("ref_id", "ann_id", "image_id", "split")
+IMAGE_FIELDS = ("id", "file_name", "height", "width", "flickr_url")
+ANNOTATION_FIELDS = ("id", "image_id", "category_id", "segmentation", "bbox", "iscrowd")
+
+
+@dataclass(frozen=True)
+class ReferringSet:
+    """What the sets do not share. folder: its name in the official layout. refs: the file's name before the division.
+    split_by: the division that is meant if none is named. pictures: where they lie in the layout, the best first."""
+
+    name: str
+    folder: str
+    split_by: str
+    pictures: tuple[str, ...]
+    refs: str = "refs"
+
+
+def scan_refs(kind: ReferringSet, place: Place) -> Iterator[Row | Skipped]:
+    """The references, and of the instances only the pictures and annotations that they mean, by picture.
+
+    Held in memory are the ids of these, and the references while they are unpickled.
+    """
+    folder = _folder(kind, place)
+    if not (folder / INSTANCES).is_file():
+        raise DataError(f"{folder}: expected {INSTANCES} beside the references, got none")
+    images, annotations = set(), set()
+    splits = set(filter(None, place.options.get("splits", "").split(",")))
+    for where, ref in _refs(_refs_file(kind, folder, place)):
+        try:
+            row = _slim(ref)
+        except ValueError as error:
+            yield Skipped(where, str(error))
+            continue
+        if splits and not splits & set(splits_of(row["split"])):
+            continue
+        images.add(row["image_id"])
+        annotations.update(row["ann_id"])
+        yield Row(str(row["image_id"]), "ref", where, row)
+    for where, category in json_items(folder / INSTANCES, "categories"):
+        if isinstance(category, dict) and {"id", "name"} <= category.keys():
+            yield Row(HEAD, "category", where, {"id": category["id"], "name": str(category["name"])})
+    for where, image in json_items(folder / INSTANCES, "images"):
+        if isinstance(image, dict) and _hashable(image.get("id")) in images:
+            yield Row(str(image["id"]), "image", where, _picked(image, IMAGE_FIELDS))
+    for where, annotation in json_items(folder / INSTANCES, "annotations"):
+        if isinstance(annotation, dict) and _hashable(annotation.get("id")) in annotations:
+            yield Row(str(annotation.get("image_id")), "annotation", where, _picked(annotation, ANNOTATION_FIELDS))
+
+
+def read_refs(kind: ReferringSet, item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+    """A picture as it is in each of its splits."""
+    if not item.of("ref"):  # an annotation that says it belongs to another picture
+        raise DataError(f"image_id: expected the picture of the reference, got {item.key}")
+    image = item.one("image")
+    try:
+        medium = picture(_with_pictures(kind, place), _names(image.value), kind.name, said_size_hw(image.value))
+    except ValueError as error:
+        raise DataError(f"{image.where}: {error}") from None
+    names = {row.value["id"]: readable(row.value["name"]) for row in head.get("category", ())}
+    things: dict[int, Thing] = {}
+    for row in item.of("annotation"):
+        try:
+            things[row.value["id"]] = _thing(row.value, names, medium)
+        except ValueError as error:
+            yield Skipped(row.where, str(error))
+    records: dict[str, _Split] = {}
+    for row in item.of("ref"):
+        missing = [number for number in row.value["ann_id"] if number not in things]
+        if missing:
+            yield Skipped(row.where, f"ann_id: expected annotations that can be used, got {listed(map(str, missing))}")
+            continue
+        for split in splits_of(row.value["split"]):
+            records.setdefault(split, _Split()).add(row.value, things)
+    division, keeps = place.options.get("split_by", kind.split_by), place.options.get("repeats") == REPEATS_KEPT
+    for split, found in records.items():
+        yield Annotated(
+            id=f"{kind.name}/{division}/{split}/{medium.id.split('/', 1)[1]}",
+            source=kind.name,
+            split=split,
+            signals=(medium,),
+            things=tuple(found.things.values()),
+            expressions=tuple(found.expressions if keeps else dict.fromkeys(found.expressions)),
+            aliases=aliases(image.value.get("flickr_url")),
+            complete=False,
+            form="mask",
+        )
+
+
+@dataclass
+class _Split:
+    """What is in one split of a picture: things by the ids of their annotations, and the expressions."""
+
+    things: dict[int, Thing] = field(default_factory=dict)
+    expressions: list[Expression] = field(default_factory=list)
+
+    def add(self, ref: Mapping[str, Any], things: Mapping[int, Thing]) -> None:
+        for number in ref["ann_id"]:
+            self.things.setdefault(number, things[number])
+        places = list(self.things)
+        meant = tuple(dict.fromkeys(places.index(number) for number in ref["ann_id"]))
+        self.expressions += [Expression(text, meant) for text in ref["sentences"]]
+
+
+def splits_of(split: str) -> tuple[str, ...]:
+    """The splits that a split's name stands for: refCLEF's test splits overlap, and letters at the end tell them.
+
+    >>> splits_of("testAB"), splits_of("testA"), splits_of("val")
+    (('testA', 'testB'), ('testA',), ('val',))
+    """
+    letters = split.removeprefix("test")
+    return tuple(f"test{letter}" for letter in letters) if split.startswith("test") and letters.isupper() else (split,)
+
+
+def _names(image: Mapping[str, Any]) -> list[str]:
+    """What a picture may be called; refCLEF's also lie in a folder for each thousand."""
+    name, number = image.get("file_name"), image["id"]
+    if not isinstance(name, str) or not name.strip():
+        raise DataError(f"file_name: expected the name of a picture, got {shown(name)}")
+    return [name, f"{number // 1_000:02d}/images/{number}.jpg"] if isinstance(number, int) else [name]
+
+
+def _thing(annotation: Mapping[str, Any], names: Mapping[int, str], medium: Medium) -> Thing:
+    region = region_of_annotation(annotation, medium.size_hw)
+    if region.mask is None:
+        raise DataError("segmentation: expected polygons or run lengths, got none")
+    return Thing(names.get(annotation.get("category_id"), ""), region)
+
+
+def _slim(ref: Any) -> dict[str, Any]:
+    """A reference with what is used of it: ids of annotations as a list, empty where it means nothing; texts."""
+    if not isinstance(ref, dict) or any(name not in ref for name in (*REF_FIELDS, "sentences")):
+        raise DataError(f"expected a reference with {listed((*REF_FIELDS, 'sentences'))}, got {shown(ref)}")
+    annotations = ref["ann_id"] if isinstance(ref["ann_id"], list) else [ref["ann_id"]]
+    for name, ids in (("image_id", [ref["image_id"]]), ("ann_id", annotations)):
+        if not all(isinstance(number, int | str) for number in ids):
+            raise DataError(f"{name}: expected ids that are numbers or texts, got {shown(ref[name])}")
+    if not isinstance(ref["split"], str) or not ref["split"].strip():
+        raise DataError(f"split: expected a name such as train, got {shown(ref['split'])}")
+    sentences = ref["sentences"] if isinstance(ref["sentences"], list) else []
+    said = [sentence.get("sent") for sentence in sentences if isinstance(sentence, dict)]
+    texts = [" ".join(text.split()) for text in said if isinstance(text, str) and text.strip()]
+    if not texts:
+        raise DataError(f"sentences: expected some with a text in 'sent', got {shown(ref['sentences'])}")
+    meant = [number for number in annotations if number != NO_TARGET]
+    return {"image_id": ref["image_id"], "ann_id": meant, "split": ref["split"].strip(), "sentences": texts}
+
+
+def _refs(path: Path) -> Iterator[tuple[str, Any]]:
+    """(where, reference) of each in a pickle or a JSON file."""
+    if path.suffix == ".json":
+        yield from json_items(path)
+        return
+    refs = load_pickle(path)
+    if not isinstance(refs, list):
+        raise DataError(f"{path}: expected a list of references, got {type(refs).__name__}")
+    for number, ref in enumerate(refs):
+        yield f"{path.name}: [{number}]", ref
+
+
+def _refs_file(kind: ReferringSet, folder: Path, place: Place) -> Path:
+    name = f"{kind.refs}({place.options.get('split_by', kind.split_by)})"
+    for suffix in (".p", ".json"):
+        if (folder / f"{name}{suffix}").is_file():
+            return folder / f"{name}{suffix}"
+    there = sorted(path.name for path in folder.glob(f"{kind.refs}(*)*"))
+    raise DataError(
+        f"{folder}: expected {name}.p or {name}.json, got {listed(there) or 'no references'}"
+        + (": the option split_by chooses among them" if there else "")
+    )
+
+
+def _folder(kind: ReferringSet, place: Place) -> Path:
+    """The folder of the set, of which PATH may also be the one above."""
+    inner = place.path / kind.folder
+    return inner if (inner / INSTANCES).is_file() else place.path
+
+
+def _with_pictures(kind: ReferringSet, place: Place) -> Place:
+    """The place with the folder of its pictures, if that is where the official layout has it."""
+    if place.images is not None:
+        return place
+    above = _folder(kind, place).parent
+    found = next((above / name for name in kind.pictures if (above / name).is_dir()), above / kind.pictures[0])
+    return replace(place, images=found)
+
+
+def _picked(record: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: record[name] for name in names if name in record}
+
+
+def _hashable(value: Any) -> Any:
+    return value if isinstance(value, int | str) else None
+
+
+def _format(kind: ReferringSet, title: str, home: str, licence: str) -> Format:
+    return Format(
+        name=kind.name,
+        title=title,
+        wants=f"the folder {kind.folder} with {kind.refs}({kind.split_by}).p and {INSTANCES}; "
+        f"--images: {kind.pictures[0]}",
+        home=home,
+        licence=licence,
+        scan=partial(scan_refs, kind),
+        read=partial(read_refs, kind),
+        options={
+            "split_by": f"who divided it into splits: unc, google, umd, berkeley (default: {kind.split_by})",
+            "splits": "only these, by commas (default: all)",
+            "repeats": "keep: the same words said twice of a thing stand there twice, as scores count (default: once)",
+        },
+    )
+
+
+_COCO_PICTURES = ("images/mscoco/images/train2014", "images/train2014", "train2014", "coco/train2014")
+_HOME, _LICENCE = "https://github.com/lichengunc/refer", "of the words not stated; photos: terms of Flickr and COCO"
+REFCOCO = _format(ReferringSet("refcoco", "refcoco", "unc", _COCO_PICTURES), "RefCOCO", _HOME, _LICENCE)
+REFCOCO_PLUS = _format(ReferringSet("refcoco_plus", "refcoco+", "unc", _COCO_PICTURES), "RefCOCO+", _HOME, _LICENCE)
+REFCOCOG = _format(ReferringSet("refcocog", "refcocog", "umd", _COCO_PICTURES), "RefCOCOg", _HOME, _LICENCE)
+REFCLEF = _format(
+    ReferringSet("refclef", "refclef", "unc", ("images/saiapr_tc-12", "saiapr_tc-12")),
+    "refCLEF (ReferIt)",
+    _HOME,
+    "of the words not stated; photos: IAPR TC-12, free for research",
+)
+GREFCOCO = _format(
+    ReferringSet("grefcoco", "grefcoco", "unc", _COCO_PICTURES, "grefs"),
+    "gRefCOCO: expressions of several things, and of none",
+    "https://github.com/henghuiding/gRefCOCO",
+    _LICENCE,
+)

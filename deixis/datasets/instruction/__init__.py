@@ -1,0 +1,1 @@
+"""Readers of instruction, question and caption sets."""

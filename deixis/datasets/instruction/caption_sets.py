@@ -1,0 +1,168 @@
+"""Sets of captions: COCO's for pictures, Clotho's and AudioCaps' for sounds.
+
+    captions_val2014.json           {"images": [{"id", "file_name", "height", "width"}],
+                                     "annotations": [{"image_id", "caption"}]}
+    clotho_captions_evaluation.csv  file_name, caption_1, ..., caption_5
+    test.csv (AudioCaps)            audiocap_id, youtube_id, start_time, caption; several rows may be of one sound
+
+Sources: cocodataset.org/#format-data; zenodo.org/records/4783391; cdjkim/audiocaps dataset/.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from deixis.datasets.annotated import Annotated
+from deixis.datasets.detection.coco import picture_names
+from deixis.datasets.files.images import picture, said_size_hw, split_of
+from deixis.datasets.files.json_stream import json_items
+from deixis.datasets.files.tables import table_rows
+from deixis.datasets.image_ids import aliases
+from deixis.datasets.instruction.onellm_media import locate
+from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.geometry import escaped
+from deixis.samples.consistency import shown
+from deixis.samples.headers import sound_facts
+from deixis.samples.sample import Medium
+from deixis.samples.skipped import Skipped
+
+CLIP_S = 10
+"""How long a clip of AudioCaps is cut, from its start_time."""
+ENDINGS = (".wav", ".flac", ".mp3")
+
+
+def scan_coco_captions(place: Place) -> Iterator[Row | Skipped]:
+    """The pictures and their captions, an item for each picture. Raises ValueError for a file without captions."""
+    captions = 0
+    for field, own, part in (("images", "id", "image"), ("annotations", "image_id", "caption")):
+        for where, value in json_items(place.path, field):
+            if isinstance(value, dict) and own in value:
+                captions += part == "caption" and "caption" in value
+                yield Row(str(value[own]), part, where, value)
+            else:
+                yield Skipped(where, f"expected an object with {own!r}, got {shown(value)}")
+    if not captions:
+        raise DataError(f"{place.path}: expected 'annotations' with a 'caption' each, got none")
+
+
+def read_coco_captions(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+    image = item.one("image").value
+    medium = picture(place, picture_names(image), "coco", said_size_hw(image))
+    captions, skips = _captions([(row.where, row.value.get("caption")) for row in item.of("caption")])
+    yield from skips
+    others = tuple(known for known in aliases(*picture_names(image), image.get("flickr_url")) if known != medium.id)
+    yield _annotated(place, COCO_CAPTIONS, item.key, medium, captions, others)
+
+
+def scan_table(place: Place, needs: tuple[str, ...], key: str) -> Iterator[Row | Skipped]:
+    """The rows of a table of commas, by the cell `key`. Raises ValueError for one without the columns that it needs."""
+    rows = table_rows(place.path)
+    _, header = next(rows, ("", []))
+    header = [] if isinstance(header, ValueError) else header
+    if missing := [name for name in needs if name not in header]:
+        raise DataError(f"{place.path}: expected the columns {', '.join(needs)}, got none called {missing[0]}")
+    for where, cells in rows:
+        if isinstance(cells, ValueError):
+            yield Skipped(where, str(cells))
+        else:
+            record = dict(zip(header, cells, strict=True))
+            yield Row(record[key], "caption", where, record)
+
+
+def scan_clotho(place: Place) -> Iterator[Row | Skipped]:
+    yield from scan_table(place, ("file_name", "caption_1"), "file_name")
+
+
+def read_clotho(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+    row = item.one("caption")
+    said = [(row.where, text) for name, text in row.value.items() if name.startswith("caption_")]
+    captions, skips = _captions(said)
+    yield from skips
+    yield _annotated(place, CLOTHO, item.key, _sound(place, CLOTHO, Path(item.key).stem, [item.key]), captions)
+
+
+def scan_audiocaps(place: Place) -> Iterator[Row | Skipped]:
+    yield from scan_table(place, ("audiocap_id", "youtube_id", "start_time", "caption"), "youtube_id")
+
+
+def read_audiocaps(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+    """The sound of a film with its captions. Its file is called by the film or by the row, as people cut them."""
+    rows = item.of("caption")
+    captions, skips = _captions([(row.where, row.value["caption"]) for row in rows])
+    yield from skips
+    start, film = rows[0].value["start_time"], item.key
+    stems = [film, f"Y{film}", f"{film}_{start}", *(row.value["audiocap_id"] for row in rows)]
+    if start.isdigit():
+        stems.append(f"{film}_{start}_{int(start) + CLIP_S}")
+    medium = _sound(place, AUDIOCAPS, film, [f"{stem}{ending}" for stem in stems for ending in ENDINGS])
+    yield _annotated(place, AUDIOCAPS, film, medium, captions)
+
+
+def _sound(place: Place, kind: Format, name: str, names: list[str]) -> Medium:
+    """The sound in the first file that is there."""
+    paths = (place.folder / name for name in names)
+    path = next((path for path in paths if path.is_file()), locate(place, names[0]))
+    return Medium(f"{kind.name}/{name.strip()}", "audio", path=str(path), **sound_facts(path))
+
+
+def _captions(said: list[tuple[str, Any]]) -> tuple[tuple[str, ...], list[Skipped]]:
+    """(captions as markup, those that are none)."""
+    captions, skips = [], []
+    for where, text in said:
+        if isinstance(text, str) and text.strip():
+            captions.append(escaped(" ".join(text.split())))
+        else:
+            skips.append(Skipped(where, f"caption: expected text, got {shown(text)}"))
+    if not captions:
+        raise DataError("caption: expected at least one, got none")
+    return tuple(captions), skips
+
+
+def _annotated(
+    place: Place, kind: Format, key: str, medium: Medium, captions: tuple[str, ...], others: tuple[str, ...] = ()
+) -> Annotated:
+    return Annotated(
+        id=f"{kind.name}/{key.strip()}",
+        source=kind.name,
+        split=place.split or split_of(place.path.name) or _by_words(place.path.name),
+        signals=(medium,),
+        captions=captions,
+        aliases=others,
+        complete=False,
+        licence=kind.licence,
+    )
+
+
+def _by_words(name: str) -> str:
+    """Clotho's words for splits: development, validation, evaluation."""
+    return "test" if "evaluation" in name.lower() else "train"
+
+
+COCO_CAPTIONS = Format(
+    name="coco_captions",
+    title="COCO's captions and files in their form (NoCaps, Flickr30k's Karpathy split)",
+    wants="a captions_*.json; --images: the folder of the pictures",
+    home="https://cocodataset.org/#download",
+    licence="CC-BY-4.0",
+    scan=scan_coco_captions,
+    read=read_coco_captions,
+)
+CLOTHO = Format(
+    name="clotho",
+    title="Clotho, five captions a sound",
+    wants="one of its clotho_captions_*.csv; --images: the folder of the sounds",
+    home="https://zenodo.org/records/4783391",
+    licence="Tampere University licence, non-commercial",
+    scan=scan_clotho,
+    read=read_clotho,
+)
+AUDIOCAPS = Format(
+    name="audiocaps",
+    title="AudioCaps, captions of sounds in films",
+    wants="its train.csv, val.csv or test.csv; --images: the folder of the sounds, YOUTUBE_ID.wav or AUDIOCAP_ID.wav",
+    home="https://github.com/cdjkim/audiocaps",
+    licence="MIT",
+    scan=scan_audiocaps,
+    read=read_audiocaps,
+)

@@ -1,0 +1,165 @@
+"""LLaVA's instruction data: dialogues about pictures, questions with answers, pictures with captions and boxes.
+
+    llava_instruct_150k.json, llava_v1_5_mix665k.json, blip_laion_cc_sbu_558k.json, or the like as JSONL
+        [{"id", "image" (absent: text alone; a list: several), "conversations": [{"from", "value"}, ...]}, ...]
+    coco2014_val_gpt4_qa_30x3.jsonl     {"id", "image", "instruction", "output", "type"}
+    qa90_questions.jsonl                {"question_id", "image", "text", "category"}, with the option answers=FILE
+                                        {"question_id", "text"}
+    caps_boxes_coco2014_val_80.jsonl    {"id", "image", "captions", "instances": [{"category", "bbox"}]}, x1, y1, x2, y2
+                                        as shares of the picture
+
+Boxes in texts (in the rows of mix665k from RefCOCO and Visual Genome) are shares of the square that the picture is
+padded to, in its middle (haotian-liu/LLaVA#606). Ids in these files repeat, so a sample is called by its place in its
+file.
+
+Source: haotian-liu/LLaVA@c121f04 docs/Data.md, llava/train/train.py.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.files.boxes import box_of_xyxy
+from deixis.datasets.files.dialogue import Exchange, exchanges, json_rows, without_marks
+from deixis.datasets.files.images import find_picture, picture_id
+from deixis.datasets.files.text_boxes import AS_TEXT, WAYS, TextBoxes, box_of_shares
+from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.geometry import escaped
+from deixis.samples.consistency import shown
+from deixis.samples.headers import header_size_hw
+from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.skipped import Skipped
+
+TASKS = {"conv": "dialogue", "detail": "caption", "complex": "reason"}
+"""LLaVA's kinds of question -> ours."""
+
+
+def scan_llava(place: Place) -> Iterator[Row | Skipped]:
+    """The rows of the file, each an item of its own; an answer goes with its question."""
+    if place.options.get("boxes", AS_TEXT) not in WAYS:
+        raise DataError(f"boxes: expected one of {', '.join(WAYS)}, got {place.options['boxes']!r}")
+    for number, (where, value) in enumerate(json_rows(place.path)):
+        if isinstance(value, ValueError):
+            yield Skipped(where, str(value))
+        elif not isinstance(value, dict):
+            yield Skipped(where, f"expected an object such as {{'image', 'conversations'}}, got {shown(value)}")
+        else:
+            key = f"question {value['question_id']}" if "question_id" in value else str(number)
+            yield Row(key, "record", where, {"number": number, **value})
+    if "answers" in place.options:
+        for where, value in json_rows(Path(place.options["answers"])):
+            if isinstance(value, dict) and "question_id" in value:
+                yield Row(f"question {value['question_id']}", "answer", where, value)
+            else:
+                yield Skipped(where, f"expected an answer {{'question_id', 'text'}}, got {shown(str(value))}")
+
+
+def read_llava(item: Item, head: Head, place: Place) -> Iterator[Sample | Annotated | Skipped]:
+    """The sample of a row, or what it says of its picture; a `Skipped` for each part that cannot be used."""
+    row, *others = item.of("record") or [item.one("record")]
+    for other in others:
+        yield Skipped(other.where, f"question_id: expected one that no other row has, got that of {row.where}")
+    record = row.value
+    source = place.options.get("source") or place.path.stem
+    media = pictures_of(record, place, source)
+    if "captions" in record:
+        yield from _read_captions(row, media, place, source)
+        return
+    found, task, left_out = _said(item, record, bool(media))
+    for why in left_out:
+        yield Skipped(row.where, why)
+    texts = TextBoxes(place.options.get("boxes", AS_TEXT), media)
+    yield Sample(
+        id=f"{source}/{record['number']}",
+        source=source,
+        task=place.options.get("task") or task,
+        split=place.split or "train",
+        turns=tuple(Turn(texts.markup(said.user, False), texts.markup(said.assistant, True)) for said in found),
+        signals=media,
+        regions=texts.regions(),
+        licence=LLAVA.licence,
+        author="model",
+    )
+
+
+def pictures_of(record: dict[str, Any], place: Place, source: str) -> tuple[Medium, ...]:
+    """The pictures of a row. Their sizes are of their files, None where these are not there."""
+    names = record.get("image") or []
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
+        raise DataError(f"image: expected a path or a list of paths, got {shown(record['image'])}")
+    media = []
+    for name in names:
+        path = find_picture(place, [name])
+        size_hw = header_size_hw(path) if path.is_file() else None
+        media.append(Medium(picture_id([name], source), "image", path=str(path), size_hw=size_hw))
+    return tuple(media)
+
+
+def _said(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Exchange], str, list[str]]:
+    """(exchanges, task, what was left out) of a row of any of the kinds."""
+    if "conversations" in record:
+        found, left_out = exchanges(record["conversations"], has_medium)
+        return found, "dialogue", left_out
+    if "instruction" in record:
+        question, answer, kind = record["instruction"], record.get("output"), record.get("type")
+    elif "question_id" in record:
+        question, kind = record.get("text"), record.get("category")
+        if not item.of("answer"):
+            raise DataError("expected an answer to it in the file that the option answers= names, got none")
+        answer = item.one("answer").value.get("text")
+    else:
+        raise DataError(
+            f"expected 'conversations', 'instruction', 'question_id' or 'captions' among the fields, got "
+            f"{', '.join(name for name in record if name != 'number') or 'none'}"
+        )
+    for name, text in (("question", question), ("answer", answer)):
+        if not isinstance(text, str) or not text.strip():
+            raise DataError(f"{name}: expected text, got {shown(text)}")
+    return [Exchange(0, without_marks(question), answer.strip())], TASKS.get(str(kind), "dialogue"), []
+
+
+def _read_captions(row: Row, media: tuple[Medium, ...], place: Place, source: str) -> Iterator[Annotated | Skipped]:
+    """What a row with captions and boxes says of its picture."""
+    record = row.value
+    things = []
+    for number, instance in enumerate(record.get("instances", ())):
+        field = f"instances[{number}].bbox"
+        try:
+            if media[0].size_hw is None:
+                raise DataError(f"{field}: expected the picture {media[0].path}, of which it is a share, got none")
+            box_of_xyxy(instance["bbox"], (1, 1), field)
+            box = box_of_shares(instance["bbox"], media[0].size_hw, on_square=False)
+            things.append(Thing(instance["category"], RegionRecord(box=box)))
+        except (ValueError, KeyError, TypeError) as error:
+            yield Skipped(row.where, f"{error}")
+    yield Annotated(
+        id=f"{source}/{record['number']}",
+        source=source,
+        split=place.split or "val",
+        signals=media,
+        things=tuple(things),
+        captions=tuple(escaped(caption.strip()) for caption in record["captions"]),
+        complete=False,  # nothing says that all things are in it
+        licence=LLAVA.licence,
+    )
+
+
+LLAVA = Format(
+    name="llava",
+    title="LLaVA-Instruct, mix665k, the 558k pretraining list, and any list of dialogues in their form",
+    wants="the JSON or JSONL file of the list; --images: the folder that the paths in it start from",
+    home="https://huggingface.co/datasets/liuhaotian/LLaVA-Instruct-150K",
+    licence="CC-BY-4.0",
+    scan=scan_llava,
+    read=read_llava,
+    options={
+        "boxes": "boxes in texts: text (as they are), square (regions, of shares of the picture padded to a square, "
+        "which mix665k has) or picture (regions, of shares of the picture)",
+        "answers": "the JSONL file with the answers to a JSONL file of questions",
+        "task": "what the samples' task is called; dialogue if not given",
+        "source": "what the set is called; the file's name if not given",
+    },
+)

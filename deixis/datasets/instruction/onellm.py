@@ -1,0 +1,229 @@
+"""OneLLM's files: captions and dialogues about eight kinds of signals, and what it is evaluated on.
+
+    *.csv                        caption TAB url, in a table with these names at the top: pretraining
+    window_idx_train.json        [{"video_uid", "window_start", "window_end", "text"}, ...]: pretraining on motion
+    audiocap_train.json          [{"id", "image", "conversations", ...}, ...]: tuning; "image" is the path, whatever the
+                                 medium is; with "depth_image", "normal_image" or, for motion, "imu_path" and a window
+    eval_clothocap_ann.json      {"images": [{"id", "file_name"}], "annotations": [{"image_id", "caption"}]}, as COCO's
+    pointllm_test.json           {id: caption, ...}, of pointllm/8192_npy/ID_8192.npy
+    MSVD-QA/test_qa.json         [{"id", "video_id", "question", "answer"}, ...], with youtube_mapping.txt beside it
+
+Which kind the media are is told by the option `kind`, else by the fields, the endings of the files, or the names of the
+folders that the set lies in (audio/audiocap_train.json).
+
+Source: csuhan/OneLLM@8587a47 docs/Data.md, data/pretrain_dataset.py, data/finetune_dataset.py, eval/*.py.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from deixis.datasets.annotated import Annotated
+from deixis.datasets.files.dialogue import exchanges, json_rows
+from deixis.datasets.files.images import split_of
+from deixis.datasets.files.json_stream import json_items, json_pairs
+from deixis.datasets.files.tables import table_rows
+from deixis.datasets.instruction.onellm_media import KINDS, kind_by_ending, media_of
+from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.geometry import escaped
+from deixis.samples.consistency import shown
+from deixis.samples.sample import Medium, Sample, Turn
+from deixis.samples.skipped import Skipped
+
+FOLDER_KINDS = ("image", "video", "audio", "point", "imu", "fmri")
+COCO_FIELDS = frozenset({"info", "licenses", "type", "images", "annotations", "categories"})
+POINTLLM_FILE = "pointllm/8192_npy/{}_8192.npy"
+MSVD_NAMES, MSVD_FILE = "youtube_mapping.txt", "YouTubeClips/{}.avi"
+
+
+def scan_onellm(place: Place) -> Iterator[Row | Skipped]:
+    """The rows of the files. Raises ValueError where nothing tells what kind of media they name."""
+    if place.options.get("kind") not in (None, *KINDS):
+        raise DataError(f"kind: expected one of {', '.join(KINDS)}, got {place.options['kind']!r}")
+    for path in onellm_files(place.path):
+        told = False
+        for row in _scan_table(path) if path.suffix == ".csv" else _scan_json(path):
+            if isinstance(row, Row) and not told and row.part != "caption":
+                kind_of(row.value, place)
+                told = True
+            yield row
+
+
+def onellm_files(path: Path) -> list[Path]:
+    """The file, or those of a folder: its tables, else its JSON. Raises ValueError where there is none."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.glob("*.csv")) or sorted(path.glob("*.json"))
+    if not found:
+        raise DataError(f"{path}: expected files ending in .csv or .json in the folder, got none")
+    return found
+
+
+def kind_of(record: Mapping[str, Any], place: Place) -> str:
+    """Which of OneLLM's kinds the medium of a row is. Raises ValueError where nothing tells it."""
+    if "kind" in place.options or record.get("kind") in KINDS:
+        return place.options.get("kind") or record["kind"]
+    fields = {"depth_image": "rgbd", "normal_image": "rgbn", "imu_path": "imu", "window_start": "imu"}
+    told = next((kind for field, kind in fields.items() if field in record), None)
+    name = record.get("image", record.get("url", record.get("file_name")))
+    if told is None and "conversations" in record and name is None:
+        told = "text"
+    if told is None and isinstance(name, str):
+        told = kind_by_ending(name)
+    if told is None:
+        told = next((part for part in reversed(place.path.resolve().parts[:-1]) if part in FOLDER_KINDS), None)
+    if told is None:
+        raise DataError(
+            f"kind: expected one of {', '.join(KINDS)} as option kind=, for nothing tells what {shown(name)} is"
+        )
+    return told
+
+
+def _scan_table(path: Path) -> Iterator[Row | Skipped]:
+    """The rows of a tab-separated table; cells may stand in quotes, and then hold line breaks."""
+    rows = table_rows(path, "\t")
+    _, header = next(rows, ("", []))
+    if isinstance(header, ValueError) or not {"caption", "url"} <= set(header):
+        raise DataError(
+            f"{path}: expected a first line with the names caption and url, a TAB between, got {shown(header)}"
+        )
+    for where, cells in rows:
+        if isinstance(cells, ValueError):
+            yield Skipped(where, str(cells))
+        elif any("\n" in cell and "\t" in cell for cell in cells):
+            yield Skipped(where, "expected one row, got several in quotes: a cell begins with a lone quotation mark")
+        else:
+            yield Row(where, "captioned", where, dict(zip(header, cells, strict=True)))
+
+
+def _scan_json(path: Path) -> Iterator[Row | Skipped]:
+    """The rows of a JSON or JSONL file, which may be any of the kinds."""
+    key = _first_key(path)
+    if key is not None and key in COCO_FIELDS:
+        for field, own, part in (("images", "id", "captioned"), ("annotations", "image_id", "caption")):
+            for where, value in json_items(path, field):
+                if isinstance(value, dict) and own in value:
+                    yield Row(f"{path.name}:{value[own]}", part, where, value)
+                else:
+                    yield Skipped(where, f"expected an object with {own!r}, got {shown(value)}")
+        return
+    if key is not None and path.suffix == ".json":
+        for where, name, caption in json_pairs(path):
+            record = {"image": POINTLLM_FILE.format(name), "caption": caption, "kind": "point"}
+            yield Row(f"{path.name}:{name}", "captioned", where, record)
+        return
+    names = _msvd_names(path.with_name(MSVD_NAMES))
+    for number, (where, value) in enumerate(json_rows(path)):
+        part, why = _part(value, names)
+        yield Skipped(where, why) if part is None else Row(f"{path.name}:{number}", part, where, value)
+
+
+def _part(value: Any, names: Mapping[str, str]) -> tuple[str | None, str]:
+    """What a row of a list is, or why it is nothing; a question of MSVD is given the path of its film."""
+    if isinstance(value, ValueError):
+        return None, str(value)
+    if not isinstance(value, dict):
+        return None, f"expected an object, got {shown(value)}"
+    if "conversations" in value:
+        return "dialogue", ""
+    if "window_start" in value:
+        return "captioned", ""
+    if {"question", "answer", "video_id"} <= value.keys():
+        video = f"vid{value['video_id']}"
+        if video not in names:
+            return None, f"video_id: expected one that {MSVD_NAMES} beside the file names, got {video}"
+        value["image"] = MSVD_FILE.format(names[video])
+        return "question", ""
+    return None, f"expected 'conversations', 'window_start' or 'question' among the fields, got {shown(list(value))}"
+
+
+def _first_key(path: Path) -> str | None:
+    """The first key of a JSON object; None for a list and for lines. Raises ValueError for a folder or no JSON."""
+    import ijson
+
+    with path.open("rb") as file:
+        try:
+            events = ijson.parse(file)
+            _, event, _ = next(events)
+            return next(events)[2] if event == "start_map" else None
+        except (ijson.JSONError, UnicodeDecodeError, StopIteration) as error:
+            raise DataError(f"{path}: expected JSON or a table ending in .csv; {error}") from None
+
+
+def _msvd_names(path: Path) -> dict[str, str]:
+    """Number of a film of MSVD ("vid12") -> its name on YouTube; empty without the file."""
+    if not path.is_file():
+        return {}
+    pairs = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
+    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
+
+
+def read_onellm(item: Item, head: Head, place: Place) -> Iterator[Annotated | Sample | Skipped]:
+    """The sample of a dialogue or question, or a medium with its captions; a `Skipped` for each part that is none."""
+    captions = item.of("caption")
+    row = next((row for row in item.rows if row.part != "caption"), None) or item.one("captioned")
+    source = place.options.get("source") or place.path.stem
+    split = place.split or split_of(item.key.partition(":")[0]) or ("test" if captions else "train")
+    media = media_of(kind_of(row.value, place), row.value, place)
+    if row.part == "captioned":
+        said = [caption.value.get("caption") for caption in captions] if captions else _captions(row.value)
+        texts = [escaped(text.strip()) for text in said if isinstance(text, str) and text.strip()]
+        if not texts:
+            raise DataError(f"caption: expected text, got {shown(said[0]) if said else 'none'}")
+        yield Annotated(
+            id=f"{source}/{item.key}",
+            source=source,
+            split=split,
+            signals=media,
+            captions=tuple(texts),
+            complete=False,
+            licence=ONELLM.licence,
+        )
+        return
+    turns, left_out, task = _turns(row, media)
+    for why in left_out:
+        yield Skipped(row.where, why)
+    yield Sample(
+        id=f"{source}/{item.key}",
+        source=source,
+        task=task,
+        split=split,
+        turns=turns,
+        signals=media,
+        licence=ONELLM.licence,
+        author="model",
+    )
+
+
+def _captions(record: Mapping[str, Any]) -> list[Any]:
+    said = record.get("caption", record.get("text"))
+    return said if isinstance(said, list) else [said]
+
+
+def _turns(row: Row, media: tuple[Medium, ...]) -> tuple[tuple[Turn, ...], list[str], str]:
+    """(turns, what was left out, task) of a dialogue or a question."""
+    if row.part == "question":
+        question, answer = row.value["question"], row.value["answer"]
+        for name, text in (("question", question), ("answer", answer)):
+            if not isinstance(text, str) or not text.strip():
+                raise DataError(f"{name}: expected text, got {shown(text)}")
+        return (Turn(escaped(question.strip()), escaped(answer.strip())),), [], "answer"
+    found, left_out = exchanges(row.value["conversations"], bool(media))
+    return tuple(Turn(escaped(said.user), escaped(said.assistant)) for said in found), left_out, "dialogue"
+
+
+ONELLM = Format(
+    name="onellm",
+    title="OneLLM's captions and dialogues about pictures, films, sounds, clouds, depth, normals, motion and brains",
+    wants="one of its .csv or .json files, or a folder of .csv; --images: the folder that its paths start from (for "
+    "motion, that of the recordings)",
+    home="https://huggingface.co/datasets/csuhan/OneLLM_InstructionTuning",
+    licence="as the sets that it was made of",
+    scan=scan_onellm,
+    read=read_onellm,
+    options={
+        "kind": f"what the media are, where neither fields, endings nor folders tell: {', '.join(KINDS)}",
+        "source": "what the set is called; the name of the file or folder if not given",
+    },
+)

@@ -1,0 +1,165 @@
+"""Sets of short questions about pictures with one right answer: POPE, VQAv2, GQA.
+
+    coco_pope_random.json               {"question_id", "image", "text", "label"}, one a line
+    v2_OpenEnded_mscoco_val2014_questions.json      {"questions": [{"question_id", "image_id", "question"}]}
+      and v2_mscoco_val2014_annotations.json        {"annotations": [{"question_id", "multiple_choice_answer",
+                                                                      "answers": [{"answer"}, ...], "answer_type"}]}
+    val_balanced_questions.json         {id: {"question", "answer", "fullAnswer", "imageId", ...}, ...}
+
+Sources: RUCAIBox/POPE; visualqa.org/vqa_v2; cs.stanford.edu/people/dorarad/gqa.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from deixis.datasets.files.dialogue import json_rows
+from deixis.datasets.files.images import split_of
+from deixis.datasets.files.json_stream import json_items, json_pairs
+from deixis.datasets.instruction.llava import pictures_of
+from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.geometry import escaped
+from deixis.samples.consistency import shown
+from deixis.samples.sample import Sample, Turn
+from deixis.samples.skipped import Skipped
+
+YES_NO = ("yes", "no")
+_SUBSET = re.compile(r"(?:train|val|test)20\d\d")
+
+
+def _text(name: str, text: Any) -> str:
+    """A text as markup. Raises ValueError for anything else."""
+    if not isinstance(text, str) or not text.strip():
+        raise DataError(f"{name}: expected text, got {shown(text)}")
+    return escaped(text.strip())
+
+
+def _sample(place: Place, kind: Format, key: str, image: Any, turn: Turn, task: str) -> Sample:
+    return Sample(
+        id=f"{kind.name}/{key}",
+        source=kind.name,
+        task=task,
+        split=place.split or split_of(place.path.name) or "test",
+        turns=(turn,),
+        signals=pictures_of({"image": image}, place, kind.name),
+        licence=kind.licence,
+        author="person" if kind is VQAV2 else "template",
+    )
+
+
+def scan_pope(place: Place) -> Iterator[Row | Skipped]:
+    """The lines of the file, each an item of its own."""
+    for number, (where, value) in enumerate(json_rows(place.path)):
+        if isinstance(value, dict):
+            yield Row(f"{place.path.stem}/{number}", "question", where, value)
+        else:
+            why = str(value) if isinstance(value, ValueError) else f"expected an object, got {shown(value)}"
+            yield Skipped(where, why)
+
+
+def read_pope(item: Item, head: Head, place: Place) -> Iterator[Sample]:
+    record = item.one("question").value
+    if record.get("label") not in YES_NO:
+        raise DataError(f"label: expected yes or no, got {shown(record.get('label'))}")
+    turn = Turn(_text("text", record.get("text")), record["label"], choices=YES_NO)
+    yield _sample(place, POPE, item.key, record.get("image"), turn, "exists")
+
+
+def scan_vqav2(place: Place) -> Iterator[Row | Skipped]:
+    """The questions and their annotations, an item for each question.
+
+    Raises ValueError for a file without questions, and where the annotations are not there.
+    """
+    answers = vqav2_annotations(place)
+    yield from _scan_list(place.path, "questions", "question")
+    yield from _scan_list(answers, "annotations", "annotation")
+
+
+def vqav2_annotations(place: Place) -> Path:
+    """The file of the annotations: the option `annotations`, else the one whose name goes with the questions'."""
+    name = place.path.name.replace("OpenEnded_", "").replace("questions", "annotations")
+    path = Path(place.options.get("annotations", place.path.with_name(name)))
+    if path == place.path or not path.is_file():
+        raise DataError(f"annotations: expected the file of the answers, {path.name}, got none; name it as an option")
+    return path
+
+
+def _scan_list(path: Path, field: str, part: str) -> Iterator[Row | Skipped]:
+    rows = 0
+    for where, value in json_items(path, field):
+        rows += 1
+        if isinstance(value, dict) and "question_id" in value:
+            yield Row(str(value["question_id"]), part, where, value)
+        else:
+            yield Skipped(where, f"expected an object with 'question_id', got {shown(value)}")
+    if not rows:
+        raise DataError(f"{path}: expected a list {field!r} as in VQAv2's files, got none")
+
+
+def read_vqav2(item: Item, head: Head, place: Place) -> Iterator[Sample]:
+    """The sample of a question. references: the answers of all ten people, repeats too, by which it is scored."""
+    question, annotation = item.one("question").value, item.one("annotation").value
+    subset = _SUBSET.search(place.path.name)
+    if subset is None:
+        raise DataError(f"{place.path.name}: expected val2014 or the like in its name, which its pictures have too")
+    given = annotation.get("answers") or []
+    turn = Turn(
+        _text("question", question.get("question")),
+        _text("multiple_choice_answer", annotation.get("multiple_choice_answer")),
+        references=tuple(_text("answers", answer["answer"]) for answer in given),
+    )
+    image = f"{subset[0]}/COCO_{subset[0]}_{question['image_id']:012d}.jpg"
+    yield _sample(place, VQAV2, item.key, image, turn, "answer")
+
+
+def scan_gqa(place: Place) -> Iterator[Row | Skipped]:
+    """The questions of the file, an item each."""
+    for where, key, value in json_pairs(place.path):
+        if isinstance(value, dict):
+            yield Row(key, "question", where, value)
+        else:
+            yield Skipped(where, f"expected an object {{'question', 'answer', 'imageId'}}, got {shown(value)}")
+
+
+def read_gqa(item: Item, head: Head, place: Place) -> Iterator[Sample]:
+    """The sample of a question; its full sentence is as right an answer."""
+    record = item.one("question").value
+    full: Sequence[str] = [record["fullAnswer"]] if record.get("fullAnswer") else []
+    turn = Turn(
+        _text("question", record.get("question")),
+        _text("answer", record.get("answer")),
+        references=tuple(_text("fullAnswer", text) for text in full),
+    )
+    yield _sample(place, GQA, item.key, f"gqa/images/{record['imageId']}.jpg", turn, "answer")
+
+
+POPE = Format(
+    name="pope",
+    title="POPE: is there such a thing in the picture?",
+    wants="one of its files of lines (random, popular, adversarial); --images: COCO's val2014",
+    home="https://github.com/RUCAIBox/POPE",
+    licence="MIT",
+    scan=scan_pope,
+    read=read_pope,
+)
+VQAV2 = Format(
+    name="vqav2",
+    title="VQAv2, open questions with the answers of ten people",
+    wants="its file of questions; --images: the folder of COCO's train2014 or val2014",
+    home="https://visualqa.org/download.html",
+    licence="CC-BY-4.0",
+    scan=scan_vqav2,
+    read=read_vqav2,
+    options={"annotations": "the file of the answers; if not given, the one beside the questions"},
+)
+GQA = Format(
+    name="gqa",
+    title="GQA, questions made of scene graphs",
+    wants="one of its files of questions; --images: the folder of Visual Genome's pictures",
+    home="https://cs.stanford.edu/people/dorarad/gqa/download.html",
+    licence="CC-BY-4.0",
+    scan=scan_gqa,
+    read=read_gqa,
+)

@@ -1,0 +1,192 @@
+"""The plain questions of what a set says: one wording each, nothing drawn by chance, nothing left out.
+
+`deixis data read` writes these, so that a set in the sample format still says all that the set said; a build has many
+wordings and draws among them (`deixis.synthesis.parts`). One sample for each kind of question of a record.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from deixis.datasets.annotated import Annotated, Thing
+from deixis.geometry import Reference, Text, parse_markup, to_markup
+from deixis.samples.sample import RegionRecord, Sample, Turn
+
+MEDIUM_WORDS = {"image": "picture", "audio": "sound", "point_cloud": "cloud", "video": "film", "imu": "motion"}
+
+
+def plain_samples(annotated: Annotated) -> Iterator[Sample]:
+    """One sample for each of these tasks that the record has anything for.
+
+    detect      every name, and all things of that name, where the set marks them all; names surely absent, with none
+    name        a thing, and its name, where the set does not mark all of a name
+    ground      expressions that mean their things alone, and those things (none: not there)
+    reason      expressions that ask for reasoning, and what they mean, with the explanation
+    describe    a thing, and words that tell of it
+    relate      two things, and how they are related
+    caption     the medium, and its captions: the first is the answer, the others are as right
+    """
+    for task, turns_of in TASKS.items():
+        used = _Used(annotated)
+        turns = tuple(turns_of(annotated, used))
+        if turns:
+            used.keep_ignored()
+            yield Sample(
+                id=f"{annotated.id}/{task}",
+                source=annotated.source,
+                task=task,
+                split=annotated.split,
+                turns=turns,
+                signals=annotated.signals,
+                regions=tuple(used.regions),
+                licence=annotated.licence,
+                author=annotated.author,
+            )
+
+
+def plain_text(text: str) -> str:
+    """Foreign text as markup that says the same: braces doubled, and brackets round, for they may stand in a phrase.
+
+    >>> plain_text("a {red} [mug]")
+    'a {{red}} (mug)'
+    """
+    return text.translate(_SIGNS)
+
+
+_SIGNS = str.maketrans({"{": "{{", "}": "}}", "[": "(", "]": ")"})
+
+
+@dataclass
+class _Used:
+    """The regions that the turns of one sample mention, in the order of mention."""
+
+    annotated: Annotated
+    regions: list[RegionRecord] = field(default_factory=list)
+    number_of: dict[int, int] = field(default_factory=dict)
+
+    def number(self, thing: int) -> int | None:
+        """The number of a thing's region in the sample; None for a thing without a place."""
+        region = self.annotated.things[thing].region
+        if region is None:
+            return None
+        if thing not in self.number_of:
+            self.number_of[thing] = len(self.regions)
+            self.regions.append(region)
+        return self.number_of[thing]
+
+    def keep_ignored(self) -> None:
+        """Adds what counts neither way when the sample is scored, which no text mentions."""
+        for number, thing in enumerate(self.annotated.things):
+            if thing.region is not None and thing.region.ignore:
+                self.number(number)
+
+    def marked(self, phrase: str, things: Iterable[int]) -> str:
+        """The phrase with the things it means, in the form that the set answers in; no things: there is none."""
+        numbers = [number for thing in things if (number := self.number(thing)) is not None]
+        form = ":mask" if numbers and self.annotated.form == "mask" and self._all_have_masks(numbers) else ""
+        return f"[{plain_text(phrase)}]{{{','.join(map(str, numbers))}{form}}}"
+
+    def _all_have_masks(self, numbers: list[int]) -> bool:
+        return all(self.regions[number].mask is not None for number in numbers)
+
+
+def _detect(annotated: Annotated, used: _Used) -> Iterator[Turn]:
+    by_name: dict[str, list[int]] = {}
+    for number, thing in enumerate(annotated.things):
+        if _is_named(thing) and _is_complete(annotated, thing):
+            by_name.setdefault(thing.full_name, []).append(number)
+    for name, things in by_name.items():
+        yield Turn(f"Where is every {plain_text(name)}?", used.marked(name, things))
+    for name in annotated.absent:
+        yield Turn(f"Where is every {plain_text(name)}?", used.marked(name, ()))
+
+
+def _name(annotated: Annotated, used: _Used) -> Iterator[Turn]:
+    for number, thing in enumerate(annotated.things):
+        if _is_named(thing) and not _is_complete(annotated, thing):
+            yield Turn(
+                f"What is {{{used.number(number)}}}?",
+                plain_text(thing.full_name),
+                references=tuple(map(plain_text, thing.synonyms)),
+            )
+
+
+def _is_named(thing: Thing) -> bool:
+    return thing.region is not None and bool(thing.name) and not thing.region.ignore
+
+
+def _is_complete(annotated: Annotated, thing: Thing) -> bool:
+    """Whether all things of this name are marked."""
+    return annotated.complete and thing.full_name not in annotated.vague
+
+
+def _ground(annotated: Annotated, used: _Used) -> Iterator[Turn]:
+    for expression in annotated.expressions:
+        if expression.unique and not expression.implicit and _placed(annotated, expression.things):
+            yield Turn(f"Where is this: {plain_text(expression.text)}", used.marked(expression.text, expression.things))
+
+
+def _reason(annotated: Annotated, used: _Used) -> Iterator[Turn]:
+    for expression in annotated.expressions:
+        if expression.implicit and _placed(annotated, expression.things):
+            names = dict.fromkeys(annotated.things[thing].name for thing in expression.things)
+            answer = used.marked(" and ".join(filter(None, names)) or "this", expression.things)
+            told = f" {plain_text(expression.explanation)}" if expression.explanation else ""
+            yield Turn(plain_text(expression.text), f"{answer}.{told}")
+
+
+def _describe(annotated: Annotated, used: _Used) -> Iterator[Turn]:
+    for expression in annotated.expressions:
+        if not expression.unique and len(expression.things) == 1:
+            number = used.number(expression.things[0])
+            if number is not None:
+                yield Turn(f"What is {{{number}}}?", plain_text(expression.text))
+    for thing, facts in enumerate(annotated.things):
+        number = used.number(thing) if facts.attributes else None
+        if number is not None:
+            yield Turn(f"What is {{{number}}} like?", plain_text(", ".join(facts.attributes)))
+
+
+def _relate(annotated: Annotated, used: _Used) -> Iterator[Turn]:
+    for relation in annotated.relations:
+        pair = (relation.subject, relation.object)
+        ends = [annotated.things[number] for number in pair]
+        if all(end.region is not None for end in ends):
+            subject, thing = (used.marked(end.name, (number,)) for end, number in zip(ends, pair, strict=True))
+            question = f"How is {{{used.number(pair[0])}}} related to {{{used.number(pair[1])}}}?"
+            yield Turn(question, f"{subject} {plain_text(relation.predicate)} {thing}")
+
+
+def _caption(annotated: Annotated, used: _Used) -> Iterator[Turn]:
+    if annotated.captions:
+        captions = [_renumbered(caption, used) for caption in annotated.captions]
+        word = MEDIUM_WORDS.get(annotated.signals[0].kind, "signal") if annotated.signals else "text"
+        yield Turn(f"Describe the {word}.", captions[0], references=tuple(captions[1:]))
+
+
+def _renumbered(caption: str, used: _Used) -> str:
+    """A caption whose numbers are things, with those of the sample's regions."""
+    pieces: list[Text | Reference] = []
+    for piece in parse_markup(caption):
+        if not isinstance(piece, Reference):
+            pieces.append(piece)
+            continue
+        numbers = tuple(number for thing in piece.indices if (number := used.number(thing)) is not None)
+        named_only = piece.indices and not numbers
+        pieces.append(Text(piece.phrase or "it") if named_only else replace(piece, indices=numbers))
+    return to_markup(pieces)
+
+
+def _placed(annotated: Annotated, things: tuple[int, ...]) -> bool:
+    """Whether each thing meant has a place; meaning none is as good."""
+    return all(annotated.things[thing].region is not None for thing in things)
+
+
+TASKS = {
+    "detect": _detect,
+    "name": _name,
+    "ground": _ground,
+    "reason": _reason,
+    "describe": _describe,
+    "relate": _relate,
+    "caption": _caption,
+}

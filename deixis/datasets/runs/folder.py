@@ -1,0 +1,152 @@
+"""The folder of a run: what it makes, which units of it are done, and whether a second run is the same one.
+
+    OUT/train-00003.jsonl, ...   shards
+    OUT/images/, ...             media, linked or copied
+    OUT/report.json              counts, once all is done
+    OUT/skipped.csv              everything that was left out: where, why; once all is done
+    OUT/.run/run.json            what the run is; a folder goes on with the same run only
+    OUT/.run/UNIT.json           a unit that is done, with its counts
+    OUT/.run/*.sqlite            the catalogues of the sets, until all is done
+
+A unit is done when its JSON is there, which is written after its shards; each file is written under a temporary name
+and renamed. So a run may be killed at any moment: what is not done is done again, with the same bytes.
+"""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deixis.errors import DataError
+from deixis.samples.media import HALF, in_its_place
+from deixis.samples.sample import Sample
+from deixis.samples.shards import ShardReport, Way, write_shard
+from deixis.samples.skipped import Skipped
+
+RUN, DESCRIPTION, REPORT, SKIPPED = ".run", "run.json", "report.json", "skipped.csv"
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """What came of a unit: samples by group (split, or part of a build) and what was left out."""
+
+    unit: str
+    samples: dict[str, int] = field(default_factory=dict)
+    shards: tuple[str, ...] = ()
+    items: int = 0
+    skipped: tuple[Skipped, ...] = ()
+
+
+class RunFolder:
+    """The folder of one run, opened for it; picklable, so that workers know where to write."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    @property
+    def hidden(self) -> Path:
+        return self.path / RUN
+
+    def open_for(self, description: dict[str, Any]) -> None:
+        """Makes the folder this run's. Raises ValueError where it holds another run, or files that no run made."""
+        if self.path.exists() and not self.path.is_dir():
+            raise DataError(f"OUT: expected a folder, got the file {self.path}")
+        known = self.hidden / DESCRIPTION
+        if known.is_file():
+            earlier = json.loads(known.read_text(encoding="utf-8"))
+            other = _difference(earlier, json.loads(json.dumps(description)))
+            if other is None:
+                return
+            if not self._is_bare():
+                raise DataError(f"{self.path}: holds another run ({other}); choose another folder, or remove this one")
+            self._clear()  # catalogues of other sets may have the same names
+        if self.path.is_dir() and any(self.path.iterdir()) and not self._only_ours():
+            raise DataError(f"OUT: expected a folder that is new or empty, got {self.path}, which holds other files")
+        self.hidden.mkdir(parents=True, exist_ok=True)
+        self._write(known, description)
+
+    def _is_bare(self) -> bool:
+        """Whether a run began, or ended, here that made nothing which is worth keeping."""
+        if self.is_finished:
+            known = {RUN, REPORT, SKIPPED}
+            return not any(self.report()["samples"].values()) and {entry.name for entry in self.path.iterdir()} <= known
+        return self._only_ours() and not any(
+            entry.suffix == ".json" and entry.name != DESCRIPTION for entry in self.hidden.iterdir()
+        )
+
+    def _clear(self) -> None:
+        for name in (REPORT, SKIPPED):
+            (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.hidden)
+
+    def discard_if_bare(self) -> None:
+        """Removes what `open_for` made, where nothing came of it: a mistake in the command leaves no folder behind."""
+        if self._only_ours() and {entry.name for entry in self.hidden.iterdir()} <= {DESCRIPTION}:
+            shutil.rmtree(self.path)
+
+    def _only_ours(self) -> bool:
+        return {entry.name for entry in self.path.iterdir()} <= {RUN}
+
+    def is_done(self, unit: str) -> bool:
+        return (self.hidden / f"{unit}.json").is_file()
+
+    def set_done(self, report: UnitReport) -> None:
+        """Says that a unit is done; its shards are in their places by now."""
+        self._write(self.hidden / f"{report.unit}.json", asdict(report))
+
+    def write(self, samples: Iterable[Sample], name: str, media: Way) -> tuple[tuple[str, ...], ShardReport]:
+        """Writes a shard: its name, and what is in it; no name, and no file, where none of the samples can be used."""
+        written = write_shard(samples, self.path / name, media)
+        if not written.samples:
+            (self.path / name).unlink()
+        return (name,) * (written.samples > 0), written
+
+    def report_of(self, unit: str) -> UnitReport:
+        values = json.loads((self.hidden / f"{unit}.json").read_text(encoding="utf-8"))
+        skipped = tuple(Skipped(**skip) for skip in values["skipped"])
+        return UnitReport(**values | {"shards": tuple(values["shards"]), "skipped": skipped})
+
+    @property
+    def is_finished(self) -> bool:
+        return (self.path / REPORT).is_file()
+
+    def report(self) -> dict[str, Any]:
+        """The report of a finished run."""
+        return json.loads((self.path / REPORT).read_text(encoding="utf-8"))
+
+    def finish(self, report: dict[str, Any], skipped: Iterator[Skipped]) -> None:
+        """Writes what was left out, then the report, and removes the catalogues and what killed processes left half."""
+        with in_its_place(self.path / SKIPPED) as part, part.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(("where", "why"))
+            table.writerows((skip.where, skip.why) for skip in skipped)
+        self._write(self.path / REPORT, report)
+        for entry in self.hidden.iterdir():
+            if entry.name != DESCRIPTION:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        for entry in list(self.path.rglob(HALF)):
+            entry.unlink(missing_ok=True)
+
+    def _write(self, path: Path, values: dict[str, Any]) -> None:
+        with in_its_place(path) as part:
+            part.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _difference(earlier: dict[str, Any], now: dict[str, Any], within: str = "") -> str | None:
+    """Which field of two descriptions differs first, with both values; None if they are the same."""
+    for name in (*earlier, *now):
+        one, other = earlier.get(name), now.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            if found := _difference(one, other, f"{within}{name}."):
+                return found
+        elif one != other:
+            return f"its {within}{name} is {_short(one)}, now it is {_short(other)}"
+    return None
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,110 @@
+"""Tasks done by processes of this machine, or by a Ray cluster: the same results, whoever does them.
+
+A task is a picklable call that writes files of its own and returns little. Results come in the order of the tasks.
+"""
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+from deixis.errors import DataError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work: `processes` of this machine (1: this one itself), or `ray`, a cluster's address or "local"."""
+
+    processes: int = 1
+    ray: str | None = None
+
+
+def in_order(do: Callable[[Task], Result], tasks: Sequence[Task], workers: Workers) -> Iterator[Result]:
+    """`do(task)` of every task, in order, as they are done.
+
+    Raises whatever `do` raises; tasks under way then end and the others are not begun. Raises ValueError where a
+    process is killed, by want of memory for instance, or where there is no such cluster.
+    """
+    if not tasks:
+        return
+    if workers.ray is not None:
+        yield from _on_ray(do, tasks, workers.ray)
+    elif workers.processes == 1 or len(tasks) < 2:
+        yield from map(do, tasks)
+    else:
+        yield from _in_processes(do, tasks, workers.processes)
+
+
+def _in_processes(do: Callable[[Task], Result], tasks: Sequence[Task], processes: int) -> Iterator[Result]:
+    # fresh processes: a copy of this one would share its threads' locks, and GPU handles
+    count = min(processes, len(tasks))
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_use_one_thread) as pool:
+        futures = deque(pool.submit(do, task) for task in tasks)
+        try:
+            while futures:
+                yield futures.popleft().result()
+        except BrokenProcessPool:
+            raise DataError(
+                "a process was killed, perhaps for want of memory: run the same command again to go on, with fewer "
+                "--workers"
+            ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _use_one_thread() -> None:
+    """Processes share the cores among them: a model in each, on all cores, would make all of them wait."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def _on_ray(do: Callable[[Task], Result], tasks: Sequence[Task], address: str) -> Iterator[Result]:
+    """By Ray Data: one block a task, results as rows. The nodes must see the same files at the same paths."""
+    import ray
+    import ray.data
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    if not ray.is_initialized():  # it stays, for the next stage of a run, until this process ends
+        where = {} if address == "local" else {"address": address}
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False, **where)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise DataError(f"--ray: expected a Ray cluster at {address!r}; {str(error).splitlines()[0]}") from None
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    rows = ray.data.from_items([{"task": number} for number in range(len(tasks))], override_num_blocks=len(tasks))
+    for row in rows.map(_RayTask(do, tasks), num_cpus=1).iter_rows():
+        result = row["result"].value
+        if isinstance(result, Exception):
+            raise result
+        yield result
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A result, or what stopped its task, as one value of a table."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class _RayTask:
+    """The call for a row that names its task."""
+
+    do: Callable[[Any], Any]
+    tasks: Sequence[Any]
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        try:
+            result = self.do(self.tasks[int(row["task"])])
+        except (ValueError, OSError) as error:  # said as it is, not as Ray wraps it
+            result = error
+        return {"result": _Held(result)}

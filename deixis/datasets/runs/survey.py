@@ -1,0 +1,164 @@
+"""One pass over the sets of a run before the work: which pictures are held out, what is named, where a picture lies.
+
+Held out are all pictures of the splits that are not trained on, by every id that any of the sets has for them: the same
+picture in the train split of another set would leak what is measured. (Visual Genome says that its vg/1 is COCO's
+coco/5, which is held out; then a dialogue about vg/1 is, though its own set knows nothing of COCO.) Kept in one SQLite
+file, which the workers look up.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.runs.pool import Workers, in_order
+from deixis.datasets.runs.sources import Record, Source, opened_once
+from deixis.samples.media import in_its_place
+from deixis.samples.sample import is_train
+from deixis.samples.skipped import Skipped
+
+CHUNK_ITEMS = 2_000
+MAX_NAMES = 20_000  # of a set, the most frequent ones
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some items of a source to be looked at, and where what is found is written."""
+
+    source: Source
+    start: int
+    stop: int
+    target: Path
+
+
+def ids_of(record: Record) -> tuple[str, ...]:
+    """Every id of the media of a record."""
+    aliases = record.aliases if isinstance(record, Annotated) else ()
+    return tuple(dict.fromkeys((*(medium.id for medium in record.signals), *aliases)))
+
+
+def survey(sources: Sequence[Source], folder: Path, workers: Workers) -> Iterator[int]:
+    """Looks through all items of the sources and writes `folder/survey.sqlite`; yields how many items are done."""
+    target = folder / "survey.sqlite"
+    if target.is_file():
+        return
+    chunks = [
+        Chunk(source, start, min(start + CHUNK_ITEMS, source.count()), folder / f"survey-{source.name}-{start}.json")
+        for source in sources
+        for start in range(0, source.count(), CHUNK_ITEMS)
+    ]
+    for chunk, _ in zip(chunks, in_order(look, chunks, workers), strict=True):
+        yield chunk.stop - chunk.start
+    with in_its_place(target) as part:
+        _join(chunks, part)
+    for chunk in chunks:
+        chunk.target.unlink(missing_ok=True)
+
+
+def look(chunk: Chunk) -> None:
+    """Writes what a chunk's items are: held-out ids, ids of one picture, names with counts, the item of each medium."""
+    if chunk.target.is_file():
+        return
+    held: dict[str, str] = {}
+    media: dict[str, int] = {}
+    same: dict[tuple[str, str], None] = {}
+    names: Counter[str] = Counter()
+    for number, record in chunk.source.records(chunk.start, chunk.stop):
+        if isinstance(record, Skipped):
+            continue
+        if isinstance(record, Annotated) and len(record.signals) == 1:  # of several it is not told whose they are
+            same |= {(record.signals[0].id, alias): None for alias in record.aliases}
+        for medium_id in ids_of(record):
+            media.setdefault(medium_id, number)
+            if not is_train(record.split):
+                held.setdefault(medium_id, record.split)
+        if isinstance(record, Annotated):
+            names.update(thing.full_name for thing in record.things if thing.name)
+            names.update(dict.fromkeys(record.absent, 0))
+    with in_its_place(chunk.target) as part:
+        found = {"held": held, "media": media, "same": list(same), "names": names.most_common()}
+        part.write_text(json.dumps(found), encoding="utf-8")
+
+
+def _join(chunks: Iterable[Chunk], path: Path) -> None:
+    file = sqlite3.connect(path)
+    with file:
+        file.execute("CREATE TABLE held (id TEXT PRIMARY KEY, why TEXT) WITHOUT ROWID")
+        file.execute("CREATE TABLE media (source TEXT, id TEXT, item INTEGER, PRIMARY KEY (source, id)) WITHOUT ROWID")
+        file.execute("CREATE TABLE same (one TEXT, other TEXT, PRIMARY KEY (one, other)) WITHOUT ROWID")
+        file.execute("CREATE TABLE names (source TEXT, name TEXT, count INTEGER, PRIMARY KEY (source, name))")
+        for chunk in chunks:
+            found, name = json.loads(chunk.target.read_text(encoding="utf-8")), chunk.source.name
+            why = [(medium, f"it is in {split} of {name}") for medium, split in found["held"].items()]
+            file.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", why)
+            file.executemany(
+                "INSERT OR IGNORE INTO media VALUES (?, ?, ?)", [(name, *m) for m in found["media"].items()]
+            )
+            pairs = [pair for one, other in found["same"] for pair in ((one, other), (other, one))]
+            file.executemany("INSERT OR IGNORE INTO same VALUES (?, ?)", pairs)
+            file.executemany(
+                "INSERT INTO names VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                [(name, *pair) for pair in found["names"]],
+            )
+        while file.execute(_HOLD_ALIASES).rowcount > 0:  # an alias may have aliases
+            pass
+        file.execute("DROP TABLE same")
+    file.close()
+
+
+_HOLD_ALIASES = "INSERT OR IGNORE INTO held SELECT other, why FROM same JOIN held ON held.id = same.one"
+
+
+class Survey:
+    """What the pass found, looked up on disk; without a file nothing is held out."""
+
+    def __init__(self, folder: Path):
+        self.path = folder / "survey.sqlite"
+
+    def leak(self, record: Record) -> str | None:
+        """Why a record of a train split may not be trained on; None if it may."""
+        if not self.path.is_file() or not is_train(record.split):
+            return None
+        for medium_id in ids_of(record):
+            found = _opened(self.path).execute("SELECT why FROM held WHERE id = ?", (medium_id,)).fetchone()
+            if found:
+                return f"held out: {medium_id} may not be trained on, {found[0]}"
+        return None
+
+    def vocabulary(self, sources: Sequence[str]) -> tuple[str, ...]:
+        """Names of the sources' things, the most frequent first; those surely absent somewhere too."""
+        marks = ",".join("?" * len(sources))
+        query = f"SELECT name FROM names WHERE source IN ({marks}) GROUP BY name ORDER BY sum(count) DESC, name LIMIT ?"
+        return tuple(name for (name,) in _opened(self.path).execute(query, (*sources, MAX_NAMES)))
+
+    def item_of(self, source: str, medium_id: str) -> int | None:
+        """The number of the item of a source that is about a medium."""
+        query = "SELECT item FROM media WHERE source = ? AND id = ?"
+        found = _opened(self.path).execute(query, (source, medium_id)).fetchone()
+        return found[0] if found else None
+
+
+@dataclass(frozen=True)
+class ThingsOf:
+    """What a source marks in a medium, by the medium's id; picklable."""
+
+    source: Source
+    folder: Path
+
+    def __call__(self, medium_id: str) -> Sequence[Thing]:
+        number = Survey(self.folder).item_of(self.source.name, medium_id)
+        records = [] if number is None else self.source.records_of(number)
+        return [
+            thing
+            for record in records
+            if isinstance(record, Annotated) and medium_id in ids_of(record)
+            for thing in record.things
+        ]
+
+
+@opened_once
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)

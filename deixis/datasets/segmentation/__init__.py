@@ -1,0 +1,1 @@
+"""Readers of segmentation sets: class maps, mask folders, labelled clouds, ReasonSeg."""

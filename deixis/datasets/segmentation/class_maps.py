@@ -1,0 +1,134 @@
+"""Class maps: pictures with a number of a class at every pixel, as things with masks.
+
+Each class that is present becomes one thing, all its pixels together, for a map cannot tell one car from the next;
+`stuff` says so. Only where maps of instances lie beside, things are told apart. What means nothing (a class called
+"void" or "unlabelled"; 0 and 255 where no class has them) is left out; other numbers that no class has are counted.
+Which folders and which numbers a set has, `map_sets` knows.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.files.class_lists import ClassList, is_void
+from deixis.datasets.files.images import picture_id, set_name
+from deixis.datasets.files.map_files import read_map
+from deixis.datasets.files.mask_regions import area_of_rle, regions_of_values
+from deixis.datasets.files.paired_folders import Pair, pair_rows, split_of_key
+from deixis.datasets.image_ids import aliases
+from deixis.datasets.source import HEAD, Head, Item, Place, Row
+from deixis.errors import DataError
+from deixis.samples.headers import header_size_hw
+from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.skipped import Skipped
+
+VOID_NUMBERS = (0, 255)
+"""Numbers that by custom mean nothing, where the list of classes does not name them."""
+PER_INSTANCE = 256
+"""Mapillary's instance maps hold class * 256 + instance."""
+
+
+def no_numbers(_: Place) -> tuple[int, ...]:
+    """None."""
+    return ()
+
+
+@dataclass(frozen=True)
+class MapSet:
+    """What sets of class maps do not share: where the two folders are, and what the numbers mean.
+
+    source: its name in ids; None: the folder's. pairs: the folders. classes: the list; a class that it has not is no
+    class. countable: numbers of the classes of which instances are told apart, in maps in the folder `instances`.
+    licence: of all of it.
+    """
+
+    source: str | None
+    pairs: Callable[[Place], list[Pair]]
+    classes: Callable[[Place], ClassList]
+    countable: Callable[[Place], tuple[int, ...]] = no_numbers
+    instances: str = ""
+    licence: str = "unknown"
+
+
+def scan_maps(place: Place, kind: MapSet) -> Iterator[Row | Skipped]:
+    """The list of classes for all, and a row for each picture and each map. Raises ValueError without either."""
+    pairs, classes = kind.pairs(place), kind.classes(place)
+    yield Row(HEAD, "classes", "classes", classes.to_json())
+    yield Row(HEAD, "countable", "classes", list(kind.countable(place)))
+    for pair in pairs:
+        yield from pair_rows(pair, place)
+
+
+def read_maps(item: Item, head: Head, place: Place, kind: MapSet) -> Iterator[Annotated | Skipped]:
+    """The picture of an item with its classes; a `Skipped` for each number that no class has."""
+    images, maps = item.of("image"), item.of("map")
+    if not images or not maps:
+        have, lack = ("picture", "map") if images else ("map", "picture")
+        raise DataError(f"expected a {lack} of the same name as this {have}, got none")
+    classes = ClassList.from_json(head["classes"][0].value)
+    found = read_map(maps[0].value, as_colours=classes.by_colour)
+    if found.is_colour and not classes.by_colour:
+        raise DataError(f"{maps[0].where}: expected a number at each pixel, as the classes have numbers, got colours")
+    medium = _medium(item, place, kind, found.values.shape)
+    named = {number: names for number, names in classes.names.items() if not is_void(names[0])}
+    things = []
+    for number, region in regions_of_values(found.values):
+        if number in named:
+            things.append(Thing(named[number][0], region, synonyms=named[number][1:], stuff=True))
+        elif number not in classes.names and (classes.by_colour or number not in VOID_NUMBERS):
+            yield Skipped(maps[0].where, _foreign(number, region, classes))
+    if (instances := _instances(Path(maps[0].value), place, kind)) is not None:
+        numbers = read_map(instances).values
+        if numbers.shape != found.values.shape:
+            raise DataError(f"{instances}: expected the size of the map, {found.values.shape}, got {numbers.shape}")
+        things = _told_apart(numbers, named, head["countable"][0].value)
+    source = kind.source or set_name(place)
+    yield Annotated(
+        id=f"{source}/{medium.id.split('/', 1)[1]}",
+        source=source,
+        split=split_of_key(item.key, place),
+        signals=(medium,),
+        things=tuple(things),
+        aliases=aliases(medium.path),
+        form="mask",
+        licence=kind.licence,
+    )
+
+
+def _medium(item: Item, place: Place, kind: MapSet, map_hw: tuple[int, ...]) -> Medium:
+    row = item.of("image")[0]
+    size_hw = header_size_hw(Path(row.value))
+    if size_hw != tuple(map_hw):
+        raise DataError(
+            f"{item.of('map')[0].where}: expected the size of its picture, {size_hw[1]} x {size_hw[0]} pixels, got "
+            f"{map_hw[1]} x {map_hw[0]}"
+        )
+    name = f"{item.key}{Path(row.value).suffix}"
+    return Medium(picture_id([name], kind.source or set_name(place)), "image", path=row.value, size_hw=size_hw)
+
+
+def _foreign(number: int, region: RegionRecord, classes: ClassList) -> str:
+    """The sentence for a number that no class has."""
+    shown = f"the colour {number >> 16}, {number >> 8 & 255}, {number & 255}" if classes.by_colour else number
+    return f"expected one of the {len(classes.names)} classes, got {shown} at {area_of_rle(region.mask)} pixels"
+
+
+def _instances(path: Path, place: Place, kind: MapSet) -> Path | None:
+    """The map of instances of a map of classes, if the set has some, and they are not refused."""
+    found = path.parent.parent / kind.instances / path.name
+    return found if kind.instances and place.options.get("instances") != "no" and found.is_file() else None
+
+
+def _told_apart(numbers: np.ndarray, named: Mapping[int, tuple[str, ...]], countable: list[int]) -> list[Thing]:
+    """A thing for each instance of a map of class * 256 + instance; of a class that is not countable one."""
+    of_class = numbers // PER_INSTANCE
+    numbers = np.where(np.isin(of_class, countable), numbers, of_class * PER_INSTANCE)
+    things = []
+    for number, region in regions_of_values(numbers):
+        if number // PER_INSTANCE in named:
+            names, is_stuff = named[number // PER_INSTANCE], number // PER_INSTANCE not in countable
+            things.append(Thing(names[0], region, synonyms=names[1:], stuff=is_stuff))
+    return things

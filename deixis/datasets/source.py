@@ -1,0 +1,87 @@
+"""What a reader of a public format is made of: a pass over the files that yields rows, and the reading of one item.
+
+    files ──scan──▶ rows ──catalogue (on disk, grouped by key)──▶ items ──read──▶ Annotated or Sample
+
+`scan` streams: it holds one row at a time and only takes apart, so that a set of any size passes through little memory.
+`read` is a pure function of one item (all rows of a key: a picture and its annotations), so that any process may do any
+item. Both yield a `Skipped` for whatever cannot be used; `read` may also raise ValueError, which skips the whole item.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deixis.datasets.annotated import Annotated
+from deixis.errors import DataError
+from deixis.samples.sample import Sample
+from deixis.samples.skipped import Skipped
+
+HEAD = ""
+"""The key of rows that every item sees, such as the list of categories."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a set lies: `path` as typed; `images`, the folder of its media where that is another; `split`, where the
+    files do not tell; `options`, what else the format takes, by name."""
+
+    path: Path
+    images: Path | None = None
+    split: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the media: `images`, else `path`, else the folder of the file `path`."""
+        if self.images is not None:
+            return self.images
+        return self.path if self.path.is_dir() else self.path.parent
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fact as the file has it. key: of the item it belongs to, or HEAD. part: what it is ("image", "annotation").
+    where: for a sentence, file and line or field ("instances.json: annotations[12]"). value: plain JSON values."""
+
+    key: str
+    part: str
+    where: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Item:
+    """All rows of one key, in the order of the files."""
+
+    key: str
+    rows: tuple[Row, ...]
+
+    def of(self, part: str) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.part == part)
+
+    def one(self, part: str) -> Row:
+        """The only row of a part. Raises ValueError if there is none; of several the first counts."""
+        found = self.of(part)
+        if not found:
+            raise DataError(f"{self.rows[0].where}: expected the {part} that it belongs to, {self.key}, got none")
+        return found[0]
+
+
+Head = Mapping[str, tuple[Row, ...]]
+"""The rows of HEAD by their part."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A public format: its name on the command line, what PATH is (and --images), where it is had and under which
+    terms, and its two functions. options: further options by name, each with what it means."""
+
+    name: str
+    title: str
+    wants: str
+    home: str
+    licence: str
+    scan: Callable[[Place], Iterator[Row | Skipped]]
+    read: Callable[[Item, Head, Place], Iterator[Annotated | Sample | Skipped]]
+    options: Mapping[str, str] = field(default_factory=dict)

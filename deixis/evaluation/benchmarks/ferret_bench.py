@@ -1,0 +1,189 @@
+"""Ferret-Bench: questions about regions and for regions in conversation, judged by a language model."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from deixis.datasets.files.json_stream import json_lines
+from deixis.datasets.files.text_boxes import ON_PICTURE, TextBoxes
+from deixis.datasets.grounding.ferret_bench import FERRET_BENCH as READER
+from deixis.datasets.instruction.llava import pictures_of
+from deixis.errors import InputError
+from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmarks.judge import METRICS, OPTIONS, endpoint_of, judged
+from deixis.evaluation.benchmarks.required_files import IMAGES, needed, place_of
+from deixis.evaluation.benchmarks.wording import dialect_of
+from deixis.evaluation.metrics.ferret_text import FERRET, boxed_text
+from deixis.evaluation.metrics.scores import Marks
+from deixis.inference import Answer
+from deixis.samples.consistency import shown
+from deixis.samples.regions import to_region
+from deixis.samples.sample import Sample, Turn
+from deixis.samples.skipped import Skipped
+from deixis.systems.ferret.bench import GROUNDED, judged_text, written_shares
+
+PARTS = {"refer_caption": "refer_desc", "refer_reason": "refer_reason", "ground_conv": GROUNDED}
+"""Folders, which are the rows of the table -> the name of the category in them."""
+PAPER = "Ferret (You et al., ICLR 2024), Ferret-Bench"
+SCORES = {
+    "LLaVA": (41.4, 31.7, 28.8),
+    "Kosmos-2": (51.8, 33.7, 48.4),
+    "Shikra-7B": (46.0, 41.6, 50.1),
+    "Ferret-7B": (68.7, 67.3, 57.5),
+    "Ferret-13B": (70.6, 68.7, 59.7),
+}
+QUESTIONS = Wanted(
+    "*/question.jsonl",
+    "the folders refer_caption, refer_reason and ground_conv, each with question.jsonl, answer.jsonl, context.jsonl",
+    READER.home,
+    READER.licence,
+)
+RULES = Wanted("rule.json", "what the judge is asked", READER.home, READER.licence)
+FACTS = Facts(
+    name="ferret_bench",
+    title="Ferret-Bench: describing and reasoning about regions, and grounding in conversation",
+    wants=(
+        QUESTIONS,
+        RULES,
+        Wanted("val2017/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own"),
+    ),
+    metrics=METRICS,
+    means=(
+        "A language model that does not see the picture, only a list of what is in it, gives the reference answer "
+        "(GPT-4's) and the model's answer 1 to 10 each; the score is the sum of the model's over the sum of the "
+        "references', in per cent.",
+        "The papers' judge was gpt-4-0314, which is gone: scores of another judge are not comparable with theirs, nor "
+        "with one another. The official script asks once, with the reference first; beside it stands the mean over "
+        "both orders, each asked three times.",
+        "Regions go in as regions; boxes in answers to ground_conv are shown to the judge as shares of the picture, "
+        "those in other answers not at all, as the official script does.",
+    ),
+    published=tuple(
+        Published(system, part, {"score": value}, PAPER)
+        for system, values in SCORES.items()
+        for part, value in zip(PARTS, values, strict=True)
+    ),
+    options=IMAGES | OPTIONS,
+    max_new_tokens=512,
+)
+
+
+class FerretBench:
+    """Answers about and with regions, beside a reference answer."""
+
+    facts = FACTS
+
+    def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
+        dialect = dialect_of(options)
+        endpoint_of(options, "judge.sqlite")  # a mistake in them is better told before all is asked
+        folders = {path.parent.name: path.parent for path in needed(data, QUESTIONS, "question.jsonl")}
+        folders = {part: folders.get(part, folders.get(category)) for part, category in PARTS.items()}
+        if not any(folders.values()):
+            raise InputError(f"{data}: expected {QUESTIONS.what}, got other folders")
+        rules = json.loads(needed(data, RULES)[0].read_text("utf-8"))
+        for part, folder in folders.items():
+            if folder is not None:
+                yield from _of_folder(part, folder, data, rules, dict(options) | {"dialect": dialect})
+
+    def verdict(self, example: Example, answer: Answer) -> Marks:
+        category, dialect, size_hw = (example.truth[name] for name in ("category", "dialect", "size_hw"))
+        if dialect == FERRET:
+            text = judged_text(answer.raw or answer.text, category)
+        elif category == GROUNDED:
+            height, width = size_hw
+            text = boxed_text(
+                answer, lambda box: written_shares([value / (width, height)[n % 2] for n, value in enumerate(box)])
+            )
+        else:
+            text = answer.text
+        return {"to_judge": example.truth["to_judge"] | {"candidate": text}}
+
+    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+        return rows
+
+    def judge(
+        self, rows: Sequence[Row], options: Mapping[str, str], folder: Path
+    ) -> tuple[Sequence[Row], Sequence[str]]:
+        marks, notes = judged([row.marks["to_judge"] for row in rows], options, folder / "judge.sqlite")
+        return [replace(row, marks={**row.marks, **more}) for row, more in zip(rows, marks, strict=True)], notes
+
+
+def _of_folder(
+    part: str, folder: Path, data: Path, rules: Mapping[str, Any], options: Mapping[str, str]
+) -> Iterator[Example | Skipped]:
+    """The questions of one folder, each with what the judge is told."""
+    references = _texts(folder / "answer.jsonl", "question_id")
+    contexts = _texts(folder / "context.jsonl", "image")
+    place = place_of(data, options)
+    for where, record in json_lines(folder / "question.jsonl"):
+        where = f"{folder.name}/{where}"
+        try:
+            if isinstance(record, ValueError):
+                raise record
+            yield _example(part, record, references, contexts, rules, pictures_of(record, place, "coco"), options)
+        except (ValueError, KeyError, TypeError) as error:
+            why = str(error) if isinstance(error, ValueError) else f"expected its field or its line, got none: {error}"
+            yield Skipped(where, why)
+
+
+def _example(
+    part: str,
+    record: Mapping[str, Any],
+    references: Mapping[Any, str],
+    contexts: Mapping[Any, str],
+    rules: Mapping[str, Any],
+    media: tuple[Any, ...],
+    options: Mapping[str, str],
+) -> Example:
+    rule = rules[record["category"]]
+    texts = TextBoxes(ON_PICTURE, media)
+    question = texts.markup(record["text"].strip(), False)
+    if not media or media[0].size_hw is None:
+        raise InputError(f"{media[0].path if media else 'image'}: expected the picture, got no such file")
+    asked, reference = texts.regions(), references[record["question_id"]]
+    turn = Turn(question, texts.markup(reference.strip(), True))
+    sample = Sample(
+        id=f"ferret_bench/{part}/{record['question_id']}",
+        source="ferret_bench",
+        task="dialogue",
+        split="test",
+        turns=(turn,),
+        signals=media,
+        regions=texts.regions(),
+        licence=READER.licence,
+        author="model",
+    )
+    return Example(
+        id=sample.id,
+        part=part,
+        group=media[0].id,
+        text=question,
+        media=media,
+        truth={
+            "category": record["category"],
+            "dialect": options["dialect"],
+            "size_hw": media[0].size_hw,
+            "to_judge": {
+                "context": contexts[record["image"]],
+                "question": record["text"],
+                "reference": reference,
+                "prompt": rule["prompt"],
+                "role": rule["role"],
+            },
+        },
+        regions=tuple(map(to_region, asked)),
+        sample=sample,
+    )
+
+
+def _texts(path: Path, key: str) -> dict[Any, str]:
+    """The texts of a file's lines by a field; the last of several. Raises ValueError for a file that is not there."""
+    if not path.is_file():
+        raise InputError(f"{path}: expected the file that goes with question.jsonl, got none")
+    lines = (value for _, value in json_lines(path))
+    found = {line[key]: line["text"] for line in lines if isinstance(line, dict) and key in line and "text" in line}
+    if not found:
+        raise InputError(f"{path}: expected lines with {key!r} and 'text', got {shown(path.read_text('utf-8')[:60])}")
+    return found

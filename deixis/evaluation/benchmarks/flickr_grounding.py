@@ -1,0 +1,275 @@
+"""Flickr30k grounding: where are the things that the phrases of a caption mean? Ferret's and MDETR's evaluation."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from deixis.datasets.files.boxes import box_of_xywh
+from deixis.datasets.files.images import find_picture, said_size_hw
+from deixis.datasets.files.json_stream import json_items
+from deixis.datasets.plain_questions import plain_text
+from deixis.datasets.source import Place
+from deixis.errors import InputError
+from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmarks.flickr_entities import (
+    ENTITIES,
+    LICENCE,
+    PHOTOS,
+    BoxXYXY,
+    enclosing,
+    entities_folder,
+    photo_roots,
+    picture_of,
+)
+from deixis.evaluation.benchmarks.required_files import IMAGES, found, needed, place_of
+from deixis.evaluation.benchmarks.wording import dialect_of, question_for
+from deixis.evaluation.metrics.ferret_text import box_of, ferret_text
+from deixis.evaluation.metrics.overlap import is_hit
+from deixis.evaluation.metrics.scores import Marks, mean
+from deixis.inference import Answer
+from deixis.samples.consistency import shown
+from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.skipped import Skipped
+from deixis.systems.ferret.scoring import decode_boxes, similar_phrases
+
+SPLITS = ("val", "test")
+MERGED, SEPARATE = "final_flickr_mergedGT_{}.json", "final_flickr_separateGT_{}.json"
+QUESTIONS = Wanted(
+    "final_flickr_mergedGT_val.json (test; separateGT)", "MDETR's captions and phrases",
+    "https://zenodo.org/record/4729015 (mdetr_annotations.tar.gz)", LICENCE,
+)  # fmt: skip
+SOURCES = {
+    "as later papers print it (COMM, LLaVA-Grounding, SPR), and a review": {
+        "Ferret-7B": (80.39, 82.21),
+        "Ferret-13B": (81.13, 84.76),
+    },
+}
+
+
+def _weighted(name: str, key: str, meaning: str, official: bool = True) -> Any:
+    return mean(name, key, meaning, weight=f"{key} of", official=official)
+
+
+METRICS = (
+    _weighted("R@1 merged", "merged", "of the phrases, so many have a first box with an IoU of 0.5 with the box around "
+              "all boxes of the phrase"),
+    _weighted("R@1 any", "any", "the same with any one of the phrase's boxes"),
+    _weighted("strict R@1 merged", "strict merged", "by the answer's phrases as we read them, each for itself", False),
+    _weighted("strict R@1 any", "strict any", "the same with any one of the phrase's boxes", False),
+)  # fmt: skip
+FACTS = Facts(
+    name="flickr30k_grounding",
+    title="Flickr30k grounding: the boxes of a caption's phrases",
+    wants=(QUESTIONS, ENTITIES, PHOTOS),
+    metrics=METRICS,
+    means=(
+        "All phrases of a caption are asked for in one question; a phrase counts if the first box behind the same "
+        "words in the answer fits. Papers on Ferret, Shikra and Kosmos-2 print R@1 merged, MDETR's both.",
+        "The official script reads text: what stands between a delimiter and a bracket is the phrase, a bracket "
+        "that it cannot read makes the whole answer one without boxes, and of two phrases with the same words in a "
+        "caption both are compared with the first. The strict reading takes phrases as our grammar finds them, and "
+        "the second one for the second. Answers of other models than Ferret are written in its words for the script.",
+        "Where Flickr30k Entities is not there, boxes are those of MDETR's file, and R@1 any needs its separateGT.",
+    ),
+    published=tuple(
+        Published(system, split, {"R@1 merged": value}, source)
+        for source, systems in SOURCES.items()
+        for system, values in systems.items()
+        for split, value in zip(SPLITS, values, strict=True)
+    ),
+    options=IMAGES,
+    want="box",
+    max_new_tokens=512,
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A phrase of a caption. boxes: its own, one where only the merged one is known. same: those of the first phrase
+    of the caption with the same words, with which the official script compares."""
+
+    phrase: str
+    boxes: tuple[BoxXYXY, ...]
+    same: tuple[BoxXYXY, ...]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What an answer is judged by. each: whether every single box is known."""
+
+    targets: tuple[Target, ...]
+    size_hw: tuple[int, int]
+    each: bool
+    dialect: str
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One caption of the set, before it is a question."""
+
+    id: str
+    split: str
+    picture: str
+    file_name: str
+    truth: Truth
+
+
+class FlickrGrounding:
+    """The boxes of the phrases of a caption."""
+
+    facts = FACTS
+
+    def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
+        dialect = dialect_of(options)
+        roots = [images] if (images := place_of(data, options).images) else photo_roots(data)
+        files = {split: found(data, MERGED.format(split), SEPARATE.format(split)) for split in SPLITS}
+        entities = entities_folder(data)
+        if not any(files.values()) and entities is None:
+            needed(data, QUESTIONS, MERGED.format("val"))
+        for split in SPLITS:
+            captions = (
+                _of_mdetr(split, files[split][0], entities, dialect)
+                if files[split]
+                else _of_entities(split, entities, dialect)
+            )
+            for caption in captions:
+                yield caption if isinstance(caption, Skipped) else _example(caption, roots)
+
+    def verdict(self, example: Example, answer: Answer) -> Marks:
+        truth: Truth = example.truth
+        official, strict = _official(truth, answer), _strict(truth, answer)
+        pairs = [(target.same, box) for target, box in zip(truth.targets, official, strict=True)]
+        own = [(target.boxes, box) for target, box in zip(truth.targets, strict, strict=True)]
+        marks: dict[str, Any] = {}
+        for name, found_boxes in (("", pairs), ("strict ", own)):
+            merged = sum(is_hit(box, enclosing(boxes)) for boxes, box in found_boxes)
+            any_of = sum(max(is_hit(box, true) for true in boxes) for boxes, box in found_boxes)
+            marks |= {f"{name}merged": int(merged), f"{name}merged of": len(truth.targets)}
+            marks |= {f"{name}any": int(any_of) if truth.each else None, f"{name}any of": len(truth.targets)}
+        return marks
+
+    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+        return rows
+
+
+def _official(truth: Truth, answer: Answer) -> list[Sequence[float] | None]:
+    """The first box of each phrase as the official script reads the answer."""
+    height, width = truth.size_hw
+    try:
+        phrases, boxes = decode_boxes(ferret_text(answer, truth.size_hw, truth.dialect), (width, height))
+    except (ValueError, IndexError):  # the second one stops the official script
+        phrases, boxes = [], []
+    return [
+        next((box for phrase, box in zip(phrases, boxes, strict=True) if similar_phrases(phrase, target.phrase)), None)
+        for target in truth.targets
+    ]
+
+
+def _strict(truth: Truth, answer: Answer) -> list[tuple[float, ...] | None]:
+    """The first box of each phrase of the answer, the n-th of some words for the n-th that is asked for."""
+    left = list(answer.phrases)
+    given: list[tuple[float, ...] | None] = []
+    for target in truth.targets:
+        phrase = next((phrase for phrase in left if similar_phrases(phrase.text, target.phrase)), None)
+        if phrase is not None:
+            left.remove(phrase)
+        boxes = [] if phrase is None else [box for region in phrase.regions if (box := box_of(region)) is not None]
+        given.append(boxes[0] if boxes else None)
+    return given
+
+
+def _example(caption: Caption, roots: Sequence[Path]) -> Example:
+    truth = caption.truth
+    paths = [find_picture(Place(root, root), [caption.file_name]) for root in roots]
+    path = next((path for path in paths if path.is_file()), paths[0])
+    medium = Medium(f"flickr/{caption.picture}", "image", path=str(path), size_hw=truth.size_hw)
+    text = question_for(
+        "ground_phrases", truth.dialect, text=", ".join(target.phrase.replace(",", "") for target in truth.targets)
+    )
+    regions = tuple(RegionRecord(box=enclosing(target.boxes)) for target in truth.targets)
+    marked = ", ".join(f"[{plain_text(target.phrase)}]{{{n}}}" for n, target in enumerate(truth.targets))
+    sample = Sample(
+        id=caption.id,
+        source="flickr30k",
+        task="ground",
+        split=caption.split,
+        turns=(Turn(text, f"{marked}."),),
+        signals=(medium,),
+        regions=regions,
+        licence=LICENCE,
+    )
+    return Example(caption.id, caption.split, medium.id, text, (medium,), truth, want="box", sample=sample)
+
+
+def _of_entities(split: str, folder: Path | None, dialect: str) -> Iterator[Caption | Skipped]:
+    """The captions of a split's pictures, from Flickr30k Entities alone."""
+    listed = folder / f"{split}.txt" if folder else None
+    if folder is None or listed is None or not listed.is_file():
+        return
+    for number in listed.read_text("utf-8").split():
+        try:
+            picture = picture_of(folder, number)
+        except ValueError as error:
+            yield Skipped(f"{split}.txt: {number}", str(error))
+            continue
+        for sentence in range(len(picture.captions)):
+            targets = _targets([(phrase.text, picture.boxes[phrase.entity]) for phrase in picture.boxed(sentence)])
+            if targets:
+                truth = Truth(targets, picture.size_hw, True, dialect)
+                yield Caption(f"flickr30k/{split}/{number}/{sentence}", split, number, f"{number}.jpg", truth)
+
+
+def _of_mdetr(split: str, path: Path, entities: Path | None, dialect: str) -> Iterator[Caption | Skipped]:
+    """The captions of MDETR's file, with the boxes of Flickr30k Entities where that is there, else its own."""
+    annotations: dict[Any, list[Mapping[str, Any]]] = {}
+    for _, record in json_items(path, "annotations"):
+        annotations.setdefault(record.get("image_id"), []).append(record)
+    for where, image in json_items(path, "images"):
+        try:
+            number = PurePosixPath(image["file_name"]).stem
+            size_hw = said_size_hw(image)
+            if size_hw is None:
+                raise InputError(f"height, width: expected the size of the picture, got {shown(image.get('height'))}")
+            spans = [(int(span[0][0]), int(span[0][1])) for span in image["tokens_positive_eval"]]
+            if entities is None:
+                phrases = [(image["caption"][a:b], _own(annotations.get(image["id"], []), a, b)) for a, b in spans]
+            else:
+                phrases = list(_of_sentence(entities, number, image, spans))
+            targets = _targets(phrases)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            yield Skipped(where, str(error) if isinstance(error, ValueError) else f"expected the field {error}")
+            continue
+        if targets:
+            truth = Truth(targets, size_hw, entities is not None or "separateGT" in path.name, dialect)
+            yield Caption(f"flickr30k/{split}/{number}/{image['id']}", split, number, image["file_name"], truth)
+
+
+def _own(annotations: Sequence[Mapping[str, Any]], start: int, end: int) -> tuple[BoxXYXY, ...]:
+    """The boxes of the annotations that belong to a part of the caption."""
+    mine = [a for a in annotations if any(s < end and e > start for s, e in a["tokens_positive"])]
+    if not mine:
+        raise InputError(f"tokens_positive: expected a box for the words {start} to {end} of the caption, got none")
+    return tuple(box_of_xywh(annotation["bbox"], None) for annotation in mine)
+
+
+def _of_sentence(
+    folder: Path, number: str, image: Mapping[str, Any], spans: Sequence[tuple[int, int]]
+) -> Iterator[tuple[str, tuple[BoxXYXY, ...]]]:
+    """The phrases of MDETR's entry with the boxes that Flickr30k Entities has for them, in their order."""
+    picture = picture_of(folder, str(image.get("original_img_id", number)))
+    left = list(picture.boxed(int(image["sentence_id"])))
+    for start, end in spans:
+        text = image["caption"][start:end]
+        phrase = next((phrase for phrase in left if phrase.text == text), None)
+        if phrase is None:
+            raise InputError(
+                f"tokens_positive_eval: expected words that Flickr30k Entities has a box for, got {text!r}"
+            )
+        left.remove(phrase)
+        yield text, picture.boxes[phrase.entity]
+
+
+def _targets(phrases: Sequence[tuple[str, tuple[BoxXYXY, ...]]]) -> tuple[Target, ...]:
+    first = dict(reversed(phrases))
+    return tuple(Target(text, boxes, first[text]) for text, boxes in phrases)

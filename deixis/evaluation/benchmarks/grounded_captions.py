@@ -1,0 +1,184 @@
+"""Grounded captioning on Flickr30k: a caption that says where its things are, scored as words and as places."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from deixis.datasets.files.images import find_picture
+from deixis.datasets.source import Place
+from deixis.errors import InputError
+from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmarks.flickr_entities import (
+    ENTITIES,
+    HOME,
+    PHOTOS,
+    Picture,
+    enclosing,
+    entities_folder,
+    photo_roots,
+    picture_of,
+)
+from deixis.evaluation.benchmarks.required_files import IMAGES, found, place_of
+from deixis.evaluation.metrics.captions import caption_marks, caption_metrics
+from deixis.evaluation.metrics.ferret_text import box_of
+from deixis.evaluation.metrics.grounding_f1 import Reference, f1_metrics, precision_hits, recall_hits, shares_of_f1
+from deixis.evaluation.metrics.scores import Marks
+from deixis.inference import Answer
+from deixis.language.english import plural
+from deixis.language.nouns import PRONOUNS, head_noun, words_of
+from deixis.samples.sample import Medium
+from deixis.samples.skipped import Skipped
+
+SPLITS = ("val", "test")
+KINDS = ("precision", "recall")
+QUESTION = "Describe the image with boxes."
+GVD_FILE = "flickr30k_cleaned_class.json"
+GVD = Wanted(
+    GVD_FILE, "the captions' nouns with classes and boxes, which the official script reads, if you have it",
+    "https://github.com/facebookresearch/grounded-video-description", "see there",
+)  # fmt: skip
+REVIEWS = "two reviews of Ferret (You et al., ICLR 2024)"
+FACTS = Facts(
+    name="flickr30k_grounded_captions",
+    title="Grounded captioning on Flickr30k: a caption whose things have boxes",
+    wants=(
+        replace(ENTITIES, what="Flickr30k Entities (annotations.zip), with val.txt and test.txt"),
+        GVD,
+        PHOTOS,
+    ),
+    metrics=(*caption_metrics(), *f1_metrics()),
+    means=(
+        "One generated caption a picture, as words against the five that people wrote, and F1 of its things by their "
+        "boxes; a mask counts as the box around it.",
+        "F1_all and F1_loc are means over classes of nouns, so that rare classes count as much as frequent ones; they "
+        "depend on which classes there are. With flickr30k_cleaned_class.json these are the official ones; without it "
+        "they are the head nouns of all phrases that have boxes in the split, and numbers are comparable with one "
+        "another only.",
+        "How Ferret's captions were matched to the classes is not published; here a phrase is of the class of its head "
+        "noun, and only phrases that the answer marks count as named.",
+        "Intervals of F1 take the counts of each class as fixed.",
+    ),
+    published=(
+        Published("Ferret-13B", "test", {"CIDEr": 76.1, "F1_all": 15.12, "F1_loc": 38.03}, REVIEWS),
+    ),
+    options=IMAGES,
+    want="box",
+)  # fmt: skip
+
+
+class GroundedCaptions:
+    """Captions with boxes."""
+
+    facts = FACTS
+
+    def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
+        folder = entities_folder(data)
+        lists = {split: folder / f"{split}.txt" for split in SPLITS} if folder else {}
+        lists = {split: path for split, path in lists.items() if path.is_file()}
+        if folder is None or not lists:
+            raise InputError(
+                f"{data}: expected {ENTITIES.path} and val.txt or test.txt, got none; they are from {HOME}"
+            )
+        roots = [images] if (images := place_of(data, options).images) else photo_roots(data)
+        official = [_official_classes(path, path.stat().st_mtime_ns) for path in found(data, GVD_FILE)]
+        for split, path in lists.items():
+            pictures: dict[str, Picture] = {}
+            for number in path.read_text("utf-8").split():
+                try:
+                    pictures[number] = picture_of(folder, number)
+                except ValueError as error:
+                    yield Skipped(f"{path.name}: {number}", str(error))
+            references = official[0] if official else {n: _references(picture) for n, picture in pictures.items()}
+            classes = {name for number in pictures for one in references.get(number, ()) for name, _ in one.nouns}
+            for number, picture in pictures.items():
+                yield _example(split, number, picture, references.get(number, ()), classes, roots)
+
+    def verdict(self, example: Example, answer: Answer) -> Marks:
+        given = [
+            (name, next((box for region in phrase.regions if (box := box_of(region)) is not None), None))
+            for phrase in answer.phrases
+            if (name := class_of(phrase.text, example.truth["classes"])) is not None
+        ]
+        references: Sequence[Reference] = example.truth["references"]
+        return {
+            "caption": " ".join(answer.text.split()),
+            "captions": list(example.truth["captions"]),
+            "precision": [hit for one in references for hit in precision_hits(given, one)],
+            "recall": [hit for one in references for hit in recall_hits(given, one)],
+        }
+
+    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+        done: dict[str, Row] = {}
+        for part in dict.fromkeys(row.part for row in rows):
+            mine = [row for row in rows if row.part == part]
+            hits = [{kind: [(name, hit) for name, hit in row.marks[kind]] for kind in KINDS} for row in mine]
+            classes = {name for row in hits for name, _ in row["recall"]}
+            words = caption_marks([row.marks["caption"] for row in mine], [row.marks["captions"] for row in mine])
+            for row, own, places in zip(mine, words, shares_of_f1(hits, classes), strict=True):
+                done[row.id] = replace(row, marks={**row.marks, **own, **places})
+        return [done[row.id] for row in rows]
+
+
+def class_of(phrase: str, classes: set[str]) -> str | None:
+    """The class of a phrase: its head noun, of one or several, or else the last of its words that is a class.
+
+    >>> class_of("Two young women", {"women", "man"}), class_of("a dog in a hat", {"dog", "hat"})
+    ('women', 'dog')
+    >>> class_of("dogs", {"dog"}), class_of("a beach", {"dog"})
+    ('dog', None)
+    """
+    own = {plural(name): name for name in sorted(classes)} | {name: name for name in classes}
+    for word in (head_noun(phrase), *reversed(words_of(phrase))):
+        if name := own.get(word) or own.get(plural(word)):
+            return name
+    return None
+
+
+def _references(picture: Picture) -> tuple[Reference, ...]:
+    """The captions of a picture with the head nouns of their phrases that have boxes."""
+    found_ones = []
+    for number, caption in enumerate(picture.captions):
+        boxed = picture.boxed(number)
+        nouns = [(head_noun(phrase.text), enclosing(picture.boxes[phrase.entity])) for phrase in boxed]
+        nouns = [(plural(name), box) for name, box in nouns if name and name not in PRONOUNS]
+        named = {name for name, _ in nouns}
+        found_ones.append(Reference(tuple(nouns), frozenset(map(plural, words_of(caption))) - named))
+    return tuple(found_ones)
+
+
+@lru_cache(maxsize=1)
+def _official_classes(path: Path, _: int) -> dict[str, tuple[Reference, ...]]:
+    """The references of each picture in the file of the official script. Raises ValueError for another form."""
+    try:
+        annotations = json.loads(path.read_text("utf-8"))["annotations"]
+        return {str(one["image_id"]): tuple(map(_official_reference, one["captions"])) for one in annotations}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: expected annotations with process_clss and process_bnd_box, got others: {error}"
+        ) from None
+
+
+def _official_reference(caption: Mapping[str, Any]) -> Reference:
+    order = sorted(range(len(caption["process_idx"])), key=lambda n: caption["process_idx"][n])
+    nouns = tuple((caption["process_clss"][n], tuple(caption["process_bnd_box"][n])) for n in order)
+    boxed = set(caption["process_idx"])
+    unboxed = (token for number, token in enumerate(caption["tokens"]) if number not in boxed and token)
+    return Reference(nouns, frozenset(plural(token.lower()) for token in unboxed))
+
+
+def _example(
+    split: str,
+    number: str,
+    picture: Picture,
+    references: Sequence[Reference],
+    classes: set[str],
+    roots: Sequence[Path],
+) -> Example:
+    paths = [find_picture(Place(root, root), [f"{number}.jpg"]) for root in roots]
+    path = next((path for path in paths if path.is_file()), paths[0])
+    medium = Medium(f"flickr/{number}", "image", path=str(path), size_hw=picture.size_hw)
+    truth = {"captions": picture.captions, "references": tuple(references), "classes": classes}
+    return Example(f"flickr30k/{split}/{number}", split, medium.id, QUESTION, (medium,), truth, want="box")

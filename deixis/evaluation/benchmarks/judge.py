@@ -1,0 +1,147 @@
+"""A language model as judge of two answers, in both orders and three times, and the metrics of what it says.
+
+    order 1: reference, ours      order 2: ours, reference      each asked `TRIES` times
+
+A judge favours the answer that it reads first, and says something else each time; so both are measured. What it says
+is kept on disk by what was asked, and a run that was stopped, or that had no judge, goes on from there.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deixis.errors import InputError
+from deixis.evaluation.benchmark import JUDGE
+from deixis.evaluation.metrics.scores import Marks, Metric, mean
+from deixis.language.endpoint import CostCapReached, Endpoint, EndpointError
+from deixis.systems.ferret.bench import (
+    MAX_TOKENS,
+    TEMPERATURE,
+    judge_messages,
+    read_scores,
+    two_scores,
+)
+
+TRIES = 3
+NUMBERS = ("max_cost_usd", "usd_per_million_in", "usd_per_million_out", "temperature")
+OPTIONS = {
+    f"{JUDGE}url": "the address of the judge, any that speaks as OpenAI's does: http://localhost:8000/v1",
+    f"{JUDGE}model": "the name of the judge there",
+    f"{JUDGE}key_env": "the environment variable that holds its key; not needed for a server without keys",
+    f"{JUDGE}max_cost_usd": "what judging may cost in all; 0, as if it is not given, for a server without prices",
+    f"{JUDGE}usd_per_million_in": "the price of a million tokens of questions; not needed for a server on this machine",
+    f"{JUDGE}usd_per_million_out": "the price of a million tokens of answers",
+    f"{JUDGE}temperature": f"of the judge ({TEMPERATURE}, the official one)",
+    f"{JUDGE}length_field": "max_completion_tokens for models that refuse max_tokens",
+}
+NO_JUDGE = (
+    f"The answers are there but not judged, as no judge is named: the same command with {JUDGE}url and {JUDGE}model "
+    "goes on from here."
+)
+
+
+def _between_tries(*sums: Any) -> Any:
+    """The standard deviation of the scores of each try; sums: ours and the reference's, try by try."""
+    scores = [np.divide(ours, its, out=np.ones_like(ours), where=its > 0) for ours, its in _pairs(sums)]
+    return np.std(scores, axis=0, ddof=1)
+
+
+def _by_order(*sums: Any) -> Any:
+    """The score where ours is read first, less that where it is read last."""
+    last, first = (np.divide(ours, its, out=np.ones_like(ours), where=its > 0) for ours, its in _pairs(sums))
+    return first - last
+
+
+def _pairs(sums: Sequence[Any]) -> list[tuple[Any, Any]]:
+    columns = [np.asarray(column, dtype=float) for column in sums]
+    return list(zip(columns[::2], columns[1::2], strict=True))
+
+
+METRICS = (
+    mean("score", "official ours", "ours over the reference's, asked once, the reference first", "official reference"),
+    mean("score, both orders", "ours", "the mean of both orders and all tries", "reference", official=False),
+    Metric(
+        "between tries", _between_tries, tuple(f"{who} {n}" for n in range(TRIES) for who in ("ours", "reference")),
+        "the standard deviation of the score, both orders, from try to try", official=False,
+    ),
+    Metric(
+        "order", _by_order, tuple(f"{who} {when}" for when in ("last", "first") for who in ("ours", "reference")),
+        "how many points more ours gets where the judge reads it first", official=False,
+    ),
+    mean("unread", "unread", "the share of verdicts without two scores from 1 to 10", "verdicts", official=False),
+)  # fmt: skip
+
+
+def endpoint_of(options: Mapping[str, str], cache: str | Path) -> Endpoint | None:
+    """The judge that the options name; None where they name none. Raises ValueError for an option that is wrong."""
+    given = {name.removeprefix(JUDGE): value for name, value in options.items() if name.startswith(JUDGE)}
+    if not given:
+        return None
+    for name in ("url", "model"):
+        if name not in given:
+            raise InputError(f"{JUDGE}{name}: expected {OPTIONS[JUDGE + name]}, got none")
+    values: dict[str, Any] = {"max_cost_usd": 0.0, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS} | given
+    for name in NUMBERS:
+        if name in given:
+            try:
+                values[name] = float(given[name])
+            except ValueError:
+                raise InputError(f"{JUDGE}{name}: expected a number, got {given[name]!r}") from None
+    try:
+        return Endpoint(**values, cache=cache)
+    except TypeError:
+        unknown = next(name for name in given if JUDGE + name not in OPTIONS)
+        raise InputError(f"{JUDGE}{unknown}: unknown option; known are {', '.join(OPTIONS)}") from None
+    except ValueError as error:
+        raise InputError(f"{JUDGE}{error}") from None
+
+
+def judged(
+    cases: Sequence[Mapping[str, str]], options: Mapping[str, str], cache: Path
+) -> tuple[list[Marks], list[str]]:
+    """The marks of each case, none for one that could not be judged, and sentences on what is missing.
+
+    A case: context, question, reference, candidate, prompt, role. Raises ValueError for options that are wrong.
+    """
+    endpoint = endpoint_of(options, cache)
+    if endpoint is None:
+        return [{} for _ in cases], [NO_JUDGE]
+    asked = [judge_messages(case, answers) for case in cases for answers in _orders(case)]
+    model = endpoint.open()
+    said = [model.ask_many(asked, tries) for tries in range(TRIES)]
+    marks, failures = [], []
+    for number in range(len(cases)):
+        reviews = [[one[2 * number], one[2 * number + 1]] for one in said]
+        errors = [review for pair in reviews for review in pair if isinstance(review, Exception)]
+        failures += errors[:1]
+        marks.append({} if errors else _marks([[str(review) for review in pair] for pair in reviews]))
+    return marks, [_failed(failures, len(cases))] if failures else []
+
+
+def _orders(case: Mapping[str, str]) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (case["reference"], case["candidate"]), (case["candidate"], case["reference"])
+
+
+def _marks(reviews: Sequence[Sequence[str]]) -> Marks:
+    """reviews: try by try, those of order 1 and order 2. A mean of no verdict is None."""
+    reference, ours = two_scores(reviews[0][0])
+    marks: dict[str, Any] = {"official ours": ours, "official reference": reference}
+    read: dict[tuple[int, int], tuple[float, float]] = {}
+    for tries, pair in enumerate(reviews):
+        for order, review in enumerate(pair):
+            if (scores := read_scores(review)) is not None:
+                read[tries, order] = scores if order == 0 else (scores[1], scores[0])
+    groups = {"": list(read)} | {f" {n}": [key for key in read if key[0] == n] for n in range(TRIES)}
+    groups |= {" last": [key for key in read if key[1] == 0], " first": [key for key in read if key[1] == 1]}
+    for name, keys in groups.items():
+        for place, who in enumerate(("reference", "ours")):
+            marks[f"{who}{name}"] = sum(read[key][place] for key in keys) / len(keys) if keys else None
+    verdicts = TRIES * 2
+    return marks | {"unread": verdicts - len(read), "verdicts": verdicts, "reviews": [list(pair) for pair in reviews]}
+
+
+def _failed(failures: Sequence[Exception], count: int) -> str:
+    stopped = next((error for error in failures if isinstance(error, CostCapReached | EndpointError)), failures[0])
+    return f"Of {count} answers {len(failures)} are not judged, and no score counts them: {stopped}"

@@ -1,0 +1,175 @@
+"""Short questions about signals in the files of their sets: one iterator a set, with whatever its score needs to know.
+
+    VQAv2, GQA          by the readers of the formats `vqav2` and `gqa`, with the kind of each question from the files
+    Clotho-AQA          clotho_aqa_test.csv: file_name, QuestionText, answer, confidence; three rows a question
+    MUSIC-AVQA          avqa-test.json: [{"video_id", "question_id", "type": '["Audio", "Counting"]',
+                        "question_content": "How many <Object> ...?", "templ_values": '["flute"]', "anser"}]
+    MSVD-QA             by the reader of the format `onellm`
+
+Sources: zenodo.org/records/6473207; GeWu-Lab/MUSIC-AVQA data/json; csuhan/OneLLM@8587a47 eval/video_qa_msvd.py.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from deixis.datasets.files.dialogue import json_rows
+from deixis.datasets.files.json_stream import json_items, json_pairs
+from deixis.datasets.instruction.caption_sets import scan_table
+from deixis.datasets.instruction.onellm import ONELLM
+from deixis.datasets.instruction.onellm_media import locate, sound_facts
+from deixis.datasets.instruction.question_sets import GQA, VQAV2, vqav2_annotations
+from deixis.datasets.source import Format, Place
+from deixis.errors import InputError
+from deixis.evaluation.benchmarks.records import records, unescaped
+from deixis.evaluation.benchmarks.required_files import one_of
+from deixis.samples.consistency import shown
+from deixis.samples.sample import Medium, Sample
+from deixis.samples.skipped import Skipped
+
+QUESTION_WORDS = ("what", "who", "how", "when", "where")
+YES_NO = frozenset({"yes", "no"})
+SOUND_ENDINGS = (".wav", ".flac", ".mp3")
+BOTH, FILM, SOUND = "both", "film", "sound"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question in plain text and the answers it is judged by: one, or those of several people. part: of the table."""
+
+    id: str
+    part: str
+    question: str
+    answers: tuple[str, ...]
+    media: tuple[Medium, ...]
+
+
+Read = Callable[[Place, Mapping[str, str]], Iterator[Asked | Skipped]]
+
+
+def vqav2(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
+    """The part is the kind of answer: yes/no, number or other."""
+    kinds = {
+        str(row["question_id"]): str(row.get("answer_type", "other"))
+        for _, row in json_items(vqav2_annotations(place), "annotations")
+        if isinstance(row, dict) and "question_id" in row
+    }
+    return _by(VQAV2, place, lambda sample: kinds.get(_key(sample), "other"))
+
+
+def gqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
+    """The part is "open" for questions of the structure "query", else "binary", as the set's eval.py parts them."""
+    asks = {
+        key
+        for _, key, row in json_pairs(place.path)
+        if isinstance(row, dict) and isinstance(kinds := row.get("types"), dict) and kinds.get("structural") == "query"
+    }
+    return _by(GQA, place, lambda sample: "open" if _key(sample) in asks else "binary", first_only=True)
+
+
+def msvd(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
+    """The part is the question's first word."""
+
+    def part(sample: Sample) -> str:
+        word = sample.turns[0].user.split(maxsplit=1)[0].lower()
+        return word if word in QUESTION_WORDS else "other"
+
+    return _by(ONELLM, Place(place.path, place.images, "test", {"kind": "video"}), part)
+
+
+def clotho_aqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
+    """Answers are those of all people asked; the part is "binary" where all of them say yes or no."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for row in scan_table(place, ("file_name", "QuestionText", "answer"), "file_name"):
+        if isinstance(row, Skipped):
+            yield row
+        elif not (row.value["QuestionText"].strip() and row.value["answer"].strip()):
+            yield Skipped(row.where, "expected a question and an answer, got an empty cell")
+        else:
+            said.setdefault((row.key, row.value["QuestionText"].strip()), []).append(row.value["answer"].strip())
+    for number, ((file, question), answers) in enumerate(said.items()):
+        path = locate(place, file)
+        medium = Medium(f"clotho/{Path(file).stem.strip()}", "audio", path=str(path), **sound_facts(path))
+        part = "binary" if {answer.lower() for answer in answers} <= YES_NO else "single word"
+        yield Asked(f"clotho_aqa/{number}", part, question, tuple(answers), (medium,))
+
+
+def music_avqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
+    """The part is what a question is about and its kind: "Audio Counting". With the film, its sound, or both."""
+    wanted = one_of(options, "media", BOTH, FILM, SOUND)
+    media: dict[str, tuple[Medium, ...]] = {}
+    for where, row in json_rows(place.path):
+        try:
+            question = _filled(row["question_content"], _list(row["templ_values"]))
+            part = " ".join(_list(row["type"]))
+            name, answer = str(row["video_id"]), str(row["anser"])
+        except (KeyError, TypeError, ValueError) as error:
+            yield Skipped(where, f"expected a question as in MUSIC-AVQA's files, got {shown(row)} ({error})")
+            continue
+        if name not in media:
+            media[name] = _film_and_sound(place, name, wanted)
+        yield Asked(f"music_avqa/{row.get('question_id', where)}", part, question, (answer,), media[name])
+
+
+def _by(
+    form: Format, place: Place, part: Callable[[Sample], str], first_only: bool = False
+) -> Iterator[Asked | Skipped]:
+    """The questions of a format; their answers are the references of the sample, else its answer alone."""
+    for record in records(form, place):
+        if isinstance(record, Sample):
+            (turn,) = record.turns
+            answers = (turn.assistant,) if first_only or not turn.references else turn.references
+            texts = tuple(map(unescaped, answers))
+            yield Asked(record.id, part(record), unescaped(turn.user), texts, record.signals)
+        elif isinstance(record, Skipped):
+            yield record
+
+
+def _key(sample: Sample) -> str:
+    return sample.id.partition("/")[2]
+
+
+def _list(value: Any) -> Sequence[str]:
+    """A list, which these files hold as text. Raises ValueError for anything else."""
+    found = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, list):
+        raise InputError(f"expected a list, got {shown(value)}")
+    return [str(item) for item in found]
+
+
+def _filled(question: str, values: Sequence[str]) -> str:
+    """A question whose places, such as <Object>, are filled in turn.
+
+    >>> _filled("Is the <Object> on the <LRer>?", ["flute", "left"])
+    'Is the flute on the left?'
+    """
+    if len(re.findall(r"<[^<>]*>", question)) != len(values):
+        raise InputError(f"templ_values: expected a word for each <...> of {question!r}, got {list(values)}")
+    rest = iter(values)
+    return re.sub(r"<[^<>]*>", lambda _: next(rest), question)
+
+
+def _film_and_sound(place: Place, name: str, wanted: str) -> tuple[Medium, ...]:
+    """The film, its sound, or both. Raises ValueError where a sound is wanted and there is none beside the film."""
+    film = Medium(f"music_avqa/{name}", "video", path=str(_below(place, f"{name}.mp4") or f"{name}.mp4"))
+    if wanted == FILM:
+        return (film,)
+    found = next(filter(None, map(partial(_below, place), (f"{name}{ending}" for ending in SOUND_ENDINGS))), None)
+    if found is None:
+        raise InputError(
+            f"media: expected the sound of {name}.mp4 in a file of its own, {name}.wav, got none; take it out with "
+            f"ffmpeg -i {name}.mp4 {name}.wav, or choose media=film"
+        )
+    sound = Medium(f"music_avqa/{name}/sound", "audio", path=str(found), **sound_facts(found))
+    return (sound,) if wanted == SOUND else (film, sound)
+
+
+def _below(place: Place, name: str) -> Path | None:
+    """The file of this name in the folder of the media, or in one right below or beside it."""
+    folders = [place.folder, place.folder.parent] if place.images is None else [place.folder]
+    tried = [path for folder in folders for path in (folder / name, *sorted(folder.glob(f"*/{name}")))]
+    return next((path for path in tried if path.is_file()), None)

@@ -1,0 +1,176 @@
+"""ReasonSeg: questions whose answer must be thought of first, and the mask of that thing.
+
+What its official script leaves open is an option here: which of several texts is asked, whether the answer is
+generated or given, and which of several masks counts. Each text that is asked is one example.
+
+Source: Lai et al., LISA, CVPR 2024; dvlab-research/LISA@3cb2d430 utils/dataset.py ValDataset, train_ds.py validate.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from deixis.datasets.annotated import Annotated, Expression
+from deixis.datasets.segmentation.reason_seg import REASON_SEG
+from deixis.datasets.source import Place
+from deixis.errors import DataError
+from deixis.evaluation.benchmark import FORCED, GENERATED, Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmarks.mask_metrics import (
+    EXACT_METRICS,
+    FIRST,
+    HOW_MASKS_COUNT,
+    LISA_METRICS,
+    MASKS,
+    UNION,
+    MaskTruth,
+    mask_marks,
+)
+from deixis.evaluation.benchmarks.records import records
+from deixis.evaluation.benchmarks.required_files import one_of
+from deixis.evaluation.benchmarks.wording import answer_for, dialect_of, question_for
+from deixis.evaluation.metrics.scores import Marks
+from deixis.inference import Answer
+from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.skipped import Skipped
+
+SPLITS = ("val", "test")
+ALL, LAST = "all", "last"
+TEXTS = (FIRST, LAST, ALL)
+FOLDERS = ("", "ReasonSeg", "reason_seg/ReasonSeg")
+WANTED = tuple(
+    Wanted(f"ReasonSeg/{split}", "NAME.jpg and NAME.json of the split", REASON_SEG.home, REASON_SEG.licence)
+    for split in SPLITS
+)
+PARTS = ("val", "test short", "test long", "test overall")
+_LISA = {  # gIoU, cIoU of val, test short, test long, test overall
+    "LISA-7B": (44.4, 46.0, 37.6, 34.4, 36.6, 34.7, 36.8, 34.1),
+    "LISA-7B, tuned on 239": (52.9, 54.0, 40.6, 40.6, 49.4, 51.0, 47.3, 48.4),
+    "LISA-13B": (48.9, 46.9, 39.9, 43.3, 46.4, 46.5, 44.8, 45.8),
+    "LISA-13B, tuned on 239": (56.2, 62.9, 44.3, 42.0, 54.0, 54.3, 51.7, 51.1),
+    "LISA-7B-LLaVA1.5": (53.6, 52.3, 47.1, 48.5, 49.2, 48.9, 48.7, 48.8),
+    "LISA-7B-LLaVA1.5, tuned on 239": (61.3, 62.9, 48.3, 46.3, 57.9, 59.7, 55.6, 56.9),
+    "LISA-13B-LLaVA1.5": (57.7, 60.3, 50.8, 50.0, 54.7, 50.9, 53.8, 50.8),
+    "LISA-13B-LLaVA1.5, tuned on 239": (65.0, 72.9, 55.4, 50.6, 63.2, 65.3, 61.3, 62.2),
+    "LLaVA1.5-7B + OVSeg": (38.2, 23.5, 24.2, 18.7, 44.6, 37.1, 39.7, 31.8),
+    "LLaVA1.5-13B + OVSeg": (37.9, 26.4, 27.1, 19.4, 46.1, 40.6, 41.5, 34.1),
+}
+_OTHERS = {  # gIoU, cIoU of val, test overall
+    "OVSeg": (28.5, 18.6, 26.1, 20.8),
+    "GRES": (22.4, 19.9, 21.3, 22.0),
+    "X-Decoder": (22.6, 17.9, 21.7, 16.3),
+    "SEEM": (25.5, 21.2, 24.3, 18.7),
+    "Grounded-SAM": (26.0, 14.5, 21.3, 16.4),
+}
+
+
+def _published() -> Iterator[Published]:
+    for table, parts in ((_LISA, PARTS), (_OTHERS, (PARTS[0], PARTS[-1]))):
+        for system, values in table.items():
+            for part, giou, ciou in zip(parts, values[::2], values[1::2], strict=True):
+                yield Published(system, part, {"gIoU": giou, "cIoU": ciou}, "Lai et al., CVPR 2024, table 1")
+
+
+class ReasonSeg:
+    """Reasoning segmentation, by split and by the length of the question."""
+
+    facts = Facts(
+        name="reasonseg",
+        title="ReasonSeg",
+        wants=WANTED,
+        metrics=(*LISA_METRICS, *EXACT_METRICS),
+        means=(
+            "LISA's published numbers are of given answers: its script writes the mask's token into the answer, and "
+            "only the mask is the model's (mode forced). Generated answers, where the model has to decide on a mask, "
+            "are the usual mode here; compare like with like.",
+            "Of several texts for a picture the official script asks the first; text=all asks each, as one example.",
+            "test short are phrases, test long are sentences, test overall is both.",
+            HOW_MASKS_COUNT,
+            "Pixels labelled to be ignored count neither way; a picture without a polygon of what is meant has no "
+            "answer to score, is left out and counted.",
+        ),
+        published=tuple(_published()),
+        modes=(GENERATED, FORCED),
+        options={
+            "text": "which text is asked: first (as the official script), last or all; by split as val:first,test:all",
+            "split": "val or test alone; all that are there if not given",
+            **MASKS,
+        },
+        want="mask",
+        unions={PARTS[3]: PARTS[1:3]},
+    )
+
+    def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
+        """An example for each text that is asked, by split and name. Raises ValueError where there is no split."""
+        texts, (root, splits) = _texts(options), _place(data, options)
+        masks, dialect = one_of(options, "masks", UNION, FIRST), dialect_of(options)
+        for record in records(REASON_SEG, Place(root)):
+            if isinstance(record, Skipped):
+                if record.where.split("/")[0] in splits:
+                    yield record
+                continue
+            assert isinstance(record, Annotated)
+            if record.split in splits:
+                chosen = _chosen(record.expressions, texts[record.split])
+                yield from (_example(record, number, masks, dialect) for number in chosen)
+
+    def verdict(self, example: Example, answer: Answer) -> Marks:
+        """Overlaps of the answer's mask with what is meant (`mask_marks`)."""
+        return mask_marks(answer, example.truth)
+
+    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows as they are."""
+        return rows
+
+
+def _example(record: Annotated, number: int, masks: str, dialect: str) -> Example:
+    expression = record.expressions[number]
+    (medium,) = record.signals
+    meant, *ignored = [thing.region for thing in record.things if thing.region is not None]
+    kind = "long" if expression.implicit else "short"
+    task = "reason_sentence" if expression.implicit else "reason_phrase"
+    asked = question_for(task, dialect, text=expression.text)
+    answer = answer_for(task, dialect, text=expression.text)
+    regions: tuple[RegionRecord, ...] = (meant, *ignored)
+    identity = f"{record.id}/{number}"
+    assert medium.size_hw is not None
+    return Example(
+        id=identity,
+        part=record.split if record.split == "val" else f"{record.split} {kind}",
+        group=medium.id,
+        text=asked,
+        media=(medium,),
+        truth=MaskTruth(medium.size_hw, meant.mask, ignored[0].mask if ignored else None, masks),
+        want="mask",
+        forced=answer,
+        sample=Sample(identity, record.source, "reason", record.split, (Turn(asked, answer),), (medium,), regions),
+    )
+
+
+def _chosen(expressions: Sequence[Expression], policy: str) -> range:
+    """The numbers of the texts that are asked."""
+    count = len(expressions)
+    return {FIRST: range(1), LAST: range(count - 1, count), ALL: range(count)}[policy]
+
+
+def _texts(options: Mapping[str, str]) -> dict[str, str]:
+    """Which text is asked in each split."""
+    said = options.get("text", FIRST)
+    pairs = [pair.split(":") for pair in said.split(",")] if ":" in said else [[split, said] for split in SPLITS]
+    if any(len(pair) != 2 or pair[0] not in SPLITS or pair[1] not in TEXTS for pair in pairs):
+        raise DataError(f"text: expected {', '.join(TEXTS)}, or such by split as val:first,test:all, got {said!r}")
+    return dict.fromkeys(SPLITS, FIRST) | dict(pairs)
+
+
+def _place(data: Path, options: Mapping[str, str]) -> tuple[Path, tuple[str, ...]]:
+    """(folder, splits): the folder that holds the splits, --data or below it, and which are asked: all that are there.
+
+    Raises ValueError for a split that there is not.
+    """
+    split = options.get("split", "")
+    if split not in ("", *SPLITS):
+        raise DataError(f"split: expected {' or '.join(SPLITS)}, got {split!r}")
+    for root in (data / folder for folder in FOLDERS):
+        if there := tuple(s for s in SPLITS if split in ("", s) and any((root / s).glob("*.json"))):
+            return root, there
+    wanted = [wanted for name, wanted in zip(SPLITS, WANTED, strict=True) if split in ("", name)]
+    names = " or ".join(one.path for one in wanted)
+    raise DataError(f"{data}: expected the folder {names} with {wanted[0].what}, got none; it is from {wanted[0].home}")

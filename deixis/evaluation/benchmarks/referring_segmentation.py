@@ -1,0 +1,241 @@
+"""Referring segmentation: the mask of what a person's words mean. RefCOCO, RefCOCO+, RefCOCOg, and gRefCOCO.
+
+Each expression is one example, repeated ones too, as the official scripts count them. gRefCOCO's expressions may mean
+several things, whose masks are one, or nothing, where the right answer has no mask.
+
+Sources: dvlab-research/LISA@3cb2d430 utils/dataset.py ValDataset, train_ds.py validate; henghuiding/ReLA@3ca9551
+gres_model/evaluation/refer_evaluation.py; Lai et al., CVPR 2024, table 2.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deixis.datasets.annotated import Annotated, Expression
+from deixis.datasets.files.images import agreed_size_hw
+from deixis.datasets.grounding.refcoco import GREFCOCO, INSTANCES, REFCOCO, REFCOCO_PLUS, REFCOCOG
+from deixis.datasets.plain_questions import plain_text
+from deixis.datasets.source import Format
+from deixis.errors import InputError
+from deixis.evaluation.benchmark import FORCED, GENERATED, Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmarks.mask_metrics import (
+    EXACT_METRICS,
+    FIRST,
+    HOW_MASKS_COUNT,
+    LISA_METRICS,
+    MASKS,
+    PRECISION_METRICS,
+    UNION,
+    MaskTruth,
+    mask_marks,
+)
+from deixis.evaluation.benchmarks.records import records
+from deixis.evaluation.benchmarks.required_files import IMAGES, one_of, place_of, whole_number
+from deixis.evaluation.benchmarks.wording import answer_for, dialect_of, question_for
+from deixis.evaluation.metrics.scores import Marks, mean
+from deixis.geometry import mask_to_rle, rle_to_mask
+from deixis.inference import Answer
+from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.skipped import Skipped
+
+UNC, UMD = ("val", "testA", "testB"), ("val", "test")
+OPTIONS = {
+    "split": "one split alone; all if not given",
+    "split_by": "who divided the set: unc (RefCOCO, RefCOCO+), umd (RefCOCOg; the usual ones), google or berkeley",
+    **MASKS,
+    **IMAGES,
+}
+_TABLE = {  # cIoU of val, testA, testB; or val, test
+    "refcoco": {"ReLA": (73.8, 76.5, 70.2), "LISA-7B": (74.1, 76.5, 71.1), "LISA-7B, tuned": (74.9, 79.1, 72.3)},
+    "refcoco_plus": {"ReLA": (66.0, 71.0, 57.7), "LISA-7B": (62.4, 67.4, 56.5), "LISA-7B, tuned": (65.1, 70.8, 58.1)},
+    "refcocog": {"ReLA": (65.0, 66.0), "LISA-7B": (66.4, 68.5), "LISA-7B, tuned": (67.9, 70.6)},
+}
+MEANS = (
+    "One example is one expression; an expression that several people wrote of a thing counts each time.",
+    "LISA's published numbers are of given answers (mode forced): the mask's token is written into the answer, and "
+    "only the mask is the model's; its table prints cIoU. Generated answers are the usual mode here.",
+    HOW_MASKS_COUNT,
+    "Where polygons of one thing overlap, LISA's script counts their common pixels as meant by nothing; here they are "
+    "meant. COCO has few such things.",
+)
+NO_TARGET_METRICS = (
+    mean("gIoU", "iou", "mean overlap of mask and target; for an expression that means nothing 1 without mask, else 0"),
+    mean("cIoU", "shared", "pixels shared by all masks and targets over pixels of either", weight="union"),
+    mean("N-acc", "refused", "of the expressions that mean nothing, share of answers without a mask"),
+    mean("T-acc", "kept", "of the expressions that mean something, share of answers with a mask"),
+    *(mean(f"Pr@{least}", f"over_{round(100 * least)} of targets", f"of the expressions that mean something, share of "
+           f"masks that overlap at least {least}") for least in (0.7, 0.8, 0.9)),
+    mean("gIoU of targets", "iou of targets", "gIoU over the expressions that mean something", official=False),
+)  # fmt: skip
+
+
+def published(name: str, splits: Sequence[str]) -> tuple[Published, ...]:
+    return tuple(
+        Published(system, split, {"cIoU": value}, "Lai et al., CVPR 2024, table 2")
+        for system, values in _TABLE.get(name, {}).items()
+        for split, value in zip(splits, values, strict=True)
+    )
+
+
+def wanted(form: Format, folder: str, split_by: str, refs: str = "refs") -> tuple[Wanted, ...]:
+    """The files of one set in the official layout."""
+    return (
+        Wanted(f"{folder}/{refs}({split_by}).p", "the expressions (or .json)", form.home, form.licence),
+        Wanted(f"{folder}/{INSTANCES}", "the things, with their outlines", form.home, form.licence),
+        Wanted("images/mscoco/images/train2014", "the pictures (or train2014; or --option images)",
+               "https://cocodataset.org/#download", "terms of Flickr"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ReferringSegmentation:
+    """One set whose expressions mean one thing each."""
+
+    form: Format
+    facts: Facts
+    splits: tuple[str, ...]
+
+    def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
+        """An example for each expression, picture by picture. Raises ValueError where files are missing."""
+        dialect, masks = dialect_of(options), one_of(options, "masks", UNION, FIRST)
+        empty_below = whole_number(options, "empty_below", 1, least=1)
+        for record in expressions_of(self.form, self.facts.wants, self.splits, data, options):
+            if isinstance(record, Skipped):
+                yield record
+                continue
+            try:
+                medium = sized(record.signals[0])
+            except ValueError as error:
+                yield Skipped(record.id, str(error))
+                continue
+            for number, expression in enumerate(record.expressions):
+                meant = _meant(record, expression)
+                assert medium.size_hw is not None
+                truth = MaskTruth(medium.size_hw, meant, masks=masks, empty_below_px=empty_below)
+                yield _example(record, number, medium, truth, dialect)
+
+    def verdict(self, example: Example, answer: Answer) -> Marks:
+        """Overlaps (`mask_marks`); of gRefCOCO also whether a mask was rightly given or withheld."""
+        marks = mask_marks(answer, example.truth)
+        return {**marks, **_no_target_marks(marks, example.truth)} if self.form is GREFCOCO else marks
+
+    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows as they are."""
+        return rows
+
+
+def expressions_of(
+    form: Format, wants: Sequence[Wanted], splits: Sequence[str], data: Path, options: Mapping[str, str]
+) -> Iterator[Annotated | Skipped]:
+    """The pictures of the chosen splits with their expressions, repeated ones too, in the order of the splits.
+
+    Raises ValueError, naming it, for a file that is missing and for a split that the set has not.
+    """
+    if not has_set(wants, data):
+        raise InputError(
+            f"{data}: expected {wants[1].path}, {wants[1].what}, and {wants[0].path}, {wants[0].what}, got none; "
+            f"they are from {wants[0].home}"
+        )
+    for split in chosen_splits(options, splits):
+        more = {"splits": split, "repeats": "keep"} | {key: options[key] for key in ("split_by",) if key in options}
+        for record in records(form, place_of(data, options, **more)):
+            if isinstance(record, Skipped) or (isinstance(record, Annotated) and record.split == split):
+                yield record
+
+
+def has_set(wants: Sequence[Wanted], data: Path) -> bool:
+    """Whether the files of a set are in --data or in its own folder below."""
+    return any((root / INSTANCES).is_file() for root in (data, data / wants[1].path.split("/")[0]))
+
+
+def chosen_splits(options: Mapping[str, str], splits: Sequence[str]) -> Sequence[str]:
+    """The split that the option names, or all. Raises ValueError for one that the set has not."""
+    split = options.get("split", "")
+    if split not in ("", *splits):
+        raise InputError(f"split: expected {' or '.join(splits)}, got {split!r}")
+    return (split,) if split else splits
+
+
+def sized(medium: Medium) -> Medium:
+    """The medium, if its picture is as large as the set says. Raises ValueError if not, by the file's header."""
+    agreed_size_hw(Path(str(medium.path)), medium.size_hw, "height, width")
+    return medium
+
+
+def _meant(record: Annotated, expression: Expression) -> Any:
+    """The masks of all things that are meant, as one; None for none."""
+    masks = [region.mask for thing in expression.things if (region := record.things[thing].region) is not None]
+    if len(masks) < 2:
+        return masks[0] if masks else None
+    return mask_to_rle(np.logical_or.reduce([rle_to_mask(mask) for mask in masks]))
+
+
+def _example(record: Annotated, number: int, medium: Medium, truth: MaskTruth, dialect: str) -> Example:
+    text = record.expressions[number].text
+    things = [record.things[thing].region for thing in record.expressions[number].things]
+    asked = question_for("refer_mask", dialect, text=text)
+    given = answer_for("refer_mask", dialect, text=text) if len(things) == 1 else None
+    numbers = ",".join(map(str, range(len(things))))
+    answer = given or f"[{plain_text(text)}]{{{numbers}{':mask' if things else ''}}}."
+    regions: tuple[RegionRecord, ...] = tuple(region for region in things if region is not None)
+    identity = f"{record.id}/{number}"
+    sample = Sample(identity, record.source, "ground", record.split, (Turn(asked, answer),), (medium,), regions)
+    return Example(identity, record.split, medium.id, asked, (medium,), truth,
+                   want="mask", forced=given, sample=sample)  # fmt: skip
+
+
+def _no_target_marks(marks: Marks, truth: MaskTruth) -> Marks:
+    """ReLA's marks; an answer that marks no pixel says that nothing is meant."""
+    meant, marked = truth.meant is not None, marks["pixels"] > 0
+    targets = {f"over_{least} of targets": marks["iou"] >= least / 100 if meant else None for least in (70, 80, 90)}
+    return {
+        "refused": None if meant else not marked,
+        "kept": marked if meant else None,
+        "iou of targets": marks["iou"] if meant else None,
+        **targets,
+    }
+
+
+def _set(form: Format, folder: str, title: str, splits: tuple[str, ...], split_by: str) -> ReferringSegmentation:
+    facts = Facts(
+        name=f"{form.name}_seg",
+        title=f"{title}, masks",
+        wants=wanted(form, folder, split_by),
+        metrics=(*LISA_METRICS, *EXACT_METRICS, *PRECISION_METRICS),
+        means=MEANS,
+        published=published(form.name, splits),
+        modes=(GENERATED, FORCED),
+        options=OPTIONS,
+        want="mask",
+    )
+    return ReferringSegmentation(form, facts, splits)
+
+
+REFERRING_SEGMENTATION = (
+    _set(REFCOCO, "refcoco", "RefCOCO", UNC, "unc"),
+    _set(REFCOCO_PLUS, "refcoco+", "RefCOCO+", UNC, "unc"),
+    _set(REFCOCOG, "refcocog", "RefCOCOg", UMD, "umd"),
+    ReferringSegmentation(
+        GREFCOCO,
+        Facts(
+            name="grefcoco",
+            title="gRefCOCO, masks of several things, one or none",
+            wants=wanted(GREFCOCO, "grefcoco", "unc", "grefs"),
+            metrics=(*NO_TARGET_METRICS, EXACT_METRICS[-1]),
+            means=(
+                MEANS[0],
+                "An expression may mean several things, whose masks are taken as one, or nothing. ReLA, whose rules "
+                "these are, says by an output of its own that nothing is meant; here an answer says so that marks no "
+                "pixel, or fewer than empty_below. Answers are generated: a given one would tell what there is.",
+                HOW_MASKS_COUNT,
+            ),
+            published=(Published("ReLA, Swin-B", "val", {"cIoU": 62.42, "gIoU": 63.60}, "henghuiding/ReLA, README"),),
+            options={**OPTIONS, "empty_below": "a mask of fewer pixels is none (1 if not given)"},
+            want="mask",
+        ),
+        UNC,
+    ),
+)

@@ -1,0 +1,147 @@
+"""LVIS-ROC: what is at a point, in a box or under a stroke, of two names? Ferret's referring object classification."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from deixis.datasets.grounding.ferret_lvis import FERRET_LVIS
+from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmarks.lvis_objects import ANY, THERE, Draw, lvis_objects
+from deixis.evaluation.benchmarks.records import records
+from deixis.evaluation.benchmarks.required_files import IMAGES, found, needed, one_of, place_of, whole_number
+from deixis.evaluation.benchmarks.wording import dialect_of, question_for
+from deixis.evaluation.metrics.overlap import names_in
+from deixis.evaluation.metrics.scores import Marks, mean
+from deixis.geometry import Text, parse_markup
+from deixis.inference import Answer
+from deixis.samples.regions import to_region
+from deixis.samples.sample import Sample
+from deixis.samples.skipped import Skipped
+from deixis.systems.ferret.scoring import names_object, without_denials
+
+PARTS = {"point": "point", "box": "box", "free_shape": "free_form"}
+"""Ferret's names of the forms -> rows of the table."""
+OBJECTS = 2_667
+FERRET_V2 = "Ferret-v2 (Zhang et al., 2024), table 1"
+LVIS = Wanted(
+    "lvis_v1_val.json", "LVIS's validation set, of which the objects are drawn", "https://www.lvisdataset.org/dataset",
+    "CC-BY-4.0",
+)  # fmt: skip
+WANTS = (
+    Wanted("lvis*.jsonl", "the questions in the form of Ferret's LVIS-ROC, if you have them", FERRET_LVIS.home,
+           FERRET_LVIS.licence),
+    LVIS,
+    Wanted("val2017/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own"),
+)  # fmt: skip
+
+
+def _published(system: str, *values: float | None) -> Iterator[Published]:
+    for part, value in zip(PARTS.values(), values, strict=True):
+        if value is not None:
+            yield Published(system, part, {"accuracy": value}, FERRET_V2)
+
+
+FACTS = Facts(
+    name="lvis_roc",
+    title="LVIS referring object classification: this point, box or stroke, is it a .. or a ..?",
+    wants=WANTS,
+    metrics=(
+        mean("accuracy", "hit", "the answer holds the right name, or a synonym, as the official script looks for it"),
+        mean(
+            "strict accuracy",
+            "strict",
+            "the answer names the right thing in whole words, and not the other one",
+            official=False,
+        ),
+    ),
+    means=(
+        "Two names are offered, so that guessing scores 50; which one comes first changes from object to object.",
+        "The official script looks for the name or a synonym as a piece of the answer, after clauses that begin with "
+        "'not' or 'no' (also words such as 'nose') are cut: an answer that names both counts as right, and 'Chair' for "
+        "'chair' as wrong; the strict accuracy takes neither.",
+        "Ferret's own 2667 objects were never published; where lvis_v1_val.json is read, one object a picture is drawn "
+        "by the seed, and scores are comparable with others of that seed, with the papers' only roughly.",
+    ),
+    published=(
+        *_published("Ferret-7B", 67.94, 79.42, 69.77),
+        *_published("Ferret-13B", 68.35, 80.46, 70.98),
+        *_published("Ferret-v2-7B", 74.55, 86.59, 76.13),
+        *_published("Ferret-v2-13B", 75.09, 87.74, 76.35),
+        *_published("Shikra-7B", 57.82, 67.71, None),
+        *_published("Kosmos-2", None, 60.25, None),
+        *_published("GPT4RoI", None, 61.76, None),
+    ),
+    options=IMAGES
+    | {
+        "objects": f"how many are drawn from LVIS ({OBJECTS}, as many as Ferret's)",
+        "seed": "of the draw (0)",
+        "negatives": f"the other name: {ANY} of LVIS's, or, which is harder, that of a thing {THERE} in the picture",
+        "pictures": "val2017, on which few models are trained, or all of LVIS's validation set",
+    },
+)
+
+
+@dataclass(frozen=True)
+class Names:
+    """The truth of one question, in plain words."""
+
+    right: str
+    synonyms: tuple[str, ...]
+    other: str
+
+
+class RegionClassification:
+    """Which of two names the thing at a region has."""
+
+    facts = FACTS
+
+    def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
+        dialect = dialect_of(options)
+        for record in self._samples(data, options):
+            if isinstance(record, Skipped):
+                yield record
+                continue
+            (turn,) = record.turns
+            first, second = map(_plain, turn.choices)
+            names = Names(_plain(turn.assistant), tuple(map(_plain, turn.references)), "")
+            names = replace(names, other=second if first == names.right else first)
+            text = question_for("which_of_two", dialect, name=first, other=second)
+            yield Example(
+                id=record.id,
+                part=PARTS[record.id.rpartition("/")[2]],
+                group=record.signals[0].id,
+                text=text,
+                media=record.signals,
+                truth=names,
+                regions=tuple(map(to_region, record.regions)),
+                sample=replace(record, turns=(replace(turn, user=text),)),
+            )
+
+    def _samples(self, data: Path, options: Mapping[str, str]) -> Iterable[Sample | Skipped]:
+        draw = Draw(
+            whole_number(options, "objects", OBJECTS, least=1),
+            whole_number(options, "seed", 0),
+            one_of(options, "negatives", ANY, THERE),
+            {"val2017": "val2017", "all": ""}[one_of(options, "pictures", "val2017", "all")],
+        )
+        if questions := found(data, WANTS[0].path):
+            return records(FERRET_LVIS, place_of(questions[0], options))
+        (annotations, *_) = needed(data, LVIS)
+        return lvis_objects(annotations, place_of(annotations, options).images, draw)
+
+    def verdict(self, example: Example, answer: Answer) -> Marks:
+        names: Names = example.truth
+        said = answer.raw or answer.text  # the official script reads coordinates too, whose commas end a clause
+        right = {name.lower() for name in (names.right, *names.synonyms)}
+        found = set(names_in(without_denials(answer.text), {*right, names.other.lower()}))
+        return {
+            "hit": int(names_object(said, names.right, names.synonyms)),
+            "strict": int(bool(found) and found <= right),
+        }
+
+    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+        return rows
+
+
+def _plain(markup: str) -> str:
+    return "".join(piece.text for piece in parse_markup(markup) if isinstance(piece, Text))

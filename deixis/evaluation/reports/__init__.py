@@ -1,0 +1,1 @@
+"""Reports of a run: summary, terminal table, HTML page."""

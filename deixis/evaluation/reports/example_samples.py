@@ -1,0 +1,114 @@
+"""An example's truth and its answer as samples of the sample format, so that what draws samples draws both.
+
+The answer is read from a row, as it was kept on disk. Regions of the question come first in both, so that they have
+the same numbers and colours, and the answer's first has those of the truth's first. It draws nothing.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from deixis.datasets.plain_questions import plain_text
+from deixis.evaluation.benchmark import Example, Row
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Reference, Region, Span, Tube, parse_markup
+from deixis.samples.sample import RegionRecord, Sample, Turn
+
+TRUTH_SHOWN = 600
+"""Signs of a truth that is no text of a sample."""
+
+
+def truth_sample(example: Example) -> Sample:
+    """The question with its right answer; where the example has no sample of it, the truth as text without regions."""
+    if example.sample is not None:
+        return replace(example.sample, turns=example.sample.turns[-1:])
+    records = tuple(_record_of_region(region) for region in example.regions)
+    turn = Turn(example.text, plain_text(_words(example.truth)))
+    return Sample(example.id, "", "question", example.part, (turn,), example.media, records)
+
+
+def answer_sample(example: Example, row: Row) -> Sample:
+    """The question with the answer of a row, its phrases and regions."""
+    asked = truth_sample(example)
+    user = asked.turns[-1].user
+    mentioned = [index for piece in parse_markup(user) if isinstance(piece, Reference) for index in piece.indices]
+    own = asked.regions[: max(mentioned, default=-1) + 1]
+    text, records = answer_markup(row.answer, first=len(own))
+    return replace(asked, turns=(Turn(user, text or plain_text(row.raw)),), regions=(*own, *records))
+
+
+def answer_markup(answer: Mapping[str, Any], first: int = 0) -> tuple[str, tuple[RegionRecord, ...]]:
+    """(text, records): an answer as it is kept, `Answer.to_json()`, in markup; its regions are numbered from `first`.
+
+    >>> marked = {"signal": 0, "kind": "span", "value": [1.0, 2.0], "score": None, "time_s": None}
+    >>> phrase = {"text": "bell", "start": 2, "end": 6, "regions": [marked]}
+    >>> answer_markup({"text": "A bell {x}.", "phrases": [phrase]}, 3)[0]
+    'A [bell]{3} {{x}}.'
+    """
+    text, at, parts = answer["text"], 0, []
+    records: list[RegionRecord] = []
+    for phrase in sorted(answer["phrases"], key=lambda phrase: phrase["start"]):
+        own = [_record_of_marked(marked) for marked in phrase["regions"]]
+        numbers = ",".join(str(first + len(records) + number) for number in range(len(own)))
+        words = plain_text(phrase["text"])
+        parts.append(_outside(text[at : phrase["start"]]))
+        parts.append(f"[{words}]{{{numbers}}}" if words or not own else f"{{{numbers}}}")
+        records += own
+        at = max(at, phrase["end"])
+    return "".join([*parts, _outside(text[at:])]), tuple(records)
+
+
+def _outside(text: str) -> str:
+    """Text between phrases as markup; its brackets may stay."""
+    return text.replace("{", "{{").replace("}", "}}") if "[" not in text else plain_text(text)
+
+
+def _record_of_marked(marked: Mapping[str, Any]) -> RegionRecord:
+    kind, value = marked["kind"], marked["value"]
+    if kind == "mask":
+        return RegionRecord(marked["signal"], mask=value, time_s=_tuple(marked["time_s"]))
+    if kind == "points":
+        return RegionRecord(marked["signal"], points=value, time_s=_tuple(marked["time_s"]))
+    form = "box3d" if kind == "box" and len(value) == 6 else kind
+    return RegionRecord(marked["signal"], time_s=_tuple(marked["time_s"]), **{form: tuple(value)})
+
+
+def _tuple(value: Sequence[float] | None) -> tuple[float, ...] | None:
+    return None if value is None else tuple(value)
+
+
+def _record_of_region(region: Region) -> RegionRecord:
+    """A region as a record; an outline or a scribble by the box around it."""
+    match region:
+        case Point():
+            return RegionRecord(region.signal, point=region.coords)
+        case Box():
+            return RegionRecord(region.signal, box=(region.x1, region.y1, region.x2, region.y2))
+        case Mask():
+            return RegionRecord(region.signal, mask=np.asarray(region.array))
+        case Span():
+            return RegionRecord(region.signal, span=(region.start_s, region.end_s))
+        case PointSet():
+            return RegionRecord(region.signal, points=np.asarray(region.indices))
+        case Box3D():
+            corners = (region.x1, region.y1, region.z1, region.x2, region.y2, region.z2)
+            return RegionRecord(region.signal, box3d=corners)
+        case Tube():
+            box = (region.x1, region.y1, region.x2, region.y2)
+            return RegionRecord(region.signal, box=box, time_s=(region.start_s, region.end_s))
+    rows = np.asarray(region.points, dtype=np.float64)
+    return RegionRecord(region.signal, box=(*rows.min(0).tolist(), *rows.max(0).tolist()))
+
+
+def _words(truth: Any) -> str:
+    """A truth as a person can read it: a text, several texts, or what else it is, cut."""
+    if isinstance(truth, str):
+        return truth
+    if isinstance(truth, Sequence) and truth and all(isinstance(one, str) for one in truth):
+        return " | ".join(dict.fromkeys(truth))[:TRUTH_SHOWN]
+    try:
+        return json.dumps(truth, default=lambda value: type(value).__name__, ensure_ascii=False)[:TRUTH_SHOWN]
+    except (TypeError, ValueError):
+        return type(truth).__name__

@@ -1,0 +1,102 @@
+"""Answers as they come: text that no longer changes, regions once they are complete, and at the end the answer.
+
+What a model has said so far may still change its meaning: half a character, half a bracket, a mark that "@1" may
+follow, a space that punctuation may swallow. `settled` cuts that off; what is left can be shown for good, for the clean
+text of it is a beginning of the clean text of all.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from deixis.geometry.notations import Dialect
+from deixis.geometry.parse import Mark, ParsedAnswer
+from deixis.inference.answer import Answer, Marked
+
+_BRACKET = r"\[[-+0-9.,\s]*\]"
+_OPEN_BRACKET = re.compile(r"\[[-+0-9.,\s]*\Z")
+_JOINT = r"[ \t\n,;]*(?:a|an|and|o|or)?[ \t\n]*"
+_LOOSE_END = re.compile(r"[\s.,;:!?]*\Z")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of an answer: "text" to put behind the last one; a "region" with the words it stands for; the "answer".
+
+    The texts of an answer's pieces, one behind the other, are its text; its regions come in its order, each after the
+    words before it; the last piece is the answer itself.
+    """
+
+    kind: str
+    text: str = ""
+    region: Marked | None = None
+    answer: Answer | None = None
+
+
+def settled(raw: str, dialect: Dialect, stops: Sequence[str] = ()) -> str:
+    """The beginning of a model's text that means the same whatever comes next; `stops` are texts that would end it.
+
+    >>> from deixis.geometry import DIALECTS
+    >>> settled("A <p>mug</p>[1, 2, 3", DIALECTS["deixis"])
+    'A <p>mug</p>'
+    """
+    cut = raw.rstrip("\ufffd")  # half a character
+    for word in (*dialect.markers, *stops):
+        begun = next((n for n in range(min(len(word) - 1, len(cut)), 0, -1) if cut.endswith(word[:n])), 0)
+        cut = cut[: len(cut) - begun]
+    marks = [re.escape(dialect.seg_token)] if dialect.seg_token else []
+    marks += [_BRACKET] if dialect.coordinates else []
+    if not marks:
+        return cut
+    mark = f"(?:{'|'.join(marks)})"
+    bracket = _OPEN_BRACKET.search(cut) if dialect.coordinates else None
+    # "@1", or the rest of it, may follow a mark
+    cut = cut[: bracket.start()] if bracket else re.sub(rf"{mark}(?:@[0-9]*)?\Z", "", cut)
+    if not dialect.has_phrases:  # "and" between two marks of one phrase would not be read
+        cut = re.sub(rf"({mark}(?:@[0-9]+)?){_JOINT}\Z", r"\1", cut)
+    return cut
+
+
+class Teller:
+    """Turns the growing text of one answer into pieces.
+
+    dialect, stops: as in `settled`. parse: a text to what a person reads of it. regions: a mark to what it stands for.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        stops: Sequence[str],
+        parse: Callable[[str], ParsedAnswer],
+        regions: Callable[[Mark], Sequence[Marked]],
+    ):
+        self.dialect, self.stops, self.parse, self.regions = dialect, stops, parse, regions
+        self.text, self.marks = "", 0  # told so far
+
+    def more(self, raw: str) -> Iterator[Piece]:
+        """What can be told of the model's text that could not before."""
+        parsed = self.parse(settled(raw, self.dialect, self.stops))
+        if any(map(str.isalnum, parsed.text)):  # before that, all of it may turn out to say nothing
+            yield from self._tell(parsed, _LOOSE_END.sub("", parsed.text))
+
+    def rest(self, raw: str) -> Iterator[Piece]:
+        """What is left to tell when all is said."""
+        parsed = self.parse(raw)
+        yield from self._tell(parsed, parsed.text)
+
+    def _tell(self, parsed: ParsedAnswer, text: str) -> Iterator[Piece]:
+        number = 0
+        for phrase in parsed.phrases:
+            for mark in phrase.marks:
+                number += 1
+                if number > self.marks:
+                    yield from self._tell_text(text[: max(phrase.end, len(self.text))])
+                    self.marks = number
+                    for region in self.regions(mark):
+                        yield Piece("region", phrase.text, region)
+        yield from self._tell_text(text)
+
+    def _tell_text(self, text: str) -> Iterator[Piece]:
+        if len(text) > len(self.text) and text.startswith(self.text):
+            new, self.text = text[len(self.text) :], text
+            yield Piece("text", new)

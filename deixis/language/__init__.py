@@ -1,0 +1,1 @@
+"""English words, and the client of a language model behind an OpenAI-compatible endpoint."""

@@ -1,0 +1,1 @@
+"""The universal encoder: signals to feature fields, and the projection of fields to language-model tokens."""

@@ -1,0 +1,211 @@
+"""`FieldEncoder`: from prepared signals to feature fields, tokenizer, universal encoder and upsampling together.
+
+`TOKENIZERS` is the one list of tokenizers, by kind and name. Pictures, videos and maps of a "trunk" encoder have none:
+their pixels go through the vision model's own patches. Frames of a video, and the picture beside its depth or normal
+map, are encoded one by one; they stay apart in time, or are averaged (`pool_frames`, OneLLM).
+"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from deixis.errors import ConfigError
+from deixis.model.config import DeixisConfig
+from deixis.model.encoder.field import Field, grid_positions
+from deixis.model.encoder.trunk import TrunkEncoder, build_trunk
+from deixis.model.encoder.universal_encoder import UniversalEncoder, vision_layers
+from deixis.model.kinds import AXES, PICTURES
+from deixis.model.masks.pointing_head import UPSAMPLES
+from deixis.model.signal_options import PLACELESS, encoder_token_count
+from deixis.model.tokenizers.pointmlp_tokenizer import PointMLPTokenizer
+from deixis.model.tokenizers.published_tokenizers import AudioPatches, FmriMap, ImuPatches, PointPatches
+from deixis.model.tokenizers.stems import (
+    AudioTokenizer,
+    ImageStem,
+    ImageTokenizer,
+    MotionTokenizer,
+    ParcelTokenizer,
+    PointTokenizer,
+    Tokens,
+    grid_tokens,
+)
+
+TOKENIZERS: Mapping[str, Mapping[str, type[nn.Module]]] = {
+    "image": {"stem": ImageTokenizer},
+    "audio": {"stem": AudioTokenizer, "patch": AudioPatches},
+    "point_cloud": {"groups": PointTokenizer, "published": PointPatches, "pointmlp": PointMLPTokenizer},
+    "imu": {"stem": MotionTokenizer, "conv": ImuPatches},
+    "fmri": {"parcels": ParcelTokenizer, "linear": FmriMap},
+}
+
+
+class FieldEncoder(nn.Module):
+    """Signals of any kind to fields: a tokenizer and an upsampling for a kind, one encoder for all.
+
+    stems make the finer map of pixels that have no tokenizer. pooled: kinds whose frames are averaged. lead: the
+    encoder's leading tokens are kept for the projection.
+    """
+
+    def __init__(
+        self,
+        tokenizers: nn.ModuleDict,
+        encoder: UniversalEncoder | TrunkEncoder,
+        upsamples: nn.ModuleDict,
+        stems: nn.ModuleDict | None = None,
+        pooled: tuple[str, ...] = (),
+        lead: bool = False,
+    ):
+        super().__init__()
+        self.tokenizers, self.encoder, self.upsamples = tokenizers, encoder, upsamples
+        self.stems = stems if stems is not None else nn.ModuleDict()
+        self.pooled, self.lead = pooled, lead
+
+    def forward(self, values: Float[Tensor, "batch ..."], kind: str) -> Field:
+        """The fields of a batch of prepared signals of one kind (see `deixis.signals.to_tensor`).
+
+        Several pictures a signal (batch, view, 3, side, side), frames or tiles, are encoded one by one and joined.
+        """
+        if kind not in PICTURES or values.ndim == 4:
+            return self._encode(values, kind)
+        field, views = self._encode(values.flatten(0, 1), kind), values.shape[1]
+        if kind == "image":
+            return _tiled(field, views)
+        return _averaged(field, views) if kind in self.pooled else _in_time(field, views)
+
+    def _encode(self, values: Float[Tensor, "batch ..."], kind: str) -> Field:
+        if kind not in self.tokenizers:
+            return self._pixels(values, kind)
+        tokens = self.tokenizers[kind](values)
+        if isinstance(self.encoder, TrunkEncoder):
+            return self._field(kind, *self.encoder(tokens, kind), tokens)
+        return self._field(kind, self.encoder(tokens, kind), None, tokens)
+
+    def _pixels(self, values: Float[Tensor, "batch 3 side side"], kind: str) -> Field:
+        """The fields of pixels, through the vision model's own patches."""
+        hidden, lead = self.encoder.look(values.to(next(self.encoder.parameters()).dtype))
+        side = round(hidden.shape[1] ** 0.5)
+        maps = hidden.transpose(1, 2).unflatten(-1, (side, side))
+        early = self.stems[kind](values.to(maps.dtype)) if kind in self.stems else None
+        return self._field(kind, hidden, lead, grid_tokens(maps, early))
+
+    def _field(self, kind: str, hidden: Tensor, lead: Tensor | None, tokens: Tokens) -> Field:
+        lead = lead if self.lead else None
+        if kind not in self.upsamples:
+            return Field(kind, hidden, tokens.positions, tokens.grid, lead=lead)
+        cells = self.upsamples[kind](hidden, tokens)
+        places = tokens.positions, tokens.grid, cells, tokens.early_positions, tokens.early_grid
+        return Field(kind, hidden, *places, lead)
+
+
+def _tiled(field: Field, views: int) -> Field:
+    """One field a picture: its tiles side by side, the tokens of the thumbnail before them (`encoder.tiles`)."""
+    tiles = round((views - 1) ** 0.5)
+
+    def joined(level: Tensor | None, grid: tuple[int, ...] | None) -> Tensor | None:
+        if level is None or grid is None:
+            return None
+        cut = rearrange(level, "(b v) n c -> b v n c", v=views)[:, 1:]
+        names = {"r": tiles, "c": tiles, "h": grid[0], "w": grid[1]}
+        return rearrange(cut, "b (r c) (h w) d -> b (r h c w) d", **names)
+
+    def placed(grid: tuple[int, ...] | None) -> tuple[Tensor | None, tuple[int, ...] | None]:
+        if grid is None:
+            return None, None
+        whole = (tiles * grid[0], tiles * grid[1])
+        places = grid_positions(whole, field.tokens.device)
+        return places.expand(len(field.tokens) // views, -1, -1), whole
+
+    leading = [level for level in (field.lead, field.tokens) if level is not None]
+    lead = torch.cat([rearrange(level, "(b v) n c -> b v n c", v=views)[:, 0] for level in leading], 1)
+    fine = joined(field.fine, field.fine_grid)
+    return Field(
+        field.kind, joined(field.tokens, field.grid), *placed(field.grid), fine, *placed(field.fine_grid), lead
+    )
+
+
+def _averaged(field: Field, frames: int) -> Field:
+    """One field a signal: the mean over its frames."""
+
+    def mean(level: Tensor | None) -> Tensor | None:
+        return None if level is None else rearrange(level, "(b f) n c -> b f n c", f=frames).mean(1)
+
+    return Field(
+        field.kind,
+        mean(field.tokens),
+        field.positions[::frames],
+        field.grid,
+        mean(field.fine),
+        None if field.fine_positions is None else field.fine_positions[::frames],
+        field.fine_grid,
+        mean(field.lead),
+    )
+
+
+def _in_time(field: Field, frames: int) -> Field:
+    """One field a signal, its frames one after the other; positions are x, y, t, the grid (frames, rows, columns)."""
+
+    def joined(level: Tensor | None) -> Tensor | None:
+        return None if level is None else rearrange(level, "(b f) n c -> b (f n) c", f=frames)
+
+    def placed(positions: Tensor | None) -> Tensor | None:
+        if positions is None:
+            return None
+        times = grid_positions((frames,), positions.device).repeat(len(positions) // frames, 1)  # (signal * frame, 1)
+        return joined(torch.cat([positions, times[:, None].expand(-1, positions.shape[1], -1)], -1))
+
+    return Field(
+        field.kind,
+        joined(field.tokens),
+        placed(field.positions),
+        (frames, *field.grid),
+        joined(field.fine),
+        placed(field.fine_positions),
+        None if field.fine_grid is None else (frames, *field.fine_grid),
+        joined(field.lead),
+    )
+
+
+def build_field_encoder(config: DeixisConfig) -> FieldEncoder:
+    """A `FieldEncoder` of the sizes in `config`, freshly initialised."""
+    dim = config.vision_config.hidden_size
+    tokenizers, upsamples, stems = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
+    for kind in config.kinds:
+        options = getattr(config, kind)
+        if options["tokenizer"] != "patch" or kind not in PICTURES:
+            tokenizers[kind] = _tokenizer(kind, options, dim)
+        elif options["early_dim"] and config.has_fine:
+            stems[kind] = ImageStem(options["early_dim"])
+        if options["early_dim"] and config.has_fine:
+            upsamples[kind] = UPSAMPLES[kind](dim, options["early_dim"], config.pointing["dim"])
+    pooled = tuple(k for k in config.kinds if getattr(config, k).get("pool_frames", False))
+    return FieldEncoder(tokenizers, _encoder(config), upsamples, stems, pooled, config.encoder["class_token"])
+
+
+def _tokenizer(kind: str, options: Mapping[str, Any], dim: int) -> nn.Module:
+    """The tokenizer of this kind that the options name, built with those of them that it knows."""
+    known = TOKENIZERS.get(kind, {})
+    if (name := options["tokenizer"]) not in known:
+        names = ", ".join((*known, *(("patch",) if kind in PICTURES else ())))
+        raise ConfigError(f"{kind}.tokenizer: expected one of {names}; got {name!r}")
+    accepted = inspect.signature(known[name]).parameters
+    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in accepted}
+    return known[name](dim, **plain)
+
+
+def _encoder(config: DeixisConfig) -> UniversalEncoder | TrunkEncoder:
+    options, vision = config.encoder, config.vision_config
+    if options["type"] == "fourier":
+        return UniversalEncoder(vision_layers(vision), vision.hidden_size, {kind: AXES[kind] for kind in config.kinds})
+    foreign = [kind for kind in config.kinds if kind not in PICTURES]
+    placed = [
+        k for k in foreign if options["positions"] == "fourier" and getattr(config, k)["tokenizer"] not in PLACELESS
+    ]
+    learned = {k: encoder_token_count(k, getattr(config, k)) for k in foreign if k not in placed}
+    names = ("layer", "norm", "attention")
+    chosen = {name: options[name] for name in names} | {"learned": learned, "fourier": {k: AXES[k] for k in placed}}
+    return build_trunk(vision, **chosen)

@@ -1,0 +1,166 @@
+"""Projections from the encoder's field to the language model's embeddings.
+
+`UniversalProjection` is OneLLM's (section 3.3): learnt queries of each kind join the tokens, K experts read them, a
+router weighs the experts. Beyond the paper the tokens may be kept beside the queries: queries for the gist, tokens for
+detail. `LinearProjection` is one map (LLaVA's, Ferret's, LISA's), `MlpProjection` two (LLaVA-1.5's). None knows text.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from deixis.errors import ConfigError
+from deixis.model.config import DeixisConfig
+from deixis.model.encoder.experts import LlamaExpert, VisionExpert
+from deixis.model.encoder.universal_encoder import VISION_LAYERS, vision_layers
+
+
+class LinearProjection(nn.Module):
+    """Every token through one linear map, behind a layer norm unless `norm` is off."""
+
+    def __init__(self, dim: int, out_dim: int, norm: bool = True):
+        super().__init__()
+        self.norm = nn.LayerNorm(dim) if norm else nn.Identity()
+        self.out = nn.Linear(dim, out_dim)
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"], kind: str) -> Float[Tensor, "batch token out"]:
+        return self.out(self.norm(tokens))
+
+
+class MlpProjection(nn.Module):
+    """Every token through `depth` linear maps with GELU between them (LLaVA-1.5: 2)."""
+
+    def __init__(self, dim: int, out_dim: int, depth: int = 2):
+        super().__init__()
+        maps: list[nn.Module] = [nn.Linear(dim, out_dim)]
+        for _ in range(depth - 1):
+            maps += [nn.GELU(), nn.Linear(out_dim, out_dim)]
+        self.maps = nn.Sequential(*maps)
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"], kind: str) -> Float[Tensor, "batch token out"]:
+        return self.maps(tokens)
+
+
+class UniversalProjection(nn.Module):
+    """Mixture of K experts over queries and tokens, weighed by a router per kind of signal.
+
+    router: `soft` weighs all experts by a softmax of their scores (the paper), `sigmoid` by sigmoids divided by their
+    sum (the code, onellm.py, encode_image), `sparse` runs the best alone (scaled by its softmax, so that the router
+    learns), `constant` gives each 1/K. route: the scores are of the mean token of a "sample", or of every "token" of
+    the result. maps: linear maps into the experts and out of them are "shared" (out alone) or a kind's "own". tags: a
+    learnt token before and one behind the result. Result: the `queries` first, then the tokens if `keep_tokens`.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        out_dim: int,
+        kinds: tuple[str, ...],
+        expert: Callable[[], nn.Module],
+        queries: int = 8,
+        experts: int = 3,
+        router: str = "soft",
+        keep_tokens: bool = True,
+        route: str = "sample",
+        router_ratio: float = 0.25,
+        maps: str = "shared",
+        tags: bool = False,
+    ):
+        super().__init__()
+        self.router_type, self.route, self.queries, self.keep_tokens = router, route, queries, keep_tokens
+        self.query = nn.ParameterDict({kind: nn.Parameter(torch.randn(queries, dim) * 0.02) for kind in kinds})
+        self.experts = nn.ModuleList([expert() for _ in range(experts)])
+        if router != "constant":
+            width = int(dim * router_ratio)
+            scores = {kind: (nn.Linear(dim, width), nn.GELU(), nn.Linear(width, experts)) for kind in kinds}
+            self.router = nn.ModuleDict({kind: nn.Sequential(*parts) for kind, parts in scores.items()})
+        self.own = maps == "own"
+        if self.own:
+            self.into = nn.ModuleDict({k: nn.Sequential(nn.Linear(dim, dim), nn.LayerNorm(dim)) for k in kinds})
+            self.onto = nn.ModuleDict({k: nn.Sequential(nn.Linear(dim, out_dim), nn.LayerNorm(out_dim)) for k in kinds})
+        else:
+            self.norm, self.out = nn.LayerNorm(dim), nn.Linear(dim, out_dim)
+        self.tags = nn.ParameterDict({kind: nn.Parameter(torch.rand(2, out_dim)) for kind in kinds} if tags else {})
+
+    def weights(
+        self, tokens: Float[Tensor, "batch token dim"], kind: str
+    ) -> Float[Tensor, "batch expert"] | Float[Tensor, "batch token expert"]:
+        """The router's weight of each expert, of a sample or of its tokens; they sum to 1, except those of `sparse`,
+        where all but the best are 0."""
+        source = tokens.mean(1) if self.route == "sample" else tokens
+        count = len(self.experts)
+        if self.router_type == "constant":
+            return source.new_full((*source.shape[:-1], count), 1 / count)
+        scores = self.router[kind](source)
+        if self.router_type == "sigmoid":
+            shares = scores.sigmoid()
+            return shares / shares.sum(-1, keepdim=True)
+        weights = scores.softmax(-1)
+        if self.router_type == "sparse":
+            best = weights.argmax(-1, keepdim=True)
+            return torch.zeros_like(weights).scatter(-1, best, weights.gather(-1, best))
+        return weights
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"], kind: str) -> Float[Tensor, "batch out_token out"]:
+        if self.own:
+            tokens = self.into[kind](tokens)
+        query = self.query[kind].to(tokens.dtype).expand(len(tokens), -1, -1)
+        joined = torch.cat([query, tokens], 1)
+        first = None if self.keep_tokens else self.queries
+        weights = self.weights(tokens if self.route == "sample" else joined[:, :first], kind)
+        mixed = self._mix(joined, weights if weights.ndim == 3 else weights[:, None], first)
+        result = self.onto[kind](mixed) if self.own else self.out(self.norm(mixed))
+        if kind not in self.tags:
+            return result
+        start, end = self.tags[kind].to(result.dtype).expand(len(result), -1, -1).split(1, 1)
+        return torch.cat([start, result, end], 1)
+
+    def _mix(self, joined: Tensor, weights: Float[Tensor, "batch any expert"], first: int | None) -> Tensor:
+        """The weighted sum of the experts; with a sparse router each reads only the samples that it counts in."""
+        if self.router_type != "sparse":
+            outputs = [expert(joined, first) for expert in self.experts]
+            return sum(w[..., None] * out for w, out in zip(weights.unbind(-1), outputs, strict=True))
+        mixed = torch.zeros_like(joined if first is None else joined[:, :first])
+        for number, expert in enumerate(self.experts):
+            rows = (weights[..., number] > 0).any(1).nonzero().squeeze(1)
+            if len(rows):
+                out = expert(joined[rows], first) * weights[rows, :, number, None]
+                mixed = mixed.index_add(0, rows, out.to(mixed.dtype))
+        return mixed
+
+
+def projected_count(options: Mapping[str, Any], tokens: int) -> int:
+    """How many tokens a projection with these options of `DeixisConfig` makes of `tokens` of the encoder."""
+    if options["type"] != "upm":
+        return tokens
+    return options["queries"] + tokens * options["keep_tokens"] + 2 * options["tags"]
+
+
+def build_projection(config: DeixisConfig) -> nn.Module:
+    """The projection that `config` describes, freshly initialised."""
+    dim, hidden = config.vision_config.hidden_size, config.text_config.hidden_size
+    options = dict(config.projection)
+    if options["type"] == "linear":
+        return LinearProjection(dim, hidden, options["norm"])
+    if options["type"] == "mlp":
+        return MlpProjection(dim, hidden, options["depth"])
+    names = ("queries", "experts", "router", "keep_tokens", "route", "router_ratio", "maps", "tags")
+    chosen = {name: options[name] for name in names}
+    return UniversalProjection(dim, hidden, config.kinds, lambda: _expert(config), **chosen)
+
+
+def _expert(config: DeixisConfig) -> nn.Module:
+    options, dim = config.projection, config.vision_config.hidden_size
+    if options["expert"] == "llama":
+        return LlamaExpert(dim, options["depth"], options["heads"], options["multiple_of"], options["eps"])
+    vision = config.vision_config
+    if vision.model_type not in VISION_LAYERS:
+        raise ConfigError(
+            f"projection.expert: 'vision' makes experts of the layers of {', '.join(VISION_LAYERS)}; got "
+            f"{vision.model_type!r}, for which choose 'llama'"
+        )
+    sizes = {"num_hidden_layers": options["depth"], "intermediate_size": int(dim * options["mlp_ratio"])}
+    return VisionExpert(vision_layers(type(vision)(**{**vision.to_dict(), **sizes})))

@@ -1,0 +1,87 @@
+"""Pointing out: mask features of any signal, and the head that turns a hidden state at `<seg>` into a mask.
+
+`Upsample2d`, `Upsample1d` and `UpsamplePoints` join the encoder's last layer with the tokenizer's early map (picture
+cells, sound frames, cloud points). `PointingHead` maps a hidden state to a query and compares it with every cell
+(LISA, section 3.1, with features of the shared encoder in place of SAM's).
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from deixis.model.kinds import PICTURES
+from deixis.model.tokenizers.stems import Tokens
+from deixis.ops import interpolate_points
+
+
+class Upsample2d(nn.Module):
+    """Tokens on (rows, columns) to the cells of the early map, about four times finer: (batch, cell, out_dim)."""
+
+    def __init__(self, dim: int, early_dim: int, out_dim: int):
+        super().__init__()
+        self.up = nn.Sequential(
+            nn.ConvTranspose2d(dim, early_dim, 2, 2), nn.GELU(), nn.ConvTranspose2d(early_dim, early_dim, 2, 2)
+        )
+        self.early = nn.Conv2d(early_dim, early_dim, 1)
+        self.join = nn.Sequential(nn.GELU(), nn.Conv2d(early_dim, early_dim, 3, 1, 1), nn.GELU())
+        self.out = nn.Conv2d(early_dim, out_dim, 1)
+
+    def forward(self, hidden: Float[Tensor, "batch token dim"], tokens: Tokens) -> Float[Tensor, "batch cell out"]:
+        coarse = self.up(hidden.transpose(1, 2).unflatten(-1, tokens.grid))
+        fine = self.early(tokens.early.transpose(1, 2).unflatten(-1, tokens.early_grid))
+        if coarse.shape[2:] != fine.shape[2:]:  # patches that are no sixteen pixels
+            coarse = nn.functional.interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=False)
+        return self.out(self.join(coarse + fine)).flatten(2).transpose(1, 2)
+
+
+class Upsample1d(nn.Module):
+    """Tokens on (frames,) to frames four times finer: (batch, cell, out_dim)."""
+
+    def __init__(self, dim: int, early_dim: int, out_dim: int):
+        super().__init__()
+        self.up = nn.Sequential(
+            nn.ConvTranspose1d(dim, early_dim, 2, 2), nn.GELU(), nn.ConvTranspose1d(early_dim, early_dim, 2, 2)
+        )
+        self.early = nn.Conv1d(early_dim, early_dim, 1)
+        self.join = nn.Sequential(nn.GELU(), nn.Conv1d(early_dim, early_dim, 3, 1, 1), nn.GELU())
+        self.out = nn.Conv1d(early_dim, out_dim, 1)
+
+    def forward(self, hidden: Float[Tensor, "batch token dim"], tokens: Tokens) -> Float[Tensor, "batch cell out"]:
+        coarse = self.up(hidden.transpose(1, 2))
+        fine = self.early(tokens.early.transpose(1, 2))
+        return self.out(self.join(coarse + fine)).transpose(1, 2)
+
+
+class UpsamplePoints(nn.Module):
+    """Tokens at group centres to every point, by interpolation from the three nearest: (batch, point, out_dim)."""
+
+    def __init__(self, dim: int, early_dim: int, out_dim: int):
+        super().__init__()
+        self.coarse, self.early = nn.Linear(dim, early_dim), nn.Linear(early_dim, early_dim)
+        self.out = nn.Sequential(nn.GELU(), nn.Linear(early_dim, early_dim), nn.GELU(), nn.Linear(early_dim, out_dim))
+
+    def forward(self, hidden: Float[Tensor, "batch token dim"], tokens: Tokens) -> Float[Tensor, "batch cell out"]:
+        coarse = interpolate_points(self.coarse(hidden), tokens.positions, tokens.early_positions, k=3)
+        return self.out(coarse + self.early(tokens.early))
+
+
+class PointingHead(nn.Module):
+    """Hidden states at `<seg>` to mask logits over the cells of the signals they point into."""
+
+    def __init__(self, hidden_dim: int, dim: int):
+        super().__init__()
+        self.query = nn.Sequential(nn.Linear(hidden_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, dim + 1))
+        self.scale = dim**-0.5
+
+    def forward(
+        self, hidden: Float[Tensor, "mask hidden"], cells: Float[Tensor, "mask cell dim"]
+    ) -> Float[Tensor, "mask cell"]:
+        query = self.query(hidden)
+        return torch.einsum("md,mcd->mc", query[:, :-1], cells) * self.scale + query[:, -1:]
+
+
+UPSAMPLES = {
+    **dict.fromkeys(PICTURES, Upsample2d),
+    **dict.fromkeys(("audio", "imu"), Upsample1d),
+    **dict.fromkeys(("point_cloud", "fmri"), UpsamplePoints),
+}

@@ -1,0 +1,39 @@
+"""The parts of a network that read regions, from its configuration: the map of features, and the sampler.
+
+`sampler.type` chooses between Ferret's sampler and the average it is compared with; None is a network without regions.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from deixis.errors import ConfigError
+from deixis.model.config import DeixisConfig
+from deixis.model.regions.sampler import RegionAverage, RegionSampler
+
+
+def build_region_parts(config: DeixisConfig) -> tuple[nn.Module, RegionSampler | RegionAverage | None]:
+    """The map from a field's features to the sampler's, and the sampler; none where regions are not taken.
+
+    Raises ValueError where the sampler is to read the encoder's tokens as they are and has another width.
+    """
+    options, dim = config.sampler, config.vision_config.hidden_size
+    if not config.takes_regions:
+        return nn.Identity(), None
+    sampler = _build_sampler(options, config.text_config.hidden_size)
+    if options["features"] == "levels":
+        return nn.Linear(dim + config.pointing["dim"] * config.has_fine, options["in_dim"]), sampler
+    if options["in_dim"] != dim:
+        raise ConfigError(f"sampler.in_dim: expected {dim}, the encoder's width, for 'tokens'; got {options['in_dim']}")
+    return nn.Identity(), sampler
+
+
+def _build_sampler(options: Mapping[str, Any], out_dim: int) -> RegionSampler | RegionAverage:
+    names = ["pooling", "coordinates"]
+    part = RegionAverage
+    if options["type"] == "sampler":
+        names += ["anchors", "neighbours", "local", "normalize"]
+        part = RegionSampler
+    chosen = {name: tuple(value) if isinstance(value := options[name], list) else value for name in names}
+    return part(options["in_dim"], out_dim, dim=options["axes"], **chosen)

@@ -1,0 +1,228 @@
+"""The region sampler: one vector for a region, from features at points inside it, in any dimension.
+
+After Ferret's spatial-aware visual sampler (You et al., ICLR 2024, section 3.2; apple/ml-ferret, GeoRegionSampler):
+stages of farthest point sampling, grouping of nearest neighbours, a PointMLP-style local layer and pooling; then all
+anchors are flattened and projected. Parameters have the published names and shapes, so its weights load as they are.
+With `local="pointmlp"` the local layer is PointMLP's own: geometric affine module and residual blocks before and after
+pooling (`point_blocks`). `RegionAverage` is what Ferret compares with: the mean of the features of a region's points.
+
+The published local layer is computed folded. Published, with D, d the difference projector and L, R, c the two halves
+and the bias of the 1x1 convolution over [difference, anchor]:
+
+    L (D (neighbour - anchor) + d) + R anchor + c
+
+which is linear up to the ReLU, hence equal to
+
+    L D neighbour  +  (R - L D) anchor + L d + c
+
+one map of every point once (L D point, from which the anchor's share is gathered too) and one of every anchor,
+instead of three matrix products for each of neighbours x anchors. What is left per neighbour is gather, add, ReLU,
+LayerNorm and pooling. Nothing is cached between calls: the fold is made from the parameters each time.
+
+Not here: which points lie in a region (geometry) and reading the feature field at them (ops.sample_grid).
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from deixis.model.tokenizers.point_blocks import NORMALIZE, LocalGrouper, PosExtraction, PreExtraction
+from deixis.ops import farthest_points, gather_points, nearest_neighbours
+
+# Without gradient the grouped rows are worked off in pieces of this many values, which stay in the cache.
+PIECE_VALUES = 512 * 1024
+# PointMLP's layers as the local layer: one lean block, as in its elite form (Ma et al., section 3.4), and LayerNorm
+# instead of BatchNorm, for a batch may hold one region or none.
+POINTMLP_LAYERS = {"res_expansion": 0.25, "norm": "layer"}
+
+
+class LocalAggregator(nn.Module):
+    """Weights of the 1x1 convolution, ReLU and LayerNorm over [difference, anchor]; applied by `RegionSampler`."""
+
+    def __init__(self, in_dim: int, out_dim: int):
+        super().__init__()
+        self.net = nn.Sequential(nn.Conv1d(in_dim, out_dim, kernel_size=1), nn.ReLU())
+        self.norm = nn.LayerNorm(out_dim)
+
+
+class PointMLPStage(nn.Module):
+    """One stage of PointMLP over `in_dim` features and, if asked, `dim` coordinates: anchors with pooled features."""
+
+    def __init__(
+        self, in_dim: int, dim: int, anchors: int, near: int, pooling: str, coordinates: bool, normalize: str | None
+    ):
+        super().__init__()
+        self.grouper = LocalGrouper(in_dim, anchors, near, coordinates, normalize, axes=dim)
+        self.before = PreExtraction(2 * in_dim + dim * coordinates, in_dim, 1, pooling, **POINTMLP_LAYERS)
+        self.after = PosExtraction(in_dim, 1, **POINTMLP_LAYERS)
+
+    def forward(
+        self,
+        features: Float[Tensor, "region point channel"],
+        points: Float[Tensor, "region point axis"],
+        valid: Bool[Tensor, "region point"] | None,
+    ) -> tuple[Float[Tensor, "region anchor channel"], Float[Tensor, "region anchor axis"]]:
+        anchor_points, grouped = self.grouper(points, features, valid)
+        return self.after(self.before(grouped)).transpose(1, 2), anchor_points
+
+
+class RegionSampler(nn.Module):
+    """One vector of `out_dim` for each region from `in_dim` features at its points.
+
+    dim: axes of the points (1 sound, 2 picture, 3 cloud). anchors, neighbours: per stage, how many points are kept
+    and how many are pooled around each. pooling: "max" or "mean" over the neighbours. coordinates: whether the
+    points' coordinates are features too, as published. local: "difference", as published, or "pointmlp", whose
+    geometric affine module is set by `normalize`: "anchor", "center" or None.
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        out_dim: int,
+        dim: int = 2,
+        anchors: tuple[int, ...] = (128, 32),
+        neighbours: tuple[int, ...] = (24, 24),
+        pooling: str = "max",
+        coordinates: bool = True,
+        local: str = "difference",
+        normalize: str | None = "anchor",
+    ):
+        super().__init__()
+        if pooling not in ("max", "mean"):
+            raise ValueError(f"pooling: expected 'max' or 'mean', got {pooling!r}")
+        if local not in ("difference", "pointmlp"):
+            raise ValueError(f"local: expected 'difference' or 'pointmlp', got {local!r}")
+        if normalize not in NORMALIZE:
+            raise ValueError(f"normalize: expected 'center', 'anchor' or None, got {normalize!r}")
+        if not anchors or len(anchors) != len(neighbours) or min(*anchors, *neighbours) < 1:
+            raise ValueError(
+                f"anchors, neighbours: expected as many of each, all at least 1, got {anchors} and {neighbours}"
+            )
+        self.dim, self.anchors, self.neighbours = dim, tuple(anchors), tuple(neighbours)
+        self.pooling, self.coordinates, self.local = pooling, coordinates, local
+        width = in_dim + dim * coordinates
+        if local == "difference":
+            self.diff_projector_list = nn.ModuleList(nn.Linear(width, width) for _ in anchors)
+            self.agg_projector_list = nn.ModuleList(LocalAggregator(2 * width, in_dim) for _ in anchors)
+        else:
+            self.local_layers = nn.ModuleList(
+                PointMLPStage(in_dim, dim, count, near, pooling, coordinates, normalize)
+                for count, near in zip(anchors, neighbours, strict=True)
+            )
+        self.flatten_projector = nn.Linear(anchors[-1] * in_dim, in_dim)
+        self.dim_projector = nn.Linear(in_dim, out_dim)
+
+    def forward(
+        self,
+        features: Float[Tensor, "region point channel"],
+        points: Float[Tensor, "region point axis"],
+        valid: Bool[Tensor, "region point"] | None = None,
+    ) -> Float[Tensor, "region out"]:
+        """Region vectors from features at points in unit coordinates; `valid` False marks padding.
+
+        A region with fewer points than anchors or neighbours repeats them; padding changes nothing. Anchors start
+        at the first valid point (the published code starts at a random one), so equal input gives equal output.
+
+        Raises ValueError if the points have another number of axes than the sampler, or a region has no points.
+        """
+        _check_points(points, self.dim)
+        if not len(points):
+            return self.dim_projector(features.new_zeros(0, self.dim_projector.in_features))
+        if valid is not None:
+            # Padding gets no gradient from the gathers, but zero times NaN would reach the weights.
+            features = features.masked_fill(~valid[..., None], 0.0)
+            points = points.masked_fill(~valid[..., None], 0.0)
+        for stage in range(len(self.anchors)):
+            if self.local == "pointmlp":
+                features, points = self.local_layers[stage](features, points, valid)
+            else:
+                features, points = self._stage(stage, features, points, valid)
+            valid = None  # every anchor is a valid point
+        return self.dim_projector(self.flatten_projector(features.flatten(1)))
+
+    def _stage(
+        self, stage: int, features: Tensor, points: Tensor, valid: Tensor | None
+    ) -> tuple[Float[Tensor, "region anchor channel"], Float[Tensor, "region anchor axis"]]:
+        """Anchors of this stage: their pooled features and their coordinates."""
+        near = self.neighbours[stage]
+        if self.pooling == "max":
+            near = min(near, points.shape[1])  # repeats cannot change a maximum
+        anchor_index = farthest_points(points, self.anchors[stage], valid)  # (region, anchor)
+        anchor_points = gather_points(points, anchor_index)
+        group_index, _ = nearest_neighbours(anchor_points, points, near, valid)  # (region, anchor, neighbour)
+
+        values = torch.cat([features, points.to(features.dtype)], -1) if self.coordinates else features
+        difference, aggregator = self.diff_projector_list[stage], self.agg_projector_list[stage]
+        of_difference, of_anchor = aggregator.net[0].weight.squeeze(-1).chunk(2, dim=1)
+        # The product of the two weights costs as much as applying the first to `channel` points.
+        if values.shape[0] * values.shape[1] > len(of_difference):
+            mapped = F.linear(values, of_difference @ difference.weight)
+        else:
+            mapped = F.linear(F.linear(values, difference.weight), of_difference)
+        shift = torch.addmv(aggregator.net[0].bias, of_difference, difference.bias)
+        centre = F.linear(gather_points(values, anchor_index), of_anchor, shift) - gather_points(mapped, anchor_index)
+        return self._pool(mapped, centre, group_index, aggregator.norm), anchor_points
+
+    def _pool(
+        self,
+        mapped: Float[Tensor, "region point channel"],
+        centre: Float[Tensor, "region anchor channel"],
+        group_index: Int[Tensor, "region anchor neighbour"],
+        norm: nn.LayerNorm,
+    ) -> Float[Tensor, "region anchor channel"]:
+        """LayerNorm(ReLU(mapped neighbour + centre)), pooled over each anchor's neighbours."""
+        if torch.is_grad_enabled():
+            grouped = norm(F.relu(gather_points(mapped, group_index) + centre[:, :, None]))
+            return grouped.amax(2) if self.pooling == "max" else grouped.mean(2)
+        regions, number, channels = mapped.shape
+        offset = torch.arange(regions, device=mapped.device).view(-1, 1, 1) * number
+        rows = (group_index + offset).flatten(0, 1)  # (region * anchor, neighbour)
+        table, centre = mapped.flatten(0, 1), centre.flatten(0, 1)
+        step = max(1, PIECE_VALUES // (rows.shape[1] * channels)) if mapped.device.type == "cpu" else max(1, len(rows))
+        buffer = table.new_empty(min(step, len(rows)) * rows.shape[1], channels)
+        pieces = []
+        for row, middle in zip(rows.split(step), centre.split(step), strict=True):
+            grouped = torch.index_select(table, 0, row.flatten(), out=buffer[: row.numel()]).view(*row.shape, channels)
+            grouped = norm(grouped.add_(middle[:, None]).relu_())
+            pieces.append(grouped.amax(1) if self.pooling == "max" else grouped.mean(1))
+        return torch.cat(pieces).view(regions, group_index.shape[1], channels)
+
+
+class RegionAverage(nn.Module):
+    """One vector of `out_dim` for each region: the mean of the features at its points, and one linear map.
+
+    coordinates: whether the mean place of the points is a feature too. pooling: "mean", or "max" over the points.
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, dim: int = 2, pooling: str = "mean", coordinates: bool = True):
+        super().__init__()
+        if pooling not in ("max", "mean"):
+            raise ValueError(f"pooling: expected 'max' or 'mean', got {pooling!r}")
+        self.dim, self.pooling, self.coordinates = dim, pooling, coordinates
+        self.dim_projector = nn.Linear(in_dim + dim * coordinates, out_dim)
+
+    def forward(
+        self,
+        features: Float[Tensor, "region point channel"],
+        points: Float[Tensor, "region point axis"],
+        valid: Bool[Tensor, "region point"] | None = None,
+    ) -> Float[Tensor, "region out"]:
+        """Region vectors from features at points in unit coordinates; `valid` False marks padding, never read.
+
+        Raises ValueError if the points have another number of axes, or a region has no points.
+        """
+        _check_points(points, self.dim)
+        values = torch.cat([features, points.to(features.dtype)], -1) if self.coordinates else features
+        if valid is None:
+            valid = torch.ones(points.shape[:2], dtype=torch.bool, device=points.device)
+        if self.pooling == "max":
+            pooled = values.masked_fill(~valid[..., None], float("-inf")).amax(1)
+        else:
+            pooled = values.masked_fill(~valid[..., None], 0.0).sum(1) / valid.sum(1, keepdim=True)
+        return self.dim_projector(pooled)
+
+
+def _check_points(points: Tensor, dim: int) -> None:
+    if points.shape[-1] != dim or points.shape[1] < 1:
+        raise ValueError(f"points: expected (region, point, {dim}) with at least one point, got {tuple(points.shape)}")

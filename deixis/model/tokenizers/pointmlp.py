@@ -1,0 +1,174 @@
+"""PointMLP: residual point-wise layers in stages of ever fewer anchors (Ma et al., ICLR 2022, section 3.2, 3.4).
+
+`PointMLPConfig` holds the constructor arguments of the published code under their published names, and `PRESETS` the
+two published networks; weights of ma-xu/pointMLP-pytorch load as they are. Farthest points are chosen from the first
+point on, as the published CUDA kernel does; that kernel also passes over points within about 0.03 of the origin,
+which is no part of the method and is not done here.
+
+Used as a classifier (`cloud_classifier`, `deixis train`) and as the tokenizer of clouds (`pointmlp_tokenizer`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from deixis.model.tokenizers.point_blocks import (
+    ACTIVATIONS,
+    NORMALIZE,
+    LocalGrouper,
+    PointLayer,
+    PosExtraction,
+    PreExtraction,
+)
+
+HEAD_DIMS = (512, 256)  # widths of the classifier
+DROPOUT = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointMLPConfig:
+    """The sizes of a PointMLP, named as the published constructor names them; one entry a stage in the tuples.
+
+    points: of a cloud; stage n keeps points // (reducers[0] * .. * reducers[n]) anchors, each with k_neighbors[n].
+    class_num: classes, or 0 for a network without classifier. embed_dim: channels of the first layer, times
+    dim_expansion[n] in every stage. in_dim: channels of a point, 3 as published. pre_blocks, pos_blocks: residual
+    blocks before and after pooling; res_expansion: their inner width. normalize: "center", "anchor" or None, the
+    geometric affine module; use_xyz: places are channels in every stage. Raises ValueError for what does not fit.
+    """
+
+    points: int = 1024
+    class_num: int = 40
+    embed_dim: int = 64
+    groups: int = 1
+    res_expansion: float = 1.0
+    activation: str = "relu"
+    bias: bool = False
+    use_xyz: bool = False
+    normalize: str | None = "anchor"
+    dim_expansion: tuple[int, ...] = (2, 2, 2, 2)
+    pre_blocks: tuple[int, ...] = (2, 2, 2, 2)
+    pos_blocks: tuple[int, ...] = (2, 2, 2, 2)
+    k_neighbors: tuple[int, ...] = (24, 24, 24, 24)
+    reducers: tuple[int, ...] = (2, 2, 2, 2)
+    in_dim: int = 3
+
+    def __post_init__(self):
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}; got {self.activation!r}")
+        if self.normalize not in NORMALIZE:
+            raise ValueError(f"normalize: expected 'center', 'anchor' or None, got {self.normalize!r}")
+        lists = ("dim_expansion", "pre_blocks", "pos_blocks", "k_neighbors", "reducers")
+        if len({len(getattr(self, name)) for name in lists}) != 1 or not self.reducers:
+            lengths = ", ".join(f"{name} {len(getattr(self, name))}" for name in lists)
+            raise ValueError(f"stages: expected lists of one length, at least 1, got {lengths}")
+        for name in ("points", "embed_dim", "groups", "in_dim", "dim_expansion", "k_neighbors", "reducers"):
+            value = getattr(self, name)
+            if min(value if isinstance(value, tuple) else (value,)) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {value}")
+        if self.anchors[-1] < 1:
+            raise ValueError(f"reducers: expected an anchor left of {self.points} points, got {self.reducers}")
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "PointMLPConfig":
+        """The sizes in a mapping, as JSON and YAML have them: tuples are lists there, and `preset` fills in the rest.
+
+        Raises ValueError for an unknown field or preset, and for what does not fit.
+        """
+        options = dict(options)
+        name = options.pop("preset", "pointmlp")
+        if name not in PRESETS:
+            raise ValueError(f"preset: expected one of {', '.join(PRESETS)}; got {name!r}")
+        if unknown := options.keys() - {field.name for field in fields(cls)}:
+            known = ", ".join(field.name for field in fields(cls))
+            raise ValueError(f"expected preset and some of {known}; got the unknown field {sorted(unknown)[0]!r}")
+        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+        try:
+            return replace(PRESETS[name], **plain)
+        except TypeError as error:
+            raise ValueError(f"expected numbers, words and lists of numbers: {error}") from None
+
+    @property
+    def anchors(self) -> tuple[int, ...]:
+        """Anchors that each stage keeps."""
+        kept, left = [], self.points
+        for reducer in self.reducers:
+            left //= reducer
+            kept.append(left)
+        return tuple(kept)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels after the embedding and after each stage."""
+        widths = [self.embed_dim]
+        for expansion in self.dim_expansion:
+            widths.append(widths[-1] * expansion)
+        return tuple(widths)
+
+
+PRESETS: dict[str, PointMLPConfig] = {
+    "pointmlp": PointMLPConfig(),
+    "pointmlp-elite": PointMLPConfig(
+        embed_dim=32,
+        res_expansion=0.25,
+        dim_expansion=(2, 2, 2, 1),
+        pre_blocks=(1, 1, 2, 1),
+        pos_blocks=(1, 1, 2, 1),
+    ),
+}
+
+
+class PointMLP(nn.Module):
+    """The network of a `PointMLPConfig`. `encode` gives features at the last anchors, `forward` class scores."""
+
+    def __init__(self, config: PointMLPConfig):
+        super().__init__()
+        self.config = config
+        widths, anchors = config.widths, config.anchors
+        plain = {"bias": config.bias, "activation": config.activation}
+        options = {"groups": config.groups, "res_expansion": config.res_expansion, **plain}
+        self.embedding = PointLayer(config.in_dim, widths[0], **plain)
+        self.local_grouper_list, self.pre_blocks_list = nn.ModuleList(), nn.ModuleList()
+        self.pos_blocks_list = nn.ModuleList()
+        for stage, (width, wider) in enumerate(pairwise(widths)):
+            grouping = (anchors[stage], config.k_neighbors[stage], config.use_xyz, config.normalize)
+            self.local_grouper_list.append(LocalGrouper(width, *grouping))
+            into = 2 * width + 3 * config.use_xyz
+            self.pre_blocks_list.append(PreExtraction(into, wider, config.pre_blocks[stage], **options))
+            self.pos_blocks_list.append(PosExtraction(wider, config.pos_blocks[stage], **options))
+        if config.class_num:
+            self.classifier = _classifier(widths[-1], config.class_num, config.activation)
+
+    def encode(
+        self, xyz: Float[Tensor, "batch point 3"], values: Float[Tensor, "batch point channel"]
+    ) -> tuple[Float[Tensor, "batch anchor 3"], Float[Tensor, "batch anchor dim"], Float[Tensor, "batch point embed"]]:
+        """Places of the last anchors, their features, and the embedding of every point.
+
+        xyz: places, which grouping goes by; values: what is known of each point, `in_dim` channels.
+        """
+        embedded = features = self.embedding(values.transpose(1, 2)).transpose(1, 2)
+        stages = zip(self.local_grouper_list, self.pre_blocks_list, self.pos_blocks_list, strict=True)
+        for grouper, before, after in stages:
+            xyz, grouped = grouper(xyz, features)
+            features = after(before(grouped)).transpose(1, 2)
+        return xyz, features, embedded
+
+    def forward(self, points: Float[Tensor, "batch point 3"]) -> Float[Tensor, "batch class"]:
+        """Class scores (logits) of clouds; as published they lie in the unit sphere about the origin.
+
+        Raises ValueError for a network without classifier.
+        """
+        if not self.config.class_num:
+            raise ValueError("class_num: expected classes, got 0: this network has no classifier")
+        _, features, _ = self.encode(points, points)
+        return self.classifier(features.amax(1))
+
+
+def _classifier(dim: int, class_num: int, activation: str) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for into, out in zip((dim, *HEAD_DIMS), HEAD_DIMS, strict=False):
+        layers += [nn.Linear(into, out), nn.BatchNorm1d(out), ACTIVATIONS[activation](), nn.Dropout(DROPOUT)]
+    return nn.Sequential(*layers, nn.Linear(HEAD_DIMS[-1], class_num))

@@ -1,0 +1,97 @@
+"""Whether sets of samples are sound: each sample by itself, then what only shows across samples, shards and sets.
+
+    a sample        the format (`deixis.samples.validate`), and its media: there, and as large as it says
+    a set           the same medium has the same facts in all samples
+    all sets        no id occurs twice; no medium is in train of one and in another split of any: that would be a leak
+
+One pass, whose memory does not grow with the sets.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from deixis.errors import DataError
+from deixis.samples.headers import check_header
+from deixis.samples.sample import Medium, Sample, is_train
+from deixis.samples.seen_set import Ledger
+from deixis.samples.shards import open_samples
+from deixis.samples.skipped import Skipped
+
+FACTS = ("kind", "size_hw", "duration_s", "rate_hz", "point_count", "unit")
+TRAINED, HELD_OUT = "trained", "held out"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong, and where: file and line, tar and member, Parquet file and row. sentence: field, expected, got."""
+
+    where: str
+    sentence: str
+
+    def __str__(self) -> str:
+        # the sentence of a file that cannot be read at all names it already
+        return self.sentence if self.sentence.startswith(self.where) else f"{self.where}: {self.sentence}"
+
+
+class Check:
+    """The check of some sets, one after another. samples: how many there were; media: whether files are looked at."""
+
+    def __init__(self, media: bool = True):
+        self.media = media
+        self.samples = 0
+        self._ledger = Ledger()
+        self._sets = 0
+
+    def problems(self, path: str | Path, advance: Callable[[int], None] = lambda count: None) -> Iterator[Problem]:
+        """What is wrong in the set at a path (a shard or a folder of such), a problem a sample at most.
+
+        advance: is told of every sample. Raises ValueError where there is no shard.
+        """
+        self._sets += 1
+        for where, sample in open_samples(path):
+            self.samples += 1
+            advance(1)
+            try:
+                if isinstance(sample, Skipped):
+                    raise DataError(sample.why)
+                self._check(where, sample)
+            except ValueError as error:
+                yield Problem(where, str(error))
+
+    def leaks(self) -> Iterator[Problem]:
+        """The media that are in a train split and in another split of the sets so far."""
+        for medium, trained, held in self._ledger.in_both(TRAINED, HELD_OUT):
+            yield Problem(trained, f"the medium {medium!r} is trained on here, and held out in {held}")
+
+    @property
+    def media_count(self) -> int:
+        """How many media there were, each counted once."""
+        both = sum(1 for _ in self._ledger.in_both(TRAINED, HELD_OUT))
+        return self._ledger.count(TRAINED) + self._ledger.count(HELD_OUT) - both
+
+    def _check(self, where: str, sample: Sample) -> None:
+        first = self._ledger.first("id", sample.id, where)
+        for medium in sample.signals:
+            if is_train(sample.split):
+                self._ledger.first(TRAINED, medium.id, where)
+            else:
+                self._ledger.first(HELD_OUT, medium.id, f"{sample.split}, {where}")
+        if first is not None:
+            raise DataError(f"id: expected one that no other sample has, got {sample.id!r}, that of {first}")
+        for number, medium in enumerate(sample.signals):
+            self._check_medium(f"signals[{number}]", medium, where)
+
+    def _check_medium(self, field: str, medium: Medium, where: str) -> None:
+        facts = {name: getattr(medium, name) for name in FACTS}
+        said = json.dumps({"where": where} | facts)
+        first = json.loads(self._ledger.first(f"facts {self._sets}", medium.id, said) or said)
+        for name, value in json.loads(said).items():
+            if name != "where" and value != first[name]:
+                raise DataError(
+                    f"{field}.{name}: expected {json.dumps(first[name])}, as {first['where']} says of the medium "
+                    f"{medium.id!r}, got {json.dumps(value)}"
+                )
+        if self.media and self._ledger.first(f"file {self._sets}", f"{medium.id}\n{medium.path}", "") is None:
+            check_header(field, medium)

@@ -1,0 +1,100 @@
+"""What the header of a file tells: how large its picture is, how long its sound, and whether a medium says the same.
+
+Pictures (images, and maps that are PNGs) and sounds are looked into; of other kinds only that the file is there.
+Nothing is decoded.
+"""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+from deixis.errors import DataError
+from deixis.samples.media import PICTURE_ENDINGS
+from deixis.samples.sample import Medium
+
+DURATION_SLACK_S = 0.05
+"""A sound may be so much longer or shorter than its sample says; in packed forms the end is rounded."""
+
+
+def header_size_hw(path: Path) -> tuple[int, int]:
+    """Height and width of the upright picture (EXIF orientation applied), from the file's header alone.
+
+    Raises ValueError for a file that is not there or no picture.
+    """
+    from deixis.signals.image import header_size_hw as size_in
+
+    if not path.is_file():
+        raise DataError(f"{path}: expected the picture, whose size the set does not tell, got no such file")
+    return size_in(path, path.name)
+
+
+def sound_facts(path: Path) -> dict[str, float]:
+    """duration_s and rate_hz of a sound, where the header of its file tells them."""
+    import soundfile
+
+    if not path.is_file():
+        return {}
+    try:
+        return _facts_of(str(path))
+    except soundfile.LibsndfileError:  # MP4 and others
+        return {}
+
+
+def check_header(field: str, medium: Medium) -> None:
+    """Raises ValueError, one sentence that begins with the field, for a medium that is nowhere, no picture or sound, or
+    of another size than it says. What is held in memory as values is not looked at."""
+    if medium.values is not None:
+        return
+    if medium.content is None and medium.path is None:
+        raise DataError(f"{field}: expected the field 'path', which a sample in a file needs")
+    if medium.content is None and not os.path.isfile(medium.path):
+        raise DataError(f"{field}.path: expected a file, got {medium.path!r}, which is not there")
+    is_map = medium.kind in ("depth", "normal") and (medium.path or "").lower().endswith(PICTURE_ENDINGS)
+    if medium.kind == "image" or is_map:
+        _check_picture(field, medium)
+    elif medium.kind == "audio":
+        _check_sound(field, medium)
+
+
+def _check_picture(field: str, medium: Medium) -> None:
+    from deixis.signals.image import header_size_hw as size_in
+
+    try:
+        size_hw = size_in(_file_of(medium), Path(medium.path or medium.id).name)
+    except ValueError as error:
+        raise DataError(f"{field}.path: {error}") from None
+    if medium.size_hw is not None and size_hw != tuple(medium.size_hw):
+        raise DataError(
+            f"{field}.size_hw: expected {list(size_hw)}, the size of {medium.path!r}, got {list(medium.size_hw)}"
+        )
+
+
+def _check_sound(field: str, medium: Medium) -> None:
+    import soundfile
+
+    try:
+        facts = _facts_of(_file_of(medium))
+    except (soundfile.SoundFileError, OSError):
+        raise DataError(f"{field}.path: expected a sound, got {medium.path!r}, which is none") from None
+    duration_s = facts.get("duration_s", medium.duration_s)  # a stream does not tell
+    rate_hz = facts.get("rate_hz", medium.rate_hz)
+    if duration_s and medium.duration_s and abs(duration_s - medium.duration_s) > DURATION_SLACK_S:
+        raise DataError(
+            f"{field}.duration_s: expected {duration_s:.3f}, as long as {medium.path!r} is, got {medium.duration_s:g}"
+        )
+    if rate_hz and medium.rate_hz and rate_hz != medium.rate_hz:
+        raise DataError(f"{field}.rate_hz: expected {rate_hz:g}, the rate of {medium.path!r}, got {medium.rate_hz:g}")
+
+
+def _facts_of(file: Any) -> dict[str, float]:
+    """duration_s and rate_hz, where the header of a path or an open file tells them; raises what soundfile does."""
+    import soundfile
+
+    info = soundfile.info(file)
+    return {"duration_s": info.duration, "rate_hz": float(info.samplerate)} if info.frames > 0 else {}
+
+
+def _file_of(medium: Medium) -> Any:
+    """The path of a medium's file, or a file in memory where only its content is there."""
+    return str(medium.path) if medium.content is None else io.BytesIO(medium.content)

@@ -1,0 +1,137 @@
+"""The sample: one record of signals, regions and turns, which every data set becomes and every model trains on.
+
+Coordinates are in the signals' own units (pixels of the upright picture, seconds, the cloud's units). Text carries
+references to regions by number, never coordinates: `What is {0}?`, `[a red mug]{1}`, `{1,2}`, `{1:mask}`, `[a dog]{}`
+for "there is none" (see `deixis.geometry` for the markup). It becomes model text only when loaded, in the dialect of
+the model that is trained. `schema.json` beside this file is the same contract for other languages.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+VERSION = 1
+AUTHORS = ("person", "template", "model")  # who wrote the text
+TRAIN = "train"  # what the splits that are trained on begin with
+
+
+@dataclass(frozen=True)
+class Medium:
+    """One signal of a sample: a stable id of the medium, its kind, where it lies, and its size, rate or unit.
+
+    `values` holds the signal in memory where there is no file (the world while training), `content` the bytes of a file
+    that lies in an archive; neither is part of the record. `deixis.samples.media.open_medium` opens any of the three.
+    """
+
+    id: str
+    kind: str
+    path: str | None = None
+    size_hw: tuple[int, int] | None = None
+    duration_s: float | None = None
+    rate_hz: float | None = None
+    point_count: int | None = None
+    unit: str | None = None
+    values: Any = field(default=None, repr=False, compare=False)
+    content: bytes | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class RegionRecord:
+    """One region of one signal, in any of its forms at once; absent forms are None.
+
+    point: x, y | t | x, y, z. box: x1, y1, x2, y2. mask: (h, w) bool, or COCO run lengths {"size", "counts"}.
+    span: start_s, end_s. points: indices of a cloud's points. box3d: x1, y1, z1, x2, y2, z2. time_s: the stretch of a
+    video the region holds for. `ignore`: neither right nor wrong when scored. `crowd`: a group taken as one.
+    """
+
+    signal: int = 0
+    point: tuple[float, ...] | None = None
+    box: tuple[float, float, float, float] | None = None
+    mask: Any = field(default=None, repr=False)
+    span: tuple[float, float] | None = None
+    points: Any = field(default=None, repr=False)
+    box3d: tuple[float, float, float, float, float, float] | None = None
+    time_s: tuple[float, float] | None = None
+    ignore: bool = False
+    crowd: bool = False
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One question and its answer; `references` are other right answers, `choices` what may be chosen from."""
+
+    user: str
+    assistant: str
+    references: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training or test sample; without signals it is text alone."""
+
+    id: str
+    source: str
+    task: str
+    split: str
+    turns: tuple[Turn, ...]
+    signals: tuple[Medium, ...] = ()
+    regions: tuple[RegionRecord, ...] = ()
+    licence: str = "Apache-2.0"
+    author: str = "template"
+    version: int = VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """The sample as plain JSON values: absent fields left out, masks as run lengths, points as lists."""
+        record = {name: getattr(self, name) for name in _HEAD}
+        record["signals"] = [_plain(medium, skip=("values", "content")) for medium in self.signals]
+        record["regions"] = [_plain_region(region) for region in self.regions]
+        record["turns"] = [_plain(turn) for turn in self.turns]
+        return record
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Sample":
+        """The sample of a record that `deixis.samples.validate` has passed."""
+        head = {name: record[name] for name in _HEAD if name in record}
+        return cls(
+            **head,
+            signals=tuple(_build(Medium, item) for item in record.get("signals", ())),
+            regions=tuple(_build(RegionRecord, item) for item in record.get("regions", ())),
+            turns=tuple(_build(Turn, item) for item in record["turns"]),
+        )
+
+
+def is_train(split: str) -> bool:
+    """Whether samples of a split are trained on: "train", "train2017", "training", "train-clean".
+
+    >>> is_train("train2014"), is_train("testA"), is_train("val")
+    (True, False, False)
+    """
+    return split.lower().startswith(TRAIN)
+
+
+_HEAD = ("version", "id", "source", "task", "split", "licence", "author")
+
+
+def _plain(record: Any, skip: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields of a record that are set, tuples as lists."""
+    pairs = ((f.name, getattr(record, f.name), f.default) for f in fields(record) if f.name not in skip)
+    kept = {name: value for name, value, default in pairs if value is not default and value not in (None, ())}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
+
+
+def _plain_region(region: RegionRecord) -> dict[str, Any]:
+    from deixis.geometry import Mask
+
+    plain = {"signal": region.signal} | _plain(region, skip=("mask", "points", "signal"))
+    if region.mask is not None:
+        plain["mask"] = Mask(region.mask).to_rle() if isinstance(region.mask, np.ndarray) else region.mask
+    if region.points is not None:
+        plain["points"] = np.asarray(region.points).tolist()
+    return plain
+
+
+def _build(cls: type, item: Mapping[str, Any]) -> Any:
+    return cls(**{key: tuple(v) if isinstance(v, list) and key != "points" else v for key, v in item.items()})

@@ -1,0 +1,258 @@
+"""The three files that a shard can be, each with its way to write records and to read them in order or one by one.
+
+    .jsonl      one record a line; media beside it
+    .tar        WebDataset's: KEY.json and its media KEY.0.jpg, KEY.1.wav, ...; bytes that depend on nothing else
+    .parquet    the columns id, source, task, split, json; media beside it
+
+Records are plain JSON values here: it does not know whether they are samples.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from deixis.errors import DataError
+from deixis.samples.files import json_line
+from deixis.samples.validate import load_record
+
+COLUMNS = ("id", "source", "task", "split", "json")
+GROUP_ROWS = 256  # of a Parquet file: what is read at once for one record
+JSON_ENDING = ".json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record of a shard. place: by which it is found again. where: for a sentence, "train-00001.tar: coco-12.json".
+    record: JSON values, or the ValueError that says why there are none. contents: files beside it in a tar, by name."""
+
+    place: int
+    where: str
+    record: Any
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ShardForm:
+    """A form of shard. write: opens a path, gives what has `add(record, contents, key)` and `close()`. read: all
+    entries in order. places: where each entry is, without reading more than that needs. entry: the one at a place."""
+
+    write: Callable[[Path], Any]
+    read: Callable[[Path], Iterator[Entry]]
+    places: Callable[[Path], Iterator[int]]
+    entry: Callable[[Path, int], Entry]
+
+
+class JsonlWriter:
+    """Lines."""
+
+    def __init__(self, path: Path):
+        self._lines = path.open("w", encoding="utf-8", newline="\n")
+
+    def add(self, record: dict[str, Any], contents: Mapping[str, bytes], key: str) -> None:
+        self._lines.write(json_line(record))
+
+    def close(self) -> None:
+        self._lines.close()
+
+
+def read_jsonl(path: Path) -> Iterator[Entry]:
+    place = 0
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield Entry(place, f"{path}:{number}", load_record(line))
+            place += len(line)
+
+
+def places_of_jsonl(path: Path) -> Iterator[int]:
+    place = 0
+    with path.open("rb") as lines:
+        for line in lines:
+            if line.strip():
+                yield place
+            place += len(line)
+
+
+def jsonl_entry(path: Path, place: int) -> Entry:
+    with path.open("rb") as lines:
+        lines.seek(place)
+        record = load_record(lines.readline())
+        where = f"{path}: byte {place}"
+        if isinstance(record, ValueError):  # its line is worth a pass over the file
+            lines.seek(0)
+            before = lines.read(place).count(b"\n")
+            where = f"{path}:{before + 1}"
+    return Entry(place, where, record)
+
+
+class TarWriter:
+    """A tar whose bytes are a function of what is added: no times, no owners."""
+
+    def __init__(self, path: Path):
+        self._tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - closed by close()
+
+    def add(self, record: dict[str, Any], contents: Mapping[str, bytes], key: str) -> None:
+        for name, content in {key + JSON_ENDING: json_line(record).encode(), **contents}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            self._tar.addfile(member, io.BytesIO(content))
+        self._tar.members = []  # ty: ignore[missing-attribute] - else it keeps all that went by
+
+    def close(self) -> None:
+        self._tar.close()
+
+
+def read_tar(path: Path) -> Iterator[Entry]:
+    with path.open("rb") as stream:
+        yield from _entries_of_tar(path, stream)
+
+
+def places_of_tar(path: Path) -> Iterator[int]:
+    last = None
+    with path.open("rb") as stream, _opened(path, stream) as tar:
+        while (member := _next_member(tar, stream)) is not None:
+            if member.isfile() and _key(member.name) != last:
+                last = _key(member.name)
+                yield member.offset
+
+
+def tar_entry(path: Path, place: int) -> Entry:
+    with path.open("rb") as stream:
+        stream.seek(place)
+        entry = next(_entries_of_tar(path, stream), None)
+    if entry is None:
+        raise LookupError(f"{path}: expected a sample at byte {place}, got the end of the tar")
+    return entry
+
+
+def _entries_of_tar(path: Path, stream: BinaryIO) -> Iterator[Entry]:
+    """The groups of members with one key, from where the stream stands."""
+    key, place = None, 0
+    contents: dict[str, bytes] = {}
+    with _opened(path, stream) as tar:
+        while (member := _next_member(tar, stream)) is not None:
+            if not member.isfile():
+                continue
+            if _key(member.name) != key:
+                if key is not None:
+                    yield _entry_of_tar(path, place, key, contents)
+                key, place, contents = _key(member.name), member.offset, {}
+            contents[member.name] = tar.extractfile(member).read()
+        if key is not None:
+            yield _entry_of_tar(path, place, key, contents)
+
+
+def _entry_of_tar(path: Path, place: int, key: str, contents: dict[str, bytes]) -> Entry:
+    name = key + JSON_ENDING
+    where = f"{path}: {name}"
+    if name not in contents:
+        return Entry(place, where, ValueError(f"expected {name} with the sample, got only {', '.join(contents)}"))
+    return Entry(place, where, load_record(contents.pop(name)), contents)
+
+
+@contextmanager
+def _opened(path: Path, stream: BinaryIO) -> Generator[tarfile.TarFile]:
+    """The tar from where the stream stands; what is wrong with it within the block is a ValueError."""
+    try:
+        with tarfile.open(fileobj=stream, mode="r:") as tar:
+            yield tar
+    except tarfile.TarError as error:
+        raise DataError(f"{path}: expected a whole tar, got another file or one cut short ({error})") from None
+
+
+def _next_member(tar: tarfile.TarFile, stream: BinaryIO) -> tarfile.TarInfo | None:
+    """The next member, None at the end, which is marked by zeros: tarfile takes any damage behind the first for it."""
+    tar.members = []  # ty: ignore[missing-attribute] - else it keeps all that went by
+    member = tar.next()
+    if member is None:
+        stream.seek(tar.offset)
+        if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("no mark of the end")
+    return member
+
+
+def _key(name: str) -> str:
+    """A member's key, as WebDataset has it: its name up to the first dot behind the last slash."""
+    folder, slash, base = name.rpartition("/")
+    return folder + slash + base.partition(".")[0]
+
+
+class ParquetWriter:
+    """Rows in groups of `GROUP_ROWS`."""
+
+    def __init__(self, path: Path):
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        self._schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+        self._file = parquet.ParquetWriter(path, self._schema)
+        self._rows: list[dict[str, str]] = []
+
+    def add(self, record: dict[str, Any], contents: Mapping[str, bytes], key: str) -> None:
+        text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+        self._rows.append({name: record[name] for name in COLUMNS[:-1]} | {"json": text})
+        if len(self._rows) == GROUP_ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._rows:
+            self._file.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
+            self._rows = []
+
+
+def read_parquet(path: Path) -> Iterator[Entry]:
+    with _opened_parquet(path) as file:
+        place = 0
+        for group in range(file.num_row_groups):
+            for text in file.read_row_group(group, columns=["json"])["json"]:
+                yield Entry(place, f"{path}: row {place}", load_record(text.as_py()))
+                place += 1
+
+
+def places_of_parquet(path: Path) -> Iterator[int]:
+    with _opened_parquet(path) as file:
+        yield from range(file.metadata.num_rows)
+
+
+def parquet_entry(path: Path, place: int) -> Entry:
+    row = place
+    with _opened_parquet(path) as file:
+        for group in range(file.num_row_groups):
+            count = file.metadata.row_group(group).num_rows
+            if row < count:
+                text = file.read_row_group(group, columns=["json"])["json"][row].as_py()
+                return Entry(place, f"{path}: row {place}", load_record(text))
+            row -= count
+    raise LookupError(f"{path}: expected a row below {file.metadata.num_rows}, got {place}")
+
+
+def _opened_parquet(path: Path) -> Any:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path}: expected a Parquet file, got another or one cut short ({error})") from None
+    if "json" not in file.schema_arrow.names:
+        raise DataError(f"{path}: expected the column 'json', got {', '.join(file.schema_arrow.names)}")
+    return file
+
+
+FORMS = {
+    ".jsonl": ShardForm(JsonlWriter, read_jsonl, places_of_jsonl, jsonl_entry),
+    ".tar": ShardForm(TarWriter, read_tar, places_of_tar, tar_entry),
+    ".parquet": ShardForm(ParquetWriter, read_parquet, places_of_parquet, parquet_entry),
+}
+"""The ending of a path -> its form."""

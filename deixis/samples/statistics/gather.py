@@ -1,0 +1,186 @@
+"""The statistics of samples, gathered one sample at a time.
+
+It counts what samples say; it opens no medium.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any
+
+from deixis.geometry import Reference, parse_markup
+from deixis.samples.consistency import REGION_FIELDS
+from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.seen_set import Ledger
+from deixis.samples.skipped import Skipped
+from deixis.samples.statistics.sizes import area_px, shares, size_class
+from deixis.samples.statistics.tally import Spread, Tally
+
+HEADS = ("task", "source", "split", "author", "licence")
+LENGTHS = (
+    "turns of a sample",
+    "words of a question",
+    "words of an answer",
+    "signals of a sample",
+    "regions of a sample",
+)
+SIZES = ("share of the picture", "share of the sound, film or trace", "share of the cloud's points")
+SHORT_WORDS = 4
+"""An answer without regions of at most so many words is a class, such as a name or yes."""
+NAMES_LISTED = 200
+_ARTICLE = re.compile(r"^(?:an?|the)\s+(?=\S)")
+
+
+class Stats:
+    """Statistics of the samples added so far."""
+
+    def __init__(self) -> None:
+        self.samples = self.turns = self.regions = self.skipped = 0
+        self.first_skipped: Skipped | None = None
+        self.repeated_ids = self.repeated_samples = 0
+        self.heads = {name: Tally() for name in HEADS}
+        self.kinds, self.turns_of, self.regions_of = Tally(), Tally(), Tally()
+        self.lengths = {name: Spread() for name in LENGTHS}
+        self.forms, self.mentions, self.classes = Tally(), Tally(), Tally()
+        self.sizes = {name: Spread() for name in SIZES}
+        self.phrases, self.absent, self.answers = Tally(), Tally(), Tally()
+        self._ledger = Ledger()
+
+    def add(self, sample: Sample | Skipped) -> None:
+        """Counts one sample, or one that could not be read."""
+        if isinstance(sample, Skipped):
+            self.skipped += 1
+            self.first_skipped = self.first_skipped or sample
+            return
+        self.samples += 1
+        self.turns += len(sample.turns)
+        self.regions += len(sample.regions)
+        for name, tally in self.heads.items():
+            tally.add(getattr(sample, name))
+        self.turns_of.add(sample.task, len(sample.turns))
+        self.regions_of.add(sample.task, len(sample.regions))
+        for medium in sample.signals:
+            self.kinds.add(medium.kind)
+            self._is_new("media", medium.id)
+        if not sample.signals:
+            self.kinds.add("text alone")
+        self.lengths["turns of a sample"].add(len(sample.turns))
+        self.lengths["signals of a sample"].add(len(sample.signals))
+        self.lengths["regions of a sample"].add(len(sample.regions))
+        self._add_repeats(sample)
+        for turn in sample.turns:
+            self._add_turn(turn)
+        self._add_regions(sample)
+
+    @property
+    def media(self) -> int:
+        """How many media there are, each counted once."""
+        return self._ledger.count("media")
+
+    @property
+    def questions(self) -> int:
+        """How many different questions there are, to the letter."""
+        return self._ledger.count("question")
+
+    @property
+    def different_answers(self) -> int:
+        return self._ledger.count("answer")
+
+    def _is_new(self, space: str, text: str) -> bool:
+        digest = int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+        return self._ledger.first(space, digest, "") is None
+
+    def _add_repeats(self, sample: Sample) -> None:
+        if not self._is_new("id", sample.id):
+            self.repeated_ids += 1
+        record = sample.to_json()
+        said = [[medium.id for medium in sample.signals], record["regions"], record["turns"]]
+        if not self._is_new("content", json.dumps(said)):
+            self.repeated_samples += 1
+
+    def _add_turn(self, turn: Turn) -> None:
+        for name, text in (("question", turn.user), ("answer", turn.assistant)):
+            self._is_new(name, text)
+        self.lengths["words of a question"].add(len(plain(turn.user).split()))
+        self.lengths["words of an answer"].add(len(plain(turn.assistant).split()))
+        references = list(_references(turn.assistant))
+        for reference in references:
+            if reference.phrase:
+                (self.phrases if reference.indices else self.absent).add(name_of(reference.phrase))
+        words = turn.assistant.split()
+        if not references and 0 < len(words) <= SHORT_WORDS:
+            self.answers.add(name_of(plain(turn.assistant)))
+
+    def _add_regions(self, sample: Sample) -> None:
+        asked = {index for turn in sample.turns for piece in _references(turn.user) for index in piece.indices}
+        answered = {index for turn in sample.turns for piece in _references(turn.assistant) for index in piece.indices}
+        for number, region in enumerate(sample.regions):
+            where = ("question", number in asked), ("answer", number in answered)
+            self.mentions.add(" and ".join(name for name, is_there in where if is_there) or "neither")
+            for form in _forms(region):
+                self.forms.add(form)
+            medium = sample.signals[region.signal]
+            for name, share in zip(SIZES, shares(region, medium), strict=True):
+                if share is not None:
+                    self.sizes[name].add(share)
+            area = area_px(region)
+            if area is not None:
+                self.classes.add(size_class(area))
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain JSON values; names beyond the `NAMES_LISTED` most frequent are left out."""
+        tallies = {**self.heads, "kind": self.kinds}
+        return {
+            "samples": self.samples,
+            "skipped": self.skipped,
+            "turns": self.turns,
+            "regions": self.regions,
+            "media": self.media,
+            "different_questions": self.questions,
+            "different_answers": self.different_answers,
+            "repeated_ids": self.repeated_ids,
+            "repeated_samples": self.repeated_samples,
+            "by": {name: tally.to_json(NAMES_LISTED) for name, tally in tallies.items()},
+            "turns_by_task": self.turns_of.to_json(NAMES_LISTED),
+            "regions_by_task": self.regions_of.to_json(NAMES_LISTED),
+            "lengths": {name: spread.to_json() for name, spread in self.lengths.items()},
+            "region_forms": self.forms.to_json(NAMES_LISTED),
+            "regions_mentioned_in": self.mentions.to_json(NAMES_LISTED),
+            "region_classes": self.classes.to_json(NAMES_LISTED),
+            "region_sizes": {name: spread.to_json() for name, spread in self.sizes.items()},
+            "phrases": self.phrases.to_json(NAMES_LISTED),
+            "absent_phrases": self.absent.to_json(NAMES_LISTED),
+            "short_answers": self.answers.to_json(NAMES_LISTED),
+        }
+
+
+def plain(text: str) -> str:
+    """A marked-up text as it reads, a region without a phrase as one word.
+
+    >>> plain("Is {0} [a mug]{1}?")
+    'Is {0} a mug?'
+    """
+    pieces = parse_markup(text)
+    return "".join(
+        (piece.phrase or "{" + ",".join(map(str, piece.indices)) + "}") if isinstance(piece, Reference) else piece.text
+        for piece in pieces
+    )
+
+
+def name_of(phrase: str) -> str:
+    """What a phrase names: small letters, without article and full stop.
+
+    >>> name_of("A red mug."), name_of("The")
+    ('red mug', 'the')
+    """
+    return _ARTICLE.sub("", " ".join(phrase.casefold().split()).rstrip(".!"))
+
+
+def _references(text: str) -> Iterator[Reference]:
+    yield from (piece for piece in parse_markup(text) if isinstance(piece, Reference))
+
+
+def _forms(region: RegionRecord) -> Iterator[str]:
+    yield from (name for name in REGION_FIELDS if getattr(region, name) is not None)
+    yield from (name for name in ("ignore", "crowd") if getattr(region, name))

@@ -1,0 +1,1 @@
+"""The region-data engine: annotations become questions and answers about regions."""

@@ -1,0 +1,173 @@
+"""A sample while it is made: its regions in the order of mention, and turns filled in from wordings.
+
+A question points at a thing by a shape of its own, the same one throughout a conversation; an answer gives the thing as
+the set has it. It draws wordings and shapes and does not know what is worth asking.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from deixis.datasets.annotated import Annotated
+from deixis.datasets.plain_questions import MEDIUM_WORDS, plain_text
+from deixis.errors import DataError
+from deixis.geometry import Reference, escaped, parse_markup
+from deixis.samples.drawn_shapes import asked_region
+from deixis.samples.sample import RegionRecord, Turn
+from deixis.synthesis.asking import Asking
+from deixis.synthesis.text.wordings import Topic, topics
+
+Option = TypeVar("Option")
+PICTURE_WORDS = ("picture", "image", "photo")
+SMALL_WORDS = {"The", "A", "An", "Two", "Three", "Some", "This", "That", "One", "Person", "Man", "Woman"}
+"""Words that data sets begin a phrase with in capitals, and that are small inside a sentence."""
+
+
+@dataclass
+class Draft:
+    """The regions and choices of one sample."""
+
+    item: Annotated
+    asking: Asking
+    rng: np.random.Generator
+    regions: list[RegionRecord] = field(default_factory=list)
+    number_of: dict[int, int] = field(default_factory=dict)
+    asked_of: dict[int, int] = field(default_factory=dict)
+    medium_word: str = ""
+
+    def __post_init__(self) -> None:
+        kind = self.item.signals[0].kind if self.item.signals else "text"
+        word = MEDIUM_WORDS.get(kind, "signal")
+        self.medium_word = self.choice(PICTURE_WORDS) if kind == "image" else word
+
+    @property
+    def in_masks(self) -> bool:
+        """Whether answers are meant to be masks."""
+        return self.asking.form == "mask" or (self.asking.form == "set" and self.item.form == "mask")
+
+    def choice(self, options: Sequence[Option]) -> Option:
+        return options[int(self.rng.integers(len(options)))]
+
+    def chance(self, share: float) -> bool:
+        return bool(self.rng.random() < share)
+
+    def number(self, thing: int) -> int:
+        """The number of a thing's region, as an answer gives it. Raises ValueError for a thing without a place."""
+        if thing not in self.number_of:
+            self.number_of[thing] = self._added(self._region(thing))
+        return self.number_of[thing]
+
+    def asked(self, thing: int, hides: bool = False) -> str:
+        """The mark of a shape that points at a thing; with `hides`, one that does not give the answer's form away."""
+        form = "mask" if self.in_masks else "box"
+        region = self._region(thing)
+        number = self.asked_of.get(thing)
+        if number is not None and not (hides and _is_only(self.regions[number], form)):
+            return f"{{{number}}}"
+        shapes = self.asking.shapes()
+        if hides:
+            shapes[form] = 0.0
+            shapes["point"] = shapes["point"] or 1e-9  # there is always a point
+        self.asked_of[thing] = self._added(asked_region(region, shapes, self.rng))
+        return f"{{{self.asked_of[thing]}}}"
+
+    def marks(self, things: Iterable[int]) -> str:
+        """The mark of things in the form of answers: "{3}", "{3,4:mask}"."""
+        numbers = [self.number(thing) for thing in things]
+        form = ":mask" if self.in_masks and self._have_masks(numbers) else ""
+        return f"{{{','.join(map(str, numbers))}{form}}}"
+
+    def turn(
+        self,
+        key: str,
+        case: str,
+        values: Mapping[str, str],
+        asked: Sequence[str] = (),
+        answered: Sequence[Sequence[int]] = (),
+        ask: str | None = None,
+        others: Sequence[Mapping[str, str]] = (),
+        markup: Mapping[str, str] = {},
+    ) -> Turn:
+        """A turn on a topic, answered by its wordings for a case.
+
+        values: of the slots, as data sets write them. asked: region marks of the question. answered: the things of each
+        region mark of the answer. ask: the topic whose questions are used instead. others: values of answers as right.
+        markup: values that are markup already.
+        """
+        topic, questions = topics()[key], topics()[ask or key]
+        safe = {name: plain_text(value) for name, value in values.items()} | {"picture": self.medium_word, **markup}
+        user = questions.question(self.rng).filled(safe, asked)
+        marks = [self.marks(things) for things in answered]
+        wording = topic.answer(case, self.rng)
+        answer = wording.filled(safe, marks)
+        if self._requests_masks(topic, questions, marks, answer):
+            user = f"{sentence(user)} {self.request('forms.mask')}"
+        references = (wording.filled(safe | {k: plain_text(v) for k, v in other.items()}, marks) for other in others)
+        return Turn(user, answer, references=tuple(references))
+
+    def request(self, key: str) -> str:
+        """A further sentence of a question."""
+        return topics()[key].question(self.rng).filled({"picture": self.medium_word})
+
+    def caption(self, text: str) -> str:
+        """A caption whose numbers are things, with those of the sample's regions; things without a place are words."""
+        pieces = []
+        for piece in parse_markup(text):
+            if not isinstance(piece, Reference):
+                pieces.append(escaped(piece.text))
+                continue
+            placed = [thing for thing in piece.indices if self.item.things[thing].region is not None]
+            phrase = plain_text(piece.phrase) if piece.phrase is not None else None
+            if placed:
+                pieces.append(f"{'' if phrase is None else f'[{phrase}]'}{self.marks(placed)}")
+            elif not piece.indices:
+                pieces.append(f"[{phrase}]{{}}")
+            else:
+                pieces.append(phrase or "it")
+        return "".join(pieces)
+
+    def _requests_masks(self, topic: Topic, questions: Topic, marks: Sequence[str], answer: str) -> bool:
+        """Whether a sentence that asks for masks is needed: for what is there and for what is not, so that it tells
+        neither."""
+        if not self.in_masks or questions.masks:
+            return False
+        return ":mask}" in answer or (topic.places and all(":mask}" in mark for mark in marks if mark != "{}"))
+
+    def _region(self, thing: int) -> RegionRecord:
+        facts = self.item.things[thing]
+        if facts.region is None:
+            raise DataError(f"things[{thing}]: expected a place to point at, got {facts.name!r} alone")
+        return facts.region
+
+    def _added(self, region: RegionRecord) -> int:
+        self.regions.append(region)
+        return len(self.regions) - 1
+
+    def _have_masks(self, numbers: Sequence[int]) -> bool:
+        return all(self.regions[number].mask is not None for number in numbers)
+
+
+def phrase_of(text: str) -> str:
+    """Words of a data set as a phrase inside a sentence: no full stop, a small article.
+
+    >>> phrase_of(" The man in red. "), phrase_of("Nike shoe!")
+    ('the man in red', 'Nike shoe')
+    """
+    text = " ".join(text.split()).rstrip(".!?,;: ")
+    first, _, rest = text.partition(" ")
+    return f"{first.lower()} {rest}".strip() if first in SMALL_WORDS else text
+
+
+def sentence(text: str) -> str:
+    """
+    >>> sentence("find the dog"), sentence("Where is it?")
+    ('find the dog.', 'Where is it?')
+    """
+    return text if text[-1:] in ".?!" else f"{text}."
+
+
+def _is_only(region: RegionRecord, form: str) -> bool:
+    """Whether a shape is the thing's own box or mask."""
+    return region.box is not None if form == "box" else region.mask is not None

@@ -1,0 +1,117 @@
+"""Questions whose answers are masks: of a class, of a referring expression, of what must be thought out first.
+
+So LISA mixes sets (Lai et al., CVPR 2024, section 4.1): class maps ("Segment the sky"), referring expressions, and
+implicit questions with explanations (ReasonSeg), all in many wordings. What has no mask is not asked about.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from deixis.datasets.annotated import Annotated, Expression
+from deixis.datasets.object_names import names_of
+from deixis.datasets.plain_questions import plain_text
+from deixis.language.english import name_words
+from deixis.samples.sample import Sample, Turn
+from deixis.samples.skipped import Skipped
+from deixis.synthesis.absent import Absent
+from deixis.synthesis.asking import Asking, check_weights
+from deixis.synthesis.draft import Draft, phrase_of, sentence
+from deixis.synthesis.rounds import Talk, conversations, shuffled
+from deixis.synthesis.tools import Tools
+
+MAX_THINGS = 20  # of one answer
+ABSENT_PER_ITEM = 3
+EXPLAINED = 0.5  # so often an explanation is asked for where there is one
+
+
+@dataclass(frozen=True)
+class ClassesOptions(Asking):
+    """Options of classes: how often, by weight, a class, an expression, an implicit question, and a class that is not
+    there is asked for; `form` is left out of account, and absent classes are drawn from the vocabulary, the source's
+    if none is given."""
+
+    classes: float = 0.45
+    phrases: float = 0.45
+    implicit: float = 0.45
+    absent: float = 0.05
+    vocabulary: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_weights({name: getattr(self, name) for name in ("classes", "phrases", "implicit", "absent")})
+
+    def kinds(self) -> dict[str, float]:
+        return {"class": self.classes, "phrase": self.phrases, "reason": self.implicit, "absent": self.absent}
+
+
+def make(
+    items: Sequence[Annotated], quota: int, seed: str, tools: Tools, options: ClassesOptions
+) -> Iterator[Sample | Skipped]:
+    """Conversations whose answers are masks."""
+    topics = partial(_topics, Absent(items, options.vocabulary, Tools()))
+    capped, quoted = frozenset(["absent"]), frozenset(["phrase", "reason"])
+    talk = Talk("classes", options.kinds(), topics, _turn, capped=capped, quoted=quoted)
+    yield from conversations(items, quota, seed, talk, replace(options, form="mask"))
+
+
+def _topics(absent: Absent, item: Annotated, rng: np.random.Generator) -> dict[str, list]:
+    has_mask = [thing.region is not None and thing.region.mask is not None for thing in item.things]
+    if not any(has_mask):
+        return {}
+    usable = [e for e in item.expressions if all(has_mask[n] for n in e.things) and len(e.things) <= MAX_THINGS]
+    return {
+        "class": shuffled(_classes(item, has_mask), rng),
+        "phrase": shuffled([e for e in usable if e.unique and not e.implicit and phrase_of(e.text)], rng),
+        "reason": shuffled([e for e in usable if e.implicit and phrase_of(e.text)], rng),
+        "absent": absent.names(item, names_of(item), ABSENT_PER_ITEM, rng),
+    }
+
+
+def _classes(item: Annotated, has_mask: Sequence[bool]) -> list[tuple[int, ...]]:
+    """The things of each name of which all are marked; a group taken as one is as good as its things."""
+    if not item.complete:
+        return []
+    vague = {name.lower() for name in item.vague}
+    found: dict[str, list[int]] = {}
+    for number, thing in enumerate(item.things):
+        names = {name.lower() for name in (thing.full_name, *thing.synonyms)}
+        if thing.name and thing.region is not None and not thing.region.ignore and not names & vague:
+            found.setdefault(thing.full_name, []).append(number)
+    return [tuple(n) for n in found.values() if len(n) <= MAX_THINGS and all(has_mask[number] for number in n)]
+
+
+def _turn(draft: Draft, kind: str, topic: tuple[int, ...] | Expression | str) -> Turn:
+    if isinstance(topic, Expression):
+        return _reason(draft, topic) if kind == "reason" else _phrase(draft, topic)
+    if isinstance(topic, str):
+        return draft.turn("classes.class", "none", name_words(topic))
+    thing = draft.item.things[topic[0]]
+    values = name_words(thing.full_name, mass=thing.stuff)
+    return draft.turn("classes.class", "one" if len(topic) == 1 else "many", values, (), [topic])
+
+
+def _phrase(draft: Draft, topic: Expression) -> Turn:
+    values = {"phrase": phrase_of(topic.text)}
+    return draft.turn("classes.phrase", _case(topic.things), values, (), [topic.things])
+
+
+def _reason(draft: Draft, topic: Expression) -> Turn:
+    """The set's own question with a request, or its phrase in a question; with the explanation if that is asked for."""
+    is_question = topic.text.strip()[-1:] in ".?!"
+    names = {draft.item.things[number].name for number in topic.things} - {""}
+    case, values = _case(topic.things), {"phrase": topic.text.strip() if is_question else phrase_of(topic.text)}
+    if len(names) == 1 and len(topic.things) == 1 and draft.chance(0.5):
+        case, values = "named", values | name_words(next(iter(names)))
+    key = "classes.reason_question" if is_question else "classes.reason_phrase"
+    turn = draft.turn(key, case, values, (), [topic.things])
+    if not topic.explanation or not draft.chance(EXPLAINED):
+        return turn
+    user = f"{sentence(turn.user)} {draft.request('forms.why')}"
+    return Turn(user, f"{turn.assistant} {plain_text(topic.explanation.strip())}")
+
+
+def _case(things: Sequence[int]) -> str:
+    return "none" if not things else "one" if len(things) == 1 else "many"

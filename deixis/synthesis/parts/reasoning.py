@@ -1,0 +1,239 @@
+"""Questions that need a thought and whose answer is one mask or several, written by a language model.
+
+After LISA (Lai et al., CVPR 2024): the question never names what it asks for; the answer marks it, and
+some answers say why, at once or when asked. The model knows the picture in symbols, and only things with masks can be
+meant. What it writes is checked; what fails is asked for once more, then left out, and both are counted.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from deixis.datasets.annotated import Annotated, Thing
+from deixis.errors import DataError
+from deixis.geometry import spoken, to_markup
+from deixis.language.nouns import head_noun, same_noun, words_of
+from deixis.samples.consistency import shown
+from deixis.samples.rng import rng_of
+from deixis.samples.sample import Sample, Turn
+from deixis.samples.skipped import Skipped
+from deixis.synthesis.text.asked import LEFT_OUT, Unusable, ask_checked, in_turn, json_object
+from deixis.synthesis.text.prompts import Prompt, prompt
+from deixis.synthesis.text.scene_text import Scene, scene_of
+from deixis.synthesis.text.written import (
+    Pieces,
+    check_answer,
+    check_question,
+    numbers_in,
+    references,
+    renumbered,
+    written,
+)
+from deixis.synthesis.tools import Ask, Tools
+
+MASK = "mask"
+
+
+@dataclass(frozen=True)
+class ReasoningOptions:
+    """questions: asked for of one picture. explained: the share of answers that say why at once; asked_why: that say it
+    when asked; the others do not. follow_ups: whether a further exchange that the model wrote is kept. max_things:
+    shown to the writer, the largest. at_once: requests under way."""
+
+    questions: int = 3
+    explained: float = 0.35
+    asked_why: float = 0.2
+    follow_ups: bool = True
+    max_things: int = 16
+    max_question_words: int = 60
+    max_answer_words: int = 60
+    max_explanation_words: int = 80
+    at_once: int = 8
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.explained and 0 <= self.asked_why and self.explained + self.asked_why <= 1):
+            shares = f"{self.explained} and {self.asked_why}"
+            raise DataError(f"explained, asked_why: expected shares from 0, together at most 1, got {shares}")
+        for name in (
+            "questions",
+            "max_things",
+            "max_question_words",
+            "max_answer_words",
+            "max_explanation_words",
+            "at_once",
+        ):
+            if getattr(self, name) < 1:
+                raise DataError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Riddle:
+    """A question that has passed: its pieces, and the numbers of the scene that it means."""
+
+    question: Pieces
+    answer: Pieces
+    explanation: str
+    follow_up: tuple[Pieces, Pieces] | None
+
+
+def make(
+    items: Sequence[Annotated | Sample], quota: int, seed: str, tools: Tools, options: ReasoningOptions
+) -> Iterator[Sample | Skipped]:
+    """Up to `quota` samples, a question each; an item gives up to `options.questions`.
+
+    Raises ValueError without a language model, CostCapReached and EndpointError as they come.
+    """
+    if tools.language is None:
+        raise DataError("reasoning needs a language model, and there is none")
+    ask, missing = tools.language(), quota
+    for found in in_turn(partial(_riddles, ask, seed, options), items, options.at_once, quota, _samples_in):
+        for each in found:
+            if isinstance(each, Skipped) or missing > 0:
+                missing -= isinstance(each, Sample)
+                yield each
+
+
+def _samples_in(found: list[Sample | Skipped]) -> int:
+    return sum(isinstance(each, Sample) for each in found)
+
+
+def _riddles(ask: Ask, seed: str, options: ReasoningOptions, item: Annotated | Sample) -> list[Sample | Skipped]:
+    """What was refused on the way, then the samples of an item."""
+    try:
+        scene = scene_of(item, options.max_things, usable=_has_mask)
+    except ValueError as error:
+        return [Skipped(item.id, f"{error} (with a mask)")]
+    own = prompt("reasoning")
+    messages = own.messages(f"{scene.text}\n\nWrite {options.questions} questions.")
+    found, refused = ask_checked(ask, messages, partial(_checked, scene, options), item.id)
+    riddles, complaints = found or ([], [])
+    left_out = [Skipped(item.id, f"{LEFT_OUT}: {complaint}") for complaint in complaints]
+    return [
+        *refused,
+        *left_out,
+        *(_sample(scene, n, riddle, own, seed, options) for n, riddle in enumerate(riddles)),
+    ]
+
+
+def _has_mask(thing: Thing) -> bool:
+    return thing.region is not None and thing.region.mask is not None
+
+
+def _checked(scene: Scene, options: ReasoningOptions, text: str) -> tuple[list[Riddle], list[str]]:
+    """The questions of an answer that can be used, and why others cannot. Raises ValueError if none can."""
+    records = json_object(text, "questions")["questions"]
+    if not isinstance(records, list) or not records or not all(isinstance(record, dict) for record in records):
+        raise DataError(f"questions: expected a list of objects, got {shown(records)}")
+    riddles: dict[str, Riddle] = {}
+    complaints: list[str] = []
+    for number, record in enumerate(records[: options.questions]):
+        try:
+            riddle = _riddle(f"questions[{number}]", record, scene, options)
+            if spoken(riddle.question).casefold() in riddles:
+                raise DataError(f"questions[{number}].question: expected another than before")
+            riddles[spoken(riddle.question).casefold()] = riddle
+        except ValueError as error:
+            complaints.append(str(error))
+    if not riddles:
+        raise Unusable(complaints)
+    return list(riddles.values()), complaints
+
+
+def _riddle(where: str, record: dict, scene: Scene, options: ReasoningOptions) -> Riddle:
+    question = written(where, record, "question", scene, options.max_question_words)
+    answer = written(where, record, "answer", scene, options.max_answer_words)
+    explanation = written(where, record, "explanation", scene, options.max_explanation_words)
+    for field, pieces in (("question", question), ("explanation", explanation)):
+        if references(pieces):
+            raise DataError(f"{where}.{field}: expected no braces, got {shown(record[field])}")
+    check_answer(f"{where}.answer", answer)
+    meant = numbers_in(answer)
+    if not meant:
+        raise DataError(f"{where}.answer: expected what is meant to be marked, as in [a dog]{{0}}, got no mark")
+    _check_implicit(f"{where}.question", question, scene, meant)
+    _check_siblings(f"{where}.answer", scene, meant)
+    follow_up = _follow_up(f"{where}.follow_up", record.get("follow_up"), scene, options)
+    return Riddle(question, answer, to_markup(explanation), follow_up)
+
+
+def _follow_up(where: str, record: object, scene: Scene, options: ReasoningOptions) -> tuple[Pieces, Pieces] | None:
+    if not record:
+        return None
+    if not isinstance(record, dict):
+        raise DataError(f"{where}: expected null or an object with 'user' and 'assistant', got {shown(record)}")
+    question = written(where, record, "user", scene, options.max_question_words)
+    answer = written(where, record, "assistant", scene, options.max_explanation_words)
+    check_question(f"{where}.user", question)
+    check_answer(f"{where}.assistant", answer)
+    return question, answer
+
+
+def _check_implicit(where: str, question: Pieces, scene: Scene, meant: tuple[int, ...]) -> None:
+    """The question does not name what it asks for."""
+    words = words_of(spoken(question))
+    for number in meant:
+        thing = scene.thing(number)
+        for name in (thing.name, *thing.synonyms):
+            if any(same_noun(word, head_noun(name)) for word in words):
+                raise DataError(
+                    f"{where}: expected {name!r}, which is meant, not to be named, got {shown(spoken(question))}"
+                )
+
+
+def _check_siblings(where: str, scene: Scene, meant: tuple[int, ...]) -> None:
+    """Others of the same name are meant too, unless something is known that tells them apart."""
+    item = scene.item
+    chosen = {scene.shown[number] for number in meant}
+    for thing in chosen:
+        name = item.things[thing].full_name
+        others = [n for n, other in enumerate(item.things) if other.full_name == name and n not in chosen]
+        if others and not _is_told_of(item, thing):
+            raise DataError(
+                f"{where}: expected every {name!r} to be meant, or one that something is known of, got one of several"
+            )
+
+
+def _is_told_of(item: Annotated, thing: int) -> bool:
+    told = item.things[thing].attributes or any(expression.things == (thing,) for expression in item.expressions)
+    return bool(told) or any(thing in (relation.subject, relation.object) for relation in item.relations)
+
+
+def _sample(scene: Scene, number: int, riddle: Riddle, own: Prompt, seed: str, options: ReasoningOptions) -> Sample:
+    """A question as a sample: plain, with the reason, or with the reason when asked; perhaps a further exchange."""
+    item, rng = scene.item, rng_of(seed, scene.item.id, "reason", number)
+    further = riddle.follow_up if options.follow_ups else None
+    used = numbers_in(riddle.answer, *(further or ()))
+    number_of = {shown_as: region for region, shown_as in enumerate(used)}
+    question, answer = to_markup(riddle.question), renumbered(riddle.answer, number_of, MASK)
+    draw = float(rng.random())
+    if draw < options.explained:
+        turns = [Turn(f"{_ended(question)} {_drawn(rng, own, 'explain')}", f"{_ended(answer)} {riddle.explanation}")]
+    else:
+        turns = [Turn(question, answer)]
+        if draw < options.explained + options.asked_why:
+            turns.append(Turn(_drawn(rng, own, "why"), riddle.explanation))
+    if further:
+        turns.append(Turn(renumbered(further[0], number_of), renumbered(further[1], number_of, MASK)))
+    return Sample(
+        id=f"{item.id}/reason-{number}",
+        source=item.source,
+        task="reason",
+        split=item.split,
+        turns=tuple(turns),
+        signals=item.signals,
+        regions=tuple(scene.thing(shown_as).region for shown_as in used),
+        licence=item.licence,
+        author="model",
+    )
+
+
+def _drawn(rng: np.random.Generator, own: Prompt, name: str) -> str:
+    wordings = own.wordings(name)
+    return wordings[int(rng.integers(len(wordings)))]
+
+
+def _ended(sentence: str) -> str:
+    """The sentence with a sign at its end, so that another can follow."""
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

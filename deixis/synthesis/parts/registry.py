@@ -1,0 +1,145 @@
+"""The parts that a build can have, by the kind that a recipe names; a new one is a file and an entry here."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from deixis.datasets.annotated import Annotated
+from deixis.samples.sample import Sample
+from deixis.samples.skipped import Skipped
+from deixis.synthesis.asking import Directions
+from deixis.synthesis.parts import (
+    boxed_turns,
+    classes,
+    descriptions,
+    dialogues,
+    maps,
+    negatives,
+    objects,
+    plain_part,
+    reasoning,
+    relations,
+    rewording,
+)
+from deixis.synthesis.tools import Tools
+
+Make = Callable[[Sequence[Annotated | Sample], int, str, Tools, Any], Iterator[Sample | Skipped]]
+"""Items, a quota, a seed, the models and the part's options in; at most `quota` samples, and what was left out."""
+DIRECTIONS = ("in", "out", "both")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A kind of part. title: for a list. options: a frozen dataclass whose fields have defaults. needs: models that it
+    cannot do without, fields of `Tools`. granularity: what it is about, in GRIT's terms. directions: whether regions go
+    in, out, or both in one turn."""
+
+    name: str
+    title: str
+    make: Make
+    options: type
+    granularity: str
+    directions: tuple[str, ...] = DIRECTIONS
+    needs: tuple[str, ...] = ()
+
+
+def _of_annotations(
+    make: Make, items: Sequence[Annotated | Sample], quota: int, seed: str, tools: Tools, options: Any
+) -> Iterator[Sample | Skipped]:
+    """A part that takes annotations, without the dialogues among the items, which are said."""
+    for item in items:
+        if isinstance(item, Sample):
+            yield Skipped(item.id, "expected annotations of things, got a dialogue")
+    yield from make([item for item in items if isinstance(item, Annotated)], quota, seed, tools, options)
+
+
+def _part(name: str, title: str, module: Any, options: type, granularity: str, **facts: Any) -> Part:
+    return Part(name, title, partial(_of_annotations, module.make), options, granularity, **facts)
+
+
+PARTS = {
+    part.name: part
+    for part in (
+        _part("objects", "names of regions, regions of names", objects, Directions, "objects"),
+        _part(
+            "relations",
+            "relations that the set tells, and how things lie in the picture",
+            relations,
+            relations.RelationsOptions,
+            "relations",
+        ),
+        _part(
+            "descriptions",
+            "words of the set for regions, regions for words, grounded captions",
+            descriptions,
+            Directions,
+            "descriptions",
+        ),
+        _part(
+            "negatives",
+            "what is not there, by the picture and by look-alikes, as often yes as no",
+            negatives,
+            negatives.NegativesOptions,
+            "objects",
+            directions=("in", "out"),
+        ),
+        _part(
+            "classes",
+            "masks of classes, of referring expressions, of implicit questions",
+            classes,
+            classes.ClassesOptions,
+            "objects, descriptions, reasoning",
+            directions=("out",),
+        ),
+        _part(
+            "maps",
+            "captions and questions about depth maps and surface normals of pictures",
+            maps,
+            maps.MapsOptions,
+            "scenes",
+            directions=("out", "both"),
+            needs=("depth",),
+        ),
+        _part(
+            "dialogues",
+            "dialogues about regions, written by a language model",
+            dialogues,
+            dialogues.DialoguesOptions,
+            "objects, relations, descriptions, reasoning",
+            needs=("language",),
+        ),
+        _part(
+            "reasoning",
+            "implicit questions about masks with explanations, written by a language model",
+            reasoning,
+            reasoning.ReasoningOptions,
+            "reasoning",
+            directions=("out",),
+            needs=("language",),
+        ),
+        Part(
+            "rewording",
+            "samples with their questions in other words, by a language model",
+            rewording.make,
+            rewording.RewordingOptions,
+            "as the samples",
+            needs=("language",),
+        ),
+        Part(
+            "boxed_turns",
+            "dialogues whose answers get the boxes of what they name, from another set or a detector",
+            boxed_turns.make,
+            boxed_turns.BoxedTurnsOptions,
+            "as the dialogues",
+            directions=("out",),
+        ),
+        Part(
+            "plain",
+            "samples as their sets have them: dialogues as they are, annotations as plain questions",
+            plain_part.make,
+            plain_part.PlainOptions,
+            "as the set",
+        ),
+    )
+}

@@ -1,0 +1,109 @@
+"""Asking a language model for something that can be checked: JSON out of its answer, a second chance, many at a time.
+
+What is refused is counted, and asked for once more with the complaint. It knows neither prompts nor samples.
+"""
+
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from deixis.errors import DataError
+from deixis.language.endpoint_errors import RequestRefused
+from deixis.samples.consistency import shown
+from deixis.samples.skipped import Skipped
+from deixis.synthesis.tools import Ask
+
+AGAIN, GIVEN_UP, LEFT_OUT = "asked again", "given up", "left out"
+"""How a reason to skip begins: asked for once more; failed twice; one of several in an answer that is used."""
+_COMPLAINT = (
+    "This cannot be used: {}. Give the whole JSON object once more, with that mended and everything else as asked."
+)
+_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+_NO_JOB = object()
+
+
+class Unusable(ValueError):
+    """An answer of which nothing can be used, with what is wrong with each of its items."""
+
+    def __init__(self, complaints: Sequence[str]):
+        super().__init__("; ".join(complaints))
+        self.complaints = tuple(complaints)
+
+
+def json_object(text: str, field: str) -> dict[str, Any]:
+    """The last JSON object with a field in a text that may hold prose, fences and a model's thoughts around it.
+
+    Raises ValueError if there is none.
+
+    >>> json_object('Sure {0}: ```{"turns": []}```', "turns")
+    {'turns': []}
+    """
+    text = _THOUGHTS.sub("", text)
+    decoder, found, start = json.JSONDecoder(), None, text.find("{")
+    while start >= 0:
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            end = start + 1
+        else:
+            found = value if field in value else found
+        start = text.find("{", end)
+    if found is None:
+        raise DataError(f"expected a JSON object with the field {field!r}, got {shown(text.strip())}")
+    return found
+
+
+def ask_checked(
+    ask: Ask, messages: list[dict], check: Callable[[str], Result], where: str
+) -> tuple[Result | None, list[Skipped]]:
+    """(what `check` makes of the answer, None if even the second one fails; each answer that was refused, and why).
+
+    `check` raises ValueError for an answer that cannot be used. CostCapReached and EndpointError pass.
+    """
+    refused: list[Skipped] = []
+    for then in (AGAIN, GIVEN_UP):
+        try:
+            text = ask(messages)
+        except RequestRefused as error:
+            return None, [*refused, Skipped(where, f"{GIVEN_UP}: {error}")]
+        try:
+            return check(text), refused
+        except ValueError as error:
+            complaints = error.complaints if isinstance(error, Unusable) else (str(error),)
+            refused += [Skipped(where, f"{then}: {complaint}") for complaint in complaints]
+            messages = [
+                *messages,
+                {"role": "assistant", "content": text or "{}"},  # some servers refuse an empty message
+                {"role": "user", "content": _COMPLAINT.format(error)},
+            ]
+    return None, refused
+
+
+def in_turn(
+    work: Callable[[Job], Result], jobs: Iterable[Job], at_once: int, quota: int, size: Callable[[Result], int]
+) -> Iterator[Result]:
+    """`work(job)` of each job, in order, by so many threads, until the sizes add up to the quota.
+
+    No more jobs are under way than could still be wanted, so that nothing is asked for that no one takes. What a job
+    raises is raised in its turn.
+    """
+    waiting: deque[Future[Result]] = deque()
+    ahead, missing = iter(jobs), quota
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            while missing > 0:
+                while len(waiting) < min(2 * at_once, missing) and (job := next(ahead, _NO_JOB)) is not _NO_JOB:
+                    waiting.append(pool.submit(work, job))
+                if not waiting:
+                    return
+                result = waiting.popleft().result()
+                missing -= size(result)
+                yield result
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,120 @@
+"""A picture in symbols, for a language model that sees none: numbered things with their places, relations, captions.
+
+As in Ferret (You et al., ICLR 2024) and LLaVA, the writer knows the picture by what people marked in it.
+The numbers it sees are places in `Scene.shown`; those of the item never leave. It knows no prompt.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deixis.datasets.annotated import Annotated, Expression, Thing
+from deixis.datasets.object_names import is_single
+from deixis.errors import DataError
+from deixis.geometry import Reference, parse_markup
+from deixis.samples.sample import RegionRecord, Sample
+
+GRID = 999
+"""Places are whole numbers from 0 to this, whatever the picture's size."""
+MAX_LINES = 24  # of relations, and of descriptions
+MAX_CAPTIONS = 5
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture as the writer sees it. shown: numbers of the item's things, by the number that the writer sees."""
+
+    item: Annotated
+    shown: tuple[int, ...]
+    text: str
+
+    def thing(self, number: int) -> Thing:
+        return self.item.things[self.shown[number]]
+
+    def names(self, number: int) -> tuple[str, ...]:
+        """Everything that a thing may be called: names, synonyms, and what expressions call it."""
+        thing = self.thing(number)
+        told = (expression.text for expression in self.item.expressions if expression.things == (self.shown[number],))
+        return (thing.full_name, thing.name, *thing.synonyms, *told)
+
+
+def scene_of(
+    item: Annotated | Sample, most: int, usable: Callable[[Thing], bool] = is_single, mention_rest: bool = True
+) -> Scene:
+    """The scene of an item that is one picture, with at most so many of its usable things, the largest ones.
+
+    Raises ValueError, one sentence, for an item that is not one picture, or has no such thing.
+    """
+    if not isinstance(item, Annotated):
+        raise DataError("expected annotations, got a dialogue")
+    if len(item.signals) != 1 or item.signals[0].kind != "image":
+        raise DataError(f"expected one picture, got {', '.join(medium.kind for medium in item.signals) or 'none'}")
+    found = [n for n, thing in enumerate(item.things) if is_single(thing) and usable(thing) and _box(thing.region)]
+    if not found:
+        raise DataError("expected things that can be referred to, got none")
+    largest = sorted(found, key=lambda n: (-_area(item.things[n].region), n))[:most]
+    shown = tuple(sorted(largest))
+    number_of = {thing: number for number, thing in enumerate(shown)}
+    lines = [f"Things: number, name, what is known of it, its box as left top right bottom from 0 to {GRID}"]
+    lines += [_thing_line(number, item.things[thing], item.signals[0].size_hw) for thing, number in number_of.items()]
+    rest = sorted({thing.full_name for n, thing in enumerate(item.things) if n not in number_of and thing.name})
+    if rest and mention_rest:
+        lines.append(f"Also there, but without a number: {', '.join(rest[:MAX_LINES])}")
+    lines += _relation_lines(item, number_of)
+    told = [line for expression in item.expressions if (line := _told(expression, number_of))]
+    lines += ["Descriptions:", *told[:MAX_LINES]] if told else []
+    captions = [_caption(caption, number_of) for caption in item.captions[:MAX_CAPTIONS]]
+    lines += ["Captions:", *captions] if captions else []
+    return Scene(item, shown, "\n".join(lines))
+
+
+def _box(region: RegionRecord | None) -> tuple[float, ...] | None:
+    return None if region is None else region.box
+
+
+def _area(region: RegionRecord | None) -> float:
+    left, top, right, bottom = _box(region) or (0, 0, 0, 0)
+    return (right - left) * (bottom - top)
+
+
+def _thing_line(number: int, thing: Thing, size_hw: tuple[int, int] | None) -> str:
+    known = f" ({', '.join(thing.attributes)})" if thing.attributes else ""
+    return f"{number} {thing.full_name}{known}: {' '.join(map(str, _on_grid(thing.region.box, size_hw)))}"
+
+
+def _on_grid(box_xyxy: tuple[float, ...], size_hw: tuple[int, int] | None) -> list[int]:
+    """The box in whole steps of the grid; in pixels where the picture's size is not told."""
+    if size_hw is None:
+        return [round(value) for value in box_xyxy]
+    height, width = size_hw
+    return [
+        min(max(round(value / side * GRID), 0), GRID)
+        for value, side in zip(box_xyxy, (width, height, width, height), strict=True)
+    ]
+
+
+def _relation_lines(item: Annotated, number_of: dict[int, int]) -> list[str]:
+    lines = [
+        f"{number_of[relation.subject]} {relation.predicate} {number_of[relation.object]}"
+        for relation in item.relations
+        if relation.subject in number_of and relation.object in number_of
+    ]
+    return ["Relations:", *dict.fromkeys(lines[:MAX_LINES])] if lines else []
+
+
+def _told(expression: Expression, number_of: dict[int, int]) -> str | None:
+    if not expression.things or not all(thing in number_of for thing in expression.things):
+        return None
+    return f"{', '.join(str(number_of[thing]) for thing in expression.things)} is: {expression.text}"
+
+
+def _caption(caption: str, number_of: dict[int, int]) -> str:
+    """A caption whose numbers are those of the scene, without marks of things that are not shown."""
+    pieces = []
+    for piece in parse_markup(caption):
+        if not isinstance(piece, Reference):
+            pieces.append(piece.text)
+            continue
+        numbers = [str(number_of[thing]) for thing in piece.indices if thing in number_of]
+        phrase = piece.phrase or "it"
+        pieces.append(f"[{phrase}]{{{','.join(numbers)}}}" if numbers else phrase)
+    return "".join(pieces)

@@ -1,0 +1,211 @@
+"""Converts an official checkpoint into a folder of ours: every tensor accounted for, nothing left behind on failure.
+
+    source -> a system's reader -> configuration, rules -> plan (names and shapes, checked) -> weights, written one by
+    one into a folder of another name -> configuration, tokenizer, card, account -> renamed
+
+A reader learns all it needs from names and shapes; values are read once, while they are written. The account of every
+tensor and the digests of the source's files lie in `conversion.json`, the licences in `README.md`.
+"""
+
+import json
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import GenerationConfig
+
+from deixis.checkpoints.card import card_text
+from deixis.checkpoints.conversion_options import Asked, Found, check_asked
+from deixis.checkpoints.digests import digests_of, files_read
+from deixis.checkpoints.rules import Plan, make_plan
+from deixis.checkpoints.source import open_source
+from deixis.checkpoints.weights import SHARD_BYTES, Shape, common_dtype, write_weights
+from deixis.errors import CheckpointError
+from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
+from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
+from deixis.systems.ferret import convert as ferret
+from deixis.systems.lisa import convert as lisa
+from deixis.systems.onellm import convert as onellm
+from deixis.systems.pointmlp import convert as pointmlp
+
+SYSTEMS = {"onellm": onellm.read, "ferret": ferret.read, "lisa": lisa.read, "pointmlp": pointmlp.read}
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+Told = Callable[[str, int, int], None]
+"""Hears how far a conversion is: what is being done, bytes done, bytes in all."""
+
+
+def convert(
+    system: str,
+    source: str | Path,
+    out: str | Path,
+    asked: Asked | None = None,
+    dtype: str | None = None,
+    overwrite: bool = False,
+    shard_bytes: int = SHARD_BYTES,
+    told: Told = lambda what, done, total: None,
+) -> Path:
+    """Converts `source`, a folder, a file or a hub id with a checkpoint of `system`, into the folder `out`.
+
+    dtype: of the floating tensors; that of most of the source where not given. Returns `out`. Raises ValueError, one
+    sentence, for whatever does not fit; then, and when interrupted, nothing is left behind.
+    """
+    if system not in SYSTEMS:
+        raise CheckpointError(f"system: expected one of {', '.join(SYSTEMS)}; got '{system}'")
+    if dtype is not None and dtype not in DTYPES:
+        raise CheckpointError(f"--dtype: expected one of {', '.join(DTYPES)}; got '{dtype}'")
+    asked = asked or Asked()
+    check_asked(system, asked)
+    out = Path(out)
+    _check_out(out, Path(source), overwrite)
+    found = SYSTEMS[system](open_source(source), asked)
+    plan = make_plan(found.parts, target_tensors(found.config))
+    shapes = _shapes(plan, None if dtype is None else DTYPES[dtype])
+    _check_room(out, shapes)
+    with _new_folder(out, overwrite) as folder:
+        files = files_read(found.parts, asked)
+        size = sum(file.stat().st_size for file in files.values())
+        digests = digests_of(files, _counted(told, "digests", size))
+        total = sum(shape.nbytes for shape in shapes.values())
+        written = _counted(told, "weights", total)
+        write_weights(folder, shapes, lambda name: _value(plan, name, shapes[name].dtype), shard_bytes, written)
+        for part in plan.parts:
+            part.source.close()
+        _write_rest(folder, system, str(source), found, plan, shapes, digests)
+    return out
+
+
+def build_network(config: DeixisConfig | PointMLPConfig) -> nn.Module:
+    """The network of a configuration, freshly initialised on the default device."""
+    return PointMLP(config) if isinstance(config, PointMLPConfig) else DeixisForConditionalGeneration(config)
+
+
+def meta_network(config: DeixisConfig | PointMLPConfig) -> nn.Module:
+    """The network of a configuration without values: on the meta device."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # parts that a configuration leaves out
+        return build_network(config)
+
+
+def target_tensors(config: DeixisConfig | PointMLPConfig) -> dict[str, Tensor]:
+    """Every tensor that the network of a configuration saves, without values."""
+    return dict(meta_network(config).state_dict())
+
+
+def _shapes(plan: Plan, dtype: torch.dtype | None) -> dict[str, Shape]:
+    """Shape and type of every tensor that is written, in the order of the source."""
+    made = {name: plan.make(name, lambda part, key: part.source.meta()[key]) for name in plan.steps}
+    shapes = {name: Shape(tuple(tensor.shape), tensor.dtype) for name, tensor in made.items()}
+    common = dtype or common_dtype(list(shapes.values()))
+    return {
+        name: Shape(shape.shape, common if shape.dtype.is_floating_point else shape.dtype)
+        for name, shape in shapes.items()
+    }
+
+
+def _value(plan: Plan, name: str, dtype: torch.dtype) -> Tensor:
+    """The values of one tensor of ours. Raises ValueError where they do not fit into the type."""
+    tensor = plan.make(name, lambda part, key: part.source.read(key))
+    cast = tensor.to(dtype)
+    if (
+        cast is not tensor
+        and dtype == torch.float16
+        and not torch.isfinite(cast).all()
+        and torch.isfinite(tensor).all()
+    ):
+        step = plan.steps[name][0]
+        raise CheckpointError(
+            f"--dtype: float16 cannot hold {step.source}, whose values reach {tensor.abs().max():.3g}; take bfloat16 "
+            "or float32"
+        )
+    return cast
+
+
+def _counted(told: Told, what: str, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def more(nbytes: int) -> None:
+        nonlocal done
+        done += nbytes
+        told(what, done, total)
+
+    return more
+
+
+def _write_rest(
+    folder: Path, system: str, source: str, found: Found, plan: Plan, shapes: dict[str, Shape], digests: dict[str, str]
+) -> None:
+    """Everything but the weights."""
+    config, dtype = found.config, common_dtype(list(shapes.values()))
+    if isinstance(config, PointMLPConfig):
+        named = {"classes": list(found.classes), "unit_sphere": found.unit_sphere} if found.classes else {}
+        text = json.dumps({"model_type": "pointmlp", **asdict(config), **named}, indent=1, ensure_ascii=False)
+        (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    else:
+        config.dtype = dtype
+        config.architectures = ["DeixisForConditionalGeneration"]
+        config.save_pretrained(folder)
+        _generation(config, found.stop).save_pretrained(folder)
+        if found.tokenizer is not None:
+            build_processor(config, found.tokenizer, **found.processor).save_pretrained(folder)
+    account = {"system": system, "source": source, "files": digests, "parts": plan.account()}
+    (folder / "conversion.json").write_text(json.dumps(account, indent=1) + "\n", encoding="utf-8")
+    card = card_text(system, source, digests, config, found.notes, sum(s.nbytes for s in shapes.values()), dtype)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _generation(config: DeixisConfig, stop: str | None) -> GenerationConfig:
+    text = config.text_config
+    ends = {"bos_token_id": text.bos_token_id, "eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id}
+    return GenerationConfig(**ends, **({} if stop is None else {"stop_strings": [stop]}))
+
+
+def _check_out(out: Path, source: Path, overwrite: bool) -> None:
+    """Raises ValueError unless a new folder may be made at `out`."""
+    if not out.parent.is_dir():
+        raise CheckpointError(f"'{out}': there is no folder '{out.parent}' to write the model into")
+    if source.exists():
+        inside = source.resolve().is_relative_to(out.resolve())
+        if out.exists() and inside:
+            raise CheckpointError(f"'{out}': expected a folder apart from the source, got one that holds it")
+    if out.exists() and not overwrite:
+        raise CheckpointError(
+            f"'{out}': expected a folder that is not there yet, got one that is; --overwrite replaces it"
+        )
+    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "conversion.json").is_file())):
+        raise CheckpointError(
+            f"'{out}': --overwrite replaces a folder that this command made, and this one holds no conversion.json"
+        )
+
+
+def _check_room(out: Path, shapes: dict[str, Shape]) -> None:
+    needed, free = sum(shape.nbytes for shape in shapes.values()), shutil.disk_usage(out.parent).free
+    if needed > free:
+        raise CheckpointError(
+            f"'{out}': expected {needed / 1e9:.1f} GB of free space for the weights, got {free / 1e9:.1f} GB; --dtype "
+            "bfloat16 halves those of float32"
+        )
+
+
+@contextmanager
+def _new_folder(out: Path, overwrite: bool) -> Generator[Path]:
+    """A folder of another name beside `out`, which becomes `out` when all went well and vanishes otherwise."""
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+    old = folder.with_suffix(".old")
+    try:
+        folder.chmod(0o755)  # mkdtemp's is for its owner alone
+        yield folder
+        if overwrite and out.exists():
+            out.rename(old)
+        folder.rename(out)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if old.exists() and not out.exists():
+            old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Ferret (You et al., ICLR 2024)."""

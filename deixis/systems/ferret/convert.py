@@ -1,0 +1,140 @@
+"""Ferret (You et al., ICLR 2024): full or delta weights in transformers' layout, as apple/ml-ferret@3c9e5c9 saves them.
+
+Quirks of the published code, all kept, each a named option of ours:
+
+* regions read the map transposed, between the centres of its corner cells, at pixels without half a pixel's shift
+  (ferret/model/ferret_arch.py, GeoRegionSampler): `reading` "ferret" of the processor;
+* the sampler reads CLIP's features of the layer before the last, raw, before the projection and without class token
+  (`features` "tokens", `encoder.layer`), 512 points, then 128 and 32 anchors of 24 neighbours, two axes;
+* pictures are squashed to the square (ferret/model/multimodal_encoder/clip_encoder.py, CLIPImageProcessor_GIT);
+* pooling is `sampler_pooler_mode`, "max" in training;
+* CLIP's weights lie in `vision_tower/` where training saved them (ferret/model/builder.py), else they are the hub's;
+* released are differences to Vicuna 1.3 (ferret/model/apply_delta.py): --base names it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from deixis.checkpoints.conversion_options import (
+    Asked,
+    Found,
+    check_system,
+    picture_tags,
+    published_config,
+    source_tokenizer,
+    text_config,
+)
+from deixis.checkpoints.rules import Part, Rule, take
+from deixis.checkpoints.sizes import CLIP_LARGE_336, LLAMA
+from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
+from deixis.errors import CheckpointError
+from deixis.model import DeixisConfig
+from deixis.systems.llava.convert import llava_config, llava_rules, vision_of, vocabulary_size
+from deixis.systems.llava.template import chat_template
+
+REGION = "<region_fea>"
+POINTS, ANCHORS, NEIGHBOURS = 512, (128, 32), (24, 24)
+"""Of the sampler (ferret_arch.py, GeoRegionSampler.__init__)."""
+NORM = "model.norm.weight"
+"""What tells a delta from whole weights: scales of the last layer's RMS norm, which are 1 before training."""
+DELTA_NORM = 0.25
+"""Mean size of NORM below which weights are differences. Whole ones are about 1 and more (training starts there and
+pretraining raises them in LLaMA); training at the recipes' rate of 2e-5 moves them by hundredths."""
+PUBLISHED: dict[str, Any] = {
+    "mm_vision_tower": "openai/clip-vit-large-patch14-336",
+    "mm_vision_select_layer": -2,
+    "sampler_pooler_mode": "max",
+    "mm_use_im_start_end": False,
+}
+"""What the recipes set (experiments/ferret_7b_train.sh) where a configuration does not say."""
+SIZES = {f"ferret-{size}": {**LLAMA[size], **PUBLISHED} for size in ("7b", "13b")}
+
+
+def read(source: Tensors, asked: Asked) -> Found:
+    """All that a conversion needs. Raises ValueError, one sentence, for another system's weights or a missing part."""
+    check_system(source, "ferret")
+    said = {**PUBLISHED, **published_config(source, asked, SIZES)}
+    vocab_size = vocabulary_size(source)
+    weights = whole_weights(source, asked)
+    tokenizer = source_tokenizer(source, asked, (REGION, *picture_tags(said)), vocab_size, ("image",))
+    region_id = said.get("im_region_fea_token") if tokenizer is None else tokenizer.convert_tokens_to_ids(REGION)
+    if region_id is None:
+        raise CheckpointError(
+            f"source '{source.label}': expected a tokenizer, or the id of {REGION} in its config.json, got none"
+        )
+    if tokenizer is not None:
+        tokenizer.chat_template = chat_template("ferret_v1", bool(said["mm_use_im_start_end"]))
+    vision, tower = vision_of(source, asked, said, CLIP_LARGE_336, ("vision_tower",), PUBLISHED["mm_vision_tower"])
+    text = text_config(source, said, vocab_size)
+    config = config_of(text, vision, said, region_id)
+    notes = [] if tokenizer else ["It was converted without a tokenizer and takes token ids only."]
+    parts = [Part(weights, rules_for()), *tower]
+    return Found(config, parts, tokenizer, {"reading": "ferret"}, None, notes)
+
+
+def whole_weights(source: Tensors, asked: Asked) -> Tensors:
+    """The source, or what it and --base add up to. Which of the two it must be is told by its values, not its name.
+
+    Raises ValueError for a delta without a base, and for a base with whole weights or one that is a delta itself.
+    """
+    if asked.base is None:
+        if _is_delta(source):
+            raise CheckpointError(
+                f"source '{source.label}': it is a delta ({NORM} is near 0), expected the base model that it is a "
+                "difference to, got none; name Vicuna's folder by --base"
+            )
+        return source
+    base = open_source(asked.base, "--base")
+    if not _is_delta(source):
+        raise CheckpointError(
+            f"source '{source.label}': expected a delta to add to --base, got whole weights ({NORM} is not near 0); "
+            "leave --base out"
+        )
+    if _is_delta(base):
+        raise CheckpointError(
+            f"--base '{asked.base}': expected whole weights, got a delta ({NORM} is near 0); name Vicuna itself"
+        )
+    return DeltaAndBase(source, base)
+
+
+def _is_delta(source: Tensors) -> bool:
+    return NORM in source.meta() and source.read(NORM).float().abs().mean().item() < DELTA_NORM
+
+
+def rules_for() -> list[Rule]:
+    """What becomes of the checkpoint's tensors."""
+    return [
+        *llava_rules(),
+        take(
+            r"model\.region_geo_sampler\.((?:diff_projector_list|agg_projector_list|flatten_projector|dim_projector)\..*)",
+            r"region_sampler.\1",
+        ),
+    ]
+
+
+def config_of(
+    text: Mapping[str, Any], vision: Mapping[str, Any], said: Mapping[str, Any], region_id: int
+) -> DeixisConfig:
+    """The configuration of a Ferret with these language and vision models."""
+    return llava_config(
+        text,
+        vision,
+        said["mm_vision_select_layer"],
+        "squash",
+        projection={"type": "linear", "norm": False},
+        sampler={
+            "type": "sampler",
+            "points": POINTS,
+            "in_dim": vision["hidden_size"],
+            "anchors": list(ANCHORS),
+            "neighbours": list(NEIGHBOURS),
+            "pooling": said["sampler_pooler_mode"],
+            "coordinates": True,
+            "features": "tokens",
+            "axes": 2,
+        },
+        pointing={"backbone": None},
+        dialect="ferret",
+        system="ferret",
+        region_token_id=region_id,
+    )

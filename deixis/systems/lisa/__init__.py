@@ -1,0 +1,1 @@
+"""LISA (Lai et al., CVPR 2024)."""

@@ -1,0 +1,187 @@
+"""LISA (Lai et al., CVPR 2024): weights in transformers' layout, as dvlab-research/LISA@3cb2d43 saves them.
+
+Quirks of the published code, all kept, each a named option of ours:
+
+* a mask is prompted by the state *before* `[SEG]`, where it was predicted (model/LISA.py:188-202): `state` "before";
+* CLIP is read at the layer before the last, without class token (`mm_vision_select_layer`, "patch"); SAM's picture is
+  another one, its longer side 1024 and padded (chat.py, `preprocess`);
+* releases hold no CLIP (merge_lora_weights_and_save_hf_model.py:140-144): it is `clip/` beside the weights, --clip, or
+  what `vision_tower` names on the hub;
+* pictures are cropped to the middle square for CLIP (transformers' CLIPImageProcessor): `fit` "crop";
+* built on LLaVA 1.0 the projection is linear, on LLaVA 1.5 two layers with GELU (`mm_projector.0`, `.2`);
+* v0 releases (commit 0e26916) keep SAM and the MLP in two files of their own, and speak Vicuna 1.1's words.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from deixis.checkpoints.conversion_options import (
+    Asked,
+    Found,
+    check_system,
+    picture_tags,
+    published_config,
+    source_tokenizer,
+    text_config,
+)
+from deixis.checkpoints.find import Files, find_place
+from deixis.checkpoints.part_rules import count_layers, sam_rules
+from deixis.checkpoints.rules import Part, Rule, take
+from deixis.checkpoints.sizes import CLIP_LARGE, LLAMA, SAM_HUGE
+from deixis.checkpoints.source import Shards, Tensors, open_source
+from deixis.errors import CheckpointError
+from deixis.model import DeixisConfig
+from deixis.systems.llava.convert import llava_config, llava_rules, vision_of, vocabulary_size
+from deixis.systems.llava.template import chat_template
+
+SEG = "[SEG]"
+SAM_PREFIX = r"(?:model\.)?visual_model\."
+V0_FILES = ("pytorch_model-visual_model.bin", "pytorch_model-text_hidden_fcs.bin")
+"""SAM and the MLP of the v0 releases (commit 0e26916, chat.py:105-112)."""
+TOWERS = {False: "openai/clip-vit-large-patch14", True: "openai/clip-vit-large-patch14-336"}
+"""CLIP of LLaVA 1.0, and of LLaVA 1.5, whose projection has two layers."""
+PUBLISHED: dict[str, Any] = {
+    "mm_vision_select_layer": -2,
+    "mm_use_im_start_end": True,
+}
+"""What train_ds.py sets where a configuration does not say."""
+_LLAVA_15 = {"vision_tower": TOWERS[True], "mm_projector_type": "mlp2x_gelu"}
+_BASES = {"lisa-7b": "7b", "lisa-13b": "13b-2", "lisa-7b-v0": "7b", "lisa-13b-v0": "13b-2"}
+SIZES = {name: {**LLAMA[size], **PUBLISHED} for name, size in _BASES.items()}
+SIZES |= {f"lisa-{size}-llava1.5": {**LLAMA[f"{size}-2"], **PUBLISHED, **_LLAVA_15} for size in ("7b", "13b")}
+
+
+def read(source: Tensors, asked: Asked) -> Found:
+    """All that a conversion needs. Raises ValueError, one sentence, for another system's weights or a missing part."""
+    extra = _v0_parts(source)
+    check_system(extra[0].source if extra else source, "lisa")
+    said = {**PUBLISHED, **published_config(source, asked, SIZES)}
+    meta = source.meta()
+    vocab_size = vocabulary_size(source)
+    tokenizer = source_tokenizer(source, asked, (SEG, *picture_tags(said)), vocab_size, ("image",))
+    if tokenizer is None:
+        raise CheckpointError(
+            f"source '{source.label}': expected a tokenizer.model or tokenizer.json, which says which id {SEG} "
+            "has, got none beside the weights; name it by --tokenizer"
+        )
+    words = "vicuna_v1" if extra else "llava_v1"
+    tokenizer.chat_template = chat_template(words, bool(said["mm_use_im_start_end"]))
+    parts = [Part(source, rules_for()), *extra]
+    names = {name: tensor for part in parts for name, tensor in part.source.meta().items()}
+    if asked.sam is not None and not any("visual_model." in name for name in names):
+        parts.append(Part(open_source(asked.sam, "--sam"), sam_rules(), "SAM"))
+        names |= {f"visual_model.{name}": tensor for name, tensor in parts[-1].source.meta().items()}
+    # the published code takes `vision_tower` where both are said (model/LISA.py:138)
+    named = {**said, "mm_vision_tower": said.get("vision_tower") or said.get("mm_vision_tower")}
+    published = TOWERS[bool(_depth(meta))]
+    vision, tower = vision_of(source, asked, named, CLIP_LARGE, ("clip", "vision_tower"), published)
+    parts += tower
+    text = text_config(source, said, vocab_size)
+    config = config_of(
+        text, vision, sam_config(names, source.label), said, tokenizer.convert_tokens_to_ids(SEG), _depth(meta)
+    )
+    return Found(config, parts, tokenizer)
+
+
+def rules_for() -> list[Rule]:
+    """What becomes of the checkpoint's tensors."""
+    return [
+        *llava_rules(),
+        take(r"model\.mm_projector\.(\d+)\.(weight|bias)", r"projection.maps.\1.\2"),
+        take(r"(?:model\.)?text_hidden_fcs\.0\.([02])\.(weight|bias)", r"sam_pointing.prompt.\1.\2"),
+        *sam_rules(SAM_PREFIX),
+    ]
+
+
+def config_of(
+    text: Mapping[str, Any],
+    vision: Mapping[str, Any],
+    sam: Mapping[str, Any],
+    said: Mapping[str, Any],
+    seg_id: int,
+    depth: int = 0,
+) -> DeixisConfig:
+    """The configuration of a LISA with these models; `depth`: layers of the projection if it is an MLP, else 0."""
+    return llava_config(
+        text,
+        vision,
+        said["mm_vision_select_layer"],
+        "crop",
+        mask_config=dict(sam),
+        projection={"type": "mlp", "depth": depth} if depth else {"type": "linear", "norm": False},
+        sampler={"type": None},
+        pointing={"backbone": "sam", "state": "before", "train": "decoder"},
+        dialect="lisa",
+        system="lisa",
+        seg_token_id=seg_id,
+    )
+
+
+def sam_config(meta: Mapping[str, Tensor], label: str) -> dict[str, Any]:
+    """Fields of SamConfig, from the shapes of SAM's official tensors (`...visual_model.*`); heads of the decoder: 8.
+
+    Raises ValueError where one that tells a size is missing.
+    """
+    shapes = {name.split("visual_model.")[1]: tuple(t.shape) for name, t in meta.items() if "visual_model." in name}
+    try:
+        _, rows, _, hidden = shapes["image_encoder.pos_embed"]
+        patch = shapes["image_encoder.patch_embed.proj.weight"][-1]
+        layers = count_layers(shapes, "image_encoder.blocks.")
+        spans = [shapes[f"image_encoder.blocks.{number}.attn.rel_pos_h"] for number in range(layers)]
+        everywhere = [number for number, (reach, _) in enumerate(spans) if reach == 2 * rows - 1]
+        windows = {reach for reach, _ in spans} - {2 * rows - 1}
+        out, mlp = shapes["image_encoder.neck.0.weight"][0], shapes["image_encoder.blocks.0.mlp.lin1.weight"][0]
+        prompt = {"hidden_size": out, "image_size": rows * patch, "patch_size": patch}
+        decoder = "mask_decoder.transformer.layers."
+        return {
+            "model_type": "sam",
+            "vision_config": {
+                "hidden_size": hidden,
+                "output_channels": out,
+                "num_hidden_layers": layers,
+                "num_attention_heads": hidden // spans[0][1],
+                "image_size": rows * patch,
+                "patch_size": patch,
+                "window_size": (max(windows, default=2 * SAM_HUGE["vision_config"]["window_size"] - 1) + 1) // 2,
+                "global_attn_indexes": everywhere,
+                "num_pos_feats": shapes["prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"][1],
+                "mlp_dim": mlp,
+            },
+            "prompt_encoder_config": {
+                **prompt,
+                "mask_input_channels": shapes["prompt_encoder.mask_downscaling.3.weight"][0],
+            },
+            "mask_decoder_config": {
+                "hidden_size": out,
+                "mlp_dim": shapes[f"{decoder}0.mlp.lin1.weight"][0],
+                "num_attention_heads": SAM_HUGE["mask_decoder_config"]["num_attention_heads"],
+                "num_hidden_layers": count_layers(shapes, decoder),
+            },
+        }
+    except KeyError as error:
+        raise CheckpointError(
+            f"source '{label}': expected SAM's tensor {error.args[0]}, got none; a shard may be missing, or name SAM's "
+            "weights by --sam"
+        ) from None
+
+
+def _depth(meta: Mapping[str, Tensor]) -> int:
+    """Linear layers of an MLP projection; 0 where it is one linear map."""
+    return sum(
+        name.startswith("model.mm_projector.") and name.count(".") == 3 and name.endswith("weight") for name in meta
+    )
+
+
+def _v0_parts(source: Tensors) -> list[Part]:
+    """SAM and the MLP of a v0 release; none for others. Raises ValueError where one of the two files is missing."""
+    files = [source.folder / name for name in V0_FILES]
+    there = [file for file in files if file.is_file()]
+    if len(there) == 1:
+        absent = next(file for file in files if file not in there)
+        raise CheckpointError(f"source '{source.label}': expected {absent.name} beside {there[0].name}, got none")
+    return [
+        Part(Shards(source.label, Files(file.parent, (find_place(file, "source"),), False, {})), rules_for(), file.stem)
+        for file in there
+    ]

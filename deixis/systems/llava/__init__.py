@@ -1,0 +1,1 @@
+"""LLaVA's conventions, which Ferret and LISA share: templates, label rule, CLIP and Llama weights."""

@@ -1,0 +1,1 @@
+"""OneLLM (Han et al., CVPR 2024)."""

@@ -1,0 +1,104 @@
+"""A PointMLP that names what a cloud is: network, names of the classes, and how clouds are prepared, in one folder.
+
+The folder holds `config.json` (the network's sizes, the classes, `unit_sphere`) and `model.safetensors` under the
+published names. Does not know files of clouds or training.
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors.torch import load_file, save_file
+
+from deixis.errors import CheckpointError
+from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
+
+MODEL_TYPE = "pointmlp"
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+@dataclass
+class CloudClassifier:
+    """`network` gives a score for each of `classes`; unit_sphere: clouds are first brought into the unit sphere."""
+
+    network: PointMLP
+    classes: tuple[str, ...]
+    unit_sphere: bool = True
+
+    def __post_init__(self):
+        if len(self.classes) != self.network.config.class_num:
+            raise CheckpointError(f"classes: expected {self.network.config.class_num} names, got {len(self.classes)}")
+
+    @torch.no_grad()
+    def predict(self, xyz: Float[np.ndarray, "point 3"]) -> dict[str, float]:
+        """Probability of each class for the points of one object, the likeliest first; they add up to 1.
+
+        x, y, z in any unit; of a mesh take its surface (`cloud_files.read_points`). Of more points than the
+        network was made for, a choice that is the same every time.
+
+        Raises ValueError for no points, or coordinates that are not finite.
+        """
+        if not len(xyz) or not np.isfinite(xyz).all():
+            raise CheckpointError(
+                f"cloud: expected points with finite x, y, z, got {len(xyz)} points, some not finite or none"
+            )
+        points = torch.from_numpy(np.asarray(xyz, dtype=np.float64))
+        if self.unit_sphere:
+            points = points - points.mean(0)
+            points = points / points.square().sum(1).max().sqrt().clamp(min=torch.finfo(points.dtype).tiny)
+        count = self.network.config.points
+        if len(points) > count:
+            points = points[torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:count]]
+        weight = next(self.network.parameters())
+        self.network.eval()
+        scores = self.network(points.to(weight)[None]).softmax(-1)[0]
+        order = scores.argsort(descending=True, stable=True).tolist()
+        return {self.classes[index]: float(scores[index]) for index in order}
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the folder under a temporary name, then renames it: it is whole or not there."""
+        folder = Path(folder)
+        part = folder.with_name(folder.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        sizes = {"model_type": MODEL_TYPE, **asdict(self.network.config)}
+        record = sizes | {"classes": list(self.classes), "unit_sphere": self.unit_sphere}
+        (part / CONFIG).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        save_file({name: value.contiguous() for name, value in self.network.state_dict().items()}, part / WEIGHTS)
+        part.rename(folder)
+
+
+def load_classifier(folder: str | Path) -> CloudClassifier:
+    """The classifier in a folder, on the CPU and in evaluation mode.
+
+    Where the folder has no names, as a converted checkpoint, the classes are called by their numbers from 0.
+
+    Raises ValueError, one sentence, for a folder of something else, a damaged file, and weights that do not fit.
+    """
+    folder = Path(folder)
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"classifier '{folder}': expected a file {name} in the folder, got none")
+    try:
+        record = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        model_type = record.pop("model_type", None)
+    except (ValueError, AttributeError, TypeError):
+        raise CheckpointError(f"classifier '{folder}': {CONFIG} is no JSON object; the file is damaged") from None
+    if model_type != MODEL_TYPE:
+        raise CheckpointError(
+            f"classifier '{folder}': expected model_type '{MODEL_TYPE}' in {CONFIG}, got {model_type!r}"
+        )
+    classes, unit_sphere = record.pop("classes", None), bool(record.pop("unit_sphere", True))
+    network = PointMLP(PointMLPConfig.of(record))
+    if classes is None:
+        classes = [str(number) for number in range(network.config.class_num)]
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS))
+    except Exception as error:  # safetensors has an error of its own, torch raises RuntimeError
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"classifier '{folder}': {WEIGHTS} does not fit {CONFIG} ({reason})") from error
+    return CloudClassifier(network.eval(), tuple(classes), unit_sphere)

@@ -1,0 +1,130 @@
+"""Guided attention: while an answer names and marks a thing, one head of some layers is told to look at it.
+
+Finding the thing that a phrase means is a look-up of content in the signal's tokens, which a small language model
+learns from its answers alone only after very long; the training data know where to look. `guided_tokens` says which
+tokens of an answer stand for which region, `AttentionGuide` compares a head's attention with the region's cells.
+Nothing of this remains in the trained network. It wants attention layers as Llama's are written: q_proj, k_proj and
+rotary positions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from deixis.errors import ConfigError
+from deixis.geometry import Reference, parse_markup
+from deixis.model.masks.mask_cells import Prepared, record_to_cells
+from deixis.samples.sample import RegionRecord, Turn
+
+NOTHING = ("No.", "None.", "Nothing.")  # answers for which there is nothing to look at
+GUIDED_LAYERS = (2, 3)  # of the language model, counted from 0; one head of each
+
+
+def guided_tokens(markup: str, tokens: Sequence[str], phrase_open: str, seg: str) -> list[tuple[int, int]]:
+    """(token, region) for every token of a written answer that belongs to the phrase or the marks of a region.
+
+    `tokens` are the pieces of the answer as written: phrases open with `phrase_open`, marks are "[" ... "]" or `seg`.
+    A phrase with several regions counts for its first.
+    """
+    marks = [m for piece in parse_markup(markup) if isinstance(piece, Reference) for m in piece.indices or (None,)]
+    pairs: list[tuple[int, int | None]] = []
+    phrase: list[int] = []
+    inside, region = False, None
+    for at, token in enumerate(tokens):
+        if inside:
+            inside = token != "]"
+        elif token in ("[", seg):
+            region, marks = marks[0], marks[1:]
+            pairs += [(earlier, region) for earlier in phrase]
+            phrase, inside = [], token == "["
+            pairs += [(at, region)] * (not inside)
+        elif token == phrase_open or phrase:
+            phrase.append(at)
+        if inside:
+            pairs.append((at, region))
+    return [(at, which) for at, which in pairs if which is not None]
+
+
+def token_target(
+    record: RegionRecord, prepared: Prepared, cells: int, tokens: int
+) -> Float[np.ndarray, " token"] | None:
+    """How the attention of a region should lie on the `tokens` of its picture or sound; sums to 1.
+
+    None where the region covers nothing of it.
+    """
+    share = record_to_cells(record, replace(prepared, sam=None), cells)  # tokens lie in the encoder's own frame
+    if prepared.kind == "audio":
+        pooled = share.reshape(tokens, -1).mean(1)
+    else:
+        side, coarse = round(cells**0.5), round(tokens**0.5)
+        pooled = share.reshape(coarse, side // coarse, coarse, side // coarse).mean((1, 3)).ravel()
+    return pooled / pooled.sum() if pooled.sum() > 0 else None
+
+
+def first_look(turns: Sequence[Turn], number: int, pairs: Sequence[tuple[int, int]], regions: int) -> int | None:
+    """The region that should be looked at before answer `number` begins; -1 for nothing, None where it is not known.
+
+    It is the first that the answer marks (`pairs` are its guided tokens); else, of a sample whose texts name none of
+    its regions, the first of these: what the answer is about.
+    """
+    if pairs:
+        return pairs[0][1]
+    answer = turns[number].assistant
+    if answer in NOTHING or any(isinstance(piece, Reference) and not piece.indices for piece in parse_markup(answer)):
+        return -1
+    texts = (text for turn in turns for text in (turn.user, turn.assistant))
+    named = any(isinstance(piece, Reference) for text in texts for piece in parse_markup(text))
+    return 0 if regions and not named else None
+
+
+class AttentionGuide:
+    """Watches the guided layers of a language model and gives the loss of their first head's attention.
+
+    Raises ValueError for a language model without these layers.
+    """
+
+    def __init__(self, decoder: nn.Module, layers: Sequence[int] = GUIDED_LAYERS):
+        self.seen: list[tuple[nn.Module, Tensor, tuple[Tensor, Tensor]]] = []
+        if max(layers) >= len(decoder.layers):
+            raise ConfigError(
+                f"guide_weight: expected a language model of more than {max(layers)} layers, got {len(decoder.layers)}"
+            )
+        attention = [decoder.layers[number].self_attn for number in layers]
+        self.hooks = [module.register_forward_pre_hook(self._watch, with_kwargs=True) for module in attention]
+
+    def close(self) -> None:
+        """Takes the hooks off the language model again."""
+        for hook in self.hooks:
+            hook.remove()
+
+    def _watch(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
+        if module.training:
+            self.seen.append((module, kwargs["hidden_states"], kwargs["position_embeddings"]))
+
+    def loss(self, guide: dict[str, Tensor], allowed: Tensor) -> Tensor:
+        """Mean cross entropy of the attention from guided positions to their regions' tokens, over layers.
+
+        guide: row and position (query,), start (query,) of the signal's tokens, target (query, token) padded with 0.
+        allowed: (batch, 1, position, position) who may look at whom.
+        """
+        from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+        row, position = guide["row"], guide["position"]
+        keys = guide["start"][:, None] + torch.arange(guide["target"].shape[1], device=row.device)
+        keys = keys.clamp(max=allowed.shape[-1] - 1)  # beyond the signal the target is 0
+        losses = []
+        for module, hidden, (cos, sin) in self.seen:
+            size = int(module.head_dim)
+            query = nn.functional.linear(hidden, module.q_proj.weight[:size]).unsqueeze(1).float()
+            key = nn.functional.linear(hidden, module.k_proj.weight[:size]).unsqueeze(1).float()
+            query, key = apply_rotary_pos_emb(query, key, cos.float(), sin.float())
+            scores = torch.einsum("qd,qkd->qk", query[row, 0, position], key[row, 0]) * size**-0.5
+            scores = scores.masked_fill(~allowed[row, 0, position], float("-inf"))
+            chance = scores.log_softmax(-1).gather(1, keys)
+            losses.append(-(guide["target"] * chance.masked_fill(guide["target"] == 0, 0)).sum(1).mean())
+        self.seen.clear()
+        return torch.stack(losses).mean()

@@ -1,0 +1,170 @@
+"""Instruction tuning: questions of every kind about every signal, all parts trained together.
+
+The pretraining heads may stay on beside (`dense_weight`), so that the field goes on learning what it shows.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from deixis.model.masks.mask_cells import Prepared
+from deixis.model.network import DeixisForConditionalGeneration
+from deixis.model.processor import DeixisProcessor
+from deixis.samples.sample import Sample
+from deixis.signals import open_signal
+from deixis.training.guidance import AttentionGuide
+from deixis.training.packing import PackedRow, collate, pack
+from deixis.training.streams import supersampling
+from deixis.world.facts import SoundFacts
+from deixis.world.generate import KINDS, Facts, draw_questions, world_facts
+from deixis.world.scene import scene_rng
+from deixis.world.truth import DenseTruth, cloud_truth, sound_truth, view_truth
+
+PAIR = "pair"  # rows of two files, of which each question is about one; their words do not overlap
+PAIRS = (("image", "audio"), ("audio", "image"), ("point_cloud", "audio"), ("audio", "point_cloud"))
+LOWERCASE = 0.15  # of the questions, for people do not always begin with a capital
+
+
+class Instructor(nn.Module):
+    """The network with its losses; beside them the dense losses of its fields (with heads) and guided attention."""
+
+    def __init__(
+        self,
+        model: DeixisForConditionalGeneration,
+        heads: nn.ModuleDict | None,
+        dense_weight: float,
+        guide_weight: float = 0.0,
+    ):
+        super().__init__()
+        self.model, self.heads, self.dense_weight = model, heads, dense_weight
+        self.guide_weight = guide_weight
+        self.guide = AttentionGuide(model.language_model.get_decoder()) if guide_weight > 0 else None
+        self.tied = {f"model.{copy}": f"model.{kept}" for copy, kept in (model._tied_weights_keys or {}).items()}
+        self.register_state_dict_post_hook(_drop_tied)
+        self.register_load_state_dict_pre_hook(_restore_tied)
+
+    def close(self) -> None:
+        """Leaves the network as it is without this stage."""
+        if self.guide is not None:
+            self.guide.close()
+
+    def forward(
+        self,
+        dense: dict[str, dict[str, Tensor]] | None = None,
+        guide: dict[str, Tensor] | None = None,
+        **batch: Tensor,
+    ) -> dict[str, Tensor]:
+        encoded = self.model.encode_inputs(batch)
+        output = self.model(**batch, encoded=encoded)
+        loss, losses = output.loss, dict(output.losses)
+        for kind, truth in (dense or {}).items() if self.heads is not None else ():
+            result = self.heads[kind](encoded.fields[kind], truth["classes"], truth["box"])
+            loss = loss + self.dense_weight * result["loss"]
+            losses |= {f"{kind}/{name}": value.detach() for name, value in result.items()}
+        if self.training and self.guide is not None and guide is not None:
+            guided = self.guide.loss(guide, batch["attention_mask"])
+            loss = loss + self.guide_weight * guided
+            losses["guide"] = guided.detach()
+        if self.guide is not None:
+            self.guide.seen.clear()  # of a batch without guided tokens too: the next one must not meet its graph
+        return {"loss": loss, "losses": losses}
+
+
+def _drop_tied(module: Instructor, state: dict[str, Tensor], prefix: str, metadata: object) -> None:
+    """A tied weight is saved once: safetensors refuses two names of one tensor."""
+    for copy in module.tied:
+        state.pop(prefix + copy, None)
+
+
+def _restore_tied(module: Instructor, state: dict[str, Tensor], prefix: str, *rest: object) -> None:
+    for copy, kept in module.tied.items():
+        if prefix + kept in state:
+            state[prefix + copy] = state[prefix + kept]
+
+
+class InstructBatches:
+    """`make` for instruction tuning: `counts` rows of each kind (or "pair") a batch, `questions` in each row.
+
+    `fine_cells` and `mask_cells` are the cells of each kind that the dense truth and the masks are given on.
+    """
+
+    def __init__(
+        self,
+        processor: DeixisProcessor,
+        fine_cells: dict[str, int],
+        mask_cells: dict[str, int],
+        counts: dict[str, int],
+        questions: int,
+        max_tokens: int,
+        seed: int,
+        guide_sizes: dict[str, tuple[int, int]] | None = None,
+    ):
+        self.processor, self.counts = processor, counts
+        self.fine_cells, self.mask_cells = fine_cells, mask_cells
+        self.questions, self.max_tokens, self.seed = questions, max_tokens, seed
+        self.guide_sizes = guide_sizes
+
+    def __call__(self, step: int) -> dict[str, Tensor]:
+        rows, truths = self.rows(step)
+        dense = {
+            kind: {n: torch.from_numpy(np.stack([getattr(t, n) for t in own])) for n in ("classes", "box")}
+            for kind, own in truths.items()
+        }
+        return collate(rows, self.processor.tokenizer.pad_token_id) | {"dense": dense}
+
+    def rows(self, step: int) -> tuple[list[PackedRow], dict[str, list[DenseTruth]]]:
+        """The rows of a step, and the dense truths of their signals by kind."""
+        rows: list[PackedRow] = []
+        truths: dict[str, list[DenseTruth]] = {}
+        for name, count in self.counts.items():
+            for i in range(count):
+                seed = self.seed + step * count + i
+                kinds = PAIRS[seed % len(PAIRS)] if name == PAIR else (name,)
+                rows.append(self._row(kinds, seed, truths))
+        return rows, truths
+
+    def _row(self, kinds: tuple[str, ...], seed: int, truths: dict[str, list[DenseTruth]]) -> PackedRow:
+        """Questions about the media of `kinds` of one seed, in that order; their truths are added to `truths`."""
+        prepared, samples = [], []
+        for number, kind in enumerate(kinds):
+            facts = world_facts("train", seed, kind, supersampling(seed))
+            rng = scene_rng("train", seed, 10 + KINDS.index(kind))
+            prepared.append(self.processor.prepare(open_signal(_source(facts), kind)))
+            truths.setdefault(kind, []).append(_truth(facts, prepared[-1], self.fine_cells[kind]))
+            drawn = draw_questions(facts, rng, self.questions // len(kinds))
+            samples += [_on_signal(_shaken(_lowered(sample, rng), rng), number) for sample in drawn]
+        return pack(samples, prepared, self.processor, self.mask_cells, self.max_tokens, self.guide_sizes)
+
+
+def _source(facts: Facts):
+    return (facts.medium.values, facts.medium.rate_hz) if isinstance(facts, SoundFacts) else facts.medium.values
+
+
+def _truth(facts: Facts, prepared: Prepared, cells: int) -> DenseTruth:
+    if isinstance(facts, SoundFacts):
+        return sound_truth(facts.sound, prepared.frame.extent[0], cells)
+    if facts.is_picture:
+        return view_truth(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
+    chosen = prepared.chosen
+    return cloud_truth(facts.scene, facts.object_id[chosen], facts.part_id[chosen], prepared.values[:, :3])
+
+
+def _on_signal(sample: Sample, number: int) -> Sample:
+    """The sample with its regions on signal `number`."""
+    return replace(sample, regions=tuple(replace(region, signal=number) for region in sample.regions))
+
+
+def _shaken(sample: Sample, rng: np.random.Generator) -> Sample:
+    """The sample with its boxes moved by up to half a pixel: rendered boxes end at whole pixels only, so most numbers
+    of the grid would never be read."""
+    boxes = [None if r.box is None else tuple(np.array(r.box) + rng.uniform(-0.5, 0.5, 4)) for r in sample.regions]
+    return replace(sample, regions=tuple(replace(r, box=b) for r, b in zip(sample.regions, boxes, strict=True)))
+
+
+def _lowered(sample: Sample, rng: np.random.Generator) -> Sample:
+    """The sample, sometimes with its questions in lower case and without the question mark."""
+    if rng.random() >= LOWERCASE:
+        return sample
+    return replace(sample, turns=tuple(replace(t, user=t.user.lower().rstrip("?.")) for t in sample.turns))

@@ -1,0 +1,248 @@
+"""Running a recipe: its network, from scratch or from trained weights, goes through its stages.
+
+Stages run in order in `out/STAGE/`; a stage whose `model` folder is there is done. The last stage's `model` folder is
+what `deixis.load` opens. `init: bundled` (or a folder) starts from trained weights instead of none. A stage with
+`data` trains on samples from files (`deixis.samples.mixtures.mixture`), else on the generated world.
+"""
+
+import logging
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import fields
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from huggingface_hub.errors import StrictDataclassError
+from torch import nn
+from transformers import AutoConfig
+
+from deixis.errors import ConfigError
+from deixis.model.config import DeixisConfig
+from deixis.model.kinds import AXES
+from deixis.model.network import DeixisForConditionalGeneration
+from deixis.model.processor import DeixisProcessor, build_processor
+from deixis.model.signal_options import encoder_token_count
+from deixis.model.text import SPECIAL_TOKENS, build_tokenizer, number_tokens
+from deixis.samples.mixtures.mixture import Mixture
+from deixis.training.classifier import TASK as CLASSIFY
+from deixis.training.classifier import train_classifier
+from deixis.training.dense import DenseHeads, DensePretrainer
+from deixis.training.instruct import PAIR, PAIRS, InstructBatches, Instructor
+from deixis.training.recipe_file import DATA, FIELDS, mixture_of
+from deixis.training.sample_batches import SampleBatches
+from deixis.training.stage_run import StageOptions, run_stage
+from deixis.training.streams import DenseBatches
+from deixis.world.generate import KINDS, world_samples
+
+logger = logging.getLogger(__name__)
+STAGE_STRIDE = 10_000_000  # seeds of one stage of training lie this far from the next one's
+SHARD_SIZE = "14MB"
+TEXT_SEEDS = 150  # seeds of the world whose questions and answers teach the tokenizer its words
+COPY = "recipe.yaml"  # of the recipe, in the folder of its run
+
+
+def train(recipe: dict[str, Any], out: Path) -> Path:
+    """Runs all stages under `out`; the folder of the trained model.
+
+    Finished stages are skipped, a broken one is resumed. Raises ValueError for a recipe whose parts do not fit each
+    other, and for an `out` that holds the run of another network; nothing is written then.
+    """
+    if recipe.get("task") == CLASSIFY:
+        return train_classifier(recipe, Path(out))
+    seed = int(recipe.get("seed", 0))
+    torch.manual_seed(seed)
+    _check_same_run(recipe, Path(out))
+    model, processor = start_model(recipe, seed)
+    for stage in recipe["stages"]:
+        _check_kinds(stage, model.config.kinds)
+        if DATA in stage and not (Path(out) / stage["name"] / "model").exists():
+            _check_steps(stage, Mixture(mixture_of(stage), seed))
+    Path(out).mkdir(parents=True, exist_ok=True)
+    (Path(out) / COPY).write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    heads = dense_heads(model)
+    for number, stage in enumerate(recipe["stages"]):
+        folder = Path(out) / stage["name"]
+        done = folder / "model"
+        if done.exists():
+            logger.info("stage %s is done", stage["name"])
+            _load_into(model, heads, done)
+            continue
+        first_seed = (seed + 1 + number) * STAGE_STRIDE
+        network, batches = _stage(stage, model, heads, processor, first_seed, folder)
+        if isinstance(batches, SampleBatches):
+            stage = {"steps": batches.steps} | stage
+        options = StageOptions(**{f.name: stage[f.name] for f in fields(StageOptions) if f.name in stage})
+        run_stage(network, batches, options, folder, seed)
+        if isinstance(network, Instructor):
+            network.close()
+        if isinstance(batches, SampleBatches):
+            batches.left_out.report()
+        save(model, heads, processor, done)
+    return done
+
+
+def _check_kinds(stage: dict[str, Any], kinds: Sequence[str]) -> None:
+    """Raises ValueError for a kind of the world in a stage's batch that the model does not take."""
+    wanted = set(stage["batch"]) - {PAIR, DATA} | set(chain(*PAIRS) if PAIR in stage["batch"] else ())
+    if missing := sorted(wanted - set(kinds)):
+        raise ConfigError(f"stage {stage['name']}: batch: the model takes no {missing[0]}, only {kinds}")
+
+
+def _check_steps(stage: dict[str, Any], mixture: Mixture) -> None:
+    """Raises ValueError for more steps than a mixture has samples for."""
+    count, steps = stage["batch"][DATA], stage.get("steps", 1)
+    if mixture.length is not None and (steps - 1) * count >= mixture.length:
+        raise ConfigError(
+            f"stage {stage['name']}: steps: expected at most {-(-mixture.length // count)}, as data end after "
+            f"{mixture.length} samples, got {steps}; leave steps out, or give a part more epochs"
+        )
+
+
+def _stage(stage: dict[str, Any], model, heads, processor, seed: int, folder: Path = Path()) -> tuple[nn.Module, Any]:
+    """The module that a stage trains and the maker of its batches; `folder` is the stage's own."""
+    config = model.config
+    if stage["task"] == "dense":
+        specs = {kind: processor.spec(kind) for kind in config.kinds}
+        return DensePretrainer(model.field_encoder, heads), DenseBatches(specs, stage["batch"], seed)
+    weight = float(stage.get("dense_weight", 0.0))
+    questions, max_tokens = stage.get("questions", 8), stage.get("max_tokens", 400)
+    cells = fine_cells(config), mask_cells(config)
+    guide_weight = float(stage.get("guide_weight", 0.0))
+    guided = [kind for kind in ("image", "audio") if kind in config.kinds]
+    sizes = {kind: (cells[0][kind], encoder_token_count(kind, getattr(config, kind))) for kind in guided}
+    guide_sizes = sizes if guide_weight > 0 else None
+    counts = {name: count for name, count in stage["batch"].items() if name != DATA}
+    batches = InstructBatches(processor, *cells, counts, questions, max_tokens, seed, guide_sizes)
+    if DATA in stage:
+        mixture, count = Mixture(mixture_of(stage), seed), stage["batch"][DATA]
+        world = batches if counts else None
+        batches = SampleBatches(mixture, processor, cells[1], count, max_tokens, guide_sizes, folder, world)
+    return Instructor(model, heads if weight > 0 else None, weight, guide_weight), batches
+
+
+def _check_same_run(recipe: dict[str, Any], out: Path) -> None:
+    """Raises ValueError if the run in `out` began from another network; its stages may have changed since."""
+    copy = out / COPY
+    earlier = yaml.safe_load(copy.read_text(encoding="utf-8")) if copy.is_file() else recipe
+    for name in FIELDS[:-1]:
+        if earlier.get(name) != recipe.get(name):
+            raise ConfigError(f"{out}: holds a run of another recipe ({name} differs); choose another folder")
+
+
+def start_model(recipe: dict[str, Any], seed: int) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
+    """The network and processor that training starts from: fresh from `model`, or trained from `init`.
+
+    Raises ValueError for sizes that make no network.
+    """
+    if "init" in recipe:
+        from deixis.checkpoints import open_pretrained
+
+        return open_pretrained(recipe["init"], dtype=torch.float32)
+    texts = [t for s in range(TEXT_SEEDS) for sample in world_samples("train", seed + s) for t in _texts(sample)]
+    tokenizer = build_tokenizer(texts, recipe.get("vocab_size", 1024))
+    token_id = tokenizer.convert_tokens_to_ids
+    sizes = dict(recipe["model"])
+    if not isinstance(sizes.get("text_config"), dict) or not any(sizes.get(kind) is not None for kind in KINDS):
+        raise ConfigError(f"model: expected text_config and at least one of {', '.join(KINDS)}")
+    sizes["text_config"] = sizes["text_config"] | {
+        "vocab_size": len(tokenizer),
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+    if "mask_weights" in recipe:
+        sizes["mask_config"] = AutoConfig.from_pretrained(recipe["mask_weights"])
+    try:
+        config = DeixisConfig(
+            **sizes,
+            signal_token_ids={kind: token_id(SPECIAL_TOKENS[kind]) for kind in KINDS if sizes.get(kind) is not None},
+            region_token_id=token_id(SPECIAL_TOKENS["region"]),
+            seg_token_id=token_id(SPECIAL_TOKENS["seg"]),
+            number_tokens=number_tokens(tokenizer),
+        )
+    except StrictDataclassError as error:
+        raise ConfigError(f"model: {' '.join(str(error).split())}") from None
+    model = DeixisForConditionalGeneration(config)
+    if "mask_weights" in recipe and model.sam_pointing is not None:
+        model.sam_pointing.load_sam(recipe["mask_weights"])
+    smooth_number_embeddings(model)
+    return model, build_processor(config, tokenizer)
+
+
+def _texts(sample) -> list[str]:
+    import re
+
+    return [re.sub(r"\{[^}]*\}|[\[\]]", "", text) for turn in sample.turns for text in (turn.user, turn.assistant)]
+
+
+@torch.no_grad()
+def smooth_number_embeddings(model: DeixisForConditionalGeneration, waves: int = 24) -> None:
+    """Sets the embeddings of the grid's numbers so that neighbours are alike: random mixtures of slow waves.
+
+    Embeddings are tied to the output, so the model also starts out writing neighbouring numbers alike.
+    """
+    first, count = model.config.number_tokens
+    if not count:
+        return
+    table = next(model.get_input_embeddings().parameters())
+    turns = torch.linspace(0.25, waves / 2, waves)
+    angles = 2 * math.pi * torch.arange(count)[:, None] / count * turns
+    waves_of = torch.cat([angles.sin(), angles.cos()], 1)
+    mixed = waves_of @ torch.randn(2 * waves, table.shape[1])
+    table[first : first + count] = mixed / mixed.std() * table.std()
+
+
+def dense_heads(model: DeixisForConditionalGeneration) -> nn.ModuleDict:
+    """Fresh pretraining heads for every kind of signal of the network."""
+    from deixis.world.truth import CLASS_COUNTS
+
+    split = {"image": 2, "audio": 4, "point_cloud": 1}
+    dim, fine = model.config.vision_config.hidden_size, model.config.pointing["dim"]
+    kinds = model.config.kinds
+    return nn.ModuleDict({k: DenseHeads(dim, fine, CLASS_COUNTS[k], AXES[k], split[k]) for k in kinds})
+
+
+def fine_cells(config: DeixisConfig) -> dict[str, int]:
+    """The number of fine cells of each kind of signal (stride 4 in pictures and sounds, points in clouds)."""
+    cells = {}
+    if config.image:
+        cells["image"] = (config.image["size_px"] // 4) ** 2
+    if config.audio:
+        cells["audio"] = round(config.audio["window_s"] * 100) // 4
+    if config.point_cloud:
+        cells["point_cloud"] = config.point_cloud["count"]
+    return cells
+
+
+def mask_cells(config: DeixisConfig) -> dict[str, int]:
+    """The number of cells of a mask in each kind of signal: the fine cells, or those of SAM's masks."""
+    cells = fine_cells(config)
+    if config.pointing["backbone"] == "sam" and config.image:
+        from deixis.model.masks.sam import sam_side
+
+        cells["image"] = sam_side(config.mask_config) ** 2
+    return cells
+
+
+def save(model, heads: nn.ModuleDict, processor: DeixisProcessor, folder: Path) -> None:
+    """Writes network, processor and heads to a temporary name, then renames: the folder is whole or not there."""
+    from safetensors.torch import save_file
+
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    model.save_pretrained(part, max_shard_size=SHARD_SIZE)
+    processor.save_pretrained(part)
+    save_file({k: v.contiguous() for k, v in heads.state_dict().items()}, part / "dense_heads.safetensors")
+    part.rename(folder)
+
+
+def _load_into(model, heads: nn.ModuleDict, folder: Path) -> None:
+    from safetensors.torch import load_file
+
+    trained = DeixisForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    model.load_state_dict(trained.state_dict())
+    heads.load_state_dict(load_file(folder / "dense_heads.safetensors"))

@@ -1,0 +1,154 @@
+"""Instruction tuning on samples from files: a step's draws of a mixture, packed in rows, rows of the world beside them.
+
+Samples of a step that are about the same media share a row. What the model cannot take is noted with its reason, and
+another sample of the same part stands in for it. Step s is a function of the seed, the mixture and s alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from deixis.errors import ConfigError
+from deixis.geometry import rle_to_mask
+from deixis.model.chat_template import words_with_meaning
+from deixis.model.masks.mask_cells import Prepared
+from deixis.model.processor import DeixisProcessor
+from deixis.samples.media import open_medium
+from deixis.samples.mixtures.mixture import Mixture
+from deixis.samples.sample import Medium, RegionRecord, Sample
+from deixis.samples.skipped import Skipped
+from deixis.training.instruct import InstructBatches
+from deixis.training.packing import EncodedSample, PackedRow, add_sample, collate, encode_sample, start_row
+from deixis.training.skipped_samples import LeftOut
+
+STAND_INS = 8  # samples of the same part that are tried in place of one that cannot be taken
+MAX_TRIED = 1_000  # samples of a part that are looked at for one that can be taken, before the run begins
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A sample that the model can take, and its signals; media: their digests."""
+
+    media: tuple[str, ...]
+    prepared: list[Prepared]
+    encoded: EncodedSample
+
+
+class SampleBatches:
+    """`make` for training on `count` draws of a mixture a step; the last step of one that ends may have fewer.
+
+    cells, max_tokens and guide_sizes as in `pack`; `world`, if given, makes further rows. Raises ValueError where of
+    one part no sample can be taken, with the reason of the first.
+    """
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        processor: DeixisProcessor,
+        cells: dict[str, int],
+        count: int,
+        max_tokens: int,
+        guide_sizes: dict[str, tuple[int, int]] | None,
+        folder: Path,
+        world: InstructBatches | None = None,
+    ):
+        self.mixture, self.processor, self.cells = mixture, processor, cells
+        self.count, self.max_tokens, self.guide_sizes = count, max_tokens, guide_sizes
+        self.left_out, self.world = LeftOut(folder), world
+        self.forbidden = words_with_meaning(processor.tokenizer)
+        self.steps = None if mixture.length is None else -(-mixture.length // count)
+        self.spares = [self._spare(part) for part in range(len(mixture.parts))]
+
+    def __call__(self, step: int) -> dict[str, Tensor]:
+        stop = (step + 1) * self.count
+        draws = range(step * self.count, stop if self.mixture.length is None else min(stop, self.mixture.length))
+        rows = self._rows([self._taken(number) for number in draws])
+        if self.world is not None:
+            rows += self.world.rows(step)[0]
+        return collate(rows, self.processor.tokenizer.pad_token_id)
+
+    def _rows(self, taken: Sequence[Taken]) -> list[PackedRow]:
+        """The samples in as few rows as hold them: those of the same media in one, while it has room."""
+        rows: list[PackedRow] = []
+        open_rows: dict[tuple, PackedRow] = {}
+        for own in taken:
+            row = open_rows.get(own.media)
+            if row is None or len(row.ids) + len(own.encoded) > self.max_tokens:
+                row = open_rows[own.media] = start_row(own.prepared, self.processor)
+                rows.append(row)
+            add_sample(row, own.encoded, self.processor, self.guide_sizes)
+        return rows
+
+    def _taken(self, number: int) -> Taken:
+        """The sample of a draw, or the first behind it in its part that the model can take, or the part's spare."""
+        part, turn = self.mixture.draw(number)
+        for ahead in range(STAND_INS):
+            found = self._tried(part, turn, ahead)
+            if isinstance(found, Taken):
+                return found
+        return self._ready(self.mixture.sample(part, self.spares[part])[1])
+
+    def _spare(self, part: int) -> int:
+        """Which draw of a part is the first that the model can take."""
+        first = None
+        for turn in range(tried := min(self.mixture.sizes[part], MAX_TRIED)):
+            found = self._tried(part, turn)
+            if isinstance(found, Taken):
+                return turn
+            first = first or found
+        path = self.mixture.parts[part].path
+        raise ConfigError(
+            f"{path}: expected samples that this model can be trained on, got none among the {tried} looked at; the "
+            f"first: {first.where}: {first.why}"
+        )
+
+    def _tried(self, part: int, turn: int, ahead: int = 0) -> Taken | Skipped:
+        """A sample made ready, or why it cannot be; then it is noted."""
+        where, sample = self.mixture.sample(part, turn, ahead)
+        try:
+            return self._ready(sample)
+        except (ValueError, OSError) as error:
+            skipped = sample if isinstance(sample, Skipped) else Skipped(where, str(error))
+            self.left_out.add(skipped)
+            return skipped
+
+    def _ready(self, sample: Sample | Skipped) -> Taken:
+        """Raises ValueError, one sentence, for a sample that the model cannot take."""
+        if isinstance(sample, Skipped):
+            raise ConfigError(sample.why)
+        for number, turn in enumerate(sample.turns):
+            for name in ("user", "assistant"):
+                if word := next((word for word in self.forbidden if word in getattr(turn, name)), None):
+                    raise ConfigError(
+                        f"turns[{number}].{name}: expected plain words, got {word}, a token of this model"
+                    )
+        opened = [self._opened(f"signals[{n}]", medium) for n, medium in enumerate(sample.signals)]
+        prepared = [own for _, own in opened]
+        sample = replace(sample, regions=tuple(map(_with_mask, sample.regions)))
+        encoded = encode_sample(sample, prepared, self.processor, self.cells)
+        length = len(encoded) + start_row(prepared, self.processor).prefix
+        if length > self.max_tokens:
+            raise ConfigError(f"expected at most {self.max_tokens} tokens (max_tokens), got {length}")
+        return Taken(tuple(digest for digest, _ in opened), prepared, encoded)
+
+    def _opened(self, field: str, medium: Medium) -> tuple[str, Prepared]:
+        """(digest, signal) of a medium."""
+        if medium.kind not in self.processor.specs:
+            raise ConfigError(
+                f"{field}.kind: expected {' or '.join(self.processor.specs)}, which this model takes, got {medium.kind}"
+            )
+        with open_medium(medium) as signal:
+            size_hw = signal.extent.size_hw
+            if medium.size_hw is not None and size_hw is not None and tuple(size_hw) != tuple(medium.size_hw):
+                raise ConfigError(f"{field}.size_hw: expected {list(size_hw)}, the file's, got {list(medium.size_hw)}")
+            return signal.digest, self.processor.prepare(signal)
+
+
+def _with_mask(region: RegionRecord) -> RegionRecord:
+    """The region with its mask as pixels, where it is run lengths."""
+    if region.mask is None or isinstance(region.mask, np.ndarray):
+        return region
+    return replace(region, mask=rle_to_mask(region.mask))

@@ -1,0 +1,133 @@
+"""Runs one stage of a recipe on transformers' Trainer: one loop for every stage, what differs is passed in.
+
+Gives atomic checkpoints (written beside, then renamed), resume, TensorBoard logs of every loss by name, a progress
+bar. The device is the Trainer's choice; on a CPU with bfloat16 the matrix products run in it.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.integrations import TensorBoardCallback
+from transformers.trainer_utils import get_last_checkpoint
+
+from deixis.training.streams import BatchStream, first
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageOptions:
+    """How long and how a stage trains; the fields of one stage in a recipe beside its task and data."""
+
+    steps: int
+    learning_rate: float = 1e-3
+    warmup_steps: int = 100
+    weight_decay: float = 0.02
+    schedule: str = "cosine"
+    max_grad_norm: float = 1.0
+    save_steps: int = 500
+    log_steps: int = 20
+    workers: int = 1
+    bf16: bool = True
+
+
+class LossLog(TrainerCallback):
+    """Adds the model's dictionary of losses, averaged since the last log, to what is logged.
+
+    It must stand before the callbacks that write logs, for these write what they are given.
+    """
+
+    def __init__(self, model: nn.Module):
+        self.sums: dict[str, list[float]] = {}
+        model.register_forward_hook(self._record)
+
+    def _record(self, module: nn.Module, args: Any, output: Any) -> None:
+        if module.training:
+            for name, value in output["losses"].items():
+                self.sums.setdefault(name, []).append(float(value))
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if logs is not None and "loss" in logs:
+            named = {name: round(sum(values) / len(values), 4) for name, values in self.sums.items()}
+            logs |= named
+            state.log_history[-1] |= named
+            self.sums.clear()
+
+
+class AtomicSave(TrainerCallback):
+    """Keeps half-written checkpoints from counting: a checkpoint without its `done` mark is removed on resume."""
+
+    def on_save(self, args, state, control, **kwargs):
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        (folder / "done").touch()
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint under `folder`; halves left by a kill are removed."""
+    while folder.is_dir() and (found := get_last_checkpoint(str(folder))):
+        if (Path(found) / "done").exists():
+            return Path(found)
+        logger.warning("removing the unfinished checkpoint %s", found)
+        shutil.rmtree(found)
+    return None
+
+
+def run_stage(
+    model: nn.Module,
+    make: Callable[[int], dict],
+    options: StageOptions,
+    folder: Path,
+    seed: int,
+    optimizer: torch.optim.Optimizer | None = None,
+    schedule_options: dict[str, Any] | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> None:
+    """Trains `model` for `options.steps` on the batches `make(step)`, going on from the newest checkpoint if any.
+
+    `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW; `schedule_options` of the schedule.
+    """
+    resume = last_checkpoint(folder)
+    start = int(resume.name.split("-")[-1]) if resume else 0
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        max_steps=options.steps,
+        per_device_train_batch_size=1,
+        learning_rate=options.learning_rate,
+        warmup_steps=options.warmup_steps,
+        lr_scheduler_type=options.schedule,
+        lr_scheduler_kwargs=schedule_options or {},
+        weight_decay=options.weight_decay,
+        max_grad_norm=options.max_grad_norm,
+        adam_beta2=0.98,
+        bf16=options.bf16,
+        logging_steps=options.log_steps,
+        save_steps=options.save_steps,
+        save_total_limit=2,
+        dataloader_num_workers=options.workers,
+        dataloader_prefetch_factor=4 if options.workers else None,
+        remove_unused_columns=False,
+        ignore_data_skip=True,
+        accelerator_config={"dispatch_batches": False, "split_batches": False},  # else it cuts tensors at batch rows
+        disable_tqdm=False,  # else the bar goes where the messages of transformers are turned down
+        report_to=[],  # TensorBoard is added below, behind the callback that names the losses
+        seed=seed,
+        use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
+    )
+    board = TensorBoardCallback()
+    board.logging_dir = str(folder / "logs")
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=BatchStream(make, start, options.steps),
+        data_collator=first,
+        callbacks=[LossLog(model), *callbacks, board, AtomicSave()],
+        optimizers=(optimizer, None),
+    )
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)

@@ -1,0 +1,1 @@
+"""Everything that is drawn: answers, samples, and one panel per modality."""

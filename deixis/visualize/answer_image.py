@@ -1,0 +1,186 @@
+"""An answer as one picture: the question, the files with what it points at and what is pointed back, the text.
+
+Each phrase has a colour of its own, in the text and on its regions; what the question named is amber. It draws what an
+answer says, whatever model said it.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from deixis.errors import InputError
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Region, Span, Text, Tube, parse_markup
+from deixis.signals import Signal
+from deixis.visualize.canvas import (
+    GREY,
+    INK,
+    LINE_HEIGHT,
+    PALETTE,
+    POINTED,
+    Colour,
+    Word,
+    draw_line,
+    flow,
+    text_font,
+    words_of,
+)
+from deixis.visualize.panels.panel import Drawn, panel
+
+MIN_SIDE_PX, MAX_SIDE_PX = 640, 1280
+"""Smaller pictures are enlarged and larger ones reduced, so that lines and letters fit them."""
+MIN_WIDTH_PX = 640  # of what has no width of its own, and of the lines of text
+HEIGHTS_PX = {"audio": 280, "point_cloud": 500, "imu": 360}
+"""Of drawings that may have any height."""
+MARGIN_PX, GAP_PX = 24, 16
+QUESTION_PX, ANSWER_PX, NAME_PX, CHIP_PX = 18, 22, 13, 14
+MAX_LINES = 12
+PAGE: Colour = (255, 255, 255)
+
+
+class Drawable(Protocol):
+    """What is drawn of an answer; `deixis.inference.Answer` is one."""
+
+    text: str
+    question: str
+    phrases: Sequence[Any]
+    signals: Sequence[Signal]
+    asked: Sequence[Region]
+
+
+def draw_answer(answer: Drawable, path: str | Path) -> Path:
+    """Writes `answer_picture(answer)` as a PNG, whole or not at all; returns its path.
+
+    Raises ValueError for a path that does not end in .png, OSError where it cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise InputError(f"'{path.name}': expected a name ending in .png for a drawn answer, got '{path.suffix}'")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        answer_picture(answer).save(part, format="PNG")
+        part.replace(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(2, "No such folder to write the drawing to", str(path)) from None
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def answer_picture(answer: Drawable) -> Image.Image:
+    """The RGB picture: question, one drawing a signal in the order asked, answer."""
+    drawn: list[list[Drawn]] = [[] for _ in answer.signals]
+    for number, region in enumerate(answer.asked):
+        drawn[region.signal].append(Drawn(region, f"{{{number}}}", POINTED, filled=False))
+    for number, phrase in enumerate(answer.phrases):
+        for marked in phrase.regions:
+            if (region := region_of(marked)) is not None:
+                colour = PALETTE[number % len(PALETTE)]
+                drawn[marked.signal].append(Drawn(region, phrase.text, colour, time_s=marked.time_s))
+    width = max([MIN_WIDTH_PX, *(_picture_width(s) for s in answer.signals if s.extent.axes == "xy")])
+    blocks = [_text_block(_question_words(answer.question), width, QUESTION_PX)]
+    for signal, own in zip(answer.signals, drawn, strict=True):
+        blocks.append(_signal_block(signal, own, width, len(answer.signals) > 1))
+    blocks.append(_text_block(_answer_words(answer), width, ANSWER_PX))
+    return _stacked([block for block in blocks if block is not None], width)
+
+
+def region_of(marked: Any) -> Region | None:
+    """The region of an answer as a type of `deixis.geometry`; None for an empty one, which nothing shows."""
+    value, signal = marked.value, marked.signal
+    match marked.kind:
+        case "mask":
+            return Mask(value, signal=signal) if np.any(value) else None
+        case "points":
+            return PointSet(value, signal=signal) if len(value) else None
+        case "span":
+            return Span(*value, signal=signal)
+        case "point":
+            return Point(*value, signal=signal)
+        case "box" if marked.time_s is not None:
+            return Tube(*value, *marked.time_s, signal=signal)
+        case "box":
+            return Box(*value, signal=signal) if len(value) == 4 else Box3D(*value, signal=signal)
+    raise InputError(f"kind of a region: expected mask, points, span, point or box to draw, got {marked.kind!r}")
+
+
+def _picture_width(signal: Signal) -> int:
+    """Width at which a picture is drawn: its own where its longer side is within bounds."""
+    height, width = signal.extent.size_hw
+    longer = max(height, width)
+    return max(1, round(width * min(max(longer, MIN_SIDE_PX), MAX_SIDE_PX) / longer))
+
+
+def _signal_block(signal: Signal, drawn: Sequence[Drawn], width: int, named: bool) -> Image.Image:
+    """The drawing of a signal, over its name where there are several."""
+    own_width = _picture_width(signal) if signal.extent.axes == "xy" else width
+    height = HEIGHTS_PX.get(signal.kind)
+    drawing = panel(signal.kind, signal.values, drawn, own_width, height, CHIP_PX, signal)
+    if not named:
+        return drawing
+    name_height = round(LINE_HEIGHT * NAME_PX) + 4
+    block = Image.new("RGB", (drawing.width, drawing.height + name_height), PAGE)
+    ImageDraw.Draw(block).text((0, 0), signal.name, font=text_font(NAME_PX), fill=GREY)
+    block.paste(drawing, (0, name_height))
+    return block
+
+
+def _text_block(words: Sequence[Word], width: int, text_px: int) -> Image.Image | None:
+    lines = flow(words, width, text_px, CHIP_PX, MAX_LINES)
+    if not lines:
+        return None
+    step = round(LINE_HEIGHT * text_px)
+    block = Image.new("RGB", (width, step * len(lines)), PAGE)
+    draw = ImageDraw.Draw(block)
+    for number, line in enumerate(lines):
+        draw_line(draw, 0, number * step, line, text_px, CHIP_PX)
+    return block
+
+
+def _question_words(question: str) -> list[Word]:
+    words: list[Word] = []
+    for piece in parse_markup(question):
+        if isinstance(piece, Text):
+            words += words_of(piece.text, GREY)
+            continue
+        words += words_of(piece.phrase or "", GREY, underlined=True)
+        words += [Word(f"{{{index}}}", POINTED, is_chip=True) for index in piece.indices]
+    return words
+
+
+def _answer_words(answer: Drawable) -> list[Word]:
+    """The text with its phrases in their colours; a phrase that stands for nothing is grey."""
+    words: list[Word] = []
+    for start, end, number in _stretches(answer):
+        if number is None:
+            words += words_of(answer.text[start:end], INK)
+            continue
+        colour = PALETTE[number % len(PALETTE)] if answer.phrases[number].regions else GREY
+        words += words_of(answer.text[start:end], colour, underlined=True)
+    return words or words_of("(no words)", GREY)
+
+
+def _stretches(answer: Drawable) -> Iterator[tuple[int, int, int | None]]:
+    """(start, end, number of the phrase or None) from the beginning of the text to its end; overlaps are cut."""
+    at = 0
+    for number, phrase in sorted(enumerate(answer.phrases), key=lambda pair: pair[1].start):
+        start, end = max(phrase.start, at), max(phrase.end, at)
+        if end > start:
+            yield at, start, None
+            yield start, end, number
+            at = end
+    yield at, len(answer.text), None
+
+
+def _stacked(blocks: Sequence[Image.Image], width: int) -> Image.Image:
+    """The blocks in the middle of a page, one under the other."""
+    height = 2 * MARGIN_PX + sum(block.height for block in blocks) + GAP_PX * (len(blocks) - 1)
+    page = Image.new("RGB", (width + 2 * MARGIN_PX, height), PAGE)
+    top = MARGIN_PX
+    for block in blocks:
+        page.paste(block, (MARGIN_PX + (width - block.width) // 2, top))
+        top += block.height + GAP_PX
+    return page

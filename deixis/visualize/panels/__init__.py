@@ -1,0 +1,1 @@
+"""One drawing per modality, with regions overlaid."""

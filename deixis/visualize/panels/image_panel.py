@@ -1,0 +1,86 @@
+"""A picture with regions drawn into it: boxes, spots, strokes, outlines and tinted masks.
+
+Also what depth maps, normals and the pictures of a film are drawn with, once they are colours.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from deixis.geometry import Box, Mask, Point, Polygon, Scribble, bounding_box
+from deixis.geometry.extent import Extent
+from deixis.visualize.canvas import Colour, contrast, draw_spot
+from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, with_tags
+
+SMOOTH = 0.4  # of a mask's edge, in its pixels; more would lose single pixels
+LABEL_SHIFT = 6  # of a mask's label, to the left of the mask's highest place, in sizes of its letters
+TINT = 0.38
+"""How much of its colour covers what is inside a mask."""
+
+
+def picture_panel(rgb: np.ndarray, drawn: Sequence[Drawn], width_px: int, chip_px: int) -> Image.Image:
+    """An RGB picture of pixels (height, width, 3) uint8 at a width, its regions and their labels on it."""
+    scale = width_px * OVERSAMPLE / rgb.shape[1]
+    size = (width_px * OVERSAMPLE, OVERSAMPLE * max(1, round(rgb.shape[0] * scale / OVERSAMPLE)))
+    image = Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC)
+    extent, pen = Extent("image", size_hw=rgb.shape[:2]), PEN * chip_px
+    shown = [item for item in drawn if not isinstance(item.region, Mask) or item.region.array.any()]
+    for item in shown:  # masks first, so that no tint covers a line
+        if isinstance(item.region, Mask):
+            image = _with_mask(image, item.region.array, item, pen, scale)
+    marks = []
+    for item in shown:
+        draw, region = ImageDraw.Draw(image), item.region
+        if isinstance(region, Box):
+            _draw_box(draw, [v * scale for v in (region.x1, region.y1, region.x2, region.y2)], item.colour, pen)
+        elif isinstance(region, Point):
+            draw_spot(draw, *(v * scale for v in region.coords), item.colour, pen)
+        elif isinstance(region, Polygon | Scribble):
+            _draw_path(draw, region.points * scale, isinstance(region, Polygon), item.colour, pen)
+        left, top = bounding_box(region, extent)[:2].tolist()
+        if isinstance(region, Mask):  # over its highest part, which need not be at the corner of its box
+            left = max(left, float(np.flatnonzero(region.array[int(top)]).mean()) - LABEL_SHIFT * chip_px / scale)
+        x, y = left * scale, top * scale
+        gap = 4 * pen if isinstance(region, Point) else 0
+        marks.append((item, x + gap, y - gap))
+    return with_tags(image, marks, chip_px)
+
+
+def _draw_box(draw: ImageDraw.ImageDraw, box_xyxy: Sequence[float], colour: Colour, pen: float) -> None:
+    x1, y1, x2, y2 = box_xyxy
+    x2, y2, line = max(x2 - 1, x1), max(y2 - 1, y1), round(pen)
+    halo = contrast(colour)
+    for grow in (line // 2, -line - line // 2):  # a thin line on either side of the coloured one
+        frame = (x1 - grow, y1 - grow, x2 + grow, y2 + grow)
+        if frame[2] > frame[0] and frame[3] > frame[1]:
+            draw.rectangle(frame, outline=halo, width=max(1, line // 2))
+    draw.rectangle((x1, y1, x2, y2), outline=colour, width=line)
+
+
+def _draw_path(draw: ImageDraw.ImageDraw, points: np.ndarray, closed: bool, colour: Colour, pen: float) -> None:
+    path = [tuple(point) for point in (*points, *(points[:2] if closed else ()))]  # over the first edge again
+    for width, fill in ((2 * pen, contrast(colour)), (1.2 * pen, colour)):
+        for x, y in path:
+            draw.circle((x, y), width / 2, fill=fill)
+        draw.line(path, fill=fill, width=round(width), joint="curve")
+
+
+def _with_mask(image: Image.Image, inside: np.ndarray, item: Drawn, pen: float, scale: float) -> Image.Image:
+    """The picture with a tinted mask inside a contour of its colour and a thin pale or dark one."""
+    mask = Image.fromarray((inside * 255).astype(np.uint8))
+    if scale > 1:  # the steps of its pixels are not its shape
+        large = mask.resize(image.size, Image.Resampling.NEAREST).filter(ImageFilter.GaussianBlur(SMOOTH * scale))
+    else:
+        large = mask.resize(image.size, Image.Resampling.BOX)
+    brightest = int(np.asarray(large).max())
+    shape = large.point(lambda value: 255 * (value > min(127, brightest - 1)))
+    ring, halo = _grown(shape, round(pen * 0.75)), _grown(shape, round(pen * 0.75) + 2)
+    flat = Image.new("RGB", image.size, item.colour)
+    tinted = Image.composite(Image.blend(image, flat, TINT), image, shape) if item.filled else image
+    pale = Image.composite(Image.new("RGB", image.size, contrast(item.colour)), tinted, halo)
+    return Image.composite(tinted, Image.composite(flat, pale, ring), shape)
+
+
+def _grown(shape: Image.Image, by_px: int) -> Image.Image:
+    return shape.filter(ImageFilter.BoxBlur(by_px)).point(lambda value: 255 * (value > 0))

@@ -1,0 +1,125 @@
+"""One signal as a picture with regions drawn into it, whatever its kind.
+
+Pictures as they are, sounds as spectrograms, clouds as scatter plots, films as strips, depth and normals as colours,
+traces as curves, brains as slices. Regions are the types of `deixis.geometry`, in the units of their file, and are
+taken as checked; which question or answer they come from is not known here.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from deixis.errors import InputError
+from deixis.signals.normal import normal_colours
+from deixis.signals.signal import Signal
+from deixis.visualize.canvas import CHIP_TEXT_PX, GREY, WHITE, text_font
+from deixis.visualize.panels.fmri_panel import brain_panel, numbers_panel
+from deixis.visualize.panels.image_panel import picture_panel
+from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, axis_px, with_tags
+from deixis.visualize.panels.point_cloud_panel import cloud_panel
+from deixis.visualize.panels.time_panels import heat, sound_panel, spectrogram, trace_panel
+from deixis.visualize.panels.video_panel import film_panel
+
+__all__ = ["PANELS", "Drawn", "panel", "spectrogram"]
+
+CLOUD_HEIGHT = 208 / 256
+"""Of the drawing, in its widths, where the caller does not say."""
+NEAREST, FARTHEST = 1, 99
+"""Percentiles of a depth map's readings that its brightest and darkest colours stand for."""
+NO_READING = (58, 61, 72)
+
+
+def panel(
+    kind: str,
+    values: np.ndarray,
+    drawn: Sequence[Drawn],
+    width_px: int,
+    height_px: int | None = None,
+    chip_px: int = CHIP_TEXT_PX,
+    signal: Signal | None = None,
+) -> Image.Image:
+    """An RGB picture of a signal's values (as `Signal.values` has them) with regions on it and labels of `chip_px`.
+
+    Pictures, maps, films and brains keep their shape, whatever the height. `signal`: whose values they are, needed for
+    films and traces, whose values alone do not say when they are, and for the places of a brain's voxels. Raises
+    ValueError for a kind that nothing draws.
+    """
+    known = PANELS if signal is not None else [name for name in PANELS if name not in WITH_SIGNAL]
+    if kind not in known:
+        raise InputError(f"kind of the signal: expected one of {', '.join(known)} to draw, got {kind!r}")
+    return PANELS[kind](np.asarray(values), drawn, width_px, height_px, chip_px, signal)
+
+
+def _picture(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+    del height_px, signal
+    return picture_panel(values, drawn, width_px, chip_px)
+
+
+def _sound(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+    del signal
+    return sound_panel(values, drawn, width_px, height_px, chip_px)
+
+
+def _cloud(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+    del signal
+    size = (width_px * OVERSAMPLE, (height_px or round(width_px * CLOUD_HEIGHT)) * OVERSAMPLE)
+    image, places = cloud_panel(values, [(item.region, item.colour) for item in drawn], size, PEN * chip_px)
+    marks = [(item, *place) for item, place in zip(drawn, places, strict=True) if place is not None]
+    return with_tags(image, marks, chip_px)
+
+
+def _film(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+    del height_px
+    return film_panel(values, signal.info["times_s"], signal.extent.duration_s, drawn, width_px, chip_px)
+
+
+def _depth(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+    """Near is bright; grey has no reading. Under it, what the colours stand for."""
+    del height_px, signal
+    inverse = 1 / np.where(values > 0, values, 1)
+    far, near = np.percentile(inverse[values > 0], (100 - FARTHEST, 100 - NEAREST))
+    rgb = heat((inverse - far) / max(float(near - far), 1e-9))
+    rgb[values <= 0] = NO_READING
+    image = picture_panel(rgb, drawn, width_px, chip_px)
+    scale = Image.new("RGB", (image.width, image.height + axis_px(chip_px)), WHITE)
+    scale.paste(image)
+    draw, font, top = ImageDraw.Draw(scale), text_font(chip_px), image.height + 4
+    draw.text((1, top), f"{1 / near:.3g} m", font=font, fill=GREY, anchor="lt")
+    draw.text((image.width - 2, top), f"{1 / far:.3g} m", font=font, fill=GREY, anchor="rt")
+    room = image.width // 2
+    bar = heat(np.linspace(1, 0, room))[None].repeat(max(chip_px - 4, 2), 0)
+    scale.paste(Image.fromarray(bar), (image.width // 4, top + 1))
+    return scale
+
+
+def _normal(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+    del height_px, signal
+    return picture_panel(normal_colours(values), drawn, width_px, chip_px)
+
+
+def _traces(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+    times_s, duration_s = signal.info["times_s"], signal.extent.duration_s
+    return trace_panel(values, times_s, duration_s, drawn, width_px, height_px, chip_px)
+
+
+def _brain(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+    del height_px
+    if signal is None or signal.extent.points_xyz is None:
+        return numbers_panel(values, width_px, chip_px)
+    return brain_panel(values, signal.info["cells"], signal.extent.points_xyz, drawn, width_px, chip_px)
+
+
+PANELS: dict[str, Callable[..., Image.Image]] = {
+    "image": _picture,
+    "audio": _sound,
+    "point_cloud": _cloud,
+    "video": _film,
+    "depth": _depth,
+    "normal": _normal,
+    "imu": _traces,
+    "fmri": _brain,
+}
+"""Kind of signal -> what draws it: (values, drawn, width_px, height_px, chip_px, signal) -> picture."""
+WITH_SIGNAL = ("video", "imu")
+"""Kinds whose values alone do not say when they are."""

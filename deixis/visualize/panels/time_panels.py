@@ -1,0 +1,127 @@
+"""What happens in time as a drawing: sounds as spectrograms, motion traces as six curves, spans and instants marked."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from deixis.geometry import Point, Region
+from deixis.geometry.points import INSTANT_S
+from deixis.signals.audio import RATE_HZ, log_mel
+from deixis.signals.trace_files import AXES
+from deixis.visualize.canvas import GREY, INK, WHITE, Colour, text_font
+from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, axis_px, draw_seconds, shade, with_tags
+
+SOUND_HEIGHT = 132 / 256
+TRACE_HEIGHT = 176 / 256
+"""Of the drawing, in its widths, where the caller does not say."""
+MEL_BINS = 64
+HEAT = np.array([[13, 14, 38], [52, 24, 96], [128, 38, 118], [206, 70, 96], [247, 136, 82], [253, 231, 170]], float)
+"""Stops of the spectrogram's colours, quiet to loud."""
+QUIET, LOUD = 5, 99.7
+"""Percentiles of the spectrogram that the first and the last of its colours stand for."""
+PAPER: Colour = (246, 247, 250)
+TRACE_COLOURS: tuple[Colour, ...] = ((198, 60, 60), (40, 140, 80), (50, 96, 190))
+"""Of the axes x, y, z."""
+ROOM = 0.42
+"""Half of what a trace may take up of its row's height."""
+
+
+def sound_panel(
+    samples: np.ndarray, drawn: Sequence[Drawn], width_px: int, height_px: int | None, chip_px: int
+) -> Image.Image:
+    """A spectrogram of 16 kHz mono samples with spans and instants marked, over a time axis."""
+    below = axis_px(chip_px)
+    size = (
+        width_px * OVERSAMPLE,
+        ((height_px - below) if height_px else round(width_px * SOUND_HEIGHT)) * OVERSAMPLE,
+    )
+    duration_s, pen = len(samples) / RATE_HZ, PEN * chip_px
+    image, marks = spectrogram(samples, size), []
+    for item in drawn:
+        left = mark_time(image, item, duration_s, (0, size[0]), pen)
+        marks.append((item, left + 2 * pen, 2 * pen + 2))
+    drawing = Image.new("RGB", (width_px, size[1] // OVERSAMPLE + below), WHITE)
+    drawing.paste(with_tags(image, marks, chip_px))
+    draw_seconds(drawing, duration_s, size[1] // OVERSAMPLE, chip_px)
+    return drawing
+
+
+def mark_time(image: Image.Image, item: Drawn, duration_s: float, columns: tuple[float, float], pen: float) -> float:
+    """Shades a span, or marks an instant and faintly what it is taken to mean; the left edge of it.
+
+    `columns`: where time begins and ends in the picture.
+    """
+    region, (first, last), bottom = item.region, columns, image.height
+    scale = (last - first) / duration_s
+    low_s, high_s = stretch(region)
+    start, end = (first + min(max(v, 0.0), duration_s) * scale for v in (low_s, high_s))
+    if isinstance(region, Point):
+        reach = INSTANT_S * scale
+        shade(image, (start - reach, 0, end + reach, bottom), WHITE, 30)
+    start, end = min(start, last - 1.5 * pen), max(end, start + 1.5 * pen)
+    shade(image, (start, 0, end, bottom), item.colour if item.filled else WHITE, 70)
+    draw = ImageDraw.Draw(image)
+    for x in (start, end):
+        draw.line((x, 0, x, bottom), fill=WHITE, width=round(1.5 * pen))
+        draw.line((x, 0, x, bottom), fill=item.colour, width=round(pen))
+    draw.rectangle((start - pen / 2, 0, end + pen / 2, 2 * pen), fill=item.colour)
+    return start
+
+
+def stretch(region: Region) -> tuple[float, float]:
+    """(start, end) in seconds of a span; of a point, its last coordinate twice."""
+    return (region.coords[-1],) * 2 if isinstance(region, Point) else (region.start_s, region.end_s)
+
+
+def spectrogram(samples: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """Log-mel energies of 16 kHz mono samples as colours, (width, height); time to the right, low tones below."""
+    mel = log_mel(samples.astype(np.float32), MEL_BINS).T[::-1]  # (mel, time)
+    low, high = np.percentile(mel, (QUIET, LOUD))
+    rgb = heat((mel - low) / max(high - low, 1e-6))
+    return Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC)
+
+
+def heat(level: np.ndarray) -> np.ndarray:
+    """Colours (..., 3) uint8 of levels in [0, 1], dark to bright."""
+    place = np.clip(level, 0, 1) * (len(HEAT) - 1)
+    rgb = np.stack([np.interp(place, range(len(HEAT)), HEAT[:, channel]) for channel in range(3)], -1)
+    return rgb.round().astype(np.uint8)
+
+
+def trace_panel(
+    rows: np.ndarray,
+    times_s: np.ndarray,
+    duration_s: float,
+    drawn: Sequence[Drawn],
+    width_px: int,
+    height_px: int | None,
+    chip_px: int,
+) -> Image.Image:
+    """Six curves (n, 6) over a time axis, each scaled to its row, spans and instants marked."""
+    below, font = axis_px(chip_px), text_font(chip_px)
+    left = round(max(font.getlength(name) for name in AXES)) + chip_px
+    height = ((height_px or round(width_px * TRACE_HEIGHT)) - below) * OVERSAMPLE
+    image, pen = Image.new("RGB", (width_px * OVERSAMPLE, height), PAPER), PEN * chip_px
+    columns, step, marks = (left * OVERSAMPLE, image.width), height / len(AXES), []
+    for item in drawn:  # under the curves
+        place = mark_time(image, item, duration_s, columns, pen)
+        marks.append((item, place + 2 * pen, 2 * pen + 2))
+    draw = ImageDraw.Draw(image)
+    x = columns[0] + times_s / duration_s * (columns[1] - columns[0])
+    for number, values in enumerate(rows.T):
+        middle, low, high = (number + 0.5) * step, float(values.min()), float(values.max())
+        y = middle - (values - (low + high) / 2) / max(high - low, 1e-9) * 2 * ROOM * step
+        draw.line((columns[0], middle + step / 2, image.width, middle + step / 2), fill=(225, 227, 233), width=1)
+        draw.line(
+            list(zip(x.tolist(), y.tolist(), strict=True)), fill=TRACE_COLOURS[number % 3], width=3, joint="curve"
+        )
+    drawing = Image.new("RGB", (width_px, height // OVERSAMPLE + below), WHITE)
+    drawing.paste(with_tags(image, marks, chip_px))
+    words = ImageDraw.Draw(drawing)
+    words.rectangle((0, 0, left - 1, height // OVERSAMPLE), fill=WHITE)
+    for number, name in enumerate(AXES):
+        words.text((left - chip_px // 2, (number + 0.5) * step / OVERSAMPLE), name, font=font, fill=GREY, anchor="rm")
+    words.line((left, 0, left, height // OVERSAMPLE), fill=INK, width=1)
+    draw_seconds(drawing, duration_s, height // OVERSAMPLE, chip_px, left)
+    return drawing

@@ -1,0 +1,136 @@
+"""A film as people see it: some of its pictures in a row or several, each with its time, over a bar of all of it.
+
+A region is drawn on the pictures it holds for, and its time on the bar.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from deixis.geometry import Point, Span, Tube
+from deixis.visualize.canvas import CHIP_HEIGHT, GREY, WHITE, Colour, text_font
+from deixis.visualize.panels.image_panel import picture_panel
+from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, axis_px, draw_seconds, with_tags
+from deixis.visualize.panels.time_panels import mark_time, stretch
+
+SHOWN = 9
+"""How many pictures are shown at most."""
+ROW_ASPECT = 4.9
+"""A row of pictures is about so many times as wide as high, which tells how many stand in it."""
+MAX_COLUMNS = 6
+GAP_PX = 6
+BAR: Colour = (52, 56, 70)
+
+
+def film_panel(
+    pictures: np.ndarray,
+    times_s: np.ndarray,
+    duration_s: float,
+    drawn: Sequence[Drawn],
+    width_px: int,
+    chip_px: int,
+) -> Image.Image:
+    """The drawing of pictures (t, height, width, 3) and their times, as wide as asked, as high as it needs."""
+    shown = _shown(times_s, duration_s, drawn)
+    aspect = pictures.shape[2] / pictures.shape[1]
+    columns = min(len(shown), max(1, min(round(ROW_ASPECT / aspect), MAX_COLUMNS)))
+    cell = (width_px - GAP_PX * (columns - 1)) // columns
+    labelled: set[tuple[str, Colour]] = set()
+    cells = []
+    for index in shown:
+        own = [item for item in drawn if _holds(item, index, times_s)]
+        places = [_on_picture(item, (item.label, item.colour) not in labelled) for item in own]
+        border = next((item.colour for item in own if isinstance(item.region, Span)), None)
+        kept = [item for item in places if item is not None]
+        cells.append(_cell(pictures[index], f"{times_s[index]:.2f} s", kept, cell, border, chip_px))
+        labelled |= {(item.label, item.colour) for item in own}
+    rows = [cells[first : first + columns] for first in range(0, len(cells), columns)]
+    bar, below = round(CHIP_HEIGHT * chip_px) + 6, axis_px(chip_px)
+    height = sum(row[0].height + GAP_PX for row in rows) + bar + below
+    drawing, top = Image.new("RGB", (width_px, height), WHITE), 0
+    for row in rows:
+        for number, picture in enumerate(row):
+            drawing.paste(picture, (number * (cell + GAP_PX), top))
+        top += row[0].height + GAP_PX
+    drawing.paste(_time_bar(drawn, times_s[list(shown)], duration_s, (width_px, bar), chip_px), (0, top))
+    draw_seconds(drawing, duration_s, top + bar, chip_px)
+    return drawing
+
+
+def _shown(times_s: np.ndarray, duration_s: float, drawn: Sequence[Drawn]) -> list[int]:
+    """Numbers of the pictures to show: evenly spread, but one at least of each region's time."""
+    count = min(SHOWN, len(times_s))
+    chosen = sorted({int(number) for number in (np.arange(count) + 0.5) / count * len(times_s)})
+    for item in drawn:
+        if not any(_holds(item, index, times_s) for index in chosen):
+            middle = sum(_time(item) or (0.0, duration_s)) / 2
+            away = min(range(len(chosen)), key=lambda place: abs(times_s[chosen[place]] - middle))
+            chosen[away] = _nearest(middle, times_s)
+    return sorted(set(chosen))
+
+
+def _time(item: Drawn) -> tuple[float, float] | None:
+    """(start, end) in seconds that a region holds for; None for one that holds all along."""
+    return stretch(item.region) if isinstance(item.region, Span | Tube | Point) else item.time_s
+
+
+def _nearest(time_s: float, times_s: np.ndarray) -> int:
+    return int(np.argmin(np.abs(times_s - time_s)))
+
+
+def _holds(item: Drawn, index: int, times_s: np.ndarray) -> bool:
+    """Whether a region is drawn on this picture: those of its time, or the nearest one where none is."""
+    time = _time(item)
+    if time is None:
+        return True
+    inside = np.flatnonzero((times_s >= time[0]) & (times_s <= time[1]))
+    return index in inside if len(inside) else index == _nearest(sum(time) / 2, times_s)
+
+
+def _on_picture(item: Drawn, named: bool) -> Drawn | None:
+    """The region as one of a picture, with its label on the first picture only; None for a span, which is a border."""
+    region, label = item.region, item.label if named else ""
+    if isinstance(region, Span):
+        return None
+    if isinstance(region, Tube):
+        region = region.box
+    elif isinstance(region, Point):
+        region = Point(*region.coords[:2], signal=region.signal)
+    return Drawn(region, label, item.colour, item.filled)
+
+
+def _cell(
+    picture: np.ndarray, time: str, drawn: Sequence[Drawn], width_px: int, border: Colour | None, chip_px: int
+) -> Image.Image:
+    """One picture over its time."""
+    image = picture_panel(picture, drawn, width_px, chip_px)
+    if border is not None:
+        ImageDraw.Draw(image).rectangle((0, 0, image.width - 1, image.height - 1), outline=border, width=4)
+    cell = Image.new("RGB", (width_px, image.height + round(1.5 * chip_px)), WHITE)
+    cell.paste(image)
+    place = width_px / 2, image.height + 0.2 * chip_px
+    ImageDraw.Draw(cell).text(place, time, font=text_font(chip_px), fill=GREY, anchor="mt")
+    return cell
+
+
+def _time_bar(
+    drawn: Sequence[Drawn], shown_s: np.ndarray, duration_s: float, size: tuple[int, int], chip_px: int
+) -> Image.Image:
+    """The whole film as a bar, with a tick for each picture shown, and the time of each region that has one."""
+    image, pen = Image.new("RGB", (size[0] * OVERSAMPLE, size[1] * OVERSAMPLE), BAR), PEN * chip_px
+    draw, marks = ImageDraw.Draw(image), []
+    for time_s in shown_s:
+        x = float(time_s) / duration_s * (image.width - 1)
+        draw.line((x, image.height * 0.8, x, image.height), fill=WHITE, width=OVERSAMPLE)
+    named: set[tuple[str, Colour]] = set()
+    for item in drawn:
+        time = _time(item)
+        if time is not None:
+            region = item.region if isinstance(item.region, Point) else Span(*time)
+            left = mark_time(image, replace(item, region=region), duration_s, (0, image.width), pen)
+            if (item.label, item.colour) not in named:
+                marks.append((item, left + 2 * pen, image.height - 2 * pen))
+            named.add((item.label, item.colour))
+    return with_tags(image, marks, chip_px)

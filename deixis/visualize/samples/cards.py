@@ -1,0 +1,93 @@
+"""One sample as a card of a contact sheet: its signals with regions drawn and numbered, its questions and answers.
+
+Phrases of an answer carry the colour of their region and are underlined.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from PIL import Image, ImageDraw
+
+from deixis.samples.sample import Sample
+from deixis.visualize.canvas import CHIP_TEXT_PX, GREY, LINE_HEIGHT, Colour, Word, draw_line, flow, text_font, words_of
+from deixis.visualize.samples.media_panels import NOTE_TEXT_PX, WARNING, WIDTH_PX, Panel, colour_of, panel
+from deixis.visualize.samples.selection import kinds_of
+from deixis.visualize.samples.shown_regions import and_more, pieces, shown_regions
+
+PADDING_PX = 10
+CARD_WIDTH_PX = WIDTH_PX + 2 * PADDING_PX
+TEXT_PX = 14
+MAX_TURNS, MAX_LINES, MAX_SIGNALS = 3, 7, 4
+HEAD_PX, GAP_PX = 20, 6
+PAGE: Colour = (229, 231, 237)
+BORDER: Colour = (213, 216, 225)
+QUESTION: Colour = (108, 111, 122)
+ANSWER: Colour = (24, 26, 34)
+
+Line = tuple[list[Word], int, int]
+"""Words, the size of their letters, and the room under them, in pixels."""
+
+
+def sample_card(sample: Sample) -> Image.Image:
+    """One sample as a card: task and kind, its signals with regions, then questions (grey) and answers (dark)."""
+    turns = sample.turns[:MAX_TURNS]
+    shown = zip(sample.signals[:MAX_SIGNALS], shown_regions(sample, turns), strict=False)
+    panels = [panel(medium, regions) for medium, regions in shown]
+    lines = [*_notes(sample, panels)]
+    for turn in turns:
+        lines += [*_lines(_words(turn.user, QUESTION), TEXT_PX, 2), *_lines(_words(turn.assistant, ANSWER), TEXT_PX, 6)]
+    if len(sample.turns) > MAX_TURNS:
+        lines += _lines(words_of(and_more(len(sample.turns) - MAX_TURNS, "turn"), GREY), NOTE_TEXT_PX, 2)
+    text_height = sum(round(LINE_HEIGHT * text_px) + below for _, text_px, below in lines)
+    height = 2 * PADDING_PX + HEAD_PX + sum(drawn.image.height + GAP_PX for drawn in panels) + text_height
+    card = Image.new("RGB", (CARD_WIDTH_PX, height), PAGE)
+    draw = ImageDraw.Draw(card)
+    draw.rounded_rectangle((0, 0, card.width - 1, height - 1), 9, fill="white", outline=BORDER)
+    small = text_font(CHIP_TEXT_PX)
+    right = f"{kinds_of(sample)} · {sample.split}"
+    draw.text((card.width - PADDING_PX, PADDING_PX), right, font=small, fill=GREY, anchor="ra")
+    room = WIDTH_PX - small.getlength(right) - PADDING_PX
+    draw.text((PADDING_PX, PADDING_PX), _cut(sample.task.replace("_", " ").upper(), room), font=small, fill=ANSWER)
+    y = PADDING_PX + HEAD_PX
+    for drawn in panels:
+        card.paste(drawn.image, (PADDING_PX + (WIDTH_PX - drawn.image.width) // 2, y))
+        y += drawn.image.height + GAP_PX
+    for words, text_px, below in lines:
+        draw_line(draw, PADDING_PX, y, words, text_px)
+        y += round(LINE_HEIGHT * text_px) + below
+    return card
+
+
+def _notes(sample: Sample, panels: Sequence[Panel]) -> Iterable[Line]:
+    """What is wrong with the media, and how many more there are."""
+    notes = [note for drawn in panels for note in drawn.notes]
+    if len(sample.signals) > MAX_SIGNALS:
+        notes.append(and_more(len(sample.signals) - MAX_SIGNALS, "signal"))
+    for note in notes:
+        yield from _lines(words_of(note, WARNING), NOTE_TEXT_PX, 4)
+
+
+def _lines(words: Iterable[Word], text_px: int, below_px: int) -> list[Line]:
+    """Words as lines that fit the card, at most `MAX_LINES`, with room under the last."""
+    lines = flow(words, WIDTH_PX, text_px, max_lines=MAX_LINES)
+    return [(line, text_px, below_px * (number == len(lines))) for number, line in enumerate(lines, 1)]
+
+
+def _words(text: str, colour: Colour) -> Iterable[Word]:
+    """Words, spaces and the numbers of regions, in order."""
+    for piece in pieces(text):
+        if piece.indices is None:
+            yield from words_of(piece.text, colour)
+            continue
+        yield from words_of(piece.text, colour_of(piece.indices[0]) if piece.indices else GREY, underlined=True)
+        for index in piece.indices:
+            yield Word(str(index), colour_of(index), is_chip=True)
+        if not piece.indices:
+            yield Word("none", GREY, is_chip=True)
+
+
+def _cut(text: str, room_px: float) -> str:
+    """The text, its end left out where it is wider than the room."""
+    font = text_font(CHIP_TEXT_PX)
+    while text and font.getlength(text) > room_px:
+        text = text[:-1]
+    return text

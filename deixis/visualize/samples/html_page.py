@@ -1,0 +1,231 @@
+"""A page of samples, one HTML file that needs nothing else: by task, each with its media, regions, questions, answers.
+
+It has no script and asks nothing of the network: pictures and sounds are in it. What a sample says is text, never
+markup of the page.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from deixis.samples.media import in_its_place
+from deixis.samples.sample import Sample, Turn
+from deixis.visualize.canvas import PALETTE
+from deixis.visualize.samples.data_uri import picture_address, sound_address
+from deixis.visualize.samples.media_panels import Panel, Shown, panel
+from deixis.visualize.samples.selection import kinds_of
+from deixis.visualize.samples.shown_regions import and_more, pieces, shown_regions
+
+WIDTH_PX, CHIP_PX = 600, 18
+"""Of the pictures, which a page shows at about 60 % of it, so that they stay sharp where it is wider."""
+MAX_TURNS, MAX_SIGNALS, MAX_PHRASES = 12, 8, 12
+MAX_TEXT = 4_000  # signs of one text
+SHORTENED = 60  # run lengths and indices of a record are shown up to so many signs
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the head of a page says: a title, and sentences besides the counts, such as what could not be read."""
+
+    title: str
+    counts: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """The samples of one task that are shown, of `total` there are."""
+
+    task: str
+    total: int
+    samples: Sequence[Sample]
+
+
+def write_page(path: Path, overview: Overview, groups: Sequence[Group]) -> Iterator[Sample]:
+    """Writes the page, whole or not at all, and yields each sample once its card is written.
+
+    Only one card is held at a time; the page is in its place when the iterator has ended.
+    """
+    with in_its_place(path) as part, part.open("w", encoding="utf-8") as file:
+        file.write(_head(overview, groups))
+        for number, group in enumerate(groups):
+            count = _of(len(group.samples), group.total)
+            file.write(f'<section id="task-{number}"><h2>{escape(group.task)} <small>{count}</small></h2>\n')
+            file.write('<div class="cards">\n')
+            for sample in group.samples:
+                file.write(sample_article(sample))
+                yield sample
+            file.write("</div></section>\n")
+        file.write("</main></body></html>\n")
+
+
+def sample_article(sample: Sample) -> str:
+    """One sample as HTML: its media with their regions, its turns, where it comes from, and its record."""
+    turns = sample.turns[:MAX_TURNS]
+    parts = ["<article>\n", *figures(sample, turns), *map(_turn, turns)]
+    if len(sample.turns) > MAX_TURNS:
+        parts.append(f'<p class="soft">{and_more(len(sample.turns) - MAX_TURNS, "turn")}</p>\n')
+    facts = (sample.id, kinds_of(sample), sample.split, sample.source, f"by {sample.author}", sample.licence)
+    parts.append(f'<p class="facts">{escape(" · ".join(facts))}</p>\n')
+    record = "\n".join(_record_lines(_shortened(sample.to_json())))
+    parts.append(f"<details><summary>record</summary><pre>{escape(record)}</pre></details>\n</article>\n")
+    return "".join(parts)
+
+
+def figures(sample: Sample, turns: Sequence[Turn]) -> Iterator[str]:
+    """The media of a sample as HTML, with the regions that the turns mention."""
+    shown = shown_regions(sample, turns)
+    phrases = _phrases(turns)
+    yield from (_figure(sample, number, shown[number], phrases) for number in range(min(len(shown), MAX_SIGNALS)))
+    if len(sample.signals) > MAX_SIGNALS:
+        yield f'<p class="warning">{and_more(len(sample.signals) - MAX_SIGNALS, "signal")}</p>\n'
+
+
+def start_of_page(title: str, more_css: str = "") -> str:
+    """A page up to its body, with the style that all pages share and the colours of regions."""
+    css = resources.files("deixis.visualize.samples").joinpath("page.css").read_text("utf-8")
+    colours = "".join(
+        f".r{number} {{ --region: rgb({red}, {green}, {blue}); }}\n"
+        for number, (red, green, blue) in enumerate(PALETTE)
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{css}{colours}{more_css}</style></head>\n<body>"
+    )
+
+
+def _head(overview: Overview, groups: Sequence[Group]) -> str:
+    links = "".join(
+        f'<a href="#task-{number}">{escape(group.task)} <span class="soft">{group.total:,}</span></a>\n'
+        for number, group in enumerate(groups)
+    )
+    warnings = "".join(f'<p class="warning">{escape(sentence)}</p>\n' for sentence in overview.warnings)
+    return (
+        f"{start_of_page(overview.title)}<header>\n"
+        f'<h1>{escape(overview.title)}</h1>\n<p class="soft">{escape(overview.counts)}</p>\n{warnings}'
+        f'<nav aria-label="tasks">\n{links}</nav></header>\n<main>\n'
+    )
+
+
+def _figure(sample: Sample, number: int, shown: Sequence[Shown], phrases: dict[int, str]) -> str:
+    medium = sample.signals[number]
+    drawn = panel(medium, shown, WIDTH_PX, CHIP_PX)
+    caption = escape(" · ".join([medium.kind.replace("_", " "), medium.id, *_sizes(sample, number)]))
+    body = f'<div class="blank warning">cannot be shown: {escape(drawn.blank)}</div>' if drawn.blank else ""
+    if not drawn.blank:
+        body = _image(drawn, _described(medium.kind, medium.id, shown, phrases), medium.kind)
+    notes = "".join(f'<p class="warning">{escape(note)}</p>\n' for note in drawn.notes)
+    return f'<figure class="panel">{body}<figcaption>{caption}</figcaption></figure>\n{notes}'
+
+
+def _image(drawn: Panel, description: str, kind: str) -> str:
+    words, (width, height) = escape(description, quote=True), drawn.image.size
+    image = (
+        f'<img src="{picture_address(drawn.image, kind)}" width="{width}" height="{height}" '
+        f'alt="{words}" title="{words}">'
+    )
+    if drawn.sound is None or (address := sound_address(drawn.sound)) is None:
+        return image
+    return f'{image}<audio controls preload="none" src="{address}"></audio>'
+
+
+def _sizes(sample: Sample, number: int) -> Iterator[str]:
+    """What the sample says of a medium's size, in words."""
+    medium = sample.signals[number]
+    if medium.size_hw is not None:
+        yield f"{medium.size_hw[1]} × {medium.size_hw[0]} px"
+    if medium.duration_s is not None:
+        yield f"{medium.duration_s:.4g} s"
+    if medium.point_count is not None:
+        yield f"{medium.point_count:,} points"
+    own = sum(region.signal == number for region in sample.regions)
+    yield f"{own} region{'s' * (own != 1)}"
+
+
+def _described(kind: str, medium_id: str, shown: Sequence[Shown], phrases: dict[int, str]) -> str:
+    """What the drawing shows, for those who do not see it."""
+    start = f"{kind.replace('_', ' ')} {medium_id}"
+    if not shown:
+        return f"{start}, without regions"
+    named = [f"{own.number} {phrases.get(own.number) or ' and '.join(own.fields)}" for own in shown[:MAX_PHRASES]]
+    more = f" and {len(shown) - MAX_PHRASES} more" if len(shown) > MAX_PHRASES else ""
+    return f"{start} with the regions {', '.join(named)}{more}"
+
+
+def _phrases(turns: Iterable[Turn]) -> dict[int, str]:
+    """Number of a region -> the first phrase that stands for it."""
+    found: dict[int, str] = {}
+    for turn in turns:
+        for piece in (*pieces(turn.user), *pieces(turn.assistant)):
+            for index in (piece.indices or ()) if piece.text else ():
+                found.setdefault(index, piece.text)
+    return found
+
+
+def _turn(turn: Turn) -> str:
+    answer = marked_html(turn.assistant) or "–"
+    parts = [f'<p class="question">{marked_html(turn.user)}</p>\n<p class="answer">{answer}</p>\n']
+    for words, texts in (("also right", turn.references), ("choices", turn.choices)):
+        if texts:
+            parts.append(f'<p class="besides">{words}: {" | ".join(map(marked_html, texts))}</p>\n')
+    return "".join(parts)
+
+
+def marked_html(text: str) -> str:
+    """A marked-up text as HTML: phrases in the colour of their region, regions as numbers."""
+    parts, room = [], MAX_TEXT
+    for piece in pieces(text):
+        if room <= 0:
+            parts.append("…")
+            break
+        words = escape(piece.text[:room])
+        room -= len(piece.text) + 1
+        if piece.indices is None:
+            parts.append(words)
+            continue
+        colour = f" r{piece.indices[0] % len(PALETTE)}" if piece.indices else ""
+        if words:
+            parts.append(f'<span class="phrase{colour}">{words}</span>')
+        parts += [f'<span class="number r{index % len(PALETTE)}">{index}</span>' for index in piece.indices]
+        if not piece.indices:
+            parts.append('<span class="number">none</span>')
+    return "".join(parts)
+
+
+def _record_lines(record: dict[str, Any]) -> Iterator[str]:
+    """The record as JSON, a field or an item of a field's list in a line."""
+    for number, (name, value) in enumerate(record.items()):
+        start, end = "{" if number == 0 else " ", "}" if number == len(record) - 1 else ","
+        if isinstance(value, list) and value:
+            yield f"{start}{json.dumps(name)}: ["
+            items = [json.dumps(item, ensure_ascii=False) for item in value]
+            yield from (f"   {item}," for item in items[:-1])
+            yield f"   {items[-1]}]{end}"
+        else:
+            yield f"{start}{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}{end}"
+
+
+def _of(shown: int, total: int) -> str:
+    """
+    >>> _of(3, 20), _of(1, 1)
+    ('3 of 20 samples', '1 sample')
+    """
+    return f"{shown:,} of {total:,} samples" if shown < total else f"{total:,} sample{'s' * (total != 1)}"
+
+
+def _shortened(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with long run lengths and lists of indices cut, as only a program reads them."""
+    regions = []
+    for region in record["regions"]:
+        mask, points = region.get("mask"), region.get("points")
+        if mask is not None and len(str(mask["counts"])) > SHORTENED:
+            region = {**region, "mask": {**mask, "counts": str(mask["counts"])[:SHORTENED] + "…"}}
+        if points is not None and len(points) > SHORTENED:
+            region = {**region, "points": [*points[:SHORTENED], f"… {len(points):,} in all"]}
+        regions.append(region)
+    return {**record, "regions": regions}

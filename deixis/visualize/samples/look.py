@@ -1,0 +1,75 @@
+"""`deixis data show` as one call: one pass over the samples to choose some, then a page and a sheet of them."""
+
+from itertools import chain, islice
+from pathlib import Path
+
+from deixis.errors import InputError
+from deixis.samples.progress import Progress
+from deixis.samples.sample import Sample
+from deixis.samples.shards import open_samples
+from deixis.samples.skipped import Skipped
+from deixis.visualize.samples.contact_sheet import save_contact_sheet, varied
+from deixis.visualize.samples.html_page import Group, Overview, write_page
+from deixis.visualize.samples.selection import MAX_TASKS, Choice
+
+PAGE, SHEET = "page.html", "sheet.png"
+SHEET_CARDS = 30
+"""Of the samples on the page, so many are on the sheet."""
+NAMED_PROBLEMS = 3
+
+
+def show_samples(
+    path: Path, out: Path, *, count: int, task: str | None, seed: int, first: int | None, progress: Progress
+) -> int:
+    """How many samples `out/page.html` now shows, of the samples in a file or a folder of shards.
+
+    count: of each task, at most. task: this one only. first: among so many samples, None for all. Raises
+    ValueError where there is no sample to show, and then nothing is written.
+    """
+    choice = Choice(count, seed, task)
+    problems, broken = [], 0
+    progress.stage("looking through samples", first)
+    for where, sample in islice(open_samples(path), first):
+        if isinstance(sample, Skipped):
+            broken += 1
+            problems += [f"{where}: {sample.why}"] if len(problems) < NAMED_PROBLEMS else []
+        else:
+            choice.add(sample)
+        progress.advance(1)
+    groups = [Group(name, choice.seen[name], samples) for name, samples in choice.chosen()]
+    if not groups:
+        raise InputError(_why_nothing(path, task, choice, problems))
+    out.mkdir(parents=True, exist_ok=True)
+    shown = sum(len(group.samples) for group in groups)
+    progress.stage("drawing the page", shown)
+    for _ in write_page(out / PAGE, _overview(path, choice, shown, broken, problems, first), groups):
+        progress.advance(1)
+    progress.stage("drawing the sheet", None)
+    save_contact_sheet(_for_sheet(groups), out / SHEET)
+    return shown
+
+
+def _for_sheet(groups: list[Group]) -> list[Sample]:
+    return varied(chain.from_iterable(group.samples for group in groups), SHEET_CARDS)
+
+
+def _overview(path: Path, choice: Choice, shown: int, broken: int, problems: list[str], first: int | None) -> Overview:
+    total = sum(choice.seen.values()) + choice.left_out
+    among = f"the first {first:,} of " if first is not None and total + broken >= first else ""
+    warnings = []
+    if broken:
+        some = "1 sample" if broken == 1 else f"{broken:,} samples"
+        warnings.append(f"{some} cannot be read; `deixis data check {path}` names them all. The first:")
+        warnings += problems
+    if choice.left_out:
+        warnings.append(f"{choice.left_out:,} samples are of tasks beyond the first {MAX_TASKS}, which are not shown")
+    counts = f"{shown:,} of {total:,} samples, {len(choice.seen):,} task{'s' * (len(choice.seen) != 1)}"
+    return Overview(f"{path.resolve().name}", f"{counts}; from {among}{path}", tuple(warnings))
+
+
+def _why_nothing(path: Path, task: str | None, choice: Choice, problems: list[str]) -> str:
+    if task is not None and choice.seen:
+        return f"--task: expected one of {', '.join(sorted(choice.seen))}; got {task!r}"
+    if problems:
+        return f"{path}: expected samples to show, got none that can be read; the first: {problems[0]}"
+    return f"{path}: expected samples to show, got none"

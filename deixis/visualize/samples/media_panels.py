@@ -1,0 +1,141 @@
+"""The media of samples as small pictures with their regions drawn in.
+
+Turns records of the sample format into regions; `deixis.visualize.panels.panel` draws them. It opens files, and takes
+nothing for granted: what cannot be opened or drawn becomes a note.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Region, Span, check_region
+from deixis.samples.media import open_medium
+from deixis.samples.sample import Medium, RegionRecord
+from deixis.signals import Signal
+from deixis.visualize.canvas import (
+    CHIP_TEXT_PX,
+    GREY,
+    LINE_HEIGHT,
+    PALETTE,
+    Colour,
+    draw_line,
+    flow,
+    text_font,
+    words_of,
+)
+from deixis.visualize.panels import panel as panels
+
+WIDTH_PX = 256
+"""Of a panel on a contact sheet."""
+TALLEST = 2.5
+"""A picture is drawn at most so many times as high as wide; a higher one is drawn narrower."""
+BLANK_HEIGHT = 0.4
+"""Of a panel that stands for what cannot be drawn, in its widths."""
+BLANK: Colour = (240, 241, 245)
+WARNING: Colour = (176, 42, 42)
+NOTE_TEXT_PX, NOTE_LINES = 12, 5
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One region to draw: its number in the sample, its record, and which of its fields to draw."""
+
+    number: int
+    record: RegionRecord
+    fields: tuple[str, ...]
+
+    @property
+    def colour(self) -> Colour:
+        return colour_of(self.number)
+
+    def drawn(self) -> Iterator[panels.Drawn]:
+        """The fields as regions, each with the number for its label. Raises ValueError for one that is no region."""
+        for field in self.fields:
+            region = REGIONS[field](getattr(self.record, field))
+            yield panels.Drawn(region, str(self.number), self.colour, time_s=self.record.time_s)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A drawn medium. blank: a sentence, if nothing of it could be drawn. notes: sentences on what else is wrong.
+
+    sound: what can be heard of it, float32 (samples,) at 16 kHz; None for what is no sound.
+    """
+
+    image: Image.Image
+    blank: str | None = None
+    notes: tuple[str, ...] = ()
+    sound: np.ndarray | None = None
+
+
+def colour_of(number: int) -> Colour:
+    """The colour of a region by its number, the same wherever the sample is shown."""
+    return PALETTE[number % len(PALETTE)]
+
+
+def panel(medium: Medium, regions: Sequence[Shown], width_px: int = WIDTH_PX, chip_px: int = CHIP_TEXT_PX) -> Panel:
+    """A medium with its regions as an RGB picture, at most `width_px` wide; a blank with a sentence if it cannot be.
+
+    Opens the medium's file if it has no values.
+    """
+    try:
+        with open_medium(medium) as signal:
+            return _drawn(signal, medium, regions, width_px, chip_px)
+    except (ValueError, OSError, ImportError) as error:
+        return _blank(str(error), width_px)
+
+
+def _drawn(signal: Signal, medium: Medium, regions: Sequence[Shown], width_px: int, chip_px: int) -> Panel:
+    """A signal with those of the regions that lie on it. Raises ValueError if nothing draws it."""
+    notes = list(_size_notes(medium, signal.extent.size_hw))
+    drawn = []
+    for shown in regions:
+        try:
+            own = list(shown.drawn())
+            for item in own:
+                check_region(item.region, signal.extent)
+            drawn += own
+        except (ValueError, TypeError) as error:
+            notes.append(f"region {shown.number} is not drawn: {error}")
+    image = panels.panel(signal.kind, signal.values, drawn, _width(signal, width_px), None, chip_px, signal)
+    return Panel(image, None, tuple(notes), signal.values if signal.kind == "audio" else None)
+
+
+def _width(signal: Signal, width_px: int) -> int:
+    """The width to draw at: less than asked for pictures that would be too high."""
+    height, width = signal.extent.size_hw if signal.extent.axes == "xy" else (1, 1)
+    return max(1, min(width_px, round(width_px * TALLEST * width / height)))
+
+
+def _size_notes(medium: Medium, size_hw: tuple[int, int] | None) -> Iterator[str]:
+    if medium.size_hw is not None and size_hw is not None and tuple(medium.size_hw) != tuple(size_hw):
+        said, got = (f"{height} x {width}" for height, width in (medium.size_hw, size_hw))
+        yield f"the sample says that it is {said} (height x width), the file is {got}"
+
+
+def _blank(sentence: str, width_px: int) -> Panel:
+    """An empty panel that says in a sentence why it is empty."""
+    image = Image.new("RGB", (width_px, round(BLANK_HEIGHT * width_px)), BLANK)
+    draw, left, line_px = ImageDraw.Draw(image), 10, round(LINE_HEIGHT * NOTE_TEXT_PX)
+    draw.text((left, 8), "cannot be shown", font=text_font(NOTE_TEXT_PX), fill=WARNING)
+    lines = flow(words_of(" ".join(sentence.split()), GREY), width_px - 2 * left, NOTE_TEXT_PX, max_lines=NOTE_LINES)
+    for number, line in enumerate(lines, 1):
+        draw_line(draw, left, 10 + number * line_px, line, NOTE_TEXT_PX)
+    return Panel(image, sentence)
+
+
+def _mask(value: dict | np.ndarray) -> Region:
+    return Mask(value) if isinstance(value, np.ndarray) else Mask.from_rle(value)
+
+
+REGIONS = {
+    "mask": _mask,
+    "box": lambda value: Box(*value),
+    "point": lambda value: Point(*value),
+    "span": lambda value: Span(*value),
+    "points": lambda value: PointSet(np.asarray(value)),
+    "box3d": lambda value: Box3D(*value),
+}
+"""Field of a record -> the region it is."""

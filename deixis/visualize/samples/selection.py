@@ -1,0 +1,74 @@
+"""Which of many samples are shown: some of each task, drawn by chance, in one pass that holds no others.
+
+Each sample has a number by chance, made of the seed and its id, and the lowest of a task are shown: the same ones in
+whatever order they come.
+"""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import chain, zip_longest
+
+from deixis.samples.sample import Sample
+
+MAX_TASKS = 100
+"""So many tasks are held; those that are met later are only counted."""
+MAX_KINDS = 20
+"""So many combinations of signals of one task are told apart."""
+
+
+@dataclass
+class _Lowest:
+    """The samples with the lowest numbers."""
+
+    heap: list[tuple[int, int, Sample]] = field(default_factory=list)  # negative number, place, sample
+
+    def add(self, number: int, place: int, sample: Sample, count: int) -> None:
+        keep = heapq.heappush if len(self.heap) < count else heapq.heappushpop
+        keep(self.heap, (-number, place, sample))
+
+    def in_order(self) -> list[Sample]:
+        return [sample for *_, sample in sorted(self.heap, key=lambda item: (-item[0], item[1]))]
+
+
+class Choice:
+    """At most `count` samples of each task; the kinds of signal in a task take turns."""
+
+    def __init__(self, count: int, seed: int = 0, task: str | None = None):
+        self.count, self.seed, self.task = count, seed, task
+        self.seen: dict[str, int] = {}
+        """How many samples of each task there were."""
+        self.left_out = 0
+        """How many samples there were of tasks beyond `MAX_TASKS`."""
+        self._kept: dict[str, dict[str, _Lowest]] = {}
+
+    def add(self, sample: Sample) -> None:
+        """Looks at one sample, and holds it as long as it is among those to show."""
+        if sample.task not in self.seen and len(self.seen) >= MAX_TASKS:
+            self.left_out += 1
+            return
+        place = self.seen[sample.task] = self.seen.get(sample.task, 0) + 1
+        if self.task not in (None, sample.task) or self.count == 0:
+            return
+        kinds = self._kept.setdefault(sample.task, {})
+        kind = kinds_of(sample)
+        if kind not in kinds and len(kinds) >= MAX_KINDS:
+            kind = next(iter(kinds))
+        number = int.from_bytes(blake2b(f"{self.seed}\n{sample.id}".encode(), digest_size=8).digest(), "big")
+        kinds.setdefault(kind, _Lowest()).add(number, place, sample, self.count)
+
+    def chosen(self) -> Iterator[tuple[str, list[Sample]]]:
+        """(task, its samples to show), the tasks in the order of their names."""
+        for task, kinds in sorted(self._kept.items()):
+            rounds = zip_longest(*(kinds[kind].in_order() for kind in sorted(kinds)))
+            yield task, [sample for sample in chain.from_iterable(rounds) if sample is not None][: self.count]
+
+
+def kinds_of(sample: Sample) -> str:
+    """The kinds of a sample's signals in words, without repeats: "image", "image + audio", "text".
+
+    >>> kinds_of(Sample("a", "s", "talk", "train", ()))
+    'text'
+    """
+    return " + ".join(dict.fromkeys(medium.kind.replace("_", " ") for medium in sample.signals)) or "text"

@@ -1,0 +1,225 @@
+"""COCO's form: what is refused and counted, where pictures are found, and masks equal to those of COCO's own API."""
+
+import contextlib
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deixis.datasets.detection.coco import COCO
+from deixis.geometry import rle_to_mask
+from tests.datasets.reading import read_all, write_json, write_picture
+
+SQUARE = [[1, 1, 4, 1, 4, 3, 1, 3]]
+BOX = [1, 1, 3, 2]
+THING = {"id": 1, "image_id": 5, "category_id": 2, "bbox": BOX, "segmentation": SQUARE, "iscrowd": 0}
+IMAGE = {"id": 5, "file_name": "five.jpg", "height": 4, "width": 6}
+CATEGORIES = [{"id": 2, "name": "traffic_light"}, {"id": 3, "name": "dog"}]
+
+
+def coco(*annotations: dict, images=(IMAGE,), **more) -> dict:
+    return {"images": list(images), "annotations": list(annotations), "categories": CATEGORIES, **more}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "message"),
+    [
+        pytest.param({"category_id": 9}, "category_id: expected the id of one of the categories, got 9", id="category"),
+        pytest.param({"category_id": None}, "the id of one of the categories, got null", id="no_category"),
+        pytest.param({"bbox": None, "segmentation": []}, "expected a bbox or a segmentation, got neither",
+                     id="nowhere"),
+        pytest.param({"bbox": [1, 1, 3]}, "bbox: expected four numbers x, y, width, height, got [1, 1, 3]", id="three"),
+        pytest.param({"bbox": [1, 1, 0, 2]}, "bbox: expected a box with an area", id="no_width"),
+        pytest.param({"bbox": [6, 1, 2, 2]}, "on the picture of 6 x 4 pixels, got [6, 1, 2, 2]", id="off_the_picture"),
+        pytest.param({"segmentation": [[1, 1, 2]]}, "segmentation: expected a polygon", id="odd_polygon"),
+        pytest.param({"segmentation": {"size": [6, 4], "counts": [0, 24]}}, "expected the picture's size [4, 6]",
+                     id="mask_of_another_size"),
+    ],
+)  # fmt: skip
+def test_a_bad_annotation_is_named_and_the_rest_goes_on(tmp_path, annotation, message):
+    path = write_json(tmp_path / "annotations.json", coco(THING, {**THING, "id": 2, **annotation}))
+    (record,), (skipped,) = read_all(COCO, path)
+    assert len(record.things) == 1
+    assert skipped.where == "annotations.json: annotations[1]"
+    assert message in skipped.why
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "message"),
+    [
+        pytest.param(coco(THING, {**THING, "image_id": 6}), "annotations[1]",
+                     "image_id: expected the id of one of the images, got 6", id="unmatched_image"),
+        pytest.param(coco(THING, {**THING, "image_id": None}), "annotations[1]",
+                     "image_id: expected the id of an image, got", id="no_image_id"),
+        pytest.param(coco(THING, 3), "annotations[1]", "image_id: expected the id of an image, got 3", id="number"),
+        pytest.param(coco(THING, images=[IMAGE, IMAGE]), "images[1]", "id: expected one that no other image has, got 5",
+                     id="image_twice"),
+        pytest.param(coco(THING, images=[IMAGE, {"file_name": "a.jpg"}]), "images[1]",
+                     "id: expected the id of an image", id="image_without_id"),
+        pytest.param(coco(THING, images=[IMAGE, {**IMAGE, "id": 6, "file_name": ""}]), "images[1]",
+                     "images[1]: file_name: expected the name of a picture", id="image_without_name"),
+        pytest.param(coco(THING, images=[IMAGE, {**IMAGE, "id": 6, "width": 0}]), "images[1]",
+                     "width: expected whole pixels from 1 to 100000, got 0", id="image_without_width"),
+        pytest.param(coco(THING, images=[IMAGE, {"id": 6, "file_name": "a.jpg"}]), "images[1]",
+                     "a.jpg: expected the picture, whose size the set does not tell, got no such file", id="no_size"),
+        pytest.param(coco(THING) | {"categories": [*CATEGORIES, {"id": 4}]}, "categories[2]",
+                     "expected a category with an id and a name", id="category_without_name"),
+        pytest.param(coco(THING) | {"categories": [*CATEGORIES, CATEGORIES[0]]}, "categories[2]",
+                     "id: expected one that none of the categories before has, got 2", id="category_twice"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_counted(tmp_path, content, where, message):
+    (record,), (skipped,) = read_all(COCO, write_json(tmp_path / "train.json", content))
+    assert len(record.things) == 1
+    assert skipped.where == f"train.json: {where}"
+    assert message in skipped.why
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        pytest.param("[1, 2", {}, "train.json: expected JSON", id="no_json"),
+        pytest.param("{}", {}, "train.json: expected a list 'images' as in COCO's files, got none", id="no_images"),
+        pytest.param(json.dumps(coco(THING)), {"form": "polygon"}, "form: expected box or mask, got 'polygon'",
+                     id="form"),
+        pytest.param(json.dumps(coco(THING)), {"captions": "beside"}, "captions: expected a JSON file of captions",
+                     id="no_captions"),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_form_is_refused(tmp_path, content, options, message):
+    (tmp_path / "train.json").write_text(content)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_all(COCO, tmp_path / "train.json", options=options)
+
+
+def test_a_folder_without_files_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected a COCO JSON file, or a folder with some in it"):
+        read_all(COCO, tmp_path)
+
+
+def test_an_annotation_in_every_field(tmp_path):
+    licences = [{"id": 1, "name": "Attribution License", "url": "http://creativecommons.org/licenses/by/2.0/"}]
+    image = {**IMAGE, "license": 1, "flickr_url": "http://farm8.staticflickr.com/7015/6795644157_f019453ae7_z.jpg"}
+    crowd = {**THING, "id": 2, "iscrowd": 1, "category_id": 3, "segmentation": {"size": [4, 6], "counts": [4, 4, 16]}}
+    content = coco(THING, crowd, images=[image], licenses=licences)
+    backwards = dict(reversed(content.items()))  # what is said for all images may come last or first
+    for number, order in enumerate((content, backwards)):
+        path = write_json(tmp_path / f"set{number}" / "instances_val2017.json", order)
+        (record,), skipped = read_all(COCO, path, options={"source": "nuts"})
+        assert not skipped
+        assert (record.id, record.source, record.split, record.form) == ("nuts/five", "nuts", "val", "mask")
+        assert (record.licence, record.aliases, record.complete) == ("CC-BY-2.0", ("flickr/6795644157",), True)
+        light, dog = record.things
+        assert (light.name, light.region.box, light.region.crowd) == ("traffic light", (1.0, 1.0, 4.0, 3.0), False)
+        assert (dog.name, dog.region.crowd) == ("dog", True)
+        assert rle_to_mask(dog.region.mask)[:, 1].all()
+        assert rle_to_mask(dog.region.mask).sum() == 4
+
+
+def test_boxes_alone_and_masks_alone(tmp_path):
+    box_alone = {key: THING[key] for key in ("image_id", "category_id", "bbox")}
+    mask_alone = {key: THING[key] for key in ("image_id", "category_id", "segmentation")}
+    path = write_json(tmp_path / "train.json", coco(box_alone, mask_alone))
+    (record,), skipped = read_all(COCO, path)
+    assert [thing.region.box for thing in record.things] == [(1.0, 1.0, 4.0, 3.0)] * 2
+    assert [thing.region.mask is None for thing in record.things] == [True, False]
+    assert (record.form, skipped) == ("box", [])
+    (record,), (skipped,) = read_all(COCO, path, options={"form": "mask"})
+    assert (record.form, len(record.things)) == ("mask", 1)
+    assert "segmentation: expected one, as masks are asked for (form=mask), got none" in skipped.why
+
+
+def test_captions_of_the_file_beside(tmp_path):
+    write_json(tmp_path / "annotations" / "instances_train2017.json", coco(THING))
+    captions = [{"image_id": 5, "caption": "A {red}\nlight. "}, {"image_id": 5, "caption": ""}, {"caption": "A dog."}]
+    write_json(tmp_path / "annotations" / "captions_train2017.json", {"images": [IMAGE], "annotations": captions})
+    (record,), skipped = read_all(COCO, tmp_path, options={"captions": "beside"})
+    assert record.captions == ("A {{red}} light.",)
+    assert [skip.where for skip in skipped] == [f"captions_train2017.json: annotations[{n}]" for n in (2, 1)]
+    assert read_all(COCO, tmp_path)[0][0].captions == ()
+
+
+def test_a_folder_of_splits(tmp_path):
+    """Both files count from the same number, both folders have a picture of the same name: nothing is mixed up."""
+    for split, name in (("train", "dog"), ("val", "cat")):
+        content = coco({**THING, "category_id": 2}) | {"categories": [{"id": 2, "name": name}]}
+        write_json(tmp_path / "annotations" / f"instances_{split}2017.json", content)
+        write_json(tmp_path / "annotations" / f"person_keypoints_{split}2017.json", content)
+        write_picture(tmp_path / f"{split}2017" / "five.jpg", np.zeros((4, 6, 3), dtype=np.uint8))
+    records, skipped = read_all(COCO, tmp_path)
+    read = {record.split: (record.things[0].name, Path(record.signals[0].path).parent.name) for record in records}
+    assert read == {"train": ("dog", "train2017"), "val": ("cat", "val2017")}
+    assert not skipped
+    assert [record.things[0].name for record in read_all(COCO, tmp_path, split="val")[0]] == ["cat"]
+
+
+@pytest.mark.parametrize(
+    ("lies_at", "image"),
+    [
+        pytest.param("five.jpg", {}, id="beside"),
+        pytest.param("images/five.jpg", {}, id="images"),
+        pytest.param("images/train2017/five.jpg", {}, id="images_of_the_split"),
+        pytest.param("day/five.jpg", {"file_name": "day\\five.jpg"}, id="backslash"),
+        pytest.param("images/five.jpg", {"file_name": "/data/someone/five.jpg"}, id="path_of_another_machine"),
+        pytest.param("images/five.jpg", {"file_name": "../data/five.jpg"}, id="leads_away"),
+        pytest.param("val2017/000000000139.jpg",
+                     {"file_name": None, "coco_url": "http://images.cocodataset.org/val2017/000000000139.jpg"},
+                     id="address"),
+    ],
+)  # fmt: skip
+def test_pictures_are_found(tmp_path, lies_at, image):
+    write_picture(tmp_path / "set" / lies_at, np.zeros((4, 6, 3), dtype=np.uint8))
+    content = coco(THING, images=[{**IMAGE, **image, "height": None, "width": None}])
+    for where in ("set/annotations/train.json", "set/train.json", "elsewhere/train.json"):
+        path = write_json(tmp_path / where, content)
+        (record,), skipped = read_all(COCO, path, images=tmp_path / "set" if where[0] == "e" else None)
+        assert (record.signals[0].path, record.signals[0].size_hw) == (str(tmp_path / "set" / lies_at), (4, 6))
+        assert not skipped
+
+
+def test_a_size_that_the_set_does_not_tell_is_that_of_the_upright_picture(tmp_path):
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    Image.new("RGB", (4, 6)).save(tmp_path / "five.jpg", exif=exif)
+    path = write_json(tmp_path / "train.json", coco(THING, images=[{"id": 5, "file_name": "five.jpg"}]))
+    (record,), _ = read_all(COCO, path)
+    assert record.signals[0].size_hw == (4, 6)
+
+
+REAL = [
+    pytest.param("nuts_coco/annotations.json", 10, 86, ("nuts_coco/0", "mask", "unknown"), id="nuts"),
+    pytest.param("coco_val_sample/annotations.json", 3, 9, ("coco/000000000785", "mask", "CC-BY-2.0"), id="coco"),
+    pytest.param("coco_val_sample/animalpose/test_animalpose.json", 2, 2, ("animalpose/ca110", "box", "unknown"),
+                 id="keypoints"),
+    pytest.param("terrain_sahi/terrain1_coco.json", 1, 7, ("terrain_sahi/terrain1", "mask", "unknown"), id="terrain"),
+    pytest.param("labelme_examples/coco/annotations.json", 2, 6, ("coco/JPEGImages/2011_000003", "mask", "unknown"),
+                 id="labelme_export"),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")  # pycocotools' own decoder warns under numpy 2
+@pytest.mark.parametrize(("name", "pictures", "things", "first"), REAL)
+def test_real_sets_as_the_coco_api_reads_them(shared_data, name, pictures, things, first):
+    from pycocotools.coco import COCO as Api
+
+    records, skipped = read_all(COCO, shared_data / name)
+    with contextlib.redirect_stdout(io.StringIO()):
+        api = Api(str(shared_data / name))
+    assert skipped == []
+    assert (len(records), sum(len(record.things) for record in records)) == (pictures, things)
+    assert (records[0].id, records[0].form, records[0].licence) == first
+    for record, image in zip(records, api.loadImgs(api.getImgIds()), strict=True):
+        assert Path(record.signals[0].path).is_file()
+        expected = api.loadAnns(api.getAnnIds(imgIds=image["id"]))
+        for thing, annotation in zip(record.things, expected, strict=True):
+            assert thing.name == api.loadCats(annotation["category_id"])[0]["name"].replace("_", " ")
+            assert thing.region.box == pytest.approx(
+                np.cumsum([annotation["bbox"][:2], annotation["bbox"][2:]], 0).ravel()
+            )
+            if annotation.get("segmentation"):
+                assert np.array_equal(rle_to_mask(thing.region.mask), api.annToMask(annotation))

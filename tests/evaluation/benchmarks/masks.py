@@ -1,0 +1,52 @@
+"""What the tests of benchmarks with masks share: answers of masks, players of a real model, sums by a plain loop."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from deixis.evaluation.benchmark import Benchmark, Row
+from deixis.evaluation.runner import Given, Play, play
+from deixis.evaluation.teacher_forced import point
+from deixis.inference import Marked, Model, Question
+from tests.evaluation.benchmarks.scripted import Spoken
+
+
+class Asked:
+    """A model behind the loop."""
+
+    def __init__(self, model: Model):
+        self.model, self.name = model, model.name
+
+    def answer(self, questions: Sequence[Question], max_new_tokens: int):
+        return self.model.answer(questions, max_new_tokens)
+
+    def point(self, questions: Sequence[Question], given: Sequence[Given]):
+        return point(self.model, questions, given)
+
+
+def masked(*masks: np.ndarray) -> Spoken:
+    """An answer that points with these masks."""
+    return ("It", [("It", [Marked(0, "mask", mask.astype(bool), 0.9) for mask in masks])]) if masks else "Nothing."
+
+
+def played_by(model: Model, benchmark: Benchmark, data: Path, folder: Path, mode: str, **options: str) -> list[Row]:
+    """All rows of a real model, its dialect told; nothing may be skipped or fail."""
+    told = {"dialect": model.processor.dialect, **options}
+    rows, skipped = play(Play(benchmark, data, told, mode), Asked(model), folder)
+    assert (skipped, [row.failure for row in rows if row.failure]) == ([], [])
+    return list(benchmark.finish(rows))
+
+
+def plain_sums(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """gIoU and cIoU of (marked, meant) pairs, per cent, pixel by pixel; 255 in `meant` counts nowhere."""
+    overlaps, shared, union = [], 0, 0
+    for marked, meant in pairs:
+        both = either = 0
+        for one, other in zip(marked.ravel().tolist(), meant.ravel().tolist(), strict=True):
+            if other != 255:
+                both += bool(one) and other == 1
+                either += bool(one) or other == 1
+        overlaps.append(both / either if either else 1.0)
+        shared, union = shared + both, union + either
+    return {"gIoU": 100 * sum(overlaps) / len(overlaps), "cIoU": 100 * shared / union if union else 100.0}

@@ -1,0 +1,85 @@
+"""Players that answer by a script: what each is asked is told to a function, which says the text and the regions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deixis.evaluation.benchmark import GENERATED, Benchmark, Row
+from deixis.evaluation.metrics.scores import score
+from deixis.evaluation.runner import Play, play
+from deixis.inference import Answer, AnswerPhrase, Marked, Question
+
+Named = Sequence[tuple[str, Sequence[Marked]]]
+"""Phrases and the regions of each."""
+Spoken = str | tuple[str, Named]
+
+
+@dataclass
+class Scripted:
+    """`say` gives the text of an answer, or text and phrases, each with its regions; `asked` keeps the questions."""
+
+    say: Callable[[Question], Spoken]
+    raw: Callable[[Question], str] | None = None
+    name: str = "scripted"
+    asked: list[Question] = field(default_factory=list)
+
+    def answer(self, questions: Sequence[Question], max_new_tokens: int) -> list[Answer]:
+        self.asked += questions
+        return [self._answer(question) for question in questions]
+
+    def point(self, questions: Sequence[Question], given: Any) -> list[Answer]:
+        raise ValueError("this player only writes")
+
+    def _answer(self, question: Question) -> Answer:
+        said = self.say(question)
+        text, named = (said, ()) if isinstance(said, str) else said
+        raw = text if self.raw is None else self.raw(question)
+        return answer_of(text, named, question.signals, raw)
+
+
+def answer_of(
+    text: str, named: Sequence[tuple[str, Sequence[Marked]]] = (), signals: Any = (), raw: str = ""
+) -> Answer:
+    """An answer whose phrases stand in its text in this order."""
+    phrases, at = [], 0
+    for phrase, regions in named:
+        at = text.index(phrase, at)
+        phrases.append(AnswerPhrase(phrase, at, at + len(phrase), tuple(regions)))
+        at += len(phrase)
+    return Answer(text, tuple(phrases), tuple(signals), raw=raw)
+
+
+def box(*box_xyxy: float) -> Marked:
+    return Marked(0, "box", tuple(map(float, box_xyxy)))
+
+
+def played(benchmark: Benchmark, data: Path, player: Scripted, folder: Path, **options: str) -> list[Row]:
+    """All rows, finished; nothing may be skipped or fail."""
+    rows, skipped = play(Play(benchmark, data, options, GENERATED), player, folder)
+    assert not skipped
+    assert [row.failure for row in rows if row.failure] == []
+    return list(benchmark.finish(rows))
+
+
+def table(benchmark: Benchmark, rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """part -> metric -> value as papers print it; metrics that no row has marks for are left out."""
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        found.setdefault(row.part, {})
+    for part, values in found.items():
+        for metric in benchmark.facts.metrics:
+            scored = score(metric, [(row.group, row.marks) for row in rows if row.part == part])
+            if scored.rows:
+                values[metric.name] = round(scored.value * metric.scale, 6)
+    return found
+
+
+def save_picture(path: Path, size_hw: tuple[int, int], seed: int = 0) -> None:
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 255, (*size_hw, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path, quality=60)

@@ -1,0 +1,199 @@
+"""ReasonSeg in its official layout: perfect, empty and shuffled answers, both modes, which text, what is left out."""
+
+import re
+
+import numpy as np
+import pytest
+
+import deixis
+from deixis.evaluation.benchmark import FORCED, GENERATED, Benchmark, Example
+from deixis.evaluation.benchmarks.reason_seg import ReasonSeg
+from deixis.evaluation.reports.summary import summarise
+from deixis.evaluation.runner import Play, play
+from deixis.samples.skipped import Skipped
+from tests.datasets.reading import write_json, write_picture
+from tests.evaluation.benchmarks.masks import masked, plain_sums, played_by
+from tests.evaluation.benchmarks.scripted import Scripted, played, table
+
+SIZE_HW = (40, 60)
+PLACES = {  # x1, y1, x2, y2 of what is meant
+    "val/a": (10, 10, 30, 30), "val/b": (5, 5, 50, 35), "test/c": (0, 0, 20, 20), "test/d": (30, 5, 58, 38),
+    "test/e": (2, 20, 40, 38),
+}  # fmt: skip
+SENTENCES = ("val/a", "test/c", "test/e")
+
+
+def corners(x1, y1, x2, y2):
+    return [[x1, y1], [x2, y1], [x2, y2], [x1, y2]]
+
+
+def layout(folder, places=PLACES):
+    for name, place in places.items():
+        x1, y1, _, _ = place
+        write_picture(folder / f"{name}.jpg", np.full((*SIZE_HW, 3), 90, np.uint8))
+        shapes = [
+            {"label": "target", "points": corners(*place), "image_name": name},
+            {"label": "ignore", "points": corners(x1, y1, x1 + 8, y1 + 8)},
+            {"label": "flag", "points": [[1, 1]]},
+        ]
+        texts = [f"What is {name}? ", f"Show {name}."] if name in SENTENCES else [f"thing {name}", f"other {name}"]
+        write_json(folder / f"{name}.json", {"text": texts, "is_sentence": name in SENTENCES, "shapes": shapes})
+    return folder
+
+
+def target(name):
+    """0, 1, 255 by plain slices: a corner's pixel is inside."""
+    x1, y1, x2, y2 = PLACES[name]
+    drawn = np.zeros(SIZE_HW, np.int64)
+    drawn[y1 : y2 + 1, x1 : x2 + 1] = 1
+    drawn[y1 : y1 + 9, x1 : x1 + 9] = 255
+    return drawn
+
+
+def name_of(question):
+    return re.search(r"(?:val|test)/\w", question.text)[0]
+
+
+def perfect(question):
+    return masked(target(name_of(question)) == 1)
+
+
+def shuffled(question):
+    names = [*PLACES, next(iter(PLACES))]
+    return masked(target(names[names.index(name_of(question)) + 1]) == 1)
+
+
+PLAYERS = {
+    "perfect": perfect,
+    "ignored_too": lambda question: masked(target(name_of(question)) > 0),
+    "empty": lambda question: "I do not know.",
+    "shuffled": shuffled,
+    "everything": lambda question: masked(np.ones(SIZE_HW)),
+    "halves": lambda question: masked(target(name_of(question)) == 1, np.zeros(SIZE_HW)),
+}
+
+
+@pytest.mark.parametrize("name", PLAYERS)
+def test_scores_of_players(tmp_path, name):
+    benchmark = ReasonSeg()
+    assert isinstance(benchmark, Benchmark)
+    player = Scripted(PLAYERS[name])
+    rows = played(benchmark, layout(tmp_path / "ReasonSeg").parent, player, tmp_path / "out")
+    assert [(row.id, row.part) for row in rows] == [
+        ("reason_seg/val/a/0", "val"), ("reason_seg/val/b/0", "val"), ("reason_seg/test/c/0", "test long"),
+        ("reason_seg/test/d/0", "test short"), ("reason_seg/test/e/0", "test long"),
+    ]  # fmt: skip
+    said = {name_of(question): PLAYERS[name](question) for question in player.asked}
+    for part, found in table(benchmark, rows).items():
+        pairs = []
+        for key in ("/".join(row.id.split("/")[1:3]) for row in rows if row.part == part):
+            spoken = said[key]
+            marks = [] if isinstance(spoken, str) else [one.value for one in spoken[1][0][1]]
+            pairs.append((np.logical_or.reduce([np.zeros(SIZE_HW, bool), *marks]), target(key)))
+        plain = plain_sums(pairs)
+        assert found["gIoU exact"] == pytest.approx(plain["gIoU"], abs=1e-5)
+        assert found["gIoU"] == pytest.approx(plain["gIoU"] / (1 + 1e-5 / len(pairs)), abs=1e-4)
+        assert found["cIoU"] == pytest.approx(plain["cIoU"], abs=1e-5)
+        if name in ("perfect", "ignored_too", "halves"):
+            assert found["gIoU exact"] == found["cIoU"] == 100
+            assert found["gIoU one mask"] == (0 if name == "halves" else 100)
+            assert found["gIoU"] < 100
+        if name == "empty":
+            assert found["gIoU"] == found["cIoU"] == found["with a mask"] == 0
+
+
+def test_short_and_long_are_also_one_row(tmp_path):
+    one = Play(ReasonSeg(), layout(tmp_path / "data"), {}, GENERATED)
+    rows, skipped = play(one, Scripted(shuffled), tmp_path / "out")
+    lines = {(line.part, line.metric.name): line for line in summarise(one, "scripted", rows, skipped).lines}
+    test = [row.marks for row in rows if row.part.startswith("test")]
+    assert lines["test overall", "gIoU exact"].score.value == pytest.approx(sum(m["iou"] for m in test) / 3)
+    assert lines["test overall", "cIoU"].score.value == pytest.approx(
+        sum(m["shared"] for m in test) / sum(m["union"] for m in test)
+    )
+    assert ("LISA-7B", 36.8) in [paper[:2] for paper in lines["test overall", "gIoU"].published]
+    assert ("LISA-13B-LLaVA1.5, tuned on 239", 72.9) in [paper[:2] for paper in lines["val", "cIoU"].published]
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        pytest.param({}, "val/a/0 val/b/0 test/c/0 test/d/0 test/e/0", id="the_first"),
+        pytest.param({"text": "last", "split": "val"}, "val/a/1 val/b/1", id="the_last"),
+        pytest.param({"text": "all", "split": "val"}, "val/a/0 val/a/1 val/b/0 val/b/1", id="all"),
+        pytest.param({"text": "test:all"}, "val/a/0 val/b/0 test/c/0 test/c/1 test/d/0 test/d/1 test/e/0 test/e/1",
+                     id="by_split"),
+    ],
+)  # fmt: skip
+def test_which_text(tmp_path, options, asked):
+    found = list(ReasonSeg().examples(layout(tmp_path), options))
+    assert [example.id for example in found] == [f"reason_seg/{name}" for name in asked.split()]
+
+
+def test_lisas_words(tmp_path):
+    layout(tmp_path)
+    first, second = ReasonSeg().examples(tmp_path, {"dialect": "lisa", "split": "val"})
+    assert first.text == " What is val/a? Please output segmentation mask."
+    assert second.text == " What is thing val/b in this image? Please output segmentation mask."
+    assert first.forced == second.forced == "{0:mask}."
+    assert [region.ignore for region in first.sample.regions] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"text": "second"}, "text: expected first, last, all, or such by split", id="text"),
+        pytest.param({"text": "train:all"}, "text: expected first", id="text_of_another_split"),
+        pytest.param({"split": "train"}, "split: expected val or test, got 'train'", id="split"),
+        pytest.param({"masks": "best"}, "masks: expected union or first, got 'best'", id="masks"),
+    ],
+)
+def test_refuses_an_option(tmp_path, options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        list(ReasonSeg().examples(layout(tmp_path), options))
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"expected the folder ReasonSeg/val or ReasonSeg/test .* it is from https://git"
+    ):
+        list(ReasonSeg().examples(tmp_path, {}))
+    layout(tmp_path, {"val/a": PLACES["val/a"]})
+    assert len(list(ReasonSeg().examples(tmp_path, {}))) == 1, "one split is enough"
+    with pytest.raises(ValueError, match=r"expected the folder ReasonSeg/test with NAME.jpg and NAME.json"):
+        list(ReasonSeg().examples(tmp_path, {"split": "test"}))
+
+
+def test_what_has_no_answer_is_counted(tmp_path):
+    """Two published records of the test split have no polygons; and what is wrong in train is nobody's affair."""
+    layout(tmp_path)
+    write_json(tmp_path / "test/c.json", {"text": ["What?"], "is_sentence": True, "shapes": []})
+    write_json(tmp_path / "test/d.json", {"text": ["What?"]})
+    write_json(tmp_path / "train/x.json", {"text": ["What?"]})
+    found = list(ReasonSeg().examples(tmp_path, {}))
+    skipped = [one for one in found if isinstance(one, Skipped)]
+    assert [one.where for one in skipped] == ["test/c.json", "test/d.json"]
+    assert "the picture has no answer to score" in skipped[0].why
+    assert "'is_sentence' is missing" in skipped[1].why
+    assert len([one for one in found if isinstance(one, Example)]) == 3
+
+
+@pytest.mark.parametrize("mode", [GENERATED, FORCED])
+def test_the_bundled_model(tmp_path, mode):
+    data = layout(tmp_path / "data")
+    rows = played_by(deixis.load(), ReasonSeg(), data, tmp_path / "out", mode, split="val")
+    assert len(rows) == 2
+    if mode == FORCED:
+        assert [row.answer["text"] for row in rows] == ["The mask is.", "thing val/b."]
+        assert all(row.marks["masks"] == 1 for row in rows)
+    assert all(row.marks["has_mask"] is (row.marks["masks"] > 0) for row in rows)
+
+
+def test_a_converted_lisa_is_given_the_official_answer(tmp_path, shared_golden):
+    from deixis.systems.conversion import convert
+
+    model = deixis.load(convert("lisa", shared_golden / "lisa_tiny", tmp_path / "lisa"))
+    rows = played_by(model, ReasonSeg(), layout(tmp_path / "data"), tmp_path / "out", FORCED, split="test")
+    assert {row.raw for row in rows} == {"[SEG] ."}  # as the slow tokenizer has it: a space behind an added token
+    assert [row.question for row in rows][1] == " What is thing test/d in this image? Please output segmentation mask."
+    assert all(row.marks["masks"] == 1 for row in rows)

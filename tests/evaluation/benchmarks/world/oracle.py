@@ -1,0 +1,63 @@
+"""Answers from a script, as a model would have given them: the truth of a sample, or one text."""
+
+from collections.abc import Sequence
+
+from deixis.geometry import (
+    DIALECTS,
+    Frame,
+    cloud_frame,
+    letterbox_frame,
+    mark_region,
+    parse_answer,
+    window_frame,
+    write_answer,
+)
+from deixis.inference import Answer, AnswerPhrase, Marked, Question
+from deixis.samples.sample import Sample
+
+DIALECT = DIALECTS["deixis"]
+
+
+def right_answer(sample: Sample, question: Question) -> Answer:
+    """The sample's own answer, written and read as a model's would be; masks are the true ones."""
+    raw, targets = write_answer(sample.turns[-1].assistant, sample.regions, [frame_of(question)], DIALECT)
+    return answer_of(raw, question, sample, targets)
+
+
+def answer_of(raw: str, question: Question, sample: Sample | None, targets: Sequence[int]) -> Answer:
+    frames = [frame_of(question)]
+    parsed = parse_answer(raw, frames, DIALECT)
+    phrases = []
+    for phrase in parsed.phrases:
+        marked = []
+        for mark in phrase.marks:
+            if mark.kind == "seg":
+                record = sample.regions[targets[mark.seg_index]] if sample else None
+                marked.append(_marked(record, question))
+            elif region := mark_region(mark, frames):
+                bounds = [region.start_s, region.end_s] if mark.kind == "span" else _corners(region)
+                marked.append(Marked(0, mark.kind, tuple(bounds)))
+        phrases.append(AnswerPhrase(phrase.text, phrase.start, phrase.end, tuple(marked)))
+    return Answer(parsed.text, tuple(phrases), question.signals, raw=raw)
+
+
+def _corners(region) -> list[float]:
+    return [region.x1, region.y1, region.x2, region.y2]
+
+
+def _marked(record, question: Question) -> Marked:
+    import numpy as np
+
+    (signal,) = question.signals
+    if signal.kind == "image":
+        return Marked(0, "mask", np.ones(signal.extent.size_hw, bool) if record is None else record.mask, 1.0)
+    if signal.kind == "audio":
+        return Marked(0, "span", (0.0, signal.extent.duration_s) if record is None else record.span, 1.0)
+    return Marked(0, "points", np.arange(len(signal.values)) if record is None else record.points, 1.0)
+
+
+def frame_of(question: Question) -> Frame:
+    extent = question.signals[0].extent
+    if extent.size_hw is not None:
+        return letterbox_frame(extent.size_hw, (128, 128))
+    return window_frame(extent.duration_s, 8.0) if extent.duration_s else cloud_frame(extent.points_xyz)

@@ -1,0 +1,222 @@
+"""The world benchmark: which questions it asks, and what right, shuffled, silent and adversarial players score."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deixis.evaluation.benchmark import GENERATED, Benchmark, Row
+from deixis.evaluation.benchmarks.world import baselines
+from deixis.evaluation.benchmarks.world import world_metrics as verdicts
+from deixis.evaluation.benchmarks.world.benchmark import World, chosen_tasks
+from deixis.evaluation.benchmarks.world.questions import draw_samples
+from deixis.evaluation.benchmarks.world.tasks import QUESTIONS, TASKS
+from deixis.evaluation.metrics.overlap import names_in
+from deixis.evaluation.reports.summary import summarise
+from deixis.evaluation.runner import Play, opened_questions, play
+from deixis.world.generate import PREFIX, every_question, task_name, world_facts
+from deixis.world.objects import KIND_NAMES, PART_NAMES
+from deixis.world.scene import scene_rng
+from tests.evaluation.benchmarks.world.oracle import answer_of, right_answer
+
+LIMIT = 12
+ROUNDED = ("grounded_caption", "phrase_box", "event_span")  # coordinates go through the text's grid
+OPTIONS = {"limit": str(LIMIT), "seed-offset": "500"}
+
+
+@pytest.fixture(scope="module")
+def world():
+    return World()
+
+
+@pytest.fixture(scope="module")
+def examples(world):
+    assert isinstance(world, Benchmark)
+    return list(world.examples(Path(), OPTIONS))
+
+
+@pytest.fixture(scope="module")
+def samples(examples):
+    return {name: [e.truth for e in examples if e.part == name] for name in TASKS}
+
+
+@pytest.fixture(scope="module")
+def questions(examples):
+    """The questions by id, their signals open."""
+    with opened_questions(examples) as opened:
+        return {example.id: question for example, question in zip(examples, opened, strict=True)}
+
+
+def lines_of(world, examples, answered):
+    """(part, metric) -> score, where `answered` gives the answer of an example."""
+    rows = [Row(e.id, e.part, e.group, e.text, {}, "", world.verdict(e, answered(e))) for e in examples]
+    summary = summarise(Play(world, Path(), OPTIONS, GENERATED), "script", rows, ())
+    return {(line.part, line.metric.name): line.score for line in summary.lines}
+
+
+def test_the_truth_scores_one(world, examples, questions):
+    lines = lines_of(world, examples, lambda e: right_answer(e.truth, questions[e.id]))
+    assert list(dict.fromkeys(part for part, _ in lines)) == list(TASKS)
+    for cell, found in lines.items():
+        assert (found.rows, found.value, found.ci95) == (LIMIT, 1.0, (1.0, 1.0)), cell
+
+
+def test_anothers_truth_scores_low(world, examples, samples, questions):
+    def shuffled(example):
+        own = samples[example.part]
+        place = next(number for number, sample in enumerate(own) if sample is example.truth)
+        return right_answer(own[(place + LIMIT // 2 + 1) % LIMIT], questions[example.id])
+
+    lines = lines_of(world, examples, shuffled)
+    assert all(found.value < 0.75 for found in lines.values())
+    assert np.mean([found.value for found in lines.values()]) < 0.4
+
+
+@pytest.mark.parametrize(
+    ("raw", "highest"),
+    [
+        pytest.param("", {"absence": 0.5}, id="nothing"),
+        pytest.param("<p>the</p>[] <seg", {"absence": 0.5}, id="broken"),
+        pytest.param(" ".join(KIND_NAMES) + " yes no one two", {"absence": 0.5, "caption": 0.5}, id="all_words"),
+        pytest.param("It<seg>" * 3, {"absence": 0.5, "mask": 0.5, "reasoning": 0.5, "event": 0.6}, id="all_marked"),
+        pytest.param("[0, 0, 999, 999]" * 9, {"absence": 0.5, "phrase_box": 0.4, "sound": 0.5}, id="all_in_a_box"),
+    ],
+)
+def test_answers_that_do_not_look_score_low(world, examples, questions, raw, highest):
+    for (part, metric), found in lines_of(world, examples, lambda e: answer_of(raw, questions[e.id], None, [])).items():
+        allowed = max([score for name, score in highest.items() if name in part], default=0.0)
+        assert found.value <= allowed, (part, metric)
+
+
+def test_the_loop_asks_it_from_seeds(tmp_path):
+    class Refuses:
+        name = "refuses"
+
+        def answer(self, questions, max_new_tokens):
+            assert max_new_tokens == 48
+            raise ValueError("nothing is said")
+
+        def point(self, questions, given):
+            raise AssertionError("no answer is given")
+
+    options = {"tasks": "count, exists", "limit": "2"}
+    rows, skipped = play(Play(World(), Path(), options, GENERATED), Refuses(), tmp_path)
+    assert [row.part for row in rows] == ["count", "count", "exists", "exists"]
+    assert {row.failure for row in rows} == {"nothing is said"}
+    assert [row.marks for row in rows] == [{"number": 0.0}] * 2 + [{"yes_no": 0.0}] * 2
+    assert skipped == []
+
+
+def test_tasks_have_the_samples_own_names():
+    for name, questions in QUESTIONS.items():
+        plain = "reasoning" if "reasoning" in name else name.removeprefix("cloud_").removeprefix("sound_")
+        plain = {f"{PREFIX[questions.kind]}_name": "name", "phrase_box_of_mask": "phrase_box"}.get(name, plain)
+        plain = "name" if name == f"{PREFIX[questions.kind]}_name" else plain
+        expected = "phrase_box_of_mask" if name == "phrase_box_of_mask" else task_name(questions.kind, plain)
+        assert expected == name
+
+
+def test_the_same_samples_come_again_alone(samples):
+    again, _ = draw_samples({"exists": QUESTIONS["exists"]}, "test", LIMIT, first_seed=500)
+    assert [s.to_json() for s in again["exists"]] == [s.to_json() for s in samples["exists"]]
+
+
+def test_other_seeds_are_other_scenes(samples):
+    other, last = draw_samples({"count": QUESTIONS["count"]}, "test", 3, first_seed=900, supersample=1)
+    assert last >= 902
+    assert {s.signals[0].id for s in other["count"]}.isdisjoint(s.signals[0].id for s in samples["count"])
+
+
+def test_every_shown_thing_is_asked_about(samples):
+    facts = world_facts("test", 500, "image", supersample=1)
+    mine = [s for s in samples["region_name"] if s.signals[0].id == facts.medium.id]
+    assert len(mine) == len(facts.shown)
+    assert all(facts.share[number] >= 0.005 for number in facts.shown)
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in ("", "sound_", "cloud_")])
+def test_two_sides_are_half_and_half(samples, kind):
+    assert [verdicts.wanted(s) for s in samples[f"{kind}exists"]].count("yes") == LIMIT // 2
+    assert sum(bool(s.regions) for s in samples[f"{kind}absence"]) == LIMIT // 2
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, id=n) for n in QUESTIONS if "reasoning" in n])
+def test_a_reasoning_question_does_not_name_what_it_wants(samples, name):
+    for sample in samples[name]:
+        asked = names_in(sample.turns[0].user, (*KIND_NAMES, *PART_NAMES))
+        assert not set(asked) & set(names_in(sample.turns[0].assistant, (*KIND_NAMES, *PART_NAMES)))
+
+
+def test_a_phrase_fits_one_event(samples):
+    assert all(len(sample.regions) == 1 for sample in samples["event_span"])
+
+
+def test_the_mask_twins_ask_for_the_same_things(samples):
+    for box, mask in zip(samples["phrase_box"], samples["phrase_box_of_mask"], strict=True):
+        assert box.regions[0].box == mask.regions[0].box
+        assert mask.turns[0].assistant == box.turns[0].assistant.replace(":box}", ":mask}")
+
+
+def test_no_answer_is_given_with_a_question(examples):
+    for example in examples:
+        if example.part in ("phrase_box", "phrase_mask", "event_span", "cloud_phrase_mask", "caption", "exists"):
+            assert example.regions == ()
+
+
+def test_references_are_what_was_drawn():
+    facts = world_facts("test", 500, "image", supersample=1)
+    for sample in every_question(facts, scene_rng("test", 500, 0), "name"):
+        assert sample.turns[0].references[0] in sample.turns[0].assistant
+
+
+def test_baselines_on_samples_that_are_known(samples):
+    words = [verdicts.wanted(s) for s in samples["region_name"]]
+    assert baselines.most_frequent_word(samples["region_name"]) == max(map(words.count, words)) / LIMIT
+    assert baselines.most_frequent_word(samples["exists"]) == 0.5
+    assert 0 < baselines.best_caption(samples["caption"]) < 1
+    one = samples["phrase_box"][:1]
+    assert baselines.constant_bounds(one, one) == 1.0
+    for name in ("phrase_mask", "event_mask", "cloud_phrase_mask"):
+        assert 0.0 <= baselines.constant_region(samples[name], samples[name]) < 0.7
+    assert baselines.constant_region(one, one) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        pytest.param({"tasks": "count, smell"}, r"--tasks: expected some of region_name, .*; got 'smell'", id="task"),
+        pytest.param({"split": "dev"}, r"--split: expected train, val, test, got 'dev'", id="split"),
+        pytest.param({"limit": "0"}, r"--limit: expected a number, 1 or more, got '0'", id="limit"),
+        pytest.param({"seed-offset": "-1"}, r"--seed-offset: expected a number, 0 or more, got '-1'", id="seed"),
+    ],
+)
+def test_a_wrong_option_is_refused(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        next(World().examples(Path(), options))
+
+
+def test_tasks_are_chosen_in_the_tables_order():
+    assert chosen_tasks(" exists,count") == ["count", "exists"]
+    assert chosen_tasks("") == list(TASKS)
+
+
+def test_floors_are_those_promised():
+    floors = {name: way.floor for name, task in TASKS.items() for way in task.ways if way.floor is not None}
+    assert floors == {
+        "region_name": 0.70,
+        "phrase_box": 0.40,
+        "reasoning_mask": 0.40,
+        "span_name": 0.80,
+        "event_span": 0.60,
+        "cloud_name": 0.60,
+        "exists": 0.75,
+    }
+
+
+def test_columns_beside_are_baselines_and_floors(world, examples):
+    some = [e for e in examples if e.part in ("region_name", "phrase_box", "caption")]
+    columns = world.baselines(some)
+    assert columns["floor"] == {("region_name", "name"): 0.70, ("phrase_box", "IoU ≥ 0.5"): 0.40}
+    words = [verdicts.wanted(e.truth) for e in some if e.part == "region_name"]
+    assert columns["majority"]["region_name", "name"] == max(map(words.count, words)) / LIMIT
+    assert set(columns["majority"]) == {("region_name", "name"), ("phrase_box", "IoU ≥ 0.5"), ("caption", "F1")}

@@ -1,0 +1,161 @@
+"""The summary and the report: what stands beside a score, which notes it gets, and that nothing goes uncounted."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from deixis.evaluation.benchmark import FORCED, GENERATED, Facts, Published, Row
+from deixis.evaluation.metrics.scores import mean
+from deixis.evaluation.reports import terminal_report as report
+from deixis.evaluation.reports.summary import summarise
+from deixis.evaluation.runner import Play
+from deixis.samples.skipped import Skipped
+
+FACTS = Facts(
+    name="shapes",
+    title="Shapes",
+    wants=(),
+    metrics=(
+        mean("accuracy", "hit", "share of right answers"),
+        mean("strict accuracy", "strict", "the same, where the answer holds nothing else", official=False),
+        mean("cIoU", "shared", "all that is shared over all unions", "union"),
+    ),
+    means=("The first of several texts is asked.",),
+    published=(
+        Published("Paper-7B", "val", {"accuracy": 71.5}, "A paper, table 2"),
+        Published("Other-7B", "test", {"accuracy": 12.0}, "Another paper"),
+    ),
+    unions={"all of it": ("val", "test"), "with a part that is not here": ("val", "dev")},
+)
+
+
+class Shapes:
+    facts = FACTS
+
+    def examples(self, data, options):
+        yield from ()
+
+    def verdict(self, example, answer):
+        return {}
+
+    def finish(self, rows):
+        return rows
+
+
+def row(number, part, failure=None, **marks):
+    return Row(f"{part}/{number}", part, f"picture {number // 2}", "What?", {}, "", marks, failure)
+
+
+ROWS = [
+    row(0, "val", hit=True, strict=False),
+    row(1, "val", hit=True, strict=True),
+    row(2, "val", hit=False, strict=False, failure="the file is broken"),
+    row(3, "val", hit=True, strict=False),
+    row(4, "test", hit=False, strict=None, shared=2, union=8),
+    row(5, "test", hit=True, strict=None, shared=2, union=2),
+]
+
+
+def summary(rows=ROWS, mode=GENERATED, limit=None, **others):
+    return summarise(
+        Play(Shapes(), Path("files"), {"text": "first"}, mode, limit), "toy", rows, **{"skipped": ()} | others
+    )
+
+
+def test_each_metric_of_each_part_and_union_that_has_it():
+    lines = {(line.part, line.metric.name): line for line in summary().lines}
+    assert list(lines) == [
+        ("val", "accuracy"),
+        ("val", "strict accuracy"),
+        ("test", "accuracy"),
+        ("test", "cIoU"),
+        ("all of it", "accuracy"),
+        ("all of it", "strict accuracy"),
+        ("all of it", "cIoU"),
+    ]
+    assert lines["val", "accuracy"].score.value == 0.75
+    assert lines["val", "accuracy"].score.groups == 2
+    assert lines["test", "cIoU"].score.value == 0.4
+    assert lines["all of it", "accuracy"].score.rows == 6
+    assert lines["all of it", "strict accuracy"].score.rows == 4, "rows without the mark are not of the metric"
+
+
+def test_json_is_in_the_papers_numbers_with_the_papers_beside():
+    told = summary().to_json()
+    first = told["lines"][0]
+    assert first["score"] == 75.0
+    assert first["ci95"][0] <= 75.0 <= first["ci95"][1] <= 100
+    assert (first["kind"], told["lines"][1]["kind"]) == ("official", "ours")
+    assert first["published"] == [{"system": "Paper-7B", "value": 71.5, "source": "A paper, table 2"}]
+    assert told["lines"][1]["published"] == []
+    assert (told["rows"], told["failed"], told["skipped"]) == (6, 1, 0)
+    assert told["means"] == ["The first of several texts is asked."]
+
+
+def test_blind_and_further_columns_stand_beside():
+    blind = [row(n, "val", hit=False, strict=False) for n in range(4)]
+    found = summary(blind=blind, beside={"majority": {("val", "accuracy"): 0.7}, "floor": {("val", "accuracy"): 0.8}})
+    first = found.lines[0].to_json()
+    assert (first["blind"], first["majority"], first["floor"]) == (0.0, 70.0, 80.0)
+    assert found.note(found.lines[0]) == "missed by 0.050; not learnt: near majority"
+    assert found.lines[2].blind is None, "the blind model was not asked this part"
+    assert found.columns == ["majority", "floor"]
+
+
+@pytest.mark.parametrize(
+    ("blind", "beside", "note"),
+    [
+        pytest.param(0.1, {"majority": 0.5}, "", id="learnt"),
+        pytest.param(0.7, {}, "not learnt: near blind", id="near_blind"),
+        pytest.param(0.9, {"majority": 0.95}, "not learnt: near blind, majority", id="worse_than_both"),
+        pytest.param(0.1, {"floor": 0.75}, "reached", id="reached"),
+        pytest.param(0.1, {"floor": 0.775}, "missed by 0.025", id="missed"),
+        pytest.param(0.7, None, "", id="a_benchmark_without_baselines_says_nothing"),
+    ],
+)
+def test_notes(blind, beside, note):
+    unseen = [row(n, "val", hit=n < 100 * blind) for n in range(100)]
+    columns = None if beside is None else {name: {("val", "accuracy"): v} for name, v in beside.items()}
+    columns = {"other": {}} if columns == {} else columns
+    found = summary(blind=unseen, beside=columns)
+    assert found.note(found.lines[0]) == note
+
+
+def shown(found):
+    console = Console(width=150, file=io.StringIO(), record=True)
+    console.print(report.table(found))
+    return console.export_text()
+
+
+def test_the_table_names_kinds_papers_and_how_answers_are_had():
+    text = shown(summary(limit=4))
+    assert "Shapes: toy, text first, at most 4 questions of each part, answers generated" in " ".join(text.split())
+    assert summary(mode=FORCED).title.endswith("given the right answers")
+    first, second = [line.split() for line in text.splitlines() if line.strip().startswith("val")]
+    assert first[:4] == ["val", "accuracy", "official", "75.0"]
+    assert first[-2:] == ["Paper-7B", "71.5"]
+    assert second[:4] == ["val", "strict", "accuracy", "ours"]
+    assert "blind" not in text
+    assert "note" not in text
+
+
+def test_under_the_table_stands_what_it_means():
+    assert list(report.below(summary())) == [
+        "The first of several texts is asked.",
+        "accuracy: share of right answers",
+        "strict accuracy (ours, beside the official): the same, where the answer holds nothing else",
+        "cIoU: all that is shared over all unions",
+    ]
+
+
+def test_what_is_left_out_is_counted_and_named():
+    found = summary(skipped=[Skipped(f"val.json record {n}", "no picture") for n in range(7)], remarks=["no judge"])
+    lines = list(report.left_out_lines(found, "out/left_out.jsonl"))
+    assert lines[0] == "no judge"
+    assert lines[1] == "1 example failed, counted as empty answers: val/2: the file is broken"
+    assert lines[2].startswith("7 examples could not be read, counted nowhere: val.json record 0: no picture; ")
+    assert lines[2].endswith("and 2 more, all in out/left_out.jsonl")
+    assert [one["what"] for one in found.left_out()] == ["failed"] + ["skipped"] * 7
+    assert list(report.left_out_lines(summary(ROWS[:2]), "x")) == []

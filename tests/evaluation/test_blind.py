@@ -1,0 +1,59 @@
+"""The blind model: it sees the same of every signal, and its frames and regions stay."""
+
+import numpy as np
+import pytest
+
+from deixis.evaluation.blind import blanked, blind
+from deixis.geometry import Box, letterbox_frame
+from deixis.inference import Model, Question
+from deixis.model.masks.mask_cells import Prepared
+from deixis.signals import SIGNALS, open_signal
+from tests.toy import cloud, picture, sound
+
+
+@pytest.fixture(scope="module")
+def model(toy):
+    return Model(*toy, "toy")
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        pytest.param(picture, "image", id="image"),
+        pytest.param(sound, "audio", id="audio"),
+        pytest.param(cloud, "point_cloud", id="point_cloud"),
+    ],
+)
+def test_two_signals_look_the_same_to_the_blind(model, make, kind):
+    signals = [open_signal(make(seed=seed), kind) for seed in (0, 1)]
+    seen = [model.processor.prepare(signal) for signal in signals]
+    blank = [blind(model).processor.prepare(signal) for signal in signals]
+    assert not np.array_equal(seen[0].values, seen[1].values)
+    np.testing.assert_array_equal(blank[0].values, blank[1].values)
+    for one, other in zip(seen, blank, strict=True):
+        assert (one.values.shape, one.values.dtype) == (other.values.shape, other.values.dtype)
+        assert (one.frame.origin, one.frame.extent) == (other.frame.origin, other.frame.extent)
+
+
+def test_silence_is_what_follows_the_end_of_a_sound(model):
+    signal = open_signal(sound(duration_s=1.0), "audio")
+    values = model.processor.prepare(signal).values
+    blank = blind(model).processor.prepare(signal).values
+    np.testing.assert_allclose(blank, values[-1, 0])
+
+
+def test_the_blind_answer_alike_about_everything(model):
+    pictures = [open_signal(picture(seed=seed), "image") for seed in (0, 1)]
+    asked = [Question("What is {0}?", (signal,), (Box(1, 2, 20, 20),)) for signal in pictures]
+    first, second = blind(model).answer(asked, 6)
+    assert first.raw == second.raw
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, id=kind) for kind in SIGNALS if kind not in ("audio", "point_cloud")]
+)
+def test_every_other_kind_becomes_zeros(kind):
+    prepared = Prepared(kind, np.ones((2, 3), np.float32), letterbox_frame((2, 3), (2, 3)))
+    blank = blanked(prepared, None)
+    assert blank.frame == prepared.frame
+    np.testing.assert_array_equal(blank.values, np.zeros((2, 3), np.float32))

@@ -1,0 +1,165 @@
+"""The loop: every example once, however often it is stopped and however many share it; failures are rows."""
+
+import json
+import multiprocessing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deixis.evaluation.benchmark import FORCED, GENERATED, Benchmark, Example, Facts
+from deixis.evaluation.metrics.scores import mean
+from deixis.evaluation.runner import BLOCK, Play, examples, play
+from deixis.inference import Answer
+from deixis.samples.sample import Medium
+from deixis.samples.skipped import Skipped
+
+PICTURE = np.zeros((8, 8, 3), np.uint8)
+
+
+class Parity:
+    """Whether a number is even: as many examples as --data says, every tenth unreadable."""
+
+    facts = Facts("parity", "Parity", (), (mean("accuracy", "hit", "share of right answers"),), ("Plain.",))
+
+    def examples(self, data, options):
+        for number in range(int(data.name)):
+            if number % 10 == 9:
+                yield Skipped(f"number {number}", "it is unreadable")
+                continue
+            medium = Medium(f"n/{number}", "image", values=PICTURE, size_hw=(8, 8))
+            truth = "even" if number % 2 == 0 else "odd"
+            part = "low" if number < 50 else "high"
+            yield Example(f"n/{number}", part, f"n/{number}", f"What is {number}?", (medium,), truth, forced=truth)
+
+    def verdict(self, example, answer):
+        return {"hit": answer.text == example.truth}
+
+    def finish(self, rows):
+        return rows
+
+
+@dataclass
+class Counting:
+    """Answers right, and writes down what it was asked; refuses numbers that end with `refuses`."""
+
+    name: str = "counting"
+    refuses: str = "none"
+    stop_after: int | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, questions, max_new_tokens):
+        numbers = [question.text.split()[-1].rstrip("?") for question in questions]
+        if any(number.endswith(self.refuses) for number in numbers):
+            raise ValueError(f"no number that ends with {self.refuses}")
+        if self.stop_after is not None and len(self.asked) >= self.stop_after:
+            raise KeyboardInterrupt
+        self.asked += numbers
+        return [
+            Answer("even" if int(n) % 2 == 0 else "odd", (), q.signals) for n, q in zip(numbers, questions, strict=True)
+        ]
+
+    def point(self, questions, given):
+        return [Answer(text, (), question.signals) for question, (text, _) in zip(questions, given, strict=True)]
+
+
+def of(count: int, **options) -> Play:
+    assert isinstance(Parity(), Benchmark)
+    return Play(Parity(), Path(str(count)), {}, **{"mode": GENERATED} | options)
+
+
+def test_every_example_is_asked_once_and_what_is_unreadable_is_said(tmp_path):
+    player, told = Counting(), []
+    rows, skipped = play(of(75), player, tmp_path, told.append)
+    assert [row.id for row in rows] == [f"n/{n}" for n in range(75) if n % 10 != 9]
+    assert all(row.marks == {"hit": True} for row in rows)
+    assert skipped == [Skipped(f"number {n}", "it is unreadable") for n in range(9, 75, 10)]
+    assert sum(told) == len(rows) == len(player.asked) == len(set(player.asked))
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_a_stopped_run_goes_on_with_the_same_rows(tmp_path):
+    whole, _ = play(of(120), Counting(), tmp_path / "whole")
+    first = Counting(stop_after=BLOCK)
+    with pytest.raises(KeyboardInterrupt):
+        play(of(120), first, tmp_path / "stopped")
+    second = Counting()
+    rows, _ = play(of(120), second, tmp_path / "stopped")
+    assert rows == whole
+    assert not set(first.asked[:BLOCK]) & set(second.asked), "blocks that are done are not asked again"
+    third = Counting()
+    assert play(of(120), third, tmp_path / "stopped")[0] == whole
+    assert third.asked == []
+
+
+def _share(folder: str, name: str, out: str) -> None:
+    player = Counting()
+    rows, _ = play(of(400, batch=1), player, Path(folder))
+    Path(out).write_text(json.dumps({"asked": player.asked, "rows": [row.id for row in rows]}))
+
+
+def test_two_processes_share_one_run(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    outs = [tmp_path / f"{n}.json" for n in range(2)]
+    shared = [context.Process(target=_share, args=(str(tmp_path / "run"), str(n), str(outs[n]))) for n in range(2)]
+    for process in shared:
+        process.start()
+    for process in shared:
+        process.join()
+        assert process.exitcode == 0
+    told = [json.loads(path.read_text()) for path in outs]
+    alone, _ = play(of(400), Counting(), tmp_path / "alone")
+    assert told[0]["rows"] == told[1]["rows"] == [row.id for row in alone]
+    assert sorted(told[0]["asked"] + told[1]["asked"]) == sorted(row.id.removeprefix("n/") for row in alone)
+
+
+def test_a_refused_example_fails_alone(tmp_path):
+    rows, _ = play(of(40), Counting(refuses="3"), tmp_path)
+    failed = [row for row in rows if row.failure]
+    assert [row.id for row in failed] == ["n/3", "n/13", "n/23", "n/33"]
+    assert {row.failure for row in failed} == {"no number that ends with 3"}
+    assert all(row.marks == {"hit": False} for row in failed)
+    assert sum(row.marks["hit"] for row in rows) == len(rows) - 4
+
+
+def test_a_medium_that_cannot_be_opened_fails_alone(tmp_path):
+    class Broken(Parity):
+        def examples(self, data, options):
+            for example in super().examples(data, options):
+                gone = Medium(example.media[0].id, "image", "gone.png") if example.id == "n/5" else example.media[0]
+                yield Example(example.id, "all", example.group, example.text, (gone,), example.truth)
+
+    rows, _ = play(Play(Broken(), Path("8"), {}, GENERATED), Counting(), tmp_path)
+    assert [row.id for row in rows if row.failure] == ["n/5"]
+    assert "gone.png" in next(row.failure for row in rows if row.failure)
+
+
+def test_a_limit_is_of_each_part():
+    kept = [e.id for e in examples(of(75, limit=3)) if isinstance(e, Example)]
+    assert kept == ["n/0", "n/1", "n/2", "n/50", "n/51", "n/52"]
+
+
+def test_given_answers_are_pointed_not_written(tmp_path):
+    player = Counting(refuses="")
+    rows, _ = play(of(8, mode=FORCED), player, tmp_path)
+    assert all(row.marks["hit"] and row.failure is None for row in rows)
+    assert player.asked == []
+
+
+def test_a_folder_of_another_run_is_left_alone(tmp_path):
+    play(of(8), Counting(), tmp_path)
+    with pytest.raises(ValueError, match=r"holds another run \(its limit is None, now it is 3\)"):
+        play(of(8, limit=3), Counting(), tmp_path)
+    with pytest.raises(ValueError, match=r"its model is 'counting', now it is 'other'"):
+        play(of(8), Counting("other"), tmp_path)
+
+
+def test_another_judge_goes_on_with_the_same_answers(tmp_path):
+    rows, _ = play(Play(Parity(), Path("8"), {"judge_model": "one"}, GENERATED), Counting(), tmp_path)
+    player = Counting()
+    again, _ = play(Play(Parity(), Path("8"), {"judge_model": "other"}, GENERATED), player, tmp_path)
+    assert again == rows
+    assert player.asked == []
+    with pytest.raises(ValueError, match="holds another run"):
+        play(Play(Parity(), Path("8"), {"dialect": "lisa"}, GENERATED), player, tmp_path)

@@ -1,0 +1,66 @@
+"""Given answers: the masks are the model's, the words are not; who has no masks is refused before anything is asked."""
+
+import re
+
+import numpy as np
+import pytest
+
+from deixis.evaluation.benchmark import FORCED, GENERATED, Facts
+from deixis.evaluation.teacher_forced import check_able, point
+from deixis.geometry import mask_to_rle
+from deixis.inference import Model, Question
+from deixis.samples.sample import RegionRecord
+from deixis.signals import open_signal
+from tests.toy import picture, toy_network, toy_tokenizer
+
+SQUARE = np.zeros((24, 40), dtype=bool)
+SQUARE[4:9, 5:20] = True
+MEANT = RegionRecord(box=(5, 4, 20, 9), mask=mask_to_rle(SQUARE))
+FACTS = Facts("masked", "Masked", (), (), (), modes=(GENERATED, FORCED), want="mask")
+
+
+@pytest.fixture(scope="module")
+def talker():
+    """A model that only talks."""
+    lacks = {"dialect": "onellm", "sampler": {"type": None}, "pointing": {"backbone": None}}
+    return Model(*toy_network(toy_tokenizer(), **lacks), "talker")
+
+
+@pytest.mark.parametrize(
+    ("markup", "written", "count"),
+    [
+        pytest.param("[the cup]{0:mask}.", "<p>the cup</p><seg>.", 1, id="a_phrase"),
+        pytest.param("{0:mask} and [that]{0:mask}", "<seg> and <p>that</p><seg>", 2, id="twice"),
+        pytest.param("[the cup]{0:box}.", "<p>the cup</p>[125, 286, 500, 410].", 0, id="a_box_is_told"),
+        pytest.param("[a dog]{}.", "<p>a dog</p>[].", 0, id="none"),
+    ],
+)
+def test_the_words_are_given_and_the_masks_are_the_models(toy, markup, written, count):
+    model = Model(*toy, "toy")
+    question = Question("Where?", (open_signal(picture()),))
+    (answer,) = point(model, [question], [(markup, (MEANT,))])
+    (scored,) = model.score([question], [written])
+    assert (answer.raw.replace(" ", ""), len(answer.masks)) == (written.replace(" ", ""), count)
+    assert all(map(np.array_equal, answer.masks, scored.answer.masks))
+    assert all(mask.shape == (24, 40) for mask in answer.masks)
+
+
+def test_the_true_mask_is_never_shown(toy):
+    """Two answers whose truth differs, and whose words do not, get the same masks."""
+    model = Model(*toy, "toy")
+    question = Question("Where?", (open_signal(picture()),))
+    other = RegionRecord(mask=mask_to_rle(~SQUARE))
+    one, two = point(model, [question] * 2, [("{0:mask}.", (MEANT,)), ("{0:mask}.", (other,))])
+    assert np.array_equal(one.masks[0], two.masks[0])
+
+
+def test_refuses(toy, talker):
+    with pytest.raises(ValueError, match=re.escape("'talker': points at nothing in a given answer, for it")):
+        point(talker, [Question("Where?", (open_signal(picture()),))], [("{0:mask}.", (MEANT,))])
+    with pytest.raises(ValueError, match=re.escape("masked: answers need a mask, and 'talker' answers in text; L")):
+        check_able(talker, FACTS, GENERATED)
+    plain = Facts("plain", "Plain", (), (), ())
+    with pytest.raises(ValueError, match=re.escape("plain: answers need a mask, and 'talker' answers in text")):
+        check_able(talker, plain, FORCED)
+    check_able(talker, plain, GENERATED)
+    check_able(Model(*toy, "toy"), FACTS, FORCED)

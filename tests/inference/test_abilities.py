@@ -1,0 +1,62 @@
+"""What a model lacks is refused in one sentence that says who has it."""
+
+import pytest
+
+from deixis.geometry import Box
+from deixis.inference import Model, Question
+from deixis.inference.abilities import check_abilities
+from deixis.signals import open_signal
+from tests.toy import picture, sound, toy_config, toy_network, toy_tokenizer
+
+PICTURE, SOUND = open_signal(picture()), open_signal(sound())
+BOX = (Box(1, 2, 20, 20),)
+
+
+TOKENIZER = toy_tokenizer()
+NOWHERE, NO_MASKS = {"type": None}, {"backbone": None}
+LISA = toy_config(TOKENIZER, dialect="lisa", sampler=NOWHERE)
+ONELLM = toy_config(TOKENIZER, dialect="onellm", sampler=NOWHERE, pointing=NO_MASKS)
+PICTURES = toy_config(TOKENIZER, audio=None, point_cloud=None)
+FERRET = toy_config(TOKENIZER, dialect="ferret", pointing=NO_MASKS)
+
+
+@pytest.mark.parametrize(
+    ("able", "question", "sentence"),
+    [
+        pytest.param(LISA, Question("{0}?", (PICTURE,), BOX), "cannot be pointed at; Ferret", id="region_to_lisa"),
+        pytest.param(ONELLM, Question("{0}?", (PICTURE,), BOX), "cannot be pointed at; Ferret", id="region_to_onellm"),
+        pytest.param(
+            PICTURES, Question("?", (PICTURE, SOUND)), "takes image; got a signal of kind audio.*OneLLM", id="sound"
+        ),
+        pytest.param(FERRET, Question("?", (PICTURE,), want="mask"), "with no mask; LISA", id="mask_from_ferret"),
+        pytest.param(ONELLM, Question("?", (PICTURE,), want="box"), "with no box; Ferret", id="box_from_onellm"),
+        pytest.param(FERRET, Question("?", (PICTURE,), want="film"), "expected one of text, box, mask", id="unknown"),
+    ],
+)
+def test_what_a_model_lacks(able, question, sentence):
+    with pytest.raises(ValueError, match=sentence) as refusal:
+        check_abilities(question, able)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("able", "question"),
+    [
+        pytest.param(LISA, Question("?", (PICTURE,), want="mask"), id="mask_from_lisa"),
+        pytest.param(FERRET, Question("{0}?", (PICTURE,), BOX, want="box"), id="box_from_ferret"),
+        pytest.param(ONELLM, Question("?", (PICTURE,), want="text"), id="text_from_any"),
+    ],
+)
+def test_what_a_model_can(able, question):
+    check_abilities(question, able)
+
+
+def test_a_network_without_regions_refuses_them_before_it_looks():
+    network, processor = toy_network(toy_tokenizer(), sampler=NOWHERE, pointing=NO_MASKS)
+    model = Model(network, processor, "toy")
+    with pytest.raises(ValueError, match="cannot be pointed at"):
+        model.ask("What is {0}?", picture(), regions=BOX)
+    with pytest.raises(ValueError, match="with no mask"):
+        model.ask("Where?", picture(), want="mask")
+    assert len(model.engine.kept) == 0
+    assert model.ask("What?", picture(), max_new_tokens=4).masks == []

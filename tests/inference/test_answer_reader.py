@@ -1,0 +1,59 @@
+"""What a mark becomes in the units of each kind of file."""
+
+import numpy as np
+import pytest
+import torch
+
+from deixis.cli.answers import signal_line
+from deixis.geometry import Mark
+from deixis.inference import Model
+from deixis.inference.answer import describe
+from deixis.inference.answer_reader import _written
+from deixis.model.masks.mask_cells import Prepared, pointed
+from deixis.signals import open_signal
+from tests.model.test_union import PIXELS, UNION, VISION
+from tests.toy import picture, toy_network
+
+
+@pytest.fixture(scope="module")
+def union(toy):
+    vision = {**VISION, "model_type": "clip_vision_model", "intermediate_size": 48}
+    return toy_network(toy[1].tokenizer, vision_config=vision, **{**UNION, "depth": PIXELS})
+
+
+def film():
+    return open_signal((np.stack([picture(20, 30, seed=i) for i in range(4)]), 2.0), "video")
+
+
+def test_a_written_box_of_a_film_has_its_time(union):
+    prepared: Prepared = union[1].prepare(film())
+    mark = Mark("tube", 0, (0.1, 0.2, 0.25, 0.5, 0.8, 0.75), None)
+    [marked] = _written(mark, [prepared])
+    assert (marked.kind, marked.time_s) == ("box", pytest.approx((0.5, 1.5)))
+    assert marked.value == pytest.approx(tuple(prepared.frame.to_file([[0.1, 0.2, 0], [0.5, 0.8, 0]])[:, :2].ravel()))
+    assert marked.to_json()["time_s"] == pytest.approx((0.5, 1.5))
+
+
+def test_masks_of_a_film_hold_for_their_frames(union):
+    prepared = union[1].prepare(film())
+    logits = torch.full((3, 49), -1.0)
+    logits[0], logits[2] = 1.0, 1.0
+    marks = pointed(logits.flatten(), prepared)
+    assert [kind for kind, _, _ in marks] == ["mask", "mask"]
+    assert marks[0][2][0] == 0.0
+    assert marks[1][2][1] == pytest.approx(prepared.frame.size.duration_s)
+
+
+def test_every_kind_is_answered_about(union):
+    network, processor = union
+    model = Model(network, processor, "toy")
+    depth = open_signal(np.full((30, 40), 2.5, np.float32), "depth")
+    for signal in (film(), depth, open_signal(picture())):
+        assert model.ask("What?", signal, max_new_tokens=3).signals == (signal,)
+
+
+def test_a_brain_without_places_is_described_by_its_number_of_values():
+    signal = open_signal(np.linspace(0, 1, 40, dtype=np.float32), "fmri")
+    assert describe(signal) == {"path": None, "kind": "fmri", "value_count": 40}
+    assert signal_line(signal).endswith(", 40 values")
+    assert describe(film()).keys() == {"path", "kind", "size_hw", "duration_s"}

@@ -1,0 +1,106 @@
+"""`Model.answer`: every <seg> of every answer has its own mask, wherever an answer ends and whoever is beside it."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+
+from deixis.geometry import Box
+from deixis.inference import Model, Question
+from deixis.signals import open_signal
+from tests.toy import cloud, picture, sound
+
+SEG, WORD, END = "<seg>", "A", "<eos>"
+
+
+@contextmanager
+def saying(network, tokenizer, *rows):
+    """While open, the network's answer to question i is the tokens `rows[i]`, over and over once they are through.
+
+    Rows that are over leave the batch: those that said the end, then all but those with a <seg> that is still open.
+    """
+    ids = [[tokenizer.convert_tokens_to_ids(token) for token in row] for row in rows]
+    end, seg = (tokenizer.convert_tokens_to_ids(token) for token in (END, SEG))
+    step = iter(range(1000))
+    alive = list(range(len(ids)))
+
+    def say(head, args, logits):
+        at = next(step)
+        last = {row: ids[row][(at - 1) % len(ids[row])] for row in alive} if at else {}
+        alive[:] = [row for row in alive if last.get(row) != end]
+        if len(logits) < len(alive):
+            alive[:] = [row for row in alive if last[row] == seg]
+        said = torch.full_like(logits, -1e4)
+        for place, row in enumerate(alive):
+            said[place, ..., ids[row][at % len(ids[row])]] = 0.0
+        return said
+
+    hook = network.get_output_embeddings().register_forward_hook(say)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+@pytest.fixture
+def model(toy):
+    return Model(*toy, "toy")
+
+
+def answers(model, questions, said, max_new_tokens):
+    with saying(model.network, model.processor.tokenizer, *said):
+        return model.answer(questions, max_new_tokens)
+
+
+def assert_same_regions(some, others):
+    for one, other in zip(some, others, strict=True):
+        assert (one.signal, one.kind) == (other.signal, other.kind)
+        assert one.score == pytest.approx(other.score, abs=1e-3)
+        assert np.array_equal(one.value, other.value)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_an_answer_cut_off_at_seg_still_has_its_mask(model, length):
+    question = [Question("Where is it?", (open_signal(picture()),))]
+    cut = answers(model, question, [[SEG]], length)[0]
+    whole = answers(model, question, [[*[SEG] * 3, END]], 10)[0]
+    assert cut.raw == SEG * length
+    assert len(cut.masks) == length
+    assert_same_regions(cut.regions, whole.regions[:length])
+
+
+def test_a_model_that_wants_to_say_a_placeholder_says_something_else(model):
+    network, tokenizer = model.network, model.processor.tokenizer
+    chat = model.chat(picture(), sound())
+    for placeholder in ("<region>", "<image>", "<point_cloud>"):
+        with saying(network, tokenizer, [WORD, placeholder, END]):
+            assert placeholder not in chat.ask("What is it?").raw
+    assert len(chat.answers) == 3
+
+
+@pytest.mark.parametrize("token", ["<image>", "<eos>", "<user>"])
+def test_a_question_with_a_token_of_the_model_is_refused(model, token):
+    with pytest.raises(ValueError, match=f"must not contain {token}"):
+        model.ask(f"What is {token}?", picture())
+
+
+def test_a_conversation_that_the_model_cannot_hold_is_refused(model):
+    with pytest.raises(ValueError, match="reads 512 tokens at most"):
+        model.ask("What is it? " * 200, picture())
+
+
+def test_masks_stay_with_their_question_in_a_batch_of_uneven_answers(model):
+    questions = [
+        Question("How many?", (open_signal(sound()), open_signal(picture(seed=1)))),
+        Question("What is {0} next to?", (open_signal(picture(seed=2)),), (Box(1, 2, 20, 20),)),
+        Question("Hello?", ()),
+        Question("Where?", (open_signal(cloud()),)),
+    ]
+    said = [[WORD, END], [SEG, WORD, SEG, END], [WORD, WORD, END], [WORD, WORD, WORD, SEG]]
+    together = answers(model, questions, said, 4)
+    assert [len(answer.regions) for answer in together] == [0, 2, 0, 1]
+    for question, row, answer in zip(questions, said, together, strict=True):
+        alone = answers(model, [question], [row], 4)[0]
+        assert alone.raw == answer.raw
+        assert_same_regions(alone.regions, answer.regions)

@@ -1,0 +1,116 @@
+"""Signals are prepared and encoded once, and put together as if they had been encoded together."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+
+from deixis.geometry import Box
+from deixis.inference import Model, Question
+from deixis.inference.lru_cache import Kept
+from deixis.inference.signal_encoder import Eye, joined
+from deixis.model.fusion import SignalBatch
+from deixis.model.processor import signal_tensors
+from deixis.signals import open_signal
+from tests.toy import SAM_SIZES, cloud, picture, sound, toy_network, toy_tokenizer
+
+ROWS = ((sound(), picture(seed=1)), (picture(seed=2), cloud(), picture(seed=1)), (), (sound(1.0, seed=3),))
+
+
+@pytest.fixture(scope="module")
+def sam():
+    changes = {"pointing": {"dim": 16, "backbone": "sam"}, "mask_config": SAM_SIZES}
+    return toy_network(toy_tokenizer(), **changes)
+
+
+def counted(network, monkeypatch):
+    """The kinds and numbers of signals that go through the encoder, as they go."""
+    seen = []
+    encode = network.encode
+    monkeypatch.setattr(network, "encode", lambda values, batch: seen.append(len(batch.kind)) or encode(values, batch))
+    return seen
+
+
+def test_signals_put_together_are_as_encoded_together(toy):
+    network, processor = toy
+    eye = Eye(network, processor, Kept(1 << 30))
+    sights = [[eye.prepare(open_signal(value)) for value in row] for row in ROWS]
+    eye.encode([sight for own in sights for sight in own])
+    ours = joined(sights)
+    inputs = signal_tensors([[sight.prepared for sight in own] for own in sights])
+    with torch.inference_mode():
+        theirs = network.encode_inputs(dict(inputs))
+    assert isinstance(ours.batch, SignalBatch)
+    assert torch.equal(ours.batch.kind, theirs.batch.kind)
+    assert torch.equal(ours.batch.sample, theirs.batch.sample)
+    assert set(ours.tokens) == set(theirs.tokens) == {"image", "audio", "point_cloud"}
+    for kind, field in theirs.fields.items():
+        torch.testing.assert_close(ours.tokens[kind], theirs.tokens[kind], atol=1e-5, rtol=1e-5)
+        for name in (f.name for f in fields(field)):
+            one, other = getattr(ours.fields[kind], name), getattr(field, name)
+            if isinstance(other, torch.Tensor):
+                torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+            else:
+                assert one == other
+
+
+def test_no_signals_give_none():
+    assert joined([[], []]) is None
+
+
+def test_a_signal_is_encoded_once_for_all_questions(toy, monkeypatch):
+    model = Model(*toy, "toy")
+    seen = counted(model.network, monkeypatch)
+    model.ask("What is it?", picture(), max_new_tokens=2)
+    model.ask("Where is it?", np.array(picture()), max_new_tokens=2)  # the same content from elsewhere
+    chat = model.chat(picture())
+    chat.ask("How many?", max_new_tokens=2)
+    chat.ask("And {0}?", [Box(1, 2, 20, 20)], max_new_tokens=2)
+    assert seen == [1]
+    signals = [open_signal(value) for value in (picture(), picture(seed=9), picture(seed=9), sound())]
+    model.answer([Question("What?", (signal,)) for signal in signals], 2)
+    assert seen == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("keep_bytes", "times"), [pytest.param(0, 2, id="nothing_kept"), pytest.param(1 << 30, 1, id="kept")]
+)
+def test_what_is_not_kept_is_encoded_again(toy, monkeypatch, keep_bytes, times):
+    model = Model(*toy, "toy", keep_bytes)
+    seen = counted(model.network, monkeypatch)
+    answers = [model.ask("What is {0}?", picture(), regions=[Box(1, 2, 20, 20)], max_new_tokens=4) for _ in range(2)]
+    assert len(seen) == times
+    assert answers[0].raw == answers[1].raw
+    model.forget()
+    assert model.engine.kept.bytes == 0
+
+
+def test_another_dtype_is_another_sight():
+    network, processor = toy_network(toy_tokenizer())
+    model = Model(network, processor, "toy")
+    model.ask("What is it?", picture(), max_new_tokens=2)
+    kept = len(model.engine.kept)
+    network.to(torch.float64)
+    model.ask("What is it?", picture(), max_new_tokens=2)
+    assert len(model.engine.kept) == 2 * kept
+
+
+def test_sam_looks_at_a_picture_when_a_mask_is_asked_for_and_once(sam, monkeypatch):
+    network, processor = sam
+    eye = Eye(network, processor, Kept(1 << 30))
+    looks = []
+    encode = network.sam_pointing.encode
+    monkeypatch.setattr(network.sam_pointing, "encode", lambda values: looks.append(len(values)) or encode(values))
+    sight = eye.prepare(open_signal(picture()))
+    eye.encode([sight])
+    assert (looks, sight.encoded.sam_values is None) == ([], False)
+    before = eye.kept.bytes
+    states = torch.randn(2, network.config.text_config.hidden_size, generator=torch.Generator().manual_seed(0))
+    first = eye.point(sight, states)
+    second = eye.point(eye.prepare(open_signal(picture())), states)
+    assert looks == [1]
+    assert sight.encoded.sam_values is None
+    assert eye.kept.bytes != before
+    for one, other in zip(first, second, strict=True):
+        torch.testing.assert_close(one, other)

@@ -1,0 +1,158 @@
+"""Streaming: nothing that is told is ever taken back, and all pieces together are the answer."""
+
+from itertools import chain
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from deixis.geometry import DIALECTS, parse_answer
+from deixis.geometry.frames import letterbox_frame
+from deixis.inference import Marked, Model, Question
+from deixis.inference.answer_reader import Reading
+from deixis.inference.generation import Said
+from deixis.inference.stream import Teller, settled
+from tests.inference.test_model import END, SEG, saying
+from tests.toy import picture, sound
+
+FRAMES = [letterbox_frame((64, 64), (64, 64)), letterbox_frame((30, 60), (64, 64))]
+SCRAPS = [
+    "<p>",
+    "</p>",
+    "<seg>",
+    "[SEG]",
+    "<region>",
+    "[",
+    "]",
+    "[1, 2, 3, 4]",
+    "@1",
+    "@",
+    "[]",
+    "<",
+    "\n",
+    "and",
+    "or",
+]
+SCRAPS += ["or", "a", "red mug", " ", "  ", ".", ",", ";", "12", "7.5", "…", "\ufffd", "Sure", "it is", "é", "[3"]
+TEXTS = st.lists(st.sampled_from(SCRAPS), max_size=14).map("".join)
+
+
+def marked(mark):
+    """A mark as a region, without the network that would look at it."""
+    return Marked(mark.signal, mark.kind, mark.unit or mark.seg_index)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@settings(deadline=None, max_examples=80)
+@example(raw="Sure, <seg>.")
+@example(raw="x .5")
+@example(raw="dogs [1, 2, 3, 4] and [1, 2, 3, 5]")
+@example(raw="dogs [1, 2, 3, 4] andy")
+@example(raw="a<seg>@1 b")
+@given(raw=TEXTS)
+def test_what_is_told_stays(name, raw):
+    """Letter by letter, any text: what was told is a beginning of what the whole text says."""
+    dialect = DIALECTS[name]
+    whole = parse_answer(raw, FRAMES, dialect)
+    teller = Teller(dialect, (), lambda text: parse_answer(text, FRAMES, dialect), lambda mark: [marked(mark)])
+    text, marks = "", []
+    told = [teller.more(raw[:end]) for end in range(len(raw) + 1)]
+    for piece in chain.from_iterable([*told, teller.rest(raw)]):
+        text += piece.text if piece.kind == "text" else ""
+        marks += [piece.region] if piece.kind == "region" else []
+        assert whole.text.startswith(text)
+    assert text == whole.text
+    assert marks == [marked(mark) for phrase in whole.phrases for mark in phrase.marks]
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        pytest.param("", "", id="nothing"),
+        pytest.param("A mug", "A mug", id="words"),
+        pytest.param("A m\ufffd", "A m", id="half_a_character"),
+        pytest.param("A <", "A ", id="markup_begun"),
+        pytest.param("A <p>mug</p", "A <p>mug", id="markup_half_there"),
+        pytest.param("A mug[", "A mug", id="bracket"),
+        pytest.param("A mug[12, 3", "A mug", id="half_a_box"),
+        pytest.param("A mug[1, 2, 3, 4]", "A mug", id="a_mark_that_may_be_named"),
+        pytest.param("A mug<seg>@", "A mug", id="a_mark_that_is_being_named"),
+        pytest.param("A mug<seg>@1", "A mug", id="a_name_that_may_go_on"),
+        pytest.param("A mug<seg>.", "A mug<seg>.", id="a_mark_that_is_over"),
+        pytest.param("A mug [see", "A mug [see", id="a_bracket_that_is_none"),
+        pytest.param("A mug##", "A mug", id="end_begun"),
+    ],
+)
+def test_what_is_settled(raw, shown):
+    assert settled(raw, DIALECTS["deixis"], ["###"]) == shown
+
+
+def test_pieces_are_the_answer_of_ask(bundled, mixed):
+    for question in mixed:
+        whole = bundled.answer([question])[0]
+        *pieces, last = bundled.stream(question.text, *question.signals, regions=question.regions)
+        assert "".join(piece.text for piece in pieces if piece.kind == "text") == whole.text == last.answer.text
+        regions = [piece.region for piece in pieces if piece.kind == "region"]
+        for one, told, other in zip(regions, last.answer.regions, whole.regions, strict=True):
+            assert one is told
+            assert (one.signal, one.kind, np.asarray(one.value).tolist()) == (
+                other.signal,
+                other.kind,
+                np.asarray(other.value).tolist(),
+            )
+        words = [piece.text for piece in pieces if piece.kind == "region"]
+        assert words == [phrase.text for phrase in whole.phrases for _ in phrase.regions]
+        assert not any(mark in piece.text for piece in pieces for mark in "<>[]")
+
+
+def test_a_region_comes_as_soon_as_it_is_complete(toy):
+    model = Model(*toy, "toy")
+    with saying(model.network, model.processor.tokenizer, ["A", SEG, "A", SEG, END]):
+        kinds = [(piece.kind, piece.text) for piece in model.stream("Where?", picture(), max_new_tokens=9)]
+    assert [kind for kind, _ in kinds] == ["text", "region", "text", "region", "answer"]
+
+
+def test_a_question_is_refused_before_the_first_piece(toy):
+    with pytest.raises(ValueError, match="must not contain <image>"):
+        Model(*toy, "toy").stream("What is <image>?", picture())
+
+
+def test_a_stream_that_is_left_keeps_what_was_read(toy):
+    model = Model(*toy, "toy")
+    pieces = model.stream("What is it?", picture(), max_new_tokens=30)
+    next(pieces)
+    pieces.close()
+    assert len(list(model.engine.kept.of("prefix"))) == 1
+
+
+def test_a_chat_remembers_a_turn_that_was_streamed_to_its_end(toy):
+    model = Model(*toy, "toy")
+    asked, streamed = (model.chat(picture(), sound()) for _ in range(2))
+    for turn in ("What is it?", "Where?"):
+        asked.ask(turn, max_new_tokens=6)
+        *_, last = streamed.stream(turn, max_new_tokens=6)
+        assert last.answer is streamed.answers[-1]
+    assert [answer.raw for answer in asked.answers] == [answer.raw for answer in streamed.answers]
+    left = streamed.stream("How many?", max_new_tokens=6)
+    next(left)
+    left.close()
+    assert len(streamed.answers) == 2
+
+
+def test_a_byte_is_not_told_before_its_character_is_known(toy):
+    """Tokens of single bytes: "V" alone is a letter, and with the byte after it is none."""
+    network, processor = toy
+    reading = Reading(Model(network, processor, "toy").engine, Question("What?", ()), (), Said(ids=[1, 2, 3]))
+
+    class Bytes:
+        """A tokenizer of three pieces, two of them bytes."""
+
+        def convert_ids_to_tokens(self, ids):
+            return [{1: "word", 2: "<0x56>", 3: "<0xC8>"}[i] for i in ids]
+
+        def decode(self, ids, skip_special_tokens):
+            return {(1,): "word", (1, 2): "wordV", (1, 2, 3): "word\ufffd\ufffd"}[tuple(ids)]
+
+    reading.processor = type("Processor", (), {"tokenizer": Bytes()})()
+    assert (reading.raw, reading.raw_settled) == ("word\ufffd\ufffd", "word")

@@ -1,0 +1,136 @@
+"""Regions onto cells and back: what was marked in the file comes back in the file, padding, windows and all."""
+
+import numpy as np
+import pytest
+import torch
+
+from deixis.geometry import cloud_frame, letterbox_frame, mask_iou, span_iou, window_frame
+from deixis.model.masks.mask_cells import (
+    Prepared,
+    cells_to_mask,
+    cells_to_points,
+    cells_to_spans,
+    mask_score,
+    mask_to_cells,
+    record_to_cells,
+    span_to_cells,
+)
+from deixis.samples.sample import RegionRecord
+
+
+def as_logits(share):
+    return torch.from_numpy(np.asarray(share, dtype=np.float32)) - 0.5
+
+
+def shape(name, height, width):
+    """A coarse shape in a picture: box, disc or edge."""
+    y, x = (np.mgrid[:height, :width] + 0.5) / np.array([height, width]).reshape(2, 1, 1)
+    return {
+        "box": (x > 0.2) & (x < 0.7) & (y > 0.3) & (y < 0.9),
+        "disc": (x - 0.6) ** 2 + (y - 0.4) ** 2 < 0.09,
+        "edge": x < 0.3,
+        "full": x > -1,
+    }[name]
+
+
+@pytest.mark.parametrize("name", ["box", "disc", "edge", "full"])
+@pytest.mark.parametrize(
+    "size_hw",
+    [pytest.param((128, 128), id="square"), pytest.param((300, 120), id="high"), pytest.param((90, 1100), id="wide")],
+)
+def test_a_mask_comes_back(name, size_hw):
+    mask, frame = shape(name, *size_hw), letterbox_frame(size_hw, (128, 128))
+    back = cells_to_mask(as_logits(mask_to_cells(mask, frame, 32)), frame)
+    assert back.shape == size_hw
+    # a full picture loses half a cell to its padding, and a wide one has few cells across
+    least = 0.9 if name != "full" and max(size_hw) < 1000 else 0.75
+    assert mask_iou(mask[None], back[None])[0, 0] > least
+
+
+def test_cells_of_the_padding_are_empty():
+    share = mask_to_cells(np.ones((60, 120), bool), letterbox_frame((60, 120), (128, 128)), 32).reshape(32, 32)
+    assert share[8:24].min() == 1.0
+    assert share[:8].max() == share[24:].max() == 0.0
+
+
+def test_one_cell_is_one_place():
+    logits = torch.full((16,), -1.0)
+    logits[1 * 4 + 2] = 1.0  # row 1, column 2 of 4 x 4
+    rows, columns = np.nonzero(cells_to_mask(logits, letterbox_frame((80, 80), (16, 16))))
+    assert (rows.mean(), columns.mean()) == (29.5, 49.5)
+    assert rows.min() >= 20
+    assert rows.max() < 40
+
+
+def test_a_large_picture_is_worked_off_in_pieces():
+    mask, frame = shape("box", 1500, 40), letterbox_frame((1500, 40), (128, 128))
+    back = cells_to_mask(as_logits(mask_to_cells(mask, frame, 64)), frame)
+    rows = np.flatnonzero(back.any(1))
+    assert (rows[0], rows[-1]) == pytest.approx((450, 1350), abs=25)
+    assert len(rows) == rows[-1] - rows[0] + 1
+
+
+@pytest.mark.parametrize(
+    "span",
+    [pytest.param((1.0, 2.0), id="inside"), pytest.param((0.0, 0.5), id="start"), pytest.param((2.61, 3.0), id="end")],
+)
+def test_a_span_comes_back(span):
+    frame = window_frame(3.0, 8.0)
+    spans = cells_to_spans(as_logits(span_to_cells(span, frame, 200)), frame)
+    assert len(spans) == 1
+    assert span_iou(np.array([spans[0]]), np.array([span]))[0, 0] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param([-1, -1, -1, -1], [], id="none"),
+        pytest.param([1, 1, 1, 1], [(0.0, 3.5)], id="all_of_the_sound"),
+        pytest.param([1, -1, -1, -1], [(0.0, 1.0)], id="first"),
+        pytest.param([-1, -1, -1, 1], [(3.0, 3.5)], id="last_cut_at_the_sounds_end"),
+        pytest.param([1, -1, 3, -1], [(0.0, 1.0), (1.75, 3.25)], id="two_with_the_crossing_between"),
+    ],
+)
+def test_spans_of_logits(values, expected):
+    spans = cells_to_spans(torch.tensor(values).float(), window_frame(3.5, 4.0))
+    np.testing.assert_allclose(np.array(spans).reshape(-1, 2), np.array(expected).reshape(-1, 2))
+
+
+def test_points_come_back_to_the_whole_file():
+    rng = np.random.default_rng(0)
+    xyz = rng.random((2000, 3)).astype(np.float32) * [10, 10, 10]
+    xyz = xyz.astype(np.float32)
+    inside = np.flatnonzero((xyz[:, 0] < 4) & (xyz[:, 2] > 3))
+    chosen = rng.choice(2000, 800, replace=False)
+    prepared = Prepared("point_cloud", np.zeros((800, 6), np.float32), cloud_frame(xyz), np.append(chosen, chosen[:5]))
+    share = record_to_cells(RegionRecord(points=inside), prepared, 805)
+    assert share[:5].tolist() == share[800:].tolist()  # a cloud that was too small repeats its points
+    found = cells_to_points(as_logits(share), prepared)
+    assert len(np.intersect1d(found, inside)) / len(np.union1d(found, inside)) > 0.8
+    np.testing.assert_array_equal(np.isin(chosen, found), np.isin(chosen, inside))
+
+
+def test_a_cloud_of_one_point_is_found():
+    prepared = Prepared(
+        "point_cloud", np.zeros((4, 6), np.float32), cloud_frame(np.ones((1, 3), np.float32)), np.zeros(4, int)
+    )
+    assert cells_to_points(torch.ones(4), prepared).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "frame"),
+    [
+        pytest.param("image", letterbox_frame((8, 8), (8, 8)), id="image"),
+        pytest.param("audio", window_frame(1.0, 2.0), id="audio"),
+        pytest.param("point_cloud", cloud_frame(np.ones((1, 3), np.float32)), id="point_cloud"),
+    ],
+)
+def test_a_record_without_the_form_is_refused(kind, frame):
+    prepared = Prepared(kind, np.zeros(1), frame, np.zeros(1, int))
+    with pytest.raises(ValueError, match=f"expected a mask, span or points to be marked in a {kind}, got none"):
+        record_to_cells(RegionRecord(point=(1.0,)), prepared, 16)
+
+
+def test_the_score_is_the_mean_chance_inside():
+    assert mask_score(torch.tensor([-1.0, -2.0])) is None
+    assert mask_score(torch.tensor([-9.0, 0.5, 1.5])) == pytest.approx(torch.tensor([0.5, 1.5]).sigmoid().mean().item())

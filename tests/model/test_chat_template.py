@@ -1,0 +1,60 @@
+"""Conversations as ids: the template's words, a placeholder for each token of a signal, padding on the left."""
+
+import pytest
+
+from deixis.model.chat_template import Past, conversation_ids, conversation_text, left_padded, words_with_meaning
+
+PLACEHOLDERS = {"image": "<image>", "audio": "<audio>"}
+COUNTS = {"image": 3, "audio": 2}
+
+
+@pytest.fixture(scope="module")
+def tokenizer(toy):
+    return toy[1].tokenizer
+
+
+def test_a_conversation_is_written_by_the_template(tokenizer):
+    past = [Past("Where?", "There.")]
+    text = conversation_text(tokenizer, ["image", "audio"], past, "What?")
+    assert text == "<bos><image><audio><user>Where?<assistant>There.<eos><user>What?<assistant>"
+    assert conversation_text(tokenizer, [], [], "What?") == "<bos><user>What?<assistant>"
+
+
+def test_placeholders_stand_as_often_as_signals_have_tokens(tokenizer):
+    text = "<bos><audio><image><user>Hm?<assistant>"
+    ids = conversation_ids(tokenizer, text, PLACEHOLDERS, ["audio", "image"], COUNTS)
+    image, audio = (tokenizer.convert_tokens_to_ids(word) for word in ("<image>", "<audio>"))
+    assert ids[1:6] == [audio, audio, image, image, image]
+    assert (ids.count(image), ids.count(audio)) == (3, 2)
+    rest = [i for i in ids if i not in (image, audio)]
+    assert tokenizer.decode(rest) == "<bos><user>Hm?<assistant>"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "match"),
+    [
+        pytest.param(["image"], "expected placeholders for image, wrote audio, image", id="one_too_many"),
+        pytest.param(["image", "audio"], "expected placeholders for image, audio, wrote audio, image", id="order"),
+        pytest.param([], "expected placeholders for no signal, wrote audio, image", id="none"),
+    ],
+)
+def test_a_template_that_writes_other_placeholders_is_refused(tokenizer, kinds, match):
+    with pytest.raises(ValueError, match=match):
+        conversation_ids(tokenizer, "<audio><image>", PLACEHOLDERS, kinds, COUNTS)
+
+
+def test_a_tokenizer_without_a_template_takes_ids_only():
+    with pytest.raises(ValueError, match="converted without its tokenizer and takes token ids only"):
+        conversation_text(None, [], [], "What?")
+
+
+def test_words_with_a_meaning_are_those_in_brackets(tokenizer):
+    words = words_with_meaning(tokenizer)
+    assert {"<image>", "<seg>", "<eos>"} <= set(words)
+    assert not {"[", "12", ","} & set(words)
+
+
+def test_rows_are_padded_on_the_left():
+    ids, mask = left_padded([[5], [6, 7, 8]], 0)
+    assert ids.tolist() == [[0, 0, 5], [6, 7, 8]]
+    assert mask.tolist() == [[0, 0, 1], [1, 1, 1]]

@@ -1,0 +1,51 @@
+"""The list of parts: what a recipe may name, and that each template part is sound on real annotations."""
+
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from deixis.samples.sample import Sample
+from deixis.synthesis.parts.registry import DIRECTIONS, PARTS
+from deixis.synthesis.recipe import with_options
+from deixis.synthesis.tools import Tools
+from tests.synthesis.pictures import check, read
+
+WRITTEN = {"dialogues", "reasoning", "rewording"}
+TEMPLATE = ("objects", "relations", "descriptions", "negatives", "classes")
+
+
+@pytest.mark.parametrize("part", [pytest.param(part, id=name) for name, part in PARTS.items()])
+def test_each_part_says_what_it_is(part):
+    assert PARTS[part.name] is part
+    assert is_dataclass(part.options)
+    assert part.options() == with_options(part.options, "parts", {})
+    assert set(part.needs) <= {tool.name for tool in fields(Tools)}
+    assert part.directions
+    assert set(part.directions) <= set(DIRECTIONS)
+    assert part.title
+    assert part.granularity
+    assert ("language" in part.needs) == (part.name in WRITTEN)
+    if part.name in TEMPLATE:
+        assert list(part.make([], 5, "7", Tools(), part.options())) == []
+
+
+@pytest.mark.parametrize("name", TEMPLATE)
+@pytest.mark.parametrize(
+    ("format_name", "file"),
+    [
+        pytest.param("coco", "coco_val_sample/annotations.json", id="coco"),
+        pytest.param("coco", "nuts_coco/annotations.json", id="nuts"),
+        pytest.param("lvis", "lvis_val_sample/lvis_val_sample.json", id="lvis"),
+    ],
+)
+def test_samples_of_real_annotations_are_sound(shared_data, tmp_path, name, format_name, file):
+    items = read(format_name, shared_data / file, tmp_path)
+    part = PARTS[name]
+    found = list(part.make(items, 60, "7", Tools(), part.options()))
+    samples = [each for each in found if isinstance(each, Sample)]
+    assert samples == found
+    assert len(samples) > 2 or name == "descriptions"  # these sets have no words
+    assert len({sample.id for sample in samples}) == len(samples)
+    for sample in samples:
+        check(sample)
+        assert (sample.task, sample.source) == (name, items[0].source)

@@ -1,0 +1,100 @@
+"""The example for region data builds what it says, of sets that it draws and of real ones."""
+
+import json
+import runpy
+from collections import Counter
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deixis.geometry import Mask
+from deixis.samples.shards import open_samples
+
+ROOT = Path(__file__).parents[2]
+OUT = Path("out/region_data")
+WANTED = {"objects": 48, "relations": 16, "classes": 16, "negatives": 16}
+
+
+def script():
+    """The script's `main`; it draws and shows little."""
+    main = runpy.run_path(str(ROOT / "examples" / "region_data.py"))["main"]
+    main.__globals__.update(DRAWN=6, SHOWN=2)
+    return main
+
+
+@pytest.fixture
+def main(monkeypatch, tmp_path):
+    """The script's `main`, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return script()
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """The folder in which the script ran without a word typed."""
+    folder = tmp_path_factory.mktemp("drawn")
+    with chdir(folder):
+        script()([])
+    return folder / OUT / "drawn"
+
+
+def samples_of(folder: Path):
+    return [sample for _, sample in open_samples(folder)]
+
+
+def test_it_builds_from_sets_that_it_draws(drawn):
+    built, read = samples_of(drawn / "built"), samples_of(drawn / "from_masks")
+    assert Counter(sample.task for sample in built).keys() == WANTED.keys()
+    assert {len({sample.signals[0].id for sample in samples}) for samples in (built, read)} == {6}
+    for name in ("built_shown", "from_masks_shown"):
+        assert (drawn / name / "page.html").stat().st_size > 10_000
+        with Image.open(drawn / name / "sheet.png") as sheet:
+            assert sheet.width > 500
+
+
+def test_what_is_read_from_the_folder_has_its_masks(drawn):
+    for sample in samples_of(drawn / "from_masks"):
+        number = sample.signals[0].id.rpartition("/")[2]
+        files = (drawn / "folder/masks").glob(f"{number}_*.png")
+        expected = {np.packbits(np.asarray(Image.open(path))).tobytes() for path in files}
+        assert expected
+        assert {np.packbits(Mask.from_rle(region.mask).array).tobytes() for region in sample.regions} == expected
+
+
+def test_it_goes_on_where_it_was(drawn, capsys):
+    shards = sorted(drawn.glob("*/*.jsonl"))
+    before = [shard.stat().st_mtime_ns for shard in shards]
+    with chdir(drawn.parents[2]):
+        script()([])
+    said = capsys.readouterr().out
+    assert said.count("nothing is wrong") == 2
+    assert f"{{path: {OUT}/drawn/built/*, weight: 3}}" in said
+    assert [shard.stat().st_mtime_ns for shard in shards] == before
+
+
+def test_it_builds_from_a_real_set(main, shared_data, capsys):
+    nuts = shared_data / "nuts_coco"
+    main([str(nuts / "annotations.json"), str(nuts / "images")])
+    built = samples_of(OUT / "annotations/built")
+    assert Counter(sample.task for sample in built) == WANTED
+    assert {sample.signals[0].size_hw for sample in built} == {(600, 800)}
+    assert "96 samples in 4 shards" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words", [pytest.param(["instances.json"], id="no_pictures"), pytest.param(list("abcd"), id="too_many")]
+)
+def test_what_is_missing_is_said(main, words):
+    with pytest.raises(SystemExit, match=r"expected nothing, or INSTANCES\.json PICTURES"):
+        main(words)
+
+
+def test_a_set_that_is_none_ends_it(main, tmp_path, capsys):
+    (tmp_path / "mine.json").write_text(json.dumps({"pictures": []}))
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(SystemExit, match="2"):
+        main(["mine.json", "pictures"])
+    assert "mine.json" in capsys.readouterr().err

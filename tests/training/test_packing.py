@@ -1,0 +1,150 @@
+"""Packing: blocks that do not see each other, positions, labels on answers alone, regions and masks in order."""
+
+import numpy as np
+import pytest
+import torch
+
+from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.signals import open_signal
+from deixis.training.packing import block_attention, collate, pack
+from tests.toy import picture, sound
+
+CELLS = {"image": 64, "audio": 200, "point_cloud": 64}
+MEDIA = (Medium("p", "image", size_hw=(24, 40)), Medium("s", "audio", duration_s=2.0))
+LEFT, RIGHT = np.zeros((24, 40), bool), np.zeros((24, 40), bool)
+LEFT[:, :20], RIGHT[:, 20:] = True, True
+REGIONS = (
+    RegionRecord(mask=LEFT, box=(0, 0, 20, 24)),
+    RegionRecord(mask=RIGHT, box=(20, 0, 40, 24)),
+    RegionRecord(signal=1, span=(0.5, 1.5)),
+)
+
+
+def sample(*turns, regions=REGIONS):
+    pairs = tuple(Turn(user, answer) for user, answer in turns)
+    return Sample("id", "test", "name", "train", pairs, MEDIA, regions)
+
+
+@pytest.fixture(scope="module")
+def packer(toy):
+    """Packs samples about a picture and a sound."""
+    processor = toy[1]
+    prepared = [processor.prepare(open_signal(picture())), processor.prepare(open_signal(sound()))]
+
+    def run(*samples, max_tokens=400):
+        return pack(samples, prepared, processor, CELLS, max_tokens)
+
+    return run
+
+
+FIRST = sample(("What is {0}?", "A [red mug]{0:mask}."))
+SECOND = sample(("Where is the bell?", "At [the bell]{2}."), ("And {1}?", "[Right]{1:mask} of {0}, [heard]{2:mask}."))
+
+
+def logits_of(network, *rows):
+    batch = collate(rows, 0)
+    labels = batch.pop("labels")
+    batch = {name: value for name, value in batch.items() if not name.startswith("seg_")}
+    with torch.no_grad():
+        return network(**batch).logits, labels
+
+
+def test_a_block_never_sees_another(toy, packer):
+    row = packer(FIRST, SECOND)
+    other = packer(sample(("Count {1}, {0}!", "Two, I think, and [none]{}.")), SECOND)
+    ours, theirs = (logits_of(toy[0], r)[0][0, np.array(r.blocks) == 2] for r in (row, other))
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+    prefix = (logits_of(toy[0], r)[0][0, np.array(r.blocks) == 0] for r in (row, other))
+    torch.testing.assert_close(*prefix, atol=1e-5, rtol=0)
+
+
+def test_a_block_is_trained_as_if_it_were_alone(toy, packer):
+    """Also in a batch whose first or last row is shorter, and with plain causal attention."""
+    alone = packer(SECOND)
+    for rows in (
+        [packer(FIRST, SECOND)],
+        [packer(FIRST), packer(FIRST, SECOND)],
+        [packer(FIRST, SECOND), packer(FIRST)],
+    ):
+        where = next(i for i, row in enumerate(rows) if 2 in row.blocks)
+        packed = logits_of(toy[0], *rows)[0][where, : len(rows[where].ids)]
+        own = np.isin(rows[where].blocks, [0, 2])
+        plain = {n: v for n, v in collate([alone], 0).items() if not n.startswith("seg_")}
+        plain["attention_mask"] = torch.ones_like(plain["input_ids"])
+        del plain["labels"], plain["position_ids"]
+        with torch.no_grad():
+            expected = toy[0](**plain).logits[0]
+        torch.testing.assert_close(packed[own], expected, atol=1e-4, rtol=0)
+
+
+def test_positions_count_on_from_the_signals(packer):
+    row = packer(FIRST, SECOND)
+    blocks, positions = np.array(row.blocks), np.array(row.positions)
+    start = (blocks == 0).sum()
+    assert positions[blocks == 0].tolist() == list(range(start))
+    for block in (1, 2):
+        assert positions[blocks == block].tolist() == list(range(start, start + (blocks == block).sum()))
+
+
+def test_labels_are_the_answers_alone(toy, packer):
+    decode = toy[1].tokenizer.decode
+    row = packer(FIRST, SECOND)
+    learnt = [i for i, label in zip(row.ids, row.labels, strict=True) if label != -100]
+    assert all(label in (-100, i) for i, label in zip(row.ids, row.labels, strict=True))
+    assert decode(learnt).replace(" ", "") == (
+        "A<p>redmug</p><seg>.<eos>At<p>thebell</p>[62,187]@1.<eos>"
+        "<p>Right</p><seg>of[0,187,500,781],<p>heard</p><seg>@1.<eos>"
+    )
+
+
+def test_regions_and_masks_are_in_the_order_of_their_tokens(toy, packer):
+    network, processor = toy
+    row = packer(FIRST, SECOND)
+    assert row.ids.count(network.config.region_token_id) == len(row.region_points) == 2
+    assert row.region_signal == [0, 0]
+    assert row.region_points[0].points[:, 0].max() < 0.5 < row.region_points[1].points[:, 0].min()  # left, then right
+    assert row.seg_signal == [0, 0, 1]
+    left, right = (target.reshape(8, 8) for target in row.seg_target[:2])
+    assert left[3, :4].min() == right[3, 4:].min() == 1.0
+    assert left[:, 4:].max() == right[:, :4].max() == 0.0
+    np.testing.assert_allclose(row.seg_target[2].nonzero()[0][[0, -1]] / 25, [0.5, 1.46], atol=0.05)
+
+
+def test_a_batch_numbers_the_signals_of_all_rows(packer):
+    batch = collate([packer(FIRST), packer(SECOND, FIRST)], 0)
+    assert batch["signal_kind"].tolist() == [0, 1, 0, 1]
+    assert batch["signal_sample"].tolist() == [0, 0, 1, 1]
+    assert batch["region_signal"].tolist() == [0, 2, 2]
+    assert batch["seg_signal"].tolist() == [0, 2, 3, 2]
+    assert batch["seg_target"].shape == (4, 200)
+    assert batch["seg_target"][0, 64:].max() == 0
+
+
+def test_what_does_not_fit_is_left_out_whole(packer):
+    small = packer(FIRST)
+    row = packer(SECOND, FIRST, max_tokens=len(small.ids))
+    assert (row.ids, set(row.blocks)) == (small.ids, {0, 1})
+    assert len(row.seg_target) == len(small.seg_target) == 1
+
+
+def test_rows_without_any_question_still_give_a_loss(toy, packer):
+    row = packer(FIRST, max_tokens=3)
+    assert set(row.labels) == {-100}
+    assert toy[0](**collate([row], 0)).loss.item() == 0.0
+
+
+def test_who_looks_at_whom():
+    seen = block_attention(torch.tensor([[0, 0, 1, 2, 2, -1]]))[0, 0].int().tolist()
+    assert seen == [
+        [1, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0],
+        [1, 1, 0, 1, 0, 0],
+        [1, 1, 0, 1, 1, 0],
+        [1, 1, 0, 0, 0, 1],
+    ]
+
+
+def test_a_region_without_a_form_is_refused(packer):
+    with pytest.raises(ValueError, match="region: expected a mask, points, box, span, box3d or point"):
+        packer(sample(("What is {0}?", "Hm."), regions=(RegionRecord(),)))

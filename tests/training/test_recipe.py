@@ -1,0 +1,172 @@
+"""Recipes: what is wrong in one is said in one sentence, and every shipped one builds and runs in tiny sizes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from deixis.training import recipe as recipes
+from deixis.training.recipe import dense_heads, mask_cells, start_model, train
+from deixis.training.recipe_file import read_recipe
+from tests.toy import SAM_SIZES, SIZES, toy_recipe
+
+FOLDER = Path(__file__).parents[2] / "recipes"
+ELSEWHERE = ("pointmlp", "finetune", "grit")  # of classifiers, of samples on disk, of region data: tested with those
+SHIPPED = sorted(path for path in FOLDER.glob("*.yaml") if not path.stem.startswith(ELSEWHERE))
+
+
+@pytest.fixture(autouse=True)
+def few_words(monkeypatch):
+    """The tokenizer learns from two scenes instead of very many."""
+    monkeypatch.setattr(recipes, "TEXT_SEEDS", 2)
+
+
+def written(tmp_path, recipe):
+    path = tmp_path / "toy.yaml"
+    path.write_text(recipe if isinstance(recipe, str) else yaml.safe_dump(recipe))
+    return path
+
+
+def with_stage(**changes):
+    stage = {**toy_recipe()["stages"][0], **changes}
+    return toy_recipe(stages=[{name: value for name, value in stage.items() if value is not None}])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "match"),
+    [
+        pytest.param("", "expected a recipe with `stages` and either `model` or `init`", id="empty"),
+        pytest.param("a: [1", "toy.yaml:1: expected YAML; ", id="no_yaml"),
+        pytest.param("- 1", "expected a recipe", id="a_list"),
+        pytest.param({"sources": {}, "parts": []}, "got one of region data: deixis data build", id="region_data"),
+        pytest.param(toy_recipe(model=None), "either `model` or `init`", id="no_model"),
+        pytest.param(toy_recipe(init="bundled"), "either `model` or `init`", id="both"),
+        pytest.param(toy_recipe(modle={}), r"unknown field\(s\) modle; known are seed", id="unknown_field"),
+        pytest.param(toy_recipe(stages=None), "stages: expected a list of at least one stage", id="no_stages"),
+        pytest.param(toy_recipe(stages=[]), "stages: expected a list of at least one stage", id="empty_stages"),
+        pytest.param(toy_recipe(stages=["dense"]), "stages: expected a list of at least one stage", id="words"),
+        pytest.param(toy_recipe(seed="x"), "seed: expected a whole number from 0, got 'x'", id="seed"),
+        pytest.param(toy_recipe(model=[1]), "model: expected fields of DeixisConfig", id="model_is_a_list"),
+        pytest.param(toy_recipe(model={"projecton": {}}), r"model: unknown field\(s\) projecton", id="model_field"),
+        pytest.param(with_stage(name=None), "stages: expected a name for each .*got None", id="no_name"),
+        pytest.param(with_stage(name="a/b"), "expected a name .* fit for a folder; got 'a/b'", id="path_as_name"),
+        pytest.param(toy_recipe(stages=toy_recipe()["stages"][:1] * 2), "that no other has.*got 'dense'", id="twice"),
+        pytest.param(
+            with_stage(task="dnse"), "stage dense: task: expected one of dense, instruct; got 'dnse'", id="task"
+        ),
+        pytest.param(with_stage(step=3), r"stage dense: unknown field\(s\) step", id="stage_field"),
+        pytest.param(with_stage(steps=None), "stage dense: steps: expected a number of steps, got none", id="no_steps"),
+        pytest.param(with_stage(steps=0), "stage dense: steps: expected at least 1, got 0", id="no_step"),
+        pytest.param(with_stage(steps=2.5), "stage dense: steps: expected a whole number from 0, got 2.5", id="half"),
+        pytest.param(
+            with_stage(learning_rate="1e-3"),
+            "learning_rate: expected a number from 0, got '1e-3'; YAML wants 1.0e-3 for 1e-3",
+            id="a_number_that_yaml_reads_as_a_word",
+        ),
+        pytest.param(with_stage(bf16="yes"), "bf16: expected true or false, got 'yes'", id="switch"),
+        pytest.param(with_stage(schedule="cosin"), "schedule: expected one of linear, .*; got 'cosin'", id="schedule"),
+        pytest.param(with_stage(batch=None), "batch: expected a count for some of image, .*; got None", id="no_batch"),
+        pytest.param(with_stage(batch={"video": 1}), "batch: expected a count for some of image, audio", id="kind"),
+        pytest.param(
+            with_stage(batch={"pair": 1}), "batch: expected a count .*; got {'pair': 1}", id="pairs_are_asked"
+        ),
+        pytest.param(with_stage(batch={"image": 0}), "image: expected at least 1, got 0", id="none_of_a_kind"),
+        pytest.param(with_stage(batch={"image": "2"}), "image: expected a whole number from 0, got '2'", id="word"),
+    ],
+)
+def test_a_wrong_recipe_is_refused(tmp_path, recipe, match):
+    with pytest.raises(ValueError, match=match):
+        read_recipe(written(tmp_path, recipe))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "match"),
+    [
+        pytest.param(toy_recipe(model={"image": {}}), "model: expected text_config and at least one of", id="no_text"),
+        pytest.param(
+            toy_recipe(model={**SIZES, "image": None, "audio": None, "point_cloud": None}),
+            "at least one of image, audio, point_cloud",
+            id="no_signal",
+        ),
+        pytest.param(
+            toy_recipe(model={**SIZES, "image": {"size": 3}}), "image: expected .*unknown field 'size'", id="size"
+        ),
+        pytest.param(toy_recipe(model={**SIZES, "number_spread": "wide"}), "model: .*number_spread", id="type"),
+        pytest.param(
+            toy_recipe(model={**SIZES, "audio": None}), "stage dense: batch: the model takes no audio", id="kind"
+        ),
+        pytest.param(
+            toy_recipe(init="no/such/folder", model=None, vocab_size=None),
+            "model: expected 'bundled', a folder",
+            id="init",
+        ),
+    ],
+)
+def test_a_recipe_that_makes_no_network_writes_nothing(tmp_path, recipe, match):
+    with pytest.raises(ValueError, match=match):
+        train(read_recipe(written(tmp_path, recipe)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+SMALL = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 48}
+SMALL_SIGNALS = {
+    "image": {"size_px": 32, "early_dim": 16},
+    "audio": {"mel_bins": 16, "early_dim": 16},
+    "point_cloud": {"count": 64, "groups": 8, "neighbours": 6, "early_dim": 16},
+}
+
+
+def shrunk(recipe):
+    """The same recipe with small sizes (a trained model keeps its own), one signal of each kind a batch."""
+    stages = [{**stage, "batch": dict.fromkeys(stage["batch"], 1), "questions": 2} for stage in recipe["stages"]]
+    if "init" in recipe:
+        return {**recipe, "stages": stages}
+    model = dict(recipe["model"])
+    for part in ("vision_config", "text_config"):
+        sizes = {**SMALL, **({"num_key_value_heads": 2} if part == "text_config" else {})}
+        model[part] = {**model[part], **sizes}
+    model |= {kind: {**model[kind], **sizes} for kind, sizes in SMALL_SIGNALS.items() if model.get(kind)}
+    return {**recipe, "model": model, "stages": stages}
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in SHIPPED])
+def test_every_shipped_recipe_builds_and_learns(path):
+    recipe = shrunk(read_recipe(path))
+    model, processor = start_model(recipe, 0)
+    heads = dense_heads(model)
+    for stage in recipe["stages"]:
+        network, batches = recipes._stage(stage, model, heads, processor, 7)
+        output = network.train()(**batches(0))
+        output["loss"].backward()
+        assert torch.isfinite(output["loss"]), stage["name"]
+        assert output["losses"]
+
+
+def test_numbers_start_out_like_their_neighbours():
+    model, processor = start_model(toy_recipe(), 0)
+    first, count = model.config.number_tokens
+    assert processor.tokenizer.convert_ids_to_tokens(first) == "0"
+    table = torch.nn.functional.normalize(model.get_input_embeddings().weight[first : first + count], dim=1)
+    like = table @ table.T
+    assert like.diagonal(1).mean() > 0.9 > like.diagonal(100).mean()
+
+
+def test_sam_marks_pictures_if_the_recipe_says_so(tmp_path):
+    from transformers import AutoConfig, SamModel
+
+    sam = SamModel(AutoConfig.for_model(**SAM_SIZES))
+    sam.save_pretrained(tmp_path / "sam")
+    sizes = {**SIZES, "pointing": {"dim": 16, "backbone": "sam"}}
+    recipe = toy_recipe(model=sizes, mask_weights=str(tmp_path / "sam"))
+    model, processor = start_model(recipe, 0)
+    own = model.sam_pointing.sam.state_dict()
+    assert all(torch.equal(own[name], weight) for name, weight in sam.state_dict().items())
+    assert mask_cells(model.config) == {"image": 256, "audio": 200, "point_cloud": 64}
+    network, batches = recipes._stage(recipe["stages"][1], model, dense_heads(model), processor, 7)
+    for step in range(3):
+        output = network(**batches(step))
+        output["loss"].backward()
+    marked = [n for n, w in model.sam_pointing.named_parameters() if w.grad is not None and w.grad.any()]
+    assert any(name.startswith("prompt.") for name in marked)
+    assert not any(name.startswith("sam.vision_encoder") for name in marked)

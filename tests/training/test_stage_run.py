@@ -1,0 +1,168 @@
+"""Running a recipe: a run that was stopped ends as an unbroken one, half a checkpoint counts for nothing."""
+
+import json
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from deixis.checkpoints import open_pretrained
+from deixis.cli import main
+from deixis.model import DeixisForConditionalGeneration
+from deixis.training import recipe as recipes
+from deixis.training.recipe import train
+from deixis.training.stage_run import last_checkpoint
+from tests.toy import cut_short, toy_recipe
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+
+
+@pytest.fixture(autouse=True)
+def few_words(monkeypatch):
+    monkeypatch.setattr(recipes, "TEXT_SEEDS", 2)
+
+
+def weights(folder):
+    state = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        state |= load_file(path)
+    return state
+
+
+def interrupt(monkeypatch, step):
+    """Interrupts the stage of instructions at `step`."""
+    stage = recipes._stage
+
+    def stopping(options, *rest):
+        network, batches = stage(options, *rest)
+        return network, cut_short(step)(batches) if options["task"] == "instruct" else batches
+
+    monkeypatch.setattr(recipes, "_stage", stopping)
+    return lambda: monkeypatch.setattr(recipes, "_stage", stage)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The folder of a run from beginning to end."""
+    out = tmp_path_factory.mktemp("unbroken")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "TEXT_SEEDS", 2)
+        assert train(toy_recipe(), out) == out / "instruct" / "model"
+    return out
+
+
+def test_a_run_leaves_a_model_for_every_stage(unbroken):
+    for stage in ("dense", "instruct"):
+        network, processor = open_pretrained(unbroken / stage / "model")
+        assert not network.training
+        assert processor.specs["image"] == {"size_px": 32}
+        assert list((unbroken / stage / "logs").glob("events*"))
+    dense, instruct = (weights(unbroken / stage / "model") for stage in ("dense", "instruct"))
+    learnt = {name for name in dense if not torch.equal(dense[name], instruct[name])}
+    assert any(name.startswith("language_model") for name in learnt)
+    assert any(name.startswith("field_encoder") for name in learnt)
+    assert not list(unbroken.rglob("*.part"))
+
+
+def test_every_loss_is_logged_by_its_name(unbroken):
+    state = json.loads((unbroken / "instruct" / "checkpoint-4" / "trainer_state.json").read_text())
+    names = {name for record in state["log_history"] for name in record}
+    assert {"loss", "text", "image/kind", "audio/loss", "point_cloud/box", "learning_rate"} <= names
+
+
+def test_a_stopped_run_ends_as_an_unbroken_one(unbroken, tmp_path, monkeypatch):
+    restore = interrupt(monkeypatch, step=3)
+    with pytest.raises(KeyboardInterrupt):
+        train(toy_recipe(), tmp_path)
+    restore()
+    half = tmp_path / "instruct" / "checkpoint-3"  # as a kill leaves it: written in part, not marked as done
+    half.mkdir()
+    (half / "model.safetensors").write_bytes(b"half")
+    assert last_checkpoint(tmp_path / "instruct") == tmp_path / "instruct" / "checkpoint-2"
+    assert not half.exists()
+    train(toy_recipe(), tmp_path)
+    ours, theirs = (weights(out / "instruct" / "model") for out in (tmp_path, unbroken))
+    assert ours.keys() == theirs.keys()
+    for name, weight in theirs.items():
+        torch.testing.assert_close(ours[name], weight, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def test_a_finished_run_is_not_run_again(unbroken, monkeypatch):
+    monkeypatch.setattr(recipes, "run_stage", None)
+    assert train(toy_recipe(), unbroken) == unbroken / "instruct" / "model"
+
+
+def test_a_folder_of_another_network_is_refused(unbroken):
+    before = {path: path.stat().st_mtime_ns for path in unbroken.rglob("*")}
+    for change in ({"seed": 4}, {"model": {**toy_recipe()["model"], "number_spread": 1.0}}, {"vocab_size": 301}):
+        with pytest.raises(ValueError, match=f"holds a run of another recipe .{next(iter(change))} differs"):
+            train(toy_recipe(**change), unbroken)
+    assert {path: path.stat().st_mtime_ns for path in unbroken.rglob("*")} == before
+
+
+def test_training_goes_on_from_a_trained_model(unbroken, tmp_path):
+    start = unbroken / "instruct" / "model"
+    stage = {**toy_recipe()["stages"][1], "name": "more", "steps": 1, "learning_rate": 0.0, "weight_decay": 0.0}
+    recipe = toy_recipe(model=None, vocab_size=None, init=str(start), stages=[stage])
+    done = train(recipe, tmp_path)
+    trained, before = DeixisForConditionalGeneration.from_pretrained(done), weights(start)
+    assert all(torch.equal(before[name], w) for name, w in trained.state_dict().items() if name in before)
+
+
+@pytest.mark.parametrize("missing", [pytest.param(True, id="none"), pytest.param(False, id="only_halves")])
+def test_without_a_whole_checkpoint_there_is_none(tmp_path, missing):
+    folder = tmp_path / "stage"
+    if not missing:
+        (folder / "checkpoint-10").mkdir(parents=True)
+        (folder / "checkpoint-20").mkdir()
+    assert last_checkpoint(folder) is None
+    assert not list(tmp_path.rglob("checkpoint-*"))
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs `deixis train WORDS` in this process; returns (exit code, stdout, stderr)."""
+
+    def run(*words):
+        with pytest.raises(SystemExit) as ended:
+            main(["train", *map(str, words)])
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_the_command_trains_and_goes_on_after_an_interrupt(command, tmp_path, monkeypatch):
+    path, out = tmp_path / "toy.yaml", tmp_path / "run"
+    path.write_text(yaml.safe_dump(toy_recipe(stages=toy_recipe()["stages"][1:])))
+    restore = interrupt(monkeypatch, step=3)
+    code, printed, shown = command(path, "--out", out)
+    assert (code, "model is in" in printed) == (130, False)
+    assert f"\nstopped; to go on: deixis train {path} --out {out}\n" in shown
+    assert "Traceback" not in shown
+    restore()
+    code, printed, shown = command(path, "--out", out)
+    assert code == 0
+    assert printed.endswith(f"the model is in {out / 'instruct' / 'model'}\n")
+    assert "4/4" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "sentence"),
+    [
+        pytest.param(None, [], "toy.yaml: expected a recipe, got no such file", id="no_file"),
+        pytest.param("a: 1", [], "expected a recipe with `stages` and either `model` or `init`", id="no_recipe"),
+        pytest.param("a: 1", ["--out", "TOY"], "--out: expected a folder, got the file", id="out_is_a_file"),
+        pytest.param("a: 1", ["--steps", "3"], "--steps", id="unknown_option"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_writes_nothing(command, tmp_path, text, words, sentence):
+    path = tmp_path / "toy.yaml"
+    if text is not None:
+        path.write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+    code, printed, shown = command(path, *(word.replace("TOY", str(path)) for word in words))
+    assert (code, printed) == (2, "")
+    assert sentence in shown
+    assert shown.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before

@@ -1,0 +1,185 @@
+"""Drawn answers: every kind of signal and region shows, whatever the model said, and files are whole or not there."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube
+from deixis.inference import Answer, AnswerPhrase, Marked
+from deixis.signals import open_signal
+from deixis.visualize.answer_image import answer_picture, draw_answer, region_of
+from deixis.visualize.canvas import PALETTE, POINTED
+
+RNG = np.random.default_rng(0)
+PICTURE = open_signal(np.full((40, 60, 3), 128, np.uint8))
+SOUND = open_signal((RNG.normal(0, 0.1, 16_000).astype(np.float32), 16_000))
+CLOUD = open_signal(np.concatenate([RNG.random((300, 3)), np.full((300, 3), 0.5)], 1).astype(np.float32))
+FILM = open_signal((np.full((20, 40, 60, 3), 128, np.uint8), 5))
+DEPTH = open_signal((np.full((40, 60, 3), 128, np.uint8), np.tile(np.linspace(0, 4, 60), (40, 1))))
+NORMAL = open_signal(np.tile(np.array([0.0, 0.6, 0.8]), (40, 60, 1)), kind="normal")
+TRACE = open_signal((RNG.normal(size=(100, 6)), 50))
+NUMBERS = open_signal(RNG.normal(size=500), kind="fmri")
+MASK = np.zeros((40, 60), bool)
+MASK[10:30, 10:40] = True
+
+
+def answer(signal, *regions, asked=(), text="The mug.", question="Where is {0}?"):
+    phrases = (AnswerPhrase("The mug", 0, 7, regions),) if regions else ()
+    return Answer(text, phrases, (signal,), question=question, asked=asked)
+
+
+def near(image, colour):
+    return int((np.abs(np.asarray(image).astype(int) - colour).max(-1) < 12).sum())
+
+
+def below_text(image):
+    """The drawing without the lines of text over and under it."""
+    return image.crop((0, 60, image.width, image.height - 70))
+
+
+@pytest.mark.parametrize(
+    ("signal", "marked"),
+    [
+        pytest.param(PICTURE, Marked(0, "mask", MASK, 0.9), id="mask"),
+        pytest.param(PICTURE, Marked(0, "box", (5.0, 5.0, 30.0, 20.0)), id="box"),
+        pytest.param(PICTURE, Marked(0, "box", (5.0, 5.0, 5.2, 5.1)), id="tiny_box"),
+        pytest.param(PICTURE, Marked(0, "point", (0.0, 0.0)), id="point_in_the_corner"),
+        pytest.param(SOUND, Marked(0, "span", (0.2, 0.6), 0.7), id="span"),
+        pytest.param(SOUND, Marked(0, "point", (0.99,)), id="instant_at_the_end"),
+        pytest.param(CLOUD, Marked(0, "points", np.arange(80), 0.8), id="points"),
+        pytest.param(CLOUD, Marked(0, "box", (0.1, 0.1, 0.1, 0.6, 0.6, 0.6)), id="box_of_a_cloud"),
+        pytest.param(CLOUD, Marked(0, "point", (0.5, 0.5, 0.5)), id="place_of_a_cloud"),
+        pytest.param(FILM, Marked(0, "box", (5.0, 5.0, 30.0, 20.0), None, (1.0, 2.0)), id="box_of_a_film_and_its_time"),
+        pytest.param(FILM, Marked(0, "box", (5.0, 5.0, 30.0, 20.0)), id="box_of_a_film"),
+        pytest.param(FILM, Marked(0, "span", (1.0, 1.05)), id="short_span_of_a_film"),
+        pytest.param(FILM, Marked(0, "mask", MASK), id="mask_of_a_film"),
+        pytest.param(FILM, Marked(0, "mask", MASK, 0.5, (1.0, 1.4)), id="mask_and_its_time"),
+        pytest.param(FILM, Marked(0, "point", (30.0, 20.0, 3.99)), id="place_and_instant"),
+        pytest.param(DEPTH, Marked(0, "mask", MASK), id="mask_of_depth"),
+        pytest.param(NORMAL, Marked(0, "box", (5.0, 5.0, 30.0, 20.0)), id="box_of_normals"),
+        pytest.param(TRACE, Marked(0, "span", (0.5, 1.0)), id="span_of_a_trace"),
+        pytest.param(TRACE, Marked(0, "point", (1.99,)), id="instant_of_a_trace"),
+    ],
+)
+def test_a_region_of_the_answer_is_drawn_in_its_phrases_colour(signal, marked):
+    plain, drawn = (below_text(answer_picture(a)) for a in (answer(signal), answer(signal, marked)))
+    assert near(drawn, PALETTE[0]) > near(plain, PALETTE[0]) + 40
+
+
+@pytest.mark.parametrize(
+    ("signal", "region"),
+    [
+        pytest.param(PICTURE, Box(5, 5, 30, 20), id="box"),
+        pytest.param(PICTURE, Mask(MASK), id="mask"),
+        pytest.param(PICTURE, Polygon([[5, 5], [50, 8], [20, 35]]), id="polygon"),
+        pytest.param(PICTURE, Scribble([[5, 5], [50, 8]]), id="scribble"),
+        pytest.param(PICTURE, Scribble([[30, 20]]), id="dot"),
+        pytest.param(PICTURE, Point(30, 20), id="point"),
+        pytest.param(SOUND, Span(0.1, 0.9), id="span"),
+        pytest.param(SOUND, Point(0.5), id="instant"),
+        pytest.param(CLOUD, PointSet(np.arange(50)), id="points"),
+        pytest.param(CLOUD, Box3D(0.1, 0.1, 0.1, 0.6, 0.6, 0.6), id="box3d"),
+        pytest.param(CLOUD, Point(0.5, 0.5, 0.5), id="place"),
+        pytest.param(FILM, Tube(5, 5, 30, 20, 1, 1.01), id="tube_between_pictures"),
+        pytest.param(FILM, Polygon([[5, 5], [50, 8], [20, 35]]), id="polygon_of_a_film"),
+        pytest.param(FILM, Point(30, 20, 0.0), id="place_at_the_beginning"),
+        pytest.param(DEPTH, Box(5, 5, 30, 20), id="box_of_depth"),
+        pytest.param(NORMAL, Point(30, 20), id="point_of_normals"),
+        pytest.param(TRACE, Span(0.1, 0.9), id="span_of_a_trace"),
+    ],
+)
+def test_a_region_of_the_question_is_drawn_apart(signal, region):
+    plain, drawn = (below_text(answer_picture(answer(signal, asked=asked))) for asked in ((), (region,)))
+    assert near(drawn, POINTED) > near(plain, POINTED) + 40
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(Answer("", (), (PICTURE,)), id="no_words"),
+        pytest.param(Answer("", (), ()), id="no_signal"),
+        pytest.param(Answer("a" * 900 + " b" * 900, (), (SOUND,)), id="endless"),
+        pytest.param(answer(PICTURE, Marked(0, "mask", np.zeros((40, 60), bool))), id="empty_mask"),
+        pytest.param(answer(CLOUD, Marked(0, "points", np.zeros(0, int))), id="no_points"),
+        pytest.param(
+            Answer("a dog", (AnswerPhrase("a dog", 0, 5, ()), AnswerPhrase("dog", 2, 5, ())), (PICTURE,)),
+            id="none_and_overlap",
+        ),
+        pytest.param(
+            Answer("x", (AnswerPhrase("", 0, 0, (Marked(0, "span", (0.0, 1.0)),)),), (SOUND,)), id="no_phrase"
+        ),
+        pytest.param(answer(PICTURE, *[Marked(0, "box", (5, 5, 30, 20))] * 40), id="forty_boxes"),
+        pytest.param(Answer("ok.", (), (PICTURE, SOUND, CLOUD), question="{{braces}} and [a]{0}"), id="three_signals"),
+    ],
+)
+def test_any_answer_makes_a_picture(given):
+    picture = answer_picture(given)
+    assert picture.mode == "RGB"
+    assert picture.width >= 640
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "width"),
+    [
+        pytest.param((40, 60), 640, id="small"),
+        pytest.param((60, 40), 427, id="small_and_tall"),
+        pytest.param((600, 900), 900, id="as_it_is"),
+        pytest.param((300, 5000), 1280, id="large"),
+        pytest.param((5000, 2), 1, id="a_thread"),
+    ],
+)
+def test_pictures_are_drawn_at_a_readable_size(size_hw, width):
+    signal = open_signal(np.full((*size_hw, 3), (10, 200, 90), np.uint8))
+    drawn = np.asarray(answer_picture(answer(signal)))
+    rows = (np.abs(drawn.astype(int) - (10, 200, 90)).max(-1) < 20).sum(1)
+    assert abs(int(rows.max()) - width) <= 2
+
+
+def test_a_drawing_is_a_png_in_its_place(tmp_path):
+    path = draw_answer(answer(PICTURE, Marked(0, "mask", MASK)), tmp_path / "a.PNG")
+    with Image.open(path) as drawn:
+        assert drawn.format == "PNG"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.PNG"]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "sentence"),
+    [
+        pytest.param("a.jpg", ValueError, "ending in .png", id="ending"),
+        pytest.param("none/a.png", OSError, "No such folder", id="folder"),
+    ],
+)
+def test_a_drawing_without_a_place_is_refused(tmp_path, name, error, sentence):
+    with pytest.raises(error, match=sentence):
+        draw_answer(answer(PICTURE), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_region_of_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="expected mask, points, span, point or box to draw, got 'voxel'"):
+        region_of(Marked(0, "voxel", (1,)))
+
+
+def test_a_region_of_a_brain_is_drawn_on_its_slices(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    volume = RNG.random((12, 14, 20)).astype(np.float32) + 1
+    nibabel.save(nibabel.Nifti1Image(volume, np.diag([3.0, 3, 3, 1])), tmp_path / "a.nii")
+    brain = open_signal(tmp_path / "a.nii")
+    low_slices = Marked(0, "points", np.flatnonzero(brain.extent.points_xyz[:, 2] < 7))
+    plain = below_text(answer_picture(answer(brain)))
+    drawn = below_text(answer_picture(answer(brain, low_slices)))
+    asked = below_text(answer_picture(answer(brain, asked=(Box3D(0, 0, 30, 9, 9, 33),))))
+    assert np.abs(np.asarray(drawn).astype(int) - np.asarray(plain)).max(-1).mean() > 5
+    assert near(asked, POINTED) > near(plain, POINTED) + 40
+
+
+def test_numbers_without_places_are_drawn_too():
+    assert len(answer_picture(answer(NUMBERS)).getcolors(1 << 20)) > 50
+
+
+def test_a_mask_of_a_film_is_drawn_for_its_time_only():
+    amounts = [
+        near(answer_picture(answer(FILM, Marked(0, "mask", MASK, 0.5, time_s))), PALETTE[0])
+        for time_s in ((1.0, 1.4), (0.0, 4.0))
+    ]
+    assert 4 * amounts[0] < 3 * amounts[1]
