@@ -7,7 +7,7 @@ answer says, whatever model said it.
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -41,6 +41,7 @@ MAX_LINES = 12
 PAGE: Colour = (255, 255, 255)
 
 
+@runtime_checkable
 class Drawable(Protocol):
     """What is drawn of an answer; `deixis.inference.Answer` is one."""
 

@@ -53,7 +53,7 @@ def kinds_of(task: str) -> Sequence[str]:
 def _prompts() -> dict[str, Any]:
     import yaml
 
-    return yaml.safe_load(resources.files("deixis.synthesis.parts").joinpath("prompts.yaml").read_text("utf-8"))
+    return yaml.safe_load(resources.files("deixis.synthesis.text").joinpath("prompts.yaml").read_text("utf-8"))
 
 
 def _json(value: Any) -> str:

@@ -70,7 +70,7 @@ def topics() -> dict[str, Topic]:
     """The topics of wordings.yaml by their key."""
     import yaml
 
-    text = resources.files("deixis.synthesis.parts").joinpath("wordings.yaml").read_text("utf-8")
+    text = resources.files("deixis.synthesis.text").joinpath("wordings.yaml").read_text("utf-8")
     return read_topics(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), "wordings.yaml")
 
 
