@@ -1,8 +1,8 @@
 """What a data set says of one medium: things and where they are, expressions that mean them, relations, captions.
 
 Readers of annotation sets yield this; `deixis.datasets.plain_questions` makes plain questions of it,
-`deixis.synthesis.parts` makes the many kinds of a region-data set. Numbers in it, `{2}` in a caption too, are places in `things`. It knows no format and
-no wording.
+`deixis.synthesis.parts` makes the many kinds of a region-data set. Numbers in it, `{2}` in a caption too, are places in
+`things`. It knows no format and no wording.
 """
 
 from dataclasses import dataclass

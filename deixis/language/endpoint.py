@@ -4,8 +4,8 @@
     ask([{"role": "user", "content": "Name three fruits."}])
 
 Answers are kept on disk by what was asked (`deixis.language.response_cache`): a second run asks only what is new, and
-one that finds all it asks needs neither network nor key. The `openai` library sends, and tries again with growing pauses or
-as long as the server says. It knows nothing of what is asked.
+one that finds all it asks needs neither network nor key. The `openai` library sends, and tries again with growing
+pauses or as long as the server says. It knows nothing of what is asked.
 """
 
 import ipaddress

@@ -37,10 +37,10 @@ MODEL_FIELDS = "model: expected fields of PointMLPConfig, with `preset`"
 class ClassifyRecipe:
     """A recipe of this task; the defaults are the published ones for ModelNet40.
 
-    data: {"folder": ..., "variant": of ScanObjectNN} (`datasets.classification.class_clouds`). model: fields of `PointMLPConfig`
-    and `preset`; the number of classes is the data's. scale: clouds are stretched along each axis by a factor between
-    its inverse and it; shift: and moved by up to this. evaluate_epochs: how often the test clouds are scored on the
-    way.
+    data: {"folder": ..., "variant": of ScanObjectNN} (`datasets.classification.class_clouds`). model: fields of
+    `PointMLPConfig` and `preset`; the number of classes is the data's. scale: clouds are stretched along each axis by a
+    factor between its inverse and it; shift: and moved by up to this. evaluate_epochs: how often the test clouds are
+    scored on the way.
     """
 
     data: dict[str, str]

@@ -1,9 +1,9 @@
 """Objects of LVIS to be told from one other name, with a point, a box and a stroke on each: Ferret's LVIS-ROC anew.
 
-Ferret's file was never published, only its form (`deixis.datasets.grounding.ferret_lvis`). This draws one object a picture
-from LVIS's own annotations, by a seed: a name of those in the picture, a thing of that name, the other name, a point and a
-stroke that lie in its mask. So all who say their seed ask the same. Of two names that hold one another ("chair" and
-"armchair") an answer would tell nothing under the official rule, so they are never offered together.
+Ferret's file was never published, only its form (`deixis.datasets.grounding.ferret_lvis`). This draws one object a
+picture from LVIS's own annotations, by a seed: a name of those in the picture, a thing of that name, the other name, a
+point and a stroke that lie in its mask. So all who say their seed ask the same. Of two names that hold one another
+("chair" and "armchair") an answer would tell nothing under the official rule, so they are never offered together.
 
 Source: Ferret (You et al., ICLR 2024), section 5.1.
 """
