@@ -1,6 +1,6 @@
 """Trained weights: the bundled model, any folder or hub name in the same layout, and official checkpoints converted.
 
-Opening is in `folder`; `convert`, `presets` and `dialects` are imported by their own names.
+Opening is in `folder`; `convert`, `presets` and `notations` are imported by their own names.
 """
 
 from deixis.checkpoints.folder import (

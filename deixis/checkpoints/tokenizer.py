@@ -10,7 +10,7 @@ itself. What a loader must not change:
 * the merges of a sentencepiece model are not stored but follow from the scores of its pieces.
 
 One difference is known: Python counts the control characters U+001C to U+001F as white space, this tokenizer does
-not, so beside an added token they stay. Knows nothing of prompts (`pretrained.dialects`).
+not, so beside an added token they stay. Knows nothing of prompts (`pretrained.notations`).
 """
 
 import re

@@ -62,7 +62,7 @@ def run(
     where = _data(known, data)
     opened = answers.open_small(model)
     if opened.config is not None:
-        options.setdefault("dialect", opened.config.dialect)
+        options.setdefault("notation", opened.config.notation.name)
     one, named = _play(known, where, options, mode, limit, batch)
     folder = out or RUNS / _folder_name(known.facts.name, model, named)
     if folder.exists() and not folder.is_dir():
@@ -97,7 +97,7 @@ def _options(known: "Benchmark", short: Mapping[str, str], words: Sequence[str])
         if not equals:
             raise InputError(f"--option: expected NAME=VALUE, got {word!r}")
         given[name] = value
-    able = (*known.facts.options, "dialect")
+    able = (*known.facts.options, "notation")
     for name in given:
         if name not in able:
             flag = f"--{name}" if name in short else "--option"
@@ -129,7 +129,7 @@ def _play(
     if mode is not None and mode not in modes:
         raise InputError(f"--mode: {known.facts.name} has {', '.join(modes)}, got {mode!r}")
     chosen = mode or modes[0]
-    named = {name: value for name, value in options.items() if name != "dialect" and not name.startswith(JUDGE)}
+    named = {name: value for name, value in options.items() if name != "notation" and not name.startswith(JUDGE)}
     named |= {"": chosen} if chosen != modes[0] else {}
     if limit is not None:
         named["limit"] = str(limit)

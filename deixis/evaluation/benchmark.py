@@ -116,7 +116,7 @@ class Benchmark(Protocol):
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         """The examples in the official order, always the same; what cannot be read as Skipped.
 
-        options: the benchmark's own, and "dialect", that of the model, whose words the questions are put in
+        options: the benchmark's own, and "notation", that of the model, whose words the questions are put in
         (`benchmarks.wording`; plain words where there is none).
 
         Raises ValueError, naming it, where a file that is needed is missing or no such file.

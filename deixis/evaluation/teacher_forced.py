@@ -43,5 +43,5 @@ def point(
     written = []
     for question, (markup, regions) in zip(questions, given, strict=True):
         frames = [model.engine.eye.prepare(signal).prepared.frame for signal in question.signals]
-        written.append(write_answer(markup, regions, frames, model.processor.grammar)[0])
+        written.append(write_answer(markup, regions, frames, model.processor.notation)[0])
     return [scored.answer for scored in model.score(questions, written)]

@@ -29,7 +29,7 @@ from deixis.geometry.frames import (
     window_frame,
 )
 from deixis.geometry.markup import FORMS, Reference, Text, escaped, parse_markup, spoken, to_markup
-from deixis.geometry.notations import DIALECTS, Dialect
+from deixis.geometry.notations import Notation
 from deixis.geometry.parse import Mark, ParsedAnswer, Phrase, mark_region, parse_answer
 from deixis.geometry.points import bounding_box, region_points
 from deixis.geometry.question import named_question
@@ -51,16 +51,15 @@ from deixis.geometry.rle import mask_to_rle, rle_area, rle_to_mask
 from deixis.geometry.write import write_answer, write_prompt
 
 __all__ = [
-    "DIALECTS",
     "FORMS",
     "GRID_CELLS",
     "Box",
     "Box3D",
-    "Dialect",
     "Extent",
     "Frame",
     "Mark",
     "Mask",
+    "Notation",
     "ParsedAnswer",
     "Phrase",
     "Point",

@@ -2,7 +2,7 @@
 
 Total: any text gives phrases and marks or nothing, never an exception. Marks that make no sense (a wrong count of
 numbers, a signal that is not there, a bracket cut off) vanish; numbers out of range are clipped, reversed ones sorted.
-Where the dialect has no words around phrases, ``words.py`` finds them. It does not know what a ``<seg>`` became:
+Where the notation has no words around phrases, ``words.py`` finds them. It does not know what a ``<seg>`` became:
 ``Mark.seg_index`` counts them in the raw text, valid or not, so that it lines up with the states of the network.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deixis.geometry.frames import Frame
-from deixis.geometry.notations import Dialect, coordinates_signal
+from deixis.geometry.notations import Notation, coordinates_signal
 from deixis.geometry.regions import Box, Box3D, Point, Region, Span, Tube
 from deixis.geometry.words import words_before
 
@@ -69,17 +69,17 @@ class _Draft:
     marks: list[Mark] | None = None  # None until a valid mark or [] was seen
 
 
-def parse_answer(text: str, frames: Sequence[Frame], dialect: Dialect) -> ParsedAnswer:
+def parse_answer(text: str, frames: Sequence[Frame], notation: Notation) -> ParsedAnswer:
     """Clean text, phrases and marks of any text a model can emit; frames are those of the question's signals.
 
-    >>> from deixis.geometry.notations import DIALECTS
+    >>> from deixis.geometry.notations import Notation
     >>> from deixis.geometry.frames import letterbox_frame
     >>> frames = [letterbox_frame((64, 64), (64, 64))]
-    >>> answer = parse_answer("A <p>mug</p>[0, 0, 499, 999].", frames, DIALECTS["deixis"])
+    >>> answer = parse_answer("A <p>mug</p>[0, 0, 499, 999].", frames, Notation())
     >>> answer.text, answer.phrases[0].text, answer.phrases[0].marks[0].unit
     ('A mug.', 'mug', (0.0005, 0.0005, 0.4995, 0.9995))
     """
-    if not dialect.has_marks:
+    if not notation.has_marks:
         return ParsedAnswer(text.strip(), ())
     plain = ""
     drafts: list[_Draft] = []
@@ -88,8 +88,8 @@ def parse_answer(text: str, frames: Sequence[Frame], dialect: Dialect) -> Parsed
     seg_count = 0
     cursor = 0
     after_mark = False
-    separators = _BETWEEN_MARKS if dialect.has_phrases else _BETWEEN_MARKS_OF_WORDS
-    for token in _token_pattern(dialect).finditer(text):
+    separators = _BETWEEN_MARKS if notation.has_phrases else _BETWEEN_MARKS_OF_WORDS
+    for token in _token_pattern(notation).finditer(text):
         is_mark = bool(token["seg"]) or token["numbers"] is not None
         between = text[cursor : token.start()]
         cursor = token.end()
@@ -107,7 +107,7 @@ def parse_answer(text: str, frames: Sequence[Frame], dialect: Dialect) -> Parsed
         elif is_mark:
             if draft is None:
                 draft = (
-                    _Draft(len(plain)) if dialect.has_phrases else _Draft(*words_before(plain, max(holes, default=0)))
+                    _Draft(len(plain)) if notation.has_phrases else _Draft(*words_before(plain, max(holes, default=0)))
                 )
                 drafts.append(draft)
             if draft.end is None:
@@ -117,7 +117,7 @@ def parse_answer(text: str, frames: Sequence[Frame], dialect: Dialect) -> Parsed
                 mark = _seg_mark(token["signal"], seg_count, frames)
                 seg_count += 1
             else:
-                mark = _coordinates_mark(token, frames, dialect)
+                mark = _coordinates_mark(token, frames, notation)
             if mark is not None:
                 draft.marks = [*(draft.marks or []), mark]
             elif token["closed"] == "]" and not token["numbers"].strip() and draft.end > draft.start:
@@ -125,15 +125,15 @@ def parse_answer(text: str, frames: Sequence[Frame], dialect: Dialect) -> Parsed
     return _tidied(_joined(plain, text[cursor:], after_mark), drafts, holes)
 
 
-def _token_pattern(dialect: Dialect) -> re.Pattern:
+def _token_pattern(notation: Notation) -> re.Pattern:
     words = {
-        "open": dialect.phrase_open,
-        "close": dialect.phrase_close,
-        "region": dialect.region_token,
-        "seg": dialect.seg_token,
+        "open": notation.phrase_open,
+        "close": notation.phrase_close,
+        "region": notation.region_token,
+        "seg": notation.seg_token,
     }
     named = [f"(?P<{name}>{re.escape(word) if word else _NOWHERE})" for name, word in words.items()]
-    bracket = _BRACKET if dialect.coordinates else f"{_NOWHERE}{_BRACKET}"
+    bracket = _BRACKET if notation.coordinates else f"{_NOWHERE}{_BRACKET}"
     return re.compile(f"{'|'.join(named[:3])}|(?:{named[3]}|{bracket})(?:@(?P<signal>[0-9]+))?")
 
 
@@ -155,7 +155,7 @@ def _seg_mark(signal_digits: str | None, seg_index: int, frames: Sequence[Frame]
     return None if signal is None else Mark("seg", signal, None, seg_index)
 
 
-def _coordinates_mark(token: re.Match, frames: Sequence[Frame], dialect: Dialect) -> Mark | None:
+def _coordinates_mark(token: re.Match, frames: Sequence[Frame], notation: Notation) -> Mark | None:
     numbers = token["numbers"].replace(",", " ").split()
     if token["closed"] != "]" or len(numbers) > 6 or not all(map(_NUMBER.fullmatch, numbers)):
         return None
@@ -169,14 +169,14 @@ def _coordinates_mark(token: re.Match, frames: Sequence[Frame], dialect: Dialect
     if not numbers or len(numbers) not in (dim, 2 * dim):
         return None
     kind = "point" if len(numbers) == dim else _EXTENDED[frames[signal].size.axes]
-    cells = [int(min(max(float(number), 0.0), dialect.grid - 1.0)) for number in numbers]
+    cells = [int(min(max(float(number), 0.0), notation.grid - 1.0)) for number in numbers]
     if kind == "point":
-        return Mark(kind, signal, tuple((cell + 0.5) / dialect.grid for cell in cells), None)
+        return Mark(kind, signal, tuple((cell + 0.5) / notation.grid for cell in cells), None)
     pairs = [sorted(pair) for pair in zip(cells[:dim], cells[dim:], strict=True)]
     # A box of no width means the cell it lies in: from edge to edge, not from centre to centre.
     reach = [0.0 if low < high else 0.5 for low, high in pairs]
-    lows = tuple((low + 0.5 - more) / dialect.grid for (low, _), more in zip(pairs, reach, strict=True))
-    highs = tuple((high + 0.5 + more) / dialect.grid for (_, high), more in zip(pairs, reach, strict=True))
+    lows = tuple((low + 0.5 - more) / notation.grid for (low, _), more in zip(pairs, reach, strict=True))
+    highs = tuple((high + 0.5 + more) / notation.grid for (_, high), more in zip(pairs, reach, strict=True))
     return Mark(kind, signal, lows + highs, None)
 
 

@@ -1,4 +1,4 @@
-"""Which words a mark belongs to, where a dialect does not say: the noun phrase in front of it.
+"""Which words a mark belongs to, where a notation does not say: the noun phrase in front of it.
 
     The man [..] is holding a red cup [..], and it is [..].      ->      The man | a red cup | it
 

@@ -1,4 +1,4 @@
-"""Writing marked-up texts in a model's dialect: questions with region tokens, answers with coordinates and ``<seg>``.
+"""Writing marked-up texts in a model's notation: questions with region tokens, answers with coordinates and ``<seg>``.
 
 It turns file units into grid cells through the frames and knows neither tokenizer nor network.
 """
@@ -10,10 +10,10 @@ import numpy as np
 
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
-from deixis.geometry.ferret_regions import grid_numbers, shape_box
 from deixis.geometry.frames import Frame
 from deixis.geometry.markup import Reference, Text, parse_markup
-from deixis.geometry.notations import Dialect, coordinates_signal, dialects_that
+from deixis.geometry.notations import Notation, coordinates_signal
+from deixis.geometry.pixel_grid import grid_numbers, shape_box
 from deixis.geometry.points import bounding_box
 from deixis.geometry.raster import rasterise
 from deixis.geometry.regions import Box, Point, Region
@@ -30,94 +30,93 @@ def write_prompt(
     regions: Sequence[Region],
     frames: Sequence[Frame],
     extents: Sequence[Extent],
-    dialect: Dialect,
+    notation: Notation,
 ) -> tuple[str, list[int]]:
     """(text, order): a question with a region token for every mention, and which region each token stands for.
 
     A region may be mentioned twice, or not at all. Raises ValueError for malformed markup, a mention of a region that
     is not there, a region on a signal that is not there, a form or an empty mention, which only answers have, and for
-    any mention in a dialect whose questions cannot point.
+    any mention in a notation whose questions cannot point.
     """
     order: list[int] = []
     parts: list[str] = []
     for piece in parse_markup(text_markup):
         if isinstance(piece, Text):
-            parts.append(_plain(piece.text, dialect))
+            parts.append(_plain(piece.text, notation))
             continue
         if piece.form is not None or not piece.indices:
             raise InputError(f"a question cannot ask for a form or for none inside braces, got {text_markup!r:.80}")
         _check_indices(piece, len(regions))
-        if not dialect.region_token:
+        if not notation.region_token:
             raise InputError(
-                f"a question in the dialect '{dialect.name}' cannot point at a region, which its models never saw: "
-                f"questions can point in {dialects_that('point')}"
+                f"a question in the notation '{notation.name}' cannot point at a region, which its models never saw"
             )
         if piece.phrase is not None:
-            parts.append(_plain(piece.phrase, dialect) + " ")
-        tokens = [_prompt_region(regions[index], index, frames, extents, dialect) for index in piece.indices]
+            parts.append(_plain(piece.phrase, notation) + " ")
+        tokens = [_prompt_region(regions[index], index, frames, extents, notation) for index in piece.indices]
         parts.append(", ".join(tokens))
         order.extend(piece.indices)
     return "".join(parts), order
 
 
 def _prompt_region(
-    region: Region, index: int, frames: Sequence[Frame], extents: Sequence[Extent], dialect: Dialect
+    region: Region, index: int, frames: Sequence[Frame], extents: Sequence[Extent], notation: Notation
 ) -> str:
     signal = region.signal
     if not 0 <= signal < len(frames):
         raise InputError(f"region {index} lies on signal {signal}, but there {_are(len(frames), 'signal')}")
-    if not dialect.region_coordinates:
-        return dialect.region_token
-    place = _asked_place(region, extents[signal], dialect)
-    return f"{_coordinates(place, signal, frames, dialect)} {dialect.region_token}"
+    if not notation.region_coordinates:
+        return notation.region_token
+    place = _asked_place(region, extents[signal], notation)
+    return f"{_coordinates(place, signal, frames, notation)} {notation.region_token}"
 
 
-def _asked_place(region: Region, extent: Extent, dialect: Dialect) -> Any:
+def _asked_place(region: Region, extent: Extent, notation: Notation) -> Any:
     """The numbers of a region in a question, in file units; of a free shape, by whole pixels, those at both ends."""
     if isinstance(region, Point):
         return region.coords
-    if dialect.cell_of == "pixel" and extent.axes == "xy" and not isinstance(region, Box):
+    if notation.cell_of != "place" and extent.axes == "xy" and not isinstance(region, Box):
         return shape_box(rasterise(region, extent.size_hw).T)
     return bounding_box(region, extent)
 
 
 def write_answer(
-    text_markup: str, records: Sequence[Any], frames: Sequence[Frame], dialect: Dialect
+    text_markup: str, records: Sequence[Any], frames: Sequence[Frame], notation: Notation
 ) -> tuple[str, list[int]]:
     """(text, seg_targets): an answer with phrases and marks, and which record each ``<seg>`` stands for, in order.
 
     ``records`` have the attributes signal, box, span, box3d, point, mask, points and, on a film, time_s, None where
     absent, in file units. The form is the one the markup asks for; else a record with a box, a span or only a point is
-    written as coordinates, and any other, and every record of a cloud, as ``<seg>``; a dialect that has one of the two
+    written as coordinates, and any other, and every record of a cloud, as ``<seg>``; a notation that has one of the two
     writes that one. Raises ValueError for malformed markup, a mention of a record that is not there, a form that the
-    record or the dialect does not have.
+    record or the notation does not have.
     """
     seg_targets: list[int] = []
     parts: list[str] = []
     for piece in parse_markup(text_markup):
         if isinstance(piece, Text):
-            parts.append(_plain(piece.text, dialect))
+            parts.append(_plain(piece.text, notation))
             continue
         _check_indices(piece, len(records))
         if piece.phrase is not None:
-            parts.append(f"{dialect.phrase_open}{_plain(piece.phrase, dialect)}{dialect.phrase_close}")
+            parts.append(f"{notation.phrase_open}{_plain(piece.phrase, notation)}{notation.phrase_close}")
         marks = []
         for index in piece.indices:
-            field = _answer_field(records[index], index, piece.form, frames, dialect)
+            field = _answer_field(records[index], index, piece.form, frames, notation)
             if field is None:
                 signal = records[index].signal
-                marks.append(dialect.seg_token + (f"@{signal}" if signal else ""))
+                marks.append(notation.seg_token + (f"@{signal}" if signal else ""))
                 seg_targets.append(index)
             else:
                 signal = records[index].signal
                 place = _place(records[index], field, frames[signal])
-                marks.append(_coordinates(place, signal, frames, dialect))
-        written = " ".join(marks) if marks else dialect.none_mark
-        parts.append(dialect.mark_separator + written if written and piece.phrase else written)
+                marks.append(_coordinates(place, signal, frames, notation))
+        written = " ".join(marks) if marks else notation.none_mark
+        parts.append(notation.mark_separator + written if written and piece.phrase else written)
     return "".join(parts), seg_targets
 
 
-def _answer_field(record: Any, index: int, form: str | None, frames: Sequence[Frame], dialect: Dialect) -> str | None:
+def _answer_field(record: Any, index: int, form: str | None, frames: Sequence[Frame], notation: Notation) -> str | None:
     """The field of a record to be written as coordinates, or None for ``<seg>``."""
     if not 0 <= record.signal < len(frames):
         raise InputError(f"region {index} lies on signal {record.signal}, but there {_are(len(frames), 'signal')}")
@@ -125,25 +124,21 @@ def _answer_field(record: Any, index: int, form: str | None, frames: Sequence[Fr
     axes = frame.size.axes
     seg_fields = [field for field in _SEG_FIELDS[axes] if getattr(record, field) is not None]
     if form is None:
-        for field in _DEFAULT_FIELDS[axes] if dialect.coordinates else ():
+        for field in _DEFAULT_FIELDS[axes] if notation.coordinates else ():
             if _place(record, field, frame) is not None:
                 return field
-        form = "mask" if seg_fields or not dialect.coordinates else "point"
+        form = "mask" if seg_fields or not notation.coordinates else "point"
     if form in ("mask", "points"):
-        if not dialect.seg_token:
-            raise InputError(
-                f"region {index} has to be marked by a mask, and the dialect '{dialect.name}' has none: answers hold "
-                f"masks in {dialects_that('mask')}"
-            )
+        if not notation.seg_token:
+            raise InputError(f"region {index} has to be marked by a mask, and the notation '{notation.name}' has none")
         if not seg_fields:
             raise InputError(
                 f"region {index} has no {' or '.join(_SEG_FIELDS[axes])} to be marked as {{{index}:{form}}}"
             )
         return None
-    if not dialect.coordinates:
+    if not notation.coordinates:
         raise InputError(
-            f"region {index} has to be written as a {form}, and the dialect '{dialect.name}' writes no coordinates: "
-            f"answers hold them in {dialects_that('mark')}"
+            f"region {index} has to be written as a {form}, and the notation '{notation.name}' writes no coordinates"
         )
     field = "point" if form == "point" else _BOX_FIELD[axes]
     if (form == "span") != (axes == "t" and form != "point") or _place(record, field, frame) is None:
@@ -163,26 +158,22 @@ def _place(record: Any, field: str, frame: Frame) -> tuple[float, ...] | None:
     return x1, y1, start_s, x2, y2, end_s
 
 
-def _coordinates(place: Any, signal: int, frames: Sequence[Frame], dialect: Dialect) -> str:
+def _coordinates(place: Any, signal: int, frames: Sequence[Frame], notation: Notation) -> str:
     """``[12, 40, 300, 620]``, with ``@signal`` where the numbers alone would mean another signal."""
     frame = frames[signal]
     places = np.asarray(place, dtype=np.float64).reshape(-1, frame.dim)  # (1 or 2, d): lows, highs
-    if dialect.cell_of == "pixel" and frame.dim == 2:
-        cells = _pixel_cells(places, frame.size.size_hw).tolist()
+    if notation.cell_of != "place" and frame.dim == 2:
+        size_wh = frame.size.size_hw[::-1]
+        inside = np.clip(places, 0, np.array(size_wh) - 1.0)  # a place on the right or lower edge is in the last pixel
+        cells = grid_numbers(inside.ravel(), size_wh, notation.cell_of).tolist()
     else:
-        cells = frame.to_grid(frame.to_unit(places), dialect.grid).ravel().tolist()
+        cells = frame.to_grid(frame.to_unit(places), notation.grid).ravel().tolist()
     suffix = "" if coordinates_signal(len(cells), frames) == signal else f"@{signal}"
-    return f"[{dialect.number_separator.join(map(str, cells))}]{suffix}"
+    return f"[{notation.number_separator.join(map(str, cells))}]{suffix}"
 
 
-def _pixel_cells(places: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Grid numbers of pixels of the picture: a place on its right or lower edge is in its last pixel."""
-    size_wh = size_hw[::-1]
-    return grid_numbers(np.clip(places, 0, np.array(size_wh) - 1.0).ravel(), size_wh)
-
-
-def _plain(text: str, dialect: Dialect) -> str:
-    for marker in dialect.markers:
+def _plain(text: str, notation: Notation) -> str:
+    for marker in notation.markers:
         if marker in text:
             raise InputError(f"the text must not contain {marker}, which has a meaning for the model, got {text!r:.80}")
     return text

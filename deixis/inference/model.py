@@ -112,7 +112,7 @@ class Model:
             for (said,) in self.engine.say(prompts, how):
                 if reading is None:
                     reading = Reading(self.engine, question, prompts.sights[0], said)
-                    teller = Teller(self.processor.grammar, self.engine.stops, reading.parsed, reading.regions)
+                    teller = Teller(self.processor.notation, self.engine.stops, reading.parsed, reading.regions)
                 yield from teller.more(reading.raw_settled)
             yield from teller.rest(reading.raw)
             answer = reading.answer(self.name, time.perf_counter() - began)

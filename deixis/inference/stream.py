@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from deixis.geometry.notations import Dialect
+from deixis.geometry.notations import Notation
 from deixis.geometry.parse import Mark, ParsedAnswer
 from deixis.inference.answer import Answer, Marked
 
@@ -33,26 +33,26 @@ class Piece:
     answer: Answer | None = None
 
 
-def settled(raw: str, dialect: Dialect, stops: Sequence[str] = ()) -> str:
+def settled(raw: str, notation: Notation, stops: Sequence[str] = ()) -> str:
     """The beginning of a model's text that means the same whatever comes next; `stops` are texts that would end it.
 
-    >>> from deixis.geometry import DIALECTS
-    >>> settled("A <p>mug</p>[1, 2, 3", DIALECTS["deixis"])
+    >>> from deixis.geometry import Notation
+    >>> settled("A <p>mug</p>[1, 2, 3", Notation())
     'A <p>mug</p>'
     """
     cut = raw.rstrip("\ufffd")  # half a character
-    for word in (*dialect.markers, *stops):
+    for word in (*notation.markers, *stops):
         begun = next((n for n in range(min(len(word) - 1, len(cut)), 0, -1) if cut.endswith(word[:n])), 0)
         cut = cut[: len(cut) - begun]
-    marks = [re.escape(dialect.seg_token)] if dialect.seg_token else []
-    marks += [_BRACKET] if dialect.coordinates else []
+    marks = [re.escape(notation.seg_token)] if notation.seg_token else []
+    marks += [_BRACKET] if notation.coordinates else []
     if not marks:
         return cut
     mark = f"(?:{'|'.join(marks)})"
-    bracket = _OPEN_BRACKET.search(cut) if dialect.coordinates else None
+    bracket = _OPEN_BRACKET.search(cut) if notation.coordinates else None
     # "@1", or the rest of it, may follow a mark
     cut = cut[: bracket.start()] if bracket else re.sub(rf"{mark}(?:@[0-9]*)?\Z", "", cut)
-    if not dialect.has_phrases:  # "and" between two marks of one phrase would not be read
+    if not notation.has_phrases:  # "and" between two marks of one phrase would not be read
         cut = re.sub(rf"({mark}(?:@[0-9]+)?){_JOINT}\Z", r"\1", cut)
     return cut
 
@@ -60,22 +60,22 @@ def settled(raw: str, dialect: Dialect, stops: Sequence[str] = ()) -> str:
 class Teller:
     """Turns the growing text of one answer into pieces.
 
-    dialect, stops: as in `settled`. parse: a text to what a person reads of it. regions: a mark to what it stands for.
+    notation, stops: as in `settled`. parse: a text to what a person reads of it. regions: a mark to what it stands for.
     """
 
     def __init__(
         self,
-        dialect: Dialect,
+        notation: Notation,
         stops: Sequence[str],
         parse: Callable[[str], ParsedAnswer],
         regions: Callable[[Mark], Sequence[Marked]],
     ):
-        self.dialect, self.stops, self.parse, self.regions = dialect, stops, parse, regions
+        self.notation, self.stops, self.parse, self.regions = notation, stops, parse, regions
         self.text, self.marks = "", 0  # told so far
 
     def more(self, raw: str) -> Iterator[Piece]:
         """What can be told of the model's text that could not before."""
-        parsed = self.parse(settled(raw, self.dialect, self.stops))
+        parsed = self.parse(settled(raw, self.notation, self.stops))
         if any(map(str.isalnum, parsed.text)):  # before that, all of it may turn out to say nothing
             yield from self._tell(parsed, _LOOSE_END.sub("", parsed.text))
 

@@ -11,7 +11,7 @@ from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 
 from deixis.errors import ConfigError
-from deixis.geometry import DIALECTS
+from deixis.geometry import Notation
 from deixis.model.kinds import KINDS
 from deixis.model.signal_options import PLACELESS, check_signals, known_fields, with_defaults
 
@@ -76,7 +76,7 @@ class DeixisConfig(PreTrainedConfig):
             or "before" it, where it was predicted (LISA)}; {"backbone": None} for a network that makes no masks. With
             SAM the masks of pictures are SAM's; other signals always have the shared encoder's.
         mask_config: transformers' SamConfig or Sam2Config, for these backbones.
-        dialect: the name of the notation in `deixis.geometry.DIALECTS`.
+        notation: fields of `deixis.geometry.Notation`, how regions are written into text.
         system: whose checkpoint this is: "deixis", "onellm", "ferret" or "lisa".
         signal_token_ids: placeholder token of each kind; region_token_id, seg_token_id: the tokens of regions in and
             masks out. Placeholders may lie beyond the vocabulary: they are never looked up.
@@ -105,7 +105,7 @@ class DeixisConfig(PreTrainedConfig):
     sampler: dict[str, Any] | None = None
     pointing: dict[str, Any] | None = None
     mask_config: dict | PreTrainedConfig | None = None
-    dialect: str = "deixis"
+    notation: dict[str, Any] | Notation | None = None
     system: str = "deixis"
     signal_token_ids: dict[str, int] | None = None
     region_token_id: int = 3
@@ -128,6 +128,7 @@ class DeixisConfig(PreTrainedConfig):
                 setattr(self, kind, with_defaults(kind, getattr(self, kind)))
         if self.pointing["backbone"] in MASK_MODELS:
             self.mask_config = _sub_config(self.mask_config, MASK_MODELS[self.pointing["backbone"]])
+        self.notation = Notation.of(self.notation)
         self.loss_weights = {**_LOSSES, **(self.loss_weights or {})}
         self.frozen = list(self.frozen or ())
         self.number_tokens = list(self.number_tokens or (0, 0))
@@ -135,6 +136,10 @@ class DeixisConfig(PreTrainedConfig):
         self._check()
         super().__post_init__(**kwargs)
         self.tie_word_embeddings = self.text_config.tie_word_embeddings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as plain JSON values."""
+        return super().to_dict() | {"notation": Notation.of(self.notation).to_dict()}
 
     def _check(self) -> None:
         """Raises ValueError for values that do not go together."""
@@ -146,7 +151,6 @@ class DeixisConfig(PreTrainedConfig):
             _check_choice(name, value, choices)
         if (backbone := self.pointing["backbone"]) in MASK_MODELS:
             _check_choice("mask_config.model_type", self.mask_config.model_type, (MASK_MODELS[backbone],))
-        _check_choice("dialect", self.dialect, tuple(DIALECTS))
         for part in self.frozen:
             _check_choice("frozen", part, FREEZABLE)
         fields = {name: tuple(defaults) for name, defaults in _PARTS.items()}
@@ -181,7 +185,7 @@ class DeixisConfig(PreTrainedConfig):
     def abilities(self) -> dict[str, list[str]]:
         """What this network can do: {"signals": kinds in, "regions": kinds that regions may lie in, "answers": out}."""
         places = [k for k in self.kinds if self.takes_regions and getattr(self, k)["tokenizer"] not in PLACELESS]
-        answers = ["text"] + ["box"] * DIALECTS[self.dialect].coordinates + ["mask"] * self.makes_masks
+        answers = ["text"] + ["box"] * self.notation.coordinates + ["mask"] * self.makes_masks
         return {"signals": list(self.kinds), "regions": places, "answers": answers}
 
 

@@ -1,19 +1,19 @@
 """`DeixisProcessor`: files, regions and questions in; the network's tensors out, and answers back to the file's units.
 
-It owns the tokenizer, how each kind of signal is prepared, how many tokens a signal takes, the dialect, and where
+It owns the tokenizer, how each kind of signal is prepared, how many tokens a signal takes, the notation, and where
 regions are read. It knows nothing of weights.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, no_type_check
+from typing import Any, ClassVar, no_type_check
 
 import numpy as np
 import torch
 from transformers import BatchFeature, ProcessorMixin
 
 from deixis.errors import InputError
-from deixis.geometry import DIALECTS, Region, check_region, parse_answer, write_prompt
+from deixis.geometry import Notation, Region, check_region, parse_answer, write_prompt
 from deixis.geometry.parse import ParsedAnswer
 from deixis.model.chat_template import Past, conversation_ids, conversation_text, left_padded, words_with_meaning
 from deixis.model.config import MASK_MODELS, DeixisConfig
@@ -23,7 +23,7 @@ from deixis.model.encoder.trunk import TRUNKS
 from deixis.model.kinds import KINDS
 from deixis.model.masks.mask_cells import Prepared
 from deixis.model.masks.sam_image import prepare_for_sam
-from deixis.model.regions.sampled_points import READINGS, RegionPoints
+from deixis.model.regions.sampled_points import RegionPoints, RegionReader, read_field
 from deixis.model.signal_options import encoder_token_count
 from deixis.model.text import SPECIAL_TOKENS
 from deixis.signals import SIGNALS, Signal, chosen_indices, open_signal, to_tensor
@@ -34,14 +34,15 @@ class DeixisProcessor(ProcessorMixin):
     """Prepares samples for `DeixisForConditionalGeneration`; saved beside the weights.
 
     specs: preparation of each kind (fields of its spec in `deixis.signals`). token_counts: placeholders a signal of
-    each kind takes. points, axes, reading: how many points are drawn in a region, their axes, and the rule they are
-    read by (`model.region_reading`). sam_size_px, sam_square: side of SAM's input (0 where SAM does not make the
+    each kind takes. points, axes, region_reader: how many points are sampled in a region, their axes, and the rule they
+    are read by, a key of `region_readers`. sam_size_px, sam_square: side of SAM's input (0 where SAM does not make the
     masks), and whether the picture fills it. placeholders: the word of each kind in the chat template. tiles: how many
     tiles a side a picture is cut into; 1: none.
     """
 
     attributes = ["tokenizer"]
     tokenizer_class = "AutoTokenizer"
+    region_readers: ClassVar[dict[str, RegionReader]] = {"field": read_field}
 
     @no_type_check  # the tests' hook would wrap it, and transformers reads the arguments' names in its code
     def __init__(
@@ -50,25 +51,25 @@ class DeixisProcessor(ProcessorMixin):
         specs: dict[str, dict[str, Any]] | None = None,
         token_counts: dict[str, int] | None = None,
         points: int = 64,
-        dialect: str = "deixis",
+        notation: dict[str, Any] | Notation | None = None,
         sam_size_px: int = 0,
         sam_square: bool = False,
         axes: int = 3,
-        reading: str = "field",
+        region_reader: str = "field",
         placeholders: dict[str, str] | None = None,
         tiles: int = 1,
         **kwargs,
     ):
         self.specs, self.token_counts = dict(specs or {}), dict(token_counts or {})
-        self.points, self.axes, self.reading, self.tiles = points, axes, reading, tiles
-        self.dialect, self.sam_size_px, self.sam_square = dialect, sam_size_px, sam_square
+        self.points, self.axes, self.region_reader, self.tiles = points, axes, region_reader, tiles
+        self.notation = Notation.of(notation)
+        self.sam_size_px, self.sam_square = sam_size_px, sam_square
         self.placeholders = dict(placeholders or {kind: f"<{kind}>" for kind in self.specs})
         super().__init__(tokenizer, **kwargs)
 
-    @property
-    def grammar(self):
-        """The `Dialect` that regions are written in."""
-        return DIALECTS[self.dialect]
+    def to_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Its arguments as plain JSON values."""
+        return super().to_dict(*args, **kwargs) | {"notation": self.notation.to_dict()}
 
     def spec(self, kind: str) -> Any:
         """How signals of this kind are prepared."""
@@ -110,13 +111,18 @@ class DeixisProcessor(ProcessorMixin):
             if not 0 <= region.signal < len(frames):
                 raise InputError(f"region on signal {region.signal}: there are {len(frames)} signal(s), counted from 0")
             check_region(region, extents[region.signal])
-        return write_prompt(markup, regions, frames, extents, self.grammar)
+        return write_prompt(markup, regions, frames, extents, self.notation)
 
     def points_of(self, region: Region, prepared: Sequence[Prepared]) -> RegionPoints:
         """Where a region is read; the same for the same region."""
         own = prepared[region.signal]
+        if (reader := self.region_readers.get(self.region_reader)) is None:
+            known = ", ".join(self.region_readers)
+            raise InputError(
+                f"region_reader: expected {known}, got '{self.region_reader}'; import deixis.systems first"
+            )
         side = round(self.token_counts[own.kind] ** 0.5)
-        return READINGS[self.reading](region, own.frame, self.points, self.axes, side)
+        return reader(region, own.frame, self.points, self.axes, side)
 
     def past(self, markup: str, regions: Sequence[Region], prepared: Sequence[Prepared], answer: str) -> Past:
         """A turn that is over, for `batch`: the question as it was asked and the model's own text of its answer."""
@@ -177,7 +183,7 @@ class DeixisProcessor(ProcessorMixin):
         """What a person reads of the model's text, and its phrases and marks (in unit coordinates)."""
         for token in (self.tokenizer.eos_token, self.tokenizer.pad_token, self.tokenizer.bos_token):
             text = text.replace(token, "") if token else text
-        return parse_answer(text, [p.frame for p in prepared], self.grammar)
+        return parse_answer(text, [p.frame for p in prepared], self.notation)
 
 
 def signal_tensors(prepared: Sequence[Sequence[Prepared]]) -> dict[str, torch.Tensor]:
@@ -220,7 +226,7 @@ def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisPr
     own = {
         "points": config.sampler["points"],
         "axes": config.sampler["axes"],
-        "dialect": config.dialect,
+        "notation": config.notation,
         "tiles": tiles,
     }
     return DeixisProcessor(tokenizer, specs, counts, **{**own, **sizes, **options})

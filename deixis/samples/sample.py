@@ -2,7 +2,7 @@
 
 Coordinates are in the signals' own units (pixels of the upright picture, seconds, the cloud's units). Text carries
 references to regions by number, never coordinates: `What is {0}?`, `[a red mug]{1}`, `{1,2}`, `{1:mask}`, `[a dog]{}`
-for "there is none" (see `deixis.geometry` for the markup). It becomes model text only when loaded, in the dialect of
+for "there is none" (see `deixis.geometry` for the markup). It becomes model text only when loaded, in the notation of
 the model that is trained. `schema.json` beside this file is the same contract for other languages.
 """
 

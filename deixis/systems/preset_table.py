@@ -86,7 +86,6 @@ UNION: dict[str, Any] = {
     "point_cloud": {"count": 8192, "groups": 512, "neighbours": 32},
     "imu": {"tokenizer": "stem", "window_s": 2.4, "stride": 16, "early_dim": 96},
     "fmri": {"tokenizer": "parcels", "parcels": 256, "early_dim": 96},
-    "dialect": "deixis",
     "system": "deixis",
     # rows of Qwen3's embeddings that no word uses; placeholders lie behind them all
     "region_token_id": 151669,

@@ -76,7 +76,7 @@ def encode_sample(
 ) -> EncodedSample:
     """A sample about the signals `prepared`; `cells` is the number of cells of a mask in each kind of signal.
 
-    Raises ValueError where it asks for what the model's dialect lacks, or marks what the signal cannot have marked.
+    Raises ValueError where it asks for what the model's notation lacks, or marks what the signal cannot have marked.
     """
     encode = lambda text: processor.tokenizer(text, add_special_tokens=False)["input_ids"]  # noqa: E731
     frames = [p.frame for p in prepared]
@@ -86,8 +86,8 @@ def encode_sample(
     pieces: list[tuple[list[int], bool]] = []
     for turn in sample.turns:
         regions = [to_region(record) for record in sample.regions] if "{" in turn.user else []
-        question, order = write_prompt(turn.user, regions, frames, extents, processor.grammar)
-        answer, targets = write_answer(turn.assistant, sample.regions, frames, processor.grammar)
+        question, order = write_prompt(turn.user, regions, frames, extents, processor.notation)
+        answer, targets = write_answer(turn.assistant, sample.regions, frames, processor.notation)
         pieces += [(encode(turn_text(question)), False), (encode(answer_text(answer)), True)]
         asked += order
         marked += targets
@@ -164,7 +164,7 @@ def _guide(
     sizes: dict[str, tuple[int, int]],
 ) -> None:
     """Adds where the tokens of an answer, about to be added to the row, should look (see `guidance`)."""
-    grammar = processor.grammar
+    grammar = processor.notation
     tokens = processor.tokenizer.convert_ids_to_tokens(ids)
     pairs = guided_tokens(turns[number].assistant, tokens, grammar.phrase_open, grammar.seg_token)
     look = first_look(turns, number, pairs, len(regions))

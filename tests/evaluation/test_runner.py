@@ -162,4 +162,4 @@ def test_another_judge_goes_on_with_the_same_answers(tmp_path):
     assert again == rows
     assert player.asked == []
     with pytest.raises(ValueError, match="holds another run"):
-        play(Play(Parity(), Path("8"), {"dialect": "lisa"}, GENERATED), player, tmp_path)
+        play(Play(Parity(), Path("8"), {"notation": "lisa"}, GENERATED), player, tmp_path)

@@ -22,7 +22,7 @@ FACTS = Facts("masked", "Masked", (), (), (), modes=(GENERATED, FORCED), want="m
 @pytest.fixture(scope="module")
 def talker():
     """A model that only talks."""
-    lacks = {"dialect": "onellm", "sampler": {"type": None}, "pointing": {"backbone": None}}
+    lacks = {"notation": "onellm", "sampler": {"type": None}, "pointing": {"backbone": None}}
     return Model(*toy_network(toy_tokenizer(), **lacks), "talker")
 
 

@@ -1,4 +1,4 @@
-"""The grammar: markup, questions and answers written in a dialect, and any text at all read back."""
+"""The grammar: markup, questions and answers written in a notation, and any text at all read back."""
 
 import re
 from dataclasses import dataclass, replace
@@ -10,12 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deixis.geometry import (
-    DIALECTS,
     Box,
     Box3D,
-    Dialect,
     Extent,
     Mark,
+    Notation,
     Phrase,
     Point,
     Polygon,
@@ -31,9 +30,10 @@ from deixis.geometry import (
     write_answer,
     write_prompt,
 )
+from deixis.systems import NOTATIONS
 
-DEIXIS = DIALECTS["deixis"]
-OTHER = Dialect("other", grid=100, phrase_open="<ref>", phrase_close="</ref>", seg_token="[SEG]", number_separator=",")
+DEIXIS = NOTATIONS["deixis"]
+OTHER = Notation("other", grid=100, phrase_open="<ref>", phrase_close="</ref>", seg_token="[SEG]", number_separator=",")
 XYZ = np.array([[0.0, 0, 0], [10, 10, 10]])
 PICTURE, SOUND, CLOUD = letterbox_frame((100, 100), (128, 128)), window_frame(10.0, 10.0), cloud_frame(XYZ)
 FRAMES = [PICTURE, SOUND, CLOUD]
@@ -142,8 +142,8 @@ def test_write_prompt(text, expected, order):
     ],
 )
 def test_write_prompt_with_coordinates(index, expected):
-    dialect = DIALECTS["deixis-coordinates"]
-    assert write_prompt(f"{{{index}}}", REGIONS, FRAMES, EXTENTS, dialect) == (expected, [index])
+    notation = NOTATIONS["deixis-coordinates"]
+    assert write_prompt(f"{{{index}}}", REGIONS, FRAMES, EXTENTS, notation) == (expected, [index])
 
 
 @pytest.mark.parametrize(
@@ -298,12 +298,12 @@ PIECES = st.sampled_from(
 )
 @example("<<p>p>[[1,2]]", FRAMES, DEIXIS)
 @example("\x1c[1,2]\x1c .", FRAMES, DEIXIS)
-def test_any_text_is_read(text, frames, dialect):
-    answer = parse_answer(text, frames, dialect)
+def test_any_text_is_read(text, frames, notation):
+    answer = parse_answer(text, frames, notation)
     segs = [mark.seg_index for phrase in answer.phrases for mark in phrase.marks if mark.kind == "seg"]
     assert answer.text == answer.text.strip()
     assert len(segs) == len(set(segs))
-    assert all(0 <= index < text.count(dialect.seg_token) for index in segs)
+    assert all(0 <= index < text.count(notation.seg_token) for index in segs)
     for phrase in answer.phrases:
         assert 0 <= phrase.start <= phrase.end <= len(answer.text)
         assert answer.text[phrase.start : phrase.end] == phrase.text == phrase.text.strip()
@@ -330,15 +330,15 @@ MENTIONS = st.tuples(WORDS, st.lists(BOXES, max_size=3), st.booleans(), WORDS)
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(MENTIONS, max_size=4), st.sampled_from([DEIXIS, OTHER]))
-def test_what_was_written_is_read(mentions, dialect):
+def test_what_was_written_is_read(mentions, notation):
     records, markup, clean = [], "", ""
     for phrase, boxes, as_mask, words in mentions:
         indices = ",".join(str(len(records) + i) for i in range(len(boxes)))
         records += [Record(box=box, mask="rle") for box in boxes]
         markup += f"[{phrase}]{{{indices}{':mask' * (as_mask and bool(boxes))}}} {words}. "
         clean += f"{phrase} {words}. "
-    text, targets = write_answer(markup, records, FRAMES, dialect)
-    answer = parse_answer(text, FRAMES, dialect)
+    text, targets = write_answer(markup, records, FRAMES, notation)
+    answer = parse_answer(text, FRAMES, notation)
     assert answer.text == clean.strip()
     assert [phrase.text for phrase in answer.phrases] == [phrase for phrase, *_ in mentions]
     seen = iter(range(len(records)))
@@ -350,7 +350,7 @@ def test_what_was_written_is_read(mentions, dialect):
                 assert targets[mark.seg_index] == index
             else:
                 got = mark_region(mark, FRAMES)
-                assert np.allclose((got.x1, got.y1, got.x2, got.y2), box, atol=100 / dialect.grid)
+                assert np.allclose((got.x1, got.y1, got.x2, got.y2), box, atol=100 / notation.grid)
 
 
 @pytest.mark.parametrize(
@@ -373,14 +373,14 @@ def test_mark_region(mark, frames, expected):
 
 
 def test_a_dialect_without_phrases():
-    dialect = replace(DEIXIS, name="bare", phrase_open="", phrase_close="")
-    text, targets = write_answer("[a mug]{0} and [it]{1}", RECORDS, FRAMES, dialect)
+    notation = replace(DEIXIS, name="bare", phrase_open="", phrase_close="")
+    text, targets = write_answer("[a mug]{0} and [it]{1}", RECORDS, FRAMES, notation)
     assert text == "a mug[100, 200, 300, 400] and it<seg>"
     assert targets == [1]
-    assert parse_answer(text, FRAMES, dialect).text == "a mug and it"
+    assert parse_answer(text, FRAMES, notation).text == "a mug and it"
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", NOTATIONS)
 def test_dialects_carry_their_names(name):
-    assert DIALECTS[name].name == name
+    assert NOTATIONS[name].name == name
     assert Extent("image", size_hw=(1, 1)).dim == 2

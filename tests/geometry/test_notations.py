@@ -1,4 +1,4 @@
-"""The dialects of the published systems: Ferret's bare boxes, LISA's [SEG], OneLLM's plain text."""
+"""The notations of the published systems: Ferret's bare boxes, LISA's [SEG], OneLLM's plain text."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deixis.geometry import (
-    DIALECTS,
     Box,
     Mark,
     Mask,
@@ -27,8 +26,9 @@ from deixis.geometry import (
 )
 from deixis.geometry.frames import film_frame
 from deixis.geometry.words import words_before
+from deixis.systems import NOTATIONS
 
-FERRET, LISA, ONELLM = DIALECTS["ferret"], DIALECTS["lisa"], DIALECTS["onellm"]
+FERRET, LISA, ONELLM = NOTATIONS["ferret"], NOTATIONS["lisa"], NOTATIONS["onellm"]
 PICTURE = letterbox_frame((480, 480), (336, 336))
 FRAMES = [PICTURE]
 EXTENTS = [PICTURE.size]
@@ -73,7 +73,7 @@ def seg(index: int) -> Mark:
         pytest.param("x [[1, 2, 3, 4]].", "x [].", [("", box(1, 2, 3, 4))], id="doubled_brackets"),
         pytest.param("x [1, 2, [3, 4, 5, 6], 7].", "x [1, 2, 7].", [("", box(3, 4, 5, 6))], id="nested_brackets"),
         pytest.param("<p>dog</p><seg> [1, 2, 3, 4]", "<p>dog</p><seg>", [("<p>dog</p><seg>", box(1, 2, 3, 4))],
-                     id="words_of_another_dialect"),
+                     id="words_of_another_notation"),
         pytest.param("a <region_fea> dog [1, 2, 3, 4]", "a dog", [("a dog", box(1, 2, 3, 4))], id="stray_region_token"),
         pytest.param("[1, 2, 3, 4]", "", [("", box(1, 2, 3, 4))], id="no_words"),
         pytest.param("The dog [1, 2, 3, 4].", "The dog.", [("The dog", box(1, 2, 3, 4))], id="one"),
@@ -155,15 +155,12 @@ def test_ferret_truncates_as_its_demo_does():
     assert text == "[250, 500] <region_fea>"
 
 
-@pytest.mark.parametrize("dialect", [pytest.param(LISA, id="lisa"), pytest.param(ONELLM, id="onellm")])
-def test_questions_that_cannot_point(dialect):
-    message = (
-        f"dialect '{dialect.name}' cannot point at a region, which its models never saw: questions can point in "
-        "deixis, deixis-coordinates, ferret"
-    )
+@pytest.mark.parametrize("notation", [pytest.param(LISA, id="lisa"), pytest.param(ONELLM, id="onellm")])
+def test_questions_that_cannot_point(notation):
+    message = f"notation '{notation.name}' cannot point at a region, which its models never saw"
     with pytest.raises(ValueError, match=re.escape(message)):
-        write_prompt("What is {0}?", [Point(1, 1)], FRAMES, EXTENTS, dialect)
-    assert write_prompt("What is [1, 2]?", [Point(1, 1)], FRAMES, EXTENTS, dialect) == ("What is [1, 2]?", [])
+        write_prompt("What is {0}?", [Point(1, 1)], FRAMES, EXTENTS, notation)
+    assert write_prompt("What is [1, 2]?", [Point(1, 1)], FRAMES, EXTENTS, notation) == ("What is [1, 2]?", [])
 
 
 def test_a_question_must_not_hold_seg():
@@ -175,7 +172,7 @@ BOX_AND_MASK = Record(box=(48, 96, 144, 192), mask="rle")
 
 
 @pytest.mark.parametrize(
-    ("dialect", "text", "expected", "targets"),
+    ("notation", "text", "expected", "targets"),
     [
         pytest.param(FERRET, "[A mug]{0}.", "A mug [100, 200, 300, 400].", [], id="ferret_box"),
         pytest.param(FERRET, "[mugs]{0,0}", "mugs [100, 200, 300, 400] [100, 200, 300, 400]", [], id="ferret_two"),
@@ -186,37 +183,37 @@ BOX_AND_MASK = Record(box=(48, 96, 144, 192), mask="rle")
         pytest.param(ONELLM, "[a dog]{} {{x}}", "a dog {x}", [], id="onellm_text"),
     ],
 )
-def test_written_answers(dialect, text, expected, targets):
-    assert write_answer(text, [BOX_AND_MASK], FRAMES, dialect) == (expected, targets)
+def test_written_answers(notation, text, expected, targets):
+    assert write_answer(text, [BOX_AND_MASK], FRAMES, notation) == (expected, targets)
 
 
 @pytest.mark.parametrize(
-    ("dialect", "text", "record", "message"),
+    ("notation", "text", "record", "message"),
     [
         pytest.param(FERRET, "{0:mask}", BOX_AND_MASK,
-                     "region 0 has to be marked by a mask, and the dialect 'ferret' has none: answers hold masks in "
-                     "deixis, deixis-coordinates, lisa", id="ferret_mask"),
-        pytest.param(FERRET, "{0}", Record(mask="rle"), "the dialect 'ferret' has none", id="ferret_mask_only"),
-        pytest.param(LISA, "{0:box}", BOX_AND_MASK, "the dialect 'lisa' writes no coordinates: answers hold them in",
+                     "region 0 has to be marked by a mask, and the notation 'ferret' has none",
+                     id="ferret_mask"),
+        pytest.param(FERRET, "{0}", Record(mask="rle"), "the notation 'ferret' has none", id="ferret_mask_only"),
+        pytest.param(LISA, "{0:box}", BOX_AND_MASK, "the notation 'lisa' writes no coordinates",
                      id="lisa_box"),
         pytest.param(LISA, "{0}", Record(box=(0, 0, 9, 9)), "region 0 has no mask to be marked as {0:mask}",
                      id="lisa_without_a_mask"),
-        pytest.param(ONELLM, "{0}", BOX_AND_MASK, "the dialect 'onellm' has none", id="onellm"),
+        pytest.param(ONELLM, "{0}", BOX_AND_MASK, "the notation 'onellm' has none", id="onellm"),
     ],
 )  # fmt: skip
-def test_answers_a_dialect_cannot_write(dialect, text, record, message):
+def test_answers_a_notation_cannot_write(notation, text, record, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        write_answer(text, [record], FRAMES, dialect)
+        write_answer(text, [record], FRAMES, notation)
 
 
 def test_a_film_is_marked_by_a_tube():
     film = film_frame(letterbox_frame((100, 100), (32, 32)), 10.0)
     records = [Record(box=(10, 20, 30, 40), time_s=(1, 2)), Record(box=(10, 20, 30, 40)), Record(time_s=(5, 6))]
-    text, _ = write_answer("[a]{0} [b]{1} [c]{2}", records, [film], DIALECTS["deixis"])
+    text, _ = write_answer("[a]{0} [b]{1} [c]{2}", records, [film], NOTATIONS["deixis"])
     assert text == (
         "<p>a</p>[100, 200, 100, 300, 400, 200] <p>b</p>[100, 200, 0, 300, 400, 999] <p>c</p>[0, 0, 500, 999, 999, 600]"
     )
-    marks = [mark for phrase in parse_answer(text, [film], DIALECTS["deixis"]).phrases for mark in phrase.marks]
+    marks = [mark for phrase in parse_answer(text, [film], NOTATIONS["deixis"]).phrases for mark in phrase.marks]
     first = mark_region(marks[0], [film])
     assert [mark.kind for mark in marks] == ["tube"] * 3
     assert isinstance(first, Tube)
@@ -265,8 +262,8 @@ PIECES = st.sampled_from(
 )
 @example("a,[SEG],[SEG].", FRAMES, LISA)
 @example("\x1c[1,2]\x1c .", FRAMES, FERRET)
-def test_any_text_is_read(text, frames, dialect):
-    answer = parse_answer(text, frames, dialect)
+def test_any_text_is_read(text, frames, notation):
+    answer = parse_answer(text, frames, notation)
     assert answer.text == answer.text.strip()
     last = 0
     for phrase in answer.phrases:
@@ -275,10 +272,10 @@ def test_any_text_is_read(text, frames, dialect):
         assert answer.text[phrase.start : phrase.end] == phrase.text == phrase.text.strip()
         assert phrase.text or phrase.marks
         for mark in phrase.marks:
-            assert (mark.kind == "seg") == (dialect is LISA)
+            assert (mark.kind == "seg") == (notation is LISA)
             assert mark.kind == "seg" or mark_region(mark, frames) is not None
     segs = [mark.seg_index for phrase in answer.phrases for mark in phrase.marks]
-    assert dialect is not LISA or (len(segs) == len(set(segs)) and all(i < text.count("[SEG]") for i in segs))
+    assert notation is not LISA or (len(segs) == len(set(segs)) and all(i < text.count("[SEG]") for i in segs))
 
 
 NOUNS = st.from_regex(r"(the|a|an) [bcdfgé]{1,8}( [bcdfgé]{1,8})?", fullmatch=True)
@@ -289,21 +286,21 @@ BOXES = st.tuples(*[st.integers(0, 400)] * 2, *[st.integers(1, 79)] * 2).map(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(NOUNS, st.lists(BOXES, min_size=1, max_size=3)), max_size=4), st.sampled_from([FERRET, LISA]))
-def test_what_was_written_is_read(mentions, dialect):
+def test_what_was_written_is_read(mentions, notation):
     records, markup = [], ""
     for phrase, boxes in mentions:
         indices = ",".join(str(len(records) + i) for i in range(len(boxes)))
         records += [Record(box=box, mask="rle") for box in boxes]
         markup += f"[{phrase}]{{{indices}}} is here. "
-    text, targets = write_answer(markup, records, FRAMES, dialect)
-    answer = parse_answer(text, FRAMES, dialect)
+    text, targets = write_answer(markup, records, FRAMES, notation)
+    answer = parse_answer(text, FRAMES, notation)
     assert answer.text == "".join(f"{phrase} is here. " for phrase, _ in mentions).strip()
     assert [phrase.text for phrase in answer.phrases] == [phrase for phrase, _ in mentions]
     marks = [mark for phrase in answer.phrases for mark in phrase.marks]
     assert len(marks) == len(records)
-    assert targets == (list(range(len(records))) if dialect is LISA else [])
+    assert targets == (list(range(len(records))) if notation is LISA else [])
     for mark, record in zip(marks, records, strict=True):
-        if dialect is FERRET:
+        if notation is FERRET:
             got = mark_region(mark, FRAMES)
             assert np.allclose((got.x1, got.y1, got.x2, got.y2), record.box, atol=480 / 1000)
 

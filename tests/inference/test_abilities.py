@@ -6,6 +6,7 @@ from deixis.geometry import Box
 from deixis.inference import Model, Question
 from deixis.inference.abilities import check_abilities
 from deixis.signals import open_signal
+from deixis.systems import NOTATIONS
 from tests.toy import picture, sound, toy_config, toy_network, toy_tokenizer
 
 PICTURE, SOUND = open_signal(picture()), open_signal(sound())
@@ -14,10 +15,10 @@ BOX = (Box(1, 2, 20, 20),)
 
 TOKENIZER = toy_tokenizer()
 NOWHERE, NO_MASKS = {"type": None}, {"backbone": None}
-LISA = toy_config(TOKENIZER, dialect="lisa", sampler=NOWHERE)
-ONELLM = toy_config(TOKENIZER, dialect="onellm", sampler=NOWHERE, pointing=NO_MASKS)
+LISA = toy_config(TOKENIZER, notation=NOTATIONS["lisa"], sampler=NOWHERE)
+ONELLM = toy_config(TOKENIZER, notation=NOTATIONS["onellm"], sampler=NOWHERE, pointing=NO_MASKS)
 PICTURES = toy_config(TOKENIZER, audio=None, point_cloud=None)
-FERRET = toy_config(TOKENIZER, dialect="ferret", pointing=NO_MASKS)
+FERRET = toy_config(TOKENIZER, notation=NOTATIONS["ferret"], pointing=NO_MASKS)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from deixis.geometry import DIALECTS, parse_answer
+from deixis.geometry import parse_answer
 from deixis.geometry.frames import letterbox_frame
 from deixis.inference import Marked, Model, Question
 from deixis.inference.answer_reader import Reading
 from deixis.inference.generation import Said
 from deixis.inference.stream import Teller, settled
+from deixis.systems import NOTATIONS
 from tests.inference.test_model import END, SEG, saying
 from tests.toy import picture, sound
 
@@ -43,7 +44,7 @@ def marked(mark):
     return Marked(mark.signal, mark.kind, mark.unit or mark.seg_index)
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", NOTATIONS)
 @settings(deadline=None, max_examples=80)
 @example(raw="Sure, <seg>.")
 @example(raw="x .5")
@@ -53,9 +54,9 @@ def marked(mark):
 @given(raw=TEXTS)
 def test_what_is_told_stays(name, raw):
     """Letter by letter, any text: what was told is a beginning of what the whole text says."""
-    dialect = DIALECTS[name]
-    whole = parse_answer(raw, FRAMES, dialect)
-    teller = Teller(dialect, (), lambda text: parse_answer(text, FRAMES, dialect), lambda mark: [marked(mark)])
+    notation = NOTATIONS[name]
+    whole = parse_answer(raw, FRAMES, notation)
+    teller = Teller(notation, (), lambda text: parse_answer(text, FRAMES, notation), lambda mark: [marked(mark)])
     text, marks = "", []
     told = [teller.more(raw[:end]) for end in range(len(raw) + 1)]
     for piece in chain.from_iterable([*told, teller.rest(raw)]):
@@ -85,7 +86,7 @@ def test_what_is_told_stays(name, raw):
     ],
 )
 def test_what_is_settled(raw, shown):
-    assert settled(raw, DIALECTS["deixis"], ["###"]) == shown
+    assert settled(raw, NOTATIONS["deixis"], ["###"]) == shown
 
 
 def test_pieces_are_the_answer_of_ask(bundled, mixed):

@@ -13,8 +13,8 @@ from deixis.geometry import Box, Point
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.chat_template import conversation_ids
 from deixis.model.fusion import Encoded
-from deixis.model.regions.sampled_points import ferret_mask, transposed_places
 from deixis.signals import open_signal
+from deixis.systems.ferret.sampling import ferret_mask, transposed_places
 from deixis.systems.llava.labels import IGNORED, answer_labels, padded_labels
 from deixis.systems.llava.template import CONVERSATIONS, chat_template
 from tests.parity import ferret_sampler, ferret_text

@@ -8,9 +8,9 @@ from einops import rearrange
 from safetensors.torch import load_file
 from torch import Tensor
 
-from deixis.model.regions.sampled_points import transposed_places
 from deixis.model.regions.sampler import RegionSampler
 from deixis.ops import farthest_points, gather_points, nearest_neighbours, sample_grid
+from deixis.systems.ferret.sampling import transposed_places
 from tests.parity.golden import Check, Golden
 
 ANCHORS, NEAR = (128, 32), (24, 24)

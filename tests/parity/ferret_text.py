@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from deixis.geometry.ferret_regions import box_in_picture, grid_numbers
+from deixis.geometry.pixel_grid import grid_numbers
 from deixis.systems.ferret import prompts
 from deixis.systems.ferret import scoring as official
 from deixis.systems.ferret.labels import answered_places, asked_places
+from deixis.systems.ferret.regions import box_in_picture
 from deixis.systems.llava.template import CONVERSATIONS
 from tests.parity.golden import Check, Golden
 
@@ -19,7 +20,7 @@ READERS = {
     "model_refcoco_template": official.refcoco_boxes,
     "model_flickr_template": official.flickr_boxes,
 }
-ROUNDINGS = {"ratio": "ratio_then_trunc_sum", "serve": "serve_sum", "norm": "norm_then_trunc_sum"}
+ROUNDINGS = {"ratio": "ratio_then_trunc_sum", "pixel": "serve_sum", "share": "norm_then_trunc_sum"}
 SEGMENTS = {  # as the folder describes the two segments that training was given
     "ellipse: ((x-0.4w)/(0.2w))^2+((y-0.5h)/(0.25h))^2<1 on integer pixel grid": lambda x, y, w, h: (
         ((x - 0.4 * w) / (0.2 * w)) ** 2 + ((y - 0.5 * h) / (0.25 * h)) ** 2 < 1

@@ -9,7 +9,7 @@ from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks import caption_files as files
 from deixis.evaluation.benchmarks.records import with_media
 from deixis.evaluation.benchmarks.required_files import IMAGES, found, needed, one_of, place_of
-from deixis.evaluation.benchmarks.wording import dialect_of, question_for
+from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.captions import caption_marks, caption_metrics, cider_scores
 from deixis.evaluation.metrics.scores import Marks, Metric, mean
 from deixis.inference import Answer
@@ -64,7 +64,7 @@ class Captioning:
         names = {name.format(split=split): read for name, read in self.of.forms.items()}
         path = needed(data, self.of.wants[0], *names)[0]
         read = next(read for name, read in names.items() if found(data, name))
-        question = question_for(f"caption_{self.of.kind}", dialect_of(options))
+        question = question_for(f"caption_{self.of.kind}", notation_of(options))
         place = with_media(place_of(path, options), self.of.wants[1].path)
         for record in read(place, split):
             if isinstance(record, Skipped):

@@ -14,7 +14,7 @@ from deixis.errors import InputError
 from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.judge import METRICS, OPTIONS, endpoint_of, judged
 from deixis.evaluation.benchmarks.required_files import IMAGES, needed, place_of
-from deixis.evaluation.benchmarks.wording import dialect_of
+from deixis.evaluation.benchmarks.wording import notation_of
 from deixis.evaluation.metrics.ferret_text import FERRET, boxed_text
 from deixis.evaluation.metrics.scores import Marks
 from deixis.inference import Answer
@@ -76,7 +76,7 @@ class FerretBench:
     facts = FACTS
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        dialect = dialect_of(options)
+        notation = notation_of(options)
         endpoint_of(options, "judge.sqlite")  # a mistake in them is better told before all is asked
         folders = {path.parent.name: path.parent for path in needed(data, QUESTIONS, "question.jsonl")}
         folders = {part: folders.get(part, folders.get(category)) for part, category in PARTS.items()}
@@ -85,11 +85,11 @@ class FerretBench:
         rules = json.loads(needed(data, RULES)[0].read_text("utf-8"))
         for part, folder in folders.items():
             if folder is not None:
-                yield from _of_folder(part, folder, data, rules, dict(options) | {"dialect": dialect})
+                yield from _of_folder(part, folder, data, rules, dict(options) | {"notation": notation})
 
     def verdict(self, example: Example, answer: Answer) -> Marks:
-        category, dialect, size_hw = (example.truth[name] for name in ("category", "dialect", "size_hw"))
-        if dialect == FERRET:
+        category, notation, size_hw = (example.truth[name] for name in ("category", "notation", "size_hw"))
+        if notation == FERRET:
             text = judged_text(answer.raw or answer.text, category)
         elif category == GROUNDED:
             height, width = size_hw
@@ -163,7 +163,7 @@ def _example(
         media=media,
         truth={
             "category": record["category"],
-            "dialect": options["dialect"],
+            "notation": options["notation"],
             "size_hw": media[0].size_hw,
             "to_judge": {
                 "context": contexts[record["image"]],

@@ -23,7 +23,7 @@ from deixis.evaluation.benchmarks.flickr_entities import (
     picture_of,
 )
 from deixis.evaluation.benchmarks.required_files import IMAGES, found, needed, place_of
-from deixis.evaluation.benchmarks.wording import dialect_of, question_for
+from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.ferret_text import box_of, ferret_text
 from deixis.evaluation.metrics.overlap import is_hit
 from deixis.evaluation.metrics.scores import Marks, mean
@@ -101,7 +101,7 @@ class Truth:
     targets: tuple[Target, ...]
     size_hw: tuple[int, int]
     each: bool
-    dialect: str
+    notation: str
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class FlickrGrounding:
     facts = FACTS
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        dialect = dialect_of(options)
+        notation = notation_of(options)
         roots = [images] if (images := place_of(data, options).images) else photo_roots(data)
         files = {split: found(data, MERGED.format(split), SEPARATE.format(split)) for split in SPLITS}
         entities = entities_folder(data)
@@ -129,9 +129,9 @@ class FlickrGrounding:
             needed(data, QUESTIONS, MERGED.format("val"))
         for split in SPLITS:
             captions = (
-                _of_mdetr(split, files[split][0], entities, dialect)
+                _of_mdetr(split, files[split][0], entities, notation)
                 if files[split]
-                else _of_entities(split, entities, dialect)
+                else _of_entities(split, entities, notation)
             )
             for caption in captions:
                 yield caption if isinstance(caption, Skipped) else _example(caption, roots)
@@ -157,7 +157,7 @@ def _official(truth: Truth, answer: Answer) -> list[Sequence[float] | None]:
     """The first box of each phrase as the official script reads the answer."""
     height, width = truth.size_hw
     try:
-        phrases, boxes = decode_boxes(ferret_text(answer, truth.size_hw, truth.dialect), (width, height))
+        phrases, boxes = decode_boxes(ferret_text(answer, truth.size_hw, truth.notation), (width, height))
     except (ValueError, IndexError):  # the second one stops the official script
         phrases, boxes = [], []
     return [
@@ -185,7 +185,7 @@ def _example(caption: Caption, roots: Sequence[Path]) -> Example:
     path = next((path for path in paths if path.is_file()), paths[0])
     medium = Medium(f"flickr/{caption.picture}", "image", path=str(path), size_hw=truth.size_hw)
     text = question_for(
-        "ground_phrases", truth.dialect, text=", ".join(target.phrase.replace(",", "") for target in truth.targets)
+        "ground_phrases", truth.notation, text=", ".join(target.phrase.replace(",", "") for target in truth.targets)
     )
     regions = tuple(RegionRecord(box=enclosing(target.boxes)) for target in truth.targets)
     marked = ", ".join(f"[{plain_text(target.phrase)}]{{{n}}}" for n, target in enumerate(truth.targets))
@@ -202,7 +202,7 @@ def _example(caption: Caption, roots: Sequence[Path]) -> Example:
     return Example(caption.id, caption.split, medium.id, text, (medium,), truth, want="box", sample=sample)
 
 
-def _of_entities(split: str, folder: Path | None, dialect: str) -> Iterator[Caption | Skipped]:
+def _of_entities(split: str, folder: Path | None, notation: str) -> Iterator[Caption | Skipped]:
     """The captions of a split's pictures, from Flickr30k Entities alone."""
     listed = folder / f"{split}.txt" if folder else None
     if folder is None or listed is None or not listed.is_file():
@@ -216,11 +216,11 @@ def _of_entities(split: str, folder: Path | None, dialect: str) -> Iterator[Capt
         for sentence in range(len(picture.captions)):
             targets = _targets([(phrase.text, picture.boxes[phrase.entity]) for phrase in picture.boxed(sentence)])
             if targets:
-                truth = Truth(targets, picture.size_hw, True, dialect)
+                truth = Truth(targets, picture.size_hw, True, notation)
                 yield Caption(f"flickr30k/{split}/{number}/{sentence}", split, number, f"{number}.jpg", truth)
 
 
-def _of_mdetr(split: str, path: Path, entities: Path | None, dialect: str) -> Iterator[Caption | Skipped]:
+def _of_mdetr(split: str, path: Path, entities: Path | None, notation: str) -> Iterator[Caption | Skipped]:
     """The captions of MDETR's file, with the boxes of Flickr30k Entities where that is there, else its own."""
     annotations: dict[Any, list[Mapping[str, Any]]] = {}
     for _, record in json_items(path, "annotations"):
@@ -241,7 +241,7 @@ def _of_mdetr(split: str, path: Path, entities: Path | None, dialect: str) -> It
             yield Skipped(where, str(error) if isinstance(error, ValueError) else f"expected the field {error}")
             continue
         if targets:
-            truth = Truth(targets, size_hw, entities is not None or "separateGT" in path.name, dialect)
+            truth = Truth(targets, size_hw, entities is not None or "separateGT" in path.name, notation)
             yield Caption(f"flickr30k/{split}/{number}/{image['id']}", split, number, image["file_name"], truth)
 
 

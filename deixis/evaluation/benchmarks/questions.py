@@ -10,7 +10,7 @@ from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks import question_files as files
 from deixis.evaluation.benchmarks.records import with_media
 from deixis.evaluation.benchmarks.required_files import IMAGES, needed, place_of
-from deixis.evaluation.benchmarks.wording import dialect_of, question_for
+from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.scores import Marks, Metric, mean
 from deixis.evaluation.metrics.vqa import vqa_accuracy, vqa_text
 from deixis.inference import Answer
@@ -59,13 +59,13 @@ class Questions:
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         path = needed(data, self.of.wants[0], *self.of.names)[0]
         own = {name: options[name] for name in ("annotations",) if name in options and name in self.of.options}
-        dialect = dialect_of(options)
+        notation = notation_of(options)
         place = with_media(place_of(path, options, **own), self.of.wants[-1].path)
         for asked in self.of.read(place, options):
             if isinstance(asked, Skipped):
                 yield asked
             else:
-                text = question_for("short_answer", dialect, text=asked.question)
+                text = question_for("short_answer", notation, text=asked.question)
                 yield Example(asked.id, asked.part, asked.media[0].id, text, asked.media, truth=asked.answers)
 
     def verdict(self, example: Example, answer: Answer) -> Marks:

@@ -26,7 +26,7 @@ from deixis.evaluation.benchmarks.mask_metrics import (
 )
 from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.required_files import one_of
-from deixis.evaluation.benchmarks.wording import answer_for, dialect_of, question_for
+from deixis.evaluation.benchmarks.wording import answer_for, notation_of, question_for
 from deixis.evaluation.metrics.scores import Marks
 from deixis.inference import Answer
 from deixis.samples.sample import RegionRecord, Sample, Turn
@@ -101,7 +101,7 @@ class ReasonSeg:
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         """An example for each text that is asked, by split and name. Raises ValueError where there is no split."""
         texts, (root, splits) = _texts(options), _place(data, options)
-        masks, dialect = one_of(options, "masks", UNION, FIRST), dialect_of(options)
+        masks, notation = one_of(options, "masks", UNION, FIRST), notation_of(options)
         for record in records(REASON_SEG, Place(root)):
             if isinstance(record, Skipped):
                 if record.where.split("/")[0] in splits:
@@ -110,7 +110,7 @@ class ReasonSeg:
             assert isinstance(record, Annotated)
             if record.split in splits:
                 chosen = _chosen(record.expressions, texts[record.split])
-                yield from (_example(record, number, masks, dialect) for number in chosen)
+                yield from (_example(record, number, masks, notation) for number in chosen)
 
     def verdict(self, example: Example, answer: Answer) -> Marks:
         """Overlaps of the answer's mask with what is meant (`mask_marks`)."""
@@ -121,14 +121,14 @@ class ReasonSeg:
         return rows
 
 
-def _example(record: Annotated, number: int, masks: str, dialect: str) -> Example:
+def _example(record: Annotated, number: int, masks: str, notation: str) -> Example:
     expression = record.expressions[number]
     (medium,) = record.signals
     meant, *ignored = [thing.region for thing in record.things if thing.region is not None]
     kind = "long" if expression.implicit else "short"
     task = "reason_sentence" if expression.implicit else "reason_phrase"
-    asked = question_for(task, dialect, text=expression.text)
-    answer = answer_for(task, dialect, text=expression.text)
+    asked = question_for(task, notation, text=expression.text)
+    answer = answer_for(task, notation, text=expression.text)
     regions: tuple[RegionRecord, ...] = (meant, *ignored)
     identity = f"{record.id}/{number}"
     assert medium.size_hw is not None

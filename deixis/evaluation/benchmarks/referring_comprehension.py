@@ -31,7 +31,7 @@ from deixis.evaluation.benchmarks.referring_segmentation import (
     wanted,
 )
 from deixis.evaluation.benchmarks.required_files import IMAGES, found, place_of
-from deixis.evaluation.benchmarks.wording import dialect_of, question_for
+from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.ferret_text import box_of, ferret_text
 from deixis.evaluation.metrics.overlap import is_hit
 from deixis.evaluation.metrics.scores import Marks, mean
@@ -74,7 +74,7 @@ class BoxTruth:
     box_xyxy: tuple[float, float, float, float]
     size_hw: tuple[int, int]
     dataset: str
-    dialect: str
+    notation: str
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ class ReferringComprehension:
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         """An example for each expression; from MDETR's files if any is there. Raises ValueError where none is."""
-        dialect = dialect_of(options)
+        notation = notation_of(options)
         for record in self._records(data, options):
             try:
                 if isinstance(record, Skipped):
                     yield record
                 else:
                     sized(record.signals[0])
-                    yield from (self._example(record, n, dialect) for n in range(len(record.expressions)))
+                    yield from (self._example(record, n, notation) for n in range(len(record.expressions)))
             except ValueError as error:
                 yield Skipped(record.id, str(error))
 
@@ -105,7 +105,7 @@ class ReferringComprehension:
         x1, y1, x2, y2 = truth.box_xyxy
         height, width = truth.size_hw
         image = {"id": 0, "dataset_name": truth.dataset, "width": width, "height": height}
-        said = {"image_id": 0, "text": ferret_text(answer, truth.size_hw, truth.dialect)}
+        said = {"image_id": 0, "text": ferret_text(answer, truth.size_hw, truth.notation)}
         try:
             hits = score_refexp([image], [{"image_id": 0, "bbox": (x1, y1, x2 - x1, y2 - y1)}], [said])[truth.dataset]
         except IndexError:
@@ -139,13 +139,13 @@ class ReferringComprehension:
                 assert isinstance(record, Annotated | Skipped)
                 yield record
 
-    def _example(self, record: Annotated, number: int, dialect: str) -> Example:
+    def _example(self, record: Annotated, number: int, notation: str) -> Example:
         expression, (medium,) = record.expressions[number], record.signals
         regions = [region for thing in expression.things if (region := record.things[thing].region) is not None]
         if len(regions) != 1 or regions[0].box is None:
             raise InputError(f"expected one box of what {expression.text!r} means, got {len(regions)}")
         assert medium.size_hw is not None
-        asked = question_for("refer_box", dialect, text=expression.text)
+        asked = question_for("refer_box", notation, text=expression.text)
         answer = f"[{plain_text(expression.text)}]{{0:box}}."
         identity = record.id if len(record.expressions) == 1 else f"{record.id}/{number}"
         return Example(
@@ -154,7 +154,7 @@ class ReferringComprehension:
             group=medium.id,
             text=asked,
             media=(medium,),
-            truth=BoxTruth(regions[0].box, medium.size_hw, self.folder, dialect),
+            truth=BoxTruth(regions[0].box, medium.size_hw, self.folder, notation),
             want="box",
             sample=Sample(identity, record.source, "ground", record.split, (Turn(asked, answer),), (medium,),
                           tuple(regions)),

@@ -34,7 +34,7 @@ from deixis.evaluation.benchmarks.mask_metrics import (
 )
 from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.required_files import IMAGES, one_of, place_of, whole_number
-from deixis.evaluation.benchmarks.wording import answer_for, dialect_of, question_for
+from deixis.evaluation.benchmarks.wording import answer_for, notation_of, question_for
 from deixis.evaluation.metrics.scores import Marks, mean
 from deixis.geometry import mask_to_rle, rle_to_mask
 from deixis.inference import Answer
@@ -100,7 +100,7 @@ class ReferringSegmentation:
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         """An example for each expression, picture by picture. Raises ValueError where files are missing."""
-        dialect, masks = dialect_of(options), one_of(options, "masks", UNION, FIRST)
+        notation, masks = notation_of(options), one_of(options, "masks", UNION, FIRST)
         empty_below = whole_number(options, "empty_below", 1, least=1)
         for record in expressions_of(self.form, self.facts.wants, self.splits, data, options):
             if isinstance(record, Skipped):
@@ -115,7 +115,7 @@ class ReferringSegmentation:
                 meant = _meant(record, expression)
                 assert medium.size_hw is not None
                 truth = MaskTruth(medium.size_hw, meant, masks=masks, empty_below_px=empty_below)
-                yield _example(record, number, medium, truth, dialect)
+                yield _example(record, number, medium, truth, notation)
 
     def verdict(self, example: Example, answer: Answer) -> Marks:
         """Overlaps (`mask_marks`); of gRefCOCO also whether a mask was rightly given or withheld."""
@@ -173,11 +173,11 @@ def _meant(record: Annotated, expression: Expression) -> Any:
     return mask_to_rle(np.logical_or.reduce([rle_to_mask(mask) for mask in masks]))
 
 
-def _example(record: Annotated, number: int, medium: Medium, truth: MaskTruth, dialect: str) -> Example:
+def _example(record: Annotated, number: int, medium: Medium, truth: MaskTruth, notation: str) -> Example:
     text = record.expressions[number].text
     things = [record.things[thing].region for thing in record.expressions[number].things]
-    asked = question_for("refer_mask", dialect, text=text)
-    given = answer_for("refer_mask", dialect, text=text) if len(things) == 1 else None
+    asked = question_for("refer_mask", notation, text=text)
+    given = answer_for("refer_mask", notation, text=text) if len(things) == 1 else None
     numbers = ",".join(map(str, range(len(things))))
     answer = given or f"[{plain_text(text)}]{{{numbers}{':mask' if things else ''}}}."
     regions: tuple[RegionRecord, ...] = tuple(region for region in things if region is not None)

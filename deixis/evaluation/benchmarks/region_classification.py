@@ -9,7 +9,7 @@ from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.lvis_objects import ANY, THERE, Draw, lvis_objects
 from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.required_files import IMAGES, found, needed, one_of, place_of, whole_number
-from deixis.evaluation.benchmarks.wording import dialect_of, question_for
+from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.overlap import names_in
 from deixis.evaluation.metrics.scores import Marks, mean
 from deixis.geometry import Text, parse_markup
@@ -96,7 +96,7 @@ class RegionClassification:
     facts = FACTS
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        dialect = dialect_of(options)
+        notation = notation_of(options)
         for record in self._samples(data, options):
             if isinstance(record, Skipped):
                 yield record
@@ -105,7 +105,7 @@ class RegionClassification:
             first, second = map(_plain, turn.choices)
             names = Names(_plain(turn.assistant), tuple(map(_plain, turn.references)), "")
             names = replace(names, other=second if first == names.right else first)
-            text = question_for("which_of_two", dialect, name=first, other=second)
+            text = question_for("which_of_two", notation, name=first, other=second)
             yield Example(
                 id=record.id,
                 part=PARTS[record.id.rpartition("/")[2]],

@@ -1,8 +1,8 @@
-"""The words in which a benchmark asks, and those of a right answer that is given: one table, by task and dialect.
+"""The words in which a benchmark asks, and those of a right answer that is given: one table, by task and notation.
 
 A published checkpoint is asked as its own evaluation asks it, word for word, for it was tuned to little else; every
-other model in plain words. The words of a dialect are facts of its checkpoint; where they are from stands beside them.
-It knows no file and no model: a benchmark is told the dialect by its option of that name (`dialect_of`).
+other model in plain words. The words of a notation are facts of its checkpoint; where they are from stands beside them.
+It knows no file and no model: a benchmark is told the notation by its option of that name (`notation_of`).
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,8 @@ from string import Template
 
 from deixis.datasets.plain_questions import plain_text
 from deixis.errors import InputError
-from deixis.geometry import DIALECTS, escaped
+from deixis.geometry import escaped
+from deixis.systems import NOTATIONS
 from deixis.systems.ferret.prompts import flickr_question, refcoco_question
 from deixis.systems.lisa.scoring import validation_question
 
@@ -57,7 +58,7 @@ QUESTIONS: dict[str, dict[str, Words]] = {
     "short_answer": {PLAIN: "$text" + SHORT},
     "free_answer": {PLAIN: "$text"},
 }
-"""Task -> dialect -> words; `$text` and the like are filled in, `{0}` is a region of the question."""
+"""Task -> notation -> words; `$text` and the like are filled in, `{0}` is a region of the question."""
 
 ANSWERS: dict[str, dict[str, Words]] = {
     # what LISA's validation puts into the answer, the mask alone; ours as this project's data writes it
@@ -65,35 +66,35 @@ ANSWERS: dict[str, dict[str, Words]] = {
     "reason_phrase": {"lisa": "{0:mask}.", PLAIN: "[$text]{0:mask}."},
     "refer_mask": {"lisa": "{0:mask}.", PLAIN: "[$text]{0:mask}."},
 }
-"""Task -> dialect -> the right answer in markup, for answers that are given and not written."""
+"""Task -> notation -> the right answer in markup, for answers that are given and not written."""
 
 
-def dialect_of(options: Mapping[str, str]) -> str:
-    """The dialect of the model that is asked, among a benchmark's options. Raises ValueError for one that is none."""
-    dialect = options.get("dialect", PLAIN)
-    if dialect not in (PLAIN, *DIALECTS):
-        raise InputError(f"dialect: expected {', '.join((PLAIN, *DIALECTS))}, got {dialect!r}")
-    return dialect
+def notation_of(options: Mapping[str, str]) -> str:
+    """The notation of the model that is asked, among a benchmark's options. Raises ValueError for one that is none."""
+    notation = options.get("notation", PLAIN)
+    if notation not in (PLAIN, *NOTATIONS):
+        raise InputError(f"notation: expected {', '.join((PLAIN, *NOTATIONS))}, got {notation!r}")
+    return notation
 
 
-def question_for(task: str, dialect: str, **words: str) -> str:
-    """The question of a task, in markup, for a model of this dialect, with foreign words filled in.
+def question_for(task: str, notation: str, **words: str) -> str:
+    """The question of a task, in markup, for a model of this notation, with foreign words filled in.
 
     >>> question_for("refer_box", "ferret", text="the man, left"), question_for("refer_box", "deixis", text="a {red}")
     ('What is the location of the man left in the image?', 'Where is a {{red}}?')
     """
-    return _filled(QUESTIONS[task], dialect, {key: escaped(word) for key, word in words.items()})
+    return _filled(QUESTIONS[task], notation, {key: escaped(word) for key, word in words.items()})
 
 
-def answer_for(task: str, dialect: str, **words: str) -> str:
+def answer_for(task: str, notation: str, **words: str) -> str:
     """The right answer to a task's question, in markup.
 
     >>> answer_for("refer_mask", "lisa", text="the cup"), answer_for("refer_mask", "deixis", text="the cup")
     ('{0:mask}.', '[the cup]{0:mask}.')
     """
-    return _filled(ANSWERS[task], dialect, {key: plain_text(word) for key, word in words.items()})
+    return _filled(ANSWERS[task], notation, {key: plain_text(word) for key, word in words.items()})
 
 
-def _filled(table: Mapping[str, Words], dialect: str, words: Mapping[str, str]) -> str:
-    found = table.get(dialect, table[PLAIN])
+def _filled(table: Mapping[str, Words], notation: str, words: Mapping[str, str]) -> str:
+    found = table.get(notation, table[PLAIN])
     return Template(found).substitute(words) if isinstance(found, str) else found(**words)

@@ -7,16 +7,16 @@ boxes of its regions on Ferret's grid. It knows no score.
 from collections.abc import Callable, Sequence
 
 from deixis.geometry import mask_to_box_xyxy
-from deixis.geometry.ferret_regions import grid_numbers
+from deixis.geometry.pixel_grid import grid_numbers
 from deixis.inference import Answer, Marked
 from deixis.systems.ferret.prompts import written
 
 FERRET = "ferret"
 
 
-def ferret_text(answer: Answer, size_hw: tuple[int, int], dialect: str) -> str:
-    """The text that the official readers are given. size_hw: of the picture. dialect: of the model that answered."""
-    if dialect == FERRET:
+def ferret_text(answer: Answer, size_hw: tuple[int, int], notation: str) -> str:
+    """The text that the official readers are given. size_hw: of the picture. notation: of the model that answered."""
+    if notation == FERRET:
         return answer.raw or answer.text
     return boxed_text(answer, lambda box: written(grid_numbers(box, size_hw[::-1], "ratio")))
 

@@ -94,7 +94,7 @@ class Summary:
     def title(self) -> str:
         """The benchmark, the model and how it was asked, in words."""
         limit = "" if self.run["limit"] is None else f", at most {self.run['limit']} questions of each part"
-        options = ", ".join(f"{name} {value}" for name, value in self.run["options"].items() if name != "dialect")
+        options = ", ".join(f"{name} {value}" for name, value in self.run["options"].items() if name != "notation")
         how = "given the right answers" if self.run["mode"] == FORCED else "answers generated"
         return f"{self.facts.title}: {self.run['model']}{', ' if options else ''}{options}{limit}, {how}"
 

@@ -1,21 +1,16 @@
-"""Where the region sampler reads: the points of a region, and the places of the field that their features come from.
+"""Where the region sampler reads: the points of a region, and the places in the field that their features come from.
 
-`READINGS` names the rules. "field" is the union's: points drawn in the region, read where they lie. "ferret" is what
-Ferret's weights were trained with (apple/ml-ferret@3c9e5c9, ferret/model/ferret_arch.py, GeoRegionSampler, and
-ferret/serve/gradio_web_server.py): whole pixels without half a pixel's shift, boxes with their far edge, a point as a
-window, and the map read transposed between the centres of its corner cells. The network knows neither.
+`read_field` is the rule of the union: points sampled in the region, read where they lie. A system whose weights were
+trained with another rule registers it under a name (`DeixisProcessor.region_readers`); the network knows neither.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int
+from jaxtyping import Float32
 
-from deixis.errors import InputError
-from deixis.geometry import Box, Frame, Point, Region, rasterise, region_points
-from deixis.geometry.ferret_regions import box_mask, point_mask
-from deixis.geometry.regions import region_digest
+from deixis.geometry import Frame, Region, region_points
 
 
 @dataclass(frozen=True)
@@ -32,53 +27,5 @@ def read_field(region: Region, frame: Frame, count: int, axes: int, side: int) -
     return RegionPoints(np.pad(points, ((0, 0), (0, axes - points.shape[1]))).astype(np.float32))
 
 
-def read_ferret(region: Region, frame: Frame, count: int, axes: int, side: int) -> RegionPoints:
-    """Ferret's points of a region of a picture whose field has `side` x `side` cells.
-
-    Pixels in the order of columns, (x, y) divided by the picture's (width, height): all of them where they are `count`,
-    a random choice where they are more, all and then random repeats where they are fewer; the same choice for the same
-    region.
-    """
-    mask = ferret_mask(region, frame.size.size_hw)
-    pixels = np.argwhere(mask)  # (x, y), column by column
-    if not len(pixels):
-        raise InputError("the region is empty: no whole pixel of the picture lies inside it")
-    chosen = ferret_choice(len(pixels), count, np.random.default_rng(list(region_digest(region)[:8])))
-    points = pixels[chosen] / np.array(mask.shape)
-    return RegionPoints(points.astype(np.float32), transposed_places(points, side))
-
-
-def transposed_places(points: np.ndarray, side: int) -> Float32[np.ndarray, "point 2"]:
-    """Unit coordinates, x first, at which Ferret reads a field of `side` x `side` cells for points (x, y).
-
-    Its code hands grid_sample (y, x), whose first coordinate is the column, with align_corners: column (side - 1) y,
-    row (side - 1) x, counted between the centres of the first and the last cell.
-    """
-    return (((side - 1) * points[:, ::-1] + 0.5) / side).astype(np.float32)
-
-
-def ferret_choice(available: int, count: int, rng: np.random.Generator) -> Int[np.ndarray, " count"]:
-    """Which of `available` pixels are read (ferret_arch.py, rand_sample_repeat)."""
-    if available == count:
-        return np.arange(count)
-    if available > count:
-        return rng.permutation(available)[:count]
-    return np.concatenate([np.arange(available), rng.integers(0, available, count - available)])
-
-
-def ferret_mask(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "w h"]:
-    """The pixels, x first, that Ferret takes a region to be: numbers truncated, a box with its far edge, a point as a
-    window (`deixis.geometry.ferret_regions`); other shapes as they are."""
-    size_wh = size_hw[::-1]
-    if isinstance(region, Box):
-        corners = [int(value) for value in (region.x1, region.y1, region.x2, region.y2)]
-        return box_mask([max(value, 0) for value in corners], size_wh)
-    if isinstance(region, Point):
-        return point_mask([int(value) for value in region.coords], size_wh)
-    return rasterise(region, size_hw).T
-
-
-READINGS: Mapping[str, Callable[[Region, Frame, int, int, int], RegionPoints]] = {
-    "field": read_field,
-    "ferret": read_ferret,
-}
+RegionReader = Callable[[Region, Frame, int, int, int], RegionPoints]
+"""(region, frame of its signal, number of points, axes, cells per side of the field) -> where the sampler reads."""

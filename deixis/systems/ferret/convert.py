@@ -29,6 +29,7 @@ from deixis.checkpoints.sizes import CLIP_LARGE_336, LLAMA
 from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
 from deixis.errors import CheckpointError
 from deixis.model import DeixisConfig
+from deixis.systems.ferret.notation import NOTATION
 from deixis.systems.llava.convert import llava_config, llava_rules, vision_of, vocabulary_size
 from deixis.systems.llava.template import chat_template
 
@@ -69,7 +70,7 @@ def read(source: Tensors, asked: Asked) -> Found:
     config = config_of(text, vision, said, region_id)
     notes = [] if tokenizer else ["It was converted without a tokenizer and takes token ids only."]
     parts = [Part(weights, rules_for()), *tower]
-    return Found(config, parts, tokenizer, {"reading": "ferret"}, None, notes)
+    return Found(config, parts, tokenizer, {"region_reader": "ferret"}, None, notes)
 
 
 def whole_weights(source: Tensors, asked: Asked) -> Tensors:
@@ -134,7 +135,7 @@ def config_of(
             "axes": 2,
         },
         pointing={"backbone": None},
-        dialect="ferret",
+        notation=NOTATION,
         system="ferret",
         region_token_id=region_id,
     )

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from deixis.errors import CheckpointError
-from deixis.geometry.ferret_regions import box_in_picture, grid_numbers, training_mask
+from deixis.geometry.pixel_grid import grid_numbers
+from deixis.systems.ferret.regions import box_in_picture, training_mask
 
 REGION_TOKEN = "<region_fea>"
 Segment = Bool[np.ndarray, "w h"]

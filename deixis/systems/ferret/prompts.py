@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool
 
-from deixis.geometry.ferret_regions import grid_numbers, painted_point, region_mask, shape_box
+from deixis.geometry.pixel_grid import grid_numbers, shape_box
+from deixis.systems.ferret.regions import painted_point, region_mask
 
 REGION_TOKEN = "<region_fea>"
 RegionMask = Bool[np.ndarray, "w h"]
@@ -85,7 +86,7 @@ def painted_region(painted: RegionMask, mode: Literal["Point", "Box", "Sketch"])
     size_wh = (painted.shape[0], painted.shape[1])
     place = painted_point(painted) if mode == "Point" else shape_box(painted)
     mask = region_mask(place, size_wh, painted if mode == "Sketch" else None)
-    return written(grid_numbers(place, size_wh, "serve")), mask
+    return written(grid_numbers(place, size_wh, "pixel")), mask
 
 
 def demo_question(text: str, coordinates: Sequence[str]) -> tuple[str, list[int]]:

@@ -30,6 +30,7 @@ from deixis.checkpoints.source import Tensors
 from deixis.errors import CheckpointError
 from deixis.model import DeixisConfig
 from deixis.systems.llava.template import CONVERSATIONS, chat_template
+from deixis.systems.onellm.notation import NOTATION
 
 KINDS = {  # their names of the signals, and ours, in their order
     "image": "image",
@@ -114,7 +115,7 @@ def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[s
         projection=_mixture(shapes, said["projection"], width),
         sampler={"type": None},
         pointing={"backbone": None},
-        dialect="onellm",
+        notation=NOTATION,
         system="onellm",
         signal_token_ids={kind: vocab_size + number for number, kind in enumerate(kinds)},
         **{kind: _SIGNALS[kind](shapes, width, *sides) for kind in kinds},

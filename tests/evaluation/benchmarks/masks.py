@@ -31,8 +31,8 @@ def masked(*masks: np.ndarray) -> Spoken:
 
 
 def played_by(model: Model, benchmark: Benchmark, data: Path, folder: Path, mode: str, **options: str) -> list[Row]:
-    """All rows of a real model, its dialect told; nothing may be skipped or fail."""
-    told = {"dialect": model.processor.dialect, **options}
+    """All rows of a real model, its notation told; nothing may be skipped or fail."""
+    told = {"notation": model.processor.notation, **options}
     rows, skipped = play(Play(benchmark, data, told, mode), Asked(model), folder)
     assert (skipped, [row.failure for row in rows if row.failure]) == ([], [])
     return list(benchmark.finish(rows))

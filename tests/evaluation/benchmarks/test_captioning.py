@@ -249,7 +249,7 @@ def test_domains_of_nocaps_are_scored_apart(tmp_path, beside):
 
 def test_onellm_is_asked_in_its_own_words(tmp_path):
     nsd(tmp_path)
-    first = next(SETS["nsd_captions"].examples(tmp_path, {"dialect": "onellm"}))
+    first = next(SETS["nsd_captions"].examples(tmp_path, {"notation": "onellm"}))
     assert isinstance(first, Example)
     assert first.text == "Provide a one-sentence caption for the provided fMRI data."
 

@@ -163,17 +163,17 @@ def test_judge_options(tmp_path, options, message):
 
 
 @pytest.mark.parametrize(
-    ("dialect", "refer", "grounded"),
+    ("notation", "refer", "grounded"),
     [
         pytest.param("ferret", "a cup here", "a cup [0.100, 0.200, 0.300, 0.400] here", id="ferret_as_it_writes"),
         pytest.param("deixis", "a cup here", "a cup [0.100, 0.200, 0.500, 0.800] here", id="others_by_their_boxes"),
     ],
 )
-def test_what_the_judge_is_shown(data, dialect, refer, grounded):
+def test_what_the_judge_is_shown(data, notation, refer, grounded):
     answer = answer_of("a cup here", [("a cup", [box(10, 10, 50, 40)])], raw="a cup [100, 200, 300, 400] here")
     shown = {
         example.part: BENCHMARK.verdict(example, answer)["to_judge"]["candidate"]
-        for example in BENCHMARK.examples(data, {"dialect": dialect})
+        for example in BENCHMARK.examples(data, {"notation": notation})
     }
     assert shown == {"refer_caption": refer, "refer_reason": refer, "ground_conv": grounded}
 

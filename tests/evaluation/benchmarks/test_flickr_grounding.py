@@ -112,7 +112,7 @@ def test_ferret_is_asked_in_its_words_and_read_as_it_writes(data, tmp_path):
     player = Scripted(
         lambda question: "unused", raw=lambda question: "a man [55, 210, 300, 900]. a dog [500, 500, 800, 900]."
     )
-    rows = played(BENCHMARK, data, player, tmp_path, dialect="ferret")
+    rows = played(BENCHMARK, data, player, tmp_path, notation="ferret")
     assert [question.text for question in player.asked] == [
         "What are the locations of a man, a dog?",
         "What are the locations of a man, two women?",
@@ -144,7 +144,7 @@ def test_official_reader(shared_golden):
 
 @pytest.mark.parametrize("raw", ["a man [1, 2, 3]", "a man [1.5, 2, 3, 4]", "a man [] ."])
 def test_a_bracket_that_cannot_be_read_makes_an_answer_without_boxes(data, raw):
-    example = next(iter(BENCHMARK.examples(data, {"dialect": "ferret"})))
+    example = next(iter(BENCHMARK.examples(data, {"notation": "ferret"})))
     marks = BENCHMARK.verdict(example, answer_of(raw, raw=f"a dog [500, 500, 800, 900]. {raw}"))
     assert (marks["merged"], marks["merged of"]) == (0, 2)
 

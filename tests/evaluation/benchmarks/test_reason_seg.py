@@ -132,7 +132,7 @@ def test_which_text(tmp_path, options, asked):
 
 def test_lisas_words(tmp_path):
     layout(tmp_path)
-    first, second = ReasonSeg().examples(tmp_path, {"dialect": "lisa", "split": "val"})
+    first, second = ReasonSeg().examples(tmp_path, {"notation": "lisa", "split": "val"})
     assert first.text == " What is val/a? Please output segmentation mask."
     assert second.text == " What is thing val/b in this image? Please output segmentation mask."
     assert first.forced == second.forced == "{0:mask}."

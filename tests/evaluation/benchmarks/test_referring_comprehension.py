@@ -75,7 +75,7 @@ def iou(one, other):
     return both / (sum((b[2] - b[0]) * (b[3] - b[1]) for b in (one, other)) - both)
 
 
-@pytest.mark.parametrize("dialect", ["plain", "ferret"])
+@pytest.mark.parametrize("notation", ["plain", "ferret"])
 @pytest.mark.parametrize("player", PLAYERS)
 @pytest.mark.parametrize(
     ("name", "said", "layout"),
@@ -86,7 +86,7 @@ def iou(one, other):
         pytest.param("refcoco", SAID, referring_layout, id="refcoco_itself"),
     ],
 )
-def test_scores_of_players(tmp_path, name, said, layout, player, dialect):
+def test_scores_of_players(tmp_path, name, said, layout, player, notation):
     benchmark = BY_NAME[name]
     assert isinstance(benchmark, Benchmark)
     boxes_for, first, strict = PLAYERS[player]
@@ -99,7 +99,8 @@ def test_scores_of_players(tmp_path, name, said, layout, player, dialect):
         return "It " + " ".join(str(on_grid(one)) for one in boxes_for(true_box(said, question))) + "."
 
     script = Scripted(say, written)
-    rows = played(benchmark, layout(tmp_path / "data", FOLDERS[name], said), script, tmp_path / "out", dialect=dialect)
+    files = layout(tmp_path / "data", FOLDERS[name], said)
+    rows = played(benchmark, files, script, tmp_path / "out", notation=notation)
     kept = {key: number for key, number in texts_of(said).items() if key[0] != "train"}
     assert [row.part for row in rows] == [split for split, e in said.items() if split != "train"
                                           for _, texts in e for _ in texts]  # fmt: skip
@@ -115,11 +116,11 @@ def test_scores_of_players(tmp_path, name, said, layout, player, dialect):
         assert found["script stops"] == 0
 
 
-def example(width, height, bbox, folder, dialect="ferret"):
+def example(width, height, bbox, folder, notation="ferret"):
     from deixis.evaluation.benchmarks.referring_comprehension import BoxTruth
 
     x, y, w, h = bbox
-    return Example("0", "val", "0", "?", (), BoxTruth((x, y, x + w, y + h), (height, width), folder, dialect))
+    return Example("0", "val", "0", "?", (), BoxTruth((x, y, x + w, y + h), (height, width), folder, notation))
 
 
 def test_recorded_scores_of_the_official_script(shared_golden):
@@ -169,7 +170,7 @@ def test_a_mask_is_as_good_as_the_box_around_it():
 
 def test_ferrets_words(tmp_path):
     said = {"val": [((2,), ["man, left"])]}
-    (one,) = BY_NAME["refcoco"].examples(mdetr_layout(tmp_path, "refcoco", said), {"dialect": "ferret"})
+    (one,) = BY_NAME["refcoco"].examples(mdetr_layout(tmp_path, "refcoco", said), {"notation": "ferret"})
     assert one.text == "What is the location of man left in the image?"
     assert (one.sample.turns[0].assistant, one.truth.box_xyxy) == ("[man, left]{0:box}.", (40, 5, 55, 35))
     assert one.media[0].path == str(tmp_path / "train2014" / file_name(139))

@@ -127,7 +127,7 @@ def test_which_splits(tmp_path, options, parts):
 
 
 def test_lisas_words(tmp_path):
-    first, *_ = BY_NAME["refcoco_seg"].examples(referring_layout(tmp_path, "refcoco"), {"dialect": "lisa"})
+    first, *_ = BY_NAME["refcoco_seg"].examples(referring_layout(tmp_path, "refcoco"), {"notation": "lisa"})
     assert first.text == " What is tall one in this image? Please output segmentation mask."
     assert (first.forced, first.sample.turns[0].assistant) == ("{0:mask}.", "{0:mask}.")
 

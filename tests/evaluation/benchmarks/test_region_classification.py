@@ -9,9 +9,10 @@ import pytest
 from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.lvis_objects import Draw, lvis_objects
 from deixis.evaluation.benchmarks.region_classification import OBJECTS, RegionClassification
-from deixis.geometry import DIALECTS, Extent, Mask, Point, letterbox_frame, write_prompt
+from deixis.geometry import Extent, Mask, Point, letterbox_frame, write_prompt
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
+from deixis.systems import NOTATIONS
 from tests.evaluation.benchmarks.scripted import Scripted, answer_of, played, save_picture, table
 
 BENCHMARK = RegionClassification()
@@ -104,7 +105,7 @@ def test_a_synonym_is_as_right(ferret_form, tmp_path):
 
 
 def test_ferrets_form_points_with_its_regions(ferret_form):
-    examples = list(BENCHMARK.examples(ferret_form, {"dialect": "ferret"}))
+    examples = list(BENCHMARK.examples(ferret_form, {"notation": "ferret"}))
     assert [example.part for example in examples] == ["point", "box", "free_form"] * 2
     assert [example.text for example in examples[::3]] == [
         "Is the object {0} of the image a dog or a cat?",
@@ -118,7 +119,7 @@ def test_ferrets_form_points_with_its_regions(ferret_form):
 
 
 def test_official_prompts(shared_golden, tmp_path):
-    """Ferret's recorded prompts of its LVIS-ROC, from the same records through this benchmark and our dialect."""
+    """Ferret's recorded prompts of its LVIS-ROC, from the same records through this benchmark and our notation."""
     recorded = json.loads((shared_golden / "ferret_tiny" / "prompts.json").read_text())["lvis"]
     masks = np.load(shared_golden / "ferret_tiny" / "prompt_masks.npz")
     lines = []
@@ -131,14 +132,14 @@ def test_official_prompts(shared_golden, tmp_path):
             "free_shape_segment_mask": shape,
         })  # fmt: skip
     (tmp_path / "lvis_roc.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    examples = list(BENCHMARK.examples(tmp_path, {"dialect": "ferret"}))
+    examples = list(BENCHMARK.examples(tmp_path, {"notation": "ferret"}))
     by_part = {(example.part, index // 3): example for index, example in enumerate(examples)}
     for record in recorded:
         example = by_part[record["format"].replace("free_shape", "free_form"), record["index"]]
         size_hw = (record["height"], record["width"])
         written, _ = write_prompt(
             example.text, example.regions, [letterbox_frame(size_hw, (336, 336))], [Extent("image", size_hw=size_hw)],
-            DIALECTS["ferret"],
+            NOTATIONS["ferret"],
         )  # fmt: skip
         assert written == record["question"]
 
@@ -195,7 +196,7 @@ def test_pictures_that_models_are_trained_on_are_left_out(tmp_path):
         pytest.param({}, r"expected lvis_v1_val\.json, LVIS's validation set.*from https://www\.lvis", id="no_file"),
         pytest.param({"objects": "0"}, "objects: expected a whole number from 1, got '0'", id="no_objects"),
         pytest.param({"negatives": "all"}, "negatives: expected any or there, got 'all'", id="negatives"),
-        pytest.param({"dialect": "latin"}, "dialect: expected plain", id="dialect"),
+        pytest.param({"notation": "latin"}, "notation: expected plain", id="notation"),
     ],
 )
 def test_refusals(tmp_path, options, message):

@@ -1,11 +1,12 @@
-"""Questions in the words of each dialect: those of the official evaluations, else plain ones; all are sound markup."""
+"""Questions in the words of each notation: those of the official evaluations, else plain ones; all are sound markup."""
 
 import re
 
 import pytest
 
-from deixis.evaluation.benchmarks.wording import ANSWERS, PLAIN, QUESTIONS, answer_for, dialect_of, question_for
-from deixis.geometry import DIALECTS, Reference, parse_markup
+from deixis.evaluation.benchmarks.wording import ANSWERS, PLAIN, QUESTIONS, answer_for, notation_of, question_for
+from deixis.geometry import Reference, parse_markup
+from deixis.systems import NOTATIONS
 
 WORDS = {"which_of_two": {"name": "cup", "other": "mug"}}
 
@@ -15,7 +16,7 @@ def words_of(task: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("task", "dialect", "text", "question"),
+    ("task", "notation", "text", "question"),
     [
         pytest.param("refer_mask", "lisa", "Left Cup ",
                      " What is left cup in this image? Please output segmentation mask.", id="lisa_phrase_in_small"),
@@ -33,33 +34,33 @@ def words_of(task: str) -> dict[str, str]:
                      id="short"),
     ],
 )  # fmt: skip
-def test_question(task, dialect, text, question):
-    assert question_for(task, dialect, text=text) == question
+def test_question(task, notation, text, question):
+    assert question_for(task, notation, text=text) == question
 
 
-@pytest.mark.parametrize("dialect", [PLAIN, *DIALECTS])
+@pytest.mark.parametrize("notation", [PLAIN, *NOTATIONS])
 @pytest.mark.parametrize("task", QUESTIONS)
-def test_every_question_is_markup_with_its_words(task, dialect):
+def test_every_question_is_markup_with_its_words(task, notation):
     words = words_of(task)
-    text = question_for(task, dialect, **words)
+    text = question_for(task, notation, **words)
     regions = [piece for piece in parse_markup(text) if isinstance(piece, Reference)]
     assert len(regions) == (task == "which_of_two")
     assert "$" not in text
     assert all(word.lower() in text.lower() for word in words.values())
 
 
-@pytest.mark.parametrize("dialect", [PLAIN, *DIALECTS])
+@pytest.mark.parametrize("notation", [PLAIN, *NOTATIONS])
 @pytest.mark.parametrize("task", ANSWERS)
-def test_a_given_answer_asks_for_one_mask(task, dialect):
-    pieces = parse_markup(answer_for(task, dialect, text="a [red] {cup}"))
+def test_a_given_answer_asks_for_one_mask(task, notation):
+    pieces = parse_markup(answer_for(task, notation, text="a [red] {cup}"))
     (region,) = [piece for piece in pieces if isinstance(piece, Reference)]
     assert (region.indices, region.form) == ((0,), "mask")
-    if task != "reason_sentence" and dialect != "lisa":
+    if task != "reason_sentence" and notation != "lisa":
         assert region.phrase == "a (red) {cup}"
 
 
-def test_dialect():
-    assert dialect_of({}) == PLAIN
-    assert dialect_of({"dialect": "lisa"}) == "lisa"
-    with pytest.raises(ValueError, match=re.escape("dialect: expected plain, deixis, deixis-coordinates, ferret")):
-        dialect_of({"dialect": "latin"})
+def test_notation():
+    assert notation_of({}) == PLAIN
+    assert notation_of({"notation": "lisa"}) == "lisa"
+    with pytest.raises(ValueError, match=re.escape("notation: expected plain, deixis, deixis-coordinates, ferret")):
+        notation_of({"notation": "latin"})

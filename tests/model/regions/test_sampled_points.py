@@ -7,8 +7,9 @@ from torch.nn.functional import grid_sample
 
 from deixis import Box, Mask, Point
 from deixis.geometry import letterbox_frame
-from deixis.model.regions.sampled_points import ferret_mask, read_ferret, read_field, transposed_places
+from deixis.model.regions.sampled_points import read_field
 from deixis.ops import sample_grid
+from deixis.systems.ferret.sampling import ferret_mask, read_ferret, transposed_places
 
 FRAME = letterbox_frame((40, 60), (40, 60))
 

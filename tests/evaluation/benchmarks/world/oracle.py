@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from deixis.geometry import (
-    DIALECTS,
     Frame,
     cloud_frame,
     letterbox_frame,
@@ -14,8 +13,9 @@ from deixis.geometry import (
 )
 from deixis.inference import Answer, AnswerPhrase, Marked, Question
 from deixis.samples.sample import Sample
+from deixis.systems import NOTATIONS
 
-DIALECT = DIALECTS["deixis"]
+DIALECT = NOTATIONS["deixis"]
 
 
 def right_answer(sample: Sample, question: Question) -> Answer:

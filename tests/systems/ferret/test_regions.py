@@ -5,14 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from deixis.geometry.ferret_regions import (
+from deixis.geometry.pixel_grid import grid_numbers, shape_box
+from deixis.systems.ferret.regions import (
     box_in_picture,
     box_mask,
-    grid_numbers,
     painted_point,
     point_mask,
     region_mask,
-    shape_box,
     training_mask,
 )
 
@@ -31,10 +30,10 @@ def filled(x1: int, y1: int, x2: int, y2: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("rounding", "places", "size_wh", "expected"),
     [
-        pytest.param("serve", [121, 242], (484, 484), [250, 500], id="serve"),
+        pytest.param("pixel", [121, 242], (484, 484), [250, 500], id="serve"),
         pytest.param("ratio", [121, 242], (484, 484), [249, 499], id="ratio_falls_short"),
-        pytest.param("norm", [97, 194], (485, 485), [200, 400], id="norm"),
-        pytest.param("serve", [0, 0, 639, 479], (640, 480), [0, 0, 998, 997], id="never_a_thousand"),
+        pytest.param("share", [97, 194], (485, 485), [200, 400], id="norm"),
+        pytest.param("pixel", [0, 0, 639, 479], (640, 480), [0, 0, 998, 997], id="never_a_thousand"),
         pytest.param("ratio", [-3.9, 10.9], (1000, 1000), [-3, 10], id="towards_zero"),
     ],
 )

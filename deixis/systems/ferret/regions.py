@@ -9,39 +9,13 @@ ferret/train/train.py:705-706 and 911-946.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 
 from deixis.errors import InputError
 
-GRID_CELLS = 1000
 POINT_REACH_PX = 5  # a point is the window of 11 x 11 pixels around it
-
-Rounding = Literal["serve", "ratio", "norm"]
-
-
-def grid_numbers(
-    places: Sequence[float] | np.ndarray, size_wh: tuple[int, int], rounding: Rounding = "serve"
-) -> Int[np.ndarray, " number"]:
-    """Grid numbers of pixel coordinates x, y, x, y, ... of a picture, truncated toward zero, not clipped.
-
-    serve: the demo's 1000·x/W, divided in float32. ratio: x·(1000/W), of training and of LVIS points and shapes. norm:
-    (x/W)·1000, of LVIS and GPT-4 boxes, which are stored as shares of the picture. They differ by one in places.
-
-    >>> [int(grid_numbers([121, 0], (484, 100), rounding)[0]) for rounding in ("serve", "ratio", "norm")]
-    [250, 249, 250]
-    """
-    pixels = np.asarray(places, dtype=np.float64)
-    size = np.resize(np.asarray(size_wh, dtype=np.float64), pixels.shape)
-    if rounding == "serve":
-        scaled = (pixels * GRID_CELLS).astype(np.float32) / size.astype(np.float32)
-    elif rounding == "ratio":
-        scaled = pixels * (GRID_CELLS * 1.0 / size)
-    else:
-        scaled = pixels / size * GRID_CELLS
-    return np.trunc(scaled).astype(np.int64)
 
 
 def box_in_picture(box_xyxy: Sequence[float], size_wh: tuple[int, int]) -> list[float]:
@@ -72,17 +46,6 @@ def point_mask(point_xy: Sequence[float], size_wh: tuple[int, int]) -> Bool[np.n
     mask = np.zeros(size_wh, dtype=bool)
     mask[lows[0] : highs[0], lows[1] : highs[1]] = True
     return mask
-
-
-def shape_box(shape: Bool[np.ndarray, "w h"]) -> list[int]:
-    """The box, in whole pixels and both ends included, around the pixels of a free shape.
-
-    Raises ValueError for a shape without pixels.
-    """
-    if not shape.any():
-        raise InputError("a free shape needs at least one pixel, got none")
-    x, y = shape.any(axis=1).nonzero()[0], shape.any(axis=0).nonzero()[0]
-    return [int(x[0]), int(y[0]), int(x[-1]), int(y[-1])]
 
 
 def painted_point(painted: Bool[np.ndarray, "w h"]) -> list[int]:
