@@ -19,7 +19,7 @@ HEAVY = ("torch", "transformers", "scipy", "trimesh", "numpy")
 
 def deixis_command(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from deixis.cli import main; main()", *words],
+        [sys.executable, "-m", "deixis", *words],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[1],

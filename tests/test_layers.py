@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 WITHOUT_TORCH = ("errors", "geometry", "signals", "samples", "language", "datasets", "visualize", "world")
 HEAVY = ("torch", "transformers", "numpy", "scipy", "trimesh", "PIL")
+UNIX_ONLY = ("fcntl", "grp", "pty", "pwd", "resource", "termios", "tty")
 # Written in two halves so that this file does not find itself.
 MACHINE_PATH = re.compile(r"(^|[^A-Za-z0-9_.~])/(ho" + r"me|ro" + r"ot|Us" + r"ers|wo" + r"rk)/")
 
@@ -160,6 +161,17 @@ def test_no_file_names_a_path_of_a_machine():
             if path.suffix in {".py", ".md", ".yaml", ".json", ".toml"} and path.is_file():
                 lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
                 found += [f"{path.relative_to(ROOT)}:{number}" for number, line in lines if MACHINE_PATH.search(line)]
+    assert not found, "\n".join(found)
+
+
+def test_no_module_needs_a_unix_at_import():
+    """`chat` tries `readline` and goes without it; nothing else may name a module that Windows has not."""
+    found = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{path.relative_to(ROOT)}:{node.lineno} {name}" for name in names if name in UNIX_ONLY]
     assert not found, "\n".join(found)
 
 

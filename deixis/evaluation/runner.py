@@ -8,15 +8,16 @@ processes share one.
 Failures of single examples are rows too: counted, listed, and judged as an empty answer.
 """
 
-import fcntl
 import json
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+
+from filelock import FileLock, Timeout
 
 from deixis.errors import InputError
 from deixis.evaluation.benchmark import FORCED, JUDGE, Benchmark, Example, Row
@@ -96,7 +97,8 @@ def play(
         if waiting:
             time.sleep(WAIT_S)
     for lock in rows.glob("*.lock"):
-        lock.unlink(missing_ok=True)
+        with suppress(OSError):  # Windows keeps a file that another process has open
+            lock.unlink(missing_ok=True)
     return [row for number in range(count) for row in read_rows(rows / f"{number:05d}.jsonl")], skipped
 
 
@@ -217,10 +219,13 @@ def read_rows(path: Path) -> Iterator[Row]:
 @contextmanager
 def _claim(path: Path) -> Generator[bool]:
     """Whether this process alone is at a block; the system lets go of it where a process dies."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
         yield True
+    finally:
+        lock.release()

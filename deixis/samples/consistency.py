@@ -89,8 +89,6 @@ def _check_indices(path: str, indices: list[Any], count: int | None) -> None:
     wrong = next((index for index in indices if type(index) is not int or index < 0), None)
     if wrong is not None:
         raise DataError(f"{path}: expected whole numbers from 0, got {shown(wrong)}")
-    if len(set(indices)) != len(indices):
-        raise DataError(f"{path}: expected indices without repeats, got some twice")
     if count is not None and max(indices) >= count:
         raise DataError(f"{path}: expected indices below {count}, the signal's point_count, got {max(indices)}")
 

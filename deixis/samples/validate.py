@@ -6,16 +6,16 @@ which is `deixis data check PATH` on the command line.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, reduce
 from importlib import resources
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
 from deixis.errors import DataError
 from deixis.samples.consistency import check_region_record, check_turn, listed, shown
-
-SHOWN_INDICES = 8  # of a long list of whole numbers, so many go through the schema; `consistency` checks the rest
 
 
 def validate_record(record: Any) -> None:
@@ -27,9 +27,9 @@ def validate_record(record: Any) -> None:
     deixis.errors.DataError: version: expected 1, got 2
     """
     if not _passes(record):
-        error = min(_validator().iter_errors(_shortened(record)), key=_severity, default=None)
+        error = min(_validator().iter_errors(_as_json(record)), key=_severity, default=None)
         if error is not None:
-            raise DataError(_sentence(error))
+            raise DataError(_sentence(error, record))
     for number, region in enumerate(record["regions"]):
         check_region_record(f"regions[{number}]", region, record["signals"])
     for number, turn in enumerate(record["turns"]):
@@ -70,73 +70,68 @@ def _schema() -> dict[str, Any]:
 
 
 @cache
-def _compiled() -> Any:
+def _validator() -> Any:
     import jsonschema_rs
 
-    return jsonschema_rs.validator_for(_schema())
-
-
-@cache
-def _validator() -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(_schema())
+    return jsonschema_rs.Draft202012Validator(_schema())
 
 
 def _passes(record: Any) -> bool:
-    """Whether a record surely fits the schema: a hundred times as fast as `_validator`, which has the last word.
-
-    It has no place for values that JSON has not, such as NaN or numpy's numbers, so the other decides about them.
-    """
+    """Whether a record fits the schema as it stands, without the copy that `_as_json` makes."""
     try:
-        return _compiled().is_valid(record)
-    except ValueError:
+        return _validator().is_valid(record)
+    except ValueError:  # a type that JSON has not, such as numpy's
         return False
 
 
-def _shortened(record: Any) -> Any:
-    """The record with long lists of indices cut: the schema takes 10 us an item, and clouds have thousands."""
-    if not (isinstance(record, Mapping) and isinstance(record.get("regions"), list)):
-        return record
-    regions = []
-    for region in record["regions"]:
-        if isinstance(region, Mapping):
-            mask = region.get("mask")
-            if isinstance(region.get("points"), list):
-                region = {**region, "points": region["points"][:SHOWN_INDICES]}
-            if isinstance(mask, Mapping) and isinstance(mask.get("counts"), list):
-                region = {**region, "mask": {**mask, "counts": mask["counts"][:SHOWN_INDICES]}}
-        regions.append(region)
-    return {**record, "regions": regions}
+def _as_json(value: Any) -> Any:
+    """A copy in JSON's own types, so that values which JSON has not get a path in the error too.
+
+    Subclasses of Python's numbers become those numbers. NaN and infinities become finite, as a schema knows only
+    "a number" (`consistency` refuses them). Anything else becomes null, which fits no field.
+    """
+    if isinstance(value, Mapping):
+        return {str(name): _as_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else 1.0
+    return value if value is None or isinstance(value, str | bool | int) else None
 
 
 def _severity(error: Any) -> tuple:
     """A wrong version explains all the rest; then unknown fields, which often are misspelt missing ones."""
-    path = list(error.absolute_path)
-    return path != ["version"], len(path), error.validator != "additionalProperties", str(path)
+    path = error.instance_path
+    return path != ["version"], len(path), error.kind.name != "additionalProperties", str(path)
 
 
-def _sentence(error: Any) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
-    start = f"{path}: " if path else ""
-    schema, got = error.schema, error.instance
-    if error.validator == "required":
-        missing = next(name for name in error.validator_value if name not in got)
-        return f"{start}expected the field {missing!r}, which is missing"
-    if error.validator == "additionalProperties":
+def _sentence(error: Any, record: Any) -> str:
+    path, keyword = list(error.instance_path), error.schema_path[-1]
+    if error.kind.name == "falseSchema":  # an item too many: the list is what is wrong
+        path.pop()
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+    start = f"{name}: " if name else ""
+    schema, got = _at(_schema(), error.schema_path[:-1]), _at(record, path)
+    if keyword == "required":
+        return f"{start}expected the field {error.kind.property!r}, which is missing"
+    if keyword == "additionalProperties":
         known = schema["properties"]
         unknown = next(name for name in got if name not in known)
         return f"{start}unknown field {unknown!r}, expected {listed(known)}"
-    if error.validator == "anyOf":
+    if keyword == "anyOf":
         forms = [option["required"][0] for option in schema["anyOf"]]
         return f"{start}expected at least one of {listed(forms)}, got none"
-    return f"{start}expected {_expected(error)}, got {shown(got)}"
+    return f"{start}expected {_expected(schema, keyword)}, got {shown(got)}"
 
 
-def _expected(error: Any) -> str:
-    value = error.validator_value
-    if "title" in error.schema and error.validator != "enum" and error.schema.get("type") != "object":
-        return error.schema["title"]
+def _at(value: Any, path: Iterable[str | int]) -> Any:
+    return reduce(getitem, path, value)
+
+
+def _expected(schema: Mapping[str, Any], keyword: str) -> str:
+    value = schema[keyword]
+    if "title" in schema and keyword != "enum" and schema.get("type") != "object":
+        return schema["title"]
     words = {
         "const": lambda: json.dumps(value),
         "enum": lambda: f"one of {listed(value)}",
@@ -147,7 +142,7 @@ def _expected(error: Any) -> str:
         "minLength": lambda: "text that is not empty",
         "uniqueItems": lambda: "items without repeats",
     }
-    return words[error.validator]() if error.validator in words else f"{error.validator} {value}"
+    return words[keyword]() if keyword in words else f"{keyword} {value}"
 
 
 def _article(type_name: str) -> str:
