@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deixis.cli.recipes import find_recipe
 from deixis.errors import InputError
 
 NEEDED = ("accelerate", "tensorboard")  # of the extras: they are named before an hour has gone by
@@ -14,7 +15,7 @@ WORLD_NEEDS = ("embreex",)  # by recipes whose data is the generated world
 
 
 def run(
-    recipe: Annotated[Path, typer.Argument(help="A YAML file, such as recipes/tiny.yaml.")],
+    recipe: Annotated[Path, typer.Argument(help="A YAML file, or a shipped one, such as recipes/tiny.yaml.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run: checkpoints, logs, and the model. [default: runs/RECIPE]")
     ] = None,
@@ -23,8 +24,7 @@ def run(
 
     Every stage leaves STAGE/model in the folder, and tensorboard --logdir shows its curves.
     """
-    if not recipe.is_file():
-        raise InputError(f"{recipe}: expected a recipe, got no such file")
+    recipe = find_recipe(recipe)
     if out is not None and out.exists() and not out.is_dir():
         raise InputError(f"--out: expected a folder, got the file {out}")
     from deixis.training.recipe import train

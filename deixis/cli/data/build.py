@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deixis.cli.data.read import show_report
+from deixis.cli.recipes import find_recipe
 from deixis.errors import InputError
 
 ANSWERS = "answers.sqlite"  # of the language model, in OUT, unless the recipe names another place
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    recipe: Annotated[Path | None, typer.Argument(help="A YAML file, such as recipes/grit.yaml.")] = None,
+    recipe: Annotated[Path | None, typer.Argument(help="A YAML file, or a shipped one: recipes/grit.yaml.")] = None,
     out: Annotated[Path | None, typer.Argument(help="A new folder for the samples.")] = None,
     scale: Annotated[float | None, typer.Option(help="Times every part's samples, in place of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything drawn by chance, in place of the recipe's.")] = None,
@@ -36,8 +37,7 @@ def run(
         return _show_parts()
     if recipe is None or out is None:
         raise InputError("expected RECIPE OUT, as in: deixis data build recipes/grit.yaml out/grit; or --list")
-    if not recipe.is_file():
-        raise InputError(f"{recipe}: expected a recipe, got no such file")
+    recipe = find_recipe(recipe)
     from deixis.cli.data.progress import Stages
     from deixis.datasets.runs.folder import RunFolder
     from deixis.datasets.runs.pool import Workers
