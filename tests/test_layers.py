@@ -22,7 +22,8 @@ MAX_FUNCTION_LINES = 60
 # room -> the rooms it may import (docs/ARCHITECTURE.md); what those may import comes with them
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "geometry": {"errors"},
+    "options": {"errors"},
+    "geometry": {"errors", "options"},
     "signals": {"geometry"},
     "ops": {"errors"},
     "language": {"errors"},
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"inference"},
     "cli": {"inference", "synthesis", "training", "evaluation", "serving"},
 }
-WITHOUT_TORCH = ("errors", "geometry", "signals", "samples", "language", "datasets", "visualize", "world")
+WITHOUT_TORCH = ("errors", "options", "geometry", "signals", "samples", "language", "datasets", "visualize", "world")
 HEAVY = ("torch", "transformers", "numpy", "scipy", "trimesh", "PIL")
 UNIX_ONLY = ("fcntl", "grp", "pty", "pwd", "resource", "termios", "tty")
 # Written in two halves so that this file does not find itself.

@@ -13,13 +13,15 @@ a region token no question can refer to a region; without coordinates a bracket 
 answers are text alone. The notations of the published systems are in ``deixis/systems/*/notation.py``.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, no_type_check
 
 from deixis.geometry.frames import GRID_CELLS, Frame
+from deixis.options import check_fields
 
 
+@no_type_check
 @dataclass(frozen=True)
 class Notation:
     """Tokens of one way to write regions; an empty string is a token that the notation does not have.
@@ -42,14 +44,8 @@ class Notation:
     mark_separator: str = ""  # between a phrase and its first region
     cell_of: Literal["place", "pixel", "ratio"] = "place"
 
-    @classmethod
-    def of(cls, value: "Notation | Mapping[str, Any] | None") -> "Notation":
-        """The notation of a configuration's value: itself, its fields, or the default."""
-        return value if isinstance(value, Notation) else cls(**(value or {}))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Its fields as plain values."""
-        return asdict(self)
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def markers(self) -> tuple[str, ...]:

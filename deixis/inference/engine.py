@@ -114,7 +114,7 @@ class Engine:
         config = self.network.config
         never = [*config.signal_token_ids.values(), self._region_id]  # nothing stands for them in an answer
         seg_id = config.seg_token_id if config.makes_masks else NONE
-        return Ends(self._end_ids, self._has_stop, tuple(never), seg_id, config.pointing["state"])
+        return Ends(self._end_ids, self._has_stop, tuple(never), seg_id, config.pointing.state)
 
     @property
     def _end_ids(self) -> frozenset[int]:

@@ -52,7 +52,7 @@ class Eye:
         Not where it looks from one signal at another (`encoder.attention` "batch"), for a signal is to look the same
         whoever is beside it.
         """
-        apart = self.network.config.encoder["attention"] == "batch"
+        apart = self.network.config.encoder.attention == "batch"
         groups: dict[tuple, dict[Key, Sight]] = {}
         for sight in sights:
             if sight.encoded is None:

@@ -44,7 +44,7 @@ def score(engine: Engine, questions: Sequence[Question], answers: Sequence[str],
         count = len(tokenizer(answer, add_special_tokens=False)["input_ids"]) + 1
         ids, states = prompts.ids[row, -count:], hidden[row, -count - 1 :]  # states from the one before the answer on
         logits = network.get_output_embeddings()(states[:-1]).float()
-        places = (ids == network.config.seg_token_id).nonzero().squeeze(1) + (network.config.pointing["state"] == "at")
+        places = (ids == network.config.seg_token_id).nonzero().squeeze(1) + (network.config.pointing.state == "at")
         said = Said(ids[:-1].tolist(), list(states[places]), over=True)
         reading = Reading(engine, question, prompts.sights[row], said)
         loss = float(torch.nn.functional.cross_entropy(logits, ids))

@@ -6,6 +6,7 @@
 
 import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -61,7 +62,7 @@ def _add_fine_level(network: DeixisForConditionalGeneration, config: DeixisConfi
     regions that read it, with zeros until they are trained."""
     first = next(network.projection.parameters())
     network.pointing_head = build_pointing_head(config).to(first.device, first.dtype)
-    if config.takes_regions and config.sampler["features"] == "levels":
+    if config.takes_regions and config.sampler.features == "levels":
         before, (grown, _) = network.region_features.state_dict(), build_region_parts(config)
         missing = grown.state_dict()["weight"].shape[1] - before["weight"].shape[1]
         grown.load_state_dict({**before, "weight": nn.functional.pad(before["weight"], (0, missing))})
@@ -91,7 +92,7 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
     """
     projection = network.projection
     if not isinstance(projection, UniversalProjection):
-        raise ConfigError(f"add_expert: expected a projection of type 'upm', got {network.config.projection['type']!r}")
+        raise ConfigError(f"add_expert: expected a projection of type 'upm', got {network.config.projection.type!r}")
     if projection.router_type == "constant":
         raise ConfigError(
             "add_expert: expected a router of type soft, sigmoid or sparse; got 'constant', under which a further "
@@ -105,7 +106,7 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
     for kind, scores in projection.router.items():
         grown = _with_copy(scores[-1], source, projection.router_type)
         projection.router[kind] = nn.Sequential(*scores[:-1], grown).requires_grad_(True)
-    network.config.projection = {**network.config.projection, "experts": len(projection.experts)}
+    network.config.projection = replace(network.config.projection, experts=len(projection.experts))
 
 
 def _with_copy(last: nn.Linear, source: int, router: str) -> nn.Linear:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from deixis.model.config import MASK_MODELS, DeixisConfig
+from deixis.model.config import DeixisConfig
 from deixis.model.encoder.field_encoder import build_field_encoder
 from deixis.model.encoder.projection import build_projection
 from deixis.model.fusion import Encoded, SignalBatch, place, repeat_signals
@@ -63,10 +63,10 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.region_features, self.region_sampler = build_region_parts(config)
         self.pointing_head = build_pointing_head(config) if config.has_fine else None
         self.sam_pointing = None
-        if pointing["backbone"] in MASK_MODELS:
+        if pointing.uses_sam:
             from deixis.model.masks.sam import build_sam_pointing
 
-            self.sam_pointing = build_sam_pointing(config.mask_config, hidden, pointing["train"])
+            self.sam_pointing = build_sam_pointing(config.mask_config, hidden, pointing.train)
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
         self._tied_weights_keys = _tied_keys("language_model", self.language_model)
         if self.sam_pointing is not None:
@@ -264,13 +264,13 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def _with_losses(self, hidden, labels, seg_signal, seg_target, encoded) -> DeixisOutput:
         losses = self._losses(hidden, labels, seg_signal, seg_target, encoded)
-        total = sum(self.config.loss_weights[name] * value for name, value in losses.items())
+        total = sum(getattr(self.config.loss_weights, name) * value for name, value in losses.items())
         return DeixisOutput(loss=total, losses={name: value.detach() for name, value in losses.items()})
 
     def _prompting(self, ids: Int[Tensor, "batch position"]) -> Bool[Tensor, "batch position"]:
         """Where the states lie that prompt the masks of the `<seg>` among `ids`."""
         where = ids == self.config.seg_token_id
-        return nn.functional.pad(where[:, 1:], (0, 1)) if self.config.pointing["state"] == "before" else where
+        return nn.functional.pad(where[:, 1:], (0, 1)) if self.config.pointing.state == "before" else where
 
     def _losses(self, hidden, labels, seg_signal, seg_target, encoded) -> dict[str, Tensor]:
         shifted = nn.functional.pad(labels[:, 1:], (0, 1), value=-100)
@@ -278,7 +278,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         grid = self.config.number_tokens
         logits = self.get_output_embeddings()(hidden[kept])
         losses = {"text": text_loss(logits, shifted[kept], *grid, self.config.number_spread)}
-        if self.config.loss_weights["numbers"] > 0:
+        if self.config.loss_weights.numbers > 0:
             losses["numbers"] = number_loss(logits, shifted[kept], *grid)
         if seg_signal is None or not len(seg_signal):
             return losses
@@ -326,7 +326,7 @@ _SIGNAL_INPUTS += ("signal_kind", "signal_sample", "region_points", "region_sign
 
 def build_pointing_head(config: DeixisConfig) -> PointingHead:
     """The head that marks the fields' finer level, freshly initialised."""
-    return PointingHead(config.text_config.hidden_size, config.pointing["dim"])
+    return PointingHead(config.text_config.hidden_size, config.pointing.dim)
 
 
 def _tied_keys(prefix: str, part: PreTrainedModel) -> dict[str, str]:

@@ -5,7 +5,7 @@ regions are read. It knows nothing of weights.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, ClassVar, no_type_check
 
 import numpy as np
@@ -16,7 +16,7 @@ from deixis.errors import InputError
 from deixis.geometry import Notation, Region, check_region, parse_answer, write_prompt
 from deixis.geometry.parse import ParsedAnswer
 from deixis.model.chat_template import Past, conversation_ids, conversation_text, left_padded, words_with_meaning
-from deixis.model.config import MASK_MODELS, DeixisConfig
+from deixis.model.config import DeixisConfig
 from deixis.model.encoder.projection import projected_count
 from deixis.model.encoder.tiles import prepare_tiles
 from deixis.model.encoder.trunk import TRUNKS
@@ -26,6 +26,7 @@ from deixis.model.masks.sam_image import prepare_for_sam
 from deixis.model.regions.sampled_points import RegionPoints, RegionReader, read_field
 from deixis.model.signal_options import encoder_token_count
 from deixis.model.text import SPECIAL_TOKENS
+from deixis.options import read_options
 from deixis.signals import SIGNALS, Signal, chosen_indices, open_signal, to_tensor
 from deixis.signals.fmri import parcel_labels
 
@@ -62,14 +63,14 @@ class DeixisProcessor(ProcessorMixin):
     ):
         self.specs, self.token_counts = dict(specs or {}), dict(token_counts or {})
         self.points, self.axes, self.region_reader, self.tiles = points, axes, region_reader, tiles
-        self.notation = Notation.of(notation)
+        self.notation = read_options(Notation, notation or {}, "notation.")
         self.sam_size_px, self.sam_square = sam_size_px, sam_square
         self.placeholders = dict(placeholders or {kind: f"<{kind}>" for kind in self.specs})
         super().__init__(tokenizer, **kwargs)
 
     def to_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Its arguments as plain JSON values."""
-        return super().to_dict(*args, **kwargs) | {"notation": self.notation.to_dict()}
+        return super().to_dict(*args, **kwargs) | {"notation": asdict(self.notation)}
 
     def spec(self, kind: str) -> Any:
         """How signals of this kind are prepared."""
@@ -217,15 +218,15 @@ def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisPr
     """The processor that fits a network of this configuration; `options` are arguments of `DeixisProcessor`."""
     specs = {kind: _spec_options(kind, getattr(config, kind)) for kind in config.kinds}
     sizes: Mapping[str, Any] = {}
-    if config.pointing["backbone"] in MASK_MODELS:
+    if config.pointing.uses_sam:
         from deixis.model.masks.sam import sam_size_px
 
-        sizes = {"sam_size_px": sam_size_px(config.mask_config), "sam_square": config.pointing["backbone"] == "sam2"}
+        sizes = {"sam_size_px": sam_size_px(config.mask_config), "sam_square": config.pointing.backbone == "sam2"}
     counts = {kind: signal_token_count(config, kind) for kind in config.kinds}
     tiles = (config.image or {}).get("tiles", 1)
     own = {
-        "points": config.sampler["points"],
-        "axes": config.sampler["axes"],
+        "points": config.sampler.points,
+        "axes": config.sampler.axes,
         "notation": config.notation,
         "tiles": tiles,
     }
@@ -247,7 +248,7 @@ def lead_token_count(config: DeixisConfig, kind: str) -> int:
     """How many tokens without a place the projection reads of a signal of this kind: class tokens, a thumbnail's."""
     options = getattr(config, kind)
     lead, tiles = 0, options.get("tiles", 1)
-    if config.encoder["type"] == "trunk" and config.encoder["class_token"]:
+    if config.encoder.class_token:
         apart = kind == "video" and not options["pool_frames"]
         lead = TRUNKS[config.vision_config.model_type].lead * (options["frames"] if apart else 1)
     return lead + (encoder_token_count(kind, options) // tiles**2 if tiles > 1 else 0)

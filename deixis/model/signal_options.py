@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig
 
 from deixis.errors import ConfigError
 from deixis.model.kinds import PICTURES
+from deixis.model.part_configs import EncoderConfig
 from deixis.signals import SIGNALS
 
 STRIDE = 16  # pixels or filterbank frames a token of the "stem" tokenizers
@@ -74,7 +75,7 @@ def encoder_token_count(kind: str, options: Mapping[str, Any]) -> int:
     return mel * time
 
 
-def check_signals(options: Mapping[str, Mapping[str, Any]], encoder: Mapping, vision: PreTrainedConfig) -> None:
+def check_signals(options: Mapping[str, Mapping[str, Any]], encoder: EncoderConfig, vision: PreTrainedConfig) -> None:
     """Raises ValueError for sizes that the tokenizers of these kinds cannot take."""
     for kind, own in options.items():
         if own["tokenizer"] == "stem":
@@ -91,10 +92,10 @@ def check_signals(options: Mapping[str, Mapping[str, Any]], encoder: Mapping, vi
                 f"{kind}.paired: a picture beside its map is averaged with it; set {kind}.pool_frames too"
             )
         if kind in PICTURES and own["tokenizer"] == "patch":
-            if encoder["type"] != "trunk":
+            if encoder.type != "trunk":
                 raise ConfigError(
                     f"{kind}.tokenizer: 'patch' shares a vision model's patches, which needs encoder.type 'trunk'; "
-                    f"got {encoder['type']!r}"
+                    f"got {encoder.type!r}"
                 )
             if (own["size_px"], own["patch_px"]) != (vision.image_size, vision.patch_size):
                 raise ConfigError(

@@ -201,7 +201,7 @@ def dense_heads(model: DeixisForConditionalGeneration) -> nn.ModuleDict:
     from deixis.world.truth import CLASS_COUNTS
 
     split = {"image": 2, "audio": 4, "point_cloud": 1}
-    dim, fine = model.config.vision_config.hidden_size, model.config.pointing["dim"]
+    dim, fine = model.config.vision_config.hidden_size, model.config.pointing.dim
     kinds = model.config.kinds
     return nn.ModuleDict({k: DenseHeads(dim, fine, CLASS_COUNTS[k], AXES[k], split[k]) for k in kinds})
 
@@ -221,7 +221,7 @@ def fine_cells(config: DeixisConfig) -> dict[str, int]:
 def mask_cells(config: DeixisConfig) -> dict[str, int]:
     """The number of cells of a mask in each kind of signal: the fine cells, or those of SAM's masks."""
     cells = fine_cells(config)
-    if config.pointing["backbone"] == "sam" and config.image:
+    if config.pointing.backbone == "sam" and config.image:
         from deixis.model.masks.sam import sam_side
 
         cells["image"] = sam_side(config.mask_config) ** 2

@@ -1,8 +1,13 @@
 """The configuration: what it fills in, what it refuses, and that it survives a file."""
 
+import json
+
 import pytest
 
+from deixis.errors import ConfigError
 from deixis.model import DeixisConfig
+from deixis.model.config import PARTS
+from deixis.model.part_configs import LossWeights, PointingConfig, SamplerConfig
 
 
 @pytest.mark.parametrize(
@@ -14,9 +19,12 @@ from deixis.model import DeixisConfig
         pytest.param(
             {"projection": {"router": "best"}}, "projection.router: expected one of soft, sigmoid, sparse, constant"
         ),
-        pytest.param({"projection": {"expertise": 3}}, "projection: expected .*; got the unknown field 'expertise'"),
-        pytest.param({"sampler": {"point": 8}}, "sampler: expected .*; got the unknown field 'point'"),
-        pytest.param({"pointing": {"backbone": "sam9"}}, "pointing.backbone: expected one of shared, sam, sam2; got"),
+        pytest.param(
+            {"projection": {"expertise": 3}},
+            "projection.expertise: unknown field; known are .*; did you mean 'experts'",
+        ),
+        pytest.param({"sampler": {"point": 8}}, "sampler.point: unknown field; known are .*; did you mean 'points'"),
+        pytest.param({"pointing": {"backbone": "sam9"}}, "pointing.backbone: .* shared, sam, sam2 or none; got"),
         pytest.param(
             {"pointing": {"train": "mask"}}, "pointing.train: expected one of none, decoder, lora, all; got 'mask'"
         ),
@@ -24,7 +32,14 @@ from deixis.model import DeixisConfig
             {"pointing": {"backbone": "sam"}, "mask_config": {"model_type": "clip_vision_model"}},
             "mask_config.model_type: expected one of sam; got 'clip_vision_model'",
         ),
-        pytest.param({"image": {"size": 64}}, "image: expected tokenizer, .*; got the unknown field 'size'"),
+        pytest.param({"projection": {"router": "sofft"}}, "projection.router: .*; got 'sofft'; did you mean 'soft'?"),
+        pytest.param({"projection": {"queries": 0, "keep_tokens": False}}, "projection.queries: expected at least 1"),
+        pytest.param({"sampler": {"anchors": [4]}}, "sampler.anchors: expected .* as many as neighbours; got .4. and"),
+        pytest.param({"encoder": {"class_token": True}}, "encoder.class_token: expected type 'trunk'"),
+        pytest.param({"loss_weights": {"dise": 1}}, "loss_weights.dise: unknown field; .*; did you mean 'dice'?"),
+        pytest.param({"projecton": {}}, "projecton: unknown field of DeixisConfig; did you mean 'projection'?"),
+        pytest.param({"number_spread": "much"}, "number_spread: expected a number; got 'much'"),
+        pytest.param({"image": {"size": 64}}, "image.size: unknown field; known are .*; did you mean 'size_px'"),
         pytest.param({"image": {"size_px": 64, "patch_px": 8}}, "image.patch_px: expected 16.*; got 8 for 64"),
         pytest.param({"image": {"size_px": 40}}, "image.patch_px: expected 16, .* multiple of it; got 16 for 40"),
         pytest.param({"audio": {"window_s": 7.9}}, "audio.stride: expected 16, .*; got 16 for 790"),
@@ -40,9 +55,9 @@ def test_defaults_are_filled_in():
     config = DeixisConfig(image={}, projection={"router": "sparse"})
     assert config.image == {"tokenizer": "stem", "size_px": 128, "patch_px": 16, "early_dim": 96, "tiles": 1}
     assert config.kinds == ("image",)
-    assert (config.projection["router"], config.projection["experts"]) == ("sparse", 3)
-    assert config.pointing == {"dim": 64, "backbone": "shared", "train": "decoder", "state": "at"}
-    assert config.loss_weights.items() >= {"text": 1.0, "bce": 2.0, "dice": 0.5}.items()
+    assert (config.projection.router, config.projection.experts) == ("sparse", 3)
+    assert config.pointing == PointingConfig(dim=64, backbone="shared", train="decoder", state="at")
+    assert config.loss_weights == LossWeights(text=1.0, bce=2.0, dice=0.5)
     assert (config.vision_config.model_type, config.text_config.model_type) == ("clip_vision_model", "llama")
     assert config.mask_config is None
 
@@ -56,4 +71,15 @@ def test_a_file_gives_the_same_configuration(tmp_path):
         image={"size_px": 64, "mean": [0.1, 0.2, 0.3]}, pointing={"backbone": "sam"}, number_spread=3.0
     )
     config.save_pretrained(tmp_path)
-    assert DeixisConfig.from_pretrained(tmp_path).to_dict() == config.to_dict()
+    loaded = DeixisConfig.from_pretrained(tmp_path)
+    assert loaded.to_dict() == config.to_dict()
+    assert json.loads((tmp_path / "config.json").read_text())["sampler"]["anchors"] == [16, 4]
+    assert [getattr(loaded, name) for name in PARTS] == [getattr(config, name) for name in PARTS]
+
+
+def test_a_part_is_checked_when_it_is_assigned():
+    config = DeixisConfig(sampler=SamplerConfig(points=9))
+    config.sampler = {"points": 12}
+    assert config.sampler == SamplerConfig(points=12)
+    with pytest.raises(ConfigError, match=r"sampler\.points: expected a whole number from 1; got 0"):
+        config.sampler = {"points": 0}

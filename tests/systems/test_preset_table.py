@@ -155,9 +155,9 @@ def test_signals_are_prepared_as_the_preset_wants_them(name):
 
 def test_overrides_reach_into_dictionaries_and_leave_the_preset_alone():
     config = union_config({"projection": {"queries": 5}, "imu": None})
-    assert (config.projection["queries"], config.projection["experts"]) == (5, 3)
+    assert (config.projection.queries, config.projection.experts) == (5, 3)
     assert "imu" not in config.kinds
     assert "imu" not in config.signal_token_ids
-    assert union_config().projection["queries"] == 30
-    with pytest.raises(ValueError, match=r"projection: expected .*; got the unknown field 'colour'"):
+    assert union_config().projection.queries == 30
+    with pytest.raises(ValueError, match=r"projection\.colour: unknown field; known are type, queries"):
         union_config({"projection": {"colour": 1}})

@@ -181,9 +181,9 @@ def build_field_encoder(config: DeixisConfig) -> FieldEncoder:
         elif options["early_dim"] and config.has_fine:
             stems[kind] = ImageStem(options["early_dim"])
         if options["early_dim"] and config.has_fine:
-            upsamples[kind] = UPSAMPLES[kind](dim, options["early_dim"], config.pointing["dim"])
+            upsamples[kind] = UPSAMPLES[kind](dim, options["early_dim"], config.pointing.dim)
     pooled = tuple(k for k in config.kinds if getattr(config, k).get("pool_frames", False))
-    return FieldEncoder(tokenizers, _encoder(config), upsamples, stems, pooled, config.encoder["class_token"])
+    return FieldEncoder(tokenizers, _encoder(config), upsamples, stems, pooled, config.encoder.class_token)
 
 
 def _tokenizer(kind: str, options: Mapping[str, Any], dim: int) -> nn.Module:
@@ -199,13 +199,16 @@ def _tokenizer(kind: str, options: Mapping[str, Any], dim: int) -> nn.Module:
 
 def _encoder(config: DeixisConfig) -> UniversalEncoder | TrunkEncoder:
     options, vision = config.encoder, config.vision_config
-    if options["type"] == "fourier":
+    if options.type == "fourier":
         return UniversalEncoder(vision_layers(vision), vision.hidden_size, {kind: AXES[kind] for kind in config.kinds})
     foreign = [kind for kind in config.kinds if kind not in PICTURES]
-    placed = [
-        k for k in foreign if options["positions"] == "fourier" and getattr(config, k)["tokenizer"] not in PLACELESS
-    ]
+    placed = [k for k in foreign if options.positions == "fourier" and getattr(config, k)["tokenizer"] not in PLACELESS]
     learned = {k: encoder_token_count(k, getattr(config, k)) for k in foreign if k not in placed}
-    names = ("layer", "norm", "attention")
-    chosen = {name: options[name] for name in names} | {"learned": learned, "fourier": {k: AXES[k] for k in placed}}
-    return build_trunk(vision, **chosen)
+    return build_trunk(
+        vision,
+        layer=options.layer,
+        norm=options.norm,
+        attention=options.attention,
+        learned=learned,
+        fourier={k: AXES[k] for k in placed},
+    )

@@ -5,8 +5,7 @@ router weighs the experts. Beyond the paper the tokens may be kept beside the qu
 detail. `LinearProjection` is one map (LLaVA's, Ferret's, LISA's), `MlpProjection` two (LLaVA-1.5's). None knows text.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -16,6 +15,7 @@ from deixis.errors import ConfigError
 from deixis.model.config import DeixisConfig
 from deixis.model.encoder.experts import LlamaExpert, VisionExpert
 from deixis.model.encoder.universal_encoder import VISION_LAYERS, vision_layers
+from deixis.model.part_configs import ProjectionConfig
 
 
 class LinearProjection(nn.Module):
@@ -132,35 +132,45 @@ class UniversalProjection(nn.Module):
         return mixed
 
 
-def projected_count(options: Mapping[str, Any], tokens: int) -> int:
-    """How many tokens a projection with these options of `DeixisConfig` makes of `tokens` of the encoder."""
-    if options["type"] != "upm":
+def projected_count(options: ProjectionConfig, tokens: int) -> int:
+    """The number of tokens that a projection makes of `tokens` of the encoder."""
+    if options.type != "upm":
         return tokens
-    return options["queries"] + tokens * options["keep_tokens"] + 2 * options["tags"]
+    return options.queries + tokens * options.keep_tokens + 2 * options.tags
 
 
 def build_projection(config: DeixisConfig) -> nn.Module:
     """The projection that `config` describes, freshly initialised."""
-    dim, hidden = config.vision_config.hidden_size, config.text_config.hidden_size
-    options = dict(config.projection)
-    if options["type"] == "linear":
-        return LinearProjection(dim, hidden, options["norm"])
-    if options["type"] == "mlp":
-        return MlpProjection(dim, hidden, options["depth"])
-    names = ("queries", "experts", "router", "keep_tokens", "route", "router_ratio", "maps", "tags")
-    chosen = {name: options[name] for name in names}
-    return UniversalProjection(dim, hidden, config.kinds, lambda: _expert(config), **chosen)
+    dim, hidden, options = config.vision_config.hidden_size, config.text_config.hidden_size, config.projection
+    if options.type == "linear":
+        return LinearProjection(dim, hidden, options.norm)
+    if options.type == "mlp":
+        return MlpProjection(dim, hidden, options.depth)
+    return UniversalProjection(
+        dim,
+        hidden,
+        config.kinds,
+        expert=lambda: _expert(config),
+        queries=options.queries,
+        experts=options.experts,
+        router=options.router,
+        keep_tokens=options.keep_tokens,
+        route=options.route,
+        router_ratio=options.router_ratio,
+        maps=options.maps,
+        tags=options.tags,
+    )
 
 
 def _expert(config: DeixisConfig) -> nn.Module:
-    options, dim = config.projection, config.vision_config.hidden_size
-    if options["expert"] == "llama":
-        return LlamaExpert(dim, options["depth"], options["heads"], options["multiple_of"], options["eps"])
-    vision = config.vision_config
+    options, vision = config.projection, config.vision_config
+    dim = vision.hidden_size
+    if options.expert == "llama":
+        return LlamaExpert(dim, options.depth, options.heads, options.multiple_of, options.eps)
     if vision.model_type not in VISION_LAYERS:
         raise ConfigError(
             f"projection.expert: 'vision' makes experts of the layers of {', '.join(VISION_LAYERS)}; got "
             f"{vision.model_type!r}, for which choose 'llama'"
         )
-    sizes = {"num_hidden_layers": options["depth"], "intermediate_size": int(dim * options["mlp_ratio"])}
+    sizes = {"num_hidden_layers": options.depth, "intermediate_size": int(dim * options.mlp_ratio)}
     return VisionExpert(vision_layers(type(vision)(**{**vision.to_dict(), **sizes})))

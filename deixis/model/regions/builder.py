@@ -3,37 +3,43 @@
 `sampler.type` chooses between Ferret's sampler and the average it is compared with; None is a network without regions.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from torch import nn
 
 from deixis.errors import ConfigError
 from deixis.model.config import DeixisConfig
+from deixis.model.part_configs import SamplerConfig
 from deixis.model.regions.sampler import RegionAverage, RegionSampler
 
 
 def build_region_parts(config: DeixisConfig) -> tuple[nn.Module, RegionSampler | RegionAverage | None]:
     """The map from a field's features to the sampler's, and the sampler; none where regions are not taken.
 
-    Raises ValueError where the sampler is to read the encoder's tokens as they are and has another width.
+    Raises:
+        ConfigError: The sampler reads the encoder's tokens as they are and has another width.
     """
     options, dim = config.sampler, config.vision_config.hidden_size
     if not config.takes_regions:
         return nn.Identity(), None
     sampler = _build_sampler(options, config.text_config.hidden_size)
-    if options["features"] == "levels":
-        return nn.Linear(dim + config.pointing["dim"] * config.has_fine, options["in_dim"]), sampler
-    if options["in_dim"] != dim:
-        raise ConfigError(f"sampler.in_dim: expected {dim}, the encoder's width, for 'tokens'; got {options['in_dim']}")
+    if options.features == "levels":
+        return nn.Linear(dim + config.pointing.dim * config.has_fine, options.in_dim), sampler
+    if options.in_dim != dim:
+        raise ConfigError(f"sampler.in_dim: expected {dim}, the encoder's width, for 'tokens'; got {options.in_dim}")
     return nn.Identity(), sampler
 
 
-def _build_sampler(options: Mapping[str, Any], out_dim: int) -> RegionSampler | RegionAverage:
-    names = ["pooling", "coordinates"]
-    part = RegionAverage
-    if options["type"] == "sampler":
-        names += ["anchors", "neighbours", "local", "normalize"]
-        part = RegionSampler
-    chosen = {name: tuple(value) if isinstance(value := options[name], list) else value for name in names}
-    return part(options["in_dim"], out_dim, dim=options["axes"], **chosen)
+def _build_sampler(options: SamplerConfig, out_dim: int) -> RegionSampler | RegionAverage:
+    if options.type == "average":
+        pooling = "mean" if options.pooling == "auto" else options.pooling
+        return RegionAverage(options.in_dim, out_dim, options.axes, pooling, options.coordinates)
+    return RegionSampler(
+        options.in_dim,
+        out_dim,
+        options.axes,
+        options.anchors,
+        options.neighbours,
+        pooling="max" if options.pooling == "auto" else options.pooling,
+        coordinates=options.coordinates,
+        local=options.local,
+        normalize=options.normalize,
+    )

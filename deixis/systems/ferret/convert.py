@@ -29,6 +29,7 @@ from deixis.checkpoints.sizes import CLIP_LARGE_336, LLAMA
 from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
 from deixis.errors import CheckpointError
 from deixis.model import DeixisConfig
+from deixis.model.part_configs import PointingConfig, ProjectionConfig, SamplerConfig
 from deixis.systems.ferret.notation import NOTATION
 from deixis.systems.llava.convert import llava_config, llava_rules, vision_of, vocabulary_size
 from deixis.systems.llava.template import chat_template
@@ -122,19 +123,17 @@ def config_of(
         vision,
         said["mm_vision_select_layer"],
         "squash",
-        projection={"type": "linear", "norm": False},
-        sampler={
-            "type": "sampler",
-            "points": POINTS,
-            "in_dim": vision["hidden_size"],
-            "anchors": list(ANCHORS),
-            "neighbours": list(NEIGHBOURS),
-            "pooling": said["sampler_pooler_mode"],
-            "coordinates": True,
-            "features": "tokens",
-            "axes": 2,
-        },
-        pointing={"backbone": None},
+        projection=ProjectionConfig(type="linear", norm=False),
+        sampler=SamplerConfig(
+            points=POINTS,
+            in_dim=vision["hidden_size"],
+            anchors=ANCHORS,
+            neighbours=NEIGHBOURS,
+            pooling=said["sampler_pooler_mode"],
+            features="tokens",
+            axes=2,
+        ),
+        pointing=PointingConfig(backbone=None),
         notation=NOTATION,
         system="ferret",
         region_token_id=region_id,

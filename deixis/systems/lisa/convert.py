@@ -33,6 +33,7 @@ from deixis.checkpoints.sizes import CLIP_LARGE, LLAMA, SAM_HUGE
 from deixis.checkpoints.source import Shards, Tensors, open_source
 from deixis.errors import CheckpointError
 from deixis.model import DeixisConfig
+from deixis.model.part_configs import PointingConfig, ProjectionConfig, SamplerConfig
 from deixis.systems.lisa.notation import NOTATION
 from deixis.systems.llava.convert import llava_config, llava_rules, vision_of, vocabulary_size
 from deixis.systems.llava.template import chat_template
@@ -111,9 +112,9 @@ def config_of(
         said["mm_vision_select_layer"],
         "crop",
         mask_config=dict(sam),
-        projection={"type": "mlp", "depth": depth} if depth else {"type": "linear", "norm": False},
-        sampler={"type": None},
-        pointing={"backbone": "sam", "state": "before", "train": "decoder"},
+        projection=ProjectionConfig(type="mlp", depth=depth) if depth else ProjectionConfig(type="linear", norm=False),
+        sampler=SamplerConfig(type=None),
+        pointing=PointingConfig(backbone="sam", state="before"),
         notation=NOTATION,
         system="lisa",
         seg_token_id=seg_id,

@@ -14,6 +14,7 @@ from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
 from deixis.checkpoints.source import Tensors
 from deixis.errors import CheckpointError
 from deixis.model import DeixisConfig
+from deixis.model.part_configs import EncoderConfig
 
 TOWER = "model.vision_tower.vision_tower."
 EMBEDDINGS = "model.embed_tokens.weight"
@@ -67,7 +68,7 @@ def llava_config(text: Mapping[str, Any], vision: Mapping[str, Any], layer: int,
         text_config=dict(text),
         image={"tokenizer": "patch", **sides, "early_dim": 0, **look},
         frozen=["encoder"],
-        encoder={"type": "trunk", "layer": layer, "norm": False, "class_token": False, "positions": "learned"},
+        encoder=EncoderConfig(type="trunk", layer=layer, norm=False, positions="learned"),
         signal_token_ids={"image": text["vocab_size"]},
         **own,
     )

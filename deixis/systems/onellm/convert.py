@@ -29,6 +29,7 @@ from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD, LLAMA, ONELLM
 from deixis.checkpoints.source import Tensors
 from deixis.errors import CheckpointError
 from deixis.model import DeixisConfig
+from deixis.model.part_configs import EncoderConfig, PointingConfig, ProjectionConfig, SamplerConfig
 from deixis.systems.llava.template import CONVERSATIONS, chat_template
 from deixis.systems.onellm.notation import NOTATION
 
@@ -104,17 +105,10 @@ def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[s
         vision_config=vision,
         text_config=_text(shapes, said["llm"], vocab_size),
         frozen=["encoder"],
-        encoder={
-            "type": "trunk",
-            "layer": -1,
-            "norm": True,
-            "class_token": True,
-            "positions": "learned",
-            "attention": attention,
-        },
+        encoder=EncoderConfig(type="trunk", class_token=True, positions="learned", attention=attention),
         projection=_mixture(shapes, said["projection"], width),
-        sampler={"type": None},
-        pointing={"backbone": None},
+        sampler=SamplerConfig(type=None),
+        pointing=PointingConfig(backbone=None),
         notation=NOTATION,
         system="onellm",
         signal_token_ids={kind: vocab_size + number for number, kind in enumerate(kinds)},
@@ -152,23 +146,22 @@ def _vision(shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any]) -> d
     }
 
 
-def _mixture(shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any], width: int) -> dict[str, Any]:
-    return {
-        "type": "upm",
-        "expert": "llama",
-        "maps": "own",
-        "tags": True,
-        "router": "sigmoid",
-        "route": "token",
-        "keep_tokens": False,
-        "queries": shapes["resample_tokens.image"][1],
-        "experts": count_layers(shapes, "resample_layers."),
-        "depth": count_layers(shapes, "resample_layers.0."),
-        "router_ratio": shapes["routers.image.fc1.weight"][0] / width,
-        "heads": said["heads"],
-        "multiple_of": said["ffn_multiple_of"],
-        "eps": said["norm_eps"],
-    }
+def _mixture(shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any], width: int) -> ProjectionConfig:
+    return ProjectionConfig(
+        expert="llama",
+        maps="own",
+        tags=True,
+        router="sigmoid",
+        route="token",
+        keep_tokens=False,
+        queries=shapes["resample_tokens.image"][1],
+        experts=count_layers(shapes, "resample_layers."),
+        depth=count_layers(shapes, "resample_layers.0."),
+        router_ratio=shapes["routers.image.fc1.weight"][0] / width,
+        heads=said["heads"],
+        multiple_of=said["ffn_multiple_of"],
+        eps=said["norm_eps"],
+    )
 
 
 def published_sizes() -> DeixisConfig:

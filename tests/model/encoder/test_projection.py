@@ -1,10 +1,13 @@
 """Projections: how many tokens come out, what the three routers weigh, and that the router learns."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
 from deixis.model.encoder.projection import LinearProjection, UniversalProjection, projected_count
+from deixis.model.part_configs import ProjectionConfig
 
 KINDS = ("image", "audio")
 ROUTERS = ["soft", "sigmoid", "sparse", "constant"]
@@ -38,9 +41,9 @@ def test_queries_come_first_and_tokens_may_follow(router, keep, tokens):
     network = projection(router, keep)
     out = network(samples(), "image")
     assert out.shape == (5, tokens, 6)
-    options = {"type": "upm", "queries": 2, "keep_tokens": keep, "tags": False}
+    options = ProjectionConfig(queries=2, keep_tokens=keep)
     assert projected_count(options, 7) == tokens
-    assert projected_count({**options, "tags": True}, 7) == tokens + 2
+    assert projected_count(replace(options, tags=True), 7) == tokens + 2
     torch.testing.assert_close(out[:, :2], projection(router, True)(samples(), "image")[:, :2])
 
 
@@ -85,5 +88,5 @@ def test_the_router_of_the_kind_learns_and_no_other(router):
 def test_linear_maps_every_token_alone():
     network, tokens = LinearProjection(8, 6), samples()
     out = network(tokens, "image")
-    assert out.shape == (5, projected_count({"type": "linear"}, 7), 6)
+    assert out.shape == (5, projected_count(ProjectionConfig(type="linear"), 7), 6)
     torch.testing.assert_close(out[:, 3:4], network(tokens[:, 3:4], "audio"))

@@ -1,0 +1,170 @@
+"""Frozen dataclasses of options, filled from the plain values of a YAML or JSON file and checked at construction.
+
+A class declares what it accepts by its annotations (`Literal` for choices, `Annotated[int, Bounds(1)]` for ranges) and
+calls `check_fields` in `__post_init__`. A message names the field, what was expected, what came and the nearest valid
+name. Such classes stand under `@no_type_check`: the run-time checker of the tests would refuse a value, in words of its
+own, before `__post_init__` can. It knows no recipe and no network.
+"""
+
+import types
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from difflib import get_close_matches
+from functools import cache
+from inspect import get_annotations
+from math import isfinite
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from deixis.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The range of a number: `least` <= value, `above` < value < `below`; None where it is unbounded."""
+
+    least: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def __contains__(self, value: float) -> bool:
+        # Written so that NaN, which compares as False with everything, is outside of every range.
+        low = (self.least is None or value >= self.least) and (self.above is None or value > self.above)
+        return low and (self.below is None or value < self.below)
+
+    def __str__(self) -> str:
+        """` from 1`, ` above 0 and below 1`: what follows "a number" in a message."""
+        parts = {" from ": self.least, " above ": self.above, " below ": self.below}
+        return " and".join(f"{word}{limit:g}" for word, limit in parts.items() if limit is not None and isfinite(limit))
+
+
+Count = Annotated[int, Bounds(least=1)]
+Natural = Annotated[int, Bounds(least=0)]
+Positive = Annotated[float, Bounds(above=0, below=float("inf"))]
+NonNegative = Annotated[float, Bounds(least=0, below=float("inf"))]
+
+
+def did_you_mean(value: object, known: Iterable[object]) -> str:
+    """`; did you mean 'x'?` for the valid name nearest to `value`, or nothing where none is near.
+
+    >>> did_you_mean("sofft", ("soft", "sparse"))
+    "; did you mean 'soft'?"
+    >>> did_you_mean("mean", ("soft", "sparse"))
+    ''
+    """
+    near = get_close_matches(str(value).lower(), [str(name) for name in known], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def check_choice(field: str, value: object, choices: Collection[object]) -> None:
+    """Raises ConfigError unless `value` is one of `choices`."""
+    # YAML and JSON may put a list or mapping here, which a set of choices could not be searched for.
+    if not any(value == choice and type(value) is type(choice) for choice in choices):
+        named = ", ".join("none" if choice is None else str(choice) for choice in choices)
+        raise ConfigError(f"{field}: expected one of {named}; got {value!r}{did_you_mean(value, choices)}")
+
+
+def check_known(where: str, names: Iterable[object], known: Collection[str]) -> None:
+    """Raises ConfigError for the first of `names` that is not `known`; `where` precedes it, as in "sampler."."""
+    for name in names:
+        if name not in known:
+            listed = f"known are {', '.join(known)}" if known else "no field is known here"
+            raise ConfigError(f"{where}{name}: unknown field; {listed}{did_you_mean(name, known)}")
+
+
+def check_value(field: str, value: object, hint: Any) -> None:
+    """Raises ConfigError unless `value` fits the annotation `hint`; an int fits float, a bool fits neither."""
+    if not _fits(value, hint):
+        # 1e-3 without a point is text in YAML 1.1, a common slip.
+        numeric = isinstance(value, str) and "number" in _expected(hint)
+        cause = "; YAML requires 1.0e-3 for 1e-3" if numeric else did_you_mean(value, _choices(hint))
+        raise ConfigError(f"{field}: expected {_expected(hint)}; got {value!r}{cause}")
+
+
+def check_fields(record: Any) -> None:
+    """Raises ConfigError unless every field of a dataclass instance fits its annotation."""
+    for name, hint in _hints(type(record)).items():
+        check_value(name, getattr(record, name), hint)
+
+
+def read_options(cls: type[T], values: Any, where: str) -> T:
+    """An instance of the dataclass `cls` from a mapping; an instance of `cls` is returned as it is.
+
+    Lists become tuples. `where` precedes the names of fields in messages: "sampler.", "recipe.yaml: stage a: ".
+
+    Raises:
+        ConfigError: `values` is no mapping, a field is unknown or missing, or its value does not fit.
+    """
+    if isinstance(values, cls):
+        return values
+    place = where.rstrip(" .:")
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{place}: expected fields with values; got {values!r}")
+    known = {field.name: field for field in fields(cls) if field.init}
+    check_known(where, values, known)
+    for name, field in known.items():
+        if field.default is MISSING and field.default_factory is MISSING and name not in values:
+            raise ConfigError(f"{where}{name}: expected {_expected(_hints(cls)[name])}; got none")
+    try:
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    except ConfigError as error:
+        raise ConfigError(f"{where}{error}") from None
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    # `typing.get_type_hints` gives nothing for a class under `@no_type_check`.
+    every = {name: hint for base in cls.__mro__[::-1] for name, hint in get_annotations(base, eval_str=True).items()}
+    return {field.name: every[field.name] for field in fields(cls) if field.init}
+
+
+def _is_union(hint: Any) -> bool:
+    return get_origin(hint) in (Union, types.UnionType)
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """The values that a `Literal`, also one inside of a union, names."""
+    if _is_union(hint):
+        return tuple(choice for part in get_args(hint) for choice in _choices(part))
+    return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value fits an annotation; an int fits float, a bool fits neither."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if hint is None or hint is type(None):
+        return value is None
+    if _is_union(hint):
+        return any(_fits(value, part) for part in arguments)
+    if origin is Literal:
+        return any(value == choice and type(value) is type(choice) for choice in arguments)
+    if origin is Annotated:
+        return _fits(value, arguments[0]) and all(value in part for part in arguments[1:])
+    if origin is tuple:
+        items = arguments[:1] * len(value) if arguments[-1] is ... and isinstance(value, tuple) else arguments
+        return isinstance(value, tuple) and len(value) == len(items) and all(map(_fits, value, items))
+    if origin is list:
+        return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
+    if hint in (int, float):
+        return isinstance(value, int if hint is int else (int, float)) and not isinstance(value, bool)
+    return isinstance(value, origin or hint)
+
+
+def _expected(hint: Any) -> str:
+    """What an annotation accepts, in words: "a whole number from 1", "one of soft, sparse"."""
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "none"}
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint in words:
+        return words[hint]
+    if origin is Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if _is_union(hint):
+        return " or ".join(_expected(part) for part in arguments)
+    if origin is Annotated:
+        return _expected(arguments[0]) + "".join(map(str, arguments[1:]))
+    if origin in (tuple, list):
+        return f"a list, each item {_expected(arguments[0])}"
+    return f"fields of {hint.__name__}" if is_dataclass(hint) else "fields with values"
