@@ -1,12 +1,14 @@
-"""The errors that are somebody else's to mend: each message is one sentence that says what to change.
+"""The errors that the user can fix: each message is one sentence that names what to change.
 
-Every class is a `ValueError` too, so `except ValueError` goes on working. Whatever else is raised is a bug of Deixis:
-nothing may take it for an answer, a skipped sample or a mistake of the user.
+Every class is a `ValueError` too, so callers may catch that. Any other exception is a bug of Deixis, a plain
+`ValueError` included: nothing counts it as an answer, a skipped sample or a mistake of the user. An error of a library
+is therefore caught at the call of the library and raised again as one of these; an `OSError` of a file of the user
+stays as it is.
 """
 
 
 class DeixisError(ValueError):
-    """One sentence naming the field, what was expected, what came, and the likely cause. The CLI exits with 2."""
+    """One sentence that names the field, what was expected, what was given and the likely cause. CLI exit code 2."""
 
 
 class InputError(DeixisError):
@@ -14,7 +16,7 @@ class InputError(DeixisError):
 
 
 class DataError(DeixisError):
-    """A data set, annotation file or sample that cannot be read or does not fit its signals."""
+    """A dataset, annotation file or sample that cannot be read or contradicts its signals."""
 
 
 class ConfigError(DeixisError):
@@ -26,4 +28,4 @@ class CheckpointError(DeixisError):
 
 
 class UnsupportedError(DeixisError):
-    """Something that this model, device or installation cannot do; the message says what can."""
+    """What this model, device or installation cannot do; the message names what can."""

@@ -20,7 +20,7 @@ import typer
 
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import json_region
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 
 if TYPE_CHECKING:
     from deixis.checkpoints import Opened
@@ -40,7 +40,7 @@ class _Line:
 
     @property
     def key(self) -> str:
-        content = "" if isinstance(self.record, ValueError) else json.dumps(self.record, sort_keys=True)
+        content = "" if isinstance(self.record, DeixisError) else json.dumps(self.record, sort_keys=True)
         return blake2b(content.encode(), digest_size=8).hexdigest()
 
     @property
@@ -128,12 +128,15 @@ def _caught(work: Any) -> Any:
     try:
         return work()
     except Exception as error:
-        return user_sentence(error) or f"{type(error).__name__}: {error}"
+        sentence = user_sentence(error)
+        if sentence is None:  # a bug is no answer: it ends the batch, whose finished lines stay
+            raise
+        return sentence
 
 
 def _question(record: Any, folder: Path) -> "Question":
     """The question in a record; ValueError or OSError, one sentence, where it is none."""
-    if isinstance(record, ValueError):
+    if isinstance(record, DeixisError):
         raise record
     if not isinstance(record, Mapping):
         raise InputError(f"expected an object with files and question, got {record!r:.60}")
@@ -212,7 +215,7 @@ def _answered(out: Path) -> tuple[Counter[str], set[str]]:
 def _record(line: str) -> dict[str, Any] | None:
     try:
         record = json.loads(line)
-    except ValueError:
+    except json.JSONDecodeError:
         return None
     return record if isinstance(record, dict) else None
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 
 if TYPE_CHECKING:
     from deixis.geometry import Region
@@ -118,7 +118,7 @@ def _checked(form: str, value: Any, signal: int | None, signals: Sequence["Signa
     try:
         region = _built(form, value, signal)
         check_region(region, signals[signal].extent)
-    except (ValueError, TypeError) as error:
+    except DeixisError as error:
         raise InputError(f"{what}: {error}") from None
     return region
 
@@ -179,7 +179,7 @@ def _mask_of_file(path: str, what: str) -> Any:
         raise InputError(f"{what}: expected {FORMS['mask']}, got no name")
     try:
         opened = open_signal(path, kind="image")
-    except ValueError as error:
+    except DeixisError as error:
         raise InputError(f"{what}: {error}") from None
     bright = opened.values.max(axis=-1)
     if "A" in str(opened.info.get("source_mode")):  # what is transparent was opened as white

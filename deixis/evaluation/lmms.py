@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 from deixis.inference import Model, Question, load
 from deixis.inference.question import MAX_NEW_TOKENS
 from deixis.signals import Signal, open_signal
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import lmms_eval.models.registry_v2
 
 LOG = logging.getLogger(__name__)
-REFUSED = (ValueError, OSError)
 BATCH = 8
 
 
@@ -89,7 +88,7 @@ def generate(
             tokens, drawing, stops = decoding_of(some[0][2])
             try:
                 texts = _texts(model, some, tokens, drawing)
-            except REFUSED:
+            except DeixisError:
                 texts = [_text_or_nothing(model, request, tokens, drawing) for request in some]
             yield from (until(text, stops) for text in texts)
 
@@ -102,7 +101,7 @@ def _texts(model: Model, some: Sequence[tuple], tokens: int, drawing: Mapping[st
 def _text_or_nothing(model: Model, request: tuple, tokens: int, drawing: Mapping[str, Any]) -> str:
     try:
         return _texts(model, [request], tokens, drawing)[0]
-    except REFUSED as error:
+    except DeixisError as error:
         LOG.warning("an empty answer to %r: %s", request[0][:80], error)
         return ""
 

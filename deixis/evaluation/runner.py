@@ -5,7 +5,8 @@ processes share one.
     OUT/rows/00001.lock      held by the process that is at block 1; a process that dies lets go of it
     OUT/run.json             what is asked of whom
 
-Failures of single examples are rows too: counted, listed, and judged as an empty answer.
+An example that the model refuses (`DeixisError`) is a row too: counted, listed, and scored as an empty answer. Any
+other exception is no answer: it stops the run, whose finished blocks stay, so that it resumes there.
 """
 
 import json
@@ -19,7 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from filelock import FileLock, Timeout
 
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmark import FORCED, JUDGE, Benchmark, Example, Row
 from deixis.inference import Answer, Question
 from deixis.samples.media import in_its_place, open_medium
@@ -29,7 +30,6 @@ from deixis.signals import Signal
 
 BLOCK = 32
 WAIT_S = 0.2
-REFUSED = (ValueError, OSError)
 Given = tuple[str, tuple[RegionRecord, ...]]
 
 
@@ -132,7 +132,7 @@ def ask(one: Play, player: Asked, block: Sequence[Example]) -> list[Row]:
     for some in _batches(one, block):
         try:
             answers: Iterable[Answer | str] = _answers(one, player, some)
-        except REFUSED:
+        except DeixisError:
             answers = [_answer_or_failure(one, player, example) for example in some]
         rows += [_row(one.benchmark, example, answer) for example, answer in zip(some, answers, strict=True)]
     return rows
@@ -152,7 +152,7 @@ def _tokens(one: Play, example: Example) -> int:
 def _answer_or_failure(one: Play, player: Asked, example: Example) -> Answer | str:
     try:
         return _answers(one, player, [example])[0]
-    except REFUSED as error:
+    except DeixisError as error:
         return str(error)
 
 

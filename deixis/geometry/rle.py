@@ -44,7 +44,7 @@ def _run_lengths(counts: str) -> Int[np.ndarray, " run"]:
     Source: the format of cocoapi, ``rleFrString`` in common/maskApi.c, read here so that a broken code is refused
     before compiled code sees it. Raises ValueError where the text is cut or holds foreign characters.
     """
-    foreign = ValueError("'counts' of a run-length code holds a character that is not of this code")
+    foreign = InputError("'counts' of a run-length code holds a character that is not of this code")
     if not counts.isascii():
         raise foreign
     codes = np.frombuffer(counts.encode("ascii"), np.uint8).astype(np.int64) - 48

@@ -9,6 +9,8 @@ import os
 import re
 from typing import Any
 
+from deixis.errors import DeixisError
+
 SHOWN_LENGTH = 200
 _GOES_ON = "run again later, which goes on from here"
 _OF_ONE_REQUEST = re.compile(
@@ -16,11 +18,11 @@ _OF_ONE_REQUEST = re.compile(
 )
 
 
-class EndpointError(ValueError):
+class EndpointError(DeixisError):
     """Nothing can be had of this endpoint as it is set; the sentence says what to mend."""
 
 
-class RequestRefused(ValueError):
+class RequestRefused(DeixisError):
     """The endpoint would not answer this one request (too long, not allowed); others may go well."""
 
 

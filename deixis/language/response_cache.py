@@ -15,7 +15,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 
 NANO = 1_000_000_000
 """Money is counted in whole billionths of a US dollar, so that sums are exact."""
@@ -29,7 +29,7 @@ _TABLES = """
 """
 
 
-class CostCapReached(ValueError):
+class CostCapReached(DeixisError):
     """The next request could pass the cap, so nothing more is sent; what is answered is kept.
 
     spent_usd: by everything this file has paid for, in all runs. cap_usd: what may be spent.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.samples.headers import check_header
 from deixis.samples.sample import Medium, Sample, is_train
 from deixis.samples.seen_set import Ledger
@@ -57,7 +57,7 @@ class Check:
                 if isinstance(sample, Skipped):
                     raise DataError(sample.why)
                 self._check(where, sample)
-            except ValueError as error:
+            except DeixisError as error:
                 yield Problem(where, str(error))
 
     def leaks(self) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Box, Extent, Point, Reference, Span, check_region, parse_markup, rle_area
 from deixis.geometry.extent import NOUNS
 
@@ -79,7 +79,7 @@ def _check_mask(path: str, mask: Mapping[str, Any], medium: Mapping[str, Any]) -
         raise DataError(f"{path}.size: expected {medium['size_hw']}, the signal's size_hw, got {mask['size']}")
     try:
         area = rle_area(dict(mask))
-    except ValueError as error:
+    except DeixisError as error:
         raise DataError(f"{path}: {error}") from None
     if not area:
         raise DataError(f"{path}: expected at least one pixel set, got an empty mask")
@@ -109,7 +109,7 @@ def _check_inside(path: str, region: Mapping[str, Any], medium: Mapping[str, Any
         if name in region:
             try:
                 check_region(region_type(*region[name], signal=number), extent)
-            except ValueError as error:
+            except DeixisError as error:
                 raise DataError(f"{path}.{name}: {error}") from None
 
 
@@ -138,7 +138,7 @@ def check_turn(path: str, turn: Mapping[str, Any], record: Mapping[str, Any]) ->
 def _references(path: str, text: str, count: int) -> list[Reference]:
     try:
         found = [piece for piece in parse_markup(text) if isinstance(piece, Reference)]
-    except ValueError as error:
+    except DeixisError as error:
         raise DataError(f"{path}: {error}") from None
     for index in (index for reference in found for index in reference.indices):
         if index >= count:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.samples.media import in_its_place, place_medium
 from deixis.samples.sample import Medium, Sample
 from deixis.samples.validate import read_records, validate_record
@@ -39,7 +39,7 @@ def write_samples(samples: Iterable[Sample], folder: str | Path, name: str) -> P
                     if medium.id not in path_of_id:
                         path_of_id[medium.id] = place_medium(medium, folder)
                 record = record_of(sample, [path_of_id[medium.id] for medium in sample.signals])
-            except ValueError as error:
+            except DeixisError as error:
                 raise DataError(f"sample {sample.id!r}: {error}") from error
             lines.write(json_line(record))
     return target
@@ -55,7 +55,7 @@ def read_samples(path: str | Path) -> Iterator[Sample]:
     for line, record in read_records(path):
         try:
             yield sample_of(record, folder)
-        except ValueError as error:
+        except DeixisError as error:
             raise DataError(f"{path}:{line}: {error}") from None
 
 
@@ -69,7 +69,7 @@ def record_of(sample: Sample, paths: Sequence[str]) -> dict[str, Any]:
 
 def sample_of(record: Any, folder: Path) -> Sample:
     """The sample of a record, its media joined to `folder`. Raises ValueError, one sentence, if it is none."""
-    if isinstance(record, ValueError):
+    if isinstance(record, DataError):
         raise record
     validate_record(record)
     sample = Sample.from_json(record)

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.samples.media import PICTURE_ENDINGS
 from deixis.samples.sample import Medium
 
@@ -62,7 +62,7 @@ def _check_picture(field: str, medium: Medium) -> None:
 
     try:
         size_hw = size_in(_file_of(medium), Path(medium.path or medium.id).name)
-    except ValueError as error:
+    except DeixisError as error:
         raise DataError(f"{field}.path: {error}") from None
     if medium.size_hw is not None and size_hw != tuple(medium.size_hw):
         raise DataError(

@@ -28,7 +28,7 @@ JSON_ENDING = ".json"
 @dataclass(frozen=True)
 class Entry:
     """One record of a shard. place: by which it is found again. where: for a sentence, "train-00001.tar: coco-12.json".
-    record: JSON values, or the ValueError that says why there are none. contents: files beside it in a tar, by name."""
+    record: JSON values, or the DataError that says why there are none. contents: files beside it in a tar, by name."""
 
     place: int
     where: str
@@ -83,7 +83,7 @@ def jsonl_entry(path: Path, place: int) -> Entry:
         lines.seek(place)
         record = load_record(lines.readline())
         where = f"{path}: byte {place}"
-        if isinstance(record, ValueError):  # its line is worth a pass over the file
+        if isinstance(record, DataError):  # its line is worth a pass over the file
             lines.seek(0)
             before = lines.read(place).count(b"\n")
             where = f"{path}:{before + 1}"
@@ -126,7 +126,7 @@ def tar_entry(path: Path, place: int) -> Entry:
         stream.seek(place)
         entry = next(_entries_of_tar(path, stream), None)
     if entry is None:
-        raise LookupError(f"{path}: expected a sample at byte {place}, got the end of the tar")
+        raise DataError(f"{path}: expected a sample at byte {place}, got the end of the tar")
     return entry
 
 
@@ -151,13 +151,13 @@ def _entry_of_tar(path: Path, place: int, key: str, contents: dict[str, bytes]) 
     name = key + JSON_ENDING
     where = f"{path}: {name}"
     if name not in contents:
-        return Entry(place, where, ValueError(f"expected {name} with the sample, got only {', '.join(contents)}"))
+        return Entry(place, where, DataError(f"expected {name} with the sample, got only {', '.join(contents)}"))
     return Entry(place, where, load_record(contents.pop(name)), contents)
 
 
 @contextmanager
 def _opened(path: Path, stream: BinaryIO) -> Generator[tarfile.TarFile]:
-    """The tar from where the stream stands; what is wrong with it within the block is a ValueError."""
+    """The tar from where the stream stands; what is wrong with it within the block is a DataError."""
     try:
         with tarfile.open(fileobj=stream, mode="r:") as tar:
             yield tar
@@ -215,8 +215,8 @@ def read_parquet(path: Path) -> Iterator[Entry]:
     with _opened_parquet(path) as file:
         place = 0
         for group in range(file.num_row_groups):
-            for text in file.read_row_group(group, columns=["json"])["json"]:
-                yield Entry(place, f"{path}: row {place}", load_record(text.as_py()))
+            for text in _texts(file, group, path):
+                yield Entry(place, f"{path}: row {place}", load_record(text))
                 place += 1
 
 
@@ -231,10 +231,9 @@ def parquet_entry(path: Path, place: int) -> Entry:
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows
             if row < count:
-                text = file.read_row_group(group, columns=["json"])["json"][row].as_py()
-                return Entry(place, f"{path}: row {place}", load_record(text))
+                return Entry(place, f"{path}: row {place}", load_record(_texts(file, group, path)[row]))
             row -= count
-    raise LookupError(f"{path}: expected a row below {file.metadata.num_rows}, got {place}")
+    raise DataError(f"{path}: expected a row below {file.metadata.num_rows}, got {place}")
 
 
 def _opened_parquet(path: Path) -> Any:
@@ -243,11 +242,22 @@ def _opened_parquet(path: Path) -> Any:
 
     try:
         file = parquet.ParquetFile(path)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: expected a Parquet file, got another or one cut short ({error})") from None
     if "json" not in file.schema_arrow.names:
         raise DataError(f"{path}: expected the column 'json', got {', '.join(file.schema_arrow.names)}")
     return file
+
+
+def _texts(file: Any, group: int, path: Path) -> list[Any]:
+    """The column of records of a group of rows."""
+    import pyarrow as pa
+
+    try:
+        texts = file.read_row_group(group, columns=["json"])["json"].to_pylist()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected a whole Parquet file, got a damaged one ({error})") from None
+    return [text if isinstance(text, str | bytes) else "" for text in texts]  # a null is no record
 
 
 FORMS = {

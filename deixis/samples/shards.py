@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.samples.files import record_of, sample_of
 from deixis.samples.headers import check_header
 from deixis.samples.media import (
@@ -60,7 +60,7 @@ def write_shard(samples: Iterable[Sample], path: str | Path, media: Way = "link"
                     raise DataError(f"id: expected one that no other sample of the shard has, got {sample.id!r}")
                 record = record_of(sample, places.paths(sample, key))
                 contents = places.contents(sample, key)
-            except (ValueError, OSError) as error:
+            except (DeixisError, OSError) as error:
                 skipped.append(Skipped(f"sample {sample.id!r}", str(error)))
                 continue
             keys.add(key)
@@ -100,7 +100,7 @@ def open_samples(path: str | Path) -> Iterator[tuple[str, Sample | Skipped]]:
             for entry in shard_form(shard).read(shard):
                 where = entry.where
                 yield where, entry_sample(entry, shard)
-        except (ValueError, OSError) as error:  # of the file, not of an entry: the next shard may be whole
+        except (DeixisError, OSError) as error:  # of the file, not of an entry: the next shard may be whole
             yield where, Skipped(where, str(error))
 
 
@@ -108,7 +108,7 @@ def entry_sample(entry: Entry, shard: Path) -> Sample | Skipped:
     """The sample of an entry of a shard; what breaks the format is skipped."""
     try:
         sample = sample_of(entry.record, shard.parent)
-    except ValueError as error:
+    except DeixisError as error:
         return Skipped(entry.where, str(error))
     if not entry.contents:
         return sample

@@ -37,7 +37,7 @@ def validate_record(record: Any) -> None:
 
 
 def read_records(path: str | Path) -> Iterator[tuple[int, Any]]:
-    """(line from 1, record or ValueError) of every line of a JSONL file that is not blank."""
+    """(line from 1, record or DataError) of every line of a JSONL file that is not blank."""
     with Path(path).open(encoding="utf-8") as lines:
         try:
             for number, line in enumerate(lines, 1):
@@ -48,7 +48,7 @@ def read_records(path: str | Path) -> Iterator[tuple[int, Any]]:
 
 
 def load_record(line: str | bytes) -> Any:
-    """The JSON values of a line (bytes: UTF-8), or the ValueError, one sentence, that says why it has none."""
+    """The JSON values of a line (bytes: UTF-8), or the DataError, one sentence, that says why it has none."""
     try:
         line = line if isinstance(line, str) else line.decode("utf-8")
         return _DECODER.decode(line)

@@ -76,7 +76,7 @@ def load_npy(path: Path, expected: str) -> np.ndarray:
         array = np.load(path, allow_pickle=False)
         if not isinstance(array, np.ndarray):
             raise InputError("an archive of several arrays")
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:  # headers of damaged files raise anything: SyntaxError, MemoryError, TokenError, ...
         raise InputError(
             f"'{path}': expected {expected} as a NumPy array of numbers, got a file NumPy cannot read; "
             f"it is cut short, holds Python objects, or is not an NPY file."

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
-from deixis.errors import InputError
+from deixis.errors import InputError, UnsupportedError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame, placeless_frame
 from deixis.signals.files import load_npy, read_head
@@ -154,7 +154,7 @@ def _read_nifti(path: Path, name: str) -> tuple[Float32[np.ndarray, "x y z"], np
         import nibabel
         import nibabel.imageglobals
     except ImportError as error:
-        raise InputError(
+        raise UnsupportedError(
             f"'{name}': expected nibabel to be installed to open NIfTI, got none; run `pip install 'deixis[fmri]'`."
         ) from error
     try:

@@ -4,7 +4,9 @@ trimesh reads them all but PCD and OBJ: there it splits vertices that have sever
 in an answer would no longer be a vertex of the file. Does not know units, tensors or signals.
 """
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +20,7 @@ Vertices = tuple[np.ndarray, np.ndarray | None]
 SURFACES = (".off", ".obj", ".stl", ".ply", ".glb")
 """Endings of files that may have faces."""
 MAX_8_BIT = 255
+MAX_DIGITS = 18  # of a count in a header
 REASON_LENGTH = 120
 """How much of a parser's own words goes into a sentence."""
 
@@ -32,13 +35,9 @@ def read_mesh(path: Path, name: str) -> Vertices:
         if file_type in READERS:
             return READERS[file_type](path)
         return _read_with_trimesh(path, file_type)
-    except Exception as error:  # parsers of damaged files raise anything: IndexError, struct.error, KeyError, ...
-        # trimesh tries another decoding with an optional package when a file is not the text it should be
-        missing = isinstance(error, ImportError)
-        reason = "its content is neither text nor whole" if missing else " ".join(str(error).split()).rstrip(".")
-        reason = reason[:REASON_LENGTH] or type(error).__name__
+    except InputError as error:
         raise InputError(
-            f"'{name}': expected a whole {file_type.upper()} file, but it cannot be read ({reason}); "
+            f"'{name}': expected a whole {file_type.upper()} file, but it cannot be read ({error}); "
             "the file is probably cut short, damaged, or has a wrong ending."
         ) from error
 
@@ -78,22 +77,34 @@ def _read_with_trimesh(path: Path, file_type: str) -> Vertices:
     import trimesh
 
     options = {"fix_texture": False} if file_type == "ply" else {}
-    with path.open("rb") as stream:
-        loaded = trimesh.load(stream, file_type=file_type, process=False, **options)
-    if isinstance(loaded, trimesh.Scene):
-        parts = []
-        for node in loaded.graph.nodes_geometry:
-            matrix, geometry_name = loaded.graph[node]
-            xyz, rgb = _vertices(loaded.geometry[geometry_name])
-            parts.append((trimesh.transform_points(xyz, matrix), rgb))
-    else:
-        parts = [_vertices(loaded)]
+    try:
+        with path.open("rb") as stream:
+            loaded = trimesh.load(stream, file_type=file_type, process=False, **options)
+        parts = list(_parts(loaded))  # trimesh decodes textures and colours only when they are asked for
+    except Exception as error:  # parsers of damaged files raise anything: IndexError, struct.error, KeyError, ...
+        # trimesh tries another decoding with an optional package when a file is not the text it should be
+        missing = isinstance(error, ImportError)
+        reason = "its content is neither text nor whole" if missing else " ".join(str(error).split()).rstrip(".")
+        raise InputError(reason[:REASON_LENGTH] or type(error).__name__) from error
     xyz = np.concatenate([np.zeros((0, 3)), *(part[0] for part in parts)])
     _check_counts(path, file_type, len(xyz), sum(len(getattr(g, "faces", ())) for g in _geometries(loaded)))
     if all(rgb is None for _, rgb in parts):
         return xyz, None
     grey = MAX_8_BIT // 2
     return xyz, np.concatenate([np.full((len(p), 3), grey) if rgb is None else rgb for p, rgb in parts])
+
+
+def _parts(loaded) -> Iterator[Vertices]:
+    """Vertices and colours of each geometry, in the coordinates of the scene where there is one."""
+    import trimesh
+
+    if not isinstance(loaded, trimesh.Scene):
+        yield _vertices(loaded)
+        return
+    for node in loaded.graph.nodes_geometry:
+        matrix, geometry_name = loaded.graph[node]
+        xyz, rgb = _vertices(loaded.geometry[geometry_name])
+        yield trimesh.transform_points(xyz, matrix), rgb
 
 
 def _geometries(loaded) -> list:
@@ -131,17 +142,23 @@ def _announced(path: Path, file_type: str) -> tuple[int | None, int | None]:
         if file_type == "ply":
             for line in stream:
                 words = line.split()
-                if words[:1] == [b"element"]:
-                    counts[words[1].decode()] = int(words[2])
+                if words[:1] == [b"element"] and len(words) > 2:
+                    counts[words[1].decode("ascii", "replace")] = _count(words[2])
                 elif words == [b"end_header"]:
                     break
         elif file_type == "off":
             for line in stream:
                 words = line.split(b"#")[0].replace(b"COFF", b"").replace(b"OFF", b"").split()
                 if len(words) >= 2:
-                    counts = {"vertex": int(words[0]), "face": int(words[1])}
+                    counts = {"vertex": _count(words[0]), "face": _count(words[1])}
                     break
     return counts.get("vertex"), counts.get("face")
+
+
+def _count(word: bytes) -> int:
+    if not word.isdigit():
+        raise InputError(f"its header announces a count of {word.decode('ascii', 'replace')!r:.20}")
+    return int(word[:MAX_DIGITS])
 
 
 def _read_obj(path: Path) -> Vertices:
@@ -154,9 +171,9 @@ def _read_obj(path: Path) -> Vertices:
             if words[:1] == ["v"]:
                 if len(words) < 4:
                     raise InputError(f"line {number} has {len(words) - 1} coordinates of a vertex, not 3")
-                rows.append([float(word) for word in words[1:]])
+                rows.append(_numbers(words[1:], float, number))
             elif words[:1] == ["f"]:
-                corners = [int(word.split("/")[0] or 0) for word in words[1:]]
+                corners = _numbers([word.split("/")[0] or "0" for word in words[1:]], int, number)
                 highest = max([highest, *corners])
     if highest > len(rows):
         raise InputError(f"a face names vertex {highest}, and there are {len(rows)}")
@@ -166,6 +183,13 @@ def _read_obj(path: Path) -> Vertices:
     if rows and all(len(row) >= 6 for row in rows):
         return xyz, np.array([row[-3:] for row in rows], dtype=np.float64)
     return xyz, None
+
+
+def _numbers(words: list[str], read: Callable[[str], Any], line: int) -> list[Any]:
+    try:
+        return [read(word) for word in words]
+    except ValueError as error:
+        raise InputError(f"line {line}: {error}") from error
 
 
 READERS = {"obj": _read_obj, "pcd": read_pcd}

@@ -13,21 +13,25 @@ from jaxtyping import Float, UInt8
 from deixis.errors import InputError
 
 MARK = b"# .PCD"
+MAX_DIGITS = 18  # of a count
 NEEDED = ("FIELDS", "SIZE", "TYPE", "POINTS", "DATA")
-TYPES = {"F": "f", "I": "i", "U": "u"}
+TYPES = {"F": ("f", (4, 8)), "I": ("i", (1, 2, 4, 8)), "U": ("u", (1, 2, 4, 8))}
+"""Letter of a type -> NumPy's letter, and the bytes that it may have."""
+MAX_NUMBERS = 1 << 12  # of one field per point
 COLOURS = ("rgb", "rgba")
+COLOUR_BYTES = 4
 LITERAL_RUN = 32  # control bytes below it are followed by that many literal bytes and one
 
 
 def read_pcd(path: Path) -> tuple[Float[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"] | None]:
     """x, y, z of every point, in the order of the file, and their colours or None.
 
-    Raises: ValueError (or what NumPy raises) for a header or content that is not whole.
+    Raises: InputError for a header or content that is not whole.
     """
     content = path.read_bytes()
     header, body = _header(content)
     dtype = _dtype(header)
-    count, data = int(header["POINTS"][0]), header["DATA"][0]
+    count, data = _whole(header["POINTS"][0], "POINTS"), header["DATA"][0]
     if data == "ascii":
         columns = _ascii_columns(body, dtype, count)
     elif data in ("binary", "binary_compressed"):
@@ -47,12 +51,19 @@ def _header(content: bytes) -> tuple[dict[str, list[str]], bytes]:
         end = content.find(b"\n", place)
         if end < 0:
             raise InputError("its header has no line DATA")
-        keyword, *words = content[place:end].decode("ascii").split("#")[0].split() or [""]
+        keyword, *words = content[place:end].decode("ascii", "replace").split("#")[0].split() or [""]
         header[keyword] = words
         place = end + 1
     if lacking := [name for name in NEEDED if not header.get(name)]:
         raise InputError(f"its header has no {lacking[0]}")
     return header, content[place:]
+
+
+def _whole(word: str, keyword: str) -> int:
+    """A count of the header."""
+    if not word.isascii() or not word.isdigit():
+        raise InputError(f"{keyword} of its header is {word!r:.20}, not a count")
+    return int(word[:MAX_DIGITS])
 
 
 def _dtype(header: dict[str, list[str]]) -> np.dtype:
@@ -63,13 +74,21 @@ def _dtype(header: dict[str, list[str]]) -> np.dtype:
         raise InputError("FIELDS, SIZE, TYPE and COUNT of its header are not equally many")
     if lacking := [axis for axis in "xyz" if axis not in names]:
         raise InputError(f"its points have no field {lacking[0]}, only {' '.join(names)}")
+    if repeated := [name for name in ("x", "y", "z", *COLOURS) if names.count(name) > 1]:
+        raise InputError(f"its points have the field {repeated[0]} more than once")
     fields = []
     for number, (name, size, kind, count) in enumerate(zip(names, sizes, types, counts, strict=True)):
         known = name in ("x", "y", "z", *COLOURS)
         if known and count != "1":
-            raise InputError(f"its field {name} has {count} numbers a point")
+            raise InputError(f"its field {name} has {count} numbers per point")
+        letter, known_sizes = TYPES.get(kind, ("", ()))
+        own = _whole(size, "SIZE")
+        if own not in known_sizes or (name in COLOURS and own != COLOUR_BYTES):
+            raise InputError(f"its field {name} is of type {kind} with {size} bytes")
+        if not 1 <= _whole(count, "COUNT") <= MAX_NUMBERS:
+            raise InputError(f"its field {name} has {count} numbers per point")
         # others may have the same name, as the paddings "_" do
-        fields.append((name if known else f"{number} {name}", f"<{TYPES[kind]}{int(size)}", (int(count),)))
+        fields.append((name if known else f"{number} {name}", f"<{letter}{own}", (int(count),)))
     return np.dtype(fields)
 
 
@@ -84,7 +103,12 @@ def _ascii_columns(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.nda
         if name in ("x", "y", "z", *COLOURS):
             base = dtype[name].base
             # a colour packed into a float may be written as one, with digits enough for all its bits
-            columns[name] = table[:, at].astype(np.float64).astype(base)
+            try:
+                numbers = table[:, at].astype(np.float64)
+            except ValueError as error:
+                raise InputError(f"its field {name} holds what is no number") from error
+            with np.errstate(invalid="ignore"):
+                columns[name] = numbers.astype(base)
         at += dtype[name].shape[0]
     return columns
 
@@ -96,6 +120,8 @@ def _binary_columns(body: bytes, dtype: np.dtype, count: int, compressed: bool) 
             raise InputError(f"its header announces {count} points in {needed} bytes, {len(body)} came")
         rows = np.frombuffer(body, dtype, count)
         return {name: rows[name] for name in dtype.names or ()}
+    if len(body) < 8:
+        raise InputError("its compressed points end before their sizes")
     packed, whole = (int(n) for n in np.frombuffer(body[:8], "<u4", 2))
     if len(body) < 8 + packed or whole != needed:
         raise InputError(f"its header announces {needed} bytes from {packed}, {whole} from {len(body) - 8} came")
@@ -109,7 +135,8 @@ def _binary_columns(body: bytes, dtype: np.dtype, count: int, compressed: bool) 
 def _decompressed(packed: bytes, size: int) -> bytes:
     """LZF (Marc Lehmann's liblzf, lzf_d.c): runs of literal bytes, and copies of what came before."""
     out, place = bytearray(), 0
-    while place < len(packed):
+    packed += bytes(2)  # so that a cut copy is read to its end, and found by the count of bytes
+    while place < len(packed) - 2 and len(out) <= size:
         control = packed[place]
         place += 1
         if control < LITERAL_RUN:

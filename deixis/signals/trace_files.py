@@ -76,7 +76,10 @@ def _table(path: Path, name: str) -> tuple[list[str] | None, Float[np.ndarray, "
     separator = max(",;\t", key=lines[0].count)
     if not lines[0].count(separator):
         separator = " "
-    cells = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
+    try:
+        cells = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
+    except csv.Error as error:
+        raise InputError(f"'{name}': expected a CSV of motion traces, got a damaged table ({error}).") from error
     header = None if all(map(_is_number, cells[0])) else [cell.strip().lower() for cell in cells[0]]
     body = cells if header is None else cells[1:]
     width = len(cells[0])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from deixis.errors import InputError
+from deixis.errors import InputError, UnsupportedError
 
 AHEAD_S = 2.0
 """Pictures farther ahead than this are sought, not decoded up to."""
@@ -183,16 +183,15 @@ def _opened(path: Path, name: str) -> Generator[Any]:
     try:
         import av
     except ImportError as error:
-        raise InputError(
+        raise UnsupportedError(
             f"'{name}': expected PyAV to be installed to open a film, got none; run `pip install 'deixis[video]'`."
         ) from error
     try:
-        container = av.open(str(path), metadata_errors="ignore")
-    except (av.FFmpegError, OSError, ValueError) as error:
+        with av.open(str(path), metadata_errors="ignore") as container:
+            yield container
+    except av.FFmpegError as error:  # of the opening, or of what is read from the container while it is open
         reason = " ".join(str(getattr(error, "strerror", None) or error).split()).rstrip(".")
         raise InputError(
             f"'{name}': expected a whole film, but it cannot be read ({reason}); the file is probably cut short, "
             "damaged, or of another format."
         ) from error
-    with container:
-        yield container

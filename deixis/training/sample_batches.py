@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from deixis.errors import ConfigError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import rle_to_mask
 from deixis.model.chat_template import words_with_meaning
 from deixis.model.masks.mask_cells import Prepared
@@ -40,7 +40,7 @@ class Taken:
 class SampleBatches:
     """`make` for training on `count` draws of a mixture a step; the last step of one that ends may have fewer.
 
-    cells, max_tokens and guide_sizes as in `pack`; `world`, if given, makes further rows. Raises ValueError where of
+    cells, max_tokens and guide_sizes as in `pack`; `world`, if given, makes further rows. Raises DataError where of
     one part no sample can be taken, with the reason of the first.
     """
 
@@ -100,7 +100,7 @@ class SampleBatches:
                 return turn
             first = first or found
         path = self.mixture.parts[part].path
-        raise ConfigError(
+        raise DataError(
             f"{path}: expected samples that this model can be trained on, got none among the {tried} looked at; the "
             f"first: {first.where}: {first.why}"
         )
@@ -110,40 +110,38 @@ class SampleBatches:
         where, sample = self.mixture.sample(part, turn, ahead)
         try:
             return self._ready(sample)
-        except (ValueError, OSError) as error:
+        except DeixisError as error:
             skipped = sample if isinstance(sample, Skipped) else Skipped(where, str(error))
             self.left_out.add(skipped)
             return skipped
 
     def _ready(self, sample: Sample | Skipped) -> Taken:
-        """Raises ValueError, one sentence, for a sample that the model cannot take."""
+        """Raises DeixisError, one sentence, for a sample that the model cannot take; anything else is a bug."""
         if isinstance(sample, Skipped):
-            raise ConfigError(sample.why)
+            raise DataError(sample.why)
         for number, turn in enumerate(sample.turns):
             for name in ("user", "assistant"):
                 if word := next((word for word in self.forbidden if word in getattr(turn, name)), None):
-                    raise ConfigError(
-                        f"turns[{number}].{name}: expected plain words, got {word}, a token of this model"
-                    )
+                    raise DataError(f"turns[{number}].{name}: expected plain words, got {word}, a token of this model")
         opened = [self._opened(f"signals[{n}]", medium) for n, medium in enumerate(sample.signals)]
         prepared = [own for _, own in opened]
         sample = replace(sample, regions=tuple(map(_with_mask, sample.regions)))
         encoded = encode_sample(sample, prepared, self.processor, self.cells)
         length = len(encoded) + start_row(prepared, self.processor).prefix
         if length > self.max_tokens:
-            raise ConfigError(f"expected at most {self.max_tokens} tokens (max_tokens), got {length}")
+            raise DataError(f"expected at most {self.max_tokens} tokens (max_tokens), got {length}")
         return Taken(tuple(digest for digest, _ in opened), prepared, encoded)
 
     def _opened(self, field: str, medium: Medium) -> tuple[str, Prepared]:
         """(digest, signal) of a medium."""
         if medium.kind not in self.processor.specs:
-            raise ConfigError(
+            raise DataError(
                 f"{field}.kind: expected {' or '.join(self.processor.specs)}, which this model takes, got {medium.kind}"
             )
         with open_medium(medium) as signal:
             size_hw = signal.extent.size_hw
             if medium.size_hw is not None and size_hw is not None and tuple(size_hw) != tuple(medium.size_hw):
-                raise ConfigError(f"{field}.size_hw: expected {list(size_hw)}, the file's, got {list(medium.size_hw)}")
+                raise DataError(f"{field}.size_hw: expected {list(size_hw)}, the file's, got {list(medium.size_hw)}")
             return signal.digest, self.processor.prepare(signal)
 
 

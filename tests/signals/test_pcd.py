@@ -107,7 +107,7 @@ def test_fields_are_found_in_any_order_and_of_any_type(tmp_path):
         pytest.param(b"# .PCD v.7\nDATA ascii\n1 2 3\n", "its header has no FIELDS", id="no_fields"),
         pytest.param(header("ascii", fields="x y i"), "its points have no field z, only x y i", id="no_z"),
         pytest.param(header("ascii", sizes="4 4"), "are not equally many", id="sizes"),
-        pytest.param(header("ascii", counts="1 1 2"), "its field z has 2 numbers a point", id="two_z"),
+        pytest.param(header("ascii", counts="1 1 2"), "its field z has 2 numbers per point", id="two_z"),
         pytest.param(header("binary", types="F F Q") + POINTS.tobytes(), "cannot be read", id="type"),
         pytest.param(header("zip"), "its DATA is 'zip', not ascii, binary or binary_compressed", id="data"),
         pytest.param(header("ascii") + b"1 2 3\n4 5 6\n", "announces 6 points of 3 numbers, 6 numbers", id="cut"),

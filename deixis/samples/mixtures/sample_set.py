@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.samples.sample import Sample
 from deixis.samples.shards import entry_sample, shard_form, shards_of
 from deixis.samples.skipped import Skipped
@@ -47,7 +47,7 @@ class SampleSet:
         shard, place = self.shards[index], int(self._places[index][number - self._ends[index]])
         try:
             entry = shard_form(shard).entry(shard, place)
-        except (ValueError, OSError, LookupError) as error:
+        except (DeixisError, OSError) as error:
             return str(shard), Skipped(str(shard), str(error))
         return entry.where, entry_sample(entry, shard)
 
@@ -60,7 +60,7 @@ def _places(shard: Path) -> np.ndarray:
             if count > len(found):
                 found = np.resize(found, 2 * len(found))
             found[count - 1] = place
-    except (ValueError, OSError) as error:
+    except (DeixisError, OSError) as error:
         logger.warning("%s; the %d samples before that are used", error, count)
     return found[:count].copy()
 

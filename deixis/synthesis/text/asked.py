@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 _NO_JOB = object()
 
 
-class Unusable(ValueError):
+class Unusable(DataError):
     """An answer of which nothing can be used, with what is wrong with each of its items."""
 
     def __init__(self, complaints: Sequence[str]):
