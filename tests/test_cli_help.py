@@ -1,5 +1,6 @@
 """The `deixis` command as a process: help without heavy imports, the doctor, and mistakes in one sentence."""
 
+import email
 import json
 import os
 import signal
@@ -12,7 +13,8 @@ import typer
 
 from deixis.cli import app as cli_app
 from deixis.cli import doctor, environment
-from deixis.cli.errors import user_sentence
+from deixis.cli.errors import bug_sentence, user_sentence
+from deixis.errors import InputError, UnsupportedError
 
 HEAVY = ("torch", "transformers", "scipy", "trimesh", "numpy")
 
@@ -94,11 +96,11 @@ def test_version_is_the_packages():
     ("words", "part"),
     [
         pytest.param(["sing"], "No such command 'sing'", id="unknown_verb"),
-        pytest.param(["data", "sing"], "(deixis data --help lists what there is)", id="unknown_verb_of_a_group"),
+        pytest.param(["data", "sing"], "(see deixis data --help)", id="unknown_verb_of_a_group"),
         pytest.param(["doctor", "--loud"], "--loud", id="unknown_option"),
         pytest.param(["doctor", "me"], "me", id="too_many_words"),
-        pytest.param(["convert", "lisa"], "(deixis convert --help lists what there is)", id="missing_argument"),
-        pytest.param(["convrt"], "(deixis --help lists what there is)", id="unknown_verb"),
+        pytest.param(["convert", "lisa"], "(see deixis convert --help)", id="missing_argument"),
+        pytest.param(["convrt"], "(see deixis --help)", id="unknown_verb"),
     ],
 )
 def test_a_wrong_command_line_is_one_sentence(words, part):
@@ -112,35 +114,73 @@ def test_a_wrong_command_line_is_one_sentence(words, part):
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        pytest.param(ValueError("the box is empty:\n x1 is x2"), "the box is empty: x1 is x2", id="value"),
-        pytest.param(ValueError(), "ValueError", id="value_without_words"),
+        pytest.param(InputError("the box is empty:\n x1 is x2"), "the box is empty: x1 is x2", id="input"),
+        pytest.param(UnsupportedError(), "UnsupportedError", id="without_words"),
         pytest.param(FileNotFoundError(2, "No such file or directory", "a.png"), "a.png: no such file", id="no_file"),
-        pytest.param(OSError("the picture ends too early"), "the picture ends too early", id="os_without_number"),
+        pytest.param(OSError("the image ends too early"), "the image ends too early", id="os_without_number"),
+        pytest.param(MemoryError(), "out of memory: use a smaller", id="memory"),
     ],
 )
-def test_a_users_mistake_is_one_sentence(run_verb, error, sentence):
+def test_a_user_error_is_one_sentence(run_verb, error, sentence):
     code, out, err = run_verb(raiser(error))
     assert (code, out) == (2, "")
     assert err.startswith(f"deixis: {sentence}")
     assert err.count("\n") == 1
 
 
-def test_a_fault_of_ours_keeps_its_traceback(monkeypatch):
-    app = typer.Typer()
-    app.callback()(cli_app._global_options)
-    app.command("verb")(raiser(KeyError("phrase")))
-    monkeypatch.setattr(cli_app, "build_app", lambda: app)
-    with pytest.raises(KeyError, match="phrase"):
-        cli_app.main(["verb"])
+BUGS = [
+    pytest.param(KeyError("phrase"), "KeyError: 'phrase'", id="key"),
+    pytest.param(ValueError("zip() argument 2 is shorter than argument 1"), "ValueError: zip() argument 2", id="value"),
+    pytest.param(TypeError("missing 1 required argument"), "TypeError: missing 1", id="type"),
+    pytest.param(AssertionError("the last event is the answer"), "AssertionError: the last event", id="assertion"),
+    pytest.param(ModuleNotFoundError("No module named 'deixis.sing'", name="deixis.sing"), "deixis.sing", id="import"),
+]
 
 
-def test_debug_keeps_the_traceback_of_a_users_mistake(monkeypatch):
-    app = typer.Typer()
-    app.callback()(cli_app._global_options)
-    app.command("verb")(raiser(ValueError("the box is empty")))
-    monkeypatch.setattr(cli_app, "build_app", lambda: app)
-    with pytest.raises(ValueError, match="the box is empty"):
-        cli_app.main(["--debug", "verb"])
+@pytest.mark.parametrize(("error", "line"), BUGS)
+@pytest.mark.parametrize("words", [pytest.param([], id="plain"), pytest.param(["--debug"], id="debug")])
+def test_a_bug_keeps_its_traceback_and_is_called_a_bug(run_verb, error, line, words):
+    code, out, err = run_verb(raiser(error), *words)
+    assert (code, out) == (1, "")
+    assert err.startswith("Traceback (most recent call last):")
+    *_, last_of_traceback, sentence = err.splitlines()
+    assert line in last_of_traceback
+    assert sentence.startswith("deixis: this is a bug of Deixis 0.1.0, not a mistake of yours; please report ")
+    assert "`deixis doctor`" in sentence
+
+
+def test_the_address_for_bugs_is_that_of_the_metadata(monkeypatch):
+    metadata = email.message_from_string("Project-URL: Issues, https://example.org/issues\n\n")
+    monkeypatch.setattr("importlib.metadata.metadata", lambda name: metadata)
+    assert bug_sentence().endswith("`deixis doctor` at https://example.org/issues")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["--debug", "doctor", "--loud"], id="before"),
+        pytest.param(["doctor", "--debug", "--loud"], id="after"),
+        pytest.param(["doctor", "--loud", "--debug"], id="last"),
+        pytest.param(["--debug", "data", "check", "none"], id="before_a_group"),
+        pytest.param(["data", "--debug", "check", "none"], id="within_a_group"),
+        pytest.param(["data", "check", "none", "--debug"], id="after_a_group"),
+    ],
+)
+def test_debug_shows_the_traceback_of_a_user_error(words, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"^2$"):
+        cli_app.main(words)
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback (most recent call last):")
+    assert err.splitlines()[-1].startswith("deixis: ")
+
+
+def test_debug_behind_two_dashes_is_an_argument(capsys):
+    with pytest.raises(SystemExit, match=r"^2$"):
+        cli_app.main(["doctor", "--", "--debug"])
+    err = capsys.readouterr().err
+    assert err.startswith("deixis: ")
+    assert "--debug" in err
 
 
 def test_an_interrupt_is_quiet(run_verb):
@@ -224,7 +264,7 @@ def test_doctor_names_a_missing_extra_and_its_pip_line(monkeypatch):
 def test_a_missing_package_of_an_extra_is_the_users_to_mend(monkeypatch):
     monkeypatch.setattr(environment, "extras_of_this_package", lambda: (extra_with(ABSENT),))
     sentence = user_sentence(ModuleNotFoundError("No module named 'ray_caster'", name="ray_caster.core"))
-    assert sentence == "this needs the package ray-caster, of the extra 'world': pip install 'ray-caster>=2'"
+    assert sentence == "this requires the package ray-caster, of the extra 'world': pip install 'ray-caster>=2'"
     assert user_sentence(ModuleNotFoundError("No module named 'deixis.sing'", name="deixis.sing")) is None
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 from deixis.language.endpoint_errors import EndpointError, RequestRefused, malformed, refusal
 from deixis.language.response_cache import CostCapReached, KeptAnswers
 
@@ -144,7 +144,7 @@ class LanguageModel:
         return self._sent_first(key, messages, waited_for) if first else waited_for.result()
 
     def ask_many(self, conversations: Sequence[Sequence[dict]], tries: int = 0) -> list[str | Exception]:
-        """The answers to many, in order, `concurrency` at a time; in place of one that failed, its ValueError.
+        """The answers to many, in order, `concurrency` at a time; in place of one that failed, its DeixisError.
 
         What is asked twice is sent once. After CostCapReached or EndpointError the rest fails alike, unsent.
         """
@@ -155,7 +155,7 @@ class LanguageModel:
                 return stopped[0]
             try:
                 return self(messages, tries)
-            except ValueError as error:
+            except DeixisError as error:
                 if isinstance(error, CostCapReached | EndpointError):
                     stopped.append(error)
                 return error

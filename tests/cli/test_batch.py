@@ -69,6 +69,23 @@ def test_what_fails_is_counted_and_ends_nothing(command, batch, tmp_path):
         assert part in sentence
 
 
+def test_a_bug_ends_the_batch_and_keeps_what_is_answered(command, batch, tmp_path, bundled, monkeypatch):
+    out, answer = tmp_path / "a.jsonl", bundled.answer
+    monkeypatch.setattr("deixis.cli.batch.AT_ONCE", 1)
+
+    def fail(questions, *arguments, **options):
+        if "bell" in questions[0].text:
+            raise ValueError("zip() argument 2 is shorter than argument 1")
+        return answer(questions, *arguments, **options)
+
+    monkeypatch.setattr(bundled, "answer", fail)
+    code, _, err = command("ask", "--batch", batch(SEE, HEAR, SEE), "--out", out)
+    assert code == 1
+    assert "ValueError: zip() argument 2 is shorter" in err
+    assert err.splitlines()[-1].startswith("deixis: this is a bug of Deixis")
+    assert [line["line"] for line in read(out.read_text())] == [1]
+
+
 def test_what_is_answered_is_not_asked_again(command, batch, tmp_path):
     out = tmp_path / "a.jsonl"
     lost = {"files": ["later.png"], "question": "What?"}

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from deixis.checkpoints import bundled_folder
+from deixis.errors import DataError
 from deixis.evaluation.benchmark import FORCED, GENERATED, Example, Facts, Published, Wanted
 from deixis.evaluation.benchmarks import BENCHMARKS
 from deixis.evaluation.metrics.scores import mean
@@ -42,7 +43,7 @@ class Squares:
     def examples(self, data, options):
         path = data / "squares.txt"
         if not path.is_file():
-            raise ValueError(f"{path}: expected the list of squares, from https://squares.example; got no such file")
+            raise DataError(f"{path}: expected the list of squares, from https://squares.example; got no such file")
         for number, line in enumerate(path.read_text().splitlines()):
             name, _, colour = line.partition(" ")
             if not colour:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deixis.errors import InputError
 from deixis.evaluation.benchmark import FORCED, GENERATED, Benchmark, Example, Facts
 from deixis.evaluation.metrics.scores import mean
 from deixis.evaluation.runner import BLOCK, Play, examples, play
@@ -52,7 +53,7 @@ class Counting:
     def answer(self, questions, max_new_tokens):
         numbers = [question.text.split()[-1].rstrip("?") for question in questions]
         if any(number.endswith(self.refuses) for number in numbers):
-            raise ValueError(f"no number that ends with {self.refuses}")
+            raise InputError(f"no number that ends with {self.refuses}")
         if self.stop_after is not None and len(self.asked) >= self.stop_after:
             raise KeyboardInterrupt
         self.asked += numbers
@@ -121,6 +122,30 @@ def test_a_refused_example_fails_alone(tmp_path):
     assert {row.failure for row in failed} == {"no number that ends with 3"}
     assert all(row.marks == {"hit": False} for row in failed)
     assert sum(row.marks["hit"] for row in rows) == len(rows) - 4
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [
+        pytest.param(ValueError("zip() argument 2 is shorter than argument 1"), id="zip"),
+        pytest.param(KeyError("phrase"), id="key"),
+        pytest.param(OSError(28, "No space left on device"), id="full_disk"),
+    ],
+)
+def test_a_bug_stops_the_run_which_resumes(tmp_path, bug):
+    class Failing(Counting):
+        def answer(self, questions, max_new_tokens):
+            if len(self.asked) >= BLOCK:
+                raise bug
+            return super().answer(questions, max_new_tokens)
+
+    with pytest.raises(type(bug)) as raised:
+        play(of(120), Failing(), tmp_path)
+    assert raised.value is bug
+    second = Counting()
+    rows, _ = play(of(120), second, tmp_path)
+    assert not any(row.failure for row in rows)
+    assert len(second.asked) == len(rows) - BLOCK
 
 
 def test_a_medium_that_cannot_be_opened_fails_alone(tmp_path):

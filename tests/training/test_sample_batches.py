@@ -152,6 +152,20 @@ def test_what_cannot_be_taken_is_noted_and_another_stands_in(bad, why, batches, 
     assert "1 samples were left out, see" in caplog.text
 
 
+@pytest.mark.parametrize("where", ["encode_sample", "open_medium", "start_row"])
+def test_a_bug_is_no_skipped_sample(batches, monkeypatch, where):
+    """An internal ValueError while a sample is made ready stops training; the sample is not noted as skipped."""
+    made = batches(GOOD)
+
+    def fail(*arguments, **options):
+        raise ValueError("zip() argument 2 is shorter than argument 1")
+
+    monkeypatch.setattr(f"deixis.training.sample_batches.{where}", fail)
+    with pytest.raises(ValueError, match="is shorter than argument 1"):
+        made(0)
+    assert made.left_out.all() == []
+
+
 def len_before(made) -> int:
     """The place of the sixth line."""
     lines = made.mixture.sets[0].shards[0].read_bytes().splitlines(keepends=True)

@@ -24,7 +24,7 @@ from deixis.datasets.instruction.caption_sets import AUDIOCAPS, CLOTHO, COCO_CAP
 from deixis.datasets.instruction.onellm import ONELLM, POINTLLM_FILE
 from deixis.datasets.instruction.onellm_media import locate, medium_id
 from deixis.datasets.source import Format, Place
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmarks.records import records, unescaped
 from deixis.samples.consistency import shown
 from deixis.samples.sample import Medium
@@ -136,7 +136,7 @@ def _pictured(place: Place, where: str, part: str, names: list[str], texts: list
         return Skipped(where, f"caption: expected text, got {shown(texts[:1])}")
     try:
         medium = picture(place, names, "captions")
-    except (ValueError, OSError) as error:
+    except DeixisError as error:
         return Skipped(where, str(error))
     return Captioned(medium.id, part, (medium,), captions)
 

@@ -26,7 +26,7 @@ from deixis.datasets.classification.class_folders import CLASS_FOLDERS, LISTS
 from deixis.datasets.files.class_lists import split_names
 from deixis.datasets.files.class_names import readable
 from deixis.datasets.source import Place
-from deixis.errors import InputError
+from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmarks.records import records, unescaped
 from deixis.evaluation.benchmarks.required_files import found, needed, one_of, whole_number
 from deixis.evaluation.metrics.overlap import NUMBER_WORDS
@@ -156,7 +156,7 @@ def sun_rgbd(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
                         media.append(Medium(f"sun_rgbd/{name}/depth", "depth", size_hw=depth_m.shape, values=depth_m))
                     label = SUN_SCENES.index(scene)
                     yield from _viewed(f"sun_rgbd/{name}", media, view, with_picture, label, folder, "normal")
-            except (OSError, ValueError) as error:
+            except (DeixisError, OSError) as error:
                 yield Skipped(name, str(error))
 
     return Classes(tuple((name,) for name in SUN_SCENES), items(), view)
@@ -176,11 +176,8 @@ def motion(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
         for number, line in enumerate(lines[start + 1 :], start + 2):
             *columns, name = line.split(":")
             try:
-                values = np.array([[float(value) for value in column.split(",")] for column in columns], np.float32)
-                label = head.index(name.strip())
-                if values.ndim != 2 or len(values) != MOTION_AXES:
-                    raise InputError(f"expected {MOTION_AXES} dimensions, got {len(columns)}")
-            except ValueError as error:
+                values, label = _window(columns), head.index(name.strip())
+            except ValueError as error:  # a number that is none, columns of uneven length, an unknown class
                 if line.strip():
                     yield Skipped(f"{path.name}:{number}", f"expected a window of six dimensions and a class; {error}")
                 continue
@@ -188,6 +185,14 @@ def motion(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
             yield Classified(key, path.stem, (Medium(key, "imu", rate_hz=rate_hz, values=values.T),), label)
 
     return Classes(tuple(_names(name) for name in head), items(), "imu")
+
+
+def _window(columns: Sequence[str]) -> Float32[np.ndarray, "axis sample"]:
+    """The six dimensions of a line; ValueError for anything else."""
+    values = np.array([[float(value) for value in column.split(",")] for column in columns], np.float32)
+    if values.ndim != 2 or len(values) != MOTION_AXES:
+        raise DataError(f"expected {MOTION_AXES} dimensions, got {len(columns)}")
+    return values
 
 
 def sun_depth_m(path: Path) -> Float32[np.ndarray, "h w"]:

@@ -10,7 +10,7 @@ from deixis.datasets.files.json_stream import json_lines
 from deixis.datasets.files.text_boxes import ON_PICTURE, TextBoxes
 from deixis.datasets.grounding.ferret_bench import FERRET_BENCH as READER
 from deixis.datasets.instruction.llava import pictures_of
-from deixis.errors import InputError
+from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.judge import METRICS, OPTIONS, endpoint_of, judged
 from deixis.evaluation.benchmarks.required_files import IMAGES, needed, place_of
@@ -120,12 +120,22 @@ def _of_folder(
     for where, record in json_lines(folder / "question.jsonl"):
         where = f"{folder.name}/{where}"
         try:
-            if isinstance(record, ValueError):
-                raise record
+            _check_record(record, references, contexts, rules)
             yield _example(part, record, references, contexts, rules, pictures_of(record, place, "coco"), options)
-        except (ValueError, KeyError, TypeError) as error:
-            why = str(error) if isinstance(error, ValueError) else f"expected its field or its line, got none: {error}"
-            yield Skipped(where, why)
+        except DeixisError as error:
+            yield Skipped(where, str(error))
+
+
+def _check_record(
+    record: Any, references: Mapping[Any, str], contexts: Mapping[Any, str], rules: Mapping[str, Any]
+) -> None:
+    """Raises DataError for a line without a field that is needed, or without its line in the other files."""
+    if isinstance(record, DataError):
+        raise record
+    try:
+        rules[record["category"]], references[record["question_id"]], contexts[record["image"]], record["text"].strip()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"expected its field or its line, got none: {error}") from None
 
 
 def _example(

@@ -10,7 +10,7 @@ from deixis.datasets.files.images import find_picture, said_size_hw
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Place
-from deixis.errors import InputError
+from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.flickr_entities import (
     ENTITIES,
@@ -210,7 +210,7 @@ def _of_entities(split: str, folder: Path | None, notation: str) -> Iterator[Cap
     for number in listed.read_text("utf-8").split():
         try:
             picture = picture_of(folder, number)
-        except ValueError as error:
+        except DeixisError as error:
             yield Skipped(f"{split}.txt: {number}", str(error))
             continue
         for sentence in range(len(picture.captions)):
@@ -227,22 +227,31 @@ def _of_mdetr(split: str, path: Path, entities: Path | None, notation: str) -> I
         annotations.setdefault(record.get("image_id"), []).append(record)
     for where, image in json_items(path, "images"):
         try:
-            number = PurePosixPath(image["file_name"]).stem
-            size_hw = said_size_hw(image)
-            if size_hw is None:
-                raise InputError(f"height, width: expected the size of the picture, got {shown(image.get('height'))}")
-            spans = [(int(span[0][0]), int(span[0][1])) for span in image["tokens_positive_eval"]]
+            number, size_hw, spans = _mdetr_fields(image)
             if entities is None:
                 phrases = [(image["caption"][a:b], _own(annotations.get(image["id"], []), a, b)) for a, b in spans]
             else:
                 phrases = list(_of_sentence(entities, number, image, spans))
             targets = _targets(phrases)
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            yield Skipped(where, str(error) if isinstance(error, ValueError) else f"expected the field {error}")
+        except DeixisError as error:
+            yield Skipped(where, str(error))
             continue
         if targets:
             truth = Truth(targets, size_hw, entities is not None or "separateGT" in path.name, notation)
             yield Caption(f"flickr30k/{split}/{number}/{image['id']}", split, number, image["file_name"], truth)
+
+
+def _mdetr_fields(image: Mapping[str, Any]) -> tuple[str, tuple[int, int], list[tuple[int, int]]]:
+    """(number of the picture, its size, spans of the caption). Raises DataError for an entry without them."""
+    size_hw = said_size_hw(image)
+    if size_hw is None:
+        raise DataError(f"height, width: expected the size of the picture, got {shown(image.get('height'))}")
+    try:
+        image["id"], image["caption"][:0], int(image.get("sentence_id", 0))
+        spans = [(int(span[0][0]), int(span[0][1])) for span in image["tokens_positive_eval"]]
+        return PurePosixPath(image["file_name"]).stem, size_hw, spans
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise DataError(f"expected the field {error}") from None
 
 
 def _own(annotations: Sequence[Mapping[str, Any]], start: int, end: int) -> tuple[BoxXYXY, ...]:

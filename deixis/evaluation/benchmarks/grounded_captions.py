@@ -9,7 +9,7 @@ from typing import Any
 
 from deixis.datasets.files.images import find_picture
 from deixis.datasets.source import Place
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.flickr_entities import (
     ENTITIES,
@@ -89,7 +89,7 @@ class GroundedCaptions:
             for number in path.read_text("utf-8").split():
                 try:
                     pictures[number] = picture_of(folder, number)
-                except ValueError as error:
+                except DeixisError as error:
                     yield Skipped(f"{path.name}: {number}", str(error))
             references = official[0] if official else {n: _references(picture) for n, picture in pictures.items()}
             classes = {name for number in pictures for one in references.get(number, ()) for name, _ in one.nouns}

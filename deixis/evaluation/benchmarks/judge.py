@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmark import JUDGE
 from deixis.evaluation.metrics.scores import Marks, Metric, mean
 from deixis.language.endpoint import CostCapReached, Endpoint, EndpointError
@@ -94,7 +94,7 @@ def endpoint_of(options: Mapping[str, str], cache: str | Path) -> Endpoint | Non
     except TypeError:
         unknown = next(name for name in given if JUDGE + name not in OPTIONS)
         raise InputError(f"{JUDGE}{unknown}: unknown option; known are {', '.join(OPTIONS)}") from None
-    except ValueError as error:
+    except DeixisError as error:
         raise InputError(f"{JUDGE}{error}") from None
 
 
@@ -114,7 +114,7 @@ def judged(
     marks, failures = [], []
     for number in range(len(cases)):
         reviews = [[one[2 * number], one[2 * number + 1]] for one in said]
-        errors = [review for pair in reviews for review in pair if isinstance(review, Exception)]
+        errors = [review for pair in reviews for review in pair if isinstance(review, DeixisError)]
         failures += errors[:1]
         marks.append({} if errors else _marks([[str(review) for review in pair] for pair in reviews]))
     return marks, [_failed(failures, len(cases))] if failures else []

@@ -24,7 +24,7 @@ from deixis.datasets.instruction.onellm import ONELLM
 from deixis.datasets.instruction.onellm_media import locate, sound_facts
 from deixis.datasets.instruction.question_sets import GQA, VQAV2, vqav2_annotations
 from deixis.datasets.source import Format, Place
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmarks.records import records, unescaped
 from deixis.evaluation.benchmarks.required_files import one_of
 from deixis.samples.consistency import shown
@@ -107,7 +107,7 @@ def music_avqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Ski
             question = _filled(row["question_content"], _list(row["templ_values"]))
             part = " ".join(_list(row["type"]))
             name, answer = str(row["video_id"]), str(row["anser"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, DeixisError) as error:
             yield Skipped(where, f"expected a question as in MUSIC-AVQA's files, got {shown(row)} ({error})")
             continue
         if name not in media:
@@ -135,7 +135,10 @@ def _key(sample: Sample) -> str:
 
 def _list(value: Any) -> Sequence[str]:
     """A list, which these files hold as text. Raises ValueError for anything else."""
-    found = json.loads(value) if isinstance(value, str) else value
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        found = value
     if not isinstance(found, list):
         raise InputError(f"expected a list, got {shown(value)}")
     return [str(item) for item in found]

@@ -18,7 +18,7 @@ from deixis.datasets.grounding.mdetr import MDETR
 from deixis.datasets.grounding.refcoco import REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format, Place
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.referring_segmentation import (
@@ -96,7 +96,7 @@ class ReferringComprehension:
                 else:
                     sized(record.signals[0])
                     yield from (self._example(record, n, notation) for n in range(len(record.expressions)))
-            except ValueError as error:
+            except DeixisError as error:
                 yield Skipped(record.id, str(error))
 
     def verdict(self, example: Example, answer: Answer) -> Marks:

@@ -19,7 +19,7 @@ from deixis.datasets.files.images import agreed_size_hw
 from deixis.datasets.grounding.refcoco import GREFCOCO, INSTANCES, REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format
-from deixis.errors import InputError
+from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmark import FORCED, GENERATED, Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.mask_metrics import (
     EXACT_METRICS,
@@ -108,7 +108,7 @@ class ReferringSegmentation:
                 continue
             try:
                 medium = sized(record.signals[0])
-            except ValueError as error:
+            except DeixisError as error:
                 yield Skipped(record.id, str(error))
                 continue
             for number, expression in enumerate(record.expressions):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deixis.errors import InputError
 from deixis.evaluation.benchmark import GENERATED, Benchmark, Row
 from deixis.evaluation.benchmarks.world import baselines
 from deixis.evaluation.benchmarks.world import world_metrics as verdicts
@@ -94,7 +95,7 @@ def test_the_loop_asks_it_from_seeds(tmp_path):
 
         def answer(self, questions, max_new_tokens):
             assert max_new_tokens == 48
-            raise ValueError("nothing is said")
+            raise InputError("nothing is said")
 
         def point(self, questions, given):
             raise AssertionError("no answer is given")
