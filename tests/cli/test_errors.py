@@ -48,9 +48,9 @@ def test_a_bug_of_an_evaluation_stops_it(command, bundled, tmp_path, monkeypatch
 
 
 def test_a_bug_while_samples_are_checked(tmp_path, monkeypatch, capsys):
-    record = {"version": 1, "id": "a", "source": "mine", "task": "talk", "split": "train", "licence": "CC0-1.0", "author": "person",
-              "signals": [],
-              "regions": [], "turns": [{"user": "Hello", "assistant": "Hello."}]}  # fmt: skip
+    head = {"version": 1, "id": "a", "source": "mine", "task": "talk", "split": "train", "licence": "CC0-1.0"}
+    turns = [{"user": "Hello", "assistant": "Hello."}]
+    record = {**head, "author": "person", "signals": [], "regions": [], "turns": turns}
     (tmp_path / "a.jsonl").write_text(json.dumps(record) + "\n")
     with pytest.raises(SystemExit, match=r"^0$"):
         main(["data", "check", str(tmp_path / "a.jsonl")])
