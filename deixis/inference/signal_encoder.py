@@ -75,12 +75,11 @@ class Eye:
         """Mask logits of each state over the cells of the signal; what SAM makes of a picture is kept from then on."""
         encoded = sight.encoded
         assert encoded is not None, "a signal is encoded before anything is pointed at in it"
-        had = encoded.sam_features is not None
+        pending = encoded.sam is not None and encoded.sam.features is None
         signal = torch.zeros(len(states), dtype=torch.int64, device=states.device)
         logits = self.network.point(encoded, states, signal)
-        if encoded.sam_features is not None and not had:
-            encoded.sam_values = None  # nothing asks for it again
-            self.kept.put(sight.key, sight)
+        if pending and encoded.sam.features is not None:
+            self.kept.put(sight.key, sight)  # again, because its size has changed
         return logits
 
     def _key(self, signal: Signal) -> Key:

@@ -4,6 +4,7 @@
 counting both, sample by sample, because a surplus row would otherwise land in the next sample in silence.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -42,8 +43,26 @@ class Encoded:
     batch: SignalBatch
     fields: dict[str, Field]
     tokens: dict[str, Float[Tensor, "row token hidden"]]
-    sam_values: Float[Tensor, "row 3 side side"] | None = None  # SAM's input, where SAM makes the masks
-    sam_features: tuple[Float[Tensor, "row _ _ _"], ...] | None = None  # its maps, made when first needed
+    sam: "LazyFeatures | None" = None  # of the images, where SAM makes the masks
+
+
+@dataclass
+class LazyFeatures:
+    """Feature maps of SAM for the images of a batch, encoded by the first call of `get` and cached from then on.
+
+    Most questions need no mask, and SAM's encoder costs more than everything else. Exactly one of the fields is set:
+    `values` (SAM's input) before the first `get`, `features` after it.
+    """
+
+    values: Float[Tensor, "row 3 side side"] | None
+    features: tuple[Float[Tensor, "row _ _ _"], ...] | None = None
+
+    def get(self, encode: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Float[Tensor, "row _ _ _"], ...]:
+        """The feature maps of all images, finest first; `encode` is called at most once."""
+        if self.features is None:
+            assert self.values is not None, "features or the input they are made from"
+            self.features, self.values = encode(self.values), None
+        return self.features
 
 
 def place(

@@ -21,7 +21,7 @@ from transformers.utils import ModelOutput
 from deixis.model.config import DeixisConfig
 from deixis.model.encoder.field_encoder import build_field_encoder
 from deixis.model.encoder.projection import build_projection
-from deixis.model.fusion import Encoded, SignalBatch, place, repeat_signals
+from deixis.model.fusion import Encoded, LazyFeatures, SignalBatch, place, repeat_signals
 from deixis.model.kinds import KINDS
 from deixis.model.losses import mask_losses, number_loss, text_loss
 from deixis.model.masks.pointing_head import PointingHead
@@ -72,14 +72,26 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if self.sam_pointing is not None:
             self._tied_weights_keys |= _tied_keys("sam_pointing.sam", self.sam_pointing.sam)
         self.post_init()
-        self.train(self.training)
+        self.freeze_parts()
 
-    def train(self, mode: bool = True) -> "DeixisForConditionalGeneration":
-        """As ever; and the parts that `frozen` names are frozen again, for loading weights sets every one free."""
+    @classmethod
+    def from_pretrained(cls, *args, **kwargs):
+        """As in transformers, and the frozen parts are frozen: loading replaces all weights by trainable ones."""
+        loaded = super().from_pretrained(*args, **kwargs)
+        network = loaded[0] if isinstance(loaded, tuple) else loaded  # a tuple with output_loading_info=True
+        network.freeze_parts()
+        return loaded
+
+    def freeze_parts(self) -> None:
+        """Sets `requires_grad` to False for the parts in `config.frozen` and for what `pointing.train` omits of SAM.
+
+        Applied once after construction and once after `from_pretrained`; `train()` does not touch it.
+        """
         for part in self.config.frozen:
             module = self.get_submodule(_FROZEN_MODULES.get(part, part))
             module.requires_grad_(False)
-        return super().train(mode)
+        if self.sam_pointing is not None:
+            self.sam_pointing.freeze()
 
     def _init_weights(self, module: nn.Module) -> None:
         """Nothing: every part is initialised where it is built, the language model by its own class."""
@@ -105,7 +117,8 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 raise ValueError(f"{kind}_values: expected a row for each of {wanted} in signal_kind, got {given}")
         fields = {kind: self.field_encoder(values[kind], kind) for kind in KINDS if values.get(kind) is not None}
         tokens = {kind: self.projection(field.all_tokens, kind) for kind, field in fields.items()}
-        return Encoded(batch, fields, tokens, values.get("sam"))
+        sam_values = values.get("sam")
+        return Encoded(batch, fields, tokens, None if sam_values is None else LazyFeatures(sam_values))
 
     def encode_inputs(self, inputs: MutableMapping[str, Tensor]) -> Encoded | None:
         """Takes the signals out of `inputs`, which the processor made, and encodes them; None where there are none."""
@@ -128,7 +141,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if self.region_sampler is None:
             raise ValueError("region_points: this network takes no regions (its sampler.type is None), got some")
         row, read_at = encoded.batch.row(signal), points if places is None else places
-        width, dtype = self._region_width(encoded), next(self.region_sampler.parameters()).dtype
+        width, dtype = self._region_width(), next(self.region_sampler.parameters()).dtype
         features = points.new_zeros(*points.shape[:2], width, dtype=dtype)
         for kind, field in encoded.fields.items():
             own = (encoded.batch.kind[signal] == KINDS.index(kind)).nonzero().squeeze(1)
@@ -138,11 +151,10 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 features = features.index_copy(0, own, read)
         return self.region_sampler(self.region_features(features), points)
 
-    def _region_width(self, encoded: Encoded) -> int:
+    def _region_width(self) -> int:
         """Channels that regions read: of the tokens alone, or of both levels of the field."""
-        if isinstance(self.region_features, nn.Linear):
-            return self.region_features.in_features
-        return next(iter(encoded.fields.values())).tokens.shape[-1]
+        dim = self.config.vision_config.hidden_size
+        return dim + self.config.pointing["dim"] * self.config.has_fine * (self.config.sampler["features"] == "levels")
 
     def embed(
         self,
@@ -192,17 +204,9 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
                     f"<seg>: this network makes no masks in a signal of kind {kind}, and was asked for one"
                 )
             return self.pointing_head(states, encoded.fields[kind].fine[row])
-        return self.sam_pointing(states, self._sam_rows(encoded, row))
-
-    def _sam_rows(self, encoded: Encoded, row: Tensor | slice) -> tuple[Tensor, ...]:
-        """SAM's maps of the pictures whose rows are given; all pictures are encoded when the first is asked for."""
-        if encoded.sam_features is None:
-            if encoded.sam_values is None:
-                raise ValueError(
-                    "sam_values: expected SAM's input of every picture, got none; use this model's processor"
-                )
-            encoded.sam_features = self.sam_pointing.encode(encoded.sam_values)
-        return tuple(features[row] for features in encoded.sam_features)
+        if encoded.sam is None:
+            raise ValueError("sam_values: expected SAM's input of every image, got none; use this model's processor")
+        return self.sam_pointing(states, tuple(level[row] for level in encoded.sam.get(self.sam_pointing.encode)))
 
     def forward(
         self,

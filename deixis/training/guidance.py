@@ -119,8 +119,9 @@ class AttentionGuide:
         losses = []
         for module, hidden, (cos, sin) in self.seen:
             size = int(module.head_dim)
-            query = nn.functional.linear(hidden, module.q_proj.weight[:size]).unsqueeze(1).float()
-            key = nn.functional.linear(hidden, module.k_proj.weight[:size]).unsqueeze(1).float()
+            # The whole projection is called and sliced, so that adapters and quantised weights take effect.
+            query = module.q_proj(hidden)[..., :size].unsqueeze(1).float()
+            key = module.k_proj(hidden)[..., :size].unsqueeze(1).float()
             query, key = apply_rotary_pos_emb(query, key, cos.float(), sin.float())
             scores = torch.einsum("qd,qkd->qk", query[row, 0, position], key[row, 0]) * size**-0.5
             scores = scores.masked_fill(~allowed[row, 0, position], float("-inf"))

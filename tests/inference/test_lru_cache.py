@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from deixis.inference.lru_cache import Kept, byte_count
-from deixis.model.fusion import Encoded, SignalBatch
+from deixis.model.fusion import Encoded, LazyFeatures, SignalBatch
 
 
 def of_bytes(count):
@@ -65,5 +65,5 @@ def test_what_begins_with_a_word_is_found_last_used_first():
 
 def test_all_arrays_in_a_value_are_counted():
     batch = SignalBatch(torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
-    encoded = Encoded(batch, {}, {"image": torch.zeros(1, 2, 3)}, sam_values=torch.zeros(1, 3, 4, 4))
+    encoded = Encoded(batch, {}, {"image": torch.zeros(1, 2, 3)}, sam=LazyFeatures(torch.zeros(1, 3, 4, 4)))
     assert byte_count([encoded, (of_bytes(5), "words", None)]) == 8 + 8 + 24 + 192 + 5

@@ -171,7 +171,7 @@ def test_sam2_makes_the_masks_of_pictures(with_sam2):
     with torch.no_grad():
         encoded = network.encode_inputs(inputs)
         [logits] = network.point(encoded, torch.randn(1, 32), torch.tensor([0]))
-    assert len(encoded.sam_features) == 3
+    assert len(encoded.sam.features) == 3
     [(kind, mask, _)] = pointed(logits, processor.prepare(signal))
     assert (kind, mask.shape) == ("mask", (30, 40))
 

@@ -37,14 +37,12 @@ class SamPointing(nn.Module):
         prompt_dim = sam.config.prompt_encoder_config.hidden_size
         self.prompt = nn.Sequential(nn.Linear(hidden_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, prompt_dim))
         self.learns = LEARNING[train]
-        self.train(self.training)
 
-    def train(self, mode: bool = True) -> "SamPointing":
-        """As ever; and what is not to learn is frozen again, for loading weights sets every one free."""
+    def freeze(self) -> None:
+        """Sets `requires_grad` to False for SAM's weights that `train` does not name."""
         for name, weight in self.sam.named_parameters():
             if not name.startswith(self.learns) and ".lora_" not in name:
                 weight.requires_grad_(False)
-        return super().train(mode)
 
     def encode(self, values: Float[Tensor, "row 3 side side"]) -> tuple[Float[Tensor, "row _ _ _"], ...]:
         """Image embeddings of prepared pictures (see `prepare_for_sam`): one map; of SAM 2 two finer ones before it."""

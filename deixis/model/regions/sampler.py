@@ -1,49 +1,47 @@
-"""The region sampler: one vector for a region, from features at points inside it, in any dimension.
+"""The region sampler: one vector per region, from features at points inside it, in any dimension.
 
 After Ferret's spatial-aware visual sampler (You et al., ICLR 2024, section 3.2; apple/ml-ferret, GeoRegionSampler):
 stages of farthest point sampling, grouping of nearest neighbours, a PointMLP-style local layer and pooling; then all
 anchors are flattened and projected. Parameters have the published names and shapes, so its weights load as they are.
 With `local="pointmlp"` the local layer is PointMLP's own: geometric affine module and residual blocks before and after
-pooling (`point_blocks`). `RegionAverage` is what Ferret compares with: the mean of the features of a region's points.
+pooling (`point_blocks`). `RegionAverage` is Ferret's baseline: the mean of the features at a region's points.
 
-The published local layer is computed folded. Published, with D, d the difference projector and L, R, c the two halves
-and the bias of the 1x1 convolution over [difference, anchor]:
-
-    L (D (neighbour - anchor) + d) + R anchor + c
-
-which is linear up to the ReLU, hence equal to
-
-    L D neighbour  +  (R - L D) anchor + L d + c
-
-one map of every point once (L D point, from which the anchor's share is gathered too) and one of every anchor,
-instead of three matrix products for each of neighbours x anchors. What is left per neighbour is gather, add, ReLU,
-LayerNorm and pooling. Nothing is cached between calls: the fold is made from the parameters each time.
+With gradients, and wherever an adapter, a hook or a quantised weight is attached, the local layer calls its modules;
+without gradients and with plain modules it is computed folded (`folded`), with equal results.
 
 Not here: which points lie in a region (geometry) and reading the feature field at them (ops.sample_grid).
 """
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from einops import rearrange
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from deixis.model.regions.folded import can_fold, folded_layer
 from deixis.model.tokenizers.point_blocks import NORMALIZE, LocalGrouper, PosExtraction, PreExtraction
 from deixis.ops import farthest_points, gather_points, nearest_neighbours
 
-# Without gradient the grouped rows are worked off in pieces of this many values, which stay in the cache.
-PIECE_VALUES = 512 * 1024
 # PointMLP's layers as the local layer: one lean block, as in its elite form (Ma et al., section 3.4), and LayerNorm
-# instead of BatchNorm, for a batch may hold one region or none.
+# instead of BatchNorm, because a batch may hold one region or none.
 POINTMLP_LAYERS = {"res_expansion": 0.25, "norm": "layer"}
 
 
 class LocalAggregator(nn.Module):
-    """Weights of the 1x1 convolution, ReLU and LayerNorm over [difference, anchor]; applied by `RegionSampler`."""
+    """1x1 convolution, ReLU and LayerNorm over [difference, anchor], pooled over the neighbours of each anchor."""
 
-    def __init__(self, in_dim: int, out_dim: int):
+    def __init__(self, in_dim: int, out_dim: int, pooling: str):
         super().__init__()
         self.net = nn.Sequential(nn.Conv1d(in_dim, out_dim, kernel_size=1), nn.ReLU())
         self.norm = nn.LayerNorm(out_dim)
+        self.pooling = pooling
+
+    def forward(self, grouped: Float[Tensor, "region anchor neighbour channel"]) -> Float[Tensor, "region anchor out"]:
+        mixed = self.net(rearrange(grouped, "r a n c -> (r a) c n"))
+        return self.pool(self.norm(rearrange(mixed, "(r a) c n -> r a n c", a=grouped.shape[1])))
+
+    def pool(self, grouped: Float[Tensor, "*anchor neighbour out"]) -> Float[Tensor, "*anchor out"]:
+        """The maximum or the mean over the neighbours."""
+        return grouped.amax(-2) if self.pooling == "max" else grouped.mean(-2)
 
 
 class PointMLPStage(nn.Module):
@@ -68,12 +66,12 @@ class PointMLPStage(nn.Module):
 
 
 class RegionSampler(nn.Module):
-    """One vector of `out_dim` for each region from `in_dim` features at its points.
+    """One vector of `out_dim` per region from `in_dim` features at its points.
 
-    dim: axes of the points (1 sound, 2 picture, 3 cloud). anchors, neighbours: per stage, how many points are kept
-    and how many are pooled around each. pooling: "max" or "mean" over the neighbours. coordinates: whether the
-    points' coordinates are features too, as published. local: "difference", as published, or "pointmlp", whose
-    geometric affine module is set by `normalize`: "anchor", "center" or None.
+    dim: axes of the points (1 audio, 2 image, 3 point cloud). anchors, neighbours: per stage, how many anchors are
+    chosen and how many points are pooled around each. pooling: "max" or "mean" over the neighbours. coordinates:
+    whether the points' coordinates are features too, as published. local: "difference", as published, or "pointmlp",
+    whose geometric affine module is set by `normalize`: "anchor", "center" or None.
     """
 
     def __init__(
@@ -104,7 +102,7 @@ class RegionSampler(nn.Module):
         width = in_dim + dim * coordinates
         if local == "difference":
             self.diff_projector_list = nn.ModuleList(nn.Linear(width, width) for _ in anchors)
-            self.agg_projector_list = nn.ModuleList(LocalAggregator(2 * width, in_dim) for _ in anchors)
+            self.agg_projector_list = nn.ModuleList(LocalAggregator(2 * width, in_dim, pooling) for _ in anchors)
         else:
             self.local_layers = nn.ModuleList(
                 PointMLPStage(in_dim, dim, count, near, pooling, coordinates, normalize)
@@ -121,16 +119,18 @@ class RegionSampler(nn.Module):
     ) -> Float[Tensor, "region out"]:
         """Region vectors from features at points in unit coordinates; `valid` False marks padding.
 
-        A region with fewer points than anchors or neighbours repeats them; padding changes nothing. Anchors start
-        at the first valid point (the published code starts at a random one), so equal input gives equal output.
+        A region with fewer points than anchors or neighbours repeats them; padding changes nothing. Farthest point
+        sampling starts at the first valid point (the published code starts at a random one), so equal inputs give
+        equal outputs.
 
-        Raises ValueError if the points have another number of axes than the sampler, or a region has no points.
+        Raises:
+            ValueError: The points have another number of axes than the sampler, or a region has no points.
         """
         _check_points(points, self.dim)
         if not len(points):
             return self.dim_projector(features.new_zeros(0, self.dim_projector.in_features))
         if valid is not None:
-            # Padding gets no gradient from the gathers, but zero times NaN would reach the weights.
+            # Padding is never gathered, but it is mapped where the layer is folded, and zero times NaN is NaN.
             features = features.masked_fill(~valid[..., None], 0.0)
             points = points.masked_fill(~valid[..., None], 0.0)
         for stage in range(len(self.anchors)):
@@ -154,45 +154,17 @@ class RegionSampler(nn.Module):
 
         values = torch.cat([features, points.to(features.dtype)], -1) if self.coordinates else features
         difference, aggregator = self.diff_projector_list[stage], self.agg_projector_list[stage]
-        of_difference, of_anchor = aggregator.net[0].weight.squeeze(-1).chunk(2, dim=1)
-        # The product of the two weights costs as much as applying the first to `channel` points.
-        if values.shape[0] * values.shape[1] > len(of_difference):
-            mapped = F.linear(values, of_difference @ difference.weight)
-        else:
-            mapped = F.linear(F.linear(values, difference.weight), of_difference)
-        shift = torch.addmv(aggregator.net[0].bias, of_difference, difference.bias)
-        centre = F.linear(gather_points(values, anchor_index), of_anchor, shift) - gather_points(mapped, anchor_index)
-        return self._pool(mapped, centre, group_index, aggregator.norm), anchor_points
-
-    def _pool(
-        self,
-        mapped: Float[Tensor, "region point channel"],
-        centre: Float[Tensor, "region anchor channel"],
-        group_index: Int[Tensor, "region anchor neighbour"],
-        norm: nn.LayerNorm,
-    ) -> Float[Tensor, "region anchor channel"]:
-        """LayerNorm(ReLU(mapped neighbour + centre)), pooled over each anchor's neighbours."""
-        if torch.is_grad_enabled():
-            grouped = norm(F.relu(gather_points(mapped, group_index) + centre[:, :, None]))
-            return grouped.amax(2) if self.pooling == "max" else grouped.mean(2)
-        regions, number, channels = mapped.shape
-        offset = torch.arange(regions, device=mapped.device).view(-1, 1, 1) * number
-        rows = (group_index + offset).flatten(0, 1)  # (region * anchor, neighbour)
-        table, centre = mapped.flatten(0, 1), centre.flatten(0, 1)
-        step = max(1, PIECE_VALUES // (rows.shape[1] * channels)) if mapped.device.type == "cpu" else max(1, len(rows))
-        buffer = table.new_empty(min(step, len(rows)) * rows.shape[1], channels)
-        pieces = []
-        for row, middle in zip(rows.split(step), centre.split(step), strict=True):
-            grouped = torch.index_select(table, 0, row.flatten(), out=buffer[: row.numel()]).view(*row.shape, channels)
-            grouped = norm(grouped.add_(middle[:, None]).relu_())
-            pieces.append(grouped.amax(1) if self.pooling == "max" else grouped.mean(1))
-        return torch.cat(pieces).view(regions, group_index.shape[1], channels)
+        if not torch.is_grad_enabled() and can_fold(difference, aggregator.net[0]):
+            return folded_layer(difference, aggregator, values, anchor_index, group_index), anchor_points
+        anchor = gather_points(values, anchor_index).unsqueeze(2)  # (region, anchor, 1, channel)
+        offset = difference(gather_points(values, group_index) - anchor)
+        return aggregator(torch.cat([offset, anchor.expand_as(offset).to(offset.dtype)], -1)), anchor_points
 
 
 class RegionAverage(nn.Module):
-    """One vector of `out_dim` for each region: the mean of the features at its points, and one linear map.
+    """One vector of `out_dim` per region: the mean of the features at its points, and one linear map.
 
-    coordinates: whether the mean place of the points is a feature too. pooling: "mean", or "max" over the points.
+    coordinates: whether the mean coordinates of the points are features too. pooling: "mean", or "max" over the points.
     """
 
     def __init__(self, in_dim: int, out_dim: int, dim: int = 2, pooling: str = "mean", coordinates: bool = True):
@@ -210,7 +182,8 @@ class RegionAverage(nn.Module):
     ) -> Float[Tensor, "region out"]:
         """Region vectors from features at points in unit coordinates; `valid` False marks padding, never read.
 
-        Raises ValueError if the points have another number of axes, or a region has no points.
+        Raises:
+            ValueError: The points have another number of axes than `dim`, or a region has no points.
         """
         _check_points(points, self.dim)
         values = torch.cat([features, points.to(features.dtype)], -1) if self.coordinates else features

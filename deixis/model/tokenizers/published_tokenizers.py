@@ -51,10 +51,9 @@ class PointPatches(nn.Module):
         places = values[..., self.columns].contiguous()
         chosen = farthest_points(places, self.groups)
         index, _ = nearest_neighbours(gather_points(places, chosen), places, self.neighbours)
-        weight = self.conv.weight.flatten(1)
-        # a map of every point once; the maximum over a group is of rows of it
-        mapped = nn.functional.linear(values.to(weight.dtype), weight, self.conv.bias)
-        tokens = gather_points(mapped, index).amax(2)
+        # Every point is mapped once; a group is a selection of mapped points.
+        mapped = self.conv(rearrange(values.to(self.conv.weight.dtype), "b p c -> b c p 1"))
+        tokens = gather_points(rearrange(mapped, "b c p 1 -> b p c"), index).amax(2)
         return Tokens(tokens, gather_points(values[..., :3].contiguous(), chosen), None)
 
 

@@ -168,14 +168,14 @@ def test_pictures_are_marked_by_sam_and_sounds_by_the_shared_head(toy_sam):
         )
     assert [len(mark) for mark in marks] == [200, SIDE**2, SIDE**2]
     torch.testing.assert_close(marks[2], second[0], atol=1e-5, rtol=1e-4)
-    assert [features.shape for features in encoded.sam_features] == [(2, 16, 4, 4)]
+    assert [features.shape for features in encoded.sam.features] == [(2, 16, 4, 4)]
 
 
 def test_sams_input_must_be_there(toy_sam):
     network, processor = toy_sam
     batch = batch_of(network, processor)
     del batch["sam_values"]
-    with pytest.raises(ValueError, match="sam_values: expected SAM's input of every picture, got none"):
+    with pytest.raises(ValueError, match="sam_values: expected SAM's input of every image, got none"):
         network(**batch)
 
 

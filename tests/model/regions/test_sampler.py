@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks.plain.region_sampler import PlainRegionSampler, sample_map
-from deixis.model.regions.sampler import PIECE_VALUES, RegionAverage, RegionSampler
+from deixis.model.regions.folded import PIECE_VALUES
+from deixis.model.regions.sampler import RegionAverage, RegionSampler
 from deixis.ops import sample_grid
 
 POOLINGS = [pytest.param("max", id="max"), pytest.param("mean", id="mean")]
