@@ -51,6 +51,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     config_class = DeixisConfig
     base_model_prefix = ""
     main_input_name = "input_ids"
+    supports_gradient_checkpointing = True  # the layers of the language model, the encoder and SAM are checkpointed
     _supports_sdpa = True
     accepts_loss_kwargs = False  # the losses are means: Trainer is to divide them when it accumulates gradients
     _no_split_modules = ["CLIPEncoderLayer", "LlamaDecoderLayer"]
@@ -257,7 +258,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
             attention_mask=attention_mask,
             position_ids=position_ids,
             past_key_values=past_key_values,
-            use_cache=use_cache,
+            use_cache=use_cache if labels is None else False,  # nothing follows a training step
         )
         hidden, cache = outputs.last_hidden_state, outputs.past_key_values
         if labels is not None:

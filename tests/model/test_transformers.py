@@ -107,7 +107,7 @@ def batches(processor, config):
         yield collate([pack(samples, prepared, processor, cells, 200)] * 2, config.pad_token_id or 0)
 
 
-def trainer(model, data, folder):
+def trainer(model, data, folder, **options):
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=2,
@@ -120,6 +120,7 @@ def trainer(model, data, folder):
         disable_tqdm=True,
         logging_steps=1,
         gradient_accumulation_steps=2,
+        **options,
     )
     return Trainer(model=model, args=arguments, train_dataset=data * 2, data_collator=lambda items: items[0])
 
@@ -136,6 +137,26 @@ def test_plain_trainer_takes_packed_batches(toy, tmp_path):
     assert all(b < a for a, b in zip(before, after, strict=True))
     # the mean over accumulated batches, not their sum
     assert run.state.log_history[0]["loss"] == pytest.approx(sum(before) / 2, rel=0.05)
+
+
+@pytest.mark.filterwarnings("ignore:.gradient_checkpointing.* is deprecated:FutureWarning")  # by its new name
+def test_activation_checkpointing_recomputes_the_same_gradients(toy, tmp_path):
+    model, processor = toy_network(toy[1].tokenizer)
+    batch = next(batches(processor, model.config.text_config))
+    model.train()(**batch).loss.backward()
+    expected = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad()
+    model.gradient_checkpointing_enable()
+    layers = model.language_model.get_decoder().layers
+    assert all(layer.gradient_checkpointing for layer in layers)
+    model(**batch).loss.backward()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(model.get_parameter(name).grad, gradient, msg=lambda text, name=name: name + text)
+    model.gradient_checkpointing_disable()
+    run = trainer(model, [batch], tmp_path, gradient_checkpointing=True)
+    run.train()
+    assert all(layer.gradient_checkpointing for layer in layers)
+    assert run.state.log_history[0]["loss"] > 0
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # what PEFT asks
