@@ -155,7 +155,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def _region_width(self) -> int:
         """Channels that regions read: of the tokens alone, or of both levels of the field."""
         dim = self.config.vision_config.hidden_size
-        return dim + self.config.pointing["dim"] * self.config.has_fine * (self.config.sampler["features"] == "levels")
+        return dim + self.config.pointing.dim * self.config.has_fine * (self.config.sampler.features == "levels")
 
     def embed(
         self,

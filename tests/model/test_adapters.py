@@ -1,7 +1,7 @@
 """LoRA on any `nn.Linear` of the network takes effect and gets gradients: modules are called, their weights not read.
 
-Every layer is wrapped; then one adapter at a time is made non-zero and logits or masks must change, and with all of them
-non-zero every adapter must get a gradient. The batch has a region and a mask in every signal of the network.
+Every layer is wrapped; then one adapter at a time is made non-zero and logits or masks must change, and with all of
+them non-zero every adapter must get a gradient. The batch has a region and a mask in every signal of the network.
 """
 
 import re
