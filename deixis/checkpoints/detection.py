@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from deixis.errors import CheckpointError
 from deixis.checkpoints.conversion_options import NAMES, systems_of_names
-from deixis.checkpoints.find import CONSOLIDATED, LONE_SUFFIXES, read_json
+from deixis.checkpoints.find import CONSOLIDATED, LONE_SUFFIXES, read_json, read_weight_map
 from deixis.checkpoints.source import open_source
 
 ARCHITECTURES = {"FERRETLlamaForCausalLM": "ferret", "ferret": "ferret", "LISAForCausalLM": "lisa"}
@@ -21,10 +22,10 @@ def official_system(place: Path) -> str | None:
     folder = place if place.is_dir() else place.parent
     config = _json(folder / "config.json") if place.is_dir() else {}
     for word in (*_listed(config.get("architectures")), config.get("model_type")):
-        if word in ARCHITECTURES:
+        if isinstance(word, str) and word in ARCHITECTURES:
             return ARCHITECTURES[word]
     for index in folder.glob("*.index.json") if place.is_dir() else ():
-        if system := system_of_names(_json(index).get("weight_map") or ()):
+        if system := system_of_names(read_weight_map(index) or ()):
             return system
     if place.is_file() and place.suffix not in LONE_SUFFIXES:
         return None
@@ -32,7 +33,7 @@ def official_system(place: Path) -> str | None:
         return "onellm"  # whose files are the largest, and long to open where they are old pickles
     try:
         return system_of_names(open_source(place).meta())
-    except ValueError:  # no weights, or none that can be read: then it is not this that is wrong
+    except CheckpointError:  # no readable weights: the caller reports what is wrong
         return None
 
 
@@ -53,7 +54,7 @@ def _json(file: Path) -> dict:
     """The object in a JSON file; empty where it is none: then it is not this that is wrong."""
     try:
         return read_json(file, "source")
-    except (OSError, ValueError):
+    except (OSError, CheckpointError):
         return {}
 
 

@@ -95,12 +95,9 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _indexed(index: Path, what: str) -> Files:
-    try:
-        places = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
-    except (ValueError, KeyError, TypeError):
-        raise CheckpointError(
-            f"{what} '{index}': expected an index of weights, got something else; it is damaged"
-        ) from None
+    places = read_weight_map(index)
+    if places is None:
+        raise CheckpointError(f"{what} '{index}': expected an index of weights, got something else; it is damaged")
     files = tuple(index.parent / name for name in dict.fromkeys(places.values()))
     for file in files:
         if file.parent != index.parent or not file.is_file():
@@ -127,13 +124,24 @@ def _consolidated(folder: Path, what: str) -> list[Path]:
     return [found[rank][0] for rank in range(count)]
 
 
+def read_weight_map(index: Path) -> dict[str, str] | None:
+    """File name per tensor in an index of shards; None where the file is no such index."""
+    try:
+        value = json.loads(index.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    places = value.get("weight_map") if isinstance(value, dict) else None
+    is_index = isinstance(places, dict) and all(isinstance(name, str) for name in places.values())
+    return places if is_index else None
+
+
 def read_json(file: Path, what: str) -> dict:
     """The object in a JSON file of a source; empty where there is no file. Raises ValueError where it is no object."""
     if not file.is_file():
         return {}
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise CheckpointError(f"{what} '{file}': expected a JSON object, got something else; the file is damaged")

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from transformers.utils import logging
 
 from deixis.checkpoints.detection import how_to_convert
+from deixis.checkpoints.find import read_weight_map
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
-from deixis.errors import CheckpointError
+from deixis.errors import CheckpointError, ConfigError, DeixisError
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
 
 BUNDLED = "bundled"
@@ -80,7 +83,7 @@ def open_config_and_processor(name: str | Path = BUNDLED) -> Opened:
         with quiet():
             config = DeixisConfig.from_pretrained(folder, local_files_only=True)
             return Opened(str(name), folder, config, DeixisProcessor.from_pretrained(folder, local_files_only=True))
-    except Exception as error:  # json, tokenizers and our own checks each raise their own
+    except Exception as error:  # a damaged file of a folder ends in any error of json, transformers or tokenizers
         raise _unreadable(name, error) from error
 
 
@@ -127,9 +130,7 @@ def _network(
                 local_files_only=True,
                 **small,
             )
-    except Exception as error:  # safetensors, json and our own checks each raise their own
-        if small and isinstance(error, (ImportError, RuntimeError, NotImplementedError)):
-            raise  # of what makes it small: whoever asked for that knows what to say
+    except (SafetensorError, OSError, DeixisError, StrictDataclassError) as error:
         raise _unreadable(name, error) from error
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if keys := sorted(key if isinstance(key, str) else key[0] for key in report[problem]):
@@ -147,7 +148,11 @@ def _no_questions(name: str | Path) -> CheckpointError:
     return CheckpointError(f"model '{name}': it is a PointMLP, which sorts clouds into classes and takes no questions")
 
 
-def _unreadable(name: str | Path, error: Exception) -> CheckpointError:
+def _unreadable(name: str | Path, error: Exception) -> DeixisError:
+    if isinstance(error, DeixisError):  # of our own checks, which know what is wrong
+        return type(error)(f"model '{name}': {error}")
+    if isinstance(error, StrictDataclassError):  # transformers' check of the types of the fields
+        return ConfigError(f"model '{name}': config.json: {' '.join(str(error).split())}")
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return CheckpointError(f"model '{name}': its files cannot be read ({lines[0]}); it may be damaged or cut short")
 
@@ -198,15 +203,16 @@ def _is_here(name: str) -> bool:
 
 def _kind_of(folder: Path, name: str | Path) -> str:
     """The model that the small files of a folder are of. Raises ValueError for a folder that is of no model of ours."""
-    config: dict = {}
+    config: Any = {}
     if (folder / NEEDED[0]).is_file():
         try:
             config = json.loads((folder / NEEDED[0]).read_text(encoding="utf-8"))
-            kind = config.get("model_type")
-        except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
-            raise CheckpointError(f"model '{name}': config.json is no JSON object; the file is damaged") from None
-        if kind == "pointmlp":
-            return kind
+        except (ValueError, RecursionError):
+            config = None
+        if not isinstance(config, dict):
+            raise CheckpointError(f"model '{name}': config.json is no JSON object; the file is damaged")
+        if config.get("model_type") == "pointmlp":
+            return "pointmlp"
     if config.get("model_type") != "deixis" and (hint := how_to_convert(folder, str(name))):
         raise CheckpointError(f"model '{name}': {hint}")
     without_words = (folder / CONVERTED).is_file() and not (folder / TOKENIZER).exists()
@@ -228,9 +234,8 @@ def _check_weights(folder: Path, name: str | Path) -> None:
         raise CheckpointError(f"model '{name}': expected weights in *.safetensors, got none in the folder")
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise CheckpointError(f"model '{name}': {index.name} is no index of weights; the file is damaged") from None
-        if absent := sorted(str(shard) for shard in shards if not (folder / str(shard)).is_file()):
+        shards = read_weight_map(index)
+        if shards is None:
+            raise CheckpointError(f"model '{name}': {index.name} is no index of weights; the file is damaged")
+        if absent := sorted(shard for shard in set(shards.values()) if not (folder / shard).is_file()):
             raise CheckpointError(f"model '{name}': the weights file {absent[0]} named in its index is missing")

@@ -2,7 +2,7 @@
 
 The file is a protocol buffer (google/sentencepiece, `sentencepiece_model.proto`); the fields needed are few and of
 simple types, so they are read here, without the library that would unpack all of them. It encodes nothing: that is
-`pretrained.tokenizer`.
+`checkpoints.tokenizer`.
 """
 
 import struct
@@ -15,6 +15,7 @@ from deixis.errors import CheckpointError
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 """Types of a piece, as numbered in the file."""
 BPE = 2
+SCORE_BYTES = 4
 _MODEL = {"pieces": 1, "trainer": 2, "normalizer": 3}
 _PIECE = {"text": 1, "score": 2, "type": 3}
 _TRAINER = {"model_type": 3, "byte_fallback": 35, "unk_id": 40, "bos_id": 41, "eos_id": 42}
@@ -40,11 +41,13 @@ class PieceModel:
 
 
 def read_pieces(path: Path) -> PieceModel:
-    """The model in the file. Raises ValueError, one sentence, for a file that is no sentencepiece model."""
+    """The model in the file. Raises CheckpointError for a file that is no sentencepiece model."""
     try:
         return _read_model(path.read_bytes())
-    except (ValueError, IndexError, struct.error, KeyError) as error:
-        raise CheckpointError(f"tokenizer '{path}': expected a sentencepiece model, got a file that is none") from error
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"tokenizer '{path}': expected a sentencepiece model, got a file that is none ({error})"
+        ) from error
 
 
 def _read_model(data: bytes) -> PieceModel:
@@ -53,16 +56,17 @@ def _read_model(data: bytes) -> PieceModel:
     for field, value in _fields(data):
         if field == _MODEL["pieces"]:
             piece = dict(_fields(value))
-            texts.append(piece[_PIECE["text"]].decode("utf-8"))
-            scores.append(struct.unpack("<f", piece.get(_PIECE["score"], bytes(4)))[0])
+            texts.append(_text(piece.get(_PIECE["text"])))
+            scores.append(_score(piece.get(_PIECE["score"], bytes(SCORE_BYTES))))
             types.append(piece.get(_PIECE["type"], NORMAL))
         elif field == _MODEL["trainer"]:
             settings["trainer"] = dict(_fields(value))
         elif field == _MODEL["normalizer"]:
             settings["normalizer"] = dict(_fields(value))
-    if not texts:
-        raise CheckpointError("no pieces")
     trainer, normalizer = settings["trainer"], settings["normalizer"]
+    control = [trainer.get(_TRAINER[name], number) for number, name in enumerate(("unk_id", "bos_id", "eos_id"))]
+    if not texts or not all(isinstance(index, int) and index < len(texts) for index in control):
+        raise CheckpointError("no pieces, or none of the control tokens")
     plain = (
         normalizer.get(_NORMALIZER["name"], b"") == b"identity"
         and not normalizer.get(_NORMALIZER["charsmap"], b"")
@@ -74,17 +78,30 @@ def _read_model(data: bytes) -> PieceModel:
         tuple(texts),
         tuple(scores),
         tuple(types),
-        trainer.get(_TRAINER["unk_id"], 0),
-        trainer.get(_TRAINER["bos_id"], 1),
-        trainer.get(_TRAINER["eos_id"], 2),
+        *control,
         trainer.get(_TRAINER["model_type"], 1),
         trainer.get(_TRAINER["byte_fallback"], 0) == 1,
         plain,
     )
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(number, value) of every field of a message: whole numbers as int, all else as bytes."""
+def _text(value: int | bytes | None) -> str:
+    try:
+        return value.decode("utf-8")
+    except (AttributeError, UnicodeDecodeError) as error:
+        raise CheckpointError("a piece without text") from error
+
+
+def _score(value: int | bytes) -> float:
+    if not isinstance(value, bytes) or len(value) != SCORE_BYTES:
+        raise CheckpointError("a piece without a score")
+    return struct.unpack("<f", value)[0]
+
+
+def _fields(data: int | bytes) -> Iterator[tuple[int, int | bytes]]:
+    """(number, value) of every field of a message: integers as int, everything else as bytes."""
+    if not isinstance(data, bytes):
+        raise CheckpointError("a number in place of a message")
     place = 0
     while place < len(data):
         key, place = _varint(data, place)
@@ -105,11 +122,12 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """(whole number, place after it): seven bits a byte, lowest first."""
+    """(integer, position after it): seven bits per byte, lowest first."""
     value = shift = 0
-    while True:
+    while place < len(data):
         byte = data[place]
         value |= (byte & 0x7F) << shift
         place, shift = place + 1, shift + 7
         if byte < 0x80:
             return value, place
+    raise CheckpointError("cut short")

@@ -17,7 +17,7 @@ from transformers.utils import is_bitsandbytes_available, is_torchao_available
 
 from deixis.checkpoints import Opened, open_pretrained
 from deixis.checkpoints.shrinking import FULL_PRECISION, GROUP, WORDS
-from deixis.errors import CheckpointError
+from deixis.errors import InputError, UnsupportedError
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 
 
@@ -29,13 +29,13 @@ def quantization_config(wanted: Any, place: torch.device) -> Any:
     if not isinstance(wanted, str):
         return wanted
     if wanted not in WORDS:
-        raise CheckpointError(
+        raise InputError(
             f"quantization: expected {' or '.join(WORDS)} or a configuration of transformers, got '{wanted}'"
         )
     if place.type == "cuda":
         return _bitsandbytes(wanted)
     if place.type != "cpu":
-        raise CheckpointError(f"quantization: '{wanted}' runs on cpu and cuda, not on {place.type}; leave it out there")
+        raise UnsupportedError(f"quantization: '{wanted}' runs on cpu and cuda, not on {place.type}; leave it out there")
     return _torchao(wanted)
 
 
@@ -53,7 +53,7 @@ def open_quantized(
         return open_pretrained(opened, dtype, quantization_config=config, **where)
     except (ImportError, RuntimeError, NotImplementedError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise CheckpointError(
+        raise UnsupportedError(
             f"quantization: {type(config).__name__} does not run on {place.type}: {lines[0]}"
         ) from error
 
@@ -74,7 +74,7 @@ def weight_bytes(network: torch.nn.Module) -> int:
 
 def _torchao(wanted: str) -> Any:
     if not is_torchao_available():
-        raise CheckpointError(
+        raise UnsupportedError(
             f"quantization: '{wanted}' on the CPU needs torchao, which is not here: pip install torchao"
         )
     logging.getLogger("torchao").setLevel(logging.ERROR)  # it names every kernel that was built for other machines
@@ -86,7 +86,7 @@ def _torchao(wanted: str) -> Any:
     try:  # int4 on CPUs is torchao's prototype, and moves between versions
         from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig  # ty: ignore[import-not-found]
     except ImportError:
-        raise CheckpointError(
+        raise UnsupportedError(
             "quantization: this torchao has no int4 for CPUs: expected 0.18 or a later one that has; use int8"
         ) from None
     packed = PrototypeInt4WeightOnlyConfig(group_size=GROUP, set_inductor_config=False)
@@ -95,7 +95,7 @@ def _torchao(wanted: str) -> Any:
 
 def _bitsandbytes(wanted: str) -> Any:
     if not is_bitsandbytes_available():
-        raise CheckpointError(
+        raise UnsupportedError(
             f"quantization: '{wanted}' on CUDA needs bitsandbytes, which is not here: pip install bitsandbytes"
         )
     from transformers import BitsAndBytesConfig
