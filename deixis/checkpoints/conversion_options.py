@@ -19,7 +19,7 @@ from deixis.checkpoints.rules import Part
 from deixis.checkpoints.sizes import CLIP_LARGE
 from deixis.checkpoints.source import Tensors, open_source
 from deixis.checkpoints.tokenizer import find_tokenizer, read_tokenizer
-from deixis.errors import CheckpointError
+from deixis.errors import CheckpointError, InputError
 from deixis.model import DeixisConfig
 from deixis.model.tokenizers.pointmlp import PointMLPConfig
 
@@ -79,7 +79,7 @@ def check_asked(system: str, asked: Asked) -> None:
     """Raises ValueError for an argument that a conversion of this system does not use."""
     given = [name for name, value in vars(asked).items() if value is not None]
     if odd := next((name for name in given if name not in USES[system]), None):
-        raise CheckpointError(
+        raise InputError(
             f"--{odd}: a conversion of {NAMES[system]} does not use it; it takes "
             f"{', '.join(f'--{name}' for name in USES[system])}"
         )
@@ -139,7 +139,7 @@ def published_config(source: Tensors, asked: Asked, sizes: Mapping[str, Mapping[
     Raises ValueError for an unknown preset, and where there is neither.
     """
     if asked.preset is not None and asked.preset not in sizes:
-        raise CheckpointError(f"--preset: expected one of {', '.join(sizes)} for this system; got '{asked.preset}'")
+        raise InputError(f"--preset: expected one of {', '.join(sizes)} for this system; got '{asked.preset}'")
     found = read_json(source.folder / "config.json", "source")
     if asked.preset is not None:
         return {**found, **sizes[asked.preset]}

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from deixis.errors import CheckpointError
 from deixis.checkpoints.conversion_options import NAMES, systems_of_names
 from deixis.checkpoints.find import CONSOLIDATED, LONE_SUFFIXES, read_json, read_weight_map
 from deixis.checkpoints.source import open_source
+from deixis.errors import CheckpointError
 
 ARCHITECTURES = {"FERRETLlamaForCausalLM": "ferret", "ferret": "ferret", "LISAForCausalLM": "lisa"}
 """What `architectures` and `model_type` of a published config.json say, where they say which system it is."""

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import typer
 
-from deixis.errors import InputError
+from deixis.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from deixis.evaluation.benchmark import Benchmark
@@ -155,7 +155,9 @@ def _players(model: "Model", one: "Play", with_blind: bool) -> "tuple[ModelPlaye
 
     check_able(model, one.benchmark.facts, one.mode)
     if with_blind and not hasattr(model, "network"):
-        raise InputError(f"--blind: '{model.name}' is a classifier of clouds, which is not asked blind; leave it out")
+        raise UnsupportedError(
+            f"--blind: '{model.name}' is a classifier of clouds, which is not asked blind; omit it"
+        )
     return ModelPlayer(model), ModelPlayer(blind(model), f"{model.name}, blind") if with_blind else None
 
 

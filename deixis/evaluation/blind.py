@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deixis.errors import InputError
+from deixis.errors import UnsupportedError
 from deixis.inference import Model
 from deixis.model import DeixisProcessor
 from deixis.model.masks.mask_cells import Prepared
@@ -44,7 +44,7 @@ def blanked(prepared: Prepared, spec: Any) -> Prepared:
         places = np.random.default_rng(SEED).uniform(size=(len(values), 3))
         without = np.concatenate([places, np.full_like(places, GREY)], axis=1)
         return replace(prepared, values=without.astype(values.dtype))
-    raise InputError(f"blank: expected a kind that can be blanked, got {prepared.kind}")
+    raise UnsupportedError(f"blank: expected a kind that can be blanked, got {prepared.kind}")
 
 
 def blind(model: Model) -> Model:

@@ -7,7 +7,7 @@ benchmark; the words of the answer are the caller's.
 
 from collections.abc import Sequence
 
-from deixis.errors import InputError
+from deixis.errors import UnsupportedError
 from deixis.evaluation.benchmark import FORCED, Facts
 from deixis.geometry import write_answer
 from deixis.inference import Answer, Model, Question
@@ -24,7 +24,7 @@ def check_able(model: Model, facts: Facts, mode: str) -> None:
     network = getattr(model, "network", None)  # a classifier of clouds has none
     able = ["text"] if network is None else network.config.abilities["answers"]
     if want is not None and want not in able:
-        raise InputError(
+        raise UnsupportedError(
             f"{facts.name}: answers need a {want}, and '{model.name}' answers in {' and '.join(able)}; {WANTS[want]}"
         )
 
@@ -39,7 +39,9 @@ def point(
     masks, for an answer whose regions do not go with its signals, and for a question that the model does not take.
     """
     if not model.network.config.makes_masks:
-        raise InputError(f"'{model.name}': points at nothing in a given answer, for it makes no masks; {WANTS['mask']}")
+        raise UnsupportedError(
+            f"'{model.name}': points at nothing in a given answer, for it makes no masks; {WANTS['mask']}"
+        )
     written = []
     for question, (markup, regions) in zip(questions, given, strict=True):
         frames = [model.engine.eye.prepare(signal).prepared.frame for signal in question.signals]

@@ -1,6 +1,6 @@
 """What a model can do, and who can do what it cannot: refusals in one sentence, before anything is computed."""
 
-from deixis.errors import InputError
+from deixis.errors import InputError, UnsupportedError
 from deixis.inference.question import Question
 from deixis.model import DeixisConfig
 
@@ -31,10 +31,10 @@ def check_abilities(question: Question, config: DeixisConfig) -> None:
         )
     for number, region in enumerate(question.regions):
         if not able["regions"]:
-            raise InputError(f"region {{{number}}}: this model cannot be pointed at; {WHO_TAKES_REGIONS}")
+            raise UnsupportedError(f"region {{{number}}}: this model cannot be pointed at; {WHO_TAKES_REGIONS}")
         kind = question.signals[region.signal].kind if region.signal < len(question.signals) else None
         if kind is not None and kind not in able["regions"]:
-            raise InputError(
+            raise UnsupportedError(
                 f"region {{{number}}}: this model takes regions of {', '.join(able['regions'])}, not of {kind}; "
                 f"{WHO_TAKES_REGIONS}"
             )

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from deixis.errors import InputError
+from deixis.errors import InputError, UnsupportedError
 from deixis.inference.abilities import WANTS, WHO_TAKES_REGIONS, WHO_TAKES_SIGNALS
 from deixis.inference.answer import Answer
 from deixis.inference.model import Model
@@ -71,7 +71,7 @@ class Classifier(Model):
 
     def score(self, questions: Sequence[Question], answers: Sequence[str]) -> list[Scored]:
         """Raises ValueError: it has no words to score."""
-        raise InputError(f"model '{self.name}': a PointMLP names a cloud and has no answers in words to score")
+        raise UnsupportedError(f"model '{self.name}': a PointMLP names a cloud and has no answers in words to score")
 
     def forget(self) -> None:
         """Nothing: it keeps nothing of what it is asked about."""
@@ -87,7 +87,7 @@ class Classifier(Model):
 
 def refuse_chat(name: str) -> NoReturn:
     """Raises ValueError: the classifier called `name` holds no conversation."""
-    raise InputError(f"model '{name}': a PointMLP names a cloud and holds no conversation; use deixis ask")
+    raise UnsupportedError(f"model '{name}': a PointMLP names a cloud and holds no conversation; use deixis ask")
 
 
 def check_cloud_question(question: Question) -> None:
@@ -95,9 +95,11 @@ def check_cloud_question(question: Question) -> None:
     for signal in question.signals:
         _check_kind(signal)
     if len(question.signals) != 1:
-        raise InputError(f"this model (a PointMLP) names one point cloud at a time; got {len(question.signals)} files")
+        raise UnsupportedError(
+            f"this model (a PointMLP) names one point cloud at a time; got {len(question.signals)} files"
+        )
     if question.regions:
-        raise InputError(f"region {{0}}: this model (a PointMLP) cannot be pointed at; {WHO_TAKES_REGIONS}")
+        raise UnsupportedError(f"region {{0}}: this model (a PointMLP) cannot be pointed at; {WHO_TAKES_REGIONS}")
     if question.want is not None and question.want not in WANTS:
         raise InputError(f"want: expected one of {', '.join(WANTS)}; got {question.want!r}")
     if question.want not in (None, "text"):

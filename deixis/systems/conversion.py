@@ -26,7 +26,7 @@ from deixis.checkpoints.digests import digests_of, files_read
 from deixis.checkpoints.rules import Plan, make_plan
 from deixis.checkpoints.source import open_source
 from deixis.checkpoints.weights import SHARD_BYTES, Shape, common_dtype, write_weights
-from deixis.errors import CheckpointError
+from deixis.errors import InputError
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.systems.ferret import convert as ferret
@@ -56,9 +56,9 @@ def convert(
     sentence, for whatever does not fit; then, and when interrupted, nothing is left behind.
     """
     if system not in SYSTEMS:
-        raise CheckpointError(f"system: expected one of {', '.join(SYSTEMS)}; got '{system}'")
+        raise InputError(f"system: expected one of {', '.join(SYSTEMS)}; got '{system}'")
     if dtype is not None and dtype not in DTYPES:
-        raise CheckpointError(f"--dtype: expected one of {', '.join(DTYPES)}; got '{dtype}'")
+        raise InputError(f"--dtype: expected one of {', '.join(DTYPES)}; got '{dtype}'")
     asked = asked or Asked()
     check_asked(system, asked)
     out = Path(out)
@@ -119,7 +119,7 @@ def _value(plan: Plan, name: str, dtype: torch.dtype) -> Tensor:
         and torch.isfinite(tensor).all()
     ):
         step = plan.steps[name][0]
-        raise CheckpointError(
+        raise InputError(
             f"--dtype: float16 cannot hold {step.source}, whose values reach {tensor.abs().max():.3g}; take bfloat16 "
             "or float32"
         )
@@ -168,17 +168,15 @@ def _generation(config: DeixisConfig, stop: str | None) -> GenerationConfig:
 def _check_out(out: Path, source: Path, overwrite: bool) -> None:
     """Raises ValueError unless a new folder may be made at `out`."""
     if not out.parent.is_dir():
-        raise CheckpointError(f"'{out}': there is no folder '{out.parent}' to write the model into")
+        raise InputError(f"'{out}': there is no folder '{out.parent}' to write the model into")
     if source.exists():
         inside = source.resolve().is_relative_to(out.resolve())
         if out.exists() and inside:
-            raise CheckpointError(f"'{out}': expected a folder apart from the source, got one that holds it")
+            raise InputError(f"'{out}': expected a folder apart from the source, got one that holds it")
     if out.exists() and not overwrite:
-        raise CheckpointError(
-            f"'{out}': expected a folder that is not there yet, got one that is; --overwrite replaces it"
-        )
+        raise InputError(f"'{out}': expected a folder that is not there yet, got one that is; --overwrite replaces it")
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "conversion.json").is_file())):
-        raise CheckpointError(
+        raise InputError(
             f"'{out}': --overwrite replaces a folder that this command made, and this one holds no conversion.json"
         )
 
@@ -186,7 +184,7 @@ def _check_out(out: Path, source: Path, overwrite: bool) -> None:
 def _check_room(out: Path, shapes: dict[str, Shape]) -> None:
     needed, free = sum(shape.nbytes for shape in shapes.values()), shutil.disk_usage(out.parent).free
     if needed > free:
-        raise CheckpointError(
+        raise InputError(
             f"'{out}': expected {needed / 1e9:.1f} GB of free space for the weights, got {free / 1e9:.1f} GB; --dtype "
             "bfloat16 halves those of float32"
         )

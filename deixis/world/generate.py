@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deixis.errors import DataError
+from deixis.errors import InputError
 from deixis.samples.sample import Sample
 from deixis.world.facts import SceneFacts, SoundFacts, cloud_facts, picture_facts, sound_facts
 from deixis.world.questions import PICTURE_ONLY, SCENE_TASKS, Draft
@@ -27,7 +27,7 @@ def world_facts(split: str, seed: int, kind: str, supersample: int = 2, size_px:
     if kind == "audio":
         return sound_facts(split, seed, draw_sound(split, seed))
     if kind not in KINDS:
-        raise DataError(f"kind: expected one of {', '.join(KINDS)}; got {kind!r}")
+        raise InputError(f"kind: expected one of {', '.join(KINDS)}; got {kind!r}")
     scene = draw_scene(split, seed)
     mesh = build_mesh(scene)
     if kind == "image":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from deixis.errors import DataError
+from deixis.errors import InputError
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, SIZES
 
 SPLITS: dict[str, int] = {"train": 0, "val": 1, "test": 2}
@@ -50,7 +50,7 @@ class Scene:
 def scene_rng(split: str, seed: int, stream: int) -> np.random.Generator:
     """The random numbers of one scene and one `stream` (0 scene, 1 picture, 2 sound, 3 cloud, 4 questions)."""
     if split not in SPLITS:
-        raise DataError(f"split: expected one of {', '.join(SPLITS)}; got {split!r}")
+        raise InputError(f"split: expected one of {', '.join(SPLITS)}; got {split!r}")
     return np.random.default_rng([SPLITS[split], seed, stream])
 
 

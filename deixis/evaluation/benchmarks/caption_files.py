@@ -24,7 +24,7 @@ from deixis.datasets.instruction.caption_sets import AUDIOCAPS, CLOTHO, COCO_CAP
 from deixis.datasets.instruction.onellm import ONELLM, POINTLLM_FILE
 from deixis.datasets.instruction.onellm_media import locate, medium_id
 from deixis.datasets.source import Format, Place
-from deixis.errors import DeixisError, InputError
+from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmarks.records import records, unescaped
 from deixis.samples.consistency import shown
 from deixis.samples.sample import Medium
@@ -72,7 +72,7 @@ def karpathy(place: Place, split: str) -> Iterator[Captioned | Skipped]:
         names = [f"{image['filepath']}/{image['filename']}"] if image.get("filepath") else []
         yield _pictured(place, where, split, [*names, image["filename"]], [s.get("raw") for s in image["sentences"]])
     if not number:
-        raise InputError(f"{place.path}: expected pictures with the split {split!r}, got none")
+        raise DataError(f"{place.path}: expected pictures with the split {split!r}, got none")
 
 
 def blip_list(place: Place, split: str) -> Iterator[Captioned | Skipped]:

@@ -72,7 +72,7 @@ def class_folders(data: Path, options: Mapping[str, str], wants: Wants) -> Class
     """Signals of any kind; the part is the split, if one is asked for, else "all"."""
     own = {name: options[name] for name in CLASS_FOLDERS.options if name in options}
     if not data.is_dir():
-        raise InputError(f"{data}: expected a folder with a folder for each class, or with {LISTS[0]}, got none")
+        raise DataError(f"{data}: expected a folder with a folder for each class, or with {LISTS[0]}, got none")
     split = options.get("split")
     kept: list[Sample | Skipped] = [
         record
@@ -139,7 +139,7 @@ def sun_rgbd(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
     split = needed(data, wants[0], "allsplit.mat", "traintestSUNRGBD/allsplit.mat")[0]
     root = next(iter(found(data, "SUNRGBD")), None)
     if root is None:
-        raise InputError(f"{data}: expected SUNRGBD/, {wants[1].what}, got none; it is from {wants[1].home}")
+        raise DataError(f"{data}: expected SUNRGBD/, {wants[1].what}, got none; it is from {wants[1].home}")
 
     def items() -> Iterator[Classified | Skipped]:
         from scipy.io import loadmat
@@ -170,7 +170,7 @@ def motion(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
     head = next((line.split()[2:] for line in lines if line.lower().startswith("@classlabel true")), [])
     start = next((number for number, line in enumerate(lines) if line.strip().lower() == "@data"), None)
     if not head or start is None:
-        raise InputError(f"{path}: expected @classLabel true NAMES and @data, as in UEA's archive, got no such lines")
+        raise DataError(f"{path}: expected @classLabel true NAMES and @data, as in UEA's archive, got no such lines")
 
     def items() -> Iterator[Classified | Skipped]:
         for number, line in enumerate(lines[start + 1 :], start + 2):
@@ -202,7 +202,7 @@ def sun_depth_m(path: Path) -> Float32[np.ndarray, "h w"]:
     with opened(path, path.name) as picture:
         steps = np.asarray(picture)
     if steps.ndim != 2 or steps.dtype.kind not in "iu":
-        raise InputError(f"{path}: expected a depth map of 16 bits, got {steps.dtype} of shape {steps.shape}")
+        raise DataError(f"{path}: expected a depth map of 16 bits, got {steps.dtype} of shape {steps.shape}")
     turned: UInt16[np.ndarray, "h w"] = steps.astype(np.uint16)
     steps = (turned >> SUN_TURN) | (turned << (16 - SUN_TURN))
     return np.minimum(steps * SUN_STEP_M, SUN_FARTHEST_M).astype(np.float32)
@@ -212,7 +212,7 @@ def _clouds(folder: Path, options: Mapping[str, str], part: str, variant: str) -
     count = whole_number(options, "points", POINTS, least=1)
     clouds = read_class_clouds(folder, count, variant) if variant else read_class_clouds(folder, count)
     if clouds.test is None:
-        raise InputError(f"{folder}: expected a test split, got none")
+        raise DataError(f"{folder}: expected a test split, got none")
     test = clouds.test
 
     def items() -> Iterator[Classified | Skipped]:
@@ -250,7 +250,7 @@ def _only(*folders: Path) -> Path:
     for folder in folders:
         if folder.is_dir() and (files := sorted(path for path in folder.iterdir() if path.is_file())):
             return files[0]
-    raise InputError(f"{folders[0]}: expected a file in it, got none")
+    raise DataError(f"{folders[0]}: expected a file in it, got none")
 
 
 def _names(title: str, more: Sequence[str] = ()) -> tuple[str, ...]:

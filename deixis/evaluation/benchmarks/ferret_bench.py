@@ -10,7 +10,7 @@ from deixis.datasets.files.json_stream import json_lines
 from deixis.datasets.files.text_boxes import ON_PICTURE, TextBoxes
 from deixis.datasets.grounding.ferret_bench import FERRET_BENCH as READER
 from deixis.datasets.instruction.llava import pictures_of
-from deixis.errors import DataError, DeixisError, InputError
+from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.judge import METRICS, OPTIONS, endpoint_of, judged
 from deixis.evaluation.benchmarks.required_files import IMAGES, needed, place_of
@@ -81,7 +81,7 @@ class FerretBench:
         folders = {path.parent.name: path.parent for path in needed(data, QUESTIONS, "question.jsonl")}
         folders = {part: folders.get(part, folders.get(category)) for part, category in PARTS.items()}
         if not any(folders.values()):
-            raise InputError(f"{data}: expected {QUESTIONS.what}, got other folders")
+            raise DataError(f"{data}: expected {QUESTIONS.what}, got other folders")
         rules = json.loads(needed(data, RULES)[0].read_text("utf-8"))
         for part, folder in folders.items():
             if folder is not None:
@@ -151,7 +151,7 @@ def _example(
     texts = TextBoxes(ON_PICTURE, media)
     question = texts.markup(record["text"].strip(), False)
     if not media or media[0].size_hw is None:
-        raise InputError(f"{media[0].path if media else 'image'}: expected the picture, got no such file")
+        raise DataError(f"{media[0].path if media else 'image'}: expected the picture, got no such file")
     asked, reference = texts.regions(), references[record["question_id"]]
     turn = Turn(question, texts.markup(reference.strip(), True))
     sample = Sample(
@@ -191,9 +191,9 @@ def _example(
 def _texts(path: Path, key: str) -> dict[Any, str]:
     """The texts of a file's lines by a field; the last of several. Raises ValueError for a file that is not there."""
     if not path.is_file():
-        raise InputError(f"{path}: expected the file that goes with question.jsonl, got none")
+        raise DataError(f"{path}: expected the file that goes with question.jsonl, got none")
     lines = (value for _, value in json_lines(path))
     found = {line[key]: line["text"] for line in lines if isinstance(line, dict) and key in line and "text" in line}
     if not found:
-        raise InputError(f"{path}: expected lines with {key!r} and 'text', got {shown(path.read_text('utf-8')[:60])}")
+        raise DataError(f"{path}: expected lines with {key!r} and 'text', got {shown(path.read_text('utf-8')[:60])}")
     return found

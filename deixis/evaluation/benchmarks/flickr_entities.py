@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deixis.datasets.files.safe_xml import read_xml, whole_of
 from deixis.datasets.grounding.flickr30k import ANNOTATIONS, PICTURES, SENTENCES, parse_sentence
-from deixis.errors import InputError
+from deixis.errors import DataError
 from deixis.evaluation.benchmark import Wanted
 
 BoxXYXY = tuple[float, float, float, float]
@@ -66,7 +66,7 @@ def picture_of(folder: Path, number: str) -> Picture:
     """What the files say of a picture. Raises ValueError for files that are missing or of another form."""
     for name in (f"{ANNOTATIONS}/{number}.xml", f"{SENTENCES}/{number}.txt"):
         if not (folder / name).is_file():
-            raise InputError(f"{name}: expected the file of a picture of the split, got none")
+            raise DataError(f"{name}: expected the file of a picture of the split, got none")
     root = read_xml(folder / ANNOTATIONS / f"{number}.xml")
     boxes: dict[str, list[BoxXYXY]] = {}
     for found in root.iter("object"):

@@ -10,7 +10,7 @@ from deixis.datasets.files.images import find_picture, said_size_hw
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Place
-from deixis.errors import DataError, DeixisError, InputError
+from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.flickr_entities import (
     ENTITIES,
@@ -258,7 +258,7 @@ def _own(annotations: Sequence[Mapping[str, Any]], start: int, end: int) -> tupl
     """The boxes of the annotations that belong to a part of the caption."""
     mine = [a for a in annotations if any(s < end and e > start for s, e in a["tokens_positive"])]
     if not mine:
-        raise InputError(f"tokens_positive: expected a box for the words {start} to {end} of the caption, got none")
+        raise DataError(f"tokens_positive: expected a box for the words {start} to {end} of the caption, got none")
     return tuple(box_of_xywh(annotation["bbox"], None) for annotation in mine)
 
 
@@ -272,9 +272,7 @@ def _of_sentence(
         text = image["caption"][start:end]
         phrase = next((phrase for phrase in left if phrase.text == text), None)
         if phrase is None:
-            raise InputError(
-                f"tokens_positive_eval: expected words that Flickr30k Entities has a box for, got {text!r}"
-            )
+            raise DataError(f"tokens_positive_eval: expected words that Flickr30k Entities has a box for, got {text!r}")
         left.remove(phrase)
         yield text, picture.boxes[phrase.entity]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from deixis.datasets.files.images import find_picture
 from deixis.datasets.source import Place
-from deixis.errors import DeixisError, InputError
+from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.flickr_entities import (
     ENTITIES,
@@ -79,9 +79,7 @@ class GroundedCaptions:
         lists = {split: folder / f"{split}.txt" for split in SPLITS} if folder else {}
         lists = {split: path for split, path in lists.items() if path.is_file()}
         if folder is None or not lists:
-            raise InputError(
-                f"{data}: expected {ENTITIES.path} and val.txt or test.txt, got none; they are from {HOME}"
-            )
+            raise DataError(f"{data}: expected {ENTITIES.path} and val.txt or test.txt, got none; they are from {HOME}")
         roots = [images] if (images := place_of(data, options).images) else photo_roots(data)
         official = [_official_classes(path, path.stat().st_mtime_ns) for path in found(data, GVD_FILE)]
         for split, path in lists.items():
@@ -156,7 +154,7 @@ def _official_classes(path: Path, _: int) -> dict[str, tuple[Reference, ...]]:
         annotations = json.loads(path.read_text("utf-8"))["annotations"]
         return {str(one["image_id"]): tuple(map(_official_reference, one["captions"])) for one in annotations}
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
+        raise DataError(
             f"{path}: expected annotations with process_clss and process_bnd_box, got others: {error}"
         ) from None
 

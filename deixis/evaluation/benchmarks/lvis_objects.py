@@ -21,7 +21,7 @@ from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.object_names import is_single
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Place
-from deixis.errors import InputError
+from deixis.errors import DataError
 from deixis.evaluation.benchmarks.records import records
 from deixis.geometry.mask_patches import mask_patch
 from deixis.samples.drawn_shapes import point_in, scribble_in
@@ -67,7 +67,7 @@ def _kept(annotations: Path, images: Path | None, draw: Draw, _: int) -> tuple[S
         elif isinstance(record, Annotated) and record.signals[0].id in subset:
             found += _object(record, names, draw)
     if not found:
-        raise InputError(f"{annotations}: expected objects with masks in pictures of {draw.subset or 'COCO'}, got none")
+        raise DataError(f"{annotations}: expected objects with masks in pictures of {draw.subset or 'COCO'}, got none")
     chance = {item.id: rng_of(draw.seed, item.id, "chosen").random() for item, _, _ in found}
     chosen = set(sorted(chance, key=lambda name: chance[name])[: draw.count])
     kept = [drawn for drawn in found if drawn[0].id in chosen]

@@ -24,7 +24,7 @@ from deixis.datasets.instruction.onellm import ONELLM
 from deixis.datasets.instruction.onellm_media import locate, sound_facts
 from deixis.datasets.instruction.question_sets import GQA, VQAV2, vqav2_annotations
 from deixis.datasets.source import Format, Place
-from deixis.errors import DeixisError, InputError
+from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmarks.records import records, unescaped
 from deixis.evaluation.benchmarks.required_files import one_of
 from deixis.samples.consistency import shown
@@ -140,7 +140,7 @@ def _list(value: Any) -> Sequence[str]:
     except ValueError:
         found = value
     if not isinstance(found, list):
-        raise InputError(f"expected a list, got {shown(value)}")
+        raise DataError(f"expected a list, got {shown(value)}")
     return [str(item) for item in found]
 
 
@@ -151,7 +151,7 @@ def _filled(question: str, values: Sequence[str]) -> str:
     'Is the flute on the left?'
     """
     if len(re.findall(r"<[^<>]*>", question)) != len(values):
-        raise InputError(f"templ_values: expected a word for each <...> of {question!r}, got {list(values)}")
+        raise DataError(f"templ_values: expected a word for each <...> of {question!r}, got {list(values)}")
     rest = iter(values)
     return re.sub(r"<[^<>]*>", lambda _: next(rest), question)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from deixis.datasets.annotated import Annotated, Expression
 from deixis.datasets.segmentation.reason_seg import REASON_SEG
 from deixis.datasets.source import Place
-from deixis.errors import DataError
+from deixis.errors import DataError, InputError
 from deixis.evaluation.benchmark import FORCED, GENERATED, Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.mask_metrics import (
     EXACT_METRICS,
@@ -156,7 +156,7 @@ def _texts(options: Mapping[str, str]) -> dict[str, str]:
     said = options.get("text", FIRST)
     pairs = [pair.split(":") for pair in said.split(",")] if ":" in said else [[split, said] for split in SPLITS]
     if any(len(pair) != 2 or pair[0] not in SPLITS or pair[1] not in TEXTS for pair in pairs):
-        raise DataError(f"text: expected {', '.join(TEXTS)}, or such by split as val:first,test:all, got {said!r}")
+        raise InputError(f"text: expected {', '.join(TEXTS)}, or such by split as val:first,test:all, got {said!r}")
     return dict.fromkeys(SPLITS, FIRST) | dict(pairs)
 
 
@@ -167,7 +167,7 @@ def _place(data: Path, options: Mapping[str, str]) -> tuple[Path, tuple[str, ...
     """
     split = options.get("split", "")
     if split not in ("", *SPLITS):
-        raise DataError(f"split: expected {' or '.join(SPLITS)}, got {split!r}")
+        raise InputError(f"split: expected {' or '.join(SPLITS)}, got {split!r}")
     for root in (data / folder for folder in FOLDERS):
         if there := tuple(s for s in SPLITS if split in ("", s) and any((root / s).glob("*.json"))):
             return root, there

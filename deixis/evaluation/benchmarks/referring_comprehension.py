@@ -18,7 +18,7 @@ from deixis.datasets.grounding.mdetr import MDETR
 from deixis.datasets.grounding.refcoco import REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format, Place
-from deixis.errors import DeixisError, InputError
+from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.referring_segmentation import (
@@ -128,7 +128,7 @@ class ReferringComprehension:
         mdetr, *own = self.facts.wants
         if not files and not has_set(own, data):
             names = " or ".join(named.values())
-            raise InputError(f"{data}: expected {names}, {mdetr.what}, got none; it is from {mdetr.home}")
+            raise DataError(f"{data}: expected {names}, {mdetr.what}, got none; it is from {mdetr.home}")
         if not files:
             yield from expressions_of(self.form, own, self.splits, data, options)
             return
@@ -143,7 +143,7 @@ class ReferringComprehension:
         expression, (medium,) = record.expressions[number], record.signals
         regions = [region for thing in expression.things if (region := record.things[thing].region) is not None]
         if len(regions) != 1 or regions[0].box is None:
-            raise InputError(f"expected one box of what {expression.text!r} means, got {len(regions)}")
+            raise DataError(f"expected one box of what {expression.text!r} means, got {len(regions)}")
         assert medium.size_hw is not None
         asked = question_for("refer_box", notation, text=expression.text)
         answer = f"[{plain_text(expression.text)}]{{0:box}}."

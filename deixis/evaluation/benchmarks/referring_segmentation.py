@@ -19,7 +19,7 @@ from deixis.datasets.files.images import agreed_size_hw
 from deixis.datasets.grounding.refcoco import GREFCOCO, INSTANCES, REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format
-from deixis.errors import DeixisError, InputError
+from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmark import FORCED, GENERATED, Example, Facts, Published, Row, Wanted
 from deixis.evaluation.benchmarks.mask_metrics import (
     EXACT_METRICS,
@@ -135,7 +135,7 @@ def expressions_of(
     Raises ValueError, naming it, for a file that is missing and for a split that the set has not.
     """
     if not has_set(wants, data):
-        raise InputError(
+        raise DataError(
             f"{data}: expected {wants[1].path}, {wants[1].what}, and {wants[0].path}, {wants[0].what}, got none; "
             f"they are from {wants[0].home}"
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deixis.datasets.source import Place
-from deixis.errors import InputError
+from deixis.errors import DataError, InputError
 from deixis.evaluation.benchmark import Wanted
 
 IMAGES = {"images": "the folder of the pictures, where they do not lie below --data"}
@@ -29,7 +29,7 @@ def needed(data: Path, wanted: Wanted, *patterns: str) -> list[Path]:
     """As `found`, by the names of a wanted file. Raises ValueError, naming it and its home, where there is none."""
     files = found(data, *(patterns or (wanted.path,)))
     if not files:
-        raise InputError(f"{data}: expected {wanted.path}, {wanted.what}, got none; it is from {wanted.home}")
+        raise DataError(f"{data}: expected {wanted.path}, {wanted.what}, got none; it is from {wanted.home}")
     return files
 
 

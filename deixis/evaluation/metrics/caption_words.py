@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from deixis.errors import InputError
+from deixis.errors import UnsupportedError
 
 LOG = logging.getLogger(__name__)
 PUNCTUATION = frozenset(["''", "'", "``", "`", *".?!,:-;", "--", "..."])
@@ -147,5 +147,5 @@ def _package() -> Path:
     """The folder of pycocoevalcap. Raises ValueError where it is not installed."""
     found = find_spec("pycocoevalcap")
     if found is None or not found.submodule_search_locations:
-        raise InputError("captions: expected the package pycocoevalcap, got none; pip install 'deixis[eval]'")
+        raise UnsupportedError("captions: expected the package pycocoevalcap, got none; pip install 'deixis[eval]'")
     return Path(next(iter(found.submodule_search_locations)))

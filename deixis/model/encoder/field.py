@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from deixis.errors import InputError
+from deixis.errors import UnsupportedError
 from deixis.ops import interpolate_points, sample_grid
 
 
@@ -52,7 +52,9 @@ class Field:
         Raises ValueError for a signal without places.
         """
         if self.positions is None:
-            raise InputError(f"{self.kind}: this model reads it as a whole, without places; a region cannot lie in it")
+            raise UnsupportedError(
+                f"{self.kind}: this model reads it as a whole, without places; a region cannot lie in it"
+            )
         coarse = _interpolate(self.tokens, self.positions, self.grid, points, signal)
         if self.fine is None:
             return coarse

@@ -16,6 +16,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from deixis.errors import ConfigError
 from deixis.model.tokenizers.point_blocks import (
     ACTIVATIONS,
     NORMALIZE,
@@ -58,19 +59,19 @@ class PointMLPConfig:
 
     def __post_init__(self):
         if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}; got {self.activation!r}")
+            raise ConfigError(f"activation: expected one of {', '.join(ACTIVATIONS)}; got {self.activation!r}")
         if self.normalize not in NORMALIZE:
-            raise ValueError(f"normalize: expected 'center', 'anchor' or None, got {self.normalize!r}")
+            raise ConfigError(f"normalize: expected 'center', 'anchor' or None, got {self.normalize!r}")
         lists = ("dim_expansion", "pre_blocks", "pos_blocks", "k_neighbors", "reducers")
         if len({len(getattr(self, name)) for name in lists}) != 1 or not self.reducers:
             lengths = ", ".join(f"{name} {len(getattr(self, name))}" for name in lists)
-            raise ValueError(f"stages: expected lists of one length, at least 1, got {lengths}")
+            raise ConfigError(f"stages: expected lists of one length, at least 1, got {lengths}")
         for name in ("points", "embed_dim", "groups", "in_dim", "dim_expansion", "k_neighbors", "reducers"):
             value = getattr(self, name)
             if min(value if isinstance(value, tuple) else (value,)) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {value}")
+                raise ConfigError(f"{name}: expected at least 1, got {value}")
         if self.anchors[-1] < 1:
-            raise ValueError(f"reducers: expected an anchor left of {self.points} points, got {self.reducers}")
+            raise ConfigError(f"reducers: expected an anchor left of {self.points} points, got {self.reducers}")
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "PointMLPConfig":
@@ -81,15 +82,15 @@ class PointMLPConfig:
         options = dict(options)
         name = options.pop("preset", "pointmlp")
         if name not in PRESETS:
-            raise ValueError(f"preset: expected one of {', '.join(PRESETS)}; got {name!r}")
+            raise ConfigError(f"preset: expected one of {', '.join(PRESETS)}; got {name!r}")
         if unknown := options.keys() - {field.name for field in fields(cls)}:
             known = ", ".join(field.name for field in fields(cls))
-            raise ValueError(f"expected preset and some of {known}; got the unknown field {sorted(unknown)[0]!r}")
+            raise ConfigError(f"expected preset and some of {known}; got the unknown field {sorted(unknown)[0]!r}")
         plain = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
         try:
             return replace(PRESETS[name], **plain)
         except TypeError as error:
-            raise ValueError(f"expected numbers, words and lists of numbers: {error}") from None
+            raise ConfigError(f"expected numbers, words and lists of numbers: {error}") from None
 
     @property
     def anchors(self) -> tuple[int, ...]:

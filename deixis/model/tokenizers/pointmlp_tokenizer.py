@@ -5,6 +5,7 @@ from dataclasses import replace
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from deixis.errors import ConfigError
 from deixis.model.tokenizers.pointmlp import PRESETS, PointMLP
 from deixis.model.tokenizers.stems import Tokens
 
@@ -33,7 +34,7 @@ class PointMLPTokenizer(nn.Module):
     ):
         super().__init__()
         if preset not in PRESETS:
-            raise ValueError(f"preset: expected one of {', '.join(PRESETS)}; got {preset!r}")
+            raise ConfigError(f"preset: expected one of {', '.join(PRESETS)}; got {preset!r}")
         base = PRESETS[preset]
         points = groups
         for reducer in base.reducers:

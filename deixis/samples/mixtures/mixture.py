@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from deixis.errors import DataError
+from deixis.errors import ConfigError
 from deixis.samples.mixtures.sample_set import SampleSet
 from deixis.samples.mixtures.schedule import Schedule
 from deixis.samples.mixtures.shuffle import Shuffle
@@ -57,10 +57,10 @@ def read_mixture(where: str, data: Any, replay: Any = None) -> MixtureRecipe:
     if replay is None:
         return MixtureRecipe(parts)
     if not isinstance(replay, dict) or set(replay) != set(REPLAY_FIELDS):
-        raise DataError(f"{where}: replay: expected the fields {' and '.join(REPLAY_FIELDS)}, got {replay!r}")
+        raise ConfigError(f"{where}: replay: expected the fields {' and '.join(REPLAY_FIELDS)}, got {replay!r}")
     share = replay["share"]
     if not _is_number(share) or not 0 < share < 1:
-        raise DataError(f"{where}: replay.share: expected a number between 0 and 1, got {share!r}")
+        raise ConfigError(f"{where}: replay.share: expected a number between 0 and 1, got {share!r}")
     return MixtureRecipe(parts, _read_parts(f"{where}: replay.data", replay["data"]), float(share))
 
 
@@ -115,22 +115,22 @@ def _exact(number: float) -> Fraction:
 
 def _read_parts(where: str, parts: Any) -> tuple[Part, ...]:
     if not isinstance(parts, list) or not parts:
-        raise DataError(f"{where}: expected a list of parts, each with its path, got {parts!r}")
+        raise ConfigError(f"{where}: expected a list of parts, each with its path, got {parts!r}")
     return tuple(_read_part(f"{where}[{number}]", part) for number, part in enumerate(parts))
 
 
 def _read_part(where: str, part: Any) -> Part:
     if not isinstance(part, dict) or not isinstance(part.get("path"), str) or not part["path"]:
-        raise DataError(f"{where}: expected a part with its path, as in {{path: out/mine}}, got {part!r}")
+        raise ConfigError(f"{where}: expected a part with its path, as in {{path: out/mine}}, got {part!r}")
     if unknown := [str(name) for name in part if name not in PART_FIELDS]:
-        raise DataError(f"{where}: unknown field {unknown[0]!r}, expected {', '.join(PART_FIELDS)}")
+        raise ConfigError(f"{where}: unknown field {unknown[0]!r}, expected {', '.join(PART_FIELDS)}")
     weight = part.get("weight", 1.0)
     if not _is_number(weight) or not 0 < weight < float("inf"):
-        raise DataError(f"{where}.weight: expected a number above 0, got {weight!r}")
+        raise ConfigError(f"{where}.weight: expected a number above 0, got {weight!r}")
     for name in ("epochs", "cap"):
         value = part.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise DataError(f"{where}.{name}: expected a whole number from 1, got {value!r}")
+            raise ConfigError(f"{where}.{name}: expected a whole number from 1, got {value!r}")
     return Part(part["path"], float(weight), part.get("epochs"), part.get("cap"))
 
 

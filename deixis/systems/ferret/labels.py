@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
-from deixis.errors import CheckpointError
+from deixis.errors import DataError
 from deixis.geometry.pixel_grid import grid_numbers
 from deixis.systems.ferret.regions import box_in_picture, training_mask
 
@@ -68,5 +68,5 @@ def _numbers(box: list[float], size_wh: tuple[int, int], form: str) -> tuple[str
 def _put(text: str, index: int, written: str) -> str:
     word = f"<bbox_location{index}>"
     if word not in text:
-        raise CheckpointError(f"box {index} of the turn: expected {word} in its text, got {text!r:.80}")
+        raise DataError(f"box {index} of the turn: expected {word} in its text, got {text!r:.80}")
     return text.replace(word, written)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from deixis.errors import CheckpointError
+from deixis.errors import DataError
 from deixis.geometry import box_iou_xyxy
 
 GRID_CELLS = 1000
@@ -156,7 +156,7 @@ def score_refexp(
     counts = dict.fromkeys(hits, 0)
     for image, annotation, prediction in zip(images, annotations, ordered, strict=False):
         if image["id"] != annotation["image_id"]:
-            raise CheckpointError(
+            raise DataError(
                 f"the annotations: expected one of image {image['id']} in its place, got one of image "
                 f"{annotation['image_id']}"
             )

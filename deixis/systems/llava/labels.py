@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from deixis.errors import CheckpointError
+from deixis.errors import DataError
 
 IGNORED = -100
 BOS, EOS = "<s>", "</s>"
@@ -44,7 +44,7 @@ def answer_labels(
         if len(parts) != 2:
             if strict:
                 got = len(parts) - 1
-                raise CheckpointError(f"turn {number} of the conversation: expected one '{answer_open}', got {got}")
+                raise DataError(f"turn {number} of the conversation: expected one '{answer_open}', got {got}")
             break
         length = len(encode(BOS + turn))
         asked = len(encode(BOS + parts[0] + answer_open)) - OPENING_TOKENS
@@ -53,7 +53,7 @@ def answer_labels(
     if at != len(ids):
         message = f"the conversation: its turns have {at} tokens one by one and {len(ids)} together, in {text!r:.80}"
         if strict:
-            raise CheckpointError(message)
+            raise DataError(message)
         logger.warning("%s: nothing is learnt of it", message)
         labels = [IGNORED] * len(ids)
     return ids, labels[: len(ids)]

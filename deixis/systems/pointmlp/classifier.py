@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 
-from deixis.errors import CheckpointError
+from deixis.errors import CheckpointError, InputError
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 
 MODEL_TYPE = "pointmlp"
@@ -43,7 +43,7 @@ class CloudClassifier:
         Raises ValueError for no points, or coordinates that are not finite.
         """
         if not len(xyz) or not np.isfinite(xyz).all():
-            raise CheckpointError(
+            raise InputError(
                 f"cloud: expected points with finite x, y, z, got {len(xyz)} points, some not finite or none"
             )
         points = torch.from_numpy(np.asarray(xyz, dtype=np.float64))
