@@ -18,14 +18,14 @@ def check_abilities(question: Question, config: DeixisConfig) -> None:
     able: dict[str, list[str]] = config.abilities
     for signal in question.signals:
         if signal.kind not in able["signals"]:
-            raise InputError(
+            raise UnsupportedError(
                 f"'{signal.name}': this model takes {', '.join(able['signals'])}; got a signal of kind {signal.kind}; "
                 f"{WHO_TAKES_SIGNALS}"
             )
     if question.want is not None and question.want not in WANTS:
         raise InputError(f"want: expected one of {', '.join(WANTS)}; got {question.want!r}")
     if question.want is not None and question.want not in able["answers"]:
-        raise InputError(
+        raise UnsupportedError(
             f"want: this model answers in {' and '.join(able['answers'])}, with no {question.want}; "
             f"{WANTS[question.want]}"
         )
