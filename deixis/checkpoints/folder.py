@@ -150,7 +150,8 @@ def _no_questions(name: str | Path) -> CheckpointError:
 
 def _unreadable(name: str | Path, error: Exception) -> DeixisError:
     if isinstance(error, DeixisError):  # of our own checks, which know what is wrong
-        return type(error)(f"model '{name}': {error}")
+        where = "config.json: " if isinstance(error, ConfigError) else ""
+        return type(error)(f"model '{name}': {where}{error}")
     if isinstance(error, StrictDataclassError):  # transformers' check of the types of the fields
         return ConfigError(f"model '{name}': config.json: {' '.join(str(error).split())}")
     lines = str(error).strip().splitlines() or [type(error).__name__]

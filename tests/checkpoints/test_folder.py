@@ -216,4 +216,4 @@ def test_nothing_is_unpickled(copy):
 
 
 def test_the_bundled_folder_is_in_the_package():
-    assert folders.bundled_folder().parent.name == "pretrained"
+    assert folders.bundled_folder().parent.name == "checkpoints"
