@@ -35,9 +35,7 @@ def quantization_config(wanted: Any, place: torch.device) -> Any:
     if place.type == "cuda":
         return _bitsandbytes(wanted)
     if place.type != "cpu":
-        raise UnsupportedError(
-            f"quantization: '{wanted}' runs on cpu and cuda, not on {place.type}; omit it there"
-        )
+        raise UnsupportedError(f"quantization: '{wanted}' runs on cpu and cuda, not on {place.type}; omit it there")
     return _torchao(wanted)
 
 

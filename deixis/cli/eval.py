@@ -155,9 +155,7 @@ def _players(model: "Model", one: "Play", with_blind: bool) -> "tuple[ModelPlaye
 
     check_able(model, one.benchmark.facts, one.mode)
     if with_blind and not hasattr(model, "network"):
-        raise UnsupportedError(
-            f"--blind: '{model.name}' is a classifier of clouds, which is not asked blind; omit it"
-        )
+        raise UnsupportedError(f"--blind: '{model.name}' is a classifier of clouds, which is not asked blind; omit it")
     return ModelPlayer(model), ModelPlayer(blind(model), f"{model.name}, blind") if with_blind else None
 
 

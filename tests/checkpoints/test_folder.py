@@ -94,9 +94,7 @@ def extra_tensor(path):
             "config.json is no JSON object",
             id="bytes",
         ),
-        pytest.param(
-            config(number_spread="wide"), "config.json: .*number_spread", id="wrong_type_in_config"
-        ),
+        pytest.param(config(number_spread="wide"), "config.json: .*number_spread", id="wrong_type_in_config"),
         pytest.param(config(projection={"router": "best"}), "projection.router: expected one of", id="wrong_choice"),
         pytest.param(write("tokenizer.json", "{}"), "its files cannot be read .*damaged", id="tokenizer_is_none"),
         pytest.param(
