@@ -51,9 +51,9 @@ def ask_one(folder: str, signals: list) -> None:
     able = model.network.config.abilities
     print(f"\n{folder} on {model.device}: {', '.join(able['signals'])} in, {' and '.join(able['answers'])} out")
     for signal in signals:
-        if signal.kind not in able["signals"]:
+        if signal.modality not in able["signals"]:
             # Asked all the same, it would say so in a sentence that names who takes such a file.
-            print(f"  {signal.name}: takes no {signal.kind}")
+            print(f"  {signal.name}: takes no {signal.modality}")
             continue
         question, regions = question_for(able, signal)
         # Greedy, so the answer is always the same; temperature=, top_p= and seed= draw it instead.
@@ -64,13 +64,13 @@ def ask_one(folder: str, signals: list) -> None:
             for region in phrase.regions:
                 size = f"{region.value.sum()} px" if region.kind == "mask" else region.value
                 print(f"    {phrase.text!r} is a {region.kind}: {size}")
-        drawing = OUT / f"{Path(folder).name}-{Path(signal.name).stem}-{signal.kind}.png"
+        drawing = OUT / f"{Path(folder).name}-{Path(signal.name).stem}-{signal.modality}.png"
         print(f"    drawn in {answer.draw(drawing)}")
 
 
 def question_for(able: dict, signal) -> tuple[str, list]:
     """(question, regions), in the words that the checkpoints were trained on."""
-    if signal.kind in able["regions"]:
+    if signal.modality in able["regions"]:
         # Ferret: point at the middle of the picture. Its coordinates and region tokens are written by the processor.
         height, width = signal.extent.size_hw
         return "What is the object {0}?", [deixis.Box(width / 4, height / 4, width * 3 / 4, height * 3 / 4)]
@@ -78,7 +78,7 @@ def question_for(able: dict, signal) -> tuple[str, list]:
         # LISA: a question whose answer is a mask says that it wants one.
         return "What is the main object in this image? Please output segmentation mask.", []
     # OneLLM: a caption, of whatever kind of signal it is.
-    return CAPTIONS.get(signal.kind, "What is this?"), []
+    return CAPTIONS.get(signal.modality, "What is this?"), []
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def test_a_set_is_written(command, tmp_path):
     path = tmp_path / "set" / "val.jsonl"
     assert (code, out) == (0, f"2 scenes in {path}\n")
     samples = list(read_samples(path))
-    assert {sample.signals[0].kind for sample in samples} == {"image", "audio"}
+    assert {sample.signals[0].modality for sample in samples} == {"image", "audio"}
     assert {sample.signals[0].id.split("/")[2] for sample in samples} == {"7", "8"}
 
 

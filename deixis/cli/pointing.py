@@ -178,7 +178,7 @@ def _mask_of_file(path: str, what: str) -> Any:
     if not path:
         raise InputError(f"{what}: expected {FORMS['mask']}, got no name")
     try:
-        opened = open_signal(path, kind="image")
+        opened = open_signal(path, modality="image")
     except DeixisError as error:
         raise InputError(f"{what}: {error}") from None
     bright = opened.values.max(axis=-1)

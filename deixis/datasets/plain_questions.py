@@ -159,7 +159,7 @@ def _relate(annotated: Annotated, used: _Used) -> Iterator[Turn]:
 def _caption(annotated: Annotated, used: _Used) -> Iterator[Turn]:
     if annotated.captions:
         captions = [_renumbered(caption, used) for caption in annotated.captions]
-        word = MEDIUM_WORDS.get(annotated.signals[0].kind, "signal") if annotated.signals else "text"
+        word = MEDIUM_WORDS.get(annotated.signals[0].modality, "signal") if annotated.signals else "text"
         yield Turn(f"Describe the {word}.", captions[0], references=tuple(captions[1:]))
 
 

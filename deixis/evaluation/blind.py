@@ -26,25 +26,25 @@ class BlindProcessor(DeixisProcessor):
     """A processor whose signals all say the same: nothing."""
 
     def prepare(self, signal: Signal) -> Prepared:
-        return blanked(super().prepare(signal), self.spec(signal.kind))
+        return blanked(super().prepare(signal), self.spec(signal.modality))
 
 
 def blanked(prepared: Prepared, spec: Any) -> Prepared:
     """The same preparation with values that say nothing about the signal; `spec` is how its kind is prepared."""
     values = prepared.values
-    if prepared.kind in MEASURED_FROM_ZERO:
+    if prepared.modality in MEASURED_FROM_ZERO:
         return replace(prepared, values=np.zeros_like(values))
-    if prepared.kind == "image":
+    if prepared.modality == "image":
         sam = prepared.sam and replace(prepared.sam, values=np.zeros_like(prepared.sam.values))
         return replace(prepared, values=np.zeros_like(values), sam=sam)
-    if prepared.kind == "audio":
+    if prepared.modality == "audio":
         silence = np.log(np.finfo(np.float32).eps)  # the floor that `deixis.signals.audio` puts after the end
         return replace(prepared, values=np.full_like(values, (silence - spec.mean) / (2 * spec.std)))
-    if prepared.kind == "point_cloud":
+    if prepared.modality == "point_cloud":
         places = np.random.default_rng(SEED).uniform(size=(len(values), 3))
         without = np.concatenate([places, np.full_like(places, GREY)], axis=1)
         return replace(prepared, values=without.astype(values.dtype))
-    raise UnsupportedError(f"blank: expected a kind that can be blanked, got {prepared.kind}")
+    raise UnsupportedError(f"blank: expected a kind that can be blanked, got {prepared.modality}")
 
 
 def blind(model: Model) -> Model:

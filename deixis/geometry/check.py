@@ -86,7 +86,7 @@ def _check_order(region: Region, low: float, high: float, axis: str) -> None:
 
 def _word(extent: Extent) -> str:
     """The noun without its article: "lies outside its sound"."""
-    return "cloud" if extent.kind == "point_cloud" else extent.noun.partition(" ")[2]
+    return "cloud" if extent.modality == "point_cloud" else extent.noun.partition(" ")[2]
 
 
 def _check_in_picture(region: Region, extent: Extent) -> None:

@@ -1,7 +1,7 @@
 """Extent: how large a signal is, in its own units; what regions are checked against.
 
 It knows no file and no tensor. Which sizes are given decides the axes of a place: pixels are x and y, seconds are t,
-both together (a film) are x, y and t, and points are x, y and z. A new kind of signal with any of them needs nothing
+both together (a film) are x, y and t, and points are x, y and z. A new modality with any of them needs nothing
 here.
 """
 
@@ -31,7 +31,7 @@ _SIZES = ("size_hw", "duration_s", "points_xyz", "count")
 class Extent:
     """Size of one signal: exactly one of the sizes, or `size_hw` and `duration_s` of a film. ValueError otherwise."""
 
-    kind: str  # "image" | "audio" | "point_cloud" | ...
+    modality: str  # "image" | "audio" | "point_cloud" | ...
     size_hw: tuple[int, int] | None = None  # pixels of the upright picture
     duration_s: float | None = None
     points_xyz: np.ndarray | None = None  # (N, 3), the file's own units
@@ -40,7 +40,7 @@ class Extent:
     def __post_init__(self):
         given = [name for name in _SIZES if getattr(self, name) is not None]
         if len(given) != 1 and given != ["size_hw", "duration_s"]:
-            raise InputError(f"Extent of {self.kind!r} needs one of {', '.join(_SIZES)}, got {given}")
+            raise InputError(f"Extent of {self.modality!r} needs one of {', '.join(_SIZES)}, got {given}")
         if self.size_hw is not None:
             height, width = (int(side) for side in self.size_hw)
             if height < 1 or width < 1:
@@ -72,7 +72,7 @@ class Extent:
 
     @property
     def _sizes(self) -> tuple:
-        return self.kind, self.size_hw, self.duration_s, self.count
+        return self.modality, self.size_hw, self.duration_s, self.count
 
     @property
     def axes(self) -> str:
@@ -88,4 +88,4 @@ class Extent:
     @property
     def noun(self) -> str:
         """What a person calls it, for messages: "a picture"."""
-        return NOUNS.get(self.kind, f"a signal of kind {self.kind!r}")
+        return NOUNS.get(self.modality, f"a signal of modality {self.modality!r}")

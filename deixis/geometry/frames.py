@@ -24,7 +24,7 @@ GRID_CELLS = 1000  # cells an axis in text; Ferret (You et al., ICLR 2024) secti
 class Frame:
     """Affine map of every axis between file units and the unit window; d = ``frame.dim``."""
 
-    kind: str
+    modality: str
     origin: tuple[float, ...]  # file coordinate of unit 0, per axis
     extent: tuple[float, ...]  # file length of the unit window, per axis
     size: Extent  # the whole signal, which may be smaller (padding) or larger (a window) than this frame
@@ -32,7 +32,7 @@ class Frame:
     def __post_init__(self):
         if len(self.origin) != len(self.extent) or len(self.origin) != self.size.dim:
             raise InputError(
-                f"Frame of {self.kind!r} needs {self.size.dim} origins and extents, "
+                f"Frame of {self.modality!r} needs {self.size.dim} origins and extents, "
                 f"got {len(self.origin)} and {len(self.extent)}"
             )
         if not (np.isfinite(self.origin).all() and np.isfinite(self.extent).all() and min(self.extent, default=1) > 0):
@@ -86,13 +86,13 @@ def letterbox_placement(size_hw: tuple[int, int], tensor_hw: tuple[int, int]) ->
     return (tensor_hw[0] - height) // 2, (tensor_hw[1] - width) // 2, height, width
 
 
-def letterbox_frame(size_hw: tuple[int, int], tensor_hw: tuple[int, int], kind: str = "image") -> Frame:
+def letterbox_frame(size_hw: tuple[int, int], tensor_hw: tuple[int, int], modality: str = "image") -> Frame:
     """Frame of a picture fitted into a tensor as ``letterbox_placement`` says, exact for its rounded size.
 
     >>> letterbox_frame((480, 640), (128, 128)).to_unit([0.0, 0.0]).tolist()
     [0.0, 0.125]
     """
-    return placed_frame(size_hw, tensor_hw, letterbox_placement(size_hw, tensor_hw), kind)
+    return placed_frame(size_hw, tensor_hw, letterbox_placement(size_hw, tensor_hw), modality)
 
 
 def crop_placement(
@@ -112,7 +112,7 @@ def crop_placement(
 
 
 def placed_frame(
-    size_hw: tuple[int, int], tensor_hw: tuple[int, int], placement: tuple[int, int, int, int], kind: str = "image"
+    size_hw: tuple[int, int], tensor_hw: tuple[int, int], placement: tuple[int, int, int, int], modality: str = "image"
 ) -> Frame:
     """Frame of a picture that takes up (top, left, height, width) of a tensor, in tensor pixels; it may stick out.
 
@@ -122,30 +122,30 @@ def placed_frame(
     top, left, height, width = placement
     per_pixel_x, per_pixel_y = size_hw[1] / width, size_hw[0] / height  # file pixels a tensor pixel
     return Frame(
-        kind=kind,
+        modality=modality,
         origin=(-left * per_pixel_x, -top * per_pixel_y),
         extent=(tensor_hw[1] * per_pixel_x, tensor_hw[0] * per_pixel_y),
-        size=Extent(kind, size_hw=size_hw),
+        size=Extent(modality, size_hw=size_hw),
     )
 
 
-def film_frame(picture: Frame, duration_s: float, kind: str = "video") -> Frame:
+def film_frame(picture: Frame, duration_s: float, modality: str = "video") -> Frame:
     """Frame of a film whose pictures have a frame, and whose time axis is the whole film: x, y, t."""
-    size = Extent(kind, size_hw=picture.size.size_hw, duration_s=duration_s)
-    return Frame(kind, (*picture.origin, 0.0), (*picture.extent, float(duration_s)), size)
+    size = Extent(modality, size_hw=picture.size.size_hw, duration_s=duration_s)
+    return Frame(modality, (*picture.origin, 0.0), (*picture.extent, float(duration_s)), size)
 
 
-def window_frame(duration_s: float, window_s: float, start_s: float = 0.0, kind: str = "audio") -> Frame:
+def window_frame(duration_s: float, window_s: float, start_s: float = 0.0, modality: str = "audio") -> Frame:
     """Frame of the window [start_s, start_s + window_s] of a sound or a trace of ``duration_s``."""
-    return Frame(kind, (float(start_s),), (float(window_s),), Extent(kind, duration_s=duration_s))
+    return Frame(modality, (float(start_s),), (float(window_s),), Extent(modality, duration_s=duration_s))
 
 
-def placeless_frame(count: int, kind: str) -> Frame:
+def placeless_frame(count: int, modality: str) -> Frame:
     """Frame of numbers without places: no axes, so that nothing in it can be pointed at."""
-    return Frame(kind, (), (), Extent(kind, count=count))
+    return Frame(modality, (), (), Extent(modality, count=count))
 
 
-def cloud_frame(points_xyz: Float[np.ndarray, "n 3"], kind: str = "point_cloud") -> Frame:
+def cloud_frame(points_xyz: Float[np.ndarray, "n 3"], modality: str = "point_cloud") -> Frame:
     """Frame of the smallest cube around a cloud, centred on its bounding box; a cloud without size gets side 1.
 
     Raises ValueError for an empty cloud or one with coordinates that are not finite.
@@ -161,8 +161,8 @@ def cloud_frame(points_xyz: Float[np.ndarray, "n 3"], kind: str = "point_cloud")
     if side <= 1e-9 * float(np.abs(centre).max()):  # one place, up to rounding
         side = 1.0
     return Frame(
-        kind=kind,
+        modality=modality,
         origin=tuple((centre - side / 2).tolist()),
         extent=(side, side, side),
-        size=Extent(kind, points_xyz=np.asarray(points_xyz)),
+        size=Extent(modality, points_xyz=np.asarray(points_xyz)),
     )

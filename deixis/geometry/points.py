@@ -146,7 +146,7 @@ def bounding_box(region: Region, extent: Extent) -> Float[np.ndarray, "lows_and_
     """
     if extent.axes == "xyt" and not isinstance(region, Point):
         place, stretch = _film_parts(region, extent)
-        pixels = bounding_box(place, Extent(extent.kind, size_hw=extent.size_hw))
+        pixels = bounding_box(place, Extent(extent.modality, size_hw=extent.size_hw))
         return np.array([*pixels[:2], stretch.start_s, *pixels[2:], stretch.end_s])
     match region:
         case Point(coords=coords):

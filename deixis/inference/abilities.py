@@ -17,10 +17,10 @@ def check_abilities(question: Question, config: DeixisConfig) -> None:
     """Raises ValueError for a signal, a region or a wanted form of answer that the model lacks; it says who has it."""
     able: dict[str, list[str]] = config.abilities
     for signal in question.signals:
-        if signal.kind not in able["signals"]:
+        if signal.modality not in able["signals"]:
             raise UnsupportedError(
-                f"'{signal.name}': this model takes {', '.join(able['signals'])}; got a signal of kind {signal.kind}; "
-                f"{WHO_TAKES_SIGNALS}"
+                f"'{signal.name}': this model takes {', '.join(able['signals'])}; got a signal of modality "
+                f"{signal.modality}; {WHO_TAKES_SIGNALS}"
             )
     if question.want is not None and question.want not in WANTS:
         raise InputError(f"want: expected one of {', '.join(WANTS)}; got {question.want!r}")
@@ -32,7 +32,7 @@ def check_abilities(question: Question, config: DeixisConfig) -> None:
     for number, region in enumerate(question.regions):
         if not able["regions"]:
             raise UnsupportedError(f"region {{{number}}}: this model cannot be pointed at; {WHO_TAKES_REGIONS}")
-        kind = question.signals[region.signal].kind if region.signal < len(question.signals) else None
+        kind = question.signals[region.signal].modality if region.signal < len(question.signals) else None
         if kind is not None and kind not in able["regions"]:
             raise UnsupportedError(
                 f"region {{{number}}}: this model takes regions of {', '.join(able['regions'])}, not of {kind}; "

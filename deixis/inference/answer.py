@@ -123,4 +123,4 @@ def describe(signal: Signal) -> dict[str, Any]:
         size["point_count"] = len(extent.points_xyz)
     if extent.count is not None:  # of numbers without places
         size["value_count"] = extent.count
-    return {"path": signal.path, "kind": signal.kind, **size}
+    return {"path": signal.path, "kind": signal.modality, **size}

@@ -110,8 +110,8 @@ def check_cloud_question(question: Question) -> None:
 
 
 def _check_kind(signal: Signal) -> None:
-    if signal.kind != KIND:
+    if signal.modality != KIND:
         raise InputError(
-            f"'{signal.name}': this model (a PointMLP) takes {KIND}; got a signal of kind {signal.kind}; "
+            f"'{signal.name}': this model (a PointMLP) takes {KIND}; got a signal of modality {signal.modality}; "
             f"{WHO_TAKES_SIGNALS}"
         )

@@ -160,7 +160,7 @@ class Engine:
             tokens = row[own].tolist()
             named = []
             for sight in signals:
-                kind = sight.prepared.kind
+                kind = sight.prepared.modality
                 count = sight.encoded.tokens[kind].shape[1]
                 named.append((config.signal_token_ids[kind], count, repr(sight.key).encode()))
             asked = tokens.count(self._region_id)

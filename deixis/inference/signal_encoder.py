@@ -56,7 +56,7 @@ class Eye:
         groups: dict[tuple, dict[Key, Sight]] = {}
         for sight in sights:
             if sight.encoded is None:
-                group = (sight.prepared.kind, sight.prepared.values.shape, *(sight.key if apart else ()))
+                group = (sight.prepared.modality, sight.prepared.values.shape, *(sight.key if apart else ()))
                 groups.setdefault(group, {}).setdefault(sight.key, sight)
         made: dict[Key, Encoded] = {}
         for group in groups.values():
@@ -83,13 +83,13 @@ class Eye:
         return logits
 
     def _key(self, signal: Signal) -> Key:
-        spec = repr(self.processor.spec(signal.kind)) if signal.kind in self.processor.specs else ""
+        spec = repr(self.processor.spec(signal.modality)) if signal.modality in self.processor.specs else ""
         return "signal", signal.digest, spec, str(self.network.dtype), str(self.network.device)
 
 
 def part(encoded: Encoded, row: int) -> Encoded:
     """One signal out of several of the same kind, in memory of its own."""
-    batch = SignalBatch(encoded.batch.kind[:1], encoded.batch.sample[:1] * 0)
+    batch = SignalBatch(encoded.batch.modality[:1], encoded.batch.sample[:1] * 0)
     names = [f.name for f in fields(encoded) if f.name != "batch"]
     return replace(encoded, batch=batch, **{name: _row(getattr(encoded, name), row) for name in names})
 
@@ -100,7 +100,7 @@ def joined(sights: Sequence[Sequence[Sight]]) -> Encoded | None:
     if not parts:
         return None
     sample = [row for row, own in enumerate(sights) for _ in own]
-    kind = torch.cat([p.batch.kind for p in parts])
+    kind = torch.cat([p.batch.modality for p in parts])
     batch = SignalBatch(kind, torch.tensor(sample, device=kind.device))
     kinds = [k for k in KINDS if any(k in p.tokens for p in parts)]
     by_kind = {

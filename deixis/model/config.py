@@ -125,12 +125,12 @@ class DeixisConfig(PreTrainedConfig):
             check_choice("mask_config.model_type", self.mask_config.model_type, (self.pointing.backbone,))
         for part in self.frozen:
             check_choice("frozen", part, FREEZABLE)
-        for kind in self.kinds:
+        for kind in self.modalities:
             check_known(f"{kind}.", getattr(self, kind), known_fields(kind))
-        check_signals({kind: getattr(self, kind) for kind in self.kinds}, self.encoder, self.vision_config)
+        check_signals({kind: getattr(self, kind) for kind in self.modalities}, self.encoder, self.vision_config)
 
     @property
-    def kinds(self) -> tuple[str, ...]:
+    def modalities(self) -> tuple[str, ...]:
         """The kinds of signal this network takes, in the order of `KINDS`."""
         return tuple(kind for kind in KINDS if getattr(self, kind) is not None)
 
@@ -147,15 +147,15 @@ class DeixisConfig(PreTrainedConfig):
     @property
     def has_fine(self) -> bool:
         """Whether fields have the finer level, which the shared pointing head marks and regions read."""
-        shared = self.pointing.backbone == "shared" or any(kind != "image" for kind in self.kinds)
+        shared = self.pointing.backbone == "shared" or any(kind != "image" for kind in self.modalities)
         return self.makes_masks and shared
 
     @property
     def abilities(self) -> dict[str, list[str]]:
         """What this network can do: {"signals": kinds in, "regions": kinds that regions may lie in, "answers": out}."""
-        places = [k for k in self.kinds if self.takes_regions and getattr(self, k)["tokenizer"] not in PLACELESS]
+        places = [k for k in self.modalities if self.takes_regions and getattr(self, k)["tokenizer"] not in PLACELESS]
         answers = ["text"] + ["box"] * self.notation.coordinates + ["mask"] * self.makes_masks
-        return {"signals": list(self.kinds), "regions": places, "answers": answers}
+        return {"signals": list(self.modalities), "regions": places, "answers": answers}
 
 
 def _sub_config(value: dict | PreTrainedConfig | None, default_type: str) -> PreTrainedConfig:

@@ -100,17 +100,17 @@ def repeat_signals(inputs: dict[str, Tensor | None], copies: int) -> dict[str, T
     `inputs` are the network's, without the text; those that are None are left out.
     """
     inputs = {name: value for name, value in inputs.items() if value is not None}
-    if "signal_kind" not in inputs:
+    if "signal_modality" not in inputs:
         return inputs
-    batch = SignalBatch(inputs["signal_kind"], inputs["signal_sample"])
+    batch = SignalBatch(inputs["signal_modality"], inputs["signal_sample"])
     index = torch.arange(len(batch.sample), device=batch.sample.device)
     own = [index[batch.sample == row] for row in range(int(batch.sample[-1]) + 1)]
     order = torch.cat([signals for signals in own for _ in range(copies)])
     sample = [signals.new_full((len(signals),), r * copies + c) for r, signals in enumerate(own) for c in range(copies)]
-    repeated = {"signal_kind": batch.kind[order], "signal_sample": torch.cat(sample)}
+    repeated = {"signal_modality": batch.modality[order], "signal_sample": torch.cat(sample)}
     for name, kind in [*((f"{kind}_values", kind) for kind in KINDS), ("sam_values", "image")]:
         if name in inputs:
-            repeated[name] = inputs[name][batch.row(order)[batch.kind[order] == KINDS.index(kind)]]
+            repeated[name] = inputs[name][batch.row(order)[batch.modality[order] == KINDS.index(kind)]]
     if "region_signal" in inputs:
         which, regions, before = inputs["region_signal"], [], []
         for row, signals in enumerate(own):

@@ -115,7 +115,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         for kind in KINDS:
             given, wanted = 0 if values.get(kind) is None else len(values[kind]), len(batch.of(kind))
             if given != wanted:
-                raise ValueError(f"{kind}_values: expected a row for each of {wanted} in signal_kind, got {given}")
+                raise ValueError(f"{kind}_values: expected a row for each of {wanted} in signal_modality, got {given}")
         fields = {kind: self.field_encoder(values[kind], kind) for kind in KINDS if values.get(kind) is not None}
         tokens = {kind: self.projection(field.all_tokens, kind) for kind, field in fields.items()}
         sam_values = values.get("sam")
@@ -124,7 +124,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def encode_inputs(self, inputs: MutableMapping[str, Tensor]) -> Encoded | None:
         """Takes the signals out of `inputs`, which the processor made, and encodes them; None where there are none."""
         values = {kind: inputs.pop(f"{kind}_values", None) for kind in (*KINDS, "sam")}
-        kind, sample = inputs.pop("signal_kind", None), inputs.pop("signal_sample", None)
+        kind, sample = inputs.pop("signal_modality", None), inputs.pop("signal_sample", None)
         return None if kind is None or not len(kind) else self.encode(values, SignalBatch(kind, sample))
 
     def region_tokens(
@@ -145,7 +145,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         width, dtype = self._region_width(), next(self.region_sampler.parameters()).dtype
         features = points.new_zeros(*points.shape[:2], width, dtype=dtype)
         for kind, field in encoded.fields.items():
-            own = (encoded.batch.kind[signal] == KINDS.index(kind)).nonzero().squeeze(1)
+            own = (encoded.batch.modality[signal] == KINDS.index(kind)).nonzero().squeeze(1)
             if len(own):
                 read = field.at(read_at[own][..., : field.axes or 1].float(), row[own])[..., :width].to(dtype)
                 read = nn.functional.pad(read, (0, width - read.shape[-1]))  # of a field without a finer level
@@ -191,7 +191,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     ) -> list[Float[Tensor, " cell"]]:
         """Mask logits over the cells of the signal each state points into (see `deixis.model.masks.mask_cells`)."""
         row = encoded.batch.row(signal).tolist()
-        kinds = [KINDS[k] for k in encoded.batch.kind[signal].tolist()]
+        kinds = [KINDS[k] for k in encoded.batch.modality[signal].tolist()]
         return [
             self._mask_logits(encoded, kind, states[i : i + 1], slice(row[i], row[i] + 1))[0]
             for i, kind in enumerate(kinds)
@@ -223,7 +223,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         imu_values: Tensor | None = None,
         fmri_values: Tensor | None = None,
         sam_values: Tensor | None = None,
-        signal_kind: Tensor | None = None,
+        signal_modality: Tensor | None = None,
         signal_sample: Tensor | None = None,
         region_points: Tensor | None = None,
         region_signal: Tensor | None = None,
@@ -240,17 +240,16 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     ) -> DeixisOutput:
         """Logits, and with `labels` (batch, position; -100 ignored) the losses.
 
-        <kind>_values of the kinds that there are, and perhaps sam_values, with signal_kind and signal_sample (signal,)
-        as in `SignalBatch`; or `encoded`, made by `encode`. region_points (region, point, axis), region_signal
-        (region,): in the order of the region tokens; region_places likewise, where the field is read elsewhere than at
+        <modality>_values, and perhaps sam_values, with signal_modality and signal_sample (signal,) as in
+        `SignalBatch`; or `encoded`, made by `encode`. region_points (region, point, axis), region_signal (region,): in the order of the region tokens; region_places likewise, where the field is read elsewhere than at
         the points. seg_signal (mask,), seg_target (mask, cell): the masks of the `<seg>` tokens among the labels, in
         order; cells beyond those of the signal's kind are ignored.
         """
-        if encoded is None and signal_kind is not None and len(signal_kind):
+        if encoded is None and signal_modality is not None and len(signal_modality):
             pixels = (image_values, video_values, depth_values, normal_values, sam_values)
             values = dict(zip(("image", "video", "depth", "normal", "sam"), pixels, strict=True))
             values |= {"audio": audio_values, "point_cloud": point_cloud_values, "imu": imu_values, "fmri": fmri_values}
-            encoded = self.encode(values, SignalBatch(signal_kind, signal_sample))
+            encoded = self.encode(values, SignalBatch(signal_modality, signal_sample))
         if inputs_embeds is None:
             inputs_embeds = self.embed(input_ids, encoded, region_points, region_signal, region_places)
         outputs = self.language_model.get_decoder()(
@@ -297,7 +296,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         bce, dice = [], []
         row = encoded.batch.row(seg_signal)
         for kind in encoded.fields:
-            own = (encoded.batch.kind[seg_signal] == KINDS.index(kind)).nonzero().squeeze(1)
+            own = (encoded.batch.modality[seg_signal] == KINDS.index(kind)).nonzero().squeeze(1)
             if len(own):
                 marks = self._mask_logits(encoded, kind, seg_states[own], row[own])
                 parts = mask_losses(marks, seg_target[own, : marks.shape[1]])
@@ -326,7 +325,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
 _FROZEN_MODULES = {"encoder": "field_encoder.encoder", "tokenizers": "field_encoder.tokenizers"}
 _SIGNAL_INPUTS = tuple(f"{name}_values" for name in (*KINDS, "sam"))
-_SIGNAL_INPUTS += ("signal_kind", "signal_sample", "region_points", "region_signal", "region_places", "encoded")
+_SIGNAL_INPUTS += ("signal_modality", "signal_sample", "region_points", "region_signal", "region_places", "encoded")
 
 
 def build_pointing_head(config: DeixisConfig) -> PointingHead:

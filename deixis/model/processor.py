@@ -79,24 +79,26 @@ class DeixisProcessor(ProcessorMixin):
 
     def prepare(self, signal: Signal) -> Prepared:
         """The network's input for a signal. Raises ValueError for a kind that the model does not take."""
-        if signal.kind not in self.specs:
+        if signal.modality not in self.specs:
             raise InputError(
-                f"'{signal.name}': this model takes {', '.join(self.specs)}; got a signal of kind {signal.kind}"
+                f"'{signal.name}': this model takes {', '.join(self.specs)}; got a signal of modality {signal.modality}"
             )
-        spec = self.spec(signal.kind)
-        if signal.kind == "image" and self.tiles > 1:
+        spec = self.spec(signal.modality)
+        if signal.modality == "image" and self.tiles > 1:
             values, frame = prepare_tiles(signal, spec, self.tiles)
         else:
             values, frame = to_tensor(signal, spec)
-        chosen = chosen_indices(signal, spec) if signal.kind == "point_cloud" else None
-        is_for_sam = signal.kind == "image" and self.sam_size_px > 0
+        chosen = chosen_indices(signal, spec) if signal.modality == "point_cloud" else None
+        is_for_sam = signal.modality == "image" and self.sam_size_px > 0
         sam = prepare_for_sam(signal.values, self.sam_size_px, self.sam_square) if is_for_sam else None
-        parcels = parcel_labels(signal, spec.parcels) if signal.kind == "fmri" and spec.parcels > 0 else None
-        return Prepared(signal.kind, values, frame, chosen, sam, parcels)
+        parcels = parcel_labels(signal, spec.parcels) if signal.modality == "fmri" and spec.parcels > 0 else None
+        return Prepared(signal.modality, values, frame, chosen, sam, parcels)
 
     def prefix(self, prepared: Sequence[Prepared]) -> str:
         """The beginning of a conversation of the union's own: the placeholders of its signals."""
-        return SPECIAL_TOKENS["bos"] + "".join(self.placeholders[p.kind] * self.token_counts[p.kind] for p in prepared)
+        return SPECIAL_TOKENS["bos"] + "".join(
+            self.placeholders[p.modality] * self.token_counts[p.modality] for p in prepared
+        )
 
     def question(self, markup: str, regions: Sequence[Region], prepared: Sequence[Prepared]) -> tuple[str, list[int]]:
         """The model's text of a question, and the region of each of its region tokens.
@@ -122,7 +124,7 @@ class DeixisProcessor(ProcessorMixin):
             raise InputError(
                 f"region_reader: expected {known}, got '{self.region_reader}'; import deixis.systems first"
             )
-        side = round(self.token_counts[own.kind] ** 0.5)
+        side = round(self.token_counts[own.modality] ** 0.5)
         return reader(region, own.frame, self.points, self.axes, side)
 
     def past(self, markup: str, regions: Sequence[Region], prepared: Sequence[Prepared], answer: str) -> Past:
@@ -176,7 +178,7 @@ class DeixisProcessor(ProcessorMixin):
 
     def ids(self, prepared: Sequence[Prepared], past: Sequence[Past], question: str) -> list[int]:
         """Token ids of a conversation, up to where the next answer begins; `question` as `question` wrote it."""
-        kinds = [p.kind for p in prepared]
+        kinds = [p.modality for p in prepared]
         text = conversation_text(self.tokenizer, kinds, past, question)
         return conversation_ids(self.tokenizer, text, self.placeholders, kinds, self.token_counts)
 
@@ -192,13 +194,13 @@ def signal_tensors(prepared: Sequence[Sequence[Prepared]]) -> dict[str, torch.Te
     flat = [(p, sample) for sample, own in enumerate(prepared) for p in own]
     tensors: dict[str, torch.Tensor] = {}
     for kind in KINDS:
-        rows = [p.values for p, _ in flat if p.kind == kind]
+        rows = [p.values for p, _ in flat if p.modality == kind]
         if rows:
             tensors[f"{kind}_values"] = torch.from_numpy(np.stack(rows))
     if pictures := [p.sam.values for p, _ in flat if p.sam is not None]:
         tensors["sam_values"] = torch.from_numpy(np.stack(pictures))
     if flat:
-        tensors["signal_kind"] = torch.tensor([KINDS.index(p.kind) for p, _ in flat])
+        tensors["signal_modality"] = torch.tensor([KINDS.index(p.modality) for p, _ in flat])
         tensors["signal_sample"] = torch.tensor([sample for _, sample in flat])
     return tensors
 
@@ -216,13 +218,13 @@ def region_tensors(points: Sequence[RegionPoints], signal: Sequence[int]) -> dic
 
 def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisProcessor:
     """The processor that fits a network of this configuration; `options` are arguments of `DeixisProcessor`."""
-    specs = {kind: _spec_options(kind, getattr(config, kind)) for kind in config.kinds}
+    specs = {kind: _spec_options(kind, getattr(config, kind)) for kind in config.modalities}
     sizes: Mapping[str, Any] = {}
     if config.pointing.uses_sam:
         from deixis.model.masks.sam import sam_size_px
 
         sizes = {"sam_size_px": sam_size_px(config.mask_config), "sam_square": config.pointing.backbone == "sam2"}
-    counts = {kind: signal_token_count(config, kind) for kind in config.kinds}
+    counts = {kind: signal_token_count(config, kind) for kind in config.modalities}
     tiles = (config.image or {}).get("tiles", 1)
     own = {
         "points": config.sampler.points,

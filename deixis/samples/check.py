@@ -19,7 +19,7 @@ from deixis.samples.seen_set import Ledger
 from deixis.samples.shards import open_samples
 from deixis.samples.skipped import Skipped
 
-FACTS = ("kind", "size_hw", "duration_s", "rate_hz", "point_count", "unit")
+FACTS = ("size_hw", "duration_s", "rate_hz", "point_count", "unit")
 TRAINED, HELD_OUT = "trained", "held out"
 
 
@@ -84,7 +84,7 @@ class Check:
             self._check_medium(f"signals[{number}]", medium, where)
 
     def _check_medium(self, field: str, medium: Medium, where: str) -> None:
-        facts = {name: getattr(medium, name) for name in FACTS}
+        facts = {"kind": medium.modality, **{name: getattr(medium, name) for name in FACTS}}
         said = json.dumps({"where": where} | facts)
         first = json.loads(self._ledger.first(f"facts {self._sets}", medium.id, said) or said)
         for name, value in json.loads(said).items():

@@ -50,10 +50,10 @@ def check_header(field: str, medium: Medium) -> None:
         raise DataError(f"{field}: expected the field 'path', which a sample in a file needs")
     if medium.content is None and not os.path.isfile(medium.path):
         raise DataError(f"{field}.path: expected a file, got {medium.path!r}, which is not there")
-    is_map = medium.kind in ("depth", "normal") and (medium.path or "").lower().endswith(PICTURE_ENDINGS)
-    if medium.kind == "image" or is_map:
+    is_map = medium.modality in ("depth", "normal") and (medium.path or "").lower().endswith(PICTURE_ENDINGS)
+    if medium.modality == "image" or is_map:
         _check_picture(field, medium)
-    elif medium.kind == "audio":
+    elif medium.modality == "audio":
         _check_sound(field, medium)
 
 

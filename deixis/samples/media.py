@@ -42,13 +42,13 @@ def open_medium(medium: Medium) -> Generator[Signal]:
     Raises ValueError, one sentence, for a medium that is nowhere or not what it says.
     """
     if medium.values is not None:
-        needs_rate = medium.kind in ("audio", "video", "imu") and medium.rate_hz is not None
-        yield open_signal((medium.values, medium.rate_hz) if needs_rate else medium.values, medium.kind)
+        needs_rate = medium.modality in ("audio", "video", "imu") and medium.rate_hz is not None
+        yield open_signal((medium.values, medium.rate_hz) if needs_rate else medium.values, medium.modality)
         return
-    option = SIGNALS[medium.kind].option
+    option = SIGNALS[medium.modality].option
     options = {option: medium.rate_hz} if option == "rate_hz" and medium.rate_hz is not None else {}
     with _as_file(medium) as path:
-        yield open_signal(path, medium.kind, **options)
+        yield open_signal(path, medium.modality, **options)
 
 
 def placed_path(medium: Medium, folder: Path, way: str = "copy") -> str:
@@ -93,14 +93,14 @@ def file_name(medium: Medium) -> str:
     >>> file_name(Medium("a b", "audio", path="a b.wav"))
     'sounds/a-b-2847e54c57.wav'
     """
-    folder, _ = FOLDERS.get(medium.kind, ("media", ""))
+    folder, _ = FOLDERS.get(medium.modality, ("media", ""))
     return f"{folder}/{plain_name(medium.id)}{file_ending(medium)}"
 
 
 def file_ending(medium: Medium) -> str:
     """The ending of the file that a medium is, or is written as, in lower case with the dot."""
     if medium.values is not None:
-        return FOLDERS.get(medium.kind, ("media", ""))[1]
+        return FOLDERS.get(medium.modality, ("media", ""))[1]
     name = Path(medium.path or "").name.lower()
     return next((ending for ending in PACKED_SUFFIXES if name.endswith(ending)), Path(name).suffix)
 
@@ -133,10 +133,10 @@ def write_medium(medium: Medium, path: Path) -> None:
     """Writes what a medium holds in memory as a file. Raises ValueError for values that such a file cannot hold."""
     if medium.values is None and medium.content is not None:
         path.write_bytes(medium.content)
-    elif medium.kind in WRITERS:
-        WRITERS[medium.kind](medium, path)
+    elif medium.modality in WRITERS:
+        WRITERS[medium.modality](medium, path)
     else:
-        raise DataError(f"expected values of a kind among {', '.join(WRITERS)} to write, got {medium.kind!r}")
+        raise DataError(f"expected values of a kind among {', '.join(WRITERS)} to write, got {medium.modality!r}")
 
 
 @contextmanager

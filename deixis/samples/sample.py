@@ -19,14 +19,14 @@ TRAIN = "train"  # what the splits that are trained on begin with
 
 @dataclass(frozen=True)
 class Medium:
-    """One signal of a sample: a stable id of the medium, its kind, where it lies, and its size, rate or unit.
+    """One signal of a sample: a stable id of the medium, its modality, where it lies, and its size, rate or unit.
 
     `values` holds the signal in memory where there is no file (the world while training), `content` the bytes of a file
     that lies in an archive; neither is part of the record. `deixis.samples.media.open_medium` opens any of the three.
     """
 
     id: str
-    kind: str
+    modality: str
     path: str | None = None
     size_hw: tuple[int, int] | None = None
     duration_s: float | None = None
@@ -86,7 +86,7 @@ class Sample:
     def to_json(self) -> dict[str, Any]:
         """The sample as plain JSON values: absent fields left out, masks as run lengths, points as lists."""
         record = {name: getattr(self, name) for name in _HEAD}
-        record["signals"] = [_plain(medium, skip=("values", "content")) for medium in self.signals]
+        record["signals"] = [_plain_medium(medium) for medium in self.signals]
         record["regions"] = [_plain_region(region) for region in self.regions]
         record["turns"] = [_plain(turn) for turn in self.turns]
         return record
@@ -97,7 +97,7 @@ class Sample:
         head = {name: record[name] for name in _HEAD if name in record}
         return cls(
             **head,
-            signals=tuple(_build(Medium, item) for item in record.get("signals", ())),
+            signals=tuple(_build(Medium, _renamed(item, "kind", "modality")) for item in record.get("signals", ())),
             regions=tuple(_build(RegionRecord, item) for item in record.get("regions", ())),
             turns=tuple(_build(Turn, item) for item in record["turns"]),
         )
@@ -120,6 +120,16 @@ def _plain(record: Any, skip: tuple[str, ...] = ()) -> dict[str, Any]:
     pairs = ((f.name, getattr(record, f.name), f.default) for f in fields(record) if f.name not in skip)
     kept = {name: value for name, value, default in pairs if value is not default and value not in (None, ())}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
+
+
+def _plain_medium(medium: Medium) -> dict[str, Any]:
+    """The JSON object of a signal, whose modality the format calls "kind"."""
+    return _renamed(_plain(medium, skip=("values", "content")), "modality", "kind")
+
+
+def _renamed(record: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
+    """A copy with one key renamed, in its position."""
+    return {new if key == old else key: value for key, value in record.items()}
 
 
 def _plain_region(region: RegionRecord) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Opens real files and values in memory as signals, and makes the tensors a network wants of them.
 
-One file a kind of signal, and one line in `SIGNALS`: nothing else here lists the kinds. Knows no network and imports
+One file a modality, and one line in `SIGNALS`: nothing else here lists the modalities. Knows no network and imports
 no torch; libraries that decode files are imported when the first such file is opened.
 """
 
@@ -55,17 +55,17 @@ SIGNALS: Mapping[str, Reader] = {
 }
 
 
-def open_signal(source: Any, kind: str | None = None, **options: float) -> Signal:
+def open_signal(source: Any, modality: str | None = None, **options: float) -> Signal:
     """The signal in a file (path) or in memory (PIL picture, NumPy array, torch tensor, pair of them or with a rate).
 
-    The kind is told from the ending of a file's name and checked against its content; a 16-bit grey PNG is a depth map,
-    an animated GIF a picture. `kind` overrules both, and so does its name before a path: "depth:map.npy". Arrays, in
-    memory or in an NPY file, are told by type and shape:
+    The modality follows from the file name's suffix and is checked against the content; a 16-bit grey PNG is a depth
+    map, an animated GIF an image. `modality` overrides both, and so does a prefix of the path: "depth:map.npy". Arrays,
+    in memory or in an NPY file, are recognised by type and shape:
 
         (h, w[, c]) or (c, h, w)        a picture           ((t, h, w, c), rate_hz)        a film
         (n, 3) or (n, 6) of floats      a point cloud       (picture, (h, w) of floats)    a depth map with its picture
         ((n[, channel]), rate_hz)       a sound             (picture, (h, w, 3) of floats) normals with their picture
-        ((n, 6) or (6, n), below 1 kHz) a motion trace      by kind= only: depth, normal and fmri alone
+        ((n, 6) or (6, n), below 1 kHz) a motion trace      by modality= only: depth, normal and fmri alone
 
     options: the number that a file or array may lack: `unit_m` of a depth map, `rate_hz` of a film or trace in an
     array or a table without times; "imu@50:walk.csv" says it in a name. Two files that belong together are joined by a
@@ -73,20 +73,22 @@ def open_signal(source: Any, kind: str | None = None, **options: float) -> Signa
 
     Raises: ValueError, one sentence, for anything missing, empty, cut short, mislabelled or out of bounds.
     """
-    if kind is not None and kind not in SIGNALS:
-        raise InputError(f"kind: expected one of {', '.join(SIGNALS)}, got '{kind}'.")
+    if modality is not None and modality not in SIGNALS:
+        raise InputError(f"modality: expected one of {', '.join(SIGNALS)}, got '{modality}'.")
     if isinstance(source, Signal):
-        if kind not in (None, source.kind):
-            raise InputError(f"kind: expected {SIGNALS[kind].noun}, got '{source.name}', {SIGNALS[source.kind].noun}.")
+        if modality not in (None, source.modality):
+            raise InputError(
+                f"modality: expected {SIGNALS[modality].noun}, got '{source.name}', {SIGNALS[source.modality].noun}."
+            )
         return source
     if isinstance(source, str | Path):
         named = opening.read_name(str(source), SIGNALS)
-        if named.kind is not None and kind not in (None, named.kind):
-            raise InputError(f"kind: expected {named.kind}, as '{source}' says, got '{kind}'.")
-        if named.kind is not None and named.number is not None:
-            options = {SIGNALS[named.kind].option or "": named.number} | options
-        return opening.open_path(Path(named.path), kind or named.kind, options, SIGNALS)
-    return opening.open_value(source, kind, None, None, options, SIGNALS)
+        if named.modality is not None and modality not in (None, named.modality):
+            raise InputError(f"modality: expected {named.modality}, as '{source}' says, got '{modality}'.")
+        if named.modality is not None and named.number is not None:
+            options = {SIGNALS[named.modality].option or "": named.number} | options
+        return opening.open_path(Path(named.path), modality or named.modality, options, SIGNALS)
+    return opening.open_value(source, modality, None, None, options, SIGNALS)
 
 
 def name_in_folder(name: str, folder: str | Path) -> str:
@@ -103,10 +105,10 @@ def to_tensor(signal: Signal, spec: Any = None) -> tuple[np.ndarray, Frame]:
 
     image (3, size, size); audio (time, mel); point_cloud (count, 6); video (frames, 3, size, size); depth and normal
     (3, size, size) or, with their picture, (2, 3, size, size); imu (6, samples); fmri (voxels,) or (parcels, 4).
-    Deterministic. `spec` is the ImageSpec, AudioSpec, ... of the signal's kind, or None for its defaults.
-    Raises: ValueError when the spec is another kind's, or the signal does not fit it.
+    Deterministic. `spec` is the ImageSpec, AudioSpec, ... of the signal's modality, or None for its defaults.
+    Raises: ValueError when the spec is another modality's, or the signal does not fit it.
     """
-    reader = SIGNALS[signal.kind]
+    reader = SIGNALS[signal.modality]
     spec = reader.spec_type() if spec is None else spec
     if not isinstance(spec, reader.spec_type):
         raise InputError(

@@ -103,8 +103,8 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     if not _is_pair(value):
         raise InputError(
             f"'{name}': expected a sound as (samples, rate_hz), got {_describe(value)}; "
-            "an array alone does not say its rate, and may be of another kind, which is named as in fmri:FILE or "
-            "kind='fmri'."
+            "an array alone does not say its rate, and may be of another modality, which is named as in fmri:FILE or "
+            "modality='fmri'."
         )
     samples, rate_hz = value
     rate_hz = float(rate_hz)
@@ -207,7 +207,7 @@ def _signal(samples: np.ndarray, rate_hz: float, name: str, path: str | None, in
     if peak > 1:
         mono = mono / np.float32(peak)
     mono = np.ascontiguousarray(mono, dtype=np.float32)
-    extent = Extent(kind="audio", duration_s=len(mono) / RATE_HZ)
+    extent = Extent(modality="audio", duration_s=len(mono) / RATE_HZ)
     return Signal("audio", mono, extent, name, content_digest("audio", mono), path, info)
 
 
@@ -279,7 +279,7 @@ def _describe(value: Any) -> str:
 
 
 AUDIO = Reader(
-    kind="audio",
+    modality="audio",
     noun="a sound",
     suffixes=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".w64", ".caf"),
     magics=(

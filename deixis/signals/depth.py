@@ -144,8 +144,8 @@ def _signal(steps: np.ndarray, unit_m: float, name: str, path: str | None, info:
     if low < 0 or high > MAX_DEPTH_M or high == 0:
         got = "no reading at all" if low == high == 0 else f"{low:g} to {high:g} m"
         raise InputError(
-            f"'{name}': expected depths from 0 (no reading) to {MAX_DEPTH_M:g} m, got {got}; its unit or its kind is "
-            "probably another."
+            f"'{name}': expected depths from 0 (no reading) to {MAX_DEPTH_M:g} m, got {got}; its unit "
+            "or its modality is probably another."
         )
     values = metres.astype(np.float32)
     extent = Extent("depth", size_hw=values.shape)
@@ -154,7 +154,7 @@ def _signal(steps: np.ndarray, unit_m: float, name: str, path: str | None, info:
 
 
 DEPTH = Reader(
-    kind="depth",
+    modality="depth",
     noun="a depth map",
     suffixes=(),
     magics=((0, b"\x89PNG", "a PNG picture"), (0, b"II*\x00", "a TIFF picture"), (0, b"MM\x00*", "a TIFF picture")),

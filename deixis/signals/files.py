@@ -1,6 +1,6 @@
 """Checks that every file goes through before a library opens it: is it there, readable, and what its content says.
 
-Does not know any kind of signal: the marks of the kinds' formats come from their readers.
+Does not know any modality: the marks of the modalities' formats come from their readers.
 """
 
 from pathlib import Path

@@ -55,10 +55,10 @@ def placement(size_hw: tuple[int, int], size_px: int, fit: str) -> Placement:
     raise InputError(f"fit: expected one of {', '.join(FITS)}, got {fit!r}.")
 
 
-def square_frame(size_hw: tuple[int, int], spec: SquareSpec, kind: str) -> Frame:
+def square_frame(size_hw: tuple[int, int], spec: SquareSpec, modality: str) -> Frame:
     """The frame of a picture of this size in the square of a spec."""
     place = placement(size_hw, spec.size_px, spec.fit)
-    return placed_frame(size_hw, (spec.size_px, spec.size_px), place, kind)
+    return placed_frame(size_hw, (spec.size_px, spec.size_px), place, modality)
 
 
 def square(rgb: UInt8[np.ndarray, "height width 3"], spec: SquareSpec) -> Float32[np.ndarray, "3 size size"]:

@@ -226,7 +226,7 @@ def _signal(numbers: np.ndarray, extent: Extent, name: str, path: str | None, in
 
 
 FMRI = Reader(
-    kind="fmri",
+    modality="fmri",
     noun="a brain response",
     suffixes=SUFFIXES,
     magics=(

@@ -239,7 +239,7 @@ def to_8_bit(array: np.ndarray, name: str) -> np.ndarray:
         raise InputError(
             f"'{name}': expected {'floats from 0 to 1' if top == 1 else 'integers from 0 to 255'}, got values "
             f"from {low:g} to {high:g}; pass 8-bit pixels as integers, and undo any normalisation, or name its "
-            "kind, depth, normal or fmri, as in fmri:FILE or kind='fmri'."
+            "modality, depth, normal or fmri, as in fmri:FILE or modality='fmri'."
         )
     return np.rint(array * (MAX_8_BIT / top)).astype(np.uint8)
 
@@ -266,7 +266,7 @@ def _broken_sentence(name: str, error: Exception) -> str:
 
 
 def _signal(rgb: np.ndarray, name: str, path: str | None, info: dict[str, Any]) -> Signal:
-    extent = Extent(kind="image", size_hw=(int(rgb.shape[0]), int(rgb.shape[1])))
+    extent = Extent(modality="image", size_hw=(int(rgb.shape[0]), int(rgb.shape[1])))
     return Signal("image", rgb, extent, name, content_digest("image", rgb), path, info)
 
 
@@ -275,7 +275,7 @@ def _is_picture(value: Any) -> bool:
 
 
 IMAGE = Reader(
-    kind="image",
+    modality="image",
     noun="a picture",
     suffixes=(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif"),
     magics=(

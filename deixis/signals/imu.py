@@ -117,7 +117,7 @@ def to_tensor(signal: Signal, spec: ImuSpec) -> tuple[Float32[np.ndarray, "axis 
         rows = (rows - rows.mean(axis=0)) / np.where(deviation > FLAT, deviation, 1)
     values = np.zeros((len(AXES), count), dtype=np.float32)
     values[:, : len(rows)] = rows.T
-    return values, window_frame(duration_s, spec.window_s, kind="imu")
+    return values, window_frame(duration_s, spec.window_s, modality="imu")
 
 
 def resample_sinc(
@@ -183,7 +183,7 @@ def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 IMU = Reader(
-    kind="imu",
+    modality="imu",
     noun="a motion trace",
     suffixes=(".csv",),
     magics=(),

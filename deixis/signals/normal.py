@@ -126,7 +126,7 @@ def _signal(
 
 
 NORMAL = Reader(
-    kind="normal",
+    modality="normal",
     noun="a map of surface normals",
     suffixes=(),
     magics=(

@@ -1,11 +1,11 @@
-"""Which kind of signal a file or a value is, and what a name on a command line says of it.
+"""Which modality a file or a value is, and what a name on a command line says of it.
 
     photo.png            told from the ending, checked against the content
-    depth:map.npy        the kind named before a colon
+    depth:map.npy        the modality named before a colon
     depth@0.0002:a.png   and the one number that such a file may lack: metres a step, rows or pictures a second
     photo.png+depth.png  two files that belong together
 
-It knows kinds by their readers only, so a new kind needs nothing here.
+It knows modalities by their readers only, so a new modality needs nothing here.
 """
 
 import re
@@ -21,51 +21,53 @@ from deixis.signals.signal import Reader, Signal, as_array
 Readers = Mapping[str, Reader]
 
 NAMED_SUFFIXES = 4
-"""How many endings of each kind a sentence names."""
+"""How many endings of each modality a sentence names."""
 ARRAY_SUFFIX = ".npy"
-"""A file of one array: its shape tells the kind, as for an array in memory."""
+"""A file of one array: its shape tells the modality, as for an array in memory."""
 PACKED_SUFFIXES = (".npz", ".nii.gz")
 PACKED_HEADS = (b"PK", b"\x1f\x8b")
 """Endings of files that are an archive from outside, and how they begin."""
 GREY_16_BIT = bytes([16, 0])
 """Bit depth and colour type of a 16-bit grey PNG, at this place of its header:"""
 PNG_DEPTH_AT = 24
-_NAMED = re.compile(r"(?P<kind>[a-z_]{2,})(?:@(?P<number>[^:@/\\]*))?:(?P<path>.+)", re.DOTALL)
+_NAMED = re.compile(r"(?P<modality>[a-z_]{2,})(?:@(?P<number>[^:@/\\]*))?:(?P<path>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Named:
-    """What a name says: the path without it, the kind or None, and the number behind the kind or None."""
+    """What a name says: the path without it, the modality or None, and the number behind the modality or None."""
 
     path: str
-    kind: str | None = None
+    modality: str | None = None
     number: float | None = None
 
 
 def read_name(text: str, readers: Readers) -> Named:
-    """The parts of `kind@number:path`; a text that does not begin with a kind is a path as it is.
+    """The parts of `modality@number:path`; a text that does not begin with a modality is a path as it is.
 
-    Raises: ValueError for a number that is none, and for a kind whose files lack no number.
+    Raises: ValueError for a number that is none, and for a modality whose files lack no number.
     """
     match = _NAMED.fullmatch(text)
-    if match is None or match["kind"] not in readers:
+    if match is None or match["modality"] not in readers:
         return Named(text)
-    kind, number = match["kind"], match["number"]
+    modality, number = match["modality"], match["number"]
     if number is None:
-        return Named(match["path"], kind)
-    if readers[kind].option is None:
+        return Named(match["path"], modality)
+    if readers[modality].option is None:
         takers = ", ".join(f"{key} ({reader.option})" for key, reader in readers.items() if reader.option)
-        raise InputError(f"'{text}': expected a number behind one of {takers}, got one behind {kind}; leave it out.")
+        raise InputError(
+            f"'{text}': expected a number behind one of {takers}, got one behind {modality}; leave it out."
+        )
     try:
-        return Named(match["path"], kind, float(number))
+        return Named(match["path"], modality, float(number))
     except ValueError:
         raise InputError(
-            f"'{text}': expected a number ({readers[kind].option}) behind {kind}@, got '{number}'."
+            f"'{text}': expected a number ({readers[modality].option}) behind {modality}@, got '{number}'."
         ) from None
 
 
 def placed_name(text: str, folder: Path, readers: Readers) -> str:
-    """The name with its path, or both of its paths, taken from `folder`; the kind and the number stay before it."""
+    """The name with its path, or both of its paths, taken from `folder`; the modality and the number stay before it."""
     path = read_name(text, readers).path
     said = text[: len(text) - len(path)]
     parts = [path] if (folder / path).exists() else path.split("+")
@@ -74,17 +76,17 @@ def placed_name(text: str, folder: Path, readers: Readers) -> str:
     return said + "+".join(str(folder / part) for part in parts)
 
 
-def open_path(path: Path, kind: str | None, options: Mapping[str, Any], readers: Readers) -> Signal:
+def open_path(path: Path, modality: str | None, options: Mapping[str, Any], readers: Readers) -> Signal:
     """The signal in a file, or in two joined by a plus sign. Raises: ValueError, one sentence."""
-    _check_kind_word(path, readers)
+    _check_modality_word(path, readers)
     pair = _pair_of(path)
     if pair is not None:
-        return _open_pair(pair, kind, options, readers)
-    named = kind or _kind_of_ending(path, readers)
+        return _open_pair(pair, modality, options, readers)
+    named = modality or _modality_of_ending(path, readers)
     expected = readers[named].noun if named else _any_noun(readers)
     head = read_head(path, expected)
     if path.suffix.lower() == ARRAY_SUFFIX:
-        return open_value(load_npy(path, expected), kind, path.name, str(path), options, readers)
+        return open_value(load_npy(path, expected), modality, path.name, str(path), options, readers)
     found, format_name = _content(head, path, readers)
     if not found and format_name is not None:
         raise InputError(f"'{path.name}': expected {expected}, got {format_name}.")
@@ -92,36 +94,36 @@ def open_path(path: Path, kind: str | None, options: Mapping[str, Any], readers:
         endings = " ".join(suffix for reader in readers.values() for suffix in reader.suffixes[:NAMED_SUFFIXES])
         raise InputError(
             f"'{path.name}': expected {expected} in a file ending in {endings} {ARRAY_SUFFIX} or the like, "
-            f"got '{path.suffix or 'no ending'}'; convert it, or name its kind as in imu:{path.name}."
+            f"got '{path.suffix or 'no ending'}'; convert it, or name its modality as in imu:{path.name}."
         )
     if named is not None and found and named not in found:
         source, advice = (
-            ("the kind that was named", "name another kind, or none")
-            if kind
+            ("the modality that was named", "name another modality, or none")
+            if modality
             else ("its name", "the file has a wrong ending, rename it")
         )
         raise InputError(f"'{path.name}': expected {expected} by {source}, but its content is {format_name}; {advice}.")
-    if kind is None and is_grey_16_bit(head) and "depth" in readers:
+    if modality is None and is_grey_16_bit(head) and "depth" in readers:
         named = "depth"
     return _called(readers[named or found[0]], "open_file", (path, path.name), options)
 
 
 def open_value(
-    value: Any, kind: str | None, name: str | None, path: str | None, options: Mapping[str, Any], readers: Readers
+    value: Any, modality: str | None, name: str | None, path: str | None, options: Mapping[str, Any], readers: Readers
 ) -> Signal:
-    """The signal in a value: its kind is told from type and shape. Raises: ValueError, one sentence."""
-    if isinstance(value, list) and kind is None and not _fitting(value, readers):
+    """The signal in a value: its modality is told from type and shape. Raises: ValueError, one sentence."""
+    if isinstance(value, list) and modality is None and not _fitting(value, readers):
         value = as_array(value, name or "list in memory")
-    kind = kind or next(iter(_fitting(value, readers)), None)
-    if kind is None:
+    modality = modality or next(iter(_fitting(value, readers)), None)
+    if modality is None:
         shape = getattr(value, "shape", None)
         got = type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
         raise InputError(
             f"'{name or 'signal'}': expected a path, a PIL picture, an array or tensor, or (samples, rate_hz), "
-            f"got {got}; pass kind= where the shape does not tell."
+            f"got {got}; pass modality= where the shape does not tell."
         )
-    arguments = value, name or f"{kind.replace('_', ' ')} in memory", path
-    return _called(readers[kind], "open_value", arguments, options)
+    arguments = value, name or f"{modality.replace('_', ' ')} in memory", path
+    return _called(readers[modality], "open_value", arguments, options)
 
 
 def is_grey_16_bit(head: bytes) -> bool:
@@ -138,8 +140,8 @@ def _called(reader: Reader, way: str, arguments: tuple, options: Mapping[str, An
     return getattr(reader, way)(*arguments, **options)
 
 
-def _kind_of_ending(path: Path, readers: Readers) -> str | None:
-    return next((reader.kind for reader in readers.values() if path.name.lower().endswith(reader.suffixes)), None)
+def _modality_of_ending(path: Path, readers: Readers) -> str | None:
+    return next((reader.modality for reader in readers.values() if path.name.lower().endswith(reader.suffixes)), None)
 
 
 def _any_noun(readers: Readers) -> str:
@@ -148,31 +150,31 @@ def _any_noun(readers: Readers) -> str:
 
 
 def _content(head: bytes, path: Path, readers: Readers) -> tuple[list[str], str | None]:
-    """(kinds, name of the format) told from the first bytes; ([], name) for a format that no reader opens."""
+    """(modalities, name of the format) told from the first bytes; ([], name) for a format that no reader opens."""
     first = matches(head, FIRST_MAGICS)
     if first is not None:
         return [], first
-    names = {kind: matches(head, reader.magics) for kind, reader in readers.items()}
-    kinds = [kind for kind, name in names.items() if name is not None]
-    if kinds:
-        return kinds, names[kinds[0]]
+    names = {modality: matches(head, reader.magics) for modality, reader in readers.items()}
+    modalities = [modality for modality, name in names.items() if name is not None]
+    if modalities:
+        return modalities, names[modalities[0]]
     is_packed = path.name.lower().endswith(PACKED_SUFFIXES) and head.startswith(PACKED_HEADS)
     return [], None if is_packed else matches(head.lstrip(), FOREIGN_MAGICS)
 
 
 def _fitting(value: Any, readers: Readers) -> list[str]:
-    """The kinds whose readers take a value for theirs, in the order of the readers."""
-    return [kind for kind, reader in readers.items() if reader.fits(value)]
+    """The modalities whose readers take a value for theirs, in the order of the readers."""
+    return [modality for modality, reader in readers.items() if reader.fits(value)]
 
 
-def _check_kind_word(path: Path, readers: Readers) -> None:
-    """Raises ValueError for a file with a word before it that is no kind, such as another program's name of one."""
+def _check_modality_word(path: Path, readers: Readers) -> None:
+    """Raises ValueError for a file with a word before it that is no modality, such as another program's name of one."""
     match = _NAMED.fullmatch(str(path))
-    if match is None or match["kind"] in readers or path.exists():
+    if match is None or match["modality"] in readers or path.exists():
         return
     behind = Path(match["path"])
     if behind.is_file() or _pair_of(behind) is not None:
-        raise InputError(f"'{path}': expected one of {', '.join(readers)} before the colon, got '{match['kind']}'.")
+        raise InputError(f"'{path}': expected one of {', '.join(readers)} before the colon, got '{match['modality']}'.")
 
 
 def _pair_of(path: Path) -> tuple[Path, Path] | None:
@@ -186,29 +188,29 @@ def _pair_of(path: Path) -> tuple[Path, Path] | None:
     return max(there, key=lambda pair: (pair[0].is_file(), pair[1].is_file()), default=None)
 
 
-def _open_pair(pair: tuple[Path, Path], kind: str | None, options: Mapping[str, Any], readers: Readers) -> Signal:
+def _open_pair(pair: tuple[Path, Path], modality: str | None, options: Mapping[str, Any], readers: Readers) -> Signal:
     first, second = pair
     name, takers = f"{first.name}+{second.name}", [key for key, reader in readers.items() if reader.open_pair]
-    noun = readers[kind].noun if kind else "the second file of a pair"
+    noun = readers[modality].noun if modality else "the second file of a pair"
     heads = read_head(first, "the first file of a pair"), read_head(second, noun)
     if second.suffix.lower() != ARRAY_SUFFIX and is_grey_16_bit(heads[0]) and not is_grey_16_bit(heads[1]):
         raise InputError(f"'{name}': expected the picture first and its map behind the plus sign, got a map first.")
-    if kind is None:
-        kind = _kind_of_pair(first, second, readers)
-    if kind is None or readers[kind].open_pair is None:
-        kinds, _ = _content(heads[1], second, readers)  # colours may be normals
-        example = next((key for key in ("normal", *takers) if key in takers and key in kinds), takers[0])
+    if modality is None:
+        modality = _modality_of_pair(first, second, readers)
+    if modality is None or readers[modality].open_pair is None:
+        modalities, _ = _content(heads[1], second, readers)  # colours may be normals
+        example = next((key for key in ("normal", *takers) if key in takers and key in modalities), takers[0])
         raise InputError(
             f"'{name}': expected two files of {' or '.join(readers[key].noun for key in takers)}, got "
-            f"{'two of which nothing says so' if kind is None else readers[kind].noun}; name the kind as in "
-            f"{example}:{name}, or give files one by one, without a plus sign."
+            f"{'two of which nothing says so' if modality is None else readers[modality].noun}; name the modality "
+            f"as in {example}:{name}, or give files one by one, without a plus sign."
         )
-    return _called(readers[kind], "open_pair", (pair, name), options)
+    return _called(readers[modality], "open_pair", (pair, name), options)
 
 
-def _kind_of_pair(first: Path, second: Path, readers: Readers) -> str | None:
+def _modality_of_pair(first: Path, second: Path, readers: Readers) -> str | None:
     """fmri of a volume and its mask; depth or normal of a picture and a 16-bit PNG or an array."""
-    if _kind_of_ending(first, readers) == "fmri":
+    if _modality_of_ending(first, readers) == "fmri":
         return "fmri"
     head = read_head(second, "the second file of a pair")
     if is_grey_16_bit(head):

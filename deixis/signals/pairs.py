@@ -70,7 +70,8 @@ def paired_values(signal: Signal, map_square: Float32[np.ndarray, "3 size size"]
     """
     if signal.picture is None:
         raise InputError(
-            f"'{signal.name}': expected a {signal.kind} map with its picture, which this model looks at together, got "
-            f"the map alone; name both as {signal.kind}:photo.png+{signal.name}, or give (picture, map) in memory."
+            f"'{signal.name}': expected a {signal.modality} map with its picture, which this model looks at together, "
+            f"got the map alone; name both as {signal.modality}:photo.png+{signal.name}, or give (picture, map) in "
+            "memory."
         )
     return np.stack([square(signal.picture, spec), map_square])

@@ -131,7 +131,7 @@ def _signal(xyz: np.ndarray, rgb: np.ndarray | None, name: str, path: str | None
         )
     colours = np.full_like(xyz, GREY) if rgb is None else _unit_colours(rgb, name)
     exact = np.concatenate([xyz, colours], axis=1)
-    extent = Extent(kind="point_cloud", points_xyz=xyz)
+    extent = Extent(modality="point_cloud", points_xyz=xyz)
     info = {"has_colours": rgb is not None}
     return Signal(
         "point_cloud", exact.astype(np.float32), extent, name, content_digest("point_cloud", exact), path, info
@@ -178,7 +178,7 @@ def _read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 POINT_CLOUD = Reader(
-    kind="point_cloud",
+    modality="point_cloud",
     noun="a point cloud",
     suffixes=(".ply", ".obj", ".off", ".stl", ".glb", ".npz", ".pcd"),
     magics=(

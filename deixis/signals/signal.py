@@ -1,7 +1,7 @@
-"""The record every opened file becomes, and the record that describes one kind of signal.
+"""The record every opened file becomes, and the record that describes one modality.
 
 Knows: what all signals have in common (values, extent, name, digest) and how an in-memory value becomes an array.
-Does not know: any file format, nor what the values of a kind mean; that is in the file of the kind (`image.py`,
+Does not know: any file format, nor what the values of a modality mean; that is in the file of the modality (`image.py`,
 `audio.py`, ...).
 """
 
@@ -22,7 +22,7 @@ class Signal:
     """One picture, sound, point cloud, ... in its own units, before any network has a say.
 
     Fields:
-        kind: a key of `deixis.signals.SIGNALS`.
+        modality: a key of `deixis.signals.SIGNALS`.
         values: image uint8 (height, width, 3), upright RGB; audio float32 (samples,), mono at 16 kHz in [-1, 1];
             point_cloud float32 (n, 6): x, y, z in the file's units, then r, g, b in [0, 1];
             video uint8 (t, height, width, 3), some pictures of it, their times in info["times_s"];
@@ -32,13 +32,13 @@ class Signal:
             fmri float32 (voxels,).
         extent: what regions on this signal are checked against.
         name: the file's name, or words such as "image in memory", for error sentences.
-        digest: sha256 of kind, shape and values; the same content has the same digest from a file or an array.
+        digest: sha256 of modality, shape and values; the same content has the same digest from a file or an array.
         path: the file as it was given, None for values from memory.
         info: what the file was before conversion, e.g. {"source_rate_hz": 44100, "channels": 2}.
         picture: the photo that a depth map or normals belong to, uint8 (height, width, 3); None for others.
     """
 
-    kind: str
+    modality: str
     values: np.ndarray
     extent: Extent
     name: str
@@ -50,24 +50,24 @@ class Signal:
 
 @dataclass(frozen=True)
 class Reader:
-    """Everything the rest of the program has to know of one kind of signal.
+    """Everything the rest of the program has to know of one modality.
 
     Fields:
-        kind: the key in `deixis.signals.SIGNALS`.
+        modality: the key in `deixis.signals.SIGNALS`.
         noun: for sentences, "a picture".
         suffixes: endings of file names, lower case with the dot.
         magics: how the content of such files begins: (offset, bytes, format name); formats without a mark have none.
         spec_type: the frozen dataclass that says what tensor the network wants; all its fields have defaults.
         open_file: (path, name) -> Signal.
         open_value: (value, name, path) -> Signal, for what is already in memory.
-        fits: whether a value in memory (array, picture, tuple) is of this kind, told from its type and shape.
+        fits: whether a value in memory (array, picture, tuple) is of this modality, told from its type and shape.
         to_tensor: (signal, spec) -> (values, Frame).
-        option: the one number that a file or array of this kind may lack, a keyword of the two ways to open it:
+        option: the one number that a file or array of this modality may lack, a keyword of the two ways to open it:
             "unit_m" of a depth map, "rate_hz" of a film or trace in an array; None where there is none.
         open_pair: ((first, second) paths, name) -> Signal of two files typed as "first+second", where there is such.
     """
 
-    kind: str
+    modality: str
     noun: str
     suffixes: tuple[str, ...]
     magics: tuple[tuple[int, bytes, str], ...]
@@ -80,9 +80,9 @@ class Reader:
     open_pair: Callable[..., Signal] | None = None
 
 
-def content_digest(kind: str, values: np.ndarray) -> str:
-    """sha256 (64 hex digits) of the kind, shape, dtype and bytes of an array."""
-    digest = hashlib.sha256(f"{kind}{values.shape}{values.dtype.str}".encode())
+def content_digest(modality: str, values: np.ndarray) -> str:
+    """sha256 (64 hex digits) of the modality, shape, dtype and bytes of an array."""
+    digest = hashlib.sha256(f"{modality}{values.shape}{values.dtype.str}".encode())
     digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
 

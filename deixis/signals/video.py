@@ -212,7 +212,7 @@ def is_pair(value: Any) -> bool:
 
 
 VIDEO = Reader(
-    kind="video",
+    modality="video",
     noun="a film",
     suffixes=CODEC_ENDINGS,
     magics=(

@@ -38,7 +38,7 @@ class Draft:
     medium_word: str = ""
 
     def __post_init__(self) -> None:
-        kind = self.item.signals[0].kind if self.item.signals else "text"
+        kind = self.item.signals[0].modality if self.item.signals else "text"
         word = MEDIUM_WORDS.get(kind, "signal")
         self.medium_word = self.choice(PICTURE_WORDS) if kind == "image" else word
 

@@ -33,7 +33,7 @@ def boxes_of(item: Annotated, most: int) -> tuple[list[int], Float[np.ndarray, "
         for number, thing in enumerate(item.things)
         if is_single(thing) and not thing.stuff and thing.region.box is not None and thing.region.signal == 0
     ]
-    if not item.signals or item.signals[0].kind not in PLACED_KINDS:
+    if not item.signals or item.signals[0].modality not in PLACED_KINDS:
         numbers = []
     boxes = [item.things[number].region.box for number in numbers[:most]]
     return numbers[:most], np.array(boxes, dtype=np.float64).reshape(-1, 4)

@@ -57,7 +57,7 @@ def token_target(
     None where the region covers nothing of it.
     """
     share = record_to_cells(record, replace(prepared, sam=None), cells)  # tokens lie in the encoder's own frame
-    if prepared.kind == "audio":
+    if prepared.modality == "audio":
         pooled = share.reshape(tokens, -1).mean(1)
     else:
         side, coarse = round(cells**0.5), round(tokens**0.5)

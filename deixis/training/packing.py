@@ -97,11 +97,11 @@ def encode_sample(
 
 def _target(record: RegionRecord, prepared: Sequence[Prepared], cells: dict[str, int]) -> tuple[np.ndarray, int]:
     own = prepared[record.signal]
-    if own.kind not in cells:
+    if own.modality not in cells:
         raise ConfigError(
-            f"region: expected a mask in {' or '.join(cells)}, which can be learnt; got one in {own.kind}"
+            f"region: expected a mask in {' or '.join(cells)}, which can be learnt; got one in {own.modality}"
         )
-    return record_to_cells(record, own, cells[own.kind]), record.signal
+    return record_to_cells(record, own, cells[own.modality]), record.signal
 
 
 def start_row(prepared: list[Prepared], processor: DeixisProcessor) -> PackedRow:
@@ -185,10 +185,10 @@ def _place(
 ) -> tuple[int, np.ndarray] | None:
     """Where the tokens of a region's signal begin in the row, and how attention should lie on them."""
     own = row.prepared[record.signal]
-    if own.kind not in sizes:
+    if own.modality not in sizes:
         return None
-    target = token_target(record, own, *sizes[own.kind])
-    before = sum(processor.token_counts[p.kind] for p in row.prepared[: record.signal + 1])
+    target = token_target(record, own, *sizes[own.modality])
+    before = sum(processor.token_counts[p.modality] for p in row.prepared[: record.signal + 1])
     # after the first token of the row and the projection's queries
     return None if target is None else (1 + before - len(target), target)
 

@@ -58,7 +58,7 @@ def train(recipe: dict[str, Any], out: Path) -> Path:
     _check_same_run(recipe, Path(out))
     model, processor = start_model(recipe, seed)
     for stage in recipe["stages"]:
-        _check_kinds(stage, model.config.kinds)
+        _check_kinds(stage, model.config.modalities)
         if DATA in stage and not (Path(out) / stage["name"] / "model").exists():
             _check_steps(stage, Mixture(mixture_of(stage), seed))
     Path(out).mkdir(parents=True, exist_ok=True)
@@ -106,13 +106,13 @@ def _stage(stage: dict[str, Any], model, heads, processor, seed: int, folder: Pa
     """The module that a stage trains and the maker of its batches; `folder` is the stage's own."""
     config = model.config
     if stage["task"] == "dense":
-        specs = {kind: processor.spec(kind) for kind in config.kinds}
+        specs = {kind: processor.spec(kind) for kind in config.modalities}
         return DensePretrainer(model.field_encoder, heads), DenseBatches(specs, stage["batch"], seed)
     weight = float(stage.get("dense_weight", 0.0))
     questions, max_tokens = stage.get("questions", 8), stage.get("max_tokens", 400)
     cells = fine_cells(config), mask_cells(config)
     guide_weight = float(stage.get("guide_weight", 0.0))
-    guided = [kind for kind in ("image", "audio") if kind in config.kinds]
+    guided = [kind for kind in ("image", "audio") if kind in config.modalities]
     sizes = {kind: (cells[0][kind], encoder_token_count(kind, getattr(config, kind))) for kind in guided}
     guide_sizes = sizes if guide_weight > 0 else None
     counts = {name: count for name, count in stage["batch"].items() if name != DATA}
@@ -202,7 +202,7 @@ def dense_heads(model: DeixisForConditionalGeneration) -> nn.ModuleDict:
 
     split = {"image": 2, "audio": 4, "point_cloud": 1}
     dim, fine = model.config.vision_config.hidden_size, model.config.pointing.dim
-    kinds = model.config.kinds
+    kinds = model.config.modalities
     return nn.ModuleDict({k: DenseHeads(dim, fine, CLASS_COUNTS[k], AXES[k], split[k]) for k in kinds})
 
 

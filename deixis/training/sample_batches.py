@@ -134,9 +134,10 @@ class SampleBatches:
 
     def _opened(self, field: str, medium: Medium) -> tuple[str, Prepared]:
         """(digest, signal) of a medium."""
-        if medium.kind not in self.processor.specs:
+        if medium.modality not in self.processor.specs:
             raise DataError(
-                f"{field}.kind: expected {' or '.join(self.processor.specs)}, which this model takes, got {medium.kind}"
+                f"{field}.kind: expected {' or '.join(self.processor.specs)}, which this model takes, got "
+                f"{medium.modality}"
             )
         with open_medium(medium) as signal:
             size_hw = signal.extent.size_hw

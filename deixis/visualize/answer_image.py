@@ -118,8 +118,8 @@ def _picture_width(signal: Signal) -> int:
 def _signal_block(signal: Signal, drawn: Sequence[Drawn], width: int, named: bool) -> Image.Image:
     """The drawing of a signal, over its name where there are several."""
     own_width = _picture_width(signal) if signal.extent.axes == "xy" else width
-    height = HEIGHTS_PX.get(signal.kind)
-    drawing = panel(signal.kind, signal.values, drawn, own_width, height, CHIP_PX, signal)
+    height = HEIGHTS_PX.get(signal.modality)
+    drawing = panel(signal.modality, signal.values, drawn, own_width, height, CHIP_PX, signal)
     if not named:
         return drawing
     name_height = round(LINE_HEIGHT * NAME_PX) + 4

@@ -37,7 +37,7 @@ class SceneFacts:
 
     @property
     def is_picture(self) -> bool:
-        return self.medium.kind == "image"
+        return self.medium.modality == "image"
 
     @property
     def noun(self) -> str:

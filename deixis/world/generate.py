@@ -54,7 +54,7 @@ def task_name(kind: str, task: str) -> str:
 
 def draw_questions(facts: Facts, rng: np.random.Generator, number: int) -> list[Sample]:
     """`number` questions about one medium, tasks drawn by their weights."""
-    tasks = tasks_of(facts.medium.kind)
+    tasks = tasks_of(facts.medium.modality)
     weights = np.array([weight for weight, _ in tasks.values()])
     samples: list[Sample] = []
     for task in rng.choice(list(tasks), number, p=weights / weights.sum()):
@@ -66,7 +66,7 @@ def draw_questions(facts: Facts, rng: np.random.Generator, number: int) -> list[
 
 def every_question(facts: Facts, rng: np.random.Generator, task: str) -> list[Sample]:
     """One question of `task` about every thing or event that allows one (about the medium, where none is named)."""
-    function = tasks_of(facts.medium.kind)[task][1]
+    function = tasks_of(facts.medium.modality)[task][1]
     about_all = task in ("exists", "absence", "count", "caption", "grounded_caption", "relation")
     if about_all:
         numbers = [None]
@@ -87,6 +87,6 @@ def world_samples(split: str, seed: int, kinds: Sequence[str] = KINDS, number: i
 
 def _sample(facts: Facts, task: str, draft: Draft, number: int) -> Sample:
     medium = facts.medium
-    name = task_name(medium.kind, task)
+    name = task_name(medium.modality, task)
     split = medium.id.split("/")[1]
     return Sample(f"{medium.id}/{name}/{number}", "world", name, split, draft.turns, (medium,), draft.regions)

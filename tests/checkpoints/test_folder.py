@@ -185,7 +185,7 @@ def test_configuration_and_processor_come_without_the_weights_being_read(copy):
     cut_short(copy)
     opened = open_config_and_processor(copy)
     assert opened.config.model_type == "deixis"
-    assert opened.processor.specs.keys() == set(opened.config.kinds)
+    assert opened.processor.specs.keys() == set(opened.config.modalities)
     with pytest.raises(ValueError, match="its files cannot be read"):
         open_pretrained(opened)
 

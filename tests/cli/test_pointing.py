@@ -16,7 +16,7 @@ CLOUD = open_signal(np.random.default_rng(0).random((50, 3)).astype(np.float32))
 SIGNALS = (PICTURE, SOUND, CLOUD, PICTURE)
 FILM = open_signal((np.zeros((20, 40, 60, 3), np.uint8), 5))
 TRACE = open_signal((np.random.default_rng(0).random((100, 6)), 50))
-BRAIN = open_signal(np.random.default_rng(0).random(30), kind="fmri")
+BRAIN = open_signal(np.random.default_rng(0).random(30), modality="fmri")
 OPTIONS = [
     *(SimpleNamespace(opts=[f"--{name}"], is_flag=False) for name in ("point", "box", "span", "out", "model")),
     SimpleNamespace(opts=["--json"], is_flag=True),

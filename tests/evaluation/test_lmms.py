@@ -42,7 +42,7 @@ def test_beams_are_refused():
 
 def test_visuals_become_signals():
     question = lmms.question_of("  Which {word}? ", [PICTURE, None, SOUND])
-    assert [signal.kind for signal in question.signals] == ["image", "audio"]
+    assert [signal.modality for signal in question.signals] == ["image", "audio"]
     assert question.signals[1].extent.duration_s == pytest.approx(0.5)
     assert question.text == "Which {{word}}?"
     assert lmms.question_of("Hello", None).signals == ()

@@ -42,7 +42,9 @@ FRAME = film_frame(letterbox_frame((60, 100), (64, 64), "video"), 8.0)
 def test_axes_follow_from_the_sizes(extent, axes):
     assert (extent.axes, extent.dim) == (axes, len(axes))
     assert extent == extent
-    assert hash(extent) == hash(Extent(extent.kind, extent.size_hw, extent.duration_s, extent.points_xyz, extent.count))
+    assert hash(extent) == hash(
+        Extent(extent.modality, extent.size_hw, extent.duration_s, extent.points_xyz, extent.count)
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,11 +136,11 @@ def test_a_cropped_film_does_not_see_its_sides(region):
 
 
 def test_traces_and_brains_have_points_too():
-    frame = window_frame(4.0, 2.0, kind="imu")
+    frame = window_frame(4.0, 2.0, modality="imu")
     points = frame.to_file(region_points(Span(0.5, 3), TRACE, frame, 50))
     assert 0.5 <= points.min() <= points.max() <= 2.0
     frame = cloud_frame(BRAIN.points_xyz, "fmri")
-    assert (frame.kind, frame.size) == ("fmri", BRAIN)
+    assert (frame.modality, frame.size) == ("fmri", BRAIN)
     np.testing.assert_allclose(
         frame.to_file(region_points(PointSet([7]), BRAIN, frame, 3)), np.tile(BRAIN.points_xyz[7], (3, 1)), atol=1e-3
     )

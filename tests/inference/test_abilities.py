@@ -27,7 +27,7 @@ FERRET = toy_config(TOKENIZER, notation=NOTATIONS["ferret"], pointing=NO_MASKS)
         pytest.param(LISA, Question("{0}?", (PICTURE,), BOX), "cannot be pointed at; Ferret", id="region_to_lisa"),
         pytest.param(ONELLM, Question("{0}?", (PICTURE,), BOX), "cannot be pointed at; Ferret", id="region_to_onellm"),
         pytest.param(
-            PICTURES, Question("?", (PICTURE, SOUND)), "takes image; got a signal of kind audio.*OneLLM", id="sound"
+            PICTURES, Question("?", (PICTURE, SOUND)), "takes image; got a signal of modality audio.*OneLLM", id="sound"
         ),
         pytest.param(FERRET, Question("?", (PICTURE,), want="mask"), "with no mask; LISA", id="mask_from_ferret"),
         pytest.param(ONELLM, Question("?", (PICTURE,), want="box"), "with no box; Ferret", id="box_from_onellm"),

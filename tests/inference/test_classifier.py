@@ -74,7 +74,7 @@ def test_a_streamed_answer_is_the_answer(model):
     ("signals", "options", "match"),
     [
         pytest.param(
-            [np.zeros((20, 30, 3), np.uint8)], {}, r"takes point_cloud; got .* kind image; OneLLM's", id="image"
+            [np.zeros((20, 30, 3), np.uint8)], {}, r"takes point_cloud; got .* modality image; OneLLM's", id="image"
         ),
         pytest.param([CLOUD, CLOUD], {}, "names one point cloud at a time; got 2 files", id="two"),
         pytest.param([], {}, "names one point cloud at a time; got 0 files", id="none"),

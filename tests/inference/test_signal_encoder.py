@@ -28,7 +28,9 @@ def counted(network, monkeypatch):
     """The kinds and numbers of signals that go through the encoder, as they go."""
     seen = []
     encode = network.encode
-    monkeypatch.setattr(network, "encode", lambda values, batch: seen.append(len(batch.kind)) or encode(values, batch))
+    monkeypatch.setattr(
+        network, "encode", lambda values, batch: seen.append(len(batch.modality)) or encode(values, batch)
+    )
     return seen
 
 
@@ -42,7 +44,7 @@ def test_signals_put_together_are_as_encoded_together(toy):
     with torch.inference_mode():
         theirs = network.encode_inputs(dict(inputs))
     assert isinstance(ours.batch, SignalBatch)
-    assert torch.equal(ours.batch.kind, theirs.batch.kind)
+    assert torch.equal(ours.batch.modality, theirs.batch.modality)
     assert torch.equal(ours.batch.sample, theirs.batch.sample)
     assert set(ours.tokens) == set(theirs.tokens) == {"image", "audio", "point_cloud"}
     for kind, field in theirs.fields.items():

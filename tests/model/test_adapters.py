@@ -87,7 +87,7 @@ def test_an_adapter_on_any_linear_layer_takes_effect_and_learns(toy, tmp_path, c
             nn.init.normal_(weight, std=0.2)  # zeros would hide a layer, and tiny weights leave attention flat
     network.train()  # in evaluation SAM 2 may replace its mask by one of the alternatives
     network.double()  # an effect through several layers may be smaller than float32 resolves
-    if "fmri" in network.config.kinds:
+    if "fmri" in network.config.modalities:
         asked = [*asked, (fmri(tmp_path), Box3D(-1, -1, -1, 1.5, 4, 4))]
     signals, regions = zip(*asked, strict=True)
     regions = [replace(region, signal=i) for i, region in enumerate(regions)]

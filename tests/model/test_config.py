@@ -54,7 +54,7 @@ def test_what_does_not_fit_is_refused(fields, match):
 def test_defaults_are_filled_in():
     config = DeixisConfig(image={}, projection={"router": "sparse"})
     assert config.image == {"tokenizer": "stem", "size_px": 128, "patch_px": 16, "early_dim": 96, "tiles": 1}
-    assert config.kinds == ("image",)
+    assert config.modalities == ("image",)
     assert (config.projection.router, config.projection.experts) == ("sparse", 3)
     assert config.pointing == PointingConfig(dim=64, backbone="shared", train="decoder", state="at")
     assert config.loss_weights == LossWeights(text=1.0, bce=2.0, dice=0.5)

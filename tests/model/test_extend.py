@@ -26,13 +26,17 @@ def test_a_further_signal_leaves_the_old_ones_as_they_were(grown, tmp_path):
     network, processor = grown
     before = logits(network, processor)
     add_signal(network, "imu", IMU)
-    assert network.config.kinds == ("image", "audio", "point_cloud", "imu")
+    assert network.config.modalities == ("image", "audio", "point_cloud", "imu")
     torch.testing.assert_close(logits(network, processor), before, rtol=0, atol=0)
 
     placeholder = network.config.signal_token_ids["imu"]
     assert placeholder >= network.config.text_config.vocab_size
     ids = torch.tensor([[1, *[placeholder] * (2 + 5), 20]])
-    batch = {"imu_values": torch.randn(1, 6, 20), "signal_kind": torch.tensor([6]), "signal_sample": torch.tensor([0])}
+    batch = {
+        "imu_values": torch.randn(1, 6, 20),
+        "signal_modality": torch.tensor([6]),
+        "signal_sample": torch.tensor([0]),
+    }
     network(input_ids=ids, labels=ids.masked_fill(ids == placeholder, -100), **batch).loss.backward()
     learning = {name for name, weight in network.named_parameters() if weight.requires_grad}
     assert all(".imu" in name for name in learning)

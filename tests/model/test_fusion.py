@@ -93,7 +93,7 @@ def coloured_batch(network, kinds_of):
 def test_signals_and_regions_land_where_their_placeholders_are(toy, monkeypatch, kinds_of):
     network, _ = toy
     ids, encoded, expected = coloured_batch(network, kinds_of)
-    signal = torch.arange(len(encoded.batch.kind))
+    signal = torch.arange(len(encoded.batch.modality))
     hidden = network.config.text_config.hidden_size
     monkeypatch.setattr(network, "region_tokens", lambda e, points, s, places: (101.0 + s)[:, None].expand(-1, hidden))
     with torch.no_grad():
@@ -127,7 +127,7 @@ def test_repeated_rows_keep_their_signals_and_regions(kinds_of):
     names = torch.arange(len(kind))  # a region on every signal but the first, two on the last
     region = torch.cat([names[1:], names[-1:]])
     inputs = {
-        "signal_kind": kind,
+        "signal_modality": kind,
         "signal_sample": sample,
         "image_values": names[kind == IMAGE][:, None].float(),
         "audio_values": names[kind == AUDIO][:, None].float(),
@@ -137,10 +137,10 @@ def test_repeated_rows_keep_their_signals_and_regions(kinds_of):
         "encoded": None,
     }
     out = repeat_signals(inputs, 3)
-    batch = SignalBatch(out["signal_kind"], out["signal_sample"])
+    batch = SignalBatch(out["signal_modality"], out["signal_sample"])
     values = [out["image_values"], out["audio_values"]]
-    rows_of = batch.row(torch.arange(len(batch.kind))).tolist()
-    shown = [int(values[k][r]) for k, r in zip(batch.kind.tolist(), rows_of, strict=True)]
+    rows_of = batch.row(torch.arange(len(batch.modality))).tolist()
+    shown = [int(values[k][r]) for k, r in zip(batch.modality.tolist(), rows_of, strict=True)]
     own = [names[sample == row].tolist() for row in range(len(kinds_of))]
     expected = [(row * 3 + copy, name) for row, signals in enumerate(own) for copy in range(3) for name in signals]
     assert list(zip(batch.sample.tolist(), shown, strict=True)) == expected
@@ -154,4 +154,4 @@ def test_repeated_rows_keep_their_signals_and_regions(kinds_of):
 
 
 def test_text_alone_repeats_nothing():
-    assert repeat_signals({"signal_kind": None, "encoded": None}, 4) == {}
+    assert repeat_signals({"signal_modality": None, "encoded": None}, 4) == {}

@@ -74,7 +74,7 @@ def test_pointing_gives_the_cells_of_each_signal(toy):
         again = network.point(encoded, states[[3, 1]], torch.tensor([3, 1]))
     assert [len(mark) for mark in marks] == [200, 64, 64, 64]
     torch.testing.assert_close(again, [marks[3], marks[1]])
-    assert not {"image_values", "signal_kind"} & batch.keys()
+    assert not {"image_values", "signal_modality"} & batch.keys()
 
 
 def trained_inputs(network, processor):
@@ -130,9 +130,9 @@ def test_mask_losses_read_the_right_signal(toy):
         pytest.param(
             {"seg_signal": torch.tensor([3, 3, 3])}, "seg_signal: expected a signal of its own sample", id="other"
         ),
-        pytest.param({"signal_kind": None}, "sample 0 has 6 image placeholder", id="no_signals"),
+        pytest.param({"signal_modality": None}, "sample 0 has 6 image placeholder", id="no_signals"),
         pytest.param(
-            {"image_values": None}, "image_values: expected a row for each of 2 in signal_kind, got 0", id="none"
+            {"image_values": None}, "image_values: expected a row for each of 2 in signal_modality, got 0", id="none"
         ),
         pytest.param({"audio_values": torch.zeros(2, 800, 16)}, "audio_values: expected .* 1 .*, got 2", id="surplus"),
         pytest.param({"region_points": None}, "sample 0 has 2 region placeholder.* but 0 region", id="no_regions"),

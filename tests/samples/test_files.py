@@ -72,7 +72,7 @@ def test_files_and_back(kind, path, tolerance, tmp_path):
     assert plain(read) == plain(written)
     assert read.signals[0].path == str(tmp_path / path)
     signal = open_signal(read.signals[0].path)
-    assert signal.kind == kind
+    assert signal.modality == kind
     np.testing.assert_allclose(signal.values.astype(float), MEDIA[kind].values, atol=tolerance)
     if kind == "point_cloud":  # indices of regions stay those of the file
         np.testing.assert_array_equal(signal.values[:, :3], CLOUD[:, :3])
@@ -110,7 +110,7 @@ BAD_MEDIA = [
     pytest.param(replace(MEDIA["audio"], values=SOUND[None]), r"as floats \(samples,\)", id="sound_of_two_axes"),
     pytest.param(replace(MEDIA["point_cloud"], values=CLOUD[:, :3]), r"as floats \(n, 6\)", id="cloud_without_colours"),
     pytest.param(
-        replace(MEDIA["image"], kind="fmri"), "of a kind among image, audio, point_cloud", id="kind_unwritable"
+        replace(MEDIA["image"], modality="fmri"), "of a kind among image, audio, point_cloud", id="kind_unwritable"
     ),
     pytest.param(replace(MEDIA["image"], size_hw=(2, 2)), "lies outside its picture|mask.size", id="breaks_the_format"),
 ]
@@ -120,7 +120,9 @@ BAD_MEDIA = [
 def test_a_failed_write_names_the_sample_and_keeps_the_old_file(medium, sentence, tmp_path):
     old = write_samples([sample("audio")], tmp_path, "train").read_text()
     bad = replace(
-        sample(medium.kind if medium.kind in REGIONS else "image"), signals=(replace(medium, id="new"),), id="bad one"
+        sample(medium.modality if medium.modality in REGIONS else "image"),
+        signals=(replace(medium, id="new"),),
+        id="bad one",
     )
     with pytest.raises(ValueError, match=rf"sample 'bad one': .*({sentence})"):
         write_samples([sample("audio"), bad], tmp_path, "train")

@@ -27,7 +27,7 @@ def test_values_a_file_and_its_content_open_as_the_same(kind, tmp_path):
     in_file = replace(MEDIA[kind], values=None, path=str(path))
     in_archive = replace(in_file, path=f"shard.tar/{path.name}", content=path.read_bytes())
     with open_medium(MEDIA[kind]) as first, open_medium(in_file) as second, open_medium(in_archive) as third:
-        assert first.kind == second.kind == third.kind == kind
+        assert first.modality == second.modality == third.modality == kind
         np.testing.assert_allclose(first.values.astype(float), second.values, atol=1 / 500)
         np.testing.assert_array_equal(second.values, third.values)
 
@@ -41,7 +41,7 @@ def test_a_trace_without_times_takes_its_rate_from_the_record(tmp_path):
 def test_a_film_in_an_archive_is_decoded_within_the_block(shared_data):
     film = next(path for path in sorted((shared_data / "video_traffic").rglob("*")) if path.suffix == ".mp4")
     with open_medium(Medium("f", "video", path=f"a.tar/{film.name}", content=film.read_bytes())) as signal:
-        assert signal.kind == "video"
+        assert signal.modality == "video"
         assert Path(signal.path).is_file()
     assert not Path(signal.path).exists()
 

@@ -122,7 +122,7 @@ def test_sizes_that_a_stream_left_open_are_no_truncation(tmp_path):
 )
 def test_arrays_of_every_type(samples):
     signal = open_signal((samples, RATE_HZ))
-    assert signal.kind == "audio"
+    assert signal.modality == "audio"
     np.testing.assert_allclose(signal.values, tone(), atol=0.005)
 
 

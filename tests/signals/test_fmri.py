@@ -36,7 +36,7 @@ def volume(tmp_path):
 )
 def test_bad_numbers_are_one_sentence(value, message):
     with pytest.raises(ValueError, match=message):
-        open_signal(value, kind="fmri")
+        open_signal(value, modality="fmri")
 
 
 def test_bad_files_are_one_sentence(tmp_path, volume):
@@ -67,7 +67,7 @@ def test_bad_files_are_one_sentence(tmp_path, volume):
 def test_a_volume_its_series_and_its_mask(tmp_path, volume):
     path, values = volume
     signal = open_signal(path)
-    assert (signal.kind, signal.extent.axes) == ("fmri", "xyz")
+    assert (signal.modality, signal.extent.axes) == ("fmri", "xyz")
     cells = np.argwhere(values)
     np.testing.assert_array_equal(signal.values, values[values != 0])
     np.testing.assert_allclose(signal.extent.points_xyz, nibabel.affines.apply_affine(AFFINE, cells))
@@ -87,8 +87,8 @@ def test_the_official_numbers(tmp_path):
     signal = open_signal(f"fmri:{tmp_path / 'a.npy'}")
     values, frame = to_tensor(signal)
     np.testing.assert_allclose(values, repeats.mean(0), atol=1e-6)
-    assert (frame.dim, frame.kind) == (0, "fmri")
-    assert open_signal(repeats.mean(0, dtype=np.float64), kind="fmri").digest == signal.digest
+    assert (frame.dim, frame.modality) == (0, "fmri")
+    assert open_signal(repeats.mean(0, dtype=np.float64), modality="fmri").digest == signal.digest
     with pytest.raises(ValueError, match=r"'a.npy': expected the 500 voxels this model was trained on, got 15724"):
         to_tensor(signal, FmriSpec(500))
     with pytest.raises(ValueError, match=r"whose voxels have places, .* open the NIfTI file"):

@@ -48,7 +48,7 @@ def huge_png(path, width, height):
 )
 def test_bad_array_is_one_sentence(value, message):
     with pytest.raises(ValueError, match=message):
-        open_signal(value, kind="image")
+        open_signal(value, modality="image")
 
 
 @pytest.mark.parametrize(("width", "height"), [(20_000, 20_000), (19_999, 10_000), (20_000, 3), (1, 1)])
@@ -101,7 +101,7 @@ def test_a_file_that_cannot_be_opened_is_not_said_to_be_cut_short(tmp_path, name
 )
 def test_arrays_of_every_type(value, expected):
     signal = open_signal(value)
-    assert signal.kind == "image"
+    assert signal.modality == "image"
     assert signal.values.dtype == np.uint8
     assert tuple(signal.values[0, 0]) == expected
     assert signal.extent.size_hw == signal.values.shape[:2]
@@ -127,7 +127,7 @@ def test_arrays_of_every_type(value, expected):
 def test_files_of_every_mode(tmp_path, picture, suffix, expected):
     path = tmp_path / f"picture.{suffix}"
     picture.save(path)
-    signal = open_signal(path, kind="image")  # a grey PNG of 16 bits is a depth map otherwise
+    signal = open_signal(path, modality="image")  # a grey PNG of 16 bits is a depth map otherwise
     assert np.abs(signal.values[0, 0].astype(int) - expected).max() <= 1
     assert signal.values.shape == (4, 5, 3)
     assert (signal.path, signal.name) == (str(path), path.name)

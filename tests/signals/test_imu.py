@@ -36,7 +36,7 @@ def write(path, header, rows, separator=","):
 )
 def test_bad_arrays_are_one_sentence(value, message):
     with pytest.raises(ValueError, match=message):
-        open_signal(value, kind="imu")
+        open_signal(value, modality="imu")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_columns_are_found_by_name_and_time_in_any_unit(tmp_path, header, unit, 
     order = [0, 4, 5, 6, 1, 2, 3] if header[1] != "a" else list(range(7))  # the gyroscope first
     path = write(tmp_path / "a.csv", [header[i] for i in order], rows[:, order], separator)
     signal = open_signal(path)
-    assert (signal.kind, signal.extent.axes) == ("imu", "t")
+    assert (signal.modality, signal.extent.axes) == ("imu", "t")
     np.testing.assert_allclose(signal.values, motion(), atol=1e-5)
     np.testing.assert_allclose(signal.info["times_s"], np.arange(100) / 50, atol=1e-5)
     np.testing.assert_allclose(signal.extent.duration_s, 2.0, atol=1e-5)
@@ -104,12 +104,12 @@ def test_without_a_header_and_with_a_rate(tmp_path):
     seven = write(tmp_path / "seven.csv", None, np.column_stack([np.arange(100) / 50, motion()]))
     signals = [
         open_signal((motion(), 50)),
-        open_signal(motion().T, kind="imu", rate_hz=50),
+        open_signal(motion().T, modality="imu", rate_hz=50),
         open_signal(f"imu@50:{tmp_path / 'a.npy'}"),
         open_signal(six, rate_hz=50),
         open_signal(seven),
     ]
-    assert {signal.kind for signal in signals} == {"imu"}
+    assert {signal.modality for signal in signals} == {"imu"}
     for signal in signals:
         np.testing.assert_allclose(signal.values, motion(), atol=1e-6)
     assert signals[0].digest == signals[1].digest == signals[2].digest
@@ -186,7 +186,7 @@ def test_choices_that_are_none(field):
 )
 def test_a_rate_tells_a_trace_from_a_sound(value, kind):
     if kind:
-        assert open_signal(value).kind == kind
+        assert open_signal(value).modality == kind
         return
     with pytest.raises(ValueError, match=r"expected (a sound of|a rate of 1000)"):
         open_signal(value)

@@ -43,7 +43,7 @@ def sphere(side=40):
 )
 def test_bad_depth_is_one_sentence(value, message):
     with pytest.raises(ValueError, match=message):
-        open_signal(value, kind="depth")
+        open_signal(value, modality="depth")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_bad_depth_is_one_sentence(value, message):
 def test_pictures_that_are_no_depth(tmp_path, picture, name, message):
     picture.save(tmp_path / name)
     with pytest.raises(ValueError, match=rf"'{name}': expected a depth map.*{message}"):
-        open_signal(tmp_path / name, kind="depth")
+        open_signal(tmp_path / name, modality="depth")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_pictures_that_are_no_depth(tmp_path, picture, name, message):
 )
 def test_bad_normals_are_one_sentence(value, message):
     with pytest.raises(ValueError, match=message):
-        open_signal(value, kind="normal")
+        open_signal(value, modality="normal")
 
 
 def test_a_photo_is_no_map_of_normals(tmp_path):
@@ -88,7 +88,7 @@ def test_units_of_depth(tmp_path):
     np.save(tmp_path / "steps.npy", millimetres())
     metres = millimetres().astype(np.float32) / 1000
     plain = open_signal(tmp_path / "a.png")
-    assert (plain.kind, plain.extent.axes, plain.info["unit_m"]) == ("depth", "xy", 0.001)
+    assert (plain.modality, plain.extent.axes, plain.info["unit_m"]) == ("depth", "xy", 0.001)
     for signal in (
         plain,
         open_signal(f"depth:{tmp_path / 'a.npy'}"),
@@ -98,7 +98,7 @@ def test_units_of_depth(tmp_path):
     fifths = open_signal(f"depth@0.0002:{tmp_path / 'a.png'}")
     np.testing.assert_allclose(fifths.values, metres / 5, rtol=1e-6)
     assert open_signal(tmp_path / "a.png", unit_m=0.0002).digest == fifths.digest != plain.digest
-    assert open_signal(tmp_path / "a.png", kind="image").kind == "image"
+    assert open_signal(tmp_path / "a.png", modality="image").modality == "image"
     with pytest.raises(ValueError, match="expected unit_m, the metres of one step, above 0, got -1"):
         open_signal(tmp_path / "a.png", unit_m=-1)
 
@@ -115,10 +115,10 @@ def test_metric_channels_follow_the_written_formula():
 def test_missing_readings_are_no_depth_between_others():
     """Half of the map has none: reduced, the readings beside it keep their depth."""
     depth = np.where(np.arange(64) < 31, 2.0, 0.0) * np.ones((64, 1))
-    values, frame = to_tensor(open_signal(depth, kind="depth"), DepthSpec(16, **PLAIN))
+    values, frame = to_tensor(open_signal(depth, modality="depth"), DepthSpec(16, **PLAIN))
     assert values.shape == (3, 16, 16)
     assert set(np.unique(values[1].round(4))) == {np.float32(0), np.float32(0.2)}
-    assert frame.size.kind == frame.kind == "depth"
+    assert frame.size.modality == frame.modality == "depth"
 
 
 @pytest.mark.parametrize("fit", ["squash", "crop_rounded"])
@@ -151,7 +151,7 @@ def test_the_official_pair_of_normals(tmp_path):
 
 
 def test_normals_of_files_and_arrays(tmp_path):
-    exact = open_signal(sphere(), kind="normal")
+    exact = open_signal(sphere(), modality="normal")
     np.testing.assert_array_equal(exact.values, sphere())
     Image.fromarray(normal_colours(sphere())).save(tmp_path / "n.png")
     np.save(tmp_path / "n.npy", np.where(sphere() == 0, np.nan, sphere()).transpose(2, 0, 1))
@@ -165,9 +165,9 @@ def test_normals_of_files_and_arrays(tmp_path):
 
 
 def test_a_picture_that_is_asked_for_and_missing():
-    depth, normals = open_signal(np.ones((8, 9)), kind="depth"), open_signal(sphere(), kind="normal")
+    depth, normals = open_signal(np.ones((8, 9)), modality="depth"), open_signal(sphere(), modality="normal")
     for signal, spec in ((depth, DepthSpec(16, paired=True)), (normals, NormalSpec(16, paired=True))):
-        kind = signal.kind
+        kind = signal.modality
         with pytest.raises(
             ValueError, match=rf"with its picture, .* name both as {kind}:photo.png\+.*, or give \(pict"
         ):
@@ -178,23 +178,23 @@ def test_pairs_in_memory_tell_their_kind():
     photo = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
     small = np.arange(1, 13, dtype=np.float32).reshape(3, 4)
     paired = open_signal((photo, small))
-    assert (paired.kind, paired.extent.size_hw) == ("depth", (60, 80))
+    assert (paired.modality, paired.extent.size_hw) == ("depth", (60, 80))
     np.testing.assert_array_equal(paired.values[::20, ::20], small)
     np.testing.assert_array_equal(paired.picture, photo)
-    assert open_signal((Image.fromarray(photo[:40, :40]), sphere())).kind == "normal"
+    assert open_signal((Image.fromarray(photo[:40, :40]), sphere())).modality == "normal"
     assert open_signal((photo + 1, small)).digest != paired.digest
 
 
 @pytest.mark.parametrize("channels", ["bright", "METRIC"])
 def test_channels_that_are_none(channels):
     with pytest.raises(ValueError, match=f"channels: expected one of metric, grey, got '{channels}'"):
-        to_tensor(open_signal(np.ones((8, 9)), kind="depth"), DepthSpec(16, channels))
+        to_tensor(open_signal(np.ones((8, 9)), modality="depth"), DepthSpec(16, channels))
 
 
 def test_real_pairs(shared_data):
     folder = shared_data / "rgbd_open3d"
     signal = open_signal(f"{folder / 'color' / '00000.jpg'}+{folder / 'depth' / '00000.png'}")
-    assert (signal.kind, signal.extent.size_hw) == ("depth", (480, 640))
+    assert (signal.modality, signal.extent.size_hw) == ("depth", (480, 640))
     assert 0.5 < np.median(signal.values[signal.values > 0]) < 4
     values, _ = to_tensor(signal, DepthSpec(224, paired=True))
     assert values.shape == (2, 3, 224, 224)

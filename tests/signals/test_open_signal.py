@@ -1,4 +1,4 @@
-"""`open_signal`: the kind is told and checked, and whatever is no signal is refused in one sentence."""
+"""`open_signal`: the modality is told and checked, and whatever is no signal is refused in one sentence."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data sets are not 
 
 @pytest.fixture
 def folder(tmp_path):
-    """One whole file of every kind."""
+    """One whole file of every modality."""
     Image.new("RGB", (20, 10), (9, 9, 9)).save(tmp_path / "a.png")
     Image.new("RGB", (20, 10), (9, 9, 9)).save(tmp_path / "a.jpg")
     soundfile.write(tmp_path / "a.wav", np.sin(np.arange(16000)), 16000)
@@ -106,13 +106,13 @@ def test_mislabelled_file(folder, name, wrong, message):
     [("a.png", "image"), ("a.jpg", "image"), ("a.wav", "audio"), ("a.flac", "audio"), ("a.ply", "point_cloud")],
 )
 def test_kind_from_name_and_from_content(folder, name, kind):
-    assert open_signal(folder / name).kind == kind
-    assert open_signal(str(folder / name), kind=kind).digest == open_signal(folder / name).digest
+    assert open_signal(folder / name).modality == kind
+    assert open_signal(str(folder / name), modality=kind).digest == open_signal(folder / name).digest
     (folder / name).rename(folder / "bare")
-    assert open_signal(folder / "bare").kind == kind
+    assert open_signal(folder / "bare").modality == kind
     other = "audio" if kind != "audio" else "image"
-    with pytest.raises(ValueError, match=r"by the kind that was named, but its content is"):
-        open_signal(folder / "bare", kind=other)
+    with pytest.raises(ValueError, match=r"by the modality that was named, but its content is"):
+        open_signal(folder / "bare", modality=other)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,13 @@ def test_kind_from_name_and_from_content(folder, name, kind):
 )
 def test_kind_of_values_in_memory(value, kind):
     signal = open_signal(value)
-    assert signal.kind == kind
+    assert signal.modality == kind
     assert signal.path is None
     assert signal.name.endswith("in memory")
     assert len(signal.digest) == 64
     values, frame = to_tensor(signal)
     assert values.dtype == np.float32
-    assert frame.kind == kind
+    assert frame.modality == kind
 
 
 @pytest.mark.parametrize("value", [None, 7, b"bytes", {"a": 1}, np.zeros((2, 16000)), np.zeros(()), (1, 2, 3)])
@@ -150,9 +150,9 @@ def test_kind_and_spec_are_checked():
     signal = open_signal(np.zeros((8, 9, 3), np.uint8))
     assert open_signal(signal) is signal
     with pytest.raises(ValueError, match=r"expected one of image, audio, point_cloud, .*, got 'smell'"):
-        open_signal(signal, kind="smell")
+        open_signal(signal, modality="smell")
     with pytest.raises(ValueError, match="expected a sound, got 'image in memory', a picture"):
-        open_signal(signal, kind="audio")
+        open_signal(signal, modality="audio")
     with pytest.raises(ValueError, match="expected ImageSpec for 'image in memory', a picture, got AudioSpec"):
         to_tensor(signal, AudioSpec())
     assert to_tensor(signal, ImageSpec(size_px=16))[0].shape == (3, 16, 16)
@@ -166,9 +166,13 @@ def test_kind_and_spec_are_checked():
             "image@2:a.png", r"expected a number behind one of video \(rate_hz\), .*behind image", id="no_use"
         ),
         pytest.param("imu:none.csv", "expected a motion trace, but there is no such file", id="missing"),
-        pytest.param("video:a.png", "expected a film by the kind .* but its content is a PNG picture", id="wrong_kind"),
-        pytest.param("a.png+a.jpg", "of which nothing says so; name the kind as in normal:a.png", id="unknown_pair"),
-        pytest.param("a.png+a.wav", "of which nothing says so; name the kind as in depth:a.png", id="unlike_pair"),
+        pytest.param(
+            "video:a.png", "expected a film by the modality .* but its content is a PNG picture", id="wrong_kind"
+        ),
+        pytest.param(
+            "a.png+a.jpg", "of which nothing says so; name the modality as in normal:a.png", id="unknown_pair"
+        ),
+        pytest.param("a.png+a.wav", "of which nothing says so; name the modality as in depth:a.png", id="unlike_pair"),
         pytest.param("audio:a.png+a.jpg", "expected two files of a depth map or .*, got a sound", id="no_pair"),
         pytest.param("a.png+none.png", "^'none.png': .* no such file", id="half_a_pair"),
         pytest.param("none.png+a.png", "^'none.png': .* first file of a pair, but there is no such", id="other_half"),
@@ -190,17 +194,17 @@ def test_names_that_say_nonsense(folder, monkeypatch, name, message):
 def test_names_that_say_more_than_a_path(folder, monkeypatch):
     monkeypatch.chdir(folder)
     assert open_signal("image:a.png").digest == open_signal("a.png").digest
-    assert open_signal(Path("image:a.png"), kind="image").name == "a.png"
+    assert open_signal(Path("image:a.png"), modality="image").name == "a.png"
     (folder / "a.png").rename(folder / "tea+milk.png")
     (folder / "a.jpg").rename(folder / "imu:7.jpg")
     assert open_signal("tea+milk.png").name == "tea+milk.png"
-    assert open_signal("./imu:7.jpg").kind == "image"
-    with pytest.raises(ValueError, match=r"kind: expected depth, as 'depth:x.npy' says, got 'image'"):
-        open_signal("depth:x.npy", kind="image")
+    assert open_signal("./imu:7.jpg").modality == "image"
+    with pytest.raises(ValueError, match=r"modality: expected depth, as 'depth:x.npy' says, got 'image'"):
+        open_signal("depth:x.npy", modality="image")
     with pytest.raises(ValueError, match=r"rate_hz=: expected no such number for a picture, got 5"):
         open_signal("tea+milk.png", rate_hz=5)
     with pytest.raises(ValueError, match=r"rate_hz=: expected unit_m= only for a depth map, got 5"):
-        open_signal(np.ones((8, 9)), kind="depth", rate_hz=5)
+        open_signal(np.ones((8, 9)), modality="depth", rate_hz=5)
 
 
 def test_names_in_a_folder(folder):
@@ -245,23 +249,23 @@ def test_arrays_in_files(tmp_path, array, kind, option):
     told = kind in ("image", "point_cloud")
     number = f"@{option['rate_hz']}" if option else ""
     named = open_signal(f"{kind}{number}:{tmp_path / 'a.npy'}")
-    assert named.kind == kind
+    assert named.modality == kind
     assert named.digest == open_signal(array, kind, **option).digest
     assert open_signal(tmp_path / "a.npy", kind, **option).path == str(tmp_path / "a.npy")
-    assert not told or open_signal(tmp_path / "a.npy").kind == kind
+    assert not told or open_signal(tmp_path / "a.npy").modality == kind
 
 
 def test_an_array_that_could_be_many_things_says_so(tmp_path):
     np.save(tmp_path / "a.npy", np.full((20, 30), 2.5))
-    with pytest.raises(ValueError, match=r"or name its kind, depth, normal or fmri, as in fmri:FILE or kind="):
+    with pytest.raises(ValueError, match=r"or name its modality, depth, normal or fmri, as in fmri:FILE or modality="):
         open_signal(tmp_path / "a.npy")
 
 
 def test_an_array_of_one_dimension_may_be_a_brain_response(tmp_path):
     np.save(tmp_path / "a.npy", np.arange(9.0))
-    with pytest.raises(ValueError, match=r"expected a sound as .* may be of another kind, .* as in fmri:FILE"):
+    with pytest.raises(ValueError, match=r"expected a sound as .* may be of another modality, .* as in fmri:FILE"):
         open_signal(tmp_path / "a.npy")
-    assert open_signal(f"fmri:{tmp_path / 'a.npy'}").kind == "fmri"
+    assert open_signal(f"fmri:{tmp_path / 'a.npy'}").modality == "fmri"
 
 
 def test_import_brings_no_heavy_library():
@@ -294,7 +298,7 @@ def test_real_files(pattern, count, kind):
     for path in paths[:10]:
         signal = open_signal(path)
         values, frame = to_tensor(signal)
-        assert signal.kind == frame.kind == kind
+        assert signal.modality == frame.modality == kind
         assert np.isfinite(values).all()
         assert values.std() > 0.05
 

@@ -88,7 +88,7 @@ OTHER_ORDER = {"fields": "n z y _ x", "sizes": "8 8 4 1 4", "types": "F F F U I"
 def test_the_same_points_however_they_are_written(tmp_path, content, coloured):
     (tmp_path / "a.pcd").write_bytes(content)
     signal = open_signal(tmp_path / "a.pcd")
-    assert signal.kind == "point_cloud"
+    assert signal.modality == "point_cloud"
     np.testing.assert_array_equal(signal.values[:, :3], POINTS)
     np.testing.assert_allclose(signal.values[:, 3:], RGB / 255 if coloured else 0.5, atol=1e-6)
 

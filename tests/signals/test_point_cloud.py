@@ -30,7 +30,7 @@ def cloud(count=50, seed=0):
 )
 def test_bad_array_is_one_sentence(value, message):
     with pytest.raises(ValueError, match=message):
-        open_signal(value, kind="point_cloud")
+        open_signal(value, modality="point_cloud")
 
 
 @pytest.mark.parametrize(

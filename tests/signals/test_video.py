@@ -62,7 +62,7 @@ def write_film(path, pictures, rate=10, keys=12, sound=False):
 )
 def test_bad_pictures_are_one_sentence(value, message):
     with pytest.raises(ValueError, match=message):
-        open_signal(value, kind="video")
+        open_signal(value, modality="video")
 
 
 def test_bad_files_are_one_sentence(tmp_path):
@@ -99,7 +99,7 @@ def test_a_film_without_pictures_is_told(tmp_path):
 @pytest.mark.parametrize("suffix", sorted(CODECS))
 def test_every_container_gives_its_pictures_and_times(tmp_path, suffix):
     signal = open_signal(write_film(tmp_path / f"a.{suffix}", ramp(), sound=suffix in ("mp4", "mkv")))
-    assert signal.kind == "video"
+    assert signal.modality == "video"
     assert signal.extent.size_hw == (48, 64)
     assert (signal.extent.axes, signal.extent.dim) == ("xyt", 3)
     np.testing.assert_allclose(signal.extent.duration_s, 4.0, atol=0.11)
@@ -114,7 +114,7 @@ def test_every_container_gives_its_pictures_and_times(tmp_path, suffix):
 def test_a_gif_is_a_picture_unless_called_a_film(tmp_path):
     frames = [Image.fromarray(picture) for picture in ramp(10)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=200)
-    assert open_signal(tmp_path / "a.gif").kind == "image"
+    assert open_signal(tmp_path / "a.gif").modality == "image"
     film = open_signal(f"video:{tmp_path / 'a.gif'}")
     assert numbers(film.values) == list(range(10))
     np.testing.assert_allclose(film.info["times_s"], np.arange(10) / 5, atol=0.01)
@@ -149,7 +149,7 @@ def test_a_file_in_place_of_the_opened_one_is_noticed(tmp_path):
 
 def test_an_array_and_its_rate():
     signal = open_signal((ramp(10), 5))
-    assert (signal.kind, signal.extent.duration_s, signal.path) == ("video", 2.0, None)
+    assert (signal.modality, signal.extent.duration_s, signal.path) == ("video", 2.0, None)
     assert numbers(to_tensor(signal, VideoSpec(16, frames=2, fit="squash", **PLAIN))[0] * 255) == [2, 7]
     assert open_signal((ramp(10) / 255, 5)).digest == signal.digest
     assert open_signal((ramp(10), 6)).digest != signal.digest

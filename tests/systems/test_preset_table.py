@@ -119,7 +119,7 @@ def test_the_union_built_small_takes_every_signal():
         "imu": torch.rand(1, 6, 160),
         "fmri": torch.rand(1, 8, 4),
     }
-    assert values.keys() == set(config.kinds)
+    assert values.keys() == set(config.modalities)
     with torch.no_grad():
         for kind, value in values.items():
             field = network.field_encoder(value, kind)
@@ -140,7 +140,7 @@ def test_signals_are_prepared_as_the_preset_wants_them(name):
     processor = build_processor(config, toy_tokenizer())
     motion = (np.random.default_rng(0).normal(size=(480, 6)), 200.0)
     values = {"image": picture(30, 40), "audio": sound(3.0), "point_cloud": cloud(9000), "imu": motion}
-    for kind in values.keys() & set(config.kinds):
+    for kind in values.keys() & set(config.modalities):
         prepared = processor.prepare(open_signal(values[kind], None if kind != "imu" else "imu")).values
         side = config.vision_config.image_size
         expected = {
@@ -156,7 +156,7 @@ def test_signals_are_prepared_as_the_preset_wants_them(name):
 def test_overrides_reach_into_dictionaries_and_leave_the_preset_alone():
     config = union_config({"projection": {"queries": 5}, "imu": None})
     assert (config.projection.queries, config.projection.experts) == (5, 3)
-    assert "imu" not in config.kinds
+    assert "imu" not in config.modalities
     assert "imu" not in config.signal_token_ids
     assert union_config().projection.queries == 30
     with pytest.raises(ValueError, match=r"projection\.colour: unknown field; known are type, queries"):

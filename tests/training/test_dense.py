@@ -58,7 +58,7 @@ def test_cells_that_show_nothing_have_no_box():
 
 def test_a_right_answer_costs_less(toy):
     network, processor = toy
-    specs = {kind: processor.spec(kind) for kind in network.config.kinds}
+    specs = {kind: processor.spec(kind) for kind in network.config.modalities}
     batch = DenseBatches(specs, {"image": 1, "audio": 1, "point_cloud": 1}, 5)(0)
     with torch.random.fork_rng():
         torch.manual_seed(0)

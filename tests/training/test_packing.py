@@ -112,7 +112,7 @@ def test_regions_and_masks_are_in_the_order_of_their_tokens(toy, packer):
 
 def test_a_batch_numbers_the_signals_of_all_rows(packer):
     batch = collate([packer(FIRST), packer(SECOND, FIRST)], 0)
-    assert batch["signal_kind"].tolist() == [0, 1, 0, 1]
+    assert batch["signal_modality"].tolist() == [0, 1, 0, 1]
     assert batch["signal_sample"].tolist() == [0, 0, 1, 1]
     assert batch["region_signal"].tolist() == [0, 2, 2]
     assert batch["seg_signal"].tolist() == [0, 2, 3, 2]

@@ -40,7 +40,7 @@ def test_a_seed_gives_the_same_samples():
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in KINDS])
 def test_a_kind_alone_is_as_among_others(kind):
     alone = [sample.to_json() for sample in world_samples("train", 5, (kind,))]
-    among = [s.to_json() for s in world_samples("train", 5) if s.signals[0].kind == kind]
+    among = [s.to_json() for s in world_samples("train", 5) if s.signals[0].modality == kind]
     assert alone == among
     assert alone
 

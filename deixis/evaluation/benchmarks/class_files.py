@@ -94,7 +94,7 @@ def class_folders(data: Path, options: Mapping[str, str], wants: Wants) -> Class
             label = titles.index(unescaped(record.turns[0].assistant))
             yield Classified(record.id, split or "all", record.signals, label)
 
-    return Classes(names, items(), samples[0].signals[0].kind)
+    return Classes(names, items(), samples[0].signals[0].modality)
 
 
 def modelnet40(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:

@@ -124,7 +124,7 @@ def _tiled(field: Field, views: int) -> Field:
     lead = torch.cat([rearrange(level, "(b v) n c -> b v n c", v=views)[:, 0] for level in leading], 1)
     fine = joined(field.fine, field.fine_grid)
     return Field(
-        field.kind, joined(field.tokens, field.grid), *placed(field.grid), fine, *placed(field.fine_grid), lead
+        field.modality, joined(field.tokens, field.grid), *placed(field.grid), fine, *placed(field.fine_grid), lead
     )
 
 
@@ -135,7 +135,7 @@ def _averaged(field: Field, frames: int) -> Field:
         return None if level is None else rearrange(level, "(b f) n c -> b f n c", f=frames).mean(1)
 
     return Field(
-        field.kind,
+        field.modality,
         mean(field.tokens),
         field.positions[::frames],
         field.grid,
@@ -159,7 +159,7 @@ def _in_time(field: Field, frames: int) -> Field:
         return joined(torch.cat([positions, times[:, None].expand(-1, positions.shape[1], -1)], -1))
 
     return Field(
-        field.kind,
+        field.modality,
         joined(field.tokens),
         placed(field.positions),
         (frames, *field.grid),
@@ -174,7 +174,7 @@ def build_field_encoder(config: DeixisConfig) -> FieldEncoder:
     """A `FieldEncoder` of the sizes in `config`, freshly initialised."""
     dim = config.vision_config.hidden_size
     tokenizers, upsamples, stems = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
-    for kind in config.kinds:
+    for kind in config.modalities:
         options = getattr(config, kind)
         if options["tokenizer"] != "patch" or kind not in PICTURES:
             tokenizers[kind] = _tokenizer(kind, options, dim)
@@ -182,7 +182,7 @@ def build_field_encoder(config: DeixisConfig) -> FieldEncoder:
             stems[kind] = ImageStem(options["early_dim"])
         if options["early_dim"] and config.has_fine:
             upsamples[kind] = UPSAMPLES[kind](dim, options["early_dim"], config.pointing.dim)
-    pooled = tuple(k for k in config.kinds if getattr(config, k).get("pool_frames", False))
+    pooled = tuple(k for k in config.modalities if getattr(config, k).get("pool_frames", False))
     return FieldEncoder(tokenizers, _encoder(config), upsamples, stems, pooled, config.encoder.class_token)
 
 
@@ -200,8 +200,10 @@ def _tokenizer(kind: str, options: Mapping[str, Any], dim: int) -> nn.Module:
 def _encoder(config: DeixisConfig) -> UniversalEncoder | TrunkEncoder:
     options, vision = config.encoder, config.vision_config
     if options.type == "fourier":
-        return UniversalEncoder(vision_layers(vision), vision.hidden_size, {kind: AXES[kind] for kind in config.kinds})
-    foreign = [kind for kind in config.kinds if kind not in PICTURES]
+        return UniversalEncoder(
+            vision_layers(vision), vision.hidden_size, {kind: AXES[kind] for kind in config.modalities}
+        )
+    foreign = [kind for kind in config.modalities if kind not in PICTURES]
     placed = [k for k in foreign if options.positions == "fourier" and getattr(config, k)["tokenizer"] not in PLACELESS]
     learned = {k: encoder_token_count(k, getattr(config, k)) for k in foreign if k not in placed}
     return build_trunk(

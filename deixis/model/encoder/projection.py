@@ -149,7 +149,7 @@ def build_projection(config: DeixisConfig) -> nn.Module:
     return UniversalProjection(
         dim,
         hidden,
-        config.kinds,
+        config.modalities,
         expert=lambda: _expert(config),
         queries=options.queries,
         experts=options.experts,

@@ -61,13 +61,13 @@ def record_to_cells(record: Any, prepared: Prepared, cells: int) -> Float[np.nda
 
     Raises ValueError where the record has none of them.
     """
-    if prepared.kind == "image" and record.mask is not None:
+    if prepared.modality == "image" and record.mask is not None:
         return mask_to_cells(np.asarray(record.mask, dtype=bool), prepared.mask_frame, round(cells**0.5))
-    if prepared.kind == "audio" and record.span is not None:
+    if prepared.modality == "audio" and record.span is not None:
         return span_to_cells(record.span, prepared.frame, cells)
-    if prepared.kind == "point_cloud" and record.points is not None:
+    if prepared.modality == "point_cloud" and record.points is not None:
         return np.isin(prepared.chosen, np.asarray(record.points)).astype(np.float32)
-    raise InputError(f"region: expected a mask, span or points to be marked in a {prepared.kind}, got none of them")
+    raise InputError(f"region: expected a mask, span or points to be marked in a {prepared.modality}, got none of them")
 
 
 def pointed(logits: Float[Tensor, " cell"], prepared: Prepared) -> list[tuple[str, Any, tuple[float, float] | None]]:
@@ -76,13 +76,13 @@ def pointed(logits: Float[Tensor, " cell"], prepared: Prepared) -> list[tuple[st
     A "mask" (h, w) of a picture, depth map or normals; one for each frame of a film in which something is marked; the
     "span"s (start_s, end_s) of a sound or a trace; the "points" of a cloud or the voxels of a brain, as indices.
     """
-    if prepared.kind in ("audio", "imu"):
+    if prepared.modality in ("audio", "imu"):
         return [("span", span, None) for span in cells_to_spans(logits, prepared.frame)]
-    if prepared.kind == "point_cloud":
+    if prepared.modality == "point_cloud":
         return [("points", cells_to_points(logits, prepared), None)]
-    if prepared.kind == "fmri":
+    if prepared.modality == "fmri":
         return [("points", np.flatnonzero((logits > 0).numpy()[prepared.parcels]), None)]
-    if prepared.kind != "video":
+    if prepared.modality != "video":
         return [("mask", logits_to_mask(logits, prepared), None)]
     frames, duration_s = len(prepared.values), prepared.frame.size.duration_s
     edges_s = np.linspace(0.0, duration_s, frames + 1).tolist()

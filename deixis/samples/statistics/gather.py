@@ -61,7 +61,7 @@ class Stats:
         self.turns_of.add(sample.task, len(sample.turns))
         self.regions_of.add(sample.task, len(sample.regions))
         for medium in sample.signals:
-            self.kinds.add(medium.kind)
+            self.kinds.add(medium.modality)
             self._is_new("media", medium.id)
         if not sample.signals:
             self.kinds.add("text alone")

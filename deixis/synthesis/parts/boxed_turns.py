@@ -107,8 +107,8 @@ def make(
 def _picture(item: Sample | Annotated) -> Medium:
     if not isinstance(item, Sample):
         raise DataError("expected dialogues, got annotations")
-    if len(item.signals) != 1 or item.signals[0].kind != "image":
-        raise DataError(f"expected one picture, got {', '.join(m.kind for m in item.signals) or 'none'}")
+    if len(item.signals) != 1 or item.signals[0].modality != "image":
+        raise DataError(f"expected one picture, got {', '.join(m.modality for m in item.signals) or 'none'}")
     return item.signals[0]
 
 

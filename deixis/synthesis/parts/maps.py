@@ -83,8 +83,8 @@ class _Maps:
 
     def opened(self, item: Annotated) -> Annotated:
         """The item with the map behind its picture, as the bytes of its file."""
-        if len(item.signals) != 1 or item.signals[0].kind != "image":
-            raise DataError(f"signals: expected one picture to make a map of, got {[m.kind for m in item.signals]}")
+        if len(item.signals) != 1 or item.signals[0].modality != "image":
+            raise DataError(f"signals: expected one picture to make a map of, got {[m.modality for m in item.signals]}")
         picture = item.signals[0]
         pixels = picture_of(picture)
         self.depth_m = np.minimum(self.depth_of(pixels), np.float32(FARTHEST_M))
@@ -104,7 +104,7 @@ class _Maps:
         return {
             "caption": shuffled(item.captions, rng),
             "names": [tuple(names)] if names else [],
-            "nearer": self._nearer(item, compared) if item.signals[1].kind == "depth" else [],
+            "nearer": self._nearer(item, compared) if item.signals[1].modality == "depth" else [],
         }
 
     def _nearer(self, item: Annotated, numbers: Sequence[int]) -> list[tuple[int, int]]:
@@ -120,7 +120,7 @@ class _Maps:
 
 
 def _turn(draft: Draft, kind: str, topic: str | tuple) -> Turn:
-    map_kind = draft.item.signals[1].kind
+    map_kind = draft.item.signals[1].modality
     if kind == "caption":
         return draft.turn(f"maps.{map_kind}", "one", {}, markup={"caption": without_places(topic)})
     if kind == "names":

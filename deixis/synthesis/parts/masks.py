@@ -37,7 +37,7 @@ def _with_masks(item: Annotated, masks_of: MasksOfBoxes) -> Annotated:
     things = list(item.things)
     for signal, medium in enumerate(item.signals):
         numbers = [number for number, thing in enumerate(things) if _needs_mask(thing, signal)]
-        if medium.kind != "image" or not numbers:
+        if medium.modality != "image" or not numbers:
             continue
         boxes = np.array([things[number].region.box for number in numbers], dtype=np.float64)
         for number, mask in zip(numbers, masks_of(picture_of(medium), boxes), strict=True):

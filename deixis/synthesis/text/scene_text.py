@@ -46,8 +46,8 @@ def scene_of(
     """
     if not isinstance(item, Annotated):
         raise DataError("expected annotations, got a dialogue")
-    if len(item.signals) != 1 or item.signals[0].kind != "image":
-        raise DataError(f"expected one picture, got {', '.join(medium.kind for medium in item.signals) or 'none'}")
+    if len(item.signals) != 1 or item.signals[0].modality != "image":
+        raise DataError(f"expected one picture, got {', '.join(medium.modality for medium in item.signals) or 'none'}")
     found = [n for n, thing in enumerate(item.things) if is_single(thing) and usable(thing) and _box(thing.region)]
     if not found:
         raise DataError("expected things that can be referred to, got none")

@@ -115,10 +115,10 @@ def _head(overview: Overview, groups: Sequence[Group]) -> str:
 def _figure(sample: Sample, number: int, shown: Sequence[Shown], phrases: dict[int, str]) -> str:
     medium = sample.signals[number]
     drawn = panel(medium, shown, WIDTH_PX, CHIP_PX)
-    caption = escape(" · ".join([medium.kind.replace("_", " "), medium.id, *_sizes(sample, number)]))
+    caption = escape(" · ".join([medium.modality.replace("_", " "), medium.id, *_sizes(sample, number)]))
     body = f'<div class="blank warning">cannot be shown: {escape(drawn.blank)}</div>' if drawn.blank else ""
     if not drawn.blank:
-        body = _image(drawn, _described(medium.kind, medium.id, shown, phrases), medium.kind)
+        body = _image(drawn, _described(medium.modality, medium.id, shown, phrases), medium.modality)
     notes = "".join(f'<p class="warning">{escape(note)}</p>\n' for note in drawn.notes)
     return f'<figure class="panel">{body}<figcaption>{caption}</figcaption></figure>\n{notes}'
 

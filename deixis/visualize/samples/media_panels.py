@@ -99,8 +99,8 @@ def _drawn(signal: Signal, medium: Medium, regions: Sequence[Shown], width_px: i
             drawn += own
         except (ValueError, TypeError) as error:
             notes.append(f"region {shown.number} is not drawn: {error}")
-    image = panels.panel(signal.kind, signal.values, drawn, _width(signal, width_px), None, chip_px, signal)
-    return Panel(image, None, tuple(notes), signal.values if signal.kind == "audio" else None)
+    image = panels.panel(signal.modality, signal.values, drawn, _width(signal, width_px), None, chip_px, signal)
+    return Panel(image, None, tuple(notes), signal.values if signal.modality == "audio" else None)
 
 
 def _width(signal: Signal, width_px: int) -> int:

@@ -71,4 +71,4 @@ def kinds_of(sample: Sample) -> str:
     >>> kinds_of(Sample("a", "s", "talk", "train", ()))
     'text'
     """
-    return " + ".join(dict.fromkeys(medium.kind.replace("_", " ") for medium in sample.signals)) or "text"
+    return " + ".join(dict.fromkeys(medium.modality.replace("_", " ") for medium in sample.signals)) or "text"

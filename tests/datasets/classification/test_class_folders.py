@@ -113,4 +113,4 @@ def test_real_sets(shared_data, folder, options, count, classes, kind):
     assert skipped == []
     assert (len(samples), len({asked(sample)[1] for sample in samples})) == (count, classes)
     assert len(asked(samples[0])[2]) == classes
-    assert open_signal(samples[0].signals[0].path).kind == samples[0].signals[0].kind == kind
+    assert open_signal(samples[0].signals[0].path).modality == samples[0].signals[0].modality == kind

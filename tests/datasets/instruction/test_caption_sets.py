@@ -71,7 +71,7 @@ def test_clotho(tmp_path):
     path.write_text('file_name,caption_1,caption_2\na b.wav,"Rain, heavy",It rains\nc.wav,One\n\nd.wav, ,\n')
     (record,), skipped = read_all(CLOTHO, path)
     assert (record.captions, record.split) == (("Rain, heavy", "It rains"), "test")
-    assert (record.signals[0].id, record.signals[0].kind) == ("clotho/a b", "audio")
+    assert (record.signals[0].id, record.signals[0].modality) == ("clotho/a b", "audio")
     assert [skip.where for skip in skipped] == [f"{path.name}:3", f"{path.name}:5"]
     assert "expected 3 cells with commas between, got 2" in skipped[0].why
 

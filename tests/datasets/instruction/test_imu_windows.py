@@ -66,7 +66,7 @@ def test_refuses_recordings(tmp_path, rows, times_ms):
 
 def test_a_window(walk):
     medium = read_window(window(1.0, 3.0), [walk])
-    assert (medium.id, medium.kind) == ("onellm/imu/walk/1-3", "imu")
+    assert (medium.id, medium.modality) == ("onellm/imu/walk/1-3", "imu")
     assert (medium.rate_hz, medium.duration_s) == (pytest.approx(RATE_HZ), pytest.approx(2.0))
     expected = np.load(walk / "walk.npy")[:, 1 * RATE_HZ : 3 * RATE_HZ].T
     assert np.array_equal(medium.values, expected.astype(np.float32))

@@ -124,7 +124,7 @@ def test_a_dialogue_and_one_of_text_alone(tmp_path):
 def test_lines(tmp_path):
     (tmp_path / "mix.jsonl").write_text(json.dumps({"image": "1.wav", "conversations": TALK}) + "\n{\n")
     records, (skipped,) = read_all(ONELLM, tmp_path / "mix.jsonl")
-    assert records[0].signals[0].kind == "audio"
+    assert records[0].signals[0].modality == "audio"
     assert (skipped.where, "expected one JSON value a line" in skipped.why) == ("mix.jsonl:2", True)
 
 
@@ -144,7 +144,11 @@ def test_captions_of_pointllm(tmp_path):
     np.save(tmp_path / "8192_npy" / "ab_8192.npy", np.zeros((8, 6), np.float32))
     path = write_json(tmp_path / "pointllm_test.json", {"ab": "A chair.", "cd": ""})
     (record,), (skipped,) = read_all(ONELLM, path)
-    assert (record.captions, record.signals[0].kind, record.signals[0].point_count) == (("A chair.",), "point_cloud", 8)
+    assert (record.captions, record.signals[0].modality, record.signals[0].point_count) == (
+        ("A chair.",),
+        "point_cloud",
+        8,
+    )
     assert skipped.where == "pointllm_test.json: ['cd']"
 
 
@@ -158,7 +162,7 @@ def test_questions_of_msvd(tmp_path):
     (record,), skipped = read_all(ONELLM, path)
     assert not skipped
     assert (record.turns[0].user, record.turns[0].assistant, record.split) == ("who?", "man", "test")
-    assert (record.signals[0].kind, record.signals[0].path) == ("video", str(film.resolve()))
+    assert (record.signals[0].modality, record.signals[0].path) == ("video", str(film.resolve()))
 
 
 def test_windows_of_motion(tmp_path):
@@ -191,7 +195,7 @@ def test_windows_of_motion(tmp_path):
 def test_which_kind_it_is(tmp_path, option, record, folder, kind):
     row = {"image": "1.jpg", "conversations": TALK} | record
     (found,), _ = read_all(ONELLM, write_json(tmp_path / folder / "a.json", [row]), options=option)
-    assert found.signals[-1].kind == kind
+    assert found.signals[-1].modality == kind
 
 
 def arrays(tmp_path: Path, array: np.ndarray) -> Place:
@@ -247,7 +251,7 @@ def test_a_depth_map_drawn_in_grey(tmp_path):
     write_picture(tmp_path / "cc3m" / "1.png", np.zeros((16, 16, 3), np.uint8))
     write_picture(tmp_path / "cc3m_depth" / "1.png", np.repeat(grey[..., None], 3, axis=2))
     picture, depth = media_of("rgbd", {"url": "data/cc3m/1.png"}, Place(tmp_path))
-    assert (picture.kind, depth.kind, depth.size_hw) == ("image", "depth", (16, 16))
+    assert (picture.modality, depth.modality, depth.size_hw) == ("image", "depth", (16, 16))
     with open_medium(depth) as signal:
         spec = DepthSpec(size_px=16, channels="grey", mean=(0, 0, 0), std=(1, 1, 1))
         assert to_tensor(signal, spec)[0][0] * 255 == pytest.approx(grey, abs=1e-3)

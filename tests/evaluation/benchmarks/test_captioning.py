@@ -204,7 +204,7 @@ def test_a_set_in_its_official_files(tmp_path, name, make, part, kind):
     rows = played(SETS[name], tmp_path / "data", player, tmp_path / "run")
     assert [row.part for row in rows] == [part] * 3
     assert len({row.group for row in rows}) == len({row.id for row in rows}) == 3
-    assert [signal.kind for question in player.asked for signal in question.signals] == [kind] * 3
+    assert [signal.modality for question in player.asked for signal in question.signals] == [kind] * 3
     references = [row.marks["references"] for row in rows]
     assert [texts[0].rstrip(".") for texts in references] == [texts[0].rstrip(".") for texts in CAPTIONS]
     found = table(SETS[name], rows)[part]

@@ -134,7 +134,7 @@ def test_right_empty_shuffled_and_listed_answers(tmp_path, name):
     player = said_in_turn(f"It is a {word.upper()}." for word in truth)
     rows, skipped = asked_and_scored(name, tmp_path, player)
     assert [row.marks["class"] for row in rows] == truth
-    assert [[signal.kind for signal in question.signals] for question in player.asked] == [KINDS[name]] * len(truth)
+    assert [[signal.modality for signal in question.signals] for question in player.asked] == [KINDS[name]] * len(truth)
     (found,) = table(SETS[name], rows).values()
     assert set(found.values()) == {100.0}
     assert [one.where for one in skipped] == (["kv1/none"] if name == "sun_rgbd_scenes" else [])
@@ -229,7 +229,7 @@ def test_views_of_scenes(tmp_path, options, kinds):
     for number in (2, 3, 4):
         save_picture(tmp_path / "data" / "normal" / f"{number:04d}.png", (24, 32), number)
     found = list(SETS["nyuv2_scenes"].examples(tmp_path / "data", options))
-    assert [[medium.kind for medium in example.media] for example in found if isinstance(example, Example)] == [
+    assert [[medium.modality for medium in example.media] for example in found if isinstance(example, Example)] == [
         kinds
     ] * 3
     shutil.rmtree(tmp_path / "data" / "normal")

@@ -181,11 +181,11 @@ def test_the_number_of_a_table_is_the_mean_of_its_questions(tmp_path):
 def test_questions_are_asked_as_the_sets_have_them(tmp_path):
     _, asked = marks("music_avqa", tmp_path, ("", "", ""))
     assert asked[1].text == "Is the cello on the left?" + ASKS_SHORTLY
-    assert [signal.kind for signal in asked[1].signals] == ["video", "audio"]
+    assert [signal.modality for signal in asked[1].signals] == ["video", "audio"]
     _, asked = marks("music_avqa", tmp_path, ("x", "", ""), media="film")
-    assert [signal.kind for signal in asked[1].signals] == ["video"]
+    assert [signal.modality for signal in asked[1].signals] == ["video"]
     _, asked = marks("music_avqa", tmp_path, ("y", "", ""), media="sound")
-    assert [signal.kind for signal in asked[1].signals] == ["audio"]
+    assert [signal.modality for signal in asked[1].signals] == ["audio"]
 
 
 def test_braces_of_a_question_stay_braces(tmp_path):

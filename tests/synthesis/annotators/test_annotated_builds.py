@@ -53,7 +53,7 @@ def test_a_build_uses_the_models_that_its_recipe_names(recipe, monkeypatch):
         main(["data", "build", "recipe.yaml", "out", "--workers", "2"])
     samples = [sample for _, sample in open_samples(folder / "out")]
     assert Counter(sample.task for sample in samples) == {"classes": PICTURES, "maps": PICTURES}
-    assert {sample.signals[1].kind for sample in samples if sample.task == "maps"} == {"depth", "normal"}
+    assert {sample.signals[1].modality for sample in samples if sample.task == "maps"} == {"depth", "normal"}
     tools = annotators(masks="sam", depth="depth", device="cpu")
     box = np.array([[BOX[0], BOX[1], BOX[0] + BOX[2], BOX[1] + BOX[3]]], dtype=float)
     for sample in samples:
@@ -63,7 +63,7 @@ def test_a_build_uses_the_models_that_its_recipe_names(recipe, monkeypatch):
             expected = tools.masks()(pixels, box)[0]
             assert all((mask == expected).mean() > 0.999 for mask in marked)
             assert marked
-        elif sample.signals[1].kind == "depth":
+        elif sample.signals[1].modality == "depth":
             written_m = np.asarray(Image.open(folder / "out" / sample.signals[1].path)) / 1000
             np.testing.assert_allclose(written_m, tools.depth()(pixels), atol=2e-3)
 

@@ -35,14 +35,14 @@ def placed(item, folder):
 
 def test_signals_are_the_picture_and_its_map(tmp_path):
     found = made("maps", [placed(told(n), tmp_path) for n in range(1, 13)], tools=TOOLS)
-    kinds = Counter(tuple(medium.kind for medium in sample.signals) for sample in found)
+    kinds = Counter(tuple(medium.modality for medium in sample.signals) for sample in found)
     assert set(kinds) == {("image", "depth"), ("image", "normal")}
     for sample in found:
         picture_medium, map_medium = sample.signals
-        assert map_medium.id == f"{picture_medium.id}/{map_medium.kind}"
+        assert map_medium.id == f"{picture_medium.id}/{map_medium.modality}"
         with open_medium(map_medium) as signal:
             assert signal.extent.size_hw == SIZE_HW
-            if signal.kind == "depth":
+            if signal.modality == "depth":
                 assert np.abs(signal.values - slope(signal.values)).max() <= 0.0005
             else:
                 assert np.abs(signal.values - normals_of(slope(signal.values))).max() < 0.01
@@ -62,7 +62,10 @@ class Metres:
 )
 def test_only_a_metric_model_claims_metres(tmp_path, depth, unit):
     found = made("maps", [placed(told(n), tmp_path) for n in range(1, 13)], tools=Tools(depth=lambda: depth))
-    assert {(sample.signals[1].kind, sample.signals[1].unit) for sample in found} == {("depth", unit), ("normal", None)}
+    assert {(sample.signals[1].modality, sample.signals[1].unit) for sample in found} == {
+        ("depth", unit),
+        ("normal", None),
+    }
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "tar", "parquet"])
@@ -73,7 +76,7 @@ def test_maps_are_written_in_shards(tmp_path, ending):
     assert (report.samples, report.skipped) == (len(found), ())
     for _, sample in open_samples(shard):
         with open_medium(sample.signals[1]) as signal:
-            assert signal.kind == sample.signals[1].kind
+            assert signal.modality == sample.signals[1].modality
             assert signal.extent.size_hw == SIZE_HW
 
 

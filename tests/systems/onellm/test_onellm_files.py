@@ -158,7 +158,7 @@ def unnormalised(values):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_becomes_what_the_official_code_feeds(world, kind):
-    assert world.signals[kind].kind == kind
+    assert world.signals[kind].modality == kind
     assert prepared(world, kind).values.shape == SHAPES.get(kind, (world.model.network.config.fmri["voxels"],))
 
 

@@ -10,7 +10,7 @@ from deixis.visualize.samples.contact_sheet import contact_sheet, save_contact_s
 from deixis.world.generate import world_samples
 
 SAMPLES = [sample for seed in range(3) for sample in world_samples("train", seed)]
-MEDIA = {sample.signals[0].kind: sample.signals[0] for sample in SAMPLES}
+MEDIA = {sample.signals[0].modality: sample.signals[0] for sample in SAMPLES}
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_varied_takes_as_many_as_it_can(samples, count, expected):
 
 def test_varied_begins_with_different_tasks():
     chosen = varied(SAMPLES, 8)
-    assert len({(sample.task, sample.signals[0].kind) for sample in chosen}) == 8
+    assert len({(sample.task, sample.signals[0].modality) for sample in chosen}) == 8

@@ -157,7 +157,7 @@ def test_long_samples_are_cut_and_said():
 
 
 def test_records_are_there_without_their_run_lengths():
-    masked = next(s for s in SAMPLES if any(r.mask is not None for r in s.regions) and s.signals[0].kind == "image")
+    masked = next(s for s in SAMPLES if any(r.mask is not None for r in s.regions) and s.signals[0].modality == "image")
     text = Reading(sample_article(masked)).text()
     assert f'"id": "{masked.id}"' in text
     assert "…" in text

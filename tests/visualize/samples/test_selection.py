@@ -58,7 +58,7 @@ def test_kinds_of_signals_take_turns():
     for one in rare:
         kinds.add(one)
     [(_, own)] = kinds.chosen()
-    assert [one.signals[0].kind for one in own] == ["audio", "image"] * 3 + ["image"] * 2
+    assert [one.signals[0].modality for one in own] == ["audio", "image"] * 3 + ["image"] * 2
 
 
 def test_no_more_are_held_than_shown():

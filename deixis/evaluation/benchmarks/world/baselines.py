@@ -64,7 +64,7 @@ def constant_region(train: Sequence[Sample], samples: Sequence[Sample], by_union
 def _unit_bounds(sample: Sample) -> Float[np.ndarray, " bound"]:
     """The sample's only box or span, as shares of the picture's or the sound's size."""
     medium, region = sample.signals[0], sample.regions[0]
-    if medium.kind == "audio":
+    if medium.modality == "audio":
         return np.array(region.span) / medium.duration_s
     height, width = medium.size_hw
     return np.array(region.box) / (width, height, width, height)
@@ -73,12 +73,12 @@ def _unit_bounds(sample: Sample) -> Float[np.ndarray, " bound"]:
 def _cells(sample: Sample) -> tuple[Float[np.ndarray, "cell axis"], Bool[np.ndarray, " cell"]]:
     """Places (0..1) of a signal's pixels, points or instants, and which of them the sample's regions hold."""
     medium = sample.signals[0]
-    if medium.kind == "audio":
+    if medium.modality == "audio":
         at = (np.arange(INSTANTS) + 0.5) / INSTANTS
         spans = [np.array(record.span) / medium.duration_s for record in sample.regions]
         return at[:, None], np.any([(at >= start) & (at < end) for start, end in spans], axis=0)
     inside = true_cells(sample, sample.regions).ravel()
-    if medium.kind == "point_cloud":
+    if medium.modality == "point_cloud":
         xyz = np.asarray(medium.values)[:, :3].astype(np.float64)
         return cloud_frame(xyz).to_unit(xyz), inside
     height, width = medium.size_hw

@@ -127,7 +127,7 @@ def labelled_regions(sample: Sample) -> list[tuple[Label | None, RegionRecord]]:
 def region_iou(sample: Sample, marked: Marked, record: RegionRecord) -> float:
     """IoU of a marked region with a record of the sample, in the form it was marked in; 0 for another form."""
     if marked.kind in ("mask", "points"):
-        if sample.signals[0].kind == "audio":
+        if sample.signals[0].modality == "audio":
             return 0.0
         return metrics.mask_overlap(marked_cells(sample, [marked]), true_cells(sample, [record]))[0]
     bounds = {"box": record.box or record.box3d, "span": record.span}.get(marked.kind)
@@ -168,6 +168,6 @@ def _no_cells(sample: Sample) -> Cells:
 
 def _overlap(sample: Sample, answer: Answer) -> Verdict:
     """(IoU, union) of what the answer marks and the sample's regions: pixels, points or seconds."""
-    if sample.signals[0].kind == "audio":
+    if sample.signals[0].modality == "audio":
         return metrics.spans_overlap(answer.spans, [record.span for record in sample.regions])
     return metrics.mask_overlap(marked_cells(sample, answer.regions), true_cells(sample, sample.regions))

@@ -49,9 +49,9 @@ def _marked(record, question: Question) -> Marked:
     import numpy as np
 
     (signal,) = question.signals
-    if signal.kind == "image":
+    if signal.modality == "image":
         return Marked(0, "mask", np.ones(signal.extent.size_hw, bool) if record is None else record.mask, 1.0)
-    if signal.kind == "audio":
+    if signal.modality == "audio":
         return Marked(0, "span", (0.0, signal.extent.duration_s) if record is None else record.span, 1.0)
     return Marked(0, "points", np.arange(len(signal.values)) if record is None else record.points, 1.0)
 
