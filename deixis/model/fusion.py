@@ -19,19 +19,19 @@ from deixis.model.kinds import KINDS
 class SignalBatch:
     """The signals of a batch in the order of their placeholders, row by row of the batch.
 
-    kind: (signal,) index into `KINDS`. sample: (signal,) the row of the batch a signal belongs to, never decreasing.
+    modality: (signal,) index into `KINDS`. sample: (signal,) the row of the batch a signal belongs to, never decreasing.
     """
 
-    kind: Int[Tensor, " signal"]
+    modality: Int[Tensor, " signal"]
     sample: Int[Tensor, " signal"]
 
     def of(self, kind: str) -> Int[Tensor, " own"]:
         """Which signals are of this kind; their order is the order of the rows of that kind's values."""
-        return (self.kind == KINDS.index(kind)).nonzero().squeeze(1)
+        return (self.modality == KINDS.index(kind)).nonzero().squeeze(1)
 
     def row(self, signal: Int[Tensor, " any"]) -> Int[Tensor, " any"]:
         """The row of each signal among the signals of its own kind."""
-        same = self.kind[:, None] == self.kind[None]
+        same = self.modality[:, None] == self.modality[None]
         before = torch.ones_like(same).tril(-1)
         return (same & before).sum(1)[signal]
 

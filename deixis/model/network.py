@@ -241,8 +241,9 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """Logits, and with `labels` (batch, position; -100 ignored) the losses.
 
         <modality>_values, and perhaps sam_values, with signal_modality and signal_sample (signal,) as in
-        `SignalBatch`; or `encoded`, made by `encode`. region_points (region, point, axis), region_signal (region,): in the order of the region tokens; region_places likewise, where the field is read elsewhere than at
-        the points. seg_signal (mask,), seg_target (mask, cell): the masks of the `<seg>` tokens among the labels, in
+        `SignalBatch`; or `encoded`, made by `encode`. region_points (region, point, axis), region_signal (region,): in
+        the order of the region tokens; region_places likewise, where the field is read elsewhere than at the points.
+        seg_signal (mask,), seg_target (mask, cell): the masks of the `<seg>` tokens among the labels, in
         order; cells beyond those of the signal's kind are ignored.
         """
         if encoded is None and signal_modality is not None and len(signal_modality):

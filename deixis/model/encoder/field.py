@@ -25,7 +25,7 @@ class Field:
     place that the projection reads before the others (the class token).
     """
 
-    kind: str
+    modality: str
     tokens: Float[Tensor, "batch token dim"]
     positions: Float[Tensor, "batch token axes"] | None
     grid: tuple[int, ...] | None
@@ -53,7 +53,7 @@ class Field:
         """
         if self.positions is None:
             raise UnsupportedError(
-                f"{self.kind}: this model reads it as a whole, without places; a region cannot lie in it"
+                f"{self.modality}: this model reads it as a whole, without places; a region cannot lie in it"
             )
         coarse = _interpolate(self.tokens, self.positions, self.grid, points, signal)
         if self.fine is None:

@@ -20,13 +20,13 @@ SUBCELLS = 4  # samples a side of a cell when a pixel mask is put onto cells
 
 @dataclass(frozen=True)
 class Prepared:
-    """One signal ready for the network: kind, values and frame.
+    """One signal ready for the network: modality, values and frame.
 
     chosen: which points of a cloud's file are the values. parcels: the parcel that each voxel of a brain belongs to.
     sam: a picture's second preparation, where SAM makes the masks.
     """
 
-    kind: str
+    modality: str
     values: np.ndarray
     frame: Frame
     chosen: Int[np.ndarray, " point"] | None = None
