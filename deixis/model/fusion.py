@@ -19,7 +19,8 @@ from deixis.model.kinds import KINDS
 class SignalBatch:
     """The signals of a batch in the order of their placeholders, row by row of the batch.
 
-    modality: (signal,) index into `KINDS`. sample: (signal,) the row of the batch a signal belongs to, never decreasing.
+    modality: (signal,) index into `KINDS`. sample: (signal,) the row of the batch a signal belongs to,
+    never decreasing.
     """
 
     modality: Int[Tensor, " signal"]

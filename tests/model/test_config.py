@@ -63,7 +63,7 @@ def test_defaults_are_filled_in():
 
 
 def test_kinds_come_in_their_own_order():
-    assert DeixisConfig(point_cloud={}, audio={}, image={}).kinds == ("image", "audio", "point_cloud")
+    assert DeixisConfig(point_cloud={}, audio={}, image={}).modalities == ("image", "audio", "point_cloud")
 
 
 def test_a_file_gives_the_same_configuration(tmp_path):
