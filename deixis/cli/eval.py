@@ -13,9 +13,9 @@ from deixis.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from deixis.evaluation.benchmark import Benchmark
-    from deixis.evaluation.model_adapter import ModelPlayer
+    from deixis.evaluation.model_adapter import ModelAdapter
     from deixis.evaluation.reports.summary import Summary
-    from deixis.evaluation.runner import Play
+    from deixis.evaluation.runner import EvaluationRun
     from deixis.inference import Model
 
 TABLE_WIDTH = 136  # at least: narrower, the notes would be columns of syllables
@@ -64,16 +64,16 @@ def run(
     if opened.config is not None:
         options.setdefault("notation", opened.config.notation.name)
     one, named = _play(known, where, options, mode, limit, batch)
-    folder = out or RUNS / _folder_name(known.facts.name, model, named)
+    folder = out or RUNS / _folder_name(known.info.name, model, named)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out: expected a folder, got the file {folder}")
-    seen = blind if blind is not None else not known.facts.wants
+    seen = blind if blind is not None else not known.info.required_files
     try:
         with Stages() as progress:
             progress.stage("counting questions", None)
             count = count_examples(one)
             progress.stage("opening the model", None)
-            asked, unseen = _players(answers.open_model(opened, device), one, seen)
+            asked, unseen = _adapters(answers.open_model(opened, device), one, seen)
             summary = evaluate(one, asked, unseen, folder, progress, count)
     except KeyboardInterrupt:
         typer.echo(f"\nstopped; the same command goes on with {folder}", err=True)
@@ -97,21 +97,21 @@ def _options(known: "Benchmark", short: Mapping[str, str], words: Sequence[str])
         if not equals:
             raise InputError(f"--option: expected NAME=VALUE, got {word!r}")
         given[name] = value
-    able = (*known.facts.options, "notation")
+    able = (*known.info.options, "notation")
     for name in given:
         if name not in able:
             flag = f"--{name}" if name in short else "--option"
-            raise InputError(f"{flag}: {known.facts.name} takes {', '.join(able)}; got {name!r}")
+            raise InputError(f"{flag}: {known.info.name} takes {', '.join(able)}; got {name!r}")
     return given
 
 
 def _data(known: "Benchmark", data: Path | None) -> Path:
     """The folder of the files; any for a benchmark that reads none. Raises ValueError where it is missing."""
-    if not known.facts.wants:
+    if not known.info.required_files:
         return Path()
-    name = known.facts.name
+    name = known.info.name
     if data is None:
-        wanted = ", ".join(dict.fromkeys(wanted.path for wanted in known.facts.wants))
+        wanted = ", ".join(dict.fromkeys(wanted.path for wanted in known.info.required_files))
         raise InputError(f"--data: {name} reads {wanted}; name the folder (deixis eval --list {name} says more)")
     if not data.is_dir():
         raise InputError(f"--data: expected a folder with the files of {name}, got {data}, which is none")
@@ -120,23 +120,23 @@ def _data(known: "Benchmark", data: Path | None) -> Path:
 
 def _play(
     known: "Benchmark", data: Path, options: dict[str, str], mode: str | None, limit: int | None, batch: int | None
-) -> tuple["Play", dict[str, str]]:
+) -> tuple["EvaluationRun", dict[str, str]]:
     """What is asked, and what of it is said in the folder's name. Raises ValueError for a mode that is not had."""
-    from deixis.evaluation.benchmark import JUDGE
-    from deixis.evaluation.runner import Play
+    from deixis.evaluation.benchmark import JUDGE_PREFIX
+    from deixis.evaluation.runner import EvaluationRun
 
-    modes = known.facts.modes
+    modes = known.info.modes
     if mode is not None and mode not in modes:
-        raise InputError(f"--mode: {known.facts.name} has {', '.join(modes)}, got {mode!r}")
+        raise InputError(f"--mode: {known.info.name} has {', '.join(modes)}, got {mode!r}")
     chosen = mode or modes[0]
-    named = {name: value for name, value in options.items() if name != "notation" and not name.startswith(JUDGE)}
+    named = {name: value for name, value in options.items() if name != "notation" and not name.startswith(JUDGE_PREFIX)}
     named |= {"": chosen} if chosen != modes[0] else {}
     if limit is not None:
         named["limit"] = str(limit)
-        if "limit" in known.facts.options:  # it makes its examples: so many, not the first so many
+        if "limit" in known.info.options:  # it makes its examples: so many, not the first so many
             options, limit = options | {"limit": str(limit)}, None
-    size = batch or (BATCH if known.facts.wants else BATCH_OF_SMALL)
-    return Play(known, data, options, chosen, limit, size), named
+    size = batch or (BATCH if known.info.required_files else BATCH_OF_SMALL)
+    return EvaluationRun(known, data, options, chosen, limit, size), named
 
 
 def _folder_name(benchmark: str, model: str, named: Mapping[str, str]) -> str:
@@ -147,32 +147,34 @@ def _folder_name(benchmark: str, model: str, named: Mapping[str, str]) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}-{crc32(name.encode()):08x}"
 
 
-def _players(model: "Model", one: "Play", with_blind: bool) -> "tuple[ModelPlayer, ModelPlayer | None]":
+def _adapters(model: "Model", one: "EvaluationRun", with_blind: bool) -> "tuple[ModelAdapter, ModelAdapter | None]":
     """The model as the loop asks it, and the one that sees nothing."""
     from deixis.evaluation.blind import blind
-    from deixis.evaluation.model_adapter import ModelPlayer
+    from deixis.evaluation.model_adapter import ModelAdapter
     from deixis.evaluation.teacher_forced import check_able
 
-    check_able(model, one.benchmark.facts, one.mode)
+    check_able(model, one.benchmark.info, one.mode)
     if with_blind and not hasattr(model, "network"):
-        raise UnsupportedError(f"--blind: '{model.name}' is a classifier of clouds, which is not asked blind; omit it")
-    return ModelPlayer(model), ModelPlayer(blind(model), f"{model.name}, blind") if with_blind else None
+        raise UnsupportedError(
+            f"--blind: '{model.name}' is a point cloud classifier, which cannot be asked blind; omit it"
+        )
+    return ModelAdapter(model), ModelAdapter(blind(model), f"{model.name}, blind") if with_blind else None
 
 
 def _show(summary: "Summary", folder: Path, as_json: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from deixis.evaluation.evaluate import LEFT_OUT, PAGE
+    from deixis.evaluation.evaluate import PAGE, SKIPPED
     from deixis.evaluation.reports import terminal_report as report
 
-    for line in report.left_out_lines(summary, str(folder / LEFT_OUT)):
+    for line in report.skipped_lines(summary, str(folder / SKIPPED)):
         typer.echo(line, err=True)
     if as_json:
         typer.echo(json.dumps(summary.to_json(), indent=2, ensure_ascii=False))
         return
     console = Console(width=max(Console().width, TABLE_WIDTH))
-    console.print(report.table(summary))
-    for sentence in report.below(summary):
+    console.print(report.score_table(summary))
+    for sentence in report.notes_below(summary):
         console.print(escape(sentence), highlight=False)
     console.print(f"every case and its picture: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from deixis.errors import InputError
-from deixis.evaluation.benchmark import Benchmark, Facts
+from deixis.evaluation.benchmark import Benchmark, BenchmarkInfo
 
 
 def show_benchmarks(name: str | None) -> None:
@@ -24,28 +24,28 @@ def show_benchmarks(name: str | None) -> None:
 
 
 def _show(console: Console, benchmark: Benchmark, in_full: bool) -> None:
-    facts = benchmark.facts
-    console.print(f"[bold]{escape(facts.name)}[/bold]  {escape(facts.title)}", highlight=False)
-    for line in _lines(facts, in_full):
+    info = benchmark.info
+    console.print(f"[bold]{escape(info.name)}[/bold]  {escape(info.title)}", highlight=False)
+    for line in _lines(info, in_full):
         console.print(Padding(escape(line), (0, 0, 0, 4)), highlight=False)
     console.print()
 
 
-def _lines(facts: Facts, in_full: bool) -> Iterator[str]:
+def _lines(info: BenchmarkInfo, in_full: bool) -> Iterator[str]:
     """What there is to know, a line each."""
-    for wanted in facts.wants:
+    for wanted in info.required_files:
         yield f"DATA/{wanted.path}: {wanted.what}"
         yield f"    from {wanted.home}; licence: {wanted.licence}"
-    if not facts.wants:
+    if not info.required_files:
         yield "reads no files"
-    for metric in facts.metrics:
+    for metric in info.metrics:
         kind = "" if metric.official else " (ours)"
         yield f"metric {metric.name}{kind}: {metric.meaning}"
-    yield f"modes: {', '.join(facts.modes)}"
-    for name, meaning in facts.options.items():
+    yield f"modes: {', '.join(info.modes)}"
+    for name, meaning in info.options.items():
         yield f"--option {name}=...: {meaning}"
     if in_full:
-        yield from facts.means
-        for one in facts.published:
+        yield from info.notes
+        for one in info.published:
             values = ", ".join(f"{name} {value:g}" for name, value in one.values.items())
             yield f"published, {one.part}: {one.system} {values} ({one.source})"

@@ -1,5 +1,5 @@
-"""Measuring a model: benchmarks as small classes under one loop, and the report of a run.
+"""Evaluation: benchmarks as small classes under one runner, their metrics, and the report of a run.
 
-`benchmark` says what a benchmark is and `benchmarks` holds them, the `world` among them; `playing` asks, `scores` adds
-marks up, `evaluating` runs it all, `report` and `report_page` show it. `lmms` is the way into another harness.
+`benchmark` defines the interface that the classes in `benchmarks` implement; `runner` asks the model, `metrics` scores,
+`evaluate` does both and writes `reports`. `lmms` makes the models available inside lmms-eval.
 """

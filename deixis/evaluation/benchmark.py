@@ -1,8 +1,8 @@
-"""What a benchmark is: examples in, a verdict on each answer out, and numbers of all verdicts.
+"""The interface of a benchmark: it yields examples, scores each answer, and describes itself (`BenchmarkInfo`).
 
-A benchmark is a small class with `facts` and three methods (`Benchmark`), in `deixis/evaluate/benchmarks`. It reads the
-official files, says how a question is put, and judges; asking, resuming and reporting are the loop's (`playing`), the
-same for all. It knows no model.
+A benchmark is a small class in `deixis.evaluation.benchmarks`. It reads the official files, words the questions and
+computes per-example metrics; asking, resuming and reporting are the same for all (`runner`, `evaluate`). It knows no
+model.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from deixis.evaluation.metrics.scores import Marks, Metric
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric
 from deixis.geometry import Region
 from deixis.inference import Answer
 from deixis.samples.sample import Medium, Sample
 from deixis.samples.skipped import Skipped
 
-JUDGE = "judge_"
-"""Options that begin so say who judges (`Judged`), and may change between runs that share answers."""
-GENERATED, FORCED = "generated", "forced"
-"""How an answer is had: the model writes it; or it is given the right text and only points (`Model.score`)."""
+JUDGE_PREFIX = "judge_"
+"""Prefix of the options that configure the judge (`JudgedBenchmark`); they may change when a run resumes."""
+GENERATED, TEACHER_FORCED = "generated", "forced"
+"""Modes: the model generates its answer; or it is teacher-forced: the target answer is fed, and only masks are read."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A file or folder that a benchmark reads. path: relative to --data, or a pattern. home: where it officially is."""
+class RequiredFile:
+    """A file or folder that a benchmark reads. path: relative to --data, or a pattern. home: its official address."""
 
     path: str
     what: str
@@ -33,8 +33,8 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Published:
-    """What a paper says a system scores: values by metric, as the paper prints them; `part` as in rows."""
+class PublishedScore:
+    """Scores of a system in a paper: values by metric as printed; `part` as in `Example`."""
 
     system: str
     part: str
@@ -43,38 +43,37 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What there is to know of a benchmark before it runs.
+class BenchmarkInfo:
+    """The description of a benchmark, known before it runs.
 
-    means: what a score of it means, in sentences that stand under every table: how answers are had, which text of
-    several, the rule for empty targets, one mask or many. modes: which of GENERATED and FORCED it has, the usual one
-    first. options: further options by name, each with its meaning and the values it takes. want: the form that every
-    answer must be able to have ("mask"): a model without it is refused before anything is asked. unions: rows of the
-    table that are several parts together ("test overall": ("test short", "test long")).
+    notes: sentences under every table, on how answers are obtained and how empty targets and several masks are scored.
+    modes: the supported ones of GENERATED and TEACHER_FORCED, the default first. options: name -> meaning and permitted
+    values. answer_form: the form that the model's answers must support ("mask"), checked before anything is asked.
+    combined_parts: rows of the table that combine several parts ("test overall": ("test short", "test long")).
     """
 
     name: str
     title: str
-    wants: tuple[Wanted, ...]
+    required_files: tuple[RequiredFile, ...]
     metrics: tuple[Metric, ...]
-    means: tuple[str, ...]
-    published: tuple[Published, ...] = ()
+    notes: tuple[str, ...]
+    published: tuple[PublishedScore, ...] = ()
     modes: tuple[str, ...] = (GENERATED,)
     options: Mapping[str, str] = field(default_factory=dict)
     max_new_tokens: int = 160
-    want: str | None = None
-    unions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    answer_form: str | None = None
+    combined_parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Example:
-    """One question with the truth that its answer is judged by.
+    """One question with its ground truth.
 
-    part: the row of the table it counts in ("val", "testA"); group: what is right or wrong together, such as the
-    picture. text, regions: the question in markup. media: not yet opened. want: the form the answer must be able to
-    have. truth: whatever the verdict needs. forced: the right answer in markup with the regions of `sample`, for
-    FORCED. sample: question and truth as the sample format has them, for drawing. max_new_tokens: where the answer is
-    cut, if elsewhere than `Facts` has it.
+    part: the subset that it counts in, a row of the table ("val", "testA"). group: the unit that the bootstrap
+    resamples, such as the image. text, regions: the question in markup. media: unopened. ground_truth: whatever
+    `example_metrics` needs. answer_form: the form that the answer must have. forced_answer: the target answer in markup
+    for TEACHER_FORCED, about the regions of `sample`. sample: question and ground truth in the sample format, for
+    drawing. max_new_tokens: overrides that of `BenchmarkInfo`.
     """
 
     id: str
@@ -82,17 +81,17 @@ class Example:
     group: str
     text: str
     media: tuple[Medium, ...]
-    truth: Any = field(repr=False)
+    ground_truth: Any = field(repr=False)
     regions: tuple[Region, ...] = ()
-    want: str | None = None
-    forced: str | None = None
+    answer_form: str | None = None
+    forced_answer: str | None = None
     sample: Sample | None = field(default=None, repr=False)
     max_new_tokens: int | None = None
 
 
 @dataclass(frozen=True)
-class Row:
-    """One example's outcome, as it is kept on disk. answer: `Answer.to_json()`. failure: why there is no answer."""
+class ExampleResult:
+    """The result of one example, as stored on disk. answer: `Answer.to_json()`. failure: why there is no answer."""
 
     id: str
     part: str
@@ -100,48 +99,49 @@ class Row:
     question: str
     answer: Mapping[str, Any]
     raw: str
-    marks: Marks
+    metrics: ExampleMetrics
     failure: str | None = None
 
 
 @runtime_checkable
 class Benchmark(Protocol):
-    """A benchmark; classes of `deixis.evaluation.benchmarks` have these, and inherit nothing."""
+    """What the classes of `deixis.evaluation.benchmarks` implement; they inherit nothing."""
 
     @property
-    def facts(self) -> Facts:
-        """What there is to know before it runs."""
+    def info(self) -> BenchmarkInfo:
+        """The description, known before it runs."""
         ...
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        """The examples in the official order, always the same; what cannot be read as Skipped.
+        """The examples in the official order, deterministic; unreadable ones as `Skipped`.
 
-        options: the benchmark's own, and "notation", that of the model, whose words the questions are put in
-        (`benchmarks.wording`; plain words where there is none).
+        options: the benchmark's own, and "notation", the notation of the model, which selects the wording of questions
+        (`benchmarks.wording`; plain wording without it).
 
-        Raises ValueError, naming it, where a file that is needed is missing or no such file.
+        Raises:
+            InputError: a required file is missing, or an option has a value that is not permitted.
         """
         ...
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
-        """The marks of one answer: plain JSON values that the metrics add up. An empty answer has marks too."""
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
+        """The per-example metrics of one answer, also of an empty one: plain JSON values."""
         ...
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """The rows with marks that need all of them (a caption metric's document frequencies) or a judge."""
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
+        """The results with the per-example metrics that depend on all of them (CIDEr's document frequencies)."""
         ...
 
 
 @runtime_checkable
-class Judged(Protocol):
-    """A benchmark whose answers a language model judges, once all are there; called after `finish`."""
+class JudgedBenchmark(Protocol):
+    """A benchmark whose answers a language model judges, after `corpus_metrics`."""
 
     def judge(
-        self, rows: Sequence[Row], options: Mapping[str, str], folder: Path
-    ) -> tuple[Sequence[Row], Sequence[str]]:
-        """The rows with the judge's marks, and sentences on what is missing or went wrong.
+        self, rows: Sequence[ExampleResult], options: Mapping[str, str], folder: Path
+    ) -> tuple[Sequence[ExampleResult], Sequence[str]]:
+        """The results with the judge's metrics, and sentences on what is missing or failed.
 
-        options: those that begin with `JUDGE`. folder: of the run, where what the judge says is kept, so that it is
-        asked once. Without a judge, or where it fails on the way, marks are missing and a sentence says so.
+        options: those that begin with `JUDGE_PREFIX`. folder: of the run, where responses are cached. Without a judge,
+        or where it fails, its metrics are missing.
         """
         ...

@@ -120,7 +120,7 @@ def log_likelihood(model: Model, context: str, visuals: Iterable[Any] | None, co
     return float(chances.sum()), bool((logits.argmax(-1) == ids).all())
 
 
-def play_rounds(
+def answer_rounds(
     ask: Callable[[str, Any], str], context: str, visuals: Any, to_text: Callable[..., tuple], document: Any
 ) -> list[str]:
     """The answers of all rounds of a request with several: after each, the task says what is asked next, or ends it."""
@@ -164,7 +164,7 @@ class Requests:
                 generate(self.model, [(words, lambda: visuals, kwargs)])
             )
             document = self.task_dict[task][split][number]
-            told.append(play_rounds(ask, context, to_visual(document), to_text, document))
+            told.append(answer_rounds(ask, context, to_visual(document), to_text, document))
         return told
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:

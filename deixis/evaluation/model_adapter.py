@@ -1,7 +1,5 @@
-"""A model as the loop asks it: its generated answers, and what it points at in answers that it is given.
-
-It also says which weights these are, so that a run that is gone on with is of the same model and not of one that
-was trained on since under the same name.
+"""A model behind the interface of the evaluation loop: generated and teacher-forced answers, and a name with a
+fingerprint of its weights, so that a run resumes only with the same weights, not with later ones of the same name.
 """
 
 from collections.abc import Sequence
@@ -9,38 +7,40 @@ from hashlib import blake2b
 
 import torch
 
-from deixis.evaluation.runner import Given
+from deixis.evaluation.runner import TargetAnswer
 from deixis.evaluation.teacher_forced import point
 from deixis.inference import Answer, Model, Question
 
-LOOKED_AT = 16
-"""Numbers of each tensor that a mark of the weights is made of, evenly spread."""
+FINGERPRINT_VALUES = 16
+"""Evenly spaced values of each tensor that enter the fingerprint."""
 
 
-class ModelPlayer:
-    """A model behind `answer` and `point`. `name`: the model's, with the mark of its weights."""
+class ModelAdapter:
+    """A model as `runner.EvaluatedModel`. name: the model's name with the fingerprint of its weights."""
 
     def __init__(self, model: Model, name: str = ""):
         self.model = model
         network = model.network if hasattr(model, "network") else model.classifier.network
-        self.name = f"{name or model.name} ({mark_of(network)})"
+        self.name = f"{name or model.name} ({weights_fingerprint(network)})"
 
     def answer(self, questions: Sequence[Question], max_new_tokens: int) -> list[Answer]:
-        """One generated answer a question, the likeliest token each time."""
+        """One generated answer per question, decoded greedily."""
         return self.model.answer(questions, max_new_tokens)
 
-    def point(self, questions: Sequence[Question], given: Sequence[Given]) -> list[Answer]:
-        """The answers that are given, with the masks that the model points at for them."""
-        return point(self.model, questions, given)
+    def point(self, questions: Sequence[Question], targets: Sequence[TargetAnswer]) -> list[Answer]:
+        """One teacher-forced answer per question, with the masks that the model predicts for it."""
+        return point(self.model, questions, targets)
 
 
-def mark_of(network: torch.nn.Module) -> str:
-    """Eight letters that weights of other values do not have; the same on every device, in float32 and bfloat16."""
-    seen = blake2b(digest_size=4)
+def weights_fingerprint(network: torch.nn.Module) -> str:
+    """Eight hexadecimal digits that change with the weights; equal on every device and in float32 and bfloat16."""
+    digest = blake2b(digest_size=4)
     for name, tensor in network.state_dict().items():
-        seen.update(name.encode())
-        if type(tensor) is torch.Tensor and tensor.numel():  # a quantised one cannot be looked into
+        digest.update(name.encode())
+        # Values of a quantised tensor (a subclass) cannot be read at single positions.
+        if type(tensor) is torch.Tensor and tensor.numel():
             flat = tensor.detach().reshape(-1)
-            at = torch.linspace(0, len(flat) - 1, min(LOOKED_AT, len(flat)), device=flat.device).long()
-            seen.update(flat[at].to(torch.bfloat16).float().cpu().numpy().tobytes())
-    return seen.hexdigest()
+            at = torch.linspace(0, len(flat) - 1, min(FINGERPRINT_VALUES, len(flat)), device=flat.device).long()
+            # Rounded to bfloat16, so that loading in half precision does not count as other weights.
+            digest.update(flat[at].to(torch.bfloat16).float().cpu().numpy().tobytes())
+    return digest.hexdigest()

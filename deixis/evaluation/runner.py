@@ -1,12 +1,12 @@
-"""The one loop: examples are asked in blocks, each block's rows a file, so that a stopped run goes on and several
-processes share one.
+"""The evaluation loop: examples are asked in blocks, each stored as one file, so that a stopped run resumes and several
+processes can share one.
 
-    OUT/rows/00000.jsonl     the rows of examples 0 .. 31, whole or not there
-    OUT/rows/00001.lock      held by the process that is at block 1; a process that dies lets go of it
-    OUT/run.json             what is asked of whom
+    OUT/rows/00000.jsonl     the results of examples 0 .. 31, complete or absent
+    OUT/rows/00001.lock      locked by the process that works on block 1; released if it dies
+    OUT/run.json             the settings and the model
 
-An example that the model refuses (`DeixisError`) is a row too: counted, listed, and scored as an empty answer. Any
-other exception is no answer: it stops the run, whose finished blocks stay, so that it resumes there.
+An example that the model refuses (`DeixisError`) is a result too: counted, listed, and scored as an empty answer. Any
+other exception stops the run; its finished blocks stay, so that it resumes there.
 """
 
 import json
@@ -21,7 +21,7 @@ from typing import Any, Protocol, runtime_checkable
 from filelock import FileLock, Timeout
 
 from deixis.errors import DeixisError, InputError
-from deixis.evaluation.benchmark import FORCED, JUDGE, Benchmark, Example, Row
+from deixis.evaluation.benchmark import JUDGE_PREFIX, TEACHER_FORCED, Benchmark, Example, ExampleResult
 from deixis.inference import Answer, Question
 from deixis.samples.media import in_its_place, open_medium
 from deixis.samples.sample import RegionRecord
@@ -30,27 +30,28 @@ from deixis.signals import Signal
 
 BLOCK = 32
 WAIT_S = 0.2
-Given = tuple[str, tuple[RegionRecord, ...]]
+TargetAnswer = tuple[str, tuple[RegionRecord, ...]]
+"""A target answer in markup, and the regions that it refers to."""
 
 
 @runtime_checkable
-class Asked(Protocol):
-    """Whatever answers: a model, or a script in a test."""
+class EvaluatedModel(Protocol):
+    """What the loop asks: `model_adapter.ModelAdapter`, or a script in a test."""
 
     name: str
 
     def answer(self, questions: Sequence[Question], max_new_tokens: int) -> list[Answer]:
-        """One generated answer a question, in order."""
+        """One generated answer per question, in order."""
         ...
 
-    def point(self, questions: Sequence[Question], given: Sequence[Given]) -> list[Answer]:
-        """What the model points at where it is given the right answers, in markup, with their regions."""
+    def point(self, questions: Sequence[Question], targets: Sequence[TargetAnswer]) -> list[Answer]:
+        """One teacher-forced answer per question: the target's text, with the masks that the model predicts for it."""
         ...
 
 
 @dataclass(frozen=True)
-class Play:
-    """What is asked of whom. data: the folder of the official files. limit: so many examples of each part."""
+class EvaluationRun:
+    """The settings of a run. data: the folder of the official files. limit: examples per part."""
 
     benchmark: Benchmark
     data: Path
@@ -60,38 +61,44 @@ class Play:
     batch: int = 8
 
     def description(self, model: str) -> dict[str, Any]:
+        """What must be equal for a run to resume; the judge may change, for its scores are computed afterwards."""
         return {
-            "benchmark": self.benchmark.facts.name,
+            "benchmark": self.benchmark.info.name,
             "data": str(self.data),
-            "options": {name: value for name, value in self.options.items() if not name.startswith(JUDGE)},
+            "options": {name: value for name, value in self.options.items() if not name.startswith(JUDGE_PREFIX)},
             "mode": self.mode,
             "limit": self.limit,
             "model": model,
         }
 
 
-def play(
-    one: Play, player: Asked, folder: Path, advance: Callable[[int], None] = lambda rows: None
-) -> tuple[list[Row], list[Skipped]]:
-    """The rows of all examples, in order, and what could not be read; blocks that are done are not asked again.
+def run_examples(
+    run: EvaluationRun, model: EvaluatedModel, folder: Path, advance: Callable[[int], None] = lambda count: None
+) -> tuple[list[ExampleResult], list[Skipped]]:
+    """The results of all examples, in order, and what was skipped; finished blocks are read from disk.
 
-    Several processes may call it for one folder at a time: each does what no other is at, and all return all rows.
-    Raises ValueError for a folder that holds another run.
+    Several processes may run it on one folder at a time: each takes blocks that no other works on, and all return
+    all results.
+
+    Raises:
+        InputError: the folder holds a run with other settings.
     """
     rows = folder / "rows"
     rows.mkdir(parents=True, exist_ok=True)
-    _open_run(folder, one.description(player.name))
+    _open_run(folder, run.description(model.name))
     waiting = True
+    # A pass takes every free block; passes repeat while other processes still work on theirs.
     while waiting:
         waiting, skipped, count = False, [], 0
-        for number, block in enumerate(_blocks(one, skipped)):
+        for number, block in enumerate(_blocks(run, skipped)):
             count = number + 1
             path = rows / f"{number:05d}.jsonl"
             if path.is_file():
                 continue
             with _claim(path.with_suffix(".lock")) as mine:
+                # Checked again under the lock: the block may have been finished between the check and the lock.
                 if mine and not path.is_file():
-                    _write(path, ask(one, player, block))
+                    _write(path, ask(run, model, block))
                     advance(len(block))
                 waiting = waiting or not path.is_file()
         if waiting:
@@ -102,20 +109,20 @@ def play(
     return [row for number in range(count) for row in read_rows(rows / f"{number:05d}.jsonl")], skipped
 
 
-def examples(one: Play) -> Iterator[Example | Skipped]:
-    """The examples of a run: at most `limit` of each part."""
+def examples(run: EvaluationRun) -> Iterator[Example | Skipped]:
+    """The examples of a run, at most `limit` per part, and what was skipped."""
     seen: dict[str, int] = {}
-    for example in one.benchmark.examples(one.data, one.options):
+    for example in run.benchmark.examples(run.data, run.options):
         if isinstance(example, Example):
             seen[example.part] = seen.get(example.part, 0) + 1
-            if one.limit is not None and seen[example.part] > one.limit:
+            if run.limit is not None and seen[example.part] > run.limit:
                 continue
         yield example
 
 
-def _blocks(one: Play, skipped: list[Skipped]) -> Iterator[list[Example]]:
+def _blocks(run: EvaluationRun, skipped: list[Skipped]) -> Iterator[list[Example]]:
     def kept() -> Iterator[Example]:
-        for example in examples(one):
+        for example in examples(run):
             if isinstance(example, Skipped):
                 skipped.append(example)
             else:
@@ -126,66 +133,66 @@ def _blocks(one: Play, skipped: list[Skipped]) -> Iterator[list[Example]]:
         yield block
 
 
-def ask(one: Play, player: Asked, block: Sequence[Example]) -> list[Row]:
-    """The rows of some examples, asked `batch` at a time; a batch that is refused is asked again one by one."""
-    rows: list[Row] = []
-    for some in _batches(one, block):
+def ask(run: EvaluationRun, model: EvaluatedModel, block: Sequence[Example]) -> list[ExampleResult]:
+    """The results of some examples, asked `batch` at a time; a refused batch is asked again one by one."""
+    rows: list[ExampleResult] = []
+    for batch in _batches(run, block):
         try:
-            answers: Iterable[Answer | str] = _answers(one, player, some)
+            answers: Iterable[Answer | str] = _answers(run, model, batch)
         except DeixisError:
-            answers = [_answer_or_failure(one, player, example) for example in some]
-        rows += [_row(one.benchmark, example, answer) for example, answer in zip(some, answers, strict=True)]
+            answers = [_answer_or_failure(run, model, example) for example in batch]
+        rows += [_result(run.benchmark, example, answer) for example, answer in zip(batch, answers, strict=True)]
     return rows
 
 
-def _batches(one: Play, block: Sequence[Example]) -> Iterator[list[Example]]:
-    """Neighbours whose answers are cut at the same length, at most `batch` at a time."""
-    for _, alike in groupby(block, lambda example: _tokens(one, example)):
-        while some := list(islice(alike, one.batch)):
-            yield some
+def _batches(run: EvaluationRun, block: Sequence[Example]) -> Iterator[list[Example]]:
+    """Consecutive examples with the same maximum answer length, at most `batch` at a time."""
+    for _, group in groupby(block, lambda example: _max_new_tokens(run, example)):
+        while batch := list(islice(group, run.batch)):
+            yield batch
 
 
-def _tokens(one: Play, example: Example) -> int:
-    return example.max_new_tokens or one.benchmark.facts.max_new_tokens
+def _max_new_tokens(run: EvaluationRun, example: Example) -> int:
+    return example.max_new_tokens or run.benchmark.info.max_new_tokens
 
 
-def _answer_or_failure(one: Play, player: Asked, example: Example) -> Answer | str:
+def _answer_or_failure(run: EvaluationRun, model: EvaluatedModel, example: Example) -> Answer | str:
     try:
-        return _answers(one, player, [example])[0]
+        return _answers(run, model, [example])[0]
     except DeixisError as error:
         return str(error)
 
 
-def _answers(one: Play, player: Asked, some: Sequence[Example]) -> list[Answer]:
-    with opened_questions(some) as questions:
-        if one.mode == FORCED:
-            given = [(example.forced or "", example.sample.regions if example.sample else ()) for example in some]
-            return player.point(questions, given)
-        return player.answer(questions, _tokens(one, some[0]))
+def _answers(run: EvaluationRun, model: EvaluatedModel, batch: Sequence[Example]) -> list[Answer]:
+    with opened_questions(batch) as questions:
+        if run.mode == TEACHER_FORCED:
+            targets = [(e.forced_answer or "", e.sample.regions if e.sample else ()) for e in batch]
+            return model.point(questions, targets)
+        return model.answer(questions, _max_new_tokens(run, batch[0]))
 
 
 @contextmanager
-def opened_questions(some: Sequence[Example]) -> Generator[list[Question]]:
-    """The questions of examples with their media open, each medium once."""
+def opened_questions(batch: Sequence[Example]) -> Generator[list[Question]]:
+    """The questions of examples with their media opened, each medium once."""
     with ExitStack() as files:
         opened: dict[str, Signal] = {}
-        for medium in (medium for example in some for medium in example.media):
+        for medium in (medium for example in batch for medium in example.media):
             if medium.id not in opened:
                 opened[medium.id] = files.enter_context(open_medium(medium))
-        yield [Question(e.text, tuple(opened[medium.id] for medium in e.media), e.regions, want=e.want) for e in some]
+        yield [Question(e.text, tuple(opened[m.id] for m in e.media), e.regions, want=e.answer_form) for e in batch]
 
 
-def _row(benchmark: Benchmark, example: Example, answer: Answer | str) -> Row:
+def _result(benchmark: Benchmark, example: Example, answer: Answer | str) -> ExampleResult:
     failure = answer if isinstance(answer, str) else None
-    given = Answer("", (), ()) if isinstance(answer, str) else answer
-    return Row(
+    scored = Answer("", (), ()) if isinstance(answer, str) else answer
+    return ExampleResult(
         example.id,
         example.part,
         example.group,
         example.text,
-        given.to_json(),
-        given.raw,
-        benchmark.verdict(example, given),
+        scored.to_json(),
+        scored.raw,
+        benchmark.example_metrics(example, scored),
         failure,
     )
 
@@ -204,21 +211,21 @@ def _open_run(folder: Path, description: dict[str, Any]) -> None:
             )
 
 
-def _write(path: Path, rows: Sequence[Row]) -> None:
+def _write(path: Path, rows: Sequence[ExampleResult]) -> None:
     with in_its_place(path) as part, part.open("w", encoding="utf-8") as lines:
         lines.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a file, in order."""
+def read_rows(path: Path) -> Iterator[ExampleResult]:
+    """The results in a file, in order."""
     with path.open(encoding="utf-8") as lines:
         for line in lines:
-            yield Row(**json.loads(line))
+            yield ExampleResult(**json.loads(line))
 
 
 @contextmanager
 def _claim(path: Path) -> Generator[bool]:
-    """Whether this process alone is at a block; the system lets go of it where a process dies."""
+    """Whether this process has the lock of a block; the system releases it if the process dies."""
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)

@@ -1,49 +1,55 @@
-"""Given answers: what a model points at where it is told the right words, in one pass over question and answer.
+"""Teacher-forced answers: the masks that a model predicts when it is fed the target answer, in one forward pass.
 
-LISA's published numbers are had so: the mask's token stands in the answer, and only the mask is the model's. A model
-that would never have written that token is not found out by it, which is why both ways are reported. It knows no
-benchmark; the words of the answer are the caller's.
+LISA's published scores are teacher-forced: the mask token is part of the answer that is fed, and only the mask is
+predicted. A model that would never generate that token is not detected this way, so both modes are reported. It knows
+no benchmark; the text of the target answer is the caller's.
 """
 
 from collections.abc import Sequence
 
 from deixis.errors import UnsupportedError
-from deixis.evaluation.benchmark import FORCED, Facts
+from deixis.evaluation.benchmark import TEACHER_FORCED, BenchmarkInfo
 from deixis.geometry import write_answer
 from deixis.inference import Answer, Model, Question
 from deixis.inference.abilities import WANTS
 from deixis.samples.sample import RegionRecord
 
 
-def check_able(model: Model, facts: Facts, mode: str) -> None:
-    """Raises ValueError unless the model's answers can have the form that a benchmark needs, before anything is asked.
+def check_able(model: Model, info: BenchmarkInfo, mode: str) -> None:
+    """Checks, before anything is asked, that the model's answers can have the form that a benchmark requires.
 
-    Given answers need a model that makes masks: all else in them is told.
+    Teacher-forced answers require a model that predicts masks: everything else in them is given.
+
+    Raises:
+        UnsupportedError: the model does not support the form.
     """
-    want = "mask" if mode == FORCED else facts.want
-    network = getattr(model, "network", None)  # a classifier of clouds has none
-    able = ["text"] if network is None else network.config.abilities["answers"]
-    if want is not None and want not in able:
+    required = "mask" if mode == TEACHER_FORCED else info.answer_form
+    network = getattr(model, "network", None)  # a point cloud classifier has none
+    supported = ["text"] if network is None else network.config.abilities["answers"]
+    if required is not None and required not in supported:
         raise UnsupportedError(
-            f"{facts.name}: answers need a {want}, and '{model.name}' answers in {' and '.join(able)}; {WANTS[want]}"
+            f"{info.name}: answers need a {required}, and '{model.name}' answers in {' and '.join(supported)}; "
+            f"{WANTS[required]}"
         )
 
 
 def point(
-    model: Model, questions: Sequence[Question], given: Sequence[tuple[str, tuple[RegionRecord, ...]]]
+    model: Model, questions: Sequence[Question], targets: Sequence[tuple[str, tuple[RegionRecord, ...]]]
 ) -> list[Answer]:
-    """The answers that are given, with the masks that the model points at for them.
+    """One answer per question: the target's text with the masks that the model predicts for it.
 
-    given: for each question an answer in markup ("[the cup]{0:mask}.") and its regions, whose places are written into
-    the text where the markup asks for boxes; masks are never shown to the model. Raises ValueError for a model without
-    masks, for an answer whose regions do not go with its signals, and for a question that the model does not take.
+    targets: per question an answer in markup ("[the cup]{0:mask}.") and the regions it refers to. Boxes are written
+    into the text as coordinates; masks are never shown to the model.
+
+    Raises:
+        DeixisError: the model predicts no masks, a region does not fit the signals, or the model refuses the question.
     """
     if not model.network.config.makes_masks:
         raise UnsupportedError(
-            f"'{model.name}': points at nothing in a given answer, for it makes no masks; {WANTS['mask']}"
+            f"'{model.name}': cannot answer teacher-forced, for it predicts no masks; {WANTS['mask']}"
         )
-    written = []
-    for question, (markup, regions) in zip(questions, given, strict=True):
+    texts = []
+    for question, (markup, regions) in zip(questions, targets, strict=True):
         frames = [model.engine.eye.prepare(signal).prepared.frame for signal in question.signals]
-        written.append(write_answer(markup, regions, frames, model.processor.notation)[0])
-    return [scored.answer for scored in model.score(questions, written)]
+        texts.append(write_answer(markup, regions, frames, model.processor.notation)[0])
+    return [scored.answer for scored in model.score(questions, texts)]

@@ -1,6 +1,6 @@
 """Operations on sets of points and grids of features, in one, two and three dimensions.
 
-Torch only: these functions know tensors, not regions, signals or models.
+PyTorch only: these functions take tensors, not regions, signals or models.
 """
 
 from deixis.ops.farthest import farthest_points

@@ -1,4 +1,4 @@
-"""Coordinates as the operations on points compute with them."""
+"""The precision and padding of coordinates in operations on point sets."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,7 +8,7 @@ from torch import Tensor
 def exact_coordinates(
     points: Float[Tensor, "batch point axis"], valid: Bool[Tensor, "batch point"] | None
 ) -> Float[Tensor, "batch point axis"]:
-    """The points without gradient, in float32 or wider, zeros where padded (a padded NaN would spread)."""
+    """The points detached, in float32 or wider, with zeros as padding (a padded NaN would propagate)."""
     points = points.detach()
     points = points.to(torch.promote_types(points.dtype, torch.float32))
     return points if valid is None else points.masked_fill(~valid[..., None], 0.0)

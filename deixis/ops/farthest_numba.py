@@ -1,14 +1,13 @@
-"""Farthest point sampling on a CPU, compiled by Numba, exact.
+"""Farthest point sampling on a CPU, compiled with Numba, exact.
 
-The points are first put into a k-d tree's leaves of at most `LEAF` points, each with its box and the largest distance
-left in it. A newly chosen point is compared with the boxes, and only leaves that it comes nearer to than that
-distance are worked through: after the first few dozen choices, a handful. The distance to a box is computed by the
-same roundings in the same order as the distance to a point, and rounding never turns two numbers round, so a leaf
-that is passed over would not have changed by a single bit. (The idea of leaving out whole cells: QuickFPS, Han et
-al. 2023; the exactness is ours to keep.)
+The points are first sorted into the leaves of a k-d tree, at most `LEAF` points each, with the bounding box and the
+largest remaining distance per leaf. A newly selected point is compared with the boxes, and only leaves that are closer
+to it than their largest distance are updated: a handful after the first few dozen points. The distance to a box is
+computed with the same roundings in the same order as the distance to a point, and rounding is monotonic, so a skipped
+leaf would not have changed by a single bit. (Skipping whole cells: QuickFPS, Han et al. 2023.)
 
-Compiled at the first use on a machine, which takes some seconds, and kept beside this file or in Numba's own folder.
-The sets of a batch are shared out to as many threads as PyTorch has. `AVAILABLE` says whether Numba is installed.
+Compiled at the first use on a machine, which takes some seconds, and cached beside this file or in Numba's own folder.
+The sets of a batch are distributed over as many threads as PyTorch uses. `AVAILABLE`: whether Numba is installed.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +33,7 @@ def farthest(
     valid: Bool[Tensor, "batch point"] | None,
     start: Int[Tensor, " batch"] | None,
 ) -> Int[Tensor, "batch {count}"]:
-    """`farthest_torch`, faster. Points on the CPU, float32 or float64."""
+    """The indices of `farthest_torch`, computed faster; points on the CPU, float32 or float64."""
     indices = torch.zeros(points.shape[0], count, dtype=torch.int64)
     places, into = points.contiguous().numpy(), indices.numpy()
 
@@ -48,13 +47,13 @@ def farthest(
         for row in range(len(indices)):
             choose(row)
     else:
-        with ThreadPoolExecutor(torch.get_num_threads()) as threads:  # the compiled code holds no lock
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:  # the compiled code releases the GIL
             list(threads.map(choose, range(len(indices))))
     return indices
 
 
 def _compiled(function):
-    """The function compiled at its first call and kept on disk, where some folder can be written."""
+    """The function compiled at its first call, cached on disk if a folder is writable."""
     if numba is None:
         return function
     try:
@@ -63,13 +62,13 @@ def _compiled(function):
         return numba.njit(nogil=True)(function)
 
 
-# From here on Numba compiles; the tests' hook that checks types must not wrap what it compiles.
+# Numba compiles the functions below; the type-checking hook of the tests must not wrap them.
 
 
 @_compiled
 @no_type_check
 def _split(keys, order, low, high, middle):
-    """Puts keys[low:high], and order with them, so that none before `middle` is larger and none after it smaller."""
+    """Partitions keys[low:high], and order with them, around the element that belongs at `middle` (quickselect)."""
     right = high - 1
     while low < right:
         pivot = keys[(low + right) // 2]
@@ -95,7 +94,7 @@ def _split(keys, order, low, high, middle):
 @_compiled
 @no_type_check
 def _leaves(points, order):
-    """Puts `order` leaf by leaf, halving the longest side again and again; where each leaf begins, and the end."""
+    """Sorts `order` leaf by leaf, halving the longest side recursively; returns where each leaf begins, and the end."""
     number, axes = len(order), points.shape[1]
     keys = np.empty(number, points.dtype)
     ends = [number]
@@ -104,7 +103,7 @@ def _leaves(points, order):
         low, high = stack.pop()
         if high - low <= LEAF:
             ends.append(low)
-            order[low:high].sort()  # so that of equal distances the lowest index comes first
+            order[low:high].sort()  # of equal distances the lowest index comes first
             continue
         longest, widest = -1.0, 0
         for axis in range(axes):
@@ -125,7 +124,7 @@ def _leaves(points, order):
 @_compiled
 @no_type_check
 def _boxes(placed, ends):
-    """Corners of the box of each leaf (leaf, axis): least, most."""
+    """Lower and upper corners (leaf, axis) of the bounding box of each leaf."""
     least = np.empty((len(ends) - 1, len(placed)), placed.dtype)
     most = np.empty_like(least)
     for leaf in range(len(least)):
@@ -138,7 +137,9 @@ def _boxes(placed, ends):
 @_compiled
 @no_type_check
 def _choose(points, order, first, indices):
-    """Fills `indices` from the rows `order` (ascending) of points (point, axis), beginning with `first`."""
+    """Fills `indices` with a selection from the rows `order` (ascending) of points (point, axis), starting with
+    `first`.
+    """
     number, axes = len(order), points.shape[1]
     indices[0] = first
     lowest = order[0]
@@ -151,7 +152,8 @@ def _choose(points, order, first, indices):
     zero = points.dtype.type(0)
     distance = np.full(number, np.inf, points.dtype)
     squares = np.empty(LEAF, points.dtype)
-    farthest_in = np.full(len(least), np.inf, points.dtype)  # the largest distance in each leaf, and whose it is
+    # Per leaf the largest distance, and the point that has it.
+    farthest_in = np.full(len(least), np.inf, points.dtype)
     whose = order[ends[:-1]]
     for step in range(1, len(indices)):
         last = points[indices[step - 1]]
@@ -161,6 +163,7 @@ def _choose(points, order, first, indices):
             for axis in range(axes):
                 gap = max(least[leaf, axis] - last[axis], last[axis] - most[leaf, axis], zero)
                 nearest += gap * gap
+            # Only a leaf that is closer to the new point than its largest distance can change.
             if nearest < farthest_in[leaf]:
                 low, size = ends[leaf], ends[leaf + 1] - ends[leaf]
                 squares[:size] = zero

@@ -1,7 +1,7 @@
-"""Farthest point sampling on CUDA: one Triton program for each set, all of its choices in one launch.
+"""Farthest point sampling on CUDA: one Triton program per set, all of its points in one launch.
 
-Tested through Triton's interpreter on a CPU (TRITON_INTERPRET=1); it was not run on a GPU yet. `AVAILABLE` says
-whether Triton is installed; it comes with PyTorch for CUDA.
+Tested with Triton's interpreter on a CPU (TRITON_INTERPRET=1); not yet run on a GPU. `AVAILABLE`: whether Triton is
+installed; it comes with PyTorch for CUDA.
 """
 
 from typing import no_type_check
@@ -17,7 +17,7 @@ except ImportError:
     triton = None
 
 AVAILABLE = triton is not None
-MIN_BLOCK, MAX_BLOCK = 256, 4096  # points that one program holds at a time; below 128 threads would share a point
+MIN_BLOCK, MAX_BLOCK = 256, 4096  # points per step of a program; below 128 threads would share a point
 
 
 def farthest(
@@ -26,7 +26,7 @@ def farthest(
     valid: Bool[Tensor, "batch point"] | None,
     start: Int[Tensor, " batch"] | None,
 ) -> Int[Tensor, "batch {count}"]:
-    """`farthest_torch` in one launch. Points on one CUDA device, float32 or float64."""
+    """The indices of `farthest_torch`, in one kernel launch; points on one CUDA device, float32 or float64."""
     batch, number, axes = points.shape
     distance = points.new_full((batch, number), float("inf"))
     if valid is not None:
@@ -35,7 +35,7 @@ def farthest(
     indices[:, 0] = distance.argmax(1) if start is None else start
     if batch and count > 1:
         block = min(max(MIN_BLOCK, triton.next_power_of_2(number)), MAX_BLOCK)
-        # no fused multiply-add: it rounds once where the other forms round twice, and ties would fall otherwise
+        # Without fused multiply-add: it rounds once where the other implementations round twice, so ties would differ.
         options = {"AXES": axes, "BLOCK": block, "enable_fp_fusion": False}
         _choose[(batch,)](points.transpose(1, 2).contiguous(), distance, indices, number, count, **options)
     return indices

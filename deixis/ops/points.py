@@ -1,11 +1,8 @@
-"""Neighbours of a point in a set, and gathering by index.
+"""k nearest neighbours in point sets, and gathering by index.
 
-Sets of uneven length travel as one padded tensor and a boolean `valid` (True = a real point); a padded entry is
-never read, whatever it holds, and every row must have at least one valid point. Distances are plain differences,
-squared and summed, in float32 at least: the expansion with a dot product is faster but loses the ties and the
-small distances that decide which point is nearest.
-
-Not here: where the points come from, and what is done with the chosen ones.
+Sets of uneven length are one padded tensor and a boolean `valid` (True: a real point); padding is never read, and every
+row must have at least one valid point. Distances are sums of squared differences in float32 or wider: the expansion
+with a dot product is faster but loses ties and the small distances that decide which point is nearest.
 """
 
 import torch
@@ -17,10 +14,10 @@ from deixis.ops.coordinates import exact_coordinates
 
 
 def _smallest(values: Tensor, count: int) -> Tensor:
-    """Indices of the `count` smallest of non-negative values along the last axis, ascending, ties by index.
+    """Indices of the `count` smallest non-negative values along the last axis, ascending, ties by index.
 
-    The bits of a non-negative float32 are ordered as the number is, so value and index make one integer and topk
-    meets no ties, which it would break as it likes. A stable sort gives the same and takes five times as long.
+    The bit patterns of non-negative float32 numbers are ordered as the numbers are, so value and index are packed into
+    one integer key: topk, whose order of ties is undefined, then meets none. A stable sort takes five times as long.
     """
     if values.dtype != torch.float32:
         return values.sort(dim=-1, stable=True).indices[..., :count].contiguous()
@@ -36,12 +33,13 @@ def nearest_neighbours(
     k: int,
     valid: Bool[Tensor, "batch point"] | None = None,
 ) -> tuple[Int[Tensor, "batch query {k}"], Float[Tensor, "batch query {k}"]]:
-    """Indices of the `k` nearest points of each query, nearest first, and their squared distances.
+    """Indices (int64) of the `k` nearest points of each query, nearest first, and their squared distances.
 
-    Of equally near points the lowest index comes first. Where a row has n < k valid points, its n neighbours
-    repeat in order (0, 1, .., n-1, 0, 1, ..). Indices int64; distances carry no gradient.
+    Ties go to the lowest index. If a row has n < k valid points, its n neighbours repeat in order (0, 1, .., n-1, 0, 1,
+    ..). Distances have no gradient.
 
-    Raises ValueError for k below one or a set without points.
+    Raises:
+        ValueError: k is below one, or the set is empty.
     """
     number = points.shape[1]
     if k < 1 or number < 1:
@@ -65,7 +63,7 @@ def nearest_neighbours(
 def gather_points(
     values: Float[Tensor, "batch point channel"], indices: Int[Tensor, "batch *rest"]
 ) -> Float[Tensor, "batch *rest channel"]:
-    """The rows of `values` at `indices`, each batch entry reading its own set; differentiable in `values`."""
+    """The rows of `values` at `indices`, per batch entry from its own set; differentiable in `values`."""
     batch, number, channels = values.shape
     offset = torch.arange(batch, device=values.device).view(-1, *[1] * (indices.ndim - 1)) * number
     return F.embedding(indices + offset, values.reshape(batch * number, channels))

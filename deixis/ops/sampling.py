@@ -1,8 +1,8 @@
-"""Reading features at places: from a regular grid, or from a scattered set of points.
+"""Interpolation of features at positions: from a regular grid, or from a scattered point set.
 
-Both read each place as a weighted sum of a few rows of one table, so that no copy of the table is made per region
-or per place. Coordinates are unit coordinates, axis order x, y, z (or t alone); a grid's size has the reverse order
-(depth, height, width), as torch lays it out.
+Both compute each position as a weighted sum of a few rows of one table, so that the table is not copied per region or
+position. Coordinates are unit coordinates with axis order x, y, z (or t alone); a grid's size has the reverse order
+(depth, height, width), as in PyTorch.
 """
 
 from itertools import product
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deixis.ops.points import nearest_neighbours
 
-# Added to squared unit distances so that a query on top of a point reads that point.
+# Added to squared unit distances, so that a query at a point returns the features of that point.
 NEAR_SQUARED = 1e-8
 
 
@@ -33,12 +33,13 @@ def sample_grid(
 ) -> Float[Tensor, "region point channel"]:
     """Features of the grids at unit coordinates, interpolated linearly along each of 1, 2 or 3 axes.
 
-    Region r reads grid `grid_index[r]`. Equals torch's grid_sample with border padding at 2 * points - 1:
-    a place outside [0, 1] reads the border. `align_corners` False: 0 and 1 are the outer edges of the outer cells
-    (cell i of n has its centre at (i + 0.5) / n); True: they are the centres of the outer cells.
+    Region r is interpolated in grid `grid_index[r]`. Equal to torch's grid_sample with border padding at 2 * points -
+    1: a position outside [0, 1] takes the value of the border. `align_corners` False: 0 and 1 are the outer edges of
+    the outer cells (cell i of n has its centre at (i + 0.5) / n); True: they are the centres of the outer cells.
     Differentiable in the grid and the points.
 
-    Raises ValueError if the points have not one coordinate per spatial axis of the grid.
+    Raises:
+        ValueError: the points do not have one coordinate per spatial axis of the grid.
     """
     size = grid.shape[2:]
     regions, number, axes = points.shape
@@ -46,11 +47,11 @@ def sample_grid(
         raise ValueError(
             f"points: expected one coordinate for each of the grid's {len(size)} spatial axes (1 to 3), got {axes}"
         )
-    # A map made of tokens, or in channels-last memory, is not copied here; another one is, once.
+    # A grid made of tokens, or in channels-last memory, is not copied here; any other is copied once.
     table = grid.movedim(1, -1).reshape(-1, grid.shape[1])
     points = points.to(torch.promote_types(points.dtype, torch.float32)).reshape(-1, axes)
     first = grid_index.to(torch.int64).repeat_interleave(number)
-    # Per axis, slowest first: two cells and their weights; the row in the table grows as in a nested loop.
+    # Per axis, slowest first: two cells and their weights; the row index is built up as in a nested loop.
     cells, weights = [], []
     for axis, length in zip(reversed(range(axes)), size, strict=True):
         place = points[:, axis] * (length - 1) if align_corners else points[:, axis] * length - 0.5
@@ -78,7 +79,7 @@ def interpolate_points(
 ) -> Float[Tensor, "batch query channel"]:
     """Features at the queries: mean of the k nearest points, weighted by the inverse squared distance.
 
-    Where a row has fewer than k valid points, all of them are used, each once. Differentiable in the features.
+    If a row has fewer than k valid points, all of them are used, each once. Differentiable in the features.
     Source: PointNet++ (Qi et al. 2017), section 3.4.
     """
     batch, number, channels = features.shape

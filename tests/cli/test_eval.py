@@ -13,9 +13,9 @@ from PIL import Image
 
 from deixis.checkpoints import bundled_folder
 from deixis.errors import DataError
-from deixis.evaluation.benchmark import FORCED, GENERATED, Example, Facts, Published, Wanted
+from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import BENCHMARKS
-from deixis.evaluation.metrics.scores import mean
+from deixis.evaluation.metrics.aggregation import mean
 from deixis.samples.sample import Medium
 from deixis.samples.skipped import Skipped
 
@@ -26,17 +26,19 @@ WORLD = ("eval", "world", "--model", "bundled", "--device", "cpu")
 class Squares:
     """A benchmark of files in a line each: picture and colour."""
 
-    facts = Facts(
+    info = BenchmarkInfo(
         name="squares",
         title="Coloured squares",
-        wants=(Wanted("squares.txt", "a picture and a colour a line", "https://squares.example", "CC0-1.0"),),
+        required_files=(
+            RequiredFile("squares.txt", "a picture and a colour a line", "https://squares.example", "CC0-1.0"),
+        ),
         metrics=(
-            mean("accuracy", "hit", "the colour stands in the answer"),
+            mean("accuracy", "correct", "the colour stands in the answer"),
             mean("exact", "exact", "the answer is the colour", official=False),
         ),
-        means=("The model writes its answer.",),
-        published=(Published("Painter-7B", "all", {"accuracy": 55.5}, "A paper, table 1"),),
-        modes=(GENERATED, FORCED),
+        notes=("The model writes its answer.",),
+        published=(PublishedScore("Painter-7B", "all", {"accuracy": 55.5}, "A paper, table 1"),),
+        modes=(GENERATED, TEACHER_FORCED),
         options={"ask": "the question; what colour it is if not given"},
     )
 
@@ -51,12 +53,12 @@ class Squares:
                 continue
             medium = Medium(name, "image", path=str(data / name), size_hw=(64, 64))
             question = options.get("ask", "What colour is it?")
-            yield Example(f"s/{number}", "all", name, question, (medium,), colour, forced=colour)
+            yield Example(f"s/{number}", "all", name, question, (medium,), colour, forced_answer=colour)
 
-    def verdict(self, example, answer):
-        return {"hit": example.truth in answer.text, "exact": answer.text == example.truth}
+    def example_metrics(self, example, answer):
+        return {"correct": example.ground_truth in answer.text, "exact": answer.text == example.ground_truth}
 
-    def finish(self, rows):
+    def corpus_metrics(self, rows):
         return rows
 
 
@@ -83,14 +85,14 @@ def test_the_world_as_json_and_as_files(command, tmp_path):
     assert (code, err) == (0, "")
     report = json.loads(out)
     assert report == report_of(tmp_path / "run")
-    assert [line["part"] for line in report["lines"]] == ["region_name", "event_span", "cloud_reasoning"]
-    for line in report["lines"]:
+    assert [line["part"] for line in report["scores"]] == ["region_name", "event_span", "cloud_reasoning"]
+    for line in report["scores"]:
         assert line["n"] == 2
         assert line["ci95"][0] <= line["score"] <= line["ci95"][1]
         assert None not in (line["blind"], line["majority"])
     assert report["run"]["options"]["seed-offset"] == "40"
     rows = [json.loads(line) for line in (tmp_path / "run" / "predictions.jsonl").read_text().splitlines()]
-    assert [row["part"] for row in rows] == [line["part"] for line in report["lines"] for _ in range(2)]
+    assert [row["part"] for row in rows] == [line["part"] for line in report["scores"] for _ in range(2)]
     assert all(row["raw"] and row["failure"] is None for row in rows)
 
 
@@ -114,9 +116,9 @@ def test_files_are_asked_and_what_is_missing_is_said(command, squares, tmp_path,
     assert "squares.txt line 1: expected a colour, got none" in err
     (folder,) = (tmp_path / "runs" / "eval").iterdir()
     assert folder.name == "squares-bundled"
-    left_out = [json.loads(line) for line in (folder / "left_out.jsonl").read_text().splitlines()]
+    left_out = [json.loads(line) for line in (folder / "skipped.jsonl").read_text().splitlines()]
     assert [one["what"] for one in left_out] == ["failed", "skipped"]
-    assert report_of(folder)["lines"][0]["n"] == 4
+    assert report_of(folder)["scores"][0]["n"] == 4
 
 
 def test_another_question_is_another_run(command, squares, tmp_path, monkeypatch):
@@ -126,7 +128,7 @@ def test_another_question_is_another_run(command, squares, tmp_path, monkeypatch
     names = {folder.name for folder in (tmp_path / "runs" / "eval").iterdir()}
     assert names == {"squares-bundled-limit-2", "squares-bundled-ask-Which-colour"}
     report = report_of(tmp_path / "runs" / "eval" / "squares-bundled-ask-Which-colour")
-    assert report["lines"][0]["blind"] is not None
+    assert report["scores"][0]["blind"] is not None
     out = tmp_path / "runs" / "eval" / "squares-bundled-limit-2"
     code, _, err = command("eval", "squares", "--data", squares, "--out", out)
     assert code == 2
@@ -139,8 +141,8 @@ def test_given_answers_are_scored(command, squares, tmp_path):
     )
     assert code == 0
     report = json.loads(out)
-    assert "given the right answers" in report["title"]
-    assert [line["score"] for line in report["lines"]] == [75.0, 75.0], "all but the picture that is not there"
+    assert "answers teacher-forced" in report["title"]
+    assert [line["score"] for line in report["scores"]] == [75.0, 75.0], "all but the picture that is not there"
 
 
 def test_the_list_names_files_homes_and_licences(command, squares):
@@ -197,7 +199,7 @@ def started(out):
 
 
 def test_a_killed_run_goes_on_in_two_processes_and_gives_the_same_table(command, tmp_path):
-    whole, shared = tmp_path / "whole", tmp_path / "shared"
+    whole, shared = tmp_path / "whole", tmp_path / "intersection"
     code, table, _ = command(*WORLD, "--limit", 70, "--tasks", "colour", "--no-blind", "--out", whole)
     assert code == 0
     first = started(shared)

@@ -32,9 +32,9 @@ def test_a_set_is_scored(command, tmp_path: Path, monkeypatch, name, make, parts
     make(tmp_path / "data")
     code, out, _ = command("eval", name, "--data", tmp_path / "data", "--out", tmp_path / "run", "--json")
     assert code == 0
-    lines = json.loads(out)["lines"]
+    lines = json.loads(out)["scores"]
     assert {line["part"] for line in lines} == parts
-    first = BENCHMARKS[name].facts.metrics[0].name
+    first = BENCHMARKS[name].info.metrics[0].name
     assert {line["metric"] for line in lines} >= {first}
     rows = [json.loads(line) for line in (tmp_path / "run" / "predictions.jsonl").read_text().splitlines()]
     assert [row["failure"] for row in rows] == [None] * count

@@ -37,7 +37,7 @@ def test_a_miniature(command, tmp_path, name, write, parts, metric):
     assert code == 0
     report = json.loads(out)
     assert report["failed"] == report["skipped"] == 0
-    lines = [line for line in report["lines"] if line["metric"] == metric]
+    lines = [line for line in report["scores"] if line["metric"] == metric]
     assert [line["part"] for line in lines] == parts
     assert all(0 <= line["score"] <= 100 for line in lines)
     assert any(published["system"].startswith("Ferret") for published in lines[-1]["published"])
@@ -50,11 +50,11 @@ def test_ferret_bench_is_judged_when_there_is_a_judge(command, tmp_path):
     code, out, _ = command(*words)
     report = json.loads(out)
     assert (code, report["rows"], report["failed"]) == (0, 6, 0)
-    assert report["remarks"][0].startswith("The answers are there but not judged, as no judge is named")
-    assert not any(line["n"] for line in report["lines"])
+    assert report["remarks"][0].startswith("The answers are complete but not judged, for no judge is configured")
+    assert not any(line["n"] for line in report["scores"])
     with language_server(test_ferret_bench.judge) as server:
         code, out, _ = command(*words, "--option", f"judge_url={server.url}", "--option", "judge_model=m")
     report = json.loads(out)
     assert (code, report["remarks"]) == (0, [])
-    scores = {line["part"]: line["score"] for line in report["lines"] if line["metric"] == "score"}
+    scores = {line["part"]: line["score"] for line in report["scores"] if line["metric"] == "score"}
     assert scores == {part: pytest.approx(100 * 2 / 9, abs=0.01) for part in test_ferret_bench.FOLDERS}

@@ -94,7 +94,7 @@ def test_rounds_go_on_until_the_task_ends_them():
         assert previous_round_info == (None if round_idx == 1 else round_idx - 1)
         return [document], f"round {round_idx}", round_idx == 3, previous_output, round_idx
 
-    assert lmms.play_rounds(ask, "first", ["picture"], to_text, "document") == ["answer 1", "answer 2", "answer 3"]
+    assert lmms.answer_rounds(ask, "first", ["picture"], to_text, "document") == ["answer 1", "answer 2", "answer 3"]
     assert asked == [("first", ["picture"]), ("round 1", ["document"]), ("round 2", ["document"])]
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from deixis.errors import InputError
-from deixis.evaluation.benchmark import FORCED, GENERATED, Benchmark, Example, Facts
-from deixis.evaluation.metrics.scores import mean
-from deixis.evaluation.runner import BLOCK, Play, examples, play
+from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, Benchmark, BenchmarkInfo, Example
+from deixis.evaluation.metrics.aggregation import mean
+from deixis.evaluation.runner import BLOCK, EvaluationRun, examples, run_examples
 from deixis.inference import Answer
 from deixis.samples.sample import Medium
 from deixis.samples.skipped import Skipped
@@ -22,7 +22,7 @@ PICTURE = np.zeros((8, 8, 3), np.uint8)
 class Parity:
     """Whether a number is even: as many examples as --data says, every tenth unreadable."""
 
-    facts = Facts("parity", "Parity", (), (mean("accuracy", "hit", "share of right answers"),), ("Plain.",))
+    info = BenchmarkInfo("parity", "Parity", (), (mean("accuracy", "correct", "share of right answers"),), ("Plain.",))
 
     def examples(self, data, options):
         for number in range(int(data.name)):
@@ -30,14 +30,22 @@ class Parity:
                 yield Skipped(f"number {number}", "it is unreadable")
                 continue
             medium = Medium(f"n/{number}", "image", values=PICTURE, size_hw=(8, 8))
-            truth = "even" if number % 2 == 0 else "odd"
+            ground_truth = "even" if number % 2 == 0 else "odd"
             part = "low" if number < 50 else "high"
-            yield Example(f"n/{number}", part, f"n/{number}", f"What is {number}?", (medium,), truth, forced=truth)
+            yield Example(
+                f"n/{number}",
+                part,
+                f"n/{number}",
+                f"What is {number}?",
+                (medium,),
+                ground_truth,
+                forced_answer=ground_truth,
+            )
 
-    def verdict(self, example, answer):
-        return {"hit": answer.text == example.truth}
+    def example_metrics(self, example, answer):
+        return {"correct": answer.text == example.ground_truth}
 
-    def finish(self, rows):
+    def corpus_metrics(self, rows):
         return rows
 
 
@@ -65,39 +73,39 @@ class Counting:
         return [Answer(text, (), question.signals) for question, (text, _) in zip(questions, given, strict=True)]
 
 
-def of(count: int, **options) -> Play:
+def of(count: int, **options) -> EvaluationRun:
     assert isinstance(Parity(), Benchmark)
-    return Play(Parity(), Path(str(count)), {}, **{"mode": GENERATED} | options)
+    return EvaluationRun(Parity(), Path(str(count)), {}, **{"mode": GENERATED} | options)
 
 
 def test_every_example_is_asked_once_and_what_is_unreadable_is_said(tmp_path):
-    player, told = Counting(), []
-    rows, skipped = play(of(75), player, tmp_path, told.append)
+    adapter, told = Counting(), []
+    rows, skipped = run_examples(of(75), adapter, tmp_path, told.append)
     assert [row.id for row in rows] == [f"n/{n}" for n in range(75) if n % 10 != 9]
-    assert all(row.marks == {"hit": True} for row in rows)
+    assert all(row.metrics == {"correct": True} for row in rows)
     assert skipped == [Skipped(f"number {n}", "it is unreadable") for n in range(9, 75, 10)]
-    assert sum(told) == len(rows) == len(player.asked) == len(set(player.asked))
+    assert sum(told) == len(rows) == len(adapter.asked) == len(set(adapter.asked))
     assert not list(tmp_path.rglob("*.lock"))
 
 
 def test_a_stopped_run_goes_on_with_the_same_rows(tmp_path):
-    whole, _ = play(of(120), Counting(), tmp_path / "whole")
+    whole, _ = run_examples(of(120), Counting(), tmp_path / "whole")
     first = Counting(stop_after=BLOCK)
     with pytest.raises(KeyboardInterrupt):
-        play(of(120), first, tmp_path / "stopped")
+        run_examples(of(120), first, tmp_path / "stopped")
     second = Counting()
-    rows, _ = play(of(120), second, tmp_path / "stopped")
+    rows, _ = run_examples(of(120), second, tmp_path / "stopped")
     assert rows == whole
     assert not set(first.asked[:BLOCK]) & set(second.asked), "blocks that are done are not asked again"
     third = Counting()
-    assert play(of(120), third, tmp_path / "stopped")[0] == whole
+    assert run_examples(of(120), third, tmp_path / "stopped")[0] == whole
     assert third.asked == []
 
 
 def _share(folder: str, name: str, out: str) -> None:
-    player = Counting()
-    rows, _ = play(of(400, batch=1), player, Path(folder))
-    Path(out).write_text(json.dumps({"asked": player.asked, "rows": [row.id for row in rows]}))
+    adapter = Counting()
+    rows, _ = run_examples(of(400, batch=1), adapter, Path(folder))
+    Path(out).write_text(json.dumps({"asked": adapter.asked, "rows": [row.id for row in rows]}))
 
 
 def test_two_processes_share_one_run(tmp_path):
@@ -110,18 +118,18 @@ def test_two_processes_share_one_run(tmp_path):
         process.join()
         assert process.exitcode == 0
     told = [json.loads(path.read_text()) for path in outs]
-    alone, _ = play(of(400), Counting(), tmp_path / "alone")
+    alone, _ = run_examples(of(400), Counting(), tmp_path / "alone")
     assert told[0]["rows"] == told[1]["rows"] == [row.id for row in alone]
     assert sorted(told[0]["asked"] + told[1]["asked"]) == sorted(row.id.removeprefix("n/") for row in alone)
 
 
 def test_a_refused_example_fails_alone(tmp_path):
-    rows, _ = play(of(40), Counting(refuses="3"), tmp_path)
+    rows, _ = run_examples(of(40), Counting(refuses="3"), tmp_path)
     failed = [row for row in rows if row.failure]
     assert [row.id for row in failed] == ["n/3", "n/13", "n/23", "n/33"]
     assert {row.failure for row in failed} == {"no number that ends with 3"}
-    assert all(row.marks == {"hit": False} for row in failed)
-    assert sum(row.marks["hit"] for row in rows) == len(rows) - 4
+    assert all(row.metrics == {"correct": False} for row in failed)
+    assert sum(row.metrics["correct"] for row in rows) == len(rows) - 4
 
 
 @pytest.mark.parametrize(
@@ -153,9 +161,9 @@ def test_a_medium_that_cannot_be_opened_fails_alone(tmp_path):
         def examples(self, data, options):
             for example in super().examples(data, options):
                 gone = Medium(example.media[0].id, "image", "gone.png") if example.id == "n/5" else example.media[0]
-                yield Example(example.id, "all", example.group, example.text, (gone,), example.truth)
+                yield Example(example.id, "all", example.group, example.text, (gone,), example.ground_truth)
 
-    rows, _ = play(Play(Broken(), Path("8"), {}, GENERATED), Counting(), tmp_path)
+    rows, _ = run_examples(EvaluationRun(Broken(), Path("8"), {}, GENERATED), Counting(), tmp_path)
     assert [row.id for row in rows if row.failure] == ["n/5"]
     assert "gone.png" in next(row.failure for row in rows if row.failure)
 
@@ -166,25 +174,25 @@ def test_a_limit_is_of_each_part():
 
 
 def test_given_answers_are_pointed_not_written(tmp_path):
-    player = Counting(refuses="")
-    rows, _ = play(of(8, mode=FORCED), player, tmp_path)
-    assert all(row.marks["hit"] and row.failure is None for row in rows)
-    assert player.asked == []
+    adapter = Counting(refuses="")
+    rows, _ = run_examples(of(8, mode=TEACHER_FORCED), adapter, tmp_path)
+    assert all(row.metrics["correct"] and row.failure is None for row in rows)
+    assert adapter.asked == []
 
 
 def test_a_folder_of_another_run_is_left_alone(tmp_path):
-    play(of(8), Counting(), tmp_path)
+    run_examples(of(8), Counting(), tmp_path)
     with pytest.raises(ValueError, match=r"holds another run \(its limit is None, now it is 3\)"):
-        play(of(8, limit=3), Counting(), tmp_path)
+        run_examples(of(8, limit=3), Counting(), tmp_path)
     with pytest.raises(ValueError, match=r"its model is 'counting', now it is 'other'"):
-        play(of(8), Counting("other"), tmp_path)
+        run_examples(of(8), Counting("other"), tmp_path)
 
 
 def test_another_judge_goes_on_with_the_same_answers(tmp_path):
-    rows, _ = play(Play(Parity(), Path("8"), {"judge_model": "one"}, GENERATED), Counting(), tmp_path)
-    player = Counting()
-    again, _ = play(Play(Parity(), Path("8"), {"judge_model": "other"}, GENERATED), player, tmp_path)
+    rows, _ = run_examples(EvaluationRun(Parity(), Path("8"), {"judge_model": "one"}, GENERATED), Counting(), tmp_path)
+    adapter = Counting()
+    again, _ = run_examples(EvaluationRun(Parity(), Path("8"), {"judge_model": "other"}, GENERATED), adapter, tmp_path)
     assert again == rows
-    assert player.asked == []
+    assert adapter.asked == []
     with pytest.raises(ValueError, match="holds another run"):
-        play(Play(Parity(), Path("8"), {"notation": "lisa"}, GENERATED), player, tmp_path)
+        run_examples(EvaluationRun(Parity(), Path("8"), {"notation": "lisa"}, GENERATED), adapter, tmp_path)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from deixis.evaluation.benchmark import FORCED, GENERATED, Facts
+from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo
 from deixis.evaluation.teacher_forced import check_able, point
 from deixis.geometry import mask_to_rle
 from deixis.inference import Model, Question
@@ -16,7 +16,7 @@ from tests.toy import picture, toy_network, toy_tokenizer
 SQUARE = np.zeros((24, 40), dtype=bool)
 SQUARE[4:9, 5:20] = True
 MEANT = RegionRecord(box=(5, 4, 20, 9), mask=mask_to_rle(SQUARE))
-FACTS = Facts("masked", "Masked", (), (), (), modes=(GENERATED, FORCED), want="mask")
+INFO = BenchmarkInfo("masked", "Masked", (), (), (), modes=(GENERATED, TEACHER_FORCED), answer_form="mask")
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +55,12 @@ def test_the_true_mask_is_never_shown(toy):
 
 
 def test_refuses(toy, talker):
-    with pytest.raises(ValueError, match=re.escape("'talker': points at nothing in a given answer, for it")):
+    with pytest.raises(ValueError, match=re.escape("'talker': cannot answer teacher-forced, for it")):
         point(talker, [Question("Where?", (open_signal(picture()),))], [("{0:mask}.", (MEANT,))])
     with pytest.raises(ValueError, match=re.escape("masked: answers need a mask, and 'talker' answers in text; L")):
-        check_able(talker, FACTS, GENERATED)
-    plain = Facts("plain", "Plain", (), (), ())
+        check_able(talker, INFO, GENERATED)
+    plain = BenchmarkInfo("plain", "Plain", (), (), ())
     with pytest.raises(ValueError, match=re.escape("plain: answers need a mask, and 'talker' answers in text")):
-        check_able(talker, plain, FORCED)
+        check_able(talker, plain, TEACHER_FORCED)
     check_able(talker, plain, GENERATED)
-    check_able(Model(*toy, "toy"), FACTS, FORCED)
+    check_able(Model(*toy, "toy"), INFO, TEACHER_FORCED)

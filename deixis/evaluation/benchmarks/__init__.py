@@ -29,4 +29,4 @@ _ALL: tuple[Benchmark, ...] = (
     *CLASSIFICATION,
 )
 
-BENCHMARKS: dict[str, Benchmark] = {known.facts.name: known for known in _ALL}
+BENCHMARKS: dict[str, Benchmark] = {known.info.name: known for known in _ALL}

@@ -28,8 +28,8 @@ from deixis.datasets.files.class_names import readable
 from deixis.datasets.source import Place
 from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmarks.records import records, unescaped
-from deixis.evaluation.benchmarks.required_files import found, needed, one_of, whole_number
-from deixis.evaluation.metrics.overlap import NUMBER_WORDS
+from deixis.evaluation.benchmarks.required_files import choice_option, find_files, integer_option, require_files
+from deixis.evaluation.metrics.answer_text import NUMBER_WORDS
 from deixis.samples.sample import Medium, Sample
 from deixis.samples.skipped import Skipped
 
@@ -68,7 +68,7 @@ class Classes:
     kind: str
 
 
-def class_folders(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
+def class_folders(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
     """Signals of any kind; the part is the split, if one is asked for, else "all"."""
     own = {name: options[name] for name in CLASS_FOLDERS.options if name in options}
     if not data.is_dir():
@@ -97,21 +97,26 @@ def class_folders(data: Path, options: Mapping[str, str], wants: Wants) -> Class
     return Classes(names, items(), samples[0].signals[0].modality)
 
 
-def modelnet40(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
-    return _clouds(needed(data, wants[0], "ply_data_test*.h5", "modelnet40_test.txt")[0].parent, options, "test", "")
+def modelnet40(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
+    return _clouds(
+        require_files(data, required_files[0], "ply_data_test*.h5", "modelnet40_test.txt")[0].parent,
+        options,
+        "test",
+        "",
+    )
 
 
-def scanobjectnn(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
+def scanobjectnn(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
     """The test split of the variant that is asked for, PB_T50_RS if none is."""
     variant = options.get("variant", SCANOBJECTNN_HARDEST)
-    file = needed(data, wants[0], "test_objectdataset*.h5", "main_split/test_objectdataset*.h5")[0]
+    file = require_files(data, required_files[0], "test_objectdataset*.h5", "main_split/test_objectdataset*.h5")[0]
     return _clouds(file.parent, options, variant, variant)
 
 
-def nyuv2(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
+def nyuv2(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
     """The 654 test pictures, all of part "test"; scene types beyond the nine are "others"."""
     view, with_picture = _view(options)
-    file, splits = needed(data, wants[0])[0], needed(data, wants[1])[0]
+    file, splits = require_files(data, required_files[0])[0], require_files(data, required_files[1])[0]
 
     def items() -> Iterator[Classified | Skipped]:
         import h5py
@@ -133,13 +138,15 @@ def nyuv2(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
     return Classes((*((name,) for name in NYU_SCENES[:-1]), ("others", "other")), items(), view)
 
 
-def sun_rgbd(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
+def sun_rgbd(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
     """The test pictures of the 19 classes, all of part "test"; pictures of rarer classes are not asked about."""
     view, with_picture = _view(options)
-    split = needed(data, wants[0], "allsplit.mat", "traintestSUNRGBD/allsplit.mat")[0]
-    root = next(iter(found(data, "SUNRGBD")), None)
+    split = require_files(data, required_files[0], "allsplit.mat", "traintestSUNRGBD/allsplit.mat")[0]
+    root = next(iter(find_files(data, "SUNRGBD")), None)
     if root is None:
-        raise DataError(f"{data}: expected SUNRGBD/, {wants[1].what}, got none; it is from {wants[1].home}")
+        raise DataError(
+            f"{data}: expected SUNRGBD/, {required_files[1].what}, got none; it is from {required_files[1].home}"
+        )
 
     def items() -> Iterator[Classified | Skipped]:
         from scipy.io import loadmat
@@ -162,10 +169,10 @@ def sun_rgbd(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
     return Classes(tuple((name,) for name in SUN_SCENES), items(), view)
 
 
-def motion(data: Path, options: Mapping[str, str], wants: Wants) -> Classes:
+def motion(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
     """The windows of a .ts file of six dimensions, at `rate_hz`; classes are those of its head."""
-    path = needed(data, wants[0], "*_TEST.ts", "*.ts")[0]
-    rate_hz = float(whole_number(options, "rate_hz", 10, least=1))
+    path = require_files(data, required_files[0], "*_TEST.ts", "*.ts")[0]
+    rate_hz = float(integer_option(options, "rate_hz", 10, least=1))
     lines = path.read_text(encoding="utf-8").splitlines()
     head = next((line.split()[2:] for line in lines if line.lower().startswith("@classlabel true")), [])
     start = next((number for number, line in enumerate(lines) if line.strip().lower() == "@data"), None)
@@ -209,7 +216,7 @@ def sun_depth_m(path: Path) -> Float32[np.ndarray, "h w"]:
 
 
 def _clouds(folder: Path, options: Mapping[str, str], part: str, variant: str) -> Classes:
-    count = whole_number(options, "points", POINTS, least=1)
+    count = integer_option(options, "points", POINTS, least=1)
     clouds = read_class_clouds(folder, count, variant) if variant else read_class_clouds(folder, count)
     if clouds.test is None:
         raise DataError(f"{folder}: expected a test split, got none")
@@ -224,7 +231,9 @@ def _clouds(folder: Path, options: Mapping[str, str], part: str, variant: str) -
 
 
 def _view(options: Mapping[str, str]) -> tuple[str, bool]:
-    return one_of(options, "view", DEPTH, NORMAL, PICTURE), one_of(options, "picture", WITH, WITHOUT) == WITH
+    return choice_option(options, "view", DEPTH, NORMAL, PICTURE), choice_option(
+        options, "picture", WITH, WITHOUT
+    ) == WITH
 
 
 def _viewed(

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from deixis.datasets.classification.class_folders import QUESTIONS
 from deixis.datasets.plain_questions import plain_text
-from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import class_files as files
-from deixis.evaluation.benchmarks.required_files import one_of
-from deixis.evaluation.metrics.overlap import names_in
-from deixis.evaluation.metrics.scores import Marks, mean
+from deixis.evaluation.benchmarks.required_files import choice_option
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
+from deixis.evaluation.metrics.answer_text import find_names
 from deixis.inference import Answer
 from deixis.samples.skipped import Skipped
 
@@ -27,12 +27,12 @@ SCENE_QUESTION = "What kind of scene is this?"
 _RANKED = re.compile(r"(?P<first>.+?) \(\d\.\d\d\)(?:, .+? \(\d\.\d\d\))*")
 
 METRICS = (
-    mean("accuracy", "hit", "the answer names the class, by one of its names, and no other class"),
-    mean("mean class accuracy", "class_hit", "the mean of the classes' accuracies", weight="class_weight"),
+    mean("accuracy", "correct", "the answer names the class, by one of its names, and no other class"),
+    mean("mean class accuracy", "class_correct", "the mean of the classes' accuracies", weight="class_weight"),
     mean("loose accuracy", "loose", "a name of the class stands somewhere in the answer, whatever else it says"),
     mean("named", "named", "the share of answers that name any class at all", official=False),
 )  # fmt: skip
-MEANS = (
+NOTES = (
     "An answer is right where it names its class and no other, in whole words; the loose accuracy, which papers use "
     "that search an answer for the class, also counts an answer that lists all classes.",
     "A PointMLP's likeliest class is its answer.",
@@ -46,10 +46,10 @@ class ClassifiedSet:
 
     name: str
     title: str
-    read: Callable[[Path, Mapping[str, str], Sequence[Wanted]], files.Classes]
-    wants: tuple[Wanted, ...]
-    means: tuple[str, ...] = ()
-    published: tuple[Published, ...] = ()
+    read: Callable[[Path, Mapping[str, str], Sequence[RequiredFile]], files.Classes]
+    required_files: tuple[RequiredFile, ...]
+    notes: tuple[str, ...] = ()
+    published: tuple[PublishedScore, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     question: str | None = None
 
@@ -59,19 +59,19 @@ class Classification:
 
     def __init__(self, of: ClassifiedSet):
         self.of = of
-        self.facts = Facts(
+        self.info = BenchmarkInfo(
             name=of.name,
             title=of.title,
-            wants=of.wants,
+            required_files=of.required_files,
             metrics=METRICS,
-            means=(*MEANS, *of.means),
+            notes=(*NOTES, *of.notes),
             published=of.published,
             options=OPTIONS | dict(of.options),
         )
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        listed = one_of(options, "choices", LISTED, OPEN) == LISTED
-        classes = self.of.read(data, options, self.of.wants)
+        listed = choice_option(options, "choices", LISTED, OPEN) == LISTED
+        classes = self.of.read(data, options, self.of.required_files)
         question = options.get("question") or self.of.question or QUESTIONS[classes.kind]
         if listed:
             question = f"{question} Choose one: {_or(classes.names)}."
@@ -79,26 +79,28 @@ class Classification:
             if isinstance(item, Skipped):
                 yield item
             else:
-                truth = (item.label, classes.names)
-                yield Example(item.id, item.part, item.media[0].id, question, item.media, truth=truth)
+                ground_truth = (item.label, classes.names)
+                yield Example(item.id, item.part, item.media[0].id, question, item.media, ground_truth=ground_truth)
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
-        label, names = example.truth
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
+        label, names = example.ground_truth
         text = first_class(answer.text, names).lower()
         named = named_classes(text, names)
         return {
             "class": names[label][0],
-            "hit": int(named == {label}),
+            "correct": int(named == {label}),
             "loose": int(any(name in text for name in names[label])),
             "named": int(bool(named)),
         }
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
         """The rows with weights by which every class of a part counts the same."""
-        sizes = Counter((row.part, row.marks["class"]) for row in rows)
-        weights = [1 / sizes[row.part, row.marks["class"]] for row in rows]
+        sizes = Counter((row.part, row.metrics["class"]) for row in rows)
+        weights = [1 / sizes[row.part, row.metrics["class"]] for row in rows]
         return [
-            replace(row, marks={**row.marks, "class_hit": row.marks["hit"] * weight, "class_weight": weight})
+            replace(
+                row, metrics={**row.metrics, "class_correct": row.metrics["correct"] * weight, "class_weight": weight}
+            )
             for row, weight in zip(rows, weights, strict=True)
         ]
 
@@ -110,7 +112,7 @@ def named_classes(text: str, names: Sequence[Sequence[str]]) -> set[int]:
     [1]
     """
     label_of = {name: label for label, some in enumerate(names) for name in some}
-    return {label_of[name] for name in names_in(text, label_of)}
+    return {label_of[name] for name in find_names(text, label_of)}
 
 
 def first_class(text: str, names: Sequence[Sequence[str]]) -> str:
@@ -133,16 +135,18 @@ def _or(names: Sequence[Sequence[str]]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def _scenes(depth: float, normal: float, clip: tuple[str, float]) -> tuple[Published, ...]:
+def _scenes(depth: float, normal: float, clip: tuple[str, float]) -> tuple[PublishedScore, ...]:
     return (
-        Published("OneLLM-7B, depth", "test", {"accuracy": depth}, f"{ONELLM}; its rule is not published"),
-        Published("OneLLM-7B, normals", "test", {"accuracy": normal}, f"{ONELLM}; its rule is not published"),
-        Published(clip[0], "test", {"accuracy": clip[1]}, f"table 6 of {ONELLM}"),
+        PublishedScore("OneLLM-7B, depth", "test", {"accuracy": depth}, f"{ONELLM}; its rule is not published"),
+        PublishedScore("OneLLM-7B, normals", "test", {"accuracy": normal}, f"{ONELLM}; its rule is not published"),
+        PublishedScore(clip[0], "test", {"accuracy": clip[1]}, f"table 6 of {ONELLM}"),
     )
 
 
-def _pointmlp(name: str, part: str, accuracy: float, by_class: float) -> Published:
-    return Published(name, part, {"accuracy": accuracy, "mean class accuracy": by_class}, f"{POINTMLP}, without votes")
+def _pointmlp(name: str, part: str, accuracy: float, by_class: float) -> PublishedScore:
+    return PublishedScore(
+        name, part, {"accuracy": accuracy, "mean class accuracy": by_class}, f"{POINTMLP}, without votes"
+    )
 
 
 VIEW = {
@@ -155,7 +159,7 @@ _SETS = (
     ClassifiedSet(
         "class_folders", "Your own: pictures, sounds, films, clouds or motion in a folder for each class",
         files.class_folders,
-        (Wanted("CLASS/FILE", "a folder for each class, or labels.csv (file, label)", "your own", "your own"),),
+        (RequiredFile("CLASS/FILE", "a folder for each class, or labels.csv (file, label)", "your own", "your own"),),
         options={
             "kind": "what the files are, where their endings do not tell",
             "label": "the column of labels.csv with the class",
@@ -167,7 +171,7 @@ _SETS = (
     ),
     ClassifiedSet(
         "modelnet40", "ModelNet40: clouds of 40 kinds of things", files.modelnet40,
-        (Wanted("modelnet40_ply_hdf5_2048/ply_data_test*.h5", "the clouds (or modelnet40_normal_resampled/)",
+        (RequiredFile("modelnet40_ply_hdf5_2048/ply_data_test*.h5", "the clouds (or modelnet40_normal_resampled/)",
                 "https://modelnet.cs.princeton.edu", "research only"),),
         published=(
             _pointmlp("PointMLP", "test", 94.1, 91.5),
@@ -176,7 +180,7 @@ _SETS = (
     ),
     ClassifiedSet(
         "scanobjectnn", "ScanObjectNN: scanned things of 15 kinds, PB_T50_RS", files.scanobjectnn,
-        (Wanted("main_split/test_objectdataset_augmentedrot_scale75.h5", "the scans, and those to train on beside",
+        (RequiredFile("main_split/test_objectdataset_augmentedrot_scale75.h5", "the scans, with the train split beside",
                 "https://hkust-vgd.github.io/scanobjectnn", "its terms of use"),),
         published=(
             _pointmlp("PointMLP", files.SCANOBJECTNN_HARDEST, 86.1, 84.4),
@@ -186,23 +190,23 @@ _SETS = (
     ),
     ClassifiedSet(
         "nyuv2_scenes", "NYUv2: the kind of room, of depth, normals or pictures", files.nyuv2,
-        (Wanted("nyu_depth_v2_labeled.mat", "pictures, depth and kinds of rooms",
+        (RequiredFile("nyu_depth_v2_labeled.mat", "pictures, depth and kinds of rooms",
                 "https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html", "research only"),
-         Wanted("splits.mat", "which are for testing", "https://cs.nyu.edu/~silberman/code/splits.mat",
+         RequiredFile("splits.mat", "which are for testing", "https://cs.nyu.edu/~silberman/code/splits.mat",
                 "research only")),
         (PAIRED, "Chance is 10.0."), _scenes(50.9, 46.5, ("CLIP ViT-H, depth as grey", 41.9)), VIEW, SCENE_QUESTION,
     ),
     ClassifiedSet(
         "sun_rgbd_scenes", "SUN RGB-D: the kind of room, of depth, normals or pictures", files.sun_rgbd,
-        (Wanted("SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat", "which are for testing",
+        (RequiredFile("SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat", "which are for testing",
                 "https://rgbd.cs.princeton.edu", "research only"),
-         Wanted("SUNRGBD/", "pictures, depth and kinds of rooms", "https://rgbd.cs.princeton.edu", "research only")),
+         RequiredFile("SUNRGBD/", "images, depth and room types", "https://rgbd.cs.princeton.edu", "research only")),
         (PAIRED, "Chance is 5.26.", "Pictures of other classes than the 19 are not asked about."),
         _scenes(29.0, 21.2, ("CLIP ViT-H, depth as grey", 25.4)), VIEW, SCENE_QUESTION,
     ),
     ClassifiedSet(
         "motion_classes", "Motion of six axes in the files of UEA's archive (BasicMotions)", files.motion,
-        (Wanted("BasicMotions_TEST.ts", "windows with a class each (or another .ts of six dimensions)",
+        (RequiredFile("BasicMotions_TEST.ts", "windows with a class each (or another .ts of six dimensions)",
                 "https://timeseriesclassification.com/description.php?Dataset=BasicMotions", "not stated"),),
         options={"rate_hz": "of the rows; 10, as BasicMotions has"},
     ),

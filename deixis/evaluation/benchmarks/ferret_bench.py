@@ -11,12 +11,12 @@ from deixis.datasets.files.text_boxes import ON_PICTURE, TextBoxes
 from deixis.datasets.grounding.ferret_bench import FERRET_BENCH as READER
 from deixis.datasets.instruction.llava import pictures_of
 from deixis.errors import DataError, DeixisError
-from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.judge import METRICS, OPTIONS, endpoint_of, judged
-from deixis.evaluation.benchmarks.required_files import IMAGES, needed, place_of
+from deixis.evaluation.benchmarks.required_files import IMAGES, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of
+from deixis.evaluation.metrics.aggregation import ExampleMetrics
 from deixis.evaluation.metrics.ferret_text import FERRET, boxed_text
-from deixis.evaluation.metrics.scores import Marks
 from deixis.inference import Answer
 from deixis.samples.consistency import shown
 from deixis.samples.regions import to_region
@@ -34,23 +34,23 @@ SCORES = {
     "Ferret-7B": (68.7, 67.3, 57.5),
     "Ferret-13B": (70.6, 68.7, 59.7),
 }
-QUESTIONS = Wanted(
+QUESTIONS = RequiredFile(
     "*/question.jsonl",
     "the folders refer_caption, refer_reason and ground_conv, each with question.jsonl, answer.jsonl, context.jsonl",
     READER.home,
     READER.licence,
 )
-RULES = Wanted("rule.json", "what the judge is asked", READER.home, READER.licence)
-FACTS = Facts(
+RULES = RequiredFile("rule.json", "what the judge is asked", READER.home, READER.licence)
+INFO = BenchmarkInfo(
     name="ferret_bench",
     title="Ferret-Bench: describing and reasoning about regions, and grounding in conversation",
-    wants=(
+    required_files=(
         QUESTIONS,
         RULES,
-        Wanted("val2017/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own"),
+        RequiredFile("val2017/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own"),
     ),
     metrics=METRICS,
-    means=(
+    notes=(
         "A language model that does not see the picture, only a list of what is in it, gives the reference answer "
         "(GPT-4's) and the model's answer 1 to 10 each; the score is the sum of the model's over the sum of the "
         "references', in per cent.",
@@ -61,7 +61,7 @@ FACTS = Facts(
         "those in other answers not at all, as the official script does.",
     ),
     published=tuple(
-        Published(system, part, {"score": value}, PAPER)
+        PublishedScore(system, part, {"score": value}, PAPER)
         for system, values in SCORES.items()
         for part, value in zip(PARTS, values, strict=True)
     ),
@@ -73,22 +73,22 @@ FACTS = Facts(
 class FerretBench:
     """Answers about and with regions, beside a reference answer."""
 
-    facts = FACTS
+    info = INFO
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         notation = notation_of(options)
         endpoint_of(options, "judge.sqlite")  # a mistake in them is better told before all is asked
-        folders = {path.parent.name: path.parent for path in needed(data, QUESTIONS, "question.jsonl")}
+        folders = {path.parent.name: path.parent for path in require_files(data, QUESTIONS, "question.jsonl")}
         folders = {part: folders.get(part, folders.get(category)) for part, category in PARTS.items()}
         if not any(folders.values()):
             raise DataError(f"{data}: expected {QUESTIONS.what}, got other folders")
-        rules = json.loads(needed(data, RULES)[0].read_text("utf-8"))
+        rules = json.loads(require_files(data, RULES)[0].read_text("utf-8"))
         for part, folder in folders.items():
             if folder is not None:
                 yield from _of_folder(part, folder, data, rules, dict(options) | {"notation": notation})
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
-        category, notation, size_hw = (example.truth[name] for name in ("category", "notation", "size_hw"))
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
+        category, notation, size_hw = (example.ground_truth[name] for name in ("category", "notation", "size_hw"))
         if notation == FERRET:
             text = judged_text(answer.raw or answer.text, category)
         elif category == GROUNDED:
@@ -98,16 +98,16 @@ class FerretBench:
             )
         else:
             text = answer.text
-        return {"to_judge": example.truth["to_judge"] | {"candidate": text}}
+        return {"to_judge": example.ground_truth["to_judge"] | {"candidate": text}}
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
         return rows
 
     def judge(
-        self, rows: Sequence[Row], options: Mapping[str, str], folder: Path
-    ) -> tuple[Sequence[Row], Sequence[str]]:
-        marks, notes = judged([row.marks["to_judge"] for row in rows], options, folder / "judge.sqlite")
-        return [replace(row, marks={**row.marks, **more}) for row, more in zip(rows, marks, strict=True)], notes
+        self, rows: Sequence[ExampleResult], options: Mapping[str, str], folder: Path
+    ) -> tuple[Sequence[ExampleResult], Sequence[str]]:
+        metrics, notes = judged([row.metrics["to_judge"] for row in rows], options, folder / "judge.sqlite")
+        return [replace(row, metrics={**row.metrics, **more}) for row, more in zip(rows, metrics, strict=True)], notes
 
 
 def _of_folder(
@@ -116,7 +116,7 @@ def _of_folder(
     """The questions of one folder, each with what the judge is told."""
     references = _texts(folder / "answer.jsonl", "question_id")
     contexts = _texts(folder / "context.jsonl", "image")
-    place = place_of(data, options)
+    place = place_for(data, options)
     for where, record in json_lines(folder / "question.jsonl"):
         where = f"{folder.name}/{where}"
         try:
@@ -171,7 +171,7 @@ def _example(
         group=media[0].id,
         text=question,
         media=media,
-        truth={
+        ground_truth={
             "category": record["category"],
             "notation": options["notation"],
             "size_hw": media[0].size_hw,

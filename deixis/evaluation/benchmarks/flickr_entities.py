@@ -15,13 +15,13 @@ from pathlib import Path
 from deixis.datasets.files.safe_xml import read_xml, whole_of
 from deixis.datasets.grounding.flickr30k import ANNOTATIONS, PICTURES, SENTENCES, parse_sentence
 from deixis.errors import DataError
-from deixis.evaluation.benchmark import Wanted
+from deixis.evaluation.benchmark import RequiredFile
 
 BoxXYXY = tuple[float, float, float, float]
 HOME = "https://github.com/BryanPlummer/flickr30k_entities"
 LICENCE = "for research and education; photos: terms of Flickr"
-ENTITIES = Wanted("Sentences/ and Annotations/", "Flickr30k Entities (annotations.zip)", HOME, LICENCE)
-PHOTOS = Wanted(
+ENTITIES = RequiredFile("Sentences/ and Annotations/", "Flickr30k Entities (annotations.zip)", HOME, LICENCE)
+PHOTOS = RequiredFile(
     f"{PICTURES[0]}/", "the pictures of Flickr30k", "https://shannon.cs.illinois.edu/DenotationGraph/", LICENCE
 )
 

@@ -11,7 +11,7 @@ from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Place
 from deixis.errors import DataError, DeixisError
-from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.flickr_entities import (
     ENTITIES,
     LICENCE,
@@ -22,11 +22,11 @@ from deixis.evaluation.benchmarks.flickr_entities import (
     photo_roots,
     picture_of,
 )
-from deixis.evaluation.benchmarks.required_files import IMAGES, found, needed, place_of
+from deixis.evaluation.benchmarks.required_files import IMAGES, find_files, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.ferret_text import box_of, ferret_text
-from deixis.evaluation.metrics.overlap import is_hit
-from deixis.evaluation.metrics.scores import Marks, mean
+from deixis.evaluation.metrics.iou import is_correct
 from deixis.inference import Answer
 from deixis.samples.consistency import shown
 from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
@@ -35,7 +35,7 @@ from deixis.systems.ferret.scoring import decode_boxes, similar_phrases
 
 SPLITS = ("val", "test")
 MERGED, SEPARATE = "final_flickr_mergedGT_{}.json", "final_flickr_separateGT_{}.json"
-QUESTIONS = Wanted(
+QUESTIONS = RequiredFile(
     "final_flickr_mergedGT_val.json (test; separateGT)", "MDETR's captions and phrases",
     "https://zenodo.org/record/4729015 (mdetr_annotations.tar.gz)", LICENCE,
 )  # fmt: skip
@@ -58,12 +58,12 @@ METRICS = (
     _weighted("strict R@1 merged", "strict merged", "by the answer's phrases as we read them, each for itself", False),
     _weighted("strict R@1 any", "strict any", "the same with any one of the phrase's boxes", False),
 )  # fmt: skip
-FACTS = Facts(
+INFO = BenchmarkInfo(
     name="flickr30k_grounding",
     title="Flickr30k grounding: the boxes of a caption's phrases",
-    wants=(QUESTIONS, ENTITIES, PHOTOS),
+    required_files=(QUESTIONS, ENTITIES, PHOTOS),
     metrics=METRICS,
-    means=(
+    notes=(
         "All phrases of a caption are asked for in one question; a phrase counts if the first box behind the same "
         "words in the answer fits. Papers on Ferret, Shikra and Kosmos-2 print R@1 merged, MDETR's both.",
         "The official script reads text: what stands between a delimiter and a bracket is the phrase, a bracket "
@@ -73,13 +73,13 @@ FACTS = Facts(
         "Where Flickr30k Entities is not there, boxes are those of MDETR's file, and R@1 any needs its separateGT.",
     ),
     published=tuple(
-        Published(system, split, {"R@1 merged": value}, source)
+        PublishedScore(system, split, {"R@1 merged": value}, source)
         for source, systems in SOURCES.items()
         for system, values in systems.items()
         for split, value in zip(SPLITS, values, strict=True)
     ),
     options=IMAGES,
-    want="box",
+    answer_form="box",
     max_new_tokens=512,
 )
 
@@ -112,21 +112,21 @@ class Caption:
     split: str
     picture: str
     file_name: str
-    truth: Truth
+    ground_truth: Truth
 
 
 class FlickrGrounding:
     """The boxes of the phrases of a caption."""
 
-    facts = FACTS
+    info = INFO
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         notation = notation_of(options)
-        roots = [images] if (images := place_of(data, options).images) else photo_roots(data)
-        files = {split: found(data, MERGED.format(split), SEPARATE.format(split)) for split in SPLITS}
+        roots = [images] if (images := place_for(data, options).images) else photo_roots(data)
+        files = {split: find_files(data, MERGED.format(split), SEPARATE.format(split)) for split in SPLITS}
         entities = entities_folder(data)
         if not any(files.values()) and entities is None:
-            needed(data, QUESTIONS, MERGED.format("val"))
+            require_files(data, QUESTIONS, MERGED.format("val"))
         for split in SPLITS:
             captions = (
                 _of_mdetr(split, files[split][0], entities, notation)
@@ -136,41 +136,44 @@ class FlickrGrounding:
             for caption in captions:
                 yield caption if isinstance(caption, Skipped) else _example(caption, roots)
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
-        truth: Truth = example.truth
-        official, strict = _official(truth, answer), _strict(truth, answer)
-        pairs = [(target.same, box) for target, box in zip(truth.targets, official, strict=True)]
-        own = [(target.boxes, box) for target, box in zip(truth.targets, strict, strict=True)]
-        marks: dict[str, Any] = {}
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
+        ground_truth: Truth = example.ground_truth
+        official, strict = _official(ground_truth, answer), _strict(ground_truth, answer)
+        pairs = [(target.same, box) for target, box in zip(ground_truth.targets, official, strict=True)]
+        own = [(target.boxes, box) for target, box in zip(ground_truth.targets, strict, strict=True)]
+        metrics: dict[str, Any] = {}
         for name, found_boxes in (("", pairs), ("strict ", own)):
-            merged = sum(is_hit(box, enclosing(boxes)) for boxes, box in found_boxes)
-            any_of = sum(max(is_hit(box, true) for true in boxes) for boxes, box in found_boxes)
-            marks |= {f"{name}merged": int(merged), f"{name}merged of": len(truth.targets)}
-            marks |= {f"{name}any": int(any_of) if truth.each else None, f"{name}any of": len(truth.targets)}
-        return marks
+            merged = sum(is_correct(box, enclosing(boxes)) for boxes, box in found_boxes)
+            any_of = sum(max(is_correct(box, true) for true in boxes) for boxes, box in found_boxes)
+            metrics |= {f"{name}merged": int(merged), f"{name}merged of": len(ground_truth.targets)}
+            metrics |= {
+                f"{name}any": int(any_of) if ground_truth.each else None,
+                f"{name}any of": len(ground_truth.targets),
+            }
+        return metrics
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
         return rows
 
 
-def _official(truth: Truth, answer: Answer) -> list[Sequence[float] | None]:
+def _official(ground_truth: Truth, answer: Answer) -> list[Sequence[float] | None]:
     """The first box of each phrase as the official script reads the answer."""
-    height, width = truth.size_hw
+    height, width = ground_truth.size_hw
     try:
-        phrases, boxes = decode_boxes(ferret_text(answer, truth.size_hw, truth.notation), (width, height))
+        phrases, boxes = decode_boxes(ferret_text(answer, ground_truth.size_hw, ground_truth.notation), (width, height))
     except (ValueError, IndexError):  # the second one stops the official script
         phrases, boxes = [], []
     return [
         next((box for phrase, box in zip(phrases, boxes, strict=True) if similar_phrases(phrase, target.phrase)), None)
-        for target in truth.targets
+        for target in ground_truth.targets
     ]
 
 
-def _strict(truth: Truth, answer: Answer) -> list[tuple[float, ...] | None]:
+def _strict(ground_truth: Truth, answer: Answer) -> list[tuple[float, ...] | None]:
     """The first box of each phrase of the answer, the n-th of some words for the n-th that is asked for."""
     left = list(answer.phrases)
     given: list[tuple[float, ...] | None] = []
-    for target in truth.targets:
+    for target in ground_truth.targets:
         phrase = next((phrase for phrase in left if similar_phrases(phrase.text, target.phrase)), None)
         if phrase is not None:
             left.remove(phrase)
@@ -180,15 +183,17 @@ def _strict(truth: Truth, answer: Answer) -> list[tuple[float, ...] | None]:
 
 
 def _example(caption: Caption, roots: Sequence[Path]) -> Example:
-    truth = caption.truth
+    ground_truth = caption.ground_truth
     paths = [find_picture(Place(root, root), [caption.file_name]) for root in roots]
     path = next((path for path in paths if path.is_file()), paths[0])
-    medium = Medium(f"flickr/{caption.picture}", "image", path=str(path), size_hw=truth.size_hw)
+    medium = Medium(f"flickr/{caption.picture}", "image", path=str(path), size_hw=ground_truth.size_hw)
     text = question_for(
-        "ground_phrases", truth.notation, text=", ".join(target.phrase.replace(",", "") for target in truth.targets)
+        "ground_phrases",
+        ground_truth.notation,
+        text=", ".join(target.phrase.replace(",", "") for target in ground_truth.targets),
     )
-    regions = tuple(RegionRecord(box=enclosing(target.boxes)) for target in truth.targets)
-    marked = ", ".join(f"[{plain_text(target.phrase)}]{{{n}}}" for n, target in enumerate(truth.targets))
+    regions = tuple(RegionRecord(box=enclosing(target.boxes)) for target in ground_truth.targets)
+    marked = ", ".join(f"[{plain_text(target.phrase)}]{{{n}}}" for n, target in enumerate(ground_truth.targets))
     sample = Sample(
         id=caption.id,
         source="flickr30k",
@@ -199,7 +204,9 @@ def _example(caption: Caption, roots: Sequence[Path]) -> Example:
         regions=regions,
         licence=LICENCE,
     )
-    return Example(caption.id, caption.split, medium.id, text, (medium,), truth, want="box", sample=sample)
+    return Example(
+        caption.id, caption.split, medium.id, text, (medium,), ground_truth, answer_form="box", sample=sample
+    )
 
 
 def _of_entities(split: str, folder: Path | None, notation: str) -> Iterator[Caption | Skipped]:
@@ -216,8 +223,8 @@ def _of_entities(split: str, folder: Path | None, notation: str) -> Iterator[Cap
         for sentence in range(len(picture.captions)):
             targets = _targets([(phrase.text, picture.boxes[phrase.entity]) for phrase in picture.boxed(sentence)])
             if targets:
-                truth = Truth(targets, picture.size_hw, True, notation)
-                yield Caption(f"flickr30k/{split}/{number}/{sentence}", split, number, f"{number}.jpg", truth)
+                ground_truth = Truth(targets, picture.size_hw, True, notation)
+                yield Caption(f"flickr30k/{split}/{number}/{sentence}", split, number, f"{number}.jpg", ground_truth)
 
 
 def _of_mdetr(split: str, path: Path, entities: Path | None, notation: str) -> Iterator[Caption | Skipped]:
@@ -237,8 +244,8 @@ def _of_mdetr(split: str, path: Path, entities: Path | None, notation: str) -> I
             yield Skipped(where, str(error))
             continue
         if targets:
-            truth = Truth(targets, size_hw, entities is not None or "separateGT" in path.name, notation)
-            yield Caption(f"flickr30k/{split}/{number}/{image['id']}", split, number, image["file_name"], truth)
+            ground_truth = Truth(targets, size_hw, entities is not None or "separateGT" in path.name, notation)
+            yield Caption(f"flickr30k/{split}/{number}/{image['id']}", split, number, image["file_name"], ground_truth)
 
 
 def _mdetr_fields(image: Mapping[str, Any]) -> tuple[str, tuple[int, int], list[tuple[int, int]]]:

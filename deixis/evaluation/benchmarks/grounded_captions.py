@@ -10,7 +10,7 @@ from typing import Any
 from deixis.datasets.files.images import find_picture
 from deixis.datasets.source import Place
 from deixis.errors import DataError, DeixisError
-from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.flickr_entities import (
     ENTITIES,
     HOME,
@@ -21,11 +21,17 @@ from deixis.evaluation.benchmarks.flickr_entities import (
     photo_roots,
     picture_of,
 )
-from deixis.evaluation.benchmarks.required_files import IMAGES, found, place_of
-from deixis.evaluation.metrics.captions import caption_marks, caption_metrics
+from deixis.evaluation.benchmarks.required_files import IMAGES, find_files, place_for
+from deixis.evaluation.metrics.aggregation import ExampleMetrics
+from deixis.evaluation.metrics.caption_metrics import caption_metrics, per_caption_metrics
 from deixis.evaluation.metrics.ferret_text import box_of
-from deixis.evaluation.metrics.grounding_f1 import Reference, f1_metrics, precision_hits, recall_hits, shares_of_f1
-from deixis.evaluation.metrics.scores import Marks
+from deixis.evaluation.metrics.grounding_f1 import (
+    Reference,
+    f1_metrics,
+    precision_matches,
+    precision_recall_shares,
+    recall_matches,
+)
 from deixis.inference import Answer
 from deixis.language.english import plural
 from deixis.language.nouns import PRONOUNS, head_noun, words_of
@@ -36,21 +42,21 @@ SPLITS = ("val", "test")
 KINDS = ("precision", "recall")
 QUESTION = "Describe the image with boxes."
 GVD_FILE = "flickr30k_cleaned_class.json"
-GVD = Wanted(
+GVD = RequiredFile(
     GVD_FILE, "the captions' nouns with classes and boxes, which the official script reads, if you have it",
     "https://github.com/facebookresearch/grounded-video-description", "see there",
 )  # fmt: skip
 REVIEWS = "two reviews of Ferret (You et al., ICLR 2024)"
-FACTS = Facts(
+INFO = BenchmarkInfo(
     name="flickr30k_grounded_captions",
     title="Grounded captioning on Flickr30k: a caption whose things have boxes",
-    wants=(
+    required_files=(
         replace(ENTITIES, what="Flickr30k Entities (annotations.zip), with val.txt and test.txt"),
         GVD,
         PHOTOS,
     ),
     metrics=(*caption_metrics(), *f1_metrics()),
-    means=(
+    notes=(
         "One generated caption a picture, as words against the five that people wrote, and F1 of its things by their "
         "boxes; a mask counts as the box around it.",
         "F1_all and F1_loc are means over classes of nouns, so that rare classes count as much as frequent ones; they "
@@ -62,17 +68,17 @@ FACTS = Facts(
         "Intervals of F1 take the counts of each class as fixed.",
     ),
     published=(
-        Published("Ferret-13B", "test", {"CIDEr": 76.1, "F1_all": 15.12, "F1_loc": 38.03}, REVIEWS),
+        PublishedScore("Ferret-13B", "test", {"CIDEr": 76.1, "F1_all": 15.12, "F1_loc": 38.03}, REVIEWS),
     ),
     options=IMAGES,
-    want="box",
+    answer_form="box",
 )  # fmt: skip
 
 
 class GroundedCaptions:
     """Captions with boxes."""
 
-    facts = FACTS
+    info = INFO
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         folder = entities_folder(data)
@@ -80,8 +86,8 @@ class GroundedCaptions:
         lists = {split: path for split, path in lists.items() if path.is_file()}
         if folder is None or not lists:
             raise DataError(f"{data}: expected {ENTITIES.path} and val.txt or test.txt, got none; they are from {HOME}")
-        roots = [images] if (images := place_of(data, options).images) else photo_roots(data)
-        official = [_official_classes(path, path.stat().st_mtime_ns) for path in found(data, GVD_FILE)]
+        roots = [images] if (images := place_for(data, options).images) else photo_roots(data)
+        official = [_official_classes(path, path.stat().st_mtime_ns) for path in find_files(data, GVD_FILE)]
         for split, path in lists.items():
             pictures: dict[str, Picture] = {}
             for number in path.read_text("utf-8").split():
@@ -94,29 +100,31 @@ class GroundedCaptions:
             for number, picture in pictures.items():
                 yield _example(split, number, picture, references.get(number, ()), classes, roots)
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         given = [
             (name, next((box for region in phrase.regions if (box := box_of(region)) is not None), None))
             for phrase in answer.phrases
-            if (name := class_of(phrase.text, example.truth["classes"])) is not None
+            if (name := class_of(phrase.text, example.ground_truth["classes"])) is not None
         ]
-        references: Sequence[Reference] = example.truth["references"]
+        references: Sequence[Reference] = example.ground_truth["references"]
         return {
             "caption": " ".join(answer.text.split()),
-            "captions": list(example.truth["captions"]),
-            "precision": [hit for one in references for hit in precision_hits(given, one)],
-            "recall": [hit for one in references for hit in recall_hits(given, one)],
+            "captions": list(example.ground_truth["captions"]),
+            "precision": [hit for one in references for hit in precision_matches(given, one)],
+            "recall": [hit for one in references for hit in recall_matches(given, one)],
         }
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
-        done: dict[str, Row] = {}
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
+        done: dict[str, ExampleResult] = {}
         for part in dict.fromkeys(row.part for row in rows):
             mine = [row for row in rows if row.part == part]
-            hits = [{kind: [(name, hit) for name, hit in row.marks[kind]] for kind in KINDS} for row in mine]
+            hits = [{kind: [(name, hit) for name, hit in row.metrics[kind]] for kind in KINDS} for row in mine]
             classes = {name for row in hits for name, _ in row["recall"]}
-            words = caption_marks([row.marks["caption"] for row in mine], [row.marks["captions"] for row in mine])
-            for row, own, places in zip(mine, words, shares_of_f1(hits, classes), strict=True):
-                done[row.id] = replace(row, marks={**row.marks, **own, **places})
+            words = per_caption_metrics(
+                [row.metrics["caption"] for row in mine], [row.metrics["captions"] for row in mine]
+            )
+            for row, own, places in zip(mine, words, precision_recall_shares(hits, classes), strict=True):
+                done[row.id] = replace(row, metrics={**row.metrics, **own, **places})
         return [done[row.id] for row in rows]
 
 
@@ -178,5 +186,7 @@ def _example(
     paths = [find_picture(Place(root, root), [f"{number}.jpg"]) for root in roots]
     path = next((path for path in paths if path.is_file()), paths[0])
     medium = Medium(f"flickr/{number}", "image", path=str(path), size_hw=picture.size_hw)
-    truth = {"captions": picture.captions, "references": tuple(references), "classes": classes}
-    return Example(f"flickr30k/{split}/{number}", split, medium.id, QUESTION, (medium,), truth, want="box")
+    ground_truth = {"captions": picture.captions, "references": tuple(references), "classes": classes}
+    return Example(
+        f"flickr30k/{split}/{number}", split, medium.id, QUESTION, (medium,), ground_truth, answer_form="box"
+    )

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from deixis.errors import DeixisError, InputError
-from deixis.evaluation.benchmark import JUDGE
-from deixis.evaluation.metrics.scores import Marks, Metric, mean
+from deixis.evaluation.benchmark import JUDGE_PREFIX
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
 from deixis.language.endpoint import CostCapReached, Endpoint, EndpointError
 from deixis.systems.ferret.bench import (
     MAX_TOKENS,
@@ -27,18 +27,18 @@ from deixis.systems.ferret.bench import (
 TRIES = 3
 NUMBERS = ("max_cost_usd", "usd_per_million_in", "usd_per_million_out", "temperature")
 OPTIONS = {
-    f"{JUDGE}url": "the address of the judge, any that speaks as OpenAI's does: http://localhost:8000/v1",
-    f"{JUDGE}model": "the name of the judge there",
-    f"{JUDGE}key_env": "the environment variable that holds its key; not needed for a server without keys",
-    f"{JUDGE}max_cost_usd": "what judging may cost in all; 0, as if it is not given, for a server without prices",
-    f"{JUDGE}usd_per_million_in": "the price of a million tokens of questions; not needed for a server on this machine",
-    f"{JUDGE}usd_per_million_out": "the price of a million tokens of answers",
-    f"{JUDGE}temperature": f"of the judge ({TEMPERATURE}, the official one)",
-    f"{JUDGE}length_field": "max_completion_tokens for models that refuse max_tokens",
+    f"{JUDGE_PREFIX}url": "the address of the judge, any that speaks as OpenAI's does: http://localhost:8000/v1",
+    f"{JUDGE_PREFIX}model": "the name of the judge there",
+    f"{JUDGE_PREFIX}key_env": "the environment variable that holds its key; not needed for a server without keys",
+    f"{JUDGE_PREFIX}max_cost_usd": "maximum total cost (default 0: a server without prices)",
+    f"{JUDGE_PREFIX}usd_per_million_in": "price of a million input tokens; not needed for a local server",
+    f"{JUDGE_PREFIX}usd_per_million_out": "price of a million output tokens",
+    f"{JUDGE_PREFIX}temperature": f"of the judge ({TEMPERATURE}, the official one)",
+    f"{JUDGE_PREFIX}length_field": "max_completion_tokens for models that refuse max_tokens",
 }
 NO_JUDGE = (
-    f"The answers are there but not judged, as no judge is named: the same command with {JUDGE}url and {JUDGE}model "
-    "goes on from here."
+    f"The answers are complete but not judged, for no judge is configured: the same command with {JUDGE_PREFIX}url and "
+    f"{JUDGE_PREFIX}model resumes here."
 )
 
 
@@ -76,31 +76,31 @@ METRICS = (
 
 def endpoint_of(options: Mapping[str, str], cache: str | Path) -> Endpoint | None:
     """The judge that the options name; None where they name none. Raises ValueError for an option that is wrong."""
-    given = {name.removeprefix(JUDGE): value for name, value in options.items() if name.startswith(JUDGE)}
+    given = {name.removeprefix(JUDGE_PREFIX): value for name, value in options.items() if name.startswith(JUDGE_PREFIX)}
     if not given:
         return None
     for name in ("url", "model"):
         if name not in given:
-            raise InputError(f"{JUDGE}{name}: expected {OPTIONS[JUDGE + name]}, got none")
+            raise InputError(f"{JUDGE_PREFIX}{name}: expected {OPTIONS[JUDGE_PREFIX + name]}, got none")
     values: dict[str, Any] = {"max_cost_usd": 0.0, "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS} | given
     for name in NUMBERS:
         if name in given:
             try:
                 values[name] = float(given[name])
             except ValueError:
-                raise InputError(f"{JUDGE}{name}: expected a number, got {given[name]!r}") from None
+                raise InputError(f"{JUDGE_PREFIX}{name}: expected a number, got {given[name]!r}") from None
     try:
         return Endpoint(**values, cache=cache)
     except TypeError:
-        unknown = next(name for name in given if JUDGE + name not in OPTIONS)
-        raise InputError(f"{JUDGE}{unknown}: unknown option; known are {', '.join(OPTIONS)}") from None
+        unknown = next(name for name in given if JUDGE_PREFIX + name not in OPTIONS)
+        raise InputError(f"{JUDGE_PREFIX}{unknown}: unknown option; known are {', '.join(OPTIONS)}") from None
     except DeixisError as error:
-        raise InputError(f"{JUDGE}{error}") from None
+        raise InputError(f"{JUDGE_PREFIX}{error}") from None
 
 
 def judged(
     cases: Sequence[Mapping[str, str]], options: Mapping[str, str], cache: Path
-) -> tuple[list[Marks], list[str]]:
+) -> tuple[list[ExampleMetrics], list[str]]:
     """The marks of each case, none for one that could not be judged, and sentences on what is missing.
 
     A case: context, question, reference, candidate, prompt, role. Raises ValueError for options that are wrong.
@@ -111,23 +111,23 @@ def judged(
     asked = [judge_messages(case, answers) for case in cases for answers in _orders(case)]
     model = endpoint.open()
     said = [model.ask_many(asked, tries) for tries in range(TRIES)]
-    marks, failures = [], []
+    metrics, failures = [], []
     for number in range(len(cases)):
         reviews = [[one[2 * number], one[2 * number + 1]] for one in said]
         errors = [review for pair in reviews for review in pair if isinstance(review, DeixisError)]
         failures += errors[:1]
-        marks.append({} if errors else _marks([[str(review) for review in pair] for pair in reviews]))
-    return marks, [_failed(failures, len(cases))] if failures else []
+        metrics.append({} if errors else _marks([[str(review) for review in pair] for pair in reviews]))
+    return metrics, [_failed(failures, len(cases))] if failures else []
 
 
 def _orders(case: Mapping[str, str]) -> tuple[tuple[str, str], tuple[str, str]]:
     return (case["reference"], case["candidate"]), (case["candidate"], case["reference"])
 
 
-def _marks(reviews: Sequence[Sequence[str]]) -> Marks:
+def _marks(reviews: Sequence[Sequence[str]]) -> ExampleMetrics:
     """reviews: try by try, those of order 1 and order 2. A mean of no verdict is None."""
     reference, ours = two_scores(reviews[0][0])
-    marks: dict[str, Any] = {"official ours": ours, "official reference": reference}
+    metrics: dict[str, Any] = {"official ours": ours, "official reference": reference}
     read: dict[tuple[int, int], tuple[float, float]] = {}
     for tries, pair in enumerate(reviews):
         for order, review in enumerate(pair):
@@ -137,9 +137,9 @@ def _marks(reviews: Sequence[Sequence[str]]) -> Marks:
     groups |= {" last": [key for key in read if key[1] == 0], " first": [key for key in read if key[1] == 1]}
     for name, keys in groups.items():
         for place, who in enumerate(("reference", "ours")):
-            marks[f"{who}{name}"] = sum(read[key][place] for key in keys) / len(keys) if keys else None
+            metrics[f"{who}{name}"] = sum(read[key][place] for key in keys) / len(keys) if keys else None
     verdicts = TRIES * 2
-    return marks | {"unread": verdicts - len(read), "verdicts": verdicts, "reviews": [list(pair) for pair in reviews]}
+    return metrics | {"unread": verdicts - len(read), "verdicts": verdicts, "reviews": [list(pair) for pair in reviews]}
 
 
 def _failed(failures: Sequence[Exception], count: int) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from deixis.errors import InputError
-from deixis.evaluation.metrics.scores import Marks, Metric, mean
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
 from deixis.geometry import rle_to_mask
 from deixis.inference import Answer
 from deixis.systems.lisa.scoring import (
@@ -34,7 +34,7 @@ THRESHOLDS = (0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True)
-class MaskTruth:
+class MaskGroundTruth:
     """What is meant, in COCO's run lengths; none of it: an empty target.
 
     ignored: pixels that count neither way. masks: UNION or FIRST. empty_below_px: a mask of fewer pixels is none.
@@ -56,19 +56,19 @@ class MaskTruth:
         return target
 
 
-def mask_of(answer: Answer, truth: MaskTruth) -> Bool[np.ndarray, "h w"]:
+def mask_of(answer: Answer, ground_truth: MaskGroundTruth) -> Bool[np.ndarray, "h w"]:
     """The mask of an answer; empty where it has none.
 
     Raises ValueError for a mask of another size than the picture that was labelled.
     """
-    masks = answer.masks[:1] if truth.masks == FIRST else answer.masks
-    if wrong := [mask.shape for mask in masks if mask.shape != truth.size_hw]:
-        raise InputError(f"expected masks of the labelled picture's size {truth.size_hw}, got {wrong[0]}")
-    mask = np.logical_or.reduce(masks) if masks else np.zeros(truth.size_hw, dtype=bool)
-    return mask if mask.sum() >= truth.empty_below_px else np.zeros(truth.size_hw, dtype=bool)
+    masks = answer.masks[:1] if ground_truth.masks == FIRST else answer.masks
+    if wrong := [mask.shape for mask in masks if mask.shape != ground_truth.size_hw]:
+        raise InputError(f"expected masks of the labelled picture's size {ground_truth.size_hw}, got {wrong[0]}")
+    mask = np.logical_or.reduce(masks) if masks else np.zeros(ground_truth.size_hw, dtype=bool)
+    return mask if mask.sum() >= ground_truth.empty_below_px else np.zeros(ground_truth.size_hw, dtype=bool)
 
 
-def mask_marks(answer: Answer, truth: MaskTruth) -> Marks:
+def mask_metrics(answer: Answer, ground_truth: MaskGroundTruth) -> ExampleMetrics:
     """The marks of one answer; their sums are the metrics below.
 
     masks, pixels: how many masks, and pixels of the one that counts. shared, union: pixels of both what is marked and
@@ -76,8 +76,8 @@ def mask_marks(answer: Answer, truth: MaskTruth) -> Marks:
     1 where both are empty. iou_alone: the same, 0 unless the answer has one mask.
     over_50 ...: whether iou is at least that.
     """
-    marked = mask_of(answer, truth)
-    shared, union, _ = intersection_and_union(marked.astype(np.int64), truth.target())
+    marked = mask_of(answer, ground_truth)
+    shared, union, _ = intersection_and_union(marked.astype(np.int64), ground_truth.target())
     both, either = float(shared[1]), float(union[1])
     iou = both / either if either else 1.0
     count = len(answer.masks)
@@ -85,7 +85,7 @@ def mask_marks(answer: Answer, truth: MaskTruth) -> Marks:
         "masks": count,
         "pixels": int(marked.sum()),
         "has_mask": count > 0,
-        "shared": both,
+        "intersection": both,
         "union": either,
         "overlap": both / (either + IOU_EPSILON) + (either == 0),
         "iou": iou,
@@ -113,7 +113,7 @@ LISA_METRICS = (
     Metric(
         "cIoU",
         _lisa_ratio,
-        ("shared", "union"),
+        ("intersection", "union"),
         "pixels shared by all masks and targets over pixels of either: large things count more",
     ),
 )

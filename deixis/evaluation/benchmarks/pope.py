@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from deixis.datasets.instruction.question_sets import POPE as READER
-from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.records import records
-from deixis.evaluation.benchmarks.required_files import IMAGES, found, needed, one_of, place_of
-from deixis.evaluation.metrics.overlap import names_in, yes_no
-from deixis.evaluation.metrics.scores import Marks, Metric, mean
+from deixis.evaluation.benchmarks.required_files import IMAGES, choice_option, find_files, place_for, require_files
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
+from deixis.evaluation.metrics.answer_text import find_names, parse_yes_no
 from deixis.inference import Answer
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
@@ -34,7 +34,7 @@ def _share(part: Any, whole: Any) -> Any:
 
 
 METRICS = (
-    mean("accuracy", "hit", "the share of right answers"),
+    mean("accuracy", "correct", "the share of right answers"),
     Metric("precision", lambda tp, fp: _share(tp, tp + fp), ("tp", "fp"), "of the answers yes, so many are right"),
     Metric("recall", lambda tp, fn: _share(tp, tp + fn), ("tp", "fn"), "of what is there, so much is said to be"),
     Metric("F1", lambda tp, fp, fn: _share(2 * tp, 2 * tp + fp + fn), ("tp", "fp", "fn"), "of precision and recall"),
@@ -42,24 +42,25 @@ METRICS = (
     mean("strict accuracy", "strict", "the share of right answers that say yes or no in plain words", official=False),
     mean("unclear", "unclear", "the share of answers that say neither yes nor no, or both", official=False),
 )
-FACTS = Facts(
+INFO = BenchmarkInfo(
     name="pope",
     title="POPE: is there such a thing in the picture?",
-    wants=(
-        Wanted("coco_pope_random.json (popular, adversarial)", "the questions, one file or more of the three",
+    required_files=(
+        RequiredFile("coco_pope_random.json (popular, adversarial)", "the questions, one file or more of the three",
                READER.home, READER.licence),
-        Wanted("val2014/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own"),
+        RequiredFile("val2014/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own"),
     ),
     metrics=METRICS,
-    means=(
+    notes=(
         "Half of the questions are about things that are not there: any thing, things that are frequent in all "
         "pictures, or things that often come with those that are there.",
         "The official script takes the first sentence and counts it as no if one of its words is No, no or not, and "
         "everything else as yes, an empty answer too; the strict accuracy wants a yes or a no.",
     ),
     published=tuple(
-        Published("Ferret-7B", part, dict(zip(("accuracy", "precision", "recall", "F1", "yes"), values, strict=True)),
-                  OSPREY)
+        PublishedScore(
+            "Ferret-7B", part, dict(zip(("accuracy", "precision", "recall", "F1", "yes"), values, strict=True)), OSPREY
+        )
         for part, values in VALUES.items()
     ),
     options=IMAGES | {"source": "whose pictures, by the names of POPE's files: coco, aokvqa or gqa"},
@@ -69,35 +70,35 @@ FACTS = Facts(
 class Pope:
     """Yes or no, about things that are there and things that are not."""
 
-    facts = FACTS
+    info = INFO
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        source = one_of(options, "source", *SOURCES)
+        source = choice_option(options, "source", *SOURCES)
         names = {part: f"{source}_pope_{part}.json" for part in PARTS}
-        files = {part: path for part, name in names.items() for path in found(data, name)}
+        files = {part: path for part, name in names.items() for path in find_files(data, name)}
         if not files:
-            needed(data, self.facts.wants[0], *names.values())
+            require_files(data, self.info.required_files[0], *names.values())
         for part, path in files.items():
-            for record in records(READER, place_of(path, options)):
+            for record in records(READER, place_for(path, options)):
                 if isinstance(record, Sample):
                     yield _example(part, record)
                 elif isinstance(record, Skipped):
                     yield record
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
-        there = example.truth == "yes"
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
+        there = example.ground_truth == "yes"
         yes, plain = says_yes(answer.raw or answer.text), said(answer.text)
         return {
-            "hit": int(yes == there),
+            "correct": int(yes == there),
             "tp": int(yes and there),
             "fp": int(yes and not there),
             "fn": int(not yes and there),
             "yes": int(yes),
-            "strict": int(plain == example.truth),
+            "strict": int(plain == example.ground_truth),
             "unclear": int(plain is None),
         }
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
         return rows
 
 
@@ -108,10 +109,10 @@ def said(text: str) -> str | None:
     ('no', 'no', None, None)
     """
     first = text.split(maxsplit=1)[:1]
-    return next(iter(names_in("".join(first), ("yes", "no"))), None) or yes_no(text)
+    return next(iter(find_names("".join(first), ("yes", "no"))), None) or parse_yes_no(text)
 
 
 def _example(part: str, sample: Sample) -> Example:
     (turn,) = sample.turns
     picture = sample.signals[0].id
-    return Example(sample.id, part, picture, turn.user, sample.signals, truth=turn.assistant, sample=sample)
+    return Example(sample.id, part, picture, turn.user, sample.signals, ground_truth=turn.assistant, sample=sample)

@@ -26,7 +26,7 @@ from deixis.datasets.instruction.question_sets import GQA, VQAV2, vqav2_annotati
 from deixis.datasets.source import Format, Place
 from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmarks.records import records, unescaped
-from deixis.evaluation.benchmarks.required_files import one_of
+from deixis.evaluation.benchmarks.required_files import choice_option
 from deixis.samples.consistency import shown
 from deixis.samples.sample import Medium, Sample
 from deixis.samples.skipped import Skipped
@@ -100,7 +100,7 @@ def clotho_aqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Ski
 
 def music_avqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
     """The part is what a question is about and its kind: "Audio Counting". With the film, its sound, or both."""
-    wanted = one_of(options, "media", BOTH, FILM, SOUND)
+    wanted = choice_option(options, "media", BOTH, FILM, SOUND)
     media: dict[str, tuple[Medium, ...]] = {}
     for where, row in json_rows(place.path):
         try:

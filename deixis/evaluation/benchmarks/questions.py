@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deixis.datasets.instruction.question_sets import GQA, VQAV2
-from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import question_files as files
 from deixis.evaluation.benchmarks.records import with_media
-from deixis.evaluation.benchmarks.required_files import IMAGES, needed, place_of
+from deixis.evaluation.benchmarks.required_files import IMAGES, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
-from deixis.evaluation.metrics.scores import Marks, Metric, mean
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
 from deixis.evaluation.metrics.vqa import vqa_accuracy, vqa_text
 from deixis.inference import Answer
 from deixis.samples.skipped import Skipped
@@ -30,12 +30,12 @@ class QuestionSet:
     title: str
     names: tuple[str, ...]
     read: files.Read
-    judge: Callable[[str, Sequence[str]], Marks]
-    wants: tuple[Wanted, ...]
+    judge: Callable[[str, Sequence[str]], ExampleMetrics]
+    required_files: tuple[RequiredFile, ...]
     metrics: tuple[Metric, ...]
-    means: tuple[str, ...]
-    published: tuple[Published, ...] = ()
-    unions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...]
+    published: tuple[PublishedScore, ...] = ()
+    combined_parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -44,49 +44,49 @@ class Questions:
 
     def __init__(self, of: QuestionSet):
         self.of = of
-        self.facts = Facts(
+        self.info = BenchmarkInfo(
             name=of.name,
             title=of.title,
-            wants=of.wants,
+            required_files=of.required_files,
             metrics=of.metrics,
-            means=of.means,
+            notes=of.notes,
             published=of.published,
             options=IMAGES | dict(of.options),
             max_new_tokens=MAX_NEW_TOKENS,
-            unions=of.unions,
+            combined_parts=of.combined_parts,
         )
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        path = needed(data, self.of.wants[0], *self.of.names)[0]
+        path = require_files(data, self.of.required_files[0], *self.of.names)[0]
         own = {name: options[name] for name in ("annotations",) if name in options and name in self.of.options}
         notation = notation_of(options)
-        place = with_media(place_of(path, options, **own), self.of.wants[-1].path)
+        place = with_media(place_for(path, options, **own), self.of.required_files[-1].path)
         for asked in self.of.read(place, options):
             if isinstance(asked, Skipped):
                 yield asked
             else:
                 text = question_for("short_answer", notation, text=asked.question)
-                yield Example(asked.id, asked.part, asked.media[0].id, text, asked.media, truth=asked.answers)
+                yield Example(asked.id, asked.part, asked.media[0].id, text, asked.media, ground_truth=asked.answers)
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
-        return self.of.judge(answer.text, example.truth)
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
+        return self.of.judge(answer.text, example.ground_truth)
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
         return rows
 
 
-def judge_vqa(answer: str, answers: Sequence[str]) -> Marks:
+def judge_vqa(answer: str, answers: Sequence[str]) -> ExampleMetrics:
     """VQA's accuracy; and whether the answer is the one that most people gave, letter for letter."""
     (most, _), *_ = Counter(answers).most_common(1)
     return {"accuracy": vqa_accuracy(answer, answers), "exact": int(_plain(answer) == _plain(most))}
 
 
-def judge_gqa(answer: str, answers: Sequence[str]) -> Marks:
+def judge_gqa(answer: str, answers: Sequence[str]) -> ExampleMetrics:
     """Equal to the set's answer, once as the field hands answers in (small letters, no full stop), once as written."""
-    return {"hit": int(_plain(answer).rstrip(".") == answers[0]), "exact": int(answer == answers[0])}
+    return {"correct": int(_plain(answer).rstrip(".") == answers[0]), "exact": int(answer == answers[0])}
 
 
-def judge_people(answer: str, answers: Sequence[str]) -> Marks:
+def judge_people(answer: str, answers: Sequence[str]) -> ExampleMetrics:
     """The share of people who gave the answer, and whether the majority or all did, where there is such."""
     given, theirs = vqa_text(answer), [vqa_text(text) for text in answers]
     most, count = Counter(theirs).most_common(1)[0]
@@ -98,12 +98,12 @@ def judge_people(answer: str, answers: Sequence[str]) -> Marks:
     }
 
 
-def judge_loosely(answer: str, answers: Sequence[str]) -> Marks:
+def judge_loosely(answer: str, answers: Sequence[str]) -> ExampleMetrics:
     """OneLLM's rule: the answer stands in the set's, or the set's in it, so that an empty one counts as right."""
     given, right = answer.strip().lower(), answers[0].strip().lower()
     return {
         "loose": int(given in right or right in given),
-        "hit": int(bool(given) and vqa_text(given) == vqa_text(right)),
+        "correct": int(bool(given) and vqa_text(given) == vqa_text(right)),
         "exact": int(given == right),
         "empty": int(not given),
     }
@@ -113,7 +113,7 @@ def _plain(text: str) -> str:
     return text.strip().lower()
 
 
-HIT = mean("accuracy", "hit", "the answer is the set's, made alike as VQA does (marks, articles, number words)")
+HIT = mean("accuracy", "correct", "the answer is the set's, made alike as VQA does (marks, articles, number words)")
 LOOSE = (
     "OneLLM's rule for MSVD-QA: the answer stands in the set's or the set's in it, so that an empty answer is right, "
     "and one that names everything"
@@ -129,42 +129,42 @@ _SETS = (
         "vqav2", "VQAv2: open questions about pictures, ten people's answers",
         ("v2_OpenEnded_mscoco_val2014_questions.json", "v2_OpenEnded_mscoco_*_questions.json"),
         files.vqav2, judge_vqa,
-        (Wanted("v2_OpenEnded_mscoco_val2014_questions.json", "the questions", VQAV2.home, VQAV2.licence),
-         Wanted("v2_mscoco_val2014_annotations.json", "the answers", VQAV2.home, VQAV2.licence),
-         Wanted("val2014/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own")),
+        (RequiredFile("v2_OpenEnded_mscoco_val2014_questions.json", "the questions", VQAV2.home, VQAV2.licence),
+         RequiredFile("v2_mscoco_val2014_annotations.json", "the answers", VQAV2.home, VQAV2.licence),
+         RequiredFile("val2014/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own")),
         (mean("accuracy", "accuracy", "min(1, n / 3) for an answer that n of nine other people gave"), EXACT),
         ("Answers are made alike by VQA's own rules before they are compared, but only where people disagree.",
          "Papers report test-dev, whose answers the set's server keeps; here val2014, or another file with answers."),
         published=(
-            Published(ONELLM, "all", {"accuracy": 71.6}, "table 1, test-dev"),
-            Published("LLaVA-1.5-7B", "all", {"accuracy": 78.5}, f"table 1 of {ONELLM}, test-dev"),
-            Published("AnyMAL-70B", "all", {"accuracy": 64.2}, f"table 1 of {ONELLM}"),
+            PublishedScore(ONELLM, "all", {"accuracy": 71.6}, "table 1, test-dev"),
+            PublishedScore("LLaVA-1.5-7B", "all", {"accuracy": 78.5}, f"table 1 of {ONELLM}, test-dev"),
+            PublishedScore("AnyMAL-70B", "all", {"accuracy": 64.2}, f"table 1 of {ONELLM}"),
         ),
-        unions={"all": ("yes/no", "number", "other")},
+        combined_parts={"all": ("yes/no", "number", "other")},
         options={"annotations": "the file of the answers, where its name does not go with the questions'"},
     ),
     QuestionSet(
         "gqa", "GQA: questions made of scene graphs",
         ("testdev_balanced_questions.json", "val_balanced_questions.json", "*_questions.json"), files.gqa, judge_gqa,
-        (Wanted("testdev_balanced_questions.json", "the questions (or val_balanced_questions.json)", GQA.home,
+        (RequiredFile("testdev_balanced_questions.json", "the questions (or val_balanced_questions.json)", GQA.home,
                 GQA.licence),
-         Wanted("images/", "the pictures", GQA.home, GQA.licence)),
-        (mean("accuracy", "hit", "the answer is the set's, once in small letters and without a full stop"),
+         RequiredFile("images/", "the pictures", GQA.home, GQA.licence)),
+        (mean("accuracy", "correct", "the answer is the set's, once in small letters and without a full stop"),
          mean("exact", "exact", "the answer as it was written is the set's, as eval.py compares", official=False)),
         ("The set's eval.py compares letter for letter; papers' answers are first put in small letters and lose their "
          "full stop, as LLaVA's convert_gqa_for_eval.py does.",
          "Consistency, validity, plausibility and grounding, which eval.py also has, are not scored."),
         published=(
-            Published(ONELLM, "all", {"accuracy": 59.5}, "table 1"),
-            Published("LLaVA-1.5-7B", "all", {"accuracy": 62.0}, f"table 1 of {ONELLM}"),
+            PublishedScore(ONELLM, "all", {"accuracy": 59.5}, "table 1"),
+            PublishedScore("LLaVA-1.5-7B", "all", {"accuracy": 62.0}, f"table 1 of {ONELLM}"),
         ),
-        unions={"all": ("binary", "open")},
+        combined_parts={"all": ("binary", "open")},
     ),
     QuestionSet(
         "clotho_aqa", "Clotho-AQA: questions about sounds, three people's answers", ("clotho_aqa_test.csv",),
         files.clotho_aqa, judge_people,
-        (Wanted("clotho_aqa_test.csv", "questions and answers", "https://zenodo.org/records/6473207", "MIT"),
-         Wanted("audio_files/", "the sounds", "https://zenodo.org/records/6473207", "each sound has its own")),
+        (RequiredFile("clotho_aqa_test.csv", "questions and answers", "https://zenodo.org/records/6473207", "MIT"),
+         RequiredFile("audio_files/", "the sounds", "https://zenodo.org/records/6473207", "each sound has its own")),
         (mean("accuracy", "share", "of the three answers to a question, the share that the answer is equal to"),
          mean("majority", "majority", "the answer is that of two people or three, where there is one"),
          mean("unanimous", "unanimous", "the answer is that of all three, where they agree"),
@@ -173,47 +173,47 @@ _SETS = (
          "papers on language models seldom say which is theirs, and published numbers stand beside the first.",
          "Answers are compared once marks, articles and capitals are taken off as VQA does."),
         published=(
-            Published(ONELLM, "all", {"accuracy": 57.9}, "table 3; which answers count is not said"),
-            Published("Pengi", "all", {"accuracy": 64.5}, f"table 3 of {ONELLM}, trained on it"),
+            PublishedScore(ONELLM, "all", {"accuracy": 57.9}, "table 3; which answers count is not said"),
+            PublishedScore("Pengi", "all", {"accuracy": 64.5}, f"table 3 of {ONELLM}, trained on it"),
         ),
-        unions={"all": ("binary", "single word")},
+        combined_parts={"all": ("binary", "single word")},
     ),
     QuestionSet(
         "music_avqa", "MUSIC-AVQA: questions about films of music, and their sound", ("avqa-test.json",),
         files.music_avqa, judge_loosely,
-        (Wanted("avqa-test.json", "the questions", "https://gewu-lab.github.io/MUSIC-AVQA", "non-commercial"),
-         Wanted("MUSIC-AVQA-videos-Real/", "films, and their sound beside each as ID.wav",
+        (RequiredFile("avqa-test.json", "the questions", "https://gewu-lab.github.io/MUSIC-AVQA", "non-commercial"),
+         RequiredFile("MUSIC-AVQA-videos-Real/", "films, and their sound beside each as ID.wav",
                 "https://gewu-lab.github.io/MUSIC-AVQA", "non-commercial")),
         (HIT, EXACT, mean("loose", "loose", LOOSE)),
         ("The set has 42 answers and counts equal ones; number words and digits are taken for the same.",
          "A question goes with the film and its sound; media=film or media=sound asks about one alone."),
         published=(
-            Published(ONELLM, "all", {"accuracy": 47.6}, "table 4"),
-            Published("ChatBridge-13B", "all", {"accuracy": 43.0}, f"table 4 of {ONELLM}"),
+            PublishedScore(ONELLM, "all", {"accuracy": 47.6}, "table 4"),
+            PublishedScore("ChatBridge-13B", "all", {"accuracy": 43.0}, f"table 4 of {ONELLM}"),
         ),
-        unions={**MUSIC_PARTS, "all": tuple(part for parts in MUSIC_PARTS.values() for part in parts)},
+        combined_parts={**MUSIC_PARTS, "all": tuple(part for parts in MUSIC_PARTS.values() for part in parts)},
         options={"media": "both (the usual), film or sound"},
     ),
     QuestionSet(
         "msvd_qa", "MSVD-QA: questions about short films", ("MSVD-QA/test_qa.json", "test_qa.json"), files.msvd,
         judge_loosely,
-        (Wanted("MSVD-QA/test_qa.json", "the questions", "https://github.com/xudejing/video-question-answering",
+        (RequiredFile("MSVD-QA/test_qa.json", "the questions", "https://github.com/xudejing/video-question-answering",
                 "research only"),
-         Wanted("MSVD-QA/youtube_mapping.txt", "which film a number is",
+         RequiredFile("MSVD-QA/youtube_mapping.txt", "which film a number is",
                 "https://github.com/xudejing/video-question-answering", "research only"),
-         Wanted("YouTubeClips/", "the films", "https://www.cs.utexas.edu/users/ml/clamp/videoDescription",
+         RequiredFile("YouTubeClips/", "the films", "https://www.cs.utexas.edu/users/ml/clamp/videoDescription",
                 "research only")),
         (mean("accuracy", "loose", LOOSE),
-         mean("strict accuracy", "hit", "the answer is the set's, made alike as VQA does", official=False),
+         mean("strict accuracy", "correct", "the answer is the set's, made alike as VQA does", official=False),
          EXACT,
          mean("empty", "empty", "the share of empty answers, which the accuracy counts as right", official=False)),
         ("The accuracy is OneLLM's rule (eval/video_qa_msvd.py); other papers have a language model judge.",),
         published=(
-            Published(ONELLM, "all", {"accuracy": 56.5}, "table 2"),
-            Published("AnyMAL-13B", "all", {"accuracy": 47.9}, f"table 2 of {ONELLM}"),
-            Published("ChatBridge-13B", "all", {"accuracy": 45.3}, f"table 2 of {ONELLM}"),
+            PublishedScore(ONELLM, "all", {"accuracy": 56.5}, "table 2"),
+            PublishedScore("AnyMAL-13B", "all", {"accuracy": 47.9}, f"table 2 of {ONELLM}"),
+            PublishedScore("ChatBridge-13B", "all", {"accuracy": 45.3}, f"table 2 of {ONELLM}"),
         ),
-        unions={"all": files.QUESTION_WORDS},
+        combined_parts={"all": files.QUESTION_WORDS},
     ),
 )  # fmt: skip
 

@@ -13,7 +13,15 @@ from deixis.datasets.annotated import Annotated, Expression
 from deixis.datasets.segmentation.reason_seg import REASON_SEG
 from deixis.datasets.source import Place
 from deixis.errors import DataError, InputError
-from deixis.evaluation.benchmark import FORCED, GENERATED, Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmark import (
+    GENERATED,
+    TEACHER_FORCED,
+    BenchmarkInfo,
+    Example,
+    ExampleResult,
+    PublishedScore,
+    RequiredFile,
+)
 from deixis.evaluation.benchmarks.mask_metrics import (
     EXACT_METRICS,
     FIRST,
@@ -21,13 +29,13 @@ from deixis.evaluation.benchmarks.mask_metrics import (
     LISA_METRICS,
     MASKS,
     UNION,
-    MaskTruth,
-    mask_marks,
+    MaskGroundTruth,
+    mask_metrics,
 )
 from deixis.evaluation.benchmarks.records import records
-from deixis.evaluation.benchmarks.required_files import one_of
+from deixis.evaluation.benchmarks.required_files import choice_option
 from deixis.evaluation.benchmarks.wording import answer_for, notation_of, question_for
-from deixis.evaluation.metrics.scores import Marks
+from deixis.evaluation.metrics.aggregation import ExampleMetrics
 from deixis.inference import Answer
 from deixis.samples.sample import RegionRecord, Sample, Turn
 from deixis.samples.skipped import Skipped
@@ -36,8 +44,8 @@ SPLITS = ("val", "test")
 ALL, LAST = "all", "last"
 TEXTS = (FIRST, LAST, ALL)
 FOLDERS = ("", "ReasonSeg", "reason_seg/ReasonSeg")
-WANTED = tuple(
-    Wanted(f"ReasonSeg/{split}", "NAME.jpg and NAME.json of the split", REASON_SEG.home, REASON_SEG.licence)
+REQUIRED_FILES = tuple(
+    RequiredFile(f"ReasonSeg/{split}", "NAME.jpg and NAME.json of the split", REASON_SEG.home, REASON_SEG.licence)
     for split in SPLITS
 )
 PARTS = ("val", "test short", "test long", "test overall")
@@ -62,22 +70,22 @@ _OTHERS = {  # gIoU, cIoU of val, test overall
 }
 
 
-def _published() -> Iterator[Published]:
+def _published() -> Iterator[PublishedScore]:
     for table, parts in ((_LISA, PARTS), (_OTHERS, (PARTS[0], PARTS[-1]))):
         for system, values in table.items():
             for part, giou, ciou in zip(parts, values[::2], values[1::2], strict=True):
-                yield Published(system, part, {"gIoU": giou, "cIoU": ciou}, "Lai et al., CVPR 2024, table 1")
+                yield PublishedScore(system, part, {"gIoU": giou, "cIoU": ciou}, "Lai et al., CVPR 2024, table 1")
 
 
 class ReasonSeg:
     """Reasoning segmentation, by split and by the length of the question."""
 
-    facts = Facts(
+    info = BenchmarkInfo(
         name="reasonseg",
         title="ReasonSeg",
-        wants=WANTED,
+        required_files=REQUIRED_FILES,
         metrics=(*LISA_METRICS, *EXACT_METRICS),
-        means=(
+        notes=(
             "LISA's published numbers are of given answers: its script writes the mask's token into the answer, and "
             "only the mask is the model's (mode forced). Generated answers, where the model has to decide on a mask, "
             "are the usual mode here; compare like with like.",
@@ -88,20 +96,20 @@ class ReasonSeg:
             "answer to score, is left out and counted.",
         ),
         published=tuple(_published()),
-        modes=(GENERATED, FORCED),
+        modes=(GENERATED, TEACHER_FORCED),
         options={
             "text": "which text is asked: first (as the official script), last or all; by split as val:first,test:all",
             "split": "val or test alone; all that are there if not given",
             **MASKS,
         },
-        want="mask",
-        unions={PARTS[3]: PARTS[1:3]},
+        answer_form="mask",
+        combined_parts={PARTS[3]: PARTS[1:3]},
     )
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         """An example for each text that is asked, by split and name. Raises ValueError where there is no split."""
         texts, (root, splits) = _texts(options), _place(data, options)
-        masks, notation = one_of(options, "masks", UNION, FIRST), notation_of(options)
+        masks, notation = choice_option(options, "masks", UNION, FIRST), notation_of(options)
         for record in records(REASON_SEG, Place(root)):
             if isinstance(record, Skipped):
                 if record.where.split("/")[0] in splits:
@@ -112,11 +120,11 @@ class ReasonSeg:
                 chosen = _chosen(record.expressions, texts[record.split])
                 yield from (_example(record, number, masks, notation) for number in chosen)
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         """Overlaps of the answer's mask with what is meant (`mask_marks`)."""
-        return mask_marks(answer, example.truth)
+        return mask_metrics(answer, example.ground_truth)
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
         """The rows as they are."""
         return rows
 
@@ -138,9 +146,9 @@ def _example(record: Annotated, number: int, masks: str, notation: str) -> Examp
         group=medium.id,
         text=asked,
         media=(medium,),
-        truth=MaskTruth(medium.size_hw, meant.mask, ignored[0].mask if ignored else None, masks),
-        want="mask",
-        forced=answer,
+        ground_truth=MaskGroundTruth(medium.size_hw, meant.mask, ignored[0].mask if ignored else None, masks),
+        answer_form="mask",
+        forced_answer=answer,
         sample=Sample(identity, record.source, "reason", record.split, (Turn(asked, answer),), (medium,), regions),
     )
 
@@ -171,6 +179,6 @@ def _place(data: Path, options: Mapping[str, str]) -> tuple[Path, tuple[str, ...
     for root in (data / folder for folder in FOLDERS):
         if there := tuple(s for s in SPLITS if split in ("", s) and any((root / s).glob("*.json"))):
             return root, there
-    wanted = [wanted for name, wanted in zip(SPLITS, WANTED, strict=True) if split in ("", name)]
+    wanted = [wanted for name, wanted in zip(SPLITS, REQUIRED_FILES, strict=True) if split in ("", name)]
     names = " or ".join(one.path for one in wanted)
     raise DataError(f"{data}: expected the folder {names} with {wanted[0].what}, got none; it is from {wanted[0].home}")

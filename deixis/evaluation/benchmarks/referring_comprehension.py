@@ -19,7 +19,7 @@ from deixis.datasets.grounding.refcoco import REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format, Place
 from deixis.errors import DataError, DeixisError
-from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.referring_segmentation import (
     UMD,
@@ -30,11 +30,11 @@ from deixis.evaluation.benchmarks.referring_segmentation import (
     sized,
     wanted,
 )
-from deixis.evaluation.benchmarks.required_files import IMAGES, found, place_of
+from deixis.evaluation.benchmarks.required_files import IMAGES, find_files, place_for
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.ferret_text import box_of, ferret_text
-from deixis.evaluation.metrics.overlap import is_hit
-from deixis.evaluation.metrics.scores import Marks, mean
+from deixis.evaluation.metrics.iou import is_correct
 from deixis.inference import Answer
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
@@ -56,7 +56,7 @@ _TABLE = {
     "refcoco_plus": {"Ferret-7B": (80.78, 87.38, 73.14), "Ferret-13B": (82.81, 88.14, 75.17)},
     "refcocog": {"Ferret-7B": (83.93, 84.76), "Ferret-13B": (85.83, 86.34)},
 }
-MEANS = (
+NOTES = (
     "One example is one expression, as MDETR's files have it, or, where only the set itself is there, each of its "
     "expressions, repeated ones too.",
     "The official script reads text: it takes the first box in it, behind whatever phrase; a bracket without whole "
@@ -68,7 +68,7 @@ MEANS = (
 
 
 @dataclass(frozen=True)
-class BoxTruth:
+class BoxGroundTruth:
     """The box that is meant, and whose words the answer is in. dataset: as MDETR's files name it."""
 
     box_xyxy: tuple[float, float, float, float]
@@ -84,7 +84,7 @@ class ReferringComprehension:
     form: Format
     folder: str
     splits: tuple[str, ...]
-    facts: Facts
+    info: BenchmarkInfo
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         """An example for each expression; from MDETR's files if any is there. Raises ValueError where none is."""
@@ -99,15 +99,17 @@ class ReferringComprehension:
             except DeixisError as error:
                 yield Skipped(record.id, str(error))
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         """Whether the first, the mean and any box by the official parser hit, and the only box by ours."""
-        truth: BoxTruth = example.truth
-        x1, y1, x2, y2 = truth.box_xyxy
-        height, width = truth.size_hw
-        image = {"id": 0, "dataset_name": truth.dataset, "width": width, "height": height}
-        said = {"image_id": 0, "text": ferret_text(answer, truth.size_hw, truth.notation)}
+        ground_truth: BoxGroundTruth = example.ground_truth
+        x1, y1, x2, y2 = ground_truth.box_xyxy
+        height, width = ground_truth.size_hw
+        image = {"id": 0, "dataset_name": ground_truth.dataset, "width": width, "height": height}
+        said = {"image_id": 0, "text": ferret_text(answer, ground_truth.size_hw, ground_truth.notation)}
         try:
-            hits = score_refexp([image], [{"image_id": 0, "bbox": (x1, y1, x2 - x1, y2 - y1)}], [said])[truth.dataset]
+            hits = score_refexp([image], [{"image_id": 0, "bbox": (x1, y1, x2 - x1, y2 - y1)}], [said])[
+                ground_truth.dataset
+            ]
         except IndexError:
             hits = None
         boxes = [box for region in answer.regions if (box := box_of(region)) is not None]
@@ -115,17 +117,17 @@ class ReferringComprehension:
             **{mark: bool(hits and hits[rank]) for rank, mark in MARK_OF.items()},
             "stops": hits is None,
             "boxes": len(boxes),
-            "strict": len(boxes) == 1 and bool(is_hit(boxes[0], truth.box_xyxy)),
+            "strict": len(boxes) == 1 and bool(is_correct(boxes[0], ground_truth.box_xyxy)),
         }
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
         """The rows as they are."""
         return rows
 
     def _records(self, data: Path, options: Mapping[str, str]) -> Iterator[Annotated | Skipped]:
         named = {split: f"finetune_{self.folder}_{split}.json" for split in chosen_splits(options, self.splits)}
-        files = {split: paths[0] for split, name in named.items() if (paths := found(data, name))}
-        mdetr, *own = self.facts.wants
+        files = {split: paths[0] for split, name in named.items() if (paths := find_files(data, name))}
+        mdetr, *own = self.info.required_files
         if not files and not has_set(own, data):
             names = " or ".join(named.values())
             raise DataError(f"{data}: expected {names}, {mdetr.what}, got none; it is from {mdetr.home}")
@@ -133,7 +135,7 @@ class ReferringComprehension:
             yield from expressions_of(self.form, own, self.splits, data, options)
             return
         for split, path in files.items():
-            place = place_of(path, options)
+            place = place_for(path, options)
             images = place.images or next((data / name for name in PICTURES if (data / name).is_dir()), None)
             for record in records(MDETR, Place(path, images, split)):
                 assert isinstance(record, Annotated | Skipped)
@@ -154,28 +156,28 @@ class ReferringComprehension:
             group=medium.id,
             text=asked,
             media=(medium,),
-            truth=BoxTruth(regions[0].box, medium.size_hw, self.folder, notation),
-            want="box",
+            ground_truth=BoxGroundTruth(regions[0].box, medium.size_hw, self.folder, notation),
+            answer_form="box",
             sample=Sample(identity, record.source, "ground", record.split, (Turn(asked, answer),), (medium,),
                           tuple(regions)),
         )  # fmt: skip
 
 
 def _set(form: Format, folder: str, title: str, splits: tuple[str, ...], split_by: str) -> ReferringComprehension:
-    files = Wanted(
+    files = RequiredFile(
         f"finetune_{folder}_{splits[0]}.json",
         "MDETR's expressions and boxes (or the set itself)",
         "https://zenodo.org/record/4729015 (mdetr_annotations.tar.gz)",
         form.licence,
     )
-    facts = Facts(
+    info = BenchmarkInfo(
         name=form.name,
         title=f"{title}, boxes",
-        wants=(files, *wanted(form, folder, split_by)),
+        required_files=(files, *wanted(form, folder, split_by)),
         metrics=METRICS,
-        means=MEANS,
+        notes=NOTES,
         published=tuple(
-            Published(system, split, {"acc@0.5": value}, SOURCE)
+            PublishedScore(system, split, {"acc@0.5": value}, SOURCE)
             for system, values in _TABLE[form.name].items()
             for split, value in zip(splits, values, strict=True)
         ),
@@ -184,9 +186,9 @@ def _set(form: Format, folder: str, title: str, splits: tuple[str, ...], split_b
             "split_by": f"who divided the set, where MDETR's files are not there: {split_by} if not given",
             **IMAGES,
         },
-        want="box",
+        answer_form="box",
     )
-    return ReferringComprehension(form, folder, splits, facts)
+    return ReferringComprehension(form, folder, splits, info)
 
 
 REFERRING_COMPREHENSION = (

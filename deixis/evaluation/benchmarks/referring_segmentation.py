@@ -20,7 +20,15 @@ from deixis.datasets.grounding.refcoco import GREFCOCO, INSTANCES, REFCOCO, REFC
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format
 from deixis.errors import DataError, DeixisError, InputError
-from deixis.evaluation.benchmark import FORCED, GENERATED, Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmark import (
+    GENERATED,
+    TEACHER_FORCED,
+    BenchmarkInfo,
+    Example,
+    ExampleResult,
+    PublishedScore,
+    RequiredFile,
+)
 from deixis.evaluation.benchmarks.mask_metrics import (
     EXACT_METRICS,
     FIRST,
@@ -29,13 +37,13 @@ from deixis.evaluation.benchmarks.mask_metrics import (
     MASKS,
     PRECISION_METRICS,
     UNION,
-    MaskTruth,
-    mask_marks,
+    MaskGroundTruth,
+    mask_metrics,
 )
 from deixis.evaluation.benchmarks.records import records
-from deixis.evaluation.benchmarks.required_files import IMAGES, one_of, place_of, whole_number
+from deixis.evaluation.benchmarks.required_files import IMAGES, choice_option, integer_option, place_for
 from deixis.evaluation.benchmarks.wording import answer_for, notation_of, question_for
-from deixis.evaluation.metrics.scores import Marks, mean
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.geometry import mask_to_rle, rle_to_mask
 from deixis.inference import Answer
 from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
@@ -53,7 +61,7 @@ _TABLE = {  # cIoU of val, testA, testB; or val, test
     "refcoco_plus": {"ReLA": (66.0, 71.0, 57.7), "LISA-7B": (62.4, 67.4, 56.5), "LISA-7B, tuned": (65.1, 70.8, 58.1)},
     "refcocog": {"ReLA": (65.0, 66.0), "LISA-7B": (66.4, 68.5), "LISA-7B, tuned": (67.9, 70.6)},
 }
-MEANS = (
+NOTES = (
     "One example is one expression; an expression that several people wrote of a thing counts each time.",
     "LISA's published numbers are of given answers (mode forced): the mask's token is written into the answer, and "
     "only the mask is the model's; its table prints cIoU. Generated answers are the usual mode here.",
@@ -63,7 +71,7 @@ MEANS = (
 )
 NO_TARGET_METRICS = (
     mean("gIoU", "iou", "mean overlap of mask and target; for an expression that means nothing 1 without mask, else 0"),
-    mean("cIoU", "shared", "pixels shared by all masks and targets over pixels of either", weight="union"),
+    mean("cIoU", "intersection", "pixels shared by all masks and targets over pixels of either", weight="union"),
     mean("N-acc", "refused", "of the expressions that mean nothing, share of answers without a mask"),
     mean("T-acc", "kept", "of the expressions that mean something, share of answers with a mask"),
     *(mean(f"Pr@{least}", f"over_{round(100 * least)} of targets", f"of the expressions that mean something, share of "
@@ -72,20 +80,20 @@ NO_TARGET_METRICS = (
 )  # fmt: skip
 
 
-def published(name: str, splits: Sequence[str]) -> tuple[Published, ...]:
+def published(name: str, splits: Sequence[str]) -> tuple[PublishedScore, ...]:
     return tuple(
-        Published(system, split, {"cIoU": value}, "Lai et al., CVPR 2024, table 2")
+        PublishedScore(system, split, {"cIoU": value}, "Lai et al., CVPR 2024, table 2")
         for system, values in _TABLE.get(name, {}).items()
         for split, value in zip(splits, values, strict=True)
     )
 
 
-def wanted(form: Format, folder: str, split_by: str, refs: str = "refs") -> tuple[Wanted, ...]:
+def wanted(form: Format, folder: str, split_by: str, refs: str = "refs") -> tuple[RequiredFile, ...]:
     """The files of one set in the official layout."""
     return (
-        Wanted(f"{folder}/{refs}({split_by}).p", "the expressions (or .json)", form.home, form.licence),
-        Wanted(f"{folder}/{INSTANCES}", "the things, with their outlines", form.home, form.licence),
-        Wanted("images/mscoco/images/train2014", "the pictures (or train2014; or --option images)",
+        RequiredFile(f"{folder}/{refs}({split_by}).p", "the expressions (or .json)", form.home, form.licence),
+        RequiredFile(f"{folder}/{INSTANCES}", "the things, with their outlines", form.home, form.licence),
+        RequiredFile("images/mscoco/images/train2014", "the pictures (or train2014; or --option images)",
                "https://cocodataset.org/#download", "terms of Flickr"),
     )  # fmt: skip
 
@@ -95,14 +103,14 @@ class ReferringSegmentation:
     """One set whose expressions mean one thing each."""
 
     form: Format
-    facts: Facts
+    info: BenchmarkInfo
     splits: tuple[str, ...]
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         """An example for each expression, picture by picture. Raises ValueError where files are missing."""
-        notation, masks = notation_of(options), one_of(options, "masks", UNION, FIRST)
-        empty_below = whole_number(options, "empty_below", 1, least=1)
-        for record in expressions_of(self.form, self.facts.wants, self.splits, data, options):
+        notation, masks = notation_of(options), choice_option(options, "masks", UNION, FIRST)
+        empty_below = integer_option(options, "empty_below", 1, least=1)
+        for record in expressions_of(self.form, self.info.required_files, self.splits, data, options):
             if isinstance(record, Skipped):
                 yield record
                 continue
@@ -114,41 +122,42 @@ class ReferringSegmentation:
             for number, expression in enumerate(record.expressions):
                 meant = _meant(record, expression)
                 assert medium.size_hw is not None
-                truth = MaskTruth(medium.size_hw, meant, masks=masks, empty_below_px=empty_below)
-                yield _example(record, number, medium, truth, notation)
+                ground_truth = MaskGroundTruth(medium.size_hw, meant, masks=masks, empty_below_px=empty_below)
+                yield _example(record, number, medium, ground_truth, notation)
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         """Overlaps (`mask_marks`); of gRefCOCO also whether a mask was rightly given or withheld."""
-        marks = mask_marks(answer, example.truth)
-        return {**marks, **_no_target_marks(marks, example.truth)} if self.form is GREFCOCO else marks
+        metrics = mask_metrics(answer, example.ground_truth)
+        return {**metrics, **_no_target_metrics(metrics, example.ground_truth)} if self.form is GREFCOCO else metrics
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
         """The rows as they are."""
         return rows
 
 
 def expressions_of(
-    form: Format, wants: Sequence[Wanted], splits: Sequence[str], data: Path, options: Mapping[str, str]
+    form: Format, required_files: Sequence[RequiredFile], splits: Sequence[str], data: Path, options: Mapping[str, str]
 ) -> Iterator[Annotated | Skipped]:
     """The pictures of the chosen splits with their expressions, repeated ones too, in the order of the splits.
 
     Raises ValueError, naming it, for a file that is missing and for a split that the set has not.
     """
-    if not has_set(wants, data):
+    references, instances, *_ = required_files
+    if not has_set(required_files, data):
         raise DataError(
-            f"{data}: expected {wants[1].path}, {wants[1].what}, and {wants[0].path}, {wants[0].what}, got none; "
-            f"they are from {wants[0].home}"
+            f"{data}: expected {instances.path}, {instances.what}, and {references.path}, {references.what}, got none; "
+            f"they are from {references.home}"
         )
     for split in chosen_splits(options, splits):
         more = {"splits": split, "repeats": "keep"} | {key: options[key] for key in ("split_by",) if key in options}
-        for record in records(form, place_of(data, options, **more)):
+        for record in records(form, place_for(data, options, **more)):
             if isinstance(record, Skipped) or (isinstance(record, Annotated) and record.split == split):
                 yield record
 
 
-def has_set(wants: Sequence[Wanted], data: Path) -> bool:
+def has_set(required_files: Sequence[RequiredFile], data: Path) -> bool:
     """Whether the files of a set are in --data or in its own folder below."""
-    return any((root / INSTANCES).is_file() for root in (data, data / wants[1].path.split("/")[0]))
+    return any((root / INSTANCES).is_file() for root in (data, data / required_files[1].path.split("/")[0]))
 
 
 def chosen_splits(options: Mapping[str, str], splits: Sequence[str]) -> Sequence[str]:
@@ -173,7 +182,7 @@ def _meant(record: Annotated, expression: Expression) -> Any:
     return mask_to_rle(np.logical_or.reduce([rle_to_mask(mask) for mask in masks]))
 
 
-def _example(record: Annotated, number: int, medium: Medium, truth: MaskTruth, notation: str) -> Example:
+def _example(record: Annotated, number: int, medium: Medium, ground_truth: MaskGroundTruth, notation: str) -> Example:
     text = record.expressions[number].text
     things = [record.things[thing].region for thing in record.expressions[number].things]
     asked = question_for("refer_mask", notation, text=text)
@@ -183,35 +192,35 @@ def _example(record: Annotated, number: int, medium: Medium, truth: MaskTruth, n
     regions: tuple[RegionRecord, ...] = tuple(region for region in things if region is not None)
     identity = f"{record.id}/{number}"
     sample = Sample(identity, record.source, "ground", record.split, (Turn(asked, answer),), (medium,), regions)
-    return Example(identity, record.split, medium.id, asked, (medium,), truth,
-                   want="mask", forced=given, sample=sample)  # fmt: skip
+    return Example(identity, record.split, medium.id, asked, (medium,), ground_truth,
+                   answer_form="mask", forced_answer=given, sample=sample)  # fmt: skip
 
 
-def _no_target_marks(marks: Marks, truth: MaskTruth) -> Marks:
+def _no_target_metrics(metrics: ExampleMetrics, ground_truth: MaskGroundTruth) -> ExampleMetrics:
     """ReLA's marks; an answer that marks no pixel says that nothing is meant."""
-    meant, marked = truth.meant is not None, marks["pixels"] > 0
-    targets = {f"over_{least} of targets": marks["iou"] >= least / 100 if meant else None for least in (70, 80, 90)}
+    meant, marked = ground_truth.meant is not None, metrics["pixels"] > 0
+    targets = {f"over_{least} of targets": metrics["iou"] >= least / 100 if meant else None for least in (70, 80, 90)}
     return {
         "refused": None if meant else not marked,
         "kept": marked if meant else None,
-        "iou of targets": marks["iou"] if meant else None,
+        "iou of targets": metrics["iou"] if meant else None,
         **targets,
     }
 
 
 def _set(form: Format, folder: str, title: str, splits: tuple[str, ...], split_by: str) -> ReferringSegmentation:
-    facts = Facts(
+    info = BenchmarkInfo(
         name=f"{form.name}_seg",
         title=f"{title}, masks",
-        wants=wanted(form, folder, split_by),
+        required_files=wanted(form, folder, split_by),
         metrics=(*LISA_METRICS, *EXACT_METRICS, *PRECISION_METRICS),
-        means=MEANS,
+        notes=NOTES,
         published=published(form.name, splits),
-        modes=(GENERATED, FORCED),
+        modes=(GENERATED, TEACHER_FORCED),
         options=OPTIONS,
-        want="mask",
+        answer_form="mask",
     )
-    return ReferringSegmentation(form, facts, splits)
+    return ReferringSegmentation(form, info, splits)
 
 
 REFERRING_SEGMENTATION = (
@@ -220,21 +229,23 @@ REFERRING_SEGMENTATION = (
     _set(REFCOCOG, "refcocog", "RefCOCOg", UMD, "umd"),
     ReferringSegmentation(
         GREFCOCO,
-        Facts(
+        BenchmarkInfo(
             name="grefcoco",
             title="gRefCOCO, masks of several things, one or none",
-            wants=wanted(GREFCOCO, "grefcoco", "unc", "grefs"),
+            required_files=wanted(GREFCOCO, "grefcoco", "unc", "grefs"),
             metrics=(*NO_TARGET_METRICS, EXACT_METRICS[-1]),
-            means=(
-                MEANS[0],
+            notes=(
+                NOTES[0],
                 "An expression may mean several things, whose masks are taken as one, or nothing. ReLA, whose rules "
                 "these are, says by an output of its own that nothing is meant; here an answer says so that marks no "
                 "pixel, or fewer than empty_below. Answers are generated: a given one would tell what there is.",
                 HOW_MASKS_COUNT,
             ),
-            published=(Published("ReLA, Swin-B", "val", {"cIoU": 62.42, "gIoU": 63.60}, "henghuiding/ReLA, README"),),
+            published=(
+                PublishedScore("ReLA, Swin-B", "val", {"cIoU": 62.42, "gIoU": 63.60}, "henghuiding/ReLA, README"),
+            ),
             options={**OPTIONS, "empty_below": "a mask of fewer pixels is none (1 if not given)"},
-            want="mask",
+            answer_form="mask",
         ),
         UNC,
     ),

@@ -5,13 +5,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deixis.datasets.grounding.ferret_lvis import FERRET_LVIS
-from deixis.evaluation.benchmark import Example, Facts, Published, Row, Wanted
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.lvis_objects import ANY, THERE, Draw, lvis_objects
 from deixis.evaluation.benchmarks.records import records
-from deixis.evaluation.benchmarks.required_files import IMAGES, found, needed, one_of, place_of, whole_number
+from deixis.evaluation.benchmarks.required_files import (
+    IMAGES,
+    choice_option,
+    find_files,
+    integer_option,
+    place_for,
+    require_files,
+)
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
-from deixis.evaluation.metrics.overlap import names_in
-from deixis.evaluation.metrics.scores import Marks, mean
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
+from deixis.evaluation.metrics.answer_text import find_names
 from deixis.geometry import Text, parse_markup
 from deixis.inference import Answer
 from deixis.samples.regions import to_region
@@ -23,30 +30,32 @@ PARTS = {"point": "point", "box": "box", "free_shape": "free_form"}
 """Ferret's names of the forms -> rows of the table."""
 OBJECTS = 2_667
 FERRET_V2 = "Ferret-v2 (Zhang et al., 2024), table 1"
-LVIS = Wanted(
+LVIS = RequiredFile(
     "lvis_v1_val.json", "LVIS's validation set, of which the objects are drawn", "https://www.lvisdataset.org/dataset",
     "CC-BY-4.0",
 )  # fmt: skip
-WANTS = (
-    Wanted("lvis*.jsonl", "the questions in the form of Ferret's LVIS-ROC, if you have them", FERRET_LVIS.home,
+REQUIRED_FILES = (
+    RequiredFile("lvis*.jsonl", "the questions in the form of Ferret's LVIS-ROC, if you have them", FERRET_LVIS.home,
            FERRET_LVIS.licence),
     LVIS,
-    Wanted("val2017/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own"),
+    RequiredFile("val2017/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own"),
 )  # fmt: skip
 
 
-def _published(system: str, *values: float | None) -> Iterator[Published]:
+def _published(system: str, *values: float | None) -> Iterator[PublishedScore]:
     for part, value in zip(PARTS.values(), values, strict=True):
         if value is not None:
-            yield Published(system, part, {"accuracy": value}, FERRET_V2)
+            yield PublishedScore(system, part, {"accuracy": value}, FERRET_V2)
 
 
-FACTS = Facts(
+INFO = BenchmarkInfo(
     name="lvis_roc",
     title="LVIS referring object classification: this point, box or stroke, is it a .. or a ..?",
-    wants=WANTS,
+    required_files=REQUIRED_FILES,
     metrics=(
-        mean("accuracy", "hit", "the answer holds the right name, or a synonym, as the official script looks for it"),
+        mean(
+            "accuracy", "correct", "the answer holds the right name, or a synonym, as the official script looks for it"
+        ),
         mean(
             "strict accuracy",
             "strict",
@@ -54,7 +63,7 @@ FACTS = Facts(
             official=False,
         ),
     ),
-    means=(
+    notes=(
         "Two names are offered, so that guessing scores 50; which one comes first changes from object to object.",
         "The official script looks for the name or a synonym as a piece of the answer, after clauses that begin with "
         "'not' or 'no' (also words such as 'nose') are cut: an answer that names both counts as right, and 'Chair' for "
@@ -93,7 +102,7 @@ class Names:
 class RegionClassification:
     """Which of two names the thing at a region has."""
 
-    facts = FACTS
+    info = INFO
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         notation = notation_of(options)
@@ -112,34 +121,34 @@ class RegionClassification:
                 group=record.signals[0].id,
                 text=text,
                 media=record.signals,
-                truth=names,
+                ground_truth=names,
                 regions=tuple(map(to_region, record.regions)),
                 sample=replace(record, turns=(replace(turn, user=text),)),
             )
 
     def _samples(self, data: Path, options: Mapping[str, str]) -> Iterable[Sample | Skipped]:
         draw = Draw(
-            whole_number(options, "objects", OBJECTS, least=1),
-            whole_number(options, "seed", 0),
-            one_of(options, "negatives", ANY, THERE),
-            {"val2017": "val2017", "all": ""}[one_of(options, "pictures", "val2017", "all")],
+            integer_option(options, "objects", OBJECTS, least=1),
+            integer_option(options, "seed", 0),
+            choice_option(options, "negatives", ANY, THERE),
+            {"val2017": "val2017", "all": ""}[choice_option(options, "pictures", "val2017", "all")],
         )
-        if questions := found(data, WANTS[0].path):
-            return records(FERRET_LVIS, place_of(questions[0], options))
-        (annotations, *_) = needed(data, LVIS)
-        return lvis_objects(annotations, place_of(annotations, options).images, draw)
+        if questions := find_files(data, REQUIRED_FILES[0].path):
+            return records(FERRET_LVIS, place_for(questions[0], options))
+        (annotations, *_) = require_files(data, LVIS)
+        return lvis_objects(annotations, place_for(annotations, options).images, draw)
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
-        names: Names = example.truth
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
+        names: Names = example.ground_truth
         said = answer.raw or answer.text  # the official script reads coordinates too, whose commas end a clause
         right = {name.lower() for name in (names.right, *names.synonyms)}
-        found = set(names_in(without_denials(answer.text), {*right, names.other.lower()}))
+        found = set(find_names(without_denials(answer.text), {*right, names.other.lower()}))
         return {
-            "hit": int(names_object(said, names.right, names.synonyms)),
+            "correct": int(names_object(said, names.right, names.synonyms)),
             "strict": int(bool(found) and found <= right),
         }
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
         return rows
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from deixis.datasets.source import Place
 from deixis.errors import DataError, InputError
-from deixis.evaluation.benchmark import Wanted
+from deixis.evaluation.benchmark import RequiredFile
 
 IMAGES = {"images": "the folder of the pictures, where they do not lie below --data"}
 """The option of every benchmark whose files only name their pictures."""
 
 
-def found(data: Path, *patterns: str) -> list[Path]:
+def find_files(data: Path, *patterns: str) -> list[Path]:
     """The files of the first pattern that any is of, in --data or in a folder right below; --data itself, if it fits.
 
     Patterns are tried in order, in each the names in alphabetical order.
@@ -25,15 +25,15 @@ def found(data: Path, *patterns: str) -> list[Path]:
     return []
 
 
-def needed(data: Path, wanted: Wanted, *patterns: str) -> list[Path]:
+def require_files(data: Path, wanted: RequiredFile, *patterns: str) -> list[Path]:
     """As `found`, by the names of a wanted file. Raises ValueError, naming it and its home, where there is none."""
-    files = found(data, *(patterns or (wanted.path,)))
+    files = find_files(data, *(patterns or (wanted.path,)))
     if not files:
         raise DataError(f"{data}: expected {wanted.path}, {wanted.what}, got none; it is from {wanted.home}")
     return files
 
 
-def place_of(path: Path, options: Mapping[str, str], **more: str) -> Place:
+def place_for(path: Path, options: Mapping[str, str], **more: str) -> Place:
     """The place of a set's file, its pictures where the option says. Raises ValueError where that is no folder."""
     images = options.get("images")
     if images is not None and not Path(images).is_dir():
@@ -41,7 +41,7 @@ def place_of(path: Path, options: Mapping[str, str], **more: str) -> Place:
     return Place(path, None if images is None else Path(images), options=more)
 
 
-def whole_number(options: Mapping[str, str], name: str, default: int, least: int = 0) -> int:
+def integer_option(options: Mapping[str, str], name: str, default: int, least: int = 0) -> int:
     """An option that is a number. Raises ValueError for anything else.
 
     >>> whole_number({"seed": "7"}, "seed", 0), whole_number({}, "seed", 0)
@@ -53,7 +53,7 @@ def whole_number(options: Mapping[str, str], name: str, default: int, least: int
     return int(text)
 
 
-def one_of(options: Mapping[str, str], name: str, *choices: str) -> str:
+def choice_option(options: Mapping[str, str], name: str, *choices: str) -> str:
     """An option that is one of some words, the first if it is not given. Raises ValueError for another.
 
     >>> one_of({}, "negatives", "any", "there")

@@ -1,1 +1,1 @@
-"""Metrics as pure functions of predictions and truth, and their bootstrap intervals."""
+"""Metrics as pure functions of predictions and ground truth, and their bootstrap confidence intervals."""

@@ -1,11 +1,11 @@
-"""F1_all and F1_loc: how well a written caption names the things of a picture and says where they are.
+"""F1_all and F1_loc of grounded captioning: whether a caption names an image's objects and grounds them with boxes.
 
-A caption is scored against each reference caption of its picture, class by class of noun: precision over the nouns that
-it names, recall over those that the reference names with a box; a noun is right with an IoU above 0.5. F1_all counts a
-noun that the reference lacks, or that the caption lacks, as wrong; F1_loc leaves it out. Both are means over classes.
+A caption is scored against each reference caption of its image, per noun class: precision over the nouns of the
+caption, recall over the boxed nouns of the reference; a noun is correct with an IoU above 0.5. F1_all counts a noun
+that only the caption or only the reference has as wrong; F1_loc excludes it. Both are macro averages over classes.
 
-What is odd, and kept: of several things of a class, and of several mentions, the first alone is looked at; a noun that
-the reference has without a box costs nothing; and a class that is never named counts with precision 0.
+Peculiarities, reproduced: of several objects and several mentions of a class only the first is compared; a noun that
+the reference has without a box is not counted; a class that is never predicted has precision 0.
 
 Source: Zhou et al., "Grounded Video Description", CVPR 2019, section 4 and appendix; its
 facebookresearch/grounded-video-description@037b7b1 eval_grd_flickr30k_entities.py, grd_eval.
@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from deixis.evaluation.metrics.overlap import bounds_iou
-from deixis.evaluation.metrics.scores import Metric
+from deixis.evaluation.metrics.aggregation import Metric
+from deixis.evaluation.metrics.iou import IOU_THRESHOLD, bounds_iou
 from deixis.language.english import plural
 
-THRESHOLD = 0.5
 BoxXYXY = Sequence[float]
 ALL, LOC = "all", "loc"
 MODES = (ALL, LOC)
@@ -30,59 +29,59 @@ MODES = (ALL, LOC)
 
 @dataclass(frozen=True)
 class Reference:
-    """One reference caption. nouns: class and box of each thing that it names, in order. unboxed: its other
-    words, each as `plural` bends it, for the official script compares lemmas."""
+    """One reference caption. nouns: (class, box) of each boxed noun, in order. unboxed: its other words, normalised by
+    `plural`, where the official script compares lemmas."""
 
     nouns: tuple[tuple[str, BoxXYXY], ...]
     unboxed: frozenset[str] = field(default=frozenset())
 
 
-Hits = list[tuple[str, int | None]]
-"""A class and whether it is right; None where only `all` counts it, as wrong."""
+Matches = list[tuple[str, int | None]]
+"""(class, 1 if correct else 0) per noun; None for a noun that the other caption lacks, wrong in F1_all only."""
 
 
-def precision_hits(given: Sequence[tuple[str, BoxXYXY | None]], reference: Reference) -> Hits:
-    """The nouns of a caption, each right or wrong; those that cost nothing are left out.
+def precision_matches(predicted: Sequence[tuple[str, BoxXYXY | None]], reference: Reference) -> Matches:
+    """The nouns of a caption as correct or wrong, without those that are not counted.
 
-    given: class and box of each noun that the caption names, in order; no box is a wrong one.
+    predicted: (class, box) of each noun of the caption, in order; a noun without a box is wrong.
     """
     first = dict(reversed(reference.nouns))
-    hits: Hits = []
-    for name, box in given:
+    matches: Matches = []
+    for name, box in predicted:
         if name in first:
-            hits.append((name, _fits(box, first[name])))
+            matches.append((name, _is_correct(box, first[name])))
         elif plural(name) not in reference.unboxed:
-            hits.append((name, None))
-    return hits
+            matches.append((name, None))
+    return matches
 
 
-def recall_hits(given: Sequence[tuple[str, BoxXYXY | None]], reference: Reference) -> Hits:
-    """The nouns of a reference caption, each found or not."""
-    first = dict(reversed(given))
-    return [(name, _fits(first[name], box) if name in first else None) for name, box in reference.nouns]
+def recall_matches(predicted: Sequence[tuple[str, BoxXYXY | None]], reference: Reference) -> Matches:
+    """The nouns of a reference caption as found or missed."""
+    first = dict(reversed(predicted))
+    return [(name, _is_correct(first[name], box) if name in first else None) for name, box in reference.nouns]
 
 
-def _fits(box: BoxXYXY | None, true: BoxXYXY) -> int:
-    return int(box is not None and bounds_iou(box, true) > THRESHOLD)
+def _is_correct(box: BoxXYXY | None, target: BoxXYXY) -> int:
+    return int(box is not None and bounds_iou(box, target) > IOU_THRESHOLD)  # strictly above, as officially
 
 
-def shares_of_f1(rows: Sequence[Mapping[str, Hits]], classes: Iterable[str]) -> list[dict[str, float]]:
-    """What each row adds to precision and recall, of all and loc; over all rows they sum up to the official numbers.
+def precision_recall_shares(rows: Sequence[Mapping[str, Matches]], classes: Iterable[str]) -> list[dict[str, float]]:
+    """The contribution of each example to precision and recall in both modes; the sums are the official numbers.
 
-    rows: `precision` and `recall`, the hits of all of its references. classes: those that the references name. A class
-    counts by its share of right ones among all rows, which is why one row's part is known only with all of them.
+    rows: "precision" and "recall", the matches of all references of an example. classes: those of the references. Each
+    correct noun contributes 1 / (nouns of its class * classes): its part of a macro average, known only from all rows.
     """
     count = len(set(classes))
     totals: dict[tuple[str, str, str], int] = defaultdict(int)
     for row in rows:
-        for kind, hits in row.items():
-            for name, hit in hits:
+        for kind, matches in row.items():
+            for name, correct in matches:
                 totals[kind, ALL, name] += 1
-                totals[kind, LOC, name] += hit is not None
+                totals[kind, LOC, name] += correct is not None
     return [
         {
-            f"{kind}_{mode}": sum(1 / (totals[kind, mode, name] * count) for name, hit in hits if hit)
-            for kind, hits in row.items()
+            f"{kind}_{mode}": sum(1 / (totals[kind, mode, name] * count) for name, correct in matches if correct)
+            for kind, matches in row.items()
             for mode in MODES
         }
         for row in rows
@@ -90,7 +89,7 @@ def shares_of_f1(rows: Sequence[Mapping[str, Hits]], classes: Iterable[str]) -> 
 
 
 def f1_metrics() -> tuple[Metric, ...]:
-    """The metrics over the marks `precision_all`, `recall_all`, `precision_loc`, `recall_loc` of `shares_of_f1`."""
+    """F1_all and F1_loc over the per-example metrics of `precision_recall_shares`."""
 
     def f1(precision: Any, recall: Any) -> Any:
         precision, recall = np.asarray(precision, dtype=float), np.asarray(recall, dtype=float)
@@ -98,7 +97,7 @@ def f1_metrics() -> tuple[Metric, ...]:
         return np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
 
     meanings = {
-        ALL: "things named in the right place, over all things named or to be named, mean over classes of nouns",
-        LOC: "the same over the things that both the caption and the reference name",
+        ALL: "F1 of correctly boxed nouns over all nouns of caption and reference, mean over noun classes",
+        LOC: "the same over the nouns that both the caption and the reference have",
     }
     return tuple(Metric(f"F1_{mode}", f1, (f"precision_{mode}", f"recall_{mode}"), meanings[mode]) for mode in MODES)

@@ -1,8 +1,8 @@
-"""VQA's own comparison of short answers: how texts are made alike, and what an answer is worth beside ten people's.
+"""VQA accuracy: the normalisation of short answers, and the score of an answer against those of ten annotators.
 
-What is odd, and kept: texts are made alike only where the people's answers are not all the same; a comma between
-digits anywhere takes every mark out without a space; "none" is 0; few contractions get their apostrophe back, and
-"somebody'd" loses it. It knows no file.
+Peculiarities, reproduced: texts are normalised only if the annotators' answers differ; a comma between digits anywhere
+removes all punctuation without a space; "none" is 0; few contractions get their apostrophe back, and "somebody'd" loses
+it. It knows no file.
 
 Source: GT-Vision-Lab/VQA@a013f00 PythonEvaluationTools/vqaEvaluation/vqaEval.py.
 """
@@ -10,12 +10,12 @@ Source: GT-Vision-Lab/VQA@a013f00 PythonEvaluationTools/vqaEvaluation/vqaEval.py
 import re
 from collections.abc import Sequence
 
-MARKS = ';/[]"{}()=+\\_-><@`,?!'
+PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 ARTICLES = frozenset({"a", "an", "the"})
 NUMBERS = {"none": "0", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6"}
 NUMBERS |= {"seven": "7", "eight": "8", "nine": "9", "ten": "10"}
-ENOUGH = 3
-"""So many others must give an answer for it to count fully."""
+FULL_SCORE_ANNOTATORS = 3
+"""An answer that this many other annotators gave scores 1."""
 _LONG = """
 ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't he'd he'd've he's
 how'd how'll how's isn't it'd it'd've it'll ma'am mightn't mightn't've might've mustn't must've needn't not've o'clock
@@ -28,38 +28,39 @@ y'all y'all'll y'all'd've you'd you'd've you'll you're you've
 CONTRACTIONS = {
     word[:at] + word[at + 1 :]: word for word in _LONG.split() for at, letter in enumerate(word) if letter == "'"
 } | {"somebody'd": "somebodyd"}
-"""A contraction that lacks one of its apostrophes -> as it is counted."""
+"""A contraction without one of its apostrophes -> its normalised form."""
 _PERIOD = re.compile(r"(?!<=\d)(\.)(?!\d)")
 _COMMA = re.compile(r"(\d)(\,)(\d)")
-_PERIODS_TAKEN = int(re.UNICODE)  # a flag where the count belongs: so many full stops go, and no more
+_PERIODS_TAKEN = int(
+    re.UNICODE
+)  # the official script passes this flag as `count`: at most so many full stops are removed
 
 
 def vqa_text(text: str) -> str:
-    """The text as it is compared: marks and full stops out, small letters, digits for number words, no articles.
+    """A normalised text: lower case, without punctuation and articles, number words as digits.
 
     >>> vqa_text("The Two dogs, dont bark!"), vqa_text("1,000"), vqa_text("none")
     ("2 dogs don't bark", '1000', '0')
     """
     out = text
     joined = _COMMA.search(text) is not None
-    for mark in MARKS:
-        apart = joined or f"{mark} " in text or f" {mark}" in text
-        out = out.replace(mark, "" if apart else " ")
+    for sign in PUNCTUATION:
+        at_word_end = joined or f"{sign} " in text or f" {sign}" in text
+        out = out.replace(sign, "" if at_word_end else " ")
     words = [NUMBERS.get(word, word) for word in _PERIOD.sub("", out, count=_PERIODS_TAKEN).lower().split()]
     return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)
 
 
-def vqa_accuracy(answer: str, answers: Sequence[str]) -> float:
-    """What an answer is worth: min(1, n / 3), n the people who said the same, in the mean over leaving each out.
-
-    0..1; 0 where there are no answers.
+def vqa_accuracy(answer: str, annotations: Sequence[str]) -> float:
+    """The accuracy, 0 to 1, of an answer: min(1, n / 3) with n of the other annotators' answers equal to it, averaged
+    over leaving out each annotator; 0 without annotations.
     """
-    given, theirs = _line(answer), [_line(text) for text in answers]
-    if len(set(theirs)) > 1:
-        given, theirs = vqa_text(given), [vqa_text(text) for text in theirs]
-    same = [text == given for text in theirs]
-    worth = [min(1.0, (sum(same) - own) / ENOUGH) for own in same]
-    return sum(worth) / len(worth) if worth else 0.0
+    given, expected = _line(answer), [_line(text) for text in annotations]
+    if len(set(expected)) > 1:
+        given, expected = vqa_text(given), [vqa_text(text) for text in expected]
+    equal = [text == given for text in expected]
+    scores = [min(1.0, (sum(equal) - own) / FULL_SCORE_ANNOTATORS) for own in equal]
+    return sum(scores) / len(scores) if scores else 0.0
 
 
 def _line(text: str) -> str:

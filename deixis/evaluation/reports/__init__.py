@@ -1,1 +1,1 @@
-"""Reports of a run: summary, terminal table, HTML page."""
+"""The report of a run: its numbers (`summary`), in a terminal and as an HTML page with drawn cases."""

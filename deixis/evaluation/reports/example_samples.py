@@ -1,7 +1,7 @@
-"""An example's truth and its answer as samples of the sample format, so that what draws samples draws both.
+"""An example's ground truth and its answer as samples of the sample format, so that both are drawn as samples are.
 
-The answer is read from a row, as it was kept on disk. Regions of the question come first in both, so that they have
-the same numbers and colours, and the answer's first has those of the truth's first. It draws nothing.
+The answer is read from a stored result. Regions of the question come first in both samples, so that they have the same
+numbers and colours, followed by those of the answer. It draws nothing.
 """
 
 import json
@@ -12,26 +12,26 @@ from typing import Any
 import numpy as np
 
 from deixis.datasets.plain_questions import plain_text
-from deixis.evaluation.benchmark import Example, Row
+from deixis.evaluation.benchmark import Example, ExampleResult
 from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Reference, Region, Span, Tube, parse_markup
 from deixis.samples.sample import RegionRecord, Sample, Turn
 
-TRUTH_SHOWN = 600
-"""Signs of a truth that is no text of a sample."""
+MAX_TEXT = 600
+"""Characters shown of a ground truth that is not text of a sample."""
 
 
-def truth_sample(example: Example) -> Sample:
-    """The question with its right answer; where the example has no sample of it, the truth as text without regions."""
+def ground_truth_sample(example: Example) -> Sample:
+    """The question with its expected answer; without a sample of it, the ground truth as text without regions."""
     if example.sample is not None:
         return replace(example.sample, turns=example.sample.turns[-1:])
     records = tuple(_record_of_region(region) for region in example.regions)
-    turn = Turn(example.text, plain_text(_words(example.truth)))
+    turn = Turn(example.text, plain_text(_as_text(example.ground_truth)))
     return Sample(example.id, "", "question", example.part, (turn,), example.media, records)
 
 
-def answer_sample(example: Example, row: Row) -> Sample:
-    """The question with the answer of a row, its phrases and regions."""
-    asked = truth_sample(example)
+def answer_sample(example: Example, row: ExampleResult) -> Sample:
+    """The question with the answer of a result, its phrases and regions."""
+    asked = ground_truth_sample(example)
     user = asked.turns[-1].user
     mentioned = [index for piece in parse_markup(user) if isinstance(piece, Reference) for index in piece.indices]
     own = asked.regions[: max(mentioned, default=-1) + 1]
@@ -40,7 +40,7 @@ def answer_sample(example: Example, row: Row) -> Sample:
 
 
 def answer_markup(answer: Mapping[str, Any], first: int = 0) -> tuple[str, tuple[RegionRecord, ...]]:
-    """(text, records): an answer as it is kept, `Answer.to_json()`, in markup; its regions are numbered from `first`.
+    """(markup, regions) of a stored answer (`Answer.to_json()`), its regions numbered from `first`.
 
     >>> marked = {"signal": 0, "kind": "span", "value": [1.0, 2.0], "score": None, "time_s": None}
     >>> phrase = {"text": "bell", "start": 2, "end": 6, "regions": [marked]}
@@ -61,7 +61,7 @@ def answer_markup(answer: Mapping[str, Any], first: int = 0) -> tuple[str, tuple
 
 
 def _outside(text: str) -> str:
-    """Text between phrases as markup; its brackets may stay."""
+    """Text between phrases as markup; brackets need no escape unless a phrase could be read into them."""
     return text.replace("{", "{{").replace("}", "}}") if "[" not in text else plain_text(text)
 
 
@@ -102,13 +102,13 @@ def _record_of_region(region: Region) -> RegionRecord:
     return RegionRecord(region.signal, box=(*rows.min(0).tolist(), *rows.max(0).tolist()))
 
 
-def _words(truth: Any) -> str:
-    """A truth as a person can read it: a text, several texts, or what else it is, cut."""
-    if isinstance(truth, str):
-        return truth
-    if isinstance(truth, Sequence) and truth and all(isinstance(one, str) for one in truth):
-        return " | ".join(dict.fromkeys(truth))[:TRUTH_SHOWN]
+def _as_text(ground_truth: Any) -> str:
+    """A ground truth as readable text: a text, several texts, or JSON, truncated."""
+    if isinstance(ground_truth, str):
+        return ground_truth
+    if isinstance(ground_truth, Sequence) and ground_truth and all(isinstance(one, str) for one in ground_truth):
+        return " | ".join(dict.fromkeys(ground_truth))[:MAX_TEXT]
     try:
-        return json.dumps(truth, default=lambda value: type(value).__name__, ensure_ascii=False)[:TRUTH_SHOWN]
-    except (TypeError, ValueError):
-        return type(truth).__name__
+        return json.dumps(ground_truth, default=lambda value: type(value).__name__, ensure_ascii=False)[:MAX_TEXT]
+    except (TypeError, ValueError):  # keys that JSON does not permit
+        return type(ground_truth).__name__

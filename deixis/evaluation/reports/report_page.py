@@ -1,7 +1,7 @@
-"""A run as a page: its numbers beside the papers', what they mean, and the worst and the best cases as pictures.
+"""The report of a run as a page: scores beside published ones, what they mean, and the worst and best cases, drawn.
 
-One HTML file that needs nothing else, in light and dark. Of a case, truth and answer are drawn side by side. What a
-model or a data set says is text, never markup of the page.
+One self-contained HTML file, light and dark. Ground truth and answer of a case are drawn side by side. Text of a model
+or a data set is escaped, never markup of the page.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,16 +11,16 @@ from html import escape
 from itertools import zip_longest
 from pathlib import Path
 
-from deixis.evaluation.benchmark import Example, Row
-from deixis.evaluation.reports.example_samples import answer_sample, truth_sample
-from deixis.evaluation.reports.summary import Line, Summary, value_of
-from deixis.evaluation.reports.terminal_report import left_out_lines, number, numbers
+from deixis.evaluation.benchmark import Example, ExampleResult
+from deixis.evaluation.reports.example_samples import answer_sample, ground_truth_sample
+from deixis.evaluation.reports.summary import ScoreRow, Summary, example_value
+from deixis.evaluation.reports.terminal_report import score_texts, skipped_lines, value_text
 from deixis.samples.media import in_its_place
 from deixis.samples.sample import Sample
 from deixis.visualize.samples.html_page import figures, marked_html, start_of_page
 
 CASES = 12
-"""So many of the worst, and of the best."""
+"""The number of worst and of best cases."""
 CSS = """
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
@@ -32,144 +32,145 @@ td .number { background: none; color: inherit; }
 ul { margin: .4rem 0; padding-left: 1.2rem; max-width: 60rem; }
 .cards.cases { columns: 34rem; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: .7rem; }
-.pair h3, .marks { margin: 0 0 .3rem; font-size: .8rem; font-weight: 600; color: var(--soft); }
+.pair h3, .metrics { margin: 0 0 .3rem; font-size: .8rem; font-weight: 600; color: var(--soft); }
 """
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row that is drawn, with its example and its value of the part's first metric, as the table shows it."""
+    """One drawn result: its example, and the text of its value of the first metric that it has."""
 
     example: Example
-    row: Row
-    marks: str
+    row: ExampleResult
+    score: str
 
 
-def chosen_rows(summary: Summary, rows: Sequence[Row]) -> dict[str, list[tuple[Row, str]]]:
-    """The worst and the best rows, each with its value in words, parts in turns; what is alike by chance of its id.
+def select_cases(summary: Summary, rows: Sequence[ExampleResult]) -> dict[str, list[tuple[ExampleResult, str]]]:
+    """The worst and the best results, each with the text of its score, alternating between the parts.
 
-    A row's value is that of the first metric that it has. Failures are listed elsewhere and not among them.
+    A result's score is its value of the first metric that is defined for it; equal scores are ordered by a hash of the
+    id. Failures are listed elsewhere.
     """
-    valued = [(row, value) for row in rows if row.failure is None and (value := _value(summary, row)) is not None]
-    chosen: dict[str, list[tuple[Row, str]]] = {}
+    scored = [(row, score) for row in rows if row.failure is None and (score := _score(summary, row)) is not None]
+    cases: dict[str, list[tuple[ExampleResult, str]]] = {}
     taken: set[str] = set()
     for name, sign in (("worst", 1), ("best", -1)):
-        by_part: dict[str, list[tuple[Row, str]]] = {}
-        for row, (_, words) in sorted(valued, key=lambda item: (sign * item[1][0], _chance(item[0].id))):
+        by_part: dict[str, list[tuple[ExampleResult, str]]] = {}
+        for row, (_, text) in sorted(scored, key=lambda item: (sign * item[1][0], _hash(item[0].id))):
             if row.id not in taken:
-                by_part.setdefault(row.part, []).append((row, words))
+                by_part.setdefault(row.part, []).append((row, text))
         turns = (item for turn in zip_longest(*by_part.values()) for item in turn if item is not None)
-        chosen[name] = [item for item, _ in zip(turns, range(min(CASES, (len(valued) + 1) // 2)), strict=False)]
-        taken |= {row.id for row, _ in chosen[name]}
-    return chosen
+        cases[name] = [item for item, _ in zip(turns, range(min(CASES, (len(scored) + 1) // 2)), strict=False)]
+        taken |= {row.id for row, _ in cases[name]}
+    return cases
 
 
 def write_report_page(
-    path: Path, summary: Summary, chosen: Mapping[str, Sequence[tuple[Row, str]]], examples: Mapping[str, Example]
+    path: Path,
+    summary: Summary,
+    cases: Mapping[str, Sequence[tuple[ExampleResult, str]]],
+    examples: Mapping[str, Example],
 ) -> Iterator[Case]:
-    """Writes the page, whole or not at all, and yields each case once it is drawn. `examples` by id."""
+    """Writes the page, complete or not at all, and yields each case once it is drawn. examples: by id."""
     with in_its_place(path) as part, part.open("w", encoding="utf-8") as file:
         file.writelines(_head(summary))
-        for name, items in chosen.items():
+        for name, items in cases.items():
             if not items:
                 continue
             file.write(f'<section><h2>{escape(name.capitalize())} cases</h2>\n<div class="cards cases">\n')
-            for row, words in items:
-                case = Case(examples[row.id], row, words)
+            for row, score in items:
+                case = Case(examples[row.id], row, score)
                 file.writelines(_article(case))
                 yield case
             file.write("</div></section>\n")
         file.write("</main></body></html>\n")
 
 
-def _value(summary: Summary, row: Row) -> tuple[float, str] | None:
-    for metric in summary.facts.metrics:
-        if (value := value_of(metric, row)) is not None:
+def _score(summary: Summary, row: ExampleResult) -> tuple[float, str] | None:
+    for metric in summary.info.metrics:
+        if (value := example_value(metric, row)) is not None:
             return value, f"{metric.name} {value * metric.scale:.3g}"
     return None
 
 
-def _chance(name: str) -> bytes:
+def _hash(name: str) -> bytes:
     return blake2b(name.encode(), digest_size=8).digest()
 
 
 def _head(summary: Summary) -> Iterator[str]:
     yield f"{start_of_page(summary.title, CSS)}<header>\n<h1>{escape(summary.title)}</h1>\n"
-    yield f'<p class="soft">{summary.rows:,} questions; intervals hold 95 % of redraws of whole pictures</p>\n'
-    for line in left_out_lines(summary, "left_out.jsonl"):
+    yield f'<p class="soft">{summary.rows:,} questions; 95 % confidence intervals by bootstrap over groups of examples '
+    yield "(such as all questions about one image)</p>\n"
+    for line in skipped_lines(summary, "skipped.jsonl"):
         yield f'<p class="warning">{escape(line)}</p>\n'
     yield "</header>\n<main>\n"
     yield from _table(summary)
     yield "<h2>What a score means</h2>\n<ul>\n"
-    yield from (f"<li>{escape(sentence)}</li>\n" for sentence in summary.facts.means)
-    for metric in _metrics(summary.lines):
-        kind = "official" if metric.official else "ours"
-        yield f"<li><b>{escape(metric.name)}</b> ({kind}): {escape(metric.meaning)}</li>\n"
+    yield from (f"<li>{escape(sentence)}</li>\n" for sentence in summary.info.notes)
+    for metric in {row.metric.name: row.metric for row in summary.scores}.values():
+        origin = "official" if metric.official else "ours"
+        yield f"<li><b>{escape(metric.name)}</b> ({origin}): {escape(metric.meaning)}</li>\n"
     yield "</ul>\n"
-    yield from _sources(summary.lines)
-
-
-def _metrics(lines: Iterable[Line]) -> list:
-    return list({line.metric.name: line.metric for line in lines}.values())
+    yield from _sources(summary.scores)
 
 
 def _table(summary: Summary) -> Iterator[str]:
-    lines, further = summary.lines, summary.columns
-    systems = list(dict.fromkeys(system for line in lines for system, _, _ in line.published))
-    blind = ["blind"] if any(line.blind is not None for line in lines) else []
-    noted = ["note"] if any(map(summary.note, lines)) else []
-    yield '<div class="wide"><table><thead><tr><th>part</th><th>metric</th><th></th>'
-    yield from (f'<th class="number">{escape(n)}</th>' for n in ("score", "95 %", "n", *blind, *further, *systems))
+    rows, baselines = summary.scores, summary.columns
+    systems = list(dict.fromkeys(system for row in rows for system, _, _ in row.published))
+    blind = ["blind"] if any(row.blind is not None for row in rows) else []
+    noted = ["note"] if any(map(summary.note, rows)) else []
+    yield '<div class="wide"><table><thead><tr><th>part</th><th>metric</th><th>origin</th>'
+    yield from (f'<th class="number">{escape(n)}</th>' for n in ("score", "95 % CI", "n", *blind, *baselines, *systems))
     yield from (f"<th>{name}</th>" for name in noted)
     yield "</tr></thead>\n<tbody>\n"
-    for line in lines:
-        score, interval, count = numbers(line)
-        printed = {system: f"{value:g}" for system, value, _ in line.published}
+    for row in rows:
+        score, interval, count = score_texts(row)
+        printed = {system: f"{value:g}" for system, value, _ in row.published}
         cells = [interval, count]
-        cells += [number(line, None if line.blind is None else line.blind.value) for _ in blind]
-        cells += [number(line, line.beside.get(name)) for name in further]
+        cells += [value_text(row, None if row.blind is None else row.blind.value) for _ in blind]
+        cells += [value_text(row, row.baselines.get(name)) for name in baselines]
         cells += [printed.get(system, "") for system in systems]
-        yield f"<tr><td>{escape(line.part)}</td><td>{escape(line.metric.name)}</td><td>{line.kind}</td>"
+        yield f"<tr><td>{escape(row.part)}</td><td>{escape(row.metric.name)}</td><td>{row.origin}</td>"
         yield f'<td class="number strong">{score}</td>'
         yield from (f'<td class="number">{escape(cell)}</td>' for cell in cells)
-        yield from (f"<td>{escape(summary.note(line))}</td>" for _ in noted)
+        yield from (f"<td>{escape(summary.note(row))}</td>" for _ in noted)
         yield "</tr>\n"
     yield "</tbody></table></div>\n"
 
 
-def _sources(lines: Iterable[Line]) -> Iterator[str]:
-    """Where the papers' numbers are from."""
-    sources = dict.fromkeys((system, source) for line in lines for system, _, source in line.published)
+def _sources(rows: Iterable[ScoreRow]) -> Iterator[str]:
+    """The sources of the published scores."""
+    sources = dict.fromkeys((system, source) for row in rows for system, _, source in row.published)
     if sources:
-        yield "<h2>Published numbers</h2>\n<ul>\n"
+        yield "<h2>Published scores</h2>\n<ul>\n"
         yield from (f"<li>{escape(system)}: {escape(source)}</li>\n" for system, source in sources)
         yield "</ul>\n"
 
 
 def _article(case: Case) -> Iterator[str]:
-    truth, answer = truth_sample(case.example), answer_sample(case.example, case.row)
-    yield f'<article>\n<p class="marks">{escape(case.marks)}</p>\n'
-    if _points(truth) or _points(answer):
+    ground_truth, answer = ground_truth_sample(case.example), answer_sample(case.example, case.row)
+    yield f'<article>\n<p class="metrics">{escape(case.score)}</p>\n'
+    if _has_regions(ground_truth) or _has_regions(answer):
         yield '<div class="pair">'
-        for name, sample in (("truth", truth), ("answer", answer)):
+        for name, sample in (("ground truth", ground_truth), ("answer", answer)):
             yield f"<div><h3>{name}</h3>\n"
             yield from figures(sample, sample.turns)
             yield "</div>\n"
         yield "</div>\n"
     else:
-        yield from figures(truth, truth.turns)
-    (turn,), (said,) = truth.turns, answer.turns
-    yield f'<p class="question">{marked_html(turn.user)}</p>\n'
-    yield f'<p class="answer">{marked_html(said.assistant) or "–"}</p>\n'
-    right = " | ".join(map(marked_html, (turn.assistant, *turn.references)))
-    yield f'<p class="besides">right: {right}</p>\n'
-    marks = " · ".join(f"{name} {_short(value)}" for name, value in case.row.marks.items())
-    facts = " · ".join((case.row.id, case.row.part))
-    yield f'<p class="facts">{escape(facts)}<br>{escape(marks)}</p>\n</article>\n'
+        yield from figures(ground_truth, ground_truth.turns)
+    (expected,), (given,) = ground_truth.turns, answer.turns
+    yield f'<p class="question">{marked_html(expected.user)}</p>\n'
+    yield f'<p class="answer">{marked_html(given.assistant) or "–"}</p>\n'
+    references = " | ".join(map(marked_html, (expected.assistant, *expected.references)))
+    yield f'<p class="besides">expected: {references}</p>\n'
+    metrics = " · ".join(f"{name} {_short(value)}" for name, value in case.row.metrics.items())
+    ids = " · ".join((case.row.id, case.row.part))
+    yield f'<p class="facts">{escape(ids)}<br>{escape(metrics)}</p>\n</article>\n'
 
 
-def _points(sample: Sample) -> bool:
-    """Whether an answer has regions."""
+def _has_regions(sample: Sample) -> bool:
+    """Whether the answer of a sample refers to regions."""
     return "{" in sample.turns[0].assistant.replace("{{", "")
 
 

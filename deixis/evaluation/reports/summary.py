@@ -1,7 +1,7 @@
-"""What a run says: every metric of every part with its interval, what stands beside it, and what is missing.
+"""The numbers of a run: every metric of every part with its 95 % confidence interval, baselines and published scores.
 
-Scores are in the numbers a paper prints (per cent, or shares of one), as `Metric.scale` has it. It asks nobody and
-draws nothing: `report` shows it in a terminal, `report_page` as a page.
+Values are fractions; what is printed and written to JSON is multiplied by `Metric.scale`, as papers print it. It draws
+nothing: `terminal_report` and `report_page` do.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,204 +10,213 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from deixis.evaluation.benchmark import FORCED, Example, Facts, Row
-from deixis.evaluation.metrics.scores import Metric, Score, score
-from deixis.evaluation.runner import Play
+from deixis.evaluation.benchmark import TEACHER_FORCED, BenchmarkInfo, Example, ExampleResult
+from deixis.evaluation.metrics.aggregation import Metric
+from deixis.evaluation.metrics.bootstrap import Score, bootstrap_score
+from deixis.evaluation.runner import EvaluationRun
 from deixis.samples.skipped import Skipped
 
 DIGITS = 4
-NOT_LEARNT_WITHIN = 0.10  # of what a blind or a constant answer scores, in shares
+BASELINE_MARGIN = 0.10
+"""A score at most this much (as a fraction) above a blind or constant answer is reported as not learnt."""
 OFFICIAL, OURS = "official", "ours"
 
 Cell = tuple[str, str]
-"""A part and the name of a metric: what one number is of."""
+"""(part, name of a metric): what one number of the table is of."""
 
 
 @runtime_checkable
-class WithBaselines(Protocol):
-    """A benchmark that knows what answers score that do not look at the signal, or what was promised."""
+class BenchmarkWithBaselines(Protocol):
+    """A benchmark with scores of answers that ignore the signal, or with minimum scores."""
 
     def baselines(self, examples: Sequence[Example]) -> Mapping[str, Mapping[Cell, float]]:
-        """Further columns by name, such as "majority" and "floor": the values, as `Score.value` has them, by cell."""
+        """Additional columns by name, such as "majority" and "floor": fractions by cell."""
         ...
 
 
 @dataclass(frozen=True)
-class Line:
-    """One number of the table. blind: the same of a model that sees nothing. beside: further columns by name."""
+class ScoreRow:
+    """One row of the table. blind: the same of the model with blanked signals. baselines: additional columns.
+
+    published: (system, value as printed, source) of papers.
+    """
 
     part: str
     metric: Metric
     score: Score
     blind: Score | None = None
-    beside: Mapping[str, float] = field(default_factory=dict)
+    baselines: Mapping[str, float] = field(default_factory=dict)
     published: tuple[tuple[str, float, str], ...] = ()
-    """(system, value as printed, source) of papers."""
 
     @property
-    def kind(self) -> str:
-        """Whether the number is made as the official script makes it, or is ours beside it."""
+    def origin(self) -> str:
+        """Whether the metric is computed as the official script does, or is ours."""
         return OFFICIAL if self.metric.official else OURS
 
     @property
-    def near(self) -> list[str]:
-        """The columns of answers that do not look which the score is within 0.10 of, or below."""
+    def near_baselines(self) -> list[str]:
+        """The columns of answers that ignore the signal which the score does not exceed by more than the margin."""
         blind = {} if self.blind is None else {"blind": self.blind.value}
-        others = blind | {name: value for name, value in self.beside.items() if name != "floor"}
-        return [name for name, value in others.items() if self.score.value - value <= NOT_LEARNT_WITHIN]
+        others = blind | {name: value for name, value in self.baselines.items() if name != "floor"}
+        return [name for name, value in others.items() if self.score.value - value <= BASELINE_MARGIN]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, in the numbers that papers print."""
+        """Plain values, scaled as papers print them."""
         scale = self.metric.scale
         low, high = self.score.ci95
         return {
             "part": self.part,
             "metric": self.metric.name,
-            "kind": self.kind,
+            "origin": self.origin,
             "score": _rounded(self.score.value * scale),
             "ci95": [_rounded(low * scale), _rounded(high * scale)],
             "n": self.score.rows,
             "groups": self.score.groups,
             "blind": None if self.blind is None else _rounded(self.blind.value * scale),
-            **{name: _rounded(value * scale) for name, value in self.beside.items()},
+            **{name: _rounded(value * scale) for name, value in self.baselines.items()},
             "published": [{"system": s, "value": value, "source": source} for s, value, source in self.published],
         }
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run's numbers, and what they are of. skipped: what the benchmark could not read."""
+    """The scores of a run and what they are of.
 
-    facts: Facts
+    run: `EvaluationRun.description`. rows: the number of examples. skipped: what the benchmark could not read.
+    has_baselines: whether scores near a baseline are reported as not learnt. remarks: what a judge could not do.
+    """
+
+    info: BenchmarkInfo
     run: Mapping[str, Any]
-    """What was asked of whom, `Play.description`."""
-    lines: tuple[Line, ...]
+    scores: tuple[ScoreRow, ...]
     rows: int
-    failures: tuple[Row, ...] = field(repr=False)
+    failures: tuple[ExampleResult, ...] = field(repr=False)
     skipped: tuple[Skipped, ...] = field(repr=False)
-    not_learnt: bool = False
-    """Whether a score near a baseline is called not learnt: only where a benchmark has baselines of its own."""
+    has_baselines: bool = False
     remarks: tuple[str, ...] = ()
-    """What a judge could not do."""
 
     @property
     def title(self) -> str:
-        """The benchmark, the model and how it was asked, in words."""
-        limit = "" if self.run["limit"] is None else f", at most {self.run['limit']} questions of each part"
+        """The benchmark, the model, the options and the mode, as one line."""
+        limit = "" if self.run["limit"] is None else f", at most {self.run['limit']} questions per part"
         options = ", ".join(f"{name} {value}" for name, value in self.run["options"].items() if name != "notation")
-        how = "given the right answers" if self.run["mode"] == FORCED else "answers generated"
-        return f"{self.facts.title}: {self.run['model']}{', ' if options else ''}{options}{limit}, {how}"
+        how = "answers teacher-forced" if self.run["mode"] == TEACHER_FORCED else "answers generated"
+        return f"{self.info.title}: {self.run['model']}{', ' if options else ''}{options}{limit}, {how}"
 
     @property
     def columns(self) -> list[str]:
-        """The names of the further columns, in order."""
-        return list(dict.fromkeys(name for line in self.lines for name in line.beside))
+        """The names of the additional columns, in order."""
+        return list(dict.fromkeys(name for row in self.scores for name in row.baselines))
 
-    def note(self, line: Line) -> str:
-        """What is to be said of a line: a floor reached or missed, a score near that of answers that do not look."""
+    def note(self, row: ScoreRow) -> str:
+        """Whether a row reaches its floor, and whether it is near answers that ignore the signal."""
         notes = []
-        if (floor := line.beside.get("floor")) is not None:
-            missed = floor - line.score.value
+        if (floor := row.baselines.get("floor")) is not None:
+            missed = floor - row.score.value
             notes.append("reached" if missed <= 0 else f"missed by {missed:.3f}")
-        if self.not_learnt and line.near:
-            notes.append(f"not learnt: near {', '.join(line.near)}")
+        if self.has_baselines and row.near_baselines:
+            notes.append(f"not learnt: near {', '.join(row.near_baselines)}")
         return "; ".join(notes)
 
-    def left_out(self) -> Iterator[dict[str, str]]:
-        """Every example that got no answer or could not be read, with the reason."""
+    def skipped_records(self) -> Iterator[dict[str, str]]:
+        """Every example without an answer ("failed") or that could not be read ("skipped"), with the reason."""
         yield from ({"what": "failed", "where": row.id, "why": row.failure or ""} for row in self.failures)
         yield from ({"what": "skipped", "where": skipped.where, "why": skipped.why} for skipped in self.skipped)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it but the predictions, which are a file of their own beside the report."""
+        """The report without predictions, which are a file of their own."""
         return {
             "title": self.title,
             "run": dict(self.run),
             "rows": self.rows,
             "failed": len(self.failures),
             "skipped": len(self.skipped),
-            "lines": [line.to_json() | {"note": self.note(line)} for line in self.lines],
-            "metrics": {m.name: {"meaning": m.meaning, "official": m.official} for m in self.facts.metrics},
-            "means": list(self.facts.means),
+            "scores": [row.to_json() | {"note": self.note(row)} for row in self.scores],
+            "metrics": {m.name: {"meaning": m.meaning, "official": m.official} for m in self.info.metrics},
+            "notes": list(self.info.notes),
             "remarks": list(self.remarks),
         }
 
 
 def summarise(
-    one: Play,
+    run: EvaluationRun,
     model: str,
-    rows: Sequence[Row],
+    rows: Sequence[ExampleResult],
     skipped: Sequence[Skipped],
-    blind: Sequence[Row] | None = None,
-    beside: Mapping[str, Mapping[Cell, float]] | None = None,
+    blind: Sequence[ExampleResult] | None = None,
+    baselines: Mapping[str, Mapping[Cell, float]] | None = None,
     remarks: Sequence[str] = (),
 ) -> Summary:
-    """The summary of all rows. blind: the rows of the model that sees nothing. beside: further columns."""
-    facts = one.benchmark.facts
+    """The summary of all results. blind: those of the model with blanked signals. baselines: additional columns."""
+    info = run.benchmark.info
     return Summary(
-        facts=facts,
-        run=one.description(model),
-        lines=tuple(_lines(facts, rows, blind, beside or {})),
+        info=info,
+        run=run.description(model),
+        scores=tuple(_score_rows(info, rows, blind, baselines or {})),
         rows=len(rows),
         failures=tuple(row for row in rows if row.failure is not None),
         skipped=tuple(skipped),
-        not_learnt=bool(beside),
+        has_baselines=bool(baselines),
         remarks=tuple(remarks),
     )
 
 
-def value_of(metric: Metric, row: Row) -> float | None:
-    """A metric of one row alone; None where the row is not of this metric."""
-    single = score_of(metric, [row], draws=False)
-    return None if single is None else single.value
-
-
-def score_of(metric: Metric, rows: Sequence[Row], draws: bool = True) -> Score | None:
-    """A metric of some rows; None where none of them is of it. draws: with an interval."""
-    own = [(row.group, row.marks) for row in rows if all(row.marks.get(k) is not None for k in metric.keys if k)]
-    if not own:
+def example_value(metric: Metric, row: ExampleResult) -> float | None:
+    """A metric of one example alone; None if it is undefined for it."""
+    if not _has_keys(metric, row):
         return None
-    if draws:
-        return score(metric, own)
-    (_, marks), *_ = own
-    sums = [np.asarray([1.0 if key == "" else float(marks[key])]) for key in metric.keys]
-    value = float(metric.of(*sums)[0])
-    return Score(value, (value, value), 1, 1)
+    sums = [np.asarray([1.0 if key == "" else float(row.metrics[key])]) for key in metric.keys]
+    return float(metric.of(*sums)[0])
 
 
-def _lines(
-    facts: Facts, rows: Sequence[Row], blind: Sequence[Row] | None, beside: Mapping[str, Mapping[Cell, float]]
-) -> Iterator[Line]:
-    own, unseen = _by_part(facts, rows), _by_part(facts, blind or ())
-    for part, some in own.items():
-        for metric in facts.metrics:
-            found = score_of(metric, some)
+def part_score(metric: Metric, rows: Sequence[ExampleResult]) -> Score | None:
+    """A metric over some examples with its confidence interval; None if it is undefined for all of them."""
+    defined = [(row.group, row.metrics) for row in rows if _has_keys(metric, row)]
+    return bootstrap_score(metric, defined) if defined else None
+
+
+def _has_keys(metric: Metric, row: ExampleResult) -> bool:
+    return all(row.metrics.get(key) is not None for key in metric.keys if key)
+
+
+def _score_rows(
+    info: BenchmarkInfo,
+    rows: Sequence[ExampleResult],
+    blind: Sequence[ExampleResult] | None,
+    baselines: Mapping[str, Mapping[Cell, float]],
+) -> Iterator[ScoreRow]:
+    by_part, blind_by_part = _by_part(info, rows), _by_part(info, blind or ())
+    for part, in_part in by_part.items():
+        for metric in info.metrics:
+            found = part_score(metric, in_part)
             if found is None:
                 continue
             cell = (part, metric.name)
-            yield Line(
+            yield ScoreRow(
                 part,
                 metric,
                 found,
-                None if blind is None else score_of(metric, unseen.get(part, ())),
-                {name: column[cell] for name, column in beside.items() if cell in column},
+                None if blind is None else part_score(metric, blind_by_part.get(part, ())),
+                {name: column[cell] for name, column in baselines.items() if cell in column},
                 tuple(
-                    (one.system, one.values[metric.name], one.source)
-                    for one in facts.published
-                    if one.part == part and metric.name in one.values
+                    (paper.system, paper.values[metric.name], paper.source)
+                    for paper in info.published
+                    if paper.part == part and metric.name in paper.values
                 ),
             )
 
 
-def _by_part(facts: Facts, rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The rows of each part in order of their first, then of each union of parts that has rows of all of them."""
-    parts: dict[str, list[Row]] = {}
+def _by_part(info: BenchmarkInfo, rows: Sequence[ExampleResult]) -> dict[str, list[ExampleResult]]:
+    """The results per part, in order of appearance, then per combined part of which every part is present."""
+    parts: dict[str, list[ExampleResult]] = {}
     for row in rows:
         parts.setdefault(row.part, []).append(row)
-    unions = {
-        name: [row for row in rows if row.part in of] for name, of in facts.unions.items() if set(of) <= set(parts)
+    combined = {
+        name: [row for row in rows if row.part in of]
+        for name, of in info.combined_parts.items()
+        if set(of) <= set(parts)
     }
-    return parts | unions
+    return parts | combined
 
 
 def _rounded(value: float) -> float:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from deixis.evaluation.benchmark import Benchmark, Row
-from deixis.evaluation.runner import Given, Play, play
+from deixis.evaluation.benchmark import Benchmark, ExampleResult
+from deixis.evaluation.runner import EvaluationRun, TargetAnswer, run_examples
 from deixis.evaluation.teacher_forced import point
 from deixis.inference import Marked, Model, Question
 from tests.evaluation.benchmarks.scripted import Spoken
 
 
-class Asked:
+class DirectAdapter:
     """A model behind the loop."""
 
     def __init__(self, model: Model):
@@ -21,8 +21,8 @@ class Asked:
     def answer(self, questions: Sequence[Question], max_new_tokens: int):
         return self.model.answer(questions, max_new_tokens)
 
-    def point(self, questions: Sequence[Question], given: Sequence[Given]):
-        return point(self.model, questions, given)
+    def point(self, questions: Sequence[Question], targets: Sequence[TargetAnswer]):
+        return point(self.model, questions, targets)
 
 
 def masked(*masks: np.ndarray) -> Spoken:
@@ -30,12 +30,14 @@ def masked(*masks: np.ndarray) -> Spoken:
     return ("It", [("It", [Marked(0, "mask", mask.astype(bool), 0.9) for mask in masks])]) if masks else "Nothing."
 
 
-def played_by(model: Model, benchmark: Benchmark, data: Path, folder: Path, mode: str, **options: str) -> list[Row]:
+def run_with_model(
+    model: Model, benchmark: Benchmark, data: Path, folder: Path, mode: str, **options: str
+) -> list[ExampleResult]:
     """All rows of a real model, its notation told; nothing may be skipped or fail."""
     told = {"notation": model.processor.notation, **options}
-    rows, skipped = play(Play(benchmark, data, told, mode), Asked(model), folder)
+    rows, skipped = run_examples(EvaluationRun(benchmark, data, told, mode), DirectAdapter(model), folder)
     assert (skipped, [row.failure for row in rows if row.failure]) == ([], [])
-    return list(benchmark.finish(rows))
+    return list(benchmark.corpus_metrics(rows))
 
 
 def plain_sums(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from deixis.evaluation.benchmark import GENERATED, Benchmark, Row
-from deixis.evaluation.metrics.scores import score
-from deixis.evaluation.runner import Play, play
+from deixis.evaluation.benchmark import GENERATED, Benchmark, ExampleResult
+from deixis.evaluation.metrics.bootstrap import bootstrap_score
+from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.inference import Answer, AnswerPhrase, Marked, Question
 
 Named = Sequence[tuple[str, Sequence[Marked]]]
@@ -56,22 +56,24 @@ def box(*box_xyxy: float) -> Marked:
     return Marked(0, "box", tuple(map(float, box_xyxy)))
 
 
-def played(benchmark: Benchmark, data: Path, player: Scripted, folder: Path, **options: str) -> list[Row]:
+def run_benchmark(
+    benchmark: Benchmark, data: Path, adapter: Scripted, folder: Path, **options: str
+) -> list[ExampleResult]:
     """All rows, finished; nothing may be skipped or fail."""
-    rows, skipped = play(Play(benchmark, data, options, GENERATED), player, folder)
+    rows, skipped = run_examples(EvaluationRun(benchmark, data, options, GENERATED), adapter, folder)
     assert not skipped
     assert [row.failure for row in rows if row.failure] == []
-    return list(benchmark.finish(rows))
+    return list(benchmark.corpus_metrics(rows))
 
 
-def table(benchmark: Benchmark, rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+def table(benchmark: Benchmark, rows: Sequence[ExampleResult]) -> dict[str, dict[str, float]]:
     """part -> metric -> value as papers print it; metrics that no row has marks for are left out."""
     found: dict[str, dict[str, float]] = {}
     for row in rows:
         found.setdefault(row.part, {})
     for part, values in found.items():
-        for metric in benchmark.facts.metrics:
-            scored = score(metric, [(row.group, row.marks) for row in rows if row.part == part])
+        for metric in benchmark.info.metrics:
+            scored = bootstrap_score(metric, [(row.group, row.metrics) for row in rows if row.part == part])
             if scored.rows:
                 values[metric.name] = round(scored.value * metric.scale, 6)
     return found

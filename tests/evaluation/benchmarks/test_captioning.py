@@ -9,12 +9,12 @@ import pytest
 
 from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.captioning import CAPTIONING
-from deixis.evaluation.metrics.caption_words import plain_tokens
-from deixis.evaluation.metrics.scores import score
+from deixis.evaluation.metrics.bootstrap import bootstrap_score
+from deixis.evaluation.metrics.caption_tokens import plain_tokens
 from deixis.samples.skipped import Skipped
-from tests.evaluation.benchmarks.scripted import Scripted, played, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_picture, table
 
-SETS = {benchmark.facts.name: benchmark for benchmark in CAPTIONING}
+SETS = {benchmark.info.name: benchmark for benchmark in CAPTIONING}
 CAPTIONS = [
     ["A brown dog runs over green grass.", "The dog {fast} is running on a lawn."],
     ["Two men ride horses at dusk.", "Horses carry two men over a field."],
@@ -200,12 +200,12 @@ def official(answers, references) -> dict[str, float]:
 def test_a_set_in_its_official_files(tmp_path, name, make, part, kind):
     make(tmp_path / "data")
     given = ["a dog runs over grass", "", CAPTIONS[2][0]]
-    player = in_turn(given)
-    rows = played(SETS[name], tmp_path / "data", player, tmp_path / "run")
+    adapter = in_turn(given)
+    rows = run_benchmark(SETS[name], tmp_path / "data", adapter, tmp_path / "run")
     assert [row.part for row in rows] == [part] * 3
     assert len({row.group for row in rows}) == len({row.id for row in rows}) == 3
-    assert [signal.modality for question in player.asked for signal in question.signals] == [kind] * 3
-    references = [row.marks["references"] for row in rows]
+    assert [signal.modality for question in adapter.asked for signal in question.signals] == [kind] * 3
+    references = [row.metrics["references"] for row in rows]
     assert [texts[0].rstrip(".") for texts in references] == [texts[0].rstrip(".") for texts in CAPTIONS]
     found = table(SETS[name], rows)[part]
     for metric, value in official(given, references).items():
@@ -217,7 +217,7 @@ def test_perfect_empty_and_shuffled_captions(tmp_path):
     perfect = [texts[0] for texts in CAPTIONS]
     benchmark = SETS["coco_captions"]
     found = {
-        name: table(benchmark, played(benchmark, tmp_path / "data", in_turn(said), tmp_path / name))["test"]
+        name: table(benchmark, run_benchmark(benchmark, tmp_path / "data", in_turn(said), tmp_path / name))["test"]
         for name, said in (("perfect", perfect), ("empty", [""] * 3), ("shuffled", perfect[1:] + perfect[:1]))
     }
     assert found["perfect"]["BLEU-4"] == pytest.approx(100, abs=1e-4)
@@ -239,11 +239,11 @@ def test_domains_of_nocaps_are_scored_apart(tmp_path, beside):
         whole["images"][2]["domain"] = "out-domain"
         dump(data / "nocaps_val_4500_captions.json", whole)
     given = [texts[1] for texts in CAPTIONS]
-    rows = played(SETS["nocaps"], data, in_turn(given), tmp_path / "run")
+    rows = run_benchmark(SETS["nocaps"], data, in_turn(given), tmp_path / "run")
     assert [row.part for row in rows] == ["in-domain", "in-domain", "out-domain"]
     found = table(SETS["nocaps"], rows)
     assert found["in-domain"]["CIDEr"] == pytest.approx(official(given[:2], CAPTIONS[:2])["CIDEr"], abs=1e-5)
-    together = 100 * np.mean([row.marks["cider_all"] for row in rows])
+    together = 100 * np.mean([row.metrics["cider_all"] for row in rows])
     assert together == pytest.approx(official(given, CAPTIONS)["CIDEr"], abs=1e-5)
 
 
@@ -271,7 +271,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_asked(tmp_path):
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_missing_file_is_named(tmp_path, name):
-    with pytest.raises(ValueError, match=f"expected {SETS[name].facts.wants[0].path}".replace(".", r"\.")):
+    with pytest.raises(ValueError, match=f"expected {SETS[name].info.required_files[0].path}".replace(".", r"\.")):
         list(SETS[name].examples(tmp_path, {}))
 
 
@@ -290,8 +290,10 @@ def test_the_whole_of_nocaps_is_a_row_of_its_own(tmp_path):
         some = json.loads((data / "nocaps_val_4500_captions.json").read_text())["images"][number : number + 1]
         dump(data / f"nocaps_val_{domain}.json", {"images": some, "annotations": []})
     benchmark = SETS["nocaps"]
-    rows = played(benchmark, data, in_turn([texts[1] for texts in CAPTIONS]), tmp_path / "run")
-    assert tuple(row.part for row in rows) == benchmark.facts.unions["entire"]
-    metric = next(metric for metric in benchmark.facts.metrics if metric.name == "CIDEr all")
+    rows = run_benchmark(benchmark, data, in_turn([texts[1] for texts in CAPTIONS]), tmp_path / "run")
+    assert tuple(row.part for row in rows) == benchmark.info.combined_parts["entire"]
+    metric = next(metric for metric in benchmark.info.metrics if metric.name == "CIDEr all")
     wanted = official([texts[1] for texts in CAPTIONS], CAPTIONS)["CIDEr"]
-    assert 100 * score(metric, [(row.group, row.marks) for row in rows]).value == pytest.approx(wanted, abs=1e-4)
+    assert 100 * bootstrap_score(metric, [(row.group, row.metrics) for row in rows]).value == pytest.approx(
+        wanted, abs=1e-4
+    )

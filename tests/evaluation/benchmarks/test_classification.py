@@ -12,15 +12,15 @@ import torch
 from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.class_files import SUN_SCENES, sun_depth_m
 from deixis.evaluation.benchmarks.classification import CLASSIFICATION, first_class, named_classes
-from deixis.evaluation.model_adapter import ModelPlayer
-from deixis.evaluation.runner import Play, play
+from deixis.evaluation.model_adapter import ModelAdapter
+from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.inference.classifier import Classifier
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.samples.skipped import Skipped
 from deixis.systems.pointmlp.classifier import CloudClassifier
-from tests.evaluation.benchmarks.scripted import Scripted, played, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_picture, table
 
-SETS = {benchmark.facts.name: benchmark for benchmark in CLASSIFICATION}
+SETS = {benchmark.info.name: benchmark for benchmark in CLASSIFICATION}
 
 
 def said_in_turn(said):
@@ -119,39 +119,44 @@ KINDS = {
 }  # fmt: skip
 
 
-def asked_and_scored(name: str, tmp_path: Path, player, **options: str):
+def asked_and_scored(name: str, tmp_path: Path, adapter, **options: str):
     if not (tmp_path / "data").is_dir():
         MAKE[name](tmp_path / "data")
     run = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
-    rows, skipped = play(Play(SETS[name], tmp_path / "data", options, "generated"), player, run)
+    rows, skipped = run_examples(EvaluationRun(SETS[name], tmp_path / "data", options, "generated"), adapter, run)
     assert [row.failure for row in rows if row.failure] == []
-    return list(SETS[name].finish(rows)), skipped
+    return list(SETS[name].corpus_metrics(rows)), skipped
 
 
 @pytest.mark.parametrize("name", MAKE)
 def test_right_empty_shuffled_and_listed_answers(tmp_path, name):
-    truth = TRUTH[name]
-    player = said_in_turn(f"It is a {word.upper()}." for word in truth)
-    rows, skipped = asked_and_scored(name, tmp_path, player)
-    assert [row.marks["class"] for row in rows] == truth
-    assert [[signal.modality for signal in question.signals] for question in player.asked] == [KINDS[name]] * len(truth)
+    ground_truth = TRUTH[name]
+    adapter = said_in_turn(f"It is a {word.upper()}." for word in ground_truth)
+    rows, skipped = asked_and_scored(name, tmp_path, adapter)
+    assert [row.metrics["class"] for row in rows] == ground_truth
+    assert [[signal.modality for signal in question.signals] for question in adapter.asked] == [KINDS[name]] * len(
+        ground_truth
+    )
     (found,) = table(SETS[name], rows).values()
     assert set(found.values()) == {100.0}
     assert [one.where for one in skipped] == (["kv1/none"] if name == "sun_rgbd_scenes" else [])
 
-    rows, _ = asked_and_scored(name, tmp_path, said_in_turn([""] * len(truth)))
+    rows, _ = asked_and_scored(name, tmp_path, said_in_turn([""] * len(ground_truth)))
     assert set(next(iter(table(SETS[name], rows).values())).values()) == {0.0}
 
-    others = truth[1:] + truth[:1]
+    others = ground_truth[1:] + ground_truth[:1]
     rows, _ = asked_and_scored(name, tmp_path, said_in_turn(others))
-    same = [one == other for one, other in zip(truth, others, strict=True)]
+    same = [one == other for one, other in zip(ground_truth, others, strict=True)]
     (found,) = table(SETS[name], rows).values()
     assert found["accuracy"] == pytest.approx(100 * np.mean(same), abs=1e-5)
-    by_class = [np.mean([hit for hit, one in zip(same, truth, strict=True) if one == word]) for word in set(truth)]
+    by_class = [
+        np.mean([correct for correct, one in zip(same, ground_truth, strict=True) if one == word])
+        for word in set(ground_truth)
+    ]
     assert found["mean class accuracy"] == pytest.approx(100 * np.mean(by_class), abs=1e-5)
 
-    all_names = player.asked[0].text.partition("Choose one: ")[2]
-    rows, _ = asked_and_scored(name, tmp_path, said_in_turn([all_names] * len(truth)))
+    all_names = adapter.asked[0].text.partition("Choose one: ")[2]
+    rows, _ = asked_and_scored(name, tmp_path, said_in_turn([all_names] * len(ground_truth)))
     (found,) = table(SETS[name], rows).values()
     assert (found["accuracy"], found["loose accuracy"], found["named"]) == (0, 100, 100), "a list of all is no answer"
 
@@ -198,10 +203,12 @@ def test_synonyms_commas_and_number_words(tmp_path):
     for name in ("3", "cup, mug", "car"):
         save_picture(tmp_path / "data" / name / "a.png", (24, 32))
     (tmp_path / "synonyms.json").write_text(json.dumps({"car": ["Auto"]}))
-    player = said_in_turn(["three", "an auto", "a mug"])
+    adapter = said_in_turn(["three", "an auto", "a mug"])
     benchmark = SETS["class_folders"]
-    rows = played(benchmark, tmp_path / "data", player, tmp_path / "run", synonyms=str(tmp_path / "synonyms.json"))
-    assert [row.marks["hit"] for row in rows] == [1, 1, 1]
+    rows = run_benchmark(
+        benchmark, tmp_path / "data", adapter, tmp_path / "run", synonyms=str(tmp_path / "synonyms.json")
+    )
+    assert [row.metrics["correct"] for row in rows] == [1, 1, 1]
     with pytest.raises(ValueError, match=r"synonyms: expected a JSON file \{class: \[names\]\}"):
         list(benchmark.examples(tmp_path / "data", {"synonyms": str(tmp_path / "none.json")}))
 
@@ -257,14 +264,16 @@ def test_a_classifier_of_clouds_is_scored_as_its_network_says(tmp_path):
     config = PointMLPConfig(points=32, class_num=3, embed_dim=8, dim_expansion=(2, 1), pre_blocks=(1, 1),
                             pos_blocks=(1, 1), k_neighbors=(6, 4), reducers=(2, 2))  # fmt: skip
     network = PointMLP(config).eval()
-    player = ModelPlayer(Classifier(CloudClassifier(network, ("airplane", "night_stand", "chair"), False), "toy"))
+    adapter = ModelAdapter(Classifier(CloudClassifier(network, ("airplane", "night_stand", "chair"), False), "toy"))
     benchmark = SETS["modelnet40"]
-    rows, skipped = play(Play(benchmark, tmp_path, {"points": "32"}, "generated"), player, tmp_path / "run")
+    rows, skipped = run_examples(
+        EvaluationRun(benchmark, tmp_path, {"points": "32"}, "generated"), adapter, tmp_path / "run"
+    )
     assert not skipped
     xyz = np.random.default_rng(4).normal(size=(4, 64, 3)).astype(np.float32)[:, :32]
     with torch.no_grad():
         best = network(torch.from_numpy(xyz)).argmax(1).tolist()
-    assert [row.marks["hit"] for row in rows] == [int(found == n % 3) for n, found in enumerate(best)]
+    assert [row.metrics["correct"] for row in rows] == [int(found == n % 3) for n, found in enumerate(best)]
 
 
 @pytest.mark.parametrize("name", MAKE)
@@ -290,21 +299,25 @@ def test_what_is_amiss_in_a_file_of_windows_is_said(tmp_path):
 
 def test_real_motion(shared_data, tmp_path):
     found = list(SETS["motion_classes"].examples(shared_data / "imu_basicmotions", {}))
-    truth = [example.truth[1][example.truth[0]][0] for example in found if isinstance(example, Example)]
-    assert {name: truth.count(name) for name in set(truth)} == dict.fromkeys(
+    ground_truth = [
+        example.ground_truth[1][example.ground_truth[0]][0] for example in found if isinstance(example, Example)
+    ]
+    assert {name: ground_truth.count(name) for name in set(ground_truth)} == dict.fromkeys(
         ("standing", "running", "walking", "badminton"), 10
     )
-    rows = played(SETS["motion_classes"], shared_data / "imu_basicmotions", said_in_turn(truth), tmp_path / "run")
-    assert {row.marks["hit"] for row in rows} == {1}
+    rows = run_benchmark(
+        SETS["motion_classes"], shared_data / "imu_basicmotions", said_in_turn(ground_truth), tmp_path / "run"
+    )
+    assert {row.metrics["correct"] for row in rows} == {1}
 
 
 def test_real_sounds_by_their_list(shared_data, tmp_path):
     with (shared_data / "fsdd" / "labels.csv").open() as file:
-        truth = {Path(row["file"]).stem: row["digit"] for row in csv.DictReader(file)}
+        ground_truth = {Path(row["file"]).stem: row["digit"] for row in csv.DictReader(file)}
     words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     benchmark = SETS["class_folders"]
     found = [one for one in benchmark.examples(shared_data / "fsdd", {"label": "digit"}) if isinstance(one, Example)]
-    assert len(found) == len(truth) == 210
-    said = [f"I hear {words[int(truth[one.id.rpartition('/')[2]])]}." for one in found]
-    rows = played(benchmark, shared_data / "fsdd", said_in_turn(said), tmp_path / "run", label="digit")
+    assert len(found) == len(ground_truth) == 210
+    said = [f"I hear {words[int(ground_truth[one.id.rpartition('/')[2]])]}." for one in found]
+    rows = run_benchmark(benchmark, shared_data / "fsdd", said_in_turn(said), tmp_path / "run", label="digit")
     assert table(benchmark, rows)["all"]["accuracy"] == 100

@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from deixis.evaluation.benchmark import Example, Judged
+from deixis.evaluation.benchmark import Example, JudgedBenchmark
 from deixis.evaluation.benchmarks.ferret_bench import FerretBench
 from deixis.geometry import Box
 from deixis.samples.skipped import Skipped
-from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, played, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, save_picture, table
 from tests.language.language_server import Reply, language_server
 
 BENCHMARK = FerretBench()
@@ -68,8 +68,8 @@ def test_questions_point_with_regions(data):
 
 
 def test_a_judge_in_both_orders(data, tmp_path):
-    rows = played(BENCHMARK, data, Scripted(lambda question: "good"), tmp_path)
-    assert isinstance(BENCHMARK, Judged)
+    rows = run_benchmark(BENCHMARK, data, Scripted(lambda question: "good"), tmp_path)
+    assert isinstance(BENCHMARK, JudgedBenchmark)
     with language_server(judge) as server:
         options = {"judge_url": server.url, "judge_model": "m"}
         found, notes = BENCHMARK.judge(rows, options, tmp_path)
@@ -90,7 +90,7 @@ def test_a_judge_in_both_orders(data, tmp_path):
 
 
 def test_a_judge_that_changes_its_mind_and_one_that_rambles(data, tmp_path):
-    rows = played(BENCHMARK, data, Scripted(lambda question: "answer"), tmp_path)
+    rows = run_benchmark(BENCHMARK, data, Scripted(lambda question: "answer"), tmp_path)
     with language_server(lambda request, number: f"8 {(2, 4, 6)[number // 12]}") as server:
         options = {"judge_url": server.url, "judge_model": "m"}
         found, _ = BENCHMARK.judge(rows, options, tmp_path / "one")
@@ -109,20 +109,22 @@ def test_a_judge_that_changes_its_mind_and_one_that_rambles(data, tmp_path):
 
 
 def test_without_a_judge_answers_are_kept(data, tmp_path):
-    rows = played(BENCHMARK, data, Scripted(lambda question: "good"), tmp_path)
+    rows = run_benchmark(BENCHMARK, data, Scripted(lambda question: "good"), tmp_path)
     found, notes = BENCHMARK.judge(rows, {}, tmp_path)
     assert found == rows
     assert notes == [
-        "The answers are there but not judged, as no judge is named: the same command with judge_url and judge_model "
-        "goes on from here."
+        "The answers are complete but not judged, for no judge is configured: the same command with judge_url and "
+        "judge_model resumes here."
     ]
     assert table(BENCHMARK, found) == {part: {} for part in FOLDERS}
-    again = played(BENCHMARK, data, Scripted(lambda question: "not asked"), tmp_path, judge_model="m", judge_url=HERE)
+    again = run_benchmark(
+        BENCHMARK, data, Scripted(lambda question: "not asked"), tmp_path, judge_model="m", judge_url=HERE
+    )
     assert again == rows
 
 
 def test_a_judge_that_stops_says_so(data, tmp_path):
-    rows = played(BENCHMARK, data, Scripted(lambda question: "good"), tmp_path)
+    rows = run_benchmark(BENCHMARK, data, Scripted(lambda question: "good"), tmp_path)
     options = {"judge_model": "m", "judge_key_env": "NO_SUCH_KEY_IS_SET"}
     with language_server(judge) as server:
         found, notes = BENCHMARK.judge(rows, options | {"judge_url": server.url}, tmp_path)
@@ -136,7 +138,7 @@ def test_a_judge_that_stops_says_so(data, tmp_path):
 
     with language_server(refusing) as server:
         found, notes = BENCHMARK.judge(rows, {"judge_url": server.url, "judge_model": "m"}, tmp_path)
-    assert ["ours" in row.marks for row in found] == [True, False] * 3
+    assert ["ours" in row.metrics for row in found] == [True, False] * 3
     assert notes[0].startswith("Of 6 answers 3 are not judged")
     assert table(BENCHMARK, found)["refer_reason"]["score"] == pytest.approx(100 * 4 / 9, abs=1e-4)
 
@@ -172,7 +174,7 @@ def test_judge_options(tmp_path, options, message):
 def test_what_the_judge_is_shown(data, notation, refer, grounded):
     answer = answer_of("a cup here", [("a cup", [box(10, 10, 50, 40)])], raw="a cup [100, 200, 300, 400] here")
     shown = {
-        example.part: BENCHMARK.verdict(example, answer)["to_judge"]["candidate"]
+        example.part: BENCHMARK.example_metrics(example, answer)["to_judge"]["candidate"]
         for example in BENCHMARK.examples(data, {"notation": notation})
     }
     assert shown == {"refer_caption": refer, "refer_reason": refer, "ground_conv": grounded}
@@ -205,7 +207,7 @@ def test_the_real_files(shared_data, tmp_path):
     examples = list(BENCHMARK.examples(folder, {"images": str(tmp_path)}))
     assert len(examples) == len(lines) == 84
     for example in examples:
-        boxes = re.findall(r"\[[\d., ]+\]", example.truth["to_judge"]["question"])
+        boxes = re.findall(r"\[[\d., ]+\]", example.ground_truth["to_judge"]["question"])
         assert len(example.regions) == len(set(boxes))
         assert "[" not in example.text
-        assert example.truth["to_judge"]["context"].startswith("Objects:")
+        assert example.ground_truth["to_judge"]["context"].startswith("Objects:")

@@ -11,10 +11,10 @@ from deixis.evaluation.benchmarks.flickr_grounding import FlickrGrounding, Targe
 from deixis.inference import Answer, Marked
 from deixis.samples.skipped import Skipped
 from tests.evaluation.benchmarks.flickr_files import BOXES, SIZE_HW, write_entities, write_mdetr, write_pictures
-from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, played, table
+from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, table
 
 BENCHMARK = FlickrGrounding()
-METRICS = [metric.name for metric in BENCHMARK.facts.metrics]
+METRICS = [metric.name for metric in BENCHMARK.info.metrics]
 ENTITY = {"a man": ["1"], "a dog": ["2"], "two women": ["4"], "a girl": ["5", "7"], "a blue ball": ["6"]}
 
 
@@ -75,15 +75,15 @@ def values(*numbers: float) -> dict[str, float]:
     ],
 )  # fmt: skip
 def test_answers(data, tmp_path, say, val, test):
-    rows = played(BENCHMARK, data, Scripted(say), tmp_path / "run")
+    rows = run_benchmark(BENCHMARK, data, Scripted(say), tmp_path / "run")
     assert table(BENCHMARK, rows) == {"val": values(*val), "test": values(*test)}
 
 
 def test_of_two_phrases_with_the_same_words_the_official_script_sees_the_first(data):
     (example,) = [example for example in BENCHMARK.examples(data, {}) if example.part == "test"]
     first = [("A girl", [box(*BOXES["102"]["5"][0])]), ("A girl", [box(0, 0, 9, 9)])]
-    marks = BENCHMARK.verdict(example, answer_of("A girl. A girl.", first))
-    assert (marks["merged"], marks["strict merged"], marks["merged of"]) == (2, 1, 3)
+    metrics = BENCHMARK.example_metrics(example, answer_of("A girl. A girl.", first))
+    assert (metrics["merged"], metrics["strict merged"], metrics["merged of"]) == (2, 1, 3)
 
 
 @pytest.mark.parametrize("layout", ["both", "entities", "merged", "separate"])
@@ -100,26 +100,28 @@ def test_layouts_say_the_same(tmp_path, layout):
     assert [example.text for example in examples] == [
         "Where are A man, a dog?", "Where are A man, two women?", "Where are A girl, a Blue ball, A girl?",
     ]  # fmt: skip
-    two = examples[1].truth.targets[1]
+    two = examples[1].ground_truth.targets[1]
     assert two.boxes == (((120, 10, 180, 60),) if layout == "merged" else ((120, 10, 140, 60), (160, 10, 180, 60)))
-    assert [target.boxes for target in examples[2].truth.targets] == [tuple(BOXES["102"][e]) for e in ("5", "6", "7")]
-    rows = played(BENCHMARK, data, Scripted(knowing()), tmp_path / "run")
+    assert [target.boxes for target in examples[2].ground_truth.targets] == [
+        tuple(BOXES["102"][e]) for e in ("5", "6", "7")
+    ]
+    rows = run_benchmark(BENCHMARK, data, Scripted(knowing()), tmp_path / "run")
     assert ("R@1 any" in table(BENCHMARK, rows)["val"]) is (layout != "merged")
     assert table(BENCHMARK, rows)["val"]["R@1 merged"] == 100
 
 
 def test_ferret_is_asked_in_its_words_and_read_as_it_writes(data, tmp_path):
-    player = Scripted(
+    adapter = Scripted(
         lambda question: "unused", raw=lambda question: "a man [55, 210, 300, 900]. a dog [500, 500, 800, 900]."
     )
-    rows = played(BENCHMARK, data, player, tmp_path, notation="ferret")
-    assert [question.text for question in player.asked] == [
+    rows = run_benchmark(BENCHMARK, data, adapter, tmp_path, notation="ferret")
+    assert [question.text for question in adapter.asked] == [
         "What are the locations of a man, a dog?",
         "What are the locations of a man, two women?",
         "What are the locations of a girl, a blue ball, a girl?",
     ]
-    assert [row.marks["merged"] for row in rows] == [2, 1, 0]
-    assert [row.marks["strict merged"] for row in rows] == [0, 0, 0], "this player marks nothing"
+    assert [row.metrics["merged"] for row in rows] == [2, 1, 0]
+    assert [row.metrics["strict merged"] for row in rows] == [0, 0, 0], "this player marks nothing"
 
 
 def test_official_reader(shared_golden):
@@ -135,18 +137,18 @@ def test_official_reader(shared_golden):
             official = [(0.0, 0.0, 1.0, 1.0)] if expected is None or expected[0] >= expected[2] else [expected]
             boxes = (tuple(map(float, official[0])),)
             example = Example("x", "val", "x", "", (), Truth((Target(phrase, boxes, boxes),), size_hw, True, "ferret"))
-            marks = BENCHMARK.verdict(example, Answer("", (), (), raw=case["text"]))
-            hit = expected is not None and expected[0] < expected[2] and expected[1] < expected[3]
-            assert marks["merged"] == hit, case["text"]
-            read += hit
+            metrics = BENCHMARK.example_metrics(example, Answer("", (), (), raw=case["text"]))
+            correct = expected is not None and expected[0] < expected[2] and expected[1] < expected[3]
+            assert metrics["merged"] == correct, case["text"]
+            read += correct
     assert read > 10
 
 
 @pytest.mark.parametrize("raw", ["a man [1, 2, 3]", "a man [1.5, 2, 3, 4]", "a man [] ."])
 def test_a_bracket_that_cannot_be_read_makes_an_answer_without_boxes(data, raw):
     example = next(iter(BENCHMARK.examples(data, {"notation": "ferret"})))
-    marks = BENCHMARK.verdict(example, answer_of(raw, raw=f"a dog [500, 500, 800, 900]. {raw}"))
-    assert (marks["merged"], marks["merged of"]) == (0, 2)
+    metrics = BENCHMARK.example_metrics(example, answer_of(raw, raw=f"a dog [500, 500, 800, 900]. {raw}"))
+    assert (metrics["merged"], metrics["merged of"]) == (0, 2)
 
 
 def test_masks_count_as_the_box_around_them(data):
@@ -154,8 +156,8 @@ def test_masks_count_as_the_box_around_them(data):
     mask[21:90, 11:60] = True
     example = next(iter(BENCHMARK.examples(data, {})))
     answer = answer_of("a man. a dog.", [("a man", [Marked(0, "mask", mask)]), ("a dog", [])])
-    marks = BENCHMARK.verdict(example, answer)
-    assert (marks["merged"], marks["strict merged"]) == (1, 1)
+    metrics = BENCHMARK.example_metrics(example, answer)
+    assert (metrics["merged"], metrics["strict merged"]) == (1, 1)
 
 
 def test_missing_and_broken_files(data, tmp_path):

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from deixis.evaluation.benchmarks.grounded_captions import GroundedCaptions
-from deixis.evaluation.metrics.captions import caption_marks
+from deixis.evaluation.metrics.caption_metrics import per_caption_metrics
 from deixis.samples.skipped import Skipped
 from tests.evaluation.benchmarks.flickr_files import BOXES, write_entities, write_pictures
-from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, played, table
+from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, table
 
 BENCHMARK = GroundedCaptions()
 SAID = {
@@ -38,7 +38,7 @@ def knowing():
 
 
 def test_right_captions(data, tmp_path):
-    rows = played(BENCHMARK, data, Scripted(knowing()), tmp_path / "run")
+    rows = run_benchmark(BENCHMARK, data, Scripted(knowing()), tmp_path / "run")
     found = table(BENCHMARK, rows)
     # val: man, dog and two women (whose caption is the second one): of dog the second reference has nothing
     precision = (1 + 1 / 2 + 0) / 3
@@ -46,8 +46,8 @@ def test_right_captions(data, tmp_path):
     assert found["val"]["F1_all"] == pytest.approx(100 * 2 * precision * recall / (precision + recall), abs=1e-4)
     loc = (1 + 1 + 0) / 3
     assert found["val"]["F1_loc"] == pytest.approx(100 * loc, abs=1e-4)
-    alone = caption_marks([SAID["val"][0]], [["A man pets a dog , near a lake .", "A man and two women sit ."]])
-    assert rows[0].marks["rouge_l"] == alone[0]["rouge_l"]
+    alone = per_caption_metrics([SAID["val"][0]], [["A man pets a dog , near a lake .", "A man and two women sit ."]])
+    assert rows[0].metrics["rouge_l"] == alone[0]["rouge_l"]
     assert "CIDEr" in found["val"]
 
 
@@ -63,10 +63,10 @@ def test_right_captions(data, tmp_path):
 )
 def test_what_is_found(data, answer, recall):
     example = next(iter(BENCHMARK.examples(data, {})))
-    marks = BENCHMARK.verdict(example, answer)
-    names = [name for name, _ in marks["recall"]]
-    assert marks["recall"] == list(zip(["men", "dogs", "men", "women"], recall, strict=True))
-    assert set(names) == example.truth["classes"]
+    metrics = BENCHMARK.example_metrics(example, answer)
+    names = [name for name, _ in metrics["recall"]]
+    assert metrics["recall"] == list(zip(["men", "dogs", "men", "women"], recall, strict=True))
+    assert set(names) == example.ground_truth["classes"]
 
 
 def official_file(data, number: int = 102) -> None:
@@ -81,12 +81,12 @@ def official_file(data, number: int = 102) -> None:
 def test_official_classes(data):
     official_file(data)
     (example,) = [example for example in BENCHMARK.examples(data, {}) if example.part == "test"]
-    assert example.truth["classes"] == {"girl", "ball"}
-    assert "dogs" in example.truth["references"][0].unboxed
+    assert example.ground_truth["classes"] == {"girl", "ball"}
+    assert "dogs" in example.ground_truth["references"][0].unboxed
     girl, ball = (box(*BOXES["102"][entity][0]) for entity in ("5", "6"))
     answer = answer_of("A girl, a blue ball, a dog.", [("A girl", [girl]), ("blue ball", [ball]), ("a dog", [ball])])
-    marks = BENCHMARK.verdict(example, answer)
-    assert marks["precision"] == marks["recall"] == [("girl", 1), ("ball", 1)]
+    metrics = BENCHMARK.example_metrics(example, answer)
+    assert metrics["precision"] == metrics["recall"] == [("girl", 1), ("ball", 1)]
 
 
 def test_missing_and_broken_files(data, tmp_path):

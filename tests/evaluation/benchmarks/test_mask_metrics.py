@@ -11,10 +11,10 @@ from deixis.evaluation.benchmarks.mask_metrics import (
     FIRST,
     LISA_METRICS,
     PRECISION_METRICS,
-    MaskTruth,
-    mask_marks,
+    MaskGroundTruth,
+    mask_metrics,
 )
-from deixis.evaluation.metrics.scores import score
+from deixis.evaluation.metrics.bootstrap import bootstrap_score
 from deixis.geometry import mask_to_rle
 from deixis.systems.lisa.scoring import score_masks
 from tests.evaluation.benchmarks.masks import masked, plain_sums
@@ -28,9 +28,9 @@ ROWS = {
 }
 
 
-def truth(meant: np.ndarray, ignored: np.ndarray | None = None, **options) -> MaskTruth:
+def ground_truth(meant: np.ndarray, ignored: np.ndarray | None = None, **options) -> MaskGroundTruth:
     kept = meant if ignored is None else meant & ~ignored
-    return MaskTruth(
+    return MaskGroundTruth(
         meant.shape,
         mask_to_rle(kept) if kept.any() else None,
         None if ignored is None else mask_to_rle(ignored),
@@ -38,36 +38,43 @@ def truth(meant: np.ndarray, ignored: np.ndarray | None = None, **options) -> Ma
     )
 
 
-def marks_of(target: MaskTruth, *masks: np.ndarray):
+def marks_of(target: MaskGroundTruth, *masks: np.ndarray):
     spoken = masked(*masks)
-    return mask_marks(answer_of(*((spoken,) if isinstance(spoken, str) else spoken)), target)
+    return mask_metrics(answer_of(*((spoken,) if isinstance(spoken, str) else spoken)), target)
 
 
 def values(rows, metrics=(*LISA_METRICS, *EXACT_METRICS, *PRECISION_METRICS)):
-    return {m.name: score(m, [(str(n), marks) for n, marks in enumerate(rows)]).value * m.scale for m in metrics}
+    return {
+        m.name: bootstrap_score(m, [(str(n), metrics) for n, metrics in enumerate(rows)]).value * m.scale
+        for m in metrics
+    }
 
 
 @pytest.mark.parametrize(
     ("masks", "target", "iou", "alone"),
     [
-        pytest.param([], truth(ROWS["left"]), 0.0, 0.0, id="no_mask"),
-        pytest.param([], truth(ROWS["nothing"]), 1.0, 0.0, id="no_mask_for_nothing"),
-        pytest.param(["nothing"], truth(ROWS["nothing"]), 1.0, 1.0, id="empty_for_nothing"),
-        pytest.param(["top"], truth(ROWS["nothing"]), 0.0, 0.0, id="a_mask_for_nothing"),
-        pytest.param(["left"], truth(ROWS["left"]), 1.0, 1.0, id="equal"),
-        pytest.param(["top"], truth(ROWS["left"]), 6 / 18, 6 / 18, id="overlapping"),
-        pytest.param(["all"], truth(ROWS["left"], ROWS["top"]), 6 / 12, 6 / 12, id="half_is_ignored"),
-        pytest.param(["top", "left"], truth(ROWS["left"]), 12 / 18, 0.0, id="two_as_one"),
-        pytest.param(["left", "top"], truth(ROWS["left"], masks=FIRST), 1.0, 0.0, id="the_first_of_two"),
-        pytest.param(["left"], truth(ROWS["nothing"], empty_below_px=13), 1.0, 1.0, id="too_small_to_be_one"),
+        pytest.param([], ground_truth(ROWS["left"]), 0.0, 0.0, id="no_mask"),
+        pytest.param([], ground_truth(ROWS["nothing"]), 1.0, 0.0, id="no_mask_for_nothing"),
+        pytest.param(["nothing"], ground_truth(ROWS["nothing"]), 1.0, 1.0, id="empty_for_nothing"),
+        pytest.param(["top"], ground_truth(ROWS["nothing"]), 0.0, 0.0, id="a_mask_for_nothing"),
+        pytest.param(["left"], ground_truth(ROWS["left"]), 1.0, 1.0, id="equal"),
+        pytest.param(["top"], ground_truth(ROWS["left"]), 6 / 18, 6 / 18, id="overlapping"),
+        pytest.param(["all"], ground_truth(ROWS["left"], ROWS["top"]), 6 / 12, 6 / 12, id="half_is_ignored"),
+        pytest.param(["top", "left"], ground_truth(ROWS["left"]), 12 / 18, 0.0, id="two_as_one"),
+        pytest.param(["left", "top"], ground_truth(ROWS["left"], masks=FIRST), 1.0, 0.0, id="the_first_of_two"),
+        pytest.param(["left"], ground_truth(ROWS["nothing"], empty_below_px=13), 1.0, 1.0, id="too_small_to_be_one"),
     ],
 )
 def test_one_answer(masks, target, iou, alone):
-    marks = marks_of(target, *[ROWS[name] for name in masks])
-    assert (marks["iou"], marks["iou_alone"], marks["masks"]) == (pytest.approx(iou), pytest.approx(alone), len(masks))
-    assert marks["overlap"] == pytest.approx(iou, abs=1e-5)
-    assert [marks[f"over_{least}"] for least in (50, 70, 90)] == [iou >= least for least in (0.5, 0.7, 0.9)]
-    json.dumps(marks, allow_nan=False)
+    metrics = marks_of(target, *[ROWS[name] for name in masks])
+    assert (metrics["iou"], metrics["iou_alone"], metrics["masks"]) == (
+        pytest.approx(iou),
+        pytest.approx(alone),
+        len(masks),
+    )
+    assert metrics["overlap"] == pytest.approx(iou, abs=1e-5)
+    assert [metrics[f"over_{least}"] for least in (50, 70, 90)] == [iou >= least for least in (0.5, 0.7, 0.9)]
+    json.dumps(metrics, allow_nan=False)
 
 
 def test_sums_are_those_of_a_plain_loop_and_of_the_official_script():
@@ -77,7 +84,7 @@ def test_sums_are_those_of_a_plain_loop_and_of_the_official_script():
         meant = (rng.random((5, 7)) < rng.choice([0.0, 0.3, 0.8])).astype(np.int64)
         meant[rng.random((5, 7)) < 0.2] = 255
         pairs.append((rng.random((5, 7)) < rng.choice([0.0, 0.5]), meant))
-    rows = [marks_of(truth(meant == 1, meant == 255), marked) for marked, meant in pairs]
+    rows = [marks_of(ground_truth(meant == 1, meant == 255), marked) for marked, meant in pairs]
     found, plain = values(rows), plain_sums(pairs)
     assert found["gIoU exact"] == pytest.approx(plain["gIoU"], abs=1e-9)
     assert found["cIoU"] == pytest.approx(plain["cIoU"], abs=1e-9)
@@ -98,11 +105,11 @@ def test_recorded_scores_of_the_official_script(shared_golden):
         rows = []
         for name in names:
             gt = tensors[f"iou.{name}.gt"]
-            rows.append(marks_of(truth(gt == 1, gt == 255), tensors[f"iou.{name}.logits"] > 0))
+            rows.append(marks_of(ground_truth(gt == 1, gt == 255), tensors[f"iou.{name}.logits"] > 0))
         found = values(rows)
         assert (found["gIoU"], found["cIoU"]) == pytest.approx((100 * case["giou"], 100 * case["ciou"]), abs=1e-4)
 
 
 def test_a_mask_of_another_picture_is_refused():
     with pytest.raises(ValueError, match=re.escape("of the labelled picture's size (4, 6), got (3, 3)")):
-        marks_of(truth(ROWS["left"]), np.ones((3, 3)))
+        marks_of(ground_truth(ROWS["left"]), np.ones((3, 3)))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deixis.evaluation.benchmarks.pope import PARTS, Pope
-from tests.evaluation.benchmarks.scripted import Scripted, played, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_picture, table
 
 BENCHMARK = Pope()
 QUESTIONS = 12
@@ -49,10 +49,10 @@ def is_there(question) -> bool:
     ],
 )  # fmt: skip
 def test_answers(data, tmp_path, say, values):
-    player = Scripted(lambda question: say(is_there(question)))
-    rows = played(BENCHMARK, data, player, tmp_path / "run")
-    names = [metric.name for metric in BENCHMARK.facts.metrics]
-    assert [question.text for question in player.asked[:2]] == [
+    adapter = Scripted(lambda question: say(is_there(question)))
+    rows = run_benchmark(BENCHMARK, data, adapter, tmp_path / "run")
+    names = [metric.name for metric in BENCHMARK.info.metrics]
+    assert [question.text for question in adapter.asked[:2]] == [
         "Is there a thing number 0 in the image?", "Is there a thing number 1 in the image?",
     ]  # fmt: skip
     expected = dict(zip(names, (round(value, 6) for value in values), strict=True))
@@ -61,7 +61,9 @@ def test_answers(data, tmp_path, say, values):
 
 def test_counts_equal_those_of_a_plain_loop(data, tmp_path):
     words = ["Yes", "no", "Yes, not far.", "There is no dog.", "Perhaps.", "No."]
-    rows = played(BENCHMARK, data, Scripted(lambda q: words[len(q.text) * 7 % 6 if is_there(q) else 4]), tmp_path)
+    rows = run_benchmark(
+        BENCHMARK, data, Scripted(lambda q: words[len(q.text) * 7 % 6 if is_there(q) else 4]), tmp_path
+    )
     tp = fp = tn = fn = 0
     for row in rows[:QUESTIONS]:
         first = row.answer["text"].split(".")[0].replace(",", "").split(" ")

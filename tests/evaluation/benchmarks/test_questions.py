@@ -9,9 +9,9 @@ import pytest
 
 from deixis.evaluation.benchmarks.questions import QUESTIONS
 from deixis.samples.skipped import Skipped
-from tests.evaluation.benchmarks.scripted import Scripted, played, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_picture, table
 
-SETS = {benchmark.facts.name: benchmark for benchmark in QUESTIONS}
+SETS = {benchmark.info.name: benchmark for benchmark in QUESTIONS}
 ASKS_SHORTLY = "\nAnswer the question using a single word or phrase."
 
 
@@ -111,16 +111,16 @@ PARTS = {
 }
 
 
-def marks(name, tmp_path, said, **options) -> tuple[list, list]:
+def metrics(name, tmp_path, said, **options) -> tuple[list, list]:
     """(the marks that count for metrics in a row each, the questions as they were asked)."""
     if not (tmp_path / "data").is_dir():
         (tmp_path / "data").mkdir()
         MAKE[name](tmp_path / "data")
     rest = iter(said)
-    player = Scripted(lambda question: next(rest))
-    rows = played(SETS[name], tmp_path / "data", player, tmp_path / f"run {said}", **options)
+    adapter = Scripted(lambda question: next(rest))
+    rows = run_benchmark(SETS[name], tmp_path / "data", adapter, tmp_path / f"run {said}", **options)
     assert [row.part for row in rows] == PARTS[name]
-    return [dict(row.marks) for row in rows], player.asked
+    return [dict(row.metrics) for row in rows], adapter.asked
 
 
 VERDICTS = [
@@ -128,8 +128,8 @@ VERDICTS = [
     pytest.param("vqav2", ("", "", ""), {"accuracy": (0, 0, 0), "exact": (0, 0, 0)}, id="vqav2, empty"),
     pytest.param("vqav2", ("Yes.", "The two!", "red"), {"accuracy": (0, 1, 0.6), "exact": (0, 0, 0)}, id="vqav2, odd"),
     pytest.param("vqav2", ("no", "3", "blue"), {"accuracy": (0, 0.9, 0)}, id="vqav2, wrong"),
-    pytest.param("gqa", ("yes", "left", "table"), {"hit": (1, 1, 1), "exact": (1, 1, 1)}, id="gqa, right"),
-    pytest.param("gqa", ("Yes.", "to the left", ""), {"hit": (1, 0, 0), "exact": (0, 0, 0)}, id="gqa, odd"),
+    pytest.param("gqa", ("yes", "left", "table"), {"correct": (1, 1, 1), "exact": (1, 1, 1)}, id="gqa, right"),
+    pytest.param("gqa", ("Yes.", "to the left", ""), {"correct": (1, 0, 0), "exact": (0, 0, 0)}, id="gqa, odd"),
     pytest.param(
         "clotho_aqa", ("Yes.", "a dog", "b"),
         {"share": (2 / 3, 1, 1 / 3), "majority": (1, 1, None), "unanimous": (None, 1, None), "any": (1, 1, 1)},
@@ -140,15 +140,15 @@ VERDICTS = [
         {"share": (1 / 3, 0, 0), "majority": (0, 0, None), "unanimous": (None, 0, None), "any": (1, 0, 0)},
         id="clotho_aqa, wrong",
     ),
-    pytest.param("music_avqa", ("two", "yes", "violin"), {"hit": (1, 1, 1), "exact": (1, 1, 1)}, id="music, right"),
+    pytest.param("music_avqa", ("two", "yes", "violin"), {"correct": (1, 1, 1), "exact": (1, 1, 1)}, id="music, right"),
     pytest.param(
-        "music_avqa", ("2", "Yes, it is.", "a violin"), {"hit": (1, 0, 1), "exact": (0, 0, 0), "loose": (0, 1, 1)},
+        "music_avqa", ("2", "Yes, it is.", "a violin"), {"correct": (1, 0, 1), "exact": (0, 0, 0), "loose": (0, 1, 1)},
         id="music, odd",
     ),
-    pytest.param("music_avqa", ("", "no", "viola"), {"hit": (0, 0, 0), "loose": (1, 0, 0)}, id="music, wrong"),
-    pytest.param("msvd_qa", ("cook", "woman", "man"), {"loose": (1, 1, 1), "hit": (1, 1, 1)}, id="msvd, right"),
+    pytest.param("music_avqa", ("", "no", "viola"), {"correct": (0, 0, 0), "loose": (1, 0, 0)}, id="music, wrong"),
+    pytest.param("msvd_qa", ("cook", "woman", "man"), {"loose": (1, 1, 1), "correct": (1, 1, 1)}, id="msvd, right"),
     pytest.param(
-        "msvd_qa", ("", "man", "man woman cook"), {"loose": (1, 1, 1), "hit": (0, 0, 0), "empty": (1, 0, 0)},
+        "msvd_qa", ("", "man", "man woman cook"), {"loose": (1, 1, 1), "correct": (0, 0, 0), "empty": (1, 0, 0)},
         id="msvd, the official rule counts an empty answer, a part of a word, and everything said",
     ),
 ]  # fmt: skip
@@ -156,46 +156,46 @@ VERDICTS = [
 
 @pytest.mark.parametrize(("name", "said", "wanted"), VERDICTS)
 def test_verdicts(tmp_path, name, said, wanted):
-    found, _ = marks(name, tmp_path, said)
+    found, _ = metrics(name, tmp_path, said)
     for key, values in wanted.items():
         assert tuple(mark[key] for mark in found) == pytest.approx(values), key
 
 
 @pytest.mark.parametrize("name", MAKE)
 def test_metrics_are_made_of_marks_that_every_row_has(tmp_path, name):
-    found, _ = marks(name, tmp_path, ("a", "b", "c"))
-    for metric in SETS[name].facts.metrics:
+    found, _ = metrics(name, tmp_path, ("a", "b", "c"))
+    for metric in SETS[name].info.metrics:
         assert all(key in mark for key in metric.keys if key for mark in found), metric.name
-    alone = {*PARTS[name]} - {part for parts in SETS[name].facts.unions.values() for part in parts}
+    alone = {*PARTS[name]} - {part for parts in SETS[name].info.combined_parts.values() for part in parts}
     assert alone <= {"other"}, "every part of the official files counts in the whole"
 
 
 def test_the_number_of_a_table_is_the_mean_of_its_questions(tmp_path):
     clotho_aqa(tmp_path)
-    rows = played(SETS["clotho_aqa"], tmp_path, Scripted(lambda question: "dog"), tmp_path / "run")
+    rows = run_benchmark(SETS["clotho_aqa"], tmp_path, Scripted(lambda question: "dog"), tmp_path / "run")
     found = table(SETS["clotho_aqa"], rows)
     assert found["single word"] == {"accuracy": 50, "majority": 100, "unanimous": 100, "any": 50}
     assert found["binary"] == {"accuracy": 0, "majority": 0, "any": 0}, "nobody agrees on a binary question here"
 
 
 def test_questions_are_asked_as_the_sets_have_them(tmp_path):
-    _, asked = marks("music_avqa", tmp_path, ("", "", ""))
+    _, asked = metrics("music_avqa", tmp_path, ("", "", ""))
     assert asked[1].text == "Is the cello on the left?" + ASKS_SHORTLY
     assert [signal.modality for signal in asked[1].signals] == ["video", "audio"]
-    _, asked = marks("music_avqa", tmp_path, ("x", "", ""), media="film")
+    _, asked = metrics("music_avqa", tmp_path, ("x", "", ""), media="film")
     assert [signal.modality for signal in asked[1].signals] == ["video"]
-    _, asked = marks("music_avqa", tmp_path, ("y", "", ""), media="sound")
+    _, asked = metrics("music_avqa", tmp_path, ("y", "", ""), media="sound")
     assert [signal.modality for signal in asked[1].signals] == ["audio"]
 
 
 def test_braces_of_a_question_stay_braces(tmp_path):
-    _, asked = marks("vqav2", tmp_path, ("", "", ""))
+    _, asked = metrics("vqav2", tmp_path, ("", "", ""))
     assert asked[0].text == "Question 0 {{?}}" + ASKS_SHORTLY
 
 
 @pytest.mark.parametrize("name", MAKE)
 def test_a_missing_file_is_named(tmp_path, name):
-    with pytest.raises(ValueError, match=f"expected {SETS[name].facts.wants[0].path}".replace(".", r"\.")):
+    with pytest.raises(ValueError, match=f"expected {SETS[name].info.required_files[0].path}".replace(".", r"\.")):
         list(SETS[name].examples(tmp_path, {}))
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import deixis
-from deixis.evaluation.benchmark import FORCED, GENERATED, Benchmark, Example
+from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, Benchmark, Example
 from deixis.evaluation.benchmarks.reason_seg import ReasonSeg
 from deixis.evaluation.reports.summary import summarise
-from deixis.evaluation.runner import Play, play
+from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.samples.skipped import Skipped
 from tests.datasets.reading import write_json, write_picture
-from tests.evaluation.benchmarks.masks import masked, plain_sums, played_by
-from tests.evaluation.benchmarks.scripted import Scripted, played, table
+from tests.evaluation.benchmarks.masks import masked, plain_sums, run_with_model
+from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, table
 
 SIZE_HW = (40, 60)
 PLACES = {  # x1, y1, x2, y2 of what is meant
@@ -77,19 +77,19 @@ PLAYERS = {
 def test_scores_of_players(tmp_path, name):
     benchmark = ReasonSeg()
     assert isinstance(benchmark, Benchmark)
-    player = Scripted(PLAYERS[name])
-    rows = played(benchmark, layout(tmp_path / "ReasonSeg").parent, player, tmp_path / "out")
+    adapter = Scripted(PLAYERS[name])
+    rows = run_benchmark(benchmark, layout(tmp_path / "ReasonSeg").parent, adapter, tmp_path / "out")
     assert [(row.id, row.part) for row in rows] == [
         ("reason_seg/val/a/0", "val"), ("reason_seg/val/b/0", "val"), ("reason_seg/test/c/0", "test long"),
         ("reason_seg/test/d/0", "test short"), ("reason_seg/test/e/0", "test long"),
     ]  # fmt: skip
-    said = {name_of(question): PLAYERS[name](question) for question in player.asked}
+    said = {name_of(question): PLAYERS[name](question) for question in adapter.asked}
     for part, found in table(benchmark, rows).items():
         pairs = []
         for key in ("/".join(row.id.split("/")[1:3]) for row in rows if row.part == part):
             spoken = said[key]
-            marks = [] if isinstance(spoken, str) else [one.value for one in spoken[1][0][1]]
-            pairs.append((np.logical_or.reduce([np.zeros(SIZE_HW, bool), *marks]), target(key)))
+            metrics = [] if isinstance(spoken, str) else [one.value for one in spoken[1][0][1]]
+            pairs.append((np.logical_or.reduce([np.zeros(SIZE_HW, bool), *metrics]), target(key)))
         plain = plain_sums(pairs)
         assert found["gIoU exact"] == pytest.approx(plain["gIoU"], abs=1e-5)
         assert found["gIoU"] == pytest.approx(plain["gIoU"] / (1 + 1e-5 / len(pairs)), abs=1e-4)
@@ -103,13 +103,13 @@ def test_scores_of_players(tmp_path, name):
 
 
 def test_short_and_long_are_also_one_row(tmp_path):
-    one = Play(ReasonSeg(), layout(tmp_path / "data"), {}, GENERATED)
-    rows, skipped = play(one, Scripted(shuffled), tmp_path / "out")
-    lines = {(line.part, line.metric.name): line for line in summarise(one, "scripted", rows, skipped).lines}
-    test = [row.marks for row in rows if row.part.startswith("test")]
+    one = EvaluationRun(ReasonSeg(), layout(tmp_path / "data"), {}, GENERATED)
+    rows, skipped = run_examples(one, Scripted(shuffled), tmp_path / "out")
+    lines = {(line.part, line.metric.name): line for line in summarise(one, "scripted", rows, skipped).scores}
+    test = [row.metrics for row in rows if row.part.startswith("test")]
     assert lines["test overall", "gIoU exact"].score.value == pytest.approx(sum(m["iou"] for m in test) / 3)
     assert lines["test overall", "cIoU"].score.value == pytest.approx(
-        sum(m["shared"] for m in test) / sum(m["union"] for m in test)
+        sum(m["intersection"] for m in test) / sum(m["union"] for m in test)
     )
     assert ("LISA-7B", 36.8) in [paper[:2] for paper in lines["test overall", "gIoU"].published]
     assert ("LISA-13B-LLaVA1.5, tuned on 239", 72.9) in [paper[:2] for paper in lines["val", "cIoU"].published]
@@ -135,7 +135,7 @@ def test_lisas_words(tmp_path):
     first, second = ReasonSeg().examples(tmp_path, {"notation": "lisa", "split": "val"})
     assert first.text == " What is val/a? Please output segmentation mask."
     assert second.text == " What is thing val/b in this image? Please output segmentation mask."
-    assert first.forced == second.forced == "{0:mask}."
+    assert first.forced_answer == second.forced_answer == "{0:mask}."
     assert [region.ignore for region in first.sample.regions] == [False, True]
 
 
@@ -178,22 +178,22 @@ def test_what_has_no_answer_is_counted(tmp_path):
     assert len([one for one in found if isinstance(one, Example)]) == 3
 
 
-@pytest.mark.parametrize("mode", [GENERATED, FORCED])
+@pytest.mark.parametrize("mode", [GENERATED, TEACHER_FORCED])
 def test_the_bundled_model(tmp_path, mode):
     data = layout(tmp_path / "data")
-    rows = played_by(deixis.load(), ReasonSeg(), data, tmp_path / "out", mode, split="val")
+    rows = run_with_model(deixis.load(), ReasonSeg(), data, tmp_path / "out", mode, split="val")
     assert len(rows) == 2
-    if mode == FORCED:
+    if mode == TEACHER_FORCED:
         assert [row.answer["text"] for row in rows] == ["The mask is.", "thing val/b."]
-        assert all(row.marks["masks"] == 1 for row in rows)
-    assert all(row.marks["has_mask"] is (row.marks["masks"] > 0) for row in rows)
+        assert all(row.metrics["masks"] == 1 for row in rows)
+    assert all(row.metrics["has_mask"] is (row.metrics["masks"] > 0) for row in rows)
 
 
 def test_a_converted_lisa_is_given_the_official_answer(tmp_path, shared_golden):
     from deixis.systems.conversion import convert
 
     model = deixis.load(convert("lisa", shared_golden / "lisa_tiny", tmp_path / "lisa"))
-    rows = played_by(model, ReasonSeg(), layout(tmp_path / "data"), tmp_path / "out", FORCED, split="test")
+    rows = run_with_model(model, ReasonSeg(), layout(tmp_path / "data"), tmp_path / "out", TEACHER_FORCED, split="test")
     assert {row.raw for row in rows} == {"[SEG] ."}  # as the slow tokenizer has it: a space behind an added token
     assert [row.question for row in rows][1] == " What is thing test/d in this image? Please output segmentation mask."
-    assert all(row.marks["masks"] == 1 for row in rows)
+    assert all(row.metrics["masks"] == 1 for row in rows)

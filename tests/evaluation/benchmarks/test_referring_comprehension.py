@@ -13,11 +13,11 @@ from deixis.inference import Marked
 from deixis.samples.skipped import Skipped
 from deixis.systems.ferret.scoring import score_refexp
 from tests.datasets.reading import write_json, write_picture
-from tests.evaluation.benchmarks.masks import played_by
+from tests.evaluation.benchmarks.masks import run_with_model
 from tests.evaluation.benchmarks.referring import BOXES, SAID, SAID_G, SIZE_HW, file_name, referring_layout
-from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, played, table
+from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, table
 
-BY_NAME = {benchmark.facts.name: benchmark for benchmark in REFERRING_COMPREHENSION}
+BY_NAME = {benchmark.info.name: benchmark for benchmark in REFERRING_COMPREHENSION}
 FOLDERS = {"refcoco": "refcoco", "refcoco_plus": "refcoco+", "refcocog": "refcocog"}
 
 
@@ -76,7 +76,7 @@ def iou(one, other):
 
 
 @pytest.mark.parametrize("notation", ["plain", "ferret"])
-@pytest.mark.parametrize("player", PLAYERS)
+@pytest.mark.parametrize("adapter", PLAYERS)
 @pytest.mark.parametrize(
     ("name", "said", "layout"),
     [
@@ -86,10 +86,10 @@ def iou(one, other):
         pytest.param("refcoco", SAID, referring_layout, id="refcoco_itself"),
     ],
 )
-def test_scores_of_players(tmp_path, name, said, layout, player, notation):
+def test_scores_of_players(tmp_path, name, said, layout, adapter, notation):
     benchmark = BY_NAME[name]
     assert isinstance(benchmark, Benchmark)
-    boxes_for, first, strict = PLAYERS[player]
+    boxes_for, first, strict = PLAYERS[adapter]
 
     def say(question):
         boxes = boxes_for(true_box(said, question))
@@ -99,8 +99,9 @@ def test_scores_of_players(tmp_path, name, said, layout, player, notation):
         return "It " + " ".join(str(on_grid(one)) for one in boxes_for(true_box(said, question))) + "."
 
     script = Scripted(say, written)
-    files = layout(tmp_path / "data", FOLDERS[name], said)
-    rows = played(benchmark, files, script, tmp_path / "out", notation=notation)
+    rows = run_benchmark(
+        benchmark, layout(tmp_path / "data", FOLDERS[name], said), script, tmp_path / "out", notation=notation
+    )
     kept = {key: number for key, number in texts_of(said).items() if key[0] != "train"}
     assert [row.part for row in rows] == [split for split, e in said.items() if split != "train"
                                           for _, texts in e for _ in texts]  # fmt: skip
@@ -117,10 +118,10 @@ def test_scores_of_players(tmp_path, name, said, layout, player, notation):
 
 
 def example(width, height, bbox, folder, notation="ferret"):
-    from deixis.evaluation.benchmarks.referring_comprehension import BoxTruth
+    from deixis.evaluation.benchmarks.referring_comprehension import BoxGroundTruth
 
     x, y, w, h = bbox
-    return Example("0", "val", "0", "?", (), BoxTruth((x, y, x + w, y + h), (height, width), folder, notation))
+    return Example("0", "val", "0", "?", (), BoxGroundTruth((x, y, x + w, y + h), (height, width), folder, notation))
 
 
 def test_recorded_scores_of_the_official_script(shared_golden):
@@ -131,11 +132,11 @@ def test_recorded_scores_of_the_official_script(shared_golden):
     for image, annotation, said in zip(images, annotations, recorded["predictions"], strict=True):
         name = {folder: name for name, folder in FOLDERS.items()}[image["dataset_name"]]
         one = example(image["width"], image["height"], annotation["bbox"], image["dataset_name"])
-        marks = BY_NAME[name].verdict(one, answer_of(said["text"], raw=said["text"]))
-        by_set.setdefault(image["dataset_name"], []).append(marks)
+        metrics = BY_NAME[name].example_metrics(one, answer_of(said["text"], raw=said["text"]))
+        by_set.setdefault(image["dataset_name"], []).append(metrics)
     assert len(images) == 7
     for folder, expected in recorded["results_by_k"].items():
-        found = [np.mean([marks[key] for marks in by_set[folder]]) for key in ("first", "mean", "any")]
+        found = [np.mean([metrics[key] for metrics in by_set[folder]]) for key in ("first", "mean", "any")]
         assert found == [expected[rank] for rank in ("1", "mean", "upper bound")]
     assert recorded["three_number_box_raises"] == "IndexError"
 
@@ -151,28 +152,30 @@ def test_recorded_scores_of_the_official_script(shared_golden):
     ],
 )
 def test_ferrets_text_is_read_as_the_official_script_reads_it(text, first, stops):
-    marks = BY_NAME["refcoco"].verdict(example(640, 480, (64, 48, 128, 96), "refcoco"), answer_of(text, raw=text))
-    assert (marks["first"], marks["stops"], marks["strict"]) == (first, stops, False)
+    metrics = BY_NAME["refcoco"].example_metrics(
+        example(640, 480, (64, 48, 128, 96), "refcoco"), answer_of(text, raw=text)
+    )
+    assert (metrics["first"], metrics["stops"], metrics["strict"]) == (first, stops, False)
     if not stops:
         image = {"id": 3, "dataset_name": "refcoco", "width": 640, "height": 480}
         scores = score_refexp([image], [{"image_id": 3, "bbox": (64, 48, 128, 96)}], [{"image_id": 3, "text": text}])
-        assert marks["first"] == scores["refcoco"][1]
-    json.dumps(marks, allow_nan=False)
+        assert metrics["first"] == scores["refcoco"][1]
+    json.dumps(metrics, allow_nan=False)
 
 
 def test_a_mask_is_as_good_as_the_box_around_it():
     mask = np.zeros((480, 640), bool)
     mask[48:144, 64:192] = True
     one = example(640, 480, (64, 48, 128, 96), "refcoco", "plain")
-    marks = BY_NAME["refcoco"].verdict(one, answer_of("It", [("It", [Marked(0, "mask", mask)])]))
-    assert (marks["first"], marks["strict"], marks["boxes"]) == (True, True, 1)
+    metrics = BY_NAME["refcoco"].example_metrics(one, answer_of("It", [("It", [Marked(0, "mask", mask)])]))
+    assert (metrics["first"], metrics["strict"], metrics["boxes"]) == (True, True, 1)
 
 
 def test_ferrets_words(tmp_path):
     said = {"val": [((2,), ["man, left"])]}
     (one,) = BY_NAME["refcoco"].examples(mdetr_layout(tmp_path, "refcoco", said), {"notation": "ferret"})
     assert one.text == "What is the location of man left in the image?"
-    assert (one.sample.turns[0].assistant, one.truth.box_xyxy) == ("[man, left]{0:box}.", (40, 5, 55, 35))
+    assert (one.sample.turns[0].assistant, one.ground_truth.box_xyxy) == ("[man, left]{0:box}.", (40, 5, 55, 35))
     assert one.media[0].path == str(tmp_path / "train2014" / file_name(139))
 
 
@@ -201,12 +204,12 @@ def test_what_cannot_be_used_is_counted(tmp_path):
 
 def test_the_bundled_model(tmp_path):
     data = mdetr_layout(tmp_path / "data", "refcocog", {"val": SAID["val"]})
-    rows = played_by(deixis.load(), BY_NAME["refcocog"], data, tmp_path / "out", GENERATED)
+    rows = run_with_model(deixis.load(), BY_NAME["refcocog"], data, tmp_path / "out", GENERATED)
     assert len(rows) == 4
-    assert all(row.marks["boxes"] == len([r for p in row.answer["phrases"] for r in p["regions"]]) for row in rows)
+    assert all(row.metrics["boxes"] == len([r for p in row.answer["phrases"] for r in p["regions"]]) for row in rows)
 
 
 def test_published_numbers():
-    found = {(p.system, p.part): p.values["acc@0.5"] for p in BY_NAME["refcoco"].facts.published}
+    found = {(p.system, p.part): p.values["acc@0.5"] for p in BY_NAME["refcoco"].info.published}
     assert found["Ferret-13B", "testA"] == 92.41
     assert len(found) == 6

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import deixis
-from deixis.evaluation.benchmark import FORCED, GENERATED, Benchmark, Example
+from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, Benchmark, Example
 from deixis.evaluation.benchmarks.referring_segmentation import REFERRING_SEGMENTATION
 from deixis.samples.skipped import Skipped
 from tests.datasets.reading import write_picture
-from tests.evaluation.benchmarks.masks import masked, plain_sums, played_by
+from tests.evaluation.benchmarks.masks import masked, plain_sums, run_with_model
 from tests.evaluation.benchmarks.referring import (
     BOXES,
     SAID,
@@ -21,9 +21,9 @@ from tests.evaluation.benchmarks.referring import (
     file_name,
     referring_layout,
 )
-from tests.evaluation.benchmarks.scripted import Scripted, played, table
+from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, table
 
-BY_NAME = {benchmark.facts.name: benchmark for benchmark in REFERRING_SEGMENTATION}
+BY_NAME = {benchmark.info.name: benchmark for benchmark in REFERRING_SEGMENTATION}
 SETS = {
     "refcoco_seg": ("refcoco", SAID, "refs(unc).p"),
     "refcoco_plus_seg": ("refcoco+", SAID, "refs(unc).json"),
@@ -73,18 +73,18 @@ def marked_by(spoken):
     )
 
 
-@pytest.mark.parametrize("player", PLAYERS)
+@pytest.mark.parametrize("adapter", PLAYERS)
 @pytest.mark.parametrize("name", SETS)
-def test_scores_of_players(tmp_path, name, player):
+def test_scores_of_players(tmp_path, name, adapter):
     benchmark = BY_NAME[name]
     assert isinstance(benchmark, Benchmark)
     folder, said, file = SETS[name]
-    script = Scripted(lambda question: PLAYERS[player](name, question))
-    rows = played(benchmark, referring_layout(tmp_path / "data", folder, said, file), script, tmp_path / "out")
+    script = Scripted(lambda question: PLAYERS[adapter](name, question))
+    rows = run_benchmark(benchmark, referring_layout(tmp_path / "data", folder, said, file), script, tmp_path / "out")
     assert [(row.part, row.question) for row in rows] == [
         (split, f"Segment {text.replace('{', '{{').replace('}', '}}')}.") for split, text, _ in said_in(name)
     ]
-    pairs = [(marked_by(PLAYERS[player](name, q)), meant_by(name, q).astype(int)) for q in script.asked]
+    pairs = [(marked_by(PLAYERS[adapter](name, q)), meant_by(name, q).astype(int)) for q in script.asked]
     for part, found in table(benchmark, rows).items():
         own = [pair for pair, row in zip(pairs, rows, strict=True) if row.part == part]
         plain = plain_sums(own)
@@ -108,9 +108,9 @@ def test_scores_of_players(tmp_path, name, player):
             assert [found[f"Pr@{least}"] for least in (0.5, 0.7, 0.9)] == pytest.approx(
                 [100 * np.mean([iou >= least for iou in overlaps]) for least in (0.5, 0.7, 0.9)]
             )
-        if player == "perfect":
+        if adapter == "perfect":
             assert found["cIoU"] == 100
-        if player == "each_half_a_mask" and name != "grefcoco":
+        if adapter == "each_half_a_mask" and name != "grefcoco":
             assert (found["gIoU exact"], found["gIoU one mask"]) == (100, 0)
 
 
@@ -129,7 +129,7 @@ def test_which_splits(tmp_path, options, parts):
 def test_lisas_words(tmp_path):
     first, *_ = BY_NAME["refcoco_seg"].examples(referring_layout(tmp_path, "refcoco"), {"notation": "lisa"})
     assert first.text == " What is tall one in this image? Please output segmentation mask."
-    assert (first.forced, first.sample.turns[0].assistant) == ("{0:mask}.", "{0:mask}.")
+    assert (first.forced_answer, first.sample.turns[0].assistant) == ("{0:mask}.", "{0:mask}.")
 
 
 def test_truths_are_drawn_with_all_their_masks(tmp_path):
@@ -147,7 +147,7 @@ def test_a_small_mask_says_that_there_is_none(tmp_path):
     dot[0, :9] = 1
     for least, share in (("9", 0), ("10", 100)):
         script = Scripted(lambda question: masked(dot))
-        rows = played(BY_NAME["grefcoco"], root, script, tmp_path / least, empty_below=least)
+        rows = run_benchmark(BY_NAME["grefcoco"], root, script, tmp_path / least, empty_below=least)
         assert table(BY_NAME["grefcoco"], rows)["val"]["N-acc"] == share
 
 
@@ -184,19 +184,21 @@ def test_a_picture_of_another_size_is_left_out_and_counted(tmp_path):
     assert len([one for one in found if isinstance(one, Example)]) == 2
 
 
-@pytest.mark.parametrize("mode", [GENERATED, FORCED])
+@pytest.mark.parametrize("mode", [GENERATED, TEACHER_FORCED])
 def test_the_bundled_model(tmp_path, mode):
     data = referring_layout(tmp_path / "data", "refcoco")
-    rows = played_by(deixis.load(), BY_NAME["refcoco_seg"], data, tmp_path / "out", mode, split="val")
+    rows = run_with_model(deixis.load(), BY_NAME["refcoco_seg"], data, tmp_path / "out", mode, split="val")
     assert len(rows) == 4
-    if mode == FORCED:
+    if mode == TEACHER_FORCED:
         assert [row.answer["text"] for row in rows] == ["Tall One.", "right thing.", "left post.", "left post."]
-        assert all(row.marks["masks"] == 1 for row in rows)
+        assert all(row.metrics["masks"] == 1 for row in rows)
 
 
 def test_the_miniature_has_what_the_sets_have():
     assert len(BOXES) == 5
-    assert all(benchmark.facts.wants[0].path.startswith(SETS[name][0] + "/") for name, benchmark in BY_NAME.items())
-    assert {p.part for name in ("refcoco_seg", "refcocog_seg") for p in BY_NAME[name].facts.published} == {
+    assert all(
+        benchmark.info.required_files[0].path.startswith(SETS[name][0] + "/") for name, benchmark in BY_NAME.items()
+    )
+    assert {p.part for name in ("refcoco_seg", "refcocog_seg") for p in BY_NAME[name].info.published} == {
         "val", "testA", "testB", "test",
     }  # fmt: skip

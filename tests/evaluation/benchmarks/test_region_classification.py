@@ -12,8 +12,7 @@ from deixis.evaluation.benchmarks.region_classification import OBJECTS, RegionCl
 from deixis.geometry import Extent, Mask, Point, letterbox_frame, write_prompt
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
-from deixis.systems import NOTATIONS
-from tests.evaluation.benchmarks.scripted import Scripted, answer_of, played, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, answer_of, run_benchmark, save_picture, table
 
 BENCHMARK = RegionClassification()
 SIZE_HW = (40, 60)
@@ -91,7 +90,7 @@ def test_answers_in_ferrets_form(ferret_form, tmp_path, say, accuracy, strict):
         first, second = offered(question.text)
         return say(right, second if first == right else first)
 
-    rows = played(BENCHMARK, ferret_form, Scripted(spoken), tmp_path / "run")
+    rows = run_benchmark(BENCHMARK, ferret_form, Scripted(spoken), tmp_path / "run")
     assert table(BENCHMARK, rows) == {
         part: {"accuracy": accuracy, "strict accuracy": strict} for part in ("point", "box", "free_form")
     }
@@ -99,9 +98,9 @@ def test_answers_in_ferrets_form(ferret_form, tmp_path, say, accuracy, strict):
 
 def test_a_synonym_is_as_right(ferret_form, tmp_path):
     words = iter(["dog"] * 3 + ["cup", "drink", "cups"])
-    rows = played(BENCHMARK, ferret_form, Scripted(lambda question: f"a {next(words)}"), tmp_path)
-    assert [row.marks["hit"] for row in rows] == [1, 1, 1, 1, 1, 1]
-    assert [row.marks["strict"] for row in rows] == [1, 1, 1, 1, 1, 0]
+    rows = run_benchmark(BENCHMARK, ferret_form, Scripted(lambda question: f"a {next(words)}"), tmp_path)
+    assert [row.metrics["correct"] for row in rows] == [1, 1, 1, 1, 1, 1]
+    assert [row.metrics["strict"] for row in rows] == [1, 1, 1, 1, 1, 0]
 
 
 def test_ferrets_form_points_with_its_regions(ferret_form):
@@ -170,7 +169,7 @@ def test_drawn_shapes_lie_on_the_object_and_names_are_apart(tmp_path, negatives)
         assert isinstance(stroke.regions[0], Mask)
         assert (rows.min() >= place.y1, rows.max() < place.y2) == (True, True)
         assert (columns.min() >= place.x1, columns.max() < place.x2) == (True, True)
-        names = point.truth
+        names = point.ground_truth
         first_is_right += offered(point.text)[0] == names.right
         assert set(offered(point.text)) == {names.right, names.other}
         assert names.right not in names.other
@@ -225,4 +224,4 @@ def test_real_lvis_records(shared_data):
 
 def test_an_empty_answer_has_marks(ferret_form):
     example = next(iter(BENCHMARK.examples(ferret_form, {})))
-    assert BENCHMARK.verdict(example, answer_of("")) == {"hit": 0, "strict": 0}
+    assert BENCHMARK.example_metrics(example, answer_of("")) == {"correct": 0, "strict": 0}

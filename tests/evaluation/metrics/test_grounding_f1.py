@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from deixis.evaluation.metrics.grounding_f1 import Reference, f1_metrics, precision_hits, recall_hits, shares_of_f1
-from deixis.evaluation.metrics.overlap import bounds_iou
-from deixis.evaluation.metrics.scores import score
+from deixis.evaluation.metrics.bootstrap import bootstrap_score
+from deixis.evaluation.metrics.grounding_f1 import (
+    Reference,
+    f1_metrics,
+    precision_matches,
+    precision_recall_shares,
+    recall_matches,
+)
+from deixis.evaluation.metrics.iou import bounds_iou
 
 CLASSES = ("man", "dog", "ball", "tree")
 HERE, THERE = (0, 0, 10, 10), (50, 50, 60, 60)
@@ -15,14 +21,17 @@ def f1(pictures: list[tuple[list, list[Reference]]]) -> dict[str, float]:
     """pictures: what the caption names, and its references."""
     rows = [
         {
-            "precision": [hit for one in references for hit in precision_hits(given, one)],
-            "recall": [hit for one in references for hit in recall_hits(given, one)],
+            "precision": [correct for one in references for correct in precision_matches(given, one)],
+            "recall": [correct for one in references for correct in recall_matches(given, one)],
         }
         for given, references in pictures
     ]
     classes = {name for _, references in pictures for one in references for name, _ in one.nouns}
-    marks = shares_of_f1(rows, classes)
-    return {metric.name: score(metric, [(str(n), row) for n, row in enumerate(marks)]).value for metric in f1_metrics()}
+    metrics = precision_recall_shares(rows, classes)
+    return {
+        metric.name: bootstrap_score(metric, [(str(n), row) for n, row in enumerate(metrics)]).value
+        for metric in f1_metrics()
+    }
 
 
 def plain_loop(pictures: list[tuple[list, list[Reference]]], mode: str) -> float:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deixis.evaluation.benchmark import Example, Row
-from deixis.evaluation.reports.example_samples import answer_markup, answer_sample, truth_sample
+from deixis.evaluation.benchmark import Example, ExampleResult
+from deixis.evaluation.reports.example_samples import answer_markup, answer_sample, ground_truth_sample
 from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Span, parse_markup
 from deixis.inference import Answer, AnswerPhrase, Marked
 from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
@@ -14,7 +14,7 @@ MASK = np.eye(8, dtype=bool)
 
 
 def row_of(text="", phrases=(), raw=""):
-    return Row("e", "all", "m", "", Answer(text, phrases, ()).to_json(), raw, {})
+    return ExampleResult("e", "all", "m", "", Answer(text, phrases, ()).to_json(), raw, {})
 
 
 def test_an_answer_has_its_own_regions_after_the_questions():
@@ -35,7 +35,7 @@ def test_an_answer_has_its_own_regions_after_the_questions():
     assert drawn.regions[:2] == sample.regions[:2]
     assert drawn.regions[2].mask["size"] == [8, 8]
     assert drawn.regions[3].box == (1.0, 2.0, 3.0, 4.0)
-    assert truth_sample(example).turns == sample.turns[-1:]
+    assert ground_truth_sample(example).turns == sample.turns[-1:]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_an_answer_has_its_own_regions_after_the_questions():
 )
 def test_regions_of_a_question_without_a_sample(region, field, value):
     example = Example("e", "all", "m", "What is {0}?", (MEDIUM,), ["a cup", "a {mug}", "a cup"], (region,))
-    drawn = truth_sample(example)
+    drawn = ground_truth_sample(example)
     assert np.array_equal(getattr(drawn.regions[0], field), value)
     assert drawn.turns[0].assistant == "a cup | a {{mug}}"
     again = answer_sample(example, row_of(raw="no {words}"))
@@ -61,15 +61,15 @@ def test_regions_of_a_question_without_a_sample(region, field, value):
 
 
 @pytest.mark.parametrize(
-    ("truth", "words"),
+    ("ground_truth", "words"),
     [
         pytest.param({"mask": MASK, "n": 2}, '"n": 2', id="with_an_array"),
         pytest.param(None, "null", id="nothing"),
         pytest.param([], "()", id="empty"),
     ],
 )
-def test_any_truth_can_be_read(truth, words):
-    assert words in truth_sample(Example("e", "all", "m", "What?", (MEDIUM,), truth)).turns[0].assistant
+def test_any_truth_can_be_read(ground_truth, words):
+    assert words in ground_truth_sample(Example("e", "all", "m", "What?", (MEDIUM,), ground_truth)).turns[0].assistant
 
 
 @pytest.mark.parametrize(

@@ -6,66 +6,66 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deixis.evaluation.benchmark import FORCED, GENERATED, Facts, Published, Row
-from deixis.evaluation.metrics.scores import mean
+from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo, ExampleResult, PublishedScore
+from deixis.evaluation.metrics.aggregation import mean
 from deixis.evaluation.reports import terminal_report as report
 from deixis.evaluation.reports.summary import summarise
-from deixis.evaluation.runner import Play
+from deixis.evaluation.runner import EvaluationRun
 from deixis.samples.skipped import Skipped
 
-FACTS = Facts(
+INFO = BenchmarkInfo(
     name="shapes",
     title="Shapes",
-    wants=(),
+    required_files=(),
     metrics=(
-        mean("accuracy", "hit", "share of right answers"),
+        mean("accuracy", "correct", "share of right answers"),
         mean("strict accuracy", "strict", "the same, where the answer holds nothing else", official=False),
-        mean("cIoU", "shared", "all that is shared over all unions", "union"),
+        mean("cIoU", "intersection", "all that is shared over all unions", "union"),
     ),
-    means=("The first of several texts is asked.",),
+    notes=("The first of several texts is asked.",),
     published=(
-        Published("Paper-7B", "val", {"accuracy": 71.5}, "A paper, table 2"),
-        Published("Other-7B", "test", {"accuracy": 12.0}, "Another paper"),
+        PublishedScore("Paper-7B", "val", {"accuracy": 71.5}, "A paper, table 2"),
+        PublishedScore("Other-7B", "test", {"accuracy": 12.0}, "Another paper"),
     ),
-    unions={"all of it": ("val", "test"), "with a part that is not here": ("val", "dev")},
+    combined_parts={"all of it": ("val", "test"), "with a part that is not here": ("val", "dev")},
 )
 
 
 class Shapes:
-    facts = FACTS
+    info = INFO
 
     def examples(self, data, options):
         yield from ()
 
-    def verdict(self, example, answer):
+    def example_metrics(self, example, answer):
         return {}
 
-    def finish(self, rows):
+    def corpus_metrics(self, rows):
         return rows
 
 
-def row(number, part, failure=None, **marks):
-    return Row(f"{part}/{number}", part, f"picture {number // 2}", "What?", {}, "", marks, failure)
+def row(number, part, failure=None, **metrics):
+    return ExampleResult(f"{part}/{number}", part, f"picture {number // 2}", "What?", {}, "", metrics, failure)
 
 
 ROWS = [
-    row(0, "val", hit=True, strict=False),
-    row(1, "val", hit=True, strict=True),
-    row(2, "val", hit=False, strict=False, failure="the file is broken"),
-    row(3, "val", hit=True, strict=False),
-    row(4, "test", hit=False, strict=None, shared=2, union=8),
-    row(5, "test", hit=True, strict=None, shared=2, union=2),
+    row(0, "val", correct=True, strict=False),
+    row(1, "val", correct=True, strict=True),
+    row(2, "val", correct=False, strict=False, failure="the file is broken"),
+    row(3, "val", correct=True, strict=False),
+    row(4, "test", correct=False, strict=None, intersection=2, union=8),
+    row(5, "test", correct=True, strict=None, intersection=2, union=2),
 ]
 
 
 def summary(rows=ROWS, mode=GENERATED, limit=None, **others):
     return summarise(
-        Play(Shapes(), Path("files"), {"text": "first"}, mode, limit), "toy", rows, **{"skipped": ()} | others
+        EvaluationRun(Shapes(), Path("files"), {"text": "first"}, mode, limit), "toy", rows, **{"skipped": ()} | others
     )
 
 
 def test_each_metric_of_each_part_and_union_that_has_it():
-    lines = {(line.part, line.metric.name): line for line in summary().lines}
+    lines = {(line.part, line.metric.name): line for line in summary().scores}
     assert list(lines) == [
         ("val", "accuracy"),
         ("val", "strict accuracy"),
@@ -84,28 +84,30 @@ def test_each_metric_of_each_part_and_union_that_has_it():
 
 def test_json_is_in_the_papers_numbers_with_the_papers_beside():
     told = summary().to_json()
-    first = told["lines"][0]
+    first = told["scores"][0]
     assert first["score"] == 75.0
     assert first["ci95"][0] <= 75.0 <= first["ci95"][1] <= 100
-    assert (first["kind"], told["lines"][1]["kind"]) == ("official", "ours")
+    assert (first["origin"], told["scores"][1]["origin"]) == ("official", "ours")
     assert first["published"] == [{"system": "Paper-7B", "value": 71.5, "source": "A paper, table 2"}]
-    assert told["lines"][1]["published"] == []
+    assert told["scores"][1]["published"] == []
     assert (told["rows"], told["failed"], told["skipped"]) == (6, 1, 0)
-    assert told["means"] == ["The first of several texts is asked."]
+    assert told["notes"] == ["The first of several texts is asked."]
 
 
 def test_blind_and_further_columns_stand_beside():
-    blind = [row(n, "val", hit=False, strict=False) for n in range(4)]
-    found = summary(blind=blind, beside={"majority": {("val", "accuracy"): 0.7}, "floor": {("val", "accuracy"): 0.8}})
-    first = found.lines[0].to_json()
+    blind = [row(n, "val", correct=False, strict=False) for n in range(4)]
+    found = summary(
+        blind=blind, baselines={"majority": {("val", "accuracy"): 0.7}, "floor": {("val", "accuracy"): 0.8}}
+    )
+    first = found.scores[0].to_json()
     assert (first["blind"], first["majority"], first["floor"]) == (0.0, 70.0, 80.0)
-    assert found.note(found.lines[0]) == "missed by 0.050; not learnt: near majority"
-    assert found.lines[2].blind is None, "the blind model was not asked this part"
+    assert found.note(found.scores[0]) == "missed by 0.050; not learnt: near majority"
+    assert found.scores[2].blind is None, "the blind model was not asked this part"
     assert found.columns == ["majority", "floor"]
 
 
 @pytest.mark.parametrize(
-    ("blind", "beside", "note"),
+    ("blind", "baselines", "note"),
     [
         pytest.param(0.1, {"majority": 0.5}, "", id="learnt"),
         pytest.param(0.7, {}, "not learnt: near blind", id="near_blind"),
@@ -115,24 +117,24 @@ def test_blind_and_further_columns_stand_beside():
         pytest.param(0.7, None, "", id="a_benchmark_without_baselines_says_nothing"),
     ],
 )
-def test_notes(blind, beside, note):
-    unseen = [row(n, "val", hit=n < 100 * blind) for n in range(100)]
-    columns = None if beside is None else {name: {("val", "accuracy"): v} for name, v in beside.items()}
+def test_notes(blind, baselines, note):
+    unseen = [row(n, "val", correct=n < 100 * blind) for n in range(100)]
+    columns = None if baselines is None else {name: {("val", "accuracy"): v} for name, v in baselines.items()}
     columns = {"other": {}} if columns == {} else columns
-    found = summary(blind=unseen, beside=columns)
-    assert found.note(found.lines[0]) == note
+    found = summary(blind=unseen, baselines=columns)
+    assert found.note(found.scores[0]) == note
 
 
 def shown(found):
     console = Console(width=150, file=io.StringIO(), record=True)
-    console.print(report.table(found))
+    console.print(report.score_table(found))
     return console.export_text()
 
 
 def test_the_table_names_kinds_papers_and_how_answers_are_had():
     text = shown(summary(limit=4))
-    assert "Shapes: toy, text first, at most 4 questions of each part, answers generated" in " ".join(text.split())
-    assert summary(mode=FORCED).title.endswith("given the right answers")
+    assert "Shapes: toy, text first, at most 4 questions per part, answers generated" in " ".join(text.split())
+    assert summary(mode=TEACHER_FORCED).title.endswith("answers teacher-forced")
     first, second = [line.split() for line in text.splitlines() if line.strip().startswith("val")]
     assert first[:4] == ["val", "accuracy", "official", "75.0"]
     assert first[-2:] == ["Paper-7B", "71.5"]
@@ -142,20 +144,22 @@ def test_the_table_names_kinds_papers_and_how_answers_are_had():
 
 
 def test_under_the_table_stands_what_it_means():
-    assert list(report.below(summary())) == [
+    assert list(report.notes_below(summary())) == [
         "The first of several texts is asked.",
         "accuracy: share of right answers",
-        "strict accuracy (ours, beside the official): the same, where the answer holds nothing else",
+        "strict accuracy (ours, not in the official script): the same, where the answer holds nothing else",
         "cIoU: all that is shared over all unions",
     ]
 
 
 def test_what_is_left_out_is_counted_and_named():
     found = summary(skipped=[Skipped(f"val.json record {n}", "no picture") for n in range(7)], remarks=["no judge"])
-    lines = list(report.left_out_lines(found, "out/left_out.jsonl"))
+    lines = list(report.skipped_lines(found, "out/skipped.jsonl"))
     assert lines[0] == "no judge"
-    assert lines[1] == "1 example failed, counted as empty answers: val/2: the file is broken"
-    assert lines[2].startswith("7 examples could not be read, counted nowhere: val.json record 0: no picture; ")
-    assert lines[2].endswith("and 2 more, all in out/left_out.jsonl")
-    assert [one["what"] for one in found.left_out()] == ["failed"] + ["skipped"] * 7
-    assert list(report.left_out_lines(summary(ROWS[:2]), "x")) == []
+    assert lines[1] == "1 example failed, scored as empty answers: val/2: the file is broken"
+    assert lines[2].startswith(
+        "7 examples could not be read, excluded from all scores: val.json record 0: no picture; "
+    )
+    assert lines[2].endswith("and 2 more, all in out/skipped.jsonl")
+    assert [one["what"] for one in found.skipped_records()] == ["failed"] + ["skipped"] * 7
+    assert list(report.skipped_lines(summary(ROWS[:2]), "x")) == []

@@ -1,19 +1,20 @@
-"""The world benchmark: tasks about generated pictures, sounds and clouds, each with its floor where one was promised.
+"""The world benchmark: tasks about generated images, audio clips and point clouds.
 
-Its examples come from seeds and not from files. Names are right where the wanted kind is named and no other (colour
-has its own task), over every thing of which at least 0.5 % of the picture or 1 % of the cloud's points is shown. Boxes
-and spans count from IoU 0.5; masks and point sets score gIoU, beside it cIoU. What constant answers score is in
-`baselines`, which questions are asked in `world_questions`, what makes an answer right in `verdicts`.
+Its examples are sampled with a seed, not read from files. A name is correct if the answer contains the expected kind
+and no other (colour is a task of its own); questions are about objects that cover at least 0.5 % of the image or 1 % of
+the cloud's points. Boxes and spans count from the IoU threshold 0.5; masks and point sets are scored by gIoU, some by
+cIoU too.
+`tasks` is the table, `sampling` the questions, `world_metrics` the per-example metrics, `baselines` constant answers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from deixis.errors import InputError
-from deixis.evaluation.benchmark import Example, Facts, Row
-from deixis.evaluation.benchmarks.world.questions import draw_samples
-from deixis.evaluation.benchmarks.world.tasks import QUESTIONS, TASKS
-from deixis.evaluation.metrics.scores import Marks, mean
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult
+from deixis.evaluation.benchmarks.world.sampling import sample_questions
+from deixis.evaluation.benchmarks.world.tasks import TASKS
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.reports.summary import Cell
 from deixis.inference import Answer
 from deixis.samples.regions import to_region
@@ -22,80 +23,83 @@ from deixis.world.scene import SPLITS
 
 OPTIONS = {"split": "test", "tasks": "", "seed-offset": "0", "limit": "200"}
 _METRICS = (
-    mean("name", "name", "the wanted name stands in the answer, and no other of its kind", scale=1),
-    mean("number", "number", "the answer names the wanted number, and no other", scale=1),
-    mean("yes or no", "yes_no", "the answer says yes, or no, as wanted", scale=1),
-    mean("found or none", "found", "it points at something where the thing is there, at nothing if not", scale=1),
-    mean("IoU ≥ 0.5", "hit", "the first box or span overlaps the true one by at least half of their union", scale=1),
-    mean("gIoU", "iou", "mean over questions of the IoU of all that is marked with all that is wanted", scale=1),
-    mean("cIoU", "shared", "what is rightly marked over all questions, over all unions", "union", scale=1),
-    mean("F1", "f1", "F1 of the things (colour and kind) or sounds that are named", scale=1),
-    mean("grounded F1", "grounded_f1", "F1 of phrases with the right thing and a region of IoU ≥ 0.5", scale=1),
+    mean("name", "name", "accuracy: the expected name is in the answer, and no other of its vocabulary", scale=1),
+    mean("number", "number", "accuracy: the answer states the expected number, and no other", scale=1),
+    mean("yes or no", "yes_no", "accuracy: the answer states yes or no as expected", scale=1),
+    mean("found or none", "found", "accuracy: a region if the object is present, none if it is absent", scale=1),
+    mean("IoU ≥ 0.5", "correct", "accuracy at IoU threshold 0.5 of the first box or span", scale=1),
+    mean("gIoU", "iou", "mean IoU of all predicted with all expected regions of a question", scale=1),
+    mean("cIoU", "intersection", "all intersections over all unions, summed over the questions", "union", scale=1),
+    mean("F1", "f1", "F1 of the objects (colour and kind) or sound events that are named", scale=1),
+    mean("grounded F1", "grounded_f1", "F1 of phrases with the expected object and a region of IoU ≥ 0.5", scale=1),
 )
-_FACTS = Facts(
+_INFO = BenchmarkInfo(
     name="world",
     title="Generated world",
-    wants=(),
+    required_files=(),
     metrics=_METRICS,
-    means=(
-        "Answers are generated; nothing of the right answer is given to the model.",
-        "Scenes of the test split are in no model's training.",
-        "blind: the same questions with every signal blanked. majority: the best constant answer, box, span or place.",
-        "A score within 0.10 of either, or below, is called not learnt. floor: what was promised before the training.",
+    notes=(
+        "Answers are generated; no part of the expected answer is given to the model.",
+        "No model is trained on scenes of the test split.",
+        "95 % CI: bootstrap confidence interval over scenes. blind: the same questions with every signal blanked. "
+        "majority: the best constant answer, box, span or region.",
+        "A score at most 0.10 above blind or majority is reported as not learnt. floor: the minimum score set before "
+        "the training.",
     ),
     options={
-        "split": f"the scenes: {', '.join(SPLITS)}; test if not given",
-        "tasks": f"names by commas, all if not given: {', '.join(TASKS)}",
-        "seed-offset": "number of the first scene, 0 if not given",
-        "limit": "questions of each task, 200 if not given",
+        "split": f"split of the scenes: {', '.join(SPLITS)} (default test)",
+        "tasks": f"comma-separated names (default all): {', '.join(TASKS)}",
+        "seed-offset": "seed of the first scene (default 0)",
+        "limit": "questions per task (default 200)",
     },
 )
 
 
 class World:
-    """The generated world as a benchmark. What was drawn is kept for the next pass over the same examples."""
+    """The generated world as a benchmark; the samples of the last options are cached for the next pass over them."""
 
-    facts = _FACTS
+    info = _INFO
 
     def __init__(self) -> None:
         self._drawn: dict[tuple[str, ...], dict[str, list[Sample]]] = {}
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example]:
-        """`limit` questions of each task, tasks in the table's order; `data` is not looked at.
+        """`limit` questions per task, in the order of the task table; `data` is ignored.
 
-        Raises ValueError for an option that is none of the world's, or a value that it cannot have.
+        Raises:
+            InputError: a value that an option does not permit.
         """
         for name, samples in self._samples(options).items():
             for sample in samples:
                 yield _example(name, sample)
 
-    def verdict(self, example: Example, answer: Answer) -> Marks:
-        """The marks of the task's metrics: its value, and for cIoU the union it is weighted by."""
-        marks: dict[str, float] = {}
-        for way in TASKS[example.part].ways:
-            value, weight = way.verdict(example.truth, answer)
-            if way.metric == "cIoU":
-                marks |= {"shared": value * weight, "union": weight}
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
+        """The value of each metric of the task; for cIoU the intersection and the union."""
+        metrics: dict[str, float] = {}
+        for metric in TASKS[example.part].metrics:
+            value, weight = metric.example_value(example.ground_truth, answer)
+            if metric.name == "cIoU":
+                metrics |= {"intersection": value * weight, "union": weight}
             else:
-                marks[_mark_of(way.metric)] = value
-        return marks
+                metrics[_key_of(metric.name)] = value
+        return metrics
 
-    def finish(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """The rows as they are: each is judged alone."""
+    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
+        """The results unchanged: no metric depends on other examples."""
         return rows
 
     def baselines(self, examples: Sequence[Example]) -> Mapping[str, Mapping[Cell, float]]:
-        """What the best constant answer scores, and the floors that were promised."""
+        """The columns "majority" (the best constant answers) and "floor" (minimum scores set before training)."""
         by_task: dict[str, list[Sample]] = {}
         for example in examples:
-            by_task.setdefault(example.part, []).append(example.truth)
+            by_task.setdefault(example.part, []).append(example.ground_truth)
         columns: dict[str, dict[Cell, float]] = {"majority": {}, "floor": {}}
         for name, samples in by_task.items():
-            for way in TASKS[name].ways:
-                if way.majority is not None:
-                    columns["majority"][name, way.metric] = way.majority(samples)
-                if way.floor is not None:
-                    columns["floor"][name, way.metric] = way.floor
+            for metric in TASKS[name].metrics:
+                if metric.baseline is not None:
+                    columns["majority"][name, metric.name] = metric.baseline(TASKS[name].questions, samples)
+                if metric.floor is not None:
+                    columns["floor"][name, metric.name] = metric.floor
         return columns
 
     def _samples(self, options: Mapping[str, str]) -> dict[str, list[Sample]]:
@@ -105,15 +109,16 @@ class World:
             names, first, limit = chosen_tasks(given["tasks"]), _number(given, "seed-offset"), _number(given, "limit")
             if given["split"] not in SPLITS:
                 raise InputError(f"--split: expected {', '.join(SPLITS)}, got {given['split']!r}")
-            drawn, _ = draw_samples({name: QUESTIONS[name] for name in names}, given["split"], limit, first)
+            drawn, _ = sample_questions({name: TASKS[name].questions for name in names}, given["split"], limit, first)
             self._drawn = {key: drawn}
         return self._drawn[key]
 
 
 def chosen_tasks(words: str) -> list[str]:
-    """The tasks of these names, by commas, in the table's order, all for no name.
+    """The tasks of comma-separated names, in the order of the table; all for an empty text.
 
-    Raises ValueError for an unknown one.
+    Raises:
+        InputError: an unknown name.
     """
     names = [word.strip() for word in words.split(",") if word.strip()]
     unknown = [name for name in names if name not in TASKS]
@@ -130,15 +135,15 @@ def _example(name: str, sample: Sample) -> Example:
         group=sample.signals[0].id,
         text=user,
         media=sample.signals,
-        truth=sample,
-        # a question without a reference gets no region: the sample's are its answer
+        ground_truth=sample,
+        # The regions of a question without a reference belong to its answer.
         regions=tuple(map(to_region, sample.regions)) if "{" in user else (),
         sample=sample,
         max_new_tokens=TASKS[name].max_new_tokens,
     )
 
 
-def _mark_of(metric: str) -> str:
+def _key_of(metric: str) -> str:
     return next(known.keys[0] for known in _METRICS if known.name == metric)
 
 

@@ -1,6 +1,6 @@
-"""Verdicts of the world: functions of a sample, which holds the truth, and an answer, giving a value and a weight.
+"""Per-example metrics of the world: functions (sample, answer) -> (value, weight); the sample holds the ground truth.
 
-Words are looked for in what a person reads; places in the regions the answer points at, in the file's units.
+Names are searched in the answer's text; regions are compared in the units of the file (pixels, seconds, point indices).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from deixis.evaluation.metrics import overlap as metrics
+from deixis.evaluation.metrics.answer_text import name_match, parse_count, parse_yes_no
+from deixis.evaluation.metrics.f1 import matched_f1, multiset_f1
+from deixis.evaluation.metrics.iou import IOU_THRESHOLD, bounds_iou, is_correct, mask_iou, span_set_iou
 from deixis.geometry import Reference, mask_to_box_xyxy, parse_markup, rle_to_mask
 from deixis.inference import Answer, Marked
 from deixis.samples.sample import RegionRecord, Sample
@@ -16,92 +18,95 @@ from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, PART_NAMES
 from deixis.world.sounds import EVENT_NAMES
 from deixis.world.wording import NUMBER_WORDS
 
-Verdict = tuple[float, float]
-"""Value, 0 to 1, and its weight in the mean."""
+WeightedValue = tuple[float, float]
+"""A value, 0 to 1, and its weight in the mean over examples."""
 
 NOTHING = "nothing"
-THINGS = (*KIND_NAMES, NOTHING)
+OBJECTS = (*KIND_NAMES, NOTHING)
 SOUNDS = (*EVENT_NAMES, NOTHING)
 PARTS = PART_NAMES
 ATTRIBUTES = (*SIZES, *MATERIALS)
 COLOURS = COLOUR_NAMES
-Label = tuple[str | None, str]  # colour (None for a sound) and kind
+Label = tuple[str | None, str]
+"""Colour (None for a sound event) and kind."""
 Cells = Bool[np.ndarray, "*cells"]
 
 
-def wanted(sample: Sample) -> str:
-    """The word the answer must hold: the sample's reference."""
+def expected_word(sample: Sample) -> str:
+    """The word that a correct answer contains: the sample's reference."""
     return sample.turns[-1].references[0]
 
 
-def word(vocabulary: Iterable[str]) -> Callable[[Sample, Answer], Verdict]:
-    """Right where the answer names the wanted word and no other of the vocabulary."""
-    words = tuple(vocabulary)
-    return lambda sample, answer: (metrics.name_match(answer.text, wanted(sample), words), 1.0)
+def name_accuracy(vocabulary: Iterable[str]) -> Callable[[Sample, Answer], WeightedValue]:
+    """A metric that is 1 if the answer contains the expected word and no other of the vocabulary."""
+    names = tuple(vocabulary)
+    return lambda sample, answer: (name_match(answer.text, expected_word(sample), names), 1.0)
 
 
-def yes_no(sample: Sample, answer: Answer) -> Verdict:
-    """Right where the answer says yes, or no, as wanted."""
-    return float(metrics.yes_no(answer.text) == wanted(sample)), 1.0
+def yes_no_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
+    """1 if the answer states yes or no as expected."""
+    return float(parse_yes_no(answer.text) == expected_word(sample)), 1.0
 
 
-def count(sample: Sample, answer: Answer) -> Verdict:
-    """Right where the answer names the wanted number and no other."""
-    number = [text.lower() for text in NUMBER_WORDS].index(wanted(sample))
-    return float(metrics.count_in(answer.text) == number), 1.0
+def count_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
+    """1 if the answer states the expected number and no other."""
+    number = [text.lower() for text in NUMBER_WORDS].index(expected_word(sample))
+    return float(parse_count(answer.text) == number), 1.0
 
 
-def written_box(sample: Sample, answer: Answer) -> Verdict:
-    """Right where the first box written as coordinates hits the thing's box."""
-    return metrics.is_hit(next(iter(answer.boxes), None), sample.regions[0].box), 1.0
+def first_box_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
+    """1 if the first box written as coordinates reaches the IoU threshold with the object's box."""
+    return is_correct(next(iter(answer.boxes), None), sample.regions[0].box), 1.0
 
 
-def box_of_mask(sample: Sample, answer: Answer) -> Verdict:
-    """Right where the box around everything the answer marks hits the thing's box."""
-    around = mask_to_box_xyxy(marked_cells(sample, answer.regions))
-    return metrics.is_hit(None if around is None else around.tolist(), sample.regions[0].box), 1.0
+def mask_box_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
+    """1 if the bounding box of all predicted masks reaches the IoU threshold with the object's box."""
+    box = mask_to_box_xyxy(predicted_mask(sample, answer.regions))
+    return is_correct(None if box is None else box.tolist(), sample.regions[0].box), 1.0
 
 
-def first_span(sample: Sample, answer: Answer) -> Verdict:
-    """Right where the first span hits the event."""
-    return metrics.is_hit(next(iter(answer.spans), None), sample.regions[0].span), 1.0
+def first_span_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
+    """1 if the first span reaches the IoU threshold with the event's span."""
+    return is_correct(next(iter(answer.spans), None), sample.regions[0].span), 1.0
 
 
-def marked_iou(sample: Sample, answer: Answer) -> Verdict:
-    """IoU of all that the answer marks with all regions of the sample; its mean is gIoU."""
-    return _overlap(sample, answer)[0], 1.0
+def region_iou(sample: Sample, answer: Answer) -> WeightedValue:
+    """IoU of all predicted regions together with all regions of the sample; its mean is gIoU."""
+    return region_iou_by_union(sample, answer)[0], 1.0
 
 
-def marked_total_iou(sample: Sample, answer: Answer) -> Verdict:
-    """The same IoU weighted by the union; its mean is cIoU."""
-    return _overlap(sample, answer)
+def region_iou_by_union(sample: Sample, answer: Answer) -> WeightedValue:
+    """The same IoU weighted by its union (in pixels, points or seconds); its weighted mean is cIoU."""
+    if sample.signals[0].modality == "audio":
+        return span_set_iou(answer.spans, [record.span for record in sample.regions])
+    return mask_iou(predicted_mask(sample, answer.regions), target_mask(sample, sample.regions))
 
 
-def points_at_something(sample: Sample, answer: Answer) -> Verdict:
-    """Right where the answer points at something if the thing is there, and at nothing if it is not."""
-    pointed = any(not is_empty(region) for region in answer.regions)
-    return float(pointed == bool(sample.regions)), 1.0
+def presence_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
+    """1 if the answer has a region that is not empty exactly when the object is present."""
+    predicted = any(not is_empty(region) for region in answer.regions)
+    return float(predicted == bool(sample.regions)), 1.0
 
 
-def caption(sample: Sample, answer: Answer) -> Verdict:
-    """F1 of the things (colour and kind) or sounds that the answer names."""
-    return metrics.multiset_f1(labels_in(answer.text), labels_in(sample.turns[-1].assistant)), 1.0
+def caption_f1(sample: Sample, answer: Answer) -> WeightedValue:
+    """F1 of the objects (colour and kind) or sound events that the answer names."""
+    return multiset_f1(labels_in(answer.text), labels_in(sample.turns[-1].assistant)), 1.0
 
 
-def grounded_caption(sample: Sample, answer: Answer) -> Verdict:
-    """F1 of phrases with their regions: the label right and the region's IoU at least 0.5, paired one to one."""
-    given = [(label_of(phrase.text), region) for phrase in answer.phrases for region in phrase.regions]
-    true = labelled_regions(sample)
-    fits = np.zeros((len(given), len(true)), dtype=bool)
-    for row, (label, region) in enumerate(given):
-        for column, (wanted_label, record) in enumerate(true):
-            same = label is not None and label == wanted_label
-            fits[row, column] = same and region_iou(sample, region, record) >= metrics.HIT_IOU
-    return metrics.matched_f1(fits), 1.0
+def grounded_caption_f1(sample: Sample, answer: Answer) -> WeightedValue:
+    """F1 of phrases with their regions, matched one to one: the same label, and the regions reach the IoU threshold."""
+    predicted = [(label_of(phrase.text), region) for phrase in answer.phrases for region in phrase.regions]
+    expected = labelled_regions(sample)
+    matches = np.zeros((len(predicted), len(expected)), dtype=bool)
+    for row, (label, region) in enumerate(predicted):
+        for column, (expected_label, record) in enumerate(expected):
+            same = label is not None and label == expected_label
+            matches[row, column] = same and one_region_iou(sample, region, record) >= IOU_THRESHOLD
+    return matched_f1(matches), 1.0
 
 
 def labels_in(text: str) -> list[Label]:
-    """The things and sounds a text names, each kind with the colour right before it.
+    """The objects and sound events that a text names, each kind with the colour directly before it.
 
     >>> labels_in("A red mug, a dog and an orange ball.")
     [('red', 'mug'), (None, 'dog'), ('orange', 'ball')]
@@ -113,35 +118,35 @@ def labels_in(text: str) -> list[Label]:
 
 
 def label_of(text: str) -> Label | None:
-    """The one thing or sound that a phrase names; None where it names none or several."""
+    """The only object or sound event that a phrase names; None if it names none or several."""
     found = labels_in(text)
     return found[0] if len(found) == 1 else None
 
 
 def labelled_regions(sample: Sample) -> list[tuple[Label | None, RegionRecord]]:
-    """Every region that the sample's answer mentions, with what its phrase names."""
+    """Every region that the sample's answer refers to, with the label of its phrase."""
     references = [p for p in parse_markup(sample.turns[-1].assistant) if isinstance(p, Reference)]
     return [(label_of(r.phrase or ""), sample.regions[index]) for r in references for index in r.indices]
 
 
-def region_iou(sample: Sample, marked: Marked, record: RegionRecord) -> float:
-    """IoU of a marked region with a record of the sample, in the form it was marked in; 0 for another form."""
-    if marked.kind in ("mask", "points"):
+def one_region_iou(sample: Sample, region: Marked, record: RegionRecord) -> float:
+    """IoU of a predicted region with one of the sample, in the predicted form; 0 if the sample has no such form."""
+    if region.kind in ("mask", "points"):
         if sample.signals[0].modality == "audio":
             return 0.0
-        return metrics.mask_overlap(marked_cells(sample, [marked]), true_cells(sample, [record]))[0]
-    bounds = {"box": record.box or record.box3d, "span": record.span}.get(marked.kind)
-    return metrics.bounds_iou(marked.value, bounds) if bounds and len(bounds) == len(marked.value) else 0.0
+        return mask_iou(predicted_mask(sample, [region]), target_mask(sample, [record]))[0]
+    bounds = {"box": record.box or record.box3d, "span": record.span}.get(region.kind)
+    return bounds_iou(region.value, bounds) if bounds and len(bounds) == len(region.value) else 0.0
 
 
-def is_empty(marked: Marked) -> bool:
-    """Whether a mask or point set holds nothing."""
-    return (marked.kind == "mask" and not marked.value.any()) or (marked.kind == "points" and not len(marked.value))
+def is_empty(region: Marked) -> bool:
+    """Whether a mask or point set is empty."""
+    return (region.kind == "mask" and not region.value.any()) or (region.kind == "points" and not len(region.value))
 
 
-def true_cells(sample: Sample, records: Sequence[RegionRecord]) -> Cells:
-    """Which pixels (h, w) of the sample's picture, or points (n,) of its cloud, are in any of the records."""
-    inside = _no_cells(sample)
+def target_mask(sample: Sample, records: Sequence[RegionRecord]) -> Cells:
+    """The union of regions of the sample, as pixels (h, w) of its image or points (n,) of its cloud."""
+    inside = _empty_mask(sample)
     for record in records:
         if record.mask is not None:
             inside |= record.mask if isinstance(record.mask, np.ndarray) else rle_to_mask(record.mask)
@@ -150,9 +155,9 @@ def true_cells(sample: Sample, records: Sequence[RegionRecord]) -> Cells:
     return inside
 
 
-def marked_cells(sample: Sample, regions: Sequence[Marked]) -> Cells:
-    """Which pixels or points of the sample's signal are in any of the answer's masks or point sets."""
-    inside = _no_cells(sample)
+def predicted_mask(sample: Sample, regions: Sequence[Marked]) -> Cells:
+    """The union of the answer's masks and point sets, shaped as `target_mask`."""
+    inside = _empty_mask(sample)
     for region in regions:
         if region.kind == "mask":
             inside |= region.value
@@ -161,13 +166,6 @@ def marked_cells(sample: Sample, regions: Sequence[Marked]) -> Cells:
     return inside
 
 
-def _no_cells(sample: Sample) -> Cells:
+def _empty_mask(sample: Sample) -> Cells:
     medium = sample.signals[0]
     return np.zeros(medium.size_hw or (medium.point_count or 0,), dtype=bool)
-
-
-def _overlap(sample: Sample, answer: Answer) -> Verdict:
-    """(IoU, union) of what the answer marks and the sample's regions: pixels, points or seconds."""
-    if sample.signals[0].modality == "audio":
-        return metrics.spans_overlap(answer.spans, [record.span for record in sample.regions])
-    return metrics.mask_overlap(marked_cells(sample, answer.regions), true_cells(sample, sample.regions))

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from deixis.errors import InputError
-from deixis.evaluation.benchmark import GENERATED, Benchmark, Row
+from deixis.evaluation.benchmark import GENERATED, Benchmark, ExampleResult
 from deixis.evaluation.benchmarks.world import baselines
-from deixis.evaluation.benchmarks.world import world_metrics as verdicts
 from deixis.evaluation.benchmarks.world.benchmark import World, chosen_tasks
-from deixis.evaluation.benchmarks.world.questions import draw_samples
-from deixis.evaluation.benchmarks.world.tasks import QUESTIONS, TASKS
-from deixis.evaluation.metrics.overlap import names_in
+from deixis.evaluation.benchmarks.world.sampling import sample_questions
+from deixis.evaluation.benchmarks.world.tasks import TASKS
+from deixis.evaluation.benchmarks.world.world_metrics import expected_word
+from deixis.evaluation.metrics.answer_text import find_names
 from deixis.evaluation.reports.summary import summarise
-from deixis.evaluation.runner import Play, opened_questions, play
+from deixis.evaluation.runner import EvaluationRun, opened_questions, run_examples
 from deixis.world.generate import PREFIX, every_question, task_name, world_facts
 from deixis.world.objects import KIND_NAMES, PART_NAMES
 from deixis.world.scene import scene_rng
@@ -38,7 +38,7 @@ def examples(world):
 
 @pytest.fixture(scope="module")
 def samples(examples):
-    return {name: [e.truth for e in examples if e.part == name] for name in TASKS}
+    return {name: [e.ground_truth for e in examples if e.part == name] for name in TASKS}
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +50,15 @@ def questions(examples):
 
 def lines_of(world, examples, answered):
     """(part, metric) -> score, where `answered` gives the answer of an example."""
-    rows = [Row(e.id, e.part, e.group, e.text, {}, "", world.verdict(e, answered(e))) for e in examples]
-    summary = summarise(Play(world, Path(), OPTIONS, GENERATED), "script", rows, ())
-    return {(line.part, line.metric.name): line.score for line in summary.lines}
+    rows = [
+        ExampleResult(e.id, e.part, e.group, e.text, {}, "", world.example_metrics(e, answered(e))) for e in examples
+    ]
+    summary = summarise(EvaluationRun(world, Path(), OPTIONS, GENERATED), "script", rows, ())
+    return {(line.part, line.metric.name): line.score for line in summary.scores}
 
 
 def test_the_truth_scores_one(world, examples, questions):
-    lines = lines_of(world, examples, lambda e: right_answer(e.truth, questions[e.id]))
+    lines = lines_of(world, examples, lambda e: right_answer(e.ground_truth, questions[e.id]))
     assert list(dict.fromkeys(part for part, _ in lines)) == list(TASKS)
     for cell, found in lines.items():
         assert (found.rows, found.value, found.ci95) == (LIMIT, 1.0, (1.0, 1.0)), cell
@@ -65,7 +67,7 @@ def test_the_truth_scores_one(world, examples, questions):
 def test_anothers_truth_scores_low(world, examples, samples, questions):
     def shuffled(example):
         own = samples[example.part]
-        place = next(number for number, sample in enumerate(own) if sample is example.truth)
+        place = next(number for number, sample in enumerate(own) if sample is example.ground_truth)
         return right_answer(own[(place + LIMIT // 2 + 1) % LIMIT], questions[example.id])
 
     lines = lines_of(world, examples, shuffled)
@@ -101,51 +103,51 @@ def test_the_loop_asks_it_from_seeds(tmp_path):
             raise AssertionError("no answer is given")
 
     options = {"tasks": "count, exists", "limit": "2"}
-    rows, skipped = play(Play(World(), Path(), options, GENERATED), Refuses(), tmp_path)
+    rows, skipped = run_examples(EvaluationRun(World(), Path(), options, GENERATED), Refuses(), tmp_path)
     assert [row.part for row in rows] == ["count", "count", "exists", "exists"]
     assert {row.failure for row in rows} == {"nothing is said"}
-    assert [row.marks for row in rows] == [{"number": 0.0}] * 2 + [{"yes_no": 0.0}] * 2
+    assert [row.metrics for row in rows] == [{"number": 0.0}] * 2 + [{"yes_no": 0.0}] * 2
     assert skipped == []
 
 
 def test_tasks_have_the_samples_own_names():
-    for name, questions in QUESTIONS.items():
+    for name, questions in ((name, task.questions) for name, task in TASKS.items()):
         plain = "reasoning" if "reasoning" in name else name.removeprefix("cloud_").removeprefix("sound_")
-        plain = {f"{PREFIX[questions.kind]}_name": "name", "phrase_box_of_mask": "phrase_box"}.get(name, plain)
-        plain = "name" if name == f"{PREFIX[questions.kind]}_name" else plain
-        expected = "phrase_box_of_mask" if name == "phrase_box_of_mask" else task_name(questions.kind, plain)
+        plain = {f"{PREFIX[questions.modality]}_name": "name", "phrase_box_of_mask": "phrase_box"}.get(name, plain)
+        plain = "name" if name == f"{PREFIX[questions.modality]}_name" else plain
+        expected = "phrase_box_of_mask" if name == "phrase_box_of_mask" else task_name(questions.modality, plain)
         assert expected == name
 
 
 def test_the_same_samples_come_again_alone(samples):
-    again, _ = draw_samples({"exists": QUESTIONS["exists"]}, "test", LIMIT, first_seed=500)
+    again, _ = sample_questions({"exists": TASKS["exists"].questions}, "test", LIMIT, first_seed=500)
     assert [s.to_json() for s in again["exists"]] == [s.to_json() for s in samples["exists"]]
 
 
 def test_other_seeds_are_other_scenes(samples):
-    other, last = draw_samples({"count": QUESTIONS["count"]}, "test", 3, first_seed=900, supersample=1)
+    other, last = sample_questions({"count": TASKS["count"].questions}, "test", 3, first_seed=900, supersample=1)
     assert last >= 902
     assert {s.signals[0].id for s in other["count"]}.isdisjoint(s.signals[0].id for s in samples["count"])
 
 
 def test_every_shown_thing_is_asked_about(samples):
-    facts = world_facts("test", 500, "image", supersample=1)
-    mine = [s for s in samples["region_name"] if s.signals[0].id == facts.medium.id]
-    assert len(mine) == len(facts.shown)
-    assert all(facts.share[number] >= 0.005 for number in facts.shown)
+    info = world_facts("test", 500, "image", supersample=1)
+    mine = [s for s in samples["region_name"] if s.signals[0].id == info.medium.id]
+    assert len(mine) == len(info.shown)
+    assert all(info.share[number] >= 0.005 for number in info.shown)
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in ("", "sound_", "cloud_")])
 def test_two_sides_are_half_and_half(samples, kind):
-    assert [verdicts.wanted(s) for s in samples[f"{kind}exists"]].count("yes") == LIMIT // 2
+    assert [expected_word(s) for s in samples[f"{kind}exists"]].count("yes") == LIMIT // 2
     assert sum(bool(s.regions) for s in samples[f"{kind}absence"]) == LIMIT // 2
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, id=n) for n in QUESTIONS if "reasoning" in n])
+@pytest.mark.parametrize("name", [pytest.param(n, id=n) for n in TASKS if "reasoning" in n])
 def test_a_reasoning_question_does_not_name_what_it_wants(samples, name):
     for sample in samples[name]:
-        asked = names_in(sample.turns[0].user, (*KIND_NAMES, *PART_NAMES))
-        assert not set(asked) & set(names_in(sample.turns[0].assistant, (*KIND_NAMES, *PART_NAMES)))
+        asked = find_names(sample.turns[0].user, (*KIND_NAMES, *PART_NAMES))
+        assert not set(asked) & set(find_names(sample.turns[0].assistant, (*KIND_NAMES, *PART_NAMES)))
 
 
 def test_a_phrase_fits_one_event(samples):
@@ -165,13 +167,13 @@ def test_no_answer_is_given_with_a_question(examples):
 
 
 def test_references_are_what_was_drawn():
-    facts = world_facts("test", 500, "image", supersample=1)
-    for sample in every_question(facts, scene_rng("test", 500, 0), "name"):
+    info = world_facts("test", 500, "image", supersample=1)
+    for sample in every_question(info, scene_rng("test", 500, 0), "name"):
         assert sample.turns[0].references[0] in sample.turns[0].assistant
 
 
 def test_baselines_on_samples_that_are_known(samples):
-    words = [verdicts.wanted(s) for s in samples["region_name"]]
+    words = [expected_word(s) for s in samples["region_name"]]
     assert baselines.most_frequent_word(samples["region_name"]) == max(map(words.count, words)) / LIMIT
     assert baselines.most_frequent_word(samples["exists"]) == 0.5
     assert 0 < baselines.best_caption(samples["caption"]) < 1
@@ -202,7 +204,7 @@ def test_tasks_are_chosen_in_the_tables_order():
 
 
 def test_floors_are_those_promised():
-    floors = {name: way.floor for name, task in TASKS.items() for way in task.ways if way.floor is not None}
+    floors = {name: m.floor for name, task in TASKS.items() for m in task.metrics if m.floor is not None}
     assert floors == {
         "region_name": 0.70,
         "phrase_box": 0.40,
@@ -218,6 +220,6 @@ def test_columns_beside_are_baselines_and_floors(world, examples):
     some = [e for e in examples if e.part in ("region_name", "phrase_box", "caption")]
     columns = world.baselines(some)
     assert columns["floor"] == {("region_name", "name"): 0.70, ("phrase_box", "IoU ≥ 0.5"): 0.40}
-    words = [verdicts.wanted(e.truth) for e in some if e.part == "region_name"]
+    words = [expected_word(e.ground_truth) for e in some if e.part == "region_name"]
     assert columns["majority"]["region_name", "name"] == max(map(words.count, words)) / LIMIT
     assert set(columns["majority"]) == {("region_name", "name"), ("phrase_box", "IoU ≥ 0.5"), ("caption", "F1")}

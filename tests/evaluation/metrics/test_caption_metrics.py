@@ -8,16 +8,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from deixis.evaluation.metrics import caption_words
-from deixis.evaluation.metrics.caption_words import (
+from deixis.evaluation.metrics import caption_tokens as tokens_module
+from deixis.evaluation.metrics.bootstrap import bootstrap_score
+from deixis.evaluation.metrics.caption_metrics import METEOR_KEYS, caption_metrics, meteor, per_caption_metrics
+from deixis.evaluation.metrics.caption_tokens import (
     METEOR_NUMBERS,
     caption_tokens,
     meteor_counts,
     plain_tokens,
     spice_scores,
 )
-from deixis.evaluation.metrics.captions import METEOR_KEYS, caption_marks, caption_metrics, meteor
-from deixis.evaluation.metrics.scores import score
 
 needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="PTBTokenizer and METEOR need Java")
 REFERENCES = [
@@ -37,9 +37,9 @@ def no_java(monkeypatch):
     monkeypatch.setenv("PATH", "")
 
 
-def scores_of(marks) -> dict[str, float]:
-    rows = [(str(number), mark) for number, mark in enumerate(marks)]
-    found = {metric.name: score(metric, rows) for metric in caption_metrics()}
+def scores_of(metrics) -> dict[str, float]:
+    rows = [(str(number), mark) for number, mark in enumerate(metrics)]
+    found = {metric.name: bootstrap_score(metric, rows) for metric in caption_metrics()}
     return {name: value.value for name, value in found.items() if value.rows}
 
 
@@ -115,7 +115,7 @@ CASES = [
 
 @pytest.mark.parametrize("candidates", CASES)
 def test_scores_are_the_packages(candidates, no_java):
-    found, wanted = scores_of(caption_marks(candidates, REFERENCES)), official(candidates, REFERENCES)
+    found, wanted = scores_of(per_caption_metrics(candidates, REFERENCES)), official(candidates, REFERENCES)
     for name, value in wanted.items():
         assert found[name] == pytest.approx(value, abs=1e-9), name
 
@@ -123,7 +123,7 @@ def test_scores_are_the_packages(candidates, no_java):
 @needs_java
 def test_with_java_all_scores_are_the_packages():
     candidates, references = PERFECT + MIXED + ODD + PERFECT[1:] + PERFECT[:1], REFERENCES * 4
-    found = scores_of(caption_marks(candidates, references))
+    found = scores_of(per_caption_metrics(candidates, references))
     wanted = official(candidates, references) | {"METEOR": official_meteor(candidates, references), "PTB": 1.0}
     assert found.keys() - {"SPICE", "SPIDEr"} == wanted.keys()
     for name, value in wanted.items():
@@ -132,13 +132,13 @@ def test_with_java_all_scores_are_the_packages():
 
 @pytest.mark.parametrize("candidates", CASES)
 def test_cider_is_that_of_its_paper(candidates, no_java):
-    found = [mark["cider"] for mark in caption_marks(candidates, REFERENCES)]
+    found = [mark["cider"] for mark in per_caption_metrics(candidates, REFERENCES)]
     assert found == pytest.approx(cider_d(candidates, REFERENCES), abs=1e-9)
 
 
 def test_perfect_captions_score_most_and_empty_ones_nothing(no_java):
     perfect, empty, shuffled = (
-        scores_of(caption_marks(c, REFERENCES)) for c in (PERFECT, [""] * 4, PERFECT[1:] + PERFECT[:1])
+        scores_of(per_caption_metrics(c, REFERENCES)) for c in (PERFECT, [""] * 4, PERFECT[1:] + PERFECT[:1])
     )
     for name in ("BLEU-1", "BLEU-4", "ROUGE-L"):
         assert perfect[name] == pytest.approx(1, abs=1e-6)
@@ -147,9 +147,9 @@ def test_perfect_captions_score_most_and_empty_ones_nothing(no_java):
 
 
 def test_a_caption_of_one_alone_has_no_rare_words(no_java):
-    (mark,) = caption_marks(["a dog"], [["a dog"]])
+    (mark,) = per_caption_metrics(["a dog"], [["a dog"]])
     assert mark["cider"] == 0
-    assert caption_marks([], []) == []
+    assert per_caption_metrics([], []) == []
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_caption_of_one_alone_has_no_rare_words(no_java):
 )
 def test_what_cannot_be_scored_is_refused(candidates, references, says):
     with pytest.raises(ValueError, match=says):
-        caption_marks(candidates, references)
+        per_caption_metrics(candidates, references)
 
 
 @pytest.mark.parametrize(
@@ -200,14 +200,14 @@ def test_tokens_are_the_packages_own(shared_data):
 
 
 def test_without_java_the_rest_is_scored_and_it_is_said(no_java, caplog):
-    caption_words._say_once.cache_clear()
-    found = scores_of(caption_marks(MIXED, REFERENCES))
+    tokens_module._warn_once.cache_clear()
+    found = scores_of(per_caption_metrics(MIXED, REFERENCES))
     assert found["PTB"] == 0
     assert found["CIDEr"] > 0
     assert not {"METEOR", "SPICE", "SPIDEr"} & found.keys()
     told = " ".join(record.getMessage() for record in caplog.records)
     assert "METEOR is not scored: expected the program java" in told
-    assert "split by a plain rule" in told
+    assert "tokenized by a plain rule" in told
 
 
 def test_java_that_fails_is_said(monkeypatch, caplog, tmp_path):
@@ -215,13 +215,13 @@ def test_java_that_fails_is_said(monkeypatch, caplog, tmp_path):
     java.write_text("#!/bin/sh\necho no such class >&2\nexit 3\n")
     java.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    caption_words._say_once.cache_clear()
+    tokens_module._warn_once.cache_clear()
     assert meteor_counts(["a"], [["a"]]) is None
     assert "java ended with code 3; no such class" in caplog.text
 
 
 def test_spice_is_not_scored_where_its_models_are_not_in_place():
-    if (caption_words._package() / caption_words.SPICE_MODELS).is_file():
+    if (tokens_module._package() / tokens_module.SPICE_MODELS).is_file():
         pytest.skip("the models of SPICE are in place")
     assert spice_scores(["a"], [["a"]]) is None
 
@@ -229,7 +229,7 @@ def test_spice_is_not_scored_where_its_models_are_not_in_place():
 def test_spice_counts_toward_spider_where_it_is_had():
     rows = [("a", {"cider": 1.0, "spice": 0.5}), ("b", {"cider": 0.0, "spice": 0.1}), ("c", {"cider": 9.0})]
     spider = next(metric for metric in caption_metrics() if metric.name == "SPIDEr")
-    assert score(spider, rows).value == pytest.approx((0.5 + 0.3) / 2)
+    assert bootstrap_score(spider, rows).value == pytest.approx((0.5 + 0.3) / 2)
 
 
 @pytest.mark.parametrize(

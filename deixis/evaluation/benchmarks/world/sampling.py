@@ -1,0 +1,134 @@
+"""The questions of the world benchmark: sampled from scenes of one split, the same for the same seeds and limit.
+
+A referring phrase fits exactly one visible object; an implicit question names neither the object nor the part that it
+asks for; two-sided questions (yes and no, present and absent) are balanced. Each question source has its own random
+stream, so its questions do not depend on which other sources are sampled.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from zlib import crc32
+
+import numpy as np
+
+from deixis.evaluation.benchmarks.world.world_metrics import OBJECTS, PARTS, SOUNDS, expected_word
+from deixis.evaluation.metrics.answer_text import find_names
+from deixis.geometry import Reference, parse_markup
+from deixis.samples.sample import Sample
+from deixis.world import wording
+from deixis.world.generate import Facts, every_question, world_facts
+from deixis.world.scene import scene_rng
+
+MAX_SCENES_PER_SAMPLE = 50
+"""After this many scenes per sample without a question, its source is broken."""
+
+
+@dataclass(frozen=True)
+class QuestionSource:
+    """One type of question: the modality that it is about, how it is sampled from a scene, and which samples are kept.
+
+    stream: the name of its random stream. stratum: the value of a sample that is balanced over all of `strata`.
+    """
+
+    modality: str
+    draw: Callable[[Facts, np.random.Generator], list[Sample]]
+    stream: str
+    keep: Callable[[Sample], bool] = lambda sample: True
+    stratum: Callable[[Sample], Hashable] = lambda sample: None
+    strata: tuple[Hashable, ...] = (None,)
+
+
+def every(modality: str, task: str, keep: Callable[[Sample], bool] = lambda sample: True) -> QuestionSource:
+    """Questions of one task of the world, about every object or event that permits one."""
+    return QuestionSource(modality, lambda facts, rng: every_question(facts, rng, task), f"{modality}/{task}", keep)
+
+
+def yes_or_no(modality: str) -> QuestionSource:
+    """Whether an object is present, half yes and half no."""
+    return replace(every(modality, "exists"), stratum=expected_word, strata=("yes", "no"))
+
+
+def present_or_absent(modality: str, present_tasks: Sequence[str]) -> QuestionSource:
+    """Requests to ground an absent object and, as often, a present one (by one of `present_tasks`)."""
+
+    def draw(facts: Facts, rng: np.random.Generator) -> list[Sample]:
+        absent = every_question(facts, rng, "absence")
+        present = [s for s in every_question(facts, rng, str(rng.choice(present_tasks))) if len(s.regions) == 1]
+        return absent + present[:1]
+
+    return QuestionSource(
+        modality, draw, f"{modality}/absence", stratum=lambda s: bool(s.regions), strata=(True, False)
+    )
+
+
+def as_mask_requests(box_questions: QuestionSource) -> QuestionSource:
+    """Requests for the masks of the objects whose boxes `box_questions` asks for, by the same phrases."""
+
+    def draw(facts: Facts, rng: np.random.Generator) -> list[Sample]:
+        return [_as_mask_request(sample, rng) for sample in box_questions.draw(facts, rng)]
+
+    return replace(box_questions, draw=draw)
+
+
+def _as_mask_request(sample: Sample, rng: np.random.Generator) -> Sample:
+    (turn,) = sample.turns
+    phrase = next(piece.phrase or "" for piece in parse_markup(turn.assistant) if isinstance(piece, Reference))
+    user = wording.filled(wording.MASK, rng, NAME=phrase.removeprefix("The "))
+    request = replace(turn, user=user, assistant=turn.assistant.replace(":box}", ":mask}"))
+    return replace(sample, id=f"{sample.id}/marked", turns=(request,))
+
+
+def has_one_region(sample: Sample) -> bool:
+    """Whether the phrase fits one event only."""
+    return len(sample.regions) == 1
+
+
+def is_implicit(sample: Sample) -> bool:
+    """Whether the question names neither the object nor the part that its answer names."""
+    names = (*OBJECTS, *SOUNDS, *PARTS)
+    (turn,) = sample.turns
+    return not set(find_names(turn.assistant, names)) & set(find_names(turn.user, names))
+
+
+def sample_questions(
+    sources: dict[str, QuestionSource],
+    split: str,
+    limit: int,
+    first_seed: int = 0,
+    supersample: int = 2,
+    scene_done: Callable[[int], None] = lambda samples: None,
+) -> tuple[dict[str, list[Sample]], int]:
+    """(`limit` samples per source, the last seed used), from scenes in order of their seeds from `first_seed`.
+
+    `scene_done` is called after every scene with the number of samples that it gave.
+    """
+    drawn: dict[str, list[Sample]] = {key: [] for key in sources}
+    last = first_seed
+    for modality in dict.fromkeys(source.modality for source in sources.values()):
+        for seed in count(first_seed):
+            unfinished = [key for key, one in sources.items() if one.modality == modality and len(drawn[key]) < limit]
+            if not unfinished:
+                break
+            assert seed - first_seed <= MAX_SCENES_PER_SAMPLE * (limit + 1), f"no more samples of {unfinished[0]}"
+            facts, last, before = world_facts(split, seed, modality, supersample), max(last, seed), _total(drawn)
+            for key in unfinished:
+                source = sources[key]
+                rng = scene_rng(split, seed, crc32(source.stream.encode()))
+                _fill(drawn[key], source, filter(source.keep, source.draw(facts, rng)), limit)
+            scene_done(_total(drawn) - before)
+    return drawn, last
+
+
+def _fill(drawn: list[Sample], source: QuestionSource, samples: Iterable[Sample], limit: int) -> None:
+    """Appends samples while their stratum is not full."""
+    for sample in samples:
+        at = source.strata.index(source.stratum(sample))
+        # An odd limit cannot be divided equally: the first strata get one more.
+        capacity = (limit + len(source.strata) - 1 - at) // len(source.strata)
+        if sum(source.stratum(other) == source.strata[at] for other in drawn) < capacity:
+            drawn.append(sample)
+
+
+def _total(drawn: dict[str, list[Sample]]) -> int:
+    return sum(map(len, drawn.values()))
