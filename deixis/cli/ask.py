@@ -1,6 +1,7 @@
 """`deixis ask`: a question about files, pointing at parts of them; the answer as text, JSON or a drawing; or many."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, no_type_check
@@ -155,8 +156,8 @@ def _files_and_question(words: Sequence[str]) -> tuple[list[str], str]:
     if not files:
         got = f"'{question}' alone" if question else "nothing"
         raise InputError(f"expected {USAGE}: a file at least, then the question; got {got}")
-    absent = [file for file in files if not Path(file).exists()]
-    if absent and Path(question).is_file():
+    absent = [file for file in files if not os.path.exists(file)]  # pathlib raises for a name that is too long
+    if absent and os.path.isfile(question):
         raise InputError(
             f"expected {USAGE}, the question last; got the file '{question}' there, and '{absent[0]}' first"
         )
@@ -164,6 +165,6 @@ def _files_and_question(words: Sequence[str]) -> tuple[list[str], str]:
         raise InputError(
             f"'{absent[0]}', '{absent[1]}': no such files; a question of several words needs quotes: {USAGE}"
         )
-    if Path(question).is_file():
+    if os.path.isfile(question):
         raise InputError(f"expected {USAGE}, a question after the files; got files alone")
     return files, question

@@ -193,8 +193,10 @@ def _answered(out: Path) -> tuple[Counter[str], set[str]]:
         raise InputError(
             f"'{out}': expected a name ending in .jsonl for the answers, got '{out.suffix or 'no ending'}'"
         )
+    from deixis.samples.text_file import read_text
+
     done, models, kept = Counter(), set(), []
-    lines = out.read_text(encoding="utf-8").splitlines(keepends=True) if out.exists() else []
+    lines = read_text(out).splitlines(keepends=True) if out.exists() else []
     for number, line in enumerate(lines, 1):
         record = _record(line)
         if record is None and number == len(lines) and not line.endswith("\n"):

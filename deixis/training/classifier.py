@@ -73,7 +73,7 @@ def read_classify(recipe: Mapping[str, Any], where: str) -> dict[str, Any]:
         raise ConfigError(f"{where}: {MODEL_FIELDS}, got {values.get('model')!r}")
     try:
         PointMLPConfig.of(values["model"])
-    except ValueError as error:
+    except ConfigError as error:
         raise ConfigError(f"{where}: model: {error}") from None
     for name, field in known.items():
         value = values.get(name, field.default)

@@ -58,3 +58,47 @@ def test_a_bug_while_samples_are_checked(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit, match=r"^1$"):
         main(["data", "check", str(tmp_path / "a.jsonl")])
     assert "this is a bug of Deixis" in capsys.readouterr().err
+
+
+def write(name, content):
+    def make(folder):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return make
+
+
+LATIN = "caf\xe9 \xfc".encode("latin-1")
+RECIPE = "model: {text_config: {hidden_size: wide}, image: {}}\nstages: [{name: a, task: instruct, steps: 1}]\n"
+DATA_ERRORS = [
+    pytest.param(("ask", "a.png", "What?"), write("a.png", b"\x89PNG cut"), "a.png", id="damaged_image"),
+    pytest.param(("ask", "a.csv", "What?"), write("a.csv", LATIN), "a.csv", id="csv_of_another_encoding"),
+    pytest.param(("ask", "--batch", "q.jsonl"), write("q.jsonl", LATIN), "UTF-8", id="questions_of_another_encoding"),
+    pytest.param(("data", "check", "s.jsonl"), write("s.jsonl", LATIN), "1 samples are bad", id="samples"),
+    pytest.param(("data", "check", "s.tar"), write("s.tar", b"no tar" * 99), "samples are bad", id="tar"),
+    pytest.param(("train", "r.yaml"), write("r.yaml", LATIN), "expected YAML", id="recipe_of_another_encoding"),
+    pytest.param(("train", "r.yaml"), write("r.yaml", "a: [b"), "r.yaml:1: expected YAML", id="recipe_not_yaml"),
+    pytest.param(("train", "r.yaml"), write("r.yaml", RECIPE), "r.yaml", id="recipe_of_wrong_types"),
+    pytest.param(("data", "build", "r.yaml", "out"), write("r.yaml", "1"), "r.yaml", id="build_recipe"),
+    pytest.param(("data", "read", "coco", "c.json", "out"), write("c.json", LATIN), "", id="annotations"),
+    pytest.param(("convert", "lisa", "m", "out"), write("m/pytorch_model.bin", b"no pickle"), "m", id="weights"),
+    pytest.param(("convert", "lisa", "m", "out"), write("m/model.safetensors", b"\xff" * 64), "m", id="safetensors"),
+]
+
+
+@pytest.mark.parametrize(("words", "make", "sentence"), DATA_ERRORS)
+def test_a_damaged_file_of_the_user_is_one_sentence(words, make, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path)
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(list(words))
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("deixis: ")
+    assert sentence in err
+
+
+def test_a_question_longer_than_a_file_name_is_a_question(command, scene):
+    assert command("ask", scene, "What is this? " * 25)[0] == 0

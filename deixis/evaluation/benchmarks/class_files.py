@@ -11,7 +11,6 @@ papers' benchmarks have them. Sources: cs.nyu.edu/~silberman/datasets/nyu_depth_
 SUNRGBDtoolbox read3dPoints.m (depth in steps of 1 mm, turned by 3 bits, at most 8 m); timeseriesclassification.com.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from deixis.evaluation.benchmarks.required_files import choice_option, find_file
 from deixis.evaluation.metrics.answer_text import NUMBER_WORDS
 from deixis.samples.sample import Medium, Sample
 from deixis.samples.skipped import Skipped
+from deixis.samples.text_file import read_json, read_text
 
 Wants = Sequence[Any]
 POINTS = 1024
@@ -155,7 +155,7 @@ def sun_rgbd(data: Path, options: Mapping[str, str], required_files: Wants) -> C
             name = str(np.asarray(cell).ravel()[0]).partition("SUNRGBD/")[2].strip("/")
             folder = root / name
             try:
-                scene = readable((folder / "scene.txt").read_text(encoding="utf-8"))
+                scene = readable(read_text(folder / "scene.txt"))
                 if scene in SUN_SCENES:
                     media = [Medium(f"sun_rgbd/{name}", "image", path=str(_only(folder / "image")))]
                     if view == DEPTH:
@@ -173,7 +173,7 @@ def motion(data: Path, options: Mapping[str, str], required_files: Wants) -> Cla
     """The windows of a .ts file of six dimensions, at `rate_hz`; classes are those of its head."""
     path = require_files(data, required_files[0], "*_TEST.ts", "*.ts")[0]
     rate_hz = float(integer_option(options, "rate_hz", 10, least=1))
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path).splitlines()
     head = next((line.split()[2:] for line in lines if line.lower().startswith("@classlabel true")), [])
     start = next((number for number, line in enumerate(lines) if line.strip().lower() == "@data"), None)
     if not head or start is None:
@@ -278,7 +278,7 @@ def _synonyms(path: str | None) -> Mapping[str, Sequence[str]]:
     if path is None:
         return {}
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        value = read_json(path)
         return {re.sub("_", " ", name).lower(): [str(other) for other in others] for name, others in value.items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, DeixisError, AttributeError, TypeError) as error:
         raise InputError(f"synonyms: expected a JSON file {{class: [names]}}, got {path}; {error}") from None

@@ -1,6 +1,5 @@
 """Ferret-Bench: questions about regions and for regions in conversation, judged by a language model."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from deixis.samples.consistency import shown
 from deixis.samples.regions import to_region
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
+from deixis.samples.text_file import read_json, read_text
 from deixis.systems.ferret.bench import GROUNDED, judged_text, written_shares
 
 PARTS = {"refer_caption": "refer_desc", "refer_reason": "refer_reason", "ground_conv": GROUNDED}
@@ -82,7 +82,7 @@ class FerretBench:
         folders = {part: folders.get(part, folders.get(category)) for part, category in PARTS.items()}
         if not any(folders.values()):
             raise DataError(f"{data}: expected {QUESTIONS.what}, got other folders")
-        rules = json.loads(require_files(data, RULES)[0].read_text("utf-8"))
+        rules = read_json(require_files(data, RULES)[0])
         for part, folder in folders.items():
             if folder is not None:
                 yield from _of_folder(part, folder, data, rules, dict(options) | {"notation": notation})
@@ -195,5 +195,5 @@ def _texts(path: Path, key: str) -> dict[Any, str]:
     lines = (value for _, value in json_lines(path))
     found = {line[key]: line["text"] for line in lines if isinstance(line, dict) and key in line and "text" in line}
     if not found:
-        raise DataError(f"{path}: expected lines with {key!r} and 'text', got {shown(path.read_text('utf-8')[:60])}")
+        raise DataError(f"{path}: expected lines with {key!r} and 'text', got {shown(read_text(path)[:60])}")
     return found

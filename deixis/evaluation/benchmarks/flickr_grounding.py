@@ -31,6 +31,7 @@ from deixis.inference import Answer
 from deixis.samples.consistency import shown
 from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
 from deixis.samples.skipped import Skipped
+from deixis.samples.text_file import read_text
 from deixis.systems.ferret.scoring import decode_boxes, similar_phrases
 
 SPLITS = ("val", "test")
@@ -214,7 +215,7 @@ def _of_entities(split: str, folder: Path | None, notation: str) -> Iterator[Cap
     listed = folder / f"{split}.txt" if folder else None
     if folder is None or listed is None or not listed.is_file():
         return
-    for number in listed.read_text("utf-8").split():
+    for number in read_text(listed).split():
         try:
             picture = picture_of(folder, number)
         except DeixisError as error:

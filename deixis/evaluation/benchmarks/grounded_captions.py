@@ -1,6 +1,5 @@
 """Grounded captioning on Flickr30k: a caption that says where its things are, scored as words and as places."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -37,6 +36,7 @@ from deixis.language.english import plural
 from deixis.language.nouns import PRONOUNS, head_noun, words_of
 from deixis.samples.sample import Medium
 from deixis.samples.skipped import Skipped
+from deixis.samples.text_file import read_json, read_text
 
 SPLITS = ("val", "test")
 KINDS = ("precision", "recall")
@@ -90,7 +90,7 @@ class GroundedCaptions:
         official = [_official_classes(path, path.stat().st_mtime_ns) for path in find_files(data, GVD_FILE)]
         for split, path in lists.items():
             pictures: dict[str, Picture] = {}
-            for number in path.read_text("utf-8").split():
+            for number in read_text(path).split():
                 try:
                     pictures[number] = picture_of(folder, number)
                 except DeixisError as error:
@@ -159,9 +159,9 @@ def _references(picture: Picture) -> tuple[Reference, ...]:
 def _official_classes(path: Path, _: int) -> dict[str, tuple[Reference, ...]]:
     """The references of each picture in the file of the official script. Raises ValueError for another form."""
     try:
-        annotations = json.loads(path.read_text("utf-8"))["annotations"]
+        annotations = read_json(path)["annotations"]
         return {str(one["image_id"]): tuple(map(_official_reference, one["captions"])) for one in annotations}
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise DataError(
             f"{path}: expected annotations with process_clss and process_bnd_box, got others: {error}"
         ) from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from deixis.errors import DeixisError
 from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Region, Span, check_region
 from deixis.samples.media import open_medium
 from deixis.samples.sample import Medium, RegionRecord
@@ -83,7 +84,7 @@ def panel(medium: Medium, regions: Sequence[Shown], width_px: int = WIDTH_PX, ch
     try:
         with open_medium(medium) as signal:
             return _drawn(signal, medium, regions, width_px, chip_px)
-    except (ValueError, OSError, ImportError) as error:
+    except (DeixisError, OSError, ImportError) as error:
         return _blank(str(error), width_px)
 
 
@@ -97,7 +98,7 @@ def _drawn(signal: Signal, medium: Medium, regions: Sequence[Shown], width_px: i
             for item in own:
                 check_region(item.region, signal.extent)
             drawn += own
-        except (ValueError, TypeError) as error:
+        except DeixisError as error:
             notes.append(f"region {shown.number} is not drawn: {error}")
     image = panels.panel(signal.modality, signal.values, drawn, _width(signal, width_px), None, chip_px, signal)
     return Panel(image, None, tuple(notes), signal.values if signal.modality == "audio" else None)
