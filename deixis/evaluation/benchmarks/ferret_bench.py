@@ -130,8 +130,8 @@ def _check_record(
     record: Any, references: Mapping[Any, str], contexts: Mapping[Any, str], rules: Mapping[str, Any]
 ) -> None:
     """Raises DataError for a line without a field that is needed, or without its line in the other files."""
-    if isinstance(record, DataError):
-        raise record
+    if isinstance(record, ValueError):  # a value of the reader, not raised: the line is no JSON
+        raise DataError(str(record))
     try:
         rules[record["category"]], references[record["question_id"]], contexts[record["image"]], record["text"].strip()
     except (KeyError, TypeError, AttributeError) as error:

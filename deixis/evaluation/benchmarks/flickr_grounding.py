@@ -251,15 +251,16 @@ def _of_mdetr(split: str, path: Path, entities: Path | None, notation: str) -> I
 
 def _mdetr_fields(image: Mapping[str, Any]) -> tuple[str, tuple[int, int], list[tuple[int, int]]]:
     """(number of the picture, its size, spans of the caption). Raises DataError for an entry without them."""
+    try:
+        number = PurePosixPath(image["file_name"]).stem
+        image["id"], image["caption"][:0], int(image.get("sentence_id", 0))
+        spans = [(int(span[0][0]), int(span[0][1])) for span in image["tokens_positive_eval"]]
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise DataError(f"expected the field {error}") from None
     size_hw = said_size_hw(image)
     if size_hw is None:
         raise DataError(f"height, width: expected the size of the picture, got {shown(image.get('height'))}")
-    try:
-        image["id"], image["caption"][:0], int(image.get("sentence_id", 0))
-        spans = [(int(span[0][0]), int(span[0][1])) for span in image["tokens_positive_eval"]]
-        return PurePosixPath(image["file_name"]).stem, size_hw, spans
-    except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise DataError(f"expected the field {error}") from None
+    return number, size_hw, spans
 
 
 def _own(annotations: Sequence[Mapping[str, Any]], start: int, end: int) -> tuple[BoxXYXY, ...]:
