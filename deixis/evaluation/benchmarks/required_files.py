@@ -44,7 +44,7 @@ def place_for(path: Path, options: Mapping[str, str], **more: str) -> Place:
 def integer_option(options: Mapping[str, str], name: str, default: int, least: int = 0) -> int:
     """An option that is a number. Raises ValueError for anything else.
 
-    >>> whole_number({"seed": "7"}, "seed", 0), whole_number({}, "seed", 0)
+    >>> integer_option({"seed": "7"}, "seed", 0), integer_option({}, "seed", 0)
     (7, 0)
     """
     text = options.get(name, str(default))
