@@ -13,8 +13,9 @@ import torch
 import yaml
 
 from deixis.cli import main
+from deixis.geometry import Region
 from deixis.samples.mixtures.mixture import Mixture, MixtureRecipe, Part
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
 from deixis.training.recipe_file import draws_world, read_recipe
 from deixis.training.sample_batches import SampleBatches
@@ -31,14 +32,14 @@ MASK[4:12, 8:20] = True
 def about(number: int, name: str, *turns: tuple[str, str], kind: str = "image", **change) -> Sample:
     """A sample about medium `number` of a kind, with one region in all forms."""
     media = {
-        "image": Medium(f"p/{number}", "image", size_hw=(24, 40), values=picture(seed=number)),
-        "audio": Medium(f"s/{number}", "audio", duration_s=2.0, rate_hz=16000, values=sound(seed=number)[0]),
-        "point_cloud": Medium(f"c/{number}", "point_cloud", point_count=100, values=cloud(seed=number)),
+        "image": MediaReference(f"p/{number}", "image", size_hw=(24, 40), values=picture(seed=number)),
+        "audio": MediaReference(f"s/{number}", "audio", duration_s=2.0, rate_hz=16000, values=sound(seed=number)[0]),
+        "point_cloud": MediaReference(f"c/{number}", "point_cloud", point_count=100, values=cloud(seed=number)),
     }
     regions = {
-        "image": RegionRecord(box=(8.0, 4.0, 20.0, 12.0), mask=MASK),
-        "audio": RegionRecord(span=(0.5, 1.5)),
-        "point_cloud": RegionRecord(points=np.arange(10, 60)),
+        "image": Region(box=(8.0, 4.0, 20.0, 12.0), mask=MASK),
+        "audio": Region(span=(0.5, 1.5)),
+        "point_cloud": Region(points=np.arange(10, 60)),
     }
     pairs = tuple(Turn(*turn) for turn in turns or (("What is {0}?", "A mug."), ("Where?", "[Here]{0}.")))
     sample = Sample(f"{kind}/{number}/{name}", "made up", "refer", "train", pairs, (media[kind],), (regions[kind],))
@@ -122,7 +123,7 @@ def test_a_mixture_that_ends_has_so_many_steps(batches):
 
 
 def deep(number: int) -> Sample:
-    medium = Medium(f"d/{number}", "depth", size_hw=(24, 40), path="gone.png")
+    medium = MediaReference(f"d/{number}", "depth", size_hw=(24, 40), path="gone.png")
     return about(number, "deep", signals=(medium,))
 
 
@@ -132,7 +133,7 @@ BAD = [
     ),
     pytest.param(about(9, "x", ("Hello", "Hello. " * 99)), "expected at most 120 tokens (max_tokens), got", id="long"),
     pytest.param(
-        about(9, "x", ("Mark it.", "[It]{0}."), kind="point_cloud", regions=(RegionRecord(box3d=(0, 0, 0, 1, 1, 1)),)),
+        about(9, "x", ("Mark it.", "[It]{0}."), kind="point_cloud", regions=(Region(box3d=(0, 0, 0, 1, 1, 1)),)),
         "expected a mask, span or points to be marked in a point_cloud",
         id="form",
     ),

@@ -17,7 +17,6 @@ from deixis.evaluation.benchmarks.world.tasks import TASKS
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.reports.summary import Cell
 from deixis.inference import Answer
-from deixis.samples.regions import to_region
 from deixis.samples.sample import Sample
 from deixis.world.scene import SPLITS
 
@@ -137,7 +136,7 @@ def _example(name: str, sample: Sample) -> Example:
         media=sample.signals,
         ground_truth=sample,
         # The regions of a question without a reference belong to its answer.
-        regions=tuple(map(to_region, sample.regions)) if "{" in user else (),
+        regions=tuple(sample.regions) if "{" in user else (),
         sample=sample,
         max_new_tokens=TASKS[name].max_new_tokens,
     )
