@@ -1,8 +1,6 @@
-"""Regions as JSON: the one codec of the sample format (`samples/schema.json`) and of answers.
+"""Regions as JSON: the one codec of the sample format (`samples/schema.json`) and of answers."""
 
-An object of the format becomes a region by ``Region(**item)``; this file writes the other way.
-"""
-
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +8,17 @@ import numpy as np
 from deixis.geometry.raster import rasterise
 from deixis.geometry.regions import Region
 
-_PLAIN = ("point", "box", "span", "box3d", "time_s", "ignore", "crowd")  # in the order in which they are written
+_COORDINATES = ("point", "box", "span", "box3d", "time_s")
+_PLAIN = (*_COORDINATES, "ignore", "crowd")  # in the order in which they are written
+
+
+def region_from_json(values: Mapping[str, Any]) -> Region:
+    """The region of an object of the sample format. Raises InputError where a value is not of the shape of its form.
+
+    >>> region_from_json({"signal": 1, "box": [1, 2, 3, 4]})
+    Region(box=(1.0, 2.0, 3.0, 4.0), signal=1)
+    """
+    return Region(**{name: tuple(value) if name in _COORDINATES else value for name, value in values.items()})
 
 
 def region_to_json(region: Region, size_hw: tuple[int, int] | None = None) -> dict[str, Any]:

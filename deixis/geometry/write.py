@@ -150,11 +150,12 @@ def _place(record: Any, field: str, frame: Frame) -> tuple[float, ...] | None:
     """The numbers of a record's field, in file units; a film's "tube" is its box and its time, each whole if absent."""
     if field != "tube":
         return getattr(record, field)
-    if record.box is None and record.time_s is None:
+    interval_s = record.time_s or record.span
+    if record.box is None and interval_s is None:
         return None
     height, width = frame.size.size_hw
     x1, y1, x2, y2 = record.box or (0, 0, width, height)
-    start_s, end_s = record.time_s or (0, frame.size.duration_s)
+    start_s, end_s = interval_s or (0, frame.size.duration_s)
     return x1, y1, start_s, x2, y2, end_s
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from deixis.geometry import Region
-from deixis.geometry.region_json import region_to_json
+from deixis.geometry.region_json import region_from_json, region_to_json
 
 VERSION = 1
 AUTHORS = ("person", "template", "model")  # who wrote the text
@@ -80,7 +80,7 @@ class Sample:
             signals=tuple(
                 _build(MediaReference, _renamed(item, "kind", "modality")) for item in record.get("signals", ())
             ),
-            regions=tuple(Region(**item) for item in record.get("regions", ())),
+            regions=tuple(region_from_json(item) for item in record.get("regions", ())),
             turns=tuple(_build(Turn, item) for item in record["turns"]),
         )
 
