@@ -2,6 +2,7 @@
 #   make demo    ask the bundled model about the files in examples/, pictures in out/
 #   make test    lint, types and all tests
 #   make bench   the benchmarks, each printing the line its report keeps
+#   make docs    the documentation as web pages, in out/site
 # PYTHON=python3.12 make ... chooses the interpreter that .venv is made with.
 
 PYTHON ?= python3
@@ -11,12 +12,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # what the demo needs, and what everything needs; each stamp is newer than all it was made from
 CORE := $(VENV)/.core-installed
 FULL := $(VENV)/.all-installed
+DOCS := $(VENV)/.docs-installed
 # torchao lies apart: transformers imports it wherever it is found, which costs every command seconds and lines of talk
 TORCHAO := $(VENV)/torchao
 REQUIREMENTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format unit bench clean
+.PHONY: help setup demo test lint format unit bench docs clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -36,6 +38,11 @@ $(FULL): $(CORE)
 
 $(TORCHAO)/torchao/__init__.py: $(FULL)
 	$(PIP) install --quiet --no-deps --upgrade --target $(TORCHAO) -c constraints.txt torchao
+	@touch $@
+
+# the docs are built from the source, without PyTorch
+$(DOCS): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
+	$(PIP) install --quiet -c constraints.txt 'mkdocs<2' mkdocs-material 'mkdocstrings[python]'
 	@touch $@
 
 setup: $(FULL)
@@ -62,6 +69,9 @@ unit: $(FULL) $(TORCHAO)/torchao/__init__.py
 
 bench: $(FULL)
 	@set -e; for script in benchmarks/*.py; do case $$script in */_*|*/measuring.py) ;; *) $(BIN)/python -m benchmarks.$$(basename $$script .py);; esac; done
+
+docs: $(DOCS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) build dist out *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

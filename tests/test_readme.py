@@ -1,69 +1,179 @@
-"""The README tells the truth: commands and options exist, its Python runs, its tree is the tree, its links lead on."""
+"""The README and the pages of docs/ are true: what they show runs, what they name exists, and their links lead on.
+
+Every fenced block of Python or shell is run from an empty folder that holds `examples/`, unless its first line says
+`# needs: …` (weights, data, hours); then it is parsed, and its commands and options are looked up in the real command.
+A block of text right behind one that runs is what it prints.
+"""
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 import typer.main
 
+import deixis
+from deixis.cli import main
 from deixis.cli.app import GROUPS, VERBS, build_app
+from deixis.cli.pointing import FORMS
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [README, *(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md")))]
-BASH = [line for page in PAGES for block in re.findall(r"```bash\n(.*?)```", page, re.S) for line in block.splitlines()]
-COMMANDS = sorted({line.split("#")[0].strip() for line in BASH if line.startswith("deixis ")})
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+REPOSITORY = PROJECT["project"]["urls"]["Repository"]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("*.md"))]
+}
+README = PAGES["README.md"]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NEEDS = "# needs: "
+SHELL = ("deixis", "mkdir")  # the first words of the lines that are run here
 
 
-@pytest.mark.parametrize("line", [pytest.param(line, id=line[:60]) for line in COMMANDS])
-def test_a_command_is_there_with_its_options(line):
-    _, verb, *words = shlex.split(line)
-    assert verb in VERBS
-    command = typer.main.get_command(build_app()).commands[verb]
-    if verb in GROUPS:
-        assert words[0] in GROUPS[verb]
-        command = command.commands[words.pop(0)]
-    known = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
-    known |= {f"--{form}" for form in _typed_forms()} if verb in ("ask", "chat") else set()
-    assert {word for word in words if word.startswith("--")} <= known
+def snippets(language: str, runs: bool) -> list:
+    """A parameter (text, printed text or None) for each block of a language that is run, or is not."""
+    found = []
+    for page, text in PAGES.items():
+        blocks = FENCED.findall(text)
+        for number, (kind, body) in enumerate(blocks):
+            if kind == language and runs != body.startswith(NEEDS):
+                after = blocks[number + 1] if number + 1 < len(blocks) else ("", "")
+                beside = f"```{kind}\n{body}```\n\n```text\n{after[1]}" in text
+                found.append(pytest.param(body, after[1] if beside else None, id=f"{page}-{number}"))
+    return found
 
 
-def _typed_forms():
-    from deixis.cli.pointing import FORMS
+def lines_of(block: str) -> list[list[str]]:
+    """The words of every line of a shell block, without comments and variables put in front."""
+    lines = [shlex.split(line, comments=True) for line in block.replace("\\\n", " ").splitlines()]
+    lines = [[word for n, word in enumerate(line) if n or not re.match(r"[A-Z_]+=", word)] for line in lines]
+    return [line for line in lines if line]
 
-    return FORMS
+
+BASH = [pytest.param(line, id=" ".join(line)[:60]) for body, _ in
+        (p.values for runs in (True, False) for p in snippets("bash", runs)) for line in lines_of(body)]  # fmt: skip
 
 
-def test_the_python_runs(monkeypatch, tmp_path, capsys):
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """An empty working folder with the examples in it."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "out").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert PYTHON
-    for block in PYTHON:
-        exec(compile(block, "README.md", "exec"), {})
-    assert (tmp_path / "out" / "answer.png").stat().st_size > 0
-    name, seen = capsys.readouterr().out.split("\n", 1)
-    assert name == "A blue mug."
-    assert seen == "A blue mug, an orange chair, a yellow tree and an orange car."
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", BASH)
+def test_a_command_is_there_with_its_options(words):
+    first, *words = words
+    if first == "deixis":
+        verb, *words = words
+        command = typer.main.get_command(build_app()).commands[verb]
+        if verb in GROUPS:
+            command = command.commands[words.pop(0)]
+        known = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
+        known |= {f"--{form}" for form in FORMS} if verb in ("ask", "chat") else set()
+        assert {word for word in words if word.startswith("--")} <= known
+    elif first == "make":
+        assert all(re.search(rf"^{word}:", MAKEFILE, re.MULTILINE) for word in words)
+    elif first == "pip":
+        extras = {extra for word in words for found in re.findall(r"\[(.+)\]", word) for extra in found.split(",")}
+        assert extras <= set(PROJECT["project"]["optional-dependencies"])
+    elif first == "python" and words[0] == "-m":
+        assert words[1] == "lmms_eval" or (ROOT / f"{words[1].replace('.', '/')}.py").is_file()
+    elif first in ("python", "pytest"):
+        assert (ROOT / words[0].partition("::")[0]).exists()
+    else:
+        assert first in ("mkdir", "tensorboard", "pre-commit", "ruff", "ty"), f"{first}: a command that no test knows"
+
+
+@pytest.mark.parametrize(("block", "printed"), snippets("python", runs=True))
+def test_the_python_runs(block, printed, folder, capsys):
+    exec(compile(block, "snippet", "exec"), {})
+    if printed is not None:
+        assert capsys.readouterr().out == printed
+
+
+def test_python_that_needs_more_is_python():
+    for snippet in snippets("python", runs=False):
+        compile(snippet.values[0], snippet.id, "exec")
+
+
+@pytest.mark.parametrize(("block", "printed"), snippets("bash", runs=True))
+def test_the_commands_run(block, printed, folder, capsys):
+    for words in lines_of(block):
+        if words[0] == "deixis":
+            with pytest.raises(SystemExit) as ended:
+                main(words[1:])
+            assert ended.value.code == 0, capsys.readouterr().err
+        elif words[0] == "mkdir":
+            Path(words[-1]).mkdir(exist_ok=True)
+    if printed is not None:
+        assert capsys.readouterr().out == printed
+
+
+def test_every_verb_is_in_the_table_of_commands():
+    assert re.findall(r"^\| `deixis (\w+)` \|", README, re.MULTILINE) == list(VERBS)
 
 
 def test_rows_of_tables_have_the_columns_of_their_heads():
     odd = []
-    for page in PAGES:
-        for table in re.findall(r"(?:^\|.*\n)+", page, re.M):
+    for page in PAGES.values():
+        for table in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
             counts = [len(re.sub(r"`[^`]*`", "", row).split("|")) for row in table.splitlines()]
             odd += [row for row, count in zip(table.splitlines(), counts, strict=True) if count != counts[0]]
     assert not odd, "\n".join(odd)
 
 
-def test_the_table_of_folders_is_the_tree():
-    named = set(re.findall(r"^\| `deixis/(\w+)` \|", README, re.M))
-    assert named == {path.name for path in (ROOT / "deixis").iterdir() if (path / "__init__.py").is_file()}
+def test_the_tree_is_the_tree():
+    (tree,) = (body for kind, body in FENCED.findall(README) if body.startswith("deixis/\n"))
+    rooms = re.findall(r"^[├└]── (\w+)/ {2,}\w", tree, re.MULTILINE)
+    assert set(rooms) == {path.name for path in (ROOT / "deixis").iterdir() if (path / "__init__.py").is_file()}
+    beside = re.findall(r"^(\w+)/", tree, re.MULTILINE)
+    shown = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))}
+    assert set(beside) == shown - {"build", "dist", "out", "runs"}
+
+
+def targets(text: str) -> list[str]:
+    return re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", text))
 
 
 def test_links_lead_somewhere():
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert targets
-    assert not [target for target in targets if not (ROOT / target).exists()]
+    dead = []
+    for name, text in PAGES.items():
+        for target in targets(text):
+            path, _, _ = target.partition("#")
+            if path.startswith(f"{REPOSITORY}/blob/main/"):
+                dead += [] if (ROOT / path.removeprefix(f"{REPOSITORY}/blob/main/")).exists() else [f"{name}: {target}"]
+            elif path and "://" not in path:
+                dead += [] if (ROOT / name).parent.joinpath(path).exists() else [f"{name}: {target}"]
+    assert not dead, "\n".join(dead)
+
+
+def test_pages_of_the_documentation_link_to_each_other_or_absolutely():
+    """What lies outside docs/ is not on the built site."""
+    outside = [t for name, text in PAGES.items() if name.startswith("docs/") for t in targets(text) if t[:3] == "../"]
+    assert not outside
+
+
+def test_links_are_absolute_on_the_package_index():
+    shown = README
+    for change in PROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        shown = re.sub(change["pattern"], change["replacement"], shown)
+    raw = REPOSITORY.replace("github.com", "raw.githubusercontent.com") + "/main/"
+    assert len(targets(shown)) == len(targets(README)) > 10
+    for before, after in zip(targets(README), targets(shown), strict=True):
+        start = raw if before.endswith(".png") else f"{REPOSITORY}/blob/main/"
+        assert after == (before if before.startswith("https://") else start + before)
+
+
+@pytest.mark.parametrize("name", ["CITATION.cff", "CHANGELOG.md", "SECURITY.md", "mkdocs.yml", "docs/index.md"])
+def test_one_address_and_one_version(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    others = [url for url in re.findall(r"https://github\.com/[\w-]+/deixis\b", text) if url != REPOSITORY]
+    assert not others
+    if name == "CITATION.cff":
+        assert f"version: {deixis.__version__}" in text
+        assert deixis.__version__ == PROJECT["project"]["version"]

@@ -7,8 +7,7 @@ Readers of annotation sets yield this; `deixis.datasets.plain_questions` makes p
 
 from dataclasses import dataclass
 
-from deixis.geometry import Region
-from deixis.samples.sample import MediaReference
+from deixis.samples.sample import Medium, RegionRecord
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Thing:
     """
 
     name: str
-    region: Region | None = None
+    region: RegionRecord | None = None
     attributes: tuple[str, ...] = ()
     part_of: str | None = None
     synonyms: tuple[str, ...] = ()
@@ -73,7 +72,7 @@ class Annotated:
     id: str
     source: str
     split: str
-    signals: tuple[MediaReference, ...]
+    signals: tuple[Medium, ...]
     things: tuple[Thing, ...] = ()
     expressions: tuple[Expression, ...] = ()
     relations: tuple[Relation, ...] = ()

@@ -54,9 +54,8 @@ def folded_layer(
     values: Float[Tensor, "region point channel"],
     anchor_index: Int[Tensor, "region anchor"],
     group_index: Int[Tensor, "region anchor neighbour"],
-    pooling: str,
 ) -> Float[Tensor, "region anchor out"]:
-    """Pooled features of each anchor, equal to those of `aggregator([difference(neighbour - anchor), anchor])`."""
+    """Pooled features of each anchor, equal to `aggregator([difference(neighbour - anchor), anchor])`."""
     convolution = aggregator.net[0]
     of_difference, of_anchor = convolution.weight.squeeze(-1).chunk(2, dim=1)
     # The product of the two weights costs as much as applying the first to `channel` points.
@@ -66,20 +65,14 @@ def folded_layer(
         mapped = F.linear(F.linear(values, difference.weight), of_difference)
     shift = torch.addmv(convolution.bias, of_difference, difference.bias)
     centre = F.linear(gather_points(values, anchor_index), of_anchor, shift) - gather_points(mapped, anchor_index)
-    return _pooled(mapped, centre, group_index, aggregator.norm, pooling)
-
-
-def pool(grouped: Float[Tensor, "*anchor neighbour out"], pooling: str) -> Float[Tensor, "*anchor out"]:
-    """The maximum ("max") or the mean ("mean") over the neighbours."""
-    return grouped.amax(-2) if pooling == "max" else grouped.mean(-2)
+    return _pooled(mapped, centre, group_index, aggregator)
 
 
 def _pooled(
     mapped: Float[Tensor, "region point channel"],
     centre: Float[Tensor, "region anchor channel"],
     group_index: Int[Tensor, "region anchor neighbour"],
-    norm: nn.LayerNorm,
-    pooling: str,
+    aggregator: LocalAggregator,
 ) -> Float[Tensor, "region anchor channel"]:
     """LayerNorm(ReLU(mapped neighbour + centre)), pooled over the neighbours of each anchor."""
     regions, number, channels = mapped.shape
@@ -92,5 +85,5 @@ def _pooled(
     pieces = []
     for row, middle in zip(rows.split(step), centre.split(step), strict=True):
         grouped = torch.index_select(table, 0, row.flatten(), out=buffer[: row.numel()]).view(*row.shape, channels)
-        pieces.append(pool(norm(grouped.add_(middle[:, None]).relu_()), pooling))
+        pieces.append(aggregator.pool(aggregator.norm(grouped.add_(middle[:, None]).relu_())))
     return torch.cat(pieces).view(regions, group_index.shape[1], channels)
