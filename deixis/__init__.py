@@ -1,11 +1,14 @@
 """Deixis: ask about anything you can point at, in any signal, and get answers that point back.
 
 The names below are the package's public face. They are loaded when first asked for (PEP 562), so that
-`import deixis` costs milliseconds and PyTorch comes only with a model.
+`import deixis` costs milliseconds and PyTorch comes only with a model. transformers' Auto classes know the model from
+here on, whether transformers is imported before or after.
 """
 
 import importlib
 from typing import TYPE_CHECKING
+
+from deixis._registration import install as _install
 
 if TYPE_CHECKING:
     from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube
@@ -54,6 +57,8 @@ _EXPORTS = {
     "Answer": "deixis.inference",
     "Chat": "deixis.inference",
 }
+
+_install()
 
 
 def __getattr__(name: str) -> object:

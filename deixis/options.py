@@ -8,7 +8,7 @@ own, before `__post_init__` can. It knows no recipe and no network.
 
 import types
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
 from inspect import get_annotations
@@ -110,6 +110,11 @@ def read_options(cls: type[T], values: Any, where: str) -> T:
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
     except ConfigError as error:
         raise ConfigError(f"{where}{error}") from None
+
+
+def plain_values(record: Any) -> dict[str, Any]:
+    """A dataclass instance as JSON and YAML hold it, which `read_options` takes again: tuples become lists."""
+    return asdict(record, dict_factory=lambda pairs: {n: list(v) if isinstance(v, tuple) else v for n, v in pairs})
 
 
 @cache

@@ -109,7 +109,7 @@ def draw_coco(path: Path, pictures: Path) -> None:
                     "bbox": [x1, y1, x2 - x1, y2 - y1],  # COCO's boxes are left, top, width, height
                     "area": int(mask.sum()),
                     "iscrowd": 0,
-                    "segmentation": Mask(mask).to_rle(),
+                    "segmentation": Mask(mask).mask_rle,
                 }
             )
     categories = [{"id": number, "name": kind} for number, kind in enumerate(KIND_NAMES, 1)]

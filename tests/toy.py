@@ -135,6 +135,13 @@ def toy_recipe(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in recipe.items() if value is not None}
 
 
+def toy_plan(**changes: Any):
+    """The parsed recipe of `toy_recipe`."""
+    from deixis.training.recipe_file import parse_recipe
+
+    return parse_recipe(toy_recipe(**changes))
+
+
 def cut_short(step: int):
     """A stand-in for the packing of batches that is interrupted at `step`, as a person with Ctrl-C would."""
 

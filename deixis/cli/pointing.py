@@ -141,7 +141,7 @@ def _built(form: str, value: Any, signal: int) -> "Region":
     from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube
 
     if form == "mask":
-        return Mask.from_rle(value, signal=signal) if isinstance(value, Mapping) else Mask(value, signal=signal)
+        return Mask(value, signal=signal)
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise InputError(f"expected {FORMS[form]}, got {value!r:.60}")
     if form in ("scribble", "polygon"):

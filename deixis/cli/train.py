@@ -28,11 +28,11 @@ def run(
     if out is not None and out.exists() and not out.is_dir():
         raise InputError(f"--out: expected a folder, got the file {out}")
     from deixis.training.recipe import train
-    from deixis.training.recipe_file import draws_world, read_recipe
+    from deixis.training.recipe_file import Recipe, read_recipe
 
     folder = out or Path("runs") / recipe.stem
     plan = read_recipe(recipe)
-    for package in (*NEEDED, *WORLD_NEEDS) if "stages" in plan and draws_world(plan) else NEEDED:
+    for package in (*NEEDED, *WORLD_NEEDS) if isinstance(plan, Recipe) and plan.uses_world else NEEDED:
         importlib.import_module(package)
     try:
         model = train(plan, folder)

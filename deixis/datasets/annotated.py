@@ -7,7 +7,8 @@ Readers of annotation sets yield this; `deixis.datasets.plain_questions` makes p
 
 from dataclasses import dataclass
 
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.geometry import Region
+from deixis.samples.sample import MediaReference
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Thing:
     """
 
     name: str
-    region: RegionRecord | None = None
+    region: Region | None = None
     attributes: tuple[str, ...] = ()
     part_of: str | None = None
     synonyms: tuple[str, ...] = ()
@@ -72,7 +73,7 @@ class Annotated:
     id: str
     source: str
     split: str
-    signals: tuple[Medium, ...]
+    signals: tuple[MediaReference, ...]
     things: tuple[Thing, ...] = ()
     expressions: tuple[Expression, ...] = ()
     relations: tuple[Relation, ...] = ()

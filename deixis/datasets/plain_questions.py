@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from deixis.datasets.annotated import Annotated, Thing
-from deixis.geometry import Reference, Text, parse_markup, to_markup
-from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.geometry import Reference, Region, Text, parse_markup, to_markup
+from deixis.samples.sample import Sample, Turn
 
 MEDIUM_WORDS = {"image": "picture", "audio": "sound", "point_cloud": "cloud", "video": "film", "imu": "motion"}
 
@@ -60,7 +60,7 @@ class _Used:
     """The regions that the turns of one sample mention, in the order of mention."""
 
     annotated: Annotated
-    regions: list[RegionRecord] = field(default_factory=list)
+    regions: list[Region] = field(default_factory=list)
     number_of: dict[int, int] = field(default_factory=dict)
 
     def number(self, thing: int) -> int | None:

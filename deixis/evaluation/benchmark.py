@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric
 from deixis.geometry import Region
 from deixis.inference import Answer
-from deixis.samples.sample import Medium, Sample
+from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 
 JUDGE_PREFIX = "judge_"
@@ -80,7 +80,7 @@ class Example:
     part: str
     group: str
     text: str
-    media: tuple[Medium, ...]
+    media: tuple[MediaReference, ...]
     ground_truth: Any = field(repr=False)
     regions: tuple[Region, ...] = ()
     answer_form: str | None = None

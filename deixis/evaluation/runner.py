@@ -22,15 +22,15 @@ from filelock import FileLock, Timeout
 
 from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmark import JUDGE_PREFIX, TEACHER_FORCED, Benchmark, Example, ExampleResult
+from deixis.geometry import Region
 from deixis.inference import Answer, Question
 from deixis.samples.media import in_its_place, open_medium
-from deixis.samples.sample import RegionRecord
 from deixis.samples.skipped import Skipped
 from deixis.signals import Signal
 
 BLOCK = 32
 WAIT_S = 0.2
-TargetAnswer = tuple[str, tuple[RegionRecord, ...]]
+TargetAnswer = tuple[str, tuple[Region, ...]]
 """A target answer in markup, and the regions that it refers to."""
 
 

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 
 from deixis.errors import UnsupportedError
 from deixis.evaluation.benchmark import TEACHER_FORCED, BenchmarkInfo
-from deixis.geometry import write_answer
+from deixis.geometry import Region, write_answer
 from deixis.inference import Answer, Model, Question
 from deixis.inference.abilities import WANTS
-from deixis.samples.sample import RegionRecord
 
 
 def check_able(model: Model, info: BenchmarkInfo, mode: str) -> None:
@@ -34,7 +33,7 @@ def check_able(model: Model, info: BenchmarkInfo, mode: str) -> None:
 
 
 def point(
-    model: Model, questions: Sequence[Question], targets: Sequence[tuple[str, tuple[RegionRecord, ...]]]
+    model: Model, questions: Sequence[Question], targets: Sequence[tuple[str, tuple[Region, ...]]]
 ) -> list[Answer]:
     """One answer per question: the target's text with the masks that the model predicts for it.
 

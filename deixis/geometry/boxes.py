@@ -4,7 +4,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Num
 
 from deixis.geometry.raster import box_pixels
-from deixis.geometry.regions import Box
 
 
 def _iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -96,7 +95,7 @@ def box_xyxy_to_mask(box_xyxy: Num[np.ndarray, "4"], size_hw: tuple[int, int]) -
     >>> box_xyxy_to_mask(np.array([0.6, 0.0, 2.0, 1.0]), (2, 3)).astype(int).tolist()
     [[0, 1, 0], [0, 0, 0]]
     """
-    top, left, rows, columns = box_pixels(Box(*box_xyxy.tolist()), size_hw)
+    top, left, rows, columns = box_pixels(tuple(box_xyxy.tolist()), size_hw)
     mask = np.zeros(size_hw, dtype=bool)
     mask[top : top + rows, left : left + columns] = True
     return mask

@@ -8,13 +8,13 @@ import numpy as np
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.raster import point_mask
-from deixis.geometry.regions import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span, Tube
+from deixis.geometry.regions import Region
 
 SLACK_PX = 1.0  # annotations of public data sets overshoot by parts of a pixel
 SLACK_S = 0.05
 SLACK_CLOUD_SHARE = 0.05
 
-_AXES = {Box: "xy", Scribble: "xy", Polygon: "xy", Mask: "xy", Span: "t", Tube: "xyt", Box3D: "xyz", PointSet: "xyz"}
+_AXES = dict.fromkeys(("box", "scribble", "polygon", "mask"), "xy") | {"span": "t", "box3d": "xyz", "points": "xyz"}
 _POINT_AXES = ("t", "xy", "xyt xyz")  # of a Point with one, two, three coordinates
 _TAKES = {"xy": ("xy",), "t": ("t",), "xyt": ("xyt", "xy", "t"), "xyz": ("xyz",)}
 """Axes of a signal -> of the regions it takes: on a film a Box holds all along, a Span for the whole picture."""
@@ -36,52 +36,40 @@ def check_region(region: Region, extent: Extent) -> None:
     ...
     deixis.errors.InputError: a Box points into a picture, but signal 1 is a sound: use Span, or Point with one instant
     """
-    is_point = isinstance(region, Point)
-    home = _POINT_AXES[len(region.coords) - 1] if is_point else _AXES.get(type(region))
-    if home is None:
+    if not isinstance(region, Region):
         raise InputError(
             f"a region must be one of Point, Box, Scribble, Polygon, Mask, Span, Tube, Box3D, PointSet, "
             f"got {type(region).__name__}"
         )
-    takes = (extent.axes,) if is_point else _TAKES.get(extent.axes, ())
+    count = len(region.point) if region.form == "point" else 0
+    home = _POINT_AXES[count - 1] if count else _AXES[region.form]
+    if home == "xy" and region.time_s is not None:
+        home = "xyt"
+    takes = (extent.axes,) if count else _TAKES.get(extent.axes, ())
     if not any(axes and axes in takes for axes in home.split()):
-        count = len(region.coords) if is_point else 0
-        name = f"Point with {count} coordinate{'s' * (count > 1)}" if is_point else type(region).__name__
+        name = f"Point with {count} coordinate{'s' * (count > 1)}" if count else region.constructor
         raise InputError(
             f"a {name} points into {_PLACES[home]}, but signal {region.signal} is {extent.noun}: {_USE[extent.axes]}"
         )
     if extent.axes == "xyz":
         _check_in_cloud(region, extent)
         return
-    where, when = _parts(region)
-    if where is not None:
-        _check_in_picture(where, extent)
-    if when is not None:
-        _check_in_time(when, extent)
-
-
-def _parts(region: Region) -> tuple[Region | None, Region | None]:
-    """(where, when): what a region says of pixels, and what of time; sentences still name the region's own type."""
-    match region:
-        case Tube():
-            return region, region
-        case Point(coords=(x, y, time_s)):
-            return Point(x, y, signal=region.signal), Point(time_s, signal=region.signal)
-        case Span() | Point(coords=(_,)):
-            return None, region
-    return region, None
+    if region.form != "span" and count != 1:
+        _check_in_image(region, extent)
+    if region.interval_s is not None:
+        _check_in_time(region, extent)
 
 
 def _check_finite(region: Region, values: np.ndarray) -> None:
     if not np.isfinite(values).all():
-        raise InputError(f"{type(region).__name__} needs finite coordinates, got NaN or infinity")
+        raise InputError(f"{region.constructor} needs finite coordinates, got NaN or infinity")
 
 
 def _check_order(region: Region, low: float, high: float, axis: str) -> None:
     if low > high:
-        raise InputError(f"{type(region).__name__} is reversed in {axis}: it goes from {low:g} to {high:g}; swap them")
+        raise InputError(f"{region.constructor} is reversed in {axis}: it goes from {low:g} to {high:g}; swap them")
     if low == high:
-        raise InputError(f"{type(region).__name__} is empty: it begins and ends at {axis} = {low:g}")
+        raise InputError(f"{region.constructor} is empty: it begins and ends at {axis} = {low:g}")
 
 
 def _word(extent: Extent) -> str:
@@ -89,65 +77,62 @@ def _word(extent: Extent) -> str:
     return "cloud" if extent.modality == "point_cloud" else extent.noun.partition(" ")[2]
 
 
-def _check_in_picture(region: Region, extent: Extent) -> None:
+def _check_in_image(region: Region, extent: Extent) -> None:
     height, width = extent.size_hw
-    if isinstance(region, Mask):
-        if region.array.shape != (height, width):
+    if region.form == "mask":
+        mask = region.mask_array
+        if mask.shape != (height, width):
             raise InputError(
                 f"Mask must have the size of its picture, {width} x {height} pixels, "
-                f"got {region.array.shape[1]} x {region.array.shape[0]}"
+                f"got {mask.shape[1]} x {mask.shape[0]}"
             )
-        if not region.array.any():
+        if not mask.any():
             raise InputError("Mask is empty: none of its pixels is set")
         return
-    match region:
-        case Box() | Tube():
-            corners = np.array([[region.x1, region.y1], [region.x2, region.y2]])
-        case Point(coords=coords):
-            corners = np.array([coords])
-        case _:
-            corners = region.points
-    needed = 3 if isinstance(region, Polygon) else 1
+    if region.form == "point":
+        corners = np.array([region.point[:2]])
+    else:
+        corners = np.reshape(getattr(region, region.form), (-1, 2))
+    needed = 3 if region.form == "polygon" else 1
     if len(corners) < needed:
-        raise InputError(
-            f"{type(region).__name__} needs at least {needed} point{'s' * (needed > 1)}, got {len(corners)}"
-        )
+        raise InputError(f"{region.constructor} needs at least {needed} point{'s' * (needed > 1)}, got {len(corners)}")
     _check_finite(region, corners)
-    if isinstance(region, Box | Tube):
-        _check_order(region, region.x1, region.x2, "x")
-        _check_order(region, region.y1, region.y2, "y")
+    if region.form == "box":
+        for axis, low, high in zip("xy", *corners, strict=True):
+            _check_order(region, low, high, axis)
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
     if left < -SLACK_PX or top < -SLACK_PX or right > width + SLACK_PX or bottom > height + SLACK_PX:
         raise InputError(
-            f"{type(region).__name__} lies outside its {_word(extent)}: it covers x {left:g} to {right:g}, y {top:g} "
+            f"{region.constructor} lies outside its {_word(extent)}: it covers x {left:g} to {right:g}, y {top:g} "
             f"to {bottom:g}, and signal {region.signal} is {width} x {height} pixels"
         )
     if right < 0 or bottom < 0 or left > width or top > height:
-        raise InputError(f"{type(region).__name__} lies on no pixel of signal {region.signal}, {width} x {height}")
+        raise InputError(f"{region.constructor} lies on no pixel of signal {region.signal}, {width} x {height}")
 
 
 def _check_in_time(region: Region, extent: Extent) -> None:
     duration_s = float(extent.duration_s or 0)
-    low_s, high_s = region.coords * 2 if isinstance(region, Point) else (region.start_s, region.end_s)
+    low_s, high_s = region.interval_s
+    is_instant = region.form == "point" and len(region.point) != 2
     _check_finite(region, np.array([low_s, high_s]))
-    if not isinstance(region, Point):
+    if not is_instant:
         _check_order(region, low_s, high_s, "time")
-    overlaps = isinstance(region, Point) or (high_s > 0 and low_s < duration_s)
+    overlaps = is_instant or (high_s > 0 and low_s < duration_s)
     if low_s < -SLACK_S or high_s > duration_s + SLACK_S or not overlaps:
         raise InputError(
-            f"{type(region).__name__} lies outside its {_word(extent)}: it covers {low_s:g} to {high_s:g} s, "
+            f"{region.constructor} lies outside its {_word(extent)}: it covers {low_s:g} to {high_s:g} s, "
             f"and signal {region.signal} is {duration_s:g} s long"
         )
 
 
 def _check_in_cloud(region: Region, extent: Extent) -> None:
     points_xyz = extent.points_xyz
-    if isinstance(region, PointSet):
+    if region.form == "points":
         if not point_mask(region, points_xyz).any():
             raise InputError("PointSet is empty: it has no indices")
         return
-    if isinstance(region, Box3D):
-        lows, highs = (region.x1, region.y1, region.z1), (region.x2, region.y2, region.z2)
+    if region.form == "box3d":
+        lows, highs = region.box3d[:3], region.box3d[3:]
         _check_finite(region, np.array([lows, highs]))
         for axis, low, high in zip("xyz", lows, highs, strict=True):
             _check_order(region, low, high, axis)
@@ -156,13 +141,13 @@ def _check_in_cloud(region: Region, extent: Extent) -> None:
                 f"Box3D is empty: no point of signal {region.signal} lies inside it ({_bounds(points_xyz)})"
             )
         return
-    place = np.array(region.coords)
+    place = np.array(region.point)
     _check_finite(region, place)
     lows, highs = points_xyz.min(axis=0), points_xyz.max(axis=0)
     slack = SLACK_CLOUD_SHARE * float((highs - lows).max()) or float(np.abs(lows).max()) * 1e-6 + 1e-9
     if (place < lows - slack).any() or (place > highs + slack).any():
         raise InputError(
-            f"Point lies outside its {_word(extent)}: {region.coords}, and signal {region.signal} covers "
+            f"Point lies outside its {_word(extent)}: {region.point}, and signal {region.signal} covers "
             f"{_bounds(points_xyz)}"
         )
 

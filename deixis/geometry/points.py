@@ -5,27 +5,17 @@ Everything here starts from file units; only the last step goes through the fram
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
 from deixis.errors import InputError
+from deixis.geometry.boxes import mask_to_box_xyxy
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
 from deixis.geometry.raster import box_pixels, pixel_patch, point_mask
-from deixis.geometry.regions import (
-    Box,
-    Box3D,
-    Mask,
-    Point,
-    PointSet,
-    Polygon,
-    Region,
-    Scribble,
-    Span,
-    Tube,
-    region_digest,
-)
+from deixis.geometry.regions import Box, Point, Region, Span, region_digest
 
 INSTANT_S = 0.1  # a point in a sound means this much before and after it
 EDGE_PX = 1e-6  # what rounding may take from the border of a window
@@ -42,6 +32,7 @@ def region_points(
     instants. Without ``seed``, the seed is a digest of the region, so that the same question has the same answer.
     Raises ValueError where the region holds nothing of the signal or lies outside the window of the frame.
     """
+    region = region.decoded()
     if seed is None:
         seed = int.from_bytes(region_digest(region)[:8], "little")
     rng = np.random.default_rng(seed)
@@ -75,22 +66,20 @@ def _pick(available: int, count: int, rng: np.random.Generator) -> np.ndarray:
 def _film_parts(region: Region, extent: Extent) -> tuple[Region, Region]:
     """(where, when) a region of a film is: a region of its pictures, and one of its time."""
     height, width = extent.size_hw
-    match region:
-        case Tube():
-            return region.box, region.span
-        case Span():
-            return Box(0, 0, width, height), region
-        case Point(coords=(x, y, time_s)):
-            return Point(x, y), Point(time_s)
-    return region, Span(0, extent.duration_s)
+    if region.form == "span":
+        return Box(0, 0, width, height), region
+    if region.form == "point" and len(region.point) == 3:
+        x, y, time_s = region.point
+        return Point(x, y), Point(time_s)
+    return replace(region, time_s=None), Span(*(region.time_s or (0, extent.duration_s)))
 
 
 def _pixel_centres(
     region: Region, size_hw: tuple[int, int], frame: Frame, count: int, rng: np.random.Generator
 ) -> np.ndarray:
     """(count, 2) centres of pixels inside a region that the network sees, as x and y."""
-    if isinstance(region, Box):  # all of its pixels, so no need to list them
-        top, left, rows, columns = box_pixels(region, size_hw)
+    if region.form == "box":  # all of its pixels, so no need to list them
+        top, left, rows, columns = box_pixels(region.box, size_hw)
         patch, is_empty = None, False
     else:
         top, left, patch = pixel_patch(region, size_hw)
@@ -105,7 +94,7 @@ def _pixel_centres(
     if available == 0 and not is_empty:
         (x1, y1, *_), (x2, y2, *_) = frame.window
         raise InputError(
-            f"the {type(region).__name__} lies outside what the model sees of this signal: x {max(x1, 0):g} to "
+            f"the {region.constructor} lies outside what the model sees of this signal: x {max(x1, 0):g} to "
             f"{min(x2, size_hw[1]):g}, y {max(y1, 0):g} to {min(y2, size_hw[0]):g}"
         )
     chosen = _pick(available, count, rng)
@@ -121,13 +110,13 @@ def _seen(frame: Frame, axis: int, first: int, last: int) -> tuple[int, int]:
 
 
 def _instants(region: Region, extent: Extent, frame: Frame, count: int, rng: np.random.Generator) -> np.ndarray:
-    match region:
-        case Span(start_s=start_s, end_s=end_s):
-            pass
-        case Point(coords=(time_s,)):
-            start_s, end_s = time_s - INSTANT_S, time_s + INSTANT_S
+    match region.form:
+        case "span":
+            start_s, end_s = region.span
+        case "point" if len(region.point) == 1:
+            start_s, end_s = region.point[0] - INSTANT_S, region.point[0] + INSTANT_S
         case _:
-            raise InputError(f"a {type(region).__name__} has no instants of a sound: use Span or Point(time_s)")
+            raise InputError(f"a {region.constructor} has no instants of a sound: use Span or Point(time_s)")
     (*_, window_start_s), (*_, window_end_s) = frame.window
     low_s, high_s = max(start_s, 0.0, window_start_s), min(end_s, extent.duration_s, window_end_s)
     if low_s >= high_s:
@@ -144,28 +133,25 @@ def bounding_box(region: Region, extent: Extent) -> Float[np.ndarray, "lows_and_
 
     Of a film, x1, y1, start_s, x2, y2, end_s. A ``Point`` gives its place twice. Raises ValueError for an empty region.
     """
-    if extent.axes == "xyt" and not isinstance(region, Point):
-        place, stretch = _film_parts(region, extent)
+    if extent.axes == "xyt" and not (region.form == "point" and len(region.point) == extent.dim):
+        place, interval = _film_parts(region, extent)
         pixels = bounding_box(place, Extent(extent.modality, size_hw=extent.size_hw))
-        return np.array([*pixels[:2], stretch.start_s, *pixels[2:], stretch.end_s])
-    match region:
-        case Point(coords=coords):
-            return np.array(coords * 2)
-        case Box():
-            return np.array([region.x1, region.y1, region.x2, region.y2])
-        case Span():
-            return np.array([region.start_s, region.end_s])
-        case Box3D():
-            return np.array([region.x1, region.y1, region.z1, region.x2, region.y2, region.z2])
-        case Scribble(points=corners) | Polygon(points=corners):
-            pass
-        case Mask(array=array):
-            rows, columns = np.flatnonzero(array.any(axis=1)), np.flatnonzero(array.any(axis=0))
-            if len(rows) == 0:
+        start_s, end_s = interval.span
+        return np.array([*pixels[:2], start_s, *pixels[2:], end_s])
+    match region.form:
+        case "point":
+            return np.array(region.point * 2)
+        case "box" | "span" | "box3d":
+            return np.array(getattr(region, region.form))
+        case "scribble" | "polygon":
+            corners = getattr(region, region.form)
+        case "mask":
+            around = mask_to_box_xyxy(region.mask_array)
+            if around is None:
                 raise InputError("the Mask is empty: none of its pixels is set")
-            return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64)
-        case PointSet():
+            return around
+        case "points":
             corners = extent.points_xyz[point_mask(region, extent.points_xyz)].astype(np.float64)
     if len(corners) == 0:
-        raise InputError(f"the {type(region).__name__} is empty: it has no points")
+        raise InputError(f"the {region.constructor} is empty: it has no points")
     return np.concatenate([corners.min(axis=0), corners.max(axis=0)])

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from deixis.errors import InputError
-from deixis.geometry.regions import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble
+from deixis.geometry.regions import Region
 
 STROKE_SHARE = 0.015  # radius of a point or a stroke, as a share of the picture's longer side
 STROKE_MIN_PX = 2.0
@@ -24,7 +24,7 @@ def stroke_radius_px(size_hw: tuple[int, int]) -> float:
 
 def rasterise(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
     """Mask of the pixels inside a region of a picture; at least one pixel. Raises ValueError for other regions."""
-    if isinstance(region, Mask):
+    if region.form == "mask":
         return _mask_array(region, size_hw).copy()
     mask = np.zeros(size_hw, dtype=bool)
     top, left, patch = pixel_patch(region, size_hw)
@@ -34,28 +34,28 @@ def rasterise(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "hei
 
 def pixel_patch(region: Region, size_hw: tuple[int, int]) -> tuple[int, int, Bool[np.ndarray, "rows columns"]]:
     """(top, left, patch): the part of ``rasterise(region, size_hw)`` that holds all its pixels."""
-    match region:
-        case Box():
-            top, left, rows, columns = box_pixels(region, size_hw)
+    match region.form:
+        case "box":
+            top, left, rows, columns = box_pixels(region.box, size_hw)
             return top, left, np.ones((rows, columns), dtype=bool)
-        case Mask():
+        case "mask":
             return 0, 0, _mask_array(region, size_hw)
-        case Point(coords=(x, y)):
-            return _stroke_patch(np.array([[x, y]]), size_hw)
-        case Scribble(points=points) if len(points):
-            return _stroke_patch(points, size_hw)
-        case Polygon(points=points) if len(points):
-            return _polygon_patch(points, size_hw)
+        case "point" if len(region.point) == 2:
+            return _stroke_patch(np.array([region.point]), size_hw)
+        case "scribble" if len(region.scribble):
+            return _stroke_patch(region.scribble, size_hw)
+        case "polygon" if len(region.polygon):
+            return _polygon_patch(region.polygon, size_hw)
     raise InputError(
-        f"a {type(region).__name__} has no pixels: a picture is pointed at by Point(x, y), Box, Scribble, "
-        f"Polygon or Mask"
+        f"a {region.constructor} has no pixels: a picture is pointed at by Point(x, y), Box, Scribble, Polygon or Mask"
     )
 
 
-def box_pixels(box: Box, size_hw: tuple[int, int]) -> tuple[int, int, int, int]:
+def box_pixels(box_xyxy: tuple[float, ...], size_hw: tuple[int, int]) -> tuple[int, int, int, int]:
     """(top, left, rows, columns) of the pixels whose centres are inside a box, at least one each way."""
-    left, right = _axis_pixels(box.x1, box.x2, size_hw[1])
-    top, bottom = _axis_pixels(box.y1, box.y2, size_hw[0])
+    x1, y1, x2, y2 = box_xyxy
+    left, right = _axis_pixels(x1, x2, size_hw[1])
+    top, bottom = _axis_pixels(y1, y2, size_hw[0])
     return top, left, bottom - top, right - left
 
 
@@ -68,10 +68,11 @@ def _axis_pixels(low: float, high: float, size: int) -> tuple[int, int]:
     return first, last
 
 
-def _mask_array(mask: Mask, size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
-    if mask.array.shape != tuple(size_hw):
-        raise InputError(f"Mask must have the picture's size (height, width) {tuple(size_hw)}, got {mask.array.shape}")
-    return mask.array
+def _mask_array(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
+    mask = region.mask_array
+    if mask.shape != tuple(size_hw):
+        raise InputError(f"Mask must have the picture's size (height, width) {tuple(size_hw)}, got {mask.shape}")
+    return mask
 
 
 def _patch_around(points: np.ndarray, radius: float, size_hw: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -129,18 +130,19 @@ def point_mask(region: Region, points_xyz: Float[np.ndarray, "n 3"]) -> Bool[np.
     inside, borders included; ``PointSet`` its indices. Raises ValueError for other regions, and for indices that the
     cloud does not have.
     """
-    match region:
-        case Point(coords=(_, _, _) as place):
-            distance = np.linalg.norm(points_xyz - np.asarray(place), axis=1)
+    match region.form:
+        case "point" if len(region.point) == 3:
+            distance = np.linalg.norm(points_xyz - np.asarray(region.point), axis=1)
             reach = CLOUD_POINT_SHARE * float(np.ptp(points_xyz, axis=0).max())
             return distance <= max(reach, float(distance.min()))
-        case Box3D():
-            lows, highs = (region.x1, region.y1, region.z1), (region.x2, region.y2, region.z2)
+        case "box3d":
+            lows, highs = region.box3d[:3], region.box3d[3:]
             return ((points_xyz >= lows) & (points_xyz <= highs)).all(axis=1)
-        case PointSet(indices=indices):
+        case "points":
+            indices = region.points
             if len(indices) and not (0 <= indices[0] and indices[-1] < len(points_xyz)):
                 raise InputError(f"PointSet names points {indices[0]} to {indices[-1]} of a cloud of {len(points_xyz)}")
             mask = np.zeros(len(points_xyz), dtype=bool)
             mask[indices] = True
             return mask
-    raise InputError(f"a {type(region).__name__} has no points of a cloud: use Point(x, y, z), Box3D or PointSet")
+    raise InputError(f"a {region.constructor} has no points of a cloud: use Point(x, y, z), Box3D or PointSet")

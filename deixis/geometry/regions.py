@@ -1,13 +1,13 @@
-"""Region types: the ways of pointing at a part of a signal.
+"""`Region`: a part of a signal that is pointed at, in any of its forms, and the constructors that make one.
 
 A region says where, in the units of the file it points into (pixels, seconds, the cloud's own units), and on which
 signal of the question it lies. It does not know how large that signal is (see ``check.py``), which of its pixels or
-points are inside (``raster.py``) or what the network sees (``frames.py``).
+points are inside (``raster.py``) or what the network reads of it (``frames.py``, ``points.py``).
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,241 @@ import numpy as np
 from deixis.errors import InputError
 from deixis.geometry.extent import Numbers
 from deixis.geometry.rle import mask_to_rle, rle_to_mask
+
+REGION_FORMS = ("mask", "polygon", "scribble", "points", "box", "span", "box3d", "point")
+"""The fields of a region that say where it is, the finest form first: that order decides `Region.form`."""
+_CONSTRUCTORS = {
+    "mask": "Mask",
+    "polygon": "Polygon",
+    "scribble": "Scribble",
+    "points": "PointSet",
+    "box": "Box",
+    "span": "Span",
+    "box3d": "Box3D",
+    "point": "Point",
+}
+_COORDINATE_NAMES = {
+    "box": ("x1", "y1", "x2", "y2"),
+    "span": ("start_s", "end_s"),
+    "time_s": ("start_s", "end_s"),
+    "box3d": ("x1", "y1", "z1", "x2", "y2", "z2"),
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Region:
+    """One region of one signal, in one or several of its forms at once; absent forms are None.
+
+    A frozen value: coordinates become floats, arrays are copied and read-only, and two regions are equal if all their
+    fields are (a mask as pixels equals the same mask as run lengths). `Box`, `Point`, ... make regions of one form.
+
+    Attributes:
+        point: (x, y) in pixels | (time,) in seconds | (x, y, z) in the cloud's units | (x, y, time) in a video.
+        box: (x1, y1, x2, y2), edges in pixels: pixel i covers [i, i + 1).
+        scribble: float64 (k, 2), k >= 1, the points (x, y) in pixels of a line drawn over an image.
+        polygon: float64 (k, 2), k >= 3, the corners (x, y) in pixels of a filled outline, closed implicitly.
+        mask: bool (height, width), or COCO run lengths ``{"size": [height, width], "counts": ...}``.
+        span: (start, end) in seconds from the beginning of the signal.
+        points: int64 (k,), indices of the file's points or voxels, sorted, without repeats.
+        box3d: (x1, y1, z1, x2, y2, z2) in the cloud's own units, parallel to its axes.
+        signal: index of the signal in its question, answer or sample.
+        time_s: (start, end) in seconds of the part of a video for which the other forms hold; None: all of it.
+        label: name of the object, "" if unknown.
+        score: confidence in [0, 1], None where there is none.
+        phrase: the text of an answer that the region stands for.
+        ignore: neither right nor wrong when scored.
+        crowd: a group of objects annotated as one.
+
+    Raises:
+        InputError: no form is given, or a value is not of the shape above. Whether a region fits its signal is checked
+            by `deixis.geometry.check_region`.
+    """
+
+    point: tuple[float, ...] | None = None
+    box: tuple[float, float, float, float] | None = None
+    scribble: Numbers | None = None
+    polygon: Numbers | None = None
+    mask: Numbers | Mapping[str, Any] | None = None
+    span: tuple[float, float] | None = None
+    points: Numbers | None = None
+    box3d: tuple[float, float, float, float, float, float] | None = None
+    signal: int = 0
+    time_s: tuple[float, float] | None = None
+    label: str = ""
+    score: float | None = None
+    phrase: str | None = None
+    ignore: bool = False
+    crowd: bool = False
+
+    def __post_init__(self):
+        if all(getattr(self, form) is None for form in REGION_FORMS):
+            raise InputError(f"a region needs at least one of {', '.join(REGION_FORMS)}; got none")
+        is_tube = self.box is not None and self.time_s is not None
+        for name, parts in _COORDINATE_NAMES.items():
+            if (values := getattr(self, name)) is not None:
+                owner = "Tube" if is_tube and name in ("box", "time_s") else _CONSTRUCTORS.get(name, name)
+                self._set(name, _coordinates(values, parts, owner))
+        if self.point is not None:
+            if not 1 <= len(self.point) <= 3:
+                raise InputError(f"Point needs 1, 2 or 3 coordinates, got {len(self.point)}")
+            self._set("point", tuple(_number(value, "a coordinate of Point") for value in self.point))
+        for name, read in (
+            ("scribble", _point_rows),
+            ("polygon", _point_rows),
+            ("mask", _mask_values),
+            ("points", _indices),
+        ):
+            if (values := getattr(self, name)) is not None:
+                self._set(name, read(values, _CONSTRUCTORS[name]))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
+    def form(self) -> str:
+        """The primary form, the first of `REGION_FORMS` that is given: what the region is where only one form counts.
+
+        >>> Region(box=(0, 0, 4, 4), point=(1, 2)).form
+        'box'
+        """
+        return next(form for form in REGION_FORMS if getattr(self, form) is not None)
+
+    @property
+    def constructor(self) -> str:
+        """The name of the function that makes a region of this form, for messages: "Box", "PointSet", "Tube"."""
+        form = self.form
+        return "Tube" if form == "box" and self.time_s is not None else _CONSTRUCTORS[form]
+
+    @property
+    def interval_s(self) -> tuple[float, float] | None:
+        """(start, end) in seconds of a region of audio or a video, an instant twice; None: the whole duration."""
+        if self.form == "point" and len(self.point) != 2:
+            return self.point[-1], self.point[-1]
+        return self.span if self.form == "span" else self.time_s
+
+    def only(self, form: str) -> "Region":
+        """The same region in one of its forms alone. Raises InputError if the region does not have that form."""
+        if form not in REGION_FORMS or getattr(self, form) is None:
+            raise InputError(f"the region has no form {form!r}: it has {', '.join(self.forms)}")
+        return replace(self, **{other: None for other in REGION_FORMS if other != form})
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Every form that is given, in the order of `REGION_FORMS`."""
+        return tuple(form for form in REGION_FORMS if getattr(self, form) is not None)
+
+    @property
+    def mask_array(self) -> np.ndarray:
+        """The mask as bool (height, width), read-only; run lengths are decoded at every call.
+
+        Raises InputError if the region has no mask or its run lengths are malformed.
+        """
+        if isinstance(self.mask, np.ndarray):
+            return self.mask
+        return _locked(rle_to_mask(self._given_mask()))
+
+    @property
+    def mask_rle(self) -> dict[str, Any]:
+        """The mask as COCO run lengths; an array gets compressed ``counts`` as ASCII text, ready for JSON.
+
+        Raises InputError if the region has no mask.
+        """
+        return mask_to_rle(self.mask) if isinstance(self.mask, np.ndarray) else dict(self._given_mask())
+
+    def _given_mask(self) -> Any:
+        if self.mask is None:
+            raise InputError(f"the region has no mask: it has {', '.join(self.forms)}")
+        return self.mask
+
+    def decoded(self) -> "Region":
+        """The same region with its mask as pixels, so that reading it several times decodes run lengths once."""
+        return replace(self, mask=self.mask_array) if isinstance(self.mask, Mapping) else self
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Region):
+            return NotImplemented
+        return all(_is_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(Region))
+
+    def __hash__(self) -> int:
+        return hash((self.signal, region_digest(self)))
+
+    def __repr__(self) -> str:
+        given = ((f.name, getattr(self, f.name), f.default) for f in fields(Region))
+        shown = ", ".join(f"{name}={_shown(value)}" for name, value, default in given if value is not default)
+        return f"Region({shown})"
+
+
+def Point(*values: float, signal: int = 0) -> Region:
+    """A place: ``Point(x, y)`` in an image, ``Point(time_s)`` in audio, ``Point(x, y, z)`` in a point cloud.
+
+    In a video, ``Point(x, y, time_s)``.
+    """
+    return Region(point=tuple(values), signal=signal)
+
+
+def Box(x1: float, y1: float, x2: float, y2: float, *, signal: int = 0) -> Region:
+    """A rectangle of an image, edges in pixels: pixel i covers [i, i + 1)."""
+    return Region(box=(x1, y1, x2, y2), signal=signal)
+
+
+def Scribble(points: Numbers, *, signal: int = 0) -> Region:
+    """A line drawn over an image through ``points`` (k, 2), k >= 1, as (x, y) in pixels."""
+    return Region(scribble=points, signal=signal)
+
+
+def Polygon(points: Numbers, *, signal: int = 0) -> Region:
+    """A filled outline over an image with corners ``points`` (k, 2), k >= 3, as (x, y) in pixels, closed implicitly."""
+    return Region(polygon=points, signal=signal)
+
+
+def Mask(mask: Numbers | Mapping[str, Any], *, signal: int = 0) -> Region:
+    """The pixels of an image where an array (height, width) is not zero, or where COCO run lengths are ones.
+
+    Raises InputError for malformed run lengths, which are decoded here.
+    """
+    return Region(mask=mask, signal=signal).decoded()
+
+
+def Span(start_s: float, end_s: float, *, signal: int = 0) -> Region:
+    """An interval of audio, an IMU recording or a video, in seconds from its beginning."""
+    return Region(span=(start_s, end_s), signal=signal)
+
+
+def Tube(x1: float, y1: float, x2: float, y2: float, start_s: float, end_s: float, *, signal: int = 0) -> Region:
+    """A rectangle of a video during an interval: edges in pixels, and seconds from its beginning."""
+    return Region(box=(x1, y1, x2, y2), time_s=(start_s, end_s), signal=signal)
+
+
+def Box3D(x1: float, y1: float, z1: float, x2: float, y2: float, z2: float, *, signal: int = 0) -> Region:
+    """An axis-aligned box in a point cloud or an fMRI response, in its own units."""
+    return Region(box3d=(x1, y1, z1, x2, y2, z2), signal=signal)
+
+
+def PointSet(indices: Numbers, *, signal: int = 0) -> Region:
+    """Some points of a cloud, or voxels of an fMRI response, as ``indices`` (k,) into the file's."""
+    return Region(points=indices, signal=signal)
+
+
+def region_digest(region: Region) -> bytes:
+    """16 bytes that are equal for regions whose primary form is equal, on any signal, under any label.
+
+    >>> region_digest(Box(0, 0, 4, 4)) == region_digest(Box(0, 0, 4.0, 4, signal=1))
+    True
+    """
+    form, time_s = region.form, region.time_s
+    value = getattr(region, form)
+    if form == "mask":
+        array = region.mask_array
+        content = np.packbits(array).tobytes() + repr(array.shape).encode()
+    elif form in ("scribble", "polygon", "points"):
+        content = value.tobytes()
+    elif form == "point":
+        content = repr(value).encode()
+    else:
+        content = repr([*value, *(time_s or ())] if form == "box" else list(value)).encode()
+    if time_s is not None and form != "box":
+        content += repr(time_s).encode()
+    return hashlib.blake2b(region.constructor.encode() + content, digest_size=16).digest()
 
 
 def _locked(values: np.ndarray) -> np.ndarray:
@@ -24,219 +259,64 @@ def _locked(values: np.ndarray) -> np.ndarray:
     return view
 
 
-def _float_coordinate(value: Any, what: str) -> float:
+def _number(value: Any, what: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
         raise InputError(f"{what} must be a number, got {value!r}") from None
 
 
-def _point_rows(values: Numbers, what: str) -> np.ndarray:
-    """(k, 2) floats, or ValueError that names the region type."""
+def _coordinates(values: Any, names: tuple[str, ...], owner: str) -> tuple[float, ...]:
+    if len(values) != len(names):
+        raise InputError(f"{owner} needs {len(names)} numbers {', '.join(names)}, got {len(values)}")
+    return tuple(_number(value, f"{name} of {owner}") for name, value in zip(names, values, strict=True))
+
+
+def _point_rows(values: Any, owner: str) -> np.ndarray:
+    """(k, 2) float64, read-only; InputError names the constructor."""
     try:
         rows = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"{what} needs points as k pairs (x, y) of numbers, got {values!r}") from None
+        raise InputError(f"{owner} needs points as k pairs (x, y) of numbers, got {values!r}") from None
     if rows.size == 0:
         rows = rows.reshape(0, 2)
     if rows.ndim != 2 or rows.shape[1] != 2:
-        raise InputError(f"{what} needs points of shape (k, 2), got shape {rows.shape}")
+        raise InputError(f"{owner} needs points of shape (k, 2), got shape {rows.shape}")
     return _locked(rows)
 
 
-def _same_region(first: Any, second: Any) -> bool:
-    if type(first) is not type(second):
-        return NotImplemented
-    return first.signal == second.signal and region_digest(first) == region_digest(second)
+def _mask_values(values: Any, owner: str) -> Any:
+    """(height, width) bool, read-only; run lengths stay as they are."""
+    if isinstance(values, Mapping):
+        return values
+    array = np.asarray(values)
+    if array.ndim != 2:
+        raise InputError(f"{owner} needs an array of shape (height, width), got shape {array.shape}")
+    # A read-only array of bools is one of ours: `replace` of a region then copies no pixels.
+    is_ours = array.dtype == bool and not array.flags.writeable
+    return array if is_ours else _locked(array.astype(bool))
 
 
-def _region_hash(region: Any) -> int:
-    return hash((region.signal, region_digest(region)))
+def _indices(values: Any, owner: str) -> np.ndarray:
+    """(k,) int64, read-only, sorted, without repeats."""
+    indices = np.asarray(values)
+    if indices.size == 0:
+        indices = np.zeros(0, dtype=np.int64)
+    if indices.ndim != 1 or not np.issubdtype(indices.dtype, np.integer):
+        raise InputError(
+            f"{owner} needs whole-number indices of shape (k,), got {indices.dtype} of shape {indices.shape}"
+        )
+    return _locked(np.unique(indices).astype(np.int64))
 
 
-@dataclass(frozen=True, init=False)
-class Point:
-    """One place: ``Point(x, y)`` in a picture, ``Point(time_s)`` in a sound, ``Point(x, y, z)`` in a cloud.
-
-    In a film, ``Point(x, y, time_s)``.
-    """
-
-    coords: tuple[float, ...]
-    signal: int = 0
-
-    def __init__(self, *values: float, coords: Sequence[float] | None = None, signal: int = 0):
-        given = tuple(values) if coords is None else tuple(coords)
-        if not 1 <= len(given) <= 3:
-            raise InputError(f"Point needs 1, 2 or 3 coordinates, got {len(given)}")
-        object.__setattr__(self, "coords", tuple(_float_coordinate(value, "a coordinate of Point") for value in given))
-        object.__setattr__(self, "signal", int(signal))
+def _is_same(first: Any, second: Any) -> bool:
+    if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
+        pair = [rle_to_mask(value) if isinstance(value, Mapping) else value for value in (first, second)]
+        return pair[0] is not None and pair[1] is not None and np.array_equal(*pair)
+    return bool(first == second)
 
 
-@dataclass(frozen=True)
-class Box:
-    """A rectangle of a picture, edges in pixels: pixel i covers [i, i + 1)."""
-
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-    signal: int = field(default=0, kw_only=True)
-
-    def __post_init__(self):
-        for name in ("x1", "y1", "x2", "y2"):
-            object.__setattr__(self, name, _float_coordinate(getattr(self, name), f"{name} of Box"))
-
-
-@dataclass(frozen=True, eq=False)
-class Scribble:
-    """A stroke over a picture through ``points`` (k, 2), k >= 1, as (x, y) in pixels."""
-
-    points: Numbers  # kept as float64 (k, 2), read-only
-    signal: int = field(default=0, kw_only=True)
-
-    __eq__ = _same_region
-    __hash__ = _region_hash
-
-    def __post_init__(self):
-        object.__setattr__(self, "points", _point_rows(self.points, "Scribble"))
-
-
-@dataclass(frozen=True, eq=False)
-class Polygon:
-    """A filled outline over a picture, corners ``points`` (k, 2), k >= 3, as (x, y) in pixels; it closes itself."""
-
-    points: Numbers  # kept as float64 (k, 2), read-only
-    signal: int = field(default=0, kw_only=True)
-
-    __eq__ = _same_region
-    __hash__ = _region_hash
-
-    def __post_init__(self):
-        object.__setattr__(self, "points", _point_rows(self.points, "Polygon"))
-
-
-@dataclass(frozen=True, eq=False)
-class Mask:
-    """The pixels of a picture where ``array`` (H, W) is not zero."""
-
-    array: Numbers  # kept as bool (H, W), read-only
-    signal: int = field(default=0, kw_only=True)
-
-    __eq__ = _same_region
-    __hash__ = _region_hash
-
-    def __post_init__(self):
-        array = np.asarray(self.array)
-        if array.ndim != 2:
-            raise InputError(f"Mask needs an array of shape (height, width), got shape {array.shape}")
-        object.__setattr__(self, "array", _locked(array.astype(bool)))
-
-    @classmethod
-    def from_rle(cls, rle: dict, signal: int = 0) -> "Mask":
-        """The mask of a COCO run-length code ``{"size": [h, w], "counts": ...}``; ValueError if it is malformed."""
-        return cls(rle_to_mask(rle), signal=signal)
-
-    def to_rle(self) -> dict:
-        """COCO's compressed run-length code, ``counts`` as ASCII text, so that it goes into JSON as it is."""
-        return mask_to_rle(self.array)
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of a sound, a motion trace or a film, in seconds from its beginning."""
-
-    start_s: float
-    end_s: float
-    signal: int = field(default=0, kw_only=True)
-
-    def __post_init__(self):
-        for name in ("start_s", "end_s"):
-            object.__setattr__(self, name, _float_coordinate(getattr(self, name), f"{name} of Span"))
-
-
-@dataclass(frozen=True)
-class Tube:
-    """A rectangle of a film for a stretch of its time: edges in pixels, and seconds from its beginning."""
-
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-    start_s: float
-    end_s: float
-    signal: int = field(default=0, kw_only=True)
-
-    def __post_init__(self):
-        for name in ("x1", "y1", "x2", "y2", "start_s", "end_s"):
-            object.__setattr__(self, name, _float_coordinate(getattr(self, name), f"{name} of Tube"))
-
-    @property
-    def box(self) -> Box:
-        """Its rectangle."""
-        return Box(self.x1, self.y1, self.x2, self.y2, signal=self.signal)
-
-    @property
-    def span(self) -> Span:
-        """Its stretch of time."""
-        return Span(self.start_s, self.end_s, signal=self.signal)
-
-
-@dataclass(frozen=True)
-class Box3D:
-    """An upright box in a point cloud or a brain, in its own units."""
-
-    x1: float
-    y1: float
-    z1: float
-    x2: float
-    y2: float
-    z2: float
-    signal: int = field(default=0, kw_only=True)
-
-    def __post_init__(self):
-        for name in ("x1", "y1", "z1", "x2", "y2", "z2"):
-            object.__setattr__(self, name, _float_coordinate(getattr(self, name), f"{name} of Box3D"))
-
-
-@dataclass(frozen=True, eq=False)
-class PointSet:
-    """Some points of a cloud, or voxels of a brain, as ``indices`` (k,) into the file's, sorted, without repeats."""
-
-    indices: Numbers  # kept as int64 (k,), read-only
-    signal: int = field(default=0, kw_only=True)
-
-    __eq__ = _same_region
-    __hash__ = _region_hash
-
-    def __post_init__(self):
-        indices = np.asarray(self.indices)
-        if indices.size == 0:
-            indices = np.zeros(0, dtype=np.int64)
-        if indices.ndim != 1 or not np.issubdtype(indices.dtype, np.integer):
-            raise InputError(
-                f"PointSet needs whole-number indices of shape (k,), got {indices.dtype} of shape {indices.shape}"
-            )
-        object.__setattr__(self, "indices", _locked(np.unique(indices).astype(np.int64)))
-
-
-Region = Point | Box | Scribble | Polygon | Mask | Span | Tube | Box3D | PointSet
-
-
-def region_digest(region: Region) -> bytes:
-    """16 bytes that are equal for equal regions, whichever signal of the question they lie on.
-
-    >>> region_digest(Box(0, 0, 4, 4)) == region_digest(Box(0, 0, 4.0, 4, signal=1))
-    True
-    """
-    match region:
-        case Mask(array=array):
-            content = np.packbits(array).tobytes() + repr(array.shape).encode()
-        case Scribble(points=rows) | Polygon(points=rows):
-            content = rows.tobytes()
-        case PointSet(indices=indices):
-            content = indices.tobytes()
-        case Point(coords=coords):
-            content = repr(coords).encode()
-        case _:
-            content = repr([value for name, value in vars(region).items() if name != "signal"]).encode()
-    return hashlib.blake2b(type(region).__name__.encode() + content, digest_size=16).digest()
+def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"<{' x '.join(map(str, value.shape))}>" if value.dtype == bool else repr(value.tolist())
+    return repr(value)

@@ -16,7 +16,7 @@ from deixis.geometry.notations import Notation, coordinates_signal
 from deixis.geometry.pixel_grid import grid_numbers, shape_box
 from deixis.geometry.points import bounding_box
 from deixis.geometry.raster import rasterise
-from deixis.geometry.regions import Box, Point, Region
+from deixis.geometry.regions import Region
 
 # Fields of a record that can stand behind <seg>, and fields written as coordinates where no form is asked for:
 # by the axes of the signal.
@@ -73,9 +73,9 @@ def _prompt_region(
 
 def _asked_place(region: Region, extent: Extent, notation: Notation) -> Any:
     """The numbers of a region in a question, in file units; of a free shape, by whole pixels, those at both ends."""
-    if isinstance(region, Point):
-        return region.coords
-    if notation.cell_of != "place" and extent.axes == "xy" and not isinstance(region, Box):
+    if region.form == "point" and len(region.point) == extent.dim:
+        return region.point
+    if notation.cell_of != "place" and extent.axes == "xy" and region.form != "box":
         return shape_box(rasterise(region, extent.size_hw).T)
     return bounding_box(region, extent)
 
@@ -150,11 +150,12 @@ def _place(record: Any, field: str, frame: Frame) -> tuple[float, ...] | None:
     """The numbers of a record's field, in file units; a film's "tube" is its box and its time, each whole if absent."""
     if field != "tube":
         return getattr(record, field)
-    if record.box is None and record.time_s is None:
+    interval_s = record.time_s or record.span
+    if record.box is None and interval_s is None:
         return None
     height, width = frame.size.size_hw
     x1, y1, x2, y2 = record.box or (0, 0, width, height)
-    start_s, end_s = record.time_s or (0, frame.size.duration_s)
+    start_s, end_s = interval_s or (0, frame.size.duration_s)
     return x1, y1, start_s, x2, y2, end_s
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from deixis.geometry import Box, Box3D, Mark, Point, Span, Tube, mark_region
+from deixis.geometry import Mark, mark_region
 from deixis.geometry.parse import ParsedAnswer
 from deixis.inference.answer import Answer, AnswerPhrase, Marked
 from deixis.inference.engine import Engine
@@ -83,14 +83,7 @@ class Reading:
 
 def _written(mark: Mark, prepared: Sequence[Prepared]) -> Iterator[Marked]:
     """The region that was written as numbers, in file units; none where it lies outside the file."""
-    match mark_region(mark, [p.frame for p in prepared]):
-        case Box(x1=x1, y1=y1, x2=x2, y2=y2):
-            yield Marked(mark.signal, "box", (x1, y1, x2, y2))
-        case Tube(x1=x1, y1=y1, x2=x2, y2=y2, start_s=start_s, end_s=end_s):
-            yield Marked(mark.signal, "box", (x1, y1, x2, y2), None, (start_s, end_s))
-        case Span(start_s=start_s, end_s=end_s):
-            yield Marked(mark.signal, "span", (start_s, end_s))
-        case Box3D() as box:
-            yield Marked(mark.signal, "box", (box.x1, box.y1, box.z1, box.x2, box.y2, box.z2))
-        case Point(coords=coords):
-            yield Marked(mark.signal, "point", coords)
+    region = mark_region(mark, [p.frame for p in prepared])
+    if region is not None:
+        kind = "box" if region.form == "box3d" else region.form
+        yield Marked(mark.signal, kind, getattr(region, region.form), None, region.time_s)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from deixis.errors import InputError
-from deixis.model.regions.sampled_points import RegionPoints
+from deixis.model.regions.sampled_points import SampledPoints
 
 _MEANT = re.compile(r"<\S+>|\[[A-Z_]+\]")
 
@@ -24,7 +24,7 @@ class Past:
 
     question: str
     answer: str
-    points: tuple[RegionPoints, ...] = ()
+    points: tuple[SampledPoints, ...] = ()
     signals: tuple[int, ...] = field(default=())
 
 

@@ -5,7 +5,6 @@ kind, hold what `deixis.signals` needs to prepare a file and what the tokenizer 
 (`signal_options` lists the fields). What a network can do (`abilities`) follows from its configuration.
 """
 
-from dataclasses import asdict
 from typing import Any, no_type_check
 
 from transformers import AutoConfig, PreTrainedConfig
@@ -15,7 +14,7 @@ from deixis.geometry import Notation
 from deixis.model.kinds import KINDS
 from deixis.model.part_configs import EncoderConfig, LossWeights, PointingConfig, ProjectionConfig, SamplerConfig
 from deixis.model.signal_options import PLACELESS, check_signals, known_fields, with_defaults
-from deixis.options import check_choice, check_known, check_value, did_you_mean, read_options
+from deixis.options import check_choice, check_known, check_value, did_you_mean, plain_values, read_options
 
 PARTS = {
     "encoder": EncoderConfig,
@@ -108,8 +107,7 @@ class DeixisConfig(PreTrainedConfig):
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain values, as `from_dict` and JSON take them."""
-        lists = lambda pairs: {name: list(v) if isinstance(v, tuple) else v for name, v in pairs}  # noqa: E731
-        return super().to_dict() | {name: asdict(getattr(self, name), dict_factory=lists) for name in PARTS}
+        return super().to_dict() | {name: plain_values(getattr(self, name)) for name in PARTS}
 
     def _check_unknown(self, names: dict[str, Any]) -> None:
         """Raises ConfigError for a misspelt field; transformers keeps any other one as an attribute."""

@@ -23,7 +23,7 @@ from deixis.model.encoder.trunk import TRUNKS
 from deixis.model.kinds import KINDS
 from deixis.model.masks.mask_cells import Prepared
 from deixis.model.masks.sam_image import prepare_for_sam
-from deixis.model.regions.sampled_points import RegionPoints, RegionReader, read_field
+from deixis.model.regions.sampled_points import RegionReader, SampledPoints, read_field
 from deixis.model.signal_options import encoder_token_count
 from deixis.model.text import SPECIAL_TOKENS
 from deixis.options import read_options
@@ -116,7 +116,7 @@ class DeixisProcessor(ProcessorMixin):
             check_region(region, extents[region.signal])
         return write_prompt(markup, regions, frames, extents, self.notation)
 
-    def points_of(self, region: Region, prepared: Sequence[Prepared]) -> RegionPoints:
+    def points_of(self, region: Region, prepared: Sequence[Prepared]) -> SampledPoints:
         """Where a region is read; the same for the same region."""
         own = prepared[region.signal]
         if (reader := self.region_readers.get(self.region_reader)) is None:
@@ -205,7 +205,7 @@ def signal_tensors(prepared: Sequence[Sequence[Prepared]]) -> dict[str, torch.Te
     return tensors
 
 
-def region_tensors(points: Sequence[RegionPoints], signal: Sequence[int]) -> dict[str, torch.Tensor]:
+def region_tensors(points: Sequence[SampledPoints], signal: Sequence[int]) -> dict[str, torch.Tensor]:
     """The regions of a batch as the network takes them, in the order of their tokens; `signal` is each one's signal."""
     if not points:
         return {}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deixis.errors import DataError, DeixisError
 from deixis.samples.headers import check_header
-from deixis.samples.sample import Medium, Sample, is_train
+from deixis.samples.sample import MediaReference, Sample, is_train
 from deixis.samples.seen_set import Ledger
 from deixis.samples.shards import open_samples
 from deixis.samples.skipped import Skipped
@@ -83,7 +83,7 @@ class Check:
         for number, medium in enumerate(sample.signals):
             self._check_medium(f"signals[{number}]", medium, where)
 
-    def _check_medium(self, field: str, medium: Medium, where: str) -> None:
+    def _check_medium(self, field: str, medium: MediaReference, where: str) -> None:
         facts = {"kind": medium.modality, **{name: getattr(medium, name) for name in FACTS}}
         said = json.dumps({"where": where} | facts)
         first = json.loads(self._ledger.first(f"facts {self._sets}", medium.id, said) or said)

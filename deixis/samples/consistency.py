@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from deixis.errors import DataError, DeixisError
-from deixis.geometry import Box, Extent, Point, Reference, Span, check_region, parse_markup, rle_area
+from deixis.geometry import Extent, Reference, check_region, parse_markup, rle_area
 from deixis.geometry.extent import NOUNS
+from deixis.geometry.region_json import region_from_json
 
 REGION_FIELDS = ("point", "box", "mask", "span", "points", "box3d")
 """The fields that say where a region is."""
@@ -100,15 +101,15 @@ def _check_inside(path: str, region: Mapping[str, Any], medium: Mapping[str, Any
     places = []
     if size_hw is not None:
         extent = Extent(kind, size_hw=tuple(size_hw))
-        places += [("box", Box, extent), *([("point", Point, extent)] if POINT_AXES[kind] == 2 else [])]
+        places += [("box", "box", extent), *([("point", "point", extent)] if POINT_AXES[kind] == 2 else [])]
     if duration_s is not None:
         extent = Extent(kind, duration_s=duration_s)
-        places += [("span", Span, extent), ("time_s", Span, extent)]
-        places += [("point", Point, extent)] if POINT_AXES[kind] == 1 else []
-    for name, region_type, extent in places:
+        places += [("span", "span", extent), ("time_s", "span", extent)]
+        places += [("point", "point", extent)] if POINT_AXES[kind] == 1 else []
+    for name, form, extent in places:
         if name in region:
             try:
-                check_region(region_type(*region[name], signal=number), extent)
+                check_region(region_from_json({form: region[name], "signal": number}), extent)
             except DeixisError as error:
                 raise DataError(f"{path}.{name}: {error}") from None
 

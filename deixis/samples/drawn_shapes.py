@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from deixis.geometry import Region
 from deixis.geometry.mask_patches import Patch, mask_patch
-from deixis.samples.sample import RegionRecord
 
 SHAPES = ("point", "box", "scribble", "blob", "polygon", "mask")
 FIELD_SIDE = 40
@@ -29,7 +29,7 @@ LOOSENESS = (0.92, 1.12)
 MIN_PRECISION = 0.6  # of a loose outline's pixels, so many are the thing's
 
 
-def asked_region(region: RegionRecord, shares: Mapping[str, float], rng: np.random.Generator) -> RegionRecord:
+def asked_region(region: Region, shares: Mapping[str, float], rng: np.random.Generator) -> Region:
     """A region as a question points at a thing whose region is given, in a shape drawn by the shares of SHAPES.
 
     Shapes that the region has not what they need for are left out; a region of another kind (a span, points of a
@@ -193,8 +193,8 @@ def _stroke(draw: Any, line: Float[np.ndarray, "place 2"], width: int) -> None:
         draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=1)
 
 
-def _like(region: RegionRecord, **place: Any) -> RegionRecord:
-    return RegionRecord(signal=region.signal, time_s=region.time_s, **place)
+def _like(region: Region, **place: Any) -> Region:
+    return Region(signal=region.signal, time_s=region.time_s, **place)
 
 
 def _drawn(shares: Mapping[str, float], rng: np.random.Generator) -> str:

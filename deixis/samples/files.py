@@ -17,7 +17,7 @@ from typing import Any
 
 from deixis.errors import DataError, DeixisError
 from deixis.samples.media import in_its_place, place_medium
-from deixis.samples.sample import Medium, Sample
+from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.validate import read_records, validate_record
 
 
@@ -81,5 +81,5 @@ def json_line(record: dict[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _joined(medium: Medium, folder: Path) -> Medium:
+def _joined(medium: MediaReference, folder: Path) -> MediaReference:
     return medium if medium.path is None else replace(medium, path=str(folder / medium.path))

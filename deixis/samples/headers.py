@@ -11,7 +11,7 @@ from typing import Any
 
 from deixis.errors import DataError, DeixisError
 from deixis.samples.media import PICTURE_ENDINGS
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 
 DURATION_SLACK_S = 0.05
 """A sound may be so much longer or shorter than its sample says; in packed forms the end is rounded."""
@@ -41,7 +41,7 @@ def sound_facts(path: Path) -> dict[str, float]:
         return {}
 
 
-def check_header(field: str, medium: Medium) -> None:
+def check_header(field: str, medium: MediaReference) -> None:
     """Raises ValueError, one sentence that begins with the field, for a medium that is nowhere, no picture or sound, or
     of another size than it says. What is held in memory as values is not looked at."""
     if medium.values is not None:
@@ -57,7 +57,7 @@ def check_header(field: str, medium: Medium) -> None:
         _check_sound(field, medium)
 
 
-def _check_picture(field: str, medium: Medium) -> None:
+def _check_picture(field: str, medium: MediaReference) -> None:
     from deixis.signals.image import header_size_hw as size_in
 
     try:
@@ -70,7 +70,7 @@ def _check_picture(field: str, medium: Medium) -> None:
         )
 
 
-def _check_sound(field: str, medium: Medium) -> None:
+def _check_sound(field: str, medium: MediaReference) -> None:
     import soundfile
 
     try:
@@ -95,6 +95,6 @@ def _facts_of(file: Any) -> dict[str, float]:
     return {"duration_s": info.duration, "rate_hz": float(info.samplerate)} if info.frames > 0 else {}
 
 
-def _file_of(medium: Medium) -> Any:
+def _file_of(medium: MediaReference) -> Any:
     """The path of a medium's file, or a file in memory where only its content is there."""
     return str(medium.path) if medium.content is None else io.BytesIO(medium.content)

@@ -19,7 +19,7 @@ from uuid import uuid4
 import numpy as np
 
 from deixis.errors import DataError
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 from deixis.signals import SIGNALS, Signal, open_signal
 from deixis.signals.depth import PNG_UNIT_M
 from deixis.signals.normal import normal_colours
@@ -36,7 +36,7 @@ _PLAIN_ID = re.compile(r"\w+(/\w+)*", re.ASCII)
 
 
 @contextmanager
-def open_medium(medium: Medium) -> Generator[Signal]:
+def open_medium(medium: MediaReference) -> Generator[Signal]:
     """The signal of a medium, from wherever it is; a film is decoded on demand, so it is used within the block.
 
     Raises ValueError, one sentence, for a medium that is nowhere or not what it says.
@@ -51,7 +51,7 @@ def open_medium(medium: Medium) -> Generator[Signal]:
         yield open_signal(path, medium.modality, **options)
 
 
-def placed_path(medium: Medium, folder: Path, way: str = "copy") -> str:
+def placed_path(medium: MediaReference, folder: Path, way: str = "copy") -> str:
     """Where `place_medium` puts a medium, relative to `folder`, with forward slashes; nothing is looked at.
 
     With "none", the path of the file where it lies under `folder`; else the one that it would have been given.
@@ -61,7 +61,7 @@ def placed_path(medium: Medium, folder: Path, way: str = "copy") -> str:
     return file_name(medium)
 
 
-def place_medium(medium: Medium, folder: Path, way: str = "copy") -> str:
+def place_medium(medium: MediaReference, folder: Path, way: str = "copy") -> str:
     """`placed_path`, at which the medium now lies; "link" makes symbolic links of media that are files, "none" nothing.
 
     What is there already stays if it is the same. Raises ValueError for a medium that is nowhere or cannot be written.
@@ -85,19 +85,19 @@ def place_medium(medium: Medium, folder: Path, way: str = "copy") -> str:
     return relative
 
 
-def file_name(medium: Medium) -> str:
+def file_name(medium: MediaReference) -> str:
     """Where a medium is put, relative to its folder; other ids have other names.
 
-    >>> file_name(Medium("coco/000000123456", "image", path="val2017/000000123456.jpg"))
+    >>> file_name(MediaReference("coco/000000123456", "image", path="val2017/000000123456.jpg"))
     'images/coco-000000123456.jpg'
-    >>> file_name(Medium("a b", "audio", path="a b.wav"))
+    >>> file_name(MediaReference("a b", "audio", path="a b.wav"))
     'sounds/a-b-2847e54c57.wav'
     """
     folder, _ = FOLDERS.get(medium.modality, ("media", ""))
     return f"{folder}/{plain_name(medium.id)}{file_ending(medium)}"
 
 
-def file_ending(medium: Medium) -> str:
+def file_ending(medium: MediaReference) -> str:
     """The ending of the file that a medium is, or is written as, in lower case with the dot."""
     if medium.values is not None:
         return FOLDERS.get(medium.modality, ("media", ""))[1]
@@ -119,7 +119,7 @@ def plain_name(identity: str, longest: int = 120) -> str:
     return f"{kept or 'medium'}-{digest}"
 
 
-def read_content(medium: Medium) -> bytes:
+def read_content(medium: MediaReference) -> bytes:
     """The bytes of the file that a medium is, or would be written as."""
     if medium.values is None:
         return medium.content if medium.content is not None else _existing(medium).read_bytes()
@@ -129,7 +129,7 @@ def read_content(medium: Medium) -> bytes:
         return path.read_bytes()
 
 
-def write_medium(medium: Medium, path: Path) -> None:
+def write_medium(medium: MediaReference, path: Path) -> None:
     """Writes what a medium holds in memory as a file. Raises ValueError for values that such a file cannot hold."""
     if medium.values is None and medium.content is not None:
         path.write_bytes(medium.content)
@@ -150,7 +150,7 @@ def in_its_place(target: Path) -> Generator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _existing(medium: Medium) -> Path:
+def _existing(medium: MediaReference) -> Path:
     source = Path(medium.path) if medium.path else None
     if source is None or not source.is_file():
         raise DataError(f"expected values or a file for the medium {medium.id!r}, got path {medium.path!r}")
@@ -180,7 +180,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _as_file(medium: Medium) -> Generator[str]:
+def _as_file(medium: MediaReference) -> Generator[str]:
     if medium.content is None:
         if medium.path is None:
             raise DataError(f"expected values or a file for the medium {medium.id!r}, got neither")
@@ -192,7 +192,7 @@ def _as_file(medium: Medium) -> Generator[str]:
         yield str(path)
 
 
-def _write_png(medium: Medium, path: Path) -> None:
+def _write_png(medium: MediaReference, path: Path) -> None:
     from PIL import Image
 
     values = np.asarray(medium.values)
@@ -201,7 +201,7 @@ def _write_png(medium: Medium, path: Path) -> None:
     Image.fromarray(values).save(path, format="PNG")
 
 
-def _write_wav(medium: Medium, path: Path) -> None:
+def _write_wav(medium: MediaReference, path: Path) -> None:
     import soundfile
 
     values = np.asarray(medium.values)
@@ -211,7 +211,7 @@ def _write_wav(medium: Medium, path: Path) -> None:
     soundfile.write(path, whole, round(medium.rate_hz or DEFAULT_RATE_HZ), format="WAV", subtype="PCM_16")
 
 
-def _write_ply(medium: Medium, path: Path) -> None:
+def _write_ply(medium: MediaReference, path: Path) -> None:
     from trimesh import PointCloud
 
     values = np.asarray(medium.values)
@@ -221,7 +221,7 @@ def _write_ply(medium: Medium, path: Path) -> None:
     path.write_bytes(PointCloud(values[:, :3], colors=rgb).export(file_type="ply", encoding="binary"))
 
 
-def _write_depth(medium: Medium, path: Path) -> None:
+def _write_depth(medium: MediaReference, path: Path) -> None:
     """Metres as 16 bits, a millimetre a step, as depth cameras write them; 0 where there is no reading."""
     from PIL import Image
 
@@ -235,7 +235,7 @@ def _write_depth(medium: Medium, path: Path) -> None:
     Image.fromarray(steps.astype(np.uint16)).save(path, format="PNG")
 
 
-def _write_normal(medium: Medium, path: Path) -> None:
+def _write_normal(medium: MediaReference, path: Path) -> None:
     """Unit vectors as colours, -1..1 as 0..255; none is mid-grey."""
     from PIL import Image
 
@@ -245,7 +245,7 @@ def _write_normal(medium: Medium, path: Path) -> None:
     Image.fromarray(normal_colours(values.astype(np.float32))).save(path, format="PNG")
 
 
-def _write_trace(medium: Medium, path: Path) -> None:
+def _write_trace(medium: MediaReference, path: Path) -> None:
     values = np.asarray(medium.values)
     if values.dtype.kind != "f" or values.ndim != 2 or values.shape[1] != 6:
         raise DataError(f"expected a motion trace as floats (rows, 6), got {values.dtype} {values.shape}")
@@ -253,7 +253,7 @@ def _write_trace(medium: Medium, path: Path) -> None:
         np.save(file, values.astype(np.float32), allow_pickle=False)
 
 
-WRITERS: dict[str, Callable[[Medium, Path], Any]] = {
+WRITERS: dict[str, Callable[[MediaReference, Path], Any]] = {
     "image": _write_png,
     "audio": _write_wav,
     "point_cloud": _write_ply,

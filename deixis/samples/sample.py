@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-import numpy as np
+from deixis.geometry import Region
+from deixis.geometry.region_json import region_from_json, region_to_json
 
 VERSION = 1
 AUTHORS = ("person", "template", "model")  # who wrote the text
@@ -18,7 +19,7 @@ TRAIN = "train"  # what the splits that are trained on begin with
 
 
 @dataclass(frozen=True)
-class Medium:
+class MediaReference:
     """One signal of a sample: a stable id of the medium, its modality, where it lies, and its size, rate or unit.
 
     `values` holds the signal in memory where there is no file (the world while training), `content` the bytes of a file
@@ -35,27 +36,6 @@ class Medium:
     unit: str | None = None
     values: Any = field(default=None, repr=False, compare=False)
     content: bytes | None = field(default=None, repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class RegionRecord:
-    """One region of one signal, in any of its forms at once; absent forms are None.
-
-    point: x, y | t | x, y, z. box: x1, y1, x2, y2. mask: (h, w) bool, or COCO run lengths {"size", "counts"}.
-    span: start_s, end_s. points: indices of a cloud's points. box3d: x1, y1, z1, x2, y2, z2. time_s: the stretch of a
-    video the region holds for. `ignore`: neither right nor wrong when scored. `crowd`: a group taken as one.
-    """
-
-    signal: int = 0
-    point: tuple[float, ...] | None = None
-    box: tuple[float, float, float, float] | None = None
-    mask: Any = field(default=None, repr=False)
-    span: tuple[float, float] | None = None
-    points: Any = field(default=None, repr=False)
-    box3d: tuple[float, float, float, float, float, float] | None = None
-    time_s: tuple[float, float] | None = None
-    ignore: bool = False
-    crowd: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,8 +57,8 @@ class Sample:
     task: str
     split: str
     turns: tuple[Turn, ...]
-    signals: tuple[Medium, ...] = ()
-    regions: tuple[RegionRecord, ...] = ()
+    signals: tuple[MediaReference, ...] = ()
+    regions: tuple[Region, ...] = ()
     licence: str = "Apache-2.0"
     author: str = "template"
     version: int = VERSION
@@ -87,7 +67,7 @@ class Sample:
         """The sample as plain JSON values: absent fields left out, masks as run lengths, points as lists."""
         record = {name: getattr(self, name) for name in _HEAD}
         record["signals"] = [_plain_medium(medium) for medium in self.signals]
-        record["regions"] = [_plain_region(region) for region in self.regions]
+        record["regions"] = [region_to_json(region, self._size_hw(region)) for region in self.regions]
         record["turns"] = [_plain(turn) for turn in self.turns]
         return record
 
@@ -97,10 +77,15 @@ class Sample:
         head = {name: record[name] for name in _HEAD if name in record}
         return cls(
             **head,
-            signals=tuple(_build(Medium, _renamed(item, "kind", "modality")) for item in record.get("signals", ())),
-            regions=tuple(_build(RegionRecord, item) for item in record.get("regions", ())),
+            signals=tuple(
+                _build(MediaReference, _renamed(item, "kind", "modality")) for item in record.get("signals", ())
+            ),
+            regions=tuple(region_from_json(item) for item in record.get("regions", ())),
             turns=tuple(_build(Turn, item) for item in record["turns"]),
         )
+
+    def _size_hw(self, region: Region) -> tuple[int, int] | None:
+        return self.signals[region.signal].size_hw if region.signal < len(self.signals) else None
 
 
 def is_train(split: str) -> bool:
@@ -122,7 +107,7 @@ def _plain(record: Any, skip: tuple[str, ...] = ()) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 
-def _plain_medium(medium: Medium) -> dict[str, Any]:
+def _plain_medium(medium: MediaReference) -> dict[str, Any]:
     """The JSON object of a signal, whose modality the format calls "kind"."""
     return _renamed(_plain(medium, skip=("values", "content")), "modality", "kind")
 
@@ -132,16 +117,5 @@ def _renamed(record: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
     return {new if key == old else key: value for key, value in record.items()}
 
 
-def _plain_region(region: RegionRecord) -> dict[str, Any]:
-    from deixis.geometry import Mask
-
-    plain = {"signal": region.signal} | _plain(region, skip=("mask", "points", "signal"))
-    if region.mask is not None:
-        plain["mask"] = Mask(region.mask).to_rle() if isinstance(region.mask, np.ndarray) else region.mask
-    if region.points is not None:
-        plain["points"] = np.asarray(region.points).tolist()
-    return plain
-
-
 def _build(cls: type, item: Mapping[str, Any]) -> Any:
-    return cls(**{key: tuple(v) if isinstance(v, list) and key != "points" else v for key, v in item.items()})
+    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in item.items()})

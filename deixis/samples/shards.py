@@ -22,7 +22,7 @@ from deixis.samples.media import (
     plain_name,
     read_content,
 )
-from deixis.samples.sample import Medium, Sample
+from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.shard_files import FORMS, Entry, ShardForm
 from deixis.samples.skipped import Skipped
 
@@ -122,7 +122,7 @@ def shard_form(path: Path) -> ShardForm:
     return FORMS[path.suffix]
 
 
-def _filled(medium: Medium, contents: Mapping[str, bytes], shard: Path) -> Medium:
+def _filled(medium: MediaReference, contents: Mapping[str, bytes], shard: Path) -> MediaReference:
     """A medium with its content, if that is in the tar."""
     name = "" if medium.path is None else Path(medium.path).relative_to(shard.parent).as_posix()
     return medium if name not in contents else replace(medium, path=str(shard / name), content=contents[name])
@@ -133,7 +133,7 @@ class _Beside:
 
     def __init__(self, folder: Path, way: Way):
         self.folder, self.way = folder, way
-        self._placed: set[Medium] = set()
+        self._placed: set[MediaReference] = set()
 
     def paths(self, sample: Sample, key: str) -> list[str]:
         return [placed_path(medium, self.folder, self.way) for medium in sample.signals]
@@ -155,7 +155,7 @@ class _Inside:
     """Media as members of a tar: KEY.0.jpg, KEY.1.wav, ..."""
 
     def __init__(self) -> None:
-        self._checked: set[Medium] = set()
+        self._checked: set[MediaReference] = set()
 
     def paths(self, sample: Sample, key: str) -> list[str]:
         return [f"{key}.{number}{file_ending(medium)}" for number, medium in enumerate(sample.signals)]

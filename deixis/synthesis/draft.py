@@ -13,9 +13,9 @@ import numpy as np
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import MEDIUM_WORDS, plain_text
 from deixis.errors import DataError
-from deixis.geometry import Reference, escaped, parse_markup
+from deixis.geometry import Reference, Region, escaped, parse_markup
 from deixis.samples.drawn_shapes import asked_region
-from deixis.samples.sample import RegionRecord, Turn
+from deixis.samples.sample import Turn
 from deixis.synthesis.asking import Asking
 from deixis.synthesis.text.wordings import Topic, topics
 
@@ -32,7 +32,7 @@ class Draft:
     item: Annotated
     asking: Asking
     rng: np.random.Generator
-    regions: list[RegionRecord] = field(default_factory=list)
+    regions: list[Region] = field(default_factory=list)
     number_of: dict[int, int] = field(default_factory=dict)
     asked_of: dict[int, int] = field(default_factory=dict)
     medium_word: str = ""
@@ -135,13 +135,13 @@ class Draft:
             return False
         return ":mask}" in answer or (topic.places and all(":mask}" in mark for mark in marks if mark != "{}"))
 
-    def _region(self, thing: int) -> RegionRecord:
+    def _region(self, thing: int) -> Region:
         facts = self.item.things[thing]
         if facts.region is None:
             raise DataError(f"things[{thing}]: expected a place to point at, got {facts.name!r} alone")
         return facts.region
 
-    def _added(self, region: RegionRecord) -> int:
+    def _added(self, region: Region) -> int:
         self.regions.append(region)
         return len(self.regions) - 1
 
@@ -168,6 +168,6 @@ def sentence(text: str) -> str:
     return text if text[-1:] in ".?!" else f"{text}."
 
 
-def _is_only(region: RegionRecord, form: str) -> bool:
+def _is_only(region: Region, form: str) -> bool:
     """Whether a shape is the thing's own box or mask."""
     return region.box is not None if form == "box" else region.mask is not None

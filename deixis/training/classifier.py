@@ -1,17 +1,17 @@
-"""Trains a PointMLP to name clouds, as published: `task: classify` at the top of a recipe, and one data folder.
+"""Trains a PointMLP classifier, as published: `task: classify` at the top of a recipe, and one data folder.
 
 After ma-xu/pointMLP-pytorch@1ab7f04 (classification_ModelNet40/main.py, data.py, helper.py): SGD with a cosine from the
-learning rate to its least, label smoothing, gradients clipped to a norm of 1, clouds scaled and moved at random along
-each axis, the rest of an epoch that fills no batch left out. The published runs keep the epoch with the best score on
-the test clouds; here the last one is kept, for the test clouds must not choose.
+learning rate to its minimum, label smoothing, gradients clipped to a norm of 1, clouds scaled and moved at random along
+each axis, the incomplete last batch of an epoch dropped. The published runs keep the epoch with the best score on the
+test clouds; here the last one is kept, for the test set must not select a model.
 """
 
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, no_type_check
 
 import numpy as np
 import torch
@@ -21,90 +21,101 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import TrainerCallback
 
-from deixis.datasets.classification.class_clouds import SCANOBJECTNN_HARDEST, ClassClouds, read_class_clouds
+from deixis.datasets.classification.class_clouds import SCANOBJECTNN_HARDEST, ClassClouds, ClassSet, read_class_clouds
 from deixis.errors import ConfigError
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
+from deixis.options import Bounds, Count, Natural, NonNegative, check_fields, plain_values, read_options
+from deixis.samples.yaml_file import read_yaml
 from deixis.systems.pointmlp.classifier import CloudClassifier
-from deixis.training.stage_run import StageOptions, run_stage
+from deixis.training.stage_run import TrainingOptions, run_stage
 
 logger = logging.getLogger(__name__)
 TASK = "classify"  # also the folder of the stage, as in other recipes
 COPY, SCORES = "recipe.yaml", "scores.json"
-MODEL_FIELDS = "model: expected fields of PointMLPConfig, with `preset`"
 
 
+@no_type_check
 @dataclass(frozen=True, kw_only=True)
-class ClassifyRecipe:
-    """A recipe of this task; the defaults are the published ones for ModelNet40.
+class CloudData:
+    """Labelled point clouds on disk (`datasets.classification.class_clouds`).
 
-    data: {"folder": ..., "variant": of ScanObjectNN} (`datasets.classification.class_clouds`). model: fields of
-    `PointMLPConfig` and `preset`; the number of classes is the data's. scale: clouds are stretched along each axis by a
-    factor between its inverse and it; shift: and moved by up to this. evaluate_epochs: how often the test clouds are
-    scored on the way.
+    Raises:
+        ConfigError: A field does not fit.
     """
 
-    data: dict[str, str]
-    model: dict[str, Any]
-    seed: int = 0
-    epochs: int = 300
-    batch: int = 32
-    learning_rate: float = 0.1
-    min_learning_rate: float = 0.005
-    momentum: float = 0.9
-    weight_decay: float = 2e-4
-    label_smoothing: float = 0.2
-    max_grad_norm: float = 1.0
-    scale: float = 1.5
-    shift: float = 0.2
-    evaluate_epochs: int = 10
-    workers: int = 1
+    folder: str
+    variant: str = SCANOBJECTNN_HARDEST
+    """Of ScanObjectNN, if the folder holds it."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
-def read_classify(recipe: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The recipe again, checked. Raises ValueError naming the field that is missing, unknown or wrong."""
-    values = {name: value for name, value in recipe.items() if name != "task"}
-    known = {field.name: field for field in fields(ClassifyRecipe)}
-    if unknown := [str(name) for name in values if name not in known]:
-        raise ConfigError(f"{where}: unknown field(s) {', '.join(sorted(unknown))}; known are task, {', '.join(known)}")
-    data = values.get("data")
-    if not isinstance(data, dict) or "folder" not in data or not data.keys() <= {"folder", "variant"}:
-        raise ConfigError(f"{where}: data: expected `folder`, and `variant` for ScanObjectNN, got {data!r}")
-    if not isinstance(values.get("model"), dict):
-        raise ConfigError(f"{where}: {MODEL_FIELDS}, got {values.get('model')!r}")
-    try:
-        PointMLPConfig.of(values["model"])
-    except ConfigError as error:
-        raise ConfigError(f"{where}: model: {error}") from None
-    for name, field in known.items():
-        value = values.get(name, field.default)
-        if field.type in (int, float):
-            fits = isinstance(value, int) or (field.type is float and isinstance(value, float))
-            least = 1 if name in ("epochs", "batch", "evaluate_epochs", "scale") else 0
-            if isinstance(value, bool) or not fits or not value >= least:
-                kind = "whole number" if field.type is int else "number"
-                hint = "; YAML wants 1.0e-3 for 1e-3" if isinstance(value, str) else ""
-                raise ConfigError(f"{where}: {name}: expected a {kind} from {least}, got {value!r}{hint}")
-    if not values.get("label_smoothing", 0) < 1:
-        raise ConfigError(f"{where}: label_smoothing: expected less than 1, got {values['label_smoothing']}")
-    return dict(recipe)
+@no_type_check
+@dataclass(frozen=True, kw_only=True)
+class ClassifyRecipe:
+    """The recipe of a classifier of point clouds; the defaults are the published ones for ModelNet40.
+
+    Raises:
+        ConfigError: A field does not fit.
+    """
+
+    data: CloudData
+    model: PointMLPConfig
+    """In a file with a `preset` that fills in the rest; the number of classes is that of the data."""
+    task: Literal["classify"] = TASK
+    seed: Natural = 0
+    epochs: Count = 300
+    batch: Count = 32
+    learning_rate: NonNegative = 0.1
+    min_learning_rate: NonNegative = 0.005
+    """Where the cosine schedule ends."""
+    momentum: NonNegative = 0.9
+    weight_decay: NonNegative = 2e-4
+    label_smoothing: Annotated[float, Bounds(least=0, below=1)] = 0.2
+    max_grad_norm: NonNegative = 1.0
+    scale: Annotated[float, Bounds(least=1)] = 1.5
+    """Clouds are stretched along each axis by a random factor between 1 / scale and scale."""
+    shift: NonNegative = 0.2
+    """Clouds are moved along each axis by up to this, of a unit sphere."""
+    evaluate_epochs: Count = 10
+    """Epochs between evaluations on the test clouds."""
+    workers: Natural = 1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+def parse_classify(values: Mapping[str, Any], where: str = "") -> ClassifyRecipe:
+    """The recipe in plain values.
+
+    Raises:
+        ConfigError: A field is missing, unknown or wrong; the message begins with `where`.
+    """
+    parsed = dict(values)
+    if "data" in parsed:
+        parsed["data"] = read_options(CloudData, parsed["data"], f"{where}data.")
+    if "model" in parsed:
+        parsed["model"] = PointMLPConfig.of(parsed["model"], f"{where}model.")
+    return read_options(ClassifyRecipe, parsed, where)
 
 
 class ClassBatches:
-    """`make` of a stage: {"points", "labels"} of step 0, 1, ..; each epoch goes through the clouds in a new order.
+    """The batches of a stage: {"points", "labels"} of step 0, 1, ..; each epoch goes through the clouds in a new order.
 
-    A step is a function of the seed and its number: a run that was stopped goes on with the batches it would have had.
+    A step is a function of the seed and its number, so an interrupted run resumes with the batches of an unbroken one.
     """
 
     def __init__(self, clouds: ClassClouds, recipe: ClassifyRecipe):
         self.clouds, self.recipe = clouds, recipe
 
     @property
-    def steps_an_epoch(self) -> int:
+    def steps_per_epoch(self) -> int:
         return len(self.clouds.labels) // self.recipe.batch
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         size, seed = self.recipe.batch, self.recipe.seed
-        epoch, place = divmod(step, self.steps_an_epoch)
+        epoch, place = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng([seed, 0, epoch]).permutation(len(self.clouds.labels))
         rows = order[place * size : (place + 1) * size]
         points = augment(self.clouds.points[rows], self.recipe, np.random.default_rng([seed, 1, step]))
@@ -112,7 +123,7 @@ class ClassBatches:
 
 
 def augment(clouds: np.ndarray, recipe: ClassifyRecipe, rng: np.random.Generator) -> np.ndarray:
-    """Clouds (cloud, point, 3) stretched and moved at random along each axis, their points in another order."""
+    """Clouds (cloud, point, 3) stretched and moved at random along each axis, their points permuted."""
     scales = rng.uniform(1 / recipe.scale, recipe.scale, (len(clouds), 1, 3))
     shifts = rng.uniform(-recipe.shift, recipe.shift, (len(clouds), 1, 3))
     moved = (clouds * scales + shifts).astype(np.float32)
@@ -121,7 +132,7 @@ def augment(clouds: np.ndarray, recipe: ClassifyRecipe, rng: np.random.Generator
 
 
 class ClassLearner(nn.Module):
-    """A network with its loss, as the training loop wants it."""
+    """A network with its loss, as the training loop requires it."""
 
     def __init__(self, network: PointMLP, label_smoothing: float):
         super().__init__()
@@ -135,32 +146,32 @@ class ClassLearner(nn.Module):
 def smoothed_loss(
     logits: Float[Tensor, "cloud classes"], labels: Int[Tensor, " cloud"], smoothing: float
 ) -> Float[Tensor, ""]:
-    """Cross entropy with `smoothing` shared out among the other classes, as published; torch gives all a share."""
+    """Cross entropy with `smoothing` divided among the other classes, as published; torch gives all classes a share."""
     classes = logits.shape[1]
     return F.cross_entropy(logits, labels, label_smoothing=smoothing * classes / max(classes - 1, 1))
 
 
 @torch.no_grad()
 def score(network: nn.Module, clouds: ClassClouds, names: tuple[str, ...], batch: int) -> dict[str, Any]:
-    """{"overall": part of all clouds named right, "mean_class": mean over classes that occur, "classes": of each}."""
+    """Accuracy: {"overall": over all clouds, "mean_class": mean over the classes that occur, "classes": per class}."""
     network.eval()
     device = next(network.parameters()).device
     parts = torch.from_numpy(clouds.points).split(batch)
-    told = np.concatenate([network(part.to(device)).argmax(1).cpu().numpy() for part in parts])
-    right = told == clouds.labels
-    classes = {names[label]: float(right[clouds.labels == label].mean()) for label in np.unique(clouds.labels)}
-    return {"overall": float(right.mean()), "mean_class": float(np.mean(list(classes.values()))), "classes": classes}
+    predicted = np.concatenate([network(part.to(device)).argmax(1).cpu().numpy() for part in parts])
+    correct = predicted == clouds.labels
+    classes = {names[label]: float(correct[clouds.labels == label].mean()) for label in np.unique(clouds.labels)}
+    return {"overall": float(correct.mean()), "mean_class": float(np.mean(list(classes.values()))), "classes": classes}
 
 
 class StepSeed(TrainerCallback):
-    """Draws the dropout of a step from the seed and the step's number, so that a resumed run draws the same."""
+    """Seeds the dropout of a step with the seed and the step's number, so that a resumed run repeats it."""
 
     def on_step_begin(self, args, state, control, **kwargs):
         torch.manual_seed(np.random.SeedSequence([args.seed, state.global_step]).generate_state(1).item())
 
 
 class ScoreLog(TrainerCallback):
-    """Scores the test clouds every so many steps; the scores stand beside the losses in what is logged next."""
+    """Evaluates the test clouds every `every` steps; the scores are logged with the next losses."""
 
     def __init__(self, network: PointMLP, clouds: ClassClouds, names: tuple[str, ...], batch: int, every: int):
         self.network, self.clouds, self.names, self.batch, self.every = network, clouds, names, batch, every
@@ -179,59 +190,58 @@ class ScoreLog(TrainerCallback):
             self.newest = {}
 
 
-def train_classifier(recipe: dict[str, Any], out: Path) -> Path:
-    """Runs a checked recipe under `out`; the folder of the classifier (`load_classifier`).
+def train_classifier(recipe: ClassifyRecipe, out: Path) -> Path:
+    """Trains under `out`; returns the folder of the classifier (`load_classifier`).
 
-    Beside it `scores.json` has the final scores of the clouds trained on and of the test clouds. A run that was stopped
-    goes on; a finished one is left alone. Raises ValueError for data that does not fit, and for an `out` that holds the
-    run of another recipe.
+    Beside it `scores.json` holds the final scores of the training and the test clouds. An interrupted run is resumed, a
+    finished one is left alone.
+
+    Raises:
+        ConfigError: The data does not fit the recipe, or `out` holds the run of another recipe.
     """
-    plan = ClassifyRecipe(**{name: value for name, value in recipe.items() if name != "task"})
     copy, folder = out / COPY, out / TASK
-    if copy.is_file() and yaml.safe_load(copy.read_text(encoding="utf-8")) != recipe:
+    if copy.is_file() and parse_classify(read_yaml(copy), f"{copy}: ") != recipe:
         raise ConfigError(f"{out}: holds a run of another recipe; choose another folder")
     if (folder / "model").exists():
         logger.info("%s is done", folder)
         return folder / "model"
-    config = PointMLPConfig.of(plan.model)
-    data = read_class_clouds(plan.data["folder"], config.points, plan.data.get("variant", SCANOBJECTNN_HARDEST))
-    batches = ClassBatches(data.train, plan)
-    if not batches.steps_an_epoch:
-        raise ConfigError(f"batch: expected at most the {len(data.train.labels)} clouds there are, got {plan.batch}")
+    data = read_class_clouds(recipe.data.folder, recipe.model.points, recipe.data.variant)
+    batches = ClassBatches(data.train, recipe)
+    if not batches.steps_per_epoch:
+        raise ConfigError(f"batch: expected at most the {len(data.train.labels)} clouds there are, got {recipe.batch}")
     out.mkdir(parents=True, exist_ok=True)
-    copy.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
-    torch.manual_seed(plan.seed)
-    network = PointMLP(replace(config, class_num=len(data.names)))
-    _fit(network, batches, plan, folder, data)
-    scores = {"train": score(network, data.train, data.names, plan.batch)}
+    copy.write_text(yaml.safe_dump(plain_values(recipe), sort_keys=False), encoding="utf-8")
+    torch.manual_seed(recipe.seed)
+    network = PointMLP(replace(recipe.model, class_num=len(data.names)))
+    _fit(network, batches, recipe, folder, data)
+    scores = {"train": score(network, data.train, data.names, recipe.batch)}
     if data.test is not None:
-        scores["test"] = score(network, data.test, data.names, plan.batch)
+        scores["test"] = score(network, data.test, data.names, recipe.batch)
     (folder / SCORES).write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     CloudClassifier(network.cpu(), data.names, data.unit_sphere).save(folder / "model")
     return folder / "model"
 
 
-def _fit(network: PointMLP, batches: ClassBatches, plan: ClassifyRecipe, folder: Path, data) -> None:
-    """All epochs of the plan, on the loop that every stage is trained by."""
-    each = batches.steps_an_epoch
+def _fit(network: PointMLP, batches: ClassBatches, recipe: ClassifyRecipe, folder: Path, data: ClassSet) -> None:
+    """All epochs of the recipe, on the loop that every stage is trained by."""
+    each = batches.steps_per_epoch
     optimizer = torch.optim.SGD(
-        network.parameters(), plan.learning_rate, momentum=plan.momentum, weight_decay=plan.weight_decay
+        network.parameters(), recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
-    options = StageOptions(
-        steps=plan.epochs * each,
-        learning_rate=plan.learning_rate,
+    options = TrainingOptions(
+        learning_rate=recipe.learning_rate,
         warmup_steps=0,
         schedule="cosine_with_min_lr",
-        max_grad_norm=plan.max_grad_norm,
+        max_grad_norm=recipe.max_grad_norm,
         save_steps=10 * each,
         log_steps=min(20, each),
-        workers=plan.workers,
+        workers=recipe.workers,
         bf16=False,
     )
     callbacks: list[TrainerCallback] = [StepSeed()]
     if data.test is not None:
-        every = plan.evaluate_epochs * each
-        callbacks.append(ScoreLog(network, data.test, data.names, plan.batch, every))
-    learner = ClassLearner(network, plan.label_smoothing)
-    least = {"min_lr": plan.min_learning_rate}
-    run_stage(learner, batches, options, folder, plan.seed, optimizer, least, callbacks)
+        every = recipe.evaluate_epochs * each
+        callbacks.append(ScoreLog(network, data.test, data.names, recipe.batch, every))
+    learner = ClassLearner(network, recipe.label_smoothing)
+    lowest = {"min_lr": recipe.min_learning_rate}
+    run_stage(learner, batches, recipe.epochs * each, options, folder, recipe.seed, optimizer, lowest, callbacks)

@@ -16,9 +16,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from deixis.errors import ConfigError
-from deixis.geometry import Reference, parse_markup
+from deixis.geometry import Reference, Region, parse_markup
 from deixis.model.masks.mask_cells import Prepared, record_to_cells
-from deixis.samples.sample import RegionRecord, Turn
+from deixis.samples.sample import Turn
 
 NOTHING = ("No.", "None.", "Nothing.")  # answers for which there is nothing to look at
 GUIDED_LAYERS = (2, 3)  # of the language model, counted from 0; one head of each
@@ -49,9 +49,7 @@ def guided_tokens(markup: str, tokens: Sequence[str], phrase_open: str, seg: str
     return [(at, which) for at, which in pairs if which is not None]
 
 
-def token_target(
-    record: RegionRecord, prepared: Prepared, cells: int, tokens: int
-) -> Float[np.ndarray, " token"] | None:
+def token_target(record: Region, prepared: Prepared, cells: int, tokens: int) -> Float[np.ndarray, " token"] | None:
     """How the attention of a region should lie on the `tokens` of its picture or sound; sums to 1.
 
     None where the region covers nothing of it.

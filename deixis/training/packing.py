@@ -16,13 +16,12 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from deixis.errors import ConfigError
-from deixis.geometry import write_answer, write_prompt
+from deixis.geometry import Region, write_answer, write_prompt
 from deixis.model.masks.mask_cells import Prepared, record_to_cells
 from deixis.model.processor import DeixisProcessor, region_tensors, signal_tensors
-from deixis.model.regions.sampled_points import RegionPoints
+from deixis.model.regions.sampled_points import SampledPoints
 from deixis.model.text import answer_text, turn_text
-from deixis.samples.regions import to_region
-from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.sample import Sample, Turn
 from deixis.training.guidance import first_look, guided_tokens, token_target
 
 IGNORED = -100
@@ -41,7 +40,7 @@ class PackedRow:
     labels: list[int] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
-    region_points: list[RegionPoints] = field(default_factory=list)
+    region_points: list[SampledPoints] = field(default_factory=list)
     region_signal: list[int] = field(default_factory=list)
     seg_target: list[np.ndarray] = field(default_factory=list)
     seg_signal: list[int] = field(default_factory=list)
@@ -64,7 +63,7 @@ class EncodedSample:
 
     sample: Sample
     pieces: list[tuple[list[int], bool]]
-    points: list[tuple[RegionPoints, int]]
+    points: list[tuple[SampledPoints, int]]
     targets: list[tuple[np.ndarray, int]]
 
     def __len__(self) -> int:
@@ -85,17 +84,17 @@ def encode_sample(
     marked: list[int] = []
     pieces: list[tuple[list[int], bool]] = []
     for turn in sample.turns:
-        regions = [to_region(record) for record in sample.regions] if "{" in turn.user else []
+        regions = sample.regions if "{" in turn.user else []
         question, order = write_prompt(turn.user, regions, frames, extents, processor.notation)
         answer, targets = write_answer(turn.assistant, sample.regions, frames, processor.notation)
         pieces += [(encode(turn_text(question)), False), (encode(answer_text(answer)), True)]
         asked += order
         marked += targets
-    points = [(processor.points_of(to_region(sample.regions[i]), prepared), sample.regions[i].signal) for i in asked]
+    points = [(processor.points_of(sample.regions[i], prepared), sample.regions[i].signal) for i in asked]
     return EncodedSample(sample, pieces, points, [_target(sample.regions[i], prepared, cells) for i in marked])
 
 
-def _target(record: RegionRecord, prepared: Sequence[Prepared], cells: dict[str, int]) -> tuple[np.ndarray, int]:
+def _target(record: Region, prepared: Sequence[Prepared], cells: dict[str, int]) -> tuple[np.ndarray, int]:
     own = prepared[record.signal]
     if own.modality not in cells:
         raise ConfigError(
@@ -159,7 +158,7 @@ def _guide(
     turns: Sequence[Turn],
     number: int,
     ids: list[int],
-    regions: Sequence[RegionRecord],
+    regions: Sequence[Region],
     processor: DeixisProcessor,
     sizes: dict[str, tuple[int, int]],
 ) -> None:
@@ -181,7 +180,7 @@ def _guide(
 
 
 def _place(
-    row: PackedRow, record: RegionRecord, processor: DeixisProcessor, sizes: dict[str, tuple[int, int]]
+    row: PackedRow, record: Region, processor: DeixisProcessor, sizes: dict[str, tuple[int, int]]
 ) -> tuple[int, np.ndarray] | None:
     """Where the tokens of a region's signal begin in the row, and how attention should lie on them."""
     own = row.prepared[record.signal]

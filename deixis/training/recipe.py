@@ -1,4 +1,4 @@
-"""Running a recipe: its network, from scratch or from trained weights, goes through its stages.
+"""Runs a recipe: its network, from scratch or from trained weights, goes through its stages.
 
 Stages run in order in `out/STAGE/`; a stage whose `model` folder is there is done. The last stage's `model` folder is
 what `deixis.load` opens. `init: bundled` (or a folder) starts from trained weights instead of none. A stage with
@@ -7,9 +7,9 @@ what `deixis.load` opens. `init: bundled` (or a folder) starts from trained weig
 
 import logging
 import math
+import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,56 +27,58 @@ from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor, build_processor
 from deixis.model.signal_options import encoder_token_count
 from deixis.model.text import SPECIAL_TOKENS, build_tokenizer, number_tokens
+from deixis.options import plain_values
 from deixis.samples.mixtures.mixture import Mixture
-from deixis.training.classifier import TASK as CLASSIFY
-from deixis.training.classifier import train_classifier
+from deixis.training.classifier import ClassifyRecipe, train_classifier
 from deixis.training.dense import DenseHeads, DensePretrainer
 from deixis.training.instruct import PAIR, PAIRS, InstructBatches, Instructor
-from deixis.training.recipe_file import DATA, FIELDS, mixture_of
+from deixis.training.recipe_file import DATA, DenseStage, InstructStage, Recipe, Stage, read_recipe
 from deixis.training.sample_batches import SampleBatches
-from deixis.training.stage_run import StageOptions, run_stage
+from deixis.training.stage_run import run_stage
 from deixis.training.streams import DenseBatches
 from deixis.world.generate import KINDS, world_samples
 
 logger = logging.getLogger(__name__)
-STAGE_STRIDE = 10_000_000  # seeds of one stage of training lie this far from the next one's
+STAGE_STRIDE = 10_000_000  # distance between the first seeds of two stages, so that their streams do not overlap
 SHARD_SIZE = "14MB"
-TEXT_SEEDS = 150  # seeds of the world whose questions and answers teach the tokenizer its words
+TEXT_SEEDS = 150  # seeds of the world whose questions and answers the tokenizer is trained on
 COPY = "recipe.yaml"  # of the recipe, in the folder of its run
 
 
-def train(recipe: dict[str, Any], out: Path) -> Path:
-    """Runs all stages under `out`; the folder of the trained model.
+def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
+    """Runs all stages under `out`; returns the folder of the trained model.
 
-    Finished stages are skipped, a broken one is resumed. Raises ValueError for a recipe whose parts do not fit each
-    other, and for an `out` that holds the run of another network; nothing is written then.
+    Finished stages are skipped, an interrupted one is resumed.
+
+    Raises:
+        ConfigError: Parts of the recipe do not fit each other, or `out` holds the run of another network; nothing is
+            written then.
     """
-    if recipe.get("task") == CLASSIFY:
-        return train_classifier(recipe, Path(out))
-    seed = int(recipe.get("seed", 0))
-    torch.manual_seed(seed)
-    _check_same_run(recipe, Path(out))
-    model, processor = start_model(recipe, seed)
-    for stage in recipe["stages"]:
-        _check_kinds(stage, model.config.modalities)
-        if DATA in stage and not (Path(out) / stage["name"] / "model").exists():
-            _check_steps(stage, Mixture(mixture_of(stage), seed))
-    Path(out).mkdir(parents=True, exist_ok=True)
-    (Path(out) / COPY).write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    out = Path(out)
+    if isinstance(recipe, ClassifyRecipe):
+        return train_classifier(recipe, out)
+    torch.manual_seed(recipe.seed)
+    _check_same_run(recipe, out)
+    model, processor = start_model(recipe)
+    for stage in recipe.stages:
+        _check_modalities(stage, model.config.modalities)
+        if isinstance(stage, InstructStage) and stage.mixture and not (out / stage.name / "model").exists():
+            _check_steps(stage, Mixture(stage.mixture, recipe.seed))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / COPY).write_text(yaml.safe_dump(plain_values(recipe), sort_keys=False), encoding="utf-8")
     heads = dense_heads(model)
-    for number, stage in enumerate(recipe["stages"]):
-        folder = Path(out) / stage["name"]
+    done = out
+    for number, stage in enumerate(recipe.stages):
+        folder = out / stage.name
         done = folder / "model"
         if done.exists():
-            logger.info("stage %s is done", stage["name"])
+            logger.info("stage %s is done", stage.name)
             _load_into(model, heads, done)
             continue
-        first_seed = (seed + 1 + number) * STAGE_STRIDE
+        first_seed = (recipe.seed + 1 + number) * STAGE_STRIDE
         network, batches = _stage(stage, model, heads, processor, first_seed, folder)
-        if isinstance(batches, SampleBatches):
-            stage = {"steps": batches.steps} | stage
-        options = StageOptions(**{f.name: stage[f.name] for f in fields(StageOptions) if f.name in stage})
-        run_stage(network, batches, options, folder, seed)
+        steps = stage.steps or batches.steps
+        run_stage(network, batches, steps, stage, folder, recipe.seed)
         if isinstance(network, Instructor):
             network.close()
         if isinstance(batches, SampleBatches):
@@ -85,67 +87,64 @@ def train(recipe: dict[str, Any], out: Path) -> Path:
     return done
 
 
-def _check_kinds(stage: dict[str, Any], kinds: Sequence[str]) -> None:
-    """Raises ValueError for a kind of the world in a stage's batch that the model does not take."""
-    wanted = set(stage["batch"]) - {PAIR, DATA} | set(chain(*PAIRS) if PAIR in stage["batch"] else ())
-    if missing := sorted(wanted - set(kinds)):
-        raise ConfigError(f"stage {stage['name']}: batch: the model takes no {missing[0]}, only {kinds}")
+def _check_modalities(stage: Stage, kinds: Sequence[str]) -> None:
+    """Raises ConfigError for a modality of the world in a stage's batch that the model does not take."""
+    required = set(stage.batch) - {PAIR, DATA} | set(chain(*PAIRS) if PAIR in stage.batch else ())
+    if missing := sorted(required - set(kinds)):
+        raise ConfigError(f"stage {stage.name}: batch: the model takes no {missing[0]}, only {kinds}")
 
 
-def _check_steps(stage: dict[str, Any], mixture: Mixture) -> None:
-    """Raises ValueError for more steps than a mixture has samples for."""
-    count, steps = stage["batch"][DATA], stage.get("steps", 1)
+def _check_steps(stage: InstructStage, mixture: Mixture) -> None:
+    """Raises ConfigError for more steps than a mixture has samples for."""
+    count, steps = stage.batch[DATA], stage.steps or 1
     if mixture.length is not None and (steps - 1) * count >= mixture.length:
         raise ConfigError(
-            f"stage {stage['name']}: steps: expected at most {-(-mixture.length // count)}, as data end after "
+            f"stage {stage.name}: steps: expected at most {-(-mixture.length // count)}, as data end after "
             f"{mixture.length} samples, got {steps}; leave steps out, or give a part more epochs"
         )
 
 
-def _stage(stage: dict[str, Any], model, heads, processor, seed: int, folder: Path = Path()) -> tuple[nn.Module, Any]:
-    """The module that a stage trains and the maker of its batches; `folder` is the stage's own."""
+def _stage(stage: Stage, model, heads, processor, seed: int, folder: Path = Path()) -> tuple[nn.Module, Any]:
+    """The module that a stage trains and the function that makes its batches; `folder` is the stage's own."""
     config = model.config
-    if stage["task"] == "dense":
+    if isinstance(stage, DenseStage):
         specs = {kind: processor.spec(kind) for kind in config.modalities}
-        return DensePretrainer(model.field_encoder, heads), DenseBatches(specs, stage["batch"], seed)
-    weight = float(stage.get("dense_weight", 0.0))
-    questions, max_tokens = stage.get("questions", 8), stage.get("max_tokens", 400)
+        return DensePretrainer(model.field_encoder, heads), DenseBatches(specs, stage.batch, seed)
     cells = fine_cells(config), mask_cells(config)
-    guide_weight = float(stage.get("guide_weight", 0.0))
     guided = [kind for kind in ("image", "audio") if kind in config.modalities]
     sizes = {kind: (cells[0][kind], encoder_token_count(kind, getattr(config, kind))) for kind in guided}
-    guide_sizes = sizes if guide_weight > 0 else None
-    counts = {name: count for name, count in stage["batch"].items() if name != DATA}
-    batches = InstructBatches(processor, *cells, counts, questions, max_tokens, seed, guide_sizes)
-    if DATA in stage:
-        mixture, count = Mixture(mixture_of(stage), seed), stage["batch"][DATA]
+    guide_sizes = sizes if stage.guide_weight > 0 else None
+    counts, limit = stage.world_batch, stage.max_tokens
+    batches = InstructBatches(processor, *cells, counts, stage.questions, limit, seed, guide_sizes)
+    if stage.mixture:
+        mixture, count = Mixture(stage.mixture, seed), stage.batch[DATA]
         world = batches if counts else None
-        batches = SampleBatches(mixture, processor, cells[1], count, max_tokens, guide_sizes, folder, world)
-    return Instructor(model, heads if weight > 0 else None, weight, guide_weight), batches
+        batches = SampleBatches(mixture, processor, cells[1], count, limit, guide_sizes, folder, world)
+    return Instructor(model, heads if stage.dense_weight > 0 else None, stage.dense_weight, stage.guide_weight), batches
 
 
-def _check_same_run(recipe: dict[str, Any], out: Path) -> None:
-    """Raises ValueError if the run in `out` began from another network; its stages may have changed since."""
-    copy = out / COPY
-    earlier = yaml.safe_load(copy.read_text(encoding="utf-8")) if copy.is_file() else recipe
-    for name in FIELDS[:-1]:
-        if earlier.get(name) != recipe.get(name):
+def _check_same_run(recipe: Recipe, out: Path) -> None:
+    """Raises ConfigError if the run in `out` began from another network; its stages may have changed since."""
+    earlier = read_recipe(out / COPY) if (out / COPY).is_file() else recipe
+    for name in ("seed", "vocab_size", "model", "mask_weights", "init"):
+        if getattr(earlier, name, None) != getattr(recipe, name):
             raise ConfigError(f"{out}: holds a run of another recipe ({name} differs); choose another folder")
 
 
-def start_model(recipe: dict[str, Any], seed: int) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
+def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
     """The network and processor that training starts from: fresh from `model`, or trained from `init`.
 
-    Raises ValueError for sizes that make no network.
+    Raises:
+        ConfigError: The sizes make no network.
     """
-    if "init" in recipe:
+    if recipe.init is not None:
         from deixis.checkpoints import open_pretrained
 
-        return open_pretrained(recipe["init"], dtype=torch.float32)
-    texts = [t for s in range(TEXT_SEEDS) for sample in world_samples("train", seed + s) for t in _texts(sample)]
-    tokenizer = build_tokenizer(texts, recipe.get("vocab_size", 1024))
+        return open_pretrained(recipe.init, dtype=torch.float32)
+    texts = [t for s in range(TEXT_SEEDS) for sample in world_samples("train", recipe.seed + s) for t in _texts(sample)]
+    tokenizer = build_tokenizer(texts, recipe.vocab_size)
     token_id = tokenizer.convert_tokens_to_ids
-    sizes = dict(recipe["model"])
+    sizes = dict(recipe.model or {})
     if not isinstance(sizes.get("text_config"), dict) or not any(sizes.get(kind) is not None for kind in KINDS):
         raise ConfigError(f"model: expected text_config and at least one of {', '.join(KINDS)}")
     sizes["text_config"] = sizes["text_config"] | {
@@ -154,8 +153,8 @@ def start_model(recipe: dict[str, Any], seed: int) -> tuple[DeixisForConditional
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
-    if "mask_weights" in recipe:
-        sizes["mask_config"] = AutoConfig.from_pretrained(recipe["mask_weights"])
+    if recipe.mask_weights is not None:
+        sizes["mask_config"] = AutoConfig.from_pretrained(recipe.mask_weights)
     try:
         config = DeixisConfig(
             **sizes,
@@ -164,18 +163,16 @@ def start_model(recipe: dict[str, Any], seed: int) -> tuple[DeixisForConditional
             seg_token_id=token_id(SPECIAL_TOKENS["seg"]),
             number_tokens=number_tokens(tokenizer),
         )
-    except StrictDataclassError as error:
+    except (ConfigError, StrictDataclassError) as error:
         raise ConfigError(f"model: {' '.join(str(error).split())}") from None
     model = DeixisForConditionalGeneration(config)
-    if "mask_weights" in recipe and model.sam_pointing is not None:
-        model.sam_pointing.load_sam(recipe["mask_weights"])
+    if recipe.mask_weights is not None and model.sam_pointing is not None:
+        model.sam_pointing.load_sam(recipe.mask_weights)
     smooth_number_embeddings(model)
     return model, build_processor(config, tokenizer)
 
 
 def _texts(sample) -> list[str]:
-    import re
-
     return [re.sub(r"\{[^}]*\}|[\[\]]", "", text) for turn in sample.turns for text in (turn.user, turn.assistant)]
 
 
@@ -197,7 +194,7 @@ def smooth_number_embeddings(model: DeixisForConditionalGeneration, waves: int =
 
 
 def dense_heads(model: DeixisForConditionalGeneration) -> nn.ModuleDict:
-    """Fresh pretraining heads for every kind of signal of the network."""
+    """New pretraining heads for every modality of the network."""
     from deixis.world.truth import CLASS_COUNTS
 
     split = {"image": 2, "audio": 4, "point_cloud": 1}
@@ -207,7 +204,7 @@ def dense_heads(model: DeixisForConditionalGeneration) -> nn.ModuleDict:
 
 
 def fine_cells(config: DeixisConfig) -> dict[str, int]:
-    """The number of fine cells of each kind of signal (stride 4 in pictures and sounds, points in clouds)."""
+    """The number of fine cells per modality (stride 4 in images and audio, points of point clouds)."""
     cells = {}
     if config.image:
         cells["image"] = (config.image["size_px"] // 4) ** 2
@@ -219,7 +216,7 @@ def fine_cells(config: DeixisConfig) -> dict[str, int]:
 
 
 def mask_cells(config: DeixisConfig) -> dict[str, int]:
-    """The number of cells of a mask in each kind of signal: the fine cells, or those of SAM's masks."""
+    """The number of mask cells per modality: the fine cells, or those of SAM's masks."""
     cells = fine_cells(config)
     if config.pointing.backbone == "sam" and config.image:
         from deixis.model.masks.sam import sam_side

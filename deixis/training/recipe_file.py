@@ -1,129 +1,199 @@
-"""What a training recipe may say: one YAML file of the network or where it comes from, the stages and the seed.
+"""Training recipes: one YAML file, parsed once into frozen dataclasses that check every field.
 
-It checks every field and names the one that is wrong; it makes no network and opens no data.
+A recipe names the network or the trained model to start from, the stages and the seed. No network is built and no data
+set is opened here.
 """
 
-from dataclasses import fields
-from itertools import chain
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from transformers.trainer_utils import SchedulerType
+from typing import Any, Literal, no_type_check
 
 from deixis.errors import ConfigError
 from deixis.model.config import DeixisConfig
-from deixis.samples.mixtures.mixture import MixtureRecipe, read_mixture
+from deixis.options import (
+    Count,
+    Natural,
+    NonNegative,
+    check_choice,
+    check_fields,
+    check_known,
+    check_value,
+    read_options,
+)
+from deixis.samples.mixtures.mixture import MixtureRecipe, Part, Replay, read_parts
 from deixis.samples.yaml_file import read_yaml
 from deixis.training.classifier import TASK as CLASSIFY
-from deixis.training.classifier import read_classify
+from deixis.training.classifier import ClassifyRecipe, parse_classify
 from deixis.training.instruct import PAIR
-from deixis.training.stage_run import StageOptions
+from deixis.training.stage_run import TrainingOptions
 from deixis.world.generate import KINDS
 
-TASKS = ("dense", "instruct")
-FIELDS = ("seed", "vocab_size", "model", "mask_weights", "init", "stages")
 DATA = "data"  # in a batch: samples of the stage's own data, beside rows of the world
-STAGE_FIELDS: dict[str, Any] = {f.name: f.type for f in fields(StageOptions)}
-STAGE_FIELDS |= {"name": str, "task": str, "batch": dict, "questions": int, "max_tokens": int}
-STAGE_FIELDS |= {"dense_weight": float, "guide_weight": float, DATA: list, "replay": dict}
 
 
-def read_recipe(path: Path) -> dict[str, Any]:
+@no_type_check
+@dataclass(frozen=True, kw_only=True)
+class DenseStage(TrainingOptions):
+    """A stage of dense pretraining (`training.dense`).
+
+    Raises:
+        ConfigError: A field does not fit.
+    """
+
+    name: str
+    batch: dict[str, int]
+    """Signals per step, by modality."""
+    steps: Count
+    task: Literal["dense"] = "dense"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_name(self.name)
+        _check_batch(self.batch, KINDS)
+
+
+@no_type_check
+@dataclass(frozen=True, kw_only=True)
+class InstructStage(TrainingOptions):
+    """A stage of instruction tuning (`training.instruct`), on the world, on `data` (samples in files), or on both.
+
+    Raises:
+        ConfigError: A field does not fit, or contradicts another one.
+    """
+
+    name: str
+    batch: dict[str, int]
+    """Rows per step: by modality, of "pair" (two modalities in a row), and samples of "data"."""
+    steps: Count | None = None
+    """None: as many as `data` has samples for, where all its parts have epochs."""
+    task: Literal["instruct"] = "instruct"
+    questions: Count = 8
+    """In a row of the world."""
+    max_tokens: Natural = 400
+    """Of a row: its signals and all turns about them."""
+    dense_weight: NonNegative = 0.0
+    """Weight of the dense losses, which the world alone has targets for."""
+    guide_weight: NonNegative = 0.0
+    """Weight of the attention guidance (`training.guidance`)."""
+    data: tuple[Part, ...] | None = None
+    replay: Replay | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_name(self.name)
+        _check_batch(self.batch, (*KINDS, PAIR, DATA))
+        if (self.data is None) == (DATA in self.batch):
+            has, lacks = ("batch", "stage") if self.data is None else ("stage", "batch")
+            raise ConfigError(
+                "data: expected the sets of samples in the stage, and in its batch the number of samples per step; "
+                f"got data in the {has} and none in the {lacks}"
+            )
+        if self.data is None and self.replay is not None:
+            raise ConfigError("replay: expected beside the field data; got no data")
+        if self.data is not None and self.dense_weight:
+            raise ConfigError(f"dense_weight: expected 0 beside data, without dense targets; got {self.dense_weight}")
+        if self.steps is None and not (self.data and all(part.epochs is not None for part in self.data)):
+            raise ConfigError("steps: expected a number of steps, or data whose parts all have epochs; got none")
+
+    @property
+    def mixture(self) -> MixtureRecipe | None:
+        """The mixture of the stage's own data."""
+        return None if self.data is None else MixtureRecipe(self.data, self.replay)
+
+    @property
+    def world_batch(self) -> dict[str, int]:
+        """Rows per step of the generated world."""
+        return {name: count for name, count in self.batch.items() if name != DATA}
+
+
+Stage = DenseStage | InstructStage
+TASKS: dict[str, type[DenseStage] | type[InstructStage]] = {"dense": DenseStage, "instruct": InstructStage}
+
+
+@no_type_check
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A training recipe: a new network from `model`, or a trained one from `init`, goes through its stages in order.
+
+    Raises:
+        ConfigError: A field does not fit, both or neither of `model` and `init` are given, or two stages share a name.
+    """
+
+    stages: tuple[Stage, ...]
+    seed: Natural = 0
+    model: dict[str, Any] | None = None
+    """Fields of `DeixisConfig`."""
+    vocab_size: Natural = 1024
+    """Of the tokenizer that is trained for `model`."""
+    mask_weights: str | None = None
+    """A folder or hub id of SAM's weights, for `model`."""
+    init: str | None = None
+    """A trained model: "bundled", a folder or a hub id."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if (self.model is None) == (self.init is None):
+            raise ConfigError("model: expected either `model` or `init`; got both or neither")
+        names = [stage.name for stage in self.stages]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ConfigError(f"stages: expected a name per stage that no other has; got {twice!r} twice")
+        check_known("model.", self.model or {}, tuple(DeixisConfig.__annotations__))
+
+    @property
+    def uses_world(self) -> bool:
+        """Whether the generated world is needed: for a tokenizer's vocabulary, or for the signals of a stage."""
+        return self.init is None or any(set(stage.batch) - {DATA} for stage in self.stages)
+
+
+def read_recipe(path: Path) -> Recipe | ClassifyRecipe:
     """The recipe in a YAML file.
 
-    Fields: `seed`; `model`, DeixisConfig's fields, with `vocab_size` of its tokenizer and `mask_weights`, a folder or
-    hub id of SAM's weights; or instead of these `init`, a trained model to start from; `stages`, each with `name`,
-    `task`, `batch` and those of `StageOptions`. With `task: classify` at the top: those of `ClassifyRecipe`.
-
-    Raises ValueError naming the field that is missing, unknown or wrong.
+    Raises:
+        ConfigError: A field is missing, unknown or wrong; the message names file, stage and field.
     """
-    recipe = read_yaml(path)
-    if isinstance(recipe, dict) and recipe.get("task") == CLASSIFY:
-        return read_classify(recipe, str(path))
-    if isinstance(recipe, dict) and "parts" in recipe:
-        raise ConfigError(
-            f"{path}: expected a recipe of training, got one of region data: deixis data build {path} OUT"
-        )
-    if not isinstance(recipe, dict) or ("model" in recipe) == ("init" in recipe):
-        raise ConfigError(f"{path}: expected a recipe with `stages` and either `model` or `init`")
-    if unknown := [str(key) for key in recipe if key not in FIELDS]:
-        raise ConfigError(f"{path}: unknown field(s) {', '.join(sorted(unknown))}; known are {', '.join(FIELDS)}")
-    stages = recipe.get("stages")
-    if not isinstance(stages, list) or not stages or not all(isinstance(stage, dict) for stage in stages):
-        raise ConfigError(f"{path}: stages: expected a list of at least one stage, each with its fields")
-    for name in ("seed", "vocab_size"):
-        _check_number(f"{path}: {name}", recipe.get(name, 1), int)
-    if not isinstance(recipe.get("model", {}), dict):
-        raise ConfigError(f"{path}: model: expected fields of DeixisConfig, got {recipe['model']!r}")
-    if unknown := recipe.get("model", {}).keys() - set(DeixisConfig.__annotations__):
-        raise ConfigError(f"{path}: model: unknown field(s) {', '.join(sorted(map(str, unknown)))}")
-    names = [stage.get("name") for stage in stages]
-    for name in names:
-        if not isinstance(name, str) or Path(name).name != name or names.count(name) > 1:
-            raise ConfigError(
-                f"{path}: stages: expected a name for each that no other has, fit for a folder; got {name!r}"
-            )
-    for stage in stages:
-        _check_stage(f"{path}: stage {stage['name']}", stage)
-    return recipe
+    return parse_recipe(read_yaml(path), f"{path}: ")
 
 
-def _check_stage(where: str, stage: dict[str, Any]) -> None:
-    if stage.get("task") not in TASKS:
-        raise ConfigError(f"{where}: task: expected one of {', '.join(TASKS)}; got {stage.get('task')!r}")
-    if unknown := [str(key) for key in stage if key not in STAGE_FIELDS]:
-        raise ConfigError(f"{where}: unknown field(s) {', '.join(sorted(unknown))}")
-    known = (*KINDS, PAIR, DATA) if stage["task"] == "instruct" else KINDS
-    batch = stage.get("batch")
-    if not isinstance(batch, dict) or not batch or not set(batch) <= set(known):
-        raise ConfigError(f"{where}: batch: expected a count for some of {', '.join(known)}; got {batch!r}")
-    ends = _check_data(where, stage)
-    if "steps" not in stage and not ends:
-        raise ConfigError(f"{where}: steps: expected a number of steps, got none")
-    for name, value in chain(batch.items(), stage.items()):
-        if STAGE_FIELDS.get(name, int) in (int, float):
-            _check_number(f"{where}: {name}", value, STAGE_FIELDS.get(name, int))
-    for name in ("steps", "save_steps", "log_steps", "questions", *batch):
-        if (stage | batch).get(name, 1) < 1:
-            raise ConfigError(f"{where}: {name}: expected at least 1, got {(stage | batch)[name]}")
-    if not isinstance(stage.get("bf16", True), bool):
-        raise ConfigError(f"{where}: bf16: expected true or false, got {stage['bf16']!r}")
-    schedules = [kind.value for kind in SchedulerType]
-    if stage.get("schedule", schedules[0]) not in schedules:
-        raise ConfigError(f"{where}: schedule: expected one of {', '.join(schedules)}; got {stage['schedule']!r}")
+def parse_recipe(values: Any, where: str = "") -> Recipe | ClassifyRecipe:
+    """The recipe in plain values; with `task: classify` at the top, that of a classifier of point clouds.
+
+    Raises:
+        ConfigError: A field is missing, unknown or wrong; the message begins with `where`.
+    """
+    if isinstance(values, Mapping) and values.get("task") == CLASSIFY:
+        return parse_classify(values, where)
+    if isinstance(values, Mapping) and "parts" in values:
+        raise ConfigError(f"{where}expected a recipe of training; got one of region data, for deixis data build")
+    if not isinstance(values, Mapping) or (values.get("model") is None) == (values.get("init") is None):
+        raise ConfigError(f"{where}expected a recipe with `stages` and either `model` or `init`")
+    stages = values.get("stages")
+    if not isinstance(stages, list) or not stages or not all(isinstance(stage, Mapping) for stage in stages):
+        raise ConfigError(f"{where}stages: expected a list of at least one stage, each with its fields; got {stages!r}")
+    return read_options(Recipe, {**values, "stages": tuple(_parse_stage(stage, where) for stage in stages)}, where)
 
 
-def _check_data(where: str, stage: dict[str, Any]) -> bool:
-    """Whether the stage has data of its own that come to an end, so that it needs no number of steps."""
-    if (DATA in stage) != (DATA in stage["batch"]):
-        has, lacks = ("batch", "stage") if DATA in stage["batch"] else ("stage", "batch")
-        raise ConfigError(
-            f"{where}: data: expected the sets of samples in the stage, and in its batch how many samples of them a "
-            f"step has, got data in the {has} and none in the {lacks}"
-        )
-    if DATA not in stage:
-        if "replay" in stage:
-            raise ConfigError(f"{where}: replay: expected it beside the field data, got no data")
-        return False
-    if stage.get("dense_weight"):
-        raise ConfigError(f"{where}: dense_weight: expected 0 beside data, which have no dense truth")
-    recipe = mixture_of(stage, where)
-    return all(part.epochs is not None for part in recipe.data)
+def _parse_stage(values: Mapping[str, Any], where: str) -> Stage:
+    where = f"{where}stage {values.get('name')}: "
+    task = values.get("task")
+    check_choice(f"{where}task", task, tuple(TASKS))
+    values = dict(values)
+    # A dense stage refuses these by name, as it does any other unknown field.
+    if task == "instruct" and values.get("data") is not None:
+        values["data"] = read_parts(f"{where}data", values["data"])
+    if task == "instruct" and values.get("replay") is not None:
+        values["replay"] = Replay.of(values["replay"], f"{where}replay")
+    return read_options(TASKS[str(task)], values, where)
 
 
-def mixture_of(stage: dict[str, Any], where: str = "") -> MixtureRecipe:
-    """The mixture of a stage with `data`. Raises ValueError, one sentence, for one that is wrong."""
-    return read_mixture(where, stage[DATA], stage.get("replay"))
+def _check_name(name: str) -> None:
+    if not name or Path(name).name != name:
+        raise ConfigError(f"name: expected a name fit for a folder; got {name!r}")
 
 
-def draws_world(recipe: dict[str, Any]) -> bool:
-    """Whether a recipe needs the generated world: for a tokenizer's words, or for a stage's signals."""
-    return "init" not in recipe or any(set(stage["batch"]) - {DATA} for stage in recipe["stages"])
-
-
-def _check_number(where: str, value: Any, kind: type) -> None:
-    """Raises ValueError unless `value` is a number of this kind, not below zero; YAML reads 1e-3 as a word."""
-    fits = isinstance(value, int) or (kind is float and isinstance(value, float))
-    if isinstance(value, bool) or not fits or value < 0:
-        hint = "; YAML wants 1.0e-3 for 1e-3" if isinstance(value, str) else ""
-        raise ConfigError(f"{where}: expected a {'whole ' if kind is int else ''}number from 0, got {value!r}{hint}")
+def _check_batch(batch: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    if not batch:
+        raise ConfigError(f"batch: expected a count for some of {', '.join(known)}; got none")
+    check_known("batch.", batch, known)
+    for name, count in batch.items():
+        check_value(f"batch.{name}", count, Count)

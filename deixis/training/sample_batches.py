@@ -8,17 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor
 
 from deixis.errors import DataError, DeixisError
-from deixis.geometry import rle_to_mask
 from deixis.model.chat_template import words_with_meaning
 from deixis.model.masks.mask_cells import Prepared
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.media import open_medium
 from deixis.samples.mixtures.mixture import Mixture
-from deixis.samples.sample import Medium, RegionRecord, Sample
+from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 from deixis.training.instruct import InstructBatches
 from deixis.training.packing import EncodedSample, PackedRow, add_sample, collate, encode_sample, start_row
@@ -125,14 +123,14 @@ class SampleBatches:
                     raise DataError(f"turns[{number}].{name}: expected plain words, got {word}, a token of this model")
         opened = [self._opened(f"signals[{n}]", medium) for n, medium in enumerate(sample.signals)]
         prepared = [own for _, own in opened]
-        sample = replace(sample, regions=tuple(map(_with_mask, sample.regions)))
+        sample = replace(sample, regions=tuple(region.decoded() for region in sample.regions))
         encoded = encode_sample(sample, prepared, self.processor, self.cells)
         length = len(encoded) + start_row(prepared, self.processor).prefix
         if length > self.max_tokens:
             raise DataError(f"expected at most {self.max_tokens} tokens (max_tokens), got {length}")
         return Taken(tuple(digest for digest, _ in opened), prepared, encoded)
 
-    def _opened(self, field: str, medium: Medium) -> tuple[str, Prepared]:
+    def _opened(self, field: str, medium: MediaReference) -> tuple[str, Prepared]:
         """(digest, signal) of a medium."""
         if medium.modality not in self.processor.specs:
             raise DataError(
@@ -144,10 +142,3 @@ class SampleBatches:
             if medium.size_hw is not None and size_hw is not None and tuple(size_hw) != tuple(medium.size_hw):
                 raise DataError(f"{field}.size_hw: expected {list(size_hw)}, the file's, got {list(medium.size_hw)}")
             return signal.digest, self.processor.prepare(signal)
-
-
-def _with_mask(region: RegionRecord) -> RegionRecord:
-    """The region with its mask as pixels, where it is run lengths."""
-    if region.mask is None or isinstance(region.mask, np.ndarray):
-        return region
-    return replace(region, mask=rle_to_mask(region.mask))

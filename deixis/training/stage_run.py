@@ -1,7 +1,7 @@
 """Runs one stage of a recipe on transformers' Trainer: one loop for every stage, what differs is passed in.
 
-Gives atomic checkpoints (written beside, then renamed), resume, TensorBoard logs of every loss by name, a progress
-bar. The device is the Trainer's choice; on a CPU with bfloat16 the matrix products run in it.
+Gives atomic checkpoints (a marker is written last), resume, TensorBoard logs of every loss by name, a progress bar.
+The device is the Trainer's choice; on a CPU with bfloat16 the matrix products run in it.
 """
 
 import logging
@@ -9,33 +9,44 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, no_type_check
 
 import torch
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer_utils import SchedulerType, get_last_checkpoint
 
+from deixis.options import Count, Natural, NonNegative, check_choice, check_fields
 from deixis.training.streams import BatchStream, first
 
 logger = logging.getLogger(__name__)
 
 
+@no_type_check
 @dataclass(frozen=True, kw_only=True)
-class StageOptions:
-    """How long and how a stage trains; the fields of one stage in a recipe beside its task and data."""
+class TrainingOptions:
+    """How a stage is optimised, logged and saved; fields of a stage in a recipe beside its task and data.
 
-    steps: int
-    learning_rate: float = 1e-3
-    warmup_steps: int = 100
-    weight_decay: float = 0.02
+    Raises:
+        ConfigError: A field does not fit.
+    """
+
+    learning_rate: NonNegative = 1e-3
+    warmup_steps: Natural = 100
+    weight_decay: NonNegative = 0.02
     schedule: str = "cosine"
-    max_grad_norm: float = 1.0
-    save_steps: int = 500
-    log_steps: int = 20
-    workers: int = 1
+    """Of the learning rate, a name of transformers' `SchedulerType`."""
+    max_grad_norm: NonNegative = 1.0
+    save_steps: Count = 500
+    log_steps: Count = 20
+    workers: Natural = 1
+    """Processes that load batches; 0 loads them in the training process."""
     bf16: bool = True
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_choice("schedule", self.schedule, [schedule.value for schedule in SchedulerType])
 
 
 class LossLog(TrainerCallback):
@@ -82,14 +93,15 @@ def last_checkpoint(folder: Path) -> Path | None:
 def run_stage(
     model: nn.Module,
     make: Callable[[int], dict],
-    options: StageOptions,
+    steps: int,
+    options: TrainingOptions,
     folder: Path,
     seed: int,
     optimizer: torch.optim.Optimizer | None = None,
     schedule_options: dict[str, Any] | None = None,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> None:
-    """Trains `model` for `options.steps` on the batches `make(step)`, going on from the newest checkpoint if any.
+    """Trains `model` for `steps` on the batches `make(step)`, resuming from the newest checkpoint if there is one.
 
     `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW; `schedule_options` of the schedule.
     """
@@ -97,7 +109,7 @@ def run_stage(
     start = int(resume.name.split("-")[-1]) if resume else 0
     arguments = TrainingArguments(
         output_dir=str(folder),
-        max_steps=options.steps,
+        max_steps=steps,
         per_device_train_batch_size=1,
         learning_rate=options.learning_rate,
         warmup_steps=options.warmup_steps,
@@ -125,7 +137,7 @@ def run_stage(
     trainer = Trainer(
         model=model,
         args=arguments,
-        train_dataset=BatchStream(make, start, options.steps),
+        train_dataset=BatchStream(make, start, steps),
         data_collator=first,
         callbacks=[LossLog(model), *callbacks, board, AtomicSave()],
         optimizers=(optimizer, None),

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from deixis.errors import InputError
-from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Region, Span, Text, Tube, parse_markup
+from deixis.geometry import Box, Box3D, Point, PointSet, Region, Span, Text, Tube, parse_markup
 from deixis.signals import Signal
 from deixis.visualize.canvas import (
     GREY,
@@ -80,7 +80,7 @@ def answer_picture(answer: Drawable) -> Image.Image:
         for marked in phrase.regions:
             if (region := region_of(marked)) is not None:
                 colour = PALETTE[number % len(PALETTE)]
-                drawn[marked.signal].append(Drawn(region, phrase.text, colour, time_s=marked.time_s))
+                drawn[marked.signal].append(Drawn(region, phrase.text, colour))
     width = max([MIN_WIDTH_PX, *(_picture_width(s) for s in answer.signals if s.extent.axes == "xy")])
     blocks = [_text_block(_question_words(answer.question), width, QUESTION_PX)]
     for signal, own in zip(answer.signals, drawn, strict=True):
@@ -94,7 +94,7 @@ def region_of(marked: Any) -> Region | None:
     value, signal = marked.value, marked.signal
     match marked.kind:
         case "mask":
-            return Mask(value, signal=signal) if np.any(value) else None
+            return Region(mask=value, signal=signal, time_s=marked.time_s) if np.any(value) else None
         case "points":
             return PointSet(value, signal=signal) if len(value) else None
         case "span":

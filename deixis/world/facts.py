@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.geometry import Region
+from deixis.samples.sample import MediaReference
 from deixis.world.objects import KINDS, PART_NAMES
 from deixis.world.render import Cloud, View
 from deixis.world.scene import Scene, Thing
@@ -28,7 +29,7 @@ class SceneFacts:
     """
 
     scene: Scene
-    medium: Medium
+    medium: MediaReference
     share: np.ndarray
     shown_from: float
     object_id: np.ndarray
@@ -86,18 +87,18 @@ class SceneFacts:
         enough = PART_SHOWN * self.object_id.size
         return [p for p in parts if len(parts) > 1 and self.cells(number, p).sum() >= enough]
 
-    def record(self, number: int, part: str | None = None) -> RegionRecord:
+    def record(self, number: int, part: str | None = None) -> Region:
         """The region of a thing or part in every form the medium has."""
         return self.record_of(self.cells(number, part))
 
-    def record_of(self, inside: np.ndarray) -> RegionRecord:
+    def record_of(self, inside: np.ndarray) -> Region:
         """The region of some pixels or points in every form the medium has."""
         if self.is_picture:
             rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
             box = float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
-            return RegionRecord(box=box, mask=inside)
+            return Region(box=box, mask=inside)
         points = np.flatnonzero(inside)
-        return RegionRecord(points=points, box3d=box_around(self.points_xyz[points]))
+        return Region(points=points, box3d=box_around(self.points_xyz[points]))
 
     def left_of(self, number: int) -> float:
         """A place from left to right: the mean column in a picture, the mean x in a cloud."""
@@ -110,15 +111,15 @@ class SoundFacts:
     """A sound and its events."""
 
     sound: Sound
-    medium: Medium
+    medium: MediaReference
 
     def of(self, kind: str) -> list[int]:
         """Numbers of the events of this kind, in order of time."""
         return [i for i, event in enumerate(self.sound.events) if event.kind == kind]
 
-    def record(self, number: int) -> RegionRecord:
+    def record(self, number: int) -> Region:
         event = self.sound.events[number]
-        return RegionRecord(span=(event.start_s, event.end_s))
+        return Region(span=(event.start_s, event.end_s))
 
 
 def box_around(xyz: np.ndarray) -> tuple[float, ...]:
@@ -129,7 +130,7 @@ def box_around(xyz: np.ndarray) -> tuple[float, ...]:
 def picture_facts(scene: Scene, view: View) -> SceneFacts:
     """The facts of a picture."""
     size_hw = view.object_id.shape
-    medium = Medium(f"world/{scene.split}/{scene.seed}/image", "image", size_hw=size_hw, values=view.rgb)
+    medium = MediaReference(f"world/{scene.split}/{scene.seed}/image", "image", size_hw=size_hw, values=view.rgb)
     share = np.bincount(view.object_id.ravel() + 2, minlength=len(scene.things) + 2)[2:] / view.object_id.size
     return SceneFacts(scene, medium, share, SHOWN_IN_PICTURE, view.object_id, view.part_id)
 
@@ -137,7 +138,7 @@ def picture_facts(scene: Scene, view: View) -> SceneFacts:
 def cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
     """The facts of a point cloud."""
     count = len(cloud.points)
-    medium = Medium(
+    medium = MediaReference(
         f"world/{scene.split}/{scene.seed}/cloud",
         "point_cloud",
         point_count=count,
@@ -152,5 +153,5 @@ def cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
 def sound_facts(split: str, seed: int, sound: Sound) -> SoundFacts:
     """The facts of a sound."""
     name = f"world/{split}/{seed}/sound"
-    medium = Medium(name, "audio", duration_s=sound.duration_s, rate_hz=RATE_HZ, values=sound.samples)
+    medium = MediaReference(name, "audio", duration_s=sound.duration_s, rate_hz=RATE_HZ, values=sound.samples)
     return SoundFacts(sound, medium)

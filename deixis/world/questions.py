@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deixis.samples.sample import RegionRecord, Turn
+from deixis.geometry import Region
+from deixis.samples.sample import Turn
 from deixis.world import wording as w
 from deixis.world.facts import SceneFacts, box_around
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, KINDS, MATERIALS, SIZES
@@ -22,20 +23,18 @@ class Draft:
     """Turns and the regions they name; `answer` is the word a test looks for (a kind, "yes", ...)."""
 
     turns: tuple[Turn, ...]
-    regions: tuple[RegionRecord, ...] = ()
+    regions: tuple[Region, ...] = ()
     answer: str | None = None
     choices: tuple[str, ...] = ()
 
 
-def ask(
-    user: str, assistant: str, regions: tuple[RegionRecord, ...] = (), answer: str | None = None, choices=()
-) -> Draft:
+def ask(user: str, assistant: str, regions: tuple[Region, ...] = (), answer: str | None = None, choices=()) -> Draft:
     """A draft of one turn; the word a test looks for is its reference."""
     references = (answer,) if answer else ()
     return Draft((Turn(user, assistant, references, tuple(choices)),), regions, answer, tuple(choices))
 
 
-def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -> RegionRecord:
+def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -> Region:
     """A way to point at a thing or part: its box, its mask or points, a rough piece of it, or one place in it."""
     inside = facts.cells(number, part)
     form = rng.choice(
@@ -45,18 +44,18 @@ def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -
         inside = _piece(inside, facts, rng)
     if facts.is_picture:
         if form == "box":
-            return RegionRecord(box=_shaken(facts.record_of(inside).box, inside.shape, rng))
+            return Region(box=_shaken(facts.record_of(inside).box, inside.shape, rng))
         if form == "point":
             rows, columns = np.nonzero(inside)
             pick = int(rng.integers(len(rows)))
-            return RegionRecord(point=(float(columns[pick]) + 0.5, float(rows[pick]) + 0.5))
-        return RegionRecord(mask=inside)
+            return Region(point=(float(columns[pick]) + 0.5, float(rows[pick]) + 0.5))
+        return Region(mask=inside)
     points = np.flatnonzero(inside)
     if form == "box":
-        return RegionRecord(box3d=box_around(facts.points_xyz[points]))
+        return Region(box3d=box_around(facts.points_xyz[points]))
     if form == "point":
-        return RegionRecord(point=tuple(float(v) for v in facts.points_xyz[rng.choice(points)]))
-    return RegionRecord(points=points)
+        return Region(point=tuple(float(v) for v in facts.points_xyz[rng.choice(points)]))
+    return Region(points=points)
 
 
 def _piece(inside: np.ndarray, facts: SceneFacts, rng: Rng) -> np.ndarray:
@@ -197,7 +196,7 @@ def exists(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
     if not facts.shown:
         return None
     by_colour, yes = rng.random() < 0.5, rng.random() < 0.5
-    records: tuple[RegionRecord, ...] = ()
+    records: tuple[Region, ...] = ()
     if yes:
         i = int(rng.choice(facts.shown))
         thing, records = facts.thing(i), (facts.record(i),)

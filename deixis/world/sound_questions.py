@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from deixis.samples.sample import RegionRecord
+from deixis.geometry import Region
 from deixis.world import wording as w
 from deixis.world.facts import SoundFacts
 from deixis.world.questions import Draft, ask
@@ -13,15 +13,15 @@ from deixis.world.sounds import EVENT_NAMES
 Rng = np.random.Generator
 
 
-def _pointed(facts: SoundFacts, number: int, rng: Rng) -> RegionRecord:
+def _pointed(facts: SoundFacts, number: int, rng: Rng) -> Region:
     """The event's span with each end moved by up to 8 % of it, or an instant well inside."""
     event = facts.sound.events[number]
     length_s = event.end_s - event.start_s
     if rng.random() < 0.2:
-        return RegionRecord(point=(float(event.start_s + length_s * rng.uniform(0.15, 0.7)),))
+        return Region(point=(float(event.start_s + length_s * rng.uniform(0.15, 0.7)),))
     shift_s = rng.uniform(-0.08, 0.08, 2) * length_s
     end_s = min(event.end_s + shift_s[1], facts.sound.duration_s)
-    return RegionRecord(span=(float(max(event.start_s + shift_s[0], 0.0)), float(end_s)))
+    return Region(span=(float(max(event.start_s + shift_s[0], 0.0)), float(end_s)))
 
 
 def _some(facts: SoundFacts, rng: Rng, number: int | None) -> int:

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from deixis.cli import main
+from deixis.geometry import Region
 from deixis.samples.files import write_samples
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
 from deixis.world.generate import world_samples
 
@@ -43,9 +44,9 @@ def real(tmp_path_factory, shared_data):
     samples = []
     for image in annotations["images"]:
         own = [item for item in annotations["annotations"] if item["image_id"] == image["id"]]
-        regions = tuple(RegionRecord(box=(x, y, x + w, y + h)) for x, y, w, h in (item["bbox"] for item in own))
+        regions = tuple(Region(box=(x, y, x + w, y + h)) for x, y, w, h in (item["bbox"] for item in own))
         path = shared_data / "nuts_coco" / "images" / image["file_name"]
-        medium = Medium(f"nuts/{image['id']}", "image", str(path), (image["height"], image["width"]))
+        medium = MediaReference(f"nuts/{image['id']}", "image", str(path), (image["height"], image["width"]))
         answer = " ".join(f"[thing]{{{number}}}" for number in range(len(regions)))
         turn = Turn("Where is everything?", answer)
         samples.append(Sample(f"nuts/{image['id']}", "nuts", "detect", "val", (turn,), (medium,), regions))

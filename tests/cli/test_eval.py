@@ -16,7 +16,7 @@ from deixis.errors import DataError
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import BENCHMARKS
 from deixis.evaluation.metrics.aggregation import mean
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 pytestmark = pytest.mark.skipif(not bundled_folder().is_dir(), reason="the bundled model is not trained yet")
@@ -51,7 +51,7 @@ class Squares:
             if not colour:
                 yield Skipped(f"squares.txt line {number + 1}", "expected a colour, got none")
                 continue
-            medium = Medium(name, "image", path=str(data / name), size_hw=(64, 64))
+            medium = MediaReference(name, "image", path=str(data / name), size_hw=(64, 64))
             question = options.get("ask", "What colour is it?")
             yield Example(f"s/{number}", "all", name, question, (medium,), colour, forced_answer=colour)
 

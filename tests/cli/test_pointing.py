@@ -148,8 +148,8 @@ def masked(mode):
 def test_a_mask_of_any_mode(tmp_path, mode):
     masked(mode).save(tmp_path / "mask.png")
     region = typed_region("mask", f"{tmp_path / 'mask.png'}@3", SIGNALS)
-    assert isinstance(region, Mask)
-    assert (region.signal, int(region.array.sum()), region.array[0, 29], region.array[0, 30]) == (3, 1200, True, False)
+    assert region.form == "mask"
+    assert (region.signal, int(region.mask.sum()), region.mask[0, 29], region.mask[0, 30]) == (3, 1200, True, False)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_mask_that_does_not_fit(tmp_path, size, value, sentence):
         pytest.param({"span": [0.5, 1.0]}, Span(0.5, 1, signal=1), id="span_goes_to_the_sound"),
         pytest.param({"points": [1, 2]}, PointSet(np.array([1, 2]), signal=2), id="points"),
         pytest.param({"polygon": [[1, 2], [30, 4], [5, 30]]}, Polygon([[1, 2], [30, 4], [5, 30]]), id="polygon"),
-        pytest.param({"mask": Mask(np.eye(40, 60)).to_rle()}, Mask(np.eye(40, 60)), id="mask"),
+        pytest.param({"mask": Mask(np.eye(40, 60)).mask_rle}, Mask(np.eye(40, 60)), id="mask"),
         pytest.param(
             {"box3d": None, "box": [1, 2, 3, 4], "point": [1, 2], "crowd": True}, Box(1, 2, 3, 4), id="several"
         ),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deixis.datasets.own_samples import SAMPLES
-from deixis.samples.sample import Medium, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
 from tests.datasets.reading import read_all
 
@@ -17,7 +17,7 @@ def samples(count: int = 3) -> list[Sample]:
             "caption",
             "train",
             (Turn("What?", "A dog."),),
-            (Medium(f"a/{number}", "image", values=np.full((4, 6, 3), number, np.uint8), size_hw=(4, 6)),),
+            (MediaReference(f"a/{number}", "image", values=np.full((4, 6, 3), number, np.uint8), size_hw=(4, 6)),),
         )
         for number in range(count)
     ]

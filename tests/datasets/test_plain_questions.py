@@ -4,18 +4,19 @@ import pytest
 
 from deixis.datasets.annotated import Annotated, Expression, Relation, Thing
 from deixis.datasets.plain_questions import plain_samples, plain_text
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.geometry import Region
+from deixis.samples.sample import MediaReference
 from deixis.samples.validate import validate_record
 
-PICTURE = Medium("coco/000000000001", "image", "a.jpg", (40, 60))
+PICTURE = MediaReference("coco/000000000001", "image", "a.jpg", (40, 60))
 
 
-def box(x: float) -> RegionRecord:
-    return RegionRecord(0, box=(x, 1.0, x + 5, 9.0))
+def box(x: float) -> Region:
+    return Region(box=(x, 1.0, x + 5, 9.0))
 
 
-def masked(x: int) -> RegionRecord:
-    return RegionRecord(0, box=(x, 0.0, x + 1.0, 40.0), mask={"size": [40, 60], "counts": [40 * x, 40, 40 * (59 - x)]})
+def masked(x: int) -> Region:
+    return Region(box=(x, 0.0, x + 1.0, 40.0), mask={"size": [40, 60], "counts": [40 * x, 40, 40 * (59 - x)]})
 
 
 MUGS = (Thing("mug", box(1)), Thing("dog", box(20)), Thing("mug", box(30)))
@@ -70,9 +71,7 @@ def turns_of(record: Annotated) -> dict[str, list[tuple[str, str]]]:
             {"detect": [("Where is every leg of a dog?", "[leg of a dog]{0}")]},
             id="part",
         ),
-        pytest.param(
-            {"things": (Thing("sky", RegionRecord(0, box=(1.0, 1.0, 9.0, 9.0), ignore=True)),)}, {}, id="ignored"
-        ),
+        pytest.param({"things": (Thing("sky", Region(box=(1.0, 1.0, 9.0, 9.0), ignore=True)),)}, {}, id="ignored"),
         pytest.param(
             {"things": (Thing("sky", masked(3)), Thing("sky", masked(7))), "form": "mask"},
             {"detect": [("Where is every sky?", "[sky]{0,1:mask}")]},
@@ -162,7 +161,7 @@ def test_regions_are_those_that_the_texts_mention_in_that_order():
 
 
 def test_what_counts_neither_way_stays_with_the_questions():
-    ignored = RegionRecord(0, box=(40.0, 1.0, 50.0, 9.0), ignore=True)
+    ignored = Region(box=(40.0, 1.0, 50.0, 9.0), ignore=True)
     things = (Thing("", ignored), Thing("mug", box(1)))
     asked = Expression("What holds tea?", (1,), implicit=True)
     samples = {s.task: s for s in plain_samples(annotated(things=things, expressions=(asked,)))}

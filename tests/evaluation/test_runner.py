@@ -13,7 +13,7 @@ from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, Benchmark, Be
 from deixis.evaluation.metrics.aggregation import mean
 from deixis.evaluation.runner import BLOCK, EvaluationRun, examples, run_examples
 from deixis.inference import Answer
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
@@ -29,7 +29,7 @@ class Parity:
             if number % 10 == 9:
                 yield Skipped(f"number {number}", "it is unreadable")
                 continue
-            medium = Medium(f"n/{number}", "image", values=PICTURE, size_hw=(8, 8))
+            medium = MediaReference(f"n/{number}", "image", values=PICTURE, size_hw=(8, 8))
             ground_truth = "even" if number % 2 == 0 else "odd"
             part = "low" if number < 50 else "high"
             yield Example(
@@ -160,7 +160,11 @@ def test_a_medium_that_cannot_be_opened_fails_alone(tmp_path):
     class Broken(Parity):
         def examples(self, data, options):
             for example in super().examples(data, options):
-                gone = Medium(example.media[0].id, "image", "gone.png") if example.id == "n/5" else example.media[0]
+                gone = (
+                    MediaReference(example.media[0].id, "image", "gone.png")
+                    if example.id == "n/5"
+                    else example.media[0]
+                )
                 yield Example(example.id, "all", example.group, example.text, (gone,), example.ground_truth)
 
     rows, _ = run_examples(EvaluationRun(Broken(), Path("8"), {}, GENERATED), Counting(), tmp_path)

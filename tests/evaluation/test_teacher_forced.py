@@ -7,15 +7,14 @@ import pytest
 
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo
 from deixis.evaluation.teacher_forced import check_able, point
-from deixis.geometry import mask_to_rle
+from deixis.geometry import Region, mask_to_rle
 from deixis.inference import Model, Question
-from deixis.samples.sample import RegionRecord
 from deixis.signals import open_signal
 from tests.toy import picture, toy_network, toy_tokenizer
 
 SQUARE = np.zeros((24, 40), dtype=bool)
 SQUARE[4:9, 5:20] = True
-MEANT = RegionRecord(box=(5, 4, 20, 9), mask=mask_to_rle(SQUARE))
+MEANT = Region(box=(5, 4, 20, 9), mask=mask_to_rle(SQUARE))
 INFO = BenchmarkInfo("masked", "Masked", (), (), (), modes=(GENERATED, TEACHER_FORCED), answer_form="mask")
 
 
@@ -49,7 +48,7 @@ def test_the_true_mask_is_never_shown(toy):
     """Two answers whose truth differs, and whose words do not, get the same masks."""
     model = Model(*toy, "toy")
     question = Question("Where?", (open_signal(picture()),))
-    other = RegionRecord(mask=mask_to_rle(~SQUARE))
+    other = Region(mask=mask_to_rle(~SQUARE))
     one, two = point(model, [question] * 2, [("{0:mask}.", (MEANT,)), ("{0:mask}.", (other,))])
     assert np.array_equal(one.masks[0], two.masks[0])
 

@@ -76,9 +76,9 @@ def test_arrays_are_locked_and_owned():
     array = np.zeros((2, 2), dtype=bool)
     mask = Mask(array)
     array[0, 0] = True
-    assert not mask.array.any()
+    assert not mask.mask.any()
     with pytest.raises(ValueError, match="read-only"):
-        mask.array[0, 0] = True
+        mask.mask[0, 0] = True
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_rle_round_trip(size_hw, share):
     assert rle_area(rle) == mask.sum()
     assert np.array_equal(rle_to_mask({**rle, "counts": rle["counts"].encode()}), mask)
     assert np.array_equal(rle_to_mask({**rle, "counts": runs.tolist()}), mask)
-    assert Mask.from_rle(Mask(mask).to_rle(), signal=2) == Mask(mask, signal=2)
+    assert Mask(Mask(mask).mask_rle, signal=2) == Mask(mask, signal=2)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from deixis.geometry import (
     Point,
     PointSet,
     Polygon,
+    Region,
     Scribble,
     Span,
     Tube,
@@ -158,7 +159,8 @@ def test_frames_of_films_and_of_numbers():
 
 def test_tubes_are_values():
     assert Tube(1, 2, 3, 4, 5, 6) == Tube(1.0, 2, 3, 4, 5, 6)
-    assert Tube(1, 2, 3, 4, 5, 6).box == Box(1, 2, 3, 4)
-    assert Tube(1, 2, 3, 4, 5, 6, signal=2).span == Span(5, 6, signal=2)
+    assert Tube(1, 2, 3, 4, 5, 6) == Region(box=(1, 2, 3, 4), time_s=(5, 6))
+    assert Tube(1, 2, 3, 4, 5, 6).form == Box(1, 2, 3, 4).form == "box"
+    assert Tube(1, 2, 3, 4, 5, 6, signal=2).interval_s == Span(5, 6, signal=2).interval_s
     kinds = Tube(1, 2, 3, 4, 5, 6), Box3D(1, 2, 3, 4, 5, 6), Tube(1, 2, 3, 4, 5, 7)
     assert len({region_digest(region) for region in kinds}) == 3

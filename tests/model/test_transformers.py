@@ -91,12 +91,13 @@ def test_beams_of_one_answer_are_what_greedy_search_finds(toy):
 
 def batches(processor, config):
     """Two packed batches as the trainer of the package makes them."""
-    from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+    from deixis.geometry import Region
+    from deixis.samples.sample import MediaReference, Sample, Turn
     from deixis.signals import open_signal
     from deixis.training.packing import collate, pack
 
-    medium = Medium("m", "image", size_hw=(24, 40))
-    box = RegionRecord(box=(2, 3, 20, 20))
+    medium = MediaReference("m", "image", size_hw=(24, 40))
+    box = Region(box=(2, 3, 20, 20))
     samples = [
         Sample(f"s{i}", "test", "name", "train", (Turn("What is {0}?", f"A {w} mug."),), (medium,), (box,))
         for i, w in enumerate(("red", "blue"))

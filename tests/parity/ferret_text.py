@@ -176,6 +176,8 @@ def rounding(golden: Golden) -> Iterator[Check]:
         for rule, entry in ROUNDINGS.items():
             yield Check(f"{name}/{entry}", int(numbers[rule].sum()))
         differ = [x for x in range(count) if len({int(numbers[rule][x]) for rule in ROUNDINGS}) > 1]
-        recorded = {rule: entry.partition("_")[0] for rule, entry in ROUNDINGS.items()}  # as the recording names them
-        listed = [{"x": x, **{recorded[rule]: int(numbers[rule][x]) for rule in ROUNDINGS}} for x in differ]
+        listed = [  # the recorded rules are named by the first word of their entry
+            {"x": x, **{entry.split("_")[0]: int(numbers[rule][x]) for rule, entry in ROUNDINGS.items()}}
+            for x in differ
+        ]
         yield Check(f"{name}/x_where_they_differ", listed)

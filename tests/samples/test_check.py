@@ -8,22 +8,25 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from deixis.geometry import Region
 from deixis.samples.check import Check
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
 
 TURN = (Turn("What is {0}?", "A mug."),)
-BOX = (RegionRecord(box=(0.0, 0.0, 2.0, 2.0)),)
+BOX = (Region(box=(0.0, 0.0, 2.0, 2.0)),)
 
 
-def picture(folder: Path, name: str = "p", size_hw: tuple[int, int] = (4, 6)) -> Medium:
+def picture(folder: Path, name: str = "p", size_hw: tuple[int, int] = (4, 6)) -> MediaReference:
     path = folder / f"{name}.png"
     Image.new("RGB", size_hw[::-1]).save(path)
-    return Medium(name, "image", path=str(path), size_hw=size_hw)
+    return MediaReference(name, "image", path=str(path), size_hw=size_hw)
 
 
 def record(name: str = "a/1", split: str = "train", **medium) -> dict:
-    sample = Sample(name, "made", "refer", split, TURN, (Medium("p", "image", path="p.png", size_hw=(4, 6)),), BOX)
+    sample = Sample(
+        name, "made", "refer", split, TURN, (MediaReference("p", "image", path="p.png", size_hw=(4, 6)),), BOX
+    )
     plain = sample.to_json()
     plain["signals"][0] |= medium
     return plain

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from deixis.geometry import mask_to_rle, rle_to_mask
+from deixis.geometry import Region, mask_to_rle, rle_to_mask
 from deixis.geometry.mask_patches import mask_patch
 from deixis.samples.drawn_shapes import MIN_PRECISION, SHAPES, asked_region, outline_of, point_in, point_in_box
 from deixis.samples.rng import rng_of
-from deixis.samples.sample import RegionRecord
 
 TIMES = 40
 
@@ -50,7 +49,7 @@ MASKS = [
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("kind", ["point", "scribble", "blob"])
 def test_points_scribbles_and_blobs_lie_in_the_mask(mask, kind):
-    record = RegionRecord(mask=mask_to_rle(mask))
+    record = Region(mask=mask_to_rle(mask))
     for turn in range(TIMES):
         drawn = asked_region(record, {kind: 1.0}, rng_of("test", turn))
         if kind == "point":
@@ -89,22 +88,22 @@ def test_points_of_a_box_are_inside_and_near_its_middle():
 
 def test_shares_hold_and_forms_that_are_missing_are_left_out():
     mask = ring()
-    whole = RegionRecord(box=(20.0, 5.0, 101.0, 86.0), mask=mask_to_rle(mask), signal=2, time_s=(1.0, 2.0))
+    whole = Region(box=(20.0, 5.0, 101.0, 86.0), mask=mask_to_rle(mask), signal=2, time_s=(1.0, 2.0))
     drawn = [asked_region(whole, {"point": 1.0, "box": 3.0}, rng_of("test", turn)) for turn in range(400)]
     assert sum(region.box is not None for region in drawn) == pytest.approx(300, abs=35)
     assert {(region.signal, region.time_s) for region in drawn} == {(2, (1.0, 2.0))}
-    only_box = RegionRecord(box=(20.0, 5.0, 101.0, 86.0))
+    only_box = Region(box=(20.0, 5.0, 101.0, 86.0))
     assert asked_region(only_box, {"scribble": 1.0}, rng_of(1)).point is not None
-    only_mask = RegionRecord(mask=mask_to_rle(mask))
+    only_mask = Region(mask=mask_to_rle(mask))
     assert asked_region(only_mask, {"box": 1.0}, rng_of(1)).point is not None
 
 
 @pytest.mark.parametrize(
     "record",
     [
-        pytest.param(RegionRecord(span=(0.0, 1.0)), id="span"),
-        pytest.param(RegionRecord(points=[1, 2], box3d=(0.0, 0.0, 0.0, 1.0, 1.0, 1.0)), id="cloud"),
-        pytest.param(RegionRecord(point=(3.0, 4.0)), id="point"),
+        pytest.param(Region(span=(0.0, 1.0)), id="span"),
+        pytest.param(Region(points=[1, 2], box3d=(0.0, 0.0, 0.0, 1.0, 1.0, 1.0)), id="cloud"),
+        pytest.param(Region(point=(3.0, 4.0)), id="point"),
     ],
 )
 def test_regions_without_pixels_stay_as_they_are(record):
@@ -113,7 +112,7 @@ def test_regions_without_pixels_stay_as_they_are(record):
 
 @pytest.mark.parametrize("kind", SHAPES)
 def test_the_same_numbers_give_the_same_shape(kind):
-    record = RegionRecord(box=(20.0, 5.0, 101.0, 86.0), mask=mask_to_rle(disc()))
+    record = Region(box=(20.0, 5.0, 101.0, 86.0), mask=mask_to_rle(disc()))
     first, again, other = (asked_region(record, {kind: 1.0}, rng_of("test", n)) for n in (1, 1, 2))
     assert first == again
     assert first.mask == again.mask
@@ -122,4 +121,4 @@ def test_the_same_numbers_give_the_same_shape(kind):
 
 def test_a_malformed_mask_is_one_sentence():
     with pytest.raises(ValueError, match="mask: expected runs that fill 2 x 2 pixels"):
-        asked_region(RegionRecord(mask={"size": [2, 2], "counts": [3]}), {"point": 1.0}, rng_of(1))
+        asked_region(Region(mask={"size": [2, 2], "counts": [3]}), {"point": 1.0}, rng_of(1))

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from deixis.geometry import Region
 from deixis.samples.check import Check
 from deixis.samples.files import read_samples, write_samples
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
 
 RNG = np.random.default_rng(0)
@@ -19,14 +20,14 @@ MASK = np.zeros((7, 9), bool)
 MASK[2:5, 3:6] = True
 
 MEDIA = {
-    "image": Medium("set/1/image", "image", size_hw=(7, 9), values=PICTURE),
-    "audio": Medium("set/1/sound", "audio", duration_s=0.5, rate_hz=16000, values=SOUND),
-    "point_cloud": Medium("set/1/cloud", "point_cloud", point_count=30, unit="m", values=CLOUD),
+    "image": MediaReference("set/1/image", "image", size_hw=(7, 9), values=PICTURE),
+    "audio": MediaReference("set/1/sound", "audio", duration_s=0.5, rate_hz=16000, values=SOUND),
+    "point_cloud": MediaReference("set/1/cloud", "point_cloud", point_count=30, unit="m", values=CLOUD),
 }
 REGIONS = {
-    "image": RegionRecord(point=(4.0, 3.0), box=(3.0, 2.0, 6.0, 5.0), mask=MASK),
-    "audio": RegionRecord(span=(0.1, 0.25)),
-    "point_cloud": RegionRecord(points=np.array([3, 1, 29]), box3d=(0.0, 0.0, 0.0, 1.0, 1.0, 0.5), crowd=True),
+    "image": Region(point=(4.0, 3.0), box=(3.0, 2.0, 6.0, 5.0), mask=MASK),
+    "audio": Region(span=(0.1, 0.25)),
+    "point_cloud": Region(points=np.array([3, 1, 29]), box3d=(0.0, 0.0, 0.0, 1.0, 1.0, 0.5), crowd=True),
 }
 
 

@@ -10,15 +10,15 @@ import soundfile
 from PIL import Image
 
 from deixis.samples.headers import check_header, header_size_hw, sound_facts
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 
 ORIENTATION, QUARTER_TURN = 0x0112, 6
 
 
-def picture(folder: Path) -> Medium:
+def picture(folder: Path) -> MediaReference:
     path = folder / "p.jpg"
     Image.new("RGB", (9, 7)).save(path)
-    return Medium("p", "image", path=str(path), size_hw=(7, 9))
+    return MediaReference("p", "image", path=str(path), size_hw=(7, 9))
 
 
 def turned(folder: Path) -> str:
@@ -33,12 +33,12 @@ def page(folder: Path) -> str:
     return str(folder / "page.jpg")
 
 
-def sound(folder: Path) -> Medium:
+def sound(folder: Path) -> MediaReference:
     soundfile.write(folder / "s.wav", np.zeros(8_000, np.float32), 16_000)
-    return Medium("s", "audio", path=str(folder / "s.wav"), duration_s=0.5, rate_hz=16_000)
+    return MediaReference("s", "audio", path=str(folder / "s.wav"), duration_s=0.5, rate_hz=16_000)
 
 
-def in_memory(medium: Medium) -> Medium:
+def in_memory(medium: MediaReference) -> MediaReference:
     """The medium as it comes out of a tar."""
     return replace(medium, path="tar/" + Path(medium.path).name, content=Path(medium.path).read_bytes())
 
@@ -72,8 +72,8 @@ def test_a_medium_as_it_says_passes_from_its_file_and_from_memory(make, tmp_path
 
 def test_arrays_and_values_are_not_looked_into(tmp_path):
     np.save(tmp_path / "depth.npy", np.zeros((3, 3)))
-    check_header("m", Medium("d", "depth", path=str(tmp_path / "depth.npy"), size_hw=(1, 1)))
-    check_header("m", Medium("d", "image", size_hw=(1, 1), values=np.zeros((3, 3, 3), np.uint8)))
+    check_header("m", MediaReference("d", "depth", path=str(tmp_path / "depth.npy"), size_hw=(1, 1)))
+    check_header("m", MediaReference("d", "image", size_hw=(1, 1), values=np.zeros((3, 3, 3), np.uint8)))
 
 
 def test_a_turned_picture_has_the_size_of_the_upright_one(tmp_path):
@@ -91,7 +91,7 @@ def test_real_pictures_are_as_large_as_their_annotations_say(shared_data):
     annotations = json.loads((shared_data / "nuts_coco" / "annotations.json").read_text())
     for image in annotations["images"]:
         path = shared_data / "nuts_coco" / "images" / image["file_name"]
-        medium = Medium("m", "image", path=str(path), size_hw=(image["height"], image["width"]))
+        medium = MediaReference("m", "image", path=str(path), size_hw=(image["height"], image["width"]))
         check_header("m", medium)
         with pytest.raises(ValueError, match=r"m\.size_hw: expected \["):
             check_header("m", replace(medium, size_hw=(image["height"] + 1, image["width"])))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from deixis.samples.media import file_name, open_medium, place_medium, placed_path, plain_name
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 from tests.samples.test_files import MEDIA, PICTURE
 
 
@@ -34,13 +34,13 @@ def test_values_a_file_and_its_content_open_as_the_same(kind, tmp_path):
 
 def test_a_trace_without_times_takes_its_rate_from_the_record(tmp_path):
     np.save(tmp_path / "walk.npy", np.ones((100, 6), np.float32).cumsum(0))
-    with open_medium(Medium("w", "imu", path=str(tmp_path / "walk.npy"), rate_hz=50.0)) as signal:
+    with open_medium(MediaReference("w", "imu", path=str(tmp_path / "walk.npy"), rate_hz=50.0)) as signal:
         assert signal.extent.duration_s == pytest.approx(2.0)
 
 
 def test_a_film_in_an_archive_is_decoded_within_the_block(shared_data):
     film = next(path for path in sorted((shared_data / "video_traffic").rglob("*")) if path.suffix == ".mp4")
-    with open_medium(Medium("f", "video", path=f"a.tar/{film.name}", content=film.read_bytes())) as signal:
+    with open_medium(MediaReference("f", "video", path=f"a.tar/{film.name}", content=film.read_bytes())) as signal:
         assert signal.modality == "video"
         assert Path(signal.path).is_file()
     assert not Path(signal.path).exists()
@@ -49,7 +49,7 @@ def test_a_film_in_an_archive_is_decoded_within_the_block(shared_data):
 def test_a_medium_that_is_nowhere_is_named():
     with (
         pytest.raises(ValueError, match="values or a file for the medium 'lost', got neither"),
-        open_medium(Medium("lost", "image")),
+        open_medium(MediaReference("lost", "image")),
     ):
         pass
 
@@ -76,13 +76,13 @@ def test_names_of_files(identity, name):
 
 
 def test_endings_are_kept_in_lower_case_and_double_ones_whole():
-    assert file_name(Medium("a", "image", path="X.JPG")) == "images/a.jpg"
-    assert file_name(Medium("a", "fmri", path="sub-1.nii.gz")) == "brains/a.nii.gz"
-    assert file_name(Medium("a", "video", path="a.b.mp4")) == "films/a.mp4"
+    assert file_name(MediaReference("a", "image", path="X.JPG")) == "images/a.jpg"
+    assert file_name(MediaReference("a", "fmri", path="sub-1.nii.gz")) == "brains/a.nii.gz"
+    assert file_name(MediaReference("a", "video", path="a.b.mp4")) == "films/a.mp4"
 
 
 def test_a_link_is_made_once_and_renewed_where_it_led_elsewhere(picture, tmp_path):
-    medium = Medium("set/1", "image", path=str(picture))
+    medium = MediaReference("set/1", "image", path=str(picture))
     assert place_medium(medium, tmp_path, "link") == placed_path(medium, tmp_path, "link") == "images/set-1.jpg"
     target = tmp_path / "images" / "set-1.jpg"
     first = os.lstat(target)
@@ -99,7 +99,7 @@ def test_a_link_is_made_once_and_renewed_where_it_led_elsewhere(picture, tmp_pat
 
 
 def test_a_copy_is_made_once_and_again_where_the_file_is_another(picture, tmp_path):
-    medium, target = Medium("set/1", "image", path=str(picture)), tmp_path / "images" / "set-1.jpg"
+    medium, target = MediaReference("set/1", "image", path=str(picture)), tmp_path / "images" / "set-1.jpg"
     place_medium(medium, tmp_path, "copy")
     first = target.stat().st_ino
     place_medium(medium, tmp_path, "copy")
@@ -120,8 +120,8 @@ def test_a_file_that_is_its_own_place_stays(way, tmp_path):
 
 
 def test_nothing_is_placed_or_looked_for_with_none(tmp_path):
-    inside = Medium("a", "image", path=str(tmp_path / "train2017" / "a.jpg"))
-    outside = Medium("set/b", "image", path="/elsewhere/b.jpg")
+    inside = MediaReference("a", "image", path=str(tmp_path / "train2017" / "a.jpg"))
+    outside = MediaReference("set/b", "image", path="/elsewhere/b.jpg")
     assert place_medium(inside, tmp_path, "none") == "train2017/a.jpg"
     assert place_medium(outside, tmp_path, "none") == "images/set-b.jpg"
     assert not list(tmp_path.iterdir())

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from deixis.geometry import Region
 from deixis.samples.media import open_medium
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shard_files import FORMS
 from deixis.samples.shards import ShardReport, entry_sample, open_samples, shards_of, write_shard
 from deixis.samples.skipped import Skipped
@@ -23,7 +24,7 @@ ENDINGS = [pytest.param(ending, id=ending[1:]) for ending in FORMS]
 SAMPLES = [sample(kind) for kind in MEDIA]
 
 
-def media_of(item: Sample) -> list[Medium]:
+def media_of(item: Sample) -> list[MediaReference]:
     """The media without what differs between forms: where they lie."""
     return [replace(medium, path=None) for medium in item.signals]
 
@@ -88,7 +89,7 @@ BAD = [
     pytest.param(bad({"task": ""}), "task: expected text without spaces", id="breaks_the_schema"),
     pytest.param(bad({"turns": (Turn("What is {7}?", "A mug."),)}), "names a region that is not there", id="no_region"),
     pytest.param(bad({}, size_hw=(9, 7)), "mask.size: expected", id="mask_of_another_size"),
-    pytest.param(bad({"regions": (RegionRecord(box=(0.0, 0.0, 99.0, 2.0)),)}), "lies outside", id="box_outside"),
+    pytest.param(bad({"regions": (Region(box=(0.0, 0.0, 99.0, 2.0)),)}), "lies outside", id="box_outside"),
     pytest.param(bad({}, values=None), "signals[0]: expected the field 'path'", id="medium_nowhere"),
     pytest.param(bad({}, values=None, path="gone.jpg"), "got 'gone.jpg', which is not there", id="medium_gone"),
     pytest.param(bad({}, values=None, path=__file__), "expected a picture, got", id="no_picture"),
@@ -109,7 +110,7 @@ def test_a_bad_sample_is_left_out_and_the_rest_goes_on(wrong, why, ending, tmp_p
 
 
 def test_media_are_not_looked_for_with_none(tmp_path):
-    gone = Medium("coco/000000000009", "image", path="/data/coco/000000000009.jpg", size_hw=(7, 9))
+    gone = MediaReference("coco/000000000009", "image", path="/data/coco/000000000009.jpg", size_hw=(7, 9))
     assert write_shard([replace(SAMPLES[0], signals=(gone,))], tmp_path / "a.jsonl", "none").samples == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
     assert read(tmp_path / "a.jsonl")[0].signals[0].path == str(tmp_path / "images" / "coco-000000000009.jpg")

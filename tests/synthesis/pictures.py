@@ -9,8 +9,8 @@ import numpy as np
 from deixis.datasets.annotated import Annotated, Expression, Relation, Thing
 from deixis.datasets.runs.sources import Source
 from deixis.datasets.source import Place
-from deixis.geometry import Reference, mask_to_rle, parse_markup
-from deixis.samples.sample import Medium, RegionRecord, Sample
+from deixis.geometry import Reference, Region, mask_to_rle, parse_markup
+from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 from deixis.samples.validate import validate_record
 from deixis.synthesis.parts.registry import PARTS
@@ -25,14 +25,14 @@ def ellipse(x: float, y: float, across: float = 12, down: float = 9) -> np.ndarr
     return ((columns + 0.5 - x) / across) ** 2 + ((rows + 0.5 - y) / down) ** 2 <= 1
 
 
-def region(x: float, y: float, across: float = 12, down: float = 9, masked: bool = True, **facts) -> RegionRecord:
+def region(x: float, y: float, across: float = 12, down: float = 9, masked: bool = True, **facts) -> Region:
     """A region with the box, and if wanted the mask, of an ellipse."""
     box = (float(x - across), float(y - down), float(x + across), float(y + down))
-    return RegionRecord(box=box, mask=mask_to_rle(ellipse(x, y, across, down)) if masked else None, **facts)
+    return Region(box=box, mask=mask_to_rle(ellipse(x, y, across, down)) if masked else None, **facts)
 
 
 def picture(number: int, things: Sequence[Thing], **facts) -> Annotated:
-    medium = Medium(f"coco/{number:012d}", "image", path=f"{number}.jpg", size_hw=SIZE_HW)
+    medium = MediaReference(f"coco/{number:012d}", "image", path=f"{number}.jpg", size_hw=SIZE_HW)
     return Annotated(f"coco/{number:012d}", "coco", "train", (medium,), tuple(things), **facts)
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from deixis.datasets.annotated import Annotated, Expression, Relation, Thing
-from deixis.geometry import box_xyxy_to_mask, mask_to_rle
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.geometry import Region, box_xyxy_to_mask, mask_to_rle
+from deixis.samples.sample import MediaReference
 
 SIZE_HW = (40, 60)
 
@@ -12,12 +12,12 @@ SIZE_HW = (40, 60)
 def thing(name: str, box: tuple[int, ...], **fields) -> Thing:
     """A thing with a box and the mask that fills it."""
     mask = mask_to_rle(box_xyxy_to_mask(np.array(box, dtype=float), SIZE_HW))
-    return Thing(name, RegionRecord(box=tuple(map(float, box)), mask=mask), **fields)
+    return Thing(name, Region(box=tuple(map(float, box)), mask=mask), **fields)
 
 
 def kitchen(number: int = 0, **fields) -> Annotated:
     """A picture with a person (0), two mugs (1, 2), a kettle (3), a table (4), and people as a group (5)."""
-    region = RegionRecord(box=(0.0, 0.0, 60.0, 10.0), crowd=True)
+    region = Region(box=(0.0, 0.0, 60.0, 10.0), crowd=True)
     facts = {
         "things": (
             thing("person", (0, 0, 20, 40)),
@@ -35,7 +35,7 @@ def kitchen(number: int = 0, **fields) -> Annotated:
         ),
         "captions": ("[A man]{0} makes tea with {{a}} friend and [bystanders]{5}.",),
     }
-    medium = Medium(f"made/{number}", "image", f"{number}.jpg", SIZE_HW)
+    medium = MediaReference(f"made/{number}", "image", f"{number}.jpg", SIZE_HW)
     return Annotated(
         **{"id": f"made/{number}", "source": "made", "split": "train", "signals": (medium,)} | facts | fields
     )

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deixis.geometry import Mask
 from deixis.samples.shards import open_samples
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +60,7 @@ def test_what_is_read_from_the_folder_has_its_masks(drawn):
         files = (drawn / "folder/masks").glob(f"{number}_*.png")
         expected = {np.packbits(np.asarray(Image.open(path))).tobytes() for path in files}
         assert expected
-        assert {np.packbits(Mask.from_rle(region.mask).array).tobytes() for region in sample.regions} == expected
+        assert {np.packbits(region.mask_array).tobytes() for region in sample.regions} == expected
 
 
 def test_it_goes_on_where_it_was(drawn, capsys):

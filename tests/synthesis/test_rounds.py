@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from deixis.datasets.annotated import Thing
+from deixis.geometry import Region
 from deixis.samples.rng import rng_of
-from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.synthesis.asking import Asking, Directions
 from deixis.synthesis.parts.registry import PARTS
@@ -106,7 +107,7 @@ def test_a_kind_without_a_share_is_never_asked():
 
 
 def test_a_bad_thing_is_skipped_and_the_rest_goes_on():
-    broken = Thing("wolf", RegionRecord(box=(1.0, 1.0, 5.0, 5.0), mask={"size": [120, 160], "counts": [7]}))
+    broken = Thing("wolf", Region(box=(1.0, 1.0, 5.0, 5.0), mask={"size": [120, 160], "counts": [7]}))
     items = [picture(number, [broken, Thing("dog", region(40, 40))]) for number in range(1, 9)]
     part = PARTS["objects"]
     found = list(part.make(items, 100, "7", Tools(), Directions(box=0.0, mask=0.0, region_out=0.0)))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from deixis.geometry import letterbox_frame, window_frame
+from deixis.geometry import Region, letterbox_frame, window_frame
 from deixis.model.masks.mask_cells import Prepared
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
 from deixis.training.guidance import AttentionGuide, first_look, guided_tokens, token_target
 from deixis.training.instruct import Instructor
@@ -72,20 +72,20 @@ def test_target_lies_on_the_tokens_that_the_mask_covers():
     mask = np.zeros((128, 128), bool)
     mask[32:48, 64:96] = True  # token row 2, columns 4 and 5 of an 8 x 8 grid
     prepared = Prepared("image", np.zeros((3, 128, 128), np.float32), letterbox_frame((128, 128), (128, 128)))
-    target = token_target(RegionRecord(mask=mask), prepared, 1024, 64)
+    target = token_target(Region(mask=mask), prepared, 1024, 64)
     assert np.flatnonzero(target).tolist() == [2 * 8 + 4, 2 * 8 + 5]
     assert target.sum() == pytest.approx(1.0)
 
 
 def test_target_of_a_sound_lies_on_its_span():
     prepared = Prepared("audio", np.zeros((800, 64), np.float32), window_frame(8.0, 8.0))
-    target = token_target(RegionRecord(span=(1.6, 2.4)), prepared, 200, 50)
+    target = token_target(Region(span=(1.6, 2.4)), prepared, 200, 50)
     assert np.flatnonzero(target).tolist() == [10, 11, 12, 13, 14]
 
 
 def test_a_region_that_covers_nothing_has_no_target():
     prepared = Prepared("audio", np.zeros((800, 64), np.float32), window_frame(8.0, 8.0))
-    assert token_target(RegionRecord(span=(9.0, 9.5)), prepared, 200, 50) is None
+    assert token_target(Region(span=(9.0, 9.5)), prepared, 200, 50) is None
 
 
 def test_guiding_moves_attention_to_the_target():
@@ -123,7 +123,7 @@ def test_guiding_moves_attention_to_the_target():
 def test_a_batch_without_guided_tokens_leaves_nothing_for_the_next():
     network, processor = toy_network(toy_tokenizer(), text_config={**TEXT, "num_hidden_layers": 4})
     prepared = [processor.prepare(open_signal(picture()))]
-    about = Medium("p", "image", size_hw=(24, 40)), Turn("What is it?", "A mug.")
+    about = MediaReference("p", "image", size_hw=(24, 40)), Turn("What is it?", "A mug.")
     sample = Sample("id", "test", "caption", "train", about[1:], about[:1], ())
     batch = collate([pack([sample], prepared, processor, {"image": 64}, 400)], 0)
     assert "guide" not in batch

@@ -4,19 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.geometry import Region
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
 from deixis.training.packing import block_attention, collate, pack
 from tests.toy import picture, sound
 
 CELLS = {"image": 64, "audio": 200, "point_cloud": 64}
-MEDIA = (Medium("p", "image", size_hw=(24, 40)), Medium("s", "audio", duration_s=2.0))
+MEDIA = (MediaReference("p", "image", size_hw=(24, 40)), MediaReference("s", "audio", duration_s=2.0))
 LEFT, RIGHT = np.zeros((24, 40), bool), np.zeros((24, 40), bool)
 LEFT[:, :20], RIGHT[:, 20:] = True, True
 REGIONS = (
-    RegionRecord(mask=LEFT, box=(0, 0, 20, 24)),
-    RegionRecord(mask=RIGHT, box=(20, 0, 40, 24)),
-    RegionRecord(signal=1, span=(0.5, 1.5)),
+    Region(mask=LEFT, box=(0, 0, 20, 24)),
+    Region(mask=RIGHT, box=(20, 0, 40, 24)),
+    Region(signal=1, span=(0.5, 1.5)),
 )
 
 
@@ -147,4 +148,4 @@ def test_who_looks_at_whom():
 
 def test_a_region_without_a_form_is_refused(packer):
     with pytest.raises(ValueError, match="region: expected a mask, points, box, span, box3d or point"):
-        packer(sample(("What is {0}?", "Hm."), regions=(RegionRecord(),)))
+        packer(sample(("What is {0}?", "Hm."), regions=(Region(),)))

@@ -6,10 +6,13 @@ import pytest
 import torch
 import yaml
 
+from deixis.errors import ConfigError
+from deixis.options import plain_values
+from deixis.samples.yaml_file import read_yaml
 from deixis.training import recipe as recipes
 from deixis.training.recipe import dense_heads, mask_cells, start_model, train
-from deixis.training.recipe_file import read_recipe
-from tests.toy import SAM_SIZES, SIZES, toy_recipe
+from deixis.training.recipe_file import DenseStage, InstructStage, Recipe, parse_recipe, read_recipe
+from tests.toy import SAM_SIZES, SIZES, toy_plan, toy_recipe
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 ELSEWHERE = ("pointmlp", "finetune", "grit")  # of classifiers, of samples on disk, of region data: tested with those
@@ -39,45 +42,91 @@ def with_stage(**changes):
         pytest.param("", "expected a recipe with `stages` and either `model` or `init`", id="empty"),
         pytest.param("a: [1", "toy.yaml:1: expected YAML; ", id="no_yaml"),
         pytest.param("- 1", "expected a recipe", id="a_list"),
-        pytest.param({"sources": {}, "parts": []}, "got one of region data: deixis data build", id="region_data"),
+        pytest.param({"sources": {}, "parts": []}, "got one of region data, for deixis data build", id="region_data"),
         pytest.param(toy_recipe(model=None), "either `model` or `init`", id="no_model"),
         pytest.param(toy_recipe(init="bundled"), "either `model` or `init`", id="both"),
-        pytest.param(toy_recipe(modle={}), r"unknown field\(s\) modle; known are seed", id="unknown_field"),
+        pytest.param(
+            toy_recipe(modle={}),
+            "toy.yaml: modle: unknown field; known are .*; did you mean 'model'",
+            id="unknown_field",
+        ),
         pytest.param(toy_recipe(stages=None), "stages: expected a list of at least one stage", id="no_stages"),
         pytest.param(toy_recipe(stages=[]), "stages: expected a list of at least one stage", id="empty_stages"),
         pytest.param(toy_recipe(stages=["dense"]), "stages: expected a list of at least one stage", id="words"),
-        pytest.param(toy_recipe(seed="x"), "seed: expected a whole number from 0, got 'x'", id="seed"),
-        pytest.param(toy_recipe(model=[1]), "model: expected fields of DeixisConfig", id="model_is_a_list"),
-        pytest.param(toy_recipe(model={"projecton": {}}), r"model: unknown field\(s\) projecton", id="model_field"),
-        pytest.param(with_stage(name=None), "stages: expected a name for each .*got None", id="no_name"),
-        pytest.param(with_stage(name="a/b"), "expected a name .* fit for a folder; got 'a/b'", id="path_as_name"),
-        pytest.param(toy_recipe(stages=toy_recipe()["stages"][:1] * 2), "that no other has.*got 'dense'", id="twice"),
+        pytest.param(toy_recipe(seed="x"), "seed: expected a whole number from 0; got 'x'", id="seed"),
+        pytest.param(toy_recipe(model=[1]), "model: expected fields with values or none; got", id="model_is_a_list"),
         pytest.param(
-            with_stage(task="dnse"), "stage dense: task: expected one of dense, instruct; got 'dnse'", id="task"
+            toy_recipe(model={"projecton": {}}),
+            "model.projecton: unknown field; .*did you mean 'projection'",
+            id="model_field",
         ),
-        pytest.param(with_stage(step=3), r"stage dense: unknown field\(s\) step", id="stage_field"),
-        pytest.param(with_stage(steps=None), "stage dense: steps: expected a number of steps, got none", id="no_steps"),
-        pytest.param(with_stage(steps=0), "stage dense: steps: expected at least 1, got 0", id="no_step"),
-        pytest.param(with_stage(steps=2.5), "stage dense: steps: expected a whole number from 0, got 2.5", id="half"),
+        pytest.param(with_stage(name=None), "stage None: name: expected text; got none", id="no_name"),
+        pytest.param(
+            with_stage(name="a/b"), "stage a/b: name: expected a name fit for a folder; got 'a/b'", id="path_as_name"
+        ),
+        pytest.param(
+            toy_recipe(stages=toy_recipe()["stages"][:1] * 2),
+            "stages: expected a name per stage .*got 'dense' twice",
+            id="twice",
+        ),
+        pytest.param(
+            with_stage(task="dnse"), "stage dense: task: .*dense, instruct; got 'dnse'; did you mean 'dense'", id="task"
+        ),
+        pytest.param(with_stage(step=3), "stage dense: step: unknown field; .*did you mean 'steps'", id="stage_field"),
+        pytest.param(
+            with_stage(steps=None), "stage dense: steps: expected a whole number from 1; got none", id="no_steps"
+        ),
+        pytest.param(with_stage(steps=0), "stage dense: steps: expected a whole number from 1; got 0", id="no_step"),
+        pytest.param(with_stage(steps=2.5), "stage dense: steps: expected a whole number from 1; got 2.5", id="half"),
         pytest.param(
             with_stage(learning_rate="1e-3"),
-            "learning_rate: expected a number from 0, got '1e-3'; YAML wants 1.0e-3 for 1e-3",
+            "learning_rate: expected a number from 0; got '1e-3'; YAML requires 1.0e-3 for 1e-3",
             id="a_number_that_yaml_reads_as_a_word",
         ),
-        pytest.param(with_stage(bf16="yes"), "bf16: expected true or false, got 'yes'", id="switch"),
-        pytest.param(with_stage(schedule="cosin"), "schedule: expected one of linear, .*; got 'cosin'", id="schedule"),
-        pytest.param(with_stage(batch=None), "batch: expected a count for some of image, .*; got None", id="no_batch"),
-        pytest.param(with_stage(batch={"video": 1}), "batch: expected a count for some of image, audio", id="kind"),
+        pytest.param(with_stage(bf16="yes"), "bf16: expected true or false; got 'yes'", id="switch"),
         pytest.param(
-            with_stage(batch={"pair": 1}), "batch: expected a count .*; got {'pair': 1}", id="pairs_are_asked"
+            with_stage(schedule="cosin"),
+            "schedule: expected one of linear, .*; got 'cosin'; did you mean 'cosine'",
+            id="schedule",
         ),
-        pytest.param(with_stage(batch={"image": 0}), "image: expected at least 1, got 0", id="none_of_a_kind"),
-        pytest.param(with_stage(batch={"image": "2"}), "image: expected a whole number from 0, got '2'", id="word"),
+        pytest.param(with_stage(batch=None), "batch: expected fields with values; got none", id="no_batch"),
+        pytest.param(with_stage(batch={"video": 1}), "batch.video: unknown field; known are image, audio", id="kind"),
+        pytest.param(
+            with_stage(batch={"pair": 1}),
+            "batch.pair: unknown field; known are image, audio, point_cloud",
+            id="pairs_are_asked",
+        ),
+        pytest.param(
+            with_stage(batch={"image": 0}), "batch.image: expected a whole number from 1; got 0", id="none_of_a_kind"
+        ),
+        pytest.param(
+            with_stage(batch={"image": "2"}), "batch.image: expected a whole number from 1; got '2'", id="word"
+        ),
     ],
 )
 def test_a_wrong_recipe_is_refused(tmp_path, recipe, match):
     with pytest.raises(ValueError, match=match):
         read_recipe(written(tmp_path, recipe))
+
+
+def test_a_recipe_is_typed_and_can_be_written_again():
+    recipe = toy_plan()
+    dense, instruct = recipe.stages
+    assert isinstance(dense, DenseStage)
+    assert isinstance(instruct, InstructStage)
+    assert (dense.steps, dense.learning_rate, instruct.questions, instruct.mixture) == (4, 1e-3, 4, None)
+    assert recipe.uses_world
+    assert parse_recipe(yaml.safe_load(yaml.safe_dump(plain_values(recipe)))) == recipe
+    mixed = with_stage(task="instruct", batch={"data": 2}, data=[{"path": "a", "epochs": 1}], steps=None)
+    mixed["stages"][0]["replay"] = {"share": 0.5, "data": [{"path": "b"}]}
+    assert parse_recipe(plain_values(parse_recipe(mixed))) == parse_recipe(mixed)
+
+
+def test_construction_checks_a_recipe():
+    with pytest.raises(ConfigError, match="questions: expected a whole number from 1; got 0"):
+        InstructStage(name="a", batch={"image": 1}, steps=1, questions=0)
+    with pytest.raises(ConfigError, match="model: expected either `model` or `init`"):
+        Recipe(stages=(DenseStage(name="a", batch={"image": 1}, steps=1),))
 
 
 @pytest.mark.parametrize(
@@ -89,9 +138,7 @@ def test_a_wrong_recipe_is_refused(tmp_path, recipe, match):
             "at least one of image, audio, point_cloud",
             id="no_signal",
         ),
-        pytest.param(
-            toy_recipe(model={**SIZES, "image": {"size": 3}}), "image: expected .*unknown field 'size'", id="size"
-        ),
+        pytest.param(toy_recipe(model={**SIZES, "image": {"size": 3}}), "model: image.size: unknown field", id="size"),
         pytest.param(toy_recipe(model={**SIZES, "number_spread": "wide"}), "model: .*number_spread", id="type"),
         pytest.param(
             toy_recipe(model={**SIZES, "audio": None}), "stage dense: batch: the model takes no audio", id="kind"
@@ -119,7 +166,14 @@ SMALL_SIGNALS = {
 
 def shrunk(recipe):
     """The same recipe with small sizes (a trained model keeps its own), one signal of each kind a batch."""
-    stages = [{**stage, "batch": dict.fromkeys(stage["batch"], 1), "questions": 2} for stage in recipe["stages"]]
+    stages = [
+        {
+            **stage,
+            "batch": dict.fromkeys(stage["batch"], 1),
+            **({"questions": 2} if stage["task"] == "instruct" else {}),
+        }
+        for stage in recipe["stages"]
+    ]
     if "init" in recipe:
         return {**recipe, "stages": stages}
     model = dict(recipe["model"])
@@ -132,19 +186,19 @@ def shrunk(recipe):
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in SHIPPED])
 def test_every_shipped_recipe_builds_and_learns(path):
-    recipe = shrunk(read_recipe(path))
-    model, processor = start_model(recipe, 0)
+    recipe = parse_recipe(shrunk(read_yaml(path)))
+    model, processor = start_model(recipe)
     heads = dense_heads(model)
-    for stage in recipe["stages"]:
+    for stage in recipe.stages:
         network, batches = recipes._stage(stage, model, heads, processor, 7)
         output = network.train()(**batches(0))
         output["loss"].backward()
-        assert torch.isfinite(output["loss"]), stage["name"]
+        assert torch.isfinite(output["loss"]), stage.name
         assert output["losses"]
 
 
 def test_numbers_start_out_like_their_neighbours():
-    model, processor = start_model(toy_recipe(), 0)
+    model, processor = start_model(toy_plan())
     first, count = model.config.number_tokens
     assert processor.tokenizer.convert_ids_to_tokens(first) == "0"
     table = torch.nn.functional.normalize(model.get_input_embeddings().weight[first : first + count], dim=1)
@@ -158,12 +212,12 @@ def test_sam_marks_pictures_if_the_recipe_says_so(tmp_path):
     sam = SamModel(AutoConfig.for_model(**SAM_SIZES))
     sam.save_pretrained(tmp_path / "sam")
     sizes = {**SIZES, "pointing": {"dim": 16, "backbone": "sam"}}
-    recipe = toy_recipe(model=sizes, mask_weights=str(tmp_path / "sam"))
-    model, processor = start_model(recipe, 0)
+    recipe = toy_plan(model=sizes, mask_weights=str(tmp_path / "sam"))
+    model, processor = start_model(recipe)
     own = model.sam_pointing.sam.state_dict()
     assert all(torch.equal(own[name], weight) for name, weight in sam.state_dict().items())
     assert mask_cells(model.config) == {"image": 256, "audio": 200, "point_cloud": 64}
-    network, batches = recipes._stage(recipe["stages"][1], model, dense_heads(model), processor, 7)
+    network, batches = recipes._stage(recipe.stages[1], model, dense_heads(model), processor, 7)
     for step in range(3):
         output = network(**batches(step))
         output["loss"].backward()

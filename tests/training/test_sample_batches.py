@@ -13,13 +13,16 @@ import torch
 import yaml
 
 from deixis.cli import main
+from deixis.geometry import Region
 from deixis.samples.mixtures.mixture import Mixture, MixtureRecipe, Part
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
-from deixis.training.recipe_file import draws_world, read_recipe
+from deixis.samples.yaml_file import read_yaml
+from deixis.training.recipe_file import parse_recipe
 from deixis.training.sample_batches import SampleBatches
 from tests.toy import cloud, picture, sound, toy_recipe
 
+REPLAY = {"share": 0.5, "data": [{"path": "a"}]}
 CELLS = {"image": 64, "audio": 200, "point_cloud": 64}
 SHIPPED = Path(__file__).parents[2] / "recipes" / "finetune.yaml"
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
@@ -31,14 +34,14 @@ MASK[4:12, 8:20] = True
 def about(number: int, name: str, *turns: tuple[str, str], kind: str = "image", **change) -> Sample:
     """A sample about medium `number` of a kind, with one region in all forms."""
     media = {
-        "image": Medium(f"p/{number}", "image", size_hw=(24, 40), values=picture(seed=number)),
-        "audio": Medium(f"s/{number}", "audio", duration_s=2.0, rate_hz=16000, values=sound(seed=number)[0]),
-        "point_cloud": Medium(f"c/{number}", "point_cloud", point_count=100, values=cloud(seed=number)),
+        "image": MediaReference(f"p/{number}", "image", size_hw=(24, 40), values=picture(seed=number)),
+        "audio": MediaReference(f"s/{number}", "audio", duration_s=2.0, rate_hz=16000, values=sound(seed=number)[0]),
+        "point_cloud": MediaReference(f"c/{number}", "point_cloud", point_count=100, values=cloud(seed=number)),
     }
     regions = {
-        "image": RegionRecord(box=(8.0, 4.0, 20.0, 12.0), mask=MASK),
-        "audio": RegionRecord(span=(0.5, 1.5)),
-        "point_cloud": RegionRecord(points=np.arange(10, 60)),
+        "image": Region(box=(8.0, 4.0, 20.0, 12.0), mask=MASK),
+        "audio": Region(span=(0.5, 1.5)),
+        "point_cloud": Region(points=np.arange(10, 60)),
     }
     pairs = tuple(Turn(*turn) for turn in turns or (("What is {0}?", "A mug."), ("Where?", "[Here]{0}.")))
     sample = Sample(f"{kind}/{number}/{name}", "made up", "refer", "train", pairs, (media[kind],), (regions[kind],))
@@ -122,7 +125,7 @@ def test_a_mixture_that_ends_has_so_many_steps(batches):
 
 
 def deep(number: int) -> Sample:
-    medium = Medium(f"d/{number}", "depth", size_hw=(24, 40), path="gone.png")
+    medium = MediaReference(f"d/{number}", "depth", size_hw=(24, 40), path="gone.png")
     return about(number, "deep", signals=(medium,))
 
 
@@ -132,7 +135,7 @@ BAD = [
     ),
     pytest.param(about(9, "x", ("Hello", "Hello. " * 99)), "expected at most 120 tokens (max_tokens), got", id="long"),
     pytest.param(
-        about(9, "x", ("Mark it.", "[It]{0}."), kind="point_cloud", regions=(RegionRecord(box3d=(0, 0, 0, 1, 1, 1)),)),
+        about(9, "x", ("Mark it.", "[It]{0}."), kind="point_cloud", regions=(Region(box3d=(0, 0, 0, 1, 1, 1)),)),
         "expected a mask, span or points to be marked in a point_cloud",
         id="form",
     ),
@@ -300,8 +303,8 @@ def test_killed_and_resumed_or_with_workers_the_losses_are_the_same(start, tmp_p
 
 def test_data_and_the_world_share_a_step(start, tmp_path):
     plan = recipe(start, batch={"data": 2, "image": 1, "pair": 1}, steps=1, questions=2, max_tokens=400)
-    assert draws_world(plan)
-    assert not draws_world(recipe(start))
+    assert parse_recipe(plan).uses_world
+    assert not parse_recipe(recipe(start)).uses_world
     assert run(plan, tmp_path / "out") == 0
 
 
@@ -321,15 +324,15 @@ def test_epochs_say_how_many_steps(start, tmp_path, capsys):
         pytest.param({"batch": {"image": 1}}, "got data in the stage and none in the batch", id="stage_alone"),
         pytest.param({"data": []}, "stage tune: data: expected a list of parts", id="no_parts"),
         pytest.param({"data": [{"path": "no/such"}]}, "no/such: expected a file of samples", id="no_such_set"),
-        pytest.param({"replay": 0.1}, "replay: expected the fields share and data, got 0.1", id="replay"),
+        pytest.param({"replay": 0.1}, "replay: expected fields with values; got 0.1", id="replay"),
         pytest.param(
-            {"data": None, "batch": {"image": 1}, "replay": {}}, "replay: expected it beside", id="only_replay"
+            {"data": None, "batch": {"image": 1}, "replay": REPLAY}, "replay: expected beside", id="only_replay"
         ),
         pytest.param({"dense_weight": 0.1}, "dense_weight: expected 0 beside data", id="dense"),
-        pytest.param({"task": "dense"}, "batch: expected a count for some of image, audio, point_cloud", id="task"),
-        pytest.param({"steps": None}, "steps: expected a number of steps, got none", id="no_end"),
-        pytest.param({"batch": {"data": 0}}, "data: expected at least 1, got 0", id="none_a_step"),
-        pytest.param({"batch": {"data": 1, "video": 1}}, "batch: expected a count for some of", id="kind"),
+        pytest.param({"task": "dense"}, "stage tune: data: unknown field; known are", id="task"),
+        pytest.param({"steps": None}, "steps: expected a number of steps, or data", id="no_end"),
+        pytest.param({"batch": {"data": 0}}, "batch.data: expected a whole number from 1; got 0", id="none_a_step"),
+        pytest.param({"batch": {"data": 1, "video": 1}}, "batch.video: unknown field; known are image", id="kind"),
     ],
 )
 def test_a_wrong_recipe_is_one_sentence_and_writes_nothing(changes, sentence, start, tmp_path, capsys):
@@ -343,10 +346,12 @@ def test_a_wrong_recipe_is_one_sentence_and_writes_nothing(changes, sentence, st
 def test_the_shipped_recipe_trains_the_bundled_model(start):
     from deixis.training import recipe as recipes
 
-    plan = read_recipe(SHIPPED)
-    (stage,) = plan["stages"]
-    stage = {**stage, "data": [{"path": str(start / "data" / "train-*")}], "batch": dict.fromkeys(stage["batch"], 1)}
-    model, processor = recipes.start_model(plan, 0)
+    values = read_yaml(SHIPPED)
+    (stage,) = values["stages"]
+    stage |= {"data": [{"path": str(start / "data" / "train-*")}], "batch": dict.fromkeys(stage["batch"], 1)}
+    plan = parse_recipe(values)
+    (stage,) = plan.stages
+    model, processor = recipes.start_model(plan)
     network, batches = recipes._stage(stage, model, recipes.dense_heads(model), processor, 7, start / "run")
     output = network.train()(**batches(0))
     output["loss"].backward()

@@ -13,7 +13,7 @@ from deixis.model import DeixisForConditionalGeneration
 from deixis.training import recipe as recipes
 from deixis.training.recipe import train
 from deixis.training.stage_run import last_checkpoint
-from tests.toy import cut_short, toy_recipe
+from tests.toy import cut_short, toy_plan, toy_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
 
@@ -36,7 +36,7 @@ def interrupt(monkeypatch, step):
 
     def stopping(options, *rest):
         network, batches = stage(options, *rest)
-        return network, cut_short(step)(batches) if options["task"] == "instruct" else batches
+        return network, cut_short(step)(batches) if options.task == "instruct" else batches
 
     monkeypatch.setattr(recipes, "_stage", stopping)
     return lambda: monkeypatch.setattr(recipes, "_stage", stage)
@@ -48,7 +48,7 @@ def unbroken(tmp_path_factory):
     out = tmp_path_factory.mktemp("unbroken")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipes, "TEXT_SEEDS", 2)
-        assert train(toy_recipe(), out) == out / "instruct" / "model"
+        assert train(toy_plan(), out) == out / "instruct" / "model"
     return out
 
 
@@ -74,14 +74,14 @@ def test_every_loss_is_logged_by_its_name(unbroken):
 def test_a_stopped_run_ends_as_an_unbroken_one(unbroken, tmp_path, monkeypatch):
     restore = interrupt(monkeypatch, step=3)
     with pytest.raises(KeyboardInterrupt):
-        train(toy_recipe(), tmp_path)
+        train(toy_plan(), tmp_path)
     restore()
     half = tmp_path / "instruct" / "checkpoint-3"  # as a kill leaves it: written in part, not marked as done
     half.mkdir()
     (half / "model.safetensors").write_bytes(b"half")
     assert last_checkpoint(tmp_path / "instruct") == tmp_path / "instruct" / "checkpoint-2"
     assert not half.exists()
-    train(toy_recipe(), tmp_path)
+    train(toy_plan(), tmp_path)
     ours, theirs = (weights(out / "instruct" / "model") for out in (tmp_path, unbroken))
     assert ours.keys() == theirs.keys()
     for name, weight in theirs.items():
@@ -90,21 +90,21 @@ def test_a_stopped_run_ends_as_an_unbroken_one(unbroken, tmp_path, monkeypatch):
 
 def test_a_finished_run_is_not_run_again(unbroken, monkeypatch):
     monkeypatch.setattr(recipes, "run_stage", None)
-    assert train(toy_recipe(), unbroken) == unbroken / "instruct" / "model"
+    assert train(toy_plan(), unbroken) == unbroken / "instruct" / "model"
 
 
 def test_a_folder_of_another_network_is_refused(unbroken):
     before = {path: path.stat().st_mtime_ns for path in unbroken.rglob("*")}
     for change in ({"seed": 4}, {"model": {**toy_recipe()["model"], "number_spread": 1.0}}, {"vocab_size": 301}):
         with pytest.raises(ValueError, match=f"holds a run of another recipe .{next(iter(change))} differs"):
-            train(toy_recipe(**change), unbroken)
+            train(toy_plan(**change), unbroken)
     assert {path: path.stat().st_mtime_ns for path in unbroken.rglob("*")} == before
 
 
 def test_training_goes_on_from_a_trained_model(unbroken, tmp_path):
     start = unbroken / "instruct" / "model"
     stage = {**toy_recipe()["stages"][1], "name": "more", "steps": 1, "learning_rate": 0.0, "weight_decay": 0.0}
-    recipe = toy_recipe(model=None, vocab_size=None, init=str(start), stages=[stage])
+    recipe = toy_plan(model=None, vocab_size=None, init=str(start), stages=[stage])
     done = train(recipe, tmp_path)
     trained, before = DeixisForConditionalGeneration.from_pretrained(done), weights(start)
     assert all(torch.equal(before[name], w) for name, w in trained.state_dict().items() if name in before)

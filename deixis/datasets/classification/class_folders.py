@@ -20,7 +20,7 @@ from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
 from deixis.errors import DataError
 from deixis.samples.consistency import listed
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import Medium, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.signals import SIGNALS
 
@@ -65,9 +65,11 @@ def read_class_folders(item: Item, head: Head, place: Place) -> Iterator[Sample 
     value = item.one("file").value
     path, source = Path(value["path"]), set_name(place)
     kind = place.options.get("kind") or _KIND_OF_SUFFIX[path.suffix.lower()]
-    medium = Medium((image_id(str(path)) if kind == "image" else None) or f"{source}/{item.key}", kind, path=str(path))
+    medium = MediaReference(
+        (image_id(str(path)) if kind == "image" else None) or f"{source}/{item.key}", kind, path=str(path)
+    )
     if kind == "image":
-        medium = Medium(medium.id, kind, path=str(path), size_hw=header_size_hw(path))
+        medium = MediaReference(medium.id, kind, path=str(path), size_hw=header_size_hw(path))
     elif not path.is_file():
         raise DataError(f"{path}: expected a file, got none")
     classes = tuple(map(plain_text, head["classes"][0].value))

@@ -21,9 +21,9 @@ from deixis.datasets.files.mask_regions import box_of_rle
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
-from deixis.geometry import escaped
+from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 Record = Mapping[str, Any]
@@ -139,9 +139,7 @@ class _Context:
         return "unknown" if record is None else licence_name(str(record["name"]), str(record.get("url") or ""))
 
 
-def region_of_annotation(
-    annotation: Record, size_hw: tuple[int, int], ignored: Sequence[str] = ("ignore",)
-) -> RegionRecord:
+def region_of_annotation(annotation: Record, size_hw: tuple[int, int], ignored: Sequence[str] = ("ignore",)) -> Region:
     """The box and the mask of an annotation; the box of the mask where it has none of its own.
 
     ignored: the fields that, if set, make it neither right nor wrong. Raises ValueError where it has neither box nor
@@ -153,10 +151,10 @@ def region_of_annotation(
     rle = segmentation_rle(segmentation, size_hw) if segmentation else None
     box_xyxy = box_of_xywh(bbox, size_hw) if bbox else box_of_rle(rle)
     crowd, ignore = bool(annotation.get("iscrowd")), any(annotation.get(field) for field in ignored)
-    return RegionRecord(box=box_xyxy, mask=rle, crowd=crowd, ignore=ignore)
+    return Region(box=box_xyxy, mask=rle, crowd=crowd, ignore=ignore)
 
 
-def _medium(row: Row, place: Place, kind: CocoLike, split: str) -> Medium:
+def _medium(row: Row, place: Place, kind: CocoLike, split: str) -> MediaReference:
     try:
         names = kind.names(row.value)
         if not names:
@@ -166,7 +164,7 @@ def _medium(row: Row, place: Place, kind: CocoLike, split: str) -> Medium:
         raise DataError(f"{row.where}: {error}") from None
 
 
-def _source(place: Place, kind: CocoLike, medium: Medium) -> str:
+def _source(place: Place, kind: CocoLike, medium: MediaReference) -> str:
     if kind.source is not None or "source" in place.options:
         return place.options.get("source", kind.source)
     return "coco" if medium.id.startswith("coco/") else set_name(place)

@@ -29,8 +29,9 @@ from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 
@@ -96,7 +97,7 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _medium(document: Mapping[str, Any], path: Path, key: str, place: Place, source: str) -> Medium:
+def _medium(document: Mapping[str, Any], path: Path, key: str, place: Place, source: str) -> MediaReference:
     name = str(document.get("imagePath") or "").replace("\\", "/")
     if not name:
         raise DataError(f"imagePath: expected the name of a picture, got {shown(document.get('imagePath'))}")
@@ -106,9 +107,9 @@ def _medium(document: Mapping[str, Any], path: Path, key: str, place: Place, sou
     medium_id = picture_id([f"{key}{Path(name).suffix}", name], source)
     if not picture.is_file() and document.get("imageData"):
         values = _inline_picture(document["imageData"], path)
-        return Medium(medium_id, "image", size_hw=values.shape[:2], values=values)
+        return MediaReference(medium_id, "image", size_hw=values.shape[:2], values=values)
     size_hw = agreed_size_hw(picture, said, "imageHeight, imageWidth")
-    return Medium(medium_id, "image", path=str(picture), size_hw=size_hw)
+    return MediaReference(medium_id, "image", path=str(picture), size_hw=size_hw)
 
 
 def _inline_picture(data: Any, path: Path) -> UInt8[np.ndarray, "h w 3"]:
@@ -161,7 +162,7 @@ def _joined(group: list[_Shape], size_hw: tuple[int, int]) -> tuple[Thing, str]:
     masks = [region.mask for region in regions if region.mask is not None]
     # of boxes among masks only the outline is known, so that the thing has a box alone
     mask = segmentation_rle(masks, size_hw) if len(masks) == len(regions) else None
-    return replace(first, region=RegionRecord(box=box, mask=mask), attributes=attributes), text
+    return replace(first, region=Region(box=box, mask=mask), attributes=attributes), text
 
 
 def _line_width(place: Place) -> int:

@@ -21,8 +21,8 @@ from deixis.datasets.detection.coco_masks import segmentation_rle
 from deixis.datasets.files.boxes import box_of_xyxy
 from deixis.datasets.files.mask_regions import box_of_rle, region_of_mask
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.consistency import listed, shown
-from deixis.samples.sample import RegionRecord
 
 LINE_WIDTH_PX = 10
 """labelme's own, where it makes masks of lines."""
@@ -31,9 +31,7 @@ MIN_POINTS = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip":
 Points = Float64[np.ndarray, "point 2"]
 
 
-def region_of_shape(
-    record: Mapping[str, Any], size_hw: tuple[int, int], line_width_px: int = LINE_WIDTH_PX
-) -> RegionRecord:
+def region_of_shape(record: Mapping[str, Any], size_hw: tuple[int, int], line_width_px: int = LINE_WIDTH_PX) -> Region:
     """The region of one of labelme's `shapes`, cut to the picture.
 
     Raises ValueError, naming the field, for an unknown kind, too few points, and what leaves nothing on the picture.
@@ -54,25 +52,23 @@ def _points(points: Any, least: int) -> Points:
     return array
 
 
-def _draw_polygon(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> RegionRecord:
+def _draw_polygon(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
     rle = segmentation_rle([points.ravel().tolist()], size_hw)
-    return RegionRecord(box=box_of_rle(rle), mask=rle)
+    return Region(box=box_of_rle(rle), mask=rle)
 
 
-def _draw_rectangle(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> RegionRecord:
-    return RegionRecord(
-        box=box_of_xyxy([*points.min(axis=0).tolist(), *points.max(axis=0).tolist()], size_hw, "points")
-    )
+def _draw_rectangle(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
+    return Region(box=box_of_xyxy([*points.min(axis=0).tolist(), *points.max(axis=0).tolist()], size_hw, "points"))
 
 
-def _draw_circle(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> RegionRecord:
+def _draw_circle(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
     (x, y), radius = points[0], float(np.hypot(*(points[1] - points[0])))
     turns = np.linspace(0, 2 * math.pi, CIRCLE_CORNERS, endpoint=False)
     corners = np.stack([x + radius * np.cos(turns), y + radius * np.sin(turns)], axis=1)
     return _draw_polygon(corners.clip(0, size_hw[::-1]), record, size_hw, line_width_px)
 
 
-def _draw_line(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> RegionRecord:
+def _draw_line(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
     from PIL import Image, ImageDraw
 
     picture = Image.new("1", size_hw[::-1])
@@ -82,14 +78,14 @@ def _draw_line(points: Points, record: Any, size_hw: tuple[int, int], line_width
     return region_of_mask(np.asarray(picture), "points")
 
 
-def _draw_point(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> RegionRecord:
+def _draw_point(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
     x, y = points[0].tolist()
     if not (0 <= x <= size_hw[1] and 0 <= y <= size_hw[0]):
         raise DataError(f"points: expected a point on the picture of {size_hw[1]} x {size_hw[0]} pixels, got {x}, {y}")
-    return RegionRecord(point=(x, y))
+    return Region(point=(x, y))
 
 
-def _draw_mask(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> RegionRecord:
+def _draw_mask(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
     """The mask whose pixels lie in the record, its first corner at the first point."""
     from PIL import Image
 
@@ -105,7 +101,7 @@ def _draw_mask(points: Points, record: Any, size_hw: tuple[int, int], line_width
     return region_of_mask(mask)
 
 
-DRAW: Mapping[str, Callable[[Points, Any, tuple[int, int], int], RegionRecord]] = {
+DRAW: Mapping[str, Callable[[Points, Any, tuple[int, int], int], Region]] = {
     "polygon": _draw_polygon,
     "rectangle": _draw_rectangle,
     "circle": _draw_circle,

@@ -24,9 +24,10 @@ from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.image_ids import coco_id
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.consistency import listed, shown
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 Record = Mapping[str, Any]
@@ -111,7 +112,7 @@ class _Found:
         names = list(_texts(record.get("names", record.get("name"))))
         if not names:
             raise DataError(f"names: expected what the object is called, got {shown(record.get('names'))}")
-        region = RegionRecord(box=self._box(record, "w", "h"))
+        region = Region(box=self._box(record, "w", "h"))
         self.things.append(Thing(names[0], region, attributes, synonyms=tuple(names[1:])))
         merged = record.get("merged_object_ids")
         for one in (number, *(merged if isinstance(merged, list) else ())):
@@ -145,7 +146,7 @@ class _Found:
         phrase = record.get("phrase")
         if not isinstance(phrase, str) or not phrase.strip():
             raise DataError(f"phrase: expected a text, got {shown(phrase)}")
-        self.things.append(Thing("", RegionRecord(box=self._box(record, "width", "height"))))
+        self.things.append(Thing("", Region(box=self._box(record, "width", "height"))))
         self.expressions.append(Expression(" ".join(phrase.split()), (len(self.things) - 1,), unique=False))
 
     def _box(self, record: Record, width: str, height: str) -> tuple[float, float, float, float]:
@@ -153,12 +154,12 @@ class _Found:
         return box_of_xywh([record.get(name) for name in names], self.size_hw, ", ".join(names))
 
 
-def _medium(key: str, facts: Record, place: Place) -> Medium:
+def _medium(key: str, facts: Record, place: Place) -> MediaReference:
     """The picture: its address ends as its path begins ("VG_100K_2/1.jpg")."""
     address = str(facts.get("url") or "").split("/")
     names = ["/".join(address[-2:]), f"{key}.jpg"] if len(address) > 1 and address[-1] else [f"{key}.jpg"]
     path = find_picture(place, names)
-    return Medium(f"vg/{key}", "image", path=str(path), size_hw=said_size_hw(facts) or header_size_hw(path))
+    return MediaReference(f"vg/{key}", "image", path=str(path), size_hw=said_size_hw(facts) or header_size_hw(path))
 
 
 def _aliases(facts: Record) -> Iterator[str]:

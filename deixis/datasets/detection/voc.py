@@ -26,9 +26,9 @@ from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
-from deixis.geometry import box_iou_xyxy
+from deixis.geometry import Region, box_iou_xyxy
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 FOLDERS = ("Annotations", "annotations", "xml", "xmls", "labels")
@@ -119,7 +119,7 @@ def _text(element: ElementTree.Element, path: str) -> str:
     return (element.findtext(path) or "").strip()
 
 
-def _medium(root: ElementTree.Element, path: Path, place: Place, is_pascal: bool, key: str) -> Medium:
+def _medium(root: ElementTree.Element, path: Path, place: Place, is_pascal: bool, key: str) -> MediaReference:
     told = _text(root, "filename").replace("\\", "/").rsplit("/", 1)[-1]
     names = [told] if told else []
     names += [f"{path.stem}{ending}" for ending in ENDINGS]
@@ -129,7 +129,7 @@ def _medium(root: ElementTree.Element, path: Path, place: Place, is_pascal: bool
     said = said_size_hw({"height": height, "width": width})
     size_hw = agreed_size_hw(picture, said, "size")
     source = place.options.get("source") or ("voc" if is_pascal else set_name(place))
-    return Medium(f"{source}/{key}", "image", path=str(picture), size_hw=size_hw)
+    return MediaReference(f"{source}/{key}", "image", path=str(picture), size_hw=size_hw)
 
 
 def _side(text: str) -> int | None:
@@ -153,7 +153,7 @@ def _thing(element: ElementTree.Element, size_hw: tuple[int, int], origin: int) 
         raise DataError(f"bndbox: expected numbers xmin, ymin, xmax, ymax, got {shown(', '.join(texts))}") from None
     box_xyxy = box_of_xyxy([x1 - origin, y1 - origin, x2, y2], size_hw, "bndbox")
     is_difficult = _text(element, "difficult") in ("1", "true", "True")
-    return Thing(name, RegionRecord(box=box_xyxy, ignore=is_difficult))
+    return Thing(name, Region(box=box_xyxy, ignore=is_difficult))
 
 
 def _add_masks(objects: dict[int, Thing], path: Path, where: str, size_hw: tuple[int, int]) -> Iterator[Skipped]:

@@ -15,7 +15,7 @@ from deixis.datasets.source import Place
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm"})
 SUBFOLDERS = (
@@ -30,7 +30,7 @@ _SPLITS = {"training": "train", "valid": "val", "validation": "val", "dev": "val
 
 def picture(
     place: Place, names: Sequence[str], source: str, size_hw: tuple[int, int] | None = None, split: str | None = None
-) -> Medium:
+) -> MediaReference:
     """The medium of a picture that a set knows by these names, the best first.
 
     Its file is the first that is there, else where the first name would lie; its size is what the set says, else that
@@ -39,7 +39,7 @@ def picture(
     path = find_picture(place, names, split)
     if size_hw is None:
         size_hw = header_size_hw(path)
-    return Medium(picture_id(names, source), "image", path=str(path), size_hw=size_hw)
+    return MediaReference(picture_id(names, source), "image", path=str(path), size_hw=size_hw)
 
 
 def picture_id(names: Sequence[str], source: str) -> str:

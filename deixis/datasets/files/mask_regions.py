@@ -9,16 +9,15 @@ import numpy as np
 from jaxtyping import Bool, Int64, Integer
 
 from deixis.errors import DataError
-from deixis.geometry import mask_to_box_xyxy, mask_to_rle
-from deixis.samples.sample import RegionRecord
+from deixis.geometry import Region, mask_to_box_xyxy, mask_to_rle
 
 
-def region_of_mask(mask_hw: Bool[np.ndarray, "h w"], field: str = "mask") -> RegionRecord:
+def region_of_mask(mask_hw: Bool[np.ndarray, "h w"], field: str = "mask") -> Region:
     """A mask and the smallest box around it. Raises ValueError for a mask without a pixel."""
     box_xyxy = mask_to_box_xyxy(mask_hw)
     if box_xyxy is None:
         raise DataError(f"{field}: expected at least one pixel set, got none")
-    return RegionRecord(box=tuple(box_xyxy.tolist()), mask=mask_to_rle(mask_hw))
+    return Region(box=tuple(box_xyxy.tolist()), mask=mask_to_rle(mask_hw))
 
 
 def box_of_rle(rle: dict[str, Any]) -> tuple[float, float, float, float]:
@@ -44,7 +43,7 @@ def area_of_rle(rle: dict[str, Any]) -> int:
     return int(coco.area({**rle, "counts": rle["counts"].encode("ascii")}))
 
 
-def regions_of_values(values_hw: Integer[np.ndarray, "h w"]) -> list[tuple[int, RegionRecord]]:
+def regions_of_values(values_hw: Integer[np.ndarray, "h w"]) -> list[tuple[int, Region]]:
     """(value, region) of each value in a map of whole numbers, in the order of the values.
 
     The map is gone through once, however many values it has: down the columns, as run lengths go, stretches of one
@@ -68,7 +67,7 @@ def regions_of_values(values_hw: Integer[np.ndarray, "h w"]) -> list[tuple[int, 
 
 def _region_of_runs(
     starts: Int64[np.ndarray, " run"], ends: Int64[np.ndarray, " run"], size_hw: tuple[int, int]
-) -> RegionRecord:
+) -> Region:
     """The mask that is set from each start to before its end, counted down the columns, and the box around it."""
     from pycocotools import mask as coco
 
@@ -85,4 +84,4 @@ def _region_of_runs(
     else:
         top, bottom = int(first_row.min()), int(last_row.max()) + 1
     box = (float(first_column[0]), float(top), float(last_column[-1] + 1), float(bottom))
-    return RegionRecord(box=box, mask={"size": [height, width], "counts": rle["counts"].decode("ascii")})
+    return Region(box=box, mask={"size": [height, width], "counts": rle["counts"].decode("ascii")})

@@ -8,7 +8,8 @@ import re
 from deixis.datasets.files.boxes import BoxXYXY, box_of_xyxy
 from deixis.datasets.files.dialogue import marked
 from deixis.errors import DataError
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.geometry import Region
+from deixis.samples.sample import MediaReference
 
 AS_TEXT, ON_SQUARE, ON_PICTURE = "text", "square", "picture"
 WAYS = (AS_TEXT, ON_SQUARE, ON_PICTURE)
@@ -25,7 +26,7 @@ class TextBoxes:
     With several pictures or none, nothing tells which one a box is on: then boxes stay text.
     """
 
-    def __init__(self, way: str, media: tuple[Medium, ...]):
+    def __init__(self, way: str, media: tuple[MediaReference, ...]):
         self.way = way if len(media) == 1 else AS_TEXT
         self.media = media
         self.boxes: list[BoxXYXY] = []
@@ -38,8 +39,8 @@ class TextBoxes:
         places = [] if self.way == AS_TEXT else [found for found in _BOX.finditer(text) if "." in found[0]]
         return marked(text, places, self._number, phrases)
 
-    def regions(self) -> tuple[RegionRecord, ...]:
-        return tuple(RegionRecord(box=box) for box in self.boxes)
+    def regions(self) -> tuple[Region, ...]:
+        return tuple(Region(box=box) for box in self.boxes)
 
     def _number(self, place: re.Match[str]) -> int:
         medium = self.media[0]

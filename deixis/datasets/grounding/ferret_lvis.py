@@ -25,9 +25,9 @@ from deixis.datasets.files.text_boxes import box_of_shares
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
-from deixis.geometry import mask_to_rle
+from deixis.geometry import Region, mask_to_rle
 from deixis.samples.consistency import shown
-from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 
 SOURCE = "ferret_lvis"
@@ -96,19 +96,19 @@ def _readable(name: Any) -> str:
     return readable(name)
 
 
-def _point(record: Mapping[str, Any], size_hw: tuple[int, int]) -> RegionRecord:
+def _point(record: Mapping[str, Any], size_hw: tuple[int, int]) -> Region:
     x, y = record["sample_point"]
     height, width = size_hw
     if not (0 <= x <= width and 0 <= y <= height):
         raise DataError(f"sample_point: expected x, y on the picture of {width} x {height} pixels, got {[x, y]}")
-    return RegionRecord(point=(float(x), float(y)))
+    return Region(point=(float(x), float(y)))
 
 
-def _box(record: Mapping[str, Any], size_hw: tuple[int, int]) -> RegionRecord:
-    return RegionRecord(box=box_of_shares([float(share) for share in record["bbox_norm"]], size_hw))
+def _box(record: Mapping[str, Any], size_hw: tuple[int, int]) -> Region:
+    return Region(box=box_of_shares([float(share) for share in record["bbox_norm"]], size_hw))
 
 
-def _free_shape(record: Mapping[str, Any], size_hw: tuple[int, int]) -> RegionRecord:
+def _free_shape(record: Mapping[str, Any], size_hw: tuple[int, int]) -> Region:
     x1, y1, x2, y2 = (int(value) for value in record["free_shape_bbox_raw"])
     mask = _free_shape_mask(record["free_shape_segment_mask"], size_hw)
     within = np.zeros_like(mask)
@@ -116,7 +116,7 @@ def _free_shape(record: Mapping[str, Any], size_hw: tuple[int, int]) -> RegionRe
     if not (mask & within).any():
         raise DataError("free_shape_segment_mask: expected a pixel within free_shape_bbox_raw, got none")
     box = box_of_xyxy([x1, y1, x2 + 1, y2 + 1], size_hw, "free_shape_bbox_raw")
-    return RegionRecord(box=box, mask=mask_to_rle(mask & within))
+    return Region(box=box, mask=mask_to_rle(mask & within))
 
 
 def _free_shape_mask(lists: Any, size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:

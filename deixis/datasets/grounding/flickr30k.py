@@ -24,8 +24,9 @@ from deixis.datasets.files.images import find_picture
 from deixis.datasets.files.safe_xml import read_xml, whole_of
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 SPLITS = ("train", "val", "test")
@@ -58,7 +59,7 @@ def scan_flickr30k(place: Place) -> Iterator[Row | Skipped]:
 class _Entities:
     """Boxes in the order of the file, and which of them belong to each entity."""
 
-    boxes: list[RegionRecord] = field(default_factory=list)
+    boxes: list[Region] = field(default_factory=list)
     of_entity: dict[str, list[int]] = field(default_factory=dict)
 
 
@@ -97,7 +98,7 @@ def read_flickr30k(item: Item, _: Head, place: Place) -> Iterator[Annotated | Sk
         id=f"flickr30k/{item.key}",
         source="flickr30k",
         split=row.value["split"],
-        signals=(Medium(f"flickr/{item.key}", "image", path=str(path), size_hw=size_hw),),
+        signals=(MediaReference(f"flickr/{item.key}", "image", path=str(path), size_hw=size_hw),),
         things=tuple(_things(entities, phrases)),
         captions=tuple(captions),
         complete=False,
@@ -138,7 +139,7 @@ def _add(entities: _Entities, found: Element, size_hw: tuple[int, int]) -> None:
     box_xyxy = box_of_xyxy([left - 1, top - 1, right, bottom], size_hw, "bndbox")
     for name in dict.fromkeys(names):
         entities.of_entity.setdefault(name, []).append(len(entities.boxes))
-    entities.boxes.append(RegionRecord(box=box_xyxy))
+    entities.boxes.append(Region(box=box_xyxy))
 
 
 def _things(entities: _Entities, phrases: Mapping[str, list[str]]) -> Iterator[Thing]:

@@ -28,9 +28,10 @@ from deixis.datasets.files.images import find_picture
 from deixis.datasets.files.json_stream import json_pairs
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 Record = Mapping[str, Any]
@@ -96,7 +97,7 @@ def read_grand(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skippe
 class _Found:
     """The things of a picture, and their numbers by the ids of their objects."""
 
-    medium: Medium
+    medium: MediaReference
     things: list[Thing] = field(default_factory=list)
     number_of: dict[int, int] = field(default_factory=dict)
     expressions: list[Expression] = field(default_factory=list)
@@ -109,7 +110,7 @@ class _Found:
             raise DataError(f"labels: expected what the object may be called, got {shown(record.get('labels'))}")
         size_hw = self.medium.size_hw
         segmentation = record.get("segmentation")
-        region = RegionRecord(
+        region = Region(
             box=box_of_xyxy(record.get("bbox"), size_hw),
             mask=segmentation_rle(segmentation, size_hw) if segmentation else None,
         )
@@ -174,7 +175,7 @@ def _captions(record: Record) -> Iterator[tuple[str, int, str, Any]]:
                 yield part, number, one["caption"].strip(), one.get("details")
 
 
-def _medium(name: str, record: Record, place: Place) -> Medium:
+def _medium(name: str, record: Record, place: Place) -> MediaReference:
     path = find_picture(place, [name])
     masks = (
         one.get("segmentation") for part in OBJECT_LISTS for one in record.get(part) or () if isinstance(one, dict)
@@ -182,7 +183,7 @@ def _medium(name: str, record: Record, place: Place) -> Medium:
     size = next((mask["size"] for mask in masks if isinstance(mask, dict) and isinstance(mask.get("size"), list)), None)
     is_size = size is not None and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)
     size_hw = (size[0], size[1]) if is_size else header_size_hw(path)
-    return Medium(sa1b_id(name, "grand"), "image", path=str(path), size_hw=size_hw)
+    return MediaReference(sa1b_id(name, "grand"), "image", path=str(path), size_hw=size_hw)
 
 
 def _texts(values: Any) -> list[str]:

@@ -28,9 +28,10 @@ from deixis.datasets.grounding.mdetr import read_mdetr
 from deixis.datasets.image_ids import image_id
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 Record = Mapping[str, Any]
@@ -95,7 +96,7 @@ def read_grand_f(item: Item, head: Head, place: Place) -> Iterator[Annotated | S
         if "refs" in row.value:
             expressions.append(Expression(phrase.strip(), (len(things),)))
         name = "" if "refs" in row.value else bare(phrase)
-        things.append(Thing(name, RegionRecord(box=box_of_rle(rle), mask=rle)))
+        things.append(Thing(name, Region(box=box_of_rle(rle), mask=rle)))
     if not things:
         raise DataError("expected a phrase with a mask, got none to use")
     yield Annotated(
@@ -140,7 +141,7 @@ def _part(caption: str, phrase: str, span: Any) -> tuple[int, int] | None:
         raise DataError(f"token_positives: {error}") from None
 
 
-def _medium(record: Record, place: Place) -> Medium:
+def _medium(record: Record, place: Place) -> MediaReference:
     """The picture; its size is that of its masks where these tell it, else of its file."""
     name = record.get("file_name", record.get("img_file_name"))
     if not isinstance(name, str) or not name.strip():
@@ -155,7 +156,7 @@ def _medium(record: Record, place: Place) -> Medium:
     size = next(sizes, None)
     is_size = size is not None and all(isinstance(side, int) and side > 0 for side in size)
     size_hw = (size[0], size[1]) if is_size else header_size_hw(path)
-    return Medium(image_id(name) or sa1b_id(name, "grand_f"), "image", path=str(path), size_hw=size_hw)
+    return MediaReference(image_id(name) or sa1b_id(name, "grand_f"), "image", path=str(path), size_hw=size_hw)
 
 
 def _at_pictures(place: Place) -> Place:

@@ -24,8 +24,9 @@ from deixis.datasets.files.images import picture, said_size_hw
 from deixis.datasets.instruction.llava import pictures_of
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 
 KINDS = {
@@ -95,7 +96,7 @@ def read_grit(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped
     )
 
 
-def _medium(record: dict[str, Any], place: Place, source: str) -> Medium:
+def _medium(record: dict[str, Any], place: Place, source: str) -> MediaReference:
     """The picture of a row; where nothing is pointed at, a size is not needed."""
     name = record.get("image")
     if not isinstance(name, str) or not PurePosixPath(name).name:
@@ -117,7 +118,7 @@ class _Regions:
         if not isinstance(self.boxes, list) or not isinstance(self.masks, list):
             raise DataError("box_x1y1x2y2, masks: expected a list for each turn, got no list")
         self.size_hw = size_hw
-        self.records: list[RegionRecord] = []
+        self.records: list[Region] = []
         self.left_out: list[str] = []
         self._number_of: dict[BoxXYXY, int] = {}
 
@@ -145,10 +146,10 @@ class _Regions:
         mask = self._mask(turn, place)
         if box not in self._number_of:
             self._number_of[box] = len(self.records)
-            self.records.append(RegionRecord(box=box, mask=mask))
+            self.records.append(Region(box=box, mask=mask))
         number = self._number_of[box]
         if self.records[number].mask is None and mask is not None:
-            self.records[number] = RegionRecord(box=box, mask=mask)
+            self.records[number] = Region(box=box, mask=mask)
         return number
 
     def _mask(self, turn: int, place: int) -> dict[str, Any] | None:

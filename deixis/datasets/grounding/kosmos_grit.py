@@ -21,10 +21,10 @@ from deixis.datasets.image_ids import aliases
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
-from deixis.geometry import escaped
+from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 SOURCE = "kosmos_grit"
@@ -136,7 +136,7 @@ class _Found:
         pixels = shares[0] * width, shares[1] * height, shares[2] * width, shares[3] * height
         if pixels not in self._number_of:
             self._number_of[pixels] = len(self.things)
-            self.things.append(Thing(_name(self.caption[slice(*span)]), RegionRecord(box=pixels)))
+            self.things.append(Thing(_name(self.caption[slice(*span)]), Region(box=pixels)))
         self.spans[field].setdefault(span, []).append(self._number_of[pixels])
 
 
@@ -162,7 +162,7 @@ def _grounded(caption: str, spans: Mapping[Span, list[int]]) -> str:
     return "".join([*pieces, escaped(caption[end:])]).strip()
 
 
-def _medium(record: Mapping[str, Any], place: Place) -> Medium:
+def _medium(record: Mapping[str, Any], place: Place) -> MediaReference:
     """The picture: its file if it is among those in --images, by key or id, else none.
 
     The size is the file's, which may be a smaller copy (boxes are shares of it too); without a file, that of the row.
@@ -176,7 +176,7 @@ def _medium(record: Mapping[str, Any], place: Place) -> Medium:
         size_hw = header_size_hw(path) if path.is_file() else size_hw
     if size_hw is None:
         raise DataError("width, height: expected whole pixels, got none")
-    return Medium(f"{SOURCE}/{record['id']}", "image", path=path and str(path), size_hw=size_hw)
+    return MediaReference(f"{SOURCE}/{record['id']}", "image", path=path and str(path), size_hw=size_hw)
 
 
 def _min_score(place: Place) -> float:

@@ -23,8 +23,8 @@ from deixis.datasets.files.caption_spans import Part, bare, marked_caption, trim
 from deixis.datasets.files.images import picture, said_size_hw
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.consistency import shown
-from deixis.samples.sample import RegionRecord
 from deixis.samples.skipped import Skipped
 
 SETS = {"refcoco+": "refcoco_plus", "refcocog": "refcocog", "refcoco": "refcoco", "flickr": "flickr30k"}
@@ -53,7 +53,7 @@ def read_mdetr(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skippe
     except ValueError as error:
         raise DataError(f"{entry.where}: {error}") from None
     is_expression = source.startswith("refcoco")
-    regions: list[RegionRecord] = []
+    regions: list[Region] = []
     parts: list[Part] = []
     for row in item.of("annotation"):
         try:

@@ -19,8 +19,9 @@ from deixis.datasets.files.images import picture, said_size_hw
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.consistency import shown
-from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 
 Record = Mapping[str, Any]
@@ -92,7 +93,7 @@ class _Regions:
     def __init__(self, annotations: list[Any], size_hw: tuple[int, int]):
         self.annotations = annotations
         self.size_hw = size_hw
-        self.mentioned: list[RegionRecord] = []
+        self.mentioned: list[Region] = []
         self.number_of: dict[int, int] = {}
 
     def number(self, place: int) -> int:

@@ -26,7 +26,7 @@ from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
 from deixis.errors import DataError
 from deixis.samples.consistency import listed, shown
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 INSTANCES = "instances.json"
@@ -154,7 +154,7 @@ def _names(image: Mapping[str, Any]) -> list[str]:
     return [name, f"{number // 1_000:02d}/images/{number}.jpg"] if isinstance(number, int) else [name]
 
 
-def _thing(annotation: Mapping[str, Any], names: Mapping[int, str], medium: Medium) -> Thing:
+def _thing(annotation: Mapping[str, Any], names: Mapping[int, str], medium: MediaReference) -> Thing:
     region = region_of_annotation(annotation, medium.size_hw)
     if region.mask is None:
         raise DataError("segmentation: expected polygons or run lengths, got none")

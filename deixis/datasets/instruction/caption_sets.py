@@ -24,7 +24,7 @@ from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
 from deixis.samples.headers import sound_facts
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 CLIP_S = 10
@@ -99,11 +99,11 @@ def read_audiocaps(item: Item, head: Head, place: Place) -> Iterator[Annotated |
     yield _annotated(place, AUDIOCAPS, film, medium, captions)
 
 
-def _sound(place: Place, kind: Format, name: str, names: list[str]) -> Medium:
+def _sound(place: Place, kind: Format, name: str, names: list[str]) -> MediaReference:
     """The sound in the first file that is there."""
     paths = (place.folder / name for name in names)
     path = next((path for path in paths if path.is_file()), locate(place, names[0]))
-    return Medium(f"{kind.name}/{name.strip()}", "audio", path=str(path), **sound_facts(path))
+    return MediaReference(f"{kind.name}/{name.strip()}", "audio", path=str(path), **sound_facts(path))
 
 
 def _captions(said: list[tuple[str, Any]]) -> tuple[tuple[str, ...], list[Skipped]]:
@@ -120,7 +120,12 @@ def _captions(said: list[tuple[str, Any]]) -> tuple[tuple[str, ...], list[Skippe
 
 
 def _annotated(
-    place: Place, kind: Format, key: str, medium: Medium, captions: tuple[str, ...], others: tuple[str, ...] = ()
+    place: Place,
+    kind: Format,
+    key: str,
+    medium: MediaReference,
+    captions: tuple[str, ...],
+    others: tuple[str, ...] = (),
 ) -> Annotated:
     return Annotated(
         id=f"{kind.name}/{key.strip()}",

@@ -17,7 +17,7 @@ import numpy as np
 
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 
 MIN_ROWS = 10
 MAX_GAP_S = 4.0
@@ -25,7 +25,7 @@ MAX_GAP_S = 4.0
 SUBFOLDERS = ("", "processed_imu", "v2/processed_imu")
 
 
-def read_window(record: Mapping[str, Any], folders: list[Path]) -> Medium:
+def read_window(record: Mapping[str, Any], folders: list[Path]) -> MediaReference:
     """The trace from `window_start` to `window_end`, in seconds, of the recording `video_uid` in one of the folders.
 
     values: (rows, 6) float32 at `rate_hz`, that of the window's mean step. Raises ValueError for a window that its
@@ -42,7 +42,7 @@ def read_window(record: Mapping[str, Any], folders: list[Path]) -> Medium:
     first, last = _cut(times_ms, start_s, end_s, path)
     values = np.array(rows[:, first:last].T, dtype=np.float32)
     rate_hz = 1000.0 / float(np.diff(times_ms[first:last]).mean())
-    return Medium(
+    return MediaReference(
         f"onellm/imu/{uid}/{start_s:g}-{end_s:g}",
         "imu",
         duration_s=(last - first) / rate_hz,

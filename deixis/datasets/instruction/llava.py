@@ -26,10 +26,10 @@ from deixis.datasets.files.images import find_picture, picture_id
 from deixis.datasets.files.text_boxes import AS_TEXT, WAYS, TextBoxes, box_of_shares
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
-from deixis.geometry import escaped
+from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 
 TASKS = {"conv": "dialogue", "detail": "caption", "complex": "reason"}
@@ -84,7 +84,7 @@ def read_llava(item: Item, head: Head, place: Place) -> Iterator[Sample | Annota
     )
 
 
-def pictures_of(record: dict[str, Any], place: Place, source: str) -> tuple[Medium, ...]:
+def pictures_of(record: dict[str, Any], place: Place, source: str) -> tuple[MediaReference, ...]:
     """The pictures of a row. Their sizes are of their files, None where these are not there."""
     names = record.get("image") or []
     names = [names] if isinstance(names, str) else names
@@ -94,7 +94,7 @@ def pictures_of(record: dict[str, Any], place: Place, source: str) -> tuple[Medi
     for name in names:
         path = find_picture(place, [name])
         size_hw = header_size_hw(path) if path.is_file() else None
-        media.append(Medium(picture_id([name], source), "image", path=str(path), size_hw=size_hw))
+        media.append(MediaReference(picture_id([name], source), "image", path=str(path), size_hw=size_hw))
     return tuple(media)
 
 
@@ -121,7 +121,9 @@ def _said(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Ex
     return [Exchange(0, without_marks(question), answer.strip())], TASKS.get(str(kind), "dialogue"), []
 
 
-def _read_captions(row: Row, media: tuple[Medium, ...], place: Place, source: str) -> Iterator[Annotated | Skipped]:
+def _read_captions(
+    row: Row, media: tuple[MediaReference, ...], place: Place, source: str
+) -> Iterator[Annotated | Skipped]:
     """What a row with captions and boxes says of its picture."""
     record = row.value
     things = []
@@ -132,7 +134,7 @@ def _read_captions(row: Row, media: tuple[Medium, ...], place: Place, source: st
                 raise DataError(f"{field}: expected the picture {media[0].path}, of which it is a share, got none")
             box_of_xyxy(instance["bbox"], (1, 1), field)
             box = box_of_shares(instance["bbox"], media[0].size_hw, on_square=False)
-            things.append(Thing(instance["category"], RegionRecord(box=box)))
+            things.append(Thing(instance["category"], Region(box=box)))
         except (ValueError, KeyError, TypeError) as error:
             yield Skipped(row.where, f"{error}")
     yield Annotated(

@@ -28,7 +28,7 @@ from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Medium, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 
 FOLDER_KINDS = ("image", "video", "audio", "point", "imu", "fmri")
@@ -201,7 +201,7 @@ def _captions(record: Mapping[str, Any]) -> list[Any]:
     return said if isinstance(said, list) else [said]
 
 
-def _turns(row: Row, media: tuple[Medium, ...]) -> tuple[tuple[Turn, ...], list[str], str]:
+def _turns(row: Row, media: tuple[MediaReference, ...]) -> tuple[tuple[Turn, ...], list[str], str]:
     """(turns, what was left out, task) of a dialogue or a question."""
     if row.part == "question":
         question, answer = row.value["question"], row.value["answer"]

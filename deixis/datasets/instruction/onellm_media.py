@@ -27,7 +27,7 @@ from deixis.datasets.source import Place
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw, sound_facts
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 from deixis.signals import SIGNALS, DepthSpec
 
 KINDS = ("image", "video", "audio", "point", "rgbd", "rgbn", "imu", "fmri", "text")
@@ -37,7 +37,7 @@ CLOUD_COLUMNS = (3, 6)
 _STORE = re.compile(r"^[^/]*://")
 
 
-def media_of(kind: str, record: Mapping[str, Any], place: Place) -> tuple[Medium, ...]:
+def media_of(kind: str, record: Mapping[str, Any], place: Place) -> tuple[MediaReference, ...]:
     """The media of a row of this kind. Raises ValueError for a row without them, and for files that are no such thing.
 
     A file that is not there is no mistake here: it has its path, and no numbers.
@@ -101,22 +101,22 @@ def _text_of(record: Mapping[str, Any], fields: tuple[str, ...]) -> str:
     return name
 
 
-def _picture(name: str, place: Place) -> Medium:
+def _picture(name: str, place: Place) -> MediaReference:
     path = locate(place, name)
     size_hw = header_size_hw(path) if path.is_file() else None
-    return Medium(medium_id("image", name), "image", path=str(path), size_hw=size_hw)
+    return MediaReference(medium_id("image", name), "image", path=str(path), size_hw=size_hw)
 
 
-def _film(name: str, place: Place) -> Medium:
-    return Medium(medium_id("video", name), "video", path=str(locate(place, name)))
+def _film(name: str, place: Place) -> MediaReference:
+    return MediaReference(medium_id("video", name), "video", path=str(locate(place, name)))
 
 
-def _sound(name: str, place: Place) -> Medium:
+def _sound(name: str, place: Place) -> MediaReference:
     path = locate(place, name)
-    return Medium(medium_id("audio", name), "audio", path=str(path), **sound_facts(path))
+    return MediaReference(medium_id("audio", name), "audio", path=str(path), **sound_facts(path))
 
 
-def _cloud(name: str, place: Place) -> Medium:
+def _cloud(name: str, place: Place) -> MediaReference:
     path = locate(place, name)
     if path.suffix in (".pt", ".pth"):
         path = path.with_suffix(".npy")
@@ -126,27 +126,27 @@ def _cloud(name: str, place: Place) -> Medium:
                 f"{path.name} beside it"
             )
     if not path.is_file() or path.suffix != ".npy":
-        return Medium(medium_id("point", name), "point_cloud", path=str(path))
+        return MediaReference(medium_id("point", name), "point_cloud", path=str(path))
     array = array_on_disk(path)
     if array.ndim == 2 and array.shape[1] in CLOUD_COLUMNS:
-        return Medium(medium_id("point", name), "point_cloud", path=str(path), point_count=array.shape[0])
+        return MediaReference(medium_id("point", name), "point_cloud", path=str(path), point_count=array.shape[0])
     if array.ndim == 2 and array.shape[0] == CLOUD_COLUMNS[-1]:
         turned = np.array(array.T, dtype=np.float32)
-        return Medium(medium_id("point", name), "point_cloud", point_count=len(turned), values=turned)
+        return MediaReference(medium_id("point", name), "point_cloud", point_count=len(turned), values=turned)
     raise DataError(f"{path}: expected a cloud of shape (points, 6) or (6, points), got {array.shape}")
 
 
-def _brain(name: str, place: Place) -> Medium:
+def _brain(name: str, place: Place) -> MediaReference:
     path = locate(place, name)
     if not path.is_file() or path.suffix != ".npy":
-        return Medium(medium_id("fmri", name), "fmri", path=str(path))
+        return MediaReference(medium_id("fmri", name), "fmri", path=str(path))
     shape = array_on_disk(path).shape
     if len(shape) not in (1, 2) or 0 in shape:
         raise DataError(f"{path}: expected a response of shape (repeats, voxels), got {shape}")
-    return Medium(medium_id("fmri", name), "fmri", path=str(path), point_count=shape[-1])
+    return MediaReference(medium_id("fmri", name), "fmri", path=str(path), point_count=shape[-1])
 
 
-def _map_of(kind: str, name: str, record: Mapping[str, Any], place: Place) -> Medium:
+def _map_of(kind: str, name: str, record: Mapping[str, Any], place: Place) -> MediaReference:
     """The map of a picture: named in the row, else where the picture's folder cc3m is called cc3m_depth or _normal."""
     noun = {"rgbd": "depth", "rgbn": "normal"}[kind]
     if f"{noun}_image" in record:
@@ -155,11 +155,11 @@ def _map_of(kind: str, name: str, record: Mapping[str, Any], place: Place) -> Me
         raise DataError(f"{noun}_image: expected the path of the map, or a picture in a folder cc3m, got {name!r}")
     path = locate(place, map_name)
     if not path.is_file():
-        return Medium(medium_id(noun, map_name), noun, path=str(path))
+        return MediaReference(medium_id(noun, map_name), noun, path=str(path))
     size_hw = None if path.suffix == ".npy" else header_size_hw(path)
     if noun == "depth" and (metres := _metres_of_drawing(path)) is not None:
-        return Medium(medium_id(noun, map_name), noun, size_hw=size_hw, values=metres)
-    return Medium(medium_id(noun, map_name), noun, path=str(path), size_hw=size_hw)
+        return MediaReference(medium_id(noun, map_name), noun, size_hw=size_hw, values=metres)
+    return MediaReference(medium_id(noun, map_name), noun, path=str(path), size_hw=size_hw)
 
 
 def _metres_of_drawing(path: Path) -> np.ndarray | None:

@@ -21,8 +21,9 @@ from deixis.datasets.files.paired_folders import Pair, pair_rows, split_of_key
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import HEAD, Head, Item, Place, Row
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 VOID_NUMBERS = (0, 255)
@@ -98,7 +99,7 @@ def read_maps(item: Item, head: Head, place: Place, kind: MapSet) -> Iterator[An
     )
 
 
-def _medium(item: Item, place: Place, kind: MapSet, map_hw: tuple[int, ...]) -> Medium:
+def _medium(item: Item, place: Place, kind: MapSet, map_hw: tuple[int, ...]) -> MediaReference:
     row = item.of("image")[0]
     size_hw = header_size_hw(Path(row.value))
     if size_hw != tuple(map_hw):
@@ -107,10 +108,10 @@ def _medium(item: Item, place: Place, kind: MapSet, map_hw: tuple[int, ...]) -> 
             f"{map_hw[1]} x {map_hw[0]}"
         )
     name = f"{item.key}{Path(row.value).suffix}"
-    return Medium(picture_id([name], kind.source or set_name(place)), "image", path=row.value, size_hw=size_hw)
+    return MediaReference(picture_id([name], kind.source or set_name(place)), "image", path=row.value, size_hw=size_hw)
 
 
-def _foreign(number: int, region: RegionRecord, classes: ClassList) -> str:
+def _foreign(number: int, region: Region, classes: ClassList) -> str:
     """The sentence for a number that no class has."""
     shown = f"the colour {number >> 16}, {number >> 8 & 255}, {number & 255}" if classes.by_colour else number
     return f"expected one of the {len(classes.names)} classes, got {shown} at {area_of_rle(region.mask)} pixels"

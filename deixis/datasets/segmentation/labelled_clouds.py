@@ -19,8 +19,9 @@ from deixis.datasets.files.images import set_name
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.consistency import listed
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 from deixis.signals.point_cloud import XYZ_KEYS
 
@@ -66,11 +67,13 @@ def read_clouds(item: Item, head: Head, place: Place) -> Iterator[Annotated | Sk
                 row.where, f"expected one of the {len(classes.names)} classes, got {label} at {len(indices)} points"
             )
         elif not is_void(names[0]):
-            region = RegionRecord(points=indices.tolist(), box3d=_box_of(xyz[indices]))
+            region = Region(points=indices.tolist(), box3d=_box_of(xyz[indices]))
             things.append(Thing(names[0], region, synonyms=names[1:], stuff=classes is not None))
     source = set_name(place)
     medium_id = f"{source}/{item.key}"
-    medium = Medium(medium_id, "point_cloud", path=str(path), point_count=len(xyz), unit=place.options.get("unit"))
+    medium = MediaReference(
+        medium_id, "point_cloud", path=str(path), point_count=len(xyz), unit=place.options.get("unit")
+    )
     split = split_of_key(item.key, place)
     yield Annotated(medium_id, source, split, (medium,), tuple(things), form="mask")
 

@@ -22,8 +22,9 @@ from deixis.datasets.files.paired_folders import files_below, find_pairs, shown_
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
 from deixis.errors import DataError
+from deixis.geometry import Region
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 MAX_THINGS = 1_000
@@ -74,7 +75,7 @@ def read_masks(item: Item, head: Head, place: Place) -> Iterator[Annotated | Ski
         return
     source = set_name(place)
     name = f"{item.key}{Path(image.value).suffix}"
-    medium = Medium(picture_id([name], source), "image", path=image.value, size_hw=size_hw)
+    medium = MediaReference(picture_id([name], source), "image", path=image.value, size_hw=size_hw)
     there = {thing.name for thing in told.things}
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
@@ -119,7 +120,7 @@ class _Told:
             self.empty.append(name)
 
 
-def _regions(found: NumberMap, values: str) -> list[RegionRecord]:
+def _regions(found: NumberMap, values: str) -> list[Region]:
     """The regions of the things in a mask."""
     mask = soft_mask(found) if values == "auto" else None
     if values == "mask":

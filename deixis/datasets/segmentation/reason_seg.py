@@ -27,7 +27,7 @@ from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 SPLITS = ("train", "val", "test")
@@ -148,7 +148,7 @@ def read_reason_seg_item(item: Item, _: Head, place: Place) -> Iterator[Annotate
         id=f"reason_seg/{split}/{path.stem}",
         source="reason_seg",
         split=split,
-        signals=(Medium(f"reason_seg/{path.stem}", "image", path=str(picture), size_hw=size_hw),),
+        signals=(MediaReference(f"reason_seg/{path.stem}", "image", path=str(picture), size_hw=size_hw),),
         things=tuple(things),
         expressions=tuple(Expression(text, (0,), implicit=found.is_sentence, explanation=told) for text in found.texts),
         complete=False,

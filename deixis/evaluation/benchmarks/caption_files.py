@@ -27,7 +27,7 @@ from deixis.datasets.source import Format, Place
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmarks.records import records, unescaped
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 DOMAINS = ("in-domain", "near-domain", "out-domain")
@@ -40,7 +40,7 @@ class Captioned:
 
     id: str
     part: str
-    signals: tuple[Medium, ...]
+    signals: tuple[MediaReference, ...]
     captions: tuple[str, ...]
 
 
@@ -113,7 +113,7 @@ def pointllm_list(place: Place, split: str) -> Iterator[Captioned | Skipped]:
             yield Skipped(where, f"expected an object with 'object_id' and 'conversations', got {shown(row)}")
             continue
         file = POINTLLM_FILE.format(name)
-        medium = Medium(medium_id("point", file), "point_cloud", path=str(locate(place, file)))
+        medium = MediaReference(medium_id("point", file), "point_cloud", path=str(locate(place, file)))
         yield Captioned(f"pointllm/{name}", "test", (medium,), (caption.strip(),))
 
 

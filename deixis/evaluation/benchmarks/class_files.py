@@ -29,7 +29,7 @@ from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmarks.records import records, unescaped
 from deixis.evaluation.benchmarks.required_files import choice_option, find_files, integer_option, require_files
 from deixis.evaluation.metrics.answer_text import NUMBER_WORDS
-from deixis.samples.sample import Medium, Sample
+from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 from deixis.samples.text_file import read_json, read_text
 
@@ -55,7 +55,7 @@ class Classified:
 
     id: str
     part: str
-    media: tuple[Medium, ...]
+    media: tuple[MediaReference, ...]
     label: int
 
 
@@ -129,10 +129,10 @@ def nyuv2(data: Path, options: Mapping[str, str], required_files: Wants) -> Clas
                 label = NYU_SCENES.index(readable(scene)) if readable(scene) in NYU_SCENES else len(NYU_SCENES) - 1
                 picture = np.ascontiguousarray(arrays["images"][number - 1].transpose(2, 1, 0))
                 name = f"nyuv2/{number:04d}"
-                media = [Medium(name, "image", size_hw=picture.shape[:2], values=picture)]
+                media = [MediaReference(name, "image", size_hw=picture.shape[:2], values=picture)]
                 if view == DEPTH:
                     depth_m = arrays["depths"][number - 1].T.astype(np.float32)
-                    media.append(Medium(f"{name}/depth", "depth", size_hw=depth_m.shape, values=depth_m))
+                    media.append(MediaReference(f"{name}/depth", "depth", size_hw=depth_m.shape, values=depth_m))
                 yield from _viewed(name, media, view, with_picture, label, file.parent, f"{number:04d}")
 
     return Classes((*((name,) for name in NYU_SCENES[:-1]), ("others", "other")), items(), view)
@@ -157,10 +157,12 @@ def sun_rgbd(data: Path, options: Mapping[str, str], required_files: Wants) -> C
             try:
                 scene = readable(read_text(folder / "scene.txt"))
                 if scene in SUN_SCENES:
-                    media = [Medium(f"sun_rgbd/{name}", "image", path=str(_only(folder / "image")))]
+                    media = [MediaReference(f"sun_rgbd/{name}", "image", path=str(_only(folder / "image")))]
                     if view == DEPTH:
                         depth_m = sun_depth_m(_only(folder / "depth_bfx", folder / "depth"))
-                        media.append(Medium(f"sun_rgbd/{name}/depth", "depth", size_hw=depth_m.shape, values=depth_m))
+                        media.append(
+                            MediaReference(f"sun_rgbd/{name}/depth", "depth", size_hw=depth_m.shape, values=depth_m)
+                        )
                     label = SUN_SCENES.index(scene)
                     yield from _viewed(f"sun_rgbd/{name}", media, view, with_picture, label, folder, "normal")
             except (DeixisError, OSError) as error:
@@ -189,7 +191,7 @@ def motion(data: Path, options: Mapping[str, str], required_files: Wants) -> Cla
                     yield Skipped(f"{path.name}:{number}", f"expected a window of six dimensions and a class; {error}")
                 continue
             key = f"{path.stem}/{number - start - 2}"
-            yield Classified(key, path.stem, (Medium(key, "imu", rate_hz=rate_hz, values=values.T),), label)
+            yield Classified(key, path.stem, (MediaReference(key, "imu", rate_hz=rate_hz, values=values.T),), label)
 
     return Classes(tuple(_names(name) for name in head), items(), "imu")
 
@@ -224,7 +226,7 @@ def _clouds(folder: Path, options: Mapping[str, str], part: str, variant: str) -
 
     def items() -> Iterator[Classified | Skipped]:
         for number, (points, label) in enumerate(zip(test.points, test.labels, strict=True)):
-            medium = Medium(f"{folder.name}/{number}", "point_cloud", point_count=len(points), values=points)
+            medium = MediaReference(f"{folder.name}/{number}", "point_cloud", point_count=len(points), values=points)
             yield Classified(medium.id, part, (medium,), int(label))
 
     return Classes(tuple(_names(name) for name in clouds.names), items(), "point_cloud")
@@ -237,7 +239,7 @@ def _view(options: Mapping[str, str]) -> tuple[str, bool]:
 
 
 def _viewed(
-    name: str, media: list[Medium], view: str, with_picture: bool, label: int, folder: Path, stem: str
+    name: str, media: list[MediaReference], view: str, with_picture: bool, label: int, folder: Path, stem: str
 ) -> Iterator[Classified | Skipped]:
     """The picture with its map, or the map alone. media: the picture, and the depth if that is asked for."""
     if view == NORMAL:
@@ -249,7 +251,7 @@ def _viewed(
                 name, f"expected normals in {folder / 'normal'}/{stem}.npy or .png, got none: make them first"
             )
             return
-        media = [*media, Medium(f"{name}/normal", "normal", path=str(path))]
+        media = [*media, MediaReference(f"{name}/normal", "normal", path=str(path))]
     kept = media if with_picture or view == PICTURE else media[1:]
     yield Classified(name, "test", tuple(kept), label)
 

@@ -18,7 +18,6 @@ from deixis.evaluation.metrics.aggregation import ExampleMetrics
 from deixis.evaluation.metrics.ferret_text import FERRET, boxed_text
 from deixis.inference import Answer
 from deixis.samples.consistency import shown
-from deixis.samples.regions import to_region
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.samples.text_file import read_json, read_text
@@ -183,7 +182,7 @@ def _example(
                 "role": rule["role"],
             },
         },
-        regions=tuple(map(to_region, asked)),
+        regions=tuple(asked),
         sample=sample,
     )
 

@@ -27,9 +27,10 @@ from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.ferret_text import box_of, ferret_text
 from deixis.evaluation.metrics.iou import is_correct
+from deixis.geometry import Region
 from deixis.inference import Answer
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.samples.text_file import read_text
 from deixis.systems.ferret.scoring import decode_boxes, similar_phrases
@@ -187,13 +188,13 @@ def _example(caption: Caption, roots: Sequence[Path]) -> Example:
     ground_truth = caption.ground_truth
     paths = [find_picture(Place(root, root), [caption.file_name]) for root in roots]
     path = next((path for path in paths if path.is_file()), paths[0])
-    medium = Medium(f"flickr/{caption.picture}", "image", path=str(path), size_hw=ground_truth.size_hw)
+    medium = MediaReference(f"flickr/{caption.picture}", "image", path=str(path), size_hw=ground_truth.size_hw)
     text = question_for(
         "ground_phrases",
         ground_truth.notation,
         text=", ".join(target.phrase.replace(",", "") for target in ground_truth.targets),
     )
-    regions = tuple(RegionRecord(box=enclosing(target.boxes)) for target in ground_truth.targets)
+    regions = tuple(Region(box=enclosing(target.boxes)) for target in ground_truth.targets)
     marked = ", ".join(f"[{plain_text(target.phrase)}]{{{n}}}" for n, target in enumerate(ground_truth.targets))
     sample = Sample(
         id=caption.id,

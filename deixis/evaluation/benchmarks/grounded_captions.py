@@ -34,7 +34,7 @@ from deixis.evaluation.metrics.grounding_f1 import (
 from deixis.inference import Answer
 from deixis.language.english import plural
 from deixis.language.nouns import PRONOUNS, head_noun, words_of
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 from deixis.samples.text_file import read_json, read_text
 
@@ -185,7 +185,7 @@ def _example(
 ) -> Example:
     paths = [find_picture(Place(root, root), [f"{number}.jpg"]) for root in roots]
     path = next((path for path in paths if path.is_file()), paths[0])
-    medium = Medium(f"flickr/{number}", "image", path=str(path), size_hw=picture.size_hw)
+    medium = MediaReference(f"flickr/{number}", "image", path=str(path), size_hw=picture.size_hw)
     ground_truth = {"captions": picture.captions, "references": tuple(references), "classes": classes}
     return Example(
         f"flickr30k/{split}/{number}", split, medium.id, QUESTION, (medium,), ground_truth, answer_form="box"

@@ -23,10 +23,11 @@ from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Place
 from deixis.errors import DataError
 from deixis.evaluation.benchmarks.records import records
+from deixis.geometry import Region
 from deixis.geometry.mask_patches import mask_patch
 from deixis.samples.drawn_shapes import point_in, scribble_in
 from deixis.samples.rng import rng_of
-from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 
 ANY, THERE = "any", "there"
@@ -105,9 +106,9 @@ def _samples(number: int, item: Annotated, thing: Thing, other: str, seed: int) 
     patch = mask_patch(thing.region.mask)
     rng = rng_of(seed, item.id, "shapes")
     regions = {
-        "point": RegionRecord(point=point_in(patch, rng)),
-        "box": RegionRecord(box=thing.region.box),
-        "free_shape": RegionRecord(mask=scribble_in(patch, rng).to_rle()),
+        "point": Region(point=point_in(patch, rng)),
+        "box": Region(box=thing.region.box),
+        "free_shape": Region(mask=scribble_in(patch, rng).to_rle()),
     }
     choices = tuple(map(plain_text, (thing.name, other) if number % 2 == 0 else (other, thing.name)))
     turn = Turn(

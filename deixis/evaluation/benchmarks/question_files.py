@@ -28,7 +28,7 @@ from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmarks.records import records, unescaped
 from deixis.evaluation.benchmarks.required_files import choice_option
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Medium, Sample
+from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 
 QUESTION_WORDS = ("what", "who", "how", "when", "where")
@@ -45,7 +45,7 @@ class Asked:
     part: str
     question: str
     answers: tuple[str, ...]
-    media: tuple[Medium, ...]
+    media: tuple[MediaReference, ...]
 
 
 Read = Callable[[Place, Mapping[str, str]], Iterator[Asked | Skipped]]
@@ -93,7 +93,7 @@ def clotho_aqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Ski
             said.setdefault((row.key, row.value["QuestionText"].strip()), []).append(row.value["answer"].strip())
     for number, ((file, question), answers) in enumerate(said.items()):
         path = locate(place, file)
-        medium = Medium(f"clotho/{Path(file).stem.strip()}", "audio", path=str(path), **sound_facts(path))
+        medium = MediaReference(f"clotho/{Path(file).stem.strip()}", "audio", path=str(path), **sound_facts(path))
         part = "binary" if {answer.lower() for answer in answers} <= YES_NO else "single word"
         yield Asked(f"clotho_aqa/{number}", part, question, tuple(answers), (medium,))
 
@@ -101,7 +101,7 @@ def clotho_aqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Ski
 def music_avqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
     """The part is what a question is about and its kind: "Audio Counting". With the film, its sound, or both."""
     wanted = choice_option(options, "media", BOTH, FILM, SOUND)
-    media: dict[str, tuple[Medium, ...]] = {}
+    media: dict[str, tuple[MediaReference, ...]] = {}
     for where, row in json_rows(place.path):
         try:
             question = _filled(row["question_content"], _list(row["templ_values"]))
@@ -156,9 +156,9 @@ def _filled(question: str, values: Sequence[str]) -> str:
     return re.sub(r"<[^<>]*>", lambda _: next(rest), question)
 
 
-def _film_and_sound(place: Place, name: str, wanted: str) -> tuple[Medium, ...]:
+def _film_and_sound(place: Place, name: str, wanted: str) -> tuple[MediaReference, ...]:
     """The film, its sound, or both. Raises ValueError where a sound is wanted and there is none beside the film."""
-    film = Medium(f"music_avqa/{name}", "video", path=str(_below(place, f"{name}.mp4") or f"{name}.mp4"))
+    film = MediaReference(f"music_avqa/{name}", "video", path=str(_below(place, f"{name}.mp4") or f"{name}.mp4"))
     if wanted == FILM:
         return (film,)
     found = next(filter(None, map(partial(_below, place), (f"{name}{ending}" for ending in SOUND_ENDINGS))), None)
@@ -167,7 +167,7 @@ def _film_and_sound(place: Place, name: str, wanted: str) -> tuple[Medium, ...]:
             f"media: expected the sound of {name}.mp4 in a file of its own, {name}.wav, got none; take it out with "
             f"ffmpeg -i {name}.mp4 {name}.wav, or choose media=film"
         )
-    sound = Medium(f"music_avqa/{name}/sound", "audio", path=str(found), **sound_facts(found))
+    sound = MediaReference(f"music_avqa/{name}/sound", "audio", path=str(found), **sound_facts(found))
     return (sound,) if wanted == SOUND else (film, sound)
 
 

@@ -36,8 +36,9 @@ from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.required_files import choice_option
 from deixis.evaluation.benchmarks.wording import answer_for, notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
+from deixis.geometry import Region
 from deixis.inference import Answer
-from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 
 SPLITS = ("val", "test")
@@ -137,7 +138,7 @@ def _example(record: Annotated, number: int, masks: str, notation: str) -> Examp
     task = "reason_sentence" if expression.implicit else "reason_phrase"
     asked = question_for(task, notation, text=expression.text)
     answer = answer_for(task, notation, text=expression.text)
-    regions: tuple[RegionRecord, ...] = (meant, *ignored)
+    regions: tuple[Region, ...] = (meant, *ignored)
     identity = f"{record.id}/{number}"
     assert medium.size_hw is not None
     return Example(

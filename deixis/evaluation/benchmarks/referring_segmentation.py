@@ -44,9 +44,9 @@ from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.required_files import IMAGES, choice_option, integer_option, place_for
 from deixis.evaluation.benchmarks.wording import answer_for, notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
-from deixis.geometry import mask_to_rle, rle_to_mask
+from deixis.geometry import Region, mask_to_rle, rle_to_mask
 from deixis.inference import Answer
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 
 UNC, UMD = ("val", "testA", "testB"), ("val", "test")
@@ -168,7 +168,7 @@ def chosen_splits(options: Mapping[str, str], splits: Sequence[str]) -> Sequence
     return (split,) if split else splits
 
 
-def sized(medium: Medium) -> Medium:
+def sized(medium: MediaReference) -> MediaReference:
     """The medium, if its picture is as large as the set says. Raises ValueError if not, by the file's header."""
     agreed_size_hw(Path(str(medium.path)), medium.size_hw, "height, width")
     return medium
@@ -182,14 +182,16 @@ def _meant(record: Annotated, expression: Expression) -> Any:
     return mask_to_rle(np.logical_or.reduce([rle_to_mask(mask) for mask in masks]))
 
 
-def _example(record: Annotated, number: int, medium: Medium, ground_truth: MaskGroundTruth, notation: str) -> Example:
+def _example(
+    record: Annotated, number: int, medium: MediaReference, ground_truth: MaskGroundTruth, notation: str
+) -> Example:
     text = record.expressions[number].text
     things = [record.things[thing].region for thing in record.expressions[number].things]
     asked = question_for("refer_mask", notation, text=text)
     given = answer_for("refer_mask", notation, text=text) if len(things) == 1 else None
     numbers = ",".join(map(str, range(len(things))))
     answer = given or f"[{plain_text(text)}]{{{numbers}{':mask' if things else ''}}}."
-    regions: tuple[RegionRecord, ...] = tuple(region for region in things if region is not None)
+    regions: tuple[Region, ...] = tuple(region for region in things if region is not None)
     identity = f"{record.id}/{number}"
     sample = Sample(identity, record.source, "ground", record.split, (Turn(asked, answer),), (medium,), regions)
     return Example(identity, record.split, medium.id, asked, (medium,), ground_truth,

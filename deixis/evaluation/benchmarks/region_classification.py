@@ -21,7 +21,6 @@ from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.answer_text import find_names
 from deixis.geometry import Text, parse_markup
 from deixis.inference import Answer
-from deixis.samples.regions import to_region
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
 from deixis.systems.ferret.scoring import names_object, without_denials
@@ -122,7 +121,7 @@ class RegionClassification:
                 text=text,
                 media=record.signals,
                 ground_truth=names,
-                regions=tuple(map(to_region, record.regions)),
+                regions=tuple(record.regions),
                 sample=replace(record, turns=(replace(turn, user=text),)),
             )
 

@@ -9,12 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from deixis.datasets.plain_questions import plain_text
 from deixis.evaluation.benchmark import Example, ExampleResult
-from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Reference, Region, Span, Tube, parse_markup
-from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.geometry import Reference, Region, parse_markup
+from deixis.samples.sample import Sample, Turn
 
 MAX_TEXT = 600
 """Characters shown of a ground truth that is not text of a sample."""
@@ -24,9 +22,8 @@ def ground_truth_sample(example: Example) -> Sample:
     """The question with its expected answer; without a sample of it, the ground truth as text without regions."""
     if example.sample is not None:
         return replace(example.sample, turns=example.sample.turns[-1:])
-    records = tuple(_record_of_region(region) for region in example.regions)
     turn = Turn(example.text, plain_text(_as_text(example.ground_truth)))
-    return Sample(example.id, "", "question", example.part, (turn,), example.media, records)
+    return Sample(example.id, "", "question", example.part, (turn,), example.media, tuple(example.regions))
 
 
 def answer_sample(example: Example, row: ExampleResult) -> Sample:
@@ -39,7 +36,7 @@ def answer_sample(example: Example, row: ExampleResult) -> Sample:
     return replace(asked, turns=(Turn(user, text or plain_text(row.raw)),), regions=(*own, *records))
 
 
-def answer_markup(answer: Mapping[str, Any], first: int = 0) -> tuple[str, tuple[RegionRecord, ...]]:
+def answer_markup(answer: Mapping[str, Any], first: int = 0) -> tuple[str, tuple[Region, ...]]:
     """(markup, regions) of a stored answer (`Answer.to_json()`), its regions numbered from `first`.
 
     >>> marked = {"signal": 0, "kind": "span", "value": [1.0, 2.0], "score": None, "time_s": None}
@@ -48,7 +45,7 @@ def answer_markup(answer: Mapping[str, Any], first: int = 0) -> tuple[str, tuple
     'A [bell]{3} {{x}}.'
     """
     text, at, parts = answer["text"], 0, []
-    records: list[RegionRecord] = []
+    records: list[Region] = []
     for phrase in sorted(answer["phrases"], key=lambda phrase: phrase["start"]):
         own = [_record_of_marked(marked) for marked in phrase["regions"]]
         numbers = ",".join(str(first + len(records) + number) for number in range(len(own)))
@@ -65,41 +62,18 @@ def _outside(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}") if "[" not in text else plain_text(text)
 
 
-def _record_of_marked(marked: Mapping[str, Any]) -> RegionRecord:
+def _record_of_marked(marked: Mapping[str, Any]) -> Region:
     kind, value = marked["kind"], marked["value"]
     if kind == "mask":
-        return RegionRecord(marked["signal"], mask=value, time_s=_tuple(marked["time_s"]))
+        return Region(signal=marked["signal"], mask=value, time_s=_tuple(marked["time_s"]))
     if kind == "points":
-        return RegionRecord(marked["signal"], points=value, time_s=_tuple(marked["time_s"]))
+        return Region(signal=marked["signal"], points=value, time_s=_tuple(marked["time_s"]))
     form = "box3d" if kind == "box" and len(value) == 6 else kind
-    return RegionRecord(marked["signal"], time_s=_tuple(marked["time_s"]), **{form: tuple(value)})
+    return Region(signal=marked["signal"], time_s=_tuple(marked["time_s"]), **{form: tuple(value)})
 
 
 def _tuple(value: Sequence[float] | None) -> tuple[float, ...] | None:
     return None if value is None else tuple(value)
-
-
-def _record_of_region(region: Region) -> RegionRecord:
-    """A region as a record; an outline or a scribble by the box around it."""
-    match region:
-        case Point():
-            return RegionRecord(region.signal, point=region.coords)
-        case Box():
-            return RegionRecord(region.signal, box=(region.x1, region.y1, region.x2, region.y2))
-        case Mask():
-            return RegionRecord(region.signal, mask=np.asarray(region.array))
-        case Span():
-            return RegionRecord(region.signal, span=(region.start_s, region.end_s))
-        case PointSet():
-            return RegionRecord(region.signal, points=np.asarray(region.indices))
-        case Box3D():
-            corners = (region.x1, region.y1, region.z1, region.x2, region.y2, region.z2)
-            return RegionRecord(region.signal, box3d=corners)
-        case Tube():
-            box = (region.x1, region.y1, region.x2, region.y2)
-            return RegionRecord(region.signal, box=box, time_s=(region.start_s, region.end_s))
-    rows = np.asarray(region.points, dtype=np.float64)
-    return RegionRecord(region.signal, box=(*rows.min(0).tolist(), *rows.max(0).tolist()))
 
 
 def _as_text(ground_truth: Any) -> str:

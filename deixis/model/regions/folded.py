@@ -54,8 +54,9 @@ def folded_layer(
     values: Float[Tensor, "region point channel"],
     anchor_index: Int[Tensor, "region anchor"],
     group_index: Int[Tensor, "region anchor neighbour"],
+    pooling: str,
 ) -> Float[Tensor, "region anchor out"]:
-    """Pooled features of each anchor, equal to `aggregator([difference(neighbour - anchor), anchor])`."""
+    """Pooled features of each anchor, equal to those of `aggregator([difference(neighbour - anchor), anchor])`."""
     convolution = aggregator.net[0]
     of_difference, of_anchor = convolution.weight.squeeze(-1).chunk(2, dim=1)
     # The product of the two weights costs as much as applying the first to `channel` points.
@@ -65,14 +66,20 @@ def folded_layer(
         mapped = F.linear(F.linear(values, difference.weight), of_difference)
     shift = torch.addmv(convolution.bias, of_difference, difference.bias)
     centre = F.linear(gather_points(values, anchor_index), of_anchor, shift) - gather_points(mapped, anchor_index)
-    return _pooled(mapped, centre, group_index, aggregator)
+    return _pooled(mapped, centre, group_index, aggregator.norm, pooling)
+
+
+def pool(grouped: Float[Tensor, "*anchor neighbour out"], pooling: str) -> Float[Tensor, "*anchor out"]:
+    """The maximum ("max") or the mean ("mean") over the neighbours."""
+    return grouped.amax(-2) if pooling == "max" else grouped.mean(-2)
 
 
 def _pooled(
     mapped: Float[Tensor, "region point channel"],
     centre: Float[Tensor, "region anchor channel"],
     group_index: Int[Tensor, "region anchor neighbour"],
-    aggregator: LocalAggregator,
+    norm: nn.LayerNorm,
+    pooling: str,
 ) -> Float[Tensor, "region anchor channel"]:
     """LayerNorm(ReLU(mapped neighbour + centre)), pooled over the neighbours of each anchor."""
     regions, number, channels = mapped.shape
@@ -85,5 +92,5 @@ def _pooled(
     pieces = []
     for row, middle in zip(rows.split(step), centre.split(step), strict=True):
         grouped = torch.index_select(table, 0, row.flatten(), out=buffer[: row.numel()]).view(*row.shape, channels)
-        pieces.append(aggregator.pool(aggregator.norm(grouped.add_(middle[:, None]).relu_())))
+        pieces.append(pool(norm(grouped.add_(middle[:, None]).relu_()), pooling))
     return torch.cat(pieces).view(regions, group_index.shape[1], channels)

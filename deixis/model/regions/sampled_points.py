@@ -14,18 +14,18 @@ from deixis.geometry import Frame, Region, region_points
 
 
 @dataclass(frozen=True)
-class RegionPoints:
+class SampledPoints:
     """(point, axis) unit coordinates of a region's points, and of where the field is read, if elsewhere."""
 
     points: Float32[np.ndarray, "point axis"]
     places: Float32[np.ndarray, "point axis"] | None = None
 
 
-def read_field(region: Region, frame: Frame, count: int, axes: int, side: int) -> RegionPoints:
+def read_field(region: Region, frame: Frame, count: int, axes: int, side: int) -> SampledPoints:
     """Points drawn in the region (`deixis.geometry.region_points`), absent axes zero; read where they lie."""
     points = region_points(region, frame.size, frame, count)
-    return RegionPoints(np.pad(points, ((0, 0), (0, axes - points.shape[1]))).astype(np.float32))
+    return SampledPoints(np.pad(points, ((0, 0), (0, axes - points.shape[1]))).astype(np.float32))
 
 
-RegionReader = Callable[[Region, Frame, int, int, int], RegionPoints]
+RegionReader = Callable[[Region, Frame, int, int, int], SampledPoints]
 """(region, frame of its signal, number of points, axes, cells per side of the field) -> where the sampler reads."""

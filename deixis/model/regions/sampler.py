@@ -17,7 +17,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from deixis.model.regions.folded import can_fold, folded_layer
+from deixis.model.regions.folded import can_fold, folded_layer, pool
 from deixis.model.tokenizers.point_blocks import NORMALIZE, LocalGrouper, PosExtraction, PreExtraction
 from deixis.ops import farthest_points, gather_points, nearest_neighbours
 
@@ -27,21 +27,18 @@ POINTMLP_LAYERS = {"res_expansion": 0.25, "norm": "layer"}
 
 
 class LocalAggregator(nn.Module):
-    """1x1 convolution, ReLU and LayerNorm over [difference, anchor], pooled over the neighbours of each anchor."""
+    """1x1 convolution, ReLU and LayerNorm over [difference, anchor] of every neighbour; pooled by `RegionSampler`."""
 
-    def __init__(self, in_dim: int, out_dim: int, pooling: str):
+    def __init__(self, in_dim: int, out_dim: int):
         super().__init__()
         self.net = nn.Sequential(nn.Conv1d(in_dim, out_dim, kernel_size=1), nn.ReLU())
         self.norm = nn.LayerNorm(out_dim)
-        self.pooling = pooling
 
-    def forward(self, grouped: Float[Tensor, "region anchor neighbour channel"]) -> Float[Tensor, "region anchor out"]:
+    def forward(
+        self, grouped: Float[Tensor, "region anchor neighbour channel"]
+    ) -> Float[Tensor, "region anchor neighbour out"]:
         mixed = self.net(rearrange(grouped, "r a n c -> (r a) c n"))
-        return self.pool(self.norm(rearrange(mixed, "(r a) c n -> r a n c", a=grouped.shape[1])))
-
-    def pool(self, grouped: Float[Tensor, "*anchor neighbour out"]) -> Float[Tensor, "*anchor out"]:
-        """The maximum or the mean over the neighbours."""
-        return grouped.amax(-2) if self.pooling == "max" else grouped.mean(-2)
+        return self.norm(rearrange(mixed, "(r a) c n -> r a n c", a=grouped.shape[1]))
 
 
 class PointMLPStage(nn.Module):
@@ -102,7 +99,7 @@ class RegionSampler(nn.Module):
         width = in_dim + dim * coordinates
         if local == "difference":
             self.diff_projector_list = nn.ModuleList(nn.Linear(width, width) for _ in anchors)
-            self.agg_projector_list = nn.ModuleList(LocalAggregator(2 * width, in_dim, pooling) for _ in anchors)
+            self.agg_projector_list = nn.ModuleList(LocalAggregator(2 * width, in_dim) for _ in anchors)
         else:
             self.local_layers = nn.ModuleList(
                 PointMLPStage(in_dim, dim, count, near, pooling, coordinates, normalize)
@@ -155,10 +152,12 @@ class RegionSampler(nn.Module):
         values = torch.cat([features, points.to(features.dtype)], -1) if self.coordinates else features
         difference, aggregator = self.diff_projector_list[stage], self.agg_projector_list[stage]
         if not torch.is_grad_enabled() and can_fold(difference, aggregator.net[0]):
-            return folded_layer(difference, aggregator, values, anchor_index, group_index), anchor_points
+            pooled = folded_layer(difference, aggregator, values, anchor_index, group_index, self.pooling)
+            return pooled, anchor_points
         anchor = gather_points(values, anchor_index).unsqueeze(2)  # (region, anchor, 1, channel)
         offset = difference(gather_points(values, group_index) - anchor)
-        return aggregator(torch.cat([offset, anchor.expand_as(offset).to(offset.dtype)], -1)), anchor_points
+        grouped = aggregator(torch.cat([offset, anchor.expand_as(offset).to(offset.dtype)], -1))
+        return pool(grouped, self.pooling), anchor_points
 
 
 class RegionAverage(nn.Module):

@@ -9,9 +9,9 @@ Used as a classifier (`cloud_classifier`, `deixis train`) and as the tokenizer o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, no_type_check
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,78 +19,72 @@ from torch import Tensor, nn
 from deixis.errors import ConfigError
 from deixis.model.tokenizers.point_blocks import (
     ACTIVATIONS,
-    NORMALIZE,
     LocalGrouper,
     PointLayer,
     PosExtraction,
     PreExtraction,
 )
+from deixis.options import Count, Natural, Positive, check_choice, check_fields, read_options
 
 HEAD_DIMS = (512, 256)  # widths of the classifier
 DROPOUT = 0.5
 
 
+@no_type_check
 @dataclass(frozen=True, kw_only=True)
 class PointMLPConfig:
-    """The sizes of a PointMLP, named as the published constructor names them; one entry a stage in the tuples.
+    """The sizes of a PointMLP, named as the published constructor names them; one entry per stage in the tuples.
 
     points: of a cloud; stage n keeps points // (reducers[0] * .. * reducers[n]) anchors, each with k_neighbors[n].
     class_num: classes, or 0 for a network without classifier. embed_dim: channels of the first layer, times
     dim_expansion[n] in every stage. in_dim: channels of a point, 3 as published. pre_blocks, pos_blocks: residual
     blocks before and after pooling; res_expansion: their inner width. normalize: "center", "anchor" or None, the
-    geometric affine module; use_xyz: places are channels in every stage. Raises ValueError for what does not fit.
+    geometric affine module; use_xyz: coordinates are channels in every stage.
+
+    Raises:
+        ConfigError: A field does not fit, or the stages do not fit each other.
     """
 
-    points: int = 1024
-    class_num: int = 40
-    embed_dim: int = 64
-    groups: int = 1
-    res_expansion: float = 1.0
+    points: Count = 1024
+    class_num: Natural = 40
+    embed_dim: Count = 64
+    groups: Count = 1
+    res_expansion: Positive = 1.0
     activation: str = "relu"
     bias: bool = False
     use_xyz: bool = False
-    normalize: str | None = "anchor"
-    dim_expansion: tuple[int, ...] = (2, 2, 2, 2)
-    pre_blocks: tuple[int, ...] = (2, 2, 2, 2)
-    pos_blocks: tuple[int, ...] = (2, 2, 2, 2)
-    k_neighbors: tuple[int, ...] = (24, 24, 24, 24)
-    reducers: tuple[int, ...] = (2, 2, 2, 2)
-    in_dim: int = 3
+    normalize: Literal["center", "anchor"] | None = "anchor"
+    dim_expansion: tuple[Count, ...] = (2, 2, 2, 2)
+    pre_blocks: tuple[Natural, ...] = (2, 2, 2, 2)
+    pos_blocks: tuple[Natural, ...] = (2, 2, 2, 2)
+    k_neighbors: tuple[Count, ...] = (24, 24, 24, 24)
+    reducers: tuple[Count, ...] = (2, 2, 2, 2)
+    in_dim: Count = 3
 
-    def __post_init__(self):
-        if self.activation not in ACTIVATIONS:
-            raise ConfigError(f"activation: expected one of {', '.join(ACTIVATIONS)}; got {self.activation!r}")
-        if self.normalize not in NORMALIZE:
-            raise ConfigError(f"normalize: expected 'center', 'anchor' or None, got {self.normalize!r}")
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_choice("activation", self.activation, tuple(ACTIVATIONS))
         lists = ("dim_expansion", "pre_blocks", "pos_blocks", "k_neighbors", "reducers")
         if len({len(getattr(self, name)) for name in lists}) != 1 or not self.reducers:
             lengths = ", ".join(f"{name} {len(getattr(self, name))}" for name in lists)
             raise ConfigError(f"stages: expected lists of one length, at least 1, got {lengths}")
-        for name in ("points", "embed_dim", "groups", "in_dim", "dim_expansion", "k_neighbors", "reducers"):
-            value = getattr(self, name)
-            if min(value if isinstance(value, tuple) else (value,)) < 1:
-                raise ConfigError(f"{name}: expected at least 1, got {value}")
         if self.anchors[-1] < 1:
             raise ConfigError(f"reducers: expected an anchor left of {self.points} points, got {self.reducers}")
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> "PointMLPConfig":
-        """The sizes in a mapping, as JSON and YAML have them: tuples are lists there, and `preset` fills in the rest.
+    def of(cls, values: Any, where: str = "") -> "PointMLPConfig":
+        """The sizes in a mapping as JSON and YAML hold it; `preset` fills in the rest.
 
-        Raises ValueError for an unknown field or preset, and for what does not fit.
+        Raises:
+            ConfigError: A field or the preset is unknown or does not fit; the message begins with `where`.
         """
-        options = dict(options)
-        name = options.pop("preset", "pointmlp")
-        if name not in PRESETS:
-            raise ConfigError(f"preset: expected one of {', '.join(PRESETS)}; got {name!r}")
-        if unknown := options.keys() - {field.name for field in fields(cls)}:
-            known = ", ".join(field.name for field in fields(cls))
-            raise ConfigError(f"expected preset and some of {known}; got the unknown field {sorted(unknown)[0]!r}")
-        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-        try:
-            return replace(PRESETS[name], **plain)
-        except TypeError as error:
-            raise ConfigError(f"expected numbers, words and lists of numbers: {error}") from None
+        if not isinstance(values, Mapping):
+            return read_options(cls, values, where or "PointMLPConfig.")
+        name = values.get("preset", "pointmlp")
+        check_choice(f"{where}preset", name, tuple(PRESETS))
+        own = {key: value for key, value in values.items() if key != "preset"}
+        preset = {field.name: getattr(PRESETS[name], field.name) for field in fields(cls)}
+        return read_options(cls, {**preset, **own}, where)
 
     @property
     def anchors(self) -> tuple[int, ...]:

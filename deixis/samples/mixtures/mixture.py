@@ -6,62 +6,87 @@
       - {path: out/reasoning, weight: 1, epochs: 5}
     replay: {share: 0.1, data: [{path: out/earlier}]}
 
-Weights are shares of the draws, whatever the sizes of the sets; 9:3:3:1 are LISA's. A part is gone through in an order
-of its own, another one each time, every sample once; after `epochs` times it is out, and the others keep their
-proportions. `cap`: only so many samples of the part, drawn by chance once, are ever used. `replay` takes its share of
-the draws from what was trained on before. The mixture ends when the last part of `data` is out, and never without
-`epochs`. Draw k is a function of the seed, the recipe and k alone, and only the samples that are asked for are read.
+Weights are shares of the draws, whatever the sizes of the sets; 9:3:3:1 are LISA's. Each epoch goes through a part in
+an order of its own, every sample once; after its last epoch the others keep their proportions. `cap`: only so many
+samples of the part, drawn at random once, are ever used. `replay` takes its share of the draws from earlier data.
+The mixture ends with the last part of `data`, and never without `epochs`. Draw k is a function of the seed, the recipe
+and k alone, and only the samples that are requested are read.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any, no_type_check
 
 from deixis.errors import ConfigError
+from deixis.options import Bounds, Count, Positive, check_fields, read_options
 from deixis.samples.mixtures.sample_set import SampleSet
 from deixis.samples.mixtures.schedule import Schedule
 from deixis.samples.mixtures.shuffle import Shuffle
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
 
-PART_FIELDS = ("path", "weight", "epochs", "cap")
-REPLAY_FIELDS = ("share", "data")
 
-
+@no_type_check
 @dataclass(frozen=True)
 class Part:
-    """One set in a mixture. weight: its share, compared with the others'. epochs: how often it is gone through at most.
-    cap: how many of its samples are used at most."""
+    """One set in a mixture.
+
+    Raises:
+        ConfigError: A field does not fit.
+    """
 
     path: str
-    weight: float = 1.0
-    epochs: int | None = None
-    cap: int | None = None
+    """A folder, a shard, or a name with a star for one split."""
+    weight: Positive = 1.0
+    """Its share of the draws, relative to the other parts."""
+    epochs: Count | None = None
+    """How often it is gone through at most."""
+    cap: Count | None = None
+    """How many of its samples are used at most."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not self.path:
+            raise ConfigError("path: expected a set of samples, as in {path: out/mine}; got ''")
+
+
+@no_type_check
+@dataclass(frozen=True)
+class Replay:
+    """Earlier data that `share` of the draws comes from.
+
+    Raises:
+        ConfigError: A field does not fit.
+    """
+
+    share: Annotated[float, Bounds(above=0, below=1)]
+    data: tuple[Part, ...]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @classmethod
+    def of(cls, values: Any, where: str) -> "Replay":
+        """The replay in the plain values of a file. Raises ConfigError that begins with `where`."""
+        if isinstance(values, Mapping) and "data" in values:
+            values = {**values, "data": read_parts(f"{where}.data", values["data"])}
+        return read_options(cls, values, f"{where}.")
 
 
 @dataclass(frozen=True)
 class MixtureRecipe:
-    """The parts of a mixture; `replay_share` of the draws comes from the parts `replay`."""
+    """The parts of a mixture, and the replay of earlier data beside them."""
 
     data: tuple[Part, ...]
-    replay: tuple[Part, ...] = ()
-    replay_share: float = 0.0
+    replay: Replay | None = None
 
 
-def read_mixture(where: str, data: Any, replay: Any = None) -> MixtureRecipe:
-    """The recipe of a mixture from the values of a YAML file; nothing is opened.
-
-    Raises ValueError, one sentence that begins with `where`, for what is missing, unknown or wrong.
-    """
-    parts = _read_parts(f"{where}: data", data)
-    if replay is None:
-        return MixtureRecipe(parts)
-    if not isinstance(replay, dict) or set(replay) != set(REPLAY_FIELDS):
-        raise ConfigError(f"{where}: replay: expected the fields {' and '.join(REPLAY_FIELDS)}, got {replay!r}")
-    share = replay["share"]
-    if not _is_number(share) or not 0 < share < 1:
-        raise ConfigError(f"{where}: replay.share: expected a number between 0 and 1, got {share!r}")
-    return MixtureRecipe(parts, _read_parts(f"{where}: replay.data", replay["data"]), float(share))
+def read_parts(where: str, parts: Any) -> tuple[Part, ...]:
+    """The parts in the plain values of a file; nothing is opened. Raises ConfigError that begins with `where`."""
+    if not isinstance(parts, list) or not parts:
+        raise ConfigError(f"{where}: expected a list of parts, each with its path; got {parts!r}")
+    return tuple(read_options(Part, part, f"{where}[{number}].") for number, part in enumerate(parts))
 
 
 class Mixture:
@@ -71,7 +96,7 @@ class Mixture:
     """
 
     def __init__(self, recipe: MixtureRecipe, seed: int):
-        self.parts = (*recipe.data, *recipe.replay)
+        self.parts = (*recipe.data, *(recipe.replay.data if recipe.replay else ()))
         self.seed = seed
         self.sets = [SampleSet(part.path) for part in self.parts]
         self.sizes = [min(len(own), part.cap or len(own)) for own, part in zip(self.sets, self.parts, strict=True)]
@@ -101,8 +126,9 @@ class Mixture:
 
 def _shares(recipe: MixtureRecipe) -> list[Fraction]:
     """The share of each part of the draws, exactly as the recipe writes it."""
-    shares = []
-    for parts, of_all in ((recipe.data, 1 - _exact(recipe.replay_share)), (recipe.replay, _exact(recipe.replay_share))):
+    shares: list[Fraction] = []
+    replay, share = (recipe.replay.data, _exact(recipe.replay.share)) if recipe.replay else ((), Fraction(0))
+    for parts, of_all in ((recipe.data, 1 - share), (replay, share)):
         total = sum(_exact(part.weight) for part in parts)
         shares += [_exact(part.weight) / total * of_all for part in parts]
     return shares
@@ -111,28 +137,3 @@ def _shares(recipe: MixtureRecipe) -> list[Fraction]:
 def _exact(number: float) -> Fraction:
     """0.1 as a tenth, not as the float next to it."""
     return Fraction(repr(number))
-
-
-def _read_parts(where: str, parts: Any) -> tuple[Part, ...]:
-    if not isinstance(parts, list) or not parts:
-        raise ConfigError(f"{where}: expected a list of parts, each with its path, got {parts!r}")
-    return tuple(_read_part(f"{where}[{number}]", part) for number, part in enumerate(parts))
-
-
-def _read_part(where: str, part: Any) -> Part:
-    if not isinstance(part, dict) or not isinstance(part.get("path"), str) or not part["path"]:
-        raise ConfigError(f"{where}: expected a part with its path, as in {{path: out/mine}}, got {part!r}")
-    if unknown := [str(name) for name in part if name not in PART_FIELDS]:
-        raise ConfigError(f"{where}: unknown field {unknown[0]!r}, expected {', '.join(PART_FIELDS)}")
-    weight = part.get("weight", 1.0)
-    if not _is_number(weight) or not 0 < weight < float("inf"):
-        raise ConfigError(f"{where}.weight: expected a number above 0, got {weight!r}")
-    for name in ("epochs", "cap"):
-        value = part.get(name)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise ConfigError(f"{where}.{name}: expected a whole number from 1, got {value!r}")
-    return Part(part["path"], float(weight), part.get("epochs"), part.get("cap"))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
-from deixis.geometry import Reference, parse_markup
+from deixis.geometry import Reference, Region, parse_markup
 from deixis.samples.consistency import REGION_FIELDS
-from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.sample import Sample, Turn
 from deixis.samples.seen_set import Ledger
 from deixis.samples.skipped import Skipped
 from deixis.samples.statistics.sizes import area_px, shares, size_class
@@ -181,6 +181,6 @@ def _references(text: str) -> Iterator[Reference]:
     yield from (piece for piece in parse_markup(text) if isinstance(piece, Reference))
 
 
-def _forms(region: RegionRecord) -> Iterator[str]:
+def _forms(region: Region) -> Iterator[str]:
     yield from (name for name in REGION_FIELDS if getattr(region, name) is not None)
     yield from (name for name in ("ignore", "crowd") if getattr(region, name))

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.geometry import Region
+from deixis.samples.sample import MediaReference
 
 SMALL_PX, LARGE_PX = 32**2, 96**2
 """Areas below which COCO calls a thing small, and from which on it calls it large (pycocotools' COCOeval)."""
@@ -18,7 +19,7 @@ def size_class(area_px: float) -> str:
     return CLASSES[(area_px >= SMALL_PX) + (area_px >= LARGE_PX)]
 
 
-def area_px(region: RegionRecord) -> float | None:
+def area_px(region: Region) -> float | None:
     """The area of a region of a picture or film: that of its mask, else of its box; None if it has neither."""
     if region.mask is not None:
         return _mask_area(region.mask)
@@ -28,7 +29,7 @@ def area_px(region: RegionRecord) -> float | None:
     return (x2 - x1) * (y2 - y1)
 
 
-def shares(region: RegionRecord, medium: Medium) -> tuple[float | None, float | None, float | None]:
+def shares(region: Region, medium: MediaReference) -> tuple[float | None, float | None, float | None]:
     """The share, 0 to 1, that a region has of the area, the duration and the points of its medium.
 
     None where the region has no such form, or the sample does not say how large the medium is.

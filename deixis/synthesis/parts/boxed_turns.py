@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from deixis.datasets.annotated import Annotated, Thing
 from deixis.datasets.object_names import is_single
 from deixis.errors import DataError
-from deixis.geometry import Reference, Text, parse_markup, spoken, to_markup
+from deixis.geometry import Reference, Region, Text, parse_markup, spoken, to_markup
 from deixis.language.english import is_plural
 from deixis.language.noun_phrases import NounPhrase, forms_of, guessed_names, noun_phrases
 from deixis.samples.media import open_medium
-from deixis.samples.sample import Medium, RegionRecord, Sample
+from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 from deixis.synthesis.text.written import Pieces
 from deixis.synthesis.tools import BoxesOfNames, Tools
@@ -66,12 +66,12 @@ class Places:
     """Where the things of a picture are. numbers: of `regions`, by name. called: a thing's name by what it is called.
     unsure: names of groups taken as one."""
 
-    regions: list[RegionRecord] = field(default_factory=list)
+    regions: list[Region] = field(default_factory=list)
     numbers: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     called: dict[str, str] = field(default_factory=dict)
     unsure: set[str] = field(default_factory=set)
 
-    def add(self, name: str, region: RegionRecord, synonyms: Sequence[str] = ()) -> None:
+    def add(self, name: str, region: Region, synonyms: Sequence[str] = ()) -> None:
         self.numbers[name].append(len(self.regions))
         self.regions.append(region)
         self.called[name] = name
@@ -104,7 +104,7 @@ def make(
             yield Skipped(item.id, str(error))
 
 
-def _picture(item: Sample | Annotated) -> Medium:
+def _picture(item: Sample | Annotated) -> MediaReference:
     if not isinstance(item, Sample):
         raise DataError("expected dialogues, got annotations")
     if len(item.signals) != 1 or item.signals[0].modality != "image":
@@ -123,7 +123,7 @@ def _annotated(things: Sequence[Thing]) -> Places:
     return places
 
 
-def _detected(item: Sample, medium: Medium, detect: BoxesOfNames, options: BoxedTurnsOptions) -> Places:
+def _detected(item: Sample, medium: MediaReference, detect: BoxesOfNames, options: BoxedTurnsOptions) -> Places:
     """What a detector finds of the names in the answers."""
     text = "\n".join(spoken(parse_markup(turn.assistant)) for turn in item.turns)
     if options.vocabulary:
@@ -143,7 +143,7 @@ def _detected(item: Sample, medium: Medium, detect: BoxesOfNames, options: Boxed
             for value, side in zip(box_xyxy, (width, height, width, height), strict=True)
         )
         if score >= options.min_score and right - left >= MIN_SIDE and bottom - top >= MIN_SIDE:
-            places.add(name, RegionRecord(box=(left, top, right, bottom)))
+            places.add(name, Region(box=(left, top, right, bottom)))
     return places
 
 

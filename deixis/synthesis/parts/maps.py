@@ -16,12 +16,12 @@ from jaxtyping import Float32
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.object_names import is_single
 from deixis.errors import DataError
-from deixis.geometry import Reference, Text, parse_markup, to_markup
+from deixis.geometry import Reference, Region, Text, parse_markup, to_markup
 from deixis.geometry.mask_patches import mask_patch
 from deixis.language.english import listed, name_words, with_article
 from deixis.samples.media import read_content
 from deixis.samples.rng import rng_of
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.synthesis.asking import Asking, check_weights
 from deixis.synthesis.draft import Draft
@@ -93,7 +93,7 @@ class _Maps:
         kind = self.options.kinds[int(rng_of(self.seed, item.id, "map").integers(len(self.options.kinds)))]
         values = self.depth_m if kind == "depth" else normals_of(self.depth_m, self.options.focal_share)
         unit = {"depth": "m" if self.is_metric else RELATIVE}.get(kind)
-        medium = Medium(f"{picture.id}/{kind}", kind, size_hw=pixels.shape[:2], unit=unit, values=values)
+        medium = MediaReference(f"{picture.id}/{kind}", kind, size_hw=pixels.shape[:2], unit=unit, values=values)
         written = replace(medium, values=None, content=read_content(medium), path=f"{kind}.png")
         return replace(item, signals=(picture, written))
 
@@ -169,7 +169,7 @@ def without_places(caption: str) -> str:
     return to_markup(Text(piece.phrase or "it") if isinstance(piece, Reference) else piece for piece in pieces)
 
 
-def _reach(depth_m: np.ndarray, region: RegionRecord) -> tuple[float, float] | None:
+def _reach(depth_m: np.ndarray, region: Region) -> tuple[float, float] | None:
     """How far the near and the far side of a thing are: the quarters of its readings; None without a reading.
 
     Of a thing without a mask, the middle half of its box is read, which is likeliest its own.

@@ -13,7 +13,7 @@ from deixis.datasets.annotated import Annotated, Thing
 from deixis.errors import DataError
 from deixis.geometry.mask_patches import mask_patch
 from deixis.samples.media import open_medium
-from deixis.samples.sample import Medium, Sample
+from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 from deixis.synthesis.tools import MasksOfBoxes, Tools
 
@@ -45,7 +45,7 @@ def _with_masks(item: Annotated, masks_of: MasksOfBoxes) -> Annotated:
     return replace(item, things=tuple(things))
 
 
-def picture_of(medium: Medium) -> np.ndarray:
+def picture_of(medium: MediaReference) -> np.ndarray:
     """The pixels of a picture, uint8 (h, w, 3). Raises ValueError where they are not of the size that it says."""
     with open_medium(medium) as signal:
         pixels = np.asarray(signal.values)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from deixis.datasets.annotated import Annotated, Expression, Thing
 from deixis.datasets.object_names import is_single
 from deixis.errors import DataError
-from deixis.geometry import Reference, parse_markup
-from deixis.samples.sample import RegionRecord, Sample
+from deixis.geometry import Reference, Region, parse_markup
+from deixis.samples.sample import Sample
 
 GRID = 999
 """Places are whole numbers from 0 to this, whatever the picture's size."""
@@ -67,11 +67,11 @@ def scene_of(
     return Scene(item, shown, "\n".join(lines))
 
 
-def _box(region: RegionRecord | None) -> tuple[float, ...] | None:
+def _box(region: Region | None) -> tuple[float, ...] | None:
     return None if region is None else region.box
 
 
-def _area(region: RegionRecord | None) -> float:
+def _area(region: Region | None) -> float:
     left, top, right, bottom = _box(region) or (0, 0, 0, 0)
     return (right - left) * (bottom - top)
 

@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 from deixis.errors import InputError
-from deixis.geometry import Box, Frame, Point, Region, rasterise
+from deixis.geometry import Frame, Region, rasterise
 from deixis.geometry.regions import region_digest
-from deixis.model.regions.sampled_points import RegionPoints
+from deixis.model.regions.sampled_points import SampledPoints
 from deixis.systems.ferret.regions import box_mask, point_mask
 
 
-def read_ferret(region: Region, frame: Frame, count: int, axes: int, side: int) -> RegionPoints:
+def read_ferret(region: Region, frame: Frame, count: int, axes: int, side: int) -> SampledPoints:
     """Ferret's points of a region of a picture whose field has `side` x `side` cells.
 
     Pixels in the order of columns, (x, y) divided by the picture's (width, height): all of them where they are `count`,
@@ -29,7 +29,7 @@ def read_ferret(region: Region, frame: Frame, count: int, axes: int, side: int) 
         raise InputError("the region is empty: no whole pixel of the picture lies inside it")
     chosen = ferret_choice(len(pixels), count, np.random.default_rng(list(region_digest(region)[:8])))
     points = pixels[chosen] / np.array(mask.shape)
-    return RegionPoints(points.astype(np.float32), transposed_places(points, side))
+    return SampledPoints(points.astype(np.float32), transposed_places(points, side))
 
 
 def transposed_places(points: np.ndarray, side: int) -> Float32[np.ndarray, "point 2"]:
@@ -54,9 +54,8 @@ def ferret_mask(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "w
     """The pixels, x first, that Ferret takes a region to be: numbers truncated, a box with its far edge, a point as a
     window (`deixis.geometry.ferret_regions`); other shapes as they are."""
     size_wh = size_hw[::-1]
-    if isinstance(region, Box):
-        corners = [int(value) for value in (region.x1, region.y1, region.x2, region.y2)]
-        return box_mask([max(value, 0) for value in corners], size_wh)
-    if isinstance(region, Point):
-        return point_mask([int(value) for value in region.coords], size_wh)
+    if region.form == "box":
+        return box_mask([max(int(value), 0) for value in region.box], size_wh)
+    if region.form == "point":
+        return point_mask([int(value) for value in region.point], size_wh)
     return rasterise(region, size_hw).T

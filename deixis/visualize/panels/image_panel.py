@@ -4,11 +4,12 @@ Also what depth maps, normals and the pictures of a film are drawn with, once th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from deixis.geometry import Box, Mask, Point, Polygon, Scribble, bounding_box
+from deixis.geometry import bounding_box
 from deixis.geometry.extent import Extent
 from deixis.visualize.canvas import Colour, contrast, draw_spot
 from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, with_tags
@@ -25,24 +26,25 @@ def picture_panel(rgb: np.ndarray, drawn: Sequence[Drawn], width_px: int, chip_p
     size = (width_px * OVERSAMPLE, OVERSAMPLE * max(1, round(rgb.shape[0] * scale / OVERSAMPLE)))
     image = Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC)
     extent, pen = Extent("image", size_hw=rgb.shape[:2]), PEN * chip_px
-    shown = [item for item in drawn if not isinstance(item.region, Mask) or item.region.array.any()]
+    items = [replace(item, region=item.region.decoded()) for item in drawn]
+    shown = [item for item in items if item.region.form != "mask" or item.region.mask.any()]
     for item in shown:  # masks first, so that no tint covers a line
-        if isinstance(item.region, Mask):
-            image = _with_mask(image, item.region.array, item, pen, scale)
+        if item.region.form == "mask":
+            image = _with_mask(image, item.region.mask, item, pen, scale)
     marks = []
     for item in shown:
-        draw, region = ImageDraw.Draw(image), item.region
-        if isinstance(region, Box):
-            _draw_box(draw, [v * scale for v in (region.x1, region.y1, region.x2, region.y2)], item.colour, pen)
-        elif isinstance(region, Point):
-            draw_spot(draw, *(v * scale for v in region.coords), item.colour, pen)
-        elif isinstance(region, Polygon | Scribble):
-            _draw_path(draw, region.points * scale, isinstance(region, Polygon), item.colour, pen)
+        draw, region, form = ImageDraw.Draw(image), item.region, item.region.form
+        if form == "box":
+            _draw_box(draw, [value * scale for value in region.box], item.colour, pen)
+        elif form == "point":
+            draw_spot(draw, *(value * scale for value in region.point), item.colour, pen)
+        elif form in ("polygon", "scribble"):
+            _draw_path(draw, getattr(region, form) * scale, form == "polygon", item.colour, pen)
         left, top = bounding_box(region, extent)[:2].tolist()
-        if isinstance(region, Mask):  # over its highest part, which need not be at the corner of its box
-            left = max(left, float(np.flatnonzero(region.array[int(top)]).mean()) - LABEL_SHIFT * chip_px / scale)
+        if form == "mask":  # over its highest part, which need not be at the corner of its box
+            left = max(left, float(np.flatnonzero(region.mask[int(top)]).mean()) - LABEL_SHIFT * chip_px / scale)
         x, y = left * scale, top * scale
-        gap = 4 * pen if isinstance(region, Point) else 0
+        gap = 4 * pen if form == "point" else 0
         marks.append((item, x + gap, y - gap))
     return with_tags(image, marks, chip_px)
 

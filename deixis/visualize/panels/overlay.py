@@ -23,16 +23,12 @@ MAX_TICKS = 10
 
 @dataclass(frozen=True)
 class Drawn:
-    """One region to draw, its label (none if empty) and colour; `filled`: tinted inside, not only outlined.
-
-    time_s: the stretch of a film that a region without a time of its own holds for; None: all along.
-    """
+    """One region to draw, its label (none if empty) and colour; `filled`: tinted inside, not only outlined."""
 
     region: Region
     label: str
     colour: Colour
     filled: bool = True
-    time_s: tuple[float, float] | None = None
 
 
 Mark = tuple[Drawn, float, float]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from deixis.geometry import Box3D, Point, Region, point_mask
+from deixis.geometry import Region, point_mask
 from deixis.visualize.canvas import Colour, contrast, draw_spot
 
 AZIMUTH_DEG, ELEVATION_DEG = -52.0, 34.0
@@ -59,10 +59,10 @@ def cloud_panel(
     for number, (region, colour) in enumerate(regions):
         own = owner == number
         place = (float(x[own].min()), float(y[own].min())) if own.any() else None
-        if isinstance(region, Box3D):
-            place = _draw_edges(draw, region, project, colour, pen)
-        elif isinstance(region, Point):
-            across, down, _ = (float(value[0]) for value in project(np.array([region.coords])))
+        if region.form == "box3d":
+            place = _draw_edges(draw, region.box3d, project, colour, pen)
+        elif region.form == "point":
+            across, down, _ = (float(value[0]) for value in project(np.array([region.point])))
             draw_spot(draw, across, down, colour, pen)
             place = (across + 4 * pen, down - 4 * pen)
         places.append(place)
@@ -73,7 +73,7 @@ def _owners(xyz: np.ndarray, regions: Sequence[tuple[Region, Colour]]) -> np.nda
     """Per point the number of the last region that holds it, -1 for none; a place holds nothing, it is drawn itself."""
     owner = np.full(len(xyz), -1)
     for number, (region, _) in enumerate(regions):
-        if not isinstance(region, Point):
+        if region.form != "point":
             owner[point_mask(region, xyz)] = number
     return owner
 
@@ -87,9 +87,11 @@ def _thinned(count: int, owner: np.ndarray) -> np.ndarray:
     return np.concatenate(kept)
 
 
-def _draw_edges(draw: ImageDraw.ImageDraw, box: Box3D, project: Project, colour: Colour, pen: float) -> Place:
+def _draw_edges(
+    draw: ImageDraw.ImageDraw, box3d: tuple[float, ...], project: Project, colour: Colour, pen: float
+) -> Place:
     """Draws the box's edges; the upper left corner of what they take up."""
-    lows, highs = np.array([box.x1, box.y1, box.z1]), np.array([box.x2, box.y2, box.z2])
+    lows, highs = np.array(box3d).reshape(2, 3)
     corners = np.array([[(highs if corner >> axis & 1 else lows)[axis] for axis in range(3)] for corner in range(8)])
     x, y, _ = project(corners)
     for width, fill in ((round(pen * 1.4), contrast(colour)), (round(pen * 0.8), colour)):

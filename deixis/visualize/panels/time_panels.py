@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from deixis.geometry import Point, Region
 from deixis.geometry.points import INSTANT_S
 from deixis.signals.audio import RATE_HZ, log_mel
 from deixis.signals.trace_files import AXES
@@ -52,11 +51,11 @@ def mark_time(image: Image.Image, item: Drawn, duration_s: float, columns: tuple
 
     `columns`: where time begins and ends in the picture.
     """
-    region, (first, last), bottom = item.region, columns, image.height
+    (first, last), bottom = columns, image.height
     scale = (last - first) / duration_s
-    low_s, high_s = stretch(region)
+    low_s, high_s = item.region.interval_s
     start, end = (first + min(max(v, 0.0), duration_s) * scale for v in (low_s, high_s))
-    if isinstance(region, Point):
+    if low_s == high_s:
         reach = INSTANT_S * scale
         shade(image, (start - reach, 0, end + reach, bottom), WHITE, 30)
     start, end = min(start, last - 1.5 * pen), max(end, start + 1.5 * pen)
@@ -67,11 +66,6 @@ def mark_time(image: Image.Image, item: Drawn, duration_s: float, columns: tuple
         draw.line((x, 0, x, bottom), fill=item.colour, width=round(pen))
     draw.rectangle((start - pen / 2, 0, end + pen / 2, 2 * pen), fill=item.colour)
     return start
-
-
-def stretch(region: Region) -> tuple[float, float]:
-    """(start, end) in seconds of a span; of a point, its last coordinate twice."""
-    return (region.coords[-1],) * 2 if isinstance(region, Point) else (region.start_s, region.end_s)
 
 
 def spectrogram(samples: np.ndarray, size: tuple[int, int]) -> Image.Image:

@@ -9,11 +9,10 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageDraw
 
-from deixis.geometry import Point, Span, Tube
 from deixis.visualize.canvas import CHIP_HEIGHT, GREY, WHITE, Colour, text_font
 from deixis.visualize.panels.image_panel import picture_panel
 from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, axis_px, draw_seconds, with_tags
-from deixis.visualize.panels.time_panels import mark_time, stretch
+from deixis.visualize.panels.time_panels import mark_time
 
 SHOWN = 9
 """How many pictures are shown at most."""
@@ -42,7 +41,7 @@ def film_panel(
     for index in shown:
         own = [item for item in drawn if _holds(item, index, times_s)]
         places = [_on_picture(item, (item.label, item.colour) not in labelled) for item in own]
-        border = next((item.colour for item in own if isinstance(item.region, Span)), None)
+        border = next((item.colour for item in own if item.region.form == "span"), None)
         kept = [item for item in places if item is not None]
         cells.append(_cell(pictures[index], f"{times_s[index]:.2f} s", kept, cell, border, chip_px))
         labelled |= {(item.label, item.colour) for item in own}
@@ -65,15 +64,10 @@ def _shown(times_s: np.ndarray, duration_s: float, drawn: Sequence[Drawn]) -> li
     chosen = sorted({int(number) for number in (np.arange(count) + 0.5) / count * len(times_s)})
     for item in drawn:
         if not any(_holds(item, index, times_s) for index in chosen):
-            middle = sum(_time(item) or (0.0, duration_s)) / 2
+            middle = sum(item.region.interval_s or (0.0, duration_s)) / 2
             away = min(range(len(chosen)), key=lambda place: abs(times_s[chosen[place]] - middle))
             chosen[away] = _nearest(middle, times_s)
     return sorted(set(chosen))
-
-
-def _time(item: Drawn) -> tuple[float, float] | None:
-    """(start, end) in seconds that a region holds for; None for one that holds all along."""
-    return stretch(item.region) if isinstance(item.region, Span | Tube | Point) else item.time_s
 
 
 def _nearest(time_s: float, times_s: np.ndarray) -> int:
@@ -82,7 +76,7 @@ def _nearest(time_s: float, times_s: np.ndarray) -> int:
 
 def _holds(item: Drawn, index: int, times_s: np.ndarray) -> bool:
     """Whether a region is drawn on this picture: those of its time, or the nearest one where none is."""
-    time = _time(item)
+    time = item.region.interval_s
     if time is None:
         return True
     inside = np.flatnonzero((times_s >= time[0]) & (times_s <= time[1]))
@@ -91,14 +85,11 @@ def _holds(item: Drawn, index: int, times_s: np.ndarray) -> bool:
 
 def _on_picture(item: Drawn, named: bool) -> Drawn | None:
     """The region as one of a picture, with its label on the first picture only; None for a span, which is a border."""
-    region, label = item.region, item.label if named else ""
-    if isinstance(region, Span):
+    region = item.region
+    if region.form == "span":
         return None
-    if isinstance(region, Tube):
-        region = region.box
-    elif isinstance(region, Point):
-        region = Point(*region.coords[:2], signal=region.signal)
-    return Drawn(region, label, item.colour, item.filled)
+    region = replace(region, time_s=None, point=region.point and region.point[:2])
+    return replace(item, region=region, label=item.label if named else "")
 
 
 def _cell(
@@ -126,10 +117,8 @@ def _time_bar(
         draw.line((x, image.height * 0.8, x, image.height), fill=WHITE, width=OVERSAMPLE)
     named: set[tuple[str, Colour]] = set()
     for item in drawn:
-        time = _time(item)
-        if time is not None:
-            region = item.region if isinstance(item.region, Point) else Span(*time)
-            left = mark_time(image, replace(item, region=region), duration_s, (0, image.width), pen)
+        if item.region.interval_s is not None:
+            left = mark_time(image, item, duration_s, (0, image.width), pen)
             if (item.label, item.colour) not in named:
                 marks.append((item, left + 2 * pen, image.height - 2 * pen))
             named.add((item.label, item.colour))

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from deixis.errors import DeixisError
-from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Region, Span, check_region
+from deixis.geometry import Region, check_region
 from deixis.samples.media import open_medium
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.samples.sample import MediaReference
 from deixis.signals import Signal
 from deixis.visualize.canvas import (
     CHIP_TEXT_PX,
@@ -41,10 +41,10 @@ NOTE_TEXT_PX, NOTE_LINES = 12, 5
 
 @dataclass(frozen=True)
 class Shown:
-    """One region to draw: its number in the sample, its record, and which of its fields to draw."""
+    """One region to draw: its number in the sample, the region, and which of its forms to draw."""
 
     number: int
-    record: RegionRecord
+    region: Region
     fields: tuple[str, ...]
 
     @property
@@ -54,8 +54,7 @@ class Shown:
     def drawn(self) -> Iterator[panels.Drawn]:
         """The fields as regions, each with the number for its label. Raises ValueError for one that is no region."""
         for field in self.fields:
-            region = REGIONS[field](getattr(self.record, field))
-            yield panels.Drawn(region, str(self.number), self.colour, time_s=self.record.time_s)
+            yield panels.Drawn(self.region.only(field), str(self.number), self.colour)
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,9 @@ def colour_of(number: int) -> Colour:
     return PALETTE[number % len(PALETTE)]
 
 
-def panel(medium: Medium, regions: Sequence[Shown], width_px: int = WIDTH_PX, chip_px: int = CHIP_TEXT_PX) -> Panel:
+def panel(
+    medium: MediaReference, regions: Sequence[Shown], width_px: int = WIDTH_PX, chip_px: int = CHIP_TEXT_PX
+) -> Panel:
     """A medium with its regions as an RGB picture, at most `width_px` wide; a blank with a sentence if it cannot be.
 
     Opens the medium's file if it has no values.
@@ -88,7 +89,7 @@ def panel(medium: Medium, regions: Sequence[Shown], width_px: int = WIDTH_PX, ch
         return _blank(str(error), width_px)
 
 
-def _drawn(signal: Signal, medium: Medium, regions: Sequence[Shown], width_px: int, chip_px: int) -> Panel:
+def _drawn(signal: Signal, medium: MediaReference, regions: Sequence[Shown], width_px: int, chip_px: int) -> Panel:
     """A signal with those of the regions that lie on it. Raises ValueError if nothing draws it."""
     notes = list(_size_notes(medium, signal.extent.size_hw))
     drawn = []
@@ -110,7 +111,7 @@ def _width(signal: Signal, width_px: int) -> int:
     return max(1, min(width_px, round(width_px * TALLEST * width / height)))
 
 
-def _size_notes(medium: Medium, size_hw: tuple[int, int] | None) -> Iterator[str]:
+def _size_notes(medium: MediaReference, size_hw: tuple[int, int] | None) -> Iterator[str]:
     if medium.size_hw is not None and size_hw is not None and tuple(medium.size_hw) != tuple(size_hw):
         said, got = (f"{height} x {width}" for height, width in (medium.size_hw, size_hw))
         yield f"the sample says that it is {said} (height x width), the file is {got}"
@@ -125,18 +126,3 @@ def _blank(sentence: str, width_px: int) -> Panel:
     for number, line in enumerate(lines, 1):
         draw_line(draw, left, 10 + number * line_px, line, NOTE_TEXT_PX)
     return Panel(image, sentence)
-
-
-def _mask(value: dict | np.ndarray) -> Region:
-    return Mask(value) if isinstance(value, np.ndarray) else Mask.from_rle(value)
-
-
-REGIONS = {
-    "mask": _mask,
-    "box": lambda value: Box(*value),
-    "point": lambda value: Point(*value),
-    "span": lambda value: Span(*value),
-    "points": lambda value: PointSet(np.asarray(value)),
-    "box3d": lambda value: Box3D(*value),
-}
-"""Field of a record -> the region it is."""

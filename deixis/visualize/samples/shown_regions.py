@@ -6,9 +6,9 @@ It draws nothing: cards and pages do.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from deixis.geometry import Reference, Text, parse_markup
+from deixis.geometry import Reference, Region, Text, parse_markup
 from deixis.samples.consistency import FIELDS_BEHIND
-from deixis.samples.sample import RegionRecord, Sample, Turn
+from deixis.samples.sample import Sample, Turn
 from deixis.visualize.samples.media_panels import Shown
 
 # What is drawn for a reference without a form, first found first: a question points with the finest form there is,
@@ -65,5 +65,5 @@ def _mentions(text: str) -> Iterator[tuple[int, str | None]]:
             yield from ((index, piece.form) for index in piece.indices)
 
 
-def _first(record: RegionRecord, form: str | None, order: tuple[str, ...]) -> str | None:
+def _first(record: Region, form: str | None, order: tuple[str, ...]) -> str | None:
     return next((name for name in (FIELDS_BEHIND[form] if form else order) if getattr(record, name) is not None), None)

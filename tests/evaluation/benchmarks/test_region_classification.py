@@ -113,8 +113,8 @@ def test_ferrets_form_points_with_its_regions(ferret_form):
     point, box, stroke = (example.regions[0] for example in examples[:3])
     assert point == Point(20.5, 11.25)
     assert (box.x1, box.y1, box.x2, box.y2) == (6, 4, 30, 32)
-    assert stroke.array.sum() == 40
-    assert stroke.array[10:14, 20:30].all()
+    assert stroke.mask.sum() == 40
+    assert stroke.mask[10:14, 20:30].all()
 
 
 def test_official_prompts(shared_golden, tmp_path):
@@ -165,7 +165,7 @@ def test_drawn_shapes_lie_on_the_object_and_names_are_apart(tmp_path, negatives)
         (x, y), place = point.regions[0].coords, box.regions[0]
         assert place.x1 < x < place.x2
         assert place.y1 < y < place.y2
-        rows, columns = np.nonzero(stroke.regions[0].array)
+        rows, columns = np.nonzero(stroke.regions[0].mask)
         assert isinstance(stroke.regions[0], Mask)
         assert (rows.min() >= place.y1, rows.max() < place.y2) == (True, True)
         assert (columns.min() >= place.x1, columns.max() < place.x2) == (True, True)

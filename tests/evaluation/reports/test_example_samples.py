@@ -7,9 +7,9 @@ from deixis.evaluation.benchmark import Example, ExampleResult
 from deixis.evaluation.reports.example_samples import answer_markup, answer_sample, ground_truth_sample
 from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Span, parse_markup
 from deixis.inference import Answer, AnswerPhrase, Marked
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 
-MEDIUM = Medium("m", "image", size_hw=(8, 8))
+MEDIUM = MediaReference("m", "image", size_hw=(8, 8))
 MASK = np.eye(8, dtype=bool)
 
 
@@ -25,7 +25,7 @@ def test_an_answer_has_its_own_regions_after_the_questions():
         "val",
         (Turn("Earlier?", "Yes."), Turn("What is right of {1}?", "[The cup]{0}.")),
         (MEDIUM,),
-        (RegionRecord(box=(0, 0, 1, 1)), RegionRecord(box=(1, 1, 2, 2)), RegionRecord(box=(5, 5, 6, 6))),
+        (Region(box=(0, 0, 1, 1)), Region(box=(1, 1, 2, 2)), Region(box=(5, 5, 6, 6))),
     )
     example = Example("e", "all", "m", "What is right of {0}?", (MEDIUM,), None, sample=sample)
     phrase = AnswerPhrase("The {pan}", 0, 9, (Marked(0, "mask", MASK, 0.5), Marked(0, "box", (1.0, 2.0, 3.0, 4.0))))

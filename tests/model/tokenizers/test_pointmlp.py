@@ -40,11 +40,19 @@ def network(config, seed=0):
     ("options", "match"),
     [
         pytest.param({"activation": "tanh"}, "activation: expected one of relu, .*; got 'tanh'", id="activation"),
-        pytest.param({"normalize": "centre"}, "normalize: expected 'center', 'anchor' or None", id="normalize"),
+        pytest.param(
+            {"normalize": "centre"},
+            "normalize: expected one of .* or none; got 'centre'; did you mean 'center'",
+            id="normalize",
+        ),
         pytest.param({"reducers": (2, 2)}, "lists of one length, .* reducers 2", id="uneven_stages"),
         pytest.param({"points": 8}, r"reducers: expected an anchor left of 8 points, got \(2, 2, 2, 2\)", id="few"),
-        pytest.param({"k_neighbors": (4, 4, 0, 4)}, r"k_neighbors: expected at least 1, got \(4, 4, 0, 4\)", id="zero"),
-        pytest.param({"embed_dim": 0}, "embed_dim: expected at least 1, got 0", id="no_channels"),
+        pytest.param(
+            {"k_neighbors": (4, 4, 0, 4)},
+            r"k_neighbors: expected a list, each item a whole number from 1; got \(4, 4, 0, 4\)",
+            id="zero",
+        ),
+        pytest.param({"embed_dim": 0}, "embed_dim: expected a whole number from 1; got 0", id="no_channels"),
     ],
 )
 def test_a_config_that_makes_no_network(options, match):
@@ -56,11 +64,11 @@ def test_a_config_that_makes_no_network(options, match):
     ("options", "match"),
     [
         pytest.param({"preset": "big"}, "preset: expected one of pointmlp, pointmlp-elite; got 'big'", id="preset"),
+        pytest.param({"stages": 4}, "stages: unknown field; known are points", id="field"),
         pytest.param(
-            {"stages": 4}, "expected preset and some of points, .*; got the unknown field 'stages'", id="field"
+            {"reducers": 2}, "reducers: expected a list, each item a whole number from 1; got 2", id="no_list"
         ),
-        pytest.param({"reducers": 2}, "expected numbers, words and lists of numbers", id="no_list"),
-        pytest.param({"points": "many"}, "expected numbers, words and lists of numbers", id="word"),
+        pytest.param({"points": "many"}, "points: expected a whole number from 1; got 'many'", id="word"),
     ],
 )
 def test_a_mapping_that_is_no_config(options, match):

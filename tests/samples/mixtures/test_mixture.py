@@ -7,10 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deixis.samples.mixtures.mixture import Mixture, MixtureRecipe, Part, read_mixture
+from deixis.errors import ConfigError
+from deixis.samples.mixtures.mixture import Mixture, MixtureRecipe, Part, Replay, read_parts
 from deixis.samples.mixtures.sample_set import SampleSet
 from deixis.samples.mixtures.schedule import Schedule, cycle_counts
 from deixis.samples.mixtures.shuffle import Shuffle
@@ -35,6 +36,7 @@ def ids(mixture: Mixture, start: int, stop: int) -> list[str]:
     return [mixture[k][1].id for k in range(start, stop)]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(0, 9))
 def test_a_shuffle_has_every_number_once(count, seed):
     assert sorted(Shuffle(count, seed)[i] for i in range(count)) == list(range(count))
@@ -66,6 +68,7 @@ def test_cycles(shares, counts):
     assert cycle_counts([Fraction(share) for share in shares]) == counts
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 5), st.one_of(st.none(), st.integers(1, 40))), min_size=1, max_size=4),
     st.integers(1, 4),
@@ -140,8 +143,7 @@ def test_every_sample_comes_once_an_epoch_in_another_order(tmp_path):
 def test_draws_know_nothing_of_the_ones_before(tmp_path):
     recipe = MixtureRecipe(
         (Part(made(tmp_path, "a", 20), 3.0, epochs=2), Part(made(tmp_path, "b", 9), 1.0)),
-        (Part(made(tmp_path, "c", 5, ".tar")),),
-        0.2,
+        Replay(0.2, (Part(made(tmp_path, "c", 5, ".tar")),)),
     )
     whole = ids(Mixture(recipe, 3), 0, 120)
     assert [ids(Mixture(recipe, 3), k, k + 1)[0] for k in reversed(range(120))] == whole[::-1]
@@ -150,8 +152,7 @@ def test_draws_know_nothing_of_the_ones_before(tmp_path):
 def test_weights_caps_epochs_and_replay(tmp_path):
     recipe = MixtureRecipe(
         (Part(made(tmp_path, "a", 90), 9.0, epochs=1), Part(made(tmp_path, "b", 50), 3.0, epochs=2, cap=10)),
-        (Part(made(tmp_path, "c", 5)),),
-        0.25,
+        Replay(0.25, (Part(made(tmp_path, "c", 5)),)),
     )
     mixture = Mixture(recipe, 1)
     found = ids(mixture, 0, mixture.length)
@@ -173,37 +174,45 @@ def test_a_star_names_one_split_and_a_folder_of_two_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("data", "replay", "sentence"),
+    ("data", "sentence"),
     [
-        pytest.param(None, None, "toy: data: expected a list of parts, each with its path, got None", id="none"),
-        pytest.param([], None, "expected a list of parts", id="empty"),
-        pytest.param(["out"], None, r"data\[0\]: expected a part with its path, .* got 'out'", id="text"),
-        pytest.param([{"weight": 1}], None, r"data\[0\]: expected a part with its path", id="no_path"),
-        pytest.param([{"path": "a", "wieght": 1}], None, "unknown field 'wieght', expected path", id="misspelt"),
-        pytest.param([{"path": "a", "weight": 0}], None, r"\[0\].weight: expected a number above 0, got 0", id="zero"),
-        pytest.param([{"path": "a", "weight": "9"}], None, "expected a number above 0, got '9'", id="weight_text"),
-        pytest.param([{"path": "a", "weight": float("nan")}], None, "a number above 0, got nan", id="weight_nan"),
-        pytest.param([{"path": "a", "epochs": 0.5}], None, "epochs: expected a whole number .* got 0.5", id="half"),
-        pytest.param([{"path": "a", "cap": 0}], None, "cap: expected a whole number from 1, got 0", id="cap"),
-        pytest.param([{"path": "a", "cap": True}], None, "cap: expected a whole number from 1, got True", id="yes"),
-        pytest.param([{"path": "a"}], 0.1, "replay: expected the fields share and data, got 0.1", id="replay_number"),
-        pytest.param([{"path": "a"}], {"share": 0.1}, "replay: expected the fields share and data", id="replay_alone"),
-        pytest.param(
-            [{"path": "a"}], {"share": 1, "data": [{"path": "b"}]}, "share: expected a number between 0 and 1", id="all"
-        ),
-        pytest.param([{"path": "a"}], {"share": 0.1, "data": []}, "replay.data: expected a list", id="replay_empty"),
+        pytest.param(None, "toy.data: expected a list of parts, each with its path; got None", id="none"),
+        pytest.param([], "expected a list of parts", id="empty"),
+        pytest.param(["out"], r"data\[0\]: expected fields with values; got 'out'", id="text"),
+        pytest.param([{"weight": 1}], r"data\[0\].path: expected text; got none", id="no_path"),
+        pytest.param([{"path": ""}], r"data\[0\].path: expected a set of samples", id="empty_path"),
+        pytest.param([{"path": "a", "wieght": 1}], "wieght: unknown field; .*did you mean 'weight'", id="misspelt"),
+        pytest.param([{"path": "a", "weight": 0}], r"\[0\].weight: expected a number above 0; got 0", id="zero"),
+        pytest.param([{"path": "a", "weight": "9"}], "expected a number above 0; got '9'", id="weight_text"),
+        pytest.param([{"path": "a", "weight": float("nan")}], "a number above 0; got nan", id="weight_nan"),
+        pytest.param([{"path": "a", "epochs": 0.5}], "epochs: expected a whole number .* got 0.5", id="half"),
+        pytest.param([{"path": "a", "cap": 0}], "cap: expected a whole number from 1 or none; got 0", id="cap"),
+        pytest.param([{"path": "a", "cap": True}], "cap: expected a whole number from 1 or none; got True", id="yes"),
     ],
 )
-def test_a_wrong_recipe_is_one_sentence(data, replay, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        read_mixture("toy", data, replay)
+def test_wrong_parts_are_one_sentence(data, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        read_parts("toy.data", data)
 
 
-def test_a_right_recipe():
-    recipe = read_mixture("toy", [{"path": "a", "weight": 9}, {"path": "b", "epochs": 2, "cap": 7}])
-    assert recipe == MixtureRecipe((Part("a", 9.0), Part("b", 1.0, 2, 7)))
-    recipe = read_mixture("toy", [{"path": "a"}], {"share": 0.1, "data": [{"path": "b"}]})
-    assert recipe == MixtureRecipe((Part("a"),), (Part("b"),), 0.1)
+@pytest.mark.parametrize(
+    ("replay", "sentence"),
+    [
+        pytest.param(0.1, "toy.replay: expected fields with values; got 0.1", id="number"),
+        pytest.param({"share": 0.1}, "replay.data: expected a list, each item fields of Part; got none", id="alone"),
+        pytest.param({"share": 1, "data": [{"path": "b"}]}, "share: expected a number above 0 and below 1", id="all"),
+        pytest.param({"share": 0.1, "data": []}, "replay.data: expected a list of parts", id="empty"),
+    ],
+)
+def test_a_wrong_replay_is_one_sentence(replay, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        Replay.of(replay, "toy.replay")
+
+
+def test_right_parts():
+    parts = read_parts("toy.data", [{"path": "a", "weight": 9}, {"path": "b", "epochs": 2, "cap": 7}])
+    assert parts == (Part("a", 9.0), Part("b", 1.0, 2, 7))
+    assert Replay.of({"share": 0.1, "data": [{"path": "b"}]}, "toy.replay") == Replay(0.1, (Part("b"),))
 
 
 @pytest.mark.parametrize(

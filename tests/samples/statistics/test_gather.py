@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deixis.geometry import mask_to_rle
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.geometry import Region, mask_to_rle
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.samples.statistics.gather import Stats
 from deixis.samples.statistics.sizes import area_px, shares
 
 MASK = np.zeros((10, 20), bool)
 MASK[2:6, 3:8] = True
-IMAGE = Medium("p", "image", path="p.png", size_hw=(10, 20))
+IMAGE = MediaReference("p", "image", path="p.png", size_hw=(10, 20))
 SAMPLE = Sample(
     "a/1",
     "made",
@@ -29,10 +29,10 @@ SAMPLE = Sample(
     ),
     (IMAGE,),
     (
-        RegionRecord(point=(1.0, 1.0)),
-        RegionRecord(box=(0.0, 0.0, 5.0, 4.0)),
-        RegionRecord(box=(0.0, 0.0, 20.0, 10.0), mask=mask_to_rle(MASK), crowd=True),
-        RegionRecord(box=(0.0, 0.0, 1.0, 1.0)),
+        Region(point=(1.0, 1.0)),
+        Region(box=(0.0, 0.0, 5.0, 4.0)),
+        Region(box=(0.0, 0.0, 20.0, 10.0), mask=mask_to_rle(MASK), crowd=True),
+        Region(box=(0.0, 0.0, 1.0, 1.0)),
     ),
     "CC0-1.0",
     "person",
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_counted_apart():
         pytest.param(replace(SAMPLE, turns=SAMPLE.turns[:1]), 1, 0, id="other_turns"),
         pytest.param(replace(SAMPLE, id="b", signals=(replace(IMAGE, id="q"),)), 0, 0, id="another_medium"),
         pytest.param(
-            replace(SAMPLE, id="b", regions=(*SAMPLE.regions[:3], RegionRecord(mask=mask_to_rle(MASK)))),
+            replace(SAMPLE, id="b", regions=(*SAMPLE.regions[:3], Region(mask=mask_to_rle(MASK)))),
             0,
             0,
             id="another_mask",
@@ -113,19 +113,19 @@ def test_repeats_are_found(second, ids, repeats):
 @pytest.mark.parametrize(
     ("region", "medium", "expected"),
     [
-        pytest.param(RegionRecord(box=(0.0, 0.0, 5.0, 4.0)), IMAGE, (0.1, None, None), id="box"),
-        pytest.param(RegionRecord(mask=MASK), IMAGE, (0.1, None, None), id="mask_array"),
+        pytest.param(Region(box=(0.0, 0.0, 5.0, 4.0)), IMAGE, (0.1, None, None), id="box"),
+        pytest.param(Region(mask=MASK), IMAGE, (0.1, None, None), id="mask_array"),
         pytest.param(
-            RegionRecord(mask=mask_to_rle(MASK)), Medium("p", "image"), (0.1, None, None), id="mask_has_a_size"
+            Region(mask=mask_to_rle(MASK)), MediaReference("p", "image"), (0.1, None, None), id="mask_has_a_size"
         ),
-        pytest.param(RegionRecord(box=(0.0, 0.0, 5.0, 4.0)), Medium("p", "image"), (None,) * 3, id="size_unknown"),
-        pytest.param(RegionRecord(box=(-1.0, -1.0, 21.0, 11.0)), IMAGE, (1.0, None, None), id="overshoots"),
-        pytest.param(RegionRecord(point=(1.0, 1.0)), IMAGE, (None,) * 3, id="point"),
+        pytest.param(Region(box=(0.0, 0.0, 5.0, 4.0)), MediaReference("p", "image"), (None,) * 3, id="size_unknown"),
+        pytest.param(Region(box=(-1.0, -1.0, 21.0, 11.0)), IMAGE, (1.0, None, None), id="overshoots"),
+        pytest.param(Region(point=(1.0, 1.0)), IMAGE, (None,) * 3, id="point"),
         pytest.param(
-            RegionRecord(span=(1.0, 2.0)), Medium("s", "audio", duration_s=4.0), (None, 0.25, None), id="span"
+            Region(span=(1.0, 2.0)), MediaReference("s", "audio", duration_s=4.0), (None, 0.25, None), id="span"
         ),
         pytest.param(
-            RegionRecord(points=[1, 2]), Medium("c", "point_cloud", point_count=8), (None, None, 0.25), id="points"
+            Region(points=[1, 2]), MediaReference("c", "point_cloud", point_count=8), (None, None, 0.25), id="points"
         ),
     ],
 )
@@ -140,7 +140,7 @@ def test_the_area_of_run_lengths_is_that_of_the_mask():
     changes = np.flatnonzero(np.diff(np.concatenate([[0], flat, [0]])))
     runs = np.diff(np.concatenate([[0], changes, [200]])).tolist()
     for mask in (as_list, {"size": [10, 20], "counts": runs}, MASK):
-        assert area_px(RegionRecord(mask=mask)) == 20.0
+        assert area_px(Region(mask=mask)) == 20.0
 
 
 def test_memory_does_not_grow_with_the_set():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deixis.samples.sample import Medium, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.statistics.gather import Stats
 from deixis.samples.statistics.plots import PLOTS, write_plots
 from deixis.world.generate import world_samples
@@ -41,7 +41,7 @@ def test_all_plots_of_a_set_with_everything(tmp_path):
             replace(TEXT, task="数えて" * 20, turns=(Turn("何?", "赤い\U0001f34e"),)), {"regions.png"}, id="any_script"
         ),
         pytest.param(
-            replace(TEXT, signals=(Medium("m", "image"),) * 40), {"regions.png", "names.png"}, id="many_signals"
+            replace(TEXT, signals=(MediaReference("m", "image"),) * 40), {"regions.png", "names.png"}, id="many_signals"
         ),
     ],
 )

@@ -9,9 +9,9 @@ import pytest
 
 from deixis.datasets.annotated import Thing
 from deixis.datasets.plain_questions import plain_text
-from deixis.geometry import parse_markup, spoken
+from deixis.geometry import Region, parse_markup, spoken
 from deixis.language.noun_phrases import forms_of, guessed_names, noun_phrases
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.samples.validate import validate_record
 from deixis.synthesis.parts.boxed_turns import BoxedTurnsOptions, make
@@ -64,8 +64,8 @@ def test_guessed_names(text, names):
     assert guessed_names(text) == names
 
 
-def region(number: int, **fields) -> RegionRecord:
-    return RegionRecord(box=(float(number), 0.0, number + 5.0, 5.0), **fields)
+def region(number: int, **fields) -> Region:
+    return Region(box=(float(number), 0.0, number + 5.0, 5.0), **fields)
 
 
 THINGS = (
@@ -81,7 +81,7 @@ THINGS = (
 
 
 def dialogue(*answers: str, **fields) -> Sample:
-    medium = Medium("coco/000000000007", "image", "7.png", (40, 60))
+    medium = MediaReference("coco/000000000007", "image", "7.png", (40, 60))
     facts = {"id": "llava/7", "source": "llava", "task": "chat", "split": "train", "author": "model"}
     return Sample(
         **facts | {"turns": tuple(Turn("Well?", answer) for answer in answers), "signals": (medium,)} | fields
@@ -187,7 +187,7 @@ def pictured(tmp_path):
     Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "7.png")
 
     def make_dialogue(*answers: str) -> Sample:
-        return dialogue(*answers, signals=(Medium("other/7", "image", str(tmp_path / "7.png"), (40, 60)),))
+        return dialogue(*answers, signals=(MediaReference("other/7", "image", str(tmp_path / "7.png"), (40, 60)),))
 
     return make_dialogue
 
@@ -223,7 +223,7 @@ def test_annotations_come_before_the_detector(pictured):
     items = [dialogue("A car."), pictured("A car.")]
     first, second = boxed_by(detector, items, things_of=lambda medium_id: THINGS if "coco" in medium_id else ())
     assert first.regions == (THINGS[3].region,)
-    assert second.regions == (RegionRecord(box=(1, 2, 9, 9)),)
+    assert second.regions == (Region(box=(1, 2, 9, 9)),)
     assert len(detector.asked) == 1
 
 
@@ -263,12 +263,12 @@ def test_real_dialogues_with_real_boxes(shared_data):
     for line in (folder / "caps_boxes_coco2014_val_80.jsonl").read_text("utf-8").splitlines():
         record = json.loads(line)
         things[record["id"]] = [
-            Thing(each["category"], RegionRecord(box=tuple(each["bbox"]))) for each in record["instances"]
+            Thing(each["category"], Region(box=tuple(each["bbox"]))) for each in record["instances"]
         ]
     items = []
     for line in (folder / "coco2014_val_gpt4_qa_30x3.jsonl").read_text("utf-8").splitlines():
         record = json.loads(line)
-        medium = Medium(record["id"], "image")
+        medium = MediaReference(record["id"], "image")
         items.append(dialogue(plain_text(record["output"]), id=f"{record['id']}/{record['type']}", signals=(medium,)))
     found = list(make(items, 999, "7", Tools(), BoxedTurnsOptions(things_of=lambda key: things.get(key, ()))))
     samples = [each for each in found if isinstance(each, Sample)]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from deixis.datasets.annotated import Thing
 from deixis.samples.media import open_medium, write_medium
-from deixis.samples.sample import Medium
+from deixis.samples.sample import MediaReference
 from deixis.samples.shards import open_samples, write_shard
 from deixis.samples.skipped import Skipped
 from deixis.synthesis.parts.maps import FARTHEST_M, MapsOptions, make, normals_of, without_places
@@ -127,7 +127,7 @@ def test_a_picture_is_measured_once_and_only_when_its_turn_comes(tmp_path):
 
 
 def test_what_cannot_be_mapped_is_said_and_the_rest_goes_on(tmp_path):
-    sound = replace(told(2), signals=(Medium("a", "audio", duration_s=1.0),))
+    sound = replace(told(2), signals=(MediaReference("a", "audio", duration_s=1.0),))
     items = [told(1), sound, placed(told(3), tmp_path)]
     found = list(PARTS["maps"].make(items, 9, "7", TOOLS, MapsOptions()))
     why = {each.where: each.why for each in found if isinstance(each, Skipped)}
@@ -200,7 +200,7 @@ def test_captions_lose_their_places():
 )
 def test_values_that_are_no_map_are_refused(tmp_path, kind, values, sentence):
     with pytest.raises(ValueError, match=sentence):
-        write_medium(Medium("a", kind, values=values), tmp_path / "a.png")
+        write_medium(MediaReference("a", kind, values=values), tmp_path / "a.png")
 
 
 def test_maps_are_read_as_they_were_written(tmp_path):
@@ -212,6 +212,6 @@ def test_maps_are_read_as_they_were_written(tmp_path):
     vectors[1, 1] = 0
     for kind, values, error in (("depth", depth, 0.0005), ("normal", vectors, 0.005)):
         path = tmp_path / f"{kind}.png"
-        write_medium(Medium("a", kind, values=values), path)
-        with open_medium(Medium("a", kind, path=str(path))) as signal:
+        write_medium(MediaReference("a", kind, values=values), path)
+        with open_medium(MediaReference("a", kind, path=str(path))) as signal:
             assert np.abs(signal.values - np.nan_to_num(values)).max() <= error

@@ -8,7 +8,7 @@ from PIL import Image
 
 from deixis.datasets.annotated import Thing
 from deixis.geometry import rle_to_mask
-from deixis.samples.sample import Medium, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.synthesis.parts.masks import with_masks
 from deixis.synthesis.tools import Tools
@@ -85,5 +85,5 @@ def test_without_a_model_it_is_an_error():
 
 
 def test_other_signals_stay(tmp_path):
-    item = replace(farm(masked=False), signals=(Medium("a", "audio", duration_s=1.0),))
+    item = replace(farm(masked=False), signals=(MediaReference("a", "audio", duration_s=1.0),))
     assert list(with_masks([item], TOOLS)) == [item]

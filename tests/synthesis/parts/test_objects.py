@@ -153,10 +153,11 @@ def test_very_many_things_are_not_asked_for_at_once():
 def test_sounds_are_asked_about_by_their_spans():
     from dataclasses import replace
 
-    from deixis.samples.sample import Medium, RegionRecord
+    from deixis.geometry import Region
+    from deixis.samples.sample import MediaReference
 
-    medium = Medium("fsdd/1", "audio", duration_s=3.0, rate_hz=8000)
-    things = (Thing("seven", RegionRecord(span=(0.5, 1.0))), Thing("two", RegionRecord(span=(1.5, 2.0))))
+    medium = MediaReference("fsdd/1", "audio", duration_s=3.0, rate_hz=8000)
+    things = (Thing("seven", Region(span=(0.5, 1.0))), Thing("two", Region(span=(1.5, 2.0))))
     found = made("objects", [replace(picture(1, things), signals=(medium,))])
     assert {region.span for sample in found for region in sample.regions} == {(0.5, 1.0), (1.5, 2.0)}
     assert all("photo" not in turn.user and "picture" not in turn.user for _, turn in turns(found))

@@ -3,8 +3,9 @@
 import pytest
 
 from deixis.datasets.annotated import Annotated, Thing
+from deixis.geometry import Region
 from deixis.language.nouns import names_thing
-from deixis.samples.sample import Medium, RegionRecord, Turn
+from deixis.samples.sample import MediaReference, Turn
 from deixis.synthesis.parts import dialogues, reasoning, rewording
 from deixis.synthesis.text import hard_negative_names as look_alikes
 from deixis.synthesis.text.prompts import prompt
@@ -49,13 +50,13 @@ def test_only_the_largest_things_are_shown_and_numbers_follow():
     ("item", "sentence"),
     [
         pytest.param(kitchen(signals=()), "expected one picture, got none", id="no_picture"),
-        pytest.param(kitchen(signals=(Medium("s", "audio"),)), "expected one picture, got audio", id="a_sound"),
+        pytest.param(kitchen(signals=(MediaReference("s", "audio"),)), "expected one picture, got audio", id="a_sound"),
         pytest.param(kitchen(things=()), "expected things that can be referred to, got none", id="no_things"),
         pytest.param(
             kitchen(things=(Thing("dog"),), relations=(), expressions=(), captions=()), "got none", id="no_places"
         ),
         pytest.param(
-            kitchen(things=(Thing("dog", RegionRecord(point=(1.0, 1.0))),), relations=(), expressions=(), captions=()),
+            kitchen(things=(Thing("dog", Region(point=(1.0, 1.0))),), relations=(), expressions=(), captions=()),
             "got none",
             id="no_boxes",
         ),
@@ -67,7 +68,7 @@ def test_no_scene(item, sentence):
 
 
 def test_places_of_a_picture_without_a_size_are_pixels():
-    medium = Medium("made/0", "image", "0.jpg")
+    medium = MediaReference("made/0", "image", "0.jpg")
     assert "3 kettle: 40 10 55 30" in scene_of(kitchen(signals=(medium,)), 16).text
 
 
@@ -157,7 +158,7 @@ def example_scene(text: str) -> Scene:
     lines = [line.split(": ")[0] for line in text.splitlines() if line[:1].isdigit() and line[-1:].isdigit()]
     names = [line.split(" ", 1)[1].split(" (")[0] for line in lines if ": " not in line]
     facts = {"attributes": ("told apart",)}
-    item = Annotated("e", "e", "train", (Medium("e", "image", size_hw=SIZE_HW),))
+    item = Annotated("e", "e", "train", (MediaReference("e", "image", size_hw=SIZE_HW),))
     things = tuple(thing(name, (1, 1, 20, 20), **facts) for name in names)
     return Scene(Annotated(**vars(item) | {"things": things}), tuple(range(len(things))), text)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.geometry import Region
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.visualize.samples.cards import sample_card
 from deixis.visualize.samples.contact_sheet import contact_sheet, save_contact_sheet, varied
 from deixis.world.generate import world_samples
@@ -28,13 +29,13 @@ MEDIA = {sample.signals[0].modality: sample.signals[0] for sample in SAMPLES}
                 "x",
                 "val",
                 (Turn("{0}?", "b"),),
-                (Medium("m", "image", path="no.png"),),
-                (RegionRecord(box=(0.0, 0.0, 9.0, 9.0)),),
+                (MediaReference("m", "image", path="no.png"),),
+                (Region(box=(0.0, 0.0, 9.0, 9.0)),),
             ),
             id="missing_file",
         ),
         pytest.param(
-            Sample("t", "s", "x", "val", (Turn("a", "b"),), (Medium("m", "image", path="no.png"),) * 9),
+            Sample("t", "s", "x", "val", (Turn("a", "b"),), (MediaReference("m", "image", path="no.png"),) * 9),
             id="many_missing_files",
         ),
     ],

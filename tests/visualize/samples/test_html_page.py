@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from deixis.samples.sample import Medium, RegionRecord, Sample, Turn
+from deixis.geometry import Region
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.visualize.samples import html_page as page
 from deixis.visualize.samples.html_page import Group, Overview, sample_article, write_page
 from deixis.world.generate import world_samples
@@ -90,7 +91,7 @@ def test_phrases_and_numbers_have_the_colour_of_their_region():
                 "ground",
                 "train",
                 (Turn("What is {7}?", "[Two mugs]{1,2} and [a dog]{}."),),
-                regions=tuple(RegionRecord(box=(0.0, 0.0, 2.0, 2.0)) for _ in range(8)),
+                regions=tuple(Region(box=(0.0, 0.0, 2.0, 2.0)) for _ in range(8)),
             )
         )
     )
@@ -115,7 +116,8 @@ NASTY = '<script>alert("1 & 2")</script>'
             Sample(NASTY, NASTY, NASTY, NASTY, (Turn(NASTY, f"[{NASTY}]{{}}", (NASTY,), (NASTY, "b")),)), id="text"
         ),
         pytest.param(
-            Sample("t", "s", "t", "val", (Turn("a", "b"),), (Medium(NASTY, "image", path=NASTY),)), id="missing_medium"
+            Sample("t", "s", "t", "val", (Turn("a", "b"),), (MediaReference(NASTY, "image", path=NASTY),)),
+            id="missing_medium",
         ),
         pytest.param(
             Sample(
@@ -125,7 +127,7 @@ NASTY = '<script>alert("1 & 2")</script>'
                 "val",
                 (Turn("a", f"[{NASTY}]{{0}}"),),
                 (SAMPLES[0].signals[0],),
-                (RegionRecord(box=(0.0, 0.0, 9.0, 9.0)),),
+                (Region(box=(0.0, 0.0, 9.0, 9.0)),),
             ),
             id="alt_text",
         ),
@@ -139,7 +141,7 @@ def test_what_a_sample_says_is_never_markup(sample):
 
 def test_a_missing_medium_is_said_and_the_next_is_shown(tmp_path):
     gone = Sample(
-        "gone", "s", "t", "val", (Turn("a", "b"),), (Medium("m", "image", path="gone.png"), *SAMPLES[0].signals)
+        "gone", "s", "t", "val", (Turn("a", "b"),), (MediaReference("m", "image", path="gone.png"), *SAMPLES[0].signals)
     )
     read = written(tmp_path, [Group("t", 1, [gone, SAMPLES[0]])])
     assert "cannot be shown: 'gone.png'" in read.text()
@@ -147,7 +149,9 @@ def test_a_missing_medium_is_said_and_the_next_is_shown(tmp_path):
 
 
 def test_long_samples_are_cut_and_said():
-    long = Sample("t", "s", "t", "val", (Turn("q", "word " * 9000),) * 20, (Medium("m", "image", path="no.png"),) * 20)
+    long = Sample(
+        "t", "s", "t", "val", (Turn("q", "word " * 9000),) * 20, (MediaReference("m", "image", path="no.png"),) * 20
+    )
     article = sample_article(long)
     text = Reading(article).text()
     assert "and 8 more turns" in text

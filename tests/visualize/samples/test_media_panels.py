@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deixis.samples.sample import Medium, RegionRecord
+from deixis.geometry import Region
+from deixis.samples.sample import MediaReference
 from deixis.visualize.canvas import PALETTE
 from deixis.visualize.samples.media_panels import Shown, panel
 from deixis.world.generate import world_samples
@@ -14,7 +15,7 @@ from deixis.world.generate import world_samples
 MEDIA = {sample.signals[0].modality: sample.signals[0] for sample in world_samples("train", 1)}
 MASK = np.zeros((128, 128), bool)
 MASK[40:90, 30:70] = True
-BOX = RegionRecord(box=(20.0, 20.0, 90.0, 70.0))
+BOX = Region(box=(20.0, 20.0, 90.0, 70.0))
 
 
 def near(image: Image.Image, colour: tuple[int, int, int]) -> int:
@@ -25,18 +26,16 @@ def near(image: Image.Image, colour: tuple[int, int, int]) -> int:
 @pytest.mark.parametrize(
     ("kind", "record", "fields"),
     [
-        pytest.param("image", RegionRecord(box=(20.0, 20.0, 90.0, 70.0)), ("box",), id="box"),
-        pytest.param("image", RegionRecord(mask=MASK), ("mask",), id="mask"),
-        pytest.param("image", RegionRecord(point=(64.0, 64.0)), ("point",), id="point"),
-        pytest.param(
-            "image", RegionRecord(mask=MASK, box=(30.0, 40.0, 70.0, 90.0)), ("mask", "box"), id="mask_and_box"
-        ),
-        pytest.param("audio", RegionRecord(span=(1.0, 2.0)), ("span",), id="span"),
-        pytest.param("audio", RegionRecord(span=(0.0, 0.01)), ("span",), id="very_short_span"),
-        pytest.param("audio", RegionRecord(point=(1.0,)), ("point",), id="instant"),
-        pytest.param("point_cloud", RegionRecord(points=np.arange(200)), ("points",), id="points"),
-        pytest.param("point_cloud", RegionRecord(box3d=(-1.0, -1.0, 0.0, 1.0, 1.0, 1.0)), ("box3d",), id="box3d"),
-        pytest.param("point_cloud", RegionRecord(point=(0.0, 0.0, 0.5)), ("point",), id="place"),
+        pytest.param("image", Region(box=(20.0, 20.0, 90.0, 70.0)), ("box",), id="box"),
+        pytest.param("image", Region(mask=MASK), ("mask",), id="mask"),
+        pytest.param("image", Region(point=(64.0, 64.0)), ("point",), id="point"),
+        pytest.param("image", Region(mask=MASK, box=(30.0, 40.0, 70.0, 90.0)), ("mask", "box"), id="mask_and_box"),
+        pytest.param("audio", Region(span=(1.0, 2.0)), ("span",), id="span"),
+        pytest.param("audio", Region(span=(0.0, 0.01)), ("span",), id="very_short_span"),
+        pytest.param("audio", Region(point=(1.0,)), ("point",), id="instant"),
+        pytest.param("point_cloud", Region(points=np.arange(200)), ("points",), id="points"),
+        pytest.param("point_cloud", Region(box3d=(-1.0, -1.0, 0.0, 1.0, 1.0, 1.0)), ("box3d",), id="box3d"),
+        pytest.param("point_cloud", Region(point=(0.0, 0.0, 0.5)), ("point",), id="place"),
     ],
 )
 def test_a_region_is_drawn_in_its_colour(kind, record, fields):
@@ -63,11 +62,13 @@ def test_a_panel_opens_the_content_of_a_medium(tmp_path):
 @pytest.mark.parametrize(
     ("medium", "sentence"),
     [
-        pytest.param(Medium("a", "image"), "expected values or a file for the medium 'a', got neither", id="nowhere"),
-        pytest.param(Medium("a", "image", path="gone.png"), "there is no such file", id="no_file"),
-        pytest.param(Medium("a", "image", path=__file__), "expected a picture", id="no_picture"),
-        pytest.param(Medium("a", "image", path="cut.png", content=b"\x89PNG\r\n"), "cut.png", id="cut_short"),
-        pytest.param(Medium("a", "smell", values=np.zeros(3)), "got 'smell'", id="no_such_kind"),
+        pytest.param(
+            MediaReference("a", "image"), "expected values or a file for the medium 'a', got neither", id="nowhere"
+        ),
+        pytest.param(MediaReference("a", "image", path="gone.png"), "there is no such file", id="no_file"),
+        pytest.param(MediaReference("a", "image", path=__file__), "expected a picture", id="no_picture"),
+        pytest.param(MediaReference("a", "image", path="cut.png", content=b"\x89PNG\r\n"), "cut.png", id="cut_short"),
+        pytest.param(MediaReference("a", "smell", values=np.zeros(3)), "got 'smell'", id="no_such_kind"),
     ],
 )
 def test_what_cannot_be_opened_is_a_blank_that_says_so(medium, sentence):
@@ -80,10 +81,10 @@ def test_what_cannot_be_opened_is_a_blank_that_says_so(medium, sentence):
 @pytest.mark.parametrize(
     ("kind", "record", "field", "sentence"),
     [
-        pytest.param("image", RegionRecord(box=(0.0, 0.0, 900.0, 9.0)), "box", "lies outside", id="box_outside"),
-        pytest.param("point_cloud", RegionRecord(points=[99_999]), "points", "99999", id="index_beyond"),
-        pytest.param("image", RegionRecord(mask=MASK[:50]), "mask", "region 0 is not drawn: ", id="mask_of_other_size"),
-        pytest.param("audio", RegionRecord(span=(90.0, 99.0)), "span", "lies outside", id="span_outside"),
+        pytest.param("image", Region(box=(0.0, 0.0, 900.0, 9.0)), "box", "lies outside", id="box_outside"),
+        pytest.param("point_cloud", Region(points=[99_999]), "points", "99999", id="index_beyond"),
+        pytest.param("image", Region(mask=MASK[:50]), "mask", "region 0 is not drawn: ", id="mask_of_other_size"),
+        pytest.param("audio", Region(span=(90.0, 99.0)), "span", "lies outside", id="span_outside"),
     ],
 )
 def test_a_region_that_is_not_on_its_medium_is_left_out_and_said(kind, record, field, sentence):
@@ -99,7 +100,7 @@ def test_another_size_than_the_sample_says_is_said():
 
 
 def test_a_very_high_picture_is_drawn_narrower():
-    drawn = panel(Medium("a", "image", values=np.zeros((3000, 30, 3), np.uint8)), [])
+    drawn = panel(MediaReference("a", "image", values=np.zeros((3000, 30, 3), np.uint8)), [])
     assert drawn.image.width < 30
     assert drawn.image.height <= 256 * 2.5
 

@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from deixis.samples.sample import Medium, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.visualize.samples import selection as choice
 from deixis.visualize.samples.selection import Choice
 
 
 def sample(number: int, task: str = "refer", kind: str = "image") -> Sample:
-    return Sample(f"s/{number}", "made", task, "train", (Turn("a", "b"),), (Medium(f"m/{number}", kind),))
+    return Sample(f"s/{number}", "made", task, "train", (Turn("a", "b"),), (MediaReference(f"m/{number}", kind),))
 
 
 def chosen(samples, *args, **options) -> list[tuple[str, list[str]]]:

@@ -8,6 +8,7 @@ cIoU too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from deixis.errors import InputError
@@ -17,7 +18,6 @@ from deixis.evaluation.benchmarks.world.tasks import TASKS
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.reports.summary import Cell
 from deixis.inference import Answer
-from deixis.samples.regions import to_region
 from deixis.samples.sample import Sample
 from deixis.world.scene import SPLITS
 
@@ -56,12 +56,9 @@ _INFO = BenchmarkInfo(
 
 
 class World:
-    """The generated world as a benchmark; the samples of the last options are cached for the next pass over them."""
+    """The generated world as a benchmark."""
 
     info = _INFO
-
-    def __init__(self) -> None:
-        self._drawn: dict[tuple[str, ...], dict[str, list[Sample]]] = {}
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example]:
         """`limit` questions per task, in the order of the task table; `data` is ignored.
@@ -69,7 +66,7 @@ class World:
         Raises:
             InputError: a value that an option does not permit.
         """
-        for name, samples in self._samples(options).items():
+        for name, samples in _samples(options):
             for sample in samples:
                 yield _example(name, sample)
 
@@ -102,16 +99,21 @@ class World:
                     columns["floor"][name, metric.name] = metric.floor
         return columns
 
-    def _samples(self, options: Mapping[str, str]) -> dict[str, list[Sample]]:
-        given = OPTIONS | {name: value for name, value in options.items() if name in OPTIONS}
-        key = tuple(given.values())
-        if key not in self._drawn:
-            names, first, limit = chosen_tasks(given["tasks"]), _number(given, "seed-offset"), _number(given, "limit")
-            if given["split"] not in SPLITS:
-                raise InputError(f"--split: expected {', '.join(SPLITS)}, got {given['split']!r}")
-            drawn, _ = sample_questions({name: TASKS[name].questions for name in names}, given["split"], limit, first)
-            self._drawn = {key: drawn}
-        return self._drawn[key]
+
+def _samples(options: Mapping[str, str]) -> tuple[tuple[str, tuple[Sample, ...]], ...]:
+    """(task, its samples) for checked options, tasks in the order of the task table."""
+    given = OPTIONS | {name: value for name, value in options.items() if name in OPTIONS}
+    names, first, limit = chosen_tasks(given["tasks"]), _number(given, "seed-offset"), _number(given, "limit")
+    if given["split"] not in SPLITS:
+        raise InputError(f"--split: expected {', '.join(SPLITS)}, got {given['split']!r}")
+    return _sampled(tuple(names), given["split"], limit, first)
+
+
+@lru_cache(maxsize=1)  # a run passes over its examples several times: to count, to ask, to ask blind, to show
+def _sampled(names: tuple[str, ...], split: str, limit: int, first: int) -> tuple[tuple[str, tuple[Sample, ...]], ...]:
+    """The samples of some tasks, which follow from the arguments alone."""
+    sampled, _ = sample_questions({name: TASKS[name].questions for name in names}, split, limit, first)
+    return tuple((name, tuple(samples)) for name, samples in sampled.items())
 
 
 def chosen_tasks(words: str) -> list[str]:
@@ -137,7 +139,7 @@ def _example(name: str, sample: Sample) -> Example:
         media=sample.signals,
         ground_truth=sample,
         # The regions of a question without a reference belong to its answer.
-        regions=tuple(map(to_region, sample.regions)) if "{" in user else (),
+        regions=tuple(sample.regions) if "{" in user else (),
         sample=sample,
         max_new_tokens=TASKS[name].max_new_tokens,
     )

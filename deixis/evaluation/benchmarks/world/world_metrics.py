@@ -11,9 +11,9 @@ from jaxtyping import Bool
 from deixis.evaluation.metrics.answer_text import name_match, parse_count, parse_yes_no
 from deixis.evaluation.metrics.f1 import matched_f1, multiset_f1
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, bounds_iou, is_correct, mask_iou, span_set_iou
-from deixis.geometry import Reference, mask_to_box_xyxy, parse_markup, rle_to_mask
+from deixis.geometry import Reference, Region, mask_to_box_xyxy, parse_markup
 from deixis.inference import Answer, Marked
-from deixis.samples.sample import RegionRecord, Sample
+from deixis.samples.sample import Sample
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, PART_NAMES, SIZES
 from deixis.world.sounds import EVENT_NAMES
 from deixis.world.wording import NUMBER_WORDS
@@ -123,13 +123,13 @@ def label_of(text: str) -> Label | None:
     return found[0] if len(found) == 1 else None
 
 
-def labelled_regions(sample: Sample) -> list[tuple[Label | None, RegionRecord]]:
+def labelled_regions(sample: Sample) -> list[tuple[Label | None, Region]]:
     """Every region that the sample's answer refers to, with the label of its phrase."""
     references = [p for p in parse_markup(sample.turns[-1].assistant) if isinstance(p, Reference)]
     return [(label_of(r.phrase or ""), sample.regions[index]) for r in references for index in r.indices]
 
 
-def one_region_iou(sample: Sample, region: Marked, record: RegionRecord) -> float:
+def one_region_iou(sample: Sample, region: Marked, record: Region) -> float:
     """IoU of a predicted region with one of the sample, in the predicted form; 0 if the sample has no such form."""
     if region.kind in ("mask", "points"):
         if sample.signals[0].modality == "audio":
@@ -144,14 +144,14 @@ def is_empty(region: Marked) -> bool:
     return (region.kind == "mask" and not region.value.any()) or (region.kind == "points" and not len(region.value))
 
 
-def target_mask(sample: Sample, records: Sequence[RegionRecord]) -> Cells:
+def target_mask(sample: Sample, records: Sequence[Region]) -> Cells:
     """The union of regions of the sample, as pixels (h, w) of its image or points (n,) of its cloud."""
     inside = _empty_mask(sample)
     for record in records:
         if record.mask is not None:
-            inside |= record.mask if isinstance(record.mask, np.ndarray) else rle_to_mask(record.mask)
+            inside |= record.mask_array
         else:
-            inside[np.asarray(record.points)] = True
+            inside[record.points] = True
     return inside
 
 
