@@ -1,19 +1,19 @@
-# Sets everything up by itself: every target works on a clean clone with Python >= 3.11 and make.
-#   make demo    ask the bundled model about the files in examples/, pictures in out/
-#   make test    lint, types and all tests
-#   make bench   the benchmarks, each printing the line its report keeps
+# Every target installs what it needs: each works on a clean clone with Python >= 3.11 and make.
+#   make demo    ask the bundled model about the files in examples/, write images to out/
+#   make test    linter, type checker and all tests
+#   make bench   the benchmarks, each printing its report
 #   make docs    the documentation as web pages, in out/site
-# PYTHON=python3.12 make ... chooses the interpreter that .venv is made with.
+# PYTHON=python3.12 make ... selects the interpreter for .venv.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# what the demo needs, and what everything needs; each stamp is newer than all it was made from
+# Stamps of installed dependencies: of the demo, of everything, of the documentation.
 CORE := $(VENV)/.core-installed
 FULL := $(VENV)/.all-installed
 DOCS := $(VENV)/.docs-installed
-# torchao lies apart: transformers imports it wherever it is found, which costs every command seconds and lines of talk
+# torchao is installed separately: transformers imports it wherever it is found, which costs every command seconds.
 TORCHAO := $(VENV)/torchao
 REQUIREMENTS := pyproject.toml constraints.txt
 
@@ -40,7 +40,7 @@ $(TORCHAO)/torchao/__init__.py: $(FULL)
 	$(PIP) install --quiet --no-deps --upgrade --target $(TORCHAO) -c constraints.txt torchao
 	@touch $@
 
-# the docs are built from the source, without PyTorch
+# The documentation is built from the source, without PyTorch.
 $(DOCS): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
 	$(PIP) install --quiet -c constraints.txt 'mkdocs<2' mkdocs-material 'mkdocstrings[python]'
 	@touch $@
@@ -61,7 +61,7 @@ format: $(FULL)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Tests that compile the network run without the shape-checking hook (see pyproject.toml); 5 means there are none.
+# Tests that compile the network run without the shape-checking hook (see pyproject.toml); exit code 5: no such test.
 unit: $(FULL) $(TORCHAO)/torchao/__init__.py
 	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet tests || [ $$? -eq 5 ]
 	PYTHONPATH=$(TORCHAO) $(BIN)/python -m pytest --quiet tests/checkpoints/test_quantization.py

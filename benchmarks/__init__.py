@@ -1,1 +1,1 @@
-"""Measurements; each module runs by itself with `python -m` from the repository."""
+"""Benchmarks; run each with `python -m` from the repository."""

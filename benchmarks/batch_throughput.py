@@ -1,9 +1,9 @@
-"""Answers a second of the bundled model: eight mixed questions in one batch, against the same eight one by one.
+"""Answers per second of the bundled model: eight mixed questions in one batch against the same eight one by one.
 
-Questions of the world's test split, one of each kind: names and colours of regions, boxes, masks, spans, points of
-clouds; every one about a file of its own. Nothing is kept between runs, so both ways see and read everything. A second
-line has a long answer (a caption with boxes) in the place of one of the eight: a batch takes as long as its longest
-answer. Run from the repository:
+Questions of the world's test split, one per task: names and colours of regions, boxes, masks, spans, points of point
+clouds; each about its own file. Nothing is cached between runs, so both encode and prefill everything. A second row
+replaces one of the eight by a long answer (a caption with boxes): a batch takes as long as its longest answer. Run from
+the repository:
 
     python -m benchmarks.batch_throughput --threads 2 --out benchmarks/results/NAME.md
 """
@@ -26,7 +26,7 @@ ONE_LONG = (*MIXED[:-1], "grounded_caption")
 
 
 def batches(names: tuple[str, ...], count: int) -> list[list[Question]]:
-    """`count` batches with a question of each name."""
+    """`count` batches with one question per name."""
     examples = list(World().examples(Path(), {"tasks": ",".join(names), "limit": str(count)}))
     with opened_questions(examples) as questions:  # of values in memory, which stay open
         of_task = {name: [q for q, e in zip(questions, examples, strict=True) if e.part == name] for name in names}
@@ -50,7 +50,7 @@ def together(model: Model, groups: list[list[Question]]) -> list[Answer]:
 
 
 def measure(names: tuple[str, ...], count: int, repeats: int) -> tuple[list[float], list[float], int, int]:
-    """Seconds one by one and together of every repeat, how many questions, and how many answers were the same."""
+    """(seconds one by one, seconds batched) of every repeat, number of questions, and number of equal answers."""
     model, groups = load(device="cpu"), batches(names, count)
     pairs = zip(one_by_one(model, groups), together(model, groups), strict=True)
     same = sum(one.raw == other.raw for one, other in pairs)
@@ -64,8 +64,8 @@ def report(rows: dict[str, tuple[list[float], list[float], int, int]], options: 
     lines = [
         "# Eight mixed questions in a batch against one by one",
         "",
-        f"The bundled model, float32, CPU, {options.batches} batches of eight, {options.repeats} repeats after one, "
-        f"medians. Target: {TARGET} times the throughput; "
+        f"The bundled model, float32, CPU, {options.batches} batches of eight, {options.repeats} repeats after a "
+        f"warm-up, medians. Target: {TARGET} times the throughput; "
         f"{'reached' if ratio >= TARGET else 'missed'} with {ratio:.2f}.",
         "",
         *circumstances(
@@ -73,7 +73,7 @@ def report(rows: dict[str, tuple[list[float], list[float], int, int]], options: 
             f"--threads {options.threads}",
             options.threads,
         ),
-        "| questions | one by one, a second | together, a second | ratio | the same answers |",
+        "| questions | one by one, per second | batched, per second | ratio | equal answers |",
         "|:---|---:|---:|---:|---:|",
     ]
     for name, (slow, fast, count, same) in rows.items():

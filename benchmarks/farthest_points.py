@@ -1,7 +1,7 @@
 """Farthest point sampling: this package's forms against the plain PyTorch loop. Seconds, ratio, equal indices.
 
-On a CPU the public function takes the compiled form for these sizes, and its own PyTorch loop where Numba is absent;
-that loop is timed too. With `--device cuda` it takes the Triton kernel. Run from the repository:
+On a CPU the public function uses the compiled form for these sizes, and its own PyTorch loop without Numba; that loop
+is timed too. With `--device cuda` it uses the Triton kernel. Run from the repository:
 
     python -m benchmarks.farthest_points --threads 2 --out benchmarks/results/NAME.md
 """
@@ -54,10 +54,10 @@ def report(rows: list[Row], device: str, threads: int, repeats: int) -> str:
     lines = [
         "# Farthest point sampling: compiled against plain",
         "",
-        f"Uniform points in a unit cube, float32, three axes, a start given for each set. {repeats} runs of each, in "
-        "turn, after two more (compiling is not timed); medians and, in brackets, the best. `plain`: the usual "
+        f"Uniform points in a unit cube, float32, three axes, a given start per set. {repeats} interleaved runs "
+        "of each after two warm-ups (compilation is not timed); medians and, in brackets, the best. `plain`: the usual "
         "PyTorch loop (`benchmarks/plain/farthest_points.py`); `loop`: this package's own PyTorch loop, for machines "
-        "without Numba; `ours`: `deixis.ops.farthest_points`, which takes the compiled form at these sizes.",
+        "without Numba; `ours`: `deixis.ops.farthest_points`, which uses the compiled form at these sizes.",
         "",
         f"* {device}, numba {numba}",
         *circumstances(

@@ -1,4 +1,4 @@
-"""What benchmarks of the engine share: runs timed in turn, and how a measurement says where it was made."""
+"""Shared by the benchmarks: interleaved timing, and a record of the environment of a measurement."""
 
 import os
 import platform
@@ -11,9 +11,9 @@ import torch
 
 
 def seconds_in_turn(calls: Sequence[Callable[[], object]], repeats: int) -> list[list[float]]:
-    """Seconds of `repeats` runs of each call, taken in turn, so that other work on the machine meets all.
+    """Seconds of `repeats` interleaved runs of each call, so that other load on the machine affects all alike.
 
-    The first turn is not counted.
+    The first run of each is a warm-up and is not counted.
     """
     seconds: list[list[float]] = [[] for _ in calls]
     for turn in range(repeats + 1):
@@ -26,16 +26,16 @@ def seconds_in_turn(calls: Sequence[Callable[[], object]], repeats: int) -> list
 
 
 def median_ratio(slow: Sequence[float], fast: Sequence[float]) -> float:
-    """The median of the ratios of runs that were made one after the other."""
+    """The median ratio of paired runs."""
     return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
 
 
 def circumstances(command: str, threads: int) -> list[str]:
-    """Lines of a page: the command, the commit, and the machine."""
+    """Markdown lines: the command, the commit, and the machine."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return [
         f"* command: `{command}`",
-        f"* commit: {commit.stdout.strip() or 'before the first'}; date: {time.strftime('%Y-%m-%d')}",
+        f"* commit: {commit.stdout.strip() or 'unknown'}; date: {time.strftime('%Y-%m-%d')}",
         f"* {threads} threads, {platform.machine()}, torch {torch.__version__}, Python {platform.python_version()}, "
         f"load average {os.getloadavg()[0]:.1f} at the end",
         "",

@@ -1,7 +1,7 @@
-"""The universal projection against its plain published form, at OneLLM's sizes: seconds, ratio, greatest difference.
+"""The universal projection against its plain published form, at OneLLM's sizes: seconds, ratio, largest difference.
 
 257 tokens of 1024 channels and 30 queries through 3 experts of 8 blocks to 30 tokens of 4096. "sparse by sample"
-chooses one expert for a whole signal, so that the others need not be computed at all. Run from the repository:
+routes a whole signal to one expert, so that the others are not computed. Run from the repository:
 
     python -m benchmarks.projection --threads 2 --out benchmarks/results/NAME.md
 """
@@ -53,14 +53,14 @@ def report(rows: list[Row], threads: int, repeats: int) -> str:
         "# Universal projection: ours against the published form",
         "",
         f"{TOKENS} tokens and {QUERIES} queries of {DIM} channels, {EXPERTS} experts of {BLOCKS} blocks, to {OUT_DIM}; "
-        f"float32, CPU, no gradient. {repeats} runs of each, in turn, after one more; median.",
+        f"float32, CPU, no gradient. {repeats} interleaved runs of each after a warm-up; median.",
         "",
         *circumstances(f"python -m benchmarks.projection --threads {threads} --repeats {repeats}", threads),
         "| router | signals | published, s | ours, s | ratio | max abs difference |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, batch, plain, ours, gap in rows:
-        shown = "another rule" if gap != gap else f"{gap:.1e}"
+        shown = "other rule" if gap != gap else f"{gap:.1e}"
         slow, fast, ratio = statistics.median(plain), statistics.median(ours), median_ratio(plain, ours)
         lines.append(f"| {name} | {batch} | {slow:.3f} | {fast:.3f} | {ratio:.2f} | {shown} |")
     return "\n".join(lines) + "\n"

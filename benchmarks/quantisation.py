@@ -1,8 +1,8 @@
-"""The bundled model with its weights in full and quantised: size, speed, agreement of answers, score.
+"""The bundled model with full-precision and quantised weights: size, speed, agreement of answers, score.
 
-Speed is answers a second of eight mixed questions in one batch, nothing kept between runs. Agreement is the share of
-all answers of the evaluation that are those of the model in full, coordinates and all. The score is the mean of a few
-tasks of the world benchmark, on generated answers. Run from the repository:
+Speed is answers per second of eight mixed questions in one batch, without caching between runs. Agreement is the share
+of all answers of the evaluation that equal those in full precision, coordinates included. The score is the mean of a
+few tasks of the world benchmark, on generated answers. Run from the repository:
 
     python -m benchmarks.quantisation --threads 2 --out benchmarks/results/NAME.md
 """
@@ -32,7 +32,7 @@ TASKS += ("cloud_phrase_mask",)
 
 @dataclass
 class Row:
-    """One way of holding the weights; `texts` are the model's own, by task and question."""
+    """One precision of the weights; `texts` are the generated answers, by task and question."""
 
     name: str
     megabytes: float
@@ -45,12 +45,12 @@ class Row:
         return statistics.mean(self.scores.values())
 
     def agreement(self, full: "Row") -> float:
-        """The share of answers that are those of `full`."""
+        """The share of answers that equal those of `full`."""
         return statistics.mean(self.texts[key] == text for key, text in full.texts.items())
 
 
 def measure(names: Sequence[str | None], dtypes: Sequence[torch.dtype], repeats: int, limit: int) -> list[Row]:
-    """A row for each quantisation, None for full, with weights and activations in the dtype beside it."""
+    """A row per quantisation (None: full precision), with weights and activations in the dtype beside it."""
     models: dict[str, Model] = {}
     for name, dtype in zip(names, dtypes, strict=True):
         kind = str(dtype).removeprefix("torch.")
@@ -72,21 +72,21 @@ def measure(names: Sequence[str | None], dtypes: Sequence[torch.dtype], repeats:
 
 
 def page(rows: Sequence[Row], options: argparse.Namespace) -> str:
-    """The measurement as a Markdown page; the first row is the model in full."""
+    """The measurement as a Markdown page; the first row is full precision."""
     import torchao  # ty: ignore[import-not-found]
 
     lines = [
         "# The bundled model quantised",
         "",
-        f"Weights by torchao {torchao.__version__} through transformers, CPU. {options.repeats} repeats after one, "
-        f"medians; scores on {options.limit} questions of each of {len(TASKS)} tasks of the world's test split.",
+        f"Weights by torchao {torchao.__version__} through transformers, CPU. {options.repeats} repeats after a "
+        f"warm-up, medians; scores on {options.limit} questions per task, {len(TASKS)} tasks of the world test split.",
         "",
         *circumstances(
             f"python -m benchmarks.quantisation --repeats {options.repeats} --limit {options.limit} "
             f"--threads {options.threads}",
             options.threads,
         ),
-        "| weights | MB | answers a second | same answer | mean score | " + " | ".join(TASKS) + " |",
+        "| weights | MB | answers per second | equal answers | mean score | " + " | ".join(TASKS) + " |",
         "|:---|" + "---:|" * (4 + len(TASKS)),
     ]
     for row in rows:

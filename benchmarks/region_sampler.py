@@ -1,6 +1,7 @@
-"""The folded region sampler against the plain published form, at Ferret's sizes: seconds, ratio, greatest difference.
+"""The folded region sampler against the plain published form, at Ferret's sizes: seconds, ratio, largest difference.
 
-Both read a 24 x 24 map of 1024 channels at 512 points a region and give a vector of 4096. Run from the repository:
+Both sample a 24 x 24 map of 1024 channels at 512 points per region and return a vector of 4096. Run from the
+repository:
 
     python -m benchmarks.region_sampler --threads 2 --out benchmarks/results/NAME.md
 """
@@ -49,8 +50,8 @@ def report(rows: list[tuple[int, list[float], list[float], float]], threads: int
     lines = [
         "# Region sampler: folded against plain",
         "",
-        f"{IN_DIM} to {OUT_DIM} channels, {POINTS} points a region, {SIDE} x {SIDE} map, float32, CPU, no gradient. "
-        f"{repeats} runs of each, in turn, after one more; best and median.",
+        f"{IN_DIM} to {OUT_DIM} channels, {POINTS} points per region, {SIDE} x {SIDE} map, float32, CPU, no gradient. "
+        f"{repeats} interleaved runs of each after a warm-up; best and median.",
         "",
         *circumstances(f"python -m benchmarks.region_sampler --threads {threads} --repeats {repeats}", threads),
         "| regions | plain best, s | folded best, s | ratio | plain median, s | folded median, s | ratio "

@@ -1,10 +1,9 @@
-"""Time to the first token of the second question about a picture, against the first: at lisa-7b's proportions, smaller.
+"""Time to first token of the second question about an image against the first, at lisa-7b's proportions, scaled down.
 
-The preset's CLIP, LLaMA and SAM with all their layers, pictures, tokens and words around a question, each 1/4 (and 1/8)
-as wide, random weights. The first question reads the picture and 256 tokens of it; the second finds the picture encoded
-and the beginning of its prompt read. On a CPU the second is bound by reading the weights from memory, the first by
-arithmetic. SAM looks at the picture when the first mask is asked for, which is measured beside it. Run from the
-repository:
+The preset's CLIP, LLaMA and SAM with all their layers, image sizes, tokens and prompts, each 1/4 (and 1/8) as wide,
+with random weights. The first question encodes the image and prefills its 256 tokens; the second finds the image and
+the prefix of its prompt cached. On a CPU the second is bound by memory bandwidth, the first by arithmetic. SAM encodes
+the image when the first mask is requested, which is measured separately. Run from the repository:
 
     python -m benchmarks.second_question --threads 2 --out benchmarks/results/NAME.md
 """
@@ -34,7 +33,7 @@ WIDTHS = ("hidden_size", "intermediate_size", "num_attention_heads", "num_key_va
 
 
 def small_config(share: int) -> DeixisConfig:
-    """The configuration of lisa-7b with every part `share` times narrower; depths, pictures and tokens stay."""
+    """The configuration of lisa-7b with every part `share` times narrower; depths, image sizes and tokens stay."""
     config = PRESETS["lisa-7b"].config().to_dict()
     for part in (config["vision_config"], config["text_config"], config["mask_config"]["vision_config"]):
         part |= {name: part[name] // share for name in WIDTHS if part.get(name)}
@@ -44,7 +43,7 @@ def small_config(share: int) -> DeixisConfig:
 
 
 def small_lisa(share: int) -> Model:
-    """A model of `small_config` with random weights, and a tokenizer of a few hundred words."""
+    """A model of `small_config` with random weights, and a tokenizer with a vocabulary of a few hundred words."""
     style = CONVERSATIONS["llava_v1"]
     tokenizer = build_tokenizer([FIRST, SECOND, style.opening, style.user, style.prompt], 600)
     tokenizer.chat_template = chat_template("llava_v1")
@@ -57,7 +56,7 @@ def small_lisa(share: int) -> Model:
 
 
 def first_token_s(model: Model, question: Question) -> float:
-    """Seconds from the question, its file already open, to its first token."""
+    """Seconds from the question, its file already open, to the first token."""
     began = time.perf_counter()
     with closing(model.engine.say(model.engine.read([question]), Decoding(max_new_tokens=2))) as steps:
         next(steps)
@@ -65,7 +64,7 @@ def first_token_s(model: Model, question: Question) -> float:
 
 
 def mask_s(model: Model, question: Question) -> float:
-    """Seconds from a state at <seg> to its mask."""
+    """Seconds from the hidden state at <seg> to its mask."""
     sight = model.engine.eye.prepare(question.signals[0])
     state = torch.zeros(1, model.network.config.text_config.hidden_size)
     began = time.perf_counter()
@@ -74,7 +73,7 @@ def mask_s(model: Model, question: Question) -> float:
 
 
 def measure(share: int, repeats: int, masks: int) -> dict[str, tuple[list[float], list[float]]]:
-    """What -> (seconds for the first question, for the second) of every repeat."""
+    """Measured interval -> (seconds of the first question, of the second) of every repeat."""
     model = small_lisa(share)
     pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     questions = [Question(text, (open_signal(pixels),)) for text in (FIRST, SECOND)]
@@ -97,11 +96,11 @@ def report(results: dict[int, dict[str, tuple[list[float], list[float]]]], optio
     """The measurement as a Markdown page; `results` by how many times narrower than lisa-7b."""
     ratio = median_ratio(*results[options.shares[0]][TOKEN])
     lines = [
-        "# The second question about a picture against the first",
+        "# The second question about an image against the first",
         "",
-        "lisa-7b's layers and tokens at a part of its widths, random weights, float32, CPU; questions of 17 and 18 "
-        f"words about one picture. {options.repeats} repeats ({options.masks} of masks) after one, medians. Target: "
-        f"{TARGET} times faster to the first token; {'reached' if ratio >= TARGET else 'missed'} with {ratio:.1f}.",
+        "lisa-7b's layers and tokens at a fraction of its widths, random weights, float32, CPU; questions of 17 and 18 "
+        f"words about one image. {options.repeats} repeats ({options.masks} of masks) after a warm-up, medians. "
+        f"Target: {TARGET} times faster to first token; {'reached' if ratio >= TARGET else 'missed'} with {ratio:.1f}.",
         "",
         *circumstances(
             f"python -m benchmarks.second_question --shares {' '.join(map(str, options.shares))} "

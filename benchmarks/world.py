@@ -1,7 +1,7 @@
-"""How fast the world is made on one core: scenes drawn and rendered, sounds, clouds, and whole samples with questions.
+"""Throughput of the world generator on one core: rendered scenes, audio, point clouds, whole samples with questions.
 
-Seconds are those of the processor, over all threads, so that other work on the machine does not
-count and a second core would not help. Run from the repository:
+Seconds are processor time over all threads, so that neither other load on the machine nor a second core changes them.
+Run from the repository:
 
     python -m benchmarks.world --count 200 --out benchmarks/results/NAME.md
 """
@@ -19,23 +19,23 @@ from deixis.world.render import render, sample_cloud
 from deixis.world.scene import draw_scene
 from deixis.world.sounds import draw_sound
 
-TARGET_PER_S = 60  # pictures of 128 px a second and core, so that training never waits
+TARGET_PER_S = 60  # images of 128 px per second and core, so that training never waits
 CASES: dict[str, Callable[[int], object]] = {
-    "picture of 128 px": lambda seed: render(draw_scene("train", seed), 128),
-    "picture of 128 px, 2 x 2 rays a pixel": lambda seed: render(draw_scene("train", seed), 128, supersample=2),
+    "image of 128 px": lambda seed: render(draw_scene("train", seed), 128),
+    "image of 128 px, 2 x 2 rays per pixel": lambda seed: render(draw_scene("train", seed), 128, supersample=2),
     "sound of 4 to 8 s": lambda seed: draw_sound("train", seed),
     "cloud of 2048 points": lambda seed: sample_cloud(draw_scene("train", seed)),
-    "picture with 6 questions, 2 x 2 rays": lambda seed: world_samples("train", seed, ("image",)),
+    "image with 6 questions, 2 x 2 rays": lambda seed: world_samples("train", seed, ("image",)),
     "sound with 6 questions": lambda seed: world_samples("train", seed, ("audio",)),
     "cloud with 6 questions": lambda seed: world_samples("train", seed, ("point_cloud",)),
 }
 
 
 def measure(count: int) -> dict[str, tuple[float, float]]:
-    """Case -> (a second of processor time, a second of the clock) over seeds 0 to `count` - 1."""
+    """Case -> (per second of processor time, per second of wall time) over seeds 0 to `count` - 1."""
     rates = {}
     for name, make in CASES.items():
-        make(0)  # meshes of the kinds are made once
+        make(0)  # meshes of the classes are made once
         clock, processor = time.perf_counter(), time.process_time()
         for seed in range(count):
             make(seed)
@@ -46,18 +46,18 @@ def measure(count: int) -> dict[str, tuple[float, float]]:
 def report(rates: dict[str, tuple[float, float]], count: int) -> str:
     """The measurement as a Markdown page."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    rate = rates["picture of 128 px"][0]
+    rate = rates["image of 128 px"][0]
     lines = [
         "# The world on one core",
         "",
-        f"{count} seeds of each, one process, one thread. Target: {TARGET_PER_S} pictures of 128 px a second; "
+        f"{count} seeds of each, one process, one thread. Target: {TARGET_PER_S} images of 128 px per second; "
         f"{'reached' if rate >= TARGET_PER_S else 'missed'} with {rate:.0f}.",
         "",
         f"* command: `python -m benchmarks.world --count {count}`",
-        f"* commit: {commit.stdout.strip() or 'before the first'}; date: {time.strftime('%Y-%m-%d')}",
+        f"* commit: {commit.stdout.strip() or 'unknown'}; date: {time.strftime('%Y-%m-%d')}",
         f"* {platform.machine()}, Python {platform.python_version()}, load average {os.getloadavg()[0]:.1f} at the end",
         "",
-        "| what | a second of processor time | a second of the clock |",
+        "| what | per second of processor time | per second of wall time |",
         "|:---|---:|---:|",
         *(f"| {name} | {busy:.0f} | {elapsed:.0f} |" for name, (busy, elapsed) in rates.items()),
     ]

@@ -1,6 +1,6 @@
-"""Asks the bundled model about the files beside this script, in every way there is, and draws the answers into out/.
+"""Asks the bundled model about the files beside this script, with regions of all forms; draws the answers into out/.
 
-The main job of `make demo`; the questions are in questions.jsonl. Run it by itself as python examples/demo.py [MODEL].
+`make demo` runs it; the questions are in questions.jsonl. Run it directly with: python examples/demo.py [MODEL]
 """
 
 import json
@@ -15,15 +15,15 @@ from rich.text import Text
 FOLDER = Path(__file__).parent
 OUT = Path("out")
 TITLES = {
-    "region-to-text": "a region of a picture → text",
+    "region-to-text": "a region of an image → text",
     "text-to-box": "text → a box",
     "reasoning-to-mask": "reasoning → a mask",
-    "everything": "everything in sight → masks",
-    "absence": "what is not there",
-    "span-to-text": "a stretch of a sound → text",
-    "text-to-span": "text → when it sounds",
-    "cloud-region-to-text": "a region of a cloud → text",
-    "text-to-points": "text → a part of a cloud",
+    "everything": "everything in the image → masks",
+    "absence": "an absent object",
+    "span-to-text": "a segment of audio → text",
+    "text-to-span": "text → a time span",
+    "cloud-region-to-text": "a region of a point cloud → text",
+    "text-to-points": "text → points of a point cloud",
 }
 
 
@@ -47,11 +47,11 @@ def main() -> None:
         answer = model.ask(record["question"], *signals, regions=regions)
         show(console, record, answer, answer.draw(OUT / f"{record['id']}.png"))
     seconds = time.perf_counter() - asked
-    console.print(f"{len(lines)} questions answered and drawn in {seconds:.1f} s; the pictures are in {OUT}/")
+    console.print(f"{len(lines)} questions answered and drawn in {seconds:.1f} s; the drawings are in {OUT}/")
 
 
 def show(console: Console, record: dict, answer, drawing: Path) -> None:
-    """Prints a question, its answer with phrases in the colours of the drawing, and where they point."""
+    """Prints a question, its answer with phrases in the colours of the drawing, and the regions of the phrases."""
     from deixis.cli.answers import answer_lines
 
     places = [f"{form} {numbers(value)}" for item in record.get("regions", []) for form, value in item.items()]
@@ -65,10 +65,10 @@ def show(console: Console, record: dict, answer, drawing: Path) -> None:
 
 
 def coloured(answer) -> Text:
-    """The answer's text, its phrases in the colours that the drawing gives them."""
+    """The answer's text with its phrases in the colours of the drawing."""
     from deixis.visualize.canvas import PALETTE
 
-    text = Text(answer.text or "(no words)", style="bold")
+    text = Text(answer.text or "(empty)", style="bold")
     for number, phrase in enumerate(answer.phrases):
         red, green, blue = PALETTE[number % len(PALETTE)]
         text.stylize(f"rgb({red},{green},{blue})" if phrase.regions else "dim", phrase.start, phrase.end)

@@ -1,7 +1,7 @@
-"""Makes the files of this folder again: a picture, a sound and a cloud of the world, and questions about them.
+"""Regenerates the files of this folder: an image, audio and a point cloud of the world, and questions about them.
 
-They are scenes of the test split, never trained on. The regions of the questions are those of the world's own truth,
-so they lie where they say. Needs the extra `world`: python examples/make.py
+They are scenes of the test split, never trained on. The regions of the questions are the world's ground truth. Needs
+the extra `world`: python examples/make.py
 """
 
 import json
@@ -17,20 +17,20 @@ from deixis.world.generate import world_facts
 FOLDER = Path(__file__).parent
 SEEDS = {"image": 867, "audio": 15, "point_cloud": 577}
 FILES = {"image": "scene.png", "audio": "sound.wav", "point_cloud": "cloud.ply"}
-PICTURE_PX = 512
+IMAGE_PX = 512
 
 
 def main() -> None:
-    facts = {kind: world_facts("test", seed, kind, size_px=PICTURE_PX) for kind, seed in SEEDS.items()}
+    facts = {kind: world_facts("test", seed, kind, size_px=IMAGE_PX) for kind, seed in SEEDS.items()}
     for kind, name in FILES.items():
         write_medium(facts[kind].medium, FOLDER / name)
-    questions = [*about_picture(facts["image"]), *about_sound(facts["audio"]), *about_cloud(facts["point_cloud"])]
+    questions = [*about_image(facts["image"]), *about_audio(facts["audio"]), *about_cloud(facts["point_cloud"])]
     lines = "".join(json.dumps(question) + "\n" for question in questions)
     (FOLDER / "questions.jsonl").write_text(lines, encoding="utf-8")
     print(lines, end="")
 
 
-def about_picture(facts: SceneFacts) -> list[dict]:
+def about_image(facts: SceneFacts) -> list[dict]:
     mug, car = of_kind(facts, "mug"), of_kind(facts, "car")
     return [
         question("region-to-text", "image", "What is {0}?", box=outward(facts.record(mug).box, 0)),
@@ -41,7 +41,7 @@ def about_picture(facts: SceneFacts) -> list[dict]:
     ]
 
 
-def about_sound(facts: SoundFacts) -> list[dict]:
+def about_audio(facts: SoundFacts) -> list[dict]:
     first = facts.sound.events[0]
     span = [round(first.start_s, 2), round(first.end_s, 2)]
     return [
@@ -59,13 +59,13 @@ def about_cloud(facts: SceneFacts) -> list[dict]:
 
 
 def question(name: str, kind: str, text: str, **region: list[float]) -> dict:
-    """A line as `deixis ask --batch` reads it."""
+    """One line of the file that `deixis ask --batch` reads."""
     regions = {"regions": [region]} if region else {}
     return {"id": name, "files": [FILES[kind]], "question": text, **regions}
 
 
 def of_kind(facts: SceneFacts, kind: str) -> int:
-    """The number of the only thing of this kind that is plainly shown."""
+    """The index of the only fully visible object of this class."""
     (number,) = (i for i in facts.shown if facts.thing(i).kind == kind)
     return number
 
@@ -75,7 +75,7 @@ def words(facts: SceneFacts, number: int) -> str:
 
 
 def outward(box: tuple[float, ...], digits: int) -> list[float]:
-    """Lows, then highs, rounded so that nothing inside is lost."""
+    """Lows, then highs, rounded outward."""
     lows, highs = np.split(np.array(box) * 10**digits, 2)
     rounded = [*(math.floor(v) for v in lows), *(math.ceil(v) for v in highs)]
     return [v / 10**digits for v in rounded] if digits else rounded

@@ -1,8 +1,8 @@
-"""Makes the bundled model of a trained one: half precision, pieces under 15 MB, no pretraining heads.
+"""Packs a trained model as the bundled one: half precision, shards below 15 MB, no pretraining heads.
 
     python scripts/bundle.py runs/tiny/anneal/model
 
-Writes deixis/checkpoints/bundled beside the model card, which is kept.
+Writes deixis/checkpoints/bundled; its model card is preserved.
 """
 
 import shutil
@@ -16,7 +16,7 @@ from deixis.training.recipe import SHARD_SIZE
 
 
 def bundle(trained: Path) -> Path:
-    """Writes the model in `trained` into the package; the folder."""
+    """Writes the model in `trained` into the package, and returns the folder."""
     network, processor = open_pretrained(trained, torch.float32)
     target = bundled_folder()
     part = target.with_name("tiny.part")
@@ -33,7 +33,7 @@ def bundle(trained: Path) -> Path:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("bundle: expected one argument, the folder of the trained model")
+        sys.exit("bundle: expected one argument, the folder of a trained model")
     folder = bundle(Path(sys.argv[1]))
     size = sum(file.stat().st_size for file in folder.iterdir())
     print(f"{folder}: {size / 1e6:.1f} MB")
