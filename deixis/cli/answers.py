@@ -1,6 +1,6 @@
-"""Answers as lines of text: what was said, then each phrase with its regions in the units of their files.
+"""Answers as lines of text: the text, then each phrase with its regions in the units of their files.
 
-Also opens models for the verbs that ask, quietly. Knows nothing of how questions are typed.
+Also opens models for the verbs that ask, without log lines. Knows nothing of how questions are typed.
 """
 
 import logging
@@ -23,11 +23,11 @@ LIMIT = 99  # regions listed of one answer
 
 
 NOISY = ("torchao", "torch.utils._pytree")
-"""Loggers that speak when transformers finds torchao: of kernels for other machines, and of its own old habits."""
+"""Loggers that warn when transformers finds torchao: of kernels for other machines, and of deprecations."""
 
 
 def open_small(name: str) -> "Opened":
-    """The model `name` without its weights, without a word on the terminal. Raises ValueError, one sentence."""
+    """The model `name` without its weights; logs nothing. Raises DeixisError."""
     from deixis.cli.environment import bundled_model_is_here
 
     if name == "bundled" and not bundled_model_is_here():
@@ -46,9 +46,9 @@ def open_small(name: str) -> "Opened":
 
 
 def refuse_early(opened: "Opened", question: "Question") -> None:
-    """Raises ValueError for a question that this model cannot take, as the model itself would with its weights.
+    """Raises InputError or UnsupportedError for a question that the model would refuse, before its weights are read.
 
-    That a signal can be prepared is found by preparing it, which is little beside reading the weights.
+    Signals are prepared for it, which costs little beside reading the weights.
     """
     if opened.config is None or opened.processor is None:
         from deixis.inference.classifier import check_cloud_question
@@ -63,7 +63,7 @@ def refuse_early(opened: "Opened", question: "Question") -> None:
 
 
 def refuse_chat_early(opened: "Opened", signals: "Sequence[Signal]") -> None:
-    """Raises ValueError for a conversation about files that this model cannot hold, before its weights are read."""
+    """Raises UnsupportedError for a conversation that this model cannot hold, before its weights are read."""
     from deixis.inference import Question
 
     if opened.is_classifier:
@@ -74,10 +74,7 @@ def refuse_chat_early(opened: "Opened", signals: "Sequence[Signal]") -> None:
 
 
 def open_model(model: "str | Opened", device: str | None, quantization: str | None = None) -> "Model":
-    """The model of a name, or of what `open_small` gave of one, loaded without a word on the terminal.
-
-    Raises ValueError, one sentence, where it cannot be.
-    """
+    """The loaded model of a name or of the result of `open_small`; logs nothing. Raises DeixisError."""
     opened = open_small(model) if isinstance(model, str) else model
     from deixis.inference import load
 
@@ -98,7 +95,7 @@ def show_as_it_comes(pieces: Iterable["Piece"]) -> "Answer":
 
 
 def printable(text: str) -> str:
-    r"""A model's text without what would steer a terminal.
+    r"""A model's text with control characters of a terminal replaced.
 
     >>> printable("a\x1b[2Jb\nc")
     'a�[2Jb\nc'
@@ -147,9 +144,9 @@ def _row(answer: "Answer", phrase: str, marked: "Marked") -> tuple[str, ...]:
 
 
 def place(answer: "Answer", marked: "Marked") -> str:
-    """Where a region of an answer is, in words.
+    """The location of a region of an answer as text.
 
-    A mask by its size and the box around it, a point set by its count; everything else by its numbers.
+    A mask by its area and bounding box, a point set by its count, everything else by its coordinates.
     """
     value = marked.value
     match marked.kind:

@@ -1,4 +1,4 @@
-"""`deixis ask`: a question about files, pointing at parts of them; the answer as text, JSON or a drawing; or many."""
+"""`deixis ask`: a question about files and regions of them; the answer as text, JSON or an image; batches."""
 
 import json
 import os
@@ -37,36 +37,42 @@ def run(
     span: Annotated[list[str] | None, _region("span")] = None,
     points: Annotated[list[str] | None, _region("points")] = None,
     box3d: Annotated[list[str] | None, _region("box3d")] = None,
-    model: Annotated[str, typer.Option(help="bundled, a folder, or a hub id.")] = "bundled",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; the best there is, if not given.")] = None,
+    model: Annotated[str, typer.Option(help="bundled, a folder or a hub id.")] = "bundled",
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Draw the answer into this PNG; with --batch, the JSONL of answers.")
+        Path | None, typer.Option(help="Draw the answer into this PNG; with --batch, write the answers to this JSONL.")
     ] = None,
     want: Annotated[
-        str | None, typer.Option(metavar="FORM", help="text, box or mask: refuse a model that cannot answer so.")
+        str | None,
+        typer.Option(metavar="FORM", help="text, box or mask: refuse a model that cannot answer in this form."),
     ] = None,
     quantization: Annotated[
-        str | None, typer.Option(metavar="int8|int4", help="Smaller weights: torchao on the CPU, bitsandbytes on CUDA.")
+        str | None,
+        typer.Option(metavar="int8|int4", help="Quantize the weights: torchao on the CPU, bitsandbytes on CUDA."),
     ] = None,
-    stream: Annotated[bool, typer.Option("--stream", help="Show the text as it comes.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The answer as one JSON object, alone on stdout.")] = False,
+    stream: Annotated[bool, typer.Option("--stream", help="Print the text while it is generated.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the answer as one JSON object, alone on stdout.")
+    ] = False,
     batch: Annotated[
-        Path | None, typer.Option(help='Answer every line {"files": [...], "question", "regions": [...]} of a JSONL.')
+        Path | None, typer.Option(help='Answer each line {"files": [...], "question", "regions": [...]} of a JSONL.')
     ] = None,
 ) -> None:
-    """Ask about files, pointing at parts of them.
+    """Ask a question about files.
 
-    {0}, {1} in the question name the regions in the order typed, across all
-    options; one that names none of them has them put at its end. {{ is a brace.
-    A region lies on the first file that it fits; @1 after its value puts it on
-    the second. Units are those of the file: pixels of the upright picture,
-    seconds, the cloud's units.
+    {0}, {1} in the question refer to the regions in the order typed, across all
+    options; if it refers to none of them, they are appended. {{ is a brace. A
+    region lies on the first file that it fits; @1 after its value places it on
+    the second. Units are those of the file: pixels of the upright image,
+    seconds, units of the point cloud.
     """
     regions = typed_in_order(context.obj or (), context.command.params)
     del point, box, scribble, polygon, mask, span, points, box3d  # their order is in `regions`
     load = (model, device, *filter(None, [quantization]))
     if stream and (as_json or batch is not None):
-        raise InputError(f"--stream shows text as it comes; {'--json' if as_json else '--batch'} waits for all of it")
+        raise InputError(
+            f"--stream prints text while it is generated; {'--json' if as_json else '--batch'} waits for all of it"
+        )
     if batch is not None:
         _check_batch_alone(as_json, want, words or [], regions)
         from deixis.cli.batch import answer_batch
@@ -85,14 +91,14 @@ def run(
 
 
 def _check_batch_alone(as_json: bool, want: str | None, words: Sequence[str], regions: Sequence[tuple]) -> None:
-    """Raises ValueError for what does not go with --batch, whose lines say it themselves."""
+    """Raises InputError for what cannot be combined with --batch, whose lines hold it themselves."""
     if as_json:
-        raise InputError("--batch answers in JSON, one object a line, in any case; leave --json out")
+        raise InputError("--batch always answers in JSON, one object per line; omit --json")
     if want is not None:
-        raise InputError(f'--batch brings what is wanted with each question; say "want": "{want}" in its lines')
+        raise InputError(f'--batch takes the form of the answer per question; write "want": "{want}" in its lines')
     if words or regions:
         got = f"--{regions[0][0]}" if regions else f"'{words[0]}'"
-        raise InputError(f"--batch brings files, questions and regions of its own; got {got} besides")
+        raise InputError(f"--batch reads files, questions and regions from its lines; got {got} besides")
 
 
 def _answer(
@@ -103,7 +109,7 @@ def _answer(
     want: str | None,
     stream: bool,
 ) -> tuple["Answer", list[str]]:
-    """The answer, and the lines that are still to show of it."""
+    """The answer, and the lines of it that are still to be printed."""
     from deixis.cli.answers import answer_lines, open_model, open_small, refuse_early, region_lines, show_as_it_comes
 
     name, *how = load
@@ -122,7 +128,7 @@ def _answer(
 def _checked(
     files: Sequence[str], question: str, typed: Sequence[tuple[str, str]], out: Path | None
 ) -> tuple[str, tuple["Signal", ...], tuple["Region", ...]]:
-    """Question, signals and regions; all that can be refused without the model is refused here."""
+    """Question, signals and regions; whatever can be refused without the model is refused here."""
     from deixis.geometry import named_question
 
     signals = opened_files(files)
@@ -134,14 +140,14 @@ def _checked(
 
 
 def opened_files(files: Sequence[str]) -> tuple["Signal", ...]:
-    """The signals in the files; OSError or ValueError, one sentence, for the first that cannot be opened."""
+    """The signals in the files. Raises OSError or InputError for the first that cannot be opened."""
     from deixis.signals import open_signal
 
     return tuple(open_signal(file) for file in files)
 
 
 def check_drawing(out: Path, files: Sequence[str]) -> None:
-    """Raises ValueError unless an answer about `files` can be drawn into `out`."""
+    """Raises InputError unless an answer about `files` can be drawn into `out`."""
     if out.suffix.lower() != ".png":
         raise InputError(f"'{out}': expected a name ending in .png for the drawing, got '{out.suffix or 'no ending'}'")
     if not out.parent.is_dir():
@@ -151,7 +157,7 @@ def check_drawing(out: Path, files: Sequence[str]) -> None:
 
 
 def _files_and_question(words: Sequence[str]) -> tuple[list[str], str]:
-    """The words apart; ValueError says what is missing or in the wrong place."""
+    """Files and question among the words. Raises InputError for what is missing or in the wrong place."""
     *files, question = words or [""]
     if not files:
         got = f"'{question}' alone" if question else "nothing"

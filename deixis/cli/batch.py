@@ -1,10 +1,9 @@
 """`deixis ask --batch`: many questions from a JSONL file, answers as JSONL, in order, to a file or to stdout.
 
-A line is `{"files": [...], "question": "...", "regions": [...], "want": ..., "id": ...}`; the last three may be
-missing. Files are relative to the folder of the questions. An answer is what `--json` gives, after `line` (of the
+Each line is `{"files": [...], "question": "...", "regions": [...], "want": ..., "id": ...}`; the last three may be
+missing. Files are relative to the folder of the questions. An answer is that of `--json`, after `line` (of the
 question), `id` if it has one, and `key`, a digest of the question; a question that cannot be answered has `error`, one
-sentence, instead.
-With `--out`, what is answered there already is not asked again; what failed is.
+sentence, instead. With `--out`, questions that are answered there are not asked again; failed ones are.
 """
 
 import json
@@ -27,13 +26,13 @@ if TYPE_CHECKING:
     from deixis.inference import Answer, Model, Question
 
 AT_ONCE = 8
-"""How many questions the model answers together: more is hardly faster on a CPU, and all their files are in memory."""
+"""Batch size: larger ones are hardly faster on a CPU, and all their files are in memory."""
 KEYS = ("id", "files", "question", "regions", "want")
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One question of the file: its number, its record (or what is wrong with it), and a digest of it."""
+    """One line of the file: its number, and its record or the DataError of reading it."""
 
     number: int
     record: Any
@@ -45,18 +44,19 @@ class _Line:
 
     @property
     def head(self) -> dict[str, Any]:
-        """How its answer begins."""
+        """The first fields of its answer."""
         own = {"id": self.record["id"]} if isinstance(self.record, Mapping) and "id" in self.record else {}
         return {"line": self.number, **own, "key": self.key}
 
 
 def answer_batch(path: Path, out: Path | None, load: tuple[str, *tuple[str | None, ...]]) -> None:
-    """Answers the questions of `path` into `out` (stdout without it), each line as soon as it is known.
+    """Writes the answers to the questions of `path` to `out` (default: stdout), line by line.
 
-    `load`: what `open_model` takes.
+    `load`: the arguments of `open_model`. Prints to stderr how many were answered, failed and skipped.
 
-    Says on stderr how many were answered, failed and skipped. Raises ValueError where some failed, after all were
-    tried; OSError or ValueError, before anything is written, for a file that cannot be read or written.
+    Raises:
+        InputError: some failed, after all were tried.
+        OSError, DataError: before anything is written, for a file that cannot be read or written.
     """
     lines = _read(path)
     done, models = _answered(out) if out is not None else (Counter(), set())
@@ -83,7 +83,7 @@ def answer_batch(path: Path, out: Path | None, load: tuple[str, *tuple[str | Non
 
 
 def _results(lines: Sequence[_Line], assistant: "_Assistant", folder: Path) -> Iterator[tuple[dict, dict]]:
-    """(head, answer or error) of every line in order, several at once to the model."""
+    """(head, answer or error) per line, in order; `AT_ONCE` questions per call of the model."""
     from rich.console import Console
     from rich.progress import track
 
@@ -101,14 +101,14 @@ def _results(lines: Sequence[_Line], assistant: "_Assistant", folder: Path) -> I
 
 @dataclass
 class _Assistant:
-    """The model, whose weights are read for the first question that it can take."""
+    """The model; its weights are read at the first question that it accepts."""
 
     opened: "Opened"
     how: Sequence[str | None]  # device and quantisation, as `open_model` takes them
     model: "Model | None" = None
 
     def answers(self, questions: Sequence["Question"]) -> list["Answer | str"]:
-        """An answer, or the sentence why there is none, to each question; one by one if they cannot go together."""
+        """Per question an answer, or the sentence why there is none; one by one where the batch is refused."""
         from deixis.cli.answers import open_model, refuse_early
 
         if self.model is None:
@@ -124,7 +124,7 @@ class _Assistant:
 
 
 def _caught(work: Any) -> Any:
-    """What `work` gives, or the sentence of its error: one bad question must not end the others."""
+    """The result of `work`, or the sentence of a user error: one bad question must not end the batch."""
     try:
         return work()
     except Exception as error:
@@ -135,7 +135,7 @@ def _caught(work: Any) -> Any:
 
 
 def _question(record: Any, folder: Path) -> "Question":
-    """The question in a record; ValueError or OSError, one sentence, where it is none."""
+    """The question in a record. Raises DeixisError or OSError where it is none."""
     if isinstance(record, DeixisError):
         raise record
     if not isinstance(record, Mapping):
@@ -145,7 +145,7 @@ def _question(record: Any, folder: Path) -> "Question":
         raise InputError(f"expected {', '.join(KEYS)} and no more, got {unknown[0]!r}")
     files, text, regions = record.get("files"), record.get("question"), record.get("regions") or []
     if not isinstance(files, list) or not files or not all(isinstance(file, str) for file in files):
-        raise InputError(f"files: expected a list of one path at least, got {files!r:.60}")
+        raise InputError(f"files: expected a list of at least one path, got {files!r:.60}")
     if not isinstance(text, str):
         raise InputError(f"question: expected a text, got {text!r:.60}")
     if not isinstance(regions, list):
@@ -169,12 +169,12 @@ def _read(path: Path) -> list[_Line]:
 
     lines = [_Line(number, record) for number, record in read_records(path)]
     if not lines:
-        raise InputError(f"'{path}': expected questions, one JSON object a line, got no line at all")
+        raise InputError(f"'{path}': expected questions, one JSON object per line, got no line at all")
     return lines
 
 
 def _unanswered(lines: Sequence[_Line], done: Counter[str]) -> Iterator[_Line]:
-    """The lines without those answered, each as often as it was."""
+    """The lines that are not answered yet; a repeated question counts as often as it was answered."""
     for line in lines:
         if done[line.key]:
             done[line.key] -= 1
@@ -183,9 +183,9 @@ def _unanswered(lines: Sequence[_Line], done: Counter[str]) -> Iterator[_Line]:
 
 
 def _answered(out: Path) -> tuple[Counter[str], set[str]]:
-    """How often each question is answered in `out`, and by which models; what failed or was cut off is removed there.
+    """How often each question is answered in `out`, and by which models; removes failed and truncated lines there.
 
-    Raises ValueError for a file that holds anything else, or has no place.
+    Raises InputError for a file of anything else, and for a missing folder.
     """
     if not out.parent.is_dir():
         raise InputError(f"'{out}': there is no folder '{out.parent}' to write the answers into")
@@ -200,7 +200,7 @@ def _answered(out: Path) -> tuple[Counter[str], set[str]]:
     for number, line in enumerate(lines, 1):
         record = _record(line)
         if record is None and number == len(lines) and not line.endswith("\n"):
-            break  # cut off while it was written
+            break  # truncated while it was written
         if record is None or "key" not in record:
             raise InputError(f"'{out}': line {number} is no answer of an earlier batch; name another --out")
         if "text" in record and line.endswith("\n"):
@@ -223,7 +223,7 @@ def _record(line: str) -> dict[str, Any] | None:
 
 
 def _writer(out: Path | None) -> Any:
-    """Stdout, left open at the end, or the file, added to."""
+    """Stdout, which stays open, or the file in append mode."""
     from contextlib import nullcontext
 
     stdout: TextIO = typer.get_text_stream("stdout")

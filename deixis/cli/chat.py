@@ -1,4 +1,4 @@
-"""`deixis chat`: a conversation about files, line by line, with /commands that point; a piped stdin will do."""
+"""`deixis chat`: a conversation about files, line by line, with /commands for regions; also from a piped stdin."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -19,29 +19,30 @@ if TYPE_CHECKING:
 
 PROMPT = "> "
 COMMANDS = {
-    "regions": "what {0}, {1}, ... of the next question are",
-    "clear": "forget these regions",
-    "files": "the files of this conversation",
+    "regions": "list the regions {0}, {1}, ... of the next question",
+    "clear": "remove these regions",
+    "files": "list the files of this conversation",
     "draw": "FILE.png: draw the last answer",
-    "help": "this",
+    "help": "show this",
     "quit": "end (so does Ctrl-D)",
 }
 
 
 def run(
-    files: Annotated[list[str] | None, typer.Argument(metavar="FILE...", help="The files to talk about.")] = None,
-    model: Annotated[str, typer.Option(help="bundled, a folder, or a hub id.")] = "bundled",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; the best there is, if not given.")] = None,
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE...", help="The files of the conversation.")] = None,
+    model: Annotated[str, typer.Option(help="bundled, a folder or a hub id.")] = "bundled",
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")] = None,
     quantization: Annotated[
-        str | None, typer.Option(metavar="int8|int4", help="Smaller weights: torchao on the CPU, bitsandbytes on CUDA.")
+        str | None,
+        typer.Option(metavar="int8|int4", help="Quantize the weights: torchao on the CPU, bitsandbytes on CUDA."),
     ] = None,
 ) -> None:
-    """Talk about files: every line is a question, unless it begins with / as /box 10,20,80,90 or /help do.
+    """Chat about files: each line is a question, or a command such as /box 10,20,80,90 or /help.
 
-    On a terminal the text of an answer shows as it comes; Ctrl-C stops it.
+    On a terminal the answer is printed while it is generated; Ctrl-C stops it.
     """
     if not files:
-        raise InputError("expected deixis chat FILE...: a file at least, got none")
+        raise InputError("expected deixis chat FILE...: at least one file, got none")
     from deixis.cli.answers import open_model, open_small, refuse_chat_early
     from deixis.cli.ask import opened_files
 
@@ -55,7 +56,7 @@ def run(
         with suppress(ImportError):
             import readline  # noqa: F401  (gives input() its history)
         names = ", ".join(signal.name for signal in signals)
-        typer.echo(f"Ask about {names}. /help says how to point, /quit ends.")
+        typer.echo(f"Ask about {names}. /help explains regions, /quit ends.")
     while not conversation.over:
         try:
             line = input(PROMPT) if interactive else _next_line()
@@ -92,12 +93,12 @@ class Conversation:
     """A chat with the regions collected for its next question."""
 
     chat: "Chat"
-    regions: list[tuple[str, "Region"]] = field(default_factory=list)  # as typed, and what it is
+    regions: list[tuple[str, "Region"]] = field(default_factory=list)  # as typed, parsed
     over: bool = False
-    streams: bool = False  # the text of an answer is written as it comes, and only its regions are a reply
+    streams: bool = False  # the text is printed while it is generated, so a reply holds the regions only
 
     def reply(self, line: str) -> Sequence[str]:
-        """The lines to show for a typed line; ValueError or OSError, one sentence, leaves everything as it was."""
+        """The lines to print for a typed line. An exception leaves the regions and the chat as they were."""
         if not line:
             return ()
         if not line.startswith("/"):
@@ -115,7 +116,7 @@ class Conversation:
             "exit": self._quit,
         }
         if name not in replies:
-            raise InputError(f"/{name} is no command: /help lists what there is")
+            raise InputError(f"/{name}: unknown command, see /help")
         return replies[name](value.strip())
 
     def _ask(self, question: str) -> Sequence[str]:
@@ -137,7 +138,7 @@ class Conversation:
 
     def _list_regions(self, _: str) -> Sequence[str]:
         if not self.regions:
-            return ("no regions: /help says how to point",)
+            return ("no regions, see /help",)
         names = [signal.name for signal in self.chat.signals]
         where = [f" on {names[region.signal]}" if len(names) > 1 else "" for _, region in self.regions]
         return [
@@ -157,7 +158,7 @@ class Conversation:
         if not value:
             raise InputError("/draw: expected the name of a PNG, got none")
         if not self.chat.answers:
-            raise InputError("/draw: there is no answer yet to draw; ask something first")
+            raise InputError("/draw: there is no answer to draw yet; ask a question first")
         from deixis.cli.ask import check_drawing
 
         check_drawing(Path(value), [signal.path for signal in self.chat.signals if signal.path])
@@ -166,7 +167,7 @@ class Conversation:
     def _help(self, _: str) -> Sequence[str]:
         rows = [(f"/{form}", text) for form, text in (FORMS | COMMANDS).items()]
         return [
-            "A line is a question; {0}, {1} in it name the regions given before. @1 after a value: on file 1.",
+            "A line is a question; {0}, {1} in it refer to the regions given before. @1 after a value: on file 1.",
             *(f"  {name:<10}{text}" for name, text in rows),
         ]
 

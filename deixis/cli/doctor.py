@@ -1,4 +1,4 @@
-"""`deixis doctor`: what this machine has, what is missing, and how to get it."""
+"""`deixis doctor`: devices, versions and missing packages of this machine."""
 
 import json
 from typing import Annotated, Any
@@ -9,11 +9,11 @@ from deixis.cli import environment
 
 
 def run(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of text.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Show devices, versions, missing extras with the pip line for each, offline settings and the bundled model.
+    """Show devices, versions, missing extras with their pip commands, offline settings and the bundled model.
 
-    The memory of a device is all that it has; deixis models says what models need.
+    The memory of a device is its total; deixis models lists what models require.
     """
     report = examine()
     typer.echo(json.dumps(report, indent=2) if as_json else _as_text(report))

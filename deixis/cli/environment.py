@@ -1,7 +1,7 @@
-"""What this machine has for Deixis: versions, extras, devices, offline settings, the bundled model.
+"""The environment of Deixis: versions, extras, devices, offline settings, the bundled model.
 
-Reads the installed metadata (so pyproject.toml stays the one list of what is needed) and imports only PyTorch, and
-that only to ask for devices. Knows nothing of how the facts are shown.
+Reads the installed metadata (so pyproject.toml stays the only list of requirements) and imports nothing but PyTorch,
+for the devices. Knows nothing of how this is printed.
 """
 
 import importlib.metadata
@@ -21,7 +21,7 @@ BUNDLED_MODEL = ("checkpoints", "bundled")
 
 @dataclass(frozen=True)
 class Package:
-    """One requirement: its distribution name, what pip would be asked for, and the installed version or None."""
+    """One requirement: its distribution name, the requirement for pip, and the installed version or None."""
 
     name: str
     requirement: str
@@ -35,7 +35,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Extra:
-    """An extra of this package and the packages that it alone asks for."""
+    """An extra of this package and the packages that it alone requires."""
 
     name: str
     packages: tuple[Package, ...]
@@ -46,7 +46,7 @@ class Extra:
 
     @property
     def pip_line(self) -> str:
-        """The command that installs what is missing; empty if nothing is."""
+        """The pip command that installs the missing packages; empty if none is missing."""
         return "pip install " + " ".join(f"'{p.requirement}'" for p in self.missing) if self.missing else ""
 
 
@@ -81,7 +81,7 @@ def _packages_of(extra: str, requirements: list[Requirement]) -> Iterator[Packag
 
 
 def versions() -> dict[str, str | None]:
-    """Python, Deixis and the libraries whose version explains most trouble."""
+    """Versions of Python, Deixis and the libraries that explain most problems."""
     import deixis
 
     return {
@@ -94,7 +94,7 @@ def versions() -> dict[str, str | None]:
 def devices() -> list[dict[str, str | int | None]]:
     """The devices a model can run on: the CPU first, then CUDA devices, then Apple's GPU.
 
-    Each is {"device", "name", "memory_bytes"}: all the memory it has, free or not; None where nothing tells.
+    Each is {"device", "name", "memory_bytes"}: total memory, free or not; None where unknown.
     """
     import torch
 
@@ -110,7 +110,7 @@ def devices() -> list[dict[str, str | int | None]]:
 
 
 def machine_memory_bytes() -> int | None:
-    """The memory of this machine; None where the system does not tell it this way (Windows)."""
+    """The memory of this machine; None where the system does not report it this way (Windows)."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

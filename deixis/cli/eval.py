@@ -1,4 +1,4 @@
-"""`deixis eval`: how well a model does on a benchmark, as a table, a page and a file of every answer."""
+"""`deixis eval`: the scores of a model on a benchmark, as a table, an HTML report and a file of all answers."""
 
 import json
 import re
@@ -18,35 +18,39 @@ if TYPE_CHECKING:
     from deixis.evaluation.runner import EvaluationRun
     from deixis.inference import Model
 
-TABLE_WIDTH = 136  # at least: narrower, the notes would be columns of syllables
+TABLE_WIDTH = 136  # minimum: narrower, the notes would be columns of syllables
 RUNS = Path("runs/eval")
 BATCH, BATCH_OF_SMALL = 8, 32
 LONGEST_NAME = 80
 
 
 def run(
-    benchmark: Annotated[str | None, typer.Argument(help="Its name; deixis eval --list shows them all.")] = None,
-    model: Annotated[str, typer.Option(help="bundled, a folder, or a hub id.")] = "bundled",
-    data: Annotated[Path | None, typer.Option(help="The folder of the benchmark's official files.")] = None,
+    benchmark: Annotated[str | None, typer.Argument(help="Name of the benchmark; --list shows all.")] = None,
+    model: Annotated[str, typer.Option(help="bundled, a folder or a hub id.")] = "bundled",
+    data: Annotated[Path | None, typer.Option(help="Folder of the benchmark's official files.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/eval/BENCH-MODEL...]")] = None,
-    mode: Annotated[str | None, typer.Option(help="generated, or forced: given the right text.")] = None,
-    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of the benchmark's own; repeat.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many questions of each part.", min=1)] = None,
-    batch: Annotated[int | None, typer.Option(help="Questions asked at a time.", min=1)] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; the best there is if not given.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="generated, or forced (teacher forcing: the reference text is given).")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE, an option of the benchmark; repeatable.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Maximum number of questions per part.", min=1)] = None,
+    batch: Annotated[int | None, typer.Option(help="Batch size.", min=1)] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")] = None,
     blind: Annotated[
-        bool | None, typer.Option(help="Ask all again with the signals blanked; the world does if not told.")
+        bool | None, typer.Option(help="Also evaluate with blanked signals. [default: for the world only]")
     ] = None,
     split: Annotated[str | None, typer.Option(help="Short for --option split=...")] = None,
-    tasks: Annotated[str | None, typer.Option(help="Short for --option tasks=..., names by commas.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="Short for --option tasks=..., comma-separated.")] = None,
     seed_offset: Annotated[int | None, typer.Option(help="Short for --option seed-offset=...", min=0)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout, not the table.")] = False,
-    listed: Annotated[bool, typer.Option("--list", help="Show benchmarks, or all about one, and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON instead of the table.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the benchmarks, or describe one, and exit.")] = False,
 ) -> None:
-    """Score a model on a benchmark's official files, or on the generated world.
+    """Evaluate a model on a benchmark's official files, or on the generated world.
 
-    A run that was stopped goes on when the same command is given again; the same command given twice at a time shares
-    the run. The folder holds report.html, report.json, predictions.jsonl and what was left out.
+    The same command resumes a run that was stopped; several processes of it share the run. The folder holds
+    report.html, report.json, predictions.jsonl and the skipped examples.
     """
     if listed:
         from deixis.cli.eval_list import show_benchmarks
@@ -76,7 +80,7 @@ def run(
             asked, unseen = _adapters(answers.open_model(opened, device), one, seen)
             summary = evaluate(one, asked, unseen, folder, progress, count)
     except KeyboardInterrupt:
-        typer.echo(f"\nstopped; the same command goes on with {folder}", err=True)
+        typer.echo(f"\nstopped; the same command resumes {folder}", err=True)
         raise
     _show(summary, folder, as_json)
 
@@ -90,7 +94,7 @@ def _benchmark(name: str) -> "Benchmark":
 
 
 def _options(known: "Benchmark", short: Mapping[str, str], words: Sequence[str]) -> dict[str, str]:
-    """The options by name. Raises ValueError for one that the benchmark does not have."""
+    """The options by name. Raises InputError for one that the benchmark does not have."""
     given = dict(short)
     for word in words:
         name, equals, value = word.partition("=")
@@ -106,7 +110,7 @@ def _options(known: "Benchmark", short: Mapping[str, str], words: Sequence[str])
 
 
 def _data(known: "Benchmark", data: Path | None) -> Path:
-    """The folder of the files; any for a benchmark that reads none. Raises ValueError where it is missing."""
+    """The folder of the files; any for a benchmark that reads none. Raises InputError where it is missing."""
     if not known.info.required_files:
         return Path()
     name = known.info.name
@@ -177,4 +181,4 @@ def _show(summary: "Summary", folder: Path, as_json: bool) -> None:
     console.print(report.score_table(summary))
     for sentence in report.notes_below(summary):
         console.print(escape(sentence), highlight=False)
-    console.print(f"every case and its picture: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)
+    console.print(f"all cases with images: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)

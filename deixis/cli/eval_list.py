@@ -1,4 +1,4 @@
-"""`deixis eval --list`: the benchmarks, or all about one: its files, their homes and licences, metrics and options."""
+"""`deixis eval --list`: the benchmarks, or one in full: files, sources, licences, metrics and options."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from deixis.evaluation.benchmark import Benchmark, BenchmarkInfo
 
 
 def show_benchmarks(name: str | None) -> None:
-    """Every benchmark in a few lines, or one in full. Raises ValueError for an unknown name."""
+    """Every benchmark in a few lines, or one in full. Raises InputError for an unknown name."""
     from deixis.evaluation.benchmarks import BENCHMARKS
 
     if name is not None and name not in BENCHMARKS:
@@ -20,7 +20,7 @@ def show_benchmarks(name: str | None) -> None:
     for known in BENCHMARKS.values() if name is None else [BENCHMARKS[name]]:
         _show(console, known, in_full=name is not None)
     if name is None:
-        console.print("all about one, with what its scores mean and the papers' numbers: deixis eval --list NAME")
+        console.print("one in full, with the meaning of its scores and published numbers: deixis eval --list NAME")
 
 
 def _show(console: Console, benchmark: Benchmark, in_full: bool) -> None:
@@ -32,7 +32,7 @@ def _show(console: Console, benchmark: Benchmark, in_full: bool) -> None:
 
 
 def _lines(info: BenchmarkInfo, in_full: bool) -> Iterator[str]:
-    """What there is to know, a line each."""
+    """The description of a benchmark, line by line."""
     for wanted in info.required_files:
         yield f"DATA/{wanted.path}: {wanted.what}"
         yield f"    from {wanted.home}; licence: {wanted.licence}"

@@ -1,4 +1,4 @@
-"""`deixis models`: the presets, with their sizes, needs, abilities and terms."""
+"""`deixis models`: the presets, with their sizes, memory, abilities and licences."""
 
 import json
 from collections.abc import Callable
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def run(
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object, alone on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, alone on stdout.")] = False,
 ) -> None:
-    """List the presets: parameters, memory, devices, abilities, terms.
+    """List the presets: parameters, memory, devices, abilities, licences.
 
     Memory is that of the weights. int8 and int4 are torchao's on the CPU and
     bitsandbytes' on CUDA, scales included; they do not run on MPS. Embeddings,
-    heads, SAM and region samplers stay whole: float32 on the CPU, bfloat16 on
-    CUDA. Weights of published systems come by conversion: deixis convert.
+    heads, SAM and region samplers are not quantized: float32 on the CPU,
+    bfloat16 on CUDA. deixis convert converts weights of published systems.
     """
     from deixis.systems.preset_table import PRESETS
 
@@ -58,8 +58,8 @@ def _print_tables(rows: dict[str, dict[str, Any]]) -> None:
 
     from deixis.checkpoints.shrinking import DEVICES, WORDS
 
-    whole = Table("preset", title="GB of weights (GB of a GPU or a machine that runs them)")
-    small = Table("preset", title="quantised, per device; not on MPS")
+    whole = Table("preset", title="GB of weights (GB of memory required)")
+    small = Table("preset", title="quantized, per device; not on MPS")
     columns = {whole: [("float32", "cpu"), ("bfloat16", "cpu")], small: list(product(WORDS, DEVICES))}
     whole.add_column("params", justify="right", no_wrap=True)
     for table, pairs in columns.items():
@@ -79,8 +79,8 @@ def _print_tables(rows: dict[str, dict[str, Any]]) -> None:
         console.print(f"\n[bold]{system}[/bold]")
         for name, own in rows.items():
             if own["system"] == system:
-                console.print(f"  {name}: stands on {own['stands_on']}", highlight=False)
-        console.print(f"  weights: {row['weights']}\n  terms: {row['licence']}", highlight=False)
+                console.print(f"  {name}: based on {own['stands_on']}", highlight=False)
+        console.print(f"  weights: {row['weights']}\n  licence: {row['licence']}", highlight=False)
 
 
 def _memory(row: dict[str, Any], dtype: str, device: str) -> str:

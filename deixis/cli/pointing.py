@@ -1,7 +1,6 @@
-"""Regions as people type them (`--box 10,20,80,90@1`) or write them in JSON, and the questions that name them.
+"""Regions as typed on the command line (`--box 10,20,80,90@1`) or written in JSON.
 
-It turns words into the region types of `deixis.geometry` and checks them against the opened files, before any model is
-loaded. It knows no model.
+Parses them into the regions of `deixis.geometry` and checks them against the opened files, before any model is loaded.
 """
 
 import re
@@ -16,17 +15,17 @@ if TYPE_CHECKING:
 
 # form -> what is typed. The option is "--" and the form; the key of a JSON region is the form.
 FORMS: dict[str, str] = {
-    "point": "x,y in a picture, x,y,z in a cloud, x,y,seconds in a film, or an instant in seconds",
-    "box": "x1,y1,x2,y2 in pixels, in a film perhaps with start,end in seconds",
+    "point": "x,y in an image, x,y,z in a point cloud, x,y,seconds in a video, or an instant in seconds",
+    "box": "x1,y1,x2,y2 in pixels, in a video optionally with start,end in seconds",
     "scribble": "x,y;x,y;... in pixels",
     "polygon": "x,y;x,y;x,y;... in pixels",
-    "mask": "FILE.png of the picture's size, bright inside",
+    "mask": "FILE.png of the image's size, bright inside",
     "span": "start,end in seconds",
-    "points": "i,j,k,... numbers of the cloud's points, from 0",
-    "box3d": "x1,y1,z1,x2,y2,z2 in the cloud's units",
+    "points": "i,j,k,... indices of the cloud's points, from 0",
+    "box3d": "x1,y1,z1,x2,y2,z2 in units of the point cloud",
 }
 PREFERRED = ("mask", "polygon", "scribble", "box", "span", "points", "box3d", "point")
-"""Which form is taken of a JSON region that has several, as a record of the sample format may."""
+"""The order in which a form is chosen of a JSON region that has several, as a record of the sample format may."""
 COUNTS = {"box": (4, 6), "span": (2,), "box3d": (6,), "point": (1, 2, 3)}
 AXES = {"span": ("t", "xyt"), "points": ("xyz",), "box3d": ("xyz",)}
 AXES |= dict.fromkeys(("box", "scribble", "polygon", "mask"), ("xy", "xyt"))
@@ -36,9 +35,9 @@ _BINDING = re.compile(r"(?P<value>.*)@(?P<signal>[0-9]{1,4})", re.DOTALL)
 
 
 def typed_in_order(words: Sequence[str], options: Sequence[Any]) -> list[tuple[str, str]]:
-    """(form, value) of the region options among `words`, in the order typed, which the parser forgets.
+    """(form, value) of the region options among `words`, in the order typed, which the parser does not keep.
 
-    `options` are the parser's parameters: they tell which other options take the word behind them.
+    `options` are the parser's parameters: they tell which other options take the next word.
     """
     with_value = {name for option in options if not getattr(option, "is_flag", False) for name in option.opts}
     found, position = [], 0
@@ -58,8 +57,8 @@ def typed_in_order(words: Sequence[str], options: Sequence[Any]) -> list[tuple[s
 def typed_region(form: str, typed: str, signals: Sequence["Signal"], name: str | None = None) -> "Region":
     """The region of a typed value, checked; `@1` behind it binds it to the second file, else the first file that fits.
 
-    Raises ValueError, one sentence that begins with `name` (the option, if not given), for anything that is no region
-    of these files.
+    Raises InputError, whose sentence begins with `name` (default: the option), for anything that is no region of these
+    files.
     """
     name = name or f"--{form}"
     bound = _BINDING.fullmatch(typed.strip())
@@ -80,7 +79,7 @@ def json_region(record: Any, signals: Sequence["Signal"], name: str, folder: Any
     """The region of a JSON object as the sample format has them, with `scribble` and `polygon` [[x, y], ...] besides.
 
     `{"box": [10, 20, 80, 90], "signal": 1}`; masks are COCO run lengths or the path of a PNG, relative to `folder`.
-    Raises ValueError as `typed_region` does.
+    Raises InputError as `typed_region` does.
     """
     if not isinstance(record, Mapping):
         raise InputError(f'{name}: expected an object such as {{"box": [10, 20, 80, 90]}}, got {record!r:.60}')
@@ -91,11 +90,11 @@ def json_region(record: Any, signals: Sequence["Signal"], name: str, folder: Any
         raise InputError(f"{name}: expected one of {', '.join(FORMS)}, and signal, got {got}")
     signal, value = record.get("signal"), record[form]
     if signal is not None and (not isinstance(signal, int) or isinstance(signal, bool) or signal < 0):
-        raise InputError(f"{name}.signal: expected the number of a file, from 0, got {signal!r}")
+        raise InputError(f"{name}.signal: expected the index of a file, from 0, got {signal!r}")
     if form == "mask":
         value = _mask_of_json(value, folder, f"{name}.mask")
     if form == "box" and isinstance(value, Sequence) and isinstance(record.get("time_s"), Sequence):
-        value = [*value, *record["time_s"]]  # the stretch of a film that the box holds for
+        value = [*value, *record["time_s"]]  # the interval of a video that the box holds for
     return _checked(form, value, signal, signals, f"{name}.{form}")
 
 
@@ -124,7 +123,7 @@ def _checked(form: str, value: Any, signal: int | None, signals: Sequence["Signa
 
 
 def _fitting_file(form: str, value: Any, signals: Sequence["Signal"]) -> int:
-    """Number of the first file whose axes such a region fits, 0 where there is none."""
+    """Index of the first file whose axes such a region fits, 0 where there is none."""
     count = len(value) if isinstance(value, Sequence) else 0
     axes = AXES.get(form, ())
     if form == "point":
@@ -135,7 +134,7 @@ def _fitting_file(form: str, value: Any, signals: Sequence["Signal"]) -> int:
 
 
 def _built(form: str, value: Any, signal: int) -> "Region":
-    """The region; ValueError or TypeError where the value is not of its form."""
+    """The region. Raises InputError where the value is not of its form."""
     import numpy as np
 
     from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube
@@ -169,7 +168,7 @@ def _mask_of_json(value: Any, folder: Any, what: str) -> Any:
 
 
 def _mask_of_file(path: str, what: str) -> Any:
-    """The pixels (h, w) of a picture that are at least half as bright as its brightest, and not transparent."""
+    """Mask (h, w) of the opaque pixels of an image that are at least half as bright as its brightest one."""
     import numpy as np
     from PIL import Image, ImageOps
 
@@ -182,8 +181,8 @@ def _mask_of_file(path: str, what: str) -> Any:
     except DeixisError as error:
         raise InputError(f"{what}: {error}") from None
     bright = opened.values.max(axis=-1)
-    if "A" in str(opened.info.get("source_mode")):  # what is transparent was opened as white
-        with Image.open(path) as picture:
-            alpha = ImageOps.exif_transpose(picture).convert("RGBA").getchannel("A")
+    if "A" in str(opened.info.get("source_mode")):  # transparent pixels were opened as white
+        with Image.open(path) as opened_image:
+            alpha = ImageOps.exif_transpose(opened_image).convert("RGBA").getchannel("A")
         bright = np.where(np.asarray(alpha) > 127, bright, 0)
     return bright >= max(1, int(bright.max()) / 2)

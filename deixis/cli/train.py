@@ -1,4 +1,4 @@
-"""`deixis train`: the stages of a recipe, from scratch or from where they were stopped."""
+"""`deixis train`: trains the stages of a recipe, or resumes them."""
 
 import importlib
 import json
@@ -10,8 +10,8 @@ import typer
 from deixis.cli.recipes import find_recipe
 from deixis.errors import InputError
 
-NEEDED = ("accelerate", "tensorboard")  # of the extras: they are named before an hour has gone by
-WORLD_NEEDS = ("embreex",)  # by recipes whose data is the generated world
+NEEDED = ("accelerate", "tensorboard")  # of the extras: a missing one is reported before the run begins
+WORLD_NEEDS = ("embreex",)  # for recipes whose data is the generated world
 
 
 def run(
@@ -20,9 +20,9 @@ def run(
         Path | None, typer.Option(help="Folder of the run: checkpoints, logs, and the model. [default: runs/RECIPE]")
     ] = None,
 ) -> None:
-    """Train a model by a recipe; the same command goes on with a run that was stopped.
+    """Train a model from a recipe; the same command resumes a run that was stopped.
 
-    Every stage leaves STAGE/model in the folder, and tensorboard --logdir shows its curves.
+    Each stage writes STAGE/model into the folder; tensorboard --logdir shows its curves.
     """
     recipe = find_recipe(recipe)
     if out is not None and out.exists() and not out.is_dir():
@@ -38,10 +38,10 @@ def run(
         model = train(plan, folder)
     except KeyboardInterrupt:
         if folder.is_dir():
-            typer.echo(f"\nstopped; to go on: deixis train {recipe} --out {folder}", err=True)
+            typer.echo(f"\nstopped; to resume: deixis train {recipe} --out {folder}", err=True)
         raise
     typer.echo(f"the model is in {model}")
     if (model.parent / "scores.json").is_file():  # of a classifier
         for clouds, scores in json.loads((model.parent / "scores.json").read_text(encoding="utf-8")).items():
             overall, mean_class = (f"{100 * scores[name]:.2f} %" for name in ("overall", "mean_class"))
-            typer.echo(f"{clouds}: {overall} of the clouds named right, {mean_class} as the mean over classes")
+            typer.echo(f"{clouds}: overall accuracy {overall}, mean class accuracy {mean_class}")

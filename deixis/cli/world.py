@@ -1,4 +1,4 @@
-"""`deixis world`: a set of the generated world on disk, or a contact sheet of it."""
+"""`deixis world`: a dataset of the generated world on disk, or a contact sheet of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from deixis.samples.sample import Sample
 
 CARDS = 24  # of a contact sheet
-SHEET_SCENES = 40  # drawn for a sheet alone, so that every task is among them
+SHEET_SCENES = 40  # generated for a contact sheet, so that it shows every task
 
 
 def run(
     out: Annotated[
-        Path | None, typer.Argument(help="Folder for the set: SPLIT.jsonl, with its media beside it.")
+        Path | None, typer.Argument(help="Folder for the dataset: SPLIT.jsonl, and its media beside it.")
     ] = None,
     split: Annotated[
-        str, typer.Option(help="train, val, or test, which also has combinations never trained on.")
+        str, typer.Option(help="train, val or test; test also has combinations never trained on.")
     ] = "train",
-    count: Annotated[int, typer.Option(help="How many scenes; each gives one medium of every kind.", min=1)] = 100,
-    seed: Annotated[int, typer.Option(help="Number of the first scene.", min=0)] = 0,
+    count: Annotated[int, typer.Option(help="Number of scenes; each has one signal per modality.", min=1)] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the first scene.", min=0)] = 0,
     kinds: Annotated[str, typer.Option(help="Kinds of signal, by commas: image, audio, point_cloud.")] = "",
     show: Annotated[Path | None, typer.Option(help="Draw a contact sheet into this PNG.")] = None,
 ) -> None:
-    """Write scenes with questions and answers, or look at them (--show).
+    """Generate scenes with questions and answers, or show them (--show).
 
-    deixis data show, stats and check work on the set that is written.
+    deixis data show, stats and check read the dataset that is written.
     """
     if out is None and show is None:
         raise InputError("expected a folder to write to or --show SHEET.png, got neither")
@@ -61,7 +61,7 @@ def _wanted_kinds(kinds: str, split: str) -> tuple[str, ...]:
 
 
 def _samples(split: str, seed: int, count: int, kinds: tuple[str, ...]) -> Iterator["Sample"]:
-    """The samples of `count` scenes, with a bar on stderr while they are made."""
+    """The samples of `count` scenes, with a progress bar on stderr."""
     from rich.console import Console
     from rich.progress import track
 

@@ -176,7 +176,7 @@ def test_bad_files_are_refused(refused, tmp_path, scene, sound, cloud, name, wri
         pytest.param(["SCENE", "What?", "--out", "SCENE"], "a file of its own", id="drawing_over_a_file"),
         pytest.param(["SCENE", "--batch", "a.jsonl"], "besides", id="batch_and_files"),
         pytest.param(["--batch", "none.jsonl"], "no such file", id="no_batch"),
-        pytest.param(["--batch", "a.jsonl", "--json"], "leave --json out", id="batch_and_json"),
+        pytest.param(["--batch", "a.jsonl", "--json"], "omit --json", id="batch_and_json"),
         pytest.param(["--batch", "a.jsonl", "--want", "mask"], '"want": "mask" in its lines', id="batch_and_want"),
     ],
 )
@@ -237,7 +237,7 @@ def test_a_streamed_answer_is_the_answer(command, scene, question):
 @pytest.mark.parametrize("other", [["--json"], ["--batch", "none.jsonl"]])
 def test_what_waits_is_not_streamed(refused, scene, other):
     files = [scene, "What?"] if other == ["--json"] else []
-    assert "--stream shows text as it comes" in refused("ask", *files, "--stream", *other)
+    assert "--stream prints text while it is generated" in refused("ask", *files, "--stream", *other)
 
 
 @pytest.mark.parametrize(

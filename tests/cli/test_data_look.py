@@ -172,20 +172,20 @@ def test_stats_say_what_is_odd(data, world, tmp_path):
 def test_a_sound_set_passes(data, world, real):
     code, out, err = data("check", world, real)
     assert (code, err) == (0, [])
-    assert out.splitlines()[1] == f"{real}: 10 samples, all sound"
-    assert out.endswith("media: nothing is wrong\n")
+    assert out.splitlines()[1] == f"{real}: 10 samples, all valid"
+    assert out.endswith("media: no problem found\n")
 
 
 def test_bad_samples_are_named(data, tmp_path):
     path = tmp_path / "set.jsonl"
     path.write_text('{"version": 1}\n{"version": 2}\n' + "[]\n" * 30)
     code, out, err = data("check", path)
-    assert (code, out) == (2, f"{path}: 32 samples, 32 of them bad\n")
+    assert (code, out) == (2, f"{path}: 32 samples, 32 of them invalid\n")
     assert len(err) == 21
     assert err[1] == f"{path}:2: version: expected 1, got 2"
-    assert err[-1] == "deixis: 32 of 32 samples are bad; the first 20 problems are above, --all shows all"
+    assert err[-1] == "deixis: 32 of 32 samples are invalid; the first 20 problems are above, --all shows all"
     code, _, err = data("check", path, "--all")
-    assert (code, len(err), err[-1]) == (2, 33, "deixis: 32 of 32 samples are bad")
+    assert (code, len(err), err[-1]) == (2, 33, "deixis: 32 of 32 samples are invalid")
 
 
 def test_leaks_between_sets_are_named(data, world, tmp_path):
@@ -194,7 +194,7 @@ def test_leaks_between_sets_are_named(data, world, tmp_path):
     held.write_text("\n".join(json.dumps(r | {"split": "val", "id": r["id"] + "/v"}) for r in records))
     code, out, err = data("check", world, held, "--no-media")
     assert code == 2
-    assert out.endswith(f"{held}: 2 samples, all sound\n")
+    assert out.endswith(f"{held}: 2 samples, all valid\n")
     medium = records[0]["signals"][0]["id"]
     assert err[0].endswith(f"the medium {medium!r} is trained on here, and held out in val, {held}:1")
     assert re.fullmatch(r"deixis: 1 of \d+ media leak from train into other splits", err[-1])

@@ -74,7 +74,7 @@ def test_a_set_of_which_nothing_can_be_used_is_a_mistake_that_can_be_mended(comm
     code, told, wrong = command("coco", path, tmp_path / "out", "--images", tmp_path)  # no pictures there
     assert code == 2
     assert "2 × " in told
-    assert "nothing was made: expected samples, got none of 2 items" in wrong
+    assert "no samples: got none of 2 items" in wrong
     assert command("coco", path, tmp_path / "out", "--images", path.parent / "train")[0] == 0
     assert len(list(open_samples(tmp_path / "out"))) == 2
 

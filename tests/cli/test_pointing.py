@@ -194,7 +194,7 @@ def test_a_json_region(record, region):
         pytest.param({"box": {"x1": 1}}, "expected x1,y1,x2,y2", id="object"),
         pytest.param({"point": 3}, "expected x,y", id="one_number"),
         pytest.param({"points": [0.5]}, "numbers of the cloud's points", id="half_a_point"),
-        pytest.param({"box": [1, 2, 3, 4], "signal": -1}, "expected the number of a file", id="negative_signal"),
+        pytest.param({"box": [1, 2, 3, 4], "signal": -1}, "expected the index of a file", id="negative_signal"),
         pytest.param({"box": [1, 2, 3, 4], "signal": 7}, "there are 4 files", id="no_such_file"),
         pytest.param({"mask": {"size": [40, 60]}}, "counts", id="half_a_mask"),
         pytest.param({"mask": 3}, "path of a PNG", id="number_for_a_mask"),

@@ -69,7 +69,7 @@ def test_it_goes_on_where_it_was(drawn, capsys):
     with chdir(drawn.parents[2]):
         script()([])
     said = capsys.readouterr().out
-    assert said.count("nothing is wrong") == 2
+    assert said.count("no problem found") == 2
     assert f"{{path: {OUT}/drawn/built/*, weight: 3}}" in said
     assert [shard.stat().st_mtime_ns for shard in shards] == before
 

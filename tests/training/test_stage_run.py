@@ -138,7 +138,7 @@ def test_the_command_trains_and_goes_on_after_an_interrupt(command, tmp_path, mo
     restore = interrupt(monkeypatch, step=3)
     code, printed, shown = command(path, "--out", out)
     assert (code, "model is in" in printed) == (130, False)
-    assert f"\nstopped; to go on: deixis train {path} --out {out}\n" in shown
+    assert f"\nstopped; to resume: deixis train {path} --out {out}\n" in shown
     assert "Traceback" not in shown
     restore()
     code, printed, shown = command(path, "--out", out)

@@ -1,3 +1,3 @@
-"""The verbs of `deixis data`: one file a verb, its help the docstring of its `run`."""
+"""The verbs of `deixis data`: one file per verb; its help is the docstring of its `run`."""
 
-HELP = "Bring data in: read public sets, build region data, and look at samples, count them and check them."
+HELP = "Read public datasets, build region data, and show, count and check samples."

@@ -1,4 +1,4 @@
-"""`deixis data build`: a region-data set by a recipe, from the annotations of other sets."""
+"""`deixis data build`: a region-level dataset from a recipe and the annotations of other datasets."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 def run(
     recipe: Annotated[Path | None, typer.Argument(help="A YAML file, or a shipped one: recipes/grit.yaml.")] = None,
     out: Annotated[Path | None, typer.Argument(help="A new folder for the samples.")] = None,
-    scale: Annotated[float | None, typer.Option(help="Times every part's samples, in place of the recipe's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything drawn by chance, in place of the recipe's.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes of this machine.", min=1)] = 1,
+    scale: Annotated[
+        float | None, typer.Option(help="Factor on the samples of each part. [default: the recipe's]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random choices. [default: the recipe's]")] = None,
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
     ray: Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")] = None,
-    listed: Annotated[
-        bool, typer.Option("--list", help="Show the kinds of parts with their options, and stop.")
-    ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the parts with their options, and exit.")] = False,
 ) -> None:
-    """Build region data, in the way of Ferret's GRIT, from detection, segmentation and grounding annotations.
+    """Build region-level data, as in Ferret's GRIT, from detection, segmentation and grounding annotations.
 
-    The samples are the same for any number of workers. A run that was stopped goes on when the same command is given
-    again. Parts that need a model which the recipe does not name are left out, and the report says so.
+    The samples are the same for any number of workers. The same command resumes a run that was stopped. Parts that
+    require a model which the recipe does not name are skipped and reported.
     """
     if listed:
         return _show_parts()
@@ -55,13 +55,13 @@ def run(
         with Stages() as progress:
             report = build_set(plan, folder, Workers(workers, ray), progress)
     except KeyboardInterrupt:
-        typer.echo(f"\nstopped; the same command goes on with {out}", err=True)
+        typer.echo(f"\nstopped; the same command resumes {out}", err=True)
         raise
     show_report(report, out, was_done)
 
 
 def _tools(recipe: "BuildRecipe", out: Path) -> "Tools":
-    """The models that a recipe names, as factories; nothing is loaded yet."""
+    """Factories of the models that a recipe names; nothing is loaded yet."""
     from deixis.language.endpoint import endpoint_of
     from deixis.synthesis.annotators import annotators
 
@@ -72,7 +72,7 @@ def _tools(recipe: "BuildRecipe", out: Path) -> "Tools":
 
 
 def _show_parts() -> None:
-    """Every kind of part: what it makes, what it needs, its options with their defaults."""
+    """Prints each part: its result, the models it requires, its options with their defaults."""
     from dataclasses import fields
 
     from rich.console import Console

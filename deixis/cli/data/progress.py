@@ -1,4 +1,4 @@
-"""How far a run is, as one bar on stderr; nothing where stderr is no terminal."""
+"""The progress of a run as one bar on stderr; nothing where stderr is no terminal."""
 
 from types import TracebackType
 
@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 
 class Stages:
-    """A context in which a run tells its stages and how much of each is done."""
+    """A context in which a run reports its stages and their progress."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -29,12 +29,12 @@ class Stages:
         self._bars.stop()
 
     def stage(self, title: str, total: int | None) -> None:
-        """A new stage begins; without a total it only counts."""
+        """Begins a stage; without a total it only counts."""
         if self._task is not None:
             self._bars.remove_task(self._task)
         self._task = self._bars.add_task(title, total=total)
 
     def advance(self, count: int) -> None:
-        """So many more are done."""
+        """Advances the bar by `count`."""
         if self._task is not None:
             self._bars.advance(self._task, count)

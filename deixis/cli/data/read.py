@@ -1,4 +1,4 @@
-"""`deixis data read`: a public data set, or a folder of one's own, becomes samples."""
+"""`deixis data read`: converts a public dataset, or a folder of the user, to samples."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,28 +13,30 @@ if TYPE_CHECKING:
 
 def run(
     format_name: Annotated[
-        str | None, typer.Argument(metavar="FORMAT", help="Which set or layout it is; --list shows them all.")
+        str | None, typer.Argument(metavar="FORMAT", help="Name of the dataset or layout; --list shows all.")
     ] = None,
-    path: Annotated[Path | None, typer.Argument(help="The set: a file or a folder, as --list says.")] = None,
+    path: Annotated[Path | None, typer.Argument(help="File or folder of the dataset, as shown by --list.")] = None,
     out: Annotated[Path | None, typer.Argument(help="A new folder for the samples.")] = None,
-    images: Annotated[Path | None, typer.Option(help="Folder of the media, where it is not beside PATH.")] = None,
-    split: Annotated[str | None, typer.Option(help="train, val, ..., where the files do not tell.")] = None,
-    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of the format's own options.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the media, if not beside PATH.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, val, ..., if the files do not state it.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, an option of the format; repeatable.")] = None,
     held_out: Annotated[
         list[str] | None,
-        typer.Option(help="FORMAT:PATH of a set whose val and test pictures must not be in this one's train split."),
+        typer.Option(help="FORMAT:PATH of a dataset whose val and test images are excluded from the train split."),
     ] = None,
-    to: Annotated[str, typer.Option(help="Form of the shards: jsonl, tar (WebDataset) or parquet.")] = "jsonl",
-    media: Annotated[str, typer.Option(help="link, copy, or none: leave the media out.")] = "link",
-    shard_items: Annotated[int, typer.Option(help="Items of the set in one shard.", min=1)] = 1_000,
-    workers: Annotated[int, typer.Option(help="Processes of this machine.", min=1)] = 1,
+    to: Annotated[str, typer.Option(help="Format of the shards: jsonl, tar (WebDataset) or parquet.")] = "jsonl",
+    media: Annotated[str, typer.Option(help="link, copy, or none: without media.")] = "link",
+    shard_items: Annotated[int, typer.Option(help="Items of the dataset per shard.", min=1)] = 1_000,
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
     ray: Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")] = None,
-    listed: Annotated[bool, typer.Option("--list", help="Show the formats, what each wants, and stop.")] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the formats with their files and options, and exit.")
+    ] = False,
 ) -> None:
-    """Turn a public data set, or a folder of pictures and masks, into samples.
+    """Convert a public dataset, or a folder of images and masks, to samples.
 
-    A run that was stopped goes on when the same command is given again. What cannot be used is left out, counted, and
-    listed in OUT/skipped.csv with where it is and why.
+    The same command resumes a run that was stopped. Items that cannot be used are skipped, counted, and listed in
+    OUT/skipped.csv with place and reason.
     """
     if listed:
         return _show_formats()
@@ -61,7 +63,7 @@ def run(
         with Stages() as progress:
             report = read_set(plan, folder, Workers(workers, ray), progress)
     except KeyboardInterrupt:
-        typer.echo(f"\nstopped; the same command goes on with {out}", err=True)
+        typer.echo(f"\nstopped; the same command resumes {out}", err=True)
         raise
     show_report(report, out, was_done)
 
@@ -90,7 +92,7 @@ def _held_out(word: str, number: int, folder: Path) -> "Source":
 
 
 def _show_formats() -> None:
-    """Every format: its name, what it is, what PATH is, its options, where it is had."""
+    """Prints each format: name, title, what PATH is, options, source and licence."""
     from rich.console import Console
     from rich.markup import escape
     from rich.padding import Padding
@@ -106,9 +108,9 @@ def _show_formats() -> None:
 
 
 def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
-    """Print what a run made and left out, and where the list is; was_done: by an earlier call.
+    """Prints what a run wrote and skipped, and where the list is; was_done: by an earlier call.
 
-    Raises ValueError where nothing was made, and where a run stopped before its end.
+    Raises InputError where nothing was written, and where a run stopped before its end.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -122,22 +124,22 @@ def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
     if table.rows:
         console.print(table)
     for name, why in report.get("left_out", {}).items():
-        console.print(f"left out: {escape(name)}: {escape(why)}", soft_wrap=True)
+        console.print(f"skipped part: {escape(name)}: {escape(why)}", soft_wrap=True)
     if report["skipped"]:
         listed = "" if "stopped" in report else f", listed in {out / 'skipped.csv'}"
         console.print(f"skipped: {report['skipped']:,}{listed}; by reason:", soft_wrap=True)
         for why, count in list(report["reasons"].items())[:REASONS_SHOWN]:
             console.print(f"  {count:,} × {escape(why)}", soft_wrap=True)
     if "stopped" in report:
-        raise InputError(f"{out}: not all is done: {report['stopped']}")
+        raise InputError(f"{out}: incomplete: {report['stopped']}")
     total, shards = sum(report["samples"].values()), report["shards"]
     if not total:
-        raise InputError(f"{out}: nothing was made: expected samples, got none of {report['items']:,} items")
+        raise InputError(f"{out}: no samples: got none of {report['items']:,} items")
     console.print(
         f"{total:,} sample{'s' * (total != 1)} in {shards:,} shard{'s' * (shards != 1)} in {out}", soft_wrap=True
     )
     if was_done:
-        console.print("all of it was there before: remove that folder to make it anew", soft_wrap=True)
+        console.print("it was complete before: remove that folder to write it again", soft_wrap=True)
 
 
 REASONS_SHOWN = 10

@@ -1,4 +1,4 @@
-"""`deixis data show`: a page and a contact sheet of samples, their regions drawn."""
+"""`deixis data show`: an HTML page and a contact sheet of samples with their regions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,21 +9,19 @@ from deixis.errors import InputError
 
 
 def run(
-    path: Annotated[Path, typer.Argument(help="A file of samples (.jsonl, .tar, .parquet) or a folder of such.")],
+    path: Annotated[Path, typer.Argument(help="A file of samples (.jsonl, .tar, .parquet) or a folder of them.")],
     out: Annotated[Path, typer.Option(help="Folder for page.html and sheet.png.")] = Path("out/show"),
-    count: Annotated[int, typer.Option(help="At most so many samples of each task.", min=1)] = 24,
-    task: Annotated[str | None, typer.Option(help="This task only, such as refer.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed shows other samples.")] = 0,
-    first: Annotated[
-        int | None, typer.Option(help="Choose among the first so many samples, not all of them.", min=1)
-    ] = None,
+    count: Annotated[int, typer.Option(help="Maximum number of samples per task.", min=1)] = 24,
+    task: Annotated[str | None, typer.Option(help="Only this task, such as refer.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the selection.")] = 0,
+    first: Annotated[int | None, typer.Option(help="Select from the first N samples. [default: all]", min=1)] = None,
 ) -> None:
-    """Look at samples: a page by task (page.html), and a picture (sheet.png).
+    """Show samples: a page by task (page.html) and a contact sheet (sheet.png).
 
-    Samples are chosen by chance, the same ones each time. Regions are
-    numbered and have the colours of the phrases that stand for them. The
-    page is one file that opens in any browser without a network. What is
-    missing or broken is said on its card; nothing stops the rest.
+    Samples are selected at random with a seed. Regions are numbered and have
+    the colours of the phrases that refer to them. The page is one file that
+    opens in any browser without a network. Missing or damaged media are
+    reported on their cards.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out: expected a folder, got the file {out}")

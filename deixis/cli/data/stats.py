@@ -1,4 +1,4 @@
-"""`deixis data stats`: what a set of samples is made of, as tables, plots and JSON."""
+"""`deixis data stats`: statistics of a dataset as tables, plots and JSON."""
 
 import importlib
 import json
@@ -21,20 +21,20 @@ VALUE_LENGTH = 24
 
 
 def run(
-    path: Annotated[Path, typer.Argument(help="A file of samples (.jsonl, .tar, .parquet) or a folder of such.")],
+    path: Annotated[Path, typer.Argument(help="A file of samples (.jsonl, .tar, .parquet) or a folder of them.")],
     out: Annotated[Path | None, typer.Option(help="Folder for stats.json and plots (PNG).")] = None,
 ) -> None:
     """Count samples: tasks, lengths, sizes of regions, balance, repeats.
 
-    Names are phrases of answers that have regions, and answers of a few words
-    without any (yes, two, a red mug). Repeated are samples with the same
-    media, regions and texts. All is counted in one pass and little memory:
-    what is too many to be counted exactly is said.
+    Names are phrases of answers that have regions, and short answers without
+    regions (yes, two, a red mug). Repeated samples have the same media,
+    regions and texts. One pass in bounded memory: counts that are not exact
+    are marked.
     """
     if out is not None and out.exists() and not out.is_dir():
         raise InputError(f"--out: expected a folder, got the file {out}")
     if out is not None:
-        importlib.import_module("matplotlib")  # of the extras: it is named before the pass
+        importlib.import_module("matplotlib")  # of the extras: a missing one is reported before the pass
     from rich.console import Console
 
     from deixis.cli.data.progress import Stages
@@ -142,9 +142,9 @@ def _name_table(stats: "Stats") -> "Table":
 
 
 def _remarks(stats: "Stats") -> Iterator[str]:
-    """What one should know besides the tables."""
+    """Sentences below the tables."""
     if stats.skipped:
-        yield f"cannot be read, and not counted: {stats.skipped:,} samples; deixis data check names them"
+        yield f"cannot be read, and not counted: {stats.skipped:,} samples; see deixis data check"
     if stats.repeated_ids:
         yield f"repeated ids: {stats.repeated_ids:,} samples have that of an earlier one"
     if stats.repeated_samples:
@@ -155,7 +155,7 @@ def _remarks(stats: "Stats") -> Iterator[str]:
             yield f"more than {tally.cap:,} different {name}s: {tally.others:,} of the later ones are not told apart"
     if any(spread.count > spread.cap for spread in (*stats.lengths.values(), *stats.sizes.values())):
         cap = next(iter(stats.lengths.values())).cap
-        yield f"percentages of lengths and sizes are of {cap:,} drawn by chance; means and most are of all"
+        yield f"percentiles of lengths and sizes are of {cap:,} sampled at random; means and maxima are of all"
 
 
 def _right(*names: str) -> list:
