@@ -111,7 +111,7 @@ def test_files_are_asked_and_what_is_missing_is_said(command, squares, tmp_path,
     assert "exact      ours" in out
     assert "Painter-7B 55.5" in out
     assert "The model writes its answer." in out
-    assert "1 example failed, counted as empty answers: s/1:" in err
+    assert "1 example failed, scored as empty answers: s/1:" in err
     assert "gone.png" in err
     assert "squares.txt line 1: expected a colour, got none" in err
     (folder,) = (tmp_path / "runs" / "eval").iterdir()
@@ -228,7 +228,7 @@ def test_the_page_draws_truth_beside_answer(command, tmp_path):
     words = ("--limit", 2, "--tasks", "phrase_mask", "--no-blind", "--out", tmp_path)
     assert command(*WORLD, *words)[0] == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert page.count("<h3>truth</h3>") == page.count("<h3>answer</h3>") == 2
+    assert page.count("<h3>ground truth</h3>") == page.count("<h3>answer</h3>") == 2
     assert page.count('src="data:image/jpeg;base64,') == 4
     assert "prefers-color-scheme: dark" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page), "it needs nothing else"

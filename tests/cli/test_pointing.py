@@ -83,7 +83,7 @@ def test_a_region_typed_for_a_film_or_trace(form, typed, files, region):
 @pytest.mark.parametrize(
     ("form", "typed", "files", "sentence"),
     [
-        pytest.param("box", "1,2,3,4,5", (FILM,), "perhaps with start,end .*, got 5 numbers", id="half_a_time"),
+        pytest.param("box", "1,2,3,4,5", (FILM,), "optionally with start,end .*, got 5 numbers", id="half_a_time"),
         pytest.param("box", "1,2,3,4,5,6", (PICTURE,), "into a film, but signal 0 is a picture", id="still"),
         pytest.param("box", "1,2,3,4,3,9", (FILM,), "Tube lies outside its film: it covers 3 to 9 s", id="too_late"),
         pytest.param("point", "1,2", (FILM,), "use Tube, Box, Span, or Point with x, y and a time", id="when"),
@@ -114,7 +114,7 @@ def test_a_box_and_its_time_in_json():
         pytest.param("box", "1,2,3,4@1", "a Box points into a picture, but signal 1 is a sound", id="wrong_kind"),
         pytest.param("box", "1,2,3,4@9", "file 9, counted from 0, and there are 4 files", id="no_such_file"),
         pytest.param("point", "1,2,3,4", "got 4 numbers", id="four_axes"),
-        pytest.param("points", "1.5,2", "numbers of the cloud's points", id="half_a_point"),
+        pytest.param("points", "1.5,2", "indices of the cloud's points", id="half_a_point"),
         pytest.param("points", "999", "names points 999 to 999 of a cloud of 50", id="no_such_point"),
         pytest.param("polygon", "1,2;3,4", "at least 3 points", id="two_corners"),
         pytest.param("scribble", "1,2;3", r"k pairs|shape", id="half_a_pair"),
@@ -193,7 +193,7 @@ def test_a_json_region(record, region):
         pytest.param({"box": [1, 2, None, 4]}, "expected x1,y1,x2,y2 in pixels, .*, got ", id="null"),
         pytest.param({"box": {"x1": 1}}, "expected x1,y1,x2,y2", id="object"),
         pytest.param({"point": 3}, "expected x,y", id="one_number"),
-        pytest.param({"points": [0.5]}, "numbers of the cloud's points", id="half_a_point"),
+        pytest.param({"points": [0.5]}, "indices of the cloud's points", id="half_a_point"),
         pytest.param({"box": [1, 2, 3, 4], "signal": -1}, "expected the index of a file", id="negative_signal"),
         pytest.param({"box": [1, 2, 3, 4], "signal": 7}, "there are 4 files", id="no_such_file"),
         pytest.param({"mask": {"size": [40, 60]}}, "counts", id="half_a_mask"),

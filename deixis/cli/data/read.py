@@ -139,7 +139,7 @@ def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
         f"{total:,} sample{'s' * (total != 1)} in {shards:,} shard{'s' * (shards != 1)} in {out}", soft_wrap=True
     )
     if was_done:
-        console.print("it was complete before: remove that folder to write it again", soft_wrap=True)
+        console.print("it was there before: remove that folder to write it again", soft_wrap=True)
 
 
 REASONS_SHOWN = 10
