@@ -1,4 +1,4 @@
-"""The card of a converted model: where it comes from, under which terms, what it can and what it lacks."""
+"""The model card of a converted model: source, licence, abilities and limitations."""
 
 from collections.abc import Mapping, Sequence
 
@@ -49,7 +49,7 @@ It lacks {lacking}.
 
 
 def abilities_text(config: DeixisConfig | PointMLPConfig) -> str:
-    """One line: signals in, regions in, answers out."""
+    """One line: input signals, input regions, output forms."""
     if isinstance(config, PointMLPConfig):
         return f"Point clouds in, one of {config.class_num} classes out."
     able = config.abilities

@@ -1,6 +1,6 @@
-"""What the readers of the four systems have in common: what they are given, what they find out, and shared steps.
+"""What the converters of the four systems share: their arguments, their findings, and common steps.
 
-`Asked` is what a person typed; `Found` is all that a system's reader learns of a source before anything is written.
+`Asked` holds the arguments of the user; `Found` all that a converter reads of a source before anything is written.
 """
 
 import re
@@ -29,7 +29,7 @@ MARKS = {
     "lisa": ("model.visual_model.", "visual_model.", "model.text_hidden_fcs.", "text_hidden_fcs."),
     "pointmlp": ("local_grouper_list.", "module.local_grouper_list.", "full.local_", "elite.local_"),
 }
-"""How names begin that only a checkpoint of that system has."""
+"""Prefixes of tensor names that identify a system."""
 TOWER_SIZES = re.compile(r"clip-vit-\w+-patch(?P<patch>\d+)(?:-(?P<side>\d+)(?:px)?)?/?$")
 """Patch and side in the names of OpenAI's CLIPs; 224 px where there is no side."""
 NAMES = {"onellm": "OneLLM", "ferret": "Ferret", "lisa": "LISA", "pointmlp": "PointMLP"}
@@ -76,7 +76,7 @@ class Found:
 
 
 def check_asked(system: str, asked: Asked) -> None:
-    """Raises ValueError for an argument that a conversion of this system does not use."""
+    """Raises InputError for an argument that a conversion of this system does not use."""
     given = [name for name, value in vars(asked).items() if value is not None]
     if odd := next((name for name in given if name not in USES[system]), None):
         raise InputError(
@@ -92,7 +92,7 @@ def systems_of_names(names: Iterable[str]) -> list[str]:
 
 
 def check_system(source: Tensors, system: str) -> None:
-    """Raises ValueError where the names of the tensors are those of another system, or of LoRA not yet merged."""
+    """Raises CheckpointError where the names of the tensors are those of another system, or of LoRA not yet merged."""
     names = source.meta()
     if lora := next((name for name in names if "lora_" in name), None):
         raise CheckpointError(
@@ -136,7 +136,7 @@ def text_config(source: Tensors, found: Mapping[str, Any], vocab_size: int) -> d
 def published_config(source: Tensors, asked: Asked, sizes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The source's `config.json`, or the sizes that --preset names where it has none.
 
-    Raises ValueError for an unknown preset, and where there is neither.
+    Raises InputError for an unknown preset, CheckpointError where there is neither.
     """
     if asked.preset is not None and asked.preset not in sizes:
         raise InputError(f"--preset: expected one of {', '.join(sizes)} for this system; got '{asked.preset}'")
@@ -157,7 +157,7 @@ def open_tower(
     """(the part with CLIP's vision model, its configuration): --clip, a folder of the source, or what it names.
 
     said: the source's configuration, which names the tower as `mm_vision_tower` if it does; else it is `published`.
-    Raises ValueError, one sentence, where none is found, and for one that the checkpoint was not trained with, as far
+    Raises CheckpointError where none is found, and for one that the checkpoint was not trained with, as far
     as names and shapes tell.
     """
     named = str(said.get("mm_vision_tower") or published)
@@ -192,7 +192,7 @@ def named_sides(*names: str) -> tuple[tuple[int, int], str]:
 def check_tower(
     source: Tensors, tower: Mapping[str, Any], layer: int, name: str, sides: tuple[int, int], whose: str
 ) -> None:
-    """Raises ValueError unless a checkpoint can have been trained with this CLIP (fields of its configuration).
+    """Raises CheckpointError unless a checkpoint can have been trained with this CLIP (fields of its configuration).
 
     The width is that of the projection; the layer that is read has to be there; pictures and patches have to be of the
     sides that `whose` has.
@@ -208,7 +208,7 @@ def check_tower(
         raise _wrong_tower(source, name, f"a layer {layer}, as mm_vision_select_layer says", f"{layers} layers")
     got = tower["image_size"], tower["patch_size"]
     if got != sides:
-        words = [f"pictures of {side} px in patches of {patch} px" for side, patch in (sides, got)]
+        words = [f"images of {side} px in patches of {patch} px" for side, patch in (sides, got)]
         raise _wrong_tower(source, name, f"{words[0]}, as {whose} has", words[1])
 
 

@@ -1,4 +1,4 @@
-"""Tells an official checkpoint that is not converted yet, for the sentence that says how it is made usable."""
+"""Detects official checkpoints that are not converted yet, for the sentence on how to convert them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,16 +9,16 @@ from deixis.checkpoints.source import open_source
 from deixis.errors import CheckpointError
 
 ARCHITECTURES = {"FERRETLlamaForCausalLM": "ferret", "ferret": "ferret", "LISAForCausalLM": "lisa"}
-"""What `architectures` and `model_type` of a published config.json say, where they say which system it is."""
+"""Values of `architectures` and `model_type` in published config.json files that identify a system."""
 
 
 def system_of_names(names: Iterable[str]) -> str | None:
-    """The system that tensors of these names are of; None where none of them is a mark of one."""
+    """The system whose checkpoint has tensors of these names; None where no name identifies one."""
     return next(iter(systems_of_names(names)), None)
 
 
 def official_system(place: Path) -> str | None:
-    """The system whose official checkpoint a folder or file holds, as its config.json or its tensors' names tell."""
+    """The system whose official checkpoint a folder or file holds, identified by config.json or tensor names."""
     folder = place if place.is_dir() else place.parent
     config = _json(folder / "config.json") if place.is_dir() else {}
     for word in (*_listed(config.get("architectures")), config.get("model_type")):
@@ -30,7 +30,7 @@ def official_system(place: Path) -> str | None:
     if place.is_file() and place.suffix not in LONE_SUFFIXES:
         return None
     if CONSOLIDATED.fullmatch(place.name):
-        return "onellm"  # whose files are the largest, and long to open where they are old pickles
+        return "onellm"  # identified by name: its files are the largest, and slow to open as old pickles
     try:
         return system_of_names(open_source(place).meta())
     except CheckpointError:  # no readable weights: the caller reports what is wrong
@@ -38,9 +38,9 @@ def official_system(place: Path) -> str | None:
 
 
 def how_to_convert(place: Path, name: str = "") -> str | None:
-    """What to do with an official checkpoint before it can be asked; None for anything else.
+    """The command that converts an official checkpoint; None for anything else.
 
-    `name`: how a person calls the place, if not by its path.
+    `name`: what the user calls the place, if not its path.
     """
     if not place.exists() or (system := official_system(place)) is None:
         return None
@@ -51,7 +51,7 @@ def how_to_convert(place: Path, name: str = "") -> str | None:
 
 
 def _json(file: Path) -> dict:
-    """The object in a JSON file; empty where it is none: then it is not this that is wrong."""
+    """The object in a JSON file; empty where it is none: the caller reports what is wrong."""
     try:
         return read_json(file, "source")
     except (OSError, CheckpointError):

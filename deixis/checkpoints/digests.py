@@ -1,7 +1,7 @@
-"""The files that a conversion reads, by role, and their SHA-256: what tells later which checkpoint a folder is of.
+"""The files that a conversion reads, by role, and their SHA-256, which identify the converted checkpoint.
 
 A key is the role (source, base, clip, sam, tokenizer, classes) and the path relative to that source's folder, so that
-two files never share one. Weights count, and the small files beside them that say sizes, tokens and classes.
+keys are unique. Weights count, and the small files beside them that hold sizes, tokens and classes.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def files_read(parts: Sequence[Part], asked: Asked) -> dict[str, Path]:
 
 
 def digests_of(files: Mapping[str, Path], told: Callable[[int], None]) -> dict[str, str]:
-    """The SHA-256 of each file; `told` hears of the bytes as they are read."""
+    """The SHA-256 of each file; `told` is called with the number of bytes of each read."""
     digests = {}
     for key, file in files.items():
         digest = hashlib.sha256()

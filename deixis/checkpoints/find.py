@@ -1,6 +1,6 @@
-"""Where a source's files are: a folder, a file, or a hub id that is fetched; and which of them hold the weights.
+"""Finds the files of a source (a folder, a file, or a hub id that is downloaded) and which of them hold the weights.
 
-The layouts are those that people have: transformers' (one file or shards with an index, safetensors or
+The supported layouts: transformers' (one file or shards with an index, safetensors or
 `pytorch_model*.bin`), Meta's tensor-parallel `consolidated.*.pth`, and a lone checkpoint file. Reads no tensor.
 """
 
@@ -24,7 +24,7 @@ _PICKLED = (".bin", ".pth", ".pt")
 class Files:
     """Weights of a source. parallel: the files hold slices of the same tensors, in the order of their ranks.
 
-    indexed: for each tensor that an index lists, the file it is said to be in.
+    indexed: file name per tensor that an index lists.
     """
 
     folder: Path
@@ -46,10 +46,9 @@ def find_place(name: str | Path, what: str) -> Path:
 
 
 def _patterns(listed: Sequence[str]) -> list[str]:
-    """Safetensors where there are, else pickles; with the JSON files and tokenizer beside them.
+    """File patterns: safetensors if present, else pickles; with the JSON files and tokenizer beside them.
 
-    That is decided for each folder by itself, and for those below the top one by one: a release of pickles may hold
-    its CLIP as safetensors.
+    This is decided per folder: a release of pickles may hold its CLIP as safetensors.
     """
     folders = {file.rpartition("/")[0] for file in listed}
     safe = {file.rpartition("/")[0] for file in listed if file.endswith(".safetensors")}
@@ -61,7 +60,7 @@ def _patterns(listed: Sequence[str]) -> list[str]:
 
 
 def find_weights(place: Path, what: str) -> Files:
-    """The files that hold the weights of `place`. Raises ValueError, one sentence, where one is missing."""
+    """The files that hold the weights of `place`. Raises CheckpointError where one is missing."""
     if place.is_file():
         match = CONSOLIDATED.fullmatch(place.name)
         files = _consolidated(place.parent, what) if match else [place]
@@ -90,7 +89,7 @@ def find_weights(place: Path, what: str) -> Files:
 
 
 def _listed(folder: Path) -> list[Path]:
-    """Files of a folder; none where it is not there, as the snapshot of an empty repository."""
+    """Files of a folder; none where it does not exist, as for the snapshot of an empty repository."""
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
@@ -106,7 +105,7 @@ def _indexed(index: Path, what: str) -> Files:
 
 
 def _consolidated(folder: Path, what: str) -> list[Path]:
-    """Tensor-parallel files by rank; none where there are none. Raises ValueError if a rank is missing."""
+    """Tensor-parallel files by rank; none where there are none. Raises CheckpointError if a rank is missing."""
     found = {}
     for file in _listed(folder):
         if match := CONSOLIDATED.fullmatch(file.name):
@@ -136,7 +135,7 @@ def read_weight_map(index: Path) -> dict[str, str] | None:
 
 
 def read_json(file: Path, what: str) -> dict:
-    """The object in a JSON file of a source; empty where there is no file. Raises ValueError where it is no object."""
+    """The object in a JSON file; empty where there is no file. Raises CheckpointError where it is no object."""
     if not file.is_file():
         return {}
     try:

@@ -1,7 +1,7 @@
 """Opens a folder of weights: configuration, safetensors, tokenizer and processor, strictly.
 
-What is small is opened first (`open_config_and_processor`), so that a question can be refused before the weights are
-read. Nothing is fetched unless a hub name is given and Hugging Face's own offline switch is off; no pickle is a model.
+Configuration and processor are opened first (`open_config_and_processor`), so that a question can be refused before the
+weights are read. Nothing is downloaded unless a hub id is given and Hugging Face is not offline; pickles are refused.
 """
 
 import json
@@ -48,16 +48,16 @@ class Opened:
 
     @property
     def title(self) -> str:
-        """What answers say they are from."""
+        """The model name in answers."""
         return "deixis-tiny (bundled)" if self.name == BUNDLED else self.name
 
     def folder(self) -> Path:
-        """The folder with the weights in it, which are fetched now if it is the hub's. Raises ValueError."""
+        """The folder with the weights in it, which are downloaded now for a hub id. Raises CheckpointError."""
         return _with_weights(self.name, self.small)
 
     @property
     def is_classifier(self) -> bool:
-        """Whether it is a PointMLP, which names clouds and reads no words."""
+        """Whether it is a PointMLP, which classifies point clouds and takes no text."""
         return self.config is None
 
 
@@ -67,9 +67,9 @@ def bundled_folder() -> Path:
 
 
 def open_config_and_processor(name: str | Path = BUNDLED) -> Opened:
-    """All of `name` ("bundled", a folder or a hub id) that can be had without its weights, which are not fetched.
+    """Configuration and processor of `name` ("bundled", a folder or a hub id); weights are not downloaded.
 
-    Raises ValueError as `open_pretrained` does, but for what only the weights show.
+    Raises as `open_pretrained`, except for errors in the weights.
     """
     folder, kind = _small_files(name)
     if kind == "pointmlp":
@@ -92,10 +92,12 @@ def open_pretrained(
 ) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
     """The network (in evaluation mode, on the CPU) and the processor of `name`: "bundled", a folder or a hub id.
 
-    What is opened already is not opened again. `loading`: more arguments of transformers' `from_pretrained`, as
-    `quantization_config`; each weight is then made small as it is read, and the whole network is never in memory.
-    Raises ValueError, one sentence, for a name that is neither, a folder with a file missing or of another model, and
-    weights that do not fit the configuration.
+    An `Opened` is not opened again. `loading`: more arguments of transformers' `from_pretrained`, such as
+    `quantization_config`; each weight is then quantized as it is read, so the whole network is never in memory.
+
+    Raises:
+        CheckpointError: an unknown name, a missing file, another model, or weights that do not fit the configuration.
+        ConfigError: a field of config.json is wrong.
     """
     opened = name if isinstance(name, Opened) else open_config_and_processor(name)
     if opened.processor is None:
@@ -106,7 +108,7 @@ def open_pretrained(
 def open_network(name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32) -> DeixisForConditionalGeneration:
     """The network of `name` alone, in evaluation mode, on the CPU: for models that take token ids only.
 
-    Raises ValueError as `open_pretrained` does.
+    Raises as `open_pretrained`.
     """
     folder, kind = _small_files(name)
     if kind == "pointmlp":
@@ -160,7 +162,7 @@ def _unreadable(name: str | Path, error: Exception) -> DeixisError:
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Without transformers' progress bars and tables of keys: what matters in them is said in a sentence."""
+    """Silences transformers' progress bars and tables of keys: errors name what matters in them."""
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -203,7 +205,7 @@ def _is_here(name: str) -> bool:
 
 
 def _kind_of(folder: Path, name: str | Path) -> str:
-    """The model that the small files of a folder are of. Raises ValueError for a folder that is of no model of ours."""
+    """The model that the small files of a folder are of. Raises CheckpointError for a folder of another model."""
     config: Any = {}
     if (folder / NEEDED[0]).is_file():
         try:
@@ -230,7 +232,7 @@ def _kind_of(folder: Path, name: str | Path) -> str:
 
 
 def _check_weights(folder: Path, name: str | Path) -> None:
-    """Raises ValueError where the weights, or shards of them, are not in the folder."""
+    """Raises CheckpointError where weights, or shards of them, are missing in the folder."""
     if not list(folder.glob(WEIGHTS)):
         raise CheckpointError(f"model '{name}': expected weights in *.safetensors, got none in the folder")
     index = folder / "model.safetensors.index.json"

@@ -1,6 +1,6 @@
-"""Snapshots of the hub: fetched quietly, taken from what was fetched before where there is no network, or one sentence.
+"""Snapshots of the Hugging Face hub: downloaded, or taken from the local cache where there is no network.
 
-Which files are wanted is the caller's business. Reads no file.
+The caller selects the files. Reads no file.
 """
 
 import logging
@@ -12,7 +12,7 @@ from pathlib import Path
 from deixis.errors import CheckpointError
 
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-"""Hugging Face's switches for being offline; either will do."""
+"""Hugging Face's environment variables for offline mode; either suffices."""
 ON = ("1", "on", "yes", "true")
 
 
@@ -25,7 +25,7 @@ def fetch_snapshot(name: str, wanted: Callable[[Sequence[str]], list[str]], what
     """The folder with the wanted files of the repository `name`.
 
     `wanted` gives patterns of file names, from the names of all its files. `what` names the argument in an error.
-    Raises ValueError, one sentence, for a repository that is not there, and a hub that cannot be reached.
+    Raises CheckpointError for a repository that does not exist, and where the hub cannot be reached.
     """
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
@@ -34,7 +34,7 @@ def fetch_snapshot(name: str, wanted: Callable[[Sequence[str]], list[str]], what
         try:
             if constants.HF_HUB_OFFLINE:
                 return Path(snapshot_download(name, local_files_only=True))
-            listed = HfApi().model_info(name).siblings or []  # one request, which is not tried again for half a minute
+            listed = HfApi().model_info(name).siblings or []  # not retried, so it fails at once
             return Path(snapshot_download(name, allow_patterns=wanted([file.rfilename for file in listed])))
         except RepositoryNotFoundError as error:
             raise CheckpointError(
@@ -63,14 +63,14 @@ def _unreachable(name: str, what: str, error: Exception) -> CheckpointError:
 
 
 def _switch() -> str:
-    """The switch that is on, as it was set."""
+    """The environment variable that is on, with its value."""
     on = (f"{name}={os.environ[name]}" for name in OFFLINE if os.environ.get(name, "0").lower() in ON)
     return next(on, f"{OFFLINE[0]}=1")
 
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Without the hub's own lines about tries and logins: what matters in them is said in a sentence."""
+    """Silences the hub's log lines about retries and logins: errors name what matters in them."""
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
     logger.setLevel(logging.ERROR)

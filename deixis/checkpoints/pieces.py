@@ -1,8 +1,7 @@
 """Reads a sentencepiece model file: its pieces and the few settings that decide how text becomes pieces.
 
-The file is a protocol buffer (google/sentencepiece, `sentencepiece_model.proto`); the fields needed are few and of
-simple types, so they are read here, without the library that would unpack all of them. It encodes nothing: that is
-`checkpoints.tokenizer`.
+The file is a protocol buffer (google/sentencepiece, `sentencepiece_model.proto`); the required fields are few and of
+simple types, so they are read here without a protobuf library. Encodes nothing: that is `checkpoints.tokenizer`.
 """
 
 import struct
@@ -24,9 +23,9 @@ _NORMALIZER = {"name": 1, "charsmap": 2, "add_dummy_prefix": 3, "remove_extra_wh
 
 @dataclass(frozen=True)
 class PieceModel:
-    """texts, scores and types of the pieces, by id; ids of the three control pieces; the settings that matter.
+    """texts, scores and types of the pieces, by id; ids of the three control pieces; the relevant settings.
 
-    `plain` says that text is taken as it is but for a space put before it: no normalisation, no spaces removed.
+    `plain`: text is encoded without normalisation and removal of spaces, only a space is put before it.
     """
 
     texts: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Smaller weights: int8 and int4 by name, or any quantisation configuration of transformers.
+"""Smaller weights: int8 and int4 by name, or any quantization configuration of transformers.
 
     on the CPU, "int8" and "int4"  torchao, weights alone; activations stay as they are
     on CUDA, "int8" and "int4"     bitsandbytes
@@ -24,7 +24,7 @@ from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 def quantization_config(wanted: Any, place: torch.device) -> Any:
     """transformers' configuration for "int8" or "int4" on a device; one that is given already is given back.
 
-    Raises ValueError, one sentence, for another word, and where what it needs is not installed or does not run.
+    Raises InputError for another word, UnsupportedError where the backend is not installed or does not run.
     """
     if not isinstance(wanted, str):
         return wanted
@@ -44,8 +44,8 @@ def open_quantized(
 ) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
     """The network of `opened` with quantised weights, on `place`, and its processor; `wanted` as in `load`.
 
-    Each weight is made small as it is read, so that the whole network is never in memory. Raises ValueError, one
-    sentence, where that cannot be done.
+    Each weight is quantized as it is read, so that the whole network is never in memory. Raises UnsupportedError where
+    the backend cannot.
     """
     config = quantization_config(wanted, place)
     where = {} if place.type == "cpu" else {"device_map": {"": place}}
@@ -59,7 +59,7 @@ def open_quantized(
 
 
 def weight_bytes(network: torch.nn.Module) -> int:
-    """Bytes of all weights as they lie in memory; tied ones count once."""
+    """Bytes of all weights in memory; tied ones count once."""
     total, seen = 0, set()
     for weight in [*network.parameters(), *network.buffers()]:
         names = getattr(weight, "tensor_data_names", None)  # torchao's packed weights: values and scales

@@ -3,7 +3,7 @@
 A rule is a pattern of source names with what it makes: one tensor of ours, several (a fused projection split), or
 none, with the reason; two that are rows of one tensor of ours name them, `name#0` and `name#1`. A plan accounts for
 every tensor of every source and every tensor of the network, shapes included, before anything is written; what the
-rules do not foresee is an error. Knows no system: those are `pretrained.onellm`, `ferret`, `lisa` and `pointmlp`.
+rules do not foresee is an error. Knows no system: those are the rooms of `deixis.systems`.
 """
 
 import re
@@ -120,7 +120,7 @@ class Plan:
 def make_plan(parts: Sequence[Part], targets: Mapping[str, Tensor]) -> Plan:
     """The plan that fills `targets` (name -> tensor on the meta device) from the parts.
 
-    Raises ValueError, one sentence, for a tensor without a rule, one of another shape, and one that is missing.
+    Raises CheckpointError for a tensor without a rule, one of another shape, and one that is missing.
     """
     plan = Plan(parts)
     for number, part in enumerate(parts):
@@ -146,7 +146,7 @@ def _match(name: str, rules: Sequence[tuple[re.Pattern, Rule]]) -> tuple[re.Matc
 
 
 def _check(plan: Plan, targets: Mapping[str, Tensor]) -> None:
-    """Raises ValueError unless the steps fill the targets, each once, in its shape."""
+    """Raises CheckpointError unless the steps fill the targets, each once, in its shape."""
     for target, steps in plan.steps.items():
         part, name = plan.parts[steps[0].part], steps[0].source
         where = f"{part.role} '{part.source.label}'"
@@ -184,5 +184,5 @@ def _check(plan: Plan, targets: Mapping[str, Tensor]) -> None:
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first of the names, and how many more there are."""
+    """The first name and the number of others."""
     return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")

@@ -1,14 +1,14 @@
-"""Which layers quantisation makes smaller, and to how many bytes: facts shared by who quantises and who counts.
+"""Which layers are quantized, and to how many bytes: shared by quantization and by the table of presets.
 
 On the CPU torchao keeps scales in the type of what is left as it is, which is float32 there; on CUDA bitsandbytes keeps
-them as float32, and the rest is bfloat16. Quantises nothing itself.
+them as float32, and the rest is bfloat16. Quantizes nothing itself.
 """
 
 from torch import nn
 
 WORDS = ("int8", "int4")
 DEVICES = ("cpu", "cuda")
-"""Where something quantises: torchao, bitsandbytes. Nothing runs on MPS."""
+"""Devices with a backend: torchao, bitsandbytes. There is none for MPS."""
 GROUP = 32
 """Weights of a row that share a scale and a zero point in torchao's int4; a layer of other widths stays whole."""
 BLOCK = 64
@@ -34,7 +34,7 @@ FULL_PRECISION = (
 
 
 def small_layers(network: nn.Module) -> dict[str, nn.Linear]:
-    """The layers of a network that become smaller, by name."""
+    """The layers of a network that are quantized, by name."""
     kept = [f"{name}." for name in FULL_PRECISION]
     return {
         name: layer

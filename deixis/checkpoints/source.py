@@ -43,16 +43,16 @@ class Tensors(Protocol):
         ...
 
     def read(self, name: str) -> Tensor:
-        """The values; they may lie in a mapped file, so what keeps them copies them."""
+        """The values; they may lie in a mapped file, so the caller copies what it keeps."""
         ...
 
     def close(self) -> None:
-        """Lets the files go."""
+        """Closes the files."""
         ...
 
 
 def open_source(name: str | Path, what: str = "source") -> Tensors:
-    """The tensors of a folder, a file or a hub id. Raises ValueError, one sentence, for what cannot be read."""
+    """The tensors of a folder, a file or a hub id. Raises CheckpointError for what cannot be read."""
     files = find_weights(find_place(name, what), what)
     if not files.parallel:
         return Shards(str(name), files)

@@ -1,4 +1,4 @@
-"""What the published systems are, where their weights live and under which terms: data for cards and tables.
+"""The published systems, sources of their weights and their licences: data for model cards and tables.
 
 As read from the repositories named in `source`; terms are theirs to change. Not legal advice.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Terms:
     """name, paper. source: the code read. weights: where the official ones live. licence: of these weights and of the
-    models they stand on. lacks: ability -> who has it."""
+    models they stand on. lacks: ability -> systems that have it."""
 
     name: str
     paper: str
@@ -35,7 +35,7 @@ TERMS = {
         "docs-assets.developer.apple.com/ml-research/models/ferret (ferret-7b-delta.zip, ferret-13b-delta.zip), to be "
         "added to lmsys/vicuna-7b-v1.3 or lmsys/vicuna-13b-v1.3",
         "CC BY-NC for the differences, research only; Vicuna 1.3: LLaMA's non-commercial licence; CLIP: MIT",
-        {"signals other than pictures": "OneLLM and the union", "masks in answers": "LISA and the union"},
+        {"signals other than images": "OneLLM and the union", "masks in answers": "LISA and the union"},
     ),
     "lisa": Terms(
         "LISA",
@@ -44,7 +44,7 @@ TERMS = {
         "xinlai/LISA-7B-v1, xinlai/LISA-13B-llama2-v1 and others on the hub; CLIP: openai/clip-vit-large-patch14",
         "Apache-2.0 (code); the weights also follow LLaVA's, Vicuna's and LLaMA's terms (non-commercial for LLaMA 1, "
         "Llama 2 Community License for llama2); SAM: Apache-2.0; CLIP: MIT",
-        {"signals other than pictures": "OneLLM and the union", "regions in questions": "Ferret and the union"},
+        {"signals other than images": "OneLLM and the union", "regions in questions": "Ferret and the union"},
     ),
     "pointmlp": Terms(
         "PointMLP",
@@ -58,7 +58,7 @@ TERMS = {
         "Deixis, the union",
         "the three systems in one network",
         "this repository",
-        "none published: train it by a recipe",
+        "none published: train it from a recipe",
         "Apache-2.0 (code); the backbones have their own: Qwen3 and SAM 2: Apache-2.0, SigLIP 2: Apache-2.0",
         {},
     ),

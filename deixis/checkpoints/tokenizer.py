@@ -10,7 +10,7 @@ itself. What a loader must not change:
 * the merges of a sentencepiece model are not stored but follow from the scores of its pieces.
 
 One difference is known: Python counts the control characters U+001C to U+001F as white space, this tokenizer does
-not, so beside an added token they stay. Knows nothing of prompts (`pretrained.notations`).
+not, so beside an added token they stay. Knows nothing of prompts.
 """
 
 import re
@@ -41,7 +41,7 @@ def find_tokenizer(place: Path) -> Path | None:
 def read_tokenizer(file: Path, whole: Sequence[str], vocab_size: int, extra: Sequence[str]) -> PreTrainedTokenizerFast:
     """The tokenizer in `file` and the JSON files beside it, with the tokens `extra` added from `vocab_size` on.
 
-    `whole`: tokens the model needs, each of which must be one id. Raises ValueError, one sentence, where one of them
+    `whole`: tokens the model needs, each of which must be one id. Raises CheckpointError where one of them
     is missing or split, or the number of tokens is not `vocab_size`, that of the embeddings.
     """
     tokenizer = _from_pieces(file) if file.suffix == ".model" else _from_json(file)
@@ -64,7 +64,7 @@ def read_tokenizer(file: Path, whole: Sequence[str], vocab_size: int, extra: Seq
 
 
 def _check_whole(tokenizer: PreTrainedTokenizerFast, token: str, file: Path) -> None:
-    """Raises ValueError unless `token` is one id, alone and within text."""
+    """Raises CheckpointError unless `token` is one id, alone and within text."""
     own = tokenizer.get_vocab()[token]
     for text in (token, f"a{token}b", f"It is {token}."):
         ids = tokenizer.encode(text, add_special_tokens=False)
@@ -189,7 +189,7 @@ def _from_pieces(file: Path) -> PreTrainedTokenizerFast:
 
 
 def _check_pieces(file: Path, model: PieceModel) -> None:
-    """Raises ValueError for a model that the fast tokenizer would not follow exactly."""
+    """Raises CheckpointError for a model that the fast tokenizer would not follow exactly."""
     known = {NORMAL, UNKNOWN, CONTROL, BYTE}
     if model.algorithm != BPE or not model.byte_fallback or not model.plain or not set(model.types) <= known:
         raise CheckpointError(

@@ -40,14 +40,14 @@ def wide(folder):
         pytest.param(
             lambda f: configured(f, mm_vision_tower="openai/clip-vit-toy-patch4-16"),
             36,
-            r"expected one with pictures of 16 px in patches of 4 px, as openai/clip-vit-toy-patch4-16 has, got "
-            r"pictures of 24 px in patches of 4 px; '.*' was trained with another one, name it by --clip",
+            r"expected one with images of 16 px in patches of 4 px, as openai/clip-vit-toy-patch4-16 has, got "
+            r"images of 24 px in patches of 4 px; '.*' was trained with another one, name it by --clip",
             id="side",
         ),
         pytest.param(
             lambda f: configured(f, mm_vision_tower="./clip-vit-toy-patch2-16/"),
             16,
-            "in patches of 2 px, as .* got pictures of 16 px in patches of 4 px",
+            "in patches of 2 px, as .* got images of 16 px in patches of 4 px",
             id="patch",
         ),
         pytest.param(wide, 16, "expected one with features of 9 channels, as mm_projector reads, got 8", id="width"),
@@ -85,7 +85,7 @@ def test_lisas_code_takes_vision_tower_before_mm_vision_tower(copy_of, tmp_path)
     without_tower(source)
     configured(source, mm_vision_tower="openai/clip-vit-toy-patch4-24", vision_tower="openai/clip-vit-toy-patch4-16")
     write_clip(tmp_path / "tower", 36)
-    with pytest.raises(ValueError, match="expected one with pictures of 16 px"):
+    with pytest.raises(ValueError, match="expected one with images of 16 px"):
         convert("lisa", source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
 
 
@@ -97,9 +97,7 @@ def test_where_the_source_names_no_sides_they_are_the_published_ones(copy_of, tm
     without_tower(source)
     configured(source, mm_vision_tower="./mine")
     write_clip(tmp_path / "tower")
-    match = (
-        rf"pictures of {side} px in patches of 14 px, as openai/clip-vit-large-patch14\S* has, got pictures of 16 px"
-    )
+    match = rf"images of {side} px in patches of 14 px, as openai/clip-vit-large-patch14\S* has, got images of 16 px"
     with pytest.raises(ValueError, match=match):
         convert(system, source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
 
@@ -107,14 +105,14 @@ def test_where_the_source_names_no_sides_they_are_the_published_ones(copy_of, tm
 def test_lisa_on_llava_15_has_the_larger_pictures(tmp_path):
     source = write_lisa(tmp_path / "source", mlp=True)
     (source / "clip").rename(tmp_path / "tower")
-    with pytest.raises(ValueError, match=r"pictures of 336 px in patches of 14 px, .* got pictures of 16 px"):
+    with pytest.raises(ValueError, match=r"images of 336 px in patches of 14 px, .* got images of 16 px"):
         convert("lisa", source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
 
 
 def test_a_tower_in_the_place_of_the_sources_own_has_its_sides(copy_of, tmp_path):
     source = copy_of("ferret")
     write_clip(tmp_path / "tower", 36)
-    with pytest.raises(ValueError, match=r"pictures of 16 px in .*, as \S+vision_tower has, got pictures of 24 px"):
+    with pytest.raises(ValueError, match=r"images of 16 px in .*, as \S+vision_tower has, got images of 24 px"):
         convert("ferret", source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
     write_clip(tmp_path / "like_it")
     convert("ferret", source, tmp_path / "out", Asked(clip=str(tmp_path / "like_it")))
@@ -124,7 +122,7 @@ def test_a_tower_in_the_place_of_the_sources_own_has_its_sides(copy_of, tmp_path
     ("tower", "names", "match"),
     [
         pytest.param(CLIP_LARGE, ("vision_tower", PATCH_14_336), "of 336 px .* got pictures of 224 px", id="ferret"),
-        pytest.param(CLIP_LARGE_336, ("clip", PATCH_14), "of 224 px .* got pictures of 336 px", id="lisa"),
+        pytest.param(CLIP_LARGE_336, ("clip", PATCH_14), "of 224 px .* got images of 336 px", id="lisa"),
         pytest.param(CLIP_LARGE, (PATCH_14_336, PATCH_14), "as .*-336 has, got pictures of 224 px", id="named_first"),
         pytest.param({**CLIP_LARGE, "hidden_size": 768}, (PATCH_14,), "of 1024 channels, .* got 768", id="base_model"),
     ],
