@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deixis.geometry import Reference, Region, Text, parse_markup
+from deixis.geometry.regions import REGION_FORMS
 from deixis.samples.consistency import FIELDS_BEHIND
 from deixis.samples.sample import Sample, Turn
 from deixis.visualize.samples.media_panels import Shown
 
 # What is drawn for a reference without a form, first found first: a question points with the finest form there is,
 # an answer gives the form that a model writes (deixis.geometry.write_answer).
-_IN_QUESTION = ("mask", "box", "span", "points", "box3d", "point")
+_IN_QUESTION = REGION_FORMS
 _IN_ANSWER = ("box", "span", "mask", "points", "box3d", "point")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from deixis.evaluation.benchmark import Example, ExampleResult
 from deixis.evaluation.reports.example_samples import answer_markup, answer_sample, ground_truth_sample
-from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Span, parse_markup
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Span, parse_markup
 from deixis.inference import Answer, AnswerPhrase, Marked
 from deixis.samples.sample import MediaReference, Sample, Turn
 
@@ -45,7 +45,7 @@ def test_an_answer_has_its_own_regions_after_the_questions():
         pytest.param(Box(1, 2, 3, 4), "box", (1.0, 2.0, 3.0, 4.0), id="box"),
         pytest.param(Span(0.5, 2), "span", (0.5, 2.0), id="span"),
         pytest.param(Box3D(0, 1, 2, 3, 4, 5), "box3d", (0.0, 1.0, 2.0, 3.0, 4.0, 5.0), id="box3d"),
-        pytest.param(Polygon([(1, 1), (5, 2), (3, 7)]), "box", (1.0, 1.0, 5.0, 7.0), id="an_outline_by_its_box"),
+        pytest.param(Polygon([(1, 1), (5, 2), (3, 7)]), "polygon", [[1, 1], [5, 2], [3, 7]], id="polygon"),
         pytest.param(Mask(MASK), "mask", MASK, id="mask"),
         pytest.param(PointSet([3, 5]), "points", [3, 5], id="points"),
     ],
