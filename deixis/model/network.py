@@ -9,13 +9,14 @@ The forward is the same while training and while generating. Inputs are what `De
 numbers and special tokens by id only; files, units and wording are the processor's.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
+from transformers.generation import LogitsProcessorList, SuppressTokensLogitsProcessor
 from transformers.utils import ModelOutput
 
 from deixis.model.config import DeixisConfig
@@ -304,6 +305,21 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 bce.append(parts[0])
                 dice.append(parts[1])
         return losses | {"bce": torch.cat(bce).mean(), "dice": torch.cat(dice).mean()}
+
+    def generate(self, inputs=None, generation_config=None, logits_processor: Sequence | None = None, **kwargs):
+        """As in transformers, except that placeholders of signals and regions are never generated: they mean nothing.
+
+        Stop strings of the generation configuration need `tokenizer=` beside the inputs, as transformers requires.
+        """
+        suppressed = [token for token in self.input_only_token_ids if token < self.config.text_config.vocab_size]
+        own = LogitsProcessorList([SuppressTokensLogitsProcessor(suppressed, device=self.device)] if suppressed else [])
+        return super().generate(inputs, generation_config, own + list(logits_processor or ()), **kwargs)
+
+    @property
+    def input_only_token_ids(self) -> tuple[int, ...]:
+        """Tokens that stand for a signal or a region in a question; some may lie beyond the vocabulary."""
+        region = (self.config.region_token_id,) if self.config.takes_regions else ()
+        return (*self.config.signal_token_ids.values(), *region)
 
     def prepare_inputs_for_generation(self, input_ids, past_key_values=None, **kwargs):
         """Signals and regions go in with the prompt; afterwards text alone, the rest is in the cache."""

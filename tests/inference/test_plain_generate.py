@@ -1,0 +1,46 @@
+"""transformers' own `generate` on the bundled model against `ask`: the same tokens, question by question."""
+
+import pytest
+import torch
+
+from deixis.geometry import Box, Box3D, Span
+from tests.inference.conftest import EXAMPLES
+
+QUESTIONS = [
+    pytest.param("What is {0}?", "scene.png", [Box(33, 329, 143, 434)], id="region"),
+    pytest.param("Find everything.", "scene.png", [], id="boxes"),
+    pytest.param("Mark the orange car.", "scene.png", [], id="mask"),
+    pytest.param("What do you hear in {0}?", "sound.wav", [Span(1.5, 2.2)], id="span_in"),
+    pytest.param("When do you hear the bell?", "sound.wav", [], id="span_out"),
+    pytest.param("What is {0}?", "cloud.ply", [Box3D(-2, -2, 0, 2, 2, 1)], id="point_cloud"),
+    pytest.param("Mark the table.", "cloud.ply", [], id="points_out"),
+]
+
+
+@pytest.mark.parametrize(("question", "name", "regions"), QUESTIONS)
+def test_generate_gives_the_tokens_of_ask(bundled, question, name, regions):
+    answer = bundled.ask(question, EXAMPLES / name, regions=regions, max_new_tokens=60)
+    inputs = bundled.processor(question, [EXAMPLES / name], regions)
+    ids = bundled.network.generate(**inputs, max_new_tokens=60, do_sample=False)
+    generated = ids[0, inputs["input_ids"].shape[1] :].tolist()
+    tokenizer = bundled.processor.tokenizer
+    assert tokenizer.decode(generated).replace(tokenizer.eos_token, "") == answer.raw
+    assert len(answer.raw) > 1
+
+
+def test_tokens_of_signals_and_regions_are_never_generated(toy):
+    network, processor = toy
+    inputs = processor("Hm?", [], [])
+    suppressed = network.input_only_token_ids
+    assert set(suppressed) == {*network.config.signal_token_ids.values(), network.config.region_token_id}
+    output = network.generate(
+        **inputs, max_new_tokens=4, min_new_tokens=4, output_scores=True, return_dict_in_generate=True, do_sample=False
+    )
+    assert torch.stack(output.scores)[..., list(suppressed)].eq(-torch.inf).all()
+    first = network.config.seg_token_id
+
+    def only_seg(ids, scores):
+        return torch.full_like(scores, -torch.inf).index_fill(-1, torch.tensor([first]), 0.0)
+
+    ids = network.generate(**inputs, max_new_tokens=3, do_sample=False, logits_processor=[only_seg])
+    assert ids[0, -3:].tolist() == [first] * 3
