@@ -1,8 +1,8 @@
-"""Losses of the network: text, and masks at `<seg>`.
+"""Losses of the network: cross entropy of the text, and binary cross entropy and dice of the masks at `<seg>`.
 
-Text is cross entropy; where the answer is a number of the coordinate grid, its neighbours may share the target
-(`spread` cells wide), for a box that is off by three is nearly right. Masks take binary cross entropy and the dice
-loss, weighed as LISA does (Lai et al., CVPR 2024, section 3.2).
+Where the target token is a number of the coordinate grid, its neighbours may share the target (Gaussian label
+smoothing, `spread` cells wide), because a box that is off by three cells is nearly right. Masks use binary cross entropy
+and the dice loss with LISA's weights (Lai et al., CVPR 2024, section 3.2).
 """
 
 import torch
@@ -14,9 +14,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 def text_loss(
     logits: Float[Tensor, "token vocab"], labels: Int[Tensor, " token"], first_number: int, numbers: int, spread: float
 ) -> Float[Tensor, ""]:
-    """Mean cross entropy over tokens; the `numbers` tokens from `first_number` on get Gaussian targets if spread > 0.
+    """Mean cross entropy over tokens; the `numbers` tokens from `first_number` on have Gaussian targets if spread > 0.
 
-    Without tokens it is zero.
+    Zero, with a gradient of zero, for a batch without tokens.
     """
     logits = logits.float()
     if not len(labels):
@@ -24,6 +24,7 @@ def text_loss(
     is_number = (labels >= first_number) & (labels < first_number + numbers)
     if spread <= 0 or not is_number.any():
         return cross_entropy(logits, labels)
+    # Summed, not averaged: the mean is taken over ordinary tokens and numbers together.
     total = cross_entropy(logits[~is_number], labels[~is_number], reduction="sum")
     value = labels[is_number] - first_number
     grid = torch.arange(numbers, device=labels.device)
@@ -36,24 +37,26 @@ def text_loss(
 def number_loss(
     logits: Float[Tensor, "token vocab"], labels: Int[Tensor, " token"], first_number: int, numbers: int
 ) -> Float[Tensor, ""]:
-    """Mean distance, as a share of the grid, of the expected number from the right one, over number tokens.
+    """Mean absolute error of the expected number, as a fraction of the grid, over number tokens.
 
-    Cross entropy alone tells a number that is far off nothing about the way; this does.
+    Cross entropy alone gives no direction to a prediction that is far from the target; this loss does. Zero without
+    number tokens.
     """
     is_number = (labels >= first_number) & (labels < first_number + numbers)
     if not is_number.any():
         return logits.sum() * 0.0
-    chance = logits[is_number, first_number : first_number + numbers].float().softmax(-1)
-    grid = torch.arange(numbers, device=labels.device, dtype=chance.dtype)
-    return ((chance * grid).sum(-1) - (labels[is_number] - first_number)).abs().mean() / numbers
+    probability = logits[is_number, first_number : first_number + numbers].float().softmax(-1)
+    grid = torch.arange(numbers, device=labels.device, dtype=probability.dtype)
+    return ((probability * grid).sum(-1) - (labels[is_number] - first_number)).abs().mean() / numbers
 
 
 def mask_losses(
     logits: Float[Tensor, "mask cell"], target: Float[Tensor, "mask cell"]
 ) -> tuple[Float[Tensor, " mask"], Float[Tensor, " mask"]]:
-    """Per mask: mean binary cross entropy, and dice loss 1 - 2 |p t| / (|p| + |t|); targets are shares of a cell."""
+    """Per mask: mean binary cross entropy, and dice loss 1 - 2 |p t| / (|p| + |t|); targets are fractions of cells."""
     logits = logits.float()
     bce = binary_cross_entropy_with_logits(logits, target, reduction="none").mean(1)
-    chance = logits.sigmoid()
-    dice = 1 - (2 * (chance * target).sum(1) + 1) / (chance.sum(1) + target.sum(1) + 1)
+    probability = logits.sigmoid()
+    # Adding 1 to both sides keeps the loss defined, and zero, where prediction and target are empty.
+    dice = 1 - (2 * (probability * target).sum(1) + 1) / (probability.sum(1) + target.sum(1) + 1)
     return bce, dice
