@@ -1,8 +1,8 @@
 """Losses of the network: cross entropy of the text, and binary cross entropy and dice of the masks at `<seg>`.
 
 Where the target token is a number of the coordinate grid, its neighbours may share the target (Gaussian label
-smoothing, `spread` cells wide), because a box that is off by three cells is nearly right. Masks use binary cross entropy
-and the dice loss with LISA's weights (Lai et al., CVPR 2024, section 3.2).
+smoothing, `spread` cells wide), because a box that is off by three cells is nearly right. Masks use binary cross
+entropy and the dice loss with LISA's weights (Lai et al., CVPR 2024, section 3.2).
 """
 
 import torch
