@@ -121,9 +121,9 @@ def test_a_tower_in_the_place_of_the_sources_own_has_its_sides(copy_of, tmp_path
 @pytest.mark.parametrize(
     ("tower", "names", "match"),
     [
-        pytest.param(CLIP_LARGE, ("vision_tower", PATCH_14_336), "of 336 px .* got pictures of 224 px", id="ferret"),
+        pytest.param(CLIP_LARGE, ("vision_tower", PATCH_14_336), "of 336 px .* got images of 224 px", id="ferret"),
         pytest.param(CLIP_LARGE_336, ("clip", PATCH_14), "of 224 px .* got images of 336 px", id="lisa"),
-        pytest.param(CLIP_LARGE, (PATCH_14_336, PATCH_14), "as .*-336 has, got pictures of 224 px", id="named_first"),
+        pytest.param(CLIP_LARGE, (PATCH_14_336, PATCH_14), "as .*-336 has, got images of 224 px", id="named_first"),
         pytest.param({**CLIP_LARGE, "hidden_size": 768}, (PATCH_14,), "of 1024 channels, .* got 768", id="base_model"),
     ],
 )
