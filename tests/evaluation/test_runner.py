@@ -148,10 +148,10 @@ def test_a_bug_stops_the_run_which_resumes(tmp_path, bug):
             return super().answer(questions, max_new_tokens)
 
     with pytest.raises(type(bug)) as raised:
-        play(of(120), Failing(), tmp_path)
+        run_examples(of(120), Failing(), tmp_path)
     assert raised.value is bug
     second = Counting()
-    rows, _ = play(of(120), second, tmp_path)
+    rows, _ = run_examples(of(120), second, tmp_path)
     assert not any(row.failure for row in rows)
     assert len(second.asked) == len(rows) - BLOCK
 

@@ -10,6 +10,7 @@ from deixis.evaluation.teacher_forced import check_able, point
 from deixis.geometry import Region, mask_to_rle
 from deixis.inference import Model, Question
 from deixis.signals import open_signal
+from deixis.systems import NOTATIONS
 from tests.toy import picture, toy_network, toy_tokenizer
 
 SQUARE = np.zeros((24, 40), dtype=bool)
@@ -21,7 +22,7 @@ INFO = BenchmarkInfo("masked", "Masked", (), (), (), modes=(GENERATED, TEACHER_F
 @pytest.fixture(scope="module")
 def talker():
     """A model that only talks."""
-    lacks = {"notation": "onellm", "sampler": {"type": None}, "pointing": {"backbone": None}}
+    lacks = {"notation": NOTATIONS["onellm"], "sampler": {"type": None}, "pointing": {"backbone": None}}
     return Model(*toy_network(toy_tokenizer(), **lacks), "talker")
 
 

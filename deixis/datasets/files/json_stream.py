@@ -42,7 +42,7 @@ def json_pairs(path: Path, field: str = "") -> Iterator[tuple[str, str, Any]]:
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
-    """(where, value or ValueError) of every line of a JSONL file that is not blank. where: "train.jsonl:12"."""
+    """(where, value or DataError) of every line of a JSONL file that is not blank. where: "train.jsonl:12"."""
     with Path(path).open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
@@ -50,7 +50,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
                 try:
                     yield where, json.loads(line)
                 except (ValueError, RecursionError) as error:
-                    yield where, ValueError(f"expected one JSON value a line; {error}")
+                    yield where, DataError(f"expected one JSON value a line; {error}")
 
 
 def _fault(error: Exception) -> str:

@@ -34,7 +34,7 @@ def run_with_model(
     model: Model, benchmark: Benchmark, data: Path, folder: Path, mode: str, **options: str
 ) -> list[ExampleResult]:
     """All rows of a real model, its notation told; nothing may be skipped or fail."""
-    told = {"notation": model.processor.notation, **options}
+    told = {"notation": model.processor.notation.name, **options}
     rows, skipped = run_examples(EvaluationRun(benchmark, data, told, mode), DirectAdapter(model), folder)
     assert (skipped, [row.failure for row in rows if row.failure]) == ([], [])
     return list(benchmark.corpus_metrics(rows))
