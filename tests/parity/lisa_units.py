@@ -11,7 +11,8 @@ from deixis.datasets.segmentation.reason_seg import read_reason_seg
 from deixis.model.chat_template import conversation_ids
 from deixis.systems.lisa import prompts as official_lisa
 from deixis.systems.lisa.losses import dice_loss, sigmoid_ce_loss
-from deixis.systems.lisa.scoring import intersection_and_union, score_masks, validation_question
+from deixis.systems.lisa.scoring import intersection_and_union, score_masks
+from deixis.systems.lisa.wording import validation_question
 from deixis.systems.llava.labels import answer_labels
 from deixis.systems.llava.template import CONVERSATIONS, chat_template
 from tests.parity.golden import Check, Golden

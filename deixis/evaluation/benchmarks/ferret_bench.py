@@ -11,17 +11,19 @@ from deixis.datasets.grounding.ferret_bench import FERRET_BENCH as READER
 from deixis.datasets.instruction.llava import pictures_of
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
+from deixis.evaluation.benchmarks.answer_boxes import phrase_boxes
 from deixis.evaluation.benchmarks.judge import METRICS, OPTIONS, endpoint_of, judged
 from deixis.evaluation.benchmarks.required_files import IMAGES, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
-from deixis.evaluation.metrics.ferret_text import FERRET, boxed_text
 from deixis.inference import Answer
 from deixis.samples.consistency import shown
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.samples.text_file import read_json, read_text
-from deixis.systems.ferret.bench import GROUNDED, judged_text, written_shares
+from deixis.systems.ferret.bench import GROUNDED, format_fractions, judged_text
+from deixis.systems.ferret.notation import NOTATION
+from deixis.systems.ferret.scoring import insert_boxes
 
 PARTS = {"refer_caption": "refer_desc", "refer_reason": "refer_reason", "ground_conv": GROUNDED}
 """Folders, which are the rows of the table -> the name of the category in them."""
@@ -88,12 +90,15 @@ class FerretBench:
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         category, notation, size_hw = (example.ground_truth[name] for name in ("category", "notation", "size_hw"))
-        if notation == FERRET:
+        if notation == NOTATION.name:
             text = judged_text(answer.raw or answer.text, category)
         elif category == GROUNDED:
             height, width = size_hw
-            text = boxed_text(
-                answer, lambda box: written_shares([value / (width, height)[n % 2] for n, value in enumerate(box)])
+            size = (width, height, width, height)
+            text = insert_boxes(
+                answer.text,
+                phrase_boxes(answer),
+                lambda box: format_fractions([value / of for value, of in zip(box, size, strict=True)]),
             )
         else:
             text = answer.text

@@ -12,6 +12,7 @@ from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Place
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
+from deixis.evaluation.benchmarks.answer_boxes import first_box, phrase_boxes
 from deixis.evaluation.benchmarks.flickr_entities import (
     ENTITIES,
     LICENCE,
@@ -25,7 +26,6 @@ from deixis.evaluation.benchmarks.flickr_entities import (
 from deixis.evaluation.benchmarks.required_files import IMAGES, find_files, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
-from deixis.evaluation.metrics.ferret_text import box_of, ferret_text
 from deixis.evaluation.metrics.iou import is_correct
 from deixis.geometry import Region
 from deixis.inference import Answer
@@ -33,7 +33,7 @@ from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.samples.text_file import read_text
-from deixis.systems.ferret.scoring import decode_boxes, similar_phrases
+from deixis.systems.ferret.scoring import decode_boxes, script_input, similar_phrases
 
 SPLITS = ("val", "test")
 MERGED, SEPARATE = "final_flickr_mergedGT_{}.json", "final_flickr_separateGT_{}.json"
@@ -161,8 +161,10 @@ class FlickrGrounding:
 def _official(ground_truth: Truth, answer: Answer) -> list[Sequence[float] | None]:
     """The first box of each phrase as the official script reads the answer."""
     height, width = ground_truth.size_hw
+    raw, boxes_of = answer.raw, phrase_boxes(answer)
+    text = script_input(raw, answer.text, boxes_of, ground_truth.size_hw, ground_truth.notation)
     try:
-        phrases, boxes = decode_boxes(ferret_text(answer, ground_truth.size_hw, ground_truth.notation), (width, height))
+        phrases, boxes = decode_boxes(text, (width, height))
     except (ValueError, IndexError):  # the second one stops the official script
         phrases, boxes = [], []
     return [
@@ -179,8 +181,7 @@ def _strict(ground_truth: Truth, answer: Answer) -> list[tuple[float, ...] | Non
         phrase = next((phrase for phrase in left if similar_phrases(phrase.text, target.phrase)), None)
         if phrase is not None:
             left.remove(phrase)
-        boxes = [] if phrase is None else [box for region in phrase.regions if (box := box_of(region)) is not None]
-        given.append(boxes[0] if boxes else None)
+        given.append(None if phrase is None else first_box(phrase.regions))
     return given
 
 

@@ -10,6 +10,7 @@ from deixis.datasets.files.images import find_picture
 from deixis.datasets.source import Place
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
+from deixis.evaluation.benchmarks.answer_boxes import first_box
 from deixis.evaluation.benchmarks.flickr_entities import (
     ENTITIES,
     HOME,
@@ -23,7 +24,6 @@ from deixis.evaluation.benchmarks.flickr_entities import (
 from deixis.evaluation.benchmarks.required_files import IMAGES, find_files, place_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
 from deixis.evaluation.metrics.caption_metrics import caption_metrics, per_caption_metrics
-from deixis.evaluation.metrics.ferret_text import box_of
 from deixis.evaluation.metrics.grounding_f1 import (
     Reference,
     f1_metrics,
@@ -102,7 +102,7 @@ class GroundedCaptions:
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         given = [
-            (name, next((box for region in phrase.regions if (box := box_of(region)) is not None), None))
+            (name, first_box(phrase.regions))
             for phrase in answer.phrases
             if (name := class_of(phrase.text, example.ground_truth["classes"])) is not None
         ]

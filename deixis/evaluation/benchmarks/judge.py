@@ -20,8 +20,8 @@ from deixis.systems.ferret.bench import (
     MAX_TOKENS,
     TEMPERATURE,
     judge_messages,
-    read_scores,
-    two_scores,
+    official_scores,
+    parse_scores,
 )
 
 TRIES = 3
@@ -126,12 +126,12 @@ def _orders(case: Mapping[str, str]) -> tuple[tuple[str, str], tuple[str, str]]:
 
 def _marks(reviews: Sequence[Sequence[str]]) -> ExampleMetrics:
     """reviews: try by try, those of order 1 and order 2. A mean of no verdict is None."""
-    reference, ours = two_scores(reviews[0][0])
+    reference, ours = official_scores(reviews[0][0])
     metrics: dict[str, Any] = {"official ours": ours, "official reference": reference}
     read: dict[tuple[int, int], tuple[float, float]] = {}
     for tries, pair in enumerate(reviews):
         for order, review in enumerate(pair):
-            if (scores := read_scores(review)) is not None:
+            if (scores := parse_scores(review)) is not None:
                 read[tries, order] = scores if order == 0 else (scores[1], scores[0])
     groups = {"": list(read)} | {f" {n}": [key for key in read if key[0] == n] for n in range(TRIES)}
     groups |= {" last": [key for key in read if key[1] == 0], " first": [key for key in read if key[1] == 1]}

@@ -20,6 +20,7 @@ from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format, Place
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
+from deixis.evaluation.benchmarks.answer_boxes import box_of, phrase_boxes
 from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.referring_segmentation import (
     UMD,
@@ -33,12 +34,11 @@ from deixis.evaluation.benchmarks.referring_segmentation import (
 from deixis.evaluation.benchmarks.required_files import IMAGES, find_files, place_for
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
-from deixis.evaluation.metrics.ferret_text import box_of, ferret_text
 from deixis.evaluation.metrics.iou import is_correct
 from deixis.inference import Answer
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.systems.ferret.scoring import Rank, score_refexp
+from deixis.systems.ferret.scoring import Rank, score_refexp, script_input
 
 SOURCE = "as later papers print it (COMM, LLaVA-Grounding, SPR), and a review"
 MARK_OF: dict[Rank, str] = {1: "first", "mean": "mean", "upper bound": "any"}
@@ -105,11 +105,11 @@ class ReferringComprehension:
         x1, y1, x2, y2 = ground_truth.box_xyxy
         height, width = ground_truth.size_hw
         image = {"id": 0, "dataset_name": ground_truth.dataset, "width": width, "height": height}
-        said = {"image_id": 0, "text": ferret_text(answer, ground_truth.size_hw, ground_truth.notation)}
+        text = script_input(answer.raw, answer.text, phrase_boxes(answer), ground_truth.size_hw, ground_truth.notation)
         try:
-            hits = score_refexp([image], [{"image_id": 0, "bbox": (x1, y1, x2 - x1, y2 - y1)}], [said])[
-                ground_truth.dataset
-            ]
+            hits = score_refexp(
+                [image], [{"image_id": 0, "bbox": (x1, y1, x2 - x1, y2 - y1)}], [{"image_id": 0, "text": text}]
+            )[ground_truth.dataset]
         except IndexError:
             hits = None
         boxes = [box for region in answer.regions if (box := box_of(region)) is not None]

@@ -23,7 +23,7 @@ from deixis.geometry import Text, parse_markup
 from deixis.inference import Answer
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
-from deixis.systems.ferret.scoring import names_object, without_denials
+from deixis.systems.ferret.scoring import names_object, without_negations
 
 PARTS = {"point": "point", "box": "box", "free_shape": "free_form"}
 """Ferret's names of the forms -> rows of the table."""
@@ -141,7 +141,7 @@ class RegionClassification:
         names: Names = example.ground_truth
         said = answer.raw or answer.text  # the official script reads coordinates too, whose commas end a clause
         right = {name.lower() for name in (names.right, *names.synonyms)}
-        found = set(find_names(without_denials(answer.text), {*right, names.other.lower()}))
+        found = set(find_names(without_negations(answer.text), {*right, names.other.lower()}))
         return {
             "correct": int(names_object(said, names.right, names.synonyms)),
             "strict": int(bool(found) and found <= right),

@@ -1,7 +1,7 @@
-"""How Ferret-Bench is judged: what the judge is told, how its two scores are read, and how answers are trimmed for it.
+"""Ferret-Bench's judge: its prompt, the parsing of its two scores, and the answers as it reads them.
 
-For comparing with published numbers. What is odd, and kept: a verdict whose first line is not two numbers counts as
--1 for both answers; and the context of a picture is the last one that its file holds. It knows no endpoint and no file.
+For comparison with published scores. Peculiarities, reproduced: a review whose first line is not two numbers scores -1
+for both answers; the context of an image is the last one in the file. It knows no endpoint and no file.
 
 Source: apple/ml-ferret@3c9e5c93, ferret/eval/eval_gpt_review_3newclass.py and summarize_gpt_review.py.
 """
@@ -13,15 +13,15 @@ GRID_CELLS = 1000
 GROUNDED = "ground_conv"
 SYSTEM = "You are a helpful and precise assistant for checking the quality of the answer."
 TEMPERATURE, MAX_TOKENS = 0.2, 1024
-UNREAD = (-1.0, -1.0)
+UNPARSED = (-1.0, -1.0)
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)")
 _BRACKET = re.compile(r"\[.*?\]")
 
 
 def judged_text(text: str, category: str) -> str:
-    """A Ferret's answer as the judge reads it: without boxes; of ground_conv with boxes as shares of the picture.
+    """A Ferret's answer as the judge reads it: without boxes; for ground_conv with boxes as fractions of the image.
 
-    A bracket that holds no four numbers stops the official script; here it is left out.
+    A bracket without four numbers ends the official script; here it is removed.
 
     >>> judged_text("A cup [100, 200, 300, 400] on it.", "refer_desc")
     'A cup on it.'
@@ -30,28 +30,28 @@ def judged_text(text: str, category: str) -> str:
     """
     if category != GROUNDED:
         return re.sub(r" \[.*?\]", "", text)
-    return _BRACKET.sub(lambda bracket: _shares(bracket[0]), text)
+    return _BRACKET.sub(lambda bracket: _fractions(bracket[0]), text)
 
 
-def _shares(bracket: str) -> str:
+def _fractions(bracket: str) -> str:
     try:
         numbers = [float(number) / GRID_CELLS for number in bracket.strip("[]").split(",")]
     except ValueError:
         return ""
-    return written_shares(numbers) if len(numbers) == 4 else ""
+    return format_fractions(numbers) if len(numbers) == 4 else ""
 
 
-def written_shares(shares: Sequence[float]) -> str:
-    """A box as shares of the picture, as Ferret-Bench writes it.
+def format_fractions(fractions: Sequence[float]) -> str:
+    """A box in fractions of the image size, as Ferret-Bench writes it.
 
-    >>> written_shares((0.1, 0.25, 0.5, 1))
+    >>> format_fractions((0.1, 0.25, 0.5, 1))
     '[0.100, 0.250, 0.500, 1.000]'
     """
-    return f"[{', '.join(f'{share:.3f}' for share in shares)}]"
+    return f"[{', '.join(f'{fraction:.3f}' for fraction in fractions)}]"
 
 
 def judge_messages(parts: Mapping[str, str], answers: tuple[str, str]) -> list[dict[str, str]]:
-    """The chat that asks for two scores. parts: context, question, prompt and role (the answerers' name)."""
+    """The messages that request two scores. parts: context, question, prompt and role (the name for both answerers)."""
     role = parts["role"]
     content = (
         f"[Context]\\{parts['context']}\n\n[Question]\n{parts['question']}\n\n"
@@ -62,24 +62,24 @@ def judge_messages(parts: Mapping[str, str], answers: tuple[str, str]) -> list[d
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": content}]
 
 
-def two_scores(review: str) -> tuple[float, float]:
-    """The two scores of a verdict's first line; `UNREAD` where it is anything else.
+def official_scores(review: str) -> tuple[float, float]:
+    """The two scores in the first line of a review, as officially parsed; `UNPARSED` for anything else.
 
-    >>> two_scores("8 7.5\\nThe first ..."), two_scores("8, 7"), two_scores("Scores: 8 7")
+    >>> official_scores("8 7.5\\nThe first ..."), official_scores("8, 7"), official_scores("Scores: 8 7")
     ((8.0, 7.5), (-1.0, -1.0), (-1.0, -1.0))
     """
     words = review.split("\n")[0].replace(",", " ").split(" ")
     try:
         first, second = map(float, words)
     except ValueError:
-        return UNREAD
+        return UNPARSED
     return first, second
 
 
-def read_scores(review: str) -> tuple[float, float] | None:
-    """The two scores, from 1 to 10, of the first line that holds just two numbers; None where there is none.
+def parse_scores(review: str) -> tuple[float, float] | None:
+    """The two scores, 1 to 10, in the first line that has exactly two numbers; None if there is none.
 
-    >>> read_scores("8, 7"), read_scores("\\n 8/10 7/10"), read_scores("Neither.")
+    >>> parse_scores("8, 7"), parse_scores("\\n 8/10 7/10"), parse_scores("Neither.")
     ((8.0, 7.0), (8.0, 7.0), None)
     """
     for line in review.splitlines():

@@ -1,6 +1,7 @@
-"""The questions of Ferret's own evaluations and of its demo, word for word, with the masks they go with.
+"""The questions of Ferret's own evaluations and of its demo, verbatim, with the region masks that go with them.
 
-A mask is (W, H), x first. It knows no file and no network; a caller puts the question into the model's conversation.
+A mask is (W, H), x first. It knows no file and no network; a caller inserts the question into the conversation
+template.
 
 Source: apple/ml-ferret@3c9e5c93, ferret/eval/{model_lvis,model_gpt4eval_3newclass,model_refcoco,model_flickr}.py and
 ferret/serve/gradio_web_server.py.
@@ -20,45 +21,47 @@ REGION_TOKEN = "<region_fea>"
 RegionMask = Bool[np.ndarray, "w h"]
 
 
-def written(numbers: Sequence[int] | np.ndarray) -> str:
-    """Numbers in brackets, as Ferret reads and writes them."""
+def bracketed(numbers: Sequence[int] | np.ndarray) -> str:
+    """Numbers in brackets, as in Ferret's notation: "[12, 40]"."""
     return f"[{', '.join(str(int(number)) for number in numbers)}]"
 
 
 def lvis_question(
     record: Mapping[str, Any], form: Literal["point", "box", "free_shape"], shape: RegionMask | None = None
 ) -> tuple[str, RegionMask]:
-    """ "Is the object .. a .. or a ..?" about one LVIS record, without its names, and the mask of its region.
+    """("Is the object .. a .. or a ..?" about one LVIS record, with placeholders for the names; mask of its region).
 
-    record: width, height, and by form sample_point (pixels), bbox_norm (shares of the picture) or free_shape_bbox_raw
-    (pixels; needs `shape`). The three are truncated by different formulas. The two names are left as <obj1> and
-    <obj2> (`with_names`).
+    record: width, height, and by form sample_point (pixels), bbox_norm (fractions of the image) or free_shape_bbox_raw
+    (pixels; needs `shape`). The three are truncated by different formulas, as officially. The placeholders are <obj1>
+    and <obj2> (`with_names`).
     """
     size_wh = (record["width"], record["height"])
     if form == "box":
-        shares = np.asarray(record["bbox_norm"], dtype=np.float64)
-        place = [int(share * size_wh[axis % 2]) for axis, share in enumerate(shares)]
-        numbers = np.trunc(shares * 1000)
+        fractions = np.asarray(record["bbox_norm"], dtype=np.float64)
+        place = [int(fraction * size_wh[axis % 2]) for axis, fraction in enumerate(fractions)]
+        numbers = np.trunc(fractions * 1000)
     else:
         place = record["sample_point" if form == "point" else "free_shape_bbox_raw"]
         numbers = grid_numbers(place, size_wh, "ratio")
     mask = region_mask(place, size_wh, shape if form == "free_shape" else None)
-    return f"Is the object {written(numbers)} {REGION_TOKEN} of the image a <obj1> or a <obj2>?", mask
+    return f"Is the object {bracketed(numbers)} {REGION_TOKEN} of the image a <obj1> or a <obj2>?", mask
 
 
 def with_names(question: str, name: str, other: str, index: int) -> str:
-    """The question with the right name first in even records and last in odd ones."""
+    """The question with the correct name first for an even index and second for an odd one."""
     first, second = (name, other) if index % 2 == 0 else (other, name)
     return question.replace("<obj1>", first).replace("<obj2>", second)
 
 
 def gpt4_question(text: str, size_wh: tuple[int, int]) -> tuple[str, list[RegionMask]]:
-    """A question whose boxes are shares of the picture, [0.1, 0.2, 0.5, 0.9], as Ferret reads it, and their masks."""
+    """A question with boxes as fractions of the image, [0.1, 0.2, 0.5, 0.9], in Ferret's notation, and their masks."""
     question, masks = text, []
     for bracket in re.findall(r"\[.*?\]", text):
-        shares = [float(share) for share in bracket.strip("[]").split(",")]
-        question = question.replace(bracket, f"{written([int(share * 1000) for share in shares[:4]])} {REGION_TOKEN}")
-        place = [int(share * size_wh[axis % 2]) for axis, share in enumerate(shares[:4])]
+        fractions = [float(fraction) for fraction in bracket.strip("[]").split(",")]
+        question = question.replace(
+            bracket, f"{bracketed([int(fraction * 1000) for fraction in fractions[:4]])} {REGION_TOKEN}"
+        )
+        place = [int(fraction * size_wh[axis % 2]) for axis, fraction in enumerate(fractions[:4])]
         masks.append(region_mask(place, size_wh))
     return question, masks
 
@@ -82,15 +85,15 @@ def flickr_question(entities: Sequence[str], template: str = "What are the locat
 
 
 def painted_region(painted: RegionMask, mode: Literal["Point", "Box", "Sketch"]) -> tuple[str, RegionMask]:
-    """Coordinates in brackets and the mask of what was painted in the demo."""
+    """(coordinates in brackets, mask) of a region painted in the demo."""
     size_wh = (painted.shape[0], painted.shape[1])
     place = painted_point(painted) if mode == "Point" else shape_box(painted)
     mask = region_mask(place, size_wh, painted if mode == "Sketch" else None)
-    return written(grid_numbers(place, size_wh, "pixel")), mask
+    return bracketed(grid_numbers(place, size_wh, "pixel")), mask
 
 
 def demo_question(text: str, coordinates: Sequence[str]) -> tuple[str, list[int]]:
-    """The question as Ferret reads it, and which region each region token stands for; region 3 is [region3] in `text`.
+    """(question in Ferret's notation, index of the region of each region token); region 3 is [region3] in `text`.
 
     >>> demo_question("Is [region1] on [region0]?", ["[1, 2]", "[3, 4, 5, 6]"])
     ('Is [3, 4, 5, 6] <region_fea> on [1, 2] <region_fea>?', [1, 0])

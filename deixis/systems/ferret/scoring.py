@@ -1,18 +1,18 @@
-"""Ferret's own readers of answers and its score for referring expressions, oddities included.
+"""Ferret's official answer parsers and its score for referring expressions, with their peculiarities.
 
-For comparing with published numbers, and for nothing else: `deixis.geometry.parse_answer` reads answers without
-failing. Boxes are whole pixels, x1, y1, x2, y2, neither clipped nor sorted. It knows no file and no network.
+For comparison with published scores only: `deixis.geometry.parse_answer` parses answers robustly. Boxes are xyxy in
+whole pixels, neither clipped nor sorted. It knows no file and no network.
 
-What is odd, and kept: an answer whose bracket holds no whole numbers is scored as no box, but one with fewer than four
-numbers stops the evaluation (IndexError); a predicted box counts whatever phrase is in front of it; predictions are
-paired with annotations by their order once sorted by `image_id`, and scoring stops at the last of them.
+Peculiarities, reproduced: an answer whose bracket has no integers is scored as having no box, but one with fewer than
+four numbers ends the evaluation (IndexError); a predicted box counts with any phrase before it; predictions are paired
+with annotations by their order after sorting by `image_id`, and scoring stops at the last prediction.
 
 Source: apple/ml-ferret@3c9e5c93, ferret/eval/{eval_refexp,eval_flickr_entities,model_refcoco,model_flickr,eval_lvis,
 eval_pope}.py.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -20,11 +20,16 @@ import numpy as np
 
 from deixis.errors import DataError
 from deixis.geometry import box_iou_xyxy
+from deixis.geometry.pixel_grid import grid_numbers
+from deixis.systems.ferret.notation import NOTATION
+from deixis.systems.ferret.prompts import bracketed
 
 GRID_CELLS = 1000
-THRESHOLD = 0.5
-Found = tuple[list[str], list[list[int]]]  # phrases, boxes
-Rank = int | str  # a number of first boxes, "mean" or "upper bound"
+BoxXYXY = Sequence[float]
+IOU_THRESHOLD = 0.5
+PhrasesAndBoxes = tuple[list[str], list[list[int]]]
+Rank = int | str
+"""The number of first boxes that are compared, "mean" (of all boxes) or "upper bound" (any box)."""
 RANKS: tuple[Rank, ...] = (1, "mean", "upper bound")
 
 _DELIMITER = re.compile(r"[.,;!?]")
@@ -33,7 +38,7 @@ _NAMED_BOX = re.compile(r"([a-zA-Z\s]+)\s+\[([\d,\s]+)\]")
 
 
 def box_in_pixels(box: Sequence[int], size_wh: tuple[int, int]) -> list[int]:
-    """The first four numbers of a box on the grid as pixels, cut toward zero. IndexError if there are fewer.
+    """The first four numbers of a box on the 1000-cell grid in pixels, truncated; IndexError for fewer.
 
     >>> box_in_pixels([10, 20, 30, 40], (640, 480))
     [6, 9, 19, 19]
@@ -42,17 +47,21 @@ def box_in_pixels(box: Sequence[int], size_wh: tuple[int, int]) -> list[int]:
     return [int(box[axis] * scales[axis]) for axis in range(4)]
 
 
-def decode_boxes(text: str, size_wh: tuple[int, int]) -> Found:
-    """Phrases and boxes as the evaluation reads them (`decode_bbox_from_caption`).
+def decode_boxes(text: str, size_wh: tuple[int, int]) -> PhrasesAndBoxes:
+    """(phrases, boxes) as the evaluation parses them (`decode_bbox_from_caption`).
 
-    A phrase is what stands between the delimiter after the last box and the bracket. Raises ValueError for a bracket
-    without whole numbers, IndexError for one with fewer than four.
+    A phrase is the text between the delimiter after the previous box and the bracket.
+
+    Raises:
+        ValueError: a bracket without integers.
+        IndexError: a bracket with fewer than four numbers.
 
     >>> decode_boxes("a red car [10, 20, 30, 40] . a tree [500, 0, 999, 999] .", (640, 480))
     (['a red car', 'a tree'], [[6, 9, 19, 19], [320, 0, 639, 479]])
     """
     phrases, boxes = [], []
     start, phrase = 0, ""
+    # The text is cut at every bracket: before "[" stands a phrase, before "]" the numbers of its box.
     for bracket in re.finditer(r"[\[\]]", text):
         piece = text[start : bracket.start()].strip()
         start = bracket.end()
@@ -66,24 +75,26 @@ def decode_boxes(text: str, size_wh: tuple[int, int]) -> Found:
     return phrases, boxes
 
 
-def refcoco_boxes(text: str, size_wh: tuple[int, int]) -> Found:
-    """Phrases and boxes by the strict pattern of the RefCOCO runner: each box once, phrases split at " . ".
+def refcoco_boxes(text: str, size_wh: tuple[int, int]) -> PhrasesAndBoxes:
+    """(phrases, boxes) by the strict pattern of the RefCOCO script: unique boxes, phrases split at " . ".
 
     >>> refcoco_boxes("same [10, 20, 30, 40] . again [10, 20, 30, 40] .", (640, 480))
     (['same', 'again'], [[6, 9, 19, 19]])
     """
     grid = [tuple(map(int, numbers)) for numbers in _STRICT_BOX.findall(text)]
     boxes = list(dict.fromkeys(tuple(box_in_pixels(box, size_wh)) for box in grid))
-    for box in list(dict.fromkeys(grid))[: len(boxes)]:  # as many as there are boxes in pixels, which may be fewer
+    # Two boxes on the grid may be one box in pixels; the script removes only as many brackets as it has pixel boxes.
+    for box in list(dict.fromkeys(grid))[: len(boxes)]:
         text = text.replace("[{}, {}, {}, {}]".format(*box), "")
     text = text.removesuffix(" .")
     return [phrase.strip() for phrase in text.split(" . ") if phrase.strip()], [list(box) for box in boxes]
 
 
-def flickr_boxes(text: str, size_wh: tuple[int, int]) -> Found:
-    """Phrases of letters and spaces and the boxes after them, by the pattern of the Flickr30k runner.
+def flickr_boxes(text: str, size_wh: tuple[int, int]) -> PhrasesAndBoxes:
+    """(phrases of letters and spaces, boxes after them) by the pattern of the Flickr30k script.
 
-    Raises ValueError and IndexError as `decode_boxes` does.
+    Raises:
+        ValueError, IndexError: as `decode_boxes`.
     """
     found = [(phrase.strip(), numbers.split(",")) for phrase, numbers in _NAMED_BOX.findall(text)]
     boxes = [box_in_pixels([int(number) for number in numbers], size_wh) for _, numbers in found]
@@ -91,7 +102,7 @@ def flickr_boxes(text: str, size_wh: tuple[int, int]) -> Found:
 
 
 def similar_phrases(one: str, other: str) -> bool:
-    """Whether two phrases are equal but for case, punctuation and spaces.
+    """Whether two phrases are equal apart from case, punctuation and spaces.
 
     >>> similar_phrases("a man 's hat", "A man's hat."), similar_phrases("it's", "its")
     (True, False)
@@ -105,28 +116,29 @@ def similar_phrases(one: str, other: str) -> bool:
 
 
 def names_object(text: str, name: str, synonyms: Sequence[str]) -> bool:
-    """Whether an answer holds the name or a synonym anywhere, capitals told apart, once denials are cut (`eval_lvis`).
+    """Whether an answer contains the name or a synonym, case-sensitive, after negated clauses are removed
+    (`eval_lvis`).
 
     >>> names_object("It is a cup, not a mug.", "mug", []), names_object("An armchair.", "chair", [])
     (False, True)
     >>> names_object("It has no nose, cup.", "cup", []), names_object("A Cup.", "cup", ["mug"])
     (True, False)
     """
-    said = re.sub(r"\s+no[^,.]*[,.]", "", re.sub(r"\s+not[^,.]*[,.]", "", text))
-    return any(word in said for word in (name, *synonyms))
+    affirmed = re.sub(r"\s+no[^,.]*[,.]", "", re.sub(r"\s+not[^,.]*[,.]", "", text))
+    return any(word in affirmed for word in (name, *synonyms))
 
 
-def without_denials(text: str) -> str:
-    """A text without what it says not to be there, up to the end of the clause; no word is cut that only begins so.
+def without_negations(text: str) -> str:
+    """A text without negated clauses, each from a whole negation word to the end of the clause.
 
-    >>> without_denials("It is a notebook, not a mug."), without_denials("No cup; a mug")
+    >>> without_negations("It is a notebook, not a mug."), without_negations("No cup; a mug")
     ('It is a notebook, .', '; a mug')
     """
     return re.sub(r"\b(?:no|not|isn't|never)\b[^,.;]*", "", text, flags=re.IGNORECASE)
 
 
 def says_yes(text: str) -> bool:
-    """Whether an answer counts as yes: unless its first sentence has the word No, no or not (`eval_pope`).
+    """Whether an answer counts as yes: its first sentence does not contain the word No, no or not (`eval_pope`).
 
     >>> says_yes("No, there is none."), says_yes("There is not."), says_yes("NO"), says_yes("I see nothing.")
     (False, False, True, True)
@@ -140,24 +152,27 @@ def score_refexp(
     annotations: Sequence[Mapping[str, Any]],
     predictions: Sequence[Mapping[str, Any]],
     ranks: Sequence[Rank] = RANKS,
-    threshold: float = THRESHOLD,
+    threshold: float = IOU_THRESHOLD,
 ) -> dict[str, dict[Rank, float]]:
-    """Share of expressions whose box overlaps at least `threshold`, by data set and by rank (`summarize`).
+    """Accuracy at the IoU threshold, 0 to 1, by data set and by rank (`summarize`).
 
-    images: id, dataset_name, width, height, caption. annotations: image_id, bbox (x, y, w, h), in the same order.
-    predictions: image_id, text. Rank 1: of the first box; "mean": of the mean of all boxes; "upper bound": of any. A
-    data set without predictions scores 0. Raises ValueError where the two lists do not go together, IndexError for an
-    answer with a box of fewer than four numbers.
+    images: id, dataset_name, width, height, caption. annotations: image_id, bbox (xywh), in the same order.
+    predictions: image_id, text. Rank 1: the first box; "mean": the mean of all boxes; "upper bound": any box. A data
+    set without predictions scores 0.
+
+    Raises:
+        DataError: images and annotations are not in the same order.
+        IndexError: a box of an answer has fewer than four numbers.
     """
     ordered = sorted(predictions, key=itemgetter("image_id"))
-    hits: dict[str, dict[Rank, float]] = {
+    correct: dict[str, dict[Rank, float]] = {
         name: dict.fromkeys(ranks, 0.0) for name in ("refcoco", "refcoco+", "refcocog")
     }
-    counts = dict.fromkeys(hits, 0)
+    counts = dict.fromkeys(correct, 0)
     for image, annotation, prediction in zip(images, annotations, ordered, strict=False):
         if image["id"] != annotation["image_id"]:
             raise DataError(
-                f"the annotations: expected one of image {image['id']} in its place, got one of image "
+                f"the annotations: expected one of image {image['id']} at this position, got one of image "
                 f"{annotation['image_id']}"
             )
         x, y, width, height = annotation["bbox"]
@@ -168,21 +183,48 @@ def score_refexp(
         own = image["dataset_name"]
         for rank in ranks:
             overlap = overlaps[rank] if rank in overlaps else box_iou_xyxy(boxes[:1], target).max()
-            hits[own][rank] += float(overlap >= threshold)
+            correct[own][rank] += float(overlap >= threshold)
         counts[own] += 1
     return {
         name: {rank: count / counts[name] if counts[name] else count for rank, count in own.items()}
-        for name, own in hits.items()
+        for name, own in correct.items()
     }
 
 
 def reported_refexp(scores: Mapping[str, Mapping[Rank, float]]) -> dict[str, list[float]]:
-    """Scores as the official script reports them: the numbers of each data set in rising order, without ranks."""
+    """Scores as the official script prints them: the values of each data set in ascending order, without ranks."""
     return {name: sorted(own.values()) for name, own in scores.items()}
 
 
+def script_input(
+    raw: str, text: str, boxes: Sequence[tuple[int, Sequence[BoxXYXY]]], size_hw: tuple[int, int], notation: str
+) -> str:
+    """The text that the official parsers read: a Ferret's raw answer as it is; any other model's answer rewritten in
+    Ferret's notation, with the boxes of each phrase on the 1000-cell grid.
+
+    boxes: (end of a phrase in `text`, its boxes in pixels) in the order of the text. notation: of the model.
+    """
+    if notation == NOTATION.name:
+        return raw or text
+    return insert_boxes(text, boxes, lambda box: bracketed(grid_numbers(box, size_hw[::-1], "ratio")))
+
+
+def insert_boxes(text: str, boxes: Sequence[tuple[int, Sequence[BoxXYXY]]], write: Callable[[BoxXYXY], str]) -> str:
+    """The text with every box, written by `write`, inserted after its phrase.
+
+    >>> insert_boxes("A cup here.", [(5, [(1.0, 2.0, 3.0, 4.0)])], str)
+    'A cup (1.0, 2.0, 3.0, 4.0) here.'
+    """
+    pieces, at = [], 0
+    for end, of_phrase in boxes:
+        pieces.append(text[at:end])
+        pieces += [f" {write(box)}" for box in of_phrase]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
 def _boxes_or_nothing(text: str, size_wh: tuple[int, int]) -> np.ndarray:
-    """(n, 4) float32 boxes of an answer; one box without area where it has none that can be read."""
+    """(n, 4) float32 boxes of an answer; one empty box if none can be parsed."""
     try:
         boxes = decode_boxes(text, size_wh)[1]
     except ValueError:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deixis.systems.ferret.bench import judge_messages, judged_text, read_scores, two_scores
+from deixis.systems.ferret.bench import judge_messages, judged_text, official_scores, parse_scores
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_messages():
     ],
 )
 def test_scores(review, official, read):
-    assert two_scores(review) == official
-    assert read_scores(review) == read
+    assert official_scores(review) == official
+    assert parse_scores(review) == read

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from deixis.systems.lisa.scoring import intersection_and_union, score_masks, validation_question
+from deixis.systems.lisa.scoring import intersection_and_union, score_masks
+from deixis.systems.lisa.wording import validation_question
 
 HALF = np.array([[1, 1, 0, 0]])
 FULL, NONE = np.ones((1, 4), dtype=int), np.zeros((1, 4), dtype=int)
