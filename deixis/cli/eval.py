@@ -58,6 +58,7 @@ def run(
         return show_benchmarks(benchmark)
     from deixis.cli import answers
     from deixis.cli.data.progress import Stages
+    from deixis.evaluation.benchmarks.records import parsed_once
     from deixis.evaluation.evaluate import count_examples, evaluate
 
     known = _benchmark(benchmark or "world")
@@ -73,7 +74,7 @@ def run(
         raise InputError(f"--out: expected a folder, got the file {folder}")
     seen = blind if blind is not None else not known.info.required_files
     try:
-        with Stages() as progress:
+        with Stages() as progress, parsed_once():
             progress.stage("counting questions", None)
             count = count_examples(one)
             progress.stage("opening the model", None)

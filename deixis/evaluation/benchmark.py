@@ -127,14 +127,24 @@ class Benchmark(Protocol):
         """The per-example metrics of one answer, also of an empty one: plain JSON values."""
         ...
 
+
+@runtime_checkable
+class CorpusBenchmark(Protocol):
+    """A benchmark with metrics that depend on all examples."""
+
     def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
-        """The results with the per-example metrics that depend on all of them (CIDEr's document frequencies)."""
+        """The results with those metrics added per example (such as CIDEr, by its document frequencies)."""
         ...
+
+
+def corpus_metrics(benchmark: Benchmark, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
+    """The results with the corpus metrics of a benchmark; unchanged if it has none."""
+    return benchmark.corpus_metrics(rows) if isinstance(benchmark, CorpusBenchmark) else rows
 
 
 @runtime_checkable
 class JudgedBenchmark(Protocol):
-    """A benchmark whose answers a language model judges, after `corpus_metrics`."""
+    """A benchmark whose answers a language model judges, after corpus metrics are added."""
 
     def judge(
         self, rows: Sequence[ExampleResult], options: Mapping[str, str], folder: Path

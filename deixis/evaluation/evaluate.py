@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deixis.errors import InputError
-from deixis.evaluation.benchmark import JUDGE_PREFIX, Example, ExampleResult, JudgedBenchmark
+from deixis.evaluation.benchmark import JUDGE_PREFIX, Example, ExampleResult, JudgedBenchmark, corpus_metrics
 from deixis.evaluation.reports.report_page import select_cases, write_report_page
 from deixis.evaluation.reports.summary import BenchmarkWithBaselines, Summary, summarise
 from deixis.evaluation.runner import EvaluatedModel, EvaluationRun, examples, run_examples
@@ -75,7 +75,7 @@ def _with_corpus_metrics(
     run: EvaluationRun, rows: Sequence[ExampleResult], folder: Path, progress: Any
 ) -> tuple[Sequence[ExampleResult], Sequence[str]]:
     """The results with the metrics that depend on all of them and a judge's, and the judge's remarks."""
-    rows = run.benchmark.corpus_metrics(rows)
+    rows = corpus_metrics(run.benchmark, rows)
     if not isinstance(run.benchmark, JudgedBenchmark):
         return rows, ()
     progress.stage("judging", None)

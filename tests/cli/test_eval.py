@@ -58,9 +58,6 @@ class Squares:
     def example_metrics(self, example, answer):
         return {"correct": example.ground_truth in answer.text, "exact": answer.text == example.ground_truth}
 
-    def corpus_metrics(self, rows):
-        return rows
-
 
 @pytest.fixture
 def squares(tmp_path, monkeypatch):

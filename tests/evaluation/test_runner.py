@@ -45,9 +45,6 @@ class Parity:
     def example_metrics(self, example, answer):
         return {"correct": answer.text == example.ground_truth}
 
-    def corpus_metrics(self, rows):
-        return rows
-
 
 @dataclass
 class Counting:

@@ -8,7 +8,14 @@ from deixis.datasets.instruction.caption_sets import AUDIOCAPS, CLOTHO, COCO_CAP
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import caption_files as files
 from deixis.evaluation.benchmarks.records import with_media
-from deixis.evaluation.benchmarks.required_files import IMAGES, choice_option, find_files, place_for, require_files
+from deixis.evaluation.benchmarks.required_files import (
+    IMAGES,
+    choice_option,
+    coco_images,
+    find_files,
+    place_for,
+    require_files,
+)
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
 from deixis.evaluation.metrics.caption_metrics import caption_metrics, cider_scores, per_caption_metrics
@@ -117,7 +124,7 @@ _SETS = (
          "captions_val20*.json": files.coco_form},
         (RequiredFile("dataset_coco.json", "Karpathy's split (or coco_karpathy_test.json, or captions_val2014.json)",
                 "https://cs.stanford.edu/people/karpathy/deepimagesent", COCO_CAPTIONS.licence),
-         _pictures("val2014/", "COCO's pictures", "https://cocodataset.org/#download")),
+         coco_images("val2014/")),
         splits=files.SPLITS,
     ),
     CaptionSet(

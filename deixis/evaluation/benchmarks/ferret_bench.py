@@ -13,7 +13,7 @@ from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.answer_boxes import phrase_boxes
 from deixis.evaluation.benchmarks.judge import METRICS, OPTIONS, endpoint_of, judged
-from deixis.evaluation.benchmarks.required_files import IMAGES, place_for, require_files
+from deixis.evaluation.benchmarks.required_files import IMAGES, coco_images, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
 from deixis.inference import Answer
@@ -48,7 +48,7 @@ INFO = BenchmarkInfo(
     required_files=(
         QUESTIONS,
         RULES,
-        RequiredFile("val2017/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own"),
+        coco_images("val2017/"),
     ),
     metrics=METRICS,
     notes=(
@@ -103,9 +103,6 @@ class FerretBench:
         else:
             text = answer.text
         return {"to_judge": example.ground_truth["to_judge"] | {"candidate": text}}
-
-    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
-        return rows
 
     def judge(
         self, rows: Sequence[ExampleResult], options: Mapping[str, str], folder: Path

@@ -11,7 +11,7 @@ from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Place
 from deixis.errors import DataError, DeixisError
-from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.answer_boxes import first_box, phrase_boxes
 from deixis.evaluation.benchmarks.flickr_entities import (
     ENTITIES,
@@ -153,9 +153,6 @@ class FlickrGrounding:
                 f"{name}any of": len(ground_truth.targets),
             }
         return metrics
-
-    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
-        return rows
 
 
 def _official(ground_truth: Truth, answer: Answer) -> list[Sequence[float] | None]:

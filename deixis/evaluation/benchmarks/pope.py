@@ -1,15 +1,22 @@
 """POPE: is there such a thing in the picture? Questions about things that are there and, as many, that are not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deixis.datasets.instruction.question_sets import POPE as READER
-from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.records import records
-from deixis.evaluation.benchmarks.required_files import IMAGES, choice_option, find_files, place_for, require_files
+from deixis.evaluation.benchmarks.required_files import (
+    IMAGES,
+    choice_option,
+    coco_images,
+    find_files,
+    place_for,
+    require_files,
+)
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
 from deixis.evaluation.metrics.answer_text import find_names, parse_yes_no
 from deixis.inference import Answer
@@ -48,7 +55,7 @@ INFO = BenchmarkInfo(
     required_files=(
         RequiredFile("coco_pope_random.json (popular, adversarial)", "the questions, one file or more of the three",
                READER.home, READER.licence),
-        RequiredFile("val2014/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own"),
+        coco_images("val2014/"),
     ),
     metrics=METRICS,
     notes=(
@@ -97,9 +104,6 @@ class Pope:
             "strict": int(plain == example.ground_truth),
             "unclear": int(plain is None),
         }
-
-    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
-        return rows
 
 
 def said(text: str) -> str | None:

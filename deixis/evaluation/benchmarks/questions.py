@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deixis.datasets.instruction.question_sets import GQA, VQAV2
-from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import question_files as files
 from deixis.evaluation.benchmarks.records import with_media
-from deixis.evaluation.benchmarks.required_files import IMAGES, place_for, require_files
+from deixis.evaluation.benchmarks.required_files import IMAGES, coco_images, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
 from deixis.evaluation.metrics.vqa import vqa_accuracy, vqa_text
@@ -71,9 +71,6 @@ class Questions:
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         return self.of.judge(answer.text, example.ground_truth)
 
-    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
-        return rows
-
 
 def judge_vqa(answer: str, answers: Sequence[str]) -> ExampleMetrics:
     """VQA's accuracy; and whether the answer is the one that most people gave, letter for letter."""
@@ -131,7 +128,7 @@ _SETS = (
         files.vqav2, judge_vqa,
         (RequiredFile("v2_OpenEnded_mscoco_val2014_questions.json", "the questions", VQAV2.home, VQAV2.licence),
          RequiredFile("v2_mscoco_val2014_annotations.json", "the answers", VQAV2.home, VQAV2.licence),
-         RequiredFile("val2014/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own")),
+         coco_images("val2014/")),
         (mean("accuracy", "accuracy", "min(1, n / 3) for an answer that n of nine other people gave"), EXACT),
         ("Answers are made alike by VQA's own rules before they are compared, but only where people disagree.",
          "Papers report test-dev, whose answers the set's server keeps; here val2014, or another file with answers."),

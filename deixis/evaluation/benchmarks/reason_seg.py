@@ -18,7 +18,6 @@ from deixis.evaluation.benchmark import (
     TEACHER_FORCED,
     BenchmarkInfo,
     Example,
-    ExampleResult,
     PublishedScore,
     RequiredFile,
 )
@@ -124,10 +123,6 @@ class ReasonSeg:
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         """Overlaps of the answer's mask with what is meant (`mask_marks`)."""
         return mask_metrics(answer, example.ground_truth)
-
-    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
-        """The rows as they are."""
-        return rows
 
 
 def _example(record: Annotated, number: int, masks: str, notation: str) -> Example:

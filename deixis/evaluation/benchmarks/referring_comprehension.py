@@ -9,7 +9,7 @@ the strict one takes the answer as our grammar reads it and wants that box alone
 Source: apple/ml-ferret@3c9e5c93 ferret/eval/{model_refcoco,eval_refexp}.py.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from deixis.datasets.grounding.refcoco import REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format, Place
 from deixis.errors import DataError, DeixisError
-from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.answer_boxes import box_of, phrase_boxes
 from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.referring_segmentation import (
@@ -119,10 +119,6 @@ class ReferringComprehension:
             "boxes": len(boxes),
             "strict": len(boxes) == 1 and bool(is_correct(boxes[0], ground_truth.box_xyxy)),
         }
-
-    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
-        """The rows as they are."""
-        return rows
 
     def _records(self, data: Path, options: Mapping[str, str]) -> Iterator[Annotated | Skipped]:
         named = {split: f"finetune_{self.folder}_{split}.json" for split in chosen_splits(options, self.splits)}

@@ -25,7 +25,6 @@ from deixis.evaluation.benchmark import (
     TEACHER_FORCED,
     BenchmarkInfo,
     Example,
-    ExampleResult,
     PublishedScore,
     RequiredFile,
 )
@@ -129,10 +128,6 @@ class ReferringSegmentation:
         """Overlaps (`mask_marks`); of gRefCOCO also whether a mask was rightly given or withheld."""
         metrics = mask_metrics(answer, example.ground_truth)
         return {**metrics, **_no_target_metrics(metrics, example.ground_truth)} if self.form is GREFCOCO else metrics
-
-    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
-        """The rows as they are."""
-        return rows
 
 
 def expressions_of(

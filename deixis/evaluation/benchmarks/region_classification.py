@@ -1,11 +1,11 @@
 """LVIS-ROC: what is at a point, in a box or under a stroke, of two names? Ferret's referring object classification."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deixis.datasets.grounding.ferret_lvis import FERRET_LVIS
-from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.lvis_objects import ANY, THERE, Draw, lvis_objects
 from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.required_files import (
@@ -37,7 +37,7 @@ REQUIRED_FILES = (
     RequiredFile("lvis*.jsonl", "the questions in the form of Ferret's LVIS-ROC, if you have them", FERRET_LVIS.home,
            FERRET_LVIS.licence),
     LVIS,
-    RequiredFile("val2017/", "COCO's pictures", "https://cocodataset.org/#download", "each picture has its own"),
+    coco_images("val2017/"),
 )  # fmt: skip
 
 
@@ -146,9 +146,6 @@ class RegionClassification:
             "correct": int(names_object(said, names.right, names.synonyms)),
             "strict": int(bool(found) and found <= right),
         }
-
-    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
-        return rows
 
 
 def _plain(markup: str) -> str:

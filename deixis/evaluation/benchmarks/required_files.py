@@ -1,4 +1,4 @@
-"""Where a benchmark's files lie below --data, found under their official names, or said to be missing."""
+"""Finding a benchmark's official files below --data, and parsing its options."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,14 +7,20 @@ from deixis.datasets.source import Place
 from deixis.errors import DataError, InputError
 from deixis.evaluation.benchmark import RequiredFile
 
-IMAGES = {"images": "the folder of the pictures, where they do not lie below --data"}
-"""The option of every benchmark whose files only name their pictures."""
+IMAGES = {"images": "folder of the images, if they are not below --data"}
+"""The option of every benchmark whose files only name their images."""
+
+
+def coco_images(folder: str) -> RequiredFile:
+    """A folder of COCO's images, such as "val2017/"."""
+    return RequiredFile(folder, "COCO's images", "https://cocodataset.org/#download", "per image")
 
 
 def find_files(data: Path, *patterns: str) -> list[Path]:
-    """The files of the first pattern that any is of, in --data or in a folder right below; --data itself, if it fits.
+    """The files of the first pattern that matches any, in --data or a folder directly below; --data itself if it
+    matches.
 
-    Patterns are tried in order, in each the names in alphabetical order.
+    Patterns are tried in order; the files of one are in alphabetical order.
     """
     for pattern in patterns:
         if data.is_file() and data.match(pattern):
@@ -25,27 +31,38 @@ def find_files(data: Path, *patterns: str) -> list[Path]:
     return []
 
 
-def require_files(data: Path, wanted: RequiredFile, *patterns: str) -> list[Path]:
-    """As `found`, by the names of a wanted file. Raises ValueError, naming it and its home, where there is none."""
-    files = find_files(data, *(patterns or (wanted.path,)))
+def require_files(data: Path, required: RequiredFile, *patterns: str) -> list[Path]:
+    """As `find_files`, by the patterns of a required file (its own path by default).
+
+    Raises:
+        DataError: there is none; the message names the file and its official address.
+    """
+    files = find_files(data, *(patterns or (required.path,)))
     if not files:
-        raise DataError(f"{data}: expected {wanted.path}, {wanted.what}, got none; it is from {wanted.home}")
+        raise DataError(f"{data}: expected {required.path}, {required.what}, got none; it is from {required.home}")
     return files
 
 
 def place_for(path: Path, options: Mapping[str, str], **more: str) -> Place:
-    """The place of a set's file, its pictures where the option says. Raises ValueError where that is no folder."""
+    """The place of a set's file, with its images where the option says.
+
+    Raises:
+        InputError: the option is not a folder.
+    """
     images = options.get("images")
     if images is not None and not Path(images).is_dir():
-        raise InputError(f"images: expected the folder of the pictures, got {images!r}, which is none")
+        raise InputError(f"images: expected the folder of the images, got {images!r}, which is none")
     return Place(path, None if images is None else Path(images), options=more)
 
 
 def integer_option(options: Mapping[str, str], name: str, default: int, least: int = 0) -> int:
-    """An option that is a number. Raises ValueError for anything else.
+    """An integer option.
 
     >>> integer_option({"seed": "7"}, "seed", 0), integer_option({}, "seed", 0)
     (7, 0)
+
+    Raises:
+        InputError: not an integer, or below `least`.
     """
     text = options.get(name, str(default))
     if not text.isascii() or not text.isdigit() or int(text) < least:
@@ -54,10 +71,13 @@ def integer_option(options: Mapping[str, str], name: str, default: int, least: i
 
 
 def choice_option(options: Mapping[str, str], name: str, *choices: str) -> str:
-    """An option that is one of some words, the first if it is not given. Raises ValueError for another.
+    """An option with fixed choices, by default the first.
 
-    >>> one_of({}, "negatives", "any", "there")
+    >>> choice_option({}, "negatives", "any", "there")
     'any'
+
+    Raises:
+        InputError: none of the choices.
     """
     word = options.get(name, choices[0])
     if word not in choices:

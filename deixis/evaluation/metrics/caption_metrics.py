@@ -3,7 +3,7 @@
 `per_caption_metrics` returns per-example metrics whose sums give the scores: CIDEr, ROUGE-L and SPICE are means over
 captions (macro average); BLEU and METEOR are functions of summed counts (micro average), as officially too. So every
 metric has a bootstrap confidence interval. CIDEr weights n-grams by their document frequency in the set, so it is
-computed from all captions at once (`Benchmark.corpus_metrics`).
+computed from all captions at once (`CorpusBenchmark`).
 
 Source: salaniz/pycocoevalcap@a24f74c, whose scorers of CIDEr, BLEU and ROUGE-L are called; Denkowski and Lavie 2014 and
 METEOR 1.5 for the formula over its counts.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deixis.evaluation.benchmark import Benchmark, ExampleResult
+from deixis.evaluation.benchmark import Benchmark, ExampleResult, corpus_metrics
 from deixis.evaluation.runner import EvaluationRun, TargetAnswer, run_examples
 from deixis.evaluation.teacher_forced import point
 from deixis.inference import Marked, Model, Question
@@ -37,7 +37,7 @@ def run_with_model(
     told = {"notation": model.processor.notation.name, **options}
     rows, skipped = run_examples(EvaluationRun(benchmark, data, told, mode), DirectAdapter(model), folder)
     assert (skipped, [row.failure for row in rows if row.failure]) == ([], [])
-    return list(benchmark.corpus_metrics(rows))
+    return list(corpus_metrics(benchmark, rows))
 
 
 def plain_sums(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:

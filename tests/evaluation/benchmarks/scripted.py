@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deixis.evaluation.benchmark import GENERATED, Benchmark, ExampleResult
+from deixis.evaluation.benchmark import GENERATED, Benchmark, ExampleResult, corpus_metrics
 from deixis.evaluation.metrics.bootstrap import bootstrap_score
 from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.inference import Answer, AnswerPhrase, Marked, Question
@@ -63,7 +63,7 @@ def run_benchmark(
     rows, skipped = run_examples(EvaluationRun(benchmark, data, options, GENERATED), adapter, folder)
     assert not skipped
     assert [row.failure for row in rows if row.failure] == []
-    return list(benchmark.corpus_metrics(rows))
+    return list(corpus_metrics(benchmark, rows))
 
 
 def table(benchmark: Benchmark, rows: Sequence[ExampleResult]) -> dict[str, dict[str, float]]:

@@ -90,7 +90,7 @@ def test_missing_files_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"source: expected coco or aokvqa or gqa, got 'vg'"):
         list(BENCHMARK.examples(tmp_path, {"source": "vg"}))
     (tmp_path / "coco_pope_random.json").write_text("{}\n")
-    with pytest.raises(ValueError, match="images: expected the folder of the pictures"):
+    with pytest.raises(ValueError, match="images: expected the folder of the images"):
         list(BENCHMARK.examples(tmp_path, {"images": str(tmp_path / "none")}))
 
 

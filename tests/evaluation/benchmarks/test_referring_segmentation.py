@@ -158,7 +158,7 @@ def test_a_small_mask_says_that_there_is_none(tmp_path):
         pytest.param({"masks": "best"}, "masks: expected union or first", id="masks"),
         pytest.param({"split_by": "google"}, "expected refs(google).p or refs(google).json, got refs(unc).p", id="by"),
         pytest.param(
-            {"images": "/nowhere"}, "images: expected the folder of the pictures, got '/nowhere'", id="images"
+            {"images": "/nowhere"}, "images: expected the folder of the images, got '/nowhere'", id="images"
         ),
     ],
 )

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from deixis.errors import InputError
-from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult
+from deixis.evaluation.benchmark import BenchmarkInfo, Example
 from deixis.evaluation.benchmarks.world.sampling import sample_questions
 from deixis.evaluation.benchmarks.world.tasks import TASKS
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
@@ -80,10 +80,6 @@ class World:
             else:
                 metrics[_key_of(metric.name)] = value
         return metrics
-
-    def corpus_metrics(self, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
-        """The results unchanged: no metric depends on other examples."""
-        return rows
 
     def baselines(self, examples: Sequence[Example]) -> Mapping[str, Mapping[Cell, float]]:
         """The columns "majority" (the best constant answers) and "floor" (minimum scores set before training)."""
