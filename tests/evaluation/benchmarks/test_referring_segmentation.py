@@ -157,9 +157,7 @@ def test_a_small_mask_says_that_there_is_none(tmp_path):
         pytest.param({"split": "test"}, "split: expected val or testA or testB, got 'test'", id="split"),
         pytest.param({"masks": "best"}, "masks: expected union or first", id="masks"),
         pytest.param({"split_by": "google"}, "expected refs(google).p or refs(google).json, got refs(unc).p", id="by"),
-        pytest.param(
-            {"images": "/nowhere"}, "images: expected the folder of the images, got '/nowhere'", id="images"
-        ),
+        pytest.param({"images": "/nowhere"}, "images: expected the folder of the images, got '/nowhere'", id="images"),
     ],
 )
 def test_refuses_an_option(tmp_path, options, message):
