@@ -1,6 +1,6 @@
-"""Captioned signals in the files that evaluations use: one iterator a form, each yielding (part, signals, captions).
+"""Readers of caption sets in the files of evaluations: one iterator of `CaptionRecord` per file format.
 
-    COCO's form         {"images": [...], "annotations": [{"image_id", "caption"}]}, NoCaps' with a "domain" an image
+    COCO's format       {"images": [...], "annotations": [{"image_id", "caption"}]}, NoCaps' with a "domain" per image
     Karpathy's splits   dataset_coco.json, dataset_flickr30k.json: {"images": [{"filepath", "filename", "split",
                         "sentences": [{"raw"}]}]}
     BLIP's lists        coco_karpathy_test.json: [{"image": "val2014/COCO_val2014_....jpg", "caption": [...]}]
@@ -25,7 +25,7 @@ from deixis.datasets.instruction.onellm import ONELLM, POINTLLM_FILE
 from deixis.datasets.instruction.onellm_media import locate, medium_id
 from deixis.datasets.source import Format, Place
 from deixis.errors import DataError, DeixisError
-from deixis.evaluation.benchmarks.records import records, unescaped
+from deixis.evaluation.benchmarks.records import converted, records, unescaped
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
@@ -35,8 +35,8 @@ SPLITS = ("test", "val")
 
 
 @dataclass(frozen=True)
-class Captioned:
-    """Signals and their right captions, as plain text. part: the row of the table that it counts in."""
+class CaptionRecord:
+    """Signals with their reference captions as plain text. part: as in `Example`."""
 
     id: str
     part: str
@@ -44,17 +44,17 @@ class Captioned:
     captions: tuple[str, ...]
 
 
-Read = Callable[[Place, str], Iterator[Captioned | Skipped]]
-"""From a file, and the split that is asked for where it holds several."""
+Read = Callable[[Place, str], Iterator[CaptionRecord | Skipped]]
+"""(file, requested split, for files with several) -> records."""
 
 
-def coco_form(place: Place, split: str) -> Iterator[Captioned | Skipped]:
-    """Pictures of a file in COCO's form, all of one part."""
+def coco_form(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
+    """The images of a file in COCO's format, all of one part."""
     return _by(COCO_CAPTIONS, place, lambda _: _split_in(place.path, split))
 
 
-def by_domain(place: Place, split: str) -> Iterator[Captioned | Skipped]:
-    """NoCaps: the part is a picture's domain, where the file or one beside it tells; else "entire"."""
+def by_domain(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
+    """NoCaps: the part is the domain of an image, from the file or the files beside it; else "entire"."""
     domains = {str(image["id"]): str(image["domain"]) for image in _images(place.path) if "domain" in image}
     for domain in () if domains else DOMAINS:
         beside = place.path.with_name(f"nocaps_val_{domain}.json")
@@ -62,50 +62,52 @@ def by_domain(place: Place, split: str) -> Iterator[Captioned | Skipped]:
     return _by(COCO_CAPTIONS, place, lambda key: domains.get(key, "no domain" if domains else "entire"))
 
 
-def karpathy(place: Place, split: str) -> Iterator[Captioned | Skipped]:
-    """The pictures of one split of Karpathy's files."""
+def karpathy(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
+    """The images of one split of Karpathy's files."""
     number = 0
     for where, image in json_items(place.path, "images"):
         if not isinstance(image, dict) or image.get("split") != split:
             continue
         number += 1
         names = [f"{image['filepath']}/{image['filename']}"] if image.get("filepath") else []
-        yield _pictured(place, where, split, [*names, image["filename"]], [s.get("raw") for s in image["sentences"]])
+        yield _image_record(
+            place, where, split, [*names, image["filename"]], [s.get("raw") for s in image["sentences"]]
+        )
     if not number:
-        raise DataError(f"{place.path}: expected pictures with the split {split!r}, got none")
+        raise DataError(f"{place.path}: expected images with the split {split!r}, got none")
 
 
-def blip_list(place: Place, split: str) -> Iterator[Captioned | Skipped]:
-    """The pictures of a list of files with captions."""
+def blip_list(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
+    """The images of a list of files with captions."""
     for where, row in json_rows(place.path):
         if isinstance(row, dict) and isinstance(row.get("image"), str):
-            said = row.get("caption")
-            texts = said if isinstance(said, list) else [said]
-            yield _pictured(place, where, _split_in(place.path, split), [row["image"]], texts)
+            caption = row.get("caption")
+            texts = caption if isinstance(caption, list) else [caption]
+            yield _image_record(place, where, _split_in(place.path, split), [row["image"]], texts)
         else:
             yield Skipped(where, f"expected an object with 'image' and 'caption', got {shown(row)}")
 
 
-def of_onellm(kind: str) -> Read:
-    """OneLLM's evaluation files about signals of its `kind`."""
+def of_onellm(modality: str) -> Read:
+    """OneLLM's evaluation files about one of its modalities."""
 
-    def read(place: Place, split: str) -> Iterator[Captioned | Skipped]:
-        of_kind = Place(place.path, place.images, "test", {"kind": kind})
-        return _by(ONELLM, of_kind, lambda _: "test")
+    def read(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
+        of_modality = Place(place.path, place.images, "test", {"kind": modality})
+        return _by(ONELLM, of_modality, lambda _: "test")
 
     return read
 
 
-def clotho(place: Place, split: str) -> Iterator[Captioned | Skipped]:
+def clotho(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
     return _by(CLOTHO, place, lambda _: "evaluation")
 
 
-def audiocaps(place: Place, split: str) -> Iterator[Captioned | Skipped]:
+def audiocaps(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
     return _by(AUDIOCAPS, place, lambda _: "test")
 
 
-def pointllm_list(place: Place, split: str) -> Iterator[Captioned | Skipped]:
-    """The objects of PointLLM's list, each with the answer to its question."""
+def pointllm_list(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
+    """The objects of PointLLM's list, each with the answer of its conversation as caption."""
     for where, row in json_rows(place.path):
         try:
             name, caption = row["object_id"], row["conversations"][-1]["value"]
@@ -114,23 +116,22 @@ def pointllm_list(place: Place, split: str) -> Iterator[Captioned | Skipped]:
             continue
         file = POINTLLM_FILE.format(name)
         medium = MediaReference(medium_id("point", file), "point_cloud", path=str(locate(place, file)))
-        yield Captioned(f"pointllm/{name}", "test", (medium,), (caption.strip(),))
+        yield CaptionRecord(f"pointllm/{name}", "test", (medium,), (caption.strip(),))
 
 
-def _by(form: Format, place: Place, part: Callable[[str], str]) -> Iterator[Captioned | Skipped]:
-    for record in records(form, place):
-        if isinstance(record, Annotated):
-            key = record.id.rpartition("/")[2].rpartition(":")[2]
-            yield Captioned(record.id, part(key), record.signals, tuple(map(unescaped, record.captions)))
-        elif isinstance(record, Skipped):
-            yield record
+def _by(form: Format, place: Place, part: Callable[[str], str]) -> Iterator[CaptionRecord | Skipped]:
+    def convert(record: Annotated) -> CaptionRecord:
+        key = record.id.rpartition("/")[2].rpartition(":")[2]
+        return CaptionRecord(record.id, part(key), record.signals, tuple(map(unescaped, record.captions)))
+
+    return converted(records(form, place), convert)
 
 
 def _images(path: Path) -> Iterator[Mapping[str, Any]]:
     return (image for _, image in json_items(path, "images") if isinstance(image, dict) and "id" in image)
 
 
-def _pictured(place: Place, where: str, part: str, names: list[str], texts: list[Any]) -> Captioned | Skipped:
+def _image_record(place: Place, where: str, part: str, names: list[str], texts: list[Any]) -> CaptionRecord | Skipped:
     captions = tuple(" ".join(text.split()) for text in texts if isinstance(text, str) and text.strip())
     if not captions:
         return Skipped(where, f"caption: expected text, got {shown(texts[:1])}")
@@ -138,9 +139,9 @@ def _pictured(place: Place, where: str, part: str, names: list[str], texts: list
         medium = picture(place, names, "captions")
     except DeixisError as error:
         return Skipped(where, str(error))
-    return Captioned(medium.id, part, (medium,), captions)
+    return CaptionRecord(medium.id, part, (medium,), captions)
 
 
 def _split_in(path: Path, split: str) -> str:
-    """The split that a file's name tells, else the one asked for."""
+    """The split in a file's name, else the requested one."""
     return next((word for word in SPLITS if word in path.stem.lower()), split)

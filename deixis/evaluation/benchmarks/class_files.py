@@ -1,21 +1,20 @@
-"""Signals with one class each in the files of their sets: `Classes`, the names and an iterator over the signals.
+"""Readers of classification sets: `Classes`, the class names and an iterator over the signals.
 
-    folders or labels.csv       by the reader of the format `class_folders`: pictures, sounds, films, clouds, motion
+    folders or labels.csv       by the reader of the format `class_folders`: images, audio, video, point clouds, IMU
     ModelNet40, ScanObjectNN    by `deixis.datasets.classification.class_clouds`, their test split
     NYUv2                       nyu_depth_v2_labeled.mat (HDF5: images, depths, sceneTypes), splits.mat (testNdxs)
     SUN RGB-D                   SUNRGBD/.../scene.txt with image/ and depth_bfx/ beside; allsplit.mat (alltest)
-    UEA's archive of series     NAME_TEST.ts: dimensions apart by ":", the class last
+    UEA's archive of series     NAME_TEST.ts: dimensions separated by ":", the class last
 
-Scene classes are the 9 most frequent of NYUv2 and "others", and the 19 of SUN RGB-D with more than 80 pictures, as both
-papers' benchmarks have them. Sources: cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html; rgbd.cs.princeton.edu
-SUNRGBDtoolbox read3dPoints.m (depth in steps of 1 mm, turned by 3 bits, at most 8 m); timeseriesclassification.com.
+Scene classes are the 9 most frequent of NYUv2 and "others", and the 19 of SUN RGB-D with more than 80 images, as in
+both papers' benchmarks. Sources: cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html; rgbd.cs.princeton.edu
+SUNRGBDtoolbox read3dPoints.m (depth in steps of 1 mm, rotated by 3 bits, at most 8 m); timeseriesclassification.com.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt16
@@ -26,16 +25,17 @@ from deixis.datasets.files.class_lists import split_names
 from deixis.datasets.files.class_names import readable
 from deixis.datasets.source import Place
 from deixis.errors import DataError, DeixisError, InputError
-from deixis.evaluation.benchmarks.records import records, unescaped
+from deixis.evaluation.benchmark import RequiredFile
+from deixis.evaluation.benchmarks.records import converted, records, unescaped
 from deixis.evaluation.benchmarks.required_files import choice_option, find_files, integer_option, require_files
 from deixis.evaluation.metrics.answer_text import NUMBER_WORDS
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 from deixis.samples.text_file import read_json, read_text
 
-Wants = Sequence[Any]
+Required = Sequence[RequiredFile]
 POINTS = 1024
-"""Of a cloud, the first ones: so many PointMLP is measured with."""
+"""The number of first points of a cloud, as in PointMLP's evaluation."""
 NYU_SCENES = ("bedroom", "kitchen", "living room", "bathroom", "dining room", "office", "home office", "classroom")
 NYU_SCENES += ("bookstore", "others")
 SUN_SCENES = (
@@ -43,15 +43,15 @@ SUN_SCENES = (
     *("dining room", "discussion area", "furniture store", "home office", "kitchen", "lab", "lecture theatre"),
     *("library", "living room", "office", "rest space", "study space"),
 )
-SUN_STEP_M, SUN_FARTHEST_M, SUN_TURN = 0.001, 8.0, 3
-MOTION_AXES = 6
-DEPTH, NORMAL, PICTURE = "depth", "normal", "picture"
+SUN_STEP_M, SUN_MAX_M, SUN_ROTATION = 0.001, 8.0, 3
+IMU_AXES = 6
+DEPTH, NORMAL, IMAGE = "depth", "normal", "image"
 WITH, WITHOUT = "with", "without"
 
 
 @dataclass(frozen=True)
 class Classified:
-    """Signals and the class that they are of, by its place among the names. part: of the table."""
+    """Signals and the index of their class. part: as in `Example`."""
 
     id: str
     part: str
@@ -61,18 +61,18 @@ class Classified:
 
 @dataclass(frozen=True)
 class Classes:
-    """The names of each class, the first the one to use, in small letters; and the signals, in order."""
+    """The lower-case names of each class, the preferred one first; the signals, in order; and their modality."""
 
     names: tuple[tuple[str, ...], ...]
     items: Iterator[Classified | Skipped]
-    kind: str
+    modality: str
 
 
-def class_folders(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
-    """Signals of any kind; the part is the split, if one is asked for, else "all"."""
+def class_folders(data: Path, options: Mapping[str, str], required_files: Required) -> Classes:
+    """Signals of any modality; the part is the requested split, else "all"."""
     own = {name: options[name] for name in CLASS_FOLDERS.options if name in options}
     if not data.is_dir():
-        raise DataError(f"{data}: expected a folder with a folder for each class, or with {LISTS[0]}, got none")
+        raise DataError(f"{data}: expected a folder with one folder per class, or with {LISTS[0]}, got none")
     split = options.get("split")
     kept: list[Sample | Skipped] = [
         record
@@ -81,23 +81,19 @@ def class_folders(data: Path, options: Mapping[str, str], required_files: Wants)
     ]
     samples = [record for record in kept if isinstance(record, Sample)]
     if not samples:
-        raise InputError(f"split: expected a split that signals are of, got {split!r}; without it all are asked about")
+        raise InputError(f"split: expected a split with signals, got {split!r}; omit it for all")
     titles = sorted({unescaped(sample.turns[0].assistant) for sample in samples})
-    more = _synonyms(options.get("synonyms"))
-    names = tuple(_names(title, more.get(title.lower(), ())) for title in titles)
+    synonyms = _synonyms(options.get("synonyms"))
+    names = tuple(_names(title, synonyms.get(title.lower(), ())) for title in titles)
 
-    def items() -> Iterator[Classified | Skipped]:
-        for record in kept:
-            if isinstance(record, Skipped):
-                yield record
-                continue
-            label = titles.index(unescaped(record.turns[0].assistant))
-            yield Classified(record.id, split or "all", record.signals, label)
+    def classified(record: Sample) -> Classified:
+        label = titles.index(unescaped(record.turns[0].assistant))
+        return Classified(record.id, split or "all", record.signals, label)
 
-    return Classes(names, items(), samples[0].signals[0].modality)
+    return Classes(names, converted(kept, classified), samples[0].signals[0].modality)
 
 
-def modelnet40(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
+def modelnet40(data: Path, options: Mapping[str, str], required_files: Required) -> Classes:
     return _clouds(
         require_files(data, required_files[0], "ply_data_test*.h5", "modelnet40_test.txt")[0].parent,
         options,
@@ -106,16 +102,16 @@ def modelnet40(data: Path, options: Mapping[str, str], required_files: Wants) ->
     )
 
 
-def scanobjectnn(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
-    """The test split of the variant that is asked for, PB_T50_RS if none is."""
+def scanobjectnn(data: Path, options: Mapping[str, str], required_files: Required) -> Classes:
+    """The test split of the requested variant, by default PB_T50_RS."""
     variant = options.get("variant", SCANOBJECTNN_HARDEST)
     file = require_files(data, required_files[0], "test_objectdataset*.h5", "main_split/test_objectdataset*.h5")[0]
     return _clouds(file.parent, options, variant, variant)
 
 
-def nyuv2(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
-    """The 654 test pictures, all of part "test"; scene types beyond the nine are "others"."""
-    view, with_picture = _view(options)
+def nyuv2(data: Path, options: Mapping[str, str], required_files: Required) -> Classes:
+    """The 654 test images, all of part "test"; scene classes beyond the nine are "others"."""
+    view, with_image = _view(options)
     file, splits = require_files(data, required_files[0])[0], require_files(data, required_files[1])[0]
 
     def items() -> Iterator[Classified | Skipped]:
@@ -127,20 +123,20 @@ def nyuv2(data: Path, options: Mapping[str, str], required_files: Wants) -> Clas
             for number in numbers:
                 scene = "".join(map(chr, arrays[arrays["sceneTypes"][0, number - 1]][()].ravel()))
                 label = NYU_SCENES.index(readable(scene)) if readable(scene) in NYU_SCENES else len(NYU_SCENES) - 1
-                picture = np.ascontiguousarray(arrays["images"][number - 1].transpose(2, 1, 0))
+                image = np.ascontiguousarray(arrays["images"][number - 1].transpose(2, 1, 0))
                 name = f"nyuv2/{number:04d}"
-                media = [MediaReference(name, "image", size_hw=picture.shape[:2], values=picture)]
+                media = [MediaReference(name, "image", size_hw=image.shape[:2], values=image)]
                 if view == DEPTH:
                     depth_m = arrays["depths"][number - 1].T.astype(np.float32)
                     media.append(MediaReference(f"{name}/depth", "depth", size_hw=depth_m.shape, values=depth_m))
-                yield from _viewed(name, media, view, with_picture, label, file.parent, f"{number:04d}")
+                yield from _viewed(name, media, view, with_image, label, file.parent, f"{number:04d}")
 
     return Classes((*((name,) for name in NYU_SCENES[:-1]), ("others", "other")), items(), view)
 
 
-def sun_rgbd(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
-    """The test pictures of the 19 classes, all of part "test"; pictures of rarer classes are not asked about."""
-    view, with_picture = _view(options)
+def sun_rgbd(data: Path, options: Mapping[str, str], required_files: Required) -> Classes:
+    """The test images of the 19 classes, all of part "test"; images of rarer classes are excluded."""
+    view, with_image = _view(options)
     split = require_files(data, required_files[0], "allsplit.mat", "traintestSUNRGBD/allsplit.mat")[0]
     root = next(iter(find_files(data, "SUNRGBD")), None)
     if root is None:
@@ -164,22 +160,24 @@ def sun_rgbd(data: Path, options: Mapping[str, str], required_files: Wants) -> C
                             MediaReference(f"sun_rgbd/{name}/depth", "depth", size_hw=depth_m.shape, values=depth_m)
                         )
                     label = SUN_SCENES.index(scene)
-                    yield from _viewed(f"sun_rgbd/{name}", media, view, with_picture, label, folder, "normal")
+                    yield from _viewed(f"sun_rgbd/{name}", media, view, with_image, label, folder, "normal")
             except (DeixisError, OSError) as error:
                 yield Skipped(name, str(error))
 
     return Classes(tuple((name,) for name in SUN_SCENES), items(), view)
 
 
-def motion(data: Path, options: Mapping[str, str], required_files: Wants) -> Classes:
-    """The windows of a .ts file of six dimensions, at `rate_hz`; classes are those of its head."""
+def imu(data: Path, options: Mapping[str, str], required_files: Required) -> Classes:
+    """The windows of a .ts file with six dimensions, at `rate_hz`; the classes are those of its header."""
     path = require_files(data, required_files[0], "*_TEST.ts", "*.ts")[0]
     rate_hz = float(integer_option(options, "rate_hz", 10, least=1))
     lines = read_text(path).splitlines()
     head = next((line.split()[2:] for line in lines if line.lower().startswith("@classlabel true")), [])
     start = next((number for number, line in enumerate(lines) if line.strip().lower() == "@data"), None)
     if not head or start is None:
-        raise DataError(f"{path}: expected @classLabel true NAMES and @data, as in UEA's archive, got no such lines")
+        raise DataError(
+            f"{path}: expected @classLabel true NAMES and @data, as in UEA archive files, got no such lines"
+        )
 
     def items() -> Iterator[Classified | Skipped]:
         for number, line in enumerate(lines[start + 1 :], start + 2):
@@ -199,22 +197,27 @@ def motion(data: Path, options: Mapping[str, str], required_files: Wants) -> Cla
 def _window(columns: Sequence[str]) -> Float32[np.ndarray, "axis sample"]:
     """The six dimensions of a line; ValueError for anything else."""
     values = np.array([[float(value) for value in column.split(",")] for column in columns], np.float32)
-    if values.ndim != 2 or len(values) != MOTION_AXES:
-        raise DataError(f"expected {MOTION_AXES} dimensions, got {len(columns)}")
+    if values.ndim != 2 or len(values) != IMU_AXES:
+        raise DataError(f"expected {IMU_AXES} dimensions, got {len(columns)}")
     return values
 
 
 def sun_depth_m(path: Path) -> Float32[np.ndarray, "h w"]:
-    """Metres of a depth map of SUN RGB-D, 0 where nothing was read. Raises ValueError for a file that is none."""
+    """Depth in metres of a SUN RGB-D depth map, 0 where it is unknown.
+
+    Raises:
+        DataError: not a 16-bit depth map.
+    """
     from deixis.signals.image import opened
 
-    with opened(path, path.name) as picture:
-        steps = np.asarray(picture)
+    with opened(path, path.name) as image:
+        steps = np.asarray(image)
     if steps.ndim != 2 or steps.dtype.kind not in "iu":
         raise DataError(f"{path}: expected a depth map of 16 bits, got {steps.dtype} of shape {steps.shape}")
-    turned: UInt16[np.ndarray, "h w"] = steps.astype(np.uint16)
-    steps = (turned >> SUN_TURN) | (turned << (16 - SUN_TURN))
-    return np.minimum(steps * SUN_STEP_M, SUN_FARTHEST_M).astype(np.float32)
+    # The toolbox stores depth with its low 3 bits rotated to the top.
+    stored: UInt16[np.ndarray, "h w"] = steps.astype(np.uint16)
+    steps = (stored >> SUN_ROTATION) | (stored << (16 - SUN_ROTATION))
+    return np.minimum(steps * SUN_STEP_M, SUN_MAX_M).astype(np.float32)
 
 
 def _clouds(folder: Path, options: Mapping[str, str], part: str, variant: str) -> Classes:
@@ -233,31 +236,33 @@ def _clouds(folder: Path, options: Mapping[str, str], part: str, variant: str) -
 
 
 def _view(options: Mapping[str, str]) -> tuple[str, bool]:
-    return choice_option(options, "view", DEPTH, NORMAL, PICTURE), choice_option(
-        options, "picture", WITH, WITHOUT
-    ) == WITH
+    return choice_option(options, "view", DEPTH, NORMAL, IMAGE), choice_option(options, "image", WITH, WITHOUT) == WITH
 
 
 def _viewed(
-    name: str, media: list[MediaReference], view: str, with_picture: bool, label: int, folder: Path, stem: str
+    name: str, media: list[MediaReference], view: str, with_image: bool, label: int, folder: Path, stem: str
 ) -> Iterator[Classified | Skipped]:
-    """The picture with its map, or the map alone. media: the picture, and the depth if that is asked for."""
+    """The image with its map, or the map alone. media: the image, and the depth map if that is the view."""
     if view == NORMAL:
         path = next(
             (p for p in (folder / "normal" / f"{stem}.npy", folder / "normal" / f"{stem}.png") if p.is_file()), None
         )
         if path is None:
             yield Skipped(
-                name, f"expected normals in {folder / 'normal'}/{stem}.npy or .png, got none: make them first"
+                name, f"expected normals in {folder / 'normal'}/{stem}.npy or .png, got none: create them first"
             )
             return
         media = [*media, MediaReference(f"{name}/normal", "normal", path=str(path))]
-    kept = media if with_picture or view == PICTURE else media[1:]
+    kept = media if with_image or view == IMAGE else media[1:]
     yield Classified(name, "test", tuple(kept), label)
 
 
 def _only(*folders: Path) -> Path:
-    """The first file in the first of the folders that is there. Raises ValueError where there is none."""
+    """The first file in the first folder that has one.
+
+    Raises:
+        DataError: there is none.
+    """
     for folder in folders:
         if folder.is_dir() and (files := sorted(path for path in folder.iterdir() if path.is_file())):
             return files[0]
@@ -265,7 +270,7 @@ def _only(*folders: Path) -> Path:
 
 
 def _names(title: str, more: Sequence[str] = ()) -> tuple[str, ...]:
-    """The names of a class: those that commas part, synonyms, and the word of a small number.
+    """The names of a class: those separated by commas, synonyms, and the word for a small number.
 
     >>> _names("night_stand"), _names("cup, mug"), _names("3")
     (('night stand',), ('cup', 'mug'), ('3', 'three'))
@@ -276,7 +281,11 @@ def _names(title: str, more: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def _synonyms(path: str | None) -> Mapping[str, Sequence[str]]:
-    """Class in small letters -> other names. Raises ValueError for a file that does not hold that."""
+    """Lower-case class name -> synonyms.
+
+    Raises:
+        DataError: a file of another format.
+    """
     if path is None:
         return {}
     try:

@@ -1,4 +1,4 @@
-"""POPE: is there such a thing in the picture? Questions about things that are there and, as many, that are not."""
+"""POPE, object hallucination: whether an object is in the image, half of the questions about absent objects."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,37 +32,44 @@ VALUES = {
     "popular": (84.90, 88.24, 80.53, 84.21, 45.63),
     "adversarial": (82.36, 83.60, 80.53, 82.00, 48.18),
 }
-"""Accuracy, precision, recall, F1 and the share of yes."""
+"""Accuracy, precision, recall, F1 and yes ratio."""
 
 
 def _share(part: Any, whole: Any) -> Any:
-    """part / whole, 0 where there is no whole."""
+    """part / whole, 0 if the whole is 0."""
     return np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=np.asarray(whole) > 0)
 
 
 METRICS = (
-    mean("accuracy", "correct", "the share of right answers"),
-    Metric("precision", lambda tp, fp: _share(tp, tp + fp), ("tp", "fp"), "of the answers yes, so many are right"),
-    Metric("recall", lambda tp, fn: _share(tp, tp + fn), ("tp", "fn"), "of what is there, so much is said to be"),
-    Metric("F1", lambda tp, fp, fn: _share(2 * tp, 2 * tp + fp + fn), ("tp", "fp", "fn"), "of precision and recall"),
-    mean("yes", "yes", "the share of answers that count as yes; half of them should be"),
-    mean("strict accuracy", "strict", "the share of right answers that say yes or no in plain words", official=False),
-    mean("unclear", "unclear", "the share of answers that say neither yes nor no, or both", official=False),
+    mean("accuracy", "correct", "share of correct answers"),
+    Metric("precision", lambda tp, fp: _share(tp, tp + fp), ("tp", "fp"), "share of the answers yes that are correct"),
+    Metric(
+        "recall", lambda tp, fn: _share(tp, tp + fn), ("tp", "fn"), "share of the present objects that are answered yes"
+    ),
+    Metric(
+        "F1",
+        lambda tp, fp, fn: _share(2 * tp, 2 * tp + fp + fn),
+        ("tp", "fp", "fn"),
+        "harmonic mean of precision and recall",
+    ),
+    mean("yes", "yes", "share of answers that count as yes; 50 is unbiased"),
+    mean("strict accuracy", "strict", "share of correct answers that contain an explicit yes or no", official=False),
+    mean("unclear", "unclear", "share of answers with neither yes nor no, or both", official=False),
 )
 INFO = BenchmarkInfo(
     name="pope",
-    title="POPE: is there such a thing in the picture?",
+    title="POPE: object hallucination, yes or no",
     required_files=(
-        RequiredFile("coco_pope_random.json (popular, adversarial)", "the questions, one file or more of the three",
+        RequiredFile("coco_pope_random.json (popular, adversarial)", "the questions, one or more of the three files",
                READER.home, READER.licence),
         coco_images("val2014/"),
     ),
     metrics=METRICS,
     notes=(
-        "Half of the questions are about things that are not there: any thing, things that are frequent in all "
-        "pictures, or things that often come with those that are there.",
+        "Half of the questions are about absent objects: random ones, objects frequent in the data set (popular), or "
+        "objects that often occur with those present (adversarial).",
         "The official script takes the first sentence and counts it as no if one of its words is No, no or not, and "
-        "everything else as yes, an empty answer too; the strict accuracy wants a yes or a no.",
+        "everything else as yes, also an empty answer; the strict accuracy requires an explicit yes or no.",
     ),
     published=tuple(
         PublishedScore(
@@ -70,12 +77,12 @@ INFO = BenchmarkInfo(
         )
         for part, values in VALUES.items()
     ),
-    options=IMAGES | {"source": "whose pictures, by the names of POPE's files: coco, aokvqa or gqa"},
+    options=IMAGES | {"source": "source of the images, as in the names of POPE's files: coco, aokvqa or gqa"},
 )  # fmt: skip
 
 
 class Pope:
-    """Yes or no, about things that are there and things that are not."""
+    """Yes-or-no questions about present and absent objects."""
 
     info = INFO
 
@@ -87,30 +94,28 @@ class Pope:
             require_files(data, self.info.required_files[0], *names.values())
         for part, path in files.items():
             for record in records(READER, place_for(path, options)):
-                if isinstance(record, Sample):
-                    yield _example(part, record)
-                elif isinstance(record, Skipped):
-                    yield record
+                if isinstance(record, Sample | Skipped):
+                    yield record if isinstance(record, Skipped) else _example(part, record)
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
-        there = example.ground_truth == "yes"
-        yes, plain = says_yes(answer.raw or answer.text), said(answer.text)
+        present = example.ground_truth == "yes"
+        yes, explicit = says_yes(answer.raw or answer.text), explicit_yes_no(answer.text)
         return {
-            "correct": int(yes == there),
-            "tp": int(yes and there),
-            "fp": int(yes and not there),
-            "fn": int(not yes and there),
+            "correct": int(yes == present),
+            "tp": int(yes and present),
+            "fp": int(yes and not present),
+            "fn": int(not yes and present),
             "yes": int(yes),
-            "strict": int(plain == example.ground_truth),
-            "unclear": int(plain is None),
+            "strict": int(explicit == example.ground_truth),
+            "unclear": int(explicit is None),
         }
 
 
-def said(text: str) -> str | None:
-    """ "yes" or "no": with which an answer begins, or else the one of them that it holds; None where that is unclear.
+def explicit_yes_no(text: str) -> str | None:
+    """ "yes" or "no": the first word of an answer, or else the only one of the two in it; None if that is ambiguous.
 
-    >>> said("No, but yes to a cat."), said("I see no dog."), said("A dog."), said("It may be yes or no.")
-    ('no', 'no', None, None)
+    >>> [explicit_yes_no(text) for text in ("No, but yes to a cat.", "I see no dog.", "A dog.", "It may be yes or no.")]
+    ['no', 'no', None, None]
     """
     first = text.split(maxsplit=1)[:1]
     return next(iter(find_names("".join(first), ("yes", "no"))), None) or parse_yes_no(text)
@@ -118,5 +123,6 @@ def said(text: str) -> str | None:
 
 def _example(part: str, sample: Sample) -> Example:
     (turn,) = sample.turns
-    picture = sample.signals[0].id
-    return Example(sample.id, part, picture, turn.user, sample.signals, ground_truth=turn.assistant, sample=sample)
+    return Example(
+        sample.id, part, sample.signals[0].id, turn.user, sample.signals, ground_truth=turn.assistant, sample=sample
+    )

@@ -1,7 +1,7 @@
-"""Short questions about signals in the files of their sets: one iterator a set, with whatever its score needs to know.
+"""Readers of question-answering sets: one iterator of `QuestionRecord` per set.
 
-    VQAv2, GQA          by the readers of the formats `vqav2` and `gqa`, with the kind of each question from the files
-    Clotho-AQA          clotho_aqa_test.csv: file_name, QuestionText, answer, confidence; three rows a question
+    VQAv2, GQA          by the readers of the formats `vqav2` and `gqa`, with the question types of the files
+    Clotho-AQA          clotho_aqa_test.csv: file_name, QuestionText, answer, confidence; three rows per question
     MUSIC-AVQA          avqa-test.json: [{"video_id", "question_id", "type": '["Audio", "Counting"]',
                         "question_content": "How many <Object> ...?", "templ_values": '["flute"]', "anser"}]
     MSVD-QA             by the reader of the format `onellm`
@@ -33,13 +33,13 @@ from deixis.samples.skipped import Skipped
 
 QUESTION_WORDS = ("what", "who", "how", "when", "where")
 YES_NO = frozenset({"yes", "no"})
-SOUND_ENDINGS = (".wav", ".flac", ".mp3")
-BOTH, FILM, SOUND = "both", "film", "sound"
+AUDIO_SUFFIXES = (".wav", ".flac", ".mp3")
+BOTH, VIDEO, AUDIO = "both", "video", "audio"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question in plain text and the answers it is judged by: one, or those of several people. part: of the table."""
+class QuestionRecord:
+    """A question in plain text with its expected answer, or those of several annotators. part: as in `Example`."""
 
     id: str
     part: str
@@ -48,31 +48,31 @@ class Asked:
     media: tuple[MediaReference, ...]
 
 
-Read = Callable[[Place, Mapping[str, str]], Iterator[Asked | Skipped]]
+Read = Callable[[Place, Mapping[str, str]], Iterator[QuestionRecord | Skipped]]
 
 
-def vqav2(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
-    """The part is the kind of answer: yes/no, number or other."""
-    kinds = {
+def vqav2(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+    """The part is the answer type: yes/no, number or other."""
+    types = {
         str(row["question_id"]): str(row.get("answer_type", "other"))
         for _, row in json_items(vqav2_annotations(place), "annotations")
         if isinstance(row, dict) and "question_id" in row
     }
-    return _by(VQAV2, place, lambda sample: kinds.get(_key(sample), "other"))
+    return _by(VQAV2, place, lambda sample: types.get(_key(sample), "other"))
 
 
-def gqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
-    """The part is "open" for questions of the structure "query", else "binary", as the set's eval.py parts them."""
-    asks = {
+def gqa(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+    """The part is "open" for questions of the structure "query", else "binary", as in the set's eval.py."""
+    open_questions = {
         key
         for _, key, row in json_pairs(place.path)
-        if isinstance(row, dict) and isinstance(kinds := row.get("types"), dict) and kinds.get("structural") == "query"
+        if isinstance(row, dict) and isinstance(types := row.get("types"), dict) and types.get("structural") == "query"
     }
-    return _by(GQA, place, lambda sample: "open" if _key(sample) in asks else "binary", first_only=True)
+    return _by(GQA, place, lambda sample: "open" if _key(sample) in open_questions else "binary", first_only=True)
 
 
-def msvd(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
-    """The part is the question's first word."""
+def msvd(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+    """The part is the first word of the question."""
 
     def part(sample: Sample) -> str:
         word = sample.turns[0].user.split(maxsplit=1)[0].lower()
@@ -81,26 +81,26 @@ def msvd(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
     return _by(ONELLM, Place(place.path, place.images, "test", {"kind": "video"}), part)
 
 
-def clotho_aqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
-    """Answers are those of all people asked; the part is "binary" where all of them say yes or no."""
-    said: dict[tuple[str, str], list[str]] = {}
+def clotho_aqa(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+    """Answers are those of all annotators; the part is "binary" if all of them are yes or no."""
+    answers_of: dict[tuple[str, str], list[str]] = {}
     for row in scan_table(place, ("file_name", "QuestionText", "answer"), "file_name"):
         if isinstance(row, Skipped):
             yield row
         elif not (row.value["QuestionText"].strip() and row.value["answer"].strip()):
             yield Skipped(row.where, "expected a question and an answer, got an empty cell")
         else:
-            said.setdefault((row.key, row.value["QuestionText"].strip()), []).append(row.value["answer"].strip())
-    for number, ((file, question), answers) in enumerate(said.items()):
+            answers_of.setdefault((row.key, row.value["QuestionText"].strip()), []).append(row.value["answer"].strip())
+    for number, ((file, question), answers) in enumerate(answers_of.items()):
         path = locate(place, file)
         medium = MediaReference(f"clotho/{Path(file).stem.strip()}", "audio", path=str(path), **sound_facts(path))
         part = "binary" if {answer.lower() for answer in answers} <= YES_NO else "single word"
-        yield Asked(f"clotho_aqa/{number}", part, question, tuple(answers), (medium,))
+        yield QuestionRecord(f"clotho_aqa/{number}", part, question, tuple(answers), (medium,))
 
 
-def music_avqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Skipped]:
-    """The part is what a question is about and its kind: "Audio Counting". With the film, its sound, or both."""
-    wanted = choice_option(options, "media", BOTH, FILM, SOUND)
+def music_avqa(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+    """The part is modality and question type: "Audio Counting". With the video, its audio, or both."""
+    selected = choice_option(options, "media", BOTH, VIDEO, AUDIO)
     media: dict[str, tuple[MediaReference, ...]] = {}
     for where, row in json_rows(place.path):
         try:
@@ -111,20 +111,20 @@ def music_avqa(place: Place, options: Mapping[str, str]) -> Iterator[Asked | Ski
             yield Skipped(where, f"expected a question as in MUSIC-AVQA's files, got {shown(row)} ({error})")
             continue
         if name not in media:
-            media[name] = _film_and_sound(place, name, wanted)
-        yield Asked(f"music_avqa/{row.get('question_id', where)}", part, question, (answer,), media[name])
+            media[name] = _video_and_audio(place, name, selected)
+        yield QuestionRecord(f"music_avqa/{row.get('question_id', where)}", part, question, (answer,), media[name])
 
 
 def _by(
     form: Format, place: Place, part: Callable[[Sample], str], first_only: bool = False
-) -> Iterator[Asked | Skipped]:
-    """The questions of a format; their answers are the references of the sample, else its answer alone."""
+) -> Iterator[QuestionRecord | Skipped]:
+    """The questions of a format; the expected answers are the references of the sample, else its answer."""
     for record in records(form, place):
         if isinstance(record, Sample):
             (turn,) = record.turns
             answers = (turn.assistant,) if first_only or not turn.references else turn.references
             texts = tuple(map(unescaped, answers))
-            yield Asked(record.id, part(record), unescaped(turn.user), texts, record.signals)
+            yield QuestionRecord(record.id, part(record), unescaped(turn.user), texts, record.signals)
         elif isinstance(record, Skipped):
             yield record
 
@@ -134,7 +134,11 @@ def _key(sample: Sample) -> str:
 
 
 def _list(value: Any) -> Sequence[str]:
-    """A list, which these files hold as text. Raises ValueError for anything else."""
+    """A list, which these files store as JSON text.
+
+    Raises:
+        DataError: anything else.
+    """
     try:
         found = json.loads(value) if isinstance(value, str) else value
     except ValueError:
@@ -145,34 +149,38 @@ def _list(value: Any) -> Sequence[str]:
 
 
 def _filled(question: str, values: Sequence[str]) -> str:
-    """A question whose places, such as <Object>, are filled in turn.
+    """A question with its placeholders, such as <Object>, filled in order.
 
     >>> _filled("Is the <Object> on the <LRer>?", ["flute", "left"])
     'Is the flute on the left?'
     """
     if len(re.findall(r"<[^<>]*>", question)) != len(values):
-        raise DataError(f"templ_values: expected a word for each <...> of {question!r}, got {list(values)}")
+        raise DataError(f"templ_values: expected one word per <...> of {question!r}, got {list(values)}")
     rest = iter(values)
     return re.sub(r"<[^<>]*>", lambda _: next(rest), question)
 
 
-def _film_and_sound(place: Place, name: str, wanted: str) -> tuple[MediaReference, ...]:
-    """The film, its sound, or both. Raises ValueError where a sound is wanted and there is none beside the film."""
-    film = MediaReference(f"music_avqa/{name}", "video", path=str(_below(place, f"{name}.mp4") or f"{name}.mp4"))
-    if wanted == FILM:
-        return (film,)
-    found = next(filter(None, map(partial(_below, place), (f"{name}{ending}" for ending in SOUND_ENDINGS))), None)
+def _video_and_audio(place: Place, name: str, selected: str) -> tuple[MediaReference, ...]:
+    """The video, its audio, or both.
+
+    Raises:
+        DataError: audio is required and there is no audio file beside the video.
+    """
+    video = MediaReference(f"music_avqa/{name}", "video", path=str(_below(place, f"{name}.mp4") or f"{name}.mp4"))
+    if selected == VIDEO:
+        return (video,)
+    found = next(filter(None, map(partial(_below, place), (f"{name}{ending}" for ending in AUDIO_SUFFIXES))), None)
     if found is None:
         raise InputError(
-            f"media: expected the sound of {name}.mp4 in a file of its own, {name}.wav, got none; take it out with "
-            f"ffmpeg -i {name}.mp4 {name}.wav, or choose media=film"
+            f"media: expected the audio of {name}.mp4 in a separate file, {name}.wav, got none; extract it with "
+            f"ffmpeg -i {name}.mp4 {name}.wav, or choose media=video"
         )
-    sound = MediaReference(f"music_avqa/{name}/sound", "audio", path=str(found), **sound_facts(found))
-    return (sound,) if wanted == SOUND else (film, sound)
+    audio = MediaReference(f"music_avqa/{name}/sound", "audio", path=str(found), **sound_facts(found))
+    return (audio,) if selected == AUDIO else (video, audio)
 
 
 def _below(place: Place, name: str) -> Path | None:
-    """The file of this name in the folder of the media, or in one right below or beside it."""
+    """The file of this name in the media folder, or in a folder directly below or beside it."""
     folders = [place.folder, place.folder.parent] if place.images is None else [place.folder]
     tried = [path for folder in folders for path in (folder / name, *sorted(folder.glob(f"*/{name}")))]
     return next((path for path in tried if path.is_file()), None)

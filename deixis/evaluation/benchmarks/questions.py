@@ -1,4 +1,4 @@
-"""Short questions with short answers, each set by its own way of comparing them. One class, a table of sets."""
+"""Visual question answering and its like for audio and video: short answers, scored by each set's own rule."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 from deixis.datasets.instruction.question_sets import GQA, VQAV2
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import question_files as files
-from deixis.evaluation.benchmarks.records import with_media
+from deixis.evaluation.benchmarks.records import converted, with_media
 from deixis.evaluation.benchmarks.required_files import IMAGES, coco_images, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
@@ -18,19 +18,19 @@ from deixis.samples.skipped import Skipped
 
 ONELLM = "OneLLM-7B (Han et al., CVPR 2024)"
 MAX_NEW_TOKENS = 128
-MAJORITY = 2
-EXACT = mean("exact", "exact", "the answer is the set's, letter for letter, but for capitals", official=False)
+MAJORITY_ANNOTATORS = 2
+EXACT = mean("exact", "exact", "the answer equals the set's, ignoring case", official=False)
 
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """A set: its files by their names in order, how they are read, and how an answer is judged by the right ones."""
+    """A set: file names in order of preference, the reader, and the scoring of an answer against the expected ones."""
 
     name: str
     title: str
     names: tuple[str, ...]
     read: files.Read
-    judge: Callable[[str, Sequence[str]], ExampleMetrics]
+    score: Callable[[str, Sequence[str]], ExampleMetrics]
     required_files: tuple[RequiredFile, ...]
     metrics: tuple[Metric, ...]
     notes: tuple[str, ...]
@@ -40,7 +40,7 @@ class QuestionSet:
 
 
 class Questions:
-    """A short answer to each question of a set."""
+    """A short answer per question of a set."""
 
     def __init__(self, of: QuestionSet):
         self.of = of
@@ -61,47 +61,47 @@ class Questions:
         own = {name: options[name] for name in ("annotations",) if name in options and name in self.of.options}
         notation = notation_of(options)
         place = with_media(place_for(path, options, **own), self.of.required_files[-1].path)
-        for asked in self.of.read(place, options):
-            if isinstance(asked, Skipped):
-                yield asked
-            else:
-                text = question_for("short_answer", notation, text=asked.question)
-                yield Example(asked.id, asked.part, asked.media[0].id, text, asked.media, ground_truth=asked.answers)
+
+        def example(record: files.QuestionRecord) -> Example:
+            text = question_for("short_answer", notation, text=record.question)
+            return Example(record.id, record.part, record.media[0].id, text, record.media, ground_truth=record.answers)
+
+        return converted(self.of.read(place, options), example)
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
-        return self.of.judge(answer.text, example.ground_truth)
+        return self.of.score(answer.text, example.ground_truth)
 
 
-def judge_vqa(answer: str, answers: Sequence[str]) -> ExampleMetrics:
-    """VQA's accuracy; and whether the answer is the one that most people gave, letter for letter."""
+def score_vqa(answer: str, answers: Sequence[str]) -> ExampleMetrics:
+    """VQA accuracy; and whether the answer equals the most frequent annotation."""
     (most, _), *_ = Counter(answers).most_common(1)
     return {"accuracy": vqa_accuracy(answer, answers), "exact": int(_plain(answer) == _plain(most))}
 
 
-def judge_gqa(answer: str, answers: Sequence[str]) -> ExampleMetrics:
-    """Equal to the set's answer, once as the field hands answers in (small letters, no full stop), once as written."""
+def score_gqa(answer: str, answers: Sequence[str]) -> ExampleMetrics:
+    """Exact match, once lower-cased and without the full stop, as answers are submitted, and once as written."""
     return {"correct": int(_plain(answer).rstrip(".") == answers[0]), "exact": int(answer == answers[0])}
 
 
-def judge_people(answer: str, answers: Sequence[str]) -> ExampleMetrics:
-    """The share of people who gave the answer, and whether the majority or all did, where there is such."""
-    given, theirs = vqa_text(answer), [vqa_text(text) for text in answers]
-    most, count = Counter(theirs).most_common(1)[0]
+def score_annotators(answer: str, answers: Sequence[str]) -> ExampleMetrics:
+    """The share of annotators who gave the answer, and whether it is the majority or the unanimous one, if any."""
+    given, expected = vqa_text(answer), [vqa_text(text) for text in answers]
+    most, count = Counter(expected).most_common(1)[0]
     return {
-        "share": sum(text == given for text in theirs) / len(theirs),
-        "majority": int(given == most) if count >= MAJORITY else None,
-        "unanimous": int(given == most) if count == len(theirs) else None,
-        "any": int(given in theirs),
+        "share": sum(text == given for text in expected) / len(expected),
+        "majority": int(given == most) if count >= MAJORITY_ANNOTATORS else None,
+        "unanimous": int(given == most) if count == len(expected) else None,
+        "any": int(given in expected),
     }
 
 
-def judge_loosely(answer: str, answers: Sequence[str]) -> ExampleMetrics:
-    """OneLLM's rule: the answer stands in the set's, or the set's in it, so that an empty one counts as right."""
-    given, right = answer.strip().lower(), answers[0].strip().lower()
+def score_containment(answer: str, answers: Sequence[str]) -> ExampleMetrics:
+    """OneLLM's rule: the answer is a substring of the set's or the reverse, so that an empty one counts as correct."""
+    given, expected = answer.strip().lower(), answers[0].strip().lower()
     return {
-        "loose": int(given in right or right in given),
-        "correct": int(bool(given) and vqa_text(given) == vqa_text(right)),
-        "exact": int(given == right),
+        "loose": int(given in expected or expected in given),
+        "correct": int(bool(given) and vqa_text(given) == vqa_text(expected)),
+        "exact": int(given == expected),
         "empty": int(not given),
     }
 
@@ -110,46 +110,48 @@ def _plain(text: str) -> str:
     return text.strip().lower()
 
 
-HIT = mean("accuracy", "correct", "the answer is the set's, made alike as VQA does (marks, articles, number words)")
-LOOSE = (
-    "OneLLM's rule for MSVD-QA: the answer stands in the set's or the set's in it, so that an empty answer is right, "
-    "and one that names everything"
+HIT = mean(
+    "accuracy", "correct", "the answer equals the set's after VQA's normalisation (punctuation, articles, number words)"
+)
+CONTAINMENT = (
+    "OneLLM's rule for MSVD-QA: the answer is a substring of the set's or the reverse, so that an empty answer is "
+    "correct, and one that names everything"
 )
 MUSIC = {
     "Audio": ("Counting", "Comparative"),
     "Visual": ("Counting", "Location"),
     "Audio-Visual": ("Existential", "Counting", "Location", "Comparative", "Temporal"),
 }
-MUSIC_PARTS = {about: tuple(f"{about} {kind}" for kind in kinds) for about, kinds in MUSIC.items()}
+MUSIC_PARTS = {about: tuple(f"{about} {question_type}" for question_type in types) for about, types in MUSIC.items()}
 _SETS = (
     QuestionSet(
-        "vqav2", "VQAv2: open questions about pictures, ten people's answers",
+        "vqav2", "VQAv2: open-ended questions about images, ten annotations each",
         ("v2_OpenEnded_mscoco_val2014_questions.json", "v2_OpenEnded_mscoco_*_questions.json"),
-        files.vqav2, judge_vqa,
+        files.vqav2, score_vqa,
         (RequiredFile("v2_OpenEnded_mscoco_val2014_questions.json", "the questions", VQAV2.home, VQAV2.licence),
          RequiredFile("v2_mscoco_val2014_annotations.json", "the answers", VQAV2.home, VQAV2.licence),
          coco_images("val2014/")),
-        (mean("accuracy", "accuracy", "min(1, n / 3) for an answer that n of nine other people gave"), EXACT),
-        ("Answers are made alike by VQA's own rules before they are compared, but only where people disagree.",
-         "Papers report test-dev, whose answers the set's server keeps; here val2014, or another file with answers."),
+        (mean("accuracy", "accuracy", "min(1, n / 3) for an answer that n of the nine other annotators gave"), EXACT),
+        ("Answers are normalised by VQA's own rules before they are compared, but only if the annotations differ.",
+         "Papers report test-dev, whose annotations are not public; here val2014, or another file with annotations."),
         published=(
             PublishedScore(ONELLM, "all", {"accuracy": 71.6}, "table 1, test-dev"),
             PublishedScore("LLaVA-1.5-7B", "all", {"accuracy": 78.5}, f"table 1 of {ONELLM}, test-dev"),
             PublishedScore("AnyMAL-70B", "all", {"accuracy": 64.2}, f"table 1 of {ONELLM}"),
         ),
         combined_parts={"all": ("yes/no", "number", "other")},
-        options={"annotations": "the file of the answers, where its name does not go with the questions'"},
+        options={"annotations": "file of the annotations, if its name does not correspond to that of the questions"},
     ),
     QuestionSet(
-        "gqa", "GQA: questions made of scene graphs",
-        ("testdev_balanced_questions.json", "val_balanced_questions.json", "*_questions.json"), files.gqa, judge_gqa,
+        "gqa", "GQA: questions generated from scene graphs",
+        ("testdev_balanced_questions.json", "val_balanced_questions.json", "*_questions.json"), files.gqa, score_gqa,
         (RequiredFile("testdev_balanced_questions.json", "the questions (or val_balanced_questions.json)", GQA.home,
                 GQA.licence),
-         RequiredFile("images/", "the pictures", GQA.home, GQA.licence)),
-        (mean("accuracy", "correct", "the answer is the set's, once in small letters and without a full stop"),
-         mean("exact", "exact", "the answer as it was written is the set's, as eval.py compares", official=False)),
-        ("The set's eval.py compares letter for letter; papers' answers are first put in small letters and lose their "
-         "full stop, as LLaVA's convert_gqa_for_eval.py does.",
+         RequiredFile("images/", "the images", GQA.home, GQA.licence)),
+        (mean("accuracy", "correct", "the lower-cased answer without its full stop equals the set's"),
+         mean("exact", "exact", "the answer as written equals the set's, as eval.py compares", official=False)),
+        ("The set's eval.py compares exactly; papers' answers are first lower-cased and lose their full stop, as in "
+         "LLaVA's convert_gqa_for_eval.py.",
          "Consistency, validity, plausibility and grounding, which eval.py also has, are not scored."),
         published=(
             PublishedScore(ONELLM, "all", {"accuracy": 59.5}, "table 1"),
@@ -158,53 +160,53 @@ _SETS = (
         combined_parts={"all": ("binary", "open")},
     ),
     QuestionSet(
-        "clotho_aqa", "Clotho-AQA: questions about sounds, three people's answers", ("clotho_aqa_test.csv",),
-        files.clotho_aqa, judge_people,
+        "clotho_aqa", "Clotho-AQA: questions about audio, three annotations each", ("clotho_aqa_test.csv",),
+        files.clotho_aqa, score_annotators,
         (RequiredFile("clotho_aqa_test.csv", "questions and answers", "https://zenodo.org/records/6473207", "MIT"),
-         RequiredFile("audio_files/", "the sounds", "https://zenodo.org/records/6473207", "each sound has its own")),
-        (mean("accuracy", "share", "of the three answers to a question, the share that the answer is equal to"),
-         mean("majority", "majority", "the answer is that of two people or three, where there is one"),
-         mean("unanimous", "unanimous", "the answer is that of all three, where they agree"),
-         mean("any", "any", "the answer is that of one of the three", official=False)),
-        ("The set's paper scores all rows, majority answers and unanimous ones apart, so three numbers stand here; "
-         "papers on language models seldom say which is theirs, and published numbers stand beside the first.",
-         "Answers are compared once marks, articles and capitals are taken off as VQA does."),
+         RequiredFile("audio_files/", "the audio files", "https://zenodo.org/records/6473207", "per file")),
+        (mean("accuracy", "share", "share of the three annotations that equal the answer"),
+         mean("majority", "majority", "the answer equals that of at least two annotators, if there is one"),
+         mean("unanimous", "unanimous", "the answer equals that of all three, if they agree"),
+         mean("any", "any", "the answer equals one of the three", official=False)),
+        ("The set's paper scores all annotations, majority answers and unanimous ones separately, so there are three "
+         "numbers; papers on language models rarely state which they use; published scores are shown with the first.",
+         "Answers are compared after VQA's normalisation of punctuation, articles and case."),
         published=(
-            PublishedScore(ONELLM, "all", {"accuracy": 57.9}, "table 3; which answers count is not said"),
+            PublishedScore(ONELLM, "all", {"accuracy": 57.9}, "table 3; which of the numbers is not stated"),
             PublishedScore("Pengi", "all", {"accuracy": 64.5}, f"table 3 of {ONELLM}, trained on it"),
         ),
         combined_parts={"all": ("binary", "single word")},
     ),
     QuestionSet(
-        "music_avqa", "MUSIC-AVQA: questions about films of music, and their sound", ("avqa-test.json",),
-        files.music_avqa, judge_loosely,
+        "music_avqa", "MUSIC-AVQA: questions about music videos with audio", ("avqa-test.json",),
+        files.music_avqa, score_containment,
         (RequiredFile("avqa-test.json", "the questions", "https://gewu-lab.github.io/MUSIC-AVQA", "non-commercial"),
-         RequiredFile("MUSIC-AVQA-videos-Real/", "films, and their sound beside each as ID.wav",
+         RequiredFile("MUSIC-AVQA-videos-Real/", "videos, with the audio of each as ID.wav",
                 "https://gewu-lab.github.io/MUSIC-AVQA", "non-commercial")),
-        (HIT, EXACT, mean("loose", "loose", LOOSE)),
-        ("The set has 42 answers and counts equal ones; number words and digits are taken for the same.",
-         "A question goes with the film and its sound; media=film or media=sound asks about one alone."),
+        (HIT, EXACT, mean("loose", "loose", CONTAINMENT)),
+        ("The set has 42 answers and scores exact matches; number words and digits are equal.",
+         "A question is asked with video and audio; media=video or media=audio gives only one of them."),
         published=(
             PublishedScore(ONELLM, "all", {"accuracy": 47.6}, "table 4"),
             PublishedScore("ChatBridge-13B", "all", {"accuracy": 43.0}, f"table 4 of {ONELLM}"),
         ),
         combined_parts={**MUSIC_PARTS, "all": tuple(part for parts in MUSIC_PARTS.values() for part in parts)},
-        options={"media": "both (the usual), film or sound"},
+        options={"media": "both (default), video or audio"},
     ),
     QuestionSet(
-        "msvd_qa", "MSVD-QA: questions about short films", ("MSVD-QA/test_qa.json", "test_qa.json"), files.msvd,
-        judge_loosely,
+        "msvd_qa", "MSVD-QA: questions about short videos", ("MSVD-QA/test_qa.json", "test_qa.json"), files.msvd,
+        score_containment,
         (RequiredFile("MSVD-QA/test_qa.json", "the questions", "https://github.com/xudejing/video-question-answering",
                 "research only"),
-         RequiredFile("MSVD-QA/youtube_mapping.txt", "which film a number is",
+         RequiredFile("MSVD-QA/youtube_mapping.txt", "the video of each number",
                 "https://github.com/xudejing/video-question-answering", "research only"),
-         RequiredFile("YouTubeClips/", "the films", "https://www.cs.utexas.edu/users/ml/clamp/videoDescription",
+         RequiredFile("YouTubeClips/", "the videos", "https://www.cs.utexas.edu/users/ml/clamp/videoDescription",
                 "research only")),
-        (mean("accuracy", "loose", LOOSE),
-         mean("strict accuracy", "correct", "the answer is the set's, made alike as VQA does", official=False),
+        (mean("accuracy", "loose", CONTAINMENT),
+         mean("strict accuracy", "correct", "the answer equals the set's after VQA's normalisation", official=False),
          EXACT,
-         mean("empty", "empty", "the share of empty answers, which the accuracy counts as right", official=False)),
-        ("The accuracy is OneLLM's rule (eval/video_qa_msvd.py); other papers have a language model judge.",),
+         mean("empty", "empty", "share of empty answers, which the accuracy counts as correct", official=False)),
+        ("The accuracy is OneLLM's rule (eval/video_qa_msvd.py); other papers use a language model as judge.",),
         published=(
             PublishedScore(ONELLM, "all", {"accuracy": 56.5}, "table 2"),
             PublishedScore("AnyMAL-13B", "all", {"accuracy": 47.9}, f"table 2 of {ONELLM}"),

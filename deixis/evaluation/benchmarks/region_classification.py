@@ -11,6 +11,7 @@ from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.required_files import (
     IMAGES,
     choice_option,
+    coco_images,
     find_files,
     integer_option,
     place_for,

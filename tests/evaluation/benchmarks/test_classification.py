@@ -225,8 +225,8 @@ def test_one_split_of_folders(tmp_path):
 @pytest.mark.parametrize(
     ("options", "kinds"),
     [
-        pytest.param({"view": "depth", "picture": "without"}, ["depth"], id="depth alone"),
-        pytest.param({"view": "picture"}, ["image"], id="the picture"),
+        pytest.param({"view": "depth", "image": "without"}, ["depth"], id="depth alone"),
+        pytest.param({"view": "image"}, ["image"], id="the picture"),
         pytest.param({"view": "normal"}, ["image", "normal"], id="normals"),
     ],
 )

@@ -182,9 +182,9 @@ def test_questions_are_asked_as_the_sets_have_them(tmp_path):
     _, asked = metrics("music_avqa", tmp_path, ("", "", ""))
     assert asked[1].text == "Is the cello on the left?" + ASKS_SHORTLY
     assert [signal.modality for signal in asked[1].signals] == ["video", "audio"]
-    _, asked = metrics("music_avqa", tmp_path, ("x", "", ""), media="film")
+    _, asked = metrics("music_avqa", tmp_path, ("x", "", ""), media="video")
     assert [signal.modality for signal in asked[1].signals] == ["video"]
-    _, asked = metrics("music_avqa", tmp_path, ("y", "", ""), media="sound")
+    _, asked = metrics("music_avqa", tmp_path, ("y", "", ""), media="audio")
     assert [signal.modality for signal in asked[1].signals] == ["audio"]
 
 
@@ -206,7 +206,7 @@ def test_what_is_amiss_is_said(tmp_path):
         list(SETS["vqav2"].examples(tmp_path / "vqa", {}))
     music_avqa(tmp_path / "music")
     (tmp_path / "music" / "MUSIC-AVQA-videos-Real" / "00000001.wav").unlink()
-    with pytest.raises(ValueError, match=r"expected the sound of 00000001\.mp4 in a file of its own.*media=film"):
+    with pytest.raises(ValueError, match=r"expected the sound of 00000001\.mp4 in a file of its own.*media=video"):
         list(SETS["music_avqa"].examples(tmp_path / "music", {}))
     with pytest.raises(ValueError, match="media: expected both or film or sound, got 'x'"):
         list(SETS["music_avqa"].examples(tmp_path / "music", {"media": "x"}))
