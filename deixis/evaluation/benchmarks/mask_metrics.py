@@ -1,7 +1,7 @@
-"""How masks are judged: the mask that is meant against the mask of an answer, with LISA's numbers and exact ones.
+"""Segmentation metrics: the mask of an answer against the target mask, by LISA's script and exactly.
 
-An answer may have no mask, which is scored as one that is empty, or several, which are taken together or of which the
-first counts. Pixels that count neither way are in no sum. It knows no file and no question.
+An answer without a mask is scored as an empty mask; of several masks the union or the first counts. Ignored pixels are
+excluded. It knows no file and no question.
 
 Source: dvlab-research/LISA@3cb2d430 train_ds.py validate; henghuiding/ReLA@3ca9551 gres_model/evaluation/
 refer_evaluation.py.
@@ -27,112 +27,107 @@ from deixis.systems.lisa.scoring import (
 )
 
 UNION, FIRST = "union", "first"
-MASKS = {"masks": f"which masks of an answer count: {UNION}, all of them as one (the usual); {FIRST}, the first alone"}
-"""The option of every benchmark with masks."""
+MASKS = {"masks": f"masks of an answer that count: {UNION}, all of them as one (default); {FIRST}, only the first"}
+"""The option of every segmentation benchmark."""
 RLE = Mapping[str, Any]
-THRESHOLDS = (0.5, 0.7, 0.9)
+IOU_THRESHOLDS = (0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True)
-class MaskGroundTruth:
-    """What is meant, in COCO's run lengths; none of it: an empty target.
+class TargetMask:
+    """The target in COCO RLE; None: an empty target.
 
-    ignored: pixels that count neither way. masks: UNION or FIRST. empty_below_px: a mask of fewer pixels is none.
+    ignored: excluded pixels. masks: UNION or FIRST. empty_below_px: predicted masks with fewer pixels count as empty.
     """
 
     size_hw: tuple[int, int]
-    meant: RLE | None = field(repr=False)
+    mask: RLE | None = field(repr=False)
     ignored: RLE | None = field(default=None, repr=False)
     masks: str = UNION
     empty_below_px: int = 1
 
     def target(self) -> np.ndarray:
-        """(h, w) of 0, 1 where it is meant, 255 where nothing counts."""
+        """(h, w) int64: 1 in the target, 255 where ignored, else 0."""
         target = np.zeros(self.size_hw, dtype=np.int64)
-        if self.meant is not None:
-            target[rle_to_mask(dict(self.meant))] = 1
+        if self.mask is not None:
+            target[rle_to_mask(dict(self.mask))] = 1
         if self.ignored is not None:
             target[rle_to_mask(dict(self.ignored))] = IGNORED
         return target
 
 
-def mask_of(answer: Answer, ground_truth: MaskGroundTruth) -> Bool[np.ndarray, "h w"]:
-    """The mask of an answer; empty where it has none.
+def predicted_mask(answer: Answer, target: TargetMask) -> Bool[np.ndarray, "h w"]:
+    """The mask of an answer; empty if it has none.
 
-    Raises ValueError for a mask of another size than the picture that was labelled.
+    Raises:
+        InputError: a mask of another size than the labelled image.
     """
-    masks = answer.masks[:1] if ground_truth.masks == FIRST else answer.masks
-    if wrong := [mask.shape for mask in masks if mask.shape != ground_truth.size_hw]:
-        raise InputError(f"expected masks of the labelled picture's size {ground_truth.size_hw}, got {wrong[0]}")
-    mask = np.logical_or.reduce(masks) if masks else np.zeros(ground_truth.size_hw, dtype=bool)
-    return mask if mask.sum() >= ground_truth.empty_below_px else np.zeros(ground_truth.size_hw, dtype=bool)
+    masks = answer.masks[:1] if target.masks == FIRST else answer.masks
+    if wrong := [mask.shape for mask in masks if mask.shape != target.size_hw]:
+        raise InputError(f"expected masks of the labelled image's size {target.size_hw}, got {wrong[0]}")
+    mask = np.logical_or.reduce(masks) if masks else np.zeros(target.size_hw, dtype=bool)
+    return mask if mask.sum() >= target.empty_below_px else np.zeros(target.size_hw, dtype=bool)
 
 
-def mask_metrics(answer: Answer, ground_truth: MaskGroundTruth) -> ExampleMetrics:
-    """The marks of one answer; their sums are the metrics below.
+def mask_metrics(answer: Answer, target: TargetMask) -> ExampleMetrics:
+    """The per-example metrics of one answer, which the metrics below aggregate.
 
-    masks, pixels: how many masks, and pixels of the one that counts. shared, union: pixels of both what is marked and
-    what is meant, and of either. overlap: their ratio as LISA has it, with a small number below the line. iou: exactly,
-    1 where both are empty. iou_alone: the same, 0 unless the answer has one mask.
-    over_50 ...: whether iou is at least that.
+    masks: number of masks. pixels: size of the mask that counts. intersection, union: in pixels. lisa_iou: their ratio
+    with LISA's constants. iou: exact, 1 if both are empty. iou_one_mask: iou, 0 unless the answer has exactly one mask.
+    over_50 ...: whether iou reaches the IoU threshold 0.5 ....
     """
-    marked = mask_of(answer, ground_truth)
-    shared, union, _ = intersection_and_union(marked.astype(np.int64), ground_truth.target())
-    both, either = float(shared[1]), float(union[1])
-    iou = both / either if either else 1.0
+    predicted = predicted_mask(answer, target)
+    intersections, unions, _ = intersection_and_union(predicted.astype(np.int64), target.target())
+    # Index 1 is the foreground class.
+    intersection, union = float(intersections[1]), float(unions[1])
+    iou = intersection / union if union else 1.0
     count = len(answer.masks)
     return {
         "masks": count,
-        "pixels": int(marked.sum()),
+        "pixels": int(predicted.sum()),
         "has_mask": count > 0,
-        "intersection": both,
-        "union": either,
-        "overlap": both / (either + IOU_EPSILON) + (either == 0),
+        "intersection": intersection,
+        "union": union,
+        "lisa_iou": intersection / (union + IOU_EPSILON) + (union == 0),
         "iou": iou,
-        "iou_alone": iou if count == 1 else 0.0,
-        **{f"over_{round(100 * least)}": iou >= least for least in THRESHOLDS},
+        "iou_one_mask": iou if count == 1 else 0.0,
+        **{f"over_{round(100 * threshold)}": iou >= threshold for threshold in IOU_THRESHOLDS},
     }
 
 
-def _lisa_mean(overlap: Any, count: Any) -> Any:
-    return overlap / (count + COUNT_EPSILON)
+def _lisa_mean(iou: Any, count: Any) -> Any:
+    return iou / (count + COUNT_EPSILON)
 
 
-def _lisa_ratio(shared: Any, union: Any) -> Any:
-    return shared / (union + UNION_EPSILON)
+def _lisa_ratio(intersection: Any, union: Any) -> Any:
+    return intersection / (union + UNION_EPSILON)
 
 
 LISA_METRICS = (
     Metric(
         "gIoU",
         _lisa_mean,
-        ("overlap", ""),
-        "mean overlap of mask and target, by LISA's script: a perfect answer reads a little below 100, an empty answer "
-        "to an empty target counts as right",
+        ("lisa_iou", ""),
+        "mean IoU over examples (macro average), by LISA's script: a perfect answer scores slightly below 100, an "
+        "empty answer to an empty target is correct",
     ),
     Metric(
         "cIoU",
         _lisa_ratio,
         ("intersection", "union"),
-        "pixels shared by all masks and targets over pixels of either: large things count more",
+        "sum of intersections over sum of unions (micro average): large objects weigh more",
     ),
 )
-"""The two numbers that LISA reports, made as its script makes them."""
+"""The two metrics of LISA, computed as by its script."""
 EXACT_METRICS = (
-    mean("gIoU exact", "iou", "the same without small constants", official=False),
-    mean(
-        "gIoU one mask",
-        "iou_alone",
-        "the same where an answer with no mask or several masks counts as wrong",
-        official=False,
-    ),
-    mean("with a mask", "has_mask", "share of answers that have a mask at all", official=False),
+    mean("gIoU exact", "iou", "gIoU without small constants", official=False),
+    mean("gIoU one mask", "iou_one_mask", "the same; answers without or with several masks are wrong", official=False),
+    mean("with a mask", "has_mask", "share of answers that have a mask", official=False),
 )
 PRECISION_METRICS = tuple(
-    mean(f"Pr@{least}", f"over_{round(100 * least)}", f"share of masks that overlap at least {least}", official=False)
-    for least in THRESHOLDS
+    mean(f"Pr@{t}", f"over_{round(100 * t)}", f"share of masks with an IoU of at least {t}", official=False)
+    for t in IOU_THRESHOLDS
 )
 HOW_MASKS_COUNT = (
-    "An answer without a mask is scored as an empty mask; of an answer with several, all count as one unless "
-    "masks=first."
+    "An answer without a mask is scored as an empty mask; several masks of an answer count as one unless masks=first."
 )

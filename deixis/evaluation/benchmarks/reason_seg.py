@@ -1,7 +1,7 @@
-"""ReasonSeg: questions whose answer must be thought of first, and the mask of that thing.
+"""ReasonSeg, reasoning segmentation: implicit questions and the mask of the object that answers them.
 
-What its official script leaves open is an option here: which of several texts is asked, whether the answer is
-generated or given, and which of several masks counts. Each text that is asked is one example.
+Options for what the official script leaves open: which of several texts is asked, whether the answer is generated or
+teacher-forced, and which of several masks counts. Each text is one example.
 
 Source: Lai et al., LISA, CVPR 2024; dvlab-research/LISA@3cb2d430 utils/dataset.py ValDataset, train_ds.py validate.
 """
@@ -28,7 +28,7 @@ from deixis.evaluation.benchmarks.mask_metrics import (
     LISA_METRICS,
     MASKS,
     UNION,
-    MaskGroundTruth,
+    TargetMask,
     mask_metrics,
 )
 from deixis.evaluation.benchmarks.records import records
@@ -49,7 +49,7 @@ REQUIRED_FILES = tuple(
     for split in SPLITS
 )
 PARTS = ("val", "test short", "test long", "test overall")
-_LISA = {  # gIoU, cIoU of val, test short, test long, test overall
+_LISA = {  # gIoU, cIoU on val, test short, test long, test overall
     "LISA-7B": (44.4, 46.0, 37.6, 34.4, 36.6, 34.7, 36.8, 34.1),
     "LISA-7B, tuned on 239": (52.9, 54.0, 40.6, 40.6, 49.4, 51.0, 47.3, 48.4),
     "LISA-13B": (48.9, 46.9, 39.9, 43.3, 46.4, 46.5, 44.8, 45.8),
@@ -61,7 +61,7 @@ _LISA = {  # gIoU, cIoU of val, test short, test long, test overall
     "LLaVA1.5-7B + OVSeg": (38.2, 23.5, 24.2, 18.7, 44.6, 37.1, 39.7, 31.8),
     "LLaVA1.5-13B + OVSeg": (37.9, 26.4, 27.1, 19.4, 46.1, 40.6, 41.5, 34.1),
 }
-_OTHERS = {  # gIoU, cIoU of val, test overall
+_OTHERS = {  # gIoU, cIoU on val, test overall
     "OVSeg": (28.5, 18.6, 26.1, 20.8),
     "GRES": (22.4, 19.9, 21.3, 22.0),
     "X-Decoder": (22.6, 17.9, 21.7, 16.3),
@@ -86,20 +86,19 @@ class ReasonSeg:
         required_files=REQUIRED_FILES,
         metrics=(*LISA_METRICS, *EXACT_METRICS),
         notes=(
-            "LISA's published numbers are of given answers: its script writes the mask's token into the answer, and "
-            "only the mask is the model's (mode forced). Generated answers, where the model has to decide on a mask, "
-            "are the usual mode here; compare like with like.",
-            "Of several texts for a picture the official script asks the first; text=all asks each, as one example.",
+            "LISA's published scores are teacher-forced: its script feeds an answer with the mask token, and only the "
+            "mask is predicted (mode forced). Generated answers, where the model has to decide on a mask, are the default "
+            "here; compare only scores of one mode.",
+            "Of several texts for an image the official script asks the first; text=all asks each, as one example.",
             "test short are phrases, test long are sentences, test overall is both.",
             HOW_MASKS_COUNT,
-            "Pixels labelled to be ignored count neither way; a picture without a polygon of what is meant has no "
-            "answer to score, is left out and counted.",
+            "Pixels labelled as ignored are excluded; an image without a target polygon is skipped and counted.",
         ),
         published=tuple(_published()),
         modes=(GENERATED, TEACHER_FORCED),
         options={
-            "text": "which text is asked: first (as the official script), last or all; by split as val:first,test:all",
-            "split": "val or test alone; all that are there if not given",
+            "text": "text that is asked: first (default, as officially), last or all; per split as val:first,test:all",
+            "split": "val or test (default: all that exist)",
             **MASKS,
         },
         answer_form="mask",
@@ -107,7 +106,12 @@ class ReasonSeg:
     )
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        """An example for each text that is asked, by split and name. Raises ValueError where there is no split."""
+        """One example per selected text, by split and file name.
+
+        Raises:
+            DataError: there is no split below the folder.
+            InputError: an option has a value that is not permitted.
+        """
         texts, (root, splits) = _texts(options), _place(data, options)
         masks, notation = choice_option(options, "masks", UNION, FIRST), notation_of(options)
         for record in records(REASON_SEG, Place(root)):
@@ -117,57 +121,59 @@ class ReasonSeg:
                 continue
             assert isinstance(record, Annotated)
             if record.split in splits:
-                chosen = _chosen(record.expressions, texts[record.split])
-                yield from (_example(record, number, masks, notation) for number in chosen)
+                numbers = _selected(record.expressions, texts[record.split])
+                yield from (_example(record, number, masks, notation) for number in numbers)
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
-        """Overlaps of the answer's mask with what is meant (`mask_marks`)."""
+        """IoU of the answer's mask with the target (`mask_metrics`)."""
         return mask_metrics(answer, example.ground_truth)
 
 
 def _example(record: Annotated, number: int, masks: str, notation: str) -> Example:
     expression = record.expressions[number]
     (medium,) = record.signals
-    meant, *ignored = [thing.region for thing in record.things if thing.region is not None]
-    kind = "long" if expression.implicit else "short"
+    target, *ignored = [thing.region for thing in record.things if thing.region is not None]
+    length = "long" if expression.implicit else "short"
     task = "reason_sentence" if expression.implicit else "reason_phrase"
-    asked = question_for(task, notation, text=expression.text)
+    question = question_for(task, notation, text=expression.text)
     answer = answer_for(task, notation, text=expression.text)
-    regions: tuple[Region, ...] = (meant, *ignored)
+    regions: tuple[Region, ...] = (target, *ignored)
     identity = f"{record.id}/{number}"
     assert medium.size_hw is not None
     return Example(
         id=identity,
-        part=record.split if record.split == "val" else f"{record.split} {kind}",
+        part=record.split if record.split == "val" else f"{record.split} {length}",
         group=medium.id,
-        text=asked,
+        text=question,
         media=(medium,),
-        ground_truth=MaskGroundTruth(medium.size_hw, meant.mask, ignored[0].mask if ignored else None, masks),
+        ground_truth=TargetMask(medium.size_hw, target.mask, ignored[0].mask if ignored else None, masks),
         answer_form="mask",
         forced_answer=answer,
-        sample=Sample(identity, record.source, "reason", record.split, (Turn(asked, answer),), (medium,), regions),
+        sample=Sample(identity, record.source, "reason", record.split, (Turn(question, answer),), (medium,), regions),
     )
 
 
-def _chosen(expressions: Sequence[Expression], policy: str) -> range:
-    """The numbers of the texts that are asked."""
+def _selected(expressions: Sequence[Expression], policy: str) -> range:
+    """The indices of the texts that are asked."""
     count = len(expressions)
     return {FIRST: range(1), LAST: range(count - 1, count), ALL: range(count)}[policy]
 
 
 def _texts(options: Mapping[str, str]) -> dict[str, str]:
-    """Which text is asked in each split."""
-    said = options.get("text", FIRST)
-    pairs = [pair.split(":") for pair in said.split(",")] if ":" in said else [[split, said] for split in SPLITS]
+    """The selection of texts (first, last or all) per split."""
+    text = options.get("text", FIRST)
+    pairs = [pair.split(":") for pair in text.split(",")] if ":" in text else [[split, text] for split in SPLITS]
     if any(len(pair) != 2 or pair[0] not in SPLITS or pair[1] not in TEXTS for pair in pairs):
-        raise InputError(f"text: expected {', '.join(TEXTS)}, or such by split as val:first,test:all, got {said!r}")
+        raise InputError(f"text: expected {', '.join(TEXTS)}, or per split as val:first,test:all, got {text!r}")
     return dict.fromkeys(SPLITS, FIRST) | dict(pairs)
 
 
 def _place(data: Path, options: Mapping[str, str]) -> tuple[Path, tuple[str, ...]]:
-    """(folder, splits): the folder that holds the splits, --data or below it, and which are asked: all that are there.
+    """(folder that contains the splits: --data or below it, selected splits: all that exist by default).
 
-    Raises ValueError for a split that there is not.
+    Raises:
+        InputError: an unknown split.
+        DataError: none of the splits exists.
     """
     split = options.get("split", "")
     if split not in ("", *SPLITS):
@@ -175,6 +181,8 @@ def _place(data: Path, options: Mapping[str, str]) -> tuple[Path, tuple[str, ...
     for root in (data / folder for folder in FOLDERS):
         if there := tuple(s for s in SPLITS if split in ("", s) and any((root / s).glob("*.json"))):
             return root, there
-    wanted = [wanted for name, wanted in zip(SPLITS, REQUIRED_FILES, strict=True) if split in ("", name)]
-    names = " or ".join(one.path for one in wanted)
-    raise DataError(f"{data}: expected the folder {names} with {wanted[0].what}, got none; it is from {wanted[0].home}")
+    required = [file for name, file in zip(SPLITS, REQUIRED_FILES, strict=True) if split in ("", name)]
+    names = " or ".join(file.path for file in required)
+    raise DataError(
+        f"{data}: expected the folder {names} with {required[0].what}, got none; it is from {required[0].home}"
+    )

@@ -1,7 +1,7 @@
-"""Referring segmentation: the mask of what a person's words mean. RefCOCO, RefCOCO+, RefCOCOg, and gRefCOCO.
+"""Referring expression segmentation on RefCOCO, RefCOCO+, RefCOCOg and gRefCOCO.
 
-Each expression is one example, repeated ones too, as the official scripts count them. gRefCOCO's expressions may mean
-several things, whose masks are one, or nothing, where the right answer has no mask.
+Each expression is one example, repeated ones too, as in the official scripts. gRefCOCO's expressions may refer to
+several objects, whose masks are united, or to none, for which the expected answer has no mask.
 
 Sources: dvlab-research/LISA@3cb2d430 utils/dataset.py ValDataset, train_ds.py validate; henghuiding/ReLA@3ca9551
 gres_model/evaluation/refer_evaluation.py; Lai et al., CVPR 2024, table 2.
@@ -36,7 +36,7 @@ from deixis.evaluation.benchmarks.mask_metrics import (
     MASKS,
     PRECISION_METRICS,
     UNION,
-    MaskGroundTruth,
+    TargetMask,
     mask_metrics,
 )
 from deixis.evaluation.benchmarks.records import records
@@ -50,32 +50,32 @@ from deixis.samples.skipped import Skipped
 
 UNC, UMD = ("val", "testA", "testB"), ("val", "test")
 OPTIONS = {
-    "split": "one split alone; all if not given",
-    "split_by": "who divided the set: unc (RefCOCO, RefCOCO+), umd (RefCOCOg; the usual ones), google or berkeley",
+    "split": "one split (default: all)",
+    "split_by": "authors of the splits: unc (RefCOCO, RefCOCO+), umd (RefCOCOg; the defaults), google or berkeley",
     **MASKS,
     **IMAGES,
 }
-_TABLE = {  # cIoU of val, testA, testB; or val, test
+_TABLE = {  # cIoU on val, testA, testB; or val, test
     "refcoco": {"ReLA": (73.8, 76.5, 70.2), "LISA-7B": (74.1, 76.5, 71.1), "LISA-7B, tuned": (74.9, 79.1, 72.3)},
     "refcoco_plus": {"ReLA": (66.0, 71.0, 57.7), "LISA-7B": (62.4, 67.4, 56.5), "LISA-7B, tuned": (65.1, 70.8, 58.1)},
     "refcocog": {"ReLA": (65.0, 66.0), "LISA-7B": (66.4, 68.5), "LISA-7B, tuned": (67.9, 70.6)},
 }
 NOTES = (
-    "One example is one expression; an expression that several people wrote of a thing counts each time.",
-    "LISA's published numbers are of given answers (mode forced): the mask's token is written into the answer, and "
-    "only the mask is the model's; its table prints cIoU. Generated answers are the usual mode here.",
+    "One example is one expression; an expression that several annotators wrote for an object counts each time.",
+    "LISA's published scores are teacher-forced (mode forced): an answer with the mask token is fed, and only the mask "
+    "is predicted; its table prints cIoU. Generated answers are the default here.",
     HOW_MASKS_COUNT,
-    "Where polygons of one thing overlap, LISA's script counts their common pixels as meant by nothing; here they are "
-    "meant. COCO has few such things.",
+    "Where polygons of one object overlap, LISA's script excludes their common pixels from the target; here they are "
+    "part of it. COCO has few such objects.",
 )
 NO_TARGET_METRICS = (
-    mean("gIoU", "iou", "mean overlap of mask and target; for an expression that means nothing 1 without mask, else 0"),
-    mean("cIoU", "intersection", "pixels shared by all masks and targets over pixels of either", weight="union"),
-    mean("N-acc", "refused", "of the expressions that mean nothing, share of answers without a mask"),
-    mean("T-acc", "kept", "of the expressions that mean something, share of answers with a mask"),
-    *(mean(f"Pr@{least}", f"over_{round(100 * least)} of targets", f"of the expressions that mean something, share of "
-           f"masks that overlap at least {least}") for least in (0.7, 0.8, 0.9)),
-    mean("gIoU of targets", "iou of targets", "gIoU over the expressions that mean something", official=False),
+    mean("gIoU", "iou", "mean IoU; for an expression without target 1 without a mask, else 0"),
+    mean("cIoU", "intersection", "sum of intersections over sum of unions", weight="union"),
+    mean("N-acc", "no_target_correct", "of the expressions without target, share of answers without a mask"),
+    mean("T-acc", "target_correct", "of the expressions with a target, share of answers with a mask"),
+    *(mean(f"Pr@{least}", f"over_{round(100 * least)} of targets", f"of the expressions with a target, share of "
+           f"masks with an IoU of at least {least}") for least in (0.7, 0.8, 0.9)),
+    mean("gIoU of targets", "iou of targets", "gIoU over the expressions with a target", official=False),
 )  # fmt: skip
 
 
@@ -87,26 +87,30 @@ def published(name: str, splits: Sequence[str]) -> tuple[PublishedScore, ...]:
     )
 
 
-def wanted(form: Format, folder: str, split_by: str, refs: str = "refs") -> tuple[RequiredFile, ...]:
-    """The files of one set in the official layout."""
+def required_files_of(form: Format, folder: str, split_by: str, refs: str = "refs") -> tuple[RequiredFile, ...]:
+    """The files of a set in the official layout."""
     return (
         RequiredFile(f"{folder}/{refs}({split_by}).p", "the expressions (or .json)", form.home, form.licence),
-        RequiredFile(f"{folder}/{INSTANCES}", "the things, with their outlines", form.home, form.licence),
-        RequiredFile("images/mscoco/images/train2014", "the pictures (or train2014; or --option images)",
+        RequiredFile(f"{folder}/{INSTANCES}", "the objects, with polygons", form.home, form.licence),
+        RequiredFile("images/mscoco/images/train2014", "the images (or train2014; or --option images)",
                "https://cocodataset.org/#download", "terms of Flickr"),
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ReferringSegmentation:
-    """One set whose expressions mean one thing each."""
+    """One set of referring expressions with masks."""
 
     form: Format
     info: BenchmarkInfo
     splits: tuple[str, ...]
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        """An example for each expression, picture by picture. Raises ValueError where files are missing."""
+        """One example per expression, image by image.
+
+        Raises:
+            DataError: a file is missing.
+        """
         notation, masks = notation_of(options), choice_option(options, "masks", UNION, FIRST)
         empty_below = integer_option(options, "empty_below", 1, least=1)
         for record in expressions_of(self.form, self.info.required_files, self.splits, data, options):
@@ -114,18 +118,18 @@ class ReferringSegmentation:
                 yield record
                 continue
             try:
-                medium = sized(record.signals[0])
+                medium = check_size(record.signals[0])
             except DeixisError as error:
                 yield Skipped(record.id, str(error))
                 continue
             for number, expression in enumerate(record.expressions):
-                meant = _meant(record, expression)
+                mask = _target_mask(record, expression)
                 assert medium.size_hw is not None
-                ground_truth = MaskGroundTruth(medium.size_hw, meant, masks=masks, empty_below_px=empty_below)
+                ground_truth = TargetMask(medium.size_hw, mask, masks=masks, empty_below_px=empty_below)
                 yield _example(record, number, medium, ground_truth, notation)
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
-        """Overlaps (`mask_marks`); of gRefCOCO also whether a mask was rightly given or withheld."""
+        """IoU (`mask_metrics`); for gRefCOCO also whether a mask was correctly given or withheld."""
         metrics = mask_metrics(answer, example.ground_truth)
         return {**metrics, **_no_target_metrics(metrics, example.ground_truth)} if self.form is GREFCOCO else metrics
 
@@ -133,9 +137,11 @@ class ReferringSegmentation:
 def expressions_of(
     form: Format, required_files: Sequence[RequiredFile], splits: Sequence[str], data: Path, options: Mapping[str, str]
 ) -> Iterator[Annotated | Skipped]:
-    """The pictures of the chosen splits with their expressions, repeated ones too, in the order of the splits.
+    """The images of the selected splits with their expressions, repeated ones too, in the order of the splits.
 
-    Raises ValueError, naming it, for a file that is missing and for a split that the set has not.
+    Raises:
+        DataError: a file is missing.
+        InputError: the set has no such split.
     """
     references, instances, *_ = required_files
     if not has_set(required_files, data):
@@ -143,7 +149,7 @@ def expressions_of(
             f"{data}: expected {instances.path}, {instances.what}, and {references.path}, {references.what}, got none; "
             f"they are from {references.home}"
         )
-    for split in chosen_splits(options, splits):
+    for split in selected_splits(options, splits):
         more = {"splits": split, "repeats": "keep"} | {key: options[key] for key in ("split_by",) if key in options}
         for record in records(form, place_for(data, options, **more)):
             if isinstance(record, Skipped) or (isinstance(record, Annotated) and record.split == split):
@@ -155,22 +161,30 @@ def has_set(required_files: Sequence[RequiredFile], data: Path) -> bool:
     return any((root / INSTANCES).is_file() for root in (data, data / required_files[1].path.split("/")[0]))
 
 
-def chosen_splits(options: Mapping[str, str], splits: Sequence[str]) -> Sequence[str]:
-    """The split that the option names, or all. Raises ValueError for one that the set has not."""
+def selected_splits(options: Mapping[str, str], splits: Sequence[str]) -> Sequence[str]:
+    """The split of the option, or all.
+
+    Raises:
+        InputError: the set has no such split.
+    """
     split = options.get("split", "")
     if split not in ("", *splits):
         raise InputError(f"split: expected {' or '.join(splits)}, got {split!r}")
     return (split,) if split else splits
 
 
-def sized(medium: MediaReference) -> MediaReference:
-    """The medium, if its picture is as large as the set says. Raises ValueError if not, by the file's header."""
+def check_size(medium: MediaReference) -> MediaReference:
+    """The medium, once the header of its image confirms the size in the annotations.
+
+    Raises:
+        DataError: another size.
+    """
     agreed_size_hw(Path(str(medium.path)), medium.size_hw, "height, width")
     return medium
 
 
-def _meant(record: Annotated, expression: Expression) -> Any:
-    """The masks of all things that are meant, as one; None for none."""
+def _target_mask(record: Annotated, expression: Expression) -> Any:
+    """The union of the masks of all objects that are referred to; None for none."""
     masks = [region.mask for thing in expression.things if (region := record.things[thing].region) is not None]
     if len(masks) < 2:
         return masks[0] if masks else None
@@ -178,29 +192,31 @@ def _meant(record: Annotated, expression: Expression) -> Any:
 
 
 def _example(
-    record: Annotated, number: int, medium: MediaReference, ground_truth: MaskGroundTruth, notation: str
+    record: Annotated, number: int, medium: MediaReference, ground_truth: TargetMask, notation: str
 ) -> Example:
     text = record.expressions[number].text
-    things = [record.things[thing].region for thing in record.expressions[number].things]
-    asked = question_for("refer_mask", notation, text=text)
-    given = answer_for("refer_mask", notation, text=text) if len(things) == 1 else None
-    numbers = ",".join(map(str, range(len(things))))
-    answer = given or f"[{plain_text(text)}]{{{numbers}{':mask' if things else ''}}}."
-    regions: tuple[Region, ...] = tuple(region for region in things if region is not None)
+    objects = [record.things[thing].region for thing in record.expressions[number].things]
+    question = question_for("refer_mask", notation, text=text)
+    forced = answer_for("refer_mask", notation, text=text) if len(objects) == 1 else None
+    numbers = ",".join(map(str, range(len(objects))))
+    answer = forced or f"[{plain_text(text)}]{{{numbers}{':mask' if objects else ''}}}."
+    regions: tuple[Region, ...] = tuple(region for region in objects if region is not None)
     identity = f"{record.id}/{number}"
-    sample = Sample(identity, record.source, "ground", record.split, (Turn(asked, answer),), (medium,), regions)
-    return Example(identity, record.split, medium.id, asked, (medium,), ground_truth,
-                   answer_form="mask", forced_answer=given, sample=sample)  # fmt: skip
+    sample = Sample(identity, record.source, "ground", record.split, (Turn(question, answer),), (medium,), regions)
+    return Example(identity, record.split, medium.id, question, (medium,), ground_truth,
+                   answer_form="mask", forced_answer=forced, sample=sample)  # fmt: skip
 
 
-def _no_target_metrics(metrics: ExampleMetrics, ground_truth: MaskGroundTruth) -> ExampleMetrics:
-    """ReLA's marks; an answer that marks no pixel says that nothing is meant."""
-    meant, marked = ground_truth.meant is not None, metrics["pixels"] > 0
-    targets = {f"over_{least} of targets": metrics["iou"] >= least / 100 if meant else None for least in (70, 80, 90)}
+def _no_target_metrics(metrics: ExampleMetrics, ground_truth: TargetMask) -> ExampleMetrics:
+    """ReLA's metrics; an answer without a foreground pixel predicts that there is no target."""
+    has_target, predicted = ground_truth.mask is not None, metrics["pixels"] > 0
+    targets = {
+        f"over_{least} of targets": metrics["iou"] >= least / 100 if has_target else None for least in (70, 80, 90)
+    }
     return {
-        "refused": None if meant else not marked,
-        "kept": marked if meant else None,
-        "iou of targets": metrics["iou"] if meant else None,
+        "no_target_correct": None if has_target else not predicted,
+        "target_correct": predicted if has_target else None,
+        "iou of targets": metrics["iou"] if has_target else None,
         **targets,
     }
 
@@ -209,7 +225,7 @@ def _set(form: Format, folder: str, title: str, splits: tuple[str, ...], split_b
     info = BenchmarkInfo(
         name=f"{form.name}_seg",
         title=f"{title}, masks",
-        required_files=wanted(form, folder, split_by),
+        required_files=required_files_of(form, folder, split_by),
         metrics=(*LISA_METRICS, *EXACT_METRICS, *PRECISION_METRICS),
         notes=NOTES,
         published=published(form.name, splits),
@@ -228,20 +244,20 @@ REFERRING_SEGMENTATION = (
         GREFCOCO,
         BenchmarkInfo(
             name="grefcoco",
-            title="gRefCOCO, masks of several things, one or none",
-            required_files=wanted(GREFCOCO, "grefcoco", "unc", "grefs"),
+            title="gRefCOCO, masks of several objects, one or none",
+            required_files=required_files_of(GREFCOCO, "grefcoco", "unc", "grefs"),
             metrics=(*NO_TARGET_METRICS, EXACT_METRICS[-1]),
             notes=(
                 NOTES[0],
-                "An expression may mean several things, whose masks are taken as one, or nothing. ReLA, whose rules "
-                "these are, says by an output of its own that nothing is meant; here an answer says so that marks no "
-                "pixel, or fewer than empty_below. Answers are generated: a given one would tell what there is.",
+                "An expression may refer to several objects, whose masks are united, or to none. ReLA, whose rules "
+                "these are, has a separate output for no target; here an answer without a foreground pixel, or with fewer "
+                "than empty_below, predicts it. Answers are generated: a teacher-forced one would reveal the target.",
                 HOW_MASKS_COUNT,
             ),
             published=(
                 PublishedScore("ReLA, Swin-B", "val", {"cIoU": 62.42, "gIoU": 63.60}, "henghuiding/ReLA, README"),
             ),
-            options={**OPTIONS, "empty_below": "a mask of fewer pixels is none (1 if not given)"},
+            options={**OPTIONS, "empty_below": "masks with fewer pixels count as empty (default 1)"},
             answer_form="mask",
         ),
         UNC,

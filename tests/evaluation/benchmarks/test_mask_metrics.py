@@ -11,7 +11,7 @@ from deixis.evaluation.benchmarks.mask_metrics import (
     FIRST,
     LISA_METRICS,
     PRECISION_METRICS,
-    MaskGroundTruth,
+    TargetMask,
     mask_metrics,
 )
 from deixis.evaluation.metrics.bootstrap import bootstrap_score
@@ -28,9 +28,9 @@ ROWS = {
 }
 
 
-def ground_truth(meant: np.ndarray, ignored: np.ndarray | None = None, **options) -> MaskGroundTruth:
+def ground_truth(meant: np.ndarray, ignored: np.ndarray | None = None, **options) -> TargetMask:
     kept = meant if ignored is None else meant & ~ignored
-    return MaskGroundTruth(
+    return TargetMask(
         meant.shape,
         mask_to_rle(kept) if kept.any() else None,
         None if ignored is None else mask_to_rle(ignored),
@@ -38,7 +38,7 @@ def ground_truth(meant: np.ndarray, ignored: np.ndarray | None = None, **options
     )
 
 
-def marks_of(target: MaskGroundTruth, *masks: np.ndarray):
+def marks_of(target: TargetMask, *masks: np.ndarray):
     spoken = masked(*masks)
     return mask_metrics(answer_of(*((spoken,) if isinstance(spoken, str) else spoken)), target)
 
@@ -67,12 +67,12 @@ def values(rows, metrics=(*LISA_METRICS, *EXACT_METRICS, *PRECISION_METRICS)):
 )
 def test_one_answer(masks, target, iou, alone):
     metrics = marks_of(target, *[ROWS[name] for name in masks])
-    assert (metrics["iou"], metrics["iou_alone"], metrics["masks"]) == (
+    assert (metrics["iou"], metrics["iou_one_mask"], metrics["masks"]) == (
         pytest.approx(iou),
         pytest.approx(alone),
         len(masks),
     )
-    assert metrics["overlap"] == pytest.approx(iou, abs=1e-5)
+    assert metrics["lisa_iou"] == pytest.approx(iou, abs=1e-5)
     assert [metrics[f"over_{least}"] for least in (50, 70, 90)] == [iou >= least for least in (0.5, 0.7, 0.9)]
     json.dumps(metrics, allow_nan=False)
 

@@ -118,10 +118,10 @@ def test_scores_of_players(tmp_path, name, said, layout, adapter, notation):
 
 
 def example(width, height, bbox, folder, notation="ferret"):
-    from deixis.evaluation.benchmarks.referring_comprehension import BoxGroundTruth
+    from deixis.evaluation.benchmarks.referring_comprehension import TargetBox
 
     x, y, w, h = bbox
-    return Example("0", "val", "0", "?", (), BoxGroundTruth((x, y, x + w, y + h), (height, width), folder, notation))
+    return Example("0", "val", "0", "?", (), TargetBox((x, y, x + w, y + h), (height, width), folder, notation))
 
 
 def test_recorded_scores_of_the_official_script(shared_golden):
