@@ -1,4 +1,4 @@
-"""Ferret-Bench: questions about regions and for regions in conversation, judged by a language model."""
+"""Ferret-Bench: referring and grounding in conversation, scored by a language model as judge."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ from deixis.systems.ferret.notation import NOTATION
 from deixis.systems.ferret.scoring import insert_boxes
 
 PARTS = {"refer_caption": "refer_desc", "refer_reason": "refer_reason", "ground_conv": GROUNDED}
-"""Folders, which are the rows of the table -> the name of the category in them."""
+"""Folder, a part of the table -> name of its category."""
 PAPER = "Ferret (You et al., ICLR 2024), Ferret-Bench"
 SCORES = {
     "LLaVA": (41.4, 31.7, 28.8),
@@ -41,7 +41,7 @@ QUESTIONS = RequiredFile(
     READER.home,
     READER.licence,
 )
-RULES = RequiredFile("rule.json", "what the judge is asked", READER.home, READER.licence)
+RULES = RequiredFile("rule.json", "the prompts of the judge", READER.home, READER.licence)
 INFO = BenchmarkInfo(
     name="ferret_bench",
     title="Ferret-Bench: describing and reasoning about regions, and grounding in conversation",
@@ -52,14 +52,13 @@ INFO = BenchmarkInfo(
     ),
     metrics=METRICS,
     notes=(
-        "A language model that does not see the picture, only a list of what is in it, gives the reference answer "
-        "(GPT-4's) and the model's answer 1 to 10 each; the score is the sum of the model's over the sum of the "
-        "references', in per cent.",
-        "The papers' judge was gpt-4-0314, which is gone: scores of another judge are not comparable with theirs, nor "
-        "with one another. The official script asks once, with the reference first; beside it stands the mean over "
-        "both orders, each asked three times.",
-        "Regions go in as regions; boxes in answers to ground_conv are shown to the judge as shares of the picture, "
-        "those in other answers not at all, as the official script does.",
+        "A language model that gets a list of the objects instead of the image scores the reference answer (GPT-4's) "
+        "and the model's answer from 1 to 10; the score is the sum of the model's over the sum of the references'.",
+        "The papers' judge was gpt-4-0314, which is no longer available: scores of different judges are not "
+        "comparable. The official script asks once, with the reference first; the mean over both orders, each asked "
+        "three times, is added.",
+        "Regions are given as regions; boxes in answers to ground_conv are shown to the judge as fractions of the "
+        "image, those in other answers are removed, as officially.",
     ),
     published=tuple(
         PublishedScore(system, part, {"score": value}, PAPER)
@@ -72,13 +71,13 @@ INFO = BenchmarkInfo(
 
 
 class FerretBench:
-    """Answers about and with regions, beside a reference answer."""
+    """Answers about regions and with regions, compared with a reference answer."""
 
     info = INFO
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         notation = notation_of(options)
-        endpoint_of(options, "judge.sqlite")  # a mistake in them is better told before all is asked
+        endpoint_of(options, "judge.sqlite")  # an invalid option is reported before anything is asked
         folders = {path.parent.name: path.parent for path in require_files(data, QUESTIONS, "question.jsonl")}
         folders = {part: folders.get(part, folders.get(category)) for part, category in PARTS.items()}
         if not any(folders.values()):
@@ -102,19 +101,19 @@ class FerretBench:
             )
         else:
             text = answer.text
-        return {"to_judge": example.ground_truth["to_judge"] | {"candidate": text}}
+        return {"judge_input": example.ground_truth["judge_input"] | {"candidate": text}}
 
     def judge(
         self, rows: Sequence[ExampleResult], options: Mapping[str, str], folder: Path
     ) -> tuple[Sequence[ExampleResult], Sequence[str]]:
-        metrics, notes = judged([row.metrics["to_judge"] for row in rows], options, folder / "judge.sqlite")
+        metrics, notes = judged([row.metrics["judge_input"] for row in rows], options, folder / "judge.sqlite")
         return [replace(row, metrics={**row.metrics, **more}) for row, more in zip(rows, metrics, strict=True)], notes
 
 
 def _of_folder(
     part: str, folder: Path, data: Path, rules: Mapping[str, Any], options: Mapping[str, str]
 ) -> Iterator[Example | Skipped]:
-    """The questions of one folder, each with what the judge is told."""
+    """The questions of one folder, each with the texts for the judge."""
     references = _texts(folder / "answer.jsonl", "question_id")
     contexts = _texts(folder / "context.jsonl", "image")
     place = place_for(data, options)
@@ -152,7 +151,7 @@ def _example(
     texts = TextBoxes(ON_PICTURE, media)
     question = texts.markup(record["text"].strip(), False)
     if not media or media[0].size_hw is None:
-        raise DataError(f"{media[0].path if media else 'image'}: expected the picture, got no such file")
+        raise DataError(f"{media[0].path if media else 'image'}: expected the image, got no such file")
     asked, reference = texts.regions(), references[record["question_id"]]
     turn = Turn(question, texts.markup(reference.strip(), True))
     sample = Sample(
@@ -176,7 +175,7 @@ def _example(
             "category": record["category"],
             "notation": options["notation"],
             "size_hw": media[0].size_hw,
-            "to_judge": {
+            "judge_input": {
                 "context": contexts[record["image"]],
                 "question": record["text"],
                 "reference": reference,
@@ -190,7 +189,11 @@ def _example(
 
 
 def _texts(path: Path, key: str) -> dict[Any, str]:
-    """The texts of a file's lines by a field; the last of several. Raises ValueError for a file that is not there."""
+    """The texts of a file's lines by a field; the last of several.
+
+    Raises:
+        DataError: a missing file, or one without such lines.
+    """
     if not path.is_file():
         raise DataError(f"{path}: expected the file that goes with question.jsonl, got none")
     lines = (value for _, value in json_lines(path))

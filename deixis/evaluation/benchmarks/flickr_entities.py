@@ -1,8 +1,8 @@
-"""Flickr30k Entities as its scores need it: each caption's phrases with their entities, each entity's boxes.
+"""Reader of Flickr30k Entities for evaluation: the phrases of each caption with their entities, and their boxes.
 
-    Sentences/ID.txt, Annotations/ID.xml    (`deixis.datasets.grounding.flickr30k` says more of them)
+    Sentences/ID.txt, Annotations/ID.xml    (format: `deixis.datasets.grounding.flickr30k`)
 
-The official scorers take the corners as the file has them, from 1, and so does this; training data are made elsewhere.
+Corners are those of the files, counted from 1, as in the official scripts.
 
 Source: BryanPlummer/flickr30k_entities flickr30k_entities_utils.py; apple/ml-ferret@3c9e5c93
 ferret/eval/eval_flickr_entities.py (get_annotations, get_sentence_data).
@@ -22,13 +22,13 @@ HOME = "https://github.com/BryanPlummer/flickr30k_entities"
 LICENCE = "for research and education; photos: terms of Flickr"
 ENTITIES = RequiredFile("Sentences/ and Annotations/", "Flickr30k Entities (annotations.zip)", HOME, LICENCE)
 PHOTOS = RequiredFile(
-    f"{PICTURES[0]}/", "the pictures of Flickr30k", "https://shannon.cs.illinois.edu/DenotationGraph/", LICENCE
+    f"{PICTURES[0]}/", "the images of Flickr30k", "https://shannon.cs.illinois.edu/DenotationGraph/", LICENCE
 )
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """Words of a caption, `caption[start:end]`, and the entity that they mean."""
+    """A phrase of a caption, `caption[start:end]`, and the id of its entity."""
 
     text: str
     start: int
@@ -37,8 +37,8 @@ class Phrase:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture's captions, the phrases in each, and x1, y1, x2, y2 in pixels of the boxes of each entity."""
+class AnnotatedImage:
+    """The captions of an image, the phrases of each, and the boxes of each entity (xyxy in pixels)."""
 
     size_hw: tuple[int, int]
     captions: tuple[str, ...]
@@ -51,22 +51,26 @@ class Picture:
 
 
 def entities_folder(data: Path) -> Path | None:
-    """The folder in --data, or --data itself, that holds the sentences and the annotations."""
+    """The folder with sentences and annotations: --data or a folder directly below; None if there is none."""
     folders = [data, *(path for path in sorted(data.glob("*")) if path.is_dir())] if data.is_dir() else []
     return next((f for f in folders if (f / SENTENCES).is_dir() and (f / ANNOTATIONS).is_dir()), None)
 
 
 def photo_roots(data: Path) -> list[Path]:
-    """The folders below --data in which the pictures may lie."""
+    """The folders below --data that may contain the images."""
     folders = [data / name for name in PICTURES] + [data / "flickr30k" / name for name in PICTURES]
     return [*filter(Path.is_dir, folders), data]
 
 
-def picture_of(folder: Path, number: str) -> Picture:
-    """What the files say of a picture. Raises ValueError for files that are missing or of another form."""
+def annotated_image(folder: Path, number: str) -> AnnotatedImage:
+    """The annotations of an image.
+
+    Raises:
+        DataError: a file is missing or has another format.
+    """
     for name in (f"{ANNOTATIONS}/{number}.xml", f"{SENTENCES}/{number}.txt"):
         if not (folder / name).is_file():
-            raise DataError(f"{name}: expected the file of a picture of the split, got none")
+            raise DataError(f"{name}: expected the file of an image of the split, got none")
     root = read_xml(folder / ANNOTATIONS / f"{number}.xml")
     boxes: dict[str, list[BoxXYXY]] = {}
     for found in root.iter("object"):
@@ -77,7 +81,7 @@ def picture_of(folder: Path, number: str) -> Picture:
             boxes.setdefault((name.text or "").strip(), []).append((x1, y1, x2, y2))
     lines = (folder / SENTENCES / f"{number}.txt").read_text("utf-8", "replace").split("\n")
     parsed = [parse_sentence(line) for line in lines if line.strip()]
-    return Picture(
+    return AnnotatedImage(
         (whole_of(root, "size/height"), whole_of(root, "size/width")),
         tuple(text for text, _ in parsed),
         tuple(tuple(Phrase(text[a:b], a, b, entity) for a, b, entity in parts) for text, parts in parsed),
@@ -86,7 +90,7 @@ def picture_of(folder: Path, number: str) -> Picture:
 
 
 def enclosing(boxes: Sequence[BoxXYXY]) -> BoxXYXY:
-    """The smallest box around all.
+    """The smallest box that contains all boxes.
 
     >>> enclosing([(0, 5, 10, 10), (5, 0, 6, 7)])
     (0, 0, 10, 10)

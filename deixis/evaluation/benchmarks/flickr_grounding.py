@@ -1,4 +1,4 @@
-"""Flickr30k grounding: where are the things that the phrases of a caption mean? Ferret's and MDETR's evaluation."""
+"""Flickr30k phrase grounding: the boxes of a caption's phrases, by Ferret's and MDETR's evaluation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from deixis.evaluation.benchmarks.flickr_entities import (
     LICENCE,
     PHOTOS,
     BoxXYXY,
+    annotated_image,
     enclosing,
     entities_folder,
     photo_roots,
-    picture_of,
 )
 from deixis.evaluation.benchmarks.required_files import IMAGES, find_files, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
@@ -42,7 +42,7 @@ QUESTIONS = RequiredFile(
     "https://zenodo.org/record/4729015 (mdetr_annotations.tar.gz)", LICENCE,
 )  # fmt: skip
 SOURCES = {
-    "as later papers print it (COMM, LLaVA-Grounding, SPR), and a review": {
+    "as printed in later papers (COMM, LLaVA-Grounding, SPR) and a review": {
         "Ferret-7B": (80.39, 82.21),
         "Ferret-13B": (81.13, 84.76),
     },
@@ -54,11 +54,11 @@ def _weighted(name: str, key: str, meaning: str, official: bool = True) -> Any:
 
 
 METRICS = (
-    _weighted("R@1 merged", "merged", "of the phrases, so many have a first box with an IoU of 0.5 with the box around "
-              "all boxes of the phrase"),
-    _weighted("R@1 any", "any", "the same with any one of the phrase's boxes"),
-    _weighted("strict R@1 merged", "strict merged", "by the answer's phrases as we read them, each for itself", False),
-    _weighted("strict R@1 any", "strict any", "the same with any one of the phrase's boxes", False),
+    _weighted("R@1 merged", "merged", "share of phrases whose first box has an IoU of at least 0.5 with the box that "
+              "contains all boxes of the phrase"),
+    _weighted("R@1 any", "any", "the same with any of the phrase's boxes"),
+    _weighted("strict R@1 merged", "strict merged", "the same by our grammar, each phrase compared separately", False),
+    _weighted("strict R@1 any", "strict any", "the same with any of the phrase's boxes", False),
 )  # fmt: skip
 INFO = BenchmarkInfo(
     name="flickr30k_grounding",
@@ -66,13 +66,14 @@ INFO = BenchmarkInfo(
     required_files=(QUESTIONS, ENTITIES, PHOTOS),
     metrics=METRICS,
     notes=(
-        "All phrases of a caption are asked for in one question; a phrase counts if the first box behind the same "
-        "words in the answer fits. Papers on Ferret, Shikra and Kosmos-2 print R@1 merged, MDETR's both.",
-        "The official script reads text: what stands between a delimiter and a bracket is the phrase, a bracket "
-        "that it cannot read makes the whole answer one without boxes, and of two phrases with the same words in a "
-        "caption both are compared with the first. The strict reading takes phrases as our grammar finds them, and "
-        "the second one for the second. Answers of other models than Ferret are written in its words for the script.",
-        "Where Flickr30k Entities is not there, boxes are those of MDETR's file, and R@1 any needs its separateGT.",
+        "All phrases of a caption are asked in one question; a phrase is correct if the first box after the same "
+        "phrase in the answer reaches the IoU threshold. Papers on Ferret, Shikra and Kosmos-2 print R@1 merged, "
+        "MDETR's both.",
+        "The official script parses text: the phrase is what stands between a delimiter and a bracket, a bracket that "
+        "it cannot parse makes the whole answer one without boxes, and two equal phrases of a caption are both "
+        "compared with the first. The strict metrics use our grammar, and compare the second with the second. Answers "
+        "of other models than Ferret are rewritten in its notation for the script.",
+        "Without Flickr30k Entities, boxes are those of MDETR's file, and R@1 any needs its separateGT.",
     ),
     published=tuple(
         PublishedScore(system, split, {"R@1 merged": value}, source)
@@ -88,8 +89,9 @@ INFO = BenchmarkInfo(
 
 @dataclass(frozen=True)
 class Target:
-    """A phrase of a caption. boxes: its own, one where only the merged one is known. same: those of the first phrase
-    of the caption with the same words, with which the official script compares."""
+    """A phrase of a caption. boxes: its own; one if only the merged one is known. same: those of the first phrase of
+    the caption with the same text, with which the official script compares.
+    """
 
     phrase: str
     boxes: tuple[BoxXYXY, ...]
@@ -97,8 +99,8 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What an answer is judged by. each: whether every single box is known."""
+class GroundingTarget:
+    """The phrases to ground. each: whether every single box is known, not only the merged ones."""
 
     targets: tuple[Target, ...]
     size_hw: tuple[int, int]
@@ -108,13 +110,13 @@ class Truth:
 
 @dataclass(frozen=True)
 class Caption:
-    """One caption of the set, before it is a question."""
+    """One caption of the set."""
 
     id: str
     split: str
-    picture: str
+    image: str
     file_name: str
-    ground_truth: Truth
+    ground_truth: GroundingTarget
 
 
 class FlickrGrounding:
@@ -139,7 +141,7 @@ class FlickrGrounding:
                 yield caption if isinstance(caption, Skipped) else _example(caption, roots)
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
-        ground_truth: Truth = example.ground_truth
+        ground_truth: GroundingTarget = example.ground_truth
         official, strict = _official(ground_truth, answer), _strict(ground_truth, answer)
         pairs = [(target.same, box) for target, box in zip(ground_truth.targets, official, strict=True)]
         own = [(target.boxes, box) for target, box in zip(ground_truth.targets, strict, strict=True)]
@@ -155,14 +157,14 @@ class FlickrGrounding:
         return metrics
 
 
-def _official(ground_truth: Truth, answer: Answer) -> list[Sequence[float] | None]:
-    """The first box of each phrase as the official script reads the answer."""
+def _official(ground_truth: GroundingTarget, answer: Answer) -> list[Sequence[float] | None]:
+    """The first box of each phrase, as parsed by the official script."""
     height, width = ground_truth.size_hw
     raw, boxes_of = answer.raw, phrase_boxes(answer)
     text = script_input(raw, answer.text, boxes_of, ground_truth.size_hw, ground_truth.notation)
     try:
         phrases, boxes = decode_boxes(text, (width, height))
-    except (ValueError, IndexError):  # the second one stops the official script
+    except (ValueError, IndexError):  # an IndexError ends the official script
         phrases, boxes = [], []
     return [
         next((box for phrase, box in zip(phrases, boxes, strict=True) if similar_phrases(phrase, target.phrase)), None)
@@ -170,8 +172,8 @@ def _official(ground_truth: Truth, answer: Answer) -> list[Sequence[float] | Non
     ]
 
 
-def _strict(ground_truth: Truth, answer: Answer) -> list[tuple[float, ...] | None]:
-    """The first box of each phrase of the answer, the n-th of some words for the n-th that is asked for."""
+def _strict(ground_truth: GroundingTarget, answer: Answer) -> list[tuple[float, ...] | None]:
+    """The first box of each phrase by our grammar; the n-th of equal phrases for the n-th that is asked."""
     left = list(answer.phrases)
     given: list[tuple[float, ...] | None] = []
     for target in ground_truth.targets:
@@ -186,7 +188,7 @@ def _example(caption: Caption, roots: Sequence[Path]) -> Example:
     ground_truth = caption.ground_truth
     paths = [find_picture(Place(root, root), [caption.file_name]) for root in roots]
     path = next((path for path in paths if path.is_file()), paths[0])
-    medium = MediaReference(f"flickr/{caption.picture}", "image", path=str(path), size_hw=ground_truth.size_hw)
+    medium = MediaReference(f"flickr/{caption.image}", "image", path=str(path), size_hw=ground_truth.size_hw)
     text = question_for(
         "ground_phrases",
         ground_truth.notation,
@@ -210,25 +212,25 @@ def _example(caption: Caption, roots: Sequence[Path]) -> Example:
 
 
 def _of_entities(split: str, folder: Path | None, notation: str) -> Iterator[Caption | Skipped]:
-    """The captions of a split's pictures, from Flickr30k Entities alone."""
+    """The captions of a split, from Flickr30k Entities alone."""
     listed = folder / f"{split}.txt" if folder else None
     if folder is None or listed is None or not listed.is_file():
         return
     for number in read_text(listed).split():
         try:
-            picture = picture_of(folder, number)
+            image = annotated_image(folder, number)
         except DeixisError as error:
             yield Skipped(f"{split}.txt: {number}", str(error))
             continue
-        for sentence in range(len(picture.captions)):
-            targets = _targets([(phrase.text, picture.boxes[phrase.entity]) for phrase in picture.boxed(sentence)])
+        for sentence in range(len(image.captions)):
+            targets = _targets([(phrase.text, image.boxes[phrase.entity]) for phrase in image.boxed(sentence)])
             if targets:
-                ground_truth = Truth(targets, picture.size_hw, True, notation)
+                ground_truth = GroundingTarget(targets, image.size_hw, True, notation)
                 yield Caption(f"flickr30k/{split}/{number}/{sentence}", split, number, f"{number}.jpg", ground_truth)
 
 
 def _of_mdetr(split: str, path: Path, entities: Path | None, notation: str) -> Iterator[Caption | Skipped]:
-    """The captions of MDETR's file, with the boxes of Flickr30k Entities where that is there, else its own."""
+    """The captions of MDETR's file, with the boxes of Flickr30k Entities if present, else its own."""
     annotations: dict[Any, list[Mapping[str, Any]]] = {}
     for _, record in json_items(path, "annotations"):
         annotations.setdefault(record.get("image_id"), []).append(record)
@@ -244,12 +246,14 @@ def _of_mdetr(split: str, path: Path, entities: Path | None, notation: str) -> I
             yield Skipped(where, str(error))
             continue
         if targets:
-            ground_truth = Truth(targets, size_hw, entities is not None or "separateGT" in path.name, notation)
+            ground_truth = GroundingTarget(
+                targets, size_hw, entities is not None or "separateGT" in path.name, notation
+            )
             yield Caption(f"flickr30k/{split}/{number}/{image['id']}", split, number, image["file_name"], ground_truth)
 
 
 def _mdetr_fields(image: Mapping[str, Any]) -> tuple[str, tuple[int, int], list[tuple[int, int]]]:
-    """(number of the picture, its size, spans of the caption). Raises DataError for an entry without them."""
+    """(number of the image, its size, spans of the caption). Raises DataError for an entry without them."""
     try:
         number = PurePosixPath(image["file_name"]).stem
         image["id"], image["caption"][:0], int(image.get("sentence_id", 0))
@@ -258,31 +262,33 @@ def _mdetr_fields(image: Mapping[str, Any]) -> tuple[str, tuple[int, int], list[
         raise DataError(f"expected the field {error}") from None
     size_hw = said_size_hw(image)
     if size_hw is None:
-        raise DataError(f"height, width: expected the size of the picture, got {shown(image.get('height'))}")
+        raise DataError(f"height, width: expected the size of the image, got {shown(image.get('height'))}")
     return number, size_hw, spans
 
 
 def _own(annotations: Sequence[Mapping[str, Any]], start: int, end: int) -> tuple[BoxXYXY, ...]:
-    """The boxes of the annotations that belong to a part of the caption."""
+    """The boxes of the annotations that belong to a span of the caption."""
     mine = [a for a in annotations if any(s < end and e > start for s, e in a["tokens_positive"])]
     if not mine:
-        raise DataError(f"tokens_positive: expected a box for the words {start} to {end} of the caption, got none")
+        raise DataError(f"tokens_positive: expected a box for the characters {start} to {end} of the caption, got none")
     return tuple(box_of_xywh(annotation["bbox"], None) for annotation in mine)
 
 
 def _of_sentence(
     folder: Path, number: str, image: Mapping[str, Any], spans: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[str, tuple[BoxXYXY, ...]]]:
-    """The phrases of MDETR's entry with the boxes that Flickr30k Entities has for them, in their order."""
-    picture = picture_of(folder, str(image.get("original_img_id", number)))
-    left = list(picture.boxed(int(image["sentence_id"])))
+    """The phrases of an entry of MDETR's file with their boxes in Flickr30k Entities, in order."""
+    annotated = annotated_image(folder, str(image.get("original_img_id", number)))
+    left = list(annotated.boxed(int(image["sentence_id"])))
     for start, end in spans:
         text = image["caption"][start:end]
         phrase = next((phrase for phrase in left if phrase.text == text), None)
         if phrase is None:
-            raise DataError(f"tokens_positive_eval: expected words that Flickr30k Entities has a box for, got {text!r}")
+            raise DataError(
+                f"tokens_positive_eval: expected a phrase that has a box in Flickr30k Entities, got {text!r}"
+            )
         left.remove(phrase)
-        yield text, picture.boxes[phrase.entity]
+        yield text, annotated.boxes[phrase.entity]
 
 
 def _targets(phrases: Sequence[tuple[str, tuple[BoxXYXY, ...]]]) -> tuple[Target, ...]:

@@ -1,4 +1,4 @@
-"""Grounded captioning on Flickr30k: a caption that says where its things are, scored as words and as places."""
+"""Grounded captioning on Flickr30k: a caption with boxes, scored by caption metrics and by grounding F1."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,11 +15,11 @@ from deixis.evaluation.benchmarks.flickr_entities import (
     ENTITIES,
     HOME,
     PHOTOS,
-    Picture,
+    AnnotatedImage,
+    annotated_image,
     enclosing,
     entities_folder,
     photo_roots,
-    picture_of,
 )
 from deixis.evaluation.benchmarks.required_files import IMAGES, find_files, place_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
@@ -43,13 +43,13 @@ KINDS = ("precision", "recall")
 QUESTION = "Describe the image with boxes."
 GVD_FILE = "flickr30k_cleaned_class.json"
 GVD = RequiredFile(
-    GVD_FILE, "the captions' nouns with classes and boxes, which the official script reads, if you have it",
+    GVD_FILE, "nouns of the captions with classes and boxes, as read by the official script (optional)",
     "https://github.com/facebookresearch/grounded-video-description", "see there",
 )  # fmt: skip
 REVIEWS = "two reviews of Ferret (You et al., ICLR 2024)"
 INFO = BenchmarkInfo(
     name="flickr30k_grounded_captions",
-    title="Grounded captioning on Flickr30k: a caption whose things have boxes",
+    title="Grounded captioning on Flickr30k: captions with boxes",
     required_files=(
         replace(ENTITIES, what="Flickr30k Entities (annotations.zip), with val.txt and test.txt"),
         GVD,
@@ -57,15 +57,14 @@ INFO = BenchmarkInfo(
     ),
     metrics=(*caption_metrics(), *f1_metrics()),
     notes=(
-        "One generated caption a picture, as words against the five that people wrote, and F1 of its things by their "
-        "boxes; a mask counts as the box around it.",
-        "F1_all and F1_loc are means over classes of nouns, so that rare classes count as much as frequent ones; they "
-        "depend on which classes there are. With flickr30k_cleaned_class.json these are the official ones; without it "
-        "they are the head nouns of all phrases that have boxes in the split, and numbers are comparable with one "
-        "another only.",
-        "How Ferret's captions were matched to the classes is not published; here a phrase is of the class of its head "
-        "noun, and only phrases that the answer marks count as named.",
-        "Intervals of F1 take the counts of each class as fixed.",
+        "One generated caption per image, scored against five reference captions, and F1 of its nouns by their boxes; "
+        "a mask counts as its bounding box.",
+        "F1_all and F1_loc are macro averages over noun classes, so that rare classes weigh as much as frequent ones; "
+        "they depend on the set of classes. With flickr30k_cleaned_class.json these are the official ones; without it "
+        "they are the head nouns of all boxed phrases of the split, and scores are comparable only with one another.",
+        "How Ferret's captions were matched to the classes is not published; here a phrase has the class of its head "
+        "noun, and only grounded phrases count.",
+        "Confidence intervals of F1 take the counts of each class as fixed.",
     ),
     published=(
         PublishedScore("Ferret-13B", "test", {"CIDEr": 76.1, "F1_all": 15.12, "F1_loc": 38.03}, REVIEWS),
@@ -89,16 +88,16 @@ class GroundedCaptions:
         roots = [images] if (images := place_for(data, options).images) else photo_roots(data)
         official = [_official_classes(path, path.stat().st_mtime_ns) for path in find_files(data, GVD_FILE)]
         for split, path in lists.items():
-            pictures: dict[str, Picture] = {}
+            images: dict[str, AnnotatedImage] = {}
             for number in read_text(path).split():
                 try:
-                    pictures[number] = picture_of(folder, number)
+                    images[number] = annotated_image(folder, number)
                 except DeixisError as error:
                     yield Skipped(f"{path.name}: {number}", str(error))
-            references = official[0] if official else {n: _references(picture) for n, picture in pictures.items()}
-            classes = {name for number in pictures for one in references.get(number, ()) for name, _ in one.nouns}
-            for number, picture in pictures.items():
-                yield _example(split, number, picture, references.get(number, ()), classes, roots)
+            references = official[0] if official else {n: _references(image) for n, image in images.items()}
+            classes = {name for number in images for one in references.get(number, ()) for name, _ in one.nouns}
+            for number, image in images.items():
+                yield _example(split, number, image, references.get(number, ()), classes, roots)
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         given = [
@@ -129,7 +128,7 @@ class GroundedCaptions:
 
 
 def class_of(phrase: str, classes: set[str]) -> str | None:
-    """The class of a phrase: its head noun, of one or several, or else the last of its words that is a class.
+    """The class of a phrase: its head noun, singular or plural, else the last of its words that is a class.
 
     >>> class_of("Two young women", {"women", "man"}), class_of("a dog in a hat", {"dog", "hat"})
     ('women', 'dog')
@@ -143,21 +142,25 @@ def class_of(phrase: str, classes: set[str]) -> str | None:
     return None
 
 
-def _references(picture: Picture) -> tuple[Reference, ...]:
-    """The captions of a picture with the head nouns of their phrases that have boxes."""
-    found_ones = []
-    for number, caption in enumerate(picture.captions):
-        boxed = picture.boxed(number)
-        nouns = [(head_noun(phrase.text), enclosing(picture.boxes[phrase.entity])) for phrase in boxed]
+def _references(image: AnnotatedImage) -> tuple[Reference, ...]:
+    """The captions of an image with the head nouns of their boxed phrases."""
+    references = []
+    for number, caption in enumerate(image.captions):
+        boxed = image.boxed(number)
+        nouns = [(head_noun(phrase.text), enclosing(image.boxes[phrase.entity])) for phrase in boxed]
         nouns = [(plural(name), box) for name, box in nouns if name and name not in PRONOUNS]
         named = {name for name, _ in nouns}
-        found_ones.append(Reference(tuple(nouns), frozenset(map(plural, words_of(caption))) - named))
-    return tuple(found_ones)
+        references.append(Reference(tuple(nouns), frozenset(map(plural, words_of(caption))) - named))
+    return tuple(references)
 
 
 @lru_cache(maxsize=1)
 def _official_classes(path: Path, _: int) -> dict[str, tuple[Reference, ...]]:
-    """The references of each picture in the file of the official script. Raises ValueError for another form."""
+    """The references of each image in the file of the official script.
+
+    Raises:
+        DataError: another format.
+    """
     try:
         annotations = read_json(path)["annotations"]
         return {str(one["image_id"]): tuple(map(_official_reference, one["captions"])) for one in annotations}
@@ -178,15 +181,15 @@ def _official_reference(caption: Mapping[str, Any]) -> Reference:
 def _example(
     split: str,
     number: str,
-    picture: Picture,
+    image: AnnotatedImage,
     references: Sequence[Reference],
     classes: set[str],
     roots: Sequence[Path],
 ) -> Example:
     paths = [find_picture(Place(root, root), [f"{number}.jpg"]) for root in roots]
     path = next((path for path in paths if path.is_file()), paths[0])
-    medium = MediaReference(f"flickr/{number}", "image", path=str(path), size_hw=picture.size_hw)
-    ground_truth = {"captions": picture.captions, "references": tuple(references), "classes": classes}
+    medium = MediaReference(f"flickr/{number}", "image", path=str(path), size_hw=image.size_hw)
+    ground_truth = {"captions": image.captions, "references": tuple(references), "classes": classes}
     return Example(
         f"flickr30k/{split}/{number}", split, medium.id, QUESTION, (medium,), ground_truth, answer_form="box"
     )

@@ -1,9 +1,9 @@
-"""A language model as judge of two answers, in both orders and three times, and the metrics of what it says.
+"""A language model as judge (LLM-as-a-judge) that scores two answers, in both orders, `TRIES` times each.
 
-    order 1: reference, ours      order 2: ours, reference      each asked `TRIES` times
+    order 1: reference, ours      order 2: ours, reference
 
-A judge favours the answer that it reads first, and says something else each time; so both are measured. What it says
-is kept on disk by what was asked, and a run that was stopped, or that had no judge, goes on from there.
+A judge favours the answer that it reads first, and its scores vary; both effects are measured. Responses are cached on
+disk by request, so that a run that was stopped, or that had no judge, resumes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +27,13 @@ from deixis.systems.ferret.bench import (
 TRIES = 3
 NUMBERS = ("max_cost_usd", "usd_per_million_in", "usd_per_million_out", "temperature")
 OPTIONS = {
-    f"{JUDGE_PREFIX}url": "the address of the judge, any that speaks as OpenAI's does: http://localhost:8000/v1",
-    f"{JUDGE_PREFIX}model": "the name of the judge there",
-    f"{JUDGE_PREFIX}key_env": "the environment variable that holds its key; not needed for a server without keys",
+    f"{JUDGE_PREFIX}url": "OpenAI-compatible endpoint of the judge, such as http://localhost:8000/v1",
+    f"{JUDGE_PREFIX}model": "model name of the judge",
+    f"{JUDGE_PREFIX}key_env": "environment variable with the API key (not needed for a server without keys)",
     f"{JUDGE_PREFIX}max_cost_usd": "maximum total cost (default 0: a server without prices)",
     f"{JUDGE_PREFIX}usd_per_million_in": "price of a million input tokens; not needed for a local server",
     f"{JUDGE_PREFIX}usd_per_million_out": "price of a million output tokens",
-    f"{JUDGE_PREFIX}temperature": f"of the judge ({TEMPERATURE}, the official one)",
+    f"{JUDGE_PREFIX}temperature": f"sampling temperature of the judge (default {TEMPERATURE}, as officially)",
     f"{JUDGE_PREFIX}length_field": "max_completion_tokens for models that refuse max_tokens",
 }
 NO_JUDGE = (
@@ -43,13 +43,13 @@ NO_JUDGE = (
 
 
 def _between_tries(*sums: Any) -> Any:
-    """The standard deviation of the scores of each try; sums: ours and the reference's, try by try."""
+    """The standard deviation of the score over tries. sums: ours and the reference's, alternating, per try."""
     scores = [np.divide(ours, its, out=np.ones_like(ours), where=its > 0) for ours, its in _pairs(sums)]
     return np.std(scores, axis=0, ddof=1)
 
 
 def _by_order(*sums: Any) -> Any:
-    """The score where ours is read first, less that where it is read last."""
+    """The score with ours read first minus that with ours read last."""
     last, first = (np.divide(ours, its, out=np.ones_like(ours), where=its > 0) for ours, its in _pairs(sums))
     return first - last
 
@@ -60,22 +60,26 @@ def _pairs(sums: Sequence[Any]) -> list[tuple[Any, Any]]:
 
 
 METRICS = (
-    mean("score", "official ours", "ours over the reference's, asked once, the reference first", "official reference"),
-    mean("score, both orders", "ours", "the mean of both orders and all tries", "reference", official=False),
+    mean("score", "official ours", "our score / the reference's, one request, reference first", "official reference"),
+    mean("score, both orders", "ours", "the same, mean of both orders and all tries", "reference", official=False),
     Metric(
         "between tries", _between_tries, tuple(f"{who} {n}" for n in range(TRIES) for who in ("ours", "reference")),
-        "the standard deviation of the score, both orders, from try to try", official=False,
+        "standard deviation of the score over tries, both orders", official=False,
     ),
     Metric(
         "order", _by_order, tuple(f"{who} {when}" for when in ("last", "first") for who in ("ours", "reference")),
-        "how many points more ours gets where the judge reads it first", official=False,
+        "position bias: score with ours first minus score with ours last", official=False,
     ),
-    mean("unread", "unread", "the share of verdicts without two scores from 1 to 10", "verdicts", official=False),
+    mean("unparsed", "unparsed", "share of responses without two scores from 1 to 10", "responses", official=False),
 )  # fmt: skip
 
 
 def endpoint_of(options: Mapping[str, str], cache: str | Path) -> Endpoint | None:
-    """The judge that the options name; None where they name none. Raises ValueError for an option that is wrong."""
+    """The endpoint of the judge from the options; None without options.
+
+    Raises:
+        InputError: a missing, unknown or invalid option.
+    """
     given = {name.removeprefix(JUDGE_PREFIX): value for name, value in options.items() if name.startswith(JUDGE_PREFIX)}
     if not given:
         return None
@@ -108,15 +112,15 @@ def judged(
     endpoint = endpoint_of(options, cache)
     if endpoint is None:
         return [{} for _ in cases], [NO_JUDGE]
-    asked = [judge_messages(case, answers) for case in cases for answers in _orders(case)]
+    requests = [judge_messages(case, answers) for case in cases for answers in _orders(case)]
     model = endpoint.open()
-    said = [model.ask_many(asked, tries) for tries in range(TRIES)]
+    responses = [model.ask_many(requests, tries) for tries in range(TRIES)]
     metrics, failures = [], []
     for number in range(len(cases)):
-        reviews = [[one[2 * number], one[2 * number + 1]] for one in said]
+        reviews = [[one[2 * number], one[2 * number + 1]] for one in responses]
         errors = [review for pair in reviews for review in pair if isinstance(review, DeixisError)]
         failures += errors[:1]
-        metrics.append({} if errors else _marks([[str(review) for review in pair] for pair in reviews]))
+        metrics.append({} if errors else _metrics([[str(review) for review in pair] for pair in reviews]))
     return metrics, [_failed(failures, len(cases))] if failures else []
 
 
@@ -124,24 +128,28 @@ def _orders(case: Mapping[str, str]) -> tuple[tuple[str, str], tuple[str, str]]:
     return (case["reference"], case["candidate"]), (case["candidate"], case["reference"])
 
 
-def _marks(reviews: Sequence[Sequence[str]]) -> ExampleMetrics:
-    """reviews: try by try, those of order 1 and order 2. A mean of no verdict is None."""
+def _metrics(reviews: Sequence[Sequence[str]]) -> ExampleMetrics:
+    """The metrics from reviews (try, order); a mean over no parsed review is None."""
     reference, ours = official_scores(reviews[0][0])
     metrics: dict[str, Any] = {"official ours": ours, "official reference": reference}
-    read: dict[tuple[int, int], tuple[float, float]] = {}
+    parsed: dict[tuple[int, int], tuple[float, float]] = {}
     for tries, pair in enumerate(reviews):
         for order, review in enumerate(pair):
             if (scores := parse_scores(review)) is not None:
-                read[tries, order] = scores if order == 0 else (scores[1], scores[0])
-    groups = {"": list(read)} | {f" {n}": [key for key in read if key[0] == n] for n in range(TRIES)}
-    groups |= {" last": [key for key in read if key[1] == 0], " first": [key for key in read if key[1] == 1]}
+                parsed[tries, order] = scores if order == 0 else (scores[1], scores[0])
+    groups = {"": list(parsed)} | {f" {n}": [key for key in parsed if key[0] == n] for n in range(TRIES)}
+    groups |= {" last": [key for key in parsed if key[1] == 0], " first": [key for key in parsed if key[1] == 1]}
     for name, keys in groups.items():
         for place, who in enumerate(("reference", "ours")):
-            metrics[f"{who}{name}"] = sum(read[key][place] for key in keys) / len(keys) if keys else None
-    verdicts = TRIES * 2
-    return metrics | {"unread": verdicts - len(read), "verdicts": verdicts, "reviews": [list(pair) for pair in reviews]}
+            metrics[f"{who}{name}"] = sum(parsed[key][place] for key in keys) / len(keys) if keys else None
+    responses = TRIES * 2
+    return metrics | {
+        "unparsed": responses - len(parsed),
+        "responses": responses,
+        "reviews": [list(pair) for pair in reviews],
+    }
 
 
 def _failed(failures: Sequence[Exception], count: int) -> str:
     stopped = next((error for error in failures if isinstance(error, CostCapReached | EndpointError)), failures[0])
-    return f"Of {count} answers {len(failures)} are not judged, and no score counts them: {stopped}"
+    return f"Of {count} answers {len(failures)} are not judged and excluded from all scores: {stopped}"

@@ -1,9 +1,9 @@
-"""Objects of LVIS to be told from one other name, with a point, a box and a stroke on each: Ferret's LVIS-ROC anew.
+"""Binary classification of LVIS objects from a point, a box and a scribble: a reconstruction of Ferret's LVIS-ROC.
 
-Ferret's file was never published, only its form (`deixis.datasets.grounding.ferret_lvis`). This draws one object a
-picture from LVIS's own annotations, by a seed: a name of those in the picture, a thing of that name, the other name, a
-point and a stroke that lie in its mask. So all who say their seed ask the same. Of two names that hold one another
-("chair" and "armchair") an answer would tell nothing under the official rule, so they are never offered together.
+Ferret's file was never published, only its format (`deixis.datasets.grounding.ferret_lvis`). One object per image is
+sampled from LVIS's annotations with a seed: a category, an object of it, a negative category, and a point and a
+scribble inside the mask. Equal seeds give equal questions. Of two names that contain one another ("chair" and
+"armchair") the official matching could not distinguish the answer, so they are never paired.
 
 Source: Ferret (You et al., ICLR 2024), section 5.1.
 """
@@ -32,14 +32,15 @@ from deixis.samples.skipped import Skipped
 
 ANY, THERE = "any", "there"
 FORMS = ("point", "box", "free_shape")
-MIN_PIXELS = 100  # a stroke of less can hardly be drawn by hand
+MIN_PIXELS = 100  # a scribble in a smaller mask can hardly be drawn by hand
 QUESTION = "Is the object {{0}} of the image a {} or a {}?"
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Which objects: how many, by which seed. others: the other name is ANY of LVIS's that the object has not, or, if
-    there is one, that of another thing THERE. subset: only pictures of this set of COCO's; "" for all."""
+    """The sampling of objects: their number and the seed. others: the negative name is ANY category of LVIS, or, if
+    there is one, that of another object in the image (THERE). subset: only images of this COCO set; "" for all.
+    """
 
     count: int
     seed: int
@@ -48,18 +49,21 @@ class Draw:
 
 
 def lvis_objects(annotations: Path, images: Path | None, draw: Draw) -> tuple[Sample | Skipped, ...]:
-    """Three samples (`FORMS`) of each object, in the order of the pictures in the file, and what could not be read.
+    """Three samples (`FORMS`) per object, in the order of the images in the file, and what was skipped.
 
-    `Turn.choices` are the two names, the right one first for every other object; `Turn.references` its synonyms. What
-    was drawn last is kept in memory. Raises ValueError for a file without objects to draw.
+    `Turn.choices` are the two names, the correct one first for every other object; `Turn.references` its synonyms. The
+    last result is cached.
+
+    Raises:
+        DataError: a file without objects that can be sampled.
     """
-    return _kept(annotations, images, draw, annotations.stat().st_mtime_ns)
+    return _sampled(annotations, images, draw, annotations.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=2)
-def _kept(annotations: Path, images: Path | None, draw: Draw, _: int) -> tuple[Sample | Skipped, ...]:
+def _sampled(annotations: Path, images: Path | None, draw: Draw, _: int) -> tuple[Sample | Skipped, ...]:
     names = [thing_of_category(category) for _, category in json_items(annotations, "categories")]
-    subset = _pictures_of(annotations, draw.subset)
+    subset = _images_of(annotations, draw.subset)
     skipped: list[Skipped] = []
     found: list[tuple[Annotated, Thing, str]] = []
     for record in records(LVIS, Place(annotations, images, split="val")):
@@ -68,15 +72,15 @@ def _kept(annotations: Path, images: Path | None, draw: Draw, _: int) -> tuple[S
         elif isinstance(record, Annotated) and record.signals[0].id in subset:
             found += _object(record, names, draw)
     if not found:
-        raise DataError(f"{annotations}: expected objects with masks in pictures of {draw.subset or 'COCO'}, got none")
-    chance = {item.id: rng_of(draw.seed, item.id, "chosen").random() for item, _, _ in found}
-    chosen = set(sorted(chance, key=lambda name: chance[name])[: draw.count])
+        raise DataError(f"{annotations}: expected objects with masks in images of {draw.subset or 'COCO'}, got none")
+    priority = {item.id: rng_of(draw.seed, item.id, "chosen").random() for item, _, _ in found}
+    chosen = set(sorted(priority, key=lambda name: priority[name])[: draw.count])
     kept = [drawn for drawn in found if drawn[0].id in chosen]
     return (*skipped, *(sample for number, drawn in enumerate(kept) for sample in _samples(number, *drawn, draw.seed)))
 
 
-def _pictures_of(annotations: Path, subset: str) -> set[str]:
-    """The ids of the pictures of a subset: LVIS's val holds pictures of COCO's train2017 too."""
+def _images_of(annotations: Path, subset: str) -> set[str]:
+    """The ids of the images of a subset: LVIS's val contains images of COCO's train2017 too."""
     return {
         f"coco/{image['id']:012d}"
         for _, image in json_items(annotations, "images")
@@ -85,7 +89,7 @@ def _pictures_of(annotations: Path, subset: str) -> set[str]:
 
 
 def _object(item: Annotated, names: Sequence[Thing], draw: Draw) -> Iterator[tuple[Annotated, Thing, str]]:
-    """The object of a picture, with another name; none where nothing in it is large enough."""
+    """The sampled object of an image with a negative name; nothing if no object is large enough."""
     rng = rng_of(draw.seed, item.id, "object")
     by_name: dict[str, list[Thing]] = {}
     for thing in item.things:
@@ -131,7 +135,7 @@ def _samples(number: int, item: Annotated, thing: Thing, other: str, seed: int) 
 
 
 def _apart(thing: Thing, other: Thing) -> bool:
-    """Whether no name of one holds a name of the other."""
+    """Whether no name of one contains a name of the other."""
     own, its = ([name.lower() for name in (one.name, *one.synonyms)] for one in (thing, other))
     return not any(first in second or second in first for first in own for second in its)
 

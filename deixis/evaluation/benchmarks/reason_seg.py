@@ -87,8 +87,8 @@ class ReasonSeg:
         metrics=(*LISA_METRICS, *EXACT_METRICS),
         notes=(
             "LISA's published scores are teacher-forced: its script feeds an answer with the mask token, and only the "
-            "mask is predicted (mode forced). Generated answers, where the model has to decide on a mask, are the default "
-            "here; compare only scores of one mode.",
+            "mask is predicted (mode forced). Generated answers, where the model has to decide on a mask, are the "
+            "default here; compare only scores of one mode.",
             "Of several texts for an image the official script asks the first; text=all asks each, as one example.",
             "test short are phrases, test long are sentences, test overall is both.",
             HOW_MASKS_COUNT,

@@ -250,8 +250,9 @@ REFERRING_SEGMENTATION = (
             notes=(
                 NOTES[0],
                 "An expression may refer to several objects, whose masks are united, or to none. ReLA, whose rules "
-                "these are, has a separate output for no target; here an answer without a foreground pixel, or with fewer "
-                "than empty_below, predicts it. Answers are generated: a teacher-forced one would reveal the target.",
+                "these are, has a separate output for no target; here an answer without a foreground pixel, or with "
+                "fewer than empty_below, predicts it. Answers are generated: a teacher-forced one would reveal the "
+                "target.",
                 HOW_MASKS_COUNT,
             ),
             published=(

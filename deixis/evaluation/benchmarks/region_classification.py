@@ -1,4 +1,4 @@
-"""LVIS-ROC: what is at a point, in a box or under a stroke, of two names? Ferret's referring object classification."""
+"""LVIS-ROC, referring object classification: which of two names an object at a point, box or scribble has (Ferret)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -27,15 +27,15 @@ from deixis.samples.skipped import Skipped
 from deixis.systems.ferret.scoring import names_object, without_negations
 
 PARTS = {"point": "point", "box": "box", "free_shape": "free_form"}
-"""Ferret's names of the forms -> rows of the table."""
+"""Ferret's names of the region forms -> parts of the table."""
 OBJECTS = 2_667
 FERRET_V2 = "Ferret-v2 (Zhang et al., 2024), table 1"
 LVIS = RequiredFile(
-    "lvis_v1_val.json", "LVIS's validation set, of which the objects are drawn", "https://www.lvisdataset.org/dataset",
+    "lvis_v1_val.json", "LVIS's validation set, from which the objects are sampled", "https://www.lvisdataset.org/dataset",
     "CC-BY-4.0",
 )  # fmt: skip
 REQUIRED_FILES = (
-    RequiredFile("lvis*.jsonl", "the questions in the form of Ferret's LVIS-ROC, if you have them", FERRET_LVIS.home,
+    RequiredFile("lvis*.jsonl", "questions in the format of Ferret's LVIS-ROC (optional)", FERRET_LVIS.home,
            FERRET_LVIS.licence),
     LVIS,
     coco_images("val2017/"),
@@ -50,26 +50,24 @@ def _published(system: str, *values: float | None) -> Iterator[PublishedScore]:
 
 INFO = BenchmarkInfo(
     name="lvis_roc",
-    title="LVIS referring object classification: this point, box or stroke, is it a .. or a ..?",
+    title="LVIS referring object classification, by point, box and free-form shape",
     required_files=REQUIRED_FILES,
     metrics=(
-        mean(
-            "accuracy", "correct", "the answer holds the right name, or a synonym, as the official script looks for it"
-        ),
+        mean("accuracy", "correct", "the answer contains the correct name or a synonym, by the official matching"),
         mean(
             "strict accuracy",
             "strict",
-            "the answer names the right thing in whole words, and not the other one",
+            "the answer names the correct object in whole words, and not the other one",
             official=False,
         ),
     ),
     notes=(
-        "Two names are offered, so that guessing scores 50; which one comes first changes from object to object.",
-        "The official script looks for the name or a synonym as a piece of the answer, after clauses that begin with "
-        "'not' or 'no' (also words such as 'nose') are cut: an answer that names both counts as right, and 'Chair' for "
-        "'chair' as wrong; the strict accuracy takes neither.",
-        "Ferret's own 2667 objects were never published; where lvis_v1_val.json is read, one object a picture is drawn "
-        "by the seed, and scores are comparable with others of that seed, with the papers' only roughly.",
+        "Two names are offered, so that random guessing scores 50; their order alternates between objects.",
+        "The official script searches the answer for the name or a synonym as a substring, after removing clauses that "
+        "begin with 'not' or 'no' (also words such as 'nose'): an answer that names both is correct, and 'Chair' for "
+        "'chair' wrong; the strict accuracy does neither.",
+        "Ferret's own 2667 objects were never published; from lvis_v1_val.json one object per image is sampled with "
+        "the seed: scores are comparable with others of that seed, and only roughly with the papers'.",
     ),
     published=(
         *_published("Ferret-7B", 67.94, 79.42, 69.77),
@@ -82,25 +80,25 @@ INFO = BenchmarkInfo(
     ),
     options=IMAGES
     | {
-        "objects": f"how many are drawn from LVIS ({OBJECTS}, as many as Ferret's)",
-        "seed": "of the draw (0)",
-        "negatives": f"the other name: {ANY} of LVIS's, or, which is harder, that of a thing {THERE} in the picture",
-        "pictures": "val2017, on which few models are trained, or all of LVIS's validation set",
+        "objects": f"number of objects sampled from LVIS (default {OBJECTS}, as Ferret's)",
+        "seed": "seed of the sampling (default 0)",
+        "negatives": f"negative name: {ANY} of LVIS (default), or, harder, of an object {THERE} in the image",
+        "subset": "val2017 (default), on which few models are trained, or all of LVIS's validation set",
     },
 )
 
 
 @dataclass(frozen=True)
 class Names:
-    """The truth of one question, in plain words."""
+    """The correct and the other name of one question, as plain text."""
 
-    right: str
+    correct: str
     synonyms: tuple[str, ...]
     other: str
 
 
 class RegionClassification:
-    """Which of two names the thing at a region has."""
+    """Which of two names the object at a region has."""
 
     info = INFO
 
@@ -113,7 +111,7 @@ class RegionClassification:
             (turn,) = record.turns
             first, second = map(_plain, turn.choices)
             names = Names(_plain(turn.assistant), tuple(map(_plain, turn.references)), "")
-            names = replace(names, other=second if first == names.right else first)
+            names = replace(names, other=second if first == names.correct else first)
             text = question_for("which_of_two", notation, name=first, other=second)
             yield Example(
                 id=record.id,
@@ -131,7 +129,7 @@ class RegionClassification:
             integer_option(options, "objects", OBJECTS, least=1),
             integer_option(options, "seed", 0),
             choice_option(options, "negatives", ANY, THERE),
-            {"val2017": "val2017", "all": ""}[choice_option(options, "pictures", "val2017", "all")],
+            {"val2017": "val2017", "all": ""}[choice_option(options, "subset", "val2017", "all")],
         )
         if questions := find_files(data, REQUIRED_FILES[0].path):
             return records(FERRET_LVIS, place_for(questions[0], options))
@@ -140,12 +138,13 @@ class RegionClassification:
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         names: Names = example.ground_truth
-        said = answer.raw or answer.text  # the official script reads coordinates too, whose commas end a clause
-        right = {name.lower() for name in (names.right, *names.synonyms)}
-        found = set(find_names(without_negations(answer.text), {*right, names.other.lower()}))
+        # The official script parses the raw text with its coordinates, whose commas end a clause.
+        raw = answer.raw or answer.text
+        correct = {name.lower() for name in (names.correct, *names.synonyms)}
+        found = set(find_names(without_negations(answer.text), {*correct, names.other.lower()}))
         return {
-            "correct": int(names_object(said, names.right, names.synonyms)),
-            "strict": int(bool(found) and found <= right),
+            "correct": int(names_object(raw, names.correct, names.synonyms)),
+            "strict": int(bool(found) and found <= correct),
         }
 
 

@@ -81,7 +81,7 @@ def test_a_judge_in_both_orders(data, tmp_path):
     # official: 4 / 9; both orders: (4 + 5) / (9 + 8); ours read first 5 / 8, last 4 / 9
     expected = {
         "score": 100 * 4 / 9, "score, both orders": 100 * 9 / 17, "between tries": 0,
-        "order": 100 * (5 / 8 - 4 / 9), "unread": 0,
+        "order": 100 * (5 / 8 - 4 / 9), "unparsed": 0,
     }  # fmt: skip
     assert table(BENCHMARK, found) == {part: pytest.approx(expected, abs=1e-4) for part in FOLDERS}
     assert {(request["temperature"], request["max_tokens"]) for request in server.requests} == {(0.2, 1024)}
@@ -105,7 +105,7 @@ def test_a_judge_that_changes_its_mind_and_one_that_rambles(data, tmp_path):
     with language_server(lambda request, number: "Well, both are fine.") as server:
         found, notes = BENCHMARK.judge(rows, {"judge_url": server.url, "judge_model": "m"}, tmp_path / "two")
     assert notes == []
-    assert table(BENCHMARK, found)["ground_conv"] == {"score": 100, "unread": 100}, "-1 for both is how it is scored"
+    assert table(BENCHMARK, found)["ground_conv"] == {"score": 100, "unparsed": 100}, "-1 for both is how it is scored"
 
 
 def test_without_a_judge_answers_are_kept(data, tmp_path):
@@ -130,7 +130,7 @@ def test_a_judge_that_stops_says_so(data, tmp_path):
         found, notes = BENCHMARK.judge(rows, options | {"judge_url": server.url}, tmp_path)
     assert found == rows
     assert len(notes) == 1
-    assert re.match(r"Of 6 answers 6 are not judged, and no score counts them: key_env: .*NO_SUCH_KEY", notes[0])
+    assert re.match(r"Of 6 answers 6 are not judged and excluded from all scores: key_env: .*NO_SUCH_KEY", notes[0])
 
     def refusing(request: dict, number: int) -> Reply | str:
         too_long = "seen in 000000000002" in request["messages"][1]["content"]
@@ -174,7 +174,7 @@ def test_judge_options(tmp_path, options, message):
 def test_what_the_judge_is_shown(data, notation, refer, grounded):
     answer = answer_of("a cup here", [("a cup", [box(10, 10, 50, 40)])], raw="a cup [100, 200, 300, 400] here")
     shown = {
-        example.part: BENCHMARK.example_metrics(example, answer)["to_judge"]["candidate"]
+        example.part: BENCHMARK.example_metrics(example, answer)["judge_input"]["candidate"]
         for example in BENCHMARK.examples(data, {"notation": notation})
     }
     assert shown == {"refer_caption": refer, "refer_reason": refer, "ground_conv": grounded}
@@ -207,7 +207,7 @@ def test_the_real_files(shared_data, tmp_path):
     examples = list(BENCHMARK.examples(folder, {"images": str(tmp_path)}))
     assert len(examples) == len(lines) == 84
     for example in examples:
-        boxes = re.findall(r"\[[\d., ]+\]", example.ground_truth["to_judge"]["question"])
+        boxes = re.findall(r"\[[\d., ]+\]", example.ground_truth["judge_input"]["question"])
         assert len(example.regions) == len(set(boxes))
         assert "[" not in example.text
-        assert example.ground_truth["to_judge"]["context"].startswith("Objects:")
+        assert example.ground_truth["judge_input"]["context"].startswith("Objects:")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deixis.evaluation.benchmark import Example
-from deixis.evaluation.benchmarks.flickr_grounding import FlickrGrounding, Target, Truth
+from deixis.evaluation.benchmarks.flickr_grounding import FlickrGrounding, GroundingTarget, Target
 from deixis.inference import Answer, Marked
 from deixis.samples.skipped import Skipped
 from tests.evaluation.benchmarks.flickr_files import BOXES, SIZE_HW, write_entities, write_mdetr, write_pictures
@@ -136,7 +136,9 @@ def test_official_reader(shared_golden):
         for phrase, expected in first.items():
             official = [(0.0, 0.0, 1.0, 1.0)] if expected is None or expected[0] >= expected[2] else [expected]
             boxes = (tuple(map(float, official[0])),)
-            example = Example("x", "val", "x", "", (), Truth((Target(phrase, boxes, boxes),), size_hw, True, "ferret"))
+            example = Example(
+                "x", "val", "x", "", (), GroundingTarget((Target(phrase, boxes, boxes),), size_hw, True, "ferret")
+            )
             metrics = BENCHMARK.example_metrics(example, Answer("", (), (), raw=case["text"]))
             correct = expected is not None and expected[0] < expected[2] and expected[1] < expected[3]
             assert metrics["merged"] == correct, case["text"]

@@ -170,13 +170,13 @@ def test_drawn_shapes_lie_on_the_object_and_names_are_apart(tmp_path, negatives)
         assert (rows.min() >= place.y1, rows.max() < place.y2) == (True, True)
         assert (columns.min() >= place.x1, columns.max() < place.x2) == (True, True)
         names = point.ground_truth
-        first_is_right += offered(point.text)[0] == names.right
-        assert set(offered(point.text)) == {names.right, names.other}
-        assert names.right not in names.other
-        assert names.other not in names.right
+        first_is_right += offered(point.text)[0] == names.correct
+        assert set(offered(point.text)) == {names.correct, names.other}
+        assert names.correct not in names.other
+        assert names.other not in names.correct
         number = int(point.group[-12:])
         there = [NAMES[(number + side) % len(NAMES)].split("_(")[0] for side in range(2)]
-        assert names.right in there
+        assert names.correct in there
         if negatives == "there" and set(there) != {"chair", "armchair"}:
             assert names.other in there
     assert first_is_right == 15
@@ -184,9 +184,9 @@ def test_drawn_shapes_lie_on_the_object_and_names_are_apart(tmp_path, negatives)
 
 def test_pictures_that_models_are_trained_on_are_left_out(tmp_path):
     lvis_form(tmp_path, subset="train2017")
-    with pytest.raises(ValueError, match="expected objects with masks in pictures of val2017, got none"):
+    with pytest.raises(ValueError, match="expected objects with masks in images of val2017, got none"):
         list(BENCHMARK.examples(tmp_path, {}))
-    assert len(list(BENCHMARK.examples(tmp_path, {"pictures": "all"}))) == 36
+    assert len(list(BENCHMARK.examples(tmp_path, {"subset": "all"}))) == 36
 
 
 @pytest.mark.parametrize(
