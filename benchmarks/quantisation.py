@@ -21,9 +21,9 @@ from benchmarks.measuring import circumstances, seconds_in_turn
 from deixis.checkpoints.quantization import weight_bytes
 from deixis.evaluation.benchmark import GENERATED
 from deixis.evaluation.benchmarks.world.benchmark import World
-from deixis.evaluation.model_adapter import ModelPlayer
+from deixis.evaluation.model_adapter import ModelAdapter
 from deixis.evaluation.reports.summary import summarise
-from deixis.evaluation.runner import Play, play
+from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.inference import Model, load
 
 TASKS = ("region_name", "colour", "phrase_box", "phrase_mask", "span_name", "event_span", "cloud_name")
@@ -60,12 +60,12 @@ def measure(names: Sequence[str | None], dtypes: Sequence[torch.dtype], repeats:
     timed = seconds_in_turn([lambda m=model: together(m, groups) for model in models.values()], repeats)
     rows = []
     for (name, model), seconds in zip(models.items(), timed, strict=True):
-        asked = Play(World(), Path(), {"tasks": ",".join(TASKS), "limit": str(limit)}, GENERATED, batch=32)
+        run = EvaluationRun(World(), Path(), {"tasks": ",".join(TASKS), "limit": str(limit)}, GENERATED, batch=32)
         with TemporaryDirectory() as folder:
-            answered, _ = play(asked, ModelPlayer(model, name), Path(folder))
+            answered, _ = run_examples(run, ModelAdapter(model, name), Path(folder))
         texts = {row.id: row.raw for row in answered}
-        # of several metrics of a task the first
-        scores = {line.part: line.score.value for line in summarise(asked, name, answered, ()).lines[::-1]}
+        # the first of several metrics of a task
+        scores = {row.part: row.score.value for row in summarise(run, name, answered, ()).scores[::-1]}
         rate = questions / statistics.median(seconds)
         rows.append(Row(name, weight_bytes(model.network) / 1e6, rate, scores, texts))
     return rows

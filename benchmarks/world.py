@@ -14,17 +14,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from deixis.world.audio import sample_audio_clip
 from deixis.world.generate import world_samples
 from deixis.world.render import render, sample_cloud
-from deixis.world.scene import draw_scene
-from deixis.world.sounds import draw_sound
+from deixis.world.scene import sample_scene
 
 TARGET_PER_S = 60  # images of 128 px per second and core, so that training never waits
 CASES: dict[str, Callable[[int], object]] = {
-    "image of 128 px": lambda seed: render(draw_scene("train", seed), 128),
-    "image of 128 px, 2 x 2 rays per pixel": lambda seed: render(draw_scene("train", seed), 128, supersample=2),
-    "sound of 4 to 8 s": lambda seed: draw_sound("train", seed),
-    "cloud of 2048 points": lambda seed: sample_cloud(draw_scene("train", seed)),
+    "image of 128 px": lambda seed: render(sample_scene("train", seed), 128),
+    "image of 128 px, 2 x 2 rays per pixel": lambda seed: render(sample_scene("train", seed), 128, supersample=2),
+    "sound of 4 to 8 s": lambda seed: sample_audio_clip("train", seed),
+    "cloud of 2048 points": lambda seed: sample_cloud(sample_scene("train", seed)),
     "image with 6 questions, 2 x 2 rays": lambda seed: world_samples("train", seed, ("image",)),
     "sound with 6 questions": lambda seed: world_samples("train", seed, ("audio",)),
     "cloud with 6 questions": lambda seed: world_samples("train", seed, ("point_cloud",)),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from deixis.samples.media import write_medium
-from deixis.world.facts import SceneFacts, SoundFacts
+from deixis.world.facts import AudioFacts, SceneFacts
 from deixis.world.generate import world_facts
 
 FOLDER = Path(__file__).parent
@@ -41,7 +41,7 @@ def about_image(facts: SceneFacts) -> list[dict]:
     ]
 
 
-def about_audio(facts: SoundFacts) -> list[dict]:
+def about_audio(facts: AudioFacts) -> list[dict]:
     first = facts.sound.events[0]
     span = [round(first.start_s, 2), round(first.end_s, 2)]
     return [
@@ -66,12 +66,12 @@ def question(name: str, kind: str, text: str, **region: list[float]) -> dict:
 
 def of_kind(facts: SceneFacts, kind: str) -> int:
     """The index of the only fully visible object of this class."""
-    (number,) = (i for i in facts.shown if facts.thing(i).kind == kind)
+    (number,) = (i for i in facts.visible if facts.object_at(i).kind == kind)
     return number
 
 
 def words(facts: SceneFacts, number: int) -> str:
-    return f"{facts.thing(number).colour} {facts.thing(number).kind}"
+    return f"{facts.object_at(number).colour} {facts.object_at(number).kind}"
 
 
 def outward(box: tuple[float, ...], digits: int) -> list[float]:

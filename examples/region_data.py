@@ -105,7 +105,7 @@ def draw_coco(path: Path, pictures: Path) -> None:
                 {
                     "id": len(annotations) + 1,
                     "image_id": number,
-                    "category_id": KIND_NAMES.index(facts.thing(thing).kind) + 1,
+                    "category_id": KIND_NAMES.index(facts.object_at(thing).kind) + 1,
                     "bbox": [x1, y1, x2 - x1, y2 - y1],  # COCO's boxes are left, top, width, height
                     "area": int(mask.sum()),
                     "iscrowd": 0,
@@ -125,7 +125,7 @@ def draw_masks(folder: Path) -> None:
     for number in range(DRAWN + 1, 2 * DRAWN + 1):
         facts = world_picture(number, folder / "images" / f"{number}.png")
         for thing in everything_in(facts):
-            name = f"{number}_{facts.thing(thing).kind}_{thing}.png"
+            name = f"{number}_{facts.object_at(thing).kind}_{thing}.png"
             Image.fromarray(facts.cells(thing)).save(folder / "masks" / name)
 
 
@@ -143,7 +143,7 @@ def world_picture(number: int, path: Path):
 
 def everything_in(facts) -> list[int]:
     """The numbers of the things that can be seen, slivers too: of what is not marked, questions say it is not there."""
-    return [*facts.shown, *facts.unsure]
+    return [*facts.visible, *facts.barely_visible]
 
 
 if __name__ == "__main__":

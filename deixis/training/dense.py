@@ -2,7 +2,7 @@
 
 For each cell of a field: the kind, colour and part of the thing it shows and the thing's box (for a sound: the event
 and its span). Linear heads read both levels of the field; they exist only here and are thrown away afterwards. The
-targets come from the world (`deixis.world.truth`). A cell's box loss is the L1 distance in unit coordinates.
+targets come from the world (`deixis.world.dense_targets`). A cell's box loss is the L1 distance in unit coordinates.
 """
 
 import torch

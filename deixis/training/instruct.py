@@ -17,10 +17,10 @@ from deixis.signals import open_signal
 from deixis.training.guidance import AttentionGuide
 from deixis.training.packing import PackedRow, collate, pack
 from deixis.training.streams import supersampling
-from deixis.world.facts import SoundFacts
-from deixis.world.generate import KINDS, Facts, draw_questions, world_facts
+from deixis.world.dense_targets import DenseTargets, audio_targets, image_targets, point_cloud_targets
+from deixis.world.facts import AudioFacts
+from deixis.world.generate import KINDS, Facts, sample_questions_about, world_facts
 from deixis.world.scene import scene_rng
-from deixis.world.truth import DenseTruth, cloud_truth, sound_truth, view_truth
 
 PAIR = "pair"  # rows of two files, of which each question is about one; their words do not overlap
 PAIRS = (("image", "audio"), ("audio", "image"), ("point_cloud", "audio"), ("audio", "point_cloud"))
@@ -114,10 +114,10 @@ class InstructBatches:
         }
         return collate(rows, self.processor.tokenizer.pad_token_id) | {"dense": dense}
 
-    def rows(self, step: int) -> tuple[list[PackedRow], dict[str, list[DenseTruth]]]:
+    def rows(self, step: int) -> tuple[list[PackedRow], dict[str, list[DenseTargets]]]:
         """The rows of a step, and the dense truths of their signals by kind."""
         rows: list[PackedRow] = []
-        truths: dict[str, list[DenseTruth]] = {}
+        truths: dict[str, list[DenseTargets]] = {}
         for name, count in self.counts.items():
             for i in range(count):
                 seed = self.seed + step * count + i
@@ -125,7 +125,7 @@ class InstructBatches:
                 rows.append(self._row(kinds, seed, truths))
         return rows, truths
 
-    def _row(self, kinds: tuple[str, ...], seed: int, truths: dict[str, list[DenseTruth]]) -> PackedRow:
+    def _row(self, kinds: tuple[str, ...], seed: int, truths: dict[str, list[DenseTargets]]) -> PackedRow:
         """Questions about the media of `kinds` of one seed, in that order; their truths are added to `truths`."""
         prepared, samples = [], []
         for number, kind in enumerate(kinds):
@@ -133,22 +133,22 @@ class InstructBatches:
             rng = scene_rng("train", seed, 10 + KINDS.index(kind))
             prepared.append(self.processor.prepare(open_signal(_source(facts), kind)))
             truths.setdefault(kind, []).append(_truth(facts, prepared[-1], self.fine_cells[kind]))
-            drawn = draw_questions(facts, rng, self.questions // len(kinds))
-            samples += [_on_signal(_shaken(_lowered(sample, rng), rng), number) for sample in drawn]
+            drawn = sample_questions_about(facts, rng, self.questions // len(kinds))
+            samples += [_on_signal(_jittered(_lowered(sample, rng), rng), number) for sample in drawn]
         return pack(samples, prepared, self.processor, self.mask_cells, self.max_tokens, self.guide_sizes)
 
 
 def _source(facts: Facts):
-    return (facts.medium.values, facts.medium.rate_hz) if isinstance(facts, SoundFacts) else facts.medium.values
+    return (facts.medium.values, facts.medium.rate_hz) if isinstance(facts, AudioFacts) else facts.medium.values
 
 
-def _truth(facts: Facts, prepared: Prepared, cells: int) -> DenseTruth:
-    if isinstance(facts, SoundFacts):
-        return sound_truth(facts.sound, prepared.frame.extent[0], cells)
-    if facts.is_picture:
-        return view_truth(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
+def _truth(facts: Facts, prepared: Prepared, cells: int) -> DenseTargets:
+    if isinstance(facts, AudioFacts):
+        return audio_targets(facts.sound, prepared.frame.extent[0], cells)
+    if facts.is_image:
+        return image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
     chosen = prepared.chosen
-    return cloud_truth(facts.scene, facts.object_id[chosen], facts.part_id[chosen], prepared.values[:, :3])
+    return point_cloud_targets(facts.scene, facts.object_id[chosen], facts.part_id[chosen], prepared.values[:, :3])
 
 
 def _on_signal(sample: Sample, number: int) -> Sample:
@@ -156,7 +156,7 @@ def _on_signal(sample: Sample, number: int) -> Sample:
     return replace(sample, regions=tuple(replace(region, signal=number) for region in sample.regions))
 
 
-def _shaken(sample: Sample, rng: np.random.Generator) -> Sample:
+def _jittered(sample: Sample, rng: np.random.Generator) -> Sample:
     """The sample with its boxes moved by up to half a pixel: rendered boxes end at whole pixels only, so most numbers
     of the grid would never be read."""
     boxes = [None if r.box is None else tuple(np.array(r.box) + rng.uniform(-0.5, 0.5, 4)) for r in sample.regions]

@@ -195,7 +195,7 @@ def smooth_number_embeddings(model: DeixisForConditionalGeneration, waves: int =
 
 def dense_heads(model: DeixisForConditionalGeneration) -> nn.ModuleDict:
     """New pretraining heads for every modality of the network."""
-    from deixis.world.truth import CLASS_COUNTS
+    from deixis.world.dense_targets import CLASS_COUNTS
 
     split = {"image": 2, "audio": 4, "point_cloud": 1}
     dim, fine = model.config.vision_config.hidden_size, model.config.pointing.dim

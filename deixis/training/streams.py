@@ -12,10 +12,10 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from deixis.signals import AudioSpec, ImageSpec, PointCloudSpec, chosen_indices, open_signal, to_tensor
+from deixis.world.audio import RATE_HZ, sample_audio_clip
+from deixis.world.dense_targets import audio_targets, image_targets, point_cloud_targets
 from deixis.world.render import build_mesh, render, sample_cloud
-from deixis.world.scene import draw_scene
-from deixis.world.sounds import RATE_HZ, draw_sound
-from deixis.world.truth import cloud_truth, sound_truth, view_truth
+from deixis.world.scene import sample_scene
 
 CELL_PX = CELL_FRAMES = 4  # pixels or filterbank frames of a fine cell of a field
 
@@ -67,9 +67,9 @@ class DenseBatches:
         return batch
 
     def _image(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        spec, scene = self.specs["image"], draw_scene("train", seed)
+        spec, scene = self.specs["image"], sample_scene("train", seed)
         view = render(scene, spec.size_px, supersampling(seed))
-        truth = view_truth(scene, view.object_id, view.part_id, spec.size_px // CELL_PX)
+        truth = image_targets(scene, view.object_id, view.part_id, spec.size_px // CELL_PX)
         values, _ = to_tensor(open_signal(view.rgb, "image"), spec)
         classes, box = truth.classes, truth.box
         if seed % 2:
@@ -81,16 +81,16 @@ class DenseBatches:
         return values, np.ascontiguousarray(classes), np.ascontiguousarray(box)
 
     def _audio(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        spec, sound = self.specs["audio"], draw_sound("train", seed)
+        spec, sound = self.specs["audio"], sample_audio_clip("train", seed)
         values, _ = to_tensor(open_signal((sound.samples, RATE_HZ), "audio"), spec)
-        truth = sound_truth(sound, spec.window_s, len(values) // CELL_FRAMES)
+        truth = audio_targets(sound, spec.window_s, len(values) // CELL_FRAMES)
         return values, truth.classes, truth.box
 
     def _point_cloud(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        spec, scene = self.specs["point_cloud"], draw_scene("train", seed)
+        spec, scene = self.specs["point_cloud"], sample_scene("train", seed)
         cloud = sample_cloud(scene, mesh=build_mesh(scene))
         signal = open_signal(cloud.points, "point_cloud")
         values, _ = to_tensor(signal, spec)
         chosen = chosen_indices(signal, spec)
-        truth = cloud_truth(scene, cloud.object_id[chosen], cloud.part_id[chosen], values[:, :3])
+        truth = point_cloud_targets(scene, cloud.object_id[chosen], cloud.part_id[chosen], values[:, :3])
         return values, truth.classes, truth.box

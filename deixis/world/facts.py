@@ -9,15 +9,15 @@ import numpy as np
 
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference
+from deixis.world.audio import RATE_HZ, Sound
 from deixis.world.objects import KINDS, PART_NAMES
 from deixis.world.render import Cloud, View
-from deixis.world.scene import Scene, Thing
-from deixis.world.sounds import RATE_HZ, Sound
+from deixis.world.scene import Scene, SceneObject
 
-SHOWN_IN_PICTURE = 0.005  # of the picture's pixels
-SHOWN_IN_CLOUD = 0.01  # of the cloud's points
-PART_SHOWN = 0.003  # of the pixels or points, for a part to be asked about
-GONE = 0.0003  # below this a thing counts as not there; between the two nothing is asked
+MIN_IMAGE_SHARE = 0.005  # of the picture's pixels
+MIN_POINT_CLOUD_SHARE = 0.01  # of the cloud's points
+MIN_PART_SHARE = 0.003  # of the pixels or points, for a part to be asked about
+MAX_ABSENT_SHARE = 0.0003  # below this a thing counts as not there; between the two nothing is asked
 
 
 @dataclass(frozen=True)
@@ -31,60 +31,61 @@ class SceneFacts:
     scene: Scene
     medium: MediaReference
     share: np.ndarray
-    shown_from: float
+    min_share: float
     object_id: np.ndarray
     part_id: np.ndarray
     points_xyz: np.ndarray | None = None
 
     @property
-    def is_picture(self) -> bool:
+    def is_image(self) -> bool:
         return self.medium.modality == "image"
 
     @property
     def noun(self) -> str:
         """What this medium is called in a question."""
-        return "picture" if self.is_picture else "cloud"
+        return "picture" if self.is_image else "cloud"
 
     @property
-    def shown(self) -> list[int]:
+    def visible(self) -> list[int]:
         """Numbers of the things that are plainly shown."""
-        return [i for i, share in enumerate(self.share) if share >= self.shown_from]
+        return [i for i, share in enumerate(self.share) if share >= self.min_share]
 
     @property
-    def unsure(self) -> list[int]:
+    def barely_visible(self) -> list[int]:
         """Numbers of the things of which a little is shown: nothing may be claimed about their absence."""
-        return [i for i, share in enumerate(self.share) if GONE < share < self.shown_from]
+        return [i for i, share in enumerate(self.share) if MAX_ABSENT_SHARE < share < self.min_share]
 
-    def thing(self, number: int) -> Thing:
-        return self.scene.things[number]
+    def object_at(self, number: int) -> SceneObject:
+        return self.scene.objects[number]
 
     def matching(self, kind: str | None = None, colour: str | None = None) -> list[int]:
         """Numbers of all things, shown or not sure, of this kind and colour."""
         return [
             i
-            for i in (*self.shown, *self.unsure)
-            if (kind is None or self.thing(i).kind == kind) and (colour is None or self.thing(i).colour == colour)
+            for i in (*self.visible, *self.barely_visible)
+            if (kind is None or self.object_at(i).kind == kind)
+            and (colour is None or self.object_at(i).colour == colour)
         ]
 
     def phrase(self, number: int, rng: np.random.Generator) -> str | None:
         """Words that fit this thing alone, without article ("mug", "small red mug"); None if there are none."""
-        thing = self.thing(number)
-        if len(self.matching(thing.kind)) == 1 and rng.random() < 0.3:
-            return thing.kind
-        if len(self.matching(thing.kind, thing.colour)) == 1:
-            return f"{thing.colour} {thing.kind}"
-        same_size = [i for i in self.matching(thing.kind, thing.colour) if self.thing(i).size == thing.size]
-        return f"{thing.size} {thing.colour} {thing.kind}" if len(same_size) == 1 else None
+        obj = self.object_at(number)
+        if len(self.matching(obj.kind)) == 1 and rng.random() < 0.3:
+            return obj.kind
+        if len(self.matching(obj.kind, obj.colour)) == 1:
+            return f"{obj.colour} {obj.kind}"
+        same_size = [i for i in self.matching(obj.kind, obj.colour) if self.object_at(i).size == obj.size]
+        return f"{obj.size} {obj.colour} {obj.kind}" if len(same_size) == 1 else None
 
     def cells(self, number: int, part: str | None = None) -> np.ndarray:
         """Bool, shaped like the medium: the pixels or points of a thing or of one part of it."""
         inside = self.object_id == number
         return inside if part is None else inside & (self.part_id == PART_NAMES.index(part))
 
-    def shown_parts(self, number: int) -> list[str]:
+    def visible_parts(self, number: int) -> list[str]:
         """Parts of a thing that are plainly shown; none for a thing of one part."""
-        parts = KINDS[self.thing(number).kind].parts
-        enough = PART_SHOWN * self.object_id.size
+        parts = KINDS[self.object_at(number).kind].parts
+        enough = MIN_PART_SHARE * self.object_id.size
         return [p for p in parts if len(parts) > 1 and self.cells(number, p).sum() >= enough]
 
     def record(self, number: int, part: str | None = None) -> Region:
@@ -93,7 +94,7 @@ class SceneFacts:
 
     def record_of(self, inside: np.ndarray) -> Region:
         """The region of some pixels or points in every form the medium has."""
-        if self.is_picture:
+        if self.is_image:
             rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
             box = float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
             return Region(box=box, mask=inside)
@@ -103,11 +104,11 @@ class SceneFacts:
     def left_of(self, number: int) -> float:
         """A place from left to right: the mean column in a picture, the mean x in a cloud."""
         inside = self.cells(number)
-        return float(np.nonzero(inside)[1].mean()) if self.is_picture else float(self.points_xyz[inside, 0].mean())
+        return float(np.nonzero(inside)[1].mean()) if self.is_image else float(self.points_xyz[inside, 0].mean())
 
 
 @dataclass(frozen=True)
-class SoundFacts:
+class AudioFacts:
     """A sound and its events."""
 
     sound: Sound
@@ -127,15 +128,15 @@ def box_around(xyz: np.ndarray) -> tuple[float, ...]:
     return tuple(float(v) for v in (*xyz.min(0), *xyz.max(0)))
 
 
-def picture_facts(scene: Scene, view: View) -> SceneFacts:
+def image_facts(scene: Scene, view: View) -> SceneFacts:
     """The facts of a picture."""
     size_hw = view.object_id.shape
     medium = MediaReference(f"world/{scene.split}/{scene.seed}/image", "image", size_hw=size_hw, values=view.rgb)
-    share = np.bincount(view.object_id.ravel() + 2, minlength=len(scene.things) + 2)[2:] / view.object_id.size
-    return SceneFacts(scene, medium, share, SHOWN_IN_PICTURE, view.object_id, view.part_id)
+    share = np.bincount(view.object_id.ravel() + 2, minlength=len(scene.objects) + 2)[2:] / view.object_id.size
+    return SceneFacts(scene, medium, share, MIN_IMAGE_SHARE, view.object_id, view.part_id)
 
 
-def cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
+def point_cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
     """The facts of a point cloud."""
     count = len(cloud.points)
     medium = MediaReference(
@@ -145,13 +146,13 @@ def cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
         unit="world units",
         values=cloud.points,
     )
-    share = np.bincount(cloud.object_id + 1, minlength=len(scene.things) + 1)[1:] / count
+    share = np.bincount(cloud.object_id + 1, minlength=len(scene.objects) + 1)[1:] / count
     xyz = cloud.points[:, :3]
-    return SceneFacts(scene, medium, share, SHOWN_IN_CLOUD, cloud.object_id, cloud.part_id, xyz)
+    return SceneFacts(scene, medium, share, MIN_POINT_CLOUD_SHARE, cloud.object_id, cloud.part_id, xyz)
 
 
-def sound_facts(split: str, seed: int, sound: Sound) -> SoundFacts:
+def audio_facts(split: str, seed: int, sound: Sound) -> AudioFacts:
     """The facts of a sound."""
     name = f"world/{split}/{seed}/sound"
     medium = MediaReference(name, "audio", duration_s=sound.duration_s, rate_hz=RATE_HZ, values=sound.samples)
-    return SoundFacts(sound, medium)
+    return AudioFacts(sound, medium)

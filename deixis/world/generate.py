@@ -9,37 +9,37 @@ import numpy as np
 
 from deixis.errors import InputError
 from deixis.samples.sample import Sample
-from deixis.world.facts import SceneFacts, SoundFacts, cloud_facts, picture_facts, sound_facts
-from deixis.world.questions import PICTURE_ONLY, SCENE_TASKS, Draft
+from deixis.world.audio import sample_audio_clip
+from deixis.world.audio_questions import AUDIO_TASKS
+from deixis.world.facts import AudioFacts, SceneFacts, audio_facts, image_facts, point_cloud_facts
+from deixis.world.questions import IMAGE_ONLY, SCENE_TASKS, Draft
 from deixis.world.render import build_mesh, render, sample_cloud
-from deixis.world.scene import draw_scene, scene_rng
-from deixis.world.sound_questions import SOUND_TASKS
-from deixis.world.sounds import draw_sound
+from deixis.world.scene import sample_scene, scene_rng
 
 KINDS = ("image", "audio", "point_cloud")
 SIZE_PX = 128
 PREFIX = {"image": "region", "audio": "span", "point_cloud": "cloud"}  # of the task "name": region_name, ...
-Facts = SceneFacts | SoundFacts
+Facts = SceneFacts | AudioFacts
 
 
 def world_facts(split: str, seed: int, kind: str, supersample: int = 2, size_px: int = SIZE_PX) -> Facts:
     """The picture, sound or cloud of one seed, with what can be said about it."""
     if kind == "audio":
-        return sound_facts(split, seed, draw_sound(split, seed))
+        return audio_facts(split, seed, sample_audio_clip(split, seed))
     if kind not in KINDS:
         raise InputError(f"kind: expected one of {', '.join(KINDS)}; got {kind!r}")
-    scene = draw_scene(split, seed)
+    scene = sample_scene(split, seed)
     mesh = build_mesh(scene)
     if kind == "image":
-        return picture_facts(scene, render(scene, size_px, supersample, mesh))
-    return cloud_facts(scene, sample_cloud(scene, mesh=mesh))
+        return image_facts(scene, render(scene, size_px, supersample, mesh))
+    return point_cloud_facts(scene, sample_cloud(scene, mesh=mesh))
 
 
 def tasks_of(kind: str) -> dict[str, tuple[float, object]]:
     """The tasks of a kind of signal: name -> (weight in training, function)."""
     if kind == "audio":
-        return SOUND_TASKS
-    return {name: task for name, task in SCENE_TASKS.items() if kind == "image" or name not in PICTURE_ONLY}
+        return AUDIO_TASKS
+    return {name: task for name, task in SCENE_TASKS.items() if kind == "image" or name not in IMAGE_ONLY}
 
 
 def task_name(kind: str, task: str) -> str:
@@ -52,7 +52,7 @@ def task_name(kind: str, task: str) -> str:
     return {"image": "reasoning_mask"}.get(kind, f"{'sound' if kind == 'audio' else 'cloud'}_{task}")
 
 
-def draw_questions(facts: Facts, rng: np.random.Generator, number: int) -> list[Sample]:
+def sample_questions_about(facts: Facts, rng: np.random.Generator, number: int) -> list[Sample]:
     """`number` questions about one medium, tasks drawn by their weights."""
     tasks = tasks_of(facts.medium.modality)
     weights = np.array([weight for weight, _ in tasks.values()])
@@ -71,7 +71,7 @@ def every_question(facts: Facts, rng: np.random.Generator, task: str) -> list[Sa
     if about_all:
         numbers = [None]
     else:
-        numbers = facts.shown if isinstance(facts, SceneFacts) else range(len(facts.sound.events))
+        numbers = facts.visible if isinstance(facts, SceneFacts) else range(len(facts.sound.events))
     drafts = [function(facts, rng, number) for number in numbers]
     return [_sample(facts, task, draft, i) for i, draft in enumerate(d for d in drafts if d is not None)]
 
@@ -81,7 +81,7 @@ def world_samples(split: str, seed: int, kinds: Sequence[str] = KINDS, number: i
     samples: list[Sample] = []
     for kind in kinds:
         facts = world_facts(split, seed, kind)
-        samples += draw_questions(facts, scene_rng(split, seed, 10 + KINDS.index(kind)), number)
+        samples += sample_questions_about(facts, scene_rng(split, seed, 10 + KINDS.index(kind)), number)
     return samples
 
 

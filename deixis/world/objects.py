@@ -33,7 +33,7 @@ OWN = "own"  # the tint that stands for the object's colour
 
 
 @dataclass(frozen=True)
-class Solid:
+class Primitive:
     """One simple solid: `shape` (box, cylinder, cone, pyramid, ball, ring) with its sizes, centre and axis."""
 
     part: str
@@ -53,36 +53,36 @@ class Kind:
     """
 
     name: str
-    solids: tuple[Solid, ...]
+    primitives: tuple[Primitive, ...]
     uses: tuple[str, ...]
     part_uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(solid.part for solid in self.solids))
+        return tuple(dict.fromkeys(solid.part for solid in self.primitives))
 
     @property
     def plural(self) -> str:
         return self.name + "s"
 
 
-def _legs(x: float, y: float, height: float, tint: str) -> tuple[Solid, ...]:
+def _legs(x: float, y: float, height: float, tint: str) -> tuple[Primitive, ...]:
     corners = [(sx * x, sy * y) for sx in (-1, 1) for sy in (-1, 1)]
-    return tuple(Solid("legs", tint, "box", (0.08, 0.08, height), (cx, cy, height / 2)) for cx, cy in corners)
+    return tuple(Primitive("legs", tint, "box", (0.08, 0.08, height), (cx, cy, height / 2)) for cx, cy in corners)
 
 
-def _wheels() -> tuple[Solid, ...]:
+def _wheels() -> tuple[Primitive, ...]:
     corners = [(sx * 0.3, sy * 0.24) for sx in (-1, 1) for sy in (-1, 1)]
-    return tuple(Solid("wheels", "dark", "cylinder", (0.13, 0.08), (cx, cy, 0.13), "y") for cx, cy in corners)
+    return tuple(Primitive("wheels", "dark", "cylinder", (0.13, 0.08), (cx, cy, 0.13), "y") for cx, cy in corners)
 
 
 _KINDS = (
     Kind(
         "mug",
         (
-            Solid("body", OWN, "cylinder", (0.3, 0.62), (-0.08, 0, 0.31)),
-            Solid("body", "dark", "cylinder", (0.25, 0.01), (-0.08, 0, 0.622)),
-            Solid("handle", OWN, "ring", (0.19, 0.055), (0.26, 0, 0.31), "y"),
+            Primitive("body", OWN, "cylinder", (0.3, 0.62), (-0.08, 0, 0.31)),
+            Primitive("body", "dark", "cylinder", (0.25, 0.01), (-0.08, 0, 0.622)),
+            Primitive("handle", OWN, "ring", (0.19, 0.055), (0.26, 0, 0.31), "y"),
         ),
         ("drink hot coffee from", "pour your tea into"),
         {"handle": ("Where would your fingers go to lift a hot drink?", "What keeps your hand off the hot drink?")},
@@ -90,25 +90,25 @@ _KINDS = (
     Kind(
         "bottle",
         (
-            Solid("body", OWN, "cylinder", (0.2, 0.58), (0, 0, 0.29)),
-            Solid("body", OWN, "cone", (0.2, 0.3), (0, 0, 0.58)),
-            Solid("neck", OWN, "cylinder", (0.08, 0.3), (0, 0, 0.78)),
-            Solid("cap", "dark", "cylinder", (0.1, 0.12), (0, 0, 0.98)),
+            Primitive("body", OWN, "cylinder", (0.2, 0.58), (0, 0, 0.29)),
+            Primitive("body", OWN, "cone", (0.2, 0.3), (0, 0, 0.58)),
+            Primitive("neck", OWN, "cylinder", (0.08, 0.3), (0, 0, 0.78)),
+            Primitive("cap", "dark", "cylinder", (0.1, 0.12), (0, 0, 0.98)),
         ),
         ("carry water in on a walk", "fill with lemonade and close"),
         {"cap": ("What would you unscrew before a sip?", "What keeps the lemonade from spilling?")},
     ),
     Kind(
         "table",
-        (Solid("top", OWN, "box", (1.0, 0.75, 0.09), (0, 0, 0.6)), *_legs(0.42, 0.3, 0.56, "wood")),
+        (Primitive("top", OWN, "box", (1.0, 0.75, 0.09), (0, 0, 0.6)), *_legs(0.42, 0.3, 0.56, "wood")),
         ("lay out dinner on", "gather your family around to eat"),
         {"top": ("Where would the plates stand at dinner?", "Which surface would you lay a cloth on?")},
     ),
     Kind(
         "chair",
         (
-            Solid("seat", OWN, "box", (0.52, 0.52, 0.09), (0, 0, 0.42)),
-            Solid("back", OWN, "box", (0.08, 0.52, 0.55), (-0.24, 0, 0.74)),
+            Primitive("seat", OWN, "box", (0.52, 0.52, 0.09), (0, 0, 0.42)),
+            Primitive("back", OWN, "box", (0.08, 0.52, 0.55), (-0.24, 0, 0.74)),
             *_legs(0.2, 0.2, 0.4, "wood"),
         ),
         ("sit on", "rest your tired legs on"),
@@ -117,9 +117,9 @@ _KINDS = (
     Kind(
         "lamp",
         (
-            Solid("base", "dark", "cylinder", (0.22, 0.06), (0, 0, 0.03)),
-            Solid("pole", "dark", "cylinder", (0.045, 0.6), (0, 0, 0.33)),
-            Solid("shade", OWN, "cone", (0.36, 0.55), (0, 0, 0.56)),
+            Primitive("base", "dark", "cylinder", (0.22, 0.06), (0, 0, 0.03)),
+            Primitive("pole", "dark", "cylinder", (0.045, 0.6), (0, 0, 0.33)),
+            Primitive("shade", OWN, "cone", (0.36, 0.55), (0, 0, 0.56)),
         ),
         ("switch on to read at night", "use to light up a dark room"),
         {"shade": ("Where would the glow come from at night?", "What softens the light of the bulb?")},
@@ -127,23 +127,23 @@ _KINDS = (
     Kind(
         "hammer",
         (
-            Solid("handle", "wood", "cylinder", (0.065, 0.8), (0, 0, 0.4)),
-            Solid("head", OWN, "box", (0.62, 0.24, 0.24), (0, 0, 0.86)),
+            Primitive("handle", "wood", "cylinder", (0.065, 0.8), (0, 0, 0.4)),
+            Primitive("head", OWN, "box", (0.62, 0.24, 0.24), (0, 0, 0.86)),
         ),
         ("drive a nail in with", "use to break a stone"),
         {"head": ("What would strike the nail?", "What would hit the stone?")},
     ),
     Kind(
         "ball",
-        (Solid("body", OWN, "ball", (0.36,), (0, 0, 0.36)),),
+        (Primitive("body", OWN, "ball", (0.36,), (0, 0, 0.36)),),
         ("kick into a goal", "throw to a friend to catch"),
     ),
     Kind(
         "tree",
         (
-            Solid("trunk", "wood", "cylinder", (0.09, 0.5), (0, 0, 0.25)),
-            Solid("crown", OWN, "ball", (0.33,), (0, 0, 0.68)),
-            Solid("crown", OWN, "ball", (0.23,), (0.12, 0.1, 0.93)),
+            Primitive("trunk", "wood", "cylinder", (0.09, 0.5), (0, 0, 0.25)),
+            Primitive("crown", OWN, "ball", (0.33,), (0, 0, 0.68)),
+            Primitive("crown", OWN, "ball", (0.23,), (0.12, 0.1, 0.93)),
         ),
         ("rest under for shade outdoors", "water so that it grows"),
         {"crown": ("Where would a bird build its nest?",), "trunk": ("What would a saw cut through?",)},
@@ -151,9 +151,9 @@ _KINDS = (
     Kind(
         "car",
         (
-            Solid("body", OWN, "box", (1.0, 0.46, 0.2), (0, 0, 0.24)),
-            Solid("cabin", OWN, "box", (0.5, 0.4, 0.2), (-0.06, 0, 0.43)),
-            Solid("cabin", "dark", "box", (0.36, 0.42, 0.12), (-0.06, 0, 0.43)),
+            Primitive("body", OWN, "box", (1.0, 0.46, 0.2), (0, 0, 0.24)),
+            Primitive("cabin", OWN, "box", (0.5, 0.4, 0.2), (-0.06, 0, 0.43)),
+            Primitive("cabin", "dark", "box", (0.36, 0.42, 0.12), (-0.06, 0, 0.43)),
             *_wheels(),
         ),
         ("drive to the next town", "steer along a road"),
@@ -162,9 +162,9 @@ _KINDS = (
     Kind(
         "house",
         (
-            Solid("walls", OWN, "box", (0.7, 0.66, 0.46), (0, 0, 0.23)),
-            Solid("roof", "tile", "pyramid", (0.58, 0.36), (0, 0, 0.46)),
-            Solid("door", "dark", "box", (0.02, 0.18, 0.28), (0.355, 0, 0.14)),
+            Primitive("walls", OWN, "box", (0.7, 0.66, 0.46), (0, 0, 0.23)),
+            Primitive("roof", "tile", "pyramid", (0.58, 0.36), (0, 0, 0.46)),
+            Primitive("door", "dark", "box", (0.02, 0.18, 0.28), (0.355, 0, 0.14)),
         ),
         ("live in with your family", "move into with all your furniture"),
         {"roof": ("What keeps the rain off a sleeping family?", "Where would a chimney be built?")},
@@ -172,9 +172,9 @@ _KINDS = (
     Kind(
         "umbrella",
         (
-            Solid("canopy", OWN, "cone", (0.52, 0.3), (0, 0, 0.7)),
-            Solid("stick", "dark", "cylinder", (0.035, 0.75), (0, 0, 0.38)),
-            Solid("stick", "dark", "ring", (0.1, 0.035), (0.1, 0, 0.135), "y"),
+            Primitive("canopy", OWN, "cone", (0.52, 0.3), (0, 0, 0.7)),
+            Primitive("stick", "dark", "cylinder", (0.035, 0.75), (0, 0, 0.38)),
+            Primitive("stick", "dark", "ring", (0.1, 0.035), (0.1, 0, 0.135), "y"),
         ),
         ("hold over your head in the rain", "open to stay dry on a walk"),
         {"canopy": ("Which part catches the rain drops?", "What spreads out over your head on a wet day?")},
@@ -182,9 +182,9 @@ _KINDS = (
     Kind(
         "pan",
         (
-            Solid("bowl", OWN, "cylinder", (0.36, 0.14), (-0.12, 0, 0.07)),
-            Solid("bowl", "dark", "cylinder", (0.31, 0.01), (-0.12, 0, 0.142)),
-            Solid("handle", OWN, "box", (0.5, 0.1, 0.06), (0.46, 0, 0.1)),
+            Primitive("bowl", OWN, "cylinder", (0.36, 0.14), (-0.12, 0, 0.07)),
+            Primitive("bowl", "dark", "cylinder", (0.31, 0.01), (-0.12, 0, 0.142)),
+            Primitive("handle", OWN, "box", (0.5, 0.1, 0.06), (0.46, 0, 0.1)),
         ),
         ("fry an egg in", "make pancakes with"),
         {"bowl": ("Where would the egg sizzle?", "Where would you melt the butter?")},
@@ -214,8 +214,8 @@ class KindMesh:
 def kind_mesh(name: str) -> KindMesh:
     """The mesh of the kind called `name`; made on first use."""
     vertices, normals, faces, parts, tints, offset = [], [], [], [], [], 0
-    for solid in KINDS[name].solids:
-        mesh = _solid_mesh(solid)
+    for solid in KINDS[name].primitives:
+        mesh = _primitive_mesh(solid)
         vertices.append(np.asarray(mesh.vertices))
         normals.append(np.asarray(mesh.vertex_normals))
         faces.append(np.asarray(mesh.faces) + offset)
@@ -226,7 +226,7 @@ def kind_mesh(name: str) -> KindMesh:
     return KindMesh(*(np.concatenate(rows) for rows in (vertices, normals, faces, parts, tints)))
 
 
-def _solid_mesh(solid: Solid):
+def _primitive_mesh(solid: Primitive):
     """A trimesh of `solid`, with vertices split at sharp edges so that their normals shade as one would draw it."""
     from trimesh import creation, graph, transformations
 

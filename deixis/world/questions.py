@@ -42,9 +42,9 @@ def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -
     )
     if form == "piece":
         inside = _piece(inside, facts, rng)
-    if facts.is_picture:
+    if facts.is_image:
         if form == "box":
-            return Region(box=_shaken(facts.record_of(inside).box, inside.shape, rng))
+            return Region(box=_jittered(facts.record_of(inside).box, inside.shape, rng))
         if form == "point":
             rows, columns = np.nonzero(inside)
             pick = int(rng.integers(len(rows)))
@@ -60,14 +60,14 @@ def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -
 
 def _piece(inside: np.ndarray, facts: SceneFacts, rng: Rng) -> np.ndarray:
     """The half of `inside` nearest to a random place in it, as a careless stroke would cover."""
-    places = np.stack(np.nonzero(inside), -1) if facts.is_picture else facts.points_xyz[np.flatnonzero(inside)]
+    places = np.stack(np.nonzero(inside), -1) if facts.is_image else facts.points_xyz[np.flatnonzero(inside)]
     distance = np.linalg.norm(places - places[rng.integers(len(places))], axis=-1)
     piece = inside.copy()
     piece[inside] = distance <= np.quantile(distance, 0.5)
     return piece
 
 
-def _shaken(box: tuple[float, ...], size_hw: tuple[int, int], rng: Rng) -> tuple[float, ...]:
+def _jittered(box: tuple[float, ...], size_hw: tuple[int, int], rng: Rng) -> tuple[float, ...]:
     """The box with every side moved by up to 6 % of its length, kept in the picture."""
     x1, y1, x2, y2 = box
     dx, dy = rng.uniform(-0.06, 0.06, (2, 2)) * [[x2 - x1], [y2 - y1]]
@@ -78,24 +78,24 @@ def _some(facts: SceneFacts, rng: Rng, number: int | None) -> int | None:
     """`number`, or one of the shown things; None where nothing is shown."""
     if number is not None:
         return number
-    return int(rng.choice(facts.shown)) if facts.shown else None
+    return int(rng.choice(facts.visible)) if facts.visible else None
 
 
 def _full(facts: SceneFacts, number: int) -> str:
-    thing = facts.thing(number)
-    return w.with_article(f"{thing.colour} {thing.kind}")
+    obj = facts.object_at(number)
+    return w.with_article(f"{obj.colour} {obj.kind}")
 
 
 def name(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     if (i := _some(facts, rng, number)) is None:
         return None
     region = pointed(facts, i, rng)
-    return ask(w.choose(w.NAME, rng), w.sentence(_full(facts, i)), (region,), facts.thing(i).kind)
+    return ask(w.choose(w.NAME, rng), w.sentence(_full(facts, i)), (region,), facts.object_at(i).kind)
 
 
 def part_name(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     i = _some(facts, rng, number)
-    if i is None or not (parts := facts.shown_parts(i)):
+    if i is None or not (parts := facts.visible_parts(i)):
         return None
     part = str(rng.choice(parts))
     answer = f"the {part} of {_full(facts, i)}"
@@ -105,28 +105,26 @@ def part_name(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft |
 def colour(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     if (i := _some(facts, rng, number)) is None:
         return None
-    thing = facts.thing(i)
-    if len(facts.matching(thing.kind)) == 1 and rng.random() < 0.5:
-        return ask(
-            w.filled(w.COLOUR_OF, rng, NAME=thing.kind), w.sentence(thing.colour), (facts.record(i),), thing.colour
-        )
-    return ask(w.choose(w.COLOUR, rng), w.sentence(thing.colour), (pointed(facts, i, rng),), thing.colour)
+    obj = facts.object_at(i)
+    if len(facts.matching(obj.kind)) == 1 and rng.random() < 0.5:
+        return ask(w.filled(w.COLOUR_OF, rng, NAME=obj.kind), w.sentence(obj.colour), (facts.record(i),), obj.colour)
+    return ask(w.choose(w.COLOUR, rng), w.sentence(obj.colour), (pointed(facts, i, rng),), obj.colour)
 
 
 def attribute(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     if (i := _some(facts, rng, number)) is None:
         return None
-    thing = facts.thing(i)
-    if facts.is_picture and rng.random() < 0.5:
-        wording, answer, choices = w.MATERIAL, thing.material, MATERIALS
+    obj = facts.object_at(i)
+    if facts.is_image and rng.random() < 0.5:
+        wording, answer, choices = w.MATERIAL, obj.material, MATERIALS
     else:
-        wording, answer, choices = w.SIZE, thing.size, tuple(SIZES)
+        wording, answer, choices = w.SIZE, obj.size, tuple(SIZES)
     return ask(w.choose(wording, rng), w.sentence(answer), (pointed(facts, i, rng),), answer, choices)
 
 
 def _phrased(facts: SceneFacts, rng: Rng, number: int | None) -> tuple[int, str] | None:
     """A shown thing with a phrase that fits it alone."""
-    order = [number] if number is not None else rng.permutation(facts.shown).tolist()
+    order = [number] if number is not None else rng.permutation(facts.visible).tolist()
     pairs = ((int(i), facts.phrase(int(i), rng)) for i in order)
     return next(((i, phrase) for i, phrase in pairs if phrase), None)
 
@@ -143,49 +141,49 @@ def phrase_box(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft 
 
 
 def phrase_mask(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    return _ground(facts, rng, number, w.MASK, "mask" if facts.is_picture else "points")
+    return _ground(facts, rng, number, w.MASK, "mask" if facts.is_image else "points")
 
 
 def part_mask(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     found = _phrased(facts, rng, number)
-    if found is None or not (parts := facts.shown_parts(found[0])):
+    if found is None or not (parts := facts.visible_parts(found[0])):
         return None
     (i, phrase), part = found, str(rng.choice(parts))
-    form = "mask" if facts.is_picture else "points"
+    form = "mask" if facts.is_image else "points"
     question = w.filled(w.PART_MASK, rng, NAME=phrase, PART=part)
     return ask(question, f"[The {part}]{{0:{form}}}.", (facts.record(i, part),))
 
 
 def reasoning(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """What a thing or a part is for; the question names neither. One time in ten nothing fits."""
-    form = "mask" if facts.is_picture else "points"
+    form = "mask" if facts.is_image else "points"
     if number is None and rng.random() < 0.1:
         absent = [k for k in KIND_NAMES if not facts.matching(k)]
         use = w.choose(KINDS[str(rng.choice(absent))].uses, rng)
         return ask(w.filled(w.REASON, rng, USE=use), "There is [nothing]{} for that.")
-    alone = [i for i in facts.shown if len(facts.matching(facts.thing(i).kind)) == 1]
+    alone = [i for i in facts.visible if len(facts.matching(facts.object_at(i).kind)) == 1]
     if number is not None:
         alone = [i for i in alone if i == number]
     if not alone:
         return None
     i = int(rng.choice(alone))
-    thing, kind = facts.thing(i), KINDS[facts.thing(i).kind]
-    parts = [part for part in facts.shown_parts(i) if part in kind.part_uses]
+    obj, kind = facts.object_at(i), KINDS[facts.object_at(i).kind]
+    parts = [part for part in facts.visible_parts(i) if part in kind.part_uses]
     if parts and rng.random() < 0.4:
         part = str(rng.choice(parts))
         question = w.choose(kind.part_uses[part], rng)
-        return ask(question, f"[The {part}]{{0:{form}}} of the {thing.kind}.", (facts.record(i, part),))
+        return ask(question, f"[The {part}]{{0:{form}}} of the {obj.kind}.", (facts.record(i, part),))
     question = w.filled(w.REASON, rng, USE=w.choose(kind.uses, rng))
-    return ask(question, f"[The {thing.colour} {thing.kind}]{{0:{form}}}.", (facts.record(i),))
+    return ask(question, f"[The {obj.colour} {obj.kind}]{{0:{form}}}.", (facts.record(i),))
 
 
-def _absent_pair(facts: SceneFacts, rng: Rng) -> tuple[str, str]:
+def _hard_negative(facts: SceneFacts, rng: Rng) -> tuple[str, str]:
     """A colour and kind that no thing has together; mostly one that shares the kind or the colour with a thing."""
     for _ in range(50):
         kind, tint = str(rng.choice(KIND_NAMES)), str(rng.choice(COLOUR_NAMES))
-        if facts.shown and (near := rng.random()) < 0.7:
-            thing = facts.thing(int(rng.choice(facts.shown)))
-            kind, tint = (thing.kind, tint) if near < 0.35 else (kind, thing.colour)
+        if facts.visible and (near := rng.random()) < 0.7:
+            obj = facts.object_at(int(rng.choice(facts.visible)))
+            kind, tint = (obj.kind, tint) if near < 0.35 else (kind, obj.colour)
         if not facts.matching(kind, tint):
             return tint, kind
     raise AssertionError("a scene of at most six things leaves most pairs absent")
@@ -193,16 +191,16 @@ def _absent_pair(facts: SceneFacts, rng: Rng) -> tuple[str, str]:
 
 def exists(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """Half yes, half no; half with a colour, half with the kind alone."""
-    if not facts.shown:
+    if not facts.visible:
         return None
     by_colour, yes = rng.random() < 0.5, rng.random() < 0.5
     records: tuple[Region, ...] = ()
     if yes:
-        i = int(rng.choice(facts.shown))
-        thing, records = facts.thing(i), (facts.record(i),)
-        kind, tint = thing.kind, thing.colour
+        i = int(rng.choice(facts.visible))
+        obj, records = facts.object_at(i), (facts.record(i),)
+        kind, tint = obj.kind, obj.colour
     elif by_colour:
-        tint, kind = _absent_pair(facts, rng)
+        tint, kind = _hard_negative(facts, rng)
     else:
         tint, kind = "", str(rng.choice([k for k in KIND_NAMES if not facts.matching(k)]))
     what = f"{tint} {kind}" if by_colour else kind
@@ -213,43 +211,43 @@ def exists(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
 
 def absence(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """Asked to find what is not there."""
-    tint, kind = _absent_pair(facts, rng)
-    wording = w.BOX if facts.is_picture and rng.random() < 0.5 else w.MASK
+    tint, kind = _hard_negative(facts, rng)
+    wording = w.BOX if facts.is_image and rng.random() < 0.5 else w.MASK
     return ask(w.filled(wording, rng, NAME=f"{tint} {kind}"), f"There is no [{tint} {kind}]{{}}.", (), "none")
 
 
 def count(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    if facts.unsure or not facts.shown:
+    if facts.barely_visible or not facts.visible:
         return None
-    thing = facts.thing(int(rng.choice(facts.shown)))
+    obj = facts.object_at(int(rng.choice(facts.visible)))
     style = rng.random()
     if style < 0.4:
-        what, found = KINDS[thing.kind].plural, facts.matching(thing.kind)
+        what, found = KINDS[obj.kind].plural, facts.matching(obj.kind)
     elif style < 0.6:
-        what, found = f"{thing.colour} things", facts.matching(None, thing.colour)
+        what, found = f"{obj.colour} things", facts.matching(None, obj.colour)
     elif style < 0.75:
         absent = str(rng.choice([k for k in KIND_NAMES if not facts.matching(k)]))
         what, found = KINDS[absent].plural, []
     else:
-        what, found = "things", facts.shown
+        what, found = "things", facts.visible
     answer = w.NUMBER_WORDS[len(found)]
     return ask(w.filled(w.COUNT, rng, NAMES=what), f"{answer}.", (), answer.lower())
 
 
 def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """The nearest thing on the floor, or in a picture the next thing to one side."""
-    if facts.unsure or len(facts.shown) < 2:
+    if facts.barely_visible or len(facts.visible) < 2:
         return None
-    i = int(rng.choice(facts.shown))
-    others = [j for j in facts.shown if j != i]
+    i = int(rng.choice(facts.visible))
+    others = [j for j in facts.visible if j != i]
     wording = w.NEAREST
-    if facts.is_picture and rng.random() < 0.6:
+    if facts.is_image and rng.random() < 0.6:
         step = 1 if rng.random() < 0.5 else -1
         wording = w.RIGHT if step > 0 else w.LEFT
         gap = {j: (facts.left_of(j) - facts.left_of(i)) * step for j in others}
         gap = {j: d for j, d in gap.items() if d > 6}
     else:
-        place = [np.array(facts.thing(j).position_xy) for j in range(len(facts.scene.things))]
+        place = [np.array(facts.object_at(j).position_xy) for j in range(len(facts.scene.objects))]
         gap = {j: float(np.linalg.norm(place[i] - place[j])) for j in others}
     region = pointed(facts, i, rng)
     if not gap:
@@ -257,24 +255,24 @@ def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
     best, *rest = sorted(gap, key=lambda j: gap[j])
     if rest and gap[rest[0]] - gap[best] < (4 if wording is not w.NEAREST else 0.2):
         return None
-    return ask(w.choose(wording, rng), w.sentence(_full(facts, best)), (region,), facts.thing(best).kind)
+    return ask(w.choose(wording, rng), w.sentence(_full(facts, best)), (region,), facts.object_at(best).kind)
 
 
 def _in_order(facts: SceneFacts) -> list[int]:
-    return sorted(facts.shown, key=facts.left_of)
+    return sorted(facts.visible, key=facts.left_of)
 
 
 def caption(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    if not facts.shown:
+    if not facts.visible:
         return None
     text = w.listed([_full(facts, i) for i in _in_order(facts)])
     return ask(w.filled(w.CAPTION, rng, MEDIUM=facts.noun), w.sentence(text))
 
 
 def grounded_caption(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    if not facts.shown:
+    if not facts.visible:
         return None
-    form = "points" if not facts.is_picture else "box" if rng.random() < 0.6 else "mask"
+    form = "points" if not facts.is_image else "box" if rng.random() < 0.6 else "mask"
     order = _in_order(facts)
     text = w.listed([f"[{_full(facts, i)}]{{{k}:{form}}}" for k, i in enumerate(order)])
     wording = w.GROUNDED_BOX if form == "box" else w.GROUNDED_MASK
@@ -285,11 +283,11 @@ def dialogue(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
     """A region named, then asked about again as "it"."""
     if (i := _some(facts, rng, number)) is None:
         return None
-    thing, region = facts.thing(i), pointed(facts, i, rng)
-    what = f"{thing.colour} {thing.kind}"
+    obj, region = facts.object_at(i), pointed(facts, i, rng)
+    what = f"{obj.colour} {obj.kind}"
     turns = [Turn(w.choose(w.NAME, rng), w.sentence(w.with_article(what)))]
-    follow: list[tuple[tuple[str, ...], str]] = [(w.IT_COLOUR, w.sentence(thing.colour))]
-    if facts.is_picture:
+    follow: list[tuple[tuple[str, ...], str]] = [(w.IT_COLOUR, w.sentence(obj.colour))]
+    if facts.is_image:
         follow += [(w.IT_MASK, f"[The {what}]{{1:mask}}."), (w.IT_BOX, f"[The {what}]{{1:box}}.")]
     else:
         follow += [(w.IT_MASK, f"[The {what}]{{1:points}}.")]
@@ -315,4 +313,4 @@ SCENE_TASKS: dict[str, tuple[float, SceneTask]] = {  # weight in training, funct
     "grounded_caption": (0.8, grounded_caption),
     "dialogue": (0.6, dialogue),
 }
-PICTURE_ONLY = ("phrase_box",)
+IMAGE_ONLY = ("phrase_box",)

@@ -57,18 +57,18 @@ def build_mesh(scene: Scene) -> SceneMesh:
     vertices, normals = [corners], [np.tile([0.0, 0.0, 1.0], (4, 1))]
     faces, objects, parts = [np.array([[0, 1, 2], [0, 2, 3]])], [np.full(2, FLOOR)], [np.full(2, -1)]
     colours, shines, offset = [np.tile(scene.floor, (2, 1))], [np.zeros(2)], 4
-    for number, thing in enumerate(scene.things):
-        mesh = kind_mesh(thing.kind)
-        cos, sin = np.cos(thing.yaw), np.sin(thing.yaw)
+    for number, obj in enumerate(scene.objects):
+        mesh = kind_mesh(obj.kind)
+        cos, sin = np.cos(obj.yaw), np.sin(obj.yaw)
         turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])  # row vectors turn by yaw about z
-        vertices.append(mesh.vertices @ turn * thing.scale + [*thing.position_xy, 0.0])
+        vertices.append(mesh.vertices @ turn * obj.scale + [*obj.position_xy, 0.0])
         normals.append(mesh.normals @ turn)
         faces.append(mesh.faces + offset)
         objects.append(np.full(len(mesh.faces), number))
         parts.append(mesh.face_part)
-        own = np.array(COLOURS[thing.colour]) / 255
+        own = np.array(COLOURS[obj.colour]) / 255
         colours.append(np.where(np.isnan(mesh.face_tint), own, mesh.face_tint))
-        shines.append(np.full(len(mesh.faces), float(thing.material == "shiny")))
+        shines.append(np.full(len(mesh.faces), float(obj.material == "shiny")))
         offset += len(mesh.vertices)
     floats = (np.concatenate(rows).astype(np.float32) for rows in (vertices, normals, colours, shines))
     vertex, normal, colour, shine = floats
@@ -76,7 +76,7 @@ def build_mesh(scene: Scene) -> SceneMesh:
     return SceneMesh(vertex, normal, face, number, part, colour, shine)
 
 
-class Caster:
+class RayCaster:
     """Embree over one scene mesh: first hits of rays."""
 
     def __init__(self, mesh: SceneMesh):
@@ -114,7 +114,7 @@ def render(scene: Scene, size_px: int = 128, supersample: int = 1, mesh: SceneMe
     mesh = mesh or build_mesh(scene)
     side = size_px * supersample
     rays = pixel_rays(scene, side)
-    caster = Caster(mesh)
+    caster = RayCaster(mesh)
     hits = caster.first_hits(np.tile(scene.camera, (len(rays), 1)), rays)
     face, hit = hits["primID"], hits["primID"] >= 0
     normal = _hit_normals(mesh, hits)

@@ -18,7 +18,7 @@ MIN_OBJECTS, MAX_OBJECTS = 2, 6
 
 
 @dataclass(frozen=True)
-class Thing:
+class SceneObject:
     """One object of a scene: names from `objects`, place on the floor, heading in radians."""
 
     kind: str
@@ -39,7 +39,7 @@ class Scene:
 
     seed: int
     split: str
-    things: tuple[Thing, ...]
+    objects: tuple[SceneObject, ...]
     camera: Float[np.ndarray, " 3"]
     target: Float[np.ndarray, " 3"]
     light: Float[np.ndarray, " 3"]
@@ -59,17 +59,17 @@ def held_out(kind: str, colour: str) -> bool:
     return (KIND_NAMES.index(kind) * 3 + COLOUR_NAMES.index(colour)) % len(COLOUR_NAMES) == 0
 
 
-def draw_scene(split: str, seed: int) -> Scene:
+def sample_scene(split: str, seed: int) -> Scene:
     """The scene of `seed` in `split`: two to six things that do not intersect, an elevated camera, one light."""
     rng = scene_rng(split, seed, 0)
-    things: list[Thing] = []
+    objects: list[SceneObject] = []
     wanted = int(rng.integers(MIN_OBJECTS, MAX_OBJECTS + 1))
     for _ in range(40):
-        if len(things) == wanted:
+        if len(objects) == wanted:
             break
-        thing = _draw_thing(rng, split)
-        if all(_apart(thing, other) for other in things):
-            things.append(thing)
+        obj = _sample_object(rng, split)
+        if all(_apart(obj, other) for other in objects):
+            objects.append(obj)
     azimuth, elevation = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(22, 48))
     distance = rng.uniform(4.8, 5.8)
     camera = distance * np.array(
@@ -80,19 +80,19 @@ def draw_scene(split: str, seed: int) -> Scene:
     grey = rng.uniform(0.35, 0.7)
     floor = np.clip(grey + rng.uniform(-0.06, 0.06, 3), 0, 1)
     sky = np.clip(rng.uniform(0.55, 0.85) + rng.uniform(-0.08, 0.08, 3), 0, 1)
-    return Scene(seed, split, tuple(things), camera + target, target, light / np.linalg.norm(light), floor, sky)
+    return Scene(seed, split, tuple(objects), camera + target, target, light / np.linalg.norm(light), floor, sky)
 
 
-def _draw_thing(rng: np.random.Generator, split: str) -> Thing:
+def _sample_object(rng: np.random.Generator, split: str) -> SceneObject:
     while True:
         kind, colour = str(rng.choice(KIND_NAMES)), str(rng.choice(COLOUR_NAMES))
         if split == "test" or not held_out(kind, colour):
             break
     size, material = str(rng.choice(list(SIZES))), str(rng.choice(MATERIALS))
     x, y = rng.uniform(-FLOOR_HALF, FLOOR_HALF, 2)
-    return Thing(kind, colour, size, material, (float(x), float(y)), float(rng.uniform(0, 2 * np.pi)))
+    return SceneObject(kind, colour, size, material, (float(x), float(y)), float(rng.uniform(0, 2 * np.pi)))
 
 
-def _apart(a: Thing, b: Thing) -> bool:
+def _apart(a: SceneObject, b: SceneObject) -> bool:
     gap = np.hypot(a.position_xy[0] - b.position_xy[0], a.position_xy[1] - b.position_xy[1])
     return bool(gap > 0.55 * (a.scale + b.scale))

@@ -7,22 +7,22 @@ import pytest
 
 from deixis.world.objects import COLOUR_NAMES, COLOURS, KIND_NAMES, KINDS, PART_NAMES, kind_mesh
 from deixis.world.render import FLOOR, SKY, render, sample_cloud
-from deixis.world.scene import SPLITS, Thing, draw_scene, held_out
+from deixis.world.scene import SPLITS, SceneObject, held_out, sample_scene
 
 SEEDS = range(6)
 
 
 def facts(scene) -> tuple:
     """What makes two scenes the same."""
-    return scene.things, *(tuple(getattr(scene, name)) for name in ("camera", "target", "light", "floor", "sky"))
+    return scene.objects, *(tuple(getattr(scene, name)) for name in ("camera", "target", "light", "floor", "sky"))
 
 
-def scene_of(*things: Thing):
-    return replace(draw_scene("train", 0), things=things)
+def scene_of(*things: SceneObject):
+    return replace(sample_scene("train", 0), things=things)
 
 
-def thing(kind: str, colour: str, x: float = 0.0, y: float = 0.0) -> Thing:
-    return Thing(kind, colour, "large", "matte", (x, y), 0.4)
+def thing(kind: str, colour: str, x: float = 0.0, y: float = 0.0) -> SceneObject:
+    return SceneObject(kind, colour, "large", "matte", (x, y), 0.4)
 
 
 def test_there_are_enough_kinds_and_colours():
@@ -43,35 +43,35 @@ def test_a_kind_stands_on_the_floor_and_fits_its_cube(kind):
 
 def test_an_unknown_split_is_refused():
     with pytest.raises(ValueError, match="split: expected one of train, val, test; got 'dev'"):
-        draw_scene("dev", 0)
+        sample_scene("dev", 0)
 
 
 @pytest.mark.parametrize("split", [pytest.param(split, id=split) for split in SPLITS])
 def test_a_seed_is_one_scene(split):
     for seed in SEEDS:
-        scene = draw_scene(split, seed)
-        assert facts(scene) == facts(draw_scene(split, seed))
-        assert facts(scene) != facts(draw_scene(split, seed + 1))
-        first, second = render(scene, 32), render(draw_scene(split, seed), 32)
+        scene = sample_scene(split, seed)
+        assert facts(scene) == facts(sample_scene(split, seed))
+        assert facts(scene) != facts(sample_scene(split, seed + 1))
+        first, second = render(scene, 32), render(sample_scene(split, seed), 32)
         np.testing.assert_array_equal(first.rgb, second.rgb)
         np.testing.assert_array_equal(sample_cloud(scene, 64).points, sample_cloud(scene, 64).points)
 
 
 def test_splits_share_no_scene():
-    scenes = [facts(draw_scene(split, seed)) for split in SPLITS for seed in range(50)]
+    scenes = [facts(sample_scene(split, seed)) for split in SPLITS for seed in range(50)]
     assert len(set(scenes)) == len(scenes)
 
 
 @pytest.mark.parametrize("split", [pytest.param("train", id="train"), pytest.param("val", id="val")])
 def test_held_out_pairs_are_never_trained_on(split):
-    things = [thing for seed in range(300) for thing in draw_scene(split, seed).things]
+    things = [thing for seed in range(300) for thing in sample_scene(split, seed).objects]
     assert {thing.kind for thing in things} == set(KIND_NAMES)
     assert {thing.colour for thing in things} == set(COLOUR_NAMES)
     assert not [thing for thing in things if held_out(thing.kind, thing.colour)]
 
 
 def test_held_out_pairs_are_tested():
-    pairs = {(thing.kind, thing.colour) for seed in range(600) for thing in draw_scene("test", seed).things}
+    pairs = {(thing.kind, thing.colour) for seed in range(600) for thing in sample_scene("test", seed).objects}
     apart = {(kind, colour) for kind in KIND_NAMES for colour in COLOUR_NAMES if held_out(kind, colour)}
     assert len(apart) == len(KIND_NAMES)
     assert apart <= pairs
@@ -79,7 +79,7 @@ def test_held_out_pairs_are_tested():
 
 def test_things_do_not_stand_in_each_other():
     for seed in range(100):
-        things = draw_scene("test", seed).things
+        things = sample_scene("test", seed).objects
         assert 2 <= len(things) <= 6
         places = np.array([thing.position_xy for thing in things])
         gaps = np.linalg.norm(places[:, None] - places[None], axis=-1) + 9 * np.eye(len(things))
@@ -108,7 +108,7 @@ def test_pixels_without_a_thing_are_floor_and_sky():
 
 
 def test_the_nearer_thing_hides_the_other():
-    scene = draw_scene("train", 0)
+    scene = sample_scene("train", 0)
     away = (scene.target - scene.camera)[:2]
     away /= np.linalg.norm(away)
     near, far = thing("ball", "red", *(-0.5 * away)), thing("lamp", "blue", *(0.4 * away))
@@ -130,7 +130,7 @@ def test_parts_belong_to_their_thing(kind):
 
 
 def test_more_rays_do_not_move_the_picture():
-    scene = draw_scene("train", 1)
+    scene = sample_scene("train", 1)
     plain, fine = render(scene, 64), render(scene, 64, supersample=3)
     np.testing.assert_array_equal(plain.object_id, fine.object_id)  # three rays a side have one at the centre
     assert np.abs(plain.rgb.astype(float) - fine.rgb).mean() < 5
@@ -138,7 +138,7 @@ def test_more_rays_do_not_move_the_picture():
 
 @pytest.mark.parametrize("seed", [pytest.param(seed, id=f"seed_{seed}") for seed in SEEDS])
 def test_points_lie_on_their_things(seed):
-    scene = draw_scene("test", seed)
+    scene = sample_scene("test", seed)
     cloud = sample_cloud(scene, 512)
     assert cloud.points.shape == (512, 6)
     assert cloud.points[:, 3:].min() >= 0
@@ -147,6 +147,6 @@ def test_points_lie_on_their_things(seed):
     assert floor.sum() == 512 // 8
     assert np.abs(cloud.points[floor, 2]).max() < 0.05
     assert (cloud.part_id[floor] == -1).all()
-    for number, item in enumerate(scene.things):
+    for number, item in enumerate(scene.objects):
         own = cloud.points[cloud.object_id == number, :2] - item.position_xy
         assert np.linalg.norm(own, axis=1).max() < 0.9 * item.scale

@@ -32,8 +32,8 @@ def answer_sample(example: Example, row: ExampleResult) -> Sample:
     user = asked.turns[-1].user
     mentioned = [index for piece in parse_markup(user) if isinstance(piece, Reference) for index in piece.indices]
     own = asked.regions[: max(mentioned, default=-1) + 1]
-    text, records = answer_markup(row.answer, first=len(own))
-    return replace(asked, turns=(Turn(user, text or plain_text(row.raw)),), regions=(*own, *records))
+    text, regions = answer_markup(row.answer, first=len(own))
+    return replace(asked, turns=(Turn(user, text or plain_text(row.raw)),), regions=(*own, *regions))
 
 
 def answer_markup(answer: Mapping[str, Any], first: int = 0) -> tuple[str, tuple[Region, ...]]:
@@ -45,16 +45,16 @@ def answer_markup(answer: Mapping[str, Any], first: int = 0) -> tuple[str, tuple
     'A [bell]{3} {{x}}.'
     """
     text, at, parts = answer["text"], 0, []
-    records: list[Region] = []
+    regions: list[Region] = []
     for phrase in sorted(answer["phrases"], key=lambda phrase: phrase["start"]):
-        own = [_record_of_marked(marked) for marked in phrase["regions"]]
-        numbers = ",".join(str(first + len(records) + number) for number in range(len(own)))
+        own = [_region_of(marked) for marked in phrase["regions"]]
+        numbers = ",".join(str(first + len(regions) + number) for number in range(len(own)))
         words = plain_text(phrase["text"])
         parts.append(_outside(text[at : phrase["start"]]))
         parts.append(f"[{words}]{{{numbers}}}" if words or not own else f"{{{numbers}}}")
-        records += own
+        regions += own
         at = max(at, phrase["end"])
-    return "".join([*parts, _outside(text[at:])]), tuple(records)
+    return "".join([*parts, _outside(text[at:])]), tuple(regions)
 
 
 def _outside(text: str) -> str:
@@ -62,18 +62,12 @@ def _outside(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}") if "[" not in text else plain_text(text)
 
 
-def _record_of_marked(marked: Mapping[str, Any]) -> Region:
-    kind, value = marked["kind"], marked["value"]
-    if kind == "mask":
-        return Region(signal=marked["signal"], mask=value, time_s=_tuple(marked["time_s"]))
-    if kind == "points":
-        return Region(signal=marked["signal"], points=value, time_s=_tuple(marked["time_s"]))
-    form = "box3d" if kind == "box" and len(value) == 6 else kind
-    return Region(signal=marked["signal"], time_s=_tuple(marked["time_s"]), **{form: tuple(value)})
-
-
-def _tuple(value: Sequence[float] | None) -> tuple[float, ...] | None:
-    return None if value is None else tuple(value)
+def _region_of(marked: Mapping[str, Any]) -> Region:
+    form, value, time_s = marked["kind"], marked["value"], marked["time_s"]
+    if form == "box" and len(value) == 6:
+        form = "box3d"
+    value = value if form in ("mask", "points") else tuple(value)
+    return Region(signal=marked["signal"], time_s=None if time_s is None else tuple(time_s), **{form: value})
 
 
 def _as_text(ground_truth: Any) -> str:

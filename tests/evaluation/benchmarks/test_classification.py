@@ -218,7 +218,7 @@ def test_one_split_of_folders(tmp_path):
         save_picture(tmp_path / split / name / "a.png", (24, 32))
     found = list(SETS["class_folders"].examples(tmp_path, {"split": "test"}))
     assert [example.part for example in found if isinstance(example, Example)] == ["test", "test"]
-    with pytest.raises(ValueError, match="split: expected a split that signals are of, got 'val'"):
+    with pytest.raises(ValueError, match="split: expected a split with signals, got 'val'"):
         list(SETS["class_folders"].examples(tmp_path, {"split": "val"}))
 
 

@@ -206,9 +206,9 @@ def test_what_is_amiss_is_said(tmp_path):
         list(SETS["vqav2"].examples(tmp_path / "vqa", {}))
     music_avqa(tmp_path / "music")
     (tmp_path / "music" / "MUSIC-AVQA-videos-Real" / "00000001.wav").unlink()
-    with pytest.raises(ValueError, match=r"expected the sound of 00000001\.mp4 in a file of its own.*media=video"):
+    with pytest.raises(ValueError, match=r"expected the audio of 00000001\.mp4 in a separate file.*media=video"):
         list(SETS["music_avqa"].examples(tmp_path / "music", {}))
-    with pytest.raises(ValueError, match="media: expected both or film or sound, got 'x'"):
+    with pytest.raises(ValueError, match="media: expected both or video or audio, got 'x'"):
         list(SETS["music_avqa"].examples(tmp_path / "music", {"media": "x"}))
 
 
@@ -218,7 +218,7 @@ def test_rows_that_cannot_be_read_are_said(tmp_path):
     rows[0]["templ_values"] = "[]"
     del rows[1]["anser"]
     dump(tmp_path / "avqa-test.json", [*rows, 3])
-    found = list(SETS["music_avqa"].examples(tmp_path, {"media": "film"}))
+    found = list(SETS["music_avqa"].examples(tmp_path, {"media": "video"}))
     whys = [item.why for item in found if isinstance(item, Skipped)]
     assert len(whys) == 3
     assert "expected a word for each <...>" in whys[0]

@@ -9,9 +9,10 @@ import pytest
 from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.lvis_objects import Draw, lvis_objects
 from deixis.evaluation.benchmarks.region_classification import OBJECTS, RegionClassification
-from deixis.geometry import Extent, Mask, Point, letterbox_frame, write_prompt
+from deixis.geometry import Extent, Point, letterbox_frame, write_prompt
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
+from deixis.systems import NOTATIONS
 from tests.evaluation.benchmarks.scripted import Scripted, answer_of, run_benchmark, save_picture, table
 
 BENCHMARK = RegionClassification()
@@ -112,9 +113,9 @@ def test_ferrets_form_points_with_its_regions(ferret_form):
     ]
     point, box, stroke = (example.regions[0] for example in examples[:3])
     assert point == Point(20.5, 11.25)
-    assert (box.x1, box.y1, box.x2, box.y2) == (6, 4, 30, 32)
-    assert stroke.mask.sum() == 40
-    assert stroke.mask[10:14, 20:30].all()
+    assert box.box == (6, 4, 30, 32)
+    assert stroke.mask_array.sum() == 40
+    assert stroke.mask_array[10:14, 20:30].all()
 
 
 def test_official_prompts(shared_golden, tmp_path):
@@ -162,13 +163,12 @@ def test_drawn_shapes_lie_on_the_object_and_names_are_apart(tmp_path, negatives)
     examples = list(BENCHMARK.examples(tmp_path, {"negatives": negatives}))
     for point, box, stroke in zip(examples[::3], examples[1::3], examples[2::3], strict=True):
         assert (point.part, box.part, stroke.part) == ("point", "box", "free_form")
-        (x, y), place = point.regions[0].coords, box.regions[0]
-        assert place.x1 < x < place.x2
-        assert place.y1 < y < place.y2
-        rows, columns = np.nonzero(stroke.regions[0].mask)
-        assert isinstance(stroke.regions[0], Mask)
-        assert (rows.min() >= place.y1, rows.max() < place.y2) == (True, True)
-        assert (columns.min() >= place.x1, columns.max() < place.x2) == (True, True)
+        (x, y), (x1, y1, x2, y2) = point.regions[0].point, box.regions[0].box
+        assert x1 < x < x2
+        assert y1 < y < y2
+        rows, columns = np.nonzero(stroke.regions[0].mask_array)
+        assert (rows.min() >= y1, rows.max() < y2) == (True, True)
+        assert (columns.min() >= x1, columns.max() < x2) == (True, True)
         names = point.ground_truth
         first_is_right += offered(point.text)[0] == names.correct
         assert set(offered(point.text)) == {names.correct, names.other}

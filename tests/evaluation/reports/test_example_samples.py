@@ -45,7 +45,7 @@ def test_an_answer_has_its_own_regions_after_the_questions():
         pytest.param(Box(1, 2, 3, 4), "box", (1.0, 2.0, 3.0, 4.0), id="box"),
         pytest.param(Span(0.5, 2), "span", (0.5, 2.0), id="span"),
         pytest.param(Box3D(0, 1, 2, 3, 4, 5), "box3d", (0.0, 1.0, 2.0, 3.0, 4.0, 5.0), id="box3d"),
-        pytest.param(Polygon([(1, 1), (5, 2), (3, 7)]), "polygon", [[1, 1], [5, 2], [3, 7]], id="polygon"),
+        pytest.param(Polygon([(1, 1), (5, 2), (3, 7)]), "polygon", [(1.0, 1.0), (5.0, 2.0), (3.0, 7.0)], id="polygon"),
         pytest.param(Mask(MASK), "mask", MASK, id="mask"),
         pytest.param(PointSet([3, 5]), "points", [3, 5], id="points"),
     ],

@@ -119,7 +119,7 @@ def test_three_numbers_stop_the_evaluation():
 
 
 def test_annotations_have_to_go_with_their_images():
-    with pytest.raises(ValueError, match="expected one of image 0 in its place, got one of image 7"):
+    with pytest.raises(ValueError, match="expected one of image 0 at this position, got one of image 7"):
         score_refexp([image(0)], [{"image_id": 7, "bbox": (0, 0, 1, 1)}], [{"image_id": 0, "text": ""}])
 
 

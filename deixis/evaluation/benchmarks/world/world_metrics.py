@@ -14,8 +14,8 @@ from deixis.evaluation.metrics.iou import IOU_THRESHOLD, bounds_iou, is_correct,
 from deixis.geometry import Reference, Region, mask_to_box_xyxy, parse_markup
 from deixis.inference import Answer, Marked
 from deixis.samples.sample import Sample
+from deixis.world.audio import EVENT_NAMES
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, PART_NAMES, SIZES
-from deixis.world.sounds import EVENT_NAMES
 from deixis.world.wording import NUMBER_WORDS
 
 WeightedValue = tuple[float, float]

@@ -133,8 +133,8 @@ def test_other_seeds_are_other_scenes(samples):
 def test_every_shown_thing_is_asked_about(samples):
     info = world_facts("test", 500, "image", supersample=1)
     mine = [s for s in samples["region_name"] if s.signals[0].id == info.medium.id]
-    assert len(mine) == len(info.shown)
-    assert all(info.share[number] >= 0.005 for number in info.shown)
+    assert len(mine) == len(info.visible)
+    assert all(info.share[number] >= 0.005 for number in info.visible)
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in ("", "sound_", "cloud_")])

@@ -6,14 +6,14 @@ import numpy as np
 
 from deixis.geometry import Region
 from deixis.world import wording as w
-from deixis.world.facts import SoundFacts
+from deixis.world.audio import EVENT_NAMES
+from deixis.world.facts import AudioFacts
 from deixis.world.questions import Draft, ask
-from deixis.world.sounds import EVENT_NAMES
 
 Rng = np.random.Generator
 
 
-def _pointed(facts: SoundFacts, number: int, rng: Rng) -> Region:
+def _pointed(facts: AudioFacts, number: int, rng: Rng) -> Region:
     """The event's span with each end moved by up to 8 % of it, or an instant well inside."""
     event = facts.sound.events[number]
     length_s = event.end_s - event.start_s
@@ -24,21 +24,21 @@ def _pointed(facts: SoundFacts, number: int, rng: Rng) -> Region:
     return Region(span=(float(max(event.start_s + shift_s[0], 0.0)), float(end_s)))
 
 
-def _some(facts: SoundFacts, rng: Rng, number: int | None) -> int:
+def _some(facts: AudioFacts, rng: Rng, number: int | None) -> int:
     return number if number is not None else int(rng.integers(len(facts.sound.events)))
 
 
-def _kind(facts: SoundFacts, number: int) -> str:
+def _kind(facts: AudioFacts, number: int) -> str:
     return facts.sound.events[number].kind
 
 
-def name(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:
+def name(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     i = _some(facts, rng, number)
     kind = _kind(facts, i)
     return ask(w.choose(w.HEARD, rng), w.sentence(w.with_article(kind)), (_pointed(facts, i, rng),), kind)
 
 
-def _events(facts: SoundFacts, rng: Rng, number: int | None, wording: tuple[str, ...], form: str) -> Draft | None:
+def _events(facts: AudioFacts, rng: Rng, number: int | None, wording: tuple[str, ...], form: str) -> Draft | None:
     """All events of one kind, as one phrase."""
     kind = _kind(facts, _some(facts, rng, number))
     same = facts.of(kind)
@@ -47,16 +47,16 @@ def _events(facts: SoundFacts, rng: Rng, number: int | None, wording: tuple[str,
     return ask(w.filled(wording, rng, NAME=kind), f"[The {kind}]{{{marks}:{form}}}.", records)
 
 
-def event_span(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:
+def event_span(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     return _events(facts, rng, number, w.WHEN, "span")
 
 
-def event_mask(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:
+def event_mask(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     i = _some(facts, rng, number)
     return _events(facts, rng, i, w.SOUND_MASK, "mask") if len(facts.of(_kind(facts, i))) == 1 else None
 
 
-def reasoning(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:
+def reasoning(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """What makes such a sound; the question does not name it."""
     i = _some(facts, rng, number)
     kind = _kind(facts, i)
@@ -65,7 +65,7 @@ def reasoning(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft |
     return ask(w.choose(w.SOUND_USES[kind], rng), f"[The {kind}]{{0:mask}}.", (facts.record(i),))
 
 
-def exists(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:
+def exists(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     yes = rng.random() < 0.5
     absent = [kind for kind in EVENT_NAMES if not facts.of(kind)]
     i = _some(facts, rng, None) if yes else None
@@ -74,17 +74,17 @@ def exists(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | No
     return ask(w.filled(w.SOUND_EXISTS, rng, NAME=kind), "Yes." if yes else "No.", records, "yes" if yes else "no")
 
 
-def absence(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:
+def absence(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     kind = str(rng.choice([kind for kind in EVENT_NAMES if not facts.of(kind)]))
     return ask(w.filled(w.WHEN, rng, NAME=kind), f"There is no [{kind}]{{}}.", (), "none")
 
 
-def count(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:
+def count(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     answer = w.NUMBER_WORDS[len(facts.sound.events)]
     return ask(w.choose(w.SOUND_COUNT, rng), f"{answer}.", (), answer.lower())
 
 
-def order(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:
+def order(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """What comes next, or what came before."""
     i, later = _some(facts, rng, number), rng.random() < 0.5
     j = i + 1 if later else i - 1
@@ -94,19 +94,19 @@ def order(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | Non
     return ask(w.choose(w.AFTER if later else w.BEFORE, rng), answer, (_pointed(facts, i, rng),), word)
 
 
-def caption(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:
+def caption(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     text = w.listed([w.with_article(event.kind) for event in facts.sound.events])
     return ask(w.choose(w.SOUND_CAPTION, rng), w.sentence(text))
 
 
-def grounded_caption(facts: SoundFacts, rng: Rng, number: int | None = None) -> Draft | None:
+def grounded_caption(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     events = facts.sound.events
     text = w.listed([f"[{w.with_article(event.kind)}]{{{k}:span}}" for k, event in enumerate(events)])
     records = tuple(facts.record(k) for k in range(len(events)))
     return ask(w.choose(w.SOUND_GROUNDED, rng), w.sentence(text), records)
 
 
-SOUND_TASKS: dict[str, tuple[float, Callable[..., Draft | None]]] = {  # weight in training, function
+AUDIO_TASKS: dict[str, tuple[float, Callable[..., Draft | None]]] = {  # weight in training, function
     "name": (2.0, name),
     "event_span": (3.2, event_span),
     "event_mask": (1.0, event_mask),

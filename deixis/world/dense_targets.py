@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from deixis.world.audio import EVENT_NAMES, Sound
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, PART_NAMES
 from deixis.world.scene import Scene
-from deixis.world.sounds import EVENT_NAMES, Sound
 
 CLASS_COUNTS: dict[str, tuple[int, ...]] = {
     "image": (len(KIND_NAMES) + 1, len(COLOUR_NAMES) + 1, len(PART_NAMES) + 1),
@@ -21,7 +21,7 @@ CLASS_COUNTS: dict[str, tuple[int, ...]] = {
 
 
 @dataclass(frozen=True)
-class DenseTruth:
+class DenseTargets:
     """Per cell: `classes` (cell, names), `box` (cell, 2 * axes) valid where classes[:, 0] > 0."""
 
     classes: Int[np.ndarray, "cell names"]
@@ -29,44 +29,44 @@ class DenseTruth:
 
 
 def _object_classes(scene: Scene, object_id: np.ndarray, part_id: np.ndarray) -> np.ndarray:
-    kinds = np.array([0] + [KIND_NAMES.index(t.kind) + 1 for t in scene.things])
-    colours = np.array([0] + [COLOUR_NAMES.index(t.colour) + 1 for t in scene.things])
+    kinds = np.array([0] + [KIND_NAMES.index(t.kind) + 1 for t in scene.objects])
+    colours = np.array([0] + [COLOUR_NAMES.index(t.colour) + 1 for t in scene.objects])
     number = np.maximum(object_id, -1) + 1
     return np.stack([kinds[number], colours[number], np.where(object_id >= 0, part_id + 1, 0)], -1)
 
 
-def view_truth(
+def image_targets(
     scene: Scene, object_id: Int[np.ndarray, "h w"], part_id: Int[np.ndarray, "h w"], cells: int = 32
-) -> DenseTruth:
+) -> DenseTargets:
     """Truth of a `cells` x `cells` grid over a picture, row by row, read at the cells' centres."""
     side = len(object_id)
     step = side // cells
-    boxes = np.zeros((len(scene.things) + 1, 4), np.float32)
-    for number in range(len(scene.things)):
+    boxes = np.zeros((len(scene.objects) + 1, 4), np.float32)
+    for number in range(len(scene.objects)):
         rows, columns = np.nonzero(object_id == number)
         if len(rows):
             boxes[number + 1] = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     middle = slice(step // 2, None, step)
     objects, parts = object_id[middle, middle].ravel(), part_id[middle, middle].ravel()
-    return DenseTruth(_object_classes(scene, objects, parts), boxes[np.maximum(objects, -1) + 1] / side)
+    return DenseTargets(_object_classes(scene, objects, parts), boxes[np.maximum(objects, -1) + 1] / side)
 
 
-def cloud_truth(
+def point_cloud_targets(
     scene: Scene,
     object_id: Int[np.ndarray, " point"],
     part_id: Int[np.ndarray, " point"],
     unit_xyz: Float[np.ndarray, "point 3"],
-) -> DenseTruth:
+) -> DenseTargets:
     """Truth of some points of a cloud, whose unit coordinates are `unit_xyz`."""
-    boxes = np.zeros((len(scene.things) + 1, 6), np.float32)
-    for number in range(len(scene.things)):
+    boxes = np.zeros((len(scene.objects) + 1, 6), np.float32)
+    for number in range(len(scene.objects)):
         own = unit_xyz[object_id == number]
         if len(own):
             boxes[number + 1] = np.concatenate([own.min(0), own.max(0)])
-    return DenseTruth(_object_classes(scene, object_id, part_id), boxes[np.maximum(object_id, -1) + 1])
+    return DenseTargets(_object_classes(scene, object_id, part_id), boxes[np.maximum(object_id, -1) + 1])
 
 
-def sound_truth(sound: Sound, window_s: float, cells: int = 200) -> DenseTruth:
+def audio_targets(sound: Sound, window_s: float, cells: int = 200) -> DenseTargets:
     """Truth of `cells` equal frames over a window of `window_s` seconds, read at the frames' centres."""
     centres_s = (np.arange(cells) + 0.5) / cells * window_s
     classes, box = np.zeros((cells, 1), np.int64), np.zeros((cells, 2), np.float32)
@@ -74,4 +74,4 @@ def sound_truth(sound: Sound, window_s: float, cells: int = 200) -> DenseTruth:
         inside = (centres_s >= event.start_s) & (centres_s < event.end_s)
         classes[inside, 0] = EVENT_NAMES.index(event.kind) + 1
         box[inside] = event.start_s / window_s, event.end_s / window_s
-    return DenseTruth(classes, box)
+    return DenseTargets(classes, box)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from deixis.world.audio import EVENT_NAMES, EVENT_SYNTHESIZERS, MAX_CLIP_S, MIN_CLIP_S, RATE_HZ, sample_audio_clip
+from deixis.world.dense_targets import audio_targets
 from deixis.world.scene import SPLITS
-from deixis.world.sounds import EVENT_KINDS, EVENT_NAMES, MAX_CLIP_S, MIN_CLIP_S, RATE_HZ, draw_sound
-from deixis.world.truth import sound_truth
 
-SOUNDS = {(split, seed): draw_sound(split, seed) for split in SPLITS for seed in range(15)}
+SOUNDS = {(split, seed): sample_audio_clip(split, seed) for split in SPLITS for seed in range(15)}
 
 
 def test_there_are_enough_kinds_and_all_come():
@@ -17,7 +17,7 @@ def test_there_are_enough_kinds_and_all_come():
 
 def test_a_seed_is_one_sound_and_splits_share_none():
     for (split, seed), sound in list(SOUNDS.items())[:5]:
-        again = draw_sound(split, seed)
+        again = sample_audio_clip(split, seed)
         np.testing.assert_array_equal(sound.samples, again.samples)
         assert sound.events == again.events
     assert len({sound.samples.tobytes() for sound in SOUNDS.values()}) == len(SOUNDS)
@@ -45,7 +45,7 @@ def test_events_are_louder_than_what_is_between():
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in EVENT_NAMES])
 def test_a_kind_sounds_in_both_halves_of_its_time(kind):
     for seconds in (0.5, 1.8):
-        wave = EVENT_KINDS[kind](np.random.default_rng(0), seconds)
+        wave = EVENT_SYNTHESIZERS[kind](np.random.default_rng(0), seconds)
         assert wave.shape == (int(seconds * RATE_HZ),)
         assert np.isfinite(wave).all()
         halves = [np.abs(part).max() for part in np.array_split(wave, 2)]
@@ -54,7 +54,7 @@ def test_a_kind_sounds_in_both_halves_of_its_time(kind):
 
 def test_truth_of_frames_is_that_of_the_events():
     sound = SOUNDS["train", 0]
-    truth = sound_truth(sound, 8.0, cells=800)
+    truth = audio_targets(sound, 8.0, cells=800)
     centres_s = (np.arange(800) + 0.5) / 100
     for event in sound.events:
         middle = np.abs(centres_s - (event.start_s + event.end_s) / 2).argmin()

@@ -126,7 +126,7 @@ def _bird(rng: np.random.Generator, seconds: float) -> np.ndarray:
     return _strokes(rng, seconds, rng.uniform(5, 8), chirp)
 
 
-EVENT_KINDS: dict[str, Callable[[np.random.Generator, float], np.ndarray]] = {
+EVENT_SYNTHESIZERS: dict[str, Callable[[np.random.Generator, float], np.ndarray]] = {
     "bell": _bell,
     "whistle": _whistle,
     "drum": _drum,
@@ -138,10 +138,10 @@ EVENT_KINDS: dict[str, Callable[[np.random.Generator, float], np.ndarray]] = {
     "bird": _bird,
     "knock": _knock,
 }
-EVENT_NAMES: tuple[str, ...] = tuple(EVENT_KINDS)
+EVENT_NAMES: tuple[str, ...] = tuple(EVENT_SYNTHESIZERS)
 
 
-def draw_sound(split: str, seed: int) -> Sound:
+def sample_audio_clip(split: str, seed: int) -> Sound:
     """The clip of `seed` in `split`: one to five events that do not overlap, four to eight seconds in all."""
     rng = scene_rng(split, seed, 2)
     duration_s = float(rng.uniform(MIN_CLIP_S, MAX_CLIP_S))
@@ -157,7 +157,7 @@ def draw_sound(split: str, seed: int) -> Sound:
     for length_s, gap_s in zip(lengths_s, gaps_s, strict=False):
         now_s += gap_s
         kind = str(rng.choice(EVENT_NAMES))
-        wave = _shaped(EVENT_KINDS[kind](rng, length_s)) * 10 ** rng.uniform(-1.1, -0.35)
+        wave = _shaped(EVENT_SYNTHESIZERS[kind](rng, length_s)) * 10 ** rng.uniform(-1.1, -0.35)
         start = int(now_s * RATE_HZ)
         samples[start : start + len(wave)] += wave[: len(samples) - start]
         events.append(Event(kind, round(now_s, 3), round(now_s + length_s, 3)))
