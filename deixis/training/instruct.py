@@ -19,7 +19,7 @@ from deixis.training.packing import PackedRow, collate, pack
 from deixis.training.streams import supersampling
 from deixis.world.dense_targets import DenseTargets, audio_targets, image_targets, point_cloud_targets
 from deixis.world.facts import AudioFacts
-from deixis.world.generate import KINDS, Facts, sample_questions_about, world_facts
+from deixis.world.generate import MODALITIES, Facts, sample_questions_about, world_facts
 from deixis.world.scene import scene_rng
 
 PAIR = "pair"  # rows of two files, of which each question is about one; their words do not overlap
@@ -130,7 +130,7 @@ class InstructBatches:
         prepared, samples = [], []
         for number, kind in enumerate(kinds):
             facts = world_facts("train", seed, kind, supersampling(seed))
-            rng = scene_rng("train", seed, 10 + KINDS.index(kind))
+            rng = scene_rng("train", seed, 10 + MODALITIES.index(kind))
             prepared.append(self.processor.prepare(open_signal(_source(facts), kind)))
             truths.setdefault(kind, []).append(_truth(facts, prepared[-1], self.fine_cells[kind]))
             drawn = sample_questions_about(facts, rng, self.questions // len(kinds))

@@ -36,7 +36,7 @@ from deixis.training.recipe_file import DATA, DenseStage, InstructStage, Recipe,
 from deixis.training.sample_batches import SampleBatches
 from deixis.training.stage_run import run_stage
 from deixis.training.streams import DenseBatches
-from deixis.world.generate import KINDS, world_samples
+from deixis.world.generate import MODALITIES, world_samples
 
 logger = logging.getLogger(__name__)
 STAGE_STRIDE = 10_000_000  # distance between the first seeds of two stages, so that their streams do not overlap
@@ -145,8 +145,8 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
     tokenizer = build_tokenizer(texts, recipe.vocab_size)
     token_id = tokenizer.convert_tokens_to_ids
     sizes = dict(recipe.model or {})
-    if not isinstance(sizes.get("text_config"), dict) or not any(sizes.get(kind) is not None for kind in KINDS):
-        raise ConfigError(f"model: expected text_config and at least one of {', '.join(KINDS)}")
+    if not isinstance(sizes.get("text_config"), dict) or not any(sizes.get(kind) is not None for kind in MODALITIES):
+        raise ConfigError(f"model: expected text_config and at least one of {', '.join(MODALITIES)}")
     sizes["text_config"] = sizes["text_config"] | {
         "vocab_size": len(tokenizer),
         "pad_token_id": tokenizer.pad_token_id,
@@ -158,7 +158,9 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
     try:
         config = DeixisConfig(
             **sizes,
-            signal_token_ids={kind: token_id(SPECIAL_TOKENS[kind]) for kind in KINDS if sizes.get(kind) is not None},
+            signal_token_ids={
+                kind: token_id(SPECIAL_TOKENS[kind]) for kind in MODALITIES if sizes.get(kind) is not None
+            },
             region_token_id=token_id(SPECIAL_TOKENS["region"]),
             seg_token_id=token_id(SPECIAL_TOKENS["seg"]),
             number_tokens=number_tokens(tokenizer),

@@ -1,1 +1,1 @@
-"""The generated world: seeded scenes as pictures, clouds and sounds, with questions, answers and the truth of both."""
+"""The generated world: seeded 3-D scenes and audio clips with exact annotations, and questions about them."""

@@ -1,6 +1,6 @@
-"""Sounds of the world: ten kinds of events, synthesised and placed in time over a little noise.
+"""Audio clips of the world: ten kinds of sound events, synthesised and placed in time over background noise.
 
-Everything is made by formula from a seed; no recording is used. Sampling rate 16 kHz, mono, float32 in [-1, 1].
+Everything is synthesised from a seed; no recording is used. Sampling rate 16 kHz, mono, float32 in [-1, 1].
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ MAX_EVENTS = 5
 
 @dataclass(frozen=True)
 class Event:
-    """One event: its kind, and when it sounds."""
+    """One sound event: its kind, start and end."""
 
     kind: str
     start_s: float
@@ -28,7 +28,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Sound:
-    """A clip (samples,) and its events in order of time."""
+    """An audio clip (samples,) and its events in order of time."""
 
     samples: Float[np.ndarray, " samples"]
     events: tuple[Event, ...]
@@ -73,7 +73,7 @@ def _buzzer(rng: np.random.Generator, seconds: float) -> np.ndarray:
 
 
 def _strokes(rng: np.random.Generator, seconds: float, rate: float, stroke: Callable[[np.ndarray], np.ndarray]):
-    """`stroke` repeated `rate` times a second over `seconds`."""
+    """`stroke` repeated `rate` times per second over `seconds`."""
     out = np.zeros(int(seconds * RATE_HZ))
     count = max(2, round(seconds * rate))
     for start in np.linspace(0, len(out), count, endpoint=False).astype(int):
@@ -142,12 +142,12 @@ EVENT_NAMES: tuple[str, ...] = tuple(EVENT_SYNTHESIZERS)
 
 
 def sample_audio_clip(split: str, seed: int) -> Sound:
-    """The clip of `seed` in `split`: one to five events that do not overlap, four to eight seconds in all."""
+    """The clip of `seed` in `split`: one to five events that do not overlap, 4 to 8 seconds in total."""
     rng = scene_rng(split, seed, 2)
     duration_s = float(rng.uniform(MIN_CLIP_S, MAX_CLIP_S))
-    wanted = int(rng.integers(1, MAX_EVENTS + 1))
+    count = int(rng.integers(1, MAX_EVENTS + 1))
     lengths_s: list[float] = []
-    for length_s in rng.uniform(MIN_EVENT_S, MAX_EVENT_S, wanted):
+    for length_s in rng.uniform(MIN_EVENT_S, MAX_EVENT_S, count):
         if sum(lengths_s) + length_s + 0.15 * (len(lengths_s) + 2) < duration_s:
             lengths_s.append(float(length_s))
     free_s = duration_s - sum(lengths_s) - 0.15 * (len(lengths_s) + 1)
@@ -166,6 +166,6 @@ def sample_audio_clip(split: str, seed: int) -> Sound:
 
 
 def _shaped(wave: np.ndarray) -> np.ndarray:
-    """Peak 1, with 10 ms ramps at both ends."""
+    """The wave normalised to peak 1, with 10 ms fades at both ends."""
     ramp = np.minimum(np.arange(len(wave)), np.arange(len(wave))[::-1]) / (0.01 * RATE_HZ)
     return wave / (np.abs(wave).max() + 1e-9) * np.minimum(ramp, 1)

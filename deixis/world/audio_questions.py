@@ -1,4 +1,4 @@
-"""Questions and answers about a sound: one function a task, one line each in `SOUND_TASKS` (see `questions`)."""
+"""Questions and answers about an audio clip: one function per task, listed in `AUDIO_TASKS` (see `questions`)."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ Rng = np.random.Generator
 
 
 def _pointed(facts: AudioFacts, number: int, rng: Rng) -> Region:
-    """The event's span with each end moved by up to 8 % of it, or an instant well inside."""
+    """The span of an event with both ends jittered by up to 8 %, or an instant inside it."""
     event = facts.sound.events[number]
     length_s = event.end_s - event.start_s
     if rng.random() < 0.2:
@@ -57,7 +57,7 @@ def event_mask(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft 
 
 
 def reasoning(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """What makes such a sound; the question does not name it."""
+    """An implicit question about the source of a sound event."""
     i = _some(facts, rng, number)
     kind = _kind(facts, i)
     if len(facts.of(kind)) > 1:
@@ -85,7 +85,7 @@ def count(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | Non
 
 
 def order(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """What comes next, or what came before."""
+    """Which event comes next, or came before."""
     i, later = _some(facts, rng, number), rng.random() < 0.5
     j = i + 1 if later else i - 1
     there = 0 <= j < len(facts.sound.events)

@@ -1,7 +1,7 @@
-"""What every cell of a picture, frame of a sound and point of a cloud shows: the targets of dense pretraining.
+"""Targets of dense pretraining: the class and box of every image cell, audio frame and point.
 
-Classes are numbered 0 for nothing, then the kinds, colours and parts in the order of `objects` (sound events in the
-order of `sounds`). Boxes are in unit coordinates, lows then highs, of the thing that the cell shows.
+Class 0 is background, followed by the kinds, colours and parts in the order of `objects` (sound events in the order of
+`audio`). Boxes are those of the object at the cell, in unit coordinates, lower then upper corner.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ CLASS_COUNTS: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class DenseTargets:
-    """Per cell: `classes` (cell, names), `box` (cell, 2 * axes) valid where classes[:, 0] > 0."""
+    """Per cell: `classes` (cell, names), and `box` (cell, 2 * axes), valid where classes[:, 0] > 0."""
 
     classes: Int[np.ndarray, "cell names"]
     box: Float[np.ndarray, "cell bounds"]
@@ -38,7 +38,7 @@ def _object_classes(scene: Scene, object_id: np.ndarray, part_id: np.ndarray) ->
 def image_targets(
     scene: Scene, object_id: Int[np.ndarray, "h w"], part_id: Int[np.ndarray, "h w"], cells: int = 32
 ) -> DenseTargets:
-    """Truth of a `cells` x `cells` grid over a picture, row by row, read at the cells' centres."""
+    """Targets of a `cells` x `cells` grid over an image, row by row, sampled at the cell centres."""
     side = len(object_id)
     step = side // cells
     boxes = np.zeros((len(scene.objects) + 1, 4), np.float32)
@@ -57,7 +57,7 @@ def point_cloud_targets(
     part_id: Int[np.ndarray, " point"],
     unit_xyz: Float[np.ndarray, "point 3"],
 ) -> DenseTargets:
-    """Truth of some points of a cloud, whose unit coordinates are `unit_xyz`."""
+    """Targets of points of a cloud, whose unit coordinates are `unit_xyz`."""
     boxes = np.zeros((len(scene.objects) + 1, 6), np.float32)
     for number in range(len(scene.objects)):
         own = unit_xyz[object_id == number]
@@ -67,7 +67,7 @@ def point_cloud_targets(
 
 
 def audio_targets(sound: Sound, window_s: float, cells: int = 200) -> DenseTargets:
-    """Truth of `cells` equal frames over a window of `window_s` seconds, read at the frames' centres."""
+    """Targets of `cells` equal frames over a window of `window_s` seconds, sampled at the frame centres."""
     centres_s = (np.arange(cells) + 0.5) / cells * window_s
     classes, box = np.zeros((cells, 1), np.int64), np.zeros((cells, 2), np.float32)
     for event in sound.events:

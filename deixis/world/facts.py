@@ -1,6 +1,6 @@
-"""What can be said about one picture, cloud or sound of the world: the shown things, their regions and their phrases.
+"""The annotations of one image, point cloud or audio clip of the world: visible objects, their regions and phrases.
 
-A question is asked only about what is plainly shown, and a phrase is used only where it fits exactly one thing.
+Questions are asked only about clearly visible objects, and a phrase is used only if it fits exactly one object.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from deixis.world.objects import KINDS, PART_NAMES
 from deixis.world.render import Cloud, View
 from deixis.world.scene import Scene, SceneObject
 
-MIN_IMAGE_SHARE = 0.005  # of the picture's pixels
+MIN_IMAGE_SHARE = 0.005  # of the image's pixels
 MIN_POINT_CLOUD_SHARE = 0.01  # of the cloud's points
-MIN_PART_SHARE = 0.003  # of the pixels or points, for a part to be asked about
-MAX_ABSENT_SHARE = 0.0003  # below this a thing counts as not there; between the two nothing is asked
+MIN_PART_SHARE = 0.003  # of the pixels or points, for questions about a part
+MAX_ABSENT_SHARE = 0.0003  # up to this an object counts as absent; between the two nothing is asked
 
 
 @dataclass(frozen=True)
 class SceneFacts:
-    """A scene as one medium shows it.
+    """A scene as seen in one image or point cloud.
 
-    `share` is the fraction of pixels or points of each thing; `masks` (thing, cell) and `part_masks` say which cells
-    are whose; `centre` places things from left to right.
+    share: fraction of pixels or points per object. object_id, part_id: object and part per pixel (h, w) or point (n,).
+    points_xyz: (n, 3) of a point cloud, in scene units.
     """
 
     scene: Scene
@@ -42,24 +42,24 @@ class SceneFacts:
 
     @property
     def noun(self) -> str:
-        """What this medium is called in a question."""
+        """The name of the signal in a question."""
         return "picture" if self.is_image else "cloud"
 
     @property
     def visible(self) -> list[int]:
-        """Numbers of the things that are plainly shown."""
+        """Indices of the clearly visible objects."""
         return [i for i, share in enumerate(self.share) if share >= self.min_share]
 
     @property
     def barely_visible(self) -> list[int]:
-        """Numbers of the things of which a little is shown: nothing may be claimed about their absence."""
+        """Indices of the barely visible objects: neither their presence nor their absence may be stated."""
         return [i for i, share in enumerate(self.share) if MAX_ABSENT_SHARE < share < self.min_share]
 
     def object_at(self, number: int) -> SceneObject:
         return self.scene.objects[number]
 
     def matching(self, kind: str | None = None, colour: str | None = None) -> list[int]:
-        """Numbers of all things, shown or not sure, of this kind and colour."""
+        """Indices of all clearly or barely visible objects of a kind and colour."""
         return [
             i
             for i in (*self.visible, *self.barely_visible)
@@ -68,7 +68,7 @@ class SceneFacts:
         ]
 
     def phrase(self, number: int, rng: np.random.Generator) -> str | None:
-        """Words that fit this thing alone, without article ("mug", "small red mug"); None if there are none."""
+        """A phrase that fits only this object, without article ("mug", "small red mug"); None if there is none."""
         obj = self.object_at(number)
         if len(self.matching(obj.kind)) == 1 and rng.random() < 0.3:
             return obj.kind
@@ -78,22 +78,22 @@ class SceneFacts:
         return f"{obj.size} {obj.colour} {obj.kind}" if len(same_size) == 1 else None
 
     def cells(self, number: int, part: str | None = None) -> np.ndarray:
-        """Bool, shaped like the medium: the pixels or points of a thing or of one part of it."""
+        """Bool (h, w) or (n,): the pixels or points of an object or of one of its parts."""
         inside = self.object_id == number
         return inside if part is None else inside & (self.part_id == PART_NAMES.index(part))
 
     def visible_parts(self, number: int) -> list[str]:
-        """Parts of a thing that are plainly shown; none for a thing of one part."""
+        """The clearly visible parts of an object; none for an object with a single part."""
         parts = KINDS[self.object_at(number).kind].parts
         enough = MIN_PART_SHARE * self.object_id.size
         return [p for p in parts if len(parts) > 1 and self.cells(number, p).sum() >= enough]
 
     def record(self, number: int, part: str | None = None) -> Region:
-        """The region of a thing or part in every form the medium has."""
+        """The region of an object or part, in every form that the signal supports."""
         return self.record_of(self.cells(number, part))
 
     def record_of(self, inside: np.ndarray) -> Region:
-        """The region of some pixels or points in every form the medium has."""
+        """The region of pixels or points, in every form that the signal supports."""
         if self.is_image:
             rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
             box = float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
@@ -102,20 +102,20 @@ class SceneFacts:
         return Region(points=points, box3d=box_around(self.points_xyz[points]))
 
     def left_of(self, number: int) -> float:
-        """A place from left to right: the mean column in a picture, the mean x in a cloud."""
+        """The horizontal position of an object: the mean column in an image, the mean x in a point cloud."""
         inside = self.cells(number)
         return float(np.nonzero(inside)[1].mean()) if self.is_image else float(self.points_xyz[inside, 0].mean())
 
 
 @dataclass(frozen=True)
 class AudioFacts:
-    """A sound and its events."""
+    """An audio clip and its events."""
 
     sound: Sound
     medium: MediaReference
 
     def of(self, kind: str) -> list[int]:
-        """Numbers of the events of this kind, in order of time."""
+        """Indices of the events of a kind, in order of time."""
         return [i for i, event in enumerate(self.sound.events) if event.kind == kind]
 
     def record(self, number: int) -> Region:
@@ -124,12 +124,12 @@ class AudioFacts:
 
 
 def box_around(xyz: np.ndarray) -> tuple[float, ...]:
-    """x1, y1, z1, x2, y2, z2 of the points (n, 3)."""
+    """The bounding box (x1, y1, z1, x2, y2, z2) of points (n, 3)."""
     return tuple(float(v) for v in (*xyz.min(0), *xyz.max(0)))
 
 
 def image_facts(scene: Scene, view: View) -> SceneFacts:
-    """The facts of a picture."""
+    """The annotations of a rendered image."""
     size_hw = view.object_id.shape
     medium = MediaReference(f"world/{scene.split}/{scene.seed}/image", "image", size_hw=size_hw, values=view.rgb)
     share = np.bincount(view.object_id.ravel() + 2, minlength=len(scene.objects) + 2)[2:] / view.object_id.size
@@ -137,7 +137,7 @@ def image_facts(scene: Scene, view: View) -> SceneFacts:
 
 
 def point_cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
-    """The facts of a point cloud."""
+    """The annotations of a point cloud."""
     count = len(cloud.points)
     medium = MediaReference(
         f"world/{scene.split}/{scene.seed}/cloud",
@@ -152,7 +152,7 @@ def point_cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
 
 
 def audio_facts(split: str, seed: int, sound: Sound) -> AudioFacts:
-    """The facts of a sound."""
+    """The annotations of an audio clip."""
     name = f"world/{split}/{seed}/sound"
     medium = MediaReference(name, "audio", duration_s=sound.duration_s, rate_hz=RATE_HZ, values=sound.samples)
     return AudioFacts(sound, medium)

@@ -1,6 +1,6 @@
-"""Samples of the world: signals made from a seed, and questions of every kind about them.
+"""Samples of the world: signals generated from a seed, and questions of every task about them.
 
-Sample ids say split, seed, medium, task and number, so that the same id is always the same sample.
+Sample ids contain split, seed, modality, task and number, so that equal ids are equal samples.
 """
 
 from collections.abc import Sequence
@@ -16,44 +16,48 @@ from deixis.world.questions import IMAGE_ONLY, SCENE_TASKS, Draft
 from deixis.world.render import build_mesh, render, sample_cloud
 from deixis.world.scene import sample_scene, scene_rng
 
-KINDS = ("image", "audio", "point_cloud")
+MODALITIES = ("image", "audio", "point_cloud")
 SIZE_PX = 128
 PREFIX = {"image": "region", "audio": "span", "point_cloud": "cloud"}  # of the task "name": region_name, ...
 Facts = SceneFacts | AudioFacts
 
 
-def world_facts(split: str, seed: int, kind: str, supersample: int = 2, size_px: int = SIZE_PX) -> Facts:
-    """The picture, sound or cloud of one seed, with what can be said about it."""
-    if kind == "audio":
+def world_facts(split: str, seed: int, modality: str, supersample: int = 2, size_px: int = SIZE_PX) -> Facts:
+    """The annotations of the image, audio clip or point cloud of one seed.
+
+    Raises:
+        InputError: a modality that the world does not generate.
+    """
+    if modality == "audio":
         return audio_facts(split, seed, sample_audio_clip(split, seed))
-    if kind not in KINDS:
-        raise InputError(f"kind: expected one of {', '.join(KINDS)}; got {kind!r}")
+    if modality not in MODALITIES:
+        raise InputError(f"modality: expected one of {', '.join(MODALITIES)}; got {modality!r}")
     scene = sample_scene(split, seed)
     mesh = build_mesh(scene)
-    if kind == "image":
+    if modality == "image":
         return image_facts(scene, render(scene, size_px, supersample, mesh))
     return point_cloud_facts(scene, sample_cloud(scene, mesh=mesh))
 
 
-def tasks_of(kind: str) -> dict[str, tuple[float, object]]:
-    """The tasks of a kind of signal: name -> (weight in training, function)."""
-    if kind == "audio":
+def tasks_of(modality: str) -> dict[str, tuple[float, object]]:
+    """The tasks of a modality: name -> (weight in training, function)."""
+    if modality == "audio":
         return AUDIO_TASKS
-    return {name: task for name, task in SCENE_TASKS.items() if kind == "image" or name not in IMAGE_ONLY}
+    return {name: task for name, task in SCENE_TASKS.items() if modality == "image" or name not in IMAGE_ONLY}
 
 
-def task_name(kind: str, task: str) -> str:
-    """The name of a task in samples and tables: region_name, span_name, cloud_name, else medium and task."""
+def task_name(modality: str, task: str) -> str:
+    """The name of a task in samples and tables: region_name, span_name, cloud_name, else modality and task."""
     if task == "name":
-        return f"{PREFIX[kind]}_name"
+        return f"{PREFIX[modality]}_name"
     named = {"phrase_box", "event_span", "event_mask"}
-    if task in named or (kind == "image" and task not in ("reasoning",)):
+    if task in named or (modality == "image" and task not in ("reasoning",)):
         return task
-    return {"image": "reasoning_mask"}.get(kind, f"{'sound' if kind == 'audio' else 'cloud'}_{task}")
+    return {"image": "reasoning_mask"}.get(modality, f"{'sound' if modality == 'audio' else 'cloud'}_{task}")
 
 
 def sample_questions_about(facts: Facts, rng: np.random.Generator, number: int) -> list[Sample]:
-    """`number` questions about one medium, tasks drawn by their weights."""
+    """`number` questions about one signal, with tasks sampled by their weights."""
     tasks = tasks_of(facts.medium.modality)
     weights = np.array([weight for weight, _ in tasks.values()])
     samples: list[Sample] = []
@@ -65,7 +69,7 @@ def sample_questions_about(facts: Facts, rng: np.random.Generator, number: int) 
 
 
 def every_question(facts: Facts, rng: np.random.Generator, task: str) -> list[Sample]:
-    """One question of `task` about every thing or event that allows one (about the medium, where none is named)."""
+    """One question of `task` per object or event that permits one (one per signal for tasks about the whole signal)."""
     function = tasks_of(facts.medium.modality)[task][1]
     about_all = task in ("exists", "absence", "count", "caption", "grounded_caption", "relation")
     if about_all:
@@ -76,12 +80,12 @@ def every_question(facts: Facts, rng: np.random.Generator, task: str) -> list[Sa
     return [_sample(facts, task, draft, i) for i, draft in enumerate(d for d in drafts if d is not None)]
 
 
-def world_samples(split: str, seed: int, kinds: Sequence[str] = KINDS, number: int = 6) -> list[Sample]:
-    """`number` questions about each medium of one seed; the same for the same arguments."""
+def world_samples(split: str, seed: int, modalities: Sequence[str] = MODALITIES, number: int = 6) -> list[Sample]:
+    """`number` questions about each signal of one seed; deterministic."""
     samples: list[Sample] = []
-    for kind in kinds:
-        facts = world_facts(split, seed, kind)
-        samples += sample_questions_about(facts, scene_rng(split, seed, 10 + KINDS.index(kind)), number)
+    for modality in modalities:
+        facts = world_facts(split, seed, modality)
+        samples += sample_questions_about(facts, scene_rng(split, seed, 10 + MODALITIES.index(modality)), number)
     return samples
 
 

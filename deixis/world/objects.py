@@ -1,9 +1,9 @@
-"""The things of the world: twelve kinds built of simple solids, with parts, colours, sizes, materials and uses.
+"""The objects of the world: twelve kinds made of mesh primitives, with parts, colours, sizes, materials and uses.
 
-A kind is a list of solids; each solid belongs to a named part and has a tint (the object's own colour, or a fixed
-neutral one). `kind_mesh` welds a kind into one triangle mesh with a part number for every face; it is made once per
-kind and process. Units: an object of size 1 fits in a cube of side about 1, stands on z = 0 and looks along +x.
-This file knows nothing of pictures, questions or randomness.
+A kind is a list of primitives; each belongs to a named part and has a tint (the object's own colour, or a fixed neutral
+one). `kind_mesh` joins the primitives of a kind into one triangle mesh with a part index per face, cached per process.
+Units: an object of size 1 fits in a cube of side about 1, stands on z = 0 and faces +x. It knows no images, questions
+or random numbers.
 """
 
 from dataclasses import dataclass, field
@@ -29,12 +29,12 @@ TINTS: dict[str, tuple[int, int, int]] = {
     "wood": (135, 95, 60),
     "tile": (120, 65, 50),
 }
-OWN = "own"  # the tint that stands for the object's colour
+OWN = "own"  # the tint that is replaced by the object's colour
 
 
 @dataclass(frozen=True)
 class Primitive:
-    """One simple solid: `shape` (box, cylinder, cone, pyramid, ball, ring) with its sizes, centre and axis."""
+    """One mesh primitive: `shape` (box, cylinder, cone, pyramid, ball, ring) with its sizes, centre and axis."""
 
     part: str
     tint: str
@@ -46,10 +46,10 @@ class Primitive:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of thing: its name, solids, what it is for, and what its parts are for.
+    """One object category: its name, primitives, uses, and the uses of its parts.
 
-    `uses` are endings of "Which thing would you ...?" and hold for this kind alone; `part_uses` maps a part to whole
-    questions that name neither the kind nor the part.
+    uses: endings of "Which thing would you ...?" that fit this kind only. part_uses: part -> implicit questions, which
+    name neither the kind nor the part.
     """
 
     name: str
@@ -198,9 +198,9 @@ PART_NAMES: tuple[str, ...] = tuple(dict.fromkeys(part for kind in _KINDS for pa
 
 @dataclass(frozen=True)
 class KindMesh:
-    """A kind as triangles: vertices and unit normals (V, 3), faces (F, 3), and per face a part and a tint.
+    """A kind as triangles: vertices and unit normals (v, 3), faces (f, 3), and per face a part and a tint.
 
-    `face_part` indexes `PART_NAMES`; `face_tint` is (F, 3) in 0..1 and NaN where the object's own colour goes.
+    face_part: index into `PART_NAMES`. face_tint: RGB in [0, 1]; NaN where the object's own colour applies.
     """
 
     vertices: Float[np.ndarray, "v 3"]
@@ -212,7 +212,7 @@ class KindMesh:
 
 @cache
 def kind_mesh(name: str) -> KindMesh:
-    """The mesh of the kind called `name`; made on first use."""
+    """The mesh of a kind, cached."""
     vertices, normals, faces, parts, tints, offset = [], [], [], [], [], 0
     for solid in KINDS[name].primitives:
         mesh = _primitive_mesh(solid)
@@ -227,7 +227,7 @@ def kind_mesh(name: str) -> KindMesh:
 
 
 def _primitive_mesh(solid: Primitive):
-    """A trimesh of `solid`, with vertices split at sharp edges so that their normals shade as one would draw it."""
+    """The trimesh of a primitive, with vertices split at sharp edges so that shading shows the edges."""
     from trimesh import creation, graph, transformations
 
     size = solid.size

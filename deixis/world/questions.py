@@ -1,7 +1,8 @@
-"""Questions and answers about a picture or a cloud: one function a task, one line each in `SCENE_TASKS`.
+"""Questions and answers about an image or a point cloud: one function per task, one line each in `SCENE_TASKS`.
 
-Every function takes facts and random numbers and gives a `Draft` or None where the scene has no such question.
-Functions that ask about one thing also take its number, so that a test can ask about every thing.
+Every function takes the annotations and an rng and returns a `Draft`, or None if the scene permits no such question.
+Functions about one object also take its index, so that an evaluation can ask about every object. The order of random
+draws is part of the data: the bundled model and the recorded scores depend on it.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Draft:
-    """Turns and the regions they name; `answer` is the word a test looks for (a kind, "yes", ...)."""
+    """Turns and the regions they refer to. answer: the expected word ("mug", "yes"). choices: all possible ones."""
 
     turns: tuple[Turn, ...]
     regions: tuple[Region, ...] = ()
@@ -29,13 +30,13 @@ class Draft:
 
 
 def ask(user: str, assistant: str, regions: tuple[Region, ...] = (), answer: str | None = None, choices=()) -> Draft:
-    """A draft of one turn; the word a test looks for is its reference."""
+    """A draft of one turn; the expected word is its reference."""
     references = (answer,) if answer else ()
     return Draft((Turn(user, assistant, references, tuple(choices)),), regions, answer, tuple(choices))
 
 
 def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -> Region:
-    """A way to point at a thing or part: its box, its mask or points, a rough piece of it, or one place in it."""
+    """A region that refers to an object or part: its box, its mask or points, a fragment of it, or one point in it."""
     inside = facts.cells(number, part)
     form = rng.choice(
         ["box", "mask", "piece", "point"], p=[0.4, 0.25, 0.15, 0.2] if part is None else [0.2, 0.5, 0.2, 0.1]
@@ -59,7 +60,7 @@ def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -
 
 
 def _piece(inside: np.ndarray, facts: SceneFacts, rng: Rng) -> np.ndarray:
-    """The half of `inside` nearest to a random place in it, as a careless stroke would cover."""
+    """The half of `inside` nearest to a random point in it, as an imprecise scribble would cover."""
     places = np.stack(np.nonzero(inside), -1) if facts.is_image else facts.points_xyz[np.flatnonzero(inside)]
     distance = np.linalg.norm(places - places[rng.integers(len(places))], axis=-1)
     piece = inside.copy()
@@ -68,14 +69,14 @@ def _piece(inside: np.ndarray, facts: SceneFacts, rng: Rng) -> np.ndarray:
 
 
 def _jittered(box: tuple[float, ...], size_hw: tuple[int, int], rng: Rng) -> tuple[float, ...]:
-    """The box with every side moved by up to 6 % of its length, kept in the picture."""
+    """The box with each edge jittered by up to 6 % of its extent, clipped to the image."""
     x1, y1, x2, y2 = box
     dx, dy = rng.uniform(-0.06, 0.06, (2, 2)) * [[x2 - x1], [y2 - y1]]
     return (max(0.0, x1 + dx[0]), max(0.0, y1 + dy[0]), min(size_hw[1], x2 + dx[1]), min(size_hw[0], y2 + dy[1]))
 
 
 def _some(facts: SceneFacts, rng: Rng, number: int | None) -> int | None:
-    """`number`, or one of the shown things; None where nothing is shown."""
+    """`number`, or the index of a random visible object; None if none is visible."""
     if number is not None:
         return number
     return int(rng.choice(facts.visible)) if facts.visible else None
@@ -123,7 +124,7 @@ def attribute(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft |
 
 
 def _phrased(facts: SceneFacts, rng: Rng, number: int | None) -> tuple[int, str] | None:
-    """A shown thing with a phrase that fits it alone."""
+    """(index of a visible object, phrase that fits only it)."""
     order = [number] if number is not None else rng.permutation(facts.visible).tolist()
     pairs = ((int(i), facts.phrase(int(i), rng)) for i in order)
     return next(((i, phrase) for i, phrase in pairs if phrase), None)
@@ -155,7 +156,7 @@ def part_mask(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft |
 
 
 def reasoning(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """What a thing or a part is for; the question names neither. One time in ten nothing fits."""
+    """An implicit question about the use of an object or part; with probability 0.1 nothing fits."""
     form = "mask" if facts.is_image else "points"
     if number is None and rng.random() < 0.1:
         absent = [k for k in KIND_NAMES if not facts.matching(k)]
@@ -178,7 +179,7 @@ def reasoning(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft |
 
 
 def _hard_negative(facts: SceneFacts, rng: Rng) -> tuple[str, str]:
-    """A colour and kind that no thing has together; mostly one that shares the kind or the colour with a thing."""
+    """A hard negative: (colour, kind) of no object, mostly sharing the kind or the colour with a visible one."""
     for _ in range(50):
         kind, tint = str(rng.choice(KIND_NAMES)), str(rng.choice(COLOUR_NAMES))
         if facts.visible and (near := rng.random()) < 0.7:
@@ -190,7 +191,7 @@ def _hard_negative(facts: SceneFacts, rng: Rng) -> tuple[str, str]:
 
 
 def exists(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """Half yes, half no; half with a colour, half with the kind alone."""
+    """Yes or no with probability 0.5 each; with a colour, or the kind only, with probability 0.5 each."""
     if not facts.visible:
         return None
     by_colour, yes = rng.random() < 0.5, rng.random() < 0.5
@@ -210,7 +211,7 @@ def exists(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
 
 
 def absence(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """Asked to find what is not there."""
+    """A request to find an absent object."""
     tint, kind = _hard_negative(facts, rng)
     wording = w.BOX if facts.is_image and rng.random() < 0.5 else w.MASK
     return ask(w.filled(wording, rng, NAME=f"{tint} {kind}"), f"There is no [{tint} {kind}]{{}}.", (), "none")
@@ -235,7 +236,7 @@ def count(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | Non
 
 
 def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """The nearest thing on the floor, or in a picture the next thing to one side."""
+    """The nearest object on the floor, or, in an image, the next object to one side."""
     if facts.barely_visible or len(facts.visible) < 2:
         return None
     i = int(rng.choice(facts.visible))
@@ -253,6 +254,7 @@ def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
     if not gap:
         return ask(w.choose(wording, rng), "Nothing.", (region,), "nothing")
     best, *rest = sorted(gap, key=lambda j: gap[j])
+    # Ambiguous: the second candidate is almost as near.
     if rest and gap[rest[0]] - gap[best] < (4 if wording is not w.NEAREST else 0.2):
         return None
     return ask(w.choose(wording, rng), w.sentence(_full(facts, best)), (region,), facts.object_at(best).kind)
@@ -280,7 +282,7 @@ def grounded_caption(facts: SceneFacts, rng: Rng, number: int | None = None) -> 
 
 
 def dialogue(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """A region named, then asked about again as "it"."""
+    """A question about a region, then follow-up questions that refer to it as "it"."""
     if (i := _some(facts, rng, number)) is None:
         return None
     obj, region = facts.object_at(i), pointed(facts, i, rng)

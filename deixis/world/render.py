@@ -1,7 +1,7 @@
-"""A scene as a picture and as a coloured point cloud, with the truth of every pixel and point.
+"""A scene as a rendered image and as a coloured point cloud, with ground truth for every pixel and point.
 
-Rays are cast with Embree (through embreex). A picture is shaded by one light with a shadow, an ambient term and a
-highlight on shiny things. Knows nothing of questions.
+Rays are cast with Embree (through embreex). Images are shaded with one light with shadows, an ambient term, and
+specular highlights on shiny objects. It knows no questions.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from deixis.world.objects import COLOURS, PART_NAMES, kind_mesh
 from deixis.world.scene import Scene, scene_rng
 
 FIELD_OF_VIEW_DEG = 46.0
-FLOOR = -1  # object number of the floor
-SKY = -2  # object number of the sky
+FLOOR = -1  # object id of the floor
+SKY = -2  # object id of the sky
 
 
 @dataclass(frozen=True)
 class SceneMesh:
-    """All things of a scene and the floor as triangles; per face object, part (-1 floor), colour 0..1, shine 0..1."""
+    """All objects of a scene and the floor as triangles; per face object id, part (-1: floor), RGB and shine (0 to 1)."""
 
     vertices: Float[np.ndarray, "v 3"]
     normals: Float[np.ndarray, "v 3"]
@@ -32,7 +32,7 @@ class SceneMesh:
 
 @dataclass(frozen=True)
 class View:
-    """A picture (H, W, 3) and per pixel: object number (FLOOR, SKY), part number (-1 none), depth (inf sky), normal."""
+    """An image (h, w, 3) and per pixel: object id (or FLOOR, SKY), part (-1: none), depth (inf: sky), unit normal."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     object_id: Int[np.ndarray, "h w"]
@@ -43,7 +43,7 @@ class View:
 
 @dataclass(frozen=True)
 class Cloud:
-    """Points (N, 6): xyz in scene units and rgb 0..1; per point the object (FLOOR) and the part (-1 none)."""
+    """Points (n, 6): xyz in scene units and RGB in [0, 1]; per point the object id (or FLOOR) and part (-1: none)."""
 
     points: Float[np.ndarray, "n 6"]
     object_id: Int[np.ndarray, " n"]
@@ -51,7 +51,7 @@ class Cloud:
 
 
 def build_mesh(scene: Scene) -> SceneMesh:
-    """The triangles of `scene`; the floor is a square of 24 units, its faces come first."""
+    """The triangles of `scene`; the floor is a square with side 24, its faces come first."""
     half = 12.0
     corners = np.array([[-half, -half, 0], [half, -half, 0], [half, half, 0], [-half, half, 0]])
     vertices, normals = [corners], [np.tile([0.0, 0.0, 1.0], (4, 1))]
@@ -60,7 +60,7 @@ def build_mesh(scene: Scene) -> SceneMesh:
     for number, obj in enumerate(scene.objects):
         mesh = kind_mesh(obj.kind)
         cos, sin = np.cos(obj.yaw), np.sin(obj.yaw)
-        turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])  # row vectors turn by yaw about z
+        turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])  # rotates row vectors by yaw about z
         vertices.append(mesh.vertices @ turn * obj.scale + [*obj.position_xy, 0.0])
         normals.append(mesh.normals @ turn)
         faces.append(mesh.faces + offset)
@@ -77,7 +77,7 @@ def build_mesh(scene: Scene) -> SceneMesh:
 
 
 class RayCaster:
-    """Embree over one scene mesh: first hits of rays."""
+    """Ray casting on one scene mesh with Embree."""
 
     def __init__(self, mesh: SceneMesh):
         from embreex.mesh_construction import TriangleMesh
@@ -87,12 +87,14 @@ class RayCaster:
         TriangleMesh(self._scene, mesh.vertices, mesh.faces)
 
     def first_hits(self, origins: np.ndarray, directions: np.ndarray) -> dict[str, np.ndarray]:
-        """Embree's own record for rays (N, 3): `primID` (-1 for no hit), `tfar`, and barycentric `u`, `v`."""
+        """The first hits of rays (n, 3), as Embree returns them: `primID` (-1: no hit), `tfar`, and barycentric `u`,
+        `v`.
+        """
         return self._scene.run(origins.astype(np.float32), directions.astype(np.float32), output=1)
 
 
 def pixel_rays(scene: Scene, size_px: int) -> Float[np.ndarray, "n 3"]:
-    """Unit directions of a square picture's pixel centres, row by row from the top left."""
+    """Unit directions (n, 3) through the pixel centres of a square image, row by row from the top left."""
     forward = scene.target - scene.camera
     forward = forward / np.linalg.norm(forward)
     right = np.cross(forward, [0.0, 0.0, 1.0])
@@ -106,10 +108,10 @@ def pixel_rays(scene: Scene, size_px: int) -> Float[np.ndarray, "n 3"]:
 
 
 def render(scene: Scene, size_px: int = 128, supersample: int = 1, mesh: SceneMesh | None = None) -> View:
-    """The picture of `scene`, `size_px` square.
+    """The rendered image of `scene`, `size_px` square.
 
-    `supersample` rays a side and pixel are averaged in the colours; object, part, depth and normal are those of the
-    ray nearest the pixel's centre.
+    Colours are the mean of `supersample` x `supersample` rays per pixel; object, part, depth and normal are those of
+    the ray nearest to the pixel's centre.
     """
     mesh = mesh or build_mesh(scene)
     side = size_px * supersample
@@ -134,7 +136,7 @@ def render(scene: Scene, size_px: int = 128, supersample: int = 1, mesh: SceneMe
 
 
 def _hit_normals(mesh: SceneMesh, hits: dict[str, np.ndarray]) -> np.ndarray:
-    """Normals interpolated over the triangle that was hit, (N, 3); zero where nothing was."""
+    """Normals (n, 3) interpolated over the hit triangle; zero without a hit."""
     corners = mesh.normals[mesh.faces[hits["primID"]]]
     u, v = hits["u"][:, None], hits["v"][:, None]
     normal = corners[:, 0] * (1 - u - v) + corners[:, 1] * u + corners[:, 2] * v
@@ -143,11 +145,12 @@ def _hit_normals(mesh: SceneMesh, hits: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _shade(scene, mesh, caster, rays, distance, face, normal) -> np.ndarray:
-    """Colours (N, 3) in 0..1: ambient and diffuse light with a shadow, a highlight on shiny faces, a plain sky."""
+    """RGB (n, 3) in [0, 1]: ambient and diffuse light with shadows, highlights on shiny faces, a uniform sky."""
     hit = np.flatnonzero(face >= 0)
     light = scene.light.astype(np.float32)
     points = scene.camera.astype(np.float32) + rays[hit] * distance[hit, None]
     facing = normal[hit]
+    # Shadow rays start slightly above the surface, so that they do not hit it again.
     lift = points + facing * np.float32(2e-3)
     lit = caster.first_hits(lift, np.tile(light, (len(lift), 1)))["primID"] < 0
     slope = facing @ light
@@ -163,9 +166,9 @@ def _shade(scene, mesh, caster, rays, distance, face, normal) -> np.ndarray:
 
 
 def sample_cloud(scene: Scene, count: int = 2048, mesh: SceneMesh | None = None) -> Cloud:
-    """`count` points on the surfaces of `scene`, one in eight on the floor, as a scan from all sides would give.
+    """`count` points on the surfaces of `scene`, one in eight on the floor, as in a scan from all sides.
 
-    Every thing gets points by its surface; colours carry a little noise.
+    Points are uniform over the surface area of the objects; positions and colours have noise.
     """
     mesh = mesh or build_mesh(scene)
     rng = scene_rng(scene.split, scene.seed, 3)
@@ -175,6 +178,7 @@ def sample_cloud(scene: Scene, count: int = 2048, mesh: SceneMesh | None = None)
     on_floor = count // 8
     face = rng.choice(len(area), count - on_floor, p=area / area.sum())
     a, b = rng.random((2, len(face), 1))
+    # Barycentric coordinates outside the triangle are mirrored into it: uniform over its area.
     a, b = np.where(a + b > 1, 1 - a, a), np.where(a + b > 1, 1 - b, b)
     xyz = corners[face, 0] * (1 - a - b) + corners[face, 1] * a + corners[face, 2] * b
     floor = np.concatenate([rng.uniform(-2.3, 2.3, (on_floor, 2)), np.zeros((on_floor, 1))], 1)
@@ -188,5 +192,5 @@ def sample_cloud(scene: Scene, count: int = 2048, mesh: SceneMesh | None = None)
 
 
 def part_name(number: int) -> str:
-    """The name of part `number` of a view or cloud."""
+    """The name of a part id."""
     return PART_NAMES[number]

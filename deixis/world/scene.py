@@ -1,7 +1,8 @@
-"""A scene: which things stand where, under which light, seen from where. Everything follows from one seed.
+"""A scene: objects and their poses, light and camera, all sampled with one seed.
 
-Splits: `train` and `val` never hold a pair of kind and colour from `held_out`; `test` draws from all pairs. Seeds of
-different splits never meet. Units: the floor is z = 0, things stand within about 2 units of the origin.
+Splits: `train` and `val` never contain a (kind, colour) pair of `held_out`; `test` samples from all pairs. The random
+streams of different splits are independent. Units: the floor is z = 0, objects stand within about 2 units of the
+origin.
 """
 
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ from deixis.errors import InputError
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, SIZES
 
 SPLITS: dict[str, int] = {"train": 0, "val": 1, "test": 2}
-FLOOR_HALF = 1.55  # things stand in [-FLOOR_HALF, FLOOR_HALF]^2
+FLOOR_HALF = 1.55  # objects stand in [-FLOOR_HALF, FLOOR_HALF]^2
 MIN_OBJECTS, MAX_OBJECTS = 2, 6
 
 
 @dataclass(frozen=True)
 class SceneObject:
-    """One object of a scene: names from `objects`, place on the floor, heading in radians."""
+    """One object of a scene: names from `objects`, position on the floor, heading in radians."""
 
     kind: str
     colour: str
@@ -35,7 +36,7 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class Scene:
-    """Things, camera (position and target), unit vector towards the light, colours (0..1) of floor and sky."""
+    """Objects, camera (position and target), unit vector towards the light, RGB in [0, 1] of floor and sky."""
 
     seed: int
     split: str
@@ -48,24 +49,28 @@ class Scene:
 
 
 def scene_rng(split: str, seed: int, stream: int) -> np.random.Generator:
-    """The random numbers of one scene and one `stream` (0 scene, 1 picture, 2 sound, 3 cloud, 4 questions)."""
+    """The rng of one scene and stream (0 scene, 1 image, 2 audio, 3 point cloud, 4 questions).
+
+    Raises:
+        InputError: an unknown split.
+    """
     if split not in SPLITS:
         raise InputError(f"split: expected one of {', '.join(SPLITS)}; got {split!r}")
     return np.random.default_rng([SPLITS[split], seed, stream])
 
 
 def held_out(kind: str, colour: str) -> bool:
-    """Whether this pair of kind and colour is kept from training (one colour in eight for every kind)."""
+    """Whether this (kind, colour) pair is excluded from training (one of eight colours per kind)."""
     return (KIND_NAMES.index(kind) * 3 + COLOUR_NAMES.index(colour)) % len(COLOUR_NAMES) == 0
 
 
 def sample_scene(split: str, seed: int) -> Scene:
-    """The scene of `seed` in `split`: two to six things that do not intersect, an elevated camera, one light."""
+    """The scene of `seed` in `split`: two to six objects that do not intersect, an elevated camera, one light."""
     rng = scene_rng(split, seed, 0)
     objects: list[SceneObject] = []
-    wanted = int(rng.integers(MIN_OBJECTS, MAX_OBJECTS + 1))
+    count = int(rng.integers(MIN_OBJECTS, MAX_OBJECTS + 1))
     for _ in range(40):
-        if len(objects) == wanted:
+        if len(objects) == count:
             break
         obj = _sample_object(rng, split)
         if all(_apart(obj, other) for other in objects):

@@ -1,4 +1,7 @@
-"""The words of the world: several wordings of every kind of question, and small helpers to fill them in."""
+"""Question templates of the world, several per task, and helpers to fill them in.
+
+The bundled model is trained on these texts: they must not change.
+"""
 
 import numpy as np
 
@@ -59,12 +62,12 @@ SOUND_USES: dict[str, tuple[str, ...]] = {
 
 
 def choose(options: tuple[str, ...], rng: np.random.Generator) -> str:
-    """One of `options`."""
+    """A random element of `options`."""
     return options[int(rng.integers(len(options)))]
 
 
 def filled(options: tuple[str, ...], rng: np.random.Generator, **words: str) -> str:
-    """One of `options` with its capital placeholders (NAME, PART, USE, MEDIUM) filled in."""
+    """A random element of `options` with its upper-case placeholders (NAME, PART, USE, MEDIUM) filled in."""
     text = choose(options, rng)
     for key, value in sorted(words.items(), key=lambda pair: -len(pair[0])):
         text = text.replace(key, value)
