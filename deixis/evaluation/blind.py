@@ -1,9 +1,9 @@
-"""A model that sees nothing: the same network, questions and regions, with every signal blanked before the encoder.
+"""The blind baseline: the same network, questions and regions, with every signal blanked before the encoder.
 
-What it scores is what words, numbers of tokens and the places of regions give away; a score near it is no perception.
-Blanking happens on the prepared tensors: a picture, every frame of a film, a map of depths or normals become the mean
-that they are measured from, a sound its floor of silence, traces and voxels zeros, a cloud points without colour,
-spread evenly over its cube (from a fixed seed). Frames, and so regions and file units, stay.
+Its score is what text, token counts and region positions reveal; a score near it is no perception.
+Prepared tensors are blanked: images, video frames, depth and normal maps become the mean that normalisation subtracts,
+audio its noise floor, IMU recordings and fMRI responses zeros, point clouds uncoloured points uniform over their cube
+(with a fixed seed). Frames stay, and with them regions and file units.
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ MEASURED_FROM_ZERO = ("video", "depth", "normal", "imu", "fmri")
 
 
 class BlindProcessor(DeixisProcessor):
-    """A processor whose signals all say the same: nothing."""
+    """A processor that blanks every signal."""
 
     def prepare(self, signal: Signal) -> Prepared:
         return blanked(super().prepare(signal), self.spec(signal.modality))
@@ -38,7 +38,7 @@ def blanked(prepared: Prepared, spec: Any) -> Prepared:
         sam = prepared.sam and replace(prepared.sam, values=np.zeros_like(prepared.sam.values))
         return replace(prepared, values=np.zeros_like(values), sam=sam)
     if prepared.modality == "audio":
-        silence = np.log(np.finfo(np.float32).eps)  # the floor that `deixis.signals.audio` puts after the end
+        silence = np.log(np.finfo(np.float32).eps)  # the value with which `deixis.signals.audio` pads
         return replace(prepared, values=np.full_like(values, (silence - spec.mean) / (2 * spec.std)))
     if prepared.modality == "point_cloud":
         places = np.random.default_rng(SEED).uniform(size=(len(values), 3))
@@ -48,7 +48,7 @@ def blanked(prepared: Prepared, spec: Any) -> Prepared:
 
 
 def blind(model: Model) -> Model:
-    """The same model, seeing none of the signals that it is asked about."""
+    """The same model with every signal blanked."""
     processor = BlindProcessor.__new__(BlindProcessor)
-    processor.__dict__ |= model.processor.__dict__  # the same in every field, and nothing is built or read again
+    processor.__dict__ |= model.processor.__dict__  # shares every field, so that nothing is built or loaded again
     return Model(model.network, processor, model.name)

@@ -1,9 +1,10 @@
-"""The same models inside lmms-eval: `python -m lmms_eval --model deixis --model_args pretrained=bundled --tasks ...`.
+"""Models of this package inside lmms-eval: `python -m lmms_eval --model deixis --model_args pretrained=bundled --tasks
+...`.
 
 lmms-eval finds `manifest` by the entry point group lmms_eval.models, and through it the class `Deixis` of this module,
 which is only made when asked for: this module can be imported without lmms-eval. Written against version 0.7.3:
 lmms_eval/api/model.py (`lmms`), api/task.py (`construct_requests`, what a request holds), models/registry_v2.py.
-Pictures, sounds, films and several of them may be in one request. It knows nothing of tasks and scores.
+Requests may have images, audio, video and several of them. It knows no tasks and no metrics.
 """
 
 import logging
@@ -24,56 +25,58 @@ BATCH = 8
 
 
 def manifest() -> "lmms_eval.models.registry_v2.ModelManifest":
-    """What lmms-eval is told of this model."""
+    """The manifest by which lmms-eval registers this model."""
     from lmms_eval.models.registry_v2 import ModelManifest
 
     return ModelManifest(model_id="deixis", simple_class_path=f"{__name__}.Deixis")
 
 
 def open_visual(visual: Any) -> Signal:
-    """What a task shows as a signal: a PIL picture, the path of a film, {"array", "sampling_rate"} of a sound.
+    """A task's visual as a signal: a PIL image, the path of a video, or {"array", "sampling_rate"} of audio.
 
-    Raises ValueError for anything that is no signal.
+    Raises:
+        InputError: anything else.
     """
     if isinstance(visual, Mapping):
         missing = {"array", "sampling_rate"} - set(visual)
         if missing:
-            raise InputError(f"visual: expected a sound's array and sampling_rate, got {', '.join(visual)}")
+            raise InputError(f"visual: expected array and sampling_rate of audio, got {', '.join(visual)}")
         return open_signal((visual["array"], float(visual["sampling_rate"])), "audio")
-    if hasattr(visual, "get_all_samples"):  # a sound that datasets decodes late
+    if hasattr(visual, "get_all_samples"):  # audio that datasets decodes lazily
         samples = visual.get_all_samples()
         return open_signal((samples.data.mean(0).numpy(), float(samples.sample_rate)), "audio")
     return open_signal(visual)
 
 
 def question_of(context: str, visuals: Iterable[Any] | None) -> Question:
-    """A request as a question; braces in its words are plain, for it points at no region."""
+    """A request as a question; its braces are escaped, for it refers to no region."""
     signals = tuple(open_visual(visual) for visual in visuals or () if visual is not None)
     return Question(context.strip().replace("{", "{{").replace("}", "}}"), signals)
 
 
-def until(text: str, stops: Iterable[str]) -> str:
-    r"""The text before the first of the words it was to stop at.
+def truncated_at(text: str, stops: Iterable[str]) -> str:
+    r"""The text before the first stop string.
 
-    >>> until("yes.\n\nBecause", ["\n\n"]), until("yes", []), until("yes", [""])
+    >>> truncated_at("yes.\n\nBecause", ["\n\n"]), truncated_at("yes", []), truncated_at("yes", [""])
     ('yes.', 'yes', 'yes')
     """
     return min((text.split(stop)[0] for stop in stops if stop), key=len, default=text)
 
 
 def decoding_of(kwargs: Mapping[str, Any]) -> tuple[int, dict[str, Any], list[str]]:
-    """(max_new_tokens, temperature and top_p if drawn, words to stop at) of a task's generation_kwargs.
+    """(max_new_tokens, sampling options, stop strings) of a task's generation_kwargs; greedy without options.
 
-    Raises ValueError for several beams, which are not searched.
+    Raises:
+        UnsupportedError: beam search.
     """
     if int(kwargs.get("num_beams") or 1) != 1:
         raise InputError(f"num_beams: expected 1, for no beams are searched, got {kwargs['num_beams']}")
     stops = kwargs.get("until") or []
     tokens = int(kwargs.get("max_new_tokens") or kwargs.get("max_gen_toks") or MAX_NEW_TOKENS)
     temperature = float(kwargs.get("temperature") or 0.0)
-    drawn = temperature > 0 and kwargs.get("do_sample", True)
-    drawing = {"temperature": temperature, "top_p": float(kwargs.get("top_p") or 1.0)} if drawn else {}
-    return tokens, drawing, [stops] if isinstance(stops, str) else list(stops)
+    sampled = temperature > 0 and kwargs.get("do_sample", True)
+    sampling = {"temperature": temperature, "top_p": float(kwargs.get("top_p") or 1.0)} if sampled else {}
+    return tokens, sampling, [stops] if isinstance(stops, str) else list(stops)
 
 
 def generate(
@@ -81,53 +84,56 @@ def generate(
 ) -> Iterator[str]:
     """The answers' texts to (context, visuals, generation_kwargs) requests, in order.
 
-    Neighbours with the same kwargs are asked together. One that is refused gets an empty answer, and a warning.
+    Consecutive requests with the same kwargs are batched. A refused one gets an empty answer, and a warning.
     """
-    for _, alike in groupby(asked, key=lambda request: repr(sorted(request[2].items()))):
-        while some := list(islice(alike, batch)):
-            tokens, drawing, stops = decoding_of(some[0][2])
+    for _, group in groupby(asked, key=lambda request: repr(sorted(request[2].items()))):
+        while some := list(islice(group, batch)):
+            tokens, sampling, stops = decoding_of(some[0][2])
             try:
-                texts = _texts(model, some, tokens, drawing)
+                texts = _texts(model, some, tokens, sampling)
             except DeixisError:
-                texts = [_text_or_nothing(model, request, tokens, drawing) for request in some]
-            yield from (until(text, stops) for text in texts)
+                texts = [_text_or_nothing(model, request, tokens, sampling) for request in some]
+            yield from (truncated_at(text, stops) for text in texts)
 
 
-def _texts(model: Model, some: Sequence[tuple], tokens: int, drawing: Mapping[str, Any]) -> list[str]:
+def _texts(model: Model, some: Sequence[tuple], tokens: int, sampling: Mapping[str, Any]) -> list[str]:
     questions = [question_of(context, visuals()) for context, visuals, _ in some]
-    return [answer.text for answer in model.answer(questions, tokens, **drawing)]
+    return [answer.text for answer in model.answer(questions, tokens, **sampling)]
 
 
-def _text_or_nothing(model: Model, request: tuple, tokens: int, drawing: Mapping[str, Any]) -> str:
+def _text_or_nothing(model: Model, request: tuple, tokens: int, sampling: Mapping[str, Any]) -> str:
     try:
-        return _texts(model, [request], tokens, drawing)[0]
+        return _texts(model, [request], tokens, sampling)[0]
     except DeixisError as error:
         LOG.warning("an empty answer to %r: %s", request[0][:80], error)
         return ""
 
 
 def log_likelihood(model: Model, context: str, visuals: Iterable[Any] | None, continuation: str) -> tuple[float, bool]:
-    """(sum of the log-probabilities of a continuation's tokens, in nats; whether each was the likeliest).
+    """(sum of the log-probabilities of a continuation's tokens in nats; whether greedy decoding would give it).
 
-    The answer's end is not counted. Raises ValueError where the question is refused.
+    The end of the sequence is not counted.
+
+    Raises:
+        DeixisError: the model refuses the question.
     """
     import torch
 
     scored = model.score([question_of(context, visuals)], [continuation.strip()])[0]
     ids = torch.tensor(scored.ids[:-1], device=scored.logits.device)
     logits = scored.logits[:-1].float()
-    chances = logits.log_softmax(-1).gather(1, ids[:, None])
-    return float(chances.sum()), bool((logits.argmax(-1) == ids).all())
+    log_probabilities = logits.log_softmax(-1).gather(1, ids[:, None])
+    return float(log_probabilities.sum()), bool((logits.argmax(-1) == ids).all())
 
 
 def answer_rounds(
     ask: Callable[[str, Any], str], context: str, visuals: Any, to_text: Callable[..., tuple], document: Any
 ) -> list[str]:
-    """The answers of all rounds of a request with several: after each, the task says what is asked next, or ends it."""
-    answers, number, told = [ask(context, visuals)], 1, None
+    """The answers of all rounds of a multi-round request; after each, the task returns the next question or ends it."""
+    answers, number, info = [ask(context, visuals)], 1, None
     while True:
-        visuals, context, is_over, answers, told = to_text(
-            document, previous_output=answers, round_idx=number, previous_round_info=told
+        visuals, context, is_over, answers, info = to_text(
+            document, previous_output=answers, round_idx=number, previous_round_info=info
         )
         answers = list(answers)
         if is_over:
@@ -137,7 +143,7 @@ def answer_rounds(
 
 
 class Requests:
-    """lmms-eval's kinds of requests, answered by `model`; documents are in `task_dict`, as its base class has them."""
+    """lmms-eval's request types, answered by `model`; documents are in `task_dict` of its base class."""
 
     model: Model
     batch_size: int
@@ -147,8 +153,8 @@ class Requests:
     def generate_until(self, requests: Sequence[Any]) -> list[str]:
         """The text of each request's answer."""
         asked = [
-            (context, self._visuals(to_visual, *place), kwargs)
-            for context, kwargs, to_visual, *place in (request.args for request in requests)
+            (context, self._visuals(to_visual, *document), kwargs)
+            for context, kwargs, to_visual, *document in (request.args for request in requests)
         ]
         texts = []
         for (context, _, kwargs), text in zip(asked, generate(self.model, asked, self.batch_size), strict=True):
@@ -158,33 +164,33 @@ class Requests:
 
     def generate_until_multi_round(self, requests: Sequence[Any]) -> list[list[str]]:
         """The texts of all rounds of each request."""
-        told = []
+        answers = []
         for context, kwargs, to_visual, to_text, number, task, split in (request.args for request in requests):
-            ask = lambda words, visuals, kwargs=kwargs: next(  # noqa: E731
-                generate(self.model, [(words, lambda: visuals, kwargs)])
+            ask = lambda text, visuals, kwargs=kwargs: next(  # noqa: E731
+                generate(self.model, [(text, lambda: visuals, kwargs)])
             )
             document = self.task_dict[task][split][number]
-            told.append(answer_rounds(ask, context, to_visual(document), to_text, document))
-        return told
+            answers.append(answer_rounds(ask, context, to_visual(document), to_text, document))
+        return answers
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
-        """The log-probability of each request's continuation, and whether it is what would be written."""
-        told = []
+        """(log-probability, whether it is the greedy answer) of each request's continuation."""
+        answers = []
         for context, target, *rest in (request.args for request in requests):
             visuals: Callable[[], Any] = (lambda: ()) if not rest else self._visuals(*rest)
-            words = target if isinstance(target, str) else target(self._document(*rest[1:]))
-            told.append(log_likelihood(self.model, context, visuals(), words))
-        return told
+            text = target if isinstance(target, str) else target(self._document(*rest[1:]))
+            answers.append(log_likelihood(self.model, context, visuals(), text))
+        return answers
 
     def _document(self, number: int, task: str, split: str) -> Any:
         return self.task_dict[task][split][number]
 
-    def _visuals(self, to_visual: Callable[[Any], Any], *place: Any) -> Callable[[], Any]:
-        return lambda: to_visual(self._document(*place))
+    def _visuals(self, to_visual: Callable[[Any], Any], *document: Any) -> Callable[[], Any]:
+        return lambda: to_visual(self._document(*document))
 
 
 def __getattr__(name: str) -> Any:
-    """`Deixis`, made on demand: its base class is lmms-eval's."""
+    """`Deixis`, created on demand, for its base class is lmms-eval's."""
     if name != "Deixis":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return globals().setdefault("Deixis", _model_class())
@@ -195,7 +201,7 @@ def _model_class() -> type:
     from lmms_eval.api.model import lmms
 
     class Deixis(Requests, lmms):
-        """A model of this package as lmms-eval asks it; every process of `accelerate launch` has its own share."""
+        """A model of this package for lmms-eval; with `accelerate launch` each process evaluates a part."""
 
         is_simple = True
 
@@ -208,11 +214,11 @@ def _model_class() -> type:
         ):
             super().__init__()
             if max_batch_size is not None or not str(batch_size).isdecimal():
-                LOG.warning("batch_size: is as given or %d, and is not tried out", BATCH)
-            spread = Accelerator()
-            if spread.num_processes > 1:
-                self.accelerator, device = spread, str(spread.device)
-                self._rank, self._world_size = spread.process_index, spread.num_processes
+                LOG.warning("batch_size: is as given or %d; automatic batch sizes are not supported", BATCH)
+            accelerator = Accelerator()
+            if accelerator.num_processes > 1:
+                self.accelerator, device = accelerator, str(accelerator.device)
+                self._rank, self._world_size = accelerator.process_index, accelerator.num_processes
             self.model = load(pretrained, device)
             self.batch_size = int(batch_size) if str(batch_size).isdecimal() else BATCH
 

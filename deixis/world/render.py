@@ -19,7 +19,7 @@ SKY = -2  # object id of the sky
 
 @dataclass(frozen=True)
 class SceneMesh:
-    """All objects of a scene and the floor as triangles; per face object id, part (-1: floor), RGB and shine (0 to 1)."""
+    """A scene and its floor as triangles; per face object id, part (-1: floor), RGB and shine, both in [0, 1]."""
 
     vertices: Float[np.ndarray, "v 3"]
     normals: Float[np.ndarray, "v 3"]

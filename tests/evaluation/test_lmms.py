@@ -46,7 +46,7 @@ def test_visuals_become_signals():
     assert question.signals[1].extent.duration_s == pytest.approx(0.5)
     assert question.text == "Which {{word}}?"
     assert lmms.question_of("Hello", None).signals == ()
-    with pytest.raises(ValueError, match="visual: expected a sound's array and sampling_rate, got path"):
+    with pytest.raises(ValueError, match="visual: expected array and sampling_rate of audio, got path"):
         lmms.open_visual({"path": "a.wav"})
 
 
