@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from deixis.errors import DeixisError, InputError
+from deixis.errors import DeixisError, InputError, UnsupportedError
 from deixis.inference import Model, Question, load
 from deixis.inference.question import MAX_NEW_TOKENS
 from deixis.signals import Signal, open_signal
@@ -70,7 +70,7 @@ def decoding_of(kwargs: Mapping[str, Any]) -> tuple[int, dict[str, Any], list[st
         UnsupportedError: beam search.
     """
     if int(kwargs.get("num_beams") or 1) != 1:
-        raise InputError(f"num_beams: expected 1, for no beams are searched, got {kwargs['num_beams']}")
+        raise UnsupportedError(f"num_beams: expected 1, for beam search is not supported, got {kwargs['num_beams']}")
     stops = kwargs.get("until") or []
     tokens = int(kwargs.get("max_new_tokens") or kwargs.get("max_gen_toks") or MAX_NEW_TOKENS)
     temperature = float(kwargs.get("temperature") or 0.0)

@@ -36,7 +36,7 @@ def test_generation_kwargs(kwargs, expected):
 
 
 def test_beams_are_refused():
-    with pytest.raises(ValueError, match="num_beams: expected 1, for no beams are searched, got 5"):
+    with pytest.raises(ValueError, match="num_beams: expected 1, for beam search is not supported, got 5"):
         lmms.decoding_of({"num_beams": 5})
 
 

@@ -1,7 +1,8 @@
 """The records of a set in its official files, in order, for benchmarks to ask about; parsed once per evaluation."""
 
+import pickle
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from hashlib import blake2b
@@ -13,22 +14,22 @@ from deixis.datasets.runs.sources import Record, Source
 from deixis.datasets.source import Format, Place
 from deixis.samples.skipped import Skipped
 
-_CATALOGUES: ContextVar[str | None] = ContextVar("catalogues", default=None)
+_FOLDER: ContextVar[Path | None] = ContextVar("folder of parsed records", default=None)
 
 
 @contextmanager
 def parsed_once() -> Generator[None]:
     """Within it, the official files of a set are parsed once, however often its `records` are iterated.
 
-    An evaluation passes over its examples several times (to count, to ask, to draw). The parsed sets are kept in a
-    temporary folder, so the files must not change meanwhile.
+    An evaluation passes over its examples several times (to count, to ask, to draw). The first complete pass stores the
+    records in a temporary folder, so the files must not change meanwhile.
     """
     with TemporaryDirectory() as folder:
-        token = _CATALOGUES.set(folder)
+        token = _FOLDER.set(Path(folder))
         try:
             yield
         finally:
-            _CATALOGUES.reset(token)
+            _FOLDER.reset(token)
 
 
 def records(form: Format, place: Place) -> Iterator[Record | Skipped]:
@@ -37,10 +38,28 @@ def records(form: Format, place: Place) -> Iterator[Record | Skipped]:
     Raises:
         DataError: as the reader's pass over the files does.
     """
-    shared = _CATALOGUES.get()
-    with TemporaryDirectory() if shared is None else nullcontext(shared) as folder:
-        key = blake2b(repr((form.name, place)).encode(), digest_size=8).hexdigest()
-        source = Source(form.name, form.name, place, Path(folder) / f"{key}.sqlite")
+    folder = _FOLDER.get()
+    if folder is None:
+        yield from _parsed(form, place)
+        return
+    stored = folder / f"{blake2b(repr((form.name, place)).encode(), digest_size=8).hexdigest()}.pickle"
+    if stored.is_file():
+        with stored.open("rb") as file:
+            while file.peek(1):
+                yield pickle.load(file)
+        return
+    # Renamed only after a complete pass: a pass that is abandoned leaves nothing behind.
+    unfinished = stored.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        for record in _parsed(form, place):
+            pickle.dump(record, file)
+            yield record
+    unfinished.replace(stored)
+
+
+def _parsed(form: Format, place: Place) -> Iterator[Record | Skipped]:
+    with TemporaryDirectory() as folder:
+        source = Source(form.name, form.name, place, Path(folder) / "set.sqlite")
         count = source.prepare()
         yield from source.scan_skipped()
         for _, record in source.records(0, count):

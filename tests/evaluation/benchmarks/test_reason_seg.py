@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import deixis
+from deixis.datasets.segmentation import reason_seg as reader
+from deixis.datasets.segmentation.reason_seg import read_reason_seg
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, Benchmark, Example
 from deixis.evaluation.benchmarks.reason_seg import ReasonSeg
+from deixis.evaluation.benchmarks.records import parsed_once
 from deixis.evaluation.reports.summary import summarise
 from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.samples.skipped import Skipped
@@ -197,3 +200,23 @@ def test_a_converted_lisa_is_given_the_official_answer(tmp_path, shared_golden):
     assert {row.raw for row in rows} == {"[SEG] ."}  # as the slow tokenizer has it: a space behind an added token
     assert [row.question for row in rows][1] == " What is thing test/d in this image? Please output segmentation mask."
     assert all(row.metrics["masks"] == 1 for row in rows)
+
+
+def test_the_official_files_are_parsed_once_per_evaluation(tmp_path, monkeypatch):
+    """An evaluation passes over its examples to count, to ask and to draw; only the first pass parses the files."""
+    data, parsed = layout(tmp_path), []
+    monkeypatch.setattr(reader, "read_reason_seg", lambda *args: parsed.append(args) or read_reason_seg(*args))
+    with parsed_once():
+        passes = [[(e.id, e.ground_truth) for e in ReasonSeg().examples(data, {})] for _ in range(3)]
+    assert len(passes[0]) == len(PLACES)
+    assert passes[0] == passes[1] == passes[2]
+    assert len(parsed) == len(PLACES)
+    assert [e.id for e in ReasonSeg().examples(data, {})] == [name for name, _ in passes[0]]
+    assert len(parsed) == 2 * len(PLACES), "outside an evaluation the files may have changed"
+
+
+def test_an_abandoned_pass_is_not_taken_for_a_complete_one(tmp_path):
+    data = layout(tmp_path)
+    with parsed_once():
+        next(ReasonSeg().examples(data, {}))
+        assert len(list(ReasonSeg().examples(data, {}))) == len(PLACES)
