@@ -76,5 +76,5 @@ def test_to_files_and_back(tmp_path):
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match="kind: expected one of image, audio, point_cloud; got 'smell'"):
+    with pytest.raises(ValueError, match="modality: expected one of image, audio, point_cloud; got 'smell'"):
         world_samples("train", 0, ("smell",))

@@ -18,7 +18,7 @@ def facts(scene) -> tuple:
 
 
 def scene_of(*things: SceneObject):
-    return replace(sample_scene("train", 0), things=things)
+    return replace(sample_scene("train", 0), objects=things)
 
 
 def thing(kind: str, colour: str, x: float = 0.0, y: float = 0.0) -> SceneObject:

@@ -35,7 +35,7 @@ def answer_of(raw: str, question: Question, sample: Sample | None, targets: Sequ
                 record = sample.regions[targets[mark.seg_index]] if sample else None
                 marked.append(_marked(record, question))
             elif region := mark_region(mark, frames):
-                bounds = [region.start_s, region.end_s] if mark.kind == "span" else region.box
+                bounds = region.span if mark.kind == "span" else region.box
                 marked.append(Marked(0, mark.kind, tuple(bounds)))
         phrases.append(AnswerPhrase(phrase.text, phrase.start, phrase.end, tuple(marked)))
     return Answer(parsed.text, tuple(phrases), question.signals, raw=raw)
