@@ -4,7 +4,7 @@ Tested with Triton's interpreter on a CPU (TRITON_INTERPRET=1); not yet run on a
 installed; it comes with PyTorch for CUDA.
 """
 
-from typing import no_type_check
+from typing import Any, no_type_check
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -34,9 +34,9 @@ def farthest(
     indices = torch.empty(batch, count, dtype=torch.int64, device=points.device)
     indices[:, 0] = distance.argmax(1) if start is None else start
     if batch and count > 1:
-        block = min(max(MIN_BLOCK, triton.next_power_of_2(number)), MAX_BLOCK)
+        block = min(max(MIN_BLOCK, 1 << (number - 1).bit_length()), MAX_BLOCK)
         # Without fused multiply-add: it rounds once where the other implementations round twice, so ties would differ.
-        options = {"AXES": axes, "BLOCK": block, "enable_fp_fusion": False}
+        options: dict[str, Any] = {"AXES": axes, "BLOCK": block, "enable_fp_fusion": False}
         _choose[(batch,)](points.transpose(1, 2).contiguous(), distance, indices, number, count, **options)
     return indices
 

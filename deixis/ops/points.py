@@ -5,6 +5,8 @@ row must have at least one valid point. Distances are sums of squared difference
 with a dot product is faster but loses ties and the small distances that decide which point is nearest.
 """
 
+from functools import reduce
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -45,7 +47,8 @@ def nearest_neighbours(
     if k < 1 or number < 1:
         raise ValueError(f"nearest_neighbours: k and points must be at least 1, got k {k} of {number} points")
     placed, asked = exact_coordinates(points, valid), exact_coordinates(queries, None)
-    distance = sum((asked[:, :, None, axis] - placed[:, None, :, axis]).square_() for axis in range(points.shape[2]))
+    squares = ((asked[:, :, None, axis] - placed[:, None, :, axis]).square_() for axis in range(points.shape[2]))
+    distance = reduce(torch.add, squares)
     if valid is not None:
         distance.masked_fill_(~valid[:, None], float("inf"))
     indices = _smallest(distance, min(k, number))

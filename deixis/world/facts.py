@@ -41,6 +41,13 @@ class SceneFacts:
         return self.medium.modality == "image"
 
     @property
+    def xyz(self) -> np.ndarray:
+        """Points (n, 3) of a point cloud, in scene units."""
+        if self.points_xyz is None:
+            raise ValueError(f"{self.medium.id}: an image has no points")
+        return self.points_xyz
+
+    @property
     def noun(self) -> str:
         """The name of the signal in a question."""
         return "picture" if self.is_image else "cloud"
@@ -95,16 +102,14 @@ class SceneFacts:
     def record_of(self, inside: np.ndarray) -> Region:
         """The region of pixels or points, in every form that the signal supports."""
         if self.is_image:
-            rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-            box = float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
-            return Region(box=box, mask=inside)
+            return Region(box=pixel_box(inside), mask=inside)
         points = np.flatnonzero(inside)
-        return Region(points=points, box3d=box_around(self.points_xyz[points]))
+        return Region(points=points, box3d=box_around(self.xyz[points]))
 
     def left_of(self, number: int) -> float:
         """The horizontal position of an object: the mean column in an image, the mean x in a point cloud."""
         inside = self.cells(number)
-        return float(np.nonzero(inside)[1].mean()) if self.is_image else float(self.points_xyz[inside, 0].mean())
+        return float(np.nonzero(inside)[1].mean()) if self.is_image else float(self.xyz[inside, 0].mean())
 
 
 @dataclass(frozen=True)
@@ -123,9 +128,16 @@ class AudioFacts:
         return Region(span=(event.start_s, event.end_s))
 
 
-def box_around(xyz: np.ndarray) -> tuple[float, ...]:
+def pixel_box(inside: np.ndarray) -> tuple[float, float, float, float]:
+    """The bounding box (x1, y1, x2, y2) of the pixels of a mask (h, w) that is not empty."""
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def box_around(xyz: np.ndarray) -> tuple[float, float, float, float, float, float]:
     """The bounding box (x1, y1, z1, x2, y2, z2) of points (n, 3)."""
-    return tuple(float(v) for v in (*xyz.min(0), *xyz.max(0)))
+    (x1, y1, z1), (x2, y2, z2) = xyz.min(0), xyz.max(0)
+    return float(x1), float(y1), float(z1), float(x2), float(y2), float(z2)
 
 
 def image_facts(scene: Scene, view: View) -> SceneFacts:

@@ -12,7 +12,7 @@ from deixis.samples.sample import Sample
 from deixis.world.audio import sample_audio_clip
 from deixis.world.audio_questions import AUDIO_TASKS
 from deixis.world.facts import AudioFacts, SceneFacts, audio_facts, image_facts, point_cloud_facts
-from deixis.world.questions import IMAGE_ONLY, SCENE_TASKS, Draft
+from deixis.world.questions import IMAGE_ONLY, SCENE_TASKS, Draft, SceneTask
 from deixis.world.render import build_mesh, render, sample_cloud
 from deixis.world.scene import sample_scene, scene_rng
 
@@ -39,7 +39,7 @@ def world_facts(split: str, seed: int, modality: str, supersample: int = 2, size
     return point_cloud_facts(scene, sample_cloud(scene, mesh=mesh))
 
 
-def tasks_of(modality: str) -> dict[str, tuple[float, object]]:
+def tasks_of(modality: str) -> dict[str, tuple[float, SceneTask]]:
     """The tasks of a modality: name -> (weight in training, function)."""
     if modality == "audio":
         return AUDIO_TASKS

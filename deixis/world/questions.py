@@ -13,7 +13,7 @@ import numpy as np
 from deixis.geometry import Region
 from deixis.samples.sample import Turn
 from deixis.world import wording as w
-from deixis.world.facts import SceneFacts, box_around
+from deixis.world.facts import SceneFacts, box_around, pixel_box
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, KINDS, MATERIALS, SIZES
 
 Rng = np.random.Generator
@@ -45,7 +45,7 @@ def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -
         inside = _piece(inside, facts, rng)
     if facts.is_image:
         if form == "box":
-            return Region(box=_jittered(facts.record_of(inside).box, inside.shape, rng))
+            return Region(box=_jittered(pixel_box(inside), (inside.shape[0], inside.shape[1]), rng))
         if form == "point":
             rows, columns = np.nonzero(inside)
             pick = int(rng.integers(len(rows)))
@@ -53,22 +53,24 @@ def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -
         return Region(mask=inside)
     points = np.flatnonzero(inside)
     if form == "box":
-        return Region(box3d=box_around(facts.points_xyz[points]))
+        return Region(box3d=box_around(facts.xyz[points]))
     if form == "point":
-        return Region(point=tuple(float(v) for v in facts.points_xyz[rng.choice(points)]))
+        return Region(point=tuple(float(v) for v in facts.xyz[rng.choice(points)]))
     return Region(points=points)
 
 
 def _piece(inside: np.ndarray, facts: SceneFacts, rng: Rng) -> np.ndarray:
     """The half of `inside` nearest to a random point in it, as an imprecise scribble would cover."""
-    places = np.stack(np.nonzero(inside), -1) if facts.is_image else facts.points_xyz[np.flatnonzero(inside)]
+    places = np.stack(np.nonzero(inside), -1) if facts.is_image else facts.xyz[np.flatnonzero(inside)]
     distance = np.linalg.norm(places - places[rng.integers(len(places))], axis=-1)
     piece = inside.copy()
     piece[inside] = distance <= np.quantile(distance, 0.5)
     return piece
 
 
-def _jittered(box: tuple[float, ...], size_hw: tuple[int, int], rng: Rng) -> tuple[float, ...]:
+def _jittered(
+    box: tuple[float, float, float, float], size_hw: tuple[int, int], rng: Rng
+) -> tuple[float, float, float, float]:
     """The box with each edge jittered by up to 6 % of its extent, clipped to the image."""
     x1, y1, x2, y2 = box
     dx, dy = rng.uniform(-0.06, 0.06, (2, 2)) * [[x2 - x1], [y2 - y1]]

@@ -65,7 +65,7 @@ def _sampled(annotations: Path, images: Path | None, draw: Draw, _: int) -> tupl
     names = [thing_of_category(category) for _, category in json_items(annotations, "categories")]
     subset = _images_of(annotations, draw.subset)
     skipped: list[Skipped] = []
-    found: list[tuple[Annotated, Thing, str]] = []
+    found: list[tuple[Annotated, Thing, Region, str]] = []
     for record in records(LVIS, Place(annotations, images, split="val")):
         if isinstance(record, Skipped):
             skipped.append(record)
@@ -73,7 +73,7 @@ def _sampled(annotations: Path, images: Path | None, draw: Draw, _: int) -> tupl
             found += _object(record, names, draw)
     if not found:
         raise DataError(f"{annotations}: expected objects with masks in images of {draw.subset or 'COCO'}, got none")
-    priority = {item.id: rng_of(draw.seed, item.id, "chosen").random() for item, _, _ in found}
+    priority = {item.id: rng_of(draw.seed, item.id, "chosen").random() for item, *_ in found}
     chosen = set(sorted(priority, key=lambda name: priority[name])[: draw.count])
     kept = [drawn for drawn in found if drawn[0].id in chosen]
     return (*skipped, *(sample for number, drawn in enumerate(kept) for sample in _samples(number, *drawn, draw.seed)))
@@ -88,30 +88,31 @@ def _images_of(annotations: Path, subset: str) -> set[str]:
     }
 
 
-def _object(item: Annotated, names: Sequence[Thing], draw: Draw) -> Iterator[tuple[Annotated, Thing, str]]:
+def _object(item: Annotated, names: Sequence[Thing], draw: Draw) -> Iterator[tuple[Annotated, Thing, Region, str]]:
     """The sampled object of an image with a negative name; nothing if no object is large enough."""
     rng = rng_of(draw.seed, item.id, "object")
-    by_name: dict[str, list[Thing]] = {}
+    by_name: dict[str, list[tuple[Thing, Region]]] = {}
     for thing in item.things:
-        if is_single(thing) and thing.region.mask is not None and _pixels(thing) >= MIN_PIXELS:
-            by_name.setdefault(thing.name, []).append(thing)
+        region = thing.region
+        if is_single(thing) and region is not None and region.mask is not None and _pixels(region) >= MIN_PIXELS:
+            by_name.setdefault(thing.name, []).append((thing, region))
     if not by_name:
         return
     things = by_name[_one(sorted(by_name), rng)]
-    thing = things[int(rng.integers(len(things)))]
+    thing, region = things[int(rng.integers(len(things)))]
     there = {other.name for other in item.things if other.name and _apart(thing, other)}
     everywhere = {other.name for other in names if _apart(thing, other)}
     options = there if draw.others == THERE and there else everywhere
     if options:
-        yield item, thing, _one(sorted(options), rng)
+        yield item, thing, region, _one(sorted(options), rng)
 
 
-def _samples(number: int, item: Annotated, thing: Thing, other: str, seed: int) -> Iterator[Sample]:
-    patch = mask_patch(thing.region.mask)
+def _samples(number: int, item: Annotated, thing: Thing, region: Region, other: str, seed: int) -> Iterator[Sample]:
+    patch = mask_patch(region.mask)
     rng = rng_of(seed, item.id, "shapes")
     regions = {
         "point": Region(point=point_in(patch, rng)),
-        "box": Region(box=thing.region.box),
+        "box": Region(box=region.box),
         "free_shape": Region(mask=scribble_in(patch, rng).to_rle()),
     }
     choices = tuple(map(plain_text, (thing.name, other) if number % 2 == 0 else (other, thing.name)))
@@ -140,8 +141,8 @@ def _apart(thing: Thing, other: Thing) -> bool:
     return not any(first in second or second in first for first in own for second in its)
 
 
-def _pixels(thing: Thing) -> int:
-    return int(mask_patch(thing.region.mask).pixels.sum())
+def _pixels(region: Region) -> int:
+    return int(mask_patch(region.mask).pixels.sum())
 
 
 def _one(names: Sequence[str], rng: np.random.Generator) -> str:

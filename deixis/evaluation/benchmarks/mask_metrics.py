@@ -7,7 +7,6 @@ Source: dvlab-research/LISA@3cb2d430 train_ds.py validate; henghuiding/ReLA@3ca9
 refer_evaluation.py.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,7 @@ from jaxtyping import Bool
 
 from deixis.errors import InputError
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
-from deixis.geometry import rle_to_mask
+from deixis.geometry import Region
 from deixis.inference import Answer
 from deixis.systems.lisa.scoring import (
     COUNT_EPSILON,
@@ -29,30 +28,29 @@ from deixis.systems.lisa.scoring import (
 UNION, FIRST = "union", "first"
 MASKS = {"masks": f"masks of an answer that count: {UNION}, all of them as one (default); {FIRST}, only the first"}
 """The option of every segmentation benchmark."""
-RLE = Mapping[str, Any]
 IOU_THRESHOLDS = (0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True)
 class TargetMask:
-    """The target in COCO RLE; None: an empty target.
+    """The target region, a mask; None: an empty target.
 
     ignored: excluded pixels. masks: UNION or FIRST. empty_below_px: predicted masks with fewer pixels count as empty.
     """
 
     size_hw: tuple[int, int]
-    mask: RLE | None = field(repr=False)
-    ignored: RLE | None = field(default=None, repr=False)
+    region: Region | None = field(repr=False)
+    ignored: Region | None = field(default=None, repr=False)
     masks: str = UNION
     empty_below_px: int = 1
 
     def target(self) -> np.ndarray:
         """(h, w) int64: 1 in the target, 255 where ignored, else 0."""
         target = np.zeros(self.size_hw, dtype=np.int64)
-        if self.mask is not None:
-            target[rle_to_mask(dict(self.mask))] = 1
+        if self.region is not None:
+            target[self.region.mask_array] = 1
         if self.ignored is not None:
-            target[rle_to_mask(dict(self.ignored))] = IGNORED
+            target[self.ignored.mask_array] = IGNORED
         return target
 
 

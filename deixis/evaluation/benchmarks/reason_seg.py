@@ -146,7 +146,7 @@ def _example(record: Annotated, number: int, masks: str, notation: str) -> Examp
         group=medium.id,
         text=question,
         media=(medium,),
-        ground_truth=TargetMask(medium.size_hw, target.mask, ignored[0].mask if ignored else None, masks),
+        ground_truth=TargetMask(medium.size_hw, target, ignored[0] if ignored else None, masks),
         answer_form="mask",
         forced_answer=answer,
         sample=Sample(identity, record.source, "reason", record.split, (Turn(question, answer),), (medium,), regions),

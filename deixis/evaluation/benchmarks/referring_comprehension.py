@@ -94,12 +94,12 @@ class ReferringComprehension:
         """
         notation = notation_of(options)
         for record in self._records(data, options):
+            if isinstance(record, Skipped):
+                yield record
+                continue
             try:
-                if isinstance(record, Skipped):
-                    yield record
-                else:
-                    check_size(record.signals[0])
-                    yield from (self._example(record, n, notation) for n in range(len(record.expressions)))
+                check_size(record.signals[0])
+                yield from (self._example(record, n, notation) for n in range(len(record.expressions)))
             except DeixisError as error:
                 yield Skipped(record.id, str(error))
 

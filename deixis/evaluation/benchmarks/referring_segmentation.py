@@ -10,7 +10,6 @@ gres_model/evaluation/refer_evaluation.py; Lai et al., CVPR 2024, table 2.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -43,7 +42,7 @@ from deixis.evaluation.benchmarks.records import records
 from deixis.evaluation.benchmarks.required_files import IMAGES, choice_option, integer_option, place_for
 from deixis.evaluation.benchmarks.wording import answer_for, notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
-from deixis.geometry import Region, mask_to_rle, rle_to_mask
+from deixis.geometry import Region, mask_to_rle
 from deixis.inference import Answer
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
@@ -123,9 +122,9 @@ class ReferringSegmentation:
                 yield Skipped(record.id, str(error))
                 continue
             for number, expression in enumerate(record.expressions):
-                mask = _target_mask(record, expression)
+                region = _target_region(record, expression)
                 assert medium.size_hw is not None
-                ground_truth = TargetMask(medium.size_hw, mask, masks=masks, empty_below_px=empty_below)
+                ground_truth = TargetMask(medium.size_hw, region, masks=masks, empty_below_px=empty_below)
                 yield _example(record, number, medium, ground_truth, notation)
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
@@ -183,12 +182,12 @@ def check_size(medium: MediaReference) -> MediaReference:
     return medium
 
 
-def _target_mask(record: Annotated, expression: Expression) -> Any:
+def _target_region(record: Annotated, expression: Expression) -> Region | None:
     """The union of the masks of all objects that are referred to; None for none."""
-    masks = [region.mask for thing in expression.things if (region := record.things[thing].region) is not None]
-    if len(masks) < 2:
-        return masks[0] if masks else None
-    return mask_to_rle(np.logical_or.reduce([rle_to_mask(mask) for mask in masks]))
+    regions = [region for thing in expression.things if (region := record.things[thing].region) is not None]
+    if len(regions) < 2:
+        return regions[0] if regions else None
+    return Region(mask=mask_to_rle(np.logical_or.reduce([region.mask_array for region in regions])))
 
 
 def _example(
@@ -209,7 +208,7 @@ def _example(
 
 def _no_target_metrics(metrics: ExampleMetrics, ground_truth: TargetMask) -> ExampleMetrics:
     """ReLA's metrics; an answer without a foreground pixel predicts that there is no target."""
-    has_target, predicted = ground_truth.mask is not None, metrics["pixels"] > 0
+    has_target, predicted = ground_truth.region is not None, metrics["pixels"] > 0
     targets = {
         f"over_{least} of targets": metrics["iou"] >= least / 100 if has_target else None for least in (70, 80, 90)
     }

@@ -132,7 +132,8 @@ class RegionClassification:
             {"val2017": "val2017", "all": ""}[choice_option(options, "subset", "val2017", "all")],
         )
         if questions := find_files(data, REQUIRED_FILES[0].path):
-            return records(FERRET_LVIS, place_for(questions[0], options))
+            found = records(FERRET_LVIS, place_for(questions[0], options))
+            return (record for record in found if isinstance(record, Sample | Skipped))
         (annotations, *_) = require_files(data, LVIS)
         return lvis_objects(annotations, place_for(annotations, options).images, draw)
 

@@ -66,8 +66,8 @@ def _region_of(marked: Mapping[str, Any]) -> Region:
     form, value, time_s = marked["kind"], marked["value"], marked["time_s"]
     if form == "box" and len(value) == 6:
         form = "box3d"
-    value = value if form in ("mask", "points") else tuple(value)
-    return Region(signal=marked["signal"], time_s=None if time_s is None else tuple(time_s), **{form: value})
+    fields: dict[str, Any] = {form: value if form in ("mask", "points") else tuple(value)}
+    return Region(signal=marked["signal"], time_s=None if time_s is None else tuple(time_s), **fields)
 
 
 def _as_text(ground_truth: Any) -> str:

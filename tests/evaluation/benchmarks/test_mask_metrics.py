@@ -15,7 +15,7 @@ from deixis.evaluation.benchmarks.mask_metrics import (
     mask_metrics,
 )
 from deixis.evaluation.metrics.bootstrap import bootstrap_score
-from deixis.geometry import mask_to_rle
+from deixis.geometry import Region, mask_to_rle
 from deixis.systems.lisa.scoring import score_masks
 from tests.evaluation.benchmarks.masks import masked, plain_sums
 from tests.evaluation.benchmarks.scripted import answer_of
@@ -32,8 +32,8 @@ def ground_truth(meant: np.ndarray, ignored: np.ndarray | None = None, **options
     kept = meant if ignored is None else meant & ~ignored
     return TargetMask(
         meant.shape,
-        mask_to_rle(kept) if kept.any() else None,
-        None if ignored is None else mask_to_rle(ignored),
+        Region(mask=mask_to_rle(kept)) if kept.any() else None,
+        None if ignored is None else Region(mask=mask_to_rle(ignored)),
         **options,
     )
 

@@ -15,7 +15,7 @@ from deixis.evaluation.metrics.aggregation import majority_share, weighted_mean
 from deixis.evaluation.metrics.f1 import multiset_f1
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, mask_iou
 from deixis.geometry import box_iou_xyxy, cloud_frame, span_iou
-from deixis.samples.sample import Sample
+from deixis.samples.sample import MediaReference, Sample
 
 BINS = {1: 64, 2: 32, 3: 10}
 """Bins per axis of the occupancy histogram, by number of axes."""
@@ -75,7 +75,7 @@ def _unit_bounds(sample: Sample) -> Float[np.ndarray, " bound"]:
     medium, region = sample.signals[0], sample.regions[0]
     if medium.modality == "audio":
         return np.array(region.span) / medium.duration_s
-    height, width = medium.size_hw
+    height, width = _size_hw(medium)
     return np.array(region.box) / (width, height, width, height)
 
 
@@ -90,9 +90,15 @@ def _cells(sample: Sample) -> tuple[Float[np.ndarray, "cell axis"], Bool[np.ndar
     if medium.modality == "point_cloud":
         xyz = np.asarray(medium.values)[:, :3].astype(np.float64)
         return cloud_frame(xyz).to_unit(xyz), inside
-    height, width = medium.size_hw
+    height, width = _size_hw(medium)
     rows, columns = np.mgrid[:height, :width]
     return np.stack([(columns.ravel() + 0.5) / width, (rows.ravel() + 0.5) / height], axis=1), inside
+
+
+def _size_hw(medium: MediaReference) -> tuple[int, int]:
+    if medium.size_hw is None:
+        raise ValueError(f"{medium.id}: an image of the world has a size")
+    return medium.size_hw
 
 
 def _bins(unit: Float[np.ndarray, "cell axis"]) -> tuple[np.ndarray, ...]:

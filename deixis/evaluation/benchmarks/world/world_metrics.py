@@ -50,7 +50,8 @@ def yes_no_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
 
 def count_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     """1 if the answer states the expected number and no other."""
-    number = [text.lower() for text in NUMBER_WORDS].index(expected_word(sample))
+    words: list[str] = [word.lower() for word in NUMBER_WORDS]
+    number = words.index(expected_word(sample))
     return float(parse_count(answer.text) == number), 1.0
 
 
@@ -78,7 +79,7 @@ def region_iou(sample: Sample, answer: Answer) -> WeightedValue:
 def region_iou_by_union(sample: Sample, answer: Answer) -> WeightedValue:
     """The same IoU weighted by its union (in pixels, points or seconds); its weighted mean is cIoU."""
     if sample.signals[0].modality == "audio":
-        return span_set_iou(answer.spans, [record.span for record in sample.regions])
+        return span_set_iou(answer.spans, [region.span for region in sample.regions if region.span is not None])
     return mask_iou(predicted_mask(sample, answer.regions), target_mask(sample, sample.regions))
 
 
