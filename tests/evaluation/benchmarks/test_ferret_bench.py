@@ -146,8 +146,8 @@ def test_a_judge_that_stops_says_so(data, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        pytest.param({"judge_model": "m"}, "judge_url: expected the address of the judge", id="no_url"),
-        pytest.param({"judge_url": "http://localhost/v1"}, "judge_model: expected the name", id="no_model"),
+        pytest.param({"judge_model": "m"}, "judge_url: expected OpenAI-compatible endpoint", id="no_url"),
+        pytest.param({"judge_url": "http://localhost/v1"}, "judge_model: expected model name", id="no_model"),
         pytest.param({"judge_url": "x", "judge_model": "m"}, "judge_url: expected an address such as", id="url"),
         pytest.param({"judge_url": "http://a.org/v1", "judge_model": "m"},
                      "judge_usd_per_million_in: expected the price", id="price"),
@@ -189,7 +189,7 @@ def test_missing_and_broken_files(data, tmp_path):
     found = list(BENCHMARK.examples(data, {}))
     whys = [one.why for one in found if isinstance(one, Skipped)]
     assert len([one for one in found if isinstance(one, Example)]) == 3
-    assert all("000000000002.jpg: expected the picture" in why for why in whys[:3])
+    assert all("000000000002.jpg: expected the image" in why for why in whys[:3])
     assert [why.split(";")[0] for why in whys[3:]] == [
         "expected its field or its line, got none: 'x'", "expected one JSON value a line",
     ]  # fmt: skip
