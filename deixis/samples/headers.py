@@ -7,7 +7,7 @@ Nothing is decoded.
 import io
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from deixis.errors import DataError, DeixisError
 from deixis.samples.media import PICTURE_ENDINGS
@@ -29,7 +29,14 @@ def header_size_hw(path: Path) -> tuple[int, int]:
     return size_in(path, path.name)
 
 
-def sound_facts(path: Path) -> dict[str, float]:
+class AudioHeader(TypedDict, total=False):
+    """What the header of an audio file holds."""
+
+    duration_s: float
+    rate_hz: float
+
+
+def sound_facts(path: Path) -> AudioHeader:
     """duration_s and rate_hz of a sound, where the header of its file tells them."""
     import soundfile
 
@@ -87,7 +94,7 @@ def _check_sound(field: str, medium: MediaReference) -> None:
         raise DataError(f"{field}.rate_hz: expected {rate_hz:g}, the rate of {medium.path!r}, got {medium.rate_hz:g}")
 
 
-def _facts_of(file: Any) -> dict[str, float]:
+def _facts_of(file: Any) -> AudioHeader:
     """duration_s and rate_hz, where the header of a path or an open file tells them; raises what soundfile does."""
     import soundfile
 
