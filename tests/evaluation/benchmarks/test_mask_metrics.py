@@ -111,5 +111,5 @@ def test_recorded_scores_of_the_official_script(shared_golden):
 
 
 def test_a_mask_of_another_picture_is_refused():
-    with pytest.raises(ValueError, match=re.escape("of the labelled picture's size (4, 6), got (3, 3)")):
+    with pytest.raises(ValueError, match=re.escape("of the labelled image's size (4, 6), got (3, 3)")):
         marks_of(ground_truth(ROWS["left"]), np.ones((3, 3)))

@@ -221,7 +221,7 @@ def test_rows_that_cannot_be_read_are_said(tmp_path):
     found = list(SETS["music_avqa"].examples(tmp_path, {"media": "video"}))
     whys = [item.why for item in found if isinstance(item, Skipped)]
     assert len(whys) == 3
-    assert "expected a word for each <...>" in whys[0]
+    assert "expected one word per <...>" in whys[0]
     clotho_aqa(tmp_path)
     with (tmp_path / "clotho_aqa_test.csv").open("a") as file:
         file.write("rain 1.wav,,yes,no\n")

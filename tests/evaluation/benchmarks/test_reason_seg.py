@@ -145,7 +145,7 @@ def test_lisas_words(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        pytest.param({"text": "second"}, "text: expected first, last, all, or such by split", id="text"),
+        pytest.param({"text": "second"}, "text: expected first, last, all, or per split", id="text"),
         pytest.param({"text": "train:all"}, "text: expected first", id="text_of_another_split"),
         pytest.param({"split": "train"}, "split: expected val or test, got 'train'", id="split"),
         pytest.param({"masks": "best"}, "masks: expected union or first, got 'best'", id="masks"),
