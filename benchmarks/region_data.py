@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.measuring import circumstances
 from deixis.datasets.annotated import Annotated, Expression, Relation
-from deixis.datasets.object_names import lookalike_names
+from deixis.datasets.object_names import names_with_hard_negatives
 from deixis.datasets.runs.folder import RunFolder
 from deixis.datasets.runs.pool import Workers
 from deixis.datasets.runs.sources import Source
@@ -29,10 +29,10 @@ from deixis.samples.progress import Silent
 from deixis.samples.sample import Sample
 from deixis.samples.shards import write_shard
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.building import build_set, plan_build
+from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.build_run import build_set, plan_build
 from deixis.synthesis.parts.registry import PARTS
 from deixis.synthesis.recipe import build_recipe
-from deixis.synthesis.tools import Tools
 
 SIZE_WH = (640, 480)
 THINGS, CORNERS, NAMES = 7, 50, 80
@@ -45,7 +45,7 @@ WANTED = 500  # samples a second and core
 def coco_like(pictures: int, seed: int = 0) -> dict:
     """A random set as COCO's instances file has it; a picture has 0 to 30 things, from tiny ones to half of it."""
     rng = np.random.default_rng(seed)
-    names = lookalike_names()[:NAMES]
+    names = names_with_hard_negatives()[:NAMES]
     annotations = []
     for picture in range(1, pictures + 1):
         for _ in range(min(int(rng.geometric(1 / (THINGS + 1))) - 1, 30)):
@@ -84,9 +84,9 @@ def _outline(rng: np.random.Generator) -> np.ndarray:
 
 def with_words(item: Annotated, rng: np.random.Generator) -> Annotated:
     """The item with an expression for each thing, and a relation for each but the first."""
-    things = range(len(item.things))
-    expressions = [Expression(f"the {item.things[n].name} that is number {n}", (n,)) for n in things]
-    relations = [Relation(n, PREDICATES[int(rng.integers(len(PREDICATES)))], n - 1) for n in things[1:]]
+    objects = range(len(item.objects))
+    expressions = [Expression(f"the {item.objects[n].name} that is number {n}", (n,)) for n in objects]
+    relations = [Relation(n, PREDICATES[int(rng.integers(len(PREDICATES)))], n - 1) for n in objects[1:]]
     return replace(item, expressions=tuple(expressions), relations=tuple(relations))
 
 
@@ -137,7 +137,7 @@ def _whole_run(path: Path, wanted: int, out: Path) -> int:
         }
     )
     folder = RunFolder(out)
-    return sum(build_set(plan_build(recipe, folder, Tools()), folder, Workers(), Silent())["samples"].values())
+    return sum(build_set(plan_build(recipe, folder, Annotators()), folder, Workers(), Silent())["samples"].values())
 
 
 def _make(name: str, items: Sequence[Annotated], made: list[Sample]) -> int:
@@ -145,7 +145,7 @@ def _make(name: str, items: Sequence[Annotated], made: list[Sample]) -> int:
     part, before = PARTS[name], len(made)
     for start in range(0, len(items), 250):
         batch = items[start : start + 250]
-        for sample in part.make(batch, 2 * len(batch), "0", Tools(), part.options()):
+        for sample in part.make(batch, 2 * len(batch), "0", Annotators(), part.options()):
             if isinstance(sample, Skipped):
                 raise ValueError(f"{sample.where}: {sample.why}")
             made.append(sample)

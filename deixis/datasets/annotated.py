@@ -1,8 +1,7 @@
-"""What a data set says of one medium: things and where they are, expressions that mean them, relations, captions.
+"""The annotations of one media item: objects with regions, referring expressions, relations, captions.
 
-Readers of annotation sets yield this; `deixis.datasets.plain_questions` makes plain questions of it,
-`deixis.synthesis.parts` makes the many kinds of a region-data set. Numbers in it, `{2}` in a caption too, are places in
-`things`. It knows no format and no wording.
+Readers of annotation sets yield `Annotated`; `deixis.datasets.plain_questions` turns it into plain questions and
+`deixis.synthesis.parts` into region data. Numbers in it, `{2}` in a caption too, are indices into `objects`.
 """
 
 from dataclasses import dataclass
@@ -12,12 +11,13 @@ from deixis.samples.sample import MediaReference
 
 
 @dataclass(frozen=True)
-class Thing:
-    """One thing that is named, and where it is.
+class Object:
+    """One annotated object.
 
-    name: as a person says it ("traffic light", not "traffic_light"). region: None where the set names it without a
-    place. attributes: "red", "wooden". part_of: the name of the whole, for a part ("dog" of a "leg"). synonyms: other
-    names that are as right. stuff: an uncounted mass such as grass, whose region is all of it.
+    name: in plain words ("traffic light", not "traffic_light"). region: None if the set names the object without a
+    location. attributes: such as "red", "wooden". part_of: for a part, the name of the whole ("dog" of a "leg").
+    synonyms: further names that are equally correct. stuff: an uncounted mass such as grass, whose region covers all
+    of it.
     """
 
     name: str
@@ -29,20 +29,20 @@ class Thing:
 
     @property
     def full_name(self) -> str:
-        """The name with that of the whole it belongs to: "leg of a dog"."""
+        """The name, for a part with its whole: "leg of a dog"."""
         return self.name if self.part_of is None else f"{self.name} of {_with_article(self.part_of)}"
 
 
 @dataclass(frozen=True)
 class Expression:
-    """Words that mean some of the things, by their numbers; none: nothing in the medium is meant.
+    """A referring expression for some of the objects, by index; without any it refers to nothing in the media item.
 
-    unique: they mean these things and no others, so that they can be asked for (RefCOCO's); else they only tell of them
-    (Visual Genome's regions). implicit: they ask for reasoning (ReasonSeg's). explanation: why these things, if told.
+    unique: it refers to these objects and no others, so it can be asked for (RefCOCO); else it only describes them
+    (Visual Genome's region descriptions). implicit: it requires reasoning (ReasonSeg). explanation: why these objects.
     """
 
     text: str
-    things: tuple[int, ...] = ()
+    objects: tuple[int, ...] = ()
     unique: bool = True
     implicit: bool = False
     explanation: str | None = None
@@ -50,7 +50,7 @@ class Expression:
 
 @dataclass(frozen=True)
 class Relation:
-    """`things[subject]` is related to `things[object]`: "man" "riding" "horse"."""
+    """`objects[subject]` is related to `objects[object]`: "man" "riding" "horse"."""
 
     subject: int
     predicate: str
@@ -59,22 +59,22 @@ class Relation:
 
 @dataclass(frozen=True)
 class Annotated:
-    """One medium (or several that belong together) with all that a set says of it.
+    """All annotations of one media item, or of several that belong together.
 
-    id: of this record, source and key ("coco/000000123456"). signals[n].path: where the file really lies; sizes are
-    those that the set names. aliases: other ids of the same picture, by which leaks between sets are found. captions:
-    markup whose numbers are places in `things`. absent: names of what is surely not there, parts by their full names.
-    complete: of each name that occurs, every thing is marked (so in COCO, not in RefCOCO or Visual Genome), and "every"
-    and "how many" may be asked; not of `vague` names, which are full ones too. closed: what a complete set marks
-    nowhere in a picture, of all its names, is not there (so in COCO; not in LVIS, where only `absent` names are). form:
-    "mask" or "box", in which the set means its answers to be given. author: who wrote the words.
+    id: of this record, source and key ("coco/000000123456"). signals[n].path: the actual file; sizes are as the set
+    declares them. aliases: further ids of the same image, for finding leaks between sets. captions: markup whose
+    numbers are indices into `objects`. absent: names certainly not present, parts by their full names. complete: for
+    each name that occurs, every object is annotated (COCO; not RefCOCO or Visual Genome), so "every" and "how many" can
+    be asked, except about `vague` names, which are full names too. closed: a name of a complete set that is annotated
+    nowhere in an image is absent from it (COCO; not LVIS, where only `absent` names are). form: the form of answers
+    that the set is meant for, "mask" or "box". author: who wrote the texts.
     """
 
     id: str
     source: str
     split: str
     signals: tuple[MediaReference, ...]
-    things: tuple[Thing, ...] = ()
+    objects: tuple[Object, ...] = ()
     expressions: tuple[Expression, ...] = ()
     relations: tuple[Relation, ...] = ()
     captions: tuple[str, ...] = ()

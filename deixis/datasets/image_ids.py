@@ -1,6 +1,6 @@
-"""Which picture a file is: the same id for the same picture in every set that shares it.
+"""Which image a file is: the same id for the same image in every set that shares it.
 
-COCO's pictures are also those of LVIS, RefCOCO, PACO, COCO-Stuff, LLaVA-Instruct and half of Visual Genome; GQA's are
+COCO's images are also those of LVIS, RefCOCO, PACO, COCO-Stuff, LLaVA-Instruct and half of Visual Genome; GQA's are
 Visual Genome's; Flickr30k's, Visual Genome's and COCO's are Flickr's. By these ids leaks between sets are found.
 """
 
@@ -15,7 +15,7 @@ _FLICKR = re.compile(
 
 
 def image_id(name: str) -> str | None:
-    """The id of a picture by its path or address; None where these do not tell.
+    """The id of an image by its path or address; None where these do not tell.
 
     >>> image_id("train2014/COCO_train2014_000000000139.jpg"), image_id("images/VG_100K_2/2345.jpg")
     ('coco/000000000139', 'vg/2345')
@@ -33,7 +33,7 @@ def image_id(name: str) -> str | None:
 
 
 def coco_id(number: int | str) -> str:
-    """The id of a picture by COCO's number of it.
+    """The id of an image by COCO's number of it.
 
     >>> coco_id(139)
     'coco/000000000139'
@@ -42,7 +42,7 @@ def coco_id(number: int | str) -> str:
 
 
 def aliases(*names: str | None) -> tuple[str, ...]:
-    """The ids that some names of one picture give, without repeats."""
+    """The ids that some names of one image give, without repeats."""
     return tuple(dict.fromkeys(_found(names)))
 
 

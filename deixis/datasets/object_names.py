@@ -1,7 +1,7 @@
-"""What an item says by name: which things bear it, whether all of them are marked, what is surely not there.
+"""The names in an item's annotations: which objects have a name, whether all are annotated, which names are absent.
 
-Everything that a question must not get wrong about names is decided here: synonyms, parts, groups taken as one, names
-that a set does not mark all of. Look-alikes come from hard_negatives.yaml beside this file. It knows no wording.
+Synonyms, parts, crowd regions and incompletely annotated names are resolved here, so that no question about a name can
+be wrong. Hard negatives come from hard_negatives.yaml beside this file.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
 
-from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.annotated import Annotated, Object
 from deixis.errors import DataError
 from deixis.language.english import CACHED_NAMES
 
@@ -22,12 +22,12 @@ _WORD = re.compile(r"[\w'-]+")
 class Names:
     """The names of an item.
 
-    things: the numbers of the things that have a place, by full name ("leg of a dog"). every: names of which surely all
-    things are marked one by one. present: all that is or may be there, in lower case: names, synonyms, wholes of parts,
-    and names that the set leaves vague. words: of captions and expressions.
+    objects: indices of the objects that have a region, by full name ("leg of a dog"). every: names of which certainly
+    every object is annotated individually. present: all that is or may be present, in lower case: names, synonyms,
+    wholes of parts, and vague names. words: of captions and expressions.
     """
 
-    things: Mapping[str, tuple[int, ...]]
+    objects: Mapping[str, tuple[int, ...]]
     every: frozenset[str]
     present: frozenset[str]
     words: frozenset[str] = field(repr=False)
@@ -38,55 +38,55 @@ class Names:
         if low in self.present or (self.words and set(_words(low)) <= self.words):
             return False
         wider = (present for present in self.present if present.endswith(f" {low}"))
-        return all(low in lookalikes(present) for present in wider)  # no "table" beside a dining table
+        return all(low in hard_negatives(present) for present in wider)  # no "table" beside a dining table
 
 
 def names_of(item: Annotated) -> Names:
-    """The names of an item; things without a name or a place, and groups taken as one, are left out of `things`."""
-    things: dict[str, list[int]] = defaultdict(list)
+    """The names of an item; objects without a name or a place, and groups taken as one, are skipped of `objects`."""
+    objects: dict[str, list[int]] = defaultdict(list)
     vague = {name.lower() for name in item.vague}
     grouped: set[str] = set()
     present = set(vague)
-    for number, thing in enumerate(item.things):
-        if not thing.name:
+    for number, obj in enumerate(item.objects):
+        if not obj.name:
             continue
-        name = thing.full_name
-        present |= _all_names(name, thing.name, thing.part_of or "", thing.synonyms)
-        if is_single(thing):
-            things[name].append(number)
+        name = obj.full_name
+        present |= _all_names(name, obj.name, obj.part_of or "", obj.synonyms)
+        if is_single(obj):
+            objects[name].append(number)
         else:
             grouped.add(name)
     every = frozenset(
         name
-        for name, found in things.items()
+        for name, found in objects.items()
         if item.complete and name not in grouped and not _is_vague(item, found, vague)
     )
     words = {word for text in item.captions for word in _words(text)}
     words |= {word for expression in item.expressions for word in _words(expression.text)}
-    return Names({name: tuple(found) for name, found in things.items()}, every, frozenset(present), frozenset(words))
+    return Names({name: tuple(found) for name, found in objects.items()}, every, frozenset(present), frozenset(words))
 
 
-def is_single(thing: Thing) -> bool:
-    """Whether a thing has a name and a place of its own: neither ignored when scored nor a group taken as one."""
-    return bool(thing.name) and thing.region is not None and not thing.region.ignore and not thing.region.crowd
+def is_single(obj: Object) -> bool:
+    """Whether an object has a name and a place of its own: neither ignored when scored nor a group taken as one."""
+    return bool(obj.name) and obj.region is not None and not obj.region.ignore and not obj.region.crowd
 
 
-def lookalikes(name: str) -> tuple[str, ...]:
-    """Names of what looks like the thing of a name and is none, in the order of the file.
+def hard_negatives(name: str) -> tuple[str, ...]:
+    """Names of what looks like the object of a name and is none, in the order of the file.
 
-    >>> lookalikes("donut")
+    >>> hard_negatives("donut")
     ('bagel', 'cake', 'pizza')
     """
-    return _lookalikes().get(name.lower(), ())
+    return _hard_negative_table().get(name.lower(), ())
 
 
-def lookalike_names() -> list[str]:
-    """All names that look-alikes are known of, in the order of the file."""
-    return list(_lookalikes())
+def names_with_hard_negatives() -> list[str]:
+    """All names that hard negatives are known of, in the order of the file."""
+    return list(_hard_negative_table())
 
 
 @cache
-def _lookalikes() -> dict[str, tuple[str, ...]]:
+def _hard_negative_table() -> dict[str, tuple[str, ...]]:
     import yaml
 
     text = resources.files("deixis.datasets").joinpath("hard_negatives.yaml").read_text("utf-8")
@@ -102,8 +102,8 @@ def _lookalikes() -> dict[str, tuple[str, ...]]:
 def _is_vague(item: Annotated, found: list[int], vague: set[str]) -> bool:
     if not vague:
         return False
-    things = (item.things[number] for number in found)
-    return any(_all_names(thing.full_name, thing.name, "", thing.synonyms) & vague for thing in things)
+    objects = (item.objects[number] for number in found)
+    return any(_all_names(obj.full_name, obj.name, "", obj.synonyms) & vague for obj in objects)
 
 
 @lru_cache(CACHED_NAMES)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.errors import DeixisError
 from deixis.samples.sample import Sample
 from deixis.samples.shards import entry_sample, shard_form, shards_of
 from deixis.samples.skipped import Skipped
@@ -22,7 +23,7 @@ def scan_samples(place: Place) -> Iterator[Row | Skipped]:
             for place_in_shard in shard_form(shard).places(shard):
                 value = {"shard": str(shard), "place": place_in_shard}
                 yield Row(f"{shard.name}:{place_in_shard}", "sample", f"{shard.name}: {place_in_shard}", value)
-        except (ValueError, OSError) as error:
+        except (DeixisError, OSError) as error:
             yield Skipped(str(shard), str(error))
 
 

@@ -1,4 +1,4 @@
-"""The plain questions of what a set says: one wording each, nothing drawn by chance, nothing left out.
+"""The plain questions of what a set says: one wording each, nothing drawn at random, nothing skipped.
 
 `deixis data read` writes these, so that a set in the sample format still says all that the set said; a build has many
 wordings and draws among them (`deixis.synthesis.parts`). One sample for each kind of question of a record.
@@ -7,7 +7,7 @@ wordings and draws among them (`deixis.synthesis.parts`). One sample for each ki
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.annotated import Annotated, Object
 from deixis.geometry import Reference, Region, Text, parse_markup, to_markup
 from deixis.samples.sample import Sample, Turn
 
@@ -17,12 +17,12 @@ MEDIUM_WORDS = {"image": "picture", "audio": "sound", "point_cloud": "cloud", "v
 def plain_samples(annotated: Annotated) -> Iterator[Sample]:
     """One sample for each of these tasks that the record has anything for.
 
-    detect      every name, and all things of that name, where the set marks them all; names surely absent, with none
-    name        a thing, and its name, where the set does not mark all of a name
-    ground      expressions that mean their things alone, and those things (none: not there)
+    detect      every name, and all objects of that name, where the set marks them all; names surely absent, with none
+    name        an object, and its name, where the set does not mark all of a name
+    ground      expressions that mean their objects alone, and those objects (none: not there)
     reason      expressions that ask for reasoning, and what they mean, with the explanation
-    describe    a thing, and words that tell of it
-    relate      two things, and how they are related
+    describe    an object, and words that tell of it
+    relate      two objects, and how they are related
     caption     the medium, and its captions: the first is the answer, the others are as right
     """
     for task, turns_of in TASKS.items():
@@ -63,25 +63,25 @@ class _Used:
     regions: list[Region] = field(default_factory=list)
     number_of: dict[int, int] = field(default_factory=dict)
 
-    def number(self, thing: int) -> int | None:
-        """The number of a thing's region in the sample; None for a thing without a place."""
-        region = self.annotated.things[thing].region
+    def number(self, obj: int) -> int | None:
+        """The number of an object's region in the sample; None for an object without a place."""
+        region = self.annotated.objects[obj].region
         if region is None:
             return None
-        if thing not in self.number_of:
-            self.number_of[thing] = len(self.regions)
+        if obj not in self.number_of:
+            self.number_of[obj] = len(self.regions)
             self.regions.append(region)
-        return self.number_of[thing]
+        return self.number_of[obj]
 
     def keep_ignored(self) -> None:
         """Adds what counts neither way when the sample is scored, which no text mentions."""
-        for number, thing in enumerate(self.annotated.things):
-            if thing.region is not None and thing.region.ignore:
+        for number, obj in enumerate(self.annotated.objects):
+            if obj.region is not None and obj.region.ignore:
                 self.number(number)
 
-    def marked(self, phrase: str, things: Iterable[int]) -> str:
-        """The phrase with the things it means, in the form that the set answers in; no things: there is none."""
-        numbers = [number for thing in things if (number := self.number(thing)) is not None]
+    def marked(self, phrase: str, objects: Iterable[int]) -> str:
+        """The phrase with the objects it means, in the form that the set answers in; no objects: there is none."""
+        numbers = [number for obj in objects if (number := self.number(obj)) is not None]
         form = ":mask" if numbers and self.annotated.form == "mask" and self._all_have_masks(numbers) else ""
         return f"[{plain_text(phrase)}]{{{','.join(map(str, numbers))}{form}}}"
 
@@ -91,57 +91,59 @@ class _Used:
 
 def _detect(annotated: Annotated, used: _Used) -> Iterator[Turn]:
     by_name: dict[str, list[int]] = {}
-    for number, thing in enumerate(annotated.things):
-        if _is_named(thing) and _is_complete(annotated, thing):
-            by_name.setdefault(thing.full_name, []).append(number)
-    for name, things in by_name.items():
-        yield Turn(f"Where is every {plain_text(name)}?", used.marked(name, things))
+    for number, obj in enumerate(annotated.objects):
+        if _is_named(obj) and _is_complete(annotated, obj):
+            by_name.setdefault(obj.full_name, []).append(number)
+    for name, objects in by_name.items():
+        yield Turn(f"Where is every {plain_text(name)}?", used.marked(name, objects))
     for name in annotated.absent:
         yield Turn(f"Where is every {plain_text(name)}?", used.marked(name, ()))
 
 
 def _name(annotated: Annotated, used: _Used) -> Iterator[Turn]:
-    for number, thing in enumerate(annotated.things):
-        if _is_named(thing) and not _is_complete(annotated, thing):
+    for number, obj in enumerate(annotated.objects):
+        if _is_named(obj) and not _is_complete(annotated, obj):
             yield Turn(
                 f"What is {{{used.number(number)}}}?",
-                plain_text(thing.full_name),
-                references=tuple(map(plain_text, thing.synonyms)),
+                plain_text(obj.full_name),
+                references=tuple(map(plain_text, obj.synonyms)),
             )
 
 
-def _is_named(thing: Thing) -> bool:
-    return thing.region is not None and bool(thing.name) and not thing.region.ignore
+def _is_named(obj: Object) -> bool:
+    return obj.region is not None and bool(obj.name) and not obj.region.ignore
 
 
-def _is_complete(annotated: Annotated, thing: Thing) -> bool:
-    """Whether all things of this name are marked."""
-    return annotated.complete and thing.full_name not in annotated.vague
+def _is_complete(annotated: Annotated, obj: Object) -> bool:
+    """Whether all objects of this name are marked."""
+    return annotated.complete and obj.full_name not in annotated.vague
 
 
 def _ground(annotated: Annotated, used: _Used) -> Iterator[Turn]:
     for expression in annotated.expressions:
-        if expression.unique and not expression.implicit and _placed(annotated, expression.things):
-            yield Turn(f"Where is this: {plain_text(expression.text)}", used.marked(expression.text, expression.things))
+        if expression.unique and not expression.implicit and _placed(annotated, expression.objects):
+            yield Turn(
+                f"Where is this: {plain_text(expression.text)}", used.marked(expression.text, expression.objects)
+            )
 
 
 def _reason(annotated: Annotated, used: _Used) -> Iterator[Turn]:
     for expression in annotated.expressions:
-        if expression.implicit and _placed(annotated, expression.things):
-            names = dict.fromkeys(annotated.things[thing].name for thing in expression.things)
-            answer = used.marked(" and ".join(filter(None, names)) or "this", expression.things)
+        if expression.implicit and _placed(annotated, expression.objects):
+            names = dict.fromkeys(annotated.objects[obj].name for obj in expression.objects)
+            answer = used.marked(" and ".join(filter(None, names)) or "this", expression.objects)
             told = f" {plain_text(expression.explanation)}" if expression.explanation else ""
             yield Turn(plain_text(expression.text), f"{answer}.{told}")
 
 
 def _describe(annotated: Annotated, used: _Used) -> Iterator[Turn]:
     for expression in annotated.expressions:
-        if not expression.unique and len(expression.things) == 1:
-            number = used.number(expression.things[0])
+        if not expression.unique and len(expression.objects) == 1:
+            number = used.number(expression.objects[0])
             if number is not None:
                 yield Turn(f"What is {{{number}}}?", plain_text(expression.text))
-    for thing, facts in enumerate(annotated.things):
-        number = used.number(thing) if facts.attributes else None
+    for obj, facts in enumerate(annotated.objects):
+        number = used.number(obj) if facts.attributes else None
         if number is not None:
             yield Turn(f"What is {{{number}}} like?", plain_text(", ".join(facts.attributes)))
 
@@ -149,11 +151,11 @@ def _describe(annotated: Annotated, used: _Used) -> Iterator[Turn]:
 def _relate(annotated: Annotated, used: _Used) -> Iterator[Turn]:
     for relation in annotated.relations:
         pair = (relation.subject, relation.object)
-        ends = [annotated.things[number] for number in pair]
+        ends = [annotated.objects[number] for number in pair]
         if all(end.region is not None for end in ends):
-            subject, thing = (used.marked(end.name, (number,)) for end, number in zip(ends, pair, strict=True))
+            subject, obj = (used.marked(end.name, (number,)) for end, number in zip(ends, pair, strict=True))
             question = f"How is {{{used.number(pair[0])}}} related to {{{used.number(pair[1])}}}?"
-            yield Turn(question, f"{subject} {plain_text(relation.predicate)} {thing}")
+            yield Turn(question, f"{subject} {plain_text(relation.predicate)} {obj}")
 
 
 def _caption(annotated: Annotated, used: _Used) -> Iterator[Turn]:
@@ -164,21 +166,21 @@ def _caption(annotated: Annotated, used: _Used) -> Iterator[Turn]:
 
 
 def _renumbered(caption: str, used: _Used) -> str:
-    """A caption whose numbers are things, with those of the sample's regions."""
+    """A caption whose numbers are objects, with those of the sample's regions."""
     pieces: list[Text | Reference] = []
     for piece in parse_markup(caption):
         if not isinstance(piece, Reference):
             pieces.append(piece)
             continue
-        numbers = tuple(number for thing in piece.indices if (number := used.number(thing)) is not None)
+        numbers = tuple(number for obj in piece.indices if (number := used.number(obj)) is not None)
         named_only = piece.indices and not numbers
         pieces.append(Text(piece.phrase or "it") if named_only else replace(piece, indices=numbers))
     return to_markup(pieces)
 
 
-def _placed(annotated: Annotated, things: tuple[int, ...]) -> bool:
-    """Whether each thing meant has a place; meaning none is as good."""
-    return all(annotated.things[thing].region is not None for thing in things)
+def _placed(annotated: Annotated, objects: tuple[int, ...]) -> bool:
+    """Whether each object meant has a place; meaning none is as good."""
+    return all(annotated.objects[obj].region is not None for obj in objects)
 
 
 TASKS = {

@@ -3,7 +3,7 @@
     files ──scan──▶ rows ──catalogue (on disk, grouped by key)──▶ items ──read──▶ Annotated or Sample
 
 `scan` streams: it holds one row at a time and only takes apart, so that a set of any size passes through little memory.
-`read` is a pure function of one item (all rows of a key: a picture and its annotations), so that any process may do any
+`read` is a pure function of one item (all rows of a key: an image and its annotations), so that any process may do any
 item. Both yield a `Skipped` for whatever cannot be used; `read` may also raise ValueError, which skips the whole item.
 """
 
@@ -61,7 +61,7 @@ class Item:
         return tuple(row for row in self.rows if row.part == part)
 
     def one(self, part: str) -> Row:
-        """The only row of a part. Raises ValueError if there is none; of several the first counts."""
+        """The only row of a part. Raises DataError if there is none; of several the first counts."""
         found = self.of(part)
         if not found:
             raise DataError(f"{self.rows[0].where}: expected the {part} that it belongs to, {self.key}, got none")

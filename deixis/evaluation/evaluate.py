@@ -18,7 +18,7 @@ from deixis.evaluation.benchmark import JUDGE_PREFIX, Example, ExampleResult, Ju
 from deixis.evaluation.reports.report_page import select_cases, write_report_page
 from deixis.evaluation.reports.summary import BenchmarkWithBaselines, Summary, summarise
 from deixis.evaluation.runner import EvaluatedModel, EvaluationRun, examples, run_examples
-from deixis.samples.media import in_its_place
+from deixis.samples.media import atomic_path
 
 PREDICTIONS, SKIPPED, REPORT, PAGE = "predictions.jsonl", "skipped.jsonl", "report.json", "report.html"
 BLIND = "blind"
@@ -100,5 +100,5 @@ def _draw(run: EvaluationRun, summary: Summary, rows: Sequence[ExampleResult], f
 
 
 def _write_lines(path: Path, records: Iterable[Mapping[str, Any]], indent: int | None = None) -> None:
-    with in_its_place(path) as part, part.open("w", encoding="utf-8") as file:
+    with atomic_path(path) as part, part.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(record, ensure_ascii=False, indent=indent) + "\n" for record in records)

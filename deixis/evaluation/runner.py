@@ -24,7 +24,7 @@ from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmark import JUDGE_PREFIX, TEACHER_FORCED, Benchmark, Example, ExampleResult
 from deixis.geometry import Region
 from deixis.inference import Answer, Question
-from deixis.samples.media import in_its_place, open_medium
+from deixis.samples.media import atomic_path, open_medium
 from deixis.samples.skipped import Skipped
 from deixis.signals import Signal
 
@@ -200,7 +200,7 @@ def _result(benchmark: Benchmark, example: Example, answer: Answer | str) -> Exa
 def _open_run(folder: Path, description: dict[str, Any]) -> None:
     path = folder / "run.json"
     if not path.is_file():
-        with in_its_place(path) as part:
+        with atomic_path(path) as part:
             part.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
     earlier = json.loads(path.read_text(encoding="utf-8"))
     for name, value in description.items():
@@ -212,7 +212,7 @@ def _open_run(folder: Path, description: dict[str, Any]) -> None:
 
 
 def _write(path: Path, rows: Sequence[ExampleResult]) -> None:
-    with in_its_place(path) as part, part.open("w", encoding="utf-8") as lines:
+    with atomic_path(path) as part, part.open("w", encoding="utf-8") as lines:
         lines.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
 
 

@@ -1,11 +1,10 @@
-"""A language model behind any OpenAI-compatible endpoint: asked once for each question, within a cap on the cost.
+"""A client for any OpenAI-compatible chat endpoint, with a response cache on disk and a cap on the cost.
 
-    ask = Endpoint(url="http://localhost:8000/v1", model="qwen3", max_cost_usd=0, cache="answers.sqlite").open()
-    ask([{"role": "user", "content": "Name three fruits."}])
+    query_llm = Endpoint(url="http://localhost:8000/v1", model="qwen3", max_cost_usd=0, cache="answers.sqlite").open()
+    query_llm([{"role": "user", "content": "Name three fruits."}])
 
-Answers are kept on disk by what was asked (`deixis.language.response_cache`): a second run asks only what is new, and
-one that finds all it asks needs neither network nor key. The `openai` library sends, and tries again with growing
-pauses or as long as the server says. It knows nothing of what is asked.
+Responses are cached by their request (`deixis.language.response_cache`): a second run sends only new requests, and one
+whose requests are all cached needs neither network nor key. The `openai` library retries with exponential backoff.
 """
 
 import ipaddress
@@ -24,26 +23,29 @@ from urllib.parse import urlsplit
 
 from deixis.errors import DeixisError, InputError
 from deixis.language.endpoint_errors import EndpointError, RequestRefused, malformed, refusal
-from deixis.language.response_cache import CostCapReached, KeptAnswers
+from deixis.language.response_cache import CostCapReached, ResponseCache
 
-__all__ = ["CostCapReached", "Endpoint", "EndpointError", "LanguageModel", "RequestRefused", "endpoint_of"]
+__all__ = ["CostCapReached", "Endpoint", "EndpointError", "LanguageModel", "RequestRefused", "endpoint_from_recipe"]
 
 LENGTH_FIELDS = ("max_tokens", "max_completion_tokens")
-NANO_PER_MILLION = 1_000  # 1 USD for a million tokens is 1000 billionths of a USD a token
-TOKENS_AROUND_MESSAGE = 16  # role and marks of a chat template, at most
-TOKENS_OF_PICTURE = 4_096  # more than the hosted models count for one
+NANO_PER_MILLION = 1_000  # 1 USD per million tokens is 1000 billionths of a USD per token
+TOKENS_PER_MESSAGE = 16  # upper bound for role and special tokens of a chat template
+TOKENS_PER_IMAGE = 4_096  # above what hosted models count
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a language model is asked, how, and what it may cost. Picklable; holds no key.
+    """The address, sampling options and cost limits of a language model. Picklable; holds no key.
 
-    url: up to and with "/v1". key_env: the environment variable that holds the key; None for a server without keys.
-    temperature: None to leave it to the server. length_field: "max_completion_tokens" for models that refuse
-    "max_tokens". timeout_s: of one try. retries: further tries where the server is busy, fails or says nothing.
-    concurrency: requests of one process under way at a time. max_cost_usd: of all that `cache` has ever paid for; 0
-    with a price: only what is kept. usd_per_million_in, usd_per_million_out: the prices of a million tokens; may be
-    left out for a server on this machine. cache: the file of answers, made if not there.
+    url: up to and including "/v1". key_env: the environment variable with the API key; None for a server without keys.
+    temperature: None for the server's default. length_field: "max_completion_tokens" for models that refuse
+    "max_tokens". timeout_s: per attempt. retries: further attempts if the server is busy, fails or does not respond.
+    concurrency: parallel requests per process. max_cost_usd: over all runs that share `cache`; 0 with a price: cached
+    responses only. usd_per_million_in, usd_per_million_out: prices per million tokens, optional for a server on this
+    machine. cache: the SQLite file of responses, created if missing.
+
+    Raises:
+        deixis.errors.InputError: for a field outside its range.
     """
 
     url: str
@@ -61,97 +63,99 @@ class Endpoint:
     concurrency: int = 8
 
     def __post_init__(self) -> None:
-        host = urlsplit(self.url).hostname if self.url.startswith(("http://", "https://")) else None
-        _expect(host, "url", "an address such as http://localhost:8000/v1", self.url)
-        _expect(self.model, "model", "the name that the server has for it", self.model)
-        _expect(_is_amount(self.max_cost_usd), "max_cost_usd", "an amount from 0", self.max_cost_usd)
+        host = _host(self.url)
+        _require(host, "url", "an address such as http://localhost:8000/v1", self.url)
+        _require(self.model, "model", "the name that the server has for it", self.model)
+        _require(_is_amount(self.max_cost_usd), "max_cost_usd", "an amount from 0", self.max_cost_usd)
         for name in ("usd_per_million_in", "usd_per_million_out"):
             price = getattr(self, name)
-            _expect(
-                _is_amount(price) or (price is None and _is_here(host or "")),
+            _require(
+                _is_amount(price) or (price is None and _is_local(host or "")),
                 name,
                 "the price of a million tokens, 0 if they are free",
                 price,
             )
         fine = self.temperature is None or 0 <= self.temperature <= 2
-        _expect(fine, "temperature", "a number from 0 to 2", self.temperature)
-        _expect(self.max_tokens >= 1, "max_tokens", "1 or more", self.max_tokens)
-        _expect(
+        _require(fine, "temperature", "a number from 0 to 2", self.temperature)
+        _require(self.max_tokens >= 1, "max_tokens", "1 or more", self.max_tokens)
+        _require(
             self.length_field in LENGTH_FIELDS, "length_field", f"one of {', '.join(LENGTH_FIELDS)}", self.length_field
         )
-        _expect(_is_amount(self.timeout_s) and self.timeout_s > 0, "timeout_s", "seconds above 0", self.timeout_s)
-        _expect(self.retries >= 0, "retries", "0 or more", self.retries)
-        _expect(self.concurrency >= 1, "concurrency", "1 or more", self.concurrency)
+        _require(_is_amount(self.timeout_s) and self.timeout_s > 0, "timeout_s", "seconds above 0", self.timeout_s)
+        _require(self.retries >= 0, "retries", "0 or more", self.retries)
+        _require(self.concurrency >= 1, "concurrency", "1 or more", self.concurrency)
 
     def open(self) -> "LanguageModel":
-        """The model, ready to be asked. Raises ValueError where the cache is no file of answers."""
+        """A client with its cache opened. Raises InputError if `cache` is a file of another kind."""
         return LanguageModel(self)
 
     def key_of(self, messages: Sequence[dict], tries: int) -> str:
-        """The digest under which an answer is kept: of all that it depends on, but not of where the server stands."""
+        """The cache key of a request: a digest of all that the response depends on, the server's address excluded."""
         temperature = None if self.temperature is None else float(self.temperature)  # 0 and 0.0 are the same
         asked = [self.model, temperature, self.max_tokens, tries, list(messages)]
         text = json.dumps(asked, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
 
     def cost_nano_usd(self, tokens_in: int, tokens_out: int) -> int:
-        """The price of a request, in billionths of a US dollar."""
+        """The price of a request in billionths of a US dollar, rounded up."""
         price_in, price_out = self.usd_per_million_in or 0, self.usd_per_million_out or 0
         return math.ceil((tokens_in * price_in + tokens_out * price_out) * NANO_PER_MILLION)
 
 
-def endpoint_of(values: Mapping[str, Any], cache: str | Path) -> Endpoint:
-    """The endpoint of a recipe's field `language`; `cache` where it names none.
+def endpoint_from_recipe(values: Mapping[str, Any], cache: str | Path) -> Endpoint:
+    """The endpoint that a recipe's field `language` describes, with `cache` as the default cache file.
 
-    Raises ValueError for a field that is missing or unknown, and with what the endpoint says of a value.
+    Raises InputError for a field that is missing or unknown, and with what the endpoint says of a value.
     """
     known = {field.name: field.default is MISSING for field in fields(Endpoint)}
-    needed = [name for name, needs in known.items() if needs and name not in values and name != "cache"]
-    if needed:
-        raise InputError(f"language: expected the field {needed[0]!r}, which is missing")
+    arguments: dict[str, Any] = {"cache": cache, **values}
+    if missing := [name for name, is_required in known.items() if is_required and name not in arguments]:
+        raise InputError(f"language: expected the field {missing[0]!r}, which is missing")
     if unknown := [name for name in values if name not in known]:
         raise InputError(f"language: unknown field {unknown[0]!r}; known are {', '.join(known)}")
     try:
-        return Endpoint(**{"cache": cache} | dict(values))
-    except (ValueError, TypeError, AttributeError) as error:
+        return Endpoint(**arguments)
+    except (DeixisError, TypeError, AttributeError) as error:
         raise InputError(f"language: {error}") from None
 
 
 class LanguageModel:
-    """An endpoint that has been opened; threads may share it. Called with chat messages, it gives the answer's text."""
+    """An opened endpoint, shared between threads; called with chat messages, it returns the text of the response."""
 
     def __init__(self, endpoint: Endpoint):
         self.endpoint = endpoint
-        self.kept = KeptAnswers(endpoint.cache)
-        self._turns = threading.BoundedSemaphore(endpoint.concurrency)
+        self.cache = ResponseCache(endpoint.cache)
+        self._slots = threading.BoundedSemaphore(endpoint.concurrency)
         self._lock = threading.Lock()
-        self._under_way: dict[str, Future[str]] = {}
+        self._in_flight: dict[str, Future[str]] = {}
         self._client: Any = None
 
     def __call__(self, messages: Sequence[dict], tries: int = 0) -> str:
-        """The answer to chat messages, {"role", "content"}; of another number of `tries`, another answer to the same.
+        """The response to chat messages {"role", "content"}; another number of `tries` samples another response.
 
-        Raises CostCapReached before the cap could be passed, RequestRefused where the server would not answer this
-        request, EndpointError where it answers none; all are ValueErrors.
+        Raises:
+            CostCapReached: before the request could exceed the cap.
+            RequestRefused: if the server refuses this request alone.
+            EndpointError: if the server is unreachable or refuses every request.
         """
         key = self.endpoint.key_of(messages, tries)
-        answer = self.kept.answer(key)
+        answer = self.cache.answer(key)
         if answer is not None:
             return answer
         with self._lock:
-            first = key not in self._under_way
-            waited_for = self._under_way.setdefault(key, Future())
-        return self._sent_first(key, messages, waited_for) if first else waited_for.result()
+            first = key not in self._in_flight
+            pending = self._in_flight.setdefault(key, Future())
+        return self._request_once(key, messages, pending) if first else pending.result()
 
-    def ask_many(self, conversations: Sequence[Sequence[dict]], tries: int = 0) -> list[str | Exception]:
-        """The answers to many, in order, `concurrency` at a time; in place of one that failed, its DeixisError.
+    def query_many(self, conversations: Sequence[Sequence[dict]], tries: int = 0) -> list[str | Exception]:
+        """The responses to many chats, in order, `concurrency` at a time; for one that failed, its DeixisError.
 
-        What is asked twice is sent once. After CostCapReached or EndpointError the rest fails alike, unsent.
+        Duplicate requests are sent once. After CostCapReached or EndpointError the rest fails alike, unsent.
         """
         stopped: list[Exception] = []
 
         def one(messages: Sequence[dict]) -> str | Exception:
-            if stopped and self.kept.answer(self.endpoint.key_of(messages, tries)) is None:
+            if stopped and self.cache.answer(self.endpoint.key_of(messages, tries)) is None:
                 return stopped[0]
             try:
                 return self(messages, tries)
@@ -167,25 +171,25 @@ class LanguageModel:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _sent_first(self, key: str, messages: Sequence[dict], waited_for: "Future[str]") -> str:
-        """Asks for all threads that ask the same meanwhile."""
+    def _request_once(self, key: str, messages: Sequence[dict], pending: "Future[str]") -> str:
+        """Sends a request once for all threads that wait for the same response."""
         try:
-            with self._turns:
-                answer = self.kept.answer(key)  # by now another thread or process may have it
-                waited_for.set_result(self._sent(key, messages) if answer is None else answer)
+            with self._slots:
+                answer = self.cache.answer(key)  # another thread or process may have stored it meanwhile
+                pending.set_result(self._request(key, messages) if answer is None else answer)
         except BaseException as error:
-            waited_for.set_exception(error)
+            pending.set_exception(error)
             raise
         finally:
             with self._lock:
-                del self._under_way[key]
-        return waited_for.result()
+                del self._in_flight[key]
+        return pending.result()
 
-    def _sent(self, key: str, messages: Sequence[dict]) -> str:
-        """Asks the server, within the cap, and keeps the answer."""
-        booked = self.endpoint.cost_nano_usd(_most_tokens(messages), self.endpoint.max_tokens)
-        client = self._opened()
-        self.kept.book(booked, self.endpoint.max_cost_usd)
+    def _request(self, key: str, messages: Sequence[dict]) -> str:
+        """Sends a request within the cost cap and stores its response."""
+        reserved = self.endpoint.cost_nano_usd(_max_tokens(messages), self.endpoint.max_tokens)
+        client = self._open_client()
+        self.cache.reserve(reserved, self.endpoint.max_cost_usd)
         import openai
 
         try:
@@ -196,43 +200,47 @@ class LanguageModel:
                 **({} if self.endpoint.temperature is None else {"temperature": self.endpoint.temperature}),
             )
         except (openai.OpenAIError, json.JSONDecodeError) as error:
-            if not isinstance(error, openai.APITimeoutError):  # else the server may have done it: the booking stays
-                self.kept.cancel(booked)
+            if not isinstance(error, openai.APITimeoutError):  # a timed-out request may be billed
+                self.cache.cancel(reserved)
             raise refusal(error, self.endpoint) from None
-        answer, tokens = self._taken(completion, booked)
-        cost = booked if tokens is None else self.endpoint.cost_nano_usd(*tokens)
-        return self.kept.settle(key, answer, tokens or (0, 0), booked, cost)
+        answer, tokens = self._parse_completion(completion, reserved)
+        cost = reserved if tokens is None else self.endpoint.cost_nano_usd(*tokens)
+        return self.cache.settle(key, answer, tokens or (0, 0), reserved, cost)
 
-    def _taken(self, completion: Any, booked: int) -> tuple[str, tuple[int, int] | None]:
-        """(text, tokens in and out) of what the server sent; tokens None where it does not count them."""
+    def _parse_completion(self, completion: Any, reserved: int) -> tuple[str, tuple[int, int] | None]:
+        """(text, (prompt tokens, completion tokens)) of a completion; no counts where the server reports none."""
         import openai
 
         choices = getattr(completion, "choices", None)
         message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
         text = getattr(message, "content", None) or ""
         if message is None or not isinstance(text, str):
-            self.kept.cancel(booked)
+            self.cache.cancel(reserved)
             shown = completion.to_json(indent=None) if isinstance(completion, openai.BaseModel) else str(completion)
             raise malformed(shown, self.endpoint)
-        text = text.encode("utf-8", "replace").decode("utf-8")  # halves of characters, which no file can hold
-        usage = completion.usage
-        counts = (getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
-        return text, counts if all(isinstance(count, int) and count >= 0 for count in counts) else None
+        text = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates, which UTF-8 cannot encode
+        tokens_in = getattr(completion.usage, "prompt_tokens", None)
+        tokens_out = getattr(completion.usage, "completion_tokens", None)
+        is_counted = isinstance(tokens_in, int) and isinstance(tokens_out, int) and min(tokens_in, tokens_out) >= 0
+        return text, (tokens_in, tokens_out) if is_counted else None
 
-    def _opened(self) -> Any:
-        """The client of the library, made at the first question that is not in the cache."""
+    def _open_client(self) -> Any:
+        """The `openai` client, made at the first request that is not cached, so that cached runs need no key."""
         with self._lock:
             if self._client is None:
                 from openai import OpenAI
 
                 endpoint = self.endpoint
                 self._client = OpenAI(
-                    base_url=endpoint.url, api_key=self._key(), timeout=endpoint.timeout_s, max_retries=endpoint.retries
+                    base_url=endpoint.url,
+                    api_key=self._api_key(),
+                    timeout=endpoint.timeout_s,
+                    max_retries=endpoint.retries,
                 )
                 weakref.finalize(self, self._client.close)
         return self._client
 
-    def _key(self) -> str:
+    def _api_key(self) -> str:
         name = self.endpoint.key_env
         if name is None:
             return "none"  # the library insists on one
@@ -243,7 +251,7 @@ class LanguageModel:
         return os.environ[name].strip()
 
 
-def _expect(holds: Any, name: str, expected: str, got: Any) -> None:
+def _require(holds: Any, name: str, expected: str, got: Any) -> None:
     if not holds:
         raise InputError(f"{name}: expected {expected}, got {got!r}")
 
@@ -252,20 +260,28 @@ def _is_amount(value: float | None) -> bool:
     return value is not None and math.isfinite(value) and value >= 0
 
 
-def _is_here(host: str) -> bool:
-    """Whether a host is this machine, where tokens are free."""
+def _host(url: str) -> str | None:
+    """The host name of an HTTP address; None for any other text."""
+    try:
+        return urlsplit(url).hostname if url.startswith(("http://", "https://")) else None
+    except ValueError:  # such as an unclosed bracket of an IPv6 address
+        return None
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host is this machine, where tokens are free of charge."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-def _most_tokens(messages: Sequence[dict]) -> int:
-    """More tokens than the messages can have: tokenizers of bytes make at most one of each byte."""
+def _max_tokens(messages: Sequence[dict]) -> int:
+    """An upper bound on the tokens of messages: byte-level tokenizers make at most one token per byte."""
     tokens = 0
     for message in messages:
         content = message["content"]
         for part in [{"text": content}] if isinstance(content, str) else content:
-            tokens += len(part["text"].encode("utf-8", "surrogatepass")) if "text" in part else TOKENS_OF_PICTURE
-        tokens += TOKENS_AROUND_MESSAGE
+            tokens += len(part["text"].encode("utf-8", "surrogatepass")) if "text" in part else TOKENS_PER_IMAGE
+        tokens += TOKENS_PER_MESSAGE
     return tokens

@@ -1,8 +1,8 @@
-"""What goes wrong between us and a language model's server, each in one sentence that says what to mend.
+"""Errors of a language model endpoint, each with a message that names the likely cause.
 
-Two kinds: what stops everything (no server, wrong key, unknown model), and what concerns one request alone (too long,
-not allowed). Where it is not sure, it is the first: a run that stops can go on, one that skips everything has lost it.
-No sentence holds a key.
+`EndpointError` concerns every request (no server, wrong key, unknown model), `RequestRefused` a single one (too long,
+not allowed). An ambiguous failure is an EndpointError: a run that stops can resume, one that skips everything cannot.
+No message holds a key.
 """
 
 import os
@@ -12,29 +12,29 @@ from typing import Any
 from deixis.errors import DeixisError
 
 SHOWN_LENGTH = 200
-_GOES_ON = "run again later, which goes on from here"
-_OF_ONE_REQUEST = re.compile(
+_RESUME = "run again later to resume"
+_SINGLE_REQUEST = re.compile(
     r"context.?(length|window|size)|too (long|large)|content.?(policy|filter|management)|moderat", re.I
 )
 
 
 class EndpointError(DeixisError):
-    """Nothing can be had of this endpoint as it is set; the sentence says what to mend."""
+    """The endpoint cannot be used as configured."""
 
 
 class RequestRefused(DeixisError):
-    """The endpoint would not answer this one request (too long, not allowed); others may go well."""
+    """The endpoint refused a single request (too long, not allowed)."""
 
 
-def refusal(error: Exception, endpoint: Any) -> ValueError:
-    """What a failure of the `openai` library means. endpoint: with url, model, key_env, retries and timeout_s."""
+def refusal(error: Exception, endpoint: Any) -> DeixisError:
+    """The error of ours for a failure of the `openai` library. endpoint: a `deixis.language.endpoint.Endpoint`."""
     import openai
 
     url, tried = endpoint.url, f"{endpoint.retries + 1} times over" if endpoint.retries else "once"
     if isinstance(error, openai.APITimeoutError):
         return EndpointError(
             f"{url}: expected an answer within {endpoint.timeout_s:g} s, got none (asked {tried}); raise timeout_s or "
-            f"lower concurrency, and run again, which goes on from here"
+            f"lower concurrency, and run again to resume"
         )
     if isinstance(error, openai.APIConnectionError):
         cause = _short(str(error.__cause__ or "") or str(error))
@@ -43,11 +43,11 @@ def refusal(error: Exception, endpoint: Any) -> ValueError:
         )
     if not isinstance(error, openai.APIStatusError):
         return malformed(str(error), endpoint)
-    return _of_status(error.status_code, _without_key(_short(_said(error)), endpoint), tried, endpoint)
+    return _of_status(error.status_code, _without_key(_short(_message(error)), endpoint), tried, endpoint)
 
 
 def malformed(got: str, endpoint: Any) -> EndpointError:
-    """A server that answers, but not as such servers do."""
+    """The error for a response that is not a chat completion."""
     shown = _without_key(_short(got), endpoint)
     return EndpointError(
         f"{endpoint.url}: expected an answer as OpenAI's chat completions are, got {shown}; is this the address of "
@@ -55,7 +55,7 @@ def malformed(got: str, endpoint: Any) -> EndpointError:
     )
 
 
-def _of_status(status: int, said: str, tried: str, endpoint: Any) -> ValueError:
+def _of_status(status: int, said: str, tried: str, endpoint: Any) -> DeixisError:
     url, model = endpoint.url, endpoint.model
     if status in (401, 403):
         held = "none was sent: set key_env" if endpoint.key_env is None else f"see the variable {endpoint.key_env}"
@@ -65,15 +65,15 @@ def _of_status(status: int, said: str, tried: str, endpoint: Any) -> ValueError:
             f"{url}: expected the model {model!r} there, got 404 ({said}); {url.rstrip('/')}/models lists what there "
             "is, and the address itself often ends in /v1"
         )
-    if status == 413 or (status in (400, 422) and _OF_ONE_REQUEST.search(said)):
+    if status == 413 or (status in (400, 422) and _SINGLE_REQUEST.search(said)):
         return RequestRefused(f"the language model refused the request ({status}: {said})")
     if status < 500 and status not in (408, 409, 429):
         return EndpointError(f"{url}: expected an answer, the server refuses what it was sent ({status}: {said})")
-    return EndpointError(f"{url}: expected an answer, got {status} ({said}; asked {tried}); {_GOES_ON}")
+    return EndpointError(f"{url}: expected an answer, got {status} ({said}; asked {tried}); {_RESUME}")
 
 
-def _said(error: Any) -> str:
-    """The server's own sentence, where there is one."""
+def _message(error: Any) -> str:
+    """The server's own message, if it sent one."""
     message = error.body.get("message") if isinstance(error.body, dict) else None
     return message if isinstance(message, str) else str(error)
 

@@ -1,6 +1,6 @@
-"""How names and predicates of data sets go into English sentences: articles, plurals, verbs, numbers.
+"""English inflection of object names and predicates: articles, plurals, verb forms, numbers in words.
 
-Rules for the head of a noun phrase with the exceptions that names of things need. It knows no wording and no sample.
+Rules for the head of a noun phrase, with the exceptions that object names need.
 """
 
 import re
@@ -47,7 +47,7 @@ _PREPOSITIONS_IN_S = {"across", "towards", "as", "alongside", "besides", "versus
 
 @lru_cache(CACHED_NAMES)
 def is_plural(name: str) -> bool:
-    """Whether a name is already of several, or of a pair: "scissors", "people", "wheels of a car".
+    """Whether a name is plural or a plurale tantum: "scissors", "people", "wheels of a car".
 
     >>> [is_plural(name) for name in ("scissors", "people", "bus", "wine glass", "skis", "lens")]
     [True, True, False, False, True, False]
@@ -60,7 +60,7 @@ def is_plural(name: str) -> bool:
 
 @lru_cache(CACHED_NAMES)
 def plural(name: str) -> str:
-    """The name of several: the last word of the phrase, or the one before "of", is bent.
+    """The plural of a name: its head, the last word or the one before "of", is inflected.
 
     >>> [plural(name) for name in ("dog", "fire hydrant", "leg of a table", "knife", "bus", "scissors", "cherry")]
     ['dogs', 'fire hydrants', 'legs of a table', 'knives', 'buses', 'scissors', 'cherries']
@@ -70,21 +70,21 @@ def plural(name: str) -> str:
     before, head, after = _head(name)
     lower = head.lower()
     if lower in _SAME:
-        bent = head
+        inflected = head
     elif lower in _IRREGULAR:
-        bent = _IRREGULAR[lower]
+        inflected = _IRREGULAR[lower]
     elif re.search(r"[^aeiou]y$", lower):
-        bent = head[:-1] + "ies"
+        inflected = head[:-1] + "ies"
     elif lower.endswith(("s", "x", "z", "ch", "sh")):
-        bent = head + "es"
+        inflected = head + "es"
     else:
-        bent = head + "s"
-    return before + bent + after
+        inflected = head + "s"
+    return before + inflected + after
 
 
 @lru_cache(CACHED_NAMES)
 def with_article(name: str, mass: bool = False) -> str:
-    """The name as it is first spoken of; plurals and masses take no article.
+    """The name with an indefinite article; plurals and mass nouns take none.
 
     >>> [with_article(name) for name in ("dog", "orange", "hour glass", "unicycle", "scissors", "grass")]
     ['a dog', 'an orange', 'an hour glass', 'a unicycle', 'scissors', 'grass']
@@ -95,12 +95,12 @@ def with_article(name: str, mass: bool = False) -> str:
 
 
 def is_mass(name: str) -> bool:
-    """Whether a name is of something uncounted: "snow", "orange juice"."""
+    """Whether a name is a mass noun: "snow", "orange juice"."""
     return _head(name)[1].lower() in _MASS
 
 
 def name_words(name: str, slot: str = "name", mass: bool = False) -> dict[str, str]:
-    """What a name fills in a wording: <name>, <a name>, <names>, and <is name>, ... that agree with it.
+    """The slot values of a name in a wording: <name>, <a name>, <names>, and <is name>, ... that agree with it.
 
     >>> name_words("dog")["a name"], name_words("skis")["it is name"], name_words("dog", "other")["others"]
     ('a dog', 'they are', 'dogs')
@@ -135,7 +135,7 @@ def listed(items: Sequence[str]) -> str:
 
 
 def verb_of(predicate: str, several: bool = False) -> str:
-    """A predicate as the verb of a sentence, of one subject or of several.
+    """A predicate as the verb of a sentence with a singular or a plural subject.
 
     >>> [verb_of(p) for p in ("riding", "on top of", "has", "wear", "is near", "of", "carries", "attached to")]
     ['is riding', 'is on top of', 'has', 'wears', 'is near', 'belongs to', 'carries', 'is attached to']

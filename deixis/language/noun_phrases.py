@@ -1,9 +1,9 @@
-"""Where a text names things, without a parser: noun phrases around known nouns, and whether one or several are meant.
+"""Noun phrases around known object names in a text, and their number, by rules and without a parser.
 
     "two small dogs and a red car are parked"   with  dog, car   ->   "two small dogs" (2), "a red car" (1)
 
-Meant to be sure rather than complete: a noun inside a longer name ("car door"), denied ("no dog", "without a dog") or
-one of several ("some of the dogs", "another dog") is left alone. It knows no picture.
+Precision over recall: a noun inside a longer name ("car door"), negated ("no dog", "without a dog") or partitive
+("some of the dogs", "another dog") is not returned.
 """
 
 import re
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from deixis.language.english import NUMBERS, plural
 
 LONGEST_NAME = 4  # words
-MAX_DESCRIBING = 2  # words between an article and a noun that no list knows
-LOOK_BACK = 6  # words in which a denial reaches the noun
+MAX_DESCRIBING = 2  # unknown words allowed between an article and a noun
+LOOK_BACK = 6  # words before the noun in which a negation applies
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _SENTENCE_END = re.compile(r"[.;:!?\n]")
@@ -39,8 +39,8 @@ _FOLLOWS = """and or but nor so yet while as than then if because although thoug
     point points smile smiles try tries want wants need needs enjoy enjoys help helps serve serves know knows
     also just still not both together too only even now currently either itself themselves himself herself
     visible present nearby parked seated placed located positioned scattered full ready busy such rather"""
-_DENIES = "no not never without nor neither lacks lack absence cannot"
-_NO_THINGS = """image picture photo photograph scene background foreground side left right top bottom middle center
+_NEGATIONS = "no not never without nor neither lacks lack absence cannot"
+_NO_THINGS = """image image photo photograph scene background foreground side left right top bottom middle center
     centre front back corner edge end group pair couple variety number lot part rest set row series line mix array bunch
     way reason purpose time day moment fact position direction distance view focus color colour shape size presence
     sense atmosphere environment setting situation activity event action possibility idea example case kind type"""
@@ -48,13 +48,13 @@ _NOUNS = """building ceiling clothing railing wedding painting parking landing l
     drawing string evening morning meeting family butterfly lily belly jelly"""
 _TURNS = "but however while"
 ARTICLES, LOOKS, APART = frozenset(_ARTICLES.split()), frozenset(_LOOKS.split()), frozenset(_APART.split())
-FOLLOWS, DENIES, TURNS = frozenset(_FOLLOWS.split()), frozenset(_DENIES.split()), frozenset(_TURNS.split())
-NO_THINGS = frozenset(_NO_THINGS.split())
-"""Nouns that a detector is not asked for."""
+FOLLOWS, NEGATIONS, TURNS = frozenset(_FOLLOWS.split()), frozenset(_NEGATIONS.split()), frozenset(_TURNS.split())
+NON_OBJECTS = frozenset(_NO_THINGS.split())
+"""Nouns that are not passed to a detector."""
 NOUNS = frozenset(_NOUNS.split())
-"""Nouns that end as verbs and adverbs do."""
-_BENT = re.compile(r"\w*[aeiouy]\w*(?:ing|[^e]ed|[^e]ly)")
-"""Verbs and adverbs by their ending; those of `NOUNS` are none."""
+"""Nouns with a verb's or an adverb's ending."""
+_VERB_FORM = re.compile(r"\w*[aeiouy]\w*(?:ing|[^e]ed|[^e]ly)")
+"""Verbs and adverbs by their ending, `NOUNS` excepted."""
 _PARTLY = re.compile(
     r"\b(?:some|one|most|many|few|none|each|either|neither|any|part|half|rest|majority|two|three|\d+) of\s*$",
     re.IGNORECASE,
@@ -64,7 +64,7 @@ _PAIR = re.compile(r"\b(?:couple|pair) of\s*$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class NounPhrase:
-    """text[start:end] names `name`. count: how many are meant; None: several, no one says how many."""
+    """text[start:end] names `name`. count: of the objects referred to; None: several, an unstated number."""
 
     start: int
     end: int
@@ -73,7 +73,7 @@ class NounPhrase:
 
 
 def forms_of(names: Mapping[str, str]) -> dict[str, str]:
-    """The name by each of its forms, of one and of several, in lower case; names: name by what it may be called."""
+    """Lower-case singular and plural forms -> name. names: alias -> name."""
     forms: dict[str, str] = {}
     for called, name in names.items():
         forms.setdefault(called.lower(), name)
@@ -82,7 +82,7 @@ def forms_of(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def guessed_names(text: str) -> list[str]:
-    """What may be names of things, without known ones: the nouns behind articles and numbers, each once.
+    """Candidate object names without a vocabulary: the nouns after articles and numbers, each once.
 
     >>> guessed_names("In the image, two small dogs chase a tennis ball past the gate of his house.")
     ['dogs', 'tennis ball', 'gate', 'house']
@@ -95,17 +95,19 @@ def guessed_names(text: str) -> list[str]:
         run = []
         for ahead in range(number + 1, min(number + 1 + LONGEST_NAME + len(run), len(words))):
             next_word = words[ahead][0].lower()
-            if not _touch(text, words[ahead - 1], words[ahead]) or (_may_follow(next_word) and next_word not in LOOKS):
+            if not _adjacent(text, words[ahead - 1], words[ahead]) or (
+                _may_follow(next_word) and next_word not in LOOKS
+            ):
                 break
             run += [next_word] if run or next_word not in LOOKS else []
-        run = run[:-1] if len(run) == 2 and run[0] == plural(run[0]) else run  # "dogs chase": a verb of several
-        if run and not NO_THINGS.intersection(run):
+        run = run[:-1] if len(run) == 2 and run[0] == plural(run[0]) else run  # "dogs chase": a verb after a plural
+        if run and not NON_OBJECTS.intersection(run):
             names[" ".join(run)] = None
     return [name for name in names if not any(name == plural(other) != other for other in names)]
 
 
 def noun_phrases(text: str, forms: Mapping[str, str]) -> Iterator[NounPhrase]:
-    """The phrases of a text that name something of `forms` for certain, in order; the longest name counts.
+    """The phrases of a text that certainly name something in `forms`, in order; the longest name wins.
 
     >>> text = "A man walks two small dogs past a car door. There is no cat, but a red car."
     >>> forms = forms_of({name: name for name in ("dog", "cat", "car")})
@@ -126,7 +128,7 @@ def noun_phrases(text: str, forms: Mapping[str, str]) -> Iterator[NounPhrase]:
 
 
 def _longest(words: list[re.Match], first: int, text: str, forms: Mapping[str, str]) -> int:
-    """How many words from `first` on are a name; 0 if none."""
+    """The number of words from `first` on that form a name; 0 if none."""
     for length in range(min(LONGEST_NAME, len(words) - first), 0, -1):
         last = words[first + length - 1]
         if text[words[first].start() : last.end()].lower() in forms:
@@ -135,18 +137,18 @@ def _longest(words: list[re.Match], first: int, text: str, forms: Mapping[str, s
 
 
 def _phrase(words: list[re.Match], first: int, stop: int, text: str, forms: Mapping[str, str]) -> NounPhrase | None:
-    """The noun phrase around words[first:stop], a name; None where it is not sure what is meant."""
+    """The noun phrase around the name words[first:stop]; None if it is ambiguous."""
     noun = text[words[first].start() : words[stop - 1].end()].lower()
-    is_bent = noun != forms[noun].lower()  # "dogs chase": a noun of several is part of no longer name
-    touched = stop < len(words) and _touch(text, words[stop - 1], words[stop])
-    if touched and not is_bent and not _may_follow(words[stop][0]):
+    is_plural_form = noun != forms[noun].lower()  # "dogs chase": a plural noun is not part of a longer name
+    is_followed = stop < len(words) and _adjacent(text, words[stop - 1], words[stop])
+    if is_followed and not is_plural_form and not _may_follow(words[stop][0]):
         return None
     start = _start(words, first, text, forms)
     before = _before(words, start, text)
     number = _number(before)
     while _is_article(_before(words, start, text)):
         start -= 1
-    if before in APART or _before(words, start, text) in APART or _is_denied(words, start, text):
+    if before in APART or _before(words, start, text) in APART or _is_negated(words, start, text):
         return None
     leading = text[: words[start].start()]
     if _PARTLY.search(leading):
@@ -159,7 +161,7 @@ def _phrase(words: list[re.Match], first: int, stop: int, text: str, forms: Mapp
 
 
 def _start(words: list[re.Match], first: int, text: str, forms: Mapping[str, str]) -> int:
-    """Where the words that describe a noun begin: looks, and behind an article a few others ("a baby elephant")."""
+    """The first modifier of a noun: known adjectives, and after an article a few other words ("a baby elephant")."""
     start = first
     while _before(words, start, text) in LOOKS:
         start -= 1
@@ -177,8 +179,8 @@ def _is_article(word: str) -> bool:
 
 
 def _before(words: list[re.Match], number: int, text: str) -> str:
-    """The word that touches a word from before, in lower case; nothing at the start and after other signs."""
-    return words[number - 1][0].lower() if number > 0 and _touch(text, words[number - 1], words[number]) else ""
+    """The adjacent preceding word in lower case; empty at the start and after punctuation."""
+    return words[number - 1][0].lower() if number > 0 and _adjacent(text, words[number - 1], words[number]) else ""
 
 
 def _number(word: str) -> int | None:
@@ -187,27 +189,27 @@ def _number(word: str) -> int | None:
     return NUMBERS.index(word) if word in NUMBERS else None
 
 
-def _touch(text: str, one: re.Match, two: re.Match) -> bool:
-    """Whether nothing but a space lies between two words."""
+def _adjacent(text: str, one: re.Match, two: re.Match) -> bool:
+    """Whether two words are separated by a single space."""
     return text[one.end() : two.start()] == " "
 
 
 def _may_follow(word: str) -> bool:
-    """Whether a word after a noun begins something new, so that the noun is no part of a longer name.
+    """Whether a word after a noun begins a new phrase, so that the noun is not part of a compound.
 
     >>> [_may_follow(word) for word in ("and", "parked", "bed", "running", "ring", "quietly", "family", "door")]
     [True, True, False, True, False, True, False, False]
     """
     word = word.lower()
-    return word in FOLLOWS or (word not in NOUNS and _BENT.fullmatch(word) is not None)
+    return word in FOLLOWS or (word not in NOUNS and _VERB_FORM.fullmatch(word) is not None)
 
 
-def _is_denied(words: list[re.Match], first: int, text: str) -> bool:
-    """Whether a denial stands before a word in the same sentence."""
+def _is_negated(words: list[re.Match], first: int, text: str) -> bool:
+    """Whether a negation precedes a word in the same sentence."""
     for number in range(first - 1, max(0, first - LOOK_BACK) - 1, -1):
         word = words[number][0].lower().replace("’", "'")
         if word in TURNS or _SENTENCE_END.search(text, words[number].end(), words[number + 1].start()):
             return False
-        if word in DENIES or word.endswith("n't"):
+        if word in NEGATIONS or word.endswith("n't"):
             return True
     return False

@@ -1,8 +1,8 @@
-"""Whether a phrase names a thing: by the head noun of one of its names, of one or of several.
+"""Whether a phrase can name an object, by the head nouns of the object's names in singular or plural.
 
     "a red mug"  names  mug          "two tall dogs"  names  dog          "the rider"  names  person
 
-A rule of short lists, not a parser. It knows no sample.
+Based on short word lists, not a parser.
 """
 
 import re
@@ -12,14 +12,14 @@ from functools import lru_cache
 from deixis.language.english import CACHED_NAMES, plural
 
 _PRONOUNS = """it they them one ones this that these those he she him her his its their other others each all both
-    which something everything thing things object objects item items"""
+    which something everything object objects object objects item items"""
 _PEOPLE = """person man woman boy girl child kid baby toddler adult teenager lady gentleman guy someone somebody player
     rider surfer skier skateboarder snowboarder skater batter catcher pitcher umpire referee driver cyclist pedestrian
     worker chef cook waiter waitress passenger customer diner shopper spectator guest bride groom couple crowd family
     mother father parent friend officer policeman fireman soldier student teacher musician singer performer photographer
     farmer fisherman athlete figure"""
 PRONOUNS = frozenset(_PRONOUNS.split())
-"""Words that may stand for any thing."""
+"""Words that may stand for any object."""
 PEOPLE = frozenset(_PEOPLE.split()) | frozenset(map(plural, _PEOPLE.split()))
 MIN_COMPOUND = 4  # letters of a noun that may be the end of a longer word: "shelf" of "bookshelf"
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -62,10 +62,10 @@ def same_noun(first: str, second: str) -> bool:
     return first == second or (len(short) > MIN_COMPOUND and long.endswith(short))
 
 
-def names_thing(phrase: str, names: Iterable[str]) -> bool:
-    """Whether a phrase can mean a thing that has these names.
+def names_object(phrase: str, names: Iterable[str]) -> bool:
+    """Whether a phrase can mean an object that has these names.
 
-    >>> names_thing("the tall skateboarder", ["person"]), names_thing("them", ["dog"]), names_thing("a cat", ["dog"])
+    >>> names_object("the tall skateboarder", ["person"]), names_object("them", ["dog"]), names_object("a cat", ["dog"])
     (True, True, False)
     """
     words = words_of(phrase)

@@ -15,7 +15,7 @@ from pathlib import Path
 from deixis.errors import DataError, DeixisError
 from deixis.samples.headers import check_header
 from deixis.samples.sample import MediaReference, Sample, is_train
-from deixis.samples.seen_set import Ledger
+from deixis.samples.seen_set import SeenSet
 from deixis.samples.shards import open_samples
 from deixis.samples.skipped import Skipped
 
@@ -41,13 +41,13 @@ class Check:
     def __init__(self, media: bool = True):
         self.media = media
         self.samples = 0
-        self._ledger = Ledger()
+        self._ledger = SeenSet()
         self._sets = 0
 
     def problems(self, path: str | Path, advance: Callable[[int], None] = lambda count: None) -> Iterator[Problem]:
         """What is wrong in the set at a path (a shard or a folder of such), a problem a sample at most.
 
-        advance: is told of every sample. Raises ValueError where there is no shard.
+        advance: is told of every sample. Raises DataError where there is no shard.
         """
         self._sets += 1
         for where, sample in open_samples(path):

@@ -2,7 +2,7 @@
 
     folder/train.jsonl
     folder/images/world-train-7.png      lossless, so that what is trained on is what was made
-    folder/sounds/world-train-7.wav      16 bit
+    folder/audio clips/world-train-7.wav      16 bit
     folder/clouds/world-train-7.ply      binary, with colours
 
 Every file is written under a temporary name and then renamed, so that no reader sees half a file. It knows nothing of
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from deixis.errors import DataError, DeixisError
-from deixis.samples.media import in_its_place, place_medium
+from deixis.samples.media import atomic_path, place_medium
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.validate import read_records, validate_record
 
@@ -25,14 +25,14 @@ def write_samples(samples: Iterable[Sample], folder: str | Path, name: str) -> P
     """The path of `folder/name.jsonl`, written with the media of its samples beside it; an older one is replaced.
 
     A medium in memory (`values`) is written once for each id; one that lies in a file is copied beside the samples.
-    Samples may be a generator: one at a time is held. Raises ValueError, with the sample's id, for a sample that breaks
+    Samples may be a generator: one at a time is held. Raises DataError, with the sample's id, for a sample that breaks
     the format or a medium that has neither values nor a file; then no `name.jsonl` is left, and an older one stays.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}.jsonl"
     path_of_id: dict[str, str] = {}
-    with in_its_place(target) as part, part.open("w", encoding="utf-8") as lines:
+    with atomic_path(target) as part, part.open("w", encoding="utf-8") as lines:
         for sample in samples:
             try:
                 for medium in sample.signals:
@@ -48,7 +48,7 @@ def write_samples(samples: Iterable[Sample], folder: str | Path, name: str) -> P
 def read_samples(path: str | Path) -> Iterator[Sample]:
     """The samples of a JSONL file, in order; paths of media are joined to the file's folder, so they can be opened.
 
-    Raises ValueError that begins with `file:line` at the first line that is not a sample of the format, and OSError
+    Raises DataError that begins with `file:line` at the first line that is not a sample of the format, and OSError
     where the file cannot be opened.
     """
     folder = Path(path).parent
@@ -60,7 +60,7 @@ def read_samples(path: str | Path) -> Iterator[Sample]:
 
 
 def record_of(sample: Sample, paths: Sequence[str]) -> dict[str, Any]:
-    """The record of a sample whose media lie at `paths`, relative to the file. Raises ValueError if it is none."""
+    """The record of a sample whose media lie at `paths`, relative to the file. Raises DataError if it is none."""
     signals = tuple(replace(m, path=path) for m, path in zip(sample.signals, paths, strict=True))
     record = replace(sample, signals=signals).to_json()
     validate_record(record)

@@ -1,6 +1,6 @@
-"""What the header of a file tells: how large its picture is, how long its sound, and whether a medium says the same.
+"""What the header of a file tells: how large its image is, how long its sound, and whether a medium says the same.
 
-Pictures (images, and maps that are PNGs) and sounds are looked into; of other kinds only that the file is there.
+Images (images, and maps that are PNGs) and audio clips are looked into; of other kinds only that the file is there.
 Nothing is decoded.
 """
 
@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from deixis.errors import DataError, DeixisError
-from deixis.samples.media import PICTURE_ENDINGS
+from deixis.samples.media import IMAGE_SUFFIXES
 from deixis.samples.sample import MediaReference
 
 DURATION_SLACK_S = 0.05
-"""A sound may be so much longer or shorter than its sample says; in packed forms the end is rounded."""
+"""An audio clip may be so much longer or shorter than its sample says; in packed forms the end is rounded."""
 
 
 def header_size_hw(path: Path) -> tuple[int, int]:
-    """Height and width of the upright picture (EXIF orientation applied), from the file's header alone.
+    """Height and width of the upright image (EXIF orientation applied), from the file's header alone.
 
-    Raises ValueError for a file that is not there or no picture.
+    Raises DataError for a file that is not there or no image.
     """
     from deixis.signals.image import header_size_hw as size_in
 
     if not path.is_file():
-        raise DataError(f"{path}: expected the picture, whose size the set does not tell, got no such file")
+        raise DataError(f"{path}: expected the image, whose size the set does not tell, got no such file")
     return size_in(path, path.name)
 
 
@@ -36,7 +36,7 @@ class AudioHeader(TypedDict, total=False):
     rate_hz: float
 
 
-def sound_facts(path: Path) -> AudioHeader:
+def audio_header(path: Path) -> AudioHeader:
     """duration_s and rate_hz of a sound, where the header of its file tells them."""
     import soundfile
 
@@ -49,7 +49,7 @@ def sound_facts(path: Path) -> AudioHeader:
 
 
 def check_header(field: str, medium: MediaReference) -> None:
-    """Raises ValueError, one sentence that begins with the field, for a medium that is nowhere, no picture or sound, or
+    """Raises DataError that begins with the field, for a medium that is nowhere, no image or sound, or
     of another size than it says. What is held in memory as values is not looked at."""
     if medium.values is not None:
         return
@@ -57,7 +57,7 @@ def check_header(field: str, medium: MediaReference) -> None:
         raise DataError(f"{field}: expected the field 'path', which a sample in a file needs")
     if medium.content is None and not os.path.isfile(medium.path):
         raise DataError(f"{field}.path: expected a file, got {medium.path!r}, which is not there")
-    is_map = medium.modality in ("depth", "normal") and (medium.path or "").lower().endswith(PICTURE_ENDINGS)
+    is_map = medium.modality in ("depth", "normal") and (medium.path or "").lower().endswith(IMAGE_SUFFIXES)
     if medium.modality == "image" or is_map:
         _check_picture(field, medium)
     elif medium.modality == "audio":
@@ -83,7 +83,7 @@ def _check_sound(field: str, medium: MediaReference) -> None:
     try:
         facts = _facts_of(_file_of(medium))
     except (soundfile.SoundFileError, OSError):
-        raise DataError(f"{field}.path: expected a sound, got {medium.path!r}, which is none") from None
+        raise DataError(f"{field}.path: expected an audio clip, got {medium.path!r}, which is none") from None
     duration_s = facts.get("duration_s", medium.duration_s)  # a stream does not tell
     rate_hz = facts.get("rate_hz", medium.rate_hz)
     if duration_s and medium.duration_s and abs(duration_s - medium.duration_s) > DURATION_SLACK_S:

@@ -25,21 +25,21 @@ from deixis.signals.depth import PNG_UNIT_M
 from deixis.signals.normal import normal_colours
 from deixis.signals.opening import PACKED_SUFFIXES
 
-DEFAULT_RATE_HZ = 16_000  # of sounds in memory, as `deixis.signals` has them
+DEFAULT_RATE_HZ = 16_000  # of audio clips in memory, as `deixis.signals` has them
 FULL_SCALE = 32_767
 MAX_16_BIT = 65_535
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-WAYS = ("link", "copy", "none")
-HALF = ".*.part"
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+PLACEMENTS = ("link", "copy", "none")
+PARTIAL_FILES = ".*.part"
 """What files are called while they are written."""
 _PLAIN_ID = re.compile(r"\w+(/\w+)*", re.ASCII)
 
 
 @contextmanager
 def open_medium(medium: MediaReference) -> Generator[Signal]:
-    """The signal of a medium, from wherever it is; a film is decoded on demand, so it is used within the block.
+    """The signal of a medium, from wherever it is; a video is decoded on demand, so it is used within the block.
 
-    Raises ValueError, one sentence, for a medium that is nowhere or not what it says.
+    Raises DataError for a medium that is nowhere or not what it says.
     """
     if medium.values is not None:
         needs_rate = medium.modality in ("audio", "video", "imu") and medium.rate_hz is not None
@@ -64,7 +64,7 @@ def placed_path(medium: MediaReference, folder: Path, way: str = "copy") -> str:
 def place_medium(medium: MediaReference, folder: Path, way: str = "copy") -> str:
     """`placed_path`, at which the medium now lies; "link" makes symbolic links of media that are files, "none" nothing.
 
-    What is there already stays if it is the same. Raises ValueError for a medium that is nowhere or cannot be written.
+    What is there already stays if it is the same. Raises DataError for a medium that is nowhere or cannot be written.
     """
     relative = placed_path(medium, folder, way)
     if way == "none":
@@ -77,7 +77,7 @@ def place_medium(medium: MediaReference, folder: Path, way: str = "copy") -> str
     if source is not None and way == "link":
         _link(source.absolute(), target)
         return relative
-    with in_its_place(target) as part:
+    with atomic_path(target) as part:
         if source is None:
             write_medium(medium, part)
         else:
@@ -130,7 +130,7 @@ def read_content(medium: MediaReference) -> bytes:
 
 
 def write_medium(medium: MediaReference, path: Path) -> None:
-    """Writes what a medium holds in memory as a file. Raises ValueError for values that such a file cannot hold."""
+    """Writes what a medium holds in memory as a file. Raises DataError for values that such a file cannot hold."""
     if medium.values is None and medium.content is not None:
         path.write_bytes(medium.content)
     elif medium.modality in WRITERS:
@@ -140,7 +140,7 @@ def write_medium(medium: MediaReference, path: Path) -> None:
 
 
 @contextmanager
-def in_its_place(target: Path) -> Generator[Path]:
+def atomic_path(target: Path) -> Generator[Path]:
     """A temporary path beside `target` that becomes `target` if all goes well, and goes if not."""
     part = target.with_name(f".{target.name}.{uuid4().hex[:12]}.part")
     try:
@@ -175,7 +175,7 @@ def _link(source: Path, target: Path) -> None:
         target.symlink_to(source)
     except FileExistsError:
         if not target.is_symlink() or os.readlink(target) != str(source):
-            with in_its_place(target) as part:
+            with atomic_path(target) as part:
                 part.symlink_to(source)
 
 
@@ -197,7 +197,7 @@ def _write_png(medium: MediaReference, path: Path) -> None:
 
     values = np.asarray(medium.values)
     if values.dtype != np.uint8 or values.ndim != 3 or values.shape[2] != 3:
-        raise DataError(f"expected a picture as uint8 (height, width, 3), got {values.dtype} {values.shape}")
+        raise DataError(f"expected an image as uint8 (height, width, 3), got {values.dtype} {values.shape}")
     Image.fromarray(values).save(path, format="PNG")
 
 
@@ -206,7 +206,7 @@ def _write_wav(medium: MediaReference, path: Path) -> None:
 
     values = np.asarray(medium.values)
     if values.dtype.kind != "f" or values.ndim != 1:
-        raise DataError(f"expected a sound as floats (samples,), got {values.dtype} {values.shape}")
+        raise DataError(f"expected an audio clip as floats (samples,), got {values.dtype} {values.shape}")
     whole = np.round(np.clip(values, -1, 1) * FULL_SCALE).astype(np.int16)
     soundfile.write(path, whole, round(medium.rate_hz or DEFAULT_RATE_HZ), format="WAV", subtype="PCM_16")
 
@@ -248,7 +248,7 @@ def _write_normal(medium: MediaReference, path: Path) -> None:
 def _write_trace(medium: MediaReference, path: Path) -> None:
     values = np.asarray(medium.values)
     if values.dtype.kind != "f" or values.ndim != 2 or values.shape[1] != 6:
-        raise DataError(f"expected a motion trace as floats (rows, 6), got {values.dtype} {values.shape}")
+        raise DataError(f"expected an IMU recording as floats (rows, 6), got {values.dtype} {values.shape}")
     with path.open("wb") as file:  # a name would get another ending
         np.save(file, values.astype(np.float32), allow_pickle=False)
 

@@ -5,10 +5,10 @@ from hashlib import blake2b
 import numpy as np
 
 
-def rng_of(*words: object) -> np.random.Generator:
-    """A generator whose numbers are a function of the words alone: `rng_of(seed, annotated.id, "point")`.
+def rng_for(*words: object) -> np.random.Generator:
+    """A generator whose numbers are a function of the words alone: `rng_for(seed, annotated.id, "point")`.
 
-    >>> int(rng_of(7, "coco/1").integers(100)) == int(rng_of(7, "coco/1").integers(100))
+    >>> int(rng_for(7, "coco/1").integers(100)) == int(rng_for(7, "coco/1").integers(100))
     True
     """
     digest = blake2b("\x1f".join(map(str, words)).encode(), digest_size=16).digest()

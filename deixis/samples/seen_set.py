@@ -9,7 +9,7 @@ from collections.abc import Iterator
 CACHE_KIB = 65_536
 
 
-class Ledger:
+class SeenSet:
     """Keys, each with what was said of it first."""
 
     def __init__(self) -> None:

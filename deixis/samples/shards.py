@@ -1,6 +1,6 @@
 """Shards: files of samples, each whole or not there, that many processes write side by side and a run reads in order.
 
-A sample that cannot be written or read is left out and said, never stopping the rest. The ending of the path tells the
+A sample that cannot be written or read is skipped and said, never stopping the rest. The ending of the path tells the
 form (`deixis.samples.shard_files`); media are placed by `deixis.samples.media`. It knows nothing of where
 samples come from.
 """
@@ -15,8 +15,8 @@ from deixis.errors import DataError, DeixisError
 from deixis.samples.files import record_of, sample_of
 from deixis.samples.headers import check_header
 from deixis.samples.media import (
+    atomic_path,
     file_ending,
-    in_its_place,
     place_medium,
     placed_path,
     plain_name,
@@ -26,25 +26,25 @@ from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.shard_files import FORMS, Entry, ShardForm
 from deixis.samples.skipped import Skipped
 
-Way = Literal["link", "copy", "none"]
-REMEMBERED = 4_096  # media whose place is known, so that the many samples of a picture cost one look at it
+Placement = Literal["link", "copy", "none"]
+REMEMBERED = 4_096  # media whose place is known, so that the many samples of an image cost one look at it
 MAX_KEY_LENGTH = 80  # of a tar's members, whose names end with 100 signs
 
 
 @dataclass(frozen=True)
 class ShardReport:
-    """How many samples a shard holds, and which were left out and why."""
+    """How many samples a shard holds, and which were skipped and why."""
 
     samples: int
     skipped: tuple[Skipped, ...]
 
 
-def write_shard(samples: Iterable[Sample], path: str | Path, media: Way = "link") -> ShardReport:
+def write_shard(samples: Iterable[Sample], path: str | Path, media: Placement = "link") -> ShardReport:
     """Writes the samples as one shard, its media beside it (jsonl, parquet) or in it (tar); an older one is replaced.
 
     media: "link" or "copy" of files that lie elsewhere (a tar always holds them itself); "none": media are not looked
-    for. A sample that breaks the format, repeats an id, or whose medium is missing, no picture, or of another size
-    than it says, is left out and comes back as skipped. The same samples give the same bytes. Raises ValueError for an
+    for. A sample that breaks the format, repeats an id, or whose medium is missing, no image, or of another size
+    than it says, is skipped and comes back as skipped. The same samples give the same bytes. Raises DataError for an
     ending that is no form of shard, and what `samples` raises; then no shard is left, and an older one stays.
     """
     path = Path(path)
@@ -52,7 +52,7 @@ def write_shard(samples: Iterable[Sample], path: str | Path, media: Way = "link"
     path.parent.mkdir(parents=True, exist_ok=True)
     places = _Inside() if path.suffix == ".tar" and media != "none" else _Beside(path.parent, media)
     count, skipped, keys = 0, [], set()
-    with in_its_place(path) as part, closing(form.write(part)) as shard:
+    with atomic_path(path) as part, closing(form.write(part)) as shard:
         for sample in samples:
             try:
                 key = plain_name(sample.id, MAX_KEY_LENGTH)
@@ -71,9 +71,9 @@ def write_shard(samples: Iterable[Sample], path: str | Path, media: Way = "link"
 
 def shards_of(path: str | Path) -> list[Path]:
     """The shards at a path: itself, those in a folder, or those that a name with a star fits ("out/train-*"), by name;
-    hidden ones are left out.
+    hidden ones are skipped.
 
-    Raises ValueError where there is none.
+    Raises DataError where there is none.
     """
     path = Path(path)
     if path.is_dir() or (not path.exists() and "*" in path.name):
@@ -92,7 +92,7 @@ def open_samples(path: str | Path) -> Iterator[tuple[str, Sample | Skipped]]:
     """(where, sample) of every sample of a shard or a folder of shards, in order; one at a time is held.
 
     What cannot be read comes as a Skipped, and the rest goes on. Media that lie in a tar come with their content.
-    Raises ValueError where there is no shard.
+    Raises DataError where there is no shard.
     """
     for shard in shards_of(path):
         where = str(shard)
@@ -116,7 +116,7 @@ def entry_sample(entry: Entry, shard: Path) -> Sample | Skipped:
 
 
 def shard_form(path: Path) -> ShardForm:
-    """The form that the ending of a path tells. Raises ValueError for another ending."""
+    """The form that the ending of a path tells. Raises DataError for another ending."""
     if path.suffix not in FORMS:
         raise DataError(f"{path}: expected a path ending in {', '.join(FORMS)}, got {path.suffix or 'no ending'!r}")
     return FORMS[path.suffix]
@@ -131,7 +131,7 @@ def _filled(medium: MediaReference, contents: Mapping[str, bytes], shard: Path) 
 class _Beside:
     """Media as files beside the shard."""
 
-    def __init__(self, folder: Path, way: Way):
+    def __init__(self, folder: Path, way: Placement):
         self.folder, self.way = folder, way
         self._placed: set[MediaReference] = set()
 

@@ -1,7 +1,7 @@
 """A sample while it is made: its regions in the order of mention, and turns filled in from wordings.
 
-A question points at a thing by a shape of its own, the same one throughout a conversation; an answer gives the thing as
-the set has it. It draws wordings and shapes and does not know what is worth asking.
+A question points at an object by a drawn shape, the same one throughout a conversation; an answer gives the object's
+annotated region. Wordings and shapes are drawn here; what is asked is decided by the parts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from deixis.errors import DataError
 from deixis.geometry import Reference, Region, escaped, parse_markup
 from deixis.samples.drawn_shapes import asked_region
 from deixis.samples.sample import Turn
-from deixis.synthesis.asking import Asking
+from deixis.synthesis.question_options import QuestionOptions
 from deixis.synthesis.text.wordings import Topic, topics
 
 Option = TypeVar("Option")
@@ -30,7 +30,7 @@ class Draft:
     """The regions and choices of one sample."""
 
     item: Annotated
-    asking: Asking
+    asking: QuestionOptions
     rng: np.random.Generator
     regions: list[Region] = field(default_factory=list)
     number_of: dict[int, int] = field(default_factory=dict)
@@ -53,29 +53,29 @@ class Draft:
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
 
-    def number(self, thing: int) -> int:
-        """The number of a thing's region, as an answer gives it. Raises ValueError for a thing without a place."""
-        if thing not in self.number_of:
-            self.number_of[thing] = self._added(self._region(thing))
-        return self.number_of[thing]
+    def number(self, obj: int) -> int:
+        """The number of an object's region, as an answer gives it. Raises DataError for an object without a place."""
+        if obj not in self.number_of:
+            self.number_of[obj] = self._added(self._region(obj))
+        return self.number_of[obj]
 
-    def asked(self, thing: int, hides: bool = False) -> str:
-        """The mark of a shape that points at a thing; with `hides`, one that does not give the answer's form away."""
+    def asked(self, obj: int, hides: bool = False) -> str:
+        """The mark of a shape that points at an object; with `hides`, one that does not give the answer's form away."""
         form = "mask" if self.in_masks else "box"
-        region = self._region(thing)
-        number = self.asked_of.get(thing)
+        region = self._region(obj)
+        number = self.asked_of.get(obj)
         if number is not None and not (hides and _is_only(self.regions[number], form)):
             return f"{{{number}}}"
         shapes = self.asking.shapes()
         if hides:
             shapes[form] = 0.0
             shapes["point"] = shapes["point"] or 1e-9  # there is always a point
-        self.asked_of[thing] = self._added(asked_region(region, shapes, self.rng))
-        return f"{{{self.asked_of[thing]}}}"
+        self.asked_of[obj] = self._added(asked_region(region, shapes, self.rng))
+        return f"{{{self.asked_of[obj]}}}"
 
-    def marks(self, things: Iterable[int]) -> str:
-        """The mark of things in the form of answers: "{3}", "{3,4:mask}"."""
-        numbers = [self.number(thing) for thing in things]
+    def marks(self, objects: Iterable[int]) -> str:
+        """The mark of objects in the form of answers: "{3}", "{3,4:mask}"."""
+        numbers = [self.number(obj) for obj in objects]
         form = ":mask" if self.in_masks and self._have_masks(numbers) else ""
         return f"{{{','.join(map(str, numbers))}{form}}}"
 
@@ -92,14 +92,14 @@ class Draft:
     ) -> Turn:
         """A turn on a topic, answered by its wordings for a case.
 
-        values: of the slots, as data sets write them. asked: region marks of the question. answered: the things of each
-        region mark of the answer. ask: the topic whose questions are used instead. others: values of answers as right.
-        markup: values that are markup already.
+        values: of the slots, as plain text. asked: region references of the question. answered: the objects of each
+        region reference of the answer. ask: the topic whose questions are used instead. others: slot values of further
+        correct answers. markup: slot values that are markup already.
         """
         topic, questions = topics()[key], topics()[ask or key]
         safe = {name: plain_text(value) for name, value in values.items()} | {"picture": self.medium_word, **markup}
         user = questions.question(self.rng).filled(safe, asked)
-        marks = [self.marks(things) for things in answered]
+        marks = [self.marks(objects) for objects in answered]
         wording = topic.answer(case, self.rng)
         answer = wording.filled(safe, marks)
         if self._requests_masks(topic, questions, marks, answer):
@@ -112,13 +112,13 @@ class Draft:
         return topics()[key].question(self.rng).filled({"picture": self.medium_word})
 
     def caption(self, text: str) -> str:
-        """A caption whose numbers are things, with those of the sample's regions; things without a place are words."""
+        """A caption with its object indices replaced by region numbers; objects without a region become text."""
         pieces = []
         for piece in parse_markup(text):
             if not isinstance(piece, Reference):
                 pieces.append(escaped(piece.text))
                 continue
-            placed = [thing for thing in piece.indices if self.item.things[thing].region is not None]
+            placed = [obj for obj in piece.indices if self.item.objects[obj].region is not None]
             phrase = plain_text(piece.phrase) if piece.phrase is not None else None
             if placed:
                 pieces.append(f"{'' if phrase is None else f'[{phrase}]'}{self.marks(placed)}")
@@ -135,10 +135,10 @@ class Draft:
             return False
         return ":mask}" in answer or (topic.places and all(":mask}" in mark for mark in marks if mark != "{}"))
 
-    def _region(self, thing: int) -> Region:
-        facts = self.item.things[thing]
+    def _region(self, obj: int) -> Region:
+        facts = self.item.objects[obj]
         if facts.region is None:
-            raise DataError(f"things[{thing}]: expected a place to point at, got {facts.name!r} alone")
+            raise DataError(f"things[{obj}]: expected a place to point at, got {facts.name!r} alone")
         return facts.region
 
     def _added(self, region: Region) -> int:
@@ -169,5 +169,5 @@ def sentence(text: str) -> str:
 
 
 def _is_only(region: Region, form: str) -> bool:
-    """Whether a shape is the thing's own box or mask."""
+    """Whether a shape is the object's own box or mask."""
     return region.box is not None if form == "box" else region.mask is not None

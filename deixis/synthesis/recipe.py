@@ -4,7 +4,7 @@
     scale: 0.01                    # times every part's `samples`
     sources:                       # sets by a name of your own; options as those of `deixis data read`
       coco: {format: coco, path: "${DATA}/coco/annotations/instances_train2017.json", images: "${DATA}/coco/train2017"}
-    held_out:                      # further sets whose pictures outside `train` may not be trained on
+    held_out:                      # further sets whose images outside `train` may not be trained on
       refcoco: {format: refcoco, path: "${DATA}/refcoco"}
     parts:                         # see `deixis data build --list`
       - {name: objects, kind: objects, from: [coco], samples: 678000}
@@ -12,7 +12,7 @@
     models: {masks: facebook/sam-vit-base, boxes: google/owlv2-base-patch16-ensemble, depth: ..., device: cpu}
     shards: {format: tar, samples: 1000, media: link}
 
-A source with `optional: true` whose files are not there is left out, with what is made of it alone.
+A source with `optional: true` whose files are not there is skipped, with what is made of it alone.
 """
 
 import os
@@ -22,16 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from deixis.datasets.source import Place
-from deixis.errors import ConfigError
+from deixis.errors import ConfigError, DeixisError
 from deixis.samples.consistency import listed
-from deixis.samples.media import WAYS
+from deixis.samples.media import PLACEMENTS
 from deixis.samples.shard_files import FORMS
 from deixis.samples.yaml_file import read_yaml
 
 ENDINGS = tuple(ending.removeprefix(".") for ending in FORMS)
 FIELDS = ("seed", "scale", "sources", "held_out", "parts", "language", "models", "shards")
 SOURCE_FIELDS = ("format", "path", "images", "split", "options", "optional")
-PART_FIELDS = ("name", "kind", "from", "samples", "options", "masks_from_boxes", "things_from")
+PART_FIELDS = ("name", "kind", "from", "samples", "options", "masks_from_boxes", "objects_from")
 MODEL_FIELDS = ("masks", "boxes", "depth", "device")
 SHARD_FIELDS = ("format", "samples", "media")
 SHARD_SAMPLES = 1_000
@@ -54,7 +54,7 @@ class SourceEntry:
 class PartEntry:
     """A part that a recipe wants: `samples` of a kind, from the sources named, before scaling.
 
-    masks_from_boxes: mark masks with the model first. things_from: the source whose things a dialogue's pictures show.
+    masks_from_boxes: mark masks with the model first. objects_from: the source whose objects a dialogue's images show.
     """
 
     name: str
@@ -63,7 +63,7 @@ class PartEntry:
     samples: int
     options: Mapping[str, Any] = field(default_factory=dict)
     masks_from_boxes: bool = False
-    things_from: str | None = None
+    objects_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,17 @@ class BuildRecipe:
 def read_build_recipe(path: str | Path) -> BuildRecipe:
     """The recipe in a YAML file; `${NAME}` and `~` in paths are filled in.
 
-    Raises ValueError naming the field that is missing, unknown or wrong.
+    Raises ConfigError naming the field that is missing, unknown or wrong.
     """
     values = read_yaml(path)
     try:
         return build_recipe(values)
-    except ValueError as error:
+    except DeixisError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
 def build_recipe(values: Any) -> BuildRecipe:
-    """The recipe in values as YAML gives them. Raises ValueError naming the field."""
+    """The recipe in values as YAML gives them. Raises ConfigError naming the field."""
     if isinstance(values, dict) and "stages" in values:
         raise ConfigError("expected a recipe of region data, got one of training: it is for deixis train")
     recipe = _mapping("the recipe", values, FIELDS)
@@ -122,7 +122,7 @@ def build_recipe(values: Any) -> BuildRecipe:
         language=None if language is None else _mapping("language", language),
         models={name: _text(f"models.{name}", value) for name, value in models.items()},
         ending=_choice("shards.format", shards.get("format", "tar"), ENDINGS),
-        media=_choice("shards.media", shards.get("media", "link"), WAYS),
+        media=_choice("shards.media", shards.get("media", "link"), PLACEMENTS),
         shard_samples=max(1, _number("shards.samples", shards.get("samples", SHARD_SAMPLES), int)),
     )
 
@@ -149,7 +149,7 @@ def _part(where: str, entry: Any, sources: Mapping[str, SourceEntry]) -> PartEnt
         if name not in values:
             raise ConfigError(f"{where}: expected the field {name!r}, which is missing")
     named = values["from"] if isinstance(values["from"], list) else [values["from"]]
-    for source in (*named, *filter(None, [values.get("things_from")])):
+    for source in (*named, *filter(None, [values.get("objects_from")])):
         if source not in sources:
             raise ConfigError(f"{where}: expected a source among {listed(sources)}, got {source!r}")
     kind = _text(f"{where}.kind", values["kind"])
@@ -163,7 +163,7 @@ def _part(where: str, entry: Any, sources: Mapping[str, SourceEntry]) -> PartEnt
         samples=_number(f"{where}.samples", values["samples"], int),
         options=_mapping(f"{where}.options", values.get("options") or {}),
         masks_from_boxes=_flag(where, values, "masks_from_boxes"),
-        things_from=values.get("things_from"),
+        objects_from=values.get("objects_from"),
     )
 
 
@@ -219,7 +219,7 @@ def _path(where: str, value: Any) -> Path:
 def with_options(options: type, where: str, values: Mapping[str, Any]) -> Any:
     """A part's options, a frozen dataclass, of a recipe's values; lists become tuples.
 
-    Raises ValueError for an option that it has not, and with whatever the dataclass says of a value.
+    Raises ConfigError for an option that it has not, and with whatever the dataclass says of a value.
     """
     known = [option.name for option in fields(options)]
     if unknown := [name for name in values if name not in known]:
@@ -228,5 +228,5 @@ def with_options(options: type, where: str, values: Mapping[str, Any]) -> Any:
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     try:
         return options(**plain)
-    except (ValueError, TypeError) as error:
+    except (DeixisError, TypeError) as error:  # TypeError: a value of another type than the option compares with
         raise ConfigError(f"{where}.options: {error}") from None

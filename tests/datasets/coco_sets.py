@@ -18,13 +18,13 @@ def coco_set(folder: Path, pictures: int, split: str = "train", first: int = 1, 
         name = f"{number:012d}.jpg"
         Image.new("RGB", SIZE_WH, (number % 256, 90, 90)).save(place / name)
         images.append({"id": number, "file_name": name, "width": SIZE_WH[0], "height": SIZE_WH[1]})
-        for thing in range(1 + number % 3):
-            x, y, w, h = 4 + 9 * thing, 5 + number % 7, 0 if number in broken and thing == 0 else 12, 14
+        for obj in range(1 + number % 3):
+            x, y, w, h = 4 + 9 * obj, 5 + number % 7, 0 if number in broken and obj == 0 else 12, 14
             annotations.append(
                 {
-                    "id": 10 * number + thing,
+                    "id": 10 * number + obj,
                     "image_id": number,
-                    "category_id": 1 + (number + thing) % 3,
+                    "category_id": 1 + (number + obj) % 3,
                     "bbox": [x, y, w, h],
                     "area": w * h,
                     "iscrowd": 0,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deixis.language.endpoint import CostCapReached, Endpoint, EndpointError, RequestRefused, endpoint_of
-from deixis.language.response_cache import KeptAnswers
+from deixis.language.endpoint import CostCapReached, Endpoint, EndpointError, RequestRefused, endpoint_from_recipe
+from deixis.language.response_cache import ResponseCache
 from tests.language.language_server import Reply, language_server
 
 SOON = {"Retry-After": "0.01"}
@@ -78,13 +78,15 @@ def test_settings_are_checked(fields, sentence, tmp_path):
 )
 def test_a_recipe_that_describes_no_endpoint(values, sentence, tmp_path):
     with pytest.raises(ValueError, match=sentence):
-        endpoint_of(values, tmp_path / "a.sqlite")
+        endpoint_from_recipe(values, tmp_path / "a.sqlite")
 
 
 def test_a_recipe_says_where_answers_are_kept_or_leaves_it_to_the_run(tmp_path):
     values = {"url": "http://localhost:8000/v1", "model": "m", "max_cost_usd": 0}
-    assert endpoint_of(values, "run.sqlite").cache == "run.sqlite"
-    assert endpoint_of(values | {"cache": "own.sqlite"}, "run.sqlite") == Endpoint(**values, cache="own.sqlite")
+    assert endpoint_from_recipe(values, "run.sqlite").cache == "run.sqlite"
+    assert endpoint_from_recipe(values | {"cache": "own.sqlite"}, "run.sqlite") == Endpoint(
+        **values, cache="own.sqlite"
+    )
 
 
 def test_a_question_is_sent_as_it_is_set_and_once(tmp_path):
@@ -165,7 +167,7 @@ def test_what_goes_wrong_is_one_sentence_and_costs_nothing(reply, requests, sent
         ask = endpoint(server.url, tmp_path, retries=1, usd_per_million_in=1.0, usd_per_million_out=1.0).open()
         with pytest.raises(EndpointError, match=sentence):
             ask(question("a"))
-        assert ask.kept.spent_usd == 0
+        assert ask.cache.spent_usd == 0
     assert len(server.requests) == requests
 
 
@@ -179,7 +181,7 @@ def test_what_goes_wrong_is_one_sentence_and_costs_nothing(reply, requests, sent
 )
 def test_a_request_refused_stops_no_others(reply, tmp_path):
     with language_server(lambda request, number: reply if number == 0 else "fine") as server:
-        refused, fine = endpoint(server.url, tmp_path, concurrency=1).open().ask_many([question("a"), question("b")])
+        refused, fine = endpoint(server.url, tmp_path, concurrency=1).open().query_many([question("a"), question("b")])
     assert fine == "fine"
     assert isinstance(refused, RequestRefused)
     assert reply.text in str(refused)
@@ -208,7 +210,7 @@ def test_a_server_that_says_nothing_and_may_have_done_the_work_is_paid(tmp_path)
         with pytest.raises(EndpointError, match=r"within 0.05 s, got none .asked once.; raise timeout_s"):
             ask(question("a"))
         release.set()
-    assert ask.kept.spent_usd == pytest.approx(2_048e-6)
+    assert ask.cache.spent_usd == pytest.approx(2_048e-6)
 
 
 def test_empty_and_odd_texts_are_answers(tmp_path):
@@ -216,7 +218,7 @@ def test_empty_and_odd_texts_are_answers(tmp_path):
     with language_server(lambda request, number: replies[number]) as server:
         ask = endpoint(server.url, tmp_path, usd_per_million_in=0.0, usd_per_million_out=1.0).open()
         assert [ask(question(text)) for text in "abc"] == ["", "half ? of one", "uncounted"]
-        assert ask.kept.spent_usd == pytest.approx((5 + 5 + 2_048) * 1e-6)  # without a count, the most it can be
+        assert ask.cache.spent_usd == pytest.approx((5 + 5 + 2_048) * 1e-6)  # without a count, the most it can be
 
 
 def test_many_are_answered_in_order_and_at_once(tmp_path):
@@ -229,7 +231,7 @@ def test_many_are_answered_in_order_and_at_once(tmp_path):
     with language_server(reply) as server:
         ask = endpoint(server.url, tmp_path, concurrency=3).open()
         texts = [f"q{number}" for number in range(9)]
-        assert ask.ask_many([*map(question, texts), question("q0")]) == [*(f"{text}!" for text in texts), "q0!"]
+        assert ask.query_many([*map(question, texts), question("q0")]) == [*(f"{text}!" for text in texts), "q0!"]
     assert len(server.requests) == 9
     assert server.most_at_once == 3
 
@@ -271,17 +273,17 @@ def test_the_cap_stops_before_it_is_passed_and_a_higher_one_goes_on(tmp_path):
     with language_server(lambda request, number: Reply(echo(request, number), tokens=(0, 100))) as server:
         settings = {"usd_per_million_in": 0.0, "usd_per_million_out": 1_000.0, "max_tokens": 100, "concurrency": 1}
         ask = endpoint(server.url, tmp_path, max_cost_usd=0.35, **settings).open()  # 0.10 USD each
-        answers = ask.ask_many([question(text) for text in "abcde"])
+        answers = ask.query_many([question(text) for text in "abcde"])
         assert answers[:3] == ["a!", "b!", "c!"]
         assert all(isinstance(answer, CostCapReached) for answer in answers[3:])
-        assert ask.kept.spent_usd == pytest.approx(0.3)
+        assert ask.cache.spent_usd == pytest.approx(0.3)
         with pytest.raises(
             CostCapReached, match=r"0.3000 of 0.3500 USD are spent, and the next .* 0.1000; raise max_cost"
         ):
             ask(question("d"))
         assert ask(question("a")) == "a!"
         more = endpoint(server.url, tmp_path, max_cost_usd=0.5, **settings).open()
-        assert more.ask_many([question(text) for text in "abcde"]) == ["a!", "b!", "c!", "d!", "e!"]
+        assert more.query_many([question(text) for text in "abcde"]) == ["a!", "b!", "c!", "d!", "e!"]
     assert len(server.requests) == 5
     error = pickle.loads(pickle.dumps(answers[3]))
     assert (error.spent_usd, error.cap_usd, str(error)) == (0.3, 0.35, str(answers[3]))
@@ -304,7 +306,7 @@ from deixis.language.endpoint import CostCapReached, Endpoint
 url, cache, cap, *texts = sys.argv[1:]
 ask = Endpoint(url=url, model="m", max_cost_usd=float(cap), cache=cache, usd_per_million_in=0.0,
                usd_per_million_out=1000.0, max_tokens=100, concurrency=4).open()
-for answer in ask.ask_many([[{"role": "user", "content": text}] for text in texts]):
+for answer in ask.query_many([[{"role": "user", "content": text}] for text in texts]):
     print("CAP" if isinstance(answer, CostCapReached) else answer)
 """
 
@@ -319,7 +321,7 @@ def test_processes_share_answers_and_cap(tmp_path):
     with language_server(lambda request, number: Reply(echo(request, number), tokens=(0, 100))) as server:
         running = [asker(server.url, cache, 0.75, [f"{name}{number}" for number in range(5)]) for name in "ab"]
         answers = [process.communicate(timeout=60)[0].split() for process in running]
-        sent, paid = len(server.requests), KeptAnswers(cache).spent_usd
+        sent, paid = len(server.requests), ResponseCache(cache).spent_usd
         assert sent <= 7
         assert paid == pytest.approx(0.1 * sent)
         assert sum(answer != "CAP" for lines in answers for answer in lines) == sent
@@ -340,7 +342,7 @@ def test_what_a_killed_process_was_asking_stays_booked_and_what_it_had_is_kept(t
     with language_server(reply) as server:
         process = asker(server.url, tmp_path / "a.sqlite", 1.0, ["a", "b"])
         assert arrived.wait(30)
-        kept = KeptAnswers(tmp_path / "a.sqlite")
+        kept = ResponseCache(tmp_path / "a.sqlite")
         settings = endpoint(server.url, tmp_path, temperature=0.7, max_tokens=100)
         while kept.answer(settings.key_of(question("a"), 0)) is None:
             assert process.poll() is None
@@ -355,13 +357,13 @@ def test_what_a_killed_process_was_asking_stays_booked_and_what_it_had_is_kept(t
 )
 def test_another_file_is_no_cache(content, tmp_path):
     (tmp_path / "a.sqlite").write_bytes(content)
-    with pytest.raises(ValueError, match="expected a file of answers, or none yet, got another kind"):
+    with pytest.raises(ValueError, match="expected a response cache or no file, got another kind"):
         endpoint("http://127.0.0.1:9/v1", tmp_path).open()
 
 
 def test_the_first_of_two_answers_to_one_question_stays(tmp_path):
-    kept = KeptAnswers(tmp_path / "a.sqlite")
-    kept.book(200, 1.0)
+    kept = ResponseCache(tmp_path / "a.sqlite")
+    kept.reserve(200, 1.0)
     assert kept.settle("k", "one", (1, 1), 100, 10) == "one"
     assert kept.settle("k", "two", (1, 1), 100, 20) == "one"
     assert kept.spent_usd == pytest.approx(30e-9)

@@ -107,7 +107,7 @@ def test_what_was_read_can_be_written_elsewhere(tmp_path):
 BAD_MEDIA = [
     pytest.param(replace(MEDIA["image"], values=None), "expected values or a file", id="no_values_no_file"),
     pytest.param(replace(MEDIA["image"], values=None, path="gone.png"), "got path 'gone.png'", id="file_gone"),
-    pytest.param(replace(MEDIA["image"], values=PICTURE / 255), "expected a picture as uint8", id="picture_of_floats"),
+    pytest.param(replace(MEDIA["image"], values=PICTURE / 255), "expected an image as uint8", id="picture_of_floats"),
     pytest.param(replace(MEDIA["audio"], values=SOUND[None]), r"as floats \(samples,\)", id="sound_of_two_axes"),
     pytest.param(replace(MEDIA["point_cloud"], values=CLOUD[:, :3]), r"as floats \(n, 6\)", id="cloud_without_colours"),
     pytest.param(

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from deixis.samples.headers import check_header, header_size_hw, sound_facts
+from deixis.samples.headers import audio_header, check_header, header_size_hw
 from deixis.samples.sample import MediaReference
 
 ORIENTATION, QUARTER_TURN = 0x0112, 6
@@ -54,8 +54,8 @@ def in_memory(medium: MediaReference) -> MediaReference:
         pytest.param(picture, {"content": b"\xff\xd8"}, "^m.path: 'p.jpg': expected a picture", id="picture_cut_short"),
         pytest.param(sound, {"duration_s": 0.6}, "^m.duration_s: expected 0.500, as long as ", id="duration"),
         pytest.param(sound, {"rate_hz": 8_000}, "^m.rate_hz: expected 16000, the rate of ", id="rate"),
-        pytest.param(sound, {"path": __file__}, "^m.path: expected a sound, got ", id="no_sound"),
-        pytest.param(sound, {"content": b"RIFF"}, "^m.path: expected a sound, got ", id="sound_cut_short"),
+        pytest.param(sound, {"path": __file__}, "^m.path: expected an audio clip, got ", id="no_sound"),
+        pytest.param(sound, {"content": b"RIFF"}, "^m.path: expected an audio clip, got ", id="sound_cut_short"),
     ],
 )
 def test_a_medium_that_is_not_as_it_says_is_named(make, change, sentence, tmp_path):
@@ -78,13 +78,13 @@ def test_arrays_and_values_are_not_looked_into(tmp_path):
 
 def test_a_turned_picture_has_the_size_of_the_upright_one(tmp_path):
     assert header_size_hw(Path(turned(tmp_path))) == (9, 7)
-    with pytest.raises(ValueError, match=r"gone.jpg: expected the picture, whose size the set does not tell, got no"):
+    with pytest.raises(ValueError, match=r"gone.jpg: expected the image, whose size the set does not tell, got no"):
         header_size_hw(tmp_path / "gone.jpg")
 
 
 def test_a_sound_tells_its_facts_and_another_file_none(tmp_path):
-    assert sound_facts(Path(sound(tmp_path).path)) == {"duration_s": 0.5, "rate_hz": 16_000.0}
-    assert sound_facts(Path(page(tmp_path))) == sound_facts(tmp_path / "gone.wav") == {}
+    assert audio_header(Path(sound(tmp_path).path)) == {"duration_s": 0.5, "rate_hz": 16_000.0}
+    assert audio_header(Path(page(tmp_path))) == audio_header(tmp_path / "gone.wav") == {}
 
 
 def test_real_pictures_are_as_large_as_their_annotations_say(shared_data):

@@ -2,12 +2,12 @@
 
 import pytest
 
-from deixis.samples.seen_set import Ledger
+from deixis.samples.seen_set import SeenSet
 
 
 @pytest.fixture
 def ledger():
-    kept = Ledger()
+    kept = SeenSet()
     yield kept
     kept.close()
 

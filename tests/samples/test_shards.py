@@ -72,12 +72,12 @@ def test_every_place_leads_to_its_entry(ending, tmp_path):
     path, form = tmp_path / f"many{ending}", FORMS[ending]
     texts = [Sample(f"t/{n}", "s", "talk", "train", (Turn("ü" * n, "Hello."),)) for n in range(600)]
     write_shard([*SAMPLES, *texts], path)
-    in_order = list(form.read(path))
-    assert list(form.places(path)) == [entry.place for entry in in_order]
+    map_ordered = list(form.read(path))
+    assert list(form.places(path)) == [entry.place for entry in map_ordered]
     for number in (602, 0, 2, 257, 256):
-        entry = form.entry(path, in_order[number].place)
-        assert (entry.record, entry.contents) == (in_order[number].record, in_order[number].contents)
-        assert entry_sample(entry, path) == entry_sample(in_order[number], path)
+        entry = form.entry(path, map_ordered[number].place)
+        assert (entry.record, entry.contents) == (map_ordered[number].record, map_ordered[number].contents)
+        assert entry_sample(entry, path) == entry_sample(map_ordered[number], path)
 
 
 def bad(change: dict, **medium) -> Sample:
@@ -93,7 +93,7 @@ BAD = [
     pytest.param(bad({}, values=None), "signals[0]: expected the field 'path'", id="medium_nowhere"),
     pytest.param(bad({}, values=None, path="gone.jpg"), "got 'gone.jpg', which is not there", id="medium_gone"),
     pytest.param(bad({}, values=None, path=__file__), "expected a picture, got", id="no_picture"),
-    pytest.param(bad({}, values=MEDIA["image"].values / 255), "expected a picture as uint8", id="unwritable_values"),
+    pytest.param(bad({}, values=MEDIA["image"].values / 255), "expected an image as uint8", id="unwritable_values"),
     pytest.param(replace(SAMPLES[1], id="a-image"), "id: expected one that no other sample", id="id_twice"),
 ]
 

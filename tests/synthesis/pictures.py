@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from deixis.datasets.annotated import Annotated, Expression, Relation, Thing
+from deixis.datasets.annotated import Annotated, Expression, Object, Relation
 from deixis.datasets.runs.sources import Source
 from deixis.datasets.source import Place
 from deixis.geometry import Reference, Region, mask_to_rle, parse_markup
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 from deixis.samples.validate import validate_record
+from deixis.synthesis.annotator_types import Annotators
 from deixis.synthesis.parts.registry import PARTS
-from deixis.synthesis.tools import Tools
 
 SIZE_HW = (120, 160)
 
@@ -31,21 +31,21 @@ def region(x: float, y: float, across: float = 12, down: float = 9, masked: bool
     return Region(box=box, mask=mask_to_rle(ellipse(x, y, across, down)) if masked else None, **facts)
 
 
-def picture(number: int, things: Sequence[Thing], **facts) -> Annotated:
+def picture(number: int, objects: Sequence[Object], **facts) -> Annotated:
     medium = MediaReference(f"coco/{number:012d}", "image", path=f"{number}.jpg", size_hw=SIZE_HW)
-    return Annotated(f"coco/{number:012d}", "coco", "train", (medium,), tuple(things), **facts)
+    return Annotated(f"coco/{number:012d}", "coco", "train", (medium,), tuple(objects), **facts)
 
 
 def farm(number: int = 1, masked: bool = True, **facts) -> Annotated:
     """Two dogs and a horse in a row, a cat under the first dog, grass below: things 0 to 4."""
-    things = (
-        Thing("dog", region(30, 30, masked=masked), synonyms=("hound",)),
-        Thing("dog", region(80, 30, masked=masked)),
-        Thing("horse", region(130, 30, 14, 12, masked=masked), attributes=("brown", "big")),
-        Thing("cat", region(30, 70, masked=masked)),
-        Thing("grass", region(80, 105, 70, 12, masked=masked), stuff=True),
+    objects = (
+        Object("dog", region(30, 30, masked=masked), synonyms=("hound",)),
+        Object("dog", region(80, 30, masked=masked)),
+        Object("horse", region(130, 30, 14, 12, masked=masked), attributes=("brown", "big")),
+        Object("cat", region(30, 70, masked=masked)),
+        Object("grass", region(80, 105, 70, 12, masked=masked), stuff=True),
     )
-    return picture(number, things, **facts)
+    return picture(number, objects, **facts)
 
 
 def told(number: int = 1, **facts) -> Annotated:
@@ -70,11 +70,16 @@ def farms(count: int, **facts) -> list[Annotated]:
 
 
 def made(
-    part: str, items: Sequence[Annotated], quota: int = 10_000, seed: str = "7", tools: Tools = Tools(), **options
+    part: str,
+    items: Sequence[Annotated],
+    quota: int = 10_000,
+    seed: str = "7",
+    annotators: Annotators = Annotators(),
+    **options,
 ):
     """The samples of a part, each of which is checked, and with none left out."""
     kind = PARTS[part]
-    found = list(kind.make(items, quota, seed, tools, kind.options(**options)))
+    found = list(kind.make(items, quota, seed, annotators, kind.options(**options)))
     assert [each for each in found if isinstance(each, Skipped)] == []
     for sample in found:
         check(sample)

@@ -2,30 +2,30 @@
 
 import numpy as np
 
-from deixis.datasets.annotated import Annotated, Expression, Relation, Thing
+from deixis.datasets.annotated import Annotated, Expression, Object, Relation
 from deixis.geometry import Region, box_xyxy_to_mask, mask_to_rle
 from deixis.samples.sample import MediaReference
 
 SIZE_HW = (40, 60)
 
 
-def thing(name: str, box: tuple[int, ...], **fields) -> Thing:
+def obj(name: str, box: tuple[int, ...], **fields) -> Object:
     """A thing with a box and the mask that fills it."""
     mask = mask_to_rle(box_xyxy_to_mask(np.array(box, dtype=float), SIZE_HW))
-    return Thing(name, Region(box=tuple(map(float, box)), mask=mask), **fields)
+    return Object(name, Region(box=tuple(map(float, box)), mask=mask), **fields)
 
 
 def kitchen(number: int = 0, **fields) -> Annotated:
     """A picture with a person (0), two mugs (1, 2), a kettle (3), a table (4), and people as a group (5)."""
     region = Region(box=(0.0, 0.0, 60.0, 10.0), crowd=True)
     facts = {
-        "things": (
-            thing("person", (0, 0, 20, 40)),
-            thing("mug", (22, 20, 28, 30), attributes=("red",)),
-            thing("mug", (30, 20, 36, 30)),
-            thing("kettle", (40, 10, 55, 30), synonyms=("teapot",)),
-            thing("dining table", (20, 28, 60, 40)),
-            Thing("bystander", region),
+        "objects": (
+            obj("person", (0, 0, 20, 40)),
+            obj("mug", (22, 20, 28, 30), attributes=("red",)),
+            obj("mug", (30, 20, 36, 30)),
+            obj("kettle", (40, 10, 55, 30), synonyms=("teapot",)),
+            obj("dining table", (20, 28, 60, 40)),
+            Object("bystander", region),
         ),
         "relations": (Relation(0, "holding", 1), Relation(3, "on", 4)),
         "expressions": (

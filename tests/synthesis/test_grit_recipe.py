@@ -9,9 +9,9 @@ import pytest
 from deixis.datasets.formats import FORMATS
 from deixis.datasets.runs.folder import RunFolder
 from deixis.datasets.runs.pool import Workers
-from deixis.synthesis.building import build_set, plan_build
+from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.build_run import build_set, plan_build
 from deixis.synthesis.recipe import read_build_recipe
-from deixis.synthesis.tools import Tools
 from tests.datasets.coco_sets import coco_set
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "grit.yaml"
@@ -39,7 +39,7 @@ def test_the_parts_have_the_papers_numbers(recipe):
 
 def test_without_any_set_it_says_what_is_missing(recipe, tmp_path):
     with pytest.raises(ValueError, match=r"expected at least one that can be made, got none: objects_detection: obj"):
-        plan_build(recipe, RunFolder(tmp_path / "out"), Tools())
+        plan_build(recipe, RunFolder(tmp_path / "out"), Annotators())
 
 
 def test_with_coco_alone_its_parts_are_made_and_the_others_said(recipe, tmp_path):
@@ -50,7 +50,7 @@ def test_with_coco_alone_its_parts_are_made_and_the_others_said(recipe, tmp_path
     captions = [{"id": n, "image_id": n, "caption": f"Picture {n}."} for n in range(1, 41)]
     (coco / "annotations" / "captions_train2017.json").write_text(json.dumps({"annotations": captions}))
     report = build_set(
-        plan_build(replace(recipe, scale=0.0005, ending="jsonl"), RunFolder(tmp_path / "out"), Tools()),
+        plan_build(replace(recipe, scale=0.0005, ending="jsonl"), RunFolder(tmp_path / "out"), Annotators()),
         RunFolder(tmp_path / "out"),
         Workers(),
     )

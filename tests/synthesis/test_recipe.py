@@ -84,7 +84,7 @@ def test_a_recipe_fills_in_names_of_folders(tmp_path, monkeypatch):
     path = tmp_path / "recipe.yaml"
     path.write_text(
         "seed: 3\nscale: 0.5\nsources:\n  coco: {format: coco, path: '${SETS}/coco.json', images: '~/p', split: train,"
-        " optional: true, options: {a: 1}}\nparts:\n  - {kind: objects, from: coco, samples: 10, things_from: coco}\n"
+        " optional: true, options: {a: 1}}\nparts:\n  - {kind: objects, from: coco, samples: 10, objects_from: coco}\n"
         "shards: {format: parquet, samples: 5, media: copy}\n"
     )
     made = read_build_recipe(path)
@@ -93,7 +93,7 @@ def test_a_recipe_fills_in_names_of_folders(tmp_path, monkeypatch):
     assert (place.split, place.options) == ("train", {"a": "1"})
     assert made.sources["coco"].optional
     assert (made.seed, made.scale, made.ending, made.shard_samples, made.media) == (3, 0.5, "parquet", 5, "copy")
-    assert (made.parts[0].name, made.parts[0].sources, made.parts[0].things_from) == ("objects", ("coco",), "coco")
+    assert (made.parts[0].name, made.parts[0].sources, made.parts[0].objects_from) == ("objects", ("coco",), "coco")
 
 
 @pytest.mark.parametrize(

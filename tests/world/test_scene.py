@@ -17,7 +17,7 @@ def facts(scene) -> tuple:
     return scene.objects, *(tuple(getattr(scene, name)) for name in ("camera", "target", "light", "floor", "sky"))
 
 
-def scene_of(*things: SceneObject):
+def build_scene(*things: SceneObject):
     return replace(sample_scene("train", 0), objects=things)
 
 
@@ -88,7 +88,7 @@ def test_things_do_not_stand_in_each_other():
 
 @pytest.mark.parametrize("colour", [pytest.param(colour, id=colour) for colour in COLOUR_NAMES])
 def test_the_pixels_of_a_thing_have_its_colour(colour):
-    view = render(scene_of(thing("ball", colour)), 64)
+    view = render(build_scene(thing("ball", colour)), 64)
     inside = view.object_id == 0
     assert inside.sum() > 100
     shown = view.rgb[inside].mean(0)
@@ -98,7 +98,7 @@ def test_the_pixels_of_a_thing_have_its_colour(colour):
 
 
 def test_pixels_without_a_thing_are_floor_and_sky():
-    scene = scene_of()
+    scene = build_scene()
     view = render(scene, 64)
     assert set(np.unique(view.object_id)) <= {FLOOR, SKY}
     assert (view.part_id == -1).all()
@@ -112,7 +112,7 @@ def test_the_nearer_thing_hides_the_other():
     away = (scene.target - scene.camera)[:2]
     away /= np.linalg.norm(away)
     near, far = thing("ball", "red", *(-0.5 * away)), thing("lamp", "blue", *(0.4 * away))
-    both, alone = render(scene_of(near, far), 64), [render(scene_of(each), 64) for each in (near, far)]
+    both, alone = render(build_scene(near, far), 64), [render(build_scene(each), 64) for each in (near, far)]
     seen = [view.object_id == 0 for view in alone]
     overlap = seen[0] & seen[1]
     assert overlap.sum() > 20
@@ -123,7 +123,7 @@ def test_the_nearer_thing_hides_the_other():
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in KIND_NAMES])
 def test_parts_belong_to_their_thing(kind):
-    view = render(scene_of(thing(kind, "cyan")), 64)
+    view = render(build_scene(thing(kind, "cyan")), 64)
     parts = {PART_NAMES[part] for part in np.unique(view.part_id[view.object_id == 0])}
     assert parts
     assert parts <= set(KINDS[kind].parts)

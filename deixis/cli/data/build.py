@@ -13,8 +13,8 @@ from deixis.errors import InputError
 ANSWERS = "answers.sqlite"  # of the language model, in OUT, unless the recipe names another place
 
 if TYPE_CHECKING:
+    from deixis.synthesis.annotator_types import Annotators
     from deixis.synthesis.recipe import BuildRecipe
-    from deixis.synthesis.tools import Tools
 
 
 def run(
@@ -41,7 +41,7 @@ def run(
     from deixis.cli.data.progress import Stages
     from deixis.datasets.runs.folder import RunFolder
     from deixis.datasets.runs.pool import Workers
-    from deixis.synthesis.building import build_set, plan_build
+    from deixis.synthesis.build_run import build_set, plan_build
     from deixis.synthesis.recipe import read_build_recipe
 
     wanted = read_build_recipe(recipe)
@@ -60,15 +60,15 @@ def run(
     show_report(report, out, was_done)
 
 
-def _tools(recipe: "BuildRecipe", out: Path) -> "Tools":
+def _tools(recipe: "BuildRecipe", out: Path) -> "Annotators":
     """Factories of the models that a recipe names; nothing is loaded yet."""
-    from deixis.language.endpoint import endpoint_of
-    from deixis.synthesis.annotators import annotators
+    from deixis.language.endpoint import endpoint_from_recipe
+    from deixis.synthesis.annotators import open_annotators
 
     language = None
     if recipe.language is not None:
-        language = endpoint_of(recipe.language, out / ANSWERS).open
-    return annotators(language=language, **recipe.models)
+        language = endpoint_from_recipe(recipe.language, out / ANSWERS).open
+    return open_annotators(language=language, **recipe.models)
 
 
 def _show_parts() -> None:

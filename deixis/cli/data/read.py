@@ -45,12 +45,12 @@ def run(
     from deixis.cli.data.progress import Stages
     from deixis.datasets.runs.folder import RunFolder
     from deixis.datasets.runs.pool import Workers
-    from deixis.datasets.runs.reading import ReadPlan, read_set
+    from deixis.datasets.runs.read_run import ReadPlan, read_set
     from deixis.datasets.source import Place
-    from deixis.samples.media import WAYS
+    from deixis.samples.media import PLACEMENTS
     from deixis.synthesis.recipe import ENDINGS
 
-    for name, value, known in (("--to", to, ENDINGS), ("--media", media, WAYS)):
+    for name, value, known in (("--to", to, ENDINGS), ("--media", media, PLACEMENTS)):
         if value not in known:
             raise InputError(f"{name}: expected one of {', '.join(known)}; got {value!r}")
     folder = RunFolder(out)

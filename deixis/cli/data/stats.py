@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from deixis.samples.statistics.gather import Stats
-    from deixis.samples.statistics.tally import Spread, Tally
+    from deixis.samples.statistics.tally import Distribution, Tally
 
 TASKS_SHOWN, NAMES_SHOWN, VALUES_SHOWN = 40, 10, 9
 VALUE_LENGTH = 24
@@ -61,11 +61,11 @@ def run(
 
 
 def _write(stats: "Stats", out: Path) -> None:
-    from deixis.samples.media import in_its_place
+    from deixis.samples.media import atomic_path
     from deixis.samples.statistics.plots import write_plots
 
     out.mkdir(parents=True, exist_ok=True)
-    with in_its_place(out / "stats.json") as part:
+    with atomic_path(out / "stats.json") as part:
         part.write_text(json.dumps(stats.to_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     write_plots(stats, out)
 
@@ -164,7 +164,7 @@ def _right(*names: str) -> list:
     return [Column(name, justify="right") for name in names]
 
 
-def _numbers(spread: "Spread", factor: float = 1) -> list[str]:
+def _numbers(spread: "Distribution", factor: float = 1) -> list[str]:
     if not spread.count:
         return [""] * 5
     values = (spread.mean, spread.quantile(0.05), spread.quantile(0.5), spread.quantile(0.95), spread.high)

@@ -6,7 +6,7 @@
     ScanObjectNN as HDF5        training_objectdataset*.h5 and test_objectdataset*.h5, in the folder or its main_split
     folders of meshes, clouds   CLASS/train/FILE, CLASS/test/FILE (ModelNet's own), train/CLASS/FILE, or CLASS/FILE
 
-`read_class_clouds` tells the layout from what lies in the folder. Knows no network.
+`read_class_clouds` tells the layout from what lies in the folder. Independent of networks.
 """
 
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def read_class_clouds(folder: str | Path, count: int, variant: str = SCANOBJECTN
     A cloud of fewer points repeats them in turn. `variant` is the ending of ScanObjectNN's files. Text files and
     folders are brought into the unit sphere; HDF5 files are taken as they are.
 
-    Raises ValueError for a folder in no known layout, and for files that do not fit it.
+    Raises DataError for a folder in no known layout, and for files that do not fit it.
     """
     folder = Path(folder)
     if not folder.is_dir():

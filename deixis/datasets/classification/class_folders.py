@@ -1,4 +1,4 @@
-"""Signals of any kind with a class each: pictures, sounds, clouds, films or motion traces in a folder for each class.
+"""Classified files of any modality, in one folder per class.
 
     cat/a.jpg    train/cat/a.jpg    cat/train/a.jpg    labels.csv with a column of files and one of classes
 
@@ -43,7 +43,7 @@ _KIND_OF_SUFFIX = {suffix: kind for kind, reader in SIGNALS.items() for suffix i
 
 
 def scan_class_folders(place: Place) -> Iterator[Row | Skipped]:
-    """A row for each file, and one for all classes. Raises ValueError where there is no class, or an unknown kind."""
+    """A row for each file, and one for all classes. Raises DataError where there is no class, or an unknown kind."""
     if place.options.get("kind") not in (None, *SIGNALS):
         raise DataError(f"kind: expected one of {listed(SIGNALS)}, got {place.options['kind']!r}")
     found = next((place.path / name for name in LISTS if (place.path / name).is_file()), None)
@@ -114,7 +114,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _rows_of_list(found: Path, place: Place) -> Iterator[Row | Skipped]:
     rows = table_rows(found)
     _, header = next(rows, ("", []))
-    columns = {} if isinstance(header, ValueError) else {name.lower(): at for at, name in enumerate(header)}
+    columns = {} if isinstance(header, DataError) else {name.lower(): at for at, name in enumerate(header)}
     file = next((columns[name] for name in FILE_COLUMNS if name in columns), None)
     wanted = (place.options["label"].lower(),) if "label" in place.options else LABEL_COLUMNS
     label = next((columns[name] for name in wanted if name in columns), None)
@@ -124,7 +124,7 @@ def _rows_of_list(found: Path, place: Place) -> Iterator[Row | Skipped]:
             f"({', '.join(wanted)}; or label=COLUMN), got {listed(columns) or 'none'}"
         )
     for where, cells in rows:
-        if isinstance(cells, ValueError):
+        if isinstance(cells, DataError):
             yield Skipped(where, str(cells))
             continue
         name, text = cells[file].strip(), readable(cells[label])

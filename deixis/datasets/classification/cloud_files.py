@@ -25,7 +25,7 @@ def read_points(path: str | Path, count: int = SURFACE_POINTS) -> Float32[np.nda
     (PLY, OBJ, NPZ, NPY, PCD, TXT, XYZ or PTS with x, y, z in the first three columns) give all of theirs. The
     same file gives the same points.
 
-    Raises ValueError for a file that holds no points or cannot be read.
+    Raises DataError for a file that holds no points or cannot be read.
     """
     path = Path(path)
     reader = READERS.get(path.suffix.lower())

@@ -1,6 +1,6 @@
-"""COCO's instances and every set in its form: boxes, polygons or run lengths, and a category for each thing.
+"""COCO's instances and every set in its form: boxes, polygons or run lengths, and a category for each object.
 
-Other sets of this form differ in how they name things and pictures, which a `CocoLike` says; their readers are made of
+Other sets of this form differ in how they name objects and images, which a `CocoLike` says; their readers are made of
 `read_coco` with one of their own.
 
 Sources: cocodataset.org/#format-data; cocodataset/cocoapi@8c9bcc3 PythonAPI/pycocotools/coco.py.
@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.detection.coco_files import LISTS, file_of, heading, scan_coco
 from deixis.datasets.detection.coco_masks import segmentation_rle
-from deixis.datasets.files.boxes import box_of_xywh
+from deixis.datasets.files.boxes import box_from_xywh
 from deixis.datasets.files.class_names import readable
-from deixis.datasets.files.images import picture, said_size_hw, set_name, split_of
-from deixis.datasets.files.mask_regions import box_of_rle
+from deixis.datasets.files.images import declared_size_hw, image_reference, set_name, split_of
+from deixis.datasets.files.mask_regions import rle_box
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference
@@ -29,13 +29,13 @@ from deixis.samples.skipped import Skipped
 Record = Mapping[str, Any]
 
 
-def thing_of_category(category: Record) -> Thing:
-    """The thing, without its place, that a category of COCO names."""
-    return Thing(readable(str(category["name"])))
+def object_of_category(category: Record) -> Object:
+    """The object, without its place, that a category of COCO names."""
+    return Object(readable(str(category["name"])))
 
 
-def picture_names(image: Record) -> list[str]:
-    """What a picture may be called: its `file_name`, else the end of `coco_url` ("val2017/000000000139.jpg")."""
+def image_names(image: Record) -> list[str]:
+    """What an image may be called: its `file_name`, else the end of `coco_url` ("val2017/000000000139.jpg")."""
     names = [image.get("file_name"), _end_of_address(image.get("coco_url"))]
     return [name for name in names if isinstance(name, str) and name.strip()]
 
@@ -44,17 +44,17 @@ def picture_names(image: Record) -> list[str]:
 class CocoLike:
     """What sets of COCO's form do not share.
 
-    source: its name in ids; None: of COCO's pictures "coco", else the folder's. media: the set that its pictures are
-    of, where that is another. thing: of a category, without a place. names: of a picture, the best first. ignored:
+    source: its name in ids; None: of COCO's images "coco", else the folder's. media: the set that its images are
+    of, where that is another. object: of a category, without a place. names: of an image, the best first. ignored:
     fields of an annotation that, if set, make it neither right nor wrong. absent, vague: fields of an image with ids of
     categories that are surely not there, and that may be there unmarked. attributes: the field of an annotation with
-    ids of the file's `attributes`. complete: of each name that occurs in a picture every thing is marked.
+    ids of the file's `attributes`. complete: of each name that occurs in an image every object is marked.
     """
 
     source: str | None = None
     media: str | None = None
-    thing: Callable[[Record], Thing] = thing_of_category
-    names: Callable[[Record], list[str]] = picture_names
+    obj: Callable[[Record], Object] = object_of_category
+    names: Callable[[Record], list[str]] = image_names
     ignored: tuple[str, ...] = ("ignore",)
     absent: str = ""
     vague: str = ""
@@ -63,7 +63,7 @@ class CocoLike:
 
 
 def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike()) -> Iterator[Annotated | Skipped]:
-    """The picture of an item with its things; a `Skipped` for each annotation that cannot be used."""
+    """The image of an item with its objects; a `Skipped` for each annotation that cannot be used."""
     images = item.of("image")
     if not images:
         for row in item.rows:
@@ -78,28 +78,28 @@ def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike())
     context = _Context(kind, medium.size_hw, place.options.get("form"), *(heading(head, of, item.key) for of in LISTS))
     found: dict[str, list[Any]] = {"annotation": [], "caption": []}
     for part, made in found.items():
-        make = context.thing if part == "annotation" else _caption
+        make = context.obj if part == "annotation" else _caption
         for row in item.of(part):
             try:
                 made.append(make(row.value))
-            except ValueError as error:
+            except DeixisError as error:
                 yield Skipped(row.where, str(error))
-    things: list[Thing] = found["annotation"]
-    has_masks = bool(things) and all(thing.region.mask is not None for thing in things)
+    objects: list[Object] = found["annotation"]
+    has_masks = bool(objects) and all(obj.region.mask is not None for obj in objects)
     source = _source(place, kind, medium)
     names = {name: context.names_in(image.get(field)) for name, field in (("no", kind.absent), ("maybe", kind.vague))}
     # two categories may have one name ("bow" that shoots, "bow" of ribbon): absent is a name of which nothing is there
-    there = {thing.full_name for thing in things} | set(names["maybe"])
+    there = {obj.full_name for obj in objects} | set(names["maybe"])
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
         source=source,
         split=split,
         signals=(medium,),
-        things=tuple(things),
+        objects=tuple(objects),
         captions=tuple(found["caption"]),
         absent=tuple(name for name in names["no"] if name not in there),
         vague=names["maybe"],
-        aliases=aliases(*picture_names(image), image.get("flickr_url")),
+        aliases=aliases(*image_names(image), image.get("flickr_url")),
         complete=kind.complete,
         closed=not kind.absent,
         form=context.form or ("mask" if has_masks else "box"),
@@ -109,7 +109,7 @@ def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike())
 
 @dataclass(frozen=True)
 class _Context:
-    """What the annotations of one picture are read with."""
+    """What the annotations of one image are read with."""
 
     kind: CocoLike
     size_hw: tuple[int, int]
@@ -118,7 +118,7 @@ class _Context:
     licences: Mapping[str, Record]
     attributes: Mapping[str, Record]
 
-    def thing(self, annotation: Record) -> Thing:
+    def obj(self, annotation: Record) -> Object:
         number = annotation.get("category_id")
         if str(number) not in self.categories:
             raise DataError(f"category_id: expected the id of one of the categories, got {shown(number)}")
@@ -127,12 +127,12 @@ class _Context:
         region = region_of_annotation(annotation, self.size_hw, self.kind.ignored)
         attributes = [self.attributes.get(str(number)) for number in annotation.get(self.kind.attributes) or ()]
         words = tuple(readable(str(record["name"])) for record in attributes if record is not None)
-        return replace(self.kind.thing(self.categories[str(number)]), region=region, attributes=words)
+        return replace(self.kind.obj(self.categories[str(number)]), region=region, attributes=words)
 
     def names_in(self, numbers: Any) -> tuple[str, ...]:
         """The names of some categories by their ids, without repeats."""
         known = (self.categories.get(str(number)) for number in numbers or ())
-        return tuple(dict.fromkeys(self.kind.thing(category).full_name for category in known if category is not None))
+        return tuple(dict.fromkeys(self.kind.obj(category).full_name for category in known if category is not None))
 
     def licence(self, image: Record) -> str:
         record = self.licences.get(str(image.get("license")))
@@ -142,14 +142,14 @@ class _Context:
 def region_of_annotation(annotation: Record, size_hw: tuple[int, int], ignored: Sequence[str] = ("ignore",)) -> Region:
     """The box and the mask of an annotation; the box of the mask where it has none of its own.
 
-    ignored: the fields that, if set, make it neither right nor wrong. Raises ValueError where it has neither box nor
-    mask, and for either that is none of this picture.
+    ignored: the fields that, if set, make it neither right nor wrong. Raises DataError where it has neither box nor
+    mask, and for either that is none of this image.
     """
     segmentation, bbox = annotation.get("segmentation"), annotation.get("bbox")
     if not segmentation and not bbox:
         raise DataError("expected a bbox or a segmentation, got neither")
     rle = segmentation_rle(segmentation, size_hw) if segmentation else None
-    box_xyxy = box_of_xywh(bbox, size_hw) if bbox else box_of_rle(rle)
+    box_xyxy = box_from_xywh(bbox, size_hw) if bbox else rle_box(rle)
     crowd, ignore = bool(annotation.get("iscrowd")), any(annotation.get(field) for field in ignored)
     return Region(box=box_xyxy, mask=rle, crowd=crowd, ignore=ignore)
 
@@ -158,9 +158,11 @@ def _medium(row: Row, place: Place, kind: CocoLike, split: str) -> MediaReferenc
     try:
         names = kind.names(row.value)
         if not names:
-            raise DataError(f"file_name: expected the name of a picture, got {shown(row.value)}")
-        return picture(place, names, kind.media or kind.source or set_name(place), said_size_hw(row.value), split)
-    except ValueError as error:
+            raise DataError(f"file_name: expected the name of an image, got {shown(row.value)}")
+        return image_reference(
+            place, names, kind.media or kind.source or set_name(place), declared_size_hw(row.value), split
+        )
+    except DeixisError as error:
         raise DataError(f"{row.where}: {error}") from None
 
 
@@ -194,15 +196,15 @@ def _end_of_address(url: Any) -> str | None:
 
 OPTIONS = {
     "source": "what the set is called in ids (default: the name of its folder)",
-    "form": "box or mask: in which form answers are wanted (default: mask where every thing has one)",
-    "captions": "a JSON file with captions of the same pictures, or `beside` for the one that lies beside",
+    "form": "box or mask: in which form answers are wanted (default: mask where every object has one)",
+    "captions": "a JSON file with captions of the same images, or `beside` for the one that lies beside",
 }
 COCO = Format(
     name="coco",
     title="COCO instances, and any set in COCO's form",
-    wants="the JSON file (instances_val2017.json) or the folder that holds annotations/; --images: the pictures",
+    wants="the JSON file (instances_val2017.json) or the folder that holds annotations/; --images: the images",
     home="https://cocodataset.org/#download",
-    licence="annotations CC-BY-4.0; each picture has its own, from the file's list",
+    licence="annotations CC-BY-4.0; each image has its own, from the file's list",
     scan=scan_coco,
     read=read_coco,
     options=OPTIONS,

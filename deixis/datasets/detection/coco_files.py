@@ -3,7 +3,7 @@
     {"images": [...], "annotations": [...], "categories": [...], "licenses": [...]}, in any order
 
 LVIS, Objects365, PACO, PASCAL-Part and most tools that people draw with write this form. The lists of categories and of
-licences are held and become one row each; of images and annotations one at a time is held. It knows no meaning of them.
+licences are held in memory and become one row each; images and annotations are streamed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ OTHER_KINDS = ("captions", "person_keypoints", "panoptic", "stuff", "image_info"
 def coco_files(place: Place) -> list[Path]:
     """The JSON file that PATH is, or those in the folder or its `annotations` that hold instances.
 
-    Of several, those whose name tells another split than the one that is given are left out. Raises ValueError where
+    Of several, those whose name tells another split than the one that is given are skipped. Raises DataError where
     there is none.
     """
     if place.path.is_file():
@@ -44,7 +44,7 @@ def coco_files(place: Place) -> list[Path]:
 def scan_coco(place: Place) -> Iterator[Row | Skipped]:
     """The rows of every file: its lists for all images, "image" and "annotation" (and "caption") by image.
 
-    A key is the file's name and the image's id, as two files may count their images from 1. Raises ValueError for a
+    A key is the file's name and the image's id, as two files may count their images from 1. Raises DataError for a
     file without images.
     """
     if place.options.get("form") not in (None, *FORMS):

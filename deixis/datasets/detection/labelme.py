@@ -1,8 +1,8 @@
-"""labelme's files: one JSON beside each picture, with shapes that a person drew.
+"""labelme's files: one JSON beside each image, with shapes that a person drew.
 
-Shapes of one label and one group_id are one thing. A shape's `description` is an expression that means it, its flags
-say what it is like ("open"); flags of the picture that are set are things without a place, the others are absent.
-Labels that begin with "__" (labelme's "__ignore__") are no things. A picture that lies in the JSON alone is taken from
+Shapes of one label and one group_id are one object. A shape's `description` is an expression that means it, its flags
+say what it is like ("open"); flags of the image that are set are objects without a place, the others are absent.
+Labels that begin with "__" (labelme's "__ignore__") are no objects. An image that lies in the JSON alone is taken from
 there. How shapes are drawn, `labelme_shapes` knows.
 
 Source: wkentaro/labelme@51e50e4 labelme/_label_file.py.
@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from deixis.datasets.annotated import Annotated, Expression, Thing
+from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.detection.coco_masks import segmentation_rle
 from deixis.datasets.detection.labelme_shapes import LINE_WIDTH_PX, region_of_shape
 from deixis.datasets.files.class_names import readable
-from deixis.datasets.files.images import agreed_size_hw, find_picture, picture_id, said_size_hw, set_name
+from deixis.datasets.files.images import checked_size_hw, declared_size_hw, find_image, image_media_id, set_name
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference
@@ -36,7 +36,7 @@ from deixis.samples.skipped import Skipped
 
 
 def scan_labelme(place: Place) -> Iterator[Row | Skipped]:
-    """A row for each JSON file in the folder and below, or for the one that PATH is. Raises ValueError for none."""
+    """A row for each JSON file in the folder and below, or for the one that PATH is. Raises DataError for none."""
     files = [place.path] if place.path.is_file() else sorted(place.path.rglob("*.json"))
     if not files:
         raise DataError(f"{place.path}: expected JSON files of labelme, got none")
@@ -47,7 +47,7 @@ def scan_labelme(place: Place) -> Iterator[Row | Skipped]:
 
 
 def read_labelme(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """The picture of a file with its things; a `Skipped` for each shape that cannot be used."""
+    """The image of a file with its objects; a `Skipped` for each shape that cannot be used."""
     row = item.one("file")
     document = _document(Path(row.value))
     source = set_name(place)
@@ -57,20 +57,20 @@ def read_labelme(item: Item, head: Head, place: Place) -> Iterator[Annotated | S
         try:
             if not _label(record).startswith("__"):
                 shapes.append(_shape(record, medium.size_hw, _line_width(place)))
-        except ValueError as error:
+        except DeixisError as error:
             yield Skipped(f"{row.where}: shapes[{number}]", str(error))
     drawn = [_joined(group, medium.size_hw) for group in _groups(shapes)]
     flags = document.get("flags") if isinstance(document.get("flags"), dict) else {}
     said = {readable(name): bool(value) for name, value in flags.items() if not name.startswith("__")}
-    things = [thing for thing, _ in drawn] + [Thing(name) for name, is_set in said.items() if is_set]
-    there = {thing.name for thing in things}
-    has_masks = bool(drawn) and all(thing.region.mask is not None for thing, _ in drawn)
+    objects = [obj for obj, _ in drawn] + [Object(name) for name, is_set in said.items() if is_set]
+    there = {obj.name for obj in objects}
+    has_masks = bool(drawn) and all(obj.region.mask is not None for obj, _ in drawn)
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
         source=source,
         split=split_of_key(item.key, place),
         signals=(medium,),
-        things=tuple(things),
+        objects=tuple(objects),
         expressions=tuple(Expression(text, (number,)) for number, (_, text) in enumerate(drawn) if text),
         absent=tuple(name for name, is_set in said.items() if not is_set and name not in there),
         aliases=aliases(str(document.get("imagePath"))),
@@ -80,9 +80,9 @@ def read_labelme(item: Item, head: Head, place: Place) -> Iterator[Annotated | S
 
 @dataclass(frozen=True)
 class _Shape:
-    """A shape's thing, the group it is of, and what is said of it."""
+    """A shape's object, the group it is of, and what is said of it."""
 
-    thing: Thing
+    obj: Object
     group: Any
     description: str
 
@@ -100,16 +100,16 @@ def _document(path: Path) -> dict[str, Any]:
 def _medium(document: Mapping[str, Any], path: Path, key: str, place: Place, source: str) -> MediaReference:
     name = str(document.get("imagePath") or "").replace("\\", "/")
     if not name:
-        raise DataError(f"imagePath: expected the name of a picture, got {shown(document.get('imagePath'))}")
+        raise DataError(f"imagePath: expected the name of an image, got {shown(document.get('imagePath'))}")
     beside = path.parent / name
-    picture = beside if beside.is_file() else find_picture(place, [name])
-    said = said_size_hw({"height": document.get("imageHeight"), "width": document.get("imageWidth")})
-    medium_id = picture_id([f"{key}{Path(name).suffix}", name], source)
-    if not picture.is_file() and document.get("imageData"):
+    image = beside if beside.is_file() else find_image(place, [name])
+    said = declared_size_hw({"height": document.get("imageHeight"), "width": document.get("imageWidth")})
+    medium_id = image_media_id([f"{key}{Path(name).suffix}", name], source)
+    if not image.is_file() and document.get("imageData"):
         values = _inline_picture(document["imageData"], path)
         return MediaReference(medium_id, "image", size_hw=values.shape[:2], values=values)
-    size_hw = agreed_size_hw(picture, said, "imageHeight, imageWidth")
-    return MediaReference(medium_id, "image", path=str(picture), size_hw=size_hw)
+    size_hw = checked_size_hw(image, said, "imageHeight, imageWidth")
+    return MediaReference(medium_id, "image", path=str(image), size_hw=size_hw)
 
 
 def _inline_picture(data: Any, path: Path) -> UInt8[np.ndarray, "h w 3"]:
@@ -118,10 +118,10 @@ def _inline_picture(data: Any, path: Path) -> UInt8[np.ndarray, "h w 3"]:
     from deixis.signals.image import open_value
 
     try:
-        picture = Image.open(io.BytesIO(base64.b64decode(data)))
-        return open_value(picture, path.name).values
-    except (OSError, TypeError, binascii.Error, ValueError) as error:
-        raise DataError(f"imageData: expected a picture in base64; {error}") from None
+        image = Image.open(io.BytesIO(base64.b64decode(str(data).encode())))
+        return open_value(image, path.name).values
+    except (OSError, binascii.Error, DeixisError) as error:
+        raise DataError(f"imageData: expected an image in base64; {error}") from None
 
 
 def _label(record: Any) -> str:
@@ -137,30 +137,30 @@ def _shape(record: Mapping[str, Any], size_hw: tuple[int, int], line_width_px: i
     attributes = tuple(readable(name) for name, is_set in flags.items() if is_set)
     description = record.get("description")
     text = " ".join(description.split()) if isinstance(description, str) else ""
-    return _Shape(Thing(readable(record["label"]), region, attributes), record.get("group_id"), text)
+    return _Shape(Object(readable(record["label"]), region, attributes), record.get("group_id"), text)
 
 
 def _groups(shapes: list[_Shape]) -> list[list[_Shape]]:
     """Shapes of one name and one group together, in the order of their first; points are never joined."""
     groups: dict[Any, list[_Shape]] = {}
     for number, shape in enumerate(shapes):
-        is_alone = shape.group is None or shape.thing.region.point is not None
-        groups.setdefault(number if is_alone else (shape.thing.name, str(shape.group)), []).append(shape)
+        is_alone = shape.group is None or shape.obj.region.point is not None
+        groups.setdefault(number if is_alone else (shape.obj.name, str(shape.group)), []).append(shape)
     return list(groups.values())
 
 
-def _joined(group: list[_Shape], size_hw: tuple[int, int]) -> tuple[Thing, str]:
-    """The thing that some shapes are together, and what is said of it."""
+def _joined(group: list[_Shape], size_hw: tuple[int, int]) -> tuple[Object, str]:
+    """The object that some shapes are together, and what is said of it."""
     text = next((shape.description for shape in group if shape.description), "")
-    first = group[0].thing
-    attributes = tuple(dict.fromkeys(word for shape in group for word in shape.thing.attributes))
-    regions = [shape.thing.region for shape in group]
+    first = group[0].obj
+    attributes = tuple(dict.fromkeys(word for shape in group for word in shape.obj.attributes))
+    regions = [shape.obj.region for shape in group]
     if len(group) == 1:
         return first, text
     boxes = np.array([region.box for region in regions])
     box = (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
     masks = [region.mask for region in regions if region.mask is not None]
-    # of boxes among masks only the outline is known, so that the thing has a box alone
+    # of boxes among masks only the outline is known, so that the object has a box alone
     mask = segmentation_rle(masks, size_hw) if len(masks) == len(regions) else None
     return replace(first, region=Region(box=box, mask=mask), attributes=attributes), text
 
@@ -174,8 +174,8 @@ def _line_width(place: Place) -> int:
 
 LABELME = Format(
     name="labelme",
-    title="labelme's JSON files beside pictures",
-    wants="a folder of JSON files, or one; --images: the pictures, where they lie elsewhere",
+    title="labelme's JSON files beside images",
+    wants="a folder of JSON files, or one; --images: the images, where they lie elsewhere",
     home="https://github.com/wkentaro/labelme",
     licence="your own",
     scan=scan_labelme,

@@ -1,10 +1,10 @@
-"""The shapes that labelme draws, as regions of a picture.
+"""The shapes that labelme draws, as regions of an image.
 
     polygon, circle, mask    a mask; of a line or a linestrip what a pen of some width draws, as labelme exports it
     rectangle                a box
     point                    a point
 
-It knows no file and no label. Source: wkentaro/labelme@51e50e4 labelme/utils/shape.py.
+Independent of file and label. Source: wkentaro/labelme@51e50e4 labelme/utils/shape.py.
 """
 
 import base64
@@ -18,8 +18,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from deixis.datasets.detection.coco_masks import segmentation_rle
-from deixis.datasets.files.boxes import box_of_xyxy
-from deixis.datasets.files.mask_regions import box_of_rle, region_of_mask
+from deixis.datasets.files.boxes import box_from_xyxy
+from deixis.datasets.files.mask_regions import mask_region, rle_box
 from deixis.errors import DataError
 from deixis.geometry import Region
 from deixis.samples.consistency import listed, shown
@@ -32,9 +32,9 @@ Points = Float64[np.ndarray, "point 2"]
 
 
 def region_of_shape(record: Mapping[str, Any], size_hw: tuple[int, int], line_width_px: int = LINE_WIDTH_PX) -> Region:
-    """The region of one of labelme's `shapes`, cut to the picture.
+    """The region of one of labelme's `shapes`, cut to the image.
 
-    Raises ValueError, naming the field, for an unknown kind, too few points, and what leaves nothing on the picture.
+    Raises DataError, naming the field, for an unknown kind, too few points, and what leaves nothing on the image.
     """
     kind = record.get("shape_type") or "polygon"  # early versions knew no other
     if kind not in DRAW:
@@ -54,11 +54,11 @@ def _points(points: Any, least: int) -> Points:
 
 def _draw_polygon(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
     rle = segmentation_rle([points.ravel().tolist()], size_hw)
-    return Region(box=box_of_rle(rle), mask=rle)
+    return Region(box=rle_box(rle), mask=rle)
 
 
 def _draw_rectangle(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
-    return Region(box=box_of_xyxy([*points.min(axis=0).tolist(), *points.max(axis=0).tolist()], size_hw, "points"))
+    return Region(box=box_from_xyxy([*points.min(axis=0).tolist(), *points.max(axis=0).tolist()], size_hw, "points"))
 
 
 def _draw_circle(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
@@ -71,17 +71,17 @@ def _draw_circle(points: Points, record: Any, size_hw: tuple[int, int], line_wid
 def _draw_line(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
     from PIL import Image, ImageDraw
 
-    picture = Image.new("1", size_hw[::-1])
+    image = Image.new("1", size_hw[::-1])
     reach = np.array(size_hw[::-1])
     way = [tuple(point) for point in points.clip(-reach, 2 * reach).tolist()]
-    ImageDraw.Draw(picture).line(way, fill=1, width=line_width_px)
-    return region_of_mask(np.asarray(picture), "points")
+    ImageDraw.Draw(image).line(way, fill=1, width=line_width_px)
+    return mask_region(np.asarray(image), "points")
 
 
 def _draw_point(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
     x, y = points[0].tolist()
     if not (0 <= x <= size_hw[1] and 0 <= y <= size_hw[0]):
-        raise DataError(f"points: expected a point on the picture of {size_hw[1]} x {size_hw[0]} pixels, got {x}, {y}")
+        raise DataError(f"points: expected a point on the image of {size_hw[1]} x {size_hw[0]} pixels, got {x}, {y}")
     return Region(point=(x, y))
 
 
@@ -98,7 +98,7 @@ def _draw_mask(points: Points, record: Any, size_hw: tuple[int, int], line_width
     rows, columns = mask[max(top, 0) :, max(left, 0) :].shape
     seen = inside[max(-top, 0) :, max(-left, 0) :][:rows, :columns]
     mask[max(top, 0) :, max(left, 0) :][: seen.shape[0], : seen.shape[1]] = seen
-    return region_of_mask(mask)
+    return mask_region(mask)
 
 
 DRAW: Mapping[str, Callable[[Points, Any, tuple[int, int], int], Region]] = {

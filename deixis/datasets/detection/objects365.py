@@ -1,8 +1,8 @@
-"""Objects365, versions 1 and 2: boxes of 365 kinds of things in COCO's form.
+"""Objects365, versions 1 and 2: boxes of 365 kinds of objects in COCO's form.
 
 Read as COCO is, and further: files are found by the path of either version ("images/v2/patch50/NAME.jpg") or by its
-last folders, as people unpack them; "Cabinet/shelf" is a "cabinet" that is also called a "shelf"; what is a picture of
-a thing (`isfake`) or its reflection (`isreflected`) is neither right nor wrong.
+last folders, as people unpack them; "Cabinet/shelf" is a "cabinet" that is also called a "shelf"; what is an image of
+an object (`isfake`) or its reflection (`isreflected`) is neither right nor wrong.
 
 Sources: objects365.org; open-mmlab/mmdetection@234325d mmdet/datasets/objects365.py,
 tools/dataset_converters/fix_o365_names.py.
@@ -10,7 +10,7 @@ tools/dataset_converters/fix_o365_names.py.
 
 from collections.abc import Iterator
 
-from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.detection.coco import OPTIONS, CocoLike, Record, read_coco
 from deixis.datasets.detection.coco_files import scan_coco
 from deixis.datasets.files.class_names import readable
@@ -22,15 +22,15 @@ SPELLING = {"moniter": "monitor", "bakset": "basket", "dinning": "dining", "exte
 """Slips in the set's own list of names."""
 
 
-def thing_of_category(category: Record) -> Thing:
-    """The thing, without its place, that a category names: in small letters but for TV, SUV and the like.
+def object_of_category(category: Record) -> Object:
+    """The object, without its place, that a category names: in small letters but for TV, SUV and the like.
 
-    >>> thing_of_category({"name": "Moniter/TV"})
-    Thing(name='monitor', region=None, attributes=(), part_of=None, synonyms=('TV',), stuff=False)
+    >>> object_of_category({"name": "Moniter/TV"})
+    Object(name='monitor', region=None, attributes=(), part_of=None, synonyms=('TV',), stuff=False)
     """
     names = [" ".join(map(_word, readable(name).split())) for name in str(category["name"]).split("/")]
     first, *others = (name for name in names if name)
-    return Thing(first, synonyms=tuple(others))
+    return Object(first, synonyms=tuple(others))
 
 
 def _word(word: str) -> str:
@@ -39,7 +39,7 @@ def _word(word: str) -> str:
 
 
 def names_by_patch(image: Record) -> list[str]:
-    """What a picture may be called: the file's path as the set has it, and its ends.
+    """What an image may be called: the file's path as the set has it, and its ends.
 
     >>> names_by_patch({"file_name": "images/v2/patch50/objects365_v2_01.jpg"})
     ['images/v2/patch50/objects365_v2_01.jpg', 'v2/patch50/objects365_v2_01.jpg', 'patch50/objects365_v2_01.jpg']
@@ -53,14 +53,14 @@ def names_by_patch(image: Record) -> list[str]:
 
 KIND = CocoLike(
     source="objects365",
-    thing=thing_of_category,
+    obj=object_of_category,
     names=names_by_patch,
     ignored=("ignore", "isfake", "isreflected"),
 )
 
 
 def read_objects365(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """The picture of an item with its things."""
+    """The image of an item with its objects."""
     yield from read_coco(item, head, place, KIND)
 
 
@@ -69,7 +69,7 @@ OBJECTS365 = Format(
     title="Objects365, version 1 or 2",
     wants="objects365_train.json or zhiyuan_objv2_train.json; --images: the folder that holds images/ or the patches",
     home="https://www.objects365.org",
-    licence="annotations CC-BY-4.0; pictures under Flickr's terms",
+    licence="annotations CC-BY-4.0; images under Flickr's terms",
     scan=scan_coco,
     read=read_objects365,
     options=OPTIONS,

@@ -6,9 +6,9 @@
     attributes.json             [{image_id, attributes: [{object_id, names, attributes, x, y, w, h}]}]
     relationships.json          [{image_id, relationships: [{predicate, subject: {object_id, ...}, object: {...}}]}]
 
-Any of them will do, of all versions. Half of the pictures are COCO's at another size, so that a picture keeps its own
-id and has COCO's as an alias. People marked what they liked, not every thing of a name, and their boxes stick out of
-pictures: these are cut.
+Any of them will do, of all versions. Half of the images are COCO's at another size, so that an image keeps its own
+id and has COCO's as an alias. People marked what they liked, not every object of a name, and their boxes stick out of
+images: these are cut.
 
 Source: ranjaykrishna/visual_genome_python_driver visual_genome/local.py and utils.py.
 """
@@ -17,13 +17,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deixis.datasets.annotated import Annotated, Expression, Relation, Thing
-from deixis.datasets.files.boxes import box_of_xywh
-from deixis.datasets.files.images import find_picture, said_size_hw
+from deixis.datasets.annotated import Annotated, Expression, Object, Relation
+from deixis.datasets.files.boxes import box_from_xywh
+from deixis.datasets.files.images import declared_size_hw, find_image
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.image_ids import coco_id
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import listed, shown
 from deixis.samples.headers import header_size_hw
@@ -38,11 +38,11 @@ FILES = {
     "relationships": "relationships.json",
     "regions": "region_descriptions.json",
 }
-"""Part of a picture -> the file it is in, in the order in which they are read: relations are between objects."""
+"""Part of an image -> the file it is in, in the order in which they are read: relations are between objects."""
 
 
 def scan_visual_genome(place: Place) -> Iterator[Row | Skipped]:
-    """What each file says of each picture, one picture at a time."""
+    """What each file says of each image, one image at a time."""
     there = {part: place.path / name for part, name in FILES.items() if (place.path / name).is_file()}
     if not set(there) - {"image"}:
         raise DataError(f"{place.path}: expected some of {listed(FILES.values())} in it, got none")
@@ -52,11 +52,11 @@ def scan_visual_genome(place: Place) -> Iterator[Row | Skipped]:
             if isinstance(number, int) and not isinstance(number, bool):
                 yield Row(str(number), part, where, record)
             else:
-                yield Skipped(where, f"image_id: expected the number of a picture, got {shown(record)}")
+                yield Skipped(where, f"image_id: expected the number of an image, got {shown(record)}")
 
 
 def read_visual_genome(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """A picture with all that people said of it."""
+    """An image with all that people said of it."""
     images = item.of("image")
     facts = images[0].value if images else {}
     medium = _medium(item.key, facts, place)
@@ -76,14 +76,14 @@ def read_visual_genome(item: Item, _: Head, place: Place) -> Iterator[Annotated 
             for number, record in enumerate(records):
                 try:
                     add(_mapping(record, part))
-                except ValueError as error:
+                except DeixisError as error:
                     yield Skipped(f"{row.where}: {part}[{number}]", str(error))
     yield Annotated(
         id=medium.id,
         source="visual_genome",
         split=place.split or "train",
         signals=(medium,),
-        things=tuple(found.things),
+        objects=tuple(found.objects),
         expressions=tuple(found.expressions),
         relations=tuple(dict.fromkeys(found.relations)),
         aliases=tuple(_aliases(facts)),
@@ -94,16 +94,16 @@ def read_visual_genome(item: Item, _: Head, place: Place) -> Iterator[Annotated 
 
 @dataclass
 class _Found:
-    """What is found in a picture. number_of: of a thing, by the id of its object and of those merged into it."""
+    """What is found in an image. number_of: of an object, by the id of its object and of those merged into it."""
 
     size_hw: tuple[int, int]
-    things: list[Thing] = field(default_factory=list)
+    objects: list[Object] = field(default_factory=list)
     number_of: dict[Any, int] = field(default_factory=dict)
     expressions: list[Expression] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
 
     def add_object(self, record: Record, attributes: tuple[str, ...] = ()) -> int:
-        """The number of the thing that an object is; one that is known by its id is not added again."""
+        """The number of the object that an object is; one that is known by its id is not added again."""
         number = record.get("object_id", record.get("id"))
         if not isinstance(number, int):
             raise DataError(f"object_id: expected a number, got {shown(number)}")
@@ -113,19 +113,19 @@ class _Found:
         if not names:
             raise DataError(f"names: expected what the object is called, got {shown(record.get('names'))}")
         region = Region(box=self._box(record, "w", "h"))
-        self.things.append(Thing(names[0], region, attributes, synonyms=tuple(names[1:])))
+        self.objects.append(Object(names[0], region, attributes, synonyms=tuple(names[1:])))
         merged = record.get("merged_object_ids")
         for one in (number, *(merged if isinstance(merged, list) else ())):
             if isinstance(one, int):
-                self.number_of.setdefault(one, len(self.things) - 1)
+                self.number_of.setdefault(one, len(self.objects) - 1)
         return self.number_of[number]
 
     def add_attributes(self, record: Record) -> None:
         """To the object with that id, which is added if no file had it before."""
         number = self.add_object(record)
-        thing = self.things[number]
-        attributes = tuple(dict.fromkeys((*thing.attributes, *_texts(record.get("attributes")))))
-        self.things[number] = Thing(thing.name, thing.region, attributes, synonyms=thing.synonyms)
+        obj = self.objects[number]
+        attributes = tuple(dict.fromkeys((*obj.attributes, *_texts(record.get("attributes")))))
+        self.objects[number] = Object(obj.name, obj.region, attributes, synonyms=obj.synonyms)
 
     def add_relation(self, record: Record) -> None:
         predicate = next(iter(_texts(record.get("predicate"))), None)
@@ -136,30 +136,30 @@ class _Found:
             side = _mapping(record.get(end), end)
             try:
                 ends.append(self.add_object(side))
-            except ValueError as error:
+            except DeixisError as error:
                 raise DataError(f"{end}: {error}") from None
         if ends[0] == ends[1]:
-            raise DataError("object: expected another thing than the subject, got the same")
+            raise DataError("object: expected another object than the subject, got the same")
         self.relations.append(Relation(ends[0], predicate, ends[1]))
 
     def add_region(self, record: Record) -> None:
         phrase = record.get("phrase")
         if not isinstance(phrase, str) or not phrase.strip():
             raise DataError(f"phrase: expected a text, got {shown(phrase)}")
-        self.things.append(Thing("", Region(box=self._box(record, "width", "height"))))
-        self.expressions.append(Expression(" ".join(phrase.split()), (len(self.things) - 1,), unique=False))
+        self.objects.append(Object("", Region(box=self._box(record, "width", "height"))))
+        self.expressions.append(Expression(" ".join(phrase.split()), (len(self.objects) - 1,), unique=False))
 
     def _box(self, record: Record, width: str, height: str) -> tuple[float, float, float, float]:
         names = ("x", "y", width, height)
-        return box_of_xywh([record.get(name) for name in names], self.size_hw, ", ".join(names))
+        return box_from_xywh([record.get(name) for name in names], self.size_hw, ", ".join(names))
 
 
 def _medium(key: str, facts: Record, place: Place) -> MediaReference:
-    """The picture: its address ends as its path begins ("VG_100K_2/1.jpg")."""
+    """The image: its address ends as its path begins ("VG_100K_2/1.jpg")."""
     address = str(facts.get("url") or "").split("/")
     names = ["/".join(address[-2:]), f"{key}.jpg"] if len(address) > 1 and address[-1] else [f"{key}.jpg"]
-    path = find_picture(place, names)
-    return MediaReference(f"vg/{key}", "image", path=str(path), size_hw=said_size_hw(facts) or header_size_hw(path))
+    path = find_image(place, names)
+    return MediaReference(f"vg/{key}", "image", path=str(path), size_hw=declared_size_hw(facts) or header_size_hw(path))
 
 
 def _aliases(facts: Record) -> Iterator[str]:
@@ -169,7 +169,7 @@ def _aliases(facts: Record) -> Iterator[str]:
 
 
 def _texts(values: Any) -> Iterable[str]:
-    """One text or a list of them, in small letters, each once, blanks made single; anything else is left out."""
+    """One text or a list of them, in small letters, each once, blanks made single; anything else is skipped."""
     listed_values = values if isinstance(values, list) else [values]
     words = (" ".join(value.lower().split()) for value in listed_values if isinstance(value, str))
     return dict.fromkeys(filter(None, words))

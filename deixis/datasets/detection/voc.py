@@ -12,20 +12,21 @@ Sources: host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html; HumanS
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from deixis.datasets.annotated import Annotated, Thing
-from deixis.datasets.files.boxes import box_of_xyxy
+from deixis.datasets.annotated import Annotated, Object
+from deixis.datasets.files.boxes import box_from_xyxy
 from deixis.datasets.files.class_names import readable
-from deixis.datasets.files.images import agreed_size_hw, find_picture, said_size_hw, set_name
+from deixis.datasets.files.images import checked_size_hw, declared_size_hw, find_image, set_name
 from deixis.datasets.files.map_files import read_map
-from deixis.datasets.files.mask_regions import regions_of_values
+from deixis.datasets.files.mask_regions import map_regions
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
+from deixis.datasets.files.safe_xml import read_xml
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, box_iou_xyxy
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference
@@ -35,7 +36,7 @@ FOLDERS = ("Annotations", "annotations", "xml", "xmls", "labels")
 LISTS = ("Main", "Segmentation", "Layout")
 SPLITS = ("train", "val", "test")
 ENDINGS = (".jpg", ".png", ".jpeg", ".JPG", ".JPEG", ".PNG", ".bmp", ".webp", ".tif")
-"""Of pictures whose file name is not told."""
+"""Of images whose file name is not told."""
 SPELLING = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "TV monitor"}
 """PASCAL's class names that are two words."""
 BORDER = 255
@@ -44,7 +45,7 @@ SAME_IOU = 0.5
 
 
 def scan_voc(place: Place) -> Iterator[Row | Skipped]:
-    """A row for each XML file, and one for each line of the lists of splits. Raises ValueError for a folder without."""
+    """A row for each XML file, and one for each line of the lists of splits. Raises DataError for a folder without."""
     if place.options.get("origin") not in (None, "0", "1"):
         raise DataError(f"origin: expected 0 or 1, got {place.options['origin']!r}")
     folder = next((place.path / name for name in FOLDERS if (place.path / name).is_dir()), place.path)
@@ -63,7 +64,7 @@ def scan_voc(place: Place) -> Iterator[Row | Skipped]:
 
 
 def read_voc(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """The picture of an item with its objects and their parts; a `Skipped` for each that cannot be used."""
+    """The image of an item with its objects and their parts; a `Skipped` for each that cannot be used."""
     files, splits = item.of("file"), item.of("split")
     if not files:
         raise DataError(f"expected a file {item.key}.xml in Annotations/, got none")
@@ -72,64 +73,61 @@ def read_voc(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipp
     is_pascal = _is_pascal(root)
     origin = int(place.options.get("origin", is_pascal))
     medium = _medium(root, path, place, is_pascal, item.key)
-    objects: dict[int, Thing] = {}
-    parts: list[Thing] = []
+    objects: dict[int, Object] = {}
+    parts: list[Object] = []
     for number, element in enumerate(root.findall("object"), 1):
         for each in (element, *element.findall("part")):
             try:
-                thing = _thing(each, medium.size_hw, origin)
+                obj = _thing(each, medium.size_hw, origin)
                 if each is element:
-                    objects[number] = thing
+                    objects[number] = obj
                 else:
-                    parts.append(replace(thing, part_of=_name(element)))
-            except ValueError as error:
+                    parts.append(replace(obj, part_of=_name(element)))
+            except DeixisError as error:
                 yield Skipped(f"{where}: object {number}", str(error))
     map_path = path.parent.parent / "SegmentationObject" / f"{path.stem}.png"
     if map_path.is_file():
         yield from _add_masks(objects, map_path, shown_path(map_path, place), medium.size_hw)
-    things = (*objects.values(), *parts)
+    marked = (*objects.values(), *parts)
     source = medium.id.split("/")[0]
     yield Annotated(
         id=medium.id,
         source=source,
         split=place.split or (splits[0].value if splits else split_of_key(item.key, place)),
         signals=(medium,),
-        things=things,
+        objects=marked,
         aliases=aliases(medium.path),
-        form="mask" if things and all(thing.region.mask is not None for thing in things) else "box",
+        form="mask" if marked and all(obj.region.mask is not None for obj in marked) else "box",
     )
 
 
-def _root(path: Path) -> ElementTree.Element:
-    try:
-        root = ElementTree.parse(path).getroot()
-    except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
-        raise DataError(f"expected an XML file of PASCAL VOC's form; {error}") from None
+def _root(path: Path) -> Element:
+    root = read_xml(path)
     if root.tag != "annotation":
         raise DataError(f"expected an XML file of PASCAL VOC's form, with <annotation>, got <{root.tag}>")
     return root
 
 
-def _is_pascal(root: ElementTree.Element) -> bool:
+def _is_pascal(root: Element) -> bool:
     """Whether a file is one of PASCAL's own."""
     return _text(root, "source/database").startswith("The VOC") or _text(root, "source/annotation").startswith("PASCAL")
 
 
-def _text(element: ElementTree.Element, path: str) -> str:
+def _text(element: Element, path: str) -> str:
     return (element.findtext(path) or "").strip()
 
 
-def _medium(root: ElementTree.Element, path: Path, place: Place, is_pascal: bool, key: str) -> MediaReference:
+def _medium(root: Element, path: Path, place: Place, is_pascal: bool, key: str) -> MediaReference:
     told = _text(root, "filename").replace("\\", "/").rsplit("/", 1)[-1]
     names = [told] if told else []
     names += [f"{path.stem}{ending}" for ending in ENDINGS]
     beside = [path.parent / name for name in names] if place.images is None else []
-    picture = next(filter(Path.is_file, beside), None) or find_picture(place, names, split_of_key(key, place))
+    image = next(filter(Path.is_file, beside), None) or find_image(place, names, split_of_key(key, place))
     height, width = (_side(_text(root, f"size/{side}")) for side in ("height", "width"))
-    said = said_size_hw({"height": height, "width": width})
-    size_hw = agreed_size_hw(picture, said, "size")
+    said = declared_size_hw({"height": height, "width": width})
+    size_hw = checked_size_hw(image, said, "size")
     source = place.options.get("source") or ("voc" if is_pascal else set_name(place))
-    return MediaReference(f"{source}/{key}", "image", path=str(picture), size_hw=size_hw)
+    return MediaReference(f"{source}/{key}", "image", path=str(image), size_hw=size_hw)
 
 
 def _side(text: str) -> int | None:
@@ -137,35 +135,35 @@ def _side(text: str) -> int | None:
     return int(text) if text.isdigit() and int(text) > 0 else None
 
 
-def _name(element: ElementTree.Element) -> str:
+def _name(element: Element) -> str:
     name = readable(_text(element, "name"))
     if not name:
         raise DataError("name: expected the name of a class, got none")
     return SPELLING.get(name, name)
 
 
-def _thing(element: ElementTree.Element, size_hw: tuple[int, int], origin: int) -> Thing:
+def _thing(element: Element, size_hw: tuple[int, int], origin: int) -> Object:
     name = _name(element)
     texts = [_text(element, f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax")]
     try:
         x1, y1, x2, y2 = map(float, texts)
     except ValueError:
         raise DataError(f"bndbox: expected numbers xmin, ymin, xmax, ymax, got {shown(', '.join(texts))}") from None
-    box_xyxy = box_of_xyxy([x1 - origin, y1 - origin, x2, y2], size_hw, "bndbox")
+    box_xyxy = box_from_xyxy([x1 - origin, y1 - origin, x2, y2], size_hw, "bndbox")
     is_difficult = _text(element, "difficult") in ("1", "true", "True")
-    return Thing(name, Region(box=box_xyxy, ignore=is_difficult))
+    return Object(name, Region(box=box_xyxy, ignore=is_difficult))
 
 
-def _add_masks(objects: dict[int, Thing], path: Path, where: str, size_hw: tuple[int, int]) -> Iterator[Skipped]:
+def _add_masks(objects: dict[int, Object], path: Path, where: str, size_hw: tuple[int, int]) -> Iterator[Skipped]:
     """Gives each object the pixels of its number in a map; a `Skipped` for each number that is of no object."""
     try:
         values = read_map(path).values
         if values.shape != size_hw:
-            raise DataError(f"expected the picture's size {list(size_hw)}, got {list(values.shape)}")
-    except ValueError as error:
+            raise DataError(f"expected the image's size {list(size_hw)}, got {list(values.shape)}")
+    except DeixisError as error:
         yield Skipped(where, str(error))
         return
-    for number, region in regions_of_values(values):
+    for number, region in map_regions(values):
         if number in (0, BORDER):
             continue
         if number not in objects:
@@ -181,9 +179,9 @@ def _add_masks(objects: dict[int, Thing], path: Path, where: str, size_hw: tuple
 VOC = Format(
     name="voc",
     title="PASCAL VOC, and any folder of XML files in its form",
-    wants="a folder with Annotations/ and JPEGImages/, or XML files beside pictures; --images: the pictures",
+    wants="a folder with Annotations/ and JPEGImages/, or XML files beside images; --images: the images",
     home="http://host.robots.ox.ac.uk/pascal/VOC/",
-    licence="pictures under Flickr's terms",
+    licence="images under Flickr's terms",
     scan=scan_voc,
     read=read_voc,
     options={

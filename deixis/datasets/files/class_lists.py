@@ -6,7 +6,7 @@
     classes.csv     columns name and id, or name, r, g, b
     objectInfo150   columns Idx and Name, apart by tabs, as ADE20K has it
 
-A name may be several, parted by commas: the first is the name, others are as right. It knows no map.
+A name may be several, parted by commas: the first is the name, others are as right. Independent of map.
 """
 
 import csv
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from deixis.datasets.files.class_names import readable
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.samples.consistency import shown
 
 VOID = frozenset({"unlabelled", "unlabeled", "void", "ignore", "ignored", "background", "none", "unknown"})
@@ -59,7 +59,7 @@ def find_class_list(folders: Iterable[Path], stems: Iterable[str] = FILES) -> Pa
 def read_class_list(path: Path) -> ClassList:
     """The classes that a file lists, those among them that mean nothing (`is_void`).
 
-    Raises ValueError for a file of none of the forms above.
+    Raises DataError for a file of none of the forms above.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -71,7 +71,7 @@ def read_class_list(path: Path) -> ClassList:
             if not isinstance(value, int) or value in names or by_colour != isinstance(number, tuple):
                 raise DataError(f"expected a number or a colour of its own for each class, got {shown(name)} {number}")
             names[value] = split_names(name)
-    except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, DeixisError, KeyError) as error:
         raise DataError(f"{path}: expected a list of classes; {' '.join(str(error).split())}") from None
     if not names:
         raise DataError(f"{path}: expected a list of classes, got an empty one")
@@ -119,10 +119,10 @@ def _of_json(value: Any) -> list[tuple[Any, str]]:
 def _pair(key: str, item: Any) -> tuple[Any, str]:
     """ "0": "sky", "sky": 0, "sky": [r, g, b] or "0": {"name": "sky"}."""
     if isinstance(item, dict):
-        return _entry(int(key) if key.lstrip("-").isdigit() else key, item)
+        return _entry(_whole(key) if key.lstrip("-").isdigit() else key, item)
     if isinstance(item, str):
-        return int(key), item
-    return (tuple(map(int, item)) if isinstance(item, list) else int(item)), key
+        return _whole(key), item
+    return (tuple(map(_whole, item)) if isinstance(item, list) else _whole(item)), key
 
 
 def _entry(number: Any, item: Any) -> tuple[Any, str]:
@@ -132,7 +132,14 @@ def _entry(number: Any, item: Any) -> tuple[Any, str]:
     if not isinstance(name, str):
         raise DataError(f"expected a name for each class, got {shown(item)}")
     value = next((item[field] for field in _IDS if item.get(field) is not None), None)
-    return int(number if value is None else value), name
+    return _whole(number if value is None else value), name
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise DataError(f"expected a whole number, got {shown(value)}") from None
 
 
 def _of_text(text: str) -> list[tuple[Any, str]]:
@@ -159,7 +166,7 @@ def _of_columns(lines: list[str], separator: str) -> list[tuple[Any, str]]:
         fields = {str(key).strip().lower(): str(value).strip() for key, value in row.items()}
         name = fields.get("name") or fields["class"]
         if {"r", "g", "b"} <= fields.keys():
-            pairs.append((tuple(int(fields[channel]) for channel in "rgb"), name))
+            pairs.append((tuple(_whole(fields[channel]) for channel in "rgb"), name))
         else:
-            pairs.append((int(next((fields[field] for field in _IDS if fields.get(field)), count)), name))
+            pairs.append((_whole(next((fields[field] for field in _IDS if fields.get(field)), count)), name))
     return pairs

@@ -1,4 +1,4 @@
-"""Names of classes as files write them, as a person says them. It knows no set."""
+"""Names of classes as files write them, as a person says them. Independent of data sets."""
 
 
 def readable(name: str) -> str:

@@ -21,13 +21,13 @@ from deixis.samples.consistency import shown
 HUMANS, MODELS = ("human", "user"), ("gpt", "assistant")
 _MARK = r"<(?:image|video|audio|point)>"
 _MARKS_AT_ENDS = re.compile(rf"\A\s*(?:{_MARK}\s*)+|(?:\s*{_MARK})+\s*\Z")
-IMAGE_MARK = "<image>"
+IMAGE_TOKEN = "<image>"
 
 
 def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """(where, value or ValueError) of each item of a JSON list, or of each line of a JSONL file.
+    """(where, value or DataError) of each item of a JSON list, or of each line of a JSONL file.
 
-    Raises ValueError, naming the file, for a folder and for what is neither.
+    Raises DataError, naming the file, for a folder and for what is neither.
     """
     if path.is_dir():
         raise DataError(f"{path}: expected one JSON or JSONL file, got a folder: name the file in it")
@@ -46,11 +46,11 @@ class Exchange:
 
 
 def exchanges(conversations: Any, has_medium: bool) -> tuple[list[Exchange], list[str]]:
-    """The exchanges of a dialogue, and what of it was left out and why.
+    """The exchanges of a dialogue, and what of it was skipped and why.
 
-    An answer before the first question, a question behind the last answer, and an empty answer are left out. Marks of
+    An answer before the first question, a question behind the last answer, and an empty answer are skipped. Marks of
     media such as `<image>` are taken off questions if the dialogue has a medium; else they are text, as in a lesson on
-    HTML. Raises ValueError for what is no such list, two questions or answers in a row, and a dialogue without an
+    HTML. Raises DataError for what is no such list, two questions or answers in a row, and a dialogue without an
     exchange.
     """
     if not isinstance(conversations, list) or not conversations:
@@ -71,7 +71,7 @@ def exchanges(conversations: Any, has_medium: bool) -> tuple[list[Exchange], lis
         question = conversations[number]["value"]
         answer = conversations[number + 1]["value"].strip() if number + 1 < len(sides) else ""
         if answer:
-            found.append(Exchange(number, without_marks(question) if has_medium else question.strip(), answer))
+            found.append(Exchange(number, strip_media_tokens(question) if has_medium else question.strip(), answer))
         else:
             left_out.append(f"conversations[{number}]: expected an answer to {shown(question)}, got none")
     if not found:
@@ -80,7 +80,7 @@ def exchanges(conversations: Any, has_medium: bool) -> tuple[list[Exchange], lis
 
 
 def _side(number: int, turn: Any) -> bool:
-    """Whether a turn is a question. Raises ValueError for what is no turn."""
+    """Whether a turn is a question. Raises DataError for what is no turn."""
     if not isinstance(turn, dict) or not isinstance(turn.get("value"), str) or not isinstance(turn.get("from"), str):
         raise DataError(f"conversations[{number}]: expected {{'from', 'value'}}, both text, got {shown(turn)}")
     speaker = turn["from"].lower()
@@ -89,13 +89,13 @@ def _side(number: int, turn: Any) -> bool:
     return speaker in HUMANS
 
 
-def without_marks(question: str) -> str:
+def strip_media_tokens(question: str) -> str:
     """A question without the marks that say where its medium goes.
 
-    >>> without_marks("<image>\\nWhat is this?"), without_marks("Where is it in <image>?")
+    >>> strip_media_tokens("<image>\\nWhat is this?"), strip_media_tokens("Where is it in <image>?")
     ('What is this?', 'Where is it in ?')
     """
-    return _MARKS_AT_ENDS.sub("", question).replace(IMAGE_MARK, "").strip()
+    return _MARKS_AT_ENDS.sub("", question).replace(IMAGE_TOKEN, "").strip()
 
 
 def marked(text: str, places: Iterable[re.Match[str]], number_of: Callable[[re.Match[str]], int], phrases: bool) -> str:

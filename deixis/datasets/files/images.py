@@ -1,6 +1,6 @@
-"""The picture that a set names: which file it is, how large it is upright, and its id.
+"""The image that a set names: which file it is, how large it is upright, and its id.
 
-Sets name pictures by a file, a path or an address, and people keep them in many folders; here they are found. It knows
+Sets name images by a file, a path or an address, and people keep them in many folders; here they are found. It knows
 no annotation.
 """
 
@@ -22,40 +22,40 @@ SUBFOLDERS = (
     *("images", "JPEGImages", "train2017", "val2017", "test2017", "train2014", "val2014", "test2014"),
     *("train", "val", "test", "validation"),
 )
-"""Where below the folder of a set its pictures usually lie."""
+"""Where below the folder of a set its images usually lie."""
 MAX_SIDE_PX = 100_000
 _SPLIT = re.compile(r"(?:^|[^a-z])(train|training|val|valid|validation|dev|test)(?:[^a-z]|$)", re.IGNORECASE)
 _SPLITS = {"training": "train", "valid": "val", "validation": "val", "dev": "val"}
 
 
-def picture(
+def image_reference(
     place: Place, names: Sequence[str], source: str, size_hw: tuple[int, int] | None = None, split: str | None = None
 ) -> MediaReference:
-    """The medium of a picture that a set knows by these names, the best first.
+    """The medium of an image that a set knows by these names, the best first.
 
     Its file is the first that is there, else where the first name would lie; its size is what the set says, else that
-    of the file's header. Raises ValueError where neither tells it.
+    of the file's header. Raises DataError where neither tells it.
     """
-    path = find_picture(place, names, split)
+    path = find_image(place, names, split)
     if size_hw is None:
         size_hw = header_size_hw(path)
-    return MediaReference(picture_id(names, source), "image", path=str(path), size_hw=size_hw)
+    return MediaReference(image_media_id(names, source), "image", path=str(path), size_hw=size_hw)
 
 
-def picture_id(names: Sequence[str], source: str) -> str:
-    """The id that a picture has in every set, else its name in this one.
+def image_media_id(names: Sequence[str], source: str) -> str:
+    """The id that an image has in every set, else its name in this one.
 
-    >>> picture_id(["val2017/000000000139.jpg"], "lvis"), picture_id([r"day 1\\nuts.jpg"], "nuts")
+    >>> image_media_id(["val2017/000000000139.jpg"], "lvis"), image_media_id([r"day 1\\nuts.jpg"], "nuts")
     ('coco/000000000139', 'nuts/day 1/nuts')
     """
     known = next(filter(None, map(image_id, names)), None)
     return known or f"{source}/{PurePosixPath(relative_name(names[0])).with_suffix('')}"
 
 
-def find_picture(place: Place, names: Sequence[str], split: str | None = None) -> Path:
+def find_image(place: Place, names: Sequence[str], split: str | None = None) -> Path:
     """The first file that is there: each name below the folder of the media, beside it, or in a usual subfolder.
 
-    Subfolders of another split come last: some sets have a picture of the same name in each.
+    Subfolders of another split come last: some sets have an image of the same name in each.
     """
     folders = [folder for root in _roots(place) for folder in (root, *_subfolders(root, split))]
     relative = [relative_name(name) for name in names]
@@ -77,29 +77,29 @@ def relative_name(name: str) -> str:
     return path.name if leads_away else str(path)
 
 
-def agreed_size_hw(path: Path, said: tuple[int, int] | None, fields: str) -> tuple[int, int]:
-    """The size that a set says its picture has, which the file's header must bear out where the file is there.
+def checked_size_hw(path: Path, said: tuple[int, int] | None, fields: str) -> tuple[int, int]:
+    """The size that a set says its image has, which the file's header must bear out where the file is there.
 
-    fields: what the set calls it, for the sentence. Raises ValueError where they differ, and where neither tells.
+    fields: what the set calls it, for the sentence. Raises DataError where they differ, and where neither tells.
     """
     if said is not None and not path.is_file():
         return said
     size_hw = header_size_hw(path)
     if said not in (None, size_hw):
         raise DataError(
-            f"{fields}: expected the size of {path.name}, {list(size_hw)}, got {list(said)}: the picture was resized "
+            f"{fields}: expected the size of {path.name}, {list(size_hw)}, got {list(said)}: the image was resized "
             "or turned after it was labelled"
         )
     return size_hw
 
 
-def said_size_hw(record: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The `height` and `width` of a record; None unless it has both. Raises ValueError for what is no size."""
+def declared_size_hw(record: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The `height` and `width` of a record; None unless it has both. Raises DataError for what is no size."""
     height, width = record.get("height"), record.get("width")
     if height is None or width is None:
         return None
     for name, side in (("height", height), ("width", width)):
-        if not isinstance(side, int | float) or side != int(side) or not 1 <= side <= MAX_SIDE_PX:
+        if not isinstance(side, int | float) or not 1 <= side <= MAX_SIDE_PX or side != int(side):
             raise DataError(f"{name}: expected whole pixels from 1 to {MAX_SIDE_PX}, got {shown(side)}")
     return int(height), int(width)
 
@@ -136,6 +136,6 @@ def _roots(place: Place) -> list[Path]:
 
 @lru_cache(maxsize=64)
 def _subfolders(root: Path, split: str | None) -> tuple[Path, ...]:
-    """The folders below one that usually hold pictures, if they are there. Kept, as every picture asks."""
+    """The folders below one that usually hold images, if they are there. Kept, as every image asks."""
     found = [root / name for name in SUBFOLDERS] + [root / "images" / name for name in SUBFOLDERS]
     return tuple(sorted(filter(Path.is_dir, found), key=lambda folder: split_of(folder.name) not in (None, split)))

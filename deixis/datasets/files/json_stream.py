@@ -12,7 +12,7 @@ def json_items(path: Path, field: str = "") -> Iterator[tuple[str, Any]]:
     """(where, value) of every item of the list in `field` of the object in a JSON file; "": the file is the list.
 
     `field` may go down: "data.images". Where it is missing there are no items. where: "instances.json: images[3]".
-    Raises ValueError, naming the file, where it is no JSON (also after some items, if it breaks off); OSError where it
+    Raises DataError, naming the file, where it is no JSON (also after some items, if it breaks off); OSError where it
     cannot be opened.
     """
     import ijson

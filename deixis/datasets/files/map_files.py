@@ -1,7 +1,7 @@
-"""Pictures whose pixels are numbers: class maps, instance maps and masks, read without a number changed.
+"""Images whose pixels are numbers: class maps, instance maps and masks, read without a number changed.
 
 Of a palette the indices are taken, of 16 bits all of them, of colours one number a colour (r * 65536 + g * 256 + b); a
-map of which all is grey has the grey values, unless colours are asked for. It knows no class.
+map of which all is grey has the grey values, unless colours are asked for. Independent of class.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ LOSSY = ("JPEG", "MPO", "WEBP")
 EXTREME_SHARE = 0.8
 """Of the pixels of a mask with soft edges at least so many are black or white, and more are white than between."""
 SOFT_NUMBERS = 8
-"""A mask with soft edges has more shades than that; a map of some things has no more numbers than things."""
+"""A mask with soft edges has more shades than that; a map of some objects has no more numbers than objects."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,22 @@ class NumberMap:
 
 
 def read_map(path: str | Path, as_colours: bool = False) -> NumberMap:
-    """The map in a picture file. as_colours: grey ones too are read as colours, for lists of classes by colour.
+    """The map in an image file. as_colours: grey ones too are read as colours, for lists of classes by colour.
 
-    Raises ValueError for a file that is not there, no picture, or of numbers with fractions.
+    Raises DataError for a file that is not there, no image, or of numbers with fractions.
     """
     from deixis.signals.image import check_size, opened
 
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"{path}: expected a picture of numbers, got no such file")
-    with opened(path, path.name) as picture:
-        check_size(picture.height, picture.width, path.name)
-        is_lossy, is_palette = picture.format in LOSSY, picture.mode == "P"
+        raise DataError(f"{path}: expected an image of numbers, got no such file")
+    with opened(path, path.name) as image:
+        check_size(image.height, image.width, path.name)
+        is_lossy, is_palette = image.format in LOSSY, image.mode == "P"
         try:
-            values = np.asarray(picture)
+            values = np.asarray(image)
         except Exception as error:  # parsers of damaged files raise anything
-            raise DataError(f"{path}: expected a whole picture; {error}") from None
+            raise DataError(f"{path}: expected a whole image; {error}") from None
     if values.dtype.kind not in "bui":
         raise DataError(f"{path}: expected whole numbers, got {values.dtype}")
     if values.ndim == 2:
@@ -70,7 +70,7 @@ def soft_mask(found: NumberMap) -> Bool[np.ndarray, "h w"] | None:
     """The mask that a map of grey is, if it is one: of two numbers one is 0, or nearly all are 0 or 255.
 
     Where some pixels are not opaque, the opaque ones are the mask, if nothing else tells it. None: it is a map of more
-    than one thing.
+    than one object.
     """
     values = found.values
     if found.alpha is not None and not found.alpha.all() and found.alpha.any() and _is_flat(values[found.alpha]):

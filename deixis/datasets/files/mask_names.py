@@ -1,6 +1,6 @@
-"""Which picture a mask belongs to and what it shows, by the names of files alone.
+"""Which image a mask belongs to and what it shows, by the names of files alone.
 
-    masks/a.png, masks/a_mask.png, masks/mask_a.png, masks/a_0.png      a mask of the picture a
+    masks/a.png, masks/a_mask.png, masks/mask_a.png, masks/a_0.png      a mask of the image a
     masks/a_cat.png, masks/a_cat_2.png, masks/a/cat_2.png, masks/cat/a.png      ... that shows a cat
 
 It opens no file.
@@ -26,18 +26,18 @@ _HASH = re.compile(r"(?=.*\d)[0-9a-f]{8,}", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Owned:
-    """picture: the key of the picture that a mask belongs to. shows: what it shows, if its name tells. is_marked: the
+    """image: the key of the image that a mask belongs to. shows: what it shows, if its name tells. is_marked: the
     name has a word for masks in it, such as "mask"."""
 
-    picture: str
+    image: str
     shows: str | None
     is_marked: bool
 
 
-def picture_names(names: Iterable[str]) -> dict[str, str]:
-    """What pictures may be called by their masks, and the picture's own name; a name of one is no other name of two.
+def image_names(names: Iterable[str]) -> dict[str, str]:
+    """What images may be called by their masks, and the image's own name; a name of one is no other name of two.
 
-    >>> picture_names(["day/img_01", "b_image"])
+    >>> image_names(["day/img_01", "b_image"])
     {'day/img_01': 'day/img_01', 'b_image': 'b_image', 'day/01': 'day/img_01', 'b': 'b_image'}
     """
     own = {name: name for name in names}
@@ -47,32 +47,32 @@ def picture_names(names: Iterable[str]) -> dict[str, str]:
         for word in PICTURE_WORDS:
             for pattern in (rf"^{word}[_\-. ]", rf"[_\-. ]{word}$"):
                 others.setdefault(f"{folder}{slash}{re.sub(pattern, '', last, flags=re.IGNORECASE)}", name)
-        if folder and last.lower() in PICTURE_WORDS:  # a folder a picture: a/image.jpg, a/mask.png
+        if folder and last.lower() in PICTURE_WORDS:  # a folder an image: a/image.jpg, a/mask.png
             others.setdefault(folder, name)
     return own | {name: of for name, of in others.items() if name not in own}
 
 
-def owner(name: str, pictures: Mapping[str, str], but: str | None = None) -> Owned | None:
-    """The picture, other than `but`, that the mask `name` (a path without its ending) is of; None: of none of them.
+def owner(name: str, images: Mapping[str, str], but: str | None = None) -> Owned | None:
+    """The image, other than `but`, that the mask `name` (a path without its ending) is of; None: of none of them.
 
-    >>> pictures = picture_names(["a", "a_b", "c"])
+    >>> pictures = image_names(["a", "a_b", "c"])
     >>> owner("a_b_big_dog_2", pictures)
     Owned(picture='a_b', shows='big dog', is_marked=False)
     >>> owner("cat/c_mask", pictures), owner("x", pictures)
     (Owned(picture='c', shows='cat', is_marked=True), None)
     """
     for key, rest in _beginnings(name):
-        if pictures.get(key, but) != but:
-            return Owned(pictures[key], _shown(rest), _is_marked(rest))
+        if images.get(key, but) != but:
+            return Owned(images[key], _shown(rest), _is_marked(rest))
     folder, slash, last = name.rpartition("/")
     first, *tail = _SIGNS.split(last, maxsplit=1)
-    if tail and first.lower() in MASK_WORDS and (found := owner(f"{folder}{slash}{tail[0]}", pictures, but)):
-        return Owned(found.picture, found.shows, True)
+    if tail and first.lower() in MASK_WORDS and (found := owner(f"{folder}{slash}{tail[0]}", images, but)):
+        return Owned(found.image, found.shows, True)
     head, slash, below = name.partition("/")
-    found = owner(below, pictures, but) if slash else None
+    found = owner(below, images, but) if slash else None
     if found is None:
         return None
-    return Owned(found.picture, found.shows or _shown(head), found.is_marked or _is_marked(head))
+    return Owned(found.image, found.shows or _shown(head), found.is_marked or _is_marked(head))
 
 
 def _beginnings(name: str) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Regions of masks: of one mask, of run lengths, and of every value in a map of numbers at once.
 
-Run lengths are COCO's, {"size": [height, width], "counts": text}. It knows no class and no file.
+Run lengths are COCO's, {"size": [height, width], "counts": text}. Independent of class and file.
 """
 
 from typing import Any
@@ -12,18 +12,18 @@ from deixis.errors import DataError
 from deixis.geometry import Region, mask_to_box_xyxy, mask_to_rle
 
 
-def region_of_mask(mask_hw: Bool[np.ndarray, "h w"], field: str = "mask") -> Region:
-    """A mask and the smallest box around it. Raises ValueError for a mask without a pixel."""
+def mask_region(mask_hw: Bool[np.ndarray, "h w"], field: str = "mask") -> Region:
+    """A mask and the smallest box around it. Raises DataError for a mask without a pixel."""
     box_xyxy = mask_to_box_xyxy(mask_hw)
     if box_xyxy is None:
         raise DataError(f"{field}: expected at least one pixel set, got none")
     return Region(box=tuple(box_xyxy.tolist()), mask=mask_to_rle(mask_hw))
 
 
-def box_of_rle(rle: dict[str, Any]) -> tuple[float, float, float, float]:
+def rle_box(rle: dict[str, Any]) -> tuple[float, float, float, float]:
     """Edges x1, y1, x2, y2 of the smallest box around a mask that has a pixel.
 
-    >>> box_of_rle({"size": [2, 2], "counts": "22"})
+    >>> rle_box({"size": [2, 2], "counts": "22"})
     (1.0, 0.0, 2.0, 2.0)
     """
     from pycocotools import mask as coco
@@ -32,10 +32,10 @@ def box_of_rle(rle: dict[str, Any]) -> tuple[float, float, float, float]:
     return left, top, left + width, top + height
 
 
-def area_of_rle(rle: dict[str, Any]) -> int:
+def rle_area_px(rle: dict[str, Any]) -> int:
     """How many pixels of a mask are set.
 
-    >>> area_of_rle({"size": [2, 2], "counts": "22"})
+    >>> rle_area_px({"size": [2, 2], "counts": "22"})
     2
     """
     from pycocotools import mask as coco
@@ -43,13 +43,13 @@ def area_of_rle(rle: dict[str, Any]) -> int:
     return int(coco.area({**rle, "counts": rle["counts"].encode("ascii")}))
 
 
-def regions_of_values(values_hw: Integer[np.ndarray, "h w"]) -> list[tuple[int, Region]]:
+def map_regions(values_hw: Integer[np.ndarray, "h w"]) -> list[tuple[int, Region]]:
     """(value, region) of each value in a map of whole numbers, in the order of the values.
 
-    The map is gone through once, however many values it has: down the columns, as run lengths go, stretches of one
+    The map is gone through once, however many values it has: down the columns, as run lengths go, runs of one
     value are found, and those of a value are its mask.
 
-    >>> [(value, region.box) for value, region in regions_of_values(np.array([[7, 7], [7, 2]]))]
+    >>> [(value, region.box) for value, region in map_regions(np.array([[7, 7], [7, 2]]))]
     [(2, (1.0, 1.0, 2.0, 2.0)), (7, (0.0, 0.0, 2.0, 2.0))]
     """
     flat = values_hw.T.ravel()

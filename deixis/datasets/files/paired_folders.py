@@ -1,4 +1,4 @@
-"""Two folders side by side, one of pictures and one of maps or masks, and the rows of their files.
+"""Two folders side by side, one of images and one of maps or masks, and the rows of their files.
 
     images/NAME.jpg  labels/NAME.png        images/train/NAME.jpg  labels/train/NAME.png
     train/images/..  train/labels/..        train/NAME.jpg  trainannot/NAME.png
@@ -23,40 +23,40 @@ MAP_FOLDERS = (
 )
 MAP_ENDINGS = ("_gtfine_labelids", "_gtfine_instanceids", "_labels", "_label", "_masks", "_mask", "_seg",
                "_segmentation", "_gt", "_l", "_matte")  # fmt: skip
-PICTURE_ENDINGS = ("_leftimg8bit", "_image", "_img", "_rgb")
+IMAGE_SUFFIXES = ("_leftimg8bit", "_image", "_img", "_rgb")
 DEPTH = 3
 """How far below PATH the two folders are looked for."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A folder of pictures and one of maps of them. name: what stands before the names of its files in keys."""
+    """A folder of images and one of maps of them. name: what stands before the names of its files in keys."""
 
-    pictures: Path
+    images: Path
     maps: Path
     name: str = ""
 
 
 def find_pairs(place: Place) -> list[Pair]:
-    """The pairs of folders in PATH, or --images and PATH. Raises ValueError where there is none."""
+    """The pairs of folders in PATH, or --images and PATH. Raises DataError where there is none."""
     if place.images is not None:
         named = _named(place.path)
         return [Pair(place.images, next((named[name] for name in MAP_FOLDERS if name in named), place.path))]
     found = list(_pairs_in(place.path, "", DEPTH))
     if not found:
         raise DataError(
-            f"{place.path}: expected a folder of pictures (images/) and one of maps of them (labels/, masks/), or the "
-            "folder of the pictures by --images, got neither"
+            f"{place.path}: expected a folder of images (images/) and one of maps of them (labels/, masks/), or the "
+            "folder of the images by --images, got neither"
         )
     return found
 
 
 def _pairs_in(folder: Path, name: str, depth: int) -> Iterator[Pair]:
     named = _named(folder)
-    pictures = next((named[known] for known in PICTURE_FOLDERS if known in named), None)
+    images = next((named[known] for known in PICTURE_FOLDERS if known in named), None)
     maps = next((named[known] for known in MAP_FOLDERS if known in named), None)
-    if pictures is not None and maps is not None:
-        yield Pair(pictures, maps, name)
+    if images is not None and maps is not None:
+        yield Pair(images, maps, name)
         return
     for known in sorted(named):
         if f"{known}annot" in named:
@@ -72,7 +72,7 @@ def _named(folder: Path) -> dict[str, Path]:
 
 
 def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(path below the folder, with slashes and without its ending; the file) of every picture file, in order."""
+    """(path below the folder, with slashes and without its ending; the file) of every image file, in order."""
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -82,8 +82,8 @@ def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def pair_rows(pair: Pair, place: Place, part: str = "map") -> Iterator[Row]:
-    """A row "image" for every picture and one for every map, under the name that they share."""
-    for kind, folder, endings in (("image", pair.pictures, PICTURE_ENDINGS), (part, pair.maps, MAP_ENDINGS)):
+    """A row "image" for every image and one for every map, under the name that they share."""
+    for kind, folder, endings in (("image", pair.images, IMAGE_SUFFIXES), (part, pair.maps, MAP_ENDINGS)):
         for name, path in files_below(folder):
             yield Row(pair.name + without_ending(name, endings), kind, shown_path(path, place), str(path))
 

@@ -3,7 +3,7 @@
 The masks of ReasonSeg are defined by those two calls, so a mask drawn by any other rule scores differently at every
 edge. Written here from the algorithms (Bresenham's line on a clipped segment; an even-odd scan with edges in 16-bit
 fixed point), so that no OpenCV is needed: it was equal to OpenCV 4.11, 4.12 and 5.0 in every pixel of 24,000 random
-polygons, on and off the picture. OpenCV up to 4.10 rounds the inside by half a pixel and differs in single pixels
+polygons, on and off the image. OpenCV up to 4.10 rounds the inside by half a pixel and differs in single pixels
 along slanted edges.
 
 Sources: opencv/opencv@4.11.0, modules/imgproc/src/drawing.cpp (clipLine, LineIterator, CollectPolyEdges,
@@ -33,7 +33,7 @@ def polygon_mask(points_xy: Int[np.ndarray, "corner 2"], size_hw: tuple[int, int
 
 
 def _clipped(start: Corner, end: Corner, size_hw: tuple[int, int]) -> tuple[Corner, Corner, bool]:
-    """The part of a segment inside the picture, cut to whole pixels toward zero, and whether there is any.
+    """The part of a segment inside the image, cut to whole pixels toward zero, and whether there is any.
 
     Where there is none, the corners may have moved: the scan of the inside goes on from there.
     """

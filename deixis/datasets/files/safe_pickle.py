@@ -14,7 +14,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, NoReturn
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 
 MAX_FILE_BYTES = 256 << 20
 """RefCOCO's largest is about a tenth of this."""
@@ -31,7 +31,7 @@ MAX_DIGITS, MAX_NUMBER_BYTES = 1_000, 400
 def load_pickle(path: str | Path, max_bytes: int = MAX_FILE_BYTES) -> Any:
     """The plain data of a pickle in a file. Texts of Python 2 are read as UTF-8, or as Latin-1 where they are not.
 
-    Raises ValueError, in one sentence that names the file, for anything that is not plain data, for a file of more than
+    Raises DataError that names the file, for anything that is not plain data, for a file of more than
     `max_bytes`, and for one that is broken off or no pickle at all; OSError where it cannot be opened.
     """
     path = Path(path)
@@ -40,12 +40,12 @@ def load_pickle(path: str | Path, max_bytes: int = MAX_FILE_BYTES) -> Any:
         raise DataError(f"{path}: expected a pickle of at most {max_bytes} bytes, got {size}")
     try:
         return plain_pickle(path.read_bytes())
-    except ValueError as error:
+    except DeixisError as error:
         raise DataError(f"{path}: {error}") from None
 
 
 def plain_pickle(data: bytes) -> Any:
-    """The plain data of a pickle. Raises ValueError, in one sentence, as `load_pickle` does.
+    """The plain data of a pickle. Raises DataError as `load_pickle` does.
 
     >>> plain_pickle(b"(lp0\\nI1\\naS'dog'\\na.")
     [1, 'dog']
@@ -58,7 +58,9 @@ def plain_pickle(data: bytes) -> Any:
                 refuse(machine, code)
             run(machine)
         result = machine.pop()
-    except (IndexError, KeyError):
+    except DeixisError:
+        raise
+    except (IndexError, KeyError, ValueError):  # of the data: numbers and texts that int(), float() and codecs refuse
         raise DataError(f"expected a pickle, got one that is broken at byte {machine.at}") from None
     check_tree(result)
     return result
@@ -137,7 +139,7 @@ def refuse(machine: _Machine, code: int) -> NoReturn:
 
 
 def check_tree(root: Any) -> None:
-    """Raises ValueError for a value that holds itself, nests too deep, or is too large when written out as a tree."""
+    """Raises DataError for a value that holds itself, nests too deep, or is too large when written out as a tree."""
     weights: dict[int, int] = {}  # of containers that are done, by their place in memory
     depths: dict[int, int] = {}
     above: set[int] = set()

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 
 MAX_FILE_BYTES = 16 << 20
 MAX_DEPTH = 64
@@ -17,7 +17,7 @@ MAX_DEPTH = 64
 def read_xml(path: str | Path) -> Element:
     """The root of an XML file.
 
-    Raises ValueError, in one sentence that names the file, for what is no XML, has a document type, nests too deep or
+    Raises DataError that names the file, for what is no XML, has a document type, nests too deep or
     is too large; OSError where it cannot be opened.
     """
     path = Path(path)
@@ -47,7 +47,9 @@ def read_xml(path: str | Path) -> Element:
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
     try:
         parser.Parse(path.read_bytes(), True)
-    except expat.ExpatError as error:
+    except DeixisError:  # of the handlers above
+        raise
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: an encoding that Python lacks
         raise DataError(f"{path}: expected XML; {error}: is the file whole?") from None
     return builder.close()
 
@@ -58,8 +60,8 @@ def text_of(element: Element, path: str) -> str | None:
     return found.strip() if found is not None and found.strip() else None
 
 
-def whole_of(element: Element, path: str) -> int:
-    """As `text_of`, a whole number. Raises ValueError, with the path, where there is none."""
+def required_int(element: Element, path: str) -> int:
+    """As `text_of`, a whole number. Raises DataError, with the path, where there is none."""
     text = text_of(element, path)
     try:
         return int(float(text or ""))  # tools write 12.0 too

@@ -4,9 +4,11 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from deixis.errors import DataError
 
-def table_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[str, list[str] | ValueError]]:
-    """(where, cells or ValueError) of every row that is not blank; the first one has the names, without blanks around.
+
+def table_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[str, list[str] | DataError]]:
+    """(where, cells or DataError) of every row that is not blank; the first one has the names, without blanks around.
 
     Cells may stand in quotes, and then hold line breaks. A row has as many cells as the first. where: "train.csv:12",
     of several lines "train.csv:12-14". OSError where the file cannot be opened.
@@ -18,11 +20,11 @@ def table_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[str, list[str
         while True:
             first = table.line_num + 1
             try:
-                cells: list[str] | ValueError = next(table)
+                cells: list[str] | DataError = next(table)
             except StopIteration:
                 return
             except csv.Error as error:
-                cells = ValueError(f"expected a row of the table; {error}")
+                cells = DataError(f"expected a row of the table; {error}")
             where = f"{path.name}:{first}" if table.line_num <= first else f"{path.name}:{first}-{table.line_num}"
             if not cells:
                 continue
@@ -31,5 +33,5 @@ def table_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[str, list[str
                 count = len(cells)
             elif isinstance(cells, list) and len(cells) != count:
                 between = "TABs" if delimiter == "\t" else "commas"
-                cells = ValueError(f"expected {count} cells with {between} between, got {len(cells)}")
+                cells = DataError(f"expected {count} cells with {between} between, got {len(cells)}")
             yield where, cells

@@ -1,10 +1,10 @@
-"""Ferret-Bench: questions about pictures with boxes in them, and the answers that a judge compares with.
+"""Ferret-Bench: questions about images with boxes in them, and the answers that a judge compares with.
 
     {ground_conv,refer_caption,refer_reason}/question.jsonl     {"question_id", "image", "category", "text"}
                                             /answer.jsonl       the same, "text" being the answer
-                                            /context.jsonl      what the judge is told of the picture: not read here
+                                            /context.jsonl      what the judge is told of the image: not read here
 
-Boxes are shares x1, y1, x2, y2 of the picture (COCO's val2017), whose size is that of its file.
+Boxes are shares x1, y1, x2, y2 of the image (COCO's val2017), whose size is that of its file.
 
 Source: apple/ml-ferret@3c9e5c9 ferret/eval/ferret_gpt4_data, ferret/eval/model_gpt4eval_3newclass.py:73-99.
 """
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deixis.datasets.files.json_stream import json_lines
-from deixis.datasets.files.text_boxes import AS_TEXT, ON_PICTURE, TextBoxes
-from deixis.datasets.instruction.llava import pictures_of
+from deixis.datasets.files.text_boxes import AS_TEXT, ON_IMAGE, TextBoxes
+from deixis.datasets.instruction.llava import image_references
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
@@ -30,10 +30,10 @@ FILES = ("question.jsonl", "answer.jsonl")
 def scan_ferret_bench(place: Place) -> Iterator[Row | Skipped]:
     """The questions and answers of the folders, an item for each question.
 
-    Raises ValueError for a folder without a question.jsonl in it or in a folder below.
+    Raises DataError for a folder without a question.jsonl in it or in a folder below.
     """
-    if place.options.get("boxes") not in (None, AS_TEXT, ON_PICTURE):
-        raise DataError(f"boxes: expected {ON_PICTURE} or {AS_TEXT}, got {place.options['boxes']!r}")
+    if place.options.get("boxes") not in (None, AS_TEXT, ON_IMAGE):
+        raise DataError(f"boxes: expected {ON_IMAGE} or {AS_TEXT}, got {place.options['boxes']!r}")
     questions = [path for path in (place.path / FILES[0], *sorted(place.path.glob(f"*/{FILES[0]}"))) if path.is_file()]
     if not questions:
         raise DataError(f"{place.path}: expected a folder with {FILES[0]} in it, or folders with such, got none")
@@ -48,15 +48,15 @@ def _scan_file(path: Path, folder: str) -> Iterator[Row | Skipped]:
         if isinstance(value, dict) and "question_id" in value:
             yield Row(f"{folder}/{value['question_id']}", path.stem, where, value)
         else:
-            why = str(value) if isinstance(value, ValueError) else f"expected 'question_id', got {shown(value)}"
+            why = str(value) if isinstance(value, DataError) else f"expected 'question_id', got {shown(value)}"
             yield Skipped(where, why)
 
 
 def read_ferret_bench(item: Item, head: Head, place: Place) -> Iterator[Sample]:
     """The sample of a question and its answer."""
     question, answer = item.one("question").value, item.one("answer").value
-    media = pictures_of(question, place, SOURCE)
-    texts = TextBoxes(place.options.get("boxes", ON_PICTURE), media)
+    media = image_references(question, place, SOURCE)
+    texts = TextBoxes(place.options.get("boxes", ON_IMAGE), media)
     turn = Turn(texts.markup(question["text"].strip(), False), texts.markup(answer["text"].strip(), True))
     yield Sample(
         id=f"{SOURCE}/{item.key}",
@@ -79,5 +79,5 @@ FERRET_BENCH = Format(
     licence="CC-BY-NC-4.0",
     scan=scan_ferret_bench,
     read=read_ferret_bench,
-    options={"boxes": "boxes in texts: picture (regions) or text (as they are, without a look at the pictures)"},
+    options={"boxes": "boxes in texts: image (regions) or text (as they are, without a look at the images)"},
 )

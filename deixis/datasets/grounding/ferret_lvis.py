@@ -3,7 +3,7 @@
     {"id", "image_path", "name", "synonyms", "neg_class", "bbox", "bbox_norm", "width", "height", "sample_point",
      "free_shape_bbox_raw", "free_shape_segment_mask"}, one a line
 
-bbox_norm: x1, y1, x2, y2 as shares of the picture. sample_point: x, y in pixels. free_shape_bbox_raw: x1, y1, x2, y2 in
+bbox_norm: x1, y1, x2, y2 as shares of the image. sample_point: x, y in pixels. free_shape_bbox_raw: x1, y1, x2, y2 in
 whole pixels, its last ones in it. free_shape_segment_mask: nested lists, columns first (`[width][height]`), which count
 within that box only. The file was never published; it has to be made by whoever wants it.
 
@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from deixis.datasets.files.boxes import box_of_xyxy
+from deixis.datasets.files.boxes import box_from_xyxy, numbers
 from deixis.datasets.files.class_names import readable
 from deixis.datasets.files.dialogue import json_rows
-from deixis.datasets.files.images import picture, said_size_hw
-from deixis.datasets.files.text_boxes import box_of_shares
+from deixis.datasets.files.images import declared_size_hw, image_reference
+from deixis.datasets.files.text_boxes import box_from_shares
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, mask_to_rle
 from deixis.samples.consistency import shown
 from deixis.samples.sample import Sample, Turn
@@ -42,18 +42,18 @@ def scan_ferret_lvis(place: Place) -> Iterator[Row | Skipped]:
         if isinstance(value, dict):
             yield Row(str(number), "record", where, {"number": number, **value})
         else:
-            why = str(value) if isinstance(value, ValueError) else f"expected an object, got {shown(value)}"
+            why = str(value) if isinstance(value, DataError) else f"expected an object, got {shown(value)}"
             yield Skipped(where, why)
 
 
 def read_ferret_lvis(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped]:
-    """A sample for each form in which the thing is pointed at; a `Skipped` for a form that cannot be used.
+    """A sample for each form in which the object is pointed at; a `Skipped` for a form that cannot be used.
 
     The order of the two names changes from row to row, as in Ferret's evaluation.
     """
     row = item.one("record")
     record = row.value
-    medium = picture(place, [PurePosixPath(record["image_path"]).name], SOURCE, said_size_hw(record))
+    medium = image_reference(place, [PurePosixPath(record["image_path"]).name], SOURCE, declared_size_hw(record))
     names = [_readable(record[field]) for field in ("name", "neg_class")]
     options = names if record["number"] % 2 == 0 else names[::-1]
     turn = Turn(
@@ -65,7 +65,7 @@ def read_ferret_lvis(item: Item, head: Head, place: Place) -> Iterator[Sample | 
     for form in FORMS if "form" not in place.options else (place.options["form"],):
         try:
             region = REGIONS[form](record, medium.size_hw)
-        except (ValueError, KeyError, TypeError) as error:
+        except (DeixisError, KeyError, TypeError) as error:
             yield Skipped(row.where, f"{form}: {error}")
             continue
         yield Sample(
@@ -97,25 +97,25 @@ def _readable(name: Any) -> str:
 
 
 def _point(record: Mapping[str, Any], size_hw: tuple[int, int]) -> Region:
-    x, y = record["sample_point"]
+    x, y = numbers(record["sample_point"], "x, y", "sample_point")
     height, width = size_hw
     if not (0 <= x <= width and 0 <= y <= height):
-        raise DataError(f"sample_point: expected x, y on the picture of {width} x {height} pixels, got {[x, y]}")
-    return Region(point=(float(x), float(y)))
+        raise DataError(f"sample_point: expected x, y on the image of {width} x {height} pixels, got {[x, y]}")
+    return Region(point=(x, y))
 
 
 def _box(record: Mapping[str, Any], size_hw: tuple[int, int]) -> Region:
-    return Region(box=box_of_shares([float(share) for share in record["bbox_norm"]], size_hw))
+    return Region(box=box_from_shares(numbers(record["bbox_norm"], "x1, y1, x2, y2", "bbox_norm"), size_hw))
 
 
 def _free_shape(record: Mapping[str, Any], size_hw: tuple[int, int]) -> Region:
-    x1, y1, x2, y2 = (int(value) for value in record["free_shape_bbox_raw"])
+    x1, y1, x2, y2 = map(int, numbers(record["free_shape_bbox_raw"], "x1, y1, x2, y2", "free_shape_bbox_raw"))
     mask = _free_shape_mask(record["free_shape_segment_mask"], size_hw)
     within = np.zeros_like(mask)
     within[max(y1, 0) : y2 + 1, max(x1, 0) : x2 + 1] = True
     if not (mask & within).any():
         raise DataError("free_shape_segment_mask: expected a pixel within free_shape_bbox_raw, got none")
-    box = box_of_xyxy([x1, y1, x2 + 1, y2 + 1], size_hw, "free_shape_bbox_raw")
+    box = box_from_xyxy([x1, y1, x2 + 1, y2 + 1], size_hw, "free_shape_bbox_raw")
     return Region(box=box, mask=mask_to_rle(mask & within))
 
 

@@ -1,8 +1,8 @@
-"""Flickr30k Entities: five captions of a picture, whose phrases are tied to boxes.
+"""Flickr30k Entities: five captions of an image, whose phrases are tied to boxes.
 
     Sentences/ID.txt      a caption a line: [/EN#1/people A man] pets [/EN#2/animals a dog] .
     Annotations/ID.xml    size, and objects: the names (ids) of entities, and a bndbox, or nobndbox or scene
-    train.txt, val.txt, test.txt    ids of pictures; without these all that have sentences are taken
+    train.txt, val.txt, test.txt    ids of images; without these all that have sentences are taken
 
 An entity may have several boxes (two men) and a box several entities (a man, and one of two men). Corners count from 1
 and the last pixel is in the box, as in VOC. Phrases without a box, which mean the whole scene or what cannot be seen,
@@ -17,13 +17,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from deixis.datasets.annotated import Annotated, Thing
-from deixis.datasets.files.boxes import box_of_xyxy
-from deixis.datasets.files.caption_spans import bare, marked_caption
-from deixis.datasets.files.images import find_picture
-from deixis.datasets.files.safe_xml import read_xml, whole_of
+from deixis.datasets.annotated import Annotated, Object
+from deixis.datasets.files.boxes import box_from_xyxy
+from deixis.datasets.files.caption_spans import bare, link_caption
+from deixis.datasets.files.images import find_image
+from deixis.datasets.files.safe_xml import read_xml, required_int
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference
@@ -39,7 +39,7 @@ _BLANK_BEFORE = re.compile(r" +(?=[.,;:!?](?:\s|$)|'s\b|n't\b)")
 
 
 def scan_flickr30k(place: Place) -> Iterator[Row | Skipped]:
-    """A row for each picture, with its split."""
+    """A row for each image, with its split."""
     if not (place.path / SENTENCES).is_dir() or not (place.path / ANNOTATIONS).is_dir():
         raise DataError(f"{place.path}: expected the folders {SENTENCES} and {ANNOTATIONS} in it, got none")
     lists = [place.path / f"{split}.txt" for split in SPLITS if (place.path / f"{split}.txt").is_file()]
@@ -49,7 +49,7 @@ def scan_flickr30k(place: Place) -> Iterator[Row | Skipped]:
             if name.isascii() and name.isdigit():
                 yield Row(name, "picture", f"{path.name}:{number}", {"split": path.stem})
             elif name:
-                yield Skipped(f"{path.name}:{number}", f"expected the number of a picture, got {shown(line)}")
+                yield Skipped(f"{path.name}:{number}", f"expected the number of an image, got {shown(line)}")
     for path in [] if lists else sorted((place.path / SENTENCES).glob("*.txt")):
         if path.stem.isascii() and path.stem.isdigit():
             yield Row(path.stem, "picture", f"{SENTENCES}/{path.name}", {"split": place.split or "train"})
@@ -64,15 +64,15 @@ class _Entities:
 
 
 def read_flickr30k(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """A picture with its boxes and its captions."""
+    """An image with its boxes and its captions."""
     row = item.one("picture")
     root = read_xml(_file(place, ANNOTATIONS, f"{item.key}.xml"))
-    size_hw = (whole_of(root, "size/height"), whole_of(root, "size/width"))
+    size_hw = (required_int(root, "size/height"), required_int(root, "size/width"))
     entities = _Entities()
     for number, found in enumerate(root.iter("object")):
         try:
             _add(entities, found, size_hw)
-        except ValueError as error:
+        except DeixisError as error:
             yield Skipped(f"{ANNOTATIONS}/{item.key}.xml: object {number}", str(error))
     captions = []
     phrases: dict[str, list[str]] = {}
@@ -82,10 +82,8 @@ def read_flickr30k(item: Item, _: Head, place: Place) -> Iterator[Annotated | Sk
             continue
         try:
             text, parts = parse_sentence(line)
-            caption = marked_caption(
-                text, [(start, end, entities.of_entity.get(name, ())) for start, end, name in parts]
-            )
-        except ValueError as error:
+            caption = link_caption(text, [(start, end, entities.of_entity.get(name, ())) for start, end, name in parts])
+        except DeixisError as error:
             yield Skipped(f"{SENTENCES}/{item.key}.txt:{number}", str(error))
             continue
         captions.append(_BLANK_BEFORE.sub("", caption))
@@ -93,13 +91,13 @@ def read_flickr30k(item: Item, _: Head, place: Place) -> Iterator[Annotated | Sk
             phrases.setdefault(name, []).append(bare(text[start:end]))
     if not captions:
         raise DataError(f"{SENTENCES}/{item.key}.txt: expected a caption a line, got none to use")
-    path = find_picture(_with_pictures(place), [f"{item.key}.jpg"])
+    path = find_image(_with_pictures(place), [f"{item.key}.jpg"])
     yield Annotated(
         id=f"flickr30k/{item.key}",
         source="flickr30k",
         split=row.value["split"],
         signals=(MediaReference(f"flickr/{item.key}", "image", path=str(path), size_hw=size_hw),),
-        things=tuple(_things(entities, phrases)),
+        objects=tuple(_things(entities, phrases)),
         captions=tuple(captions),
         complete=False,
         licence=FLICKR30K.licence,
@@ -109,7 +107,7 @@ def read_flickr30k(item: Item, _: Head, place: Place) -> Iterator[Annotated | Sk
 def parse_sentence(line: str) -> tuple[str, list[tuple[int, int, str]]]:
     """The plain text of a line, and (start, end, entity) of each phrase in it.
 
-    Raises ValueError for a bracket that belongs to no phrase of the form.
+    Raises DataError for a bracket that belongs to no phrase of the form.
 
     >>> parse_sentence("[/EN#1/people A man] pets [/EN#2/animals/other a dog] .")
     ('A man pets a dog .', [(0, 5, '1'), (11, 16, '2')])
@@ -135,14 +133,14 @@ def _add(entities: _Entities, found: Element, size_hw: tuple[int, int]) -> None:
     names = [name.text.strip() for name in found.iter("name") if name.text and name.text.strip()]
     if not names:
         raise DataError("name: expected the number of an entity, got none")
-    left, top, right, bottom = (whole_of(found, f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax"))
-    box_xyxy = box_of_xyxy([left - 1, top - 1, right, bottom], size_hw, "bndbox")
+    left, top, right, bottom = (required_int(found, f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax"))
+    box_xyxy = box_from_xyxy([left - 1, top - 1, right, bottom], size_hw, "bndbox")
     for name in dict.fromkeys(names):
         entities.of_entity.setdefault(name, []).append(len(entities.boxes))
     entities.boxes.append(Region(box=box_xyxy))
 
 
-def _things(entities: _Entities, phrases: Mapping[str, list[str]]) -> Iterator[Thing]:
+def _things(entities: _Entities, phrases: Mapping[str, list[str]]) -> Iterator[Object]:
     """The boxes with their names: phrases that mean this box alone."""
     names: dict[int, dict[str, None]] = {}
     for entity, numbers in entities.of_entity.items():
@@ -151,18 +149,18 @@ def _things(entities: _Entities, phrases: Mapping[str, list[str]]) -> Iterator[T
             names.setdefault(numbers[0], {}).update(dict.fromkeys(said))
     for number, region in enumerate(entities.boxes):
         name, *others = names.get(number) or ("",)
-        yield Thing(name, region, synonyms=tuple(others))
+        yield Object(name, region, synonyms=tuple(others))
 
 
 def _file(place: Place, folder: str, name: str) -> Path:
     path = place.path / folder / name
     if not path.is_file():
-        raise DataError(f"{folder}/{name}: expected the file of a picture that is listed, got none")
+        raise DataError(f"{folder}/{name}: expected the file of an image that is listed, got none")
     return path
 
 
 def _with_pictures(place: Place) -> Place:
-    """The place with the folder of its pictures, if they lie with the annotations or beside them."""
+    """The place with the folder of its images, if they lie with the annotations or beside them."""
     if place.images is not None:
         return place
     beside = [folder / name for folder in (place.path, place.path.parent) for name in PICTURES]

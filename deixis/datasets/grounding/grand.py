@@ -1,12 +1,12 @@
-"""GranD: what many models said of a picture of SA-1B, one JSON object a picture.
+"""GranD: what many models said of an image of SA-1B, one JSON object per image.
 
     {"sa_1.jpg": {objects, floating_objects: [{id, bbox (x1, y1, x2, y2), labels, attributes, segmentation}],
                   captions: [text] or short_captions: [{caption, details}], dense_caption: {caption, details},
                   relationships: {grounding: [{phrase, object_ids}]}, ...}}
 
-Masks are there where the pipeline found some; the size is theirs, else the picture's. Phrases are looked up in
+Masks are there where the pipeline found some; the size is theirs, else the image's. Phrases are looked up in
 captions, as the places that files give are of texts from before they were cleaned. Depths, landmarks, affordances and
-the extra context of level 4, which is tied to nothing, are left out.
+the extra context of level 4, which is tied to nothing, are skipped.
 
 Source: mbzuai-oryx/groundingLMM@e74865f GranD/utils (ground_short_captions.py, ground_dense_caption.py,
 add_masks_to_annotations.py) and GranD/prepare_annotations.
@@ -19,15 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from deixis.datasets.annotated import Annotated, Expression, Thing
+from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.detection.coco_masks import segmentation_rle
-from deixis.datasets.files.boxes import box_of_xyxy
-from deixis.datasets.files.caption_spans import Part, marked_caption
+from deixis.datasets.files.boxes import box_from_xyxy
+from deixis.datasets.files.caption_spans import Part, link_caption
 from deixis.datasets.files.class_names import readable
-from deixis.datasets.files.images import find_picture
+from deixis.datasets.files.images import find_image
 from deixis.datasets.files.json_stream import json_pairs
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
@@ -43,7 +43,7 @@ _KIND = re.compile(r"_?\([^)]*\)")
 
 
 def scan_grand(place: Place) -> Iterator[Row | Skipped]:
-    """The pictures of every JSON file below PATH; a file that is no JSON is skipped."""
+    """The images of every JSON file below PATH; a file that is no JSON is skipped."""
     found = False
     for path in _json_files(place.path):
         found = True
@@ -51,14 +51,14 @@ def scan_grand(place: Place) -> Iterator[Row | Skipped]:
             for where, name, record in json_pairs(path):
                 relative = path.relative_to(place.path) if path != place.path else PurePath(path.name)
                 yield Row(f"{relative.as_posix()}#{name}", "record", where, {"name": name, "record": record})
-        except ValueError as error:
+        except DeixisError as error:
             yield Skipped(path.name, str(error))
     if not found:
-        raise DataError(f"{place.path}: expected JSON files in it, one a picture, got none")
+        raise DataError(f"{place.path}: expected JSON files in it, one per image, got none")
 
 
 def read_grand(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """A picture with its objects, what was said of each, and its captions."""
+    """An image with its objects, what was said of each, and its captions."""
     row = item.one("record")
     name, record = row.value["name"], row.value["record"]
     if not isinstance(record, dict) or not isinstance(record.get("objects"), list):
@@ -69,25 +69,25 @@ def read_grand(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skippe
         for number, one in enumerate(record.get(part) or ()):
             try:
                 found.add(one)
-            except ValueError as error:
+            except DeixisError as error:
                 yield Skipped(f"{row.where}.{part}[{number}]", str(error))
     captions = []
     for part, number, caption, details in _captions(record):
         try:
-            captions.append(marked_caption(caption, found.parts(caption, details)))
-        except ValueError as error:
+            captions.append(link_caption(caption, found.parts(caption, details)))
+        except DeixisError as error:
             yield Skipped(f"{row.where}.{part}[{number}]", str(error))
-    things = tuple(found.things)
+    objects = tuple(found.objects)
     yield Annotated(
         id=f"grand/{PurePath(name).stem}",
         source="grand",
         split=place.split or "train",
         signals=(medium,),
-        things=things,
+        objects=objects,
         expressions=tuple(dict.fromkeys(found.expressions)),
         captions=tuple(captions),
         complete=False,
-        form="mask" if things and all(thing.region.mask for thing in things) else "box",
+        form="mask" if objects and all(obj.region.mask for obj in objects) else "box",
         licence=GRAND.licence,
         author="model",
     )
@@ -95,10 +95,10 @@ def read_grand(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skippe
 
 @dataclass
 class _Found:
-    """The things of a picture, and their numbers by the ids of their objects."""
+    """The objects of an image, and their numbers by the ids of their objects."""
 
     medium: MediaReference
-    things: list[Thing] = field(default_factory=list)
+    objects: list[Object] = field(default_factory=list)
     number_of: dict[int, int] = field(default_factory=dict)
     expressions: list[Expression] = field(default_factory=list)
 
@@ -111,14 +111,14 @@ class _Found:
         size_hw = self.medium.size_hw
         segmentation = record.get("segmentation")
         region = Region(
-            box=box_of_xyxy(record.get("bbox"), size_hw),
+            box=box_from_xyxy(record.get("bbox"), size_hw),
             mask=segmentation_rle(segmentation, size_hw) if segmentation else None,
         )
-        self.number_of[record["id"]] = len(self.things)
+        self.number_of[record["id"]] = len(self.objects)
         for said in _texts(record.get("attributes")):
             if text := _SPEAKER.sub("", said).strip():
-                self.expressions.append(Expression(text, (len(self.things),), unique=False))
-        self.things.append(Thing(names[0], region, synonyms=tuple(names[1:])))
+                self.expressions.append(Expression(text, (len(self.objects),), unique=False))
+        self.objects.append(Object(names[0], region, synonyms=tuple(names[1:])))
 
     def parts(self, caption: str, details: Any) -> Iterator[Part]:
         """The phrases of a caption that name known objects, where they stand in it."""
@@ -153,7 +153,7 @@ def find_phrase(text: str, phrase: str, place: Any = None) -> tuple[int, int] | 
 
 
 def sa1b_id(name: str, source: str) -> str:
-    """The id of a picture by its name: SA-1B's is the same in all sets.
+    """The id of an image by its name: SA-1B's is the same in all sets.
 
     >>> sa1b_id("train/sa_10.jpg", "grand"), sa1b_id("a.jpg", "grand")
     ('sa1b/sa_10', 'grand/a')
@@ -176,7 +176,7 @@ def _captions(record: Record) -> Iterator[tuple[str, int, str, Any]]:
 
 
 def _medium(name: str, record: Record, place: Place) -> MediaReference:
-    path = find_picture(place, [name])
+    path = find_image(place, [name])
     masks = (
         one.get("segmentation") for part in OBJECT_LISTS for one in record.get(part) or () if isinstance(one, dict)
     )
@@ -187,7 +187,7 @@ def _medium(name: str, record: Record, place: Place) -> MediaReference:
 
 
 def _texts(values: Any) -> list[str]:
-    """One text or a list of them, without blanks at their ends; anything else is left out."""
+    """One text or a list of them, without blanks at their ends; anything else is skipped."""
     found = values if isinstance(values, list) else [values]
     return [value.strip() for value in found if isinstance(value, str) and value.strip()]
 
@@ -205,7 +205,7 @@ def _json_files(path: Path) -> Iterator[Path]:
 GRAND = Format(
     name="grand",
     title="GranD: dense annotation of SA-1B by models",
-    wants="a JSON file or the folder with one for each picture; --images: SA-1B's pictures",
+    wants="a JSON file or the folder with one for each image; --images: SA-1B's images",
     home="https://huggingface.co/datasets/MBZUAI/GranD",
     licence="Apache-2.0; photos: SA-1B's licence",
     scan=scan_grand,

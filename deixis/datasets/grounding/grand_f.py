@@ -16,18 +16,18 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from deixis.datasets.annotated import Annotated, Expression, Thing
+from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.detection.coco_files import scan_coco
 from deixis.datasets.detection.coco_masks import segmentation_rle
-from deixis.datasets.files.caption_spans import Part, bare, marked_caption, trimmed
-from deixis.datasets.files.images import find_picture, split_of
+from deixis.datasets.files.caption_spans import Part, bare, link_caption, trimmed
+from deixis.datasets.files.images import find_image, split_of
 from deixis.datasets.files.json_stream import json_items
-from deixis.datasets.files.mask_regions import box_of_rle
+from deixis.datasets.files.mask_regions import rle_box
 from deixis.datasets.grounding.grand import find_phrase, sa1b_id
 from deixis.datasets.grounding.mdetr import read_mdetr
 from deixis.datasets.image_ids import image_id
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
@@ -45,7 +45,7 @@ FOLDERS = (
     "flikcr_30k/train",
     "flickr_30k/train",
 )
-"""Where the pictures lie below the folder of the media in the official layout."""
+"""Where the images lie below the folder of the media in the official layout."""
 BY_PEOPLE = ("GranDf_HA", "flickr")
 """Beginnings of the names of files whose captions people wrote."""
 
@@ -65,11 +65,11 @@ def scan_grand_f(place: Place) -> Iterator[Row | Skipped]:
             if isinstance(inner, dict) and isinstance(inner.get("caption"), str):
                 yield Row(f"{path.name}#{number}", "record", where, inner)
             else:
-                yield Skipped(where, f"expected a picture with a caption, got {shown(record)}")
+                yield Skipped(where, f"expected an image with a caption, got {shown(record)}")
 
 
 def read_grand_f(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """A picture with a caption, and the masks of its phrases."""
+    """An image with a caption, and the masks of its phrases."""
     file = item.key.split("#")[0]
     author = "person" if file.startswith(BY_PEOPLE) else "model"
     if not item.of("record"):
@@ -81,32 +81,32 @@ def read_grand_f(item: Item, head: Head, place: Place) -> Iterator[Annotated | S
     row = item.one("record")
     caption = row.value["caption"].strip('"').strip()
     medium = _medium(row.value, place)
-    things: list[Thing] = []
+    objects: list[Object] = []
     parts: list[Part] = []
     expressions: list[Expression] = []
     for where, phrase, span, masks in _groundings(row.value):
         try:
             part = _part(caption, phrase, span)
             rle = segmentation_rle(masks, medium.size_hw)
-        except ValueError as error:
+        except DeixisError as error:
             yield Skipped(f"{row.where}.{where}", str(error))
             continue
         if part is not None:
-            parts.append((*part, [len(things)]))
+            parts.append((*part, [len(objects)]))
         if "refs" in row.value:
-            expressions.append(Expression(phrase.strip(), (len(things),)))
+            expressions.append(Expression(phrase.strip(), (len(objects),)))
         name = "" if "refs" in row.value else bare(phrase)
-        things.append(Thing(name, Region(box=box_of_rle(rle), mask=rle)))
-    if not things:
+        objects.append(Object(name, Region(box=rle_box(rle), mask=rle)))
+    if not objects:
         raise DataError("expected a phrase with a mask, got none to use")
     yield Annotated(
         id=f"grand_f/{item.key.replace('.json#', '/')}",
         source="grand_f",
         split=place.split or split_of(file) or "train",
         signals=(medium,),
-        things=tuple(things),
+        objects=tuple(objects),
         expressions=tuple(expressions),
-        captions=(marked_caption(caption, parts),),
+        captions=(link_caption(caption, parts),),
         complete=False,
         licence=GRAND_F.licence,
         form="mask",
@@ -137,16 +137,16 @@ def _part(caption: str, phrase: str, span: Any) -> tuple[int, int] | None:
         raise DataError(f"token_positives: expected [start, end], got {shown(span)}")
     try:
         return trimmed(caption, *span)
-    except ValueError as error:
+    except DeixisError as error:
         raise DataError(f"token_positives: {error}") from None
 
 
 def _medium(record: Record, place: Place) -> MediaReference:
-    """The picture; its size is that of its masks where these tell it, else of its file."""
+    """The image; its size is that of its masks where these tell it, else of its file."""
     name = record.get("file_name", record.get("img_file_name"))
     if not isinstance(name, str) or not name.strip():
-        raise DataError(f"file_name: expected the name of a picture, got {shown(name)}")
-    path = find_picture(place, [name, *(f"{folder}/{PurePath(name).name}" for folder in FOLDERS)])
+        raise DataError(f"file_name: expected the name of an image, got {shown(name)}")
+    path = find_image(place, [name, *(f"{folder}/{PurePath(name).name}" for folder in FOLDERS)])
     sizes = (
         mask["size"]
         for _, _, _, masks in _groundings(record)
@@ -160,7 +160,7 @@ def _medium(record: Record, place: Place) -> MediaReference:
 
 
 def _at_pictures(place: Place) -> Place:
-    """The place with the folder of Flickr30k's pictures, if that is where the official layout has it."""
+    """The place with the folder of Flickr30k's images, if that is where the official layout has it."""
     found: Path | None = next((f for f in (place.folder / name for name in FOLDERS[-2:]) if f.is_dir()), None)
     return place if found is None else replace(place, images=found)
 
@@ -169,7 +169,7 @@ GRAND_F = Format(
     name="grand_f",
     title="GranD-f: captions tied to masks (GCG)",
     wants="a JSON file (GranDf_HA_GCG_train.json, OpenPsgGCG_train.json, ...) or the folder of them; --images: the "
-    "folder with GranDf_HA_images, coco_2017, coco_2014, flikcr_30k, or that of the pictures",
+    "folder with GranDf_HA_images, coco_2017, coco_2014, flikcr_30k, or that of the images",
     home="https://huggingface.co/datasets/MBZUAI/GranD-f",
     licence="Apache-2.0; photos: as SA-1B, COCO and Flickr30k have them",
     scan=scan_grand_f,

@@ -5,7 +5,7 @@
       "box_x1y1x2y2": [[[x1, y1, x2, y2], ...] for each turn],        absent: no boxes
       "masks": [[{"size": [image_h, image_w], "counts": text}, ...] for each turn]}, ...]     absent: no masks
 
-Boxes are pixels of the picture. Masks are COCO's run lengths of it, rows first; the transposed masks of Ferret's code
+Boxes are pixels of the image. Masks are COCO's run lengths of it, rows first; the transposed masks of Ferret's code
 ([w, h]) are made of them there, and are not in the files. Ferret shows a human's region as a point or as a box, drawn
 by lot; a model's answer is a box. Which of the sets in GRIT a file is, Ferret reads off its name.
 
@@ -18,12 +18,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from deixis.datasets.detection.coco_masks import segmentation_rle
-from deixis.datasets.files.boxes import BoxXYXY, box_of_xyxy
+from deixis.datasets.files.boxes import BoxXYXY, box_from_xyxy
 from deixis.datasets.files.dialogue import exchanges, json_rows, marked
-from deixis.datasets.files.images import picture, said_size_hw
-from deixis.datasets.instruction.llava import pictures_of
+from deixis.datasets.files.images import declared_size_hw, image_reference
+from deixis.datasets.instruction.llava import image_references
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference, Sample, Turn
@@ -45,7 +45,7 @@ KINDS = {
 }
 """The sets in GRIT, by the word in the name of the file, in the order in which Ferret looks for it -> our task."""
 OTHER_KIND = "dialogue"
-_PLACE = re.compile(r"<bbox_location(\d+)>(?:\s*<region_fea>)?")
+_PLACE = re.compile(r"<bbox_location(\d{1,6})>(?:\s*<region_fea>)?")
 
 
 def scan_grit(place: Place) -> Iterator[Row | Skipped]:
@@ -68,7 +68,7 @@ def read_grit(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped
     """The sample of a row; a `Skipped` for each part that cannot be used.
 
     A mention of boxes that are not there, or of one without an area, makes the row unreadable, as its text would say
-    nothing; a bad mask is left out and the box stays.
+    nothing; a bad mask is skipped and the box stays.
     """
     row = item.one("record")
     record = row.value
@@ -97,17 +97,17 @@ def read_grit(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped
 
 
 def _medium(record: dict[str, Any], place: Place, source: str) -> MediaReference:
-    """The picture of a row; where nothing is pointed at, a size is not needed."""
+    """The image of a row; where nothing is pointed at, a size is not needed."""
     name = record.get("image")
     if not isinstance(name, str) or not PurePosixPath(name).name:
-        raise DataError(f"image: expected the path of a picture, got {shown(name)}")
+        raise DataError(f"image: expected the path of an image, got {shown(name)}")
     try:
-        size_hw = said_size_hw({"height": record.get("image_h"), "width": record.get("image_w")})
-    except ValueError as error:
+        size_hw = declared_size_hw({"height": record.get("image_h"), "width": record.get("image_w")})
+    except DeixisError as error:
         raise DataError(f"image_h, image_w: {error}") from None
     if size_hw is None and not record.get("box_x1y1x2y2"):
-        return pictures_of(record, place, source)[0]
-    return picture(place, [name], source, size_hw)
+        return image_references(record, place, source)[0]
+    return image_reference(place, [name], source, size_hw)
 
 
 class _Regions:
@@ -142,7 +142,7 @@ class _Regions:
         boxes = self._of_turn(self.boxes, turn)
         if place >= len(boxes):
             raise DataError(f"{field}: expected a box for <bbox_location{place}>, got {len(boxes)} in this turn")
-        box = box_of_xyxy(boxes[place], self.size_hw, field)
+        box = box_from_xyxy(boxes[place], self.size_hw, field)
         mask = self._mask(turn, place)
         if box not in self._number_of:
             self._number_of[box] = len(self.records)
@@ -160,7 +160,7 @@ class _Regions:
             if not isinstance(own[place], dict):
                 raise DataError(f"expected run lengths, got {shown(own[place])}")
             return segmentation_rle(own[place], self.size_hw)
-        except ValueError as error:
+        except DeixisError as error:
             self.left_out.append(f"masks[{turn}][{place}]: {error}")
             return None
 

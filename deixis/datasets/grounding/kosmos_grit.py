@@ -1,10 +1,10 @@
-"""Kosmos-2's GrIT: captions of web pictures, with boxes for their noun phrases and for the longer phrases around these.
+"""Kosmos-2's GrIT: captions of web images, with boxes for their noun phrases and for the longer phrases around these.
 
     *.parquet   key, id, url, caption, width, height, clip_similarity_vitb32, clip_similarity_vitl14,
                 noun_chunks, ref_exps: [[start, end, x1, y1, x2, y2, score], ...]
 
-start and end count the characters of the caption; boxes are shares of the picture. A row of `ref_exps` repeats the box
-of the noun phrase that it grows from. Not Ferret's GRIT, though often written alike. Pictures are to be had by `url`
+start and end count the characters of the caption; boxes are shares of the image. A row of `ref_exps` repeats the box
+of the noun phrase that it grows from. Not Ferret's GRIT, though often written alike. Images are to be had by `url`
 only: a tool such as img2dataset names them by its own key or by `id`.
 
 Source: huggingface.co/datasets/zzliang/GRIT; Peng et al. 2023 (arXiv 2306.14824), section 2.
@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deixis.datasets.annotated import Annotated, Expression, Thing
-from deixis.datasets.files.boxes import BoxXYXY, box_of_xyxy
-from deixis.datasets.files.images import said_size_hw
+from deixis.datasets.annotated import Annotated, Expression, Object
+from deixis.datasets.files.boxes import BoxXYXY, box_from_xyxy, numbers
+from deixis.datasets.files.images import declared_size_hw
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
@@ -40,7 +40,7 @@ Span = tuple[int, int]
 def scan_kosmos_grit(place: Place) -> Iterator[Row | Skipped]:
     """The rows of the files, each an item; a few thousand are held at a time.
 
-    Raises ValueError for a file that is no Parquet or lacks a column.
+    Raises DataError for a file that is no Parquet or lacks a column.
     """
     from pyarrow import ArrowInvalid
     from pyarrow.parquet import ParquetFile
@@ -66,7 +66,7 @@ def scan_kosmos_grit(place: Place) -> Iterator[Row | Skipped]:
 
 
 def parquet_files(path: Path) -> list[Path]:
-    """The file, or the Parquet files of a folder by name. Raises ValueError where there is none."""
+    """The file, or the Parquet files of a folder by name. Raises DataError where there is none."""
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not files:
         raise DataError(f"{path}: expected Parquet files in the folder, got none")
@@ -74,7 +74,7 @@ def parquet_files(path: Path) -> list[Path]:
 
 
 def read_kosmos_grit(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """The picture of a row, with its caption and what is found in it; a `Skipped` for each box that cannot be used."""
+    """The image of a row, with its caption and what is found in it; a `Skipped` for each box that cannot be used."""
     row, *others = item.of("record")
     for other in others:
         yield Skipped(other.where, f"id: expected one that no other row has, got that of {row.where}")
@@ -91,7 +91,7 @@ def read_kosmos_grit(item: Item, head: Head, place: Place) -> Iterator[Annotated
         source=SOURCE,
         split=place.split or "train",
         signals=(medium,),
-        things=tuple(found.things),
+        objects=tuple(found.objects),
         expressions=tuple(
             Expression(caption[a:b].strip(), tuple(own)) for (a, b), own in found.spans["ref_exps"].items()
         ),
@@ -104,11 +104,11 @@ def read_kosmos_grit(item: Item, head: Head, place: Place) -> Iterator[Annotated
 
 
 class _Found:
-    """The things of a caption, and which of them each stretch of it means."""
+    """The objects of a caption, and which of them each stretch of it means."""
 
     def __init__(self, caption: str, size_hw: tuple[int, int], min_score: float):
         self.caption, self.size_hw, self.min_score = caption, size_hw, min_score
-        self.things: list[Thing] = []
+        self.objects: list[Object] = []
         self.spans: dict[str, dict[Span, list[int]]] = {"noun_chunks": {}, "ref_exps": {}}
         self._number_of: dict[BoxXYXY, int] = {}
 
@@ -118,25 +118,23 @@ class _Found:
         for number, values in enumerate(record[field] or ()):
             try:
                 self._add(field, f"{field}[{number}]", values)
-            except (ValueError, TypeError) as error:
+            except DeixisError as error:
                 skips.append(str(error))
         return skips
 
     def _add(self, field: str, where: str, values: Any) -> None:
-        if not isinstance(values, list) or len(values) != 7:
-            raise DataError(f"{where}: expected start, end, x1, y1, x2, y2, score, got {shown(values)}")
-        start, end, *box, score = values
+        start, end, *box, score = numbers(values, "start, end, x1, y1, x2, y2, score", where)
         if score < self.min_score:
             return
         span = int(start), int(end)
         if not 0 <= span[0] < span[1] <= len(self.caption) or not self.caption[slice(*span)].strip():
             raise DataError(f"{where}: expected a stretch of the caption's {len(self.caption)} signs, got {span}")
         height, width = self.size_hw
-        shares = box_of_xyxy(box, (1, 1), where)
+        shares = box_from_xyxy(box, (1, 1), where)
         pixels = shares[0] * width, shares[1] * height, shares[2] * width, shares[3] * height
         if pixels not in self._number_of:
-            self._number_of[pixels] = len(self.things)
-            self.things.append(Thing(_name(self.caption[slice(*span)]), Region(box=pixels)))
+            self._number_of[pixels] = len(self.objects)
+            self.objects.append(Object(_name(self.caption[slice(*span)]), Region(box=pixels)))
         self.spans[field].setdefault(span, []).append(self._number_of[pixels])
 
 
@@ -153,21 +151,21 @@ def _name(phrase: str) -> str:
 def _grounded(caption: str, spans: Mapping[Span, list[int]]) -> str:
     """The caption as markup; of phrases that overlap, the first and longest counts."""
     pieces, end = [], 0
-    for (start, stop), things in sorted(spans.items(), key=lambda pair: (pair[0][0], -pair[0][1])):
+    for (start, stop), objects in sorted(spans.items(), key=lambda pair: (pair[0][0], -pair[0][1])):
         if start >= end:
             before = escaped(caption[end:start])
-            numbers = ",".join(map(str, dict.fromkeys(things)))
+            numbers = ",".join(map(str, dict.fromkeys(objects)))
             pieces += [before, f"[{plain_text(caption[start:stop])}]{{{numbers}}}"]
             end = stop
     return "".join([*pieces, escaped(caption[end:])]).strip()
 
 
 def _medium(record: Mapping[str, Any], place: Place) -> MediaReference:
-    """The picture: its file if it is among those in --images, by key or id, else none.
+    """The image: its file if it is among those in --images, by key or id, else none.
 
     The size is the file's, which may be a smaller copy (boxes are shares of it too); without a file, that of the row.
     """
-    path, size_hw = None, said_size_hw(record)
+    path, size_hw = None, declared_size_hw(record)
     if place.images is not None:
         names = [str(record[name]) for name in ("key", "id") if record.get(name) is not None]
         stems = [stem for name in names for stem in (name, f"{name[:SHARD_DIGITS]}/{name}")]
@@ -189,11 +187,11 @@ def _min_score(place: Place) -> float:
 
 KOSMOS_GRIT = Format(
     name="kosmos_grit",
-    title="Kosmos-2's GrIT, captions of web pictures grounded in boxes",
-    wants="a Parquet file of the set or the folder of them; --images: the folder of the pictures, KEY.jpg or ID.jpg",
+    title="Kosmos-2's GrIT, captions of web images grounded in boxes",
+    wants="a Parquet file of the set or the folder of them; --images: the folder of the images, KEY.jpg or ID.jpg",
     home="https://huggingface.co/datasets/zzliang/GRIT",
     licence="MS-PL",
     scan=scan_kosmos_grit,
     read=read_kosmos_grit,
-    options={"min_score": "boxes of a lower score are left out; 0 if not given"},
+    options={"min_score": "boxes of a lower score are skipped; 0 if not given"},
 )

@@ -3,9 +3,9 @@
     finetune_{refcoco,refcoco+,refcocog}_{train,val,testA,testB,test}.json, final_flickr_{mergedGT,separateGT}_*.json
     images: id, file_name, height, width, caption, dataset_name    annotations: image_id, bbox, tokens_positive
 
-Of RefCOCO's an entry is an expression and the thing that it means; of all others a caption and the places in it of the
+Of RefCOCO's an entry is an expression and the object that it means; of all others a caption and the places in it of the
 words that mean each box. Files to which masks were added (Osprey's `segmentation`, GranD-f's `sam_mask`) give these.
-Records are entries, so that a picture occurs as often as something is said of it.
+Records are entries, so that an image occurs as often as something is said of it.
 
 Sources: ashkamath/mdetr; apple/ml-ferret@3c9e5c9 ferret/eval/model_refcoco.py and model_flickr.py;
 mbzuai-oryx/groundingLMM@e74865f dataset/gcg_datasets/GranDf_gcg_ds.py.
@@ -16,13 +16,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deixis.datasets.annotated import Annotated, Expression, Thing
+from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.detection.coco import region_of_annotation
 from deixis.datasets.detection.coco_files import file_of, scan_coco
-from deixis.datasets.files.caption_spans import Part, bare, marked_caption, trimmed
-from deixis.datasets.files.images import picture, said_size_hw
+from deixis.datasets.files.caption_spans import Part, bare, link_caption, trimmed
+from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.skipped import Skipped
@@ -30,7 +30,7 @@ from deixis.samples.skipped import Skipped
 SETS = {"refcoco+": "refcoco_plus", "refcocog": "refcocog", "refcoco": "refcoco", "flickr": "flickr30k"}
 """A set's name in the field `dataset_name`, or within the file's name, and its name here."""
 PICTURES = {"flickr30k": "flickr", "flickr": "flickr", "vg": "vg", "gqa": "vg"}
-"""A set, or what `data_source` says, and the first part of its pictures' ids where the names of files do not tell."""
+"""A set, or what `data_source` says, and the first part of its images' ids where the names of files do not tell."""
 _SPLIT = re.compile(r"(?:^|[_-])(train|val|minival|test[A-C]?)(?=[_.-])")
 
 
@@ -45,12 +45,12 @@ def read_mdetr(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skippe
             raise DataError(f"caption: expected a text, got {shown(caption)}")
         name = entry.value.get("file_name")
         if not isinstance(name, str) or not name.strip():
-            raise DataError(f"file_name: expected the name of a picture, got {shown(name)}")
+            raise DataError(f"file_name: expected the name of an image, got {shown(name)}")
         family = PICTURES.get(str(entry.value.get("data_source")), PICTURES.get(source, source))
         split = _SPLIT.search(file)
         split = place.split or (split[1] if split else "train")
-        medium = picture(place, [name], family, said_size_hw(entry.value), split)
-    except ValueError as error:
+        medium = image_reference(place, [name], family, declared_size_hw(entry.value), split)
+    except DeixisError as error:
         raise DataError(f"{entry.where}: {error}") from None
     is_expression = source.startswith("refcoco")
     regions: list[Region] = []
@@ -59,29 +59,29 @@ def read_mdetr(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skippe
         try:
             spans = [] if is_expression else _spans(row, caption)
             region = region_of_annotation(with_mask(row.value), medium.size_hw)
-        except ValueError as error:
+        except DeixisError as error:
             yield Skipped(row.where, str(error))
             continue
         parts += [(start, end, [len(regions)]) for start, end in spans]
         regions.append(region)
     if not regions:
         raise DataError(f"{entry.where}: expected an annotation of what {shown(caption)} means, got none to use")
-    things = [Thing(name, region) for name, region in zip(_names(caption, parts, len(regions)), regions, strict=True)]
+    objects = [Object(name, region) for name, region in zip(_names(caption, parts, len(regions)), regions, strict=True)]
     yield Annotated(
         id=f"{source}/{split}/{entry.value['id']}",
         source=source,
         split=split,
         signals=(medium,),
-        things=tuple(things),
-        expressions=(Expression(caption.strip(), tuple(range(len(things)))),) if is_expression else (),
-        captions=() if is_expression else (marked_caption(caption, parts).strip(),),
+        objects=tuple(objects),
+        expressions=(Expression(caption.strip(), tuple(range(len(objects)))),) if is_expression else (),
+        captions=() if is_expression else (link_caption(caption, parts).strip(),),
         complete=False,
-        form="mask" if all(thing.region.mask for thing in things) else "box",
+        form="mask" if all(obj.region.mask for obj in objects) else "box",
     )
 
 
 def _names(caption: str, parts: list[Part], count: int) -> list[str]:
-    """A name for each thing: the first phrase that means it alone."""
+    """A name for each object: the first phrase that means it alone."""
     shares = Counter((start, end) for start, end, _ in parts)
     names = [""] * count
     for start, end, (number,) in parts:
@@ -112,7 +112,7 @@ def _spans(row: Row, caption: str) -> list[tuple[int, int]]:
         raise DataError(f"tokens_positive: expected a list of [start, end], got {shown(places)}")
     try:
         return [trimmed(caption, start, end) for start, end in places]
-    except ValueError as error:
+    except DeixisError as error:
         raise DataError(f"tokens_positive: {error}") from None
 
 
@@ -120,7 +120,7 @@ MDETR = Format(
     name="mdetr",
     title="MDETR's RefCOCO, RefCOCO+, RefCOCOg and Flickr30k annotations",
     wants="a JSON file (finetune_refcoco_val.json, final_flickr_mergedGT_test.json) or a folder of such; --images: "
-    "train2014, or Flickr30k's pictures",
+    "train2014, or Flickr30k's images",
     home="https://github.com/ashkamath/mdetr",
     licence="that of the sets they are made of",
     scan=scan_coco,

@@ -15,10 +15,10 @@ from typing import Any
 
 from deixis.datasets.detection.coco import region_of_annotation
 from deixis.datasets.files.dialogue import exchanges, marked
-from deixis.datasets.files.images import picture, said_size_hw
+from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.sample import Sample, Turn
@@ -59,9 +59,9 @@ def read_osprey(item: Item, _: Head, place: Place) -> Iterator[Sample | Skipped]
     file = item.key.split("#")[0]
     name = record.get("file_name")
     if not isinstance(name, str) or not name.strip():
-        raise DataError(f"file_name: expected the name of a picture, got {shown(name)}")
-    # files call pictures COCO_train2014_N.jpg that lie as N.jpg in the folder that the set describes
-    medium = picture(place, [name, name.split("_")[-1]], "osprey", said_size_hw(record))
+        raise DataError(f"file_name: expected the name of an image, got {shown(name)}")
+    # files call images COCO_train2014_N.jpg that lie as N.jpg in the folder that the set describes
+    medium = image_reference(place, [name, name.split("_")[-1]], "osprey", declared_size_hw(record))
     annotations = record.get("annotation")
     if not isinstance(annotations, list) or not annotations:
         raise DataError(f"annotation: expected a list of masks, got {shown(annotations)}")
@@ -97,7 +97,7 @@ class _Regions:
         self.number_of: dict[int, int] = {}
 
     def number(self, place: int) -> int:
-        """The number among the mentioned of the mask at a place of the list. Raises ValueError if it is of no use."""
+        """The number among the mentioned of the mask at a place of the list. Raises DataError if it is of no use."""
         if place not in self.number_of:
             if not 0 <= place < len(self.annotations):
                 raise DataError(f"<region{place + 1}>: expected one of {len(self.annotations)} masks, got none")
@@ -106,7 +106,7 @@ class _Regions:
                 raise DataError(f"annotation[{place}]: expected bbox and segmentation, got {shown(annotation)}")
             try:
                 region = region_of_annotation(annotation, self.size_hw)
-            except ValueError as error:
+            except DeixisError as error:
                 raise DataError(f"annotation[{place}].{error}") from None
             self.number_of[place] = len(self.mentioned)
             self.mentioned.append(region)
@@ -117,7 +117,7 @@ class _Regions:
 
 
 def _descriptions(descriptions: Any, regions: _Regions) -> tuple[list[Turn], list[str]]:
-    """A question for each description, and what was left out and why."""
+    """A question for each description, and what was skipped and why."""
     if not isinstance(descriptions, list):
         raise DataError(f"description: expected a list of texts, got {shown(descriptions)}")
     turns, left_out = [], []
@@ -127,7 +127,7 @@ def _descriptions(descriptions: Any, regions: _Regions) -> tuple[list[Turn], lis
             if match is None:
                 raise DataError(f"expected <region{place + 1}>: and a text, got {shown(description)}")
             turns.append(Turn(DESCRIBE % regions.number(place), regions.markup(match[1], True)))
-        except ValueError as error:
+        except DeixisError as error:
             left_out.append(f"description[{place}]: {error}")
     return turns, left_out
 
@@ -135,7 +135,7 @@ def _descriptions(descriptions: Any, regions: _Regions) -> tuple[list[Turn], lis
 OSPREY = Format(
     name="osprey",
     title="Osprey-724K: dialogues about masks",
-    wants="a JSON file (osprey_conversation.json, ...) or the folder of them; --images: COCO's pictures, all in one "
+    wants="a JSON file (osprey_conversation.json, ...) or the folder of them; --images: COCO's images, all in one "
     "folder or in train2014, train2017, val2017",
     home="https://huggingface.co/datasets/AntGroup-MI/Osprey-724K",
     licence="Apache-2.0; photos: terms of Flickr and COCO",

@@ -1,9 +1,9 @@
-"""RefCOCO, RefCOCO+, RefCOCOg, refCLEF and gRefCOCO: what people say of a thing so that another finds it.
+"""RefCOCO, RefCOCO+, RefCOCOg, refCLEF and gRefCOCO: what people say of an object so that another finds it.
 
     refs(unc).p or grefs(unc).json    [{ref_id, ann_id, image_id, split, sentences: [{sent, ...}], ...}]
     instances.json                    COCO's form; of refCLEF a segmentation is a list of run lengths
 
-A record is a picture in one split: some divisions share a picture among splits and divide its things. Only things that
+A record is an image in one split: some divisions share an image among splits and divide its objects. Only objects that
 are spoken of in that split are in it. The pickles are read as plain data, so that nothing in them can run.
 
 Sources: lichengunc/refer@e3bbaa3 refer.py; henghuiding/gRefCOCO; dvlab-research/LISA@3cb2d43 utils/refer.py,
@@ -16,15 +16,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deixis.datasets.annotated import Annotated, Expression, Thing
+from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.detection.coco import region_of_annotation
 from deixis.datasets.files.class_names import readable
-from deixis.datasets.files.images import picture, said_size_hw
+from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.files.safe_pickle import load_pickle
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.samples.consistency import listed, shown
 from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
@@ -32,7 +32,7 @@ from deixis.samples.skipped import Skipped
 INSTANCES = "instances.json"
 REPEATS_KEPT = "keep"
 NO_TARGET = -1
-"""The ann_id of gRefCOCO's expressions that mean nothing in the picture."""
+"""The ann_id of gRefCOCO's expressions that mean nothing in the image."""
 REF_FIELDS = ("ref_id", "ann_id", "image_id", "split")
 IMAGE_FIELDS = ("id", "file_name", "height", "width", "flickr_url")
 ANNOTATION_FIELDS = ("id", "image_id", "category_id", "segmentation", "bbox", "iscrowd")
@@ -41,17 +41,17 @@ ANNOTATION_FIELDS = ("id", "image_id", "category_id", "segmentation", "bbox", "i
 @dataclass(frozen=True)
 class ReferringSet:
     """What the sets do not share. folder: its name in the official layout. refs: the file's name before the division.
-    split_by: the division that is meant if none is named. pictures: where they lie in the layout, the best first."""
+    split_by: the division that is meant if none is named. images: where they lie in the layout, the best first."""
 
     name: str
     folder: str
     split_by: str
-    pictures: tuple[str, ...]
+    images: tuple[str, ...]
     refs: str = "refs"
 
 
 def scan_refs(kind: ReferringSet, place: Place) -> Iterator[Row | Skipped]:
-    """The references, and of the instances only the pictures and annotations that they mean, by picture.
+    """The references, and of the instances only the images and annotations that they mean, by image.
 
     Held in memory are the ids of these, and the references while they are unpickled.
     """
@@ -63,7 +63,7 @@ def scan_refs(kind: ReferringSet, place: Place) -> Iterator[Row | Skipped]:
     for where, ref in _refs(_refs_file(kind, folder, place)):
         try:
             row = _slim(ref)
-        except ValueError as error:
+        except DeixisError as error:
             yield Skipped(where, str(error))
             continue
         if splits and not splits & set(splits_of(row["split"])):
@@ -83,29 +83,31 @@ def scan_refs(kind: ReferringSet, place: Place) -> Iterator[Row | Skipped]:
 
 
 def read_refs(kind: ReferringSet, item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """A picture as it is in each of its splits."""
-    if not item.of("ref"):  # an annotation that says it belongs to another picture
-        raise DataError(f"image_id: expected the picture of the reference, got {item.key}")
+    """An image as it is in each of its splits."""
+    if not item.of("ref"):  # an annotation that says it belongs to another image
+        raise DataError(f"image_id: expected the image of the reference, got {item.key}")
     image = item.one("image")
     try:
-        medium = picture(_with_pictures(kind, place), _names(image.value), kind.name, said_size_hw(image.value))
-    except ValueError as error:
+        medium = image_reference(
+            _with_pictures(kind, place), _names(image.value), kind.name, declared_size_hw(image.value)
+        )
+    except DeixisError as error:
         raise DataError(f"{image.where}: {error}") from None
     names = {row.value["id"]: readable(row.value["name"]) for row in head.get("category", ())}
-    things: dict[int, Thing] = {}
+    objects: dict[int, Object] = {}
     for row in item.of("annotation"):
         try:
-            things[row.value["id"]] = _thing(row.value, names, medium)
-        except ValueError as error:
+            objects[row.value["id"]] = _thing(row.value, names, medium)
+        except DeixisError as error:
             yield Skipped(row.where, str(error))
     records: dict[str, _Split] = {}
     for row in item.of("ref"):
-        missing = [number for number in row.value["ann_id"] if number not in things]
+        missing = [number for number in row.value["ann_id"] if number not in objects]
         if missing:
             yield Skipped(row.where, f"ann_id: expected annotations that can be used, got {listed(map(str, missing))}")
             continue
         for split in splits_of(row.value["split"]):
-            records.setdefault(split, _Split()).add(row.value, things)
+            records.setdefault(split, _Split()).add(row.value, objects)
     division, keeps = place.options.get("split_by", kind.split_by), place.options.get("repeats") == REPEATS_KEPT
     for split, found in records.items():
         yield Annotated(
@@ -113,7 +115,7 @@ def read_refs(kind: ReferringSet, item: Item, head: Head, place: Place) -> Itera
             source=kind.name,
             split=split,
             signals=(medium,),
-            things=tuple(found.things.values()),
+            objects=tuple(found.objects.values()),
             expressions=tuple(found.expressions if keeps else dict.fromkeys(found.expressions)),
             aliases=aliases(image.value.get("flickr_url")),
             complete=False,
@@ -123,15 +125,15 @@ def read_refs(kind: ReferringSet, item: Item, head: Head, place: Place) -> Itera
 
 @dataclass
 class _Split:
-    """What is in one split of a picture: things by the ids of their annotations, and the expressions."""
+    """What is in one split of an image: objects by the ids of their annotations, and the expressions."""
 
-    things: dict[int, Thing] = field(default_factory=dict)
+    objects: dict[int, Object] = field(default_factory=dict)
     expressions: list[Expression] = field(default_factory=list)
 
-    def add(self, ref: Mapping[str, Any], things: Mapping[int, Thing]) -> None:
+    def add(self, ref: Mapping[str, Any], objects: Mapping[int, Object]) -> None:
         for number in ref["ann_id"]:
-            self.things.setdefault(number, things[number])
-        places = list(self.things)
+            self.objects.setdefault(number, objects[number])
+        places = list(self.objects)
         meant = tuple(dict.fromkeys(places.index(number) for number in ref["ann_id"]))
         self.expressions += [Expression(text, meant) for text in ref["sentences"]]
 
@@ -147,18 +149,18 @@ def splits_of(split: str) -> tuple[str, ...]:
 
 
 def _names(image: Mapping[str, Any]) -> list[str]:
-    """What a picture may be called; refCLEF's also lie in a folder for each thousand."""
+    """What an image may be called; refCLEF's also lie in a folder for each thousand."""
     name, number = image.get("file_name"), image["id"]
     if not isinstance(name, str) or not name.strip():
-        raise DataError(f"file_name: expected the name of a picture, got {shown(name)}")
+        raise DataError(f"file_name: expected the name of an image, got {shown(name)}")
     return [name, f"{number // 1_000:02d}/images/{number}.jpg"] if isinstance(number, int) else [name]
 
 
-def _thing(annotation: Mapping[str, Any], names: Mapping[int, str], medium: MediaReference) -> Thing:
+def _thing(annotation: Mapping[str, Any], names: Mapping[int, str], medium: MediaReference) -> Object:
     region = region_of_annotation(annotation, medium.size_hw)
     if region.mask is None:
         raise DataError("segmentation: expected polygons or run lengths, got none")
-    return Thing(names.get(annotation.get("category_id"), ""), region)
+    return Object(names.get(annotation.get("category_id"), ""), region)
 
 
 def _slim(ref: Any) -> dict[str, Any]:
@@ -211,11 +213,11 @@ def _folder(kind: ReferringSet, place: Place) -> Path:
 
 
 def _with_pictures(kind: ReferringSet, place: Place) -> Place:
-    """The place with the folder of its pictures, if that is where the official layout has it."""
+    """The place with the folder of its images, if that is where the official layout has it."""
     if place.images is not None:
         return place
     above = _folder(kind, place).parent
-    found = next((above / name for name in kind.pictures if (above / name).is_dir()), above / kind.pictures[0])
+    found = next((above / name for name in kind.images if (above / name).is_dir()), above / kind.images[0])
     return replace(place, images=found)
 
 
@@ -232,7 +234,7 @@ def _format(kind: ReferringSet, title: str, home: str, licence: str) -> Format:
         name=kind.name,
         title=title,
         wants=f"the folder {kind.folder} with {kind.refs}({kind.split_by}).p and {INSTANCES}; "
-        f"--images: {kind.pictures[0]}",
+        f"--images: {kind.images[0]}",
         home=home,
         licence=licence,
         scan=partial(scan_refs, kind),
@@ -240,7 +242,7 @@ def _format(kind: ReferringSet, title: str, home: str, licence: str) -> Format:
         options={
             "split_by": f"who divided it into splits: unc, google, umd, berkeley (default: {kind.split_by})",
             "splits": "only these, by commas (default: all)",
-            "repeats": "keep: the same words said twice of a thing stand there twice, as scores count (default: once)",
+            "repeats": "keep: an expression used twice for an object counts twice, as in scoring (default: once)",
         },
     )
 
@@ -258,7 +260,7 @@ REFCLEF = _format(
 )
 GREFCOCO = _format(
     ReferringSet("grefcoco", "grefcoco", "unc", _COCO_PICTURES, "grefs"),
-    "gRefCOCO: expressions of several things, and of none",
+    "gRefCOCO: expressions of several objects, and of none",
     "https://github.com/henghuiding/gRefCOCO",
     _LICENCE,
 )

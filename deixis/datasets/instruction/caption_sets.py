@@ -1,4 +1,4 @@
-"""Sets of captions: COCO's for pictures, Clotho's and AudioCaps' for sounds.
+"""Sets of captions: COCO's for images, Clotho's and AudioCaps' for audio clips.
 
     captions_val2014.json           {"images": [{"id", "file_name", "height", "width"}],
                                      "annotations": [{"image_id", "caption"}]}
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from deixis.datasets.annotated import Annotated
-from deixis.datasets.detection.coco import picture_names
-from deixis.datasets.files.images import picture, said_size_hw, split_of
+from deixis.datasets.detection.coco import image_names
+from deixis.datasets.files.images import declared_size_hw, image_reference, split_of
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.files.tables import table_rows
 from deixis.datasets.image_ids import aliases
@@ -23,7 +23,7 @@ from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
-from deixis.samples.headers import sound_facts
+from deixis.samples.headers import audio_header
 from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
@@ -33,7 +33,7 @@ ENDINGS = (".wav", ".flac", ".mp3")
 
 
 def scan_coco_captions(place: Place) -> Iterator[Row | Skipped]:
-    """The pictures and their captions, an item for each picture. Raises ValueError for a file without captions."""
+    """The images and their captions, an item for each image. Raises DataError for a file without captions."""
     captions = 0
     for field, own, part in (("images", "id", "image"), ("annotations", "image_id", "caption")):
         for where, value in json_items(place.path, field):
@@ -48,22 +48,22 @@ def scan_coco_captions(place: Place) -> Iterator[Row | Skipped]:
 
 def read_coco_captions(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
     image = item.one("image").value
-    medium = picture(place, picture_names(image), "coco", said_size_hw(image))
+    medium = image_reference(place, image_names(image), "coco", declared_size_hw(image))
     captions, skips = _captions([(row.where, row.value.get("caption")) for row in item.of("caption")])
     yield from skips
-    others = tuple(known for known in aliases(*picture_names(image), image.get("flickr_url")) if known != medium.id)
+    others = tuple(known for known in aliases(*image_names(image), image.get("flickr_url")) if known != medium.id)
     yield _annotated(place, COCO_CAPTIONS, item.key, medium, captions, others)
 
 
 def scan_table(place: Place, needs: tuple[str, ...], key: str) -> Iterator[Row | Skipped]:
-    """The rows of a table of commas, by the cell `key`. Raises ValueError for one without the columns that it needs."""
+    """The rows of a table of commas, by the cell `key`. Raises DataError for one without the columns that it needs."""
     rows = table_rows(place.path)
     _, header = next(rows, ("", []))
-    header = [] if isinstance(header, ValueError) else header
+    header = [] if isinstance(header, DataError) else header
     if missing := [name for name in needs if name not in header]:
         raise DataError(f"{place.path}: expected the columns {', '.join(needs)}, got none called {missing[0]}")
     for where, cells in rows:
-        if isinstance(cells, ValueError):
+        if isinstance(cells, DataError):
             yield Skipped(where, str(cells))
         else:
             record = dict(zip(header, cells, strict=True))
@@ -87,23 +87,23 @@ def scan_audiocaps(place: Place) -> Iterator[Row | Skipped]:
 
 
 def read_audiocaps(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """The sound of a film with its captions. Its file is called by the film or by the row, as people cut them."""
+    """The audio clip of a video with its captions. Its file is named after the video or after the row."""
     rows = item.of("caption")
     captions, skips = _captions([(row.where, row.value["caption"]) for row in rows])
     yield from skips
-    start, film = rows[0].value["start_time"], item.key
-    stems = [film, f"Y{film}", f"{film}_{start}", *(row.value["audiocap_id"] for row in rows)]
+    start, video = rows[0].value["start_time"], item.key
+    stems = [video, f"Y{video}", f"{video}_{start}", *(row.value["audiocap_id"] for row in rows)]
     if start.isdigit():
-        stems.append(f"{film}_{start}_{int(start) + CLIP_S}")
-    medium = _sound(place, AUDIOCAPS, film, [f"{stem}{ending}" for stem in stems for ending in ENDINGS])
-    yield _annotated(place, AUDIOCAPS, film, medium, captions)
+        stems.append(f"{video}_{start}_{int(start) + CLIP_S}")
+    medium = _sound(place, AUDIOCAPS, video, [f"{stem}{ending}" for stem in stems for ending in ENDINGS])
+    yield _annotated(place, AUDIOCAPS, video, medium, captions)
 
 
 def _sound(place: Place, kind: Format, name: str, names: list[str]) -> MediaReference:
-    """The sound in the first file that is there."""
+    """The audio clip in the first file that is there."""
     paths = (place.folder / name for name in names)
     path = next((path for path in paths if path.is_file()), locate(place, names[0]))
-    return MediaReference(f"{kind.name}/{name.strip()}", "audio", path=str(path), **sound_facts(path))
+    return MediaReference(f"{kind.name}/{name.strip()}", "audio", path=str(path), **audio_header(path))
 
 
 def _captions(said: list[tuple[str, Any]]) -> tuple[tuple[str, ...], list[Skipped]]:
@@ -147,7 +147,7 @@ def _by_words(name: str) -> str:
 COCO_CAPTIONS = Format(
     name="coco_captions",
     title="COCO's captions and files in their form (NoCaps, Flickr30k's Karpathy split)",
-    wants="a captions_*.json; --images: the folder of the pictures",
+    wants="a captions_*.json; --images: the folder of the images",
     home="https://cocodataset.org/#download",
     licence="CC-BY-4.0",
     scan=scan_coco_captions,
@@ -155,8 +155,8 @@ COCO_CAPTIONS = Format(
 )
 CLOTHO = Format(
     name="clotho",
-    title="Clotho, five captions a sound",
-    wants="one of its clotho_captions_*.csv; --images: the folder of the sounds",
+    title="Clotho, five captions per audio clip",
+    wants="one of its clotho_captions_*.csv; --images: the folder of the audio clips",
     home="https://zenodo.org/records/4783391",
     licence="Tampere University licence, non-commercial",
     scan=scan_clotho,
@@ -164,8 +164,8 @@ CLOTHO = Format(
 )
 AUDIOCAPS = Format(
     name="audiocaps",
-    title="AudioCaps, captions of sounds in films",
-    wants="its train.csv, val.csv or test.csv; --images: the folder of the sounds, YOUTUBE_ID.wav or AUDIOCAP_ID.wav",
+    title="AudioCaps, captions of audio clips in videos",
+    wants="its train.csv, val.csv or test.csv; --images: the folder of clips, YOUTUBE_ID.wav or AUDIOCAP_ID.wav",
     home="https://github.com/cdjkim/audiocaps",
     licence="MIT",
     scan=scan_audiocaps,

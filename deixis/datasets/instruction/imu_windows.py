@@ -1,7 +1,7 @@
 """Windows of long motion recordings, cut as OneLLM and IMU2CLIP cut those of Ego4D.
 
     processed_imu/UID.npy               (6, rows): acceleration x, y, z, rotation x, y, z
-    processed_imu/UID_timestamps.npy    (rows,), milliseconds of the film that was taken along
+    processed_imu/UID_timestamps.npy    (rows,), milliseconds of the video that was taken along
 
 Of a recording only the window is read. OneLLM then resamples a window to 200 Hz and pads it to whole seconds, which is
 the model's affair (`deixis.signals.ImuSpec` with "sinc"); here it keeps its own rate.
@@ -28,7 +28,7 @@ SUBFOLDERS = ("", "processed_imu", "v2/processed_imu")
 def read_window(record: Mapping[str, Any], folders: list[Path]) -> MediaReference:
     """The trace from `window_start` to `window_end`, in seconds, of the recording `video_uid` in one of the folders.
 
-    values: (rows, 6) float32 at `rate_hz`, that of the window's mean step. Raises ValueError for a window that its
+    values: (rows, 6) float32 at `rate_hz`, that of the window's mean step. Raises DataError for a window that its
     recording does not hold, and OSError for recordings that are not there.
     """
     uid = record.get("video_uid")
@@ -52,7 +52,7 @@ def read_window(record: Mapping[str, Any], folders: list[Path]) -> MediaReferenc
 
 
 def array_on_disk(path: Path) -> np.ndarray:
-    """The numbers of an NPY file, read when they are looked at. Raises ValueError for another file."""
+    """The numbers of an NPY file, read when they are looked at. Raises DataError for another file."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:

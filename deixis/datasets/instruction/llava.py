@@ -1,4 +1,4 @@
-"""LLaVA's instruction data: dialogues about pictures, questions with answers, pictures with captions and boxes.
+"""LLaVA's instruction data: dialogues about images, questions with answers, images with captions and boxes.
 
     llava_instruct_150k.json, llava_v1_5_mix665k.json, blip_laion_cc_sbu_558k.json, or the like as JSONL
         [{"id", "image" (absent: text alone; a list: several), "conversations": [{"from", "value"}, ...]}, ...]
@@ -6,9 +6,9 @@
     qa90_questions.jsonl                {"question_id", "image", "text", "category"}, with the option answers=FILE
                                         {"question_id", "text"}
     caps_boxes_coco2014_val_80.jsonl    {"id", "image", "captions", "instances": [{"category", "bbox"}]}, x1, y1, x2, y2
-                                        as shares of the picture
+                                        as shares of the image
 
-Boxes in texts (in the rows of mix665k from RefCOCO and Visual Genome) are shares of the square that the picture is
+Boxes in texts (in the rows of mix665k from RefCOCO and Visual Genome) are shares of the square that the image is
 padded to, in its middle (haotian-liu/LLaVA#606). Ids in these files repeat, so a sample is called by its place in its
 file.
 
@@ -19,13 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from deixis.datasets.annotated import Annotated, Thing
-from deixis.datasets.files.boxes import box_of_xyxy
-from deixis.datasets.files.dialogue import Exchange, exchanges, json_rows, without_marks
-from deixis.datasets.files.images import find_picture, picture_id
-from deixis.datasets.files.text_boxes import AS_TEXT, WAYS, TextBoxes, box_of_shares
+from deixis.datasets.annotated import Annotated, Object
+from deixis.datasets.files.boxes import box_from_xyxy
+from deixis.datasets.files.dialogue import Exchange, exchanges, json_rows, strip_media_tokens
+from deixis.datasets.files.images import find_image, image_media_id
+from deixis.datasets.files.text_boxes import AS_TEXT, WAYS, TextBoxes, box_from_shares
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
@@ -41,7 +41,7 @@ def scan_llava(place: Place) -> Iterator[Row | Skipped]:
     if place.options.get("boxes", AS_TEXT) not in WAYS:
         raise DataError(f"boxes: expected one of {', '.join(WAYS)}, got {place.options['boxes']!r}")
     for number, (where, value) in enumerate(json_rows(place.path)):
-        if isinstance(value, ValueError):
+        if isinstance(value, DataError):
             yield Skipped(where, str(value))
         elif not isinstance(value, dict):
             yield Skipped(where, f"expected an object such as {{'image', 'conversations'}}, got {shown(value)}")
@@ -57,13 +57,13 @@ def scan_llava(place: Place) -> Iterator[Row | Skipped]:
 
 
 def read_llava(item: Item, head: Head, place: Place) -> Iterator[Sample | Annotated | Skipped]:
-    """The sample of a row, or what it says of its picture; a `Skipped` for each part that cannot be used."""
+    """The sample of a row, or what it says of its image; a `Skipped` for each part that cannot be used."""
     row, *others = item.of("record") or [item.one("record")]
     for other in others:
         yield Skipped(other.where, f"question_id: expected one that no other row has, got that of {row.where}")
     record = row.value
     source = place.options.get("source") or place.path.stem
-    media = pictures_of(record, place, source)
+    media = image_references(record, place, source)
     if "captions" in record:
         yield from _read_captions(row, media, place, source)
         return
@@ -84,22 +84,22 @@ def read_llava(item: Item, head: Head, place: Place) -> Iterator[Sample | Annota
     )
 
 
-def pictures_of(record: dict[str, Any], place: Place, source: str) -> tuple[MediaReference, ...]:
-    """The pictures of a row. Their sizes are of their files, None where these are not there."""
+def image_references(record: dict[str, Any], place: Place, source: str) -> tuple[MediaReference, ...]:
+    """The images of a row. Their sizes are of their files, None where these are not there."""
     names = record.get("image") or []
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
         raise DataError(f"image: expected a path or a list of paths, got {shown(record['image'])}")
     media = []
     for name in names:
-        path = find_picture(place, [name])
+        path = find_image(place, [name])
         size_hw = header_size_hw(path) if path.is_file() else None
-        media.append(MediaReference(picture_id([name], source), "image", path=str(path), size_hw=size_hw))
+        media.append(MediaReference(image_media_id([name], source), "image", path=str(path), size_hw=size_hw))
     return tuple(media)
 
 
 def _said(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Exchange], str, list[str]]:
-    """(exchanges, task, what was left out) of a row of any of the kinds."""
+    """(exchanges, task, what was skipped) of a row of any of the kinds."""
     if "conversations" in record:
         found, left_out = exchanges(record["conversations"], has_medium)
         return found, "dialogue", left_out
@@ -118,33 +118,33 @@ def _said(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Ex
     for name, text in (("question", question), ("answer", answer)):
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{name}: expected text, got {shown(text)}")
-    return [Exchange(0, without_marks(question), answer.strip())], TASKS.get(str(kind), "dialogue"), []
+    return [Exchange(0, strip_media_tokens(question), answer.strip())], TASKS.get(str(kind), "dialogue"), []
 
 
 def _read_captions(
     row: Row, media: tuple[MediaReference, ...], place: Place, source: str
 ) -> Iterator[Annotated | Skipped]:
-    """What a row with captions and boxes says of its picture."""
+    """What a row with captions and boxes says of its image."""
     record = row.value
-    things = []
+    objects = []
     for number, instance in enumerate(record.get("instances", ())):
         field = f"instances[{number}].bbox"
         try:
             if media[0].size_hw is None:
-                raise DataError(f"{field}: expected the picture {media[0].path}, of which it is a share, got none")
-            box_of_xyxy(instance["bbox"], (1, 1), field)
-            box = box_of_shares(instance["bbox"], media[0].size_hw, on_square=False)
-            things.append(Thing(instance["category"], Region(box=box)))
-        except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"{field}: expected the image {media[0].path}, of which it is a share, got none")
+            box_from_xyxy(instance["bbox"], (1, 1), field)
+            box = box_from_shares(instance["bbox"], media[0].size_hw, on_square=False)
+            objects.append(Object(instance["category"], Region(box=box)))
+        except (DeixisError, KeyError, TypeError) as error:
             yield Skipped(row.where, f"{error}")
     yield Annotated(
         id=f"{source}/{record['number']}",
         source=source,
         split=place.split or "val",
         signals=media,
-        things=tuple(things),
+        objects=tuple(objects),
         captions=tuple(escaped(caption.strip()) for caption in record["captions"]),
-        complete=False,  # nothing says that all things are in it
+        complete=False,  # nothing says that all objects are in it
         licence=LLAVA.licence,
     )
 
@@ -158,8 +158,8 @@ LLAVA = Format(
     scan=scan_llava,
     read=read_llava,
     options={
-        "boxes": "boxes in texts: text (as they are), square (regions, of shares of the picture padded to a square, "
-        "which mix665k has) or picture (regions, of shares of the picture)",
+        "boxes": "boxes in texts: text (as they are), square (regions, of shares of the image padded to a square, "
+        "which mix665k has) or image (regions, of shares of the image)",
         "answers": "the JSONL file with the answers to a JSONL file of questions",
         "task": "what the samples' task is called; dialogue if not given",
         "source": "what the set is called; the file's name if not given",

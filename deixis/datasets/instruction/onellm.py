@@ -38,7 +38,7 @@ MSVD_NAMES, MSVD_FILE = "youtube_mapping.txt", "YouTubeClips/{}.avi"
 
 
 def scan_onellm(place: Place) -> Iterator[Row | Skipped]:
-    """The rows of the files. Raises ValueError where nothing tells what kind of media they name."""
+    """The rows of the files. Raises DataError where nothing tells what kind of media they name."""
     if place.options.get("kind") not in (None, *KINDS):
         raise DataError(f"kind: expected one of {', '.join(KINDS)}, got {place.options['kind']!r}")
     for path in onellm_files(place.path):
@@ -51,7 +51,7 @@ def scan_onellm(place: Place) -> Iterator[Row | Skipped]:
 
 
 def onellm_files(path: Path) -> list[Path]:
-    """The file, or those of a folder: its tables, else its JSON. Raises ValueError where there is none."""
+    """The file, or those of a folder: its tables, else its JSON. Raises DataError where there is none."""
     if not path.is_dir():
         return [path]
     found = sorted(path.glob("*.csv")) or sorted(path.glob("*.json"))
@@ -61,7 +61,7 @@ def onellm_files(path: Path) -> list[Path]:
 
 
 def kind_of(record: Mapping[str, Any], place: Place) -> str:
-    """Which of OneLLM's kinds the medium of a row is. Raises ValueError where nothing tells it."""
+    """Which of OneLLM's kinds the medium of a row is. Raises DataError where nothing tells it."""
     if "kind" in place.options or record.get("kind") in KINDS:
         return place.options.get("kind") or record["kind"]
     fields = {"depth_image": "rgbd", "normal_image": "rgbn", "imu_path": "imu", "window_start": "imu"}
@@ -84,12 +84,12 @@ def _scan_table(path: Path) -> Iterator[Row | Skipped]:
     """The rows of a tab-separated table; cells may stand in quotes, and then hold line breaks."""
     rows = table_rows(path, "\t")
     _, header = next(rows, ("", []))
-    if isinstance(header, ValueError) or not {"caption", "url"} <= set(header):
+    if isinstance(header, DataError) or not {"caption", "url"} <= set(header):
         raise DataError(
             f"{path}: expected a first line with the names caption and url, a TAB between, got {shown(header)}"
         )
     for where, cells in rows:
-        if isinstance(cells, ValueError):
+        if isinstance(cells, DataError):
             yield Skipped(where, str(cells))
         elif any("\n" in cell and "\t" in cell for cell in cells):
             yield Skipped(where, "expected one row, got several in quotes: a cell begins with a lone quotation mark")
@@ -120,8 +120,8 @@ def _scan_json(path: Path) -> Iterator[Row | Skipped]:
 
 
 def _part(value: Any, names: Mapping[str, str]) -> tuple[str | None, str]:
-    """What a row of a list is, or why it is nothing; a question of MSVD is given the path of its film."""
-    if isinstance(value, ValueError):
+    """What a row of a list is, or why it is nothing; a question of MSVD is given the path of its video."""
+    if isinstance(value, DataError):
         return None, str(value)
     if not isinstance(value, dict):
         return None, f"expected an object, got {shown(value)}"
@@ -139,7 +139,7 @@ def _part(value: Any, names: Mapping[str, str]) -> tuple[str | None, str]:
 
 
 def _first_key(path: Path) -> str | None:
-    """The first key of a JSON object; None for a list and for lines. Raises ValueError for a folder or no JSON."""
+    """The first key of a JSON object; None for a list and for lines. Raises DataError for a folder or no JSON."""
     import ijson
 
     with path.open("rb") as file:
@@ -152,7 +152,7 @@ def _first_key(path: Path) -> str | None:
 
 
 def _msvd_names(path: Path) -> dict[str, str]:
-    """Number of a film of MSVD ("vid12") -> its name on YouTube; empty without the file."""
+    """Number of a video of MSVD ("vid12") -> its name on YouTube; empty without the file."""
     if not path.is_file():
         return {}
     pairs = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
@@ -202,7 +202,7 @@ def _captions(record: Mapping[str, Any]) -> list[Any]:
 
 
 def _turns(row: Row, media: tuple[MediaReference, ...]) -> tuple[tuple[Turn, ...], list[str], str]:
-    """(turns, what was left out, task) of a dialogue or a question."""
+    """(turns, what was skipped, task) of a dialogue or a question."""
     if row.part == "question":
         question, answer = row.value["question"], row.value["answer"]
         for name, text in (("question", question), ("answer", answer)):
@@ -215,7 +215,7 @@ def _turns(row: Row, media: tuple[MediaReference, ...]) -> tuple[tuple[Turn, ...
 
 ONELLM = Format(
     name="onellm",
-    title="OneLLM's captions and dialogues about pictures, films, sounds, clouds, depth, normals, motion and brains",
+    title="OneLLM's captions and dialogues about images, video, audio, point clouds, depth, normals, IMU and fMRI",
     wants="one of its .csv or .json files, or a folder of .csv; --images: the folder that its paths start from (for "
     "motion, that of the recordings)",
     home="https://huggingface.co/datasets/csuhan/OneLLM_InstructionTuning",

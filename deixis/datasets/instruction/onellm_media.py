@@ -2,7 +2,7 @@
 
     image, video, audio     the file
     point                   an array (8192, 6); (6, 8192), as tuning takes it, is turned
-    rgbd, rgbn              a picture and its map of depth or normals: two media, the picture first
+    rgbd, rgbn              an image and its map of depth or normals: two media, the image first
     imu                     a window cut from a recording (`deixis.datasets.instruction.imu_windows`)
     fmri                    an array (repeats, voxels), whose mean over the repeats counts
 
@@ -26,7 +26,7 @@ from deixis.datasets.instruction.imu_windows import array_on_disk, read_window
 from deixis.datasets.source import Place
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
-from deixis.samples.headers import header_size_hw, sound_facts
+from deixis.samples.headers import audio_header, header_size_hw
 from deixis.samples.sample import MediaReference
 from deixis.signals import SIGNALS, DepthSpec
 
@@ -38,7 +38,7 @@ _STORE = re.compile(r"^[^/]*://")
 
 
 def media_of(kind: str, record: Mapping[str, Any], place: Place) -> tuple[MediaReference, ...]:
-    """The media of a row of this kind. Raises ValueError for a row without them, and for files that are no such thing.
+    """The media of a row of this kind. Raises DataError for a row without them, and for files that are no such object.
 
     A file that is not there is no mistake here: it has its path, and no numbers.
     """
@@ -54,7 +54,7 @@ def media_of(kind: str, record: Mapping[str, Any], place: Place) -> tuple[MediaR
 
 
 def medium_id(kind: str, name: str) -> str:
-    """The id of a medium by its name in the file: a picture's is the same in every set.
+    """The id of a medium by its name in the file: an image's is the same in every set.
 
     >>> medium_id("audio", "s3://wavcaps/BBC/1.flac"), medium_id("image", "coco/train2017/000000000009.jpg")
     ('onellm/audio/wavcaps/BBC/1.flac', 'coco/000000000009')
@@ -113,7 +113,7 @@ def _film(name: str, place: Place) -> MediaReference:
 
 def _sound(name: str, place: Place) -> MediaReference:
     path = locate(place, name)
-    return MediaReference(medium_id("audio", name), "audio", path=str(path), **sound_facts(path))
+    return MediaReference(medium_id("audio", name), "audio", path=str(path), **audio_header(path))
 
 
 def _cloud(name: str, place: Place) -> MediaReference:
@@ -133,7 +133,7 @@ def _cloud(name: str, place: Place) -> MediaReference:
     if array.ndim == 2 and array.shape[0] == CLOUD_COLUMNS[-1]:
         turned = np.array(array.T, dtype=np.float32)
         return MediaReference(medium_id("point", name), "point_cloud", point_count=len(turned), values=turned)
-    raise DataError(f"{path}: expected a cloud of shape (points, 6) or (6, points), got {array.shape}")
+    raise DataError(f"{path}: expected a point cloud of shape (points, 6) or (6, points), got {array.shape}")
 
 
 def _brain(name: str, place: Place) -> MediaReference:
@@ -147,12 +147,12 @@ def _brain(name: str, place: Place) -> MediaReference:
 
 
 def _map_of(kind: str, name: str, record: Mapping[str, Any], place: Place) -> MediaReference:
-    """The map of a picture: named in the row, else where the picture's folder cc3m is called cc3m_depth or _normal."""
+    """The map of an image: named in the row, else where the image's folder cc3m is called cc3m_depth or _normal."""
     noun = {"rgbd": "depth", "rgbn": "normal"}[kind]
     if f"{noun}_image" in record:
         map_name = _text_of(record, (f"{noun}_image",))
     elif (map_name := f"/{name}".replace("/cc3m/", f"/cc3m_{noun}/")[1:]) == name:
-        raise DataError(f"{noun}_image: expected the path of the map, or a picture in a folder cc3m, got {name!r}")
+        raise DataError(f"{noun}_image: expected the path of the map, or an image in a folder cc3m, got {name!r}")
     path = locate(place, map_name)
     if not path.is_file():
         return MediaReference(medium_id(noun, map_name), noun, path=str(path))
@@ -166,16 +166,16 @@ def _metres_of_drawing(path: Path) -> np.ndarray | None:
     """Metres (height, width) of a map drawn in 8 bits of grey; None for a file that says its depths itself.
 
     Such drawings have no unit; white is taken for the farthest that `DepthSpec` knows, so that a model that looks at
-    grey maps, as OneLLM does, gets their pixels back. Raises ValueError for a drawing in colours.
+    grey maps, as OneLLM does, gets their pixels back. Raises DataError for a drawing in colours.
     """
     from deixis.signals.image import opened
 
     if path.suffix == ".npy":
         return None
-    with opened(path, path.name) as picture:
-        if picture.mode.startswith(("I", "F")):
+    with opened(path, path.name) as image:
+        if image.mode.startswith(("I", "F")):
             return None
-        rgb = np.asarray(picture.convert("RGB"))
+        rgb = np.asarray(image.convert("RGB"))
     if not (rgb == rgb[:, :, :1]).all():
         raise DataError(f"{path}: expected a depth map in grey, got a drawing in colours, which tells no depth")
     return rgb[:, :, 0] * np.float32(DepthSpec().far_m / 255)

@@ -1,4 +1,4 @@
-"""Sets of short questions about pictures with one right answer: POPE, VQAv2, GQA.
+"""Sets of short questions about images with one right answer: POPE, VQAv2, GQA.
 
     coco_pope_random.json               {"question_id", "image", "text", "label"}, one a line
     v2_OpenEnded_mscoco_val2014_questions.json      {"questions": [{"question_id", "image_id", "question"}]}
@@ -17,7 +17,7 @@ from typing import Any
 from deixis.datasets.files.dialogue import json_rows
 from deixis.datasets.files.images import split_of
 from deixis.datasets.files.json_stream import json_items, json_pairs
-from deixis.datasets.instruction.llava import pictures_of
+from deixis.datasets.instruction.llava import image_references
 from deixis.datasets.source import Format, Head, Item, Place, Row
 from deixis.errors import DataError
 from deixis.geometry import escaped
@@ -30,7 +30,7 @@ _SUBSET = re.compile(r"(?:train|val|test)20\d\d")
 
 
 def _text(name: str, text: Any) -> str:
-    """A text as markup. Raises ValueError for anything else."""
+    """A text as markup. Raises DataError for anything else."""
     if not isinstance(text, str) or not text.strip():
         raise DataError(f"{name}: expected text, got {shown(text)}")
     return escaped(text.strip())
@@ -43,7 +43,7 @@ def _sample(place: Place, kind: Format, key: str, image: Any, turn: Turn, task: 
         task=task,
         split=place.split or split_of(place.path.name) or "test",
         turns=(turn,),
-        signals=pictures_of({"image": image}, place, kind.name),
+        signals=image_references({"image": image}, place, kind.name),
         licence=kind.licence,
         author="person" if kind is VQAV2 else "template",
     )
@@ -55,7 +55,7 @@ def scan_pope(place: Place) -> Iterator[Row | Skipped]:
         if isinstance(value, dict):
             yield Row(f"{place.path.stem}/{number}", "question", where, value)
         else:
-            why = str(value) if isinstance(value, ValueError) else f"expected an object, got {shown(value)}"
+            why = str(value) if isinstance(value, DataError) else f"expected an object, got {shown(value)}"
             yield Skipped(where, why)
 
 
@@ -70,7 +70,7 @@ def read_pope(item: Item, head: Head, place: Place) -> Iterator[Sample]:
 def scan_vqav2(place: Place) -> Iterator[Row | Skipped]:
     """The questions and their annotations, an item for each question.
 
-    Raises ValueError for a file without questions, and where the annotations are not there.
+    Raises DataError for a file without questions, and where the annotations are not there.
     """
     answers = vqav2_annotations(place)
     yield from _scan_list(place.path, "questions", "question")
@@ -103,7 +103,9 @@ def read_vqav2(item: Item, head: Head, place: Place) -> Iterator[Sample]:
     question, annotation = item.one("question").value, item.one("annotation").value
     subset = _SUBSET.search(place.path.name)
     if subset is None:
-        raise DataError(f"{place.path.name}: expected val2014 or the like in its name, which its pictures have too")
+        raise DataError(f"{place.path.name}: expected val2014 or the like in its name, which its images have too")
+    if not isinstance(question.get("image_id"), int):
+        raise DataError(f"image_id: expected a whole number, got {shown(question.get('image_id'))}")
     given = annotation.get("answers") or []
     turn = Turn(
         _text("question", question.get("question")),
@@ -137,7 +139,7 @@ def read_gqa(item: Item, head: Head, place: Place) -> Iterator[Sample]:
 
 POPE = Format(
     name="pope",
-    title="POPE: is there such a thing in the picture?",
+    title="POPE: is there such an object in the image?",
     wants="one of its files of lines (random, popular, adversarial); --images: COCO's val2014",
     home="https://github.com/RUCAIBox/POPE",
     licence="MIT",
@@ -157,7 +159,7 @@ VQAV2 = Format(
 GQA = Format(
     name="gqa",
     title="GQA, questions made of scene graphs",
-    wants="one of its files of questions; --images: the folder of Visual Genome's pictures",
+    wants="one of its files of questions; --images: the folder of Visual Genome's images",
     home="https://cs.stanford.edu/people/dorarad/gqa/download.html",
     licence="CC-BY-4.0",
     scan=scan_gqa,

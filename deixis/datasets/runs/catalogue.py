@@ -1,6 +1,6 @@
 """The rows of a set on disk, grouped by item: any item can be had at once, and a set of any size needs little memory.
 
-One SQLite file, made in one pass over the set and then only read, by many processes at a time. It knows no format.
+One SQLite file, made in one pass over the set and then only read, by many processes at a time. Independent of format.
 """
 
 import json
@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from deixis.datasets.source import HEAD, Item, Row
-from deixis.samples.media import in_its_place
+from deixis.samples.media import atomic_path
 from deixis.samples.skipped import Skipped
 
 BATCH_ROWS = 2_000
@@ -69,7 +69,7 @@ def build_catalogue(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with in_its_place(path) as part, closing(sqlite3.connect(part)) as file, file:
+    with atomic_path(path) as part, closing(sqlite3.connect(part)) as file, file:
         # a broken catalogue is made again, so nothing need be safe before it is whole
         file.execute("PRAGMA journal_mode = OFF")
         file.execute("PRAGMA synchronous = OFF")

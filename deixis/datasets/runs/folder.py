@@ -3,7 +3,7 @@
     OUT/train-00003.jsonl, ...   shards
     OUT/images/, ...             media, linked or copied
     OUT/report.json              counts, once all is done
-    OUT/skipped.csv              everything that was left out: where, why; once all is done
+    OUT/skipped.csv              everything that was skipped: where, why; once all is done
     OUT/.run/run.json            what the run is; a folder goes on with the same run only
     OUT/.run/UNIT.json           a unit that is done, with its counts
     OUT/.run/*.sqlite            the catalogues of the sets, until all is done
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from deixis.errors import DataError
-from deixis.samples.media import HALF, in_its_place
+from deixis.samples.media import PARTIAL_FILES, atomic_path
 from deixis.samples.sample import Sample
-from deixis.samples.shards import ShardReport, Way, write_shard
+from deixis.samples.shards import Placement, ShardReport, write_shard
 from deixis.samples.skipped import Skipped
 
 RUN, DESCRIPTION, REPORT, SKIPPED = ".run", "run.json", "report.json", "skipped.csv"
@@ -31,7 +31,7 @@ RUN, DESCRIPTION, REPORT, SKIPPED = ".run", "run.json", "report.json", "skipped.
 
 @dataclass(frozen=True)
 class UnitReport:
-    """What came of a unit: samples by group (split, or part of a build) and what was left out."""
+    """What came of a unit: samples by group (split, or part of a build) and what was skipped."""
 
     unit: str
     samples: dict[str, int] = field(default_factory=dict)
@@ -50,8 +50,8 @@ class RunFolder:
     def hidden(self) -> Path:
         return self.path / RUN
 
-    def open_for(self, description: dict[str, Any]) -> None:
-        """Makes the folder this run's. Raises ValueError where it holds another run, or files that no run made."""
+    def start_or_resume(self, description: dict[str, Any]) -> None:
+        """Makes the folder this run's. Raises DataError where it holds another run, or files that no run made."""
         if self.path.exists() and not self.path.is_dir():
             raise DataError(f"OUT: expected a folder, got the file {self.path}")
         known = self.hidden / DESCRIPTION
@@ -82,8 +82,8 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.hidden)
 
-    def discard_if_bare(self) -> None:
-        """Removes what `open_for` made, where nothing came of it: a mistake in the command leaves no folder behind."""
+    def discard_if_empty(self) -> None:
+        """Removes the folder if it holds no results, so that a wrong command leaves nothing behind."""
         if self._only_ours() and {entry.name for entry in self.hidden.iterdir()} <= {DESCRIPTION}:
             shutil.rmtree(self.path)
 
@@ -93,11 +93,11 @@ class RunFolder:
     def is_done(self, unit: str) -> bool:
         return (self.hidden / f"{unit}.json").is_file()
 
-    def set_done(self, report: UnitReport) -> None:
+    def mark_done(self, report: UnitReport) -> None:
         """Says that a unit is done; its shards are in their places by now."""
         self._write(self.hidden / f"{report.unit}.json", asdict(report))
 
-    def write(self, samples: Iterable[Sample], name: str, media: Way) -> tuple[tuple[str, ...], ShardReport]:
+    def write(self, samples: Iterable[Sample], name: str, media: Placement) -> tuple[tuple[str, ...], ShardReport]:
         """Writes a shard: its name, and what is in it; no name, and no file, where none of the samples can be used."""
         written = write_shard(samples, self.path / name, media)
         if not written.samples:
@@ -118,8 +118,8 @@ class RunFolder:
         return json.loads((self.path / REPORT).read_text(encoding="utf-8"))
 
     def finish(self, report: dict[str, Any], skipped: Iterator[Skipped]) -> None:
-        """Writes what was left out, then the report, and removes the catalogues and what killed processes left half."""
-        with in_its_place(self.path / SKIPPED) as part, part.open("w", encoding="utf-8", newline="") as file:
+        """Writes what was skipped, then the report, and removes the catalogues and what killed processes left half."""
+        with atomic_path(self.path / SKIPPED) as part, part.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)
             table.writerow(("where", "why"))
             table.writerows((skip.where, skip.why) for skip in skipped)
@@ -127,11 +127,11 @@ class RunFolder:
         for entry in self.hidden.iterdir():
             if entry.name != DESCRIPTION:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        for entry in list(self.path.rglob(HALF)):
+        for entry in list(self.path.rglob(PARTIAL_FILES)):
             entry.unlink(missing_ok=True)
 
     def _write(self, path: Path, values: dict[str, Any]) -> None:
-        with in_its_place(path) as part:
+        with atomic_path(path) as part:
             part.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -27,10 +27,10 @@ class Workers:
     ray: str | None = None
 
 
-def in_order(do: Callable[[Task], Result], tasks: Sequence[Task], workers: Workers) -> Iterator[Result]:
+def map_ordered(do: Callable[[Task], Result], tasks: Sequence[Task], workers: Workers) -> Iterator[Result]:
     """`do(task)` of every task, in order, as they are done.
 
-    Raises whatever `do` raises; tasks under way then end and the others are not begun. Raises ValueError where a
+    Raises whatever `do` raises; tasks under way then end and the others are not begun. Raises DataError where a
     process is killed, by want of memory for instance, or where there is no such cluster.
     """
     if not tasks:
@@ -105,6 +105,6 @@ class _RayTask:
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         try:
             result = self.do(self.tasks[int(row["task"])])
-        except (ValueError, OSError) as error:  # said as it is, not as Ray wraps it
+        except (DeixisError, OSError) as error:  # raised again as itself, not as Ray wraps it
             result = error
         return {"result": _Held(result)}

@@ -1,4 +1,4 @@
-"""What a run came to: the units' counts added up, and everything that was left out, grouped by reason."""
+"""What a run came to: the units' counts added up, and everything that was skipped, grouped by reason."""
 
 import re
 from collections import Counter
@@ -29,7 +29,7 @@ class Totals:
         self.folder, self.units, self.first = folder, units, list(first)
 
     def skipped(self) -> Iterator[Skipped]:
-        """Everything that was left out, unit by unit."""
+        """Everything that was skipped, unit by unit."""
         yield from self.first
         for unit in self.units:
             yield from self.folder.report_of(unit).skipped

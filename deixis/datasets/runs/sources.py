@@ -13,18 +13,20 @@ from deixis.datasets.annotated import Annotated
 from deixis.datasets.formats import FORMATS
 from deixis.datasets.runs.catalogue import Catalogue, build_catalogue
 from deixis.datasets.source import Format, Head, Item, Place
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
 
 Record = Annotated | Sample
 Opened = TypeVar("Opened")
 
+# A plain ValueError is not among them: it means a bug of ours, which has to stop the run. Fields of another type or
+# shape than the format's (TypeError, AttributeError, LookupError) are the file's fault: readers index them directly.
 UNREADABLE = (
-    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, OSError, EOFError, RecursionError),
-    *(SyntaxError, csv.Error, struct.error, zlib.error),  # of the parsers of pictures, tables and arrays
+    *(DeixisError, TypeError, AttributeError, LookupError, OverflowError, OSError, EOFError, RecursionError),
+    *(SyntaxError, csv.Error, struct.error, zlib.error),  # of the parsers of images, tables and arrays
 )
-"""What reading a broken item may raise: such items are counted and listed, and the run goes on."""
+"""What reading a broken item may raise: such items are skipped with a reason, and the run continues."""
 OPEN_AT_ONCE = 8
 
 
@@ -42,7 +44,7 @@ class Source:
         return FORMATS[self.format]
 
     def prepare(self, seen: Callable[[int], None] = lambda _: None) -> int:
-        """The number of items; the catalogue is made if it is not there. Raises ValueError for a set without any."""
+        """The number of items; the catalogue is made if it is not there. Raises DataError for a set without any."""
         if not self.catalogue.is_file():
             build_catalogue(self.reader.scan(self.place), self.catalogue, seen).close()
         return _opened(self.catalogue)[0].count
@@ -86,7 +88,7 @@ class Source:
 
 
 def check_source(where: str, format_name: str, place: Place) -> None:
-    """Raises ValueError unless the format is known, its options are its own, and the path is there."""
+    """Raises DataError unless the format is known, its options are its own, and the path is there."""
     if format_name not in FORMATS:
         raise DataError(f"{where}: expected a format among {', '.join(sorted(FORMATS))}; got {format_name!r}")
     known = FORMATS[format_name].options
@@ -99,7 +101,7 @@ def check_source(where: str, format_name: str, place: Place) -> None:
             raise DataError(f"{where}: {name}: got {path}, which is not there; expected {wants}")
 
 
-def opened_once(open_file: Callable[[Path], Opened]) -> Callable[[Path], Opened]:
+def open_once(open_file: Callable[[Path], Opened]) -> Callable[[Path], Opened]:
     """A function that opens a file once in a process, and again where another file has come to lie at its path."""
 
     @lru_cache(maxsize=OPEN_AT_ONCE)
@@ -109,7 +111,7 @@ def opened_once(open_file: Callable[[Path], Opened]) -> Callable[[Path], Opened]
     return lambda path: known(path, path.stat().st_ino)
 
 
-@opened_once
+@open_once
 def _opened(path: Path) -> tuple[Catalogue, Head]:
     """A catalogue and its head."""
     catalogue = Catalogue(path)
@@ -118,6 +120,6 @@ def _opened(path: Path) -> tuple[Catalogue, Head]:
 
 def _sentence(error: Exception) -> str:
     """What a broken item's exception says; Python's own are said to be what they are: a field of another shape."""
-    if isinstance(error, ValueError | OSError):
+    if isinstance(error, DeixisError | OSError):
         return str(error)
     return f"expected the fields of the format, got others ({type(error).__name__}: {error})"

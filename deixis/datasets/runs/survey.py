@@ -1,7 +1,7 @@
-"""One pass over the sets of a run before the work: which pictures are held out, what is named, where a picture lies.
+"""One pass over the sets of a run before the work: which images are held out, what is named, where an image lies.
 
-Held out are all pictures of the splits that are not trained on, by every id that any of the sets has for them: the same
-picture in the train split of another set would leak what is measured. (Visual Genome says that its vg/1 is COCO's
+Held out are all images of the splits that are not trained on, by every id that any of the sets has for them: the same
+image in the train split of another set would leak what is measured. (Visual Genome says that its vg/1 is COCO's
 coco/5, which is held out; then a dialogue about vg/1 is, though its own set knows nothing of COCO.) Kept in one SQLite
 file, which the workers look up.
 """
@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deixis.datasets.annotated import Annotated, Thing
-from deixis.datasets.runs.pool import Workers, in_order
-from deixis.datasets.runs.sources import Record, Source, opened_once
-from deixis.samples.media import in_its_place
+from deixis.datasets.annotated import Annotated, Object
+from deixis.datasets.runs.pool import Workers, map_ordered
+from deixis.datasets.runs.sources import Record, Source, open_once
+from deixis.samples.media import atomic_path
 from deixis.samples.sample import is_train
 from deixis.samples.skipped import Skipped
 
@@ -50,16 +50,16 @@ def survey(sources: Sequence[Source], folder: Path, workers: Workers) -> Iterato
         for source in sources
         for start in range(0, source.count(), CHUNK_ITEMS)
     ]
-    for chunk, _ in zip(chunks, in_order(look, chunks, workers), strict=True):
+    for chunk, _ in zip(chunks, map_ordered(look, chunks, workers), strict=True):
         yield chunk.stop - chunk.start
-    with in_its_place(target) as part:
+    with atomic_path(target) as part:
         _join(chunks, part)
     for chunk in chunks:
         chunk.target.unlink(missing_ok=True)
 
 
 def look(chunk: Chunk) -> None:
-    """Writes what a chunk's items are: held-out ids, ids of one picture, names with counts, the item of each medium."""
+    """Writes what a chunk's items are: held-out ids, ids of one image, names with counts, the item of each medium."""
     if chunk.target.is_file():
         return
     held: dict[str, str] = {}
@@ -76,9 +76,9 @@ def look(chunk: Chunk) -> None:
             if not is_train(record.split):
                 held.setdefault(medium_id, record.split)
         if isinstance(record, Annotated):
-            names.update(thing.full_name for thing in record.things if thing.name)
+            names.update(obj.full_name for obj in record.objects if obj.name)
             names.update(dict.fromkeys(record.absent, 0))
-    with in_its_place(chunk.target) as part:
+    with atomic_path(chunk.target) as part:
         found = {"held": held, "media": media, "same": list(same), "names": names.most_common()}
         part.write_text(json.dumps(found), encoding="utf-8")
 
@@ -129,7 +129,7 @@ class Survey:
         return None
 
     def vocabulary(self, sources: Sequence[str]) -> tuple[str, ...]:
-        """Names of the sources' things, the most frequent first; those surely absent somewhere too."""
+        """Names of the sources' objects, the most frequent first; those surely absent somewhere too."""
         marks = ",".join("?" * len(sources))
         query = f"SELECT name FROM names WHERE source IN ({marks}) GROUP BY name ORDER BY sum(count) DESC, name LIMIT ?"
         return tuple(name for (name,) in _opened(self.path).execute(query, (*sources, MAX_NAMES)))
@@ -142,23 +142,23 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class ThingsOf:
+class ObjectsOf:
     """What a source marks in a medium, by the medium's id; picklable."""
 
     source: Source
     folder: Path
 
-    def __call__(self, medium_id: str) -> Sequence[Thing]:
+    def __call__(self, medium_id: str) -> Sequence[Object]:
         number = Survey(self.folder).item_of(self.source.name, medium_id)
         records = [] if number is None else self.source.records_of(number)
         return [
-            thing
+            obj
             for record in records
             if isinstance(record, Annotated) and medium_id in ids_of(record)
-            for thing in record.things
+            for obj in record.objects
         ]
 
 
-@opened_once
+@open_once
 def _opened(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)

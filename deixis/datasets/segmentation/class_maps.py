@@ -1,8 +1,8 @@
-"""Class maps: pictures with a number of a class at every pixel, as things with masks.
+"""Class maps: images with a number of a class at every pixel, as objects with masks.
 
-Each class that is present becomes one thing, all its pixels together, for a map cannot tell one car from the next;
-`stuff` says so. Only where maps of instances lie beside, things are told apart. What means nothing (a class called
-"void" or "unlabelled"; 0 and 255 where no class has them) is left out; other numbers that no class has are counted.
+Each class that is present becomes one object, all its pixels together, for a map cannot tell one car from the next;
+`stuff` says so. Only where maps of instances lie beside, objects are told apart. What means nothing (a class called
+"void" or "unlabelled"; 0 and 255 where no class has them) is skipped; other numbers that no class has are counted.
 Which folders and which numbers a set has, `map_sets` knows.
 """
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.files.class_lists import ClassList, is_void
-from deixis.datasets.files.images import picture_id, set_name
+from deixis.datasets.files.images import image_media_id, set_name
 from deixis.datasets.files.map_files import read_map
-from deixis.datasets.files.mask_regions import area_of_rle, regions_of_values
+from deixis.datasets.files.mask_regions import map_regions, rle_area_px
 from deixis.datasets.files.paired_folders import Pair, pair_rows, split_of_key
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import HEAD, Head, Item, Place, Row
@@ -55,7 +55,7 @@ class MapSet:
 
 
 def scan_maps(place: Place, kind: MapSet) -> Iterator[Row | Skipped]:
-    """The list of classes for all, and a row for each picture and each map. Raises ValueError without either."""
+    """The list of classes for all, and a row for each image and each map. Raises DataError without either."""
     pairs, classes = kind.pairs(place), kind.classes(place)
     yield Row(HEAD, "classes", "classes", classes.to_json())
     yield Row(HEAD, "countable", "classes", list(kind.countable(place)))
@@ -64,35 +64,35 @@ def scan_maps(place: Place, kind: MapSet) -> Iterator[Row | Skipped]:
 
 
 def read_maps(item: Item, head: Head, place: Place, kind: MapSet) -> Iterator[Annotated | Skipped]:
-    """The picture of an item with its classes; a `Skipped` for each number that no class has."""
+    """The image of an item with its classes; a `Skipped` for each number that no class has."""
     images, maps = item.of("image"), item.of("map")
     if not images or not maps:
-        have, lack = ("picture", "map") if images else ("map", "picture")
-        raise DataError(f"expected a {lack} of the same name as this {have}, got none")
+        have, lack = ("image", "a map") if images else ("map", "an image")
+        raise DataError(f"expected {lack} of the same name as this {have}, got none")
     classes = ClassList.from_json(head["classes"][0].value)
     found = read_map(maps[0].value, as_colours=classes.by_colour)
     if found.is_colour and not classes.by_colour:
         raise DataError(f"{maps[0].where}: expected a number at each pixel, as the classes have numbers, got colours")
     medium = _medium(item, place, kind, found.values.shape)
     named = {number: names for number, names in classes.names.items() if not is_void(names[0])}
-    things = []
-    for number, region in regions_of_values(found.values):
+    objects = []
+    for number, region in map_regions(found.values):
         if number in named:
-            things.append(Thing(named[number][0], region, synonyms=named[number][1:], stuff=True))
+            objects.append(Object(named[number][0], region, synonyms=named[number][1:], stuff=True))
         elif number not in classes.names and (classes.by_colour or number not in VOID_NUMBERS):
             yield Skipped(maps[0].where, _foreign(number, region, classes))
     if (instances := _instances(Path(maps[0].value), place, kind)) is not None:
         numbers = read_map(instances).values
         if numbers.shape != found.values.shape:
             raise DataError(f"{instances}: expected the size of the map, {found.values.shape}, got {numbers.shape}")
-        things = _told_apart(numbers, named, head["countable"][0].value)
+        objects = _told_apart(numbers, named, head["countable"][0].value)
     source = kind.source or set_name(place)
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
         source=source,
         split=split_of_key(item.key, place),
         signals=(medium,),
-        things=tuple(things),
+        objects=tuple(objects),
         aliases=aliases(medium.path),
         form="mask",
         licence=kind.licence,
@@ -104,17 +104,19 @@ def _medium(item: Item, place: Place, kind: MapSet, map_hw: tuple[int, ...]) -> 
     size_hw = header_size_hw(Path(row.value))
     if size_hw != tuple(map_hw):
         raise DataError(
-            f"{item.of('map')[0].where}: expected the size of its picture, {size_hw[1]} x {size_hw[0]} pixels, got "
+            f"{item.of('map')[0].where}: expected the size of its image, {size_hw[1]} x {size_hw[0]} pixels, got "
             f"{map_hw[1]} x {map_hw[0]}"
         )
     name = f"{item.key}{Path(row.value).suffix}"
-    return MediaReference(picture_id([name], kind.source or set_name(place)), "image", path=row.value, size_hw=size_hw)
+    return MediaReference(
+        image_media_id([name], kind.source or set_name(place)), "image", path=row.value, size_hw=size_hw
+    )
 
 
 def _foreign(number: int, region: Region, classes: ClassList) -> str:
     """The sentence for a number that no class has."""
     shown = f"the colour {number >> 16}, {number >> 8 & 255}, {number & 255}" if classes.by_colour else number
-    return f"expected one of the {len(classes.names)} classes, got {shown} at {area_of_rle(region.mask)} pixels"
+    return f"expected one of the {len(classes.names)} classes, got {shown} at {rle_area_px(region.mask)} pixels"
 
 
 def _instances(path: Path, place: Place, kind: MapSet) -> Path | None:
@@ -123,13 +125,13 @@ def _instances(path: Path, place: Place, kind: MapSet) -> Path | None:
     return found if kind.instances and place.options.get("instances") != "no" and found.is_file() else None
 
 
-def _told_apart(numbers: np.ndarray, named: Mapping[int, tuple[str, ...]], countable: list[int]) -> list[Thing]:
-    """A thing for each instance of a map of class * 256 + instance; of a class that is not countable one."""
+def _told_apart(numbers: np.ndarray, named: Mapping[int, tuple[str, ...]], countable: list[int]) -> list[Object]:
+    """An object for each instance of a map of class * 256 + instance; of a class that is not countable one."""
     of_class = numbers // PER_INSTANCE
     numbers = np.where(np.isin(of_class, countable), numbers, of_class * PER_INSTANCE)
-    things = []
-    for number, region in regions_of_values(numbers):
+    objects = []
+    for number, region in map_regions(numbers):
         if number // PER_INSTANCE in named:
             names, is_stuff = named[number // PER_INSTANCE], number // PER_INSTANCE not in countable
-            things.append(Thing(names[0], region, synonyms=names[1:], stuff=is_stuff))
-    return things
+            objects.append(Object(names[0], region, synonyms=names[1:], stuff=is_stuff))
+    return objects

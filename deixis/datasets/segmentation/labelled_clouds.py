@@ -1,9 +1,9 @@
-"""Clouds with a label at every point, in NPZ files: each label's points become one thing.
+"""Point clouds with a label at every point, in NPZ files: each label's points become one object.
 
     xyz (n, 3), rgb (n, 3) if there are colours, label (n,) whole numbers; other usual names of the three will do
 
-What a label means a list of classes tells, or the option `name`: then each label is a thing of its own. Labels that
-mean nothing (`background`) are left out. Indices are places in the file, as `deixis.signals` reads it.
+What a label means a list of classes tells, or the option `name`: then each label is an object of its own. Labels that
+mean nothing (`background`) are skipped. Indices are places in the file, as `deixis.signals` reads it.
 """
 
 import zipfile
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.files.class_lists import ClassList, find_class_list, is_void, read_class_list
 from deixis.datasets.files.images import set_name
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
@@ -33,7 +33,7 @@ NO_BACKGROUND = frozenset({0})
 def scan_clouds(place: Place) -> Iterator[Row | Skipped]:
     """The list of classes, if there is one, and a row for each NPZ file in the folder and below.
 
-    Raises ValueError where there is none, and where nothing tells what labels mean.
+    Raises DataError where there is none, and where nothing tells what labels mean.
     """
     files = [place.path] if place.path.is_file() else sorted(place.path.rglob("*.npz"))
     if not files:
@@ -50,13 +50,13 @@ def scan_clouds(place: Place) -> Iterator[Row | Skipped]:
 
 
 def read_clouds(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """The cloud of an item with a thing for each label; a `Skipped` for each label that no class has."""
+    """The cloud of an item with an object for each label; a `Skipped` for each label that no class has."""
     row = item.one("file")
     path = Path(row.value)
     xyz, labels = _arrays(path, place.options.get("label"))
     classes = ClassList.from_json(head["classes"][0].value) if "classes" in head else None
     nothing = background(place)
-    things = []
+    objects = []
     for label in np.unique(labels).tolist():
         if label in nothing and (classes is None or label not in classes.names or "background" in place.options):
             continue
@@ -68,18 +68,18 @@ def read_clouds(item: Item, head: Head, place: Place) -> Iterator[Annotated | Sk
             )
         elif not is_void(names[0]):
             region = Region(points=indices.tolist(), box3d=_box_of(xyz[indices]))
-            things.append(Thing(names[0], region, synonyms=names[1:], stuff=classes is not None))
+            objects.append(Object(names[0], region, synonyms=names[1:], stuff=classes is not None))
     source = set_name(place)
     medium_id = f"{source}/{item.key}"
     medium = MediaReference(
         medium_id, "point_cloud", path=str(path), point_count=len(xyz), unit=place.options.get("unit")
     )
     split = split_of_key(item.key, place)
-    yield Annotated(medium_id, source, split, (medium,), tuple(things), form="mask")
+    yield Annotated(medium_id, source, split, (medium,), tuple(objects), form="mask")
 
 
 def background(place: Place) -> frozenset[int]:
-    """The labels that mean nothing: the option's numbers and ranges ("0,2-19"). Raises ValueError for others."""
+    """The labels that mean nothing: the option's numbers and ranges ("0,2-19"). Raises DataError for others."""
     text = place.options.get("background")
     if text is None:
         return NO_BACKGROUND
@@ -129,7 +129,7 @@ CLOUDS = Format(
     scan=scan_clouds,
     read=read_clouds,
     options={
-        "name": "what every label shows, where each label is a thing of its own",
+        "name": "what every label shows, where each label is an object of its own",
         "classes": "a file with the list of classes",
         "label": "the name of the array of labels",
         "background": "labels that mean nothing, such as 0,2-19 (default: 0, where no class has it)",

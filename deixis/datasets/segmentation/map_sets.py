@@ -1,4 +1,4 @@
-"""Sets of class maps: ADE20K, COCO-Stuff, Mapillary Vistas, and any folder of pictures and maps with a list of classes.
+"""Sets of class maps: ADE20K, COCO-Stuff, Mapillary Vistas, and any folder of images and maps with a list of classes.
 
 Lists of classes are read from the files that the sets ship, or from the ones that people use for them.
 
@@ -24,7 +24,7 @@ VISTAS_CONFIG = "config_v2.0.json"
 
 
 def class_file(place: Place, stems: tuple[str, ...], wanted: str) -> Path:
-    """The file of classes that the option names, else one that lies in PATH or above. Raises ValueError for none."""
+    """The file of classes that the option names, else one that lies in PATH or above. Raises DataError for none."""
     if "classes" in place.options:
         return Path(place.options["classes"])
     found = find_class_list((place.path, place.path.parent), stems)
@@ -46,7 +46,7 @@ def ade_classes(place: Place) -> ClassList:
 def coco_stuff_classes(place: Place) -> ClassList:
     """The classes, whose numbers in maps are one less than in the list, which begins with "0: unlabeled".
 
-    Names such as "wall-brick" or "food-other" are left out, as LISA does; `dashed=keep` says "brick wall" and "food".
+    Names such as "wall-brick" or "food-other" are skipped, as LISA does; `dashed=keep` says "brick wall" and "food".
     """
     found = read_class_list(class_file(place, COCO_STUFF_FILES, "labels.txt"))
     has_none = is_void(found.names.get(0, ("",))[0])
@@ -55,7 +55,7 @@ def coco_stuff_classes(place: Place) -> ClassList:
         raise DataError(f"dashed: expected drop or keep, got {place.options['dashed']!r}")
     if place.options.get("dashed") == "keep":
         return ClassList({number: (undashed(of_class[0]),) for number, of_class in names.items()})
-    # still in the list, as what is left out must not count as foreign
+    # still in the list, as what is skipped must not count as foreign
     return ClassList({number: ("void",) if "-" in of_class[0] else of_class for number, of_class in names.items()})
 
 
@@ -72,13 +72,13 @@ def undashed(name: str) -> str:
 
 
 def vistas_labels(place: Place) -> list[dict[str, Any]]:
-    """The labels of config_v2.0.json. Raises ValueError where it is not there or has no labels."""
+    """The labels of config_v2.0.json. Raises DataError where it is not there or has no labels."""
     path = Path(place.options.get("classes", place.path / VISTAS_CONFIG))
     try:
         labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
         if not all(isinstance(label["readable"], str) for label in labels):
             raise KeyError("readable")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise DataError(f"{path}: expected Mapillary's {VISTAS_CONFIG} with labels[].readable; {error!r}") from None
     return labels
 
@@ -106,13 +106,13 @@ def coco_stuff_pairs(place: Place) -> list[Pair]:
     pairs = []
     for split in ("train2017", "val2017"):
         beside = [place.path.parent / name / split for name in ("coco", "images", "")]
-        pictures = [place.images / split] if place.images else [path for path in beside if path != place.path / split]
-        found = next(filter(Path.is_dir, pictures), None)
+        images = [place.images / split] if place.images else [path for path in beside if path != place.path / split]
+        found = next(filter(Path.is_dir, images), None)
         if (place.path / split).is_dir() and found is not None:
             pairs.append(Pair(found, place.path / split, f"{split}/"))
     if not pairs:
         raise DataError(
-            f"{place.path}: expected train2017/ or val2017/ with maps, and the folder of COCO's pictures that has the "
+            f"{place.path}: expected train2017/ or val2017/ with maps, and the folder of COCO's images that has the "
             "same two by --images, got no such pair"
         )
     return pairs
@@ -123,9 +123,9 @@ def vistas_pairs(place: Place) -> list[Pair]:
     return _split_pairs(place, ("training", "validation"), "{}/images", "{}/v2.0/labels")
 
 
-def _split_pairs(place: Place, splits: tuple[str, ...], pictures: str, maps: str) -> list[Pair]:
+def _split_pairs(place: Place, splits: tuple[str, ...], images: str, maps: str) -> list[Pair]:
     found = [
-        Pair(place.folder / pictures.format(split), place.path / maps.format(split), f"{split}/")
+        Pair(place.folder / images.format(split), place.path / maps.format(split), f"{split}/")
         for split in splits
         if (place.path / maps.format(split)).is_dir()
     ]
@@ -153,19 +153,19 @@ ADE20K = _format(
     "ade20k",
     MapSet("ade20k", ade_pairs, ade_classes),
     {},
-    title="ADE20K's scene parsing: 150 classes of things and stuff",
+    title="ADE20K's scene parsing: 150 classes of objects and stuff",
     wants="the folder ADEChallengeData2016 with images/, annotations/ and objectInfo150.txt",
     home="http://sceneparsing.csail.mit.edu",
-    licence="BSD-3-Clause (annotations); pictures for research and education",
+    licence="BSD-3-Clause (annotations); images for research and education",
 )
 COCO_STUFF = _format(
     "coco_stuff",
     MapSet("coco_stuff", coco_stuff_pairs, coco_stuff_classes),
     {"dashed": "keep or drop: classes such as wall-brick and food-other (default: drop, as LISA does)"},
-    title="COCO-Stuff: 171 classes of things and stuff in COCO's pictures",
+    title="COCO-Stuff: 171 classes of objects and stuff in COCO's images",
     wants="the folder stuffthingmaps with train2017/ and val2017/, and labels.txt; --images: COCO's folder",
     home="https://github.com/nightrome/cocostuff",
-    licence="annotations CC-BY-4.0; each picture has its own",
+    licence="annotations CC-BY-4.0; each image has its own",
 )
 MAPILLARY = _format(
     "mapillary",
@@ -180,8 +180,8 @@ CLASS_MAPS = _format(
     "class_maps",
     MapSet(None, find_pairs, any_classes),
     {"source": "what the set is called in ids (default: the name of its folder)"},
-    title="any folder of pictures and class maps",
-    wants="a folder with images/ and labels/ (or the like) and classes.json or classes.txt; --images: the pictures",
+    title="any folder of images and class maps",
+    wants="a folder with images/ and labels/ (or the like) and classes.json or classes.txt; --images: the images",
     home="your own",
     licence="your own",
 )

@@ -1,27 +1,27 @@
-"""A folder of pictures and masks, as people have it: in two folders, side by side, or in a folder for each picture.
+"""A folder of images and masks, as people have it: in two folders, side by side, or in a folder for each image.
 
     images/a.jpg masks/a.png      images/a.jpg masks/a/cat_1.png      a.jpg a_mask.png      a/image.jpg a/mask.png
 
 What a mask shows its name tells ("a_cat.png", "cat/a.png"), else a list of classes, else the option `name`. A mask is
-of one thing where it is black and white (or has soft edges, or is an alpha channel); else each number or colour in it
-is a thing of its own and black is nothing. A black mask says that what it would show is not there. Names of all
-pictures are held.
+of one object where it is black and white (or has soft edges, or is an alpha channel); else each number or colour in it
+is an object of its own and black is nothing. A black mask says that what it would show is not there. Names of all
+images are held.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.files.class_lists import ClassList, find_class_list, is_void, read_class_list
-from deixis.datasets.files.images import picture_id, set_name
+from deixis.datasets.files.images import image_media_id, set_name
 from deixis.datasets.files.map_files import HALF, NumberMap, counted, read_map, soft_mask
-from deixis.datasets.files.mask_names import owner, picture_names
-from deixis.datasets.files.mask_regions import region_of_mask, regions_of_values
+from deixis.datasets.files.mask_names import image_names, owner
+from deixis.datasets.files.mask_regions import map_regions, mask_region
 from deixis.datasets.files.paired_folders import files_below, find_pairs, shown_path, split_of_key
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.headers import header_size_hw
 from deixis.samples.sample import MediaReference
@@ -30,14 +30,14 @@ from deixis.samples.skipped import Skipped
 MAX_THINGS = 1_000
 """A mask of more numbers or colours is a photograph."""
 PALETTE_BORDER = 255
-"""In a map of a palette, as PASCAL's, the border around things."""
+"""In a map of a palette, as PASCAL's, the border around objects."""
 VALUES = ("auto", "mask", "instances", "classes")
 
 
 def scan_masks(place: Place) -> Iterator[Row | Skipped]:
-    """A row for each picture and each mask, and one for the list of classes, if there is one.
+    """A row for each image and each mask, and one for the list of classes, if there is one.
 
-    Raises ValueError for a folder without masks, and where nothing tells what the masks show.
+    Raises DataError for a folder without masks, and where nothing tells what the masks show.
     """
     if place.options.get("values", "auto") not in VALUES:
         raise DataError(f"values: expected one of {', '.join(VALUES)}, got {place.options['values']!r}")
@@ -57,10 +57,10 @@ def scan_masks(place: Place) -> Iterator[Row | Skipped]:
 
 
 def read_masks(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """The picture of an item with the things of its masks; a `Skipped` for each mask that cannot be used."""
+    """The image of an item with the objects of its masks; a `Skipped` for each mask that cannot be used."""
     image, masks = item.one("image"), item.of("mask")
     if not masks:
-        raise DataError("expected a mask of this picture, got none")
+        raise DataError("expected a mask of this image, got none")
     size_hw = header_size_hw(Path(image.value))
     classes = ClassList.from_json(head["classes"][0].value) if "classes" in head else None
     told = _Told(size_hw, classes, place.options.get("name"), place.options.get("values", "auto"))
@@ -69,20 +69,20 @@ def read_masks(item: Item, head: Head, place: Place) -> Iterator[Annotated | Ski
         try:
             told.add(Path(row.value["path"]), row.value["shows"])
             used += 1
-        except ValueError as error:
+        except DeixisError as error:
             yield Skipped(row.where, str(error))
     if not used:
         return
     source = set_name(place)
     name = f"{item.key}{Path(image.value).suffix}"
-    medium = MediaReference(picture_id([name], source), "image", path=image.value, size_hw=size_hw)
-    there = {thing.name for thing in told.things}
+    medium = MediaReference(image_media_id([name], source), "image", path=image.value, size_hw=size_hw)
+    there = {obj.name for obj in told.objects}
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
         source=source,
         split=split_of_key(item.key, place),
         signals=(medium,),
-        things=tuple(told.things),
+        objects=tuple(told.objects),
         absent=tuple(dict.fromkeys(name for name in told.empty if name not in there)),
         aliases=aliases(medium.path),
         form="mask",
@@ -91,59 +91,59 @@ def read_masks(item: Item, head: Head, place: Place) -> Iterator[Annotated | Ski
 
 @dataclass
 class _Told:
-    """What the masks of one picture have said so far. empty: names of masks in which nothing is."""
+    """What the masks of one image have said so far. empty: names of masks in which nothing is."""
 
     size_hw: tuple[int, int]
     classes: ClassList | None
     name: str | None
     values: str
-    things: list[Thing] = field(default_factory=list)
+    objects: list[Object] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
 
     def add(self, path: Path, shows: str | None) -> None:
-        """Takes in a mask. Raises ValueError for one that does not fit."""
+        """Takes in a mask. Raises DataError for one that does not fit."""
         by_class = self.classes if self.values in ("auto", "classes") and shows is None else None
         found = read_map(path, as_colours=by_class is not None and by_class.by_colour)
         if found.values.shape != self.size_hw:
             (height, width), (mask_height, mask_width) = self.size_hw, found.values.shape
             raise DataError(
-                f"expected the size of its picture, {width} x {height} pixels, got {mask_width} x {mask_height}: was "
+                f"expected the size of its image, {width} x {height} pixels, got {mask_width} x {mask_height}: was "
                 "one of them resized or turned?"
             )
         if by_class is not None:
-            self.things += _of_classes(found, by_class)
+            self.objects += _of_classes(found, by_class)
             return
         name = shows or self.name
         regions = _regions(found, self.values)
-        self.things += [Thing(name, region) for region in regions]
+        self.objects += [Object(name, region) for region in regions]
         if not regions:
             self.empty.append(name)
 
 
 def _regions(found: NumberMap, values: str) -> list[Region]:
-    """The regions of the things in a mask."""
+    """The regions of the objects in a mask."""
     mask = soft_mask(found) if values == "auto" else None
     if values == "mask":
         mask = found.values >= HALF if found.is_lossy and not found.is_colour else found.values != 0
     if mask is not None:
-        return [region_of_mask(mask)] if mask.any() else []
+        return [mask_region(mask)] if mask.any() else []
     numbers, _ = counted(found.values)
     if len(numbers) > MAX_THINGS:
-        raise DataError(f"expected a mask, or at most {MAX_THINGS} things, got {len(numbers)} numbers: is it a photo?")
+        raise DataError(f"expected a mask, or at most {MAX_THINGS} objects, got {len(numbers)} numbers: is it a photo?")
     nothing = (0, PALETTE_BORDER) if found.is_palette else (0,)
-    return [region for number, region in regions_of_values(found.values) if number not in nothing]
+    return [region for number, region in map_regions(found.values) if number not in nothing]
 
 
-def _of_classes(found: NumberMap, classes: ClassList) -> list[Thing]:
-    """A thing for each class in a map. Raises ValueError for a number that no class has."""
-    things = []
-    for number, region in regions_of_values(found.values):
+def _of_classes(found: NumberMap, classes: ClassList) -> list[Object]:
+    """An object for each class in a map. Raises DataError for a number that no class has."""
+    objects = []
+    for number, region in map_regions(found.values):
         names = classes.names.get(number, ("void",) if number in (0, PALETTE_BORDER) else None)
         if names is None:
             raise DataError(f"expected one of the {len(classes.names)} classes, got {number}")
         if not is_void(names[0]):
-            things.append(Thing(names[0], region, synonyms=names[1:], stuff=True))
-    return things
+            objects.append(Object(names[0], region, synonyms=names[1:], stuff=True))
+    return objects
 
 
 def _class_file(place: Place) -> Path | None:
@@ -155,22 +155,22 @@ def _class_file(place: Place) -> Path | None:
 def _rows(place: Place) -> Iterator[Row | Skipped]:
     try:
         pairs = find_pairs(place)
-    except ValueError:  # no such folders, so they lie side by side
+    except DeixisError:  # no such folders, so they lie side by side
         pairs = []
     if not pairs:
-        pictures, masks = _told_apart(_by_name(place.path))
+        images, masks = _told_apart(_by_name(place.path))
         if not masks:
             raise DataError(
-                f"{place.path}: expected pictures and masks, in two folders such as images/ and masks/, or side by "
+                f"{place.path}: expected images and masks, in two folders such as images/ and masks/, or side by "
                 "side as a.jpg and a_mask.png, got no mask; folders of other names are given as PATH (the masks) and "
-                "--images (the pictures)"
+                "--images (the images)"
             )
-        yield from _image_rows(pictures, "", place)
-        yield from _mask_rows(masks, pictures, "", place)
+        yield from _image_rows(images, "", place)
+        yield from _mask_rows(masks, images, "", place)
     for pair in pairs:
-        pictures = _by_name(pair.pictures)
-        yield from _image_rows(pictures, pair.name, place)
-        yield from _mask_rows(_by_name(pair.maps), pictures, pair.name, place)
+        images = _by_name(pair.images)
+        yield from _image_rows(images, pair.name, place)
+        yield from _mask_rows(_by_name(pair.maps), images, pair.name, place)
 
 
 Files = dict[str, list[Path]]
@@ -185,56 +185,56 @@ def _by_name(folder: Path) -> Files:
 
 
 def _told_apart(files: Files) -> tuple[Files, Files]:
-    """Pictures and masks that lie in one folder.
+    """Images and masks that lie in one folder.
 
     A mask has the name of another file and more, and a word such as "mask" in it, or is a PNG of what is none.
     """
-    names = picture_names(files)
-    pictures: Files = {}
+    names = image_names(files)
+    images: Files = {}
     masks: Files = {}
     for name, paths in files.items():
         lossless = [path for path in paths if path.suffix.lower() == ".png"]
         others = [path for path in paths if path not in lossless]
         found = owner(name, names, but=name)
-        if found and (found.is_marked or (not others and files[found.picture][0].suffix.lower() != ".png")):
+        if found and (found.is_marked or (not others and files[found.image][0].suffix.lower() != ".png")):
             masks[name] = paths
             continue
-        pictures[name] = others or lossless
+        images[name] = others or lossless
         if others and lossless:
             masks[name] = lossless
-    return pictures, masks
+    return images, masks
 
 
-def _image_rows(pictures: Files, prefix: str, place: Place) -> Iterator[Row | Skipped]:
-    for name, (first, *more) in pictures.items():
+def _image_rows(images: Files, prefix: str, place: Place) -> Iterator[Row | Skipped]:
+    for name, (first, *more) in images.items():
         yield Row(prefix + name, "image", shown_path(first, place), str(first))
         for path in more:
             yield Skipped(shown_path(path, place), f"expected a name of its own, got that of {first.name}")
 
 
-def _mask_rows(masks: Files, pictures: Files, prefix: str, place: Place) -> Iterator[Row | Skipped]:
-    names = picture_names(pictures)
-    only = next(iter(pictures)) if len(pictures) == 1 else None
+def _mask_rows(masks: Files, images: Files, prefix: str, place: Place) -> Iterator[Row | Skipped]:
+    names = image_names(images)
+    only = next(iter(images)) if len(images) == 1 else None
     for name, path in ((name, path) for name, paths in masks.items() for path in paths):
         found = owner(name, names)
-        picture, shows = (found.picture, found.shows) if found else (only, None)
-        if picture is None:
-            yield Skipped(shown_path(path, place), "expected a picture that this is a mask of, got none of such a name")
+        image, shows = (found.image, found.shows) if found else (only, None)
+        if image is None:
+            yield Skipped(shown_path(path, place), "expected an image that this is a mask of, got none of such a name")
         else:
-            yield Row(prefix + picture, "mask", shown_path(path, place), {"path": str(path), "shows": shows})
+            yield Row(prefix + image, "mask", shown_path(path, place), {"path": str(path), "shows": shows})
 
 
 MASKS = Format(
     name="masks",
-    title="a folder of pictures and masks",
-    wants="a folder with images/ and masks/, or with a.jpg and a_mask.png side by side; --images: the pictures",
+    title="a folder of images and masks",
+    wants="a folder with images/ and masks/, or with a.jpg and a_mask.png side by side; --images: the images",
     home="your own",
     licence="your own",
     scan=scan_masks,
     read=read_masks,
     options={
         "name": "what the masks show, where their names do not tell",
-        "values": "mask: what is not black is one thing; instances: each number or colour is one; classes: each is a "
+        "values": "mask: what is not black is one object; instances: each number or colour is one; classes: each is a "
         "class (default: auto, by what is in them)",
         "classes": "a file with the list of classes, for maps with a number or a colour of a class",
         "source": "what the set is called in ids (default: the name of its folder)",

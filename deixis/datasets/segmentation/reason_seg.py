@@ -1,7 +1,7 @@
 """ReasonSeg: questions whose answer must be thought of, and the mask drawn from polygons.
 
     train/, val/, test/: NAME.jpg and NAME.json {text: [...], is_sentence, shapes: [{label, points}]}
-    explanatory/train.json: [{image, query, outputs}], why the thing of a picture is the answer
+    explanatory/train.json: [{image, query, outputs}], why the object of an image is the answer
 
 In a mask 1 is what is meant, 255 counts neither way, 0 is the rest. It knows no question: how a text is asked is the
 benchmark's affair.
@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from deixis.datasets.annotated import Annotated, Expression, Thing
-from deixis.datasets.files.images import find_picture, split_of
+from deixis.datasets.annotated import Annotated, Expression, Object
+from deixis.datasets.files.images import find_image, split_of
 from deixis.datasets.files.json_stream import json_items
-from deixis.datasets.files.mask_regions import region_of_mask
+from deixis.datasets.files.mask_regions import mask_region
 from deixis.datasets.files.polygons import polygon_mask
 from deixis.datasets.source import Format, Head, Item, Place, Row
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
 from deixis.samples.sample import MediaReference
@@ -37,7 +37,7 @@ MEANT, IGNORED = 1, 255
 
 @dataclass(frozen=True)
 class ReasonSegAnnotation:
-    """texts: ways to ask for the same thing. is_sentence: they are sentences, not phrases. mask: 0, 1 or 255."""
+    """texts: ways to ask for the same object. is_sentence: they are sentences, not phrases. mask: 0, 1 or 255."""
 
     texts: tuple[str, ...]
     is_sentence: bool
@@ -45,9 +45,9 @@ class ReasonSegAnnotation:
 
 
 def read_reason_seg(path: str | Path, size_hw: tuple[int, int]) -> ReasonSegAnnotation:
-    """The annotation in a file beside a picture of this size; UTF-8, or Windows-1252 as some of the published ones are.
+    """The annotation in a file beside an image of this size; UTF-8, or Windows-1252 as some of the published ones are.
 
-    Raises ValueError for a file that is no such annotation.
+    Raises DataError for a file that is no such annotation.
     """
     content = Path(path).read_bytes()
     try:
@@ -56,14 +56,14 @@ def read_reason_seg(path: str | Path, size_hw: tuple[int, int]) -> ReasonSegAnno
         text = content.decode("cp1252", errors="replace")
     try:
         return parse_reason_seg(json.loads(text), size_hw)
-    except (ValueError, RecursionError) as error:
+    except (DeixisError, json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"'{path}' is no annotation of ReasonSeg: {error}") from None
 
 
 def parse_reason_seg(annotation: Any, size_hw: tuple[int, int]) -> ReasonSegAnnotation:
     """The annotation of a JSON object with the fields text, is_sentence and shapes (label, points).
 
-    Raises ValueError for a missing field and for points that are not pairs of numbers.
+    Raises DataError for a missing field and for points that are not pairs of numbers.
     """
     if not isinstance(annotation, Mapping):
         raise DataError(f"expected an object with text, is_sentence and shapes, got {shown(annotation)}")
@@ -81,7 +81,7 @@ def reason_seg_mask(shapes: Any, size_hw: tuple[int, int]) -> UInt8[np.ndarray, 
     """0, 1 or 255 at each pixel: the polygons drawn from the largest to the smallest, later ones over earlier ones.
 
     Corners are cut to whole pixels toward zero. A label with "ignore" in it is 255, any other is 1; "flag" is not
-    drawn. Raises ValueError for points that are not pairs of numbers.
+    drawn. Raises DataError for points that are not pairs of numbers.
     """
     if not isinstance(shapes, list) or not all(
         isinstance(s, Mapping) and {"label", "points"} <= s.keys() for s in shapes
@@ -124,32 +124,32 @@ def scan_reason_seg(place: Place) -> Iterator[Row | Skipped]:
         stem = Path(name).stem
         split = next((split for split, folder in folders.items() if (folder / f"{stem}.json").is_file()), None)
         if split is None:
-            yield Skipped(where, f"image: expected a picture with an annotation, got {shown(name)}")
+            yield Skipped(where, f"image: expected an image with an annotation, got {shown(name)}")
         else:
             yield Row(f"{split}/{stem}", "explanation", where, outputs.strip())
 
 
 def read_reason_seg_item(item: Item, _: Head, place: Place) -> Iterator[Annotated]:
-    """A picture with the one thing that its texts ask for, and what counts neither way, as a thing without a name."""
+    """An image with the one object that its texts ask for, and what counts neither way, as an object without a name."""
     row = item.one("annotation")
     split, path = row.value["split"], Path(row.value["path"])
-    picture = find_picture(Place(path.parent, images=place.images), [f"{path.stem}.jpg", f"{path.stem}.png"], split)
-    size_hw = header_size_hw(picture)
+    image = find_image(Place(path.parent, images=place.images), [f"{path.stem}.jpg", f"{path.stem}.png"], split)
+    size_hw = header_size_hw(image)
     found = read_reason_seg(path, size_hw)
     if not (found.mask == MEANT).any():
-        raise DataError("shapes: expected a polygon of what is meant, got none: the picture has no answer to score")
+        raise DataError("shapes: expected a polygon of what is meant, got none: the image has no answer to score")
     if not found.texts:
         raise DataError("text: expected at least one, got none")
-    things = [Thing("", region_of_mask(found.mask == MEANT))]
+    objects = [Object("", mask_region(found.mask == MEANT))]
     if (found.mask == IGNORED).any():
-        things.append(Thing("", replace(region_of_mask(found.mask == IGNORED), ignore=True)))
+        objects.append(Object("", replace(mask_region(found.mask == IGNORED), ignore=True)))
     told = next((row.value for row in item.of("explanation")), None)
     yield Annotated(
         id=f"reason_seg/{split}/{path.stem}",
         source="reason_seg",
         split=split,
-        signals=(MediaReference(f"reason_seg/{path.stem}", "image", path=str(picture), size_hw=size_hw),),
-        things=tuple(things),
+        signals=(MediaReference(f"reason_seg/{path.stem}", "image", path=str(image), size_hw=size_hw),),
+        objects=tuple(objects),
         expressions=tuple(Expression(text, (0,), implicit=found.is_sentence, explanation=told) for text in found.texts),
         complete=False,
         licence=REASON_SEG.licence,

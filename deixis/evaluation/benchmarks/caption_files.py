@@ -18,7 +18,7 @@ from typing import Any
 
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.files.dialogue import json_rows
-from deixis.datasets.files.images import picture
+from deixis.datasets.files.images import image_reference
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.instruction.caption_sets import AUDIOCAPS, CLOTHO, COCO_CAPTIONS
 from deixis.datasets.instruction.onellm import ONELLM, POINTLLM_FILE
@@ -136,7 +136,7 @@ def _image_record(place: Place, where: str, part: str, names: list[str], texts: 
     if not captions:
         return Skipped(where, f"caption: expected text, got {shown(texts[:1])}")
     try:
-        medium = picture(place, names, "captions")
+        medium = image_reference(place, names, "captions")
     except DeixisError as error:
         return Skipped(where, str(error))
     return CaptionRecord(medium.id, part, (medium,), captions)

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from deixis.datasets.files.json_stream import json_lines
-from deixis.datasets.files.text_boxes import ON_PICTURE, TextBoxes
+from deixis.datasets.files.text_boxes import ON_IMAGE, TextBoxes
 from deixis.datasets.grounding.ferret_bench import FERRET_BENCH as READER
-from deixis.datasets.instruction.llava import pictures_of
+from deixis.datasets.instruction.llava import image_references
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.answer_boxes import phrase_boxes
-from deixis.evaluation.benchmarks.judge import METRICS, OPTIONS, endpoint_of, judged
+from deixis.evaluation.benchmarks.judge import METRICS, OPTIONS, endpoint_from_recipe, judged
 from deixis.evaluation.benchmarks.required_files import IMAGES, coco_images, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
@@ -77,7 +77,7 @@ class FerretBench:
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         notation = notation_of(options)
-        endpoint_of(options, "judge.sqlite")  # an invalid option is reported before anything is asked
+        endpoint_from_recipe(options, "judge.sqlite")  # an invalid option is reported before anything is asked
         folders = {path.parent.name: path.parent for path in require_files(data, QUESTIONS, "question.jsonl")}
         folders = {part: folders.get(part, folders.get(category)) for part, category in PARTS.items()}
         if not any(folders.values()):
@@ -121,7 +121,7 @@ def _of_folder(
         where = f"{folder.name}/{where}"
         try:
             _check_record(record, references, contexts, rules)
-            yield _example(part, record, references, contexts, rules, pictures_of(record, place, "coco"), options)
+            yield _example(part, record, references, contexts, rules, image_references(record, place, "coco"), options)
         except DeixisError as error:
             yield Skipped(where, str(error))
 
@@ -148,7 +148,7 @@ def _example(
     options: Mapping[str, str],
 ) -> Example:
     rule = rules[record["category"]]
-    texts = TextBoxes(ON_PICTURE, media)
+    texts = TextBoxes(ON_IMAGE, media)
     question = texts.markup(record["text"].strip(), False)
     if not media or media[0].size_hw is None:
         raise DataError(f"{media[0].path if media else 'image'}: expected the image, got no such file")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deixis.datasets.files.safe_xml import read_xml, whole_of
+from deixis.datasets.files.safe_xml import read_xml, required_int
 from deixis.datasets.grounding.flickr30k import ANNOTATIONS, PICTURES, SENTENCES, parse_sentence
 from deixis.errors import DataError
 from deixis.evaluation.benchmark import RequiredFile
@@ -76,13 +76,13 @@ def annotated_image(folder: Path, number: str) -> AnnotatedImage:
     for found in root.iter("object"):
         if found.find("bndbox") is None:
             continue
-        x1, y1, x2, y2 = (float(whole_of(found, f"bndbox/{edge}")) for edge in ("xmin", "ymin", "xmax", "ymax"))
+        x1, y1, x2, y2 = (float(required_int(found, f"bndbox/{edge}")) for edge in ("xmin", "ymin", "xmax", "ymax"))
         for name in found.iter("name"):
             boxes.setdefault((name.text or "").strip(), []).append((x1, y1, x2, y2))
     lines = (folder / SENTENCES / f"{number}.txt").read_text("utf-8", "replace").split("\n")
     parsed = [parse_sentence(line) for line in lines if line.strip()]
     return AnnotatedImage(
-        (whole_of(root, "size/height"), whole_of(root, "size/width")),
+        (required_int(root, "size/height"), required_int(root, "size/width")),
         tuple(text for text, _ in parsed),
         tuple(tuple(Phrase(text[a:b], a, b, entity) for a, b, entity in parts) for text, parts in parsed),
         {name: tuple(found) for name, found in boxes.items()},

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from deixis.datasets.files.boxes import box_of_xywh
-from deixis.datasets.files.images import find_picture, said_size_hw
+from deixis.datasets.files.boxes import box_from_xywh
+from deixis.datasets.files.images import declared_size_hw, find_image
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Place
@@ -186,7 +186,7 @@ def _strict(ground_truth: GroundingTarget, answer: Answer) -> list[tuple[float, 
 
 def _example(caption: Caption, roots: Sequence[Path]) -> Example:
     ground_truth = caption.ground_truth
-    paths = [find_picture(Place(root, root), [caption.file_name]) for root in roots]
+    paths = [find_image(Place(root, root), [caption.file_name]) for root in roots]
     path = next((path for path in paths if path.is_file()), paths[0])
     medium = MediaReference(f"flickr/{caption.image}", "image", path=str(path), size_hw=ground_truth.size_hw)
     text = question_for(
@@ -260,7 +260,7 @@ def _mdetr_fields(image: Mapping[str, Any]) -> tuple[str, tuple[int, int], list[
         spans = [(int(span[0][0]), int(span[0][1])) for span in image["tokens_positive_eval"]]
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise DataError(f"expected the field {error}") from None
-    size_hw = said_size_hw(image)
+    size_hw = declared_size_hw(image)
     if size_hw is None:
         raise DataError(f"height, width: expected the size of the image, got {shown(image.get('height'))}")
     return number, size_hw, spans
@@ -271,7 +271,7 @@ def _own(annotations: Sequence[Mapping[str, Any]], start: int, end: int) -> tupl
     mine = [a for a in annotations if any(s < end and e > start for s, e in a["tokens_positive"])]
     if not mine:
         raise DataError(f"tokens_positive: expected a box for the characters {start} to {end} of the caption, got none")
-    return tuple(box_of_xywh(annotation["bbox"], None) for annotation in mine)
+    return tuple(box_from_xywh(annotation["bbox"], None) for annotation in mine)
 
 
 def _of_sentence(

@@ -74,7 +74,7 @@ METRICS = (
 )  # fmt: skip
 
 
-def endpoint_of(options: Mapping[str, str], cache: str | Path) -> Endpoint | None:
+def endpoint_from_recipe(options: Mapping[str, str], cache: str | Path) -> Endpoint | None:
     """The endpoint of the judge from the options; None without options.
 
     Raises:
@@ -109,12 +109,12 @@ def judged(
 
     A case: context, question, reference, candidate, prompt, role. Raises ValueError for options that are wrong.
     """
-    endpoint = endpoint_of(options, cache)
+    endpoint = endpoint_from_recipe(options, cache)
     if endpoint is None:
         return [{} for _ in cases], [NO_JUDGE]
     requests = [judge_messages(case, answers) for case in cases for answers in _orders(case)]
     model = endpoint.open()
-    responses = [model.ask_many(requests, tries) for tries in range(TRIES)]
+    responses = [model.query_many(requests, tries) for tries in range(TRIES)]
     metrics, failures = [], []
     for number in range(len(cases)):
         reviews = [[one[2 * number], one[2 * number + 1]] for one in responses]

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deixis.datasets.annotated import Annotated, Thing
-from deixis.datasets.detection.lvis import LVIS, names_by_address, thing_of_category
+from deixis.datasets.annotated import Annotated, Object
+from deixis.datasets.detection.lvis import LVIS, names_by_address, object_of_category
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.object_names import is_single
 from deixis.datasets.plain_questions import plain_text
@@ -26,7 +26,7 @@ from deixis.evaluation.benchmarks.records import records
 from deixis.geometry import Region
 from deixis.geometry.mask_patches import mask_patch
 from deixis.samples.drawn_shapes import point_in, scribble_in
-from deixis.samples.rng import rng_of
+from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 
@@ -62,10 +62,10 @@ def lvis_objects(annotations: Path, images: Path | None, draw: Draw) -> tuple[Sa
 
 @lru_cache(maxsize=2)
 def _sampled(annotations: Path, images: Path | None, draw: Draw, _: int) -> tuple[Sample | Skipped, ...]:
-    names = [thing_of_category(category) for _, category in json_items(annotations, "categories")]
+    names = [object_of_category(category) for _, category in json_items(annotations, "categories")]
     subset = _images_of(annotations, draw.subset)
     skipped: list[Skipped] = []
-    found: list[tuple[Annotated, Thing, Region, str]] = []
+    found: list[tuple[Annotated, Object, Region, str]] = []
     for record in records(LVIS, Place(annotations, images, split="val")):
         if isinstance(record, Skipped):
             skipped.append(record)
@@ -73,7 +73,7 @@ def _sampled(annotations: Path, images: Path | None, draw: Draw, _: int) -> tupl
             found += _object(record, names, draw)
     if not found:
         raise DataError(f"{annotations}: expected objects with masks in images of {draw.subset or 'COCO'}, got none")
-    priority = {item.id: rng_of(draw.seed, item.id, "chosen").random() for item, *_ in found}
+    priority = {item.id: rng_for(draw.seed, item.id, "chosen").random() for item, *_ in found}
     chosen = set(sorted(priority, key=lambda name: priority[name])[: draw.count])
     kept = [drawn for drawn in found if drawn[0].id in chosen]
     return (*skipped, *(sample for number, drawn in enumerate(kept) for sample in _samples(number, *drawn, draw.seed)))
@@ -88,38 +88,38 @@ def _images_of(annotations: Path, subset: str) -> set[str]:
     }
 
 
-def _object(item: Annotated, names: Sequence[Thing], draw: Draw) -> Iterator[tuple[Annotated, Thing, Region, str]]:
+def _object(item: Annotated, names: Sequence[Object], draw: Draw) -> Iterator[tuple[Annotated, Object, Region, str]]:
     """The sampled object of an image with a negative name; nothing if no object is large enough."""
-    rng = rng_of(draw.seed, item.id, "object")
-    by_name: dict[str, list[tuple[Thing, Region]]] = {}
-    for thing in item.things:
-        region = thing.region
-        if is_single(thing) and region is not None and region.mask is not None and _pixels(region) >= MIN_PIXELS:
-            by_name.setdefault(thing.name, []).append((thing, region))
+    rng = rng_for(draw.seed, item.id, "object")
+    by_name: dict[str, list[tuple[Object, Region]]] = {}
+    for obj in item.objects:
+        region = obj.region
+        if is_single(obj) and region is not None and region.mask is not None and _pixels(region) >= MIN_PIXELS:
+            by_name.setdefault(obj.name, []).append((obj, region))
     if not by_name:
         return
-    things = by_name[_one(sorted(by_name), rng)]
-    thing, region = things[int(rng.integers(len(things)))]
-    there = {other.name for other in item.things if other.name and _apart(thing, other)}
-    everywhere = {other.name for other in names if _apart(thing, other)}
+    objects = by_name[_one(sorted(by_name), rng)]
+    obj, region = objects[int(rng.integers(len(objects)))]
+    there = {other.name for other in item.objects if other.name and _apart(obj, other)}
+    everywhere = {other.name for other in names if _apart(obj, other)}
     options = there if draw.others == THERE and there else everywhere
     if options:
-        yield item, thing, region, _one(sorted(options), rng)
+        yield item, obj, region, _one(sorted(options), rng)
 
 
-def _samples(number: int, item: Annotated, thing: Thing, region: Region, other: str, seed: int) -> Iterator[Sample]:
+def _samples(number: int, item: Annotated, obj: Object, region: Region, other: str, seed: int) -> Iterator[Sample]:
     patch = mask_patch(region.mask)
-    rng = rng_of(seed, item.id, "shapes")
+    rng = rng_for(seed, item.id, "shapes")
     regions = {
         "point": Region(point=point_in(patch, rng)),
         "box": Region(box=region.box),
         "free_shape": Region(mask=scribble_in(patch, rng).to_rle()),
     }
-    choices = tuple(map(plain_text, (thing.name, other) if number % 2 == 0 else (other, thing.name)))
+    choices = tuple(map(plain_text, (obj.name, other) if number % 2 == 0 else (other, obj.name)))
     turn = Turn(
         QUESTION.format(*choices),
-        plain_text(thing.name),
-        references=tuple(map(plain_text, thing.synonyms)),
+        plain_text(obj.name),
+        references=tuple(map(plain_text, obj.synonyms)),
         choices=choices,
     )
     for form in FORMS:
@@ -135,9 +135,9 @@ def _samples(number: int, item: Annotated, thing: Thing, region: Region, other: 
         )
 
 
-def _apart(thing: Thing, other: Thing) -> bool:
+def _apart(obj: Object, other: Object) -> bool:
     """Whether no name of one contains a name of the other."""
-    own, its = ([name.lower() for name in (one.name, *one.synonyms)] for one in (thing, other))
+    own, its = ([name.lower() for name in (one.name, *one.synonyms)] for one in (obj, other))
     return not any(first in second or second in first for first in own for second in its)
 
 

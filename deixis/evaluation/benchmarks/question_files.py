@@ -21,7 +21,7 @@ from deixis.datasets.files.dialogue import json_rows
 from deixis.datasets.files.json_stream import json_items, json_pairs
 from deixis.datasets.instruction.caption_sets import scan_table
 from deixis.datasets.instruction.onellm import ONELLM
-from deixis.datasets.instruction.onellm_media import locate, sound_facts
+from deixis.datasets.instruction.onellm_media import audio_header, locate
 from deixis.datasets.instruction.question_sets import GQA, VQAV2, vqav2_annotations
 from deixis.datasets.source import Format, Place
 from deixis.errors import DataError, DeixisError, InputError
@@ -93,7 +93,7 @@ def clotho_aqa(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRec
             answers_of.setdefault((row.key, row.value["QuestionText"].strip()), []).append(row.value["answer"].strip())
     for number, ((file, question), answers) in enumerate(answers_of.items()):
         path = locate(place, file)
-        medium = MediaReference(f"clotho/{Path(file).stem.strip()}", "audio", path=str(path), **sound_facts(path))
+        medium = MediaReference(f"clotho/{Path(file).stem.strip()}", "audio", path=str(path), **audio_header(path))
         part = "binary" if {answer.lower() for answer in answers} <= YES_NO else "single word"
         yield QuestionRecord(f"clotho_aqa/{number}", part, question, tuple(answers), (medium,))
 
@@ -175,7 +175,7 @@ def _video_and_audio(place: Place, name: str, selected: str) -> tuple[MediaRefer
             f"media: expected the audio of {name}.mp4 in a separate file, {name}.wav, got none; extract it with "
             f"ffmpeg -i {name}.mp4 {name}.wav, or choose media=video"
         )
-    audio = MediaReference(f"music_avqa/{name}/sound", "audio", path=str(found), **sound_facts(found))
+    audio = MediaReference(f"music_avqa/{name}/sound", "audio", path=str(found), **audio_header(found))
     return (audio,) if selected == AUDIO else (video, audio)
 
 

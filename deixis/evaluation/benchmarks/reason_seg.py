@@ -132,7 +132,7 @@ class ReasonSeg:
 def _example(record: Annotated, number: int, masks: str, notation: str) -> Example:
     expression = record.expressions[number]
     (medium,) = record.signals
-    target, *ignored = [thing.region for thing in record.things if thing.region is not None]
+    target, *ignored = [thing.region for thing in record.objects if thing.region is not None]
     length = "long" if expression.implicit else "short"
     task = "reason_sentence" if expression.implicit else "reason_phrase"
     question = question_for(task, notation, text=expression.text)

@@ -143,7 +143,7 @@ class ReferringComprehension:
 
     def _example(self, record: Annotated, number: int, notation: str) -> Example:
         expression, (medium,) = record.expressions[number], record.signals
-        regions = [region for thing in expression.things if (region := record.things[thing].region) is not None]
+        regions = [region for thing in expression.objects if (region := record.objects[thing].region) is not None]
         if len(regions) != 1 or regions[0].box is None:
             raise DataError(f"expected one box for {expression.text!r}, got {len(regions)}")
         assert medium.size_hw is not None

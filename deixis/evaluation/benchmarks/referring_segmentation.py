@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from deixis.datasets.annotated import Annotated, Expression
-from deixis.datasets.files.images import agreed_size_hw
+from deixis.datasets.files.images import checked_size_hw
 from deixis.datasets.grounding.refcoco import GREFCOCO, INSTANCES, REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format
@@ -178,13 +178,13 @@ def check_size(medium: MediaReference) -> MediaReference:
     Raises:
         DataError: another size.
     """
-    agreed_size_hw(Path(str(medium.path)), medium.size_hw, "height, width")
+    checked_size_hw(Path(str(medium.path)), medium.size_hw, "height, width")
     return medium
 
 
 def _target_region(record: Annotated, expression: Expression) -> Region | None:
     """The union of the masks of all objects that are referred to; None for none."""
-    regions = [region for thing in expression.things if (region := record.things[thing].region) is not None]
+    regions = [region for obj in expression.objects if (region := record.objects[obj].region) is not None]
     if len(regions) < 2:
         return regions[0] if regions else None
     return Region(mask=mask_to_rle(np.logical_or.reduce([region.mask_array for region in regions])))
@@ -194,7 +194,7 @@ def _example(
     record: Annotated, number: int, medium: MediaReference, ground_truth: TargetMask, notation: str
 ) -> Example:
     text = record.expressions[number].text
-    objects = [record.things[thing].region for thing in record.expressions[number].things]
+    objects = [record.objects[obj].region for obj in record.expressions[number].objects]
     question = question_for("refer_mask", notation, text=text)
     forced = answer_for("refer_mask", notation, text=text) if len(objects) == 1 else None
     numbers = ",".join(map(str, range(len(objects))))

@@ -92,7 +92,7 @@ def read_parts(where: str, parts: Any) -> tuple[Part, ...]:
 class Mixture:
     """The draws of a recipe. length: how many there are; None where some part of `data` has no `epochs`.
 
-    Raises ValueError, one sentence, where a set is not there or empty.
+    Raises DataError where a set is not there or empty.
     """
 
     def __init__(self, recipe: MixtureRecipe, seed: int):

@@ -24,7 +24,7 @@ class SampleSet:
     """`samples[n]` is (where, sample) for n below its length: a shard, a folder of them, or a pattern with a star.
 
     A sample that cannot be read comes as a Skipped; of a shard that is damaged, what comes before the damage is there,
-    and the damage is logged. Raises ValueError where there is no sample, or where a folder holds shards of several
+    and the damage is logged. Raises DataError where there is no sample, or where a folder holds shards of several
     splits, of which one must be named ("data/mine/train-*").
     """
 

@@ -14,13 +14,13 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Int
 
-from deixis.samples.rng import rng_of
+from deixis.samples.rng import rng_for
 
 LONGEST_CYCLE = 10_000  # draws; proportions that need more are kept to a ten-thousandth
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Segment:
     """Draws from `start` on, in which the same parts are there. had: how many draws each part had before."""
 
     start: int
@@ -37,7 +37,7 @@ class Schedule:
 
     def __init__(self, shares: Sequence[Fraction], limits: Sequence[int | None], leading: int, seed: object):
         self.counts, self.seed = cycle_counts(shares), seed
-        self.stretches: list[Stretch] = []
+        self.stretches: list[Segment] = []
         self._order: tuple[tuple[int, int], Int[np.ndarray, " draw"]] | None = None
         start, had = 0, [0] * len(shares)
         while True:
@@ -45,7 +45,7 @@ class Schedule:
             if not any(n < leading for n in there):
                 self.length: int | None = start
                 return
-            self.stretches.append(Stretch(start, there, tuple(had)))
+            self.stretches.append(Segment(start, there, tuple(had)))
             left = {n: limit - had[n] for n, limit in enumerate(limits) if n in there and limit is not None}
             if not left:
                 self.length = None
@@ -76,7 +76,7 @@ class Schedule:
         if self._order is None or self._order[0] != (index, cycle):
             there = self.stretches[index].there
             parts = np.repeat(there, [self.counts[n] for n in there])
-            self._order = (index, cycle), rng_of(self.seed, "cycle", index, cycle).permutation(parts)
+            self._order = (index, cycle), rng_for(self.seed, "cycle", index, cycle).permutation(parts)
         return self._order[1]
 
 

@@ -1,4 +1,4 @@
-"""A shuffled order of n things of which any place can be asked for, without a list of them.
+"""A shuffled order of n objects of which any place can be asked for, without a list of them.
 
 A permutation of the numbers below 4^b >= n by rounds that mix one half of the bits into the other (Feistel); numbers
 that fall outside n are permuted on until they fall inside, which keeps it a permutation (Black and Rogaway, "Ciphers

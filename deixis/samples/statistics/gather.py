@@ -12,10 +12,10 @@ from typing import Any
 from deixis.geometry import Reference, Region, parse_markup
 from deixis.samples.consistency import REGION_FIELDS
 from deixis.samples.sample import Sample, Turn
-from deixis.samples.seen_set import Ledger
+from deixis.samples.seen_set import SeenSet
 from deixis.samples.skipped import Skipped
 from deixis.samples.statistics.sizes import area_px, shares, size_class
-from deixis.samples.statistics.tally import Spread, Tally
+from deixis.samples.statistics.tally import Distribution, Tally
 
 HEADS = ("task", "source", "split", "author", "licence")
 LENGTHS = (
@@ -25,7 +25,7 @@ LENGTHS = (
     "signals of a sample",
     "regions of a sample",
 )
-SIZES = ("share of the picture", "share of the sound, film or trace", "share of the cloud's points")
+SIZES = ("share of the image", "share of the audio, video or IMU recording", "share of the points of the cloud")
 SHORT_WORDS = 4
 """An answer without regions of at most so many words is a class, such as a name or yes."""
 NAMES_LISTED = 200
@@ -41,11 +41,11 @@ class Stats:
         self.repeated_ids = self.repeated_samples = 0
         self.heads = {name: Tally() for name in HEADS}
         self.kinds, self.turns_of, self.regions_of = Tally(), Tally(), Tally()
-        self.lengths = {name: Spread() for name in LENGTHS}
+        self.lengths = {name: Distribution() for name in LENGTHS}
         self.forms, self.mentions, self.classes = Tally(), Tally(), Tally()
-        self.sizes = {name: Spread() for name in SIZES}
+        self.sizes = {name: Distribution() for name in SIZES}
         self.phrases, self.absent, self.answers = Tally(), Tally(), Tally()
-        self._ledger = Ledger()
+        self._ledger = SeenSet()
 
     def add(self, sample: Sample | Skipped) -> None:
         """Counts one sample, or one that could not be read."""
@@ -129,7 +129,7 @@ class Stats:
                 self.classes.add(size_class(area))
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as plain JSON values; names beyond the `NAMES_LISTED` most frequent are left out."""
+        """All of it as plain JSON values; names beyond the `NAMES_LISTED` most frequent are skipped."""
         tallies = {**self.heads, "kind": self.kinds}
         return {
             "samples": self.samples,

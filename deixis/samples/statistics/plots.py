@@ -1,4 +1,4 @@
-"""The statistics as pictures: tasks, lengths, sizes of regions, and how names are balanced, each a PNG.
+"""The statistics as images: tasks, lengths, sizes of regions, and how names are balanced, each a PNG.
 
 Drawn with matplotlib's Agg, without a display.
 """
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from deixis.samples.media import in_its_place
+from deixis.samples.media import atomic_path
 from deixis.samples.statistics.gather import LENGTHS, Stats
 from deixis.samples.statistics.sizes import CLASSES
-from deixis.samples.statistics.tally import Spread, Tally
+from deixis.samples.statistics.tally import Distribution, Tally
 
 INK, BAR, SECOND = "#181a22", "#166cd6", "#dd2c57"
 BARS_SHOWN, LABEL_LENGTH = 30, 32
@@ -27,7 +27,7 @@ def write_plots(stats: Stats, folder: Path) -> list[str]:
         figure = draw(stats)
         if figure is None:
             continue
-        with in_its_place(folder / name) as part, warnings.catch_warnings():
+        with atomic_path(folder / name) as part, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # names may be in any script
             figure.savefig(part, format="png", dpi=DPI)
         written.append(name)
@@ -128,7 +128,7 @@ def _bars(axes: Any, counts: Sequence[tuple[str, int]], title: str) -> None:
     _title(axes, title)
 
 
-def _whole_numbers(axes: Any, spread: Spread, name: str) -> None:
+def _whole_numbers(axes: Any, spread: Distribution, name: str) -> None:
     """A histogram of counts up to the 99th percentile, so that a few long ones do not squeeze the rest."""
     top = max(spread.quantile(0.99), spread.low + 1)
     step = max(1, round((top - spread.low) / 40))
@@ -140,7 +140,7 @@ def _whole_numbers(axes: Any, spread: Spread, name: str) -> None:
     _title(axes, f"{name}: median {spread.quantile(0.5):g}, at most {spread.high:g}")
 
 
-def _shares(axes: Any, spread: Spread, name: str) -> None:
+def _shares(axes: Any, spread: Distribution, name: str) -> None:
     """A histogram of shares over a logarithmic axis, since most regions are small."""
     held = np.maximum(spread.held, 1e-6)
     edges = np.geomspace(max(held.min() / 1.1, 1e-6), 1.0, 41)
@@ -152,7 +152,7 @@ def _shares(axes: Any, spread: Spread, name: str) -> None:
     _title(axes, f"{name}: median {100 * spread.quantile(0.5):.2g} %")
 
 
-def _weights(spread: Spread) -> np.ndarray:
+def _weights(spread: Distribution) -> np.ndarray:
     """What each held number stands for, so that the bars add up to all of them."""
     return np.full(len(spread.held), spread.count / len(spread.held))
 

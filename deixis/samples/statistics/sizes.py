@@ -6,7 +6,7 @@ from deixis.geometry import Region
 from deixis.samples.sample import MediaReference
 
 SMALL_PX, LARGE_PX = 32**2, 96**2
-"""Areas below which COCO calls a thing small, and from which on it calls it large (pycocotools' COCOeval)."""
+"""Areas below which COCO calls an object small, and from which on it calls it large (pycocotools' COCOeval)."""
 CLASSES = ("small", "medium", "large")
 
 
@@ -20,7 +20,7 @@ def size_class(area_px: float) -> str:
 
 
 def area_px(region: Region) -> float | None:
-    """The area of a region of a picture or film: that of its mask, else of its box; None if it has neither."""
+    """The area of a region of an image or video: that of its mask, else of its box; None if it has neither."""
     if region.mask is not None:
         return _mask_area(region.mask)
     if region.box is None:

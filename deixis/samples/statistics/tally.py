@@ -51,7 +51,7 @@ class Tally:
         }
 
 
-class Spread:
+class Distribution:
     """How numbers spread: mean and bounds of all, quantiles of a sample of `cap` of them, the same one each time."""
 
     def __init__(self, cap: int = MAX_HELD):

@@ -1,8 +1,8 @@
-"""Boxes of whatever names mean in a picture, by OWL-ViT, OWLv2 or Grounding DINO.
+"""Boxes of whatever names mean in an image, by OWL-ViT, OWLv2 or Grounding DINO.
 
 (Minderer et al., ECCV 2022 and NeurIPS 2023; Liu et al., ECCV 2024.) All three give candidates, each with a box and a
 score for every name, which is what `Candidates` holds; what follows is the same for all: the best name of each,
-those above the threshold, and of those of one name that lie over one another the best. Pictures are prepared by
+those above the threshold, and of those of one name that lie over one another the best. Images are prepared by
 transformers' Pillow processors.
 """
 
@@ -21,28 +21,28 @@ from transformers import AutoModelForZeroShotObjectDetection, PreTrainedModel
 from deixis.errors import DataError
 from deixis.geometry.boxes import box_iou_xyxy
 from deixis.model.devices import choose_device
-from deixis.synthesis.annotators.opening import Wanted, find_model
-from deixis.synthesis.tools import BoxesOfNames
+from deixis.synthesis.annotator_types import BoxesOfNames
+from deixis.synthesis.annotators.model_loading import Wanted, find_model
 
 WANTED = Wanted(
     "boxes", "an OWL-ViT, OWLv2 or Grounding DINO", ("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino")
 )
 OWL_PROMPT = "a photo of a {}"  # the first of CLIP's seven best prompts, with which OWL-ViT was trained
 MAX_OVERLAP = 0.5
-"""IoU above which two boxes of one name are one thing."""
+"""IoU above which two boxes of one name are one object."""
 Found = tuple[str, tuple[float, ...], float]
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Boxes in the picture's pixels, and the probability of every name in every box."""
+    """Boxes in the image's pixels, and the probability of every name in every box."""
 
     boxes_xyxy: Float[np.ndarray, "candidate 4"]
     scores: Float[np.ndarray, "candidate name"]
 
 
 class Owl:
-    """OWL-ViT, and OWLv2, whose picture lies in the upper left corner of a square."""
+    """OWL-ViT, and OWLv2, whose image lies in the upper left corner of a square."""
 
     def __init__(self, network: PreTrainedModel, tokenizer: Any):
         self.network, self.tokenizer = network, tokenizer
@@ -51,8 +51,8 @@ class Owl:
         """Names that are asked for together: all of them."""
         yield names
 
-    def candidates(self, picture: Mapping[str, Tensor], names: list[str], size_hw: tuple[int, int]) -> Candidates:
-        """What the network makes of the prepared picture, for these names."""
+    def candidates(self, image: Mapping[str, Tensor], names: list[str], size_hw: tuple[int, int]) -> Candidates:
+        """What the network makes of the prepared image, for these names."""
         config = self.network.config
         texts = self.tokenizer(
             [OWL_PROMPT.format(name) for name in names],
@@ -62,7 +62,7 @@ class Owl:
             return_tensors="pt",
         ).to(self.network.device)
         answer = self.network(
-            pixel_values=picture["pixel_values"], input_ids=texts["input_ids"], attention_mask=texts["attention_mask"]
+            pixel_values=image["pixel_values"], input_ids=texts["input_ids"], attention_mask=texts["attention_mask"]
         )
         placed_hw = (max(size_hw), max(size_hw)) if config.model_type == "owlv2" else size_hw
         return Candidates(corners(answer.pred_boxes[0], placed_hw), answer.logits[0].sigmoid().cpu().numpy())
@@ -93,8 +93,8 @@ class GroundingDino:
         """Tokens of the sentence with these names."""
         return len(self.tokenizer(sentence(names)[0])["input_ids"])
 
-    def candidates(self, picture: Mapping[str, Tensor], names: list[str], size_hw: tuple[int, int]) -> Candidates:
-        """What the network makes of the prepared picture, for these names."""
+    def candidates(self, image: Mapping[str, Tensor], names: list[str], size_hw: tuple[int, int]) -> Candidates:
+        """What the network makes of the prepared image, for these names."""
         text, spans = sentence(names)
         tokens = self.tokenizer(
             text, return_tensors="pt", return_offsets_mapping=True, truncation=True, max_length=self.longest
@@ -102,8 +102,8 @@ class GroundingDino:
         places = tokens.pop("offset_mapping")[0].tolist()
         tokens = tokens.to(self.network.device)
         answer = self.network(
-            pixel_values=picture["pixel_values"],
-            pixel_mask=picture["pixel_mask"],
+            pixel_values=image["pixel_values"],
+            pixel_mask=image["pixel_mask"],
             input_ids=tokens["input_ids"],
             attention_mask=tokens["attention_mask"],
             token_type_ids=tokens["token_type_ids"],
@@ -124,19 +124,19 @@ class OpenVocabularyBoxes:
 
     @torch.inference_mode()
     def __call__(self, pixels: UInt8[np.ndarray, "h w 3"], names: Sequence[str]) -> list[Found]:
-        """(name, box_xyxy in pixels, score) of all that is found, best first; boxes are cut at the picture's edge."""
+        """(name, box_xyxy in pixels, score) of all that is found, best first; boxes are cut at the image's edge."""
         names = [name for name in dict.fromkeys(names) if name.strip()]
         found: list[Found] = []
         if names:
-            picture = self.prepare(pixels)
+            image = self.prepare(pixels)
             for group in self.detector.groups(names):
-                candidates = self.detector.candidates(picture, group, pixels.shape[:2])
+                candidates = self.detector.candidates(image, group, pixels.shape[:2])
                 found += read_candidates(candidates, group, self.threshold)
         found = [one for one in (cut_at_edge(one, pixels.shape[:2]) for one in found) if one is not None]
         return best_of_each_place(sorted(found, key=lambda one: -one[2]))
 
     def prepare(self, pixels: UInt8[np.ndarray, "h w 3"]) -> Mapping[str, Tensor]:
-        """The network's input of a picture."""
+        """The network's input of an image."""
         return self.image_processor(images=pixels, return_tensors="pt").to(self.detector.network.device)
 
 
@@ -156,7 +156,7 @@ def sentence(names: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
 
 
 def corners(boxes: Float[Tensor, "candidate 4"], size_hw: tuple[int, int]) -> Float[np.ndarray, "candidate 4"]:
-    """Boxes in pixels from centre and size in shares of a picture of `size_hw`.
+    """Boxes in pixels from centre and size in shares of an image of `size_hw`.
 
     >>> corners(torch.tensor([[0.5, 0.5, 0.5, 1.0]]), (10, 20)).tolist()
     [[5.0, 0.0, 15.0, 10.0]]
@@ -178,7 +178,7 @@ def read_candidates(candidates: Candidates, names: Sequence[str], threshold: flo
 
 
 def cut_at_edge(found: Found, size_hw: tuple[int, int]) -> Found | None:
-    """What is found, with its box cut at the picture's edge; None where nothing of it is inside.
+    """What is found, with its box cut at the image's edge; None where nothing of it is inside.
 
     >>> cut_at_edge(("cat", (-5.0, 2.0, 8.0, 30.0), 0.5), (20, 10))
     ('cat', (0.0, 2.0, 8.0, 20.0), 0.5)
@@ -208,7 +208,7 @@ def open_vocabulary_boxes(name: str | Path, threshold: float = 0.3, device: str 
     """Boxes of names by the detector called `name`, a folder or a hub id ("google/owlv2-base-patch16-ensemble").
 
     `threshold`: the score above which something is found; Grounding DINO's usual one is 0.3, OWL's 0.1 to 0.3.
-    `device`: "cpu", "cuda", "mps"; the best there is if not given. Raises ValueError, one sentence, for a name, a
+    `device`: "cpu", "cuda", "mps"; the best there is if not given. Raises DataError for a name, a
     device or weights that are not there, and a model of another kind.
     """
     if not 0 <= threshold < 1:

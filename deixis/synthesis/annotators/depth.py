@@ -1,9 +1,9 @@
-"""Depth of pictures by the depth models of transformers that say what their numbers are.
+"""Depth of images by the depth models of transformers that say what their numbers are.
 
 Metric ones (GLPN, ZoeDepth, the metric Depth Anything, DPT on DINOv2) give metres. Relative ones (Depth Anything,
 MiDaS's DPT) give inverse depth up to a scale and a shift that nobody knows: nearer is larger. Of those the order can be
-told, and what is flat; so the inverse is taken, with the picture's nearest at `NEAR` and its farthest at `FAR`, which
-keeps both, and is in no unit. Pictures are prepared by transformers' Pillow processors; where those add margins, the
+told, and what is flat; so the inverse is taken, with the image's nearest at `NEAR` and its farthest at `FAR`, which
+keeps both, and is in no unit. Images are prepared by transformers' Pillow processors; where those add margins, the
 map is read inside them, so that depth lies where the pixels are.
 """
 
@@ -20,8 +20,8 @@ from torch.nn.functional import grid_sample, pad
 from transformers import AutoModelForDepthEstimation, PreTrainedConfig, PreTrainedModel
 
 from deixis.model.devices import choose_device
-from deixis.synthesis.annotators.opening import Wanted, find_model
-from deixis.synthesis.tools import DepthOf
+from deixis.synthesis.annotator_types import DepthOf
+from deixis.synthesis.annotators.model_loading import Wanted, find_model
 
 METRIC = ("glpn", "zoedepth")
 SAYS_WHICH = ("depth_anything", "prompt_depth_anything")  # in `depth_estimation_type`
@@ -32,7 +32,7 @@ ZOE_MARGIN = 3  # times the root of half a side (transformers' ZoeDepth processo
 
 @dataclass(frozen=True)
 class Prepared:
-    """A network's input, and the part of it that the picture fills: top, left, height, width, in the input's pixels."""
+    """A network's input, and the part of it that the image fills: top, left, height, width, in the input's pixels."""
 
     values: Float32[Tensor, "1 3 rows columns"]
     window: tuple[float, float, float, float]
@@ -54,7 +54,7 @@ class DepthMaps:
         return depth.clip(min=0) if self.metric else farness(depth)
 
     def prepare(self, pixels: UInt8[np.ndarray, "h w 3"]) -> Prepared:
-        """The network's input. ZoeDepth's margins come before the picture is resized, DPT's after it."""
+        """The network's input. ZoeDepth's margins come before the image is resized, DPT's after it."""
         processor, options = self.image_processor, {"images": pixels, "return_tensors": "pt"}
         if self.network.config.model_type == "zoedepth":
             values = processor(**options)["pixel_values"]
@@ -75,7 +75,7 @@ class DepthMaps:
 def depth_in_picture(
     depth: Float32[Tensor, "1 rows columns"], prepared: Prepared, size_hw: tuple[int, int]
 ) -> Float32[np.ndarray, "h w"]:
-    """A network's map, which covers its input, at the pixels of the picture; bicubic, as transformers resizes it."""
+    """A network's map, which covers its input, at the pixels of the image; bicubic, as transformers resizes it."""
     top, left, height, width = prepared.window
     rows, columns = prepared.values.shape[2:]
     y = (top + (torch.arange(size_hw[0]) + 0.5) * (height / size_hw[0])) / rows
@@ -99,7 +99,7 @@ def is_metric(config: PreTrainedConfig) -> bool:
 def farness(inverse_depth: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     """The inverse of inverse depth, from `NEAR` where it is most to `FAR` where it is least; `FAR` where all is even.
 
-    A plane stays one: its inverse depth changes evenly over the picture, whatever the scale and the shift.
+    A plane stays one: its inverse depth changes evenly over the image, whatever the scale and the shift.
 
     >>> farness(np.array([[0.0, 4.0, 9.0]], dtype=np.float32)).tolist()
     [[10.0, 2.0, 1.0]]
@@ -110,10 +110,10 @@ def farness(inverse_depth: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h
 
 
 def depth_maps(name: str | Path, device: str | None = None) -> DepthOf:
-    """Depth of pictures by the model called `name`, a folder or a hub id ("depth-anything/Depth-Anything-V2-Small-hf").
+    """Depth of images by the model called `name`, a folder or a hub id ("depth-anything/Depth-Anything-V2-Small-hf").
 
     What it gives has `metric`: whether it is in metres. `device`: "cpu", "cuda", "mps"; the best there is if not given.
-    Raises ValueError, one sentence, for a name, a device or weights that are not there, and a model of another kind.
+    Raises DataError for a name, a device or weights that are not there, and a model of another kind.
     """
     place = choose_device(device)
     found = find_model(name, WANTED)

@@ -1,6 +1,6 @@
-"""Masks of boxes by SAM or SAM 2: a picture is encoded once, then each box prompts a mask.
+"""Masks of boxes by SAM or SAM 2: an image is encoded once, then each box prompts a mask.
 
-(Kirillov et al., ICCV 2023; Ravi et al., ICLR 2025.) The network is transformers' `SamModel` or `Sam2Model`; pictures
+(Kirillov et al., ICCV 2023; Ravi et al., ICLR 2025.) The network is transformers' `SamModel` or `Sam2Model`; images
 go in and masks come out as `deixis.model.masks.sam_image` does it for pointing, without torchvision. It asks for boxes
 alone and knows no names.
 """
@@ -17,11 +17,11 @@ from deixis.errors import DataError
 from deixis.model.devices import choose_device
 from deixis.model.masks.sam import sam_size_px
 from deixis.model.masks.sam_image import SamPicture, prepare_for_sam, read_mask, sam_mask
-from deixis.synthesis.annotators.opening import Wanted, find_model
-from deixis.synthesis.tools import MasksOfBoxes
+from deixis.synthesis.annotator_types import MasksOfBoxes
+from deixis.synthesis.annotators.model_loading import Wanted, find_model
 
 MODELS = {"sam": SamModel, "sam2": Sam2Model, "sam2_video": Sam2Model}
-"""By the type in config.json; SAM 2's published ones say sam2_video, of which the memory of films is left out here."""
+"""By the type in config.json; SAM 2's published ones say sam2_video, of which the memory of videos is skipped here."""
 SAM2_PARTS = ("vision_config", "prompt_encoder_config", "mask_decoder_config")
 BOXES_AT_ONCE = 32
 WANTED = Wanted("masks", "a SAM or SAM 2", tuple(MODELS))
@@ -41,18 +41,18 @@ class SamMasks:
     def __call__(
         self, pixels: UInt8[np.ndarray, "h w 3"], boxes_xyxy: Float[np.ndarray, "n 4"]
     ) -> Bool[np.ndarray, "n h w"]:
-        """The mask of what each box (in the picture's pixels) holds, in the picture's pixels."""
+        """The mask of what each box (in the image's pixels) holds, in the image's pixels."""
         masks = np.zeros((len(boxes_xyxy), *pixels.shape[:2]), dtype=bool)
         if len(boxes_xyxy) == 0:
             return masks
-        picture = prepare_for_sam(pixels, sam_size_px(self.network.config), self.fills_square)
-        values = torch.from_numpy(picture.values)[None].to(self.network.device)
+        image = prepare_for_sam(pixels, sam_size_px(self.network.config), self.fills_square)
+        values = torch.from_numpy(image.values)[None].to(self.network.device)
         embeddings = self.network.get_image_embeddings(values)
-        prompts = torch.from_numpy(boxes_in_sam(boxes_xyxy, picture)).to(values)
+        prompts = torch.from_numpy(boxes_in_sam(boxes_xyxy, image)).to(values)
         for start in range(0, len(prompts), BOXES_AT_ONCE):
             logits = self._low_resolution(embeddings, prompts[start : start + BOXES_AT_ONCE])
             for number, one in enumerate(logits, start):
-                masks[number] = self._in_the_picture(one, picture)
+                masks[number] = self._in_the_picture(one, image)
         return masks
 
     def _low_resolution(
@@ -65,23 +65,23 @@ class SamMasks:
         best = answer.iou_scores[0].argmax(-1)  # (box,)
         return answer.pred_masks[0, torch.arange(len(best), device=best.device), best].cpu()
 
-    def _in_the_picture(self, logits: Float[Tensor, "side side"], picture: SamPicture) -> Bool[np.ndarray, "h w"]:
-        """SAM reads its masks at its input's size and then at the picture's; SAM 2 at the picture's straight away."""
+    def _in_the_picture(self, logits: Float[Tensor, "side side"], image: SamPicture) -> Bool[np.ndarray, "h w"]:
+        """SAM reads its masks at its input's size and then at the image's; SAM 2 at the image's straight away."""
         if not self.fills_square:
-            return sam_mask(logits.flatten(), picture)
-        return read_mask(logits[None, None], *((torch.arange(n) + 0.5) / n for n in picture.size_hw))
+            return sam_mask(logits.flatten(), image)
+        return read_mask(logits[None, None], *((torch.arange(n) + 0.5) / n for n in image.size_hw))
 
 
-def boxes_in_sam(boxes_xyxy: Float[np.ndarray, "n 4"], picture: SamPicture) -> Float[np.ndarray, "n 4"]:
+def boxes_in_sam(boxes_xyxy: Float[np.ndarray, "n 4"], image: SamPicture) -> Float[np.ndarray, "n 4"]:
     """Boxes in the pixels of SAM's input, from those of the file."""
-    (height, width), (high, wide) = picture.placed_hw, picture.size_hw
+    (height, width), (high, wide) = image.placed_hw, image.size_hw
     return (boxes_xyxy * np.array([width / wide, height / high] * 2)).astype(np.float32)
 
 
 def sam_masks(name: str | Path, device: str | None = None, best_of: int = 3) -> MasksOfBoxes:
     """Masks of boxes by the SAM or SAM 2 called `name`, a folder or a hub id ("facebook/sam-vit-base").
 
-    `device`: "cpu", "cuda", "mps"; the best there is if not given. `best_of`: see `SamMasks`. Raises ValueError, one
+    `device`: "cpu", "cuda", "mps"; the best there is if not given. `best_of`: see `SamMasks`. Raises DataError, one
     sentence, for a name, a device or weights that are not there, and a model of another kind.
     """
     if best_of not in (1, 3):

@@ -1,6 +1,6 @@
-"""Regions for dialogues that have none: phrases of the answers get the boxes of the things that they name.
+"""Regions for dialogues that have none: phrases of the answers get the boxes of the objects that they name.
 
-As Ferret did with LLaVA's dialogues (You et al., ICLR 2024), by the annotations of the same picture from another set,
+As Ferret did with LLaVA's dialogues (You et al., ICLR 2024), by the annotations of the same image from another set,
 which are better than a detector's, or by a detector. The text stays as it is, but for the marks. A phrase is marked
 only where it is sure what it means: "the dog" of one dog, "two dogs" of two, "the dogs" of several.
 """
@@ -9,17 +9,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.object_names import is_single
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Reference, Region, Text, parse_markup, spoken, to_markup
 from deixis.language.english import is_plural
 from deixis.language.noun_phrases import NounPhrase, forms_of, guessed_names, noun_phrases
 from deixis.samples.media import open_medium
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.text.written import Pieces
-from deixis.synthesis.tools import BoxesOfNames, Tools
+from deixis.synthesis.annotator_types import Annotators, BoxesOfNames
+from deixis.synthesis.text.text_checks import Pieces
 
 PERSON = "person"
 LOOSE = (
@@ -37,18 +37,18 @@ LOOSE = (
     "surfer",
     "skier",
 )
-"""What a thing that a set calls a person may be called, if no other person is there."""
+"""What an object that a set calls a person may be called, if no other person is there."""
 PEOPLE = ("people", "persons")
 MIN_SIDE = 1.0  # of a detected box, in pixels
 
 
 @dataclass(frozen=True)
 class BoxedTurnsOptions:
-    """things_of: what another set marks in a picture, by the medium's id. vocabulary: names that a detector looks for
-    where the text has them, and that are longer than a thing's; none: the text's own nouns. min_score: of a detection.
-    min_marks: fewer make no sample. repeats: whether a thing is marked each time it is named, or once an answer."""
+    """objects_of: the objects that another set annotates in an image, by media id. vocabulary: names to detect where
+    the text contains them; if empty, the nouns of the text. min_score: of a detection. min_marks: fewer marked phrases
+    make no sample. repeats: mark an object each time it is named, not once per answer."""
 
-    things_of: Callable[[str], Sequence[Thing]] | None = None
+    objects_of: Callable[[str], Sequence[Object]] | None = None
     vocabulary: tuple[str, ...] = ()
     min_score: float = 0.4
     min_marks: int = 1
@@ -63,7 +63,7 @@ class BoxedTurnsOptions:
 
 @dataclass
 class Places:
-    """Where the things of a picture are. numbers: of `regions`, by name. called: a thing's name by what it is called.
+    """Where the objects of an image are. numbers: of `regions`, by name. called: an object's name by what it is called.
     unsure: names of groups taken as one."""
 
     regions: list[Region] = field(default_factory=list)
@@ -80,46 +80,46 @@ class Places:
 
 
 def make(
-    items: Sequence[Sample | Annotated], quota: int, seed: str, tools: Tools, options: BoxedTurnsOptions
+    items: Sequence[Sample | Annotated], quota: int, seed: str, annotators: Annotators, options: BoxedTurnsOptions
 ) -> Iterator[Sample | Skipped]:
-    """Up to `quota` of the samples with marks in their answers; nothing is drawn by chance.
+    """Up to `quota` of the samples with marks in their answers; nothing is drawn at random.
 
-    Raises ValueError where there are neither annotations nor a detector.
+    Raises DataError where there are neither annotations nor a detector.
     """
-    if options.things_of is None and tools.boxes is None:
-        raise DataError("boxed turns need the things of another set (things_from) or a detector, and there is neither")
+    if options.objects_of is None and annotators.boxes is None:
+        raise DataError("boxed turns need the objects of another set (objects_from) or a detector, got neither")
     detect, missing = None, quota
     for item in items:
         if missing <= 0:
             return
         try:
-            medium = _picture(item)
-            places = _annotated(options.things_of(medium.id)) if options.things_of else Places()
-            if not places.regions and tools.boxes is not None:
-                detect = detect or tools.boxes()
+            medium = _image(item)
+            places = _annotated(options.objects_of(medium.id)) if options.objects_of else Places()
+            if not places.regions and annotators.boxes is not None:
+                detect = detect or annotators.boxes()
                 places = _detected(item, medium, detect, options)
             yield _boxed(item, places, options)
             missing -= 1
-        except (ValueError, OSError) as error:
+        except (DeixisError, OSError) as error:
             yield Skipped(item.id, str(error))
 
 
-def _picture(item: Sample | Annotated) -> MediaReference:
+def _image(item: Sample | Annotated) -> MediaReference:
     if not isinstance(item, Sample):
         raise DataError("expected dialogues, got annotations")
     if len(item.signals) != 1 or item.signals[0].modality != "image":
-        raise DataError(f"expected one picture, got {', '.join(m.modality for m in item.signals) or 'none'}")
+        raise DataError(f"expected one image, got {', '.join(m.modality for m in item.signals) or 'none'}")
     return item.signals[0]
 
 
-def _annotated(things: Sequence[Thing]) -> Places:
-    """The places of another set's things; what is taken as a group makes its name unsure."""
+def _annotated(objects: Sequence[Object]) -> Places:
+    """The places of another set's objects; what is taken as a group makes its name unsure."""
     places = Places()
-    for thing in things:
-        if is_single(thing):
-            places.add(thing.full_name, thing.region, thing.synonyms if thing.part_of is None else ())
-        elif thing.name:
-            places.unsure.add(thing.full_name)
+    for obj in objects:
+        if is_single(obj):
+            places.add(obj.full_name, obj.region, obj.synonyms if obj.part_of is None else ())
+        elif obj.name:
+            places.unsure.add(obj.full_name)
     return places
 
 
@@ -135,9 +135,9 @@ def _detected(item: Sample, medium: MediaReference, detect: BoxesOfNames, option
     if not names:
         return places
     with open_medium(medium) as signal:
-        picture = signal.values
-    height, width = picture.shape[:2]
-    for name, box_xyxy, score in detect(picture, names):
+        image = signal.values
+    height, width = image.shape[:2]
+    for name, box_xyxy, score in detect(image, names):
         left, top, right, bottom = (
             min(max(float(value), 0.0), float(side))
             for value, side in zip(box_xyxy, (width, height, width, height), strict=True)
@@ -148,13 +148,13 @@ def _detected(item: Sample, medium: MediaReference, detect: BoxesOfNames, option
 
 
 def _boxed(item: Sample, places: Places, options: BoxedTurnsOptions) -> Sample:
-    """The sample with its marks. Raises ValueError if there are too few."""
+    """The sample with its marks. Raises DataError if there are too few."""
     if not places.regions:
-        raise DataError("expected things whose place is known in the picture, got none")
+        raise DataError("expected objects whose region is known in the image, got none")
     marker = _Marker(item, places, options)
     turns = tuple(replace(turn, assistant=marker.answer(turn.assistant)) for turn in item.turns)
     if marker.marks < options.min_marks:
-        raise DataError(f"expected {options.min_marks} or more phrases that surely name a thing, got {marker.marks}")
+        raise DataError(f"expected {options.min_marks} or more phrases that surely name an object, got {marker.marks}")
     return replace(item, id=f"{item.id}/boxed", turns=turns, regions=tuple(marker.regions))
 
 

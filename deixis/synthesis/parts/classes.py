@@ -16,11 +16,11 @@ from deixis.datasets.plain_questions import plain_text
 from deixis.language.english import name_words
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.absent import Absent
-from deixis.synthesis.asking import Asking, check_weights
+from deixis.synthesis.absent_names import AbsentNames
+from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft, phrase_of, sentence
-from deixis.synthesis.rounds import Talk, conversations, shuffled
-from deixis.synthesis.tools import Tools
+from deixis.synthesis.question_options import QuestionOptions, check_weights
 
 MAX_THINGS = 20  # of one answer
 ABSENT_PER_ITEM = 3
@@ -28,9 +28,9 @@ EXPLAINED = 0.5  # so often an explanation is asked for where there is one
 
 
 @dataclass(frozen=True)
-class ClassesOptions(Asking):
+class ClassesOptions(QuestionOptions):
     """Options of classes: how often, by weight, a class, an expression, an implicit question, and a class that is not
-    there is asked for; `form` is left out of account, and absent classes are drawn from the vocabulary, the source's
+    there is asked for; `form` is skipped of account, and absent classes are drawn from the vocabulary, the source's
     if none is given."""
 
     classes: float = 0.45
@@ -48,20 +48,20 @@ class ClassesOptions(Asking):
 
 
 def make(
-    items: Sequence[Annotated], quota: int, seed: str, tools: Tools, options: ClassesOptions
+    items: Sequence[Annotated], quota: int, seed: str, annotators: Annotators, options: ClassesOptions
 ) -> Iterator[Sample | Skipped]:
     """Conversations whose answers are masks."""
-    topics = partial(_topics, Absent(items, options.vocabulary, Tools()))
+    topics = partial(_topics, AbsentNames(items, options.vocabulary, Annotators()))
     capped, quoted = frozenset(["absent"]), frozenset(["phrase", "reason"])
-    talk = Talk("classes", options.kinds(), topics, _turn, capped=capped, quoted=quoted)
+    talk = ConversationPlan("classes", options.kinds(), topics, _turn, capped=capped, quoted=quoted)
     yield from conversations(items, quota, seed, talk, replace(options, form="mask"))
 
 
-def _topics(absent: Absent, item: Annotated, rng: np.random.Generator) -> dict[str, list]:
-    has_mask = [thing.region is not None and thing.region.mask is not None for thing in item.things]
+def _topics(absent: AbsentNames, item: Annotated, rng: np.random.Generator) -> dict[str, list]:
+    has_mask = [obj.region is not None and obj.region.mask is not None for obj in item.objects]
     if not any(has_mask):
         return {}
-    usable = [e for e in item.expressions if all(has_mask[n] for n in e.things) and len(e.things) <= MAX_THINGS]
+    usable = [e for e in item.expressions if all(has_mask[n] for n in e.objects) and len(e.objects) <= MAX_THINGS]
     return {
         "class": shuffled(_classes(item, has_mask), rng),
         "phrase": shuffled([e for e in usable if e.unique and not e.implicit and phrase_of(e.text)], rng),
@@ -71,15 +71,15 @@ def _topics(absent: Absent, item: Annotated, rng: np.random.Generator) -> dict[s
 
 
 def _classes(item: Annotated, has_mask: Sequence[bool]) -> list[tuple[int, ...]]:
-    """The things of each name of which all are marked; a group taken as one is as good as its things."""
+    """The objects of each name of which all are marked; a group taken as one is as good as its objects."""
     if not item.complete:
         return []
     vague = {name.lower() for name in item.vague}
     found: dict[str, list[int]] = {}
-    for number, thing in enumerate(item.things):
-        names = {name.lower() for name in (thing.full_name, *thing.synonyms)}
-        if thing.name and thing.region is not None and not thing.region.ignore and not names & vague:
-            found.setdefault(thing.full_name, []).append(number)
+    for number, obj in enumerate(item.objects):
+        names = {name.lower() for name in (obj.full_name, *obj.synonyms)}
+        if obj.name and obj.region is not None and not obj.region.ignore and not names & vague:
+            found.setdefault(obj.full_name, []).append(number)
     return [tuple(n) for n in found.values() if len(n) <= MAX_THINGS and all(has_mask[number] for number in n)]
 
 
@@ -88,30 +88,30 @@ def _turn(draft: Draft, kind: str, topic: tuple[int, ...] | Expression | str) ->
         return _reason(draft, topic) if kind == "reason" else _phrase(draft, topic)
     if isinstance(topic, str):
         return draft.turn("classes.class", "none", name_words(topic))
-    thing = draft.item.things[topic[0]]
-    values = name_words(thing.full_name, mass=thing.stuff)
+    obj = draft.item.objects[topic[0]]
+    values = name_words(obj.full_name, mass=obj.stuff)
     return draft.turn("classes.class", "one" if len(topic) == 1 else "many", values, (), [topic])
 
 
 def _phrase(draft: Draft, topic: Expression) -> Turn:
     values = {"phrase": phrase_of(topic.text)}
-    return draft.turn("classes.phrase", _case(topic.things), values, (), [topic.things])
+    return draft.turn("classes.phrase", _case(topic.objects), values, (), [topic.objects])
 
 
 def _reason(draft: Draft, topic: Expression) -> Turn:
     """The set's own question with a request, or its phrase in a question; with the explanation if that is asked for."""
     is_question = topic.text.strip()[-1:] in ".?!"
-    names = {draft.item.things[number].name for number in topic.things} - {""}
-    case, values = _case(topic.things), {"phrase": topic.text.strip() if is_question else phrase_of(topic.text)}
-    if len(names) == 1 and len(topic.things) == 1 and draft.chance(0.5):
+    names = {draft.item.objects[number].name for number in topic.objects} - {""}
+    case, values = _case(topic.objects), {"phrase": topic.text.strip() if is_question else phrase_of(topic.text)}
+    if len(names) == 1 and len(topic.objects) == 1 and draft.chance(0.5):
         case, values = "named", values | name_words(next(iter(names)))
     key = "classes.reason_question" if is_question else "classes.reason_phrase"
-    turn = draft.turn(key, case, values, (), [topic.things])
+    turn = draft.turn(key, case, values, (), [topic.objects])
     if not topic.explanation or not draft.chance(EXPLAINED):
         return turn
     user = f"{sentence(turn.user)} {draft.request('forms.why')}"
     return Turn(user, f"{turn.assistant} {plain_text(topic.explanation.strip())}")
 
 
-def _case(things: Sequence[int]) -> str:
-    return "none" if not things else "one" if len(things) == 1 else "many"
+def _case(objects: Sequence[int]) -> str:
+    return "none" if not objects else "one" if len(objects) == 1 else "many"

@@ -1,7 +1,7 @@
 """Descriptions: a region in and words that tell of it out; words in and what they mean out; captions with places.
 
 The words are the set's: referring expressions, region descriptions, attributes with a name, grounded captions. Only
-expressions that mean their things alone are asked for; those that mean nothing are answered so. (Ferret, You et al.,
+expressions that mean their objects alone are asked for; those that mean nothing are answered so. (Ferret, You et al.,
 ICLR 2024, section 3.1: descriptions of regions.)
 """
 
@@ -9,32 +9,34 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from deixis.datasets.annotated import Annotated, Expression, Thing
+from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.object_names import is_single
 from deixis.geometry import Reference, parse_markup
 from deixis.language.english import is_mass, is_plural, with_article
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.asking import Directions
+from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft, phrase_of
-from deixis.synthesis.rounds import Talk, conversations, shuffled
-from deixis.synthesis.tools import Tools
+from deixis.synthesis.question_options import DirectionOptions
 
 MAX_ATTRIBUTES = 2
 MAX_THINGS = 20
 
 
 def make(
-    items: Sequence[Annotated], quota: int, seed: str, tools: Tools, options: Directions
+    items: Sequence[Annotated], quota: int, seed: str, annotators: Annotators, options: DirectionOptions
 ) -> Iterator[Sample | Skipped]:
     """Conversations in the words that the set has for its regions."""
-    talk = Talk("descriptions", options.directions(), _topics, _turn, quoted=frozenset(["in", "out", "both"]))
+    talk = ConversationPlan(
+        "descriptions", options.directions(), _topics, _turn, quoted=frozenset(["in", "out", "both"])
+    )
     yield from conversations(items, quota, seed, talk, options)
 
 
 def _topics(item: Annotated, rng: np.random.Generator) -> dict[str, list]:
-    told = [(e.things[0], phrase_of(e.text)) for e in item.expressions if len(e.things) == 1 and _is_usable(item, e)]
-    told += [(n, attributed(thing)) for n, thing in enumerate(item.things) if thing.attributes and is_single(thing)]
+    told = [(e.objects[0], phrase_of(e.text)) for e in item.expressions if len(e.objects) == 1 and _is_usable(item, e)]
+    told += [(n, attributed(obj)) for n, obj in enumerate(item.objects) if obj.attributes and is_single(obj)]
     meant = [expression for expression in item.expressions if expression.unique and _is_usable(item, expression)]
     captions = [caption for caption in item.captions if is_grounded(caption, item)]
     return {
@@ -48,36 +50,36 @@ def _turn(draft: Draft, kind: str, topic: tuple[int, str] | Expression | str) ->
     if isinstance(topic, str):
         return draft.turn("descriptions.caption", "one", {}, markup={"caption": draft.caption(topic)})
     if isinstance(topic, Expression):
-        case = "one" if topic.things else "none"
-        return draft.turn("descriptions.out", case, {"phrase": phrase_of(topic.text)}, (), [topic.things])
-    thing, phrase = topic
+        case = "one" if topic.objects else "none"
+        return draft.turn("descriptions.out", case, {"phrase": phrase_of(topic.text)}, (), [topic.objects])
+    obj, phrase = topic
     if kind == "in":
-        return draft.turn("descriptions.in", "one", {"phrase": phrase}, [draft.asked(thing)])
-    return draft.turn("descriptions.both", "one", {"phrase": phrase}, [draft.asked(thing, hides=True)], [(thing,)])
+        return draft.turn("descriptions.in", "one", {"phrase": phrase}, [draft.asked(obj)])
+    return draft.turn("descriptions.both", "one", {"phrase": phrase}, [draft.asked(obj, hides=True)], [(obj,)])
 
 
-def attributed(thing: Thing) -> str:
-    """A thing's name with its first attributes.
+def attributed(obj: Object) -> str:
+    """An object's name with its first attributes.
 
-    >>> attributed(Thing("chair", attributes=("wooden", "old", "brown")))
+    >>> attributed(Object("chair", attributes=("wooden", "old", "brown")))
     'a wooden, old chair'
     """
-    words = ", ".join(phrase_of(attribute) for attribute in thing.attributes[:MAX_ATTRIBUTES])
-    described = f"{words} {thing.full_name}"
-    bare = thing.stuff or is_mass(thing.full_name) or is_plural(thing.full_name)
+    words = ", ".join(phrase_of(attribute) for attribute in obj.attributes[:MAX_ATTRIBUTES])
+    described = f"{words} {obj.full_name}"
+    bare = obj.stuff or is_mass(obj.full_name) or is_plural(obj.full_name)
     return described if bare else with_article(described)
 
 
 def is_grounded(caption: str, item: Annotated) -> bool:
-    """Whether a caption has a phrase with a place. Raises ValueError for markup that is not sound."""
+    """Whether a caption has a phrase with a place. Raises DataError for markup that is not sound."""
     return any(
-        isinstance(piece, Reference) and any(item.things[thing].region is not None for thing in piece.indices)
+        isinstance(piece, Reference) and any(item.objects[obj].region is not None for obj in piece.indices)
         for piece in parse_markup(caption)
     )
 
 
 def _is_usable(item: Annotated, expression: Expression) -> bool:
-    """Words without hidden meaning, whose things have places."""
-    if expression.implicit or not phrase_of(expression.text) or len(expression.things) > MAX_THINGS:
+    """Words without hidden meaning, whose objects have places."""
+    if expression.implicit or not phrase_of(expression.text) or len(expression.objects) > MAX_THINGS:
         return False
-    return all(item.things[thing].region is not None for thing in expression.things)
+    return all(item.objects[obj].region is not None for obj in expression.objects)

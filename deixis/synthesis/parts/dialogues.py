@@ -1,8 +1,8 @@
-"""Dialogues about a picture and its regions, written by a language model that knows the picture in symbols.
+"""Dialogues about an image and its regions, written by a language model that knows the image in symbols.
 
-As in GRIT (Ferret: You et al., ICLR 2024): several turns, in which the person points at things and the
-assistant marks what it names, at four levels: single things, relations, descriptions, reasoning about regions. What
-the model writes is checked (`written.py`); what fails is asked for once more, then left out, and both are counted.
+As in GRIT (Ferret: You et al., ICLR 2024): several turns, in which the person points at objects and the
+assistant marks what it names, at four levels: single objects, relations, descriptions, reasoning about regions. What
+the model writes is checked (`written.py`); what fails is asked for once more, then skipped, and both are counted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from deixis.datasets.annotated import Annotated
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import to_markup
 from deixis.samples.consistency import shown
-from deixis.samples.rng import rng_of
+from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.text.asked import ask_checked, in_turn, json_object
+from deixis.synthesis.annotator_types import Annotators, ChatClient
+from deixis.synthesis.text.llm_queries import json_object, map_until_quota, query_checked
 from deixis.synthesis.text.prompts import prompt
-from deixis.synthesis.text.scene_text import Scene, scene_of
-from deixis.synthesis.text.written import (
+from deixis.synthesis.text.scene_text import Scene, build_scene
+from deixis.synthesis.text.text_checks import (
     Pieces,
     check_answer,
     check_question,
@@ -28,20 +29,19 @@ from deixis.synthesis.text.written import (
     renumbered,
     written,
 )
-from deixis.synthesis.tools import Ask, Tools
 
 KINDS = ("objects", "relations", "descriptions", "reasoning")
-MIN_RELATED = 2  # things that a dialogue about relations must mark
+MIN_RELATED = 2  # objects that a dialogue about relations must mark
 
 
 @dataclass(frozen=True)
 class DialoguesOptions:
-    """kinds: levels to write at; an item has at most one dialogue of each. max_things: the largest are shown to the
-    writer. min_things: fewer make no dialogue. at_once: requests under way."""
+    """kinds: levels to write at; an item has at most one dialogue of each. max_objects: the largest are shown to the
+    writer. min_objects: fewer make no dialogue. at_once: requests under way."""
 
     kinds: tuple[str, ...] = KINDS
-    max_things: int = 16
-    min_things: int = 2
+    max_objects: int = 16
+    min_objects: int = 2
     min_turns: int = 2
     max_turns: int = 6
     max_question_words: int = 60
@@ -52,7 +52,7 @@ class DialoguesOptions:
         unknown = [kind for kind in self.kinds if kind not in KINDS]
         if unknown or not self.kinds or len(set(self.kinds)) != len(self.kinds):
             raise DataError(f"kinds: expected some of {', '.join(KINDS)}, each once, got {list(self.kinds)}")
-        for low, high in (("min_things", "max_things"), ("min_turns", "max_turns")):
+        for low, high in (("min_objects", "max_objects"), ("min_turns", "max_turns")):
             if not 1 <= getattr(self, low) <= getattr(self, high):
                 raise DataError(
                     f"{low}, {high}: expected 1 or more, the second no smaller, got {getattr(self, low)} and "
@@ -64,42 +64,44 @@ class DialoguesOptions:
 
 
 def make(
-    items: Sequence[Annotated | Sample], quota: int, seed: str, tools: Tools, options: DialoguesOptions
+    items: Sequence[Annotated | Sample], quota: int, seed: str, annotators: Annotators, options: DialoguesOptions
 ) -> Iterator[Sample | Skipped]:
-    """Up to `quota` dialogues; each item gives one, of a kind drawn by chance, then one of another kind, and so on.
+    """Up to `quota` dialogues; each item gives one, of a kind drawn at random, then one of another kind, and so on.
 
-    Raises ValueError without a language model, CostCapReached and EndpointError as they come.
+    Raises DataError without a language model, CostCapReached and EndpointError as they come.
     """
-    if tools.language is None:
+    if annotators.language is None:
         raise DataError("dialogues need a language model, and there is none")
-    ask = tools.language()
-    first = {item.id: int(rng_of(seed, item.id, "dialogue").integers(len(options.kinds))) for item in items}
+    ask = annotators.language()
+    first = {item.id: int(rng_for(seed, item.id, "dialogue").integers(len(options.kinds))) for item in items}
     jobs = (
         (item, options.kinds[(first[item.id] + turn) % len(options.kinds)])
         for turn in range(len(options.kinds))
         for item in items
     )
     work = partial(_dialogue, ask, options)
-    for found in in_turn(work, jobs, options.at_once, quota, lambda found: isinstance(found[-1], Sample)):
+    for found in map_until_quota(work, jobs, options.at_once, quota, lambda found: isinstance(found[-1], Sample)):
         yield from found
 
 
-def _dialogue(ask: Ask, options: DialoguesOptions, job: tuple[Annotated | Sample, str]) -> list[Sample | Skipped]:
+def _dialogue(
+    ask: ChatClient, options: DialoguesOptions, job: tuple[Annotated | Sample, str]
+) -> list[Sample | Skipped]:
     """What was refused on the way, then the dialogue, if there is one."""
     item, kind = job
     try:
-        scene = scene_of(item, options.max_things)
-        if len(scene.shown) < options.min_things:
-            raise DataError(f"expected at least {options.min_things} things to speak of, got {len(scene.shown)}")
-    except ValueError as error:
+        scene = build_scene(item, options.max_objects)
+        if len(scene.shown) < options.min_objects:
+            raise DataError(f"expected at least {options.min_objects} objects to speak of, got {len(scene.shown)}")
+    except DeixisError as error:
         return [Skipped(item.id, str(error))]
     messages = prompt(f"dialogues/{kind}").messages(scene.text)
-    turns, refused = ask_checked(ask, messages, partial(_checked, scene, kind, options), item.id)
+    turns, refused = query_checked(ask, messages, partial(_checked, scene, kind, options), item.id)
     return [*refused, *([] if turns is None else [_sample(scene, kind, turns)])]
 
 
 def _checked(scene: Scene, kind: str, options: DialoguesOptions, text: str) -> list[tuple[Pieces, Pieces]]:
-    """The turns of an answer, in pieces. Raises ValueError unless all of it can be used."""
+    """The turns of an answer, in pieces. Raises DataError unless all of it can be used."""
     records = json_object(text, "turns")["turns"]
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise DataError(f"turns: expected a list of objects with 'user' and 'assistant', got {shown(records)}")
@@ -117,7 +119,7 @@ def _checked(scene: Scene, kind: str, options: DialoguesOptions, text: str) -> l
 
 
 def _check_whole(kind: str, turns: list[tuple[Pieces, Pieces]]) -> None:
-    """The dialogue points both ways, repeats nothing, and speaks of as many things as its kind must."""
+    """The dialogue points both ways, repeats nothing, and speaks of as many objects as its kind must."""
     asked = [to_markup(question).casefold() for question, _ in turns]
     if len(set(asked)) != len(asked):
         raise DataError("turns: expected no question twice")
@@ -140,7 +142,7 @@ def _sample(scene: Scene, kind: str, turns: list[tuple[Pieces, Pieces]]) -> Samp
         split=item.split,
         turns=tuple(Turn(renumbered(question, number_of), renumbered(answer, number_of)) for question, answer in turns),
         signals=item.signals,
-        regions=tuple(scene.thing(number).region for number in used),
+        regions=tuple(scene.obj(number).region for number in used),
         licence=item.licence,
         author="model",
     )

@@ -1,9 +1,9 @@
-"""Depth maps and surface normals for pictures, by a depth model, and questions about them.
+"""Depth maps and surface normals for images, by a depth model, and questions about them.
 
-As OneLLM's data for these signals (Han et al., CVPR 2024; csuhan/OneLLM@8587a47 docs/Data.md): pictures with maps that
-a model made, and the words of the pictures. The signals of a sample are the picture and then its map. Normals are
-computed from the depth by its gradient, for a camera of an assumed focal length, and are as good as that: flat things
-are flat, steps are steep. Further questions come from the depth itself: which of two things is nearer.
+As OneLLM's data for these signals (Han et al., CVPR 2024; csuhan/OneLLM@8587a47 docs/Data.md): images with maps that
+a model made, and the words of the images. The signals of a sample are the image and then its map. Normals are
+computed from the depth by its gradient, for a camera of an assumed focal length, and are as good as that: flat objects
+are flat, steps are steep. Further questions come from the depth itself: which of two objects is nearer.
 """
 
 import math
@@ -20,28 +20,28 @@ from deixis.geometry import Reference, Region, Text, parse_markup, to_markup
 from deixis.geometry.mask_patches import mask_patch
 from deixis.language.english import listed, name_words, with_article
 from deixis.samples.media import read_content
-from deixis.samples.rng import rng_of
+from deixis.samples.rng import rng_for
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.asking import Asking, check_weights
+from deixis.synthesis.annotator_types import Annotators, DepthOf
+from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft
-from deixis.synthesis.parts.masks import picture_of
-from deixis.synthesis.rounds import Talk, conversations, shuffled
-from deixis.synthesis.tools import DepthOf, Tools
+from deixis.synthesis.parts.masks import image_pixels
+from deixis.synthesis.question_options import QuestionOptions, check_weights
 
 KINDS = ("depth", "normal")
 RELATIVE = "relative"
 """The unit of depths that no one knows the metres of: they say which of two places is nearer, and so are they asked."""
 FARTHEST_M = 65.0  # what a PNG of 16 bits in millimetres holds; what is farther is written so
 MAX_NAMES = 5  # in one answer
-MAX_COMPARED = 8  # things of a picture
-NEARER_SHARE = 0.8  # of two things, the nearer one's far side is at most so much of the farther one's near side
+MAX_COMPARED = 8  # objects of an image
+NEARER_SHARE = 0.8  # of two objects, the nearer one's far side is at most so much of the farther one's near side
 
 
 @dataclass(frozen=True)
-class MapsOptions(Asking):
-    """Options of maps: which kinds to make; how often, by weight, a caption, some names, and which thing is nearer (of
-    depth alone) is asked for; the camera's focal length as a share of the picture's longer side, for normals."""
+class MapsOptions(QuestionOptions):
+    """Options of maps: which kinds to make; how often, by weight, a caption, some names, and which object is nearer (of
+    depth alone) is asked for; the camera's focal length as a share of the image's longer side, for normals."""
 
     kinds: tuple[str, ...] = KINDS
     caption: float = 0.6
@@ -59,22 +59,22 @@ class MapsOptions(Asking):
 
 
 def make(
-    items: Sequence[Annotated], quota: int, seed: str, tools: Tools, options: MapsOptions
+    items: Sequence[Annotated], quota: int, seed: str, annotators: Annotators, options: MapsOptions
 ) -> Iterator[Sample | Skipped]:
-    """Conversations about maps of the items' pictures; a picture has one kind of map, drawn by chance.
+    """Conversations about maps of the items' images; an image has one kind of map, drawn at random.
 
-    Raises ValueError where there is no depth model.
+    Raises DataError where there is no depth model.
     """
-    if tools.depth is None:
+    if annotators.depth is None:
         raise DataError("maps need a depth model, and there is none")
-    maps = _Maps(tools.depth(), seed, options)
+    maps = _Maps(annotators.depth(), seed, options)
     shares = {"caption": options.caption, "names": options.names, "nearer": options.nearer}
-    talk = Talk("maps", shares, maps.topics, _turn, quoted=frozenset(["caption"]), opened=maps.opened)
+    talk = ConversationPlan("maps", shares, maps.topics, _turn, quoted=frozenset(["caption"]), opened=maps.opened)
     yield from conversations(items, quota, seed, talk, options)
 
 
 class _Maps:
-    """The map of one picture at a time."""
+    """The map of one image at a time."""
 
     def __init__(self, depth_of: DepthOf, seed: str, options: MapsOptions):
         self.depth_of, self.seed, self.options = depth_of, seed, options
@@ -82,25 +82,25 @@ class _Maps:
         self.depth_m: np.ndarray = np.zeros((1, 1), dtype=np.float32)
 
     def opened(self, item: Annotated) -> Annotated:
-        """The item with the map behind its picture, as the bytes of its file."""
+        """The item with the map behind its image, as the bytes of its file."""
         if len(item.signals) != 1 or item.signals[0].modality != "image":
-            raise DataError(f"signals: expected one picture to make a map of, got {[m.modality for m in item.signals]}")
-        picture = item.signals[0]
-        pixels = picture_of(picture)
+            raise DataError(f"signals: expected one image to make a map of, got {[m.modality for m in item.signals]}")
+        image = item.signals[0]
+        pixels = image_pixels(image)
         self.depth_m = np.minimum(self.depth_of(pixels), np.float32(FARTHEST_M))
         if self.depth_m.shape != pixels.shape[:2]:
             raise DataError(f"depth: expected a map of {pixels.shape[:2]}, got {self.depth_m.shape}")
-        kind = self.options.kinds[int(rng_of(self.seed, item.id, "map").integers(len(self.options.kinds)))]
+        kind = self.options.kinds[int(rng_for(self.seed, item.id, "map").integers(len(self.options.kinds)))]
         values = self.depth_m if kind == "depth" else normals_of(self.depth_m, self.options.focal_share)
         unit = {"depth": "m" if self.is_metric else RELATIVE}.get(kind)
-        medium = MediaReference(f"{picture.id}/{kind}", kind, size_hw=pixels.shape[:2], unit=unit, values=values)
+        medium = MediaReference(f"{image.id}/{kind}", kind, size_hw=pixels.shape[:2], unit=unit, values=values)
         written = replace(medium, values=None, content=read_content(medium), path=f"{kind}.png")
-        return replace(item, signals=(picture, written))
+        return replace(item, signals=(image, written))
 
     def topics(self, item: Annotated, rng: np.random.Generator) -> dict[str, list]:
-        named = [number for number, thing in enumerate(item.things) if is_single(thing)]
-        names = list(dict.fromkeys(item.things[n].full_name for n in shuffled(named, rng)))[:MAX_NAMES]
-        compared = shuffled([n for n in named if not item.things[n].stuff], rng)[:MAX_COMPARED]
+        named = [number for number, obj in enumerate(item.objects) if is_single(obj)]
+        names = list(dict.fromkeys(item.objects[n].full_name for n in shuffled(named, rng)))[:MAX_NAMES]
+        compared = shuffled([n for n in named if not item.objects[n].stuff], rng)[:MAX_COMPARED]
         return {
             "caption": shuffled(item.captions, rng),
             "names": [tuple(names)] if names else [],
@@ -108,8 +108,8 @@ class _Maps:
         }
 
     def _nearer(self, item: Annotated, numbers: Sequence[int]) -> list[tuple[int, int]]:
-        """Pairs of things of which the first is clearly nearer."""
-        reach = {number: _reach(self.depth_m, item.things[number].region) for number in numbers}
+        """Pairs of objects of which the first is clearly nearer."""
+        reach = {number: _reach(self.depth_m, item.objects[number].region) for number in numbers}
         known = [number for number in numbers if reach[number] is not None]
         return [
             (near, far)
@@ -124,12 +124,12 @@ def _turn(draft: Draft, kind: str, topic: str | tuple) -> Turn:
     if kind == "caption":
         return draft.turn(f"maps.{map_kind}", "one", {}, markup={"caption": without_places(topic)})
     if kind == "names":
-        stuff = {thing.full_name for thing in draft.item.things if thing.stuff}
+        stuff = {obj.full_name for obj in draft.item.objects if obj.stuff}
         return draft.turn("maps.names", "one", {"caption": listed([with_article(n, n in stuff) for n in topic])})
     is_near = draft.chance(0.5)
     answer, other = topic if is_near else topic[::-1]
-    things = draft.item.things
-    values = name_words(things[answer].full_name) | name_words(things[other].full_name, "other")
+    objects = draft.item.objects
+    values = name_words(objects[answer].full_name) | name_words(objects[other].full_name, "other")
     asked = [draft.asked(number) for number in (topic if draft.chance(0.5) else topic[::-1])]
     return draft.turn("maps.nearer" if is_near else "maps.farther", "one", values, asked, [(answer,)])
 
@@ -170,9 +170,9 @@ def without_places(caption: str) -> str:
 
 
 def _reach(depth_m: np.ndarray, region: Region) -> tuple[float, float] | None:
-    """How far the near and the far side of a thing are: the quarters of its readings; None without a reading.
+    """How far the near and the far side of an object are: the quarters of its readings; None without a reading.
 
-    Of a thing without a mask, the middle half of its box is read, which is likeliest its own.
+    Of an object without a mask, the middle half of its box is read, which is likeliest its own.
     """
     if region.mask is not None:
         patch = mask_patch(region.mask)

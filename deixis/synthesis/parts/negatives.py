@@ -1,8 +1,8 @@
-"""What is not there: names that a picture lacks, and names that a region only looks like; as often yes as no.
+"""What is not there: names that an image lacks, and names that a region only looks like; as often yes as no.
 
-Spatial negative mining (Ferret, You et al., ICLR 2024, section 3.3). By the picture: any name that is surely not in it.
-By meaning: a look-alike of a thing that is there ("Is {0} a wolf?" of a dog; "Where is the wolf?"), or another count.
-The questions of no and of yes are the same wordings, so that only the picture tells.
+Spatial negative mining (Ferret, You et al., ICLR 2024, section 3.3). By the image: any name that is surely not in it.
+By meaning: a hard negative of a present object ("Is {0} a wolf?" of a dog; "Where is the wolf?"), or a wrong count.
+The questions of no and of yes are the same wordings, so that only the image tells.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +17,11 @@ from deixis.errors import DataError
 from deixis.language.english import counted, is_mass, is_plural, name_words
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.absent import Absent
-from deixis.synthesis.asking import Asking, check_weights
+from deixis.synthesis.absent_names import AbsentNames
+from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft
-from deixis.synthesis.rounds import Talk, conversations, shuffled
-from deixis.synthesis.tools import Tools
+from deixis.synthesis.question_options import QuestionOptions, check_weights
 
 MAX_THINGS = 12  # of one answer
 NAMES_PER_ITEM = 6  # that an item is asked about, of each kind
@@ -30,10 +30,10 @@ EVERY_OF_ONE = 0.25  # so often "every" is asked where there is one
 
 
 @dataclass(frozen=True)
-class NegativesOptions(Asking):
+class NegativesOptions(QuestionOptions):
     """Options of negatives: how often, by weight, it is asked whether something is there (presence), where it is
     (place), what a region is (region) and how many there are (count); of the names that are not there, the share of
-    look-alikes; and the names to draw from, the source's if none are given."""
+    hard negatives; and the names to draw from, the source's if none are given."""
 
     presence: float = 0.3
     place: float = 0.25
@@ -65,42 +65,42 @@ class NegativesOptions(Asking):
 
 @dataclass(frozen=True)
 class Asked:
-    """A name that is asked about. things: of that name, or of `other`, which it might be taken for. several: whether it
-    is asked for as several are: drawn for what is not there from what is, so that the number tells nothing."""
+    """A name to ask about. objects: those of that name, or of `other`, which it is a hard negative of. several: ask in
+    the plural; for absent names drawn from the present ones, so that grammatical number does not reveal the answer."""
 
     name: str
-    things: tuple[int, ...] = ()
+    objects: tuple[int, ...] = ()
     other: str | None = None
     count: int = 0
     several: bool = False
 
 
 def make(
-    items: Sequence[Annotated], quota: int, seed: str, tools: Tools, options: NegativesOptions
+    items: Sequence[Annotated], quota: int, seed: str, annotators: Annotators, options: NegativesOptions
 ) -> Iterator[Sample | Skipped]:
     """Conversations in which as many answers are no as are yes."""
     kinds = options.kinds()
-    talk = Talk(
+    talk = ConversationPlan(
         "negatives",
         kinds,
-        partial(_topics, Absent(items, options.vocabulary, tools)),
+        partial(_topics, AbsentNames(items, options.vocabulary, annotators)),
         _turn,
         even={kind: kind.split()[1] for kind in kinds},
     )
     yield from conversations(items, quota, seed, talk, options)
 
 
-def _topics(absent: Absent, item: Annotated, rng: np.random.Generator) -> dict[str, list[Asked]]:
+def _topics(absent: AbsentNames, item: Annotated, rng: np.random.Generator) -> dict[str, list[Asked]]:
     names = names_of(item)
-    there = [(name, things) for name, things in names.things.items() if len(things) <= MAX_THINGS]
+    there = [(name, objects) for name, objects in names.objects.items() if len(objects) <= MAX_THINGS]
     there = shuffled(there, rng)[:NAMES_PER_ITEM]
     missing = absent.names(item, names, 2 * NAMES_PER_ITEM, rng)
-    alike = [Asked(other, things, name) for name, things in there for other in absent.alike(item, names, name)]
+    alike = [Asked(other, objects, name) for name, objects in there for other in absent.alike(item, names, name)]
     alike = list({asked.name: asked for asked in shuffled(alike, rng)}.values())[: 2 * NAMES_PER_ITEM]
-    asks_several = [len(things) > 1 for _, things in there] or [False]
+    asks_several = [len(objects) > 1 for _, objects in there] or [False]
     several = [asks_several[number] for number in rng.integers(len(asks_several), size=4 * NAMES_PER_ITEM).tolist()]
-    yes = [Asked(name, things, several=len(things) > 1) for name, things in there]
-    regions = [(name, thing) for name, things in there for thing in things if not item.things[thing].stuff]
+    yes = [Asked(name, objects, several=len(objects) > 1) for name, objects in there]
+    regions = [(name, obj) for name, objects in there for obj in objects if not item.objects[obj].stuff]
     regions = shuffled(regions, rng)[:NAMES_PER_ITEM]
     counts = [yes_ for yes_ in yes if yes_.name in names.every and _is_counted(item, yes_)]
     return {
@@ -110,25 +110,25 @@ def _topics(absent: Absent, item: Annotated, rng: np.random.Generator) -> dict[s
         "place yes": shuffled(yes, rng),
         "place no": [Asked(name, several=several.pop()) for name in missing[1::2]],
         "place no alike": [replace(asked, several=several.pop()) for asked in alike[1::2]],
-        "region yes": [Asked(name, (thing,), name) for name, thing in regions],
+        "region yes": [Asked(name, (obj,), name) for name, obj in regions],
         "region no": _of_regions(regions, lambda name: absent.names(item, names, 1, rng), rng),
         "region no alike": _of_regions(regions, lambda name: _kept_apart(absent, item, names, name), rng),
-        "count yes": [Asked(one.name, one.things, count=len(one.things)) for one in counts if len(one.things) > 1],
-        "count no": [Asked(one.name, one.things, count=_other_count(len(one.things), rng)) for one in counts],
+        "count yes": [Asked(one.name, one.objects, count=len(one.objects)) for one in counts if len(one.objects) > 1],
+        "count no": [Asked(one.name, one.objects, count=_other_count(len(one.objects), rng)) for one in counts],
     }
 
 
-def _kept_apart(absent: Absent, item: Annotated, names: Names, name: str) -> list[str]:
+def _kept_apart(absent: AbsentNames, item: Annotated, names: Names, name: str) -> list[str]:
     return list(dict.fromkeys([*absent.confusable(names, name), *absent.alike(item, names, name)]))
 
 
 def _of_regions(regions: list, others: Callable[[str], list[str]], rng: np.random.Generator) -> list[Asked]:
     """Each region with one of the names that it has not, where there are such."""
     found = []
-    for name, thing in regions:
+    for name, obj in regions:
         options = others(name)
         if options:
-            found.append(Asked(options[int(rng.integers(len(options)))], (thing,), name))
+            found.append(Asked(options[int(rng.integers(len(options)))], (obj,), name))
     return shuffled(found, rng)
 
 
@@ -138,23 +138,23 @@ def _turn(draft: Draft, kind: str, topic: Asked) -> Turn:
         return _region(draft, topic, is_there)
     if question == "count":
         return _count(draft, topic, is_there)
-    stuff = bool(topic.things) and draft.item.things[topic.things[0]].stuff
+    stuff = bool(topic.objects) and draft.item.objects[topic.objects[0]].stuff
     values = name_words(topic.name, mass=stuff and topic.other is None)
-    several = len(topic.things) > 1
+    several = len(topic.objects) > 1
     if is_there == "yes":
-        values["total"] = counted(len(topic.things), topic.name)
+        values["total"] = counted(len(topic.objects), topic.name)
         case = "many" if several else "one"
         if question == "presence":
-            return draft.turn("negatives.there", case, values, (), [topic.things])
+            return draft.turn("negatives.there", case, values, (), [topic.objects])
         key = _place_topic(draft, topic)
-        things = topic.things[:1] if key == "objects.some" else topic.things
-        return draft.turn(key, case if key == "objects.every" else "one", values, (), [things])
+        objects = topic.objects[:1] if key == "objects.some" else topic.objects
+        return draft.turn(key, case if key == "objects.every" else "one", values, (), [objects])
     values["total"] = ""
     ask = "negatives.there" if question == "presence" else _place_topic(draft, topic)
     key = "negatives.there" if question == "presence" else "negatives.where"
     if topic.other is not None and not several and draft.chance(0.5):
         values |= name_words(topic.other, "other", stuff)
-        return draft.turn(key, "instead", values, (), [topic.things], ask=ask)
+        return draft.turn(key, "instead", values, (), [topic.objects], ask=ask)
     return draft.turn(key, "none", values, (), [()], ask=ask)
 
 
@@ -166,20 +166,20 @@ def _place_topic(draft: Draft, topic: Asked) -> str:
 
 
 def _region(draft: Draft, topic: Asked, is_there: str) -> Turn:
-    stuff = draft.item.things[topic.things[0]].stuff
+    stuff = draft.item.objects[topic.objects[0]].stuff
     values = name_words(topic.other or topic.name, mass=stuff) | name_words(topic.name, "asked")
-    return draft.turn("negatives.region", is_there, values, [draft.asked(topic.things[0])])
+    return draft.turn("negatives.region", is_there, values, [draft.asked(topic.objects[0])])
 
 
 def _count(draft: Draft, topic: Asked, is_there: str) -> Turn:
-    there = len(topic.things)
+    there = len(topic.objects)
     values = name_words(topic.name) | {"asked": counted(topic.count, topic.name), "total": counted(there, topic.name)}
     case = "yes" if is_there == "yes" else "many" if there > 1 else "one"
-    return draft.turn("negatives.count", case, values, (), [topic.things])
+    return draft.turn("negatives.count", case, values, (), [topic.objects])
 
 
 def _is_counted(item: Annotated, asked: Asked) -> bool:
-    return not is_plural(asked.name) and not is_mass(asked.name) and not item.things[asked.things[0]].stuff
+    return not is_plural(asked.name) and not is_mass(asked.name) and not item.objects[asked.objects[0]].stuff
 
 
 def _other_count(count: int, rng: np.random.Generator) -> int:

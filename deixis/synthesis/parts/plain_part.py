@@ -1,4 +1,4 @@
-"""Samples as their sets have them: dialogues as they are, annotations as plain questions; in an order drawn by chance.
+"""Samples as their sets have them: dialogues as they are, annotations as plain questions; in an order drawn at random.
 
 For what is mixed in beside new data: replayed dialogues, captions, a set in the words of
 `deixis.datasets.plain_questions`.
@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import plain_samples
-from deixis.samples.rng import rng_of
+from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.tools import Tools
+from deixis.synthesis.annotator_types import Annotators
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class PlainOptions:
 
 
 def make(
-    items: Sequence[Annotated | Sample], quota: int, seed: str, tools: Tools, options: PlainOptions
+    items: Sequence[Annotated | Sample], quota: int, seed: str, annotators: Annotators, options: PlainOptions
 ) -> Iterator[Sample | Skipped]:
     """At most `quota` samples; an item gives all that it has before the next one is looked at."""
-    for number in rng_of(seed, "plain").permutation(len(items)):
+    for number in rng_for(seed, "plain").permutation(len(items)):
         item = items[number]
         for sample in [item] if isinstance(item, Sample) else plain_samples(item):
             if options.tasks and sample.task not in options.tasks:

@@ -1,8 +1,8 @@
 """Questions that need a thought and whose answer is one mask or several, written by a language model.
 
 After LISA (Lai et al., CVPR 2024): the question never names what it asks for; the answer marks it, and
-some answers say why, at once or when asked. The model knows the picture in symbols, and only things with masks can be
-meant. What it writes is checked; what fails is asked for once more, then left out, and both are counted.
+some answers say why, at once or when asked. The model knows the image in symbols, and only objects with masks can be
+meant. What it writes is checked; what fails is asked for once more, then skipped, and both are counted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,18 +11,19 @@ from functools import partial
 
 import numpy as np
 
-from deixis.datasets.annotated import Annotated, Thing
-from deixis.errors import DataError
+from deixis.datasets.annotated import Annotated, Object
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import spoken, to_markup
 from deixis.language.nouns import head_noun, same_noun, words_of
 from deixis.samples.consistency import shown
-from deixis.samples.rng import rng_of
+from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.text.asked import LEFT_OUT, Unusable, ask_checked, in_turn, json_object
+from deixis.synthesis.annotator_types import Annotators, ChatClient
+from deixis.synthesis.text.llm_queries import LEFT_OUT, UnusableAnswer, json_object, map_until_quota, query_checked
 from deixis.synthesis.text.prompts import Prompt, prompt
-from deixis.synthesis.text.scene_text import Scene, scene_of
-from deixis.synthesis.text.written import (
+from deixis.synthesis.text.scene_text import Scene, build_scene
+from deixis.synthesis.text.text_checks import (
     Pieces,
     check_answer,
     check_question,
@@ -31,22 +32,21 @@ from deixis.synthesis.text.written import (
     renumbered,
     written,
 )
-from deixis.synthesis.tools import Ask, Tools
 
 MASK = "mask"
 
 
 @dataclass(frozen=True)
 class ReasoningOptions:
-    """questions: asked for of one picture. explained: the share of answers that say why at once; asked_why: that say it
-    when asked; the others do not. follow_ups: whether a further exchange that the model wrote is kept. max_things:
+    """questions: asked for of one image. explained: the share of answers that say why at once; asked_why: that say it
+    when asked; the others do not. follow_ups: whether a further exchange that the model wrote is kept. max_objects:
     shown to the writer, the largest. at_once: requests under way."""
 
     questions: int = 3
     explained: float = 0.35
     asked_why: float = 0.2
     follow_ups: bool = True
-    max_things: int = 16
+    max_objects: int = 16
     max_question_words: int = 60
     max_answer_words: int = 60
     max_explanation_words: int = 80
@@ -58,7 +58,7 @@ class ReasoningOptions:
             raise DataError(f"explained, asked_why: expected shares from 0, together at most 1, got {shares}")
         for name in (
             "questions",
-            "max_things",
+            "max_objects",
             "max_question_words",
             "max_answer_words",
             "max_explanation_words",
@@ -79,16 +79,16 @@ class Riddle:
 
 
 def make(
-    items: Sequence[Annotated | Sample], quota: int, seed: str, tools: Tools, options: ReasoningOptions
+    items: Sequence[Annotated | Sample], quota: int, seed: str, annotators: Annotators, options: ReasoningOptions
 ) -> Iterator[Sample | Skipped]:
     """Up to `quota` samples, a question each; an item gives up to `options.questions`.
 
-    Raises ValueError without a language model, CostCapReached and EndpointError as they come.
+    Raises DataError without a language model, CostCapReached and EndpointError as they come.
     """
-    if tools.language is None:
+    if annotators.language is None:
         raise DataError("reasoning needs a language model, and there is none")
-    ask, missing = tools.language(), quota
-    for found in in_turn(partial(_riddles, ask, seed, options), items, options.at_once, quota, _samples_in):
+    ask, missing = annotators.language(), quota
+    for found in map_until_quota(partial(_riddles, ask, seed, options), items, options.at_once, quota, _samples_in):
         for each in found:
             if isinstance(each, Skipped) or missing > 0:
                 missing -= isinstance(each, Sample)
@@ -99,15 +99,15 @@ def _samples_in(found: list[Sample | Skipped]) -> int:
     return sum(isinstance(each, Sample) for each in found)
 
 
-def _riddles(ask: Ask, seed: str, options: ReasoningOptions, item: Annotated | Sample) -> list[Sample | Skipped]:
+def _riddles(ask: ChatClient, seed: str, options: ReasoningOptions, item: Annotated | Sample) -> list[Sample | Skipped]:
     """What was refused on the way, then the samples of an item."""
     try:
-        scene = scene_of(item, options.max_things, usable=_has_mask)
-    except ValueError as error:
+        scene = build_scene(item, options.max_objects, usable=_has_mask)
+    except DeixisError as error:
         return [Skipped(item.id, f"{error} (with a mask)")]
     own = prompt("reasoning")
     messages = own.messages(f"{scene.text}\n\nWrite {options.questions} questions.")
-    found, refused = ask_checked(ask, messages, partial(_checked, scene, options), item.id)
+    found, refused = query_checked(ask, messages, partial(_checked, scene, options), item.id)
     riddles, complaints = found or ([], [])
     left_out = [Skipped(item.id, f"{LEFT_OUT}: {complaint}") for complaint in complaints]
     return [
@@ -117,12 +117,12 @@ def _riddles(ask: Ask, seed: str, options: ReasoningOptions, item: Annotated | S
     ]
 
 
-def _has_mask(thing: Thing) -> bool:
-    return thing.region is not None and thing.region.mask is not None
+def _has_mask(obj: Object) -> bool:
+    return obj.region is not None and obj.region.mask is not None
 
 
 def _checked(scene: Scene, options: ReasoningOptions, text: str) -> tuple[list[Riddle], list[str]]:
-    """The questions of an answer that can be used, and why others cannot. Raises ValueError if none can."""
+    """The questions of an answer that can be used, and why others cannot. Raises DataError if none can."""
     records = json_object(text, "questions")["questions"]
     if not isinstance(records, list) or not records or not all(isinstance(record, dict) for record in records):
         raise DataError(f"questions: expected a list of objects, got {shown(records)}")
@@ -134,10 +134,10 @@ def _checked(scene: Scene, options: ReasoningOptions, text: str) -> tuple[list[R
             if spoken(riddle.question).casefold() in riddles:
                 raise DataError(f"questions[{number}].question: expected another than before")
             riddles[spoken(riddle.question).casefold()] = riddle
-        except ValueError as error:
+        except DeixisError as error:
             complaints.append(str(error))
     if not riddles:
-        raise Unusable(complaints)
+        raise UnusableAnswer(complaints)
     return list(riddles.values()), complaints
 
 
@@ -174,8 +174,8 @@ def _check_implicit(where: str, question: Pieces, scene: Scene, meant: tuple[int
     """The question does not name what it asks for."""
     words = words_of(spoken(question))
     for number in meant:
-        thing = scene.thing(number)
-        for name in (thing.name, *thing.synonyms):
+        obj = scene.obj(number)
+        for name in (obj.name, *obj.synonyms):
             if any(same_noun(word, head_noun(name)) for word in words):
                 raise DataError(
                     f"{where}: expected {name!r}, which is meant, not to be named, got {shown(spoken(question))}"
@@ -186,23 +186,23 @@ def _check_siblings(where: str, scene: Scene, meant: tuple[int, ...]) -> None:
     """Others of the same name are meant too, unless something is known that tells them apart."""
     item = scene.item
     chosen = {scene.shown[number] for number in meant}
-    for thing in chosen:
-        name = item.things[thing].full_name
-        others = [n for n, other in enumerate(item.things) if other.full_name == name and n not in chosen]
-        if others and not _is_told_of(item, thing):
+    for obj in chosen:
+        name = item.objects[obj].full_name
+        others = [n for n, other in enumerate(item.objects) if other.full_name == name and n not in chosen]
+        if others and not _is_told_of(item, obj):
             raise DataError(
                 f"{where}: expected every {name!r} to be meant, or one that something is known of, got one of several"
             )
 
 
-def _is_told_of(item: Annotated, thing: int) -> bool:
-    told = item.things[thing].attributes or any(expression.things == (thing,) for expression in item.expressions)
-    return bool(told) or any(thing in (relation.subject, relation.object) for relation in item.relations)
+def _is_told_of(item: Annotated, obj: int) -> bool:
+    told = item.objects[obj].attributes or any(expression.objects == (obj,) for expression in item.expressions)
+    return bool(told) or any(obj in (relation.subject, relation.object) for relation in item.relations)
 
 
 def _sample(scene: Scene, number: int, riddle: Riddle, own: Prompt, seed: str, options: ReasoningOptions) -> Sample:
     """A question as a sample: plain, with the reason, or with the reason when asked; perhaps a further exchange."""
-    item, rng = scene.item, rng_of(seed, scene.item.id, "reason", number)
+    item, rng = scene.item, rng_for(seed, scene.item.id, "reason", number)
     further = riddle.follow_up if options.follow_ups else None
     used = numbers_in(riddle.answer, *(further or ()))
     number_of = {shown_as: region for region, shown_as in enumerate(used)}
@@ -223,7 +223,7 @@ def _sample(scene: Scene, number: int, riddle: Riddle, own: Prompt, seed: str, o
         split=item.split,
         turns=tuple(turns),
         signals=item.signals,
-        regions=tuple(scene.thing(shown_as).region for shown_as in used),
+        regions=tuple(scene.obj(shown_as).region for shown_as in used),
         licence=item.licence,
         author="model",
     )

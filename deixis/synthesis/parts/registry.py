@@ -8,7 +8,7 @@ from typing import Any
 from deixis.datasets.annotated import Annotated
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.asking import Directions
+from deixis.synthesis.annotator_types import Annotators
 from deixis.synthesis.parts import (
     boxed_turns,
     classes,
@@ -22,18 +22,18 @@ from deixis.synthesis.parts import (
     relations,
     rewording,
 )
-from deixis.synthesis.tools import Tools
+from deixis.synthesis.question_options import DirectionOptions
 
-Make = Callable[[Sequence[Annotated | Sample], int, str, Tools, Any], Iterator[Sample | Skipped]]
-"""Items, a quota, a seed, the models and the part's options in; at most `quota` samples, and what was left out."""
+Make = Callable[[Sequence[Annotated | Sample], int, str, Annotators, Any], Iterator[Sample | Skipped]]
+"""Items, a quota, a seed, the models and the part's options in; at most `quota` samples, and what was skipped."""
 DIRECTIONS = ("in", "out", "both")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A kind of part. title: for a list. options: a frozen dataclass whose fields have defaults. needs: models that it
-    cannot do without, fields of `Tools`. granularity: what it is about, in GRIT's terms. directions: whether regions go
-    in, out, or both in one turn."""
+    """A kind of part. title: shown by --list. options: a frozen dataclass whose fields all have defaults. needs: the
+    fields of `Annotators` that are required. granularity: the level of detail in GRIT's terms. directions: whether
+    regions are input, output, or both in one turn."""
 
     name: str
     title: str
@@ -45,13 +45,13 @@ class Part:
 
 
 def _of_annotations(
-    make: Make, items: Sequence[Annotated | Sample], quota: int, seed: str, tools: Tools, options: Any
+    make: Make, items: Sequence[Annotated | Sample], quota: int, seed: str, annotators: Annotators, options: Any
 ) -> Iterator[Sample | Skipped]:
     """A part that takes annotations, without the dialogues among the items, which are said."""
     for item in items:
         if isinstance(item, Sample):
-            yield Skipped(item.id, "expected annotations of things, got a dialogue")
-    yield from make([item for item in items if isinstance(item, Annotated)], quota, seed, tools, options)
+            yield Skipped(item.id, "expected annotations of objects, got a dialogue")
+    yield from make([item for item in items if isinstance(item, Annotated)], quota, seed, annotators, options)
 
 
 def _part(name: str, title: str, module: Any, options: type, granularity: str, **facts: Any) -> Part:
@@ -61,10 +61,10 @@ def _part(name: str, title: str, module: Any, options: type, granularity: str, *
 PARTS = {
     part.name: part
     for part in (
-        _part("objects", "names of regions, regions of names", objects, Directions, "objects"),
+        _part("objects", "names of regions, regions of names", objects, DirectionOptions, "objects"),
         _part(
             "relations",
-            "relations that the set tells, and how things lie in the picture",
+            "relations that the set tells, and how objects lie in the image",
             relations,
             relations.RelationsOptions,
             "relations",
@@ -73,12 +73,12 @@ PARTS = {
             "descriptions",
             "words of the set for regions, regions for words, grounded captions",
             descriptions,
-            Directions,
+            DirectionOptions,
             "descriptions",
         ),
         _part(
             "negatives",
-            "what is not there, by the picture and by look-alikes, as often yes as no",
+            "what is not there, by the image and by hard negatives, as often yes as no",
             negatives,
             negatives.NegativesOptions,
             "objects",
@@ -94,7 +94,7 @@ PARTS = {
         ),
         _part(
             "maps",
-            "captions and questions about depth maps and surface normals of pictures",
+            "captions and questions about depth maps and surface normals of images",
             maps,
             maps.MapsOptions,
             "scenes",

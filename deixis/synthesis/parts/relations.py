@@ -1,7 +1,7 @@
-"""Relations between things: those that the set tells ("man" "riding" "horse"), and how things lie in the picture.
+"""Relations between objects: those that the set tells ("man" "riding" "horse"), and how objects lie in the image.
 
-Both ways and mixed: two regions in and their relation out; a relation in words in and its things out; a region and a
-relation in and the other thing out. (Ferret, You et al., ICLR 2024, section 3.1: relationships among objects.)
+Both ways and mixed: two regions in and their relation out; a relation in words in and its objects out; a region and a
+relation in and the other object out. (Ferret, You et al., ICLR 2024, section 3.1: relationships among objects.)
 """
 
 from collections import Counter
@@ -15,28 +15,28 @@ from deixis.datasets.object_names import is_single, names_of
 from deixis.language.english import is_plural, name_words, verb_of
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.asking import Directions
+from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft
-from deixis.synthesis.places import OPPOSITE, WORDS, boxes_of, is_the_only_one, places
-from deixis.synthesis.rounds import Talk, conversations, shuffled
-from deixis.synthesis.tools import Tools
+from deixis.synthesis.question_options import DirectionOptions
+from deixis.synthesis.spatial_relations import OPPOSITE, WORDS, boxes_of, is_the_only_one, places
 
-MAX_PLACED = 30  # things of a picture between which places are looked for
+MAX_PLACED = 30  # objects of an image between which places are looked for
 PLACES_PER_ITEM = 12
 YES_OR_NO = 0.5  # so often a place is asked for by yes or no
 NO_RELATION = {"and", "", "or", "to", "that", "a", "an", "the"}
 
 
 @dataclass(frozen=True)
-class RelationsOptions(Directions):
-    """Options of relations. geometric: ask how things lie in the picture too; else only what the set tells."""
+class RelationsOptions(DirectionOptions):
+    """Options of relations. geometric: ask how objects lie in the image too; else only what the set tells."""
 
     geometric: bool = True
 
 
 @dataclass(frozen=True)
 class Related:
-    """things[subject] and things[object] by a predicate that was told, or a place computed."""
+    """objects[subject] and objects[object] by a predicate that was told, or a place computed."""
 
     asks: str
     subject: int
@@ -45,11 +45,13 @@ class Related:
 
 
 def make(
-    items: Sequence[Annotated], quota: int, seed: str, tools: Tools, options: RelationsOptions
+    items: Sequence[Annotated], quota: int, seed: str, annotators: Annotators, options: RelationsOptions
 ) -> Iterator[Sample | Skipped]:
-    """Conversations about how the things of the items are related."""
+    """Conversations about how the objects of the items are related."""
     topics = _all_topics if options.geometric else _told
-    yield from conversations(items, quota, seed, Talk("relations", options.directions(), topics, _turn), options)
+    yield from conversations(
+        items, quota, seed, ConversationPlan("relations", options.directions(), topics, _turn), options
+    )
 
 
 def _all_topics(item: Annotated, rng: np.random.Generator) -> dict[str, list[Related]]:
@@ -58,17 +60,17 @@ def _all_topics(item: Annotated, rng: np.random.Generator) -> dict[str, list[Rel
 
 
 def _told(item: Annotated, rng: np.random.Generator) -> dict[str, list[Related]]:
-    """Each relation with places at both ends; by its words only where they mean one pair of things."""
+    """Each relation with places at both ends; by its words only where they mean one pair of objects."""
     ends = [(r.subject, r.predicate.strip(), r.object) for r in item.relations]
     ends = [
         (subject, predicate, object_)
         for subject, predicate, object_ in dict.fromkeys(ends)
         if predicate.lower() not in NO_RELATION
         and subject != object_
-        and is_single(item.things[subject])
-        and is_single(item.things[object_])
+        and is_single(item.objects[subject])
+        and is_single(item.objects[object_])
     ]
-    names = [(item.things[s].full_name, p, item.things[o].full_name) for s, p, o in ends]
+    names = [(item.objects[s].full_name, p, item.objects[o].full_name) for s, p, o in ends]
     by_names, by_subject, by_object = Counter(names), Counter((s, p) for s, p, _ in ends), Counter(e[1:] for e in ends)
     topics: dict[str, list[Related]] = {"in": [], "out": [], "both": []}
     for (subject, predicate, object_), name in zip(ends, names, strict=True):
@@ -92,21 +94,21 @@ def _placed(item: Annotated, rng: np.random.Generator) -> dict[str, list[Related
     pairs = [(place, a, b) for place, found in places(boxes).items() for a, b in found]
     for place, a, b in shuffled(pairs, rng)[:PLACES_PER_ITEM]:
         subject, object_ = numbers[a], numbers[b]
-        name, other = item.things[subject].full_name, item.things[object_].full_name
+        name, other = item.objects[subject].full_name, item.objects[object_].full_name
         asks = "place_yes" if place in OPPOSITE and rng.random() < YES_OR_NO else "place_in"
         topics["in"].append(Related(asks, subject, place, object_))
-        rivals = [at[rival] for rival in names.things[name] if rival in at]
-        all_seen = name in names.every and len(rivals) == len(names.things[name])
+        rivals = [at[rival] for rival in names.objects[name] if rival in at]
+        all_seen = name in names.every and len(rivals) == len(names.objects[name])
         is_only = all_seen and is_the_only_one(place, a, b, rivals, boxes)
         asks = "place_both" if is_only and name != other else "side"
         topics["both"].append(Related(asks, subject, place, object_))
-        if is_only and name != other and other in names.every and len(names.things[other]) == 1:
+        if is_only and name != other and other in names.every and len(names.objects[other]) == 1:
             topics["out"].append(Related("place_out", subject, place, object_))
     return topics
 
 
 def _turn(draft: Draft, kind: str, topic: Related) -> Turn:
-    name, other = (draft.item.things[number].full_name for number in (topic.subject, topic.object))
+    name, other = (draft.item.objects[number].full_name for number in (topic.subject, topic.object))
     values = name_words(name) | name_words(other, "other")
     if name == other:
         values |= {"other": f"other {name}", "a other": f"another {name}"}

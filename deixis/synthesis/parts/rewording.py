@@ -2,7 +2,7 @@
 
 After LISA (Lai et al., CVPR 2024), whose instructions were rephrased so, and gained from it. Of a question
 several wordings are asked for at once, and each sample draws one: the many samples of one template cost one request
-and still differ. What is not the same question is left out and counted.
+and still differ. What is not the same question is skipped and counted.
 """
 
 import re
@@ -13,17 +13,17 @@ from functools import partial
 
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import plain_samples
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import parse_markup, spoken, to_markup
 from deixis.language.nouns import words_of
 from deixis.samples.consistency import shown
-from deixis.samples.rng import rng_of
+from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.text.asked import LEFT_OUT, Unusable, ask_checked, in_turn, json_object
+from deixis.synthesis.annotator_types import Annotators, ChatClient
+from deixis.synthesis.text.llm_queries import LEFT_OUT, UnusableAnswer, json_object, map_until_quota, query_checked
 from deixis.synthesis.text.prompts import prompt
-from deixis.synthesis.text.written import Pieces, check_prose, references
-from deixis.synthesis.tools import Ask, Tools
+from deixis.synthesis.text.text_checks import Pieces, check_prose, references
 
 _ARTICLE = re.compile(r"^(?:an?|the|some)\s+", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
@@ -49,32 +49,32 @@ class RewordingOptions:
 
 
 def make(
-    items: Sequence[Sample | Annotated], quota: int, seed: str, tools: Tools, options: RewordingOptions
+    items: Sequence[Sample | Annotated], quota: int, seed: str, annotators: Annotators, options: RewordingOptions
 ) -> Iterator[Sample | Skipped]:
     """Up to `quota` samples whose questions are in other words; of annotations, the plain questions are reworded.
 
-    Raises ValueError without a language model, CostCapReached and EndpointError as they come.
+    Raises DataError without a language model, CostCapReached and EndpointError as they come.
     """
-    if tools.language is None:
+    if annotators.language is None:
         raise DataError("rewording needs a language model, and there is none")
     samples = (sample for item in items for sample in _samples(item, seed, options))
-    work = partial(_reworded, tools.language(), seed, options)
-    for found in in_turn(work, samples, options.at_once, quota, lambda found: isinstance(found[-1], Sample)):
+    work = partial(_reworded, annotators.language(), seed, options)
+    for found in map_until_quota(work, samples, options.at_once, quota, lambda found: isinstance(found[-1], Sample)):
         yield from found
 
 
 def _samples(item: Sample | Annotated, seed: str, options: RewordingOptions) -> Iterator[Sample]:
-    """The samples of an item that may be reworded, of an annotation's many turns a few drawn by chance."""
+    """The samples of an item that may be reworded, of an annotation's many turns a few drawn at random."""
     for sample in [item] if isinstance(item, Sample) else plain_samples(item):
         if options.tasks and sample.task not in options.tasks:
             continue
         if isinstance(item, Annotated) and len(sample.turns) > options.max_turns:
-            drawn = rng_of(seed, sample.id, "turns").choice(len(sample.turns), options.max_turns, replace=False)
+            drawn = rng_for(seed, sample.id, "turns").choice(len(sample.turns), options.max_turns, replace=False)
             sample = replace(sample, turns=tuple(sample.turns[int(n)] for n in sorted(drawn)))
         yield sample
 
 
-def _reworded(ask: Ask, seed: str, options: RewordingOptions, sample: Sample) -> list[Sample | Skipped]:
+def _reworded(ask: ChatClient, seed: str, options: RewordingOptions, sample: Sample) -> list[Sample | Skipped]:
     """What was refused on the way, then the sample with its questions reworded, if all of them are."""
     if len(sample.turns) > options.max_turns:
         return [Skipped(sample.id, f"expected at most {options.max_turns} turns to reword, got {len(sample.turns)}")]
@@ -85,17 +85,17 @@ def _reworded(ask: Ask, seed: str, options: RewordingOptions, sample: Sample) ->
         found += skipped
         if not wordings:
             return found
-        drawn = int(rng_of(seed, sample.id, "wording", number).integers(len(wordings)))
+        drawn = int(rng_for(seed, sample.id, "wording", number).integers(len(wordings)))
         turns.append(replace(turn, user=wordings[drawn]))
     return [*found, replace(sample, id=f"{sample.id}/reworded", turns=tuple(turns), author="model")]
 
 
-def _wordings(ask: Ask, turn: Turn, options: RewordingOptions, where: str) -> tuple[list[str], list[Skipped]]:
+def _wordings(ask: ChatClient, turn: Turn, options: RewordingOptions, where: str) -> tuple[list[str], list[Skipped]]:
     """Other wordings of a turn's question, none if there are none that will do; and what was refused."""
     keep = kept_words(turn)
     kept = f"\nKeep: {', '.join(keep)}" if keep else ""
     request = f"Question: {turn.user}{kept}\nWrite {options.wordings} wordings."
-    found, refused = ask_checked(
+    found, refused = query_checked(
         ask, prompt("rewording").messages(request), partial(_checked, turn, keep, options), where
     )
     wordings, complaints = found or ([], [])
@@ -123,7 +123,7 @@ def _place(words: str, text: str) -> int:
 
 
 def _checked(turn: Turn, keep: tuple[str, ...], options: RewordingOptions, text: str) -> tuple[list[str], list[str]]:
-    """The wordings of an answer that can be used, and why others cannot. Raises ValueError if none can."""
+    """The wordings of an answer that can be used, and why others cannot. Raises DataError if none can."""
     records = json_object(text, "wordings")["wordings"]
     if not isinstance(records, list) or not records:
         raise DataError(f"wordings: expected a list of texts, got {shown(records)}")
@@ -135,10 +135,10 @@ def _checked(turn: Turn, keep: tuple[str, ...], options: RewordingOptions, text:
             if _same(wording) in wordings:
                 raise DataError(f"wordings[{number}]: expected other words than before, got {shown(wording)}")
             wordings[_same(wording)] = wording.strip()
-        except ValueError as error:
+        except DeixisError as error:
             complaints.append(str(error))
     if len(wordings) == 1:
-        raise Unusable(complaints)
+        raise UnusableAnswer(complaints)
     return list(wordings.values())[1:], complaints
 
 
@@ -148,7 +148,7 @@ def _check(where: str, wording: object, turn: Turn, keep: tuple[str, ...], optio
         raise DataError(f"{where}: expected text, got {shown(wording)}")
     try:
         pieces = parse_markup(wording)
-    except ValueError as error:
+    except DeixisError as error:
         raise DataError(f"{where}: {error}") from None
     check_prose(where, pieces, options.max_words)
     marks, wanted = (Counter(to_markup([r]) for r in references(each)) for each in (pieces, parse_markup(turn.user)))

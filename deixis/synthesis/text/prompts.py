@@ -1,6 +1,6 @@
 """The prompts of the parts that a language model writes, from prompts.yaml beside this file.
 
-A prompt is a system text and examples of what is asked and what is answered. It knows no model and no sample.
+A prompt is a system text and examples of what is asked and what is answered. Independent of model and sample.
 """
 
 import json

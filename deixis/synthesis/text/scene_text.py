@@ -1,62 +1,65 @@
-"""A picture in symbols, for a language model that sees none: numbered things with their places, relations, captions.
+"""An image in symbols, for a language model that sees none: numbered objects with their places, relations, captions.
 
-As in Ferret (You et al., ICLR 2024) and LLaVA, the writer knows the picture by what people marked in it.
-The numbers it sees are places in `Scene.shown`; those of the item never leave. It knows no prompt.
+As in Ferret (You et al., ICLR 2024) and LLaVA, the writer knows the image by what people marked in it.
+The numbers it sees are places in `Scene.shown`; those of the item never leave. Independent of prompt.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deixis.datasets.annotated import Annotated, Expression, Thing
+from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.object_names import is_single
 from deixis.errors import DataError
 from deixis.geometry import Reference, Region, parse_markup
 from deixis.samples.sample import Sample
 
 GRID = 999
-"""Places are whole numbers from 0 to this, whatever the picture's size."""
+"""Places are whole numbers from 0 to this, whatever the image's size."""
 MAX_LINES = 24  # of relations, and of descriptions
 MAX_CAPTIONS = 5
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture as the writer sees it. shown: numbers of the item's things, by the number that the writer sees."""
+    """An image as the writer sees it. shown: numbers of the item's objects, by the number that the writer sees."""
 
     item: Annotated
     shown: tuple[int, ...]
     text: str
 
-    def thing(self, number: int) -> Thing:
-        return self.item.things[self.shown[number]]
+    def obj(self, number: int) -> Object:
+        return self.item.objects[self.shown[number]]
 
     def names(self, number: int) -> tuple[str, ...]:
-        """Everything that a thing may be called: names, synonyms, and what expressions call it."""
-        thing = self.thing(number)
-        told = (expression.text for expression in self.item.expressions if expression.things == (self.shown[number],))
-        return (thing.full_name, thing.name, *thing.synonyms, *told)
+        """Everything that an object may be called: names, synonyms, and what expressions call it."""
+        obj = self.obj(number)
+        told = (expression.text for expression in self.item.expressions if expression.objects == (self.shown[number],))
+        return (obj.full_name, obj.name, *obj.synonyms, *told)
 
 
-def scene_of(
-    item: Annotated | Sample, most: int, usable: Callable[[Thing], bool] = is_single, mention_rest: bool = True
+def build_scene(
+    item: Annotated | Sample,
+    most: int,
+    usable: Callable[[Object], bool] = is_single,
+    mention_rest: bool = True,
 ) -> Scene:
-    """The scene of an item that is one picture, with at most so many of its usable things, the largest ones.
+    """The scene of an item that is one image, with at most so many of its usable objects, the largest ones.
 
-    Raises ValueError, one sentence, for an item that is not one picture, or has no such thing.
+    Raises DataError for an item that is not one image, or has no such object.
     """
     if not isinstance(item, Annotated):
         raise DataError("expected annotations, got a dialogue")
     if len(item.signals) != 1 or item.signals[0].modality != "image":
-        raise DataError(f"expected one picture, got {', '.join(medium.modality for medium in item.signals) or 'none'}")
-    found = [n for n, thing in enumerate(item.things) if is_single(thing) and usable(thing) and _box(thing.region)]
+        raise DataError(f"expected one image, got {', '.join(medium.modality for medium in item.signals) or 'none'}")
+    found = [n for n, obj in enumerate(item.objects) if is_single(obj) and usable(obj) and _box(obj.region)]
     if not found:
-        raise DataError("expected things that can be referred to, got none")
-    largest = sorted(found, key=lambda n: (-_area(item.things[n].region), n))[:most]
+        raise DataError("expected objects that can be referred to, got none")
+    largest = sorted(found, key=lambda n: (-_area(item.objects[n].region), n))[:most]
     shown = tuple(sorted(largest))
-    number_of = {thing: number for number, thing in enumerate(shown)}
+    number_of = {obj: number for number, obj in enumerate(shown)}
     lines = [f"Things: number, name, what is known of it, its box as left top right bottom from 0 to {GRID}"]
-    lines += [_thing_line(number, item.things[thing], item.signals[0].size_hw) for thing, number in number_of.items()]
-    rest = sorted({thing.full_name for n, thing in enumerate(item.things) if n not in number_of and thing.name})
+    lines += [_thing_line(number, item.objects[obj], item.signals[0].size_hw) for obj, number in number_of.items()]
+    rest = sorted({obj.full_name for n, obj in enumerate(item.objects) if n not in number_of and obj.name})
     if rest and mention_rest:
         lines.append(f"Also there, but without a number: {', '.join(rest[:MAX_LINES])}")
     lines += _relation_lines(item, number_of)
@@ -76,13 +79,13 @@ def _area(region: Region | None) -> float:
     return (right - left) * (bottom - top)
 
 
-def _thing_line(number: int, thing: Thing, size_hw: tuple[int, int] | None) -> str:
-    known = f" ({', '.join(thing.attributes)})" if thing.attributes else ""
-    return f"{number} {thing.full_name}{known}: {' '.join(map(str, _on_grid(thing.region.box, size_hw)))}"
+def _thing_line(number: int, obj: Object, size_hw: tuple[int, int] | None) -> str:
+    known = f" ({', '.join(obj.attributes)})" if obj.attributes else ""
+    return f"{number} {obj.full_name}{known}: {' '.join(map(str, _on_grid(obj.region.box, size_hw)))}"
 
 
 def _on_grid(box_xyxy: tuple[float, ...], size_hw: tuple[int, int] | None) -> list[int]:
-    """The box in whole steps of the grid; in pixels where the picture's size is not told."""
+    """The box in whole steps of the grid; in pixels where the image's size is not told."""
     if size_hw is None:
         return [round(value) for value in box_xyxy]
     height, width = size_hw
@@ -102,19 +105,19 @@ def _relation_lines(item: Annotated, number_of: dict[int, int]) -> list[str]:
 
 
 def _told(expression: Expression, number_of: dict[int, int]) -> str | None:
-    if not expression.things or not all(thing in number_of for thing in expression.things):
+    if not expression.objects or not all(obj in number_of for obj in expression.objects):
         return None
-    return f"{', '.join(str(number_of[thing]) for thing in expression.things)} is: {expression.text}"
+    return f"{', '.join(str(number_of[obj]) for obj in expression.objects)} is: {expression.text}"
 
 
 def _caption(caption: str, number_of: dict[int, int]) -> str:
-    """A caption whose numbers are those of the scene, without marks of things that are not shown."""
+    """A caption whose numbers are those of the scene, without marks of objects that are not shown."""
     pieces = []
     for piece in parse_markup(caption):
         if not isinstance(piece, Reference):
             pieces.append(piece.text)
             continue
-        numbers = [str(number_of[thing]) for thing in piece.indices if thing in number_of]
+        numbers = [str(number_of[obj]) for obj in piece.indices if obj in number_of]
         phrase = piece.phrase or "it"
         pieces.append(f"[{phrase}]{{{','.join(numbers)}}}" if numbers else phrase)
     return "".join(pieces)

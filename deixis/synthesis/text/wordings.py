@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Reference, parse_markup
 
 _FIELDS = ("about", "slots", "regions", "masks", "ask", "answers")
@@ -75,7 +75,7 @@ def topics() -> dict[str, Topic]:
 
 
 def read_topics(record: Any, where: str) -> dict[str, Topic]:
-    """The topics of a mapping as wordings.yaml has it. Raises ValueError that names topic, field and wording."""
+    """The topics of a mapping as wordings.yaml has it. Raises DataError that names topic, field and wording."""
     if not isinstance(record, Mapping):
         raise DataError(f"{where}: expected topics by their key, got {record!r:.60}")
     return {key: _topic(key, facts, f"{where}: {key}") for key, facts in record.items()}
@@ -135,7 +135,7 @@ def _wording(text: Any, slots: set[str], regions: int, where: str) -> Wording:
     pieces += [text[end:]] if end < len(text) else []
     try:
         parsed = _parsed(pieces)
-    except ValueError as error:
+    except DeixisError as error:
         raise DataError(f"{where}: {error}") from None
     if any(isinstance(piece, Reference) and piece.form for piece in parsed):
         raise DataError(f"{where}: expected regions without a form, which the options give, got {text!r}")

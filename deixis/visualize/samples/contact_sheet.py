@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from deixis.errors import InputError
-from deixis.samples.media import in_its_place
+from deixis.samples.media import atomic_path
 from deixis.samples.sample import Sample
 from deixis.visualize.samples.cards import CARD_WIDTH_PX, PAGE, sample_card
 
@@ -39,7 +39,7 @@ def contact_sheet(samples: Sequence[Sample], columns: int = COLUMNS) -> Image.Im
 def save_contact_sheet(samples: Sequence[Sample], path: str | Path, columns: int = COLUMNS) -> None:
     """Write `contact_sheet(samples)` as a PNG, whole or not at all."""
     sheet = contact_sheet(samples, columns)
-    with in_its_place(Path(path)) as part:
+    with atomic_path(Path(path)) as part:
         sheet.save(part, format="PNG")
 
 

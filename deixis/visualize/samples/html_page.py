@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from deixis.samples.media import in_its_place
+from deixis.samples.media import atomic_path
 from deixis.samples.sample import Sample, Turn
 from deixis.visualize.canvas import PALETTE
 from deixis.visualize.samples.data_uri import picture_address, sound_address
@@ -50,7 +50,7 @@ def write_page(path: Path, overview: Overview, groups: Sequence[Group]) -> Itera
 
     Only one card is held at a time; the page is in its place when the iterator has ended.
     """
-    with in_its_place(path) as part, part.open("w", encoding="utf-8") as file:
+    with atomic_path(path) as part, part.open("w", encoding="utf-8") as file:
         file.write(_head(overview, groups))
         for number, group in enumerate(groups):
             count = _of(len(group.samples), group.total)

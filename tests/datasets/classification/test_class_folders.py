@@ -73,7 +73,7 @@ def test_what_does_not_fit_is_counted(tmp_path, file, where, message):
         pytest.param("file,label\ncat/a.png,cat\ncat/b.txt,dog\n", {}, "labels.csv:3", "a known ending, got '.txt'",
                      id="ending"),
         pytest.param("Path,Kind\ncat/a.png,cat\ncat/b.png,dog\n", {"label": "kind"}, "labels.csv:3",
-                     "b.png: expected the picture", id="gone"),
+                     "b.png: expected the image", id="gone"),
     ],
 )  # fmt: skip
 def test_a_bad_line_is_counted(tmp_path, table, options, where, message):

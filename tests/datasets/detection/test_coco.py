@@ -33,16 +33,16 @@ def coco(*annotations: dict, images=(IMAGE,), **more) -> dict:
                      id="nowhere"),
         pytest.param({"bbox": [1, 1, 3]}, "bbox: expected four numbers x, y, width, height, got [1, 1, 3]", id="three"),
         pytest.param({"bbox": [1, 1, 0, 2]}, "bbox: expected a box with an area", id="no_width"),
-        pytest.param({"bbox": [6, 1, 2, 2]}, "on the picture of 6 x 4 pixels, got [6, 1, 2, 2]", id="off_the_picture"),
+        pytest.param({"bbox": [6, 1, 2, 2]}, "on the image of 6 x 4 pixels, got [6, 1, 2, 2]", id="off_the_picture"),
         pytest.param({"segmentation": [[1, 1, 2]]}, "segmentation: expected a polygon", id="odd_polygon"),
-        pytest.param({"segmentation": {"size": [6, 4], "counts": [0, 24]}}, "expected the picture's size [4, 6]",
+        pytest.param({"segmentation": {"size": [6, 4], "counts": [0, 24]}}, "expected the image's size [4, 6]",
                      id="mask_of_another_size"),
     ],
 )  # fmt: skip
 def test_a_bad_annotation_is_named_and_the_rest_goes_on(tmp_path, annotation, message):
     path = write_json(tmp_path / "annotations.json", coco(THING, {**THING, "id": 2, **annotation}))
     (record,), (skipped,) = read_all(COCO, path)
-    assert len(record.things) == 1
+    assert len(record.objects) == 1
     assert skipped.where == "annotations.json: annotations[1]"
     assert message in skipped.why
 
@@ -60,11 +60,11 @@ def test_a_bad_annotation_is_named_and_the_rest_goes_on(tmp_path, annotation, me
         pytest.param(coco(THING, images=[IMAGE, {"file_name": "a.jpg"}]), "images[1]",
                      "id: expected the id of an image", id="image_without_id"),
         pytest.param(coco(THING, images=[IMAGE, {**IMAGE, "id": 6, "file_name": ""}]), "images[1]",
-                     "images[1]: file_name: expected the name of a picture", id="image_without_name"),
+                     "images[1]: file_name: expected the name of an image", id="image_without_name"),
         pytest.param(coco(THING, images=[IMAGE, {**IMAGE, "id": 6, "width": 0}]), "images[1]",
                      "width: expected whole pixels from 1 to 100000, got 0", id="image_without_width"),
         pytest.param(coco(THING, images=[IMAGE, {"id": 6, "file_name": "a.jpg"}]), "images[1]",
-                     "a.jpg: expected the picture, whose size the set does not tell, got no such file", id="no_size"),
+                     "a.jpg: expected the image, whose size the set does not tell, got no such file", id="no_size"),
         pytest.param(coco(THING) | {"categories": [*CATEGORIES, {"id": 4}]}, "categories[2]",
                      "expected a category with an id and a name", id="category_without_name"),
         pytest.param(coco(THING) | {"categories": [*CATEGORIES, CATEGORIES[0]]}, "categories[2]",
@@ -73,7 +73,7 @@ def test_a_bad_annotation_is_named_and_the_rest_goes_on(tmp_path, annotation, me
 )  # fmt: skip
 def test_what_cannot_be_used_is_counted(tmp_path, content, where, message):
     (record,), (skipped,) = read_all(COCO, write_json(tmp_path / "train.json", content))
-    assert len(record.things) == 1
+    assert len(record.objects) == 1
     assert skipped.where == f"train.json: {where}"
     assert message in skipped.why
 
@@ -112,7 +112,7 @@ def test_an_annotation_in_every_field(tmp_path):
         assert not skipped
         assert (record.id, record.source, record.split, record.form) == ("nuts/five", "nuts", "val", "mask")
         assert (record.licence, record.aliases, record.complete) == ("CC-BY-2.0", ("flickr/6795644157",), True)
-        light, dog = record.things
+        light, dog = record.objects
         assert (light.name, light.region.box, light.region.crowd) == ("traffic light", (1.0, 1.0, 4.0, 3.0), False)
         assert (dog.name, dog.region.crowd) == ("dog", True)
         assert rle_to_mask(dog.region.mask)[:, 1].all()
@@ -124,11 +124,11 @@ def test_boxes_alone_and_masks_alone(tmp_path):
     mask_alone = {key: THING[key] for key in ("image_id", "category_id", "segmentation")}
     path = write_json(tmp_path / "train.json", coco(box_alone, mask_alone))
     (record,), skipped = read_all(COCO, path)
-    assert [thing.region.box for thing in record.things] == [(1.0, 1.0, 4.0, 3.0)] * 2
-    assert [thing.region.mask is None for thing in record.things] == [True, False]
+    assert [obj.region.box for obj in record.objects] == [(1.0, 1.0, 4.0, 3.0)] * 2
+    assert [obj.region.mask is None for obj in record.objects] == [True, False]
     assert (record.form, skipped) == ("box", [])
     (record,), (skipped,) = read_all(COCO, path, options={"form": "mask"})
-    assert (record.form, len(record.things)) == ("mask", 1)
+    assert (record.form, len(record.objects)) == ("mask", 1)
     assert "segmentation: expected one, as masks are asked for (form=mask), got none" in skipped.why
 
 
@@ -150,10 +150,10 @@ def test_a_folder_of_splits(tmp_path):
         write_json(tmp_path / "annotations" / f"person_keypoints_{split}2017.json", content)
         write_picture(tmp_path / f"{split}2017" / "five.jpg", np.zeros((4, 6, 3), dtype=np.uint8))
     records, skipped = read_all(COCO, tmp_path)
-    read = {record.split: (record.things[0].name, Path(record.signals[0].path).parent.name) for record in records}
+    read = {record.split: (record.objects[0].name, Path(record.signals[0].path).parent.name) for record in records}
     assert read == {"train": ("dog", "train2017"), "val": ("cat", "val2017")}
     assert not skipped
-    assert [record.things[0].name for record in read_all(COCO, tmp_path, split="val")[0]] == ["cat"]
+    assert [record.objects[0].name for record in read_all(COCO, tmp_path, split="val")[0]] == ["cat"]
 
 
 @pytest.mark.parametrize(
@@ -203,23 +203,23 @@ REAL = [
 
 
 @pytest.mark.filterwarnings("ignore")  # pycocotools' own decoder warns under numpy 2
-@pytest.mark.parametrize(("name", "pictures", "things", "first"), REAL)
-def test_real_sets_as_the_coco_api_reads_them(shared_data, name, pictures, things, first):
+@pytest.mark.parametrize(("name", "pictures", "objects", "first"), REAL)
+def test_real_sets_as_the_coco_api_reads_them(shared_data, name, pictures, objects, first):
     from pycocotools.coco import COCO as Api
 
     records, skipped = read_all(COCO, shared_data / name)
     with contextlib.redirect_stdout(io.StringIO()):
         api = Api(str(shared_data / name))
     assert skipped == []
-    assert (len(records), sum(len(record.things) for record in records)) == (pictures, things)
+    assert (len(records), sum(len(record.objects) for record in records)) == (pictures, objects)
     assert (records[0].id, records[0].form, records[0].licence) == first
     for record, image in zip(records, api.loadImgs(api.getImgIds()), strict=True):
         assert Path(record.signals[0].path).is_file()
         expected = api.loadAnns(api.getAnnIds(imgIds=image["id"]))
-        for thing, annotation in zip(record.things, expected, strict=True):
-            assert thing.name == api.loadCats(annotation["category_id"])[0]["name"].replace("_", " ")
-            assert thing.region.box == pytest.approx(
+        for obj, annotation in zip(record.objects, expected, strict=True):
+            assert obj.name == api.loadCats(annotation["category_id"])[0]["name"].replace("_", " ")
+            assert obj.region.box == pytest.approx(
                 np.cumsum([annotation["bbox"][:2], annotation["bbox"][2:]], 0).ravel()
             )
             if annotation.get("segmentation"):
-                assert np.array_equal(rle_to_mask(thing.region.mask), api.annToMask(annotation))
+                assert np.array_equal(rle_to_mask(obj.region.mask), api.annToMask(annotation))

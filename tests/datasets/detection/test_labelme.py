@@ -42,11 +42,11 @@ def labelme(*shapes, **more) -> dict:
         pytest.param({"points": None}, "points: expected at least 3 points", id="no_points"),
         pytest.param({"points": [[1, "a"]] * 3}, "points: expected at least 3 points", id="word"),
         pytest.param({"points": [[1, None]] * 3}, "points: expected at least 3 points", id="null"),
-        pytest.param({"points": [[1e9, 0], [1e9, 1], [0, 1]]}, "expected corners on the picture", id="far_away"),
-        pytest.param({"points": [[40, 1], [50, 1], [50, 9]]}, "at least one pixel of the picture", id="beside_it"),
+        pytest.param({"points": [[1e9, 0], [1e9, 1], [0, 1]]}, "expected corners on the image", id="far_away"),
+        pytest.param({"points": [[40, 1], [50, 1], [50, 9]]}, "at least one pixel of the image", id="beside_it"),
         pytest.param({"shape_type": "rectangle", "points": [[4, 4], [4, 9]]}, "points: expected a box with an area",
                      id="no_area"),
-        pytest.param({"shape_type": "point", "points": [[31, 4]]}, "points: expected a point on the picture of 30 x 20",
+        pytest.param({"shape_type": "point", "points": [[31, 4]]}, "points: expected a point on the image of 30 x 20",
                      id="point_beside_it"),
         pytest.param({"shape_type": "mask", "points": [[1, 1], [2, 2]], "mask": "@@"}, "mask: expected a PNG in base64",
                      id="mask"),
@@ -58,7 +58,7 @@ def test_a_bad_shape_is_named_and_the_rest_goes_on(tmp_path, change, message):
     write_picture(tmp_path / "a.jpg", PICTURE)
     write_json(tmp_path / "a.json", labelme(SQUARE, {**SQUARE, **change}))
     (record,), (skipped,) = read_all(LABELME, tmp_path)
-    assert len(record.things) == 1
+    assert len(record.objects) == 1
     assert skipped.where == "a.json: shapes[1]"
     assert message in skipped.why
 
@@ -68,14 +68,14 @@ def test_a_bad_shape_is_named_and_the_rest_goes_on(tmp_path, change, message):
     [
         pytest.param("{", "expected a JSON file of labelme; ", id="no_json"),
         pytest.param("[1]", "expected a JSON file of labelme with the list 'shapes', got [1]", id="list"),
-        pytest.param('{"shapes": []}', "imagePath: expected the name of a picture, got null", id="no_picture"),
+        pytest.param('{"shapes": []}', "imagePath: expected the name of an image, got null", id="no_picture"),
         pytest.param('{"shapes": [], "imagePath": "a.jpg", "imageHeight": 30, "imageWidth": 20}',
-                     "expected the size of a.jpg, [20, 30], got [30, 20]: the picture was resized or turned",
+                     "expected the size of a.jpg, [20, 30], got [30, 20]: the image was resized or turned",
                      id="turned"),
-        pytest.param('{"shapes": [], "imagePath": "b.jpg"}', "b.jpg: expected the picture, whose size the set does not",
+        pytest.param('{"shapes": [], "imagePath": "b.jpg"}', "b.jpg: expected the image, whose size the set does not",
                      id="no_size"),
         pytest.param('{"shapes": [], "imagePath": "b.jpg", "imageData": "aGVsbG8="}',
-                     "imageData: expected a picture in base64", id="no_picture_inside"),
+                     "imageData: expected an image in base64", id="no_picture_inside"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_skipped(tmp_path, content, message):
@@ -144,14 +144,14 @@ def test_groups_flags_and_descriptions(tmp_path):
     write_json(tmp_path / "a.json", labelme(*shapes, flags=flags))
     (record,), skipped = read_all(LABELME, tmp_path)
     assert not skipped
-    assert [thing.name for thing in record.things] == ["traffic light", "car", "traffic light", "rainy"]
-    joined = record.things[0]
+    assert [obj.name for obj in record.objects] == ["traffic light", "car", "traffic light", "rainy"]
+    joined = record.objects[0]
     assert (joined.region.box, joined.attributes) == ((2.0, 3.0, 29.0, 9.0), ("lit",))
     mask = rle_to_mask(joined.region.mask)
     assert mask[:, :10].sum() == 30
     assert mask[:, 19:].any()
-    assert record.things[3].region is None
-    assert [(said.text, said.things) for said in record.expressions] == [("the light that is lit", (0,))]
+    assert record.objects[3].region is None
+    assert [(said.text, said.objects) for said in record.expressions] == [("the light that is lit", (0,))]
     assert (record.absent, record.form) == (("sunny",), "mask")
 
 
@@ -187,14 +187,14 @@ def test_the_real_shapes_are_those_that_labelme_exports(shared_data):
     exported = read_all(COCO, folder / "coco" / "annotations.json")[0]
     assert skipped == []
     for record, other in zip(records, exported, strict=True):
-        assert [thing.name for thing in record.things] == [thing.name for thing in other.things]
-        for thing, expected in zip(record.things, other.things, strict=True):
-            ours, theirs = rle_to_mask(thing.region.mask), rle_to_mask(expected.region.mask)
+        assert [obj.name for obj in record.objects] == [obj.name for obj in other.objects]
+        for obj, expected in zip(record.objects, other.objects, strict=True):
+            ours, theirs = rle_to_mask(obj.region.mask), rle_to_mask(expected.region.mask)
             assert (ours & theirs).sum() / (ours | theirs).sum() > 0.92  # theirs has the outline too
 
 
 @pytest.mark.parametrize(
-    ("folder", "things", "absent"),
+    ("folder", "objects", "absent"),
     [
         pytest.param("bbox_detection", [["person", "person"], ["bus", "bus", "car"]], (), id="boxes"),
         pytest.param("classification", [["cat"]], ("dog",), id="flags"),
@@ -203,8 +203,8 @@ def test_the_real_shapes_are_those_that_labelme_exports(shared_data):
                                      "octagon"]], (), id="every_kind"),
     ],
 )  # fmt: skip
-def test_real_files(shared_data, folder, things, absent):
+def test_real_files(shared_data, folder, objects, absent):
     records, skipped = read_all(LABELME, shared_data / "labelme_examples" / folder)
     assert skipped == []
-    assert [[thing.name for thing in record.things] for record in records] == things
+    assert [[obj.name for obj in record.objects] for record in records] == objects
     assert records[0].absent == absent

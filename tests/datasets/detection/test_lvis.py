@@ -51,7 +51,7 @@ def test_names_present_absent_and_open(tmp_path):
     assert (record.id, record.source, record.split) == ("lvis/000000000139", "lvis", "train")
     assert record.signals[0].id == "coco/000000000139"  # as in every set that has this picture
     assert record.signals[0].path == str(tmp_path / "pictures" / "val2017" / "000000000139.jpg")
-    assert [(thing.name, thing.synonyms) for thing in record.things] == [("cup", ("coffee mug",)), ("bow", ())]
+    assert [(obj.name, obj.synonyms) for obj in record.objects] == [("cup", ("coffee mug",)), ("bow", ())]
     assert (record.absent, record.vague, record.closed) == (("home plate",), ("cup", "pea"), False)
     assert "a drink" not in repr(record)
 
@@ -60,7 +60,7 @@ def test_a_picture_without_any_name_is_skipped(tmp_path):
     image = {key: value for key, value in IMAGE.items() if key != "coco_url"}
     records, (skipped,) = read_all(LVIS, write_json(tmp_path / "lvis_v1_val.json", lvis(CUP) | {"images": [image]}))
     assert (records, skipped.where) == ([], "lvis_v1_val.json: images[0]")
-    assert "file_name: expected the name of a picture" in skipped.why
+    assert "file_name: expected the name of an image" in skipped.why
 
 
 @pytest.mark.filterwarnings("ignore")  # pycocotools' own decoder warns under numpy 2
@@ -74,22 +74,22 @@ def test_the_real_sample(shared_data):
     content = json.loads(path.read_text())
     images = {image["id"]: image for image in content["images"]}
     assert skipped == []
-    assert (len(records), sum(len(record.things) for record in records)) == (70, 618)
-    assert len({thing.name for record in records for thing in record.things}) == 154
+    assert (len(records), sum(len(record.objects) for record in records)) == (70, 618)
+    assert len({obj.name for record in records for obj in record.objects}) == 154
     assert not any(sign in name for record in records for name in _all_names(record) for sign in "_()")
     for record in records:
         image = images[int(record.id.split("/")[1])]
         assert record.signals[0].path.endswith(f"val2017/{image['id']:012d}.jpg")
-        assert not set(record.absent) & {thing.name for thing in record.things}
+        assert not set(record.absent) & {obj.name for obj in record.objects}
         assert len(record.absent) <= len(image["neg_category_ids"])
         expected = [a for a in content["annotations"] if a["image_id"] == image["id"]]
-        for thing, annotation in zip(record.things, expected, strict=True):
+        for obj, annotation in zip(record.objects, expected, strict=True):
             rle = api.merge(api.frPyObjects(annotation["segmentation"], image["height"], image["width"]))
-            assert np.array_equal(rle_to_mask(thing.region.mask), api.decode(rle))
+            assert np.array_equal(rle_to_mask(obj.region.mask), api.decode(rle))
     assert any(record.absent for record in records)
     assert any(record.vague for record in records)
 
 
 def _all_names(record) -> set[str]:
-    named = {name for thing in record.things for name in (thing.name, *thing.synonyms)}
+    named = {name for obj in record.objects for name in (obj.name, *obj.synonyms)}
     return named | set(record.absent) | set(record.vague)

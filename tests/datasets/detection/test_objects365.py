@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deixis.datasets.detection.objects365 import OBJECTS365, thing_of_category
+from deixis.datasets.detection.objects365 import OBJECTS365, object_of_category
 from tests.datasets.reading import read_all, write_json, write_picture
 
 BOX = {
@@ -34,8 +34,8 @@ def objects365(*annotations: dict, file_name: str = FILE) -> dict:
     ],
 )
 def test_names(name, expected, synonyms):
-    thing = thing_of_category({"name": name})
-    assert (thing.name, thing.synonyms) == (expected, synonyms)
+    obj = object_of_category({"name": name})
+    assert (obj.name, obj.synonyms) == (expected, synonyms)
 
 
 def test_a_set(tmp_path):
@@ -43,8 +43,8 @@ def test_a_set(tmp_path):
     path = write_json(tmp_path / "zhiyuan_objv2_val.json", objects365(BOX, *({**BOX, **change} for change in more)))
     (record,), (skipped,) = read_all(OBJECTS365, path)
     assert (record.source, record.split, record.form) == ("objects365", "val", "box")
-    assert record.things[0].region.box == (1.5, 1.0, 4.5, 3.0)
-    flags = [(thing.region.ignore, thing.region.crowd) for thing in record.things]
+    assert record.objects[0].region.box == (1.5, 1.0, 4.5, 3.0)
+    flags = [(obj.region.ignore, obj.region.crowd) for obj in record.objects]
     assert flags == [(False, False), (True, False), (True, False), (False, True)]
     assert skipped.where == "zhiyuan_objv2_val.json: annotations[4]"
 

@@ -26,7 +26,7 @@ def test_paco(tmp_path):
     (record,), skipped = read_all(PACO_LVIS, write_json(tmp_path / "paco_lvis_v1_train.json", content))
     assert not skipped
     assert (record.id, record.signals[0].id) == ("paco_lvis/000000000009", "coco/000000000009")
-    whole, part = record.things
+    whole, part = record.objects
     assert (whole.name, whole.part_of, whole.attributes) == ("mouse", None, ("black", "light blue"))
     assert (part.name, part.part_of, part.attributes) == ("left button", "mouse", ())
     assert (record.absent, record.form) == (("mug", "handle of a mug"), "mask")  # another thing may have a handle
@@ -51,5 +51,5 @@ def test_pascal_part(tmp_path, folder):
     (record,), (skipped,) = read_all(PASCAL_PART, path)
     assert (record.id, record.signals[0].id) == ("pascal_part/2008_000002", "voc/2008_000002")
     assert record.signals[0].path == str(tmp_path / folder / "2008_000002.jpg")
-    assert [(thing.name, thing.part_of) for thing in record.things] == [("pot", "potted plant")]
+    assert [(obj.name, obj.part_of) for obj in record.objects] == [("pot", "potted plant")]
     assert skipped.why == "category_id: expected a category 'object:part', got 'dog': is this the set?"

@@ -19,15 +19,15 @@ IMAGES = [
 ]  # fmt: skip
 
 
-def thing(number, names, x=10, y=10, w=20, h=20, **other):
+def obj(number, names, x=10, y=10, w=20, h=20, **other):
     return {"object_id": number, "names": names, "synsets": [], "x": x, "y": y, "w": w, "h": h, **other}
 
 
 def end(number, name, **place):
-    return {**thing(number, name, **place), "name": name}
+    return {**obj(number, name, **place), "name": name}
 
 
-DOG, MAN = thing(11, ["Dog ", "puppy"], merged_object_ids=[15]), thing(12, ["man"], x=40)
+DOG, MAN = obj(11, ["Dog ", "puppy"], merged_object_ids=[15]), obj(12, ["man"], x=40)
 RIDES = {
     "relationship_id": 5,
     "predicate": "NEXT  to",
@@ -58,12 +58,12 @@ def test_refuses_a_folder_without_annotations(tmp_path):
     [
         pytest.param("objects", 3, "objects: expected an object of JSON, got 3", id="no_object"),
         pytest.param("objects", {"names": ["a"]}, "object_id: expected a number, got null", id="no_id"),
-        pytest.param("objects", thing(99, []), "names: expected what the object is called, got []", id="no_name"),
-        pytest.param("objects", thing(99, [" "]), "names: expected what the object is called", id="blank_name"),
-        pytest.param("objects", thing(99, ["a"], w=0), "x, y, w, h: expected a box with an area on",
+        pytest.param("objects", obj(99, []), "names: expected what the object is called, got []", id="no_name"),
+        pytest.param("objects", obj(99, [" "]), "names: expected what the object is called", id="blank_name"),
+        pytest.param("objects", obj(99, ["a"], w=0), "x, y, w, h: expected a box with an area on",
                      id="no_width"),
-        pytest.param("objects", thing(99, ["a"], x=None), "x, y, w, h: expected four numbers", id="no_x"),
-        pytest.param("attributes", thing(99, ["a"], x=500), "x, y, w, h: expected a box with an area",
+        pytest.param("objects", obj(99, ["a"], x=None), "x, y, w, h: expected four numbers", id="no_x"),
+        pytest.param("attributes", obj(99, ["a"], x=500), "x, y, w, h: expected a box with an area",
                      id="off_the_picture"),
         pytest.param("relationships", {**RIDES, "predicate": ""}, "predicate: expected words, got ''",
                      id="no_predicate"),
@@ -72,7 +72,7 @@ def test_refuses_a_folder_without_annotations(tmp_path):
         pytest.param("relationships", {**RIDES, "object": end(77, "a", w=-3)}, "object: x, y, w, h: expected a box",
                      id="end_without_a_box"),
         pytest.param("relationships", {**RIDES, "object": end(11, "dog")},
-                     "object: expected another thing than the subject, got the same", id="to_itself"),
+                     "object: expected another object than the subject, got the same", id="to_itself"),
         pytest.param("regions", {**REGION, "phrase": None}, "phrase: expected a text, got null", id="no_phrase"),
         pytest.param("regions", {**REGION, "width": 0}, "x, y, width, height: expected a box",
                      id="region_without_width"),
@@ -87,14 +87,14 @@ def test_one_bad_fact_is_counted_and_the_rest_goes_on(tmp_path, part, bad, why):
     name = "region_descriptions" if part == "regions" else part
     assert [found.where for found in skipped] == [f"{name}.json: [0]: {part}[0]"]
     assert skipped[0].why.startswith(why)
-    assert (len(record.things), len(record.relations), len(record.expressions)) == (3, 1, 1)
+    assert (len(record.objects), len(record.relations), len(record.expressions)) == (3, 1, 1)
 
 
 @pytest.mark.parametrize(
     ("record", "why"),
     [
-        pytest.param([], "image_id: expected the number of a picture, got []", id="list"),
-        pytest.param({"objects": []}, "image_id: expected the number of a picture, got {", id="no_id"),
+        pytest.param([], "image_id: expected the number of an image, got []", id="list"),
+        pytest.param({"objects": []}, "image_id: expected the number of an image, got {", id="no_id"),
         pytest.param({"image_id": 1, "objects": None}, "objects: expected a list, got null", id="no_list"),
     ],
 )
@@ -108,23 +108,23 @@ def test_a_bad_picture_is_counted(tmp_path, record, why):
 
 def test_facts_of_all_files_are_joined(tmp_path):
     files = {
-        "objects": [(1, [DOG, MAN, thing(13, ["sky"], x=-5, y=-5, w=200, h=20)])],
+        "objects": [(1, [DOG, MAN, obj(13, ["sky"], x=-5, y=-5, w=200, h=20)])],
         "attributes": [(1, [{**DOG, "attributes": ["Brown", "sleepy", "brown"]}, {**MAN, "names": ["man"]},
-                            {**thing(14, ["hat"]), "attributes": ["red"]}])],
+                            {**obj(14, ["hat"]), "attributes": ["red"]}])],
         "relationships": [(1, [RIDES, RIDES, {**RIDES, "object": end(20, "ball", x=70, w=30)}])],
         "regions": [(1, [REGION])],
     }  # fmt: skip
     (record, *_), skipped = read_all(VISUAL_GENOME, layout(tmp_path, **files))
     assert not skipped
-    assert [thing.name for thing in record.things] == ["dog", "man", "sky", "hat", "ball", ""]
-    assert record.things[0].synonyms == ("puppy",)
-    assert record.things[0].attributes == ("brown", "sleepy")
-    assert record.things[3].attributes == ("red",)
-    assert record.things[2].region.box == (0, 0, 80, 15)
-    assert record.things[4].region.box == (70, 10, 80, 30)
+    assert [obj.name for obj in record.objects] == ["dog", "man", "sky", "hat", "ball", ""]
+    assert record.objects[0].synonyms == ("puppy",)
+    assert record.objects[0].attributes == ("brown", "sleepy")
+    assert record.objects[3].attributes == ("red",)
+    assert record.objects[2].region.box == (0, 0, 80, 15)
+    assert record.objects[4].region.box == (70, 10, 80, 30)
     assert record.relations == (Relation(0, "next to", 1), Relation(0, "next to", 4))
-    assert [(said.text, said.things, said.unique) for said in record.expressions] == [("a dog sleeps", (5,), False)]
-    assert record.things[5].region.box == (5, 5, 35, 45)
+    assert [(said.text, said.objects, said.unique) for said in record.expressions] == [("a dog sleeps", (5,), False)]
+    assert record.objects[5].region.box == (5, 5, 35, 45)
     assert (record.complete, record.form, record.split) == (False, "box", "train")
     turns = {sample.task: sample.turns for sample in plain_samples(record)}
     assert "detect" not in turns
@@ -156,7 +156,7 @@ def test_without_image_data_the_size_is_the_pictures(tmp_path):
     write_picture(tmp_path / "1.jpg", np.zeros((60, 80, 3), np.uint8))
     (record,), skipped = read_all(VISUAL_GENOME, tmp_path)
     assert record.signals[0].size_hw == (60, 80)
-    assert "2.jpg: expected the picture, whose size the set does not tell, got no such file" in skipped[0].why
+    assert "2.jpg: expected the image, whose size the set does not tell, got no such file" in skipped[0].why
 
 
 def test_version_1_0_names_one_name_and_other_ids(tmp_path):
@@ -165,7 +165,7 @@ def test_version_1_0_names_one_name_and_other_ids(tmp_path):
         tmp_path / "objects.json", [{"id": 1, "objects": [{"id": 3, "name": "Cat", "x": 1, "y": 1, "w": 9, "h": 9}]}]
     )
     (record,), _ = read_all(VISUAL_GENOME, tmp_path)
-    assert [thing.name for thing in record.things] == ["cat"]
+    assert [obj.name for obj in record.objects] == ["cat"]
 
 
 def test_the_pass_over_the_files_holds_one_picture(tmp_path):
@@ -173,7 +173,7 @@ def test_the_pass_over_the_files_holds_one_picture(tmp_path):
     peaks = []
     for count in (40, 400):
         folder = tmp_path / str(count)
-        layout(folder, None, objects=[(number, [thing(n, ["thing"]) for n in range(40)]) for number in range(count)])
+        layout(folder, None, objects=[(number, [obj(n, ["thing"]) for n in range(40)]) for number in range(count)])
         tracemalloc.start()
         assert sum(1 for _ in scan_visual_genome(Place(folder))) == count
         peaks.append(tracemalloc.get_traced_memory()[1])

@@ -18,7 +18,7 @@ def box(x1=3, y1=4, x2=12, y2=14) -> str:
     return f"<bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox>"
 
 
-def thing(name="dog", where=None, more="") -> str:
+def obj(name="dog", where=None, more="") -> str:
     return f"<object><name>{name}</name>{box() if where is None else where}{more}</object>"
 
 
@@ -35,18 +35,18 @@ def lay(folder: Path, *objects: str, name="a", head="", size=(30, 20), xml=None)
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        pytest.param(thing(""), "name: expected the name of a class, got none", id="no_name"),
-        pytest.param(thing(where=" "), "bndbox: expected numbers xmin, ymin, xmax, ymax, got ', , , '", id="no_box"),
-        pytest.param(thing(where=box("left")), "xmin, ymin, xmax, ymax, got 'left, 4, 12, 14'", id="word"),
-        pytest.param(thing(where=box("nan")), "bndbox: expected four numbers x1, y1, x2, y2", id="nan"),
-        pytest.param(thing(where=box(12, 4, 12, 14)), "bndbox: expected a box with an area", id="no_area"),
-        pytest.param(thing(where=box(40, 4, 50, 14)), "on the picture of 30 x 20 pixels", id="beside_it"),
-        pytest.param(thing(where="<robndbox><cx>3</cx></robndbox>"), "bndbox: expected numbers", id="turned_box"),
+        pytest.param(obj(""), "name: expected the name of a class, got none", id="no_name"),
+        pytest.param(obj(where=" "), "bndbox: expected numbers xmin, ymin, xmax, ymax, got ', , , '", id="no_box"),
+        pytest.param(obj(where=box("left")), "xmin, ymin, xmax, ymax, got 'left, 4, 12, 14'", id="word"),
+        pytest.param(obj(where=box("nan")), "bndbox: expected four numbers x1, y1, x2, y2", id="nan"),
+        pytest.param(obj(where=box(12, 4, 12, 14)), "bndbox: expected a box with an area", id="no_area"),
+        pytest.param(obj(where=box(40, 4, 50, 14)), "on the image of 30 x 20 pixels", id="beside_it"),
+        pytest.param(obj(where="<robndbox><cx>3</cx></robndbox>"), "bndbox: expected numbers", id="turned_box"),
     ],
 )
 def test_a_bad_object_is_named_and_the_rest_goes_on(tmp_path, bad, message):
-    (record,), (skipped,) = read_all(VOC, lay(tmp_path, thing(), bad))
-    assert [found.name for found in record.things] == ["dog"]
+    (record,), (skipped,) = read_all(VOC, lay(tmp_path, obj(), bad))
+    assert [found.name for found in record.objects] == ["dog"]
     assert skipped.where == "Annotations/a.xml: object 2"
     assert message in skipped.why
 
@@ -54,7 +54,7 @@ def test_a_bad_object_is_named_and_the_rest_goes_on(tmp_path, bad, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        pytest.param({"xml": "<annotation>"}, "expected an XML file of PASCAL VOC's form; no element found",
+        pytest.param({"xml": "<annotation>"}, "expected XML; no element found",
                      id="cut"),
         pytest.param({"xml": "<html/>"}, "with <annotation>, got <html>", id="another_form"),
         pytest.param({"size": (20, 30)}, "size: expected the size of a.jpg, [20, 30], got [30, 20]: the",
@@ -62,8 +62,8 @@ def test_a_bad_object_is_named_and_the_rest_goes_on(tmp_path, bad, message):
     ],
 )  # fmt: skip
 def test_a_bad_file_is_skipped(tmp_path, change, message):
-    lay(tmp_path, thing(), name="b")
-    (record,), (skipped,) = read_all(VOC, lay(tmp_path, thing(), **change))
+    lay(tmp_path, obj(), name="b")
+    (record,), (skipped,) = read_all(VOC, lay(tmp_path, obj(), **change))
     assert (record.id, skipped.where) == (f"{tmp_path.name}/b", "Annotations/a.xml")
     assert message in skipped.why
 
@@ -90,15 +90,15 @@ def test_refuses(tmp_path, options, message):
     ],
 )
 def test_where_pixels_are_counted_from(tmp_path, head, options, expected):
-    (record,), skipped = read_all(VOC, lay(tmp_path, thing(), head=head), options=options)
-    assert (record.things[0].region.box, skipped) == (expected, [])
+    (record,), skipped = read_all(VOC, lay(tmp_path, obj(), head=head), options=options)
+    assert (record.objects[0].region.box, skipped) == (expected, [])
 
 
 def test_pascals_own(tmp_path):
     part = f"<part><name>head</name>{box(3, 4, 6, 8)}</part><difficult>1</difficult>"
-    lay(tmp_path, thing("diningtable"), thing("person", more=part), head=PASCAL, name="2008_000002")
+    lay(tmp_path, obj("diningtable"), obj("person", more=part), head=PASCAL, name="2008_000002")
     for name in ("2008_000003", "2008_000005"):
-        lay(tmp_path, thing(), head=PASCAL, name=name)
+        lay(tmp_path, obj(), head=PASCAL, name=name)
     lists = tmp_path / "ImageSets" / "Main"
     lists.mkdir(parents=True)
     for split, lines in (("train", "2008_000002\n"), ("val", "2008_000003\n"), ("dog_train", "2008_000005 1\n")):
@@ -107,7 +107,7 @@ def test_pascals_own(tmp_path):
     records, (skipped,) = read_all(VOC, tmp_path)
     assert [(record.id, record.split) for record in records] == [
         ("voc/2008_000002", "train"), ("voc/2008_000003", "val"), ("voc/2008_000005", "train")]  # fmt: skip
-    found = [(each.name, each.part_of, each.region.ignore) for each in records[0].things]
+    found = [(each.name, each.part_of, each.region.ignore) for each in records[0].objects]
     assert found == [("dining table", None, False), ("person", None, True), ("head", "person", False)]
     assert (skipped.where, "expected a file 2008_000009.xml" in skipped.why) == ("ImageSets/Main/test.txt:1", True)
 
@@ -117,27 +117,27 @@ def test_masks_of_objects(tmp_path):
     values[3:14, 2:12], values[3, 2:12] = 1, 255
     values[0:5, 20:29] = 2
     values[19, 29] = 7
-    objects = thing(), thing("cat", box(21, 1, 29, 5))
+    objects = obj(), obj("cat", box(21, 1, 29, 5))
     write_picture(lay(tmp_path, *objects, head=PASCAL) / "SegmentationObject" / "a.png", values)
     (record,), (skipped,) = read_all(VOC, tmp_path)
     assert skipped.why == "expected the number of one of the objects, got 7"
     assert record.form == "mask"
-    for number, found in enumerate(record.things, 1):
+    for number, found in enumerate(record.objects, 1):
         assert np.array_equal(rle_to_mask(found.region.mask), values == number)
-    lay(tmp_path, thing(), thing("cat", box(21, 10, 29, 15)), head=PASCAL)
+    lay(tmp_path, obj(), obj("cat", box(21, 10, 29, 15)), head=PASCAL)
     (record,), (first, _) = read_all(VOC, tmp_path)
-    assert [found.region.mask is None for found in record.things] == [False, True]
+    assert [found.region.mask is None for found in record.objects] == [False, True]
     assert "expected the pixels of object 2 in its box" in first.why
     write_picture(tmp_path / "SegmentationObject" / "a.png", values[:5])
     (record,), (skipped,) = read_all(VOC, tmp_path)
-    assert (record.form, skipped.why) == ("box", "expected the picture's size [20, 30], got [5, 30]")
+    assert (record.form, skipped.why) == ("box", "expected the image's size [20, 30], got [5, 30]")
 
 
 def test_files_beside_pictures_in_folders_of_splits(tmp_path):
     """As Roboflow and labelImg leave them; names and sizes that are not told are found."""
     for split in ("train", "valid"):
         write_picture(tmp_path / split / "a.png", PICTURE)
-        (tmp_path / split / "a.xml").write_text(f"<annotation><size><width>0</width></size>{thing()}</annotation>")
+        (tmp_path / split / "a.xml").write_text(f"<annotation><size><width>0</width></size>{obj()}</annotation>")
     records, skipped = read_all(VOC, tmp_path, options={"source": "dogs"})
     assert skipped == []
     assert [(record.id, record.split) for record in records] == [("dogs/train/a", "train"), ("dogs/valid/a", "val")]
@@ -146,20 +146,20 @@ def test_files_beside_pictures_in_folders_of_splits(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("folder", "annotations", "pictures", "things"),
+    ("folder", "annotations", "pictures", "objects"),
     [
         pytest.param("bccd", "Annotations", 64, 879, id="blood_cells"),
         pytest.param("playing_cards", "annotations", 24, 77, id="playing_cards"),
     ],
 )
-def test_real_sets(shared_data, folder, annotations, pictures, things):
+def test_real_sets(shared_data, folder, annotations, pictures, objects):
     records, skipped = read_all(VOC, shared_data / folder)
     assert skipped == []
-    assert (len(records), sum(len(record.things) for record in records)) == (pictures, things)
+    assert (len(records), sum(len(record.objects) for record in records)) == (pictures, objects)
     for record in records:
         assert Path(record.signals[0].path).is_file()
         root = ElementTree.parse(shared_data / folder / annotations / f"{record.id.split('/')[1]}.xml").getroot()
         expected = [
             (each.findtext("name"), *(float(edge.text) for edge in each.find("bndbox"))) for each in root.iter("object")
         ]
-        assert [(each.name, *each.region.box) for each in record.things] == expected
+        assert [(each.name, *each.region.box) for each in record.objects] == expected

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deixis.datasets.files.caption_spans import bare, marked_caption
+from deixis.datasets.files.caption_spans import bare, link_caption
 from deixis.geometry import Reference, parse_markup
 
 TEXT = "Two men, one old, hold {ropes} [x]."
@@ -25,7 +25,7 @@ TEXT = "Two men, one old, hold {ropes} [x]."
 )
 def test_refuses(part, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        marked_caption(TEXT, [part])
+        link_caption(TEXT, [part])
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_refuses(part, message):
     ],
 )  # fmt: skip
 def test_marked_caption(parts, expected):
-    assert marked_caption(TEXT, parts) == expected
+    assert link_caption(TEXT, parts) == expected
 
 
 @given(st.text(max_size=40), st.data())
@@ -50,7 +50,7 @@ def test_the_markup_says_what_the_text_said(text, data):
     ends = st.integers(0, len(text))
     parts = data.draw(st.lists(st.tuples(ends, ends, st.lists(st.integers(0, 9), min_size=1)), max_size=4))
     try:
-        pieces = parse_markup(marked_caption(text, parts))
+        pieces = parse_markup(link_caption(text, parts))
     except ValueError as error:
         assert str(error).startswith("expected a part of the caption")  # noqa: PT017
         return

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from deixis.datasets.files.map_files import read_map, soft_mask
-from deixis.datasets.files.mask_regions import region_of_mask, regions_of_values
+from deixis.datasets.files.mask_regions import map_regions, mask_region
 from deixis.geometry import mask_to_box_xyxy, mask_to_rle
 
 NUMBERS = np.array([[0, 1, 2], [300, 1, 0]])
@@ -62,9 +62,9 @@ def test_grey_can_be_read_as_colours(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(None, "map.png: expected a picture of numbers, got no such file", id="missing"),
+        pytest.param(None, "map.png: expected an image of numbers, got no such file", id="missing"),
         pytest.param(b"words", "'map.png': expected a picture", id="no_picture"),
-        pytest.param("cut", "map.png: expected a whole picture", id="cut"),
+        pytest.param("cut", "map.png: expected a whole image", id="cut"),
         pytest.param("fractions", "map.png: expected whole numbers, got float32", id="fractions"),
     ],
 )
@@ -124,12 +124,12 @@ def test_soft_mask(tmp_path, picture, suffix, expected):
     ],
 )
 def test_regions_of_values_against_each_number_by_itself(values):
-    for number, region in regions_of_values(values):
+    for number, region in map_regions(values):
         assert region.mask == mask_to_rle(values == number)
         assert region.box == tuple(mask_to_box_xyxy(values == number))
-    assert [number for number, _ in regions_of_values(values)] == sorted(set(values.ravel().tolist()))
+    assert [number for number, _ in map_regions(values)] == sorted(set(values.ravel().tolist()))
 
 
 def test_an_empty_mask_is_no_region():
     with pytest.raises(ValueError, match="mask: expected at least one pixel set, got none"):
-        region_of_mask(np.zeros((3, 4), dtype=bool))
+        mask_region(np.zeros((3, 4), dtype=bool))

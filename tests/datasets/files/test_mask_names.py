@@ -2,7 +2,7 @@
 
 import pytest
 
-from deixis.datasets.files.mask_names import Owned, owner, picture_names
+from deixis.datasets.files.mask_names import Owned, image_names, owner
 
 PICTURES = ("a", "a_b", "day/img_01", "c_image", "p/image", "0001")
 
@@ -32,10 +32,10 @@ PICTURES = ("a", "a_b", "day/img_01", "c_image", "p/image", "0001")
     ],
 )
 def test_owner(name, expected):
-    assert owner(name, picture_names(PICTURES)) == expected
+    assert owner(name, image_names(PICTURES)) == expected
 
 
 def test_a_file_is_not_its_own_mask():
-    names = picture_names(["a", "a_mask"])
+    names = image_names(["a", "a_mask"])
     assert owner("a_mask", names, but="a_mask") == Owned("a", None, True)
     assert owner("a", names, but="a") is None

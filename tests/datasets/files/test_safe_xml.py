@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from deixis.datasets.files import safe_xml
-from deixis.datasets.files.safe_xml import read_xml, text_of, whole_of
+from deixis.datasets.files.safe_xml import read_xml, required_int, text_of
 
 ENTITIES = '<!ENTITY b "ha"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">'
 LAUGHS = f'<?xml version="1.0"?><!DOCTYPE a [{ENTITIES}]><annotation>&c;</annotation>'
@@ -54,8 +54,8 @@ def test_texts_and_numbers(tmp_path):
     path.write_text("<a><size><width> 12.0 </width><height>x</height><depth/></size></a>")
     root = read_xml(path)
     assert (text_of(root, "size/height"), text_of(root, "size/depth"), text_of(root, "size/none")) == ("x", None, None)
-    assert whole_of(root, "size/width") == 12
+    assert required_int(root, "size/width") == 12
     with pytest.raises(ValueError, match="a/size/height: expected a whole number, got 'x'"):
-        whole_of(root, "size/height")
+        required_int(root, "size/height")
     with pytest.raises(ValueError, match="a/size/none: expected a whole number, got None"):
-        whole_of(root, "size/none")
+        required_int(root, "size/none")

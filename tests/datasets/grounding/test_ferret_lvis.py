@@ -37,7 +37,7 @@ def read(tmp_path, *rows, **place):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        pytest.param({"sample_point": [9, 1]}, "point: sample_point: expected x, y on the picture of 6 x", id="point"),
+        pytest.param({"sample_point": [9, 1]}, "point: sample_point: expected x, y on the image of 6 x", id="point"),
         pytest.param({"bbox_norm": [0.5, 0, 0.2, 1]}, "box: the box [0.5, 0.0, 0.2, 1.0]: expected a box", id="box"),
         pytest.param({"free_shape_segment_mask": STROKE.T.tolist()},
                      "free_shape: free_shape_segment_mask: expected lists [width][height], [6, 4], got [4, 6]",

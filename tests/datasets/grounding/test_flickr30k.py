@@ -53,16 +53,16 @@ def test_refuses_another_folder(tmp_path):
 @pytest.mark.parametrize(
     ("made", "where", "why"),
     [
-        pytest.param({"lists": (("val", "36979\n../x\n"),)}, "val.txt:2", "expected the number of a picture, got",
+        pytest.param({"lists": (("val", "36979\n../x\n"),)}, "val.txt:2", "expected the number of an image, got",
                      id="no_number"),
         pytest.param({"lists": (("val", "36979\n12\n"),)}, "val.txt:2",
-                     "Annotations/12.xml: expected the file of a picture that is listed, got none", id="no_file"),
+                     "Annotations/12.xml: expected the file of an image that is listed, got none", id="no_file"),
         pytest.param({"sentences": SENTENCES + "[/EN#7 nothing] is\n"}, "Sentences/36979.txt:5",
                      "expected phrases of the form [/EN#id/type words], got '[/EN#7 nothing] is'", id="no_type"),
         pytest.param({"sentences": SENTENCES + "[/EN#7/other unclosed\n"}, "Sentences/36979.txt:5",
                      "expected phrases of the form", id="unclosed"),
         pytest.param({"annotation": xml([*OBJECTS, ("9", (50, 1, 20, 9))])}, "Annotations/36979.xml: object 6",
-                     "bndbox: expected a box with an area on the picture", id="reversed_box"),
+                     "bndbox: expected a box with an area on the image", id="reversed_box"),
         pytest.param({"annotation": xml([*OBJECTS, ("", (5, 1, 20, 9))])}, "Annotations/36979.xml: object 6",
                      "name: expected the number of an entity, got none", id="no_name"),
         pytest.param({"annotation": xml([*OBJECTS, ("9", "<bndbox><xmin>1</xmin></bndbox>")])},
@@ -105,11 +105,11 @@ def test_captions_boxes_and_names(tmp_path):
         "[The old man]{0}, who pets [the small dog]{2}, smiles.",
         "It is noon {{today}}.",
     )
-    assert [thing.region.box for thing in record.things] == [
+    assert [obj.region.box for obj in record.objects] == [
         (0, 0, 20, 40), (30, 4, 60, 40), (20, 20, 30, 30), (4, 0, 10, 6)
     ]  # fmt: skip
-    assert [thing.name for thing in record.things] == ["man", "", "dog", "red hat"]
-    assert [thing.synonyms for thing in record.things] == [("old man",), (), ("small dog",), ()]
+    assert [obj.name for obj in record.objects] == ["man", "", "dog", "red hat"]
+    assert [obj.synonyms for obj in record.objects] == [("old man",), (), ("small dog",), ()]
     caption = next(sample for sample in plain_samples(record) if sample.task == "caption")
     assert caption.turns[0].assistant == "[Two men]{0,1} pet [a dog]{2} in a park."
 
@@ -156,5 +156,5 @@ def test_boxes_against_the_standard_library(tmp_path):
     root = ElementTree.fromstring(xml())
     expected = [[int(edge.text) for edge in box] for box in root.iter("bndbox")]
     (record,), _ = read_all(FLICKR30K, layout(tmp_path))
-    x1, y1, x2, y2 = zip(*(thing.region.box for thing in record.things), strict=True)
+    x1, y1, x2, y2 = zip(*(obj.region.box for obj in record.objects), strict=True)
     assert [[a + 1, b + 1, c, d] for a, b, c, d in zip(x1, y1, x2, y2, strict=True)] == expected

@@ -15,13 +15,13 @@ MASK = np.zeros((40, 60), dtype=bool)
 MASK[10:20, 10:30] = True
 
 
-def thing(number, labels=("dog",), bbox=(10, 10, 30, 20), **other):
+def obj(number, labels=("dog",), bbox=(10, 10, 30, 20), **other):
     return {"id": number, "labels": list(labels), "bbox": list(bbox), "score": 0.9, "attributes": None,
             "depth": 3.0, **other}  # fmt: skip
 
 
 def record(**other):
-    masked = thing(1, segmentation=mask_to_rle(MASK), segmentation_source="SAM")
+    masked = obj(1, segmentation=mask_to_rle(MASK), segmentation_source="SAM")
     return {
         "objects": [masked],
         "floating_objects": [],
@@ -34,7 +34,7 @@ def record(**other):
 
 
 def test_refuses_a_folder_without_json(tmp_path):
-    with pytest.raises(ValueError, match="expected JSON files in it, one a picture, got none"):
+    with pytest.raises(ValueError, match="expected JSON files in it, one per image, got none"):
         read_all(GRAND, tmp_path)
 
 
@@ -43,13 +43,13 @@ def test_refuses_a_folder_without_json(tmp_path):
     [
         pytest.param({"objects": [3, *record()["objects"]]}, ".objects[0]", "expected an object with an id, got 3",
                      id="number"),
-        pytest.param({"floating_objects": [thing("x")]}, ".floating_objects[0]", "expected an object with an id",
+        pytest.param({"floating_objects": [obj("x")]}, ".floating_objects[0]", "expected an object with an id",
                      id="id"),
-        pytest.param({"floating_objects": [thing(2, [])]}, ".floating_objects[0]",
+        pytest.param({"floating_objects": [obj(2, [])]}, ".floating_objects[0]",
                      "labels: expected what the object may be called, got []", id="no_label"),
-        pytest.param({"floating_objects": [thing(2, bbox=(30, 2, 10, 9))]}, ".floating_objects[0]",
+        pytest.param({"floating_objects": [obj(2, bbox=(30, 2, 10, 9))]}, ".floating_objects[0]",
                      "bbox: expected a box with an area", id="reversed_box"),
-        pytest.param({"floating_objects": [thing(2, segmentation={"size": [4, 4], "counts": "0"})]},
+        pytest.param({"floating_objects": [obj(2, segmentation={"size": [4, 4], "counts": "0"})]},
                      ".floating_objects[0]", "segmentation: the runs of a run-length code", id="mask"),
         pytest.param({"dense_caption": {"caption": "a dog", "details": [3]}}, ".dense_caption[0]",
                      "expected a phrase with ids of objects, got 3", id="no_phrase"),
@@ -58,7 +58,7 @@ def test_refuses_a_folder_without_json(tmp_path):
 def test_one_bad_object_is_counted_and_the_rest_goes_on(tmp_path, bad, where, why):
     write_json(tmp_path / "sa_1.json", {"sa_1.jpg": record(**bad)})
     (found,), (skipped,) = read_all(GRAND, tmp_path)
-    assert len(found.things) == 1
+    assert len(found.objects) == 1
     assert skipped.where.endswith(where)
     assert skipped.why.startswith(why)
 
@@ -66,17 +66,17 @@ def test_one_bad_object_is_counted_and_the_rest_goes_on(tmp_path, bad, where, wh
 def test_files_that_cannot_be_read_are_counted(tmp_path):
     (tmp_path / "sa_0.json").write_text('{"sa_0.jpg": ')
     write_json(tmp_path / "sa_1.json", {"sa_1.jpg": {"objects": None}})
-    write_json(tmp_path / "sa_2.json", {"sa_2.jpg": record(objects=[thing(1)])})
+    write_json(tmp_path / "sa_2.json", {"sa_2.jpg": record(objects=[obj(1)])})
     write_json(tmp_path / "part_2" / "sa_3.json", {"sa_3.jpg": record()})
     (found,), skipped = read_all(GRAND, tmp_path)
     assert found.id == "grand/sa_3"
     assert [found.why.split(": ", 1)[1].split(",")[0].split(";")[0] for found in skipped] == [
-        "expected JSON", "expected a list", "expected the picture"
+        "expected JSON", "expected a list", "expected the image"
     ]  # fmt: skip
 
 
 def test_names_attributes_and_captions(tmp_path):
-    shoe = thing(7, ["sandal_(type_of_shoe)", "shoe"], (0, 0, 9, 9), segmentation=mask_to_rle(MASK))
+    shoe = obj(7, ["sandal_(type_of_shoe)", "shoe"], (0, 0, 9, 9), segmentation=mask_to_rle(MASK))
     twice = {"phrase": "the dog", "tokens_positive": [9, 16], "id": 1}
     made = record(
         floating_objects=[{**shoe, "attributes": "Assistant: A worn  shoe"}],
@@ -94,8 +94,8 @@ def test_names_attributes_and_captions(tmp_path):
     write_json(tmp_path / "sa_1.json", {"sa_1.jpg": made})
     (found,), skipped = read_all(GRAND, tmp_path)
     assert not skipped
-    assert [(one.name, one.synonyms) for one in found.things] == [("dog", ()), ("sandal", ("shoe",))]
-    assert [(said.text, said.things, said.unique) for said in found.expressions] == [
+    assert [(one.name, one.synonyms) for one in found.objects] == [("dog", ()), ("sandal", ("shoe",))]
+    assert [(said.text, said.objects, said.unique) for said in found.expressions] == [
         ("the dog is brown", (0,), False),
         ("A worn  shoe", (1,), False),
     ]
@@ -108,8 +108,8 @@ def test_names_attributes_and_captions(tmp_path):
     assert (found.form, found.complete, found.author) == ("mask", False, "model")
     assert found.signals[0].id == "sa1b/sa_1"
     assert found.signals[0].size_hw == (40, 60)
-    assert np.array_equal(rle_to_mask(found.things[0].region.mask), MASK)
-    assert found.things[0].region.box == (10, 10, 30, 20)
+    assert np.array_equal(rle_to_mask(found.objects[0].region.mask), MASK)
+    assert found.objects[0].region.box == (10, 10, 30, 20)
 
 
 @pytest.mark.parametrize("level", ["level_3_dense_caption", "level_4_extra_context"])
@@ -121,11 +121,11 @@ def test_a_real_record(tmp_path, shared_data, level):
     assert not skipped
     objects = official["objects"] + official["floating_objects"]
     cut = [np.clip(one["bbox"], 0, [2250, 1500, 2250, 1500]) for one in objects]  # some begin above the picture
-    assert np.allclose([one.region.box for one in found.things], cut)
-    assert all(not re.search(r"[_()]", name) for one in found.things for name in (one.name, *one.synonyms))
+    assert np.allclose([one.region.box for one in found.objects], cut)
+    assert all(not re.search(r"[_()]", name) for one in found.objects for name in (one.name, *one.synonyms))
     lists = [[one["attributes"]] if isinstance(one["attributes"], str) else one["attributes"] for one in objects]
     said = {(n, text.split("istant: ")[-1]) for n, texts in enumerate(lists) for text in texts or ()}
-    assert {(told.things[0], told.text) for told in found.expressions} == said
+    assert {(told.objects[0], told.text) for told in found.expressions} == said
     place_of = {one["id"]: number for number, one in enumerate(objects)}
     meant = {
         piece.phrase: piece.indices

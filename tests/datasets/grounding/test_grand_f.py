@@ -47,14 +47,14 @@ def test_refuses_a_folder_with_files_for_scoring_only(tmp_path):
         pytest.param(grounding([0, 5]), "segmentation: expected polygons or run lengths, got []", id="no_mask"),
         pytest.param(grounding([0, 5], np.zeros((40, 60), bool)), "segmentation: expected at least one pixel",
                      id="empty"),
-        pytest.param(grounding([0, 5], np.ones((9, 9), bool)), "segmentation: expected the picture's size [40, 60]",
+        pytest.param(grounding([0, 5], np.ones((9, 9), bool)), "segmentation: expected the image's size [40, 60]",
                      id="another_size"),
     ],
 )  # fmt: skip
 def test_one_bad_phrase_is_counted_and_the_rest_goes_on(tmp_path, bad, why):
     write_json(tmp_path / "GranDf_HA_GCG_train.json", [gcg(**GOOD, bad=bad)])
     (record,), (skipped,) = read_all(GRAND_F, tmp_path)
-    assert len(record.things) == 2
+    assert len(record.objects) == 2
     assert skipped.where == "GranDf_HA_GCG_train.json: [0].groundings['bad']"
     assert skipped.why.startswith(why)
 
@@ -62,13 +62,13 @@ def test_one_bad_phrase_is_counted_and_the_rest_goes_on(tmp_path, bad, why):
 @pytest.mark.parametrize(
     ("record", "why"),
     [
-        pytest.param([], "expected a picture with a caption, got []", id="list"),
-        pytest.param({"file_name": "a.jpg"}, "expected a picture with a caption, got {", id="no_caption"),
+        pytest.param([], "expected an image with a caption, got []", id="list"),
+        pytest.param({"file_name": "a.jpg"}, "expected an image with a caption, got {", id="no_caption"),
         pytest.param({**gcg(), "groundings": 3}, "groundings: expected phrases with their masks, got 3",
                      id="groundings"),
-        pytest.param({**gcg(**GOOD), "file_name": None}, "file_name: expected the name of a picture, got null",
+        pytest.param({**gcg(**GOOD), "file_name": None}, "file_name: expected the name of an image, got null",
                      id="name"),
-        pytest.param(gcg(), "expected the picture, whose size the set does not tell, got no such file", id="no_size"),
+        pytest.param(gcg(), "expected the image, whose size the set does not tell, got no such file", id="no_size"),
         pytest.param(gcg(a={"token_positives": [0, 5], "rle_masks": [{"size": [40, 60], "counts": "x"}]}),
                      "expected a phrase with a mask, got none to use", id="no_phrase_to_use"),
     ],
@@ -92,9 +92,9 @@ def test_phrases_with_places(tmp_path, file, author, split):
     (record,), skipped = read_all(GRAND_F, tmp_path / file)
     assert not skipped
     assert record.captions == ("[A dog]{0} lies between [two men]{1}.",)
-    assert [thing.name for thing in record.things] == ["dog", "two men"]
-    assert [thing.region.box for thing in record.things] == [(10, 10, 30, 20), (0, 0, 60, 5)]
-    assert np.array_equal(rle_to_mask(record.things[1].region.mask), LEFT | RIGHT)
+    assert [obj.name for obj in record.objects] == ["dog", "two men"]
+    assert [obj.region.box for obj in record.objects] == [(10, 10, 30, 20), (0, 0, 60, 5)]
+    assert np.array_equal(rle_to_mask(record.objects[1].region.mask), LEFT | RIGHT)
     assert (record.author, record.split, record.form, record.complete) == (author, split, "mask", False)
     assert (record.signals[0].id, record.signals[0].size_hw) == ("sa1b/sa_10", (40, 60))
     caption = next(sample for sample in plain_samples(record) if sample.task == "caption")
@@ -123,11 +123,11 @@ def test_refcocog_finds_its_sentences_in_the_caption(tmp_path):
     (record,), (skipped,) = read_all(GRAND_F, tmp_path / "RefCOCOg_GCG_train.json", images=tmp_path)
     assert skipped.where == "RefCOCOg_GCG_train.json: [0].refs[2]"
     assert record.captions == ("[A dog]{0} lies between two men.",)
-    assert [(said.text, said.things, said.unique) for said in record.expressions] == [
+    assert [(said.text, said.objects, said.unique) for said in record.expressions] == [
         ("a dog", (0,), True), ("a bird", (1,), True)
     ]  # fmt: skip
-    assert [thing.name for thing in record.things] == ["", ""]
-    assert np.array_equal(rle_to_mask(record.things[0].region.mask), DOG)
+    assert [obj.name for obj in record.objects] == ["", ""]
+    assert np.array_equal(rle_to_mask(record.objects[0].region.mask), DOG)
     assert record.signals[0].id == "coco/000000000139"
 
 
@@ -141,6 +141,6 @@ def test_flickr_is_in_mdetrs_form(tmp_path):
     assert not skipped
     assert (record.id, record.source, record.split) == ("grand_f/flickr_mergedGT_GCG_val/4", "grand_f", "val")
     assert record.captions == ("[A dog]{0} lies.",)
-    assert np.array_equal(rle_to_mask(record.things[0].region.mask), DOG)
+    assert np.array_equal(rle_to_mask(record.objects[0].region.mask), DOG)
     assert record.signals[0].id == "flickr/1007129816"
     assert record.signals[0].path == str(tmp_path / "flikcr_30k/train/1007129816.jpg")

@@ -29,7 +29,7 @@ def row(question: str = "What is <bbox_location0>?", answer: str = "A dog.", **f
     ("bad", "message"),
     [
         pytest.param(3, "expected an object {'image', 'conversations', ...}, got 3", id="number"),
-        pytest.param(row(image=None), "image: expected the path of a picture, got null", id="no_image"),
+        pytest.param(row(image=None), "image: expected the path of an image, got null", id="no_image"),
         pytest.param(row(image_h="6"), "image_h, image_w: height: expected whole pixels", id="size_as_text"),
         pytest.param(row(conversations=[]), "conversations: expected a list of turns", id="no_turns"),
         pytest.param(row(box_x1y1x2y2=[[], []]), "box_x1y1x2y2[0][0]: expected a box for <bbox_location0>, got 0 in",
@@ -83,7 +83,7 @@ def test_masks_have_rows_first(tmp_path):
     ("mask", "message"),
     [
         pytest.param("x", "masks[0][0]: expected run lengths, got 'x'", id="text"),
-        pytest.param(mask_to_rle(TALL.T), "expected the picture's size [6, 4], got [4, 6]", id="transposed"),
+        pytest.param(mask_to_rle(TALL.T), "expected the image's size [6, 4], got [4, 6]", id="transposed"),
         pytest.param({"size": [6, 4], "counts": "~"}, "masks[0][0]: segmentation:", id="damaged"),
         pytest.param(mask_to_rle(TALL & False), "expected at least one pixel", id="empty"),
     ],
@@ -133,7 +133,7 @@ def test_a_dialogue_without_boxes_needs_no_size(tmp_path):
     ("sizes", "message"),
     [
         pytest.param({"image_h": 0}, "image_h, image_w: height: expected whole pixels", id="zero"),
-        pytest.param({"image_h": None, "image_w": None}, "expected the picture, whose size the set does not tell",
+        pytest.param({"image_h": None, "image_w": None}, "expected the image, whose size the set does not tell",
                      id="none_and_no_picture"),
     ],
 )  # fmt: skip

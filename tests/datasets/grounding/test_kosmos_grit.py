@@ -76,7 +76,7 @@ def test_a_bad_box_is_named_and_the_rest_goes_on(tmp_path, fields, message):
     (record,), (skipped,) = read_all(KOSMOS_GRIT, write(tmp_path / "coyo.parquet", row(**fields)))
     assert skipped.where == "coyo.parquet: row 0"
     assert message in skipped.why
-    assert record.things[0].name == "dog"
+    assert record.objects[0].name == "dog"
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,12 @@ def test_a_bad_row_is_named_and_the_rest_goes_on(tmp_path, fields, message):
 def test_a_grounded_caption(tmp_path):
     (record,), skipped = read_all(KOSMOS_GRIT, write(tmp_path / "coyo.parquet", row()))
     assert not skipped
-    assert [(thing.name, thing.region.box) for thing in record.things] == [
+    assert [(obj.name, obj.region.box) for obj in record.objects] == [
         ("dog", (0, 0, 100, 100)),
         ("{big} field", (0, 50, 200, 100)),
     ]
     assert record.captions == ("[A dog]{0} in [a {{big}} field]{1}",)
-    assert [(found.text, found.things) for found in record.expressions] == [(CAPTION, (0,))]
+    assert [(found.text, found.objects) for found in record.expressions] == [(CAPTION, (0,))]
     assert (record.signals[0].path, record.signals[0].size_hw) == (None, (100, 200))
     tasks = {sample.task: sample.turns for sample in plain_samples(record)}
     assert tasks["caption"][0].assistant == "[A dog]{0} in [a {{big}} field]{1}"
@@ -119,7 +119,7 @@ def test_min_score_leaves_out(tmp_path):
     path = write(tmp_path / "coyo.parquet", row())
     (record,), skipped = read_all(KOSMOS_GRIT, path, options={"min_score": "0.8"})
     assert not skipped
-    assert [thing.name for thing in record.things] == ["dog"]
+    assert [obj.name for obj in record.objects] == ["dog"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_pictures_are_found_and_smaller_copies_too(tmp_path, name):
     (record,), _ = read_all(KOSMOS_GRIT, path, images=tmp_path / "pictures")
     assert record.signals[0].path == str(tmp_path / "pictures" / name)
     assert record.signals[0].size_hw == (50, 100)
-    assert record.things[0].region.box == (0, 0, 50, 50)
+    assert record.objects[0].region.box == (0, 0, 50, 50)
 
 
 def test_an_id_that_repeats_is_said(tmp_path):

@@ -38,14 +38,14 @@ WALKS = "A man, old, walks two dogs near him."
         pytest.param(entry(1, WALKS, "flickr"), {"tokens_positive": [[0, 400]]},
                      "tokens_positive: expected a part of the caption, which has 36 characters", id="behind_the_end"),
         pytest.param(entry(1, WALKS, "flickr"), {"bbox": [1, 2, 3]}, "bbox: expected four numbers", id="three_numbers"),
-        pytest.param(entry(1, "the dog"), {"bbox": [90, 2, 3, 3]}, "bbox: expected a box with an area on the picture",
+        pytest.param(entry(1, "the dog"), {"bbox": [90, 2, 3, 3]}, "bbox: expected a box with an area on the image",
                      id="off_the_picture"),
     ],
 )  # fmt: skip
 def test_one_bad_annotation_is_counted_and_the_rest_goes_on(tmp_path, image, made, why):
     good, bad = annotation(1, 1, [1, 1, 9, 9], [[0, 5]]), {**annotation(2, 1, [1, 1, 9, 9], [[0, 5]]), **made}
     records, skipped = read_all(MDETR, file(tmp_path / "final_x_val.json", [image], [bad, good]))
-    assert [len(record.things) for record in records] == [1]
+    assert [len(record.objects) for record in records] == [1]
     assert [found.where for found in skipped] == ["final_x_val.json: annotations[0]"]
     assert skipped[0].why.startswith(why)
 
@@ -54,7 +54,7 @@ def test_one_bad_annotation_is_counted_and_the_rest_goes_on(tmp_path, image, mad
     ("image", "why"),
     [
         pytest.param(entry(1, " "), "images[0]: caption: expected a text, got ' '", id="no_caption"),
-        pytest.param({**entry(1, "a"), "file_name": None}, "file_name: expected the name of a picture", id="no_name"),
+        pytest.param({**entry(1, "a"), "file_name": None}, "file_name: expected the name of an image", id="no_name"),
         pytest.param({**entry(1, "a"), "height": 0}, "height: expected whole pixels", id="no_height"),
         pytest.param(entry(2, "a dog"), "expected an annotation of what 'a dog' means, got none", id="no_annotation"),
     ],
@@ -84,7 +84,7 @@ def test_an_entry_of_refcoco_is_one_expression(tmp_path, name, dataset_name, sou
     assert [record.id for record in records] == [f"{source}/{split}/11", f"{source}/{split}/12"]
     assert [record.signals[0].id for record in records] == ["coco/000000000139"] * 2
     assert [record.expressions[0].text for record in records] == ["dog 11", "dog 12"]
-    assert records[1].things[0].region.box == (12, 5, 22, 25.5)
+    assert records[1].objects[0].region.box == (12, 5, 22, 25.5)
     (sample,) = plain_samples(records[0])
     assert sample.turns[0].assistant == "[dog 11]{0}"
 
@@ -101,7 +101,7 @@ def test_an_entry_of_flickr_is_a_caption_with_its_phrases(tmp_path):
     assert not skipped
     assert (record.source, record.split, record.signals[0].id) == ("flickr30k", "val", "flickr/1007129816")
     assert record.captions == ("[A man]{0}, [old]{3}, walks [two dogs]{1,2} near [him]{3}.",)
-    assert [thing.name for thing in record.things] == ["man", "", "", "him"]  # two dogs are not two things of that name
+    assert [obj.name for obj in record.objects] == ["man", "", "", "him"]  # two dogs are not two things of that name
     assert (record.expressions, record.complete, record.form) == ((), False, "box")
 
 
@@ -116,8 +116,8 @@ def test_masks_that_others_added(tmp_path):
     records, skipped = read_all(MDETR, file(tmp_path / "x_train.json", images, made))
     assert not skipped
     assert [record.form for record in records] == ["mask", "mask"]
-    assert records[0].things[0].region == records[1].things[0].region
-    assert records[1].things[0].region.mask == mask_to_rle(mask)
+    assert records[0].objects[0].region == records[1].objects[0].region
+    assert records[1].objects[0].region.mask == mask_to_rle(mask)
 
 
 def test_a_folder_of_files_numbers_each_by_itself(tmp_path):

@@ -29,7 +29,7 @@ def test_refuses_a_folder_without_files(tmp_path):
     ("bad", "why"),
     [
         pytest.param(3, "expected an object with annotation and conversations, got 3", id="number"),
-        pytest.param({**GOOD, "file_name": 3}, "file_name: expected the name of a picture, got 3", id="name"),
+        pytest.param({**GOOD, "file_name": 3}, "file_name: expected the name of an image, got 3", id="name"),
         pytest.param({**GOOD, "height": -1}, "height: expected whole pixels", id="height"),
         pytest.param({**GOOD, "annotation": []}, "annotation: expected a list of masks, got []", id="no_mask"),
         pytest.param({**GOOD, "conversations": []}, "conversations: expected a list of turns, got []", id="no_turn"),

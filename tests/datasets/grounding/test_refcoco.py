@@ -124,15 +124,15 @@ def test_a_picture_has_a_record_for_each_of_its_splits(tmp_path, protocol):
     assert first.signals[0].id == "coco/000000000139"
     assert first.signals[0].size_hw == (40, 60)
     assert first.aliases == ("flickr/2970773875",)
-    assert [thing.name for thing in first.things] == ["dog"]
-    assert [thing.name for thing in second.things] == ["traffic light"]
-    assert [(said.text, said.things, said.unique) for said in first.expressions] == [
+    assert [obj.name for obj in first.objects] == ["dog"]
+    assert [obj.name for obj in second.objects] == ["traffic light"]
+    assert [(said.text, said.objects, said.unique) for said in first.expressions] == [
         ("the dog", (0,), True),
         ("dog on the left", (0,), True),
     ]
     assert [said.text for said in third.expressions] == ["tall thing"]
     assert (first.form, first.complete) == ("mask", False)
-    region = first.things[0].region
+    region = first.objects[0].region
     assert region.box == (10, 10, 20, 20)
     assert np.argwhere(rle_to_mask(region.mask)).min(0).tolist() == [10, 10]
     assert int(rle_to_mask(region.mask).sum()) == 100
@@ -178,9 +178,9 @@ def test_refclef_has_lists_of_run_lengths_folders_of_a_thousand_and_overlapping_
     assert [record.split for record in records] == ["testA", "testB"]
     assert records[0].signals[0].id == "refclef/19579"
     assert records[0].signals[0].path == str(file)
-    assert records[0].things[0].name == "sky blue"
-    assert records[0].things[0].region.box == (4, 3, 6, 9)
-    assert np.array_equal(rle_to_mask(records[0].things[0].region.mask), mask)
+    assert records[0].objects[0].name == "sky blue"
+    assert records[0].objects[0].region.box == (4, 3, 6, 9)
+    assert np.array_equal(rle_to_mask(records[0].objects[0].region.mask), mask)
 
 
 @pytest.mark.parametrize(
@@ -209,13 +209,13 @@ def test_grefcoco_means_one_several_and_none(tmp_path, name):
     ]
     records, skipped = read_all(GREFCOCO, layout(tmp_path / "grefcoco", refs, name))
     assert not skipped
-    assert [thing.name for thing in records[0].things] == ["traffic light", "dog"]
-    assert [(said.text, said.things) for said in records[0].expressions] == [
+    assert [obj.name for obj in records[0].objects] == ["traffic light", "dog"]
+    assert [(said.text, said.objects) for said in records[0].expressions] == [
         ("both of them", (0, 1)),
         ("a cat", ()),
         ("the dog", (1,)),
     ]
-    assert (records[1].things, records[1].split) == ((), "testA")
+    assert (records[1].objects, records[1].split) == ((), "testA")
     (sample,) = plain_samples(records[1])
     assert sample.turns[0].assistant == "[nobody]{}"
 
@@ -236,7 +236,7 @@ def test_words_that_people_wrote(tmp_path, shared_data):
     assert not skipped
     found = {(int(record.signals[0].id[5:]), said.text) for record in records for said in record.expressions}
     assert found == {(ref_id // 4, " ".join(text.split())) for ref_id, texts in by_ref.items() for text in texts}
-    assert sum(len(record.things) for record in records) == len(by_ref)
+    assert sum(len(record.objects) for record in records) == len(by_ref)
     assert len(said) == 1_984
 
 
@@ -255,7 +255,7 @@ def test_masks_of_a_real_set_are_those_of_the_coco_api(tmp_path, shared_data):
     for record in records:
         for said in record.expressions:
             annotation = api.anns[int(said.text.split()[1])]
-            region = record.things[said.things[0]].region
+            region = record.objects[said.objects[0]].region
             assert region.mask["counts"] == api.annToRLE(annotation)["counts"].decode("ascii")
             x, y, width, height = annotation["bbox"]
             assert region.box == pytest.approx((x, y, x + width, y + height), abs=1.01)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deixis.datasets.annotated import Annotated
-from deixis.datasets.files.text_boxes import box_of_shares
+from deixis.datasets.files.text_boxes import box_from_shares
 from deixis.datasets.instruction.llava import LLAVA
 from tests.datasets.reading import read_all, write_json, write_picture
 
@@ -45,7 +45,7 @@ def test_a_bad_row_is_named_and_the_rest_goes_on(tmp_path, row, message):
     ("content", "options", "message"),
     [
         pytest.param("[{", {}, "mix.json: expected JSON", id="cut"),
-        pytest.param("[]", {"boxes": "regions"}, "boxes: expected one of text, square, picture, got 'regions'",
+        pytest.param("[]", {"boxes": "regions"}, "boxes: expected one of text, square, image, got 'regions'",
                      id="option"),
     ],
 )  # fmt: skip
@@ -100,8 +100,8 @@ BOXED = {
         # the square is 200 x 200, the picture lies from y = 50 to 150 in it
         pytest.param("square", "Please describe {0} of [1, 2].", "[A red mug]{0} on [the table]{1}.",
                      [(50, 50, 100, 100), (0, 69, 200, 71)], id="square"),
-        pytest.param("picture", "Please describe {0} of [1, 2].", "[A red mug]{0} on [the table]{1}.",
-                     [(50, 50, 100, 75), (0, 59.5, 200, 60.5)], id="picture"),
+        pytest.param("image", "Please describe {0} of [1, 2].", "[A red mug]{0} on [the table]{1}.",
+                     [(50, 50, 100, 75), (0, 59.5, 200, 60.5)], id="image"),
     ],
 )  # fmt: skip
 def test_boxes_in_texts(tmp_path, way, question, answer, boxes):
@@ -115,19 +115,19 @@ def test_boxes_in_texts(tmp_path, way, question, answer, boxes):
 def test_boxes_need_the_picture(tmp_path):
     records, (skipped,) = read_all(LLAVA, write_json(tmp_path / "mix.json", [BOXED]), options={"boxes": "square"})
     assert not records
-    assert "wide.png: expected the picture, whose size its boxes need" in skipped.why
+    assert "wide.png: expected the image, whose size its boxes need" in skipped.why
 
 
 @pytest.mark.parametrize(
     ("shares", "message"),
     [
         pytest.param([0.5, 0.0, 0.4, 1.0], "expected a box with an area", id="reversed"),
-        pytest.param([0.0, 0.0, 1.0, 0.2], "expected a box with an area on the picture", id="in_the_padding"),
+        pytest.param([0.0, 0.0, 1.0, 0.2], "expected a box with an area on the image", id="in_the_padding"),
     ],
 )
 def test_refuses_boxes(shares, message):
     with pytest.raises(ValueError, match=message):
-        box_of_shares(shares, (100, 200), on_square=True)
+        box_from_shares(shares, (100, 200), on_square=True)
 
 
 def test_real_questions_with_answers(shared_data):
@@ -157,7 +157,7 @@ def test_real_captions_with_boxes(shared_data, tmp_path):
     assert (len(records), skipped) == (56, [])
     assert [len(record.captions) for record in records] == [len(row["captions"]) for row in rows]
     x1, y1, x2, y2 = rows[0]["instances"][0]["bbox"]
-    assert records[0].things[0].region.box == pytest.approx((x1 * 60, y1 * 40, x2 * 60, y2 * 40))
+    assert records[0].objects[0].region.box == pytest.approx((x1 * 60, y1 * 40, x2 * 60, y2 * 40))
 
 
 def test_captions_are_read_without_the_pictures_and_boxes_are_counted(shared_data):

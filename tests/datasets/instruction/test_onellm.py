@@ -206,7 +206,7 @@ def arrays(tmp_path: Path, array: np.ndarray) -> Place:
 @pytest.mark.parametrize(
     ("kind", "array", "message"),
     [
-        pytest.param("point", np.zeros((8, 5)), "expected a cloud of shape (points, 6) or (6, points), got (8, 5)",
+        pytest.param("point", np.zeros((8, 5)), r"shape (points, 6) or (6, points), got (8, 5)",
                      id="five_columns"),
         pytest.param("point", np.zeros(8), "got (8,)", id="one_axis"),
         pytest.param("fmri", np.zeros((2, 3, 4)), "expected a response of shape (repeats, voxels), got (2, 3, 4)",

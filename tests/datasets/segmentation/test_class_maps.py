@@ -48,7 +48,7 @@ def any_folder(folder, values=LEFT_RIGHT):
 
 
 def told(record):
-    return {thing.name: (thing.region.box, thing.stuff) for thing in record.things}
+    return {obj.name: (obj.region.box, obj.stuff) for obj in record.objects}
 
 
 LEFT, RIGHT = (0.0, 0.0, 3.0, 4.0), (3.0, 0.0, 6.0, 4.0)
@@ -60,7 +60,7 @@ def test_ade20k_begins_at_one(tmp_path):
     assert not skipped
     assert (train.id, train.split, val.split) == ("ade20k/training/ADE_train_00000001", "train", "val")
     assert told(train) == {"wall": (LEFT, True), "building": (RIGHT, True)}
-    assert (train.things[1].synonyms, train.form) == (("edifice",), "mask")
+    assert (train.objects[1].synonyms, train.form) == (("edifice",), "mask")
 
 
 def test_ade20k_by_the_list_that_lisa_ships(tmp_path):
@@ -96,7 +96,7 @@ def test_mapillary_without_and_with_instances(tmp_path):
     mapillary(tmp_path, instances=instances)
     (record,), skipped = read_all(MAPILLARY, tmp_path)
     assert not skipped
-    found = [(thing.name, thing.region.box, thing.stuff) for thing in record.things]
+    found = [(obj.name, obj.region.box, obj.stuff) for obj in record.objects]
     assert found == [
         ("car", (0.0, 0.0, 2.0, 4.0), False),
         ("car", (2.0, 0.0, 3.0, 4.0), False),
@@ -149,11 +149,11 @@ def test_classes_by_colour(tmp_path):
         pytest.param(lambda f: write_picture(f / "labels/a.png", LEFT_RIGHT + 6), "labels/a.png",
                      "expected one of the 3 classes, got 7 at 12 pixels", id="foreign_number"),
         pytest.param(lambda f: write_picture(f / "labels/a.png", LEFT_RIGHT[:3]), "images/a.jpg",
-                     "labels/a.png: expected the size of its picture, 6 x 4 pixels, got 6 x 3", id="size"),
+                     "labels/a.png: expected the size of its image, 6 x 4 pixels, got 6 x 3", id="size"),
         pytest.param(lambda f: (f / "images/a.jpg").unlink(), "labels/a.png",
-                     "expected a picture of the same name as this map, got none", id="no_picture"),
+                     "expected an image of the same name as this map, got none", id="no_picture"),
         pytest.param(lambda f: (f / "labels/a.png").unlink(), "images/a.jpg",
-                     "expected a map of the same name as this picture, got none", id="no_map"),
+                     "expected a map of the same name as this image, got none", id="no_map"),
         pytest.param(lambda f: (f / "labels/a.png").write_text("no"), "images/a.jpg",
                      "'a.png': expected a picture", id="no_picture_file"),
         pytest.param(lambda f: write_picture(f / "labels/a.png", np.stack([LEFT_RIGHT] * 2 + [LEFT_RIGHT * 9], -1)),
@@ -177,7 +177,7 @@ def test_what_does_not_fit_is_counted(tmp_path, change, where, message):
         pytest.param(CLASS_MAPS, any_folder, lambda f: write_json(f / "classes.json", ["void", "unlabeled"]),
                      "classes: expected a class that means something", id="nothing_meant"),
         pytest.param(CLASS_MAPS, any_folder, lambda f: (f / "labels").rename(f / "x"),
-                     "expected a folder of pictures (images/) and one of maps of them", id="no_maps"),
+                     "expected a folder of images (images/) and one of maps of them", id="no_maps"),
         pytest.param(ADE20K, ade20k, lambda f: (f / "objectInfo150.txt").unlink(),
                      "classes: expected objectInfo150.txt in", id="ade20k_no_list"),
         pytest.param(ADE20K, ade20k, lambda f: (f / "annotations").rename(f / "x"),
@@ -185,7 +185,7 @@ def test_what_does_not_fit_is_counted(tmp_path, change, where, message):
         pytest.param(MAPILLARY, mapillary, lambda f: (f / "config_v2.0.json").write_text("{}"),
                      "config_v2.0.json: expected Mapillary's config_v2.0.json with labels[].readable", id="mapillary"),
         pytest.param(COCO_STUFF, coco_stuff, lambda f: None,
-                     "expected train2017/ or val2017/ with maps, and the folder of COCO's pictures", id="coco_stuff"),
+                     "expected train2017/ or val2017/ with maps, and the folder of COCO's images", id="coco_stuff"),
     ],
 )  # fmt: skip
 def test_a_folder_of_another_layout_is_refused(tmp_path, form, make, change, message):
@@ -204,7 +204,7 @@ def test_a_real_folder(shared_data):
     for record in records:
         values = np.asarray(Image.open(folder / "labels" / f"{record.id.split('/')[1]}.png"))
         there = {names[str(number)] for number in np.unique(values).tolist()} - {"unlabelled"}
-        assert {thing.name for thing in record.things} == there
-        for thing in record.things:
-            number = int(next(number for number, name in names.items() if name == thing.name))
-            assert np.array_equal(rle_to_mask(thing.region.mask), values == number)
+        assert {obj.name for obj in record.objects} == there
+        for obj in record.objects:
+            number = int(next(number for number, name in names.items() if name == obj.name))
+            assert np.array_equal(rle_to_mask(obj.region.mask), values == number)

@@ -63,8 +63,8 @@ def test_each_label_is_a_thing(tmp_path):
     (record,), skipped = read_all(CLOUDS, lay(tmp_path), options={"name": "chair", "unit": "m", "source": "rooms"})
     assert not skipped
     assert (record.id, record.signals[0].point_count, record.signals[0].unit) == ("rooms/a", 20, "m")
-    assert [thing.name for thing in record.things] == ["chair", "chair"]
-    first = record.things[0].region
+    assert [obj.name for obj in record.objects] == ["chair", "chair"]
+    first = record.objects[0].region
     assert first.points == [5, 6, 7, 8, 9, 15, 16, 17, 18, 19]
     assert first.box3d == pytest.approx((*XYZ[first.points].min(0), *XYZ[first.points].max(0)))
     points = open_signal(record.signals[0].path).extent.points_xyz
@@ -74,13 +74,13 @@ def test_each_label_is_a_thing(tmp_path):
 def test_labels_are_classes(tmp_path):
     write_json(lay(tmp_path / "val", label=LABELS, semantic=LABELS) / "classes.json", {"0": "floor", "4": "chair"})
     (record,), (skipped,) = read_all(CLOUDS, tmp_path / "val", options={"label": "semantic"})
-    assert [(thing.name, thing.stuff) for thing in record.things] == [("floor", True), ("chair", True)]
+    assert [(obj.name, obj.stuff) for obj in record.objects] == [("floor", True), ("chair", True)]
     assert (record.split, skipped.why) == ("val", "expected one of the 2 classes, got 7 at 5 points")
 
 
 def test_flat_things_have_no_box(tmp_path):
     (record,), _ = read_all(CLOUDS, lay(tmp_path, xyz=XYZ * [1, 1, 0]), options={"name": "chair"})
-    assert [thing.region.box3d for thing in record.things] == [None, None]
+    assert [obj.region.box3d for obj in record.objects] == [None, None]
 
 
 def test_real_scenes(shared_data):
@@ -90,6 +90,6 @@ def test_real_scenes(shared_data):
     for record in records:
         with np.load(folder / f"{record.id.split('/')[1]}.npz") as arrays:
             labels = arrays["label"]
-        assert [thing.region.points for thing in record.things] == [
+        assert [obj.region.points for obj in record.objects] == [
             np.flatnonzero(labels == label).tolist() for label in np.unique(labels[labels >= 20])
         ]

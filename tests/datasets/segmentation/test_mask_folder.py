@@ -33,7 +33,7 @@ def lay(folder: Path, *masks: str, picture: str = "images/a.jpg", values=None) -
 
 
 def told(record):
-    return [(thing.name, thing.region.box) for thing in record.things]
+    return [(obj.name, obj.region.box) for obj in record.objects]
 
 
 @pytest.mark.parametrize(
@@ -111,14 +111,14 @@ def test_kinds_of_masks(tmp_path, values, expected):
     values.save(tmp_path / "masks" / "a.png")
     (record,), skipped = read_all(MASKS, tmp_path, options=CAT)
     assert (told(record), skipped) == (expected, [])
-    masks = {thing.region.box: rle_to_mask(thing.region.mask) for thing in record.things}
+    masks = {obj.region.box: rle_to_mask(obj.region.mask) for obj in record.objects}
     assert np.array_equal(masks[LEFT_BOX], LEFT)
 
 
 def test_what_values_mean_can_be_said(tmp_path):
     lay(tmp_path, "masks/a.png", values=NUMBERS)
     (record,), _ = read_all(MASKS, tmp_path, options={**CAT, "values": "mask"})
-    assert np.array_equal(rle_to_mask(record.things[0].region.mask), LEFT | RIGHT)
+    assert np.array_equal(rle_to_mask(record.objects[0].region.mask), LEFT | RIGHT)
     write_json(tmp_path / "classes.json", {"7": "dog", "9": "tail"})
     for options in ({}, {"values": "classes"}, {"classes": str(tmp_path / "classes.json")}):
         (record,), skipped = read_all(MASKS, tmp_path, options=options)
@@ -139,8 +139,8 @@ def test_a_jpeg_mask_is_what_is_bright(tmp_path):
     lay(tmp_path)
     write_picture(tmp_path / "masks" / "a.jpg", white(LEFT))
     (record,), skipped = read_all(MASKS, tmp_path, options=CAT)
-    mask = rle_to_mask(record.things[0].region.mask)
-    assert (len(record.things), skipped) == (1, [])
+    mask = rle_to_mask(record.objects[0].region.mask)
+    assert (len(record.objects), skipped) == (1, [])
     assert (mask == LEFT).mean() > 0.98
 
 
@@ -158,12 +158,12 @@ def test_a_picture_that_lies_on_its_side_is_upright(tmp_path):
     ("change", "where", "message"),
     [
         pytest.param(lambda f: write_picture(f / "masks/a_1.png", white(LEFT.T)), "masks/a_1.png",
-                     "expected the size of its picture, 30 x 20 pixels, got 20 x 30: was one of them",
+                     "expected the size of its image, 30 x 20 pixels, got 20 x 30: was one of them",
                      id="size"),
         pytest.param(lambda f: write_picture(f / "masks/x.png", white(LEFT)), "masks/x.png",
-                     "expected a picture that this is a mask of, got none of such a name", id="no_picture"),
+                     "expected an image that this is a mask of, got none of such a name", id="no_picture"),
         pytest.param(lambda f: write_picture(f / "images/b.jpg", PICTURE), "images/b.jpg",
-                     "expected a mask of this picture, got none", id="no_mask"),
+                     "expected a mask of this image, got none", id="no_mask"),
         pytest.param(lambda f: write_picture(f / "images/a.png", PICTURE), "images/a.png",
                      "expected a name of its own, got that of a.jpg", id="two_pictures_of_a_name"),
         pytest.param(lambda f: (f / "masks/a_1.png").write_text("no"), "masks/a_1.png",
@@ -186,14 +186,14 @@ def test_a_photo_is_no_mask(tmp_path):
     write_picture(tmp_path / "masks" / "a.png", np.random.default_rng(2).integers(0, 255, (60, 60, 3), dtype=np.uint8))
     records, (skipped,) = read_all(MASKS, tmp_path, options=CAT)
     assert records == []
-    assert re.search(r"expected a mask, or at most 1000 things, got 3\d\d\d numbers: is it a photo\?", skipped.why)
+    assert re.search(r"expected a mask, or at most 1000 objects, got 3\d\d\d numbers: is it a photo\?", skipped.why)
 
 
 @pytest.mark.parametrize(
     ("masks", "options", "message"),
     [
-        pytest.param([], {}, "expected pictures and masks, in two folders such as images/ and masks/", id="no_masks"),
-        pytest.param(["pic/a.jpg"], {}, "are given as PATH (the masks) and --images (the pictures)", id="others"),
+        pytest.param([], {}, "expected images and masks, in two folders such as images/ and masks/", id="no_masks"),
+        pytest.param(["pic/a.jpg"], {}, "are given as PATH (the masks) and --images (the images)", id="others"),
         pytest.param(["masks/a.png"], {}, "name: expected what the masks show, as the name of masks/a.png does",
                      id="no_name"),
         pytest.param(["masks/a.png"], {"values": "colours"}, "values: expected one of auto, mask, instances, classes",
@@ -230,9 +230,9 @@ def test_real_pictures_with_masks_of_their_annotations(shared_data, tmp_path):
     by_id = {record.id.split("/")[1]: record for record in read_all(COCO, shared_data / "nuts_coco")[0]}
     assert len(records) == len(by_id) == 10
     for record in records:
-        expected = by_id[record.id.split("/")[1]].things
-        for thing in record.things:
-            mask = rle_to_mask(thing.region.mask)
-            others = [rle_to_mask(other.region.mask) for other in expected if other.name == thing.name]
+        expected = by_id[record.id.split("/")[1]].objects
+        for obj in record.objects:
+            mask = rle_to_mask(obj.region.mask)
+            others = [rle_to_mask(other.region.mask) for other in expected if other.name == obj.name]
             assert max((mask & other).sum() / (mask | other).sum() for other in others) > 0.95
-        assert sorted(thing.name for thing in record.things) == sorted(thing.name for thing in expected)
+        assert sorted(obj.name for obj in record.objects) == sorted(obj.name for obj in expected)

@@ -191,7 +191,7 @@ def test_an_annotation_without_its_picture_is_skipped(tmp_path):
     layout(tmp_path, val={"a": TARGET})
     (tmp_path / "val" / "a.jpg").unlink()
     _, (skipped,) = read_all(REASON_SEG, tmp_path)
-    assert "val/a.jpg: expected the picture, whose size the set does not tell, got no such file" in skipped.why
+    assert "val/a.jpg: expected the image, whose size the set does not tell, got no such file" in skipped.why
 
 
 def test_sentences_are_implicit_and_what_is_ignored_is_a_thing_apart(tmp_path):
@@ -201,19 +201,19 @@ def test_sentences_are_implicit_and_what_is_ignored_is_a_thing_apart(tmp_path):
     (ice, cold), skipped = read_all(REASON_SEG, tmp_path)
     assert [found.why.split(",")[0] for found in skipped] == [
         "expected an explanation with the texts image and outputs",
-        "image: expected a picture with an annotation",
+        "image: expected an image with an annotation",
     ]
     assert [(record.id, record.split) for record in (ice, cold)] == [
         ("reason_seg/train/ice", "train"), ("reason_seg/val/cold", "val")
     ]  # fmt: skip
-    assert [(said.text, said.things, said.implicit, said.explanation) for said in ice.expressions] == [
+    assert [(said.text, said.objects, said.implicit, said.explanation) for said in ice.expressions] == [
         ("What melts here?", (0,), True, "Ice melts."),
         ("Where would it be cold?", (0,), True, "Ice melts."),
     ]
     assert [(said.text, said.implicit, said.explanation) for said in cold.expressions] == [
         ("the cold thing", False, None)
     ]
-    meant, ignored = ice.things
+    meant, ignored = ice.objects
     assert (meant.region.ignore, ignored.region.ignore) == (False, True)
     official = reason_seg_mask(TARGET["shapes"], (20, 30))
     assert np.array_equal(rle_to_mask(meant.region.mask), official == MEANT)
@@ -244,6 +244,6 @@ def test_the_official_record_as_a_set(tmp_path, shared_golden):
     Image.new("RGB", (units["width"], units["height"])).save(tmp_path / "val/a.jpg")
     (record,), _ = read_all(REASON_SEG, tmp_path)
     official = np.load(golden / "masks.npz")["reasonseg"]
-    assert np.array_equal(rle_to_mask(record.things[0].region.mask), official == MEANT)
-    assert np.array_equal(rle_to_mask(record.things[1].region.mask), official == IGNORED)
+    assert np.array_equal(rle_to_mask(record.objects[0].region.mask), official == MEANT)
+    assert np.array_equal(rle_to_mask(record.objects[1].region.mask), official == IGNORED)
     assert [said.text for said in record.expressions] == units["text"]

@@ -178,7 +178,7 @@ LAYOUTS = [
 ]
 
 
-def in_turn(answers):
+def map_until_quota(answers):
     rest = iter(answers)
     return Scripted(lambda question: next(rest))
 
@@ -200,7 +200,7 @@ def official(answers, references) -> dict[str, float]:
 def test_a_set_in_its_official_files(tmp_path, name, make, part, kind):
     make(tmp_path / "data")
     given = ["a dog runs over grass", "", CAPTIONS[2][0]]
-    adapter = in_turn(given)
+    adapter = map_until_quota(given)
     rows = run_benchmark(SETS[name], tmp_path / "data", adapter, tmp_path / "run")
     assert [row.part for row in rows] == [part] * 3
     assert len({row.group for row in rows}) == len({row.id for row in rows}) == 3
@@ -217,7 +217,9 @@ def test_perfect_empty_and_shuffled_captions(tmp_path):
     perfect = [texts[0] for texts in CAPTIONS]
     benchmark = SETS["coco_captions"]
     found = {
-        name: table(benchmark, run_benchmark(benchmark, tmp_path / "data", in_turn(said), tmp_path / name))["test"]
+        name: table(benchmark, run_benchmark(benchmark, tmp_path / "data", map_until_quota(said), tmp_path / name))[
+            "test"
+        ]
         for name, said in (("perfect", perfect), ("empty", [""] * 3), ("shuffled", perfect[1:] + perfect[:1]))
     }
     assert found["perfect"]["BLEU-4"] == pytest.approx(100, abs=1e-4)
@@ -239,7 +241,7 @@ def test_domains_of_nocaps_are_scored_apart(tmp_path, beside):
         whole["images"][2]["domain"] = "out-domain"
         dump(data / "nocaps_val_4500_captions.json", whole)
     given = [texts[1] for texts in CAPTIONS]
-    rows = run_benchmark(SETS["nocaps"], data, in_turn(given), tmp_path / "run")
+    rows = run_benchmark(SETS["nocaps"], data, map_until_quota(given), tmp_path / "run")
     assert [row.part for row in rows] == ["in-domain", "in-domain", "out-domain"]
     found = table(SETS["nocaps"], rows)
     assert found["in-domain"]["CIDEr"] == pytest.approx(official(given[:2], CAPTIONS[:2])["CIDEr"], abs=1e-5)
@@ -290,7 +292,7 @@ def test_the_whole_of_nocaps_is_a_row_of_its_own(tmp_path):
         some = json.loads((data / "nocaps_val_4500_captions.json").read_text())["images"][number : number + 1]
         dump(data / f"nocaps_val_{domain}.json", {"images": some, "annotations": []})
     benchmark = SETS["nocaps"]
-    rows = run_benchmark(benchmark, data, in_turn([texts[1] for texts in CAPTIONS]), tmp_path / "run")
+    rows = run_benchmark(benchmark, data, map_until_quota([texts[1] for texts in CAPTIONS]), tmp_path / "run")
     assert tuple(row.part for row in rows) == benchmark.info.combined_parts["entire"]
     metric = next(metric for metric in benchmark.info.metrics if metric.name == "CIDEr all")
     wanted = official([texts[1] for texts in CAPTIONS], CAPTIONS)["CIDEr"]

@@ -69,7 +69,7 @@ def test_everything_of_a_sample_is_counted():
     assert told["region_forms"]["top"] == {"box": 3, "point": 1, "mask": 1, "crowd": 1}
     assert told["regions_mentioned_in"]["top"] == {"answer": 2, "question": 1, "neither": 1}
     assert told["region_classes"]["top"] == {"small": 3}
-    shares_told = told["region_sizes"]["share of the picture"]
+    shares_told = told["region_sizes"]["share of the image"]
     assert (shares_told["min"], shares_told["median"], shares_told["max"]) == (1 / 200, 0.1, 0.1)
     words = told["lengths"]["words of a question"]
     assert (words["count"], words["min"], words["max"]) == (3, 3, 5)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from deixis.samples.statistics.tally import Spread, Tally
+from deixis.samples.statistics.tally import Distribution, Tally
 
 
 def test_names_are_counted_the_most_frequent_first():
@@ -41,7 +41,7 @@ def test_how_many_names_make_up_half(counts, half):
 
 
 def test_few_numbers_are_exact():
-    spread = Spread()
+    spread = Distribution()
     for value in range(101):
         spread.add(value)
     assert spread.to_json() == {
@@ -57,12 +57,12 @@ def test_few_numbers_are_exact():
 
 
 def test_no_numbers_have_no_mean():
-    assert Spread().to_json() == {"count": 0}
+    assert Distribution().to_json() == {"count": 0}
 
 
 def test_many_numbers_are_held_in_part_and_said_to_be():
     """A quantile of 500 drawn by chance lies within 0.1 of the true one, but for one of a million draws."""
-    spread, values = Spread(cap=500), list(range(20_000))
+    spread, values = Distribution(cap=500), list(range(20_000))
     random.Random(5).shuffle(values)
     for value in values:
         spread.add(value)
@@ -73,7 +73,7 @@ def test_many_numbers_are_held_in_part_and_said_to_be():
 
 
 def test_values_in_order_are_drawn_evenly():
-    spread = Spread(cap=500)
+    spread = Distribution(cap=500)
     for value in range(20_000):
         spread.add(value)
     assert 0.3 < sum(value < 10_000 for value in spread.held) / 500 < 0.7

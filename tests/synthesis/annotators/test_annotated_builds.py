@@ -10,7 +10,7 @@ from PIL import Image
 
 from deixis.cli import main
 from deixis.samples.shards import open_samples
-from deixis.synthesis.annotators import annotators
+from deixis.synthesis.annotators import open_annotators
 from tests.synthesis.annotators.models import save_depth_anything, save_sam
 from tests.toy import picture
 
@@ -53,18 +53,18 @@ def test_a_build_uses_the_models_that_its_recipe_names(recipe, monkeypatch):
     samples = [sample for _, sample in open_samples(folder / "out")]
     assert Counter(sample.task for sample in samples) == {"classes": PICTURES, "maps": PICTURES}
     assert {sample.signals[1].modality for sample in samples if sample.task == "maps"} == {"depth", "normal"}
-    tools = annotators(masks="sam", depth="depth", device="cpu")
+    annotators = open_annotators(masks="sam", depth="depth", device="cpu")
     box = np.array([[BOX[0], BOX[1], BOX[0] + BOX[2], BOX[1] + BOX[3]]], dtype=float)
     for sample in samples:
         pixels = np.asarray(Image.open(folder / "out" / sample.signals[0].path))
         if sample.task == "classes":
-            marked = [region.mask_array for region in sample.regions if region.mask is not None]
-            expected = tools.masks()(pixels, box)[0]
+            marked = [Mask.from_rle(region.mask).array for region in sample.regions if region.mask is not None]
+            expected = annotators.masks()(pixels, box)[0]
             assert all((mask == expected).mean() > 0.999 for mask in marked)
             assert marked
         elif sample.signals[1].modality == "depth":
             written_m = np.asarray(Image.open(folder / "out" / sample.signals[1].path)) / 1000
-            np.testing.assert_allclose(written_m, tools.depth()(pixels), atol=2e-3)
+            np.testing.assert_allclose(written_m, annotators.depth()(pixels), atol=2e-3)
 
 
 def test_a_model_of_another_kind_ends_a_build_before_it_begins(recipe, monkeypatch, capsys):

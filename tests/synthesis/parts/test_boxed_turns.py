@@ -7,15 +7,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from deixis.datasets.annotated import Thing
+from deixis.datasets.annotated import Object
 from deixis.datasets.plain_questions import plain_text
 from deixis.geometry import Region, parse_markup, spoken
 from deixis.language.noun_phrases import forms_of, guessed_names, noun_phrases
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.samples.validate import validate_record
+from deixis.synthesis.annotator_types import Annotators
 from deixis.synthesis.parts.boxed_turns import BoxedTurnsOptions, make
-from deixis.synthesis.tools import Tools
 from tests.synthesis.scenes import kitchen
 
 NAMES = ("dog", "hot dog", "car", "person", "knife", "scissors", "wine glass", "teddy bear")
@@ -69,14 +69,14 @@ def region(number: int, **fields) -> Region:
 
 
 THINGS = (
-    Thing("person", region(0)),
-    Thing("dog", region(1)),
-    Thing("dog", region(2)),
-    Thing("car", region(3), synonyms=("automobile",)),
-    Thing("leg", region(4), part_of="table"),
-    Thing("sheep", region(5, crowd=True)),
-    Thing("sheep", region(6)),
-    Thing("cloud"),
+    Object("person", region(0)),
+    Object("dog", region(1)),
+    Object("dog", region(2)),
+    Object("car", region(3), synonyms=("automobile",)),
+    Object("leg", region(4), part_of="table"),
+    Object("sheep", region(5, crowd=True)),
+    Object("sheep", region(6)),
+    Object("cloud"),
 )
 
 
@@ -90,8 +90,8 @@ def dialogue(*answers: str, **fields) -> Sample:
 
 def boxed(item, **options) -> Sample | Skipped:
     """The sample, or why there is none."""
-    options = {"things_of": lambda medium_id: THINGS if medium_id == "coco/000000000007" else ()} | options
-    (found,) = make([item], 9, "7", Tools(), BoxedTurnsOptions(**options))
+    options = {"objects_of": lambda medium_id: THINGS if medium_id == "coco/000000000007" else ()} | options
+    (found,) = make([item], 9, "7", Annotators(), BoxedTurnsOptions(**options))
     if isinstance(found, Sample):
         record = found.to_json()
         validate_record(record)
@@ -119,11 +119,11 @@ MARKED = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "expected", "things"), MARKED)
-def test_what_is_marked(answer, expected, things):
+@pytest.mark.parametrize(("answer", "expected", "objects"), MARKED)
+def test_what_is_marked(answer, expected, objects):
     found = boxed(dialogue(answer))
     assert found.turns[0].assistant == expected
-    assert found.regions == tuple(THINGS[number].region for number in things)
+    assert found.regions == tuple(THINGS[number].region for number in objects)
     assert (found.id, found.author, found.task) == ("llava/7/boxed", "model", "chat")
 
 
@@ -148,10 +148,12 @@ def test_longer_names_of_the_vocabulary_are_no_things():
     ("item", "options", "why"),
     [
         pytest.param(kitchen(), {}, "expected dialogues, got annotations", id="annotations"),
-        pytest.param(dialogue("A car.", signals=()), {}, "expected one picture, got none", id="no_picture"),
-        pytest.param(dialogue("Hm."), {}, "expected 1 or more phrases that surely name a thing, got 0", id="nothing"),
+        pytest.param(dialogue("A car.", signals=()), {}, "expected one image, got none", id="no_picture"),
+        pytest.param(dialogue("Hm."), {}, "expected 1 or more phrases that surely name an object, got 0", id="nothing"),
         pytest.param(dialogue("A car."), {"min_marks": 2}, "expected 2 or more phrases .* got 1", id="too_few"),
-        pytest.param(dialogue("A car."), {"things_of": lambda _: ()}, "whose place is known .* got none", id="unknown"),
+        pytest.param(
+            dialogue("A car."), {"objects_of": lambda _: ()}, "whose region is known .* got none", id="unknown"
+        ),
     ],
 )
 def test_what_is_left_out(item, options, why):
@@ -167,12 +169,12 @@ class Detector:
     def __init__(self, *found: tuple[str, tuple[float, ...], float]):
         self.found, self.asked, self.opened = list(found), [], 0
 
-    def tools(self) -> Tools:
+    def annotators(self) -> Annotators:
         def boxes():
             self.opened += 1
             return self._boxes
 
-        return Tools(boxes=boxes)
+        return Annotators(boxes=boxes)
 
     def _boxes(self, picture, names):
         self.asked.append((picture.shape, list(names)))
@@ -193,7 +195,7 @@ def pictured(tmp_path):
 
 
 def boxed_by(detector: Detector, items: list[Sample], **options) -> list[Sample | Skipped]:
-    return list(make(items, 9, "7", detector.tools(), BoxedTurnsOptions(**options)))
+    return list(make(items, 9, "7", detector.annotators(), BoxedTurnsOptions(**options)))
 
 
 def test_a_detector_is_asked_for_the_nouns_of_the_answers(pictured):
@@ -208,7 +210,7 @@ def test_a_detector_is_asked_for_the_nouns_of_the_answers(pictured):
     assert detector.opened == 1
     assert found.turns[0].assistant == "[Two dogs]{0,1} chase a car near the house."  # too unsure, too thin
     assert [each.box for each in found.regions] == [(1, 2, 9, 9), (0, 20, 60, 30)]
-    assert "whose place is known" in other.why
+    assert "whose region is known" in other.why
 
 
 def test_a_detector_is_asked_for_names_of_the_vocabulary(pictured):
@@ -221,7 +223,7 @@ def test_a_detector_is_asked_for_names_of_the_vocabulary(pictured):
 def test_annotations_come_before_the_detector(pictured):
     detector = Detector(("car", (1, 2, 9, 9), 0.9))
     items = [dialogue("A car."), pictured("A car.")]
-    first, second = boxed_by(detector, items, things_of=lambda medium_id: THINGS if "coco" in medium_id else ())
+    first, second = boxed_by(detector, items, objects_of=lambda medium_id: THINGS if "coco" in medium_id else ())
     assert first.regions == (THINGS[3].region,)
     assert second.regions == (Region(box=(1, 2, 9, 9)),)
     assert len(detector.asked) == 1
@@ -235,8 +237,8 @@ def test_a_picture_that_is_not_there_is_left_out():
 
 def test_the_quota_is_kept():
     items = [dialogue("A car.", id=f"llava/{number}") for number in range(5)]
-    options = BoxedTurnsOptions(things_of=lambda _: THINGS)
-    assert [found.id for found in make(items, 2, "7", Tools(), options)] == ["llava/0/boxed", "llava/1/boxed"]
+    options = BoxedTurnsOptions(objects_of=lambda _: THINGS)
+    assert [found.id for found in make(items, 2, "7", Annotators(), options)] == ["llava/0/boxed", "llava/1/boxed"]
 
 
 @pytest.mark.parametrize(
@@ -252,29 +254,29 @@ def test_options_are_checked(fields, sentence):
 
 
 def test_somebody_must_know_where_things_are():
-    with pytest.raises(ValueError, match=r"the things of another set .* or a detector, and there is neither"):
-        list(make([dialogue("A car.")], 1, "7", Tools(), BoxedTurnsOptions()))
+    with pytest.raises(ValueError, match=r"the objects of another set .* or a detector, got neither"):
+        list(make([dialogue("A car.")], 1, "7", Annotators(), BoxedTurnsOptions()))
 
 
 def test_real_dialogues_with_real_boxes(shared_data):
     """LLaVA's GPT-4 dialogues about COCO pictures: nearly all get marks, each for as many things as it says."""
     folder = shared_data / "llava_text"
-    things = {}
+    objects = {}
     for line in (folder / "caps_boxes_coco2014_val_80.jsonl").read_text("utf-8").splitlines():
         record = json.loads(line)
-        things[record["id"]] = [
-            Thing(each["category"], Region(box=tuple(each["bbox"]))) for each in record["instances"]
+        objects[record["id"]] = [
+            Object(each["category"], Region(box=tuple(each["bbox"]))) for each in record["instances"]
         ]
     items = []
     for line in (folder / "coco2014_val_gpt4_qa_30x3.jsonl").read_text("utf-8").splitlines():
         record = json.loads(line)
         medium = MediaReference(record["id"], "image")
         items.append(dialogue(plain_text(record["output"]), id=f"{record['id']}/{record['type']}", signals=(medium,)))
-    found = list(make(items, 999, "7", Tools(), BoxedTurnsOptions(things_of=lambda key: things.get(key, ()))))
+    found = list(make(items, 999, "7", Annotators(), BoxedTurnsOptions(objects_of=lambda key: objects.get(key, ()))))
     samples = [each for each in found if isinstance(each, Sample)]
     assert len(samples) > 0.8 * len(items)
     for sample in samples:
-        counts = Counter(thing.name for thing in things[sample.signals[0].id])
+        counts = Counter(obj.name for obj in objects[sample.signals[0].id])
         for piece in parse_markup(sample.turns[0].assistant):
             if hasattr(piece, "indices"):
                 assert len(piece.indices) in counts.values()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from deixis.datasets.annotated import Expression, Thing
+from deixis.datasets.annotated import Expression, Object
 from tests.synthesis.pictures import farm, farms, made, marks, picture, region, told, turns
 
 
@@ -13,9 +13,9 @@ def all_of(item, **options) -> list:
     return list(turns(made("classes", [item], **options)))
 
 
-def reasons(text: str, things=(0,), explanation: str | None = None, name: str = "dog"):
-    facts = {"expressions": (Expression(text, things, implicit=True, explanation=explanation),)}
-    return picture(1, [Thing(name, region(30, 30)), Thing("cat", region(80, 30))], **facts)
+def reasons(text: str, objects=(0,), explanation: str | None = None, name: str = "dog"):
+    facts = {"expressions": (Expression(text, objects, implicit=True, explanation=explanation),)}
+    return picture(1, [Object(name, region(30, 30)), Object("cat", region(80, 30))], **facts)
 
 
 def test_answers_are_masks_of_all_of_a_class():
@@ -28,7 +28,7 @@ def test_answers_are_masks_of_all_of_a_class():
 
 
 def test_groups_are_as_good_as_their_things():
-    item = picture(1, [Thing("cow", region(80, 30, crowd=True)), Thing("cow", region(30, 30))])
+    item = picture(1, [Object("cow", region(80, 30, crowd=True)), Object("cow", region(30, 30))])
     ((_, turn),) = all_of(item)
     assert len(marks(turn.assistant)[0].indices) == 2
 
@@ -38,11 +38,12 @@ def test_groups_are_as_good_as_their_things():
     [
         pytest.param(farm(masked=False), id="no_masks"),
         pytest.param(farm(complete=False), id="not_all_marked"),
-        pytest.param(picture(1, [Thing("dog", region(30, 30))], vague=("dog",)), id="vague"),
+        pytest.param(picture(1, [Object("dog", region(30, 30))], vague=("dog",)), id="vague"),
         pytest.param(
-            picture(1, [Thing("dog", region(30, 30)), Thing("dog", region(9, 9, masked=False))]), id="one_mask"
+            picture(1, [Object("dog", region(30, 30)), Object("dog", region(9, 9, masked=False))]),
+            id="one_mask",
         ),
-        pytest.param(picture(1, [Thing("", region(30, 30))]), id="no_name"),
+        pytest.param(picture(1, [Object("", region(30, 30))]), id="no_name"),
         pytest.param(picture(1, []), id="nothing"),
     ],
 )

@@ -32,10 +32,10 @@ def test_words_are_of_their_region():
     by_words = {"dog on the left": 0, "brown horse": 2, "brown, big horse": 2, "both dogs": None}
     for sample, turn in all_of(item):
         text = (turn.user + turn.assistant).lower()
-        thing = next((number for words, number in by_words.items() if words in text), None)
+        obj = next((number for words, number in by_words.items() if words in text), None)
         if direction(turn) == "both":
             (mark,) = marks(turn.assistant)
-            assert sample.regions[mark.indices[0]].box == item.things[thing].region.box
+            assert sample.regions[mark.indices[0]].box == item.objects[obj].region.box
 
 
 def test_words_that_mean_several_and_words_that_mean_nothing():
@@ -58,8 +58,8 @@ def test_captions_with_places_keep_their_words():
 
 
 def test_a_caption_in_masks_asks_for_them():
-    item = replace(farm(form="mask"), captions=("[A cat]{3}.",), things=farm().things)
-    item = replace(item, things=tuple(replace(thing, attributes=()) for thing in item.things))
+    item = replace(farm(form="mask"), captions=("[A cat]{3}.",), objects=farm().objects)
+    item = replace(item, objects=tuple(replace(obj, attributes=()) for obj in item.objects))
     ((_, turn),) = all_of(item)
     assert turn.assistant == "[A cat]{0:mask}."
 
@@ -73,8 +73,8 @@ def test_a_caption_in_masks_asks_for_them():
     ],
 )
 def test_what_is_not_for_this_part(facts):
-    things = tuple(replace(thing, attributes=()) for thing in farm().things)
-    assert made("descriptions", [picture(1, things, **facts)]) == []
+    objects = tuple(replace(obj, attributes=()) for obj in farm().objects)
+    assert made("descriptions", [picture(1, objects, **facts)]) == []
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pytest
 
 from deixis.language.endpoint import CostCapReached, EndpointError
 from deixis.samples.sample import Turn
+from deixis.synthesis.annotator_types import Annotators
 from deixis.synthesis.parts import dialogues, reasoning, rewording
-from deixis.synthesis.tools import Tools
 from tests.language.language_server import Reply, language_server
 from tests.synthesis.parts.written_parts import GOOD, made_by, sample, tools_for, turns
-from tests.synthesis.scenes import kitchen, thing
+from tests.synthesis.scenes import kitchen, obj
 
 
 def test_a_dialogue_keeps_its_marks_under_the_numbers_of_its_own_regions(tmp_path):
@@ -29,7 +29,7 @@ def test_a_dialogue_keeps_its_marks_under_the_numbers_of_its_own_regions(tmp_pat
         Turn("What is {0} holding?", "[The man]{0} holds [a red mug]{1}."),
         Turn("Where could more tea come from?", "From [the kettle]{2} on [the table]{3}."),
     )
-    assert sample.regions == tuple(item.things[number].region for number in (0, 1, 3, 4))
+    assert sample.regions == tuple(item.objects[number].region for number in (0, 1, 3, 4))
     system, *_, asked = server.requests[0]["messages"]
     assert "single things" in system["content"]
     assert "1 mug (red): 366 500 466 749" in asked["content"]
@@ -98,7 +98,7 @@ def test_items_without_enough_to_speak_of_are_left_out_unasked(tmp_path):
     items = [
         sample(("Hello?", "Hello.")),
         kitchen(0, signals=()),
-        kitchen(1, things=(thing("dog", (1, 1, 9, 9)),), relations=(), expressions=(), captions=()),
+        kitchen(1, objects=(obj("dog", (1, 1, 9, 9)),), relations=(), expressions=(), captions=()),
     ]
     samples, skipped, server = made_by(
         dialogues.make,
@@ -111,8 +111,8 @@ def test_items_without_enough_to_speak_of_are_left_out_unasked(tmp_path):
     assert (samples, server.requests) == ([], [])
     assert [skip.why for skip in skipped] == [
         "expected annotations, got a dialogue",
-        "expected one picture, got none",
-        "expected at least 2 things to speak of, got 1",
+        "expected one image, got none",
+        "expected at least 2 objects to speak of, got 1",
     ]
 
 
@@ -170,7 +170,7 @@ def test_a_server_that_is_gone_stops_the_part(tmp_path):
 )
 def test_parts_that_need_a_language_model_say_so(make, options):
     with pytest.raises(ValueError, match=r"need.* a language model, and there is none"):
-        list(make([kitchen()], 1, "7", Tools(), options))
+        list(make([kitchen()], 1, "7", Annotators(), options))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_parts_that_need_a_language_model_say_so(make, options):
         pytest.param(dialogues.DialoguesOptions, {"kinds": ()}, "kinds: expected some of", id="no_kinds"),
         pytest.param(dialogues.DialoguesOptions, {"kinds": ("objects",) * 2}, "each once", id="kind_twice"),
         pytest.param(
-            dialogues.DialoguesOptions, {"min_things": 20}, "min_things, max_things: .* got 20 and 16", id="things"
+            dialogues.DialoguesOptions, {"min_objects": 20}, "min_objects, max_objects: .* got 20 and 16", id="things"
         ),
         pytest.param(dialogues.DialoguesOptions, {"min_turns": 0}, "min_turns, max_turns: .* got 0 and 6", id="turns"),
         pytest.param(dialogues.DialoguesOptions, {"at_once": 0}, "at_once: expected 1 or more, got 0", id="at_once"),

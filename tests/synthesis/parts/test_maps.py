@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deixis.datasets.annotated import Thing
+from deixis.datasets.annotated import Object
 from deixis.samples.media import open_medium, write_medium
 from deixis.samples.sample import MediaReference
 from deixis.samples.shards import open_samples, write_shard
 from deixis.samples.skipped import Skipped
+from deixis.synthesis.annotator_types import Annotators
 from deixis.synthesis.parts.maps import FARTHEST_M, MapsOptions, make, normals_of, without_places
 from deixis.synthesis.parts.registry import PARTS
-from deixis.synthesis.tools import Tools
 from tests.synthesis.pictures import SIZE_HW, farm, made, marks, picture, region, told, turns
 
 
@@ -24,7 +24,7 @@ def slope(pixels: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.linspace(1, 9, width, dtype=np.float32), (height, width))
 
 
-TOOLS = Tools(depth=lambda: slope)
+TOOLS = Annotators(depth=lambda: slope)
 
 
 def placed(item, folder):
@@ -34,7 +34,7 @@ def placed(item, folder):
 
 
 def test_signals_are_the_picture_and_its_map(tmp_path):
-    found = made("maps", [placed(told(n), tmp_path) for n in range(1, 13)], tools=TOOLS)
+    found = made("maps", [placed(told(n), tmp_path) for n in range(1, 13)], annotators=TOOLS)
     kinds = Counter(tuple(medium.modality for medium in sample.signals) for sample in found)
     assert set(kinds) == {("image", "depth"), ("image", "normal")}
     for sample in found:
@@ -61,7 +61,7 @@ class Metres:
     ("depth", "unit"), [pytest.param(Metres(), "m", id="metric"), pytest.param(slope, "relative", id="relative")]
 )
 def test_only_a_metric_model_claims_metres(tmp_path, depth, unit):
-    found = made("maps", [placed(told(n), tmp_path) for n in range(1, 13)], tools=Tools(depth=lambda: depth))
+    found = made("maps", [placed(told(n), tmp_path) for n in range(1, 13)], annotators=Annotators(depth=lambda: depth))
     assert {(sample.signals[1].modality, sample.signals[1].unit) for sample in found} == {
         ("depth", unit),
         ("normal", None),
@@ -70,7 +70,7 @@ def test_only_a_metric_model_claims_metres(tmp_path, depth, unit):
 
 @pytest.mark.parametrize("ending", ["jsonl", "tar", "parquet"])
 def test_maps_are_written_in_shards(tmp_path, ending):
-    found = made("maps", [placed(told(n), tmp_path) for n in range(1, 7)], tools=TOOLS)
+    found = made("maps", [placed(told(n), tmp_path) for n in range(1, 7)], annotators=TOOLS)
     shard = tmp_path / "out" / f"maps.{ending}"
     report = write_shard(found, shard, "copy")
     assert (report.samples, report.skipped) == (len(found), ())
@@ -82,15 +82,15 @@ def test_maps_are_written_in_shards(tmp_path, ending):
 
 def test_what_is_nearer_is_left_and_what_is_farther_right(tmp_path):
     items = [placed(told(n), tmp_path) for n in range(1, 40)]
-    found = made("maps", items, 80, tools=TOOLS, caption=0.0, names=0.0, kinds=("depth",))
+    found = made("maps", items, 80, annotators=TOOLS, caption=0.0, names=0.0, kinds=("depth",))
     said = Counter()
     for sample, turn in turns(found):
         (mark,) = marks(turn.assistant)
-        asked = sorted({thing.region.box[0] for thing in farm().things if thing.name in turn.assistant.lower()})
+        asked = sorted({obj.region.box[0] for obj in farm().objects if obj.name in turn.assistant.lower()})
         given = sample.regions[mark.indices[0]].box[0]
         is_near = any(word in turn.user for word in ("near", "closer", "first", "in front", "smaller", "less far"))
         is_near = is_near and not any(word in turn.user for word in ("less near", "farther", "distant"))
-        boxes = [thing.region.box for thing in farm().things if not thing.stuff]
+        boxes = [obj.region.box for obj in farm().objects if not obj.stuff]
         assert given in {box[0] for box in boxes}
         assert asked
         assert given < max(box[0] for box in boxes) if is_near else given > min(box[0] for box in boxes)
@@ -99,15 +99,18 @@ def test_what_is_nearer_is_left_and_what_is_farther_right(tmp_path):
 
 
 def test_things_at_one_depth_are_not_compared(tmp_path):
-    things = [Thing("dog", region(80, 30)), Thing("cat", region(84, 80))]
+    objects = [Object("dog", region(80, 30)), Object("cat", region(84, 80))]
     options = {"caption": 0.0, "names": 0.0, "kinds": ("depth",)}
-    assert made("maps", [placed(picture(1, things), tmp_path)], tools=TOOLS, **options) == []
-    apart = [Thing("dog", region(20, 30, masked=False)), Thing("cat", region(140, 80, masked=False))]
-    assert len(made("maps", [placed(picture(2, apart), tmp_path)], tools=TOOLS, **options)) == 1
+    assert made("maps", [placed(picture(1, objects), tmp_path)], annotators=TOOLS, **options) == []
+    apart = [
+        Object("dog", region(20, 30, masked=False)),
+        Object("cat", region(140, 80, masked=False)),
+    ]
+    assert len(made("maps", [placed(picture(2, apart), tmp_path)], annotators=TOOLS, **options)) == 1
 
 
 def test_normals_are_not_asked_what_is_nearer(tmp_path):
-    found = made("maps", [placed(told(n), tmp_path) for n in range(1, 9)], tools=TOOLS, kinds=("normal",))
+    found = made("maps", [placed(told(n), tmp_path) for n in range(1, 9)], annotators=TOOLS, kinds=("normal",))
     assert found
     assert all(not marks(turn.user) for _, turn in turns(found))
 
@@ -120,9 +123,9 @@ def test_a_picture_is_measured_once_and_only_when_its_turn_comes(tmp_path):
         return slope(pixels)
 
     items = [placed(told(n), tmp_path) for n in range(1, 9)]
-    made("maps", items, 3, tools=Tools(depth=lambda: depth_of))
+    made("maps", items, 3, annotators=Annotators(depth=lambda: depth_of))
     assert len(seen) == 3
-    made("maps", items, tools=Tools(depth=lambda: depth_of))
+    made("maps", items, annotators=Annotators(depth=lambda: depth_of))
     assert len(seen) == 3 + len(items)
 
 
@@ -133,23 +136,23 @@ def test_what_cannot_be_mapped_is_said_and_the_rest_goes_on(tmp_path):
     why = {each.where: each.why for each in found if isinstance(each, Skipped)}
     assert set(why) == {items[0].id, sound.id}
     assert "1.jpg" in why[items[0].id]
-    assert why[sound.id] == "signals: expected one picture to make a map of, got ['audio']"
+    assert why[sound.id] == "signals: expected one image to make a map of, got ['audio']"
 
 
 def test_a_model_that_gives_another_size_is_said(tmp_path):
-    tools = Tools(depth=lambda: lambda pixels: np.ones((4, 4), dtype=np.float32))
-    (skipped,) = make([placed(told(), tmp_path)], 9, "7", tools, MapsOptions())
+    annotators = Annotators(depth=lambda: lambda pixels: np.ones((4, 4), dtype=np.float32))
+    (skipped,) = make([placed(told(), tmp_path)], 9, "7", annotators, MapsOptions())
     assert skipped.why == "depth: expected a map of (120, 160), got (4, 4)"
 
 
 def test_without_a_model_it_is_an_error():
     with pytest.raises(ValueError, match="maps need a depth model, and there is none"):
-        list(make([told()], 9, "7", Tools(), MapsOptions()))
+        list(make([told()], 9, "7", Annotators(), MapsOptions()))
 
 
 def test_the_sky_is_written_as_the_farthest(tmp_path):
-    tools = Tools(depth=lambda: lambda pixels: np.full(pixels.shape[:2], 1e9, dtype=np.float32))
-    (sample,) = made("maps", [placed(told(), tmp_path)], 1, tools=tools, kinds=("depth",))
+    annotators = Annotators(depth=lambda: lambda pixels: np.full(pixels.shape[:2], 1e9, dtype=np.float32))
+    (sample,) = made("maps", [placed(told(), tmp_path)], 1, annotators=annotators, kinds=("depth",))
     with open_medium(sample.signals[1]) as signal:
         assert np.unique(signal.values).tolist() == pytest.approx([FARTHEST_M])
 

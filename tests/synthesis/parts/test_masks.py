@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deixis.datasets.annotated import Thing
+from deixis.datasets.annotated import Object
 from deixis.geometry import rle_to_mask
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
+from deixis.synthesis.annotator_types import Annotators
 from deixis.synthesis.parts.masks import with_masks
-from deixis.synthesis.tools import Tools
 from tests.synthesis.pictures import SIZE_HW, ellipse, farm, made, marks, picture, region, turns
 
 
@@ -25,7 +25,7 @@ def filled(pixels: np.ndarray, boxes_xyxy: np.ndarray) -> np.ndarray:
     )
 
 
-TOOLS = Tools(masks=lambda: filled)
+TOOLS = Annotators(masks=lambda: filled)
 
 
 def placed(item, folder, dark: np.ndarray | None = None):
@@ -40,23 +40,27 @@ def placed(item, folder, dark: np.ndarray | None = None):
 
 def test_things_get_the_masks_of_their_boxes(tmp_path):
     (item,) = with_masks([placed(farm(masked=False), tmp_path)], TOOLS)
-    for thing, other in zip(item.things, farm().things, strict=True):
-        assert thing.region == replace(other.region, mask=thing.region.mask)
-        assert np.array_equal(rle_to_mask(thing.region.mask), rle_to_mask(other.region.mask))
+    for obj, other in zip(item.objects, farm().objects, strict=True):
+        assert obj.region == replace(other.region, mask=obj.region.mask)
+        assert np.array_equal(rle_to_mask(obj.region.mask), rle_to_mask(other.region.mask))
     assert {mark.form for _, turn in turns(made("classes", [item])) for mark in marks(turn.assistant)} == {"mask"}
 
 
 def test_what_has_a_mask_or_no_box_stays(tmp_path):
-    things = [Thing("dog", region(30, 30)), Thing("smell"), Thing("cat", region(80, 30, masked=False))]
-    item = placed(picture(1, things), tmp_path)
+    objects = [
+        Object("dog", region(30, 30)),
+        Object("smell"),
+        Object("cat", region(80, 30, masked=False)),
+    ]
+    item = placed(picture(1, objects), tmp_path)
     (changed,) = with_masks([item], TOOLS)
-    assert changed.things[:2] == item.things[:2]
-    assert changed.things[0].region.mask is item.things[0].region.mask
-    assert changed.things[2].region.mask is not None
+    assert changed.objects[:2] == item.objects[:2]
+    assert changed.objects[0].region.mask is item.objects[0].region.mask
+    assert changed.objects[2].region.mask is not None
 
 
 def test_an_empty_mask_is_none(tmp_path):
-    item = placed(picture(1, [Thing("dog", region(30, 30, masked=False))]), tmp_path, dark=ellipse(30, 30, 20, 20))
+    item = placed(picture(1, [Object("dog", region(30, 30, masked=False))]), tmp_path, dark=ellipse(30, 30, 20, 20))
     (changed,) = with_masks([item], TOOLS)
     assert changed == item
 
@@ -81,7 +85,7 @@ def test_a_picture_that_is_missing_or_of_another_size_is_said(tmp_path):
 
 def test_without_a_model_it_is_an_error():
     with pytest.raises(ValueError, match="masks of boxes need a model that marks them, and there is none"):
-        list(with_masks([farm()], Tools()))
+        list(with_masks([farm()], Annotators()))
 
 
 def test_other_signals_stay(tmp_path):

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from deixis.datasets.annotated import Thing
-from deixis.datasets.object_names import lookalikes
+from deixis.datasets.annotated import Object
+from deixis.datasets.object_names import hard_negatives
 from deixis.language.english import counted, plural
 from tests.synthesis.pictures import farm, farms, made, marks, picture, read, region, turns
 
@@ -59,7 +59,7 @@ def test_what_is_said_to_be_absent_is_absent():
 
 
 def test_half_of_them_look_like_what_is_there():
-    alike = {other for name in PRESENT for other in lookalikes(name)}
+    alike = {other for name in PRESENT for other in hard_negatives(name)}
     found = turns(made("negatives", farms(60), 200, **(ONLY | {"presence": 1.0}), vocabulary=VOCABULARY))
     names = [name for _, turn in found for name in absent_names(turn.assistant)]
     assert sum(name in alike for name in names) / len(names) == pytest.approx(
@@ -74,7 +74,7 @@ def test_half_of_them_look_like_what_is_there():
 def test_regions_are_not_called_what_they_are_not():
     found = made("negatives", farms(60), 200, **(ONLY | {"region": 1.0}), vocabulary=VOCABULARY)
     for _, turn in turns(found):
-        asked = {name for name in (*VOCABULARY, *lookalikes("dog")) if re.search(rf"\b{name}\b", turn.user.lower())}
+        asked = {name for name in (*VOCABULARY, *hard_negatives("dog")) if re.search(rf"\b{name}\b", turn.user.lower())}
         said = re.sub(r"not an? [a-z ]+ but", "", turn.assistant)
         told = {name for name in PRESENT if re.search(rf"\b{name}\b", said)}
         if is_no(turn):
@@ -114,13 +114,13 @@ def test_a_set_that_marks_some_things_is_asked_about_its_regions():
 
 
 def test_without_anything_to_deny_little_is_affirmed():
-    items = [picture(n, [Thing("gizmo", region(40, 40))]) for n in range(1, 60)]
+    items = [picture(n, [Object("gizmo", region(40, 40))]) for n in range(1, 60)]
     assert len(list(turns(made("negatives", items, 60, count=0.0)))) <= 5
 
 
 def test_real_coco_form_says_nothing_false(shared_data, tmp_path):
     items = read("coco", shared_data / "nuts_coco" / "annotations.json", tmp_path)
-    names = {item.signals[0].id: {thing.name for thing in item.things} for item in items}
+    names = {item.signals[0].id: {obj.name for obj in item.objects} for item in items}
     denied = 0
     for sample, turn in turns(made("negatives", items, 200)):
         for name in absent_names(turn.assistant):

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from deixis.datasets.annotated import Thing
+from deixis.datasets.annotated import Object
 from deixis.language.english import plural
 from deixis.synthesis.parts.objects import MAX_THINGS
 from tests.synthesis.pictures import direction, farm, farms, made, marks, picture, read, region, turns
@@ -34,10 +34,10 @@ def _asked_direction(turn) -> str:
     return "both" if is_alone else direction(turn)
 
 
-def test_answers_are_the_things_of_the_name():
+def test_answers_are_the_objects_of_the_name():
     boxes = {name: [] for name in ("dog", "horse", "cat", "grass")}
-    for thing in farm().things:
-        boxes[thing.name].append(thing.region.box)
+    for obj in farm().objects:
+        boxes[obj.name].append(obj.region.box)
     for sample, turn in turns(made("objects", farms(30), 60, region_in=0, both=0)):
         (mark,) = marks(turn.assistant)
         (name,) = (name for name in boxes if re.search(rf"\b(?:{name}|{plural(name)})\b", turn.user))
@@ -51,7 +51,7 @@ def test_names_are_those_of_the_regions_and_synonyms_are_as_right():
     ):
         (mark,) = marks(turn.user)
         asked = sample.regions[mark.indices[0]]
-        names = {thing.name for thing in farm().things if re.search(rf"\b{thing.name}\b", turn.assistant.lower())}
+        names = {obj.name for obj in farm().objects if re.search(rf"\b{obj.name}\b", turn.assistant.lower())}
         assert len(names) == 1
         assert _holds(next(iter(names)), asked)
         assert [name in turn.references[0] for name in ("hound",) if turn.references] == [True] * bool(turn.references)
@@ -68,7 +68,7 @@ def _holds(name: str, asked) -> bool:
     else:
         patch = mask_patch(asked.mask)
         x, y = patch.left + patch.pixels.shape[1] / 2, patch.top + patch.pixels.shape[0] / 2
-    boxes = [thing.region.box for thing in farm().things if thing.name == name]
+    boxes = [obj.region.box for obj in farm().objects if obj.name == name]
     return any(x1 <= x <= x2 and y1 <= y <= y2 for x1, y1, x2, y2 in boxes)
 
 
@@ -84,7 +84,7 @@ def test_others_of_a_kind_leave_out_the_one_pointed_at():
         for sample, turn in turns(found)
         if marks(turn.assistant) and sample.regions[marks(turn.user)[0].indices[0]].box is not None
     ]
-    dogs = [thing.region.box for thing in farm().things if thing.name == "dog"]
+    dogs = [obj.region.box for obj in farm().objects if obj.name == "dog"]
     assert others
     assert all(asked in dogs and rest == [box for box in dogs if box != asked] for asked, rest in others)
 
@@ -126,14 +126,14 @@ def test_one_thing_is_asked_for_where_a_set_does_not_mark_all():
 
 
 def test_groups_and_nameless_things_are_not_asked_about():
-    things = [
-        Thing("", region(30, 30)),
-        Thing("cow", region(80, 30, crowd=True)),
-        Thing("cow", region(80, 60)),
-        Thing("pig", region(30, 60, ignore=True)),
-        Thing("hen"),
+    objects = [
+        Object("", region(30, 30)),
+        Object("cow", region(80, 30, crowd=True)),
+        Object("cow", region(80, 60)),
+        Object("pig", region(30, 60, ignore=True)),
+        Object("hen"),
     ]
-    found = made("objects", [picture(1, things)])
+    found = made("objects", [picture(1, objects)])
     text = " ".join(turn.user + turn.assistant for _, turn in turns(found))
     assert "cow" in text
     assert "pig" not in text
@@ -144,8 +144,8 @@ def test_groups_and_nameless_things_are_not_asked_about():
 
 
 def test_very_many_things_are_not_asked_for_at_once():
-    things = [Thing("bee", region(10 + n, 20, 3, 3)) for n in range(MAX_THINGS + 1)]
-    found = made("objects", [picture(1, things)], region_in=0)
+    objects = [Object("bee", region(10 + n, 20, 3, 3)) for n in range(MAX_THINGS + 1)]
+    found = made("objects", [picture(1, objects)], region_in=0)
     assert found
     assert all(len(mark.indices) <= 1 for _, turn in turns(found) for mark in marks(turn.assistant))
 
@@ -157,8 +157,11 @@ def test_sounds_are_asked_about_by_their_spans():
     from deixis.samples.sample import MediaReference
 
     medium = MediaReference("fsdd/1", "audio", duration_s=3.0, rate_hz=8000)
-    things = (Thing("seven", Region(span=(0.5, 1.0))), Thing("two", Region(span=(1.5, 2.0))))
-    found = made("objects", [replace(picture(1, things), signals=(medium,))])
+    objects = (
+        Object("seven", Region(span=(0.5, 1.0))),
+        Object("two", Region(span=(1.5, 2.0))),
+    )
+    found = made("objects", [replace(picture(1, objects), signals=(medium,))])
     assert {region.span for sample in found for region in sample.regions} == {(0.5, 1.0), (1.5, 2.0)}
     assert all("photo" not in turn.user and "picture" not in turn.user for _, turn in turns(found))
 
@@ -173,7 +176,7 @@ def test_sounds_are_asked_about_by_their_spans():
 def test_real_sets_in_cocos_form(shared_data, tmp_path, folder, file):
     items = read("coco", shared_data / folder / file, tmp_path)
     found = made("objects", items)
-    assert {sample.signals[0].id for sample in found} == {item.signals[0].id for item in items if item.things}
+    assert {sample.signals[0].id for sample in found} == {item.signals[0].id for item in items if item.objects}
     assert {direction(turn) for _, turn in turns(found)} == {"in", "out", "both"}
 
 

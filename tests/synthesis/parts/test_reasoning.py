@@ -38,7 +38,7 @@ def test_a_question_that_needs_a_thought_has_masks_and_a_reason(explained, asked
     for (user, assistant), (start, answer) in zip(told, expected, strict=True):
         assert user.startswith(start)
         assert assistant == answer
-    assert sample.regions == tuple(item.things[number].region for number in (3, 1, 0))
+    assert sample.regions == tuple(item.objects[number].region for number in (3, 1, 0))
     without = reasoning.ReasoningOptions(explained=explained, asked_why=asked_why, follow_ups=False)
     (sample,), _, server = made_by(reasoning.make, lambda request, n: "", tmp_path, [item], 9, without)
     assert (len(sample.turns), len(sample.regions), server.requests) == (len(expected), 1, [])
@@ -106,10 +106,10 @@ def test_several_of_a_name(answer, tmp_path):
 def test_reasoning_needs_masks_and_keeps_to_its_quota(tmp_path):
     boxes = tuple(
         each if each.name == "kettle" else type(each)(each.name, type(each.region)(box=each.region.box))
-        for each in kitchen().things
+        for each in kitchen().objects
     )
     items = [
-        kitchen(1, things=tuple(t for t in boxes if t.name != "kettle"), relations=(), expressions=(), captions=()),
+        kitchen(1, objects=tuple(t for t in boxes if t.name != "kettle"), relations=(), expressions=(), captions=()),
         kitchen(2, captions=("Two.",)),
         kitchen(3, captions=("Three.",)),
     ]
@@ -129,5 +129,5 @@ def test_reasoning_needs_masks_and_keeps_to_its_quota(tmp_path):
         "made/3/reason-0",
     ]
     assert [(skip.where, skip.why) for skip in skipped] == [
-        ("made/1", "expected things that can be referred to, got none (with a mask)")
+        ("made/1", "expected objects that can be referred to, got none (with a mask)")
     ]

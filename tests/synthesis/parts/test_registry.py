@@ -5,9 +5,9 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from deixis.samples.sample import Sample
+from deixis.synthesis.annotator_types import Annotators
 from deixis.synthesis.parts.registry import DIRECTIONS, PARTS
 from deixis.synthesis.recipe import with_options
-from deixis.synthesis.tools import Tools
 from tests.synthesis.pictures import check, read
 
 WRITTEN = {"dialogues", "reasoning", "rewording"}
@@ -19,14 +19,14 @@ def test_each_part_says_what_it_is(part):
     assert PARTS[part.name] is part
     assert is_dataclass(part.options)
     assert part.options() == with_options(part.options, "parts", {})
-    assert set(part.needs) <= {tool.name for tool in fields(Tools)}
+    assert set(part.needs) <= {tool.name for tool in fields(Annotators)}
     assert part.directions
     assert set(part.directions) <= set(DIRECTIONS)
     assert part.title
     assert part.granularity
     assert ("language" in part.needs) == (part.name in WRITTEN)
     if part.name in TEMPLATE:
-        assert list(part.make([], 5, "7", Tools(), part.options())) == []
+        assert list(part.make([], 5, "7", Annotators(), part.options())) == []
 
 
 @pytest.mark.parametrize("name", TEMPLATE)
@@ -41,7 +41,7 @@ def test_each_part_says_what_it_is(part):
 def test_samples_of_real_annotations_are_sound(shared_data, tmp_path, name, format_name, file):
     items = read(format_name, shared_data / file, tmp_path)
     part = PARTS[name]
-    found = list(part.make(items, 60, "7", Tools(), part.options()))
+    found = list(part.make(items, 60, "7", Annotators(), part.options()))
     samples = [each for each in found if isinstance(each, Sample)]
     assert samples == found
     assert len(samples) > 2 or name == "descriptions"  # these sets have no words

@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from deixis.datasets.annotated import Relation, Thing
-from deixis.synthesis.places import is_the_only_one, places
+from deixis.datasets.annotated import Object, Relation
+from deixis.synthesis.spatial_relations import is_the_only_one, places
 from tests.synthesis.pictures import direction, farm, farms, made, marks, picture, region, told, turns
 
 SAID = {
@@ -144,9 +144,9 @@ def test_told_places_are_those_of_the_things():
         (ends,) = (
             ends
             for ends in ((relation.subject, relation.object) for relation in item.relations)
-            if [item.things[number].name for number in ends] == names
+            if [item.objects[number].name for number in ends] == names
         )
-        assert [region.box for region in given] == [item.things[number].region.box for number in ends]
+        assert [region.box for region in given] == [item.objects[number].region.box for number in ends]
 
 
 @pytest.mark.parametrize(
@@ -160,14 +160,18 @@ def test_told_places_are_those_of_the_things():
     ],
 )
 def test_what_cannot_be_asked_is_not(relations):
-    things = [Thing("dog", region(30, 30)), Thing("cat", region(80, 30)), Thing("smell")]
-    assert made("relations", [picture(1, things, relations=relations)], geometric=False) == []
+    objects = [
+        Object("dog", region(30, 30)),
+        Object("cat", region(80, 30)),
+        Object("smell"),
+    ]
+    assert made("relations", [picture(1, objects, relations=relations)], geometric=False) == []
 
 
 def test_ambiguous_words_are_not_asked_for():
     """Two dogs chase two cats: "the dog that is chasing the cat" means neither."""
-    things = [Thing(name, region(20 + 35 * n, 30)) for n, name in enumerate(("dog", "dog", "cat", "cat"))]
-    item = picture(1, things, relations=(Relation(0, "chasing", 2), Relation(1, "chasing", 3)))
+    objects = [Object(name, region(20 + 35 * n, 30)) for n, name in enumerate(("dog", "dog", "cat", "cat"))]
+    item = picture(1, objects, relations=(Relation(0, "chasing", 2), Relation(1, "chasing", 3)))
     directions = {direction(turn) for _, turn in turns(made("relations", [item], geometric=False))}
     assert directions == {"in", "both"}
 

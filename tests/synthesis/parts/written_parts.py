@@ -8,7 +8,7 @@ from deixis.language.endpoint import Endpoint
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.samples.validate import validate_record
-from deixis.synthesis.tools import Tools
+from deixis.synthesis.annotator_types import Annotators
 from tests.language.language_server import language_server
 from tests.synthesis.scenes import kitchen
 
@@ -32,9 +32,9 @@ def riddles(*records: dict) -> str:
     return json.dumps({"questions": list(records)})
 
 
-def tools_for(url: str, folder: Path, **fields) -> Tools:
+def tools_for(url: str, folder: Path, **fields) -> Annotators:
     settings = {"url": url, "model": "m", "max_cost_usd": 0, "cache": folder / "answers.sqlite", "retries": 0} | fields
-    return Tools(language=Endpoint(**settings).open)
+    return Annotators(language=Endpoint(**settings).open)
 
 
 def made_by(make: Callable, reply: Callable, folder: Path, items: list, quota: int, options, seed: str = "7"):
@@ -50,7 +50,7 @@ def made_by(make: Callable, reply: Callable, folder: Path, items: list, quota: i
 
 
 def sample(*pairs: tuple[str, str], **fields) -> Sample:
-    regions = tuple(each.region for each in kitchen().things[:3])
+    regions = tuple(each.region for each in kitchen().objects[:3])
     facts = {
         "id": "s/1",
         "source": "s",

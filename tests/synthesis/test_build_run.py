@@ -14,9 +14,9 @@ from deixis.datasets.runs.survey import survey
 from deixis.language.endpoint import Endpoint
 from deixis.samples.shards import open_samples
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.building import build_set, build_unit, cut, plan_build
+from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.build_run import build_set, build_unit, cut, plan_build
 from deixis.synthesis.recipe import build_recipe
-from deixis.synthesis.tools import Tools
 from tests.datasets.coco_sets import coco_set, files_of
 from tests.language.language_server import Reply, language_server
 
@@ -41,9 +41,9 @@ NEGATIVES = {"name": "negatives", "kind": "negatives", "from": ["train"], "sampl
 DIALOGUES = {"name": "dialogues", "kind": "dialogues", "from": ["train"], "samples": 6}
 
 
-def build(recipe, out: Path, workers: Workers = Workers(), tools: Tools = Tools()):
+def build(recipe, out: Path, workers: Workers = Workers(), annotators: Annotators = Annotators()):
     folder = RunFolder(out)
-    return build_set(plan_build(recipe, folder, tools), folder, workers)
+    return build_set(plan_build(recipe, folder, annotators), folder, workers)
 
 
 def samples_of(out: Path) -> list:
@@ -94,8 +94,8 @@ def test_a_run_goes_on_after_any_unit(sets, tmp_path):
     recipe = recipe_of(sets, [OBJECTS, NEGATIVES])
     build(recipe, tmp_path / "whole")
     folder = RunFolder(tmp_path / "stopped")
-    plan = plan_build(recipe, folder, Tools())
-    folder.open_for(plan.description())
+    plan = plan_build(recipe, folder, Annotators())
+    folder.start_or_resume(plan.description())
     counts = {name: source.prepare() for name, source in plan.sources.items()}
     units = cut(plan, counts)
     assert sum(survey([*plan.sources.values()], folder.hidden, Workers())) == 60
@@ -132,7 +132,7 @@ def test_what_is_held_out_under_one_name_is_under_every_other_that_any_set_knows
         "genome": {"format": "visual_genome", "path": str(genome)},
     }
     held_out = {"val": {"format": "coco", "path": str(sets / "instances_val.json"), "images": str(sets / "val")}}
-    parts = [{"name": "replay", "kind": "plain", "from": ["llava"], "samples": 3, "things_from": "genome"}]
+    parts = [{"name": "replay", "kind": "plain", "from": ["llava"], "samples": 3, "objects_from": "genome"}]
     shards = {"format": "jsonl", "media": "none"}
     report = build(recipe_of(sets, parts, sources=sources, held_out=held_out, shards=shards), tmp_path / "out")
     assert {sample.signals[0].id for sample in samples_of(tmp_path / "out")} == {"vg/8", "vg/9"}
@@ -146,7 +146,7 @@ def test_dialogues_get_the_boxes_that_another_set_marks_in_the_same_pictures(set
     path.write_text(json.dumps(rows))
     train = {"format": "coco", "path": str(sets / "instances_train.json"), "images": str(sets / "train")}
     llava = {"format": "llava", "path": str(path), "images": str(sets / "train")}
-    parts = [{"name": "boxed", "kind": "boxed_turns", "from": ["llava"], "samples": 60, "things_from": "train"}]
+    parts = [{"name": "boxed", "kind": "boxed_turns", "from": ["llava"], "samples": 60, "objects_from": "train"}]
     parts.append({"name": "replay", "kind": "plain", "from": ["llava"], "samples": 7})
     report = build(recipe_of(sets, parts, sources={"train": train, "llava": llava}), tmp_path / "out")
     marked = [s for s in samples_of(tmp_path / "out") if s.id not in ("replay",) and s.regions]
@@ -195,7 +195,7 @@ def test_what_a_small_set_cannot_fill_is_reported(sets, tmp_path):
         pytest.param(
             {"parts": [OBJECTS, {"name": "boxed", "kind": "boxed_turns", "from": ["train"], "samples": 5}]},
             "boxed",
-            r"it needs another set of the same pictures .things_from. or a model",
+            r"it needs another set of the same images .objects_from. or a model",
             id="no_boxes",
         ),
     ],
@@ -246,7 +246,7 @@ def test_masks_are_marked_where_a_set_has_boxes_alone(sets, tmp_path):
         del annotation["segmentation"]
     path.write_text(json.dumps(values))
     parts = [OBJECTS | {"masks_from_boxes": True, "options": {"form": "mask"}}]
-    build(recipe_of(sets, parts), tmp_path / "out", tools=Tools(masks=_boxes_as_masks))
+    build(recipe_of(sets, parts), tmp_path / "out", annotators=Annotators(masks=_boxes_as_masks))
     samples = samples_of(tmp_path / "out")
     assert any(":mask}" in turn.assistant for sample in samples for turn in sample.turns)
     build(recipe_of(sets, [OBJECTS]), tmp_path / "plain")
@@ -264,21 +264,25 @@ def _dialogue(request: dict, number: int) -> Reply:
     return Reply(json.dumps(DIALOGUE).replace("NAME", name), tokens=(1_000, 1_000))
 
 
-def endpoint(url: str, cache: Path, **fields) -> Tools:
+def endpoint(url: str, cache: Path, **fields) -> Annotators:
     settings = {"max_cost_usd": 1.0, "usd_per_million_in": 10.0, "usd_per_million_out": 10.0, "retries": 0}
-    return Tools(language=Endpoint(url=url, model="m", cache=cache, **settings | fields).open)
+    return Annotators(language=Endpoint(url=url, model="m", cache=cache, **settings | fields).open)
 
 
 def test_a_run_that_reached_its_cost_goes_on_with_a_higher_one(sets, tmp_path):
     recipe = recipe_of(sets, [OBJECTS, DIALOGUES | {"samples": 40}])
     with language_server(_dialogue) as server:
-        first = build(recipe, tmp_path / "out", tools=endpoint(server.url, tmp_path / "a.sqlite", max_cost_usd=0.2))
+        first = build(
+            recipe, tmp_path / "out", annotators=endpoint(server.url, tmp_path / "a.sqlite", max_cost_usd=0.2)
+        )
         asked = len(server.requests)
         assert "stopped" in first
         assert "0.2" in first["stopped"]
         assert first["samples"]["objects"] == 90, "what costs nothing is made"
         assert not (tmp_path / "out" / "report.json").exists()
-        second = build(recipe, tmp_path / "out", tools=endpoint(server.url, tmp_path / "a.sqlite", max_cost_usd=9.0))
+        second = build(
+            recipe, tmp_path / "out", annotators=endpoint(server.url, tmp_path / "a.sqlite", max_cost_usd=9.0)
+        )
         assert "stopped" not in second
         told = [json.dumps(request["messages"]) for request in server.requests]
         assert 0 < asked < len(told) == len(set(told)), "nothing is asked, or paid, twice"
@@ -290,10 +294,12 @@ def test_a_run_that_reached_its_cost_goes_on_with_a_higher_one(sets, tmp_path):
 
 
 def test_a_language_model_of_no_use_is_not_asked_on_and_on(sets, tmp_path, monkeypatch):
-    monkeypatch.setattr("deixis.synthesis.building.MAX_GIVEN_UP", 5)
+    monkeypatch.setattr("deixis.synthesis.build_run.MAX_GIVEN_UP", 5)
     recipe = recipe_of(sets, [OBJECTS, DIALOGUES | {"samples": 40, "options": {"at_once": 2}}])
     with language_server(lambda request, number: "I cannot do that.") as server:
-        report = build(recipe, tmp_path / "out", tools=endpoint(server.url, tmp_path / "a.sqlite", max_cost_usd=9.0))
+        report = build(
+            recipe, tmp_path / "out", annotators=endpoint(server.url, tmp_path / "a.sqlite", max_cost_usd=9.0)
+        )
         most = 2 * 2 * (5 + 2)  # each of two units asks for each once more, and two are under way
         assert len(server.requests) <= most
     assert "dialogues: 5 answers in a row cannot be used: given up: expected a JSON object" in report["stopped"]
@@ -301,7 +307,7 @@ def test_a_language_model_of_no_use_is_not_asked_on_and_on(sets, tmp_path, monke
 
 
 def test_a_language_model_that_is_not_there_is_said(sets, tmp_path):
-    tools = endpoint("http://127.0.0.1:9/v1", tmp_path / "a.sqlite")
+    annotators = endpoint("http://127.0.0.1:9/v1", tmp_path / "a.sqlite")
     for workers in (Workers(1), Workers(2)):
         with pytest.raises(ValueError, match=r"127\.0\.0\.1:9"):
-            build(recipe_of(sets, [OBJECTS, DIALOGUES]), tmp_path / "out", workers, tools)
+            build(recipe_of(sets, [OBJECTS, DIALOGUES]), tmp_path / "out", workers, annotators)

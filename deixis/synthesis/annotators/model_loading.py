@@ -1,6 +1,6 @@
-"""Opens transformers models that annotate pictures: a folder or a hub id, its configuration, weights and processors.
+"""Opens transformers models that annotate images: a folder or a hub id, its configuration, weights and processors.
 
-Pictures are prepared with Pillow and numpy, so torchvision is not needed. Weights are safetensors, or pickles that
+Images are prepared with Pillow and numpy, so torchvision is not needed. Weights are safetensors, or pickles that
 PyTorch reads as weights alone; a weight that is missing is an error, not a random number. It knows no kind of model:
 which are wanted, and what for, is the callers' business.
 """
@@ -45,7 +45,7 @@ class FoundModel:
     def network(self, model: Any, device: torch.device, config: PreTrainedConfig | None = None) -> PreTrainedModel:
         """The network in float32, in evaluation mode, on `device`; `model`: a transformers class, automatic or not.
 
-        `config`: instead of its own. Raises ValueError, one sentence, for weights that are not there, cannot be read,
+        `config`: instead of its own. Raises DataError for weights that are not there, cannot be read,
         or are not of this configuration.
         """
         try:
@@ -69,11 +69,11 @@ class FoundModel:
         return network.eval().to(device)
 
     def image_processor(self) -> Any:
-        """Its image processor, which works with Pillow. Raises ValueError, one sentence."""
+        """Its image processor, which works with Pillow. Raises DataError."""
         return self._part(AutoImageProcessor, "an image processor that needs no torchvision", backend="pil")
 
     def tokenizer(self) -> Any:
-        """Its tokenizer. Raises ValueError, one sentence."""
+        """Its tokenizer. Raises DataError."""
         return self._part(AutoTokenizer, "a tokenizer")
 
     def _part(self, part: Any, noun: str, **options: Any) -> Any:
@@ -90,7 +90,7 @@ class FoundModel:
 def find_model(name: str | Path, wanted: Wanted) -> FoundModel:
     """The model in the folder `name`, or of that hub id, whose files are fetched once.
 
-    Raises ValueError, one sentence, for a name that is neither, a hub that cannot be reached, a model of another kind.
+    Raises DataError for a name that is neither, a hub that cannot be reached, a model of another kind.
     """
     folder = _folder(name, wanted.what)
     start = f"{wanted.what} '{name}'"

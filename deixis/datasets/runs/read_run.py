@@ -1,6 +1,6 @@
 """`deixis data read` as a run: a public set becomes samples, unit by unit.
 
-A unit is a stretch of items; it writes a shard for each split that occurs in it.
+A unit is a range of items; it writes a shard for each split that occurs in it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,11 +11,11 @@ from typing import Any
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import plain_samples
 from deixis.datasets.runs.folder import RunFolder, UnitReport
-from deixis.datasets.runs.pool import Workers, in_order
+from deixis.datasets.runs.pool import Workers, map_ordered
 from deixis.datasets.runs.report import Totals
 from deixis.datasets.runs.sources import Source
 from deixis.datasets.runs.survey import Survey, survey
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.samples.progress import Progress, Silent
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
@@ -27,7 +27,7 @@ SHARD_ITEMS = 1_000
 class ReadPlan:
     """What to read and how to write it. ending: of the shards: jsonl, tar, parquet. media: link, copy, none.
 
-    held_out: sets whose pictures outside their train splits may not be in this set's train split.
+    held_out: sets whose images outside their train splits may not be in this set's train split.
     """
 
     source: Source
@@ -63,9 +63,9 @@ class ReadUnit:
 def read_set(plan: ReadPlan, folder: RunFolder, workers: Workers, progress: Progress = Silent()) -> dict[str, Any]:
     """The report of the run; it goes on with what an earlier call has done.
 
-    Raises ValueError for a set that is no such set or has no items, and for a folder that holds anything else.
+    Raises DataError for a set that is no such set or has no items, and for a folder that holds anything else.
     """
-    folder.open_for(plan.description())
+    folder.start_or_resume(plan.description())
     if folder.is_finished:
         return folder.report()
     count = prepare([plan.source, *plan.held_out], folder, progress)[plan.source.name]
@@ -80,7 +80,7 @@ def read_set(plan: ReadPlan, folder: RunFolder, workers: Workers, progress: Prog
     progress.stage(f"reading {plan.source.format}", count)
     missing = [unit for unit in units if not folder.is_done(unit.name)]
     progress.advance(sum(unit.stop - unit.start for unit in units) - sum(unit.stop - unit.start for unit in missing))
-    for unit, _ in zip(missing, in_order(partial(read_unit, plan, folder), missing, workers), strict=True):
+    for unit, _ in zip(missing, map_ordered(partial(read_unit, plan, folder), missing, workers), strict=True):
         progress.advance(unit.stop - unit.start)
     totals = Totals(folder, [unit.name for unit in units], list(plan.source.scan_skipped()))
     report = plan.description() | totals.report()
@@ -91,12 +91,12 @@ def read_set(plan: ReadPlan, folder: RunFolder, workers: Workers, progress: Prog
 def prepare(sources: Sequence[Source], folder: RunFolder, progress: Progress) -> dict[str, int]:
     """The number of items of each source, by name; their catalogues are made.
 
-    Raises ValueError for a source that is no such set or has no items; a folder that holds nothing else then goes.
+    Raises DataError for a source that is no such set or has no items; a folder that holds nothing else then goes.
     """
     try:
         return _prepare(sources, progress)
-    except (ValueError, OSError):
-        folder.discard_if_bare()
+    except (DeixisError, OSError):
+        folder.discard_if_empty()
         raise
 
 
@@ -133,11 +133,11 @@ def read_unit(plan: ReadPlan, folder: RunFolder, unit: ReadUnit) -> None:
             samples.setdefault(found.split, []).append(found)
     counts, shards = {}, []
     for split, own in samples.items():
-        names, written = folder.write(own, f"{file_word(split)}-{unit.number:05d}.{plan.ending}", plan.media)
+        names, written = folder.write(own, f"{safe_file_name(split)}-{unit.number:05d}.{plan.ending}", plan.media)
         skipped += written.skipped
         counts[split] = written.samples
         shards += names
-    folder.set_done(UnitReport(unit.name, counts, tuple(shards), unit.stop - unit.start, tuple(skipped)))
+    folder.mark_done(UnitReport(unit.name, counts, tuple(shards), unit.stop - unit.start, tuple(skipped)))
 
 
 def _samples(plan: ReadPlan, unit: ReadUnit, held: Survey) -> Iterator[Sample | Skipped]:
@@ -153,6 +153,6 @@ def _samples(plan: ReadPlan, unit: ReadUnit, held: Survey) -> Iterator[Sample | 
             yield record
 
 
-def file_word(name: str) -> str:
+def safe_file_name(name: str) -> str:
     """A name as part of a file's name."""
     return "".join(sign if sign.isalnum() or sign in "._" else "_" for sign in name)

@@ -1,6 +1,6 @@
 """Whether a text that a language model wrote can be trained on: its marks, its names, and what it may not speak of.
 
-Every check raises ValueError, in one sentence that begins with the field, which is also the complaint that the writer
+Every check raises ValueError that begins with the field, which is also the complaint that the writer
 gets. It knows a scene, but no prompt and no kind of sample.
 """
 
@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.geometry import Reference, Text, parse_markup, spoken, to_markup
-from deixis.language.nouns import names_thing, words_of
+from deixis.language.nouns import names_object, words_of
 from deixis.samples.consistency import shown
 from deixis.synthesis.text.scene_text import Scene
 
@@ -53,7 +53,7 @@ def pieces_of(where: str, text: str, scene: Scene) -> Pieces:
     """The pieces of a marked text whose numbers are all in the scene, without forms and empty marks."""
     try:
         pieces = parse_markup(text)
-    except ValueError as error:
+    except DeixisError as error:
         raise DataError(f"{where}: {error}") from None
     for reference in references(pieces):
         if reference.form is not None or not reference.indices:
@@ -68,7 +68,7 @@ def pieces_of(where: str, text: str, scene: Scene) -> Pieces:
 
 
 def check_prose(where: str, pieces: Pieces, most_words: int) -> None:
-    """Neither empty nor too long; no coordinates, no numbers of things outside braces, nothing of its own making."""
+    """Neither empty nor too long; no coordinates, no numbers of objects outside braces, nothing of its own making."""
     words = len(words_of(spoken(pieces)))
     if words > most_words:
         raise DataError(f"{where}: expected at most {most_words} words, got {words}")
@@ -85,16 +85,16 @@ def check_prose(where: str, pieces: Pieces, most_words: int) -> None:
 
 
 def check_names(where: str, pieces: Pieces, scene: Scene) -> None:
-    """Every phrase names the things it carries."""
+    """Every phrase names the objects it carries."""
     for reference in references(pieces):
         for number in reference.indices if reference.phrase is not None else ():
-            if not names_thing(reference.phrase, scene.names(number)):
-                name = scene.thing(number).name
+            if not names_object(reference.phrase, scene.names(number)):
+                name = scene.obj(number).name
                 raise DataError(f"{where}: [{reference.phrase}]{{{number}}} does not name thing {number}, {name!r}")
 
 
 def check_answer(where: str, pieces: Pieces) -> None:
-    """Things are named where they are marked: an answer says what it points at."""
+    """Objects are named where they are marked: an answer says what it points at."""
     for reference in references(pieces):
         if reference.phrase is None:
             raise DataError(f"{where}: expected a name in front of each mark, as in [a dog]{{3}}, got a bare mark")

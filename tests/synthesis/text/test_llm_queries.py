@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
+from deixis.errors import DataError
 from deixis.language.endpoint import EndpointError, RequestRefused
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.text.asked import Unusable, ask_checked, in_turn, json_object
+from deixis.synthesis.text.llm_queries import UnusableAnswer, json_object, map_until_quota, query_checked
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_an_object(text):
 
 def check(text: str) -> str:
     if text != "good":
-        raise ValueError(f"expected good, got {text!r}")
+        raise DataError(f"expected good, got {text!r}")
     return text.upper()
 
 
@@ -64,7 +65,7 @@ def test_a_second_chance_with_the_complaint(answers, made, reasons):
         return answers[len(asked) - 1]
 
     start = [{"role": "user", "content": "Be good."}]
-    assert ask_checked(ask, start, check, "w") == (made, [Skipped("w", reason) for reason in reasons])
+    assert query_checked(ask, start, check, "w") == (made, [Skipped("w", reason) for reason in reasons])
     assert start == asked[0] == [{"role": "user", "content": "Be good."}]
     if len(answers) > 1:
         assert [message["role"] for message in asked[1]] == ["user", "assistant", "user"]
@@ -74,9 +75,9 @@ def test_a_second_chance_with_the_complaint(answers, made, reasons):
 
 def test_each_item_of_an_unusable_answer_is_counted():
     def refuse(text: str) -> None:
-        raise Unusable(["items[0]: bad", "items[1]: worse"])
+        raise UnusableAnswer(["items[0]: bad", "items[1]: worse"])
 
-    made, refused = ask_checked(lambda messages: "x", [], refuse, "w")
+    made, refused = query_checked(lambda messages: "x", [], refuse, "w")
     assert made is None
     assert [skip.why for skip in refused] == [
         *("asked again: items[0]: bad", "asked again: items[1]: worse"),
@@ -92,10 +93,10 @@ def failing(error: Exception):
 
 
 def test_a_request_refused_is_counted_and_a_server_gone_stops():
-    made, refused = ask_checked(failing(RequestRefused("too long")), [], check, "w")
+    made, refused = query_checked(failing(RequestRefused("too long")), [], check, "w")
     assert (made, refused) == (None, [Skipped("w", "given up: too long")])
     with pytest.raises(EndpointError, match="no server"):
-        ask_checked(failing(EndpointError("no server")), [], check, "w")
+        query_checked(failing(EndpointError("no server")), [], check, "w")
 
 
 def test_work_is_done_at_once_and_given_in_order():
@@ -105,7 +106,7 @@ def test_work_is_done_at_once_and_given_in_order():
         gate.wait(10)  # opens for three at once, never for fewer
         return job
 
-    assert list(in_turn(work, range(9), 3, 9, lambda _: 1)) == list(range(9))
+    assert list(map_until_quota(work, range(9), 3, 9, lambda _: 1)) == list(range(9))
 
 
 @pytest.mark.parametrize("quota", [pytest.param(n, id=str(n)) for n in (0, 1, 5, 99)])
@@ -116,7 +117,7 @@ def test_no_more_is_begun_than_is_wanted(quota):
         begun.append(job)
         return job % 2  # every second job gives nothing
 
-    done = list(in_turn(work, range(20), 4, quota, int))
+    done = list(map_until_quota(work, range(20), 4, quota, int))
     assert sum(done) == min(quota, 10)
     assert done == [job % 2 for job in sorted(begun)]
     assert len(begun) == min(2 * quota, 20)
@@ -131,7 +132,7 @@ def test_a_failure_comes_in_its_turn_and_stops():
             raise EndpointError("gone")
         return job
 
-    results = in_turn(work, range(100), 2, 100, lambda _: 1)
+    results = map_until_quota(work, range(100), 2, 100, lambda _: 1)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(EndpointError, match="gone"):
         next(results)

@@ -16,12 +16,12 @@ from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, DepthProConfig
 
-from deixis.synthesis.annotators import annotators
+from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import open_annotators
 from deixis.synthesis.annotators.boxes import open_vocabulary_boxes
 from deixis.synthesis.annotators.depth import depth_maps
 from deixis.synthesis.annotators.masks import sam_masks
-from deixis.synthesis.annotators.opening import _files_wanted
-from deixis.synthesis.tools import Tools
+from deixis.synthesis.annotators.model_loading import _files_wanted
 from tests.synthesis.annotators.models import save_dpt, save_owl, save_sam
 from tests.toy import picture
 
@@ -202,12 +202,14 @@ def test_of_a_repository_only_what_is_read_is_fetched(listed, wanted):
 
 
 def test_factories_travel_to_other_processes(made, tmp_path):
-    tools = annotators(masks=made["sam"], boxes=str(made["owl"]), depth=made["dpt"], device="cpu", threshold=0.1)
+    annotators = open_annotators(
+        masks=made["sam"], boxes=str(made["owl"]), depth=made["dpt"], device="cpu", threshold=0.1
+    )
     pixels = picture(40, 60)
-    masks, boxes, depth = tools.masks(), tools.boxes(), tools.depth()
-    assert (boxes.threshold, masks.best_of, tools.masks() is masks) == (0.1, 3, True)
+    masks, boxes, depth = annotators.masks(), annotators.boxes(), annotators.depth()
+    assert (boxes.threshold, masks.best_of, annotators.masks() is masks) == (0.1, 3, True)
     here = [masks(pixels, BOX), np.array([box for _, box, _ in boxes(pixels, ["cat", "dog"])]), depth(pixels)]
-    (tmp_path / "tools").write_bytes(pickle.dumps((tools, pixels, BOX)))
+    (tmp_path / "tools").write_bytes(pickle.dumps((annotators, pixels, BOX)))
     subprocess.run([sys.executable, "-c", THERE, str(tmp_path)], check=True, cwd=ROOT)
     with np.load(tmp_path / "there.npz") as there:
         for name, expected in zip(("masks", "boxes", "depth"), here, strict=True):
@@ -224,11 +226,11 @@ def test_factories_travel_to_other_processes(made, tmp_path):
 )
 def test_factories_are_not_made_of_other_kinds(made, names, match):
     with pytest.raises(ValueError, match=match):
-        annotators(**{field: made[name] for field, name in names.items()})
+        open_annotators(**{field: made[name] for field, name in names.items()})
 
 
 def test_no_names_make_no_tools_and_load_nothing():
-    assert annotators() == Tools()
-    code = "import sys, deixis.synthesis.annotators as a; a.annotators(); print('torch' in sys.modules)"
+    assert open_annotators() == Annotators()
+    code = "import sys, deixis.synthesis.annotators as a; a.open_annotators(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

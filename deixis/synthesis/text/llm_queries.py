@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
 from deixis.language.endpoint_errors import RequestRefused
 from deixis.samples.consistency import shown
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.tools import Ask
+from deixis.synthesis.annotator_types import ChatClient
 
 AGAIN, GIVEN_UP, LEFT_OUT = "asked again", "given up", "left out"
 """How a reason to skip begins: asked for once more; failed twice; one of several in an answer that is used."""
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 _NO_JOB = object()
 
 
-class Unusable(DataError):
+class UnusableAnswer(DataError):
     """An answer of which nothing can be used, with what is wrong with each of its items."""
 
     def __init__(self, complaints: Sequence[str]):
@@ -38,7 +38,7 @@ class Unusable(DataError):
 def json_object(text: str, field: str) -> dict[str, Any]:
     """The last JSON object with a field in a text that may hold prose, fences and a model's thoughts around it.
 
-    Raises ValueError if there is none.
+    Raises DataError if there is none.
 
     >>> json_object('Sure {0}: ```{"turns": []}```', "turns")
     {'turns': []}
@@ -48,7 +48,7 @@ def json_object(text: str, field: str) -> dict[str, Any]:
     while start >= 0:
         try:
             value, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
+        except (json.JSONDecodeError, RecursionError):
             end = start + 1
         else:
             found = value if field in value else found
@@ -58,8 +58,8 @@ def json_object(text: str, field: str) -> dict[str, Any]:
     return found
 
 
-def ask_checked(
-    ask: Ask, messages: list[dict], check: Callable[[str], Result], where: str
+def query_checked(
+    ask: ChatClient, messages: list[dict], check: Callable[[str], Result], where: str
 ) -> tuple[Result | None, list[Skipped]]:
     """(what `check` makes of the answer, None if even the second one fails; each answer that was refused, and why).
 
@@ -73,8 +73,8 @@ def ask_checked(
             return None, [*refused, Skipped(where, f"{GIVEN_UP}: {error}")]
         try:
             return check(text), refused
-        except ValueError as error:
-            complaints = error.complaints if isinstance(error, Unusable) else (str(error),)
+        except DeixisError as error:
+            complaints = error.complaints if isinstance(error, UnusableAnswer) else (str(error),)
             refused += [Skipped(where, f"{then}: {complaint}") for complaint in complaints]
             messages = [
                 *messages,
@@ -84,7 +84,7 @@ def ask_checked(
     return None, refused
 
 
-def in_turn(
+def map_until_quota(
     work: Callable[[Job], Result], jobs: Iterable[Job], at_once: int, quota: int, size: Callable[[Result], int]
 ) -> Iterator[Result]:
     """`work(job)` of each job, in order, by so many threads, until the sizes add up to the quota.

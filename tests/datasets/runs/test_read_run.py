@@ -14,7 +14,7 @@ from PIL import Image
 
 from deixis.datasets.runs.folder import RunFolder
 from deixis.datasets.runs.pool import Workers
-from deixis.datasets.runs.reading import ReadPlan, ReadUnit, read_set, read_unit
+from deixis.datasets.runs.read_run import ReadPlan, ReadUnit, read_set, read_unit
 from deixis.datasets.runs.report import reason
 from deixis.datasets.runs.sources import Source, check_source
 from deixis.datasets.source import Place
@@ -90,7 +90,7 @@ def test_a_run_goes_on_after_any_unit(tmp_path):
     read(path, tmp_path / "whole", shard_items=5)
     out = tmp_path / "stopped"
     plan, folder = plan_of(path, out, shard_items=5), RunFolder(out)
-    folder.open_for(plan.description())
+    folder.start_or_resume(plan.description())
     plan.source.prepare()
     read_unit(plan, folder, ReadUnit(1, 5, 10))
     shard = out / "train-00001.jsonl"
@@ -202,7 +202,9 @@ def test_a_command_that_was_wrong_is_mended_and_given_again(tmp_path):
     with pytest.raises(ValueError, match="name: expected what the masks show"):
         read_masks()
     assert not (tmp_path / "out").exists(), "a mistake leaves no folder"
-    RunFolder(tmp_path / "out").open_for({"run": "read", "options": {"name": "cat"}})  # killed before it did anything
+    RunFolder(tmp_path / "out").start_or_resume(
+        {"run": "read", "options": {"name": "cat"}}
+    )  # killed before it did anything
     assert read_masks(name="mug")["samples"] == {"train": 1}
     with pytest.raises(ValueError, match=r'another run .its source.options.name is "mug", now it is "cup".'):
         read_masks(name="cup")
@@ -226,7 +228,7 @@ from pathlib import Path
 from deixis.datasets.source import Place
 from deixis.datasets.runs.folder import RunFolder
 from deixis.datasets.runs.pool import Workers
-from deixis.datasets.runs.reading import ReadPlan, read_set
+from deixis.datasets.runs.read_run import ReadPlan, read_set
 from deixis.datasets.runs.sources import Source
 
 path, out = map(Path, sys.argv[1:])

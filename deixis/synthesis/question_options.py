@@ -9,7 +9,7 @@ FORMS = ("set", "box", "mask")
 
 
 @dataclass(frozen=True)
-class Asking:
+class QuestionOptions:
     """Options that template parts share.
 
     turns: a conversation has 1 to so many. form: of the answers' places: "box", "mask" where there are masks, or "set",
@@ -38,7 +38,7 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class Directions(Asking):
+class DirectionOptions(QuestionOptions):
     """And how often, by weight, a region is asked about (region_in), asked for (region_out), or both."""
 
     region_in: float = 0.4
@@ -55,7 +55,7 @@ class Directions(Asking):
 
 
 def check_weights(weights: dict[str, float]) -> None:
-    """Raises ValueError unless the weights are numbers from 0 of which one is above it."""
+    """Raises DataError unless the weights are numbers from 0 of which one is above it."""
     for name, weight in weights.items():
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
             raise DataError(f"{name}: expected a weight, a number from 0, got {weight!r}")

@@ -1,7 +1,7 @@
 """`deixis data build` as a run: the parts of a recipe, each cut into units that write a shard of their own.
 
 A part's samples are shared out over its sources by their number of items, then over units of one shard each; a unit
-has a stretch of a source's items and a quota, and goes over its items in an order drawn by chance until that is filled.
+has a stretch of a source's items and a quota, and goes over its items in an order drawn at random until that is filled.
 """
 
 import math
@@ -11,28 +11,28 @@ from functools import partial
 from typing import Any
 
 from deixis.datasets.runs.folder import RunFolder, UnitReport
-from deixis.datasets.runs.pool import Workers, in_order
-from deixis.datasets.runs.reading import file_word, prepare
+from deixis.datasets.runs.pool import Workers, map_ordered
+from deixis.datasets.runs.read_run import prepare, safe_file_name
 from deixis.datasets.runs.report import Totals
 from deixis.datasets.runs.sources import Record, Source, check_source
-from deixis.datasets.runs.survey import Survey, ThingsOf, survey
+from deixis.datasets.runs.survey import ObjectsOf, Survey, survey
 from deixis.errors import DataError
 from deixis.language.response_cache import CostCapReached
 from deixis.samples.progress import Progress, Silent
-from deixis.samples.rng import rng_of
+from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, is_train
 from deixis.samples.skipped import Skipped
+from deixis.synthesis.annotator_types import Annotators
 from deixis.synthesis.parts.masks import with_masks
 from deixis.synthesis.parts.registry import PARTS
 from deixis.synthesis.recipe import BuildRecipe, PartEntry, with_options
-from deixis.synthesis.text.asked import GIVEN_UP
-from deixis.synthesis.tools import Tools
+from deixis.synthesis.text.llm_queries import GIVEN_UP
 
 MAX_GIVEN_UP = 100  # answers in a row of which none can be used: asking the language model on would be a waste
 BATCH_ITEMS = 250  # at most so many items of a unit are in memory at a time
 
 
-class NothingUsable(Exception):
+class NoUsableAnswers(Exception):
     """A language model whose answers cannot be used, again and again."""
 
 
@@ -45,7 +45,7 @@ class BuildPlan:
     held_out: dict[str, Source]
     parts: tuple[PartEntry, ...]
     left_out: dict[str, str]
-    tools: Tools
+    annotators: Annotators
 
     def description(self) -> dict[str, Any]:
         """What makes it the same run later; how many workers, and the price of a model, may change."""
@@ -73,13 +73,13 @@ class BuildUnit:
 
     @property
     def name(self) -> str:
-        return f"{file_word(self.part.name)}-{self.number:05d}"
+        return f"{safe_file_name(self.part.name)}-{self.number:05d}"
 
 
-def plan_build(recipe: BuildRecipe, folder: RunFolder, tools: Tools) -> BuildPlan:
+def plan_build(recipe: BuildRecipe, folder: RunFolder, annotators: Annotators) -> BuildPlan:
     """What of a recipe can be made with the files and models that are there.
 
-    Raises ValueError for unknown formats, kinds and options, for a source that is missing and not optional, and where
+    Raises DataError for unknown formats, kinds and options, for a source that is missing and not optional, and where
     nothing can be made.
     """
     sources, missing = {}, {}
@@ -96,7 +96,7 @@ def plan_build(recipe: BuildRecipe, folder: RunFolder, tools: Tools) -> BuildPla
             raise DataError(f"parts: {entry.name}: expected a kind among {', '.join(PARTS)}; got {entry.kind!r}")
         with_options(PARTS[entry.kind].options, f"parts: {entry.name}", entry.options)
         there = tuple(name for name in entry.sources if name in sources)
-        if why := _cannot(entry, there, missing, tools):
+        if why := _cannot(entry, there, missing, annotators):
             left_out[entry.name] = why
             continue
         parts.append(replace(entry, sources=there))
@@ -105,27 +105,27 @@ def plan_build(recipe: BuildRecipe, folder: RunFolder, tools: Tools) -> BuildPla
     if not parts:
         name, why = next(iter(left_out.items()))
         raise DataError(f"parts: expected at least one that can be made, got none: {name}: {why}")
-    used = {source for part in parts for source in (*part.sources, *filter(None, [part.things_from]))}
+    used = {source for part in parts for source in (*part.sources, *filter(None, [part.objects_from]))}
     return BuildPlan(
         recipe,
         {name: source for name, source in sources.items() if name in used},
         {name: source for name, source in sources.items() if name in recipe.held_out},
         tuple(parts),
         left_out,
-        tools,
+        annotators,
     )
 
 
-def _cannot(entry: PartEntry, there: Sequence[str], missing: dict[str, str], tools: Tools) -> str | None:
+def _cannot(entry: PartEntry, there: Sequence[str], missing: dict[str, str], annotators: Annotators) -> str | None:
     """Why a part cannot be made; None if it can."""
     if not there:
         return f"{', '.join(entry.sources)}: {_not_there(missing[entry.sources[0]])}"
-    if entry.things_from in missing:
-        return f"{entry.things_from}: {_not_there(missing[entry.things_from])}"
-    if "things_of" in _option_names(entry) and entry.things_from is None and tools.boxes is None:
-        return "it needs another set of the same pictures (things_from) or a model (models: boxes)"
+    if entry.objects_from in missing:
+        return f"{entry.objects_from}: {_not_there(missing[entry.objects_from])}"
+    if "objects_of" in _option_names(entry) and entry.objects_from is None and annotators.boxes is None:
+        return "it needs another set of the same images (objects_from) or a model (models: boxes)"
     needs = [*PARTS[entry.kind].needs, *(["masks"] if entry.masks_from_boxes else [])]
-    lacking = [name for name in needs if getattr(tools, name) is None]
+    lacking = [name for name in needs if getattr(annotators, name) is None]
     wanted = {"language": "a language model (language: {url, model})"}
     return f"it needs {' and '.join(wanted.get(n, f'a model (models: {n})') for n in lacking)}" if lacking else None
 
@@ -166,9 +166,9 @@ def build_set(plan: BuildPlan, folder: RunFolder, workers: Workers, progress: Pr
 
     Where the cost of the language model reaches its cap, or none of many answers in a row can be used, what is left is
     not done and the report, which says so under "stopped", is not kept: the same call with a higher cap goes on.
-    Raises ValueError as `read_set` does.
+    Raises DataError as `read_set` does.
     """
-    folder.open_for(plan.description())
+    folder.start_or_resume(plan.description())
     if folder.is_finished:
         return folder.report()
     sources = [*plan.sources.values(), *plan.held_out.values()]
@@ -181,7 +181,7 @@ def build_set(plan: BuildPlan, folder: RunFolder, workers: Workers, progress: Pr
     missing = [unit for unit in units if not folder.is_done(unit.name)]
     progress.advance(sum(unit.quota for unit in units) - sum(unit.quota for unit in missing))
     stopped = None
-    for unit, why in zip(missing, in_order(partial(build_unit, plan, folder), missing, workers), strict=True):
+    for unit, why in zip(missing, map_ordered(partial(build_unit, plan, folder), missing, workers), strict=True):
         stopped = why or stopped
         progress.advance(unit.quota)
     totals = Totals(
@@ -206,10 +206,10 @@ def build_unit(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> str | Non
     samples = _kept(_unit_samples(plan, folder, unit), skipped)
     try:
         names, written = folder.write(samples, f"{unit.name}.{plan.recipe.ending}", plan.recipe.media)
-    except (CostCapReached, NothingUsable) as stopped:
+    except (CostCapReached, NoUsableAnswers) as stopped:
         return str(stopped)
     skipped += written.skipped
-    folder.set_done(
+    folder.mark_done(
         UnitReport(unit.name, {unit.part.name: written.samples}, names, unit.stop - unit.start, tuple(skipped))
     )
     return None
@@ -224,7 +224,7 @@ def _kept(found: Iterator[Sample | Skipped], skipped: list[Skipped]) -> Iterator
 
 
 def _unit_samples(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Iterator[Sample | Skipped]:
-    """Batches of items in an order drawn by chance, until the quota is filled or no item is left.
+    """Batches of items in an order drawn at random, until the quota is filled or no item is left.
 
     A batch may give one sample an item, or twice its share of what is missing: so a small quota needs few items, a
     large one is spread over all, and what some items cannot give others do.
@@ -232,24 +232,24 @@ def _unit_samples(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Iterat
     part = PARTS[unit.part.kind]
     seed = f"{plan.recipe.seed}/{unit.part.name}"
     options = _options(plan, folder, unit)
-    order = unit.start + rng_of(seed, unit.source, unit.start).permutation(unit.stop - unit.start)
+    order = unit.start + rng_for(seed, unit.source, unit.start).permutation(unit.stop - unit.start)
     missing, given_up = unit.quota, 0
     for first in range(0, len(order), BATCH_ITEMS):
         records: list[Record] = []
         found = _records(plan, folder, unit, order[first : first + BATCH_ITEMS].tolist())
-        for record in _masked(found, plan.tools) if unit.part.masks_from_boxes else found:
+        for record in _masked(found, plan.annotators) if unit.part.masks_from_boxes else found:
             if isinstance(record, Skipped):
                 yield record
             else:
                 records.append(record)
         share = 2 * missing * BATCH_ITEMS // (len(order) - first)
-        for sample in part.make(records, min(missing, max(BATCH_ITEMS, share)), seed, plan.tools, options):
+        for sample in part.make(records, min(missing, max(BATCH_ITEMS, share)), seed, plan.annotators, options):
             if isinstance(sample, Skipped):
                 given_up += sample.why.startswith(GIVEN_UP)
                 if given_up == MAX_GIVEN_UP:
-                    raise NothingUsable(f"{unit.part.name}: {given_up} answers in a row cannot be used: {sample.why}")
+                    raise NoUsableAnswers(f"{unit.part.name}: {given_up} answers in a row cannot be used: {sample.why}")
                 yield sample
-            else:  # two parts may ask the same about a thing: their samples are two
+            else:  # two parts may ask the same about an object: their samples are two
                 missing, given_up = missing - 1, 0
                 yield replace(sample, id=f"{unit.part.name}/{sample.id}")
         if missing <= 0:
@@ -269,10 +269,10 @@ def _records(plan: BuildPlan, folder: RunFolder, unit: BuildUnit, numbers: list[
                 yield record
 
 
-def _masked(found: Iterator[Record | Skipped], tools: Tools) -> Iterator[Record | Skipped]:
+def _masked(found: Iterator[Record | Skipped], annotators: Annotators) -> Iterator[Record | Skipped]:
     """The records with masks for their boxes; what was skipped before passes through."""
     for record in found:
-        yield from [record] if isinstance(record, Skipped) else with_masks([record], tools)
+        yield from [record] if isinstance(record, Skipped) else with_masks([record], annotators)
 
 
 def _options(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Any:
@@ -282,6 +282,6 @@ def _options(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Any:
     names = _option_names(unit.part)
     if "vocabulary" in names and not options.vocabulary:
         options = replace(options, vocabulary=Survey(folder.hidden).vocabulary([unit.source]))
-    if "things_of" in names and unit.part.things_from:
-        options = replace(options, things_of=ThingsOf(plan.sources[unit.part.things_from], folder.hidden))
+    if "objects_of" in names and unit.part.objects_from:
+        options = replace(options, objects_of=ObjectsOf(plan.sources[unit.part.objects_from], folder.hidden))
     return options

@@ -2,16 +2,16 @@
 
 import pytest
 
-from deixis.datasets.annotated import Annotated, Thing
+from deixis.datasets.annotated import Annotated, Object
 from deixis.geometry import Region
-from deixis.language.nouns import names_thing
+from deixis.language.nouns import names_object
 from deixis.samples.sample import MediaReference, Turn
 from deixis.synthesis.parts import dialogues, reasoning, rewording
-from deixis.synthesis.text import hard_negative_names as look_alikes
+from deixis.synthesis.text import hard_negative_names as hard_negative_names
 from deixis.synthesis.text.prompts import prompt
-from deixis.synthesis.text.scene_text import Scene, scene_of
-from deixis.synthesis.text.written import check_answer, check_question, pieces_of, written
-from tests.synthesis.scenes import SIZE_HW, kitchen, thing
+from deixis.synthesis.text.scene_text import Scene, build_scene
+from deixis.synthesis.text.text_checks import check_answer, check_question, pieces_of, written
+from tests.synthesis.scenes import SIZE_HW, kitchen, obj
 
 KITCHEN = """\
 Things: number, name, what is known of it, its box as left top right bottom from 0 to 999
@@ -33,11 +33,11 @@ Captions:
 
 
 def test_a_picture_in_symbols():
-    assert scene_of(kitchen(), 16).text == KITCHEN
+    assert build_scene(kitchen(), 16).text == KITCHEN
 
 
 def test_only_the_largest_things_are_shown_and_numbers_follow():
-    scene = scene_of(kitchen(), 3)
+    scene = build_scene(kitchen(), 3)
     assert scene.shown == (0, 3, 4)
     assert "1 kettle: " in scene.text
     assert "1 on 2" in scene.text
@@ -49,14 +49,21 @@ def test_only_the_largest_things_are_shown_and_numbers_follow():
 @pytest.mark.parametrize(
     ("item", "sentence"),
     [
-        pytest.param(kitchen(signals=()), "expected one picture, got none", id="no_picture"),
-        pytest.param(kitchen(signals=(MediaReference("s", "audio"),)), "expected one picture, got audio", id="a_sound"),
-        pytest.param(kitchen(things=()), "expected things that can be referred to, got none", id="no_things"),
+        pytest.param(kitchen(signals=()), "expected one image, got none", id="no_picture"),
+        pytest.param(kitchen(signals=(MediaReference("s", "audio"),)), "expected one image, got audio", id="a_sound"),
+        pytest.param(kitchen(objects=()), "expected objects that can be referred to, got none", id="no_things"),
         pytest.param(
-            kitchen(things=(Thing("dog"),), relations=(), expressions=(), captions=()), "got none", id="no_places"
+            kitchen(objects=(Object("dog"),), relations=(), expressions=(), captions=()),
+            "got none",
+            id="no_places",
         ),
         pytest.param(
-            kitchen(things=(Thing("dog", Region(point=(1.0, 1.0))),), relations=(), expressions=(), captions=()),
+            kitchen(
+                objects=(Object("dog", Region(point=(1.0, 1.0))),),
+                relations=(),
+                expressions=(),
+                captions=(),
+            ),
             "got none",
             id="no_boxes",
         ),
@@ -64,12 +71,12 @@ def test_only_the_largest_things_are_shown_and_numbers_follow():
 )
 def test_no_scene(item, sentence):
     with pytest.raises(ValueError, match=sentence):
-        scene_of(item, 16)
+        build_scene(item, 16)
 
 
 def test_places_of_a_picture_without_a_size_are_pixels():
     medium = MediaReference("made/0", "image", "0.jpg")
-    assert "3 kettle: 40 10 55 30" in scene_of(kitchen(signals=(medium,)), 16).text
+    assert "3 kettle: 40 10 55 30" in build_scene(kitchen(signals=(medium,)), 16).text
 
 
 BAD = [
@@ -102,7 +109,7 @@ BAD = [
 @pytest.mark.parametrize(("text", "sentence"), BAD)
 def test_what_may_not_be_written(text, sentence):
     with pytest.raises(ValueError, match=sentence):
-        written("t", {"a": text}, "a", scene_of(kitchen(), 16), 12)
+        written("t", {"a": text}, "a", build_scene(kitchen(), 16), 12)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +126,7 @@ def test_what_may_not_be_written(text, sentence):
     ],
 )
 def test_what_may_be_written(text):
-    written("t", {"a": text}, "a", scene_of(kitchen(), 16), 12)
+    written("t", {"a": text}, "a", build_scene(kitchen(), 16), 12)
 
 
 @pytest.mark.parametrize(
@@ -139,18 +146,18 @@ def test_what_may_be_written(text):
     ],
 )
 def test_which_phrases_name_a_thing(phrase, names, expected):
-    assert names_thing(phrase, names) is expected
+    assert names_object(phrase, names) is expected
 
 
 def test_a_question_that_points_has_a_mark():
     with pytest.raises(ValueError, match="in braces of what is meant by 'the highlighted area', got none"):
-        check_question("q", pieces_of("q", "What is in the highlighted area?", scene_of(kitchen(), 16)))
-    check_question("q", pieces_of("q", "What is in the highlighted area {1}?", scene_of(kitchen(), 16)))
+        check_question("q", pieces_of("q", "What is in the highlighted area?", build_scene(kitchen(), 16)))
+    check_question("q", pieces_of("q", "What is in the highlighted area {1}?", build_scene(kitchen(), 16)))
 
 
 def test_an_answer_names_what_it_marks():
     with pytest.raises(ValueError, match="a name in front of each mark"):
-        check_answer("a", pieces_of("a", "It is {1}.", scene_of(kitchen(), 16)))
+        check_answer("a", pieces_of("a", "It is {1}.", build_scene(kitchen(), 16)))
 
 
 def example_scene(text: str) -> Scene:
@@ -159,8 +166,8 @@ def example_scene(text: str) -> Scene:
     names = [line.split(" ", 1)[1].split(" (")[0] for line in lines if ": " not in line]
     facts = {"attributes": ("told apart",)}
     item = Annotated("e", "e", "train", (MediaReference("e", "image", size_hw=SIZE_HW),))
-    things = tuple(thing(name, (1, 1, 20, 20), **facts) for name in names)
-    return Scene(Annotated(**vars(item) | {"things": things}), tuple(range(len(things))), text)
+    objects = tuple(obj(name, (1, 1, 20, 20), **facts) for name in names)
+    return Scene(Annotated(**vars(item) | {"objects": objects}), tuple(range(len(objects))), text)
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in dialogues.KINDS])
@@ -184,4 +191,4 @@ def test_the_other_examples_pass_their_own_checks():
         assert f"Keep: {', '.join(keep)}" == kept
         assert rewording._checked(turn, keep, rewording.RewordingOptions(), answered)[1] == []
     (asked, answered), *_ = prompt("look_alikes").examples
-    assert {len(others) for others in look_alikes._checked(asked.split(), answered).values()} == {3, 4}
+    assert {len(others) for others in hard_negative_names._checked(asked.split(), answered).values()} == {3, 4}

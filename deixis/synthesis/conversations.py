@@ -1,8 +1,8 @@
 """How a quota is filled: over the items again and again, one conversation an item a round, while anything is left.
 
-So an even spread results: a picture with fifty things is asked about no oftener than one with five, while both have
+So an even spread results: an image with fifty objects is asked about no oftener than one with five, while both have
 something to ask. What is asked is drawn by weights that hold over all turns; where an item lacks a kind, later ones
-make up for it. Everything drawn by chance is a function of the seed, the part and the item's id.
+make up for it. Everything drawn at random is a function of the seed, the part and the item's id.
 """
 
 import math
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from deixis.datasets.annotated import Annotated
-from deixis.samples.rng import rng_of
+from deixis.errors import DeixisError
+from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.asking import Asking
 from deixis.synthesis.draft import Draft
+from deixis.synthesis.question_options import QuestionOptions
 
 PULL = 4.0
 """So many turns of a kind too few make the next one e times as likely: shares hold, and no turn tells the next."""
@@ -27,7 +28,7 @@ SLACK = 4
 
 
 @dataclass(frozen=True)
-class Talk:
+class ConversationPlan:
     """What a part asks.
 
     shares: the weight of each kind of turn. topics: of an item, the topics of each kind, each asked once. turn: made of
@@ -48,11 +49,11 @@ class Talk:
 
 
 def conversations(
-    items: Sequence[Annotated], quota: int, seed: str, talk: Talk, asking: Asking
+    items: Sequence[Annotated], quota: int, seed: str, talk: ConversationPlan, asking: QuestionOptions
 ) -> Iterator[Sample | Skipped]:
     """At most `quota` samples of the items, and a `Skipped` for each turn that could not be made."""
     balance = Balance(talk.shares, talk.even, talk.capped)
-    order = np.argsort([rng_of(seed, talk.part, item.id).random() for item in items], kind="stable")
+    order = np.argsort([rng_for(seed, talk.part, item.id).random() for item in items], kind="stable")
     waiting = [_Waiting(items[number]) for number in order.tolist()]
     made = 0
     while waiting and made < quota:
@@ -124,9 +125,11 @@ class _Waiting:
     def has_topics(self) -> bool:
         return bool(self.topics)
 
-    def next(self, seed: str, talk: Talk, asking: Asking, balance: Balance) -> tuple[Sample | None, list[Skipped]]:
+    def next(
+        self, seed: str, talk: ConversationPlan, asking: QuestionOptions, balance: Balance
+    ) -> tuple[Sample | None, list[Skipped]]:
         """The item's next sample, if it has one."""
-        rng = rng_of(seed, talk.part, self.item.id, self.round)
+        rng = rng_for(seed, talk.part, self.item.id, self.round)
         skipped: list[Skipped] = []
         try:
             if self.topics is None:
@@ -134,7 +137,7 @@ class _Waiting:
                 found = talk.topics(self.item, rng)
                 self.topics = {kind: topics for kind, topics in found.items() if topics and kind in balance.shares}
             draft, turns, is_quoted = Draft(self.item, asking, rng), [], False
-        except (ValueError, OSError) as error:  # of the picture, too
+        except (DeixisError, OSError) as error:  # of the image, too
             self.topics = {}
             return None, [Skipped(self.item.id, str(error))]
         for _ in range(int(rng.integers(1, asking.turns + 1))):
@@ -146,7 +149,7 @@ class _Waiting:
                 turns.append(talk.turn(draft, kind, topic))
                 balance.count(kind)
                 is_quoted |= kind in talk.quoted
-            except ValueError as error:
+            except DeixisError as error:
                 skipped.append(Skipped(f"{self.item.id}: {talk.part}", str(error)))
         if not turns:
             return None, skipped
@@ -177,5 +180,5 @@ def _sample(draft: Draft, turns: list[Turn], part: str, number: int, author: str
 
 
 def shuffled(topics: Sequence, rng: np.random.Generator) -> list:
-    """The topics in an order drawn by chance; they are taken from its end."""
+    """The topics in an order drawn at random; they are taken from its end."""
     return [topics[number] for number in rng.permutation(len(topics)).tolist()]

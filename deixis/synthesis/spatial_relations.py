@@ -1,8 +1,8 @@
-"""How things lie to each other in a picture, told from their boxes and only where nobody would say otherwise.
+"""How objects lie to each other in an image, told from their boxes and only where nobody would say otherwise.
 
 Left of: one box ends before the other begins, and they stand at the same height for at least half of the lower one;
-above in the same way; within: a box lies in another that is at least twice its size. It is about the picture, not the
-scene: who is left in a picture may stand anywhere.
+above in the same way; within: a box lies in another that is at least twice its size. It is about the image, not the
+scene: who is left in an image may stand anywhere.
 """
 
 from collections.abc import Sequence
@@ -27,15 +27,15 @@ OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"
 
 
 def boxes_of(item: Annotated, most: int) -> tuple[list[int], Float[np.ndarray, "thing 4"]]:
-    """The numbers and boxes_xyxy of at most so many things of the item's first picture, stuff left out."""
+    """The numbers and boxes_xyxy of at most so many objects of the item's first image, stuff skipped."""
     numbers = [
         number
-        for number, thing in enumerate(item.things)
-        if is_single(thing) and not thing.stuff and thing.region.box is not None and thing.region.signal == 0
+        for number, obj in enumerate(item.objects)
+        if is_single(obj) and not obj.stuff and obj.region.box is not None and obj.region.signal == 0
     ]
     if not item.signals or item.signals[0].modality not in PLACED_KINDS:
         numbers = []
-    boxes = [item.things[number].region.box for number in numbers[:most]]
+    boxes = [item.objects[number].region.box for number in numbers[:most]]
     return numbers[:most], np.array(boxes, dtype=np.float64).reshape(-1, 4)
 
 
