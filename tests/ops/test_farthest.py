@@ -147,7 +147,7 @@ def test_the_sets_of_a_batch_are_shared_out_to_threads(threads, monkeypatch):
 def test_a_large_choice_is_compiled_and_equals_the_plain_loops():
     points = torch.rand(1, 9000, 3, generator=torch.Generator().manual_seed(7))
     count = farthest.COMPILED_FROM // 9000 + 1
-    assert farthest._form(points, count) is farthest_numba.farthest
+    assert farthest._implementation(points, count) is farthest_numba.farthest
     start = torch.tensor([123])
     chosen = farthest_points(points, count, start=start)
     assert torch.equal(chosen, farthest.farthest_torch(points, count, None, start))
@@ -156,7 +156,7 @@ def test_a_large_choice_is_compiled_and_equals_the_plain_loops():
 
 def test_without_the_packages_the_plain_form_serves(monkeypatch):
     monkeypatch.setattr(farthest_numba, "AVAILABLE", False)
-    assert farthest._form(torch.rand(1, 9000, 3), 9000) is farthest.farthest_torch
+    assert farthest._implementation(torch.rand(1, 9000, 3), 9000) is farthest.farthest_torch
 
 
 def test_every_form_equals_the_recorded_official_indices(form, shared_golden):
