@@ -96,7 +96,7 @@ def plan_build(recipe: BuildRecipe, folder: RunFolder, annotators: Annotators) -
             raise DataError(f"parts: {entry.name}: expected a kind among {', '.join(PARTS)}; got {entry.kind!r}")
         with_options(PARTS[entry.kind].options, f"parts: {entry.name}", entry.options)
         there = tuple(name for name in entry.sources if name in sources)
-        if why := _cannot(entry, there, missing, annotators):
+        if why := _missing(entry, there, missing, annotators):
             left_out[entry.name] = why
             continue
         parts.append(replace(entry, sources=there))
@@ -116,7 +116,7 @@ def plan_build(recipe: BuildRecipe, folder: RunFolder, annotators: Annotators) -
     )
 
 
-def _cannot(entry: PartEntry, there: Sequence[str], missing: dict[str, str], annotators: Annotators) -> str | None:
+def _missing(entry: PartEntry, there: Sequence[str], missing: dict[str, str], annotators: Annotators) -> str | None:
     """Why a part cannot be made; None if it can."""
     if not there:
         return f"{', '.join(entry.sources)}: {_not_there(missing[entry.sources[0]])}"

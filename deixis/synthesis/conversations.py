@@ -15,6 +15,8 @@ import numpy as np
 
 from deixis.datasets.annotated import Annotated
 from deixis.errors import DeixisError
+from deixis.language.endpoint_errors import EndpointError
+from deixis.language.response_cache import CostCapReached
 from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
@@ -137,7 +139,9 @@ class _Waiting:
                 found = talk.topics(self.item, rng)
                 self.topics = {kind: topics for kind, topics in found.items() if topics and kind in balance.shares}
             draft, turns, is_quoted = Draft(self.item, asking, rng), [], False
-        except (DeixisError, OSError) as error:  # of the image, too
+        except (CostCapReached, EndpointError):  # nothing more can be written: the run stops, and resumes later
+            raise
+        except (DeixisError, OSError) as error:  # OSError: of the image file
             self.topics = {}
             return None, [Skipped(self.item.id, str(error))]
         for _ in range(int(rng.integers(1, asking.turns + 1))):

@@ -7,14 +7,13 @@ Read as COCO is, and further: an image's file is the end of its `coco_url` (vers
 Sources: lvisdataset.org/dataset; lvis-dataset/lvis-api@7d7f07d data/.
 """
 
-from collections.abc import Iterator
+from functools import partial
 
-from deixis.datasets.annotated import Annotated, Object
+from deixis.datasets.annotated import Object
 from deixis.datasets.detection.coco import OPTIONS, CocoLike, Record, image_names, read_coco
 from deixis.datasets.detection.coco_files import scan_coco
 from deixis.datasets.files.class_names import bare_name
-from deixis.datasets.source import Format, Head, Item, Place
-from deixis.samples.skipped import Skipped
+from deixis.datasets.source import Format
 
 
 def object_of_category(category: Record) -> Object:
@@ -38,9 +37,7 @@ KIND = CocoLike(
 )
 
 
-def read_lvis(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """The image of an item with its objects, and the names that are absent and vague."""
-    yield from read_coco(item, head, place, KIND)
+read_lvis = partial(read_coco, kind=KIND)
 
 
 LVIS = Format(

@@ -8,15 +8,14 @@ Sources: objects365.org; open-mmlab/mmdetection@234325d mmdet/datasets/objects36
 tools/dataset_converters/fix_o365_names.py.
 """
 
-from collections.abc import Iterator
+from functools import partial
 
-from deixis.datasets.annotated import Annotated, Object
+from deixis.datasets.annotated import Object
 from deixis.datasets.detection.coco import OPTIONS, CocoLike, Record, read_coco
 from deixis.datasets.detection.coco_files import scan_coco
 from deixis.datasets.files.class_names import readable
 from deixis.datasets.files.images import relative_name
-from deixis.datasets.source import Format, Head, Item, Place
-from deixis.samples.skipped import Skipped
+from deixis.datasets.source import Format
 
 SPELLING = {"moniter": "monitor", "bakset": "basket", "dinning": "dining", "extention": "extension"}
 """Slips in the set's own list of names."""
@@ -59,9 +58,7 @@ KIND = CocoLike(
 )
 
 
-def read_objects365(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """The image of an item with its objects."""
-    yield from read_coco(item, head, place, KIND)
+read_objects365 = partial(read_coco, kind=KIND)
 
 
 OBJECTS365 = Format(

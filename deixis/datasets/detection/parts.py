@@ -6,15 +6,14 @@ has whole objects ("mug") and says what an object looks like; PASCAL-Part has pa
 Sources: facebookresearch/paco README.md; dvlab-research/LISA@3cb2d430 utils/sem_seg_dataset.py.
 """
 
-from collections.abc import Iterator
+from functools import partial
 
-from deixis.datasets.annotated import Annotated, Object
+from deixis.datasets.annotated import Object
 from deixis.datasets.detection.coco import OPTIONS, CocoLike, Record, image_names, read_coco
 from deixis.datasets.detection.coco_files import scan_coco
 from deixis.datasets.files.class_names import bare_name
-from deixis.datasets.source import Format, Head, Item, Place
+from deixis.datasets.source import Format
 from deixis.errors import DataError
-from deixis.samples.skipped import Skipped
 
 PICTURES_OF_PASCAL = ("JPEGImages", "VOC2010/JPEGImages", "VOCdevkit/VOC2010/JPEGImages")
 
@@ -53,14 +52,8 @@ PACO = CocoLike(
 PASCAL = CocoLike(source="pascal_part", media="voc", obj=part_of_whole, names=names_in_pascal)
 
 
-def read_paco(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """The image of an item with its objects and their parts."""
-    yield from read_coco(item, head, place, PACO)
-
-
-def read_pascal_part(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
-    """The image of an item with its parts."""
-    yield from read_coco(item, head, place, PASCAL)
+read_paco = partial(read_coco, kind=PACO)
+read_pascal_part = partial(read_coco, kind=PASCAL)
 
 
 PACO_LVIS = Format(

@@ -72,9 +72,13 @@ def _on_ray(do: Callable[[Task], Result], tasks: Sequence[Task], address: str) -
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     if not ray.is_initialized():  # it stays, for the next stage of a run, until this process ends
-        where = {} if address == "local" else {"address": address}
         try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False, **where)
+            ray.init(
+                address=None if address == "local" else address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False,
+            )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise DataError(f"--ray: expected a Ray cluster at {address!r}; {str(error).splitlines()[0]}") from None
     context = ray.data.DataContext.get_current()

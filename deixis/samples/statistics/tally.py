@@ -58,7 +58,7 @@ class Distribution:
         self.cap, self.count, self.sum = cap, 0, 0.0
         self.low, self.high = float("inf"), float("-inf")
         self.held: list[float] = []
-        self._chance = random.Random(0)
+        self._rng = random.Random(0)
 
     def add(self, value: float) -> None:
         self.count += 1
@@ -67,7 +67,7 @@ class Distribution:
         if len(self.held) < self.cap:
             self.held.append(value)
             return
-        place = self._chance.randrange(self.count)  # each number stays with the same chance (Vitter's algorithm R)
+        place = self._rng.randrange(self.count)  # each number stays with the same chance (Vitter's algorithm R)
         if place < self.cap:
             self.held[place] = value
 

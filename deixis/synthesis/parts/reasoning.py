@@ -69,7 +69,7 @@ class ReasoningOptions:
 
 
 @dataclass(frozen=True)
-class Riddle:
+class ImplicitQuestion:
     """A question that has passed: its pieces, and the numbers of the scene that it means."""
 
     question: Pieces
@@ -88,7 +88,7 @@ def make(
     if annotators.language is None:
         raise DataError("reasoning needs a language model, and there is none")
     ask, missing = annotators.language(), quota
-    for found in map_until_quota(partial(_riddles, ask, seed, options), items, options.at_once, quota, _samples_in):
+    for found in map_until_quota(partial(_questions, ask, seed, options), items, options.at_once, quota, _samples_in):
         for each in found:
             if isinstance(each, Skipped) or missing > 0:
                 missing -= isinstance(each, Sample)
@@ -99,7 +99,9 @@ def _samples_in(found: list[Sample | Skipped]) -> int:
     return sum(isinstance(each, Sample) for each in found)
 
 
-def _riddles(ask: ChatClient, seed: str, options: ReasoningOptions, item: Annotated | Sample) -> list[Sample | Skipped]:
+def _questions(
+    ask: ChatClient, seed: str, options: ReasoningOptions, item: Annotated | Sample
+) -> list[Sample | Skipped]:
     """What was refused on the way, then the samples of an item."""
     try:
         scene = build_scene(item, options.max_objects, usable=_has_mask)
@@ -108,12 +110,12 @@ def _riddles(ask: ChatClient, seed: str, options: ReasoningOptions, item: Annota
     own = prompt("reasoning")
     messages = own.messages(f"{scene.text}\n\nWrite {options.questions} questions.")
     found, refused = query_checked(ask, messages, partial(_checked, scene, options), item.id)
-    riddles, complaints = found or ([], [])
+    accepted, complaints = found or ([], [])
     left_out = [Skipped(item.id, f"{LEFT_OUT}: {complaint}") for complaint in complaints]
     return [
         *refused,
         *left_out,
-        *(_sample(scene, n, riddle, own, seed, options) for n, riddle in enumerate(riddles)),
+        *(_sample(scene, n, found, own, seed, options) for n, found in enumerate(accepted)),
     ]
 
 
@@ -121,27 +123,27 @@ def _has_mask(obj: Object) -> bool:
     return obj.region is not None and obj.region.mask is not None
 
 
-def _checked(scene: Scene, options: ReasoningOptions, text: str) -> tuple[list[Riddle], list[str]]:
+def _checked(scene: Scene, options: ReasoningOptions, text: str) -> tuple[list[ImplicitQuestion], list[str]]:
     """The questions of an answer that can be used, and why others cannot. Raises DataError if none can."""
     records = json_object(text, "questions")["questions"]
     if not isinstance(records, list) or not records or not all(isinstance(record, dict) for record in records):
         raise DataError(f"questions: expected a list of objects, got {shown(records)}")
-    riddles: dict[str, Riddle] = {}
+    accepted: dict[str, ImplicitQuestion] = {}
     complaints: list[str] = []
     for number, record in enumerate(records[: options.questions]):
         try:
-            riddle = _riddle(f"questions[{number}]", record, scene, options)
-            if spoken(riddle.question).casefold() in riddles:
+            found = _implicit_question(f"questions[{number}]", record, scene, options)
+            if spoken(found.question).casefold() in accepted:
                 raise DataError(f"questions[{number}].question: expected another than before")
-            riddles[spoken(riddle.question).casefold()] = riddle
+            accepted[spoken(found.question).casefold()] = found
         except DeixisError as error:
             complaints.append(str(error))
-    if not riddles:
+    if not accepted:
         raise UnusableAnswer(complaints)
-    return list(riddles.values()), complaints
+    return list(accepted.values()), complaints
 
 
-def _riddle(where: str, record: dict, scene: Scene, options: ReasoningOptions) -> Riddle:
+def _implicit_question(where: str, record: dict, scene: Scene, options: ReasoningOptions) -> ImplicitQuestion:
     question = written(where, record, "question", scene, options.max_question_words)
     answer = written(where, record, "answer", scene, options.max_answer_words)
     explanation = written(where, record, "explanation", scene, options.max_explanation_words)
@@ -155,7 +157,7 @@ def _riddle(where: str, record: dict, scene: Scene, options: ReasoningOptions) -
     _check_implicit(f"{where}.question", question, scene, meant)
     _check_siblings(f"{where}.answer", scene, meant)
     follow_up = _follow_up(f"{where}.follow_up", record.get("follow_up"), scene, options)
-    return Riddle(question, answer, to_markup(explanation), follow_up)
+    return ImplicitQuestion(question, answer, to_markup(explanation), follow_up)
 
 
 def _follow_up(where: str, record: object, scene: Scene, options: ReasoningOptions) -> tuple[Pieces, Pieces] | None:
@@ -200,20 +202,22 @@ def _is_told_of(item: Annotated, obj: int) -> bool:
     return bool(told) or any(obj in (relation.subject, relation.object) for relation in item.relations)
 
 
-def _sample(scene: Scene, number: int, riddle: Riddle, own: Prompt, seed: str, options: ReasoningOptions) -> Sample:
+def _sample(
+    scene: Scene, number: int, found: ImplicitQuestion, own: Prompt, seed: str, options: ReasoningOptions
+) -> Sample:
     """A question as a sample: plain, with the reason, or with the reason when asked; perhaps a further exchange."""
     item, rng = scene.item, rng_for(seed, scene.item.id, "reason", number)
-    further = riddle.follow_up if options.follow_ups else None
-    used = numbers_in(riddle.answer, *(further or ()))
+    further = found.follow_up if options.follow_ups else None
+    used = numbers_in(found.answer, *(further or ()))
     number_of = {shown_as: region for region, shown_as in enumerate(used)}
-    question, answer = to_markup(riddle.question), renumbered(riddle.answer, number_of, MASK)
+    question, answer = to_markup(found.question), renumbered(found.answer, number_of, MASK)
     draw = float(rng.random())
     if draw < options.explained:
-        turns = [Turn(f"{_ended(question)} {_drawn(rng, own, 'explain')}", f"{_ended(answer)} {riddle.explanation}")]
+        turns = [Turn(f"{_ended(question)} {_drawn(rng, own, 'explain')}", f"{_ended(answer)} {found.explanation}")]
     else:
         turns = [Turn(question, answer)]
         if draw < options.explained + options.asked_why:
-            turns.append(Turn(_drawn(rng, own, "why"), riddle.explanation))
+            turns.append(Turn(_drawn(rng, own, "why"), found.explanation))
     if further:
         turns.append(Turn(renumbered(further[0], number_of), renumbered(further[1], number_of, MASK)))
     return Sample(

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from deixis.synthesis.parts import reasoning
-from tests.synthesis.parts.written_parts import RIDDLE, made_by, riddles
+from tests.synthesis.parts.written_parts import RIDDLE, accepted, made_by
 from tests.synthesis.scenes import kitchen
 
 
@@ -30,7 +30,7 @@ from tests.synthesis.scenes import kitchen
 def test_a_question_that_needs_a_thought_has_masks_and_a_reason(explained, asked_why, expected, tmp_path):
     options = reasoning.ReasoningOptions(explained=explained, asked_why=asked_why)
     item = kitchen()
-    (sample,), skipped, _ = made_by(reasoning.make, lambda request, n: riddles(RIDDLE), tmp_path, [item], 9, options)
+    (sample,), skipped, _ = made_by(reasoning.make, lambda request, n: accepted(RIDDLE), tmp_path, [item], 9, options)
     assert not skipped
     *told, (asked, answered) = [(turn.user, turn.assistant) for turn in sample.turns]
     assert (asked, answered) == ("And who uses {1}?", "[The man]{2:mask} holds [it]{1:mask}.")
@@ -69,7 +69,7 @@ RIDDLE_FAULTS = [
 @pytest.mark.parametrize(("fault", "sentence"), RIDDLE_FAULTS)
 def test_a_faulty_question_is_left_out_and_the_others_stay(fault, sentence, tmp_path):
     def reply(request: dict, number: int) -> str:
-        return riddles(RIDDLE | fault, RIDDLE)
+        return accepted(RIDDLE | fault, RIDDLE)
 
     (sample,), (skip,), server = made_by(reasoning.make, reply, tmp_path, [kitchen()], 9, reasoning.ReasoningOptions())
     assert sample.id == "made/0/reason-0"
@@ -78,7 +78,7 @@ def test_a_faulty_question_is_left_out_and_the_others_stay(fault, sentence, tmp_
     assert len(server.requests) == 1
     _, skipped, server = made_by(
         reasoning.make,
-        lambda request, n: riddles(RIDDLE | fault),
+        lambda request, n: accepted(RIDDLE | fault),
         tmp_path / "never",
         [kitchen()],
         9,
@@ -96,9 +96,14 @@ def test_a_faulty_question_is_left_out_and_the_others_stay(fault, sentence, tmp_
     ],
 )
 def test_several_of_a_name(answer, tmp_path):
-    riddle = RIDDLE | {"question": "What would one drink from?", "answer": answer, "follow_up": None}
+    found = RIDDLE | {"question": "What would one drink from?", "answer": answer, "follow_up": None}
     samples, skipped, _ = made_by(
-        reasoning.make, lambda request, n: riddles(riddle), tmp_path, [kitchen()], 9, reasoning.ReasoningOptions()
+        reasoning.make,
+        lambda request, n: accepted(found),
+        tmp_path,
+        [kitchen()],
+        9,
+        reasoning.ReasoningOptions(),
     )
     assert (len(samples), skipped) == (1, [])
 
@@ -116,7 +121,7 @@ def test_reasoning_needs_masks_and_keeps_to_its_quota(tmp_path):
     several = [RIDDLE | {"question": f"What would help on day {number}?"} for number in ("one", "two", "three", "four")]
     samples, skipped, _ = made_by(
         reasoning.make,
-        lambda request, n: riddles(*several),
+        lambda request, n: accepted(*several),
         tmp_path,
         items,
         4,

@@ -28,7 +28,7 @@ def turns(*records: dict) -> str:
     return json.dumps({"turns": list(records)})
 
 
-def riddles(*records: dict) -> str:
+def accepted(*records: dict) -> str:
     return json.dumps({"questions": list(records)})
 
 

@@ -180,8 +180,8 @@ def test_the_examples_of_dialogues_pass_their_own_checks(kind):
 
 def test_the_other_examples_pass_their_own_checks():
     (asked, answered), *_ = prompt("reasoning").examples
-    riddles, complaints = reasoning._checked(example_scene(asked), reasoning.ReasoningOptions(), answered)
-    assert (len(riddles), complaints) == (2, [])
+    accepted, complaints = reasoning._checked(example_scene(asked), reasoning.ReasoningOptions(), answered)
+    assert (len(accepted), complaints) == (2, [])
     for asked, answered in prompt("rewording").examples:
         question, kept, _ = asked.split("\n", 2)
         turn = Turn(
