@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from deixis._registration import install as _install
 
 if TYPE_CHECKING:
-    from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube
+    from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span, Tube
     from deixis.inference import Answer, Chat, load
     from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
     from deixis.signals import open_signal
@@ -30,6 +30,7 @@ __all__ = [
     "Point",
     "PointSet",
     "Polygon",
+    "Region",
     "Scribble",
     "Span",
     "Tube",
@@ -40,6 +41,7 @@ __all__ = [
 
 # public name -> the module it is taken from
 _EXPORTS = {
+    "Region": "deixis.geometry",
     "Point": "deixis.geometry",
     "Box": "deixis.geometry",
     "Scribble": "deixis.geometry",

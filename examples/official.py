@@ -62,8 +62,8 @@ def ask_one(folder: str, signals: list) -> None:
         # A phrase of the answer stands for boxes or masks, in the pixels of your file.
         for phrase in answer.phrases:
             for region in phrase.regions:
-                size = f"{region.value.sum()} px" if region.kind == "mask" else region.value
-                print(f"    {phrase.text!r} is a {region.kind}: {size}")
+                size = f"{region.mask.sum()} px" if region.form == "mask" else getattr(region, region.form)
+                print(f"    {phrase.text!r} is a {region.form}: {size}")
         drawing = OUT / f"{Path(folder).name}-{Path(signal.name).stem}-{signal.modality}.png"
         print(f"    drawn in {answer.draw(drawing)}")
 

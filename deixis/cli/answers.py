@@ -14,7 +14,8 @@ from deixis.errors import InputError
 
 if TYPE_CHECKING:
     from deixis.checkpoints import Opened
-    from deixis.inference import Answer, Marked, Model, Piece, Question
+    from deixis.geometry import Region
+    from deixis.inference import Answer, Model, Piece, Question
     from deixis.signals import Signal
 
 COLUMN = 30  # the widest a phrase may make its column
@@ -106,8 +107,9 @@ def printable(text: str) -> str:
 def answer_lines(answer: "Answer") -> Iterator[str]:
     """The text, then one line a region: phrase, kind, place, score, and the file where there are several.
 
-    >>> from deixis.inference import Answer, AnswerPhrase, Marked
-    >>> phrase = AnswerPhrase("the bell", 0, 8, (Marked(0, "span", (1.0, 2.5), 0.91),))
+    >>> from deixis.geometry import Region
+    >>> from deixis.inference import Answer, AnswerPhrase
+    >>> phrase = AnswerPhrase("the bell", 0, 8, (Region(span=(1.0, 2.5), score=0.91),))
     >>> print(*answer_lines(Answer("the bell.", (phrase,), ())), sep="\\n")
     the bell.
       the bell  span  1.00 to 2.50 s  0.91
@@ -121,7 +123,7 @@ def region_lines(answer: "Answer") -> Iterator[str]:
     rows: list[tuple[str, ...]] = []
     for phrase in answer.phrases:
         words = printable(phrase.text)
-        own = [_row(answer, words, marked) for marked in phrase.regions]
+        own = [_row(answer, words, region) for region in phrase.regions]
         rows += own or [(words, "none", "there is none")]
     for row in aligned(rows[:LIMIT]):
         yield f"  {row}"
@@ -137,23 +139,23 @@ def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def _row(answer: "Answer", phrase: str, marked: "Marked") -> tuple[str, ...]:
-    score = "" if marked.score is None else f"{marked.score:.2f}"
-    row = (phrase or "-", marked.kind, place(answer, marked), score)
-    return (*row, answer.signals[marked.signal].name) if len(answer.signals) > 1 else row
+def _row(answer: "Answer", phrase: str, region: "Region") -> tuple[str, ...]:
+    score = "" if region.score is None else f"{region.score:.2f}"
+    row = (phrase or "-", region.form, place(answer, region), score)
+    return (*row, answer.signals[region.signal].name) if len(answer.signals) > 1 else row
 
 
-def place(answer: "Answer", marked: "Marked") -> str:
+def place(answer: "Answer", region: "Region") -> str:
     """The location of a region of an answer as text.
 
     A mask by its area and bounding box, a point set by its count, everything else by its coordinates.
     """
-    value = marked.value
-    match marked.kind:
+    value = region.mask_array if region.form == "mask" else getattr(region, region.form)
+    match region.form:
         case "span":
             return f"{value[0]:.2f} to {value[1]:.2f} s"
         case "points":
-            return f"{len(value)} of {len(answer.signals[marked.signal].values)} points"
+            return f"{len(value)} of {len(answer.signals[region.signal].values)} points"
         case "mask" if value.any():
             from deixis.geometry import mask_to_box_xyxy
 

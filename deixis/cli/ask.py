@@ -83,7 +83,7 @@ def run(
     if out is not None:
         answer.draw(out)
     if as_json:
-        lines = [json.dumps(answer.to_json(), ensure_ascii=False)]
+        lines = [json.dumps(answer.to_dict(), ensure_ascii=False)]
     for line in lines:
         typer.echo(line)
     if out is not None and not as_json:

@@ -96,7 +96,7 @@ def _results(lines: Sequence[_Line], assistant: "_Assistant", folder: Path) -> I
         answers = iter(assistant.answers(good))
         for line, question in zip(group, asked, strict=True):
             result = question if isinstance(question, str) else next(answers)
-            yield line.head, {"error": result} if isinstance(result, str) else result.to_json()
+            yield line.head, {"error": result} if isinstance(result, str) else result.to_dict()
 
 
 @dataclass

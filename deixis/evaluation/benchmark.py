@@ -91,7 +91,7 @@ class Example:
 
 @dataclass(frozen=True)
 class ExampleResult:
-    """The result of one example, as stored on disk. answer: `Answer.to_json()`. failure: why there is no answer."""
+    """The result of one example, as stored on disk. answer: `Answer.to_dict()`. failure: why there is no answer."""
 
     id: str
     part: str

@@ -190,7 +190,7 @@ def _result(benchmark: Benchmark, example: Example, answer: Answer | str) -> Exa
         example.part,
         example.group,
         example.text,
-        scored.to_json(),
+        scored.to_dict(),
         scored.raw,
         benchmark.example_metrics(example, scored),
         failure,

@@ -66,15 +66,15 @@ class Region:
     """
 
     point: tuple[float, ...] | None = None
-    box: tuple[float, float, float, float] | None = None
+    box: tuple[float, ...] | None = None
     scribble: Numbers | None = None
     polygon: Numbers | None = None
     mask: Numbers | Mapping[str, Any] | None = None
-    span: tuple[float, float] | None = None
+    span: tuple[float, ...] | None = None
     points: Numbers | None = None
-    box3d: tuple[float, float, float, float, float, float] | None = None
+    box3d: tuple[float, ...] | None = None
     signal: int = 0
-    time_s: tuple[float, float] | None = None
+    time_s: tuple[float, ...] | None = None
     label: str = ""
     score: float | None = None
     phrase: str | None = None
@@ -119,6 +119,12 @@ class Region:
         """The name of the function that makes a region of this form, for messages: "Box", "PointSet", "Tube"."""
         form = self.form
         return "Tube" if form == "box" and self.time_s is not None else _CONSTRUCTORS[form]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the primary form is a mask without a pixel or a set without a point."""
+        form = self.form
+        return not self.mask_array.any() if form == "mask" else form == "points" and not len(self.points)
 
     @property
     def interval_s(self) -> tuple[float, float] | None:

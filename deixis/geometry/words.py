@@ -18,6 +18,16 @@ _CONJUNCTIONS = "and or but while whereas that which who where because as if so 
 _PREPOSITIONS = """about above across after against along around at before behind below beneath beside between beyond
     by down for from in inside into near next of off on onto out over through to toward towards under up upon with
     within"""
+_ARTICLE = re.compile(r"^(?:an?|the)\s+(?=\S)")
+
+
+def object_name(phrase: str) -> str:
+    """The name of the object in a phrase: lower case, without article and full stop.
+
+    >>> object_name("A red mug."), object_name("The")
+    ('red mug', 'the')
+    """
+    return _ARTICLE.sub("", " ".join(phrase.casefold().split()).rstrip(".!"))
 
 
 def words_before(text: str, start: int) -> tuple[int, int]:

@@ -1,56 +1,40 @@
-"""`Answer`: what a question gives back, text and the regions it points at, in the units of the files asked about."""
+"""`Answer`: the result of a question, its text and the regions it points at, in the units of the files asked about."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deixis.geometry import Region, mask_to_rle
+from deixis.geometry import Region
+from deixis.geometry.region_json import region_to_json
 from deixis.signals import Signal
 
-JSON_VERSION = 1
+if TYPE_CHECKING:
+    from supervision import Detections
 
-
-@dataclass(frozen=True)
-class Marked:
-    """One region of an answer.
-
-    kind and value: "box" x1, y1, x2, y2 (x1, y1, z1, x2, y2, z2 in a cloud); "mask" (h, w) bool; "span" start_s,
-    end_s; "points" (n,) indices of the file's points; "point" x, y | t | x, y, z. score: 0..1, None where a region
-    was written as numbers.
-    """
-
-    signal: int
-    kind: str
-    value: Any = field(repr=False)
-    score: float | None = None
-    time_s: tuple[float, float] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; a mask as COCO run lengths."""
-        value = self.value
-        if self.kind == "mask":
-            value = mask_to_rle(value)
-        else:
-            value = np.asarray(value).tolist() if self.kind == "points" else [float(f"{v:.7g}") for v in value]
-        score = None if self.score is None else round(self.score, 4)
-        return {"signal": self.signal, "kind": self.kind, "value": value, "score": score, "time_s": self.time_s}
+JSON_VERSION = 2
+DIGITS = 7  # of coordinates in JSON: float32 is not exact beyond
+SCORE_DECIMALS = 4
 
 
 @dataclass(frozen=True)
 class AnswerPhrase:
-    """Words of the answer, `text[start:end]`, and the regions they stand for; none means "there is none"."""
+    """A phrase of the answer, `text[start:end]`, and the regions it refers to; none means "there is none"."""
 
     text: str
     start: int
     end: int
-    regions: tuple[Marked, ...]
+    regions: tuple[Region, ...]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one question: what a person reads, the phrases that point, and what was asked about."""
+    """The answer to one question: its text, the phrases that refer to regions, and what was asked about.
+
+    `regions` is the one sequence of all regions, in the order of the phrases; `masks`, `boxes`, `spans`, `points`,
+    `to_dict()`, `to_coco()` and `to_supervision()` are views of it.
+    """
 
     text: str
     phrases: tuple[AnswerPhrase, ...]
@@ -62,53 +46,92 @@ class Answer:
     asked: tuple[Region, ...] = field(default=(), repr=False)  # the regions {0}, {1}, ... of the question
 
     @property
-    def regions(self) -> list[Marked]:
-        """All regions of all phrases, in order."""
-        return [region for phrase in self.phrases for region in phrase.regions]
+    def regions(self) -> tuple[Region, ...]:
+        """Every region of every phrase, in order, each with its signal, label, score and phrase."""
+        return tuple(region for phrase in self.phrases for region in phrase.regions)
 
-    def _values(self, kind: str) -> list[Any]:
-        return [region.value for region in self.regions if region.kind == kind]
+    def _values(self, form: str) -> list[Any]:
+        return [value for region in self.regions if (value := getattr(region, form)) is not None]
 
     @property
     def masks(self) -> list[np.ndarray]:
-        """Masks (h, w) bool, in the pixels of the upright picture."""
-        return self._values("mask")
+        """The masks among the regions, bool (h, w), in pixels of the upright image."""
+        return [region.mask_array for region in self.regions if region.mask is not None]
 
     @property
     def boxes(self) -> list[tuple[float, ...]]:
-        """Boxes x1, y1, x2, y2 in pixels (clouds: lows, then highs)."""
+        """The boxes among the regions, (x1, y1, x2, y2) in pixels."""
         return self._values("box")
 
     @property
+    def boxes3d(self) -> list[tuple[float, ...]]:
+        """The 3-D boxes among the regions, (x1, y1, z1, x2, y2, z2) in the cloud's units."""
+        return self._values("box3d")
+
+    @property
     def spans(self) -> list[tuple[float, float]]:
-        """Spans (start_s, end_s)."""
+        """The spans among the regions, (start, end) in seconds."""
         return self._values("span")
 
     @property
     def points(self) -> list[np.ndarray]:
-        """Point sets, as indices of the file's points."""
+        """The point sets among the regions, int64 (k,), indices of the file's points."""
         return self._values("points")
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer as plain JSON values; the layout is versioned by its first field."""
-        phrases = [
-            {"text": p.text, "start": p.start, "end": p.end, "regions": [r.to_json() for r in p.regions]}
-            for p in self.phrases
-        ]
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain JSON values, as `deixis ask --json` prints it; the first field versions the layout.
+
+        A region is an object of the sample format with its label, score and phrase; phrases name regions by index.
+        """
+        first, phrases = 0, []
+        for phrase in self.phrases:
+            last = first + len(phrase.regions)
+            indices = list(range(first, last))
+            phrases.append({"text": phrase.text, "start": phrase.start, "end": phrase.end, "regions": indices})
+            first = last
         return {
             "version": JSON_VERSION,
             "text": self.text,
             "signals": [describe(signal) for signal in self.signals],
+            "regions": [answer_region_to_json(region) for region in self.regions],
             "phrases": phrases,
             "model": self.model,
             "seconds": round(self.seconds, 3),
         }
 
+    def to_coco(self) -> dict[str, Any]:
+        """The regions of images as a COCO data set: "images", "annotations" with scores, "categories" by label.
+
+        Image ids are the indices of the signals. Regions without area (points, empty masks) and those of other signals
+        are not part of it.
+        """
+        from deixis.inference.answer_views import answer_to_coco
+
+        return answer_to_coco(self)
+
+    def to_supervision(self, signal: int = 0) -> "Detections":
+        """The regions of one image as `supervision.Detections`, aligned: boxes, masks if there are any, scores, labels.
+
+        Raises InputError if `signal` is no image of the answer, UnsupportedError if supervision is not installed.
+        """
+        from deixis.inference.answer_views import answer_to_supervision
+
+        return answer_to_supervision(self, signal)
+
     def draw(self, path: str | Path) -> Path:
-        """Writes a picture (PNG) of the files asked about with the regions drawn on them; returns its path."""
+        """Writes a PNG of the files asked about with the regions drawn on them; returns its path."""
         from deixis.visualize.answer_image import draw_answer
 
         return draw_answer(self, Path(path))
+
+
+def answer_region_to_json(region: Region) -> dict[str, Any]:
+    """A region of an answer: the object of the sample format, coordinates rounded, with label, score and phrase."""
+    values = region_to_json(region)
+    for name in values.keys() & {"point", "box", "span", "box3d", "time_s"}:
+        values[name] = [float(f"{number:.{DIGITS}g}") for number in values[name]]
+    score = None if region.score is None else round(region.score, SCORE_DECIMALS)
+    return values | {"label": region.label, "score": score, "phrase": region.phrase}
 
 
 def describe(signal: Signal) -> dict[str, Any]:

@@ -4,18 +4,20 @@ A `Reading` belongs to one row. It may be read while the row is still being said
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import Tensor
 
-from deixis.geometry import Mark, mark_region
+from deixis.geometry import Mark, Region, mark_region
 from deixis.geometry.parse import ParsedAnswer
-from deixis.inference.answer import Answer, AnswerPhrase, Marked
+from deixis.geometry.words import object_name
+from deixis.inference.answer import Answer, AnswerPhrase
 from deixis.inference.engine import Engine
 from deixis.inference.generation import Said
 from deixis.inference.question import Question
 from deixis.inference.signal_encoder import Sight
-from deixis.model.masks.mask_cells import Prepared, mask_score, pointed
+from deixis.model.masks.mask_cells import Prepared, logits_to_regions
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 MOST_BYTES = 64
@@ -29,7 +31,7 @@ class Reading:
         self.engine, self.question, self.sights, self.said = engine, question, sights, said
         self.processor = engine.processor
         self.prepared: list[Prepared] = [sight.prepared for sight in sights]
-        self._made: dict[Mark, list[Marked]] = {}
+        self._made: dict[Mark, list[Region]] = {}
 
     @property
     def raw(self) -> str:
@@ -57,33 +59,28 @@ class Reading:
         raw = self.raw
         parsed = self.parsed(raw)
         phrases = tuple(
-            AnswerPhrase(p.text, p.start, p.end, tuple(r for mark in p.marks for r in self.regions(mark)))
+            AnswerPhrase(p.text, p.start, p.end, tuple(r for mark in p.marks for r in self.regions(mark, p.text)))
             for p in parsed.phrases
         )
         asked = self.question
         return Answer(parsed.text, phrases, asked.signals, name, seconds, raw, asked.text, asked.regions)
 
-    def regions(self, mark: Mark) -> list[Marked]:
-        """The regions that one mark stands for, in file units; none for a place on padding alone."""
+    def regions(self, mark: Mark, phrase: str) -> list[Region]:
+        """The regions that one mark of a phrase stands for, in file units; none for a place on padding alone."""
         if mark not in self._made:
             if mark.kind != "seg":
-                self._made[mark] = list(_written(mark, self.prepared))
+                region = mark_region(mark, [own.frame for own in self.prepared])
+                self._made[mark] = [] if region is None else [region]
             elif mark.seg_index is None or mark.seg_index >= len(self.said.states):
                 return []
             else:
                 self._made[mark] = self._pointed(self.said.states[mark.seg_index], mark.signal)
-        return self._made[mark]
+        made = self._made[mark]
+        if made and made[0].phrase != phrase:  # else the same objects as before, streamed or not
+            made[:] = [replace(region, phrase=phrase, label=object_name(phrase)) for region in made]
+        return made
 
-    def _pointed(self, state: Tensor, signal: int) -> list[Marked]:
-        """The regions that one <seg> marks: a mask or point set, spans of a sound, masks of a film's frames."""
+    def _pointed(self, state: Tensor, signal: int) -> list[Region]:
+        """The regions that one <seg> stands for: a mask, a point set, spans, or masks of video frames."""
         logits = self.engine.eye.point(self.sights[signal], state[None])[0].float().cpu()
-        marks, score = pointed(logits, self.prepared[signal]), mask_score(logits)
-        return [Marked(signal, kind, value, score, time_s) for kind, value, time_s in marks]
-
-
-def _written(mark: Mark, prepared: Sequence[Prepared]) -> Iterator[Marked]:
-    """The region that was written as numbers, in file units; none where it lies outside the file."""
-    region = mark_region(mark, [p.frame for p in prepared])
-    if region is not None:
-        kind = "box" if region.form == "box3d" else region.form
-        yield Marked(mark.signal, kind, getattr(region, region.form), None, region.time_s)
+        return logits_to_regions(logits, self.prepared[signal], signal)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from deixis.geometry.notations import Notation
 from deixis.geometry.parse import Mark, ParsedAnswer
-from deixis.inference.answer import Answer, Marked
+from deixis.geometry.regions import Region
+from deixis.inference.answer import Answer
 
 _BRACKET = r"\[[-+0-9.,\s]*\]"
 _OPEN_BRACKET = re.compile(r"\[[-+0-9.,\s]*\Z")
@@ -29,7 +30,7 @@ class Piece:
 
     kind: str
     text: str = ""
-    region: Marked | None = None
+    region: Region | None = None
     answer: Answer | None = None
 
 
@@ -60,7 +61,8 @@ def settled(raw: str, notation: Notation, stops: Sequence[str] = ()) -> str:
 class Teller:
     """Turns the growing text of one answer into pieces.
 
-    notation, stops: as in `settled`. parse: a text to what a person reads of it. regions: a mark to what it stands for.
+    notation, stops: as in `settled`. parse: a text to the clean text and its phrases. regions: a mark and
+    its phrase to regions.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Teller:
         notation: Notation,
         stops: Sequence[str],
         parse: Callable[[str], ParsedAnswer],
-        regions: Callable[[Mark], Sequence[Marked]],
+        regions: Callable[[Mark, str], Sequence[Region]],
     ):
         self.notation, self.stops, self.parse, self.regions = notation, stops, parse, regions
         self.text, self.marks = "", 0  # told so far
@@ -92,7 +94,7 @@ class Teller:
                 if number > self.marks:
                     yield from self._tell_text(text[: max(phrase.end, len(self.text))])
                     self.marks = number
-                    for region in self.regions(mark):
+                    for region in self.regions(mark, phrase.text):
                         yield Piece("region", phrase.text, region)
         yield from self._tell_text(text)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from deixis.errors import ConfigError
 from deixis.geometry import Reference, Region, parse_markup
-from deixis.model.masks.mask_cells import Prepared, record_to_cells
+from deixis.model.masks.mask_cells import Prepared, region_to_cells
 from deixis.samples.sample import Turn
 
 NOTHING = ("No.", "None.", "Nothing.")  # answers for which there is nothing to look at
@@ -54,7 +54,7 @@ def token_target(record: Region, prepared: Prepared, cells: int, tokens: int) ->
 
     None where the region covers nothing of it.
     """
-    share = record_to_cells(record, replace(prepared, sam=None), cells)  # tokens lie in the encoder's own frame
+    share = region_to_cells(record, replace(prepared, sam=None), cells)  # tokens lie in the encoder's own frame
     if prepared.modality == "audio":
         pooled = share.reshape(tokens, -1).mean(1)
     else:

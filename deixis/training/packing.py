@@ -17,7 +17,7 @@ from torch import Tensor
 
 from deixis.errors import ConfigError
 from deixis.geometry import Region, write_answer, write_prompt
-from deixis.model.masks.mask_cells import Prepared, record_to_cells
+from deixis.model.masks.mask_cells import Prepared, region_to_cells
 from deixis.model.processor import DeixisProcessor, region_tensors, signal_tensors
 from deixis.model.regions.sampled_points import SampledPoints
 from deixis.model.text import answer_text, turn_text
@@ -100,7 +100,7 @@ def _target(record: Region, prepared: Sequence[Prepared], cells: dict[str, int])
         raise ConfigError(
             f"region: expected a mask in {' or '.join(cells)}, which can be learnt; got one in {own.modality}"
         )
-    return record_to_cells(record, own, cells[own.modality]), record.signal
+    return region_to_cells(record, own, cells[own.modality]), record.signal
 
 
 def start_row(prepared: list[Prepared], processor: DeixisProcessor) -> PackedRow:

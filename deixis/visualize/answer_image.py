@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from deixis.errors import InputError
-from deixis.geometry import Box, Box3D, Point, PointSet, Region, Span, Text, Tube, parse_markup
+from deixis.geometry import Region, Text, parse_markup
 from deixis.signals import Signal
 from deixis.visualize.canvas import (
     GREY,
@@ -77,35 +76,15 @@ def answer_picture(answer: Drawable) -> Image.Image:
     for number, region in enumerate(answer.asked):
         drawn[region.signal].append(Drawn(region, f"{{{number}}}", POINTED, filled=False))
     for number, phrase in enumerate(answer.phrases):
-        for marked in phrase.regions:
-            if (region := region_of(marked)) is not None:
-                colour = PALETTE[number % len(PALETTE)]
-                drawn[marked.signal].append(Drawn(region, phrase.text, colour))
+        for region in phrase.regions:
+            if not region.is_empty:
+                drawn[region.signal].append(Drawn(region, phrase.text, PALETTE[number % len(PALETTE)]))
     width = max([MIN_WIDTH_PX, *(_picture_width(s) for s in answer.signals if s.extent.axes == "xy")])
     blocks = [_text_block(_question_words(answer.question), width, QUESTION_PX)]
     for signal, own in zip(answer.signals, drawn, strict=True):
         blocks.append(_signal_block(signal, own, width, len(answer.signals) > 1))
     blocks.append(_text_block(_answer_words(answer), width, ANSWER_PX))
     return _stacked([block for block in blocks if block is not None], width)
-
-
-def region_of(marked: Any) -> Region | None:
-    """The region of an answer as a type of `deixis.geometry`; None for an empty one, which nothing shows."""
-    value, signal = marked.value, marked.signal
-    match marked.kind:
-        case "mask":
-            return Region(mask=value, signal=signal, time_s=marked.time_s) if np.any(value) else None
-        case "points":
-            return PointSet(value, signal=signal) if len(value) else None
-        case "span":
-            return Span(*value, signal=signal)
-        case "point":
-            return Point(*value, signal=signal)
-        case "box" if marked.time_s is not None:
-            return Tube(*value, *marked.time_s, signal=signal)
-        case "box":
-            return Box(*value, signal=signal) if len(value) == 4 else Box3D(*value, signal=signal)
-    raise InputError(f"kind of a region: expected mask, points, span, point or box to draw, got {marked.kind!r}")
 
 
 def _picture_width(signal: Signal) -> int:

@@ -17,23 +17,28 @@ from PIL import Image
 from deixis.cli import answers
 from deixis.geometry import rle_to_mask
 
-TOP = {"version", "text", "signals", "phrases", "model", "seconds"}
+TOP = {"version", "text", "signals", "regions", "phrases", "model", "seconds"}
+FORMS = {"box", "mask", "span", "points", "point", "box3d"}
 
 
 def check_layout(answer, sizes):
     """The JSON layout, whatever was answered; `sizes` are the size fields of the signals in order."""
     assert set(answer) == TOP
-    assert answer["version"] == 1
+    assert answer["version"] == 2
     assert [set(signal) for signal in answer["signals"]] == [{"path", "kind", size} for size in sizes]
     for phrase in answer["phrases"]:
         assert set(phrase) == {"text", "start", "end", "regions"}
         assert answer["text"][phrase["start"] : phrase["end"]] == phrase["text"]
-        for region in phrase["regions"]:
-            assert set(region) == {"signal", "kind", "value", "score", "time_s"}
-            assert region["kind"] in ("box", "mask", "span", "points", "point")
-            assert region["score"] is None or 0 <= region["score"] <= 1
-            if region["kind"] == "mask":
-                assert list(rle_to_mask(region["value"]).shape) == answer["signals"][region["signal"]]["size_hw"]
+        assert [answer["regions"][index]["phrase"] for index in phrase["regions"]] == [phrase["text"]] * len(
+            phrase["regions"]
+        )
+    assert [index for phrase in answer["phrases"] for index in phrase["regions"]] == list(range(len(answer["regions"])))
+    for region in answer["regions"]:
+        assert {"signal", "label", "score", "phrase"} < set(region)
+        assert len(FORMS & set(region)) == 1
+        assert region["score"] is None or 0 <= region["score"] <= 1
+        if "mask" in region:
+            assert list(rle_to_mask(region["mask"]).shape) == answer["signals"][region["signal"]]["size_hw"]
 
 
 @pytest.mark.parametrize(

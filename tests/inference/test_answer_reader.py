@@ -5,11 +5,10 @@ import pytest
 import torch
 
 from deixis.cli.answers import signal_line
-from deixis.geometry import Mark
+from deixis.geometry import Mark, mark_region
 from deixis.inference import Model
-from deixis.inference.answer import describe
-from deixis.inference.answer_reader import _written
-from deixis.model.masks.mask_cells import Prepared, pointed
+from deixis.inference.answer import answer_region_to_json, describe
+from deixis.model.masks.mask_cells import Prepared, logits_to_regions
 from deixis.signals import open_signal
 from tests.model.test_union import PIXELS, UNION, VISION
 from tests.toy import picture, toy_network
@@ -28,20 +27,20 @@ def film():
 def test_a_written_box_of_a_film_has_its_time(union):
     prepared: Prepared = union[1].prepare(film())
     mark = Mark("tube", 0, (0.1, 0.2, 0.25, 0.5, 0.8, 0.75), None)
-    [marked] = _written(mark, [prepared])
-    assert (marked.kind, marked.time_s) == ("box", pytest.approx((0.5, 1.5)))
-    assert marked.value == pytest.approx(tuple(prepared.frame.to_file([[0.1, 0.2, 0], [0.5, 0.8, 0]])[:, :2].ravel()))
-    assert marked.to_json()["time_s"] == pytest.approx((0.5, 1.5))
+    region = mark_region(mark, [prepared.frame])
+    assert (region.form, region.time_s) == ("box", pytest.approx((0.5, 1.5)))
+    assert region.box == pytest.approx(tuple(prepared.frame.to_file([[0.1, 0.2, 0], [0.5, 0.8, 0]])[:, :2].ravel()))
+    assert answer_region_to_json(region)["time_s"] == pytest.approx((0.5, 1.5))
 
 
 def test_masks_of_a_film_hold_for_their_frames(union):
     prepared = union[1].prepare(film())
     logits = torch.full((3, 49), -1.0)
     logits[0], logits[2] = 1.0, 1.0
-    marks = pointed(logits.flatten(), prepared)
-    assert [kind for kind, _, _ in marks] == ["mask", "mask"]
-    assert marks[0][2][0] == 0.0
-    assert marks[1][2][1] == pytest.approx(prepared.frame.size.duration_s)
+    regions = logits_to_regions(logits.flatten(), prepared)
+    assert [region.form for region in regions] == ["mask", "mask"]
+    assert regions[0].time_s[0] == 0.0
+    assert regions[1].time_s[1] == pytest.approx(prepared.frame.size.duration_s)
 
 
 def test_every_kind_is_answered_about(union):

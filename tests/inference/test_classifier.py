@@ -41,7 +41,7 @@ def test_the_answer_is_the_likeliest_classes(model, folder):
     assert answer.text == ", ".join(f"{name} ({chance:.2f})" for name, chance in list(chances.items())[:3])
     assert set(chances) == set(NAMES)
     assert model.probabilities(CLOUD) == chances
-    written = json.loads(json.dumps(answer.to_json()))
+    written = json.loads(json.dumps(answer.to_dict()))
     assert (written["text"], written["phrases"], written["model"]) == (answer.text, [], str(folder))
     assert written["signals"] == [{"path": None, "kind": "point_cloud", "point_count": 60}]
 

@@ -1,8 +1,8 @@
 """`Model.answer`: every <seg> of every answer has its own mask, wherever an answer ends and whoever is beside it."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -55,9 +55,8 @@ def answers(model, questions, said, max_new_tokens):
 
 def assert_same_regions(some, others):
     for one, other in zip(some, others, strict=True):
-        assert (one.signal, one.kind) == (other.signal, other.kind)
         assert one.score == pytest.approx(other.score, abs=1e-3)
-        assert np.array_equal(one.value, other.value)
+        assert replace(one, score=None) == replace(other, score=None)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])

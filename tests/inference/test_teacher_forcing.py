@@ -20,10 +20,10 @@ def test_an_answer_that_was_generated_is_the_likeliest(bundled, mixed):
         assert (best.tolist() == scored.ids) or float(gap.max()) < 1e-4
         assert (scored.answer.text, scored.answer.raw) == (answer.text, answer.raw)
         for one, other in zip(scored.answer.regions, answer.regions, strict=True):
-            assert (one.signal, one.kind) == (other.signal, other.kind)
+            assert (one.signal, one.form) == (other.signal, other.form)
             assert one.score == (None if other.score is None else pytest.approx(other.score, abs=1e-4))
-            if one.kind == "mask":
-                assert np.mean(one.value != other.value) < 1e-4
+            if one.form == "mask":
+                assert np.mean(one.mask != other.mask) < 1e-4
 
 
 def test_the_loss_is_that_of_training(toy):

@@ -8,7 +8,7 @@ from deixis import Box, Box3D, Point, Span
 from deixis.geometry import mask_iou
 from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.kinds import AXES, KINDS
-from deixis.model.masks.mask_cells import pointed
+from deixis.model.masks.mask_cells import logits_to_regions
 from deixis.model.processor import signal_token_count
 from deixis.signals import open_signal
 from tests.toy import SAM2_SIZES, TEXT, cloud, picture, sound, toy_network
@@ -71,7 +71,7 @@ def test_every_kind_is_read_pointed_at_and_marked(union, kind):
     assert output.logits.isfinite().all()
     field = encoded.fields[kind]
     assert field.axes == AXES[kind] == field.fine_positions.shape[-1]
-    assert pointed(marks[0].abs(), processor.prepare(signal))  # everything is marked, in the file's own units
+    assert logits_to_regions(marks[0].abs(), processor.prepare(signal))  # everything is marked, in the file's own units
 
 
 def test_the_union_survives_a_file_and_says_what_it_can(union, tmp_path):
@@ -96,10 +96,10 @@ def test_frames_of_a_film_are_cells_in_time(union):
     torch.testing.assert_close(field.positions[0, ::4, 2], torch.tensor([1 / 6, 3 / 6, 5 / 6]))
     logits = torch.full((3, 49), -1.0)
     logits[1] = 1.0  # the second frame alone
-    [(kind, mask, time_s)] = pointed(logits.flatten(), prepared)
+    [region] = logits_to_regions(logits.flatten(), prepared)
     duration_s = prepared.frame.size.duration_s
-    assert (kind, mask.all()) == ("mask", True)
-    assert time_s == pytest.approx((duration_s / 3, 2 * duration_s / 3))
+    assert (region.form, region.mask.all()) == ("mask", True)
+    assert region.time_s == pytest.approx((duration_s / 3, 2 * duration_s / 3))
 
 
 def test_frames_may_be_averaged_as_onellm_does(toy):
@@ -149,8 +149,8 @@ def test_regions_and_masks_of_tiles_are_in_the_file(tiled):
     from deixis.model.masks.mask_cells import mask_to_cells
 
     cells = torch.from_numpy(mask_to_cells(mask, prepared.frame, 14))
-    [(_, back, _)] = pointed(cells - 0.5, prepared)
-    assert mask_iou(mask[None], back[None])[0, 0] > 0.7
+    [region] = logits_to_regions(cells - 0.5, prepared)
+    assert mask_iou(mask[None], region.mask[None])[0, 0] > 0.7
     with torch.no_grad():
         assert network(**processor("What is {0}?", [signal], [Box(50, 10, 80, 30)])).logits.isfinite().all()
 
@@ -172,8 +172,8 @@ def test_sam2_makes_the_masks_of_pictures(with_sam2):
         encoded = network.encode_inputs(inputs)
         [logits] = network.point(encoded, torch.randn(1, 32), torch.tensor([0]))
     assert len(encoded.sam.features) == 3
-    [(kind, mask, _)] = pointed(logits, processor.prepare(signal))
-    assert (kind, mask.shape) == ("mask", (30, 40))
+    [region] = logits_to_regions(logits, processor.prepare(signal))
+    assert (region.form, region.mask.shape) == ("mask", (30, 40))
 
 
 def test_sam2s_decoder_is_that_of_transformers(with_sam2):
@@ -217,7 +217,7 @@ def test_a_brain_is_pointed_at_in_parcels(union, tmp_path):
         assert network(**inputs).logits.isfinite().all()
     logits = torch.full((10,), -1.0)
     logits[3] = 1.0
-    [(kind, voxels, _)] = pointed(logits, prepared)
-    assert kind == "points"
-    assert (prepared.parcels[voxels] == 3).all()
+    [region] = logits_to_regions(logits, prepared, signal=2)
+    assert (region.form, region.signal) == ("points", 2)
+    assert (prepared.parcels[region.points] == 3).all()
     assert build_processor(network.config, processor.tokenizer).specs["fmri"]["parcels"] == 10

@@ -93,12 +93,12 @@ def test_words_alone_are_learnt(batches, toy):
 
 
 def test_masks_of_files_are_those_of_memory(batches, toy):
-    from deixis.model.masks.mask_cells import record_to_cells
+    from deixis.model.masks.mask_cells import region_to_cells
     from deixis.signals import open_signal
 
     sample = GOOD[6]
     prepared = toy[1].prepare(open_signal(sample.signals[0].values))
-    wanted = record_to_cells(sample.regions[0], prepared, CELLS["image"])
+    wanted = region_to_cells(sample.regions[0], prepared, CELLS["image"])
     assert np.array_equal(batches([sample], count=1)(0)["seg_target"][0].numpy(), wanted)
 
 

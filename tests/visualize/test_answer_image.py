@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube
-from deixis.inference import Answer, AnswerPhrase, Marked
+from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span, Tube
+from deixis.inference import Answer, AnswerPhrase
 from deixis.signals import open_signal
-from deixis.visualize.answer_image import answer_picture, draw_answer, region_of
+from deixis.visualize.answer_image import answer_picture, draw_answer
 from deixis.visualize.canvas import PALETTE, POINTED
 
 RNG = np.random.default_rng(0)
@@ -40,25 +40,25 @@ def below_text(image):
 @pytest.mark.parametrize(
     ("signal", "marked"),
     [
-        pytest.param(PICTURE, Marked(0, "mask", MASK, 0.9), id="mask"),
-        pytest.param(PICTURE, Marked(0, "box", (5.0, 5.0, 30.0, 20.0)), id="box"),
-        pytest.param(PICTURE, Marked(0, "box", (5.0, 5.0, 5.2, 5.1)), id="tiny_box"),
-        pytest.param(PICTURE, Marked(0, "point", (0.0, 0.0)), id="point_in_the_corner"),
-        pytest.param(SOUND, Marked(0, "span", (0.2, 0.6), 0.7), id="span"),
-        pytest.param(SOUND, Marked(0, "point", (0.99,)), id="instant_at_the_end"),
-        pytest.param(CLOUD, Marked(0, "points", np.arange(80), 0.8), id="points"),
-        pytest.param(CLOUD, Marked(0, "box", (0.1, 0.1, 0.1, 0.6, 0.6, 0.6)), id="box_of_a_cloud"),
-        pytest.param(CLOUD, Marked(0, "point", (0.5, 0.5, 0.5)), id="place_of_a_cloud"),
-        pytest.param(FILM, Marked(0, "box", (5.0, 5.0, 30.0, 20.0), None, (1.0, 2.0)), id="box_of_a_film_and_its_time"),
-        pytest.param(FILM, Marked(0, "box", (5.0, 5.0, 30.0, 20.0)), id="box_of_a_film"),
-        pytest.param(FILM, Marked(0, "span", (1.0, 1.05)), id="short_span_of_a_film"),
-        pytest.param(FILM, Marked(0, "mask", MASK), id="mask_of_a_film"),
-        pytest.param(FILM, Marked(0, "mask", MASK, 0.5, (1.0, 1.4)), id="mask_and_its_time"),
-        pytest.param(FILM, Marked(0, "point", (30.0, 20.0, 3.99)), id="place_and_instant"),
-        pytest.param(DEPTH, Marked(0, "mask", MASK), id="mask_of_depth"),
-        pytest.param(NORMAL, Marked(0, "box", (5.0, 5.0, 30.0, 20.0)), id="box_of_normals"),
-        pytest.param(TRACE, Marked(0, "span", (0.5, 1.0)), id="span_of_a_trace"),
-        pytest.param(TRACE, Marked(0, "point", (1.99,)), id="instant_of_a_trace"),
+        pytest.param(PICTURE, Region(mask=MASK, score=0.9), id="mask"),
+        pytest.param(PICTURE, Region(box=(5.0, 5.0, 30.0, 20.0)), id="box"),
+        pytest.param(PICTURE, Region(box=(5.0, 5.0, 5.2, 5.1)), id="tiny_box"),
+        pytest.param(PICTURE, Region(point=(0.0, 0.0)), id="point_in_the_corner"),
+        pytest.param(SOUND, Region(span=(0.2, 0.6), score=0.7), id="span"),
+        pytest.param(SOUND, Region(point=(0.99,)), id="instant_at_the_end"),
+        pytest.param(CLOUD, Region(points=np.arange(80), score=0.8), id="points"),
+        pytest.param(CLOUD, Region(box3d=(0.1, 0.1, 0.1, 0.6, 0.6, 0.6)), id="box_of_a_cloud"),
+        pytest.param(CLOUD, Region(point=(0.5, 0.5, 0.5)), id="place_of_a_cloud"),
+        pytest.param(FILM, Region(box=(5.0, 5.0, 30.0, 20.0), time_s=(1.0, 2.0)), id="box_of_a_film_and_its_time"),
+        pytest.param(FILM, Region(box=(5.0, 5.0, 30.0, 20.0)), id="box_of_a_film"),
+        pytest.param(FILM, Region(span=(1.0, 1.05)), id="short_span_of_a_film"),
+        pytest.param(FILM, Region(mask=MASK), id="mask_of_a_film"),
+        pytest.param(FILM, Region(mask=MASK, score=0.5, time_s=(1.0, 1.4)), id="mask_and_its_time"),
+        pytest.param(FILM, Region(point=(30.0, 20.0, 3.99)), id="place_and_instant"),
+        pytest.param(DEPTH, Region(mask=MASK), id="mask_of_depth"),
+        pytest.param(NORMAL, Region(box=(5.0, 5.0, 30.0, 20.0)), id="box_of_normals"),
+        pytest.param(TRACE, Region(span=(0.5, 1.0)), id="span_of_a_trace"),
+        pytest.param(TRACE, Region(point=(1.99,)), id="instant_of_a_trace"),
     ],
 )
 def test_a_region_of_the_answer_is_drawn_in_its_phrases_colour(signal, marked):
@@ -99,16 +99,14 @@ def test_a_region_of_the_question_is_drawn_apart(signal, region):
         pytest.param(Answer("", (), (PICTURE,)), id="no_words"),
         pytest.param(Answer("", (), ()), id="no_signal"),
         pytest.param(Answer("a" * 900 + " b" * 900, (), (SOUND,)), id="endless"),
-        pytest.param(answer(PICTURE, Marked(0, "mask", np.zeros((40, 60), bool))), id="empty_mask"),
-        pytest.param(answer(CLOUD, Marked(0, "points", np.zeros(0, int))), id="no_points"),
+        pytest.param(answer(PICTURE, Region(mask=np.zeros((40, 60), bool))), id="empty_mask"),
+        pytest.param(answer(CLOUD, Region(points=np.zeros(0, int))), id="no_points"),
         pytest.param(
             Answer("a dog", (AnswerPhrase("a dog", 0, 5, ()), AnswerPhrase("dog", 2, 5, ())), (PICTURE,)),
             id="none_and_overlap",
         ),
-        pytest.param(
-            Answer("x", (AnswerPhrase("", 0, 0, (Marked(0, "span", (0.0, 1.0)),)),), (SOUND,)), id="no_phrase"
-        ),
-        pytest.param(answer(PICTURE, *[Marked(0, "box", (5, 5, 30, 20))] * 40), id="forty_boxes"),
+        pytest.param(Answer("x", (AnswerPhrase("", 0, 0, (Region(span=(0.0, 1.0)),)),), (SOUND,)), id="no_phrase"),
+        pytest.param(answer(PICTURE, *[Region(box=(5, 5, 30, 20))] * 40), id="forty_boxes"),
         pytest.param(Answer("ok.", (), (PICTURE, SOUND, CLOUD), question="{{braces}} and [a]{0}"), id="three_signals"),
     ],
 )
@@ -136,7 +134,7 @@ def test_pictures_are_drawn_at_a_readable_size(size_hw, width):
 
 
 def test_a_drawing_is_a_png_in_its_place(tmp_path):
-    path = draw_answer(answer(PICTURE, Marked(0, "mask", MASK)), tmp_path / "a.PNG")
+    path = draw_answer(answer(PICTURE, Region(mask=MASK)), tmp_path / "a.PNG")
     with Image.open(path) as drawn:
         assert drawn.format == "PNG"
     assert [file.name for file in tmp_path.iterdir()] == ["a.PNG"]
@@ -155,17 +153,12 @@ def test_a_drawing_without_a_place_is_refused(tmp_path, name, error, sentence):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_region_of_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match="expected mask, points, span, point or box to draw, got 'voxel'"):
-        region_of(Marked(0, "voxel", (1,)))
-
-
 def test_a_region_of_a_brain_is_drawn_on_its_slices(tmp_path):
     nibabel = pytest.importorskip("nibabel")
     volume = RNG.random((12, 14, 20)).astype(np.float32) + 1
     nibabel.save(nibabel.Nifti1Image(volume, np.diag([3.0, 3, 3, 1])), tmp_path / "a.nii")
     brain = open_signal(tmp_path / "a.nii")
-    low_slices = Marked(0, "points", np.flatnonzero(brain.extent.points_xyz[:, 2] < 7))
+    low_slices = Region(points=np.flatnonzero(brain.extent.points_xyz[:, 2] < 7))
     plain = below_text(answer_picture(answer(brain)))
     drawn = below_text(answer_picture(answer(brain, low_slices)))
     asked = below_text(answer_picture(answer(brain, asked=(Box3D(0, 0, 30, 9, 9, 33),))))
@@ -179,7 +172,7 @@ def test_numbers_without_places_are_drawn_too():
 
 def test_a_mask_of_a_film_is_drawn_for_its_time_only():
     amounts = [
-        near(answer_picture(answer(FILM, Marked(0, "mask", MASK, 0.5, time_s))), PALETTE[0])
+        near(answer_picture(answer(FILM, Region(mask=MASK, score=0.5, time_s=time_s))), PALETTE[0])
         for time_s in ((1.0, 1.4), (0.0, 4.0))
     ]
     assert 4 * amounts[0] < 3 * amounts[1]

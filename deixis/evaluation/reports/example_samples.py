@@ -12,6 +12,7 @@ from typing import Any
 from deixis.datasets.plain_questions import plain_text
 from deixis.evaluation.benchmark import Example, ExampleResult
 from deixis.geometry import Reference, Region, parse_markup
+from deixis.geometry.region_json import region_from_json
 from deixis.samples.sample import Sample, Turn
 
 MAX_TEXT = 600
@@ -37,17 +38,16 @@ def answer_sample(example: Example, row: ExampleResult) -> Sample:
 
 
 def answer_markup(answer: Mapping[str, Any], first: int = 0) -> tuple[str, tuple[Region, ...]]:
-    """(markup, regions) of a stored answer (`Answer.to_json()`), its regions numbered from `first`.
+    """(markup, regions) of a stored answer (`Answer.to_dict()`), its regions numbered from `first`.
 
-    >>> marked = {"signal": 0, "kind": "span", "value": [1.0, 2.0], "score": None, "time_s": None}
-    >>> phrase = {"text": "bell", "start": 2, "end": 6, "regions": [marked]}
-    >>> answer_markup({"text": "A bell {x}.", "phrases": [phrase]}, 3)[0]
+    >>> phrase = {"text": "bell", "start": 2, "end": 6, "regions": [0]}
+    >>> answer_markup({"text": "A bell {x}.", "phrases": [phrase], "regions": [{"span": [1.0, 2.0]}]}, 3)[0]
     'A [bell]{3} {{x}}.'
     """
     text, at, parts = answer["text"], 0, []
     regions: list[Region] = []
     for phrase in sorted(answer["phrases"], key=lambda phrase: phrase["start"]):
-        own = [_region_of(marked) for marked in phrase["regions"]]
+        own = [region_from_json(answer["regions"][index]) for index in phrase["regions"]]
         numbers = ",".join(str(first + len(regions) + number) for number in range(len(own)))
         words = plain_text(phrase["text"])
         parts.append(_outside(text[at : phrase["start"]]))
@@ -60,14 +60,6 @@ def answer_markup(answer: Mapping[str, Any], first: int = 0) -> tuple[str, tuple
 def _outside(text: str) -> str:
     """Text between phrases as markup; brackets need no escape unless a phrase could be read into them."""
     return text.replace("{", "{{").replace("}", "}}") if "[" not in text else plain_text(text)
-
-
-def _region_of(marked: Mapping[str, Any]) -> Region:
-    form, value, time_s = marked["kind"], marked["value"], marked["time_s"]
-    if form == "box" and len(value) == 6:
-        form = "box3d"
-    fields: dict[str, Any] = {form: value if form in ("mask", "points") else tuple(value)}
-    return Region(signal=marked["signal"], time_s=None if time_s is None else tuple(time_s), **fields)
 
 
 def _as_text(ground_truth: Any) -> str:

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from deixis.errors import InputError
-from deixis.geometry import Frame
+from deixis.geometry import Frame, Region
 from deixis.model.masks.sam_image import SamPicture, read_mask, sam_mask
 
 SUBCELLS = 4  # samples a side of a cell when a pixel mask is put onto cells
@@ -56,38 +56,43 @@ def span_to_cells(span: tuple[float, float], frame: Frame, cells: int) -> Float[
     return np.clip(np.minimum(edge + 1, end) - np.maximum(edge, start), 0, 1).astype(np.float32)
 
 
-def record_to_cells(record: Any, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
-    """A region record's mask, span or points on the cells of its signal, 0..1.
+def region_to_cells(region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
+    """A region's mask, span or points on the cells of its signal, 0..1.
 
-    Raises ValueError where the record has none of them.
+    Raises ValueError where the region has none of them.
     """
-    if prepared.modality == "image" and record.mask is not None:
-        return mask_to_cells(np.asarray(record.mask, dtype=bool), prepared.mask_frame, round(cells**0.5))
-    if prepared.modality == "audio" and record.span is not None:
-        return span_to_cells(record.span, prepared.frame, cells)
-    if prepared.modality == "point_cloud" and record.points is not None:
-        return np.isin(prepared.chosen, np.asarray(record.points)).astype(np.float32)
+    if prepared.modality == "image" and region.mask is not None:
+        return mask_to_cells(region.mask_array, prepared.mask_frame, round(cells**0.5))
+    if prepared.modality == "audio" and region.span is not None:
+        return span_to_cells(region.span, prepared.frame, cells)
+    if prepared.modality == "point_cloud" and region.points is not None:
+        return np.isin(prepared.chosen, region.points).astype(np.float32)
     raise InputError(f"region: expected a mask, span or points to be marked in a {prepared.modality}, got none of them")
 
 
-def pointed(logits: Float[Tensor, " cell"], prepared: Prepared) -> list[tuple[str, Any, tuple[float, float] | None]]:
-    """What mask logits mark in a signal, in its own units: (kind, value, the time it holds for or None).
+def logits_to_regions(logits: Float[Tensor, " cell"], prepared: Prepared, signal: int = 0) -> list[Region]:
+    """The regions of a signal where mask logits are above zero, in its own units, with their score.
 
-    A "mask" (h, w) of a picture, depth map or normals; one for each frame of a film in which something is marked; the
-    "span"s (start_s, end_s) of a sound or a trace; the "points" of a cloud or the voxels of a brain, as indices.
+    A mask of an image, depth map or normal map, which may be empty; a mask with its time per video frame in which any
+    pixel is inside; the spans of audio or an IMU recording; the points of a cloud, or the voxels of an fMRI response.
     """
+    score = mask_score(logits)
+
+    def region(**form: Any) -> Region:
+        return Region(**form, signal=signal, score=score)
+
     if prepared.modality in ("audio", "imu"):
-        return [("span", span, None) for span in cells_to_spans(logits, prepared.frame)]
+        return [region(span=span) for span in cells_to_spans(logits, prepared.frame)]
     if prepared.modality == "point_cloud":
-        return [("points", cells_to_points(logits, prepared), None)]
+        return [region(points=cells_to_points(logits, prepared))]
     if prepared.modality == "fmri":
-        return [("points", np.flatnonzero((logits > 0).numpy()[prepared.parcels]), None)]
+        return [region(points=np.flatnonzero((logits > 0).numpy()[prepared.parcels]))]
     if prepared.modality != "video":
-        return [("mask", logits_to_mask(logits, prepared), None)]
+        return [region(mask=logits_to_mask(logits, prepared))]
     frames, duration_s = len(prepared.values), prepared.frame.size.duration_s
     edges_s = np.linspace(0.0, duration_s, frames + 1).tolist()
     masks = [cells_to_mask(own, prepared.frame) for own in logits.reshape(frames, -1)]
-    return [("mask", mask, (edges_s[i], edges_s[i + 1])) for i, mask in enumerate(masks) if mask.any()]
+    return [region(mask=mask, time_s=(edges_s[i], edges_s[i + 1])) for i, mask in enumerate(masks) if mask.any()]
 
 
 def logits_to_mask(logits: Float[Tensor, " cell"], prepared: Prepared) -> Bool[np.ndarray, "h w"]:

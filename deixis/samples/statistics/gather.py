@@ -4,12 +4,12 @@ It counts what samples say; it opens no medium.
 """
 
 import json
-import re
 from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
 from deixis.geometry import Reference, Region, parse_markup
+from deixis.geometry.words import object_name
 from deixis.samples.consistency import REGION_FIELDS
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.seen_set import SeenSet
@@ -29,7 +29,6 @@ SIZES = ("share of the image", "share of the audio, video or IMU recording", "sh
 SHORT_WORDS = 4
 """An answer without regions of at most so many words is a class, such as a name or yes."""
 NAMES_LISTED = 200
-_ARTICLE = re.compile(r"^(?:an?|the)\s+(?=\S)")
 
 
 class Stats:
@@ -107,10 +106,10 @@ class Stats:
         references = list(_references(turn.assistant))
         for reference in references:
             if reference.phrase:
-                (self.phrases if reference.indices else self.absent).add(name_of(reference.phrase))
+                (self.phrases if reference.indices else self.absent).add(object_name(reference.phrase))
         words = turn.assistant.split()
         if not references and 0 < len(words) <= SHORT_WORDS:
-            self.answers.add(name_of(plain(turn.assistant)))
+            self.answers.add(object_name(plain(turn.assistant)))
 
     def _add_regions(self, sample: Sample) -> None:
         asked = {index for turn in sample.turns for piece in _references(turn.user) for index in piece.indices}
@@ -166,15 +165,6 @@ def plain(text: str) -> str:
         (piece.phrase or "{" + ",".join(map(str, piece.indices)) + "}") if isinstance(piece, Reference) else piece.text
         for piece in pieces
     )
-
-
-def name_of(phrase: str) -> str:
-    """What a phrase names: small letters, without article and full stop.
-
-    >>> name_of("A red mug."), name_of("The")
-    ('red mug', 'the')
-    """
-    return _ARTICLE.sub("", " ".join(phrase.casefold().split()).rstrip(".!"))
 
 
 def _references(text: str) -> Iterator[Reference]:

@@ -8,7 +8,8 @@ import numpy as np
 from deixis.evaluation.benchmark import Benchmark, ExampleResult, corpus_metrics
 from deixis.evaluation.runner import EvaluationRun, TargetAnswer, run_examples
 from deixis.evaluation.teacher_forced import point
-from deixis.inference import Marked, Model, Question
+from deixis.geometry import Region
+from deixis.inference import Model, Question
 from tests.evaluation.benchmarks.scripted import Spoken
 
 
@@ -27,7 +28,7 @@ class DirectAdapter:
 
 def masked(*masks: np.ndarray) -> Spoken:
     """An answer that points with these masks."""
-    return ("It", [("It", [Marked(0, "mask", mask.astype(bool), 0.9) for mask in masks])]) if masks else "Nothing."
+    return ("It", [("It", [Region(mask=mask.astype(bool), score=0.9) for mask in masks])]) if masks else "Nothing."
 
 
 def run_with_model(

@@ -10,9 +10,10 @@ import numpy as np
 from deixis.evaluation.benchmark import GENERATED, Benchmark, ExampleResult, corpus_metrics
 from deixis.evaluation.metrics.bootstrap import bootstrap_score
 from deixis.evaluation.runner import EvaluationRun, run_examples
-from deixis.inference import Answer, AnswerPhrase, Marked, Question
+from deixis.geometry import Region
+from deixis.inference import Answer, AnswerPhrase, Question
 
-Named = Sequence[tuple[str, Sequence[Marked]]]
+Named = Sequence[tuple[str, Sequence[Region]]]
 """Phrases and the regions of each."""
 Spoken = str | tuple[str, Named]
 
@@ -41,7 +42,7 @@ class Scripted:
 
 
 def answer_of(
-    text: str, named: Sequence[tuple[str, Sequence[Marked]]] = (), signals: Any = (), raw: str = ""
+    text: str, named: Sequence[tuple[str, Sequence[Region]]] = (), signals: Any = (), raw: str = ""
 ) -> Answer:
     """An answer whose phrases stand in its text in this order."""
     phrases, at = [], 0
@@ -52,8 +53,8 @@ def answer_of(
     return Answer(text, tuple(phrases), tuple(signals), raw=raw)
 
 
-def box(*box_xyxy: float) -> Marked:
-    return Marked(0, "box", tuple(map(float, box_xyxy)))
+def box(*box_xyxy: float) -> Region:
+    return Region(box=tuple(map(float, box_xyxy)))
 
 
 def run_benchmark(

@@ -8,7 +8,8 @@ import pytest
 
 from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.flickr_grounding import FlickrGrounding, GroundingTarget, Target
-from deixis.inference import Answer, Marked
+from deixis.geometry import Region
+from deixis.inference import Answer
 from deixis.samples.skipped import Skipped
 from tests.evaluation.benchmarks.flickr_files import BOXES, SIZE_HW, write_entities, write_mdetr, write_pictures
 from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, table
@@ -157,7 +158,7 @@ def test_masks_count_as_the_box_around_them(data):
     mask = np.zeros(SIZE_HW, dtype=bool)
     mask[21:90, 11:60] = True
     example = next(iter(BENCHMARK.examples(data, {})))
-    answer = answer_of("a man. a dog.", [("a man", [Marked(0, "mask", mask)]), ("a dog", [])])
+    answer = answer_of("a man. a dog.", [("a man", [Region(mask=mask)]), ("a dog", [])])
     metrics = BENCHMARK.example_metrics(example, answer)
     assert (metrics["merged"], metrics["strict merged"]) == (1, 1)
 

@@ -91,7 +91,7 @@ def test_scores_of_players(tmp_path, name):
         pairs = []
         for key in ("/".join(row.id.split("/")[1:3]) for row in rows if row.part == part):
             spoken = said[key]
-            metrics = [] if isinstance(spoken, str) else [one.value for one in spoken[1][0][1]]
+            metrics = [] if isinstance(spoken, str) else [one.mask for one in spoken[1][0][1]]
             pairs.append((np.logical_or.reduce([np.zeros(SIZE_HW, bool), *metrics]), target(key)))
         plain = plain_sums(pairs)
         assert found["gIoU exact"] == pytest.approx(plain["gIoU"], abs=1e-5)

@@ -9,7 +9,7 @@ import pytest
 import deixis
 from deixis.evaluation.benchmark import GENERATED, Benchmark, Example
 from deixis.evaluation.benchmarks.referring_comprehension import REFERRING_COMPREHENSION
-from deixis.inference import Marked
+from deixis.geometry import Region
 from deixis.samples.skipped import Skipped
 from deixis.systems.ferret.scoring import score_refexp
 from tests.datasets.reading import write_json, write_picture
@@ -167,7 +167,7 @@ def test_a_mask_is_as_good_as_the_box_around_it():
     mask = np.zeros((480, 640), bool)
     mask[48:144, 64:192] = True
     one = example(640, 480, (64, 48, 128, 96), "refcoco", "plain")
-    metrics = BY_NAME["refcoco"].example_metrics(one, answer_of("It", [("It", [Marked(0, "mask", mask)])]))
+    metrics = BY_NAME["refcoco"].example_metrics(one, answer_of("It", [("It", [Region(mask=mask)])]))
     assert (metrics["first"], metrics["strict"], metrics["boxes"]) == (True, True, 1)
 
 

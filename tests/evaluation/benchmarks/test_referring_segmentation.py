@@ -69,7 +69,7 @@ PLAYERS = {
 
 def marked_by(spoken):
     return np.logical_or.reduce(
-        [np.zeros(SIZE_HW, bool), *([] if isinstance(spoken, str) else [one.value for one in spoken[1][0][1]])]
+        [np.zeros(SIZE_HW, bool), *([] if isinstance(spoken, str) else [one.mask for one in spoken[1][0][1]])]
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from deixis.evaluation.benchmark import Example, ExampleResult
 from deixis.evaluation.reports.example_samples import answer_markup, answer_sample, ground_truth_sample
 from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Span, parse_markup
-from deixis.inference import Answer, AnswerPhrase, Marked
+from deixis.inference import Answer, AnswerPhrase
 from deixis.samples.sample import MediaReference, Sample, Turn
 
 MEDIUM = MediaReference("m", "image", size_hw=(8, 8))
@@ -14,7 +14,7 @@ MASK = np.eye(8, dtype=bool)
 
 
 def row_of(text="", phrases=(), raw=""):
-    return ExampleResult("e", "all", "m", "", Answer(text, phrases, ()).to_json(), raw, {})
+    return ExampleResult("e", "all", "m", "", Answer(text, phrases, ()).to_dict(), raw, {})
 
 
 def test_an_answer_has_its_own_regions_after_the_questions():
@@ -28,7 +28,7 @@ def test_an_answer_has_its_own_regions_after_the_questions():
         (Region(box=(0, 0, 1, 1)), Region(box=(1, 1, 2, 2)), Region(box=(5, 5, 6, 6))),
     )
     example = Example("e", "all", "m", "What is right of {0}?", (MEDIUM,), None, sample=sample)
-    phrase = AnswerPhrase("The {pan}", 0, 9, (Marked(0, "mask", MASK, 0.5), Marked(0, "box", (1.0, 2.0, 3.0, 4.0))))
+    phrase = AnswerPhrase("The {pan}", 0, 9, (Region(mask=MASK, score=0.5), Region(box=(1.0, 2.0, 3.0, 4.0))))
     drawn = answer_sample(example, row_of("The {pan} [x].", (phrase,)))
     assert [turn.user for turn in drawn.turns] == ["What is right of {1}?"]
     assert drawn.turns[0].assistant == "[The {{pan}}]{2,3} (x)."

@@ -12,7 +12,7 @@ from deixis.model.masks.mask_cells import (
     cells_to_spans,
     mask_score,
     mask_to_cells,
-    record_to_cells,
+    region_to_cells,
     span_to_cells,
 )
 
@@ -102,7 +102,7 @@ def test_points_come_back_to_the_whole_file():
     inside = np.flatnonzero((xyz[:, 0] < 4) & (xyz[:, 2] > 3))
     chosen = rng.choice(2000, 800, replace=False)
     prepared = Prepared("point_cloud", np.zeros((800, 6), np.float32), cloud_frame(xyz), np.append(chosen, chosen[:5]))
-    share = record_to_cells(Region(points=inside), prepared, 805)
+    share = region_to_cells(Region(points=inside), prepared, 805)
     assert share[:5].tolist() == share[800:].tolist()  # a cloud that was too small repeats its points
     found = cells_to_points(as_logits(share), prepared)
     assert len(np.intersect1d(found, inside)) / len(np.union1d(found, inside)) > 0.8
@@ -127,7 +127,7 @@ def test_a_cloud_of_one_point_is_found():
 def test_a_record_without_the_form_is_refused(kind, frame):
     prepared = Prepared(kind, np.zeros(1), frame, np.zeros(1, int))
     with pytest.raises(ValueError, match=f"expected a mask, span or points to be marked in a {kind}, got none"):
-        record_to_cells(Region(point=(1.0,)), prepared, 16)
+        region_to_cells(Region(point=(1.0,)), prepared, 16)
 
 
 def test_the_score_is_the_mean_chance_inside():

@@ -9,7 +9,7 @@ from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPi
 from deixis import Box
 from deixis.geometry import Region, mask_iou
 from deixis.model import DeixisForConditionalGeneration
-from deixis.model.masks.mask_cells import logits_to_mask, record_to_cells
+from deixis.model.masks.mask_cells import logits_to_mask, region_to_cells
 from deixis.model.masks.sam import SamPointing, sam_side
 from deixis.model.masks.sam_image import prepare_for_sam, sam_mask
 from deixis.signals import open_signal
@@ -86,7 +86,7 @@ def test_a_mask_returns_to_its_place(toy_sam, size_hw):
     height, width = size_hw
     mask = np.zeros(size_hw, bool)
     mask[height // 4 : height // 2, width // 2 : width] = True
-    share = record_to_cells(Region(mask=mask), prepared, SIDE**2)
+    share = region_to_cells(Region(mask=mask), prepared, SIDE**2)
     assert share.sum() == pytest.approx(mask.sum() / max(size_hw) ** 2 * SIDE**2, rel=0.15)
     back = logits_to_mask(torch.from_numpy(share) - 0.5, prepared)
     assert back.shape == size_hw

@@ -12,7 +12,7 @@ from deixis.evaluation.metrics.answer_text import name_match, parse_count, parse
 from deixis.evaluation.metrics.f1 import matched_f1, multiset_f1
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, bounds_iou, is_correct, mask_iou, span_set_iou
 from deixis.geometry import Reference, Region, mask_to_box_xyxy, parse_markup
-from deixis.inference import Answer, Marked
+from deixis.inference import Answer
 from deixis.samples.sample import Sample
 from deixis.world.audio import EVENT_NAMES
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, PART_NAMES, SIZES
@@ -85,7 +85,7 @@ def region_iou_by_union(sample: Sample, answer: Answer) -> WeightedValue:
 
 def presence_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     """1 if the answer has a region that is not empty exactly when the object is present."""
-    predicted = any(not is_empty(region) for region in answer.regions)
+    predicted = any(not region.is_empty for region in answer.regions)
     return float(predicted == bool(sample.regions)), 1.0
 
 
@@ -130,19 +130,14 @@ def labelled_regions(sample: Sample) -> list[tuple[Label | None, Region]]:
     return [(label_of(r.phrase or ""), sample.regions[index]) for r in references for index in r.indices]
 
 
-def one_region_iou(sample: Sample, region: Marked, record: Region) -> float:
+def one_region_iou(sample: Sample, region: Region, record: Region) -> float:
     """IoU of a predicted region with one of the sample, in the predicted form; 0 if the sample has no such form."""
-    if region.kind in ("mask", "points"):
+    if region.form in ("mask", "points"):
         if sample.signals[0].modality == "audio":
             return 0.0
         return mask_iou(predicted_mask(sample, [region]), target_mask(sample, [record]))[0]
-    bounds = {"box": record.box or record.box3d, "span": record.span}.get(region.kind)
-    return bounds_iou(region.value, bounds) if bounds and len(bounds) == len(region.value) else 0.0
-
-
-def is_empty(region: Marked) -> bool:
-    """Whether a mask or point set is empty."""
-    return (region.kind == "mask" and not region.value.any()) or (region.kind == "points" and not len(region.value))
+    expected = getattr(record, region.form) if region.form in ("box", "box3d", "span") else None
+    return bounds_iou(getattr(region, region.form), expected) if expected else 0.0
 
 
 def target_mask(sample: Sample, records: Sequence[Region]) -> Cells:
@@ -156,14 +151,14 @@ def target_mask(sample: Sample, records: Sequence[Region]) -> Cells:
     return inside
 
 
-def predicted_mask(sample: Sample, regions: Sequence[Marked]) -> Cells:
+def predicted_mask(sample: Sample, regions: Sequence[Region]) -> Cells:
     """The union of the answer's masks and point sets, shaped as `target_mask`."""
     inside = _empty_mask(sample)
     for region in regions:
-        if region.kind == "mask":
-            inside |= region.value
-        elif region.kind == "points":
-            inside[region.value] = True
+        if region.form == "mask":
+            inside |= region.mask_array
+        elif region.form == "points":
+            inside[region.points] = True
     return inside
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from deixis.geometry import (
     Frame,
+    Region,
     cloud_frame,
     letterbox_frame,
     mark_region,
@@ -11,7 +12,7 @@ from deixis.geometry import (
     window_frame,
     write_answer,
 )
-from deixis.inference import Answer, AnswerPhrase, Marked, Question
+from deixis.inference import Answer, AnswerPhrase, Question
 from deixis.samples.sample import Sample
 from deixis.systems import NOTATIONS
 
@@ -35,21 +36,20 @@ def answer_of(raw: str, question: Question, sample: Sample | None, targets: Sequ
                 record = sample.regions[targets[mark.seg_index]] if sample else None
                 marked.append(_marked(record, question))
             elif region := mark_region(mark, frames):
-                bounds = region.span if mark.kind == "span" else region.box
-                marked.append(Marked(0, mark.kind, tuple(bounds)))
+                marked.append(region)
         phrases.append(AnswerPhrase(phrase.text, phrase.start, phrase.end, tuple(marked)))
     return Answer(parsed.text, tuple(phrases), question.signals, raw=raw)
 
 
-def _marked(record, question: Question) -> Marked:
+def _marked(record, question: Question) -> Region:
     import numpy as np
 
     (signal,) = question.signals
     if signal.modality == "image":
-        return Marked(0, "mask", np.ones(signal.extent.size_hw, bool) if record is None else record.mask, 1.0)
+        return Region(mask=np.ones(signal.extent.size_hw, bool) if record is None else record.mask, score=1.0)
     if signal.modality == "audio":
-        return Marked(0, "span", (0.0, signal.extent.duration_s) if record is None else record.span, 1.0)
-    return Marked(0, "points", np.arange(len(signal.values)) if record is None else record.points, 1.0)
+        return Region(span=(0.0, signal.extent.duration_s) if record is None else record.span, score=1.0)
+    return Region(points=np.arange(len(signal.values)) if record is None else record.points, score=1.0)
 
 
 def frame_of(question: Question) -> Frame:
