@@ -101,7 +101,8 @@ def read_options(cls: type[T], values: Any, where: str) -> T:
     place = where.rstrip(" .:")
     if not isinstance(values, Mapping):
         raise ConfigError(f"{place}: expected fields with values; got {values!r}")
-    known = {field.name: field for field in fields(cls) if field.init}
+    record: Any = cls  # `fields` takes dataclasses only, which a type variable cannot be bound to
+    known = {field.name: field for field in fields(record) if field.init}
     check_known(where, values, known)
     for name, field in known.items():
         if field.default is MISSING and field.default_factory is MISSING and name not in values:
@@ -118,7 +119,7 @@ def plain_values(record: Any) -> dict[str, Any]:
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     # `typing.get_type_hints` gives nothing for a class under `@no_type_check`.
     every = {name: hint for base in cls.__mro__[::-1] for name, hint in get_annotations(base, eval_str=True).items()}
     return {field.name: every[field.name] for field in fields(cls) if field.init}

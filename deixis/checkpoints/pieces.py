@@ -63,8 +63,8 @@ def _read_model(data: bytes) -> PieceModel:
         elif field == _MODEL["normalizer"]:
             settings["normalizer"] = dict(_fields(value))
     trainer, normalizer = settings["trainer"], settings["normalizer"]
-    control = [trainer.get(_TRAINER[name], number) for number, name in enumerate(("unk_id", "bos_id", "eos_id"))]
-    if not texts or not all(isinstance(index, int) and index < len(texts) for index in control):
+    unk_id, bos_id, eos_id = (_integer(trainer, name, n) for n, name in enumerate(("unk_id", "bos_id", "eos_id")))
+    if not texts or max(unk_id, bos_id, eos_id) >= len(texts):
         raise CheckpointError("no pieces, or none of the control tokens")
     plain = (
         normalizer.get(_NORMALIZER["name"], b"") == b"identity"
@@ -77,17 +77,28 @@ def _read_model(data: bytes) -> PieceModel:
         tuple(texts),
         tuple(scores),
         tuple(types),
-        *control,
-        trainer.get(_TRAINER["model_type"], 1),
+        unk_id,
+        bos_id,
+        eos_id,
+        _integer(trainer, "model_type", 1),
         trainer.get(_TRAINER["byte_fallback"], 0) == 1,
         plain,
     )
 
 
+def _integer(trainer: dict[int, int | bytes], name: str, default: int) -> int:
+    value = trainer.get(_TRAINER[name], default)
+    if not isinstance(value, int):
+        raise CheckpointError(f"no number for {name}")
+    return value
+
+
 def _text(value: int | bytes | None) -> str:
+    if not isinstance(value, bytes):
+        raise CheckpointError("a piece without text")
     try:
         return value.decode("utf-8")
-    except (AttributeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise CheckpointError("a piece without text") from error
 
 

@@ -125,8 +125,9 @@ def make_plan(parts: Sequence[Part], targets: Mapping[str, Tensor]) -> Plan:
     plan = Plan(parts)
     for number, part in enumerate(parts):
         rules = [(re.compile(rule.pattern), rule) for rule in part.rules]
-        matches = {name: _match(name, rules) for name in part.source.meta()}
-        if strange := [name for name, match in matches.items() if match is None]:
+        found = {name: _match(name, rules) for name in part.source.meta()}
+        matches = {name: match for name, match in found.items() if match is not None}
+        if strange := [name for name in found if name not in matches]:
             raise CheckpointError(
                 f"{part.role} '{part.source.label}': expected every tensor to be known, got {_some(strange)}, which "
                 "the published code does not have; it may be changed or of another version"

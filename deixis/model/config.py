@@ -97,7 +97,7 @@ class DeixisConfig(PreTrainedConfig):
             if getattr(self, kind) is not None:
                 setattr(self, kind, with_defaults(kind, getattr(self, kind)))
         if self.pointing.uses_sam:
-            self.mask_config = _sub_config(self.mask_config, self.pointing.backbone)
+            self.mask_config = _sub_config(self.mask_config, str(self.pointing.backbone))
         self.frozen = list(self.frozen or ())
         self.number_tokens = list(self.number_tokens or (0, 0))
         self.signal_token_ids = dict(self.signal_token_ids or {})
@@ -121,7 +121,7 @@ class DeixisConfig(PreTrainedConfig):
             check_value(name, getattr(self, name), hint)
         if self.pointing.uses_sam:
             check_choice("mask_config.model_type", self.mask_config.model_type, (self.pointing.backbone,))
-        for part in self.frozen:
+        for part in self.frozen or ():
             check_choice("frozen", part, FREEZABLE)
         for kind in self.modalities:
             check_known(f"{kind}.", getattr(self, kind), known_fields(kind))

@@ -104,6 +104,7 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
         network.requires_grad_(False)
     projection.experts.append(copy.deepcopy(projection.experts[source]).requires_grad_(True))
     for kind, scores in projection.router.items():
+        assert isinstance(scores, nn.Sequential)
         grown = _with_copy(scores[-1], source, projection.router_type)
         projection.router[kind] = nn.Sequential(*scores[:-1], grown).requires_grad_(True)
     network.config.projection = replace(network.config.projection, experts=len(projection.experts))

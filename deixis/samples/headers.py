@@ -55,7 +55,7 @@ def check_header(field: str, medium: MediaReference) -> None:
         return
     if medium.content is None and medium.path is None:
         raise DataError(f"{field}: expected the field 'path', which a sample in a file needs")
-    if medium.content is None and not os.path.isfile(medium.path):
+    if medium.content is None and not os.path.isfile(medium.path or ""):
         raise DataError(f"{field}.path: expected a file, got {medium.path!r}, which is not there")
     is_map = medium.modality in ("depth", "normal") and (medium.path or "").lower().endswith(IMAGE_SUFFIXES)
     if medium.modality == "image" or is_map:

@@ -142,7 +142,9 @@ def _entries_of_tar(path: Path, stream: BinaryIO) -> Iterator[Entry]:
                 if key is not None:
                     yield _entry_of_tar(path, place, key, contents)
                 key, place, contents = _key(member.name), member.offset, {}
-            contents[member.name] = tar.extractfile(member).read()
+            content = tar.extractfile(member)
+            assert content is not None, "a plain file has content"
+            contents[member.name] = content.read()
         if key is not None:
             yield _entry_of_tar(path, place, key, contents)
 

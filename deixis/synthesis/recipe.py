@@ -216,7 +216,7 @@ def _path(where: str, value: Any) -> Path:
     return Path(filled)
 
 
-def with_options(options: type, where: str, values: Mapping[str, Any]) -> Any:
+def with_options(options: Any, where: str, values: Mapping[str, Any]) -> Any:
     """A part's options, a frozen dataclass, of a recipe's values; lists become tuples.
 
     Raises ConfigError for an option that it has not, and with whatever the dataclass says of a value.

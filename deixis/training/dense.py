@@ -52,9 +52,11 @@ class DenseHeads(nn.Module):
             nearest = torch.cdist(field.positions, field.fine_positions).argmin(-1)
             pick = lambda truth: truth.gather(1, nearest.unsqueeze(-1).expand(-1, -1, truth.shape[-1]))  # noqa: E731
             return pick(classes), pick(box)
-        return tuple(self._grid_truth(field, truth) for truth in (classes, box))
+        return self._grid_truth(field, classes), self._grid_truth(field, box)
 
     def _grid_truth(self, field: Field, truth: Tensor) -> Tensor:
+        assert field.grid is not None
+        assert field.fine_grid is not None
         maps = truth.unflatten(1, field.fine_grid)
         for axis, (cells, tokens) in enumerate(zip(field.fine_grid, field.grid, strict=True), 1):
             step = cells // (tokens * self.split)

@@ -9,6 +9,7 @@ rotary positions.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,12 +87,14 @@ class AttentionGuide:
     """
 
     def __init__(self, decoder: nn.Module, layers: Sequence[int] = GUIDED_LAYERS):
-        self.seen: list[tuple[nn.Module, Tensor, tuple[Tensor, Tensor]]] = []
-        if max(layers) >= len(decoder.layers):
+        self.seen: list[tuple[Any, Tensor, tuple[Tensor, Tensor]]] = []
+        blocks = decoder.get_submodule("layers")
+        assert isinstance(blocks, nn.ModuleList)
+        if max(layers) >= len(blocks):
             raise ConfigError(
-                f"guide_weight: expected a language model of more than {max(layers)} layers, got {len(decoder.layers)}"
+                f"guide_weight: expected a language model of more than {max(layers)} layers, got {len(blocks)}"
             )
-        attention = [decoder.layers[number].self_attn for number in layers]
+        attention = [blocks[number].get_submodule("self_attn") for number in layers]
         self.hooks = [module.register_forward_pre_hook(self._watch, with_kwargs=True) for module in attention]
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ The pretraining heads may stay on beside (`dense_weight`), so that the field goe
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,11 +56,12 @@ class Instructor(nn.Module):
         dense: dict[str, dict[str, Tensor]] | None = None,
         guide: dict[str, Tensor] | None = None,
         **batch: Tensor,
-    ) -> dict[str, Tensor]:
+    ) -> dict[str, Any]:
         encoded = self.model.encode_inputs(batch)
         output = self.model(**batch, encoded=encoded)
         loss, losses = output.loss, dict(output.losses)
         for kind, truth in (dense or {}).items() if self.heads is not None else ():
+            assert encoded is not None, "dense targets come with their signals"
             result = self.heads[kind](encoded.fields[kind], truth["classes"], truth["box"])
             loss = loss + self.dense_weight * result["loss"]
             losses |= {f"{kind}/{name}": value.detach() for name, value in result.items()}
@@ -106,7 +108,7 @@ class InstructBatches:
         self.questions, self.max_tokens, self.seed = questions, max_tokens, seed
         self.guide_sizes = guide_sizes
 
-    def __call__(self, step: int) -> dict[str, Tensor]:
+    def __call__(self, step: int) -> dict[str, Any]:
         rows, truths = self.rows(step)
         dense = {
             kind: {n: torch.from_numpy(np.stack([getattr(t, n) for t in own])) for n in ("classes", "box")}

@@ -91,12 +91,13 @@ class SampleBatches:
 
     def _spare(self, part: int) -> int:
         """Which draw of a part is the first that the model can take."""
-        first = None
+        first: Skipped | None = None
         for turn in range(tried := min(self.mixture.sizes[part], MAX_TRIED)):
             found = self._tried(part, turn)
             if isinstance(found, Taken):
                 return turn
             first = first or found
+        assert first is not None, "an empty set is refused when it is opened"
         path = self.mixture.parts[part].path
         raise DataError(
             f"{path}: expected samples that this model can be trained on, got none among the {tried} looked at; the "

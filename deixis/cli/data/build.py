@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,7 +68,8 @@ def _tools(recipe: "BuildRecipe", out: Path) -> "Annotators":
     language = None
     if recipe.language is not None:
         language = endpoint_from_recipe(recipe.language, out / ANSWERS).open
-    return open_annotators(language=language, **recipe.models)
+    models: dict[str, Any] = dict(recipe.models)
+    return open_annotators(language=language, **models)
 
 
 def _show_parts() -> None:

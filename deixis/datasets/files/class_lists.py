@@ -152,10 +152,10 @@ def _of_text(text: str) -> list[tuple[Any, str]]:
         return _of_columns(lines, separator)
     coloured = [re.fullmatch(r"(.+?)\s*[:,\s]\s*(\d+)[,\s]+(\d+)[,\s]+(\d+)(?::.*)?", line.strip()) for line in lines]
     if all(coloured):
-        return [(tuple(map(int, found.groups()[1:])), found[1]) for found in coloured]
+        return [(tuple(map(int, found.groups()[1:])), found[1]) for found in coloured if found]
     numbered = [re.fullmatch(r"(\d+)\s*[:,\s]\s*(.+)", line.strip()) for line in lines]
     if all(numbered):
-        return [(int(found[1]), found[2]) for found in numbered]
+        return [(int(found[1]), found[2]) for found in numbered if found]
     first = -1 if lines[0].strip() == "__ignore__" else 0  # so labelme writes its maps
     return [(number, line.strip()) for number, line in enumerate(lines, first) if number >= 0]
 

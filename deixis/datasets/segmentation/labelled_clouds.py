@@ -63,6 +63,7 @@ def read_clouds(item: Item, head: Head, place: Place) -> Iterator[Annotated | Sk
         names = (place.options["name"],) if classes is None else classes.names.get(label)
         indices = np.flatnonzero(labels == label)
         if names is None:
+            assert classes is not None
             yield Skipped(
                 row.where, f"expected one of the {len(classes.names)} classes, got {label} at {len(indices)} points"
             )
@@ -101,10 +102,12 @@ def _arrays(path: Path, key: str | None) -> tuple[np.ndarray, np.ndarray]:
             names = listed(archive.files)
     except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: expected an NPZ file; {error}") from None
-    found = [next((arrays[name] for name in keys if name in arrays), None) for keys in (XYZ_KEYS, label_keys)]
-    for array, keys in zip(found, (XYZ_KEYS, label_keys), strict=True):
+    found: list[np.ndarray] = []
+    for keys in (XYZ_KEYS, label_keys):
+        array = next((arrays[name] for name in keys if name in arrays), None)
         if array is None:
             raise DataError(f"{path}: expected an array named {' or '.join(keys)}, got {names or 'none'}")
+        found.append(array)
     places, labels = found
     if places.ndim != 2 or places.shape[1] != 3 or labels.shape != places.shape[:1] or labels.dtype.kind not in "iu":
         raise DataError(

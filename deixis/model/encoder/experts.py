@@ -68,7 +68,9 @@ class VisionExpert(nn.Module):
 
     def __init__(self, layers: nn.Module):
         super().__init__()
-        self.layers = layers.layers
+        inner = layers.get_submodule("layers")
+        assert isinstance(inner, nn.ModuleList)
+        self.layers = inner
 
     def forward(
         self, tokens: Float[Tensor, "batch token dim"], first: int | None = None

@@ -87,6 +87,7 @@ class FieldEncoder(nn.Module):
 
     def _pixels(self, values: Float[Tensor, "batch 3 side side"], kind: str) -> Field:
         """The fields of pixels, through the vision model's own patches."""
+        assert isinstance(self.encoder, TrunkEncoder), "the configuration lets a trunk alone read pixels"
         hidden, lead = self.encoder.look(values.to(next(self.encoder.parameters()).dtype))
         side = round(hidden.shape[1] ** 0.5)
         maps = hidden.transpose(1, 2).unflatten(-1, (side, side))
@@ -106,9 +107,7 @@ def _tiled(field: Field, views: int) -> Field:
     """One field a picture: its tiles side by side, the tokens of the thumbnail before them (`encoder.tiles`)."""
     tiles = round((views - 1) ** 0.5)
 
-    def joined(level: Tensor | None, grid: tuple[int, ...] | None) -> Tensor | None:
-        if level is None or grid is None:
-            return None
+    def joined(level: Tensor, grid: tuple[int, ...]) -> Tensor:
         cut = rearrange(level, "(b v) n c -> b v n c", v=views)[:, 1:]
         names = {"r": tiles, "c": tiles, "h": grid[0], "w": grid[1]}
         return rearrange(cut, "b (r c) (h w) d -> b (r h c w) d", **names)
@@ -122,7 +121,8 @@ def _tiled(field: Field, views: int) -> Field:
 
     leading = [level for level in (field.lead, field.tokens) if level is not None]
     lead = torch.cat([rearrange(level, "(b v) n c -> b v n c", v=views)[:, 0] for level in leading], 1)
-    fine = joined(field.fine, field.fine_grid)
+    assert field.grid is not None, "tiles lie on a grid"
+    fine = None if field.fine is None or field.fine_grid is None else joined(field.fine, field.fine_grid)
     return Field(
         field.modality, joined(field.tokens, field.grid), *placed(field.grid), fine, *placed(field.fine_grid), lead
     )
@@ -131,42 +131,43 @@ def _tiled(field: Field, views: int) -> Field:
 def _averaged(field: Field, frames: int) -> Field:
     """One field a signal: the mean over its frames."""
 
-    def mean(level: Tensor | None) -> Tensor | None:
-        return None if level is None else rearrange(level, "(b f) n c -> b f n c", f=frames).mean(1)
+    def mean(level: Tensor) -> Tensor:
+        return rearrange(level, "(b f) n c -> b f n c", f=frames).mean(1)
 
+    assert field.positions is not None, "frames have positions"
     return Field(
         field.modality,
         mean(field.tokens),
         field.positions[::frames],
         field.grid,
-        mean(field.fine),
+        None if field.fine is None else mean(field.fine),
         None if field.fine_positions is None else field.fine_positions[::frames],
         field.fine_grid,
-        mean(field.lead),
+        None if field.lead is None else mean(field.lead),
     )
 
 
 def _in_time(field: Field, frames: int) -> Field:
     """One field a signal, its frames one after the other; positions are x, y, t, the grid (frames, rows, columns)."""
 
-    def joined(level: Tensor | None) -> Tensor | None:
-        return None if level is None else rearrange(level, "(b f) n c -> b (f n) c", f=frames)
+    def joined(level: Tensor) -> Tensor:
+        return rearrange(level, "(b f) n c -> b (f n) c", f=frames)
 
-    def placed(positions: Tensor | None) -> Tensor | None:
-        if positions is None:
-            return None
+    def placed(positions: Tensor) -> Tensor:
         times = grid_positions((frames,), positions.device).repeat(len(positions) // frames, 1)  # (signal * frame, 1)
         return joined(torch.cat([positions, times[:, None].expand(-1, positions.shape[1], -1)], -1))
 
+    assert field.positions is not None, "frames have positions"
+    assert field.grid is not None, "frames lie on a grid"
     return Field(
         field.modality,
         joined(field.tokens),
         placed(field.positions),
         (frames, *field.grid),
-        joined(field.fine),
-        placed(field.fine_positions),
+        None if field.fine is None else joined(field.fine),
+        None if field.fine_positions is None else placed(field.fine_positions),
         None if field.fine_grid is None else (frames, *field.fine_grid),
-        joined(field.lead),
+        None if field.lead is None else joined(field.lead),
     )
 
 

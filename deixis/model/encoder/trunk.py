@@ -77,7 +77,7 @@ class TrunkEncoder(nn.Module):
 
     def look(self, values: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor | None]:
         """(hidden states of the patches (batch, patch, dim), row by row; those of the leading tokens) of pixels."""
-        return self._run(self.trunk.embeddings(values))
+        return self._run(self.trunk.get_submodule("embeddings")(values))
 
     def forward(self, tokens: Tokens, kind: str) -> tuple[Tensor, Tensor | None]:
         """(hidden states of the tokens (batch, token, dim); those of the leading tokens) of another signal."""
@@ -88,6 +88,7 @@ class TrunkEncoder(nn.Module):
         if kind in self.positions:
             hidden = hidden + self.positions[kind].to(hidden.dtype)
         else:
+            assert tokens.positions is not None, "signals without positions have learned ones"
             places = fourier_features(tokens.positions, POSITION_BANDS).to(hidden.dtype)
             placed = self.position[kind](places)
             hidden = hidden + nn.functional.pad(placed, (0, 0, self.parts.lead, 0))

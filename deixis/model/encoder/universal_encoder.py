@@ -4,6 +4,9 @@ The layers are those of a transformers vision model (CLIP by default); their wei
 signal (OneLLM, section 3.2). Tokenizers and positional projections are one per kind.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
@@ -29,6 +32,7 @@ class UniversalEncoder(nn.Module):
         self.norm_in, self.norm_out = nn.LayerNorm(dim), nn.LayerNorm(dim)
 
     def forward(self, tokens: Tokens, kind: str) -> Float[Tensor, "batch token dim"]:
+        assert tokens.positions is not None, "tokenizers of this encoder place their tokens"
         places = self.position[kind](fourier_features(tokens.positions, POSITION_BANDS).to(tokens.tokens.dtype))
         hidden = self.norm_in(tokens.tokens + places)
         return self.norm_out(self.layers(inputs_embeds=hidden).last_hidden_state)
@@ -42,7 +46,8 @@ def vision_layers(config: PreTrainedConfig) -> nn.Module:
     from transformers.models.clip.modeling_clip import CLIPEncoder
     from transformers.models.siglip.modeling_siglip import SiglipEncoder
 
-    layers = dict(zip(VISION_LAYERS, (CLIPEncoder, SiglipEncoder), strict=True))
+    makers: tuple[Callable[[Any], nn.Module], ...] = (CLIPEncoder, SiglipEncoder)
+    layers = dict(zip(VISION_LAYERS, makers, strict=True))
     if config.model_type not in layers:
         raise ValueError(
             f"vision_config.model_type: expected one of {', '.join(layers)}; got {config.model_type!r}, "

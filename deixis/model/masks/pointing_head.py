@@ -13,6 +13,8 @@ from deixis.model.kinds import PICTURES
 from deixis.model.tokenizers.stems import Tokens
 from deixis.ops import interpolate_points
 
+FINER = "modalities with an upsample have a finer map, with positions"
+
 
 class Upsample2d(nn.Module):
     """Tokens on (rows, columns) to the cells of the early map, about four times finer: (batch, cell, out_dim)."""
@@ -27,6 +29,7 @@ class Upsample2d(nn.Module):
         self.out = nn.Conv2d(early_dim, out_dim, 1)
 
     def forward(self, hidden: Float[Tensor, "batch token dim"], tokens: Tokens) -> Float[Tensor, "batch cell out"]:
+        assert tokens.early is not None, FINER
         coarse = self.up(hidden.transpose(1, 2).unflatten(-1, tokens.grid))
         fine = self.early(tokens.early.transpose(1, 2).unflatten(-1, tokens.early_grid))
         if coarse.shape[2:] != fine.shape[2:]:  # patches that are no sixteen pixels
@@ -47,6 +50,7 @@ class Upsample1d(nn.Module):
         self.out = nn.Conv1d(early_dim, out_dim, 1)
 
     def forward(self, hidden: Float[Tensor, "batch token dim"], tokens: Tokens) -> Float[Tensor, "batch cell out"]:
+        assert tokens.early is not None, FINER
         coarse = self.up(hidden.transpose(1, 2))
         fine = self.early(tokens.early.transpose(1, 2))
         return self.out(self.join(coarse + fine)).transpose(1, 2)
@@ -61,6 +65,8 @@ class UpsamplePoints(nn.Module):
         self.out = nn.Sequential(nn.GELU(), nn.Linear(early_dim, early_dim), nn.GELU(), nn.Linear(early_dim, out_dim))
 
     def forward(self, hidden: Float[Tensor, "batch token dim"], tokens: Tokens) -> Float[Tensor, "batch cell out"]:
+        assert tokens.positions is not None, FINER
+        assert tokens.early_positions is not None, FINER
         coarse = interpolate_points(self.coarse(hidden), tokens.positions, tokens.early_positions, k=3)
         return self.out(coarse + self.early(tokens.early))
 

@@ -123,8 +123,8 @@ class PointMLP(nn.Module):
         super().__init__()
         self.config = config
         widths, anchors = config.widths, config.anchors
-        plain = {"bias": config.bias, "activation": config.activation}
-        options = {"groups": config.groups, "res_expansion": config.res_expansion, **plain}
+        plain: dict[str, Any] = {"bias": config.bias, "activation": config.activation}
+        options: dict[str, Any] = {"groups": config.groups, "res_expansion": config.res_expansion, **plain}
         self.embedding = PointLayer(config.in_dim, widths[0], **plain)
         self.local_grouper_list, self.pre_blocks_list = nn.ModuleList(), nn.ModuleList()
         self.pos_blocks_list = nn.ModuleList()
