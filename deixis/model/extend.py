@@ -37,7 +37,7 @@ def add_signal(
     options.
     """
     old = network.config
-    if kind in old.kinds:
+    if kind in old.modalities:
         raise ConfigError(f"add_signal: expected a kind that the network does not take yet, got {kind!r}")
     taken = (*old.signal_token_ids.values(), old.text_config.vocab_size - 1, old.region_token_id, old.seg_token_id)
     ids = {**old.signal_token_ids, kind: max(taken) + 1 if token_id is None else token_id}
