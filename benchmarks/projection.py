@@ -9,6 +9,7 @@ routes a whole signal to one expert, so that the others are not computed. Run fr
 import argparse
 import statistics
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,7 +27,13 @@ def projection(router: str, route: str) -> UniversalProjection:
     """A projection of OneLLM's sizes with random weights."""
     torch.manual_seed(0)
     expert = lambda: LlamaExpert(DIM, BLOCKS, HEADS, MULTIPLE_OF, 1e-5)  # noqa: E731
-    options = {"queries": QUERIES, "experts": EXPERTS, "router": router, "route": route, "router_ratio": 4.0}
+    options: dict[str, Any] = {
+        "queries": QUERIES,
+        "experts": EXPERTS,
+        "router": router,
+        "route": route,
+        "router_ratio": 4.0,
+    }
     network = UniversalProjection(DIM, OUT_DIM, ("image",), expert, keep_tokens=False, maps="own", **options)
     return network.eval()
 

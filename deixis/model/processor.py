@@ -219,14 +219,14 @@ def region_tensors(points: Sequence[SampledPoints], signal: Sequence[int]) -> di
 def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisProcessor:
     """The processor that fits a network of this configuration; `options` are arguments of `DeixisProcessor`."""
     specs = {kind: _spec_options(kind, getattr(config, kind)) for kind in config.modalities}
-    sizes: Mapping[str, Any] = {}
+    sizes: dict[str, Any] = {}
     if config.pointing.uses_sam:
         from deixis.model.masks.sam import sam_size_px
 
         sizes = {"sam_size_px": sam_size_px(config.mask_config), "sam_square": config.pointing.backbone == "sam2"}
     counts = {kind: signal_token_count(config, kind) for kind in config.modalities}
     tiles = (config.image or {}).get("tiles", 1)
-    own = {
+    own: dict[str, Any] = {
         "points": config.sampler.points,
         "axes": config.sampler.axes,
         "notation": config.notation,

@@ -32,10 +32,18 @@ Placement = tuple[int, int, int, int]
 class SquareSpec(Protocol):
     """The fields of a spec that say which square its network wants."""
 
-    size_px: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    fit: str
+    # Properties, for the specs are frozen: a plain field of a protocol could be assigned.
+    @property
+    def size_px(self) -> int: ...
+
+    @property
+    def mean(self) -> tuple[float, float, float]: ...
+
+    @property
+    def std(self) -> tuple[float, float, float]: ...
+
+    @property
+    def fit(self) -> str: ...
 
 
 def placement(size_hw: tuple[int, int], size_px: int, fit: str) -> Placement:

@@ -76,7 +76,7 @@ def _file_type(path: Path) -> str:
 def _read_with_trimesh(path: Path, file_type: str) -> Vertices:
     import trimesh
 
-    options = {"fix_texture": False} if file_type == "ply" else {}
+    options: dict[str, Any] = {"fix_texture": False} if file_type == "ply" else {}
     try:
         with path.open("rb") as stream:
             loaded = trimesh.load(stream, file_type=file_type, process=False, **options)

@@ -162,6 +162,7 @@ class _Waiting:
         return _sample(draft, turns, talk.part, self.round - 1, author), skipped
 
     def _taken(self, kind: str) -> Any:
+        assert self.topics, "a kind is drawn from the topics there are"
         topic = self.topics[kind].pop()
         if not self.topics[kind]:
             del self.topics[kind]

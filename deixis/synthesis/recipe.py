@@ -23,9 +23,11 @@ from typing import Any
 
 from deixis.datasets.source import Place
 from deixis.errors import ConfigError, DeixisError
+from deixis.options import check_choice, check_known
 from deixis.samples.consistency import listed
 from deixis.samples.media import PLACEMENTS
 from deixis.samples.shard_files import FORMS
+from deixis.samples.shards import Way
 from deixis.samples.yaml_file import read_yaml
 
 ENDINGS = tuple(ending.removeprefix(".") for ending in FORMS)
@@ -78,7 +80,7 @@ class BuildRecipe:
     language: Mapping[str, Any] | None = None
     models: Mapping[str, str] = field(default_factory=dict)
     ending: str = "tar"
-    media: str = "link"
+    media: Way = "link"
     shard_samples: int = SHARD_SAMPLES
 
 
@@ -180,8 +182,8 @@ def _names(name: str, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
 def _mapping(where: str, values: Any, known: tuple[str, ...] | None = None) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: expected fields with values, got {values!r}")
-    if known is not None and (unknown := [str(key) for key in values if key not in known]):
-        raise ConfigError(f"{where}: unknown field {unknown[0]!r}; known are {listed(known)}")
+    if known is not None:
+        check_known(f"{where}: ", values, known)
     return {str(key): value for key, value in values.items()}
 
 
@@ -198,9 +200,8 @@ def _text(where: str, value: Any) -> str:
     return value
 
 
-def _choice(where: str, value: Any, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise ConfigError(f"{where}: expected one of {listed(known)}; got {value!r}")
+def _choice(where: str, value: Any, known: tuple[str, ...]) -> Any:
+    check_choice(where, value, known)
     return value
 
 
@@ -221,10 +222,7 @@ def with_options(options: Any, where: str, values: Mapping[str, Any]) -> Any:
 
     Raises ConfigError for an option that it has not, and with whatever the dataclass says of a value.
     """
-    known = [option.name for option in fields(options)]
-    if unknown := [name for name in values if name not in known]:
-        has = f"it has {listed(known)}" if known else "it has none"
-        raise ConfigError(f"{where}.options: unknown option {unknown[0]!r}; {has}")
+    check_known(f"{where}.options.", values, [option.name for option in fields(options)])
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     try:
         return options(**plain)

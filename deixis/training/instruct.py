@@ -60,9 +60,11 @@ class Instructor(nn.Module):
         encoded = self.model.encode_inputs(batch)
         output = self.model(**batch, encoded=encoded)
         loss, losses = output.loss, dict(output.losses)
-        for kind, truth in (dense or {}).items() if self.heads is not None else ():
+        heads = self.heads
+        for kind, truth in (dense or {}).items() if heads is not None else ():
+            assert heads is not None
             assert encoded is not None, "dense targets come with their signals"
-            result = self.heads[kind](encoded.fields[kind], truth["classes"], truth["box"])
+            result = heads[kind](encoded.fields[kind], truth["classes"], truth["box"])
             loss = loss + self.dense_weight * result["loss"]
             losses |= {f"{kind}/{name}": value.detach() for name, value in result.items()}
         if self.training and self.guide is not None and guide is not None:

@@ -143,7 +143,7 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
         return open_pretrained(recipe.init, dtype=torch.float32)
     texts = [t for s in range(TEXT_SEEDS) for sample in world_samples("train", recipe.seed + s) for t in _texts(sample)]
     tokenizer = build_tokenizer(texts, recipe.vocab_size)
-    token_id = tokenizer.convert_tokens_to_ids
+    ids: dict[str, Any] = {name: tokenizer.convert_tokens_to_ids(token) for name, token in SPECIAL_TOKENS.items()}
     sizes = dict(recipe.model or {})
     if not isinstance(sizes.get("text_config"), dict) or not any(sizes.get(kind) is not None for kind in MODALITIES):
         raise ConfigError(f"model: expected text_config and at least one of {', '.join(MODALITIES)}")
@@ -158,11 +158,9 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
     try:
         config = DeixisConfig(
             **sizes,
-            signal_token_ids={
-                kind: token_id(SPECIAL_TOKENS[kind]) for kind in MODALITIES if sizes.get(kind) is not None
-            },
-            region_token_id=token_id(SPECIAL_TOKENS["region"]),
-            seg_token_id=token_id(SPECIAL_TOKENS["seg"]),
+            signal_token_ids={kind: ids[kind] for kind in MODALITIES if sizes.get(kind) is not None},
+            region_token_id=ids["region"],
+            seg_token_id=ids["seg"],
             number_tokens=number_tokens(tokenizer),
         )
     except (ConfigError, StrictDataclassError) as error:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from deixis.signals import AudioSpec, ImageSpec, PointCloudSpec, chosen_indices, open_signal, to_tensor
+from deixis.signals import chosen_indices, open_signal, to_tensor
 from deixis.world.audio import RATE_HZ, sample_audio_clip
 from deixis.world.dense_targets import audio_targets, image_targets, point_cloud_targets
 from deixis.world.render import build_mesh, render, sample_cloud
@@ -52,7 +52,7 @@ class DenseBatches:
     and their truth are mirrored half of the time.
     """
 
-    def __init__(self, specs: dict[str, ImageSpec | AudioSpec | PointCloudSpec], counts: dict[str, int], seed: int):
+    def __init__(self, specs: dict[str, Any], counts: dict[str, int], seed: int):
         self.specs, self.counts, self.seed = specs, counts, seed
         self.makers = {"image": self._image, "audio": self._audio, "point_cloud": self._point_cloud}
 

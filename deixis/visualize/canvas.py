@@ -30,7 +30,9 @@ BRIGHT = 0.6
 @cache
 def text_font(size_px: int) -> ImageFont.FreeTypeFont:
     """Pillow's own font; each size is read once."""
-    return ImageFont.load_default(size=size_px)
+    font = ImageFont.load_default(size=size_px)
+    assert isinstance(font, ImageFont.FreeTypeFont), "with a size Pillow gives its scalable font"
+    return font
 
 
 def contrast(colour: Colour) -> Colour:

@@ -21,7 +21,7 @@ def recipe(**fields):
         pytest.param(None, "the recipe: expected fields with values, got None", id="empty"),
         pytest.param(["coco"], "the recipe: expected fields with values, got", id="list"),
         pytest.param({"stages": [], "init": "bundled"}, "got one of training: it is for deixis train", id="training"),
-        pytest.param(recipe(sauce=1), "the recipe: unknown field 'sauce'; known are seed, scale, sources", id="field"),
+        pytest.param(recipe(sauce=1), "the recipe: sauce: unknown field; known are seed, scale, sources", id="field"),
         pytest.param({"parts": [PART]}, "sources: expected sets by name, as in coco: .*; got {}", id="no_sources"),
         pytest.param(recipe(sources=["coco"]), "sources: expected sets by name", id="sources_list"),
         pytest.param(
@@ -69,7 +69,9 @@ def recipe(**fields):
         pytest.param(recipe(scale="1e-3"), "scale: expected a number from 0, got '1e-3'", id="scale"),
         pytest.param(recipe(shards={"format": "zip"}), "shards.format: expected one of jsonl, tar, parquet", id="form"),
         pytest.param(
-            recipe(models={"mask": "sam"}), "models: unknown field 'mask'; known are masks, boxes", id="model"
+            recipe(models={"mask": "sam"}),
+            "models: mask: unknown field; .*did you mean 'masks'",
+            id="model",
         ),
         pytest.param(recipe(language="gpt"), "language: expected fields with values, got 'gpt'", id="language"),
     ],
@@ -123,7 +125,7 @@ class Options:
 
 def test_options_are_checked_by_their_dataclass():
     assert with_options(Options, "parts: a", {"turns": 2, "names": ["b"]}) == Options(2, ("b",))
-    with pytest.raises(ValueError, match=r"parts: a.options: unknown option 'turn'; it has turns, names"):
+    with pytest.raises(ValueError, match=r"parts: a.options.turn: unknown field; .*did you mean 'turns'"):
         with_options(Options, "parts: a", {"turn": 2})
     with pytest.raises(ValueError, match=r"parts: a.options: turns: expected at least 1, got 0"):
         with_options(Options, "parts: a", {"turns": 0})

@@ -74,11 +74,11 @@ def read_class_clouds(folder: str | Path, count: int, variant: str = SCANOBJECTN
 
 def _read_modelnet(folder: Path, count: int) -> ClassSet:
     names = _lines(folder / "shape_names.txt")
-    splits = []
+    splits: dict[str, ClassClouds] = {}
     for split in SPLITS:
-        parts = [_read_h5(path, count) for path in sorted(folder.glob(f"ply_data_{split}*.h5"))]
-        splits.append(_joined(parts, len(names), f"{folder}: {split}") if parts else None)
-    return ClassSet(names, splits[0], splits[1], unit_sphere=True)
+        if parts := [_read_h5(path, count) for path in sorted(folder.glob(f"ply_data_{split}*.h5"))]:
+            splits[split] = _joined(parts, len(names), f"{folder}: {split}")
+    return ClassSet(names, splits["train"], splits.get("test"), unit_sphere=True)
 
 
 def _read_modelnet_text(folder: Path, count: int, number: int) -> ClassSet:
@@ -130,8 +130,8 @@ def _read_folders(folder: Path, count: int) -> ClassSet:
         raise DataError(
             f"data: expected files to train {classes[min(missing)]!r} with, ending in {' '.join(SUFFIXES)}; got none"
         )
-    splits = [_read_all(found[split], count) if found[split] else None for split in SPLITS]
-    return ClassSet(tuple(classes), splits[0], splits[1], unit_sphere=True)
+    test = _read_all(found["test"], count) if found["test"] else None
+    return ClassSet(tuple(classes), _read_all(found["train"], count), test, unit_sphere=True)
 
 
 def _folders(folder: Path) -> list[str]:

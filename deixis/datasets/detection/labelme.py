@@ -60,7 +60,8 @@ def read_labelme(item: Item, head: Head, place: Place) -> Iterator[Annotated | S
         except DeixisError as error:
             yield Skipped(f"{row.where}: shapes[{number}]", str(error))
     drawn = [_joined(group, medium.size_hw) for group in _groups(shapes)]
-    flags = document.get("flags") if isinstance(document.get("flags"), dict) else {}
+    flags = document.get("flags")
+    flags = flags if isinstance(flags, dict) else {}
     said = {readable(name): bool(value) for name, value in flags.items() if not name.startswith("__")}
     objects = [obj for obj, _ in drawn] + [Object(name) for name, is_set in said.items() if is_set]
     there = {obj.name for obj in objects}
@@ -133,7 +134,8 @@ def _label(record: Any) -> str:
 
 def _shape(record: Mapping[str, Any], size_hw: tuple[int, int], line_width_px: int) -> _Shape:
     region = region_of_shape(record, size_hw, line_width_px)
-    flags = record.get("flags") if isinstance(record.get("flags"), dict) else {}
+    flags = record.get("flags")
+    flags = flags if isinstance(flags, dict) else {}
     attributes = tuple(readable(name) for name, is_set in flags.items() if is_set)
     description = record.get("description")
     text = " ".join(description.split()) if isinstance(description, str) else ""

@@ -4,7 +4,6 @@ The layers are those of a transformers vision model (CLIP by default); their wei
 signal (OneLLM, section 3.2). Tokenizers and positional projections are one per kind.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from jaxtyping import Float
@@ -46,8 +45,8 @@ def vision_layers(config: PreTrainedConfig) -> nn.Module:
     from transformers.models.clip.modeling_clip import CLIPEncoder
     from transformers.models.siglip.modeling_siglip import SiglipEncoder
 
-    makers: tuple[Callable[[Any], nn.Module], ...] = (CLIPEncoder, SiglipEncoder)
-    layers = dict(zip(VISION_LAYERS, makers, strict=True))
+    # Any: their constructors are annotated with configurations of their own families
+    layers: dict[str, Any] = dict(zip(VISION_LAYERS, (CLIPEncoder, SiglipEncoder), strict=True))
     if config.model_type not in layers:
         raise ValueError(
             f"vision_config.model_type: expected one of {', '.join(layers)}; got {config.model_type!r}, "

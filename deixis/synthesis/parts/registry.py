@@ -38,7 +38,7 @@ class Part:
     name: str
     title: str
     make: Make
-    options: type
+    options: Any  # the dataclass of its options
     granularity: str
     directions: tuple[str, ...] = DIRECTIONS
     needs: tuple[str, ...] = ()

@@ -87,8 +87,8 @@ def check_prose(where: str, pieces: Pieces, most_words: int) -> None:
 def check_names(where: str, pieces: Pieces, scene: Scene) -> None:
     """Every phrase names the objects it carries."""
     for reference in references(pieces):
-        for number in reference.indices if reference.phrase is not None else ():
-            if not names_object(reference.phrase, scene.names(number)):
+        for number in reference.indices:
+            if reference.phrase is not None and not names_object(reference.phrase, scene.names(number)):
                 name = scene.obj(number).name
                 raise DataError(f"{where}: [{reference.phrase}]{{{number}}} does not name thing {number}, {name!r}")
 

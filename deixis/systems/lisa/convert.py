@@ -81,9 +81,8 @@ def read(source: Tensors, asked: Asked) -> Found:
     vision, tower = vision_of(source, asked, named, CLIP_LARGE, ("clip", "vision_tower"), published)
     parts += tower
     text = text_config(source, said, vocab_size)
-    config = config_of(
-        text, vision, sam_config(names, source.label), said, tokenizer.convert_tokens_to_ids(SEG), _depth(meta)
-    )
+    seg_id: Any = tokenizer.convert_tokens_to_ids(SEG)  # of one token an int
+    config = config_of(text, vision, sam_config(names, source.label), said, seg_id, _depth(meta))
     return Found(config, parts, tokenizer)
 
 

@@ -101,6 +101,7 @@ def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[s
     vision = _vision(shapes, said["encoder"])
     width, sides = vision["hidden_size"], (vision["image_size"], vision["patch_size"])
     attention = said["encoder"].get("attention", "tokens")
+    signals: dict[str, Any] = {kind: _SIGNALS[kind](shapes, width, *sides) for kind in kinds}
     return DeixisConfig(
         vision_config=vision,
         text_config=_text(shapes, said["llm"], vocab_size),
@@ -112,7 +113,7 @@ def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[s
         notation=NOTATION,
         system="onellm",
         signal_token_ids={kind: vocab_size + number for number, kind in enumerate(kinds)},
-        **{kind: _SIGNALS[kind](shapes, width, *sides) for kind in kinds},
+        **signals,
     )
 
 
