@@ -140,7 +140,7 @@ def bounding_box(region: Region, extent: Extent) -> Float[np.ndarray, "lows_and_
         return np.array([*pixels[:2], start_s, *pixels[2:], end_s])
     match region.form:
         case "point":
-            return np.array(region.point * 2)
+            return np.array([region.point, region.point]).ravel()
         case "box" | "span" | "box3d":
             return np.array(getattr(region, region.form))
         case "scribble" | "polygon":
