@@ -27,7 +27,7 @@ from deixis.options import check_choice, check_known
 from deixis.samples.consistency import listed
 from deixis.samples.media import PLACEMENTS
 from deixis.samples.shard_files import FORMS
-from deixis.samples.shards import Way
+from deixis.samples.shards import Placement
 from deixis.samples.yaml_file import read_yaml
 
 ENDINGS = tuple(ending.removeprefix(".") for ending in FORMS)
@@ -80,7 +80,7 @@ class BuildRecipe:
     language: Mapping[str, Any] | None = None
     models: Mapping[str, str] = field(default_factory=dict)
     ending: str = "tar"
-    media: Way = "link"
+    media: Placement = "link"
     shard_samples: int = SHARD_SAMPLES
 
 
