@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deixis.errors import ConfigError
 from deixis.synthesis.recipe import build_recipe, read_build_recipe, with_options
 
 SOURCES = {"coco": {"format": "coco", "path": "instances.json"}}
@@ -120,7 +121,7 @@ class Options:
 
     def __post_init__(self):
         if self.turns < 1:
-            raise ValueError(f"turns: expected at least 1, got {self.turns}")
+            raise ConfigError(f"turns: expected at least 1, got {self.turns}")
 
 
 def test_options_are_checked_by_their_dataclass():
