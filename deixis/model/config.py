@@ -1,4 +1,4 @@
-"""`DeixisConfig`: every size of the network, and every choice the papers compare, as plain values.
+"""`DeixisConfig`: every size of the network, and every choice the papers compare, as plain or typed values.
 
 The configuration stops at the builders; the parts themselves take plain arguments. The dictionaries of signals, one per
 kind, hold what `deixis.signals` needs to prepare a file and what the tokenizer of that kind is built with
@@ -36,18 +36,19 @@ class DeixisConfig(PreTrainedConfig):
     Fields:
         vision_config: transformers configuration of the universal encoder (CLIP's vision model by default).
         text_config: transformers configuration of any causal language model.
-        image, audio, point_cloud, video, depth, normal, imu, fmri: preparation and tokenizer of each kind of signal
-            (`signal_options`); None leaves it out.
+        image, audio, point_cloud, video, depth, normal, imu, fmri: preparation and tokenizer per modality
+            (`signal_options`); None: the network does not take it.
         encoder, projection, sampler, pointing, loss_weights: the typed parts (`model.part_configs`), or mappings of
             their fields; None is all defaults.
         mask_config: transformers' SamConfig or Sam2Config, for these backbones.
         notation: `deixis.geometry.Notation`, or a mapping of its fields: how regions are written into text.
         system: whose checkpoint this is: "deixis", "onellm", "ferret" or "lisa".
-        signal_token_ids: placeholder token of each kind; region_token_id, seg_token_id: the tokens of regions in and
+        signal_token_ids: placeholder token per modality; region_token_id, seg_token_id: the tokens of regions in and
             masks out. Placeholders may lie beyond the vocabulary: they are never looked up.
-        number_tokens: [id of the token "0", how many numbers in a row follow], or None where numbers are spelt.
+        number_tokens: [id of the token "0", how many consecutive number tokens there are], or None where numbers
+            are spelt in digits.
         number_spread: width in grid cells of the target of a number while training; 0 is plain cross entropy.
-        frozen: the parts that do not learn, of `FREEZABLE`.
+        frozen: the parts that are not trained, of `FREEZABLE`.
 
     Raises:
         ConfigError: A field is unknown, does not fit, or contradicts another one.

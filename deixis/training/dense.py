@@ -1,7 +1,7 @@
-"""Dense pretraining: before any language, every cell of every signal learns to say what it shows.
+"""Dense pretraining: before any language, every cell of every signal is classified and localised.
 
-For each cell of a field: the kind, colour and part of the thing it shows and the thing's box (for a sound: the event
-and its span). Linear heads read both levels of the field; they exist only here and are thrown away afterwards. The
+For each cell of a field: the class, colour and part of the object it shows and the object's box (in audio: the event
+and its span). Linear heads read both levels of the field; they are used for pretraining only and discarded later. The
 targets come from the world (`deixis.world.dense_targets`). A cell's box loss is the L1 distance in unit coordinates.
 """
 
@@ -18,10 +18,10 @@ BOX_WEIGHT = 4.0
 
 
 class DenseHeads(nn.Module):
-    """Linear heads of one kind of signal on both levels of its field.
+    """Linear heads of one modality on both levels of its field.
 
-    Every token answers for `split` ** axes cells of a regular grid (its quarters in a picture), or for the point
-    nearest its centre in a cloud.
+    Each token predicts `split` ** axes cells of a regular grid (its quarters in an image), or the point nearest its
+    centre in a point cloud.
     """
 
     def __init__(self, token_dim: int, fine_dim: int, class_counts: tuple[int, ...], axes: int, split: int):

@@ -1,7 +1,7 @@
-"""Endless, seeded streams of training batches drawn from the world while training runs.
+"""Endless streams of training batches, generated with a seed from the world while training runs.
 
-Step `s` of a stream is a function of the recipe's seed and `s` alone, so a resumed run sees what an unbroken one would
-have, for any number of workers. A stream yields whole batches; the loader's batch size is 1 (`first`).
+Step `s` of a stream is a function of the recipe's seed and `s` alone, so a resumed run sees the batches of an unbroken
+one, for any number of workers. A stream yields whole batches; the loader's batch size is 1 (`first`).
 """
 
 from collections.abc import Callable, Iterator

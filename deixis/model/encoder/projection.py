@@ -1,8 +1,8 @@
 """Projections from the encoder's field to the language model's embeddings.
 
-`UniversalProjection` is OneLLM's (section 3.3): learnt queries of each kind join the tokens, K experts read them, a
-router weighs the experts. Beyond the paper the tokens may be kept beside the queries: queries for the gist, tokens for
-detail. `LinearProjection` is one map (LLaVA's, Ferret's, LISA's), `MlpProjection` two (LLaVA-1.5's). None knows text.
+`UniversalProjection` is OneLLM's (section 3.3): learnt queries per modality are concatenated with the tokens, K experts
+process them, a router weights the experts. Beyond the paper the tokens can be kept after the queries: queries for the
+gist, tokens for detail. `LinearProjection` is one linear map (LLaVA, Ferret, LISA), `MlpProjection` an MLP (LLaVA-1.5).
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from deixis.model.part_configs import ProjectionConfig
 
 
 class LinearProjection(nn.Module):
-    """Every token through one linear map, behind a layer norm unless `norm` is off."""
+    """A layer norm (unless `norm` is off) and one linear map per token."""
 
     def __init__(self, dim: int, out_dim: int, norm: bool = True):
         super().__init__()
@@ -31,7 +31,7 @@ class LinearProjection(nn.Module):
 
 
 class MlpProjection(nn.Module):
-    """Every token through `depth` linear maps with GELU between them (LLaVA-1.5: 2)."""
+    """An MLP of `depth` linear maps with GELU between them (LLaVA-1.5: 2)."""
 
     def __init__(self, dim: int, out_dim: int, depth: int = 2):
         super().__init__()
@@ -45,13 +45,14 @@ class MlpProjection(nn.Module):
 
 
 class UniversalProjection(nn.Module):
-    """Mixture of K experts over queries and tokens, weighed by a router per kind of signal.
+    """Mixture of K experts over queries and tokens, weighted by a router per modality.
 
     router: `soft` weighs all experts by a softmax of their scores (the paper), `sigmoid` by sigmoids divided by their
     sum (the code, onellm.py, encode_image), `sparse` runs the best alone (scaled by its softmax, so that the router
-    learns), `constant` gives each 1/K. route: the scores are of the mean token of a "sample", or of every "token" of
-    the result. maps: linear maps into the experts and out of them are "shared" (out alone) or a kind's "own". tags: a
-    learnt token before and one behind the result. Result: the `queries` first, then the tokens if `keep_tokens`.
+    gets gradients), `constant` gives each 1/K. route: one set of scores per "sample", from its mean token, or per
+    output "token". maps: the linear map out of the experts is "shared", or each modality has its "own" into and out of
+    them. tags: a learnt token before and one after the output. Output: the `queries` first, then the tokens if
+    `keep_tokens`.
     """
 
     def __init__(
@@ -88,8 +89,8 @@ class UniversalProjection(nn.Module):
     def weights(
         self, tokens: Float[Tensor, "batch token dim"], kind: str
     ) -> Float[Tensor, "batch expert"] | Float[Tensor, "batch token expert"]:
-        """The router's weight of each expert, of a sample or of its tokens; they sum to 1, except those of `sparse`,
-        where all but the best are 0."""
+        """The router's weight of each expert, per sample or per token; they sum to 1, except with `sparse`, where all
+        but the best are 0."""
         source = tokens.mean(1) if self.route == "sample" else tokens
         count = len(self.experts)
         if self.router_type == "constant":
@@ -119,7 +120,7 @@ class UniversalProjection(nn.Module):
         return torch.cat([start, result, end], 1)
 
     def _mix(self, joined: Tensor, weights: Float[Tensor, "batch any expert"], first: int | None) -> Tensor:
-        """The weighted sum of the experts; with a sparse router each reads only the samples that it counts in."""
+        """The weighted sum of the experts; with a sparse router each runs only on the samples routed to it."""
         if self.router_type != "sparse":
             outputs = [expert(joined, first) for expert in self.experts]
             return sum(w[..., None] * out for w, out in zip(weights.unbind(-1), outputs, strict=True))
