@@ -17,7 +17,7 @@ import torch
 from benchmarks.measuring import circumstances, median_ratio, seconds_in_turn
 from deixis.evaluation.benchmarks.world.benchmark import World
 from deixis.evaluation.runner import opened_questions
-from deixis.inference import Answer, Model, Question, load
+from deixis.inference import Answer, Model, load
 
 TARGET = 2
 MIXED = ("region_name", "colour", "phrase_box", "phrase_mask", "span_name", "event_span", "cloud_name")
@@ -36,7 +36,7 @@ def batches(names: tuple[str, ...], count: int) -> list[list[Question]]:
 def one_by_one(model: Model, groups: list[list[Question]]) -> list[Answer]:
     answers = []
     for question in (question for group in groups for question in group):
-        model.forget()
+        model.clear_cache()
         answers += model.answer([question])
     return answers
 
@@ -44,7 +44,7 @@ def one_by_one(model: Model, groups: list[list[Question]]) -> list[Answer]:
 def together(model: Model, groups: list[list[Question]]) -> list[Answer]:
     answers = []
     for group in groups:
-        model.forget()
+        model.clear_cache()
         answers += model.answer(group)
     return answers
 

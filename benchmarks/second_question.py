@@ -18,12 +18,15 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import circumstances, median_ratio
-from deixis.inference import Decoding, Model, Question
+from deixis.conversation import question_sample
+from deixis.inference import GenerationOptions, Model
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
-from deixis.model.text import build_tokenizer
+from deixis.samples.sample import Sample
 from deixis.signals import open_signal
-from deixis.systems.llava.template import CONVERSATIONS, chat_template
-from deixis.systems.preset_table import PRESETS
+from deixis.systems.chat_style import chat_template
+from deixis.systems.deixis.tokenizer import build_tokenizer
+from deixis.systems.lisa.template import STYLE
+from deixis.systems.presets import PRESETS
 
 TARGET = 5
 TOKEN = "question to first token"
@@ -44,9 +47,8 @@ def small_config(share: int) -> DeixisConfig:
 
 def small_lisa(share: int) -> Model:
     """A model of `small_config` with random weights, and a tokenizer with a vocabulary of a few hundred words."""
-    style = CONVERSATIONS["llava_v1"]
-    tokenizer = build_tokenizer([FIRST, SECOND, style.opening, style.user, style.prompt], 600)
-    tokenizer.chat_template = chat_template("llava_v1")
+    tokenizer = build_tokenizer([FIRST, SECOND, STYLE.opening, STYLE.user, STYLE.prompt], 600)
+    tokenizer.chat_template = chat_template(STYLE)
     config = small_config(share)
     config.signal_token_ids = {"image": tokenizer.get_vocab()["<image>"]}
     config.seg_token_id = tokenizer.get_vocab()["<seg>"]
@@ -55,20 +57,20 @@ def small_lisa(share: int) -> Model:
     return Model(network, build_processor(config, tokenizer), "lisa-7b, narrow")
 
 
-def first_token_s(model: Model, question: Question) -> float:
+def first_token_s(model: Model, question: Sample) -> float:
     """Seconds from the question, its file already open, to the first token."""
     began = time.perf_counter()
-    with closing(model.engine.say(model.engine.read([question]), Decoding(max_new_tokens=2))) as steps:
+    with closing(model.engine.generate(model.engine.encode([question]), GenerationOptions(max_new_tokens=2))) as steps:
         next(steps)
         return time.perf_counter() - began
 
 
-def mask_s(model: Model, question: Question) -> float:
+def mask_s(model: Model, question: Sample) -> float:
     """Seconds from the hidden state at <seg> to its mask."""
-    sight = model.engine.eye.prepare(question.signals[0])
+    encoded = model.engine.encoder.prepare(question.signals[0].values)
     state = torch.zeros(1, model.network.config.text_config.hidden_size)
     began = time.perf_counter()
-    model.engine.eye.point(sight, state)
+    model.engine.encoder.point(encoded, state)
     return time.perf_counter() - began
 
 
@@ -76,11 +78,11 @@ def measure(share: int, repeats: int, masks: int) -> dict[str, tuple[list[float]
     """Measured interval -> (seconds of the first question, of the second) of every repeat."""
     model = small_lisa(share)
     pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
-    questions = [Question(text, (open_signal(pixels),)) for text in (FIRST, SECOND)]
+    questions = [question_sample(text, (open_signal(pixels),)) for text in (FIRST, SECOND)]
     tokens: tuple[list[float], list[float]] = ([], [])
     pointed: tuple[list[float], list[float]] = ([], [])
     for repeat in range(repeats + 1):
-        model.forget()
+        model.clear_cache()
         for taken, question in zip(tokens, questions, strict=True):
             taken.append(first_token_s(model, question))
         if repeat <= masks:

@@ -73,7 +73,7 @@ SAM2_SIZES: dict[str, Any] = {
 
 def toy_tokenizer():
     """A tokenizer of a few hundred pieces and the thousand numbers."""
-    from deixis.model.text import build_tokenizer
+    from deixis.systems.deixis.tokenizer import build_tokenizer
 
     return build_tokenizer(TEXTS, 300)
 
@@ -81,7 +81,7 @@ def toy_tokenizer():
 def toy_config(tokenizer, **changes: Any):
     """`DeixisConfig` of toy sizes; `changes` replace whole fields."""
     from deixis.model import DeixisConfig
-    from deixis.model.text import SPECIAL_TOKENS, number_tokens
+    from deixis.systems.deixis.tokenizer import SPECIAL_TOKENS, number_tokens
 
     sizes = {**SIZES, **changes}
     token_id = tokenizer.convert_tokens_to_ids

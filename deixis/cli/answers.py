@@ -15,7 +15,8 @@ from deixis.errors import InputError
 if TYPE_CHECKING:
     from deixis.checkpoints import Opened
     from deixis.geometry import Region
-    from deixis.inference import Answer, Model, Piece, Question
+    from deixis.inference import Answer, Model, StreamEvent
+    from deixis.samples.sample import Sample
     from deixis.signals import Signal
 
 COLUMN = 30  # the widest a phrase may make its column
@@ -46,7 +47,7 @@ def open_small(name: str) -> "Opened":
     return open_config_and_processor(name)
 
 
-def refuse_early(opened: "Opened", question: "Question") -> None:
+def refuse_early(opened: "Opened", sample: "Sample") -> None:
     """Raises InputError or UnsupportedError for a question that the model would refuse, before its weights are read.
 
     Signals are prepared for it, which costs little beside reading the weights.
@@ -54,24 +55,26 @@ def refuse_early(opened: "Opened", question: "Question") -> None:
     if opened.config is None or opened.processor is None:
         from deixis.inference.classifier import check_cloud_question
 
-        check_cloud_question(question)
+        check_cloud_question(sample)
         return
+    from deixis.conversation import render
     from deixis.inference.abilities import check_abilities
+    from deixis.systems import system_of
 
-    check_abilities(question, opened.config)
-    prepared = [opened.processor.prepare(signal) for signal in question.signals]
-    opened.processor.question(question.text, question.regions, prepared)
+    check_abilities(sample, opened.config)
+    prepared = [opened.processor.prepare(reference.values) for reference in sample.signals]
+    render(sample, prepared, opened.processor, system_of(opened.config))
 
 
 def refuse_chat_early(opened: "Opened", signals: "Sequence[Signal]") -> None:
     """Raises UnsupportedError for a conversation that this model cannot hold, before its weights are read."""
-    from deixis.inference import Question
+    from deixis.conversation import question_sample
 
     if opened.is_classifier:
         from deixis.inference.classifier import refuse_chat
 
         refuse_chat(opened.title)
-    refuse_early(opened, Question("What is this?", tuple(signals)))
+    refuse_early(opened, question_sample("What is this?", tuple(signals)))
 
 
 def open_model(model: "str | Opened", device: str | None, quantization: str | None = None) -> "Model":
@@ -82,10 +85,10 @@ def open_model(model: "str | Opened", device: str | None, quantization: str | No
     return load(opened, device, quantization=quantization)
 
 
-def show_as_it_comes(pieces: Iterable["Piece"]) -> "Answer":
+def show_as_it_comes(events: Iterable["StreamEvent"]) -> "Answer":
     """Writes the text of an answer to stdout as it comes, and ends the line; gives the answer."""
     answer = None
-    for piece in pieces:
+    for piece in events:
         if piece.kind == "text":
             typer.echo(printable(piece.text), nl=False)
             sys.stdout.flush()

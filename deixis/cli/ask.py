@@ -114,9 +114,9 @@ def _answer(
 
     name, *how = load
     opened = open_small(name)
-    from deixis.inference import Question
+    from deixis.conversation import question_sample
 
-    refuse_early(opened, Question(question, tuple(signals), tuple(regions), want=want))
+    refuse_early(opened, question_sample(question, tuple(signals), tuple(regions), want=want))
     assistant = open_model(opened, *how)
     if stream:
         answer = show_as_it_comes(assistant.stream(question, *signals, regions=regions, want=want))

@@ -23,7 +23,8 @@ from deixis.errors import DeixisError, InputError
 
 if TYPE_CHECKING:
     from deixis.checkpoints import Opened
-    from deixis.inference import Answer, Model, Question
+    from deixis.inference import Answer, Model
+    from deixis.samples.sample import Sample
 
 AT_ONCE = 8
 """Batch size: larger ones are hardly faster on a CPU, and all their files are in memory."""
@@ -107,20 +108,20 @@ class _Assistant:
     how: Sequence[str | None]  # device and quantisation, as `open_model` takes them
     model: "Model | None" = None
 
-    def answers(self, questions: Sequence["Question"]) -> list["Answer | str"]:
+    def answers(self, samples: Sequence["Sample"]) -> list["Answer | str"]:
         """Per question an answer, or the sentence why there is none; one by one where the batch is refused."""
         from deixis.cli.answers import open_model, refuse_early
 
         if self.model is None:
-            refused = [_caught(lambda q=question: refuse_early(self.opened, q)) for question in questions]
+            refused = [_caught(lambda s=sample: refuse_early(self.opened, s)) for sample in samples]
             if all(refused):
                 return refused
             self.model = open_model(self.opened, *self.how)
         model = self.model
-        together = _caught(lambda: model.answer(questions))
+        together = _caught(lambda: model.answer(samples))
         if not isinstance(together, str):
             return list(together)
-        return [_caught(lambda q=question: model.answer([q])[0]) for question in questions]
+        return [_caught(lambda s=sample: model.answer([s])[0]) for sample in samples]
 
 
 def _caught(work: Any) -> Any:
@@ -134,7 +135,7 @@ def _caught(work: Any) -> Any:
         return sentence
 
 
-def _question(record: Any, folder: Path) -> "Question":
+def _question(record: Any, folder: Path) -> "Sample":
     """The question in a record. Raises DeixisError or OSError where it is none."""
     if isinstance(record, DeixisError):
         raise record
@@ -152,8 +153,8 @@ def _question(record: Any, folder: Path) -> "Question":
         raise InputError(f"regions: expected a list, got {regions!r:.60}")
     want = record.get("want")
     from deixis.cli.ask import opened_files
+    from deixis.conversation import question_sample
     from deixis.geometry import named_question
-    from deixis.inference import Question
     from deixis.inference.abilities import WANTS
     from deixis.signals import name_in_folder
 
@@ -161,7 +162,7 @@ def _question(record: Any, folder: Path) -> "Question":
         raise InputError(f"want: expected one of {', '.join(WANTS)}; got {want!r:.60}")
     signals = opened_files([name_in_folder(file, folder) for file in files])
     places = tuple(json_region(item, signals, f"regions[{i}]", folder) for i, item in enumerate(regions))
-    return Question(named_question(text, places, every=False), signals, places, want=want)
+    return question_sample(named_question(text, places, every=False), signals, places, want=want)
 
 
 def _read(path: Path) -> list[_Line]:

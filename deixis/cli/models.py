@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from deixis.systems.preset_table import Preset
+    from deixis.systems.preset_type import Preset
 
 
 def run(
@@ -21,7 +21,7 @@ def run(
     heads, SAM and region samplers are not quantized: float32 on the CPU,
     bfloat16 on CUDA. deixis convert converts weights of published systems.
     """
-    from deixis.systems.preset_table import PRESETS
+    from deixis.systems.presets import PRESETS
 
     rows = {name: _row(preset) for name, preset in PRESETS.items()}
     if as_json:
@@ -32,7 +32,7 @@ def run(
 
 def _row(preset: "Preset") -> dict[str, Any]:
     from deixis.model.tokenizers.pointmlp import PointMLPConfig
-    from deixis.systems.preset_table import DTYPES, needs_of
+    from deixis.systems.needs import DTYPES, needs_of
 
     def by_device(told: Callable[[str, str], int | None]) -> dict[str, dict[str, int | None]]:
         return {dtype: {device: told(dtype, device) for device in ("cpu", "cuda", "mps")} for dtype in DTYPES}

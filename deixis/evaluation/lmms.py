@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
+from deixis.conversation import answered, question_sample
 from deixis.errors import DeixisError, InputError, UnsupportedError
-from deixis.inference import Model, Question, load
-from deixis.inference.question import MAX_NEW_TOKENS
+from deixis.geometry import escaped
+from deixis.inference import Model, load
+from deixis.inference.generation_options import MAX_NEW_TOKENS
+from deixis.samples.sample import Sample
 from deixis.signals import Signal, open_signal
 
 if TYPE_CHECKING:
@@ -48,10 +51,10 @@ def open_visual(visual: Any) -> Signal:
     return open_signal(visual)
 
 
-def question_of(context: str, visuals: Iterable[Any] | None) -> Question:
-    """A request as a question; its braces are escaped, for it refers to no region."""
+def sample_of(context: str, visuals: Iterable[Any] | None) -> Sample:
+    """A request as a sample; its braces are escaped, for it refers to no region."""
     signals = tuple(open_visual(visual) for visual in visuals or () if visual is not None)
-    return Question(context.strip().replace("{", "{{").replace("}", "}}"), signals)
+    return question_sample(escaped(context.strip()), signals)
 
 
 def truncated_at(text: str, stops: Iterable[str]) -> str:
@@ -97,8 +100,8 @@ def generate(
 
 
 def _texts(model: Model, some: Sequence[tuple], tokens: int, sampling: Mapping[str, Any]) -> list[str]:
-    questions = [question_of(context, visuals()) for context, visuals, _ in some]
-    return [answer.text for answer in model.answer(questions, tokens, **sampling)]
+    samples = [sample_of(context, visuals()) for context, visuals, _ in some]
+    return [answer.text for answer in model.answer(samples, tokens, **sampling)]
 
 
 def _text_or_nothing(model: Model, request: tuple, tokens: int, sampling: Mapping[str, Any]) -> str:
@@ -119,9 +122,9 @@ def log_likelihood(model: Model, context: str, visuals: Iterable[Any] | None, co
     """
     import torch
 
-    scored = model.score([question_of(context, visuals)], [continuation.strip()])[0]
-    ids = torch.tensor(scored.ids[:-1], device=scored.logits.device)
-    logits = scored.logits[:-1].float()
+    scored = model.score([answered(sample_of(context, visuals), continuation.strip())])[0]
+    ids = torch.tensor(scored.ids, device=scored.logits.device)
+    logits = scored.logits.float()
     log_probabilities = logits.log_softmax(-1).gather(1, ids[:, None])
     return float(log_probabilities.sum()), bool((logits.argmax(-1) == ids).all())
 

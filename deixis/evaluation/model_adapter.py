@@ -9,7 +9,8 @@ import torch
 
 from deixis.evaluation.runner import TargetAnswer
 from deixis.evaluation.teacher_forced import point
-from deixis.inference import Answer, Model, Question
+from deixis.inference import Answer, Model
+from deixis.samples.sample import Sample
 
 FINGERPRINT_VALUES = 16
 """Evenly spaced values of each tensor that enter the fingerprint."""
@@ -23,13 +24,13 @@ class ModelAdapter:
         network = model.network if hasattr(model, "network") else model.classifier.network
         self.name = f"{name or model.name} ({weights_fingerprint(network)})"
 
-    def answer(self, questions: Sequence[Question], max_new_tokens: int) -> list[Answer]:
+    def answer(self, samples: Sequence[Sample], max_new_tokens: int) -> list[Answer]:
         """One generated answer per question, decoded greedily."""
-        return self.model.answer(questions, max_new_tokens)
+        return self.model.answer(samples, max_new_tokens)
 
-    def point(self, questions: Sequence[Question], targets: Sequence[TargetAnswer]) -> list[Answer]:
+    def point(self, samples: Sequence[Sample], targets: Sequence[TargetAnswer]) -> list[Answer]:
         """One teacher-forced answer per question, with the masks that the model predicts for it."""
-        return point(self.model, questions, targets)
+        return point(self.model, samples, targets)
 
 
 def weights_fingerprint(network: torch.nn.Module) -> str:

@@ -12,7 +12,7 @@ other exception stops the run; its finished blocks stay, so that it resumes ther
 import json
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import groupby, islice
 from pathlib import Path
@@ -20,13 +20,14 @@ from typing import Any, Protocol, runtime_checkable
 
 from filelock import FileLock, Timeout
 
+from deixis.conversation import open_signals, question_sample
 from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmark import JUDGE_PREFIX, TEACHER_FORCED, Benchmark, Example, ExampleResult
 from deixis.geometry import Region
-from deixis.inference import Answer, Question
-from deixis.samples.media import atomic_path, open_medium
+from deixis.inference import Answer
+from deixis.samples.media import atomic_path
+from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
-from deixis.signals import Signal
 
 BLOCK = 32
 WAIT_S = 0.2
@@ -40,11 +41,11 @@ class EvaluatedModel(Protocol):
 
     name: str
 
-    def answer(self, questions: Sequence[Question], max_new_tokens: int) -> list[Answer]:
+    def answer(self, samples: Sequence[Sample], max_new_tokens: int) -> list[Answer]:
         """One generated answer per question, in order."""
         ...
 
-    def point(self, questions: Sequence[Question], targets: Sequence[TargetAnswer]) -> list[Answer]:
+    def point(self, samples: Sequence[Sample], targets: Sequence[TargetAnswer]) -> list[Answer]:
         """One teacher-forced answer per question: the target's text, with the masks that the model predicts for it."""
         ...
 
@@ -164,22 +165,12 @@ def _answer_or_failure(run: EvaluationRun, model: EvaluatedModel, example: Examp
 
 
 def _answers(run: EvaluationRun, model: EvaluatedModel, batch: Sequence[Example]) -> list[Answer]:
-    with opened_questions(batch) as questions:
+    samples = [question_sample(e.text, e.media, e.regions, want=e.answer_form) for e in batch]
+    with open_signals(samples) as opened:  # here, so that the same file serves the whole batch
         if run.mode == TEACHER_FORCED:
             targets = [(e.forced_answer or "", e.sample.regions if e.sample else ()) for e in batch]
-            return model.point(questions, targets)
-        return model.answer(questions, _max_new_tokens(run, batch[0]))
-
-
-@contextmanager
-def opened_questions(batch: Sequence[Example]) -> Generator[list[Question]]:
-    """The questions of examples with their media opened, each medium once."""
-    with ExitStack() as files:
-        opened: dict[str, Signal] = {}
-        for medium in (medium for example in batch for medium in example.media):
-            if medium.id not in opened:
-                opened[medium.id] = files.enter_context(open_medium(medium))
-        yield [Question(e.text, tuple(opened[m.id] for m in e.media), e.regions, want=e.answer_form) for e in batch]
+            return model.point(opened, targets)
+        return model.answer(opened, _max_new_tokens(run, batch[0]))
 
 
 def _result(benchmark: Benchmark, example: Example, answer: Answer | str) -> ExampleResult:

@@ -7,11 +7,13 @@ no benchmark; the text of the target answer is the caller's.
 
 from collections.abc import Sequence
 
+from deixis.conversation import with_answer
 from deixis.errors import UnsupportedError
 from deixis.evaluation.benchmark import TEACHER_FORCED, BenchmarkInfo
-from deixis.geometry import Region, write_answer
-from deixis.inference import Answer, Model, Question
+from deixis.geometry import Region
+from deixis.inference import Answer, Model
 from deixis.inference.abilities import WANTS
+from deixis.samples.sample import Sample
 
 
 def check_able(model: Model, info: BenchmarkInfo, mode: str) -> None:
@@ -32,9 +34,7 @@ def check_able(model: Model, info: BenchmarkInfo, mode: str) -> None:
         )
 
 
-def point(
-    model: Model, questions: Sequence[Question], targets: Sequence[tuple[str, tuple[Region, ...]]]
-) -> list[Answer]:
+def point(model: Model, samples: Sequence[Sample], targets: Sequence[tuple[str, tuple[Region, ...]]]) -> list[Answer]:
     """One answer per question: the target's text with the masks that the model predicts for it.
 
     targets: per question an answer in markup ("[the cup]{0:mask}.") and the regions it refers to. Boxes are written
@@ -47,8 +47,5 @@ def point(
         raise UnsupportedError(
             f"'{model.name}': cannot answer teacher-forced, for it predicts no masks; {WANTS['mask']}"
         )
-    texts = []
-    for question, (markup, regions) in zip(questions, targets, strict=True):
-        frames = [model.engine.eye.prepare(signal).prepared.frame for signal in question.signals]
-        texts.append(write_answer(markup, regions, frames, model.processor.notation)[0])
-    return [scored.answer for scored in model.score(questions, texts)]
+    answered = [with_answer(sample, *target) for sample, target in zip(samples, targets, strict=True)]
+    return [scored.answer for scored in model.score(answered)]

@@ -32,7 +32,7 @@ from deixis.geometry.markup import FORMS, Reference, Text, escaped, parse_markup
 from deixis.geometry.notations import Notation
 from deixis.geometry.parse import Mark, ParsedAnswer, Phrase, mark_region, parse_answer
 from deixis.geometry.points import bounding_box, region_points
-from deixis.geometry.question import named_question
+from deixis.geometry.question import named_question, named_regions
 from deixis.geometry.raster import point_mask, rasterise
 from deixis.geometry.regions import (
     Box,
@@ -89,6 +89,7 @@ __all__ = [
     "mask_to_box_xyxy",
     "mask_to_rle",
     "named_question",
+    "named_regions",
     "parse_answer",
     "parse_markup",
     "placed_frame",

@@ -1,7 +1,7 @@
 """A question and its regions: which of them it names, and how one that names none comes to."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from deixis.errors import InputError
@@ -21,7 +21,7 @@ def named_question(text: str, regions: Sequence[Any], every: bool = True) -> str
     """
     if not text.strip():
         raise InputError("the question: expected some words, got none")
-    named = sorted(set(_references(text)))
+    named = named_regions(text)
     missing = [index for index in named if index >= len(regions)]
     if missing:
         there = "is 1 region" if len(regions) == 1 else f"are {len(regions)} regions"
@@ -39,7 +39,11 @@ def named_question(text: str, regions: Sequence[Any], every: bool = True) -> str
     return text
 
 
-def _references(text: str) -> Iterator[int]:
-    for piece in parse_markup(text):
-        if isinstance(piece, Reference):
-            yield from piece.indices
+def named_regions(text: str) -> list[int]:
+    """The indices of the regions that a marked-up text refers to, each once, in increasing order.
+
+    >>> named_regions("Is {1} left of {0}?")
+    [0, 1]
+    """
+    pieces = parse_markup(text)
+    return sorted({index for piece in pieces if isinstance(piece, Reference) for index in piece.indices})

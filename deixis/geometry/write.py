@@ -73,10 +73,12 @@ def _prompt_region(
 
 def _asked_place(region: Region, extent: Extent, notation: Notation) -> Any:
     """The numbers of a region in a question, in file units; of a free shape, by whole pixels, those at both ends."""
+    if notation.cell_of != "place" and extent.axes == "xy":
+        # the least form that is given is how a person pointed; a mask beside it only says which pixels are meant
+        place = region.point or region.box
+        return shape_box(rasterise(region, extent.size_hw).T) if place is None else place
     if region.form == "point" and len(region.point) == extent.dim:
         return region.point
-    if notation.cell_of != "place" and extent.axes == "xy" and region.form != "box":
-        return shape_box(rasterise(region, extent.size_hw).T)
     return bounding_box(region, extent)
 
 

@@ -1,40 +1,53 @@
-"""What a model can do, and who can do what it cannot: refusals in one sentence, before anything is computed."""
+"""What a model can do, and which models can do what it cannot: refusals before anything is computed."""
+
+from collections.abc import Sequence
 
 from deixis.errors import InputError, UnsupportedError
-from deixis.inference.question import Question
+from deixis.geometry import Region
 from deixis.model import DeixisConfig
+from deixis.samples.sample import MediaReference, Sample
 
 WANTS = {
     "text": "every model does",
     "box": "Ferret's models (ferret-7b, ferret-13b) and Deixis's own do",
     "mask": "LISA's models (lisa-7b, lisa-13b) and Deixis's own do",
 }
-WHO_TAKES_SIGNALS = "OneLLM's (onellm-7b) takes all eight kinds"
-WHO_TAKES_REGIONS = "Ferret's models (ferret-7b, ferret-13b) take regions of pictures, Deixis's own of any signal"
+"""Forms that an answer may be required to hold, and which models' answers can."""
+WHO_TAKES_SIGNALS = "OneLLM's (onellm-7b) takes all eight modalities"
+WHO_TAKES_REGIONS = "Ferret's models (ferret-7b, ferret-13b) take regions of images, Deixis's own of any signal"
 
 
-def check_abilities(question: Question, config: DeixisConfig) -> None:
-    """Raises ValueError for a signal, a region or a wanted form of answer that the model lacks; it says who has it."""
+def check_abilities(sample: Sample, config: DeixisConfig) -> None:
+    """Raises UnsupportedError for a signal, region or form of answer that the model lacks."""
     able: dict[str, list[str]] = config.abilities
-    for signal in question.signals:
-        if signal.modality not in able["signals"]:
+    for reference in sample.signals:
+        if reference.modality not in able["signals"]:
             raise UnsupportedError(
-                f"'{signal.name}': this model takes {', '.join(able['signals'])}; got a signal of modality "
-                f"{signal.modality}; {WHO_TAKES_SIGNALS}"
+                f"'{reference.name}': this model takes {', '.join(able['signals'])}; got {reference.modality}; "
+                f"{WHO_TAKES_SIGNALS}"
             )
-    if question.want is not None and question.want not in WANTS:
-        raise InputError(f"want: expected one of {', '.join(WANTS)}; got {question.want!r}")
-    if question.want is not None and question.want not in able["answers"]:
-        raise UnsupportedError(
-            f"want: this model answers in {' and '.join(able['answers'])}, with no {question.want}; "
-            f"{WANTS[question.want]}"
-        )
-    for number, region in enumerate(question.regions):
-        if not able["regions"]:
-            raise UnsupportedError(f"region {{{number}}}: this model cannot be pointed at; {WHO_TAKES_REGIONS}")
-        kind = question.signals[region.signal].modality if region.signal < len(question.signals) else None
-        if kind is not None and kind not in able["regions"]:
+    check_want(sample.turns[-1].want, able["answers"])
+    check_regions(sample.regions, sample.signals, able["regions"])
+
+
+def check_want(want: str | None, answers: Sequence[str]) -> None:
+    """Raises InputError for an unknown form of answer, UnsupportedError for one that is not among `answers`."""
+    if want is None:
+        return
+    if want not in WANTS:
+        raise InputError(f"want: expected one of {', '.join(WANTS)}; got {want!r}")
+    if want not in answers:
+        raise UnsupportedError(f"want: this model answers in {' and '.join(answers)}, with no {want}; {WANTS[want]}")
+
+
+def check_regions(regions: Sequence[Region], signals: Sequence[MediaReference], able: Sequence[str]) -> None:
+    """Raises UnsupportedError for a region in a signal whose modality a model takes no regions of."""
+    for number, region in enumerate(regions):
+        if not able:
+            raise UnsupportedError(f"region {{{number}}}: this model takes no regions; {WHO_TAKES_REGIONS}")
+        modality = signals[region.signal].modality if region.signal < len(signals) else None
+        if modality is not None and modality not in able:
             raise UnsupportedError(
-                f"region {{{number}}}: this model takes regions of {', '.join(able['regions'])}, not of {kind}; "
+                f"region {{{number}}}: this model takes regions of {', '.join(able)}, not of {modality}; "
                 f"{WHO_TAKES_REGIONS}"
             )

@@ -1,59 +1,63 @@
-"""`Chat`: a conversation about one set of signals."""
+"""`Chat`: a conversation about one set of signals, kept as one growing sample."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from deixis.conversation import answered, question_sample
 from deixis.geometry import Region, named_question
-from deixis.inference.abilities import check_abilities
+from deixis.inference.abilities import check_regions
 from deixis.inference.answer import Answer
+from deixis.inference.generation_options import MAX_NEW_TOKENS, GenerationOptions
 from deixis.inference.model import Model
-from deixis.inference.question import MAX_NEW_TOKENS, Decoding, Question
-from deixis.inference.stream import Piece
-from deixis.model.chat_template import Past
+from deixis.inference.stream import StreamEvent
+from deixis.samples.media import media_reference
+from deixis.samples.sample import Sample
 from deixis.signals import Signal
 
 
 class Chat:
-    """Remembers the turns; every question may name regions of its own. Made by `Model.chat`."""
+    """Remembers the turns; every question may name regions of its own. Made by `Model.chat`.
+
+    sample: the conversation so far, with the answers as the model generated them; None before the first.
+    """
 
     def __init__(self, model: Model, signals: tuple[Signal, ...]):
         self.model, self.signals = model, signals
         self.answers: list[Answer] = []
-        self._turns: list[Past] = []
+        self.sample: Sample | None = None
 
     def ask(
-        self, question: str, regions: Sequence[Region] = (), max_new_tokens: int = MAX_NEW_TOKENS, **drawing: Any
+        self, question: str, regions: Sequence[Region] = (), max_new_tokens: int = MAX_NEW_TOKENS, **generation: Any
     ) -> Answer:
         """The next answer. A question that is refused leaves the conversation as it was."""
-        asked = self._question(question, regions)
-        answer = self.model.answer([asked], max_new_tokens, **drawing)[0]
-        self._remember(asked, answer)
+        sample = self._question(question, regions)
+        answer = self.model.answer([sample], max_new_tokens, **generation)[0]
+        self._remember(sample, answer)
         return answer
 
     def stream(
-        self, question: str, regions: Sequence[Region] = (), max_new_tokens: int = MAX_NEW_TOKENS, **drawing: Any
-    ) -> Iterator[Piece]:
-        """The next answer piece by piece (see `Model.stream`); the turn counts once its last piece is taken."""
-        asked = self._question(question, regions)
-        pieces = self.model.pieces(asked, Decoding(max_new_tokens, **drawing))
+        self, question: str, regions: Sequence[Region] = (), max_new_tokens: int = MAX_NEW_TOKENS, **generation: Any
+    ) -> Iterator[StreamEvent]:
+        """The next answer event by event (see `Model.stream`); the turn counts once its last event is taken."""
+        sample = self._question(question, regions)
+        stream = self.model.stream_sample(sample, GenerationOptions(max_new_tokens, **generation))
 
-        def told() -> Iterator[Piece]:
-            for piece in pieces:
-                if piece.answer is not None:
-                    self._remember(asked, piece.answer)
-                yield piece
+        def events() -> Iterator[StreamEvent]:
+            for event in stream:
+                if event.answer is not None:
+                    self._remember(sample, event.answer)
+                yield event
 
-        return told()
+        return events()
 
     def check(self, region: Region) -> None:
-        """Raises ValueError, one sentence, for a region that this model does not take."""
-        check_abilities(Question("", self.signals, (region,)), self.model.network.config)
+        """Raises InputError, one sentence, for a region that this model does not take."""
+        able = self.model.network.config.abilities["regions"]
+        check_regions((region,), [media_reference(signal) for signal in self.signals], able)
 
-    def _question(self, question: str, regions: Sequence[Region]) -> Question:
-        return Question(named_question(question, regions), self.signals, tuple(regions), tuple(self._turns))
+    def _question(self, question: str, regions: Sequence[Region]) -> Sample:
+        return question_sample(named_question(question, regions), self.signals, tuple(regions), self.sample)
 
-    def _remember(self, asked: Question, answer: Answer) -> None:
-        """What earlier turns pointed at is kept in the network's coordinates."""
-        prepared = [self.model.engine.eye.prepare(signal).prepared for signal in self.signals]
-        self._turns.append(self.model.processor.past(asked.text, asked.regions, prepared, answer.raw))
+    def _remember(self, sample: Sample, answer: Answer) -> None:
+        self.sample = answered(sample, answer.raw)
         self.answers.append(answer)

@@ -1,7 +1,7 @@
-"""`Classifier`: a PointMLP behind `ask`. Whatever is asked about a cloud, the answer is what the cloud is.
+"""`Classifier`: a PointMLP behind `ask`. Whatever is asked about a cloud, the answer is its class.
 
-It has classes and no words, so it takes one point cloud, no regions, and holds no conversation; what it lacks is
-refused in one sentence that says who has it. It shows as text the likeliest classes with their probabilities.
+It takes one point cloud, no regions, and holds no conversation; what it lacks is refused in one sentence that names
+models that have it. Its text is the most probable classes with their probabilities.
 """
 
 import time
@@ -10,23 +10,25 @@ from typing import Any, NoReturn
 
 import torch
 
-from deixis.errors import InputError, UnsupportedError
-from deixis.inference.abilities import WANTS, WHO_TAKES_REGIONS, WHO_TAKES_SIGNALS
+from deixis.conversation import last_question, open_signals
+from deixis.errors import UnsupportedError
+from deixis.inference.abilities import WHO_TAKES_REGIONS, WHO_TAKES_SIGNALS, check_want
 from deixis.inference.answer import Answer
+from deixis.inference.generation_options import MAX_NEW_TOKENS, GenerationOptions
 from deixis.inference.model import Model
-from deixis.inference.question import MAX_NEW_TOKENS, Decoding, Question
-from deixis.inference.stream import Piece
+from deixis.inference.stream import StreamEvent
 from deixis.inference.teacher_forcing import Scored
-from deixis.signals import Signal, open_signal, shape_points
+from deixis.samples.sample import Sample
+from deixis.signals import open_signal, shape_points
 from deixis.systems.pointmlp.classifier import CloudClassifier
 
 SHOWN = 3
-"""Classes that an answer names, the likeliest first."""
-KIND = "point_cloud"
+"""How many classes an answer names, the most probable first."""
+MODALITY = "point_cloud"
 
 
 class Classifier(Model):
-    """Names what a cloud is. Made by `load` from a folder of a PointMLP, converted or trained; runs in float32.
+    """Classifies point clouds. Made by `load` from a folder of a PointMLP, converted or trained; runs in float32.
 
     It has no `network`, `processor` and `engine` of a `Model`: `classifier` is all there is.
     """
@@ -39,79 +41,74 @@ class Classifier(Model):
         return next(self.classifier.network.parameters()).device
 
     def probabilities(self, cloud: Any) -> dict[str, float]:
-        """Probability of each class for a cloud (path, array, ...), the likeliest first; of a mesh, by its surface.
+        """Probability of each class for a cloud (path, array, ...), the most probable first; of a mesh, by its surface.
 
         Classes without names are called by their numbers, from 0.
         """
         signal = open_signal(cloud)
-        _check_kind(signal)
+        _check_modality(signal.modality, signal.name)
         return self.classifier.predict(shape_points(signal, self.classifier.network.config.points))
 
     def answer(
-        self, questions: Sequence[Question], max_new_tokens: int = MAX_NEW_TOKENS, **drawing: Any
+        self, samples: Sequence[Sample], max_new_tokens: int = MAX_NEW_TOKENS, **generation: Any
     ) -> list[Answer]:
-        """An answer to each question: "chair (0.83), table (0.10), sofa (0.04)"; nothing is drawn from chances.
+        """An answer to each sample: "chair (0.83), table (0.10), sofa (0.04)"; nothing is sampled.
 
-        Raises ValueError, one sentence, for anything but one point cloud, for regions and for masks or boxes wanted.
+        Raises UnsupportedError for anything but one point cloud, for regions, and for masks or boxes.
         """
-        Decoding(max_new_tokens, **drawing)  # refuses what is no way to decode, as every model does
-        for question in questions:
-            check_cloud_question(question)
-        return [self._answer(question) for question in questions]
+        GenerationOptions(max_new_tokens, **generation)  # refuses what every model refuses
+        for sample in samples:
+            check_cloud_question(sample)
+        with open_signals(samples) as opened:
+            return [self._answer(sample) for sample in opened]
 
-    def pieces(self, question: Question, how: Decoding) -> Iterator[Piece]:
-        """The answer to one question as `stream` gives it: all at once."""
-        del how
-        (answer,) = self.answer([question])
-        return iter((Piece("text", answer.text), Piece("answer", answer.text, answer=answer)))
+    def stream_sample(self, sample: Sample, options: GenerationOptions) -> Iterator[StreamEvent]:
+        """The answer to one sample as `stream` gives it: all at once."""
+        del options
+        (answer,) = self.answer([sample])
+        return iter((StreamEvent("text", answer.text), StreamEvent("answer", answer.text, answer=answer)))
 
     def chat(self, *signals: Any) -> NoReturn:
-        """Raises ValueError: it cannot answer twice."""
+        """Raises UnsupportedError: it cannot hold a conversation."""
         refuse_chat(self.name)
 
-    def score(self, questions: Sequence[Question], answers: Sequence[str]) -> list[Scored]:
-        """Raises ValueError: it has no words to score."""
-        raise UnsupportedError(f"model '{self.name}': a PointMLP names a cloud and has no answers in words to score")
+    def score(self, samples: Sequence[Sample]) -> list[Scored]:
+        """Raises UnsupportedError: it has no text to score."""
+        raise UnsupportedError(f"model '{self.name}': a PointMLP classifies a cloud and has no text to score")
 
-    def forget(self) -> None:
-        """Nothing: it keeps nothing of what it is asked about."""
+    def clear_cache(self) -> None:
+        """Nothing: it caches nothing."""
 
-    def _answer(self, question: Question) -> Answer:
+    def _answer(self, sample: Sample) -> Answer:
         began = time.perf_counter()
-        chances = self.probabilities(question.signals[0])
-        named = [(f"class {name}" if name.isdecimal() else name, chance) for name, chance in chances.items()]
-        text = ", ".join(f"{name} ({chance:.2f})" for name, chance in named[:SHOWN])
+        signal = sample.signals[0].values
+        probabilities = self.probabilities(signal)
+        named = [(f"class {name}" if name.isdecimal() else name, value) for name, value in probabilities.items()]
+        text = ", ".join(f"{name} ({value:.2f})" for name, value in named[:SHOWN])
         seconds = time.perf_counter() - began
-        return Answer(text, (), question.signals, self.name, seconds, text, question.text, ())
+        return Answer(text, (), (signal,), self.name, seconds, text, last_question(sample)[0], ())
 
 
 def refuse_chat(name: str) -> NoReturn:
-    """Raises ValueError: the classifier called `name` holds no conversation."""
-    raise UnsupportedError(f"model '{name}': a PointMLP names a cloud and holds no conversation; use deixis ask")
+    """Raises UnsupportedError: the classifier called `name` holds no conversation."""
+    raise UnsupportedError(f"model '{name}': a PointMLP classifies a cloud and holds no conversation; use deixis ask")
 
 
-def check_cloud_question(question: Question) -> None:
-    """Raises ValueError for a question that a classifier of clouds cannot answer; it says who can."""
-    for signal in question.signals:
-        _check_kind(signal)
-    if len(question.signals) != 1:
+def check_cloud_question(sample: Sample) -> None:
+    """Raises UnsupportedError for a question that a classifier of point clouds cannot answer."""
+    for reference in sample.signals:
+        _check_modality(reference.modality, reference.name)
+    if len(sample.signals) != 1:
         raise UnsupportedError(
-            f"this model (a PointMLP) names one point cloud at a time; got {len(question.signals)} files"
+            f"this model (a PointMLP) classifies one point cloud at a time; got {len(sample.signals)} files"
         )
-    if question.regions:
-        raise UnsupportedError(f"region {{0}}: this model (a PointMLP) cannot be pointed at; {WHO_TAKES_REGIONS}")
-    if question.want is not None and question.want not in WANTS:
-        raise InputError(f"want: expected one of {', '.join(WANTS)}; got {question.want!r}")
-    if question.want not in (None, "text"):
-        raise InputError(
-            f"want: this model (a PointMLP) answers with the name of a class, with no {question.want}; "
-            f"{WANTS[question.want]}"
-        )
+    if sample.regions:
+        raise UnsupportedError(f"region {{0}}: this model (a PointMLP) takes no regions; {WHO_TAKES_REGIONS}")
+    check_want(sample.turns[-1].want, ("text",))
 
 
-def _check_kind(signal: Signal) -> None:
-    if signal.modality != KIND:
-        raise InputError(
-            f"'{signal.name}': this model (a PointMLP) takes {KIND}; got a signal of modality {signal.modality}; "
-            f"{WHO_TAKES_SIGNALS}"
+def _check_modality(modality: str, name: str) -> None:
+    if modality != MODALITY:
+        raise UnsupportedError(
+            f"'{name}': this model (a PointMLP) takes {MODALITY}; got {modality}; {WHO_TAKES_SIGNALS}"
         )

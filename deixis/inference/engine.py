@@ -1,11 +1,11 @@
-"""The engine under `ask`: questions in, what the network says out, with nothing computed twice.
+"""The engine under `ask`: samples in, generated tokens out, with nothing computed twice.
 
-    signals --Eye--> sights (kept) --joined--> Encoded --+
-    questions, regions --processor--> ids, points -------+--> embeddings --decode--> tokens, states at <seg>
-                                                                  ^
-                                       Prefixes (kept) -- the beginning that was read before
+    signals --SignalEncoder (cached)--> encoded signals --joined--> Encoded --+
+    sample --render--> ids, sampled points -----------------------------------+--> embeddings --generate--> tokens,
+                                                   ^                                                  states at <seg>
+                        PrefixCache -- keys and values of a prompt that was fed before
 
-It knows tokens and states; `reading` makes answers of them.
+Knows tokens and states; `answer_reader` makes answers of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,164 +16,162 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from deixis.conversation import Rendered, prompts, render
 from deixis.errors import InputError
 from deixis.inference.abilities import check_abilities
-from deixis.inference.generation import Ends, Said, decode
+from deixis.inference.generation import GenerationState, StopCriteria, generate
+from deixis.inference.generation_options import GenerationOptions
 from deixis.inference.kv_cache import open_cache
-from deixis.inference.lru_cache import Kept
-from deixis.inference.prefix_cache import Keys, Prefixes, place_of, region_contents, row_keys
-from deixis.inference.question import Decoding, Question
-from deixis.inference.signal_encoder import Eye, Sight, joined
+from deixis.inference.lru_cache import LRUCache
+from deixis.inference.prefix_cache import Keys, PrefixCache, place_of, region_contents, token_keys
+from deixis.inference.signal_encoder import EncodedSignal, SignalEncoder, joined
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
+from deixis.samples.sample import Sample
+from deixis.systems import system_of
 
-NONE = -1  # an id that no token has
+NO_TOKEN = -1  # an id that no token has
 
 
 @dataclass
 class Prompts:
-    """A batch as the language model takes it, left-padded; `sights` are the signals of each row."""
+    """A batch as the language model takes it, left-padded; `signals` are those of each row, `keys` without padding."""
 
-    sights: list[list[Sight]]
+    signals: list[list[EncodedSignal]]
+    rendered: list[Rendered]
     ids: Int[Tensor, "batch position"]
     mask: Bool[Tensor, "batch position"]
     embeds: Float[Tensor, "batch position hidden"]
-    keys: list[Keys]  # of each row, without padding
+    keys: list[Keys]
 
 
 class Engine:
-    """A network and its processor with what they have seen and read so far, at most `keep_bytes` of it."""
+    """A network and its processor with a cache of encoded signals and prompt prefixes of at most `cache_bytes`."""
 
-    def __init__(self, network: DeixisForConditionalGeneration, processor: DeixisProcessor, keep_bytes: int):
+    def __init__(self, network: DeixisForConditionalGeneration, processor: DeixisProcessor, cache_bytes: int):
         self.network, self.processor = network, processor
-        self.kept = Kept(keep_bytes)
-        self.eye = Eye(network, processor, self.kept)
-        self.prefixes = Prefixes(network.config.text_config, self.kept)
+        self.system = system_of(network.config)
+        self.cache = LRUCache(cache_bytes)
+        self.encoder = SignalEncoder(network, processor, self.cache)
+        self.prefixes = PrefixCache(network.config.text_config, self.cache)
 
     @torch.inference_mode()
-    def read(self, questions: Sequence[Question], answers: Sequence[str] | None = None) -> Prompts:
-        """The prompts of a batch; with `answers`, they stand behind their questions as if the model had said them.
+    def encode(self, samples: Sequence[Sample]) -> Prompts:
+        """The prompts of a batch of samples whose signals are open; given answers are part of their rows.
 
-        Raises ValueError, one sentence, for what the model does not take, and for more than it can hold.
+        Raises InputError for what the model does not take, and for more tokens than it can hold.
         """
-        for question in questions:
-            check_abilities(question, self.network.config)
-        sights = [[self.eye.prepare(signal) for signal in question.signals] for question in questions]
-        inputs = self.processor.batch(
-            [question.text for question in questions],
-            [[sight.prepared for sight in own] for own in sights],
-            [question.regions for question in questions],
-            [question.history for question in questions],
-        )
-        ids, mask = inputs["input_ids"], inputs["attention_mask"].bool()
-        if answers is not None:
-            ids, mask = self._continued(ids, mask, answers)
+        for sample in samples:
+            check_abilities(sample, self.network.config)
+        signals = [[self.encoder.prepare(own.values) for own in sample.signals] for sample in samples]
+        prepared = [[signal.prepared for signal in own] for own in signals]
+        rendered = [
+            render(sample, own, self.processor, self.system) for sample, own in zip(samples, prepared, strict=True)
+        ]
+        inputs = prompts(rendered, prepared, self.processor.tokenizer.pad_token_id)
+        ids, mask = inputs.pop("input_ids"), inputs.pop("attention_mask").bool()
         self._check_length(mask)
-        self.eye.encode([sight for own in sights for sight in own])
-        regions = {name: value for name, value in inputs.items() if name.startswith("region_")}
-        keys = self._keys(ids, mask, sights, regions)
-        ids, mask = ids.to(self.network.device), mask.to(self.network.device)
-        regions = {name: value.to(self.network.device) for name, value in regions.items()}
-        return Prompts(sights, ids, mask, self.network.embed(ids, joined(sights), **regions), keys)
+        self.encoder.encode([signal for own in signals for signal in own])
+        keys = self._keys(rendered, signals, inputs)
+        device = self.network.device
+        ids, mask = ids.to(device), mask.to(device)
+        regions = {name: value.to(device) for name, value in inputs.items()}
+        return Prompts(signals, rendered, ids, mask, self.network.embed(ids, joined(signals), **regions), keys)
 
-    def say(self, prompts: Prompts, how: Decoding) -> Iterator[list[Said]]:
-        """What each row has said, after every step (always the same list); see `decode`.
+    def generate(self, batch: Prompts, options: GenerationOptions) -> Iterator[list[GenerationState]]:
+        """The state of each row after every step (always the same list); see `generation.generate`.
 
-        A question by itself begins where a kept prefix ends, and its own is kept for the next one, also where the
-        caller stops in the middle.
+        A single prompt starts from the longest cached prefix, and its own keys and values are cached for the next
+        question, also where the caller stops early.
         """
-        if len(prompts.ids) > 1:
+        criteria = self._stop_criteria()
+        if len(batch.ids) > 1:
             cache = open_cache(self.network.config.text_config)
-            yield from decode(self.network, prompts.embeds, prompts.mask, cache, self._ends(), how)
+            yield from generate(self.network, batch.embeds, batch.mask, cache, criteria, options)
             return
         place = place_of(self.network)
-        cache = self.prefixes.start(prompts.keys[0], place)
-        rest = prompts.embeds[:, cache.get_seq_length() :]
-        said: list[Said] = []
+        cache = self.prefixes.start(batch.keys[0], place)
+        rest = batch.embeds[:, cache.get_seq_length() :]
+        states: list[GenerationState] = []
         try:
-            for said in decode(self.network, rest, None, cache, self._ends(), how):
-                yield said
+            for states in generate(self.network, rest, None, cache, criteria, options):
+                yield states
         finally:
-            if said and not how.forget:  # what was forgotten is in the keys
-                keys = np.concatenate([prompts.keys[0], np.asarray(said[0].ids, dtype=np.int64)])
-                self.prefixes.keep(keys, cache, place)
+            if states and not options.drop_prompt_tokens:  # dropped tokens are still in the keys
+                keys = np.concatenate([batch.keys[0], np.asarray(states[0].ids, dtype=np.int64)])
+                self.prefixes.store(keys, cache, place)
 
     @torch.inference_mode()
-    def hear(self, prompts: Prompts) -> Float[Tensor, "batch position hidden"]:
-        """Final hidden states of whole rows, in one pass: teacher-forced."""
-        positions = (prompts.mask.cumsum(1) - 1).clamp(min=0)
-        return (
-            self.network.language_model.get_decoder()(
-                inputs_embeds=prompts.embeds,
-                attention_mask=prompts.mask.to(torch.int64),
-                position_ids=positions,
-                use_cache=False,
-            )
-        ).last_hidden_state
+    def forward(self, batch: Prompts) -> Float[Tensor, "batch position hidden"]:
+        """Final hidden states of whole rows in one pass, teacher-forced."""
+        positions = (batch.mask.cumsum(1) - 1).clamp(min=0)
+        output = self.network.language_model.get_decoder()(
+            inputs_embeds=batch.embeds,
+            attention_mask=batch.mask.to(torch.int64),
+            position_ids=positions,
+            use_cache=False,
+        )
+        return output.last_hidden_state
 
-    def _ends(self) -> Ends:
+    def _stop_criteria(self) -> StopCriteria:
         config = self.network.config
-        never = [*config.signal_token_ids.values(), self._region_id]  # nothing stands for them in an answer
-        seg_id = config.seg_token_id if config.makes_masks else NONE
-        return Ends(self._end_ids, self._has_stop, tuple(never), seg_id, config.pointing.state)
+        # placeholders and region tokens stand for nothing in an answer
+        suppressed = (*config.signal_token_ids.values(), self._region_id)
+        seg_id = config.seg_token_id if config.makes_masks else NO_TOKEN
+        return StopCriteria(self.end_ids, self._has_stop_string, suppressed, seg_id, config.pointing.state)
 
     @property
-    def _end_ids(self) -> frozenset[int]:
+    def end_ids(self) -> frozenset[int]:
+        """Tokens that end an answer."""
         ends = self.network.generation_config.eos_token_id
         own = ends if isinstance(ends, list) else [ends]
         return frozenset([self.processor.tokenizer.eos_token_id, *(end for end in own if end is not None)])
 
     @property
-    def stops(self) -> tuple[str, ...]:
-        """Texts that end an answer and are no part of it, beside the end token."""
+    def stop_strings(self) -> tuple[str, ...]:
+        """Texts that end an answer and are not part of it, beside the end tokens."""
         return tuple(self.network.generation_config.stop_strings or ())
 
-    def _has_stop(self, ids: Sequence[int]) -> bool:
-        """Whether the last of these tokens completed a text that ends answers."""
-        if not self.stops:
+    def _has_stop_string(self, ids: Sequence[int]) -> bool:
+        """Whether the last of these tokens completed a stop string."""
+        if not self.stop_strings:
             return False
-        tail = self.processor.tokenizer.decode(ids[-max(map(len, self.stops)) - 1 :])  # a token has a letter at least
-        return any(stop in tail for stop in self.stops)
+        # every token has a character at least, so this many tokens hold any stop string
+        tail = self.processor.tokenizer.decode(ids[-max(map(len, self.stop_strings)) - 1 :])
+        return any(stop in tail for stop in self.stop_strings)
 
     @property
     def _region_id(self) -> int:
         """The token of a region in a question; none where the model takes no regions."""
-        return self.network.config.region_token_id if self.network.config.takes_regions else NONE
+        return self.network.config.region_token_id if self.network.config.takes_regions else NO_TOKEN
 
-    def _continued(self, ids: Tensor, mask: Tensor, answers: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Left-padded rows with the answers and their ends behind."""
-        tokenizer = self.processor.tokenizer
-        rows = []
-        for row, own, answer in zip(ids, mask, answers, strict=True):
-            more = tokenizer(answer, add_special_tokens=False)["input_ids"]
-            rows.append(row[own].tolist() + more + [tokenizer.eos_token_id])
-        longest = max(map(len, rows))
-        padding = tokenizer.pad_token_id
-        ids = torch.tensor([[padding] * (longest - len(row)) + row for row in rows])
-        return ids, torch.tensor([[False] * (longest - len(row)) + [True] * len(row) for row in rows])
-
-    def _keys(self, ids: Tensor, mask: Tensor, sights: Sequence[Sequence[Sight]], regions) -> list[Keys]:
-        config = self.network.config
-        whose = [repr(sight.key).encode() for own in sights for sight in own]
-        contents = region_contents(regions, whose)
+    def _keys(
+        self,
+        rendered: Sequence[Rendered],
+        signals: Sequence[Sequence[EncodedSignal]],
+        regions: dict[str, Tensor],
+    ) -> list[Keys]:
+        """What every token of each row stands for, as one number per token (`prefix_cache.token_keys`)."""
+        token_ids = self.network.config.signal_token_ids
+        contents = region_contents(regions, [repr(signal.key).encode() for own in signals for signal in own])
         keys = []
-        for row, own, signals in zip(ids, mask, sights, strict=True):
-            tokens = row[own].tolist()
+        for row, own in zip(rendered, signals, strict=True):
             named = []
-            for sight in signals:
-                kind = sight.prepared.modality
-                count = sight.encoded.tokens[kind].shape[1]
-                named.append((config.signal_token_ids[kind], count, repr(sight.key).encode()))
-            asked = tokens.count(self._region_id)
-            keys.append(row_keys(tokens, named, contents[:asked], self._region_id))
+            for signal in own:
+                assert signal.encoded is not None, "signals were encoded"
+                modality = signal.prepared.modality
+                count = signal.encoded.tokens[modality].shape[1]
+                named.append((token_ids[modality], count, repr(signal.key).encode()))
+            asked = row.ids.count(self._region_id)
+            keys.append(token_keys(row.ids, named, contents[:asked], self._region_id))
             contents = contents[asked:]
         return keys
 
     def _check_length(self, mask: Bool[Tensor, "batch position"]) -> None:
-        """Raises ValueError for a conversation that leaves the language model no place to answer in."""
-        places = getattr(self.network.config.text_config, "max_position_embeddings", None)
+        """Raises InputError for a conversation that leaves the language model no position to answer at."""
+        positions = getattr(self.network.config.text_config, "max_position_embeddings", None)
         longest = int(mask.sum(1).max())
-        if places is not None and longest >= places:
+        if positions is not None and longest >= positions:
             raise InputError(
-                f"the conversation: this model reads {places} tokens at most, its files among them, got {longest}; "
-                "ask in fewer words, or begin a new conversation"
+                f"the conversation: this model reads {positions} tokens at most, those of its files among them, got "
+                f"{longest}; ask in fewer words, or begin a new conversation"
             )

@@ -1,8 +1,8 @@
-"""The decoding loop: prompts of a batch in, tokens out one step at a time, with the state of every `<seg>` on the way.
+"""The generation loop: prompts of a batch in, tokens out one step at a time, with the hidden state of every `<seg>`.
 
-Rows are left-padded; each has positions of its own, and leaves the batch as soon as it is over. The state that
-prompts a mask is taken where the configuration says: "at" `<seg>`, when it is fed (a last `<seg>` is fed once more
-for that), or "before" it, the state that `<seg>` was chosen from (LISA). It knows ids only, no words.
+Rows are left-padded; each has positions of its own, and leaves the batch as soon as it is finished. The state that
+prompts a mask is taken where the configuration says: "at" `<seg>`, when it is fed (a last `<seg>` is fed once more for
+that), or "before" it, the state that predicted `<seg>` (LISA). Knows token ids only, no text.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,107 +13,113 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
+from deixis.inference.generation_options import GenerationOptions
 from deixis.inference.kv_cache import select_rows
-from deixis.inference.question import Decoding
 from deixis.model import DeixisForConditionalGeneration
 
 
 @dataclass
-class Said:
-    """What one row has said: tokens without the end, the hidden state of each of its `<seg>`, whether it is over.
+class GenerationState:
+    """What one row has generated: tokens without the end, the hidden state of each of its `<seg>`, whether it is done.
 
-    fed: how many of the tokens the cache holds.
+    fed: how many of the tokens are in the KV cache.
     """
 
     ids: list[int] = field(default_factory=list)
-    states: list[Tensor] = field(default_factory=list)
-    over: bool = False
+    seg_states: list[Tensor] = field(default_factory=list)
+    done: bool = False
     fed: int = 0
 
 
 @dataclass(frozen=True)
-class Ends:
-    """What ends an answer, and what is looked at.
+class StopCriteria:
+    """What ends an answer, and which tokens are treated specially.
 
-    end_ids: tokens that end it and are no part of it. has_stop: whether tokens end in a text that ends it.
-    never_ids: tokens that are never said. seg_id: the token of `<seg>`; state: whether the state "at" or "before" it.
+    end_ids: tokens that end it and are not part of it. has_stop_string: whether tokens end in a text that ends it.
+    suppressed_ids: tokens that are never generated. seg_id: the token of `<seg>`; seg_state: "at" or "before".
     """
 
     end_ids: frozenset[int]
-    has_stop: Callable[[Sequence[int]], bool]
-    never_ids: tuple[int, ...]
+    has_stop_string: Callable[[Sequence[int]], bool]
+    suppressed_ids: tuple[int, ...]
     seg_id: int
-    state: str
+    seg_state: str
 
 
-def decode(
+def generate(
     network: DeixisForConditionalGeneration,
     embeds: Float[Tensor, "batch position hidden"],
     mask: Bool[Tensor, "batch position"] | None,
     cache: DynamicCache,
-    ends: Ends,
-    how: Decoding,
-) -> Iterator[list[Said]]:
-    """The rows after every step, always the same list; `cache` may hold the beginning of the one prompt of a batch.
+    criteria: StopCriteria,
+    options: GenerationOptions,
+) -> Iterator[list[GenerationState]]:
+    """The states of all rows after every step, always the same list.
 
-    embeds: what is fed first, on the right of its row; mask: True where it is a token, None for no padding.
+    embeds: the prompts, right-aligned. mask: True at tokens, None where nothing is padding. cache: may hold the
+    beginning of the only prompt of a batch.
     """
-    said = [Said() for _ in embeds]
-    choose = Chooser(how, len(said), ends.never_ids)
-    alive = list(range(len(said)))  # the rows that the batch still holds
-    steps = _Steps(network, cache, mask)
-    hidden = steps.feed(embeds)
+    states = [GenerationState() for _ in embeds]
+    sample_tokens = TokenSampler(options, len(states), criteria.suppressed_ids)
+    active = list(range(len(states)))  # the rows that the batch still holds
+    decoder = _Decoder(network, cache, mask)
+    hidden = decoder.feed(embeds)
     while True:
-        chosen = choose(steps.logits(hidden), alive)
-        for row, token, state in zip(alive, chosen, hidden, strict=True):
-            own = said[row]
-            if len(own.ids) == how.max_new_tokens or token in ends.end_ids:
-                own.over = True
-                continue
-            own.ids.append(token)
-            if token == ends.seg_id and ends.state == "before":
-                own.states.append(state)
-            is_open_seg = token == ends.seg_id and ends.state == "at"
-            own.over = (len(own.ids) == how.max_new_tokens and not is_open_seg) or ends.has_stop(own.ids)
-        if how.forget:
-            steps.forget(how.forget)
-            how = replace(how, forget=0)
-        yield said
-        kept = [i for i, row in enumerate(alive) if not said[row].over]
+        tokens = sample_tokens(decoder.logits(hidden), active)
+        for row, token, state in zip(active, tokens, hidden, strict=True):
+            _append(states[row], token, state, criteria, options.max_new_tokens)
+        if options.drop_prompt_tokens:
+            decoder.drop(options.drop_prompt_tokens)
+            options = replace(options, drop_prompt_tokens=0)
+        yield states
+        kept = [i for i, row in enumerate(active) if not states[row].done]
         if not kept:
             return
-        if len(kept) < len(alive):
-            alive = [alive[i] for i in kept]
-            steps.select(torch.tensor(kept, device=hidden.device))
-        last = torch.tensor([[said[row].ids[-1]] for row in alive], device=hidden.device)
-        hidden = steps.feed_ids(last)
-        for row, state in zip(alive, hidden, strict=True):
-            said[row].fed += 1
-            if said[row].ids[-1] == ends.seg_id and ends.state == "at":
-                said[row].states.append(state)
+        if len(kept) < len(active):  # finished rows cost nothing more
+            active = [active[i] for i in kept]
+            decoder.select(torch.tensor(kept, device=hidden.device))
+        hidden = decoder.feed_ids(torch.tensor([[states[row].ids[-1]] for row in active], device=hidden.device))
+        for row, state in zip(active, hidden, strict=True):
+            states[row].fed += 1
+            if states[row].ids[-1] == criteria.seg_id and criteria.seg_state == "at":
+                states[row].seg_states.append(state)
 
 
-class _Steps:
-    """Feeds tokens to the decoder: cache, mask and positions of the rows that are left."""
+def _append(state: GenerationState, token: int, hidden: Tensor, criteria: StopCriteria, max_new_tokens: int) -> None:
+    """Adds a token to a row, or ends the row; `hidden` is the state that predicted the token."""
+    if len(state.ids) == max_new_tokens or token in criteria.end_ids:
+        state.done = True
+        return
+    state.ids.append(token)
+    is_seg = token == criteria.seg_id
+    if is_seg and criteria.seg_state == "before":
+        state.seg_states.append(hidden)
+    # a last <seg> must still be fed, for its own state prompts the mask
+    awaits_state = is_seg and criteria.seg_state == "at"
+    state.done = (len(state.ids) == max_new_tokens and not awaits_state) or criteria.has_stop_string(state.ids)
 
-    def __init__(self, network, cache: DynamicCache, mask: Tensor | None):
+
+class _Decoder:
+    """Feeds tokens to the language model: KV cache, attention mask and positions of the active rows."""
+
+    def __init__(self, network: DeixisForConditionalGeneration, cache: DynamicCache, mask: Tensor | None):
         self.network, self.cache = network, cache
         self.mask = None if mask is None or bool(mask.all()) else mask
-        self.last: Tensor | None = None  # (batch, 1) position of the token fed last
+        self.position: Tensor | None = None  # (batch, 1), of the token fed last
 
     @torch.inference_mode()
     def feed(self, embeds: Float[Tensor, "batch position hidden"]) -> Float[Tensor, "batch hidden"]:
         """The last hidden state of each row."""
-        if self.last is not None:
-            positions = self.last + 1
+        if self.position is not None:
+            positions = self.position + 1
             if self.mask is not None:
                 self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), 1)], 1)
         elif self.mask is not None:
-            positions = (self.mask.cumsum(1) - 1).clamp(min=0)
+            positions = (self.mask.cumsum(1) - 1).clamp(min=0)  # left padding has no position of its own
         else:
             before = self.cache.get_seq_length()
             positions = torch.arange(before, before + embeds.shape[1], device=embeds.device).expand(len(embeds), -1)
-        self.last = positions[:, -1:]
+        self.position = positions[:, -1:]
         output = self.network.language_model.get_decoder()(
             inputs_embeds=embeds,
             attention_mask=None if self.mask is None else self.mask.to(torch.int64),
@@ -130,20 +136,21 @@ class _Steps:
 
     @torch.inference_mode()
     def logits(self, hidden: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch vocabulary"]:
-        """What the next token is to be chosen from."""
+        """Logits of the next token."""
         return self.network.get_output_embeddings()(hidden)
 
-    def forget(self, count: int) -> None:
-        """Takes the last tokens back; what comes next stands in their places."""
-        assert self.last is not None, "something was fed"
+    def drop(self, count: int) -> None:
+        """Removes the last tokens from the cache; what comes next takes their positions."""
+        assert self.position is not None, "the prompt was fed"
         self.cache.crop(-count)
-        self.last = self.last - count
+        self.position = self.position - count
         self.mask = None if self.mask is None else self.mask[:, :-count]
 
     @torch.inference_mode()
     def select(self, rows: Int[Tensor, " row"]) -> None:
-        """Goes on with these rows of the batch alone, without padding that all of them have."""
-        self.last = self.last[rows]
+        """Continues with these rows of the batch, without padding that all of them have."""
+        assert self.position is not None, "the prompt was fed"
+        self.position = self.position[rows]
         mask = None if self.mask is None else self.mask[rows]
         padding = 0 if mask is None else int(mask.to(torch.int64).argmax(1).min())
         is_cut = select_rows(self.cache, rows, padding)
@@ -152,23 +159,27 @@ class _Steps:
             self.mask = None if bool(mask.all()) else mask
 
 
-class Chooser:
-    """The next token of each row from its logits."""
+class TokenSampler:
+    """Chooses the next token of each row from its logits: greedy, or nucleus sampling."""
 
-    def __init__(self, how: Decoding, rows: int, never_ids: Sequence[int]):
-        self.how, self.never_ids = how, never_ids
-        self.dice = [torch.Generator().manual_seed(how.seed) for _ in range(rows)]
+    def __init__(self, options: GenerationOptions, rows: int, suppressed_ids: Sequence[int]):
+        self.options, self.suppressed_ids = options, suppressed_ids
+        # one generator per row: a row's draws must not depend on when its neighbours finish
+        self.generators = [torch.Generator().manual_seed(options.seed) for _ in range(rows)]
 
     def __call__(self, logits: Float[Tensor, "row vocabulary"], rows: Sequence[int]) -> list[int]:
-        """One token each; `rows` are the rows' numbers in the whole batch, which have dice of their own."""
-        never = [token for token in self.never_ids if 0 <= token < logits.shape[-1]]  # some are in no vocabulary
-        logits = logits.float().index_fill(-1, torch.tensor(never, device=logits.device, dtype=torch.int64), -torch.inf)
-        if self.how.temperature == 0:
+        """One token per row; `rows` are the rows' numbers in the whole batch."""
+        # placeholders may lie beyond the vocabulary
+        suppressed = [token for token in self.suppressed_ids if 0 <= token < logits.shape[-1]]
+        index = torch.tensor(suppressed, device=logits.device, dtype=torch.int64)
+        logits = logits.float().index_fill(-1, index, -torch.inf)
+        if self.options.temperature == 0:
             return logits.argmax(-1).tolist()
-        chances, tokens = (logits / self.how.temperature).softmax(-1).sort(-1, descending=True)
-        reached = chances.cumsum(-1)
-        chances = chances.masked_fill(reached - chances >= self.how.top_p, 0.0)  # the first always stays
-        reached = chances.double().cumsum(-1)
-        drawn = torch.stack([torch.rand((), generator=self.dice[row], dtype=torch.float64) for row in rows])
-        place = (reached < drawn.to(reached.device)[:, None] * reached[:, -1:]).sum(-1, keepdim=True)
+        probabilities, tokens = (logits / self.options.temperature).softmax(-1).sort(-1, descending=True)
+        cumulative = probabilities.cumsum(-1)
+        outside = cumulative - probabilities >= self.options.top_p  # never the most probable token
+        cumulative = probabilities.masked_fill(outside, 0.0).double().cumsum(-1)
+        uniform = torch.stack([torch.rand((), generator=self.generators[row], dtype=torch.float64) for row in rows])
+        # inverse transform sampling: the first token whose cumulative probability exceeds the draw
+        place = (cumulative < uniform.to(cumulative.device)[:, None] * cumulative[:, -1:]).sum(-1, keepdim=True)
         return tokens.gather(-1, place).squeeze(-1).tolist()

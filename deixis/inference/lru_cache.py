@@ -1,4 +1,4 @@
-"""`Kept`: values by key within a limit of bytes; the least recently used go first. Knows nothing of what they are."""
+"""`LRUCache`: values by key within a limit of bytes; the least recently used are evicted first."""
 
 import threading
 from collections import OrderedDict
@@ -14,12 +14,12 @@ from deixis.errors import InputError
 Key = tuple[Hashable, ...]
 
 
-class Kept:
-    """At most `max_bytes` of values; one that is larger by itself is not kept. Threads may share it."""
+class LRUCache:
+    """At most `max_bytes` of values; one that is larger by itself is not stored. Thread-safe."""
 
     def __init__(self, max_bytes: int):
         if max_bytes < 0:
-            raise InputError(f"keep_bytes: expected 0 (keep nothing) or more, got {max_bytes}")
+            raise InputError(f"cache_bytes: expected 0 (cache nothing) or more, got {max_bytes}")
         self.max_bytes, self.bytes = max_bytes, 0
         self._values: OrderedDict[Key, tuple[Any, int]] = OrderedDict()
         self._lock = threading.Lock()
@@ -28,7 +28,7 @@ class Kept:
         return len(self._values)
 
     def get(self, key: Key) -> Any:
-        """The value, which counts as used now; None where it is not there (any more)."""
+        """The value, which counts as used now; None where it is not (or no longer) stored."""
         with self._lock:
             if key not in self._values:
                 return None
@@ -36,35 +36,35 @@ class Kept:
             return self._values[key][0]
 
     def put(self, key: Key, value: Any) -> None:
-        """Keeps the value as the one used last, in the place of any under the same key; its bytes are counted now."""
+        """Stores the value as the one used last, replacing any under the same key; its bytes are counted now."""
         size = byte_count(value)
         with self._lock:
-            self._take(key)
+            self._remove(key)
             if size > self.max_bytes:
                 return
             self._values[key] = value, size
             self.bytes += size
             while self.bytes > self.max_bytes:
-                self._take(next(iter(self._values)))
+                self._remove(next(iter(self._values)))
 
     def drop(self, key: Key) -> None:
-        """Forgets the value, if it is there."""
+        """Removes the value, if it is stored."""
         with self._lock:
-            self._take(key)
+            self._remove(key)
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes everything."""
         with self._lock:
             self._values.clear()
             self.bytes = 0
 
-    def of(self, kind: Hashable) -> Iterator[tuple[Key, Any]]:
-        """Keys that begin with `kind` and their values, the last used first; looking does not count as use."""
+    def entries(self, group: Hashable) -> Iterator[tuple[Key, Any]]:
+        """Keys that begin with `group` and their values, the most recently used first; this does not count as use."""
         with self._lock:
-            own = [(key, value) for key, (value, _) in reversed(self._values.items()) if key[0] == kind]
+            own = [(key, value) for key, (value, _) in reversed(self._values.items()) if key[0] == group]
         yield from own
 
-    def _take(self, key: Key) -> None:
+    def _remove(self, key: Key) -> None:
         _, size = self._values.pop(key, (None, 0))
         self.bytes -= size
 

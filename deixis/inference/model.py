@@ -8,30 +8,32 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from deixis.checkpoints import BUNDLED, Opened, open_config_and_processor, open_pretrained
+from deixis.conversation import open_signals, question_sample
 from deixis.errors import InputError
 from deixis.geometry import Region, named_question
 from deixis.inference.answer import Answer
-from deixis.inference.answer_reader import Reading
+from deixis.inference.answer_reader import AnswerReader
 from deixis.inference.engine import Engine
-from deixis.inference.question import MAX_NEW_TOKENS, Decoding, Question
-from deixis.inference.stream import Piece, Teller
+from deixis.inference.generation_options import MAX_NEW_TOKENS, GenerationOptions
+from deixis.inference.stream import StreamEvent, StreamParser
 from deixis.inference.teacher_forcing import Scored, score
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.devices import choose_device
+from deixis.samples.sample import Sample
 from deixis.signals import open_signal
 
 if TYPE_CHECKING:
     from deixis.inference.chat import Chat
 
-KEEP_BYTES = 2 << 30
-"""Of what was seen and read: about a hundred pictures for a model of 7 billion weights, or a few long conversations."""
+CACHE_BYTES = 2 << 30
+"""About a hundred images for a model of 7 billion parameters, or a few long conversations."""
 
 
 class Model:
-    """Answers questions about files. Made by `load`; `network` and `processor` are transformers' own kind.
+    """Answers questions about files. Made by `load`; `network` and `processor` are transformers' own classes.
 
-    What a file looks like to the model, and what the language model has read, is kept for the next question, at most
-    `keep_bytes` of it. It belongs to these weights: `forget` it if you train them.
+    Encoded signals, and keys and values of earlier prompts, are cached for the next question, at most `cache_bytes` of
+    them. They belong to these weights: call `clear_cache` after training them.
     """
 
     def __init__(
@@ -39,10 +41,10 @@ class Model:
         network: DeixisForConditionalGeneration,
         processor: DeixisProcessor,
         name: str,
-        keep_bytes: int = KEEP_BYTES,
+        cache_bytes: int = CACHE_BYTES,
     ):
         self.network, self.processor, self.name = network, processor, name
-        self.engine = Engine(network, processor, keep_bytes)
+        self.engine = Engine(network, processor, cache_bytes)
 
     @property
     def device(self) -> torch.device:
@@ -55,16 +57,18 @@ class Model:
         regions: Sequence[Region] = (),
         want: str | None = None,
         max_new_tokens: int = MAX_NEW_TOKENS,
-        **drawing: Any,
+        **generation: Any,
     ) -> Answer:
-        """The answer to `question` about `signals` (paths, PIL pictures, arrays, tensors, (samples, rate_hz)).
+        """The answer to `question` about `signals` (paths, PIL images, arrays, tensors, (samples, rate_hz)).
 
-        `{0}`, `{1}` in the question name `regions` (a question that names none has them put at its end), each in the
+        `{0}`, `{1}` in the question refer to `regions` (a question that refers to none has them appended), each in the
         units of its file; `Box(..., signal=1)` lies on the second file. `want`: "text", "box" or "mask", to have a
-        model refused that cannot give them. `drawing`: temperature, top_p and seed (see `Decoding`). Raises ValueError,
-        one sentence, for a file or region that cannot be used.
+        model refused that cannot give them. `generation`: temperature, top_p and seed (see `GenerationOptions`).
+
+        Raises:
+            InputError: one sentence, for a file or region that cannot be used.
         """
-        return self.answer([_question(question, signals, regions, want)], max_new_tokens, **drawing)[0]
+        return self.answer([_question(question, signals, regions, want)], max_new_tokens, **generation)[0]
 
     def stream(
         self,
@@ -73,14 +77,14 @@ class Model:
         regions: Sequence[Region] = (),
         want: str | None = None,
         max_new_tokens: int = MAX_NEW_TOKENS,
-        **drawing: Any,
-    ) -> Iterator[Piece]:
-        """As `ask`, piece by piece as it comes: text, regions once they are complete, last the answer (see `Piece`).
+        **generation: Any,
+    ) -> Iterator[StreamEvent]:
+        """As `ask`, event by event: text as it is generated, regions once complete, last the answer.
 
-        A question that is refused is refused here, before the first piece is asked for.
+        A question that is refused is refused here, before the first event is requested.
         """
-        how = Decoding(max_new_tokens, **drawing)
-        return self.pieces(_question(question, signals, regions, want), how)
+        options = GenerationOptions(max_new_tokens, **generation)
+        return self.stream_sample(_question(question, signals, regions, want), options)
 
     def chat(self, *signals: Any) -> "Chat":
         """A conversation about `signals` that remembers its turns."""
@@ -89,53 +93,60 @@ class Model:
         return Chat(self, tuple(open_signal(signal) for signal in signals))
 
     def answer(
-        self, questions: Sequence[Question], max_new_tokens: int = MAX_NEW_TOKENS, **drawing: Any
+        self, samples: Sequence[Sample], max_new_tokens: int = MAX_NEW_TOKENS, **generation: Any
     ) -> list[Answer]:
-        """Answers to several questions, as one batch; kinds and numbers of signals may differ among them."""
-        if not questions:
+        """Answers to samples whose last answer is missing, as one batch; their modalities may differ."""
+        if not samples:
             return []
         began = time.perf_counter()
-        prompts = self.engine.read(questions)
-        *_, said = self.engine.say(prompts, Decoding(max_new_tokens, **drawing))
-        rows = zip(questions, prompts.sights, said, strict=True)
-        readings = [Reading(self.engine, *row) for row in rows]
-        each = (time.perf_counter() - began) / len(questions)
-        return [reading.answer(self.name, each) for reading in readings]
+        options = GenerationOptions(max_new_tokens, **generation)
+        with open_signals(samples) as opened:
+            batch = self.engine.encode(opened)
+            *_, states = self.engine.generate(batch, options)
+            rows = zip(opened, batch.signals, states, strict=True)
+            readers = [AnswerReader(self.engine, *row) for row in rows]
+            seconds = (time.perf_counter() - began) / len(samples)
+            return [reader.answer(self.name, seconds) for reader in readers]
 
-    def pieces(self, question: Question, how: Decoding) -> Iterator[Piece]:
-        """The answer to one question as `stream` gives it."""
+    def stream_sample(self, sample: Sample, options: GenerationOptions) -> Iterator[StreamEvent]:
+        """The answer to one sample whose signals are open, as `stream` gives it."""
         began = time.perf_counter()
-        prompts = self.engine.read([question])
+        batch = self.engine.encode([sample])
 
-        def told() -> Iterator[Piece]:
-            reading: Reading | None = None
-            for (said,) in self.engine.say(prompts, how):
-                if reading is None:
-                    reading = Reading(self.engine, question, prompts.sights[0], said)
-                    teller = Teller(self.processor.notation, self.engine.stops, reading.parsed, reading.regions)
-                yield from teller.more(reading.raw_settled)
-            yield from teller.rest(reading.raw)
-            answer = reading.answer(self.name, time.perf_counter() - began)
-            yield Piece("answer", answer.text, answer=answer)
+        def events() -> Iterator[StreamEvent]:
+            reader: AnswerReader | None = None
+            for (state,) in self.engine.generate(batch, options):
+                if reader is None:
+                    reader = AnswerReader(self.engine, sample, batch.signals[0], state)
+                    parser = StreamParser(
+                        self.processor.notation, self.engine.stop_strings, reader.parsed, reader.regions
+                    )
+                yield from parser.feed(reader.raw_settled)
+            assert reader is not None, "generation takes at least one step"
+            yield from parser.finish(reader.raw)
+            answer = reader.answer(self.name, time.perf_counter() - began)
+            yield StreamEvent("answer", answer.text, answer=answer)
 
-        return told()
+        return events()
 
-    def score(self, questions: Sequence[Question], answers: Sequence[str]) -> list[Scored]:
-        """What the model makes of given answers, as it would have written them ("<p>the cup</p><seg>."), in one pass.
+    def score(self, samples: Sequence[Sample]) -> list[Scored]:
+        """Teacher forcing: what the model makes of answers that are given, in one pass.
 
-        The other way of evaluating masks: not those of the answer the model finds, but of the one it is given.
+        Each sample's last turn holds the answer, in markup or as `generated` text in the model's notation. The other
+        way to evaluate masks: those of a given answer, not of the one that the model finds.
         """
-        return score(self.engine, questions, answers, self.name)
+        with open_signals(samples) as opened:
+            return score(self.engine, opened, self.name)
 
-    def forget(self) -> None:
-        """Drops all that is kept of files and conversations."""
-        self.engine.kept.clear()
+    def clear_cache(self) -> None:
+        """Removes everything that is cached of files and conversations."""
+        self.engine.cache.clear()
 
 
-def _question(text: str, signals: Sequence[Any], regions: Sequence[Region], want: str | None) -> Question:
-    """A question about files, opened; it names all its regions."""
+def _question(text: str, signals: Sequence[Any], regions: Sequence[Region], want: str | None) -> Sample:
+    """A question about files, opened; it refers to all its regions."""
     opened = tuple(open_signal(signal) for signal in signals)
-    return Question(named_question(text, regions), opened, tuple(regions), want=want)
+    return question_sample(named_question(text, regions), opened, tuple(regions), want=want)
 
 
 def load(
@@ -143,16 +154,21 @@ def load(
     device: str | None = None,
     dtype: torch.dtype | None = None,
     quantization: Any = None,
-    keep_bytes: int = KEEP_BYTES,
+    cache_bytes: int = CACHE_BYTES,
 ) -> Model:
     """A model ready to ask: "bundled", a folder or a hub id, or what `open_config_and_processor` gave of one.
 
-    A PointMLP's folder, converted or trained, gives a `Classifier`, which names point clouds.
+    A folder of a PointMLP, converted or trained, gives a `Classifier`, which classifies point clouds.
 
-    `device`: "cpu", "cuda", "mps"; the best there is if not given. `dtype`: float32 on the CPU if not given, else
-    bfloat16. `quantization`: "int8", "int4" or a quantisation configuration of transformers (see `quantization`).
-    `keep_bytes`: see `Model`. Raises ValueError, one sentence, for an unknown model or device, and a quantisation that
-    does not run there.
+    Args:
+        device: "cpu", "cuda", "mps"; the best available if not given.
+        dtype: float32 on the CPU if not given, else bfloat16.
+        quantization: "int8", "int4" or a quantisation configuration of transformers (`checkpoints.quantization`).
+        cache_bytes: see `Model`.
+
+    Raises:
+        CheckpointError: an unknown model, or weights that cannot be read.
+        InputError: an unknown device, or a quantisation that does not run there.
     """
     place = choose_device(device)
     if dtype is None:
@@ -163,9 +179,9 @@ def load(
     if quantization is not None:
         from deixis.checkpoints.quantization import open_quantized
 
-        return Model(*open_quantized(opened, dtype, quantization, place), opened.title, keep_bytes)
+        return Model(*open_quantized(opened, dtype, quantization, place), opened.title, cache_bytes)
     network, processor = open_pretrained(opened, dtype)
-    return Model(network.to(place), processor, opened.title, keep_bytes)
+    return Model(network.to(place), processor, opened.title, cache_bytes)
 
 
 def _classifier(opened: Opened, place: torch.device, quantization: Any) -> Model:

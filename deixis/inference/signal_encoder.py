@@ -1,7 +1,8 @@
-"""Signals as a model sees them, made once: prepared tensors, fields and language-model tokens, SAM's features.
+"""Encoded signals, computed once: prepared tensors, feature fields, language-model tokens, SAM's features.
 
-A signal is known by the digest of its content, so that the same file has one entry however often and wherever it is
-asked about. A batch of questions encodes only what is missing and is put together from the parts (`joined`).
+Signals are cached by the digest of their content, the preprocessing and the dtype, so the same file has one entry
+however often and under whatever name it is asked about. A batch of questions encodes only what is missing and is joined
+from the parts.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from deixis.inference.lru_cache import Kept, Key
+from deixis.inference.lru_cache import Key, LRUCache
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.fusion import Encoded, SignalBatch
 from deixis.model.kinds import KINDS
@@ -22,64 +23,64 @@ from deixis.signals import Signal
 
 
 @dataclass
-class Sight:
-    """One signal: its key, its preparation, and the encoder's result for it alone once it was asked for."""
+class EncodedSignal:
+    """One signal: its cache key, its preparation, and the encoder's result for it alone once it was encoded."""
 
     key: Key
     prepared: Prepared
     encoded: Encoded | None = None
 
 
-class Eye:
-    """Gives the `Sight` of signals, from what is kept or anew."""
+class SignalEncoder:
+    """Prepares and encodes signals, through an LRU cache."""
 
-    def __init__(self, network: DeixisForConditionalGeneration, processor: DeixisProcessor, kept: Kept):
-        self.network, self.processor, self.kept = network, processor, kept
+    def __init__(self, network: DeixisForConditionalGeneration, processor: DeixisProcessor, cache: LRUCache):
+        self.network, self.processor, self.cache = network, processor, cache
 
-    def prepare(self, signal: Signal) -> Sight:
-        """The signal prepared, not yet encoded if it is new. Raises ValueError for one that the model does not take."""
+    def prepare(self, signal: Signal) -> EncodedSignal:
+        """The signal prepared, not yet encoded if new. Raises InputError for a modality the model does not take."""
         key = self._key(signal)
-        sight = self.kept.get(key)
-        if sight is None:
-            sight = Sight(key, self.processor.prepare(signal))
-            self.kept.put(key, sight)
-        return sight
+        found = self.cache.get(key)
+        if found is None:
+            found = EncodedSignal(key, self.processor.prepare(signal))
+            self.cache.put(key, found)
+        return found
 
     @torch.inference_mode()
-    def encode(self, sights: Sequence[Sight]) -> None:
-        """Fills in what is missing; signals of one kind and size go through the encoder together.
+    def encode(self, signals: Sequence[EncodedSignal]) -> None:
+        """Encodes those that are not yet; signals of one modality and size go through the encoder together.
 
-        Not where it looks from one signal at another (`encoder.attention` "batch"), for a signal is to look the same
-        whoever is beside it.
+        Not where attention goes over the batch (`encoder.attention` "batch"): a signal's features must not depend on
+        the signals beside it.
         """
         apart = self.network.config.encoder.attention == "batch"
-        groups: dict[tuple, dict[Key, Sight]] = {}
-        for sight in sights:
-            if sight.encoded is None:
-                group = (sight.prepared.modality, sight.prepared.values.shape, *(sight.key if apart else ()))
-                groups.setdefault(group, {}).setdefault(sight.key, sight)
+        groups: dict[tuple, dict[Key, EncodedSignal]] = {}
+        for signal in signals:
+            if signal.encoded is None:
+                group = (signal.prepared.modality, signal.prepared.values.shape, *(signal.key if apart else ()))
+                groups.setdefault(group, {}).setdefault(signal.key, signal)
         made: dict[Key, Encoded] = {}
         for group in groups.values():
-            inputs = signal_tensors([[sight.prepared] for sight in group.values()])
+            inputs = signal_tensors([[signal.prepared] for signal in group.values()])
             inputs = {name: value.to(self.network.device) for name, value in inputs.items()}
             whole = self.network.encode_inputs(inputs)
             assert whole is not None, "there are signals in a group"
-            for row, sight in enumerate(group.values()):
-                sight.encoded = made[sight.key] = part(whole, row) if len(group) > 1 else whole
-                self.kept.put(sight.key, sight)
-        for sight in sights:  # the same signal twice, prepared twice because nothing could be kept
-            sight.encoded = sight.encoded or made[sight.key]
+            for row, signal in enumerate(group.values()):
+                signal.encoded = made[signal.key] = part(whole, row) if len(group) > 1 else whole
+                self.cache.put(signal.key, signal)
+        for signal in signals:  # the same signal twice, prepared twice because nothing could be cached
+            signal.encoded = signal.encoded or made[signal.key]
 
     @torch.inference_mode()
-    def point(self, sight: Sight, states: Float[Tensor, "mask hidden"]) -> list[Float[Tensor, " cell"]]:
-        """Mask logits of each state over the cells of the signal; what SAM makes of a picture is kept from then on."""
-        encoded = sight.encoded
-        assert encoded is not None, "a signal is encoded before anything is pointed at in it"
+    def point(self, signal: EncodedSignal, states: Float[Tensor, "mask hidden"]) -> list[Float[Tensor, " cell"]]:
+        """Mask logits of each state over the cells of the signal; SAM's features are cached from then on."""
+        encoded = signal.encoded
+        assert encoded is not None, "encode comes before point"
         pending = encoded.sam is not None and encoded.sam.features is None
-        signal = torch.zeros(len(states), dtype=torch.int64, device=states.device)
-        logits = self.network.point(encoded, states, signal)
+        index = torch.zeros(len(states), dtype=torch.int64, device=states.device)
+        logits = self.network.point(encoded, states, index)
         if pending and encoded.sam.features is not None:
-            self.kept.put(sight.key, sight)  # again, because its size has changed
+            self.cache.put(signal.key, signal)  # again, because its size has changed
         return logits
 
     def _key(self, signal: Signal) -> Key:
@@ -88,20 +89,20 @@ class Eye:
 
 
 def part(encoded: Encoded, row: int) -> Encoded:
-    """One signal out of several of the same kind, in memory of its own."""
+    """One signal out of several of the same modality, in memory of its own."""
     batch = SignalBatch(encoded.batch.modality[:1], encoded.batch.sample[:1] * 0)
     names = [f.name for f in fields(encoded) if f.name != "batch"]
     return replace(encoded, batch=batch, **{name: _row(getattr(encoded, name), row) for name in names})
 
 
-def joined(sights: Sequence[Sequence[Sight]]) -> Encoded | None:
-    """All signals of a batch, for one list a row of the batch, without what SAM needs; None where there are none."""
-    parts = [sight.encoded for own in sights for sight in own]
+def joined(signals: Sequence[Sequence[EncodedSignal]]) -> Encoded | None:
+    """All signals of a batch, from one list per row, without SAM's inputs; None where there are none."""
+    parts = [signal.encoded for own in signals for signal in own]
     if not parts:
         return None
-    sample = [row for row, own in enumerate(sights) for _ in own]
-    kind = torch.cat([p.batch.modality for p in parts])
-    batch = SignalBatch(kind, torch.tensor(sample, device=kind.device))
+    sample = [row for row, own in enumerate(signals) for _ in own]
+    modality = torch.cat([p.batch.modality for p in parts])
+    batch = SignalBatch(modality, torch.tensor(sample, device=modality.device))
     kinds = [k for k in KINDS if any(k in p.tokens for p in parts)]
     by_kind = {
         name: {k: _stacked([getattr(p, name)[k] for p in parts if k in p.tokens]) for k in kinds}
@@ -124,7 +125,7 @@ def _row(value: Any, row: int) -> Any:
 
 
 def _stacked(values: Sequence[Any]) -> Any:
-    """Values of one form, with their tensors stacked row under row."""
+    """Values of one structure, their tensors concatenated."""
     first = values[0]
     if len(values) == 1:
         return first

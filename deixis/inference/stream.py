@@ -21,7 +21,7 @@ _LOOSE_END = re.compile(r"[\s.,;:!?]*\Z")
 
 
 @dataclass(frozen=True)
-class Piece:
+class StreamEvent:
     """A piece of an answer: "text" to put behind the last one; a "region" with the words it stands for; the "answer".
 
     The texts of an answer's pieces, one behind the other, are its text; its regions come in its order, each after the
@@ -58,7 +58,7 @@ def settled(raw: str, notation: Notation, stops: Sequence[str] = ()) -> str:
     return cut
 
 
-class Teller:
+class StreamParser:
     """Turns the growing text of one answer into pieces.
 
     notation, stops: as in `settled`. parse: a text to the clean text and its phrases. regions: a mark and
@@ -75,30 +75,30 @@ class Teller:
         self.notation, self.stops, self.parse, self.regions = notation, stops, parse, regions
         self.text, self.marks = "", 0  # told so far
 
-    def more(self, raw: str) -> Iterator[Piece]:
+    def feed(self, raw: str) -> Iterator[StreamEvent]:
         """What can be told of the model's text that could not before."""
         parsed = self.parse(settled(raw, self.notation, self.stops))
         if any(map(str.isalnum, parsed.text)):  # before that, all of it may turn out to say nothing
-            yield from self._tell(parsed, _LOOSE_END.sub("", parsed.text))
+            yield from self._emit(parsed, _LOOSE_END.sub("", parsed.text))
 
-    def rest(self, raw: str) -> Iterator[Piece]:
+    def finish(self, raw: str) -> Iterator[StreamEvent]:
         """What is left to tell when all is said."""
         parsed = self.parse(raw)
-        yield from self._tell(parsed, parsed.text)
+        yield from self._emit(parsed, parsed.text)
 
-    def _tell(self, parsed: ParsedAnswer, text: str) -> Iterator[Piece]:
+    def _emit(self, parsed: ParsedAnswer, text: str) -> Iterator[StreamEvent]:
         number = 0
         for phrase in parsed.phrases:
             for mark in phrase.marks:
                 number += 1
                 if number > self.marks:
-                    yield from self._tell_text(text[: max(phrase.end, len(self.text))])
+                    yield from self._emit_text(text[: max(phrase.end, len(self.text))])
                     self.marks = number
                     for region in self.regions(mark, phrase.text):
-                        yield Piece("region", phrase.text, region)
-        yield from self._tell_text(text)
+                        yield StreamEvent("region", phrase.text, region)
+        yield from self._emit_text(text)
 
-    def _tell_text(self, text: str) -> Iterator[Piece]:
+    def _emit_text(self, text: str) -> Iterator[StreamEvent]:
         if len(text) > len(self.text) and text.startswith(self.text):
             new, self.text = text[len(self.text) :], text
-            yield Piece("text", new)
+            yield StreamEvent("text", new)

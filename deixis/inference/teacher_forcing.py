@@ -1,6 +1,6 @@
-"""Teacher-forced scoring: what a model makes of an answer it is given, in one pass over question and answer.
+"""Teacher forcing: what a model makes of an answer it is given, in one pass over question and answer.
 
-The other way of evaluating masks, beside generated answers: LISA and others report both.
+The other way to evaluate masks, beside generated answers: LISA and others report both.
 """
 
 import time
@@ -10,20 +10,24 @@ from dataclasses import dataclass, field
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from deixis.inference.answer import Answer
-from deixis.inference.answer_reader import Reading
+from deixis.inference.answer_reader import AnswerReader
 from deixis.inference.engine import Engine
-from deixis.inference.generation import Said
-from deixis.inference.question import Question
+from deixis.inference.generation import GenerationState
+from deixis.samples.sample import Sample
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A given answer in a model's eyes.
+    """A given answer under a model.
 
-    answer: its regions, masks among them, as the model points them. ids: its tokens, the end last. logits: what each of
-    them was to be chosen from. loss: mean negative log-likelihood of the tokens, in nats.
+    Attributes:
+        answer: its regions, masks among them, as the model predicts them.
+        ids: its tokens, without its end of turn.
+        logits: (token, vocabulary), what each of them was predicted from.
+        loss: mean negative log-likelihood, in nats, of the tokens and the end of turn.
     """
 
     answer: Answer
@@ -33,21 +37,24 @@ class Scored:
 
 
 @torch.inference_mode()
-def score(engine: Engine, questions: Sequence[Question], answers: Sequence[str], name: str) -> list[Scored]:
-    """The scores of `answers`, one a question, in the model's own words; `name` is the model's."""
+def score(engine: Engine, samples: Sequence[Sample], name: str) -> list[Scored]:
+    """The given answers of samples, whose last turn holds one, under the model called `name`."""
     began = time.perf_counter()
-    prompts = engine.read(questions, answers)
-    hidden = engine.hear(prompts)
-    network, tokenizer = engine.network, engine.processor.tokenizer
+    batch = engine.encode(samples)
+    hidden = engine.forward(batch)
+    network = engine.network
+    is_at = network.config.pointing.state == "at"
     scored = []
-    for row, (question, answer) in enumerate(zip(questions, answers, strict=True)):
-        count = len(tokenizer(answer, add_special_tokens=False)["input_ids"]) + 1
-        ids, states = prompts.ids[row, -count:], hidden[row, -count - 1 :]  # states from the one before the answer on
-        logits = network.get_output_embeddings()(states[:-1]).float()
-        places = (ids == network.config.seg_token_id).nonzero().squeeze(1) + (network.config.pointing.state == "at")
-        said = Said(ids[:-1].tolist(), list(states[places]), over=True)
-        reading = Reading(engine, question, prompts.sights[row], said)
-        loss = float(torch.nn.functional.cross_entropy(logits, ids))
-        seconds = (time.perf_counter() - began) / len(questions)
-        scored.append(Scored(reading.answer(name, seconds), ids.tolist(), logits, loss))
+    for row, (sample, rendered) in enumerate(zip(samples, batch.rendered, strict=True)):
+        span, padding = rendered.answers[-1], hidden.shape[1] - len(rendered)
+        first, end = padding + span.first, padding + span.end
+        ids = batch.ids[row, first:end]
+        logits = network.get_output_embeddings()(hidden[row, first - 1 : end - 1]).float()  # predicted one earlier
+        segs = first + (ids == network.config.seg_token_id).nonzero().squeeze(1)
+        own = ids[: span.close - span.first].tolist()
+        state = GenerationState(own, list(hidden[row, segs if is_at else segs - 1]), done=True)
+        reader = AnswerReader(engine, sample, batch.signals[row], state)
+        seconds = (time.perf_counter() - began) / len(samples)
+        loss = float(cross_entropy(logits, ids))
+        scored.append(Scored(reader.answer(name, seconds), own, logits[: len(own)], loss))
     return scored

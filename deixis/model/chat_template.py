@@ -1,83 +1,99 @@
-"""A conversation as token ids: the tokenizer's chat template writes the text, placeholders are repeated in it.
+"""Conversations as token ids: the tokenizer's chat template writes the text, placeholders are repeated in it.
 
-The template is given messages of pieces, {"type": "image"} and {"type": "text", "text": ...}, and writes a placeholder
-word for each signal. The stretches between placeholders are tokenised apart (as LLaVA's code does, from which Ferret's
-and LISA's come), so a placeholder never joins the words beside it. Nothing here knows a network or a system.
+The template is given messages of content parts, {"type": "image"} and {"type": "text", "text": ...}, and writes one
+placeholder token for each signal. The text between placeholders is tokenised piece by piece (as LLaVA's code does, from
+which Ferret's and LISA's come), so a placeholder never merges with the words beside it. Knows no network, no system and
+no samples.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from deixis.errors import InputError
-from deixis.model.regions.sampled_points import SampledPoints
 
-_MEANT = re.compile(r"<\S+>|\[[A-Z_]+\]")
+_SPECIAL = re.compile(r"<\S+>|\[[A-Z_]+\]")
 
-
-@dataclass(frozen=True)
-class Past:
-    """An earlier turn as the model wrote and read it: texts, and the regions that the question named, in order."""
-
-    question: str
-    answer: str
-    points: tuple[SampledPoints, ...] = ()
-    signals: tuple[int, ...] = field(default=())
+Turns = Sequence[tuple[str, str | None]]
+"""(question, answer) of each turn in the model's notation; the last answer is None where the model is to write it."""
 
 
-def conversation_text(tokenizer: Any, kinds: Sequence[str], past: Sequence[Past], question: str) -> str:
-    """The text of a conversation about signals of these kinds, up to where the next answer begins.
+def conversation_text(
+    tokenizer: Any, turns: Turns, modalities: Sequence[str]
+) -> tuple[str, list[tuple[int, int, int]]]:
+    """(text, answers): a conversation about signals of these modalities, and the characters of each answer.
 
-    Raises ValueError for a tokenizer without a chat template.
+    An answer is (first, close, end): it begins where the generation prompt ends; its text ends, and its end of turn
+    begins, at `close`. Raises InputError for a
+    tokenizer without a chat template, ValueError for a template whose text of a turn depends on later ones.
     """
     if getattr(tokenizer, "chat_template", None) is None:
         raise InputError(
             "the tokenizer: expected one with a chat template, got none; this model was converted without its "
             "tokenizer and takes token ids only"
         )
-    first: list[dict[str, str]] = [{"type": kind} for kind in kinds]
+    signals: list[dict[str, str]] = [{"type": modality} for modality in modalities]
     messages: list[dict[str, Any]] = []
-    for turn in past:
-        messages += [
-            {"role": "user", "content": [*first, {"type": "text", "text": turn.question}]},
-            {"role": "assistant", "content": turn.answer},
-        ]
-        first = []
-    messages.append({"role": "user", "content": [*first, {"type": "text", "text": question}]})
-    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    texts: list[str] = []
+    spans: list[tuple[int, int, int]] = []
+    for question, answer in turns:
+        messages.append({"role": "user", "content": [*signals, {"type": "text", "text": question}]})
+        signals = []
+        texts.append(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        if answer is not None:
+            messages.append({"role": "assistant", "content": answer})
+            texts.append(tokenizer.apply_chat_template(messages, tokenize=False))
+            spans.append((len(texts[-2]), len(texts[-1])))
+    if not all(after.startswith(before) for before, after in pairwise(texts)):
+        raise ValueError("the chat template: expected every turn to be added behind the ones before it")
+    text, answers = texts[-1], [answer for _, answer in turns if answer is not None]
+    # what follows the answer in its span is the end of turn
+    closes = [text.rindex(answer, *span) + len(answer) for answer, span in zip(answers, spans, strict=True)]
+    return text, [(first, close, end) for (first, end), close in zip(spans, closes, strict=True)]
 
 
 def conversation_ids(
-    tokenizer: Any, text: str, placeholders: Mapping[str, str], kinds: Sequence[str], counts: Mapping[str, int]
-) -> list[int]:
-    """Token ids of a text, each placeholder word as often as its signal has tokens.
+    tokenizer: Any,
+    text: str,
+    placeholders: Mapping[str, str],
+    modalities: Sequence[str],
+    counts: Mapping[str, int],
+) -> tuple[list[int], list[int]]:
+    """(ids, offsets): token ids of a text, each placeholder as often as its signal has tokens, and where each begins.
 
-    Raises ValueError where the text has other placeholders than the signals of these kinds, in their order.
+    Raises InputError where the text has other placeholders than the signals of these modalities, in their order.
     """
-    named = {word: kind for kind, word in placeholders.items()}
-    pieces = (
-        re.split("(" + "|".join(map(re.escape, sorted(named, key=len, reverse=True))) + ")", text) if named else [text]
-    )
+    named = {word: modality for modality, word in placeholders.items()}
+    longest_first = sorted(named, key=len, reverse=True)
+    pieces = re.split("(" + "|".join(map(re.escape, longest_first)) + ")", text) if named else [text]
     found = [named[piece] for piece in pieces if piece in named]
-    if found != list(kinds):
+    if found != list(modalities):
         raise InputError(
-            f"the chat template: expected placeholders for {', '.join(kinds) or 'no signal'}, wrote {', '.join(found)}"
+            f"the chat template: expected placeholders for {', '.join(modalities) or 'no signal'}, wrote "
+            f"{', '.join(found)}"
         )
     ids: list[int] = []
+    offsets: list[int] = []
+    at = 0
     for piece in pieces:
         if piece in named:
-            ids += [tokenizer.convert_tokens_to_ids(piece)] * counts[named[piece]]
+            count = counts[named[piece]]
+            ids += [tokenizer.convert_tokens_to_ids(piece)] * count
+            offsets += [at] * count
         elif piece:
-            ids += tokenizer(piece, add_special_tokens=False)["input_ids"]
-    return ids
+            encoded = tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)
+            ids += encoded["input_ids"]
+            offsets += [at + start for start, _ in encoded["offset_mapping"]]
+        at += len(piece)
+    return ids, offsets
 
 
-def words_with_meaning(tokenizer: Any) -> list[str]:
-    """The words of a tokenizer that a person's question must not contain, such as <image> or [SEG]."""
-    return sorted(word for word in tokenizer.get_added_vocab() if _MEANT.fullmatch(word))
+def special_words(tokenizer: Any) -> tuple[str, ...]:
+    """The tokens of a tokenizer that a person's question must not contain, such as <image> or [SEG], sorted."""
+    return tuple(sorted(word for word in tokenizer.get_added_vocab() if _SPECIAL.fullmatch(word)))
 
 
 def left_padded(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[np.ndarray, np.ndarray]:

@@ -35,7 +35,8 @@ class DeixisOutput(ModelOutput):
 
     loss: weighted sum, with `labels` given. losses: each loss by name. logits: (batch, position, vocab).
     hidden: (batch, position, hidden) after the final norm. seg_states: (mask, hidden) those that prompt the masks of
-    the `<seg>` among the inputs, row by row: at them, or before them (`pointing.state`).
+    the `<seg>` among the inputs, row by row: at them, or before them (`pointing.state`). mask_logits: with labels and
+    seg_signal, the logits (cell,) of each mask in order.
     """
 
     loss: Tensor | None = None
@@ -44,6 +45,7 @@ class DeixisOutput(ModelOutput):
     past_key_values: object | None = None
     hidden: Tensor | None = None
     seg_states: Tensor | None = None
+    mask_logits: list[Tensor] | None = None
 
 
 class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
@@ -245,7 +247,8 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         `SignalBatch`; or `encoded`, made by `encode`. region_points (region, point, axis), region_signal (region,): in
         the order of the region tokens; region_places likewise, where the field is read elsewhere than at the points.
         seg_signal (mask,), seg_target (mask, cell): the masks of the `<seg>` tokens among the labels, in
-        order; cells beyond those of the signal's kind are ignored.
+        order; cells beyond those of the signal's modality are ignored. Without seg_target,
+        masks have no loss here.
         """
         if encoded is None and signal_modality is not None and len(signal_modality):
             pixels = (image_values, video_values, depth_values, normal_values, sam_values)
@@ -269,16 +272,22 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return DeixisOutput(logits=logits, past_key_values=cache, hidden=hidden, seg_states=states)
 
     def _with_losses(self, hidden, labels, seg_signal, seg_target, encoded) -> DeixisOutput:
-        losses = self._losses(hidden, labels, seg_signal, seg_target, encoded)
+        losses = self._text_losses(hidden, labels)
+        mask_logits = None
+        if seg_signal is not None and len(seg_signal):
+            mask_logits = self._predicted_masks(hidden, labels, seg_signal, encoded)
+            if seg_target is not None:
+                losses |= _cell_losses(mask_logits, seg_target)
         total = sum(getattr(self.config.loss_weights, name) * value for name, value in losses.items())
-        return DeixisOutput(loss=total, losses={name: value.detach() for name, value in losses.items()})
+        detached = {name: value.detach() for name, value in losses.items()}
+        return DeixisOutput(loss=total, losses=detached, mask_logits=mask_logits, hidden=hidden)
 
     def _prompting(self, ids: Int[Tensor, "batch position"]) -> Bool[Tensor, "batch position"]:
         """Where the states lie that prompt the masks of the `<seg>` among `ids`."""
         where = ids == self.config.seg_token_id
         return nn.functional.pad(where[:, 1:], (0, 1)) if self.config.pointing.state == "before" else where
 
-    def _losses(self, hidden, labels, seg_signal, seg_target, encoded) -> dict[str, Tensor]:
+    def _text_losses(self, hidden, labels) -> dict[str, Tensor]:
         shifted = nn.functional.pad(labels[:, 1:], (0, 1), value=-100)
         kept = shifted != -100
         grid = self.config.number_tokens
@@ -286,8 +295,10 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         losses = {"text": text_loss(logits, shifted[kept], *grid, self.config.number_spread)}
         if self.config.loss_weights.numbers > 0:
             losses["numbers"] = number_loss(logits, shifted[kept], *grid)
-        if seg_signal is None or not len(seg_signal):
-            return losses
+        return losses
+
+    def _predicted_masks(self, hidden, labels, seg_signal, encoded) -> list[Tensor]:
+        """Mask logits (cell,) of each `<seg>` among the labels, in order."""
         where = self._prompting(labels)
         seg_states, seg_sample = hidden[where], where.nonzero()[:, 0]
         if encoded is None or not torch.equal(encoded.batch.sample[seg_signal], seg_sample):
@@ -295,16 +306,13 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 f"seg_signal: expected a signal of its own sample for each of {len(seg_states)} <seg> in the labels, "
                 f"in order; got {len(seg_signal)}"
             )
-        bce, dice = [], []
+        logits: dict[int, Tensor] = {}
         row = encoded.batch.row(seg_signal)
         for kind in encoded.fields:
             own = (encoded.batch.modality[seg_signal] == KINDS.index(kind)).nonzero().squeeze(1)
             if len(own):
-                marks = self._mask_logits(encoded, kind, seg_states[own], row[own])
-                parts = mask_losses(marks, seg_target[own, : marks.shape[1]])
-                bce.append(parts[0])
-                dice.append(parts[1])
-        return losses | {"bce": torch.cat(bce).mean(), "dice": torch.cat(dice).mean()}
+                logits |= zip(own.tolist(), self._mask_logits(encoded, kind, seg_states[own], row[own]), strict=True)
+        return [logits[index] for index in range(len(seg_signal))]
 
     def generate(self, inputs=None, generation_config=None, logits_processor: Sequence | None = None, **kwargs):
         """As in transformers, except that placeholders of signals and regions are never generated: they mean nothing.
@@ -338,6 +346,17 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         signals = repeat_signals({name: kwargs.pop(name, None) for name in _SIGNAL_INPUTS}, expand_size)
         input_ids, kwargs = super()._expand_inputs_for_generation(expand_size, False, input_ids, **kwargs)
         return input_ids, kwargs | signals
+
+
+def _cell_losses(logits: list[Tensor], target: Tensor) -> dict[str, Tensor]:
+    """Mean bce and dice over masks whose targets (mask, cell) are padded to the largest number of cells."""
+    bce, dice = [], []
+    for cells in sorted({len(own) for own in logits}):  # masks of one modality have as many cells
+        own = [index for index, mask in enumerate(logits) if len(mask) == cells]
+        parts = mask_losses(torch.stack([logits[index] for index in own]), target[own, :cells])
+        bce.append(parts[0])
+        dice.append(parts[1])
+    return {"bce": torch.cat(bce).mean(), "dice": torch.cat(dice).mean()}
 
 
 _FROZEN_MODULES = {"encoder": "field_encoder.encoder", "tokenizers": "field_encoder.tokenizers"}

@@ -13,9 +13,9 @@ import torch
 from transformers import BatchFeature, ProcessorMixin
 
 from deixis.errors import InputError
-from deixis.geometry import Notation, Region, check_region, parse_answer, write_prompt
+from deixis.geometry import Notation, Region, check_region, named_regions, parse_answer, write_prompt
 from deixis.geometry.parse import ParsedAnswer
-from deixis.model.chat_template import Past, conversation_ids, conversation_text, left_padded, words_with_meaning
+from deixis.model.chat_template import Turns, conversation_ids, conversation_text, left_padded, special_words
 from deixis.model.config import DeixisConfig
 from deixis.model.encoder.projection import projected_count
 from deixis.model.encoder.tiles import prepare_tiles
@@ -25,7 +25,6 @@ from deixis.model.masks.mask_cells import Prepared
 from deixis.model.masks.sam_image import prepare_for_sam
 from deixis.model.regions.sampled_points import RegionReader, SampledPoints, read_field
 from deixis.model.signal_options import encoder_token_count
-from deixis.model.text import SPECIAL_TOKENS
 from deixis.options import read_options
 from deixis.signals import SIGNALS, Signal, chosen_indices, open_signal, to_tensor
 from deixis.signals.fmri import parcel_labels
@@ -66,6 +65,7 @@ class DeixisProcessor(ProcessorMixin):
         self.notation = read_options(Notation, notation or {}, "notation.")
         self.sam_size_px, self.sam_square = sam_size_px, sam_square
         self.placeholders = dict(placeholders or {kind: f"<{kind}>" for kind in self.specs})
+        self._special: tuple[int, tuple[str, ...]] | None = None  # size of the vocabulary, its special tokens
         super().__init__(tokenizer, **kwargs)
 
     def to_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -94,30 +94,36 @@ class DeixisProcessor(ProcessorMixin):
         parcels = parcel_labels(signal, spec.parcels) if signal.modality == "fmri" and spec.parcels > 0 else None
         return Prepared(signal.modality, values, frame, chosen, sam, parcels)
 
-    def prefix(self, prepared: Sequence[Prepared]) -> str:
-        """The beginning of a conversation of the union's own: the placeholders of its signals."""
-        return SPECIAL_TOKENS["bos"] + "".join(
-            self.placeholders[p.modality] * self.token_counts[p.modality] for p in prepared
-        )
+    @property
+    def placeholder_ids(self) -> dict[str, int]:
+        """The token id that stands for a signal of each modality."""
+        return {name: self.tokenizer.convert_tokens_to_ids(word) for name, word in self.placeholders.items()}
 
     def question(self, markup: str, regions: Sequence[Region], prepared: Sequence[Prepared]) -> tuple[str, list[int]]:
-        """The model's text of a question, and the region of each of its region tokens.
+        """The text of a question in the model's notation, and the region of each of its region tokens.
 
-        Raises ValueError for a reference without a region, a region that does not fit its signal, and words that are
-        tokens with a meaning of their own.
+        Raises InputError for a reference without a region, a named region that does not fit its signal, and text that
+        contains special tokens.
         """
-        if special := next((word for word in words_with_meaning(self.tokenizer) if word in markup), None):
+        if special := next((word for word in self._special_words() if word in markup), None):
             raise InputError(f"the question must not contain {special}, which has a meaning for the model")
         frames = [p.frame for p in prepared]
         extents = [frame.size for frame in frames]
-        for region in regions:
+        for region in (regions[index] for index in named_regions(markup) if index < len(regions)):
             if not 0 <= region.signal < len(frames):
                 raise InputError(f"region on signal {region.signal}: there are {len(frames)} signal(s), counted from 0")
             check_region(region, extents[region.signal])
         return write_prompt(markup, regions, frames, extents, self.notation)
 
-    def points_of(self, region: Region, prepared: Sequence[Prepared]) -> SampledPoints:
-        """Where a region is read; the same for the same region."""
+    def _special_words(self) -> tuple[str, ...]:
+        """As `special_words`; the vocabulary is searched anew only when it has grown."""
+        size = len(self.tokenizer)
+        if self._special is None or self._special[0] != size:
+            self._special = size, special_words(self.tokenizer)
+        return self._special[1]
+
+    def sample_region(self, region: Region, prepared: Sequence[Prepared]) -> SampledPoints:
+        """Where the region sampler reads a region; the same points for the same region."""
         own = prepared[region.signal]
         if (reader := self.region_readers.get(self.region_reader)) is None:
             known = ", ".join(self.region_readers)
@@ -127,60 +133,40 @@ class DeixisProcessor(ProcessorMixin):
         side = round(self.token_counts[own.modality] ** 0.5)
         return reader(region, own.frame, self.points, self.axes, side)
 
-    def past(self, markup: str, regions: Sequence[Region], prepared: Sequence[Prepared], answer: str) -> Past:
-        """A turn that is over, for `batch`: the question as it was asked and the model's own text of its answer."""
-        text, order = self.question(markup, regions, prepared)
-        points = tuple(self.points_of(regions[index], prepared) for index in order)
-        return Past(text, answer, points, tuple(regions[index].signal for index in order))
+    def conversation_text(self, turns: Turns, modalities: Sequence[str]) -> tuple[str, list[tuple[int, int, int]]]:
+        """(text, characters of each answer) of a conversation by the tokenizer's chat template."""
+        return conversation_text(self.tokenizer, turns, modalities)
+
+    def encode_text(self, text: str, modalities: Sequence[str]) -> tuple[list[int], list[int]]:
+        """(token ids, character offsets) of a text that holds one placeholder per signal of these modalities."""
+        return conversation_ids(self.tokenizer, text, self.placeholders, modalities, self.token_counts)
 
     def __call__(
         self,
         text: str | Sequence[str] = "",
         signals: Sequence[Any] = (),
         regions: Sequence[Any] = (),
-        history: Sequence[Past] | Sequence[Sequence[Past]] = (),
         **kwargs,
     ) -> BatchFeature:
-        """Tensors for questions in markup ("What is {0}?") about signals (paths, arrays, ...) and regions.
+        """Tensors for questions in markup ("What is {0}?") about signals (paths, arrays, ...) and regions; left-padded.
 
-        One question with its lists of signals and regions, or sequences of all three. `history` holds the earlier turns
-        of each question (`past`).
+        One question with its lists of signals and regions, or sequences of all three.
         """
         if isinstance(text, str):
-            text, signals, regions, turns = [text], [signals], [regions], [history]
-        else:
-            turns = history or [()] * len(text)
+            text, signals, regions = [text], [signals], [regions]
         signals, regions = signals or [()] * len(text), regions or [()] * len(text)
         prepared = [[self.prepare(open_signal(s)) for s in own] for own in signals]
-        return self.batch(text, prepared, regions, turns)
-
-    def batch(
-        self,
-        questions: Sequence[str],
-        prepared: Sequence[Sequence[Prepared]],
-        regions: Sequence[Sequence[Region]],
-        history: Sequence[Sequence[Past]],
-    ) -> BatchFeature:
-        """As `__call__`, for signals already prepared; left-padded."""
         rows, points, region_signal, offset = [], [], [], 0
-        for question, own, places, turns in zip(questions, prepared, regions, history, strict=True):
-            body, order = self.question(question, places, own)
-            for turn in turns:
-                points += turn.points
-                region_signal += [offset + signal for signal in turn.signals]
-            points += [self.points_of(places[index], own) for index in order]
+        for markup, own, places in zip(text, prepared, regions, strict=True):
+            question, order = self.question(markup, places, own)
+            points += [self.sample_region(places[index], own) for index in order]
             region_signal += [offset + places[index].signal for index in order]
-            rows.append(self.ids(own, turns, body))
+            modalities = [p.modality for p in own]
+            rows.append(self.encode_text(self.conversation_text([(question, None)], modalities)[0], modalities)[0])
             offset += len(own)
         ids, mask = left_padded(rows, self.tokenizer.pad_token_id)
         data = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         return BatchFeature(data | signal_tensors(prepared) | region_tensors(points, region_signal))
-
-    def ids(self, prepared: Sequence[Prepared], past: Sequence[Past], question: str) -> list[int]:
-        """Token ids of a conversation, up to where the next answer begins; `question` as `question` wrote it."""
-        kinds = [p.modality for p in prepared]
-        text = conversation_text(self.tokenizer, kinds, past, question)
-        return conversation_ids(self.tokenizer, text, self.placeholders, kinds, self.token_counts)
 
     def parse(self, text: str, prepared: Sequence[Prepared]) -> ParsedAnswer:
         """What a person reads of the model's text, and its phrases and marks (in unit coordinates)."""

@@ -1,7 +1,7 @@
 """Media of samples: how they are opened, and how they are placed as files beside the samples that name them.
 
 A medium is in memory (`values`), a whole file in memory (`content`, out of a tar), or a file (`path`). Whatever it is,
-`open_medium` gives its signal, and `place_medium` gives it a file whose name is a function of its id alone: many
+`open_media` gives its signal, and `place_medium` gives it a file whose name is a function of its id alone: many
 processes may fill one folder at a time, and none sees half a file. It knows nothing of samples.
 """
 
@@ -35,12 +35,20 @@ PARTIAL_FILES = ".*.part"
 _PLAIN_ID = re.compile(r"\w+(/\w+)*", re.ASCII)
 
 
+def media_reference(signal: Signal) -> MediaReference:
+    """The reference to a signal that is open: identified by its digest, held in memory."""
+    return MediaReference(signal.digest, signal.modality, path=signal.path, values=signal)
+
+
 @contextmanager
-def open_medium(medium: MediaReference) -> Generator[Signal]:
+def open_media(medium: MediaReference) -> Generator[Signal]:
     """The signal of a medium, from wherever it is; a video is decoded on demand, so it is used within the block.
 
     Raises DataError for a medium that is nowhere or not what it says.
     """
+    if isinstance(medium.values, Signal):
+        yield medium.values
+        return
     if medium.values is not None:
         needs_rate = medium.modality in ("audio", "video", "imu") and medium.rate_hz is not None
         yield open_signal((medium.values, medium.rate_hz) if needs_rate else medium.values, medium.modality)

@@ -23,7 +23,7 @@ class MediaReference:
     """One signal of a sample: a stable id of the medium, its modality, where it lies, and its size, rate or unit.
 
     `values` holds the signal in memory where there is no file (the world while training), `content` the bytes of a file
-    that lies in an archive; neither is part of the record. `deixis.samples.media.open_medium` opens any of the three.
+    that lies in an archive; neither is part of the record. `deixis.samples.media.open_media` opens any of the three.
     """
 
     id: str
@@ -37,15 +37,27 @@ class MediaReference:
     values: Any = field(default=None, repr=False, compare=False)
     content: bytes | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def name(self) -> str:
+        """What messages call it: the name of the signal in memory, the path, or the id."""
+        return getattr(self.values, "name", None) or self.path or self.id
+
 
 @dataclass(frozen=True)
 class Turn:
-    """One question and its answer; `references` are other right answers, `choices` what may be chosen from."""
+    """One question and its answer, which is empty where a model is to give it.
+
+    references: other right answers. choices: what may be chosen from. In memory only: `generated`, an answer as a model
+    wrote it, in its own notation, instead of `assistant`; `want`, the form that the answer must be able to hold
+    ("text", "box" or "mask").
+    """
 
     user: str
-    assistant: str
+    assistant: str = ""
     references: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    generated: str | None = None
+    want: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,7 @@ class Sample:
         record = {name: getattr(self, name) for name in _HEAD}
         record["signals"] = [_plain_medium(medium) for medium in self.signals]
         record["regions"] = [region_to_json(region, self._size_hw(region)) for region in self.regions]
-        record["turns"] = [_plain(turn) for turn in self.turns]
+        record["turns"] = [_plain(turn, skip=("generated", "want")) for turn in self.turns]
         return record
 
     @classmethod

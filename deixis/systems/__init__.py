@@ -3,23 +3,20 @@
 `preset`, `convert`, `template`, `notation`, `labels`, `losses`, `scoring`: a room has those that its system needs.
 """
 
+from deixis.conversation.system import System
 from deixis.geometry import Notation
-from deixis.model import DeixisProcessor
-from deixis.systems.deixis import notation as deixis
-from deixis.systems.ferret import notation as ferret
+from deixis.model import DeixisConfig, DeixisProcessor
+from deixis.systems import deixis, ferret, lisa, onellm
+from deixis.systems.deixis.notation import WITH_COORDINATES
 from deixis.systems.ferret.sampling import read_ferret
-from deixis.systems.lisa import notation as lisa
-from deixis.systems.onellm import notation as onellm
 
-NOTATIONS: dict[str, Notation] = {
-    notation.name: notation
-    for notation in (
-        deixis.NOTATION,
-        deixis.WITH_COORDINATES,
-        ferret.NOTATION,
-        lisa.NOTATION,
-        onellm.NOTATION,
-    )
-}
+SYSTEMS: dict[str, System] = {room.SYSTEM.name: room.SYSTEM for room in (deixis, onellm, ferret, lisa)}
+NOTATIONS: dict[str, Notation] = {system.notation.name: system.notation for system in SYSTEMS.values()}
+NOTATIONS[WITH_COORDINATES.name] = WITH_COORDINATES
 
 DeixisProcessor.region_readers |= {"ferret": read_ferret}
+
+
+def system_of(config: DeixisConfig) -> System:
+    """The system whose conversations a network of this configuration was trained on."""
+    return SYSTEMS[config.system]

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deixis.conversation import Row, System, mask_targets, render
 from deixis.model.masks.mask_cells import Prepared
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.sample import Sample
 from deixis.signals import open_signal
 from deixis.training.guidance import AttentionGuide
-from deixis.training.packing import PackedRow, collate, pack
+from deixis.training.guided_rows import GuidedRow, GuideSizes, collate_guided
 from deixis.training.streams import supersampling
 from deixis.world.dense_targets import DenseTargets, audio_targets, image_targets, point_cloud_targets
 from deixis.world.facts import AudioFacts
@@ -29,17 +30,18 @@ LOWERCASE = 0.15  # of the questions, for people do not always begin with a capi
 
 
 class Instructor(nn.Module):
-    """The network with its losses; beside them the dense losses of its fields (with heads) and guided attention."""
+    """The network with its system's losses, dense losses of its fields (with heads) and guided attention."""
 
     def __init__(
         self,
         model: DeixisForConditionalGeneration,
-        heads: nn.ModuleDict | None,
-        dense_weight: float,
+        system: System,
+        heads: nn.ModuleDict | None = None,
+        dense_weight: float = 0.0,
         guide_weight: float = 0.0,
     ):
         super().__init__()
-        self.model, self.heads, self.dense_weight = model, heads, dense_weight
+        self.model, self.system, self.heads, self.dense_weight = model, system, heads, dense_weight
         self.guide_weight = guide_weight
         self.guide = AttentionGuide(model.language_model.get_decoder()) if guide_weight > 0 else None
         self.tied = {f"model.{copy}": f"model.{kept}" for copy, kept in (model._tied_weights_keys or {}).items()}
@@ -55,11 +57,17 @@ class Instructor(nn.Module):
         self,
         dense: dict[str, dict[str, Tensor]] | None = None,
         guide: dict[str, Tensor] | None = None,
-        **batch: Tensor,
+        **batch: Any,
     ) -> dict[str, Any]:
+        targets = {name: batch.pop(name) for name in ("seg_pixels", "seg_image") if name in batch}
         encoded = self.model.encode_inputs(batch)
         output = self.model(**batch, encoded=encoded)
         loss, losses = output.loss, dict(output.losses)
+        if targets and self.system.mask_losses is not None:
+            weights = self.model.config.loss_weights
+            for name, value in self.system.mask_losses(output.mask_logits, targets).items():
+                loss = loss + getattr(weights, name) * value
+                losses[name] = value.detach()
         heads = self.heads
         for kind, truth in (dense or {}).items() if heads is not None else ():
             assert heads is not None
@@ -97,15 +105,16 @@ class InstructBatches:
     def __init__(
         self,
         processor: DeixisProcessor,
+        system: System,
         fine_cells: dict[str, int],
         mask_cells: dict[str, int],
         counts: dict[str, int],
         questions: int,
         max_tokens: int,
         seed: int,
-        guide_sizes: dict[str, tuple[int, int]] | None = None,
+        guide_sizes: GuideSizes | None = None,
     ):
-        self.processor, self.counts = processor, counts
+        self.processor, self.system, self.counts = processor, system, counts
         self.fine_cells, self.mask_cells = fine_cells, mask_cells
         self.questions, self.max_tokens, self.seed = questions, max_tokens, seed
         self.guide_sizes = guide_sizes
@@ -116,11 +125,12 @@ class InstructBatches:
             kind: {n: torch.from_numpy(np.stack([getattr(t, n) for t in own])) for n in ("classes", "box")}
             for kind, own in truths.items()
         }
-        return collate(rows, self.processor.tokenizer.pad_token_id) | {"dense": dense}
+        pad_id = self.processor.tokenizer.pad_token_id
+        return collate_guided(rows, pad_id, self.system) | {"dense": dense}
 
-    def rows(self, step: int) -> tuple[list[PackedRow], dict[str, list[DenseTargets]]]:
+    def rows(self, step: int) -> tuple[list[GuidedRow], dict[str, list[DenseTargets]]]:
         """The rows of a step, and the dense truths of their signals by kind."""
-        rows: list[PackedRow] = []
+        rows: list[GuidedRow] = []
         truths: dict[str, list[DenseTargets]] = {}
         for name, count in self.counts.items():
             for i in range(count):
@@ -129,7 +139,7 @@ class InstructBatches:
                 rows.append(self._row(kinds, seed, truths))
         return rows, truths
 
-    def _row(self, kinds: tuple[str, ...], seed: int, truths: dict[str, list[DenseTargets]]) -> PackedRow:
+    def _row(self, kinds: tuple[str, ...], seed: int, truths: dict[str, list[DenseTargets]]) -> GuidedRow:
         """Questions about the media of `kinds` of one seed, in that order; their truths are added to `truths`."""
         prepared, samples = [], []
         for number, kind in enumerate(kinds):
@@ -139,7 +149,14 @@ class InstructBatches:
             truths.setdefault(kind, []).append(_truth(facts, prepared[-1], self.fine_cells[kind]))
             drawn = sample_questions_about(facts, rng, self.questions // len(kinds))
             samples += [_on_signal(_jittered(_lowered(sample, rng), rng), number) for sample in drawn]
-        return pack(samples, prepared, self.processor, self.mask_cells, self.max_tokens, self.guide_sizes)
+        row = GuidedRow(Row(prepared))
+        for sample in samples:
+            rendered = render(sample, prepared, self.processor, self.system)
+            row.row.open(rendered)  # a row in which nothing fits still has its signals
+            if row.row.length_with(rendered) <= self.max_tokens:
+                targets = mask_targets(rendered, sample.regions, prepared, self.mask_cells, self.system)
+                row.add(sample, rendered, targets, self.processor, self.guide_sizes)
+        return row
 
 
 def _source(facts: Facts):

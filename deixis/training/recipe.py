@@ -26,9 +26,10 @@ from deixis.model.kinds import AXES
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor, build_processor
 from deixis.model.signal_options import encoder_token_count
-from deixis.model.text import SPECIAL_TOKENS, build_tokenizer, number_tokens
 from deixis.options import plain_values
 from deixis.samples.mixtures.mixture import Mixture
+from deixis.systems import system_of
+from deixis.systems.deixis.tokenizer import SPECIAL_TOKENS, build_tokenizer, number_tokens
 from deixis.training.classifier import ClassifyRecipe, train_classifier
 from deixis.training.dense import DenseHeads, DensePretrainer
 from deixis.training.instruct import PAIR, PAIRS, InstructBatches, Instructor
@@ -106,7 +107,7 @@ def _check_steps(stage: InstructStage, mixture: Mixture) -> None:
 
 def _stage(stage: Stage, model, heads, processor, seed: int, folder: Path = Path()) -> tuple[nn.Module, Any]:
     """The module that a stage trains and the function that makes its batches; `folder` is the stage's own."""
-    config = model.config
+    config, system = model.config, system_of(model.config)
     if isinstance(stage, DenseStage):
         specs = {kind: processor.spec(kind) for kind in config.modalities}
         return DensePretrainer(model.field_encoder, heads), DenseBatches(specs, stage.batch, seed)
@@ -115,12 +116,13 @@ def _stage(stage: Stage, model, heads, processor, seed: int, folder: Path = Path
     sizes = {kind: (cells[0][kind], encoder_token_count(kind, getattr(config, kind))) for kind in guided}
     guide_sizes = sizes if stage.guide_weight > 0 else None
     counts, limit = stage.world_batch, stage.max_tokens
-    batches = InstructBatches(processor, *cells, counts, stage.questions, limit, seed, guide_sizes)
+    batches = InstructBatches(processor, system, *cells, counts, stage.questions, limit, seed, guide_sizes)
     if stage.mixture:
         mixture, count = Mixture(stage.mixture, seed), stage.batch[DATA]
         world = batches if counts else None
-        batches = SampleBatches(mixture, processor, cells[1], count, limit, guide_sizes, folder, world)
-    return Instructor(model, heads if stage.dense_weight > 0 else None, stage.dense_weight, stage.guide_weight), batches
+        batches = SampleBatches(mixture, processor, system, cells[1], count, limit, guide_sizes, folder, world)
+    heads = heads if stage.dense_weight > 0 else None
+    return Instructor(model, system, heads, stage.dense_weight, stage.guide_weight), batches
 
 
 def _check_same_run(recipe: Recipe, out: Path) -> None:

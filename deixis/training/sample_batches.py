@@ -10,16 +10,17 @@ from pathlib import Path
 
 from torch import Tensor
 
+from deixis.conversation import MaskTarget, Rendered, Row, System, mask_targets, render
 from deixis.errors import DataError, DeixisError
-from deixis.model.chat_template import words_with_meaning
+from deixis.model.chat_template import special_words
 from deixis.model.masks.mask_cells import Prepared
 from deixis.model.processor import DeixisProcessor
-from deixis.samples.media import open_medium
+from deixis.samples.media import open_media
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
+from deixis.training.guided_rows import GuidedRow, GuideSizes, collate_guided
 from deixis.training.instruct import InstructBatches
-from deixis.training.packing import EncodedSample, PackedRow, add_sample, collate, encode_sample, start_row
 from deixis.training.skipped_samples import LeftOut
 
 STAND_INS = 8  # samples of the same part that are tried in place of one that cannot be taken
@@ -27,12 +28,14 @@ MAX_TRIED = 1_000  # samples of a part that are looked at for one that can be ta
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A sample that the model can take, and its signals; media: their digests."""
+class Usable:
+    """A sample that the model can be trained on, rendered. digests: of its signals."""
 
-    media: tuple[str, ...]
+    sample: Sample
+    digests: tuple[str, ...]
     prepared: list[Prepared]
-    encoded: EncodedSample
+    rendered: Rendered
+    targets: list[MaskTarget]
 
 
 class SampleBatches:
@@ -46,46 +49,47 @@ class SampleBatches:
         self,
         mixture: Mixture,
         processor: DeixisProcessor,
+        system: System,
         cells: dict[str, int],
         count: int,
         max_tokens: int,
-        guide_sizes: dict[str, tuple[int, int]] | None,
+        guide_sizes: GuideSizes | None,
         folder: Path,
         world: InstructBatches | None = None,
     ):
-        self.mixture, self.processor, self.cells = mixture, processor, cells
+        self.mixture, self.processor, self.system, self.cells = mixture, processor, system, cells
         self.count, self.max_tokens, self.guide_sizes = count, max_tokens, guide_sizes
         self.left_out, self.world = LeftOut(folder), world
-        self.forbidden = words_with_meaning(processor.tokenizer)
+        self.special_words = special_words(processor.tokenizer)
         self.steps = None if mixture.length is None else -(-mixture.length // count)
         self.spares = [self._spare(part) for part in range(len(mixture.parts))]
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         stop = (step + 1) * self.count
         draws = range(step * self.count, stop if self.mixture.length is None else min(stop, self.mixture.length))
-        rows = self._rows([self._taken(number) for number in draws])
+        rows = self._rows([self._usable(number) for number in draws])
         if self.world is not None:
             rows += self.world.rows(step)[0]
-        return collate(rows, self.processor.tokenizer.pad_token_id)
+        return collate_guided(rows, self.processor.tokenizer.pad_token_id, self.system)
 
-    def _rows(self, taken: Sequence[Taken]) -> list[PackedRow]:
+    def _rows(self, samples: Sequence[Usable]) -> list[GuidedRow]:
         """The samples in as few rows as hold them: those of the same media in one, while it has room."""
-        rows: list[PackedRow] = []
-        open_rows: dict[tuple, PackedRow] = {}
-        for own in taken:
-            row = open_rows.get(own.media)
-            if row is None or len(row.ids) + len(own.encoded) > self.max_tokens:
-                row = open_rows[own.media] = start_row(own.prepared, self.processor)
+        rows: list[GuidedRow] = []
+        open_rows: dict[tuple, GuidedRow] = {}
+        for own in samples:
+            row = open_rows.get(own.digests)
+            if row is None or row.row.length_with(own.rendered) > self.max_tokens:
+                row = open_rows[own.digests] = GuidedRow(Row(own.prepared))
                 rows.append(row)
-            add_sample(row, own.encoded, self.processor, self.guide_sizes)
+            row.add(own.sample, own.rendered, own.targets, self.processor, self.guide_sizes)
         return rows
 
-    def _taken(self, number: int) -> Taken:
+    def _usable(self, number: int) -> Usable:
         """The sample of a draw, or the first behind it in its part that the model can take, or the part's spare."""
         part, turn = self.mixture.draw(number)
         for ahead in range(STAND_INS):
             found = self._tried(part, turn, ahead)
-            if isinstance(found, Taken):
+            if isinstance(found, Usable):
                 return found
         return self._ready(self.mixture.sample(part, self.spares[part])[1])
 
@@ -94,7 +98,7 @@ class SampleBatches:
         first: Skipped | None = None
         for turn in range(tried := min(self.mixture.sizes[part], MAX_TRIED)):
             found = self._tried(part, turn)
-            if isinstance(found, Taken):
+            if isinstance(found, Usable):
                 return turn
             first = first or found
         assert first is not None, "an empty set is refused when it is opened"
@@ -104,7 +108,7 @@ class SampleBatches:
             f"first: {first.where}: {first.why}"
         )
 
-    def _tried(self, part: int, turn: int, ahead: int = 0) -> Taken | Skipped:
+    def _tried(self, part: int, turn: int, ahead: int = 0) -> Usable | Skipped:
         """A sample made ready, or why it cannot be; then it is noted."""
         where, sample = self.mixture.sample(part, turn, ahead)
         try:
@@ -114,22 +118,22 @@ class SampleBatches:
             self.left_out.add(skipped)
             return skipped
 
-    def _ready(self, sample: Sample | Skipped) -> Taken:
+    def _ready(self, sample: Sample | Skipped) -> Usable:
         """Raises DeixisError, one sentence, for a sample that the model cannot take; anything else is a bug."""
         if isinstance(sample, Skipped):
             raise DataError(sample.why)
         for number, turn in enumerate(sample.turns):
             for name in ("user", "assistant"):
-                if word := next((word for word in self.forbidden if word in getattr(turn, name)), None):
+                if word := next((word for word in self.special_words if word in getattr(turn, name)), None):
                     raise DataError(f"turns[{number}].{name}: expected plain words, got {word}, a token of this model")
         opened = [self._opened(f"signals[{n}]", medium) for n, medium in enumerate(sample.signals)]
         prepared = [own for _, own in opened]
         sample = replace(sample, regions=tuple(region.decoded() for region in sample.regions))
-        encoded = encode_sample(sample, prepared, self.processor, self.cells)
-        length = len(encoded) + start_row(prepared, self.processor).prefix
-        if length > self.max_tokens:
-            raise DataError(f"expected at most {self.max_tokens} tokens (max_tokens), got {length}")
-        return Taken(tuple(digest for digest, _ in opened), prepared, encoded)
+        rendered = render(sample, prepared, self.processor, self.system)
+        if len(rendered) > self.max_tokens:
+            raise DataError(f"expected at most {self.max_tokens} tokens (max_tokens), got {len(rendered)}")
+        targets = mask_targets(rendered, sample.regions, prepared, self.cells, self.system)
+        return Usable(sample, tuple(digest for digest, _ in opened), prepared, rendered, targets)
 
     def _opened(self, field: str, medium: MediaReference) -> tuple[str, Prepared]:
         """(digest, signal) of a medium."""
@@ -138,7 +142,7 @@ class SampleBatches:
                 f"{field}.kind: expected {' or '.join(self.processor.specs)}, which this model takes, got "
                 f"{medium.modality}"
             )
-        with open_medium(medium) as signal:
+        with open_media(medium) as signal:
             size_hw = signal.extent.size_hw
             if medium.size_hw is not None and size_hw is not None and tuple(size_hw) != tuple(medium.size_hw):
                 raise DataError(f"{field}.size_hw: expected {list(size_hw)}, the file's, got {list(medium.size_hw)}")

@@ -12,7 +12,7 @@ import torch
 from deixis.checkpoints.quantization import quantization_config, weight_bytes
 from deixis.checkpoints.shrinking import FULL_PRECISION
 from deixis.inference import load
-from deixis.systems.preset_table import needs_of
+from deixis.systems.needs import needs_of
 
 CPU, MPS, CUDA = (torch.device(name) for name in ("cpu", "mps", "cuda"))
 has_torchao = pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="torchao is not installed")

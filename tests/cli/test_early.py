@@ -81,10 +81,10 @@ def test_one_that_can_be_taken_needs_the_weights(spoilt, files, monkeypatch, cap
 
 def test_words_with_a_meaning_are_refused_early(spoilt, files):
     opened = answers.open_small(str(spoilt["lisa"]))
-    from deixis.inference import Question
+    from deixis.conversation import question_sample
     from deixis.signals import open_signal
 
-    question = Question("Show [SEG].", (open_signal(files / "a.png"),))
+    question = question_sample("Show [SEG].", (open_signal(files / "a.png"),))
     with pytest.raises(ValueError, match=r"the question must not contain \[SEG\]"):
         answers.refuse_early(opened, question)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deixis.cli import main
-from deixis.systems.preset_table import PRESETS
+from deixis.systems.presets import PRESETS
 
 
 def typed(*words):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from deixis.conversation import question_sample
 from deixis.evaluation.blind import blanked, blind
 from deixis.geometry import Box, letterbox_frame
-from deixis.inference import Model, Question
+from deixis.inference import Model
 from deixis.model.masks.mask_cells import Prepared
 from deixis.signals import SIGNALS, open_signal
 from tests.toy import cloud, picture, sound
@@ -44,7 +45,7 @@ def test_silence_is_what_follows_the_end_of_a_sound(model):
 
 def test_the_blind_answer_alike_about_everything(model):
     pictures = [open_signal(picture(seed=seed), "image") for seed in (0, 1)]
-    asked = [Question("What is {0}?", (signal,), (Box(1, 2, 20, 20),)) for signal in pictures]
+    asked = [question_sample("What is {0}?", (signal,), (Box(1, 2, 20, 20),)) for signal in pictures]
     first, second = blind(model).answer(asked, 6)
     assert first.raw == second.raw
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from deixis.evaluation import lmms
 from deixis.inference import Model
-from deixis.inference.question import MAX_NEW_TOKENS
+from deixis.inference.generation_options import MAX_NEW_TOKENS
 from deixis.signals import open_signal
 from tests.toy import picture
 
@@ -41,11 +41,11 @@ def test_beams_are_refused():
 
 
 def test_visuals_become_signals():
-    question = lmms.question_of("  Which {word}? ", [PICTURE, None, SOUND])
+    question = lmms.sample_of("  Which {word}? ", [PICTURE, None, SOUND])
     assert [signal.modality for signal in question.signals] == ["image", "audio"]
-    assert question.signals[1].extent.duration_s == pytest.approx(0.5)
-    assert question.text == "Which {{word}}?"
-    assert lmms.question_of("Hello", None).signals == ()
+    assert question.signals[1].values.extent.duration_s == pytest.approx(0.5)
+    assert question.turns[-1].user == "Which {{word}}?"
+    assert lmms.sample_of("Hello", None).signals == ()
     with pytest.raises(ValueError, match="visual: expected array and sampling_rate of audio, got path"):
         lmms.open_visual({"path": "a.wav"})
 
@@ -73,7 +73,7 @@ def test_what_is_refused_is_an_empty_answer_and_a_warning(model, caplog):
 def test_a_likelihood_is_the_sum_over_the_continuation(model):
     written = model.ask("What is this?", PICTURE, max_new_tokens=3)
     total, is_greedy = lmms.log_likelihood(model, "What is this?", [PICTURE], " a red mug")
-    scored = model.score([lmms.question_of("What is this?", [PICTURE])], ["a red mug"])[0]
+    scored = model.score([lmms.sample_of("What is this?", [PICTURE])], ["a red mug"])[0]
     one_by_one = [row.log_softmax(0)[token] for row, token in zip(scored.logits, scored.ids[:-1], strict=False)]
     assert total == pytest.approx(float(sum(one_by_one)), rel=1e-5)
     assert total < 0

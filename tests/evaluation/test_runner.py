@@ -56,7 +56,7 @@ class Counting:
     asked: list[str] = field(default_factory=list)
 
     def answer(self, questions, max_new_tokens):
-        numbers = [question.text.split()[-1].rstrip("?") for question in questions]
+        numbers = [question.turns[-1].user.split()[-1].rstrip("?") for question in questions]
         if any(number.endswith(self.refuses) for number in numbers):
             raise InputError(f"no number that ends with {self.refuses}")
         if self.stop_after is not None and len(self.asked) >= self.stop_after:
@@ -67,7 +67,10 @@ class Counting:
         ]
 
     def point(self, questions, given):
-        return [Answer(text, (), question.signals) for question, (text, _) in zip(questions, given, strict=True)]
+        return [
+            Answer(text, (), tuple(own.values for own in question.signals))
+            for question, (text, _) in zip(questions, given, strict=True)
+        ]
 
 
 def of(count: int, **options) -> EvaluationRun:

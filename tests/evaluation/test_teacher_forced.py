@@ -5,10 +5,11 @@ import re
 import numpy as np
 import pytest
 
+from deixis.conversation import question_sample
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo
 from deixis.evaluation.teacher_forced import check_able, point
 from deixis.geometry import Region, mask_to_rle
-from deixis.inference import Model, Question
+from deixis.inference import Model
 from deixis.signals import open_signal
 from deixis.systems import NOTATIONS
 from tests.toy import picture, toy_network, toy_tokenizer
@@ -37,7 +38,7 @@ def talker():
 )
 def test_the_words_are_given_and_the_masks_are_the_models(toy, markup, written, count):
     model = Model(*toy, "toy")
-    question = Question("Where?", (open_signal(picture()),))
+    question = question_sample("Where?", (open_signal(picture()),))
     (answer,) = point(model, [question], [(markup, (MEANT,))])
     (scored,) = model.score([question], [written])
     assert (answer.raw.replace(" ", ""), len(answer.masks)) == (written.replace(" ", ""), count)
@@ -48,7 +49,7 @@ def test_the_words_are_given_and_the_masks_are_the_models(toy, markup, written, 
 def test_the_true_mask_is_never_shown(toy):
     """Two answers whose truth differs, and whose words do not, get the same masks."""
     model = Model(*toy, "toy")
-    question = Question("Where?", (open_signal(picture()),))
+    question = question_sample("Where?", (open_signal(picture()),))
     other = Region(mask=mask_to_rle(~SQUARE))
     one, two = point(model, [question] * 2, [("{0:mask}.", (MEANT,)), ("{0:mask}.", (other,))])
     assert np.array_equal(one.masks[0], two.masks[0])
@@ -56,7 +57,7 @@ def test_the_true_mask_is_never_shown(toy):
 
 def test_refuses(toy, talker):
     with pytest.raises(ValueError, match=re.escape("'talker': cannot answer teacher-forced, for it")):
-        point(talker, [Question("Where?", (open_signal(picture()),))], [("{0:mask}.", (MEANT,))])
+        point(talker, [question_sample("Where?", (open_signal(picture()),))], [("{0:mask}.", (MEANT,))])
     with pytest.raises(ValueError, match=re.escape("masked: answers need a mask, and 'talker' answers in text; L")):
         check_able(talker, INFO, GENERATED)
     plain = BenchmarkInfo("plain", "Plain", (), (), ())

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from deixis.conversation import question_sample
 from deixis.geometry import Box, Box3D, Point, Span
-from deixis.inference import Question, load
+from deixis.inference import load
 from deixis.signals import open_signal
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -22,12 +23,12 @@ def mixed():
     """Eight questions: of pictures, sounds, clouds and two files, with regions, boxes, masks, spans and words."""
     picture, sound, cloud = (open_signal(EXAMPLES / name) for name in ("scene.png", "sound.wav", "cloud.ply"))
     return [
-        Question("What is {0}?", (picture,), (Box(33, 329, 143, 434),)),
-        Question("Find everything.", (picture,)),
-        Question("Mark the orange car.", (picture,)),
-        Question("What do you hear in {0}?", (sound,), (Span(1.5, 2.2),)),
-        Question("When do you hear the bell?", (sound,)),
-        Question("What is {0}?", (cloud,), (Box3D(-2, -2, 0, 2, 2, 1),)),
-        Question("Mark the table.", (cloud,)),
-        Question("What is {0} and {1}?", (picture, sound), (Point(90, 380), Span(1.5, 2.2, signal=1))),
+        question_sample("What is {0}?", (picture,), (Box(33, 329, 143, 434),)),
+        question_sample("Find everything.", (picture,)),
+        question_sample("Mark the orange car.", (picture,)),
+        question_sample("What do you hear in {0}?", (sound,), (Span(1.5, 2.2),)),
+        question_sample("When do you hear the bell?", (sound,)),
+        question_sample("What is {0}?", (cloud,), (Box3D(-2, -2, 0, 2, 2, 1),)),
+        question_sample("Mark the table.", (cloud,)),
+        question_sample("What is {0} and {1}?", (picture, sound), (Point(90, 380), Span(1.5, 2.2, signal=1))),
     ]

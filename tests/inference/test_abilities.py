@@ -2,8 +2,9 @@
 
 import pytest
 
+from deixis.conversation import question_sample
 from deixis.geometry import Box
-from deixis.inference import Model, Question
+from deixis.inference import Model
 from deixis.inference.abilities import check_abilities
 from deixis.signals import open_signal
 from deixis.systems import NOTATIONS
@@ -24,14 +25,21 @@ FERRET = toy_config(TOKENIZER, notation=NOTATIONS["ferret"], pointing=NO_MASKS)
 @pytest.mark.parametrize(
     ("able", "question", "sentence"),
     [
-        pytest.param(LISA, Question("{0}?", (PICTURE,), BOX), "cannot be pointed at; Ferret", id="region_to_lisa"),
-        pytest.param(ONELLM, Question("{0}?", (PICTURE,), BOX), "cannot be pointed at; Ferret", id="region_to_onellm"),
+        pytest.param(LISA, question_sample("{0}?", (PICTURE,), BOX), "takes no regions; Ferret", id="region_to_lisa"),
         pytest.param(
-            PICTURES, Question("?", (PICTURE, SOUND)), "takes image; got a signal of modality audio.*OneLLM", id="sound"
+            ONELLM,
+            question_sample("{0}?", (PICTURE,), BOX),
+            "takes no regions; Ferret",
+            id="region_to_onellm",
         ),
-        pytest.param(FERRET, Question("?", (PICTURE,), want="mask"), "with no mask; LISA", id="mask_from_ferret"),
-        pytest.param(ONELLM, Question("?", (PICTURE,), want="box"), "with no box; Ferret", id="box_from_onellm"),
-        pytest.param(FERRET, Question("?", (PICTURE,), want="film"), "expected one of text, box, mask", id="unknown"),
+        pytest.param(PICTURES, question_sample("?", (PICTURE, SOUND)), "takes image; got audio.*OneLLM", id="sound"),
+        pytest.param(
+            FERRET, question_sample("?", (PICTURE,), want="mask"), "with no mask; LISA", id="mask_from_ferret"
+        ),
+        pytest.param(ONELLM, question_sample("?", (PICTURE,), want="box"), "with no box; Ferret", id="box_from_onellm"),
+        pytest.param(
+            FERRET, question_sample("?", (PICTURE,), want="film"), "expected one of text, box, mask", id="unknown"
+        ),
     ],
 )
 def test_what_a_model_lacks(able, question, sentence):
@@ -43,9 +51,9 @@ def test_what_a_model_lacks(able, question, sentence):
 @pytest.mark.parametrize(
     ("able", "question"),
     [
-        pytest.param(LISA, Question("?", (PICTURE,), want="mask"), id="mask_from_lisa"),
-        pytest.param(FERRET, Question("{0}?", (PICTURE,), BOX, want="box"), id="box_from_ferret"),
-        pytest.param(ONELLM, Question("?", (PICTURE,), want="text"), id="text_from_any"),
+        pytest.param(LISA, question_sample("?", (PICTURE,), want="mask"), id="mask_from_lisa"),
+        pytest.param(FERRET, question_sample("{0}?", (PICTURE,), BOX, want="box"), id="box_from_ferret"),
+        pytest.param(ONELLM, question_sample("?", (PICTURE,), want="text"), id="text_from_any"),
     ],
 )
 def test_what_a_model_can(able, question):
@@ -55,9 +63,9 @@ def test_what_a_model_can(able, question):
 def test_a_network_without_regions_refuses_them_before_it_looks():
     network, processor = toy_network(toy_tokenizer(), sampler=NOWHERE, pointing=NO_MASKS)
     model = Model(network, processor, "toy")
-    with pytest.raises(ValueError, match="cannot be pointed at"):
+    with pytest.raises(ValueError, match="this model takes no regions"):
         model.ask("What is {0}?", picture(), regions=BOX)
     with pytest.raises(ValueError, match="with no mask"):
         model.ask("Where?", picture(), want="mask")
-    assert len(model.engine.kept) == 0
+    assert len(model.engine.cache) == 0
     assert model.ask("What?", picture(), max_new_tokens=4).masks == []

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from deixis.conversation import question_sample
+
 TIE = 1e-4  # logits that are nearer than this are a tie, and either token may win
 
 
@@ -20,18 +22,18 @@ def same_or_tied(model, question, one, other):
 
 @pytest.fixture(scope="module")
 def alone(bundled, mixed):
-    bundled.forget()
+    bundled.clear_cache()
     return [bundled.answer([question])[0] for question in mixed]
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_answers_in_shuffled_batches_are_those_alone(bundled, mixed, alone, seed):
-    bundled.forget()
+    bundled.clear_cache()
     order = np.random.default_rng(seed).permutation(len(mixed))
     for size in (len(mixed), 3):
         some = order[:size].tolist()
         for number, answer in zip(some, bundled.answer([mixed[i] for i in some]), strict=True):
-            assert same_or_tied(bundled, mixed[number], answer, alone[number]), mixed[number].text
+            assert same_or_tied(bundled, mixed[number], answer, alone[number]), mixed[number].turns
             if answer.raw == alone[number].raw:
                 for one, other in zip(answer.regions, alone[number].regions, strict=True):
                     assert (one.signal, one.kind) == (other.signal, other.kind)
@@ -40,11 +42,9 @@ def test_answers_in_shuffled_batches_are_those_alone(bundled, mixed, alone, seed
 
 def test_turns_of_a_chat_are_answered_in_a_batch_as_alone(bundled, mixed, alone):
     """Earlier turns are part of the text, with the regions they named."""
-    from deixis.inference import Question
-
-    chat = bundled.chat(*mixed[7].signals)
-    chat.ask(mixed[7].text, mixed[7].regions)
-    later = Question("What colour is it?", mixed[7].signals, (), tuple(chat._turns))
+    chat = bundled.chat(*(reference.values for reference in mixed[7].signals))
+    chat.ask(mixed[7].turns[-1].user, mixed[7].regions)
+    later = question_sample("What colour is it?", earlier=chat.sample)
     single = bundled.answer([later])[0]
     batched = bundled.answer([mixed[1], later, mixed[4]])[1]
     assert same_or_tied(bundled, later, single, batched)
@@ -53,11 +53,11 @@ def test_turns_of_a_chat_are_answered_in_a_batch_as_alone(bundled, mixed, alone)
 def test_left_padding_changes_no_logits(bundled, mixed):
     """The first logits of every row, padded beside a longer one and not."""
     head = bundled.network.get_output_embeddings()
-    together = bundled.engine.read(mixed)
+    together = bundled.engine.encode(mixed)
     assert not together.mask.all()
     with torch.inference_mode():
-        padded = head(bundled.engine.hear(together)[:, -1])
-        single = torch.cat([head(bundled.engine.hear(bundled.engine.read([q]))[:, -1]) for q in mixed])
+        padded = head(bundled.engine.forward(together)[:, -1])
+        single = torch.cat([head(bundled.engine.forward(bundled.engine.encode([q]))[:, -1]) for q in mixed])
     torch.testing.assert_close(padded, single, atol=1e-3, rtol=1e-4)
 
 

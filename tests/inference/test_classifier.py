@@ -73,18 +73,16 @@ def test_a_streamed_answer_is_the_answer(model):
 @pytest.mark.parametrize(
     ("signals", "options", "match"),
     [
-        pytest.param(
-            [np.zeros((20, 30, 3), np.uint8)], {}, r"takes point_cloud; got .* modality image; OneLLM's", id="image"
-        ),
-        pytest.param([CLOUD, CLOUD], {}, "names one point cloud at a time; got 2 files", id="two"),
-        pytest.param([], {}, "names one point cloud at a time; got 0 files", id="none"),
+        pytest.param([np.zeros((20, 30, 3), np.uint8)], {}, r"takes point_cloud; got image; OneLLM's", id="image"),
+        pytest.param([CLOUD, CLOUD], {}, "classifies one point cloud at a time; got 2 files", id="two"),
+        pytest.param([], {}, "classifies one point cloud at a time; got 0 files", id="none"),
         pytest.param(
             [CLOUD],
             {"regions": [Box3D(-1, -1, -1, 1, 1, 1)]},
-            r"region \{0\}: .* cannot be pointed at",
+            r"region \{0\}: .* takes no regions",
             id="region",
         ),
-        pytest.param([CLOUD], {"want": "mask"}, "with the name of a class, with no mask; LISA's", id="mask"),
+        pytest.param([CLOUD], {"want": "mask"}, "answers in text, with no mask; LISA's", id="mask"),
         pytest.param([CLOUD], {"want": "film"}, "want: expected one of text, box, mask; got 'film'", id="film"),
         pytest.param([CLOUD], {"max_new_tokens": 0}, "max_new_tokens: expected at least 1", id="tokens"),
     ],
@@ -96,7 +94,7 @@ def test_what_it_cannot_is_one_sentence(model, signals, options, match):
 
 
 def test_it_holds_no_conversation_and_is_not_quantised(model, folder):
-    with pytest.raises(ValueError, match="names a cloud and holds no conversation; use deixis ask"):
+    with pytest.raises(ValueError, match="classifies a cloud and holds no conversation; use deixis ask"):
         model.chat(CLOUD)
     with pytest.raises(ValueError, match="has no answers in words to score"):
         model.score([], [])
@@ -114,4 +112,4 @@ def test_a_damaged_folder_is_one_sentence(folder, tmp_path):
 def test_the_way_in_is_load(model):
     assert isinstance(model, Classifier)
     assert model.device == torch.device("cpu")
-    model.forget()
+    model.clear_cache()

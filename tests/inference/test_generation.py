@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from deixis.inference import Decoding, Model, Question
-from deixis.inference.generation import Chooser
+from deixis.conversation import answered, question_sample
+from deixis.inference import GenerationOptions, Model
+from deixis.inference.generation import TokenSampler
 from deixis.signals import open_signal
 from tests.inference.test_model import END, SEG, WORD, saying
 from tests.toy import picture, sound, toy_network, toy_tokenizer
@@ -13,7 +14,7 @@ LOGITS = torch.tensor([[0.0, 3.0, 2.0, 1.0]])
 
 
 def chosen(how, logits=LOGITS, never=(), times=200):
-    choose = Chooser(how, 1, never)
+    choose = TokenSampler(how, 1, never)
     return [choose(logits, [0])[0] for _ in range(times)]
 
 
@@ -23,26 +24,26 @@ def chosen(how, logits=LOGITS, never=(), times=200):
         pytest.param({"max_new_tokens": 0}, "max_new_tokens: expected at least 1, got 0", id="no_tokens"),
         pytest.param({"temperature": -1.0}, "temperature: expected 0", id="below_zero"),
         pytest.param({"temperature": float("inf")}, "temperature: expected 0", id="endless"),
-        pytest.param({"top_p": 0.0}, "top_p: expected a chance above 0", id="no_chance"),
-        pytest.param({"top_p": 1.1}, "top_p: expected a chance above 0", id="more_than_certain"),
+        pytest.param({"top_p": 0.0}, "top_p: expected a probability above 0", id="no_chance"),
+        pytest.param({"top_p": 1.1}, "top_p: expected a probability above 0", id="more_than_certain"),
     ],
 )
 def test_impossible_ways_to_draw_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
-        Decoding(**options)
+        GenerationOptions(**options)
 
 
 @pytest.mark.parametrize(
     ("how", "never", "tokens"),
     [
-        pytest.param(Decoding(), (), {1}, id="likeliest"),
-        pytest.param(Decoding(), (1,), {2}, id="likeliest_of_the_allowed"),
-        pytest.param(Decoding(), (-1, 99), {1}, id="ids_of_no_token_are_passed_over"),
-        pytest.param(Decoding(temperature=0.01), (), {1}, id="cold"),
-        pytest.param(Decoding(temperature=50.0), (), {0, 1, 2, 3}, id="hot"),
-        pytest.param(Decoding(temperature=50.0), (0, 3), {1, 2}, id="hot_of_the_allowed"),
-        pytest.param(Decoding(temperature=1.0, top_p=0.6), (), {1}, id="within_the_first"),
-        pytest.param(Decoding(temperature=1.0, top_p=0.7), (), {1, 2}, id="the_one_that_reaches_it_counts"),
+        pytest.param(GenerationOptions(), (), {1}, id="likeliest"),
+        pytest.param(GenerationOptions(), (1,), {2}, id="likeliest_of_the_allowed"),
+        pytest.param(GenerationOptions(), (-1, 99), {1}, id="ids_of_no_token_are_passed_over"),
+        pytest.param(GenerationOptions(temperature=0.01), (), {1}, id="cold"),
+        pytest.param(GenerationOptions(temperature=50.0), (), {0, 1, 2, 3}, id="hot"),
+        pytest.param(GenerationOptions(temperature=50.0), (0, 3), {1, 2}, id="hot_of_the_allowed"),
+        pytest.param(GenerationOptions(temperature=1.0, top_p=0.6), (), {1}, id="within_the_first"),
+        pytest.param(GenerationOptions(temperature=1.0, top_p=0.7), (), {1, 2}, id="the_one_that_reaches_it_counts"),
     ],
 )
 def test_what_may_be_chosen(how, never, tokens):
@@ -50,14 +51,14 @@ def test_what_may_be_chosen(how, never, tokens):
 
 
 def test_tokens_are_drawn_as_often_as_their_chance():
-    counts = torch.bincount(torch.tensor(chosen(Decoding(temperature=1.0), times=4000)), minlength=4) / 4000
+    counts = torch.bincount(torch.tensor(chosen(GenerationOptions(temperature=1.0), times=4000)), minlength=4) / 4000
     torch.testing.assert_close(counts, LOGITS[0].softmax(-1), atol=0.03, rtol=0)
 
 
 def test_draws_hang_on_the_seed_and_on_nothing_beside_it():
-    one, same, other = (chosen(Decoding(temperature=1.0, seed=seed)) for seed in (1, 1, 2))
+    one, same, other = (chosen(GenerationOptions(temperature=1.0, seed=seed)) for seed in (1, 1, 2))
     assert one == same != other
-    choose = Chooser(Decoding(temperature=1.0, seed=1), 3, ())
+    choose = TokenSampler(GenerationOptions(temperature=1.0, seed=1), 3, ())
     together = [choose(LOGITS.expand(3, -1), [0, 1, 2]) for _ in range(100)]
     together += [choose(LOGITS.expand(2, -1), [0, 2]) for _ in range(100)]  # the middle one is over
     assert [row[0] for row in together] == [row[-1] for row in together] == one
@@ -65,7 +66,7 @@ def test_draws_hang_on_the_seed_and_on_nothing_beside_it():
 
 def test_a_drawn_answer_is_the_same_alone_and_in_a_batch(toy):
     model = Model(*toy, "toy")
-    questions = [Question("What?", (open_signal(v),)) for v in (picture(), sound(), picture(seed=5))]
+    questions = [question_sample("What?", (open_signal(v),)) for v in (picture(), sound(), picture(seed=5))]
     drawing = {"temperature": 1.0, "top_p": 0.9, "seed": 7}
     together = model.answer(questions, 8, **drawing)
     assert [a.raw for a in together] == [model.answer([q], 8, **drawing)[0].raw for q in questions]
@@ -77,10 +78,9 @@ def test_greedy_answers_are_those_of_generate(bundled, mixed):
     network, processor = bundled.network, bundled.processor
     for questions in (mixed[:1], mixed):
         ours = [answer.raw for answer in bundled.answer(questions, 40)]
-        prepared = [[processor.prepare(signal) for signal in q.signals] for q in questions]
-        inputs = processor.batch(
-            [q.text for q in questions], prepared, [q.regions for q in questions], [()] * len(ours)
-        )
+        signals = [[own.values for own in sample.signals] for sample in questions]
+        texts = [sample.turns[-1].user for sample in questions]
+        inputs = processor(texts, signals, [sample.regions for sample in questions])
         never = [*network.config.signal_token_ids.values(), network.config.region_token_id]
         ids = network.generate(**inputs, max_new_tokens=40, do_sample=False, suppress_tokens=never)
         new = ids[:, inputs["input_ids"].shape[1] :]
@@ -98,16 +98,16 @@ def pointing(request):
 
 def test_the_state_of_a_mask_is_where_the_configuration_says(pointing):
     model, state = pointing
-    question = Question("Where is it?", (open_signal(picture()),))
+    question = question_sample("Where is it?", (open_signal(picture()),))
     with saying(model.network, model.processor.tokenizer, [WORD, SEG, SEG, WORD, SEG]):
-        prompts = model.engine.read([question])
-        *_, (said,) = model.engine.say(prompts, Decoding(max_new_tokens=5))
-    whole = model.engine.read([question], [f"{WORD}{SEG}{SEG}{WORD}{SEG}"])
-    hidden = model.engine.hear(whole)[0]
+        prompts = model.engine.encode([question])
+        *_, (said,) = model.engine.generate(prompts, GenerationOptions(max_new_tokens=5))
+    whole = model.engine.encode([answered(question, f"{WORD}{SEG}{SEG}{WORD}{SEG}")])
+    hidden = model.engine.forward(whole)[0]
     first = len(prompts.ids[0])
     places = [first + n - (state == "before") for n in (1, 2, 4)]
     assert whole.ids[0, first:].tolist()[:-1] == said.ids
-    torch.testing.assert_close(torch.stack(said.states), hidden[places], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(torch.stack(said.seg_states), hidden[places], atol=1e-5, rtol=1e-5)
 
 
 def test_an_answer_ends_at_a_text_that_ends_answers(toy, monkeypatch):
@@ -126,7 +126,7 @@ def test_an_answer_ends_at_a_text_that_ends_answers(toy, monkeypatch):
 def test_an_answer_ends_at_any_end_of_the_generation_config(toy, monkeypatch, ends):
     network, processor = toy
     monkeypatch.setattr(network.generation_config, "eos_token_id", ends)
-    assert Model(network, processor, "toy").engine._end_ids == {processor.tokenizer.eos_token_id, 7} | (
+    assert Model(network, processor, "toy").engine.end_ids == {processor.tokenizer.eos_token_id, 7} | (
         {8} if ends != 7 else set()
     )
 
@@ -137,7 +137,7 @@ def test_the_end_of_a_prompt_may_be_forgotten_as_onellm_forgets_it(bundled, mixe
     asked = [mixed[1], mixed[4]]
     expected = []
     for question in asked:
-        inputs = processor(question.text, question.signals)
+        inputs = processor(question.turns[-1].user, [own.values for own in question.signals])
         with torch.no_grad():
             output = network(**inputs, use_cache=True)
             ids = [int(output.logits[0, -1].argmax())]
@@ -149,7 +149,7 @@ def test_the_end_of_a_prompt_may_be_forgotten_as_onellm_forgets_it(bundled, mixe
                 ids.append(int(output.logits[0, -1].argmax()))
         expected.append(processor.tokenizer.decode(ids).split(END)[0])
     never = [answer.raw for answer in bundled.answer(asked, 8)]
-    alone = [bundled.answer([question], 8, forget=2)[0].raw for question in asked]
+    alone = [bundled.answer([question], 8, drop_prompt_tokens=2)[0].raw for question in asked]
     assert alone == expected != never
-    assert [answer.raw for answer in bundled.answer(asked, 8, forget=2)] == alone
+    assert [answer.raw for answer in bundled.answer(asked, 8, drop_prompt_tokens=2)] == alone
     assert [bundled.answer([question], 8)[0].raw for question in asked] == never  # what was forgotten is not kept

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import DynamicCache, LlamaConfig, MistralConfig
 
-from deixis.inference.kv_cache import ROOM, can_be_cut, held, open_cache, select_rows
+from deixis.inference.kv_cache import SPARE, copied_layers, keeps_all_positions, open_cache, select_rows
 
 LLAMA = LlamaConfig(num_hidden_layers=2, hidden_size=8, num_attention_heads=2)
 WINDOWS = MistralConfig(num_hidden_layers=2, hidden_size=8, num_attention_heads=2, sliding_window=4)
@@ -27,8 +27,8 @@ def feed(cache, steps, rows=3):
     [
         pytest.param([1], id="one"),
         pytest.param([5, 1, 1], id="prompt_and_steps"),
-        pytest.param([5, *[1] * (2 * ROOM + 3)], id="beyond_its_room_twice"),
-        pytest.param([3, 2 * ROOM, 1], id="more_than_its_room_at_once"),
+        pytest.param([5, *[1] * (2 * SPARE + 3)], id="beyond_its_room_twice"),
+        pytest.param([3, 2 * SPARE, 1], id="more_than_its_room_at_once"),
     ],
 )
 def test_it_holds_what_the_plain_cache_holds(steps):
@@ -57,7 +57,7 @@ def test_a_beginning_that_is_given_is_not_written_to():
     cache = open_cache(LLAMA, [(keys[..., :4, :], values[..., :4, :]) for keys, values in beginning])
     feed(cache, [3], rows=1)
     assert cache.get_seq_length() == 7
-    for (keys, values), (before, others), (first, _) in zip(beginning, kept, held(cache), strict=True):
+    for (keys, values), (before, others), (first, _) in zip(beginning, kept, copied_layers(cache), strict=True):
         assert torch.equal(keys, before)
         assert torch.equal(values, others)
         assert torch.equal(first[..., :4, :], before[..., :4, :])
@@ -66,7 +66,7 @@ def test_a_beginning_that_is_given_is_not_written_to():
 
 def test_layers_that_forget_stay_transformers_own():
     cache = open_cache(WINDOWS)
-    assert not can_be_cut(cache)
+    assert not keeps_all_positions(cache)
     feed(cache, [6])
     assert not select_rows(cache, torch.tensor([1]), 2)
     assert cache.layers[0].keys.shape[0] == 1

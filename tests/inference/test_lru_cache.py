@@ -1,10 +1,10 @@
-"""`Kept`: never more bytes than allowed, the least recently used go first."""
+"""`LRUCache`: never more bytes than allowed, the least recently used go first."""
 
 import numpy as np
 import pytest
 import torch
 
-from deixis.inference.lru_cache import Kept, byte_count
+from deixis.inference.lru_cache import LRUCache, byte_count
 from deixis.model.fusion import Encoded, LazyFeatures, SignalBatch
 
 
@@ -13,12 +13,12 @@ def of_bytes(count):
 
 
 def test_a_limit_below_zero_is_refused():
-    with pytest.raises(ValueError, match="keep_bytes: expected 0"):
-        Kept(-1)
+    with pytest.raises(ValueError, match="cache_bytes: expected 0"):
+        LRUCache(-1)
 
 
 def test_the_least_recently_used_goes_first():
-    kept = Kept(100)
+    kept = LRUCache(100)
     for name in "abc":
         kept.put((name,), of_bytes(30))
     assert kept.get(("a",)) is not None
@@ -37,14 +37,14 @@ def test_the_least_recently_used_goes_first():
     ],
 )
 def test_no_more_is_kept_than_allowed(sizes, left):
-    kept = Kept(100)
+    kept = LRUCache(100)
     for number, size in enumerate(sizes):
         kept.put((str(number),), of_bytes(size))
     assert [str(n) for n in range(len(sizes)) if kept.get((str(n),)) is not None] == left
 
 
 def test_a_value_put_again_is_counted_anew():
-    kept = Kept(100)
+    kept = LRUCache(100)
     kept.put(("a",), of_bytes(60))
     kept.put(("a",), of_bytes(90))
     assert (len(kept), kept.bytes) == (1, 90)
@@ -54,7 +54,7 @@ def test_a_value_put_again_is_counted_anew():
 
 
 def test_what_begins_with_a_word_is_found_last_used_first():
-    kept = Kept(100)
+    kept = LRUCache(100)
     for key in (("x", 1), ("y", 1), ("x", 2), ("x", 3)):
         kept.put(key, of_bytes(1))
     kept.get(("x", 1))

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from deixis.conversation import question_sample
 from deixis.geometry import Box
-from deixis.inference import Model, Question
+from deixis.inference import Model
 from deixis.signals import open_signal
 from tests.toy import cloud, picture, sound
 
@@ -61,7 +62,7 @@ def assert_same_regions(some, others):
 
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_an_answer_cut_off_at_seg_still_has_its_mask(model, length):
-    question = [Question("Where is it?", (open_signal(picture()),))]
+    question = [question_sample("Where is it?", (open_signal(picture()),))]
     cut = answers(model, question, [[SEG]], length)[0]
     whole = answers(model, question, [[*[SEG] * 3, END]], 10)[0]
     assert cut.raw == SEG * length
@@ -91,10 +92,10 @@ def test_a_conversation_that_the_model_cannot_hold_is_refused(model):
 
 def test_masks_stay_with_their_question_in_a_batch_of_uneven_answers(model):
     questions = [
-        Question("How many?", (open_signal(sound()), open_signal(picture(seed=1)))),
-        Question("What is {0} next to?", (open_signal(picture(seed=2)),), (Box(1, 2, 20, 20),)),
-        Question("Hello?", ()),
-        Question("Where?", (open_signal(cloud()),)),
+        question_sample("How many?", (open_signal(sound()), open_signal(picture(seed=1)))),
+        question_sample("What is {0} next to?", (open_signal(picture(seed=2)),), (Box(1, 2, 20, 20),)),
+        question_sample("Hello?", ()),
+        question_sample("Where?", (open_signal(cloud()),)),
     ]
     said = [[WORD, END], [SEG, WORD, SEG, END], [WORD, WORD, END], [WORD, WORD, WORD, SEG]]
     together = answers(model, questions, said, 4)

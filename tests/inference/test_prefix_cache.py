@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from deixis.conversation import question_sample
 from deixis.geometry import Box, Point
-from deixis.inference import Decoding, Model, Question
-from deixis.inference.prefix_cache import common_length, row_keys
+from deixis.inference import GenerationOptions, Model
+from deixis.inference.prefix_cache import common_length, token_keys
 from deixis.signals import open_signal
 from tests.toy import picture, sound
 
@@ -14,7 +15,7 @@ IMAGE, REGION = 5, 3
 
 
 def keys(ids, signals=(), regions=()):
-    return row_keys(ids, signals, regions, REGION)
+    return token_keys(ids, signals, regions, REGION)
 
 
 ROW = keys([1, IMAGE, IMAGE, 9, REGION, 8], [(IMAGE, 2, b"a")], [b"p"])
@@ -63,9 +64,9 @@ def lengths(toy):
     hook.remove()
 
 
-def prompt_length(model, question, signals, regions=(), history=()):
-    asked = Question(question, tuple(map(open_signal, signals)), tuple(regions), history)
-    return model.engine.read([asked]).ids.shape[1]
+def prompt_length(model, question, signals, regions=(), earlier=None):
+    asked = question_sample(question, tuple(map(open_signal, signals)), tuple(regions), earlier)
+    return model.engine.encode([asked]).ids.shape[1]
 
 
 def test_the_second_question_about_a_file_reads_only_its_words(model, lengths):
@@ -82,7 +83,7 @@ def test_a_chat_feeds_no_turn_twice(model, lengths):
     chat = model.chat(picture(), sound())
     first = prompt_length(model, "What is {0}?", [picture(), sound()], [Point(5, 5)])
     chat.ask("What is {0}?", [Point(5, 5)], max_new_tokens=6)
-    second = prompt_length(model, "What colour is it?", [picture(), sound()], history=tuple(chat._turns))
+    second = prompt_length(model, "What colour is it?", [picture(), sound()], earlier=chat.sample)
     lengths.clear()
     chat.ask("What colour is it?", max_new_tokens=6)
     assert lengths[0] <= second - first
@@ -109,7 +110,7 @@ def test_chats_do_not_mix(toy):
     turns = ["What is it?", "Where?", "How many?"]
     apart = []
     for seed in (0, 1):
-        chat = Model(*toy, "toy", keep_bytes=0).chat(picture(seed=seed))
+        chat = Model(*toy, "toy", cache_bytes=0).chat(picture(seed=seed))
         apart.append([chat.ask(turn, max_new_tokens=8).raw for turn in turns])
     chats = [model.chat(picture(seed=seed)) for seed in (0, 1)]
     for turn in turns:
@@ -122,7 +123,7 @@ def test_a_prefix_that_a_longer_one_begins_with_is_dropped(model):
     chat = model.chat(picture())
     for turn in ("What is it?", "Where?", "How many?"):
         chat.ask(turn, max_new_tokens=4)
-    prefixes = [prefix for _, prefix in model.engine.kept.of("prefix")]
+    prefixes = [prefix for _, prefix in model.engine.cache.entries("prefix")]
     assert all(
         common_length(one.keys, other.keys) < len(one.keys)
         for one in prefixes
@@ -140,10 +141,10 @@ def test_what_was_read_is_what_would_be_read_again(bundled, mixed):
     for forget in (False, True):
         if forget:
             bundled.forget()
-        prompts = bundled.engine.read([mixed[1]])
-        for _ in bundled.engine.say(prompts, Decoding(max_new_tokens=4)):
+        prompts = bundled.engine.encode([mixed[1]])
+        for _ in bundled.engine.generate(prompts, GenerationOptions(max_new_tokens=4)):
             pass
-        caches.append(next(prefix for _, prefix in bundled.engine.kept.of("prefix")))
+        caches.append(next(prefix for _, prefix in bundled.engine.cache.entries("prefix")))
     assert np.array_equal(caches[0].keys, caches[1].keys)
     for one, other in zip(caches[0].layers, caches[1].layers, strict=True):
         for half, whole in zip(one, other, strict=True):

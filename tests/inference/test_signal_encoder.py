@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from deixis.conversation import question_sample
 from deixis.geometry import Box
-from deixis.inference import Model, Question
-from deixis.inference.lru_cache import Kept
-from deixis.inference.signal_encoder import Eye, joined
+from deixis.inference import Model
+from deixis.inference.lru_cache import LRUCache
+from deixis.inference.signal_encoder import SignalEncoder, joined
 from deixis.model.fusion import SignalBatch
 from deixis.model.processor import signal_tensors
 from deixis.signals import open_signal
@@ -36,7 +37,7 @@ def counted(network, monkeypatch):
 
 def test_signals_put_together_are_as_encoded_together(toy):
     network, processor = toy
-    eye = Eye(network, processor, Kept(1 << 30))
+    eye = SignalEncoder(network, processor, LRUCache(1 << 30))
     sights = [[eye.prepare(open_signal(value)) for value in row] for row in ROWS]
     eye.encode([sight for own in sights for sight in own])
     ours = joined(sights)
@@ -71,36 +72,36 @@ def test_a_signal_is_encoded_once_for_all_questions(toy, monkeypatch):
     chat.ask("And {0}?", [Box(1, 2, 20, 20)], max_new_tokens=2)
     assert seen == [1]
     signals = [open_signal(value) for value in (picture(), picture(seed=9), picture(seed=9), sound())]
-    model.answer([Question("What?", (signal,)) for signal in signals], 2)
+    model.answer([question_sample("What?", (signal,)) for signal in signals], 2)
     assert seen == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
-    ("keep_bytes", "times"), [pytest.param(0, 2, id="nothing_kept"), pytest.param(1 << 30, 1, id="kept")]
+    ("cache_bytes", "times"), [pytest.param(0, 2, id="nothing_kept"), pytest.param(1 << 30, 1, id="kept")]
 )
-def test_what_is_not_kept_is_encoded_again(toy, monkeypatch, keep_bytes, times):
-    model = Model(*toy, "toy", keep_bytes)
+def test_what_is_not_kept_is_encoded_again(toy, monkeypatch, cache_bytes, times):
+    model = Model(*toy, "toy", cache_bytes)
     seen = counted(model.network, monkeypatch)
     answers = [model.ask("What is {0}?", picture(), regions=[Box(1, 2, 20, 20)], max_new_tokens=4) for _ in range(2)]
     assert len(seen) == times
     assert answers[0].raw == answers[1].raw
-    model.forget()
-    assert model.engine.kept.bytes == 0
+    model.clear_cache()
+    assert model.engine.cache.bytes == 0
 
 
 def test_another_dtype_is_another_sight():
     network, processor = toy_network(toy_tokenizer())
     model = Model(network, processor, "toy")
     model.ask("What is it?", picture(), max_new_tokens=2)
-    kept = len(model.engine.kept)
+    kept = len(model.engine.cache)
     network.to(torch.float64)
     model.ask("What is it?", picture(), max_new_tokens=2)
-    assert len(model.engine.kept) == 2 * kept
+    assert len(model.engine.cache) == 2 * kept
 
 
 def test_sam_looks_at_a_picture_when_a_mask_is_asked_for_and_once(sam, monkeypatch):
     network, processor = sam
-    eye = Eye(network, processor, Kept(1 << 30))
+    eye = SignalEncoder(network, processor, LRUCache(1 << 30))
     looks = []
     encode = network.sam_pointing.encode
     monkeypatch.setattr(network.sam_pointing, "encode", lambda values: looks.append(len(values)) or encode(values))

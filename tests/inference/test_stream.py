@@ -7,12 +7,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from deixis.conversation import question_sample
 from deixis.geometry import Region, parse_answer
 from deixis.geometry.frames import letterbox_frame
-from deixis.inference import Model, Question
-from deixis.inference.answer_reader import Reading
-from deixis.inference.generation import Said
-from deixis.inference.stream import Teller, settled
+from deixis.inference import Model
+from deixis.inference.answer_reader import AnswerReader
+from deixis.inference.generation import GenerationState
+from deixis.inference.stream import StreamParser, settled
 from deixis.systems import NOTATIONS
 from tests.inference.test_model import END, SEG, saying
 from tests.toy import picture, sound
@@ -56,10 +57,12 @@ def test_what_is_told_stays(name, raw):
     """Letter by letter, any text: what was told is a beginning of what the whole text says."""
     notation = NOTATIONS[name]
     whole = parse_answer(raw, FRAMES, notation)
-    teller = Teller(notation, (), lambda text: parse_answer(text, FRAMES, notation), lambda mark, _: [marked(mark)])
+    teller = StreamParser(
+        notation, (), lambda text: parse_answer(text, FRAMES, notation), lambda mark, _: [marked(mark)]
+    )
     text, marks = "", []
-    told = [teller.more(raw[:end]) for end in range(len(raw) + 1)]
-    for piece in chain.from_iterable([*told, teller.rest(raw)]):
+    told = [teller.feed(raw[:end]) for end in range(len(raw) + 1)]
+    for piece in chain.from_iterable([*told, teller.finish(raw)]):
         text += piece.text if piece.kind == "text" else ""
         marks += [piece.region] if piece.kind == "region" else []
         assert whole.text.startswith(text)
@@ -120,7 +123,7 @@ def test_a_stream_that_is_left_keeps_what_was_read(toy):
     pieces = model.stream("What is it?", picture(), max_new_tokens=30)
     next(pieces)
     pieces.close()
-    assert len(list(model.engine.kept.of("prefix"))) == 1
+    assert len(list(model.engine.cache.entries("prefix"))) == 1
 
 
 def test_a_chat_remembers_a_turn_that_was_streamed_to_its_end(toy):
@@ -140,7 +143,9 @@ def test_a_chat_remembers_a_turn_that_was_streamed_to_its_end(toy):
 def test_a_byte_is_not_told_before_its_character_is_known(toy):
     """Tokens of single bytes: "V" alone is a letter, and with the byte after it is none."""
     network, processor = toy
-    reading = Reading(Model(network, processor, "toy").engine, Question("What?", ()), (), Said(ids=[1, 2, 3]))
+    reading = AnswerReader(
+        Model(network, processor, "toy").engine, question_sample("What?", ()), (), GenerationState(ids=[1, 2, 3])
+    )
 
     class Bytes:
         """A tokenizer of three pieces, two of them bytes."""

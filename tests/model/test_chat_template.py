@@ -2,7 +2,7 @@
 
 import pytest
 
-from deixis.model.chat_template import Past, conversation_ids, conversation_text, left_padded, words_with_meaning
+from deixis.model.chat_template import conversation_ids, conversation_text, left_padded, special_words
 
 PLACEHOLDERS = {"image": "<image>", "audio": "<audio>"}
 COUNTS = {"image": 3, "audio": 2}
@@ -14,15 +14,30 @@ def tokenizer(toy):
 
 
 def test_a_conversation_is_written_by_the_template(tokenizer):
-    past = [Past("Where?", "There.")]
-    text = conversation_text(tokenizer, ["image", "audio"], past, "What?")
+    text, answers = conversation_text(tokenizer, [("Where?", "There."), ("What?", None)], ["image", "audio"])
     assert text == "<bos><image><audio><user>Where?<assistant>There.<eos><user>What?<assistant>"
-    assert conversation_text(tokenizer, [], [], "What?") == "<bos><user>What?<assistant>"
+    assert [(text[first:close], text[close:end]) for first, close, end in answers] == [("There.", "<eos>")]
+    assert conversation_text(tokenizer, [("What?", None)], []) == ("<bos><user>What?<assistant>", [])
+
+
+def test_a_template_that_looks_ahead_is_refused(tokenizer):
+    class Trimmed:
+        """A tokenizer whose template leaves out all questions but the last."""
+
+        chat_template = "..."
+
+        def apply_chat_template(self, messages, **_):
+            return str([m["content"] for m in messages][-1])
+
+    with pytest.raises(ValueError, match="expected every turn to be added behind the ones before it"):
+        conversation_text(Trimmed(), [("Where?", "There."), ("What?", None)], [])
 
 
 def test_placeholders_stand_as_often_as_signals_have_tokens(tokenizer):
     text = "<bos><audio><image><user>Hm?<assistant>"
-    ids = conversation_ids(tokenizer, text, PLACEHOLDERS, ["audio", "image"], COUNTS)
+    ids, offsets = conversation_ids(tokenizer, text, PLACEHOLDERS, ["audio", "image"], COUNTS)
+    assert offsets[:7] == [0, 5, 5, 12, 12, 12, text.index("<user>")]
+    assert offsets == sorted(offsets)
     image, audio = (tokenizer.convert_tokens_to_ids(word) for word in ("<image>", "<audio>"))
     assert ids[1:6] == [audio, audio, image, image, image]
     assert (ids.count(image), ids.count(audio)) == (3, 2)
@@ -45,11 +60,11 @@ def test_a_template_that_writes_other_placeholders_is_refused(tokenizer, kinds, 
 
 def test_a_tokenizer_without_a_template_takes_ids_only():
     with pytest.raises(ValueError, match="converted without its tokenizer and takes token ids only"):
-        conversation_text(None, [], [], "What?")
+        conversation_text(None, [("What?", None)], [])
 
 
-def test_words_with_a_meaning_are_those_in_brackets(tokenizer):
-    words = words_with_meaning(tokenizer)
+def test_special_words_are_those_in_brackets(tokenizer):
+    words = special_words(tokenizer)
     assert {"<image>", "<seg>", "<eos>"} <= set(words)
     assert not {"[", "12", ","} & set(words)
 

@@ -9,14 +9,18 @@ import torch
 from torch import Tensor
 
 from deixis.checkpoints.tokenizer import published_text
-from deixis.geometry import Box, Point
+from deixis.conversation import IGNORED, Row, collate, render
+from deixis.geometry import Box, Point, Region
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.chat_template import conversation_ids
 from deixis.model.fusion import Encoded
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
+from deixis.systems import SYSTEMS
+from deixis.systems.chat_style import chat_template
 from deixis.systems.ferret.sampling import ferret_mask, transposed_places
-from deixis.systems.llava.labels import IGNORED, answer_labels, padded_labels
-from deixis.systems.llava.template import CONVERSATIONS, chat_template
+from deixis.systems.ferret.template import STYLE
+from deixis.training.instruct import Instructor
 from tests.parity import ferret_sampler, ferret_text
 from tests.parity.golden import Check, Golden
 from tests.parity.networks import accounted, converted, encoded, greedy, processor_of, with_placeholders
@@ -65,6 +69,7 @@ LEFT = {
 SHARE = 1e-4  # of the largest value: float32 against float32
 TIED = 0.05  # the same, where equal distances are broken at random by the official code (its README)
 IMAGE = -200
+FERRET = SYSTEMS["ferret"]
 
 
 @torch.no_grad()
@@ -91,7 +96,7 @@ def checks(golden: Golden, place: Path) -> Iterator[Check]:
     network.region_sampler.pooling = "max"
     yield from without_regions(golden, network, found)
     yield from answer(golden, network, processor, found)
-    yield from training(golden, network, processor, found)
+    yield from training(golden, network, processor)
 
 
 def picture(golden: Golden, values: np.ndarray, found: Encoded) -> Iterator[Check]:
@@ -125,7 +130,7 @@ def words(golden: Golden, processor: DeixisProcessor) -> Iterator[Check]:
 def prompt_ids(processor: DeixisProcessor, prompt: str) -> list[int]:
     """Ids of a prompt, -200 for the picture as in the official code."""
     kinds = ["image"] * prompt.count("<image>")
-    ids = conversation_ids(processor.tokenizer, f"<s>{prompt}", {"image": "<image>"}, kinds, {"image": 1})
+    ids = conversation_ids(processor.tokenizer, f"<s>{prompt}", {"image": "<image>"}, kinds, {"image": 1})[0]
     return with_placeholders(ids, {processor.tokenizer.convert_tokens_to_ids("<image>"): (IMAGE, 1)})
 
 
@@ -145,7 +150,7 @@ def conversations(golden: Golden, processor: DeixisProcessor, prepared) -> Itera
         indices = iter(range(len(regions)))
         markup = re.sub(r"\[[\d, ]+\] <region_fea>", lambda _, left=indices: f"{{{next(left)}}}", question)
         body, _ = processor.question(markup, regions, [prepared])
-        processor.tokenizer.chat_template = chat_template("ferret_v1", "<im_start>" in prompt)
+        processor.tokenizer.chat_template = chat_template(STYLE, "<im_start>" in prompt)
         text = rendered(processor, [body])
         yield Check(f"model_cases/{name}/prompt", text.removeprefix("<s>"))
         ids = prompt_ids(processor, text.removeprefix("<s>"))
@@ -155,7 +160,7 @@ def conversations(golden: Golden, processor: DeixisProcessor, prepared) -> Itera
 
 
 def templates(golden: Golden, processor: DeixisProcessor) -> Iterator[Check]:
-    processor.tokenizer.chat_template = chat_template("ferret_v1", start_end=False)
+    processor.tokenizer.chat_template = chat_template(STYLE, start_end=False)
     for name in ("template_open", "template_two_rounds"):
         if golden.has(f"prompts/{name}"):
             stored = golden[f"prompts/{name}"]
@@ -243,47 +248,54 @@ def answer(
         yield Check(name, published_text(processor.tokenizer, said[0].tolist()) if is_text else said[0].tolist())
 
 
-def training(
-    golden: Golden, network: DeixisForConditionalGeneration, processor: DeixisProcessor, found: Encoded
-) -> Iterator[Check]:
-    """The batch of two samples, its labels and the loss."""
-    style = CONVERSATIONS["ferret_v1"]
+def training(golden: Golden, network: DeixisForConditionalGeneration, processor: DeixisProcessor) -> Iterator[Check]:
+    """The batch of two samples through the product's renderer, batch builder and loss."""
     start_end = "<im_start>" in str(golden["model_cases/train_conversations"])
-    processor.tokenizer.chat_template = chat_template("ferret_v1", start_end)
+    processor.tokenizer.chat_template = chat_template(STYLE, start_end)
     rows = []
     for conversation in golden["model_cases/train_conversations"]:
-        turns = [turn["value"].rpartition("<image>")[2].removeprefix("<im_end>").lstrip("\n") for turn in conversation]
-        text = rendered(processor, *[list(pair) for pair in zip(turns[::2], turns[1::2], strict=True)])
-        encode = lambda part: prompt_ids(processor, part.removeprefix("<s>"))  # noqa: E731
-        rows.append(answer_labels(text, encode, style.asked + style.assistant))
-    ids, labels, mask = padded_labels(rows, processor.tokenizer.pad_token_id)
-    yield Check("model_outputs/train.input_ids", ids)
+        prepared = [processor.prepare(open_signal(golden.folder / "image.png"))]
+        sample = sample_of([turn["value"] for turn in conversation], prepared[0].frame.size.size_hw)
+        row = Row(prepared)
+        row.add(render(sample, prepared, processor, FERRET))
+        rows.append(row)
+    batch = collate(rows, processor.tokenizer.pad_token_id, FERRET)
+    own = network.config.signal_token_ids["image"]
+    held = batch["input_ids"] == own
+    kept = ~held | (held & ~torch.nn.functional.pad(held[:, :-1], (1, 0)))  # the first placeholder of each run
+
+    def squeezed(values: Tensor) -> Tensor:
+        return torch.stack([row[keep] for row, keep in zip(values, kept, strict=True)])
+
+    valid = torch.nn.functional.pad(batch["position_ids"][:, 1:] > 0, (1, 0), value=True)  # padding has position 0
+    ids, labels = squeezed(batch["input_ids"]), squeezed(batch["labels"])
+    yield Check("model_outputs/train.input_ids", ids.masked_fill(ids == own, IMAGE))
     yield Check("model_outputs/train.labels", labels)
-    yield Check("model_outputs/train.attention_mask", mask)
+    yield Check("model_outputs/train.attention_mask", squeezed(valid))
     learnt = [published_text(processor.tokenizer, [n for n in row.tolist() if n != IGNORED]) for row in labels]
     yield Check("model_cases/train_label_text", learnt)
-    count = found.tokens["image"].shape[1]
-    at = {IMAGE: (network.config.signal_token_ids["image"], count)}
-    full = torch.tensor([with_placeholders(row, at) for row in ids.tolist()])
-    more = [row.index(IMAGE) for row in ids.tolist()]
-
-    def widened(values: Tensor, filling: int) -> Tensor:
-        rows = [
-            torch.cat([row[:place], torch.full((count,), filling), row[place + 1 :]])
-            for row, place in zip(values.long(), more, strict=True)
-        ]
-        return torch.stack(rows)
-
-    both = encoded(network, "image", twice(golden, processor))
-    own = region_inputs(network, exact_points(golden, ["A0", "A1", "A2"]), both)
-    own["region_signal"] = torch.tensor([0, 0, 1])
-    output = network(
-        input_ids=full, attention_mask=widened(mask, 1), labels=widened(labels, IGNORED), encoded=both, **own
-    )
-    yield Check("model_outputs/train.loss", output.losses["text"], SHARE, relative=True)
+    # the recording drew its points from masks that the conversations' numbers do not tell
+    points = exact_points(golden, ["A0", "A1", "A2"])
+    side = round(processor.token_counts["image"] ** 0.5)
+    places = np.stack([transposed_places(one.numpy(), side) for one in points])
+    batch |= {"region_points": points, "region_places": torch.from_numpy(places)}
+    output = Instructor(network, FERRET).eval()(**batch)
+    yield Check("model_outputs/train.loss", output["losses"]["text"], SHARE, relative=True)
 
 
-def twice(golden: Golden, processor: DeixisProcessor) -> Tensor:
-    """The picture of both samples."""
-    values = torch.from_numpy(processor.prepare(open_signal(golden.folder / "image.png")).values)
-    return torch.stack([values, values])
+def sample_of(values: list[str], size_hw: tuple[int, int]) -> Sample:
+    """A recorded conversation as a sample: the numbers of its questions and answers become regions."""
+    regions: list[Region] = []
+
+    def reference(match: re.Match) -> str:
+        numbers = [int(number) for number in match[1].split(", ")]
+        sides = [size_hw[1], size_hw[0]] * 2
+        # the middle of a grid number's pixels, which is truncated to the same number
+        place = [(number + 0.5) / 1000 * side for number, side in zip(numbers, sides, strict=False)]
+        regions.append(Point(*place) if len(place) == 2 else Box(*place))
+        return f"{{{len(regions) - 1}}}"
+
+    texts = [value.rpartition("<image>")[2].removeprefix("<im_end>").lstrip("\n") for value in values]
+    markup = [re.sub(r"\[(\d+(?:, \d+)+)\](?: <region_fea>)?", reference, text) for text in texts]
+    turns = tuple(Turn(*pair) for pair in zip(markup[::2], markup[1::2], strict=True))
+    return Sample("golden", "golden", "refer", "train", turns, (MediaReference("image", "image"),), tuple(regions))

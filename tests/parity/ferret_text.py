@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from deixis.geometry import Region, letterbox_frame, write_answer, write_prompt
 from deixis.geometry.pixel_grid import grid_numbers
 from deixis.systems.ferret import prompts
 from deixis.systems.ferret import scoring as official
-from deixis.systems.ferret.labels import answered_places, asked_places
+from deixis.systems.ferret.notation import OFFICIAL_TRAINING
 from deixis.systems.ferret.regions import box_in_picture
-from deixis.systems.llava.template import CONVERSATIONS
+from deixis.systems.ferret.sampling import ferret_mask
+from deixis.systems.ferret.template import STYLE
 from tests.parity.golden import Check, Golden
 
 READERS = {
@@ -103,8 +106,7 @@ def gpt4(golden: Golden) -> Iterator[Check]:
 
 
 def rules(golden: Golden) -> Iterator[Check]:
-    style = CONVERSATIONS["ferret_v1"]
-    yield Check("prompts/stop_str", style.answered)
+    yield Check("prompts/stop_str", STYLE.answered)
     refcoco, flickr = golden["prompts/refcoco_question_rule"], golden["prompts/flickr_question_rule"]
     yield Check(
         "prompts/refcoco_question_rule/question", prompts.refcoco_question(refcoco["caption"], refcoco["template"])
@@ -141,25 +143,39 @@ def demo(golden: Golden) -> Iterator[Check]:
 
 
 def training(golden: Golden) -> Iterator[Check]:
+    """Places of training's conversations, written by the renderer's own functions in the notation of training."""
     for case in golden.keys("prompts/train"):
         name = f"prompts/train/{case}"
         record = golden[name]
         size_wh = (record["width"], record["height"])
+        size_hw = size_wh[::-1]
         _, form, masked = record["key"].split(".")
         segments = [segment(words, size_wh) for words in golden["prompts/train_segment_masks"]]
-        masks = []
+        masks: list[np.ndarray] = []
+        frames = [letterbox_frame(size_hw, (336, 336))]
         for number, (turn, boxes) in enumerate(zip(record["conversations"], record["boxes"], strict=True)):
             indices = iter(range(len(boxes)))
-            template = PLACE.sub(lambda _, left=indices: f"<bbox_location{next(left)}>", turn["value"])
+            markup = PLACE.sub(lambda _, left=indices: f"{{{next(left)}}}", turn["value"])
+            regions = [trained_region(box, size_wh, form) for box in boxes]
             if turn["from"] == "human":
-                text, own = asked_places(template, boxes, size_wh, form, segments if masked == "mask" else None)
-                masks += own
+                if masked == "mask":
+                    regions = [replace(own, mask=cut.T) for own, cut in zip(regions, segments, strict=False)]
+                text, _ = write_prompt(markup, regions, frames, [frames[0].size], OFFICIAL_TRAINING)
+                masks += [ferret_mask(own, size_hw) for own in regions]
             else:
-                text = answered_places(template, boxes, size_wh)
+                boxes_only = [trained_region(box, size_wh, "box") for box in boxes]
+                text, _ = write_answer(markup, boxes_only, frames, OFFICIAL_TRAINING)
             yield Check(f"{name}/conversations/{number}/value", text)
         yield Check(f"{name}/mask_nonzero", [int(mask.sum()) for mask in masks])
         for index, mask in enumerate(masks):
             yield Check(f"prompt_masks/{record['key']}.{index}", mask)
+
+
+def trained_region(box: list[float], size_wh: tuple[int, int], form: str) -> Region:
+    """An object of training: its box moved into the image, pointed at by its centre or by the box."""
+    x1, y1, x2, y2 = box_in_picture(box, size_wh)
+    point = ((x1 + x2) / 2, (y1 + y2) / 2) if form == "point" else None
+    return Region(point=point, box=(x1, y1, x2, y2))
 
 
 def segment(words: str, size_wh: tuple[int, int]) -> np.ndarray:

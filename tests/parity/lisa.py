@@ -11,12 +11,17 @@ from torch.nn.functional import interpolate
 
 from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
 from deixis.checkpoints.tokenizer import published_text
+from deixis.conversation import IGNORED, Row, collate, mask_targets, render
+from deixis.geometry import Mask, escaped
 from deixis.model import DeixisForConditionalGeneration
 from deixis.model.masks.mask_cells import Prepared
+from deixis.model.masks.sam import sam_side
 from deixis.model.masks.sam_image import MEAN_RGB, STD_RGB, placed_logits, prepare_for_sam
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
-from deixis.systems.lisa.losses import lisa_mask_losses
-from deixis.systems.llava.labels import IGNORED, padded_labels
+from deixis.systems import SYSTEMS
+from deixis.systems.lisa.template import STYLE
+from deixis.training.instruct import Instructor
 from tests.parity import lisa_decoder, lisa_units
 from tests.parity.golden import Check, Golden
 from tests.parity.networks import accounted, converted, encoded, greedy, processor_of, with_placeholders
@@ -49,6 +54,7 @@ LEFT = {
 }
 SHARE = 1e-4  # of the largest value: float32 against float32
 IMAGE = -200
+LISA = SYSTEMS["lisa"]
 
 
 @torch.no_grad()
@@ -62,12 +68,14 @@ def checks(golden: Golden, place: Path) -> Iterator[Check]:
         names = accounted(golden.folder, place / "lisa")
         yield Check("state_dict_keys/keys", names)
         yield Check("state_dict_keys/num_keys", len(names))
-    tokenizer = processor_of(place / "lisa").tokenizer
+    processor = processor_of(place / "lisa")
+    tokenizer, files = processor.tokenizer, {}
     yield from words(golden, network, tokenizer)
     pictures = {}
     for file in sorted(golden.folder.glob("image?.png")):
         name = file.stem.removeprefix("image")
-        pictures[name] = processor_of(place / "lisa").prepare(open_signal(file))
+        files[name] = file
+        pictures[name] = processor.prepare(open_signal(file))
         yield from prepared(golden, name, pictures[name])
         yield from features(golden, name, network, pictures[name])
     for case in golden.keys("cases/get_preprocess_shape"):
@@ -79,7 +87,7 @@ def checks(golden: Golden, place: Path) -> Iterator[Check]:
     yield from lisa_decoder.checks(golden, network)
     for case in golden.keys("cases"):
         if case.startswith("train."):
-            yield from training(golden, case, network, tokenizer, pictures)
+            yield from training(golden, case, network, processor, files)
         if case.startswith("evaluate."):
             yield from answer(golden, case, network, tokenizer, pictures[golden[f"cases/{case}/image"]])
 
@@ -160,83 +168,114 @@ def in_file(logits: Tensor, placed_hw: tuple[int, int], size_px: int, size_hw: t
     return torch.cat([interpolate(own, size_hw, mode="bilinear", align_corners=False)[0] for own in placed])
 
 
-def training(golden, case: str, network, tokenizer, pictures: dict[str, Prepared]) -> Iterator[Check]:
-    """A batch of one or two pictures: ids, labels, states, masks and losses."""
+def training(golden, case: str, network, processor, files: dict[str, Path]) -> Iterator[Check]:
+    """A batch of one or two images through the product's renderer, batch builder and loss."""
     prefix, stored = f"outputs/{case}", f"cases/{case}"
     offset = golden[f"{prefix}.offset"].tolist()
-    own = [pictures[name] for name in sorted(pictures)[: len(offset) - 1]]
-    conversations = golden[f"{stored}/conversations"]
-    texts = [lisa_units.rendered(tokenizer, *lisa_units.turn_of(text), "llava_v1", True) for text in conversations]
-    yield Check(f"{stored}/conversations", [text.removeprefix("<s>") for text in texts])
-    rows = [lisa_units.labelled(tokenizer, text) for text in texts]
-    ids, labels, mask = padded_labels(rows, tokenizer.pad_token_id)
-    yield Check(f"{prefix}.input_ids", ids)
-    yield Check(f"{prefix}.labels", labels)
-    yield Check(f"{prefix}.attention_masks", mask)
-    learnt = [published_text(tokenizer, [n for n in row.tolist() if n != IGNORED]) for row in labels]
-    yield Check(f"{stored}/label_text", learnt)
-    # which picture a conversation is about: its masks lie between two offsets
-    sample = [next(i for i in range(len(own)) if offset[i] <= row < offset[i + 1]) for row in range(len(rows))]
-    yield Check(f"{prefix}.offset", np.cumsum([0, *np.bincount(sample)]))
-    found = encoded(network, "image", torch.from_numpy(np.stack([own[i].values for i in sample])))
-    count = found.tokens["image"].shape[1]
-    full = model_ids(network, ids, count)
-    at = [row.index(IMAGE) for row in ids.tolist()]
-    wide = [
-        torch.stack([widened(v, p, count, f) for v, p in zip(t, at, strict=True)])
-        for t, f in ((mask, 1), (labels, -100))
+    names = sorted(files)[: len(offset) - 1]
+    prepared = {name: [processor.prepare(open_signal(files[name]))] for name in names}
+    # which image a conversation is about: its masks lie between two offsets
+    image = [
+        next(names[i] for i in range(len(names)) if offset[i] <= row < offset[i + 1])
+        for row in range(len(golden[f"{stored}/conversations"]))
     ]
-    output = network(input_ids=full, attention_mask=wide[0].long(), encoded=found)
-    ce_loss = network(input_ids=full, attention_mask=wide[0].long(), encoded=found, labels=wide[1]).losses["text"]
-    places = seg_positions(network, full)
-    states = output.hidden[places[:, 0], places[:, 1]]
-    tail = next(entry for entry in golden.names(f"{prefix}.logits_tail*"))
-    yield Check(f"{prefix}.seg_positions", places)
-    yield Check(f"{prefix}.hidden_at_seg", states, SHARE, relative=True)
-    yield Check(f"{prefix}.pred_embeddings", network.sam_pointing.prompt(states), SHARE, relative=True)
-    yield Check(tail, output.logits[:, -int(tail.rpartition("tail")[2]) :], SHARE, relative=True)
-    yield Check(f"{prefix}.last_hidden_rows", output.hidden[:, ::16], SHARE, relative=True)
-    yield Check(f"{stored}/seq_len", full.shape[1])
-    whole, low = [], []
-    for number, picture in enumerate(own):
-        mine = torch.tensor([sample[row] == number for row in places[:, 0].tolist()])
-        logits, scores, masks = decoded(network, states[mine], picture)
-        whole.append(masks)
-        low.append(logits)
-        name = f"{prefix}.image{number}"
-        values = {"low_res_every4": logits[..., ::4, ::4], "iou": scores, "pred_mask_every2": masks[:, ::2, ::2]}
-        yield from (
-            Check(f"{name}.{n}", v, SHARE, relative=True) for n, v in values.items() if golden.has(f"{name}.{n}")
-        )
-    yield from batch_facts(golden, case, own, whole, low, ce_loss, sorted(pictures))
-
-
-def batch_facts(golden, case: str, own, whole, low, ce_loss: Tensor, names: list[str]) -> Iterator[Check]:
-    """Losses (with the weights 1, 2 and 0.5), sizes, and the spread of the low-resolution logits."""
-    prefix, stored = f"outputs/{case}", f"cases/{case}"
-    truth = [torch.from_numpy(golden[f"masks/gt{name}"]).float() for name in names[: len(own)]]
-    losses = {"ce_loss": ce_loss} | lisa_mask_losses(whole, truth)
-    losses["loss"] = losses["ce_loss"] + losses["mask_loss"]
-    for name, value in losses.items():
+    masks = {name: iter(golden[f"masks/gt{name}"]) for name in names}
+    rows, texts = [], []
+    for text, name in zip(golden[f"{stored}/conversations"], image, strict=True):
+        sample = sample_of(*lisa_units.turn_of(text), masks[name])
+        rendered = render(sample, prepared[name], processor, LISA)
+        cells = {"image": sam_side(network.config.mask_config) ** 2}
+        row = Row(prepared[name])
+        row.add(rendered, mask_targets(rendered, sample.regions, prepared[name], cells, LISA))
+        rows.append(row)
+        turns = [(sample.turns[0].user, lisa_units.turn_of(text)[1])]
+        texts.append(processor.conversation_text(turns, ["image"])[0].removeprefix("<s>"))
+    yield Check(f"{stored}/conversations", texts)
+    batch = collate(rows, processor.tokenizer.pad_token_id, LISA)
+    yield from recorded_batch(golden, case, network, processor.tokenizer, batch)
+    yield Check(f"{prefix}.offset", np.cumsum([0, *np.bincount([names.index(name) for name in image])]))
+    yield from states(golden, case, network, batch, [prepared[name][0] for name in names])
+    output = Instructor(network, LISA).eval()(**batch)
+    weights, losses = network.config.loss_weights, output["losses"]
+    values = {
+        "ce_loss": losses["text"],
+        "mask_bce_loss": weights.bce * losses["bce"],
+        "mask_dice_loss": weights.dice * losses["dice"],
+        "mask_loss": weights.bce * losses["bce"] + weights.dice * losses["dice"],
+        "loss": output["loss"],
+    }
+    for name, value in values.items():
         yield Check(f"{prefix}.{name}", value, SHARE, relative=True)
         yield Check(f"{stored}/losses/{name}", float(value), SHARE, relative=True)
-    yield Check(f"{stored}/resize_list", [list(picture.sam.placed_hw) for picture in own])
-    yield Check(f"{stored}/label_shapes", [list(picture.sam.size_hw) for picture in own])
-    first = low[0]  # recorded of the first picture
-    yield Check(f"{stored}/low_abs_max", first.abs().max().item(), SHARE, relative=True)
-    yield Check(f"{stored}/low_std", first.std().item(), SHARE, relative=True)
 
 
-def widened(values: Tensor, place: int, count: int, filling: int) -> Tensor:
-    """A row in which what stands for a picture is `count` times `filling`."""
-    values = values.long()
-    return torch.cat([values[:place], torch.full((count,), filling), values[place + 1 :]])
+def sample_of(question: str, answer: str, masks: Iterator) -> Sample:
+    """A recorded conversation of one turn as a sample; each [SEG] marks the next of the image's masks."""
+    regions = [Mask(np.asarray(next(masks), dtype=bool)) for _ in range(answer.count("[SEG]"))]
+    numbers = iter(range(len(regions)))
+    markup = re.sub(r"\[SEG\]", lambda _: f"{{{next(numbers)}:mask}}", escaped(answer))
+    turn = Turn(escaped(question), markup)
+    return Sample("golden", "golden", "segment", "train", (turn,), (MediaReference("image", "image"),), tuple(regions))
+
+
+def recorded_batch(golden, case: str, network, tokenizer, batch: dict) -> Iterator[Check]:
+    """Ids, labels and attention of the batch, with one token for all those of an image as the recording has them."""
+    prefix, stored = f"outputs/{case}", f"cases/{case}"
+    own = network.config.signal_token_ids["image"]
+    held = batch["input_ids"] == own
+    kept = ~held | (held & ~torch.nn.functional.pad(held[:, :-1], (1, 0)))  # the first placeholder of each run
+    ids = torch.stack([row[keep] for row, keep in zip(batch["input_ids"], kept, strict=True)])
+    yield Check(f"{prefix}.input_ids", ids.masked_fill(ids == own, IMAGE))
+    labels = torch.stack([row[keep] for row, keep in zip(batch["labels"], kept, strict=True)])
+    yield Check(f"{prefix}.labels", labels)
+    visible = valid_tokens(batch)
+    yield Check(f"{prefix}.attention_masks", torch.stack([row[keep] for row, keep in zip(visible, kept, strict=True)]))
+    learnt = [published_text(tokenizer, [n for n in row.tolist() if n != IGNORED]) for row in labels]
+    yield Check(f"{stored}/label_text", learnt)
+    yield Check(f"{stored}/seq_len", batch["input_ids"].shape[1])
+
+
+def valid_tokens(batch: dict) -> Tensor:
+    """(row, position): whether there is a token and no padding, whose positions are all 0."""
+    return torch.nn.functional.pad(batch["position_ids"][:, 1:] > 0, (1, 0), value=True)
+
+
+def states(golden, case: str, network, batch: dict, images: list[Prepared]) -> Iterator[Check]:
+    """Hidden states at [SEG], what they prompt, and the masks of each image."""
+    prefix, stored = f"outputs/{case}", f"cases/{case}"
+    signals = {name: value for name, value in batch.items() if name.startswith(("signal", "image", "sam"))}
+    encoded = network.encode_inputs(dict(signals))
+    # plain causal attention with padding masked, as recorded, so that padded positions agree too
+    output = network(input_ids=batch["input_ids"], attention_mask=valid_tokens(batch).long(), encoded=encoded)
+    places = seg_positions(network, batch["input_ids"])
+    hidden = output.hidden[places[:, 0], places[:, 1]]
+    tail = next(entry for entry in golden.names(f"{prefix}.logits_tail*"))
+    yield Check(f"{prefix}.seg_positions", places)
+    yield Check(f"{prefix}.hidden_at_seg", hidden, SHARE, relative=True)
+    yield Check(f"{prefix}.pred_embeddings", network.sam_pointing.prompt(hidden), SHARE, relative=True)
+    yield Check(tail, output.logits[:, -int(tail.rpartition("tail")[2]) :], SHARE, relative=True)
+    yield Check(f"{prefix}.last_hidden_rows", output.hidden[:, ::16], SHARE, relative=True)
+    low = []
+    first = {number: row for row, number in reversed(list(enumerate(batch["seg_image"].tolist())))}
+    order = sorted(set(batch["seg_image"].tolist()), key=lambda number: first[number])
+    for number, (key, image) in enumerate(zip(order, images, strict=True)):
+        logits, scores, masks = decoded(network, hidden[batch["seg_image"] == key], image)
+        low.append(logits)
+        values = {"low_res_every4": logits[..., ::4, ::4], "iou": scores, "pred_mask_every2": masks[:, ::2, ::2]}
+        for name, value in values.items():
+            if golden.has(f"{prefix}.image{number}.{name}"):
+                yield Check(f"{prefix}.image{number}.{name}", value, SHARE, relative=True)
+    yield Check(f"{stored}/resize_list", [list(image.sam.placed_hw) for image in images])
+    yield Check(f"{stored}/label_shapes", [list(image.sam.size_hw) for image in images])
+    # recorded: the largest over all images, the spread of the first
+    yield Check(f"{stored}/low_abs_max", max(own.abs().max().item() for own in low), SHARE, relative=True)
+    yield Check(f"{stored}/low_std", low[0].std().item(), SHARE, relative=True)
 
 
 def answer(golden, case: str, network, tokenizer, picture: Prepared) -> Iterator[Check]:
     """A question answered greedily, and the masks of its [SEG]: states are taken while decoding, at one go here."""
     prefix, stored = f"outputs/{case}", f"cases/{case}"
-    text = lisa_units.rendered(tokenizer, golden[f"{stored}/question"], None, "llava_v1", True)
+    text = lisa_units.rendered(tokenizer, golden[f"{stored}/question"], None, STYLE, True)
     yield Check(f"{stored}/prompt", text.removeprefix("<s>"))
     ids = torch.tensor([lisa_units.ids_of(tokenizer, text)])
     yield Check(f"{prefix}.input_ids", ids)

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from deixis.checkpoints.tokenizer import find_tokenizer, read_tokenizer
+from deixis.conversation.labels import Conversation
 from deixis.datasets.segmentation.reason_seg import read_reason_seg
 from deixis.model.chat_template import conversation_ids
+from deixis.systems.chat_style import ChatStyle, chat_template
 from deixis.systems.lisa import prompts as official_lisa
+from deixis.systems.lisa.labels import LABEL_RULE
 from deixis.systems.lisa.losses import dice_loss, sigmoid_ce_loss
 from deixis.systems.lisa.scoring import intersection_and_union, score_masks
+from deixis.systems.lisa.template import LLAMA_2_STYLE, STYLE
 from deixis.systems.lisa.wording import validation_question
-from deixis.systems.llava.labels import answer_labels
-from deixis.systems.llava.template import CONVERSATIONS, chat_template
 from tests.parity.golden import Check, Golden
 
 ADDED = ("[SEG]", "<im_start>", "<im_end>")
@@ -74,7 +76,7 @@ def folder_tokenizer(golden: Golden):
     return read_tokenizer(find_tokenizer(golden.folder), ("[SEG]",), max(added.values()) + 1, ("<image>",))
 
 
-def rendered(tokenizer, question: str, answer: str | None, style: str, start_end: bool) -> str:
+def rendered(tokenizer, question: str, answer: str | None, style: ChatStyle, start_end: bool) -> str:
     """A conversation about a picture by a chat template; open without an answer."""
     tokenizer.chat_template = chat_template(style, start_end)
     messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
@@ -91,19 +93,19 @@ def turn_of(text: str) -> tuple[str, str | None]:
 
 def ids_of(tokenizer, text: str) -> list[int]:
     """Ids of a text that begins with <s>, -200 for each picture."""
-    ids = conversation_ids(tokenizer, text, {"image": "<image>"}, ["image"] * text.count("<image>"), {"image": 1})
+    ids = conversation_ids(tokenizer, text, {"image": "<image>"}, ["image"] * text.count("<image>"), {"image": 1})[0]
     own = tokenizer.convert_tokens_to_ids("<image>")
     return [IMAGE if number == own else number for number in ids]
 
 
 def labelled(tokenizer, text: str) -> tuple[list[int], list[int]]:
     """Ids and labels of a conversation in Vicuna's style."""
-    style = CONVERSATIONS["llava_v1"]
-    return answer_labels(text, lambda part: ids_of(tokenizer, part), style.asked + style.assistant)
+    ids = ids_of(tokenizer, text)
+    return ids, LABEL_RULE(Conversation(text, ids, (), (), lambda part: ids_of(tokenizer, part)))
 
 
 def prompts(golden: Golden, tokenizer) -> Iterator[Check]:
-    templates = {"llava_v1_open": ("llava_v1", True), "llava_llama_2_open": ("llava_llama_2", True)}
+    templates = {"llava_v1_open": (STYLE, True), "llava_llama_2_open": (LLAMA_2_STYLE, True)}
     for name, style in templates.items():
         if golden.has(f"units/prompts/{name}"):
             text = rendered(tokenizer, *turn_of(golden[f"units/prompts/{name}"]), *style)
@@ -112,7 +114,7 @@ def prompts(golden: Golden, tokenizer) -> Iterator[Check]:
         stored = golden[f"units/prompts/{name}"]
         pattern = r"\n (.*) Please output" if is_sentence else r"What is (.*) in this image"
         question = validation_question(re.search(pattern, stored)[1], is_sentence)
-        text = rendered(tokenizer, question, official_lisa.ANSWERS[-1], "llava_v1", "<im_start>" in stored)
+        text = rendered(tokenizer, question, official_lisa.ANSWERS[-1], STYLE, "<im_start>" in stored)
         yield Check(f"units/prompts/{name}", text.removeprefix("<s>"))
     picture = "<image>\n"
     yield Check("units/prompts/short", [picture + text for text in official_lisa.SHORT_QUESTIONS])
@@ -132,7 +134,7 @@ def tokens(golden: Golden, tokenizer) -> Iterator[Check]:
         yield Check(f"{name}/ids", ids_of(tokenizer, "<s>" + golden[f"{name}/text"]))
     if golden.has("units/collate_val"):
         stored = golden["units/collate_val/conversation"]
-        texts = [rendered(tokenizer, *turn_of(text), "llava_v1", "<im_start>" in text) for text in stored]
+        texts = [rendered(tokenizer, *turn_of(text), STYLE, "<im_start>" in text) for text in stored]
         rows = [labelled(tokenizer, text) for text in texts]
         yield Check("units/collate_val/conversation", [text.removeprefix("<s>") for text in texts])
         yield Check("units/collate_val/input_ids", [ids for ids, _ in rows])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deixis.samples.media import file_name, open_medium, place_medium, placed_path, plain_name
+from deixis.samples.media import file_name, open_media, place_medium, placed_path, plain_name
 from deixis.samples.sample import MediaReference
 from tests.samples.test_files import MEDIA, PICTURE
 
@@ -26,7 +26,7 @@ def test_values_a_file_and_its_content_open_as_the_same(kind, tmp_path):
     path = tmp_path / place_medium(MEDIA[kind], tmp_path)
     in_file = replace(MEDIA[kind], values=None, path=str(path))
     in_archive = replace(in_file, path=f"shard.tar/{path.name}", content=path.read_bytes())
-    with open_medium(MEDIA[kind]) as first, open_medium(in_file) as second, open_medium(in_archive) as third:
+    with open_media(MEDIA[kind]) as first, open_media(in_file) as second, open_media(in_archive) as third:
         assert first.modality == second.modality == third.modality == kind
         np.testing.assert_allclose(first.values.astype(float), second.values, atol=1 / 500)
         np.testing.assert_array_equal(second.values, third.values)
@@ -34,13 +34,13 @@ def test_values_a_file_and_its_content_open_as_the_same(kind, tmp_path):
 
 def test_a_trace_without_times_takes_its_rate_from_the_record(tmp_path):
     np.save(tmp_path / "walk.npy", np.ones((100, 6), np.float32).cumsum(0))
-    with open_medium(MediaReference("w", "imu", path=str(tmp_path / "walk.npy"), rate_hz=50.0)) as signal:
+    with open_media(MediaReference("w", "imu", path=str(tmp_path / "walk.npy"), rate_hz=50.0)) as signal:
         assert signal.extent.duration_s == pytest.approx(2.0)
 
 
 def test_a_film_in_an_archive_is_decoded_within_the_block(shared_data):
     film = next(path for path in sorted((shared_data / "video_traffic").rglob("*")) if path.suffix == ".mp4")
-    with open_medium(MediaReference("f", "video", path=f"a.tar/{film.name}", content=film.read_bytes())) as signal:
+    with open_media(MediaReference("f", "video", path=f"a.tar/{film.name}", content=film.read_bytes())) as signal:
         assert signal.modality == "video"
         assert Path(signal.path).is_file()
     assert not Path(signal.path).exists()
@@ -49,7 +49,7 @@ def test_a_film_in_an_archive_is_decoded_within_the_block(shared_data):
 def test_a_medium_that_is_nowhere_is_named():
     with (
         pytest.raises(ValueError, match="values or a file for the medium 'lost', got neither"),
-        open_medium(MediaReference("lost", "image")),
+        open_media(MediaReference("lost", "image")),
     ):
         pass
 

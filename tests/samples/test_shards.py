@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deixis.geometry import Region
-from deixis.samples.media import open_medium
+from deixis.samples.media import open_media
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shard_files import FORMS
 from deixis.samples.shards import ShardReport, entry_sample, open_samples, shards_of, write_shard
@@ -41,7 +41,7 @@ def test_what_is_written_is_read_again(ending, tmp_path):
     for made, found in zip(SAMPLES, read(tmp_path / f"train{ending}"), strict=True):
         assert media_of(found) == media_of(made)
         assert replace(found, signals=()).to_json() == replace(made, signals=()).to_json()
-        with open_medium(found.signals[0]) as opened:
+        with open_media(found.signals[0]) as opened:
             assert opened.values.shape == made.signals[0].values.shape
 
 
@@ -296,7 +296,7 @@ def test_a_tar_made_by_another_program(tmp_path):
     assert lonely == Skipped(
         f"{tmp_path / 'other.tar'}: lonely.json", "expected lonely.json with the sample, got only lonely.png"
     )
-    with open_medium(whole.signals[0]) as opened:
+    with open_media(whole.signals[0]) as opened:
         assert (opened.values == MEDIA["image"].values).all()
 
 

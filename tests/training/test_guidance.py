@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from deixis.conversation import collate
 from deixis.geometry import Region, letterbox_frame, window_frame
 from deixis.model.masks.mask_cells import Prepared
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
 from deixis.training.guidance import AttentionGuide, first_look, guided_tokens, token_target
 from deixis.training.instruct import Instructor
-from deixis.training.packing import collate, pack
+from tests.rows import DEIXIS, packed
 from tests.toy import TEXT, picture, toy_network, toy_tokenizer
 
 NONE = []
@@ -125,8 +126,8 @@ def test_a_batch_without_guided_tokens_leaves_nothing_for_the_next():
     prepared = [processor.prepare(open_signal(picture()))]
     about = MediaReference("p", "image", size_hw=(24, 40)), Turn("What is it?", "A mug.")
     sample = Sample("id", "test", "caption", "train", about[1:], about[:1], ())
-    batch = collate([pack([sample], prepared, processor, {"image": 64}, 400)], 0)
+    batch = collate([packed([sample], prepared, processor, {"image": 64})], 0, DEIXIS)
     assert "guide" not in batch
-    instructor = Instructor(network, None, 0.0, guide_weight=0.5).train()
+    instructor = Instructor(network, DEIXIS, guide_weight=0.5).train()
     assert set(instructor(**batch)["losses"]) >= {"text"}
     assert instructor.guide.seen == []

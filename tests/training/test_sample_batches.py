@@ -20,6 +20,7 @@ from deixis.samples.shards import write_shard
 from deixis.samples.yaml_file import read_yaml
 from deixis.training.recipe_file import parse_recipe
 from deixis.training.sample_batches import SampleBatches
+from tests.rows import DEIXIS
 from tests.toy import cloud, picture, sound, toy_recipe
 
 REPLAY = {"share": 0.5, "data": [{"path": "a"}]}
@@ -65,7 +66,7 @@ def batches(toy, tmp_path):
         path = tmp_path / f"data{ending}"
         assert write_shard(samples, path).skipped == ()
         mixture = Mixture(MixtureRecipe((Part(str(path), **part),)), 3)
-        return SampleBatches(mixture, toy[1], CELLS, count, max_tokens, None, tmp_path / "run")
+        return SampleBatches(mixture, toy[1], DEIXIS, CELLS, count, max_tokens, None, tmp_path / "run")
 
     return make
 
@@ -155,7 +156,7 @@ def test_what_cannot_be_taken_is_noted_and_another_stands_in(bad, why, batches, 
     assert "1 samples were left out, see" in caplog.text
 
 
-@pytest.mark.parametrize("where", ["encode_sample", "open_medium", "start_row"])
+@pytest.mark.parametrize("where", ["render", "open_media", "mask_targets"])
 def test_a_bug_is_no_skipped_sample(batches, monkeypatch, where):
     """An internal ValueError while a sample is made ready stops training; the sample is not noted as skipped."""
     made = batches(GOOD)

@@ -41,8 +41,7 @@ def prepare_for_sam(pixels: UInt8[np.ndarray, "h w 3"], size_px: int, square: bo
     from PIL import Image
 
     size_hw = pixels.shape[:2]
-    scale = size_px / max(size_hw)
-    height, width = (size_px if square else max(int(side * scale + 0.5), 1) for side in size_hw)
+    height, width = (size_px, size_px) if square else placed_size_hw(size_hw, size_px)
     if size_hw != (height, width):
         pixels = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
     values = np.zeros((3, size_px, size_px), dtype=np.float32)
@@ -51,12 +50,23 @@ def prepare_for_sam(pixels: UInt8[np.ndarray, "h w 3"], size_px: int, square: bo
     return SamPicture(values, (height, width), size_hw)
 
 
+def placed_size_hw(size_hw: tuple[int, int], size_px: int) -> tuple[int, int]:
+    """The size at which an image fills SAM's square from the upper left corner: its longer side is `size_px`.
+
+    >>> placed_size_hw((480, 640), 1024)
+    (768, 1024)
+    """
+    scale = size_px / max(size_hw)
+    height, width = (max(int(side * scale + 0.5), 1) for side in size_hw)
+    return height, width
+
+
 def sam_mask(logits: Float[Tensor, " cell"], picture: SamPicture) -> Bool[np.ndarray, "h w"]:
     """The mask in the file's pixels, as SAM makes it: logits to its input's size, padding cut off, to the file's size.
 
     Both steps are bilinear; the mask is where the result is above zero.
     """
-    placed = placed_logits(logits, picture.placed_hw, picture.values.shape[1])
+    placed = placed_logits(logits.detach().cpu(), picture.placed_hw, picture.values.shape[1])
     return read_mask(placed, *(((torch.arange(n) + 0.5) / n) for n in picture.size_hw))
 
 
@@ -65,7 +75,7 @@ def placed_logits(
 ) -> Float[Tensor, "1 1 height width"]:
     """Logits over SAM's square of `size_px` pixels, cut to the part of it that the picture fills."""
     side = round(len(logits) ** 0.5)
-    low = logits.detach().float().cpu().reshape(1, 1, side, side)
+    low = logits.float().reshape(1, 1, side, side)
     height, width = placed_hw
     return interpolate(low, (size_px, size_px), mode="bilinear", align_corners=False)[..., :height, :width]
 

@@ -15,7 +15,7 @@ from deixis.errors import DataError, DeixisError
 from deixis.geometry import Reference, Region, Text, parse_markup, spoken, to_markup
 from deixis.language.english import is_plural
 from deixis.language.noun_phrases import NounPhrase, forms_of, guessed_names, noun_phrases
-from deixis.samples.media import open_medium
+from deixis.samples.media import open_media
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 from deixis.synthesis.annotator_types import Annotators, BoxesOfNames
@@ -134,7 +134,7 @@ def _detected(item: Sample, medium: MediaReference, detect: BoxesOfNames, option
     places = Places()
     if not names:
         return places
-    with open_medium(medium) as signal:
+    with open_media(medium) as signal:
         image = signal.values
     height, width = image.shape[:2]
     for name, box_xyxy, score in detect(image, names):

@@ -12,7 +12,7 @@ import numpy as np
 from deixis.datasets.annotated import Annotated, Object
 from deixis.errors import DataError, DeixisError
 from deixis.geometry.mask_patches import mask_patch
-from deixis.samples.media import open_medium
+from deixis.samples.media import open_media
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 from deixis.synthesis.annotator_types import Annotators, MasksOfBoxes
@@ -47,7 +47,7 @@ def _with_masks(item: Annotated, masks_of: MasksOfBoxes) -> Annotated:
 
 def image_pixels(medium: MediaReference) -> np.ndarray:
     """The pixels of an image, uint8 (h, w, 3). Raises DataError where they are not of the size that it says."""
-    with open_medium(medium) as signal:
+    with open_media(medium) as signal:
         pixels = np.asarray(signal.values)
     if medium.size_hw is not None and pixels.shape[:2] != tuple(medium.size_hw):
         raise DataError(f"size_hw of {medium.id!r}: expected {list(pixels.shape[:2])}, got {list(medium.size_hw)}")

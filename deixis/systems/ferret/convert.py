@@ -12,9 +12,6 @@ Quirks of the published code, all kept, each a named option of ours:
 * released are differences to Vicuna 1.3 (ferret/model/apply_delta.py): --base names it.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from deixis.checkpoints.conversion_options import (
     Asked,
     Found,
@@ -25,31 +22,20 @@ from deixis.checkpoints.conversion_options import (
     text_config,
 )
 from deixis.checkpoints.rules import Part, Rule, take
-from deixis.checkpoints.sizes import CLIP_LARGE_336, LLAMA
+from deixis.checkpoints.sizes import CLIP_LARGE_336
 from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
 from deixis.errors import CheckpointError
-from deixis.model import DeixisConfig
-from deixis.model.part_configs import PointingConfig, ProjectionConfig, SamplerConfig
-from deixis.systems.ferret.notation import NOTATION
-from deixis.systems.llava.convert import llava_config, llava_rules, vision_of, vocabulary_size
-from deixis.systems.llava.template import chat_template
+from deixis.systems.chat_style import chat_template
+from deixis.systems.ferret.preset import PUBLISHED, SIZES, config_of
+from deixis.systems.ferret.template import STYLE
+from deixis.systems.llava.convert import llava_rules, vision_of, vocabulary_size
 
 REGION = "<region_fea>"
-POINTS, ANCHORS, NEIGHBOURS = 512, (128, 32), (24, 24)
-"""Of the sampler (ferret_arch.py, GeoRegionSampler.__init__)."""
 NORM = "model.norm.weight"
 """What tells a delta from whole weights: scales of the last layer's RMS norm, which are 1 before training."""
 DELTA_NORM = 0.25
 """Mean size of NORM below which weights are differences. Whole ones are about 1 and more (training starts there and
 pretraining raises them in LLaMA); training at the recipes' rate of 2e-5 moves them by hundredths."""
-PUBLISHED: dict[str, Any] = {
-    "mm_vision_tower": "openai/clip-vit-large-patch14-336",
-    "mm_vision_select_layer": -2,
-    "sampler_pooler_mode": "max",
-    "mm_use_im_start_end": False,
-}
-"""What the recipes set (experiments/ferret_7b_train.sh) where a configuration does not say."""
-SIZES = {f"ferret-{size}": {**LLAMA[size], **PUBLISHED} for size in ("7b", "13b")}
 
 
 def read(source: Tensors, asked: Asked) -> Found:
@@ -65,7 +51,7 @@ def read(source: Tensors, asked: Asked) -> Found:
             f"source '{source.label}': expected a tokenizer, or the id of {REGION} in its config.json, got none"
         )
     if tokenizer is not None:
-        tokenizer.chat_template = chat_template("ferret_v1", bool(said["mm_use_im_start_end"]))
+        tokenizer.chat_template = chat_template(STYLE, bool(said["mm_use_im_start_end"]))
     vision, tower = vision_of(source, asked, said, CLIP_LARGE_336, ("vision_tower",), PUBLISHED["mm_vision_tower"])
     text = text_config(source, said, vocab_size)
     config = config_of(text, vision, said, region_id)
@@ -112,29 +98,3 @@ def rules_for() -> list[Rule]:
             r"region_sampler.\1",
         ),
     ]
-
-
-def config_of(
-    text: Mapping[str, Any], vision: Mapping[str, Any], said: Mapping[str, Any], region_id: int
-) -> DeixisConfig:
-    """The configuration of a Ferret with these language and vision models."""
-    return llava_config(
-        text,
-        vision,
-        said["mm_vision_select_layer"],
-        "squash",
-        projection=ProjectionConfig(type="linear", norm=False),
-        sampler=SamplerConfig(
-            points=POINTS,
-            in_dim=vision["hidden_size"],
-            anchors=ANCHORS,
-            neighbours=NEIGHBOURS,
-            pooling=said["sampler_pooler_mode"],
-            features="tokens",
-            axes=2,
-        ),
-        pointing=PointingConfig(backbone=None),
-        notation=NOTATION,
-        system="ferret",
-        region_token_id=region_id,
-    )

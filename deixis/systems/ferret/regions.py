@@ -73,26 +73,3 @@ def region_mask(
     if not mask.any():
         raise InputError(f"the region {list(place)} has no pixel in a picture of {size_wh[0]} x {size_wh[1]}")
     return mask
-
-
-def training_mask(
-    place: Sequence[float],
-    box_xyxy: Sequence[int],
-    size_wh: tuple[int, int],
-    segment: Bool[np.ndarray, "w h"] | None = None,
-) -> Bool[np.ndarray, "w h"]:
-    """The mask that training gives a point or a box of an object with this box and, where known, this segment.
-
-    A point's window is cut to the segment, or else to the box; a box is cut to the segment, unless they do not meet.
-    Raises ValueError for another count of numbers and for a point whose window misses its object.
-    """
-    whole = box_mask(box_xyxy, size_wh)
-    if len(place) == 4:
-        cut = whole if segment is None else whole & segment
-        return cut if cut.any() else whole
-    if len(place) != 2:
-        raise InputError(f"a region has two numbers (a point) or four (a box), got {len(place)}")
-    cut = point_mask(place, size_wh) & (whole if segment is None else segment)
-    if not cut.any():
-        raise InputError(f"the point {list(place)} lies off its object, whose box is {list(box_xyxy)}")
-    return cut

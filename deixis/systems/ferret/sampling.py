@@ -51,11 +51,19 @@ def ferret_choice(available: int, count: int, rng: np.random.Generator) -> Int[n
 
 
 def ferret_mask(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "w h"]:
-    """The pixels, x first, that Ferret takes a region to be: numbers truncated, a box with its far edge, a point as a
-    window (`deixis.geometry.ferret_regions`); other shapes as they are."""
+    """The pixels, x first, that Ferret takes a region to be: a point's window, a box with its far edge, or a shape.
+
+    Numbers are truncated (`systems.ferret.regions`). A region that is a point or box and a mask besides is cut to the
+    mask, and a point's window to its box: as training read objects whose segment or box it knew.
+    """
     size_wh = size_hw[::-1]
-    if region.form == "box":
-        return box_mask([max(int(value), 0) for value in region.box], size_wh)
-    if region.form == "point":
-        return point_mask([int(value) for value in region.point], size_wh)
-    return rasterise(region, size_hw).T
+    shape = region.mask_array.T if region.mask is not None else None
+    whole = None if region.box is None else box_mask([max(int(value), 0) for value in region.box], size_wh)
+    if region.point is not None:
+        window = point_mask(region.point, size_wh)
+        area = shape if shape is not None else whole
+        return window if area is None else window & area
+    if whole is None:
+        return rasterise(region, size_hw).T
+    cut = whole if shape is None else whole & shape
+    return cut if cut.any() else whole  # a segment may miss its own box

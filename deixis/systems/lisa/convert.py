@@ -29,30 +29,18 @@ from deixis.checkpoints.conversion_options import (
 from deixis.checkpoints.find import Files, find_place
 from deixis.checkpoints.part_rules import count_layers, sam_rules
 from deixis.checkpoints.rules import Part, Rule, take
-from deixis.checkpoints.sizes import CLIP_LARGE, LLAMA, SAM_HUGE
+from deixis.checkpoints.sizes import CLIP_LARGE, SAM_HUGE
 from deixis.checkpoints.source import Shards, Tensors, open_source
 from deixis.errors import CheckpointError
-from deixis.model import DeixisConfig
-from deixis.model.part_configs import PointingConfig, ProjectionConfig, SamplerConfig
-from deixis.systems.lisa.notation import NOTATION
-from deixis.systems.llava.convert import llava_config, llava_rules, vision_of, vocabulary_size
-from deixis.systems.llava.template import chat_template
+from deixis.systems.chat_style import chat_template
+from deixis.systems.lisa.preset import PUBLISHED, SIZES, TOWERS, config_of
+from deixis.systems.lisa.template import STYLE, V0_STYLE
+from deixis.systems.llava.convert import llava_rules, vision_of, vocabulary_size
 
 SEG = "[SEG]"
 SAM_PREFIX = r"(?:model\.)?visual_model\."
 V0_FILES = ("pytorch_model-visual_model.bin", "pytorch_model-text_hidden_fcs.bin")
 """SAM and the MLP of the v0 releases (commit 0e26916, chat.py:105-112)."""
-TOWERS = {False: "openai/clip-vit-large-patch14", True: "openai/clip-vit-large-patch14-336"}
-"""CLIP of LLaVA 1.0, and of LLaVA 1.5, whose projection has two layers."""
-PUBLISHED: dict[str, Any] = {
-    "mm_vision_select_layer": -2,
-    "mm_use_im_start_end": True,
-}
-"""What train_ds.py sets where a configuration does not say."""
-_LLAVA_15 = {"vision_tower": TOWERS[True], "mm_projector_type": "mlp2x_gelu"}
-_BASES = {"lisa-7b": "7b", "lisa-13b": "13b-2", "lisa-7b-v0": "7b", "lisa-13b-v0": "13b-2"}
-SIZES = {name: {**LLAMA[size], **PUBLISHED} for name, size in _BASES.items()}
-SIZES |= {f"lisa-{size}-llava1.5": {**LLAMA[f"{size}-2"], **PUBLISHED, **_LLAVA_15} for size in ("7b", "13b")}
 
 
 def read(source: Tensors, asked: Asked) -> Found:
@@ -68,8 +56,7 @@ def read(source: Tensors, asked: Asked) -> Found:
             f"source '{source.label}': expected a tokenizer.model or tokenizer.json, which says which id {SEG} "
             "has, got none beside the weights; name it by --tokenizer"
         )
-    words = "vicuna_v1" if extra else "llava_v1"
-    tokenizer.chat_template = chat_template(words, bool(said["mm_use_im_start_end"]))
+    tokenizer.chat_template = chat_template(V0_STYLE if extra else STYLE, bool(said["mm_use_im_start_end"]))
     parts = [Part(source, rules_for()), *extra]
     names = {name: tensor for part in parts for name, tensor in part.source.meta().items()}
     if asked.sam is not None and not any("visual_model." in name for name in names):
@@ -94,30 +81,6 @@ def rules_for() -> list[Rule]:
         take(r"(?:model\.)?text_hidden_fcs\.0\.([02])\.(weight|bias)", r"sam_pointing.prompt.\1.\2"),
         *sam_rules(SAM_PREFIX),
     ]
-
-
-def config_of(
-    text: Mapping[str, Any],
-    vision: Mapping[str, Any],
-    sam: Mapping[str, Any],
-    said: Mapping[str, Any],
-    seg_id: int,
-    depth: int = 0,
-) -> DeixisConfig:
-    """The configuration of a LISA with these models; `depth`: layers of the projection if it is an MLP, else 0."""
-    return llava_config(
-        text,
-        vision,
-        said["mm_vision_select_layer"],
-        "crop",
-        mask_config=dict(sam),
-        projection=ProjectionConfig(type="mlp", depth=depth) if depth else ProjectionConfig(type="linear", norm=False),
-        sampler=SamplerConfig(type=None),
-        pointing=PointingConfig(backbone="sam", state="before"),
-        notation=NOTATION,
-        system="lisa",
-        seg_token_id=seg_id,
-    )
 
 
 def sam_config(meta: Mapping[str, Tensor], label: str) -> dict[str, Any]:

@@ -3,13 +3,17 @@
 The union's own losses (`deixis.model.losses`) are means; these are for training LISA as published and for comparing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 
+from deixis.model.masks.sam_image import placed_logits, placed_size_hw
+
+LOW_STRIDE = 4  # pixels of SAM's input per cell of its low-resolution masks, a side
 DICE_SCALE, DICE_EPSILON, COUNT_EPSILON = 1000, 1e-6, 1e-8
 
 
@@ -46,3 +50,26 @@ def lisa_mask_losses(
     bce = torch.stack([sigmoid_ce_loss(a, b, len(a)) * len(a) for a, b in pairs]).sum() * bce_weight / count
     dice = torch.stack([dice_loss(a, b, len(a)) * len(a) for a, b in pairs]).sum() * dice_weight / count
     return {"mask_bce_loss": bce, "mask_dice_loss": dice, "mask_loss": bce + dice}
+
+
+def image_mask_losses(logits: Sequence[Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
+    """bce and dice, unweighted, of low-resolution mask logits against masks in image pixels.
+
+    logits: (cell,) of each mask in order. batch: seg_pixels, the target (h, w) of each, and seg_image (mask,), which
+    image each lies in (model/LISA.py:225-342).
+    """
+    images: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
+    for own, target, image in zip(logits, batch["seg_pixels"], batch["seg_image"].tolist(), strict=True):
+        marked, meant = images.setdefault(image, ([], []))
+        marked.append(in_image(own, tuple(target.shape)))
+        meant.append(target.to(own.device, torch.float32))
+    stacked = [(torch.stack(marked), torch.stack(meant)) for marked, meant in images.values()]
+    losses = lisa_mask_losses(*zip(*stacked, strict=True), bce_weight=1.0, dice_weight=1.0)
+    return {"bce": losses["mask_bce_loss"], "dice": losses["mask_dice_loss"]}
+
+
+def in_image(logits: Float[Tensor, " cell"], size_hw: tuple[int, int]) -> Float[Tensor, "h w"]:
+    """Low-resolution mask logits in the pixels of an image: to the size of SAM's input, padding cut off, resized."""
+    size_px = LOW_STRIDE * round(len(logits) ** 0.5)
+    placed = placed_logits(logits, placed_size_hw(size_hw, size_px), size_px)
+    return interpolate(placed, size_hw, mode="bilinear", align_corners=False)[0, 0]

@@ -10,11 +10,8 @@ from typing import Any
 from deixis.checkpoints.conversion_options import Asked, clip_config, open_tower
 from deixis.checkpoints.part_rules import clip_rules, llama_rules
 from deixis.checkpoints.rules import Part, Rule, leave, take
-from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
 from deixis.checkpoints.source import Tensors
 from deixis.errors import CheckpointError
-from deixis.model import DeixisConfig
-from deixis.model.part_configs import EncoderConfig
 
 TOWER = "model.vision_tower.vision_tower."
 EMBEDDINGS = "model.embed_tokens.weight"
@@ -57,18 +54,3 @@ def llava_rules() -> list[Rule]:
         *clip_rules(TOWER.replace(".", r"\.")),
         leave(r"model\.vision_tower\..*", "CLIP's weights are read from their own folder"),
     ]
-
-
-def llava_config(text: Mapping[str, Any], vision: Mapping[str, Any], layer: int, fit: str, **own: Any) -> DeixisConfig:
-    """The configuration of a network on LLaVA's encoder, read at `layer`; `fit` brings pictures to its square."""
-    sides = {"size_px": vision["image_size"], "patch_px": vision["patch_size"]}
-    look = {"fit": fit, "mean": list(CLIP_MEAN), "std": list(CLIP_STD)}
-    return DeixisConfig(
-        vision_config=dict(vision),
-        text_config=dict(text),
-        image={"tokenizer": "patch", **sides, "early_dim": 0, **look},
-        frozen=["encoder"],
-        encoder=EncoderConfig(type="trunk", layer=layer, norm=False, positions="learned"),
-        signal_token_ids={"image": text["vocab_size"]},
-        **own,
-    )

@@ -30,8 +30,9 @@ from deixis.checkpoints.source import Tensors
 from deixis.errors import CheckpointError
 from deixis.model import DeixisConfig
 from deixis.model.part_configs import EncoderConfig, PointingConfig, ProjectionConfig, SamplerConfig
-from deixis.systems.llava.template import CONVERSATIONS, chat_template
+from deixis.systems.chat_style import chat_template
 from deixis.systems.onellm.notation import NOTATION
+from deixis.systems.onellm.template import STYLE
 
 KINDS = {  # their names of the signals, and ours, in their order
     "image": "image",
@@ -61,7 +62,7 @@ def read(source: Tensors, asked: Asked) -> Found:
     kinds = [ours for theirs, ours in KINDS.items() if f"llma.start_tag.{theirs}" in meta]
     tokenizer = source_tokenizer(source, asked, (), vocab_size, kinds)
     if tokenizer is not None:
-        tokenizer.chat_template = chat_template("onellm")
+        tokenizer.chat_template = chat_template(STYLE)
     try:
         config = config_of(meta, said, kinds, vocab_size)
     except KeyError as error:
@@ -71,7 +72,7 @@ def read(source: Tensors, asked: Asked) -> Found:
         ) from None
     notes = [] if tokenizer else ["It was converted without a tokenizer and takes token ids only."]
     rules = rules_for(config.text_config.num_attention_heads)
-    return Found(config, [Part(source, rules)], tokenizer, {}, CONVERSATIONS["onellm"].stop, notes)
+    return Found(config, [Part(source, rules)], tokenizer, {}, STYLE.stop, notes)
 
 
 def rules_for(heads: int) -> list[Rule]:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from deixis.errors import DeixisError
 from deixis.geometry import Region, check_region
-from deixis.samples.media import open_medium
+from deixis.samples.media import open_media
 from deixis.samples.sample import MediaReference
 from deixis.signals import Signal
 from deixis.visualize.canvas import (
@@ -83,7 +83,7 @@ def panel(
     Opens the medium's file if it has no values.
     """
     try:
-        with open_medium(medium) as signal:
+        with open_media(medium) as signal:
             return _drawn(signal, medium, regions, width_px, chip_px)
     except (DeixisError, OSError, ImportError) as error:
         return _blank(str(error), width_px)

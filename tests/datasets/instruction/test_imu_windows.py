@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deixis.datasets.instruction.imu_windows import read_window
-from deixis.samples.media import open_medium
+from deixis.samples.media import open_media
 
 RATE_HZ = 200
 
@@ -70,7 +70,7 @@ def test_a_window(walk):
     assert (medium.rate_hz, medium.duration_s) == (pytest.approx(RATE_HZ), pytest.approx(2.0))
     expected = np.load(walk / "walk.npy")[:, 1 * RATE_HZ : 3 * RATE_HZ].T
     assert np.array_equal(medium.values, expected.astype(np.float32))
-    with open_medium(medium) as signal:
+    with open_media(medium) as signal:
         assert signal.extent.duration_s == pytest.approx(2.0)
 
 
@@ -91,7 +91,7 @@ def test_a_real_recording(shared_data, tmp_path):
     recording(tmp_path, rows, np.arange(rows.shape[1]) * 20.0, uid="phone")
     medium = read_window(window(300, 302, uid="phone"), [tmp_path])
     assert np.array_equal(medium.values, rows[:, 15000:15100].T.astype(np.float32))
-    with open_medium(medium) as signal:
+    with open_media(medium) as signal:
         assert signal.values.shape == (100, 6)
 
 

@@ -10,7 +10,7 @@ import pytest
 from deixis.datasets.instruction.onellm import ONELLM
 from deixis.datasets.instruction.onellm_media import media_of
 from deixis.datasets.source import Place
-from deixis.samples.media import open_medium
+from deixis.samples.media import open_media
 from deixis.signals import DepthSpec, to_tensor
 from tests.datasets.reading import read_all, write_json, write_picture
 
@@ -224,7 +224,7 @@ def test_a_brain_response_is_the_mean_of_its_repeats(tmp_path):
     repeats = np.random.default_rng(0).normal(size=(3, 20)).astype(np.float32)
     (medium,) = media_of("fmri", {"url": "a.npy"}, arrays(tmp_path, repeats))
     assert (medium.point_count, medium.values) == (20, None)
-    with open_medium(medium) as signal:
+    with open_media(medium) as signal:
         assert signal.values == pytest.approx(repeats.mean(axis=0), abs=1e-6)
 
 
@@ -233,7 +233,7 @@ def test_a_cloud_either_way(tmp_path, turned):
     cloud = np.random.default_rng(0).random((32, 6)).astype(np.float32)
     (medium,) = media_of("point", {"image": "a.npy"}, arrays(tmp_path, cloud.T if turned else cloud))
     assert medium.point_count == 32
-    with open_medium(medium) as signal:
+    with open_media(medium) as signal:
         assert np.array_equal(signal.values, cloud)
 
 
@@ -252,7 +252,7 @@ def test_a_depth_map_drawn_in_grey(tmp_path):
     write_picture(tmp_path / "cc3m_depth" / "1.png", np.repeat(grey[..., None], 3, axis=2))
     picture, depth = media_of("rgbd", {"url": "data/cc3m/1.png"}, Place(tmp_path))
     assert (picture.modality, depth.modality, depth.size_hw) == ("image", "depth", (16, 16))
-    with open_medium(depth) as signal:
+    with open_media(depth) as signal:
         spec = DepthSpec(size_px=16, channels="grey", mean=(0, 0, 0), std=(1, 1, 1))
         assert to_tensor(signal, spec)[0][0] * 255 == pytest.approx(grey, abs=1e-3)
 
@@ -271,7 +271,7 @@ def test_a_real_depth_map_stays_a_file(shared_data):
     record = {"image": "none.jpg", "depth_image": f"depth/{depth.name}"}
     _, medium = media_of("rgbd", record, Place(folder))
     assert medium.path == str(depth.resolve())
-    with open_medium(medium) as signal:
+    with open_media(medium) as signal:
         assert signal.extent.size_hw == medium.size_hw
 
 
@@ -283,7 +283,7 @@ def test_real_sounds(shared_data, tmp_path):
     records, skipped = read_all(ONELLM, table(tmp_path / "voices.csv", *lines), images=folder)
     assert (len(records), skipped) == (210, [])
     assert {record.signals[0].rate_hz for record in records} == {8000.0}
-    with open_medium(records[0].signals[0]) as signal:
+    with open_media(records[0].signals[0]) as signal:
         assert signal.extent.duration_s == pytest.approx(records[0].signals[0].duration_s, abs=1e-3)
 
 
@@ -293,5 +293,5 @@ def test_real_brain_series(shared_data, tmp_path):
     path = table(tmp_path / "test_sub01.csv", "A person at rest\ts.npy")
     (record,), skipped = read_all(ONELLM, path, options={"kind": "fmri"})
     assert (record.split, skipped) == ("test", [])
-    with open_medium(record.signals[0]) as signal:
+    with open_media(record.signals[0]) as signal:
         assert signal.values == pytest.approx(series.mean(axis=0), rel=1e-5, abs=1e-5)

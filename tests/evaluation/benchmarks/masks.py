@@ -9,7 +9,8 @@ from deixis.evaluation.benchmark import Benchmark, ExampleResult, corpus_metrics
 from deixis.evaluation.runner import EvaluationRun, TargetAnswer, run_examples
 from deixis.evaluation.teacher_forced import point
 from deixis.geometry import Region
-from deixis.inference import Model, Question
+from deixis.inference import Model
+from deixis.samples.sample import Sample
 from tests.evaluation.benchmarks.scripted import Spoken
 
 
@@ -19,10 +20,10 @@ class DirectAdapter:
     def __init__(self, model: Model):
         self.model, self.name = model, model.name
 
-    def answer(self, questions: Sequence[Question], max_new_tokens: int):
+    def answer(self, questions: Sequence[Sample], max_new_tokens: int):
         return self.model.answer(questions, max_new_tokens)
 
-    def point(self, questions: Sequence[Question], targets: Sequence[TargetAnswer]):
+    def point(self, questions: Sequence[Sample], targets: Sequence[TargetAnswer]):
         return point(self.model, questions, targets)
 
 

@@ -11,7 +11,8 @@ from deixis.evaluation.benchmark import GENERATED, Benchmark, ExampleResult, cor
 from deixis.evaluation.metrics.bootstrap import bootstrap_score
 from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.geometry import Region
-from deixis.inference import Answer, AnswerPhrase, Question
+from deixis.inference import Answer, AnswerPhrase
+from deixis.samples.sample import Sample
 
 Named = Sequence[tuple[str, Sequence[Region]]]
 """Phrases and the regions of each."""
@@ -22,23 +23,23 @@ Spoken = str | tuple[str, Named]
 class Scripted:
     """`say` gives the text of an answer, or text and phrases, each with its regions; `asked` keeps the questions."""
 
-    say: Callable[[Question], Spoken]
-    raw: Callable[[Question], str] | None = None
+    say: Callable[[Sample], Spoken]
+    raw: Callable[[Sample], str] | None = None
     name: str = "scripted"
-    asked: list[Question] = field(default_factory=list)
+    asked: list[Sample] = field(default_factory=list)
 
-    def answer(self, questions: Sequence[Question], max_new_tokens: int) -> list[Answer]:
+    def answer(self, questions: Sequence[Sample], max_new_tokens: int) -> list[Answer]:
         self.asked += questions
         return [self._answer(question) for question in questions]
 
-    def point(self, questions: Sequence[Question], given: Any) -> list[Answer]:
+    def point(self, questions: Sequence[Sample], given: Any) -> list[Answer]:
         raise ValueError("this player only writes")
 
-    def _answer(self, question: Question) -> Answer:
+    def _answer(self, question: Sample) -> Answer:
         said = self.say(question)
         text, named = (said, ()) if isinstance(said, str) else said
         raw = text if self.raw is None else self.raw(question)
-        return answer_of(text, named, question.signals, raw)
+        return answer_of(text, named, tuple(own.values for own in question.signals), raw)
 
 
 def answer_of(

@@ -44,7 +44,7 @@ def knowing(change=lambda box: box, which: str = "merged", end: str = "."):
     def say(question):
         left = {phrase: list(entities) for phrase, entities in ENTITY.items()}
         named = []
-        for phrase in phrases_of(question.text):
+        for phrase in phrases_of(question.turns[-1].user):
             entity = left[phrase.lower()].pop(0)
             if which == "swapped" and phrase.lower() == "a girl":
                 entity = "7" if entity == "5" else "5"
@@ -116,7 +116,7 @@ def test_ferret_is_asked_in_its_words_and_read_as_it_writes(data, tmp_path):
         lambda question: "unused", raw=lambda question: "a man [55, 210, 300, 900]. a dog [500, 500, 800, 900]."
     )
     rows = run_benchmark(BENCHMARK, data, adapter, tmp_path, notation="ferret")
-    assert [question.text for question in adapter.asked] == [
+    assert [question.turns[-1].user for question in adapter.asked] == [
         "What are the locations of a man, a dog?",
         "What are the locations of a man, two women?",
         "What are the locations of a girl, a blue ball, a girl?",

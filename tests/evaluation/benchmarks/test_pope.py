@@ -31,7 +31,7 @@ def data(tmp_path):
 
 
 def is_there(question) -> bool:
-    return bool(int(question.text.split("number ")[1].split()[0]) % 3)
+    return bool(int(question.turns[-1].user.split("number ")[1].split()[0]) % 3)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_answers(data, tmp_path, say, values):
     adapter = Scripted(lambda question: say(is_there(question)))
     rows = run_benchmark(BENCHMARK, data, adapter, tmp_path / "run")
     names = [metric.name for metric in BENCHMARK.info.metrics]
-    assert [question.text for question in adapter.asked[:2]] == [
+    assert [question.turns[-1].user for question in adapter.asked[:2]] == [
         "Is there a thing number 0 in the image?", "Is there a thing number 1 in the image?",
     ]  # fmt: skip
     expected = dict(zip(names, (round(value, 6) for value in values), strict=True))
@@ -62,7 +62,7 @@ def test_answers(data, tmp_path, say, values):
 def test_counts_equal_those_of_a_plain_loop(data, tmp_path):
     words = ["Yes", "no", "Yes, not far.", "There is no dog.", "Perhaps.", "No."]
     rows = run_benchmark(
-        BENCHMARK, data, Scripted(lambda q: words[len(q.text) * 7 % 6 if is_there(q) else 4]), tmp_path
+        BENCHMARK, data, Scripted(lambda q: words[len(q.turns[-1].user) * 7 % 6 if is_there(q) else 4]), tmp_path
     )
     tp = fp = tn = fn = 0
     for row in rows[:QUESTIONS]:

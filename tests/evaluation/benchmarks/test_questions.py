@@ -190,7 +190,7 @@ def test_questions_are_asked_as_the_sets_have_them(tmp_path):
 
 def test_braces_of_a_question_stay_braces(tmp_path):
     _, asked = metrics("vqav2", tmp_path, ("", "", ""))
-    assert asked[0].text == "Question 0 {{?}}" + ASKS_SHORTLY
+    assert asked[0].turns[-1].user == "Question 0 {{?}}" + ASKS_SHORTLY
 
 
 @pytest.mark.parametrize("name", MAKE)

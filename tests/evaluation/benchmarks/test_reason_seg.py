@@ -54,7 +54,7 @@ def target(name):
 
 
 def name_of(question):
-    return re.search(r"(?:val|test)/\w", question.text)[0]
+    return re.search(r"(?:val|test)/\w", question.turns[-1].user)[0]
 
 
 def perfect(question):

@@ -48,7 +48,7 @@ def mdetr_layout(root, folder, said):
 
 
 def true_box(said, question):
-    words = re.fullmatch(r"(?:Where is |What is the location of )(.*?)(?: in the image)?\?", question.text)[1]
+    words = re.fullmatch(r"(?:Where is |What is the location of )(.*?)(?: in the image)?\?", question.turns[-1].user)[1]
     words = words.replace("{{", "{").replace("}}", "}")
     return BOXES[next(number for (_, text), number in texts_of(said).items() if text.replace(",", "") == words)]
 

@@ -46,7 +46,7 @@ def said_in(name):
 
 def meant_by(name, question):
     found = {text: drawn(*annotations) for _, text, annotations in said_in(name)}
-    text = re.fullmatch(r"Segment (.*)\.", question.text)[1].replace("{{", "{").replace("}}", "}")
+    text = re.fullmatch(r"Segment (.*)\.", question.turns[-1].user)[1].replace("{{", "{").replace("}}", "}")
     return found[text]
 
 

@@ -88,7 +88,7 @@ def test_answers_in_ferrets_form(ferret_form, tmp_path, say, accuracy, strict):
 
     def spoken(question):
         right = next(rights)
-        first, second = offered(question.text)
+        first, second = offered(question.turns[-1].user)
         return say(right, second if first == right else first)
 
     rows = run_benchmark(BENCHMARK, ferret_form, Scripted(spoken), tmp_path / "run")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from deixis.datasets.annotated import Object
-from deixis.samples.media import open_medium, write_medium
+from deixis.samples.media import open_media, write_medium
 from deixis.samples.sample import MediaReference
 from deixis.samples.shards import open_samples, write_shard
 from deixis.samples.skipped import Skipped
@@ -40,7 +40,7 @@ def test_signals_are_the_picture_and_its_map(tmp_path):
     for sample in found:
         picture_medium, map_medium = sample.signals
         assert map_medium.id == f"{picture_medium.id}/{map_medium.modality}"
-        with open_medium(map_medium) as signal:
+        with open_media(map_medium) as signal:
             assert signal.extent.size_hw == SIZE_HW
             if signal.modality == "depth":
                 assert np.abs(signal.values - slope(signal.values)).max() <= 0.0005
@@ -75,7 +75,7 @@ def test_maps_are_written_in_shards(tmp_path, ending):
     report = write_shard(found, shard, "copy")
     assert (report.samples, report.skipped) == (len(found), ())
     for _, sample in open_samples(shard):
-        with open_medium(sample.signals[1]) as signal:
+        with open_media(sample.signals[1]) as signal:
             assert signal.modality == sample.signals[1].modality
             assert signal.extent.size_hw == SIZE_HW
 
@@ -153,7 +153,7 @@ def test_without_a_model_it_is_an_error():
 def test_the_sky_is_written_as_the_farthest(tmp_path):
     annotators = Annotators(depth=lambda: lambda pixels: np.full(pixels.shape[:2], 1e9, dtype=np.float32))
     (sample,) = made("maps", [placed(told(), tmp_path)], 1, annotators=annotators, kinds=("depth",))
-    with open_medium(sample.signals[1]) as signal:
+    with open_media(sample.signals[1]) as signal:
         assert np.unique(signal.values).tolist() == pytest.approx([FARTHEST_M])
 
 
@@ -216,5 +216,5 @@ def test_maps_are_read_as_they_were_written(tmp_path):
     for kind, values, error in (("depth", depth, 0.0005), ("normal", vectors, 0.005)):
         path = tmp_path / f"{kind}.png"
         write_medium(MediaReference("a", kind, values=values), path)
-        with open_medium(MediaReference("a", kind, path=str(path))) as signal:
+        with open_media(MediaReference("a", kind, path=str(path))) as signal:
             assert np.abs(signal.values - np.nan_to_num(values)).max() <= error

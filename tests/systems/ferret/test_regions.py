@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from deixis.geometry import Region
 from deixis.geometry.pixel_grid import grid_numbers, shape_box
 from deixis.systems.ferret.regions import (
     box_in_picture,
@@ -12,8 +13,8 @@ from deixis.systems.ferret.regions import (
     painted_point,
     point_mask,
     region_mask,
-    training_mask,
 )
+from deixis.systems.ferret.sampling import ferret_mask
 
 SIZE_WH = (40, 30)
 
@@ -89,15 +90,11 @@ def test_region_mask_refuses(place, shape, message):
         pytest.param([5, 5], filled(0, 0, 39, 3), filled(0, 0, 10, 3), id="point_cut_to_the_segment"),
     ],
 )
-def test_training_mask(place, segment, expected):
-    assert np.array_equal(training_mask(place, [5, 5, 10, 10], SIZE_WH, segment), expected)
-
-
-def test_training_mask_refuses_a_point_off_its_object():
-    with pytest.raises(ValueError, match=re.escape("the point [30, 20] lies off its object")):
-        training_mask([30, 20], [5, 5, 10, 10], SIZE_WH)
-    with pytest.raises(ValueError, match="two numbers"):
-        training_mask([30], [5, 5, 10, 10], SIZE_WH)
+def test_a_region_of_training(place, segment, expected):
+    """A point or box of an object whose box, and perhaps segment, is known."""
+    point = tuple(place) if len(place) == 2 else None
+    region = Region(point=point, box=(5, 5, 10, 10), mask=None if segment is None else segment.T)
+    assert np.array_equal(ferret_mask(region, SIZE_WH[::-1]), expected)
 
 
 def test_masks_have_x_first():

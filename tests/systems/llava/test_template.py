@@ -6,13 +6,24 @@ import pytest
 from jinja2 import Environment
 
 from deixis.checkpoints.tokenizer import read_tokenizer
-from deixis.systems.llava.template import CONVERSATIONS, chat_template
+from deixis.systems.chat_style import chat_template
+from deixis.systems.ferret.template import STYLE as FERRET
+from deixis.systems.lisa.template import LLAMA_2_STYLE, STYLE, V0_STYLE
+from deixis.systems.onellm.template import STYLE as ONELLM
 from tests.checkpoints.checkpoints import VOCABULARY, write_tokenizer
 
 SYSTEM = (
     "A chat between a curious human and an artificial intelligence assistant. The assistant gives helpful, detailed, "
     "and polite answers to the human's questions."
 )
+
+CONVERSATIONS = {
+    "llava_v1": STYLE,
+    "vicuna_v1": V0_STYLE,
+    "llava_llama_2": LLAMA_2_STYLE,
+    "ferret_v1": FERRET,
+    "onellm": ONELLM,
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +35,7 @@ def tokenizer(tmp_path_factory):
 
 def written(tokenizer, name, turns, start_end=True, kinds=("image",)):
     """The conversation as text, up to the next answer where the last turn is a question."""
-    tokenizer.chat_template = chat_template(name, start_end)
+    tokenizer.chat_template = chat_template(CONVERSATIONS[name], start_end)
     messages, first = [], [{"type": kind} for kind in kinds]
     for number, turn in enumerate(turns):
         if number % 2:
@@ -67,7 +78,7 @@ def test_two_rounds(tokenizer, name, start_end, expected):
 
 
 def test_a_question_may_be_a_text_alone(tokenizer):
-    tokenizer.chat_template = chat_template("llava_v1")
+    tokenizer.chat_template = chat_template(STYLE)
     messages = [{"role": "user", "content": "Q1"}]
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     assert text == f"<s>{SYSTEM} USER: Q1 ASSISTANT:"
@@ -84,7 +95,7 @@ def test_several_signals_each_have_their_placeholder(tokenizer):
 def test_braces_and_line_breaks_in_a_question_stay(tokenizer, name):
     said = "{{ 1 }} {% if %}\n\n  indented\n"
     assert said in written(tokenizer, name, (said,))
-    Environment().parse(chat_template(name))
+    Environment().parse(chat_template(CONVERSATIONS[name]))
 
 
 def test_prompts_recorded_from_ferret(shared_golden, tokenizer):

@@ -14,8 +14,9 @@ from PIL import Image
 
 from deixis.checkpoints.conversion_options import Asked
 from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
+from deixis.conversation import question_sample
 from deixis.geometry import Box, Box3D, Span
-from deixis.inference import Question, load
+from deixis.inference import load
 from deixis.model.kinds import KINDS
 from deixis.signals import open_signal
 from deixis.systems.conversion import convert
@@ -142,7 +143,7 @@ def world(request, tmp_path_factory):
 def alone(world):
     """kind -> the answer to the question about its file, asked alone."""
     answers = {kind: world.model.ask(TEXT, name, max_new_tokens=MOST_TOKENS) for kind, name in world.names.items()}
-    world.model.forget()
+    world.model.clear_cache()
     return answers
 
 
@@ -249,7 +250,7 @@ def test_every_kind_is_answered(world, alone):
 
 
 def test_answers_in_a_batch_of_all_kinds_are_those_alone(world, alone):
-    questions = [Question(TEXT, (world.signals[kind],)) for kind in KINDS]
+    questions = [question_sample(TEXT, (world.signals[kind],)) for kind in KINDS]
     together = world.model.answer(questions, max_new_tokens=MOST_TOKENS)
     for kind, question, answer in zip(KINDS, questions, together, strict=True):
         assert same_or_tied(world.model, question, answer, alone[kind]), kind

@@ -12,20 +12,20 @@ from deixis.geometry import (
     window_frame,
     write_answer,
 )
-from deixis.inference import Answer, AnswerPhrase, Question
+from deixis.inference import Answer, AnswerPhrase
 from deixis.samples.sample import Sample
 from deixis.systems import NOTATIONS
 
 DIALECT = NOTATIONS["deixis"]
 
 
-def right_answer(sample: Sample, question: Question) -> Answer:
+def right_answer(sample: Sample, question: Sample) -> Answer:
     """The sample's own answer, written and read as a model's would be; masks are the true ones."""
     raw, targets = write_answer(sample.turns[-1].assistant, sample.regions, [frame_of(question)], DIALECT)
     return answer_of(raw, question, sample, targets)
 
 
-def answer_of(raw: str, question: Question, sample: Sample | None, targets: Sequence[int]) -> Answer:
+def answer_of(raw: str, question: Sample, sample: Sample | None, targets: Sequence[int]) -> Answer:
     frames = [frame_of(question)]
     parsed = parse_answer(raw, frames, DIALECT)
     phrases = []
@@ -38,13 +38,13 @@ def answer_of(raw: str, question: Question, sample: Sample | None, targets: Sequ
             elif region := mark_region(mark, frames):
                 marked.append(region)
         phrases.append(AnswerPhrase(phrase.text, phrase.start, phrase.end, tuple(marked)))
-    return Answer(parsed.text, tuple(phrases), question.signals, raw=raw)
+    return Answer(parsed.text, tuple(phrases), tuple(own.values for own in question.signals), raw=raw)
 
 
-def _marked(record, question: Question) -> Region:
+def _marked(record, question: Sample) -> Region:
     import numpy as np
 
-    (signal,) = question.signals
+    signal = question.signals[0].values
     if signal.modality == "image":
         return Region(mask=np.ones(signal.extent.size_hw, bool) if record is None else record.mask, score=1.0)
     if signal.modality == "audio":
@@ -52,8 +52,8 @@ def _marked(record, question: Question) -> Region:
     return Region(points=np.arange(len(signal.values)) if record is None else record.points, score=1.0)
 
 
-def frame_of(question: Question) -> Frame:
-    extent = question.signals[0].extent
+def frame_of(question: Sample) -> Frame:
+    extent = question.signals[0].values.extent
     if extent.size_hw is not None:
         return letterbox_frame(extent.size_hw, (128, 128))
     return window_frame(extent.duration_s, 8.0) if extent.duration_s else cloud_frame(extent.points_xyz)

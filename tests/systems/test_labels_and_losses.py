@@ -1,4 +1,4 @@
-"""What official training learns and how it writes places: losses by hand, labels token by token, masks of boxes."""
+"""What official training learns: LISA's losses by hand, LLaVA's labels token by token."""
 
 import re
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from deixis.systems.ferret.labels import answered_places, asked_places
+from deixis.conversation.labels import IGNORED, Conversation
 from deixis.systems.lisa.losses import dice_loss, lisa_mask_losses, sigmoid_ce_loss
-from deixis.systems.llava.labels import IGNORED, answer_labels, padded_labels
+from deixis.systems.llava.labels import round_labels
 
 
 def test_dice_of_a_perfect_mask_is_nothing():
@@ -45,8 +45,13 @@ def encode(text: str) -> list[int]:
 OPEN = " ASSISTANT: "
 
 
+def labelled(text: str, strict: bool = True) -> tuple[list[int], list[int]]:
+    ids = encode(text)
+    return ids, round_labels(OPEN, strict)(Conversation(text, ids, (), (), encode))
+
+
 def learnt(text: str) -> str:
-    ids, labels = answer_labels(text, encode, OPEN)
+    ids, labels = labelled(text)
     assert len(ids) == len(labels)
     assert all(label in (IGNORED, number) for number, label in zip(ids, labels, strict=True))
     return "".join({-4: "/"}.get(label, chr(max(label, 0))) for label in labels if label != IGNORED)
@@ -76,42 +81,7 @@ def test_answers_are_learnt_with_their_ends(text, expected):
 )
 def test_what_does_not_add_up(text, message, caplog):
     with pytest.raises(ValueError, match=re.escape(message)):
-        answer_labels(text, encode, OPEN)
-    ids, labels = answer_labels(text, encode, OPEN, strict=False)
+        labelled(text)
+    ids, labels = labelled(text, strict=False)
     assert labels == [IGNORED] * len(ids)
     assert "nothing is learnt of it" in caplog.text
-
-
-def test_padding():
-    ids, labels, mask = padded_labels([([5, 0, 7], [IGNORED, 0, 7]), ([8], [8])], pad_id=0, max_tokens=2)
-    assert ids.tolist() == [[5, 0], [8, 0]]
-    assert labels.tolist() == [[IGNORED, 0], [8, IGNORED]]
-    assert mask.tolist() == [[True, False], [True, False]]
-
-
-@pytest.mark.parametrize(
-    ("form", "expected", "pixels"),
-    [
-        pytest.param("box", "[201, 251, 599, 748] <region_fea> or [599, 700, 997, 998] <region_fea>?",
-                     [171 * 319, 171 * 192], id="box_cut_to_the_picture"),
-        pytest.param("point", "[400, 500] <region_fea> or [798, 849] <region_fea>?", [121, 121], id="centre"),
-    ],
-)  # fmt: skip
-def test_asked_places(form, expected, pixels):
-    text, masks = asked_places(
-        "<bbox_location0> or <bbox_location1>?", [[86, 161, 256, 479], [256, 448, 432, 649]], (427, 640), form
-    )
-    assert text == expected
-    assert [int(mask.sum()) for mask in masks] == pixels
-
-
-def test_a_segment_cuts_the_mask():
-    segment = np.zeros((40, 30), dtype=bool)
-    segment[:, :10] = True
-    _, (mask,) = asked_places("<bbox_location0>", [[5, 5, 20, 20]], (40, 30), "box", [segment])
-    assert mask.sum() == 16 * 5
-
-
-def test_a_box_needs_a_place():
-    with pytest.raises(ValueError, match=re.escape("box 1 of the turn: expected <bbox_location1> in its text")):
-        answered_places("A cup <bbox_location0>.", [[0, 0, 1, 1]] * 2, (10, 10))

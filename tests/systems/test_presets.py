@@ -9,7 +9,9 @@ from deixis.checkpoints.terms import TERMS
 from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.kinds import KINDS
 from deixis.signals import open_signal
-from deixis.systems.preset_table import DTYPES, PRESETS, Needs, needs_of, union_config
+from deixis.systems.deixis.preset import union_config
+from deixis.systems.needs import DTYPES, Needs, needs_of
+from deixis.systems.presets import PRESETS
 from tests.toy import SAM2_SIZES, cloud, picture, sound, toy_tokenizer
 
 TOY_UNION = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deixis.model.text import SPECIAL_TOKENS, answer_text, build_tokenizer, number_tokens, turn_text
+from deixis.systems.deixis.tokenizer import SPECIAL_TOKENS, build_tokenizer, number_tokens
 from tests.toy import TEXTS
 
 
@@ -56,7 +56,7 @@ def test_the_template_is_what_the_model_reads(tokenizer):
         {"role": "user", "content": "And now?"},
     ]
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    assert text == "<bos><image>" + turn_text("What is <region>?") + answer_text("A mug.") + turn_text("And now?")
+    assert text == "<bos><image><user>What is <region>?<assistant>A mug.<eos><user>And now?<assistant>"
 
 
 def test_a_foreign_tokenizer_without_numbers_gets_none(tokenizer):

@@ -1,13 +1,14 @@
-"""The text tokenizer of the union's own models, and the words of a conversation.
+"""The text tokenizer of models trained from scratch: byte-level BPE, every number of the coordinate grid one token.
 
-Byte-level BPE trained on whatever texts the caller has; every number of the coordinate grid is one token. A foreign
-language model brings its own tokenizer and only gets the special tokens added.
+A pretrained language model brings its own tokenizer and only gets the special tokens added.
 """
 
 from collections.abc import Iterable
 from itertools import pairwise
 
 from transformers import PreTrainedTokenizerFast
+
+from deixis.systems.deixis.template import CHAT_TEMPLATE
 
 SPECIAL_TOKENS = {
     "pad": "<pad>",
@@ -28,14 +29,6 @@ SPECIAL_TOKENS = {
     "imu": "<imu>",
     "fmri": "<fmri>",
 }
-CHAT_TEMPLATE = (
-    "<bos>{% for message in messages %}{% if message['role'] == 'user' %}"
-    "{% if message['content'] is string %}<user>{{ message['content'] }}{% else %}"
-    "{% for piece in message['content'] if piece['type'] != 'text' %}<{{ piece['type'] }}>{% endfor %}<user>"
-    "{% for piece in message['content'] if piece['type'] == 'text' %}{{ piece['text'] }}{% endfor %}{% endif %}"
-    "{% else %}<assistant>{{ message['content'] }}<eos>{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}<assistant>{% endif %}"
-)
 
 
 def build_tokenizer(texts: Iterable[str], vocab_size: int, numbers: int = 1000) -> PreTrainedTokenizerFast:
@@ -67,16 +60,6 @@ def build_tokenizer(texts: Iterable[str], vocab_size: int, numbers: int = 1000) 
     )
     fast.chat_template = CHAT_TEMPLATE
     return fast
-
-
-def turn_text(question: str) -> str:
-    """A question as the model reads it, up to where its answer begins."""
-    return f"{SPECIAL_TOKENS['user']}{question}{SPECIAL_TOKENS['assistant']}"
-
-
-def answer_text(answer: str) -> str:
-    """An answer as the model writes it."""
-    return f"{answer}{SPECIAL_TOKENS['eos']}"
 
 
 def number_tokens(tokenizer: PreTrainedTokenizerFast, numbers: int = 1000) -> list[int]:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from deixis.conversation.batch import block_attention, collate
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
-from deixis.training.packing import block_attention, collate, pack
+from tests.rows import DEIXIS, packed
 from tests.toy import picture, sound
 
 CELLS = {"image": 64, "audio": 200, "point_cloud": 64}
@@ -33,7 +34,7 @@ def packer(toy):
     prepared = [processor.prepare(open_signal(picture())), processor.prepare(open_signal(sound()))]
 
     def run(*samples, max_tokens=400):
-        return pack(samples, prepared, processor, CELLS, max_tokens)
+        return packed(samples, prepared, processor, CELLS, max_tokens)
 
     return run
 
@@ -43,7 +44,7 @@ SECOND = sample(("Where is the bell?", "At [the bell]{2}."), ("And {1}?", "[Righ
 
 
 def logits_of(network, *rows):
-    batch = collate(rows, 0)
+    batch = collate(rows, 0, DEIXIS)
     labels = batch.pop("labels")
     batch = {name: value for name, value in batch.items() if not name.startswith("seg_")}
     with torch.no_grad():
@@ -70,7 +71,7 @@ def test_a_block_is_trained_as_if_it_were_alone(toy, packer):
         where = next(i for i, row in enumerate(rows) if 2 in row.blocks)
         packed = logits_of(toy[0], *rows)[0][where, : len(rows[where].ids)]
         own = np.isin(rows[where].blocks, [0, 2])
-        plain = {n: v for n, v in collate([alone], 0).items() if not n.startswith("seg_")}
+        plain = {n: v for n, v in collate([alone], 0, DEIXIS).items() if not n.startswith("seg_")}
         plain["attention_mask"] = torch.ones_like(plain["input_ids"])
         del plain["labels"], plain["position_ids"]
         with torch.no_grad():
@@ -104,15 +105,15 @@ def test_regions_and_masks_are_in_the_order_of_their_tokens(toy, packer):
     assert row.ids.count(network.config.region_token_id) == len(row.region_points) == 2
     assert row.region_signal == [0, 0]
     assert row.region_points[0].points[:, 0].max() < 0.5 < row.region_points[1].points[:, 0].min()  # left, then right
-    assert row.seg_signal == [0, 0, 1]
-    left, right = (target.reshape(8, 8) for target in row.seg_target[:2])
+    assert [mask.signal for mask in row.masks] == [0, 0, 1]
+    left, right = (mask.values.reshape(8, 8) for mask in row.masks[:2])
     assert left[3, :4].min() == right[3, 4:].min() == 1.0
     assert left[:, 4:].max() == right[:, :4].max() == 0.0
-    np.testing.assert_allclose(row.seg_target[2].nonzero()[0][[0, -1]] / 25, [0.5, 1.46], atol=0.05)
+    np.testing.assert_allclose(row.masks[2].values.nonzero()[0][[0, -1]] / 25, [0.5, 1.46], atol=0.05)
 
 
 def test_a_batch_numbers_the_signals_of_all_rows(packer):
-    batch = collate([packer(FIRST), packer(SECOND, FIRST)], 0)
+    batch = collate([packer(FIRST), packer(SECOND, FIRST)], 0, DEIXIS)
     assert batch["signal_modality"].tolist() == [0, 1, 0, 1]
     assert batch["signal_sample"].tolist() == [0, 0, 1, 1]
     assert batch["region_signal"].tolist() == [0, 2, 2]
@@ -125,13 +126,13 @@ def test_what_does_not_fit_is_left_out_whole(packer):
     small = packer(FIRST)
     row = packer(SECOND, FIRST, max_tokens=len(small.ids))
     assert (row.ids, set(row.blocks)) == (small.ids, {0, 1})
-    assert len(row.seg_target) == len(small.seg_target) == 1
+    assert len(row.masks) == len(small.masks) == 1
 
 
 def test_rows_without_any_question_still_give_a_loss(toy, packer):
     row = packer(FIRST, max_tokens=3)
     assert set(row.labels) == {-100}
-    assert toy[0](**collate([row], 0)).loss.item() == 0.0
+    assert toy[0](**collate([row], 0, DEIXIS)).loss.item() == 0.0
 
 
 def test_who_looks_at_whom():
@@ -144,8 +145,3 @@ def test_who_looks_at_whom():
         [1, 1, 0, 1, 1, 0],
         [1, 1, 0, 0, 0, 1],
     ]
-
-
-def test_a_region_without_a_form_is_refused(packer):
-    with pytest.raises(ValueError, match="region: expected a mask, points, box, span, box3d or point"):
-        packer(sample(("What is {0}?", "Hm."), regions=(Region(),)))

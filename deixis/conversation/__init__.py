@@ -1,0 +1,24 @@
+"""Samples to model inputs and answers back: one renderer and one parser for asking, training and evaluation."""
+
+from deixis.conversation.batch import MaskTarget, Row, collate, mask_targets, prompts
+from deixis.conversation.labels import IGNORED
+from deixis.conversation.question import answered, last_question, open_signals, question_sample, with_answer
+from deixis.conversation.render import Rendered, render
+from deixis.conversation.system import System
+
+__all__ = [
+    "IGNORED",
+    "MaskTarget",
+    "Rendered",
+    "Row",
+    "System",
+    "answered",
+    "collate",
+    "last_question",
+    "mask_targets",
+    "open_signals",
+    "prompts",
+    "question_sample",
+    "render",
+    "with_answer",
+]

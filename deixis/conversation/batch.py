@@ -1,0 +1,170 @@
+"""Batches of rendered conversations: left-padded prompts for asking, packed right-padded rows for training.
+
+A packed row is the signals' tokens, then one block per conversation about them. Every block attends to the signals and
+to itself, and its positions continue from the signals: each is trained as if it were alone, while the signals are read
+once.
+
+    row        <s> ... <image> x n  | rest of conversation 1 | rest of conversation 2 | padding
+    block               0           |           1            |           2            |   -1
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from deixis.conversation.labels import IGNORED
+from deixis.conversation.render import Rendered
+from deixis.conversation.system import System
+from deixis.errors import DataError
+from deixis.geometry import Region
+from deixis.model.chat_template import left_padded
+from deixis.model.masks.mask_cells import Prepared, region_to_cells
+from deixis.model.processor import region_tensors, signal_tensors
+
+
+@dataclass(frozen=True)
+class MaskTarget:
+    """What a `<seg>` is compared with: shares of the cells of its signal, or pixels (h, w) of its image."""
+
+    signal: int
+    values: np.ndarray
+
+
+def mask_targets(
+    rendered: Rendered,
+    regions: Sequence[Region],
+    prepared: Sequence[Prepared],
+    cells: Mapping[str, int],
+    system: System,
+) -> list[MaskTarget]:
+    """The target of each `<seg>` in the answers of a conversation.
+
+    cells: how many cells a mask has in each modality. Raises DataError for a region that has no mask to be learnt.
+    """
+    targets = []
+    for region in (regions[index] for index in rendered.targets):
+        own = prepared[region.signal]
+        if own.modality not in cells:
+            raise DataError(
+                f"region: expected a mask in {' or '.join(cells)}, which can be learnt; got one in {own.modality}"
+            )
+        if system.mask_losses is None:
+            values = region_to_cells(region, own, cells[own.modality])
+        elif region.mask is None:
+            raise DataError("region: expected a mask in pixels, which this system is trained on, got none")
+        else:
+            values = np.array(region.mask_array, dtype=bool)
+        targets.append(MaskTarget(region.signal, values))
+    return targets
+
+
+@dataclass
+class Row:
+    """One packed row: ids, labels, blocks and positions of equal length; regions and masks in the order of tokens.
+
+    prefix: how many tokens lead the row up to the last signal, once a conversation was added. starts: the place in the
+    row of each conversation's first own token. region_points, region_signal: of each region token. masks: of each
+    learnt `<seg>`.
+    """
+
+    prepared: list[Prepared]
+    prefix: int = 0
+    ids: list[int] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    region_points: list[Any] = field(default_factory=list)
+    region_signal: list[int] = field(default_factory=list)
+    masks: list[MaskTarget] = field(default_factory=list)
+
+    def length_with(self, rendered: Rendered) -> int:
+        """How many tokens the row has once `rendered` is added."""
+        return len(self.ids) + len(rendered) - (rendered.shared if self.ids else 0)
+
+    def open(self, rendered: Rendered) -> None:
+        """Begins an empty row with the signals' tokens, which `rendered` has in common with all others."""
+        if not self.ids:
+            self.prefix = rendered.shared
+            self._extend(rendered.ids[: self.prefix], [IGNORED] * self.prefix, 0, 0)
+
+    def add(self, rendered: Rendered, targets: Sequence[MaskTarget] = ()) -> int:
+        """Adds a conversation about the row's signals as a block of its own; the place of its first own token.
+
+        Raises ValueError for a conversation that does not begin like those in the row: its signals are others.
+        """
+        self.open(rendered)
+        if rendered.ids[: rendered.shared] != self.ids[: self.prefix]:
+            raise ValueError("rows hold conversations about the same signals; these begin with other tokens")
+        start, block = len(self.ids), (self.blocks[-1] if self.blocks else 0) + 1
+        # every block counts on from the signals, as if it were the only one
+        self._extend(rendered.ids[self.prefix :], rendered.labels[self.prefix :], block, self.prefix)
+        self.starts.append(start)
+        self.region_points += [points for points, _ in rendered.points]
+        self.region_signal += [signal for _, signal in rendered.points]
+        self.masks += targets
+        return start
+
+    def _extend(self, ids: Sequence[int], labels: Sequence[int], block: int, position: int) -> None:
+        self.ids += ids
+        self.labels += labels
+        self.blocks += [block] * len(ids)
+        self.positions += range(position, position + len(ids))
+
+
+def block_attention(blocks: Int[Tensor, "batch position"]) -> Bool[Tensor, "batch 1 position position"]:
+    """Which positions attend to which: earlier ones of the own block and of block 0; padding (-1) to itself alone."""
+    query, key = blocks[:, :, None], blocks[:, None, :]
+    length = blocks.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=blocks.device).tril()
+    return (causal & ((query == key) | (key == 0))).unsqueeze(1)
+
+
+def collate(rows: Sequence[Row], pad_id: int, system: System) -> dict[str, Any]:
+    """The training batch of some rows, as `DeixisForConditionalGeneration.forward` takes it; right-padded."""
+    length = max(len(row.ids) for row in rows)
+
+    def fill(name: str, value: int) -> Tensor:
+        return torch.tensor([getattr(row, name) + [value] * (length - len(row.ids)) for row in rows])
+
+    # the index of a row's first signal among all signals of the batch
+    offsets = np.cumsum([0] + [len(row.prepared) for row in rows[:-1]]).tolist()
+    batch: dict[str, Any] = {
+        "input_ids": fill("ids", pad_id),
+        "labels": fill("labels", IGNORED),
+        "position_ids": fill("positions", 0),
+        "attention_mask": block_attention(fill("blocks", -1)),
+        **signal_tensors([row.prepared for row in rows]),
+    }
+    pairs = list(zip(rows, offsets, strict=True))
+    region_signal = [signal + first for row, first in pairs for signal in row.region_signal]
+    batch |= region_tensors([points for row in rows for points in row.region_points], region_signal)
+    if masks := [mask for row in rows for mask in row.masks]:
+        batch["seg_signal"] = torch.tensor([mask.signal + first for row, first in pairs for mask in row.masks])
+        if system.mask_losses is None:
+            width = max(len(mask.values) for mask in masks)
+            padded = [np.pad(mask.values, (0, width - len(mask.values))) for mask in masks]
+            batch["seg_target"] = torch.from_numpy(np.stack(padded))
+        else:
+            # rows may repeat an image; the published losses are sums per image
+            images = [id(row.prepared[mask.signal]) for row in rows for mask in row.masks]
+            batch["seg_image"] = torch.tensor([images.index(image) for image in images])
+            batch["seg_pixels"] = [torch.from_numpy(mask.values) for mask in masks]
+    return batch
+
+
+def prompts(rendered: Sequence[Rendered], prepared: Sequence[Sequence[Prepared]], pad_id: int) -> dict[str, Tensor]:
+    """input_ids, attention_mask (batch, position), left-padded, and the region tensors of questions to be answered."""
+    ids, mask = left_padded([own.ids for own in rendered], pad_id)
+    points, signal, offset = [], [], 0
+    for own, signals in zip(rendered, prepared, strict=True):
+        points += [sampled for sampled, _ in own.points]
+        signal += [offset + which for _, which in own.points]
+        offset += len(signals)
+    inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+    return inputs | region_tensors(points, signal)

@@ -1,0 +1,93 @@
+"""`render`: a sample as the network takes it. Asking, training and evaluation all go through this one function.
+
+    sample ── turns in the system's notation ── chat template ──▶ text ── label rule ──▶ ids, labels
+       └──── regions in questions ──▶ sampled points      regions in answers ──▶ which region each <seg> stands for
+
+A sample whose last answer is missing is a question: its ids end where the model goes on. A model is therefore asked
+exactly as it was trained.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from deixis.conversation.labels import IGNORED, AnswerSpan, Conversation
+from deixis.conversation.system import System
+from deixis.errors import DataError
+from deixis.geometry import write_answer
+from deixis.model import DeixisProcessor
+from deixis.model.masks.mask_cells import Prepared
+from deixis.model.regions.sampled_points import SampledPoints
+from deixis.samples.sample import Sample, Turn
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A conversation as token ids, with what its region and `<seg>` tokens stand for.
+
+    labels: the ids of tokens that are learnt, `IGNORED` elsewhere. shared: how many leading tokens end with the last
+    signal; conversations about the same signals have them in common. answers: the tokens of each answer that is there.
+    points: of each region token in order, with the index of its signal. targets: the index of the region that each
+    `<seg>` of the sample's answers stands for, in order.
+    """
+
+    ids: list[int]
+    labels: list[int]
+    shared: int
+    answers: list[AnswerSpan] = field(default_factory=list)
+    points: list[tuple[SampledPoints, int]] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def render(sample: Sample, prepared: Sequence[Prepared], processor: DeixisProcessor, system: System) -> Rendered:
+    """The token ids of a sample about the signals `prepared`, their labels, region points and mask targets.
+
+    Raises InputError for a question, region or answer that the model's notation cannot write or that does not fit its
+    signal, DataError for a turn without an answer that is not the last.
+    """
+    regions = sample.regions
+    points: list[tuple[SampledPoints, int]] = []
+    targets: list[int] = []
+    turns: list[tuple[str, str | None]] = []
+    for number, turn in enumerate(sample.turns):
+        question, order = processor.question(turn.user, regions, prepared)
+        points += [
+            (processor.sample_region(region, prepared), region.signal) for region in map(regions.__getitem__, order)
+        ]
+        answer, marked = _answer(turn, sample, prepared, processor)
+        if answer is None and number < len(sample.turns) - 1:
+            raise DataError(f"turns[{number}].assistant: expected an answer in every turn but the last, got none")
+        targets += marked
+        turns.append((question, answer))
+    modalities = [own.modality for own in prepared]
+    text, spans = processor.conversation_text(turns, modalities)
+    ids, offsets = processor.encode_text(text, modalities)
+    answers = [AnswerSpan(*(bisect_left(offsets, place) for place in span)) for span in spans]
+
+    def encode(part: str) -> list[int]:
+        """Ids of a part of the text; signals come first in it, so those that it holds are the first ones."""
+        held = sum(part.count(word) for word in processor.placeholders.values())
+        return processor.encode_text(part, modalities[:held])[0]
+
+    labels = [IGNORED] * len(ids)
+    if len(answers) == len(turns):  # a question has nothing to be learnt
+        labels = system.label_rule(Conversation(text, ids, offsets, answers, encode))
+    return Rendered(ids, labels, _shared(ids, prepared, processor), answers, points, targets)
+
+
+def _answer(
+    turn: Turn, sample: Sample, prepared: Sequence[Prepared], processor: DeixisProcessor
+) -> tuple[str | None, list[int]]:
+    """(the answer in the model's notation or None, the region of each of its `<seg>`); generated text stays."""
+    if turn.generated is not None or not turn.assistant:
+        return turn.generated, []
+    return write_answer(turn.assistant, sample.regions, [own.frame for own in prepared], processor.notation)
+
+
+def _shared(ids: Sequence[int], prepared: Sequence[Prepared], processor: DeixisProcessor) -> int:
+    """How many tokens there are up to the last placeholder of a signal; 0 without signals."""
+    held = {processor.placeholder_ids[own.modality] for own in prepared}
+    return next((place + 1 for place in range(len(ids) - 1, -1, -1) if ids[place] in held), 0)

@@ -1,0 +1,64 @@
+"""LISA's configurations: what train_ds.py sets, and the published sizes."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from deixis.checkpoints.sizes import CLIP_LARGE, CLIP_LARGE_336, LLAMA, SAM_HUGE
+from deixis.model import DeixisConfig
+from deixis.model.part_configs import PointingConfig, ProjectionConfig, SamplerConfig
+from deixis.systems.lisa.notation import NOTATION
+from deixis.systems.llava.preset import llava_config
+from deixis.systems.preset_type import Preset
+
+TOWERS = {False: "openai/clip-vit-large-patch14", True: "openai/clip-vit-large-patch14-336"}
+"""CLIP of LLaVA 1.0, and of LLaVA 1.5, whose projection has two layers."""
+PUBLISHED: dict[str, Any] = {
+    "mm_vision_select_layer": -2,
+    "mm_use_im_start_end": True,
+}
+"""What train_ds.py sets where a configuration does not say."""
+_LLAVA_15 = {"vision_tower": TOWERS[True], "mm_projector_type": "mlp2x_gelu"}
+_BASES = {"lisa-7b": "7b", "lisa-13b": "13b-2", "lisa-7b-v0": "7b", "lisa-13b-v0": "13b-2"}
+SIZES = {name: {**LLAMA[size], **PUBLISHED} for name, size in _BASES.items()}
+SIZES |= {f"lisa-{size}-llava1.5": {**LLAMA[f"{size}-2"], **PUBLISHED, **_LLAVA_15} for size in ("7b", "13b")}
+
+
+def config_of(
+    text: Mapping[str, Any],
+    vision: Mapping[str, Any],
+    sam: Mapping[str, Any],
+    said: Mapping[str, Any],
+    seg_id: int,
+    depth: int = 0,
+) -> DeixisConfig:
+    """The configuration of a LISA with these models; `depth`: layers of the projection if it is an MLP, else 0."""
+    return llava_config(
+        text,
+        vision,
+        said["mm_vision_select_layer"],
+        "crop",
+        mask_config=dict(sam),
+        projection=ProjectionConfig(type="mlp", depth=depth) if depth else ProjectionConfig(type="linear", norm=False),
+        sampler=SamplerConfig(type=None),
+        pointing=PointingConfig(backbone="sam", state="before"),
+        notation=NOTATION,
+        system="lisa",
+        seg_token_id=seg_id,
+    )
+
+
+def _published(size: str, depth: int = 0) -> DeixisConfig:
+    text = {**LLAMA[size], "vocab_size": 32003}  # [SEG], <im_start>, <im_end>
+    return config_of(text, CLIP_LARGE_336 if depth else CLIP_LARGE, SAM_HUGE, PUBLISHED, 32000, depth)
+
+
+_SEVEN, _THIRTEEN = ("LLaVA 7B 1.1, CLIP ViT-L/14, SAM ViT-H", "LLaVA LLaMA 2 13B, CLIP ViT-L/14, SAM ViT-H")
+PRESETS = {
+    "lisa-7b": Preset("lisa", partial(_published, "7b"), _SEVEN),
+    "lisa-13b": Preset("lisa", partial(_published, "13b-2"), _THIRTEEN),
+    "lisa-7b-v0": Preset("lisa", partial(_published, "7b"), _SEVEN),
+    "lisa-13b-v0": Preset("lisa", partial(_published, "13b-2"), _THIRTEEN),
+    "lisa-7b-llava1.5": Preset("lisa", partial(_published, "7b-2", 2), "LLaVA 1.5 7B, CLIP ViT-L/14 336, SAM ViT-H"),
+    "lisa-13b-llava1.5": Preset("lisa", partial(_published, "13b-2", 2), "LLaVA 1.5 13B, CLIP ViT-L/14 336, SAM ViT-H"),
+}
