@@ -18,6 +18,7 @@ from benchmarks.measuring import circumstances, median_ratio, seconds_in_turn
 from deixis.evaluation.benchmarks.world.benchmark import World
 from deixis.evaluation.runner import opened_questions
 from deixis.inference import Answer, Model, load
+from deixis.samples.sample import Sample
 
 TARGET = 2
 MIXED = ("region_name", "colour", "phrase_box", "phrase_mask", "span_name", "event_span", "cloud_name")
@@ -25,7 +26,7 @@ MIXED += ("cloud_phrase_mask",)
 ONE_LONG = (*MIXED[:-1], "grounded_caption")
 
 
-def batches(names: tuple[str, ...], count: int) -> list[list[Question]]:
+def batches(names: tuple[str, ...], count: int) -> list[list[Sample]]:
     """`count` batches with one question per name."""
     examples = list(World().examples(Path(), {"tasks": ",".join(names), "limit": str(count)}))
     with opened_questions(examples) as questions:  # of values in memory, which stay open
@@ -33,7 +34,7 @@ def batches(names: tuple[str, ...], count: int) -> list[list[Question]]:
     return [[of_task[name][number] for name in names] for number in range(count)]
 
 
-def one_by_one(model: Model, groups: list[list[Question]]) -> list[Answer]:
+def one_by_one(model: Model, groups: list[list[Sample]]) -> list[Answer]:
     answers = []
     for question in (question for group in groups for question in group):
         model.clear_cache()
@@ -41,7 +42,7 @@ def one_by_one(model: Model, groups: list[list[Question]]) -> list[Answer]:
     return answers
 
 
-def together(model: Model, groups: list[list[Question]]) -> list[Answer]:
+def together(model: Model, groups: list[list[Sample]]) -> list[Answer]:
     answers = []
     for group in groups:
         model.clear_cache()

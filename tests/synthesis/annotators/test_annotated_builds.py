@@ -58,7 +58,7 @@ def test_a_build_uses_the_models_that_its_recipe_names(recipe, monkeypatch):
     for sample in samples:
         pixels = np.asarray(Image.open(folder / "out" / sample.signals[0].path))
         if sample.task == "classes":
-            marked = [Mask.from_rle(region.mask).array for region in sample.regions if region.mask is not None]
+            marked = [region.mask_array for region in sample.regions if region.mask is not None]
             expected = annotators.masks()(pixels, box)[0]
             assert all((mask == expected).mean() > 0.999 for mask in marked)
             assert marked
