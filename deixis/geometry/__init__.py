@@ -1,4 +1,4 @@
-"""Where things are: regions, the frames that carry their coordinates, and the grammar that writes and reads them.
+"""Regions of signals, the frames that carry their coordinates, and the grammar that writes and reads them.
 
 This room knows numbers and text only: no file, no network. It imports numpy, and pycocotools when a run-length code
 is first used.
@@ -21,14 +21,14 @@ from deixis.geometry.frames import (
     Frame,
     cloud_frame,
     crop_placement,
-    film_frame,
     letterbox_frame,
     letterbox_placement,
     placed_frame,
     placeless_frame,
+    video_frame,
     window_frame,
 )
-from deixis.geometry.markup import FORMS, Reference, Text, escaped, parse_markup, spoken, to_markup
+from deixis.geometry.markup import FORMS, Reference, Text, escaped, parse_markup, to_markup, without_references
 from deixis.geometry.notations import Notation
 from deixis.geometry.parse import Mark, ParsedAnswer, Phrase, mark_region, parse_answer
 from deixis.geometry.points import bounding_box, region_points
@@ -81,7 +81,6 @@ __all__ = [
     "cloud_frame",
     "crop_placement",
     "escaped",
-    "film_frame",
     "letterbox_frame",
     "letterbox_placement",
     "mark_region",
@@ -101,9 +100,10 @@ __all__ = [
     "rle_area",
     "rle_to_mask",
     "span_iou",
-    "spoken",
     "to_markup",
+    "video_frame",
     "window_frame",
+    "without_references",
     "write_answer",
     "write_prompt",
 ]

@@ -48,7 +48,7 @@ def box3d_iou(first: Num[np.ndarray, "n 6"], second: Num[np.ndarray, "m 6"]) -> 
 def mask_iou(
     first: Bool[np.ndarray, "n height width"], second: Bool[np.ndarray, "m height width"]
 ) -> Float[np.ndarray, "n m"]:
-    """(n, m) intersection over union of masks; 1 for two empty ones: nothing asked for, nothing marked.
+    """(n, m) intersection over union of masks; 1 for two empty ones: nothing expected, nothing predicted.
 
     >>> mask_iou(np.array([[[True, True]]]), np.array([[[True, False]], [[False, False]]])).tolist()
     [[0.5, 0.0]]

@@ -1,6 +1,6 @@
-"""Whether a region fits the signal it points into: the one place where a person's regions are refused.
+"""Whether a region fits the signal it points into: the one place where regions given by users are refused.
 
-Everything behind it takes regions as checked. It does not know how many signals there are.
+All other code takes regions as checked. It does not know how many signals there are.
 """
 
 import numpy as np
@@ -17,24 +17,24 @@ SLACK_CLOUD_SHARE = 0.05
 _AXES = dict.fromkeys(("box", "scribble", "polygon", "mask"), "xy") | {"span": "t", "box3d": "xyz", "points": "xyz"}
 _POINT_AXES = ("t", "xy", "xyt xyz")  # of a Point with one, two, three coordinates
 _TAKES = {"xy": ("xy",), "t": ("t",), "xyt": ("xyt", "xy", "t"), "xyz": ("xyz",)}
-"""Axes of a signal -> of the regions it takes: on a film a Box holds all along, a Span for the whole picture."""
-_PLACES = {"t": "a sound", "xy": "a picture", "xyz": "a point cloud", "xyt": "a film", "xyt xyz": "a point cloud"}
+"""Axes of a signal -> axes of the regions it takes: in a video, a Box holds for all times, a Span for all pixels."""
+_PLACES = {"t": "audio", "xy": "an image", "xyz": "a point cloud", "xyt": "a video", "xyt xyz": "a point cloud"}
 _USE = {
     "t": "use Span, or Point with one instant",
     "xy": "use Box, Polygon, Scribble, Mask, or Point with x and y",
     "xyt": "use Tube, Box, Span, or Point with x, y and a time",
     "xyz": "use Box3D, PointSet, or Point with x, y and z",
-    "": "its numbers have no places, so that nothing in it can be pointed at",
+    "": "its values have no positions, so that no region can lie in it",
 }
 
 
 def check_region(region: Region, extent: Extent) -> None:
-    """Raise ValueError, in one sentence, unless the region lies on a signal of this extent and holds some of it.
+    """Raises InputError, in one sentence, unless the region lies on a signal of this extent and holds some of it.
 
     >>> check_region(Box(0, 0, 9, 9, signal=1), Extent("audio", duration_s=2.0))
     Traceback (most recent call last):
     ...
-    deixis.errors.InputError: a Box points into a picture, but signal 1 is a sound: use Span, or Point with one instant
+    deixis.errors.InputError: a Box points into an image, but signal 1 is audio: use Span, or Point with one instant
     """
     if not isinstance(region, Region):
         raise InputError(
@@ -73,8 +73,8 @@ def _check_order(region: Region, low: float, high: float, axis: str) -> None:
 
 
 def _word(extent: Extent) -> str:
-    """The noun without its article: "lies outside its sound"."""
-    return "cloud" if extent.modality == "point_cloud" else extent.noun.partition(" ")[2]
+    """The noun without its article: "lies outside its audio"."""
+    return "cloud" if extent.modality == "point_cloud" else extent.noun.removeprefix("an ").removeprefix("a ")
 
 
 def _check_in_image(region: Region, extent: Extent) -> None:
@@ -83,7 +83,7 @@ def _check_in_image(region: Region, extent: Extent) -> None:
         mask = region.mask_array
         if mask.shape != (height, width):
             raise InputError(
-                f"Mask must have the size of its picture, {width} x {height} pixels, "
+                f"Mask must have the size of its image, {width} x {height} pixels, "
                 f"got {mask.shape[1]} x {mask.shape[0]}"
             )
         if not mask.any():

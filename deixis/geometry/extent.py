@@ -1,7 +1,7 @@
 """Extent: how large a signal is, in its own units; what regions are checked against.
 
 It knows no file and no tensor. Which sizes are given decides the axes of a place: pixels are x and y, seconds are t,
-both together (a film) are x, y and t, and points are x, y and z. A new modality with any of them needs nothing
+both together (a video) are x, y and t, and points are x, y and z. A new modality with any of them needs nothing
 here.
 """
 
@@ -15,27 +15,27 @@ from deixis.errors import InputError
 
 Numbers = np.ndarray | Sequence[Any]  # an array, or the lists and tuples that make one
 NOUNS = {
-    "image": "a picture",
-    "audio": "a sound",
+    "image": "an image",
+    "audio": "audio",
     "point_cloud": "a point cloud",
-    "video": "a film",
+    "video": "a video",
     "depth": "a depth map",
-    "normal": "a map of surface normals",
-    "imu": "a motion trace",
-    "fmri": "a brain response",
+    "normal": "a surface normal map",
+    "imu": "an IMU recording",
+    "fmri": "an fMRI response",
 }
 _SIZES = ("size_hw", "duration_s", "points_xyz", "count")
 
 
 @dataclass(frozen=True, eq=False)
 class Extent:
-    """Size of one signal: exactly one of the sizes, or `size_hw` and `duration_s` of a film. ValueError otherwise."""
+    """Size of one signal: exactly one of the sizes, or `size_hw` and `duration_s` of a video."""
 
     modality: str  # "image" | "audio" | "point_cloud" | ...
-    size_hw: tuple[int, int] | None = None  # pixels of the upright picture
+    size_hw: tuple[int, int] | None = None  # pixels of the upright image
     duration_s: float | None = None
     points_xyz: np.ndarray | None = None  # (N, 3), the file's own units
-    count: int | None = None  # of numbers that have no places, so that nothing points at them
+    count: int | None = None  # of values without positions, in which no region can lie
 
     def __post_init__(self):
         given = [name for name in _SIZES if getattr(self, name) is not None]
@@ -87,5 +87,5 @@ class Extent:
 
     @property
     def noun(self) -> str:
-        """What a person calls it, for messages: "a picture"."""
+        """Its name in messages, with an article where it takes one: "an image"."""
         return NOUNS.get(self.modality, f"a signal of modality {self.modality!r}")

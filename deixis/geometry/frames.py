@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent, Numbers
 
-GRID_CELLS = 1000  # cells an axis in text; Ferret (You et al., ICLR 2024) section 3 uses the same thousand
+GRID_CELLS = 1000  # cells per axis in text; Ferret (You et al., ICLR 2024) section 3 uses the same thousand
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Frame:
         return (np.asarray(grid, dtype=np.float64) + 0.5) / cells
 
     def clip(self, file: Numbers) -> Float[np.ndarray, "*batch dim"]:
-        """File coordinates moved into the signal: off the padding of a picture, off the silence after a sound.
+        """File coordinates moved into the signal: off the padding of an image, off the silence after audio.
 
         Clouds have no border and stay as they are.
         """
@@ -76,7 +76,7 @@ class Frame:
 
 
 def letterbox_placement(size_hw: tuple[int, int], tensor_hw: tuple[int, int]) -> tuple[int, int, int, int]:
-    """(top, left, height, width), in whole tensor pixels, of a picture fitted into a tensor: aspect kept, centred.
+    """(top, left, height, width), in whole tensor pixels, of an image fitted into a tensor: aspect kept, centred.
 
     >>> letterbox_placement((480, 640), (128, 128))
     (16, 0, 96, 128)
@@ -87,7 +87,7 @@ def letterbox_placement(size_hw: tuple[int, int], tensor_hw: tuple[int, int]) ->
 
 
 def letterbox_frame(size_hw: tuple[int, int], tensor_hw: tuple[int, int], modality: str = "image") -> Frame:
-    """Frame of a picture fitted into a tensor as ``letterbox_placement`` says, exact for its rounded size.
+    """Frame of an image fitted into a tensor as ``letterbox_placement`` says, exact for its rounded size.
 
     >>> letterbox_frame((480, 640), (128, 128)).to_unit([0.0, 0.0]).tolist()
     [0.0, 0.125]
@@ -98,7 +98,7 @@ def letterbox_frame(size_hw: tuple[int, int], tensor_hw: tuple[int, int], modali
 def crop_placement(
     size_hw: tuple[int, int], size_px: int, half: Callable[[float], int] = math.floor
 ) -> tuple[int, int, int, int]:
-    """(top, left, height, width), in tensor pixels, of a picture whose middle square fills the tensor.
+    """(top, left, height, width), in tensor pixels, of an image whose central square fills the tensor.
 
     The shorter side becomes size_px and the longer one is rounded down; what does not fit is cut off, half on each
     side, so top and left are zero or negative. An odd pixel is given away by ``half``: transformers cuts ``floor`` of
@@ -114,13 +114,13 @@ def crop_placement(
 def placed_frame(
     size_hw: tuple[int, int], tensor_hw: tuple[int, int], placement: tuple[int, int, int, int], modality: str = "image"
 ) -> Frame:
-    """Frame of a picture that takes up (top, left, height, width) of a tensor, in tensor pixels; it may stick out.
+    """Frame of an image that takes up (top, left, height, width) of a tensor, in tensor pixels; it may stick out.
 
     >>> placed_frame((100, 200), (10, 10), crop_placement((100, 200), 10)).window
     ((50.0, 0.0), (150.0, 100.0))
     """
     top, left, height, width = placement
-    per_pixel_x, per_pixel_y = size_hw[1] / width, size_hw[0] / height  # file pixels a tensor pixel
+    per_pixel_x, per_pixel_y = size_hw[1] / width, size_hw[0] / height  # file pixels per tensor pixel
     return Frame(
         modality=modality,
         origin=(-left * per_pixel_x, -top * per_pixel_y),
@@ -129,26 +129,26 @@ def placed_frame(
     )
 
 
-def film_frame(picture: Frame, duration_s: float, modality: str = "video") -> Frame:
-    """Frame of a film whose pictures have a frame, and whose time axis is the whole film: x, y, t."""
-    size = Extent(modality, size_hw=picture.size.size_hw, duration_s=duration_s)
-    return Frame(modality, (*picture.origin, 0.0), (*picture.extent, float(duration_s)), size)
+def video_frame(image: Frame, duration_s: float, modality: str = "video") -> Frame:
+    """Frame of a video, x, y, t: that of its images, and the whole duration as its time axis."""
+    size = Extent(modality, size_hw=image.size.size_hw, duration_s=duration_s)
+    return Frame(modality, (*image.origin, 0.0), (*image.extent, float(duration_s)), size)
 
 
 def window_frame(duration_s: float, window_s: float, start_s: float = 0.0, modality: str = "audio") -> Frame:
-    """Frame of the window [start_s, start_s + window_s] of a sound or a trace of ``duration_s``."""
+    """Frame of the window [start_s, start_s + window_s] of audio or an IMU recording of ``duration_s``."""
     return Frame(modality, (float(start_s),), (float(window_s),), Extent(modality, duration_s=duration_s))
 
 
 def placeless_frame(count: int, modality: str) -> Frame:
-    """Frame of numbers without places: no axes, so that nothing in it can be pointed at."""
+    """Frame of values without positions: no axes, so that no region can lie in it."""
     return Frame(modality, (), (), Extent(modality, count=count))
 
 
 def cloud_frame(points_xyz: Float[np.ndarray, "n 3"], modality: str = "point_cloud") -> Frame:
     """Frame of the smallest cube around a cloud, centred on its bounding box; a cloud without size gets side 1.
 
-    Raises ValueError for an empty cloud or one with coordinates that are not finite.
+    Raises InputError for an empty cloud or one with coordinates that are not finite.
     """
     points = np.asarray(points_xyz, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:

@@ -44,7 +44,7 @@ class Reference:
 def parse_markup(text: str) -> list[Text | Reference]:
     """Pieces of a marked-up text, in order; neighbouring plain texts are joined.
 
-    Raises ValueError for a lone brace, an unknown form, an empty reference without a phrase, a phrase that holds
+    Raises InputError for a lone brace, an unknown form, an empty reference without a phrase, a phrase that holds
     brackets or references.
 
     >>> parse_markup("[a red mug]{1} on {0:mask}")
@@ -86,17 +86,17 @@ def to_markup(pieces: Iterable[Text | Reference]) -> str:
     return "".join(escaped(piece.text) if isinstance(piece, Text) else _marked(piece) for piece in pieces)
 
 
-def spoken(pieces: Iterable[Text | Reference]) -> str:
+def without_references(pieces: Iterable[Text | Reference]) -> str:
     """What pieces say, without their marks.
 
-    >>> spoken(parse_markup("[A red mug]{1} on {0}, {{so}}"))
+    >>> without_references(parse_markup("[A red mug]{1} on {0}, {{so}}"))
     'A red mug on , {so}'
     """
     return "".join(piece.text if isinstance(piece, Text) else piece.phrase or "" for piece in pieces)
 
 
 def escaped(text: str) -> str:
-    """Foreign text as markup that says the same; inside a phrase, brackets are not allowed besides.
+    """Text escaped as markup; inside a phrase, brackets are not allowed besides.
 
     >>> escaped("a {red} [mug]")
     'a {{red}} [mug]'

@@ -54,7 +54,7 @@ class Phrase:
 
 @dataclass(frozen=True)
 class ParsedAnswer:
-    """What a person reads, and the phrases in it, in order."""
+    """The clean text of an answer, and the phrases in it, in order."""
 
     text: str
     phrases: tuple[Phrase, ...]
@@ -183,7 +183,7 @@ def _coordinates_mark(token: re.Match, frames: Sequence[Frame], notation: Notati
 def _tidied(plain: str, drafts: list[_Draft], holes: list[int]) -> ParsedAnswer:
     """The text without spaces and commas that the marks left behind, and the phrases moved along with it."""
     first, last = len(plain) - len(plain.lstrip()), len(plain.rstrip())
-    if not any(character.isalnum() for character in plain):  # punctuation around marks says nothing
+    if not any(character.isalnum() for character in plain):  # punctuation around marks alone has no meaning
         first = last = 0
     kept = [first <= position < last for position in range(len(plain))]
     for gap in _TIDY.finditer(plain):

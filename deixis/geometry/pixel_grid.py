@@ -41,7 +41,7 @@ def grid_numbers(
 def shape_box(shape: Bool[np.ndarray, "w h"]) -> list[int]:
     """The box, in whole pixels and both ends included, around the pixels of a free shape.
 
-    Raises ValueError for a shape without pixels.
+    Raises InputError for a shape without pixels.
     """
     if not shape.any():
         raise InputError("a free shape needs at least one pixel, got none")

@@ -17,7 +17,7 @@ from deixis.geometry.frames import Frame
 from deixis.geometry.raster import box_pixels, pixel_patch, point_mask
 from deixis.geometry.regions import Box, Point, Region, Span, region_digest
 
-INSTANT_S = 0.1  # a point in a sound means this much before and after it
+INSTANT_S = 0.1  # a point in audio covers this much before and after it
 EDGE_PX = 1e-6  # what rounding may take from the border of a window
 
 
@@ -26,11 +26,11 @@ def region_points(
 ) -> Float[np.ndarray, "count dim"]:
     """Unit coordinates, float32, of ``count`` points inside a region, at random but the same for the same seed.
 
-    Pictures give pixel centres and clouds their points: a choice without repeats where there are enough, else all of
+    Images give pixel centres and clouds their points: a choice without repeats where there are enough, else all of
     them followed by random repeats (Ferret, You et al., ICLR 2024, section 3.2: points are sampled inside the region).
-    Sounds give even instants, each moved at random within its share of the span, and films such pixels at such
+    Audio gives even instants, each moved at random within its share of the span, and videos such pixels at such
     instants. Without ``seed``, the seed is a digest of the region, so that the same question has the same answer.
-    Raises ValueError where the region holds nothing of the signal or lies outside the window of the frame.
+    Raises InputError where the region holds nothing of the signal or lies outside the window of the frame.
     """
     region = region.decoded()
     if seed is None:
@@ -42,15 +42,15 @@ def region_points(
         case "t":
             file = _instants(region, extent, frame, count, rng)
         case "xyt":
-            place, stretch = _film_parts(region, extent)
+            place, interval = _video_parts(region, extent)
             pixels = _pixel_centres(place, extent.size_hw, frame, count, rng)
-            instants = rng.permutation(_instants(stretch, extent, frame, count, rng))  # no early pixels, late pixels
+            instants = rng.permutation(_instants(interval, extent, frame, count, rng))  # no early pixels, late pixels
             file = np.concatenate([pixels, instants], axis=1)
         case "xyz":
             inside = np.flatnonzero(point_mask(region, extent.points_xyz))
             file = extent.points_xyz[inside[_pick(len(inside), count, rng)]]
         case _:
-            raise InputError(f"{extent.noun} without places has no points: nothing in it can be pointed at")
+            raise InputError(f"{extent.noun} without positions has no points: no region can lie in it")
     return frame.to_unit(file).astype(np.float32)
 
 
@@ -63,8 +63,8 @@ def _pick(available: int, count: int, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([np.arange(available), rng.integers(0, available, count - available)])
 
 
-def _film_parts(region: Region, extent: Extent) -> tuple[Region, Region]:
-    """(where, when) a region of a film is: a region of its pictures, and one of its time."""
+def _video_parts(region: Region, extent: Extent) -> tuple[Region, Region]:
+    """(region of its frames, region of its time) that a region of a video consists of."""
     height, width = extent.size_hw
     if region.form == "span":
         return Box(0, 0, width, height), region
@@ -94,7 +94,7 @@ def _pixel_centres(
     if available == 0 and not is_empty:
         (x1, y1, *_), (x2, y2, *_) = frame.window
         raise InputError(
-            f"the {region.constructor} lies outside what the model sees of this signal: x {max(x1, 0):g} to "
+            f"the {region.constructor} lies outside what the model reads of this signal: x {max(x1, 0):g} to "
             f"{min(x2, size_hw[1]):g}, y {max(y1, 0):g} to {min(y2, size_hw[0]):g}"
         )
     chosen = _pick(available, count, rng)
@@ -116,12 +116,12 @@ def _instants(region: Region, extent: Extent, frame: Frame, count: int, rng: np.
         case "point" if len(region.point) == 1:
             start_s, end_s = region.point[0] - INSTANT_S, region.point[0] + INSTANT_S
         case _:
-            raise InputError(f"a {region.constructor} has no instants of a sound: use Span or Point(time_s)")
+            raise InputError(f"a {region.constructor} has no instants of audio: use Span or Point(time_s)")
     (*_, window_start_s), (*_, window_end_s) = frame.window
     low_s, high_s = max(start_s, 0.0, window_start_s), min(end_s, extent.duration_s, window_end_s)
     if low_s >= high_s:
         raise InputError(
-            f"the span {start_s:g} to {end_s:g} s lies outside what the model hears: "
+            f"the span {start_s:g} to {end_s:g} s lies outside what the model reads: "
             f"{max(window_start_s, 0.0):g} to {min(window_end_s, extent.duration_s):g} s"
         )
     shares = (np.arange(count) + rng.random(count)) / count
@@ -131,10 +131,13 @@ def _instants(region: Region, extent: Extent, frame: Frame, count: int, rng: np.
 def bounding_box(region: Region, extent: Extent) -> Float[np.ndarray, "lows_and_highs"]:
     """(2d,) lows, then highs, in file units: x1, y1, x2, y2 | start_s, end_s | x1, y1, z1, x2, y2, z2.
 
-    Of a film, x1, y1, start_s, x2, y2, end_s. A ``Point`` gives its place twice. Raises ValueError for an empty region.
+    Of a video, x1, y1, start_s, x2, y2, end_s. A ``Point`` gives its place twice.
+
+    Raises:
+        InputError: the region is empty.
     """
     if extent.axes == "xyt" and not (region.form == "point" and len(region.point) == extent.dim):
-        place, interval = _film_parts(region, extent)
+        place, interval = _video_parts(region, extent)
         pixels = bounding_box(place, Extent(extent.modality, size_hw=extent.size_hw))
         start_s, end_s = interval.span
         return np.array([*pixels[:2], start_s, *pixels[2:], end_s])

@@ -1,4 +1,4 @@
-"""A question and its regions: which of them it names, and how one that names none comes to."""
+"""A question and its regions: which ones it refers to, and how references are added where it has none."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _END = re.compile(r"[\s.?!]*\Z")
 def named_question(text: str, regions: Sequence[Any], every: bool = True) -> str:
     """The question in markup, so that it names its regions; one that names none has them put at its end.
 
-    Raises ValueError for a question without words, a reference to a region that is not there, and (if `every`) a
+    Raises InputError for a question without words, a reference to a region that is not there, and (if `every`) a
     question that names some of its regions only.
 
     >>> named_question("What is this?", ["a region"])

@@ -1,7 +1,7 @@
-"""Which pixels of a picture, or points of a cloud, a region holds.
+"""Which pixels of an image, or points of a cloud, lie in a region.
 
 A pixel belongs to a region if its centre does; a region thinner than a pixel still holds the pixel it lies in. Only
-the rectangle around a region is worked on (``pixel_patch``), so that a small region of a large picture is cheap.
+the rectangle around a region is worked on (``pixel_patch``), so that a small region of a large image is cheap.
 """
 
 import math
@@ -12,18 +12,18 @@ from jaxtyping import Bool, Float
 from deixis.errors import InputError
 from deixis.geometry.regions import Region
 
-STROKE_SHARE = 0.015  # radius of a point or a stroke, as a share of the picture's longer side
-STROKE_MIN_PX = 2.0
-CLOUD_POINT_SHARE = 0.05  # a point of a cloud means what is within this share of the cloud's longest side
+SCRIBBLE_RADIUS_SHARE = 0.015  # radius of a point or scribble, as a share of the image's longer side
+SCRIBBLE_MIN_RADIUS_PX = 2.0
+CLOUD_POINT_SHARE = 0.05  # a point in a cloud covers what is within this share of the cloud's longest side
 
 
-def stroke_radius_px(size_hw: tuple[int, int]) -> float:
-    """Radius in pixels of the disc that a ``Point`` means, and of a ``Scribble``'s stroke."""
-    return max(STROKE_MIN_PX, STROKE_SHARE * max(size_hw))
+def scribble_radius_px(size_hw: tuple[int, int]) -> float:
+    """Radius in pixels of the disc that a ``Point`` covers, and of the line of a ``Scribble``."""
+    return max(SCRIBBLE_MIN_RADIUS_PX, SCRIBBLE_RADIUS_SHARE * max(size_hw))
 
 
 def rasterise(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
-    """Mask of the pixels inside a region of a picture; at least one pixel. Raises ValueError for other regions."""
+    """Mask of the pixels inside a region of an image; at least one pixel. Raises InputError for other regions."""
     if region.form == "mask":
         return _mask_array(region, size_hw).copy()
     mask = np.zeros(size_hw, dtype=bool)
@@ -41,13 +41,13 @@ def pixel_patch(region: Region, size_hw: tuple[int, int]) -> tuple[int, int, Boo
         case "mask":
             return 0, 0, _mask_array(region, size_hw)
         case "point" if len(region.point) == 2:
-            return _stroke_patch(np.array([region.point]), size_hw)
+            return _scribble_patch(np.array([region.point]), size_hw)
         case "scribble" if len(region.scribble):
-            return _stroke_patch(region.scribble, size_hw)
+            return _scribble_patch(region.scribble, size_hw)
         case "polygon" if len(region.polygon):
             return _polygon_patch(region.polygon, size_hw)
     raise InputError(
-        f"a {region.constructor} has no pixels: a picture is pointed at by Point(x, y), Box, Scribble, Polygon or Mask"
+        f"a {region.constructor} has no pixels: an image takes Point(x, y), Box, Scribble, Polygon or Mask"
     )
 
 
@@ -62,7 +62,7 @@ def box_pixels(box_xyxy: tuple[float, ...], size_hw: tuple[int, int]) -> tuple[i
 def _axis_pixels(low: float, high: float, size: int) -> tuple[int, int]:
     first = min(max(math.ceil(low - 0.5), 0), size)
     last = min(max(math.ceil(high - 0.5), 0), size)
-    if first >= last:  # thinner than a pixel, or off the picture: the pixel nearest to its middle
+    if first >= last:  # thinner than a pixel, or outside the image: the pixel nearest to its middle
         first = min(max(math.floor((low + high) / 2), 0), size - 1)
         last = first + 1
     return first, last
@@ -71,7 +71,7 @@ def _axis_pixels(low: float, high: float, size: int) -> tuple[int, int]:
 def _mask_array(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
     mask = region.mask_array
     if mask.shape != tuple(size_hw):
-        raise InputError(f"Mask must have the picture's size (height, width) {tuple(size_hw)}, got {mask.shape}")
+        raise InputError(f"Mask must have the image's size (height, width) {tuple(size_hw)}, got {mask.shape}")
     return mask
 
 
@@ -82,9 +82,9 @@ def _patch_around(points: np.ndarray, radius: float, size_hw: tuple[int, int]) -
     return top, left, bottom, right
 
 
-def _stroke_patch(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, int, np.ndarray]:
-    """Pixels within the stroke's radius of a line through the points (k, 2)."""
-    radius = stroke_radius_px(size_hw)
+def _scribble_patch(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, int, np.ndarray]:
+    """Pixels within the scribble's radius of the line through the points (k, 2)."""
+    radius = scribble_radius_px(size_hw)
     top, left, bottom, right = _patch_around(points, radius, size_hw)
     patch = np.zeros((bottom - top, right - left), dtype=bool)
     ends = points[1:] if len(points) > 1 else points
@@ -126,8 +126,8 @@ def _polygon_patch(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, i
 def point_mask(region: Region, points_xyz: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, "n"]:
     """Which points of a cloud are inside a region of it.
 
-    ``Point`` means the points within 5 % of the cloud's longest side, at least the nearest one; ``Box3D`` the points
-    inside, borders included; ``PointSet`` its indices. Raises ValueError for other regions, and for indices that the
+    ``Point`` covers the points within 5 % of the cloud's longest side, at least the nearest one; ``Box3D`` the points
+    inside, borders included; ``PointSet`` its indices. Raises InputError for other regions, and for indices that the
     cloud does not have.
     """
     match region.form:

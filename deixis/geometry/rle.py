@@ -38,11 +38,11 @@ def _checked_size(rle: dict) -> list[int]:
     return [height, width]
 
 
-def _run_lengths(counts: str) -> Int[np.ndarray, " run"]:
+def run_lengths(counts: str) -> Int[np.ndarray, " run"]:
     """Run lengths of compressed counts: 5 bits a character, little end first, differences to the run before the last.
 
     Source: the format of cocoapi, ``rleFrString`` in common/maskApi.c, read here so that a broken code is refused
-    before compiled code sees it. Raises ValueError where the text is cut or holds foreign characters.
+    before compiled code sees it. Raises InputError where the text is cut or holds foreign characters.
     """
     foreign = InputError("'counts' of a run-length code holds a character that is not of this code")
     if not counts.isascii():
@@ -65,14 +65,14 @@ def _run_lengths(counts: str) -> Int[np.ndarray, " run"]:
     return runs
 
 
-def _checked_runs(rle: dict) -> tuple[list[int], Int[np.ndarray, " run"]]:
-    """([height, width], run lengths, zeros first). Raises ValueError if they are malformed or do not fill the size."""
+def checked_runs(rle: dict) -> tuple[list[int], Int[np.ndarray, " run"]]:
+    """([height, width], run lengths, zeros first). Raises InputError if they are malformed or do not fill the size."""
     size = _checked_size(rle)
     counts = rle["counts"]
     if isinstance(counts, bytes):
         counts = counts.decode("latin-1")
     if isinstance(counts, str):
-        runs = _run_lengths(counts)
+        runs = run_lengths(counts)
     else:
         try:
             runs = np.array([int(run) for run in counts], np.int64)
@@ -84,22 +84,22 @@ def _checked_runs(rle: dict) -> tuple[list[int], Int[np.ndarray, " run"]]:
 
 
 def rle_area(rle: dict) -> int:
-    """How many pixels are set in ``{"size", "counts"}``, without making the mask. Raises ValueError as `rle_to_mask`.
+    """How many pixels are set in ``{"size", "counts"}``, without making the mask. Raises InputError as `rle_to_mask`.
 
     >>> rle_area({"size": [2, 2], "counts": [1, 3]})
     3
     """
-    return int(_checked_runs(rle)[1][1::2].sum())
+    return int(checked_runs(rle)[1][1::2].sum())
 
 
 def rle_to_mask(rle: dict) -> Bool[np.ndarray, "height width"]:
     """The mask of ``{"size": [height, width], "counts": text | bytes | list of run lengths}``.
 
-    Raises ValueError if the code is malformed or its runs do not fill the size.
+    Raises InputError if the code is malformed or its runs do not fill the size.
 
     >>> rle_to_mask({"size": [2, 2], "counts": [1, 3]}).tolist()
     [[False, True], [True, True]]
     """
-    size, runs = _checked_runs(rle)
+    size, runs = checked_runs(rle)
     ones = np.arange(len(runs)) % 2 == 1
     return np.repeat(ones, runs).reshape(size[::-1]).T  # (width, height): columns first

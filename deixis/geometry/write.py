@@ -18,7 +18,7 @@ from deixis.geometry.points import bounding_box
 from deixis.geometry.raster import rasterise
 from deixis.geometry.regions import Region
 
-# Fields of a record that can stand behind <seg>, and fields written as coordinates where no form is asked for:
+# Forms of a region that can stand behind <seg>, and fields written as coordinates where no form is asked for:
 # by the axes of the signal.
 _SEG_FIELDS = {"t": ("span", "mask"), "xy": ("mask",), "xyt": ("mask",), "xyz": ("points", "mask", "box3d"), "": ()}
 _DEFAULT_FIELDS = {"t": ("span",), "xy": ("box",), "xyt": ("tube",), "xyz": (), "": ()}
@@ -34,7 +34,7 @@ def write_prompt(
 ) -> tuple[str, list[int]]:
     """(text, order): a question with a region token for every mention, and which region each token stands for.
 
-    A region may be mentioned twice, or not at all. Raises ValueError for malformed markup, a mention of a region that
+    A region may be mentioned twice, or not at all. Raises InputError for malformed markup, a mention of a region that
     is not there, a region on a signal that is not there, a form or an empty mention, which only answers have, and for
     any mention in a notation whose questions cannot point.
     """
@@ -83,15 +83,15 @@ def _asked_place(region: Region, extent: Extent, notation: Notation) -> Any:
 
 
 def write_answer(
-    text_markup: str, records: Sequence[Any], frames: Sequence[Frame], notation: Notation
+    text_markup: str, regions: Sequence[Region], frames: Sequence[Frame], notation: Notation
 ) -> tuple[str, list[int]]:
-    """(text, seg_targets): an answer with phrases and marks, and which record each ``<seg>`` stands for, in order.
+    """(text, seg_targets): an answer with phrases and marks, and which region each ``<seg>`` stands for, in order.
 
-    ``records`` have the attributes signal, box, span, box3d, point, mask, points and, on a film, time_s, None where
-    absent, in file units. The form is the one the markup asks for; else a record with a box, a span or only a point is
-    written as coordinates, and any other, and every record of a cloud, as ``<seg>``; a notation that has one of the two
-    writes that one. Raises ValueError for malformed markup, a mention of a record that is not there, a form that the
-    record or the notation does not have.
+    ``regions`` have the attributes signal, box, span, box3d, point, mask, points and, in a video, time_s, None where
+    absent, in file units. The form is the one the markup asks for; else a region with a box, a span or only a point is
+    written as coordinates, and any other, and every region of a cloud, as ``<seg>``; a notation that has one of the two
+    writes that one. Raises InputError for malformed markup, a mention of a region that is not there, a form that the
+    region or the notation does not have.
     """
     seg_targets: list[int] = []
     parts: list[str] = []
@@ -99,35 +99,37 @@ def write_answer(
         if isinstance(piece, Text):
             parts.append(_plain(piece.text, notation))
             continue
-        _check_indices(piece, len(records))
+        _check_indices(piece, len(regions))
         if piece.phrase is not None:
             parts.append(f"{notation.phrase_open}{_plain(piece.phrase, notation)}{notation.phrase_close}")
         marks = []
         for index in piece.indices:
-            field = _answer_field(records[index], index, piece.form, frames, notation)
+            field = _answer_field(regions[index], index, piece.form, frames, notation)
             if field is None:
-                signal = records[index].signal
+                signal = regions[index].signal
                 marks.append(notation.seg_token + (f"@{signal}" if signal else ""))
                 seg_targets.append(index)
             else:
-                signal = records[index].signal
-                place = _place(records[index], field, frames[signal])
+                signal = regions[index].signal
+                place = _place(regions[index], field, frames[signal])
                 marks.append(_coordinates(place, signal, frames, notation))
         written = " ".join(marks) if marks else notation.none_mark
         parts.append(notation.mark_separator + written if written and piece.phrase else written)
     return "".join(parts), seg_targets
 
 
-def _answer_field(record: Any, index: int, form: str | None, frames: Sequence[Frame], notation: Notation) -> str | None:
-    """The field of a record to be written as coordinates, or None for ``<seg>``."""
-    if not 0 <= record.signal < len(frames):
-        raise InputError(f"region {index} lies on signal {record.signal}, but there {_are(len(frames), 'signal')}")
-    frame = frames[record.signal]
+def _answer_field(
+    region: Region, index: int, form: str | None, frames: Sequence[Frame], notation: Notation
+) -> str | None:
+    """The field of a region to be written as coordinates, or None for ``<seg>``."""
+    if not 0 <= region.signal < len(frames):
+        raise InputError(f"region {index} lies on signal {region.signal}, but there {_are(len(frames), 'signal')}")
+    frame = frames[region.signal]
     axes = frame.size.axes
-    seg_fields = [field for field in _SEG_FIELDS[axes] if getattr(record, field) is not None]
+    seg_fields = [field for field in _SEG_FIELDS[axes] if getattr(region, field) is not None]
     if form is None:
         for field in _DEFAULT_FIELDS[axes] if notation.coordinates else ():
-            if _place(record, field, frame) is not None:
+            if _place(region, field, frame) is not None:
                 return field
         form = "mask" if seg_fields or not notation.coordinates else "point"
     if form in ("mask", "points"):
@@ -143,20 +145,20 @@ def _answer_field(record: Any, index: int, form: str | None, frames: Sequence[Fr
             f"region {index} has to be written as a {form}, and the notation '{notation.name}' writes no coordinates"
         )
     field = "point" if form == "point" else _BOX_FIELD[axes]
-    if (form == "span") != (axes == "t" and form != "point") or _place(record, field, frame) is None:
+    if (form == "span") != (axes == "t" and form != "point") or _place(region, field, frame) is None:
         raise InputError(f"region {index}, on {frame.size.noun}, has no {form} to be written as {{{index}:{form}}}")
     return field
 
 
-def _place(record: Any, field: str, frame: Frame) -> tuple[float, ...] | None:
-    """The numbers of a record's field, in file units; a film's "tube" is its box and its time, each whole if absent."""
+def _place(region: Region, field: str, frame: Frame) -> tuple[float, ...] | None:
+    """The coordinates of a form, in file units; a "tube" of a video is its box and its time, each whole if absent."""
     if field != "tube":
-        return getattr(record, field)
-    interval_s = record.time_s or record.span
-    if record.box is None and interval_s is None:
+        return getattr(region, field)
+    interval_s = region.time_s or region.span
+    if region.box is None and interval_s is None:
         return None
     height, width = frame.size.size_hw
-    x1, y1, x2, y2 = record.box or (0, 0, width, height)
+    x1, y1, x2, y2 = region.box or (0, 0, width, height)
     start_s, end_s = interval_s or (0, frame.size.duration_s)
     return x1, y1, start_s, x2, y2, end_s
 

@@ -17,7 +17,7 @@ from jaxtyping import Float32, Int, UInt8
 
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
-from deixis.geometry.frames import Frame, film_frame, placed_frame
+from deixis.geometry.frames import Frame, placed_frame, video_frame
 from deixis.signals.fit import MAX_8_BIT, normalised, square, square_frame
 from deixis.signals.image import CHANNELS, check_size, to_8_bit
 from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_number
@@ -127,7 +127,7 @@ def to_tensor(signal: Signal, spec: VideoSpec) -> tuple[Float32[np.ndarray, "fra
     else:
         values = np.stack([square(picture, spec) for picture in pictures])
         frame = square_frame(size_hw, spec, "video")
-    return values, film_frame(frame, signal.extent.duration_s)
+    return values, video_frame(frame, signal.extent.duration_s)
 
 
 def chosen_pictures(signal: Signal, spec: VideoSpec) -> UInt8[np.ndarray, "moment height width 3"]:

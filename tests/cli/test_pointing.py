@@ -84,10 +84,10 @@ def test_a_region_typed_for_a_film_or_trace(form, typed, files, region):
     ("form", "typed", "files", "sentence"),
     [
         pytest.param("box", "1,2,3,4,5", (FILM,), "optionally with start,end .*, got 5 numbers", id="half_a_time"),
-        pytest.param("box", "1,2,3,4,5,6", (PICTURE,), "into a film, but signal 0 is a picture", id="still"),
-        pytest.param("box", "1,2,3,4,3,9", (FILM,), "Tube lies outside its film: it covers 3 to 9 s", id="too_late"),
+        pytest.param("box", "1,2,3,4,5,6", (PICTURE,), "into a video, but signal 0 is an image", id="still"),
+        pytest.param("box", "1,2,3,4,3,9", (FILM,), "Tube lies outside its video: it covers 3 to 9 s", id="too_late"),
         pytest.param("point", "1,2", (FILM,), "use Tube, Box, Span, or Point with x, y and a time", id="when"),
-        pytest.param("points", "1,2", (BRAIN,), "have no places, so that nothing in it", id="nowhere"),
+        pytest.param("points", "1,2", (BRAIN,), "have no positions, so that no region", id="nowhere"),
     ],
 )
 def test_a_region_that_fits_no_film(form, typed, files, sentence):
@@ -110,15 +110,15 @@ def test_a_box_and_its_time_in_json():
         pytest.param("box", "1,2,30,nan", "finite", id="nan"),
         pytest.param("box", "30,2,1,40", "reversed in x", id="reversed"),
         pytest.param("box", "1,2,1,2", "empty", id="no_area"),
-        pytest.param("box", "1,2,300,40", "outside its picture", id="outside"),
-        pytest.param("box", "1,2,3,4@1", "a Box points into a picture, but signal 1 is a sound", id="wrong_kind"),
+        pytest.param("box", "1,2,300,40", "outside its image", id="outside"),
+        pytest.param("box", "1,2,3,4@1", "a Box points into an image, but signal 1 is audio", id="wrong_kind"),
         pytest.param("box", "1,2,3,4@9", "file 9, counted from 0, and there are 4 files", id="no_such_file"),
         pytest.param("point", "1,2,3,4", "got 4 numbers", id="four_axes"),
         pytest.param("points", "1.5,2", "indices of the cloud's points", id="half_a_point"),
         pytest.param("points", "999", "names points 999 to 999 of a cloud of 50", id="no_such_point"),
         pytest.param("polygon", "1,2;3,4", "at least 3 points", id="two_corners"),
         pytest.param("scribble", "1,2;3", r"k pairs|shape", id="half_a_pair"),
-        pytest.param("span", "5,6", "outside its sound", id="after_the_end"),
+        pytest.param("span", "5,6", "outside its audio", id="after_the_end"),
         pytest.param("box3d", "8,8,8,9,9,9", "no point of signal 2 lies inside", id="empty_air"),
         pytest.param("mask", "", "expected FILE.png", id="mask_without_a_name"),
         pytest.param("mask", "none.png", "no such file", id="mask_is_missing"),
@@ -156,7 +156,7 @@ def test_a_mask_of_any_mode(tmp_path, mode):
     ("size", "value", "sentence"),
     [
         pytest.param((60, 40), 0, "none of its pixels is set", id="black"),
-        pytest.param((30, 40), 255, "must have the size of its picture, 60 x 40 pixels, got 30 x 40", id="other_size"),
+        pytest.param((30, 40), 255, "must have the size of its image, 60 x 40 pixels, got 30 x 40", id="other_size"),
     ],
 )
 def test_a_mask_that_does_not_fit(tmp_path, size, value, sentence):

@@ -191,10 +191,10 @@ def test_write_answer(text, expected, targets):
     ("text", "message"),
     [
         pytest.param("{6}", "{6} without a seventh region: there are 6 regions", id="no_record"),
-        pytest.param("{1:box}", "region 1, on a picture, has no box", id="no_box"),
+        pytest.param("{1:box}", "region 1, on an image, has no box", id="no_box"),
         pytest.param("{5:mask}", "region 5 has no mask to be marked as {5:mask}", id="no_mask"),
-        pytest.param("{2:box}", "region 2, on a sound, has no box", id="box_of_a_sound"),
-        pytest.param("{0:span}", "region 0, on a picture, has no span", id="span_of_a_picture"),
+        pytest.param("{2:box}", "region 2, on audio, has no box", id="box_of_a_sound"),
+        pytest.param("{0:span}", "region 0, on an image, has no span", id="span_of_a_picture"),
         pytest.param("{3:point}", "region 3, on a point cloud, has no point", id="no_point"),
         pytest.param("a <seg> b", "must not contain <seg>", id="marker_in_text"),
         pytest.param("[a <p> b]{0}", "must not contain <p>", id="marker_in_phrase"),

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from deixis.errors import InputError
 from deixis.geometry import mask_to_rle, rle_to_mask
-from deixis.geometry.mask_patches import Patch, mask_patch, run_lengths
+from deixis.geometry.mask_patches import Patch, mask_patch
+from deixis.geometry.rle import run_lengths
 
 MASKS = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(lambda size: arrays(bool, size)).filter(np.any)
 
@@ -57,18 +59,22 @@ def test_large_runs():
 @pytest.mark.parametrize(
     ("mask", "sentence"),
     [
-        pytest.param({"size": [2, 2], "counts": ""}, "expected counts of COCO's", id="no_text"),
-        pytest.param({"size": [2, 2], "counts": "é"}, "expected counts of COCO's", id="foreign"),
-        pytest.param({"size": [2, 2], "counts": "P"}, "expected counts of COCO's", id="cut"),
-        pytest.param({"size": [2, 2], "counts": "P" * 30 + "0"}, "expected counts of COCO's", id="too_long_a_number"),
-        pytest.param({"size": [2, 2], "counts": []}, "expected runs that fill 2 x 2 pixels, got none", id="no_runs"),
-        pytest.param({"size": [2, 2], "counts": [1, 2]}, r"expected runs that fill .*got \[3\]", id="short"),
-        pytest.param({"size": [2, 2], "counts": [5, -1]}, "expected runs that fill", id="negative"),
+        pytest.param({"size": [2, 2], "counts": ""}, r"must fill its size", id="no_text"),
+        pytest.param({"size": [2, 2], "counts": "é"}, r"holds a character that is not of this code", id="foreign"),
+        pytest.param({"size": [2, 2], "counts": "P"}, r"ends in the middle of a number", id="cut"),
+        pytest.param(
+            {"size": [2, 2], "counts": "P" * 30 + "0"},
+            r"holds a character that is not of this code",
+            id="too_long_a_number",
+        ),
+        pytest.param({"size": [2, 2], "counts": []}, r"must fill its size \[2, 2\]: 4 pixels", id="no_runs"),
+        pytest.param({"size": [2, 2], "counts": [1, 2]}, r"must fill its size", id="short"),
+        pytest.param({"size": [2, 2], "counts": [5, -1]}, r"must fill its size", id="negative"),
         pytest.param({"size": [2, 2], "counts": [4]}, "got an empty mask", id="empty"),
         pytest.param({"size": [2, 2], "counts": [2, 0, 2]}, "got an empty mask", id="runs_of_nothing"),
         pytest.param(np.zeros((2, 2), dtype=bool), "got an empty mask", id="empty_array"),
     ],
 )
 def test_a_bad_mask_is_one_sentence(mask, sentence):
-    with pytest.raises(ValueError, match=f"^mask: .*{sentence}" if "mask" not in sentence else sentence):
+    with pytest.raises(InputError, match=f"^mask: .*{sentence}" if "mask" not in sentence else sentence):
         mask_patch(mask)

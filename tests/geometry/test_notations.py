@@ -22,7 +22,7 @@ from deixis.geometry import (
     write_answer,
     write_prompt,
 )
-from deixis.geometry.frames import film_frame
+from deixis.geometry.frames import video_frame
 from deixis.geometry.words import words_before
 from deixis.systems import NOTATIONS
 
@@ -194,7 +194,7 @@ def test_answers_a_notation_cannot_write(notation, text, record, message):
 
 
 def test_a_film_is_marked_by_a_tube():
-    film = film_frame(letterbox_frame((100, 100), (32, 32)), 10.0)
+    film = video_frame(letterbox_frame((100, 100), (32, 32)), 10.0)
     records = [Region(box=(10, 20, 30, 40), time_s=(1, 2)), Region(box=(10, 20, 30, 40)), Region(span=(5, 6))]
     text, _ = write_answer("[a]{0} [b]{1} [c]{2}", records, [film], NOTATIONS["deixis"])
     assert text == (

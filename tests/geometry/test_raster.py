@@ -69,9 +69,7 @@ def test_rasterise(region, expected):
         pytest.param(Span(0, 1), "a Span has no pixels", id="span"),
         pytest.param(Point(1.0), "a Point has no pixels", id="instant"),
         pytest.param(Scribble([]), "a Scribble has no pixels", id="no_stroke"),
-        pytest.param(
-            Mask(np.ones((5, 4))), r"picture's size \(height, width\) \(4, 5\), got \(5, 4\)", id="mask_turned"
-        ),
+        pytest.param(Mask(np.ones((5, 4))), r"image's size \(height, width\) \(4, 5\), got \(5, 4\)", id="mask_turned"),
     ],
 )
 def test_rasterise_refuses(region, message):
@@ -195,9 +193,9 @@ def test_sound_points_are_spread_evenly(region, low_s, high_s):
         pytest.param(PointSet([]), CLOUD, cloud_frame(XYZ), "the region is empty", id="empty_set"),
         pytest.param(Mask(np.zeros(SIZE_HW)), PICTURE, PICTURE_FRAME, "the region is empty", id="empty_mask"),
         pytest.param(Span(9, 9.5), Extent("audio", duration_s=10.0), window_frame(10, 8),
-                     "9 to 9.5 s lies outside what the model hears: 0 to 8 s", id="beyond_the_window"),
+                     "9 to 9.5 s lies outside what the model reads: 0 to 8 s", id="beyond_the_window"),
         pytest.param(Box(0, 0, 1, 1), Extent("audio", duration_s=10.0), window_frame(10, 8),
-                     "a Box has no instants of a sound", id="box_on_sound"),
+                     "a Box has no instants of audio", id="box_on_sound"),
     ],
 )  # fmt: skip
 def test_region_points_refuse(region, extent, frame, message):

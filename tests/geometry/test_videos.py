@@ -20,12 +20,12 @@ from deixis.geometry import (
     check_region,
     cloud_frame,
     crop_placement,
-    film_frame,
     letterbox_frame,
     placed_frame,
     placeless_frame,
     region_digest,
     region_points,
+    video_frame,
     window_frame,
 )
 
@@ -34,7 +34,7 @@ DEPTH = Extent("depth", size_hw=(60, 100))
 TRACE = Extent("imu", duration_s=4.0)
 BRAIN = Extent("fmri", points_xyz=np.random.default_rng(0).normal(0, 30, (500, 3)))
 NUMBERS = Extent("fmri", count=15724)
-FRAME = film_frame(letterbox_frame((60, 100), (64, 64), "video"), 8.0)
+FRAME = video_frame(letterbox_frame((60, 100), (64, 64), "video"), 8.0)
 
 
 @pytest.mark.parametrize(
@@ -64,25 +64,29 @@ def test_sizes_that_do_not_go_together(sizes, message):
 @pytest.mark.parametrize(
     ("region", "extent", "message"),
     [
-        pytest.param(Tube(0, 0, 9, 9, 1, 2), DEPTH, "a Tube points into a film, but signal 0 is a depth map", id="map"),
-        pytest.param(Tube(0, 0, 9, 9, 1, 2), TRACE, "a film, but signal 0 is a motion trace: use Span", id="trace"),
-        pytest.param(Point(1, 2), FILM, r"Point with 2 coordinates .* is a film: use .* x, y and a time", id="no_time"),
         pytest.param(
-            Box3D(0, 0, 0, 1, 1, 1), FILM, "a Box3D points into a point cloud, but signal 0 is a film", id="3d"
+            Tube(0, 0, 9, 9, 1, 2), DEPTH, "a Tube points into a video, but signal 0 is a depth map", id="map"
         ),
-        pytest.param(Box(0, 0, 9, 9), BRAIN, "a brain response: use Box3D, PointSet", id="brain"),
-        pytest.param(PointSet([1]), NUMBERS, "have no places, so that nothing in it can be pointed at", id="numbers"),
-        pytest.param(Point(1), NUMBERS, "have no places", id="instant_of_numbers"),
+        pytest.param(Tube(0, 0, 9, 9, 1, 2), TRACE, "a video, but signal 0 is an IMU recording: use Span", id="trace"),
+        pytest.param(
+            Point(1, 2), FILM, r"Point with 2 coordinates .* is a video: use .* x, y and a time", id="no_time"
+        ),
+        pytest.param(
+            Box3D(0, 0, 0, 1, 1, 1), FILM, "a Box3D points into a point cloud, but signal 0 is a video", id="3d"
+        ),
+        pytest.param(Box(0, 0, 9, 9), BRAIN, "an fMRI response: use Box3D, PointSet", id="brain"),
+        pytest.param(PointSet([1]), NUMBERS, "have no positions, so that no region can lie in it", id="numbers"),
+        pytest.param(Point(1), NUMBERS, "have no positions", id="instant_of_numbers"),
         pytest.param(Tube(9, 0, 1, 9, 1, 2), FILM, "Tube is reversed in x", id="reversed"),
         pytest.param(Tube(0, 0, 9, 9, 2, 2), FILM, "Tube is empty: it begins and ends at time = 2", id="no_stretch"),
-        pytest.param(Tube(0, 0, 9, 9, 7, 9), FILM, "Tube lies outside its film: it covers 7 to 9 s", id="late"),
-        pytest.param(Tube(0, 0, 999, 9, 1, 2), FILM, "Tube lies outside its film: it covers x 0 to 999", id="wide"),
+        pytest.param(Tube(0, 0, 9, 9, 7, 9), FILM, "Tube lies outside its video: it covers 7 to 9 s", id="late"),
+        pytest.param(Tube(0, 0, 999, 9, 1, 2), FILM, "Tube lies outside its video: it covers x 0 to 999", id="wide"),
         pytest.param(Tube(0, 0, 9, 9, 1, float("nan")), FILM, "Tube needs finite coordinates", id="nan"),
-        pytest.param(Point(5, 5, 99), FILM, "Point lies outside its film: it covers 99 to 99 s", id="late_point"),
-        pytest.param(Point(500, 5, 1), FILM, "Point lies outside its film: it covers x 500", id="far_point"),
-        pytest.param(Span(3, 5), TRACE, "Span lies outside its motion trace", id="long_span"),
+        pytest.param(Point(5, 5, 99), FILM, "Point lies outside its video: it covers 99 to 99 s", id="late_point"),
+        pytest.param(Point(500, 5, 1), FILM, "Point lies outside its video: it covers x 500", id="far_point"),
+        pytest.param(Span(3, 5), TRACE, "Span lies outside its IMU recording", id="long_span"),
         pytest.param(Box(0, 0, 9, 99), DEPTH, "Box lies outside its depth map", id="high_box"),
-        pytest.param(Mask(np.ones((4, 4), bool)), FILM, "Mask must have the size of its picture, 100 x 60", id="mask"),
+        pytest.param(Mask(np.ones((4, 4), bool)), FILM, "Mask must have the size of its image, 100 x 60", id="mask"),
     ],
 )
 def test_regions_that_do_not_fit(region, extent, message):
@@ -132,8 +136,8 @@ def test_a_small_tube_is_not_read_row_by_row():
 def test_a_cropped_film_does_not_see_its_sides(region):
     cropped = placed_frame((60, 100), (32, 32), crop_placement((60, 100), 32), "video")
     check_region(region, FILM)
-    with pytest.raises(ValueError, match=r"lies outside what the model sees of this signal: x 18.*, y 0 to 60"):
-        region_points(region, FILM, film_frame(cropped, 8.0), 16)
+    with pytest.raises(ValueError, match=r"lies outside what the model reads of this signal: x 18.*, y 0 to 60"):
+        region_points(region, FILM, video_frame(cropped, 8.0), 16)
 
 
 def test_traces_and_brains_have_points_too():
@@ -145,7 +149,7 @@ def test_traces_and_brains_have_points_too():
     np.testing.assert_allclose(
         frame.to_file(region_points(PointSet([7]), BRAIN, frame, 3)), np.tile(BRAIN.points_xyz[7], (3, 1)), atol=1e-3
     )
-    with pytest.raises(ValueError, match="nothing in it can be pointed at"):
+    with pytest.raises(ValueError, match="no region can lie in it"):
         region_points(PointSet([7]), NUMBERS, placeless_frame(15724, "fmri"), 3)
 
 

@@ -113,7 +113,7 @@ BAD_MEDIA = [
     pytest.param(
         replace(MEDIA["image"], modality="fmri"), "of a kind among image, audio, point_cloud", id="kind_unwritable"
     ),
-    pytest.param(replace(MEDIA["image"], size_hw=(2, 2)), "lies outside its picture|mask.size", id="breaks_the_format"),
+    pytest.param(replace(MEDIA["image"], size_hw=(2, 2)), "lies outside its image|mask.size", id="breaks_the_format"),
 ]
 
 

@@ -166,7 +166,7 @@ BAD = [
     ),
     pytest.param(changed("regions", 0, "box", [4, 0, 1, 3]), r"regions\[0\].box: expected x1 < x2", id="box_reversed"),
     pytest.param(changed("regions", 0, "box", [1, 2, 3, 2]), r"box: expected y1 < y2, got 2 and 2", id="box_empty"),
-    pytest.param(changed("regions", 0, "box", [0, 0, 9, 3]), r"box: Box lies outside its picture", id="box_outside"),
+    pytest.param(changed("regions", 0, "box", [0, 0, 9, 3]), r"box: Box lies outside its image", id="box_outside"),
     pytest.param(changed("regions", 0, "box", ["a", 0, 1, 1]), r"box\[0\]: expected a number, got 'a'", id="box_text"),
     pytest.param(changed("regions", 0, "box", [0, 0, float("nan"), 1]), r"box: expected finite numbers", id="box_nan"),
     pytest.param(
@@ -175,19 +175,19 @@ BAD = [
     pytest.param(changed("regions", 0, "point", [9, 9]), r"regions\[0\].point: Point lies outside", id="point_outside"),
     pytest.param(
         changed("regions", 0, "span", [0, 1]),
-        r"regions\[0\].span: expected one of point, box, mask, as signal 0 is a picture",
+        r"regions\[0\].span: expected one of point, box, mask, as signal 0 is an image",
         id="span_on_picture",
     ),
     pytest.param(
         changed("regions", 1, "box", [0, 0, 1, 1]),
-        r"regions\[1\].box: expected one of point, span, as signal 1 is a sound",
+        r"regions\[1\].box: expected one of point, span, as signal 1 is audio",
         id="box_on_sound",
     ),
     pytest.param(
         changed("regions", 1, "span", [2, 1]), r"regions\[1\].span: expected t1 < t2, got 2 and 1", id="span_reversed"
     ),
     pytest.param(
-        changed("regions", 1, "span", [1, 9]), r"regions\[1\].span: Span lies outside its sound", id="span_outside"
+        changed("regions", 1, "span", [1, 9]), r"regions\[1\].span: Span lies outside its audio", id="span_outside"
     ),
     pytest.param(changed("regions", 3, "time_s", [1, 9]), r"regions\[3\].time_s: Span lies outside", id="time_outside"),
     pytest.param(changed("regions", 2, "points", []), r"points: expected at least one index", id="points_none"),

@@ -80,7 +80,7 @@ def test_a_crop_does_not_see_the_sides():
     assert (frame.to_file(points)[:, 0] >= 50).all()
     for region in (outside, Point(20, 50), Mask(np.tile(np.arange(200) < 30, (100, 1)))):
         check_region(region, signal.extent)
-        with pytest.raises(ValueError, match=r"lies outside what the model sees .*: x 50 to 150, y 0 to 100"):
+        with pytest.raises(ValueError, match=r"lies outside what the model reads .*: x 50 to 150, y 0 to 100"):
             region_points(region, signal.extent, frame, 64)
 
 

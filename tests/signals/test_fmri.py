@@ -97,7 +97,7 @@ def test_the_official_numbers(tmp_path):
     assert abs(standard.mean()) < 1e-5
     assert abs(standard.std() - 1) < 1e-4
     for region in (Point(1, 2, 3), Box3D(0, 0, 0, 1, 1, 1), PointSet([1])):
-        with pytest.raises(ValueError, match="have no places, so that nothing in it can be pointed at"):
+        with pytest.raises(ValueError, match="have no positions, so that no region can lie in it"):
             check_region(region, signal.extent)
 
 
@@ -129,7 +129,7 @@ def test_regions_of_a_brain_hold_its_voxels(volume):
     points = frame.to_file(region_points(box, signal.extent, frame, 20))
     assert (np.abs(points - places.mean(0)) <= 6.001).all()
     assert {tuple(p) for p in points.round(2)} <= {tuple(p) for p in places.round(2)}
-    with pytest.raises(ValueError, match="Point lies outside its brain response"):
+    with pytest.raises(ValueError, match="Point lies outside its fMRI response"):
         check_region(Point(900, 0, 0), signal.extent)
 
 

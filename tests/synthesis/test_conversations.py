@@ -114,7 +114,9 @@ def test_a_bad_thing_is_skipped_and_the_rest_goes_on():
     part = PARTS["objects"]
     found = list(part.make(items, 100, "7", Annotators(), DirectionOptions(box=0.0, mask=0.0, region_out=0.0)))
     skipped = [each for each in found if isinstance(each, Skipped)]
-    assert {each.why for each in skipped} == {"mask: expected runs that fill 120 x 160 pixels, got [7]"}
+    assert {each.why for each in skipped} == {
+        "mask: the runs of a run-length code must fill its size [120, 160]: 19200 pixels"
+    }
     assert {each.where for each in skipped} == {f"{item.id}: objects" for item in items}
     assert {sample.signals[0].id for sample in found if isinstance(sample, Sample)} == {i.signals[0].id for i in items}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.object_names import is_single
 from deixis.errors import DataError, DeixisError
-from deixis.geometry import Reference, Region, Text, parse_markup, spoken, to_markup
+from deixis.geometry import Reference, Region, Text, parse_markup, to_markup, without_references
 from deixis.language.english import is_plural
 from deixis.language.noun_phrases import NounPhrase, forms_of, guessed_names, noun_phrases
 from deixis.samples.media import open_media
@@ -125,7 +125,7 @@ def _annotated(objects: Sequence[Object]) -> Places:
 
 def _detected(item: Sample, medium: MediaReference, detect: BoxesOfNames, options: BoxedTurnsOptions) -> Places:
     """What a detector finds of the names in the answers."""
-    text = "\n".join(spoken(parse_markup(turn.assistant)) for turn in item.turns)
+    text = "\n".join(without_references(parse_markup(turn.assistant)) for turn in item.turns)
     if options.vocabulary:
         known = forms_of({name: name for name in options.vocabulary})
         names = list(dict.fromkeys(phrase.name for phrase in noun_phrases(text, known)))
@@ -190,7 +190,7 @@ class _Marker:
                 new += [Text(piece.text[done : phrase.start]), Reference(words, tuple(map(self._number, meant)))]
                 done = phrase.end
             new.append(Text(piece.text[done:]))
-        assert spoken(new) == spoken(old)
+        assert without_references(new) == without_references(old)
         return to_markup(new)
 
     def _meant(self, phrase: NounPhrase, words: str) -> tuple[int, ...]:
@@ -214,7 +214,7 @@ class _Marker:
 
 def _loose(item: Sample, places: Places) -> list[str]:
     """Words for persons that may be used of those who are there: none where the answers use several."""
-    text = "\n".join(spoken(parse_markup(turn.assistant)) for turn in item.turns)
+    text = "\n".join(without_references(parse_markup(turn.assistant)) for turn in item.turns)
     words = forms_of({word: word for word in LOOSE if word not in places.called})
     used = {phrase.name for phrase in noun_phrases(text, words)}
     return list(used) if PERSON in places.numbers and len(used) == 1 else []

@@ -13,7 +13,7 @@ import numpy as np
 
 from deixis.datasets.annotated import Annotated, Object
 from deixis.errors import DataError, DeixisError
-from deixis.geometry import spoken, to_markup
+from deixis.geometry import to_markup, without_references
 from deixis.language.nouns import head_noun, same_noun, words_of
 from deixis.samples.consistency import shown
 from deixis.samples.rng import rng_for
@@ -133,9 +133,9 @@ def _checked(scene: Scene, options: ReasoningOptions, text: str) -> tuple[list[I
     for number, record in enumerate(records[: options.questions]):
         try:
             found = _implicit_question(f"questions[{number}]", record, scene, options)
-            if spoken(found.question).casefold() in accepted:
+            if without_references(found.question).casefold() in accepted:
                 raise DataError(f"questions[{number}].question: expected another than before")
-            accepted[spoken(found.question).casefold()] = found
+            accepted[without_references(found.question).casefold()] = found
         except DeixisError as error:
             complaints.append(str(error))
     if not accepted:
@@ -174,13 +174,14 @@ def _follow_up(where: str, record: object, scene: Scene, options: ReasoningOptio
 
 def _check_implicit(where: str, question: Pieces, scene: Scene, meant: tuple[int, ...]) -> None:
     """The question does not name what it asks for."""
-    words = words_of(spoken(question))
+    words = words_of(without_references(question))
     for number in meant:
         obj = scene.obj(number)
         for name in (obj.name, *obj.synonyms):
             if any(same_noun(word, head_noun(name)) for word in words):
                 raise DataError(
-                    f"{where}: expected {name!r}, which is meant, not to be named, got {shown(spoken(question))}"
+                    f"{where}: expected {name!r}, which is meant, not to be named, "
+                    f"got {shown(without_references(question))}"
                 )
 
 

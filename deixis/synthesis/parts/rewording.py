@@ -14,7 +14,7 @@ from functools import partial
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import plain_samples
 from deixis.errors import DataError, DeixisError
-from deixis.geometry import parse_markup, spoken, to_markup
+from deixis.geometry import parse_markup, to_markup, without_references
 from deixis.language.nouns import words_of
 from deixis.samples.consistency import shown
 from deixis.samples.rng import rng_for
@@ -109,7 +109,7 @@ def kept_words(turn: Turn) -> tuple[str, ...]:
     ('{0}', '2', 'dogs')
     """
     question = parse_markup(turn.user)
-    plain = spoken(question)
+    plain = without_references(question)
     marks = [to_markup([reference]) for reference in references(question)]
     phrases = [_ARTICLE.sub("", reference.phrase or "") for reference in references(parse_markup(turn.assistant))]
     names = [plain[at : at + len(name)] for name in (*phrases, *turn.choices) if (at := _place(name, plain)) >= 0]
@@ -160,14 +160,15 @@ def _check(where: str, wording: object, turn: Turn, keep: tuple[str, ...], optio
         raise DataError(f"{where}: expected {lost[0]!r} to be kept, got {shown(wording)}")
     if _is_negated(pieces) != _is_negated(parse_markup(turn.user)):
         raise DataError(f"{where}: expected no more and no fewer negations, got {shown(wording)}")
-    answer = spoken(parse_markup(turn.assistant)).strip().rstrip(".")
+    answer = without_references(parse_markup(turn.assistant)).strip().rstrip(".")
     short = 0 < len(words_of(answer)) <= SHORT_ANSWER_WORDS
-    if short and _place(answer, spoken(pieces)) >= 0 and _place(answer, spoken(parse_markup(turn.user))) < 0:
+    asked = without_references(parse_markup(turn.user))
+    if short and _place(answer, without_references(pieces)) >= 0 and _place(answer, asked) < 0:
         raise DataError(f"{where}: expected the answer not to be given away, got {shown(wording)}")
 
 
 def _is_negated(pieces: Pieces) -> bool:
-    return _NEGATION.search(spoken(pieces)) is not None
+    return _NEGATION.search(without_references(pieces)) is not None
 
 
 def _same(question: str) -> str:

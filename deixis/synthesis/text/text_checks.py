@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from deixis.errors import DataError, DeixisError
-from deixis.geometry import Reference, Text, parse_markup, spoken, to_markup
+from deixis.geometry import Reference, Text, parse_markup, to_markup, without_references
 from deixis.language.nouns import names_object, words_of
 from deixis.samples.consistency import shown
 from deixis.synthesis.text.scene_text import Scene
@@ -69,11 +69,11 @@ def pieces_of(where: str, text: str, scene: Scene) -> Pieces:
 
 def check_prose(where: str, pieces: Pieces, most_words: int) -> None:
     """Neither empty nor too long; no coordinates, no numbers of objects outside braces, nothing of its own making."""
-    words = len(words_of(spoken(pieces)))
+    words = len(words_of(without_references(pieces)))
     if words > most_words:
         raise DataError(f"{where}: expected at most {most_words} words, got {words}")
     if words < 1 and not references(pieces):
-        raise DataError(f"{where}: expected words, got {shown(spoken(pieces))}")
+        raise DataError(f"{where}: expected words, got {shown(without_references(pieces))}")
     for piece in pieces:
         text = piece.text if isinstance(piece, Text) else piece.phrase or ""
         if match := _COORDINATES.search(text):
@@ -102,7 +102,7 @@ def check_answer(where: str, pieces: Pieces) -> None:
 
 def check_question(where: str, pieces: Pieces) -> None:
     """A question that speaks of something marked marks it."""
-    match = _POINTING.search(spoken(pieces))
+    match = _POINTING.search(without_references(pieces))
     if match and not references(pieces):
         raise DataError(f"{where}: expected the number in braces of what is meant by {match[0]!r}, got none")
 
