@@ -114,9 +114,8 @@ class Engine:
 
     def _stop_criteria(self) -> StopCriteria:
         config = self.network.config
-        # placeholders and region tokens stand for nothing in an answer
-        suppressed = (*config.signal_token_ids.values(), self._region_id)
         seg_id = config.seg_token_id if config.makes_masks else NO_TOKEN
+        suppressed = self.network.input_only_token_ids
         return StopCriteria(self.end_ids, self._has_stop_string, suppressed, seg_id, config.pointing.state)
 
     @property

@@ -21,6 +21,35 @@ Turns = Sequence[tuple[str, str | None]]
 """(question, answer) of each turn in the model's notation; the last answer is None where the model is to write it."""
 
 
+def template_text(
+    tokenizer: Any,
+    turns: Turns,
+    modalities: Sequence[str],
+    add_generation_prompt: bool = True,
+    chat_template: str | None = None,
+) -> str:
+    """The text of a conversation about signals of these modalities; a generation prompt is for a missing answer only.
+
+    Raises InputError for a tokenizer without a chat template, and for a generation prompt behind a given answer.
+    """
+    if turns[-1][1] is not None and add_generation_prompt:
+        raise InputError("add_generation_prompt: expected the last message to be the user's, got the assistant's")
+    if chat_template is None and getattr(tokenizer, "chat_template", None) is None:
+        raise InputError(
+            "the tokenizer: expected one with a chat template, got none; this model was converted without its "
+            "tokenizer and takes token ids only"
+        )
+    signals: list[dict[str, str]] = [{"type": modality} for modality in modalities]
+    messages: list[dict[str, Any]] = []
+    for question, answer in turns:
+        messages.append({"role": "user", "content": [*signals, {"type": "text", "text": question}]})
+        signals = []
+        if answer is not None:
+            messages.append({"role": "assistant", "content": answer})
+    own = {} if chat_template is None else {"chat_template": chat_template}
+    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt, **own)
+
+
 def conversation_text(
     tokenizer: Any, turns: Turns, modalities: Sequence[str]
 ) -> tuple[str, list[tuple[int, int, int]]]:
@@ -30,22 +59,12 @@ def conversation_text(
     begins, at `close`. Raises InputError for a
     tokenizer without a chat template, ValueError for a template whose text of a turn depends on later ones.
     """
-    if getattr(tokenizer, "chat_template", None) is None:
-        raise InputError(
-            "the tokenizer: expected one with a chat template, got none; this model was converted without its "
-            "tokenizer and takes token ids only"
-        )
-    signals: list[dict[str, str]] = [{"type": modality} for modality in modalities]
-    messages: list[dict[str, Any]] = []
     texts: list[str] = []
     spans: list[tuple[int, int, int]] = []
-    for question, answer in turns:
-        messages.append({"role": "user", "content": [*signals, {"type": "text", "text": question}]})
-        signals = []
-        texts.append(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    for number, (question, answer) in enumerate(turns):
+        texts.append(template_text(tokenizer, [*turns[:number], (question, None)], modalities))
         if answer is not None:
-            messages.append({"role": "assistant", "content": answer})
-            texts.append(tokenizer.apply_chat_template(messages, tokenize=False))
+            texts.append(template_text(tokenizer, turns[: number + 1], modalities, add_generation_prompt=False))
             spans.append((len(texts[-2]), len(texts[-1])))
     if not all(after.startswith(before) for before, after in pairwise(texts)):
         raise ValueError("the chat template: expected every turn to be added behind the ones before it")

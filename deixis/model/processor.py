@@ -10,23 +10,39 @@ from typing import Any, ClassVar, no_type_check
 
 import numpy as np
 import torch
-from transformers import BatchFeature, ProcessorMixin
+from transformers import ProcessorMixin
 
 from deixis.errors import InputError
 from deixis.geometry import Notation, Region, check_region, named_regions, parse_answer, write_prompt
 from deixis.geometry.parse import ParsedAnswer
-from deixis.model.chat_template import Turns, conversation_ids, conversation_text, left_padded, special_words
+from deixis.model.chat_template import (
+    Turns,
+    conversation_ids,
+    conversation_text,
+    left_padded,
+    special_words,
+    template_text,
+)
 from deixis.model.config import DeixisConfig
 from deixis.model.encoder.projection import projected_count
 from deixis.model.encoder.tiles import prepare_tiles
 from deixis.model.encoder.trunk import TRUNKS
+from deixis.model.generated import DeixisInputs, GeneratedAnswer, read_generated
 from deixis.model.kinds import KINDS
 from deixis.model.masks.mask_cells import Prepared
 from deixis.model.masks.sam_image import prepare_for_sam
+from deixis.model.messages import (
+    MODALITY_OF_KEYWORD,
+    check_tensors,
+    per_question,
+    read_keywords,
+    read_messages,
+    refuse_arguments,
+)
 from deixis.model.regions.sampled_points import RegionReader, SampledPoints, read_field
 from deixis.model.signal_options import encoder_token_count
 from deixis.options import read_options
-from deixis.signals import SIGNALS, Signal, chosen_indices, open_signal, to_tensor
+from deixis.signals import SIGNALS, Signal, chosen_indices, to_tensor
 from deixis.signals.fmri import parcel_labels
 
 
@@ -141,32 +157,122 @@ class DeixisProcessor(ProcessorMixin):
         """(token ids, character offsets) of a text that holds one placeholder per signal of these modalities."""
         return conversation_ids(self.tokenizer, text, self.placeholders, modalities, self.token_counts)
 
+    @no_type_check  # transformers reads the signature in its own code
     def __call__(
         self,
         text: str | Sequence[str] = "",
-        signals: Sequence[Any] = (),
+        signals: Any = (),
         regions: Sequence[Any] = (),
-        **kwargs,
-    ) -> BatchFeature:
-        """Tensors for questions in markup ("What is {0}?") about signals (paths, arrays, ...) and regions; left-padded.
+        *,
+        images: Any = None,
+        videos: Any = None,
+        audio: Any = None,
+        sampling_rate: float | None = None,
+        return_tensors: str | None = "pt",
+        padding: bool | str = True,
+        **unknown: Any,
+    ) -> DeixisInputs:
+        """Tensors for questions in markup ("What is {0}?") about signals and regions; left-padded.
 
-        One question with its lists of signals and regions, or sequences of all three.
+        One question with its signals (a path, array, image, ..., or a list of them) and list of regions, or sequences
+        of all three with one entry per question. Media come by transformers' keywords or, in any modality, as
+        `signals`; `signal` of a region counts images, videos, audio, then `signals`. sampling_rate: of audio arrays.
+
+        Raises:
+            InputError: an argument, file or region that cannot be used.
         """
-        if isinstance(text, str):
-            text, signals, regions = [text], [signals], [regions]
-        signals, regions = signals or [()] * len(text), regions or [()] * len(text)
-        prepared = [[self.prepare(open_signal(s)) for s in own] for own in signals]
+        refuse_arguments(unknown, (*MODALITY_OF_KEYWORD, "signals", "regions", "sampling_rate"))
+        check_tensors(return_tensors)
+        if padding not in (True, "longest"):
+            raise InputError(f"padding: expected True, got {padding!r}; rows are padded to the longest")
+        is_one = isinstance(text, str)
+        questions = [text] if is_one else list(text)
+        regions = [regions] if is_one else per_question("regions", regions, len(questions))
+        media = {"images": images, "videos": videos, "audio": audio}
+        opened = read_keywords(len(questions), is_one, signals, media, sampling_rate)
+        return self._inputs([[(question, None)] for question in questions], opened, regions)
+
+    @no_type_check  # as above
+    def apply_chat_template(
+        self,
+        conversation: Sequence[Any],
+        chat_template: str | None = None,
+        *,
+        regions: Sequence[Any] = (),
+        add_generation_prompt: bool = False,
+        tokenize: bool = False,
+        return_dict: bool = False,
+        return_tensors: str | None = "pt",
+        **unknown: Any,
+    ) -> Any:
+        """A conversation (or a list of them) by the model's chat template: its text, or the tensors for the network.
+
+        conversation: messages whose content is a text or parts, such as {"type": "image", "image": source} and
+        {"type": "text", "text": "What is {0}?"} (`messages.read_messages`). regions: those that the texts refer to, per
+        conversation. tokenize: tensors, all of them with `return_dict`, otherwise the token ids alone.
+
+        Raises:
+            InputError: a message, part or argument that is not understood.
+        """
+        refuse_arguments(unknown, ("regions", "add_generation_prompt", "tokenize", "return_dict"))
+        check_tensors(return_tensors)
+        is_one = bool(conversation) and isinstance(conversation[0], Mapping)
+        conversations = [read_messages(own) for own in ([conversation] if is_one else conversation)]
+        regions = [regions] if is_one else per_question("regions", regions, len(conversations))
+        turns, signals = [own.turns for own in conversations], [own.signals for own in conversations]
+        options = {"add_generation_prompt": add_generation_prompt, "chat_template": chat_template}
+        if not tokenize:
+            prepared = [[self.prepare(signal) for signal in own] for own in signals]
+            texts = [self._text(*given, **options)[0] for given in zip(turns, prepared, regions, strict=True)]
+            return texts[0] if is_one else texts
+        inputs = self._inputs(turns, signals, regions, **options)
+        return inputs if return_dict else inputs["input_ids"]
+
+    def _inputs(
+        self,
+        turns: Sequence[Turns],
+        signals: Sequence[Sequence[Signal]],
+        regions: Sequence[Sequence[Region]],
+        **options: Any,
+    ) -> DeixisInputs:
+        """The tensors of conversations about opened signals and regions, each list with one entry per row."""
+        prepared = [[self.prepare(signal) for signal in own] for own in signals]
         rows, points, region_signal, offset = [], [], [], 0
-        for markup, own, places in zip(text, prepared, regions, strict=True):
-            question, order = self.question(markup, places, own)
+        for own_turns, own, places in zip(turns, prepared, regions, strict=True):
+            text, order = self._text(own_turns, own, places, **options)
             points += [self.sample_region(places[index], own) for index in order]
             region_signal += [offset + places[index].signal for index in order]
-            modalities = [p.modality for p in own]
-            rows.append(self.encode_text(self.conversation_text([(question, None)], modalities)[0], modalities)[0])
+            rows.append(self.encode_text(text, [p.modality for p in own])[0])
             offset += len(own)
         ids, mask = left_padded(rows, self.tokenizer.pad_token_id)
         data = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-        return BatchFeature(data | signal_tensors(prepared) | region_tensors(points, region_signal))
+        return DeixisInputs(data | signal_tensors(prepared) | region_tensors(points, region_signal), prepared)
+
+    def _text(
+        self, turns: Turns, prepared: Sequence[Prepared], regions: Sequence[Region], **options: Any
+    ) -> tuple[str, list[int]]:
+        """(text of a conversation by the chat template, the region of each of its region tokens)."""
+        written, order = [], []
+        for markup, answer in turns:
+            question, named = self.question(markup, regions, prepared)
+            written.append((question, answer))
+            order += named
+        modalities = [p.modality for p in prepared]
+        return template_text(self.tokenizer, written, modalities, **options), order
+
+    def answer_text(self, ids: Sequence[int], stop_strings: Sequence[str] = ()) -> str:
+        """The model's own text of generated token ids: up to its end token, or a stop string before it."""
+        ids = list(ids)
+        ends = [ids.index(end) for end in (self.tokenizer.eos_token_id, self.tokenizer.pad_token_id) if end in ids]
+        text = self.tokenizer.decode(ids[: min(ends, default=len(ids))], skip_special_tokens=False)
+        return text[: min((at for stop in stop_strings if (at := text.find(stop)) >= 0), default=len(text))]
+
+    def post_process_generation(self, network: Any, inputs: DeixisInputs, sequences: Any) -> list[GeneratedAnswer]:
+        """The answers in what `network.generate(**inputs)` returned: text, and regions in the units of the files.
+
+        sequences: the tensor, or the dictionary that `return_dict_in_generate` gives. Masks are computed here.
+        """
+        return read_generated(network, self, inputs, getattr(sequences, "sequences", sequences))
 
     def parse(self, text: str, prepared: Sequence[Prepared]) -> ParsedAnswer:
         """What a person reads of the model's text, and its phrases and marks (in unit coordinates)."""

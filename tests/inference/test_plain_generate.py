@@ -1,9 +1,10 @@
 """transformers' own `generate` on the bundled model against `ask`: the same tokens, question by question."""
 
+import numpy as np
 import pytest
 import torch
 
-from deixis.geometry import Box, Box3D, Span
+from deixis.geometry import Box, Box3D, Span, mask_iou
 from tests.inference.conftest import EXAMPLES
 
 QUESTIONS = [
@@ -26,6 +27,34 @@ def test_generate_gives_the_tokens_of_ask(bundled, question, name, regions):
     tokenizer = bundled.processor.tokenizer
     assert tokenizer.decode(generated).replace(tokenizer.eos_token, "") == answer.raw
     assert len(answer.raw) > 1
+
+
+@pytest.mark.parametrize(("question", "name", "regions"), QUESTIONS)
+def test_a_generated_sequence_is_read_as_ask_reads_it(bundled, question, name, regions):
+    answer = bundled.ask(question, EXAMPLES / name, regions=regions, max_new_tokens=60)
+    inputs = bundled.processor(question, [EXAMPLES / name], regions)
+    output = bundled.network.generate(**inputs, max_new_tokens=60, do_sample=False, return_dict_in_generate=True)
+    [read] = bundled.processor.post_process_generation(bundled.network, inputs, output)
+    assert (read.text, read.raw) == (answer.text, answer.raw)
+    assert len(read.regions) == len(answer.regions)
+    for own, other in zip(read.regions, answer.regions, strict=True):
+        assert own.signal == other.signal
+        assert own.score == (other.score if other.score is None else pytest.approx(other.score, abs=1e-3))
+    for own, mask in zip([r.mask for r in read.regions if r.mask is not None], answer.masks, strict=True):
+        assert mask_iou(np.asarray(own)[None], np.asarray(mask)[None])[0, 0] > 0.99
+    for own, box in zip([r.box for r in read.regions if r.box is not None], answer.boxes, strict=False):
+        np.testing.assert_allclose(own, box)
+
+
+def test_rows_and_samples_of_a_batch_are_read_each_with_its_signals(bundled):
+    questions = ["Mark the orange car.", "Mark the table."]
+    inputs = bundled.processor(questions, [[EXAMPLES / "scene.png"], [EXAMPLES / "cloud.ply"]])
+    sequences = bundled.network.generate(**inputs, max_new_tokens=20, num_beams=2, num_return_sequences=2)
+    read = bundled.processor.post_process_generation(bundled.network, inputs, sequences)
+    assert len(read) == 4
+    scene, points = bundled.ask(questions[0], EXAMPLES / "scene.png"), bundled.ask(questions[1], EXAMPLES / "cloud.ply")
+    assert mask_iou(np.asarray(read[0].regions[0].mask)[None], np.asarray(scene.masks[0])[None])[0, 0] > 0.98
+    assert len(np.intersect1d(read[2].regions[0].points, points.points[0])) > 0.98 * len(points.points[0])
 
 
 def test_tokens_of_signals_and_regions_are_never_generated(toy):

@@ -1,0 +1,115 @@
+"""From what transformers' `generate` returns to texts and regions in the units of the files.
+
+`generate` keeps no hidden states, so sequences that contain `<seg>` are fed once more in one pass, and the states that
+prompt the masks are taken from it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import BatchFeature
+
+from deixis.geometry import Region, mark_region
+from deixis.geometry.parse import Mark
+from deixis.model.fusion import Encoded
+from deixis.model.masks.mask_cells import Prepared, mask_score, pointed
+
+if TYPE_CHECKING:
+    from deixis.model.network import DeixisForConditionalGeneration
+    from deixis.model.processor import DeixisProcessor
+
+
+class DeixisInputs(BatchFeature):
+    """Tensors for the network; `prepared` holds the signals of each row, which lead back to the units of the files."""
+
+    def __init__(self, data: dict[str, Any], prepared: Sequence[Sequence[Prepared]]):
+        super().__init__(data)
+        self.prepared = [list(own) for own in prepared]
+
+
+@dataclass(frozen=True)
+class GeneratedAnswer:
+    """One generated answer: the text to read, the regions it points at (each with its phrase), the model's own text."""
+
+    text: str
+    regions: tuple[Region, ...]
+    raw: str
+
+
+def read_generated(
+    network: "DeixisForConditionalGeneration",
+    processor: "DeixisProcessor",
+    inputs: DeixisInputs,
+    sequences: Int[Tensor, "sequence position"],
+) -> list[GeneratedAnswer]:
+    """The answer of each generated sequence; several sequences per prompt (beams, samples) follow one another."""
+    length, copies = inputs["input_ids"].shape[1], len(sequences) // len(inputs["input_ids"])
+    encoded, states = _seg_states(network, inputs, sequences, copies)
+    answers, first = [], 0
+    for row, ids in enumerate(sequences[:, length:].tolist()):
+        prepared = inputs.prepared[row // copies]
+        raw = processor.answer_text(ids, network.generation_config.stop_strings or ())
+        parsed = processor.parse(raw, prepared)
+        reader = _RegionReader(network, encoded, prepared, states[row], first)
+        regions = [region for phrase in parsed.phrases for mark in phrase.marks for region in reader.read(mark, phrase)]
+        answers.append(GeneratedAnswer(parsed.text, tuple(regions), raw))
+        first += len(prepared)
+    return answers
+
+
+@torch.no_grad()
+def _seg_states(
+    network: "DeixisForConditionalGeneration", inputs: DeixisInputs, sequences: Tensor, copies: int
+) -> tuple[Encoded | None, list[Float[Tensor, "seg hidden"]]]:
+    """The encoded signals, repeated for `copies` sequences per prompt, and the states of each generated `<seg>`."""
+    is_seg = sequences == network.config.seg_token_id
+    is_new = torch.arange(sequences.shape[1], device=sequences.device) >= inputs["input_ids"].shape[1]
+    if not network.config.makes_masks or not (is_seg & is_new).any():
+        return None, [torch.zeros(0, 0)] * len(sequences)
+    given = {name: value for name, value in inputs.items() if name != "input_ids"}
+    _, given = network._expand_inputs_for_generation(copies, input_ids=inputs["input_ids"], **given)
+    mask = given.pop("attention_mask")
+    mask = torch.cat([mask, mask.new_ones(len(mask), sequences.shape[1] - mask.shape[1])], 1)
+    encoded = network.encode_inputs(given)
+    output = network(
+        input_ids=sequences,
+        attention_mask=mask,
+        position_ids=(mask.cumsum(1) - 1).clamp(min=0),  # rows are padded on the left
+        encoded=encoded,
+        logits_to_keep=1,
+        use_cache=False,
+        **given,
+    )
+    row, position = is_seg.nonzero(as_tuple=True)  # in the order of `seg_states`; those of the prompt are left out
+    states = [output.seg_states[(row == index) & is_new[position]] for index in range(len(sequences))]
+    return encoded, states
+
+
+@dataclass
+class _RegionReader:
+    """Reads the marks of one sequence, whose first signal is number `first` of the encoded batch."""
+
+    network: "DeixisForConditionalGeneration"
+    encoded: Encoded | None
+    prepared: Sequence[Prepared]
+    states: Tensor
+    first: int
+
+    def read(self, mark: Mark, phrase: Any) -> Iterator[Region]:
+        """The regions of one mark in file units; several for the frames of a video or the spans of a sound."""
+        if mark.kind != "seg":
+            region = mark_region(mark, [own.frame for own in self.prepared])
+            if region is not None:
+                yield replace(region, phrase=phrase.text)
+        elif mark.seg_index is not None and mark.seg_index < len(self.states):
+            signal = torch.tensor([self.first + mark.signal], device=self.states.device)
+            with torch.no_grad():
+                [logits] = self.network.point(self.encoded, self.states[mark.seg_index, None], signal)
+            logits, prepared = logits.float().cpu(), self.prepared[mark.signal]
+            for form, value, time_s in pointed(logits, prepared):
+                given = {form: value, "time_s": time_s, "score": mask_score(logits)}
+                yield Region(**given, signal=mark.signal, phrase=phrase.text)
