@@ -4,7 +4,7 @@
 prompt the masks are taken from it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,10 @@ from torch import Tensor
 from transformers import BatchFeature
 
 from deixis.geometry import Region, mark_region
-from deixis.geometry.parse import Mark
+from deixis.geometry.parse import Mark, Phrase
+from deixis.geometry.words import object_name
 from deixis.model.fusion import Encoded
-from deixis.model.masks.mask_cells import Prepared, mask_score, pointed
+from deixis.model.masks.mask_cells import Prepared, logits_to_regions
 
 if TYPE_CHECKING:
     from deixis.model.network import DeixisForConditionalGeneration
@@ -99,17 +100,19 @@ class _RegionReader:
     states: Tensor
     first: int
 
-    def read(self, mark: Mark, phrase: Any) -> Iterator[Region]:
+    def read(self, mark: Mark, phrase: Phrase) -> list[Region]:
         """The regions of one mark in file units; several for the frames of a video or the spans of a sound."""
         if mark.kind != "seg":
             region = mark_region(mark, [own.frame for own in self.prepared])
-            if region is not None:
-                yield replace(region, phrase=phrase.text)
-        elif mark.seg_index is not None and mark.seg_index < len(self.states):
-            signal = torch.tensor([self.first + mark.signal], device=self.states.device)
-            with torch.no_grad():
-                [logits] = self.network.point(self.encoded, self.states[mark.seg_index, None], signal)
-            logits, prepared = logits.float().cpu(), self.prepared[mark.signal]
-            for form, value, time_s in pointed(logits, prepared):
-                given = {form: value, "time_s": time_s, "score": mask_score(logits)}
-                yield Region(**given, signal=mark.signal, phrase=phrase.text)
+            found = [] if region is None else [region]
+        elif mark.seg_index is None or mark.seg_index >= len(self.states):
+            found = []
+        else:
+            found = self._pointed(self.states[mark.seg_index], mark.signal)
+        return [replace(region, phrase=phrase.text, label=object_name(phrase.text)) for region in found]
+
+    @torch.no_grad()
+    def _pointed(self, state: Float[Tensor, " hidden"], number: int) -> list[Region]:
+        signal = torch.tensor([self.first + number], device=state.device)
+        [logits] = self.network.point(self.encoded, state[None], signal)
+        return logits_to_regions(logits.float().cpu(), self.prepared[number], number)
