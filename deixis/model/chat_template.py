@@ -60,7 +60,7 @@ def conversation_text(
     tokenizer without a chat template, ValueError for a template whose text of a turn depends on later ones.
     """
     texts: list[str] = []
-    spans: list[tuple[int, int, int]] = []
+    spans: list[tuple[int, int]] = []
     for number, (question, answer) in enumerate(turns):
         texts.append(template_text(tokenizer, [*turns[:number], (question, None)], modalities))
         if answer is not None:

@@ -113,6 +113,7 @@ class _RegionReader:
 
     @torch.no_grad()
     def _pointed(self, state: Float[Tensor, " hidden"], number: int) -> list[Region]:
+        assert self.encoded is not None, "states were taken from encoded signals"
         signal = torch.tensor([self.first + number], device=state.device)
         [logits] = self.network.point(self.encoded, state[None], signal)
         return logits_to_regions(logits.float().cpu(), self.prepared[number], number)

@@ -193,7 +193,7 @@ class DeixisProcessor(ProcessorMixin):
         return self._inputs([[(question, None)] for question in questions], opened, regions)
 
     @no_type_check  # as above
-    def apply_chat_template(
+    def apply_chat_template(  # ty: ignore[incompatible-method-override]  # what is left out is refused
         self,
         conversation: Sequence[Any],
         chat_template: str | None = None,
