@@ -50,7 +50,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
                 try:
                     yield where, json.loads(line)
                 except (ValueError, RecursionError) as error:
-                    yield where, DataError(f"expected one JSON value a line; {error}")
+                    yield where, DataError(f"expected one JSON value per line; {error}")
 
 
 def _fault(error: Exception) -> str:

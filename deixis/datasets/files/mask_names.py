@@ -55,11 +55,11 @@ def image_names(names: Iterable[str]) -> dict[str, str]:
 def owner(name: str, images: Mapping[str, str], but: str | None = None) -> Owned | None:
     """The image, other than `but`, that the mask `name` (a path without its ending) is of; None: of none of them.
 
-    >>> pictures = image_names(["a", "a_b", "c"])
-    >>> owner("a_b_big_dog_2", pictures)
-    Owned(picture='a_b', shows='big dog', is_marked=False)
-    >>> owner("cat/c_mask", pictures), owner("x", pictures)
-    (Owned(picture='c', shows='cat', is_marked=True), None)
+    >>> images = image_names(["a", "a_b", "c"])
+    >>> owner("a_b_big_dog_2", images)
+    Owned(image='a_b', shows='big dog', is_marked=False)
+    >>> owner("cat/c_mask", images), owner("x", images)
+    (Owned(image='c', shows='cat', is_marked=True), None)
     """
     for key, rest in _beginnings(name):
         if images.get(key, but) != but:

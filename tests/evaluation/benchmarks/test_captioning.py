@@ -266,7 +266,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_asked(tmp_path):
     found = list(SETS["coco_captions"].examples(tmp_path, {}))
     whys = [item.why for item in found if isinstance(item, Skipped)]
     assert whys[0] == "caption: expected text, got []"
-    assert "none.jpg: expected the picture" in whys[1]
+    assert "none.jpg: expected the image" in whys[1]
     assert "expected an object with 'image' and 'caption'" in whys[2]
     assert len(found) == 4
 
@@ -281,7 +281,7 @@ def test_a_split_that_is_none(tmp_path):
     coco_captions(tmp_path)
     with pytest.raises(ValueError, match="split: expected test or val, got 'train'"):
         list(SETS["coco_captions"].examples(tmp_path, {"split": "train"}))
-    with pytest.raises(ValueError, match="expected pictures with the split 'val', got none"):
+    with pytest.raises(ValueError, match="expected images with the split 'val', got none"):
         list(SETS["coco_captions"].examples(tmp_path, {"split": "val"}))
 
 

@@ -95,7 +95,7 @@ def test_missing_and_broken_files(data, tmp_path):
         list(BENCHMARK.examples(tmp_path / "empty", {}))
     (data / "Sentences" / "101.txt").unlink()
     first, _ = BENCHMARK.examples(data, {})
-    assert first == Skipped("val.txt: 101", "Sentences/101.txt: expected the file of a picture of the split, got none")
+    assert first == Skipped("val.txt: 101", "Sentences/101.txt: expected the file of an image of the split, got none")
     (data / "flickr30k_cleaned_class.json").write_text('{"annotations": [{"image_id": 1}]}')
     with pytest.raises(ValueError, match="expected annotations with process_clss and process_bnd_box, got others"):
         list(BENCHMARK.examples(data, {}))
