@@ -176,7 +176,7 @@ def test_what_has_no_answer_is_counted(tmp_path):
     found = list(ReasonSeg().examples(tmp_path, {}))
     skipped = [one for one in found if isinstance(one, Skipped)]
     assert [one.where for one in skipped] == ["test/c.json", "test/d.json"]
-    assert "the picture has no answer to score" in skipped[0].why
+    assert "the image has no answer to score" in skipped[0].why
     assert "'is_sentence' is missing" in skipped[1].why
     assert len([one for one in found if isinstance(one, Example)]) == 3
 

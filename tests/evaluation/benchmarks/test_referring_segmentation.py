@@ -178,7 +178,7 @@ def test_a_picture_of_another_size_is_left_out_and_counted(tmp_path):
     write_picture(root / "images/mscoco/images/train2014" / file_name(139), small)
     found = list(BY_NAME["refcoco_seg"].examples(root, {"split": "val"}))
     (skipped,) = [one for one in found if isinstance(one, Skipped)]
-    assert "the picture was resized or turned after it was labelled" in skipped.why
+    assert "the image was resized or turned after it was labelled" in skipped.why
     assert len([one for one in found if isinstance(one, Example)]) == 2
 
 
