@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.measuring import circumstances, median_ratio, seconds_in_turn
+from deixis.conversation import open_signals, question_sample
 from deixis.evaluation.benchmarks.world.benchmark import World
-from deixis.evaluation.runner import opened_questions
 from deixis.inference import Answer, Model, load
 from deixis.samples.sample import Sample
 
@@ -29,7 +29,8 @@ ONE_LONG = (*MIXED[:-1], "grounded_caption")
 def batches(names: tuple[str, ...], count: int) -> list[list[Sample]]:
     """`count` batches with one question per name."""
     examples = list(World().examples(Path(), {"tasks": ",".join(names), "limit": str(count)}))
-    with opened_questions(examples) as questions:  # of values in memory, which stay open
+    samples = [question_sample(e.text, e.media, e.regions) for e in examples]
+    with open_signals(samples) as questions:  # of values in memory, which stay open
         of_task = {name: [q for q, e in zip(questions, examples, strict=True) if e.part == name] for name in names}
     return [[of_task[name][number] for name in names] for number in range(count)]
 
