@@ -23,6 +23,10 @@ def _region(form: str) -> Any:
     return typer.Option(f"--{form}", metavar="VALUE", help=FORMS[form] + ".", rich_help_panel="Regions")
 
 
+WANT = typer.Option(metavar="FORM", help="text, box or mask: refuse a model that cannot answer in this form.")
+QUANTIZATION = typer.Option(metavar="int8|int4", help="Quantize the weights: torchao on the CPU, bitsandbytes on CUDA.")
+
+
 @no_type_check  # the context that the parser gives is no typer.Context, though it must be declared as one
 def run(
     context: typer.Context,
@@ -42,14 +46,8 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Draw the answer into this PNG; with --batch, write the answers to this JSONL.")
     ] = None,
-    want: Annotated[
-        str | None,
-        typer.Option(metavar="FORM", help="text, box or mask: refuse a model that cannot answer in this form."),
-    ] = None,
-    quantization: Annotated[
-        str | None,
-        typer.Option(metavar="int8|int4", help="Quantize the weights: torchao on the CPU, bitsandbytes on CUDA."),
-    ] = None,
+    want: Annotated[str | None, WANT] = None,
+    quantization: Annotated[str | None, QUANTIZATION] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Print the text while it is generated.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the answer as one JSON object, alone on stdout.")

@@ -36,7 +36,7 @@ def test_answers_in_shuffled_batches_are_those_alone(bundled, mixed, alone, seed
             assert same_or_tied(bundled, mixed[number], answer, alone[number]), mixed[number].turns
             if answer.raw == alone[number].raw:
                 for one, other in zip(answer.regions, alone[number].regions, strict=True):
-                    assert (one.signal, one.kind) == (other.signal, other.kind)
+                    assert (one.signal, one.form) == (other.signal, other.form)
                     assert one.score == (None if other.score is None else pytest.approx(other.score, abs=1e-3))
 
 

@@ -96,8 +96,8 @@ def test_what_it_cannot_is_one_sentence(model, signals, options, match):
 def test_it_holds_no_conversation_and_is_not_quantised(model, folder):
     with pytest.raises(ValueError, match="classifies a cloud and holds no conversation; use deixis ask"):
         model.chat(CLOUD)
-    with pytest.raises(ValueError, match="has no answers in words to score"):
-        model.score([], [])
+    with pytest.raises(ValueError, match="has no text to score"):
+        model.score([])
     with pytest.raises(ValueError, match=r"quantization: .* is a PointMLP, which is small and runs as it is"):
         load(folder, "cpu", quantization="int8")
 

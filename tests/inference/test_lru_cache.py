@@ -58,9 +58,9 @@ def test_what_begins_with_a_word_is_found_last_used_first():
     for key in (("x", 1), ("y", 1), ("x", 2), ("x", 3)):
         kept.put(key, of_bytes(1))
     kept.get(("x", 1))
-    assert [key for key, _ in kept.of("x")] == [("x", 1), ("x", 3), ("x", 2)]
+    assert [key for key, _ in kept.entries("x")] == [("x", 1), ("x", 3), ("x", 2)]
     kept.clear()
-    assert (list(kept.of("x")), kept.bytes) == ([], 0)
+    assert (list(kept.entries("x")), kept.bytes) == ([], 0)
 
 
 def test_all_arrays_in_a_value_are_counted():

@@ -135,12 +135,12 @@ def test_a_prefix_that_a_longer_one_begins_with_is_dropped(model):
 
 def test_what_was_read_is_what_would_be_read_again(bundled, mixed):
     """Keys and values of a second question, whose beginning came from the first, beside those of it alone."""
-    bundled.forget()
+    bundled.clear_cache()
     bundled.answer([mixed[0]])
     caches = []
     for forget in (False, True):
         if forget:
-            bundled.forget()
+            bundled.clear_cache()
         prompts = bundled.engine.encode([mixed[1]])
         for _ in bundled.engine.generate(prompts, GenerationOptions(max_new_tokens=4)):
             pass

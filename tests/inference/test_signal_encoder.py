@@ -108,12 +108,12 @@ def test_sam_looks_at_a_picture_when_a_mask_is_asked_for_and_once(sam, monkeypat
     sight = eye.prepare(open_signal(picture()))
     eye.encode([sight])
     assert (looks, sight.encoded.sam.values is None) == ([], False)
-    before = eye.kept.bytes
+    before = eye.cache.bytes
     states = torch.randn(2, network.config.text_config.hidden_size, generator=torch.Generator().manual_seed(0))
     first = eye.point(sight, states)
     second = eye.point(eye.prepare(open_signal(picture())), states)
     assert looks == [1]
     assert sight.encoded.sam.values is None
-    assert eye.kept.bytes != before
+    assert eye.cache.bytes != before
     for one, other in zip(first, second, strict=True):
         torch.testing.assert_close(one, other)

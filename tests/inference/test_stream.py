@@ -95,7 +95,9 @@ def test_what_is_settled(raw, shown):
 def test_pieces_are_the_answer_of_ask(bundled, mixed):
     for question in mixed:
         whole = bundled.answer([question])[0]
-        *pieces, last = bundled.stream(question.text, *question.signals, regions=question.regions)
+        *pieces, last = bundled.stream(
+            question.turns[-1].user, *(own.values for own in question.signals), regions=question.regions
+        )
         assert "".join(piece.text for piece in pieces if piece.kind == "text") == whole.text == last.answer.text
         regions = [piece.region for piece in pieces if piece.kind == "region"]
         for one, told, other in zip(regions, last.answer.regions, whole.regions, strict=True):

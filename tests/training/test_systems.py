@@ -1,4 +1,4 @@
-"""Every published system is fine-tuned by a recipe in its own words: what was trained is what it is asked afterwards."""
+"""Every published system is fine-tuned by a recipe, in the conversations that it is asked in afterwards."""
 
 import numpy as np
 import pytest
