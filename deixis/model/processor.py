@@ -96,9 +96,7 @@ class DeixisProcessor(ProcessorMixin):
     def prepare(self, signal: Signal) -> Prepared:
         """The network's input for a signal. Raises ValueError for a kind that the model does not take."""
         if signal.modality not in self.specs:
-            raise InputError(
-                f"'{signal.name}': this model takes {', '.join(self.specs)}; got a signal of modality {signal.modality}"
-            )
+            raise InputError(f"'{signal.name}': this model takes {', '.join(self.specs)}; got {signal.modality}")
         spec = self.spec(signal.modality)
         if signal.modality == "image" and self.tiles > 1:
             values, frame = prepare_tiles(signal, spec, self.tiles)

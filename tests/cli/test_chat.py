@@ -73,7 +73,7 @@ def test_regions_are_kept_until_they_are_used(conversation):
 def test_a_region_that_the_model_does_not_take_is_refused_at_once(toy, scene):
     network, processor = toy_network(toy[1].tokenizer, sampler={"type": None})
     chat = Conversation(Model(network, processor, "toy").chat(scene))
-    with pytest.raises(ValueError, match="this model cannot be pointed at; Ferret's models"):
+    with pytest.raises(ValueError, match="this model takes no regions; Ferret's models"):
         chat.reply("/box 1,2,9,9")
     assert chat.regions == []
     assert chat.reply("What?")  # the conversation goes on

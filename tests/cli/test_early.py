@@ -32,13 +32,13 @@ def files(tmp_path):
 
 
 CASES = [
-    pytest.param("lisa", ["a.png", "--box", "1,2,30,20"], "this model cannot be pointed at; Ferret's", id="lisa_box"),
-    pytest.param("lisa", ["cloud.npy"], "takes image; got a signal of modality point_cloud; OneLLM's", id="lisa_cloud"),
+    pytest.param("lisa", ["a.png", "--box", "1,2,30,20"], "this model takes no regions; Ferret's", id="lisa_box"),
+    pytest.param("lisa", ["cloud.npy"], "takes image; got point_cloud; OneLLM's", id="lisa_cloud"),
     pytest.param("ferret", ["a.png", "--want", "mask"], "with no mask; LISA's models", id="ferret_mask"),
     pytest.param("ferret", ["a.png", "--want", "film"], "want: expected one of text, box, mask", id="no_such_want"),
     pytest.param("onellm", ["fmri:brain.npy"], "13", id="onellm_voxels"),
-    pytest.param("onellm", ["a.png", "--point", "5,5"], "this model cannot be pointed at; Ferret's", id="onellm_point"),
-    pytest.param("pointmlp", ["a.png"], "takes point_cloud; got a signal of modality image", id="pointmlp_picture"),
+    pytest.param("onellm", ["a.png", "--point", "5,5"], "this model takes no regions; Ferret's", id="onellm_point"),
+    pytest.param("pointmlp", ["a.png"], "takes point_cloud; got image", id="pointmlp_picture"),
     pytest.param("pointmlp", ["cloud.npy", "--want", "box"], "with no box; Ferret's", id="pointmlp_box"),
 ]
 
@@ -57,7 +57,7 @@ def test_a_question_that_cannot_be_taken(spoilt, files, monkeypatch, capsys, sys
 @pytest.mark.parametrize(
     ("system", "file", "sentence"),
     [
-        pytest.param("lisa", "cloud.npy", "takes image; got a signal of modality point_cloud", id="lisa_cloud"),
+        pytest.param("lisa", "cloud.npy", "takes image; got point_cloud", id="lisa_cloud"),
         pytest.param("onellm", "fmri:brain.npy", "13", id="onellm_voxels"),
         pytest.param("pointmlp", "cloud.npy", "holds no conversation; use deixis ask", id="pointmlp"),
     ],
@@ -98,7 +98,7 @@ def test_a_batch_in_which_nothing_can_be_taken_reads_no_weights(spoilt, files, m
     out, err = capsys.readouterr()
     sentences = {json.loads(line)["error"] for line in out.splitlines()}
     assert len(sentences) == 1
-    assert "this model cannot be pointed at" in sentences.pop()
+    assert "this model takes no regions" in sentences.pop()
     assert err.startswith("0 answered, 9 failed")
 
 

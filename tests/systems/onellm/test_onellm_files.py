@@ -224,7 +224,7 @@ def test_films_are_squares_along_the_longer_side_of_five_moments(world):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_regions_are_refused_by_naming_who_takes_them(world, kind):
-    with pytest.raises(ValueError, match=r"^region \{0\}: this model cannot be pointed at; Ferret's models .*[^.]$"):
+    with pytest.raises(ValueError, match=r"^region \{0\}: this model takes no regions; Ferret's models .*[^.]$"):
         world.model.ask("What is {0}?", world.names[kind], regions=[REGIONS[kind]])
 
 
