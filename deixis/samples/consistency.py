@@ -1,6 +1,6 @@
 """What a schema cannot say of a sample: regions fit their signals, and texts fit the regions.
 
-Takes records that the schema has passed. Every function raises ValueError, in one sentence that begins with the field,
+Takes records that the schema has passed. Every function raises DataError, one sentence that begins with the field,
 or returns nothing. It opens no file.
 """
 
@@ -37,7 +37,7 @@ FIELDS_BEHIND = {
     "span": ("span",),
     "point": ("point",),
 }
-"""What can stand behind a form that a text asks for: {1:box} of a cloud is its box3d, {1:mask} of a sound its span."""
+"""What can stand behind a form that a text asks for: {1:box} of a cloud is its box3d, {1:mask} of audio its span."""
 SHOWN_LENGTH = 60
 
 

@@ -1,8 +1,8 @@
-"""Shapes that a person would point with, drawn by chance on a thing: point, box, scribble, blob, loose outline.
+"""Region shapes that a user would point with, sampled on an object: point, box, scribble, blob, loose outline.
 
 Ferret (You et al., ICLR 2024, section 3) is asked by points, boxes and free-form shapes that come from masks. Points,
 scribbles and blobs lie in the mask, every pixel of them; points and the turns of scribbles the likelier, the farther
-from its edge. A loose outline follows the mask and may cross its edge. Where a thing has no mask, it is pointed at by
+from its edge. A loose outline follows the mask and may cross its edge. An object without a mask is pointed at by
 its box or by a point near the middle of that. It knows one region at a time and no text.
 """
 
@@ -21,19 +21,19 @@ FIELD_SIDE = 40
 """The distance to the edge is measured on at most so many rows and columns of a patch."""
 TURNS = (3, 5)  # of a scribble
 CURVE_STEPS = 6
-STROKE_SHARE = (0.2, 0.7)  # half a stroke's width, as a share of the widest circle inside the mask
-MIN_STROKE_PX = 2
+SCRIBBLE_SHARE = (0.2, 0.7)  # half a scribble's width, as a share of the widest circle inside the mask
+MIN_SCRIBBLE_PX = 2
 BLOB_SHARE = (0.4, 0.9)  # a blob's radius, as a share of the radius of a disc of the mask's area
 CORNERS = (9, 16)  # of a loose outline or a blob
 LOOSENESS = (0.92, 1.12)
-MIN_PRECISION = 0.6  # of a loose outline's pixels, so many are the thing's
+MIN_PRECISION = 0.6  # of a loose outline's pixels, this share must lie in the object
 
 
 def asked_region(region: Region, shares: Mapping[str, float], rng: np.random.Generator) -> Region:
-    """A region as a question points at a thing whose region is given, in a shape drawn by the shares of SHAPES.
+    """The region by which a question points at an object, of a shape sampled by the shares of SHAPES.
 
     Shapes that the region has not what they need for are left out; a region of another kind (a span, points of a
-    cloud) stays as it is. Raises ValueError for a mask that is malformed or empty.
+    cloud) stays as it is. Raises InputError for a mask that is malformed or empty.
     """
     kinds = SHAPES if region.mask is not None else ("point", "box")
     if region.mask is None and region.box is None:
@@ -66,13 +66,13 @@ def point_in_box(box_xyxy: tuple[float, ...], rng: np.random.Generator) -> tuple
 
 
 def scribble_in(patch: Patch, rng: np.random.Generator) -> Patch:
-    """A curved stroke through some pixels of the mask, cut to the mask; its width goes by how wide the mask is."""
+    """A curved scribble through some pixels of the mask, clipped to it; its width depends on the mask's."""
     field = _Field(patch.pixels)
     turns = field.places(int(rng.integers(TURNS[0], TURNS[1] + 1)), rng)
     direction = rng.uniform(0, math.pi)
     turns = turns[np.argsort(turns @ (math.sin(direction), math.cos(direction)), kind="stable")]
-    width = max(MIN_STROKE_PX, round(2 * field.reach * rng.uniform(*STROKE_SHARE)))
-    return _drawn_in(patch, turns, lambda draw: _stroke(draw, _curve(turns.astype(float)), width))
+    width = max(MIN_SCRIBBLE_PX, round(2 * field.reach * rng.uniform(*SCRIBBLE_SHARE)))
+    return _drawn_in(patch, turns, lambda draw: _draw_line(draw, _curve(turns.astype(float)), width))
 
 
 def blob_in(patch: Patch, rng: np.random.Generator) -> Patch:
@@ -104,7 +104,7 @@ def outline_of(patch: Patch, rng: np.random.Generator) -> Patch:
 
 
 def _polygon_over(patch: Patch, corners: Float[np.ndarray, "corner 2"]) -> Patch:
-    """The pixels of a polygon (row, column of the patch), as far as it lies in the picture."""
+    """The pixels of a polygon (row, column of the patch), as far as it lies in the image."""
     from PIL import Image, ImageDraw
 
     height, width = patch.size_hw
@@ -122,7 +122,7 @@ def _polygon_over(patch: Patch, corners: Float[np.ndarray, "corner 2"]) -> Patch
 
 
 def _overlap(one: Patch, other: Patch) -> int:
-    """How many pixels two patches of a picture share."""
+    """How many pixels two patches of an image share."""
     top, left = max(one.top, other.top), max(one.left, other.left)
     bottom, right = (
         min(a + a_side, b + b_side)
@@ -187,7 +187,7 @@ def _curve(turns: Float[np.ndarray, "turn 2"]) -> Float[np.ndarray, "place 2"]:
     return np.concatenate([line.reshape(-1, 2), turns[-1:]])
 
 
-def _stroke(draw: Any, line: Float[np.ndarray, "place 2"], width: int) -> None:
+def _draw_line(draw: Any, line: Float[np.ndarray, "place 2"], width: int) -> None:
     draw.line([(x, y) for y, x in line.tolist()], fill=1, width=width, joint="curve")
     for y, x in line[[0, -1]].tolist():  # round ends
         draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=1)

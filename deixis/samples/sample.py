@@ -1,6 +1,6 @@
 """The sample: one record of signals, regions and turns, which every data set becomes and every model trains on.
 
-Coordinates are in the signals' own units (pixels of the upright picture, seconds, the cloud's units). Text carries
+Coordinates are in the signals' own units (pixels of the upright image, seconds, the cloud's units). Text carries
 references to regions by number, never coordinates: `What is {0}?`, `[a red mug]{1}`, `{1,2}`, `{1:mask}`, `[a dog]{}`
 for "there is none" (see `deixis.geometry` for the markup). It becomes model text only when loaded, in the notation of
 the model that is trained. `schema.json` beside this file is the same contract for other languages.

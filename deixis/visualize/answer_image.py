@@ -1,4 +1,4 @@
-"""An answer as one picture: the question, the files with what it points at and what is pointed back, the text.
+"""An answer as one image: the question, the files with the regions of question and answer, the text.
 
 Each phrase has a colour of its own, in the text and on its regions; what the question named is amber. It draws what an
 answer says, whatever model said it.
@@ -30,7 +30,7 @@ from deixis.visualize.canvas import (
 from deixis.visualize.panels.panel import Drawn, panel
 
 MIN_SIDE_PX, MAX_SIDE_PX = 640, 1280
-"""Smaller pictures are enlarged and larger ones reduced, so that lines and letters fit them."""
+"""Smaller images are enlarged and larger ones reduced, so that lines and letters fit them."""
 MIN_WIDTH_PX = 640  # of what has no width of its own, and of the lines of text
 HEIGHTS_PX = {"audio": 280, "point_cloud": 500, "imu": 360}
 """Of drawings that may have any height."""
@@ -52,16 +52,16 @@ class Drawable(Protocol):
 
 
 def draw_answer(answer: Drawable, path: str | Path) -> Path:
-    """Writes `answer_picture(answer)` as a PNG, whole or not at all; returns its path.
+    """Writes `answer_to_image(answer)` as a PNG, whole or not at all; returns its path.
 
-    Raises ValueError for a path that does not end in .png, OSError where it cannot be written.
+    Raises InputError for a path that does not end in .png, OSError where it cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise InputError(f"'{path.name}': expected a name ending in .png for a drawn answer, got '{path.suffix}'")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        answer_picture(answer).save(part, format="PNG")
+        answer_to_image(answer).save(part, format="PNG")
         part.replace(path)
     except FileNotFoundError:
         raise FileNotFoundError(2, "No such folder to write the drawing to", str(path)) from None
@@ -70,8 +70,8 @@ def draw_answer(answer: Drawable, path: str | Path) -> Path:
     return path
 
 
-def answer_picture(answer: Drawable) -> Image.Image:
-    """The RGB picture: question, one drawing a signal in the order asked, answer."""
+def answer_to_image(answer: Drawable) -> Image.Image:
+    """An RGB image: the question, one drawing per signal in the order given, the answer."""
     drawn: list[list[Drawn]] = [[] for _ in answer.signals]
     for number, region in enumerate(answer.asked):
         drawn[region.signal].append(Drawn(region, f"{{{number}}}", POINTED, filled=False))
@@ -79,7 +79,7 @@ def answer_picture(answer: Drawable) -> Image.Image:
         for region in phrase.regions:
             if not region.is_empty:
                 drawn[region.signal].append(Drawn(region, phrase.text, PALETTE[number % len(PALETTE)]))
-    width = max([MIN_WIDTH_PX, *(_picture_width(s) for s in answer.signals if s.extent.axes == "xy")])
+    width = max([MIN_WIDTH_PX, *(_image_width(s) for s in answer.signals if s.extent.axes == "xy")])
     blocks = [_text_block(_question_words(answer.question), width, QUESTION_PX)]
     for signal, own in zip(answer.signals, drawn, strict=True):
         blocks.append(_signal_block(signal, own, width, len(answer.signals) > 1))
@@ -87,8 +87,8 @@ def answer_picture(answer: Drawable) -> Image.Image:
     return _stacked([block for block in blocks if block is not None], width)
 
 
-def _picture_width(signal: Signal) -> int:
-    """Width at which a picture is drawn: its own where its longer side is within bounds."""
+def _image_width(signal: Signal) -> int:
+    """Width at which an image is drawn: its own where its longer side is within bounds."""
     height, width = signal.extent.size_hw
     longer = max(height, width)
     return max(1, round(width * min(max(longer, MIN_SIDE_PX), MAX_SIDE_PX) / longer))
@@ -96,7 +96,7 @@ def _picture_width(signal: Signal) -> int:
 
 def _signal_block(signal: Signal, drawn: Sequence[Drawn], width: int, named: bool) -> Image.Image:
     """The drawing of a signal, over its name where there are several."""
-    own_width = _picture_width(signal) if signal.extent.axes == "xy" else width
+    own_width = _image_width(signal) if signal.extent.axes == "xy" else width
     height = HEIGHTS_PX.get(signal.modality)
     drawing = panel(signal.modality, signal.values, drawn, own_width, height, CHIP_PX, signal)
     if not named:
@@ -134,7 +134,7 @@ def _question_words(question: str) -> list[Word]:
 def _answer_words(answer: Drawable) -> list[Word]:
     """The text with its phrases in their colours; a phrase that stands for nothing is grey."""
     words: list[Word] = []
-    for start, end, number in _stretches(answer):
+    for start, end, number in _segments(answer):
         if number is None:
             words += words_of(answer.text[start:end], INK)
             continue
@@ -143,7 +143,7 @@ def _answer_words(answer: Drawable) -> list[Word]:
     return words or words_of("(no words)", GREY)
 
 
-def _stretches(answer: Drawable) -> Iterator[tuple[int, int, int | None]]:
+def _segments(answer: Drawable) -> Iterator[tuple[int, int, int | None]]:
     """(start, end, number of the phrase or None) from the beginning of the text to its end; overlaps are cut."""
     at = 0
     for number, phrase in sorted(enumerate(answer.phrases), key=lambda pair: pair[1].start):

@@ -1,6 +1,6 @@
 """What drawings of signals are made of: colours, letters, labels, and text whose words have the colours of regions.
 
-For people to look at. It knows pixels of the drawing only: what a region covers there is said by `panels`.
+It knows pixels of the drawing only: what a region covers there is decided by `panels`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -79,7 +79,7 @@ class Tag:
 
 
 def place_tags(image: Image.Image, tags: Sequence[Tag], text_px: int = CHIP_TEXT_PX) -> Image.Image:
-    """Draws the labels at their places, kept inside the picture and off each other where there is room."""
+    """Draws the labels at their places, kept inside the image and off each other where there is room."""
     draw, used = ImageDraw.Draw(image), []
     height = CHIP_HEIGHT * text_px
     for tag in tags:

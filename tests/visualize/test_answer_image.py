@@ -7,7 +7,7 @@ from PIL import Image
 from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span, Tube
 from deixis.inference import Answer, AnswerPhrase
 from deixis.signals import open_signal
-from deixis.visualize.answer_image import answer_picture, draw_answer
+from deixis.visualize.answer_image import answer_to_image, draw_answer
 from deixis.visualize.canvas import PALETTE, POINTED
 
 RNG = np.random.default_rng(0)
@@ -62,7 +62,7 @@ def below_text(image):
     ],
 )
 def test_a_region_of_the_answer_is_drawn_in_its_phrases_colour(signal, marked):
-    plain, drawn = (below_text(answer_picture(a)) for a in (answer(signal), answer(signal, marked)))
+    plain, drawn = (below_text(answer_to_image(a)) for a in (answer(signal), answer(signal, marked)))
     assert near(drawn, PALETTE[0]) > near(plain, PALETTE[0]) + 40
 
 
@@ -89,7 +89,7 @@ def test_a_region_of_the_answer_is_drawn_in_its_phrases_colour(signal, marked):
     ],
 )
 def test_a_region_of_the_question_is_drawn_apart(signal, region):
-    plain, drawn = (below_text(answer_picture(answer(signal, asked=asked))) for asked in ((), (region,)))
+    plain, drawn = (below_text(answer_to_image(answer(signal, asked=asked))) for asked in ((), (region,)))
     assert near(drawn, POINTED) > near(plain, POINTED) + 40
 
 
@@ -111,7 +111,7 @@ def test_a_region_of_the_question_is_drawn_apart(signal, region):
     ],
 )
 def test_any_answer_makes_a_picture(given):
-    picture = answer_picture(given)
+    picture = answer_to_image(given)
     assert picture.mode == "RGB"
     assert picture.width >= 640
 
@@ -128,7 +128,7 @@ def test_any_answer_makes_a_picture(given):
 )
 def test_pictures_are_drawn_at_a_readable_size(size_hw, width):
     signal = open_signal(np.full((*size_hw, 3), (10, 200, 90), np.uint8))
-    drawn = np.asarray(answer_picture(answer(signal)))
+    drawn = np.asarray(answer_to_image(answer(signal)))
     rows = (np.abs(drawn.astype(int) - (10, 200, 90)).max(-1) < 20).sum(1)
     assert abs(int(rows.max()) - width) <= 2
 
@@ -159,20 +159,20 @@ def test_a_region_of_a_brain_is_drawn_on_its_slices(tmp_path):
     nibabel.save(nibabel.Nifti1Image(volume, np.diag([3.0, 3, 3, 1])), tmp_path / "a.nii")
     brain = open_signal(tmp_path / "a.nii")
     low_slices = Region(points=np.flatnonzero(brain.extent.points_xyz[:, 2] < 7))
-    plain = below_text(answer_picture(answer(brain)))
-    drawn = below_text(answer_picture(answer(brain, low_slices)))
-    asked = below_text(answer_picture(answer(brain, asked=(Box3D(0, 0, 30, 9, 9, 33),))))
+    plain = below_text(answer_to_image(answer(brain)))
+    drawn = below_text(answer_to_image(answer(brain, low_slices)))
+    asked = below_text(answer_to_image(answer(brain, asked=(Box3D(0, 0, 30, 9, 9, 33),))))
     assert np.abs(np.asarray(drawn).astype(int) - np.asarray(plain)).max(-1).mean() > 5
     assert near(asked, POINTED) > near(plain, POINTED) + 40
 
 
 def test_numbers_without_places_are_drawn_too():
-    assert len(answer_picture(answer(NUMBERS)).getcolors(1 << 20)) > 50
+    assert len(answer_to_image(answer(NUMBERS)).getcolors(1 << 20)) > 50
 
 
 def test_a_mask_of_a_film_is_drawn_for_its_time_only():
     amounts = [
-        near(answer_picture(answer(FILM, Region(mask=MASK, score=0.5, time_s=time_s))), PALETTE[0])
+        near(answer_to_image(answer(FILM, Region(mask=MASK, score=0.5, time_s=time_s))), PALETTE[0])
         for time_s in ((1.0, 1.4), (0.0, 4.0))
     ]
     assert 4 * amounts[0] < 3 * amounts[1]

@@ -1,4 +1,4 @@
-"""A brain response as people see it: slices from below upwards, marked voxels in colours; or a strip of numbers.
+"""An fMRI response as axial slices from below upwards, the voxels of regions in colours; or a strip of values.
 
 Slices are those of the file's own third axis, the first axis to the right and the second upwards.
 """
@@ -25,7 +25,7 @@ EMPTY = (236, 238, 243)
 """Where no voxel is."""
 
 
-def brain_panel(
+def fmri_panel(
     values: np.ndarray,
     cells: np.ndarray,
     places_xyz: np.ndarray,

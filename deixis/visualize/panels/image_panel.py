@@ -1,6 +1,6 @@
-"""A picture with regions drawn into it: boxes, spots, strokes, outlines and tinted masks.
+"""An image with its regions: boxes, points, scribbles, outlines and tinted masks.
 
-Also what depth maps, normals and the pictures of a film are drawn with, once they are colours.
+Depth maps, normal maps and video frames are drawn with it as well, once they are colours.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ TINT = 0.38
 """How much of its colour covers what is inside a mask."""
 
 
-def picture_panel(rgb: np.ndarray, drawn: Sequence[Drawn], width_px: int, chip_px: int) -> Image.Image:
-    """An RGB picture of pixels (height, width, 3) uint8 at a width, its regions and their labels on it."""
+def image_panel(rgb: np.ndarray, drawn: Sequence[Drawn], width_px: int, chip_px: int) -> Image.Image:
+    """An RGB image of pixels (height, width, 3) uint8 at a width, with its regions and their labels."""
     scale = width_px * OVERSAMPLE / rgb.shape[1]
     size = (width_px * OVERSAMPLE, OVERSAMPLE * max(1, round(rgb.shape[0] * scale / OVERSAMPLE)))
     image = Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC)
@@ -69,7 +69,7 @@ def _draw_path(draw: ImageDraw.ImageDraw, points: np.ndarray, closed: bool, colo
 
 
 def _with_mask(image: Image.Image, inside: np.ndarray, item: Drawn, pen: float, scale: float) -> Image.Image:
-    """The picture with a tinted mask inside a contour of its colour and a thin pale or dark one."""
+    """The image with a tinted mask inside a contour of its colour and a thin light or dark one."""
     mask = Image.fromarray((inside * 255).astype(np.uint8))
     if scale > 1:  # the steps of its pixels are not its shape
         large = mask.resize(image.size, Image.Resampling.NEAREST).filter(ImageFilter.GaussianBlur(SMOOTH * scale))

@@ -47,7 +47,7 @@ def with_tags(image: Image.Image, marks: Sequence[Mark], chip_px: int) -> Image.
 
 
 def shade(image: Image.Image, corners: tuple[float, ...], colour: Colour, strength: int) -> None:
-    """Mixes a colour into a rectangle of the picture, `strength` of 255."""
+    """Mixes a colour into a rectangle of the image, `strength` of 255."""
     area = Image.new("L", image.size, 0)
     ImageDraw.Draw(area).rectangle(corners, fill=strength)
     image.paste(colour, mask=area)

@@ -1,7 +1,7 @@
-"""One signal as a picture with regions drawn into it, whatever its kind.
+"""One signal of any modality as an image with its regions.
 
-Pictures as they are, sounds as spectrograms, clouds as scatter plots, films as strips, depth and normals as colours,
-traces as curves, brains as slices. Regions are the types of `deixis.geometry`, in the units of their file, and are
+Images as they are, audio as spectrograms, clouds as scatter plots, videos as strips, depth and normals as colours,
+IMU recordings as curves, fMRI as slices. Regions are those of `deixis.geometry`, in the units of their file, and are
 taken as checked; which question or answer they come from is not known here.
 """
 
@@ -14,12 +14,12 @@ from deixis.errors import InputError
 from deixis.signals.normal import normal_colours
 from deixis.signals.signal import Signal
 from deixis.visualize.canvas import CHIP_TEXT_PX, GREY, WHITE, text_font
-from deixis.visualize.panels.fmri_panel import brain_panel, numbers_panel
-from deixis.visualize.panels.image_panel import picture_panel
+from deixis.visualize.panels.fmri_panel import fmri_panel, numbers_panel
+from deixis.visualize.panels.image_panel import image_panel
 from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, axis_px, with_tags
 from deixis.visualize.panels.point_cloud_panel import cloud_panel
-from deixis.visualize.panels.time_panels import heat, sound_panel, spectrogram, trace_panel
-from deixis.visualize.panels.video_panel import film_panel
+from deixis.visualize.panels.time_panels import audio_panel, heat, imu_panel, spectrogram
+from deixis.visualize.panels.video_panel import video_panel
 
 __all__ = ["PANELS", "Drawn", "panel", "spectrogram"]
 
@@ -39,11 +39,13 @@ def panel(
     chip_px: int = CHIP_TEXT_PX,
     signal: Signal | None = None,
 ) -> Image.Image:
-    """An RGB picture of a signal's values (as `Signal.values` has them) with regions on it and labels of `chip_px`.
+    """An RGB image of a signal's values (as `Signal.values` has them) with regions on it and labels of `chip_px`.
 
-    Pictures, maps, films and brains keep their shape, whatever the height. `signal`: whose values they are, needed for
-    films and traces, whose values alone do not say when they are, and for the places of a brain's voxels. Raises
-    ValueError for a kind that nothing draws.
+    Images, maps, videos and fMRI keep their aspect ratio, whatever the height. `signal`: whose values
+    they are, needed for the times of videos and IMU recordings and the positions of voxels.
+
+    Raises:
+        InputError: no panel draws this modality.
     """
     known = PANELS if signal is not None else [name for name in PANELS if name not in WITH_SIGNAL]
     if kind not in known:
@@ -51,14 +53,14 @@ def panel(
     return PANELS[kind](np.asarray(values), drawn, width_px, height_px, chip_px, signal)
 
 
-def _picture(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def _image(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     del height_px, signal
-    return picture_panel(values, drawn, width_px, chip_px)
+    return image_panel(values, drawn, width_px, chip_px)
 
 
-def _sound(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def _audio(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     del signal
-    return sound_panel(values, drawn, width_px, height_px, chip_px)
+    return audio_panel(values, drawn, width_px, height_px, chip_px)
 
 
 def _cloud(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
@@ -69,9 +71,9 @@ def _cloud(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     return with_tags(image, marks, chip_px)
 
 
-def _film(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def _video(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     del height_px
-    return film_panel(values, signal.info["times_s"], signal.extent.duration_s, drawn, width_px, chip_px)
+    return video_panel(values, signal.info["times_s"], signal.extent.duration_s, drawn, width_px, chip_px)
 
 
 def _depth(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
@@ -81,7 +83,7 @@ def _depth(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     far, near = np.percentile(inverse[values > 0], (100 - FARTHEST, 100 - NEAREST))
     rgb = heat((inverse - far) / max(float(near - far), 1e-9))
     rgb[values <= 0] = NO_READING
-    image = picture_panel(rgb, drawn, width_px, chip_px)
+    image = image_panel(rgb, drawn, width_px, chip_px)
     scale = Image.new("RGB", (image.width, image.height + axis_px(chip_px)), WHITE)
     scale.paste(image)
     draw, font, top = ImageDraw.Draw(scale), text_font(chip_px), image.height + 4
@@ -95,31 +97,31 @@ def _depth(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
 
 def _normal(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     del height_px, signal
-    return picture_panel(normal_colours(values), drawn, width_px, chip_px)
+    return image_panel(normal_colours(values), drawn, width_px, chip_px)
 
 
-def _traces(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def _imu(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     times_s, duration_s = signal.info["times_s"], signal.extent.duration_s
-    return trace_panel(values, times_s, duration_s, drawn, width_px, height_px, chip_px)
+    return imu_panel(values, times_s, duration_s, drawn, width_px, height_px, chip_px)
 
 
-def _brain(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def _fmri(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     del height_px
     if signal is None or signal.extent.points_xyz is None:
         return numbers_panel(values, width_px, chip_px)
-    return brain_panel(values, signal.info["cells"], signal.extent.points_xyz, drawn, width_px, chip_px)
+    return fmri_panel(values, signal.info["cells"], signal.extent.points_xyz, drawn, width_px, chip_px)
 
 
 PANELS: dict[str, Callable[..., Image.Image]] = {
-    "image": _picture,
-    "audio": _sound,
+    "image": _image,
+    "audio": _audio,
     "point_cloud": _cloud,
-    "video": _film,
+    "video": _video,
     "depth": _depth,
     "normal": _normal,
-    "imu": _traces,
-    "fmri": _brain,
+    "imu": _imu,
+    "fmri": _fmri,
 }
-"""Kind of signal -> what draws it: (values, drawn, width_px, height_px, chip_px, signal) -> picture."""
+"""Modality -> its panel: (values, drawn, width_px, height_px, chip_px, signal) -> image."""
 WITH_SIGNAL = ("video", "imu")
 """Kinds whose values alone do not say when they are."""

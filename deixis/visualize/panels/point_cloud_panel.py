@@ -1,4 +1,4 @@
-"""A point cloud as people see it: a z-buffered scatter plot from above at an angle, the marked points aglow.
+"""A point cloud as a z-buffered scatter plot from above at an angle, the points of regions highlighted.
 
 Up is +z. Knows regions by the points they hold (`deixis.geometry.point_mask`), and no labels.
 """
@@ -18,7 +18,7 @@ PAPER = np.array([242, 243, 247], float)
 LUMA = np.array([0.299, 0.587, 0.114])
 """ITU-R BT.601: how bright a colour looks."""
 MAX_POINTS = 60_000
-"""Of a larger cloud, this many points are drawn, and as many marked ones: more cannot be told apart."""
+"""Of a larger cloud, this many points are drawn, and as many of regions: more cannot be distinguished."""
 COVER = 0.55
 """Discs are so large that they would cover about this share of the drawing, if they lay side by side."""
 MIN_RADIUS_PX, MAX_RADIUS_PX = 2.0, 14.0

@@ -1,4 +1,4 @@
-"""What happens in time as a drawing: sounds as spectrograms, motion traces as six curves, spans and instants marked."""
+"""Signals in time: audio as spectrograms, IMU recordings as six curves, with spans and instants."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from deixis.visualize.canvas import GREY, INK, WHITE, Colour, text_font
 from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, axis_px, draw_seconds, shade, with_tags
 
 SOUND_HEIGHT = 132 / 256
-TRACE_HEIGHT = 176 / 256
+IMU_HEIGHT = 176 / 256
 """Of the drawing, in its widths, where the caller does not say."""
 MEL_BINS = 64
 HEAT = np.array([[13, 14, 38], [52, 24, 96], [128, 38, 118], [206, 70, 96], [247, 136, 82], [253, 231, 170]], float)
@@ -20,13 +20,13 @@ HEAT = np.array([[13, 14, 38], [52, 24, 96], [128, 38, 118], [206, 70, 96], [247
 QUIET, LOUD = 5, 99.7
 """Percentiles of the spectrogram that the first and the last of its colours stand for."""
 PAPER: Colour = (246, 247, 250)
-TRACE_COLOURS: tuple[Colour, ...] = ((198, 60, 60), (40, 140, 80), (50, 96, 190))
+IMU_COLOURS: tuple[Colour, ...] = ((198, 60, 60), (40, 140, 80), (50, 96, 190))
 """Of the axes x, y, z."""
 ROOM = 0.42
-"""Half of what a trace may take up of its row's height."""
+"""Half of the share of its row's height that a curve may take up."""
 
 
-def sound_panel(
+def audio_panel(
     samples: np.ndarray, drawn: Sequence[Drawn], width_px: int, height_px: int | None, chip_px: int
 ) -> Image.Image:
     """A spectrogram of 16 kHz mono samples with spans and instants marked, over a time axis."""
@@ -49,7 +49,7 @@ def sound_panel(
 def mark_time(image: Image.Image, item: Drawn, duration_s: float, columns: tuple[float, float], pen: float) -> float:
     """Shades a span, or marks an instant and faintly what it is taken to mean; the left edge of it.
 
-    `columns`: where time begins and ends in the picture.
+    `columns`: where time begins and ends in the image.
     """
     (first, last), bottom = columns, image.height
     scale = (last - first) / duration_s
@@ -83,7 +83,7 @@ def heat(level: np.ndarray) -> np.ndarray:
     return rgb.round().astype(np.uint8)
 
 
-def trace_panel(
+def imu_panel(
     rows: np.ndarray,
     times_s: np.ndarray,
     duration_s: float,
@@ -95,7 +95,7 @@ def trace_panel(
     """Six curves (n, 6) over a time axis, each scaled to its row, spans and instants marked."""
     below, font = axis_px(chip_px), text_font(chip_px)
     left = round(max(font.getlength(name) for name in AXES)) + chip_px
-    height = ((height_px or round(width_px * TRACE_HEIGHT)) - below) * OVERSAMPLE
+    height = ((height_px or round(width_px * IMU_HEIGHT)) - below) * OVERSAMPLE
     image, pen = Image.new("RGB", (width_px * OVERSAMPLE, height), PAPER), PEN * chip_px
     columns, step, marks = (left * OVERSAMPLE, image.width), height / len(AXES), []
     for item in drawn:  # under the curves
@@ -107,9 +107,7 @@ def trace_panel(
         middle, low, high = (number + 0.5) * step, float(values.min()), float(values.max())
         y = middle - (values - (low + high) / 2) / max(high - low, 1e-9) * 2 * ROOM * step
         draw.line((columns[0], middle + step / 2, image.width, middle + step / 2), fill=(225, 227, 233), width=1)
-        draw.line(
-            list(zip(x.tolist(), y.tolist(), strict=True)), fill=TRACE_COLOURS[number % 3], width=3, joint="curve"
-        )
+        draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=IMU_COLOURS[number % 3], width=3, joint="curve")
     drawing = Image.new("RGB", (width_px, height // OVERSAMPLE + below), WHITE)
     drawing.paste(with_tags(image, marks, chip_px))
     words = ImageDraw.Draw(drawing)

@@ -1,6 +1,6 @@
-"""A film as people see it: some of its pictures in a row or several, each with its time, over a bar of all of it.
+"""A video as rows of frames, each with its time, over a bar of the whole duration.
 
-A region is drawn on the pictures it holds for, and its time on the bar.
+A region is drawn on the frames it holds for, and its time on the bar.
 """
 
 from collections.abc import Sequence
@@ -10,20 +10,20 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from deixis.visualize.canvas import CHIP_HEIGHT, GREY, WHITE, Colour, text_font
-from deixis.visualize.panels.image_panel import picture_panel
+from deixis.visualize.panels.image_panel import image_panel
 from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, axis_px, draw_seconds, with_tags
 from deixis.visualize.panels.time_panels import mark_time
 
 SHOWN = 9
-"""How many pictures are shown at most."""
+"""How many frames are shown at most."""
 ROW_ASPECT = 4.9
-"""A row of pictures is about so many times as wide as high, which tells how many stand in it."""
+"""Aspect ratio of a row of frames, which decides how many are in it."""
 MAX_COLUMNS = 6
 GAP_PX = 6
 BAR: Colour = (52, 56, 70)
 
 
-def film_panel(
+def video_panel(
     pictures: np.ndarray,
     times_s: np.ndarray,
     duration_s: float,
@@ -31,7 +31,7 @@ def film_panel(
     width_px: int,
     chip_px: int,
 ) -> Image.Image:
-    """The drawing of pictures (t, height, width, 3) and their times, as wide as asked, as high as it needs."""
+    """The drawing of frames (t, height, width, 3) and their times, of the given width, as high as needed."""
     shown = _shown(times_s, duration_s, drawn)
     aspect = pictures.shape[2] / pictures.shape[1]
     columns = min(len(shown), max(1, min(round(ROW_ASPECT / aspect), MAX_COLUMNS)))
@@ -40,7 +40,7 @@ def film_panel(
     cells = []
     for index in shown:
         own = [item for item in drawn if _holds(item, index, times_s)]
-        places = [_on_picture(item, (item.label, item.colour) not in labelled) for item in own]
+        places = [_on_frame(item, (item.label, item.colour) not in labelled) for item in own]
         border = next((item.colour for item in own if item.region.form == "span"), None)
         kept = [item for item in places if item is not None]
         cells.append(_cell(pictures[index], f"{times_s[index]:.2f} s", kept, cell, border, chip_px))
@@ -59,7 +59,7 @@ def film_panel(
 
 
 def _shown(times_s: np.ndarray, duration_s: float, drawn: Sequence[Drawn]) -> list[int]:
-    """Numbers of the pictures to show: evenly spread, but one at least of each region's time."""
+    """Indices of the frames to show: evenly spaced, with at least one in each region's interval."""
     count = min(SHOWN, len(times_s))
     chosen = sorted({int(number) for number in (np.arange(count) + 0.5) / count * len(times_s)})
     for item in drawn:
@@ -75,7 +75,7 @@ def _nearest(time_s: float, times_s: np.ndarray) -> int:
 
 
 def _holds(item: Drawn, index: int, times_s: np.ndarray) -> bool:
-    """Whether a region is drawn on this picture: those of its time, or the nearest one where none is."""
+    """Whether a region is drawn on this frame: one of its interval, or the nearest one where none lies in it."""
     time = item.region.interval_s
     if time is None:
         return True
@@ -83,8 +83,8 @@ def _holds(item: Drawn, index: int, times_s: np.ndarray) -> bool:
     return index in inside if len(inside) else index == _nearest(sum(time) / 2, times_s)
 
 
-def _on_picture(item: Drawn, named: bool) -> Drawn | None:
-    """The region as one of a picture, with its label on the first picture only; None for a span, which is a border."""
+def _on_frame(item: Drawn, named: bool) -> Drawn | None:
+    """The region without its time, labelled on the first frame only; None for a span, which is drawn as a border."""
     region = item.region
     if region.form == "span":
         return None
@@ -95,8 +95,8 @@ def _on_picture(item: Drawn, named: bool) -> Drawn | None:
 def _cell(
     picture: np.ndarray, time: str, drawn: Sequence[Drawn], width_px: int, border: Colour | None, chip_px: int
 ) -> Image.Image:
-    """One picture over its time."""
-    image = picture_panel(picture, drawn, width_px, chip_px)
+    """One frame above its time."""
+    image = image_panel(picture, drawn, width_px, chip_px)
     if border is not None:
         ImageDraw.Draw(image).rectangle((0, 0, image.width - 1, image.height - 1), outline=border, width=4)
     cell = Image.new("RGB", (width_px, image.height + round(1.5 * chip_px)), WHITE)
@@ -109,7 +109,7 @@ def _cell(
 def _time_bar(
     drawn: Sequence[Drawn], shown_s: np.ndarray, duration_s: float, size: tuple[int, int], chip_px: int
 ) -> Image.Image:
-    """The whole film as a bar, with a tick for each picture shown, and the time of each region that has one."""
+    """The whole video as a bar, with a tick per frame shown, and the interval of each region that has one."""
     image, pen = Image.new("RGB", (size[0] * OVERSAMPLE, size[1] * OVERSAMPLE), BAR), PEN * chip_px
     draw, marks = ImageDraw.Draw(image), []
     for time_s in shown_s:

@@ -15,9 +15,9 @@ COLUMNS = 6
 
 
 def contact_sheet(samples: Sequence[Sample], columns: int = COLUMNS) -> Image.Image:
-    """An RGB picture of the samples as cards, each put under the column that is the shortest so far.
+    """An RGB image of the samples as cards, each put under the column that is the shortest so far.
 
-    Raises ValueError when there is no sample to show.
+    Raises InputError when there is no sample to show.
     """
     if not samples:
         raise InputError("samples: expected at least one to show, got none")

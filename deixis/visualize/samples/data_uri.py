@@ -1,4 +1,4 @@
-"""Pictures and sounds as addresses that hold them (data:...), so that a page needs no other file."""
+"""Images and audio as data URIs, so that a page needs no other file."""
 
 import io
 from base64 import b64encode
@@ -15,7 +15,7 @@ JPEG_QUALITY = 82
 LONGEST_SOUND_S = 60
 
 
-def picture_address(image: Image.Image, kind: str) -> str:
+def image_data_uri(image: Image.Image, kind: str) -> str:
     """The drawing of a signal of a kind as an address, JPEG or PNG."""
     content = io.BytesIO()
     if kind in LINE_DRAWINGS:
@@ -25,8 +25,8 @@ def picture_address(image: Image.Image, kind: str) -> str:
     return _address("image/jpeg", content)
 
 
-def sound_address(samples: Float[np.ndarray, " n"]) -> str | None:
-    """A sound at 16 kHz as an address, MP3; None for one that is longer than `LONGEST_SOUND_S`."""
+def audio_data_uri(samples: Float[np.ndarray, " n"]) -> str | None:
+    """Audio at 16 kHz as a data URI, MP3; None if it is longer than `LONGEST_SOUND_S`."""
     import soundfile
 
     if len(samples) > LONGEST_SOUND_S * RATE_HZ:

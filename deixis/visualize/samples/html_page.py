@@ -1,6 +1,6 @@
 """A page of samples, one HTML file that needs nothing else: by task, each with its media, regions, questions, answers.
 
-It has no script and asks nothing of the network: pictures and sounds are in it. What a sample says is text, never
+It has no script and loads nothing from the network: images and audio are in it. What a sample holds is text, never
 markup of the page.
 """
 
@@ -15,13 +15,13 @@ from typing import Any
 from deixis.samples.media import atomic_path
 from deixis.samples.sample import Sample, Turn
 from deixis.visualize.canvas import PALETTE
-from deixis.visualize.samples.data_uri import picture_address, sound_address
+from deixis.visualize.samples.data_uri import audio_data_uri, image_data_uri
 from deixis.visualize.samples.media_panels import Panel, Shown, panel
 from deixis.visualize.samples.selection import kinds_of
 from deixis.visualize.samples.shown_regions import and_more, pieces, shown_regions
 
 WIDTH_PX, CHIP_PX = 600, 18
-"""Of the pictures, which a page shows at about 60 % of it, so that they stay sharp where it is wider."""
+"""Of the images, which a page shows at about 60 % of it, so that they stay sharp where it is wider."""
 MAX_TURNS, MAX_SIGNALS, MAX_PHRASES = 12, 8, 12
 MAX_TEXT = 4_000  # signs of one text
 SHORTENED = 60  # run lengths and indices of a record are shown up to so many signs
@@ -29,7 +29,7 @@ SHORTENED = 60  # run lengths and indices of a record are shown up to so many si
 
 @dataclass(frozen=True)
 class Overview:
-    """What the head of a page says: a title, and sentences besides the counts, such as what could not be read."""
+    """The head of a page: a title, and sentences besides the counts, such as what could not be read."""
 
     title: str
     counts: str
@@ -126,16 +126,16 @@ def _figure(sample: Sample, number: int, shown: Sequence[Shown], phrases: dict[i
 def _image(drawn: Panel, description: str, kind: str) -> str:
     words, (width, height) = escape(description, quote=True), drawn.image.size
     image = (
-        f'<img src="{picture_address(drawn.image, kind)}" width="{width}" height="{height}" '
+        f'<img src="{image_data_uri(drawn.image, kind)}" width="{width}" height="{height}" '
         f'alt="{words}" title="{words}">'
     )
-    if drawn.sound is None or (address := sound_address(drawn.sound)) is None:
+    if drawn.audio is None or (address := audio_data_uri(drawn.audio)) is None:
         return image
     return f'{image}<audio controls preload="none" src="{address}"></audio>'
 
 
 def _sizes(sample: Sample, number: int) -> Iterator[str]:
-    """What the sample says of a medium's size, in words."""
+    """The size of a signal as the sample gives it."""
     medium = sample.signals[number]
     if medium.size_hw is not None:
         yield f"{medium.size_hw[1]} × {medium.size_hw[0]} px"

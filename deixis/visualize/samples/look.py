@@ -24,7 +24,7 @@ def show_samples(
     """How many samples `out/page.html` now shows, of the samples in a file or a folder of shards.
 
     count: of each task, at most. task: this one only. first: among so many samples, None for all. Raises
-    ValueError where there is no sample to show, and then nothing is written.
+    InputError where there is no sample to show, and then nothing is written.
     """
     choice = Choice(count, seed, task)
     problems, broken = [], 0

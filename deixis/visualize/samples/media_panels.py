@@ -1,4 +1,4 @@
-"""The media of samples as small pictures with their regions drawn in.
+"""The signals of samples as small images with their regions.
 
 Turns records of the sample format into regions; `deixis.visualize.panels.panel` draws them. It opens files, and takes
 nothing for granted: what cannot be opened or drawn becomes a note.
@@ -31,7 +31,7 @@ from deixis.visualize.panels import panel as panels
 WIDTH_PX = 256
 """Of a panel on a contact sheet."""
 TALLEST = 2.5
-"""A picture is drawn at most so many times as high as wide; a higher one is drawn narrower."""
+"""Maximum height of an image in its widths; a taller one is drawn narrower."""
 BLANK_HEIGHT = 0.4
 """Of a panel that stands for what cannot be drawn, in its widths."""
 BLANK: Colour = (240, 241, 245)
@@ -52,7 +52,7 @@ class Shown:
         return colour_of(self.number)
 
     def drawn(self) -> Iterator[panels.Drawn]:
-        """The fields as regions, each with the number for its label. Raises ValueError for one that is no region."""
+        """The forms as regions to draw, labelled with the number of the region."""
         for field in self.fields:
             yield panels.Drawn(self.region.only(field), str(self.number), self.colour)
 
@@ -61,13 +61,13 @@ class Shown:
 class Panel:
     """A drawn medium. blank: a sentence, if nothing of it could be drawn. notes: sentences on what else is wrong.
 
-    sound: what can be heard of it, float32 (samples,) at 16 kHz; None for what is no sound.
+    audio: its samples, float32 (samples,) at 16 kHz; None for other modalities.
     """
 
     image: Image.Image
     blank: str | None = None
     notes: tuple[str, ...] = ()
-    sound: np.ndarray | None = None
+    audio: np.ndarray | None = None
 
 
 def colour_of(number: int) -> Colour:
@@ -78,7 +78,7 @@ def colour_of(number: int) -> Colour:
 def panel(
     medium: MediaReference, regions: Sequence[Shown], width_px: int = WIDTH_PX, chip_px: int = CHIP_TEXT_PX
 ) -> Panel:
-    """A medium with its regions as an RGB picture, at most `width_px` wide; a blank with a sentence if it cannot be.
+    """A signal with its regions as an RGB image, at most `width_px` wide; a blank with a sentence if it cannot be.
 
     Opens the medium's file if it has no values.
     """
@@ -90,7 +90,7 @@ def panel(
 
 
 def _drawn(signal: Signal, medium: MediaReference, regions: Sequence[Shown], width_px: int, chip_px: int) -> Panel:
-    """A signal with those of the regions that lie on it. Raises ValueError if nothing draws it."""
+    """A signal with those of the regions that lie on it. Raises InputError if no panel draws it."""
     notes = list(_size_notes(medium, signal.extent.size_hw))
     drawn = []
     for shown in regions:
@@ -106,15 +106,15 @@ def _drawn(signal: Signal, medium: MediaReference, regions: Sequence[Shown], wid
 
 
 def _width(signal: Signal, width_px: int) -> int:
-    """The width to draw at: less than asked for pictures that would be too high."""
+    """The width to draw at: less than given for images that would be too tall."""
     height, width = signal.extent.size_hw if signal.extent.axes == "xy" else (1, 1)
     return max(1, min(width_px, round(width_px * TALLEST * width / height)))
 
 
 def _size_notes(medium: MediaReference, size_hw: tuple[int, int] | None) -> Iterator[str]:
     if medium.size_hw is not None and size_hw is not None and tuple(medium.size_hw) != tuple(size_hw):
-        said, got = (f"{height} x {width}" for height, width in (medium.size_hw, size_hw))
-        yield f"the sample says that it is {said} (height x width), the file is {got}"
+        stated, got = (f"{height} x {width}" for height, width in (medium.size_hw, size_hw))
+        yield f"the sample gives {stated} (height x width), the file is {got}"
 
 
 def _blank(sentence: str, width_px: int) -> Panel:

@@ -1,7 +1,7 @@
-"""Which of many samples are shown: some of each task, drawn by chance, in one pass that holds no others.
+"""Which of many samples are shown: some of each task, sampled with a seed, in one pass that holds no others.
 
-Each sample has a number by chance, made of the seed and its id, and the lowest of a task are shown: the same ones in
-whatever order they come.
+Each sample has a pseudo-random number, made of the seed and its id, and the lowest of a task are shown: the same ones
+in whatever order they come.
 """
 
 import heapq
@@ -15,7 +15,7 @@ from deixis.samples.sample import Sample
 MAX_TASKS = 100
 """So many tasks are held; those that are met later are only counted."""
 MAX_KINDS = 20
-"""So many combinations of signals of one task are told apart."""
+"""So many combinations of modalities per task are distinguished."""
 
 
 @dataclass

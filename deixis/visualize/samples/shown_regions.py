@@ -19,7 +19,7 @@ _IN_ANSWER = ("box", "span", "mask", "points", "box3d", "point")
 
 
 def and_more(count: int, word: str) -> str:
-    """What is said of things that are not shown.
+    """The line that counts what is not shown.
 
     >>> and_more(1, "turn"), and_more(3, "signal")
     ('and 1 more turn', 'and 3 more signals')
@@ -29,7 +29,7 @@ def and_more(count: int, word: str) -> str:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of text. indices: the regions it stands for; None: plain text; (): it says that there is none."""
+    """A segment of text. indices: the regions it refers to; None: plain text; (): a phrase without a region."""
 
     text: str
     indices: tuple[int, ...] | None = None

@@ -96,7 +96,7 @@ def test_a_region_that_is_not_on_its_medium_is_left_out_and_said(kind, record, f
 
 def test_another_size_than_the_sample_says_is_said():
     drawn = panel(replace(MEDIA["image"], size_hw=(60, 80)), [])
-    assert drawn.notes == ("the sample says that it is 60 x 80 (height x width), the file is 128 x 128",)
+    assert drawn.notes == ("the sample gives 60 x 80 (height x width), the file is 128 x 128",)
 
 
 def test_a_very_high_picture_is_drawn_narrower():
@@ -106,5 +106,5 @@ def test_a_very_high_picture_is_drawn_narrower():
 
 
 def test_only_a_sound_can_be_heard():
-    assert len(panel(MEDIA["audio"], []).sound) == len(MEDIA["audio"].values)
-    assert panel(MEDIA["image"], []).sound is None
+    assert len(panel(MEDIA["audio"], []).audio) == len(MEDIA["audio"].values)
+    assert panel(MEDIA["image"], []).audio is None
