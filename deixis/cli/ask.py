@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, no_type_check
 
@@ -78,6 +78,10 @@ def run(
         answer_batch(batch, out, load)
         return
     answer, lines = _answer(*_checked(*_files_and_question(words or []), regions, out), load, want, stream)
+    _print(answer, lines, out, as_json)
+
+
+def _print(answer: "Answer", lines: Iterable[str], out: Path | None, as_json: bool) -> None:
     if out is not None:
         answer.draw(out)
     if as_json:
