@@ -16,9 +16,11 @@ TEXT = {**VISION, "model_type": "llama", "num_key_value_heads": 2, "max_position
 SIZES: dict[str, Any] = {
     "vision_config": {**VISION, "model_type": "clip_vision_model"},
     "text_config": {**TEXT, "tie_word_embeddings": True},
-    "image": {"size_px": 32, "patch_px": 16, "early_dim": 16},
-    "audio": {"window_s": 8.0, "mel_bins": 16, "stride": 16, "early_dim": 16},
-    "point_cloud": {"count": 64, "groups": 8, "neighbours": 6, "early_dim": 16},
+    "signals": {
+        "image": {"size_px": 32, "patch_px": 16, "early_dim": 16},
+        "audio": {"window_s": 8.0, "mel_bins": 16, "stride": 16, "early_dim": 16},
+        "point_cloud": {"count": 64, "groups": 8, "neighbours": 6, "early_dim": 16},
+    },
     "projection": {"queries": 2, "experts": 2},
     "sampler": {"points": 12, "in_dim": 16, "anchors": [4, 2], "neighbours": [3, 2]},
     "pointing": {"dim": 16},
@@ -79,17 +81,19 @@ def toy_tokenizer():
 
 
 def toy_config(tokenizer, **changes: Any):
-    """`DeixisConfig` of toy sizes; `changes` replace whole fields."""
+    """`DeixisConfig` of toy sizes; `changes` replace whole fields, or by its name the options of one modality."""
     from deixis.model import DeixisConfig
+    from deixis.signals import MODALITIES
     from deixis.systems.deixis.tokenizer import SPECIAL_TOKENS, number_tokens
 
-    sizes = {**SIZES, **changes}
+    own = {name: changes.pop(name) for name in MODALITIES if name in changes}
+    sizes = {**SIZES, "signals": SIZES["signals"] | own, **changes}
     token_id = tokenizer.convert_tokens_to_ids
     special = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
     sizes["text_config"] = {**sizes["text_config"], "vocab_size": len(tokenizer), **special}
     return DeixisConfig(
         **sizes,
-        signal_token_ids={k: token_id(SPECIAL_TOKENS[k]) for k in SPECIAL_TOKENS if sizes.get(k)},
+        signal_token_ids={name: token_id(f"<{name}>") for name, options in sizes["signals"].items() if options},
         region_token_id=token_id(SPECIAL_TOKENS["region"]),
         seg_token_id=token_id(SPECIAL_TOKENS["seg"]),
         number_tokens=number_tokens(tokenizer),

@@ -23,7 +23,8 @@ from deixis.conversation.system import System
 from deixis.errors import DataError
 from deixis.geometry import Region
 from deixis.model.chat_template import left_padded
-from deixis.model.masks.mask_cells import Prepared, region_to_cells
+from deixis.model.masks.mask_cells import region_to_cells
+from deixis.model.masks.prepared import Prepared
 from deixis.model.processor import region_tensors, signal_tensors
 
 

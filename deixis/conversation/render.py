@@ -16,7 +16,7 @@ from deixis.conversation.system import System
 from deixis.errors import DataError
 from deixis.geometry import write_answer
 from deixis.model import DeixisProcessor
-from deixis.model.masks.mask_cells import Prepared
+from deixis.model.masks.prepared import Prepared
 from deixis.model.regions.sampled_points import SampledPoints
 from deixis.samples.sample import Sample, Turn
 

@@ -11,15 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from deixis.errors import UnsupportedError
 from deixis.inference import Model
 from deixis.model import DeixisProcessor
-from deixis.model.masks.mask_cells import Prepared
-from deixis.signals import Signal
-
-GREY = 0.5
-SEED = 0
-MEASURED_FROM_ZERO = ("video", "depth", "normal", "imu", "fmri")
+from deixis.model.masks.prepared import Prepared
+from deixis.signals import MODALITIES, Signal
 
 
 class BlindProcessor(DeixisProcessor):
@@ -30,21 +25,10 @@ class BlindProcessor(DeixisProcessor):
 
 
 def blanked(prepared: Prepared, spec: Any) -> Prepared:
-    """The same preparation with values that say nothing about the signal; `spec` is how its kind is prepared."""
-    values = prepared.values
-    if prepared.modality in MEASURED_FROM_ZERO:
-        return replace(prepared, values=np.zeros_like(values))
-    if prepared.modality == "image":
-        sam = prepared.sam and replace(prepared.sam, values=np.zeros_like(prepared.sam.values))
-        return replace(prepared, values=np.zeros_like(values), sam=sam)
-    if prepared.modality == "audio":
-        silence = np.log(np.finfo(np.float32).eps)  # the value with which `deixis.signals.audio` pads
-        return replace(prepared, values=np.full_like(values, (silence - spec.mean) / (2 * spec.std)))
-    if prepared.modality == "point_cloud":
-        places = np.random.default_rng(SEED).uniform(size=(len(values), 3))
-        without = np.concatenate([places, np.full_like(places, GREY)], axis=1)
-        return replace(prepared, values=without.astype(values.dtype))
-    raise UnsupportedError(f"blank: expected a kind that can be blanked, got {prepared.modality}")
+    """The same preparation with values that carry no information; `spec` is how its modality is prepared."""
+    sam = prepared.sam and replace(prepared.sam, values=np.zeros_like(prepared.sam.values))
+    values = MODALITIES[prepared.modality].blank(prepared.values, spec)
+    return replace(prepared, values=values, sam=sam)
 
 
 def blind(model: Model) -> Model:

@@ -18,7 +18,8 @@ from deixis.inference.answer import Answer, AnswerPhrase
 from deixis.inference.engine import Engine
 from deixis.inference.generation import GenerationState
 from deixis.inference.signal_encoder import EncodedSignal
-from deixis.model.masks.mask_cells import Prepared, logits_to_regions
+from deixis.model.masks.mask_cells import logits_to_regions
+from deixis.model.masks.prepared import Prepared
 from deixis.samples.sample import Sample
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")

@@ -16,9 +16,8 @@ from torch import Tensor
 from deixis.inference.lru_cache import Key, LRUCache
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.fusion import Encoded, SignalBatch
-from deixis.model.kinds import KINDS
-from deixis.model.masks.mask_cells import Prepared
-from deixis.model.processor import signal_tensors
+from deixis.model.masks.prepared import Prepared
+from deixis.model.processor import signal_tensors, to_device
 from deixis.signals import Signal
 
 
@@ -62,7 +61,7 @@ class SignalEncoder:
         made: dict[Key, Encoded] = {}
         for group in groups.values():
             inputs = signal_tensors([[signal.prepared] for signal in group.values()])
-            inputs = {name: value.to(self.network.device) for name, value in inputs.items()}
+            inputs = to_device(inputs, self.network.device)
             whole = self.network.encode_inputs(inputs)
             assert whole is not None, "there are signals in a group"
             for row, signal in enumerate(group.values()):
@@ -103,12 +102,12 @@ def joined(signals: Sequence[Sequence[EncodedSignal]]) -> Encoded | None:
     sample = [row for row, own in enumerate(signals) for _ in own]
     modality = torch.cat([p.batch.modality for p in parts])
     batch = SignalBatch(modality, torch.tensor(sample, device=modality.device))
-    kinds = [k for k in KINDS if any(k in p.tokens for p in parts)]
-    by_kind = {
-        name: {k: _stacked([getattr(p, name)[k] for p in parts if k in p.tokens]) for k in kinds}
+    names = dict.fromkeys(batch.names)
+    by_modality = {
+        name: {own: _stacked([getattr(p, name)[own] for p in parts if own in p.tokens]) for own in names}
         for name in ("fields", "tokens")
     }
-    return Encoded(batch, **by_kind)
+    return Encoded(batch, **by_modality)
 
 
 def _row(value: Any, row: int) -> Any:

@@ -1,20 +1,20 @@
 """`DeixisConfig`: every size of the network, and every choice the papers compare, as plain or typed values.
 
-The configuration stops at the builders; the parts themselves take plain arguments. The dictionaries of signals, one per
-kind, hold what `deixis.signals` needs to prepare a file and what the tokenizer of that kind is built with
-(`signal_options` lists the fields). What a network can do (`abilities`) follows from its configuration.
+The configuration stops at the builders; the parts themselves take plain arguments. The options of
+each modality are a typed part too (`Modality.options` in `deixis.signals`): how a file is prepared and what its
+tokenizer is built with. What a network can do (`abilities`) follows from its configuration.
 """
 
+from collections.abc import Mapping
 from typing import Any, no_type_check
 
 from transformers import AutoConfig, PreTrainedConfig
 
 from deixis.errors import ConfigError
 from deixis.geometry import Notation
-from deixis.model.kinds import KINDS
 from deixis.model.part_configs import EncoderConfig, LossWeights, PointingConfig, ProjectionConfig, SamplerConfig
-from deixis.model.signal_options import PLACELESS, check_signals, known_fields, with_defaults
 from deixis.options import check_choice, check_known, check_value, did_you_mean, plain_values, read_options
+from deixis.signals import MODALITIES, SignalOptions
 
 PARTS = {
     "encoder": EncoderConfig,
@@ -36,8 +36,8 @@ class DeixisConfig(PreTrainedConfig):
     Fields:
         vision_config: transformers configuration of the universal encoder (CLIP's vision model by default).
         text_config: transformers configuration of any causal language model.
-        image, audio, point_cloud, video, depth, normal, imu, fmri: preparation and tokenizer per modality
-            (`signal_options`); None: the network does not take it.
+        signals: the options of each modality by its name (`Modality.options`), or mappings of their fields; a
+            modality that is absent or None is not taken.
         encoder, projection, sampler, pointing, loss_weights: the typed parts (`model.part_configs`), or mappings of
             their fields; None is all defaults.
         mask_config: transformers' SamConfig or Sam2Config, for these backbones.
@@ -61,14 +61,7 @@ class DeixisConfig(PreTrainedConfig):
     vision_config: Any = None
     text_config: Any = None
     mask_config: Any = None
-    image: dict[str, Any] | None = None
-    audio: dict[str, Any] | None = None
-    point_cloud: dict[str, Any] | None = None
-    video: dict[str, Any] | None = None
-    depth: dict[str, Any] | None = None
-    normal: dict[str, Any] | None = None
-    imu: dict[str, Any] | None = None
-    fmri: dict[str, Any] | None = None
+    signals: dict[str, Any] | None = None
     encoder: EncoderConfig = EncoderConfig()
     projection: ProjectionConfig = ProjectionConfig()
     sampler: SamplerConfig = SamplerConfig()
@@ -88,15 +81,14 @@ class DeixisConfig(PreTrainedConfig):
         # Files and recipes give parts as mappings; every assignment, later ones too, passes the same checks.
         if key in PARTS:
             value = read_options(PARTS[key], {} if value is None else value, f"{key}.")
+        if key == "signals":
+            value = _signals(value or {})
         super().__setattr__(key, value)
 
     def __post_init__(self, **kwargs):
         self._check_unknown(kwargs)
         self.vision_config = _sub_config(self.vision_config, "clip_vision_model")
         self.text_config = _sub_config(self.text_config, "llama")
-        for kind in KINDS:
-            if getattr(self, kind) is not None:
-                setattr(self, kind, with_defaults(kind, getattr(self, kind)))
         if self.pointing.uses_sam:
             self.mask_config = _sub_config(self.mask_config, str(self.pointing.backbone))
         self.frozen = list(self.frozen or ())
@@ -108,11 +100,14 @@ class DeixisConfig(PreTrainedConfig):
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain values, as `from_dict` and JSON take them."""
-        return super().to_dict() | {name: plain_values(getattr(self, name)) for name in PARTS}
+        signals = {name: plain_values(options) for name, options in self.signals.items()}
+        return super().to_dict() | {name: plain_values(getattr(self, name)) for name in PARTS} | {"signals": signals}
 
     def _check_unknown(self, names: dict[str, Any]) -> None:
         """Raises ConfigError for a misspelt field; transformers keeps any other one as an attribute."""
         for name in names:
+            if name in MODALITIES:
+                raise ConfigError(f"{name}: expected the options of a modality under signals; got them beside it")
             if near := did_you_mean(name, DeixisConfig.__annotations__):
                 raise ConfigError(f"{name}: unknown field of DeixisConfig{near}")
 
@@ -124,14 +119,29 @@ class DeixisConfig(PreTrainedConfig):
             check_choice("mask_config.model_type", self.mask_config.model_type, (self.pointing.backbone,))
         for part in self.frozen or ():
             check_choice("frozen", part, FREEZABLE)
-        for kind in self.modalities:
-            check_known(f"{kind}.", getattr(self, kind), known_fields(kind))
-        check_signals({kind: getattr(self, kind) for kind in self.modalities}, self.encoder, self.vision_config)
+        self._check_patches()
+
+    def _check_patches(self) -> None:
+        """Raises ConfigError where a modality cannot share the patch embedding of the vision model."""
+        vision = self.vision_config
+        for name, options in self.signals.items():
+            if not MODALITIES[name].patches or options.tokenizer != "patch":
+                continue
+            if self.encoder.type != "trunk":
+                raise ConfigError(
+                    f"signals.{name}.tokenizer: 'patch' shares a vision model's patches, which needs encoder.type "
+                    f"'trunk'; got {self.encoder.type!r}"
+                )
+            if (options.size_px, options.patch_px) != (vision.image_size, vision.patch_size):
+                raise ConfigError(
+                    f"signals.{name}: expected the sizes of vision_config, size_px {vision.image_size} and patch_px "
+                    f"{vision.patch_size}; got {options.size_px} and {options.patch_px}"
+                )
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """The kinds of signal this network takes, in the order of `KINDS`."""
-        return tuple(kind for kind in KINDS if getattr(self, kind) is not None)
+        """The modalities that this network takes, in the order of `MODALITIES`."""
+        return tuple(self.signals)
 
     @property
     def takes_regions(self) -> bool:
@@ -146,15 +156,24 @@ class DeixisConfig(PreTrainedConfig):
     @property
     def has_fine(self) -> bool:
         """Whether fields have the finer level, which the shared pointing head marks and regions read."""
-        shared = self.pointing.backbone == "shared" or any(kind != "image" for kind in self.modalities)
+        shared = self.pointing.backbone == "shared" or any(not MODALITIES[name].sam for name in self.signals)
         return self.makes_masks and shared
 
     @property
     def abilities(self) -> dict[str, list[str]]:
-        """What this network can do: {"signals": kinds in, "regions": kinds that regions may lie in, "answers": out}."""
-        places = [k for k in self.modalities if self.takes_regions and getattr(self, k)["tokenizer"] not in PLACELESS]
+        """What this network can do: {"signals": modalities in, "regions": those that take regions, "answers": out}."""
+        places = [name for name, options in self.signals.items() if self.takes_regions and options.has_places]
         answers = ["text"] + ["box"] * self.notation.coordinates + ["mask"] * self.makes_masks
         return {"signals": list(self.modalities), "regions": places, "answers": answers}
+
+
+def _signals(values: Any) -> dict[str, SignalOptions]:
+    """The typed options of each modality that is given, in the order of `MODALITIES`."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"signals: expected the options of each modality by its name; got {values!r}")
+    check_known("signals.", values, MODALITIES)
+    given = {name: values[name] for name in MODALITIES if values.get(name) is not None}
+    return {name: read_options(MODALITIES[name].options, own, f"signals.{name}.") for name, own in given.items()}
 
 
 def _sub_config(value: dict | PreTrainedConfig | None, default_type: str) -> PreTrainedConfig:

@@ -1,11 +1,13 @@
-"""Growing a trained network: a further kind of signal, a further expert; what it could do before stays as it was.
+"""Growing a trained network by a modality or an expert, without changing its earlier predictions.
 
-`add_signal` gives a kind its tokenizer, positions, queries, router and maps, and leaves every old weight where it is.
-`add_expert` makes K experts K + 1. Either can freeze the old weights. (OneLLM, section 3.3, adds kinds stage by stage.)
+`add_signal` adds the tokenizer, positions, queries, router and maps of a modality and keeps every earlier parameter.
+`add_expert` makes K experts K + 1. Either can freeze the earlier weights. (OneLLM, section 3.3, adds modalities stage
+by stage.)
 """
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +19,7 @@ from deixis.model.config import DeixisConfig
 from deixis.model.encoder.field_encoder import build_field_encoder
 from deixis.model.encoder.projection import UniversalProjection, build_projection
 from deixis.model.network import DeixisForConditionalGeneration, build_pointing_head
+from deixis.model.processor import DeixisProcessor, build_processor
 from deixis.model.regions.builder import build_region_parts
 
 COPY_SCORE = -12.0
@@ -25,23 +28,33 @@ COPY_SCORE = -12.0
 
 def add_signal(
     network: DeixisForConditionalGeneration,
-    kind: str,
-    options: dict[str, Any],
-    token_id: int | None = None,
+    processor: DeixisProcessor,
+    modality: str,
+    options: Mapping[str, Any] | None = None,
     freeze: bool = True,
-) -> None:
-    """Gives `network` a further kind of signal, with the options of that kind as in `DeixisConfig`.
+) -> DeixisProcessor:
+    """Adds a modality to `network`, in place; the processor that prepares it and writes its placeholder is returned.
 
-    token_id: its placeholder, by default the first free one beyond the vocabulary. freeze: only the new weights learn.
-    Answers about the old kinds stay as they were. Raises ValueError for a kind that is there already, and for unknown
-    options.
+    Predictions for the modalities that the network had stay as they were. The placeholder `<modality>` is added to the
+    processor's tokenizer where it is missing; its embedding is never looked up, so the language model does not grow.
+
+    Args:
+        options: of the modality, as under `signals` in `DeixisConfig`; None for its defaults.
+        freeze: only the new weights are trainable.
+
+    Raises:
+        ConfigError: the network takes the modality already, or an option does not fit.
     """
-    old = network.config
-    if kind in old.modalities:
-        raise ConfigError(f"add_signal: expected a kind that the network does not take yet, got {kind!r}")
-    taken = (*old.signal_token_ids.values(), old.text_config.vocab_size - 1, old.region_token_id, old.seg_token_id)
-    ids = {**old.signal_token_ids, kind: max(taken) + 1 if token_id is None else token_id}
-    config = DeixisConfig.from_dict({**old.to_dict(), kind: options, "signal_token_ids": ids})
+    old, placeholder = network.config, f"<{modality}>"
+    if modality in old.modalities:
+        raise ConfigError(f"add_signal: expected a modality that the network does not take yet, got {modality!r}")
+    # Options are checked before the tokenizer is changed, so that a mistake leaves everything as it was.
+    signals = {**old.to_dict()["signals"], modality: options or {}}
+    ids = {**old.signal_token_ids, modality: _placeholder_id(processor.tokenizer, placeholder, old)}
+    config = DeixisConfig.from_dict({**old.to_dict(), "signals": signals, "signal_token_ids": ids})
+    if placeholder not in processor.tokenizer.get_vocab():
+        special = {"additional_special_tokens": [placeholder]}
+        processor.tokenizer.add_special_tokens(special, replace_extra_special_tokens=False)
     if freeze:
         network.requires_grad_(False)
     first = next(network.projection.parameters())
@@ -54,6 +67,21 @@ def add_signal(
     if config.has_fine and not old.has_fine:
         _add_fine_level(network, config, freeze)
     network.config = config
+    placeholders = {**processor.placeholders, modality: placeholder}
+    return build_processor(
+        config, processor.tokenizer, region_reader=processor.region_reader, placeholders=placeholders
+    )
+
+
+def _placeholder_id(tokenizer: Any, placeholder: str, config: DeixisConfig) -> int:
+    """The id of a placeholder in the vocabulary, or the one that the tokenizer will give it.
+
+    Raises ConfigError where that id means something else to the network.
+    """
+    token_id = tokenizer.get_vocab().get(placeholder, len(tokenizer))
+    if token_id in (*config.signal_token_ids.values(), config.region_token_id, config.seg_token_id):
+        raise ConfigError(f"add_signal: expected a free token id for {placeholder}, got {token_id}, which is taken")
+    return token_id
 
 
 @torch.no_grad()

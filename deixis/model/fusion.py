@@ -4,42 +4,54 @@
 counting both, sample by sample, because a surplus row would otherwise land in the next sample in silence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from deixis.model.encoder.field import Field
-from deixis.model.kinds import KINDS
+from deixis.signals import MODALITIES
 
 
 @dataclass
 class SignalBatch:
     """The signals of a batch in the order of their placeholders, row by row of the batch.
 
-    modality: (signal,) index into `KINDS`. sample: (signal,) the row of the batch a signal belongs to,
-    never decreasing.
+    modality: (signal,) index into the names of `MODALITIES`. sample: (signal,) the row of the batch that a signal
+    belongs to, never decreasing.
     """
 
     modality: Int[Tensor, " signal"]
     sample: Int[Tensor, " signal"]
 
-    def of(self, kind: str) -> Int[Tensor, " own"]:
-        """Which signals are of this kind; their order is the order of the rows of that kind's values."""
-        return (self.modality == KINDS.index(kind)).nonzero().squeeze(1)
+    @property
+    def names(self) -> list[str]:
+        """The modality of each signal by its name."""
+        known = list(MODALITIES)
+        return [known[index] for index in self.modality.tolist()]
+
+    def of(self, modality: str) -> Int[Tensor, " own"]:
+        """Which signals are of this modality; their order is the order of the rows of its values."""
+        return (self.modality == modality_index(modality)).nonzero().squeeze(1)
 
     def row(self, signal: Int[Tensor, " any"]) -> Int[Tensor, " any"]:
-        """The row of each signal among the signals of its own kind."""
+        """The row of each signal among the signals of its own modality."""
         same = self.modality[:, None] == self.modality[None]
         before = torch.ones_like(same).tril(-1)
         return (same & before).sum(1)[signal]
 
 
+def modality_index(name: str) -> int:
+    """The number that stands for a modality in `SignalBatch`: its position in `MODALITIES`."""
+    return list(MODALITIES).index(name)
+
+
 @dataclass
 class Encoded:
-    """A batch of signals after the encoder: their fields by kind, and their tokens for the language model by kind."""
+    """A batch of signals after the encoder: their fields and their language-model tokens by modality."""
 
     batch: SignalBatch
     fields: dict[str, Field]
@@ -95,7 +107,7 @@ def place(
     return embeds
 
 
-def repeat_signals(inputs: dict[str, Tensor | None], copies: int) -> dict[str, Tensor]:
+def repeat_signals(inputs: Mapping[str, Any], copies: int) -> dict[str, Any]:
     """Signals and regions of a batch for `copies` of each of its rows, one after the other (beams, several answers).
 
     `inputs` are the network's, without the text; those that are None are left out.
@@ -109,9 +121,12 @@ def repeat_signals(inputs: dict[str, Tensor | None], copies: int) -> dict[str, T
     order = torch.cat([signals for signals in own for _ in range(copies)])
     sample = [signals.new_full((len(signals),), r * copies + c) for r, signals in enumerate(own) for c in range(copies)]
     repeated = {"signal_modality": batch.modality[order], "signal_sample": torch.cat(sample)}
-    for name, kind in [*((f"{kind}_values", kind) for kind in KINDS), ("sam_values", "image")]:
-        if name in inputs:
-            repeated[name] = inputs[name][batch.row(order)[batch.modality[order] == KINDS.index(kind)]]
+    row, names = batch.row(order), [batch.names[index] for index in order.tolist()]
+    repeated["signals"] = {
+        name: values[row[[own == name for own in names]]] for name, values in inputs.get("signals", {}).items()
+    }
+    if "sam_values" in inputs:
+        repeated["sam_values"] = inputs["sam_values"][row[[MODALITIES[own].sam for own in names]]]
     if "region_signal" in inputs:
         which, regions, before = inputs["region_signal"], [], []
         for row, signals in enumerate(own):

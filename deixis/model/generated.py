@@ -17,7 +17,8 @@ from deixis.geometry import Region, mark_region
 from deixis.geometry.parse import Mark, Phrase
 from deixis.geometry.words import object_name
 from deixis.model.fusion import Encoded
-from deixis.model.masks.mask_cells import Prepared, logits_to_regions
+from deixis.model.masks.mask_cells import logits_to_regions
+from deixis.model.masks.prepared import Prepared
 
 if TYPE_CHECKING:
     from deixis.model.network import DeixisForConditionalGeneration
@@ -30,6 +31,13 @@ class DeixisInputs(BatchFeature):
     def __init__(self, data: dict[str, Any], prepared: Sequence[Sequence[Prepared]]):
         super().__init__(data)
         self.prepared = [list(own) for own in prepared]
+
+    def to(self, *args: Any, **kwargs: Any) -> "DeixisInputs":
+        """The same batch with every tensor on another device or, where floating, of another dtype."""
+        super().to(*args, **kwargs)
+        if "signals" in self.data:  # a mapping, which the base class leaves as it is
+            self.data["signals"] = BatchFeature(self.data["signals"]).to(*args, **kwargs).data
+        return self
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from deixis.errors import InputError
 from deixis.options import did_you_mean
-from deixis.signals import SIGNALS, Signal, open_signal
+from deixis.signals import MODALITIES, Signal, open_signal
 
 MODALITY_OF_KEYWORD = {"images": "image", "videos": "video", "audio": "audio"}
 """transformers' keyword arguments for media -> modality. Other modalities are given as `signals`."""
@@ -74,14 +74,14 @@ def _content(where: str, content: Any) -> tuple[str, list[tuple[str, Any]]]:
         if kind == "text":
             _refuse_unknown(place, part, ("type", "text"))
             texts.append(str(part.get("text", "")))
-        elif kind in SIGNALS:
+        elif kind in MODALITIES:
             _refuse_unknown(place, part, ("type", kind, "path"))
             sources = [part[key] for key in (kind, "path") if key in part]
             if len(sources) != 1:
                 raise InputError(f"{place}: expected one source, as {kind!r} or 'path', got {len(sources)}")
             signals.append((kind, sources[0]))
         else:
-            known = ("text", *SIGNALS)
+            known = ("text", *MODALITIES)
             raise InputError(
                 f"{place}.type: expected one of {', '.join(known)}; got {kind!r}{did_you_mean(kind, known)}"
             )

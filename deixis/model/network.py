@@ -9,8 +9,10 @@ The forward is the same while training and while generating. Inputs are what `De
 numbers and special tokens by id only; files, units and wording are the processor's.
 """
 
-from collections.abc import MutableMapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -22,11 +24,11 @@ from transformers.utils import ModelOutput
 from deixis.model.config import DeixisConfig
 from deixis.model.encoder.field_encoder import build_field_encoder
 from deixis.model.encoder.projection import build_projection
-from deixis.model.fusion import Encoded, LazyFeatures, SignalBatch, place, repeat_signals
-from deixis.model.kinds import KINDS
+from deixis.model.fusion import Encoded, LazyFeatures, SignalBatch, modality_index, place, repeat_signals
 from deixis.model.losses import mask_losses, number_loss, text_loss
 from deixis.model.masks.pointing_head import PointingHead
 from deixis.model.regions.builder import build_region_parts
+from deixis.signals import MODALITIES
 
 
 @dataclass
@@ -109,26 +111,29 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def get_output_embeddings(self) -> nn.Module:
         return self.language_model.get_output_embeddings()
 
-    def encode(self, values: dict[str, Tensor | None], batch: SignalBatch) -> Encoded:
-        """Fields and language-model tokens of all signals of a batch; `values` by kind, rows in `batch` order.
+    def encode(self, signals: Mapping[str, Tensor], batch: SignalBatch, sam_values: Tensor | None = None) -> Encoded:
+        """Fields and language-model tokens of all signals of a batch; `signals` by modality, rows in `batch` order.
 
-        `values["sam"]` holds SAM's input for the pictures, where SAM makes the masks. Raises ValueError where the
-        number of rows of a kind is not that in `batch`.
+        sam_values: SAM's input of the images, where SAM makes the masks. Raises ValueError where the number of rows of
+        a modality is not that in `batch`.
         """
-        for kind in KINDS:
-            given, wanted = 0 if values.get(kind) is None else len(values[kind]), len(batch.of(kind))
-            if given != wanted:
-                raise ValueError(f"{kind}_values: expected a row for each of {wanted} in signal_modality, got {given}")
-        fields = {kind: self.field_encoder(values[kind], kind) for kind in KINDS if values.get(kind) is not None}
-        tokens = {kind: self.projection(field.all_tokens, kind) for kind, field in fields.items()}
-        sam_values = values.get("sam")
+        expected = Counter(batch.names)
+        for name in expected.keys() | signals.keys():
+            if (given := len(signals.get(name, ()))) != expected[name]:
+                raise ValueError(
+                    f"signals: expected {expected[name]} row(s) of {name}, as in signal_modality, got {given}"
+                )
+        fields = {name: self.field_encoder(signals[name], name) for name in MODALITIES if name in signals}
+        tokens = {name: self.projection(field.all_tokens, name) for name, field in fields.items()}
         return Encoded(batch, fields, tokens, None if sam_values is None else LazyFeatures(sam_values))
 
-    def encode_inputs(self, inputs: MutableMapping[str, Tensor]) -> Encoded | None:
+    def encode_inputs(self, inputs: MutableMapping[str, Any]) -> Encoded | None:
         """Takes the signals out of `inputs`, which the processor made, and encodes them; None where there are none."""
-        values = {kind: inputs.pop(f"{kind}_values", None) for kind in (*KINDS, "sam")}
-        kind, sample = inputs.pop("signal_modality", None), inputs.pop("signal_sample", None)
-        return None if kind is None or not len(kind) else self.encode(values, SignalBatch(kind, sample))
+        signals, sam_values = inputs.pop("signals", None), inputs.pop("sam_values", None)
+        modality, sample = inputs.pop("signal_modality", None), inputs.pop("signal_sample", None)
+        if modality is None or not len(modality):
+            return None
+        return self.encode(signals or {}, SignalBatch(modality, sample), sam_values)
 
     def region_tokens(
         self,
@@ -147,8 +152,8 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         row, read_at = encoded.batch.row(signal), points if places is None else places
         width, dtype = self._region_width(), next(self.region_sampler.parameters()).dtype
         features = points.new_zeros(*points.shape[:2], width, dtype=dtype)
-        for kind, field in encoded.fields.items():
-            own = (encoded.batch.modality[signal] == KINDS.index(kind)).nonzero().squeeze(1)
+        for name, field in encoded.fields.items():
+            own = (encoded.batch.modality[signal] == modality_index(name)).nonzero().squeeze(1)
             if len(own):
                 read = field.at(read_at[own][..., : field.axes or 1].float(), row[own])[..., :width].to(dtype)
                 read = nn.functional.pad(read, (0, width - read.shape[-1]))  # of a field without a finer level
@@ -172,13 +177,13 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         held = torch.isin(input_ids, input_ids.new_tensor(list(self.config.signal_token_ids.values())))
         embeds = self.get_input_embeddings()(input_ids.masked_fill(held, 0))
         none = input_ids.new_zeros(0)
-        for kind, token_id in self.config.signal_token_ids.items():
+        for name, token_id in self.config.signal_token_ids.items():
             rows, sample = embeds.new_zeros(0, embeds.shape[-1]), none
-            if encoded is not None and kind in encoded.tokens:
-                tokens = encoded.tokens[kind]
+            if encoded is not None and name in encoded.tokens:
+                tokens = encoded.tokens[name]
                 rows = tokens.flatten(0, 1)
-                sample = encoded.batch.sample[encoded.batch.of(kind)].repeat_interleave(tokens.shape[1])
-            embeds = place(embeds, input_ids == token_id, rows, sample, kind)
+                sample = encoded.batch.sample[encoded.batch.of(name)].repeat_interleave(tokens.shape[1])
+            embeds = place(embeds, input_ids == token_id, rows, sample, name)
         rows, sample = embeds.new_zeros(0, embeds.shape[-1]), none
         if region_points is not None and len(region_points):
             if encoded is None:
@@ -194,20 +199,20 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     ) -> list[Float[Tensor, " cell"]]:
         """Mask logits over the cells of the signal each state points into (see `deixis.model.masks.mask_cells`)."""
         row = encoded.batch.row(signal).tolist()
-        kinds = [KINDS[k] for k in encoded.batch.modality[signal].tolist()]
+        names = [encoded.batch.names[index] for index in signal.tolist()]
         return [
-            self._mask_logits(encoded, kind, states[i : i + 1], slice(row[i], row[i] + 1))[0]
-            for i, kind in enumerate(kinds)
+            self._mask_logits(encoded, name, states[i : i + 1], slice(row[i], row[i] + 1))[0]
+            for i, name in enumerate(names)
         ]
 
-    def _mask_logits(self, encoded: Encoded, kind: str, states: Tensor, row: Tensor | slice) -> Tensor:
-        """(mask, cell): what `states` mark in signals of one kind, whose rows are given."""
-        if kind != "image" or self.sam_pointing is None:
-            if self.pointing_head is None or encoded.fields[kind].fine is None:
+    def _mask_logits(self, encoded: Encoded, name: str, states: Tensor, row: Tensor | slice) -> Tensor:
+        """(mask, cell): mask logits of `states` in signals of one modality, whose rows are given."""
+        if not MODALITIES[name].sam or self.sam_pointing is None:
+            if self.pointing_head is None or encoded.fields[name].fine is None:
                 raise ValueError(
-                    f"<seg>: this network makes no masks in a signal of kind {kind}, and was asked for one"
+                    f"<seg>: this network makes no masks in {MODALITIES[name].noun}, and was asked for one"
                 )
-            return self.pointing_head(states, encoded.fields[kind].fine[row])
+            return self.pointing_head(states, encoded.fields[name].fine[row])
         if encoded.sam is None:
             raise ValueError("sam_values: expected SAM's input of every image, got none; use this model's processor")
         return self.sam_pointing(states, tuple(level[row] for level in encoded.sam.get(self.sam_pointing.encode)))
@@ -217,14 +222,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
-        image_values: Tensor | None = None,
-        audio_values: Tensor | None = None,
-        point_cloud_values: Tensor | None = None,
-        video_values: Tensor | None = None,
-        depth_values: Tensor | None = None,
-        normal_values: Tensor | None = None,
-        imu_values: Tensor | None = None,
-        fmri_values: Tensor | None = None,
+        signals: Mapping[str, Tensor] | None = None,
         sam_values: Tensor | None = None,
         signal_modality: Tensor | None = None,
         signal_sample: Tensor | None = None,
@@ -243,18 +241,15 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     ) -> DeixisOutput:
         """Logits, and with `labels` (batch, position; -100 ignored) the losses.
 
-        <modality>_values, and perhaps sam_values, with signal_modality and signal_sample (signal,) as in
-        `SignalBatch`; or `encoded`, made by `encode`. region_points (region, point, axis), region_signal (region,): in
-        the order of the region tokens; region_places likewise, where the field is read elsewhere than at the points.
-        seg_signal (mask,), seg_target (mask, cell): the masks of the `<seg>` tokens among the labels, in
-        order; cells beyond those of the signal's modality are ignored. Without seg_target,
-        masks have no loss here.
+        signals: prepared values by modality, (row, ...), and sam_values where SAM makes the masks, with signal_modality
+        and signal_sample (signal,) as in `SignalBatch`; or `encoded`, made by `encode`. region_points (region, point,
+        axis), region_signal (region,): in the order of the region tokens; region_places likewise, where the field is
+        read elsewhere than at the points. seg_signal (mask,), seg_target (mask, cell): of the `<seg>` tokens among the
+        labels, in order; cells beyond those of the signal's modality are ignored. Without seg_target, masks have no
+        loss here.
         """
         if encoded is None and signal_modality is not None and len(signal_modality):
-            pixels = (image_values, video_values, depth_values, normal_values, sam_values)
-            values = dict(zip(("image", "video", "depth", "normal", "sam"), pixels, strict=True))
-            values |= {"audio": audio_values, "point_cloud": point_cloud_values, "imu": imu_values, "fmri": fmri_values}
-            encoded = self.encode(values, SignalBatch(signal_modality, signal_sample))
+            encoded = self.encode(signals or {}, SignalBatch(signal_modality, signal_sample), sam_values)
         if inputs_embeds is None:
             inputs_embeds = self.embed(input_ids, encoded, region_points, region_signal, region_places)
         outputs = self.language_model.get_decoder()(
@@ -308,10 +303,10 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
             )
         logits: dict[int, Tensor] = {}
         row = encoded.batch.row(seg_signal)
-        for kind in encoded.fields:
-            own = (encoded.batch.modality[seg_signal] == KINDS.index(kind)).nonzero().squeeze(1)
+        for name in encoded.fields:
+            own = (encoded.batch.modality[seg_signal] == modality_index(name)).nonzero().squeeze(1)
             if len(own):
-                logits |= zip(own.tolist(), self._mask_logits(encoded, kind, seg_states[own], row[own]), strict=True)
+                logits |= zip(own.tolist(), self._mask_logits(encoded, name, seg_states[own], row[own]), strict=True)
         return [logits[index] for index in range(len(seg_signal))]
 
     def generate(self, inputs=None, generation_config=None, logits_processor: Sequence | None = None, **kwargs):
@@ -360,8 +355,16 @@ def _cell_losses(logits: list[Tensor], target: Tensor) -> dict[str, Tensor]:
 
 
 _FROZEN_MODULES = {"encoder": "field_encoder.encoder", "tokenizers": "field_encoder.tokenizers"}
-_SIGNAL_INPUTS = tuple(f"{name}_values" for name in (*KINDS, "sam"))
-_SIGNAL_INPUTS += ("signal_modality", "signal_sample", "region_points", "region_signal", "region_places", "encoded")
+_SIGNAL_INPUTS = (
+    "signals",
+    "sam_values",
+    "signal_modality",
+    "signal_sample",
+    "region_points",
+    "region_signal",
+    "region_places",
+    "encoded",
+)
 
 
 def build_pointing_head(config: DeixisConfig) -> PointingHead:

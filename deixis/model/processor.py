@@ -27,9 +27,9 @@ from deixis.model.config import DeixisConfig
 from deixis.model.encoder.projection import projected_count
 from deixis.model.encoder.tiles import prepare_tiles
 from deixis.model.encoder.trunk import TRUNKS
+from deixis.model.fusion import modality_index
 from deixis.model.generated import DeixisInputs, GeneratedAnswer, read_generated
-from deixis.model.kinds import KINDS
-from deixis.model.masks.mask_cells import Prepared
+from deixis.model.masks.prepared import Prepared
 from deixis.model.masks.sam_image import prepare_for_sam
 from deixis.model.messages import (
     MODALITY_OF_KEYWORD,
@@ -40,10 +40,8 @@ from deixis.model.messages import (
     refuse_arguments,
 )
 from deixis.model.regions.sampled_points import RegionReader, SampledPoints, read_field
-from deixis.model.signal_options import encoder_token_count
 from deixis.options import read_options
-from deixis.signals import SIGNALS, Signal, chosen_indices, to_tensor
-from deixis.signals.fmri import parcel_labels
+from deixis.signals import MODALITIES, Signal, SignalOptions, to_tensor
 
 
 class DeixisProcessor(ProcessorMixin):
@@ -91,22 +89,21 @@ class DeixisProcessor(ProcessorMixin):
     def spec(self, kind: str) -> Any:
         """How signals of this kind are prepared."""
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in self.specs[kind].items()}
-        return SIGNALS[kind].spec_type(**options)
+        return MODALITIES[kind].spec(**options)
 
     def prepare(self, signal: Signal) -> Prepared:
         """The network's input for a signal. Raises ValueError for a kind that the model does not take."""
         if signal.modality not in self.specs:
             raise InputError(f"'{signal.name}': this model takes {', '.join(self.specs)}; got {signal.modality}")
-        spec = self.spec(signal.modality)
-        if signal.modality == "image" and self.tiles > 1:
+        spec, modality = self.spec(signal.modality), MODALITIES[signal.modality]
+        if modality.views == "tiles" and self.tiles > 1:
             values, frame = prepare_tiles(signal, spec, self.tiles)
         else:
             values, frame = to_tensor(signal, spec)
-        chosen = chosen_indices(signal, spec) if signal.modality == "point_cloud" else None
-        is_for_sam = signal.modality == "image" and self.sam_size_px > 0
+        is_for_sam = modality.sam and self.sam_size_px > 0
         sam = prepare_for_sam(signal.values, self.sam_size_px, self.sam_square) if is_for_sam else None
-        parcels = parcel_labels(signal, spec.parcels) if signal.modality == "fmri" and spec.parcels > 0 else None
-        return Prepared(signal.modality, values, frame, chosen, sam, parcels)
+        indices = modality.indices(signal, spec) if modality.indices is not None else None
+        return Prepared(signal.modality, values, frame, sam, indices)
 
     @property
     def placeholder_ids(self) -> dict[str, int]:
@@ -279,18 +276,24 @@ class DeixisProcessor(ProcessorMixin):
         return parse_answer(text, [p.frame for p in prepared], self.notation)
 
 
-def signal_tensors(prepared: Sequence[Sequence[Prepared]]) -> dict[str, torch.Tensor]:
-    """The signals of a batch as the network takes them: values by kind, kinds and samples in order."""
+def to_device(inputs: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """Tensors, and mappings of tensors, on a device."""
+    return {k: to_device(v, device) if isinstance(v, Mapping) else v.to(device) for k, v in inputs.items()}
+
+
+def signal_tensors(prepared: Sequence[Sequence[Prepared]]) -> dict[str, Any]:
+    """The signals of a batch as the network takes them: values by modality, modalities and samples in order."""
     flat = [(p, sample) for sample, own in enumerate(prepared) for p in own]
-    tensors: dict[str, torch.Tensor] = {}
-    for kind in KINDS:
-        rows = [p.values for p, _ in flat if p.modality == kind]
-        if rows:
-            tensors[f"{kind}_values"] = torch.from_numpy(np.stack(rows))
+    tensors: dict[str, Any] = {}
+    rows: dict[str, list[np.ndarray]] = {}
+    for own, _ in flat:
+        rows.setdefault(own.modality, []).append(own.values)
+    if rows:
+        tensors["signals"] = {name: torch.from_numpy(np.stack(values)) for name, values in rows.items()}
     if pictures := [p.sam.values for p, _ in flat if p.sam is not None]:
         tensors["sam_values"] = torch.from_numpy(np.stack(pictures))
     if flat:
-        tensors["signal_modality"] = torch.tensor([KINDS.index(p.modality) for p, _ in flat])
+        tensors["signal_modality"] = torch.tensor([modality_index(p.modality) for p, _ in flat])
         tensors["signal_sample"] = torch.tensor([sample for _, sample in flat])
     return tensors
 
@@ -308,14 +311,14 @@ def region_tensors(points: Sequence[SampledPoints], signal: Sequence[int]) -> di
 
 def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisProcessor:
     """The processor that fits a network of this configuration; `options` are arguments of `DeixisProcessor`."""
-    specs = {kind: _spec_options(kind, getattr(config, kind)) for kind in config.modalities}
+    specs = {name: _spec_fields(name, options) for name, options in config.signals.items()}
     sizes: dict[str, Any] = {}
     if config.pointing.uses_sam:
         from deixis.model.masks.sam import sam_size_px
 
         sizes = {"sam_size_px": sam_size_px(config.mask_config), "sam_square": config.pointing.backbone == "sam2"}
-    counts = {kind: signal_token_count(config, kind) for kind in config.modalities}
-    tiles = (config.image or {}).get("tiles", 1)
+    counts = {name: signal_token_count(config, name) for name in config.signals}
+    tiles = max((getattr(options, "tiles", 1) for options in config.signals.values()), default=1)
     own: dict[str, Any] = {
         "points": config.sampler.points,
         "axes": config.sampler.axes,
@@ -325,22 +328,21 @@ def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisPr
     return DeixisProcessor(tokenizer, specs, counts, **{**own, **sizes, **options})
 
 
-def _spec_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    known = {field.name for field in fields(SIGNALS[kind].spec_type)}
-    return {name: value for name, value in options.items() if name in known}
+def _spec_fields(name: str, options: SignalOptions) -> dict[str, Any]:
+    """The fields of the options that prepare files, as plain values."""
+    values = {field.name: getattr(options, field.name) for field in fields(MODALITIES[name].spec)}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 
-def signal_token_count(config: DeixisConfig, kind: str) -> int:
-    """How many tokens a signal of this kind takes in the language model: the projection's count for the encoder's."""
-    tokens = encoder_token_count(kind, getattr(config, kind)) + lead_token_count(config, kind)
-    return projected_count(config.projection, tokens)
+def signal_token_count(config: DeixisConfig, name: str) -> int:
+    """The number of language-model tokens of a signal: the projection's count for the encoder's tokens."""
+    return projected_count(config.projection, config.signals[name].token_count + lead_token_count(config, name))
 
 
-def lead_token_count(config: DeixisConfig, kind: str) -> int:
-    """How many tokens without a place the projection reads of a signal of this kind: class tokens, a thumbnail's."""
-    options = getattr(config, kind)
-    lead, tiles = 0, options.get("tiles", 1)
-    if config.encoder.class_token:
-        apart = kind == "video" and not options["pool_frames"]
-        lead = TRUNKS[config.vision_config.model_type].lead * (options["frames"] if apart else 1)
-    return lead + (encoder_token_count(kind, options) // tiles**2 if tiles > 1 else 0)
+def lead_token_count(config: DeixisConfig, name: str) -> int:
+    """Tokens without a position that the projection reads of a signal: class tokens, and those of a thumbnail."""
+    options = config.signals[name]
+    lead, tiles = 0, getattr(options, "tiles", 1)
+    if config.encoder.type == "trunk" and config.encoder.class_token:
+        lead = TRUNKS[config.vision_config.model_type].lead * getattr(options, "frame_count", 1)
+    return lead + (options.token_count // tiles**2 if tiles > 1 else 0)

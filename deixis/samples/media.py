@@ -20,7 +20,7 @@ import numpy as np
 
 from deixis.errors import DataError
 from deixis.samples.sample import MediaReference
-from deixis.signals import SIGNALS, Signal, open_signal
+from deixis.signals import MODALITIES, Signal, open_signal
 from deixis.signals.depth import PNG_UNIT_M
 from deixis.signals.normal import normal_colours
 from deixis.signals.opening import PACKED_SUFFIXES
@@ -53,7 +53,7 @@ def open_media(medium: MediaReference) -> Generator[Signal]:
         needs_rate = medium.modality in ("audio", "video", "imu") and medium.rate_hz is not None
         yield open_signal((medium.values, medium.rate_hz) if needs_rate else medium.values, medium.modality)
         return
-    option = SIGNALS[medium.modality].option
+    option = MODALITIES[medium.modality].parameter
     options = {option: medium.rate_hz} if option == "rate_hz" and medium.rate_hz is not None else {}
     with _as_file(medium) as path:
         yield open_signal(path, medium.modality, **options)

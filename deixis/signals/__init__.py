@@ -1,6 +1,6 @@
 """Opens real files and values in memory as signals, and makes the tensors a network wants of them.
 
-One file a modality, and one line in `SIGNALS`: nothing else here lists the modalities. Knows no network and imports
+One file a modality, and one line in `MODALITIES`: nothing else here lists the modalities. Knows no network and imports
 no torch; libraries that decode files are imported when the first such file is opened.
 """
 
@@ -18,22 +18,24 @@ from deixis.signals.depth import DEPTH, DepthSpec
 from deixis.signals.fmri import FMRI, FmriSpec, parcel_labels
 from deixis.signals.image import IMAGE, ImageSpec
 from deixis.signals.imu import IMU, ImuSpec
+from deixis.signals.modality import Modality, SignalOptions
 from deixis.signals.normal import NORMAL, NormalSpec
 from deixis.signals.point_cloud import POINT_CLOUD, PointCloudSpec, chosen_indices, shape_points
-from deixis.signals.signal import Reader, Signal
+from deixis.signals.signal import Signal
 from deixis.signals.video import VIDEO, VideoSpec
 
 __all__ = [
-    "SIGNALS",
+    "MODALITIES",
     "AudioSpec",
     "DepthSpec",
     "FmriSpec",
     "ImageSpec",
     "ImuSpec",
+    "Modality",
     "NormalSpec",
     "PointCloudSpec",
-    "Reader",
     "Signal",
+    "SignalOptions",
     "VideoSpec",
     "chosen_indices",
     "name_in_folder",
@@ -43,16 +45,10 @@ __all__ = [
     "to_tensor",
 ]
 
-SIGNALS: Mapping[str, Reader] = {
-    "image": IMAGE,
-    "audio": AUDIO,
-    "point_cloud": POINT_CLOUD,
-    "video": VIDEO,
-    "depth": DEPTH,
-    "normal": NORMAL,
-    "imu": IMU,
-    "fmri": FMRI,
+MODALITIES: Mapping[str, Modality] = {
+    modality.name: modality for modality in (IMAGE, AUDIO, POINT_CLOUD, VIDEO, DEPTH, NORMAL, IMU, FMRI)
 }
+"""Every modality by its name; the order stands for them wherever a modality is a number."""
 
 
 def open_signal(source: Any, modality: str | None = None, **options: float) -> Signal:
@@ -73,22 +69,21 @@ def open_signal(source: Any, modality: str | None = None, **options: float) -> S
 
     Raises: ValueError, one sentence, for anything missing, empty, cut short, mislabelled or out of bounds.
     """
-    if modality is not None and modality not in SIGNALS:
-        raise InputError(f"modality: expected one of {', '.join(SIGNALS)}, got '{modality}'.")
+    if modality is not None and modality not in MODALITIES:
+        raise InputError(f"modality: expected one of {', '.join(MODALITIES)}, got '{modality}'.")
     if isinstance(source, Signal):
         if modality not in (None, source.modality):
-            raise InputError(
-                f"modality: expected {SIGNALS[modality].noun}, got '{source.name}', {SIGNALS[source.modality].noun}."
-            )
+            expected, got = MODALITIES[modality].noun, MODALITIES[source.modality].noun
+            raise InputError(f"modality: expected {expected}, got '{source.name}', {got}.")
         return source
     if isinstance(source, str | Path):
-        named = opening.read_name(str(source), SIGNALS)
+        named = opening.read_name(str(source), MODALITIES)
         if named.modality is not None and modality not in (None, named.modality):
             raise InputError(f"modality: expected {named.modality}, as '{source}' says, got '{modality}'.")
         if named.modality is not None and named.number is not None:
-            options = {SIGNALS[named.modality].option or "": named.number} | options
-        return opening.open_path(Path(named.path), modality or named.modality, options, SIGNALS)
-    return opening.open_value(source, modality, None, None, options, SIGNALS)
+            options = {MODALITIES[named.modality].parameter or "": named.number} | options
+        return opening.open_path(Path(named.path), modality or named.modality, options, MODALITIES)
+    return opening.open_value(source, modality, None, None, options, MODALITIES)
 
 
 def name_in_folder(name: str, folder: str | Path) -> str:
@@ -97,7 +92,7 @@ def name_in_folder(name: str, folder: str | Path) -> str:
     >>> name_in_folder("depth@0.001:map.png", "shots")
     'depth@0.001:shots/map.png'
     """
-    return opening.placed_name(name, Path(folder), SIGNALS)
+    return opening.placed_name(name, Path(folder), MODALITIES)
 
 
 def to_tensor(signal: Signal, spec: Any = None) -> tuple[np.ndarray, Frame]:
@@ -108,10 +103,10 @@ def to_tensor(signal: Signal, spec: Any = None) -> tuple[np.ndarray, Frame]:
     Deterministic. `spec` is the ImageSpec, AudioSpec, ... of the signal's modality, or None for its defaults.
     Raises: ValueError when the spec is another modality's, or the signal does not fit it.
     """
-    reader = SIGNALS[signal.modality]
-    spec = reader.spec_type() if spec is None else spec
-    if not isinstance(spec, reader.spec_type):
+    reader = MODALITIES[signal.modality]
+    spec = reader.spec() if spec is None else spec
+    if not isinstance(spec, reader.spec):
         raise InputError(
-            f"spec: expected {reader.spec_type.__name__} for '{signal.name}', {reader.noun}, got {type(spec).__name__}."
+            f"spec: expected {reader.spec.__name__} for '{signal.name}', {reader.noun}, got {type(spec).__name__}."
         )
     return reader.to_tensor(signal, spec)

@@ -6,7 +6,7 @@ Does not know the network: an `AudioSpec` says what tensor it wants. Coordinates
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, no_type_check
 
 import numpy as np
 from jaxtyping import Float32
@@ -14,8 +14,11 @@ from jaxtyping import Float32
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
+from deixis.options import Count, Natural, check_fields
 from deixis.signals.filterbank import log_mel_hann
-from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_number
+from deixis.signals.modality import Modality
+from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_number
+from deixis.signals.tokenizer_options import FINE_STRIDE, check_stem
 
 RATE_HZ = 16_000
 """The rate of every opened sound; all audio encoders we load were trained at it."""
@@ -57,6 +60,60 @@ class AudioSpec:
     mean: float = -6.0
     std: float = 4.0
     recipe: str = "centred"
+
+
+@no_type_check
+@dataclass(frozen=True)
+class AudioOptions(AudioSpec):
+    """The preparation of audio, and the options of its tokenizers.
+
+    Attributes:
+        tokenizer: "stem" (convolutions in time) or "patch" (AST's overlapping patches, as OneLLM takes them).
+        stride: filterbank frames per token, of "stem".
+        early_dim: channels of the early feature map, four frames per cell; 0 for none.
+        kernel, steps: (mel bins, frames) of a patch and between patches, of "patch".
+    """
+
+    tokenizer: Literal["stem", "patch"] = "stem"
+    stride: Count = 16
+    early_dim: Natural = 96
+    kernel: tuple[Count, Count] = (16, 16)
+    steps: tuple[Count, Count] = (10, 10)
+
+    def __post_init__(self):
+        check_fields(self)
+        if self.tokenizer == "stem":
+            check_stem("stride", self.stride, self.frames)
+
+    @property
+    def frames(self) -> int:
+        """Frames of the filterbank."""
+        return round(self.window_s * FRAMES_PER_S)
+
+    @property
+    def token_count(self) -> int:
+        """Tokens in time, or patches over mel bins and time."""
+        if self.tokenizer == "stem":
+            return self.frames // self.stride
+        sizes = zip((self.mel_bins, self.frames), self.kernel, self.steps, strict=True)
+        mel, time = ((size - kernel) // step + 1 for size, kernel, step in sizes)
+        return mel * time
+
+    @property
+    def cell_count(self) -> int:
+        """Cells in time; 0 without an early feature map."""
+        return self.frames // FINE_STRIDE if self.early_dim else 0
+
+    @property
+    def has_places(self) -> bool:
+        """Always: tokens have positions in time."""
+        return True
+
+
+def silence(values: np.ndarray, spec: AudioSpec) -> np.ndarray:
+    """The prepared values of silence: the floor that `to_tensor` puts after the end of the recording."""
+    floor = np.log(np.finfo(np.float32).eps)
+    return np.full_like(values, (floor - spec.mean) / (2 * spec.std))
 
 
 def open_file(path: Path, name: str) -> Signal:
@@ -278,9 +335,10 @@ def _describe(value: Any) -> str:
     return type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
 
 
-AUDIO = Reader(
-    modality="audio",
+AUDIO = Modality(
+    name="audio",
     noun="a sound",
+    axes="t",
     suffixes=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".w64", ".caf"),
     magics=(
         (8, b"WAVE", "a WAV sound"),
@@ -293,9 +351,20 @@ AUDIO = Reader(
         (0, b".snd", "an AU sound"),
         (0, b"caff", "a CAF sound"),
     ),
-    spec_type=AudioSpec,
+    spec=AudioSpec,
+    options=AudioOptions,
     open_file=open_file,
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
+    tokenizers={
+        "stem": "deixis.model.tokenizers.stems:AudioTokenizer",
+        "patch": "deixis.model.tokenizers.published_tokenizers:AudioPatches",
+    },
+    upsample="deixis.model.masks.pointing_head:Upsample1d",
+    cells="deixis.model.masks.cells:TimeCells",
+    panel="deixis.visualize.panels.panel:draw_audio",
+    blank=silence,
+    panel_height_px=280,
+    folder="sounds",
 )

@@ -6,7 +6,7 @@ tensor it wants. Coordinates are the map's pixels, or its picture's where it has
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float32
@@ -18,7 +18,9 @@ from deixis.signals import pairs
 from deixis.signals.files import load_npy
 from deixis.signals.fit import MAX_8_BIT, square, square_frame, weighted_square
 from deixis.signals.image import check_size, opened, upright
-from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_narrow
+from deixis.signals.modality import Modality
+from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_narrow
+from deixis.signals.tokenizer_options import FrameOptions
 
 PNG_UNIT_M = 0.001
 """What one step of a PNG is, where nothing is said: millimetres, as PrimeSense, Kinect and RealSense write them."""
@@ -46,6 +48,12 @@ class DepthSpec:
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
     fit: str = "letterbox"
+
+
+@no_type_check
+@dataclass(frozen=True)
+class DepthOptions(DepthSpec, FrameOptions):
+    """The preparation of depth maps, and how their patches become tokens (`FrameOptions`)."""
 
 
 def open_file(path: Path, name: str, unit_m: float | None = None) -> Signal:
@@ -153,16 +161,23 @@ def _signal(steps: np.ndarray, unit_m: float, name: str, path: str | None, info:
     return Signal("depth", values, extent, name, content_digest("depth", values), path, info)
 
 
-DEPTH = Reader(
-    modality="depth",
+DEPTH = Modality(
+    name="depth",
     noun="a depth map",
+    axes="xy",
     suffixes=(),
     magics=((0, b"\x89PNG", "a PNG picture"), (0, b"II*\x00", "a TIFF picture"), (0, b"MM\x00*", "a TIFF picture")),
-    spec_type=DepthSpec,
+    spec=DepthSpec,
+    options=DepthOptions,
     open_file=open_file,
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
-    option="unit_m",
+    parameter="unit_m",
     open_pair=open_pair,
+    upsample="deixis.model.masks.pointing_head:Upsample2d",
+    cells="deixis.model.masks.cells:PixelCells",
+    panel="deixis.visualize.panels.panel:draw_depth",
+    patches=True,
+    folder="depth",
 )

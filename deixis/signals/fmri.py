@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, no_type_check
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
@@ -18,8 +18,10 @@ from jaxtyping import Bool, Float, Float32, Int
 from deixis.errors import InputError, UnsupportedError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame, placeless_frame
+from deixis.options import Count, Natural, check_fields
 from deixis.signals.files import load_npy, read_head
-from deixis.signals.signal import Reader, Signal, as_array, content_digest
+from deixis.signals.modality import Modality
+from deixis.signals.signal import Signal, as_array, content_digest
 
 MAX_NUMBERS = 2**28
 """Of a series once decoded: a gigabyte in single precision."""
@@ -43,6 +45,45 @@ class FmriSpec:
     voxels: int = OFFICIAL_VOXELS
     parcels: int = 0
     standardise: bool = False
+
+
+@no_type_check
+@dataclass(frozen=True)
+class FmriOptions(FmriSpec):
+    """The preparation of fMRI responses, and the options of their tokenizers.
+
+    Attributes:
+        tokenizer: "linear" (OneLLM's map of all voxels, without positions) or "parcels" (one token per parcel).
+        tokens: number of tokens, of "linear".
+        early_dim: channels of the per-parcel features that masks are made of, of "parcels"; 0 for none.
+    """
+
+    tokenizer: Literal["linear", "parcels"] = "linear"
+    tokens: Count = 8
+    early_dim: Natural = 0
+
+    def __post_init__(self):
+        check_fields(self)
+
+    @property
+    def token_count(self) -> int:
+        """One token per parcel, or the number that the linear map makes."""
+        return self.parcels if self.has_places else self.tokens
+
+    @property
+    def cell_count(self) -> int:
+        """One cell per parcel; 0 without per-parcel features."""
+        return self.parcels if self.early_dim and self.has_places else 0
+
+    @property
+    def has_places(self) -> bool:
+        """Whether tokens are parcels, which have positions."""
+        return self.tokenizer == "parcels"
+
+
+def parcel_indices(signal: Signal, spec: FmriSpec) -> Int[np.ndarray, " voxel"] | None:
+    """The parcel of each voxel; None where the preparation makes no parcels."""
+    return parcel_labels(signal, spec.parcels) if spec.parcels > 0 else None
 
 
 def open_file(path: Path, name: str) -> Signal:
@@ -225,19 +266,30 @@ def _signal(numbers: np.ndarray, extent: Extent, name: str, path: str | None, in
     return Signal("fmri", values, extent, name, digest, path, info)
 
 
-FMRI = Reader(
-    modality="fmri",
+FMRI = Modality(
+    name="fmri",
     noun="a brain response",
+    axes="xyz",
     suffixes=SUFFIXES,
     magics=(
         (344, b"n+1\x00", "a NIfTI volume"),
         (344, b"ni1\x00", "a NIfTI volume"),
         (4, b"n+2\x00", "a NIfTI volume"),
     ),
-    spec_type=FmriSpec,
+    spec=FmriSpec,
+    options=FmriOptions,
     open_file=open_file,
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
     open_pair=open_pair,
+    tokenizers={
+        "parcels": "deixis.model.tokenizers.stems:ParcelTokenizer",
+        "linear": "deixis.model.tokenizers.published_tokenizers:FmriMap",
+    },
+    upsample="deixis.model.masks.pointing_head:UpsamplePoints",
+    cells="deixis.model.masks.cells:ParcelCells",
+    panel="deixis.visualize.panels.panel:draw_fmri",
+    indices=parcel_indices,
+    folder="brains",
 )

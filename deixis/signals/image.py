@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, no_type_check
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -17,8 +17,11 @@ from jaxtyping import Float32, UInt8
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
+from deixis.options import Count, Natural, check_fields
 from deixis.signals.fit import MAX_8_BIT, square, square_frame
-from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_narrow
+from deixis.signals.modality import Modality
+from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_narrow
+from deixis.signals.tokenizer_options import FINE_STRIDE, check_stem
 
 MIN_SIDE_PX = 2
 """A picture of one pixel has nothing to point at."""
@@ -47,6 +50,44 @@ class ImageSpec:
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
     fit: str = "letterbox"
+
+
+@no_type_check
+@dataclass(frozen=True)
+class ImageOptions(ImageSpec):
+    """The preparation of images, and the options of their tokenizers.
+
+    Attributes:
+        tokenizer: "stem" (convolutions of its own) or "patch" (the vision model's patches).
+        patch_px: pixels per token and side.
+        early_dim: channels of the early feature map, of a quarter of the resolution; 0 for none.
+        tiles: an image is cut into tiles x tiles encoder inputs beside a thumbnail; 1 for none.
+    """
+
+    tokenizer: Literal["stem", "patch"] = "stem"
+    patch_px: Count = 16
+    early_dim: Natural = 96
+    tiles: Count = 1
+
+    def __post_init__(self):
+        check_fields(self)
+        if self.tokenizer == "stem":
+            check_stem("patch_px", self.patch_px, self.size_px)
+
+    @property
+    def token_count(self) -> int:
+        """Patches of all tiles, without the thumbnail's."""
+        return (self.tiles * self.size_px // self.patch_px) ** 2
+
+    @property
+    def cell_count(self) -> int:
+        """Cells of all tiles; 0 without an early feature map."""
+        return (self.tiles * self.size_px // FINE_STRIDE) ** 2 if self.early_dim else 0
+
+    @property
+    def has_places(self) -> bool:
+        """Always: patches have positions."""
+        return True
 
 
 def open_file(path: Path, name: str) -> Signal:
@@ -274,9 +315,10 @@ def _is_picture(value: Any) -> bool:
     return hasattr(value, "getbands") and hasattr(value, "getexif")
 
 
-IMAGE = Reader(
-    modality="image",
+IMAGE = Modality(
+    name="image",
     noun="a picture",
+    axes="xy",
     suffixes=(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif"),
     magics=(
         (0, b"\x89PNG", "a PNG picture"),
@@ -289,9 +331,20 @@ IMAGE = Reader(
         (4, b"ftypavif", "an AVIF picture"),
         (0, b"\x00\x00\x00\x0cjP", "a JPEG 2000 picture"),
     ),
-    spec_type=ImageSpec,
+    spec=ImageSpec,
+    options=ImageOptions,
     open_file=open_file,
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
+    tokenizers={
+        "stem": "deixis.model.tokenizers.stems:ImageTokenizer",
+    },
+    upsample="deixis.model.masks.pointing_head:Upsample2d",
+    cells="deixis.model.masks.cells:PixelCells",
+    panel="deixis.visualize.panels.panel:draw_image",
+    patches=True,
+    views="tiles",
+    sam=True,
+    folder="images",
 )

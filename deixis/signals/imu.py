@@ -7,7 +7,7 @@ keep the file's units (usually m/s^2 or g, and rad/s) and its order of axes: acc
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -15,8 +15,11 @@ from jaxtyping import Float, Float32
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
+from deixis.options import Count, Natural, check_fields
 from deixis.signals.files import load_npy
-from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_number
+from deixis.signals.modality import Modality
+from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_number
+from deixis.signals.tokenizer_options import FINE_STRIDE, check_stem
 from deixis.signals.trace_files import AXES, read_csv
 
 MIN_ROWS = 10
@@ -48,6 +51,51 @@ class ImuSpec:
     resampling: str = "linear"
     normalise: str = "none"
     too_long: str = "refuse"
+
+
+@no_type_check
+@dataclass(frozen=True)
+class ImuOptions(ImuSpec):
+    """The preparation of IMU recordings, and the options of their tokenizers.
+
+    Attributes:
+        tokenizer: "conv" (OneLLM's single convolution) or "stem" (strided convolutions with an early feature map).
+        kernel: samples under the convolution, of "conv".
+        stride: samples per token.
+        early_dim: channels of the early feature map, four samples per cell, of "stem"; 0 for none.
+    """
+
+    tokenizer: Literal["conv", "stem"] = "conv"
+    kernel: Count = 10
+    stride: Count = 1
+    early_dim: Natural = 0
+
+    def __post_init__(self):
+        check_fields(self)
+        if self.tokenizer == "stem":
+            check_stem("stride", self.stride, self.samples)
+
+    @property
+    def samples(self) -> int:
+        """Samples of the window."""
+        return round(self.window_s * self.rate_hz)
+
+    @property
+    def token_count(self) -> int:
+        """Tokens in time."""
+        if self.tokenizer == "stem":
+            return self.samples // self.stride
+        return (self.samples - self.kernel) // self.stride + 1
+
+    @property
+    def cell_count(self) -> int:
+        """Cells in time; 0 without an early feature map."""
+        return self.samples // FINE_STRIDE if self.early_dim else 0
+
+    @property
+    def has_places(self) -> bool:
+        """Always: tokens have positions in time."""
+        return True
 
 
 def open_file(path: Path, name: str, rate_hz: float | None = None) -> Signal:
@@ -182,15 +230,28 @@ def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
         raise InputError(f"{field}: expected one of {', '.join(choices)}, got {value!r}.")
 
 
-IMU = Reader(
-    modality="imu",
+IMU = Modality(
+    name="imu",
     noun="a motion trace",
+    axes="t",
     suffixes=(".csv",),
     magics=(),
-    spec_type=ImuSpec,
+    spec=ImuSpec,
+    options=ImuOptions,
     open_file=open_file,
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
-    option="rate_hz",
+    parameter="rate_hz",
+    tokenizers={
+        "stem": "deixis.model.tokenizers.stems:MotionTokenizer",
+        "conv": "deixis.model.tokenizers.published_tokenizers:ImuPatches",
+    },
+    upsample="deixis.model.masks.pointing_head:Upsample1d",
+    cells="deixis.model.masks.cells:TimeCells",
+    panel="deixis.visualize.panels.panel:draw_imu",
+    panel_height_px=360,
+    panel_needs_signal=True,
+    is_line_drawing=True,
+    folder="traces",
 )

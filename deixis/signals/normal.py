@@ -6,7 +6,7 @@ tensor it wants. Coordinates are the map's pixels, or its picture's where it has
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -18,7 +18,9 @@ from deixis.signals import pairs
 from deixis.signals.files import load_npy
 from deixis.signals.fit import MAX_8_BIT, square, square_frame
 from deixis.signals.image import check_size, opened, upright
-from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array
+from deixis.signals.modality import Modality
+from deixis.signals.signal import Signal, as_array, content_digest, is_array
+from deixis.signals.tokenizer_options import FrameOptions
 
 TOLERANCE = 0.15
 """How far from 1 a vector's length may be: 8 bits move it by 0.01, compression and resizing by more."""
@@ -42,6 +44,12 @@ class NormalSpec:
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
     fit: str = "letterbox"
+
+
+@no_type_check
+@dataclass(frozen=True)
+class NormalOptions(NormalSpec, FrameOptions):
+    """The preparation of normal maps, and how their patches become tokens (`FrameOptions`)."""
 
 
 def open_file(path: Path, name: str) -> Signal:
@@ -125,9 +133,10 @@ def _signal(
     return Signal("normal", values, extent, name, content_digest("normal", values), path, info)
 
 
-NORMAL = Reader(
-    modality="normal",
+NORMAL = Modality(
+    name="normal",
     noun="a map of surface normals",
+    axes="xy",
     suffixes=(),
     magics=(
         (0, b"\x89PNG", "a PNG picture"),
@@ -135,10 +144,16 @@ NORMAL = Reader(
         (0, b"II*\x00", "a TIFF picture"),
         (0, b"MM\x00*", "a TIFF picture"),
     ),
-    spec_type=NormalSpec,
+    spec=NormalSpec,
+    options=NormalOptions,
     open_file=open_file,
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
     open_pair=open_pair,
+    upsample="deixis.model.masks.pointing_head:Upsample2d",
+    cells="deixis.model.masks.cells:PixelCells",
+    panel="deixis.visualize.panels.panel:draw_normals",
+    patches=True,
+    folder="normals",
 )

@@ -16,9 +16,10 @@ from typing import Any
 
 from deixis.errors import InputError
 from deixis.signals.files import FIRST_MAGICS, FOREIGN_MAGICS, load_npy, matches, read_head
-from deixis.signals.signal import Reader, Signal, as_array
+from deixis.signals.modality import Modality
+from deixis.signals.signal import Signal, as_array
 
-Readers = Mapping[str, Reader]
+Modalities = Mapping[str, Modality]
 
 NAMED_SUFFIXES = 4
 """How many endings of each modality a sentence names."""
@@ -42,7 +43,7 @@ class Named:
     number: float | None = None
 
 
-def read_name(text: str, readers: Readers) -> Named:
+def read_name(text: str, readers: Modalities) -> Named:
     """The parts of `modality@number:path`; a text that does not begin with a modality is a path as it is.
 
     Raises: ValueError for a number that is none, and for a modality whose files lack no number.
@@ -53,8 +54,8 @@ def read_name(text: str, readers: Readers) -> Named:
     modality, number = match["modality"], match["number"]
     if number is None:
         return Named(match["path"], modality)
-    if readers[modality].option is None:
-        takers = ", ".join(f"{key} ({reader.option})" for key, reader in readers.items() if reader.option)
+    if readers[modality].parameter is None:
+        takers = ", ".join(f"{key} ({reader.parameter})" for key, reader in readers.items() if reader.parameter)
         raise InputError(
             f"'{text}': expected a number behind one of {takers}, got one behind {modality}; leave it out."
         )
@@ -62,11 +63,11 @@ def read_name(text: str, readers: Readers) -> Named:
         return Named(match["path"], modality, float(number))
     except ValueError:
         raise InputError(
-            f"'{text}': expected a number ({readers[modality].option}) behind {modality}@, got '{number}'."
+            f"'{text}': expected a number ({readers[modality].parameter}) behind {modality}@, got '{number}'."
         ) from None
 
 
-def placed_name(text: str, folder: Path, readers: Readers) -> str:
+def placed_name(text: str, folder: Path, readers: Modalities) -> str:
     """The name with its path, or both of its paths, taken from `folder`; the modality and the number stay before it."""
     path = read_name(text, readers).path
     said = text[: len(text) - len(path)]
@@ -76,7 +77,7 @@ def placed_name(text: str, folder: Path, readers: Readers) -> str:
     return said + "+".join(str(folder / part) for part in parts)
 
 
-def open_path(path: Path, modality: str | None, options: Mapping[str, Any], readers: Readers) -> Signal:
+def open_path(path: Path, modality: str | None, options: Mapping[str, Any], readers: Modalities) -> Signal:
     """The signal in a file, or in two joined by a plus sign. Raises: ValueError, one sentence."""
     _check_modality_word(path, readers)
     pair = _pair_of(path)
@@ -109,7 +110,12 @@ def open_path(path: Path, modality: str | None, options: Mapping[str, Any], read
 
 
 def open_value(
-    value: Any, modality: str | None, name: str | None, path: str | None, options: Mapping[str, Any], readers: Readers
+    value: Any,
+    modality: str | None,
+    name: str | None,
+    path: str | None,
+    options: Mapping[str, Any],
+    readers: Modalities,
 ) -> Signal:
     """The signal in a value: its modality is told from type and shape. Raises: ValueError, one sentence."""
     if isinstance(value, list) and modality is None and not _fitting(value, readers):
@@ -131,25 +137,25 @@ def is_grey_16_bit(head: bytes) -> bool:
     return head[:4] == b"\x89PNG" and head[PNG_DEPTH_AT : PNG_DEPTH_AT + 2] == GREY_16_BIT
 
 
-def _called(reader: Reader, way: str, arguments: tuple, options: Mapping[str, Any]) -> Signal:
+def _called(reader: Modality, way: str, arguments: tuple, options: Mapping[str, Any]) -> Signal:
     """What one of the reader's ways to open gives; an option that it does not have is a user's mistake."""
-    unknown = [name for name in options if name != reader.option]
+    unknown = [name for name in options if name != reader.parameter]
     if unknown:
-        has = f"{reader.option}= only" if reader.option else "no such number"
+        has = f"{reader.parameter}= only" if reader.parameter else "no such number"
         raise InputError(f"{unknown[0]}=: expected {has} for {reader.noun}, got {options[unknown[0]]!r}.")
     return getattr(reader, way)(*arguments, **options)
 
 
-def _modality_of_ending(path: Path, readers: Readers) -> str | None:
-    return next((reader.modality for reader in readers.values() if path.name.lower().endswith(reader.suffixes)), None)
+def _modality_of_ending(path: Path, readers: Modalities) -> str | None:
+    return next((reader.name for reader in readers.values() if path.name.lower().endswith(reader.suffixes)), None)
 
 
-def _any_noun(readers: Readers) -> str:
+def _any_noun(readers: Modalities) -> str:
     *others, last = (reader.noun for reader in readers.values())
     return f"{', '.join(others)} or {last}"
 
 
-def _content(head: bytes, path: Path, readers: Readers) -> tuple[list[str], str | None]:
+def _content(head: bytes, path: Path, readers: Modalities) -> tuple[list[str], str | None]:
     """(modalities, name of the format) told from the first bytes; ([], name) for a format that no reader opens."""
     first = matches(head, FIRST_MAGICS)
     if first is not None:
@@ -162,12 +168,12 @@ def _content(head: bytes, path: Path, readers: Readers) -> tuple[list[str], str 
     return [], None if is_packed else matches(head.lstrip(), FOREIGN_MAGICS)
 
 
-def _fitting(value: Any, readers: Readers) -> list[str]:
+def _fitting(value: Any, readers: Modalities) -> list[str]:
     """The modalities whose readers take a value for theirs, in the order of the readers."""
     return [modality for modality, reader in readers.items() if reader.fits(value)]
 
 
-def _check_modality_word(path: Path, readers: Readers) -> None:
+def _check_modality_word(path: Path, readers: Modalities) -> None:
     """Raises ValueError for a file with a word before it that is no modality, such as another program's name of one."""
     match = _NAMED.fullmatch(str(path))
     if match is None or match["modality"] in readers or path.exists():
@@ -188,7 +194,9 @@ def _pair_of(path: Path) -> tuple[Path, Path] | None:
     return max(there, key=lambda pair: (pair[0].is_file(), pair[1].is_file()), default=None)
 
 
-def _open_pair(pair: tuple[Path, Path], modality: str | None, options: Mapping[str, Any], readers: Readers) -> Signal:
+def _open_pair(
+    pair: tuple[Path, Path], modality: str | None, options: Mapping[str, Any], readers: Modalities
+) -> Signal:
     first, second = pair
     name, takers = f"{first.name}+{second.name}", [key for key, reader in readers.items() if reader.open_pair]
     noun = readers[modality].noun if modality else "the second file of a pair"
@@ -208,7 +216,7 @@ def _open_pair(pair: tuple[Path, Path], modality: str | None, options: Mapping[s
     return _called(readers[modality], "open_pair", (pair, name), options)
 
 
-def _modality_of_pair(first: Path, second: Path, readers: Readers) -> str | None:
+def _modality_of_pair(first: Path, second: Path, readers: Modalities) -> str | None:
     """fmri of a volume and its mask; depth or normal of a picture and a 16-bit PNG or an array."""
     if _modality_of_ending(first, readers) == "fmri":
         return "fmri"

@@ -6,7 +6,7 @@ Does not know the network: a `PointCloudSpec` says how many points it wants. Coo
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32, Int, Shaped
@@ -14,9 +14,11 @@ from jaxtyping import Float, Float32, Int, Shaped
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame
+from deixis.options import Count, Natural, check_fields
 from deixis.signals.mesh_files import read_mesh, read_surface
+from deixis.signals.modality import Modality
 from deixis.signals.pcd_files import MARK as PCD_MARK
-from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_narrow
+from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_narrow
 
 GREY = 0.5
 """Every channel of a point whose file has no colours."""
@@ -42,6 +44,55 @@ class PointCloudSpec:
 
     count: int = 2048
     scale: str = "cube"
+
+
+@no_type_check
+@dataclass(frozen=True)
+class PointCloudOptions(PointCloudSpec):
+    """The preparation of point clouds, and the options of their tokenizers.
+
+    Attributes:
+        tokenizer: "groups" (ours), "published" (OneLLM's) or "pointmlp".
+        groups, neighbours: number of tokens, and the points around the centre of each.
+        early_dim: channels of the per-point features that masks are made of; 0 for none.
+        place_columns: columns of the points that distances are taken on, of "published".
+        preset, embed_dim, normalize, colours: of "pointmlp" (`model.tokenizers.pointmlp_tokenizer`).
+    """
+
+    tokenizer: Literal["groups", "published", "pointmlp"] = "groups"
+    groups: Count = 96
+    neighbours: Count = 32
+    early_dim: Natural = 96
+    place_columns: tuple[Natural, Natural] = (0, 3)
+    preset: str = "pointmlp-elite"
+    embed_dim: Count | None = None
+    normalize: str | None = "anchor"
+    colours: bool = True
+
+    def __post_init__(self):
+        check_fields(self)
+
+    @property
+    def token_count(self) -> int:
+        """One token per group."""
+        return self.groups
+
+    @property
+    def cell_count(self) -> int:
+        """One cell per chosen point; 0 without per-point features."""
+        return self.count if self.early_dim else 0
+
+    @property
+    def has_places(self) -> bool:
+        """Always: tokens lie at the centres of their groups."""
+        return True
+
+
+def even_points(values: np.ndarray, spec: PointCloudSpec) -> np.ndarray:
+    """Points without shape or colour: grey, spread evenly over the cube with a fixed seed."""
+    del spec
+    places = np.random.default_rng(0).uniform(size=(len(values), 3))
+    return np.concatenate([places, np.full_like(places, 0.5)], axis=1).astype(values.dtype)
 
 
 def open_file(path: Path, name: str) -> Signal:
@@ -177,9 +228,10 @@ def _read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
     return xyz, rgb
 
 
-POINT_CLOUD = Reader(
-    modality="point_cloud",
+POINT_CLOUD = Modality(
+    name="point_cloud",
     noun="a point cloud",
+    axes="xyz",
     suffixes=(".ply", ".obj", ".off", ".stl", ".glb", ".npz", ".pcd"),
     magics=(
         (0, b"ply\n", "a PLY cloud"),
@@ -190,9 +242,22 @@ POINT_CLOUD = Reader(
         (0, b"solid ", "an STL mesh"),
         (0, PCD_MARK, "a PCD cloud"),
     ),
-    spec_type=PointCloudSpec,
+    spec=PointCloudSpec,
+    options=PointCloudOptions,
     open_file=open_file,
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
+    tokenizers={
+        "groups": "deixis.model.tokenizers.stems:PointTokenizer",
+        "published": "deixis.model.tokenizers.published_tokenizers:PointPatches",
+        "pointmlp": "deixis.model.tokenizers.pointmlp_tokenizer:PointMLPTokenizer",
+    },
+    upsample="deixis.model.masks.pointing_head:UpsamplePoints",
+    cells="deixis.model.masks.cells:PointCells",
+    panel="deixis.visualize.panels.panel:draw_point_cloud",
+    indices=chosen_indices,
+    blank=even_points,
+    panel_height_px=500,
+    folder="clouds",
 )

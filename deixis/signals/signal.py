@@ -1,4 +1,4 @@
-"""The record every opened file becomes, and the record that describes one modality.
+"""The record that every opened file becomes.
 
 Knows: what all signals have in common (values, extent, name, digest) and how an in-memory value becomes an array.
 Does not know: any file format, nor what the values of a modality mean; that is in the file of the modality (`image.py`,
@@ -6,7 +6,7 @@ Does not know: any file format, nor what the values of a modality mean; that is 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,6 @@ import numpy as np
 
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
-from deixis.geometry.frames import Frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +21,7 @@ class Signal:
     """One picture, sound, point cloud, ... in its own units, before any network has a say.
 
     Fields:
-        modality: a key of `deixis.signals.SIGNALS`.
+        modality: a key of `deixis.signals.MODALITIES`.
         values: image uint8 (height, width, 3), upright RGB; audio float32 (samples,), mono at 16 kHz in [-1, 1];
             point_cloud float32 (n, 6): x, y, z in the file's units, then r, g, b in [0, 1];
             video uint8 (t, height, width, 3), some pictures of it, their times in info["times_s"];
@@ -46,38 +45,6 @@ class Signal:
     path: str | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
     picture: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Everything the rest of the program has to know of one modality.
-
-    Fields:
-        modality: the key in `deixis.signals.SIGNALS`.
-        noun: for sentences, "a picture".
-        suffixes: endings of file names, lower case with the dot.
-        magics: how the content of such files begins: (offset, bytes, format name); formats without a mark have none.
-        spec_type: the frozen dataclass that says what tensor the network wants; all its fields have defaults.
-        open_file: (path, name) -> Signal.
-        open_value: (value, name, path) -> Signal, for what is already in memory.
-        fits: whether a value in memory (array, picture, tuple) is of this modality, told from its type and shape.
-        to_tensor: (signal, spec) -> (values, Frame).
-        option: the one number that a file or array of this modality may lack, a keyword of the two ways to open it:
-            "unit_m" of a depth map, "rate_hz" of a film or trace in an array; None where there is none.
-        open_pair: ((first, second) paths, name) -> Signal of two files typed as "first+second", where there is such.
-    """
-
-    modality: str
-    noun: str
-    suffixes: tuple[str, ...]
-    magics: tuple[tuple[int, bytes, str], ...]
-    spec_type: type
-    open_file: Callable[..., Signal]
-    open_value: Callable[..., Signal]
-    fits: Callable[[Any], bool]
-    to_tensor: Callable[[Signal, Any], tuple[np.ndarray, Frame]]
-    option: str | None = None
-    open_pair: Callable[..., Signal] | None = None
 
 
 def content_digest(modality: str, values: np.ndarray) -> str:

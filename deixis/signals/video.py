@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Int, UInt8
@@ -20,7 +20,9 @@ from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, placed_frame, video_frame
 from deixis.signals.fit import MAX_8_BIT, normalised, square, square_frame
 from deixis.signals.image import CHANNELS, check_size, to_8_bit
-from deixis.signals.signal import Reader, Signal, as_array, content_digest, is_array, is_number
+from deixis.signals.modality import Modality
+from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_number
+from deixis.signals.tokenizer_options import FrameOptions
 from deixis.signals.video_files import CODEC_ENDINGS, FilmTable, read_pictures, read_table
 
 KEPT_PICTURES = 32
@@ -53,6 +55,12 @@ class VideoSpec:
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
     fit: str = "letterbox"
+
+
+@no_type_check
+@dataclass(frozen=True)
+class VideoOptions(VideoSpec, FrameOptions):
+    """The preparation of videos, and how their patches become tokens (`FrameOptions`)."""
 
 
 def open_file(path: Path, name: str) -> Signal:
@@ -211,9 +219,10 @@ def is_pair(value: Any) -> bool:
     return isinstance(value, tuple | list) and len(value) == 2 and is_number(value[1])
 
 
-VIDEO = Reader(
-    modality="video",
+VIDEO = Modality(
+    name="video",
     noun="a film",
+    axes="xyt",
     suffixes=CODEC_ENDINGS,
     magics=(
         (4, b"ftyp", "an MP4 or QuickTime film"),
@@ -225,10 +234,17 @@ VIDEO = Reader(
         (0, b"\x00\x00\x01\xba", "an MPEG film"),
         (0, b"GIF8", "a GIF animation"),
     ),
-    spec_type=VideoSpec,
+    spec=VideoSpec,
+    options=VideoOptions,
     open_file=open_file,
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
-    option="rate_hz",
+    parameter="rate_hz",
+    upsample="deixis.model.masks.pointing_head:Upsample2d",
+    cells="deixis.model.masks.cells:FrameCells",
+    panel="deixis.visualize.panels.panel:draw_video",
+    patches=True,
+    panel_needs_signal=True,
+    folder="films",
 )

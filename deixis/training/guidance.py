@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from deixis.errors import ConfigError
 from deixis.geometry import Reference, Region, parse_markup
-from deixis.model.masks.mask_cells import Prepared, region_to_cells
+from deixis.model.masks.mask_cells import region_to_cells
+from deixis.model.masks.prepared import Prepared
 from deixis.samples.sample import Turn
 
 NOTHING = ("No.", "None.", "Nothing.")  # answers for which there is nothing to look at

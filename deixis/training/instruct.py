@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from deixis.conversation import Row, System, mask_targets, render
-from deixis.model.masks.mask_cells import Prepared
+from deixis.model.masks.prepared import Prepared
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.sample import Sample
@@ -146,7 +146,8 @@ class InstructBatches:
             facts = world_facts("train", seed, kind, supersampling(seed))
             rng = scene_rng("train", seed, 10 + MODALITIES.index(kind))
             prepared.append(self.processor.prepare(open_signal(_source(facts), kind)))
-            truths.setdefault(kind, []).append(_truth(facts, prepared[-1], self.fine_cells[kind]))
+            if kind in self.fine_cells:  # networks without masks have no fine level to supervise
+                truths.setdefault(kind, []).append(_truth(facts, prepared[-1], self.fine_cells[kind]))
             drawn = sample_questions_about(facts, rng, self.questions // len(kinds))
             samples += [_on_signal(_jittered(_lowered(sample, rng), rng), number) for sample in drawn]
         row = GuidedRow(Row(prepared))
@@ -168,7 +169,7 @@ def _truth(facts: Facts, prepared: Prepared, cells: int) -> DenseTargets:
         return audio_targets(facts.sound, prepared.frame.extent[0], cells)
     if facts.is_image:
         return image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
-    chosen = prepared.chosen
+    chosen = prepared.indices
     return point_cloud_targets(facts.scene, facts.object_id[chosen], facts.part_id[chosen], prepared.values[:, :3])
 
 

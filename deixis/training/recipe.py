@@ -22,12 +22,13 @@ from transformers import AutoConfig
 
 from deixis.errors import ConfigError
 from deixis.model.config import DeixisConfig
-from deixis.model.kinds import AXES
+from deixis.model.masks.mask_cells import fine_cells, mask_cells
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor, build_processor
-from deixis.model.signal_options import encoder_token_count
 from deixis.options import plain_values
 from deixis.samples.mixtures.mixture import Mixture
+from deixis.signals import MODALITIES
+from deixis.signals.modality import load
 from deixis.systems import system_of
 from deixis.systems.deixis.tokenizer import SPECIAL_TOKENS, build_tokenizer, number_tokens
 from deixis.training.classifier import ClassifyRecipe, train_classifier
@@ -37,9 +38,10 @@ from deixis.training.recipe_file import DATA, DenseStage, InstructStage, Recipe,
 from deixis.training.sample_batches import SampleBatches
 from deixis.training.stage_run import run_stage
 from deixis.training.streams import DenseBatches
-from deixis.world.generate import MODALITIES, world_samples
+from deixis.world.generate import world_samples
 
 logger = logging.getLogger(__name__)
+SPLIT = {1: 4, 2: 2, 3: 1}  # axes of a position -> parts of a token, per axis, that a dense head predicts
 STAGE_STRIDE = 10_000_000  # distance between the first seeds of two stages, so that their streams do not overlap
 SHARD_SIZE = "14MB"
 TEXT_SEEDS = 150  # seeds of the world whose questions and answers the tokenizer is trained on
@@ -112,8 +114,8 @@ def _stage(stage: Stage, model, heads, processor, seed: int, folder: Path = Path
         specs = {kind: processor.spec(kind) for kind in config.modalities}
         return DensePretrainer(model.field_encoder, heads), DenseBatches(specs, stage.batch, seed)
     cells = fine_cells(config), mask_cells(config)
-    guided = [kind for kind in ("image", "audio") if kind in config.modalities]
-    sizes = {kind: (cells[0][kind], encoder_token_count(kind, getattr(config, kind))) for kind in guided}
+    guided = [name for name in cells[0] if hasattr(load(MODALITIES[name].cells), "pool")]
+    sizes = {name: (cells[0][name], config.signals[name].token_count) for name in guided}
     guide_sizes = sizes if stage.guide_weight > 0 else None
     counts, limit = stage.world_batch, stage.max_tokens
     batches = InstructBatches(processor, system, *cells, counts, stage.questions, limit, seed, guide_sizes)
@@ -147,8 +149,8 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
     tokenizer = build_tokenizer(texts, recipe.vocab_size)
     ids: dict[str, Any] = {name: tokenizer.convert_tokens_to_ids(token) for name, token in SPECIAL_TOKENS.items()}
     sizes = dict(recipe.model or {})
-    if not isinstance(sizes.get("text_config"), dict) or not any(sizes.get(kind) is not None for kind in MODALITIES):
-        raise ConfigError(f"model: expected text_config and at least one of {', '.join(MODALITIES)}")
+    if not isinstance(sizes.get("text_config"), dict) or not _modalities_of(sizes):
+        raise ConfigError(f"model: expected text_config and, under signals, at least one of {', '.join(MODALITIES)}")
     sizes["text_config"] = sizes["text_config"] | {
         "vocab_size": len(tokenizer),
         "pad_token_id": tokenizer.pad_token_id,
@@ -158,13 +160,14 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
     if recipe.mask_weights is not None:
         sizes["mask_config"] = AutoConfig.from_pretrained(recipe.mask_weights)
     try:
-        config = DeixisConfig(
-            **sizes,
-            signal_token_ids={kind: ids[kind] for kind in MODALITIES if sizes.get(kind) is not None},
-            region_token_id=ids["region"],
-            seg_token_id=ids["seg"],
-            number_tokens=number_tokens(tokenizer),
-        )
+        # The tokenizer is new, so its ids replace those that a preset's sizes name.
+        sizes |= {
+            "signal_token_ids": {name: ids[name] for name in _modalities_of(sizes)},
+            "region_token_id": ids["region"],
+            "seg_token_id": ids["seg"],
+            "number_tokens": number_tokens(tokenizer),
+        }
+        config = DeixisConfig(**sizes)
     except (ConfigError, StrictDataclassError) as error:
         raise ConfigError(f"model: {' '.join(str(error).split())}") from None
     model = DeixisForConditionalGeneration(config)
@@ -172,6 +175,12 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
         model.sam_pointing.load_sam(recipe.mask_weights)
     smooth_number_embeddings(model)
     return model, build_processor(config, tokenizer)
+
+
+def _modalities_of(sizes: dict[str, Any]) -> list[str]:
+    """The modalities that a recipe's model takes, in the order of `MODALITIES`."""
+    signals = sizes.get("signals") or {}
+    return [name for name in MODALITIES if signals.get(name) is not None] if isinstance(signals, dict) else []
 
 
 def _texts(sample) -> list[str]:
@@ -196,35 +205,13 @@ def smooth_number_embeddings(model: DeixisForConditionalGeneration, waves: int =
 
 
 def dense_heads(model: DeixisForConditionalGeneration) -> nn.ModuleDict:
-    """New pretraining heads for every modality of the network."""
+    """New pretraining heads for every modality of the network that has a fine level and a ground truth."""
     from deixis.world.dense_targets import CLASS_COUNTS
 
-    split = {"image": 2, "audio": 4, "point_cloud": 1}
     dim, fine = model.config.vision_config.hidden_size, model.config.pointing.dim
-    kinds = model.config.modalities
-    return nn.ModuleDict({k: DenseHeads(dim, fine, CLASS_COUNTS[k], AXES[k], split[k]) for k in kinds})
-
-
-def fine_cells(config: DeixisConfig) -> dict[str, int]:
-    """The number of fine cells per modality (stride 4 in images and audio, points of point clouds)."""
-    cells = {}
-    if config.image:
-        cells["image"] = (config.image["size_px"] // 4) ** 2
-    if config.audio:
-        cells["audio"] = round(config.audio["window_s"] * 100) // 4
-    if config.point_cloud:
-        cells["point_cloud"] = config.point_cloud["count"]
-    return cells
-
-
-def mask_cells(config: DeixisConfig) -> dict[str, int]:
-    """The number of mask cells per modality: the fine cells, or those of SAM's masks."""
-    cells = fine_cells(config)
-    if config.pointing.backbone == "sam" and config.image:
-        from deixis.model.masks.sam import sam_side
-
-        cells["image"] = sam_side(config.mask_config) ** 2
-    return cells
+    names = [name for name in fine_cells(model.config) if name in CLASS_COUNTS and model.config.has_fine]
+    axes = {name: len(MODALITIES[name].axes) for name in names}
+    return nn.ModuleDict({n: DenseHeads(dim, fine, CLASS_COUNTS[n], axes[n], SPLIT[axes[n]]) for n in names})
 
 
 def save(model, heads: nn.ModuleDict, processor: DeixisProcessor, folder: Path) -> None:

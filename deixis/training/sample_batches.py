@@ -13,7 +13,7 @@ from torch import Tensor
 from deixis.conversation import MaskTarget, Rendered, Row, System, mask_targets, render
 from deixis.errors import DataError, DeixisError
 from deixis.model.chat_template import special_words
-from deixis.model.masks.mask_cells import Prepared
+from deixis.model.masks.prepared import Prepared
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.media import open_media
 from deixis.samples.mixtures.mixture import Mixture

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from deixis.errors import InputError
 from deixis.geometry import Region, Text, parse_markup
-from deixis.signals import Signal
+from deixis.signals import MODALITIES, Signal
 from deixis.visualize.canvas import (
     GREY,
     INK,
@@ -32,8 +32,6 @@ from deixis.visualize.panels.panel import Drawn, panel
 MIN_SIDE_PX, MAX_SIDE_PX = 640, 1280
 """Smaller images are enlarged and larger ones reduced, so that lines and letters fit them."""
 MIN_WIDTH_PX = 640  # of what has no width of its own, and of the lines of text
-HEIGHTS_PX = {"audio": 280, "point_cloud": 500, "imu": 360}
-"""Of drawings that may have any height."""
 MARGIN_PX, GAP_PX = 24, 16
 QUESTION_PX, ANSWER_PX, NAME_PX, CHIP_PX = 18, 22, 13, 14
 MAX_LINES = 12
@@ -97,7 +95,7 @@ def _image_width(signal: Signal) -> int:
 def _signal_block(signal: Signal, drawn: Sequence[Drawn], width: int, named: bool) -> Image.Image:
     """The drawing of a signal, over its name where there are several."""
     own_width = _image_width(signal) if signal.extent.axes == "xy" else width
-    height = HEIGHTS_PX.get(signal.modality)
+    height = MODALITIES[signal.modality].panel_height_px
     drawing = panel(signal.modality, signal.values, drawn, own_width, height, CHIP_PX, signal)
     if not named:
         return drawing

@@ -13,7 +13,7 @@ from deixis.signals import open_signal
 PICTURE = open_signal(np.full((40, 60, 3), 128, np.uint8))
 SOUND = open_signal((np.sin(np.arange(32_000)).astype(np.float32), 16_000))
 CLOUD = open_signal(np.random.default_rng(0).random((50, 3)).astype(np.float32))
-SIGNALS = (PICTURE, SOUND, CLOUD, PICTURE)
+EXAMPLES = (PICTURE, SOUND, CLOUD, PICTURE)
 FILM = open_signal((np.zeros((20, 40, 60, 3), np.uint8), 5))
 TRACE = open_signal((np.random.default_rng(0).random((100, 6)), 50))
 BRAIN = open_signal(np.random.default_rng(0).random(30), modality="fmri")
@@ -61,7 +61,7 @@ def test_regions_keep_the_order_typed(words, expected):
     ],
 )
 def test_a_typed_region(form, typed, region):
-    assert typed_region(form, typed, SIGNALS) == region
+    assert typed_region(form, typed, EXAMPLES) == region
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_box_and_its_time_in_json():
 )
 def test_a_typed_region_that_is_none(form, typed, sentence):
     with pytest.raises(ValueError, match=sentence) as caught:
-        typed_region(form, typed, SIGNALS)
+        typed_region(form, typed, EXAMPLES)
     assert str(caught.value).startswith(f"--{form}")
 
 
@@ -147,7 +147,7 @@ def masked(mode):
 @pytest.mark.parametrize("mode", ["L01", "L", "P", "RGBA", "noise"])
 def test_a_mask_of_any_mode(tmp_path, mode):
     masked(mode).save(tmp_path / "mask.png")
-    region = typed_region("mask", f"{tmp_path / 'mask.png'}@3", SIGNALS)
+    region = typed_region("mask", f"{tmp_path / 'mask.png'}@3", EXAMPLES)
     assert region.form == "mask"
     assert (region.signal, int(region.mask.sum()), region.mask[0, 29], region.mask[0, 30]) == (3, 1200, True, False)
 
@@ -162,7 +162,7 @@ def test_a_mask_of_any_mode(tmp_path, mode):
 def test_a_mask_that_does_not_fit(tmp_path, size, value, sentence):
     Image.new("L", size, value).save(tmp_path / "mask.png")
     with pytest.raises(ValueError, match=sentence):
-        typed_region("mask", str(tmp_path / "mask.png"), SIGNALS)
+        typed_region("mask", str(tmp_path / "mask.png"), EXAMPLES)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_mask_that_does_not_fit(tmp_path, size, value, sentence):
     ],
 )
 def test_a_json_region(record, region):
-    assert json_region(record, SIGNALS, "regions[0]") == region
+    assert json_region(record, EXAMPLES, "regions[0]") == region
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_json_region(record, region):
 )
 def test_a_json_region_that_is_none(record, sentence):
     with pytest.raises(ValueError, match=sentence):
-        json_region(record, SIGNALS, "regions[0]")
+        json_region(record, EXAMPLES, "regions[0]")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from deixis.conversation import question_sample
 from deixis.evaluation.blind import blanked, blind
 from deixis.geometry import Box, letterbox_frame
 from deixis.inference import Model
-from deixis.model.masks.mask_cells import Prepared
-from deixis.signals import SIGNALS, open_signal
+from deixis.model.masks.prepared import Prepared
+from deixis.signals import MODALITIES, open_signal
 from tests.toy import cloud, picture, sound
 
 
@@ -51,7 +51,7 @@ def test_the_blind_answer_alike_about_everything(model):
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, id=kind) for kind in SIGNALS if kind not in ("audio", "point_cloud")]
+    "kind", [pytest.param(kind, id=kind) for kind in MODALITIES if kind not in ("audio", "point_cloud")]
 )
 def test_every_other_kind_becomes_zeros(kind):
     prepared = Prepared(kind, np.ones((2, 3), np.float32), letterbox_frame((2, 3), (2, 3)))

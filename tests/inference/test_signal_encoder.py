@@ -30,7 +30,7 @@ def counted(network, monkeypatch):
     seen = []
     encode = network.encode
     monkeypatch.setattr(
-        network, "encode", lambda values, batch: seen.append(len(batch.modality)) or encode(values, batch)
+        network, "encode", lambda values, batch, sam: seen.append(len(batch.modality)) or encode(values, batch, sam)
     )
     return seen
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from deixis import Box, Box3D, Span
 from deixis.signals import open_signal
-from tests.model.test_union import SIGNALS, UNION
+from tests.model.test_union import EXAMPLES, UNION
 from tests.model.test_union import VISION as TRUNK
 from tests.toy import SAM2_SIZES, SAM_SIZES, cloud, picture, sound, toy_network
 
@@ -32,7 +32,9 @@ NETWORKS = [
     pytest.param({"pointing": {"dim": 16, "backbone": "sam"}, "mask_config": SAM_SIZES}, TOY, id="sam"),
     pytest.param({"pointing": {"dim": 16, "backbone": "sam2"}, "mask_config": SAM2_SIZES}, TOY, id="sam2"),
     pytest.param(
-        {"vision_config": CLIP, **UNION}, [(make(), region) for make, region in SIGNALS.values()], id="every_modality"
+        {"vision_config": CLIP, **UNION},
+        [(make(), region) for make, region in EXAMPLES.values()],
+        id="every_modality",
     ),
 ]
 # SAM computes three alternative masks, a score per mask and an object score beside the one mask that is used.

@@ -23,7 +23,9 @@ SMALL = {
 
 
 def toy_sizes(changes):
-    """The changes of a row on top of toy sizes."""
+    """The changes of a row on top of toy sizes; options of modalities stand beside the other fields."""
+    changes = {**changes, **changes.get("signals", {})}
+    changes.pop("signals", None)
     sizes = {"projection": SIZES["projection"], "sampler": SIZES["sampler"], "pointing": SIZES["pointing"]}
     merged = {name: {**sizes.get(name, {}), **value} for name, value in changes.items() if isinstance(value, dict)}
     merged |= {name: value for name, value in changes.items() if not isinstance(value, dict)}
@@ -33,7 +35,7 @@ def toy_sizes(changes):
     if "point_cloud" in changes:
         merged["point_cloud"] = {**SMALL["point_cloud"], **changes["point_cloud"]}
     if "image" in changes:
-        merged["image"] = {**SIZES["image"], **changes["image"]}
+        merged["image"] = {**SIZES["signals"]["image"], **changes["image"]}
     backbone = changes.get("pointing", {}).get("backbone", "shared")
     return merged | ({"mask_config": {"sam": SAM_SIZES, "sam2": SAM2_SIZES}[backbone]} if backbone != "shared" else {})
 
@@ -45,8 +47,11 @@ def test_the_page_has_rows():
 @pytest.mark.parametrize("changes", ROWS)
 def test_a_row_builds_and_runs(toy, changes):
     network, processor = toy_network(toy[1].tokenizer, **toy_sizes(changes))
-    for name, value in changes.items():
-        own = network.config.to_dict()[name]
+    plain = network.config.to_dict()
+    for name, value in [*changes.items(), *changes.get("signals", {}).items()]:
+        own = (plain | plain["signals"])[name]
+        if name == "signals":
+            continue
         assert own == value if not isinstance(value, dict) else own.items() >= value.items()
     for part in changes.get("frozen", ()):
         names = [n for n, weight in network.named_parameters() if not weight.requires_grad]

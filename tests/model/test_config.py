@@ -8,6 +8,7 @@ from deixis.errors import ConfigError
 from deixis.model import DeixisConfig
 from deixis.model.config import PARTS
 from deixis.model.part_configs import LossWeights, PointingConfig, SamplerConfig
+from deixis.signals.image import ImageOptions
 
 
 @pytest.mark.parametrize(
@@ -39,10 +40,23 @@ from deixis.model.part_configs import LossWeights, PointingConfig, SamplerConfig
         pytest.param({"loss_weights": {"dise": 1}}, "loss_weights.dise: unknown field; .*; did you mean 'dice'?"),
         pytest.param({"projecton": {}}, "projecton: unknown field of DeixisConfig; did you mean 'projection'?"),
         pytest.param({"number_spread": "much"}, "number_spread: expected a number; got 'much'"),
-        pytest.param({"image": {"size": 64}}, "image.size: unknown field; known are .*; did you mean 'size_px'"),
-        pytest.param({"image": {"size_px": 64, "patch_px": 8}}, "image.patch_px: expected 16.*; got 8 for 64"),
-        pytest.param({"image": {"size_px": 40}}, "image.patch_px: expected 16, .* multiple of it; got 16 for 40"),
-        pytest.param({"audio": {"window_s": 7.9}}, "audio.stride: expected 16, .*; got 16 for 790"),
+        pytest.param(
+            {"signals": {"image": {"size": 64}}},
+            "signals.image.size: unknown field; known are .*; did you mean 'size_px'",
+        ),
+        pytest.param(
+            {"signals": {"image": {"size_px": 64, "patch_px": 8}}},
+            "signals.image.patch_px: expected 16.*; got 8 for 64",
+        ),
+        pytest.param(
+            {"signals": {"image": {"size_px": 40}}},
+            "signals.image.patch_px: expected 16, .* multiple of it; got 16 for 40",
+        ),
+        pytest.param(
+            {"signals": {"audio": {"window_s": 7.9}}}, "signals.audio.stride: expected 16, .*; got 16 for 790"
+        ),
+        pytest.param({"image": {}}, "image: expected the options of a modality under signals; got them beside it"),
+        pytest.param({"signals": {"imagge": {}}}, "signals.imagge: unknown field; .*; did you mean 'image'?"),
         pytest.param({"text_config": {"model_type": "no_such_model"}}, "Unrecognized model identifier: no_such_model"),
     ],
 )
@@ -52,8 +66,8 @@ def test_what_does_not_fit_is_refused(fields, match):
 
 
 def test_defaults_are_filled_in():
-    config = DeixisConfig(image={}, projection={"router": "sparse"})
-    assert config.image == {"tokenizer": "stem", "size_px": 128, "patch_px": 16, "early_dim": 96, "tiles": 1}
+    config = DeixisConfig(signals={"image": {}}, projection={"router": "sparse"})
+    assert config.signals["image"] == ImageOptions(tokenizer="stem", size_px=128, patch_px=16, early_dim=96, tiles=1)
     assert config.modalities == ("image",)
     assert (config.projection.router, config.projection.experts) == ("sparse", 3)
     assert config.pointing == PointingConfig(dim=64, backbone="shared", train="decoder", state="at")
@@ -63,12 +77,16 @@ def test_defaults_are_filled_in():
 
 
 def test_kinds_come_in_their_own_order():
-    assert DeixisConfig(point_cloud={}, audio={}, image={}).modalities == ("image", "audio", "point_cloud")
+    assert DeixisConfig(signals={"point_cloud": {}, "audio": {}, "image": {}, "imu": None}).modalities == (
+        "image",
+        "audio",
+        "point_cloud",
+    )
 
 
 def test_a_file_gives_the_same_configuration(tmp_path):
     config = DeixisConfig(
-        image={"size_px": 64, "mean": [0.1, 0.2, 0.3]}, pointing={"backbone": "sam"}, number_spread=3.0
+        signals={"image": {"size_px": 64, "mean": [0.1, 0.2, 0.3]}}, pointing={"backbone": "sam"}, number_spread=3.0
     )
     config.save_pretrained(tmp_path)
     loaded = DeixisConfig.from_pretrained(tmp_path)

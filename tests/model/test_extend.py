@@ -1,11 +1,13 @@
 """A grown network answers as before about what it knew, learns in its new parts, and survives a file."""
 
+import numpy as np
 import pytest
 import torch
 
 from deixis import Box, Span
 from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.extend import add_expert, add_signal
+from deixis.signals import open_signal
 from tests.toy import SAM_SIZES, SIZES, picture, sound, toy_network
 
 IMU = {"tokenizer": "conv", "rate_hz": 20, "window_s": 1.0, "kernel": 4, "stride": 4}
@@ -25,18 +27,16 @@ def grown(toy):
 def test_a_further_signal_leaves_the_old_ones_as_they_were(grown, tmp_path):
     network, processor = grown
     before = logits(network, processor)
-    add_signal(network, "imu", IMU)
+    grown_processor = add_signal(network, processor, "imu", IMU)
     assert network.config.modalities == ("image", "audio", "point_cloud", "imu")
     torch.testing.assert_close(logits(network, processor), before, rtol=0, atol=0)
 
     placeholder = network.config.signal_token_ids["imu"]
-    assert placeholder >= network.config.text_config.vocab_size
-    ids = torch.tensor([[1, *[placeholder] * (2 + 5), 20]])
-    batch = {
-        "imu_values": torch.randn(1, 6, 20),
-        "signal_modality": torch.tensor([6]),
-        "signal_sample": torch.tensor([0]),
-    }
+    assert grown_processor.tokenizer.convert_tokens_to_ids("<imu>") == placeholder
+    trace = np.random.default_rng(0).normal(size=(20, 6))
+    batch = dict(grown_processor(["What is done?"], [[open_signal((trace, 20.0), "imu")]]))
+    ids = batch.pop("input_ids")
+    assert (ids == placeholder).sum() == 2 + 5
     network(input_ids=ids, labels=ids.masked_fill(ids == placeholder, -100), **batch).loss.backward()
     learning = {name for name, weight in network.named_parameters() if weight.requires_grad}
     assert all(".imu" in name for name in learning)
@@ -56,7 +56,7 @@ def test_a_sound_joins_a_network_whose_masks_were_all_sams(toy, tmp_path):
     with torch.no_grad():
         before = network(**inputs).logits
     assert network.pointing_head is None
-    add_signal(network, "audio", SIZES["audio"], toy[1].tokenizer.convert_tokens_to_ids("<audio>"))
+    add_signal(network, processor, "audio", SIZES["signals"]["audio"])
     with torch.no_grad():
         torch.testing.assert_close(network(**inputs).logits, before)
     network.save_pretrained(tmp_path)
@@ -70,10 +70,9 @@ def test_a_sound_joins_a_network_whose_masks_were_all_sams(toy, tmp_path):
 
 
 def test_the_old_parts_may_go_on_learning(grown):
-    network, _ = grown
-    add_signal(network, "imu", IMU, token_id=5000, freeze=False)
+    network, processor = grown
+    add_signal(network, processor, "imu", IMU, freeze=False)
     assert all(weight.requires_grad for weight in network.parameters())
-    assert network.config.signal_token_ids["imu"] == 5000
 
 
 @pytest.mark.parametrize(
@@ -99,22 +98,27 @@ def test_a_further_expert_changes_nothing_until_trained(toy, router, tolerance):
     ("projection", "grow", "match"),
     [
         pytest.param(
-            {"type": "linear"}, add_expert, "add_expert: expected a projection of type 'upm'", id="no_experts"
+            {"type": "linear"},
+            lambda n, p: add_expert(n),
+            "add_expert: expected a projection of type 'upm'",
+            id="no_experts",
         ),
-        pytest.param({"router": "constant"}, add_expert, "got 'constant', under which", id="constant"),
+        pytest.param({"router": "constant"}, lambda n, p: add_expert(n), "got 'constant', under which", id="constant"),
         pytest.param(
-            {}, lambda n: add_expert(n, source=7), "expected a source from 0 to 2, got 7", id="no_such_expert"
+            {}, lambda n, p: add_expert(n, source=7), "expected a source from 0 to 2, got 7", id="no_such_expert"
         ),
-        pytest.param({}, lambda n: add_signal(n, "image", {}), "does not take yet, got 'image'", id="there_already"),
+        pytest.param(
+            {}, lambda n, p: add_signal(n, p, "image", {}), "does not take yet, got 'image'", id="there_already"
+        ),
         pytest.param(
             {},
-            lambda n: add_signal(n, "imu", {"rate": 3}),
+            lambda n, p: add_signal(n, p, "imu", {"rate": 3}),
             "imu.rate: unknown field; .*did you mean 'rate_hz'",
             id="unknown_option",
         ),
     ],
 )
 def test_what_cannot_grow_is_refused(toy, projection, grow, match):
-    network, _ = toy_network(toy[1].tokenizer, projection=projection)
+    network, processor = toy_network(toy[1].tokenizer, projection=projection)
     with pytest.raises(ValueError, match=match):
-        grow(network)
+        grow(network, processor)

@@ -129,8 +129,10 @@ def test_repeated_rows_keep_their_signals_and_regions(kinds_of):
     inputs = {
         "signal_modality": kind,
         "signal_sample": sample,
-        "image_values": names[kind == IMAGE][:, None].float(),
-        "audio_values": names[kind == AUDIO][:, None].float(),
+        "signals": {
+            "image": names[kind == IMAGE][:, None].float(),
+            "audio": names[kind == AUDIO][:, None].float(),
+        },
         "region_points": region[:, None, None].float(),
         "region_places": region[:, None, None].float() / 7,
         "region_signal": region,
@@ -138,7 +140,7 @@ def test_repeated_rows_keep_their_signals_and_regions(kinds_of):
     }
     out = repeat_signals(inputs, 3)
     batch = SignalBatch(out["signal_modality"], out["signal_sample"])
-    values = [out["image_values"], out["audio_values"]]
+    values = [out["signals"]["image"], out["signals"]["audio"]]
     rows_of = batch.row(torch.arange(len(batch.modality))).tolist()
     shown = [int(values[k][r]) for k, r in zip(batch.modality.tolist(), rows_of, strict=True)]
     own = [names[sample == row].tolist() for row in range(len(kinds_of))]

@@ -21,6 +21,8 @@ def text(words):
 
 def same(one, other):
     assert one.keys() == other.keys()
+    one, other = ({**own, **own["signals"]} for own in (one, other))
+    assert one.pop("signals").keys() == other.pop("signals").keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -136,4 +138,4 @@ def test_a_path_is_a_source(toy, tmp_path):
     Image.fromarray(picture()).save(tmp_path / "a.png")
     messages = [user({"type": "image", "path": str(tmp_path / "a.png")}, text("Hm?"))]
     inputs = toy[1].apply_chat_template(messages, tokenize=True, return_dict=True, add_generation_prompt=True)
-    np.testing.assert_allclose(inputs["image_values"], toy[1]("Hm?", [picture()])["image_values"])
+    np.testing.assert_allclose(inputs["signals"]["image"], toy[1]("Hm?", [picture()])["signals"]["image"])

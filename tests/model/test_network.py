@@ -74,7 +74,7 @@ def test_pointing_gives_the_cells_of_each_signal(toy):
         again = network.point(encoded, states[[3, 1]], torch.tensor([3, 1]))
     assert [len(mark) for mark in marks] == [200, 64, 64, 64]
     torch.testing.assert_close(again, [marks[3], marks[1]])
-    assert not {"image_values", "signal_modality"} & batch.keys()
+    assert not {"signals", "signal_modality"} & batch.keys()
 
 
 def trained_inputs(network, processor):
@@ -132,16 +132,21 @@ def test_mask_losses_read_the_right_signal(toy):
         ),
         pytest.param({"signal_modality": None}, "sample 0 has 6 image placeholder", id="no_signals"),
         pytest.param(
-            {"image_values": None}, "image_values: expected a row for each of 2 in signal_modality, got 0", id="none"
+            {"image": None}, r"signals: expected 2 row\(s\) of image, as in signal_modality, got 0", id="none"
         ),
-        pytest.param({"audio_values": torch.zeros(2, 800, 16)}, "audio_values: expected .* 1 .*, got 2", id="surplus"),
+        pytest.param(
+            {"audio": torch.zeros(2, 800, 16)}, r"signals: expected 1 row\(s\) of audio, .* got 2", id="surplus"
+        ),
         pytest.param({"region_points": None}, "sample 0 has 2 region placeholder.* but 0 region", id="no_regions"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(toy, change, match):
     network, processor = toy
+    inputs = trained_inputs(network, processor)
+    signals = inputs["signals"] | {name: change[name] for name in ("image", "audio") if name in change}
+    inputs["signals"] = {name: values for name, values in signals.items() if values is not None}
     with pytest.raises(ValueError, match=match):
-        network(**{**trained_inputs(network, processor), **change})
+        network(**inputs | {name: value for name, value in change.items() if name not in inputs["signals"] | signals})
 
 
 def test_a_region_without_signals_is_refused(toy):
@@ -243,7 +248,7 @@ def test_the_fields_hold_the_signals_of_their_kind_in_order(toy):
     batch = inputs(processor, "three", "picture", "cloud")
     with torch.no_grad():
         encoded = network.encode_inputs(dict(batch))
-        second = network.field_encoder(batch["image_values"][1:], "image")
+        second = network.field_encoder(batch["signals"]["image"][1:], "image")
     assert isinstance(encoded.batch, SignalBatch)
     assert {kind: len(field.tokens) for kind, field in encoded.fields.items()} == {
         "image": 2,

@@ -26,6 +26,8 @@ def test_the_auto_classes_know_it(folder, toy):
     question = ("What is {0}?", [picture(), sound()], [Box(2, 3, 20, 20)])
     before, after = toy[1](*question), processor(*question)
     assert before.keys() == after.keys()
+    signals, again = before.pop("signals"), after.pop("signals")
+    assert all(torch.equal(signals[name], again[name]) for name in ("image", "audio"))
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert (processor.specs, processor.token_counts) == (toy[1].specs, toy[1].token_counts)
 

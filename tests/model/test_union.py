@@ -7,10 +7,9 @@ import torch
 from deixis import Box, Box3D, Point, Span
 from deixis.geometry import mask_iou
 from deixis.model import DeixisForConditionalGeneration, build_processor
-from deixis.model.kinds import AXES, KINDS
 from deixis.model.masks.mask_cells import logits_to_regions
 from deixis.model.processor import signal_token_count
-from deixis.signals import open_signal
+from deixis.signals import MODALITIES, open_signal
 from tests.toy import SAM2_SIZES, TEXT, cloud, picture, sound, toy_network
 
 VISION = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
@@ -40,7 +39,7 @@ def film(frames=4):
     return open_signal((np.stack([picture(20, 30, seed=i) for i in range(frames)]), 2.0), "video")
 
 
-SIGNALS = {
+EXAMPLES = {
     "image": (lambda: open_signal(picture(30, 40)), Box(3, 4, 20, 20)),
     "audio": (lambda: open_signal(sound(3.0)), Span(0.5, 1.5)),
     "point_cloud": (lambda: open_signal(cloud(90)), Box3D(0, 0, 0, 1, 1, 0.6)),
@@ -56,10 +55,10 @@ def union(request, toy):
     return toy_network(toy[1].tokenizer, vision_config=request.param, **UNION)
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in SIGNALS])
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in EXAMPLES])
 def test_every_kind_is_read_pointed_at_and_marked(union, kind):
     network, processor = union
-    source, region = SIGNALS[kind]
+    source, region = EXAMPLES[kind]
     signal = source()
     inputs = processor("What is {0}?", [signal], [region])
     token = network.config.signal_token_ids[kind]
@@ -70,15 +69,15 @@ def test_every_kind_is_read_pointed_at_and_marked(union, kind):
         marks = network.point(encoded, torch.randn(1, 32), torch.tensor([0]))
     assert output.logits.isfinite().all()
     field = encoded.fields[kind]
-    assert field.axes == AXES[kind] == field.fine_positions.shape[-1]
+    assert field.axes == len(MODALITIES[kind].axes) == field.fine_positions.shape[-1]
     assert logits_to_regions(marks[0].abs(), processor.prepare(signal))  # everything is marked, in the file's own units
 
 
 def test_the_union_survives_a_file_and_says_what_it_can(union, tmp_path):
     network, processor = union
     assert network.config.abilities == {
-        "signals": list(KINDS),
-        "regions": list(KINDS),
+        "signals": list(MODALITIES),
+        "regions": list(MODALITIES),
         "answers": ["text", "box", "mask"],
     }
     network.save_pretrained(tmp_path)
@@ -146,7 +145,7 @@ def test_regions_and_masks_of_tiles_are_in_the_file(tiled):
     prepared = processor.prepare(signal)
     mask = np.zeros((60, 90), bool)
     mask[10:30, 50:80] = True
-    from deixis.model.masks.mask_cells import mask_to_cells
+    from deixis.model.masks.cells import mask_to_cells
 
     cells = torch.from_numpy(mask_to_cells(mask, prepared.frame, 14))
     [region] = logits_to_regions(cells - 0.5, prepared)
@@ -219,5 +218,5 @@ def test_a_brain_is_pointed_at_in_parcels(union, tmp_path):
     logits[3] = 1.0
     [region] = logits_to_regions(logits, prepared, signal=2)
     assert (region.form, region.signal) == ("points", 2)
-    assert (prepared.parcels[region.points] == 3).all()
+    assert (prepared.indices[region.points] == 3).all()
     assert build_processor(network.config, processor.tokenizer).specs["fmri"]["parcels"] == 10

@@ -14,7 +14,7 @@ from deixis.checkpoints.tokenizer import published_text
 from deixis.conversation import IGNORED, Row, collate, mask_targets, render
 from deixis.geometry import Mask, escaped
 from deixis.model import DeixisForConditionalGeneration
-from deixis.model.masks.mask_cells import Prepared
+from deixis.model.masks.prepared import Prepared
 from deixis.model.masks.sam import sam_side
 from deixis.model.masks.sam_image import MEAN_RGB, STD_RGB, placed_logits, prepare_for_sam
 from deixis.samples.sample import MediaReference, Sample, Turn

@@ -10,8 +10,7 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
-from deixis.model.fusion import Encoded, SignalBatch
-from deixis.model.kinds import KINDS
+from deixis.model.fusion import Encoded, SignalBatch, modality_index
 from deixis.systems.conversion import convert
 
 
@@ -43,8 +42,8 @@ def processor_of(out: Path) -> DeixisProcessor:
 def encoded(network: DeixisForConditionalGeneration, kind: str, values: Tensor, sam: Tensor | None = None) -> Encoded:
     """Signals of one kind, encoded: one a row of the batch."""
     count = len(values)
-    batch = SignalBatch(torch.full((count,), KINDS.index(kind)), torch.arange(count))
-    return network.encode({kind: values, "sam": sam}, batch)
+    batch = SignalBatch(torch.full((count,), modality_index(kind)), torch.arange(count))
+    return network.encode({kind: values}, batch, sam)
 
 
 def with_placeholders(ids: Sequence[int], at: Mapping[int, tuple[int, int]]) -> list[int]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from deixis.model import DeixisForConditionalGeneration
 from deixis.model.fusion import Encoded
-from deixis.model.kinds import PICTURES
+from deixis.signals import MODALITIES
 from deixis.systems.onellm.convert import KINDS
 from tests.parity.golden import Check, Golden
 from tests.parity.networks import converted, encoded
@@ -62,7 +62,7 @@ def recorded_attention(network: DeixisForConditionalGeneration, golden: Golden) 
 
 def encoder_tokens(network: DeixisForConditionalGeneration, kind: str, values: Tensor) -> Tensor:
     """(row, token, width) of the encoder, class token first; a row for each frame, before they are averaged."""
-    frames = values.flatten(0, 1) if kind in PICTURES and values.ndim == 5 else values
+    frames = values.flatten(0, 1) if MODALITIES[kind].patches and values.ndim == 5 else values
     return network.field_encoder(frames, kind).all_tokens
 
 

@@ -10,7 +10,7 @@ import soundfile
 import trimesh
 from PIL import Image
 
-from deixis.signals import SIGNALS, AudioSpec, ImageSpec, name_in_folder, open_signal, to_tensor
+from deixis.signals import MODALITIES, AudioSpec, ImageSpec, name_in_folder, open_signal, to_tensor
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "real"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data sets are not beside this checkout")
@@ -50,7 +50,7 @@ def test_web_address_is_refused():
         open_signal("https://example.org/a.png")
 
 
-@pytest.mark.parametrize("suffix", [s for reader in SIGNALS.values() for s in reader.suffixes] + [".npy", ""])
+@pytest.mark.parametrize("suffix", [s for reader in MODALITIES.values() for s in reader.suffixes] + [".npy", ""])
 def test_empty_and_foreign_files(tmp_path, suffix):
     path = tmp_path / f"file{suffix}"
     path.write_bytes(b"")

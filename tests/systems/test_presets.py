@@ -7,8 +7,7 @@ import torch
 from deixis.checkpoints.shrinking import small_bytes
 from deixis.checkpoints.terms import TERMS
 from deixis.model import DeixisForConditionalGeneration, build_processor
-from deixis.model.kinds import KINDS
-from deixis.signals import open_signal
+from deixis.signals import MODALITIES, open_signal
 from deixis.systems.deixis.preset import union_config
 from deixis.systems.needs import DTYPES, Needs, needs_of
 from deixis.systems.presets import PRESETS
@@ -35,11 +34,13 @@ TOY_UNION = {
         "image_size": 64,
     },
     "mask_config": SAM2_SIZES,
-    **{kind: {"size_px": 64} for kind in ("image", "video", "depth", "normal")},
-    "audio": {"window_s": 1.28, "mel_bins": 16},
-    "point_cloud": {"count": 64, "groups": 8, "neighbours": 4},
-    "fmri": {"parcels": 8},
-    "imu": {"window_s": 0.8},
+    "signals": {
+        **{name: {"size_px": 64} for name in ("image", "video", "depth", "normal")},
+        "audio": {"window_s": 1.28, "mel_bins": 16},
+        "point_cloud": {"count": 64, "groups": 8, "neighbours": 4},
+        "fmri": {"parcels": 8},
+        "imu": {"window_s": 0.8},
+    },
     "projection": {"depth": 1, "queries": 3},
     "sampler": {"points": 16, "in_dim": 16, "anchors": [4, 2], "neighbours": [3, 2]},
     "region_token_id": 390,
@@ -103,7 +104,7 @@ def test_a_layer_that_int4_leaves_whole_and_a_network_that_fits_nowhere():
 
 def test_the_union_has_every_ability():
     able = PRESETS["union"].config().abilities
-    assert set(able["signals"]) == set(able["regions"]) == set(KINDS)
+    assert set(able["signals"]) == set(able["regions"]) == set(MODALITIES)
     assert able["answers"] == ["text", "box", "mask"]
 
 
@@ -149,14 +150,14 @@ def test_signals_are_prepared_as_the_preset_wants_them(name):
             "image": (3, side, side),
             "audio": (1024, 128),
             "point_cloud": (8192, 6),
-            "imu": (6, round(config.imu["window_s"] * 200)) if config.imu else None,
+            "imu": (6, round(config.signals["imu"].window_s * 200)) if "imu" in config.signals else None,
         }
         assert prepared.shape == expected[kind]
         assert np.isfinite(prepared).all()
 
 
 def test_overrides_reach_into_dictionaries_and_leave_the_preset_alone():
-    config = union_config({"projection": {"queries": 5}, "imu": None})
+    config = union_config({"projection": {"queries": 5}, "signals": {"imu": None}})
     assert (config.projection.queries, config.projection.experts) == (5, 3)
     assert "imu" not in config.modalities
     assert "imu" not in config.signal_token_ids

@@ -132,16 +132,24 @@ def test_construction_checks_a_recipe():
 @pytest.mark.parametrize(
     ("recipe", "match"),
     [
-        pytest.param(toy_recipe(model={"image": {}}), "model: expected text_config and at least one of", id="no_text"),
         pytest.param(
-            toy_recipe(model={**SIZES, "image": None, "audio": None, "point_cloud": None}),
+            toy_recipe(model={"signals": {"image": {}}}), "model: expected text_config and, under signals", id="no_text"
+        ),
+        pytest.param(
+            toy_recipe(model={**SIZES, "signals": {"image": None}}),
             "at least one of image, audio, point_cloud",
             id="no_signal",
         ),
-        pytest.param(toy_recipe(model={**SIZES, "image": {"size": 3}}), "model: image.size: unknown field", id="size"),
+        pytest.param(
+            toy_recipe(model={**SIZES, "signals": {"image": {"size": 3}}}),
+            "signals.image.size: unknown field",
+            id="size",
+        ),
         pytest.param(toy_recipe(model={**SIZES, "number_spread": "wide"}), "model: .*number_spread", id="type"),
         pytest.param(
-            toy_recipe(model={**SIZES, "audio": None}), "stage dense: batch: the model takes no audio", id="kind"
+            toy_recipe(model={**SIZES, "signals": {**SIZES["signals"], "audio": None}}),
+            "stage dense: batch: the model takes no audio",
+            id="kind",
         ),
         pytest.param(
             toy_recipe(init="no/such/folder", model=None, vocab_size=None),
@@ -180,7 +188,8 @@ def shrunk(recipe):
     for part in ("vision_config", "text_config"):
         sizes = {**SMALL, **({"num_key_value_heads": 2} if part == "text_config" else {})}
         model[part] = {**model[part], **sizes}
-    model |= {kind: {**model[kind], **sizes} for kind, sizes in SMALL_SIGNALS.items() if model.get(kind)}
+    own = model["signals"]
+    model["signals"] = own | {name: {**own[name], **sizes} for name, sizes in SMALL_SIGNALS.items() if name in own}
     return {**recipe, "model": model, "stages": stages}
 
 

@@ -78,7 +78,7 @@ def same(first: dict, second: dict) -> bool:
 @pytest.mark.parametrize("ending", [".jsonl", ".tar", ".parquet"])
 def test_samples_of_all_kinds_and_forms_are_learnt(batches, toy, ending):
     batch = batches(GOOD, ending=ending)(0)
-    assert len(batch["image_values"]) == 3  # seven samples about three pictures
+    assert len(batch["signals"]["image"]) == 3  # seven samples about three pictures
     assert len(batch["input_ids"]) == 6
     assert len(batch["seg_target"]) == 2
     assert len(batch["region_points"]) == 7

@@ -22,7 +22,7 @@ from deixis.samples.consistency import listed
 from deixis.samples.headers import header_size_hw
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.signals import SIGNALS
+from deixis.signals import MODALITIES
 
 LISTS = ("labels.csv", "metadata.csv", "classes.csv")
 FILE_COLUMNS = ("file", "filename", "file_name", "path", "filepath", "image", "audio", "id")
@@ -39,13 +39,13 @@ QUESTIONS = {
     "imu": "What is done here?",
     "fmri": "What does this brain see?",
 }
-_KIND_OF_SUFFIX = {suffix: kind for kind, reader in SIGNALS.items() for suffix in reader.suffixes}
+_KIND_OF_SUFFIX = {suffix: kind for kind, reader in MODALITIES.items() for suffix in reader.suffixes}
 
 
 def scan_class_folders(place: Place) -> Iterator[Row | Skipped]:
     """A row for each file, and one for all classes. Raises DataError where there is no class, or an unknown kind."""
-    if place.options.get("kind") not in (None, *SIGNALS):
-        raise DataError(f"kind: expected one of {listed(SIGNALS)}, got {place.options['kind']!r}")
+    if place.options.get("kind") not in (None, *MODALITIES):
+        raise DataError(f"kind: expected one of {listed(MODALITIES)}, got {place.options['kind']!r}")
     found = next((place.path / name for name in LISTS if (place.path / name).is_file()), None)
     classes: set[str] = set()
     for row in _rows_of_list(found, place) if found else _rows_of_folders(place):
@@ -157,7 +157,7 @@ CLASS_FOLDERS = Format(
     scan=scan_class_folders,
     read=read_class_folders,
     options={
-        "kind": f"what the files are, where their endings do not tell: {', '.join(SIGNALS)}",
+        "kind": f"what the files are, where their endings do not tell: {', '.join(MODALITIES)}",
         "label": "the column of labels.csv with the class",
         "question": "what is asked of each",
         "source": "what the set is called in ids (default: the name of its folder)",

@@ -28,7 +28,7 @@ from deixis.errors import DataError
 from deixis.samples.consistency import shown
 from deixis.samples.headers import audio_header, header_size_hw
 from deixis.samples.sample import MediaReference
-from deixis.signals import SIGNALS, DepthSpec
+from deixis.signals import MODALITIES, DepthSpec
 
 KINDS = ("image", "video", "audio", "point", "rgbd", "rgbn", "imu", "fmri", "text")
 """OneLLM's names for kinds of data; text has no medium."""
@@ -186,4 +186,6 @@ _OF_KIND = {"image": _picture, "video": _film, "audio": _sound, "point": _cloud,
 
 def kind_by_ending(name: str) -> str | None:
     """image, video or audio, if the ending of a file's name tells; arrays may be anything."""
-    return next((kind for kind in ("image", "video", "audio") if name.lower().endswith(SIGNALS[kind].suffixes)), None)
+    return next(
+        (kind for kind in ("image", "video", "audio") if name.lower().endswith(MODALITIES[kind].suffixes)), None
+    )

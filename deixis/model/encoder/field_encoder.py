@@ -1,13 +1,13 @@
 """`FieldEncoder`: from prepared signals to feature fields, tokenizer, universal encoder and upsampling together.
 
-`TOKENIZERS` is the one list of tokenizers, by kind and name. Pictures, videos and maps of a "trunk" encoder have none:
-their pixels go through the vision model's own patches. Frames of a video, and the picture beside its depth or normal
-map, are encoded one by one; they stay apart in time, or are averaged (`pool_frames`, OneLLM).
+Tokenizers and upsampling modules are those that each modality names (`deixis.signals.Modality`). Modalities made of
+pixels need no tokenizer: with tokenizer "patch" they go through the vision model's own patches. Frames of a video, and
+the image beside its depth or normal map, are encoded one by one; they stay apart in time, or are averaged
+(`pool_frames`, OneLLM).
 """
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields
 
 import torch
 from einops import rearrange
@@ -19,29 +19,9 @@ from deixis.model.config import DeixisConfig
 from deixis.model.encoder.field import Field, grid_positions
 from deixis.model.encoder.trunk import TrunkEncoder, build_trunk
 from deixis.model.encoder.universal_encoder import UniversalEncoder, vision_layers
-from deixis.model.kinds import AXES, PICTURES
-from deixis.model.masks.pointing_head import UPSAMPLES
-from deixis.model.signal_options import PLACELESS, encoder_token_count
-from deixis.model.tokenizers.pointmlp_tokenizer import PointMLPTokenizer
-from deixis.model.tokenizers.published_tokenizers import AudioPatches, FmriMap, ImuPatches, PointPatches
-from deixis.model.tokenizers.stems import (
-    AudioTokenizer,
-    ImageStem,
-    ImageTokenizer,
-    MotionTokenizer,
-    ParcelTokenizer,
-    PointTokenizer,
-    Tokens,
-    grid_tokens,
-)
-
-TOKENIZERS: Mapping[str, Mapping[str, type[nn.Module]]] = {
-    "image": {"stem": ImageTokenizer},
-    "audio": {"stem": AudioTokenizer, "patch": AudioPatches},
-    "point_cloud": {"groups": PointTokenizer, "published": PointPatches, "pointmlp": PointMLPTokenizer},
-    "imu": {"stem": MotionTokenizer, "conv": ImuPatches},
-    "fmri": {"parcels": ParcelTokenizer, "linear": FmriMap},
-}
+from deixis.model.tokenizers.stems import ImageStem, Tokens, grid_tokens
+from deixis.signals import MODALITIES, SignalOptions
+from deixis.signals.modality import load
 
 
 class FieldEncoder(nn.Module):
@@ -70,10 +50,11 @@ class FieldEncoder(nn.Module):
 
         Several pictures a signal (batch, view, 3, side, side), frames or tiles, are encoded one by one and joined.
         """
-        if kind not in PICTURES or values.ndim == 4:
+        modality = MODALITIES[kind]
+        if not modality.patches or values.ndim == 4:
             return self._encode(values, kind)
         field, views = self._encode(values.flatten(0, 1), kind), values.shape[1]
-        if kind == "image":
+        if modality.views == "tiles":
             return _tiled(field, views)
         return _averaged(field, views) if kind in self.pooled else _in_time(field, views)
 
@@ -175,43 +156,41 @@ def build_field_encoder(config: DeixisConfig) -> FieldEncoder:
     """A `FieldEncoder` of the sizes in `config`, freshly initialised."""
     dim = config.vision_config.hidden_size
     tokenizers, upsamples, stems = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
-    for kind in config.modalities:
-        options = getattr(config, kind)
-        if options["tokenizer"] != "patch" or kind not in PICTURES:
-            tokenizers[kind] = _tokenizer(kind, options, dim)
-        elif options["early_dim"] and config.has_fine:
-            stems[kind] = ImageStem(options["early_dim"])
-        if options["early_dim"] and config.has_fine:
-            upsamples[kind] = UPSAMPLES[kind](dim, options["early_dim"], config.pointing.dim)
-    pooled = tuple(k for k in config.modalities if getattr(config, k).get("pool_frames", False))
+    for name, options in config.signals.items():
+        has_fine = options.early_dim > 0 and config.has_fine
+        if options.tokenizer != "patch" or not MODALITIES[name].patches:
+            tokenizers[name] = _tokenizer(name, options, dim)
+        elif has_fine:
+            stems[name] = ImageStem(options.early_dim)
+        if has_fine:
+            upsamples[name] = load(MODALITIES[name].upsample)(dim, options.early_dim, config.pointing.dim)
+    pooled = tuple(name for name, options in config.signals.items() if getattr(options, "pool_frames", False))
     return FieldEncoder(tokenizers, _encoder(config), upsamples, stems, pooled, config.encoder.class_token)
 
 
-def _tokenizer(kind: str, options: Mapping[str, Any], dim: int) -> nn.Module:
-    """The tokenizer of this kind that the options name, built with those of them that it knows."""
-    known = TOKENIZERS.get(kind, {})
-    if (name := options["tokenizer"]) not in known:
-        names = ", ".join((*known, *(("patch",) if kind in PICTURES else ())))
-        raise ConfigError(f"{kind}.tokenizer: expected one of {names}; got {name!r}")
-    accepted = inspect.signature(known[name]).parameters
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in accepted}
-    return known[name](dim, **plain)
+def _tokenizer(name: str, options: SignalOptions, dim: int) -> nn.Module:
+    """The tokenizer that the options name, built with those of them that its constructor accepts."""
+    known = MODALITIES[name].tokenizers
+    if options.tokenizer not in known:
+        raise ConfigError(f"signals.{name}.tokenizer: expected one of {', '.join(known)}; got {options.tokenizer!r}")
+    module = load(known[options.tokenizer])
+    accepted = inspect.signature(module).parameters
+    return module(dim, **{f.name: getattr(options, f.name) for f in fields(options) if f.name in accepted})
 
 
 def _encoder(config: DeixisConfig) -> UniversalEncoder | TrunkEncoder:
     options, vision = config.encoder, config.vision_config
+    axes = {name: len(MODALITIES[name].axes) for name in config.signals}
     if options.type == "fourier":
-        return UniversalEncoder(
-            vision_layers(vision), vision.hidden_size, {kind: AXES[kind] for kind in config.modalities}
-        )
-    foreign = [kind for kind in config.modalities if kind not in PICTURES]
-    placed = [k for k in foreign if options.positions == "fourier" and getattr(config, k)["tokenizer"] not in PLACELESS]
-    learned = {k: encoder_token_count(k, getattr(config, k)) for k in foreign if k not in placed}
+        return UniversalEncoder(vision_layers(vision), vision.hidden_size, axes)
+    # Pixels have the vision model's own positions; all others need some of their own.
+    foreign = {name: own for name, own in config.signals.items() if not MODALITIES[name].patches}
+    placed = [name for name, own in foreign.items() if options.positions == "fourier" and own.has_places]
     return build_trunk(
         vision,
         layer=options.layer,
         norm=options.norm,
         attention=options.attention,
-        learned=learned,
-        fourier={k: AXES[k] for k in placed},
+        learned={name: own.token_count for name, own in foreign.items() if name not in placed},
+        fourier={name: axes[name] for name in placed},
     )

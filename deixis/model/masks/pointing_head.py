@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from deixis.model.kinds import PICTURES
 from deixis.model.tokenizers.stems import Tokens
 from deixis.ops import interpolate_points
 
@@ -84,10 +83,3 @@ class PointingHead(nn.Module):
     ) -> Float[Tensor, "mask cell"]:
         query = self.query(hidden)
         return torch.einsum("md,mcd->mc", query[:, :-1], cells) * self.scale + query[:, -1:]
-
-
-UPSAMPLES = {
-    **dict.fromkeys(PICTURES, Upsample2d),
-    **dict.fromkeys(("audio", "imu"), Upsample1d),
-    **dict.fromkeys(("point_cloud", "fmri"), UpsamplePoints),
-}

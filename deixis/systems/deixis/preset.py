@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deixis.model import DeixisConfig
-from deixis.model.kinds import KINDS
+from deixis.signals import MODALITIES
 from deixis.systems.preset_type import Preset
 
 UNION: dict[str, Any] = {
@@ -64,14 +64,16 @@ UNION: dict[str, Any] = {
         "features": "levels",
     },
     "pointing": {"backbone": "sam2", "dim": 128, "state": "at", "train": "decoder"},
-    "image": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96},
-    "video": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96, "frames": 8},
-    "depth": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96},
-    "normal": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96},
-    "audio": {"window_s": 10.24, "mel_bins": 128, "recipe": "ast", "mean": -4.2677393, "std": 4.5689974},  # AST's
-    "point_cloud": {"count": 8192, "groups": 512, "neighbours": 32},
-    "imu": {"tokenizer": "stem", "window_s": 2.4, "stride": 16, "early_dim": 96},
-    "fmri": {"tokenizer": "parcels", "parcels": 256, "early_dim": 96},
+    "signals": {
+        "image": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96},
+        "video": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96, "frames": 8},
+        "depth": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96},
+        "normal": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96},
+        "audio": {"window_s": 10.24, "mel_bins": 128, "recipe": "ast", "mean": -4.2677393, "std": 4.5689974},  # AST's
+        "point_cloud": {"count": 8192, "groups": 512, "neighbours": 32},
+        "imu": {"tokenizer": "stem", "window_s": 2.4, "stride": 16, "early_dim": 96},
+        "fmri": {"tokenizer": "parcels", "parcels": 256, "early_dim": 96},
+    },
     "system": "deixis",
     # rows of Qwen3's embeddings that no word uses; placeholders lie behind them all
     "region_token_id": 151669,
@@ -87,9 +89,9 @@ def union_config(overrides: Mapping[str, Any] | None = None) -> DeixisConfig:
     2
     """
     options = _merged(UNION, overrides or {})
-    kinds = [kind for kind in KINDS if options.get(kind) is not None]
+    names = [name for name in MODALITIES if options["signals"].get(name) is not None]
     first = options["text_config"]["vocab_size"]
-    return DeixisConfig(**options, signal_token_ids={kind: first + n for n, kind in enumerate(kinds)})
+    return DeixisConfig(**options, signal_token_ids={name: first + n for n, name in enumerate(names)})
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def llava_config(text: Mapping[str, Any], vision: Mapping[str, Any], layer: int,
     return DeixisConfig(
         vision_config=dict(vision),
         text_config=dict(text),
-        image={"tokenizer": "patch", **sides, "early_dim": 0, **look},
+        signals={"image": {"tokenizer": "patch", **sides, "early_dim": 0, **look}},
         frozen=["encoder"],
         encoder=EncoderConfig(type="trunk", layer=layer, norm=False, positions="learned"),
         signal_token_ids={"image": text["vocab_size"]},

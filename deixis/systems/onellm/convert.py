@@ -114,7 +114,7 @@ def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[s
         notation=NOTATION,
         system="onellm",
         signal_token_ids={kind: vocab_size + number for number, kind in enumerate(kinds)},
-        **signals,
+        signals=signals,
     )
 
 

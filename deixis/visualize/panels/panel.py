@@ -5,12 +5,14 @@ IMU recordings as curves, fMRI as slices. Regions are those of `deixis.geometry`
 taken as checked; which question or answer they come from is not known here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from deixis.errors import InputError
+from deixis.signals import MODALITIES
+from deixis.signals.modality import load
 from deixis.signals.normal import normal_colours
 from deixis.signals.signal import Signal
 from deixis.visualize.canvas import CHIP_TEXT_PX, GREY, WHITE, text_font
@@ -21,7 +23,7 @@ from deixis.visualize.panels.point_cloud_panel import cloud_panel
 from deixis.visualize.panels.time_panels import audio_panel, heat, imu_panel, spectrogram
 from deixis.visualize.panels.video_panel import video_panel
 
-__all__ = ["PANELS", "Drawn", "panel", "spectrogram"]
+__all__ = ["Drawn", "panel", "spectrogram"]
 
 CLOUD_HEIGHT = 208 / 256
 """Of the drawing, in its widths, where the caller does not say."""
@@ -31,7 +33,7 @@ NO_READING = (58, 61, 72)
 
 
 def panel(
-    kind: str,
+    modality: str,
     values: np.ndarray,
     drawn: Sequence[Drawn],
     width_px: int,
@@ -47,23 +49,23 @@ def panel(
     Raises:
         InputError: no panel draws this modality.
     """
-    known = PANELS if signal is not None else [name for name in PANELS if name not in WITH_SIGNAL]
-    if kind not in known:
-        raise InputError(f"kind of the signal: expected one of {', '.join(known)} to draw, got {kind!r}")
-    return PANELS[kind](np.asarray(values), drawn, width_px, height_px, chip_px, signal)
+    known = [name for name, own in MODALITIES.items() if signal is not None or not own.panel_needs_signal]
+    if modality not in known:
+        raise InputError(f"modality: expected one of {', '.join(known)} to draw, got {modality!r}")
+    return load(MODALITIES[modality].panel)(np.asarray(values), drawn, width_px, height_px, chip_px, signal)
 
 
-def _image(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def draw_image(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     del height_px, signal
     return image_panel(values, drawn, width_px, chip_px)
 
 
-def _audio(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def draw_audio(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     del signal
     return audio_panel(values, drawn, width_px, height_px, chip_px)
 
 
-def _cloud(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def draw_point_cloud(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     del signal
     size = (width_px * OVERSAMPLE, (height_px or round(width_px * CLOUD_HEIGHT)) * OVERSAMPLE)
     image, places = cloud_panel(values, [(item.region, item.colour) for item in drawn], size, PEN * chip_px)
@@ -71,12 +73,12 @@ def _cloud(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     return with_tags(image, marks, chip_px)
 
 
-def _video(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def draw_video(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     del height_px
     return video_panel(values, signal.info["times_s"], signal.extent.duration_s, drawn, width_px, chip_px)
 
 
-def _depth(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def draw_depth(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     """Near is bright; grey has no reading. Under it, what the colours stand for."""
     del height_px, signal
     inverse = 1 / np.where(values > 0, values, 1)
@@ -95,33 +97,18 @@ def _depth(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     return scale
 
 
-def _normal(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def draw_normals(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     del height_px, signal
     return image_panel(normal_colours(values), drawn, width_px, chip_px)
 
 
-def _imu(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def draw_imu(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     times_s, duration_s = signal.info["times_s"], signal.extent.duration_s
     return imu_panel(values, times_s, duration_s, drawn, width_px, height_px, chip_px)
 
 
-def _fmri(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
+def draw_fmri(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
     del height_px
     if signal is None or signal.extent.points_xyz is None:
         return numbers_panel(values, width_px, chip_px)
     return fmri_panel(values, signal.info["cells"], signal.extent.points_xyz, drawn, width_px, chip_px)
-
-
-PANELS: dict[str, Callable[..., Image.Image]] = {
-    "image": _image,
-    "audio": _audio,
-    "point_cloud": _cloud,
-    "video": _video,
-    "depth": _depth,
-    "normal": _normal,
-    "imu": _imu,
-    "fmri": _fmri,
-}
-"""Modality -> its panel: (values, drawn, width_px, height_px, chip_px, signal) -> image."""
-WITH_SIGNAL = ("video", "imu")
-"""Kinds whose values alone do not say when they are."""

@@ -7,18 +7,17 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
+from deixis.signals import MODALITIES
 from deixis.signals.audio import RATE_HZ
 
-LINE_DRAWINGS = ("imu",)
-"""Kinds that are smaller, and sharper, as PNG."""
 JPEG_QUALITY = 82
 LONGEST_SOUND_S = 60
 
 
-def image_data_uri(image: Image.Image, kind: str) -> str:
+def image_data_uri(image: Image.Image, modality: str) -> str:
     """The drawing of a signal of a kind as an address, JPEG or PNG."""
     content = io.BytesIO()
-    if kind in LINE_DRAWINGS:
+    if MODALITIES[modality].is_line_drawing:
         image.save(content, "PNG", optimize=True)
         return _address("image/png", content)
     image.save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0)  # thin coloured lines stay sharp

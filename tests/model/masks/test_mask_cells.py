@@ -5,16 +5,9 @@ import pytest
 import torch
 
 from deixis.geometry import Region, cloud_frame, letterbox_frame, mask_iou, span_iou, window_frame
-from deixis.model.masks.mask_cells import (
-    Prepared,
-    cells_to_mask,
-    cells_to_points,
-    cells_to_spans,
-    mask_score,
-    mask_to_cells,
-    region_to_cells,
-    span_to_cells,
-)
+from deixis.model.masks.cells import cells_to_mask, cells_to_points, cells_to_spans, mask_to_cells, span_to_cells
+from deixis.model.masks.mask_cells import mask_score, region_to_cells
+from deixis.model.masks.prepared import Prepared
 
 
 def as_logits(share):
@@ -101,7 +94,8 @@ def test_points_come_back_to_the_whole_file():
     xyz = xyz.astype(np.float32)
     inside = np.flatnonzero((xyz[:, 0] < 4) & (xyz[:, 2] > 3))
     chosen = rng.choice(2000, 800, replace=False)
-    prepared = Prepared("point_cloud", np.zeros((800, 6), np.float32), cloud_frame(xyz), np.append(chosen, chosen[:5]))
+    values, indices = np.zeros((800, 6), np.float32), np.append(chosen, chosen[:5])
+    prepared = Prepared("point_cloud", values, cloud_frame(xyz), indices=indices)
     share = region_to_cells(Region(points=inside), prepared, 805)
     assert share[:5].tolist() == share[800:].tolist()  # a cloud that was too small repeats its points
     found = cells_to_points(as_logits(share), prepared)
@@ -111,22 +105,23 @@ def test_points_come_back_to_the_whole_file():
 
 def test_a_cloud_of_one_point_is_found():
     prepared = Prepared(
-        "point_cloud", np.zeros((4, 6), np.float32), cloud_frame(np.ones((1, 3), np.float32)), np.zeros(4, int)
+        "point_cloud", np.zeros((4, 6), np.float32), cloud_frame(np.ones((1, 3), np.float32)), None, np.zeros(4, int)
     )
     assert cells_to_points(torch.ones(4), prepared).tolist() == [0]
 
 
 @pytest.mark.parametrize(
-    ("kind", "frame"),
+    ("kind", "frame", "expected"),
     [
-        pytest.param("image", letterbox_frame((8, 8), (8, 8)), id="image"),
-        pytest.param("audio", window_frame(1.0, 2.0), id="audio"),
-        pytest.param("point_cloud", cloud_frame(np.ones((1, 3), np.float32)), id="point_cloud"),
+        pytest.param("image", letterbox_frame((8, 8), (8, 8)), "a mask", id="image"),
+        pytest.param("audio", window_frame(1.0, 2.0), "a span", id="audio"),
+        pytest.param("point_cloud", cloud_frame(np.ones((1, 3), np.float32)), "points", id="point_cloud"),
     ],
 )
-def test_a_record_without_the_form_is_refused(kind, frame):
-    prepared = Prepared(kind, np.zeros(1), frame, np.zeros(1, int))
-    with pytest.raises(ValueError, match=f"expected a mask, span or points to be marked in a {kind}, got none"):
+def test_a_region_without_the_form_is_refused(kind, frame, expected):
+    prepared = Prepared(kind, np.zeros(1), frame, indices=np.zeros(1, int))
+    match = f"expected {expected} to be marked in {frame.size.noun}, got a region without"
+    with pytest.raises(ValueError, match=match):
         region_to_cells(Region(point=(1.0,)), prepared, 16)
 
 

@@ -77,7 +77,7 @@ def test_the_tower_that_the_source_names_is_taken(copy_of, tmp_path, system):
     configured(source, mm_vision_tower="openai/clip-vit-toy-patch4-24")
     write_clip(tmp_path / "tower", 36)
     network, _ = open_pretrained(convert(system, source, tmp_path / "out", Asked(clip=str(tmp_path / "tower"))))
-    assert network.config.image["size_px"] == 24
+    assert network.config.signals["image"].size_px == 24
 
 
 def test_lisas_code_takes_vision_tower_before_mm_vision_tower(copy_of, tmp_path):
@@ -155,4 +155,4 @@ def test_a_tower_may_lie_where_the_configuration_says(copy_of, tmp_path):
     (source / "vision_tower").rename(source / "my_tower")
     configured(source, mm_vision_tower="my_tower")
     network, _ = open_pretrained(convert("ferret", source, tmp_path / "out"))
-    assert network.config.image["size_px"] == 16
+    assert network.config.signals["image"].size_px == 16

@@ -17,8 +17,7 @@ from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
 from deixis.conversation import question_sample
 from deixis.geometry import Box, Box3D, Span
 from deixis.inference import load
-from deixis.model.kinds import KINDS
-from deixis.signals import open_signal
+from deixis.signals import MODALITIES, open_signal
 from deixis.systems.conversion import convert
 from deixis.systems.onellm.convert import AUDIO_MEAN, AUDIO_STD
 from tests.checkpoints.checkpoints import onellm_state, random_state, write_onellm
@@ -135,7 +134,7 @@ def world(request, tmp_path_factory):
         names = "sam_photos/truck.jpg", "video_traffic/demo.mp4", "speech_samples/wav/spk1_snt1.wav"
         files = (*(real / name for name in names), real / "meshes_trimesh/rabbit.obj")
     model = load(convert("onellm", source, folder / "out", asked), device="cpu")
-    names = write_files(folder, model.network.config.fmri["voxels"], *files)
+    names = write_files(folder, model.network.config.signals["fmri"].voxels, *files)
     return SimpleNamespace(model=model, names=names, signals={kind: open_signal(name) for kind, name in names.items()})
 
 
@@ -157,13 +156,13 @@ def unnormalised(values):
     return values * std + mean
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODALITIES)
 def test_a_file_becomes_what_the_official_code_feeds(world, kind):
     assert world.signals[kind].modality == kind
-    assert prepared(world, kind).values.shape == SHAPES.get(kind, (world.model.network.config.fmri["voxels"],))
+    assert prepared(world, kind).values.shape == SHAPES.get(kind, (world.model.network.config.signals["fmri"].voxels,))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODALITIES)
 def test_a_signal_takes_its_queries_and_tags(world, kind):
     processor = world.model.processor
     ids = processor(text=TEXT, signals=[world.signals[kind]])["input_ids"][0].tolist()
@@ -222,7 +221,7 @@ def test_films_are_squares_along_the_longer_side_of_five_moments(world):
         assert np.allclose(moments[:, 0], moments[:, 2], atol=0.02)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODALITIES)
 def test_regions_are_refused_by_naming_who_takes_them(world, kind):
     with pytest.raises(ValueError, match=r"^region \{0\}: this model takes no regions; Ferret's models .*[^.]$"):
         world.model.ask("What is {0}?", world.names[kind], regions=[REGIONS[kind]])
@@ -250,13 +249,13 @@ def test_every_kind_is_answered(world, alone):
 
 
 def test_answers_in_a_batch_of_all_kinds_are_those_alone(world, alone):
-    questions = [question_sample(TEXT, (world.signals[kind],)) for kind in KINDS]
+    questions = [question_sample(TEXT, (world.signals[kind],)) for kind in MODALITIES]
     together = world.model.answer(questions, max_new_tokens=MOST_TOKENS)
-    for kind, question, answer in zip(KINDS, questions, together, strict=True):
+    for kind, question, answer in zip(MODALITIES, questions, together, strict=True):
         assert same_or_tied(world.model, question, answer, alone[kind]), kind
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODALITIES)
 def test_the_same_file_gives_the_same_tensor_again(world, kind):
     again = world.model.processor.prepare(open_signal(world.names[kind]))
     assert np.array_equal(again.values, prepared(world, kind).values)

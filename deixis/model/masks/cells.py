@@ -1,0 +1,186 @@
+"""Codecs between regions and the cells of a modality's fine level: targets for training, predicted regions for answers.
+
+Every modality names one of these classes (`Modality.cells`). `encode` gives the share of each cell that a region
+covers, in [0, 1]; `decode` gives the fields of a `Region` for everything that mask logits above zero mark.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from deixis.errors import InputError
+from deixis.geometry import Frame, Region
+from deixis.model.masks.prepared import Prepared
+from deixis.model.masks.sam_image import read_mask, sam_mask
+
+SUBCELLS = 4  # samples per side of a cell when a pixel mask is averaged over cells
+
+Decoded = list[dict[str, Any]]
+
+
+class PixelCells:
+    """A square grid over an image, row by row."""
+
+    def encode(self, region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
+        """The share of each cell that the region's mask covers, in SAM's frame where SAM makes the mask."""
+        return mask_to_cells(_mask(region, prepared), prepared.mask_frame, round(cells**0.5))
+
+    def decode(self, logits: Float[Tensor, " cell"], prepared: Prepared) -> Decoded:
+        """One mask (height, width) in pixels of the file, which may be empty."""
+        return [{"mask": logits_to_mask(logits, prepared)}]
+
+    def pool(self, share: Float[np.ndarray, " cell"], tokens: int) -> Float[np.ndarray, " token"]:
+        """The mean over the cells of each token."""
+        side, coarse = round(len(share) ** 0.5), round(tokens**0.5)
+        return share.reshape(coarse, side // coarse, coarse, side // coarse).mean((1, 3)).ravel()
+
+
+class FrameCells:
+    """A square grid over each frame of a video, frame by frame."""
+
+    def encode(self, region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
+        """The mask's share of each cell in the frames within the region's time, or in all of them without a time."""
+        frames, duration_s = len(prepared.values), prepared.frame.size.duration_s
+        side = round((cells // frames) ** 0.5)
+        share = mask_to_cells(_mask(region, prepared), prepared.frame, side)
+        start_s, end_s = region.time_s or (0.0, duration_s)
+        edges_s = np.linspace(0.0, duration_s, frames + 1)
+        shown = (edges_s[1:] > start_s) & (edges_s[:-1] < end_s)
+        return (shown[:, None] * share[None]).ravel().astype(np.float32)
+
+    def decode(self, logits: Float[Tensor, " cell"], prepared: Prepared) -> Decoded:
+        """One mask for each frame in which something is marked, with the time that the frame stands for."""
+        frames, duration_s = len(prepared.values), prepared.frame.size.duration_s
+        edges_s = np.linspace(0.0, duration_s, frames + 1).tolist()
+        masks = [cells_to_mask(own, prepared.frame) for own in logits.reshape(frames, -1)]
+        return [{"mask": m, "time_s": (edges_s[i], edges_s[i + 1])} for i, m in enumerate(masks) if m.any()]
+
+
+class TimeCells:
+    """Equal parts of a window in time."""
+
+    def encode(self, region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
+        """The share of each cell that the region's span covers."""
+        if region.span is None:
+            raise _wrong_form("a span", prepared)
+        return span_to_cells(region.span, prepared.frame, cells)
+
+    def decode(self, logits: Float[Tensor, " cell"], prepared: Prepared) -> Decoded:
+        """Every span (start_s, end_s) that is marked."""
+        return [{"span": span} for span in cells_to_spans(logits, prepared.frame)]
+
+    def pool(self, share: Float[np.ndarray, " cell"], tokens: int) -> Float[np.ndarray, " token"]:
+        """The mean over the cells of each token."""
+        return share.reshape(tokens, -1).mean(1)
+
+
+class PointCells:
+    """The chosen points of a point cloud; `Prepared.indices` gives the file's point of each cell."""
+
+    def encode(self, region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
+        """1 for cells whose point is among the region's, else 0."""
+        if region.points is None:
+            raise _wrong_form("points", prepared)
+        return np.isin(prepared.indices, np.asarray(region.points)).astype(np.float32)
+
+    def decode(self, logits: Float[Tensor, " cell"], prepared: Prepared) -> Decoded:
+        """Indices of all points of the file that are marked."""
+        return [{"points": cells_to_points(logits, prepared)}]
+
+
+class ParcelCells:
+    """The parcels of a brain; `Prepared.indices` gives the parcel of each voxel."""
+
+    def encode(self, region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
+        """The share of each parcel's voxels that are among the region's points."""
+        if region.points is None:
+            raise _wrong_form("points", prepared)
+        inside = np.zeros(len(prepared.indices), dtype=np.float32)
+        inside[np.asarray(region.points, dtype=np.int64)] = 1
+        sums = np.bincount(prepared.indices, weights=inside, minlength=cells)
+        return (sums / np.maximum(np.bincount(prepared.indices, minlength=cells), 1)).astype(np.float32)
+
+    def decode(self, logits: Float[Tensor, " cell"], prepared: Prepared) -> Decoded:
+        """Indices of the voxels of the parcels that are marked."""
+        return [{"points": np.flatnonzero((logits > 0).numpy()[prepared.indices])}]
+
+
+def _mask(region: Region, prepared: Prepared) -> Bool[np.ndarray, "h w"]:
+    """The region's mask in pixels."""
+    if region.mask is None:
+        raise _wrong_form("a mask", prepared)
+    return region.mask_array
+
+
+def _wrong_form(expected: str, prepared: Prepared) -> InputError:
+    return InputError(f"region: expected {expected} to be marked in {prepared.frame.size.noun}, got a region without")
+
+
+def mask_to_cells(mask: Bool[np.ndarray, "h w"], frame: Frame, side: int) -> Float[np.ndarray, " cell"]:
+    """The share of each cell of a side x side grid that `mask` (file pixels) covers, row by row."""
+    unit = (np.arange(side * SUBCELLS) + 0.5) / (side * SUBCELLS)
+    x, y = (np.floor(unit * frame.extent[a] + frame.origin[a]).astype(int) for a in (0, 1))
+    height, width = mask.shape
+    # Clipped so that indexing is valid; what lies on the padding is zeroed below.
+    picked = mask[np.clip(y, 0, height - 1)[:, None], np.clip(x, 0, width - 1)[None]]
+    inside = ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))[None]
+    return (picked & inside).reshape(side, SUBCELLS, side, SUBCELLS).mean((1, 3), dtype=np.float32).ravel()
+
+
+def span_to_cells(span: tuple[float, float], frame: Frame, cells: int) -> Float[np.ndarray, " cell"]:
+    """The share of each of `cells` equal parts of the window that the span (seconds) covers."""
+    start, end = (frame.to_unit([[s] for s in span]).ravel() * cells).tolist()
+    edge = np.arange(cells, dtype=np.float32)
+    return np.clip(np.minimum(edge + 1, end) - np.maximum(edge, start), 0, 1).astype(np.float32)
+
+
+def logits_to_mask(logits: Float[Tensor, " cell"], prepared: Prepared) -> Bool[np.ndarray, "h w"]:
+    """The mask of an image in file pixels, from the logits of whichever backbone made them."""
+    return cells_to_mask(logits, prepared.frame) if prepared.sam is None else sam_mask(logits, prepared.sam)
+
+
+def cells_to_mask(logits: Float[Tensor, " cell"], frame: Frame) -> Bool[np.ndarray, "h w"]:
+    """The mask in file pixels: logits interpolated at the pixels' centres, above zero."""
+    height, width = frame.size.size_hw
+    side = round(len(logits) ** 0.5)
+    grid = logits.float().reshape(1, 1, side, side)
+    x = (torch.arange(width, dtype=torch.float64) + 0.5 - frame.origin[0]) / frame.extent[0]
+    y = (torch.arange(height, dtype=torch.float64) + 0.5 - frame.origin[1]) / frame.extent[1]
+    return read_mask(grid, y, x)
+
+
+def cells_to_spans(logits: Float[Tensor, " cell"], frame: Frame) -> list[tuple[float, float]]:
+    """Spans (start_s, end_s) where the logit is above zero, the zero crossing interpolated between cells."""
+    values = logits.float().numpy()
+    on = np.concatenate([[False], values > 0, [False]])
+    starts, ends = (np.flatnonzero(edge).tolist() for edge in (on[1:] & ~on[:-1], on[:-1] & ~on[1:]))  # [start, end)
+    centres = np.arange(len(values)) + 0.5
+
+    def crossing(inside: int, outside: int) -> float:
+        if not 0 <= outside < len(values):
+            return float(inside if outside < 0 else outside)
+        share = values[inside] / (values[inside] - values[outside])
+        return float(centres[inside] + share * (centres[outside] - centres[inside]))
+
+    spans = [(crossing(a, a - 1), crossing(b - 1, b)) for a, b in zip(starts, ends, strict=True)]
+    limit_s = frame.size.duration_s
+    seconds = [tuple(frame.to_file(np.array([[s], [e]]) / len(values)).ravel().tolist()) for s, e in spans]
+    clipped = [(max(s, 0.0), min(e, limit_s)) for s, e in seconds]
+    return [(s, e) for s, e in clipped if e > s]
+
+
+def cells_to_points(logits: Float[Tensor, " cell"], prepared: Prepared) -> Int[np.ndarray, " inside"]:
+    """Indices of the file's points inside: logits interpolated at every point from the three nearest chosen ones."""
+    from scipy.spatial import KDTree
+
+    xyz = prepared.frame.size.points_xyz
+    chosen, first = np.unique(np.asarray(prepared.indices), return_index=True)
+    values = logits.float().numpy()[first]
+    near = min(3, len(chosen))
+    distance, index = KDTree(xyz[chosen]).query(xyz, k=near)
+    distance, index = distance.reshape(len(xyz), near), index.reshape(len(xyz), near)
+    weight = 1 / (distance**2 + 1e-12 * max(prepared.frame.extent) ** 2)
+    return np.flatnonzero((values[index] * weight).sum(1) / weight.sum(1) > 0)
