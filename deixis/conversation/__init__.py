@@ -1,4 +1,4 @@
-"""Samples to model inputs and answers back: one renderer and one parser for asking, training and evaluation."""
+"""Samples as model inputs: one renderer and one batch builder for asking, training and evaluation."""
 
 from deixis.conversation.batch import MaskTarget, Row, collate, mask_targets, prompts
 from deixis.conversation.labels import IGNORED

@@ -1,8 +1,8 @@
 """Batches of rendered conversations: left-padded prompts for asking, packed right-padded rows for training.
 
-A packed row is the signals' tokens, then one block per conversation about them. Every block attends to the signals and
-to itself, and its positions continue from the signals: each is trained as if it were alone, while the signals are read
-once.
+A packed row holds the tokens of the signals, then one block per conversation about them. Every block attends to the
+signals and to itself, and its positions continue from those of the signals: each conversation is trained as if it were
+alone, while the signals are encoded once.
 
     row        <s> ... <image> x n  | rest of conversation 1 | rest of conversation 2 | padding
     block               0           |           1            |           2            |   -1
@@ -30,7 +30,7 @@ from deixis.model.processor import region_tensors, signal_tensors
 
 @dataclass(frozen=True)
 class MaskTarget:
-    """What a `<seg>` is compared with: shares of the cells of its signal, or pixels (h, w) of its image."""
+    """The target of one `<seg>`: the covered share of each cell of its signal, or pixels (h, w) of its image."""
 
     signal: int
     values: np.ndarray
@@ -45,7 +45,10 @@ def mask_targets(
 ) -> list[MaskTarget]:
     """The target of each `<seg>` in the answers of a conversation.
 
-    cells: how many cells a mask has in each modality. Raises DataError for a region that has no mask to be learnt.
+    cells: how many cells a mask has in each modality.
+
+    Raises:
+        DataError: a region from which no target mask can be made.
     """
     targets = []
     for region in (regions[index] for index in rendered.targets):
@@ -68,8 +71,8 @@ def mask_targets(
 class Row:
     """One packed row: ids, labels, blocks and positions of equal length; regions and masks in the order of tokens.
 
-    prefix: how many tokens lead the row up to the last signal, once a conversation was added. starts: the place in the
-    row of each conversation's first own token. region_points, region_signal: of each region token. masks: of each
+    prefix: the number of tokens up to the last signal, once a conversation was added. starts: the position in the row
+    of each conversation's first own token. region_points, region_signal: of each region token. masks: of each
     learnt `<seg>`.
     """
 
@@ -89,21 +92,21 @@ class Row:
         return len(self.ids) + len(rendered) - (rendered.shared if self.ids else 0)
 
     def open(self, rendered: Rendered) -> None:
-        """Begins an empty row with the signals' tokens, which `rendered` has in common with all others."""
+        """Begins an empty row with the tokens up to the last signal, which all its conversations share."""
         if not self.ids:
             self.prefix = rendered.shared
             self._extend(rendered.ids[: self.prefix], [IGNORED] * self.prefix, 0, 0)
 
     def add(self, rendered: Rendered, targets: Sequence[MaskTarget] = ()) -> int:
-        """Adds a conversation about the row's signals as a block of its own; the place of its first own token.
+        """The position of the conversation's first own token, after it was added as a block of its own.
 
-        Raises ValueError for a conversation that does not begin like those in the row: its signals are others.
+        Raises ValueError for a conversation whose first tokens differ from those of the row: it is about other signals.
         """
         self.open(rendered)
         if rendered.ids[: rendered.shared] != self.ids[: self.prefix]:
             raise ValueError("rows hold conversations about the same signals; these begin with other tokens")
         start, block = len(self.ids), (self.blocks[-1] if self.blocks else 0) + 1
-        # every block counts on from the signals, as if it were the only one
+        # positions of every block restart after the signals, as if it were the only one
         self._extend(rendered.ids[self.prefix :], rendered.labels[self.prefix :], block, self.prefix)
         self.starts.append(start)
         self.region_points += [points for points, _ in rendered.points]
@@ -119,7 +122,10 @@ class Row:
 
 
 def block_attention(blocks: Int[Tensor, "batch position"]) -> Bool[Tensor, "batch 1 position position"]:
-    """Which positions attend to which: earlier ones of the own block and of block 0; padding (-1) to itself alone."""
+    """True where a query position attends to a key position: earlier ones of its own block and of block 0.
+
+    Padding (-1) attends to itself too, so no row of the softmax is empty; only padding attends to it.
+    """
     query, key = blocks[:, :, None], blocks[:, None, :]
     length = blocks.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool, device=blocks.device).tril()
@@ -127,7 +133,7 @@ def block_attention(blocks: Int[Tensor, "batch position"]) -> Bool[Tensor, "batc
 
 
 def collate(rows: Sequence[Row], pad_id: int, system: System) -> dict[str, Any]:
-    """The training batch of some rows, as `DeixisForConditionalGeneration.forward` takes it; right-padded."""
+    """The right-padded training batch of rows: the keyword arguments of `DeixisForConditionalGeneration.forward`."""
     length = max(len(row.ids) for row in rows)
 
     def fill(name: str, value: int) -> Tensor:
@@ -152,7 +158,7 @@ def collate(rows: Sequence[Row], pad_id: int, system: System) -> dict[str, Any]:
             padded = [np.pad(mask.values, (0, width - len(mask.values))) for mask in masks]
             batch["seg_target"] = torch.from_numpy(np.stack(padded))
         else:
-            # rows may repeat an image; the published losses are sums per image
+            # the published losses are sums per image, and several rows may share one: identical objects are one image
             images = [id(row.prepared[mask.signal]) for row in rows for mask in row.masks]
             batch["seg_image"] = torch.tensor([images.index(image) for image in images])
             batch["seg_pixels"] = [torch.from_numpy(mask.values) for mask in masks]
@@ -160,7 +166,7 @@ def collate(rows: Sequence[Row], pad_id: int, system: System) -> dict[str, Any]:
 
 
 def prompts(rendered: Sequence[Rendered], prepared: Sequence[Sequence[Prepared]], pad_id: int) -> dict[str, Tensor]:
-    """input_ids, attention_mask (batch, position), left-padded, and the region tensors of questions to be answered."""
+    """Left-padded input_ids and attention_mask (batch, position) of questions, and the tensors of their regions."""
     ids, mask = left_padded([own.ids for own in rendered], pad_id)
     points, signal, offset = [], [], 0
     for own, signals in zip(rendered, prepared, strict=True):

@@ -1,7 +1,7 @@
 """Which tokens of a conversation are learnt: a label rule turns a conversation's text into labels.
 
-`answer_labels` is the plain rule: every answer with its end of turn, and nothing else. A system whose labels were
-counted in another way has its own (`deixis/systems/llava/labels.py`).
+`answer_labels` is the plain rule: every answer with its end of turn, and nothing else. A system that was trained
+with other labels has its own (`deixis/systems/llava/labels.py`).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ Encode = Callable[[str], list[int]]
 
 @dataclass(frozen=True)
 class AnswerSpan:
-    """Tokens of one answer: those from `first` to `close` are its text, those from `close` to `end` its end of turn."""
+    """Token positions of one answer: its text is `first` to `close`, its end of turn `close` to `end` (exclusive)."""
 
     first: int
     close: int
@@ -26,8 +26,8 @@ class AnswerSpan:
 class Conversation:
     """A conversation as text and tokens.
 
-    ids, offsets: tokens, and the character at which each begins. answers: the span of each answer, in order. encode: a
-    text to ids, placeholders repeated as often as their signals have tokens.
+    ids, offsets: tokens, and the character at which each begins. answers: the span of each answer, in order. encode:
+    maps a part of the text to ids, each placeholder repeated once per token of its signal.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Questions as samples: a sample whose last answer is missing, and the same with the answer that a model gave."""
+"""Questions as samples whose last answer is missing, and the same samples with a generated or given answer."""
 
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,8 +19,8 @@ def question_sample(
 ) -> Sample:
     """The sample that asks `markup` ("What is {0}?") about signals and regions, after the turns of `earlier`.
 
-    earlier: a conversation about the same signals; references of the new question are renumbered behind its regions.
-    want: "text", "box" or "mask" where the answer must be able to hold them.
+    earlier: a conversation about the same signals; references of the new question are renumbered to follow its regions.
+    want: the form that the answer must be able to hold: "text", "box" or "mask".
     """
     turn = Turn(_shifted(markup, len(earlier.regions) if earlier else 0), want=want)
     if earlier is not None:
@@ -30,7 +30,7 @@ def question_sample(
 
 
 def answered(sample: Sample, generated: str) -> Sample:
-    """The sample with the answer of its last turn, in the notation of the model that generated it."""
+    """The sample with a generated answer to its last turn, in the notation of the model that generated it."""
     *turns, last = sample.turns
     return replace(sample, turns=(*turns, replace(last, generated=generated)))
 
@@ -43,7 +43,7 @@ def with_answer(sample: Sample, markup: str, regions: Sequence[Region] = ()) -> 
 
 
 def last_question(sample: Sample) -> tuple[str, tuple[Region, ...]]:
-    """The last question in markup and its regions, numbered from 0 as if it had been asked by itself."""
+    """(markup, regions) of the last question, with references renumbered from 0 as if it had been asked alone."""
     markup = sample.turns[-1].user
     if len(sample.turns) == 1:
         return markup, sample.regions
@@ -53,7 +53,7 @@ def last_question(sample: Sample) -> tuple[str, tuple[Region, ...]]:
 
 @contextmanager
 def open_signals(samples: Sequence[Sample]) -> Generator[list[Sample]]:
-    """The samples with their media open as signals in memory, each medium once; videos are decoded within the block."""
+    """The samples with their media opened as signals, each file once; videos are decoded only within the block."""
     with ExitStack() as files:
         opened: dict[str, MediaReference] = {}
 
@@ -71,8 +71,7 @@ def _shifted(markup: str, by: int) -> str:
     """The markup with `by` added to every reference."""
     if not by:
         return markup
-    pieces = parse_markup(markup)
     return to_markup(
-        replace(piece, indices=tuple(index + by for index in piece.indices)) if isinstance(piece, Reference) else piece
-        for piece in pieces
+        replace(part, indices=tuple(index + by for index in part.indices)) if isinstance(part, Reference) else part
+        for part in parse_markup(markup)
     )

@@ -1,9 +1,9 @@
-"""`render`: a sample as the network takes it. Asking, training and evaluation all go through this one function.
+"""`render`: a sample as token ids, labels, region points and mask targets, for asking, training and evaluation alike.
 
     sample ── turns in the system's notation ── chat template ──▶ text ── label rule ──▶ ids, labels
        └──── regions in questions ──▶ sampled points      regions in answers ──▶ which region each <seg> stands for
 
-A sample whose last answer is missing is a question: its ids end where the model goes on. A model is therefore asked
+A sample whose last answer is missing is a question: its ids end where generation begins. A model is therefore asked
 exactly as it was trained.
 """
 
@@ -23,12 +23,12 @@ from deixis.samples.sample import Sample, Turn
 
 @dataclass(frozen=True)
 class Rendered:
-    """A conversation as token ids, with what its region and `<seg>` tokens stand for.
+    """A conversation as token ids, with the regions that its region and `<seg>` tokens stand for.
 
-    labels: the ids of tokens that are learnt, `IGNORED` elsewhere. shared: how many leading tokens end with the last
-    signal; conversations about the same signals have them in common. answers: the tokens of each answer that is there.
-    points: of each region token in order, with the index of its signal. targets: the index of the region that each
-    `<seg>` of the sample's answers stands for, in order.
+    labels: the ids of tokens that are learnt, `IGNORED` elsewhere. shared: the number of tokens up to the last signal,
+    which all conversations about the same signals have in common. answers: the token span of each answer that exists.
+    points: (sampled points, index of their signal) of each region token in order. targets: the index of the region
+    that each `<seg>` of the sample's answers stands for, in order.
     """
 
     ids: list[int]
@@ -68,12 +68,13 @@ def render(sample: Sample, prepared: Sequence[Prepared], processor: DeixisProces
     answers = [AnswerSpan(*(bisect_left(offsets, place) for place in span)) for span in spans]
 
     def encode(part: str) -> list[int]:
-        """Ids of a part of the text; signals come first in it, so those that it holds are the first ones."""
+        """Ids of a part of the text."""
+        # signals precede everything else, so the placeholders in any part belong to the first signals
         held = sum(part.count(word) for word in processor.placeholders.values())
         return processor.encode_text(part, modalities[:held])[0]
 
     labels = [IGNORED] * len(ids)
-    if len(answers) == len(turns):  # a question has nothing to be learnt
+    if len(answers) == len(turns):  # nothing is learnt from a question without its answer
         labels = system.label_rule(Conversation(text, ids, offsets, answers, encode))
     return Rendered(ids, labels, _shared(ids, prepared, processor), answers, points, targets)
 
@@ -81,13 +82,13 @@ def render(sample: Sample, prepared: Sequence[Prepared], processor: DeixisProces
 def _answer(
     turn: Turn, sample: Sample, prepared: Sequence[Prepared], processor: DeixisProcessor
 ) -> tuple[str | None, list[int]]:
-    """(the answer in the model's notation or None, the region of each of its `<seg>`); generated text stays."""
+    """(the answer in the model's notation or None, the index of the region of each `<seg>`); generated text is kept."""
     if turn.generated is not None or not turn.assistant:
         return turn.generated, []
     return write_answer(turn.assistant, sample.regions, [own.frame for own in prepared], processor.notation)
 
 
 def _shared(ids: Sequence[int], prepared: Sequence[Prepared], processor: DeixisProcessor) -> int:
-    """How many tokens there are up to the last placeholder of a signal; 0 without signals."""
+    """The number of tokens up to the last placeholder of a signal; 0 without signals."""
     held = {processor.placeholder_ids[own.modality] for own in prepared}
     return next((place + 1 for place in range(len(ids) - 1, -1, -1) if ids[place] in held), 0)

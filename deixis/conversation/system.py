@@ -1,7 +1,7 @@
-"""`System`: what is peculiar to a published system where conversations are concerned, as one record.
+"""`System`: everything specific to a published system about conversations, as one record.
 
-Each room under `deixis/systems` makes one; the renderer, the batch builder and the training loss take it as an
-argument, so they know no system by name.
+Each package under `deixis/systems` defines one; the renderer, the batch builder and the training loss take it as an
+argument and know no system by name.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ MaskLosses = Callable[[Sequence[Tensor], Mapping[str, Any]], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class System:
-    """One system's conversations.
+    """How one system writes and learns conversations.
 
-    notation: how regions are written. label_rule: which tokens are learnt. mask_losses: the losses of masks in image
-    pixels, where training compares masks there; None for the network's own, on the cells of the field.
+    notation: of regions in text. label_rule: which tokens are learnt. mask_losses: for systems whose masks are compared
+    in image pixels; None for the network's own losses, on the cells of the field.
     """
 
     name: str

@@ -85,7 +85,7 @@ def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
         if isinstance(network, Instructor):
             network.close()
         if isinstance(batches, SampleBatches):
-            batches.left_out.report()
+            batches.skipped.report()
         save(model, heads, processor, done)
     return done
 

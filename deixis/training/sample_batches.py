@@ -1,7 +1,7 @@
-"""Instruction tuning on samples from files: a step's draws of a mixture, packed in rows, rows of the world beside them.
+"""Batches of samples from files for instruction tuning: draws of a mixture, packed in rows, with rows of the world.
 
-Samples of a step that are about the same media share a row. What the model cannot take is noted with its reason, and
-another sample of the same part stands in for it. Step s is a function of the seed, the mixture and s alone.
+Samples of a step that are about the same media share a row. A sample that the model cannot take is skipped with its
+reason and replaced by another one of the same part. Step s is a function of the seed, the mixture and s alone.
 """
 
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 from deixis.training.guided_rows import GuidedRow, GuideSizes, collate_guided
 from deixis.training.instruct import InstructBatches
-from deixis.training.skipped_samples import LeftOut
+from deixis.training.skipped_samples import SkippedSamples
 
-STAND_INS = 8  # samples of the same part that are tried in place of one that cannot be taken
-MAX_TRIED = 1_000  # samples of a part that are looked at for one that can be taken, before the run begins
+MAX_REPLACEMENTS = 8  # samples of the same part that are tried instead of an unusable one
+MAX_TRIED = 1_000  # samples of a part that are searched for a usable one, before the run begins
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,13 @@ class Usable:
 
 
 class SampleBatches:
-    """`make` for training on `count` draws of a mixture a step; the last step of one that ends may have fewer.
+    """`make(step)` for training on `count` draws of a mixture per step; the last step of a finite one may have fewer.
 
-    cells, max_tokens and guide_sizes as in `pack`; `world`, if given, makes further rows. Raises DataError where of
-    one part no sample can be taken, with the reason of the first.
+    cells: how many cells a mask has in each modality. max_tokens: of a row. guide_sizes: as in `GuidedRow.add`. world:
+    makes further rows. folder: of the run, for the list of skipped samples.
+
+    Raises:
+        DataError: no sample of a part is usable; with the reason of the first.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class SampleBatches:
     ):
         self.mixture, self.processor, self.system, self.cells = mixture, processor, system, cells
         self.count, self.max_tokens, self.guide_sizes = count, max_tokens, guide_sizes
-        self.left_out, self.world = LeftOut(folder), world
+        self.skipped, self.world = SkippedSamples(folder), world
         self.special_words = special_words(processor.tokenizer)
         self.steps = None if mixture.length is None else -(-mixture.length // count)
         self.spares = [self._spare(part) for part in range(len(mixture.parts))]
@@ -73,7 +76,7 @@ class SampleBatches:
         return collate_guided(rows, self.processor.tokenizer.pad_token_id, self.system)
 
     def _rows(self, samples: Sequence[Usable]) -> list[GuidedRow]:
-        """The samples in as few rows as hold them: those of the same media in one, while it has room."""
+        """Rows of the samples: those about the same media share one, up to `max_tokens`."""
         rows: list[GuidedRow] = []
         open_rows: dict[tuple, GuidedRow] = {}
         for own in samples:
@@ -85,16 +88,16 @@ class SampleBatches:
         return rows
 
     def _usable(self, number: int) -> Usable:
-        """The sample of a draw, or the first behind it in its part that the model can take, or the part's spare."""
+        """The sample of a draw; if unusable, the next usable one of its part, or else the part's spare sample."""
         part, turn = self.mixture.draw(number)
-        for ahead in range(STAND_INS):
+        for ahead in range(MAX_REPLACEMENTS):
             found = self._tried(part, turn, ahead)
             if isinstance(found, Usable):
                 return found
         return self._ready(self.mixture.sample(part, self.spares[part])[1])
 
     def _spare(self, part: int) -> int:
-        """Which draw of a part is the first that the model can take."""
+        """The index of the first usable draw of a part."""
         first: Skipped | None = None
         for turn in range(tried := min(self.mixture.sizes[part], MAX_TRIED)):
             found = self._tried(part, turn)
@@ -109,24 +112,24 @@ class SampleBatches:
         )
 
     def _tried(self, part: int, turn: int, ahead: int = 0) -> Usable | Skipped:
-        """A sample made ready, or why it cannot be; then it is noted."""
+        """A sample prepared for training, or, after listing it as skipped, the reason why it is unusable."""
         where, sample = self.mixture.sample(part, turn, ahead)
         try:
             return self._ready(sample)
         except DeixisError as error:
             skipped = sample if isinstance(sample, Skipped) else Skipped(where, str(error))
-            self.left_out.add(skipped)
+            self.skipped.add(skipped)
             return skipped
 
     def _ready(self, sample: Sample | Skipped) -> Usable:
-        """Raises DeixisError, one sentence, for a sample that the model cannot take; anything else is a bug."""
+        """A sample prepared for training. Raises DeixisError where the model cannot take it; other errors are bugs."""
         if isinstance(sample, Skipped):
             raise DataError(sample.why)
         for number, turn in enumerate(sample.turns):
             for name in ("user", "assistant"):
                 if word := next((word for word in self.special_words if word in getattr(turn, name)), None):
                     raise DataError(f"turns[{number}].{name}: expected plain words, got {word}, a token of this model")
-        opened = [self._opened(f"signals[{n}]", medium) for n, medium in enumerate(sample.signals)]
+        opened = [self._opened(f"signals[{n}]", reference) for n, reference in enumerate(sample.signals)]
         prepared = [own for _, own in opened]
         sample = replace(sample, regions=tuple(region.decoded() for region in sample.regions))
         rendered = render(sample, prepared, self.processor, self.system)
@@ -135,15 +138,15 @@ class SampleBatches:
         targets = mask_targets(rendered, sample.regions, prepared, self.cells, self.system)
         return Usable(sample, tuple(digest for digest, _ in opened), prepared, rendered, targets)
 
-    def _opened(self, field: str, medium: MediaReference) -> tuple[str, Prepared]:
-        """(digest, signal) of a medium."""
-        if medium.modality not in self.processor.specs:
+    def _opened(self, field: str, reference: MediaReference) -> tuple[str, Prepared]:
+        """(digest, prepared signal) of a media reference."""
+        if reference.modality not in self.processor.specs:
             raise DataError(
                 f"{field}.kind: expected {' or '.join(self.processor.specs)}, which this model takes, got "
-                f"{medium.modality}"
+                f"{reference.modality}"
             )
-        with open_media(medium) as signal:
+        with open_media(reference) as signal:
             size_hw = signal.extent.size_hw
-            if medium.size_hw is not None and size_hw is not None and tuple(size_hw) != tuple(medium.size_hw):
-                raise DataError(f"{field}.size_hw: expected {list(size_hw)}, the file's, got {list(medium.size_hw)}")
+            if reference.size_hw is not None and size_hw is not None and tuple(size_hw) != tuple(reference.size_hw):
+                raise DataError(f"{field}.size_hw: expected {list(size_hw)}, the file's, got {list(reference.size_hw)}")
             return signal.digest, self.processor.prepare(signal)

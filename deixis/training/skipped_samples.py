@@ -1,7 +1,7 @@
-"""What of the data a model could not be trained on, and why: a line each in a file of the run, and a word at the end.
+"""Samples that a model could not be trained on, with the reason: one JSON line each in a file of the run.
 
-Many processes append to one file, so a line is written at once; a run that goes on may say the same again, which counts
-once.
+Several processes append to one file, so each line is one write. A resumed run may append a line again; readers count
+equal lines once.
 """
 
 import json
@@ -14,24 +14,25 @@ from deixis.datasets.runs.report import reason
 from deixis.samples.skipped import Skipped
 
 logger = logging.getLogger(__name__)
-NAME = "left_out.jsonl"
+NAME = "skipped.jsonl"
 SHOWN_REASONS = 5
 
 
-class LeftOut:
-    """The samples left out in a folder of a run."""
+class SkippedSamples:
+    """The skipped samples of a run, in a file of its folder."""
 
     def __init__(self, folder: Path):
         self.path = folder / NAME
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
 
     def add(self, skipped: Skipped) -> None:
-        """Notes a sample; the first of a reason is logged at once."""
-        if (kind := reason(skipped.why)) not in self._said:
-            self._said.add(kind)
-            logger.warning("left out: %s: %s", skipped.where, skipped.why)
+        """Appends a sample; the first with a reason is logged at once."""
+        if (why := reason(skipped.why)) not in self._logged:
+            self._logged.add(why)
+            logger.warning("skipped: %s: %s", skipped.where, skipped.why)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"where": skipped.where, "why": skipped.why}, ensure_ascii=False) + "\n"
+        # one O_APPEND write per line: lines of several processes do not interleave
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(file, line.encode())
@@ -39,19 +40,19 @@ class LeftOut:
             os.close(file)
 
     def all(self) -> list[Skipped]:
-        """Every sample once, in the order in which it was first left out."""
+        """Every skipped sample once, in the order in which it was first skipped."""
         if not self.path.is_file():
             return []
         lines = self.path.read_text(encoding="utf-8").splitlines()
         return list(dict.fromkeys(Skipped(**json.loads(line)) for line in lines))
 
     def report(self) -> None:
-        """Logs how many samples were left out, and the most frequent reasons."""
+        """Logs how many samples were skipped, and the most frequent reasons."""
         if not (found := self.all()):
             return
         reasons = Counter(reason(skipped.why) for skipped in found).most_common(SHOWN_REASONS)
         logger.warning(
-            "%d samples were left out, see %s: %s",
+            "%d samples were skipped, see %s: %s",
             len(found),
             self.path,
             "; ".join(f"{count} x {why}" for why, count in reasons),

@@ -138,8 +138,8 @@ def test_what_was_read_is_what_would_be_read_again(bundled, mixed):
     bundled.clear_cache()
     bundled.answer([mixed[0]])
     caches = []
-    for forget in (False, True):
-        if forget:
+    for cleared in (False, True):
+        if cleared:
             bundled.clear_cache()
         prompts = bundled.engine.encode([mixed[1]])
         for _ in bundled.engine.generate(prompts, GenerationOptions(max_new_tokens=4)):

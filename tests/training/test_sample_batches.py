@@ -1,4 +1,4 @@
-"""Training on samples from files: rows, what is left out and why, and runs that end as unbroken ones."""
+"""Training on samples from files: rows, which are skipped and why, and runs that end as unbroken ones."""
 
 import json
 import signal
@@ -107,7 +107,7 @@ def test_a_full_row_makes_room_in_another(batches):
     one = batches([about(0, "a")], count=1)(0)["input_ids"].shape[1]
     made = batches([about(0, name) for name in "abcde"], count=5, max_tokens=one)
     assert len(made(0)["input_ids"]) == 5
-    assert made.left_out.all() == []
+    assert made.skipped.all() == []
 
 
 def test_a_step_is_a_function_of_its_number(batches):
@@ -148,12 +148,12 @@ def test_what_cannot_be_taken_is_noted_and_another_stands_in(bad, why, batches, 
     made = batches([*GOOD[:5], bad], count=6, max_tokens=120)
     batch = made(0)
     assert sum(map(len, (batch["region_points"],))) == 6  # one each, the stand-in's too
-    (skipped,) = made.left_out.all()
+    (skipped,) = made.skipped.all()
     assert skipped.where.endswith("data.jsonl:6") or skipped.where.endswith(f"byte {len_before(made)}")
     assert why in skipped.why
-    assert caplog.text.count("left out: ") == 1
-    made.left_out.report()
-    assert "1 samples were left out, see" in caplog.text
+    assert caplog.text.count("skipped: ") == 1
+    made.skipped.report()
+    assert "1 samples were skipped, see" in caplog.text
 
 
 @pytest.mark.parametrize("where", ["render", "open_media", "mask_targets"])
@@ -167,7 +167,7 @@ def test_a_bug_is_no_skipped_sample(batches, monkeypatch, where):
     monkeypatch.setattr(f"deixis.training.sample_batches.{where}", fail)
     with pytest.raises(ValueError, match="is shorter than argument 1"):
         made(0)
-    assert made.left_out.all() == []
+    assert made.skipped.all() == []
 
 
 def len_before(made) -> int:
@@ -198,7 +198,7 @@ def test_files_that_changed_are_noted(change, why, batches, tmp_path):
     made = batches(GOOD[:6], count=6)
     broken(tmp_path / "data.jsonl", change)
     assert len(made(0)["region_points"]) == 6
-    (skipped,) = made.left_out.all()
+    (skipped,) = made.skipped.all()
     assert why in skipped.why
 
 
@@ -212,7 +212,7 @@ def test_a_picture_of_another_size_than_the_record_says(batches, tmp_path):
     )
     broken(tmp_path / "data.jsonl", {"size_hw": [12, 20]})
     made(0)
-    assert "signals[0].size_hw: expected [24, 40], the file's, got [12, 20]" in made.left_out.all()[0].why
+    assert "signals[0].size_hw: expected [24, 40], the file's, got [12, 20]" in made.skipped.all()[0].why
 
 
 def test_data_of_which_nothing_can_be_taken_is_one_sentence(batches):
@@ -229,7 +229,7 @@ def test_a_spare_stands_in_where_all_neighbours_are_bad(batches):
     made = batches([*bad, GOOD[0]], count=3)
     for step in range(14):
         assert len(made(step)["region_points"]) == 3
-    assert len(made.left_out.all()) == 40
+    assert len(made.skipped.all()) == 40
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Ferret's label rule: LLaVA's count of each round; a conversation whose counts do not add up teaches nothing."""
+"""Ferret's label rule: LLaVA's count per turn; a conversation whose counts do not add up has no labels."""
 
 from deixis.systems.ferret.template import STYLE
 from deixis.systems.llava.labels import round_labels

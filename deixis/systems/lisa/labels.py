@@ -1,4 +1,4 @@
-"""LISA's label rule: LLaVA's count of each round; a conversation whose counts do not add up is refused."""
+"""LISA's label rule: LLaVA's count per turn; a conversation whose counts do not add up is refused."""
 
 from deixis.systems.lisa.template import STYLE
 from deixis.systems.llava.labels import round_labels

@@ -1,8 +1,8 @@
-"""The label rule of LLaVA's family, with which Ferret and LISA were trained: answers with their ends, as it counts.
+"""The label rule of LLaVA's family, with which Ferret and LISA were trained: answers with their end tokens.
 
-Its labels are made by measuring each round by itself: a round is encoded with its own `<s>`, which stands for the
-`</s>` that was cut off, and an answer begins two tokens before the encoded text that opens it ends. Followed as it is,
-since a token more or less is another loss.
+Lengths are counted turn by turn: each turn is encoded by itself with its own `<s>`, which takes the place of the `</s>`
+that splitting removed, and an answer begins two tokens before the end of the encoded text that opens it. The count is
+reproduced exactly, because one token more or fewer changes the loss.
 
 Source: apple/ml-ferret@3c9e5c93, ferret/train/train.py preprocess_v1 and DataCollatorForSupervisedDataset;
 dvlab-research/LISA@3cb2d430, utils/dataset.py collate_fn.
@@ -15,7 +15,7 @@ from deixis.conversation.labels import IGNORED, Conversation
 from deixis.errors import DataError
 
 BOS, EOS = "<s>", "</s>"
-OPENING_TOKENS = 2  # of a round's encoded question that are left out of the count: `<s>`, and the space at its end
+OPENING_TOKENS = 2  # of a turn's encoded question that are not counted: `<s>`, and the space at its end
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +23,14 @@ logger = logging.getLogger(__name__)
 def round_labels(answer_open: str, strict: bool) -> Callable[[Conversation], list[int]]:
     """The label rule for conversations whose answers are opened by `answer_open`, such as " ASSISTANT: ".
 
-    Where the counts do not add up to the whole, nothing is learnt of the conversation (Ferret), or, if `strict`, the
-    rule raises DataError (LISA).
+    Where the counts of the turns do not add up to the length of the conversation, all of its labels are `IGNORED`
+    (Ferret), or, if `strict`, the rule raises DataError (LISA).
     """
 
     def rule(conversation: Conversation) -> list[int]:
         ids = conversation.ids
         labels = [IGNORED] * len(ids)
-        at = 1  # `<s>` of the whole
+        at = 1  # after the conversation's own `<s>`
         for number, turn in enumerate(conversation.text.removeprefix(BOS).split(EOS)):
             if not turn:
                 break

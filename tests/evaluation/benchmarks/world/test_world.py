@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deixis.conversation import open_signals, question_sample
 from deixis.errors import InputError
 from deixis.evaluation.benchmark import GENERATED, Benchmark, ExampleResult
 from deixis.evaluation.benchmarks.world import baselines
@@ -14,7 +15,7 @@ from deixis.evaluation.benchmarks.world.tasks import TASKS
 from deixis.evaluation.benchmarks.world.world_metrics import expected_word
 from deixis.evaluation.metrics.answer_text import find_names
 from deixis.evaluation.reports.summary import summarise
-from deixis.evaluation.runner import EvaluationRun, opened_questions, run_examples
+from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.world.generate import PREFIX, every_question, task_name, world_facts
 from deixis.world.objects import KIND_NAMES, PART_NAMES
 from deixis.world.scene import scene_rng
@@ -44,7 +45,7 @@ def samples(examples):
 @pytest.fixture(scope="module")
 def questions(examples):
     """The questions by id, their signals open."""
-    with opened_questions(examples) as opened:
+    with open_signals([question_sample(e.text, e.media, e.regions) for e in examples]) as opened:
         return {example.id: question for example, question in zip(examples, opened, strict=True)}
 
 
