@@ -30,7 +30,7 @@ from deixis.geometry.frames import (
 )
 from deixis.geometry.markup import FORMS, Reference, Text, escaped, parse_markup, to_markup, without_references
 from deixis.geometry.notations import Notation
-from deixis.geometry.parse import Mark, ParsedAnswer, Phrase, mark_region, parse_answer
+from deixis.geometry.parse import ParsedAnswer, ParsedRegion, Phrase, parse_answer, region_in_file
 from deixis.geometry.points import bounding_box, region_points
 from deixis.geometry.question import named_question, named_regions
 from deixis.geometry.raster import point_mask, rasterise
@@ -57,10 +57,10 @@ __all__ = [
     "Box3D",
     "Extent",
     "Frame",
-    "Mark",
     "Mask",
     "Notation",
     "ParsedAnswer",
+    "ParsedRegion",
     "Phrase",
     "Point",
     "PointSet",
@@ -83,7 +83,6 @@ __all__ = [
     "escaped",
     "letterbox_frame",
     "letterbox_placement",
-    "mark_region",
     "mask_iou",
     "mask_to_box_xyxy",
     "mask_to_rle",
@@ -96,6 +95,7 @@ __all__ = [
     "point_mask",
     "rasterise",
     "region_digest",
+    "region_in_file",
     "region_points",
     "rle_area",
     "rle_to_mask",

@@ -37,11 +37,11 @@ class Notation:
     phrase_close: str = "</p>"
     region_token: str = "<region>"  # in a prompt: the network puts a region's features here
     seg_token: str = "<seg>"
-    none_mark: str = "[]"  # after a phrase that nothing in the signal matches
+    none_text: str = "[]"  # written after a phrase that nothing in the signal matches
     coordinates: bool = True  # in an answer: numbers in brackets are regions
     region_coordinates: bool = False  # in a prompt: grid coordinates before the region token
     number_separator: str = ", "
-    mark_separator: str = ""  # between a phrase and its first region
+    region_separator: str = ""  # between a phrase and its first region
     cell_of: Literal["place", "pixel", "ratio"] = "place"
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ class Notation:
         return bool(self.phrase_open)
 
     @property
-    def has_marks(self) -> bool:
+    def has_regions(self) -> bool:
         """Whether an answer can refer to regions at all."""
         return self.coordinates or bool(self.seg_token)
 

@@ -1,9 +1,10 @@
-"""Reading a model's answer: clean text, phrases in it, and the marks behind them.
+"""Parsing a model's answer: clean text, the phrases in it, and the regions that they refer to.
 
-Total: any text gives phrases and marks or nothing, never an exception. Marks that make no sense (a wrong count of
-numbers, a signal that is not there, a bracket cut off) vanish; numbers out of range are clipped, reversed ones sorted.
-Where the notation has no words around phrases, ``words.py`` finds them. It does not know what a ``<seg>`` became:
-``Mark.seg_index`` counts them in the raw text, valid or not, so that it lines up with the states of the network.
+Total: any text gives phrases and regions or nothing, never an exception. References that cannot be read (a wrong count
+of numbers, a signal that does not exist, an unclosed bracket) vanish; numbers out of range are clipped, reversed ones
+sorted. Where the notation has no tokens around phrases, ``words.py`` finds them. It does not know the mask of a
+``<seg>``: ``ParsedRegion.seg_index`` counts them in the raw text, valid or not, so that it lines up with the hidden
+states of the network.
 """
 
 import re
@@ -23,8 +24,8 @@ _TIDY = re.compile(
     r"|(?<=[ \t])[ \t]+"  # after another space
     r"|[ \t]+(?=\n)|(?<=\n)[ \t]+"  # at the ends of lines
 )
-_BETWEEN_MARKS = re.compile(r"[ \t\n,;]*")
-_BETWEEN_MARKS_OF_WORDS = re.compile(r"[ \t\n,;]*(?:(?:and|or)[ \t\n]+)?")  # "dogs [..] and [..]" is one phrase
+_BETWEEN_REFERENCES = re.compile(r"[ \t\n,;]*")
+_BETWEEN_UNDELIMITED = re.compile(r"[ \t\n,;]*(?:(?:and|or)[ \t\n]+)?")  # "dogs [..] and [..]" is one phrase
 _HALTS = (",", ";", ":")
 _HALTS_AND_ENDS = (*_HALTS, ".", "!", "?", "")
 _EXTENDED = {"t": "span", "xy": "box", "xyt": "tube", "xyz": "box3d"}  # by the axes of the signal
@@ -33,23 +34,23 @@ _MAX_SIGNAL_DIGITS = 4
 
 
 @dataclass(frozen=True)
-class Mark:
-    """One place an answer points at."""
+class ParsedRegion:
+    """A region in an answer, before its mask or its coordinates in file units are known."""
 
-    kind: str  # "box" | "point" | "span" | "tube" | "box3d" | "seg"
+    form: str  # "box" | "point" | "span" | "tube" | "box3d" | "seg"
     signal: int
-    unit: tuple[float, ...] | None  # d or 2d unit coordinates (lows, highs); None for "seg"
+    unit: tuple[float, ...] | None  # d or 2d unit coordinates (lower, then upper corner); None for "seg"
     seg_index: int | None  # number of this <seg> in the answer; None for coordinates
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """Words that point: ``answer.text[start:end]``. Empty text for marks without words, no marks for "none"."""
+    """A phrase and its regions: ``answer.text[start:end]``, "" for regions without a phrase; no regions mean "none"."""
 
     text: str
     start: int
     end: int
-    marks: tuple[Mark, ...]
+    regions: tuple[ParsedRegion, ...]
 
 
 @dataclass(frozen=True)
@@ -66,45 +67,46 @@ class _Draft:
 
     start: int
     end: int | None = None  # None while it is open
-    marks: list[Mark] | None = None  # None until a valid mark or [] was seen
+    regions: list[ParsedRegion] | None = None  # None until a valid reference or [] was read
 
 
 def parse_answer(text: str, frames: Sequence[Frame], notation: Notation) -> ParsedAnswer:
-    """Clean text, phrases and marks of any text a model can emit; frames are those of the question's signals.
+    """Clean text, phrases and regions of any text that a model generates; frames are those of the signals asked about.
 
     >>> from deixis.geometry.notations import Notation
     >>> from deixis.geometry.frames import letterbox_frame
     >>> frames = [letterbox_frame((64, 64), (64, 64))]
     >>> answer = parse_answer("A <p>mug</p>[0, 0, 499, 999].", frames, Notation())
-    >>> answer.text, answer.phrases[0].text, answer.phrases[0].marks[0].unit
+    >>> answer.text, answer.phrases[0].text, answer.phrases[0].regions[0].unit
     ('A mug.', 'mug', (0.0005, 0.0005, 0.4995, 0.9995))
     """
-    if not notation.has_marks:
+    if not notation.has_regions:
         return ParsedAnswer(text.strip(), ())
     plain = ""
     drafts: list[_Draft] = []
-    draft: _Draft | None = None  # the phrase that the next mark belongs to
-    holes: list[int] = []  # where marks were taken out of `plain`
+    draft: _Draft | None = None  # the phrase that the next reference belongs to
+    holes: list[int] = []  # where references were cut out of `plain`
     seg_count = 0
     cursor = 0
-    after_mark = False
-    separators = _BETWEEN_MARKS if notation.has_phrases else _BETWEEN_MARKS_OF_WORDS
+    after_reference = False
+    separators = _BETWEEN_REFERENCES if notation.has_phrases else _BETWEEN_UNDELIMITED
     for token in _token_pattern(notation).finditer(text):
-        is_mark = bool(token["seg"]) or token["numbers"] is not None
+        is_reference = bool(token["seg"]) or token["numbers"] is not None
         between = text[cursor : token.start()]
         cursor = token.end()
-        if not (is_mark and after_mark and separators.fullmatch(between)):  # separators between marks are not read
-            plain = _joined(plain, between, after_mark)
+        # separators between two references are not part of the text
+        if not (is_reference and after_reference and separators.fullmatch(between)):
+            plain = _joined(plain, between, after_reference)
             if between.strip() and draft is not None and draft.end is not None:
                 draft = None
-        after_mark = is_mark
+        after_reference = is_reference
         if token["open"]:
             draft = _Draft(start=len(plain))
             drafts.append(draft)
         elif token["close"]:
             if draft is not None and draft.end is None:
                 draft.end = len(plain)
-        elif is_mark:
+        elif is_reference:
             if draft is None:
                 draft = (
                     _Draft(len(plain)) if notation.has_phrases else _Draft(*words_before(plain, max(holes, default=0)))
@@ -114,15 +116,15 @@ def parse_answer(text: str, frames: Sequence[Frame], notation: Notation) -> Pars
                 draft.end = len(plain)
             holes.append(len(plain))
             if token["seg"]:
-                mark = _seg_mark(token["signal"], seg_count, frames)
+                region = _seg_region(token["signal"], seg_count, frames)
                 seg_count += 1
             else:
-                mark = _coordinates_mark(token, frames, notation)
-            if mark is not None:
-                draft.marks = [*(draft.marks or []), mark]
+                region = _coordinates_region(token, frames, notation)
+            if region is not None:
+                draft.regions = [*(draft.regions or []), region]
             elif token["closed"] == "]" and not token["numbers"].strip() and draft.end > draft.start:
-                draft.marks = draft.marks or []
-    return _tidied(_joined(plain, text[cursor:], after_mark), drafts, holes)
+                draft.regions = draft.regions or []
+    return _tidied(_joined(plain, text[cursor:], after_reference), drafts, holes)
 
 
 def _token_pattern(notation: Notation) -> re.Pattern:
@@ -137,9 +139,9 @@ def _token_pattern(notation: Notation) -> re.Pattern:
     return re.compile(f"{'|'.join(named[:3])}|(?:{named[3]}|{bracket})(?:@(?P<signal>[0-9]+))?")
 
 
-def _joined(plain: str, more: str, after_mark: bool) -> str:
-    """Text continued after a mark that was taken out: two words do not become one."""
-    if after_mark and plain[-1:].isalnum() and more[:1].isalnum():
+def _joined(plain: str, more: str, after_reference: bool) -> str:
+    """Text continued after a reference that was cut out; two words are not merged into one."""
+    if after_reference and plain[-1:].isalnum() and more[:1].isalnum():
         return f"{plain} {more}"
     return plain + more
 
@@ -150,12 +152,12 @@ def _named_signal(digits: str, frames: Sequence[Frame]) -> int | None:
     return int(digits)
 
 
-def _seg_mark(signal_digits: str | None, seg_index: int, frames: Sequence[Frame]) -> Mark | None:
+def _seg_region(signal_digits: str | None, seg_index: int, frames: Sequence[Frame]) -> ParsedRegion | None:
     signal = _named_signal(signal_digits or "0", frames)
-    return None if signal is None else Mark("seg", signal, None, seg_index)
+    return None if signal is None else ParsedRegion("seg", signal, None, seg_index)
 
 
-def _coordinates_mark(token: re.Match, frames: Sequence[Frame], notation: Notation) -> Mark | None:
+def _coordinates_region(token: re.Match, frames: Sequence[Frame], notation: Notation) -> ParsedRegion | None:
     numbers = token["numbers"].replace(",", " ").split()
     if token["closed"] != "]" or len(numbers) > 6 or not all(map(_NUMBER.fullmatch, numbers)):
         return None
@@ -168,22 +170,22 @@ def _coordinates_mark(token: re.Match, frames: Sequence[Frame], notation: Notati
     dim = frames[signal].dim
     if not numbers or len(numbers) not in (dim, 2 * dim):
         return None
-    kind = "point" if len(numbers) == dim else _EXTENDED[frames[signal].size.axes]
+    form = "point" if len(numbers) == dim else _EXTENDED[frames[signal].size.axes]
     cells = [int(min(max(float(number), 0.0), notation.grid - 1.0)) for number in numbers]
-    if kind == "point":
-        return Mark(kind, signal, tuple((cell + 0.5) / notation.grid for cell in cells), None)
+    if form == "point":
+        return ParsedRegion(form, signal, tuple((cell + 0.5) / notation.grid for cell in cells), None)
     pairs = [sorted(pair) for pair in zip(cells[:dim], cells[dim:], strict=True)]
-    # A box of no width means the cell it lies in: from edge to edge, not from centre to centre.
+    # a box without width is the cell that it lies in: from edge to edge, not from centre to centre
     reach = [0.0 if low < high else 0.5 for low, high in pairs]
     lows = tuple((low + 0.5 - more) / notation.grid for (low, _), more in zip(pairs, reach, strict=True))
     highs = tuple((high + 0.5 + more) / notation.grid for (_, high), more in zip(pairs, reach, strict=True))
-    return Mark(kind, signal, lows + highs, None)
+    return ParsedRegion(form, signal, lows + highs, None)
 
 
 def _tidied(plain: str, drafts: list[_Draft], holes: list[int]) -> ParsedAnswer:
-    """The text without spaces and commas that the marks left behind, and the phrases moved along with it."""
+    """The text without the spaces and commas that cut references left behind, and the phrases shifted with it."""
     first, last = len(plain) - len(plain.lstrip()), len(plain.rstrip())
-    if not any(character.isalnum() for character in plain):  # punctuation around marks alone has no meaning
+    if not any(character.isalnum() for character in plain):  # punctuation around references alone has no meaning
         first = last = 0
     kept = [first <= position < last for position in range(len(plain))]
     for gap in _TIDY.finditer(plain):
@@ -198,31 +200,31 @@ def _tidied(plain: str, drafts: list[_Draft], holes: list[int]) -> ParsedAnswer:
     clean = "".join(character for character, keep in zip(plain, kept, strict=True) if keep)
     phrases = []
     for draft in drafts:
-        if draft.marks is None or draft.end is None:
+        if draft.regions is None or draft.end is None:
             continue
         start, end = moved[draft.start], moved[draft.end]
         words = clean[start:end]
         start, end = start + len(words) - len(words.lstrip()), end - len(words) + len(words.rstrip())
         if not words.strip():
-            if not draft.marks:
+            if not draft.regions:
                 continue
             start = end = min(start, end)
-        phrases.append(Phrase(clean[start:end], start, end, tuple(draft.marks)))
+        phrases.append(Phrase(clean[start:end], start, end, tuple(draft.regions)))
     return ParsedAnswer(clean, tuple(phrases))
 
 
-def mark_region(mark: Mark, frames: Sequence[Frame]) -> Region | None:
-    """The region of a mark in file units, clipped to its signal; None for "seg" and for a mark on padding only."""
-    if mark.unit is None:
+def region_in_file(parsed: ParsedRegion, frames: Sequence[Frame]) -> Region | None:
+    """A parsed region in file units, clipped to its signal; None for "seg" and for one that lies on padding only."""
+    if parsed.unit is None:
         return None
-    frame = frames[mark.signal]
-    file = [frame.to_file(mark.unit[i : i + frame.dim]) for i in range(0, len(mark.unit), frame.dim)]
+    frame = frames[parsed.signal]
+    file = [frame.to_file(parsed.unit[i : i + frame.dim]) for i in range(0, len(parsed.unit), frame.dim)]
     clipped = [frame.clip(place) for place in file]
-    if mark.kind == "point":
-        return Point(*clipped[0].tolist(), signal=mark.signal)
+    if parsed.form == "point":
+        return Point(*clipped[0].tolist(), signal=parsed.signal)
     if not (clipped[0] < clipped[1]).all():
         return None
     lows, highs = (place.tolist() for place in clipped)
-    if mark.kind == "tube":
-        return Tube(*lows[:2], *highs[:2], lows[2], highs[2], signal=mark.signal)
-    return _REGIONS[mark.kind](*lows, *highs, signal=mark.signal)
+    if parsed.form == "tube":
+        return Tube(*lows[:2], *highs[:2], lows[2], highs[2], signal=parsed.signal)
+    return _REGIONS[parsed.form](*lows, *highs, signal=parsed.signal)

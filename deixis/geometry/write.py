@@ -113,8 +113,8 @@ def write_answer(
                 signal = regions[index].signal
                 place = _place(regions[index], field, frames[signal])
                 marks.append(_coordinates(place, signal, frames, notation))
-        written = " ".join(marks) if marks else notation.none_mark
-        parts.append(notation.mark_separator + written if written and piece.phrase else written)
+        written = " ".join(marks) if marks else notation.none_text
+        parts.append(notation.region_separator + written if written and piece.phrase else written)
     return "".join(parts), seg_targets
 
 

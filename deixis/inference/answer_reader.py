@@ -1,7 +1,7 @@
-"""From what the network said to what a person reads: the text, its phrases, and the regions they stand for.
+"""From generated tokens to an `Answer`: its clean text, its phrases, and their regions in file units.
 
-An `AnswerReader` belongs to one row. It may be read while the row is being generated (see `stream`); no mask is
-computed twice.
+An `AnswerReader` belongs to one row of a batch. It can be read while the row is still being generated (see `stream`);
+no mask is computed twice.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from deixis.conversation import last_question
-from deixis.geometry import Mark, Region, mark_region
+from deixis.geometry import ParsedRegion, Region, region_in_file
 from deixis.geometry.parse import ParsedAnswer
 from deixis.geometry.words import object_name
 from deixis.inference.answer import Answer, AnswerPhrase
@@ -23,29 +23,29 @@ from deixis.model.masks.prepared import Prepared
 from deixis.samples.sample import Sample
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
-MOST_BYTES = 64
-"""Tokens of single bytes in a row that are waited for: four make a character, more are noise of an untrained model."""
+MAX_BYTE_TOKENS = 64
+"""Trailing single-byte tokens that are held back: four make a character, more are noise of an untrained model."""
 
 
 class AnswerReader:
-    """Reads one row: its sample, its encoded signals, and what was generated."""
+    """Reads one row, given its sample, its encoded signals and its generation state."""
 
     def __init__(self, engine: Engine, sample: Sample, signals: Sequence[EncodedSignal], state: GenerationState):
         self.engine, self.sample, self.signals, self.state = engine, sample, signals, state
         self.processor = engine.processor
         self.prepared: list[Prepared] = [signal.prepared for signal in signals]
-        self._made: dict[Mark, list[Region]] = {}
+        self._made: dict[ParsedRegion, list[Region]] = {}
 
     @property
     def raw(self) -> str:
-        """The model's text so far, markup and all, up to a text that ends answers."""
+        """The generated text so far with its notation, up to a stop string."""
         return self._text(self.state.ids)
 
     @property
     def raw_settled(self) -> str:
-        """As `raw`, without tokens of single bytes at its end: what character a byte belongs to, the next one says."""
+        """As `raw`, without single-byte tokens at its end, whose character only the next tokens determine."""
         ids = list(self.state.ids)
-        tokens = self.processor.tokenizer.convert_ids_to_tokens(ids[-MOST_BYTES:])
+        tokens = self.processor.tokenizer.convert_ids_to_tokens(ids[-MAX_BYTE_TOKENS:])
         while tokens and ids and _BYTE.fullmatch(tokens.pop()):
             ids.pop()
         return self._text(ids)
@@ -58,32 +58,33 @@ class AnswerReader:
         return self.processor.parse(raw, self.prepared)
 
     def answer(self, name: str, seconds: float) -> Answer:
-        """The answer as it stands, by the model called `name`."""
+        """The answer as generated so far, by the model called `name`."""
         raw = self.raw
         parsed = self.parsed(raw)
         phrases = tuple(
-            AnswerPhrase(p.text, p.start, p.end, tuple(r for mark in p.marks for r in self.regions(mark, p.text)))
+            AnswerPhrase(p.text, p.start, p.end, tuple(r for own in p.regions for r in self.regions(own, p.text)))
             for p in parsed.phrases
         )
         signals = tuple(reference.values for reference in self.sample.signals)
         return Answer(parsed.text, phrases, signals, name, seconds, raw, *last_question(self.sample))
 
-    def regions(self, mark: Mark, phrase: str) -> list[Region]:
-        """The regions that one mark of a phrase stands for, in file units; none for a place on padding alone."""
-        if mark not in self._made:
-            if mark.kind != "seg":
-                region = mark_region(mark, [own.frame for own in self.prepared])
-                self._made[mark] = [] if region is None else [region]
-            elif mark.seg_index is None or mark.seg_index >= len(self.state.seg_states):
+    def regions(self, parsed: ParsedRegion, phrase: str) -> list[Region]:
+        """The regions of one parsed region of a phrase, in file units; none for one that lies on padding only."""
+        if parsed not in self._made:
+            if parsed.form != "seg":
+                region = region_in_file(parsed, [own.frame for own in self.prepared])
+                self._made[parsed] = [] if region is None else [region]
+            elif parsed.seg_index is None or parsed.seg_index >= len(self.state.seg_states):
                 return []
             else:
-                self._made[mark] = self._pointed(self.state.seg_states[mark.seg_index], mark.signal)
-        made = self._made[mark]
-        if made and made[0].phrase != phrase:  # else the same objects as before, streamed or not
+                self._made[parsed] = self._pointed(self.state.seg_states[parsed.seg_index], parsed.signal)
+        made = self._made[parsed]
+        # replaced once at most: the regions of the answer are the very objects that were streamed
+        if made and made[0].phrase != phrase:
             made[:] = [replace(region, phrase=phrase, label=object_name(phrase)) for region in made]
         return made
 
     def _pointed(self, state: Tensor, signal: int) -> list[Region]:
-        """The regions that one <seg> stands for: a mask, a point set, spans, or masks of video frames."""
+        """The regions of one <seg>: a mask, a point set, spans, or masks of video frames."""
         logits = self.engine.encoder.point(self.signals[signal], state[None])[0].float().cpu()
         return logits_to_regions(logits, self.prepared[signal], signal)

@@ -1,8 +1,8 @@
-"""Answers as they come: text that no longer changes, regions once they are complete, and at the end the answer.
+"""Streamed answers: text that no longer changes, regions once they are complete, and at the end the whole answer.
 
-What a model has said so far may still change its meaning: half a character, half a bracket, a mark that "@1" may
-follow, a space that punctuation may swallow. `settled` cuts that off; what is left can be shown for good, for the clean
-text of it is a beginning of the clean text of all.
+The text generated so far may still change its meaning: an incomplete character or bracket, a reference that "@1" may
+follow, a space that punctuation may remove. `settled` cuts that off; the rest can be shown at once, because its clean
+text is a prefix of the clean text of the whole answer.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from deixis.geometry.notations import Notation
-from deixis.geometry.parse import Mark, ParsedAnswer
+from deixis.geometry.parse import ParsedAnswer, ParsedRegion
 from deixis.geometry.regions import Region
 from deixis.inference.answer import Answer
 
@@ -22,10 +22,10 @@ _LOOSE_END = re.compile(r"[\s.,;:!?]*\Z")
 
 @dataclass(frozen=True)
 class StreamEvent:
-    """A piece of an answer: "text" to put behind the last one; a "region" with the words it stands for; the "answer".
+    """One event of a streamed answer: new "text", a "region" with its phrase in `text`, or the whole "answer".
 
-    The texts of an answer's pieces, one behind the other, are its text; its regions come in its order, each after the
-    words before it; the last piece is the answer itself.
+    The texts, concatenated, are the answer's text; regions come in its order, each after the text before it; the last
+    event is the answer.
     """
 
     kind: str
@@ -35,34 +35,35 @@ class StreamEvent:
 
 
 def settled(raw: str, notation: Notation, stops: Sequence[str] = ()) -> str:
-    """The beginning of a model's text that means the same whatever comes next; `stops` are texts that would end it.
+    """The prefix of a generated text whose meaning no further token can change; `stops` are the texts that end it.
 
     >>> from deixis.geometry import Notation
     >>> settled("A <p>mug</p>[1, 2, 3", Notation())
     'A <p>mug</p>'
     """
-    cut = raw.rstrip("\ufffd")  # half a character
+    cut = raw.rstrip("\ufffd")  # an incomplete character
     for word in (*notation.markers, *stops):
+        # the longest proper prefix of a token that the text ends with
         begun = next((n for n in range(min(len(word) - 1, len(cut)), 0, -1) if cut.endswith(word[:n])), 0)
         cut = cut[: len(cut) - begun]
-    marks = [re.escape(notation.seg_token)] if notation.seg_token else []
-    marks += [_BRACKET] if notation.coordinates else []
-    if not marks:
+    references = [re.escape(notation.seg_token)] if notation.seg_token else []
+    references += [_BRACKET] if notation.coordinates else []
+    if not references:
         return cut
-    mark = f"(?:{'|'.join(marks)})"
+    reference = f"(?:{'|'.join(references)})"
     bracket = _OPEN_BRACKET.search(cut) if notation.coordinates else None
-    # "@1", or the rest of it, may follow a mark
-    cut = cut[: bracket.start()] if bracket else re.sub(rf"{mark}(?:@[0-9]*)?\Z", "", cut)
-    if not notation.has_phrases:  # "and" between two marks of one phrase would not be read
-        cut = re.sub(rf"({mark}(?:@[0-9]+)?){_JOINT}\Z", r"\1", cut)
+    # "@1", or the rest of it, may follow a reference
+    cut = cut[: bracket.start()] if bracket else re.sub(rf"{reference}(?:@[0-9]*)?\Z", "", cut)
+    if not notation.has_phrases:  # "and" between two references of one phrase is not part of the text
+        cut = re.sub(rf"({reference}(?:@[0-9]+)?){_JOINT}\Z", r"\1", cut)
     return cut
 
 
 class StreamParser:
-    """Turns the growing text of one answer into pieces.
+    """Turns the growing text of one answer into events.
 
-    notation, stops: as in `settled`. parse: a text to the clean text and its phrases. regions: a mark and
-    its phrase to regions.
+    notation, stops: as in `settled`. parse: a generated text to its clean text and phrases. regions: the regions in
+    file units of a parsed region and its phrase.
     """
 
     def __init__(
@@ -70,31 +71,33 @@ class StreamParser:
         notation: Notation,
         stops: Sequence[str],
         parse: Callable[[str], ParsedAnswer],
-        regions: Callable[[Mark, str], Sequence[Region]],
+        regions: Callable[[ParsedRegion, str], Sequence[Region]],
     ):
         self.notation, self.stops, self.parse, self.regions = notation, stops, parse, regions
-        self.text, self.marks = "", 0  # told so far
+        self.text, self.region_count = "", 0  # emitted so far
 
     def feed(self, raw: str) -> Iterator[StreamEvent]:
-        """What can be told of the model's text that could not before."""
+        """The events that have become certain now that the generated text is `raw`."""
         parsed = self.parse(settled(raw, self.notation, self.stops))
-        if any(map(str.isalnum, parsed.text)):  # before that, all of it may turn out to say nothing
+        # punctuation alone may still be removed, if no word follows
+        if any(map(str.isalnum, parsed.text)):
             yield from self._emit(parsed, _LOOSE_END.sub("", parsed.text))
 
     def finish(self, raw: str) -> Iterator[StreamEvent]:
-        """What is left to tell when all is said."""
+        """The remaining events of the complete text."""
         parsed = self.parse(raw)
         yield from self._emit(parsed, parsed.text)
 
     def _emit(self, parsed: ParsedAnswer, text: str) -> Iterator[StreamEvent]:
         number = 0
         for phrase in parsed.phrases:
-            for mark in phrase.marks:
+            for own in phrase.regions:
                 number += 1
-                if number > self.marks:
+                if number > self.region_count:
+                    # the text up to the end of the phrase comes before its region
                     yield from self._emit_text(text[: max(phrase.end, len(self.text))])
-                    self.marks = number
-                    for region in self.regions(mark, phrase.text):
+                    self.region_count = number
+                    for region in self.regions(own, phrase.text):
                         yield StreamEvent("region", phrase.text, region)
         yield from self._emit_text(text)
 

@@ -12,8 +12,8 @@ from deixis.geometry import (
     Box,
     Box3D,
     Extent,
-    Mark,
     Notation,
+    ParsedRegion,
     Phrase,
     Point,
     Polygon,
@@ -23,9 +23,9 @@ from deixis.geometry import (
     Text,
     cloud_frame,
     letterbox_frame,
-    mark_region,
     parse_answer,
     parse_markup,
+    region_in_file,
     window_frame,
     write_answer,
     write_prompt,
@@ -210,7 +210,7 @@ def test_write_answer_refuses_foreign_signal():
         write_answer("{0}", [Region(signal=1, span=(0, 1))], FRAMES[:1], DEIXIS)
 
 
-BOX = Mark("box", 0, cell(1, 2, 3, 4), None)
+BOX = ParsedRegion("box", 0, cell(1, 2, 3, 4), None)
 
 
 @pytest.mark.parametrize(
@@ -228,8 +228,8 @@ BOX = Mark("box", 0, cell(1, 2, 3, 4), None)
         pytest.param("[1,2,3,4].", "", [Phrase("", 0, 0, (BOX,))], id="only_a_box"),
         pytest.param("a[1,2,3,4]b", "a b", [Phrase("", 1, 1, (BOX,))], id="words_stay_apart"),
         pytest.param("<p>cup</p><seg> and <p>jug</p><seg>@1", "cup and jug",
-                     [Phrase("cup", 0, 3, (Mark("seg", 0, None, 0),)),
-                      Phrase("jug", 8, 11, (Mark("seg", 1, None, 1),))],
+                     [Phrase("cup", 0, 3, (ParsedRegion("seg", 0, None, 0),)),
+                      Phrase("jug", 8, 11, (ParsedRegion("seg", 1, None, 1),))],
                      id="segs"),
         pytest.param("<p>a dog</p>[]: no", "a dog: no", [Phrase("a dog", 0, 5, ())], id="none"),
         pytest.param("[] no", "no", [], id="none_of_nothing"),
@@ -243,23 +243,28 @@ BOX = Mark("box", 0, cell(1, 2, 3, 4), None)
         pytest.param("<p>m</p>[3, 4, 1, 2]", "m", [Phrase("m", 0, 1, (BOX,))], id="reversed"),
         pytest.param("<p>m</p>[-5, 0, 1e9, 4]", "m[-5, 0, 1e9, 4]", [], id="not_numbers"),
         pytest.param("<p>m</p>[-5, 0.7, 5000, 999]", "m",
-                     [Phrase("m", 0, 1, (Mark("box", 0, cell(0, 0, 999, 999), None),))], id="out_of_range"),
+                     [Phrase("m", 0, 1, (ParsedRegion("box", 0, cell(0, 0, 999, 999), None),))], id="out_of_range"),
         pytest.param("<p>m</p>[5, 5, 5, 9]", "m",
-                     [Phrase("m", 0, 1, (Mark("box", 0, (0.005, 0.0055, 0.006, 0.0095), None),))], id="no_width"),
+                     [Phrase("m", 0, 1, (ParsedRegion("box", 0, (0.005, 0.0055, 0.006, 0.0095), None),))],
+                     id="no_width"),
         pytest.param("<p>m</p>[1, 2, 3, 4, 5]", "m", [], id="five_numbers"),
         pytest.param("<p>m</p>[1, 2, 3, 4", "m", [], id="cut_off"),
         pytest.param("<p>m</p>[" + "1, " * 999 + "1]", "m", [], id="far_too_many_numbers"),
         pytest.param("<p>m</p>[1, 2, 3, " + "9" * 9999 + "]", "m",
-                     [Phrase("m", 0, 1, (Mark("box", 0, cell(1, 2, 3, 999), None),))], id="far_too_large_number"),
+                     [Phrase("m", 0, 1, (ParsedRegion("box", 0, cell(1, 2, 3, 999), None),))],
+                     id="far_too_large_number"),
         pytest.param("<p>m</p>[1, 2, 3, 4]@9", "m", [], id="no_such_signal"),
         pytest.param("<p>m</p>[1, 2, 3, 4]@1", "m", [], id="wrong_count_for_the_signal"),
         pytest.param("<p>m</p><seg>@" + "9" * 9999, "m", [], id="no_such_signal_at_all"),
-        pytest.param("<seg>@7<seg>", "", [Phrase("", 0, 0, (Mark("seg", 0, None, 1),))], id="seg_index_counts_all"),
-        pytest.param("[1, 2]", "", [Phrase("", 0, 0, (Mark("point", 0, cell(1, 2), None),))], id="point"),
-        pytest.param("[1, 2]@1", "", [Phrase("", 0, 0, (Mark("span", 1, cell(1, 2), None),))], id="span_named"),
-        pytest.param("[7]", "", [Phrase("", 0, 0, (Mark("point", 1, cell(7), None),))], id="instant_by_count"),
-        pytest.param("[1, 2, 3]", "", [Phrase("", 0, 0, (Mark("point", 2, cell(1, 2, 3), None),))], id="point_3d"),
-        pytest.param("[1, 2, 3, 4, 5, 6]", "", [Phrase("", 0, 0, (Mark("box3d", 2, cell(1, 2, 3, 4, 5, 6), None),))],
+        pytest.param("<seg>@7<seg>", "", [Phrase("", 0, 0, (ParsedRegion("seg", 0, None, 1),))],
+                     id="seg_index_counts_all"),
+        pytest.param("[1, 2]", "", [Phrase("", 0, 0, (ParsedRegion("point", 0, cell(1, 2), None),))], id="point"),
+        pytest.param("[1, 2]@1", "", [Phrase("", 0, 0, (ParsedRegion("span", 1, cell(1, 2), None),))], id="span_named"),
+        pytest.param("[7]", "", [Phrase("", 0, 0, (ParsedRegion("point", 1, cell(7), None),))], id="instant_by_count"),
+        pytest.param("[1, 2, 3]", "", [Phrase("", 0, 0, (ParsedRegion("point", 2, cell(1, 2, 3), None),))],
+                     id="point_3d"),
+        pytest.param("[1, 2, 3, 4, 5, 6]", "",
+                     [Phrase("", 0, 0, (ParsedRegion("box3d", 2, cell(1, 2, 3, 4, 5, 6), None),))],
                      id="box3d"),
         pytest.param("a <region> b  c", "a b c", [], id="stray_region"),
     ],
@@ -290,25 +295,25 @@ PIECES = st.sampled_from(
 @example("\x1c[1,2]\x1c .", FRAMES, DEIXIS)
 def test_any_text_is_read(text, frames, notation):
     answer = parse_answer(text, frames, notation)
-    segs = [mark.seg_index for phrase in answer.phrases for mark in phrase.marks if mark.kind == "seg"]
+    segs = [found.seg_index for phrase in answer.phrases for found in phrase.regions if found.form == "seg"]
     assert answer.text == answer.text.strip()
     assert len(segs) == len(set(segs))
     assert all(0 <= index < text.count(notation.seg_token) for index in segs)
     for phrase in answer.phrases:
         assert 0 <= phrase.start <= phrase.end <= len(answer.text)
         assert answer.text[phrase.start : phrase.end] == phrase.text == phrase.text.strip()
-        assert phrase.text or phrase.marks
-        for mark in phrase.marks:
-            assert 0 <= mark.signal < len(frames)
-            assert (mark.unit is None) == (mark.kind == "seg") == (mark.seg_index is not None)
-            if mark.unit is None:
+        assert phrase.text or phrase.regions
+        for found in phrase.regions:
+            assert 0 <= found.signal < len(frames)
+            assert (found.unit is None) == (found.form == "seg") == (found.seg_index is not None)
+            if found.unit is None:
                 continue
-            dim = frames[mark.signal].dim
-            lows, highs = np.array(mark.unit[:dim]), np.array(mark.unit[-dim:])
+            dim = frames[found.signal].dim
+            lows, highs = np.array(found.unit[:dim]), np.array(found.unit[-dim:])
             assert (lows >= 0).all()
             assert (highs <= 1).all()
-            assert (lows < highs).all() or mark.kind == "point"
-            assert mark_region(mark, frames) is not None
+            assert (lows < highs).all() or found.form == "point"
+            assert region_in_file(found, frames) is not None
 
 
 WORDS = st.from_regex(r"[a-zé]{1,8}( [a-zé]{1,8}){0,2}", fullmatch=True)
@@ -333,33 +338,34 @@ def test_what_was_written_is_read(mentions, notation):
     assert [phrase.text for phrase in answer.phrases] == [phrase for phrase, *_ in mentions]
     seen = iter(range(len(records)))
     for phrase, (_, boxes, as_mask, _) in zip(answer.phrases, mentions, strict=True):
-        assert len(phrase.marks) == len(boxes)
-        for mark, box in zip(phrase.marks, boxes, strict=True):
+        assert len(phrase.regions) == len(boxes)
+        for found, box in zip(phrase.regions, boxes, strict=True):
             index = next(seen)
             if as_mask:
-                assert targets[mark.seg_index] == index
+                assert targets[found.seg_index] == index
             else:
-                got = mark_region(mark, FRAMES)
+                got = region_in_file(found, FRAMES)
                 assert np.allclose(got.box, box, atol=100 / notation.grid)
 
 
 @pytest.mark.parametrize(
-    ("mark", "frames", "expected"),
+    ("found", "frames", "expected"),
     [
-        pytest.param(Mark("seg", 0, None, 0), FRAMES, None, id="seg"),
-        pytest.param(Mark("box", 0, (0.0, 0.0, 1.0, 0.1), None), [letterbox_frame((50, 100), (64, 64))], None,
+        pytest.param(ParsedRegion("seg", 0, None, 0), FRAMES, None, id="seg"),
+        pytest.param(ParsedRegion("box", 0, (0.0, 0.0, 1.0, 0.1), None), [letterbox_frame((50, 100), (64, 64))], None,
                      id="on_the_padding"),
-        pytest.param(Mark("box", 0, (0.0, 0.0, 0.5, 0.5), None), [letterbox_frame((50, 100), (64, 64))],
+        pytest.param(ParsedRegion("box", 0, (0.0, 0.0, 0.5, 0.5), None), [letterbox_frame((50, 100), (64, 64))],
                      Box(0, 0, 50, 25), id="clipped_to_the_picture"),
-        pytest.param(Mark("point", 0, (0.5, 0.25), None), FRAMES, Point(50, 25), id="point"),
-        pytest.param(Mark("span", 1, (0.5, 1.0), None), [PICTURE, window_frame(6.0, 8.0)], Span(4, 6, signal=1),
+        pytest.param(ParsedRegion("point", 0, (0.5, 0.25), None), FRAMES, Point(50, 25), id="point"),
+        pytest.param(ParsedRegion("span", 1, (0.5, 1.0), None), [PICTURE, window_frame(6.0, 8.0)], Span(4, 6, signal=1),
                      id="clipped_to_the_sound"),
-        pytest.param(Mark("box3d", 2, (0, 0, 0, 0.5, 0.5, 0.5), None), FRAMES, Box3D(0, 0, 0, 5, 5, 5, signal=2),
+        pytest.param(ParsedRegion("box3d", 2, (0, 0, 0, 0.5, 0.5, 0.5), None), FRAMES,
+                     Box3D(0, 0, 0, 5, 5, 5, signal=2),
                      id="box3d"),
     ],
 )  # fmt: skip
-def test_mark_region(mark, frames, expected):
-    assert mark_region(mark, frames) == expected
+def test_region_in_file(found, frames, expected):
+    assert region_in_file(found, frames) == expected
 
 
 def test_a_dialect_without_phrases():

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from deixis.geometry import (
     Box,
-    Mark,
     Mask,
+    ParsedRegion,
     Phrase,
     Point,
     Region,
     Scribble,
     letterbox_frame,
-    mark_region,
     parse_answer,
+    region_in_file,
     window_frame,
     write_answer,
     write_prompt,
@@ -37,12 +37,12 @@ def cells(*numbers: int) -> tuple[float, ...]:
     return tuple((number + 0.5) / 1000 for number in numbers)
 
 
-def box(*numbers: int) -> Mark:
-    return Mark("box", 0, cells(*numbers), None)
+def box(*numbers: int) -> ParsedRegion:
+    return ParsedRegion("box", 0, cells(*numbers), None)
 
 
-def seg(index: int) -> Mark:
-    return Mark("seg", 0, None, index)
+def seg(index: int) -> ParsedRegion:
+    return ParsedRegion("seg", 0, None, index)
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ def seg(index: int) -> Mark:
         pytest.param("a <region_fea> dog [1, 2, 3, 4]", "a dog", [("a dog", box(1, 2, 3, 4))], id="stray_region_token"),
         pytest.param("[1, 2, 3, 4]", "", [("", box(1, 2, 3, 4))], id="no_words"),
         pytest.param("The dog [1, 2, 3, 4].", "The dog.", [("The dog", box(1, 2, 3, 4))], id="one"),
-        pytest.param("at [7, 9]", "at", [("", Mark("point", 0, cells(7, 9), None))], id="point"),
+        pytest.param("at [7, 9]", "at", [("", ParsedRegion("point", 0, cells(7, 9), None))], id="point"),
         pytest.param("dogs [1, 2, 3, 4] [5, 6, 7, 8], [9, 9, 9, 10] and [1, 2, 3, 4] run.", "dogs run.",
                      [("dogs", box(1, 2, 3, 4), box(5, 6, 7, 8),
-                       Mark("box", 0, (0.009, 0.0095, 0.01, 0.0105), None), box(1, 2, 3, 4))],
+                       ParsedRegion("box", 0, (0.009, 0.0095, 0.01, 0.0105), None), box(1, 2, 3, 4))],
                      id="four_boxes_of_one_phrase"),
         pytest.param("The man [1, 2, 3, 4] is holding a cup [5, 6, 7, 8].", "The man is holding a cup.",
                      [("The man", box(1, 2, 3, 4)), ("a cup", box(5, 6, 7, 8))], id="sentence"),
@@ -80,7 +80,7 @@ def seg(index: int) -> Mark:
 def test_ferret_answers(text, clean, phrases):
     answer = parse_answer(text, FRAMES, FERRET)
     assert answer.text == clean
-    assert [(phrase.text, *phrase.marks) for phrase in answer.phrases] == phrases
+    assert [(phrase.text, *phrase.regions) for phrase in answer.phrases] == phrases
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_ferret_answers(text, clean, phrases):
 def test_lisa_answers(text, clean, phrases):
     answer = parse_answer(text, FRAMES, LISA)
     assert answer.text == clean
-    assert [(phrase.text, *phrase.marks) for phrase in answer.phrases] == phrases
+    assert [(phrase.text, *phrase.regions) for phrase in answer.phrases] == phrases
 
 
 @pytest.mark.parametrize("text", ["A mug.", "at [1, 2, 3, 4]", "<p>a</p><seg> [SEG] <region>", "  two  spaces ,\n b"])
@@ -200,9 +200,9 @@ def test_a_film_is_marked_by_a_tube():
     assert text == (
         "<p>a</p>[100, 200, 100, 300, 400, 200] <p>b</p>[100, 200, 0, 300, 400, 999] <p>c</p>[0, 0, 500, 999, 999, 600]"
     )
-    marks = [mark for phrase in parse_answer(text, [film], NOTATIONS["deixis"]).phrases for mark in phrase.marks]
-    first = mark_region(marks[0], [film])
-    assert [mark.kind for mark in marks] == ["tube"] * 3
+    marks = [found for phrase in parse_answer(text, [film], NOTATIONS["deixis"]).phrases for found in phrase.regions]
+    first = region_in_file(marks[0], [film])
+    assert [found.form for found in marks] == ["tube"] * 3
     assert first.constructor == "Tube"
     assert np.allclose((*first.box, *first.time_s), (10, 20, 30, 40, 1, 2), atol=0.1)
 
@@ -255,11 +255,11 @@ def test_any_text_is_read(text, frames, notation):
         assert last <= phrase.start <= phrase.end <= len(answer.text)
         last = phrase.end
         assert answer.text[phrase.start : phrase.end] == phrase.text == phrase.text.strip()
-        assert phrase.text or phrase.marks
-        for mark in phrase.marks:
-            assert (mark.kind == "seg") == (notation is LISA)
-            assert mark.kind == "seg" or mark_region(mark, frames) is not None
-    segs = [mark.seg_index for phrase in answer.phrases for mark in phrase.marks]
+        assert phrase.text or phrase.regions
+        for found in phrase.regions:
+            assert (found.form == "seg") == (notation is LISA)
+            assert found.form == "seg" or region_in_file(found, frames) is not None
+    segs = [found.seg_index for phrase in answer.phrases for found in phrase.regions]
     assert notation is not LISA or (len(segs) == len(set(segs)) and all(i < text.count("[SEG]") for i in segs))
 
 
@@ -281,12 +281,12 @@ def test_what_was_written_is_read(mentions, notation):
     answer = parse_answer(text, FRAMES, notation)
     assert answer.text == "".join(f"{phrase} is here. " for phrase, _ in mentions).strip()
     assert [phrase.text for phrase in answer.phrases] == [phrase for phrase, _ in mentions]
-    marks = [mark for phrase in answer.phrases for mark in phrase.marks]
+    marks = [found for phrase in answer.phrases for found in phrase.regions]
     assert len(marks) == len(records)
     assert targets == (list(range(len(records))) if notation is LISA else [])
-    for mark, record in zip(marks, records, strict=True):
+    for found, record in zip(marks, records, strict=True):
         if notation is FERRET:
-            got = mark_region(mark, FRAMES)
+            got = region_in_file(found, FRAMES)
             assert np.allclose(got.box, record.box, atol=480 / 1000)
 
 

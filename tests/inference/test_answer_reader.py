@@ -1,11 +1,11 @@
-"""What a mark becomes in the units of each kind of file."""
+"""Parsed regions in the units of the files of each modality."""
 
 import numpy as np
 import pytest
 import torch
 
 from deixis.cli.answers import signal_line
-from deixis.geometry import Mark, mark_region
+from deixis.geometry import ParsedRegion, region_in_file
 from deixis.inference import Model
 from deixis.inference.answer import answer_region_to_json, describe
 from deixis.model.masks.mask_cells import logits_to_regions
@@ -27,8 +27,8 @@ def film():
 
 def test_a_written_box_of_a_film_has_its_time(union):
     prepared: Prepared = union[1].prepare(film())
-    mark = Mark("tube", 0, (0.1, 0.2, 0.25, 0.5, 0.8, 0.75), None)
-    region = mark_region(mark, [prepared.frame])
+    found = ParsedRegion("tube", 0, (0.1, 0.2, 0.25, 0.5, 0.8, 0.75), None)
+    region = region_in_file(found, [prepared.frame])
     assert (region.form, region.time_s) == ("box", pytest.approx((0.5, 1.5)))
     assert region.box == pytest.approx(tuple(prepared.frame.to_file([[0.1, 0.2, 0], [0.5, 0.8, 0]])[:, :2].ravel()))
     assert answer_region_to_json(region)["time_s"] == pytest.approx((0.5, 1.5))

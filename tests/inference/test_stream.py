@@ -40,9 +40,9 @@ SCRAPS += ["or", "a", "red mug", " ", "  ", ".", ",", ";", "12", "7.5", "…", "
 TEXTS = st.lists(st.sampled_from(SCRAPS), max_size=14).map("".join)
 
 
-def marked(mark):
-    """A mark as a region, without the network that would look at it."""
-    return Region(point=(mark.unit or (mark.seg_index,))[:3], signal=mark.signal, label=repr(mark))
+def marked(found):
+    """A parsed region as a region, without a network."""
+    return Region(point=(found.unit or (found.seg_index,))[:3], signal=found.signal, label=repr(found))
 
 
 @pytest.mark.parametrize("name", NOTATIONS)
@@ -58,7 +58,7 @@ def test_what_is_told_stays(name, raw):
     notation = NOTATIONS[name]
     whole = parse_answer(raw, FRAMES, notation)
     teller = StreamParser(
-        notation, (), lambda text: parse_answer(text, FRAMES, notation), lambda mark, _: [marked(mark)]
+        notation, (), lambda text: parse_answer(text, FRAMES, notation), lambda found, _: [marked(found)]
     )
     text, marks = "", []
     told = [teller.feed(raw[:end]) for end in range(len(raw) + 1)]
@@ -67,7 +67,7 @@ def test_what_is_told_stays(name, raw):
         marks += [piece.region] if piece.kind == "region" else []
         assert whole.text.startswith(text)
     assert text == whole.text
-    assert marks == [marked(mark) for phrase in whole.phrases for mark in phrase.marks]
+    assert marks == [marked(found) for phrase in whole.phrases for found in phrase.regions]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_pieces_are_the_answer_of_ask(bundled, mixed):
             assert replace(one, score=None) == replace(other, score=None)
         words = [piece.text for piece in pieces if piece.kind == "region"]
         assert words == [phrase.text for phrase in whole.phrases for _ in phrase.regions]
-        assert not any(mark in piece.text for piece in pieces for mark in "<>[]")
+        assert not any(character in piece.text for piece in pieces for character in "<>[]")
 
 
 def test_a_region_comes_as_soon_as_it_is_complete(toy):

@@ -16,9 +16,9 @@ NOTATION = Notation(
     phrase_close="",
     region_token="<region_fea>",
     seg_token="",
-    none_mark="",
+    none_text="",
     region_coordinates=True,
-    mark_separator=" ",
+    region_separator=" ",
     cell_of="pixel",
 )
 OFFICIAL_TRAINING = replace(NOTATION, cell_of="ratio")

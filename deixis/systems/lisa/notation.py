@@ -13,7 +13,7 @@ NOTATION = Notation(
     phrase_close="",
     region_token="",
     seg_token="[SEG]",
-    none_mark="",
+    none_text="",
     coordinates=False,
-    mark_separator=" ",
+    region_separator=" ",
 )

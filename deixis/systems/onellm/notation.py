@@ -3,5 +3,5 @@
 from deixis.geometry import Notation
 
 NOTATION = Notation(
-    "onellm", phrase_open="", phrase_close="", region_token="", seg_token="", none_mark="", coordinates=False
+    "onellm", phrase_open="", phrase_close="", region_token="", seg_token="", none_text="", coordinates=False
 )

@@ -7,8 +7,8 @@ from deixis.geometry import (
     Region,
     cloud_frame,
     letterbox_frame,
-    mark_region,
     parse_answer,
+    region_in_file,
     window_frame,
     write_answer,
 )
@@ -31,11 +31,11 @@ def answer_of(raw: str, question: Sample, sample: Sample | None, targets: Sequen
     phrases = []
     for phrase in parsed.phrases:
         marked = []
-        for mark in phrase.marks:
-            if mark.kind == "seg":
-                record = sample.regions[targets[mark.seg_index]] if sample else None
+        for found in phrase.regions:
+            if found.form == "seg":
+                record = sample.regions[targets[found.seg_index]] if sample else None
                 marked.append(_marked(record, question))
-            elif region := mark_region(mark, frames):
+            elif region := region_in_file(found, frames):
                 marked.append(region)
         phrases.append(AnswerPhrase(phrase.text, phrase.start, phrase.end, tuple(marked)))
     return Answer(parsed.text, tuple(phrases), tuple(own.values for own in question.signals), raw=raw)
