@@ -13,8 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import BatchFeature
 
-from deixis.geometry import Region, mark_region
-from deixis.geometry.parse import Mark, Phrase
+from deixis.geometry import ParsedRegion, Phrase, Region, region_in_file
 from deixis.geometry.words import object_name
 from deixis.model.fusion import Encoded
 from deixis.model.masks.mask_cells import logits_to_regions
@@ -64,7 +63,7 @@ def read_generated(
         raw = processor.answer_text(ids, network.generation_config.stop_strings or ())
         parsed = processor.parse(raw, prepared)
         reader = _RegionReader(network, encoded, prepared, states[row], first)
-        regions = [region for phrase in parsed.phrases for mark in phrase.marks for region in reader.read(mark, phrase)]
+        regions = [region for phrase in parsed.phrases for own in phrase.regions for region in reader.read(own, phrase)]
         answers.append(GeneratedAnswer(parsed.text, tuple(regions), raw))
         first += len(prepared)
     return answers
@@ -93,14 +92,14 @@ def _seg_states(
         use_cache=False,
         **given,
     )
-    row, position = is_seg.nonzero(as_tuple=True)  # in the order of `seg_states`; those of the prompt are left out
+    row, position = is_seg.nonzero(as_tuple=True)  # in the order of `seg_states`; those of the prompt are skipped
     states = [output.seg_states[(row == index) & is_new[position]] for index in range(len(sequences))]
     return encoded, states
 
 
 @dataclass
 class _RegionReader:
-    """Reads the marks of one sequence, whose first signal is number `first` of the encoded batch."""
+    """Reads the regions of one sequence, whose first signal is number `first` of the encoded batch."""
 
     network: "DeixisForConditionalGeneration"
     encoded: Encoded | None
@@ -108,15 +107,15 @@ class _RegionReader:
     states: Tensor
     first: int
 
-    def read(self, mark: Mark, phrase: Phrase) -> list[Region]:
-        """The regions of one mark in file units; several for the frames of a video or the spans of a sound."""
-        if mark.kind != "seg":
-            region = mark_region(mark, [own.frame for own in self.prepared])
+    def read(self, parsed: ParsedRegion, phrase: Phrase) -> list[Region]:
+        """The regions of one parsed region in file units; several for frames of a video or spans of audio."""
+        if parsed.form != "seg":
+            region = region_in_file(parsed, [own.frame for own in self.prepared])
             found = [] if region is None else [region]
-        elif mark.seg_index is None or mark.seg_index >= len(self.states):
+        elif parsed.seg_index is None or parsed.seg_index >= len(self.states):
             found = []
         else:
-            found = self._pointed(self.states[mark.seg_index], mark.signal)
+            found = self._pointed(self.states[parsed.seg_index], parsed.signal)
         return [replace(region, phrase=phrase.text, label=object_name(phrase.text)) for region in found]
 
     @torch.no_grad()

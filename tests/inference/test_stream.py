@@ -92,20 +92,19 @@ def test_what_is_settled(raw, shown):
     assert settled(raw, NOTATIONS["deixis"], ["###"]) == shown
 
 
-def test_pieces_are_the_answer_of_ask(bundled, mixed):
+def test_events_are_the_answer_of_ask(bundled, mixed):
     for question in mixed:
         whole = bundled.answer([question])[0]
-        *pieces, last = bundled.stream(
-            question.turns[-1].user, *(own.values for own in question.signals), regions=question.regions
-        )
-        assert "".join(piece.text for piece in pieces if piece.kind == "text") == whole.text == last.answer.text
-        regions = [piece.region for piece in pieces if piece.kind == "region"]
-        for one, told, other in zip(regions, last.answer.regions, whole.regions, strict=True):
-            assert one is told
+        signals = [own.values for own in question.signals]
+        *events, last = bundled.stream(question.turns[0].user, *signals, regions=question.regions)
+        assert "".join(event.text for event in events if event.kind == "text") == whole.text == last.answer.text
+        regions = [event.region for event in events if event.kind == "region"]
+        for one, streamed, other in zip(regions, last.answer.regions, whole.regions, strict=True):
+            assert one is streamed
             assert replace(one, score=None) == replace(other, score=None)
-        words = [piece.text for piece in pieces if piece.kind == "region"]
-        assert words == [phrase.text for phrase in whole.phrases for _ in phrase.regions]
-        assert not any(character in piece.text for piece in pieces for character in "<>[]")
+        phrases = [event.text for event in events if event.kind == "region"]
+        assert phrases == [phrase.text for phrase in whole.phrases for _ in phrase.regions]
+        assert not any(character in event.text for event in events for character in "<>[]")
 
 
 def test_a_region_comes_as_soon_as_it_is_complete(toy):
