@@ -1,8 +1,8 @@
-"""The region-data engine on a COCO-like set: items read and samples made in a second, by stage, on one core.
+"""The region-data engine on a COCO-like set: items read and samples made per second, by stage, on one core.
 
-The set is drawn at random in COCO's own format: pictures of 640 x 480 with 7 things each on average, outlined by
-polygons of about 50 corners, 80 names; a few expressions and relations are added for the parts that need them. Media
-are not looked at. Run from the repository:
+The set is random, in COCO's own format: images of 640 x 480 with 7 objects each on average, polygons of about 50
+corners, 80 names; expressions and relations are added for the parts that need them. Image files are not read. Run from
+the repository:
 
     python -m benchmarks.region_data --out benchmarks/results/NAME.md
 """
@@ -35,26 +35,26 @@ from deixis.synthesis.parts.registry import PARTS
 from deixis.synthesis.recipe import build_recipe
 
 SIZE_WH = (640, 480)
-THINGS, CORNERS, NAMES = 7, 50, 80
+OBJECTS, CORNERS, NAMES = 7, 50, 80
 TEMPLATE_PARTS = ("objects", "relations", "descriptions", "negatives", "classes")
-PER_PICTURE = (1, 3, 6)  # samples of whole runs; GRIT asks about 6 of each of COCO's and Visual Genome's pictures
+PER_IMAGE = (1, 3, 6)  # samples per image of whole runs; GRIT has about 6 of each image of COCO and Visual Genome
 PREDICATES = ("riding", "next to", "holding", "has", "on top of")
-WANTED = 500  # samples a second and core
+TARGET = 500  # samples per second and core
 
 
-def coco_like(pictures: int, seed: int = 0) -> dict:
-    """A random set as COCO's instances file has it; a picture has 0 to 30 things, from tiny ones to half of it."""
+def coco_like(images: int, seed: int = 0) -> dict:
+    """A random set in the form of COCO's instances file; an image has 0 to 30 objects, from tiny to half of it."""
     rng = np.random.default_rng(seed)
     names = names_with_hard_negatives()[:NAMES]
     annotations = []
-    for picture in range(1, pictures + 1):
-        for _ in range(min(int(rng.geometric(1 / (THINGS + 1))) - 1, 30)):
+    for image in range(1, images + 1):
+        for _ in range(min(int(rng.geometric(1 / (OBJECTS + 1))) - 1, 30)):
             outline = _outline(rng)
             low, high = outline.min(axis=0), outline.max(axis=0)
             annotations.append(
                 {
                     "id": len(annotations) + 1,
-                    "image_id": picture,
+                    "image_id": image,
                     "category_id": int(min(rng.zipf(1.4), len(names))),
                     "segmentation": [[round(value, 2) for value in outline.ravel().tolist()]],
                     "bbox": [round(value, 2) for value in (*low.tolist(), *(high - low).tolist())],
@@ -63,46 +63,46 @@ def coco_like(pictures: int, seed: int = 0) -> dict:
                 }
             )
     size = {"width": SIZE_WH[0], "height": SIZE_WH[1]}
-    images = [{"id": n, "file_name": f"train2017/{n:012d}.jpg", **size} for n in range(1, pictures + 1)]
+    records = [{"id": n, "file_name": f"train2017/{n:012d}.jpg", **size} for n in range(1, images + 1)]
     return {
-        "images": images,
+        "images": records,
         "annotations": annotations,
         "categories": [{"id": n, "name": name} for n, name in enumerate(names, 1)],
     }
 
 
 def _outline(rng: np.random.Generator) -> np.ndarray:
-    """Corners (x, y) of a wobbly closed line."""
+    """Corners (x, y) of a random closed curve."""
     count = int(np.clip(rng.normal(CORNERS, 15), 8, 120))
     angles = np.sort(rng.uniform(0, 2 * math.pi, count))
-    wobble = sum(rng.normal(0, 0.15 / k) * np.sin(k * angles + rng.uniform(0, 6)) for k in range(1, 6))
+    deformation = sum(rng.normal(0, 0.15 / k) * np.sin(k * angles + rng.uniform(0, 6)) for k in range(1, 6))
     sides = np.exp(rng.normal(4.0, 0.9, 2)).clip(4, 250)
     middle = rng.uniform(0, 1, 2) * SIZE_WH
-    outline = middle + np.stack([np.cos(angles), np.sin(angles)], axis=1) * sides * (1 + wobble)[:, None] / 2
+    outline = middle + np.stack([np.cos(angles), np.sin(angles)], axis=1) * sides * (1 + deformation)[:, None] / 2
     return outline.clip((0, 0), SIZE_WH)
 
 
 def with_words(item: Annotated, rng: np.random.Generator) -> Annotated:
-    """The item with an expression for each thing, and a relation for each but the first."""
+    """The item with an expression for each object, and a relation for each but the first."""
     objects = range(len(item.objects))
     expressions = [Expression(f"the {item.objects[n].name} that is number {n}", (n,)) for n in objects]
     relations = [Relation(n, PREDICATES[int(rng.integers(len(PREDICATES)))], n - 1) for n in objects[1:]]
     return replace(item, expressions=tuple(expressions), relations=tuple(relations))
 
 
-def measure(pictures: int) -> list[tuple[str, int, float]]:
-    """Rows (stage, how many, seconds)."""
+def measure(images: int) -> list[tuple[str, int, float]]:
+    """Rows (stage, count, seconds)."""
     rows = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         path = folder / "instances_train2017.json"
-        path.write_text(json.dumps(coco_like(pictures)))
+        path.write_text(json.dumps(coco_like(images)))
         source = Source("coco", "coco", Place(path), folder / "coco.sqlite")
-        rows.append(_timed("take apart (items)", source.prepare))
+        rows.append(_timed("index (items)", source.prepare))
         found: list[Annotated] = []
 
         def read() -> int:
-            records = (record for _, record in source.records(0, pictures))
+            records = (record for _, record in source.records(0, images))
             found.extend(record for record in records if isinstance(record, Annotated))
             return len(found)
 
@@ -118,21 +118,21 @@ def measure(pictures: int) -> list[tuple[str, int, float]]:
             rows.append(
                 _timed(f"check and write {ending} (samples)", lambda s=shard: write_shard(made, s, "none").samples)
             )
-        for per_picture in PER_PICTURE:
-            wanted, out = per_picture * pictures, folder / f"run{per_picture}"
+        for per_image in PER_IMAGE:
+            target, out = per_image * images, folder / f"run{per_image}"
             rows.append(
-                _timed(f"whole run, {per_picture} a picture (samples)", lambda n=wanted, o=out: _whole_run(path, n, o))
+                _timed(f"whole run, {per_image} per image (samples)", lambda n=target, o=out: _whole_run(path, n, o))
             )
     return rows
 
 
-def _whole_run(path: Path, wanted: int, out: Path) -> int:
+def _whole_run(path: Path, target: int, out: Path) -> int:
     """The samples of `deixis data build` with three parts, from the JSON file to the shards, in this process."""
     parts = {"objects": 0.6, "relations": 0.2, "negatives": 0.2}
     recipe = build_recipe(
         {
             "sources": {"coco": {"format": "coco", "path": str(path)}},
-            "parts": [{"kind": n, "from": "coco", "samples": round(share * wanted)} for n, share in parts.items()],
+            "parts": [{"kind": n, "from": "coco", "samples": round(share * target)} for n, share in parts.items()],
             "shards": {"format": "tar", "media": "none"},
         }
     )
@@ -141,12 +141,12 @@ def _whole_run(path: Path, wanted: int, out: Path) -> int:
 
 
 def _make(name: str, items: Sequence[Annotated], made: list[Sample]) -> int:
-    """How many samples a part makes, as in a run: batches of 250 items, one sample an item and round, two rounds."""
+    """The number of samples that a part makes as in a run: batches of 250 items, two rounds of one sample per item."""
     part, before = PARTS[name], len(made)
     for start in range(0, len(items), 250):
         batch = items[start : start + 250]
         for sample in part.make(batch, 2 * len(batch), "0", Annotators(), part.options()):
-            if isinstance(sample, Skipped):
+            if isinstance(sample, Skipped):  # none may be: the set is valid, and a skipped one would count as fast
                 raise ValueError(f"{sample.where}: {sample.why}")
             made.append(sample)
     return len(made) - before
@@ -158,18 +158,18 @@ def _timed(stage: str, call: Callable[[], int]) -> tuple[str, int, float]:
     return stage, count, time.process_time() - began
 
 
-def report(rows: list[tuple[str, int, float]], pictures: int) -> str:
+def report(rows: list[tuple[str, int, float]], images: int) -> str:
     """The measurement as a Markdown page."""
     lines = [
-        "# Region data: items and samples a second, by stage, one core",
+        "# Region data: items and samples per second, by stage, one core",
         "",
-        f"{pictures} pictures of 640 x 480, {THINGS} things each on average, polygons of about {CORNERS} corners; 1 to "
-        "3 turns a sample, shapes drawn as by default. A whole run takes the file apart, looks through it for held-out "
-        "pictures and names, reads it again for each part, makes, checks and writes. Seconds are of processor time, in "
-        f"one process. Wanted: {WANTED} samples a second.",
+        f"{images} images of 640 x 480, {OBJECTS} objects each on average, polygons of about {CORNERS} corners; 1 to 3 "
+        "turns per sample, default shapes of regions. A whole run indexes the file, surveys it for held-out images and "
+        "names, reads it again for each part, makes, checks and writes. Seconds are processor time of one process. "
+        f"Target: {TARGET} samples per second.",
         "",
-        *circumstances(f"python -m benchmarks.region_data --pictures {pictures}", 1),
-        "| stage | count | seconds | a second |",
+        *circumstances(f"python -m benchmarks.region_data --images {images}", 1),
+        "| stage | count | seconds | per second |",
         "|---|---:|---:|---:|",
     ]
     lines += [f"| {stage} | {count} | {seconds:.2f} | {count / seconds:.0f} |" for stage, count, seconds in rows]
@@ -178,10 +178,10 @@ def report(rows: list[tuple[str, int, float]], pictures: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=2_000)
+    parser.add_argument("--images", type=int, default=2_000)
     parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
     options = parser.parse_args()
-    page = report(measure(options.pictures), options.pictures)
+    page = report(measure(options.images), options.images)
     print(page)
     if options.out:
         options.out.write_text(page)

@@ -1,4 +1,4 @@
-"""What a model can do, and which models can do what it cannot: refusals before anything is computed."""
+"""Checks that a model supports a question, before anything is computed; errors name the models that do."""
 
 from collections.abc import Sequence
 

@@ -5,7 +5,7 @@
                                                    ^                                                  states at <seg>
                         PrefixCache -- keys and values of a prompt that was fed before
 
-Knows tokens and states; `answer_reader` makes answers of them.
+It handles tokens and hidden states; `answer_reader` makes answers of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -149,7 +149,7 @@ class Engine:
         signals: Sequence[Sequence[EncodedSignal]],
         regions: dict[str, Tensor],
     ) -> list[Keys]:
-        """What every token of each row stands for, as one number per token (`prefix_cache.token_keys`)."""
+        """One number per token of each row, equal where tokens stand for the same content (`token_keys`)."""
         token_ids = self.network.config.signal_token_ids
         contents = region_contents(regions, [repr(signal.key).encode() for own in signals for signal in own])
         keys = []
@@ -171,6 +171,6 @@ class Engine:
         longest = int(mask.sum(1).max())
         if positions is not None and longest >= positions:
             raise InputError(
-                f"the conversation: this model reads {positions} tokens at most, those of its files among them, got "
+                f"the conversation: this model reads {positions} tokens at most, those of its files included, got "
                 f"{longest}; ask in fewer words, or begin a new conversation"
             )

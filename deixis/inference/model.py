@@ -1,4 +1,4 @@
-"""`Model`: a network and its processor behind `ask`, in the units and files of the person who asks."""
+"""`Model`: a network and its processor behind `ask`, in files and their own units."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -62,8 +62,8 @@ class Model:
         """The answer to `question` about `signals` (paths, PIL images, arrays, tensors, (samples, rate_hz)).
 
         `{0}`, `{1}` in the question refer to `regions` (a question that refers to none has them appended), each in the
-        units of its file; `Box(..., signal=1)` lies on the second file. `want`: "text", "box" or "mask", to have a
-        model refused that cannot give them. `generation`: temperature, top_p and seed (see `GenerationOptions`).
+        units of its file; `Box(..., signal=1)` lies on the second file. `want`: "text", "box" or "mask" refuses a
+        model that cannot answer in this form. `generation`: temperature, top_p and seed (see `GenerationOptions`).
 
         Raises:
             InputError: one sentence, for a file or region that cannot be used.
@@ -130,16 +130,16 @@ class Model:
         return events()
 
     def score(self, samples: Sequence[Sample]) -> list[Scored]:
-        """Teacher forcing: what the model makes of answers that are given, in one pass.
+        """Teacher forcing: loss, logits and regions of given answers, in one pass.
 
-        Each sample's last turn holds the answer, in markup or as `generated` text in the model's notation. The other
-        way to evaluate masks: those of a given answer, not of the one that the model finds.
+        Each sample's last turn holds the answer, in markup or as `generated` text in the model's notation. Masks can be
+        evaluated this way too: those of the given answer, not of one that the model generates.
         """
         with open_signals(samples) as opened:
             return score(self.engine, opened, self.name)
 
     def clear_cache(self) -> None:
-        """Removes everything that is cached of files and conversations."""
+        """Removes all cached signals and prompt prefixes."""
         self.engine.cache.clear()
 
 
@@ -156,7 +156,7 @@ def load(
     quantization: Any = None,
     cache_bytes: int = CACHE_BYTES,
 ) -> Model:
-    """A model ready to ask: "bundled", a folder or a hub id, or what `open_config_and_processor` gave of one.
+    """A model ready to ask: "bundled", a folder or a hub id, or the result of `open_config_and_processor`.
 
     A folder of a PointMLP, converted or trained, gives a `Classifier`, which classifies point clouds.
 

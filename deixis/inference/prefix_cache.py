@@ -1,8 +1,8 @@
 """Prefix cache: keys and values of a conversation's beginning, so that the next question feeds only what is new.
 
-Two prompts share a prefix where their tokens are equal and so is what stands in their placeholders: the same signals,
-the same regions in them. `token_keys` writes that as one number per token, so that a common prefix is found by
-comparing two rows of numbers.
+Two prompts share a prefix as far as their tokens are equal and their placeholders stand for the same signals and the
+same regions of them. `token_keys` expresses that as one number per token, so that the common prefix is found by
+comparing two arrays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ def token_keys(
 ) -> Keys:
     """One number per token: its id, or the negative digest of what a placeholder stands for.
 
-    signals: (placeholder token, how many of them, what it is) of each signal in order. regions: what each region
+    signals: (placeholder token, number of them, content) of each signal in order. regions: the content that each region
     token stands for, in order.
     """
     keys = np.asarray(ids, dtype=np.int64).copy()
@@ -96,7 +96,7 @@ class PrefixCache:
 
 
 def region_contents(inputs: Mapping[str, Tensor], signals: Sequence[bytes]) -> list[bytes]:
-    """What each region of a batch is: its numbers in all inputs called region_*, and the signal that it lies on."""
+    """The content of each region of a batch as bytes: its rows of all inputs called region_*, and its signal."""
     which = inputs.get("region_signal")
     if which is None:
         return []
@@ -107,7 +107,7 @@ def region_contents(inputs: Mapping[str, Tensor], signals: Sequence[bytes]) -> l
 
 
 def _negative_digest(content: bytes) -> int:
-    """A negative number from a 63-bit digest of the content."""
+    """A negative number from a 63-bit digest of the content; token ids are never negative, so they cannot collide."""
     return -1 - (int.from_bytes(blake2b(content, digest_size=8).digest(), "big") >> 1)
 
 

@@ -1,6 +1,6 @@
-"""Teacher forcing: what a model makes of an answer it is given, in one pass over question and answer.
+"""Teacher forcing: loss, logits and regions of a given answer, in one pass over question and answer.
 
-The other way to evaluate masks, beside generated answers: LISA and others report both.
+Masks are evaluated either on generated answers or this way; LISA's published scores are teacher-forced.
 """
 
 import time
@@ -21,12 +21,12 @@ from deixis.samples.sample import Sample
 
 @dataclass(frozen=True)
 class Scored:
-    """A given answer under a model.
+    """The predictions of a model for a given answer.
 
     Attributes:
-        answer: its regions, masks among them, as the model predicts them.
-        ids: its tokens, without its end of turn.
-        logits: (token, vocabulary), what each of them was predicted from.
+        answer: its text, with the masks that the model predicts.
+        ids: its tokens, without the end of turn.
+        logits: (token, vocabulary), from which each of them was predicted.
         loss: mean negative log-likelihood, in nats, of the tokens and the end of turn.
     """
 
@@ -38,15 +38,16 @@ class Scored:
 
 @torch.inference_mode()
 def score(engine: Engine, samples: Sequence[Sample], name: str) -> list[Scored]:
-    """The given answers of samples, whose last turn holds one, under the model called `name`."""
+    """The predictions for samples whose last turn holds an answer, by the model called `name`."""
     began = time.perf_counter()
     batch = engine.encode(samples)
     hidden = engine.forward(batch)
     network = engine.network
-    is_at = network.config.pointing.state == "at"
+    is_at = network.config.pointing.state == "at"  # else the state before `<seg>`, which predicted it
     scored = []
     for row, (sample, rendered) in enumerate(zip(samples, batch.rendered, strict=True)):
         span, padding = rendered.answers[-1], hidden.shape[1] - len(rendered)
+        # rows are left-padded, spans count from the first token
         first, end = padding + span.first, padding + span.end
         ids = batch.ids[row, first:end]
         logits = network.get_output_embeddings()(hidden[row, first - 1 : end - 1]).float()  # predicted one earlier

@@ -40,7 +40,7 @@ SCRAPS += ["or", "a", "red mug", " ", "  ", ".", ",", ";", "12", "7.5", "…", "
 TEXTS = st.lists(st.sampled_from(SCRAPS), max_size=14).map("".join)
 
 
-def marked(found):
+def as_region(found):
     """A parsed region as a region, without a network."""
     return Region(point=(found.unit or (found.seg_index,))[:3], signal=found.signal, label=repr(found))
 
@@ -53,21 +53,21 @@ def marked(found):
 @example(raw="dogs [1, 2, 3, 4] andy")
 @example(raw="a<seg>@1 b")
 @given(raw=TEXTS)
-def test_what_is_told_stays(name, raw):
-    """Letter by letter, any text: what was told is a beginning of what the whole text says."""
+def test_emitted_text_is_final(name, raw):
+    """Character by character, any text: what was emitted is a prefix of the clean text of the whole."""
     notation = NOTATIONS[name]
     whole = parse_answer(raw, FRAMES, notation)
-    teller = StreamParser(
-        notation, (), lambda text: parse_answer(text, FRAMES, notation), lambda found, _: [marked(found)]
+    parser = StreamParser(
+        notation, (), lambda text: parse_answer(text, FRAMES, notation), lambda found, _: [as_region(found)]
     )
-    text, marks = "", []
-    told = [teller.feed(raw[:end]) for end in range(len(raw) + 1)]
-    for piece in chain.from_iterable([*told, teller.finish(raw)]):
-        text += piece.text if piece.kind == "text" else ""
-        marks += [piece.region] if piece.kind == "region" else []
+    text, regions = "", []
+    events = [parser.feed(raw[:end]) for end in range(len(raw) + 1)]
+    for event in chain.from_iterable([*events, parser.finish(raw)]):
+        text += event.text if event.kind == "text" else ""
+        regions += [event.region] if event.kind == "region" else []
         assert whole.text.startswith(text)
     assert text == whole.text
-    assert marks == [marked(found) for phrase in whole.phrases for found in phrase.regions]
+    assert regions == [as_region(found) for phrase in whole.phrases for found in phrase.regions]
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_what_is_told_stays(name, raw):
         pytest.param("A <p>mug</p", "A <p>mug", id="markup_half_there"),
         pytest.param("A mug[", "A mug", id="bracket"),
         pytest.param("A mug[12, 3", "A mug", id="half_a_box"),
-        pytest.param("A mug[1, 2, 3, 4]", "A mug", id="a_mark_that_may_be_named"),
-        pytest.param("A mug<seg>@", "A mug", id="a_mark_that_is_being_named"),
-        pytest.param("A mug<seg>@1", "A mug", id="a_name_that_may_go_on"),
-        pytest.param("A mug<seg>.", "A mug<seg>.", id="a_mark_that_is_over"),
+        pytest.param("A mug[1, 2, 3, 4]", "A mug", id="a_reference_that_may_be_named"),
+        pytest.param("A mug<seg>@", "A mug", id="a_reference_that_is_being_named"),
+        pytest.param("A mug<seg>@1", "A mug", id="a_name_that_may_continue"),
+        pytest.param("A mug<seg>.", "A mug<seg>.", id="a_reference_that_is_over"),
         pytest.param("A mug [see", "A mug [see", id="a_bracket_that_is_none"),
         pytest.param("A mug##", "A mug", id="end_begun"),
     ],
@@ -110,20 +110,20 @@ def test_events_are_the_answer_of_ask(bundled, mixed):
 def test_a_region_comes_as_soon_as_it_is_complete(toy):
     model = Model(*toy, "toy")
     with saying(model.network, model.processor.tokenizer, ["A", SEG, "A", SEG, END]):
-        kinds = [(piece.kind, piece.text) for piece in model.stream("Where?", picture(), max_new_tokens=9)]
+        kinds = [(event.kind, event.text) for event in model.stream("Where?", picture(), max_new_tokens=9)]
     assert [kind for kind, _ in kinds] == ["text", "region", "text", "region", "answer"]
 
 
-def test_a_question_is_refused_before_the_first_piece(toy):
+def test_a_question_is_refused_before_the_first_event(toy):
     with pytest.raises(ValueError, match="must not contain <image>"):
         Model(*toy, "toy").stream("What is <image>?", picture())
 
 
-def test_a_stream_that_is_left_keeps_what_was_read(toy):
+def test_an_abandoned_stream_leaves_its_prefix_cached(toy):
     model = Model(*toy, "toy")
-    pieces = model.stream("What is it?", picture(), max_new_tokens=30)
-    next(pieces)
-    pieces.close()
+    events = model.stream("What is it?", picture(), max_new_tokens=30)
+    next(events)
+    events.close()
     assert len(list(model.engine.cache.entries("prefix"))) == 1
 
 
@@ -141,7 +141,7 @@ def test_a_chat_remembers_a_turn_that_was_streamed_to_its_end(toy):
     assert len(streamed.answers) == 2
 
 
-def test_a_byte_is_not_told_before_its_character_is_known(toy):
+def test_a_byte_is_held_back_until_its_character_is_known(toy):
     """Tokens of single bytes: "V" alone is a letter, and with the byte after it is none."""
     network, processor = toy
     reading = AnswerReader(
@@ -149,7 +149,7 @@ def test_a_byte_is_not_told_before_its_character_is_known(toy):
     )
 
     class Bytes:
-        """A tokenizer of three pieces, two of them bytes."""
+        """A tokenizer of three tokens, two of them bytes."""
 
         def convert_ids_to_tokens(self, ids):
             return [{1: "word", 2: "<0x56>", 3: "<0xC8>"}[i] for i in ids]
