@@ -67,8 +67,10 @@ def run(
     regions = typed_in_order(context.obj or (), context.command.params)
     del point, box, scribble, polygon, mask, span, points, box3d  # their order is in `regions`
     load = (model, device, *filter(None, [quantization]))
-    if stream:
-        _check_stream_alone("--json" if as_json else "--batch" if batch is not None else None)
+    if stream and (as_json or batch is not None):
+        raise InputError(
+            f"--stream prints text while it is generated; {'--json' if as_json else '--batch'} waits for all of it"
+        )
     if batch is not None:
         _check_batch_alone(as_json, want, words or [], regions)
         from deixis.cli.batch import answer_batch
@@ -88,12 +90,6 @@ def _print(answer: "Answer", lines: Iterable[str], out: Path | None, as_json: bo
         typer.echo(line)
     if out is not None and not as_json:
         typer.echo(f"drawn in {out}", err=True)
-
-
-def _check_stream_alone(other: str | None) -> None:
-    """Raises InputError for an option that cannot be combined with --stream."""
-    if other is not None:
-        raise InputError(f"--stream prints text while it is generated; {other} waits for all of it")
 
 
 def _check_batch_alone(as_json: bool, want: str | None, words: Sequence[str], regions: Sequence[tuple]) -> None:
