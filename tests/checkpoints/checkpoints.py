@@ -36,7 +36,7 @@ LLAMA_CONFIG = {
 
 @cache
 def sentencepiece_model(size: int = VOCABULARY) -> bytes:
-    """A sentencepiece model of LLaMA's kind."""
+    """A sentencepiece model like LLaMA's."""
     import sentencepiece
 
     written = io.BytesIO()
@@ -178,7 +178,7 @@ def ferret_state(vocabulary: int = VOCABULARY + 1, seed: int = 0) -> State:
 
 
 def onellm_state() -> State:
-    """OneLLM's checkpoint with pictures, sounds, points, motion and fMRI."""
+    """OneLLM's checkpoint with image, audio, point cloud, IMU and fMRI."""
     dim, width = DIM, 16
     shapes: dict[str, tuple[int, ...]] = {"tok_embeddings.weight": (VOCABULARY, dim), "norm.weight": (dim,)}
     shapes["output.weight"] = (VOCABULARY, dim)

@@ -1,4 +1,4 @@
-"""What a conversion refuses: each is one sentence that says what and where, and nothing is left behind."""
+"""Sources that a conversion refuses: one sentence each that names the error and its place; no output remains."""
 
 import json
 

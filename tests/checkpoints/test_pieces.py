@@ -1,4 +1,4 @@
-"""Reading sentencepiece models: the same pieces as the library, and one sentence for what is none."""
+"""Reading sentencepiece models: the same pieces as the library, and one sentence for other files."""
 
 import pytest
 import sentencepiece

@@ -1,4 +1,4 @@
-"""Quantised weights: what is small, what stays whole, and what is refused."""
+"""Quantised weights: which layers are quantised, which keep full precision, and what is refused."""
 
 import importlib.util
 import os
@@ -102,7 +102,7 @@ print(most - first, sum(4 * weight.numel() for weight in model.network.parameter
 @has_torchao
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_the_whole_network_is_never_in_memory():
-    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}  # what is let go is given back at once
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}  # released memory is returned at once
     told = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, env=environment, check=True)
     most, whole = map(int, told.stdout.split())
     assert most < 0.7 * whole

@@ -17,7 +17,7 @@ def bundled():
 
 @pytest.fixture
 def command(bundled, monkeypatch, capsys):
-    """Runs `deixis WORDS`; returns (exit code, stdout, stderr). Any other model is opened as ever."""
+    """Runs `deixis WORDS`; returns (exit code, stdout, stderr). Any other model is opened as usual."""
     opened = answers.open_model
     monkeypatch.setattr(
         answers, "open_model", lambda model, device: bundled if str(model) == "bundled" else opened(model, device)

@@ -1,6 +1,6 @@
-"""`deixis ask` through the command's own entrance, on the bundled model: what it prints, writes and refuses.
+"""`deixis ask` through its entry point, on the bundled model: what it prints, writes and refuses.
 
-What the model says is not looked at, only that it has the form that was promised.
+The content of answers is not checked, only their form.
 """
 
 import json

@@ -76,7 +76,7 @@ def test_a_region_that_the_model_does_not_take_is_refused_at_once(toy, scene):
     with pytest.raises(ValueError, match="this model takes no regions; Ferret's models"):
         chat.reply("/box 1,2,9,9")
     assert chat.regions == []
-    assert chat.reply("What?")  # the conversation goes on
+    assert chat.reply("What?")  # the conversation continues
 
 
 def test_regions_can_be_forgotten(conversation):

@@ -39,7 +39,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory, shared_data):
-    """A folder with a real set of pictures and polygons, each picture a sample with all its regions."""
+    """A folder with a real set of images and polygons, one sample per image with all its regions."""
     annotations = json.loads((shared_data / "nuts_coco" / "annotations.json").read_text())
     samples = []
     for image in annotations["images"]:

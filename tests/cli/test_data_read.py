@@ -1,4 +1,4 @@
-"""`deixis data read` through the command's own entrance, on real sets and on wrong words."""
+"""`deixis data read` through its entry point, on real sets and with wrong arguments."""
 
 import csv
 import json
@@ -71,7 +71,7 @@ def test_what_is_skipped_is_shown_by_reason_and_listed(command, tmp_path):
 
 def test_a_set_of_which_nothing_can_be_used_is_a_mistake_that_can_be_mended(command, tmp_path):
     path = coco_set(tmp_path / "set", 2)
-    code, told, wrong = command("coco", path, tmp_path / "out", "--images", tmp_path)  # no pictures there
+    code, told, wrong = command("coco", path, tmp_path / "out", "--images", tmp_path)  # no images there
     assert code == 2
     assert "2 × " in told
     assert "no samples: got none of 2 items" in wrong

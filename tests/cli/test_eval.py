@@ -24,7 +24,7 @@ WORLD = ("eval", "world", "--model", "bundled", "--device", "cpu")
 
 
 class Squares:
-    """A benchmark of files in a line each: picture and colour."""
+    """A benchmark of one file per line: image and colour."""
 
     info = BenchmarkInfo(
         name="squares",

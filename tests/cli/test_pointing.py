@@ -131,7 +131,7 @@ def test_a_typed_region_that_is_none(form, typed, sentence):
 
 
 def masked(mode):
-    """A picture of the mask's mode whose left half is inside."""
+    """An image of the mask's mode whose left half is inside."""
     left = np.zeros((40, 60), np.uint8)
     left[:, :30] = 1
     if mode == "RGBA":

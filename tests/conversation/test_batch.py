@@ -29,7 +29,7 @@ def sample(*turns, regions=REGIONS):
 
 @pytest.fixture(scope="module")
 def packer(toy):
-    """Packs samples about a picture and a sound."""
+    """Packs samples about an image and an audio clip."""
     processor = toy[1]
     prepared = [processor.prepare(open_signal(picture())), processor.prepare(open_signal(sound()))]
 

@@ -1,4 +1,4 @@
-"""Sets in COCO's form with pictures of one colour, as many as a test wants; some things broken on purpose."""
+"""Sets in COCO's format with any number of images of one colour; some objects broken on purpose."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ SIZE_WH = (64, 48)
 
 
 def coco_set(folder: Path, pictures: int, split: str = "train", first: int = 1, broken: tuple[int, ...] = ()) -> Path:
-    """The annotation file of a set of `pictures` numbered from `first`; those in `broken` have a box without width."""
+    """The annotation file of `pictures` images numbered from `first`; those in `broken` have a box without width."""
     images, annotations = [], []
     place = folder / split
     place.mkdir(parents=True, exist_ok=True)

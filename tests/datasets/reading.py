@@ -50,7 +50,7 @@ def write_json(path: Path, value: Any) -> Path:
 
 
 def write_picture(path: Path, values: Any, mode: str | None = None) -> Path:
-    """A picture file of an array, (h, w) or (h, w, 3) uint8, or (h, w) uint16."""
+    """An image file of an array, (h, w) or (h, w, 3) uint8, or (h, w) uint16."""
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)

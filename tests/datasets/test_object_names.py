@@ -1,4 +1,4 @@
-"""What an item says by name, and what is surely not there."""
+"""The names that an item states, and those that are certainly absent."""
 
 import numpy as np
 import pytest
@@ -88,10 +88,10 @@ def test_a_closed_set_lacks_what_it_does_not_mark():
 
 
 def test_a_federated_set_lacks_only_what_it_says():
-    """As LVIS: what is neither marked nor said to be absent may be there."""
+    """As in LVIS: what is neither annotated nor declared absent may be present."""
     said, silent = farm(1, absent=("bus", "wolf", "hound"), closed=False), farm(2, closed=False)
     vague = farm(3, absent=("bus",), vague=("bus",), closed=False)
-    absent = AbsentNames([silent], VOCABULARY, Annotators())  # alone too: what the other pictures say does not matter
+    absent = AbsentNames([silent], VOCABULARY, Annotators())  # also alone: the other images do not matter
     assert drawn(absent, said) == {"bus", "wolf"}
     assert drawn(absent, silent) == drawn(absent, vague) == set()
     assert absent.alike(said, names_of(said), "dog") == ["wolf"]

@@ -1,4 +1,4 @@
-"""Our own shards as a source: the same samples out of every form, what is damaged skipped, media out of tars."""
+"""Our own shards as a source: the same samples from every form, damaged ones skipped, media from tar files."""
 
 import numpy as np
 import pytest

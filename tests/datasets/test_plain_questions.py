@@ -1,4 +1,4 @@
-"""What a set says, as plain questions: every fact once, regions renumbered, nothing claimed that the set does not."""
+"""The annotations of a set as plain questions: every fact once, regions renumbered, no claims beyond the set."""
 
 import pytest
 

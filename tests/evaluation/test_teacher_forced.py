@@ -1,4 +1,4 @@
-"""Given answers: the masks are the model's, the words are not; who has no masks is refused before anything is asked."""
+"""Given answers: masks are the model's, text is not; a model without masks is refused before anything is asked."""
 
 import re
 
@@ -47,7 +47,7 @@ def test_the_words_are_given_and_the_masks_are_the_models(toy, markup, written, 
 
 
 def test_the_true_mask_is_never_shown(toy):
-    """Two answers whose truth differs, and whose words do not, get the same masks."""
+    """Two answers with the same text and different ground truth get the same masks."""
     model = Model(*toy, "toy")
     question = question_sample("Where?", (open_signal(picture()),))
     other = Region(mask=mask_to_rle(~SQUARE))

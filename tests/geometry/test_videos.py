@@ -1,4 +1,4 @@
-"""Regions of films, maps, traces and brains: axes of two kinds, windows that do not show everything, no places."""
+"""Regions of videos, maps, IMU recordings and fMRI: space and time, windows of a part, signals without positions."""
 
 import numpy as np
 import pytest

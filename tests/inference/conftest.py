@@ -20,7 +20,7 @@ def bundled():
 
 @pytest.fixture(scope="session")
 def mixed():
-    """Eight questions: of pictures, sounds, clouds and two files, with regions, boxes, masks, spans and words."""
+    """Eight questions about images, audio, point clouds and two files, with regions, boxes, masks, spans and text."""
     picture, sound, cloud = (open_signal(EXAMPLES / name) for name in ("scene.png", "sound.wav", "cloud.ply"))
     return [
         question_sample("What is {0}?", (picture,), (Box(33, 329, 143, 434),)),

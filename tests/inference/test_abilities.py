@@ -1,4 +1,4 @@
-"""What a model lacks is refused in one sentence that says who has it."""
+"""Questions that a model does not support are refused in one sentence that names the models that do."""
 
 import pytest
 

@@ -74,7 +74,7 @@ def test_a_drawn_answer_is_the_same_alone_and_in_a_batch(toy):
 
 
 def test_greedy_answers_are_those_of_generate(bundled, mixed):
-    """transformers' own loop says the same, token for token, for one question and for a batch."""
+    """The same tokens as transformers' own loop, for one question and for a batch."""
     network, processor = bundled.network, bundled.processor
     for questions in (mixed[:1], mixed):
         ours = [answer.raw for answer in bundled.answer(questions, 40)]

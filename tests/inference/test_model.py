@@ -17,9 +17,9 @@ SEG, WORD, END = "<seg>", "A", "<eos>"
 
 @contextmanager
 def saying(network, tokenizer, *rows):
-    """While open, the network's answer to question i is the tokens `rows[i]`, over and over once they are through.
+    """Within the block, the network generates the tokens `rows[i]` for question i, again and again.
 
-    Rows that are over leave the batch: those that said the end, then all but those with a <seg> that is still open.
+    Finished rows leave the batch: those that generated the end, then all but those whose <seg> still has to be fed.
     """
     ids = [[tokenizer.convert_tokens_to_ids(token) for token in row] for row in rows]
     end, seg = (tokenizer.convert_tokens_to_ids(token) for token in (END, SEG))

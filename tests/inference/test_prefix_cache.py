@@ -1,4 +1,4 @@
-"""Kept prefixes: what is equal is found, what is not is never mistaken for it, and answers stay as they are."""
+"""Prefix cache: equal prefixes are found, others never, and answers are the same with and without it."""
 
 import numpy as np
 import pytest
@@ -134,7 +134,7 @@ def test_a_prefix_that_a_longer_one_begins_with_is_dropped(model):
 
 
 def test_what_was_read_is_what_would_be_read_again(bundled, mixed):
-    """Keys and values of a second question, whose beginning came from the first, beside those of it alone."""
+    """Keys and values of a second question whose prefix was cached by the first, compared with those of it alone."""
     bundled.clear_cache()
     bundled.answer([mixed[0]])
     caches = []

@@ -26,7 +26,7 @@ def sam():
 
 
 def counted(network, monkeypatch):
-    """The kinds and numbers of signals that go through the encoder, as they go."""
+    """(modality, count) of each batch of signals that goes through the encoder, in order."""
     seen = []
     encode = network.encode
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""Streaming: nothing that is told is ever taken back, and all pieces together are the answer."""
+"""Streaming: what was emitted is never revised, and all events together are the answer."""
 
 from dataclasses import replace
 from itertools import chain

@@ -1,4 +1,4 @@
-"""A real server on the loopback that answers as an OpenAI-compatible one, with what a test tells it to say."""
+"""A real server on the loopback that responds as an OpenAI-compatible one, with the responses of a test."""
 
 import json
 import threading
@@ -85,7 +85,7 @@ def language_server(reply: Callable[[dict, int], Reply | str]) -> Iterator[Serve
                 self.close_connection = True
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Logs nothing."""
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True

@@ -1,4 +1,4 @@
-"""Conversations as ids: the template's words, a placeholder for each token of a signal, padding on the left."""
+"""Conversations as ids: the text of the template, a placeholder per token of a signal, padding on the left."""
 
 import pytest
 

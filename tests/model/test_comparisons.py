@@ -1,4 +1,4 @@
-"""Every row of docs/COMPARISONS.md is a configuration that builds, runs and does what it says."""
+"""Every row of docs/COMPARISONS.md is a configuration that builds, runs and has the effect that it names."""
 
 import json
 import re

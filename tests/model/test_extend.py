@@ -49,7 +49,7 @@ def test_a_further_signal_leaves_the_old_ones_as_they_were(grown, tmp_path):
 
 
 def test_a_sound_joins_a_network_whose_masks_were_all_sams(toy, tmp_path):
-    """Its fields had no finer level: the new kind brings one, with a head that marks it."""
+    """Its fields had no finer level: the new modality adds one, with a pointing head for it."""
     sizes = {"audio": None, "point_cloud": None, "pointing": {"dim": 16, "backbone": "sam"}, "mask_config": SAM_SIZES}
     network, processor = toy_network(toy[1].tokenizer, **sizes)
     inputs = processor("What is {0}?", [picture()], [Box(2, 3, 20, 20)])

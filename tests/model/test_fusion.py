@@ -1,4 +1,4 @@
-"""Where each embedding lands: coloured encoders, uneven in the first and in the last sample, kinds mixed."""
+"""Where each embedding is placed: marked encoders, uneven counts in the first and last sample, mixed modalities."""
 
 import pytest
 import torch

@@ -78,7 +78,7 @@ def test_pointing_gives_the_cells_of_each_signal(toy):
 
 
 def trained_inputs(network, processor):
-    """Two samples; the first answer marks its second signal, the last one its only signal twice."""
+    """Two samples; the first answer points into its second signal, the last one into its only signal twice."""
     batch = inputs(processor, "three", "picture")
     seg = network.config.seg_token_id
     answers = torch.tensor([[0, 25, seg], [seg, 26, seg]])  # on the left, the padding stays where it is
@@ -117,7 +117,7 @@ def test_mask_losses_read_the_right_signal(toy):
         before = network(**batch).losses
         unused = {**batch, "seg_target": torch.cat([batch["seg_target"][:, :64], torch.ones(3, 136)], 1)}
         other = {**batch, "seg_signal": torch.tensor([0, 3, 3])}
-        assert network(**unused).losses["bce"] == before["bce"]  # a picture of 64 cells reads no more than those
+        assert network(**unused).losses["bce"] == before["bce"]  # an image of 64 cells has no more neighbours
         assert network(**other).losses["bce"] != before["bce"]
 
 

@@ -1,4 +1,4 @@
-"""All abilities on one trunk: eight kinds of signal, regions in, masks out, at toy size; tiles; SAM 2."""
+"""All abilities on one trunk: eight modalities, regions in, masks out, at toy size; tiles; SAM 2."""
 
 import numpy as np
 import pytest

@@ -84,7 +84,7 @@ def test_every_form_equals_the_loop(form, points):
 
 @pytest.mark.parametrize("points", TABLE)
 def test_every_form_passes_over_padding(form, points):
-    """Half of the places are padded; what is chosen are the points chosen without them."""
+    """Half of the positions are padding; the chosen points are those chosen without it."""
     batch, number, axes = points.shape
     padded = torch.zeros(batch, 2 * number, axes, dtype=points.dtype)
     padded[:, 1::2] = points

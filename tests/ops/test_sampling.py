@@ -11,7 +11,7 @@ DEGENERATE = [pytest.param((1,), id="1d_one_cell"), pytest.param((1, 3), id="2d_
 
 
 def by_grid_sample(grid, points, grid_index, align_corners):
-    """torch's reading of a copy of the map per region; a 1-d grid is read as a picture one pixel high."""
+    """torch's sampling of a copy of the map per region; a 1-d grid is sampled as an image one pixel high."""
     if grid.ndim == 3:
         grid, points = grid[:, :, None], torch.cat([points, torch.full_like(points, 0.5)], -1)
     axes = points.shape[-1]

@@ -1,4 +1,4 @@
-"""Ferret: the region sampler alone, pictures, prompts, runs with regions, training's batch and loss, greedy answers."""
+"""Ferret: the region sampler alone, images, prompts, runs with regions, training batch and loss, greedy answers."""
 
 import re
 from collections.abc import Iterator
@@ -128,7 +128,7 @@ def words(golden: Golden, processor: DeixisProcessor) -> Iterator[Check]:
 
 
 def prompt_ids(processor: DeixisProcessor, prompt: str) -> list[int]:
-    """Ids of a prompt, -200 for the picture as in the official code."""
+    """Ids of a prompt, -200 for the image as in the official code."""
     kinds = ["image"] * prompt.count("<image>")
     ids = conversation_ids(processor.tokenizer, f"<s>{prompt}", {"image": "<image>"}, kinds, {"image": 1})[0]
     return with_placeholders(ids, {processor.tokenizer.convert_tokens_to_ids("<image>"): (IMAGE, 1)})
@@ -182,13 +182,13 @@ def rendered(processor: DeixisProcessor, *turns: list[str]) -> str:
 
 
 def model_ids(network: DeixisForConditionalGeneration, ids: Tensor, found: Encoded) -> Tensor:
-    """Recorded ids with as many of our placeholders for -200 as the picture has tokens."""
+    """Recorded ids in which -200 is replaced by one of our placeholders per token of the image."""
     count, own = found.tokens["image"].shape[1], network.config.signal_token_ids["image"]
     return torch.tensor([with_placeholders(row, {IMAGE: (own, count)}) for row in ids.tolist()])
 
 
 def region_inputs(network: DeixisForConditionalGeneration, points: Tensor, found: Encoded) -> dict[str, Tensor]:
-    """Regions of picture 0 whose points are given, as the network takes them."""
+    """Regions of image 0 with given points, as inputs of the network."""
     side = found.fields["image"].grid[0]
     places = torch.from_numpy(np.stack([transposed_places(own.numpy(), side) for own in points]))
     zeros = torch.zeros(len(points), dtype=torch.long)
@@ -196,7 +196,7 @@ def region_inputs(network: DeixisForConditionalGeneration, points: Tensor, found
 
 
 def exact_points(golden: Golden, names: list[str]) -> Tensor:
-    """Points of masks with as many pixels as are read: all of them, x major, as shares of the picture."""
+    """Points of masks with as many pixels as are sampled: all of them, x-major, in fractions of the image."""
     masks = [golden[f"masks/{name}"] for name in names]
     return torch.from_numpy(np.stack([np.argwhere(m) / np.array(m.shape) for m in masks])).float()
 
@@ -235,7 +235,7 @@ def without_regions(golden: Golden, network: DeixisForConditionalGeneration, fou
 def answer(
     golden: Golden, network: DeixisForConditionalGeneration, processor: DeixisProcessor, found: Encoded
 ) -> Iterator[Check]:
-    """The greedy answer to the first prompt, and how far the likeliest token was ahead of the second each time."""
+    """The greedy answer to the first prompt, and at each step the margin of the most probable token over the second."""
     names = golden.names("model_cases/greedy[0-9]*")
     count = len(golden["model_cases/greedy_margin"])
     ids = model_ids(network, golden["model_outputs/startend.input_ids"], found)
@@ -284,7 +284,7 @@ def training(golden: Golden, network: DeixisForConditionalGeneration, processor:
 
 
 def sample_of(values: list[str], size_hw: tuple[int, int]) -> Sample:
-    """A recorded conversation as a sample: the numbers of its questions and answers become regions."""
+    """A recorded conversation as a sample: the coordinates in its questions and answers become regions."""
     regions: list[Region] = []
 
     def reference(match: re.Match) -> str:

@@ -130,7 +130,7 @@ def demo(golden: Golden) -> Iterator[Check]:
             x1, y1, x2, y2 = golden[f"{name}/steps/{step}/painted_xyxy"]
             painted = np.zeros(size_wh, dtype=bool)
             painted[x1 : x2 + 1, y1 : y2 + 1] = True
-            if mode == "Sketch":  # its stroke is stored only as the result
+            if mode == "Sketch":  # its scribble is stored only as the resulting mask
                 painted &= golden[stored]
             text, mask = prompts.painted_region(painted, mode)
             coordinates.append(text)
@@ -179,7 +179,7 @@ def trained_region(box: list[float], size_wh: tuple[int, int], form: str) -> Reg
 
 
 def segment(words: str, size_wh: tuple[int, int]) -> np.ndarray:
-    """A segment by the words that describe it."""
+    """A segment by the text that describes it."""
     x, y = np.mgrid[0 : size_wh[0], 0 : size_wh[1]]
     return SEGMENTS[words](x, y, *size_wh)
 

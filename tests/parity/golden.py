@@ -1,9 +1,9 @@
-"""A folder of what an official system computed: its entries by name, and what became of each of them.
+"""A folder of what an official system computed: its entries by name, and how each of them is covered.
 
-An entry is a tensor, an array, a picture, or a leaf of a JSON file; its name is the file's without suffix, then the
+An entry is a tensor, an array, an image, or a leaf of a JSON file; its name is the file's without suffix, then the
 keys, joined by "/": `outputs/image.logits`, `units/iou/3/giou`. Every entry has to be recomputed (a `Check`), be an
-input, or be left out by name with a reason: what is none of these fails. The names of inputs and of what is left out
-are patterns (fnmatch) in the system's file.
+input, or be excluded by name with a reason; any other fails. The names of inputs and of excluded entries are patterns
+(fnmatch) in the system's file.
 """
 
 import json
@@ -129,7 +129,7 @@ class Golden:
         return Line(check.name, shape, float(error), float(check.tolerance * scale))
 
     def uncovered(self, given: Mapping[str, str], left: Mapping[str, str]) -> list[str]:
-        """Names of the entries that were neither recomputed nor are listed as inputs or as left out."""
+        """Names of the entries that were neither recomputed nor are listed as inputs or as excluded."""
         patterns = (*given, *left)
         return [
             name

@@ -1,4 +1,4 @@
-"""LISA: pictures for both encoders, training's batches and losses, questions answered with masks; units beside them."""
+"""LISA: images for both encoders, training batches and losses, questions answered with masks, and single functions."""
 
 import re
 from collections.abc import Iterator
@@ -210,7 +210,7 @@ def training(golden, case: str, network, processor, files: dict[str, Path]) -> I
 
 
 def sample_of(question: str, answer: str, masks: Iterator) -> Sample:
-    """A recorded conversation of one turn as a sample; each [SEG] marks the next of the image's masks."""
+    """A recorded conversation of one turn as a sample; each [SEG] stands for the next of the image's masks."""
     regions = [Mask(np.asarray(next(masks), dtype=bool)) for _ in range(answer.count("[SEG]"))]
     numbers = iter(range(len(regions)))
     markup = re.sub(r"\[SEG\]", lambda _: f"{{{next(numbers)}:mask}}", escaped(answer))

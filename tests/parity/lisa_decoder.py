@@ -48,7 +48,7 @@ def analytic_prompts(count: int, width: int) -> Tensor:
 
 
 def every_mask(sam, embeddings: Tensor, prompts: Tensor) -> tuple[Tensor, Tensor]:
-    """SAM's three masks of a prompt that may mean several things, and their scores."""
+    """SAM's three masks of an ambiguous prompt, and their scores."""
     _, dense = sam.prompt_encoder(input_points=None, input_labels=None, input_boxes=None, input_masks=None)
     logits, scores, *_ = sam.mask_decoder(
         image_embeddings=embeddings,

@@ -77,7 +77,7 @@ def folder_tokenizer(golden: Golden):
 
 
 def rendered(tokenizer, question: str, answer: str | None, style: ChatStyle, start_end: bool) -> str:
-    """A conversation about a picture by a chat template; open without an answer."""
+    """A conversation about an image by a chat template; without an answer it is a question."""
     tokenizer.chat_template = chat_template(style, start_end)
     messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
     if answer is not None:
@@ -92,7 +92,7 @@ def turn_of(text: str) -> tuple[str, str | None]:
 
 
 def ids_of(tokenizer, text: str) -> list[int]:
-    """Ids of a text that begins with <s>, -200 for each picture."""
+    """Ids of a text that begins with <s>, -200 for each image."""
     ids = conversation_ids(tokenizer, text, {"image": "<image>"}, ["image"] * text.count("<image>"), {"image": 1})[0]
     own = tokenizer.convert_tokens_to_ids("<image>")
     return [IMAGE if number == own else number for number in ids]

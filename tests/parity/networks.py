@@ -25,7 +25,7 @@ def converted(system: str, source: Path, out: Path) -> DeixisForConditionalGener
 
 
 def accounted(source: Path, out: Path) -> dict[str, list[int]]:
-    """Name and shape of every tensor of the source that the conversion used, or left out with a reason."""
+    """Name and shape of every tensor of the source that the conversion used, or excluded with a reason."""
     part = json.loads((out / "conversion.json").read_text(encoding="utf-8"))["parts"]["checkpoint"]
     shapes: dict[str, list[int]] = {}
     for file in sorted(source.glob("model*.safetensors")):
@@ -40,7 +40,7 @@ def processor_of(out: Path) -> DeixisProcessor:
 
 
 def encoded(network: DeixisForConditionalGeneration, kind: str, values: Tensor, sam: Tensor | None = None) -> Encoded:
-    """Signals of one kind, encoded: one a row of the batch."""
+    """Signals of one modality, encoded: one per row of the batch."""
     count = len(values)
     batch = SignalBatch(torch.full((count,), modality_index(kind)), torch.arange(count))
     return network.encode({kind: values}, batch, sam)
@@ -52,7 +52,7 @@ def with_placeholders(ids: Sequence[int], at: Mapping[int, tuple[int, int]]) -> 
 
 
 def greedy(network: DeixisForConditionalGeneration, ids: Tensor, count: int, **inputs) -> tuple[Tensor, Tensor]:
-    """(ids, scores) of exactly `count` tokens, each the likeliest, with the key-value cache; nothing ends it."""
+    """(ids, scores) of exactly `count` greedy tokens with the KV cache; no token ends generation."""
     options = GenerationConfig(
         do_sample=False,
         max_new_tokens=count,

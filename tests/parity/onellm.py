@@ -42,11 +42,11 @@ def checks(golden: Golden, place: Path) -> Iterator[Check | str]:
 
 
 def recorded_attention(network: DeixisForConditionalGeneration, golden: Golden) -> str:
-    """Sets, and returns, what the encoder attends over: "tokens", or "batch" where the results were made so.
+    """The axis over which the encoder attends, after setting it: "tokens", or "batch" where the recording was made so.
 
-    The published code hands its tokens over with the batch second, as open_clip wanted them in 2023; a later open_clip
-    takes the batch first and so attends over it. Nothing in a folder says which one was there: the first encoder
-    recorded tells.
+    The published code passes its tokens with the batch second, as open_clip required in 2023; a later open_clip
+    takes the batch first and so attends over it. A recording does not name its version: the output of its first
+    encoder decides.
     """
     theirs = next((theirs for theirs in KINDS if golden.has(f"outputs/{theirs}.encoder")), None)
     if theirs is None:
@@ -67,7 +67,7 @@ def encoder_tokens(network: DeixisForConditionalGeneration, kind: str, values: T
 
 
 def prepared(theirs: str, values: Tensor) -> Tensor:
-    """A batch as our network takes it: no single channel before sounds and brain responses, sounds with time first."""
+    """A batch as our network takes it: audio and fMRI without the single channel, audio with time first."""
     if theirs == "audio":
         return values.squeeze(1).transpose(1, 2)
     return values.squeeze(1) if theirs == "fmri" else values
@@ -76,7 +76,7 @@ def prepared(theirs: str, values: Tensor) -> Tensor:
 def of_signal(
     network: DeixisForConditionalGeneration, kind: str, values: Tensor, tokens: Tensor, answers: int
 ) -> Iterator[tuple[str, Tensor]]:
-    """(name, value) of what is recorded for one signal, a batch of it; answers: how many tokens of one."""
+    """(name, value) of the entries recorded for one modality, a batch of it; answers: the number of their tokens."""
     yield "encoder", encoder_tokens(network, kind, values)
     projection = network.projection
     queries = projection.query[kind].expand(len(values), -1, -1)
@@ -92,7 +92,7 @@ def of_signal(
 
 
 def official_answer(network: DeixisForConditionalGeneration, ids: Tensor, count: int, found: Encoded) -> Tensor:
-    """`count` greedy tokens as the published inference makes them, which forgets the end of the prompt.
+    """`count` greedy tokens as the published inference makes them, which overwrites the end of the prompt.
 
     Its cache counts the signal's tokens but not their two tags (csuhan/OneLLM@8587a47, model/LLM/onellm.py:464 and
     :474): the first token of the answer is right, and is then written over the last two of the prompt. Training, and

@@ -171,7 +171,7 @@ def test_a_medium_that_is_trained_on_and_held_out_is_a_leak(splits, leaks, tmp_p
 
 def test_the_same_facts_are_asked_of_a_set_not_of_all(tmp_path):
     check = Check(media=False)
-    for number, size_hw in enumerate(([4, 6], [8, 12])):  # the other set has the pictures at another size
+    for number, size_hw in enumerate(([4, 6], [8, 12])):  # the other set has the images at another size
         path = tmp_path / f"set{number}.jsonl"
         path.write_text(json.dumps(record(f"{number}", size_hw=size_hw)))
         assert list(check.problems(path)) == []

@@ -1,4 +1,4 @@
-"""Shapes drawn on things: inside their masks, well inside where they can be, the same for the same numbers."""
+"""Shapes sampled on objects: inside their masks, well inside where possible, the same for the same random numbers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Headers: how large a picture is and how long a sound, and whether a medium says the same."""
+"""Headers: sizes of images and durations of audio, and whether a media reference agrees."""
 
 import json
 from dataclasses import replace
@@ -39,7 +39,7 @@ def sound(folder: Path) -> MediaReference:
 
 
 def in_memory(medium: MediaReference) -> MediaReference:
-    """The medium as it comes out of a tar."""
+    """The media reference as read from a tar file."""
     return replace(medium, path="tar/" + Path(medium.path).name, content=Path(medium.path).read_bytes())
 
 

@@ -1,4 +1,4 @@
-"""The ledger: what was said of a key first, space by space."""
+"""The seen set: the first value of each key, space by space."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Shards of three forms: nothing is lost, bad samples are left out and named, and no kill leaves half a file."""
+"""Shards of three forms: nothing is lost, bad samples are skipped and listed, and no kill leaves a partial file."""
 
 import json
 import multiprocessing
@@ -242,7 +242,7 @@ def test_bad_lines_and_broken_files_are_skipped_with_their_place(tmp_path):
     lines = (tmp_path / "a.jsonl").read_bytes().splitlines()
     (tmp_path / "a.jsonl").write_bytes(b"\n".join([lines[0], b"", b"{", b"\xff\xfe", b'{"version": 2}', lines[1]]))
     write_shard(SAMPLES, tmp_path / "b.tar")
-    (tmp_path / "b.tar").write_bytes((tmp_path / "b.tar").read_bytes()[:15_000])  # within the sound
+    (tmp_path / "b.tar").write_bytes((tmp_path / "b.tar").read_bytes()[:15_000])  # within the audio
     (tmp_path / "c.tar").write_bytes(b"no tar at all" * 100)
     (tmp_path / "d.parquet").write_bytes(b"PAR1")
     write_shard(SAMPLES[:1], tmp_path / "e.jsonl")

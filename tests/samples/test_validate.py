@@ -1,4 +1,4 @@
-"""The sample format's contract: what is refused, with which words, and that schema, dataclasses and tables agree."""
+"""The sample format: what is refused, with which message, and that schema, dataclasses and tables agree."""
 
 import copy
 import json
@@ -20,7 +20,7 @@ SCHEMA = json.loads(resources.files("deixis.samples").joinpath("schema.json").re
 
 
 def good() -> dict:
-    """A sample with one signal of each kind and a region on each."""
+    """A sample with one signal of each modality and a region on each."""
     return {
         "version": 1,
         "id": "a/1",

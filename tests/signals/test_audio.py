@@ -1,4 +1,4 @@
-"""Sounds: every rate, width and layout becomes 16 kHz mono, and log-mel rows lie where their frame says."""
+"""Audio: every rate, sample width and layout becomes 16 kHz mono, and log-mel rows lie where their frame maps them."""
 
 import numpy as np
 import pytest

@@ -21,7 +21,7 @@ RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 255, (12, 16, 3), dtype=np.uint8)
 XYZ = RNG.normal(size=(20, 3)).astype(np.float32)
 HEAD = 48  # bytes of a head that are kept before random ones, at most
-PREFIX = {"depth.png": "depth:", "trace.npy": "imu@50:"}  # what is said before the path
+PREFIX = {"depth.png": "depth:", "trace.npy": "imu@50:"}  # the prefix before the path
 
 
 def saved(pixels, **options):

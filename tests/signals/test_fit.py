@@ -1,4 +1,4 @@
-"""Squares: the official preprocessors' pixels, bit for bit, and frames that say where each pixel went."""
+"""Squares: the official preprocessors' pixels, bit for bit, and frames that map each pixel."""
 
 import numpy as np
 import pytest
@@ -85,7 +85,7 @@ def test_a_crop_does_not_see_the_sides():
 
 
 def test_a_whole_picture_gives_the_points_it_always_gave():
-    """The seed's choice must not depend on the window, where the window holds all of the picture."""
+    """Points sampled with a seed do not depend on the window where it contains the whole image."""
     signal = open_signal(photo(60, 80))
     letterboxed, squashed = (to_tensor(signal, ImageSpec(32, fit=fit))[1] for fit in ("letterbox", "squash"))
     places = [

@@ -1,4 +1,4 @@
-"""Brain responses: volumes, series, masks and bare numbers; parcels that have places."""
+"""fMRI responses: volumes, series, masks and plain arrays; parcels, which have positions."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""Pictures: every mode and shape becomes the same upright RGB, and letterboxing agrees with its frame."""
+"""Images: every mode and shape becomes the same upright RGB, and letterboxing agrees with its frame."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""Depth maps and normals: units, missing readings, their picture beside them, and the official pair of squares."""
+"""Depth maps and normals: units, missing readings, the image beside them, and the official pair of squares."""
 
 import numpy as np
 import pytest
@@ -123,7 +123,7 @@ def test_missing_readings_are_no_depth_between_others():
 
 @pytest.mark.parametrize("fit", ["squash", "crop_rounded"])
 def test_the_official_pair_from_a_grey_map(tmp_path, fit):
-    """An 8-bit map, three equal channels, resized to its picture, both cut the same way, CLIP's norm (OneLLM)."""
+    """An 8-bit map, three equal channels, resized to its image, both cropped alike, normalised as for CLIP (OneLLM)."""
     rng = np.random.default_rng(0)
     photo, grey = (rng.integers(1, 255, shape, dtype=np.uint8) for shape in ((60, 80, 3), (60, 80)))
     Image.fromarray(photo).save(tmp_path / "photo.png")

@@ -1,4 +1,4 @@
-"""`open_signal`: the modality is told and checked, and whatever is no signal is refused in one sentence."""
+"""`open_signal`: the modality is detected and checked, and anything else is refused in one sentence."""
 
 import subprocess
 import sys

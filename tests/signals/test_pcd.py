@@ -1,4 +1,4 @@
-"""PCD clouds: every way to write the same points opens as the same points; what is not whole is one sentence."""
+"""PCD clouds: every encoding of the same points opens as the same points; incomplete files are refused."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""Clouds: vertices stay the file's vertices, colours are kept, and the chosen points are told."""
+"""Clouds: vertices stay the file's vertices, colours are kept, and the chosen points are reported."""
 
 import io
 

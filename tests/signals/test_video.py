@@ -1,4 +1,4 @@
-"""Films: every container gives the pictures that were put in, at their times, and networks their frames of them."""
+"""Videos: every container gives the frames that were encoded, at their times, and networks get their share of them."""
 
 import math
 from fractions import Fraction
@@ -17,17 +17,17 @@ CODECS = {"mp4": "mpeg4", "mov": "mpeg4", "mkv": "mpeg4", "avi": "mpeg4", "webm"
 
 
 def ramp(count=40, height=48, width=64):
-    """Pictures whose grey tells their number: picture i is 6 i bright."""
+    """Frames whose grey encodes their number: frame i has the value 6 i."""
     return np.stack([np.full((height, width, 3), 6 * i, np.uint8) for i in range(count)])
 
 
 def numbers(pictures):
-    """Which picture each of these was, told from its grey."""
+    """The number of each of these frames, from its grey."""
     return np.rint(pictures.reshape(len(pictures), -1).mean(1) / 6).astype(int).tolist()
 
 
 def write_film(path, pictures, rate=10, keys=12, sound=False):
-    """The pictures as a film in the container of the path's ending."""
+    """The frames as a video in the container of the path's suffix."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(CODECS[path.suffix[1:]], rate=rate)
         stream.height, stream.width = pictures.shape[1:3]
@@ -121,7 +121,7 @@ def test_a_gif_is_a_picture_unless_called_a_film(tmp_path):
 
 
 def test_a_film_is_decoded_where_it_is_needed(tmp_path, monkeypatch):
-    """Few pictures are held; the others are sought, and the same as those decoded from the beginning."""
+    """Few frames are held; the others are found by seeking, equal to those decoded from the beginning."""
     path = write_film(tmp_path / "long.mp4", np.tile(ramp(42), (8, 1, 1, 1)), keys=30)
     signal = open_signal(path)
     assert len(signal.values) == video.KEPT_PICTURES
@@ -163,7 +163,7 @@ def test_choices_that_are_none_are_refused(spec):
 
 @pytest.mark.parametrize(("count", "rate_hz"), [(67, 30.0), (300, 25.0), (10, 30.0), (301, 29.97), (2, 10.0)])
 def test_clips_begin_where_pytorchvideo_puts_them(count, rate_hz):
-    """Release 0.1.5: clip i of 5 begins at i/5 of (duration - 1 s), and its first picture is at ceil(rate * start)."""
+    """Release 0.1.5: clip i of 5 begins at i/5 of (duration - 1 s), and its first frame is at ceil(rate * start)."""
     film = open_signal((np.zeros((count, 2, 2, 3), np.uint8), rate_hz))
     room = Fraction(max(count / rate_hz - Fraction(1), 0))
     expected = [math.ceil(rate_hz * (Fraction(room, 5) * clip)) for clip in range(5)]

@@ -1,4 +1,4 @@
-"""Annotated pictures for tests of the template parts: things with masks and boxes at places that a test can name."""
+"""Annotated images for tests of the template parts: objects with masks and boxes at known places."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ def ellipse(x: float, y: float, across: float = 12, down: float = 9) -> np.ndarr
 
 
 def region(x: float, y: float, across: float = 12, down: float = 9, masked: bool = True, **facts) -> Region:
-    """A region with the box, and if wanted the mask, of an ellipse."""
+    """A region with the box, and optionally the mask, of an ellipse."""
     box = (float(x - across), float(y - down), float(x + across), float(y + down))
     return Region(box=box, mask=mask_to_rle(ellipse(x, y, across, down)) if masked else None, **facts)
 
@@ -37,7 +37,7 @@ def picture(number: int, objects: Sequence[Object], **facts) -> Annotated:
 
 
 def farm(number: int = 1, masked: bool = True, **facts) -> Annotated:
-    """Two dogs and a horse in a row, a cat under the first dog, grass below: things 0 to 4."""
+    """Two dogs and a horse in a row, a cat under the first dog, grass below: objects 0 to 4."""
     objects = (
         Object("dog", region(30, 30, masked=masked), synonyms=("hound",)),
         Object("dog", region(80, 30, masked=masked)),
@@ -49,7 +49,7 @@ def farm(number: int = 1, masked: bool = True, **facts) -> Annotated:
 
 
 def told(number: int = 1, **facts) -> Annotated:
-    """The farm with relations, expressions and a caption, as a set has them that does not mark everything."""
+    """The farm with relations, expressions and a caption, as in a set that does not annotate everything."""
     return farm(
         number,
         relations=(Relation(0, "chasing", 3), Relation(2, "has", 4), Relation(1, "next to", 2)),
@@ -77,7 +77,7 @@ def made(
     annotators: Annotators = Annotators(),
     **options,
 ):
-    """The samples of a part, each of which is checked, and with none left out."""
+    """The samples of a part, each of which is checked; none is skipped."""
     kind = PARTS[part]
     found = list(kind.make(items, quota, seed, annotators, kind.options(**options)))
     assert [each for each in found if isinstance(each, Skipped)] == []
@@ -102,7 +102,7 @@ def marks(text: str) -> list[Reference]:
 
 
 def direction(turn) -> str:
-    """in, out or both, by where the turn has marks of regions."""
+    """ "in", "out" or "both", by where the turn refers to regions."""
     asks, gives = (any(mark.indices for mark in marks(text)) for text in (turn.user, turn.assistant))
     return {(True, False): "in", (False, True): "out", (True, True): "both", (False, False): "none"}[asks, gives]
 

@@ -1,4 +1,4 @@
-"""Pictures in symbols for tests of the parts that a language model writes."""
+"""Scene texts for tests of the parts that a language model writes."""
 
 import numpy as np
 
@@ -10,13 +10,13 @@ SIZE_HW = (40, 60)
 
 
 def obj(name: str, box: tuple[int, ...], **fields) -> Object:
-    """A thing with a box and the mask that fills it."""
+    """An object with a box and the mask that fills it."""
     mask = mask_to_rle(box_xyxy_to_mask(np.array(box, dtype=float), SIZE_HW))
     return Object(name, Region(box=tuple(map(float, box)), mask=mask), **fields)
 
 
 def kitchen(number: int = 0, **fields) -> Annotated:
-    """A picture with a person (0), two mugs (1, 2), a kettle (3), a table (4), and people as a group (5)."""
+    """An image with a person (0), two mugs (1, 2), a kettle (3), a table (4), and people as a group (5)."""
     region = Region(box=(0.0, 0.0, 60.0, 10.0), crowd=True)
     facts = {
         "objects": (

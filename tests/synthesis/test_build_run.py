@@ -1,4 +1,4 @@
-"""`deixis data build` as a run: quotas, parts left out, leaks, and the same samples however the work is done."""
+"""`deixis data build` as a run: quotas, skipped parts, leaks, and the same samples for any number of workers."""
 
 import functools
 import json
@@ -23,7 +23,7 @@ from tests.language.language_server import Reply, language_server
 
 @pytest.fixture
 def sets(tmp_path) -> Path:
-    """train: 60 pictures; val: 5, of which 3 are in train too."""
+    """train: 60 images; val: 5, of which 3 are in train too."""
     coco_set(tmp_path / "sets", 60)
     coco_set(tmp_path / "sets", 5, split="val", first=58)
     return tmp_path / "sets"
@@ -116,7 +116,7 @@ def test_held_out_pictures_are_never_trained_on(sets, tmp_path):
 
 
 def test_what_is_held_out_under_one_name_is_under_every_other_that_any_set_knows(sets, tmp_path):
-    """A dialogue about vg/7; Visual Genome says that this is COCO's picture 58, which is in val."""
+    """A dialogue about vg/7, which by Visual Genome is COCO's image 58, which is in val."""
     genome = tmp_path / "genome"
     (genome / "VG_100K").mkdir(parents=True)
     images = [{"image_id": n, "width": 64, "height": 48, "coco_id": coco} for n, coco in ((7, 58), (8, None), (9, 1))]

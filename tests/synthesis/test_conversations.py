@@ -18,7 +18,7 @@ from tests.synthesis.pictures import farm, farms, made, picture, region
 
 
 def talk(left: dict[str, int] | None = None, **facts) -> ConversationPlan:
-    """A part that asks so many times of each kind, or as often as an item has things."""
+    """A part that asks so many questions of each type, or as many as an item has objects."""
 
     def topics(item, rng):
         return {kind: list(range(n)) for kind, n in (left or {"a": len(item.objects)}).items()}

@@ -1,4 +1,4 @@
-"""recipes/grit.yaml: the paper's parts in the paper's numbers, and what is made of it with only some of the sets."""
+"""recipes/grit.yaml: the paper's parts in the paper's numbers, and a build with only some of the sets."""
 
 import json
 from dataclasses import replace

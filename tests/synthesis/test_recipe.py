@@ -1,4 +1,4 @@
-"""Recipes of region data: what is wrong is named with its field before anything is read."""
+"""Recipes of region data: errors are reported with their field before anything is read."""
 
 from dataclasses import dataclass
 from pathlib import Path

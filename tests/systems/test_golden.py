@@ -36,7 +36,7 @@ def converted(system, source, out, **changes):
 
 
 def pixels(file):
-    """A picture already of the encoder's size, normalised for CLIP: (1, 3, side, side)."""
+    """An image of the encoder's size, normalised for CLIP: (1, 3, side, side)."""
     values = torch.from_numpy(np.asarray(Image.open(file).convert("RGB"), dtype=np.float32) / 255)
     return ((values - torch.tensor(CLIP_MEAN)) / torch.tensor(CLIP_STD)).permute(2, 0, 1)[None]
 

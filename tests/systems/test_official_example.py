@@ -1,4 +1,4 @@
-"""The example for official checkpoints runs on whatever was converted, and says what it expects."""
+"""The example of official checkpoints runs on whatever was converted, and names the arguments that it expects."""
 
 import runpy
 import shutil
@@ -14,7 +14,7 @@ SYSTEMS = ("ferret", "lisa", "onellm")
 
 @pytest.fixture
 def main(monkeypatch, tmp_path):
-    """The script's `main`, in a folder with the three systems converted and a picture and a sound."""
+    """The script's `main`, in a folder with the three systems converted, an image and an audio file."""
     monkeypatch.chdir(tmp_path)
     for name in ("scene.png", "sound.wav"):
         shutil.copy(ROOT / "examples" / name, tmp_path)

@@ -42,7 +42,7 @@ def asked(request, tmp_path_factory):
 
 
 def conversation(name: str, turns: int = 1) -> Sample:
-    """A sample in which every turn asks and answers the same."""
+    """A sample in which every turn has the same question and answer."""
     question, answer, _ = ANSWERS[name]
     regions = (REGION, Box(8, 4, 30, 20))
     pairs = (Turn(question, answer),) * turns

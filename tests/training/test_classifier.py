@@ -120,7 +120,7 @@ def test_an_epoch_goes_through_the_clouds_once():
 
 
 class Told(torch.nn.Module):
-    """Says for each cloud the class that its first coordinate is."""
+    """Predicts for each cloud the class that its first coordinate is."""
 
     def __init__(self):
         super().__init__()
@@ -208,7 +208,7 @@ def test_a_run_that_was_stopped_ends_as_an_unbroken_one(tmp_path, monkeypatch):
 
 
 def test_real_animals_are_learnt(tmp_path, shared_data):
-    """Five scans, a class each, cut into clouds that share no point: told apart from clouds never trained on."""
+    """Five scans, one class each, cut into disjoint clouds: clouds that were never trained on are classified."""
     for path in sorted((shared_data / "pcl_animals").glob("*.pcd")):
         points = read_points(path)
         for part in range(12):
@@ -219,7 +219,7 @@ def test_real_animals_are_learnt(tmp_path, shared_data):
     recipe = parse_recipe(toy(tmp_path / "data", model=model, epochs=20, batch=8, scale=1.1, shift=0.05))
     train(recipe, tmp_path / "out")
     scores = json.loads((tmp_path / "out" / "classify" / "scores.json").read_text())
-    assert scores["train"]["overall"] > 0.6  # chance is 0.2
+    assert scores["train"]["overall"] > 0.6  # guessing gives 0.2
     assert scores["test"]["mean_class"] > 0.5
     classifier = load_classifier(tmp_path / "out" / "classify" / "model")
     assert set(classifier.classes) == {"cat", "horse", "lioness", "michael", "wolf"}

@@ -1,4 +1,4 @@
-"""Dense pretraining: the truth of a token is that of the cells it answers for."""
+"""Dense pretraining: the target of a token is that of the cells that it covers."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Recipes: what is wrong in one is said in one sentence, and every shipped one builds and runs in tiny sizes."""
+"""Recipes: an error in one is reported in one sentence, and every shipped one builds and runs in tiny sizes."""
 
 from pathlib import Path
 
@@ -173,7 +173,7 @@ SMALL_SIGNALS = {
 
 
 def shrunk(recipe):
-    """The same recipe with small sizes (a trained model keeps its own), one signal of each kind a batch."""
+    """The same recipe in small sizes (a trained model keeps its own), one signal of each modality per batch."""
     stages = [
         {
             **stage,

@@ -33,7 +33,7 @@ MASK[4:12, 8:20] = True
 
 
 def about(number: int, name: str, *turns: tuple[str, str], kind: str = "image", **change) -> Sample:
-    """A sample about medium `number` of a kind, with one region in all forms."""
+    """A sample about medium `number` of a modality, with one region in all forms."""
     media = {
         "image": MediaReference(f"p/{number}", "image", size_hw=(24, 40), values=picture(seed=number)),
         "audio": MediaReference(f"s/{number}", "audio", duration_s=2.0, rate_hz=16000, values=sound(seed=number)[0]),
@@ -78,7 +78,7 @@ def same(first: dict, second: dict) -> bool:
 @pytest.mark.parametrize("ending", [".jsonl", ".tar", ".parquet"])
 def test_samples_of_all_kinds_and_forms_are_learnt(batches, toy, ending):
     batch = batches(GOOD, ending=ending)(0)
-    assert len(batch["signals"]["image"]) == 3  # seven samples about three pictures
+    assert len(batch["signals"]["image"]) == 3  # seven samples about three images
     assert len(batch["input_ids"]) == 6
     assert len(batch["seg_target"]) == 2
     assert len(batch["region_points"]) == 7
@@ -158,7 +158,7 @@ def test_what_cannot_be_taken_is_noted_and_another_stands_in(bad, why, batches, 
 
 @pytest.mark.parametrize("where", ["render", "open_media", "mask_targets"])
 def test_a_bug_is_no_skipped_sample(batches, monkeypatch, where):
-    """An internal ValueError while a sample is made ready stops training; the sample is not noted as skipped."""
+    """An internal ValueError while a sample is prepared stops training; the sample is not listed as skipped."""
     made = batches(GOOD)
 
     def fail(*arguments, **options):

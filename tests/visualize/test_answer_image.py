@@ -1,4 +1,4 @@
-"""Drawn answers: every kind of signal and region shows, whatever the model said, and files are whole or not there."""
+"""Drawn answers: every modality and form of region is drawn, whatever the answer, and files are complete or absent."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def near(image, colour):
 
 
 def below_text(image):
-    """The drawing without the lines of text over and under it."""
+    """The drawing without the lines of text above and below it."""
     return image.crop((0, 60, image.width, image.height - 70))
 
 

@@ -1,4 +1,4 @@
-"""Sounds of the world: events lie in the clip, apart from each other, and can be heard where the truth says so."""
+"""Audio of the world: events lie in the clip without overlap, and are audible where the ground truth places them."""
 
 import numpy as np
 import pytest

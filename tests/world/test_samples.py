@@ -1,4 +1,4 @@
-"""Samples of the world: sound by the format, the same for a seed, apart between splits, and they survive files."""
+"""Samples of the world: valid, the same for a seed, disjoint between splits, and unchanged by writing and reading."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Scenes, their pictures and clouds: one seed one scene, splits apart, and the truth of a pixel is what it shows."""
+"""Scenes, their images and clouds: one seed gives one scene, splits are disjoint, ground truth matches each pixel."""
 
 from dataclasses import replace
 

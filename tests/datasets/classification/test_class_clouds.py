@@ -26,7 +26,7 @@ def test_every_layout_is_told_and_read(tmp_path, write):
     assert len(data.train.labels) == 8
     assert len(data.test.labels) == 4
     assert data.names[:2] == (SCANOBJECTNN_CLASSES[:2] if write is scanobjectnn_h5 else ("ball", "night_stand"))
-    # class 0 is a ball, class 1 a stick: told by their flatness
+    # class 0 is a ball, class 1 a stick: distinguished by their flatness
     spread = [np.linalg.svd(cloud - cloud.mean(0), compute_uv=False) for cloud in data.train.points]
     flat = np.array([values[1] / values[0] < 0.3 for values in spread])
     assert np.array_equal(flat, data.train.labels == 1)

@@ -1,4 +1,4 @@
-"""Signals in folders of classes and in lists: every kind, splits, and what does not fit counted."""
+"""Signals in folders of classes and in lists: every modality, splits, and invalid ones counted."""
 
 import re
 

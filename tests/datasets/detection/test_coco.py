@@ -1,4 +1,4 @@
-"""COCO's form: what is refused and counted, where pictures are found, and masks equal to those of COCO's own API."""
+"""COCO's format: refused and counted records, the places of images, and masks equal to those of COCO's own API."""
 
 import contextlib
 import io
@@ -105,7 +105,7 @@ def test_an_annotation_in_every_field(tmp_path):
     image = {**IMAGE, "license": 1, "flickr_url": "http://farm8.staticflickr.com/7015/6795644157_f019453ae7_z.jpg"}
     crowd = {**THING, "id": 2, "iscrowd": 1, "category_id": 3, "segmentation": {"size": [4, 6], "counts": [4, 4, 16]}}
     content = coco(THING, crowd, images=[image], licenses=licences)
-    backwards = dict(reversed(content.items()))  # what is said for all images may come last or first
+    backwards = dict(reversed(content.items()))  # fields about all images may come last or first
     for number, order in enumerate((content, backwards)):
         path = write_json(tmp_path / f"set{number}" / "instances_val2017.json", order)
         (record,), skipped = read_all(COCO, path, options={"source": "nuts"})
@@ -143,7 +143,7 @@ def test_captions_of_the_file_beside(tmp_path):
 
 
 def test_a_folder_of_splits(tmp_path):
-    """Both files count from the same number, both folders have a picture of the same name: nothing is mixed up."""
+    """Both files count from the same number, both folders have an image of the same name: they are not confused."""
     for split, name in (("train", "dog"), ("val", "cat")):
         content = coco({**THING, "category_id": 2}) | {"categories": [{"id": 2, "name": name}]}
         write_json(tmp_path / "annotations" / f"instances_{split}2017.json", content)

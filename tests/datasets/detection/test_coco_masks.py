@@ -1,4 +1,4 @@
-"""Masks as COCO writes them, in each of its ways, against polygons drawn apart and counted by hand."""
+"""Masks in each of COCO's encodings, against polygons rasterised separately and counted by hand."""
 
 import re
 

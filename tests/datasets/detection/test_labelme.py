@@ -1,4 +1,4 @@
-"""labelme's files: every shape, joined groups, flags and descriptions, pictures in the file, and real ones."""
+"""labelme's files: every shape, joined groups, flags and descriptions, embedded images, and real files."""
 
 import base64
 import io

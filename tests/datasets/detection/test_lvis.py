@@ -1,4 +1,4 @@
-"""LVIS: cleaned names, what is absent and what is open, and pictures found by their address."""
+"""LVIS: cleaned names, absent and unannotated categories, and images found by their URL."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_names_present_absent_and_open(tmp_path):
     (record,), skipped = read_all(LVIS, path, images=tmp_path / "pictures")
     assert not skipped
     assert (record.id, record.source, record.split) == ("lvis/000000000139", "lvis", "train")
-    assert record.signals[0].id == "coco/000000000139"  # as in every set that has this picture
+    assert record.signals[0].id == "coco/000000000139"  # as in every set that has this image
     assert record.signals[0].path == str(tmp_path / "pictures" / "val2017" / "000000000139.jpg")
     assert [(obj.name, obj.synonyms) for obj in record.objects] == [("cup", ("coffee mug",)), ("bow", ())]
     assert (record.absent, record.vague, record.closed) == (("home plate",), ("cup", "pea"), False)

@@ -1,4 +1,4 @@
-"""Sets of parts: whose part something is, what it looks like, and pictures of PASCAL where people unpack them."""
+"""Sets of parts: the owner of each part, attributes, and PASCAL's images in the folders of its archives."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_paco(tmp_path):
     whole, part = record.objects
     assert (whole.name, whole.part_of, whole.attributes) == ("mouse", None, ("black", "light blue"))
     assert (part.name, part.part_of, part.attributes) == ("left button", "mouse", ())
-    assert (record.absent, record.form) == (("mug", "handle of a mug"), "mask")  # another thing may have a handle
+    assert (record.absent, record.form) == (("mug", "handle of a mug"), "mask")  # another object may have a handle
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_facts_of_all_files_are_joined(tmp_path):
 
 
 def test_a_picture_that_is_cocos_too_keeps_its_id_and_has_the_others_as_aliases(tmp_path):
-    """VG's copy has another size than COCO's, so that they are no one medium; leaks are found by the aliases."""
+    """VG's copy has another size than COCO's, so they are two media; leaks are found by the aliases."""
     records, _ = read_all(VISUAL_GENOME, layout(tmp_path, objects=[(1, [DOG]), (2, [DOG])]), split="test")
     assert [record.id for record in records] == ["vg/1", "vg/2"]
     assert [record.signals[0].id for record in records] == ["vg/1", "vg/2"]
@@ -169,7 +169,7 @@ def test_version_1_0_names_one_name_and_other_ids(tmp_path):
 
 
 def test_the_pass_over_the_files_holds_one_picture(tmp_path):
-    """Ten times the pictures take no more memory."""
+    """Ten times as many images take no more memory."""
     peaks = []
     for count in (40, 400):
         folder = tmp_path / str(count)

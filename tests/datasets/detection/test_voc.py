@@ -134,7 +134,7 @@ def test_masks_of_objects(tmp_path):
 
 
 def test_files_beside_pictures_in_folders_of_splits(tmp_path):
-    """As Roboflow and labelImg leave them; names and sizes that are not told are found."""
+    """Files as Roboflow and labelImg write them; missing names and sizes are found."""
     for split in ("train", "valid"):
         write_picture(tmp_path / split / "a.png", PICTURE)
         (tmp_path / split / "a.xml").write_text(f"<annotation><size><width>0</width></size>{obj()}</annotation>")

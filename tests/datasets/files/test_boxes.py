@@ -1,4 +1,4 @@
-"""Boxes of annotation files: their two orders, cut to the picture, refused where nothing is left."""
+"""Boxes of annotation files: their two orders, clipped to the image, refused where nothing remains."""
 
 import re
 

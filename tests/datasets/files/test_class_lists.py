@@ -1,4 +1,4 @@
-"""Lists of classes in every form that sets and tools write, and the sentence for what is none."""
+"""Lists of classes in every form that sets and tools write, and the error for other files."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""LLaVA's dialogues: what is refused, what is left out and said, and foreign text that stays as it is."""
+"""LLaVA's dialogues: refused and skipped turns with reasons, and foreign text that stays unchanged."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Maps of numbers in every kind of picture file, and which of them are one mask."""
+"""Maps of numbers in every type of image file, and which of them are a single mask."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which picture a mask is of and what it shows, by names alone."""
+"""The image that a mask belongs to and the class that it shows, by file names alone."""
 
 import pytest
 

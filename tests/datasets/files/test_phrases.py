@@ -1,4 +1,4 @@
-"""Which words before a mention name it: beyond doubt, or none."""
+"""The phrase before a mention that names it unambiguously, or none."""
 
 import pytest
 

@@ -266,6 +266,6 @@ def test_a_damaged_pickle_is_refused_or_read_as_python_reads_it(value, protocol,
         return
     try:
         expected = pythons(bytes(pickled))
-    except Exception:  # Python checks frames and protocols, which say nothing of the data
+    except Exception:  # Python checks frames and protocols, which are independent of the data
         return
     assert repr(read) == repr(expected)

@@ -1,4 +1,4 @@
-"""Tables: rows with where they are; what is broken is named and stops nothing."""
+"""Tables: rows with their place; broken ones are reported and do not stop reading."""
 
 import csv
 

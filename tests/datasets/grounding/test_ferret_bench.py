@@ -1,4 +1,4 @@
-"""Ferret-Bench's questions and answers: boxes as regions of the pictures, and the real ones read whole."""
+"""Ferret-Bench's questions and answers: boxes as regions of the images, and the real files in full."""
 
 import json
 import re

@@ -11,7 +11,7 @@ from tests.datasets.reading import read_all
 
 WIDTH, HEIGHT = 6, 4
 STROKE = np.zeros((WIDTH, HEIGHT), dtype=int)
-STROKE[2:5, 1] = 1  # along a row of the picture, y = 1
+STROKE[2:5, 1] = 1  # along a row of the image, y = 1
 ROW = {
     "id": 3,
     "image_path": "coco/val2017/000000000139.jpg",
@@ -80,7 +80,7 @@ def test_the_three_forms(tmp_path):
     assert point.point == (3, 1)
     assert box.box == pytest.approx((1, 0, 5, 3))
     expected = np.zeros((HEIGHT, WIDTH), dtype=bool)
-    expected[1, 2:4] = True  # the stroke within x 1 to 3, y 1 to 2, both ends in
+    expected[1, 2:4] = True  # the scribble within x 1 to 3, y 1 to 2, both ends included
     assert np.array_equal(rle_to_mask(shape.mask), expected)
     assert {record.signals[0].id for record in records} == {"coco/000000000139"}
 

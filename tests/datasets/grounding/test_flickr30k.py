@@ -133,7 +133,7 @@ def test_without_lists_all_that_have_sentences(tmp_path):
 
 
 def words_of(line):
-    """The phrases of a line, told apart token by token, as the set's own tools do: another way than a pattern."""
+    """The phrases of a line, split token by token as the set's own tools do, not by a pattern."""
     phrases, current = [], None
     for token in line.split():
         if token.startswith("[/EN#"):

@@ -120,7 +120,7 @@ def test_a_real_record(tmp_path, shared_data, level):
     (found,), skipped = read_all(GRAND, source, images=tmp_path)
     assert not skipped
     objects = official["objects"] + official["floating_objects"]
-    cut = [np.clip(one["bbox"], 0, [2250, 1500, 2250, 1500]) for one in objects]  # some begin above the picture
+    cut = [np.clip(one["bbox"], 0, [2250, 1500, 2250, 1500]) for one in objects]  # some begin above the image
     assert np.allclose([one.region.box for one in found.objects], cut)
     assert all(not re.search(r"[_()]", name) for one in found.objects for name in (one.name, *one.synonyms))
     lists = [[one["attributes"]] if isinstance(one["attributes"], str) else one["attributes"] for one in objects]

@@ -1,4 +1,4 @@
-"""Ferret's GRIT: placeholders that become regions, masks with rows first, and what is refused or left out."""
+"""Ferret's GRIT: placeholders that become regions, masks with rows first, and refused or skipped records."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Kosmos-2's GrIT: grounded captions out of Parquet files, bad boxes counted, pictures by key or id."""
+"""Kosmos-2's GrIT: grounded captions from Parquet files, bad boxes counted, images by key or id."""
 
 import re
 from pathlib import Path

@@ -101,7 +101,7 @@ def test_an_entry_of_flickr_is_a_caption_with_its_phrases(tmp_path):
     assert not skipped
     assert (record.source, record.split, record.signals[0].id) == ("flickr30k", "val", "flickr/1007129816")
     assert record.captions == ("[A man]{0}, [old]{3}, walks [two dogs]{1,2} near [him]{3}.",)
-    assert [obj.name for obj in record.objects] == ["man", "", "", "him"]  # two dogs are not two things of that name
+    assert [obj.name for obj in record.objects] == ["man", "", "", "him"]  # two dogs are not two objects of that name
     assert (record.expressions, record.complete, record.form) == ((), False, "box")
 
 

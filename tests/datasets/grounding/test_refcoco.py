@@ -221,7 +221,7 @@ def test_grefcoco_means_one_several_and_none(tmp_path, name):
 
 
 def test_words_that_people_wrote(tmp_path, shared_data):
-    """The published expressions of RefCOCO's form, each reference on a thing of its own, come through unchanged."""
+    """The published expressions in RefCOCO's format, each on an object of its own, are read unchanged."""
     said = json.loads((shared_data / "refer_expressions" / "sample_expressions_testA.json").read_text())["predictions"]
     by_ref: dict[int, list[str]] = {}
     for prediction in said:
@@ -241,7 +241,7 @@ def test_words_that_people_wrote(tmp_path, shared_data):
 
 
 def test_masks_of_a_real_set_are_those_of_the_coco_api(tmp_path, shared_data):
-    """Every annotation of a set that was not made for this, spoken of once, against pycocotools' own reading."""
+    """Every annotation of another set, referred to once, against pycocotools' own reading."""
     from pycocotools.coco import COCO
 
     source = next((shared_data / "nuts_coco").rglob("*.json"))

@@ -1,4 +1,4 @@
-"""Captions of COCO, Clotho and AudioCaps: several of one medium, files by all their names, bad rows counted."""
+"""Captions of COCO, Clotho and AudioCaps: several per file, files by all their names, bad rows counted."""
 
 import re
 import shutil

@@ -97,7 +97,7 @@ BOXED = {
     [
         pytest.param("text", "Please describe [0.25, 0.5, 0.5, 0.75] of [1, 2].", BOXED["conversations"][1]["value"],
                      [], id="text"),
-        # the square is 200 x 200, the picture lies from y = 50 to 150 in it
+        # the square is 200 x 200, the image lies from y = 50 to 150 in it
         pytest.param("square", "Please describe {0} of [1, 2].", "[A red mug]{0} on [the table]{1}.",
                      [(50, 50, 100, 100), (0, 69, 200, 71)], id="square"),
         pytest.param("image", "Please describe {0} of [1, 2].", "[A red mug]{0} on [the table]{1}.",

@@ -1,4 +1,4 @@
-"""OneLLM's files in all their forms: bad rows named and counted, eight kinds of media, numbers of real files."""
+"""OneLLM's files in all their forms: bad rows reported and counted, eight modalities, counts of real files."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def test_a_bad_line_is_named_and_the_rest_goes_on(tmp_path, line, where, message
 
 
 def test_a_quotation_mark_that_never_ends_is_counted(tmp_path):
-    """Cells end at some length, so that one bad mark cannot swallow the file; the lines that it took are named."""
+    """Cells have a maximum length, so that one unclosed quote cannot swallow the file; the lines lost are reported."""
     lines = [f"A cat of number {number}\t{number}.jpg" for number in range(8000)]
     path = table(tmp_path / "laion.csv", lines[0], '"A dog\t1.jpg', *lines[2:])
     records, skipped = read_all(ONELLM, path)
@@ -118,7 +118,7 @@ def test_a_dialogue_and_one_of_text_alone(tmp_path):
     assert not skipped
     assert [[medium.id for medium in record.signals] for record in records] == [["coco/000000000009"], []]
     assert [record.turns[0].assistant for record in records] == ["It is {{this}}."] * 2
-    assert records[1].turns[0].user == "<image>\nWhat is it?"  # text has no medium, so that this is text too
+    assert records[1].turns[0].user == "<image>\nWhat is it?"  # a row without a file is text, and this one has none
 
 
 def test_lines(tmp_path):

@@ -1,4 +1,4 @@
-"""POPE, VQAv2 and GQA: their rows, their pictures, and what is refused."""
+"""POPE, VQAv2 and GQA: their rows, their images, and refused rows."""
 
 import json
 import re

@@ -52,7 +52,7 @@ def test_a_set_is_read_whole_and_what_is_broken_is_listed(tmp_path):
     progress = Noted()
     out = tmp_path / "out"
     report = read_set(plan_of(path, out, shard_items=10), RunFolder(out), Workers(), progress)
-    # picture 3 and 9 have one thing each, and it is broken; picture 11 is not there
+    # images 3 and 9 have one object each, a broken one; image 11 does not exist
     assert report["samples"] == {"train": 22}
     assert (report["items"], report["shards"], report["skipped"]) == (25, 3, 5)
     assert progress.stages[-1] == ("reading coco", 25)
@@ -129,7 +129,7 @@ def test_a_finished_run_says_its_report_again(tmp_path):
 
 def test_pictures_held_out_of_another_set_are_dropped_by_their_id(tmp_path):
     path = coco_set(tmp_path / "set", 10)
-    held = coco_set(tmp_path / "other", 4, split="val", first=8)  # pictures 8 to 11, of which 8 to 10 are in train
+    held = coco_set(tmp_path / "other", 4, split="val", first=8)  # images 8 to 11, of which 8 to 10 are in train
     out = tmp_path / "out"
     other = Source("val_set", "coco", Place(held, tmp_path / "other" / "val"), out / ".run" / "held.sqlite")
     report = read(path, out, held_out=(other,))
@@ -241,7 +241,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="the system does not tell a process's peak memory")
 def test_memory_does_not_grow_with_the_set(tmp_path):
-    """Ten times the items take at most a tenth more memory: what is read is on disk or gone."""
+    """Ten times as many items take at most a tenth more memory: items read are on disk or freed."""
     peaks = []
     for pictures in (600, 6_000):
         folder = tmp_path / str(pictures)

@@ -1,4 +1,4 @@
-"""A folder of pictures and masks, in every layout people have; what does not fit is named and counted."""
+"""A folder of images and masks in every common layout; files that do not fit are reported and counted."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def white(mask):
 
 
 def lay(folder: Path, *masks: str, picture: str = "images/a.jpg", values=None) -> Path:
-    """A picture and masks of what is left and right in turn."""
+    """An image, and masks of its left and right half in turn."""
     write_picture(folder / picture, PICTURE)
     for number, name in enumerate(masks):
         write_picture(folder / name, white(RIGHT if number % 2 else LEFT) if values is None else values)
@@ -209,7 +209,7 @@ def test_a_folder_that_does_not_tell_is_refused(tmp_path, masks, options, messag
 
 
 def test_real_pictures_with_masks_of_their_annotations(shared_data, tmp_path):
-    """The real polygons of a set drawn by another library as masks in files, read back: the same things."""
+    """The real polygons of a set, rasterised to mask files by another library and read back: the same objects."""
     from PIL import ImageDraw
 
     from deixis.datasets.detection.coco import COCO

@@ -154,7 +154,7 @@ PHRASE = {"text": ["the cold thing"], "is_sentence": False, "shapes": [shape("ta
 
 
 def layout(folder, explained=(), **splits):
-    """ReasonSeg's folders, a picture of 30 x 20 pixels beside each annotation."""
+    """ReasonSeg's folders, an image of 30 x 20 pixels beside each annotation."""
     for split, annotations in splits.items():
         for name, annotation in annotations.items():
             write_json(folder / split / f"{name}.json", annotation)

@@ -1,4 +1,4 @@
-"""A miniature of Flickr30k Entities and of MDETR's files about it: two pictures, two captions each."""
+"""A miniature of Flickr30k Entities and of MDETR's files about it: two images, two captions each."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the tests of benchmarks with masks share: answers of masks, players of a real model, sums by a plain loop."""
+"""Shared by the tests of benchmarks with masks: answers with masks, a real model, sums by a plain loop."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ def masked(*masks: np.ndarray) -> Spoken:
 def run_with_model(
     model: Model, benchmark: Benchmark, data: Path, folder: Path, mode: str, **options: str
 ) -> list[ExampleResult]:
-    """All rows of a real model, its notation told; nothing may be skipped or fail."""
+    """All rows of a real model with its notation; nothing may be skipped or fail."""
     told = {"notation": model.processor.notation.name, **options}
     rows, skipped = run_examples(EvaluationRun(benchmark, data, told, mode), DirectAdapter(model), folder)
     assert (skipped, [row.failure for row in rows if row.failure]) == ([], [])

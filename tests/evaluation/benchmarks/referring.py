@@ -11,7 +11,7 @@ from tests.datasets.reading import write_json, write_picture
 SIZE_HW = (40, 60)
 BOXES = {1: (10, 10, 30, 30), 2: (40, 5, 55, 35), 3: (2, 2, 20, 38), 4: (30, 10, 50, 20), 5: (5, 5, 58, 38)}
 PICTURE_OF = {1: 139, 2: 139, 3: 285, 4: 285, 5: 400}
-SAID = {  # split -> (annotations, words)
+SAID = {  # split -> (annotations, text)
     "train": [((1,), ["left thing"])],
     "val": [((2,), ["Tall One", "right thing"]), ((3,), ["left post", "left post"])],
     "testA": [((4,), ["flat thing"])],
@@ -31,7 +31,7 @@ def outline(box):
 
 
 def referring_layout(root: Path, folder: str, said=SAID, name: str = "refs(unc).p", pictures: bool = True) -> Path:
-    """Writes the set below `root`, with pictures of one colour; returns `root`."""
+    """Writes the set below `root`, with images of one colour; returns `root`."""
     refs, count = [], 0
     for split, entries in said.items():
         for annotations, texts in entries:
@@ -66,7 +66,7 @@ def file_name(number: int) -> str:
 
 
 def drawn(*annotations: int) -> np.ndarray:
-    """What things cover, by plain slices."""
+    """The mask of objects, by plain slices."""
     mask = np.zeros(SIZE_HW, bool)
     for number in annotations:
         if number in BOXES:

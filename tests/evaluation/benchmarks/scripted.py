@@ -1,4 +1,4 @@
-"""Players that answer by a script: what each is asked is told to a function, which says the text and the regions."""
+"""Scripted models: a function of the question gives the text and the regions of the answer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ Spoken = str | tuple[str, Named]
 
 @dataclass
 class Scripted:
-    """`say` gives the text of an answer, or text and phrases, each with its regions; `asked` keeps the questions."""
+    """`say` returns the text of an answer, or text and phrases with their regions; `asked` records the questions."""
 
     say: Callable[[Sample], Spoken]
     raw: Callable[[Sample], str] | None = None
@@ -69,7 +69,7 @@ def run_benchmark(
 
 
 def table(benchmark: Benchmark, rows: Sequence[ExampleResult]) -> dict[str, dict[str, float]]:
-    """part -> metric -> value as papers print it; metrics that no row has marks for are left out."""
+    """part -> metric -> value as papers print it; metrics without any row are skipped."""
     found: dict[str, dict[str, float]] = {}
     for row in rows:
         found.setdefault(row.part, {})

@@ -1,4 +1,4 @@
-"""Sets of classes in their official files, made small; names that answers say, and classifiers of clouds."""
+"""Classification sets in miniatures of their official files; class names in answers, and point-cloud classifiers."""
 
 import csv
 import json

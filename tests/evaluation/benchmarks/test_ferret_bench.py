@@ -30,7 +30,7 @@ def write(path, lines) -> None:
 
 
 def write_data(folder) -> None:
-    """Two questions a folder about two pictures, all in sentences of this test."""
+    """Two questions per folder about two images, with texts of this test."""
     names = [f"{number:012d}.jpg" for number in (1, 2)]
     for number, name in enumerate(names):
         save_picture(folder / "val2017" / name, SIZE_HW, number)
@@ -50,7 +50,7 @@ def data(tmp_path):
 
 
 def judge(request: dict, number: int) -> str:
-    """8 for the reference, 4 for an answer with "good" in it, 2 for others, and 1 more for what is read first."""
+    """8 for the reference, 4 for an answer with "good" in it, 2 for others, and 1 more for the one shown first."""
     answers = re.findall(r"\[Helper \d\]\n(.*?)\n\n\[End", request["messages"][1]["content"], re.DOTALL)
     scores = [8 if text.startswith("reference") else 4 if "good" in text else 2 for text in answers]
     return f"{scores[0] + 1} {scores[1]}\nBecause."
@@ -199,7 +199,7 @@ def test_missing_and_broken_files(data, tmp_path):
 
 
 def test_the_real_files(shared_data, tmp_path):
-    """All questions of the official files, about stand-ins for their pictures; every box is a region on them."""
+    """All questions of the official files, about placeholder images; every box is a region of them."""
     folder = shared_data / "ferret_bench"
     lines = [line for path in folder.glob("*/question.jsonl") for line in path.read_text().splitlines()]
     for line in lines:

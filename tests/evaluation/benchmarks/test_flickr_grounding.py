@@ -39,7 +39,7 @@ def merged_box(entity: str) -> tuple[float, ...]:
 
 
 def knowing(change=lambda box: box, which: str = "merged", end: str = "."):
-    """Says every phrase with its box: the merged one, the last of several, or the first phrase's with these words."""
+    """Answers every phrase with its box: the merged one, the last of several, or that of the first equal phrase."""
 
     def say(question):
         left = {phrase: list(entities) for phrase, entities in ENTITY.items()}

@@ -26,7 +26,7 @@ def data(tmp_path):
 
 
 def knowing():
-    """Says the first caption of each picture, with the boxes of its things."""
+    """Answers with the first caption of each image and the boxes of its objects."""
     parts = iter(SAID.values())
 
     def say(question):

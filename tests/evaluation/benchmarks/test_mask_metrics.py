@@ -1,4 +1,4 @@
-"""Marks of masks add up to the official numbers: those that LISA's own script recorded, and those of a plain loop."""
+"""Per-example mask metrics add up to the official numbers: those of LISA's own script, and those of a plain loop."""
 
 import json
 import re

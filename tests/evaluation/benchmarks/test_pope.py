@@ -12,7 +12,7 @@ QUESTIONS = 12
 
 
 def write_data(folder) -> None:
-    """Three files of questions about two pictures; every third thing is not there."""
+    """Three files of questions about two images; every third object is absent."""
     for number in (1, 2):
         save_picture(folder / "val2014" / f"COCO_val2014_{number:012d}.jpg", (24, 32), number)
     for part in PARTS:

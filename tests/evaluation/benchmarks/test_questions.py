@@ -112,7 +112,7 @@ PARTS = {
 
 
 def metrics(name, tmp_path, said, **options) -> tuple[list, list]:
-    """(the marks that count for metrics in a row each, the questions as they were asked)."""
+    """(per-example metrics of each row, the questions as they were asked)."""
     if not (tmp_path / "data").is_dir():
         (tmp_path / "data").mkdir()
         MAKE[name](tmp_path / "data")

@@ -1,4 +1,4 @@
-"""ReasonSeg in its official layout: perfect, empty and shuffled answers, both modes, which text, what is left out."""
+"""ReasonSeg in its official layout: perfect, empty and shuffled answers, both modes, choice of text, skips."""
 
 import re
 
@@ -19,7 +19,7 @@ from tests.evaluation.benchmarks.masks import masked, plain_sums, run_with_model
 from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, table
 
 SIZE_HW = (40, 60)
-PLACES = {  # x1, y1, x2, y2 of what is meant
+PLACES = {  # x1, y1, x2, y2 of the target
     "val/a": (10, 10, 30, 30), "val/b": (5, 5, 50, 35), "test/c": (0, 0, 20, 20), "test/d": (30, 5, 58, 38),
     "test/e": (2, 20, 40, 38),
 }  # fmt: skip
@@ -168,7 +168,7 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_what_has_no_answer_is_counted(tmp_path):
-    """Two published records of the test split have no polygons; and what is wrong in train is nobody's affair."""
+    """Two published records of the test split have no polygons; errors in train are not reported."""
     layout(tmp_path)
     write_json(tmp_path / "test/c.json", {"text": ["What?"], "is_sentence": True, "shapes": []})
     write_json(tmp_path / "test/d.json", {"text": ["What?"]})

@@ -22,14 +22,14 @@ FOLDERS = {"refcoco": "refcoco", "refcoco_plus": "refcoco+", "refcocog": "refcoc
 
 
 def texts_of(said):
-    """(split, words) -> annotation."""
+    """(split, text) -> annotation."""
     return {
         (split, text): numbers[0] for split, entries in said.items() for numbers, texts in entries for text in texts
     }
 
 
 def mdetr_layout(root, folder, said):
-    """MDETR's files: an entry for each expression, its picture in train2014."""
+    """MDETR's files: an entry for each expression, its image in train2014."""
     for split, entries in said.items():
         images, annotations = [], []
         for numbers, texts in entries:
@@ -125,7 +125,7 @@ def example(width, height, bbox, folder, notation="ferret"):
 
 
 def test_recorded_scores_of_the_official_script(shared_golden):
-    """The marks of single answers, added up as the script adds them, are the script's own numbers."""
+    """Per-example metrics, added up as the script does, are the script's own numbers."""
     recorded = json.loads((shared_golden / "ferret_tiny" / "refexp_metric.json").read_text())
     images, annotations = recorded["annotations"]["images"], recorded["annotations"]["annotations"]
     by_set = {}

@@ -1,4 +1,4 @@
-"""RefCOCO, RefCOCO+, RefCOCOg and gRefCOCO in their official layout: players whose scores are known, and plain sums."""
+"""RefCOCO, RefCOCO+, RefCOCOg and gRefCOCO in their official layout: models with known scores, and plain sums."""
 
 import re
 
@@ -33,7 +33,7 @@ SETS = {
 
 
 def said_in(name):
-    """(split, words) -> annotations, in order, repeated expressions too; train left out."""
+    """(split, text) -> annotations, in order, repeated expressions too; without train."""
     said = SETS[name][1]
     return [
         (split, text, annotations)

@@ -1,4 +1,4 @@
-"""LVIS-ROC on a miniature in Ferret's form and on one drawn from LVIS's, with players that know and that do not."""
+"""LVIS-ROC on a miniature in Ferret's format and on one sampled from LVIS's, with models that are right and wrong."""
 
 import json
 import re
@@ -45,7 +45,7 @@ def ferret_form(tmp_path):
 
 
 def lvis_form(data, pictures: int = 12, subset: str = "val2017") -> None:
-    """Each picture with two things, squares, of two names next to one another in the list."""
+    """Each image has two objects, squares, with two names that are neighbours in the list."""
     images, annotations = [], []
     for number in range(1, pictures + 1):
         url = f"http://images.cocodataset.org/{subset}/{number:012d}.jpg"
@@ -212,7 +212,7 @@ def test_a_broken_record_is_skipped(ferret_form):
 
 
 def test_real_lvis_records(shared_data):
-    """Real categories, polygons and pictures of LVIS: each object gets three shapes and a name far from its own."""
+    """Real categories, polygons and images of LVIS: each object gets three shapes and a name far from its own."""
     annotations = shared_data / "lvis_val_sample" / "lvis_val_sample.json"
     samples = [one for one in lvis_objects(annotations, None, Draw(OBJECTS, 0, subset="")) if isinstance(one, Sample)]
     assert len(samples) > 100

@@ -1,4 +1,4 @@
-"""Questions in the words of each notation: those of the official evaluations, else plain ones; all are sound markup."""
+"""The wording of questions in each notation: that of the official evaluations, else a plain one; all valid markup."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Metrics of marks: sums, weights, rows without a mark, and intervals that redraw whole groups."""
+"""Aggregated metrics: sums, weights, rows without a metric, and intervals that resample whole groups."""
 
 import numpy as np
 import pytest

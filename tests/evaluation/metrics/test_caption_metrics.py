@@ -1,4 +1,4 @@
-"""Caption scores are pycocoevalcap's own, row by row and summed; and CIDEr is what its paper says."""
+"""Caption scores are pycocoevalcap's own, row by row and summed; and CIDEr is that of its paper."""
 
 import json
 import math
@@ -96,7 +96,7 @@ def cider_d(candidates, references) -> list[float]:
                 other = {gram: count * weight[gram] for gram, count in grams(text, n).items()}
                 lengths = [math.sqrt(sum(value**2 for value in vector.values())) for vector in (one, other)]
                 shared = sum(min(value, other.get(gram, 0.0)) * other.get(gram, 0.0) for gram, value in one.items())
-                # the package measures length in pairs of words
+                # the package measures length in bigrams
                 apart = sum(grams(ours[row][0], 2).values()) - sum(grams(text, 2).values())
                 if all(lengths):
                     total += shared / math.prod(lengths) * math.exp(-(apart**2) / (2 * 6.0**2)) / len(theirs[row])

@@ -18,7 +18,7 @@ HERE, THERE = (0, 0, 10, 10), (50, 50, 60, 60)
 
 
 def f1(pictures: list[tuple[list, list[Reference]]]) -> dict[str, float]:
-    """pictures: what the caption names, and its references."""
+    """pictures: the phrases of the caption, and its references."""
     rows = [
         {
             "precision": [correct for one in references for correct in precision_matches(given, one)],

@@ -1,4 +1,4 @@
-"""Truth and answer as samples: the question's regions keep their numbers, foreign words stay words."""
+"""Ground truth and answer as samples: the question's regions keep their numbers, foreign text stays text."""
 
 import numpy as np
 import pytest

@@ -30,7 +30,7 @@ def test_features_are_read_where_the_points_lie(kind, grid, fine_grid, tolerance
     field = coded_field(kind, grid, fine_grid)
     axes = len(grid)
     torch.manual_seed(0)
-    points = 0.25 + torch.rand(4, 6, axes) * 0.5  # inside the outer centres: beyond them the border goes on
+    points = 0.25 + torch.rand(4, 6, axes) * 0.5  # inside the outer centres: beyond them the border is extended
     signal = torch.tensor([0, 1, 1, 0])
     read = field.at(points, signal)
     assert (field.axes, read.shape) == (axes, (4, 6, 2 * axes))

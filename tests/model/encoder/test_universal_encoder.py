@@ -1,4 +1,4 @@
-"""The universal encoder: one set of layers of several vision models for all kinds, positions per kind."""
+"""The universal encoder: the layers of several vision models, shared by all modalities; positions per modality."""
 
 import pytest
 import torch

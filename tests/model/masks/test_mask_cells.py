@@ -15,7 +15,7 @@ def as_logits(share):
 
 
 def shape(name, height, width):
-    """A coarse shape in a picture: box, disc or edge."""
+    """A coarse shape in an image: box, disc or edge."""
     y, x = (np.mgrid[:height, :width] + 0.5) / np.array([height, width]).reshape(2, 1, 1)
     return {
         "box": (x > 0.2) & (x < 0.7) & (y > 0.3) & (y < 0.9),
@@ -34,7 +34,7 @@ def test_a_mask_comes_back(name, size_hw):
     mask, frame = shape(name, *size_hw), letterbox_frame(size_hw, (128, 128))
     back = cells_to_mask(as_logits(mask_to_cells(mask, frame, 32)), frame)
     assert back.shape == size_hw
-    # a full picture loses half a cell to its padding, and a wide one has few cells across
+    # a mask of the whole image loses half a cell to the padding, and a wide image has few cells across
     least = 0.9 if name != "full" and max(size_hw) < 1000 else 0.75
     assert mask_iou(mask[None], back[None])[0, 0] > least
 

@@ -105,7 +105,7 @@ def test_one_cell_is_one_place_in_the_file():
 
 
 def batch_of(network, processor):
-    """A sound with nothing marked, then two pictures: one is marked, then both."""
+    """Audio without masks, then two images: one with a mask, then both."""
     batch = processor(
         ["Hm?", "Where is {0}?"], [[sound(), picture(seed=3)], [picture(30, 20, 1)]], [[], [Box(2, 3, 9, 9)]]
     )
@@ -149,7 +149,7 @@ def test_what_learns_is_configured_and_survives_loading(toy, tmp_path, train, le
         assert sam == learns
         assert model.sam_pointing.prompt[0].weight.grad.any()
         assert model.language_model.get_input_embeddings().weight.grad.any()
-        assert model.pointing_head.query[0].weight.grad is None  # nothing is marked in the sound
+        assert model.pointing_head.query[0].weight.grad is None  # the audio has no mask
     same = loaded.state_dict()
     assert all(torch.equal(weight, same[name]) for name, weight in network.state_dict().items())
 

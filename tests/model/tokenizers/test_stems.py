@@ -1,4 +1,4 @@
-"""Signal tokenizers: how many tokens, where they say they are, and that they see what lies there."""
+"""Signal tokenizers: the number of tokens, their positions, and that each depends on the values at its position."""
 
 import pytest
 import torch

@@ -43,12 +43,12 @@ def test_a_shuffle_has_every_number_once(count, seed):
 
 
 def test_a_shuffle_shuffles():
-    """Of 20,000 numbers about one stays in its place, neighbours part, and another word makes another order."""
+    """Of 20,000 numbers about one keeps its place, neighbours are separated, and another key gives another order."""
     first, second = ([Shuffle(20_000, word)[i] for i in range(20_000)] for word in ("a", "b"))
     assert sum(i == number for i, number in enumerate(first)) < 10
     assert sum(a == b for a, b in zip(first, second, strict=True)) < 10
     steps = [abs(a - b) for a, b in pairwise(first)]
-    assert sum(steps) / len(steps) == pytest.approx(20_000 / 3, rel=0.05)  # the mean distance of two by chance
+    assert sum(steps) / len(steps) == pytest.approx(20_000 / 3, rel=0.05)  # the mean distance of two at random
     with pytest.raises(IndexError, match="below 5, got 5"):
         Shuffle(5, 1)[5]
 
@@ -161,7 +161,7 @@ def test_weights_caps_epochs_and_replay(tmp_path):
     assert len({name for name in found if name[0] == "b"}) == 10
     assert max(Counter(name for name in found if name[0] == "b").values()) == 2
     assert Counter(name[0] for name in found[:64]) == {"a": 36, "b": 12, "c": 16}  # in whole cycles
-    assert not any(name[0] == "b" for name in found[-10:])  # it is out, and "a" and "c" go on at 27:12
+    assert not any(name[0] == "b" for name in found[-10:])  # it has ended, and "a" and "c" continue at 27:12
 
 
 def test_a_star_names_one_split_and_a_folder_of_two_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""What is counted of samples: each number by hand, then flat memory."""
+"""Statistics of samples: each number by hand, then constant memory."""
 
 import gc
 import json

@@ -1,4 +1,4 @@
-"""The plots: pictures of what there is, whatever the names hold, and none of what there is not."""
+"""The plots: one for each statistic with data, for any names, and none without data."""
 
 from dataclasses import replace
 

@@ -61,7 +61,7 @@ def test_no_numbers_have_no_mean():
 
 
 def test_many_numbers_are_held_in_part_and_said_to_be():
-    """A quantile of 500 drawn by chance lies within 0.1 of the true one, but for one of a million draws."""
+    """A quantile of 500 random values lies within 0.1 of the true one, but for one of a million draws."""
     spread, values = Distribution(cap=500), list(range(20_000))
     random.Random(5).shuffle(values)
     for value in values:

@@ -153,7 +153,7 @@ def save_depth_anything(folder: Path, measures: str = "relative") -> PreTrainedM
 
 
 def save_dpt_on_dinov2(folder: Path) -> PreTrainedModel:
-    """As facebook/dpt-dinov2-small-nyu: pictures keep their size, with margins to a multiple of 14 around them."""
+    """As facebook/dpt-dinov2-small-nyu: images keep their size, with margins to a multiple of 14 around them."""
     config = AutoConfig.for_model(
         "dpt",
         backbone_config=DINOV2,
@@ -167,7 +167,7 @@ def save_dpt_on_dinov2(folder: Path) -> PreTrainedModel:
 
 
 def save_dpt(folder: Path) -> PreTrainedModel:
-    """As Intel/dpt-large: pictures become a square."""
+    """As Intel/dpt-large: images become a square."""
     config = AutoConfig.for_model(
         "dpt",
         hidden_size=16,
@@ -227,7 +227,7 @@ def save_zoedepth(folder: Path) -> PreTrainedModel:
 
 
 def save_sam2_of_films(folder: Path) -> Sam2VideoModel:
-    """As the published SAM 2 are: with the memory that films need."""
+    """As the published SAM 2: with the memory for videos."""
     sizes = {name: size for name, size in SAM2_SIZES.items() if name != "model_type"}
     model = build(Sam2VideoModel, Sam2VideoConfig(**sizes, image_size=64))
     model.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""A build with models named in its recipe: masks for boxes, depth for pictures, in processes of their own."""
+"""A build with models named in its recipe: masks for boxes, depth for images, in processes of their own."""
 
 import json
 from collections import Counter

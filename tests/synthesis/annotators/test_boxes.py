@@ -1,4 +1,4 @@
-"""Boxes of names: the candidates of transformers' own processors, best of each place, in the picture's pixels."""
+"""Boxes of names: the candidates of transformers' own processors, the best at each place, in the image's pixels."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ SIZES = [pytest.param((50, 90), id="wide"), pytest.param((90, 50), id="high")]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A folder of each kind."""
+    """A folder of each type of model."""
     made = {name: tmp_path_factory.mktemp(name) for name in ("owlvit", "owlv2", "dino", "mm_dino")}
     save_owl(made["owlvit"], "owlvit")
     save_owl(made["owlv2"], "owlv2")

@@ -1,4 +1,4 @@
-"""Depth maps: transformers' own numbers, turned so that larger is farther, where the picture's pixels are."""
+"""Depth maps: transformers' own numbers, inverted so that larger is farther, aligned with the image's pixels."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ KINDS = [pytest.param(kind, id=kind) for kind in DEPTH_MODELS]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A folder of each kind."""
+    """A folder of each type of model."""
     made = {kind: tmp_path_factory.mktemp(kind) for kind in DEPTH_MODELS}
     for kind, save in DEPTH_MODELS.items():
         save(made[kind])
@@ -53,7 +53,7 @@ def test_zoedepths_margins_are_cut_off(folders, size_hw):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_window_is_where_the_picture_is(folders, kind):
-    """A bright spot is found in the network's input where the window says, for every way to prepare a picture."""
+    """A bright spot is found in the network's input where the window maps it, for every preprocessing."""
     depth_of, (y, x) = depth_maps(folders[kind], "cpu"), (20, 70)
     pixels = np.zeros((64, 100, 3), np.uint8)
     pixels[y : y + 6, x : x + 8] = 255
@@ -84,7 +84,7 @@ def test_dpts_margins_are_around_the_picture(folders):
     ],
 )
 def test_a_map_is_read_in_its_window(window, rows):
-    """A map of four cells that tells its height in the input's pixels, read at four rows of a picture."""
+    """A map of four cells that holds its row in the input's pixels, sampled at four rows of an image."""
     prepared = Prepared(torch.zeros(1, 3, 8, 8), window)
     heights = torch.linspace(0.5, 7.5, 8)[None, :, None].expand(1, 8, 8).contiguous()
     read = depth_in_picture(heights, prepared, (4, 3))

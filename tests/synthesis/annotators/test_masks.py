@@ -1,4 +1,4 @@
-"""Masks of boxes: those of transformers' own path, in the picture's pixels, one encoding for all boxes of a picture."""
+"""Masks of boxes: those of transformers' own path, in the image's pixels, one encoding for all boxes of an image."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ SIZES = [pytest.param((50, 90), id="wide"), pytest.param((133, 41), id="high"), 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A folder of each kind."""
+    """A folder of each type of model."""
     made = {}
     for name, save in (("sam", save_sam), ("sam2", save_sam2), ("films", save_sam2_of_films)):
         made[name] = tmp_path_factory.mktemp(name)

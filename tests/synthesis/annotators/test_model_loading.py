@@ -1,4 +1,4 @@
-"""What is no model, or not the one that is wanted, is refused in one sentence, before or while it is opened."""
+"""Anything but a model of the required type is refused in one sentence, before or while it is opened."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Marks for dialogues that have none: which phrases are sure, and where the boxes come from."""
+"""Regions for dialogues without any: which phrases are unambiguous, and where the boxes come from."""
 
 import json
 import re
@@ -164,7 +164,7 @@ def test_what_is_left_out(item, options, why):
 
 
 class Detector:
-    """Finds what it is told to find, and remembers what it was asked for."""
+    """Finds the given boxes, and records the requested names."""
 
     def __init__(self, *found: tuple[str, tuple[float, ...], float]):
         self.found, self.asked, self.opened = list(found), [], 0
@@ -183,7 +183,7 @@ class Detector:
 
 @pytest.fixture
 def pictured(tmp_path):
-    """A dialogue whose picture is a file."""
+    """A dialogue whose image is a file."""
     from PIL import Image
 
     Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "7.png")
@@ -259,7 +259,7 @@ def test_somebody_must_know_where_things_are():
 
 
 def test_real_dialogues_with_real_boxes(shared_data):
-    """LLaVA's GPT-4 dialogues about COCO pictures: nearly all get marks, each for as many things as it says."""
+    """LLaVA's GPT-4 dialogues about COCO images: nearly all get regions, each phrase as many as its number requires."""
     folder = shared_data / "llava_text"
     objects = {}
     for line in (folder / "caps_boxes_coco2014_val_80.jsonl").read_text("utf-8").splitlines():

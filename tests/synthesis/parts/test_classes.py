@@ -54,7 +54,7 @@ def test_what_cannot_be_answered_by_masks_is_not_asked(item):
 def test_absent_classes_are_asked_for_now_and_then():
     found = [turn for _, turn in turns(made("classes", farms(80), 100, vocabulary=("bus", "dog", "wolf")))]
     denied = [mark.phrase for turn in found for mark in marks(turn.assistant) if not mark.indices]
-    share = 0.05 / 1.4  # of all the weights, although two kinds have nothing here
+    share = 0.05 / 1.4  # of all the weights, although two types have nothing here
     assert len(denied) / len(found) == pytest.approx(share, abs=0.01)
     assert {phrase.lower().removeprefix("a ") for phrase in denied} == {"bus", "wolf"}
 

@@ -1,4 +1,4 @@
-"""Descriptions in the set's own words, and captions with places."""
+"""Descriptions in the set's own wording, and captions with regions."""
 
 from collections import Counter
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Dialogues that a language model writes, with a real server on the loopback that answers as a script says."""
+"""Dialogues written by a language model, with a real server on the loopback that answers from a script."""
 
 import re
 
@@ -124,7 +124,7 @@ def test_items_are_gone_round_by_kind_until_the_quota(tmp_path):
     assert not skipped
     assert len({sample.id for sample in samples}) == len(samples) == 12
     assert [sample.id.split("/dialogue")[0] for sample in samples[:3]] == ["made/0", "made/1", "made/2"]
-    assert len(server.requests) == 4  # the three pictures look the same in symbols: one answer for each kind
+    assert len(server.requests) == 4  # the three images have the same scene text: one answer for each type
     fewer, _, _ = made_by(
         dialogues.make, lambda request, n: turns(*GOOD), tmp_path, items, 5, dialogues.DialoguesOptions()
     )

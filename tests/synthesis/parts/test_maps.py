@@ -1,4 +1,4 @@
-"""Depth maps and normals: written as files that open again, asked about as the depth says."""
+"""Depth maps and normals: written as files that open again, with questions that agree with the depth."""
 
 from collections import Counter
 from dataclasses import replace

@@ -29,7 +29,7 @@ TOOLS = Annotators(masks=lambda: filled)
 
 
 def placed(item, folder, dark: np.ndarray | None = None):
-    """The item with its picture as a file, all bright but where it is dark."""
+    """The item with its image as a file, all bright but where it is dark."""
     values = np.full((*SIZE_HW, 3), 200, dtype=np.uint8)
     if dark is not None:
         values[dark] = 0

@@ -1,4 +1,4 @@
-"""What is not there: truly not, by the picture and by look-alikes, as often yes as no."""
+"""Absent objects: truly absent, from the image's vocabulary and from hard negatives, yes as often as no."""
 
 import re
 from collections import Counter
@@ -16,7 +16,7 @@ ONLY = {"presence": 0.0, "place": 0.0, "region": 0.0, "count": 0.0}
 
 
 def is_no(turn) -> bool:
-    """Whether the answer denies what the question says or seeks."""
+    """Whether the answer denies what the question states or asks for."""
     nothing = any(not mark.indices for mark in marks(turn.assistant))
     return nothing or bool(re.match(r"No\b|That is wrong|It is not", turn.assistant))
 
@@ -64,7 +64,7 @@ def test_half_of_them_look_like_what_is_there():
     names = [name for _, turn in found for name in absent_names(turn.assistant)]
     assert sum(name in alike for name in names) / len(names) == pytest.approx(
         0.65, abs=0.12
-    )  # some are drawn by chance
+    )  # some are sampled at random
     none_alike = turns(
         made("negatives", farms(60), 60, **(ONLY | {"presence": 1.0}), vocabulary=("bus", "kite"), alike=0.0)
     )

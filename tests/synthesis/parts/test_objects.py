@@ -1,4 +1,4 @@
-"""Single objects: what is asked of them, in which directions, and that the answers are right."""
+"""Single objects: the questions, their directions, and that the answers are right."""
 
 import re
 from collections import Counter
@@ -90,7 +90,7 @@ def test_others_of_a_kind_leave_out_the_one_pointed_at():
 
 
 def test_exact_places_are_not_given_away():
-    """Where the whole thing is asked for, the question does not point with what is the answer."""
+    """Where the whole object is asked for, the question's region is not the answer's."""
     found = made("objects", farms(20, masked=False), 60, region_in=0, region_out=0, box=1, point=0)
     exact = [(s, t) for s, t in turns(found) if marks(t.assistant) and len(marks(t.assistant)[0].indices) == 1]
     given = [

@@ -1,4 +1,4 @@
-"""Reasoning questions that a language model writes, with a server that answers as a script says."""
+"""Reasoning questions written by a language model, with a server that answers from a script."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The list of parts: what a recipe may name, and that each template part is sound on real annotations."""
+"""The list of parts: the names that a recipe may use, and that each template part is valid on real annotations."""
 
 from dataclasses import fields, is_dataclass
 
@@ -44,7 +44,7 @@ def test_samples_of_real_annotations_are_sound(shared_data, tmp_path, name, form
     found = list(part.make(items, 60, "7", Annotators(), part.options()))
     samples = [each for each in found if isinstance(each, Sample)]
     assert samples == found
-    assert len(samples) > 2 or name == "descriptions"  # these sets have no words
+    assert len(samples) > 2 or name == "descriptions"  # these sets have no texts
     assert len({sample.id for sample in samples}) == len(samples)
     for sample in samples:
         check(sample)

@@ -1,4 +1,4 @@
-"""Relations: what sets tell, and places in the picture, only where nobody would say otherwise."""
+"""Relations: annotated ones, and spatial ones only where they are unambiguous."""
 
 import itertools
 import re
@@ -74,7 +74,7 @@ def _place_of(sample, text: str) -> str | None:
 
 
 def test_said_places_are_so():
-    """Asked by boxes, so that the question says where things are; the answer's words must fit them."""
+    """Asked by boxes, so that the question holds the positions; the answer's wording must fit them."""
     options = {"box": 1.0, "point": 0.0, "scribble": 0.0, "blob": 0.0, "polygon": 0.0, "mask": 0.0}
     found = made("relations", farms(40), 200, region_out=0, **options)
     checked = Counter()
@@ -91,7 +91,7 @@ def test_said_places_are_so():
 
 
 def _ordered(turn, asked: list) -> list:
-    """The two things in the order in which the answer speaks of them: the wordings that begin with the second one."""
+    """The two objects in the order of the answer, for the wordings that begin with the second one."""
     first_is_second = re.search(
         r"[Ss]een from \{|Starting at|direction from|[Ff]rom \{\d+\} (?:to|do)|look from|On which side of|taking \{"
         r"|if one starts|If \{",

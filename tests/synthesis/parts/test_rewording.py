@@ -1,4 +1,4 @@
-"""Questions in other words by a language model, with a server that answers as a script says."""
+"""Questions reworded by a language model, with a server that answers from a script."""
 
 import json
 import re

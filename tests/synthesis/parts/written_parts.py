@@ -38,7 +38,7 @@ def tools_for(url: str, folder: Path, **fields) -> Annotators:
 
 
 def made_by(make: Callable, reply: Callable, folder: Path, items: list, quota: int, options, seed: str = "7"):
-    """(samples, reasons for what was left out, the server) of a part, every sample checked as a record."""
+    """(samples, reasons of skipped ones, the server) of a part, every sample checked as a record."""
     with language_server(reply) as server:
         found = list(make(items, quota, seed, tools_for(server.url, folder), options))
     samples = [each for each in found if isinstance(each, Sample)]

@@ -1,4 +1,4 @@
-"""Look-alikes of names: by a language model, by the table, by siblings."""
+"""Hard negatives of names: by a language model, by the table, by siblings."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""JSON out of an answer, a second chance, many at a time."""
+"""JSON from a response, one retry, and parallel requests."""
 
 import threading
 

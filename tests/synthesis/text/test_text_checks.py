@@ -1,4 +1,4 @@
-"""What a language model may write, and how its pictures in symbols look."""
+"""Checks of what a language model wrote, and the scene texts that it reads."""
 
 import pytest
 

@@ -10,7 +10,7 @@ GOOD = {"slots": ["name"], "regions": [1, 1], "ask": ["What is {0}?"], "answers"
 ONLY_ANSWERS = {"negatives.where"}
 ONLY_QUESTIONS = {"forms.mask", "forms.why"}
 ASKED_AT_LEAST, ANSWERED_AT_LEAST = 20, 2
-COPIED = {"descriptions.caption", "maps.depth", "maps.normal"}  # whose answer is the set's own words
+COPIED = {"descriptions.caption", "maps.depth", "maps.normal"}  # whose answer is the set's own wording
 
 
 @pytest.mark.parametrize(

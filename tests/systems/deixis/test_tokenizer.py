@@ -1,4 +1,4 @@
-"""The text tokenizer: numbers are single tokens, any text survives, and the chat template writes what is trained on."""
+"""The text tokenizer: numbers are single tokens, any text survives, and the chat template is that of training."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What Ferret-Bench's judge is told and how it is read, on texts made to trip it."""
+"""The prompt of Ferret-Bench's judge and the parsing of its responses, on adversarial texts."""
 
 import pytest
 

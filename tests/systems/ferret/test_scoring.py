@@ -1,4 +1,4 @@
-"""Ferret's own readers and score, on texts made to trip them; what is expected follows from its published code."""
+"""Ferret's own parsers and score, on adversarial texts; the expected values follow from its published code."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""CLIP's vision model of a conversion: the one that the checkpoint was trained with, or a sentence that says which."""
+"""CLIP's vision model of a conversion: the one that the checkpoint was trained with, or an error that names it."""
 
 import json
 

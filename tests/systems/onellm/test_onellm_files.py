@@ -1,4 +1,4 @@
-"""Real files of all eight kinds through a converted OneLLM: what the official code feeds, and the same answer anywhere.
+"""Real files of all eight modalities through a converted OneLLM: the official inputs, and the same answer everywhere.
 
 Twice: a random checkpoint with files written here, and the recorded checkpoint with files from public data sets.
 """
@@ -49,7 +49,7 @@ REGIONS = {
 
 
 def full_state():
-    """A random checkpoint of all eight kinds, of the published sizes in everything that a file's tensor meets."""
+    """A random checkpoint of all eight modalities, with the published sizes wherever the tensor of a file enters."""
     state, width = onellm_state(), 16
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     for theirs in ("video", "rgbd", "rgbn"):
@@ -63,7 +63,7 @@ def full_state():
 
 
 def _loud(name, tensor):
-    """Weights as large as those of a trained network, so that answers hang on what is seen."""
+    """Weights as large as those of a trained network, so that answers depend on the signal."""
     if name.endswith("norm.weight"):
         return 1 + tensor
     return 10 * tensor / tensor[0].numel() ** 0.5 if tensor.ndim > 1 else tensor
@@ -83,7 +83,7 @@ def recorded_source(golden, folder):
 
 
 def write_film(path):
-    """Two seconds of film in which a grey grows brighter."""
+    """Two seconds of video in which a grey grows brighter."""
     av = pytest.importorskip("av")
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
@@ -96,7 +96,7 @@ def write_film(path):
 
 
 def write_maps(folder, picture):
-    """(depth, normals): 16 bits of millimetres, and unit vectors as colours, of a picture's size."""
+    """(depth, normals): 16-bit millimetres, and unit vectors as colours, of the size of an image."""
     with Image.open(picture) as opened:
         width, height = opened.size
     slope = np.linspace(0, 1, width, dtype=np.float32)[None].repeat(height, axis=0)
@@ -108,7 +108,7 @@ def write_maps(folder, picture):
 
 
 def write_files(folder, voxels, picture, film, sound, cloud):
-    """kind -> a name as a person types it, of the files given and of maps, a trace and voxels written here."""
+    """Modality -> file name as typed, of the given files and of maps, an IMU recording and voxels written here."""
     depth, normals = write_maps(folder, picture)
     random = np.random.default_rng(0)
     times_s = np.arange(200) / 50
@@ -123,7 +123,7 @@ def write_files(folder, voxels, picture, film, sound, cloud):
 
 @pytest.fixture(scope="module", params=["random", "recorded"])
 def world(request, tmp_path_factory):
-    """A converted OneLLM and a file of each kind: model, names and signals by kind."""
+    """A converted OneLLM and a file of each modality: model, names and signals by modality."""
     folder = tmp_path_factory.mktemp("onellm")
     if request.param == "random":
         source, asked = random_source(folder)
@@ -140,7 +140,7 @@ def world(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(world):
-    """kind -> the answer to the question about its file, asked alone."""
+    """Modality -> the answer to the question about its file, asked alone."""
     answers = {kind: world.model.ask(TEXT, name, max_new_tokens=MOST_TOKENS) for kind, name in world.names.items()}
     world.model.clear_cache()
     return answers
@@ -151,7 +151,7 @@ def prepared(world, kind):
 
 
 def unnormalised(values):
-    """Pictures in [0, 1] of CLIP's normalised ones, the channel third from the end."""
+    """Images in [0, 1] from CLIP's normalised ones; the channel is the third axis from the end."""
     mean, std = (np.array(numbers, np.float32)[:, None, None] for numbers in (CLIP_MEAN, CLIP_STD))
     return values * std + mean
 
@@ -168,7 +168,7 @@ def test_a_signal_takes_its_queries_and_tags(world, kind):
     ids = processor(text=TEXT, signals=[world.signals[kind]])["input_ids"][0].tolist()
     assert ids[0] == processor.tokenizer.bos_token_id
     placeholder = processor.tokenizer.convert_tokens_to_ids(processor.placeholders[kind])
-    assert ids[1 : 1 + TOKENS] == [placeholder] * TOKENS  # behind <s>, before the words
+    assert ids[1 : 1 + TOKENS] == [placeholder] * TOKENS  # after <s>, before the text
     assert ids.count(placeholder) == TOKENS
 
 
@@ -204,7 +204,7 @@ def test_maps_stand_beside_their_picture_cut_alike(world):
 def test_traces_are_brought_to_200_hz_and_cut(world):
     values = prepared(world, "imu").values
     written = world.signals["imu"].values  # four seconds at 50 Hz
-    # beyond its ends a trace is zero, which the resampling hears for six rows
+    # beyond its ends a recording is zero, which affects six rows of the resampling
     assert np.allclose(values[:, 40:400:4], written[10:100].T, atol=0.05)
 
 
@@ -245,7 +245,7 @@ def test_every_kind_is_answered(world, alone):
         assert answer.raw, kind
         assert answer.phrases == (), kind
         assert answer.signals[0] is not None
-    assert len({answer.raw for answer in alone.values()}) > 4  # they hang on what is seen
+    assert len({answer.raw for answer in alone.values()}) > 4  # they depend on the signal
 
 
 def test_answers_in_a_batch_of_all_kinds_are_those_alone(world, alone):

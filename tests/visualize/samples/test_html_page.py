@@ -1,4 +1,4 @@
-"""The page: it holds everything it shows, says what samples say and nothing as markup, and stands up to any sample."""
+"""The page: it is self-contained, shows texts of samples escaped, and handles any sample."""
 
 import io
 from base64 import b64decode

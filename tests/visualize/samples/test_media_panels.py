@@ -1,4 +1,4 @@
-"""Media as panels: every kind of region is drawn, and whatever cannot be opened or drawn is said, not raised."""
+"""Media as panels: every form of region is drawn, and whatever cannot be opened or drawn is reported, not raised."""
 
 from dataclasses import replace
 

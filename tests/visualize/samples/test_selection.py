@@ -47,7 +47,7 @@ def test_another_seed_chooses_others():
 
 
 def test_every_sample_can_be_chosen():
-    """By chance: each of 500 should be among the 8 of some of 400 seeds, which one is not with a chance of 0.2 %."""
+    """At random: each of 500 should be among the 8 of some of 400 seeds; one is not with a probability of 0.2 %."""
     found = {name for seed in range(400) for name in chosen(MANY[:500], 8, seed=seed)[0][1]}
     assert len(found) > 480
 

@@ -1,4 +1,4 @@
-"""Answers from a script, as a model would have given them: the truth of a sample, or one text."""
+"""Scripted answers as a model would have generated them: the ground truth of a sample, or one text."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The world benchmark: which questions it asks, and what right, shuffled, silent and adversarial players score."""
+"""The world benchmark: its questions, and the scores of right, shuffled, empty and adversarial answers."""
 
 from pathlib import Path
 
