@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import deixis.signals  # noqa: F401  # names the modalities in the messages of deixis.geometry
+
 settings.register_profile("deixis", deadline=None)  # a busy machine is no failure
 settings.load_profile("deixis")
 SHARED = Path(__file__).parents[2] / "shared"

@@ -74,7 +74,7 @@ def _check_order(region: Region, low: float, high: float, axis: str) -> None:
 
 def _word(extent: Extent) -> str:
     """The noun without its article: "lies outside its audio"."""
-    return "cloud" if extent.modality == "point_cloud" else extent.noun.removeprefix("an ").removeprefix("a ")
+    return extent.noun.removeprefix("an ").removeprefix("a ").removeprefix("point ")
 
 
 def _check_in_image(region: Region, extent: Extent) -> None:

@@ -14,16 +14,8 @@ import numpy as np
 from deixis.errors import InputError
 
 Numbers = np.ndarray | Sequence[Any]  # an array, or the lists and tuples that make one
-NOUNS = {
-    "image": "an image",
-    "audio": "audio",
-    "point_cloud": "a point cloud",
-    "video": "a video",
-    "depth": "a depth map",
-    "normal": "a surface normal map",
-    "imu": "an IMU recording",
-    "fmri": "an fMRI response",
-}
+NOUNS: dict[str, str] = {}
+"""What each modality is called in messages, "a depth map"; `deixis.signals` fills it, for it knows the modalities."""
 _SIZES = ("size_hw", "duration_s", "points_xyz", "count")
 
 

@@ -12,24 +12,18 @@ import numpy as np
 
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Extent, Reference, check_region, parse_markup, rle_area
-from deixis.geometry.extent import NOUNS
 from deixis.geometry.region_json import region_from_json
+from deixis.signals import MODALITIES
 
 REGION_FIELDS = ("point", "box", "mask", "span", "points", "box3d")
 """The fields that say where a region is."""
-_IN_PIXELS, _IN_TIME, _IN_SPACE = ("point", "box", "mask"), ("point", "span"), ("point", "points", "box3d")
-FIELDS_OF_KIND: dict[str, tuple[str, ...]] = {
-    "image": _IN_PIXELS,
-    "depth": _IN_PIXELS,
-    "normal": _IN_PIXELS,
-    "video": (*_IN_PIXELS, "span", "time_s"),
-    "audio": _IN_TIME,
-    "imu": _IN_TIME,
-    "point_cloud": _IN_SPACE,
-    "fmri": (*_IN_SPACE, "time_s"),
+_FIELDS_OF_AXES = {
+    "xy": ("point", "box", "mask"),
+    "xyt": ("point", "box", "mask", "span", "time_s"),
+    "t": ("point", "span"),
+    "xyz": ("point", "points", "box3d"),
 }
-"""Which fields a region may have on a signal of each kind."""
-POINT_AXES = {"image": 2, "depth": 2, "normal": 2, "video": 2, "audio": 1, "imu": 1, "point_cloud": 3, "fmri": 3}
+_POINT_AXES = {"xy": 2, "xyt": 2, "t": 1, "xyz": 3}  # a point of a video is a pixel, its time stands in time_s
 FIELDS_BEHIND = {
     "mask": ("mask", "span", "points", "box3d"),
     "points": ("points", "mask", "span", "box3d"),
@@ -41,6 +35,15 @@ FIELDS_BEHIND = {
 SHOWN_LENGTH = 60
 
 
+def fields_of(modality: str) -> tuple[str, ...]:
+    """The fields that a region may have on a signal of this modality.
+
+    >>> fields_of("audio")
+    ('point', 'span')
+    """
+    return (*_FIELDS_OF_AXES[MODALITIES[modality].axes], *MODALITIES[modality].region_fields)
+
+
 def check_region_record(path: str, region: Mapping[str, Any], signals: list[Mapping[str, Any]]) -> None:
     """One region of a record: its signal is there, its fields fit the kind of that signal, its places lie inside."""
     number = int(region["signal"])
@@ -48,12 +51,12 @@ def check_region_record(path: str, region: Mapping[str, Any], signals: list[Mapp
         raise DataError(f"{path}.signal: expected a number below {len(signals)}, the count of signals, got {number}")
     medium = signals[number]
     kind = medium["kind"]
-    forms = FIELDS_OF_KIND[kind]
+    forms = fields_of(kind)
     for name in region:
         if name not in (*forms, "signal", "ignore", "crowd"):
-            noun = NOUNS.get(kind, f"a signal of kind {kind!r}")
+            noun = MODALITIES[kind].noun
             raise DataError(f"{path}.{name}: expected one of {listed(forms)}, as signal {number} is {noun}")
-    length = POINT_AXES[kind]
+    length = _POINT_AXES[MODALITIES[kind].axes]
     if "point" in region and len(region["point"]) != length:
         raise DataError(f"{path}.point: expected {length} numbers for {kind!r}, got {len(region['point'])}")
     for name, axes in (("box", "xy"), ("span", "t"), ("box3d", "xyz"), ("time_s", "t"), ("point", "")):
@@ -101,11 +104,14 @@ def _check_inside(path: str, region: Mapping[str, Any], medium: Mapping[str, Any
     places = []
     if size_hw is not None:
         extent = Extent(kind, size_hw=tuple(size_hw))
-        places += [("box", "box", extent), *([("point", "point", extent)] if POINT_AXES[kind] == 2 else [])]
+        places += [
+            ("box", "box", extent),
+            *([("point", "point", extent)] if _POINT_AXES[MODALITIES[kind].axes] == 2 else []),
+        ]
     if duration_s is not None:
         extent = Extent(kind, duration_s=duration_s)
         places += [("span", "span", extent), ("time_s", "span", extent)]
-        places += [("point", "point", extent)] if POINT_AXES[kind] == 1 else []
+        places += [("point", "point", extent)] if _POINT_AXES[MODALITIES[kind].axes] == 1 else []
     for name, form, extent in places:
         if name in region:
             try:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from deixis.errors import DataError, DeixisError
-from deixis.samples.media import IMAGE_SUFFIXES
 from deixis.samples.sample import MediaReference
+from deixis.signals import MODALITIES
+from deixis.signals.opening import ARRAY_SUFFIX
 
 DURATION_SLACK_S = 0.05
 """An audio clip may be so much longer or shorter than its sample says; in packed forms the end is rounded."""
@@ -57,10 +58,10 @@ def check_header(field: str, medium: MediaReference) -> None:
         raise DataError(f"{field}: expected the field 'path', which a sample in a file needs")
     if medium.content is None and not os.path.isfile(medium.path or ""):
         raise DataError(f"{field}.path: expected a file, got {medium.path!r}, which is not there")
-    is_map = medium.modality in ("depth", "normal") and (medium.path or "").lower().endswith(IMAGE_SUFFIXES)
-    if medium.modality == "image" or is_map:
+    header = MODALITIES[medium.modality].header
+    if header == "image" and not (medium.path or "").lower().endswith(ARRAY_SUFFIX):
         _check_picture(field, medium)
-    elif medium.modality == "audio":
+    elif header == "audio":
         _check_sound(field, medium)
 
 

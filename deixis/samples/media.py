@@ -9,26 +9,17 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
-
-import numpy as np
 
 from deixis.errors import DataError
 from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES, Signal, open_signal
-from deixis.signals.depth import PNG_UNIT_M
-from deixis.signals.normal import normal_colours
 from deixis.signals.opening import PACKED_SUFFIXES
 
-DEFAULT_RATE_HZ = 16_000  # of audio clips in memory, as `deixis.signals` has them
-FULL_SCALE = 32_767
-MAX_16_BIT = 65_535
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 PLACEMENTS = ("link", "copy", "none")
 PARTIAL_FILES = ".*.part"
 """What files are called while they are written."""
@@ -50,7 +41,7 @@ def open_media(medium: MediaReference) -> Generator[Signal]:
         yield medium.values
         return
     if medium.values is not None:
-        needs_rate = medium.modality in ("audio", "video", "imu") and medium.rate_hz is not None
+        needs_rate = MODALITIES[medium.modality].has_rate and medium.rate_hz is not None
         yield open_signal((medium.values, medium.rate_hz) if needs_rate else medium.values, medium.modality)
         return
     option = MODALITIES[medium.modality].parameter
@@ -101,14 +92,13 @@ def file_name(medium: MediaReference) -> str:
     >>> file_name(MediaReference("a b", "audio", path="a b.wav"))
     'sounds/a-b-2847e54c57.wav'
     """
-    folder, _ = FOLDERS.get(medium.modality, ("media", ""))
-    return f"{folder}/{plain_name(medium.id)}{file_ending(medium)}"
+    return f"{MODALITIES[medium.modality].folder}/{plain_name(medium.id)}{file_ending(medium)}"
 
 
 def file_ending(medium: MediaReference) -> str:
     """The ending of the file that a medium is, or is written as, in lower case with the dot."""
     if medium.values is not None:
-        return FOLDERS.get(medium.modality, ("media", ""))[1]
+        return MODALITIES[medium.modality].file_suffix
     name = Path(medium.path or "").name.lower()
     return next((ending for ending in PACKED_SUFFIXES if name.endswith(ending)), Path(name).suffix)
 
@@ -141,10 +131,11 @@ def write_medium(medium: MediaReference, path: Path) -> None:
     """Writes what a medium holds in memory as a file. Raises DataError for values that such a file cannot hold."""
     if medium.values is None and medium.content is not None:
         path.write_bytes(medium.content)
-    elif medium.modality in WRITERS:
-        WRITERS[medium.modality](medium, path)
+    elif (write := MODALITIES[medium.modality].write) is not None:
+        write(medium.values, path, medium.rate_hz)
     else:
-        raise DataError(f"expected values of a kind among {', '.join(WRITERS)} to write, got {medium.modality!r}")
+        known = ", ".join(name for name, own in MODALITIES.items() if own.write is not None)
+        raise DataError(f"expected values of a modality among {known} to write, got {medium.modality!r}")
 
 
 @contextmanager
@@ -198,86 +189,3 @@ def _as_file(medium: MediaReference) -> Generator[str]:
         path = Path(folder) / Path(medium.path or "medium").name  # readers go by the ending
         path.write_bytes(medium.content)
         yield str(path)
-
-
-def _write_png(medium: MediaReference, path: Path) -> None:
-    from PIL import Image
-
-    values = np.asarray(medium.values)
-    if values.dtype != np.uint8 or values.ndim != 3 or values.shape[2] != 3:
-        raise DataError(f"expected an image as uint8 (height, width, 3), got {values.dtype} {values.shape}")
-    Image.fromarray(values).save(path, format="PNG")
-
-
-def _write_wav(medium: MediaReference, path: Path) -> None:
-    import soundfile
-
-    values = np.asarray(medium.values)
-    if values.dtype.kind != "f" or values.ndim != 1:
-        raise DataError(f"expected an audio clip as floats (samples,), got {values.dtype} {values.shape}")
-    whole = np.round(np.clip(values, -1, 1) * FULL_SCALE).astype(np.int16)
-    soundfile.write(path, whole, round(medium.rate_hz or DEFAULT_RATE_HZ), format="WAV", subtype="PCM_16")
-
-
-def _write_ply(medium: MediaReference, path: Path) -> None:
-    from trimesh import PointCloud
-
-    values = np.asarray(medium.values)
-    if values.dtype.kind != "f" or values.ndim != 2 or values.shape[1] != 6:
-        raise DataError(f"expected a cloud as floats (n, 6), x, y, z, r, g, b, got {values.dtype} {values.shape}")
-    rgb = np.round(np.clip(values[:, 3:], 0, 1) * 255).astype(np.uint8)
-    path.write_bytes(PointCloud(values[:, :3], colors=rgb).export(file_type="ply", encoding="binary"))
-
-
-def _write_depth(medium: MediaReference, path: Path) -> None:
-    """Metres as 16 bits, a millimetre a step, as depth cameras write them; 0 where there is no reading."""
-    from PIL import Image
-
-    values = np.asarray(medium.values)
-    if values.dtype.kind != "f" or values.ndim != 2:
-        raise DataError(f"expected depth as floats (height, width), in metres, got {values.dtype} {values.shape}")
-    steps = np.rint(np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=np.inf) / PNG_UNIT_M)
-    if steps.min() < 0 or steps.max() > MAX_16_BIT:
-        reach = MAX_16_BIT * PNG_UNIT_M
-        raise DataError(f"expected depth from 0 to {reach:g} m, got {values.min():g} to {values.max():g}")
-    Image.fromarray(steps.astype(np.uint16)).save(path, format="PNG")
-
-
-def _write_normal(medium: MediaReference, path: Path) -> None:
-    """Unit vectors as colours, -1..1 as 0..255; none is mid-grey."""
-    from PIL import Image
-
-    values = np.asarray(medium.values)
-    if values.dtype.kind != "f" or values.ndim != 3 or values.shape[2] != 3:
-        raise DataError(f"expected normals as floats (height, width, 3), got {values.dtype} {values.shape}")
-    Image.fromarray(normal_colours(values.astype(np.float32))).save(path, format="PNG")
-
-
-def _write_trace(medium: MediaReference, path: Path) -> None:
-    values = np.asarray(medium.values)
-    if values.dtype.kind != "f" or values.ndim != 2 or values.shape[1] != 6:
-        raise DataError(f"expected an IMU recording as floats (rows, 6), got {values.dtype} {values.shape}")
-    with path.open("wb") as file:  # a name would get another ending
-        np.save(file, values.astype(np.float32), allow_pickle=False)
-
-
-WRITERS: dict[str, Callable[[MediaReference, Path], Any]] = {
-    "image": _write_png,
-    "audio": _write_wav,
-    "point_cloud": _write_ply,
-    "depth": _write_depth,
-    "normal": _write_normal,
-    "imu": _write_trace,
-}
-"""Kind of signal -> what writes its values."""
-FOLDERS = {
-    "image": ("images", ".png"),
-    "audio": ("sounds", ".wav"),
-    "point_cloud": ("clouds", ".ply"),
-    "video": ("films", ""),
-    "depth": ("depth", ".png"),
-    "normal": ("normals", ".png"),
-    "imu": ("traces", ".npy"),
-    "fmri": ("brains", ""),
-}
-"""Kind of signal -> the folder of its files, and the ending of those that are written from values."""

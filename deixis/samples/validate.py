@@ -16,6 +16,7 @@ from typing import Any
 
 from deixis.errors import DataError
 from deixis.samples.consistency import check_region_record, check_turn, listed, shown
+from deixis.signals import MODALITIES
 
 
 def validate_record(record: Any) -> None:
@@ -66,7 +67,10 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 @cache
 def _schema() -> dict[str, Any]:
-    return json.loads(resources.files("deixis.samples").joinpath("schema.json").read_text("utf-8"))
+    schema = json.loads(resources.files("deixis.samples").joinpath("schema.json").read_text("utf-8"))
+    kinds = schema["$defs"]["signal"]["properties"]["kind"]["enum"]
+    kinds += [name for name in MODALITIES if name not in kinds]  # the file, for other languages, lists our own
+    return schema
 
 
 @cache

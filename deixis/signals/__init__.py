@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from deixis.errors import InputError
+from deixis.geometry.extent import NOUNS
 from deixis.geometry.frames import Frame
 from deixis.signals import opening
 from deixis.signals.audio import AUDIO, AudioSpec
@@ -49,6 +50,7 @@ MODALITIES: Mapping[str, Modality] = {
     modality.name: modality for modality in (IMAGE, AUDIO, POINT_CLOUD, VIDEO, DEPTH, NORMAL, IMU, FMRI)
 }
 """Every modality by its name; the order stands for them wherever a modality is a number."""
+NOUNS.update({name: modality.noun for name, modality in MODALITIES.items()})
 
 
 def open_signal(source: Any, modality: str | None = None, **options: float) -> Signal:

@@ -335,9 +335,20 @@ def _describe(value: Any) -> str:
     return type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
 
 
+def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
+    """Writes samples, floats (n,) in [-1, 1], as WAV of 16 bits. Raises InputError for another array."""
+    import soundfile
+
+    array = np.asarray(values)
+    if array.dtype.kind != "f" or array.ndim != 1:
+        raise InputError(f"expected an audio clip as floats (samples,), got {array.dtype} {array.shape}")
+    whole = np.round(np.clip(array, -1, 1) * np.iinfo(np.int16).max).astype(np.int16)
+    soundfile.write(path, whole, round(rate_hz or RATE_HZ), format="WAV", subtype="PCM_16")
+
+
 AUDIO = Modality(
     name="audio",
-    noun="a sound",
+    noun="audio",
     axes="t",
     suffixes=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".w64", ".caf"),
     magics=(
@@ -367,4 +378,9 @@ AUDIO = Modality(
     blank=silence,
     panel_height_px=280,
     folder="sounds",
+    file_suffix=".wav",
+    write=write,
+    has_rate=True,
+    can_play=True,
+    header="audio",
 )

@@ -161,6 +161,23 @@ def _signal(steps: np.ndarray, unit_m: float, name: str, path: str | None, info:
     return Signal("depth", values, extent, name, content_digest("depth", values), path, info)
 
 
+def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
+    """Writes metres as PNG of 16 bits, a millimetre per step, 0 without a reading, as depth cameras do.
+
+    Raises InputError for another array, and for depths beyond 16 bits.
+    """
+    from PIL import Image
+
+    array = np.asarray(values)
+    if array.dtype.kind != "f" or array.ndim != 2:
+        raise InputError(f"expected depth as floats (height, width), in metres, got {array.dtype} {array.shape}")
+    steps = np.rint(np.nan_to_num(array.astype(np.float64), nan=0.0, posinf=np.inf) / PNG_UNIT_M)
+    if steps.min() < 0 or steps.max() > np.iinfo(np.uint16).max:
+        reach = np.iinfo(np.uint16).max * PNG_UNIT_M
+        raise InputError(f"expected depth from 0 to {reach:g} m, got {array.min():g} to {array.max():g}")
+    Image.fromarray(steps.astype(np.uint16)).save(path, format="PNG")
+
+
 DEPTH = Modality(
     name="depth",
     noun="a depth map",
@@ -180,4 +197,7 @@ DEPTH = Modality(
     panel="deixis.visualize.panels.panel:draw_depth",
     patches=True,
     folder="depth",
+    file_suffix=".png",
+    write=write,
+    header="image",
 )

@@ -268,7 +268,7 @@ def _signal(numbers: np.ndarray, extent: Extent, name: str, path: str | None, in
 
 FMRI = Modality(
     name="fmri",
-    noun="a brain response",
+    noun="an fMRI response",
     axes="xyz",
     suffixes=SUFFIXES,
     magics=(
@@ -292,4 +292,5 @@ FMRI = Modality(
     panel="deixis.visualize.panels.panel:draw_fmri",
     indices=parcel_indices,
     folder="brains",
+    region_fields=("time_s",),
 )

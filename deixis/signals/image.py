@@ -315,9 +315,19 @@ def _is_picture(value: Any) -> bool:
     return hasattr(value, "getbands") and hasattr(value, "getexif")
 
 
+def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
+    """Writes pixels, uint8 (height, width, 3), as PNG. Raises InputError for another array."""
+    from PIL import Image
+
+    array = np.asarray(values)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise InputError(f"expected an image as uint8 (height, width, 3), got {array.dtype} {array.shape}")
+    Image.fromarray(array).save(path, format="PNG")
+
+
 IMAGE = Modality(
     name="image",
-    noun="a picture",
+    noun="an image",
     axes="xy",
     suffixes=(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif"),
     magics=(
@@ -347,4 +357,7 @@ IMAGE = Modality(
     views="tiles",
     sam=True,
     folder="images",
+    file_suffix=".png",
+    write=write,
+    header="image",
 )

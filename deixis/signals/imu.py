@@ -230,9 +230,18 @@ def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
         raise InputError(f"{field}: expected one of {', '.join(choices)}, got {value!r}.")
 
 
+def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
+    """Writes rows, floats (n, 6), as NPY. Raises InputError for another array."""
+    array = np.asarray(values)
+    if array.dtype.kind != "f" or array.ndim != 2 or array.shape[1] != 6:
+        raise InputError(f"expected an IMU recording as floats (rows, 6), got {array.dtype} {array.shape}")
+    with path.open("wb") as file:  # given a name, numpy would append its own suffix
+        np.save(file, array.astype(np.float32), allow_pickle=False)
+
+
 IMU = Modality(
     name="imu",
-    noun="a motion trace",
+    noun="an IMU recording",
     axes="t",
     suffixes=(".csv",),
     magics=(),
@@ -254,4 +263,7 @@ IMU = Modality(
     panel_needs_signal=True,
     is_line_drawing=True,
     folder="traces",
+    file_suffix=".npy",
+    write=write,
+    has_rate=True,
 )

@@ -65,6 +65,7 @@ class Modality:
         to_tensor: (signal, spec) -> (values, Frame).
         suffixes: of file names, lower case with the dot.
         magics: how such files begin: (offset, bytes, format name); formats without a signature have none.
+        has_rate: values in memory come with their rate, as (values, rate_hz).
         parameter: the number that a file or array may lack, a keyword of `open_file` and `open_value`: "unit_m" of a
             depth map, "rate_hz" of a video or IMU recording in an array; None where there is none.
         open_pair: ((first, second) paths, name) -> Signal of two files named as "first+second", where there is such.
@@ -80,6 +81,9 @@ class Modality:
         patches: made of pixels, so that it can share the patch embedding of a vision model.
         views: what several images per signal are: "tiles" of a larger one, or "frames" in time.
         sam: SAM makes its masks in a network that has SAM.
+        can_play: its values are samples that a page can play.
+        header: what the header of its files is checked as, where one is read; maps in arrays have none.
+        region_fields: further fields of a region in the sample format, beside those that follow from the axes.
         folder: of a data set's files of this modality.
         file_suffix: of files written from values; "" where `write` is None.
         write: (values, path, rate_hz) writes values in memory as a file.
@@ -100,6 +104,7 @@ class Modality:
     tokenizers: Mapping[str, str] = field(default_factory=dict)
     suffixes: tuple[str, ...] = ()
     magics: tuple[tuple[int, bytes, str], ...] = ()
+    has_rate: bool = False
     parameter: str | None = None
     open_pair: Callable[..., Signal] | None = None
     indices: Callable[[Signal, Any], np.ndarray | None] | None = None
@@ -110,6 +115,9 @@ class Modality:
     patches: bool = False
     views: Literal["tiles", "frames"] = "frames"
     sam: bool = False
+    can_play: bool = False
+    header: Literal["image", "audio"] | None = None
+    region_fields: tuple[str, ...] = ()
     folder: str = "media"
     file_suffix: str = ""
     write: Callable[..., None] | None = None

@@ -133,9 +133,19 @@ def _signal(
     return Signal("normal", values, extent, name, content_digest("normal", values), path, info)
 
 
+def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
+    """Writes unit vectors as colours of a PNG, -1..1 as 0..255, mid-grey for none. Raises InputError otherwise."""
+    from PIL import Image
+
+    array = np.asarray(values)
+    if array.dtype.kind != "f" or array.ndim != 3 or array.shape[2] != 3:
+        raise InputError(f"expected normals as floats (height, width, 3), got {array.dtype} {array.shape}")
+    Image.fromarray(normal_colours(array.astype(np.float32))).save(path, format="PNG")
+
+
 NORMAL = Modality(
     name="normal",
-    noun="a map of surface normals",
+    noun="a surface normal map",
     axes="xy",
     suffixes=(),
     magics=(
@@ -156,4 +166,7 @@ NORMAL = Modality(
     panel="deixis.visualize.panels.panel:draw_normals",
     patches=True,
     folder="normals",
+    file_suffix=".png",
+    write=write,
+    header="image",
 )

@@ -228,6 +228,17 @@ def _read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
     return xyz, rgb
 
 
+def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
+    """Writes points, floats (n, 6): x, y, z, r, g, b, as binary PLY. Raises InputError for another array."""
+    from trimesh import PointCloud
+
+    array = np.asarray(values)
+    if array.dtype.kind != "f" or array.ndim != 2 or array.shape[1] != 6:
+        raise InputError(f"expected a cloud as floats (n, 6), x, y, z, r, g, b, got {array.dtype} {array.shape}")
+    rgb = np.round(np.clip(array[:, 3:], 0, 1) * 255).astype(np.uint8)
+    path.write_bytes(PointCloud(array[:, :3], colors=rgb).export(file_type="ply", encoding="binary"))
+
+
 POINT_CLOUD = Modality(
     name="point_cloud",
     noun="a point cloud",
@@ -260,4 +271,6 @@ POINT_CLOUD = Modality(
     blank=even_points,
     panel_height_px=500,
     folder="clouds",
+    file_suffix=".ply",
+    write=write,
 )

@@ -221,7 +221,7 @@ def is_pair(value: Any) -> bool:
 
 VIDEO = Modality(
     name="video",
-    noun="a film",
+    noun="a video",
     axes="xyt",
     suffixes=CODEC_ENDINGS,
     magics=(
@@ -247,4 +247,5 @@ VIDEO = Modality(
     patches=True,
     panel_needs_signal=True,
     folder="films",
+    has_rate=True,
 )

@@ -21,6 +21,8 @@ from deixis.geometry import Reference, Region, parse_markup
 from deixis.model.masks.mask_cells import region_to_cells
 from deixis.model.masks.prepared import Prepared
 from deixis.samples.sample import Turn
+from deixis.signals import MODALITIES
+from deixis.signals.modality import load
 
 NOTHING = ("No.", "None.", "Nothing.")  # answers for which there is nothing to look at
 GUIDED_LAYERS = (2, 3)  # of the language model, counted from 0; one head of each
@@ -57,11 +59,7 @@ def token_target(record: Region, prepared: Prepared, cells: int, tokens: int) ->
     None where the region covers nothing of it.
     """
     share = region_to_cells(record, replace(prepared, sam=None), cells)  # tokens lie in the encoder's own frame
-    if prepared.modality == "audio":
-        pooled = share.reshape(tokens, -1).mean(1)
-    else:
-        side, coarse = round(cells**0.5), round(tokens**0.5)
-        pooled = share.reshape(coarse, side // coarse, coarse, side // coarse).mean((1, 3)).ravel()
+    pooled = load(MODALITIES[prepared.modality].cells)().pool(share, tokens)
     return pooled / pooled.sum() if pooled.sum() > 0 else None
 
 

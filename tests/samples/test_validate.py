@@ -11,10 +11,11 @@ from jsonschema_rs import meta
 
 from deixis.geometry import FORMS, Region, mask_to_rle
 from deixis.samples import validate
-from deixis.samples.consistency import FIELDS_BEHIND, FIELDS_OF_KIND, POINT_AXES, REGION_FIELDS
+from deixis.samples.consistency import FIELDS_BEHIND, REGION_FIELDS
 from deixis.samples.files import sample_of
 from deixis.samples.sample import AUTHORS, VERSION, MediaReference, Sample, Turn
 from deixis.samples.validate import load_record, read_records, validate_record
+from deixis.signals import MODALITIES
 
 SCHEMA = json.loads(resources.files("deixis.samples").joinpath("schema.json").read_text("utf-8"))
 
@@ -337,7 +338,7 @@ def test_schema_and_dataclasses_have_the_same_fields(record_type, properties, ap
 
 def test_schema_and_tables_agree():
     kinds = SCHEMA["$defs"]["signal"]["properties"]["kind"]["enum"]
-    assert set(kinds) == set(FIELDS_OF_KIND) == set(POINT_AXES)
+    assert set(kinds) == set(MODALITIES)
     assert SCHEMA["properties"]["version"]["const"] == VERSION
     assert SCHEMA["properties"]["author"]["enum"] == list(AUTHORS)
     assert [option["required"] for option in SCHEMA["$defs"]["region"]["anyOf"]] == [[name] for name in REGION_FIELDS]

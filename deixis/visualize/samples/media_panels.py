@@ -14,7 +14,7 @@ from deixis.errors import DeixisError
 from deixis.geometry import Region, check_region
 from deixis.samples.media import open_media
 from deixis.samples.sample import MediaReference
-from deixis.signals import Signal
+from deixis.signals import MODALITIES, Signal
 from deixis.visualize.canvas import (
     CHIP_TEXT_PX,
     GREY,
@@ -102,7 +102,7 @@ def _drawn(signal: Signal, medium: MediaReference, regions: Sequence[Shown], wid
         except DeixisError as error:
             notes.append(f"region {shown.number} is not drawn: {error}")
     image = panels.panel(signal.modality, signal.values, drawn, _width(signal, width_px), None, chip_px, signal)
-    return Panel(image, None, tuple(notes), signal.values if signal.modality == "audio" else None)
+    return Panel(image, None, tuple(notes), signal.values if MODALITIES[signal.modality].can_play else None)
 
 
 def _width(signal: Signal, width_px: int) -> int:
