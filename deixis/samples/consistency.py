@@ -101,17 +101,14 @@ def _check_inside(path: str, region: Mapping[str, Any], medium: Mapping[str, Any
     """Whether places lie on the signal, with the slack that a person's regions have, where its size is known."""
     size_hw, duration_s = medium.get("size_hw"), medium.get("duration_s")
     kind, number = medium["kind"], int(region["signal"])
-    places = []
+    length, places = _POINT_AXES[MODALITIES[kind].axes], []
     if size_hw is not None:
         extent = Extent(kind, size_hw=tuple(size_hw))
-        places += [
-            ("box", "box", extent),
-            *([("point", "point", extent)] if _POINT_AXES[MODALITIES[kind].axes] == 2 else []),
-        ]
+        places += [("box", "box", extent), *([("point", "point", extent)] if length == 2 else [])]
     if duration_s is not None:
         extent = Extent(kind, duration_s=duration_s)
         places += [("span", "span", extent), ("time_s", "span", extent)]
-        places += [("point", "point", extent)] if _POINT_AXES[MODALITIES[kind].axes] == 1 else []
+        places += [("point", "point", extent)] if length == 1 else []
     for name, form, extent in places:
         if name in region:
             try:

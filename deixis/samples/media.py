@@ -41,7 +41,8 @@ def open_media(medium: MediaReference) -> Generator[Signal]:
         yield medium.values
         return
     if medium.values is not None:
-        needs_rate = MODALITIES[medium.modality].has_rate and medium.rate_hz is not None
+        modality = MODALITIES.get(medium.modality)  # open_signal refuses one that is unknown
+        needs_rate = modality is not None and modality.has_rate and medium.rate_hz is not None
         yield open_signal((medium.values, medium.rate_hz) if needs_rate else medium.values, medium.modality)
         return
     option = MODALITIES[medium.modality].parameter

@@ -54,22 +54,22 @@ NOUNS.update({name: modality.noun for name, modality in MODALITIES.items()})
 
 
 def open_signal(source: Any, modality: str | None = None, **options: float) -> Signal:
-    """The signal in a file (path) or in memory (PIL picture, NumPy array, torch tensor, pair of them or with a rate).
+    """The signal in a file (path) or in memory (PIL image, NumPy array, torch tensor, pair of them or with a rate).
 
     The modality follows from the file name's suffix and is checked against the content; a 16-bit grey PNG is a depth
     map, an animated GIF an image. `modality` overrides both, and so does a prefix of the path: "depth:map.npy". Arrays,
     in memory or in an NPY file, are recognised by type and shape:
 
-        (h, w[, c]) or (c, h, w)        a picture           ((t, h, w, c), rate_hz)        a film
-        (n, 3) or (n, 6) of floats      a point cloud       (picture, (h, w) of floats)    a depth map with its picture
-        ((n[, channel]), rate_hz)       a sound             (picture, (h, w, 3) of floats) normals with their picture
-        ((n, 6) or (6, n), below 1 kHz) a motion trace      by modality= only: depth, normal and fmri alone
+        (h, w[, c]) or (c, h, w)        an image           ((t, h, w, c), rate_hz)        a video
+        (n, 3) or (n, 6) of floats      a point cloud       (image, (h, w) of floats)    a depth map with its image
+        ((n[, channel]), rate_hz)       audio             (image, (h, w, 3) of floats) normals with their image
+        ((n, 6) or (6, n), below 1 kHz) an IMU recording      by modality= only: depth, normal and fmri alone
 
-    options: the number that a file or array may lack: `unit_m` of a depth map, `rate_hz` of a film or trace in an
+    options: the number that a file or array may lack: `unit_m` of a depth map, `rate_hz` of a video or recording in an
     array or a table without times; "imu@50:walk.csv" says it in a name. Two files that belong together are joined by a
     plus sign: "photo.png+depth.png", "brain.nii.gz+mask.nii.gz". A Signal is returned as it is.
 
-    Raises: ValueError, one sentence, for anything missing, empty, cut short, mislabelled or out of bounds.
+    Raises: InputError, one sentence, for anything missing, empty, cut short, mislabelled or out of bounds.
     """
     if modality is not None and modality not in MODALITIES:
         raise InputError(f"modality: expected one of {', '.join(MODALITIES)}, got '{modality}'.")
@@ -101,9 +101,9 @@ def to_tensor(signal: Signal, spec: Any = None) -> tuple[np.ndarray, Frame]:
     """The network's input for a signal, float32, and the frame that leads from it back to the file's units.
 
     image (3, size, size); audio (time, mel); point_cloud (count, 6); video (frames, 3, size, size); depth and normal
-    (3, size, size) or, with their picture, (2, 3, size, size); imu (6, samples); fmri (voxels,) or (parcels, 4).
+    (3, size, size) or, with their image, (2, 3, size, size); imu (6, samples); fmri (voxels,) or (parcels, 4).
     Deterministic. `spec` is the ImageSpec, AudioSpec, ... of the signal's modality, or None for its defaults.
-    Raises: ValueError when the spec is another modality's, or the signal does not fit it.
+    Raises: InputError when the spec is another modality's, or the signal does not fit it.
     """
     reader = MODALITIES[signal.modality]
     spec = reader.spec() if spec is None else spec

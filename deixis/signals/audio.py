@@ -1,6 +1,6 @@
-"""Sounds: a file or (samples, rate_hz) becomes 16 kHz mono, and 16 kHz mono becomes a log-mel picture of time.
+"""Audio: a file or (samples, rate_hz) becomes 16 kHz mono, and 16 kHz mono becomes a log-mel spectrogram.
 
-Does not know the network: an `AudioSpec` says what tensor it wants. Coordinates are seconds from the start.
+Does not know the network: an `AudioSpec` says what tensor it requires. Coordinates are seconds from the start.
 """
 
 import math
@@ -21,7 +21,7 @@ from deixis.signals.signal import Signal, as_array, content_digest, is_array, is
 from deixis.signals.tokenizer_options import FINE_STRIDE, check_stem
 
 RATE_HZ = 16_000
-"""The rate of every opened sound; all audio encoders we load were trained at it."""
+"""Sampling rate of opened audio; all audio encoders we load were trained at it."""
 FRAME_LENGTH_MS = 25.0
 FRAME_SHIFT_MS = 10.0
 """Kaldi's customary window and step, as in AST (Gong et al., Interspeech 2021, section 3.1) and OneLLM."""
@@ -32,11 +32,11 @@ MIN_DURATION_S = 0.1
 MAX_DURATION_S = 600.0
 """What is read into memory at once: ten minutes, 38 MB at 16 kHz."""
 SILENCE_PEAK = 1e-4
-"""Half the swing of a silent sound: -80 dB of full scale, three steps of 16 bits."""
+"""Half the swing of silent audio: -80 dB of full scale, three steps of 16 bits."""
 MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 768_000
 MAX_CHANNELS = 64
-"""More columns than any recorder has channels: the array is no sound."""
+"""More columns than any recorder has channels: the array is no audio."""
 STREAMED_BYTES = 0x7FFFF000
 """Programs that stream a WAV write about 2 or 4 GB where its size should stand; more than any file we read."""
 UNKNOWN_FRAMES = 2**62
@@ -47,11 +47,11 @@ MP3_SHARE = 0.9
 
 @dataclass(frozen=True)
 class AudioSpec:
-    """The sound a network wants: window_s seconds as frames of 10 ms of mel_bins, (x - mean) / (2 std).
+    """The audio a network requires: window_s seconds as frames of 10 ms of mel_bins, (x - mean) / (2 std).
 
-    recipe: "centred": each row centred on its 10 ms, silence after the end, a longer sound refused; or "ast", as AST
+    recipe: "centred": each row centred on its 10 ms, silence after the end, longer audio refused; or "ast", as AST
         and OneLLM take it (data/data_utils.py@8587a47): the mean of the samples taken off, Hann windows that begin with
-        their row and lie wholly inside the sound, zeros after the end (before normalising), a longer sound cut.
+        their row and lie wholly inside the audio, zeros after the end (before normalising), longer audio cut.
         OneLLM: window_s 10.24, mel_bins 128, mean -4.2677393, std 4.5689974.
     """
 
@@ -117,9 +117,9 @@ def silence(values: np.ndarray, spec: AudioSpec) -> np.ndarray:
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The sound in a file that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF), as 16 kHz mono.
+    """The audio in a file that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF), as 16 kHz mono.
 
-    Raises: ValueError when the content is no sound, is cut short, silent, or too short or too long (told from the
+    Raises: InputError when the content is no audio, is cut short, silent, or too short or too long (determined from the
     header, before it is decoded).
     """
     import soundfile
@@ -129,7 +129,7 @@ def open_file(path: Path, name: str) -> Signal:
             rate_hz, frames, channels = stream.samplerate, stream.frames, stream.channels
             if frames > UNKNOWN_FRAMES:
                 raise InputError(
-                    f"'{name}': expected a sound that tells its length, got one written as a stream; "
+                    f"'{name}': expected audio whose header states its length, got one written as a stream; "
                     "save it again as a file."
                 )
             _check_duration(frames, rate_hz, name)
@@ -138,7 +138,7 @@ def open_file(path: Path, name: str) -> Signal:
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         reason = str(getattr(error, "error_string", None) or error).strip().rstrip(".")
         raise InputError(
-            f"'{name}': expected a whole sound, but it cannot be decoded ({reason}); the file is probably cut "
+            f"'{name}': expected a whole audio file, but it cannot be decoded ({reason}); the file is probably cut "
             "short, damaged, or of another format."
         ) from error
     enough = frames * (MP3_SHARE if info["source_format"] == "MP3" else 1)
@@ -146,20 +146,20 @@ def open_file(path: Path, name: str) -> Signal:
     if missing or len(samples) < enough:
         got = f"{missing} bytes less" if missing else f"{len(samples)} of {frames} samples"
         raise InputError(
-            f"'{name}': expected the whole sound its header announces, got {got}; the file is cut short, copy it again."
+            f"'{name}': expected the whole audio its header announces, got {got}; the file is cut short, copy it again."
         )
     return _signal(samples, rate_hz, name, str(path), info)
 
 
 def open_value(value: Any, name: str, path: str | None = None) -> Signal:
-    """The sound in (samples, rate_hz); samples are an array or tensor (n,), (n, channel) or (channel, n).
+    """The audio in (samples, rate_hz); samples are an array or tensor (n,), (n, channel) or (channel, n).
 
-    Floats are taken as [-1, 1] (a louder sound is scaled to its peak), integers as full scale of their type.
-    Raises: ValueError for a missing rate, another shape, NaN, or a silent, too short or too long sound.
+    Floats are taken as [-1, 1] (louder audio is scaled to its peak), integers as full scale of their type.
+    Raises: InputError for a missing rate, another shape, NaN, or silent, too short or too long audio.
     """
     if not _is_pair(value):
         raise InputError(
-            f"'{name}': expected a sound as (samples, rate_hz), got {_describe(value)}; "
+            f"'{name}': expected audio as (samples, rate_hz), got {_describe(value)}; "
             "an array alone does not say its rate, and may be of another modality, which is named as in fmri:FILE or "
             "modality='fmri'."
         )
@@ -178,7 +178,7 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     if samples.ndim != 2 or samples.shape[1] > MAX_CHANNELS:
         raise InputError(
             f"'{name}': expected samples of shape (n,), (n, channel) or (channel, n), got {samples.shape}; "
-            "give one sound, not a batch."
+            "give one clip, not a batch."
         )
     _check_duration(len(samples), rate_hz, name)
     info = {"source_rate_hz": rate_hz, "channels": int(samples.shape[1]), "source": "array"}
@@ -186,9 +186,9 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
 
 
 def fits(value: Any) -> bool:
-    """Whether a value in memory is a sound: a pair of samples and a rate, or an array of one dimension.
+    """Whether a value in memory is audio: a pair of samples and a rate, or an array of one dimension.
 
-    Six channels below the lowest rate of a sound are a motion trace, and four axes a film.
+    Six channels below the lowest rate of audio are an IMU recording, and four axes a video.
     """
     if not _is_pair(value):
         return is_array(value) and len(value.shape) == 1
@@ -201,7 +201,7 @@ def to_tensor(signal: Signal, spec: AudioSpec) -> tuple[Float32[np.ndarray, "tim
 
     Row i covers the instants [i, i + 1) * 10 ms, its window centred on them ("ast": its window begins there); rows
     after the end hold what digital silence gives ("ast": zeros before normalising).
-    Raises: ValueError when the sound is longer than the window ("ast": cut), and for another recipe.
+    Raises: InputError when the audio is longer than the window ("ast": cut), and for another recipe.
     """
     if spec.recipe not in RECIPES:
         raise InputError(f"recipe: expected one of {', '.join(RECIPES)}, got {spec.recipe!r}.")
@@ -210,7 +210,7 @@ def to_tensor(signal: Signal, spec: AudioSpec) -> tuple[Float32[np.ndarray, "tim
     # files of "8 seconds" often have a few milliseconds more: half a row is no sentence's worth
     if spec.recipe == "centred" and duration_s > spec.window_s + FRAME_SHIFT_MS / 2000:
         raise InputError(
-            f"'{signal.name}': expected a sound of at most {spec.window_s:g} s, got {duration_s:.2f} s; "
+            f"'{signal.name}': expected audio of at most {spec.window_s:g} s, got {duration_s:.2f} s; "
             "cut the file or choose a model with a longer window."
         )
     if spec.recipe == "centred":
@@ -256,7 +256,7 @@ def _signal(samples: np.ndarray, rate_hz: float, name: str, path: str | None, in
     mono = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
     if float(np.ptp(mono)) < 2 * SILENCE_PEAK:
         raise InputError(
-            f"'{name}': expected a sound, got silence (below {20 * math.log10(SILENCE_PEAK):.0f} dB of full scale "
+            f"'{name}': expected audio, got silence (below {20 * math.log10(SILENCE_PEAK):.0f} dB of full scale "
             "once mixed to one channel); the recording is empty or its channels cancel out."
         )
     mono = _resample(mono, rate_hz)
@@ -293,12 +293,12 @@ def _check_duration(samples: int, rate_hz: float, name: str) -> None:
     duration_s = samples / rate_hz
     if duration_s < MIN_DURATION_S:
         raise InputError(
-            f"'{name}': expected a sound of at least {MIN_DURATION_S:g} s, got {duration_s:.3f} s; "
+            f"'{name}': expected audio of at least {MIN_DURATION_S:g} s, got {duration_s:.3f} s; "
             "the recording is empty or its rate is wrong."
         )
     if duration_s > MAX_DURATION_S:
         raise InputError(
-            f"'{name}': expected a sound of at most {MAX_DURATION_S:g} s, got {duration_s:.0f} s; cut the file."
+            f"'{name}': expected audio of at most {MAX_DURATION_S:g} s, got {duration_s:.0f} s; cut the file."
         )
 
 
@@ -352,15 +352,15 @@ AUDIO = Modality(
     axes="t",
     suffixes=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".w64", ".caf"),
     magics=(
-        (8, b"WAVE", "a WAV sound"),
-        (0, b"fLaC", "a FLAC sound"),
-        (0, b"OggS", "an OGG sound"),
-        (0, b"ID3", "an MP3 sound"),
-        (0, b"\xff\xfb", "an MP3 sound"),
-        (8, b"AIFF", "an AIFF sound"),
-        (8, b"AIFC", "an AIFF sound"),
-        (0, b".snd", "an AU sound"),
-        (0, b"caff", "a CAF sound"),
+        (8, b"WAVE", "WAV audio"),
+        (0, b"fLaC", "FLAC audio"),
+        (0, b"OggS", "OGG audio"),
+        (0, b"ID3", "MP3 audio"),
+        (0, b"\xff\xfb", "MP3 audio"),
+        (8, b"AIFF", "AIFF audio"),
+        (8, b"AIFC", "AIFF audio"),
+        (0, b".snd", "AU audio"),
+        (0, b"caff", "CAF audio"),
     ),
     spec=AudioSpec,
     options=AudioOptions,

@@ -1,7 +1,7 @@
 """Depth maps: a 16-bit PNG, an NPY file or an array becomes metres, and metres become the network's three channels.
 
-A map may carry the picture it belongs to (`photo.png+depth.png`). Does not know the network: a `DepthSpec` says what
-tensor it wants. Coordinates are the map's pixels, or its picture's where it has one.
+A map may carry the image it belongs to (`photo.png+depth.png`). Does not know the network: a `DepthSpec` says what
+tensor it requires. Coordinates are the map's pixels, or its image's where it has one.
 """
 
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ CHANNELS = ("metric", "grey")
 
 @dataclass(frozen=True)
 class DepthSpec:
-    """The depth map a network wants: a square as an `ImageSpec` says, of three channels made of metres.
+    """The depth map a network requires: a square as an `ImageSpec` says, of three channels made of metres.
 
     channels: "metric": nearness (1 at near_m, 0 at far_m, even in 1 / depth), depth (1 at far_m, even in metres), and
         whether there is a reading, so that networks can tell scale; or "grey": three equal channels of depth / far_m as
-        8 bits, as OneLLM takes maps that were written as grey pictures (data/finetune_dataset.py@8587a47); a map opened
+        8 bits, as OneLLM takes maps that were written as grey images (data/finetune_dataset.py@8587a47); a map opened
         from 8 bits with unit_m = far_m / 255 gives those pixels back exactly.
-    paired: the picture's square comes first: (2, 3, size_px, size_px), as OneLLM takes them.
+    paired: the image's square comes first: (2, 3, size_px, size_px), as OneLLM takes them.
     """
 
     size_px: int = 224
@@ -59,21 +59,21 @@ class DepthOptions(DepthSpec, FrameOptions):
 def open_file(path: Path, name: str, unit_m: float | None = None) -> Signal:
     """The depth in a grey PNG or TIFF of 16 bits (unit_m metres a step, a millimetre if not given), or an NPY file.
 
-    Raises: ValueError when the content is no depth map: colours, floats, or 8 bits without a unit.
+    Raises: InputError when the content is no depth map: colours, floats, or 8 bits without a unit.
     """
     if path.suffix.lower() == ".npy":
         return open_value(load_npy(path, "a depth map"), name, str(path), unit_m)
-    with opened(path, name) as picture:
-        turned = upright(picture, name)
+    with opened(path, name) as image:
+        turned = upright(image, name)
         mode, grey = turned.mode, np.asarray(turned)
     if mode == "F":
         raise InputError(
-            f"'{name}': expected a depth map of whole numbers (16 bits), got a picture of floats, whose unit is not "
+            f"'{name}': expected a depth map of whole numbers (16 bits), got an image of floats, whose unit is not "
             "settled; save the metres as NPY."
         )
     if grey.ndim != 2 or mode == "P":
         raise InputError(
-            f"'{name}': expected a depth map, one grey channel of 16 bits, got a picture of mode {mode}; a coloured "
+            f"'{name}': expected a depth map, one grey channel of 16 bits, got an image of mode {mode}; a coloured "
             "drawing of depth says no metres."
         )
     if mode in ("L", "1") and unit_m is None:
@@ -85,9 +85,9 @@ def open_file(path: Path, name: str, unit_m: float | None = None) -> Signal:
 
 
 def open_value(value: Any, name: str, path: str | None = None, unit_m: float | None = None) -> Signal:
-    """The depth in an array or tensor (height, width), in metres or steps of unit_m, or in (picture, depth).
+    """The depth in an array or tensor (height, width), in metres or steps of unit_m, or in (image, depth).
 
-    0, NaN and infinity mean no reading. Raises: ValueError for another shape, negative or absurd depths, no reading
+    0, NaN and infinity mean no reading. Raises: InputError for another shape, negative or absurd depths, no reading
     at all, and whole numbers without a unit.
     """
     if pairs.is_pair(value):
@@ -106,19 +106,19 @@ def open_value(value: Any, name: str, path: str | None = None, unit_m: float | N
 
 
 def open_pair(paths: tuple[Path, Path], name: str, unit_m: float | None = None) -> Signal:
-    """The depth in the second file with the picture in the first."""
+    """The depth in the second file with the image in the first."""
     return pairs.pair_of_files(open_file, *paths, name, unit_m=unit_m)
 
 
 def fits(value: Any) -> bool:
-    """Whether a value in memory is a depth map: (picture, depth); an array alone is taken for a picture."""
+    """Whether a value in memory is a depth map: (image, depth); an array alone is taken for an image."""
     return pairs.is_pair(value) and is_array(value[1]) and len(value[1].shape) == 2 and not is_narrow(value[1])
 
 
 def to_tensor(signal: Signal, spec: DepthSpec) -> tuple[Float32[np.ndarray, "..."], Frame]:
-    """(3, size, size), or (2, 3, size, size) of picture and map, and the frame that leads back to the pixels.
+    """(3, size, size), or (2, 3, size, size) of image and map, and the frame that leads back to the pixels.
 
-    Raises: ValueError for channels or a fit that are none, and for a missing picture.
+    Raises: InputError for channels or a fit that are none, and for a missing image.
     """
     if spec.channels == "metric":
         values = weighted_square(metric_channels(signal.values, spec), (signal.values > 0).astype(np.float32), spec)
@@ -183,7 +183,7 @@ DEPTH = Modality(
     noun="a depth map",
     axes="xy",
     suffixes=(),
-    magics=((0, b"\x89PNG", "a PNG picture"), (0, b"II*\x00", "a TIFF picture"), (0, b"MM\x00*", "a TIFF picture")),
+    magics=((0, b"\x89PNG", "a PNG image"), (0, b"II*\x00", "a TIFF image"), (0, b"MM\x00*", "a TIFF image")),
     spec=DepthSpec,
     options=DepthOptions,
     open_file=open_file,

@@ -13,7 +13,7 @@ HEAD_BYTES = 512
 """How much of a file is read to see what it is; the longest mark ends well before."""
 
 FIRST_MAGICS: tuple[tuple[int, bytes, str], ...] = ((4, b"ftyphei", "a HEIC photo (convert it to JPEG or PNG)"),)
-"""Marks looked at before those of the readers, which would take such a file for a film."""
+"""Marks looked at before those of the readers, which would take such a file for a video."""
 FOREIGN_MAGICS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF", "a PDF document"),
     (0, b"PK\x03\x04", "a ZIP archive"),
@@ -31,7 +31,7 @@ FOREIGN_MAGICS: tuple[tuple[int, bytes, str], ...] = (
 def read_head(path: Path, expected: str) -> bytes:
     """The first bytes (at most 512) of an existing, readable, non-empty file.
 
-    Raises: ValueError for a missing or empty file, a folder, a web address, or a file that may not be read.
+    Raises: InputError for a missing or empty file, a folder, a web address, or a file that may not be read.
     """
     text = str(path)
     if "://" in text or text.startswith(("http:/", "https:/")):
@@ -70,7 +70,7 @@ def matches(head: bytes, magics: tuple[tuple[int, bytes, str], ...]) -> str | No
 def load_npy(path: Path, expected: str) -> np.ndarray:
     """The array in an NPY file; nothing pickled is ever executed.
 
-    Raises: ValueError when the file is no NPY file, is cut short, or holds Python objects.
+    Raises: InputError when the file is no NPY file, is cut short, or holds Python objects.
     """
     try:
         array = np.load(path, allow_pickle=False)

@@ -1,6 +1,6 @@
 """Kaldi's log-mel filterbank written out, for as many bins as one likes.
 
-AST and OneLLM take 128 bins of 16 kHz sound in windows of 512: the lowest filters are narrower than the spacing of the
+AST and OneLLM take 128 bins of 16 kHz audio in windows of 512: the lowest filters are narrower than the spacing of the
 spectrum, so that some hold none of its values. torchaudio lets them be empty; kaldi-native-fbank, which `audio` uses
 otherwise, refuses them.
 """
@@ -22,11 +22,11 @@ BLOCK_ROWS = 4096
 def log_mel_hann(
     samples: Float32[np.ndarray, " samples"], rate_hz: int, length: int, shift: int, mel_bins: int
 ) -> Float32[np.ndarray, "row mel"]:
-    """Log-mel energies of windows of `length` samples, `shift` apart, that lie wholly inside the sound.
+    """Log-mel energies of windows of `length` samples, `shift` apart, that lie wholly inside the audio.
 
     Each window less its mean, pre-emphasised, under a symmetric Hann window, zero-padded to a power of two; triangles
     even in mel from 20 Hz to half the rate; natural logarithm. As torchaudio.compliance.kaldi.fbank with
-    window_type="hanning", use_energy=False and dither=0. 1 + (samples - length) // shift rows, none of a shorter sound.
+    window_type="hanning", use_energy=False and dither=0. 1 + (samples - length) // shift rows, none of shorter audio.
     """
     if len(samples) < length:
         return np.zeros((0, mel_bins), dtype=np.float32)

@@ -1,12 +1,12 @@
-"""How a picture becomes the square a network wants: letterboxed, squashed or cropped, then normalised.
+"""How an image becomes the square a network wants: letterboxed, squashed or cropped, then normalised.
 
-Pictures, films, depth maps and normals all pass here, so that what one network was trained on is one word in its
+Images, videos, depth maps and normals all pass here, so that what one network was trained on is one word in its
 spec. Resampling is Pillow's, as in the official preprocessors: the same pixels, bit for bit.
 
 | fit | what is done | whose |
 | --- | --- | --- |
-| letterbox | the whole picture, aspect kept, centred; padding is 0, the mean colour | ours |
-| squash | the whole picture, each side by its own scale | Ferret |
+| letterbox | the whole image, aspect kept, centred; padding is 0, the mean colour | ours |
+| squash | the whole image, each side by its own scale | Ferret |
 | crop | shorter side to size, the middle square; half an odd pixel rounded down | LISA, LLaVA (transformers) |
 | crop_rounded | the same, rounded to even | OneLLM's evaluation (torchvision) |
 """
@@ -47,9 +47,9 @@ class SquareSpec(Protocol):
 
 
 def placement(size_hw: tuple[int, int], size_px: int, fit: str) -> Placement:
-    """(top, left, height, width), in pixels of the square, that the picture takes up; negative where it sticks out.
+    """(top, left, height, width), in pixels of the square, that the image takes up; negative where it sticks out.
 
-    Raises: ValueError for a fit that is none.
+    Raises: InputError for a fit that is none.
     """
     match fit:
         case "letterbox":
@@ -64,7 +64,7 @@ def placement(size_hw: tuple[int, int], size_px: int, fit: str) -> Placement:
 
 
 def square_frame(size_hw: tuple[int, int], spec: SquareSpec, modality: str) -> Frame:
-    """The frame of a picture of this size in the square of a spec."""
+    """The frame of an image of this size in the square of a spec."""
     place = placement(size_hw, spec.size_px, spec.fit)
     return placed_frame(size_hw, (spec.size_px, spec.size_px), place, modality)
 

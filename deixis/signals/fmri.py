@@ -2,7 +2,7 @@
 
 A series or repeats stand for their mean. In a NIfTI every voxel has a place, in millimetres of the scanner or atlas
 space the file states; numbers from an NPY have none. Does not know the network: an `FmriSpec` says what tensor it
-wants.
+requires.
 """
 
 import logging
@@ -33,7 +33,7 @@ OFFICIAL_VOXELS = 15724
 
 @dataclass(frozen=True)
 class FmriSpec:
-    """The brain response a network wants.
+    """The fMRI response a network requires.
 
     voxels: how many numbers there must be, (voxels,) in the file's order and without places (OneLLM).
     parcels: if above 0, voxels are averaged into so many neighbourhoods instead, which have places: (parcels, 4), unit
@@ -89,10 +89,10 @@ def parcel_indices(signal: Signal, spec: FmriSpec) -> Int[np.ndarray, " voxel"] 
 def open_file(path: Path, name: str) -> Signal:
     """The response in a NIfTI file (all voxels that are not 0) or an NPY file.
 
-    Raises: ValueError when the content is neither, is cut short, or holds no response.
+    Raises: InputError when the content is neither, is cut short, or holds no response.
     """
     if path.suffix.lower() == ".npy":
-        return open_value(load_npy(path, "a brain response"), name, str(path))
+        return open_value(load_npy(path, "an fMRI response"), name, str(path))
     volume, affine, info = _read_nifti(path, name)
     return _from_volume(volume, affine, np.isfinite(volume) & (volume != 0), name, str(path), info)
 
@@ -100,7 +100,7 @@ def open_file(path: Path, name: str) -> Signal:
 def open_pair(paths: tuple[Path, Path], name: str) -> Signal:
     """The response in a NIfTI file at the voxels of a mask, a second NIfTI file that is not 0 there.
 
-    Raises: ValueError as `open_file`, and for a mask of another shape, place or without voxels.
+    Raises: InputError as `open_file`, and for a mask of another shape, place or without voxels.
     """
     (volume, affine, info), (mask, mask_affine, _) = (_read_nifti(path, path.name) for path in paths)
     if mask.shape != volume.shape:
@@ -119,12 +119,12 @@ def open_pair(paths: tuple[Path, Path], name: str) -> Signal:
 def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     """The response in an array or tensor (voxels,) or (repeats, voxels), averaged over repeats; without places.
 
-    Raises: ValueError for another shape, NaNs, or numbers that are all the same.
+    Raises: InputError for another shape, NaNs, or numbers that are all the same.
     """
     array = as_array(value, name)
     if array.ndim not in (1, 2) or 0 in array.shape:
         raise InputError(
-            f"'{name}': expected a brain response of shape (voxels,) or (repeats, voxels), got {array.shape}; a volume "
+            f"'{name}': expected an fMRI response of shape (voxels,) or (repeats, voxels), got {array.shape}; a volume "
             "is opened from NIfTI, which says where its voxels lie."
         )
     info = {"source": "array", "averaged": len(array) if array.ndim == 2 else 1}
@@ -133,7 +133,7 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
 
 
 def fits(value: Any) -> bool:
-    """Never: an array alone is taken for a sound, a cloud or a picture."""
+    """Never: an array alone is taken for audio, a cloud or an image."""
     del value
     return False
 
@@ -141,7 +141,7 @@ def fits(value: Any) -> bool:
 def to_tensor(signal: Signal, spec: FmriSpec) -> tuple[Float32[np.ndarray, "..."], Frame]:
     """(voxels,) and a frame without axes, or (parcels, 4) and the frame that leads back to millimetres.
 
-    Raises: ValueError for another number of voxels, and for parcels of a response without places.
+    Raises: InputError for another number of voxels, and for parcels of a response without places.
     """
     values = signal.values.astype(np.float64)
     if spec.standardise:
@@ -163,12 +163,12 @@ def to_tensor(signal: Signal, spec: FmriSpec) -> tuple[Float32[np.ndarray, "..."
 def parcel_labels(signal: Signal, parcels: int) -> Int[np.ndarray, " voxel"]:
     """Which parcel, 0 to parcels - 1, each voxel belongs to; sizes differ by one voxel or so.
 
-    Raises: ValueError for a response without places, or fewer voxels than parcels.
+    Raises: InputError for a response without places, or fewer voxels than parcels.
     """
     places = signal.extent.points_xyz
     if places is None:
         raise InputError(
-            f"'{signal.name}': expected a brain response whose voxels have places, which this model looks at, got "
+            f"'{signal.name}': expected an fMRI response whose voxels have places, which this model looks at, got "
             "numbers alone; open the NIfTI file that they were taken from."
         )
     if len(places) < parcels:
@@ -190,7 +190,7 @@ def parcel_labels(signal: Signal, parcels: int) -> Int[np.ndarray, " voxel"]:
 
 def _read_nifti(path: Path, name: str) -> tuple[Float32[np.ndarray, "x y z"], np.ndarray, dict[str, Any]]:
     """(volume averaged over time, affine to millimetres, what the file was)."""
-    read_head(path, "a brain response in NIfTI")
+    read_head(path, "an fMRI response in NIfTI")
     try:
         import nibabel
         import nibabel.imageglobals
@@ -260,7 +260,7 @@ def _signal(numbers: np.ndarray, extent: Extent, name: str, path: str | None, in
     if bad:
         raise InputError(f"'{name}': expected finite responses, got NaN or infinity in {bad} of {len(values)} voxels.")
     if len(values) < MIN_VOXELS or np.ptp(values) == 0:
-        raise InputError(f"'{name}': expected a brain response, got {len(values)} voxels that are all the same.")
+        raise InputError(f"'{name}': expected an fMRI response, got {len(values)} voxels that are all the same.")
     places = np.zeros((len(values), 0)) if extent.points_xyz is None else extent.points_xyz
     digest = content_digest("fmri", np.column_stack([places, values]))
     return Signal("fmri", values, extent, name, digest, path, info)

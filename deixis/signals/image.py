@@ -1,7 +1,7 @@
-"""Pictures: a file, a PIL picture or an array becomes upright RGB pixels, and pixels become the network's square.
+"""Images: a file, a PIL image or an array becomes upright RGB pixels, and pixels become the network's square.
 
 Knows EXIF orientation, alpha, grey, palettes, 16 bits and CMYK. Does not know the network: an `ImageSpec` says
-what tensor it wants. Coordinates are pixels of the upright picture, x to the right and y down; pixel i covers [i, i+1).
+which tensor it takes. Coordinates are pixels of the upright image, x to the right and y down; pixel i covers [i, i+1).
 """
 
 import warnings
@@ -24,7 +24,7 @@ from deixis.signals.signal import Signal, as_array, content_digest, is_array, is
 from deixis.signals.tokenizer_options import FINE_STRIDE, check_stem
 
 MIN_SIDE_PX = 2
-"""A picture of one pixel has nothing to point at."""
+"""An image of one pixel has nothing to point at."""
 MAX_SIDE_PX = 19_999
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs (twice `PIL.Image.MAX_IMAGE_PIXELS`): half a GB decoded."""
@@ -35,14 +35,14 @@ CHANNELS = (1, 2, 3, 4)
 MAX_16_BIT = 65535
 ORIENTATION = 0x0112
 TRANSPOSED = (5, 6, 7, 8)
-"""EXIF orientations that turn a picture by a quarter, so that height and width change places."""
+"""EXIF orientations that turn an image by a quarter, so that height and width change places."""
 
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """The picture a network wants: a square of size_px, (value in [0, 1] - mean) / std for each of R, G, B.
+    """The image a network requires: a square of size_px, (value in [0, 1] - mean) / std for each of R, G, B.
 
-    fit: how the picture fills the square (`signals.fit`): "letterbox", "squash" (Ferret), "crop" (LISA, LLaVA),
+    fit: how the image fills the square (`signals.fit`): "letterbox", "squash" (Ferret), "crop" (LISA, LLaVA),
     "crop_rounded" (OneLLM's evaluation).
     """
 
@@ -91,45 +91,45 @@ class ImageOptions(ImageSpec):
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The picture in a file that Pillow reads, upright (first frame of an animation).
+    """The image in a file that Pillow reads, upright (first frame of an animation).
 
-    Raises: ValueError when the content is no picture, is cut short, or its size is out of bounds (checked
+    Raises: InputError when the content is no image, is cut short, or its size is out of bounds (checked
     before any pixel is decoded).
     """
-    with opened(path, name) as picture:
-        return _from_picture(picture, name, str(path))
+    with opened(path, name) as image:
+        return _from_image(image, name, str(path))
 
 
 def open_value(value: Any, name: str, path: str | None = None) -> Signal:
-    """The picture in a PIL image, or in an array or tensor (height, width[, channel]) or (channel, height, width).
+    """The image in a PIL image, or in an array or tensor (height, width[, channel]) or (channel, height, width).
 
     Integers are 0..255 (uint16: 0..65535), booleans black and white, floats 0..1; 1 to 4 channels.
-    Raises: ValueError for another shape, values out of range, or a size out of bounds.
+    Raises: InputError for another shape, values out of range, or a size out of bounds.
     """
-    if _is_picture(value):
+    if _is_image(value):
         with _quiet():
-            return _from_picture(value, name, path)
+            return _from_image(value, name, path)
     return _signal(_array_to_rgb(as_array(value, name), name), name, path, {"source": "array"})
 
 
 def fits(value: Any) -> bool:
-    """Whether a value in memory is a picture: a PIL image, or an array of a picture's shape and type."""
-    if _is_picture(value):
+    """Whether a value in memory is an image: a PIL image, or an array of an image's shape and type."""
+    if _is_image(value):
         return True
     if not is_array(value):
         return False
     shape = tuple(value.shape)
     if len(shape) == 3:
         return shape[2] in CHANNELS or shape[0] in CHANNELS
-    # three or six columns of floats or wide integers are points, and two rows of them a sound without its rate
+    # three or six columns of floats or wide integers are points, and two rows of them audio without its rate
     return len(shape) == 2 and (is_narrow(value) or (shape[1] not in (3, 6) and min(shape) > 2))
 
 
 def to_tensor(signal: Signal, spec: ImageSpec) -> tuple[Float32[np.ndarray, "channel size size"], Frame]:
-    """The picture as the spec's square, and the frame that leads back to its pixels.
+    """The image as the spec's square, and the frame that leads back to its pixels.
 
-    Letterboxed, the aspect is kept and padding is 0, the mean colour. Reduced pictures are antialiased (Pillow's
-    bicubic); a picture that already has the size is not resampled. Raises: ValueError for a fit that is none.
+    Letterboxed, the aspect is kept and padding is 0, the mean colour. Reduced images are antialiased (Pillow's
+    bicubic); an image that already has the size is not resampled. Raises: InputError for a fit that is none.
     """
     return square(signal.values, spec), square_frame(signal.values.shape[:2], spec, "image")
 
@@ -146,14 +146,14 @@ def _quiet() -> Generator[None]:
 
 
 def header_size_hw(file: Any, name: str) -> tuple[int, int]:
-    """Height and width of the upright picture in a path or an open file, from its header alone.
+    """Height and width of the upright image in a path or an open file, from its header alone.
 
-    Raises: ValueError if it is no picture.
+    Raises: InputError if it is no image.
     """
-    with opened(file, name) as picture:
-        width, height = picture.size
+    with opened(file, name) as image:
+        width, height = image.size
         try:
-            is_turned = picture.getexif().get(ORIENTATION) in TRANSPOSED
+            is_turned = image.getexif().get(ORIENTATION) in TRANSPOSED
         except Exception:  # an EXIF block that cannot be parsed says nothing, as in `upright`
             is_turned = False
     return (width, height) if is_turned else (height, width)
@@ -161,12 +161,12 @@ def header_size_hw(file: Any, name: str) -> tuple[int, int]:
 
 @contextmanager
 def opened(path: Any, name: str) -> Generator[Any]:
-    """The lazily opened PIL picture in a file (its path, or open): only its header has been read.
+    """The lazily opened PIL image in a file (its path, or open): only its header has been read.
 
-    Raises: ValueError if it is none.
+    Raises: InputError if it is none.
     """
-    with _quiet(), _open(path, name) as picture:
-        yield picture
+    with _quiet(), _open(path, name) as image:
+        yield image
 
 
 def _open(path: Any, name: str) -> Any:
@@ -178,67 +178,66 @@ def _open(path: Any, name: str) -> Any:
         raise InputError(_size_sentence(name, "more than that")) from error
     except UnidentifiedImageError as error:
         raise InputError(
-            f"'{name}': expected a picture, got content that is none; the file is damaged or has a wrong ending."
+            f"'{name}': expected an image, got content that is none; the file is damaged or has a wrong ending."
         ) from error
     except Exception as error:  # parsers of damaged files raise anything: struct.error, KeyError, SyntaxError, ...
         raise InputError(_broken_sentence(name, error)) from error
 
 
-def _from_picture(picture: Any, name: str, path: str | None) -> Signal:
-    """The signal of an open PIL picture; its size is checked before it is decoded."""
-    info = {"source_mode": picture.mode, "source_format": picture.format}
-    return _signal(_picture_to_rgb(upright(picture, name), name), name, path, info)
+def _from_image(image: Any, name: str, path: str | None) -> Signal:
+    """The signal of an open PIL image; its size is checked before it is decoded."""
+    info = {"source_mode": image.mode, "source_format": image.format}
+    return _signal(_image_to_rgb(upright(image, name), name), name, path, info)
 
 
-def upright(picture: Any, name: str) -> Any:
-    """An open PIL picture decoded and turned as its EXIF block says; its size is checked before it is decoded.
+def upright(image: Any, name: str) -> Any:
+    """An open PIL image decoded and turned as its EXIF block says; its size is checked before it is decoded.
 
-    Raises: ValueError for a size out of bounds and for what cannot be decoded.
+    Raises: InputError for a size out of bounds and for what cannot be decoded.
     """
     from PIL import ImageOps
 
-    check_size(picture.height, picture.width, name)
+    check_size(image.height, image.width, name)
     try:
-        picture.load()
+        image.load()
     except Exception as error:  # as in _open
         raise InputError(_broken_sentence(name, error)) from error
     try:
-        return ImageOps.exif_transpose(picture)
+        return ImageOps.exif_transpose(image)
     except Exception:  # an EXIF block that cannot be parsed says nothing of the orientation
-        return picture
+        return image
 
 
-def _picture_to_rgb(picture: Any, name: str) -> UInt8[np.ndarray, "height width 3"]:
-    """RGB pixels of a PIL picture of any mode."""
+def _image_to_rgb(image: Any, name: str) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB pixels of a PIL image of any mode."""
     from PIL import Image
 
-    mode = picture.mode
+    mode = image.mode
     if mode.startswith("I"):  # 16-bit grey, in a 32-bit container perhaps
-        return _array_to_rgb(_as_16_bit(np.asarray(picture), name), name)
+        return _array_to_rgb(_as_16_bit(np.asarray(image), name), name)
     if mode == "F":
-        return _array_to_rgb(np.asarray(picture), name)
+        return _array_to_rgb(np.asarray(image), name)
     if mode == "LAB":
-        return _lab_to_rgb(picture)
-    if "transparency" in picture.info or "A" in mode or "a" in mode:
-        straight = picture.convert("LA") if mode == "La" else picture  # La has no direct way to RGBA
-        paper = Image.new("RGBA", picture.size, (*PAPER, MAX_8_BIT))
-        picture = Image.alpha_composite(paper, straight.convert("RGBA"))
-    return np.array(picture.convert("RGB"), dtype=np.uint8)
+        return _lab_to_rgb(image)
+    if "transparency" in image.info or "A" in mode or "a" in mode:
+        straight = image.convert("LA") if mode == "La" else image  # La has no direct way to RGBA
+        paper = Image.new("RGBA", image.size, (*PAPER, MAX_8_BIT))
+        image = Image.alpha_composite(paper, straight.convert("RGBA"))
+    return np.array(image.convert("RGB"), dtype=np.uint8)
 
 
-def _lab_to_rgb(picture: Any) -> UInt8[np.ndarray, "height width 3"]:
+def _lab_to_rgb(image: Any) -> UInt8[np.ndarray, "height width 3"]:
     from PIL import ImageCms
 
     profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    return np.array(ImageCms.profileToProfile(picture, *profiles, outputMode="RGB"), dtype=np.uint8)
+    return np.array(ImageCms.profileToProfile(image, *profiles, outputMode="RGB"), dtype=np.uint8)
 
 
 def _as_16_bit(grey: np.ndarray, name: str) -> np.ndarray:
-    """Grey integers as uint16. Raises ValueError for values that do not fit 16 bits."""
+    """Grey integers as uint16. Raises: InputError for values that do not fit 16 bits."""
     if grey.size and (grey.min() < 0 or grey.max() > MAX_16_BIT):
         raise InputError(
-            f"'{name}': expected grey values of 16 bits (0..65535), got {grey.min()}..{grey.max()}; "
-            "rescale the picture."
+            f"'{name}': expected grey values of 16 bits (0..65535), got {grey.min()}..{grey.max()}; rescale the image."
         )
     return grey.astype(np.uint16)
 
@@ -251,8 +250,8 @@ def _array_to_rgb(array: np.ndarray, name: str) -> UInt8[np.ndarray, "height wid
         array = array.transpose(1, 2, 0)
     if array.ndim != 3 or array.shape[2] not in CHANNELS:
         raise InputError(
-            f"'{name}': expected a picture of shape (height, width), (height, width, 1 to 4) or "
-            f"(1 to 4, height, width), got {array.shape}; give one picture, not a batch."
+            f"'{name}': expected an image of shape (height, width), (height, width, 1 to 4) or "
+            f"(1 to 4, height, width), got {array.shape}; give one image, not a batch."
         )
     check_size(array.shape[0], array.shape[1], name)
     array = to_8_bit(array, name)
@@ -286,7 +285,7 @@ def to_8_bit(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def check_size(height: int, width: int, name: str) -> None:
-    """Raises ValueError for a picture too small to point into, or too large."""
+    """Raises: InputError for an image too small to point into, or too large."""
     small, large = min(height, width), max(height, width)
     if small < MIN_SIDE_PX or large > MAX_SIDE_PX or height * width > MAX_PIXELS:
         raise InputError(_size_sentence(name, f"{width} x {height} px"))
@@ -294,16 +293,16 @@ def check_size(height: int, width: int, name: str) -> None:
 
 def _size_sentence(name: str, got: str) -> str:
     return (
-        f"'{name}': expected a picture of {MIN_SIDE_PX} to {MAX_SIDE_PX} px a side and at most "
+        f"'{name}': expected an image of {MIN_SIDE_PX} to {MAX_SIDE_PX} px a side and at most "
         f"{MAX_PIXELS // 10**6} million px in all, got {got}; crop or resize it."
     )
 
 
 def _broken_sentence(name: str, error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:  # of the system, not of Pillow
-        return f"'{name}': expected a picture, but its file cannot be opened ({error.strerror})."
+        return f"'{name}': expected an image, but its file cannot be opened ({error.strerror})."
     reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    return f"'{name}': expected a whole picture, but it cannot be decoded ({reason}); the file is probably cut short."
+    return f"'{name}': expected a whole image, but it cannot be decoded ({reason}); the file is probably cut short."
 
 
 def _signal(rgb: np.ndarray, name: str, path: str | None, info: dict[str, Any]) -> Signal:
@@ -311,7 +310,7 @@ def _signal(rgb: np.ndarray, name: str, path: str | None, info: dict[str, Any]) 
     return Signal("image", rgb, extent, name, content_digest("image", rgb), path, info)
 
 
-def _is_picture(value: Any) -> bool:
+def _is_image(value: Any) -> bool:
     return hasattr(value, "getbands") and hasattr(value, "getexif")
 
 
@@ -331,15 +330,15 @@ IMAGE = Modality(
     axes="xy",
     suffixes=(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif"),
     magics=(
-        (0, b"\x89PNG", "a PNG picture"),
-        (0, b"\xff\xd8\xff", "a JPEG picture"),
-        (0, b"GIF8", "a GIF picture"),
-        (8, b"WEBP", "a WebP picture"),
-        (0, b"II*\x00", "a TIFF picture"),
-        (0, b"MM\x00*", "a TIFF picture"),
-        (0, b"BM", "a BMP picture"),
-        (4, b"ftypavif", "an AVIF picture"),
-        (0, b"\x00\x00\x00\x0cjP", "a JPEG 2000 picture"),
+        (0, b"\x89PNG", "a PNG image"),
+        (0, b"\xff\xd8\xff", "a JPEG image"),
+        (0, b"GIF8", "a GIF image"),
+        (8, b"WEBP", "a WebP image"),
+        (0, b"II*\x00", "a TIFF image"),
+        (0, b"MM\x00*", "a TIFF image"),
+        (0, b"BM", "a BMP image"),
+        (4, b"ftypavif", "an AVIF image"),
+        (0, b"\x00\x00\x00\x0cjP", "a JPEG 2000 image"),
     ),
     spec=ImageSpec,
     options=ImageOptions,

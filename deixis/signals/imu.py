@@ -1,4 +1,4 @@
-"""Motion traces: a CSV, NPY or array of accelerometer and gyroscope becomes six traces, and those the network's.
+"""IMU recordings: a CSV, NPY or array of accelerometer and gyroscope becomes six channels, and those the network's.
 
 Does not know the network: an `ImuSpec` says what tensor it wants. Coordinates are seconds from the first row; values
 keep the file's units (usually m/s^2 or g, and rad/s) and its order of axes: acceleration x, y, z, then rotation.
@@ -17,33 +17,33 @@ from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
 from deixis.options import Count, Natural, check_fields
 from deixis.signals.files import load_npy
+from deixis.signals.imu_tables import AXES, read_csv
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_number
 from deixis.signals.tokenizer_options import FINE_STRIDE, check_stem
-from deixis.signals.trace_files import AXES, read_csv
 
 MIN_ROWS = 10
 """Fewer are no motion; OneLLM refuses them too (data/imu_utils.py@8587a47)."""
 MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 20_000.0
 SOUND_RATE_HZ = 1000.0
-"""An array of six channels below this rate is a trace, at or above it a sound: no sound file has so low a rate."""
+"""An array of six channels below this rate is a recording, at or above it audio: no audio file has so low a rate."""
 RESAMPLINGS = ("linear", "sinc")
 NORMALISATIONS = ("none", "standard")
 TOO_LONG = ("refuse", "cut")
 SINC_WIDTH, SINC_ROLLOFF = 6, 0.99
 """torchaudio's resampling: zero crossings of the filter on each side, and its cutoff as a share of the lower rate."""
 FLAT = 1e-6
-"""A trace that deviates less than this stands still: it is centred, not scaled."""
+"""A recording that deviates less than this stands still: it is centred, not scaled."""
 
 
 @dataclass(frozen=True)
 class ImuSpec:
-    """The traces a network wants: window_s seconds at rate_hz, zeros after the end.
+    """The IMU recording that a network requires: window_s seconds at rate_hz, zeros after the end.
 
     resampling: "linear", at the file's own times; or "sinc", OneLLM's: torchaudio's windowed sinc from the mean rate in
         whole Hz, and nothing where that is rate_hz already (data/imu_utils.py@8587a47).
-    normalise: "none" (OneLLM), or "standard": each trace less its mean over its deviation, before padding.
-    too_long: "refuse" a longer trace, or "cut" it to its first window_s (OneLLM).
+    normalise: "none" (OneLLM), or "standard": each channel less its mean over its deviation, before padding.
+    too_long: "refuse" a longer recording, or "cut" it to its first window_s (OneLLM).
     """
 
     rate_hz: float = 200.0
@@ -99,12 +99,12 @@ class ImuOptions(ImuSpec):
 
 
 def open_file(path: Path, name: str, rate_hz: float | None = None) -> Signal:
-    """The traces in a CSV with a time column, or in a CSV or NPY of six columns whose rate is given.
+    """The recordings in a CSV with a time column, or in a CSV or NPY of six columns whose rate is given.
 
-    Raises: ValueError when the content is no such table, has NaNs, or no rate is known.
+    Raises: InputError when the content is no such table, has NaNs, or no rate is known.
     """
     if path.suffix.lower() == ".npy":
-        return open_value(load_npy(path, "a motion trace"), name, str(path), rate_hz)
+        return open_value(load_npy(path, "an IMU recording"), name, str(path), rate_hz)
     rows, times_s = read_csv(path, name)
     if times_s is not None:
         return _signal(rows, times_s, name, str(path), {"source": "csv with times"})
@@ -112,9 +112,9 @@ def open_file(path: Path, name: str, rate_hz: float | None = None) -> Signal:
 
 
 def open_value(value: Any, name: str, path: str | None = None, rate_hz: float | None = None) -> Signal:
-    """The traces in (rows, rate_hz), or rows with `rate_hz`; rows are an array or tensor (n, 6) or (6, n).
+    """The recordings in (rows, rate_hz), or rows with `rate_hz`; rows are an array or tensor (n, 6) or (6, n).
 
-    Raises: ValueError for another shape, a missing rate, or NaNs.
+    Raises: InputError for another shape, a missing rate, or NaNs.
     """
     if is_pair(value):
         value, rate_hz = value
@@ -123,14 +123,14 @@ def open_value(value: Any, name: str, path: str | None = None, rate_hz: float | 
         rows = rows.T
     if rows.ndim != 2 or rows.shape[1] != len(AXES):
         raise InputError(
-            f"'{name}': expected a motion trace of shape (n, 6) or (6, n), got {rows.shape}; columns are "
+            f"'{name}': expected an IMU recording of shape (n, 6) or (6, n), got {rows.shape}; columns are "
             f"{', '.join(AXES)}."
         )
     return _signal(rows, _even_times(len(rows), rate_hz, name), name, path, {"source": "array"})
 
 
 def fits(value: Any) -> bool:
-    """Whether a value in memory is a trace: (rows, rate_hz) of six columns or rows, at a rate too low for a sound."""
+    """Whether a value in memory is a recording: (rows, rate_hz) of six columns or rows, at a rate too low for audio."""
     if not is_pair(value) or not is_array(value[0]) or len(value[0].shape) != 2:
         return False
     return len(AXES) in value[0].shape and value[1] < SOUND_RATE_HZ
@@ -139,7 +139,7 @@ def fits(value: Any) -> bool:
 def to_tensor(signal: Signal, spec: ImuSpec) -> tuple[Float32[np.ndarray, "axis sample"], Frame]:
     """(6, window_s * rate_hz) samples, and the frame that leads back to seconds.
 
-    Raises: ValueError when the trace is longer than the window, unless it may be cut, and for choices that are none.
+    Raises: InputError when the recording is longer than the window and must not be cut, and for unknown choices.
     """
     _check_choice("resampling", spec.resampling, RESAMPLINGS)
     _check_choice("normalise", spec.normalise, NORMALISATIONS)
@@ -148,8 +148,8 @@ def to_tensor(signal: Signal, spec: ImuSpec) -> tuple[Float32[np.ndarray, "axis 
     times_s = signal.info["times_s"]
     if spec.too_long == "refuse" and duration_s > spec.window_s + 1.5 * duration_s / len(times_s):
         raise InputError(
-            f"'{signal.name}': expected a trace of at most {spec.window_s:g} s, got {duration_s:.2f} s; cut the file "
-            "or choose a model with a longer window."
+            f"'{signal.name}': expected a recording of at most {spec.window_s:g} s, got {duration_s:.2f} s; cut the "
+            "file or choose a model with a longer window."
         )
     rows = signal.values.astype(np.float64)
     if spec.resampling == "sinc":
@@ -174,7 +174,7 @@ def resample_sinc(
     """Rows at another rate, low-passed: sample j is the sum of rows k weighted by a windowed sinc around j.
 
     With u = (k / rate_hz - j / new_rate_hz) * base and base = 0.99 * the lower rate, the weight is
-    base / rate_hz * sinc(u) * cos(pi u / 12)^2 for |u| < 6; beyond the ends the trace is 0. These are the defaults of
+    base / rate_hz * sinc(u) * cos(pi u / 12)^2 for |u| < 6; beyond the ends the values are 0. These are the defaults of
     torchaudio.functional.resample. ceil(rows * new_rate_hz / rate_hz) samples.
     """
     base = SINC_ROLLOFF * min(rate_hz, new_rate_hz)
@@ -196,7 +196,7 @@ def is_pair(value: Any) -> bool:
 def _even_times(count: int, rate_hz: float | None, name: str) -> Float[np.ndarray, " row"]:
     if rate_hz is None:
         raise InputError(
-            f"'{name}': expected a motion trace with a time column or a rate, got neither; pass rate_hz=, or "
+            f"'{name}': expected an IMU recording with a time column or a rate, got neither; pass rate_hz=, or "
             f"imu@50:{name} for 50 rows a second."
         )
     if not MIN_RATE_HZ <= float(rate_hz) <= MAX_RATE_HZ:
@@ -208,7 +208,7 @@ def _even_times(count: int, rate_hz: float | None, name: str) -> Float[np.ndarra
 
 def _signal(rows: np.ndarray, times_s: np.ndarray, name: str, path: str | None, info: dict[str, Any]) -> Signal:
     if len(rows) < MIN_ROWS:
-        raise InputError(f"'{name}': expected a motion trace of at least {MIN_ROWS} rows, got {len(rows)}.")
+        raise InputError(f"'{name}': expected an IMU recording of at least {MIN_ROWS} rows, got {len(rows)}.")
     values = np.ascontiguousarray(rows, dtype=np.float32)
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
@@ -217,7 +217,7 @@ def _signal(rows: np.ndarray, times_s: np.ndarray, name: str, path: str | None, 
             f"rows, the first of them row {int(np.argmax(bad)) + 1}; fill the gaps or cut there."
         )
     if not (np.ptp(values, axis=0) > 0).any():
-        raise InputError(f"'{name}': expected a motion trace, got six constant columns; nothing was recorded.")
+        raise InputError(f"'{name}': expected an IMU recording, got six constant columns; nothing was recorded.")
     step_s = float(np.median(np.diff(times_s)))
     extent = Extent("imu", duration_s=float(times_s[-1]) + step_s)
     digest = content_digest("imu", np.column_stack([times_s, values]))

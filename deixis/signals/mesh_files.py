@@ -28,7 +28,7 @@ REASON_LENGTH = 120
 def read_mesh(path: Path, name: str) -> Vertices:
     """Vertices (n, 3), n >= 0, and their colours (n, 3) or None.
 
-    Raises: ValueError when the file cannot be read as what its content or its ending says, or is cut short.
+    Raises: InputError when the file cannot be read as what its content or its ending says, or is cut short.
     """
     file_type = _file_type(path)
     try:
@@ -129,7 +129,7 @@ def _vertices(geometry) -> Vertices:
 
 
 def _check_counts(path: Path, file_type: str, vertices: int, faces: int) -> None:
-    """Raises ValueError when fewer vertices or faces came than the header of a PLY or OFF file announces."""
+    """Raises: InputError when fewer vertices or faces came than the header of a PLY or OFF file announces."""
     for word, announced, got in zip(("vertices", "faces"), _announced(path, file_type), (vertices, faces), strict=True):
         if announced is not None and got < announced:
             raise InputError(f"its header announces {announced} {word}, {got} came")

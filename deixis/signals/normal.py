@@ -1,7 +1,7 @@
-"""Surface normals: a picture of them, an NPY file or an array becomes unit vectors, and those the network's colours.
+"""Surface normals: an image of them, an NPY file or an array becomes unit vectors, and those the network's colours.
 
-A map may carry the picture it belongs to (`photo.png+normals.png`). Does not know the network: a `NormalSpec` says what
-tensor it wants. Coordinates are the map's pixels, or its picture's where it has one.
+A map may carry the image it belongs to (`photo.png+normals.png`). Does not know the network: a `NormalSpec` says what
+tensor it requires. Coordinates are the map's pixels, or its image's where it has one.
 """
 
 from dataclasses import dataclass
@@ -32,10 +32,10 @@ NO_VECTOR = 0.02
 
 @dataclass(frozen=True)
 class NormalSpec:
-    """The normals a network wants: a square as an `ImageSpec` says, of the colours (n + 1) / 2 as 8 bits.
+    """The normals a network requires: a square as an `ImageSpec` says, of the colours (n + 1) / 2 as 8 bits.
 
-    paired: the picture's square comes first: (2, 3, size_px, size_px), as OneLLM takes them
-        (data/finetune_dataset.py@8587a47). A map from a picture gives that picture's pixels back exactly, but for
+    paired: the image's square comes first: (2, 3, size_px, size_px), as OneLLM takes them
+        (data/finetune_dataset.py@8587a47). A map from an image gives that image's pixels back exactly, but for
         those without a surface, which become mid-grey.
     """
 
@@ -53,18 +53,18 @@ class NormalOptions(NormalSpec, FrameOptions):
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The normals in a picture (0..255 as -1..1, black and mid-grey as none) or in an NPY file.
+    """The normals in an image (0..255 as -1..1, black and mid-grey as none) or in an NPY file.
 
-    Raises: ValueError when the content is no map of unit vectors.
+    Raises: InputError when the content is no map of unit vectors.
     """
     if path.suffix.lower() == ".npy":
         return open_value(load_npy(path, "a map of surface normals"), name, str(path))
-    with opened(path, name) as picture:
-        turned = upright(picture, name)
+    with opened(path, name) as image:
+        turned = upright(image, name)
         mode = turned.mode
         if mode not in ("RGB", "RGBA"):
             raise InputError(
-                f"'{name}': expected surface normals in three channels of 8 bits, got a picture of mode {mode}."
+                f"'{name}': expected surface normals in three channels of 8 bits, got an image of mode {mode}."
             )
         rgb = np.asarray(turned)[:, :, :3]
     vectors = rgb.astype(np.float32) / np.float32(MAX_8_BIT / 2) - 1
@@ -72,9 +72,9 @@ def open_file(path: Path, name: str) -> Signal:
 
 
 def open_value(value: Any, name: str, path: str | None = None) -> Signal:
-    """The normals in an array or tensor (height, width, 3) in [-1, 1], 0 or NaN for none, or in (picture, normals).
+    """The normals in an array or tensor (height, width, 3) in [-1, 1], 0 or NaN for none, or in (image, normals).
 
-    Raises: ValueError for another shape or vectors that are not of length 1.
+    Raises: InputError for another shape or vectors that are not of length 1.
     """
     if pairs.is_pair(value):
         return pairs.pair_in_memory(open_value, value, name)
@@ -91,19 +91,19 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
 
 
 def open_pair(paths: tuple[Path, Path], name: str) -> Signal:
-    """The normals in the second file with the picture in the first."""
+    """The normals in the second file with the image in the first."""
     return pairs.pair_of_files(open_file, *paths, name)
 
 
 def fits(value: Any) -> bool:
-    """Whether a value in memory is a map of normals: (picture, normals); an array alone is taken for a picture."""
+    """Whether a value in memory is a map of normals: (image, normals); an array alone is taken for an image."""
     return pairs.is_pair(value) and is_array(value[1]) and len(value[1].shape) == 3 and "float" in str(value[1].dtype)
 
 
 def to_tensor(signal: Signal, spec: NormalSpec) -> tuple[Float32[np.ndarray, "..."], Frame]:
-    """(3, size, size), or (2, 3, size, size) of picture and map, and the frame that leads back to the pixels.
+    """(3, size, size), or (2, 3, size, size) of image and map, and the frame that leads back to the pixels.
 
-    Raises: ValueError for a fit that is none, and for a missing picture.
+    Raises: InputError for a fit that is none, and for a missing image.
     """
     values = square(normal_colours(signal.values), spec)
     if spec.paired:
@@ -126,7 +126,7 @@ def _signal(
     if not given.any() or stray.mean() > STRAY_SHARE:
         got = f"{stray.mean():.0%} of other lengths, about {np.median(length[given]):.2f}" if given.any() else "none"
         raise InputError(
-            f"'{name}': expected surface normals, vectors of length 1, got {got}; it is probably a picture, or scaled."
+            f"'{name}': expected surface normals, vectors of length 1, got {got}; it is probably an image, or scaled."
         )
     values = np.ascontiguousarray(vectors * given[..., None], dtype=np.float32)
     extent = Extent("normal", size_hw=values.shape[:2])
@@ -149,10 +149,10 @@ NORMAL = Modality(
     axes="xy",
     suffixes=(),
     magics=(
-        (0, b"\x89PNG", "a PNG picture"),
-        (0, b"\xff\xd8\xff", "a JPEG picture"),
-        (0, b"II*\x00", "a TIFF picture"),
-        (0, b"MM\x00*", "a TIFF picture"),
+        (0, b"\x89PNG", "a PNG image"),
+        (0, b"\xff\xd8\xff", "a JPEG image"),
+        (0, b"II*\x00", "a TIFF image"),
+        (0, b"MM\x00*", "a TIFF image"),
     ),
     spec=NormalSpec,
     options=NormalOptions,

@@ -2,7 +2,7 @@
 
     photo.png            told from the ending, checked against the content
     depth:map.npy        the modality named before a colon
-    depth@0.0002:a.png   and the one number that such a file may lack: metres a step, rows or pictures a second
+    depth@0.0002:a.png   and the one number that such a file may lack: metres a step, rows or images a second
     photo.png+depth.png  two files that belong together
 
 It knows modalities by their readers only, so a new modality needs nothing here.
@@ -46,7 +46,7 @@ class Named:
 def read_name(text: str, readers: Modalities) -> Named:
     """The parts of `modality@number:path`; a text that does not begin with a modality is a path as it is.
 
-    Raises: ValueError for a number that is none, and for a modality whose files lack no number.
+    Raises: InputError for a number that is none, and for a modality whose files lack no number.
     """
     match = _NAMED.fullmatch(text)
     if match is None or match["modality"] not in readers:
@@ -78,7 +78,7 @@ def placed_name(text: str, folder: Path, readers: Modalities) -> str:
 
 
 def open_path(path: Path, modality: str | None, options: Mapping[str, Any], readers: Modalities) -> Signal:
-    """The signal in a file, or in two joined by a plus sign. Raises: ValueError, one sentence."""
+    """The signal in a file, or in two joined by a plus sign. Raises: InputError, one sentence."""
     _check_modality_word(path, readers)
     pair = _pair_of(path)
     if pair is not None:
@@ -117,7 +117,7 @@ def open_value(
     options: Mapping[str, Any],
     readers: Modalities,
 ) -> Signal:
-    """The signal in a value: its modality is told from type and shape. Raises: ValueError, one sentence."""
+    """The signal in a value: its modality is told from type and shape. Raises: InputError, one sentence."""
     if isinstance(value, list) and modality is None and not _fitting(value, readers):
         value = as_array(value, name or "list in memory")
     modality = modality or next(iter(_fitting(value, readers)), None)
@@ -125,7 +125,7 @@ def open_value(
         shape = getattr(value, "shape", None)
         got = type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
         raise InputError(
-            f"'{name or 'signal'}': expected a path, a PIL picture, an array or tensor, or (samples, rate_hz), "
+            f"'{name or 'signal'}': expected a path, a PIL image, an array or tensor, or (samples, rate_hz), "
             f"got {got}; pass modality= where the shape does not tell."
         )
     arguments = value, name or f"{modality.replace('_', ' ')} in memory", path
@@ -174,7 +174,7 @@ def _fitting(value: Any, readers: Modalities) -> list[str]:
 
 
 def _check_modality_word(path: Path, readers: Modalities) -> None:
-    """Raises ValueError for a file with a word before it that is no modality, such as another program's name of one."""
+    """Raises InputError for a file with a prefix that is no modality, such as another program's name of one."""
     match = _NAMED.fullmatch(str(path))
     if match is None or match["modality"] in readers or path.exists():
         return
@@ -202,7 +202,7 @@ def _open_pair(
     noun = readers[modality].noun if modality else "the second file of a pair"
     heads = read_head(first, "the first file of a pair"), read_head(second, noun)
     if second.suffix.lower() != ARRAY_SUFFIX and is_grey_16_bit(heads[0]) and not is_grey_16_bit(heads[1]):
-        raise InputError(f"'{name}': expected the picture first and its map behind the plus sign, got a map first.")
+        raise InputError(f"'{name}': expected the image first and its map behind the plus sign, got a map first.")
     if modality is None:
         modality = _modality_of_pair(first, second, readers)
     if modality is None or readers[modality].open_pair is None:
@@ -217,7 +217,7 @@ def _open_pair(
 
 
 def _modality_of_pair(first: Path, second: Path, readers: Modalities) -> str | None:
-    """fmri of a volume and its mask; depth or normal of a picture and a 16-bit PNG or an array."""
+    """fmri of a volume and its mask; depth or normal of an image and a 16-bit PNG or an array."""
     if _modality_of_ending(first, readers) == "fmri":
         return "fmri"
     head = read_head(second, "the second file of a pair")

@@ -1,7 +1,7 @@
 """Point clouds: a mesh or cloud file or an array becomes points with colours, and points become the network's set.
 
 A mesh stands for its vertices, in the order of the file, so that an index in an answer is a vertex of the file.
-Does not know the network: a `PointCloudSpec` says how many points it wants. Coordinates are the file's own units.
+Does not know the network: a `PointCloudSpec` says how many points it requires. Coordinates are the file's own units.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ DIGEST_SEED_DIGITS = 16
 
 @dataclass(frozen=True)
 class PointCloudSpec:
-    """The point set a network wants: count points.
+    """The point set a network requires: count points.
 
     scale: "cube": x, y, z in [0, 1] of the smallest cube around the cloud; or "sphere", OneLLM's: less their mean, over
         the farthest point's distance from it (data/data_utils.py@8587a47, 8192 points of PointLLM's files, whose
@@ -98,7 +98,7 @@ def even_points(values: np.ndarray, spec: PointCloudSpec) -> np.ndarray:
 def open_file(path: Path, name: str) -> Signal:
     """The points in a PLY, OBJ, OFF, STL, GLB, PCD or NPZ file; vertex colours are kept.
 
-    Raises: ValueError when the content is no cloud, is cut short, has no points, or has NaNs.
+    Raises: InputError when the content is no cloud, is cut short, has no points, or has NaNs.
     """
     xyz, rgb = _read_npz(path, name) if path.suffix.lower() == ".npz" else read_mesh(path, name)
     return _signal(xyz, rgb, name, str(path))
@@ -107,7 +107,7 @@ def open_file(path: Path, name: str) -> Signal:
 def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     """The points in an array or tensor (n, 3) or (n, 6): x, y, z and r, g, b, colours in 0..1 or 0..255.
 
-    Raises: ValueError for another shape, no points, NaNs, or colours out of range.
+    Raises: InputError for another shape, no points, NaNs, or colours out of range.
     """
     array = as_array(value, name)
     if array.ndim != 2 or array.shape[1] not in COLUMNS:
@@ -119,7 +119,7 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
 
 
 def fits(value: Any) -> bool:
-    """Whether a value in memory is a cloud: two dimensions, three or six columns, not of a picture's narrow types."""
+    """Whether a value in memory is a cloud: two dimensions, three or six columns, not of an image's narrow types."""
     return is_array(value) and len(value.shape) == 2 and value.shape[1] in COLUMNS and not is_narrow(value)
 
 
@@ -128,7 +128,7 @@ def to_tensor(signal: Signal, spec: PointCloudSpec) -> tuple[Float32[np.ndarray,
 
     Row i is vertex `chosen_indices(signal, spec)[i]`. The frame is that of all points, chosen or not; a "sphere" has
     x, y, z in [-1, 1], which are 0 to 1 in its frame, and the mean is that of the chosen points, as they are shown.
-    Raises: ValueError for a scale that is none.
+    Raises: InputError for a scale that is none.
     """
     # double precision: map coordinates are millions of metres, and single precision rounds those to half a metre
     xyz = signal.extent.points_xyz

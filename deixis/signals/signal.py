@@ -18,13 +18,13 @@ from deixis.geometry.extent import Extent
 
 @dataclass(frozen=True, eq=False)
 class Signal:
-    """One picture, sound, point cloud, ... in its own units, before any network has a say.
+    """One image, audio, point cloud, ... in its own units, before any network has a say.
 
     Fields:
         modality: a key of `deixis.signals.MODALITIES`.
         values: image uint8 (height, width, 3), upright RGB; audio float32 (samples,), mono at 16 kHz in [-1, 1];
             point_cloud float32 (n, 6): x, y, z in the file's units, then r, g, b in [0, 1];
-            video uint8 (t, height, width, 3), some pictures of it, their times in info["times_s"];
+            video uint8 (t, height, width, 3), some images of it, their times in info["times_s"];
             depth float32 (height, width), metres, 0 where there is no reading;
             normal float32 (height, width, 3), unit vectors, 0 where there is none;
             imu float32 (n, 6), the file's own rows, their times in info["times_s"];
@@ -34,7 +34,7 @@ class Signal:
         digest: sha256 of modality, shape and values; the same content has the same digest from a file or an array.
         path: the file as it was given, None for values from memory.
         info: what the file was before conversion, e.g. {"source_rate_hz": 44100, "channels": 2}.
-        picture: the photo that a depth map or normals belong to, uint8 (height, width, 3); None for others.
+        image: the photo that a depth map or normals belong to, uint8 (height, width, 3); None for others.
     """
 
     modality: str
@@ -44,7 +44,7 @@ class Signal:
     digest: str
     path: str | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
-    picture: np.ndarray | None = None
+    image: np.ndarray | None = None
 
 
 def content_digest(modality: str, values: np.ndarray) -> str:
@@ -72,7 +72,7 @@ def is_narrow(array: Any) -> bool:
 def as_array(value: Any, name: str) -> np.ndarray:
     """A numeric numpy array of an array, tensor (any device, grad or bfloat16 included) or nested list of numbers.
 
-    Raises: ValueError when the value is no array of numbers.
+    Raises: InputError when the value is no array of numbers.
     """
     if hasattr(value, "detach") and hasattr(value, "cpu"):
         value = value.detach().cpu()

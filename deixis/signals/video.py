@@ -1,8 +1,8 @@
-"""Films: a file or (pictures, rate_hz) becomes pictures and their times, and those become the network's few frames.
+"""Videos: a file or (frames, rate_hz) becomes frames and their times, and those become the network's few frames.
 
-A file is decoded where it is needed: an opened film holds a few pictures, evenly spread and bounded in memory, and the
-frames a network wants are decoded when they are asked for. Does not know the network: a `VideoSpec` says what tensor it
-wants. Coordinates are pixels of the upright picture and seconds from the first picture.
+A file is decoded where it is needed: an opened video holds a few frames, evenly spread and bounded in memory, and the
+frames that a network requires are decoded on demand. Does not know the network: a `VideoSpec` says which tensor it
+takes. Coordinates are pixels of the upright frame and seconds from the first frame.
 """
 
 import hashlib
@@ -23,26 +23,26 @@ from deixis.signals.image import CHANNELS, check_size, to_8_bit
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_number
 from deixis.signals.tokenizer_options import FrameOptions
-from deixis.signals.video_files import CODEC_ENDINGS, FilmTable, read_pictures, read_table
+from deixis.signals.video_files import CODEC_ENDINGS, VideoTable, read_frames, read_table
 
-KEPT_PICTURES = 32
+KEPT_FRAMES = 32
 KEPT_BYTES = 128 * 2**20
-"""What an opened film holds in memory at most; of large pictures fewer, but one at least."""
+"""What an opened video holds in memory at most; of large frames fewer, but one at least."""
 MAX_DURATION_S = 4 * 3600.0
-MAX_PICTURES = 2_000_000
+MAX_FRAMES = 2_000_000
 MIN_RATE_HZ, MAX_RATE_HZ = 0.01, 1000.0
 MOMENTS = ("even", "clips")
 THIRDS = "thirds"
-"""The fit that cuts three squares out of each picture."""
+"""The fit that cuts three squares out of each frame."""
 
 
 @dataclass(frozen=True)
 class VideoSpec:
-    """The film a network wants: some frames of it, each a square as an `ImageSpec` says.
+    """The video a network requires: some frames of it, each a square as an `ImageSpec` says.
 
     frames: how many moments are looked at.
     moments: "even": the middle of each of `frames` equal parts; "clips": where clips of clip_s begin, spread over the
-        film as OneLLM does with pytorchvideo 0.1.5 (clip i of n at i/n of the film less one clip; its first picture).
+        video as OneLLM does with pytorchvideo 0.1.5 (clip i of n at i/n of the video less one clip; its first frame).
     fit: as in `ImageSpec`, or "thirds": shorter side to size_px by bilinear interpolation without antialiasing, then
         three squares, at the beginning, the middle and the end of the longer side: 3 * frames squares, moment by moment
         (OneLLM, data/video_utils.py@8587a47).
@@ -64,94 +64,94 @@ class VideoOptions(VideoSpec, FrameOptions):
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The film in a file that PyAV reads; a few of its pictures are decoded.
+    """The video in a file that PyAV reads; a few of its frames are decoded.
 
-    Raises: ValueError when the content is no film, has no pictures, is cut short, or is out of bounds.
+    Raises: InputError when the content is no video, has no frames, is cut short, or is out of bounds.
     """
     table = read_table(path, name)
     _check_bounds(len(table.times_s), table.duration_s, table.size_hw, name)
     kept = _spread(len(table.times_s), table.size_hw)
-    pictures = read_pictures(path, name, table, kept.tolist())
-    with path.open("rb") as stream:  # the pictures that are not kept count too
+    frames = read_frames(path, name, table, kept.tolist())
+    with path.open("rb") as stream:  # the frames that are not kept count too
         digest = hashlib.sha256(b"video" + hashlib.file_digest(stream, "sha256").digest()).hexdigest()
     extent = Extent("video", size_hw=table.size_hw, duration_s=table.duration_s)
     info = {"times_s": table.times_s[kept], "kept": kept, "table": table, "source_format": table.codec}
-    return Signal("video", pictures, extent, name, digest, str(path), info)
+    return Signal("video", frames, extent, name, digest, str(path), info)
 
 
 def open_value(value: Any, name: str, path: str | None = None, rate_hz: float | None = None) -> Signal:
-    """The film in (pictures, rate_hz); pictures are an array or tensor (t, height, width, 3 or 1).
+    """The video in (frames, rate_hz); frames are an array or tensor (t, height, width, 3 or 1).
 
     Integers are 0..255, floats 0..1.
 
-    Raises: ValueError for a missing rate, another shape, values out of range, or a size out of bounds.
+    Raises: InputError for a missing rate, another shape, values out of range, or a size out of bounds.
     """
     if is_pair(value):
         value, rate_hz = value
     if rate_hz is None:
         raise InputError(
-            f"'{name}': expected a film as (pictures, rate_hz), got pictures alone; pass rate_hz=, or "
-            f"video@25:{name} for 25 pictures a second."
+            f"'{name}': expected a video as (frames, rate_hz), got frames alone; pass rate_hz=, or "
+            f"video@25:{name} for 25 frames a second."
         )
     if not MIN_RATE_HZ <= float(rate_hz) <= MAX_RATE_HZ:
         raise InputError(
-            f"'{name}': expected a rate of {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz, got {rate_hz:g}; it is pictures a "
+            f"'{name}': expected a rate of {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz, got {rate_hz:g}; it is frames a "
             "second."
         )
     array = as_array(value, name)
     if array.ndim != 4 or array.shape[3] not in (1, 3) or not len(array):
         raise InputError(
-            f"'{name}': expected pictures of shape (t, height, width, 3) or (t, height, width, 1), got {array.shape}."
+            f"'{name}': expected frames of shape (t, height, width, 3) or (t, height, width, 1), got {array.shape}."
         )
     times, duration_s = np.arange(len(array)) / float(rate_hz), len(array) / float(rate_hz)
     size_hw = array.shape[1], array.shape[2]
     _check_bounds(len(array), duration_s, size_hw, name)
-    pictures = np.ascontiguousarray(np.broadcast_to(to_8_bit(array, name), (*array.shape[:3], 3)))
-    table = FilmTable(times, (), duration_s, float(rate_hz), size_hw, "array")
+    frames = np.ascontiguousarray(np.broadcast_to(to_8_bit(array, name), (*array.shape[:3], 3)))
+    table = VideoTable(times, (), duration_s, float(rate_hz), size_hw, "array")
     info = {"times_s": times, "kept": np.arange(len(array)), "table": table, "source": "array"}
-    digest = content_digest(f"video{rate_hz:g}", pictures)
-    return Signal("video", pictures, Extent("video", size_hw=size_hw, duration_s=duration_s), name, digest, path, info)
+    digest = content_digest(f"video{rate_hz:g}", frames)
+    return Signal("video", frames, Extent("video", size_hw=size_hw, duration_s=duration_s), name, digest, path, info)
 
 
 def fits(value: Any) -> bool:
-    """Whether a value in memory is a film: four axes, the last of them colours, with or without a rate."""
-    pictures = value[0] if is_pair(value) else value
-    return is_array(pictures) and len(pictures.shape) == 4 and pictures.shape[3] in CHANNELS
+    """Whether a value in memory is a video: four axes, the last of them colours, with or without a rate."""
+    frames = value[0] if is_pair(value) else value
+    return is_array(frames) and len(frames.shape) == 4 and frames.shape[3] in CHANNELS
 
 
 def to_tensor(signal: Signal, spec: VideoSpec) -> tuple[Float32[np.ndarray, "frame 3 size size"], Frame]:
-    """The frames a spec asks for, and the frame of their places: x, y as in the picture, t over the whole film.
+    """The frames a spec asks for, and the frame of their places: x, y as in the frame, t over the whole video.
 
-    With "thirds" the places are those of the middle squares. Raises: ValueError for a choice that is none, and when
+    With "thirds" the places are those of the middle squares. Raises: InputError for a choice that is none, and when
     the file is gone or has changed.
     """
-    pictures = chosen_pictures(signal, spec)
+    frames = chosen_frames(signal, spec)
     size_hw = signal.extent.size_hw
     if spec.fit == THIRDS:
-        values = np.concatenate([_thirds(picture, spec) for picture in pictures])
+        values = np.concatenate([_thirds(frame, spec) for frame in frames])
         height, width = _short_side_size(size_hw, spec.size_px)
         middle = -math.ceil((height - spec.size_px) / 2), -math.ceil((width - spec.size_px) / 2)
         frame = placed_frame(size_hw, (spec.size_px, spec.size_px), (*middle, height, width), "video")
     else:
-        values = np.stack([square(picture, spec) for picture in pictures])
+        values = np.stack([square(frame, spec) for frame in frames])
         frame = square_frame(size_hw, spec, "video")
     return values, video_frame(frame, signal.extent.duration_s)
 
 
-def chosen_pictures(signal: Signal, spec: VideoSpec) -> UInt8[np.ndarray, "moment height width 3"]:
-    """The upright pictures of the spec's moments: those held in memory, or decoded from the file."""
+def chosen_frames(signal: Signal, spec: VideoSpec) -> UInt8[np.ndarray, "moment height width 3"]:
+    """The upright frames of the spec's moments: those held in memory, or decoded from the file."""
     wanted = chosen_indices(signal.info["table"], spec)
     kept = {int(index): row for row, index in enumerate(signal.info["kept"])}
     if all(int(index) in kept for index in wanted):
         return signal.values[[kept[int(index)] for index in wanted]]
     path = Path(signal.path or "")
     if not path.is_file():
-        raise InputError(f"'{signal.name}': expected its file at '{path}', which is gone; open the film again.")
-    return read_pictures(path, signal.name, signal.info["table"], wanted.tolist())
+        raise InputError(f"'{signal.name}': expected its file at '{path}', which is gone; open the video again.")
+    return read_frames(path, signal.name, signal.info["table"], wanted.tolist())
 
 
-def chosen_indices(table: FilmTable, spec: VideoSpec) -> Int[np.ndarray, " moment"]:
-    """Numbers of the pictures that stand for the spec's moments. Raises: ValueError for moments that are none."""
+def chosen_indices(table: VideoTable, spec: VideoSpec) -> Int[np.ndarray, " moment"]:
+    """Numbers of the frames that stand for the spec's moments. Raises: InputError for moments that are none."""
     count = len(table.times_s)
     if spec.moments == "even":
         moments_s = (np.arange(spec.frames) + 0.5) / spec.frames * table.duration_s
@@ -164,8 +164,8 @@ def chosen_indices(table: FilmTable, spec: VideoSpec) -> Int[np.ndarray, " momen
 
 
 def _spread(count: int, size_hw: tuple[int, int]) -> Int[np.ndarray, " kept"]:
-    """Numbers of the pictures an opened film holds: all, or the middles of equal parts."""
-    bound = max(1, min(KEPT_PICTURES, KEPT_BYTES // (3 * size_hw[0] * size_hw[1])))
+    """Numbers of the frames an opened video holds: all, or the middles of equal parts."""
+    bound = max(1, min(KEPT_FRAMES, KEPT_BYTES // (3 * size_hw[0] * size_hw[1])))
     return np.arange(count) if count <= bound else ((np.arange(bound) + 0.5) / bound * count).astype(np.int64)
 
 
@@ -177,10 +177,10 @@ def _short_side_size(size_hw: tuple[int, int], size_px: int) -> tuple[int, int]:
     return size_px, math.floor(width / height * size_px)
 
 
-def _thirds(picture: UInt8[np.ndarray, "height width 3"], spec: VideoSpec) -> Float32[np.ndarray, "3 3 size size"]:
-    """Three normalised squares of a picture, along its longer side."""
-    height, width = _short_side_size(picture.shape[:2], spec.size_px)
-    scaled = bilinear(picture, (height, width))
+def _thirds(frame: UInt8[np.ndarray, "height width 3"], spec: VideoSpec) -> Float32[np.ndarray, "3 3 size size"]:
+    """Three normalised squares of a frame, along its longer side."""
+    height, width = _short_side_size(frame.shape[:2], spec.size_px)
+    scaled = bilinear(frame, (height, width))
     size, squares = spec.size_px, []
     for share in (0, 0.5, 1):
         top, left = (math.ceil((side - size) * share) for side in (height, width))
@@ -189,14 +189,14 @@ def _thirds(picture: UInt8[np.ndarray, "height width 3"], spec: VideoSpec) -> Fl
 
 
 def bilinear(
-    picture: UInt8[np.ndarray, "height width 3"], size_hw: tuple[int, int]
+    frame: UInt8[np.ndarray, "height width 3"], size_hw: tuple[int, int]
 ) -> Float32[np.ndarray, "rows columns 3"]:
-    """The picture at another size, each pixel from the four around its centre, whatever the scale: no antialiasing.
+    """The frame at another size, each pixel from the four around its centre, whatever the scale: no antialiasing.
 
     As torch.nn.functional.interpolate(mode="bilinear", align_corners=False) has it.
     """
-    values = picture.astype(np.float32)
-    for axis, (old, new) in enumerate(zip(picture.shape[:2], size_hw, strict=True)):
+    values = frame.astype(np.float32)
+    for axis, (old, new) in enumerate(zip(frame.shape[:2], size_hw, strict=True)):
         place = np.maximum((np.arange(new) + 0.5) * (old / new) - 0.5, 0)
         low = np.minimum(place.astype(np.int64), old - 1)
         share = (place - low).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
@@ -207,15 +207,15 @@ def bilinear(
 
 def _check_bounds(count: int, duration_s: float, size_hw: tuple[int, int], name: str) -> None:
     check_size(*size_hw, name)
-    if duration_s > MAX_DURATION_S or count > MAX_PICTURES:
+    if duration_s > MAX_DURATION_S or count > MAX_FRAMES:
         hours = MAX_DURATION_S / 3600
         raise InputError(
-            f"'{name}': expected a film of at most {hours:g} hours, got {duration_s / 3600:.1f}; cut the file."
+            f"'{name}': expected a video of at most {hours:g} hours, got {duration_s / 3600:.1f}; cut the file."
         )
 
 
 def is_pair(value: Any) -> bool:
-    """Whether a value is (pictures, rate_hz)."""
+    """Whether a value is (frames, rate_hz)."""
     return isinstance(value, tuple | list) and len(value) == 2 and is_number(value[1])
 
 
@@ -225,13 +225,13 @@ VIDEO = Modality(
     axes="xyt",
     suffixes=CODEC_ENDINGS,
     magics=(
-        (4, b"ftyp", "an MP4 or QuickTime film"),
-        (4, b"moov", "a QuickTime film"),
-        (4, b"mdat", "a QuickTime film"),
-        (4, b"wide", "a QuickTime film"),
-        (0, b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
-        (8, b"AVI ", "an AVI film"),
-        (0, b"\x00\x00\x01\xba", "an MPEG film"),
+        (4, b"ftyp", "an MP4 or QuickTime video"),
+        (4, b"moov", "a QuickTime video"),
+        (4, b"mdat", "a QuickTime video"),
+        (4, b"wide", "a QuickTime video"),
+        (0, b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+        (8, b"AVI ", "an AVI video"),
+        (0, b"\x00\x00\x01\xba", "an MPEG video"),
         (0, b"GIF8", "a GIF animation"),
     ),
     spec=VideoSpec,

@@ -1,7 +1,7 @@
-"""Films in files: when each picture is shown, told without decoding, and only the pictures asked for, decoded.
+"""Videos in files: when each frame is shown, told without decoding, and only the frames asked for, decoded.
 
-PyAV reads the containers (MP4, MOV, WebM, MKV, AVI, GIF and what else FFmpeg knows). Pictures are upright: a rotation
-that the file states is done. Sound tracks are not read.
+PyAV reads the containers (MP4, MOV, WebM, MKV, AVI, GIF and what else FFmpeg knows). Frames are upright: a rotation
+that the file states is done. Audio tracks are not read.
 """
 
 import math
@@ -17,43 +17,43 @@ from jaxtyping import Float, UInt8
 from deixis.errors import InputError, UnsupportedError
 
 AHEAD_S = 2.0
-"""Pictures farther ahead than this are sought, not decoded up to."""
+"""Frames farther ahead than this are sought, not decoded up to."""
 WHOLE_SHARE = 0.95
-"""A film with less than this share of the pictures its header announces is cut short."""
+"""A video with less than this share of the frames its header announces is cut short."""
 STILL_S = 0.04
-"""How long a picture lasts in a film of one picture that does not say."""
+"""How long a frame lasts in a video of one frame that does not say."""
 CODEC_ENDINGS = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp")
 
 
 @dataclass(frozen=True, eq=False)
-class FilmTable:
-    """What a film's container says: when each picture begins (seconds from the first), and what it looks like."""
+class VideoTable:
+    """What a video's container says: when each frame begins (seconds from the first), and what it looks like."""
 
-    times_s: Float[np.ndarray, " picture"]
-    stamps: tuple[int, ...]  # of the container, by which a picture is found again; empty where it has none
+    times_s: Float[np.ndarray, " frame"]
+    stamps: tuple[int, ...]  # of the container, by which a frame is found again; empty where it has none
     duration_s: float
     rate_hz: float  # the average that the container states
-    size_hw: tuple[int, int]  # of the upright picture
+    size_hw: tuple[int, int]  # of the upright frame
     codec: str
 
 
-def read_table(path: Path, name: str) -> FilmTable:
-    """The table of a film; its packets are listed, and one picture is decoded.
+def read_table(path: Path, name: str) -> VideoTable:
+    """The table of a video; its packets are listed, and one frame is decoded.
 
-    Raises: ValueError when the file is no film, has no pictures, or is cut short.
+    Raises: InputError when the file is no video, has no frames, or is cut short.
     """
     with _opened(path, name) as container:
-        stream = _picture_stream(container, name)
+        stream = _frame_stream(container, name)
         listed = [(p.pts, p.duration or 0) for p in container.demux(stream) if p.size and not p.is_discard]
         expected = _expected_count(container, stream, listed)
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         base, codec = float(stream.time_base or 0), stream.codec_context.name
     first = next(iter(_in_order(path, name, [0])), None)
     if first is None:
-        raise InputError(f"'{name}': expected a film with pictures, but none can be decoded; the file is damaged.")
+        raise InputError(f"'{name}': expected a video with frames, but none can be decoded; the file is damaged.")
     if not listed or len(listed) < WHOLE_SHARE * expected:
         raise InputError(
-            f"'{name}': expected the whole film of about {expected:.0f} pictures that its header announces, got "
+            f"'{name}': expected the whole video of about {expected:.0f} frames that its header announces, got "
             f"{len(listed)}; the file is cut short, copy it again."
         )
     stamps = sorted(stamp for stamp, _ in listed if stamp is not None)
@@ -65,15 +65,13 @@ def read_table(path: Path, name: str) -> FilmTable:
         times, last_s = np.arange(len(listed)) / rate, 1 / rate
     step_s = float(np.median(np.diff(times))) if len(times) > 1 else STILL_S
     duration_s = float(times[-1]) + (last_s or step_s)
-    return FilmTable(times, tuple(stamps), duration_s, rate or len(times) / duration_s, first.shape[:2], codec)
+    return VideoTable(times, tuple(stamps), duration_s, rate or len(times) / duration_s, first.shape[:2], codec)
 
 
-def read_pictures(
-    path: Path, name: str, table: FilmTable, indices: Sequence[int]
-) -> UInt8[np.ndarray, "picture h w 3"]:
-    """The pictures of these numbers (in any order, repeats allowed), decoded from the key pictures before them.
+def read_frames(path: Path, name: str, table: VideoTable, indices: Sequence[int]) -> UInt8[np.ndarray, "frame h w 3"]:
+    """The frames of these numbers (in any order, repeats allowed), decoded from the key frames before them.
 
-    Raises: ValueError when one of them cannot be decoded, or the file is no longer the one of the table.
+    Raises: InputError when one of them cannot be decoded, or the file is no longer the one of the table.
     """
     wanted = sorted(set(indices))
     found = _by_stamps(path, name, table, wanted) if table.stamps else {}
@@ -83,70 +81,70 @@ def read_pictures(
     lost = [index for index in wanted if index not in found]
     if lost:
         raise InputError(
-            f"'{name}': expected {len(table.times_s)} pictures, but number {lost[0]} (at {table.times_s[lost[0]]:.2f} "
+            f"'{name}': expected {len(table.times_s)} frames, but number {lost[0]} (at {table.times_s[lost[0]]:.2f} "
             "s) cannot be decoded; the file is damaged or cut short."
         )
-    if any(picture.shape[:2] != table.size_hw for picture in found.values()):
+    if any(frame.shape[:2] != table.size_hw for frame in found.values()):
         raise InputError(
-            f"'{name}': expected pictures of one size, got several; the file has changed since it was opened."
+            f"'{name}': expected frames of one size, got several; the file has changed since it was opened."
         )
     return np.stack([found[index] for index in indices])
 
 
-def _by_stamps(path: Path, name: str, table: FilmTable, wanted: Sequence[int]) -> dict[int, np.ndarray]:
-    """Pictures found by their time stamps, seeking where the next one is far ahead."""
+def _by_stamps(path: Path, name: str, table: VideoTable, wanted: Sequence[int]) -> dict[int, np.ndarray]:
+    """Frames found by their time stamps, seeking where the next one is far ahead."""
     found: dict[int, np.ndarray] = {}
     with _opened(path, name) as container:
-        stream = _picture_stream(container, name)
+        stream = _frame_stream(container, name)
         ahead = AHEAD_S / float(stream.time_base)
-        pictures, position = None, -math.inf
+        frames, position = None, -math.inf
         for index in wanted:
             stamp = table.stamps[index]
-            if pictures is None or stamp > position + ahead:
+            if frames is None or stamp > position + ahead:
                 container.seek(stamp, stream=stream)
-                pictures = _until_damage(container.decode(stream))
-            for picture in pictures:
-                position = picture.pts if picture.pts is not None else math.inf
+                frames = _until_damage(container.decode(stream))
+            for frame in frames:
+                position = frame.pts if frame.pts is not None else math.inf
                 if position >= stamp:
                     if position == stamp:
-                        found[index] = _upright(picture, stream)
+                        found[index] = _upright(frame, stream)
                     break
     return found
 
 
 def _in_order(path: Path, name: str, wanted: Sequence[int]) -> Generator[np.ndarray]:
-    """The pictures of these rising numbers, counted from the beginning; fewer where the film ends or breaks."""
+    """The frames of these rising numbers, counted from the beginning; fewer where the video ends or breaks."""
     with _opened(path, name) as container:
-        stream = _picture_stream(container, name)
+        stream = _frame_stream(container, name)
         numbers = iter(wanted)
         number = next(numbers)
-        for index, picture in enumerate(_until_damage(container.decode(stream))):
+        for index, frame in enumerate(_until_damage(container.decode(stream))):
             if index == number:
-                yield _upright(picture, stream)
+                yield _upright(frame, stream)
                 number = next(numbers, -1)
                 if number < 0:
                     return
 
 
-def _until_damage(pictures: Any) -> Generator[Any]:
-    """The pictures up to the first that cannot be decoded."""
+def _until_damage(frames: Any) -> Generator[Any]:
+    """The frames up to the first that cannot be decoded."""
     import av
 
     try:
-        yield from pictures
+        yield from frames
     except av.FFmpegError:
         return
 
 
-def _upright(picture: Any, stream: Any) -> UInt8[np.ndarray, "h w 3"]:
+def _upright(frame: Any, stream: Any) -> UInt8[np.ndarray, "h w 3"]:
     """RGB pixels, turned as the file says (quarter turns, counted against the clock); all of the stream's size."""
     codec = stream.codec_context
-    rgb = picture.to_ndarray(format="rgb24", width=codec.width or picture.width, height=codec.height or picture.height)
-    return np.ascontiguousarray(np.rot90(rgb, round((picture.rotation or 0) / 90) % 4))
+    rgb = frame.to_ndarray(format="rgb24", width=codec.width or frame.width, height=codec.height or frame.height)
+    return np.ascontiguousarray(np.rot90(rgb, round((frame.rotation or 0) / 90) % 4))
 
 
 def _expected_count(container: Any, stream: Any, listed: Sequence[tuple]) -> float:
-    """How many pictures the header announces; 0 where it does not say."""
+    """How many frames the header announces; 0 where it does not say."""
     import av
 
     if stream.frames:
@@ -160,17 +158,17 @@ def _expected_count(container: Any, stream: Any, listed: Sequence[tuple]) -> flo
     return 0 if has_others or span <= 0 else (len(stamps) - 1) * (announced_s - 1) / span
 
 
-def _picture_stream(container: Any, name: str) -> Any:
+def _frame_stream(container: Any, name: str) -> Any:
     if not container.streams.video:
         kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
         raise InputError(
-            f"'{name}': expected a film, but it has no pictures, only {' and '.join(kinds)}; for a sound, "
+            f"'{name}': expected a video, but it has no frames, only {' and '.join(kinds)}; for audio, "
             "convert it to WAV or FLAC."
         )
     stream = container.streams.video[0]
     if stream.codec_context is None:
         raise InputError(
-            f"'{name}': expected a film in a format that FFmpeg decodes, got one it does not know; convert it to MP4, "
+            f"'{name}': expected a video in a format that FFmpeg decodes, got one it does not know; convert it to MP4, "
             "or the file is damaged."
         )
     stream.thread_type = "AUTO"
@@ -179,12 +177,12 @@ def _picture_stream(container: Any, name: str) -> Any:
 
 @contextmanager
 def _opened(path: Path, name: str) -> Generator[Any]:
-    """The container of a film, its log kept quiet."""
+    """The container of a video, its log kept quiet."""
     try:
         import av
     except ImportError as error:
         raise UnsupportedError(
-            f"'{name}': expected PyAV to be installed to open a film, got none; run `pip install 'deixis[video]'`."
+            f"'{name}': expected PyAV to be installed to open a video, got none; run `pip install 'deixis[video]'`."
         ) from error
     try:
         with av.open(str(path), metadata_errors="ignore") as container:
@@ -192,6 +190,6 @@ def _opened(path: Path, name: str) -> Generator[Any]:
     except av.FFmpegError as error:  # of the opening, or of what is read from the container while it is open
         reason = " ".join(str(getattr(error, "strerror", None) or error).split()).rstrip(".")
         raise InputError(
-            f"'{name}': expected a whole film, but it cannot be read ({reason}); the file is probably cut short, "
+            f"'{name}': expected a whole video, but it cannot be read ({reason}); the file is probably cut short, "
             "damaged, or of another format."
         ) from error

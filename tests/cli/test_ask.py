@@ -229,7 +229,7 @@ def test_a_sound_longer_than_the_model_hears_is_refused(command, tmp_path):
     soundfile.write(tmp_path / "a.wav", np.sin(np.arange(16_000 * 20) / 9), 16_000)
     code, out, err = command("ask", tmp_path / "a.wav", "What is this?")
     assert (code, out) == (2, "")
-    assert "expected a sound of at most" in err
+    assert "expected audio of at most" in err
 
 
 @pytest.mark.parametrize("question", ["Mark the orange car.", "Find everything."])

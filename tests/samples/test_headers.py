@@ -48,10 +48,10 @@ def in_memory(medium: MediaReference) -> MediaReference:
     [
         pytest.param(picture, {"path": None}, "^m: expected the field 'path'", id="nowhere"),
         pytest.param(picture, {"path": "gone.jpg"}, "^m.path: expected a file, got 'gone.jpg'", id="gone"),
-        pytest.param(picture, {"path": page}, "^m.path: 'page.jpg': expected a picture, got content", id="a_page"),
+        pytest.param(picture, {"path": page}, "^m.path: 'page.jpg': expected an image, got content", id="a_page"),
         pytest.param(picture, {"size_hw": (9, 7)}, r"^m.size_hw: expected \[7, 9\], .*, got \[9, 7\]", id="size"),
         pytest.param(picture, {"path": turned}, r"^m.size_hw: expected \[9, 7\], .*, got \[7, 9\]", id="turned"),
-        pytest.param(picture, {"content": b"\xff\xd8"}, "^m.path: 'p.jpg': expected a picture", id="picture_cut_short"),
+        pytest.param(picture, {"content": b"\xff\xd8"}, "^m.path: 'p.jpg': expected an image", id="picture_cut_short"),
         pytest.param(sound, {"duration_s": 0.6}, "^m.duration_s: expected 0.500, as long as ", id="duration"),
         pytest.param(sound, {"rate_hz": 8_000}, "^m.rate_hz: expected 16000, the rate of ", id="rate"),
         pytest.param(sound, {"path": __file__}, "^m.path: expected an audio clip, got ", id="no_sound"),

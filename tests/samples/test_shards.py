@@ -92,7 +92,7 @@ BAD = [
     pytest.param(bad({"regions": (Region(box=(0.0, 0.0, 99.0, 2.0)),)}), "lies outside", id="box_outside"),
     pytest.param(bad({}, values=None), "signals[0]: expected the field 'path'", id="medium_nowhere"),
     pytest.param(bad({}, values=None, path="gone.jpg"), "got 'gone.jpg', which is not there", id="medium_gone"),
-    pytest.param(bad({}, values=None, path=__file__), "expected a picture, got", id="no_picture"),
+    pytest.param(bad({}, values=None, path=__file__), "expected an image, got", id="no_picture"),
     pytest.param(bad({}, values=MEDIA["image"].values / 255), "expected an image as uint8", id="unwritable_values"),
     pytest.param(replace(SAMPLES[1], id="a-image"), "id: expected one that no other sample", id="id_twice"),
 ]

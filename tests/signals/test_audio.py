@@ -31,8 +31,8 @@ def dominant_hz(samples):
         pytest.param(np.full(16000, 1e300), 16000, "got 16000 NaN or infinite", id="beyond-single-precision"),
         pytest.param(tone(), 0, "rate of 1000 to 768000 Hz, got 0", id="no-rate"),
         pytest.param(tone(), float("nan"), "rate of 1000 to 768000 Hz, got nan", id="nan-rate"),
-        pytest.param(np.zeros((2, 3, 16000)), 16000, "give one sound, not a batch", id="batch"),
-        pytest.param(np.zeros((200, 16000)), 16000, "give one sound, not a batch", id="too-many-channels"),
+        pytest.param(np.zeros((2, 3, 16000)), 16000, "give one clip, not a batch", id="batch"),
+        pytest.param(np.zeros((200, 16000)), 16000, "give one clip, not a batch", id="too-many-channels"),
     ],
 )
 def test_bad_samples_are_one_sentence(samples, rate_hz, message):
@@ -41,7 +41,7 @@ def test_bad_samples_are_one_sentence(samples, rate_hz, message):
 
 
 def test_samples_without_a_rate_are_refused():
-    with pytest.raises(ValueError, match=r"expected a sound as \(samples, rate_hz\), got an array of shape \(16000,\)"):
+    with pytest.raises(ValueError, match=r"expected audio as \(samples, rate_hz\), got an array of shape \(16000,\)"):
         open_signal(tone())
     with pytest.raises(ValueError, match=r"got tuple"):
         open_signal((16000, tone()))
@@ -103,7 +103,7 @@ def test_sizes_that_a_stream_left_open_are_no_truncation(tmp_path):
     flac[21] &= 0xF0  # the 36 bits of STREAMINFO that tell the number of samples
     flac[22:26] = bytes(4)
     (tmp_path / "s.flac").write_bytes(flac)
-    with pytest.raises(ValueError, match=r"'s.flac': expected a sound that tells its length"):
+    with pytest.raises(ValueError, match=r"'s.flac': expected audio whose header states its length"):
         open_signal(tmp_path / "s.flac")
 
 

@@ -21,7 +21,7 @@ RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 255, (12, 16, 3), dtype=np.uint8)
 XYZ = RNG.normal(size=(20, 3)).astype(np.float32)
 HEAD = 48  # bytes of a head that are kept before random ones, at most
-PREFIX = {"depth.png": "depth:", "trace.npy": "imu@50:"}  # the prefix before the path
+PREFIX = {"depth.png": "depth:", "recording.npy": "imu@50:"}  # the prefix before the path
 
 
 def saved(pixels, **options):
@@ -116,7 +116,7 @@ FILES = {
     "a.pcd": lambda: cloud("binary"),
     "ascii.pcd": lambda: cloud("ascii"),
     "a.npz": lambda: array({"xyz": XYZ}),
-    "trace.npy": lambda: array(RNG.normal(size=(40, 6))),
+    "recording.npy": lambda: array(RNG.normal(size=(40, 6))),
     "a.csv": lambda: table(1),
     "bare.csv": lambda: table(0),
     "a.nii": lambda: volume(packed=False),

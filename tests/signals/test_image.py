@@ -54,7 +54,7 @@ def test_bad_array_is_one_sentence(value, message):
 @pytest.mark.parametrize(("width", "height"), [(20_000, 20_000), (19_999, 10_000), (20_000, 3), (1, 1)])
 def test_size_is_refused_before_decoding(tmp_path, width, height):
     huge_png(tmp_path / "big.png", width, height)
-    with pytest.raises(ValueError, match=r"'big.png': expected a picture of 2 to 19999 px a side"):
+    with pytest.raises(ValueError, match=r"'big.png': expected an image of 2 to 19999 px a side"):
         open_signal(tmp_path / "big.png")
 
 
@@ -65,7 +65,7 @@ def test_truncated_file_is_one_sentence(tmp_path, suffix, share):
     noise = np.random.default_rng(0).integers(0, 255, (64, 80, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(ValueError, match=rf"'cut.{suffix}': expected a( whole)? picture"):
+    with pytest.raises(ValueError, match=rf"'cut.{suffix}': expected an?( whole)? image"):
         open_signal(path)
 
 
@@ -78,7 +78,7 @@ def test_truncated_file_is_one_sentence(tmp_path, suffix, share):
 )
 def test_a_file_that_cannot_be_opened_is_not_said_to_be_cut_short(tmp_path, name, why):
     (tmp_path / "folder.png").mkdir()
-    sentence = rf"'{name}': expected a picture, but its file cannot be opened .{why}.\.$"
+    sentence = rf"'{name}': expected an image, but its file cannot be opened .{why}.\.$"
     with pytest.raises(ValueError, match=sentence), opened(tmp_path / name, name):
         pass
 
@@ -125,7 +125,7 @@ def test_arrays_of_every_type(value, expected):
     ],
 )
 def test_files_of_every_mode(tmp_path, picture, suffix, expected):
-    path = tmp_path / f"picture.{suffix}"
+    path = tmp_path / f"image.{suffix}"
     picture.save(path)
     signal = open_signal(path, modality="image")  # a grey PNG of 16 bits is a depth map otherwise
     assert np.abs(signal.values[0, 0].astype(int) - expected).max() <= 1

@@ -1,4 +1,4 @@
-"""Motion traces: tables of every make give the same six traces, and the network's are resampled as written."""
+"""IMU recordings: tables of every make give the same six channels, and the network's are resampled as written."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 
 from deixis.signals import ImuSpec, open_signal, to_tensor
 from deixis.signals.imu import resample_sinc
-from deixis.signals.trace_files import AXES
+from deixis.signals.imu_tables import AXES
 
 
 def motion(count=100, rate_hz=50.0):
@@ -133,7 +133,7 @@ def test_linear_resampling_at_the_files_own_times(tmp_path):
 
 @pytest.mark.parametrize(("rate_hz", "new_rate_hz"), [(50, 200), (199, 200), (500, 200), (100, 200)])
 def test_sinc_resampling_is_torchaudios_filter_bank(rate_hz, new_rate_hz):
-    """Its other form: one kernel for each phase of the new rate, and a strided convolution of the padded trace."""
+    """Its other form: one kernel for each phase of the new rate, and a strided convolution of the padded recording."""
     torch = pytest.importorskip("torch")
     rows = np.random.default_rng(0).normal(size=(77, 6))
     divisor = math.gcd(rate_hz, new_rate_hz)
@@ -151,7 +151,7 @@ def test_sinc_resampling_is_torchaudios_filter_bank(rate_hz, new_rate_hz):
 
 
 def test_the_official_window():
-    """200 Hz by the sinc, the first 400 samples, zeros after the end; a trace of 200 Hz as it is."""
+    """200 Hz by the sinc, the first 400 samples, zeros after the end; a recording of 200 Hz as it is."""
     spec = ImuSpec(resampling="sinc", too_long="cut")
     long, short = open_signal((motion(300), 50)), open_signal((motion(50), 50))
     np.testing.assert_allclose(to_tensor(long, spec)[0], resample_sinc(motion(300), 50, 200)[:400].T, atol=1e-5)
@@ -188,7 +188,7 @@ def test_a_rate_tells_a_trace_from_a_sound(value, kind):
     if kind:
         assert open_signal(value).modality == kind
         return
-    with pytest.raises(ValueError, match=r"expected (a sound of|a rate of 1000)"):
+    with pytest.raises(ValueError, match=r"expected (audio of|a rate of 1000)"):
         open_signal(value)
 
 

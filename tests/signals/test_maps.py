@@ -49,9 +49,9 @@ def test_bad_depth_is_one_sentence(value, message):
 @pytest.mark.parametrize(
     ("picture", "name", "message"),
     [
-        pytest.param(Image.new("RGB", (8, 8)), "a.png", "got a picture of mode RGB; a coloured", id="colours"),
+        pytest.param(Image.new("RGB", (8, 8)), "a.png", "got an image of mode RGB; a coloured", id="colours"),
         pytest.param(Image.new("L", (8, 8), 9), "a.png", "got 8 bits, whose unit nothing says", id="8-bit"),
-        pytest.param(Image.fromarray(np.ones((8, 8), np.float32)), "a.tif", "a picture of floats", id="floats"),
+        pytest.param(Image.fromarray(np.ones((8, 8), np.float32)), "a.tif", "an image of floats", id="floats"),
     ],
 )
 def test_pictures_that_are_no_depth(tmp_path, picture, name, message):
@@ -65,7 +65,7 @@ def test_pictures_that_are_no_depth(tmp_path, picture, name, message):
     [
         pytest.param(np.zeros((4, 5, 3)), "vectors of length 1, got none", id="nothing"),
         pytest.param(
-            np.full((4, 5, 3), 0.2), "got 100% of other lengths, about 0.35; .* a picture, or scaled", id="short"
+            np.full((4, 5, 3), 0.2), "got 100% of other lengths, about 0.35; .* an image, or scaled", id="short"
         ),
         pytest.param(np.zeros((4, 5, 3), np.uint8), r"as floats of shape .*, got uint8 \(4, 5, 3\)", id="colours"),
         pytest.param(np.zeros((4, 5)), r"got float64 \(4, 5\)", id="flat"),
@@ -78,7 +78,7 @@ def test_bad_normals_are_one_sentence(value, message):
 
 def test_a_photo_is_no_map_of_normals(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 20, 3), dtype=np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match=r"'a.png': expected surface normals, .* it is probably a picture"):
+    with pytest.raises(ValueError, match=r"'a.png': expected surface normals, .* it is probably an image"):
         open_signal(f"normal:{tmp_path / 'a.png'}")
 
 
@@ -168,9 +168,7 @@ def test_a_picture_that_is_asked_for_and_missing():
     depth, normals = open_signal(np.ones((8, 9)), modality="depth"), open_signal(sphere(), modality="normal")
     for signal, spec in ((depth, DepthSpec(16, paired=True)), (normals, NormalSpec(16, paired=True))):
         kind = signal.modality
-        with pytest.raises(
-            ValueError, match=rf"with its picture, .* name both as {kind}:photo.png\+.*, or give \(pict"
-        ):
+        with pytest.raises(ValueError, match=rf"with its image, .* name both as {kind}:photo.png\+.*, or give \(image"):
             to_tensor(signal, spec)
 
 
@@ -180,7 +178,7 @@ def test_pairs_in_memory_tell_their_kind():
     paired = open_signal((photo, small))
     assert (paired.modality, paired.extent.size_hw) == ("depth", (60, 80))
     np.testing.assert_array_equal(paired.values[::20, ::20], small)
-    np.testing.assert_array_equal(paired.picture, photo)
+    np.testing.assert_array_equal(paired.image, photo)
     assert open_signal((Image.fromarray(photo[:40, :40]), sphere())).modality == "normal"
     assert open_signal((photo + 1, small)).digest != paired.digest
 

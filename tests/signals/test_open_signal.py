@@ -31,9 +31,9 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        pytest.param("none.png", "expected a picture, but there is no such file", id="missing"),
+        pytest.param("none.png", "expected an image, but there is no such file", id="missing"),
         pytest.param(
-            "none", r"expected a picture, a sound, .* or a brain response, but there is no such file", id="missing-bare"
+            "none", r"expected an image, audio, .* or an fMRI response, but there is no such file", id="missing-bare"
         ),
         pytest.param(".", "got a folder", id="folder"),
         pytest.param("a\0.png", "null character", id="null"),
@@ -77,22 +77,22 @@ def test_empty_and_foreign_files(tmp_path, suffix):
 )
 def test_known_strangers_are_named(tmp_path, content, message):
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(ValueError, match=rf"'a.png': expected a picture, got .*{message}"):
+    with pytest.raises(ValueError, match=rf"'a.png': expected an image, got .*{message}"):
         open_signal(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(
     ("name", "wrong", "message"),
     [
-        ("a.png", "b.wav", "expected a sound by its name, but its content is a PNG picture"),
-        ("a.jpg", "b.ply", "expected a point cloud by its name, but its content is a JPEG picture"),
-        ("a.wav", "b.jpg", "expected a picture by its name, but its content is a WAV sound"),
-        ("a.flac", "b.obj", "expected a point cloud by its name, but its content is a FLAC sound"),
-        ("a.ply", "b.wav", "expected a sound by its name, but its content is a PLY cloud"),
-        ("a.glb", "b.png", "expected a picture by its name, but its content is a GLB mesh"),
-        ("a.png", "b.mp4", "expected a film by its name, but its content is a PNG picture"),
-        ("a.wav", "b.nii.gz", "expected a brain response by its name, but its content is a WAV sound"),
-        ("a.jpg", "b.csv", "expected a motion trace by its name, but its content is a JPEG picture"),
+        ("a.png", "b.wav", "expected audio by its name, but its content is a PNG image"),
+        ("a.jpg", "b.ply", "expected a point cloud by its name, but its content is a JPEG image"),
+        ("a.wav", "b.jpg", "expected an image by its name, but its content is WAV audio"),
+        ("a.flac", "b.obj", "expected a point cloud by its name, but its content is FLAC audio"),
+        ("a.ply", "b.wav", "expected audio by its name, but its content is a PLY cloud"),
+        ("a.glb", "b.png", "expected an image by its name, but its content is a GLB mesh"),
+        ("a.png", "b.mp4", "expected a video by its name, but its content is a PNG image"),
+        ("a.wav", "b.nii.gz", "expected an fMRI response by its name, but its content is WAV audio"),
+        ("a.jpg", "b.csv", "expected an IMU recording by its name, but its content is a JPEG image"),
     ],
 )
 def test_mislabelled_file(folder, name, wrong, message):
@@ -142,7 +142,7 @@ def test_kind_of_values_in_memory(value, kind):
 
 @pytest.mark.parametrize("value", [None, 7, b"bytes", {"a": 1}, np.zeros((2, 16000)), np.zeros(()), (1, 2, 3)])
 def test_what_is_no_signal(value):
-    with pytest.raises(ValueError, match="expected a path, a PIL picture, an array or tensor"):
+    with pytest.raises(ValueError, match="expected a path, a PIL image, an array or tensor"):
         open_signal(value)
 
 
@@ -151,9 +151,9 @@ def test_kind_and_spec_are_checked():
     assert open_signal(signal) is signal
     with pytest.raises(ValueError, match=r"expected one of image, audio, point_cloud, .*, got 'smell'"):
         open_signal(signal, modality="smell")
-    with pytest.raises(ValueError, match="expected a sound, got 'image in memory', a picture"):
+    with pytest.raises(ValueError, match="expected audio, got 'image in memory', an image"):
         open_signal(signal, modality="audio")
-    with pytest.raises(ValueError, match="expected ImageSpec for 'image in memory', a picture, got AudioSpec"):
+    with pytest.raises(ValueError, match="expected ImageSpec for 'image in memory', an image, got AudioSpec"):
         to_tensor(signal, AudioSpec())
     assert to_tensor(signal, ImageSpec(size_px=16))[0].shape == (3, 16, 16)
 
@@ -165,20 +165,20 @@ def test_kind_and_spec_are_checked():
         pytest.param(
             "image@2:a.png", r"expected a number behind one of video \(rate_hz\), .*behind image", id="no_use"
         ),
-        pytest.param("imu:none.csv", "expected a motion trace, but there is no such file", id="missing"),
+        pytest.param("imu:none.csv", "expected an IMU recording, but there is no such file", id="missing"),
         pytest.param(
-            "video:a.png", "expected a film by the modality .* but its content is a PNG picture", id="wrong_kind"
+            "video:a.png", "expected a video by the modality .* but its content is a PNG image", id="wrong_kind"
         ),
         pytest.param(
             "a.png+a.jpg", "of which nothing says so; name the modality as in normal:a.png", id="unknown_pair"
         ),
         pytest.param("a.png+a.wav", "of which nothing says so; name the modality as in depth:a.png", id="unlike_pair"),
-        pytest.param("audio:a.png+a.jpg", "expected two files of a depth map or .*, got a sound", id="no_pair"),
+        pytest.param("audio:a.png+a.jpg", "expected two files of a depth map or .*, got audio", id="no_pair"),
         pytest.param("a.png+none.png", "^'none.png': .* no such file", id="half_a_pair"),
         pytest.param("none.png+a.png", "^'none.png': .* first file of a pair, but there is no such", id="other_half"),
         pytest.param("depth:none.png+a.png", "^'none.png': .* no such file", id="other_half_of_a_kind"),
-        pytest.param("depth16.png+a.jpg", "expected the picture first and its map behind the plus", id="map_first"),
-        pytest.param("depth:depth16.png+a.jpg", "expected the picture first and its map behind", id="map_first_named"),
+        pytest.param("depth16.png+a.jpg", "expected the image first and its map behind the plus", id="map_first"),
+        pytest.param("depth:depth16.png+a.jpg", "expected the image first and its map behind", id="map_first_named"),
         pytest.param("point:a.ply", "expected one of image, .* before the colon, got 'point'", id="other_word"),
         pytest.param("rgbd:a.png+a.jpg", "expected one of image, .* colon, got 'rgbd'", id="other_word_for_a_pair"),
         pytest.param("rgbd:none.png", "'rgbd:none.png': .* no such file", id="no_word_at_all"),
@@ -201,7 +201,7 @@ def test_names_that_say_more_than_a_path(folder, monkeypatch):
     assert open_signal("./imu:7.jpg").modality == "image"
     with pytest.raises(ValueError, match=r"modality: expected depth, as 'depth:x.npy' says, got 'image'"):
         open_signal("depth:x.npy", modality="image")
-    with pytest.raises(ValueError, match=r"rate_hz=: expected no such number for a picture, got 5"):
+    with pytest.raises(ValueError, match=r"rate_hz=: expected no such number for an image, got 5"):
         open_signal("tea+milk.png", rate_hz=5)
     with pytest.raises(ValueError, match=r"rate_hz=: expected unit_m= only for a depth map, got 5"):
         open_signal(np.ones((8, 9)), modality="depth", rate_hz=5)
@@ -263,7 +263,7 @@ def test_an_array_that_could_be_many_things_says_so(tmp_path):
 
 def test_an_array_of_one_dimension_may_be_a_brain_response(tmp_path):
     np.save(tmp_path / "a.npy", np.arange(9.0))
-    with pytest.raises(ValueError, match=r"expected a sound as .* may be of another modality, .* as in fmri:FILE"):
+    with pytest.raises(ValueError, match=r"expected audio as .* may be of another modality, .* as in fmri:FILE"):
         open_signal(tmp_path / "a.npy")
     assert open_signal(f"fmri:{tmp_path / 'a.npy'}").modality == "fmri"
 

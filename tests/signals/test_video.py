@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from deixis.signals import VideoSpec, open_signal, to_tensor, video
-from deixis.signals.video import bilinear, chosen_indices, chosen_pictures
-from deixis.signals.video_files import read_pictures, read_table
+from deixis.signals.video import bilinear, chosen_frames, chosen_indices
+from deixis.signals.video_files import read_frames, read_table
 
 av = pytest.importorskip("av")
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
@@ -51,10 +51,10 @@ def write_film(path, pictures, rate=10, keys=12, sound=False):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        pytest.param(ramp(4), r"expected a film as \(pictures, rate_hz\), got pictures alone", id="no_rate"),
+        pytest.param(ramp(4), r"expected a video as \(frames, rate_hz\), got frames alone", id="no_rate"),
         pytest.param((ramp(4), 0), "expected a rate of 0.01 to 1000 Hz, got 0", id="no_speed"),
-        pytest.param((ramp(4)[..., :2], 5), r"expected pictures of shape .*, got \(4, 48, 64, 2\)", id="two_channels"),
-        pytest.param((np.zeros((0, 8, 8, 3), np.uint8), 5), r"got \(0, 8, 8, 3\)", id="no_pictures"),
+        pytest.param((ramp(4)[..., :2], 5), r"expected frames of shape .*, got \(4, 48, 64, 2\)", id="two_channels"),
+        pytest.param((np.zeros((0, 8, 8, 3), np.uint8), 5), r"got \(0, 8, 8, 3\)", id="no_frames"),
         pytest.param((np.full((2, 8, 8, 3), 7.0), 5), "floats from 0 to 1, got values from 7", id="loud_floats"),
         pytest.param((np.zeros((3, 1, 8, 3), np.uint8), 5), "2 to 19999 px a side", id="one_row"),
         pytest.param((np.zeros((200, 2, 2, 3), np.uint8), 0.011), "of at most 4 hours, got 5.1", id="too_long"),
@@ -68,15 +68,15 @@ def test_bad_pictures_are_one_sentence(value, message):
 def test_bad_files_are_one_sentence(tmp_path):
     whole = write_film(tmp_path / "whole.mkv", np.tile(ramp(), (3, 1, 1, 1))).read_bytes()
     (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"'cut.mkv': expected the whole film of about \d+ pictures .* cut short"):
+    with pytest.raises(ValueError, match=r"'cut.mkv': expected the whole video of about \d+ frames .* cut short"):
         open_signal(tmp_path / "cut.mkv")
     whole = write_film(tmp_path / "whole.mp4", ramp()).read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])  # its index stands at the end
-    with pytest.raises(ValueError, match=r"'cut.mp4': expected a whole film, but it cannot be read"):
+    with pytest.raises(ValueError, match=r"'cut.mp4': expected a whole video, but it cannot be read"):
         open_signal(tmp_path / "cut.mp4")
     whole = write_film(tmp_path / "whole.avi", ramp()).read_bytes()
     (tmp_path / "cut.avi").write_bytes(whole[: len(whole) * 3 // 4])
-    with pytest.raises(ValueError, match=r"'cut.avi': expected the whole film of about 40 pictures"):
+    with pytest.raises(ValueError, match=r"'cut.avi': expected the whole video of about 40 frames"):
         open_signal(tmp_path / "cut.avi")
     noise = bytearray(whole)
     noise[2000:-1000] = np.random.default_rng(0).bytes(len(noise) - 3000)
@@ -92,7 +92,7 @@ def test_a_film_without_pictures_is_told(tmp_path):
         frame.sample_rate = 16000
         for packet in [*voice.encode(frame), *voice.encode()]:
             container.mux(packet)
-    with pytest.raises(ValueError, match=r"'a.mp4': expected a film, but it has no pictures, only audio; for a sound"):
+    with pytest.raises(ValueError, match=r"'a.mp4': expected a video, but it has no frames, only audio; for audio"):
         open_signal(tmp_path / "a.mp4")
 
 
@@ -124,18 +124,18 @@ def test_a_film_is_decoded_where_it_is_needed(tmp_path, monkeypatch):
     """Few frames are held; the others are found by seeking, equal to those decoded from the beginning."""
     path = write_film(tmp_path / "long.mp4", np.tile(ramp(42), (8, 1, 1, 1)), keys=30)
     signal = open_signal(path)
-    assert len(signal.values) == video.KEPT_PICTURES
+    assert len(signal.values) == video.KEPT_FRAMES
     table = read_table(path, "long.mp4")
     with av.open(str(path)) as container:
         all_pictures = np.stack([picture.to_ndarray(format="rgb24") for picture in container.decode(video=0)])
     wanted = [335, 0, 17, 300, 17, 151]
-    np.testing.assert_array_equal(read_pictures(path, "long.mp4", table, wanted), all_pictures[wanted])
+    np.testing.assert_array_equal(read_frames(path, "long.mp4", table, wanted), all_pictures[wanted])
     spec = VideoSpec(32, frames=5)
-    np.testing.assert_array_equal(chosen_pictures(signal, spec), all_pictures[chosen_indices(table, spec)])
+    np.testing.assert_array_equal(chosen_frames(signal, spec), all_pictures[chosen_indices(table, spec)])
     monkeypatch.setattr(video, "KEPT_BYTES", 3 * 48 * 64 * 3)
     assert len(open_signal(path).values) == 3
     path.unlink()
-    with pytest.raises(ValueError, match=r"'long.mp4': expected its file at .*, which is gone; open the film again"):
+    with pytest.raises(ValueError, match=r"'long.mp4': expected its file at .*, which is gone; open the video again"):
         to_tensor(signal, spec)
 
 
@@ -143,8 +143,8 @@ def test_a_file_in_place_of_the_opened_one_is_noticed(tmp_path):
     path = write_film(tmp_path / "a.mp4", ramp())
     signal = open_signal(path)
     write_film(path, ramp(3))
-    with pytest.raises(ValueError, match=r"'a.mp4': expected 40 pictures, but number \d+ .* cannot be decoded"):
-        chosen_pictures(signal, VideoSpec(frames=40))
+    with pytest.raises(ValueError, match=r"'a.mp4': expected 40 frames, but number \d+ .* cannot be decoded"):
+        chosen_frames(signal, VideoSpec(frames=40))
 
 
 def test_an_array_and_its_rate():
@@ -211,7 +211,7 @@ def test_real_films(shared_data):
 
 
 def test_a_rotation_in_the_file_is_done(shared_data):
-    """The same keyboard, filmed upright and lying down: upright once the second is turned as its file says."""
+    """The same keyboard, videoed upright and lying down: upright once the second is turned as its file says."""
     upright, turned = (open_signal(shared_data / "video_decord" / f"video_{n}.mov") for n in (0, 90))
     assert upright.extent.size_hw == (320, 568)
     assert turned.extent.size_hw == (568, 320)

@@ -56,5 +56,5 @@ def test_what_is_missing_is_said(main, words):
 def test_a_wrong_file_is_told_before_any_weights_are_read(main):
     Path("tiny").mkdir()
     Path("tiny/config.json").write_text("{}")  # no model at all
-    with pytest.raises(ValueError, match=r"'none\.png': expected a picture, but there is no such file"):
+    with pytest.raises(ValueError, match=r"'none\.png': expected an image, but there is no such file"):
         main(["tiny", "none.png"])

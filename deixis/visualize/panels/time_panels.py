@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from deixis.geometry.points import INSTANT_S
 from deixis.signals.audio import RATE_HZ, log_mel
-from deixis.signals.trace_files import AXES
+from deixis.signals.imu_tables import AXES
 from deixis.visualize.canvas import GREY, INK, WHITE, Colour, text_font
 from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, axis_px, draw_seconds, shade, with_tags
 

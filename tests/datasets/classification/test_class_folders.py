@@ -54,7 +54,7 @@ def test_a_question_and_its_choices(tmp_path):
     [
         pytest.param("cat/notes.txt", "cat/notes.txt", "expected a file of a known ending, got '.txt'", id="ending"),
         pytest.param("b.png", "b.png", "expected a folder that is named by the class, got none", id="no_class"),
-        pytest.param("cat/b.png", "cat/b.png", "'b.png': expected a picture", id="no_picture"),
+        pytest.param("cat/b.png", "cat/b.png", "'b.png': expected an image", id="no_picture"),
     ],
 )
 def test_what_does_not_fit_is_counted(tmp_path, file, where, message):

@@ -155,7 +155,7 @@ def test_classes_by_colour(tmp_path):
         pytest.param(lambda f: (f / "labels/a.png").unlink(), "images/a.jpg",
                      "expected a map of the same name as this image, got none", id="no_map"),
         pytest.param(lambda f: (f / "labels/a.png").write_text("no"), "images/a.jpg",
-                     "'a.png': expected a picture", id="no_picture_file"),
+                     "'a.png': expected an image", id="no_picture_file"),
         pytest.param(lambda f: write_picture(f / "labels/a.png", np.stack([LEFT_RIGHT] * 2 + [LEFT_RIGHT * 9], -1)),
                      "images/a.jpg", "expected a number at each pixel, as the classes have numbers, got colours",
                      id="colours"),

@@ -167,7 +167,7 @@ def test_a_picture_that_lies_on_its_side_is_upright(tmp_path):
         pytest.param(lambda f: write_picture(f / "images/a.png", PICTURE), "images/a.png",
                      "expected a name of its own, got that of a.jpg", id="two_pictures_of_a_name"),
         pytest.param(lambda f: (f / "masks/a_1.png").write_text("no"), "masks/a_1.png",
-                     "'a_1.png': expected a picture", id="no_picture_file"),
+                     "'a_1.png': expected an image", id="no_picture_file"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_counted(tmp_path, change, where, message):

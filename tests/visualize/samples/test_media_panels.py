@@ -66,7 +66,7 @@ def test_a_panel_opens_the_content_of_a_medium(tmp_path):
             MediaReference("a", "image"), "expected values or a file for the medium 'a', got neither", id="nowhere"
         ),
         pytest.param(MediaReference("a", "image", path="gone.png"), "there is no such file", id="no_file"),
-        pytest.param(MediaReference("a", "image", path=__file__), "expected a picture", id="no_picture"),
+        pytest.param(MediaReference("a", "image", path=__file__), "expected an image", id="no_picture"),
         pytest.param(MediaReference("a", "image", path="cut.png", content=b"\x89PNG\r\n"), "cut.png", id="cut_short"),
         pytest.param(MediaReference("a", "smell", values=np.zeros(3)), "got 'smell'", id="no_such_kind"),
     ],

@@ -1,6 +1,6 @@
-"""Tables of motion traces: which columns of a CSV are time and the six axes, and in which unit the time is.
+"""Tables of IMU recordings: which columns of a CSV are time and the six axes, and in which unit the time is.
 
-Knows files and names of columns; what a trace is used for is in `imu.py`.
+Knows files and names of columns; what a recording is used for is in `imu.py`.
 """
 
 import csv
@@ -28,7 +28,7 @@ def read_csv(path: Path, name: str) -> tuple[Float[np.ndarray, "row 6"], Float[n
     """The six axes of a CSV, and the seconds of its rows from the first; None where it has no time column.
 
     With a header, columns are found by name; without, six columns are the axes and a seventh before them the time.
-    Raises: ValueError for text that is no table of numbers, other columns, or a time that stands still or runs back.
+    Raises: InputError for text that is no table of numbers, other columns, or a time that stands still or runs back.
     """
     header, rows = _table(path, name)
     if header is None:
@@ -46,7 +46,7 @@ def read_csv(path: Path, name: str) -> tuple[Float[np.ndarray, "row 6"], Float[n
 def seconds(stamps: Float[np.ndarray, " row"], name: str) -> Float[np.ndarray, " row"]:
     """Seconds from the first of rising time stamps in s, ms, us or ns, told by their steps.
 
-    Raises: ValueError where they do not rise, or no unit gives a rate of motion sensors.
+    Raises: InputError where they do not rise, or no unit gives a rate of motion sensors.
     """
     steps = np.diff(stamps)
     if len(stamps) < 2 or not np.isfinite(stamps).all() or not (steps > 0).all():
@@ -65,21 +65,21 @@ def seconds(stamps: Float[np.ndarray, " row"], name: str) -> Float[np.ndarray, "
 def _table(path: Path, name: str) -> tuple[list[str] | None, Float[np.ndarray, "row column"]]:
     """(header or None, numbers) of a comma-, semicolon- or tab-separated text."""
     if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"'{name}': expected a trace of at most {MAX_BYTES >> 20} MB, got more; cut it.")
+        raise InputError(f"'{name}': expected a recording of at most {MAX_BYTES >> 20} MB, got more; cut it.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"'{name}': expected a CSV of motion traces, got a file that is no text.") from error
+        raise InputError(f"'{name}': expected a CSV of IMU recordings, got a file that is no text.") from error
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
-        raise InputError(f"'{name}': expected a CSV of motion traces, got no rows.")
+        raise InputError(f"'{name}': expected a CSV of IMU recordings, got no rows.")
     separator = max(",;\t", key=lines[0].count)
     if not lines[0].count(separator):
         separator = " "
     try:
         cells = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
     except csv.Error as error:
-        raise InputError(f"'{name}': expected a CSV of motion traces, got a damaged table ({error}).") from error
+        raise InputError(f"'{name}': expected a CSV of IMU recordings, got a damaged table ({error}).") from error
     header = None if all(map(_is_number, cells[0])) else [cell.strip().lower() for cell in cells[0]]
     body = cells if header is None else cells[1:]
     width = len(cells[0])
@@ -95,7 +95,7 @@ def _table(path: Path, name: str) -> tuple[list[str] | None, Float[np.ndarray, "
         bad = next((cell, n) for n, row in enumerate(body, 1) for cell in row if cell.strip() and not _is_number(cell))
         raise InputError(f"'{name}': expected numbers, got {bad[0]!r:.40} in row {bad[1]} of the table.") from error
     if not len(rows):
-        raise InputError(f"'{name}': expected a CSV of motion traces, got a header and no rows.")
+        raise InputError(f"'{name}': expected a CSV of IMU recordings, got a header and no rows.")
     return header, rows
 
 
