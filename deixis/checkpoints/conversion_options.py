@@ -184,7 +184,7 @@ def open_tower(
 
 
 def named_sides(*names: str) -> tuple[tuple[int, int], str]:
-    """((side of a picture, side of a patch), name) of the first name that tells: `clip-vit-large-patch14-336`."""
+    """((side of an image, side of a patch), name) of the first name that tells: `clip-vit-large-patch14-336`."""
     match = next(match for name in names if (match := TOWER_SIZES.search(name)))
     return (int(match["side"] or CLIP_LARGE["image_size"]), int(match["patch"])), match.string
 
@@ -194,7 +194,7 @@ def check_tower(
 ) -> None:
     """Raises CheckpointError unless a checkpoint can have been trained with this CLIP (fields of its configuration).
 
-    The width is that of the projection; the layer that is read has to be there; pictures and patches have to be of the
+    The width is that of the projection; the layer that is read has to be there; images and patches have to be of the
     sides that `whose` has.
     """
     meta = source.meta()
@@ -251,7 +251,7 @@ def clip_config(meta: Mapping[str, Tensor], found: Mapping[str, Any], prefix: st
 
 
 def picture_tags(said: Mapping[str, Any]) -> tuple[str, ...]:
-    """The tokens around a picture that a LLaVA of this configuration was trained with, which have to be whole."""
+    """The tokens around an image that a LLaVA of this configuration was trained with, which have to be whole."""
     return ("<im_start>", "<im_end>") if said["mm_use_im_start_end"] else ()
 
 

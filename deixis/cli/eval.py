@@ -126,7 +126,7 @@ def _data(known: "Benchmark", data: Path | None) -> Path:
 def _play(
     known: "Benchmark", data: Path, options: dict[str, str], mode: str | None, limit: int | None, batch: int | None
 ) -> tuple["EvaluationRun", dict[str, str]]:
-    """What is asked, and what of it is said in the folder's name. Raises ValueError for a mode that is not had."""
+    """What is asked, and what of it is said in the folder's name. Raises InputError for a mode that is not had."""
     from deixis.evaluation.benchmark import JUDGE_PREFIX
     from deixis.evaluation.runner import EvaluationRun
 

@@ -86,8 +86,8 @@ def _placeholder_id(tokenizer: Any, placeholder: str, config: DeixisConfig) -> i
 
 @torch.no_grad()
 def _add_fine_level(network: DeixisForConditionalGeneration, config: DeixisConfig, freeze: bool) -> None:
-    """What a network needs whose fields had no finer level, because SAM made all its masks: a head to mark it, and
-    regions that read it, with zeros until they are trained."""
+    """Adds what a network lacks whose fields had no finer level because SAM made all its masks: a pointing head, and
+    region features of that level, zero until they are trained."""
     first = next(network.projection.parameters())
     network.pointing_head = build_pointing_head(config).to(first.device, first.dtype)
     if config.takes_regions and config.sampler.features == "levels":
@@ -115,7 +115,7 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
 
     With a softmax router the copy takes half of its original's weight, so that sums stay as they were; where weights
     are sigmoids, or the best expert counts alone, it begins with next to none. freeze: only the new expert and the
-    routers learn. Raises ValueError for a projection without experts, or a constant router, under which all count
+    routers learn. Raises ConfigError for a projection without experts, or a constant router, under which all count
     alike.
     """
     projection = network.projection

@@ -1,7 +1,7 @@
-"""Putting signals and regions into text: which embedding goes where, found by token positions and nothing else.
+"""Fusion of signals, regions and text: embeddings are placed by token positions and nothing else.
 
-`SignalBatch` says which signals a batch holds and whose they are; `place` puts rows into placeholder positions after
-counting both, sample by sample, because a surplus row would otherwise land in the next sample in silence.
+`SignalBatch` lists the signals of a batch and their samples; `place` puts rows into placeholder positions after
+counting both, sample by sample, because a surplus row would otherwise land in the next sample silently.
 """
 
 from collections.abc import Callable, Mapping
@@ -110,7 +110,7 @@ def place(
 def repeat_signals(inputs: Mapping[str, Any], copies: int) -> dict[str, Any]:
     """Signals and regions of a batch for `copies` of each of its rows, one after the other (beams, several answers).
 
-    `inputs` are the network's, without the text; those that are None are left out.
+    `inputs` are the network's, without the text; those that are None are skipped.
     """
     inputs = {name: value for name, value in inputs.items() if value is not None}
     if "signal_modality" not in inputs:

@@ -51,7 +51,7 @@ class DeixisOutput(ModelOutput):
 
 
 class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
-    """One network for every signal; see the module's drawing."""
+    """One network for every modality; see the diagram of the module."""
 
     config_class = DeixisConfig
     base_model_prefix = ""
@@ -368,7 +368,7 @@ _SIGNAL_INPUTS = (
 
 
 def build_pointing_head(config: DeixisConfig) -> PointingHead:
-    """The head that marks the fields' finer level, freshly initialised."""
+    """The pointing head over the fields' finer level, freshly initialised."""
     return PointingHead(config.text_config.hidden_size, config.pointing.dim)
 
 

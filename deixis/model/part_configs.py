@@ -17,7 +17,7 @@ class EncoderConfig:
     """The universal encoder (`model.encoder`).
 
     Raises:
-        ConfigError: A field does not fit, or a class token is asked of an encoder that has none.
+        ConfigError: A field does not fit, or a class token is requested from an encoder without one.
     """
 
     type: Literal["fourier", "trunk"] = "fourier"
@@ -157,7 +157,7 @@ class LossWeights:
     """Weights of the losses in their sum; LISA, section 3.2: 1 for text, 2 for bce, 0.5 for dice.
 
     Raises:
-        ConfigError: A weight is no number from 0.
+        ConfigError: A weight is negative or no number.
     """
 
     text: NonNegative = 1.0

@@ -1,7 +1,7 @@
-"""`DeixisProcessor`: files, regions and questions in; the network's tensors out, and answers back to the file's units.
+"""`DeixisProcessor`: files, regions and questions to the network's tensors, and answers back to the units of the file.
 
-It owns the tokenizer, how each kind of signal is prepared, how many tokens a signal takes, the notation, and where
-regions are read. It knows nothing of weights.
+It owns the tokenizer, how each modality is prepared, how many tokens a signal takes, the notation, and where
+regions are sampled. It does not know the weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,11 +47,11 @@ from deixis.signals import MODALITIES, Signal, SignalOptions, to_tensor
 class DeixisProcessor(ProcessorMixin):
     """Prepares samples for `DeixisForConditionalGeneration`; saved beside the weights.
 
-    specs: preparation of each kind (fields of its spec in `deixis.signals`). token_counts: placeholders a signal of
-    each kind takes. points, axes, region_reader: how many points are sampled in a region, their axes, and the rule they
-    are read by, a key of `region_readers`. sam_size_px, sam_square: side of SAM's input (0 where SAM does not make the
-    masks), and whether the picture fills it. placeholders: the word of each kind in the chat template. tiles: how many
-    tiles a side a picture is cut into; 1: none.
+    specs: preparation of each modality (fields of its spec in `deixis.signals`). token_counts: placeholders that a
+    signal of each modality takes. points, axes, region_reader: how many points are sampled in a region, their axes, and
+    the rule by which they are sampled, a key of `region_readers`. sam_size_px, sam_square: side of SAM's input (0 where
+    SAM does not make the masks), and whether the image fills it. placeholders: the token of each modality in the chat
+    template. tiles: the number of tiles per side that an image is cut into; 1: none.
     """
 
     attributes = ["tokenizer"]
@@ -87,12 +87,12 @@ class DeixisProcessor(ProcessorMixin):
         return super().to_dict(*args, **kwargs) | {"notation": asdict(self.notation)}
 
     def spec(self, kind: str) -> Any:
-        """How signals of this kind are prepared."""
+        """The preparation of signals of this modality."""
         options = {k: tuple(v) if isinstance(v, list) else v for k, v in self.specs[kind].items()}
         return MODALITIES[kind].spec(**options)
 
     def prepare(self, signal: Signal) -> Prepared:
-        """The network's input for a signal. Raises ValueError for a kind that the model does not take."""
+        """The network's input for a signal. Raises InputError for a modality that the model does not take."""
         if signal.modality not in self.specs:
             raise InputError(f"'{signal.name}': this model takes {', '.join(self.specs)}; got {signal.modality}")
         spec, modality = self.spec(signal.modality), MODALITIES[signal.modality]
@@ -270,7 +270,7 @@ class DeixisProcessor(ProcessorMixin):
         return read_generated(network, self, inputs, getattr(sequences, "sequences", sequences))
 
     def parse(self, text: str, prepared: Sequence[Prepared]) -> ParsedAnswer:
-        """What a person reads of the model's text, and its phrases and marks (in unit coordinates)."""
+        """The clean text of a generated answer, and its phrases with their regions in unit coordinates."""
         for token in (self.tokenizer.eos_token, self.tokenizer.pad_token, self.tokenizer.bos_token):
             text = text.replace(token, "") if token else text
         return parse_answer(text, [p.frame for p in prepared], self.notation)

@@ -68,7 +68,7 @@ def record_of(sample: Sample, paths: Sequence[str]) -> dict[str, Any]:
 
 
 def sample_of(record: Any, folder: Path) -> Sample:
-    """The sample of a record, its media joined to `folder`. Raises ValueError, one sentence, if it is none."""
+    """The sample of a record, its media joined to `folder`. Raises DataError, one sentence, if it is none."""
     if isinstance(record, DataError):
         raise record
     validate_record(record)

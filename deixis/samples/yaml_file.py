@@ -9,7 +9,7 @@ from deixis.errors import ConfigError
 
 
 def read_yaml(path: str | Path) -> Any:
-    """The values in a YAML file. Raises ValueError, one sentence with file and line, for a file that is no YAML."""
+    """The values in a YAML file. Raises ConfigError, one sentence with file and line, for a file that is no YAML."""
     try:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:

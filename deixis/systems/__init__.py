@@ -1,6 +1,7 @@
-"""What is peculiar to each published system, one room per system, under the same file names.
+"""Everything specific to a published system, one package per system, with the same file names in each.
 
-`preset`, `convert`, `template`, `notation`, `labels`, `losses`, `scoring`: a room has those that its system needs.
+`notation`, `template`, `labels`, `losses`, `sampling`, `preset`, `convert`, `scoring`, `wording`: a package has those
+that its system needs.
 """
 
 from deixis.conversation.system import System

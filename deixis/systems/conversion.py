@@ -52,7 +52,7 @@ def convert(
 ) -> Path:
     """Converts `source`, a folder, a file or a hub id with a checkpoint of `system`, into the folder `out`.
 
-    dtype: of the floating tensors; that of most of the source where not given. Returns `out`. Raises ValueError, one
+    dtype: of the floating tensors; that of most of the source where not given. Returns `out`. Raises InputError, one
     sentence, for whatever does not fit; then, and when interrupted, nothing is left behind.
     """
     if system not in SYSTEMS:
@@ -109,7 +109,7 @@ def _shapes(plan: Plan, dtype: torch.dtype | None) -> dict[str, Shape]:
 
 
 def _value(plan: Plan, name: str, dtype: torch.dtype) -> Tensor:
-    """The values of one tensor of ours. Raises ValueError where they do not fit into the type."""
+    """The values of one tensor of ours. Raises InputError where they do not fit into the type."""
     tensor = plan.make(name, lambda part, key: part.source.read(key))
     cast = tensor.to(dtype)
     if (
@@ -166,7 +166,7 @@ def _generation(config: DeixisConfig, stop: str | None) -> GenerationConfig:
 
 
 def _check_out(out: Path, source: Path, overwrite: bool) -> None:
-    """Raises ValueError unless a new folder may be made at `out`."""
+    """Raises InputError unless a new folder may be made at `out`."""
     if not out.parent.is_dir():
         raise InputError(f"'{out}': there is no folder '{out.parent}' to write the model into")
     if source.exists():

@@ -1,1 +1,1 @@
-"""Training: losses by stage, batches drawn from the world, recipes, and one loop on transformers' Trainer."""
+"""Training: losses by stage, batches generated from the world, recipes, and one loop on transformers' Trainer."""

@@ -34,7 +34,7 @@ class DenseHeads(nn.Module):
     def forward(
         self, field: Field, classes: Int[Tensor, "batch cell names"], box: Float[Tensor, "batch cell bounds"]
     ) -> dict[str, Tensor]:
-        """Losses of the field against the truth of its fine cells, by name; `accuracy` of the first class name."""
+        """Losses of the field against the targets of its fine cells, by name; `accuracy` of the first class name."""
         fine = self._loss(self.fine(field.fine).float(), classes, box)
         token_classes, token_box = self._token_truth(field, classes, box)
         outputs = self.token(field.tokens).float().flatten(1).unflatten(1, (token_classes.shape[1], -1))
@@ -47,7 +47,7 @@ class DenseHeads(nn.Module):
         }
 
     def _token_truth(self, field: Field, classes: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
-        """The truth at the places that tokens answer for, token by token."""
+        """The ground truth at the cells that each token covers, token by token."""
         if field.grid is None:
             nearest = torch.cdist(field.positions, field.fine_positions).argmin(-1)
             pick = lambda truth: truth.gather(1, nearest.unsqueeze(-1).expand(-1, -1, truth.shape[-1]))  # noqa: E731
@@ -90,7 +90,7 @@ class DensePretrainer(nn.Module):
         self.encoder, self.heads = encoder, heads
 
     def forward(self, **batch: dict[str, Tensor]) -> dict[str, Tensor | dict[str, Tensor]]:
-        """`batch` maps a kind to {"values", "classes", "box"}; kinds may be absent."""
+        """`batch` maps a modality to {"values", "classes", "box"}; modalities may be absent."""
         losses = {}
         for kind, part in batch.items():
             result = self.heads[kind](self.encoder(part["values"], kind), part["classes"], part["box"])

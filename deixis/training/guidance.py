@@ -1,10 +1,9 @@
-"""Guided attention: while an answer names and marks a thing, one head of some layers is told to look at it.
+"""Guided attention: one head of some layers is supervised to attend to the object that an answer refers to.
 
-Finding the thing that a phrase means is a look-up of content in the signal's tokens, which a small language model
-learns from its answers alone only after very long; the training data know where to look. `guided_tokens` says which
-tokens of an answer stand for which region, `AttentionGuide` compares a head's attention with the region's cells.
-Nothing of this remains in the trained network. It wants attention layers as Llama's are written: q_proj, k_proj and
-rotary positions.
+Finding the object of a phrase is a look-up of content among the signal's tokens, which a small language model learns
+very slowly from answers alone; the training data hold its location. `guided_tokens` assigns tokens of an answer to
+regions, `AttentionGuide` compares a head's attention with the cells of the region. Nothing of this remains in the
+trained network. It requires attention layers like Llama's: q_proj, k_proj and rotary positions.
 """
 
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ GUIDED_LAYERS = (2, 3)  # of the language model, counted from 0; one head of eac
 
 
 def guided_tokens(markup: str, tokens: Sequence[str], phrase_open: str, seg: str) -> list[tuple[int, int]]:
-    """(token, region) for every token of a written answer that belongs to the phrase or the marks of a region.
+    """(token, region) for every token of a written answer that belongs to the phrase or the reference of a region.
 
     `tokens` are the pieces of the answer as written: phrases open with `phrase_open`, marks are "[" ... "]" or `seg`.
     A phrase with several regions counts for its first.
@@ -54,9 +53,9 @@ def guided_tokens(markup: str, tokens: Sequence[str], phrase_open: str, seg: str
 
 
 def token_target(record: Region, prepared: Prepared, cells: int, tokens: int) -> Float[np.ndarray, " token"] | None:
-    """How the attention of a region should lie on the `tokens` of its picture or sound; sums to 1.
+    """The target attention of a region over the `tokens` of its image or audio; sums to 1.
 
-    None where the region covers nothing of it.
+    None where the region covers no token.
     """
     share = region_to_cells(record, replace(prepared, sam=None), cells)  # tokens lie in the encoder's own frame
     pooled = load(MODALITIES[prepared.modality].cells)().pool(share, tokens)
@@ -64,10 +63,10 @@ def token_target(record: Region, prepared: Prepared, cells: int, tokens: int) ->
 
 
 def first_look(turns: Sequence[Turn], number: int, pairs: Sequence[tuple[int, int]], regions: int) -> int | None:
-    """The region that should be looked at before answer `number` begins; -1 for nothing, None where it is not known.
+    """The region to attend to before answer `number` begins; -1 for none, None where it is unknown.
 
-    It is the first that the answer marks (`pairs` are its guided tokens); else, of a sample whose texts name none of
-    its regions, the first of these: what the answer is about.
+    It is the first that the answer refers to (`pairs` are its guided tokens); else, of a sample whose texts name none
+    of its regions, the first of these, which the answer is about.
     """
     if pairs:
         return pairs[0][1]
@@ -82,7 +81,7 @@ def first_look(turns: Sequence[Turn], number: int, pairs: Sequence[tuple[int, in
 class AttentionGuide:
     """Watches the guided layers of a language model and gives the loss of their first head's attention.
 
-    Raises ValueError for a language model without these layers.
+    Raises ConfigError for a language model without these layers.
     """
 
     def __init__(self, decoder: nn.Module, layers: Sequence[int] = GUIDED_LAYERS):

@@ -25,7 +25,7 @@ class Guide:
     target: np.ndarray
 
 
-NOWHERE = (0, np.ones(1, np.float32))  # what is not there: look at the row's first token
+NOWHERE = (0, np.ones(1, np.float32))  # absent objects: attend to the row's first token
 
 
 @dataclass

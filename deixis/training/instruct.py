@@ -1,6 +1,6 @@
-"""Instruction tuning: questions of every kind about every signal, all parts trained together.
+"""Instruction tuning: questions of every type about every modality, all parts trained together.
 
-The pretraining heads may stay on beside (`dense_weight`), so that the field goes on learning what it shows.
+The pretraining heads may be kept (`dense_weight`), so that the field is still trained on its dense targets.
 """
 
 from dataclasses import replace
@@ -97,9 +97,9 @@ def _restore_tied(module: Instructor, state: dict[str, Tensor], prefix: str, *re
 
 
 class InstructBatches:
-    """`make` for instruction tuning: `counts` rows of each kind (or "pair") a batch, `questions` in each row.
+    """`make` for instruction tuning: `counts` rows of each modality (or "pair") per batch, `questions` in each row.
 
-    `fine_cells` and `mask_cells` are the cells of each kind that the dense truth and the masks are given on.
+    `fine_cells` and `mask_cells` are the numbers of cells per modality of dense targets and of masks.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class InstructBatches:
         return collate_guided(rows, pad_id, self.system) | {"dense": dense}
 
     def rows(self, step: int) -> tuple[list[GuidedRow], dict[str, list[DenseTargets]]]:
-        """The rows of a step, and the dense truths of their signals by kind."""
+        """The rows of a step, and the dense targets of their signals by modality."""
         rows: list[GuidedRow] = []
         truths: dict[str, list[DenseTargets]] = {}
         for name, count in self.counts.items():
@@ -140,7 +140,7 @@ class InstructBatches:
         return rows, truths
 
     def _row(self, kinds: tuple[str, ...], seed: int, truths: dict[str, list[DenseTargets]]) -> GuidedRow:
-        """Questions about the media of `kinds` of one seed, in that order; their truths are added to `truths`."""
+        """Questions about the signals of `kinds` of one seed, in that order; adds their dense targets to `truths`."""
         prepared, samples = [], []
         for number, kind in enumerate(kinds):
             facts = world_facts("train", seed, kind, supersampling(seed))

@@ -52,7 +52,7 @@ class TrainingOptions:
 class LossLog(TrainerCallback):
     """Adds the model's dictionary of losses, averaged since the last log, to what is logged.
 
-    It must stand before the callbacks that write logs, for these write what they are given.
+    It must precede the callbacks that write logs, which write the values that they are given.
     """
 
     def __init__(self, model: nn.Module):
@@ -73,7 +73,7 @@ class LossLog(TrainerCallback):
 
 
 class AtomicSave(TrainerCallback):
-    """Keeps half-written checkpoints from counting: a checkpoint without its `done` mark is removed on resume."""
+    """Keeps half-written checkpoints from counting: a checkpoint without its `done` file is removed on resume."""
 
     def on_save(self, args, state, control, **kwargs):
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"

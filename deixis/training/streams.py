@@ -41,15 +41,15 @@ def first(items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def supersampling(seed: int) -> int:
-    """Rays a pixel's side: every third picture of training is antialiased, as reduced photographs are."""
+    """Rays per side of a pixel: every third image of training is antialiased, as reduced photographs are."""
     return 2 if seed % 3 == 0 else 1
 
 
 class DenseBatches:
     """`make` for dense pretraining: {"image" | "audio" | "point_cloud": {"values", "classes", "box"}}.
 
-    `specs` by kind says what tensors the network wants, `counts` how many signals of each kind a batch holds. Pictures
-    and their truth are mirrored half of the time.
+    `specs` by modality are the tensors that the network requires, `counts` the signals of each modality per batch.
+    Images and their targets are mirrored half of the time.
     """
 
     def __init__(self, specs: dict[str, Any], counts: dict[str, int], seed: int):

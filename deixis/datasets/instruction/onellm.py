@@ -1,4 +1,4 @@
-"""OneLLM's files: captions and dialogues about eight kinds of signals, and what it is evaluated on.
+"""OneLLM's files: captions and dialogues about eight modalities, and what it is evaluated on.
 
     *.csv                        caption TAB url, in a table with these names at the top: pretraining
     window_idx_train.json        [{"video_uid", "window_start", "window_end", "text"}, ...]: pretraining on motion

@@ -107,7 +107,7 @@ def judged(
 ) -> tuple[list[ExampleMetrics], list[str]]:
     """The marks of each case, none for one that could not be judged, and sentences on what is missing.
 
-    A case: context, question, reference, candidate, prompt, role. Raises ValueError for options that are wrong.
+    A case: context, question, reference, candidate, prompt, role. Raises InputError for options that are wrong.
     """
     endpoint = endpoint_from_recipe(options, cache)
     if endpoint is None:

@@ -1,8 +1,8 @@
-"""The feature field: what the encoder makes of a signal, features at positions.
+"""The feature field: the encoder's output for a signal, features at positions.
 
-One record for every kind of signal, so that one sampler can read any region and one head can mark any region.
-Two levels: `tokens`, the encoder's last layer, and `fine`, mask features at a finer spacing (cells of a picture,
-frames of a sound, points of a cloud). Positions are unit coordinates (see `deixis.geometry.Frame`), x before y.
+One record for every modality, so that one sampler reads any region and one head predicts any region.
+Two levels: `tokens`, the encoder's last layer, and `fine`, mask features at a finer spacing (cells of an image,
+frames of audio, points of a cloud). Positions are unit coordinates (see `deixis.geometry.Frame`), x before y.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from deixis.ops import interpolate_points, sample_grid
 
 @dataclass
 class Field:
-    """The fields of a batch of signals of one kind.
+    """The fields of a batch of signals of one modality.
 
     tokens: (batch, token, dim). positions: (batch, token, axes). grid: the shape of the regular grid the tokens lie
     on, (rows, columns), (frames,) or (frames, rows, columns), row by row; None for a cloud. fine: (batch, cell,
     channels) with fine_positions and fine_grid likewise; None where no finer level is made. lead: tokens without a
-    place that the projection reads before the others (the class token).
+    position that the projection reads before the others (the class token).
     """
 
     modality: str
@@ -36,7 +36,7 @@ class Field:
 
     @property
     def axes(self) -> int:
-        """The number of axes of the signal's space: 2 for a picture, 1 for a sound, 3 for a cloud, 0 without places."""
+        """The number of axes of the signal's space: 2 for an image, 1 for audio, 3 for a cloud, 0 without positions."""
         return 0 if self.positions is None else self.positions.shape[-1]
 
     @property
@@ -49,7 +49,7 @@ class Field:
     ) -> Float[Tensor, "region point both"]:
         """Features interpolated at `points`, of the tokens, then of the fine level; `signal` is each region's row.
 
-        Raises ValueError for a signal without places.
+        Raises UnsupportedError for a signal without places.
         """
         if self.positions is None:
             raise UnsupportedError(

@@ -25,9 +25,9 @@ from deixis.signals.modality import load
 
 
 class FieldEncoder(nn.Module):
-    """Signals of any kind to fields: a tokenizer and an upsampling for a kind, one encoder for all.
+    """Signals of any modality to fields: a tokenizer and an upsampling per modality, one encoder for all.
 
-    stems make the finer map of pixels that have no tokenizer. pooled: kinds whose frames are averaged. lead: the
+    stems make the finer map of pixels that have no tokenizer. pooled: modalities whose frames are averaged. lead: the
     encoder's leading tokens are kept for the projection.
     """
 
@@ -46,9 +46,9 @@ class FieldEncoder(nn.Module):
         self.pooled, self.lead = pooled, lead
 
     def forward(self, values: Float[Tensor, "batch ..."], kind: str) -> Field:
-        """The fields of a batch of prepared signals of one kind (see `deixis.signals.to_tensor`).
+        """The fields of a batch of prepared signals of one modality (see `deixis.signals.to_tensor`).
 
-        Several pictures a signal (batch, view, 3, side, side), frames or tiles, are encoded one by one and joined.
+        Several images per signal (batch, view, 3, side, side), frames or tiles, are encoded one by one and joined.
         """
         modality = MODALITIES[kind]
         if not modality.patches or values.ndim == 4:
@@ -85,7 +85,7 @@ class FieldEncoder(nn.Module):
 
 
 def _tiled(field: Field, views: int) -> Field:
-    """One field a picture: its tiles side by side, the tokens of the thumbnail before them (`encoder.tiles`)."""
+    """One field per image: its tiles side by side, the tokens of the thumbnail before them (`encoder.tiles`)."""
     tiles = round((views - 1) ** 0.5)
 
     def joined(level: Tensor, grid: tuple[int, ...]) -> Tensor:

@@ -1,8 +1,8 @@
-"""High resolution: a picture as tiles and a thumbnail, each of the size that the encoder reads.
+"""High resolution: an image as tiles and a thumbnail, each of the size that the encoder reads.
 
-The picture is fitted into a square of `tiles` x `tiles` of the encoder's inputs, which is cut into them; the whole of
-it, reduced, comes first. Places in the square are places in the picture (one frame serves both), so regions and masks
-need nothing of their own. (OneLLM names lost detail as its limit; tiles beside a thumbnail are LLaVA-NeXT's remedy.)
+The image is fitted into a square of `tiles` x `tiles` of the encoder's inputs, which is cut into them; the whole of
+it, reduced, comes first. Positions in the square are positions in the image (one frame serves both), so regions and
+masks need no special case. (OneLLM names lost detail as its limit; tiles beside a thumbnail are LLaVA-NeXT's remedy.)
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from deixis.signals import Signal, to_tensor
 
 
 def prepare_tiles(signal: Signal, spec: Any, tiles: int) -> tuple[Float32[np.ndarray, "view 3 side side"], Frame]:
-    """(thumbnail, then the tiles row by row; the frame of the square) of a picture."""
+    """(thumbnail, then the tiles row by row; the frame of the square) of an image."""
     whole, frame = to_tensor(signal, replace(spec, size_px=spec.size_px * tiles))
     thumbnail, _ = to_tensor(signal, spec)
     cut = rearrange(whole, "c (row h) (column w) -> (row column) c h w", row=tiles, column=tiles)

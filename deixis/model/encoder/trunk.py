@@ -1,13 +1,13 @@
 """`TrunkEncoder`: a whole vision model as the universal encoder, with its own patches, class token and positions.
 
-OneLLM, Ferret and LISA all stand on one (CLIP). Signals made of pixels go through the model's own patch embedding;
+OneLLM, Ferret and LISA all build on one (CLIP). Signals made of pixels go through the model's own patch embedding;
 tokens of other signals join behind it, with positions of their own (OneLLM, section 3.2). `TRUNKS` says, for each type
-of transformers' vision models, where its parts are. What the tokens mean is not known here.
+of transformers' vision models, where its parts are. It does not know what the tokens mean.
 
 OneLLM's code swaps token and batch axes before CLIP's layers (model/LLM/onellm.py, clip_encode_image), as open_clip of
-2023 wanted. An open_clip whose layers take the batch first turns that into attention over the *batch*: every token sees
-the same token of the other signals, and none of its own. Weights were trained with the former; `attention="batch"` is
-the latter, for whoever has to repeat numbers that were computed so.
+2023 required. An open_clip whose layers take the batch first turns that into attention over the *batch*: every token
+attends to the same token of the other signals, and to none of its own signal. Weights were trained with the former;
+`attention="batch"` is the latter, to reproduce results that were computed this way.
 """
 
 import copy
@@ -51,8 +51,8 @@ class TrunkEncoder(nn.Module):
     """Tokens or pixels in; hidden states of the tokens out, and of the tokens that lead them (the class token).
 
     layer: -1 is the output of the last layer, -2 of the one before (LLaVA, Ferret and LISA read that). norm: the
-    model's final norm is applied (OneLLM). positions: per kind of signal that is not made of pixels, how many tokens it
-    has ("learned") or axes its places have ("fourier").
+    model's final norm is applied (OneLLM). positions: per modality that is not made of pixels, how many tokens it
+    has ("learned") or axes its positions have ("fourier").
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class TrunkEncoder(nn.Module):
 def build_trunk(config: PreTrainedConfig, **options: Any) -> TrunkEncoder:
     """A `TrunkEncoder` of the vision model that `config` describes, freshly initialised; `options` are its own.
 
-    Raises ValueError for a model type whose parts are not in `TRUNKS`.
+    Raises ConfigError for a model type whose parts are not in `TRUNKS`.
     """
     if config.model_type not in TRUNKS:
         raise ConfigError(

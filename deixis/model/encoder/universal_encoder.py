@@ -1,7 +1,7 @@
 """The universal encoder: one set of transformer layers for all signals, positions per signal.
 
-The layers are those of a transformers vision model (CLIP by default); their weights are shared by every kind of
-signal (OneLLM, section 3.2). Tokenizers and positional projections are one per kind.
+The layers are those of a transformers vision model (CLIP by default); their weights are shared by all
+modalities (OneLLM, section 3.2). There is one tokenizer and one positional projection per modality.
 """
 
 from typing import Any
@@ -19,9 +19,9 @@ VISION_LAYERS = ("clip_vision_model", "siglip_vision_model")
 
 
 class UniversalEncoder(nn.Module):
-    """Tokens in, tokens of the same number and width out, each having looked at all others of its signal.
+    """Tokens after self-attention over all tokens of their signal; same number and width.
 
-    `axes` gives the number of axes of every kind of signal, for its positional projection.
+    `axes` gives the number of axes of every modality, for its positional projection.
     """
 
     def __init__(self, layers: nn.Module, dim: int, axes: dict[str, int]):

@@ -1,7 +1,7 @@
 """Codecs between regions and the cells of a modality's fine level: targets for training, predicted regions for answers.
 
 Every modality names one of these classes (`Modality.cells`). `encode` gives the share of each cell that a region
-covers, in [0, 1]; `decode` gives the fields of a `Region` for everything that mask logits above zero mark.
+covers, in [0, 1]; `decode` gives the fields of a `Region` for all cells with logits above zero.
 """
 
 from typing import Any
@@ -92,7 +92,7 @@ class PointCells:
 
 
 class ParcelCells:
-    """The parcels of a brain; `Prepared.indices` gives the parcel of each voxel."""
+    """The parcels of an fMRI response; `Prepared.indices` gives the parcel of each voxel."""
 
     def encode(self, region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
         """The share of each parcel's voxels that are among the region's points."""

@@ -30,7 +30,7 @@ def mask_cells(config: DeixisConfig) -> dict[str, int]:
 def region_to_cells(region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
     """The share of each cell of its signal that a region covers, in [0, 1].
 
-    Raises InputError for a region without the form that this modality marks.
+    Raises InputError for a region without the form that masks of this modality have.
     """
     return load(MODALITIES[prepared.modality].cells)().encode(region, prepared, cells)
 

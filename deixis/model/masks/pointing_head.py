@@ -1,8 +1,8 @@
-"""Pointing out: mask features of any signal, and the head that turns a hidden state at `<seg>` into a mask.
+"""Mask features of any signal, and the pointing head that turns a hidden state at `<seg>` into a mask.
 
-`Upsample2d`, `Upsample1d` and `UpsamplePoints` join the encoder's last layer with the tokenizer's early map (picture
-cells, sound frames, cloud points). `PointingHead` maps a hidden state to a query and compares it with every cell
-(LISA, section 3.1, with features of the shared encoder in place of SAM's).
+`Upsample2d`, `Upsample1d` and `UpsamplePoints` join the encoder's last layer with the tokenizer's early map (image
+cells, audio frames, cloud points). `PointingHead` maps a hidden state to a query and compares it with every cell
+(LISA, section 3.1, with features of the shared encoder instead of SAM's).
 """
 
 import torch

@@ -1,11 +1,11 @@
-"""SAM or SAM 2 as the mask backbone of pictures, LISA's way: a hidden state at `<seg>` prompts its mask decoder.
+"""SAM or SAM 2 as the mask backbone of images, as in LISA: a hidden state at `<seg>` prompts its mask decoder.
 
-    picture --> SAM's vision encoder --> image embeddings --+
+    image --> SAM's vision encoder --> image embeddings ----+
     hidden at <seg> --> MLP --> one sparse prompt token ----+--> SAM's mask decoder --> logits, a quarter of the input
 
 (Lai et al., CVPR 2024, section 3.1.) The model is transformers' `SamModel` or `Sam2Model`, built from a configuration;
-there is no dense prompt, so SAM's own embedding of "no mask" stands in. Like `PointingHead`, it maps states and the
-features of the signals they point into to logits over cells.
+there is no dense prompt, so SAM's own embedding of "no mask" takes its place. Like `PointingHead`, it maps states and
+the features of the signals they point into to logits over cells.
 """
 
 from pathlib import Path
@@ -45,7 +45,7 @@ class SamPointing(nn.Module):
                 weight.requires_grad_(False)
 
     def encode(self, values: Float[Tensor, "row 3 side side"]) -> tuple[Float[Tensor, "row _ _ _"], ...]:
-        """Image embeddings of prepared pictures (see `prepare_for_sam`): one map; of SAM 2 two finer ones before it."""
+        """Image embeddings of prepared images (see `prepare_for_sam`): one map; of SAM 2 two finer ones before it."""
         if not self.has_levels:
             return (self.sam.vision_encoder(values.to(self.sam.dtype)).last_hidden_state,)
         levels = list(self.sam.vision_encoder(values.to(self.sam.dtype)).fpn_hidden_states)
@@ -81,9 +81,9 @@ class SamPointing(nn.Module):
 
     @torch.no_grad()
     def load_sam(self, name: str | Path) -> None:
-        """Takes SAM's weights from a folder or a hub id in transformers' layout.
+        """Loads SAM's weights from a folder or a hub id in transformers' layout.
 
-        Raises ValueError if they are of another size than the configuration says.
+        Raises CheckpointError if they are of another size than in the configuration.
         """
         trained = type(self.sam).from_pretrained(name).state_dict()
         own = self.sam.state_dict()

@@ -1,6 +1,6 @@
-"""SAM's own view of a picture: the file's pixels to its input, and its mask logits back to the file's pixels.
+"""SAM's preprocessing of an image: the file's pixels to its input, and its mask logits back to the file's pixels.
 
-SAM (Kirillov et al., ICCV 2023) reads a square of `size_px` pixels: the picture reduced or enlarged until its longer
+SAM (Kirillov et al., ICCV 2023) reads a square of `size_px` pixels: the image reduced or enlarged until its longer
 side fits, normalised, in the upper left corner, zeros elsewhere. Prepared with Pillow and numpy alone. It knows
 neither SAM's weights nor prompts; sizes are arguments.
 """
@@ -17,16 +17,16 @@ from deixis.geometry import Extent, Frame
 
 MEAN_RGB = (0.485, 0.456, 0.406)  # of ImageNet, as SAM was trained
 STD_RGB = (0.229, 0.224, 0.225)
-ROWS_AT_ONCE = 512  # of the file's picture, when a mask is brought back to it
+ROWS_AT_ONCE = 512  # of the file's image, when a mask is brought back to it
 
 
 @dataclass(frozen=True)
 class SamPicture:
-    """SAM's input (3, size_px, size_px), and how much of it the picture fills, from the upper left corner."""
+    """SAM's input (3, size_px, size_px), and how much of it the image fills, from the upper left corner."""
 
     values: Float32[np.ndarray, "3 size size"]
     placed_hw: tuple[int, int]
-    size_hw: tuple[int, int]  # of the file's upright picture
+    size_hw: tuple[int, int]  # of the file's upright image
 
     @property
     def frame(self) -> Frame:
@@ -37,7 +37,7 @@ class SamPicture:
 
 
 def prepare_for_sam(pixels: UInt8[np.ndarray, "h w 3"], size_px: int, square: bool = False) -> SamPicture:
-    """SAM's input for the upright RGB pixels of a file; `square`: the picture fills it, as SAM 2 was trained."""
+    """SAM's input for the upright RGB pixels of a file; `square`: the image fills it, as SAM 2 was trained."""
     from PIL import Image
 
     size_hw = pixels.shape[:2]
@@ -73,7 +73,7 @@ def sam_mask(logits: Float[Tensor, " cell"], picture: SamPicture) -> Bool[np.nda
 def placed_logits(
     logits: Float[Tensor, " cell"], placed_hw: tuple[int, int], size_px: int
 ) -> Float[Tensor, "1 1 height width"]:
-    """Logits over SAM's square of `size_px` pixels, cut to the part of it that the picture fills."""
+    """Logits over SAM's square of `size_px` pixels, cut to the part of it that the image fills."""
     side = round(len(logits) ** 0.5)
     low = logits.float().reshape(1, 1, side, side)
     height, width = placed_hw
@@ -83,7 +83,7 @@ def placed_logits(
 def read_mask(
     grid: Float[Tensor, "1 1 rows columns"], y: Float[Tensor, " h"], x: Float[Tensor, " w"]
 ) -> Bool[np.ndarray, "h w"]:
-    """Where a grid is above zero, interpolated at every pair of unit coordinates `y` and `x`; borders go on outside."""
+    """Where a grid, interpolated at every pair of unit coordinates `y` and `x`, is above zero; borders are extended."""
     mask = np.zeros((len(y), len(x)), dtype=bool)
     for top in range(0, len(y), ROWS_AT_ONCE):
         rows = y[top : top + ROWS_AT_ONCE]

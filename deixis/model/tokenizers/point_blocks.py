@@ -83,10 +83,10 @@ class ResidualPointBlock(nn.Module):
 
 
 class LocalGrouper(nn.Module):
-    """Groups of neighbours around farthest points, set against their anchor: the geometric affine module (3.3).
+    """Groups of neighbours around farthest points, normalised by their anchor: the geometric affine module (3.3).
 
     normalize: what is subtracted from each neighbour before the division, the group's mean ("center") or the anchor
-    itself ("anchor"); None leaves the module out. use_xyz: the neighbours' places are channels too, `axes` of them.
+    itself ("anchor"); None omits the module. use_xyz: the neighbours' positions are channels too, `axes` of them.
     """
 
     def __init__(self, dim: int, anchors: int, neighbours: int, use_xyz: bool, normalize: str | None, axes: int = 3):

@@ -140,9 +140,9 @@ class PointMLP(nn.Module):
     def encode(
         self, xyz: Float[Tensor, "batch point 3"], values: Float[Tensor, "batch point channel"]
     ) -> tuple[Float[Tensor, "batch anchor 3"], Float[Tensor, "batch anchor dim"], Float[Tensor, "batch point embed"]]:
-        """Places of the last anchors, their features, and the embedding of every point.
+        """Positions of the last anchors, their features, and the embedding of every point.
 
-        xyz: places, which grouping goes by; values: what is known of each point, `in_dim` channels.
+        xyz: positions, by which points are grouped; values: the features of each point, `in_dim` channels.
         """
         embedded = features = self.embedding(values.transpose(1, 2)).transpose(1, 2)
         stages = zip(self.local_grouper_list, self.pre_blocks_list, self.pos_blocks_list, strict=True)

@@ -18,7 +18,7 @@ class PointMLPTokenizer(nn.Module):
     `network`. normalize: the geometric affine module, "center", "anchor" or None. The early map is the embedding of
     every point.
 
-    Raises ValueError for an unknown preset.
+    Raises ConfigError for an unknown preset.
     """
 
     def __init__(

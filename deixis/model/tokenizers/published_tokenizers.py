@@ -1,7 +1,7 @@
 """Tokenizers as OneLLM published them (Han et al., CVPR 2024, section 3.2; csuhan/OneLLM@8587a47, model/LLM/onellm.py).
 
-Each is one layer, `conv`, from a prepared signal to tokens; pictures have none, for they share the patch embedding of
-the vision model (`model.trunk`). None of them makes a finer map.
+Each is one layer, `conv`, from a prepared signal to tokens; images have none, because they share the patch embedding of
+the vision model (`model.trunk`). None of them has a finer map.
 """
 
 import torch

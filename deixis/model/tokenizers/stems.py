@@ -1,7 +1,7 @@
-"""The union's own tokenizers: from a prepared tensor to tokens at positions, and an early, finer map beside them.
+"""The union's own tokenizers: from a prepared tensor to tokens at positions, and an early, finer feature map.
 
-Regions and masks read the early map as well, for a cell of 16 pixels can hold several things. Pictures go through
-convolutions (a stem, then patches), sounds through the same in time over a Kaldi filterbank, clouds through groups
+Regions and masks read the early map as well, because a cell of 16 pixels can hold several objects. Images go through
+convolutions (a stem, then patches), audio through the same in time over a Kaldi filterbank, clouds through groups
 around farthest points, kNN and 1x1 convolutions with a maximum (OneLLM, section 3.2, with a stem before the patches).
 The tokenizers exactly as OneLLM published them are in `model.published_tokenizers`.
 """
@@ -20,7 +20,7 @@ from deixis.ops import farthest_points, gather_points, nearest_neighbours
 class Tokens:
     """tokens (batch, token, dim) at positions (batch, token, axes) on `grid`; early features on a finer spacing.
 
-    A signal without places (OneLLM's map of a whole brain) has no positions; a tokenizer without early map none of it.
+    A signal without positions (OneLLM's linear fMRI map) has none; nor has a tokenizer without early map its features.
     """
 
     tokens: Float[Tensor, "batch token dim"]
@@ -32,7 +32,7 @@ class Tokens:
 
 
 class ImageStem(nn.Sequential):
-    """The early map of a picture alone: (batch, 3, side, side) to (batch, channel, side / 4, side / 4)."""
+    """The early map of an image alone: (batch, 3, side, side) to (batch, channel, side / 4, side / 4)."""
 
     def __init__(self, early_dim: int):
         super().__init__(
@@ -127,7 +127,7 @@ class MotionTokenizer(nn.Module):
 
 
 class ParcelTokenizer(nn.Module):
-    """A token for each parcel of a brain, from its value. Input (batch, parcel, 4): xyz unit, value."""
+    """A token for each parcel of an fMRI response, from its value. Input (batch, parcel, 4): xyz unit, value."""
 
     def __init__(self, dim: int, early_dim: int = 96):
         super().__init__()

@@ -1,12 +1,12 @@
 """Ferret (You et al., ICLR 2024): full or delta weights in transformers' layout, as apple/ml-ferret@3c9e5c9 saves them.
 
-Quirks of the published code, all kept, each a named option of ours:
+Peculiarities of the published code, all reproduced, each a named option of ours:
 
 * regions read the map transposed, between the centres of its corner cells, at pixels without half a pixel's shift
   (ferret/model/ferret_arch.py, GeoRegionSampler): `reading` "ferret" of the processor;
 * the sampler reads CLIP's features of the layer before the last, raw, before the projection and without class token
   (`features` "tokens", `encoder.layer`), 512 points, then 128 and 32 anchors of 24 neighbours, two axes;
-* pictures are squashed to the square (ferret/model/multimodal_encoder/clip_encoder.py, CLIPImageProcessor_GIT);
+* images are squashed to the square (ferret/model/multimodal_encoder/clip_encoder.py, CLIPImageProcessor_GIT);
 * pooling is `sampler_pooler_mode`, "max" in training;
 * CLIP's weights lie in `vision_tower/` where training saved them (ferret/model/builder.py), else they are the hub's;
 * released are differences to Vicuna 1.3 (ferret/model/apply_delta.py): --base names it.
@@ -39,7 +39,7 @@ pretraining raises them in LLaMA); training at the recipes' rate of 2e-5 moves t
 
 
 def read(source: Tensors, asked: Asked) -> Found:
-    """All that a conversion needs. Raises ValueError, one sentence, for another system's weights or a missing part."""
+    """Everything that a conversion needs. Raises CheckpointError for another system's weights or a missing part."""
     check_system(source, "ferret")
     said = {**PUBLISHED, **published_config(source, asked, SIZES)}
     vocab_size = vocabulary_size(source)
@@ -61,9 +61,9 @@ def read(source: Tensors, asked: Asked) -> Found:
 
 
 def whole_weights(source: Tensors, asked: Asked) -> Tensors:
-    """The source, or what it and --base add up to. Which of the two it must be is told by its values, not its name.
+    """The source, or the sum of it and --base. Its values, not its name, determine which of the two it is.
 
-    Raises ValueError for a delta without a base, and for a base with whole weights or one that is a delta itself.
+    Raises CheckpointError for a delta without a base, and for a base with whole weights or one that is a delta itself.
     """
     if asked.base is None:
         if _is_delta(source):

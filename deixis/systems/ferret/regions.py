@@ -1,8 +1,8 @@
 """Regions as Ferret was trained on them: masks with x first, and numbers that are truncated, by three formulas.
 
 A mask is (W, H): its first axis is x. Coordinates are pixels, and a box holds the pixels at both of its ends. It knows
-neither text nor network; the numbers it makes are written by ``write.py``, the points of its masks are drawn and read
-by whoever runs a Ferret checkpoint.
+neither text nor network; the numbers it makes are written by ``write.py``, the points of its masks are sampled in
+``sampling.py``.
 
 Source: apple/ml-ferret@3c9e5c93, ferret/serve/gradio_web_server.py:53-77 and 586-595, ferret/eval/model_lvis.py:50-107,
 ferret/train/train.py:705-706 and 911-946.
@@ -36,7 +36,7 @@ def box_mask(box_xyxy: Sequence[int], size_wh: tuple[int, int]) -> Bool[np.ndarr
 
 
 def point_mask(point_xy: Sequence[float], size_wh: tuple[int, int]) -> Bool[np.ndarray, "w h"]:
-    """The window of 11 x 11 pixels around a point, as much of it as lies in the picture.
+    """The window of 11 x 11 pixels around a point, as much of it as lies in the image.
 
     >>> point_mask((2, 50), (100, 100)).sum(axis=0).max(), point_mask((2, 50), (100, 100)).sum(axis=1).max()
     (np.int64(8), np.int64(11))
@@ -49,7 +49,7 @@ def point_mask(point_xy: Sequence[float], size_wh: tuple[int, int]) -> Bool[np.n
 
 
 def painted_point(painted: Bool[np.ndarray, "w h"]) -> list[int]:
-    """The point that a brush stroke means in the demo: the lower medians of its pixels' x and y."""
+    """The point that a scribble stands for in the demo: the lower medians of its pixels' x and y."""
     x, y = painted.nonzero()
     middle = (len(x) - 1) // 2
     return [int(np.sort(axis)[middle]) for axis in (x, y)]
@@ -60,7 +60,7 @@ def region_mask(
 ) -> Bool[np.ndarray, "w h"]:
     """The mask of a place of two numbers (a point) or four (a box, cut to `shape` where one is given).
 
-    Raises ValueError for another count of numbers, for a shape of another size, and for a region without pixels.
+    Raises InputError for another count of numbers, for a shape of another size, and for a region without pixels.
     """
     if shape is not None and shape.shape != tuple(size_wh):
         raise InputError(f"the shape of a region must be (W, H) = {tuple(size_wh)}, got {shape.shape}: is it (H, W)?")

@@ -1,7 +1,7 @@
-"""Where Ferret's region sampler reads: whole pixels of the region, features of the transposed map.
+"""Where Ferret samples a region: at whole pixels of the region, from the transposed feature map.
 
-Its weights were trained so: pixels without half a pixel's shift, boxes with their far edge, a point as a window, and
-the map read transposed between the centres of its corner cells.
+Its weights were trained this way: pixels without half a pixel's shift, boxes with their far edge, a point as a window,
+and the map read transposed between the centres of its corner cells.
 
 Source: apple/ml-ferret@3c9e5c9, ferret/model/ferret_arch.py, GeoRegionSampler; ferret/serve/gradio_web_server.py.
 """
@@ -17,9 +17,9 @@ from deixis.systems.ferret.regions import box_mask, point_mask
 
 
 def read_ferret(region: Region, frame: Frame, count: int, axes: int, side: int) -> SampledPoints:
-    """Ferret's points of a region of a picture whose field has `side` x `side` cells.
+    """Ferret's points of a region of an image whose field has `side` x `side` cells.
 
-    Pixels in the order of columns, (x, y) divided by the picture's (width, height): all of them where they are `count`,
+    Pixels in the order of columns, (x, y) divided by the image's (width, height): all of them where they are `count`,
     a random choice where they are more, all and then random repeats where they are fewer; the same choice for the same
     region.
     """

@@ -53,7 +53,7 @@ def decode_boxes(text: str, size_wh: tuple[int, int]) -> PhrasesAndBoxes:
     A phrase is the text between the delimiter after the previous box and the bracket.
 
     Raises:
-        ValueError: a bracket without integers.
+        DataError: a bracket without integers.
         IndexError: a bracket with fewer than four numbers.
 
     >>> decode_boxes("a red car [10, 20, 30, 40] . a tree [500, 0, 999, 999] .", (640, 480))
@@ -94,7 +94,7 @@ def flickr_boxes(text: str, size_wh: tuple[int, int]) -> PhrasesAndBoxes:
     """(phrases of letters and spaces, boxes after them) by the pattern of the Flickr30k script.
 
     Raises:
-        ValueError, IndexError: as `decode_boxes`.
+        DataError, IndexError: as `decode_boxes`.
     """
     found = [(phrase.strip(), numbers.split(",")) for phrase, numbers in _NAMED_BOX.findall(text)]
     boxes = [box_in_pixels([int(number) for number in numbers], size_wh) for _, numbers in found]

@@ -1,15 +1,15 @@
 """LISA (Lai et al., CVPR 2024): weights in transformers' layout, as dvlab-research/LISA@3cb2d43 saves them.
 
-Quirks of the published code, all kept, each a named option of ours:
+Peculiarities of the published code, all reproduced, each a named option of ours:
 
 * a mask is prompted by the state *before* `[SEG]`, where it was predicted (model/LISA.py:188-202): `state` "before";
-* CLIP is read at the layer before the last, without class token (`mm_vision_select_layer`, "patch"); SAM's picture is
-  another one, its longer side 1024 and padded (chat.py, `preprocess`);
+* CLIP is read at the layer before the last, without class token (`mm_vision_select_layer`, "patch"); SAM has its own
+  copy of the image, its longer side 1024 and padded (chat.py, `preprocess`);
 * releases hold no CLIP (merge_lora_weights_and_save_hf_model.py:140-144): it is `clip/` beside the weights, --clip, or
   what `vision_tower` names on the hub;
-* pictures are cropped to the middle square for CLIP (transformers' CLIPImageProcessor): `fit` "crop";
+* images are cropped to the middle square for CLIP (transformers' CLIPImageProcessor): `fit` "crop";
 * built on LLaVA 1.0 the projection is linear, on LLaVA 1.5 two layers with GELU (`mm_projector.0`, `.2`);
-* v0 releases (commit 0e26916) keep SAM and the MLP in two files of their own, and speak Vicuna 1.1's words.
+* v0 releases (commit 0e26916) keep SAM and the MLP in two files of their own, and use Vicuna 1.1's prompt.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ V0_FILES = ("pytorch_model-visual_model.bin", "pytorch_model-text_hidden_fcs.bin
 
 
 def read(source: Tensors, asked: Asked) -> Found:
-    """All that a conversion needs. Raises ValueError, one sentence, for another system's weights or a missing part."""
+    """Everything that a conversion needs. Raises CheckpointError for another system's weights or a missing part."""
     extra = _v0_parts(source)
     check_system(extra[0].source if extra else source, "lisa")
     said = {**PUBLISHED, **published_config(source, asked, SIZES)}
@@ -62,7 +62,7 @@ def read(source: Tensors, asked: Asked) -> Found:
     if asked.sam is not None and not any("visual_model." in name for name in names):
         parts.append(Part(open_source(asked.sam, "--sam"), sam_rules(), "SAM"))
         names |= {f"visual_model.{name}": tensor for name, tensor in parts[-1].source.meta().items()}
-    # the published code takes `vision_tower` where both are said (model/LISA.py:138)
+    # the published code takes `vision_tower` where both are given (model/LISA.py:138)
     named = {**said, "mm_vision_tower": said.get("vision_tower") or said.get("mm_vision_tower")}
     published = TOWERS[bool(_depth(meta))]
     vision, tower = vision_of(source, asked, named, CLIP_LARGE, ("clip", "vision_tower"), published)
@@ -86,7 +86,7 @@ def rules_for() -> list[Rule]:
 def sam_config(meta: Mapping[str, Tensor], label: str) -> dict[str, Any]:
     """Fields of SamConfig, from the shapes of SAM's official tensors (`...visual_model.*`); heads of the decoder: 8.
 
-    Raises ValueError where one that tells a size is missing.
+    Raises CheckpointError where one that tells a size is missing.
     """
     shapes = {name.split("visual_model.")[1]: tuple(t.shape) for name, t in meta.items() if "visual_model." in name}
     try:
@@ -139,7 +139,7 @@ def _depth(meta: Mapping[str, Tensor]) -> int:
 
 
 def _v0_parts(source: Tensors) -> list[Part]:
-    """SAM and the MLP of a v0 release; none for others. Raises ValueError where one of the two files is missing."""
+    """SAM and the MLP of a v0 release; none of others. Raises CheckpointError where one of the two files is missing."""
     files = [source.folder / name for name in V0_FILES]
     there = [file for file in files if file.is_file()]
     if len(there) == 1:

@@ -23,9 +23,9 @@ def dice_loss(
     """Sum over masks of 1 - Dice, divided by `num_masks`; pixels are divided by 1000 before they are summed, so that
     half precision holds them, and 1e-6 is added above and below (dvlab-research/LISA@3cb2d430, model/LISA.py:17-41).
     """
-    marked, meant = logits.sigmoid().flatten(1) / DICE_SCALE, targets.flatten(1)
-    shared = 2 * (marked * meant).sum(-1)
-    sizes = marked.sum(-1) + (meant / DICE_SCALE).sum(-1)
+    predicted, target_masks = logits.sigmoid().flatten(1) / DICE_SCALE, targets.flatten(1)
+    shared = 2 * (predicted * target_masks).sum(-1)
+    sizes = predicted.sum(-1) + (target_masks / DICE_SCALE).sum(-1)
     return (1 - (shared + DICE_EPSILON) / (sizes + DICE_EPSILON)).sum() / (num_masks + COUNT_EPSILON)
 
 
@@ -40,12 +40,12 @@ def sigmoid_ce_loss(
 def lisa_mask_losses(
     logits: Sequence[Tensor], targets: Sequence[Tensor], bce_weight: float = 2.0, dice_weight: float = 0.5
 ) -> dict[str, Tensor]:
-    """bce, dice and their weighted sum over pictures: of each picture its loss times its masks, over all masks.
+    """bce, dice and their weighted sum: losses per image, weighted by the number of its masks, over all masks.
 
-    logits and targets: (mask, h, w) of each picture, whose sizes may differ (model/LISA.py:303-342). At least
-    one picture; without any mask the losses are 0.
+    logits and targets: (mask, h, w) of each image, whose sizes may differ (model/LISA.py:303-342). At least
+    one image; without any mask the losses are 0.
     """
-    count = sum(len(picture) for picture in logits) + COUNT_EPSILON
+    count = sum(len(image) for image in logits) + COUNT_EPSILON
     pairs = list(zip(logits, targets, strict=True))
     bce = torch.stack([sigmoid_ce_loss(a, b, len(a)) * len(a) for a, b in pairs]).sum() * bce_weight / count
     dice = torch.stack([dice_loss(a, b, len(a)) * len(a) for a, b in pairs]).sum() * dice_weight / count
@@ -55,15 +55,15 @@ def lisa_mask_losses(
 def image_mask_losses(logits: Sequence[Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
     """bce and dice, unweighted, of low-resolution mask logits against masks in image pixels.
 
-    logits: (cell,) of each mask in order. batch: seg_pixels, the target (h, w) of each, and seg_image (mask,), which
-    image each lies in (model/LISA.py:225-342).
+    logits: (cell,) of each mask in order. batch: seg_pixels, the target (h, w) of each, and seg_image (mask,), the
+    image that each lies in (model/LISA.py:225-342).
     """
     images: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
     for own, target, image in zip(logits, batch["seg_pixels"], batch["seg_image"].tolist(), strict=True):
-        marked, meant = images.setdefault(image, ([], []))
-        marked.append(in_image(own, tuple(target.shape)))
-        meant.append(target.to(own.device, torch.float32))
-    stacked = [(torch.stack(marked), torch.stack(meant)) for marked, meant in images.values()]
+        predicted, target_masks = images.setdefault(image, ([], []))
+        predicted.append(in_image(own, tuple(target.shape)))
+        target_masks.append(target.to(own.device, torch.float32))
+    stacked = [(torch.stack(predicted), torch.stack(target_masks)) for predicted, target_masks in images.values()]
     losses = lisa_mask_losses(*zip(*stacked, strict=True), bce_weight=1.0, dice_weight=1.0)
     return {"bce": losses["mask_bce_loss"], "dice": losses["mask_dice_loss"]}
 

@@ -18,7 +18,7 @@ EMBEDDINGS = "model.embed_tokens.weight"
 
 
 def vocabulary_size(source: Tensors) -> int:
-    """Rows of the language model's embeddings. Raises ValueError where they are missing."""
+    """Rows of the language model's embeddings. Raises CheckpointError where they are missing."""
     meta = source.meta()
     if EMBEDDINGS not in meta:
         raise CheckpointError(

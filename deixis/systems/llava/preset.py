@@ -9,7 +9,7 @@ from deixis.model.part_configs import EncoderConfig
 
 
 def llava_config(text: Mapping[str, Any], vision: Mapping[str, Any], layer: int, fit: str, **own: Any) -> DeixisConfig:
-    """The configuration of a network on LLaVA's encoder, read at `layer`; `fit` brings pictures to its square."""
+    """The configuration of a network on LLaVA's encoder, read at `layer`; `fit` brings images to its square."""
     sides = {"size_px": vision["image_size"], "patch_px": vision["patch_size"]}
     look = {"fit": fit, "mean": list(CLIP_MEAN), "std": list(CLIP_STD)}
     return DeixisConfig(

@@ -1,19 +1,20 @@
 """OneLLM (Han et al., CVPR 2024): `consolidated.NN-of-MM.pth`, as csuhan/OneLLM@8587a47 saves it.
 
-Quirks of the published code (model/LLM/onellm.py unless said otherwise), all kept, each a named option of ours:
+Peculiarities of the published code (model/LLM/onellm.py unless stated otherwise), all reproduced, each a named option
+of ours:
 
-* the encoder is open_clip's ViT-L-14 with OpenAI's weights (line 216), so QuickGELU; its text model is left over;
+* the encoder is open_clip's ViT-L-14 with OpenAI's weights (line 216), so QuickGELU; its text model is not used;
 * one class embedding and CLIP's final norm for every signal; audio, point, fmri and imu have positions of their own
   (:331-354); the projection reads the class token too (`encoder.class_token`);
 * the router is a sigmoid divided by its sum, per token (:386-388): `router` "sigmoid", `route` "token";
 * experts are Llama blocks without rotary embedding, so their queries and keys keep Meta's order; those of the language
   model are put in transformers' order;
 * points are sampled and grouped on columns 3 to 5 (model/lib/point_utils.py): `place_columns`;
-* depth and normals are pairs of picture and map, averaged after the encoder (:380-381): `paired`, `pool_frames`; films
+* depth and normals are pairs of image and map, averaged after the encoder (:380-381): `paired`, `pool_frames`; videos
   are 5 moments times 3 squares, averaged (data/video_utils.py);
-* fmri is one linear map, reshaped: tokens without places.
+* fmri is one linear map, reshaped: tokens without positions.
 
-The file says nothing of heads and norms: they come from `config.json` beside it, else from --preset.
+The file does not hold heads and norms: they come from `config.json` beside it, else from --preset.
 """
 
 from collections.abc import Mapping
@@ -54,7 +55,7 @@ DEPTH_FAR_M = 10.0
 
 
 def read(source: Tensors, asked: Asked) -> Found:
-    """All that a conversion needs. Raises ValueError, one sentence, for another system's weights or unknown sizes."""
+    """Everything that a conversion needs. Raises CheckpointError for another system's weights or unknown sizes."""
     check_system(source, "onellm")
     said = published_config(source, asked, ONELLM)
     meta = source.meta()
@@ -270,4 +271,4 @@ _SIGNALS = {
     "fmri": _fmri,
     "imu": _imu,
 }
-"""Options of each kind from (shapes, encoder width, picture side, patch side)."""
+"""Options of each kind from (shapes, encoder width, image side, patch side)."""

@@ -35,12 +35,12 @@ class CloudClassifier:
 
     @torch.no_grad()
     def predict(self, xyz: Float[np.ndarray, "point 3"]) -> dict[str, float]:
-        """Probability of each class for the points of one object, the likeliest first; they add up to 1.
+        """Probability of each class for the points of one object, the most probable first; they add up to 1.
 
         x, y, z in any unit; of a mesh take its surface (`cloud_files.read_points`). Of more points than the
         network was made for, a choice that is the same every time.
 
-        Raises ValueError for no points, or coordinates that are not finite.
+        Raises InputError for no points, or coordinates that are not finite.
         """
         if not len(xyz) or not np.isfinite(xyz).all():
             raise InputError(
@@ -77,7 +77,7 @@ def load_classifier(folder: str | Path) -> CloudClassifier:
 
     Where the folder has no names, as a converted checkpoint, the classes are called by their numbers from 0.
 
-    Raises ValueError, one sentence, for a folder of something else, a damaged file, and weights that do not fit.
+    Raises CheckpointError, one sentence, for a folder of something else, a damaged file, and weights that do not fit.
     """
     folder = Path(folder)
     for name in (CONFIG, WEIGHTS):

@@ -42,7 +42,7 @@ PREFIXES = {"pointmlp": ("module.", "full.", ""), "pointmlp-elite": ("module.", 
 
 
 def read(source: Tensors, asked: Asked) -> Found:
-    """All that a conversion needs. Raises ValueError, one sentence, for another system's weights or unknown sizes."""
+    """Everything that a conversion needs. Raises CheckpointError for another system's weights or unknown sizes."""
     check_system(source, "pointmlp")
     presets = {name: {} for name in PRESETS}
     said = published_config(source, asked, presets)
@@ -74,7 +74,7 @@ def read(source: Tensors, asked: Asked) -> Found:
 
 
 def read_classes(file: Path, count: int) -> tuple[str, ...]:
-    """The names of so many classes, one a line, in the order of the labels. Raises ValueError, one sentence."""
+    """The names of `count` classes, one per line, in the order of the labels. Raises CheckpointError, one sentence."""
     try:
         names = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError):

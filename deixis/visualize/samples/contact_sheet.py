@@ -44,7 +44,7 @@ def save_contact_sheet(samples: Sequence[Sample], path: str | Path, columns: int
 
 
 def varied(samples: Iterable[Sample], count: int) -> list[Sample]:
-    """At most `count` of the samples, as different as there are: kinds of signal and tasks take turns."""
+    """At most `count` of the samples, as different as there are: modalities and tasks take turns."""
     groups: dict[tuple[str, str], list[Sample]] = {}
     for sample in samples:
         kind = sample.signals[0].modality if sample.signals else "text"

@@ -33,7 +33,7 @@ class _Lowest:
 
 
 class Choice:
-    """At most `count` samples of each task; the kinds of signal in a task take turns."""
+    """At most `count` samples of each task; the modalities in a task take turns."""
 
     def __init__(self, count: int, seed: int = 0, task: str | None = None):
         self.count, self.seed, self.task = count, seed, task
