@@ -22,7 +22,7 @@ def card_text(
     terms = TERMS[system]
     files = "\n".join(f"| `{name}` | `{digest}` |" for name, digest in digests.items())
     lacking = "; ".join(f"{what} ({who})" for what, who in terms.lacks.items())
-    said = "".join(f"\n{note}\n" for note in notes)
+    paragraphs = "".join(f"\n{note}\n" for note in notes)
     return f"""# {terms.name}, converted
 
 Made by `deixis convert {system} {source}`: the weights of the published checkpoint under other names, {_size(nbytes)},
@@ -37,7 +37,7 @@ Made by `deixis convert {system} {source}`: the weights of the published checkpo
 ## What it can
 
 {abilities_text(config)}
-{said}
+{paragraphs}
 It lacks {lacking}.
 
 ## Source

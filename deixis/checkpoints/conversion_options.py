@@ -1,6 +1,7 @@
-"""What the converters of the four systems share: their arguments, their findings, and common steps.
+"""Shared by the converters of the four systems: their arguments, their results, and common steps.
 
-`Asked` holds the arguments of the user; `Found` all that a converter reads of a source before anything is written.
+`ConversionOptions` holds the arguments of the user, `Found` everything that a converter reads of a source before
+anything is written.
 """
 
 import re
@@ -45,7 +46,7 @@ USES = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class ConversionOptions:
     """Arguments of a conversion besides source and result; None where not given."""
 
     clip: str | None = None
@@ -75,9 +76,9 @@ class Found:
     unit_sphere: bool = True
 
 
-def check_asked(system: str, asked: Asked) -> None:
+def check_options(system: str, options: ConversionOptions) -> None:
     """Raises InputError for an argument that a conversion of this system does not use."""
-    given = [name for name, value in vars(asked).items() if value is not None]
+    given = [name for name, value in vars(options).items() if value is not None]
     if odd := next((name for name in given if name not in USES[system]), None):
         raise InputError(
             f"--{odd}: a conversion of {NAMES[system]} does not use it; it takes "
@@ -133,16 +134,18 @@ def text_config(source: Tensors, found: Mapping[str, Any], vocab_size: int) -> d
     }
 
 
-def published_config(source: Tensors, asked: Asked, sizes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def published_config(
+    source: Tensors, options: ConversionOptions, sizes: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """The source's `config.json`, or the sizes that --preset names where it has none.
 
     Raises InputError for an unknown preset, CheckpointError where there is neither.
     """
-    if asked.preset is not None and asked.preset not in sizes:
-        raise InputError(f"--preset: expected one of {', '.join(sizes)} for this system; got '{asked.preset}'")
+    if options.preset is not None and options.preset not in sizes:
+        raise InputError(f"--preset: expected one of {', '.join(sizes)} for this system; got '{options.preset}'")
     found = read_json(source.folder / "config.json", "source")
-    if asked.preset is not None:
-        return {**found, **sizes[asked.preset]}
+    if options.preset is not None:
+        return {**found, **sizes[options.preset]}
     if not found:
         raise CheckpointError(
             f"source '{source.label}': expected its sizes in config.json beside the weights, got none; name them by "
@@ -152,18 +155,22 @@ def published_config(source: Tensors, asked: Asked, sizes: Mapping[str, Mapping[
 
 
 def open_tower(
-    source: Tensors, asked: Asked, folders: Sequence[str], said: Mapping[str, Any], published: str
+    source: Tensors,
+    options: ConversionOptions,
+    folders: Sequence[str],
+    source_config: Mapping[str, Any],
+    published: str,
 ) -> tuple[Part, dict]:
     """(the part with CLIP's vision model, its configuration): --clip, a folder of the source, or what it names.
 
-    said: the source's configuration, which names the tower as `mm_vision_tower` if it does; else it is `published`.
-    Raises CheckpointError where none is found, and for one that the checkpoint was not trained with, as far
-    as names and shapes tell.
+    source_config: the source's configuration, whose `mm_vision_tower` names the tower; `published` where it does not.
+    Raises CheckpointError where none is found, and for one that the checkpoint was not trained with, as far as names
+    and shapes show.
     """
-    named = str(said.get("mm_vision_tower") or published)
+    named = str(source_config.get("mm_vision_tower") or published)
     inside = next((source.folder / f for f in (*folders, named) if (source.folder / f).is_dir()), None)
-    name = str(asked.clip or inside or named)
-    is_named = asked.clip is None and inside is None
+    name = str(options.clip or inside or named)
+    is_named = options.clip is None and inside is None
     if is_named and not Path(name).exists() and not is_hub_id(name):
         raise CheckpointError(
             f"source '{source.label}': expected CLIP's vision model in it, or where its config.json says, '{name}', "
@@ -172,14 +179,14 @@ def open_tower(
     what = f"source '{source.label}': CLIP's vision model (--clip names another)" if is_named else "--clip"
     tower = open_source(find_place(name, what), "--clip")
     config = clip_config(tower.meta(), read_json(tower.folder / "config.json", "--clip"))
-    if inside and asked.clip:
+    if inside and options.clip:
         own = clip_config(open_source(inside, "source").meta(), {})
         sides, whose = (own["image_size"], own["patch_size"]), str(inside)
     elif inside:
         sides, whose = (config["image_size"], config["patch_size"]), name
     else:
         sides, whose = named_sides(named, published)
-    check_tower(source, config, said["mm_vision_select_layer"], name, sides, whose)
+    check_tower(source, config, source_config["mm_vision_select_layer"], name, sides, whose)
     return Part(tower, clip_rules(), "CLIP"), config
 
 
@@ -250,19 +257,20 @@ def clip_config(meta: Mapping[str, Tensor], found: Mapping[str, Any], prefix: st
     }
 
 
-def picture_tags(said: Mapping[str, Any]) -> tuple[str, ...]:
+def image_tags(source_config: Mapping[str, Any]) -> tuple[str, ...]:
     """The tokens around an image that a LLaVA of this configuration was trained with, which have to be whole."""
-    return ("<im_start>", "<im_end>") if said["mm_use_im_start_end"] else ()
+    return ("<im_start>", "<im_end>") if source_config["mm_use_im_start_end"] else ()
 
 
 def source_tokenizer(
-    source: Tensors, asked: Asked, whole: Sequence[str], vocab_size: int, kinds: Sequence[str]
+    source: Tensors, options: ConversionOptions, whole: Sequence[str], vocab_size: int, kinds: Sequence[str]
 ) -> PreTrainedTokenizerFast | None:
     """The tokenizer that --tokenizer names or the source holds, with a placeholder a kind; None: there is none."""
-    place = source.folder if asked.tokenizer is None else Path(asked.tokenizer)
+    place = source.folder if options.tokenizer is None else Path(options.tokenizer)
     file = find_tokenizer(place) if place.exists() else None
-    if file is None and asked.tokenizer is not None:
+    if file is None and options.tokenizer is not None:
         raise CheckpointError(
-            f"--tokenizer: expected a tokenizer.model or tokenizer.json, or a folder with one; got '{asked.tokenizer}'"
+            "--tokenizer: expected a tokenizer.model or tokenizer.json, or a folder with one; got "
+            f"'{options.tokenizer}'"
         )
     return None if file is None else read_tokenizer(file, whole, vocab_size, [f"<{kind}>" for kind in kinds])

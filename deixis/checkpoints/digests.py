@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from deixis.checkpoints.conversion_options import Asked
+from deixis.checkpoints.conversion_options import ConversionOptions
 from deixis.checkpoints.rules import Part
 from deixis.checkpoints.source import DeltaAndBase, Tensors
 from deixis.checkpoints.tokenizer import FILES, find_tokenizer
@@ -20,7 +20,7 @@ ROLES = {"CLIP": "clip", "SAM": "sam"}
 """Of parts of a conversion whose files are not the checkpoint's own."""
 
 
-def files_read(parts: Sequence[Part], asked: Asked) -> dict[str, Path]:
+def files_read(parts: Sequence[Part], options: ConversionOptions) -> dict[str, Path]:
     """Every file that a conversion of these parts reads, by its key."""
     found: dict[str, Path] = {}
     for part in parts:
@@ -30,23 +30,23 @@ def files_read(parts: Sequence[Part], asked: Asked) -> dict[str, Path]:
         else:
             found |= _of_source(role, source)
     folder = next(part.source.folder for part in parts if part.role not in ROLES)
-    place = folder if asked.tokenizer is None else Path(asked.tokenizer)
+    place = folder if options.tokenizer is None else Path(options.tokenizer)
     if (file := find_tokenizer(place)) is not None:
         names = dict.fromkeys((file.name, *WORDS[len(FILES) :]))
-        found |= _there("source" if asked.tokenizer is None else "tokenizer", file.parent, tuple(names))
-    names = folder / CLASSES if asked.classes is None else Path(asked.classes)
-    return found | _there("source" if asked.classes is None else "classes", names.parent, (names.name,))
+        found |= _there("source" if options.tokenizer is None else "tokenizer", file.parent, tuple(names))
+    names = folder / CLASSES if options.classes is None else Path(options.classes)
+    return found | _there("source" if options.classes is None else "classes", names.parent, (names.name,))
 
 
-def digests_of(files: Mapping[str, Path], told: Callable[[int], None]) -> dict[str, str]:
-    """The SHA-256 of each file; `told` is called with the number of bytes of each read."""
+def digests_of(files: Mapping[str, Path], progress: Callable[[int], None]) -> dict[str, str]:
+    """The SHA-256 of each file; `progress` is called with the number of bytes of each read."""
     digests = {}
     for key, file in files.items():
         digest = hashlib.sha256()
         with file.open("rb") as stream:
             while piece := stream.read(1 << 20):
                 digest.update(piece)
-                told(len(piece))
+                progress(len(piece))
         digests[key] = digest.hexdigest()
     return digests
 

@@ -112,8 +112,8 @@ def _consolidated(folder: Path, what: str) -> list[Path]:
             found[int(match[1])] = (file, match[2])
     if not found:
         return []
-    said = next((count for _, count in found.values() if count), None)
-    count = int(said) if said else max(found) + 1
+    given = next((count for _, count in found.values() if count), None)
+    count = int(given) if given else max(found) + 1
     for rank in range(count):
         if rank not in found:
             raise CheckpointError(

@@ -49,10 +49,10 @@ def write_weights(
     shapes: Mapping[str, Shape],
     value: Callable[[str], Tensor],
     shard_bytes: int = SHARD_BYTES,
-    told: Callable[[int], None] = lambda nbytes: None,
+    progress: Callable[[int], None] = lambda nbytes: None,
 ) -> list[Path]:
     """Writes the tensors `value(name)` in the order of `shapes`, in files of at most `shard_bytes`, with an index where
-    there are several. `told` hears of the bytes of each tensor written. Returns the files."""
+    there are several. `progress` is called with the bytes of each tensor written. Returns the files."""
     groups = _grouped(shapes, shard_bytes)
     count = len(groups)
     names = (
@@ -61,7 +61,7 @@ def write_weights(
         else ["model.safetensors"]
     )
     for file, group in zip(names, groups, strict=True):
-        _write_file(folder / file, {name: shapes[name] for name in group}, value, told)
+        _write_file(folder / file, {name: shapes[name] for name in group}, value, progress)
     if count > 1:
         places = {name: file for file, group in zip(names, groups, strict=True) for name in group}
         index = {"metadata": {"total_size": sum(s.nbytes for s in shapes.values())}, "weight_map": places}
@@ -83,7 +83,7 @@ def _grouped(shapes: Mapping[str, Shape], shard_bytes: int) -> list[list[str]]:
 
 
 def _write_file(
-    file: Path, shapes: Mapping[str, Shape], value: Callable[[str], Tensor], told: Callable[[int], None]
+    file: Path, shapes: Mapping[str, Shape], value: Callable[[str], Tensor], progress: Callable[[int], None]
 ) -> None:
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0
@@ -102,7 +102,7 @@ def _write_file(
             tensor = value(name).detach().contiguous()
             assert (tuple(tensor.shape), tensor.dtype) == (shape.shape, shape.dtype), name
             stream.write(tensor.reshape(-1).view(torch.uint8).numpy().data)
-            told(shape.nbytes)
+            progress(shape.nbytes)
 
 
 def common_dtype(shapes: Sequence[Shape]) -> torch.dtype:

@@ -43,12 +43,12 @@ def run(
     """
     if system not in SYSTEMS:
         raise InputError(f"SYSTEM: expected one of {', '.join(SYSTEMS)}; got '{system}'")
-    from deixis.checkpoints.conversion_options import Asked
+    from deixis.checkpoints.conversion_options import ConversionOptions
     from deixis.systems.conversion import convert
 
-    asked = Asked(clip, sam, base, preset, tokenizer, classes)
-    with _bar() as told:
-        convert(system, source, out, asked, dtype, overwrite, told=told)
+    options = ConversionOptions(clip, sam, base, preset, tokenizer, classes)
+    with _bar() as report:
+        convert(system, source, out, options, dtype, overwrite, progress=report)
     typer.echo(f"converted into {out}; see its README.md for abilities and licence", err=True)
 
 
@@ -63,9 +63,9 @@ def _bar() -> Generator[Callable[[str, int, int], None]]:
     tasks: dict[str, Any] = {}
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
 
-        def told(what: str, done: int, total: int) -> None:
+        def report(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total)
             progress.update(tasks[what], completed=done)
 
-        yield told
+        yield report

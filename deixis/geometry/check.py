@@ -31,6 +31,7 @@ _USE = {
 def check_region(region: Region, extent: Extent) -> None:
     """Raises InputError, in one sentence, unless the region lies on a signal of this extent and holds some of it.
 
+    >>> from deixis.geometry import Box
     >>> check_region(Box(0, 0, 9, 9, signal=1), Extent("audio", duration_s=2.0))
     Traceback (most recent call last):
     ...

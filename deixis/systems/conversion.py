@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from transformers import GenerationConfig
 
 from deixis.checkpoints.card import card_text
-from deixis.checkpoints.conversion_options import Asked, Found, check_asked
+from deixis.checkpoints.conversion_options import ConversionOptions, Found, check_options
 from deixis.checkpoints.digests import digests_of, files_read
 from deixis.checkpoints.rules import Plan, make_plan
 from deixis.checkpoints.source import open_source
@@ -34,45 +34,45 @@ from deixis.systems.lisa import convert as lisa
 from deixis.systems.onellm import convert as onellm
 from deixis.systems.pointmlp import convert as pointmlp
 
-SYSTEMS = {"onellm": onellm.read, "ferret": ferret.read, "lisa": lisa.read, "pointmlp": pointmlp.read}
+READERS = {"onellm": onellm.read, "ferret": ferret.read, "lisa": lisa.read, "pointmlp": pointmlp.read}
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-Told = Callable[[str, int, int], None]
-"""Hears how far a conversion is: what is being done, bytes done, bytes in all."""
+Progress = Callable[[str, int, int], None]
+"""Called with (step, bytes done, total bytes) as a conversion proceeds."""
 
 
 def convert(
     system: str,
     source: str | Path,
     out: str | Path,
-    asked: Asked | None = None,
+    options: ConversionOptions | None = None,
     dtype: str | None = None,
     overwrite: bool = False,
     shard_bytes: int = SHARD_BYTES,
-    told: Told = lambda what, done, total: None,
+    progress: Progress = lambda what, done, total: None,
 ) -> Path:
     """Converts `source`, a folder, a file or a hub id with a checkpoint of `system`, into the folder `out`.
 
     dtype: of the floating tensors; that of most of the source where not given. Returns `out`. Raises InputError, one
     sentence, for whatever does not fit; then, and when interrupted, nothing is left behind.
     """
-    if system not in SYSTEMS:
-        raise InputError(f"system: expected one of {', '.join(SYSTEMS)}; got '{system}'")
+    if system not in READERS:
+        raise InputError(f"system: expected one of {', '.join(READERS)}; got '{system}'")
     if dtype is not None and dtype not in DTYPES:
         raise InputError(f"--dtype: expected one of {', '.join(DTYPES)}; got '{dtype}'")
-    asked = asked or Asked()
-    check_asked(system, asked)
+    options = options or ConversionOptions()
+    check_options(system, options)
     out = Path(out)
     _check_out(out, Path(source), overwrite)
-    found = SYSTEMS[system](open_source(source), asked)
+    found = READERS[system](open_source(source), options)
     plan = make_plan(found.parts, target_tensors(found.config))
     shapes = _shapes(plan, None if dtype is None else DTYPES[dtype])
     _check_room(out, shapes)
     with _new_folder(out, overwrite) as folder:
-        files = files_read(found.parts, asked)
+        files = files_read(found.parts, options)
         size = sum(file.stat().st_size for file in files.values())
-        digests = digests_of(files, _counted(told, "digests", size))
+        digests = digests_of(files, _counted(progress, "digests", size))
         total = sum(shape.nbytes for shape in shapes.values())
-        written = _counted(told, "weights", total)
+        written = _counted(progress, "weights", total)
         write_weights(folder, shapes, lambda name: _value(plan, name, shapes[name].dtype), shard_bytes, written)
         for part in plan.parts:
             part.source.close()
@@ -126,13 +126,13 @@ def _value(plan: Plan, name: str, dtype: torch.dtype) -> Tensor:
     return cast
 
 
-def _counted(told: Told, what: str, total: int) -> Callable[[int], None]:
+def _counted(progress: Progress, what: str, total: int) -> Callable[[int], None]:
     done = 0
 
     def more(nbytes: int) -> None:
         nonlocal done
         done += nbytes
-        told(what, done, total)
+        progress(what, done, total)
 
     return more
 

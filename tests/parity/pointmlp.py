@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from deixis.checkpoints.conversion_options import Asked
+from deixis.checkpoints.conversion_options import ConversionOptions
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.ops import farthest_points
 from deixis.systems.conversion import convert
@@ -33,7 +33,7 @@ def checks(golden: Golden, place: Path) -> Iterator[Check]:
 
 def converted(folder: Path, out: Path, preset: str) -> PointMLP:
     """The network that `deixis convert pointmlp` makes of one half of the file."""
-    convert("pointmlp", folder, out, Asked(preset=preset))
+    convert("pointmlp", folder, out, ConversionOptions(preset=preset))
     options = json.loads((out / "config.json").read_text(encoding="utf-8"))
     options.pop("model_type")
     network = PointMLP(PointMLPConfig.of(options))

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from deixis.checkpoints import open_network, open_pretrained
-from deixis.checkpoints.conversion_options import Asked
+from deixis.checkpoints.conversion_options import ConversionOptions
 from deixis.datasets.classification.class_clouds import SCANOBJECTNN_CLASSES
 from deixis.systems import conversion
 from deixis.systems.conversion import convert
@@ -123,7 +123,7 @@ def test_sam_may_come_from_its_own_file(tmp_path):
     torch.save(sam, tmp_path / "sam_vit_toy.pth")
     with pytest.raises(ValueError, match=r"expected SAM's tensor image_encoder.pos_embed, got none; .* --sam"):
         convert("lisa", source, tmp_path / "out")
-    out = convert("lisa", source, tmp_path / "out", Asked(sam=str(tmp_path / "sam_vit_toy.pth")))
+    out = convert("lisa", source, tmp_path / "out", ConversionOptions(sam=str(tmp_path / "sam_vit_toy.pth")))
     assert "SAM" in json.loads((out / "conversion.json").read_text())["parts"]
 
 
@@ -144,7 +144,10 @@ def vicuna_and_delta(tmp_path):
 
 def test_a_delta_and_its_base_give_the_target(vicuna_and_delta, tmp_path):
     vicuna, delta = vicuna_and_delta
-    made, target = state_of(convert("ferret", delta, tmp_path / "out", Asked(base=str(vicuna)))), ferret_state()
+    made, target = (
+        state_of(convert("ferret", delta, tmp_path / "out", ConversionOptions(base=str(vicuna)))),
+        ferret_state(),
+    )
     for ours, theirs in (("lm_head.weight",) * 2, ("model.layers.1.mlp.up_proj.weight",) * 2):
         torch.testing.assert_close(made[f"language_model.{ours}"], target[theirs])
 
@@ -156,8 +159,8 @@ def test_every_file_that_is_read_has_its_digest(vicuna_and_delta, tmp_path):
         (delta / name).rename(tmp_path / "words" / name)
     clip = shutil.copytree(delta / "vision_tower", tmp_path / "towers" / "ferret-7b")
     places = {"source": delta, "base": vicuna, "clip": clip, "tokenizer": tmp_path / "words"}
-    asked = Asked(**{role: str(place) for role, place in places.items() if role != "source"})
-    digests = json.loads((convert("ferret", delta, tmp_path / "out", asked) / "conversion.json").read_text())["files"]
+    options = ConversionOptions(**{role: str(place) for role, place in places.items() if role != "source"})
+    digests = json.loads((convert("ferret", delta, tmp_path / "out", options) / "conversion.json").read_text())["files"]
     assert sorted(digests) == [
         "base/pytorch_model.bin",
         "clip/config.json",
@@ -179,9 +182,9 @@ def test_a_delta_is_told_by_its_values(vicuna_and_delta, tmp_path):
     with pytest.raises(ValueError, match=r"it is a delta .*, expected the base model .*, got none; name Vicuna's"):
         convert("ferret", delta, tmp_path / "out")
     with pytest.raises(ValueError, match=r"expected a delta to add to --base, got whole weights .*; leave --base out"):
-        convert("ferret", whole, tmp_path / "out", Asked(base=str(vicuna)))
+        convert("ferret", whole, tmp_path / "out", ConversionOptions(base=str(vicuna)))
     with pytest.raises(ValueError, match=r"--base '.*ferret-7b': expected whole weights, got a delta"):
-        convert("ferret", delta, tmp_path / "out", Asked(base=str(delta)))
+        convert("ferret", delta, tmp_path / "out", ConversionOptions(base=str(delta)))
     assert not (tmp_path / "out").exists()
     assert torch.equal(
         state_of(convert("ferret", whole, tmp_path / "out"))["language_model.model.norm.weight"],
@@ -222,8 +225,8 @@ def test_the_classes_of_a_pointmlp_have_the_names_beside_it(copy_of, tmp_path):
     source, names = copy_of("pointmlp"), ("bag", "bin", "box", "night_stand", "tür")
     assert load_classifier(convert("pointmlp", source, tmp_path / "out")).classes == ("0", "1", "2", "3", "4")
     (tmp_path / "mine.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
-    asked = Asked(classes=str(tmp_path / "mine.txt"))
-    assert load_classifier(convert("pointmlp", source, tmp_path / "out", asked, overwrite=True)).classes == names
+    options = ConversionOptions(classes=str(tmp_path / "mine.txt"))
+    assert load_classifier(convert("pointmlp", source, tmp_path / "out", options, overwrite=True)).classes == names
     (tmp_path / "mine.txt").rename(source / "shape_names.txt")
     assert load_classifier(convert("pointmlp", source, tmp_path / "out", overwrite=True)).classes == names
 
@@ -276,12 +279,15 @@ def test_the_type_of_most_of_the_source_is_kept(tmp_path):
 
 
 def test_progress_is_told_to_the_end(sources, tmp_path):
-    told = {}
+    reported = {}
     convert(
-        "ferret", sources["ferret"], tmp_path / "out", told=lambda what, done, total: told.update({what: (done, total)})
+        "ferret",
+        sources["ferret"],
+        tmp_path / "out",
+        progress=lambda what, done, total: reported.update({what: (done, total)}),
     )
-    assert told.keys() == {"digests", "weights"}
-    assert all(done == total > 0 for done, total in told.values())
+    assert reported.keys() == {"digests", "weights"}
+    assert all(done == total > 0 for done, total in reported.values())
 
 
 @pytest.mark.parametrize(
@@ -335,7 +341,7 @@ def test_an_interruption_leaves_nothing_and_keeps_what_was(sources, tmp_path, er
             raise error
 
     with pytest.raises(error):
-        convert("ferret", sources["ferret"], out, overwrite=True, told=stop)
+        convert("ferret", sources["ferret"], out, overwrite=True, progress=stop)
     assert [file.name for file in tmp_path.iterdir()] == (["out"] if kept else [])
     assert not kept or {file.name: file.read_bytes() for file in out.iterdir()} == before
 

@@ -13,10 +13,10 @@ Peculiarities of the published code, all reproduced, each a named option of ours
 """
 
 from deixis.checkpoints.conversion_options import (
-    Asked,
+    ConversionOptions,
     Found,
     check_system,
-    picture_tags,
+    image_tags,
     published_config,
     source_tokenizer,
     text_config,
@@ -38,41 +38,45 @@ DELTA_NORM = 0.25
 pretraining raises them in LLaMA); training at the recipes' rate of 2e-5 moves them by hundredths."""
 
 
-def read(source: Tensors, asked: Asked) -> Found:
+def read(source: Tensors, options: ConversionOptions) -> Found:
     """Everything that a conversion needs. Raises CheckpointError for another system's weights or a missing part."""
     check_system(source, "ferret")
-    said = {**PUBLISHED, **published_config(source, asked, SIZES)}
+    source_config = {**PUBLISHED, **published_config(source, options, SIZES)}
     vocab_size = vocabulary_size(source)
-    weights = whole_weights(source, asked)
-    tokenizer = source_tokenizer(source, asked, (REGION, *picture_tags(said)), vocab_size, ("image",))
-    region_id = said.get("im_region_fea_token") if tokenizer is None else tokenizer.convert_tokens_to_ids(REGION)
+    weights = whole_weights(source, options)
+    tokenizer = source_tokenizer(source, options, (REGION, *image_tags(source_config)), vocab_size, ("image",))
+    region_id = (
+        source_config.get("im_region_fea_token") if tokenizer is None else tokenizer.convert_tokens_to_ids(REGION)
+    )
     if region_id is None:
         raise CheckpointError(
             f"source '{source.label}': expected a tokenizer, or the id of {REGION} in its config.json, got none"
         )
     if tokenizer is not None:
-        tokenizer.chat_template = chat_template(STYLE, bool(said["mm_use_im_start_end"]))
-    vision, tower = vision_of(source, asked, said, CLIP_LARGE_336, ("vision_tower",), PUBLISHED["mm_vision_tower"])
-    text = text_config(source, said, vocab_size)
-    config = config_of(text, vision, said, region_id)
+        tokenizer.chat_template = chat_template(STYLE, bool(source_config["mm_use_im_start_end"]))
+    vision, tower = vision_of(
+        source, options, source_config, CLIP_LARGE_336, ("vision_tower",), PUBLISHED["mm_vision_tower"]
+    )
+    text = text_config(source, source_config, vocab_size)
+    config = config_of(text, vision, source_config, region_id)
     notes = [] if tokenizer else ["It was converted without a tokenizer and takes token ids only."]
     parts = [Part(weights, rules_for()), *tower]
     return Found(config, parts, tokenizer, {"region_reader": "ferret"}, None, notes)
 
 
-def whole_weights(source: Tensors, asked: Asked) -> Tensors:
+def whole_weights(source: Tensors, options: ConversionOptions) -> Tensors:
     """The source, or the sum of it and --base. Its values, not its name, determine which of the two it is.
 
     Raises CheckpointError for a delta without a base, and for a base with whole weights or one that is a delta itself.
     """
-    if asked.base is None:
+    if options.base is None:
         if _is_delta(source):
             raise CheckpointError(
                 f"source '{source.label}': it is a delta ({NORM} is near 0), expected the base model that it is a "
                 "difference to, got none; name Vicuna's folder by --base"
             )
         return source
-    base = open_source(asked.base, "--base")
+    base = open_source(options.base, "--base")
     if not _is_delta(source):
         raise CheckpointError(
             f"source '{source.label}': expected a delta to add to --base, got whole weights ({NORM} is not near 0); "
@@ -80,7 +84,7 @@ def whole_weights(source: Tensors, asked: Asked) -> Tensors:
         )
     if _is_delta(base):
         raise CheckpointError(
-            f"--base '{asked.base}': expected whole weights, got a delta ({NORM} is near 0); name Vicuna itself"
+            f"--base '{options.base}': expected whole weights, got a delta ({NORM} is near 0); name Vicuna itself"
         )
     return DeltaAndBase(source, base)
 

@@ -24,13 +24,13 @@ SIZES = {f"ferret-{size}": {**LLAMA[size], **PUBLISHED} for size in ("7b", "13b"
 
 
 def config_of(
-    text: Mapping[str, Any], vision: Mapping[str, Any], said: Mapping[str, Any], region_id: int
+    text: Mapping[str, Any], vision: Mapping[str, Any], source_config: Mapping[str, Any], region_id: int
 ) -> DeixisConfig:
     """The configuration of a Ferret with these language and vision models."""
     return llava_config(
         text,
         vision,
-        said["mm_vision_select_layer"],
+        source_config["mm_vision_select_layer"],
         "squash",
         projection=ProjectionConfig(type="linear", norm=False),
         sampler=SamplerConfig(
@@ -38,7 +38,7 @@ def config_of(
             in_dim=vision["hidden_size"],
             anchors=ANCHORS,
             neighbours=NEIGHBOURS,
-            pooling=said["sampler_pooler_mode"],
+            pooling=source_config["sampler_pooler_mode"],
             features="tokens",
             axes=2,
         ),

@@ -18,10 +18,10 @@ from typing import Any
 from torch import Tensor
 
 from deixis.checkpoints.conversion_options import (
-    Asked,
+    ConversionOptions,
     Found,
     check_system,
-    picture_tags,
+    image_tags,
     published_config,
     source_tokenizer,
     text_config,
@@ -43,33 +43,36 @@ V0_FILES = ("pytorch_model-visual_model.bin", "pytorch_model-text_hidden_fcs.bin
 """SAM and the MLP of the v0 releases (commit 0e26916, chat.py:105-112)."""
 
 
-def read(source: Tensors, asked: Asked) -> Found:
+def read(source: Tensors, options: ConversionOptions) -> Found:
     """Everything that a conversion needs. Raises CheckpointError for another system's weights or a missing part."""
     extra = _v0_parts(source)
     check_system(extra[0].source if extra else source, "lisa")
-    said = {**PUBLISHED, **published_config(source, asked, SIZES)}
+    source_config = {**PUBLISHED, **published_config(source, options, SIZES)}
     meta = source.meta()
     vocab_size = vocabulary_size(source)
-    tokenizer = source_tokenizer(source, asked, (SEG, *picture_tags(said)), vocab_size, ("image",))
+    tokenizer = source_tokenizer(source, options, (SEG, *image_tags(source_config)), vocab_size, ("image",))
     if tokenizer is None:
         raise CheckpointError(
             f"source '{source.label}': expected a tokenizer.model or tokenizer.json, which says which id {SEG} "
             "has, got none beside the weights; name it by --tokenizer"
         )
-    tokenizer.chat_template = chat_template(V0_STYLE if extra else STYLE, bool(said["mm_use_im_start_end"]))
+    tokenizer.chat_template = chat_template(V0_STYLE if extra else STYLE, bool(source_config["mm_use_im_start_end"]))
     parts = [Part(source, rules_for()), *extra]
     names = {name: tensor for part in parts for name, tensor in part.source.meta().items()}
-    if asked.sam is not None and not any("visual_model." in name for name in names):
-        parts.append(Part(open_source(asked.sam, "--sam"), sam_rules(), "SAM"))
+    if options.sam is not None and not any("visual_model." in name for name in names):
+        parts.append(Part(open_source(options.sam, "--sam"), sam_rules(), "SAM"))
         names |= {f"visual_model.{name}": tensor for name, tensor in parts[-1].source.meta().items()}
     # the published code takes `vision_tower` where both are given (model/LISA.py:138)
-    named = {**said, "mm_vision_tower": said.get("vision_tower") or said.get("mm_vision_tower")}
+    named = {
+        **source_config,
+        "mm_vision_tower": source_config.get("vision_tower") or source_config.get("mm_vision_tower"),
+    }
     published = TOWERS[bool(_depth(meta))]
-    vision, tower = vision_of(source, asked, named, CLIP_LARGE, ("clip", "vision_tower"), published)
+    vision, tower = vision_of(source, options, named, CLIP_LARGE, ("clip", "vision_tower"), published)
     parts += tower
-    text = text_config(source, said, vocab_size)
+    text = text_config(source, source_config, vocab_size)
     seg_id: Any = tokenizer.convert_tokens_to_ids(SEG)  # of one token an int
-    config = config_of(text, vision, sam_config(names, source.label), said, seg_id, _depth(meta))
+    config = config_of(text, vision, sam_config(names, source.label), source_config, seg_id, _depth(meta))
     return Found(config, parts, tokenizer)
 
 

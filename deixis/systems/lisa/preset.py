@@ -28,7 +28,7 @@ def config_of(
     text: Mapping[str, Any],
     vision: Mapping[str, Any],
     sam: Mapping[str, Any],
-    said: Mapping[str, Any],
+    source_config: Mapping[str, Any],
     seg_id: int,
     depth: int = 0,
 ) -> DeixisConfig:
@@ -36,7 +36,7 @@ def config_of(
     return llava_config(
         text,
         vision,
-        said["mm_vision_select_layer"],
+        source_config["mm_vision_select_layer"],
         "crop",
         mask_config=dict(sam),
         projection=ProjectionConfig(type="mlp", depth=depth) if depth else ProjectionConfig(type="linear", norm=False),

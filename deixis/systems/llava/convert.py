@@ -7,7 +7,7 @@ Knows neither regions nor masks.
 from collections.abc import Mapping
 from typing import Any
 
-from deixis.checkpoints.conversion_options import Asked, clip_config, open_tower
+from deixis.checkpoints.conversion_options import ConversionOptions, clip_config, open_tower
 from deixis.checkpoints.part_rules import clip_rules, llama_rules
 from deixis.checkpoints.rules import Part, Rule, leave, take
 from deixis.checkpoints.source import Tensors
@@ -29,8 +29,8 @@ def vocabulary_size(source: Tensors) -> int:
 
 def vision_of(
     source: Tensors,
-    asked: Asked,
-    said: Mapping[str, Any],
+    options: ConversionOptions,
+    source_config: Mapping[str, Any],
     sizes: Mapping[str, Any],
     folders: tuple[str, ...],
     published: str,
@@ -42,7 +42,7 @@ def vision_of(
     inside = {name: tensor for name, tensor in source.meta().items() if name.startswith(TOWER)}
     if inside:
         return clip_config(inside, sizes, TOWER), []
-    tower, vision = open_tower(source, asked, folders, said, published)
+    tower, vision = open_tower(source, options, folders, source_config, published)
     return vision, [tower]
 
 

@@ -23,7 +23,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deixis.checkpoints.conversion_options import Asked, Found, check_system, published_config, source_tokenizer
+from deixis.checkpoints.conversion_options import (
+    ConversionOptions,
+    Found,
+    check_system,
+    published_config,
+    source_tokenizer,
+)
 from deixis.checkpoints.part_rules import count_layers, meta_expert_rules, meta_llama_rules, open_clip_rules
 from deixis.checkpoints.rules import DROP_FIRST, FLATTEN, Part, Rule, take
 from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD, LLAMA, ONELLM
@@ -54,18 +60,18 @@ CLOUD_POINTS = 8192  # Objaverse's clouds as PointLLM packs them (docs/Data.md)
 DEPTH_FAR_M = 10.0
 
 
-def read(source: Tensors, asked: Asked) -> Found:
+def read(source: Tensors, options: ConversionOptions) -> Found:
     """Everything that a conversion needs. Raises CheckpointError for another system's weights or unknown sizes."""
     check_system(source, "onellm")
-    said = published_config(source, asked, ONELLM)
+    source_config = published_config(source, options, ONELLM)
     meta = source.meta()
     vocab_size = meta["llma.tok_embeddings.weight"].shape[0] if "llma.tok_embeddings.weight" in meta else 0
     kinds = [ours for theirs, ours in KINDS.items() if f"llma.start_tag.{theirs}" in meta]
-    tokenizer = source_tokenizer(source, asked, (), vocab_size, kinds)
+    tokenizer = source_tokenizer(source, options, (), vocab_size, kinds)
     if tokenizer is not None:
         tokenizer.chat_template = chat_template(STYLE)
     try:
-        config = config_of(meta, said, kinds, vocab_size)
+        config = config_of(meta, source_config, kinds, vocab_size)
     except KeyError as error:
         raise CheckpointError(
             f"source '{source.label}': expected {error.args[0]} in its tensors or its config.json, got none; a shard "
@@ -97,19 +103,21 @@ def rules_for(heads: int) -> list[Rule]:
     return rules
 
 
-def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[str], vocab_size: int) -> DeixisConfig:
-    """The configuration: sizes from the tensors, heads, norms and activation from `said`."""
+def config_of(
+    meta: Mapping[str, Tensor], source_config: Mapping[str, Any], kinds: list[str], vocab_size: int
+) -> DeixisConfig:
+    """The configuration: sizes from the tensors, heads, norms and activation from `source_config`."""
     shapes = {name.removeprefix("llma."): tuple(tensor.shape) for name, tensor in meta.items()}
-    vision = _vision(shapes, said["encoder"])
+    vision = _vision(shapes, source_config["encoder"])
     width, sides = vision["hidden_size"], (vision["image_size"], vision["patch_size"])
-    attention = said["encoder"].get("attention", "tokens")
+    attention = source_config["encoder"].get("attention", "tokens")
     signals: dict[str, Any] = {kind: _SIGNALS[kind](shapes, width, *sides) for kind in kinds}
     return DeixisConfig(
         vision_config=vision,
-        text_config=_text(shapes, said["llm"], vocab_size),
+        text_config=_text(shapes, source_config["llm"], vocab_size),
         frozen=["encoder"],
         encoder=EncoderConfig(type="trunk", class_token=True, positions="learned", attention=attention),
-        projection=_mixture(shapes, said["projection"], width),
+        projection=_mixture(shapes, source_config["projection"], width),
         sampler=SamplerConfig(type=None),
         pointing=PointingConfig(backbone=None),
         notation=NOTATION,
@@ -119,21 +127,21 @@ def config_of(meta: Mapping[str, Tensor], said: Mapping[str, Any], kinds: list[s
     )
 
 
-def _text(shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any], vocab_size: int) -> dict[str, Any]:
+def _text(shapes: Mapping[str, tuple[int, ...]], source_config: Mapping[str, Any], vocab_size: int) -> dict[str, Any]:
     return {
         **LLAMA["7b-2"],
         "hidden_size": shapes["tok_embeddings.weight"][1],
         "intermediate_size": shapes["layers.0.feed_forward.w1.weight"][0],
         "num_hidden_layers": count_layers(shapes, "layers."),
-        "num_attention_heads": said["heads"],
-        "num_key_value_heads": said["heads"],
+        "num_attention_heads": source_config["heads"],
+        "num_key_value_heads": source_config["heads"],
         "vocab_size": vocab_size,
-        "rms_norm_eps": said["norm_eps"],
-        "rope_parameters": {"rope_theta": float(said["rope_theta"]), "rope_type": "default"},
+        "rms_norm_eps": source_config["norm_eps"],
+        "rope_parameters": {"rope_theta": float(source_config["rope_theta"]), "rope_type": "default"},
     }
 
 
-def _vision(shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any]) -> dict[str, Any]:
+def _vision(shapes: Mapping[str, tuple[int, ...]], source_config: Mapping[str, Any]) -> dict[str, Any]:
     width, _, _, patch = shapes["clip.visual.conv1.weight"]
     rows = shapes["clip.visual.positional_embedding"][0] - 1
     return {
@@ -141,15 +149,15 @@ def _vision(shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any]) -> d
         "hidden_size": width,
         "intermediate_size": shapes["clip.visual.transformer.resblocks.0.mlp.c_fc.weight"][0],
         "num_hidden_layers": count_layers(shapes, "clip.visual.transformer.resblocks."),
-        "num_attention_heads": said["heads"],
-        "hidden_act": said["activation"],
-        "layer_norm_eps": said["norm_eps"],
+        "num_attention_heads": source_config["heads"],
+        "hidden_act": source_config["activation"],
+        "layer_norm_eps": source_config["norm_eps"],
         "patch_size": patch,
         "image_size": round(rows**0.5) * patch,
     }
 
 
-def _mixture(shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any], width: int) -> ProjectionConfig:
+def _mixture(shapes: Mapping[str, tuple[int, ...]], source_config: Mapping[str, Any], width: int) -> ProjectionConfig:
     return ProjectionConfig(
         expert="llama",
         maps="own",
@@ -161,15 +169,15 @@ def _mixture(shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any], wid
         experts=count_layers(shapes, "resample_layers."),
         depth=count_layers(shapes, "resample_layers.0."),
         router_ratio=shapes["routers.image.fc1.weight"][0] / width,
-        heads=said["heads"],
-        multiple_of=said["ffn_multiple_of"],
-        eps=said["norm_eps"],
+        heads=source_config["heads"],
+        multiple_of=source_config["ffn_multiple_of"],
+        eps=source_config["norm_eps"],
     )
 
 
 def published_sizes() -> DeixisConfig:
     """The configuration of OneLLM-7B, from the shapes that the published code gives its tensors."""
-    said, width, hidden, inner = ONELLM["onellm-7b"], 1024, 4096, 11008
+    source_config, width, hidden, inner = ONELLM["onellm-7b"], 1024, 4096, 11008
     shapes = {
         "tok_embeddings.weight": (32000, hidden),
         "layers.31.feed_forward.w1.weight": (inner, hidden),
@@ -189,7 +197,7 @@ def published_sizes() -> DeixisConfig:
         "conv1.fmri.weight": (8 * width, 15724),
     }
     meta = {f"llma.{name}": torch.empty(shape, device="meta") for name, shape in shapes.items()}
-    return config_of(meta, said, list(KINDS.values()), 32000)
+    return config_of(meta, source_config, list(KINDS.values()), 32000)
 
 
 def _square(size_px: int, patch_px: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
-from deixis.checkpoints.conversion_options import Asked, Found, check_system, published_config
+from deixis.checkpoints.conversion_options import ConversionOptions, Found, check_system, published_config
 from deixis.checkpoints.digests import CLASSES
 from deixis.checkpoints.part_rules import count_layers
 from deixis.checkpoints.rules import Part, leave, take
@@ -41,18 +41,18 @@ its clouds lie in the unit sphere. ScanObjectNN's are taken as they are (classif
 PREFIXES = {"pointmlp": ("module.", "full.", ""), "pointmlp-elite": ("module.", "elite.", "")}
 
 
-def read(source: Tensors, asked: Asked) -> Found:
+def read(source: Tensors, options: ConversionOptions) -> Found:
     """Everything that a conversion needs. Raises CheckpointError for another system's weights or unknown sizes."""
     check_system(source, "pointmlp")
     presets = {name: {} for name in PRESETS}
-    said = published_config(source, asked, presets)
-    prefix = _prefix(source, asked.preset)
+    source_config = published_config(source, options, presets)
+    prefix = _prefix(source, options.preset)
     names = {name.removeprefix(prefix): t for name, t in source.meta().items() if name.startswith(prefix)}
-    own = said.get(prefix.rstrip("."), said) if prefix else said
-    given = {} if asked.preset is None else vars(PRESETS[asked.preset])
-    options = {**given, **{name: value for name, value in own.items() if name in PointMLPConfig.__annotations__}}
+    own = source_config.get(prefix.rstrip("."), source_config) if prefix else source_config
+    given = {} if options.preset is None else vars(PRESETS[options.preset])
+    fields = {**given, **{name: value for name, value in own.items() if name in PointMLPConfig.__annotations__}}
     try:
-        config = PointMLPConfig.of({**options, **shape_options(names)})
+        config = PointMLPConfig.of({**fields, **shape_options(names)})
     except KeyError as error:
         raise CheckpointError(
             f"source '{source.label}': expected a tensor {error.args[0]}, got none; it is cut short"
@@ -60,8 +60,8 @@ def read(source: Tensors, asked: Asked) -> Found:
     rules = [take(re.escape(prefix) + r"(.*)", r"\1")]
     if prefix in ("full.", "elite."):
         rules.append(leave(r"(?:full|elite)\..*", "the other network in the file, which --preset names"))
-    names_file = source.folder / CLASSES if asked.classes is None else Path(asked.classes)
-    classes = read_classes(names_file, config.class_num) if asked.classes or names_file.is_file() else ()
+    names_file = source.folder / CLASSES if options.classes is None else Path(options.classes)
+    classes = read_classes(names_file, config.class_num) if options.classes or names_file.is_file() else ()
     name, usual, unit_sphere = KNOWN.get(config.class_num, ("", (), True))
     if classes:
         notes = []

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from deixis.checkpoints import open_pretrained
-from deixis.checkpoints.conversion_options import Asked, check_tower, named_sides
+from deixis.checkpoints.conversion_options import ConversionOptions, check_tower, named_sides
 from deixis.checkpoints.sizes import CLIP_LARGE, CLIP_LARGE_336
 from deixis.checkpoints.source import open_source
 from deixis.systems.conversion import convert
@@ -65,7 +65,7 @@ def test_a_tower_that_cannot_be_right_is_refused(copy_of, tmp_path, system, chan
     change(source)
     write_clip(tmp_path / "tower", patches)
     with pytest.raises(ValueError, match=match) as caught:
-        convert(system, source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
+        convert(system, source, tmp_path / "out", ConversionOptions(clip=str(tmp_path / "tower")))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -76,7 +76,9 @@ def test_the_tower_that_the_source_names_is_taken(copy_of, tmp_path, system):
     without_tower(source)
     configured(source, mm_vision_tower="openai/clip-vit-toy-patch4-24")
     write_clip(tmp_path / "tower", 36)
-    network, _ = open_pretrained(convert(system, source, tmp_path / "out", Asked(clip=str(tmp_path / "tower"))))
+    network, _ = open_pretrained(
+        convert(system, source, tmp_path / "out", ConversionOptions(clip=str(tmp_path / "tower")))
+    )
     assert network.config.signals["image"].size_px == 24
 
 
@@ -86,7 +88,7 @@ def test_lisas_code_takes_vision_tower_before_mm_vision_tower(copy_of, tmp_path)
     configured(source, mm_vision_tower="openai/clip-vit-toy-patch4-24", vision_tower="openai/clip-vit-toy-patch4-16")
     write_clip(tmp_path / "tower", 36)
     with pytest.raises(ValueError, match="expected one with images of 16 px"):
-        convert("lisa", source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
+        convert("lisa", source, tmp_path / "out", ConversionOptions(clip=str(tmp_path / "tower")))
 
 
 @pytest.mark.parametrize(
@@ -99,23 +101,23 @@ def test_where_the_source_names_no_sides_they_are_the_published_ones(copy_of, tm
     write_clip(tmp_path / "tower")
     match = rf"images of {side} px in patches of 14 px, as openai/clip-vit-large-patch14\S* has, got images of 16 px"
     with pytest.raises(ValueError, match=match):
-        convert(system, source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
+        convert(system, source, tmp_path / "out", ConversionOptions(clip=str(tmp_path / "tower")))
 
 
 def test_lisa_on_llava_15_has_the_larger_pictures(tmp_path):
     source = write_lisa(tmp_path / "source", mlp=True)
     (source / "clip").rename(tmp_path / "tower")
     with pytest.raises(ValueError, match=r"images of 336 px in patches of 14 px, .* got images of 16 px"):
-        convert("lisa", source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
+        convert("lisa", source, tmp_path / "out", ConversionOptions(clip=str(tmp_path / "tower")))
 
 
 def test_a_tower_in_the_place_of_the_sources_own_has_its_sides(copy_of, tmp_path):
     source = copy_of("ferret")
     write_clip(tmp_path / "tower", 36)
     with pytest.raises(ValueError, match=r"images of 16 px in .*, as \S+vision_tower has, got images of 24 px"):
-        convert("ferret", source, tmp_path / "out", Asked(clip=str(tmp_path / "tower")))
+        convert("ferret", source, tmp_path / "out", ConversionOptions(clip=str(tmp_path / "tower")))
     write_clip(tmp_path / "like_it")
-    convert("ferret", source, tmp_path / "out", Asked(clip=str(tmp_path / "like_it")))
+    convert("ferret", source, tmp_path / "out", ConversionOptions(clip=str(tmp_path / "like_it")))
 
 
 @pytest.mark.parametrize(

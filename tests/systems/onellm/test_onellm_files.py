@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from deixis.checkpoints.conversion_options import Asked
+from deixis.checkpoints.conversion_options import ConversionOptions
 from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
 from deixis.conversation import question_sample
 from deixis.geometry import Box, Box3D, Span
@@ -73,13 +73,13 @@ def random_source(folder):
     """A folder with a random checkpoint and its tokenizer."""
     source = write_onellm(folder / "source")
     torch.save(full_state(), source / "consolidated.00-of-01.pth")
-    return source, Asked()
+    return source, ConversionOptions()
 
 
 def recorded_source(golden, folder):
     """The recorded checkpoint, and Ferret's tokenizer, which has as many pieces as it has rows."""
     shutil.copy(golden / "ferret_tiny" / "tokenizer.model", folder)  # alone, without the tokens that Ferret adds
-    return golden / "onellm_tiny", Asked(tokenizer=str(folder / "tokenizer.model"))
+    return golden / "onellm_tiny", ConversionOptions(tokenizer=str(folder / "tokenizer.model"))
 
 
 def write_film(path):
@@ -126,21 +126,21 @@ def world(request, tmp_path_factory):
     """A converted OneLLM and a file of each modality: model, names and signals by modality."""
     folder = tmp_path_factory.mktemp("onellm")
     if request.param == "random":
-        source, asked = random_source(folder)
+        source, options = random_source(folder)
         files = EXAMPLES / "scene.png", write_film(folder / "film.mp4"), EXAMPLES / "sound.wav", EXAMPLES / "cloud.ply"
     else:
-        source, asked = recorded_source(request.getfixturevalue("shared_golden"), folder)
+        source, options = recorded_source(request.getfixturevalue("shared_golden"), folder)
         real = request.getfixturevalue("shared_data")
         names = "sam_photos/truck.jpg", "video_traffic/demo.mp4", "speech_samples/wav/spk1_snt1.wav"
         files = (*(real / name for name in names), real / "meshes_trimesh/rabbit.obj")
-    model = load(convert("onellm", source, folder / "out", asked), device="cpu")
+    model = load(convert("onellm", source, folder / "out", options), device="cpu")
     names = write_files(folder, model.network.config.signals["fmri"].voxels, *files)
     return SimpleNamespace(model=model, names=names, signals={kind: open_signal(name) for kind, name in names.items()})
 
 
 @pytest.fixture(scope="module")
 def alone(world):
-    """Modality -> the answer to the question about its file, asked alone."""
+    """Modality -> the answer to the question about its file, options alone."""
     answers = {kind: world.model.ask(TEXT, name, max_new_tokens=MOST_TOKENS) for kind, name in world.names.items()}
     world.model.clear_cache()
     return answers
