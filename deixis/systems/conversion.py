@@ -52,8 +52,8 @@ def convert(
 ) -> Path:
     """Converts `source`, a folder, a file or a hub id with a checkpoint of `system`, into the folder `out`.
 
-    dtype: of the floating tensors; that of most of the source where not given. Returns `out`. Raises InputError, one
-    sentence, for whatever does not fit; then, and when interrupted, nothing is left behind.
+    dtype: of the floating tensors; that of most of the source where not given. Returns `out`. Raises InputError for
+    arguments and CheckpointError for a source that does not fit; then, and when interrupted, no output remains.
     """
     if system not in READERS:
         raise InputError(f"system: expected one of {', '.join(READERS)}; got '{system}'")

@@ -278,7 +278,7 @@ def test_the_type_of_most_of_the_source_is_kept(tmp_path):
     assert {t.dtype for t in state_of(convert("ferret", source, tmp_path / "out")).values()} == {torch.bfloat16}
 
 
-def test_progress_is_told_to_the_end(sources, tmp_path):
+def test_progress_is_reported_to_the_end(sources, tmp_path):
     reported = {}
     convert(
         "ferret",
