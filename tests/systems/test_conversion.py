@@ -355,4 +355,4 @@ def test_too_little_room_is_said_before_anything_is_written(sources, tmp_path, m
 
 
 def test_every_toy_writer_has_its_reader():
-    assert checkpoints.WRITERS.keys() == conversion.SYSTEMS.keys()
+    assert checkpoints.WRITERS.keys() == conversion.READERS.keys()
