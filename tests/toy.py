@@ -93,7 +93,9 @@ def toy_config(tokenizer, **changes: Any):
     sizes["text_config"] = {**sizes["text_config"], "vocab_size": len(tokenizer), **special}
     return DeixisConfig(
         **sizes,
-        signal_token_ids={name: token_id(f"<{name}>") for name, options in sizes["signals"].items() if options},
+        signal_token_ids={
+            name: token_id(f"<{name}>") for name, options in sizes["signals"].items() if options is not None
+        },
         region_token_id=token_id(SPECIAL_TOKENS["region"]),
         seg_token_id=token_id(SPECIAL_TOKENS["seg"]),
         number_tokens=number_tokens(tokenizer),

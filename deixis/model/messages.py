@@ -123,7 +123,12 @@ def per_question(name: str, value: Any, count: int) -> Sequence[Any]:
 
 def _with_rate(source: Any, modality: str | None, sampling_rate: float | None) -> Any:
     """An array of audio with the rate that stands beside it in transformers' arguments."""
-    bare = MODALITIES[modality].can_play and sampling_rate is not None and hasattr(source, "shape")
+    bare = (
+        modality is not None
+        and MODALITIES[modality].can_play
+        and sampling_rate is not None
+        and hasattr(source, "shape")
+    )
     return (source, sampling_rate) if bare else source
 
 

@@ -59,9 +59,9 @@ def check_header(field: str, medium: MediaReference) -> None:
     if medium.content is None and not os.path.isfile(medium.path or ""):
         raise DataError(f"{field}.path: expected a file, got {medium.path!r}, which is not there")
     header = MODALITIES[medium.modality].header
-    if header == "image" and not (medium.path or "").lower().endswith(ARRAY_SUFFIX):
+    if header == "size" and not (medium.path or "").lower().endswith(ARRAY_SUFFIX):
         _check_picture(field, medium)
-    elif header == "audio":
+    elif header == "duration":
         _check_sound(field, medium)
 
 

@@ -382,5 +382,5 @@ AUDIO = Modality(
     write=write,
     has_rate=True,
     can_play=True,
-    header="audio",
+    header="duration",
 )

@@ -199,5 +199,5 @@ DEPTH = Modality(
     folder="depth",
     file_suffix=".png",
     write=write,
-    header="image",
+    header="size",
 )

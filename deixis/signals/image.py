@@ -358,5 +358,5 @@ IMAGE = Modality(
     folder="images",
     file_suffix=".png",
     write=write,
-    header="image",
+    header="size",
 )

@@ -82,7 +82,7 @@ class Modality:
         views: what several images per signal are: "tiles" of a larger one, or "frames" in time.
         sam: SAM makes its masks in a network that has SAM.
         can_play: its values are samples that a page can play.
-        header: what the header of its files is checked as, where one is read; maps in arrays have none.
+        header: what the header of its files is checked for: the size in pixels, or the duration; None for nothing.
         region_fields: further fields of a region in the sample format, beside those that follow from the axes.
         folder: of a data set's files of this modality.
         file_suffix: of files written from values; "" where `write` is None.
@@ -116,7 +116,7 @@ class Modality:
     views: Literal["tiles", "frames"] = "frames"
     sam: bool = False
     can_play: bool = False
-    header: Literal["image", "audio"] | None = None
+    header: Literal["size", "duration"] | None = None
     region_fields: tuple[str, ...] = ()
     folder: str = "media"
     file_suffix: str = ""

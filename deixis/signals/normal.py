@@ -168,5 +168,5 @@ NORMAL = Modality(
     folder="normals",
     file_suffix=".png",
     write=write,
-    header="image",
+    header="size",
 )

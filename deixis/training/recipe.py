@@ -162,7 +162,7 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
     try:
         # The tokenizer is new, so its ids replace those that a preset's sizes name.
         sizes |= {
-            "signal_token_ids": {name: ids[name] for name in _modalities_of(sizes)},
+            "signal_token_ids": {name: tokenizer.convert_tokens_to_ids(f"<{name}>") for name in _modalities_of(sizes)},
             "region_token_id": ids["region"],
             "seg_token_id": ids["seg"],
             "number_tokens": number_tokens(tokenizer),

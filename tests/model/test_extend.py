@@ -1,14 +1,21 @@
 """A grown network answers as before about what it knew, learns in its new parts, and survives a file."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from deixis import Box, Span
+from deixis import Box, Region, Span
+from deixis.inference import load
 from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.extend import add_expert, add_signal
+from deixis.samples.files import write_samples
+from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
-from tests.toy import SAM_SIZES, SIZES, picture, sound, toy_network
+from deixis.training.recipe import train
+from deixis.training.recipe_file import parse_recipe
+from tests.toy import SAM_SIZES, SIZES, picture, sound, toy_network, toy_recipe
 
 IMU = {"tokenizer": "conv", "rate_hz": 20, "window_s": 1.0, "kernel": 4, "stride": 4}
 
@@ -122,3 +129,23 @@ def test_what_cannot_grow_is_refused(toy, projection, grow, match):
     network, processor = toy_network(toy[1].tokenizer, projection=projection)
     with pytest.raises(ValueError, match=match):
         grow(network, processor)
+
+
+def test_the_bundled_model_grows_by_a_modality_and_is_trained_on_it(tmp_path):
+    """Its tokenizer has no placeholder of IMU recordings yet; afterwards samples about them are rows of training."""
+    model = load(device="cpu")
+    assert "<imu>" not in model.processor.tokenizer.get_vocab()
+    options = {"tokenizer": "stem", "rate_hz": 40.0, "window_s": 1.6, "stride": 16, "early_dim": 8}
+    processor = add_signal(model.network, model.processor, "imu", options, freeze=False)
+    model.network.save_pretrained(tmp_path / "model")
+    processor.save_pretrained(tmp_path / "model")
+
+    trace = np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32)
+    media = MediaReference("walk", "imu", rate_hz=40.0, duration_s=1.6, values=trace)
+    turns = (Turn("What is done in {0}?", "A step."), Turn("Mark the step.", "[The step]{0:mask}."))
+    sample = Sample("a", "made up", "refer", "train", turns, (media,), (Region(span=(0.2, 0.8)),))
+    path = write_samples([sample, replace(sample, id="b")], tmp_path / "data", "train")
+    stage = toy_recipe()["stages"][1] | {"batch": {"data": 1}, "data": [{"path": str(path)}], "dense_weight": 0.0}
+    recipe = parse_recipe({"init": str(tmp_path / "model"), "stages": [stage | {"steps": 2}]})
+    grown = load(train(recipe, tmp_path / "out"), device="cpu")
+    assert grown.ask("What is done?", (trace, 40.0), max_new_tokens=3).model

@@ -2,17 +2,28 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 
+from deixis.conversation import render
+from deixis.conversation.batch import Row, collate, mask_targets
 from deixis.errors import ConfigError
+from deixis.geometry import Extent, Region
+from deixis.model import DeixisConfig
 from deixis.options import plain_values
+from deixis.samples.media import media_reference
+from deixis.samples.sample import Sample, Turn
 from deixis.samples.yaml_file import read_yaml
+from deixis.signals import Signal, open_signal
+from deixis.systems.deixis.preset import union_config
 from deixis.training import recipe as recipes
 from deixis.training.recipe import dense_heads, mask_cells, start_model, train
 from deixis.training.recipe_file import DenseStage, InstructStage, Recipe, parse_recipe, read_recipe
-from tests.toy import SAM_SIZES, SIZES, toy_plan, toy_recipe
+from tests.model.test_union import EXAMPLES
+from tests.systems.test_presets import TOY_UNION
+from tests.toy import SAM_SIZES, SIZES, sound, toy_plan, toy_recipe
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 ELSEWHERE = ("pointmlp", "finetune", "grit")  # of classifiers, of samples on disk, of region data: tested with those
@@ -233,3 +244,59 @@ def test_sam_marks_pictures_if_the_recipe_says_so(tmp_path):
     marked = [n for n, w in model.sam_pointing.named_parameters() if w.grad is not None and w.grad.any()]
     assert any(name.startswith("prompt.") for name in marked)
     assert not any(name.startswith("sam.vision_encoder") for name in marked)
+
+
+MARKED = {
+    "image": Region(mask=np.eye(30, 40, dtype=bool)),
+    "depth": Region(mask=np.eye(30, 40, dtype=bool)),
+    "normal": Region(mask=np.eye(30, 40, dtype=bool)),
+    "video": Region(mask=np.eye(20, 30, dtype=bool), time_s=(0.0, 1.0)),
+    "audio": Region(span=(0.2, 0.9)),
+    "imu": Region(span=(0.2, 0.6)),
+    "point_cloud": Region(points=np.arange(20)),
+    "fmri": Region(points=np.arange(30)),
+}
+
+
+def short(name: str) -> Signal:
+    """A signal of a modality that fits the windows of the toy; an fMRI response of voxels that have positions."""
+    if name == "imu":
+        return open_signal((np.random.default_rng(0).normal(size=(30, 6)), 40.0), name)
+    if name == "audio":
+        return open_signal(sound(1.0))
+    if name != "fmri":
+        return EXAMPLES[name][0]()
+    xyz = np.random.default_rng(0).random((60, 3))
+    values = np.random.default_rng(1).normal(size=60).astype(np.float32)
+    return Signal("fmri", values, Extent("fmri", points_xyz=xyz), "brain", "0")
+
+
+def test_the_union_at_toy_size_is_trained_on_all_eight_modalities():
+    """SAM 2 makes the masks of images, the shared head those of the others; the preset names token ids of its own."""
+    sizes = union_config(TOY_UNION).to_dict()
+    names = DeixisConfig.__annotations__.keys() - {"number_tokens"}
+    stage = toy_recipe()["stages"][1] | {"batch": {"image": 1, "audio": 1, "point_cloud": 1}}
+    plan = toy_plan(model={name: sizes[name] for name in names if sizes.get(name) is not None}, stages=[stage])
+    model, processor = start_model(plan)
+    cells = mask_cells(model.config)
+    assert cells.keys() == MARKED.keys()
+    assert cells["image"] == 256
+    network, batches = recipes._stage(plan.stages[0], model, dense_heads(model), processor, 7)
+    assert torch.isfinite(network.train()(**batches(0))["loss"])
+
+    rows = []
+    for name, region in MARKED.items():
+        signal = short(name)
+        prepared = [processor.prepare(signal)]
+        turns = (Turn("What is {0}?", "A mug."), Turn("Mark it.", "[The mug]{0:mask}."))
+        sample = Sample(name, "made up", "refer", "train", turns, (media_reference(signal),), (region,))
+        rendered = render(sample, prepared, processor, network.system)
+        row = Row(prepared)
+        row.add(rendered, mask_targets(rendered, sample.regions, prepared, cells, network.system))
+        rows.append(row)
+    network(**collate(rows, processor.tokenizer.pad_token_id, network.system))["loss"].backward()
+    learning = {name for name, weight in model.named_parameters() if weight.grad is not None and weight.grad.any()}
+    for name in MARKED:
+        assert any(f"projection.query.{name}" in key for key in learning), name
+        assert name == "image" or any(f"upsamples.{name}." in key for key in learning), name
+    assert any(key.startswith("sam_pointing.prompt") for key in learning)

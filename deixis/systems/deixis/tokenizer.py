@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from transformers import PreTrainedTokenizerFast
 
+from deixis.signals import MODALITIES
 from deixis.systems.deixis.template import CHAT_TEMPLATE
 
 SPECIAL_TOKENS = {
@@ -43,7 +44,7 @@ def build_tokenizer(texts: Iterable[str], vocab_size: int, numbers: int = 1000) 
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=list(SPECIAL_TOKENS.values()),
+        special_tokens=list(dict.fromkeys((*SPECIAL_TOKENS.values(), *(f"<{name}>" for name in MODALITIES)))),
         initial_alphabet=[c for c in pre_tokenizers.ByteLevel.alphabet() if not c.isdecimal()],  # digits come below
         show_progress=False,
     )
