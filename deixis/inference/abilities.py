@@ -1,9 +1,10 @@
 """Checks that a model supports a question, before anything is computed; errors name the models that do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from deixis.errors import InputError, UnsupportedError
 from deixis.geometry import Region
+from deixis.geometry.question import named_regions
 from deixis.model import DeixisConfig
 from deixis.samples.sample import MediaReference, Sample
 
@@ -18,7 +19,7 @@ WHO_TAKES_REGIONS = "Ferret's models (ferret-7b, ferret-13b) take regions of ima
 
 
 def check_abilities(sample: Sample, config: DeixisConfig) -> None:
-    """Raises UnsupportedError for a signal, region or form of answer that the model lacks."""
+    """Raises UnsupportedError for a signal, region in a question or form of answer that the model does not support."""
     able: dict[str, list[str]] = config.abilities
     for reference in sample.signals:
         if reference.modality not in able["signals"]:
@@ -27,7 +28,9 @@ def check_abilities(sample: Sample, config: DeixisConfig) -> None:
                 f"{WHO_TAKES_SIGNALS}"
             )
     check_want(sample.turns[-1].want, able["answers"])
-    check_regions(sample.regions, sample.signals, able["regions"])
+    # regions of given answers are not encoded: a model that takes none can still be trained and scored on them
+    asked = {index for turn in sample.turns for index in named_regions(turn.user) if index < len(sample.regions)}
+    check_regions({index: sample.regions[index] for index in sorted(asked)}, sample.signals, able["regions"])
 
 
 def check_want(want: str | None, answers: Sequence[str]) -> None:
@@ -40,9 +43,9 @@ def check_want(want: str | None, answers: Sequence[str]) -> None:
         raise UnsupportedError(f"want: this model answers in {' and '.join(answers)}, with no {want}; {WANTS[want]}")
 
 
-def check_regions(regions: Sequence[Region], signals: Sequence[MediaReference], able: Sequence[str]) -> None:
-    """Raises UnsupportedError for a region in a signal whose modality a model takes no regions of."""
-    for number, region in enumerate(regions):
+def check_regions(regions: Mapping[int, Region], signals: Sequence[MediaReference], able: Sequence[str]) -> None:
+    """Raises UnsupportedError for a region, by its index, in a signal whose modality a model takes no regions of."""
+    for number, region in regions.items():
         if not able:
             raise UnsupportedError(f"region {{{number}}}: this model takes no regions; {WHO_TAKES_REGIONS}")
         modality = signals[region.signal].modality if region.signal < len(signals) else None

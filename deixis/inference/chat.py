@@ -53,7 +53,7 @@ class Chat:
     def check(self, region: Region) -> None:
         """Raises InputError, one sentence, for a region that this model does not take."""
         able = self.model.network.config.abilities["regions"]
-        check_regions((region,), [media_reference(signal) for signal in self.signals], able)
+        check_regions({0: region}, [media_reference(signal) for signal in self.signals], able)
 
     def _question(self, question: str, regions: Sequence[Region]) -> Sample:
         return question_sample(named_question(question, regions), self.signals, tuple(regions), self.sample)

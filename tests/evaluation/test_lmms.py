@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deixis.conversation import answered
 from deixis.evaluation import lmms
 from deixis.inference import Model
 from deixis.inference.generation_options import MAX_NEW_TOKENS
@@ -73,7 +74,7 @@ def test_what_is_refused_is_an_empty_answer_and_a_warning(model, caplog):
 def test_a_likelihood_is_the_sum_over_the_continuation(model):
     written = model.ask("What is this?", PICTURE, max_new_tokens=3)
     total, is_greedy = lmms.log_likelihood(model, "What is this?", [PICTURE], " a red mug")
-    scored = model.score([lmms.sample_of("What is this?", [PICTURE])], ["a red mug"])[0]
+    scored = model.score([answered(lmms.sample_of("What is this?", [PICTURE]), "a red mug")])[0]
     one_by_one = [row.log_softmax(0)[token] for row, token in zip(scored.logits, scored.ids[:-1], strict=False)]
     assert total == pytest.approx(float(sum(one_by_one)), rel=1e-5)
     assert total < 0

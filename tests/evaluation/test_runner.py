@@ -63,7 +63,8 @@ class Counting:
             raise KeyboardInterrupt
         self.asked += numbers
         return [
-            Answer("even" if int(n) % 2 == 0 else "odd", (), q.signals) for n, q in zip(numbers, questions, strict=True)
+            Answer("even" if int(n) % 2 == 0 else "odd", (), tuple(own.values for own in q.signals))
+            for n, q in zip(numbers, questions, strict=True)
         ]
 
     def point(self, questions, given):

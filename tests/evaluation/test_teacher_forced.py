@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from deixis.conversation import question_sample
+from deixis.conversation import answered, question_sample
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo
 from deixis.evaluation.teacher_forced import check_able, point
 from deixis.geometry import Region, mask_to_rle
@@ -40,7 +40,7 @@ def test_the_words_are_given_and_the_masks_are_the_models(toy, markup, written, 
     model = Model(*toy, "toy")
     question = question_sample("Where?", (open_signal(picture()),))
     (answer,) = point(model, [question], [(markup, (MEANT,))])
-    (scored,) = model.score([question], [written])
+    (scored,) = model.score([answered(question, written)])
     assert (answer.raw.replace(" ", ""), len(answer.masks)) == (written.replace(" ", ""), count)
     assert all(map(np.array_equal, answer.masks, scored.answer.masks))
     assert all(mask.shape == (24, 40) for mask in answer.masks)

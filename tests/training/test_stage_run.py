@@ -56,7 +56,7 @@ def test_a_run_leaves_a_model_for_every_stage(unbroken):
     for stage in ("dense", "instruct"):
         network, processor = open_pretrained(unbroken / stage / "model")
         assert not network.training
-        assert processor.specs["image"] == {"size_px": 32}
+        assert processor.specs["image"]["size_px"] == 32
         assert list((unbroken / stage / "logs").glob("events*"))
     dense, instruct = (weights(unbroken / stage / "model") for stage in ("dense", "instruct"))
     learnt = {name for name in dense if not torch.equal(dense[name], instruct[name])}

@@ -113,15 +113,18 @@ class RegionClassification:
             names = Names(_plain(turn.assistant), tuple(map(_plain, turn.references)), "")
             names = replace(names, other=second if first == names.correct else first)
             text = question_for("which_of_two", notation, name=first, other=second)
+            form = record.id.rpartition("/")[2]
+            # Ferret writes the bounding box of the scribble's pixels, not the box that was recorded beside it
+            regions = tuple(region.only("mask") if form == "free_shape" else region for region in record.regions)
             yield Example(
                 id=record.id,
-                part=PARTS[record.id.rpartition("/")[2]],
+                part=PARTS[form],
                 group=record.signals[0].id,
                 text=text,
                 media=record.signals,
                 ground_truth=names,
-                regions=tuple(record.regions),
-                sample=replace(record, turns=(replace(turn, user=text),)),
+                regions=regions,
+                sample=replace(record, turns=(replace(turn, user=text),), regions=regions),
             )
 
     def _samples(self, data: Path, options: Mapping[str, str]) -> Iterable[Sample | Skipped]:

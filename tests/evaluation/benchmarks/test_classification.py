@@ -155,7 +155,7 @@ def test_right_empty_shuffled_and_listed_answers(tmp_path, name):
     ]
     assert found["mean class accuracy"] == pytest.approx(100 * np.mean(by_class), abs=1e-5)
 
-    all_names = adapter.asked[0].text.partition("Choose one: ")[2]
+    all_names = adapter.asked[0].turns[-1].user.partition("Choose one: ")[2]
     rows, _ = asked_and_scored(name, tmp_path, said_in_turn([all_names] * len(ground_truth)))
     (found,) = table(SETS[name], rows).values()
     assert (found["accuracy"], found["loose accuracy"], found["named"]) == (0, 100, 100), "a list of all is no answer"

@@ -180,7 +180,7 @@ def test_the_number_of_a_table_is_the_mean_of_its_questions(tmp_path):
 
 def test_questions_are_asked_as_the_sets_have_them(tmp_path):
     _, asked = metrics("music_avqa", tmp_path, ("", "", ""))
-    assert asked[1].text == "Is the cello on the left?" + ASKS_SHORTLY
+    assert asked[1].turns[-1].user == "Is the cello on the left?" + ASKS_SHORTLY
     assert [signal.modality for signal in asked[1].signals] == ["video", "audio"]
     _, asked = metrics("music_avqa", tmp_path, ("x", "", ""), media="video")
     assert [signal.modality for signal in asked[1].signals] == ["video"]

@@ -180,7 +180,9 @@ def test_ferrets_words(tmp_path):
 
 
 def test_missing_files_are_named(tmp_path):
-    with pytest.raises(ValueError, match=r"finetune_refcoco_testB.json, MDETR's .*itself\), got none; it is from"):
+    with pytest.raises(
+        ValueError, match=r"finetune_refcoco_testB.json, MDETR's .*original set\), got none; it is from"
+    ):
         list(BY_NAME["refcoco"].examples(tmp_path, {}))
     mdetr_layout(tmp_path, "refcoco+", {"val": SAID["val"]})
     with pytest.raises(ValueError, match="split: expected val or testA or testB, got 'test'"):
@@ -198,7 +200,7 @@ def test_what_cannot_be_used_is_counted(tmp_path):
     found = list(BY_NAME["refcoco"].examples(root, {}))
     why = [one.why for one in found if isinstance(one, Skipped)]
     assert any("bbox: expected four numbers" in said for said in why)
-    assert any("expected one box of what 'left post' means, got 2" in said for said in why)
+    assert any("expected one box for 'left post', got 2" in said for said in why)
     assert len([one for one in found if isinstance(one, Example)]) == 2
 
 

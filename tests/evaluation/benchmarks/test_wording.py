@@ -62,5 +62,7 @@ def test_a_given_answer_asks_for_one_mask(task, notation):
 def test_notation():
     assert notation_of({}) == PLAIN
     assert notation_of({"notation": "lisa"}) == "lisa"
-    with pytest.raises(ValueError, match=re.escape("notation: expected plain, deixis, deixis-coordinates, ferret")):
+    with pytest.raises(
+        ValueError, match=re.escape("notation: expected plain, deixis, onellm, ferret, lisa, deixis-coordinates")
+    ):
         notation_of({"notation": "latin"})
