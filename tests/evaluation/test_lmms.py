@@ -75,7 +75,8 @@ def test_a_likelihood_is_the_sum_over_the_continuation(model):
     written = model.ask("What is this?", PICTURE, max_new_tokens=3)
     total, is_greedy = lmms.log_likelihood(model, "What is this?", [PICTURE], " a red mug")
     scored = model.score([answered(lmms.sample_of("What is this?", [PICTURE]), "a red mug")])[0]
-    one_by_one = [row.log_softmax(0)[token] for row, token in zip(scored.logits, scored.ids[:-1], strict=False)]
+    one_by_one = [row.log_softmax(0)[token] for row, token in zip(scored.logits, scored.ids, strict=True)]
+    assert model.processor.tokenizer.decode(scored.ids).strip() == "a red mug", "the end of turn is not among them"
     assert total == pytest.approx(float(sum(one_by_one)), rel=1e-5)
     assert total < 0
     assert not is_greedy
