@@ -131,12 +131,12 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
     if freeze:
         network.requires_grad_(False)
     projection.experts.append(copy.deepcopy(projection.experts[source]).requires_grad_(True))
-    for kind, scores in projection.router.items():
+    for name, scores in projection.router.items():
         assert isinstance(scores, nn.Sequential)
         last = scores[-1]
         assert isinstance(last, nn.Linear)
         grown = _with_copy(last, source, projection.router_type)
-        projection.router[kind] = nn.Sequential(*list(scores)[:-1], grown).requires_grad_(True)
+        projection.router[name] = nn.Sequential(*list(scores)[:-1], grown).requires_grad_(True)
     network.config.projection = replace(network.config.projection, experts=len(projection.experts))
 
 

@@ -78,7 +78,7 @@ class DeixisProcessor(ProcessorMixin):
         self.points, self.axes, self.region_reader, self.tiles = points, axes, region_reader, tiles
         self.notation = read_options(Notation, notation or {}, "notation.")
         self.sam_size_px, self.sam_square = sam_size_px, sam_square
-        self.placeholders = dict(placeholders or {kind: f"<{kind}>" for kind in self.specs})
+        self.placeholders = dict(placeholders or {name: f"<{name}>" for name in self.specs})
         self._special: tuple[int, tuple[str, ...]] | None = None  # size of the vocabulary, its special tokens
         super().__init__(tokenizer, **kwargs)
 
@@ -86,10 +86,10 @@ class DeixisProcessor(ProcessorMixin):
         """Its arguments as plain JSON values."""
         return super().to_dict(*args, **kwargs) | {"notation": asdict(self.notation)}
 
-    def spec(self, kind: str) -> Any:
+    def spec(self, modality: str) -> Any:
         """The preparation of signals of this modality."""
-        options = {k: tuple(v) if isinstance(v, list) else v for k, v in self.specs[kind].items()}
-        return MODALITIES[kind].spec(**options)
+        options = {k: tuple(v) if isinstance(v, list) else v for k, v in self.specs[modality].items()}
+        return MODALITIES[modality].spec(**options)
 
     def prepare(self, signal: Signal) -> Prepared:
         """The network's input for a signal. Raises InputError for a modality that the model does not take."""
@@ -290,8 +290,8 @@ def signal_tensors(prepared: Sequence[Sequence[Prepared]]) -> dict[str, Any]:
         rows.setdefault(own.modality, []).append(own.values)
     if rows:
         tensors["signals"] = {name: torch.from_numpy(np.stack(values)) for name, values in rows.items()}
-    if pictures := [p.sam.values for p, _ in flat if p.sam is not None]:
-        tensors["sam_values"] = torch.from_numpy(np.stack(pictures))
+    if images := [p.sam.values for p, _ in flat if p.sam is not None]:
+        tensors["sam_values"] = torch.from_numpy(np.stack(images))
     if flat:
         tensors["signal_modality"] = torch.tensor([modality_index(p.modality) for p, _ in flat])
         tensors["signal_sample"] = torch.tensor([sample for _, sample in flat])

@@ -45,43 +45,43 @@ class FieldEncoder(nn.Module):
         self.stems = stems if stems is not None else nn.ModuleDict()
         self.pooled, self.lead = pooled, lead
 
-    def forward(self, values: Float[Tensor, "batch ..."], kind: str) -> Field:
+    def forward(self, values: Float[Tensor, "batch ..."], modality: str) -> Field:
         """The fields of a batch of prepared signals of one modality (see `deixis.signals.to_tensor`).
 
         Several images per signal (batch, view, 3, side, side), frames or tiles, are encoded one by one and joined.
         """
-        modality = MODALITIES[kind]
-        if not modality.patches or values.ndim == 4:
-            return self._encode(values, kind)
-        field, views = self._encode(values.flatten(0, 1), kind), values.shape[1]
-        if modality.views == "tiles":
+        record = MODALITIES[modality]
+        if not record.patches or values.ndim == 4:
+            return self._encode(values, modality)
+        field, views = self._encode(values.flatten(0, 1), modality), values.shape[1]
+        if record.views == "tiles":
             return _tiled(field, views)
-        return _averaged(field, views) if kind in self.pooled else _in_time(field, views)
+        return _averaged(field, views) if modality in self.pooled else _in_time(field, views)
 
-    def _encode(self, values: Float[Tensor, "batch ..."], kind: str) -> Field:
-        if kind not in self.tokenizers:
-            return self._pixels(values, kind)
-        tokens = self.tokenizers[kind](values)
+    def _encode(self, values: Float[Tensor, "batch ..."], modality: str) -> Field:
+        if modality not in self.tokenizers:
+            return self._pixels(values, modality)
+        tokens = self.tokenizers[modality](values)
         if isinstance(self.encoder, TrunkEncoder):
-            return self._field(kind, *self.encoder(tokens, kind), tokens)
-        return self._field(kind, self.encoder(tokens, kind), None, tokens)
+            return self._field(modality, *self.encoder(tokens, modality), tokens)
+        return self._field(modality, self.encoder(tokens, modality), None, tokens)
 
-    def _pixels(self, values: Float[Tensor, "batch 3 side side"], kind: str) -> Field:
+    def _pixels(self, values: Float[Tensor, "batch 3 side side"], modality: str) -> Field:
         """The fields of pixels, through the vision model's own patches."""
         assert isinstance(self.encoder, TrunkEncoder), "the configuration lets a trunk alone read pixels"
         hidden, lead = self.encoder.look(values.to(next(self.encoder.parameters()).dtype))
         side = round(hidden.shape[1] ** 0.5)
         maps = hidden.transpose(1, 2).unflatten(-1, (side, side))
-        early = self.stems[kind](values.to(maps.dtype)) if kind in self.stems else None
-        return self._field(kind, hidden, lead, grid_tokens(maps, early))
+        early = self.stems[modality](values.to(maps.dtype)) if modality in self.stems else None
+        return self._field(modality, hidden, lead, grid_tokens(maps, early))
 
-    def _field(self, kind: str, hidden: Tensor, lead: Tensor | None, tokens: Tokens) -> Field:
+    def _field(self, modality: str, hidden: Tensor, lead: Tensor | None, tokens: Tokens) -> Field:
         lead = lead if self.lead else None
-        if kind not in self.upsamples:
-            return Field(kind, hidden, tokens.positions, tokens.grid, lead=lead)
-        cells = self.upsamples[kind](hidden, tokens)
+        if modality not in self.upsamples:
+            return Field(modality, hidden, tokens.positions, tokens.grid, lead=lead)
+        cells = self.upsamples[modality](hidden, tokens)
         places = tokens.positions, tokens.grid, cells, tokens.early_positions, tokens.early_grid
-        return Field(kind, hidden, *places, lead)
+        return Field(modality, hidden, *places, lead)
 
 
 def _tiled(field: Field, views: int) -> Field:

@@ -26,7 +26,7 @@ class LinearProjection(nn.Module):
         self.norm = nn.LayerNorm(dim) if norm else nn.Identity()
         self.out = nn.Linear(dim, out_dim)
 
-    def forward(self, tokens: Float[Tensor, "batch token dim"], kind: str) -> Float[Tensor, "batch token out"]:
+    def forward(self, tokens: Float[Tensor, "batch token dim"], modality: str) -> Float[Tensor, "batch token out"]:
         return self.out(self.norm(tokens))
 
 
@@ -40,7 +40,7 @@ class MlpProjection(nn.Module):
             maps += [nn.GELU(), nn.Linear(out_dim, out_dim)]
         self.maps = nn.Sequential(*maps)
 
-    def forward(self, tokens: Float[Tensor, "batch token dim"], kind: str) -> Float[Tensor, "batch token out"]:
+    def forward(self, tokens: Float[Tensor, "batch token dim"], modality: str) -> Float[Tensor, "batch token out"]:
         return self.maps(tokens)
 
 
@@ -59,7 +59,7 @@ class UniversalProjection(nn.Module):
         self,
         dim: int,
         out_dim: int,
-        kinds: tuple[str, ...],
+        modalities: tuple[str, ...],
         expert: Callable[[], nn.Module],
         queries: int = 8,
         experts: int = 3,
@@ -72,22 +72,28 @@ class UniversalProjection(nn.Module):
     ):
         super().__init__()
         self.router_type, self.route, self.queries, self.keep_tokens = router, route, queries, keep_tokens
-        self.query = nn.ParameterDict({kind: nn.Parameter(torch.randn(queries, dim) * 0.02) for kind in kinds})
+        self.query = nn.ParameterDict({name: nn.Parameter(torch.randn(queries, dim) * 0.02) for name in modalities})
         self.experts = nn.ModuleList([expert() for _ in range(experts)])
         if router != "constant":
             width = int(dim * router_ratio)
-            scores = {kind: (nn.Linear(dim, width), nn.GELU(), nn.Linear(width, experts)) for kind in kinds}
-            self.router = nn.ModuleDict({kind: nn.Sequential(*parts) for kind, parts in scores.items()})
+            scores = {
+                modality: (nn.Linear(dim, width), nn.GELU(), nn.Linear(width, experts)) for modality in modalities
+            }
+            self.router = nn.ModuleDict({name: nn.Sequential(*parts) for name, parts in scores.items()})
         self.own = maps == "own"
         if self.own:
-            self.into = nn.ModuleDict({k: nn.Sequential(nn.Linear(dim, dim), nn.LayerNorm(dim)) for k in kinds})
-            self.onto = nn.ModuleDict({k: nn.Sequential(nn.Linear(dim, out_dim), nn.LayerNorm(out_dim)) for k in kinds})
+            self.into = nn.ModuleDict({k: nn.Sequential(nn.Linear(dim, dim), nn.LayerNorm(dim)) for k in modalities})
+            self.onto = nn.ModuleDict(
+                {k: nn.Sequential(nn.Linear(dim, out_dim), nn.LayerNorm(out_dim)) for k in modalities}
+            )
         else:
             self.norm, self.out = nn.LayerNorm(dim), nn.Linear(dim, out_dim)
-        self.tags = nn.ParameterDict({kind: nn.Parameter(torch.rand(2, out_dim)) for kind in kinds} if tags else {})
+        self.tags = nn.ParameterDict(
+            {name: nn.Parameter(torch.rand(2, out_dim)) for name in modalities} if tags else {}
+        )
 
     def weights(
-        self, tokens: Float[Tensor, "batch token dim"], kind: str
+        self, tokens: Float[Tensor, "batch token dim"], modality: str
     ) -> Float[Tensor, "batch expert"] | Float[Tensor, "batch token expert"]:
         """The router's weight of each expert, per sample or per token; they sum to 1, except with `sparse`, where all
         but the best are 0."""
@@ -95,7 +101,7 @@ class UniversalProjection(nn.Module):
         count = len(self.experts)
         if self.router_type == "constant":
             return source.new_full((*source.shape[:-1], count), 1 / count)
-        scores = self.router[kind](source)
+        scores = self.router[modality](source)
         if self.router_type == "sigmoid":
             shares = scores.sigmoid()
             return shares / shares.sum(-1, keepdim=True)
@@ -105,18 +111,18 @@ class UniversalProjection(nn.Module):
             return torch.zeros_like(weights).scatter(-1, best, weights.gather(-1, best))
         return weights
 
-    def forward(self, tokens: Float[Tensor, "batch token dim"], kind: str) -> Float[Tensor, "batch out_token out"]:
+    def forward(self, tokens: Float[Tensor, "batch token dim"], modality: str) -> Float[Tensor, "batch out_token out"]:
         if self.own:
-            tokens = self.into[kind](tokens)
-        query = self.query[kind].to(tokens.dtype).expand(len(tokens), -1, -1)
+            tokens = self.into[modality](tokens)
+        query = self.query[modality].to(tokens.dtype).expand(len(tokens), -1, -1)
         joined = torch.cat([query, tokens], 1)
         first = None if self.keep_tokens else self.queries
-        weights = self.weights(tokens if self.route == "sample" else joined[:, :first], kind)
+        weights = self.weights(tokens if self.route == "sample" else joined[:, :first], modality)
         mixed = self._mix(joined, weights if weights.ndim == 3 else weights[:, None], first)
-        result = self.onto[kind](mixed) if self.own else self.out(self.norm(mixed))
-        if kind not in self.tags:
+        result = self.onto[modality](mixed) if self.own else self.out(self.norm(mixed))
+        if modality not in self.tags:
             return result
-        start, end = self.tags[kind].to(result.dtype).expand(len(result), -1, -1).split(1, 1)
+        start, end = self.tags[modality].to(result.dtype).expand(len(result), -1, -1).split(1, 1)
         return torch.cat([start, result, end], 1)
 
     def _mix(self, joined: Tensor, weights: Float[Tensor, "batch any expert"], first: int | None) -> Tensor:

@@ -69,28 +69,28 @@ class TrunkEncoder(nn.Module):
         super().__init__()
         self.trunk, self.parts, self.norm, self.attention = trunk, parts, norm, attention
         self.depth = len(attrgetter(parts.layers)(trunk)) + 1 + layer
-        rows = {kind: torch.randn(parts.lead + n, dim) * 0.02 for kind, n in (learned or {}).items()}
-        self.positions = nn.ParameterDict({kind: nn.Parameter(table) for kind, table in rows.items()})
+        rows = {modality: torch.randn(parts.lead + n, dim) * 0.02 for modality, n in (learned or {}).items()}
+        self.positions = nn.ParameterDict({modality: nn.Parameter(table) for modality, table in rows.items()})
         self.position = nn.ModuleDict(
-            {kind: nn.Linear(axes * 2 * POSITION_BANDS, dim) for kind, axes in (fourier or {}).items()}
+            {modality: nn.Linear(axes * 2 * POSITION_BANDS, dim) for modality, axes in (fourier or {}).items()}
         )
 
     def look(self, values: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor | None]:
         """(hidden states of the patches (batch, patch, dim), row by row; those of the leading tokens) of pixels."""
         return self._run(self.trunk.get_submodule("embeddings")(values))
 
-    def forward(self, tokens: Tokens, kind: str) -> tuple[Tensor, Tensor | None]:
+    def forward(self, tokens: Tokens, modality: str) -> tuple[Tensor, Tensor | None]:
         """(hidden states of the tokens (batch, token, dim); those of the leading tokens) of another signal."""
         hidden = tokens.tokens
         if self.parts.class_token is not None:
             lead = attrgetter(self.parts.class_token)(self.trunk).to(hidden.dtype)
             hidden = torch.cat([lead.reshape(1, 1, -1).expand(len(hidden), -1, -1), hidden], 1)
-        if kind in self.positions:
-            hidden = hidden + self.positions[kind].to(hidden.dtype)
+        if modality in self.positions:
+            hidden = hidden + self.positions[modality].to(hidden.dtype)
         else:
             assert tokens.positions is not None, "signals without positions have learned ones"
             places = fourier_features(tokens.positions, POSITION_BANDS).to(hidden.dtype)
-            placed = self.position[kind](places)
+            placed = self.position[modality](places)
             hidden = hidden + nn.functional.pad(placed, (0, 0, self.parts.lead, 0))
         return self._run(hidden)
 

@@ -27,12 +27,12 @@ class UniversalEncoder(nn.Module):
     def __init__(self, layers: nn.Module, dim: int, axes: dict[str, int]):
         super().__init__()
         self.layers = layers
-        self.position = nn.ModuleDict({kind: nn.Linear(n * 2 * POSITION_BANDS, dim) for kind, n in axes.items()})
+        self.position = nn.ModuleDict({name: nn.Linear(n * 2 * POSITION_BANDS, dim) for name, n in axes.items()})
         self.norm_in, self.norm_out = nn.LayerNorm(dim), nn.LayerNorm(dim)
 
-    def forward(self, tokens: Tokens, kind: str) -> Float[Tensor, "batch token dim"]:
+    def forward(self, tokens: Tokens, modality: str) -> Float[Tensor, "batch token dim"]:
         assert tokens.positions is not None, "tokenizers of this encoder place their tokens"
-        places = self.position[kind](fourier_features(tokens.positions, POSITION_BANDS).to(tokens.tokens.dtype))
+        places = self.position[modality](fourier_features(tokens.positions, POSITION_BANDS).to(tokens.tokens.dtype))
         hidden = self.norm_in(tokens.tokens + places)
         return self.norm_out(self.layers(inputs_embeds=hidden).last_hidden_state)
 

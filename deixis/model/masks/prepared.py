@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from deixis.geometry import Frame
-from deixis.model.masks.sam_image import SamPicture
+from deixis.model.masks.sam_image import SamImage
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Prepared:
     modality: str
     values: np.ndarray
     frame: Frame
-    sam: SamPicture | None = None
+    sam: SamImage | None = None
     indices: Int[np.ndarray, " element"] | None = None
 
     @property

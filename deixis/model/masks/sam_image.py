@@ -21,7 +21,7 @@ ROWS_AT_ONCE = 512  # of the file's image, when a mask is brought back to it
 
 
 @dataclass(frozen=True)
-class SamPicture:
+class SamImage:
     """SAM's input (3, size_px, size_px), and how much of it the image fills, from the upper left corner."""
 
     values: Float32[np.ndarray, "3 size size"]
@@ -36,7 +36,7 @@ class SamPicture:
         return Frame("image", (0.0, 0.0), extent, Extent("image", size_hw=self.size_hw))
 
 
-def prepare_for_sam(pixels: UInt8[np.ndarray, "h w 3"], size_px: int, square: bool = False) -> SamPicture:
+def prepare_for_sam(pixels: UInt8[np.ndarray, "h w 3"], size_px: int, square: bool = False) -> SamImage:
     """SAM's input for the upright RGB pixels of a file; `square`: the image fills it, as SAM 2 was trained."""
     from PIL import Image
 
@@ -47,7 +47,7 @@ def prepare_for_sam(pixels: UInt8[np.ndarray, "h w 3"], size_px: int, square: bo
     values = np.zeros((3, size_px, size_px), dtype=np.float32)
     normal = (pixels.astype(np.float32) / 255 - np.float32(MEAN_RGB)) / np.float32(STD_RGB)
     values[:, :height, :width] = normal.transpose(2, 0, 1)
-    return SamPicture(values, (height, width), size_hw)
+    return SamImage(values, (height, width), size_hw)
 
 
 def placed_size_hw(size_hw: tuple[int, int], size_px: int) -> tuple[int, int]:
@@ -61,13 +61,13 @@ def placed_size_hw(size_hw: tuple[int, int], size_px: int) -> tuple[int, int]:
     return height, width
 
 
-def sam_mask(logits: Float[Tensor, " cell"], picture: SamPicture) -> Bool[np.ndarray, "h w"]:
+def sam_mask(logits: Float[Tensor, " cell"], image: SamImage) -> Bool[np.ndarray, "h w"]:
     """The mask in the file's pixels, as SAM makes it: logits to its input's size, padding cut off, to the file's size.
 
     Both steps are bilinear; the mask is where the result is above zero.
     """
-    placed = placed_logits(logits.detach().cpu(), picture.placed_hw, picture.values.shape[1])
-    return read_mask(placed, *(((torch.arange(n) + 0.5) / n) for n in picture.size_hw))
+    placed = placed_logits(logits.detach().cpu(), image.placed_hw, image.values.shape[1])
+    return read_mask(placed, *(((torch.arange(n) + 0.5) / n) for n in image.size_hw))
 
 
 def placed_logits(

@@ -58,7 +58,7 @@ class PointPatches(nn.Module):
 
 
 class ImuPatches(nn.Module):
-    """A convolution in time over six traces; input (batch, 6, sample)."""
+    """A convolution in time over six channels; input (batch, 6, sample)."""
 
     def __init__(self, dim: int, kernel: int = 10, stride: int = 1):
         super().__init__()

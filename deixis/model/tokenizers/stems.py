@@ -107,7 +107,7 @@ class PointTokenizer(nn.Module):
 
 
 class MotionTokenizer(nn.Module):
-    """Strided convolutions in time over six traces: four samples a cell, `stride` samples a token.
+    """Strided convolutions in time over six channels: four samples per cell, `stride` samples per token.
 
     Input (batch, 6, sample); samples must be a multiple of `stride`.
     """

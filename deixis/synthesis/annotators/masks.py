@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, Sam2Config, Sam2Model, SamModel
 from deixis.errors import DataError
 from deixis.model.devices import choose_device
 from deixis.model.masks.sam import sam_size_px
-from deixis.model.masks.sam_image import SamPicture, prepare_for_sam, read_mask, sam_mask
+from deixis.model.masks.sam_image import SamImage, prepare_for_sam, read_mask, sam_mask
 from deixis.synthesis.annotator_types import MasksOfBoxes
 from deixis.synthesis.annotators.model_loading import Wanted, find_model
 
@@ -65,14 +65,14 @@ class SamMasks:
         best = answer.iou_scores[0].argmax(-1)  # (box,)
         return answer.pred_masks[0, torch.arange(len(best), device=best.device), best].cpu()
 
-    def _in_the_picture(self, logits: Float[Tensor, "side side"], image: SamPicture) -> Bool[np.ndarray, "h w"]:
+    def _in_the_picture(self, logits: Float[Tensor, "side side"], image: SamImage) -> Bool[np.ndarray, "h w"]:
         """SAM reads its masks at its input's size and then at the image's; SAM 2 at the image's straight away."""
         if not self.fills_square:
             return sam_mask(logits.flatten(), image)
         return read_mask(logits[None, None], *((torch.arange(n) + 0.5) / n for n in image.size_hw))
 
 
-def boxes_in_sam(boxes_xyxy: Float[np.ndarray, "n 4"], image: SamPicture) -> Float[np.ndarray, "n 4"]:
+def boxes_in_sam(boxes_xyxy: Float[np.ndarray, "n 4"], image: SamImage) -> Float[np.ndarray, "n 4"]:
     """Boxes in the pixels of SAM's input, from those of the file."""
     (height, width), (high, wide) = image.placed_hw, image.size_hw
     return (boxes_xyxy * np.array([width / wide, height / high] * 2)).astype(np.float32)
