@@ -49,11 +49,11 @@ def run(
 
 def _wanted_kinds(kinds: str, split: str) -> tuple[str, ...]:
     """The kinds named, all if none is; before anything is written, both words are looked at."""
-    from deixis.world.generate import MODALITIES
+    from deixis.world.generate import WORLD_MODALITIES
     from deixis.world.scene import SPLITS
 
-    wanted = tuple(word.strip() for word in kinds.split(",") if word.strip()) or MODALITIES
-    for option, words, known in (("--kinds", wanted, MODALITIES), ("--split", (split,), tuple(SPLITS))):
+    wanted = tuple(word.strip() for word in kinds.split(",") if word.strip()) or WORLD_MODALITIES
+    for option, words, known in (("--kinds", wanted, WORLD_MODALITIES), ("--split", (split,), tuple(SPLITS))):
         unknown = [word for word in words if word not in known]
         if unknown:
             raise InputError(f"{option}: expected {', '.join(known)}, got {unknown[0]!r}")

@@ -21,7 +21,7 @@ from deixis.training.guided_rows import GuidedRow, GuideSizes, collate_guided
 from deixis.training.streams import supersampling
 from deixis.world.dense_targets import DenseTargets, audio_targets, image_targets, point_cloud_targets
 from deixis.world.facts import AudioFacts
-from deixis.world.generate import MODALITIES, Facts, sample_questions_about, world_facts
+from deixis.world.generate import WORLD_MODALITIES, Facts, sample_questions_about, world_facts
 from deixis.world.scene import scene_rng
 
 PAIR = "pair"  # rows of two files, of which each question is about one; their words do not overlap
@@ -144,7 +144,7 @@ class InstructBatches:
         prepared, samples = [], []
         for number, kind in enumerate(kinds):
             facts = world_facts("train", seed, kind, supersampling(seed))
-            rng = scene_rng("train", seed, 10 + MODALITIES.index(kind))
+            rng = scene_rng("train", seed, 10 + WORLD_MODALITIES.index(kind))
             prepared.append(self.processor.prepare(open_signal(_source(facts), kind)))
             if kind in self.fine_cells:  # networks without masks have no fine level to supervise
                 truths.setdefault(kind, []).append(_truth(facts, prepared[-1], self.fine_cells[kind]))

@@ -27,7 +27,7 @@ from deixis.training.classifier import TASK as CLASSIFY
 from deixis.training.classifier import ClassifyRecipe, parse_classify
 from deixis.training.instruct import PAIR
 from deixis.training.stage_run import TrainingOptions
-from deixis.world.generate import MODALITIES
+from deixis.world.generate import WORLD_MODALITIES
 
 DATA = "data"  # in a batch: samples of the stage's own data, beside rows of the world
 
@@ -50,7 +50,7 @@ class DenseStage(TrainingOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_name(self.name)
-        _check_batch(self.batch, MODALITIES)
+        _check_batch(self.batch, WORLD_MODALITIES)
 
 
 @no_type_check
@@ -82,7 +82,7 @@ class InstructStage(TrainingOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_name(self.name)
-        _check_batch(self.batch, (*MODALITIES, PAIR, DATA))
+        _check_batch(self.batch, (*WORLD_MODALITIES, PAIR, DATA))
         if (self.data is None) == (DATA in self.batch):
             has, lacks = ("batch", "stage") if self.data is None else ("stage", "batch")
             raise ConfigError(

@@ -16,7 +16,7 @@ from deixis.world.questions import IMAGE_ONLY, SCENE_TASKS, Draft, SceneTask
 from deixis.world.render import build_mesh, render, sample_cloud
 from deixis.world.scene import sample_scene, scene_rng
 
-MODALITIES = ("image", "audio", "point_cloud")
+WORLD_MODALITIES = ("image", "audio", "point_cloud")
 SIZE_PX = 128
 PREFIX = {"image": "region", "audio": "span", "point_cloud": "cloud"}  # of the task "name": region_name, ...
 Facts = SceneFacts | AudioFacts
@@ -30,8 +30,8 @@ def world_facts(split: str, seed: int, modality: str, supersample: int = 2, size
     """
     if modality == "audio":
         return audio_facts(split, seed, sample_audio_clip(split, seed))
-    if modality not in MODALITIES:
-        raise InputError(f"modality: expected one of {', '.join(MODALITIES)}; got {modality!r}")
+    if modality not in WORLD_MODALITIES:
+        raise InputError(f"modality: expected one of {', '.join(WORLD_MODALITIES)}; got {modality!r}")
     scene = sample_scene(split, seed)
     mesh = build_mesh(scene)
     if modality == "image":
@@ -80,12 +80,12 @@ def every_question(facts: Facts, rng: np.random.Generator, task: str) -> list[Sa
     return [_sample(facts, task, draft, i) for i, draft in enumerate(d for d in drafts if d is not None)]
 
 
-def world_samples(split: str, seed: int, modalities: Sequence[str] = MODALITIES, number: int = 6) -> list[Sample]:
+def world_samples(split: str, seed: int, modalities: Sequence[str] = WORLD_MODALITIES, number: int = 6) -> list[Sample]:
     """`number` questions about each signal of one seed; deterministic."""
     samples: list[Sample] = []
     for modality in modalities:
         facts = world_facts(split, seed, modality)
-        samples += sample_questions_about(facts, scene_rng(split, seed, 10 + MODALITIES.index(modality)), number)
+        samples += sample_questions_about(facts, scene_rng(split, seed, 10 + WORLD_MODALITIES.index(modality)), number)
     return samples
 
 

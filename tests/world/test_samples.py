@@ -7,7 +7,7 @@ from deixis.samples.check import Check
 from deixis.samples.files import read_samples, write_samples
 from deixis.samples.sample import Sample
 from deixis.samples.validate import validate_record
-from deixis.world.generate import MODALITIES, tasks_of, world_samples
+from deixis.world.generate import WORLD_MODALITIES, tasks_of, world_samples
 from deixis.world.scene import SPLITS
 
 SAMPLES = {split: [s for seed in range(12) for s in world_samples(split, seed)] for split in SPLITS}
@@ -37,7 +37,7 @@ def test_a_seed_gives_the_same_samples():
     assert [sample.to_json() for sample in first] == [sample.to_json() for sample in again]
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in MODALITIES])
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in WORLD_MODALITIES])
 def test_a_kind_alone_is_as_among_others(kind):
     alone = [sample.to_json() for sample in world_samples("train", 5, (kind,))]
     among = [s.to_json() for s in world_samples("train", 5) if s.signals[0].modality == kind]
@@ -45,7 +45,7 @@ def test_a_kind_alone_is_as_among_others(kind):
     assert alone
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in MODALITIES])
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in WORLD_MODALITIES])
 def test_every_task_of_a_kind_comes(kind):
     names = {s.task for seed in range(60, 130) for s in world_samples("train", seed, (kind,), number=12)}
     assert len(names) == len(tasks_of(kind))
