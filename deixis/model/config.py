@@ -6,6 +6,7 @@ tokenizer is built with. What a network can do (`abilities`) follows from its co
 """
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any, no_type_check
 
 from transformers import AutoConfig, PreTrainedConfig
@@ -61,7 +62,7 @@ class DeixisConfig(PreTrainedConfig):
     vision_config: Any = None
     text_config: Any = None
     mask_config: Any = None
-    signals: dict[str, Any] | None = None
+    signals: dict[str, Any] = field(default_factory=dict)
     encoder: EncoderConfig = EncoderConfig()
     projection: ProjectionConfig = ProjectionConfig()
     sampler: SamplerConfig = SamplerConfig()
@@ -69,12 +70,12 @@ class DeixisConfig(PreTrainedConfig):
     loss_weights: LossWeights = LossWeights()
     notation: Notation = Notation()
     system: str = "deixis"
-    signal_token_ids: dict[str, int] | None = None
+    signal_token_ids: dict[str, int] = field(default_factory=dict)
     region_token_id: int = 3
     seg_token_id: int = 4
-    number_tokens: tuple | list | None = None
+    number_tokens: tuple | list = (0, 0)
     number_spread: float = 0.0
-    frozen: tuple | list | None = None
+    frozen: tuple | list = ()
     tie_word_embeddings: bool = True
 
     def __setattr__(self, key: str, value: Any) -> None:

@@ -53,6 +53,7 @@ class DeixisOutput(ModelOutput):
 class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     """One network for every modality; see the diagram of the module."""
 
+    config: DeixisConfig
     config_class = DeixisConfig
     base_model_prefix = ""
     main_input_name = "input_ids"

@@ -93,7 +93,7 @@ class Modality:
     noun: str
     axes: str
     spec: type
-    options: type
+    options: type[Any]
     open_file: Callable[..., Signal]
     open_value: Callable[..., Signal]
     fits: Callable[[Any], bool]

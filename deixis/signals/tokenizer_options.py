@@ -18,12 +18,14 @@ class FrameOptions:
     """Options of modalities whose images are encoded one by one, by the vision model's own patches.
 
     Attributes:
+        size_px: side of the images, as the preparation makes them.
         patch_px: side of the vision model's patches.
         early_dim: channels of the early feature map; 0 for no masks in this modality.
         pool_frames: frames, or the map and its image, are averaged (OneLLM); otherwise they stay apart in time.
     """
 
     tokenizer: Literal["patch"] = "patch"
+    size_px: Count = 224
     patch_px: Count = 16
     early_dim: Natural = 0
     pool_frames: bool = False

@@ -8,6 +8,7 @@ the image beside its depth or normal map, are encoded one by one; they stay apar
 
 import inspect
 from dataclasses import fields
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -20,7 +21,7 @@ from deixis.model.encoder.field import Field, grid_positions
 from deixis.model.encoder.trunk import TrunkEncoder, build_trunk
 from deixis.model.encoder.universal_encoder import UniversalEncoder, vision_layers
 from deixis.model.tokenizers.stems import ImageStem, Tokens, grid_tokens
-from deixis.signals import MODALITIES, SignalOptions
+from deixis.signals import MODALITIES
 from deixis.signals.modality import load
 
 
@@ -168,7 +169,7 @@ def build_field_encoder(config: DeixisConfig) -> FieldEncoder:
     return FieldEncoder(tokenizers, _encoder(config), upsamples, stems, pooled, config.encoder.class_token)
 
 
-def _tokenizer(name: str, options: SignalOptions, dim: int) -> nn.Module:
+def _tokenizer(name: str, options: Any, dim: int) -> nn.Module:
     """The tokenizer that the options name, built with those of them that its constructor accepts."""
     known = MODALITIES[name].tokenizers
     if options.tokenizer not in known:
