@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from deixis.checkpoints.conversion_options import Asked
+from deixis.checkpoints.conversion_options import ConversionOptions
 from deixis.systems.conversion import convert
 from tests.checkpoints.checkpoints import (
     onellm_state,
@@ -334,6 +334,6 @@ def test_a_bad_source_is_one_sentence_and_leaves_nothing(copy_of, tmp_path, syst
     dtype = asked.pop("dtype", None) if "dtype" in asked else None
     before = sorted(tmp_path.iterdir())
     with pytest.raises(ValueError, match=match) as caught:
-        convert(told, source, tmp_path / "out", Asked(**asked), dtype)
+        convert(told, source, tmp_path / "out", ConversionOptions(**asked), dtype)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before

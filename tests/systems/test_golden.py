@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from deixis.checkpoints.conversion_options import Asked
+from deixis.checkpoints.conversion_options import ConversionOptions
 from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
 from deixis.systems.conversion import build_network, convert
 from deixis.systems.pointmlp.classifier import load_classifier
@@ -105,7 +105,7 @@ def test_lisa_sees_the_same_and_masks_the_same(shared_golden, tmp_path):
 )
 def test_pointmlp(shared_golden, tmp_path, preset, prefix):
     folder = shared_golden / "pointmlp_tiny"
-    network = load_classifier(convert("pointmlp", folder, tmp_path / "out", Asked(preset=preset))).network
+    network = load_classifier(convert("pointmlp", folder, tmp_path / "out", ConversionOptions(preset=preset))).network
     data = load_file(folder / "data.safetensors")
     scores = network(data[f"{prefix}.points"].transpose(1, 2))
     torch.testing.assert_close(scores, data[f"{prefix}.logits"], **CLOSE)
