@@ -230,7 +230,7 @@ def test_regions_are_refused_by_naming_who_takes_them(world, kind):
 @pytest.mark.parametrize("kind", ["depth", "normal"])
 def test_a_map_without_its_picture_is_told_how_to_name_both(world, kind):
     name = f"{kind}:{world.names[kind].split('+')[1]}"
-    with pytest.raises(ValueError, match=rf"expected a {kind} map with its picture.* name both as {kind}:photo\.png\+"):
+    with pytest.raises(ValueError, match=rf"expected a {kind} map with its image.* name both as {kind}:photo\.png\+"):
         world.model.ask(TEXT, name)
 
 
