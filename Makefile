@@ -61,11 +61,12 @@ format: $(FULL)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# One process per core, each with one thread: OpenMP threads of several processes would starve one another.
 # Tests that compile the network run without the shape-checking hook (see pyproject.toml); exit code 5: no such test.
 unit: $(FULL) $(TORCHAO)/torchao/__init__.py
 	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet tests || [ $$? -eq 5 ]
 	PYTHONPATH=$(TORCHAO) $(BIN)/python -m pytest --quiet tests/checkpoints/test_quantization.py
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --quiet
 
 bench: $(FULL)
 	@set -e; for script in benchmarks/*.py; do case $$script in */_*|*/measuring.py) ;; *) $(BIN)/python -m benchmarks.$$(basename $$script .py);; esac; done
