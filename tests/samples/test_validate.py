@@ -329,7 +329,7 @@ NOT_IN_THE_FORMAT = {"scribble", "polygon", "label", "score", "phrase"}
         pytest.param(Sample, SCHEMA["properties"], set(), id="sample"),
         pytest.param(MediaReference, _MEDIUM_FIELDS, {"values", "content"}, id="signal"),
         pytest.param(Region, SCHEMA["$defs"]["region"]["properties"], NOT_IN_THE_FORMAT, id="region"),
-        pytest.param(Turn, SCHEMA["$defs"]["turn"]["properties"], set(), id="turn"),
+        pytest.param(Turn, SCHEMA["$defs"]["turn"]["properties"], {"generated", "want"}, id="turn"),
     ],
 )
 def test_schema_and_dataclasses_have_the_same_fields(record_type, properties, apart):

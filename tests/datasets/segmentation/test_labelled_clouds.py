@@ -65,7 +65,7 @@ def test_each_label_is_a_thing(tmp_path):
     assert (record.id, record.signals[0].point_count, record.signals[0].unit) == ("rooms/a", 20, "m")
     assert [obj.name for obj in record.objects] == ["chair", "chair"]
     first = record.objects[0].region
-    assert first.points == [5, 6, 7, 8, 9, 15, 16, 17, 18, 19]
+    assert first.points.tolist() == [5, 6, 7, 8, 9, 15, 16, 17, 18, 19]
     assert first.box3d == pytest.approx((*XYZ[first.points].min(0), *XYZ[first.points].max(0)))
     points = open_signal(record.signals[0].path).extent.points_xyz
     assert np.array_equal(points[first.points].astype(np.float32), XYZ[first.points])
@@ -90,6 +90,6 @@ def test_real_scenes(shared_data):
     for record in records:
         with np.load(folder / f"{record.id.split('/')[1]}.npz") as arrays:
             labels = arrays["label"]
-        assert [obj.region.points for obj in record.objects] == [
+        assert [obj.region.points.tolist() for obj in record.objects] == [
             np.flatnonzero(labels == label).tolist() for label in np.unique(labels[labels >= 20])
         ]
