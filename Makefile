@@ -65,7 +65,7 @@ format: $(FULL)
 # Tests that compile the network run without the shape-checking hook (see pyproject.toml); exit code 5: no such test.
 unit: $(FULL) $(TORCHAO)/torchao/__init__.py
 	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet tests || [ $$? -eq 5 ]
-	PYTHONPATH=$(TORCHAO) $(BIN)/python -m pytest --quiet tests/checkpoints/test_quantization.py
+	PYTHONPATH=$(TORCHAO) $(BIN)/python -m pytest --quiet tests/inference/test_quantization.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --quiet
 
 bench: $(FULL)
