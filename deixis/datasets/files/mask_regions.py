@@ -32,17 +32,6 @@ def rle_box(rle: dict[str, Any]) -> tuple[float, float, float, float]:
     return left, top, left + width, top + height
 
 
-def rle_area_px(rle: dict[str, Any]) -> int:
-    """How many pixels of a mask are set.
-
-    >>> rle_area_px({"size": [2, 2], "counts": "22"})
-    2
-    """
-    from pycocotools import mask as coco
-
-    return int(coco.area({**rle, "counts": rle["counts"].encode("ascii")}))
-
-
 def map_regions(values_hw: Integer[np.ndarray, "h w"]) -> list[tuple[int, Region]]:
     """(value, region) of each value in a map of whole numbers, in the order of the values.
 

@@ -16,12 +16,12 @@ from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.files.class_lists import ClassList, is_void
 from deixis.datasets.files.images import image_media_id, set_name
 from deixis.datasets.files.map_files import read_map
-from deixis.datasets.files.mask_regions import map_regions, rle_area_px
+from deixis.datasets.files.mask_regions import map_regions
 from deixis.datasets.files.paired_folders import Pair, pair_rows, split_of_key
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import HEAD, Head, Item, Place, Row
 from deixis.errors import DataError
-from deixis.geometry import Region
+from deixis.geometry import Region, rle_area
 from deixis.samples.headers import header_size_hw
 from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
@@ -116,7 +116,7 @@ def _medium(item: Item, place: Place, kind: MapSet, map_hw: tuple[int, ...]) -> 
 def _foreign(number: int, region: Region, classes: ClassList) -> str:
     """The sentence for a number that no class has."""
     shown = f"the colour {number >> 16}, {number >> 8 & 255}, {number & 255}" if classes.by_colour else number
-    return f"expected one of the {len(classes.names)} classes, got {shown} at {rle_area_px(region.mask)} pixels"
+    return f"expected one of the {len(classes.names)} classes, got {shown} at {rle_area(region.mask)} pixels"
 
 
 def _instances(path: Path, place: Place, kind: MapSet) -> Path | None:

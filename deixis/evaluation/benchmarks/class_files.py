@@ -27,7 +27,7 @@ from deixis.datasets.source import Place
 from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmark import RequiredFile
 from deixis.evaluation.benchmarks.records import converted, records, unescaped
-from deixis.evaluation.benchmarks.required_files import choice_option, find_files, integer_option, require_files
+from deixis.evaluation.benchmarks.required_files import choice_option, integer_option, require_files
 from deixis.evaluation.metrics.answer_text import NUMBER_WORDS
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
@@ -138,11 +138,7 @@ def sun_rgbd(data: Path, options: Mapping[str, str], required_files: Required) -
     """The test images of the 19 classes, all of part "test"; images of rarer classes are excluded."""
     view, with_image = _view(options)
     split = require_files(data, required_files[0], "allsplit.mat", "traintestSUNRGBD/allsplit.mat")[0]
-    root = next(iter(find_files(data, "SUNRGBD")), None)
-    if root is None:
-        raise DataError(
-            f"{data}: expected SUNRGBD/, {required_files[1].what}, got none; it is from {required_files[1].home}"
-        )
+    root = require_files(data, required_files[1], "SUNRGBD")[0]
 
     def items() -> Iterator[Classified | Skipped]:
         from scipy.io import loadmat

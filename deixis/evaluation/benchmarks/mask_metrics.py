@@ -8,7 +8,6 @@ refer_evaluation.py.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -17,13 +16,7 @@ from deixis.errors import InputError
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
 from deixis.geometry import Region
 from deixis.inference import Answer
-from deixis.systems.lisa.scoring import (
-    COUNT_EPSILON,
-    IGNORED,
-    IOU_EPSILON,
-    UNION_EPSILON,
-    intersection_and_union,
-)
+from deixis.systems.lisa.scoring import IGNORED, foreground_iou, intersection_and_union, macro_iou, micro_iou
 
 UNION, FIRST = "union", "first"
 MASKS = {"masks": f"masks of an answer that count: {UNION}, all of them as one (default); {FIRST}, only the first"}
@@ -86,32 +79,24 @@ def mask_metrics(answer: Answer, target: TargetMask) -> ExampleMetrics:
         "has_mask": count > 0,
         "intersection": intersection,
         "union": union,
-        "lisa_iou": intersection / (union + IOU_EPSILON) + (union == 0),
+        "lisa_iou": foreground_iou(intersection, union),
         "iou": iou,
         "iou_one_mask": iou if count == 1 else 0.0,
         **{f"over_{round(100 * threshold)}": iou >= threshold for threshold in IOU_THRESHOLDS},
     }
 
 
-def _lisa_mean(iou: Any, count: Any) -> Any:
-    return iou / (count + COUNT_EPSILON)
-
-
-def _lisa_ratio(intersection: Any, union: Any) -> Any:
-    return intersection / (union + UNION_EPSILON)
-
-
 LISA_METRICS = (
     Metric(
         "gIoU",
-        _lisa_mean,
+        macro_iou,
         ("lisa_iou", ""),
         "mean IoU over examples (macro average), by LISA's script: a perfect answer scores slightly below 100, an "
         "empty answer to an empty target is correct",
     ),
     Metric(
         "cIoU",
-        _lisa_ratio,
+        micro_iou,
         ("intersection", "union"),
         "sum of intersections over sum of unions (micro average): large objects weigh more",
     ),

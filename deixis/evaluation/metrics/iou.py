@@ -27,11 +27,9 @@ def bounds_iou(first: Sequence[float], second: Sequence[float]) -> float:
     return float(_IOU[len(first)](*rows)[0, 0])
 
 
-def is_correct(
-    predicted: Sequence[float] | None, target: Sequence[float] | None, threshold: float = IOU_THRESHOLD
-) -> float:
+def is_correct(predicted: Sequence[float] | None, target: Sequence[float] | None) -> float:
     """1 if both a span or box is predicted and its IoU with the target is at least the IoU threshold, else 0."""
-    return float(predicted is not None and target is not None and bounds_iou(predicted, target) >= threshold)
+    return float(predicted is not None and target is not None and bounds_iou(predicted, target) >= IOU_THRESHOLD)
 
 
 def mask_iou(predicted: Bool[np.ndarray, "*cells"], target: Bool[np.ndarray, "*cells"]) -> tuple[float, float]:

@@ -9,7 +9,8 @@ Source: apple/ml-ferret@3c9e5c93, ferret/eval/eval_gpt_review_3newclass.py and s
 import re
 from collections.abc import Mapping, Sequence
 
-GRID_CELLS = 1000
+from deixis.geometry import GRID_CELLS
+
 GROUNDED = "ground_conv"
 SYSTEM = "You are a helpful and precise assistant for checking the quality of the answer."
 TEMPERATURE, MAX_TOKENS = 0.2, 1024

@@ -26,11 +26,12 @@ from deixis.checkpoints.sizes import CLIP_LARGE_336
 from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
 from deixis.errors import CheckpointError
 from deixis.systems.chat_style import chat_template
+from deixis.systems.ferret.notation import NOTATION
 from deixis.systems.ferret.preset import PUBLISHED, SIZES, config_of
 from deixis.systems.ferret.template import STYLE
 from deixis.systems.llava.convert import llava_rules, vision_of, vocabulary_size
 
-REGION = "<region_fea>"
+REGION = NOTATION.region_token
 NORM = "model.norm.weight"
 """What tells a delta from whole weights: scales of the last layer's RMS norm, which are 1 before training."""
 DELTA_NORM = 0.25

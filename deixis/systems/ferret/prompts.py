@@ -14,10 +14,12 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool
 
+from deixis.geometry import GRID_CELLS
 from deixis.geometry.pixel_grid import grid_numbers, shape_box
+from deixis.systems.ferret.notation import NOTATION
 from deixis.systems.ferret.regions import painted_point, region_mask
 
-REGION_TOKEN = "<region_fea>"
+REGION_TOKEN = NOTATION.region_token
 RegionMask = Bool[np.ndarray, "w h"]
 
 
@@ -39,7 +41,7 @@ def lvis_question(
     if form == "box":
         fractions = np.asarray(record["bbox_norm"], dtype=np.float64)
         place = [int(fraction * size_wh[axis % 2]) for axis, fraction in enumerate(fractions)]
-        numbers = np.trunc(fractions * 1000)
+        numbers = np.trunc(fractions * GRID_CELLS)
     else:
         place = record["sample_point" if form == "point" else "free_shape_bbox_raw"]
         numbers = grid_numbers(place, size_wh, "ratio")
@@ -59,7 +61,7 @@ def gpt4_question(text: str, size_wh: tuple[int, int]) -> tuple[str, list[Region
     for bracket in re.findall(r"\[.*?\]", text):
         fractions = [float(fraction) for fraction in bracket.strip("[]").split(",")]
         question = question.replace(
-            bracket, f"{bracketed([int(fraction * 1000) for fraction in fractions[:4]])} {REGION_TOKEN}"
+            bracket, f"{bracketed([int(fraction * GRID_CELLS) for fraction in fractions[:4]])} {REGION_TOKEN}"
         )
         place = [int(fraction * size_wh[axis % 2]) for axis, fraction in enumerate(fractions[:4])]
         masks.append(region_mask(place, size_wh))

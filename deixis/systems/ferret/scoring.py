@@ -19,12 +19,11 @@ from typing import Any
 import numpy as np
 
 from deixis.errors import DataError
-from deixis.geometry import box_iou_xyxy
+from deixis.geometry import GRID_CELLS, box_iou_xyxy
 from deixis.geometry.pixel_grid import grid_numbers
 from deixis.systems.ferret.notation import NOTATION
 from deixis.systems.ferret.prompts import bracketed
 
-GRID_CELLS = 1000
 BoxXYXY = Sequence[float]
 IOU_THRESHOLD = 0.5
 PhrasesAndBoxes = tuple[list[str], list[list[int]]]

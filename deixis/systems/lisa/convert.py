@@ -33,11 +33,12 @@ from deixis.checkpoints.sizes import CLIP_LARGE, SAM_HUGE
 from deixis.checkpoints.source import Shards, Tensors, open_source
 from deixis.errors import CheckpointError
 from deixis.systems.chat_style import chat_template
+from deixis.systems.lisa.notation import NOTATION
 from deixis.systems.lisa.preset import PUBLISHED, SIZES, TOWERS, config_of
 from deixis.systems.lisa.template import STYLE, V0_STYLE
 from deixis.systems.llava.convert import llava_rules, vision_of, vocabulary_size
 
-SEG = "[SEG]"
+SEG = NOTATION.seg_token
 SAM_PREFIX = r"(?:model\.)?visual_model\."
 V0_FILES = ("pytorch_model-visual_model.bin", "pytorch_model-text_hidden_fcs.bin")
 """SAM and the MLP of the v0 releases (commit 0e26916, chat.py:105-112)."""

@@ -7,6 +7,7 @@ Source: dvlab-research/LISA@3cb2d430, train_ds.py validate and utils/utils.py (A
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer, Num
@@ -29,6 +30,21 @@ def intersection_and_union(
     return intersection, marked + meant - intersection, meant
 
 
+def foreground_iou(intersection: Any, union: Any) -> Any:
+    """IoU of a class in one mask, just below 1 for a perfect answer; 1 where the class is absent from both."""
+    return intersection / (union + IOU_EPSILON) + (union == 0)
+
+
+def macro_iou(iou_sum: Any, count: Any) -> Any:
+    """gIoU: mean IoU over masks, 0 to just below 1."""
+    return iou_sum / (count + COUNT_EPSILON)
+
+
+def micro_iou(intersection: Any, union: Any) -> Any:
+    """cIoU: sum of intersections over sum of unions, 0 to 1."""
+    return intersection / (union + UNION_EPSILON)
+
+
 @dataclass
 class MaskScores:
     """Running sums over masks; logits above 0 are foreground."""
@@ -43,18 +59,18 @@ class MaskScores:
         for logit, target in zip(logits, targets, strict=True):
             intersection, union, _ = intersection_and_union((logit > 0).astype(np.int64), target.astype(np.int64))
             self.intersection, self.union = self.intersection + intersection, self.union + union
-            self.iou = self.iou + intersection / (union + IOU_EPSILON) + (union == 0)
+            self.iou = self.iou + foreground_iou(intersection, union)
             self.count += 1
 
     @property
     def giou(self) -> float:
         """Mean IoU over masks (macro average), 0 to just below 1."""
-        return float(self.iou[1] / (self.count + COUNT_EPSILON))
+        return float(macro_iou(self.iou[1], self.count))
 
     @property
     def ciou(self) -> float:
         """Sum of intersections over sum of unions (micro average), 0 to 1."""
-        return float(self.intersection[1] / (self.union[1] + UNION_EPSILON))
+        return float(micro_iou(self.intersection[1], self.union[1]))
 
 
 def score_masks(samples: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:

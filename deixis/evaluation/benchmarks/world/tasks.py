@@ -5,7 +5,7 @@ A task may have several metrics, each a row of the report's table.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from deixis.evaluation.benchmarks.world import baselines
 from deixis.evaluation.benchmarks.world import world_metrics as metrics
@@ -54,12 +54,18 @@ def _from_answers(baseline: Callable[[Sequence[Sample]], float]) -> Baseline:
     return lambda questions, samples: baseline(samples)
 
 
+@lru_cache(maxsize=1)
+def _train_samples(questions: QuestionSource) -> tuple[Sample, ...]:
+    """Questions about scenes of the train split; the metrics of a task share them."""
+    train, _ = sample_questions({"": questions}, "train", TRAIN_SAMPLES, supersample=1)
+    return tuple(train[""])
+
+
 def _from_train(fit: Callable[..., float]) -> Baseline:
     """A baseline whose constant region is fitted on the same questions about scenes of the train split."""
 
     def score(questions: QuestionSource, samples: Sequence[Sample]) -> float:
-        train, _ = sample_questions({"": questions}, "train", TRAIN_SAMPLES, supersample=1)
-        return fit(train[""], samples)
+        return fit(_train_samples(questions), samples)
 
     return score
 
