@@ -13,7 +13,7 @@ def packed(samples: Sequence[Sample], prepared: list, processor, cells: dict[str
     """One row of the samples about the same signals that fit into it."""
     row = Row(prepared)
     for sample in samples:
-        rendered = render(sample, prepared, processor, DEIXIS)
+        rendered = render(sample, prepared, processor, DEIXIS.label_rule)
         row.open(rendered)
         if row.length_with(rendered) <= max_tokens:
             row.add(rendered, mask_targets(rendered, sample.regions, prepared, cells, DEIXIS))

@@ -34,7 +34,7 @@ def open_small(name: str) -> "Opened":
 
     if name == "bundled" and not bundled_model_is_here():
         raise InputError(
-            "the bundled model is not in this installation (deixis/pretrained/tiny): install Deixis again, "
+            "the bundled model is not in this installation (deixis/checkpoints/bundled): install Deixis again, "
             "or name another with --model"
         )
     for noisy in NOISY:
@@ -59,11 +59,10 @@ def refuse_early(opened: "Opened", sample: "Sample") -> None:
         return
     from deixis.conversation import render
     from deixis.inference.abilities import check_abilities
-    from deixis.systems import system_of
 
     check_abilities(sample, opened.config)
     prepared = [opened.processor.prepare(reference.values) for reference in sample.signals]
-    render(sample, prepared, opened.processor, system_of(opened.config))
+    render(sample, prepared, opened.processor)
 
 
 def refuse_chat_early(opened: "Opened", signals: "Sequence[Signal]") -> None:

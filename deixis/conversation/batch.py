@@ -22,10 +22,9 @@ from deixis.conversation.render import Rendered
 from deixis.conversation.system import System
 from deixis.errors import DataError
 from deixis.geometry import Region
-from deixis.model.chat_template import left_padded
 from deixis.model.masks.mask_cells import region_to_cells
 from deixis.model.masks.prepared import Prepared
-from deixis.model.processor import region_tensors, signal_tensors
+from deixis.model.processor import prompt_tensors, region_tensors, signal_tensors
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,8 @@ def mask_targets(
 class Row:
     """One packed row: ids, labels, blocks and positions of equal length; regions and masks in the order of tokens.
 
-    prefix: the number of tokens up to the last signal, once a conversation was added. starts: the position in the row
-    of each conversation's first own token. region_points, region_signal: of each region token. masks: of each
-    learnt `<seg>`.
+    prefix: the number of tokens up to the last signal, once a conversation was added. region_points, region_signal: of
+    each region token. masks: of each learnt `<seg>`.
     """
 
     prepared: list[Prepared]
@@ -82,7 +80,6 @@ class Row:
     labels: list[int] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
     region_points: list[Any] = field(default_factory=list)
     region_signal: list[int] = field(default_factory=list)
     masks: list[MaskTarget] = field(default_factory=list)
@@ -108,7 +105,6 @@ class Row:
         start, block = len(self.ids), (self.blocks[-1] if self.blocks else 0) + 1
         # positions of every block restart after the signals, as if it were the only one
         self._extend(rendered.ids[self.prefix :], rendered.labels[self.prefix :], block, self.prefix)
-        self.starts.append(start)
         self.region_points += [points for points, _ in rendered.points]
         self.region_signal += [signal for _, signal in rendered.points]
         self.masks += targets
@@ -166,12 +162,6 @@ def collate(rows: Sequence[Row], pad_id: int, system: System) -> dict[str, Any]:
 
 
 def prompts(rendered: Sequence[Rendered], prepared: Sequence[Sequence[Prepared]], pad_id: int) -> dict[str, Tensor]:
-    """Left-padded input_ids and attention_mask (batch, position) of questions, and the tensors of their regions."""
-    ids, mask = left_padded([own.ids for own in rendered], pad_id)
-    points, signal, offset = [], [], 0
-    for own, signals in zip(rendered, prepared, strict=True):
-        points += [sampled for sampled, _ in own.points]
-        signal += [offset + which for _, which in own.points]
-        offset += len(signals)
-    inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-    return inputs | region_tensors(points, signal)
+    """The tensors of questions without those of their signals (`prompt_tensors`)."""
+    counts = list(map(len, prepared))
+    return prompt_tensors([own.ids for own in rendered], [own.points for own in rendered], counts, pad_id)

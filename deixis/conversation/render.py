@@ -11,8 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deixis.conversation.labels import IGNORED, AnswerSpan, Conversation
-from deixis.conversation.system import System
+from deixis.conversation.labels import IGNORED, AnswerSpan, Conversation, LabelRule
 from deixis.errors import DataError
 from deixis.geometry import write_answer
 from deixis.model import DeixisProcessor
@@ -42,8 +41,12 @@ class Rendered:
         return len(self.ids)
 
 
-def render(sample: Sample, prepared: Sequence[Prepared], processor: DeixisProcessor, system: System) -> Rendered:
+def render(
+    sample: Sample, prepared: Sequence[Prepared], processor: DeixisProcessor, label_rule: LabelRule | None = None
+) -> Rendered:
     """The token ids of a sample about the signals `prepared`, their labels, region points and mask targets.
+
+    label_rule: of the model's system, for training; without it, all labels are `IGNORED`.
 
     Raises InputError for a question, region or answer that the model's notation cannot write or that does not fit its
     signal, DataError for a turn without an answer that is not the last.
@@ -74,8 +77,8 @@ def render(sample: Sample, prepared: Sequence[Prepared], processor: DeixisProces
         return processor.encode_text(part, modalities[:held])[0]
 
     labels = [IGNORED] * len(ids)
-    if len(answers) == len(turns):  # nothing is learnt from a question without its answer
-        labels = system.label_rule(Conversation(text, ids, offsets, answers, encode))
+    if label_rule is not None and len(answers) == len(turns):  # a question without its answer teaches nothing
+        labels = label_rule(Conversation(text, ids, offsets, answers, encode))
     return Rendered(ids, labels, _shared(ids, prepared, processor), answers, points, targets)
 
 

@@ -6,19 +6,17 @@ no mask is computed twice.
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from torch import Tensor
 
 from deixis.conversation import last_question
-from deixis.geometry import ParsedRegion, Region, region_in_file
+from deixis.geometry import ParsedRegion, Region
 from deixis.geometry.parse import ParsedAnswer
-from deixis.geometry.words import object_name
 from deixis.inference.answer import Answer, AnswerPhrase
 from deixis.inference.engine import Engine
 from deixis.inference.generation import GenerationState
 from deixis.inference.signal_encoder import EncodedSignal
-from deixis.model.masks.mask_cells import logits_to_regions
+from deixis.model.generated import lacks_state, regions_in_file, until_stop, with_phrase
 from deixis.model.masks.prepared import Prepared
 from deixis.samples.sample import Sample
 
@@ -52,7 +50,7 @@ class AnswerReader:
 
     def _text(self, ids: Sequence[int]) -> str:
         text = self.processor.tokenizer.decode(ids, skip_special_tokens=False)
-        return text[: min((at for stop in self.engine.stop_strings if (at := text.find(stop)) >= 0), default=len(text))]
+        return until_stop(text, self.engine.stop_strings)
 
     def parsed(self, raw: str) -> ParsedAnswer:
         return self.processor.parse(raw, self.prepared)
@@ -70,21 +68,16 @@ class AnswerReader:
 
     def regions(self, parsed: ParsedRegion, phrase: str) -> list[Region]:
         """The regions of one parsed region of a phrase, in file units; none for one that lies on padding only."""
+        if lacks_state(parsed, self.state.seg_states):  # not yet: its token has still to be fed
+            return []
         if parsed not in self._made:
-            if parsed.form != "seg":
-                region = region_in_file(parsed, [own.frame for own in self.prepared])
-                self._made[parsed] = [] if region is None else [region]
-            elif parsed.seg_index is None or parsed.seg_index >= len(self.state.seg_states):
-                return []
-            else:
-                self._made[parsed] = self._pointed(self.state.seg_states[parsed.seg_index], parsed.signal)
+            self._made[parsed] = regions_in_file(parsed, self.prepared, self.state.seg_states, self._point)
         made = self._made[parsed]
         # replaced once at most: the regions of the answer are the very objects that were streamed
         if made and made[0].phrase != phrase:
-            made[:] = [replace(region, phrase=phrase, label=object_name(phrase)) for region in made]
+            made[:] = with_phrase(made, phrase)
         return made
 
-    def _pointed(self, state: Tensor, signal: int) -> list[Region]:
-        """The regions of one <seg>: a mask, a point set, spans, or masks of video frames."""
-        logits = self.engine.encoder.point(self.signals[signal], state[None])[0].float().cpu()
-        return logits_to_regions(logits, self.prepared[signal], signal)
+    def _point(self, state: Tensor, signal: int) -> Tensor:
+        """Mask logits (cell,) of one `<seg>`."""
+        return self.engine.encoder.point(self.signals[signal], state[None])[0]

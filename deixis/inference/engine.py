@@ -27,7 +27,6 @@ from deixis.inference.prefix_cache import Keys, PrefixCache, place_of, region_co
 from deixis.inference.signal_encoder import EncodedSignal, SignalEncoder, joined
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.samples.sample import Sample
-from deixis.systems import system_of
 
 NO_TOKEN = -1  # an id that no token has
 
@@ -49,7 +48,6 @@ class Engine:
 
     def __init__(self, network: DeixisForConditionalGeneration, processor: DeixisProcessor, cache_bytes: int):
         self.network, self.processor = network, processor
-        self.system = system_of(network.config)
         self.cache = LRUCache(cache_bytes)
         self.encoder = SignalEncoder(network, processor, self.cache)
         self.prefixes = PrefixCache(network.config.text_config, self.cache)
@@ -64,9 +62,7 @@ class Engine:
             check_abilities(sample, self.network.config)
         signals = [[self.encoder.prepare(own.values) for own in sample.signals] for sample in samples]
         prepared = [[signal.prepared for signal in own] for own in signals]
-        rendered = [
-            render(sample, own, self.processor, self.system) for sample, own in zip(samples, prepared, strict=True)
-        ]
+        rendered = [render(sample, own, self.processor) for sample, own in zip(samples, prepared, strict=True)]
         inputs = prompts(rendered, prepared, self.processor.tokenizer.pad_token_id)
         ids, mask = inputs.pop("input_ids"), inputs.pop("attention_mask").bool()
         self._check_length(mask)

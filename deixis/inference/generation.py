@@ -20,15 +20,11 @@ from deixis.model import DeixisForConditionalGeneration
 
 @dataclass
 class GenerationState:
-    """What one row has generated: tokens without the end, the hidden state of each of its `<seg>`, whether it is done.
-
-    fed: how many of the tokens are in the KV cache.
-    """
+    """What one row has generated: tokens without the end, the hidden state of each `<seg>`, whether it is done."""
 
     ids: list[int] = field(default_factory=list)
     seg_states: list[Tensor] = field(default_factory=list)
     done: bool = False
-    fed: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,6 @@ def generate(
             decoder.select(torch.tensor(kept, device=hidden.device))
         hidden = decoder.feed_ids(torch.tensor([[states[row].ids[-1]] for row in active], device=hidden.device))
         for row, state in zip(active, hidden, strict=True):
-            states[row].fed += 1
             if states[row].ids[-1] == criteria.seg_id and criteria.seg_state == "at":
                 states[row].seg_states.append(state)
 

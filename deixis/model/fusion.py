@@ -121,7 +121,8 @@ def repeat_signals(inputs: Mapping[str, Any], copies: int) -> dict[str, Any]:
     order = torch.cat([signals for signals in own for _ in range(copies)])
     sample = [signals.new_full((len(signals),), r * copies + c) for r, signals in enumerate(own) for c in range(copies)]
     repeated = {"signal_modality": batch.modality[order], "signal_sample": torch.cat(sample)}
-    row, names = batch.row(order), [batch.names[index] for index in order.tolist()]
+    row, known = batch.row(order), batch.names
+    names = [known[index] for index in order.tolist()]
     repeated["signals"] = {
         name: values[row[[own == name for own in names]]] for name, values in inputs.get("signals", {}).items()
     }

@@ -4,7 +4,7 @@
 prompt the masks are taken from it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,41 @@ def _seg_states(
     return encoded, states
 
 
+def until_stop(text: str, stop_strings: Sequence[str]) -> str:
+    """The text before the first of the stop strings in it."""
+    return text[: min((at for stop in stop_strings if (at := text.find(stop)) >= 0), default=len(text))]
+
+
+def lacks_state(parsed: ParsedRegion, states: Sequence[Tensor] | Tensor) -> bool:
+    """Whether this is a `<seg>` whose hidden state is not among `states`, one per `<seg>` in order."""
+    return parsed.form == "seg" and (parsed.seg_index is None or parsed.seg_index >= len(states))
+
+
+def regions_in_file(
+    parsed: ParsedRegion,
+    prepared: Sequence[Prepared],
+    states: Sequence[Tensor] | Tensor,
+    point: Callable[[Tensor, int], Tensor],
+) -> list[Region]:
+    """The regions of one parsed region in file units; several for frames of a video or spans of audio.
+
+    point: from the hidden state of a `<seg>` and the number of a signal in the question to mask logits (cell,). None
+    for coordinates that lie on padding only, and for a `<seg>` without its state.
+    """
+    if parsed.form != "seg":
+        region = region_in_file(parsed, [own.frame for own in prepared])
+        return [] if region is None else [region]
+    if parsed.seg_index is None or lacks_state(parsed, states):
+        return []
+    logits = point(states[parsed.seg_index], parsed.signal)
+    return logits_to_regions(logits.float().cpu(), prepared[parsed.signal], parsed.signal)
+
+
+def with_phrase(regions: Sequence[Region], phrase: str) -> list[Region]:
+    """The regions with the phrase that they stand behind, and the name of its object as their label."""
+    return [replace(region, phrase=phrase, label=object_name(phrase)) for region in regions]
+
+
 @dataclass
 class _RegionReader:
     """Reads the regions of one sequence, whose first signal is number `first` of the encoded batch."""
@@ -108,19 +143,12 @@ class _RegionReader:
     first: int
 
     def read(self, parsed: ParsedRegion, phrase: Phrase) -> list[Region]:
-        """The regions of one parsed region in file units; several for frames of a video or spans of audio."""
-        if parsed.form != "seg":
-            region = region_in_file(parsed, [own.frame for own in self.prepared])
-            found = [] if region is None else [region]
-        elif parsed.seg_index is None or parsed.seg_index >= len(self.states):
-            found = []
-        else:
-            found = self._pointed(self.states[parsed.seg_index], parsed.signal)
-        return [replace(region, phrase=phrase.text, label=object_name(phrase.text)) for region in found]
+        """The regions of one parsed region of a phrase in file units."""
+        return with_phrase(regions_in_file(parsed, self.prepared, self.states, self._point), phrase.text)
 
     @torch.no_grad()
-    def _pointed(self, state: Float[Tensor, " hidden"], number: int) -> list[Region]:
+    def _point(self, state: Float[Tensor, " hidden"], number: int) -> Float[Tensor, " cell"]:
         assert self.encoded is not None, "states were taken from encoded signals"
         signal = torch.tensor([self.first + number], device=state.device)
         [logits] = self.network.point(self.encoded, state[None], signal)
-        return logits_to_regions(logits.float().cpu(), self.prepared[number], number)
+        return logits

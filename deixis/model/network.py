@@ -27,7 +27,7 @@ from deixis.model.encoder.projection import build_projection
 from deixis.model.fusion import Encoded, LazyFeatures, SignalBatch, modality_index, place, repeat_signals
 from deixis.model.losses import mask_losses, number_loss, text_loss
 from deixis.model.masks.pointing_head import PointingHead
-from deixis.model.regions.builder import build_region_parts
+from deixis.model.regions.builder import build_region_parts, region_width
 from deixis.signals import MODALITIES
 
 
@@ -151,7 +151,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if self.region_sampler is None:
             raise ValueError("region_points: this network takes no regions (its sampler.type is None), got some")
         row, read_at = encoded.batch.row(signal), points if places is None else places
-        width, dtype = self._region_width(), next(self.region_sampler.parameters()).dtype
+        width, dtype = region_width(self.config), next(self.region_sampler.parameters()).dtype
         features = points.new_zeros(*points.shape[:2], width, dtype=dtype)
         for name, field in encoded.fields.items():
             own = (encoded.batch.modality[signal] == modality_index(name)).nonzero().squeeze(1)
@@ -160,11 +160,6 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 read = nn.functional.pad(read, (0, width - read.shape[-1]))  # of a field without a finer level
                 features = features.index_copy(0, own, read)
         return self.region_sampler(self.region_features(features), points)
-
-    def _region_width(self) -> int:
-        """Channels that regions read: of the tokens alone, or of both levels of the field."""
-        dim = self.config.vision_config.hidden_size
-        return dim + self.config.pointing.dim * self.config.has_fine * (self.config.sampler.features == "levels")
 
     def embed(
         self,
@@ -200,10 +195,10 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     ) -> list[Float[Tensor, " cell"]]:
         """Mask logits over the cells of the signal each state points into (see `deixis.model.masks.mask_cells`)."""
         row = encoded.batch.row(signal).tolist()
-        names = [encoded.batch.names[index] for index in signal.tolist()]
+        names = encoded.batch.names
         return [
-            self._mask_logits(encoded, name, states[i : i + 1], slice(row[i], row[i] + 1))[0]
-            for i, name in enumerate(names)
+            self._mask_logits(encoded, names[own], states[i : i + 1], slice(row[i], row[i] + 1))[0]
+            for i, own in enumerate(signal.tolist())
         ]
 
     def _mask_logits(self, encoded: Encoded, name: str, states: Tensor, row: Tensor | slice) -> Tensor:

@@ -6,7 +6,7 @@ regions are sampled. It does not know the weights.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any, ClassVar, no_type_check
+from typing import Any, no_type_check
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from deixis.model.encoder.projection import projected_count
 from deixis.model.encoder.tiles import prepare_tiles
 from deixis.model.encoder.trunk import TRUNKS
 from deixis.model.fusion import modality_index
-from deixis.model.generated import DeixisInputs, GeneratedAnswer, read_generated
+from deixis.model.generated import DeixisInputs, GeneratedAnswer, read_generated, until_stop
 from deixis.model.masks.prepared import Prepared
 from deixis.model.masks.sam_image import prepare_for_sam
 from deixis.model.messages import (
@@ -39,9 +39,10 @@ from deixis.model.messages import (
     read_messages,
     refuse_arguments,
 )
-from deixis.model.regions.sampled_points import RegionReader, SampledPoints, read_field
-from deixis.options import read_options
+from deixis.model.regions.sampled_points import REGION_READERS, RegionReader, SampledPoints
+from deixis.options import plain_values, read_options
 from deixis.signals import MODALITIES, Signal, SignalOptions, to_tensor
+from deixis.signals.modality import load
 
 
 class DeixisProcessor(ProcessorMixin):
@@ -49,14 +50,13 @@ class DeixisProcessor(ProcessorMixin):
 
     specs: preparation of each modality (fields of its spec in `deixis.signals`). token_counts: placeholders that a
     signal of each modality takes. points, axes, region_reader: how many points are sampled in a region, their axes, and
-    the rule by which they are sampled, a key of `region_readers`. sam_size_px, sam_square: side of SAM's input (0 where
+    the rule by which they are sampled, a key of `REGION_READERS`. sam_size_px, sam_square: side of SAM's input (0 where
     SAM does not make the masks), and whether the image fills it. placeholders: the token of each modality in the chat
     template. tiles: the number of tiles per side that an image is cut into; 1: none.
     """
 
     attributes = ["tokenizer"]
     tokenizer_class = "AutoTokenizer"
-    region_readers: ClassVar[dict[str, RegionReader]] = {"field": read_field}
 
     @no_type_check  # the tests' hook would wrap it, and transformers reads the arguments' names in its code
     def __init__(
@@ -136,11 +136,9 @@ class DeixisProcessor(ProcessorMixin):
     def sample_region(self, region: Region, prepared: Sequence[Prepared]) -> SampledPoints:
         """Where the region sampler reads a region; the same points for the same region."""
         own = prepared[region.signal]
-        if (reader := self.region_readers.get(self.region_reader)) is None:
-            known = ", ".join(self.region_readers)
-            raise InputError(
-                f"region_reader: expected {known}, got '{self.region_reader}'; import deixis.systems first"
-            )
+        if self.region_reader not in REGION_READERS:
+            raise InputError(f"region_reader: expected {', '.join(REGION_READERS)}, got '{self.region_reader}'")
+        reader: RegionReader = load(REGION_READERS[self.region_reader])
         side = round(self.token_counts[own.modality] ** 0.5)
         return reader(region, own.frame, self.points, self.axes, side)
 
@@ -232,16 +230,13 @@ class DeixisProcessor(ProcessorMixin):
     ) -> DeixisInputs:
         """The tensors of conversations about opened signals and regions, each list with one entry per row."""
         prepared = [[self.prepare(signal) for signal in own] for own in signals]
-        rows, points, region_signal, offset = [], [], [], 0
+        rows, points = [], []
         for own_turns, own, places in zip(turns, prepared, regions, strict=True):
             text, order = self._text(own_turns, own, places, **options)
-            points += [self.sample_region(places[index], own) for index in order]
-            region_signal += [offset + places[index].signal for index in order]
+            points.append([(self.sample_region(places[index], own), places[index].signal) for index in order])
             rows.append(self.encode_text(text, [p.modality for p in own])[0])
-            offset += len(own)
-        ids, mask = left_padded(rows, self.tokenizer.pad_token_id)
-        data = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-        return DeixisInputs(data | signal_tensors(prepared) | region_tensors(points, region_signal), prepared)
+        data = prompt_tensors(rows, points, list(map(len, prepared)), self.tokenizer.pad_token_id)
+        return DeixisInputs(data | signal_tensors(prepared), prepared)
 
     def _text(
         self, turns: Turns, prepared: Sequence[Prepared], regions: Sequence[Region], **options: Any
@@ -260,7 +255,7 @@ class DeixisProcessor(ProcessorMixin):
         ids = list(ids)
         ends = [ids.index(end) for end in (self.tokenizer.eos_token_id, self.tokenizer.pad_token_id) if end in ids]
         text = self.tokenizer.decode(ids[: min(ends, default=len(ids))], skip_special_tokens=False)
-        return text[: min((at for stop in stop_strings if (at := text.find(stop)) >= 0), default=len(text))]
+        return until_stop(text, stop_strings)
 
     def post_process_generation(self, network: Any, inputs: DeixisInputs, sequences: Any) -> list[GeneratedAnswer]:
         """The answers in what `network.generate(**inputs)` returned: text, and regions in the units of the files.
@@ -309,6 +304,23 @@ def region_tensors(points: Sequence[SampledPoints], signal: Sequence[int]) -> di
     return tensors | {"region_signal": torch.tensor(list(signal))}
 
 
+def prompt_tensors(
+    ids: Sequence[Sequence[int]],
+    points: Sequence[Sequence[tuple[SampledPoints, int]]],
+    signal_counts: Sequence[int],
+    pad_id: int,
+) -> dict[str, torch.Tensor]:
+    """Left-padded input_ids and attention_mask (batch, position), and the tensors of the regions.
+
+    points: (sampled points, signal of its row) of each row's region tokens. signal_counts: signals of each row.
+    """
+    padded, mask = left_padded(ids, pad_id)
+    first = np.cumsum([0, *signal_counts]).tolist()  # of each row's signals among those of the batch
+    signal = [first[row] + which for row, own in enumerate(points) for _, which in own]
+    inputs = {"input_ids": torch.from_numpy(padded), "attention_mask": torch.from_numpy(mask)}
+    return inputs | region_tensors([sampled for own in points for sampled, _ in own], signal)
+
+
 def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisProcessor:
     """The processor that fits a network of this configuration; `options` are arguments of `DeixisProcessor`."""
     specs = {name: _spec_fields(name, options) for name, options in config.signals.items()}
@@ -330,8 +342,8 @@ def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisPr
 
 def _spec_fields(name: str, options: SignalOptions) -> dict[str, Any]:
     """The fields of the options that prepare files, as plain values."""
-    values = {field.name: getattr(options, field.name) for field in fields(MODALITIES[name].spec)}
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    values = plain_values(options)
+    return {field.name: values[field.name] for field in fields(MODALITIES[name].spec)}
 
 
 def signal_token_count(config: DeixisConfig, name: str) -> int:

@@ -6,16 +6,13 @@ that its system needs.
 
 from deixis.conversation.system import System
 from deixis.geometry import Notation
-from deixis.model import DeixisConfig, DeixisProcessor
+from deixis.model import DeixisConfig
 from deixis.systems import deixis, ferret, lisa, onellm
 from deixis.systems.deixis.notation import WITH_COORDINATES
-from deixis.systems.ferret.sampling import read_ferret
 
 SYSTEMS: dict[str, System] = {room.SYSTEM.name: room.SYSTEM for room in (deixis, onellm, ferret, lisa)}
 NOTATIONS: dict[str, Notation] = {system.notation.name: system.notation for system in SYSTEMS.values()}
 NOTATIONS[WITH_COORDINATES.name] = WITH_COORDINATES
-
-DeixisProcessor.region_readers |= {"ferret": read_ferret}
 
 
 def system_of(config: DeixisConfig) -> System:

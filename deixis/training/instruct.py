@@ -152,7 +152,7 @@ class InstructBatches:
             samples += [_on_signal(_jittered(_lowered(sample, rng), rng), number) for sample in drawn]
         row = GuidedRow(Row(prepared))
         for sample in samples:
-            rendered = render(sample, prepared, self.processor, self.system)
+            rendered = render(sample, prepared, self.processor, self.system.label_rule)
             row.row.open(rendered)  # a row in which nothing fits still has its signals
             if row.row.length_with(rendered) <= self.max_tokens:
                 targets = mask_targets(rendered, sample.regions, prepared, self.mask_cells, self.system)

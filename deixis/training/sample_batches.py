@@ -132,7 +132,7 @@ class SampleBatches:
         opened = [self._opened(f"signals[{n}]", reference) for n, reference in enumerate(sample.signals)]
         prepared = [own for _, own in opened]
         sample = replace(sample, regions=tuple(region.decoded() for region in sample.regions))
-        rendered = render(sample, prepared, self.processor, self.system)
+        rendered = render(sample, prepared, self.processor, self.system.label_rule)
         if len(rendered) > self.max_tokens:
             raise DataError(f"expected at most {self.max_tokens} tokens (max_tokens), got {len(rendered)}")
         targets = mask_targets(rendered, sample.regions, prepared, self.cells, self.system)

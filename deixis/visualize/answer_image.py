@@ -4,7 +4,6 @@ Each phrase has a colour of its own, in the text and on its regions; what the qu
 answer says, whatever model said it.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -13,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from deixis.errors import InputError
 from deixis.geometry import Region, Text, parse_markup
+from deixis.samples.media import atomic_path
 from deixis.signals import MODALITIES, Signal
 from deixis.visualize.canvas import (
     GREY,
@@ -57,14 +57,11 @@ def draw_answer(answer: Drawable, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise InputError(f"'{path.name}': expected a name ending in .png for a drawn answer, got '{path.suffix}'")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        answer_to_image(answer).save(part, format="PNG")
-        part.replace(path)
+        with atomic_path(path) as part:
+            answer_to_image(answer).save(part, format="PNG")
     except FileNotFoundError:
         raise FileNotFoundError(2, "No such folder to write the drawing to", str(path)) from None
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -257,7 +257,7 @@ def training(golden: Golden, network: DeixisForConditionalGeneration, processor:
         prepared = [processor.prepare(open_signal(golden.folder / "image.png"))]
         sample = sample_of([turn["value"] for turn in conversation], prepared[0].frame.size.size_hw)
         row = Row(prepared)
-        row.add(render(sample, prepared, processor, FERRET))
+        row.add(render(sample, prepared, processor, FERRET.label_rule))
         rows.append(row)
     batch = collate(rows, processor.tokenizer.pad_token_id, FERRET)
     own = network.config.signal_token_ids["image"]

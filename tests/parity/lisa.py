@@ -183,7 +183,7 @@ def training(golden, case: str, network, processor, files: dict[str, Path]) -> I
     rows, texts = [], []
     for text, name in zip(golden[f"{stored}/conversations"], image, strict=True):
         sample = sample_of(*lisa_units.turn_of(text), masks[name])
-        rendered = render(sample, prepared[name], processor, LISA)
+        rendered = render(sample, prepared[name], processor, LISA.label_rule)
         cells = {"image": sam_side(network.config.mask_config) ** 2}
         row = Row(prepared[name])
         row.add(rendered, mask_targets(rendered, sample.regions, prepared[name], cells, LISA))

@@ -51,7 +51,7 @@ def conversation(name: str, turns: int = 1) -> Sample:
 
 def rendered(name: str, processor: DeixisProcessor, sample: Sample):
     prepared = [processor.prepare(open_signal(picture()))]
-    return render(sample, prepared, processor, SYSTEMS[name]), prepared
+    return render(sample, prepared, processor, SYSTEMS[name].label_rule), prepared
 
 
 @pytest.mark.parametrize("turns", [pytest.param(1, id="one_turn"), pytest.param(2, id="two_turns")])
@@ -62,7 +62,7 @@ def test_a_training_row_begins_with_what_ask_feeds(asked, turns):
     for number in range(turns):
         earlier, last = sample.turns[:number], sample.turns[number]
         question = Sample(**{**vars(sample), "turns": (*earlier, Turn(last.user))})
-        prompt = render(question, prepared, processor, SYSTEMS[name])
+        prompt = render(question, prepared, processor, SYSTEMS[name].label_rule)
         first = whole.answers[number].first
         assert prompt.ids == whole.ids[:first]
         assert set(prompt.labels) == {IGNORED}

@@ -290,7 +290,7 @@ def test_the_union_at_toy_size_is_trained_on_all_eight_modalities():
         prepared = [processor.prepare(signal)]
         turns = (Turn("What is {0}?", "A mug."), Turn("Mark it.", "[The mug]{0:mask}."))
         sample = Sample(name, "made up", "refer", "train", turns, (media_reference(signal),), (region,))
-        rendered = render(sample, prepared, processor, network.system)
+        rendered = render(sample, prepared, processor, network.system.label_rule)
         row = Row(prepared)
         row.add(rendered, mask_targets(rendered, sample.regions, prepared, cells, network.system))
         rows.append(row)

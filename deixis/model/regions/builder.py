@@ -11,6 +11,12 @@ from deixis.model.part_configs import SamplerConfig
 from deixis.model.regions.sampler import RegionAverage, RegionSampler
 
 
+def region_width(config: DeixisConfig) -> int:
+    """Channels that regions read of a field: of the tokens alone, or of both levels."""
+    both = config.has_fine and config.sampler.features == "levels"
+    return config.vision_config.hidden_size + config.pointing.dim * both
+
+
 def build_region_parts(config: DeixisConfig) -> tuple[nn.Module, RegionSampler | RegionAverage | None]:
     """The map from a field's features to the sampler's, and the sampler; none where regions are not taken.
 
@@ -22,7 +28,7 @@ def build_region_parts(config: DeixisConfig) -> tuple[nn.Module, RegionSampler |
         return nn.Identity(), None
     sampler = _build_sampler(options, config.text_config.hidden_size)
     if options.features == "levels":
-        return nn.Linear(dim + config.pointing.dim * config.has_fine, options.in_dim), sampler
+        return nn.Linear(region_width(config), options.in_dim), sampler
     if options.in_dim != dim:
         raise ConfigError(f"sampler.in_dim: expected {dim}, the encoder's width, for 'tokens'; got {options.in_dim}")
     return nn.Identity(), sampler

@@ -1,7 +1,7 @@
 """Where the region sampler reads: the points of a region, and the places in the field that their features come from.
 
 `read_field` is the rule of the union: points sampled in the region, read where they lie. A system whose weights were
-trained with another rule registers it under a name (`DeixisProcessor.region_readers`); the network knows neither.
+trained with another rule has its own; a processor names its rule by a key of `REGION_READERS`.
 """
 
 from collections.abc import Callable
@@ -29,3 +29,8 @@ def read_field(region: Region, frame: Frame, count: int, axes: int, side: int) -
 
 RegionReader = Callable[[Region, Frame, int, int, int], SampledPoints]
 """(region, frame of its signal, number of points, axes, cells per side of the field) -> where the sampler reads."""
+REGION_READERS = {
+    "field": "deixis.model.regions.sampled_points:read_field",
+    "ferret": "deixis.systems.ferret.sampling:read_ferret",
+}
+"""Import path of each rule, loaded where it is used."""
