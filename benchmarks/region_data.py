@@ -24,7 +24,7 @@ from deixis.datasets.object_names import names_with_hard_negatives
 from deixis.datasets.runs.folder import RunFolder
 from deixis.datasets.runs.pool import Workers
 from deixis.datasets.runs.sources import Source
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.samples.progress import Silent
 from deixis.samples.sample import Sample
 from deixis.samples.shards import write_shard
@@ -97,7 +97,7 @@ def measure(images: int) -> list[tuple[str, int, float]]:
         folder = Path(place)
         path = folder / "instances_train2017.json"
         path.write_text(json.dumps(coco_like(images)))
-        source = Source("coco", "coco", Place(path), folder / "coco.sqlite")
+        source = Source("coco", "coco", DatasetConfig(path), folder / "coco.sqlite")
         rows.append(_timed("index (items)", source.prepare))
         found: list[Annotated] = []
 

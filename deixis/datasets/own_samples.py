@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DeixisError
 from deixis.samples.sample import Sample
 from deixis.samples.shards import entry_sample, shard_form, shards_of
 from deixis.samples.skipped import Skipped
 
 
-def scan_samples(place: Place) -> Iterator[Row | Skipped]:
+def scan_samples(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """Where each sample is. A shard that is damaged is skipped from there on, and the next one follows."""
-    for shard in shards_of(place.path):
+    for shard in shards_of(config.path):
         try:
             for place_in_shard in shard_form(shard).places(shard):
                 value = {"shard": str(shard), "place": place_in_shard}
@@ -27,12 +27,12 @@ def scan_samples(place: Place) -> Iterator[Row | Skipped]:
             yield Skipped(str(shard), str(error))
 
 
-def read_samples(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped]:
+def read_samples(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample | Skipped]:
     """The sample at a place, with the content of its media where they lie in a tar."""
     where = item.one("sample").value
     shard = Path(where["shard"])
     found = entry_sample(shard_form(shard).entry(shard, where["place"]), shard)
-    yield replace(found, split=place.split) if place.split and isinstance(found, Sample) else found
+    yield replace(found, split=config.split) if config.split and isinstance(found, Sample) else found
 
 
 SAMPLES = Format(

@@ -17,12 +17,12 @@ from deixis.errors import DataError
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
 
-HEAD = ""
+METADATA = ""
 """The key of rows that every item sees, such as the list of categories."""
 
 
 @dataclass(frozen=True)
-class Place:
+class DatasetConfig:
     """Where a set lies: `path` as typed; `images`, the folder of its media where that is another; `split`, where the
     files do not tell; `options`, what else the format takes, by name."""
 
@@ -41,7 +41,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Row:
-    """One fact as the file has it. key: of the item it belongs to, or HEAD. part: what it is ("image", "annotation").
+    """One fact as the file has it. key: of the item it belongs to, or METADATA. part: what it is ("image", "annotation").
     where: for a sentence, file and line or field ("instances.json: annotations[12]"). value: plain JSON values."""
 
     key: str
@@ -68,8 +68,8 @@ class Item:
         return found[0]
 
 
-Head = Mapping[str, tuple[Row, ...]]
-"""The rows of HEAD by their part."""
+Metadata = Mapping[str, tuple[Row, ...]]
+"""The rows of METADATA by their part."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,6 @@ class Format:
     wants: str
     home: str
     licence: str
-    scan: Callable[[Place], Iterator[Row | Skipped]]
-    read: Callable[[Item, Head, Place], Iterator[Annotated | Sample | Skipped]]
+    scan: Callable[[DatasetConfig], Iterator[Row | Skipped]]
+    read: Callable[[Item, Metadata, DatasetConfig], Iterator[Annotated | Sample | Skipped]]
     options: Mapping[str, str] = field(default_factory=dict)

@@ -86,10 +86,10 @@ def plan_build(recipe: BuildRecipe, folder: RunFolder, annotators: Annotators) -
     for group, entries in (("sources", recipe.sources), ("held_out", recipe.held_out)):
         for name, entry in entries.items():
             if entry.optional and not entry.is_there:
-                missing[name] = str(entry.place.path)
+                missing[name] = str(entry.config.path)
                 continue
-            check_source(f"{group}.{name}", entry.format, entry.place)
-            sources[name] = Source(name, entry.format, entry.place, folder.hidden / f"{name}.sqlite")
+            check_source(f"{group}.{name}", entry.format, entry.config)
+            sources[name] = Source(name, entry.format, entry.config, folder.hidden / f"{name}.sqlite")
     parts, left_out = [], {}
     for entry in recipe.parts:
         if entry.kind not in PARTS:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.errors import ConfigError, DeixisError
 from deixis.options import check_choice, check_known
 from deixis.samples.consistency import listed
@@ -44,12 +44,12 @@ class SourceEntry:
     """A set that a recipe names. optional: it may be missing."""
 
     format: str
-    place: Place
+    config: DatasetConfig
     optional: bool = False
 
     @property
     def is_there(self) -> bool:
-        return self.place.path.exists()
+        return self.config.path.exists()
 
 
 @dataclass(frozen=True)
@@ -136,13 +136,13 @@ def _source(where: str, entry: Any) -> SourceEntry:
             raise ConfigError(f"{where}: expected the field {name!r}, which is missing")
     options = _mapping(f"{where}.options", values.get("options") or {})
     split = values.get("split")
-    place = Place(
+    config = DatasetConfig(
         _path(f"{where}.path", values["path"]),
         None if values.get("images") is None else _path(f"{where}.images", values["images"]),
         None if split is None else _text(f"{where}.split", split),
         {str(name): str(value) for name, value in options.items()},
     )
-    return SourceEntry(_text(f"{where}.format", values["format"]), place, _flag(where, values, "optional"))
+    return SourceEntry(_text(f"{where}.format", values["format"]), config, _flag(where, values, "optional"))
 
 
 def _part(where: str, entry: Any, sources: Mapping[str, SourceEntry]) -> PartEntry:

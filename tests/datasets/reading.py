@@ -10,7 +10,7 @@ import numpy as np
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import plain_samples
 from deixis.datasets.runs.catalogue import build_catalogue
-from deixis.datasets.source import Format, Place
+from deixis.datasets.source import DatasetConfig, Format
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
 from deixis.samples.validate import validate_record
@@ -18,15 +18,15 @@ from deixis.samples.validate import validate_record
 
 def read_all(form: Format, path: Path, **place: Any) -> tuple[list[Annotated | Sample], list[Skipped]]:
     """The records of a set in its order, and all that was skipped; every plain sample of them passes the schema."""
-    where = Place(path, **place)
+    where = DatasetConfig(path, **place)
     records, skipped = [], []
     with tempfile.TemporaryDirectory() as folder:
         catalogue = build_catalogue(form.scan(where), Path(folder) / "catalogue.sqlite")
         skipped += catalogue.skipped()
-        head = catalogue.head()
+        metadata = catalogue.metadata()
         for item in catalogue.items():
             try:
-                for found in form.read(item, head, where):
+                for found in form.read(item, metadata, where):
                     (skipped if isinstance(found, Skipped) else records).append(found)
             except ValueError as error:
                 skipped.append(Skipped(item.rows[0].where, str(error)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from deixis.datasets.annotated import Annotated, Expression, Object, Relation
 from deixis.datasets.runs.sources import Source
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.geometry import Reference, Region, mask_to_rle, parse_markup
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
@@ -109,6 +109,6 @@ def direction(turn) -> str:
 
 def read(format_name: str, path: Path, folder: Path) -> list[Annotated]:
     """The items of a real set, by its reader; its catalogue is kept in `folder`."""
-    source = Source(format_name, format_name, Place(path), folder / f"{format_name}-{path.stem}.sqlite")
+    source = Source(format_name, format_name, DatasetConfig(path), folder / f"{format_name}-{path.stem}.sqlite")
     count = source.prepare()
     return [record for _, record in source.records(0, count) if isinstance(record, Annotated)]

@@ -91,7 +91,7 @@ def test_a_recipe_fills_in_names_of_folders(tmp_path, monkeypatch):
         "shards: {format: parquet, samples: 5, media: copy}\n"
     )
     made = read_build_recipe(path)
-    place = made.sources["coco"].place
+    place = made.sources["coco"].config
     assert (place.path, place.images) == (Path("/sets/coco.json"), Path("~/p").expanduser())
     assert (place.split, place.options) == ("train", {"a": "1"})
     assert made.sources["coco"].optional

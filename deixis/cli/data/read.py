@@ -46,7 +46,7 @@ def run(
     from deixis.datasets.runs.folder import RunFolder
     from deixis.datasets.runs.pool import Workers
     from deixis.datasets.runs.read_run import ReadPlan, read_set
-    from deixis.datasets.source import Place
+    from deixis.datasets.source import DatasetConfig
     from deixis.samples.media import PLACEMENTS
     from deixis.synthesis.recipe import ENDINGS
 
@@ -54,8 +54,8 @@ def run(
         if value not in known:
             raise InputError(f"{name}: expected one of {', '.join(known)}; got {value!r}")
     folder = RunFolder(out)
-    place = Place(path, images, split, dict(_pair(word) for word in option or ()))
-    source = _source("FORMAT", format_name, place, folder.hidden / "source.sqlite", "source")
+    config = DatasetConfig(path, images, split, dict(_pair(word) for word in option or ()))
+    source = _source("FORMAT", format_name, config, folder.hidden / "source.sqlite", "source")
     held = tuple(_held_out(word, number, folder.hidden) for number, word in enumerate(held_out or ()))
     plan = ReadPlan(source, held, to, media, shard_items)
     was_done = folder.is_finished
@@ -83,12 +83,14 @@ def _source(where: str, format_name: str, place: Any, catalogue: Path, name: str
 
 
 def _held_out(word: str, number: int, folder: Path) -> "Source":
-    from deixis.datasets.source import Place
+    from deixis.datasets.source import DatasetConfig
 
     format_name, colon, path = word.partition(":")
     if not colon:
         raise InputError(f"--held-out: expected FORMAT:PATH, as in refcoco:data/refcoco; got {word!r}")
-    return _source("--held-out", format_name, Place(Path(path)), folder / f"held-{number}.sqlite", f"held-{number}")
+    return _source(
+        "--held-out", format_name, DatasetConfig(Path(path)), folder / f"held-{number}.sqlite", f"held-{number}"
+    )
 
 
 def _show_formats() -> None:

@@ -16,7 +16,7 @@ from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.files.tables import table_rows
 from deixis.datasets.image_ids import image_id
 from deixis.datasets.plain_questions import plain_text
-from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
+from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError
 from deixis.samples.consistency import listed
 from deixis.samples.headers import header_size_hw
@@ -42,29 +42,29 @@ QUESTIONS = {
 _KIND_OF_SUFFIX = {suffix: kind for kind, reader in MODALITIES.items() for suffix in reader.suffixes}
 
 
-def scan_class_folders(place: Place) -> Iterator[Row | Skipped]:
+def scan_class_folders(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """A row for each file, and one for all classes. Raises DataError where there is no class, or an unknown kind."""
-    if place.options.get("kind") not in (None, *MODALITIES):
-        raise DataError(f"kind: expected one of {listed(MODALITIES)}, got {place.options['kind']!r}")
-    found = next((place.path / name for name in LISTS if (place.path / name).is_file()), None)
+    if config.options.get("kind") not in (None, *MODALITIES):
+        raise DataError(f"kind: expected one of {listed(MODALITIES)}, got {config.options['kind']!r}")
+    found = next((config.path / name for name in LISTS if (config.path / name).is_file()), None)
     classes: set[str] = set()
-    for row in _rows_of_list(found, place) if found else _rows_of_folders(place):
+    for row in _rows_of_list(found, config) if found else _rows_of_folders(config):
         if isinstance(row, Row):
             classes.add(row.value["class"])
         yield row
     if not classes:
         raise DataError(
-            f"{place.path}: expected a folder for each class with files ending in {' '.join(sorted(_KIND_OF_SUFFIX))}, "
+            f"{config.path}: expected a folder for each class with files ending in {' '.join(sorted(_KIND_OF_SUFFIX))}, "
             f"or {' or '.join(LISTS)}, got neither"
         )
-    yield Row(HEAD, "classes", "classes", sorted(classes))
+    yield Row(METADATA, "classes", "classes", sorted(classes))
 
 
-def read_class_folders(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped]:
+def read_class_folders(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample | Skipped]:
     """The question for the class of an item's signal."""
     value = item.one("file").value
-    path, source = Path(value["path"]), set_name(place)
-    kind = place.options.get("kind") or _KIND_OF_SUFFIX[path.suffix.lower()]
+    path, source = Path(value["path"]), set_name(config)
+    kind = config.options.get("kind") or _KIND_OF_SUFFIX[path.suffix.lower()]
     medium = MediaReference(
         (image_id(str(path)) if kind == "image" else None) or f"{source}/{item.key}", kind, path=str(path)
     )
@@ -72,7 +72,7 @@ def read_class_folders(item: Item, head: Head, place: Place) -> Iterator[Sample 
         medium = MediaReference(medium.id, kind, path=str(path), size_hw=header_size_hw(path))
     elif not path.is_file():
         raise DataError(f"{path}: expected a file, got none")
-    classes = tuple(map(plain_text, head["classes"][0].value))
+    classes = tuple(map(plain_text, metadata["classes"][0].value))
     yield Sample(
         id=f"{source}/{item.key}",
         source=source,
@@ -80,7 +80,7 @@ def read_class_folders(item: Item, head: Head, place: Place) -> Iterator[Sample 
         split=value["split"],
         turns=(
             Turn(
-                place.options.get("question", QUESTIONS[kind]),
+                config.options.get("question", QUESTIONS[kind]),
                 plain_text(value["class"]),
                 choices=classes if 2 <= len(classes) <= MAX_CHOICES else (),
             ),
@@ -91,17 +91,17 @@ def read_class_folders(item: Item, head: Head, place: Place) -> Iterator[Sample 
     )
 
 
-def _rows_of_folders(place: Place) -> Iterator[Row | Skipped]:
-    for path in _files(place.path):
-        relative = PurePosixPath(shown_path(path, place))
+def _rows_of_folders(config: DatasetConfig) -> Iterator[Row | Skipped]:
+    for path in _files(config.path):
+        relative = PurePosixPath(shown_path(path, config))
         # "train" of train/cat/a.jpg is a split, of train/a.jpg a class like its neighbours "car" and "bus"
         named = [part for part in relative.parts[:-1] if not _is_split(part)] or list(relative.parts[:-1])
-        if path.suffix.lower() not in _KIND_OF_SUFFIX and "kind" not in place.options:
+        if path.suffix.lower() not in _KIND_OF_SUFFIX and "kind" not in config.options:
             yield Skipped(str(relative), f"expected a file of a known ending, got {path.suffix or path.name!r}")
         elif not named:
             yield Skipped(str(relative), "expected a folder that is named by the class, got none")
         else:
-            yield _row(path, readable(named[0]), str(relative), place)
+            yield _row(path, readable(named[0]), str(relative), config)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -111,12 +111,12 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(at, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _rows_of_list(found: Path, place: Place) -> Iterator[Row | Skipped]:
+def _rows_of_list(found: Path, config: DatasetConfig) -> Iterator[Row | Skipped]:
     rows = table_rows(found)
     _, header = next(rows, ("", []))
     columns = {} if isinstance(header, DataError) else {name.lower(): at for at, name in enumerate(header)}
     file = next((columns[name] for name in FILE_COLUMNS if name in columns), None)
-    wanted = (place.options["label"].lower(),) if "label" in place.options else LABEL_COLUMNS
+    wanted = (config.options["label"].lower(),) if "label" in config.options else LABEL_COLUMNS
     label = next((columns[name] for name in wanted if name in columns), None)
     if file is None or label is None:
         raise DataError(
@@ -128,19 +128,19 @@ def _rows_of_list(found: Path, place: Place) -> Iterator[Row | Skipped]:
             yield Skipped(where, str(cells))
             continue
         name, text = cells[file].strip(), readable(cells[label])
-        path = place.folder / name
+        path = config.folder / name
         if not name or not text:
             yield Skipped(where, f"expected a file and a class, got {name!r} and {text!r}")
-        elif path.suffix.lower() not in _KIND_OF_SUFFIX and "kind" not in place.options:
+        elif path.suffix.lower() not in _KIND_OF_SUFFIX and "kind" not in config.options:
             yield Skipped(where, f"expected a file of a known ending, got {path.suffix or name!r}")
         else:
-            yield _row(path, text, where, place)
+            yield _row(path, text, where, config)
 
 
-def _row(path: Path, name: str, where: str, place: Place) -> Row:
-    key = PurePosixPath(shown_path(path, place)).with_suffix("").as_posix().lstrip("/")
-    split = place.split or next(filter(None, map(split_of, filter(_is_split, PurePosixPath(key).parts))), None)
-    return Row(key, "file", where, {"path": str(path), "class": name, "split": split or split_of_key(key, place)})
+def _row(path: Path, name: str, where: str, config: DatasetConfig) -> Row:
+    key = PurePosixPath(shown_path(path, config)).with_suffix("").as_posix().lstrip("/")
+    split = config.split or next(filter(None, map(split_of, filter(_is_split, PurePosixPath(key).parts))), None)
+    return Row(key, "file", where, {"path": str(path), "class": name, "split": split or split_of_key(key, config)})
 
 
 def _is_split(part: str) -> bool:

@@ -19,7 +19,7 @@ from deixis.datasets.files.class_names import readable
 from deixis.datasets.files.images import declared_size_hw, image_reference, set_name, split_of
 from deixis.datasets.files.mask_regions import rle_box
 from deixis.datasets.image_ids import aliases
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
@@ -62,7 +62,9 @@ class CocoLike:
     complete: bool = True
 
 
-def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike()) -> Iterator[Annotated | Skipped]:
+def read_coco(
+    item: Item, metadata: Metadata, config: DatasetConfig, kind: CocoLike = CocoLike()
+) -> Iterator[Annotated | Skipped]:
     """The image of an item with its objects; a `Skipped` for each annotation that cannot be used."""
     images = item.of("image")
     if not images:
@@ -73,9 +75,11 @@ def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike())
     for row in images[1:]:
         yield Skipped(row.where, f"id: expected one that no other image has, got {shown(row.value['id'])}")
     image = images[0].value
-    split = place.split or split_of(file_of(item.key)) or "train"
-    medium = _medium(images[0], place, kind, split)
-    context = _Context(kind, medium.size_hw, place.options.get("form"), *(heading(head, of, item.key) for of in LISTS))
+    split = config.split or split_of(file_of(item.key)) or "train"
+    medium = _medium(images[0], config, kind, split)
+    context = _Context(
+        kind, medium.size_hw, config.options.get("form"), *(heading(metadata, of, item.key) for of in LISTS)
+    )
     found: dict[str, list[Any]] = {"annotation": [], "caption": []}
     for part, made in found.items():
         make = context.obj if part == "annotation" else _caption
@@ -86,7 +90,7 @@ def read_coco(item: Item, head: Head, place: Place, kind: CocoLike = CocoLike())
                 yield Skipped(row.where, str(error))
     objects: list[Object] = found["annotation"]
     has_masks = bool(objects) and all(obj.region.mask is not None for obj in objects)
-    source = _source(place, kind, medium)
+    source = _source(config, kind, medium)
     names = {name: context.names_in(image.get(field)) for name, field in (("no", kind.absent), ("maybe", kind.vague))}
     # two categories may have one name ("bow" that shoots, "bow" of ribbon): absent is a name of which nothing is there
     there = {obj.full_name for obj in objects} | set(names["maybe"])
@@ -154,22 +158,22 @@ def region_of_annotation(annotation: Record, size_hw: tuple[int, int], ignored: 
     return Region(box=box_xyxy, mask=rle, crowd=crowd, ignore=ignore)
 
 
-def _medium(row: Row, place: Place, kind: CocoLike, split: str) -> MediaReference:
+def _medium(row: Row, config: DatasetConfig, kind: CocoLike, split: str) -> MediaReference:
     try:
         names = kind.names(row.value)
         if not names:
             raise DataError(f"file_name: expected the name of an image, got {shown(row.value)}")
         return image_reference(
-            place, names, kind.media or kind.source or set_name(place), declared_size_hw(row.value), split
+            config, names, kind.media or kind.source or set_name(config), declared_size_hw(row.value), split
         )
     except DeixisError as error:
         raise DataError(f"{row.where}: {error}") from None
 
 
-def _source(place: Place, kind: CocoLike, medium: MediaReference) -> str:
-    if kind.source is not None or "source" in place.options:
-        return place.options.get("source", kind.source)
-    return "coco" if medium.id.startswith("coco/") else set_name(place)
+def _source(config: DatasetConfig, kind: CocoLike, medium: MediaReference) -> str:
+    if kind.source is not None or "source" in config.options:
+        return config.options.get("source", kind.source)
+    return "coco" if medium.id.startswith("coco/") else set_name(config)
 
 
 def _caption(record: Record) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from deixis.datasets.files.images import split_of
 from deixis.datasets.files.json_stream import json_items
-from deixis.datasets.source import HEAD, Head, Place, Row
+from deixis.datasets.source import METADATA, DatasetConfig, Metadata, Row
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
 from deixis.samples.skipped import Skipped
@@ -24,32 +24,32 @@ OTHER_KINDS = ("captions", "person_keypoints", "panoptic", "stuff", "image_info"
 """Beginnings of names of COCO's other files, which lie beside its instances."""
 
 
-def coco_files(place: Place) -> list[Path]:
+def coco_files(config: DatasetConfig) -> list[Path]:
     """The JSON file that PATH is, or those in the folder or its `annotations` that hold instances.
 
     Of several, those whose name tells another split than the one that is given are skipped. Raises DataError where
     there is none.
     """
-    if place.path.is_file():
-        return [place.path]
-    for folder in (place.path / "annotations", place.path):
+    if config.path.is_file():
+        return [config.path]
+    for folder in (config.path / "annotations", config.path):
         found = sorted(path for path in folder.glob("*.json") if not path.name.startswith(OTHER_KINDS))
         instances = [path for path in found if path.name.startswith("instances")]
         if found:
             files = instances or found
-            return [path for path in files if place.split is None or split_of(path.name) in (None, place.split)]
-    raise DataError(f"{place.path}: expected a COCO JSON file, or a folder with some in it or in its annotations/")
+            return [path for path in files if config.split is None or split_of(path.name) in (None, config.split)]
+    raise DataError(f"{config.path}: expected a COCO JSON file, or a folder with some in it or in its annotations/")
 
 
-def scan_coco(place: Place) -> Iterator[Row | Skipped]:
+def scan_coco(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The rows of every file: its lists for all images, "image" and "annotation" (and "caption") by image.
 
     A key is the file's name and the image's id, as two files may count their images from 1. Raises DataError for a
     file without images.
     """
-    if place.options.get("form") not in (None, *FORMS):
-        raise DataError(f"form: expected {' or '.join(FORMS)}, got {place.options['form']!r}")
-    for path in coco_files(place):
+    if config.options.get("form") not in (None, *FORMS):
+        raise DataError(f"form: expected {' or '.join(FORMS)}, got {config.options['form']!r}")
+    for path in coco_files(config):
         for kind, field in LISTS.items():
             yield from _scan_list(path, kind, field)
         images = 0
@@ -59,7 +59,7 @@ def scan_coco(place: Place) -> Iterator[Row | Skipped]:
         if not images:
             raise DataError(f"{path}: expected a list 'images' as in COCO's files, got none")
         yield from _scan_images(path, "annotations", "image_id", "annotation")
-        if captions := _captions_file(path, place.options.get("captions")):
+        if captions := _captions_file(path, config.options.get("captions")):
             yield from _scan_images(captions, "annotations", "image_id", "caption", path)
 
 
@@ -68,9 +68,9 @@ def file_of(key: str) -> str:
     return key.split("#")[0]
 
 
-def heading(head: Head, kind: str, key: str) -> Mapping[str, Any]:
+def heading(metadata: Metadata, kind: str, key: str) -> Mapping[str, Any]:
     """What a file lists for all its images, one of `LISTS`, by id as text."""
-    rows = head.get(f"{kind} of {file_of(key)}", ())
+    rows = metadata.get(f"{kind} of {file_of(key)}", ())
     return rows[0].value if rows else {}
 
 
@@ -84,7 +84,7 @@ def _scan_list(path: Path, kind: str, field: str) -> Iterator[Row | Skipped]:
             yield Skipped(where, f"id: expected one that none of the {kind} before has, got {shown(record['id'])}")
         else:
             found[str(record["id"])] = record
-    yield Row(HEAD, f"{kind} of {path.name}", f"{path.name}: {field}", found)
+    yield Row(METADATA, f"{kind} of {path.name}", f"{path.name}: {field}", found)
 
 
 def _scan_images(path: Path, field: str, id_field: str, part: str, of: Path | None = None) -> Iterator[Row | Skipped]:

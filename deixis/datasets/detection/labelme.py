@@ -27,7 +27,7 @@ from deixis.datasets.files.class_names import readable
 from deixis.datasets.files.images import checked_size_hw, declared_size_hw, find_image, image_media_id, set_name
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.image_ids import aliases
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
@@ -35,28 +35,28 @@ from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 
-def scan_labelme(place: Place) -> Iterator[Row | Skipped]:
+def scan_labelme(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """A row for each JSON file in the folder and below, or for the one that PATH is. Raises DataError for none."""
-    files = [place.path] if place.path.is_file() else sorted(place.path.rglob("*.json"))
+    files = [config.path] if config.path.is_file() else sorted(config.path.rglob("*.json"))
     if not files:
-        raise DataError(f"{place.path}: expected JSON files of labelme, got none")
-    _line_width(place)
+        raise DataError(f"{config.path}: expected JSON files of labelme, got none")
+    _line_width(config)
     for path in files:
-        where = shown_path(path, place) if path != place.path else path.name
+        where = shown_path(path, config) if path != config.path else path.name
         yield Row(where.removesuffix(".json"), "file", where, str(path))
 
 
-def read_labelme(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_labelme(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """The image of a file with its objects; a `Skipped` for each shape that cannot be used."""
     row = item.one("file")
     document = _document(Path(row.value))
-    source = set_name(place)
-    medium = _medium(document, Path(row.value), item.key, place, source)
+    source = set_name(config)
+    medium = _medium(document, Path(row.value), item.key, config, source)
     shapes: list[_Shape] = []
     for number, record in enumerate(document["shapes"]):
         try:
             if not _label(record).startswith("__"):
-                shapes.append(_shape(record, medium.size_hw, _line_width(place)))
+                shapes.append(_shape(record, medium.size_hw, _line_width(config)))
         except DeixisError as error:
             yield Skipped(f"{row.where}: shapes[{number}]", str(error))
     drawn = [_joined(group, medium.size_hw) for group in _groups(shapes)]
@@ -69,7 +69,7 @@ def read_labelme(item: Item, head: Head, place: Place) -> Iterator[Annotated | S
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
         source=source,
-        split=split_of_key(item.key, place),
+        split=split_of_key(item.key, config),
         signals=(medium,),
         objects=tuple(objects),
         expressions=tuple(Expression(text, (number,)) for number, (_, text) in enumerate(drawn) if text),
@@ -98,12 +98,12 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _medium(document: Mapping[str, Any], path: Path, key: str, place: Place, source: str) -> MediaReference:
+def _medium(document: Mapping[str, Any], path: Path, key: str, config: DatasetConfig, source: str) -> MediaReference:
     name = str(document.get("imagePath") or "").replace("\\", "/")
     if not name:
         raise DataError(f"imagePath: expected the name of an image, got {shown(document.get('imagePath'))}")
     beside = path.parent / name
-    image = beside if beside.is_file() else find_image(place, [name])
+    image = beside if beside.is_file() else find_image(config, [name])
     said = declared_size_hw({"height": document.get("imageHeight"), "width": document.get("imageWidth")})
     medium_id = image_media_id([f"{key}{Path(name).suffix}", name], source)
     if not image.is_file() and document.get("imageData"):
@@ -167,8 +167,8 @@ def _joined(group: list[_Shape], size_hw: tuple[int, int]) -> tuple[Object, str]
     return replace(first, region=Region(box=box, mask=mask), attributes=attributes), text
 
 
-def _line_width(place: Place) -> int:
-    width = place.options.get("line_width", str(LINE_WIDTH_PX))
+def _line_width(config: DatasetConfig) -> int:
+    width = config.options.get("line_width", str(LINE_WIDTH_PX))
     if not width.isdigit() or int(width) < 1:
         raise DataError(f"line_width: expected whole pixels from 1, got {width!r}")
     return int(width)

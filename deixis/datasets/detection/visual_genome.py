@@ -22,7 +22,7 @@ from deixis.datasets.files.boxes import box_from_xywh
 from deixis.datasets.files.images import declared_size_hw, find_image
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.image_ids import coco_id
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import listed, shown
@@ -41,11 +41,11 @@ FILES = {
 """Part of an image -> the file it is in, in the order in which they are read: relations are between objects."""
 
 
-def scan_visual_genome(place: Place) -> Iterator[Row | Skipped]:
+def scan_visual_genome(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """What each file says of each image, one image at a time."""
-    there = {part: place.path / name for part, name in FILES.items() if (place.path / name).is_file()}
+    there = {part: config.path / name for part, name in FILES.items() if (config.path / name).is_file()}
     if not set(there) - {"image"}:
-        raise DataError(f"{place.path}: expected some of {listed(FILES.values())} in it, got none")
+        raise DataError(f"{config.path}: expected some of {listed(FILES.values())} in it, got none")
     for part, path in there.items():
         for where, record in json_items(path):
             number = record.get("image_id", record.get("id")) if isinstance(record, dict) else None
@@ -55,11 +55,11 @@ def scan_visual_genome(place: Place) -> Iterator[Row | Skipped]:
                 yield Skipped(where, f"image_id: expected the number of an image, got {shown(record)}")
 
 
-def read_visual_genome(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_visual_genome(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """An image with all that people said of it."""
     images = item.of("image")
     facts = images[0].value if images else {}
-    medium = _medium(item.key, facts, place)
+    medium = _medium(item.key, facts, config)
     found = _Found(medium.size_hw)
     adders = {
         "objects": found.add_object,
@@ -81,7 +81,7 @@ def read_visual_genome(item: Item, _: Head, place: Place) -> Iterator[Annotated 
     yield Annotated(
         id=medium.id,
         source="visual_genome",
-        split=place.split or "train",
+        split=config.split or "train",
         signals=(medium,),
         objects=tuple(found.objects),
         expressions=tuple(found.expressions),
@@ -154,11 +154,11 @@ class _Found:
         return box_from_xywh([record.get(name) for name in names], self.size_hw, ", ".join(names))
 
 
-def _medium(key: str, facts: Record, place: Place) -> MediaReference:
+def _medium(key: str, facts: Record, config: DatasetConfig) -> MediaReference:
     """The image: its address ends as its path begins ("VG_100K_2/1.jpg")."""
     address = str(facts.get("url") or "").split("/")
     names = ["/".join(address[-2:]), f"{key}.jpg"] if len(address) > 1 and address[-1] else [f"{key}.jpg"]
-    path = find_image(place, names)
+    path = find_image(config, names)
     return MediaReference(f"vg/{key}", "image", path=str(path), size_hw=declared_size_hw(facts) or header_size_hw(path))
 
 

@@ -25,7 +25,7 @@ from deixis.datasets.files.mask_regions import map_regions
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.files.safe_xml import read_xml
 from deixis.datasets.image_ids import aliases
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, box_iou_xyxy
 from deixis.samples.consistency import shown
@@ -44,26 +44,26 @@ SAME_IOU = 0.5
 """So much at least the box of an object and that of its mask overlap."""
 
 
-def scan_voc(place: Place) -> Iterator[Row | Skipped]:
+def scan_voc(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """A row for each XML file, and one for each line of the lists of splits. Raises DataError for a folder without."""
-    if place.options.get("origin") not in (None, "0", "1"):
-        raise DataError(f"origin: expected 0 or 1, got {place.options['origin']!r}")
-    folder = next((place.path / name for name in FOLDERS if (place.path / name).is_dir()), place.path)
-    files = sorted(folder.rglob("*.xml")) if place.path.is_dir() else [place.path]
+    if config.options.get("origin") not in (None, "0", "1"):
+        raise DataError(f"origin: expected 0 or 1, got {config.options['origin']!r}")
+    folder = next((config.path / name for name in FOLDERS if (config.path / name).is_dir()), config.path)
+    files = sorted(folder.rglob("*.xml")) if config.path.is_dir() else [config.path]
     if not files:
-        raise DataError(f"{place.path}: expected XML files in the folder or its Annotations/, got none")
+        raise DataError(f"{config.path}: expected XML files in the folder or its Annotations/, got none")
     for path in files:
-        name = path.relative_to(folder).with_suffix("").as_posix() if path != place.path else path.stem
-        yield Row(name, "file", shown_path(path, place) if path != place.path else path.name, str(path))
-    lists = [place.path / "ImageSets" / name for name in LISTS if (place.path / "ImageSets" / name).is_dir()]
+        name = path.relative_to(folder).with_suffix("").as_posix() if path != config.path else path.stem
+        yield Row(name, "file", shown_path(path, config) if path != config.path else path.name, str(path))
+    lists = [config.path / "ImageSets" / name for name in LISTS if (config.path / "ImageSets" / name).is_dir()]
     for path, split in ((folder / f"{split}.txt", split) for folder in lists[:1] for split in SPLITS):
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         for number, line in enumerate(lines, 1):
             if line.strip():
-                yield Row(line.split()[0], "split", f"{shown_path(path, place)}:{number}", split)
+                yield Row(line.split()[0], "split", f"{shown_path(path, config)}:{number}", split)
 
 
-def read_voc(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_voc(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """The image of an item with its objects and their parts; a `Skipped` for each that cannot be used."""
     files, splits = item.of("file"), item.of("split")
     if not files:
@@ -71,8 +71,8 @@ def read_voc(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipp
     path, where = Path(files[0].value), files[0].where
     root = _root(path)
     is_pascal = _is_pascal(root)
-    origin = int(place.options.get("origin", is_pascal))
-    medium = _medium(root, path, place, is_pascal, item.key)
+    origin = int(config.options.get("origin", is_pascal))
+    medium = _medium(root, path, config, is_pascal, item.key)
     objects: dict[int, Object] = {}
     parts: list[Object] = []
     for number, element in enumerate(root.findall("object"), 1):
@@ -87,13 +87,13 @@ def read_voc(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipp
                 yield Skipped(f"{where}: object {number}", str(error))
     map_path = path.parent.parent / "SegmentationObject" / f"{path.stem}.png"
     if map_path.is_file():
-        yield from _add_masks(objects, map_path, shown_path(map_path, place), medium.size_hw)
+        yield from _add_masks(objects, map_path, shown_path(map_path, config), medium.size_hw)
     marked = (*objects.values(), *parts)
     source = medium.id.split("/")[0]
     yield Annotated(
         id=medium.id,
         source=source,
-        split=place.split or (splits[0].value if splits else split_of_key(item.key, place)),
+        split=config.split or (splits[0].value if splits else split_of_key(item.key, config)),
         signals=(medium,),
         objects=marked,
         aliases=aliases(medium.path),
@@ -117,16 +117,16 @@ def _text(element: Element, path: str) -> str:
     return (element.findtext(path) or "").strip()
 
 
-def _medium(root: Element, path: Path, place: Place, is_pascal: bool, key: str) -> MediaReference:
+def _medium(root: Element, path: Path, config: DatasetConfig, is_pascal: bool, key: str) -> MediaReference:
     told = _text(root, "filename").replace("\\", "/").rsplit("/", 1)[-1]
     names = [told] if told else []
     names += [f"{path.stem}{ending}" for ending in ENDINGS]
-    beside = [path.parent / name for name in names] if place.images is None else []
-    image = next(filter(Path.is_file, beside), None) or find_image(place, names, split_of_key(key, place))
+    beside = [path.parent / name for name in names] if config.images is None else []
+    image = next(filter(Path.is_file, beside), None) or find_image(config, names, split_of_key(key, config))
     height, width = (_side(_text(root, f"size/{side}")) for side in ("height", "width"))
     said = declared_size_hw({"height": height, "width": width})
     size_hw = checked_size_hw(image, said, "size")
-    source = place.options.get("source") or ("voc" if is_pascal else set_name(place))
+    source = config.options.get("source") or ("voc" if is_pascal else set_name(config))
     return MediaReference(f"{source}/{key}", "image", path=str(image), size_hw=size_hw)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deixis.datasets.image_ids import image_id
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
@@ -29,14 +29,18 @@ _SPLITS = {"training": "train", "valid": "val", "validation": "val", "dev": "val
 
 
 def image_reference(
-    place: Place, names: Sequence[str], source: str, size_hw: tuple[int, int] | None = None, split: str | None = None
+    config: DatasetConfig,
+    names: Sequence[str],
+    source: str,
+    size_hw: tuple[int, int] | None = None,
+    split: str | None = None,
 ) -> MediaReference:
     """The medium of an image that a set knows by these names, the best first.
 
     Its file is the first that is there, else where the first name would lie; its size is what the set says, else that
     of the file's header. Raises DataError where neither tells it.
     """
-    path = find_image(place, names, split)
+    path = find_image(config, names, split)
     if size_hw is None:
         size_hw = header_size_hw(path)
     return MediaReference(image_media_id(names, source), "image", path=str(path), size_hw=size_hw)
@@ -52,18 +56,18 @@ def image_media_id(names: Sequence[str], source: str) -> str:
     return known or f"{source}/{PurePosixPath(relative_name(names[0])).with_suffix('')}"
 
 
-def find_image(place: Place, names: Sequence[str], split: str | None = None) -> Path:
+def find_image(config: DatasetConfig, names: Sequence[str], split: str | None = None) -> Path:
     """The first file that is there: each name below the folder of the media, beside it, or in a usual subfolder.
 
     Subfolders of another split come last: some sets have an image of the same name in each.
     """
-    folders = [folder for root in _roots(place) for folder in (root, *_subfolders(root, split))]
+    folders = [folder for root in _roots(config) for folder in (root, *_subfolders(root, split))]
     relative = [relative_name(name) for name in names]
     for name in dict.fromkeys((*relative, *(PurePosixPath(name).name for name in relative))):
         for folder in folders:
             if (folder / name).is_file():
                 return folder / name
-    return place.folder / relative[0]
+    return config.folder / relative[0]
 
 
 def relative_name(name: str) -> str:
@@ -114,24 +118,24 @@ def split_of(name: str) -> str | None:
     return None if found is None else _SPLITS.get(found[1].lower(), found[1].lower())
 
 
-def set_name(place: Place, file: Path | None = None) -> str:
+def set_name(config: DatasetConfig, file: Path | None = None) -> str:
     """What a set without a name of its own is called in ids: the option `source`, else the folder that it lies in.
 
-    >>> set_name(Place(Path("nuts/annotations/train.json"))), set_name(Place(Path("x"), options={"source": "nuts"}))
+    >>> set_name(DatasetConfig(Path("nuts/annotations/train.json"))), set_name(DatasetConfig(Path("x"), options={"source": "nuts"}))
     ('nuts', 'nuts')
     """
-    if "source" in place.options:
-        return place.options["source"]
-    path = (file or place.path).resolve()
+    if "source" in config.options:
+        return config.options["source"]
+    path = (file or config.path).resolve()
     folder = path if path.is_dir() or not path.suffix else path.parent
     return folder.parent.name if folder.name.lower() in ("annotations", "labels") else folder.name
 
 
-def _roots(place: Place) -> list[Path]:
+def _roots(config: DatasetConfig) -> list[Path]:
     """The folders to look in: what is given, else that of the set and, for a file in `annotations`, the one above."""
-    if place.images is not None:
-        return [place.images]
-    return [place.folder, place.folder.parent] if place.path.is_file() else [place.folder]
+    if config.images is not None:
+        return [config.images]
+    return [config.folder, config.folder.parent] if config.path.is_file() else [config.folder]
 
 
 @lru_cache(maxsize=64)

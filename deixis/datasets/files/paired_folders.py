@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from deixis.datasets.files.images import SUFFIXES, split_of
-from deixis.datasets.source import Place, Row
+from deixis.datasets.source import DatasetConfig, Row
 from deixis.errors import DataError
 
 PICTURE_FOLDERS = ("images", "jpegimages", "imgs", "image", "img", "pictures", "photos", "rgb", "leftimg8bit")
@@ -37,15 +37,15 @@ class Pair:
     name: str = ""
 
 
-def find_pairs(place: Place) -> list[Pair]:
+def find_pairs(config: DatasetConfig) -> list[Pair]:
     """The pairs of folders in PATH, or --images and PATH. Raises DataError where there is none."""
-    if place.images is not None:
-        named = _named(place.path)
-        return [Pair(place.images, next((named[name] for name in MAP_FOLDERS if name in named), place.path))]
-    found = list(_pairs_in(place.path, "", DEPTH))
+    if config.images is not None:
+        named = _named(config.path)
+        return [Pair(config.images, next((named[name] for name in MAP_FOLDERS if name in named), config.path))]
+    found = list(_pairs_in(config.path, "", DEPTH))
     if not found:
         raise DataError(
-            f"{place.path}: expected a folder of images (images/) and one of maps of them (labels/, masks/), or the "
+            f"{config.path}: expected a folder of images (images/) and one of maps of them (labels/, masks/), or the "
             "folder of the images by --images, got neither"
         )
     return found
@@ -81,11 +81,11 @@ def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
                 yield path.relative_to(folder).with_suffix("").as_posix(), path
 
 
-def pair_rows(pair: Pair, place: Place, part: str = "map") -> Iterator[Row]:
+def pair_rows(pair: Pair, config: DatasetConfig, part: str = "map") -> Iterator[Row]:
     """A row "image" for every image and one for every map, under the name that they share."""
     for kind, folder, endings in (("image", pair.images, IMAGE_SUFFIXES), (part, pair.maps, MAP_ENDINGS)):
         for name, path in files_below(folder):
-            yield Row(pair.name + without_ending(name, endings), kind, shown_path(path, place), str(path))
+            yield Row(pair.name + without_ending(name, endings), kind, shown_path(path, config), str(path))
 
 
 def without_ending(name: str, endings: tuple[str, ...]) -> str:
@@ -97,14 +97,14 @@ def without_ending(name: str, endings: tuple[str, ...]) -> str:
     return name[: len(name) - len(found)] if len(PurePosixPath(name).name) > len(found) else name
 
 
-def shown_path(path: Path, place: Place) -> str:
+def shown_path(path: Path, config: DatasetConfig) -> str:
     """A path as it is named in a sentence: below PATH, where it lies there."""
-    return path.relative_to(place.path).as_posix() if path.is_relative_to(place.path) else str(path)
+    return path.relative_to(config.path).as_posix() if path.is_relative_to(config.path) else str(path)
 
 
-def split_of_key(key: str, place: Place) -> str:
+def split_of_key(key: str, config: DatasetConfig) -> str:
     """The split that is given, else the one that a folder in the key or PATH itself is named by, else train."""
     named = [split_of(part) for part in PurePosixPath(key).parts[:-1]]
-    if re.fullmatch(r"[a-z]+\d*", place.path.name.lower()):  # "test", "val2017", not "a test of mine"
-        named.append(split_of(place.path.name))
-    return place.split or next(filter(None, named), None) or "train"
+    if re.fullmatch(r"[a-z]+\d*", config.path.name.lower()):  # "test", "val2017", not "a test of mine"
+        named.append(split_of(config.path.name))
+    return config.split or next(filter(None, named), None) or "train"

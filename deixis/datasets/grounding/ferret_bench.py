@@ -15,7 +15,7 @@ from pathlib import Path
 from deixis.datasets.files.json_stream import json_lines
 from deixis.datasets.files.text_boxes import AS_TEXT, ON_IMAGE, TextBoxes
 from deixis.datasets.instruction.llava import image_references
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
 from deixis.samples.sample import Sample, Turn
@@ -27,16 +27,18 @@ TASKS = {"ground_conv": "dialogue", "refer_desc": "describe", "refer_reason": "r
 FILES = ("question.jsonl", "answer.jsonl")
 
 
-def scan_ferret_bench(place: Place) -> Iterator[Row | Skipped]:
+def scan_ferret_bench(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The questions and answers of the folders, an item for each question.
 
     Raises DataError for a folder without a question.jsonl in it or in a folder below.
     """
-    if place.options.get("boxes") not in (None, AS_TEXT, ON_IMAGE):
-        raise DataError(f"boxes: expected {ON_IMAGE} or {AS_TEXT}, got {place.options['boxes']!r}")
-    questions = [path for path in (place.path / FILES[0], *sorted(place.path.glob(f"*/{FILES[0]}"))) if path.is_file()]
+    if config.options.get("boxes") not in (None, AS_TEXT, ON_IMAGE):
+        raise DataError(f"boxes: expected {ON_IMAGE} or {AS_TEXT}, got {config.options['boxes']!r}")
+    questions = [
+        path for path in (config.path / FILES[0], *sorted(config.path.glob(f"*/{FILES[0]}"))) if path.is_file()
+    ]
     if not questions:
-        raise DataError(f"{place.path}: expected a folder with {FILES[0]} in it, or folders with such, got none")
+        raise DataError(f"{config.path}: expected a folder with {FILES[0]} in it, or folders with such, got none")
     for folder in [path.parent for path in questions]:
         for name in FILES:
             yield from _scan_file(folder / name, folder.name)
@@ -52,17 +54,17 @@ def _scan_file(path: Path, folder: str) -> Iterator[Row | Skipped]:
             yield Skipped(where, why)
 
 
-def read_ferret_bench(item: Item, head: Head, place: Place) -> Iterator[Sample]:
+def read_ferret_bench(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample]:
     """The sample of a question and its answer."""
     question, answer = item.one("question").value, item.one("answer").value
-    media = image_references(question, place, SOURCE)
-    texts = TextBoxes(place.options.get("boxes", ON_IMAGE), media)
+    media = image_references(question, config, SOURCE)
+    texts = TextBoxes(config.options.get("boxes", ON_IMAGE), media)
     turn = Turn(texts.markup(question["text"].strip(), False), texts.markup(answer["text"].strip(), True))
     yield Sample(
         id=f"{SOURCE}/{item.key}",
         source=SOURCE,
         task=TASKS.get(question.get("category"), "dialogue"),
-        split=place.split or "test",
+        split=config.split or "test",
         turns=(turn,),
         signals=media,
         regions=texts.regions(),

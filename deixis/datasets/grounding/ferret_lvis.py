@@ -23,7 +23,7 @@ from deixis.datasets.files.dialogue import json_rows
 from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.files.text_boxes import box_from_shares
 from deixis.datasets.plain_questions import plain_text
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, mask_to_rle
 from deixis.samples.consistency import shown
@@ -34,11 +34,11 @@ SOURCE = "ferret_lvis"
 FORMS = ("point", "box", "free_shape")
 
 
-def scan_ferret_lvis(place: Place) -> Iterator[Row | Skipped]:
+def scan_ferret_lvis(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The rows of the file, each an item of its own."""
-    if place.options.get("form") not in (None, *FORMS):
-        raise DataError(f"form: expected one of {', '.join(FORMS)}, got {place.options['form']!r}")
-    for number, (where, value) in enumerate(json_rows(place.path)):
+    if config.options.get("form") not in (None, *FORMS):
+        raise DataError(f"form: expected one of {', '.join(FORMS)}, got {config.options['form']!r}")
+    for number, (where, value) in enumerate(json_rows(config.path)):
         if isinstance(value, dict):
             yield Row(str(number), "record", where, {"number": number, **value})
         else:
@@ -46,14 +46,14 @@ def scan_ferret_lvis(place: Place) -> Iterator[Row | Skipped]:
             yield Skipped(where, why)
 
 
-def read_ferret_lvis(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped]:
+def read_ferret_lvis(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample | Skipped]:
     """A sample for each form in which the object is pointed at; a `Skipped` for a form that cannot be used.
 
     The order of the two names changes from row to row, as in Ferret's evaluation.
     """
     row = item.one("record")
     record = row.value
-    medium = image_reference(place, [PurePosixPath(record["image_path"]).name], SOURCE, declared_size_hw(record))
+    medium = image_reference(config, [PurePosixPath(record["image_path"]).name], SOURCE, declared_size_hw(record))
     names = [_readable(record[field]) for field in ("name", "neg_class")]
     options = names if record["number"] % 2 == 0 else names[::-1]
     turn = Turn(
@@ -62,7 +62,7 @@ def read_ferret_lvis(item: Item, head: Head, place: Place) -> Iterator[Sample | 
         references=tuple(map(plain_text, synonyms(record["synonyms"], names[0]))),
         choices=tuple(map(plain_text, options)),
     )
-    for form in FORMS if "form" not in place.options else (place.options["form"],):
+    for form in FORMS if "form" not in config.options else (config.options["form"],):
         try:
             region = REGIONS[form](record, medium.size_hw)
         except (DeixisError, KeyError, TypeError) as error:
@@ -72,7 +72,7 @@ def read_ferret_lvis(item: Item, head: Head, place: Place) -> Iterator[Sample | 
             id=f"{SOURCE}/{record['number']}/{form}",
             source=SOURCE,
             task="refer",
-            split=place.split or "test",
+            split=config.split or "test",
             turns=(turn,),
             signals=(medium,),
             regions=(region,),

@@ -22,7 +22,7 @@ from deixis.datasets.files.boxes import box_from_xyxy
 from deixis.datasets.files.caption_spans import bare, link_caption
 from deixis.datasets.files.images import find_image
 from deixis.datasets.files.safe_xml import read_xml, required_int
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
@@ -38,11 +38,11 @@ _PHRASE = re.compile(r"\[/EN#(\d+)(?:/[^\s\]/]+)+\s+([^\[\]]+)\]")
 _BLANK_BEFORE = re.compile(r" +(?=[.,;:!?](?:\s|$)|'s\b|n't\b)")
 
 
-def scan_flickr30k(place: Place) -> Iterator[Row | Skipped]:
+def scan_flickr30k(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """A row for each image, with its split."""
-    if not (place.path / SENTENCES).is_dir() or not (place.path / ANNOTATIONS).is_dir():
-        raise DataError(f"{place.path}: expected the folders {SENTENCES} and {ANNOTATIONS} in it, got none")
-    lists = [place.path / f"{split}.txt" for split in SPLITS if (place.path / f"{split}.txt").is_file()]
+    if not (config.path / SENTENCES).is_dir() or not (config.path / ANNOTATIONS).is_dir():
+        raise DataError(f"{config.path}: expected the folders {SENTENCES} and {ANNOTATIONS} in it, got none")
+    lists = [config.path / f"{split}.txt" for split in SPLITS if (config.path / f"{split}.txt").is_file()]
     for path in lists:
         for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
             name = line.strip().removesuffix(".jpg")
@@ -50,9 +50,9 @@ def scan_flickr30k(place: Place) -> Iterator[Row | Skipped]:
                 yield Row(name, "picture", f"{path.name}:{number}", {"split": path.stem})
             elif name:
                 yield Skipped(f"{path.name}:{number}", f"expected the number of an image, got {shown(line)}")
-    for path in [] if lists else sorted((place.path / SENTENCES).glob("*.txt")):
+    for path in [] if lists else sorted((config.path / SENTENCES).glob("*.txt")):
         if path.stem.isascii() and path.stem.isdigit():
-            yield Row(path.stem, "picture", f"{SENTENCES}/{path.name}", {"split": place.split or "train"})
+            yield Row(path.stem, "picture", f"{SENTENCES}/{path.name}", {"split": config.split or "train"})
 
 
 @dataclass
@@ -63,10 +63,10 @@ class _Entities:
     of_entity: dict[str, list[int]] = field(default_factory=dict)
 
 
-def read_flickr30k(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_flickr30k(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """An image with its boxes and its captions."""
     row = item.one("picture")
-    root = read_xml(_file(place, ANNOTATIONS, f"{item.key}.xml"))
+    root = read_xml(_file(config, ANNOTATIONS, f"{item.key}.xml"))
     size_hw = (required_int(root, "size/height"), required_int(root, "size/width"))
     entities = _Entities()
     for number, found in enumerate(root.iter("object")):
@@ -76,7 +76,7 @@ def read_flickr30k(item: Item, _: Head, place: Place) -> Iterator[Annotated | Sk
             yield Skipped(f"{ANNOTATIONS}/{item.key}.xml: object {number}", str(error))
     captions = []
     phrases: dict[str, list[str]] = {}
-    lines = _file(place, SENTENCES, f"{item.key}.txt").read_text("utf-8", "replace").splitlines()
+    lines = _file(config, SENTENCES, f"{item.key}.txt").read_text("utf-8", "replace").splitlines()
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -91,7 +91,7 @@ def read_flickr30k(item: Item, _: Head, place: Place) -> Iterator[Annotated | Sk
             phrases.setdefault(name, []).append(bare(text[start:end]))
     if not captions:
         raise DataError(f"{SENTENCES}/{item.key}.txt: expected a caption a line, got none to use")
-    path = find_image(_with_pictures(place), [f"{item.key}.jpg"])
+    path = find_image(_with_pictures(config), [f"{item.key}.jpg"])
     yield Annotated(
         id=f"flickr30k/{item.key}",
         source="flickr30k",
@@ -152,19 +152,19 @@ def _things(entities: _Entities, phrases: Mapping[str, list[str]]) -> Iterator[O
         yield Object(name, region, synonyms=tuple(others))
 
 
-def _file(place: Place, folder: str, name: str) -> Path:
-    path = place.path / folder / name
+def _file(config: DatasetConfig, folder: str, name: str) -> Path:
+    path = config.path / folder / name
     if not path.is_file():
         raise DataError(f"{folder}/{name}: expected the file of an image that is listed, got none")
     return path
 
 
-def _with_pictures(place: Place) -> Place:
+def _with_pictures(config: DatasetConfig) -> DatasetConfig:
     """The place with the folder of its images, if they lie with the annotations or beside them."""
-    if place.images is not None:
-        return place
-    beside = [folder / name for folder in (place.path, place.path.parent) for name in PICTURES]
-    return replace(place, images=next(filter(Path.is_dir, beside), beside[0]))
+    if config.images is not None:
+        return config
+    beside = [folder / name for folder in (config.path, config.path.parent) for name in PICTURES]
+    return replace(config, images=next(filter(Path.is_dir, beside), beside[0]))
 
 
 FLICKR30K = Format(

@@ -26,7 +26,7 @@ from deixis.datasets.files.caption_spans import Part, link_caption
 from deixis.datasets.files.class_names import readable
 from deixis.datasets.files.images import find_image
 from deixis.datasets.files.json_stream import json_pairs
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
@@ -42,28 +42,28 @@ _KIND = re.compile(r"_?\([^)]*\)")
 """What LVIS's names have behind them: sandal_(type_of_shoe)."""
 
 
-def scan_grand(place: Place) -> Iterator[Row | Skipped]:
+def scan_grand(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The images of every JSON file below PATH; a file that is no JSON is skipped."""
     found = False
-    for path in _json_files(place.path):
+    for path in _json_files(config.path):
         found = True
         try:
             for where, name, record in json_pairs(path):
-                relative = path.relative_to(place.path) if path != place.path else PurePath(path.name)
+                relative = path.relative_to(config.path) if path != config.path else PurePath(path.name)
                 yield Row(f"{relative.as_posix()}#{name}", "record", where, {"name": name, "record": record})
         except DeixisError as error:
             yield Skipped(path.name, str(error))
     if not found:
-        raise DataError(f"{place.path}: expected JSON files in it, one per image, got none")
+        raise DataError(f"{config.path}: expected JSON files in it, one per image, got none")
 
 
-def read_grand(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_grand(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """An image with its objects, what was said of each, and its captions."""
     row = item.one("record")
     name, record = row.value["name"], row.value["record"]
     if not isinstance(record, dict) or not isinstance(record.get("objects"), list):
         raise DataError(f"objects: expected a list, got {shown(record)}")
-    medium = _medium(name, record, place)
+    medium = _medium(name, record, config)
     found = _Found(medium)
     for part in OBJECT_LISTS:
         for number, one in enumerate(record.get(part) or ()):
@@ -81,7 +81,7 @@ def read_grand(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skippe
     yield Annotated(
         id=f"grand/{PurePath(name).stem}",
         source="grand",
-        split=place.split or "train",
+        split=config.split or "train",
         signals=(medium,),
         objects=objects,
         expressions=tuple(dict.fromkeys(found.expressions)),
@@ -175,8 +175,8 @@ def _captions(record: Record) -> Iterator[tuple[str, int, str, Any]]:
                 yield part, number, one["caption"].strip(), one.get("details")
 
 
-def _medium(name: str, record: Record, place: Place) -> MediaReference:
-    path = find_image(place, [name])
+def _medium(name: str, record: Record, config: DatasetConfig) -> MediaReference:
+    path = find_image(config, [name])
     masks = (
         one.get("segmentation") for part in OBJECT_LISTS for one in record.get(part) or () if isinstance(one, dict)
     )

@@ -26,7 +26,7 @@ from deixis.datasets.files.mask_regions import rle_box
 from deixis.datasets.grounding.grand import find_phrase, sa1b_id
 from deixis.datasets.grounding.mdetr import read_mdetr
 from deixis.datasets.image_ids import image_id
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
@@ -50,15 +50,15 @@ BY_PEOPLE = ("GranDf_HA", "flickr")
 """Beginnings of the names of files whose captions people wrote."""
 
 
-def scan_grand_f(place: Place) -> Iterator[Row | Skipped]:
+def scan_grand_f(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The captions of every file, each an item of its own."""
-    files = [place.path] if place.path.is_file() else sorted(place.path.rglob("*.json"))
+    files = [config.path] if config.path.is_file() else sorted(config.path.rglob("*.json"))
     read = [path for path in files if FOR_SCORING not in path.name]
     if not read:
-        raise DataError(f"{place.path}: expected GranD-f's files of captions (*_GCG_*.json), got none")
+        raise DataError(f"{config.path}: expected GranD-f's files of captions (*_GCG_*.json), got none")
     for path in read:
         if path.name.startswith(MDETRS):
-            yield from scan_coco(replace(place, path=path))
+            yield from scan_coco(replace(config, path=path))
             continue
         for number, (where, record) in enumerate(json_items(path)):
             inner = next(iter(record.values())) if isinstance(record, dict) and len(record) == 1 else record
@@ -68,19 +68,19 @@ def scan_grand_f(place: Place) -> Iterator[Row | Skipped]:
                 yield Skipped(where, f"expected an image with a caption, got {shown(record)}")
 
 
-def read_grand_f(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_grand_f(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """An image with a caption, and the masks of its phrases."""
     file = item.key.split("#")[0]
     author = "person" if file.startswith(BY_PEOPLE) else "model"
     if not item.of("record"):
-        for found in read_mdetr(item, head, _at_pictures(place)):
+        for found in read_mdetr(item, metadata, _at_pictures(config)):
             if isinstance(found, Annotated):
                 found = replace(found, id=f"grand_f/{item.key.replace('.json#', '/')}", source="grand_f", author=author)
             yield found
         return
     row = item.one("record")
     caption = row.value["caption"].strip('"').strip()
-    medium = _medium(row.value, place)
+    medium = _medium(row.value, config)
     objects: list[Object] = []
     parts: list[Part] = []
     expressions: list[Expression] = []
@@ -102,7 +102,7 @@ def read_grand_f(item: Item, head: Head, place: Place) -> Iterator[Annotated | S
     yield Annotated(
         id=f"grand_f/{item.key.replace('.json#', '/')}",
         source="grand_f",
-        split=place.split or split_of(file) or "train",
+        split=config.split or split_of(file) or "train",
         signals=(medium,),
         objects=tuple(objects),
         expressions=tuple(expressions),
@@ -141,12 +141,12 @@ def _part(caption: str, phrase: str, span: Any) -> tuple[int, int] | None:
         raise DataError(f"token_positives: {error}") from None
 
 
-def _medium(record: Record, place: Place) -> MediaReference:
+def _medium(record: Record, config: DatasetConfig) -> MediaReference:
     """The image; its size is that of its masks where these tell it, else of its file."""
     name = record.get("file_name", record.get("img_file_name"))
     if not isinstance(name, str) or not name.strip():
         raise DataError(f"file_name: expected the name of an image, got {shown(name)}")
-    path = find_image(place, [name, *(f"{folder}/{PurePath(name).name}" for folder in FOLDERS)])
+    path = find_image(config, [name, *(f"{folder}/{PurePath(name).name}" for folder in FOLDERS)])
     sizes = (
         mask["size"]
         for _, _, _, masks in _groundings(record)
@@ -159,10 +159,10 @@ def _medium(record: Record, place: Place) -> MediaReference:
     return MediaReference(image_id(name) or sa1b_id(name, "grand_f"), "image", path=str(path), size_hw=size_hw)
 
 
-def _at_pictures(place: Place) -> Place:
+def _at_pictures(config: DatasetConfig) -> DatasetConfig:
     """The place with the folder of Flickr30k's images, if that is where the official layout has it."""
-    found: Path | None = next((f for f in (place.folder / name for name in FOLDERS[-2:]) if f.is_dir()), None)
-    return place if found is None else replace(place, images=found)
+    found: Path | None = next((f for f in (config.folder / name for name in FOLDERS[-2:]) if f.is_dir()), None)
+    return config if found is None else replace(config, images=found)
 
 
 GRAND_F = Format(

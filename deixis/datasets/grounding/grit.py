@@ -22,7 +22,7 @@ from deixis.datasets.files.boxes import BoxXYXY, box_from_xyxy
 from deixis.datasets.files.dialogue import exchanges, json_rows, marked
 from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.instruction.llava import image_references
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
@@ -48,23 +48,23 @@ OTHER_KIND = "dialogue"
 _PLACE = re.compile(r"<bbox_location(\d{1,6})>(?:\s*<region_fea>)?")
 
 
-def scan_grit(place: Place) -> Iterator[Row | Skipped]:
+def scan_grit(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The rows of the file, each an item of its own."""
-    if place.options.get("kind") not in (None, *KINDS):
-        raise DataError(f"kind: expected one of {', '.join(KINDS)}, got {place.options['kind']!r}")
-    for number, (where, value) in enumerate(json_rows(place.path)):
+    if config.options.get("kind") not in (None, *KINDS):
+        raise DataError(f"kind: expected one of {', '.join(KINDS)}, got {config.options['kind']!r}")
+    for number, (where, value) in enumerate(json_rows(config.path)):
         if isinstance(value, dict):
             yield Row(str(number), "record", where, {"number": number, **value})
         else:
             yield Skipped(where, f"expected an object {{'image', 'conversations', ...}}, got {shown(value)}")
 
 
-def kind_of(place: Place) -> str | None:
+def kind_of(config: DatasetConfig) -> str | None:
     """Which set of GRIT a file is: the option `kind`, else by its name; None where that does not tell."""
-    return place.options.get("kind") or next((kind for kind in KINDS if kind in place.path.name), None)
+    return config.options.get("kind") or next((kind for kind in KINDS if kind in config.path.name), None)
 
 
-def read_grit(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped]:
+def read_grit(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample | Skipped]:
     """The sample of a row; a `Skipped` for each part that cannot be used.
 
     A mention of boxes that are not there, or of one without an area, makes the row unreadable, as its text would say
@@ -72,9 +72,9 @@ def read_grit(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped
     """
     row = item.one("record")
     record = row.value
-    kind = kind_of(place)
-    source = f"grit/{kind}" if kind else f"grit/{place.path.stem}"
-    medium = _medium(record, place, source)
+    kind = kind_of(config)
+    source = f"grit/{kind}" if kind else f"grit/{config.path.stem}"
+    medium = _medium(record, config, source)
     found, left_out = exchanges(record.get("conversations"), has_medium=True)
     regions = _Regions(record, medium.size_hw)
     turns = tuple(
@@ -84,10 +84,10 @@ def read_grit(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped
     for why in (*left_out, *regions.left_out):
         yield Skipped(row.where, why)
     yield Sample(
-        id=f"{source}/{place.path.stem}/{record['number']}",
+        id=f"{source}/{config.path.stem}/{record['number']}",
         source=source,
         task=KINDS.get(kind or "", OTHER_KIND),
-        split=place.split or "train",
+        split=config.split or "train",
         turns=turns,
         signals=(medium,),
         regions=tuple(regions.records),
@@ -96,7 +96,7 @@ def read_grit(item: Item, head: Head, place: Place) -> Iterator[Sample | Skipped
     )
 
 
-def _medium(record: dict[str, Any], place: Place, source: str) -> MediaReference:
+def _medium(record: dict[str, Any], config: DatasetConfig, source: str) -> MediaReference:
     """The image of a row; where nothing is pointed at, a size is not needed."""
     name = record.get("image")
     if not isinstance(name, str) or not PurePosixPath(name).name:
@@ -106,8 +106,8 @@ def _medium(record: dict[str, Any], place: Place, source: str) -> MediaReference
     except DeixisError as error:
         raise DataError(f"image_h, image_w: {error}") from None
     if size_hw is None and not record.get("box_x1y1x2y2"):
-        return image_references(record, place, source)[0]
-    return image_reference(place, [name], source, size_hw)
+        return image_references(record, config, source)[0]
+    return image_reference(config, [name], source, size_hw)
 
 
 class _Regions:

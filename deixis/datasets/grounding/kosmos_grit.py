@@ -19,7 +19,7 @@ from deixis.datasets.files.boxes import BoxXYXY, box_from_xyxy, numbers
 from deixis.datasets.files.images import declared_size_hw
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.plain_questions import plain_text
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
@@ -37,7 +37,7 @@ SHARD_DIGITS = 5
 Span = tuple[int, int]
 
 
-def scan_kosmos_grit(place: Place) -> Iterator[Row | Skipped]:
+def scan_kosmos_grit(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The rows of the files, each an item; a few thousand are held at a time.
 
     Raises DataError for a file that is no Parquet or lacks a column.
@@ -45,8 +45,8 @@ def scan_kosmos_grit(place: Place) -> Iterator[Row | Skipped]:
     from pyarrow import ArrowInvalid
     from pyarrow.parquet import ParquetFile
 
-    _min_score(place)
-    for path in parquet_files(place.path):
+    _min_score(config)
+    for path in parquet_files(config.path):
         try:
             file = ParquetFile(path)
         except ArrowInvalid as error:
@@ -73,7 +73,7 @@ def parquet_files(path: Path) -> list[Path]:
     return files
 
 
-def read_kosmos_grit(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_kosmos_grit(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """The image of a row, with its caption and what is found in it; a `Skipped` for each box that cannot be used."""
     row, *others = item.of("record")
     for other in others:
@@ -82,14 +82,14 @@ def read_kosmos_grit(item: Item, head: Head, place: Place) -> Iterator[Annotated
     caption = record["caption"]
     if not isinstance(caption, str) or not caption.strip():
         raise DataError(f"caption: expected text, got {shown(caption)}")
-    medium = _medium(record, place)
-    found = _Found(caption, medium.size_hw, _min_score(place))
+    medium = _medium(record, config)
+    found = _Found(caption, medium.size_hw, _min_score(config))
     for skip in (*found.add_all("noun_chunks", record), *found.add_all("ref_exps", record)):
         yield Skipped(row.where, skip)
     yield Annotated(
         id=f"{SOURCE}/{record['id']}",
         source=SOURCE,
-        split=place.split or "train",
+        split=config.split or "train",
         signals=(medium,),
         objects=tuple(found.objects),
         expressions=tuple(
@@ -160,25 +160,25 @@ def _grounded(caption: str, spans: Mapping[Span, list[int]]) -> str:
     return "".join([*pieces, escaped(caption[end:])]).strip()
 
 
-def _medium(record: Mapping[str, Any], place: Place) -> MediaReference:
+def _medium(record: Mapping[str, Any], config: DatasetConfig) -> MediaReference:
     """The image: its file if it is among those in --images, by key or id, else none.
 
     The size is the file's, which may be a smaller copy (boxes are shares of it too); without a file, that of the row.
     """
     path, size_hw = None, declared_size_hw(record)
-    if place.images is not None:
+    if config.images is not None:
         names = [str(record[name]) for name in ("key", "id") if record.get(name) is not None]
         stems = [stem for name in names for stem in (name, f"{name[:SHARD_DIGITS]}/{name}")]
-        files = (place.images / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES)
-        path = next((file for file in files if file.is_file()), place.images / f"{names[0]}{SUFFIXES[0]}")
+        files = (config.images / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES)
+        path = next((file for file in files if file.is_file()), config.images / f"{names[0]}{SUFFIXES[0]}")
         size_hw = header_size_hw(path) if path.is_file() else size_hw
     if size_hw is None:
         raise DataError("width, height: expected whole pixels, got none")
     return MediaReference(f"{SOURCE}/{record['id']}", "image", path=path and str(path), size_hw=size_hw)
 
 
-def _min_score(place: Place) -> float:
-    text = place.options.get("min_score", "0")
+def _min_score(config: DatasetConfig) -> float:
+    text = config.options.get("min_score", "0")
     try:
         return float(text)
     except ValueError:

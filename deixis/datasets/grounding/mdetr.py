@@ -21,7 +21,7 @@ from deixis.datasets.detection.coco import region_of_annotation
 from deixis.datasets.detection.coco_files import file_of, scan_coco
 from deixis.datasets.files.caption_spans import Part, bare, link_caption, trimmed
 from deixis.datasets.files.images import declared_size_hw, image_reference
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
@@ -34,7 +34,7 @@ PICTURES = {"flickr30k": "flickr", "flickr": "flickr", "vg": "vg", "gqa": "vg"}
 _SPLIT = re.compile(r"(?:^|[_-])(train|val|minival|test[A-C]?)(?=[_.-])")
 
 
-def read_mdetr(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_mdetr(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """The entry of an item with its expression or caption."""
     entry = item.one("image")
     file = file_of(item.key)
@@ -48,8 +48,8 @@ def read_mdetr(item: Item, _: Head, place: Place) -> Iterator[Annotated | Skippe
             raise DataError(f"file_name: expected the name of an image, got {shown(name)}")
         family = PICTURES.get(str(entry.value.get("data_source")), PICTURES.get(source, source))
         split = _SPLIT.search(file)
-        split = place.split or (split[1] if split else "train")
-        medium = image_reference(place, [name], family, declared_size_hw(entry.value), split)
+        split = config.split or (split[1] if split else "train")
+        medium = image_reference(config, [name], family, declared_size_hw(entry.value), split)
     except DeixisError as error:
         raise DataError(f"{entry.where}: {error}") from None
     is_expression = source.startswith("refcoco")

@@ -17,7 +17,7 @@ from deixis.datasets.detection.coco import region_of_annotation
 from deixis.datasets.files.dialogue import exchanges, marked
 from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.files.json_stream import json_items
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
@@ -39,11 +39,11 @@ _REGION = re.compile(r"<region\s*(\d{1,4})>")
 _DESCRIPTION = re.compile(r"\s*<region\s*\d+>\s*:?\s*(.*\S)\s*", re.DOTALL)
 
 
-def scan_osprey(place: Place) -> Iterator[Row | Skipped]:
+def scan_osprey(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The dialogues of every file, each an item of its own."""
-    files = [place.path] if place.path.is_file() else sorted(place.path.glob("*.json"))
+    files = [config.path] if config.path.is_file() else sorted(config.path.glob("*.json"))
     if not files:
-        raise DataError(f"{place.path}: expected osprey_conversation.json and the like in it, got no JSON file")
+        raise DataError(f"{config.path}: expected osprey_conversation.json and the like in it, got no JSON file")
     for path in files:
         for number, (where, record) in enumerate(json_items(path)):
             if isinstance(record, dict):
@@ -52,7 +52,7 @@ def scan_osprey(place: Place) -> Iterator[Row | Skipped]:
                 yield Skipped(where, f"expected an object with annotation and conversations, got {shown(record)}")
 
 
-def read_osprey(item: Item, _: Head, place: Place) -> Iterator[Sample | Skipped]:
+def read_osprey(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Sample | Skipped]:
     """A dialogue with the masks that it mentions."""
     row = item.one("record")
     record = row.value
@@ -61,7 +61,7 @@ def read_osprey(item: Item, _: Head, place: Place) -> Iterator[Sample | Skipped]
     if not isinstance(name, str) or not name.strip():
         raise DataError(f"file_name: expected the name of an image, got {shown(name)}")
     # files call images COCO_train2014_N.jpg that lie as N.jpg in the folder that the set describes
-    medium = image_reference(place, [name, name.split("_")[-1]], "osprey", declared_size_hw(record))
+    medium = image_reference(config, [name, name.split("_")[-1]], "osprey", declared_size_hw(record))
     annotations = record.get("annotation")
     if not isinstance(annotations, list) or not annotations:
         raise DataError(f"annotation: expected a list of masks, got {shown(annotations)}")
@@ -78,7 +78,7 @@ def read_osprey(item: Item, _: Head, place: Place) -> Iterator[Sample | Skipped]
             id=f"osprey/{file}/{item.key.split('#')[1]}",
             source="osprey",
             task=next((task for word, task in TASKS.items() if word in file), OTHER_TASK),
-            split=place.split or "train",
+            split=config.split or "train",
             turns=tuple(turns),
             signals=(medium,),
             regions=tuple(regions.mentioned),

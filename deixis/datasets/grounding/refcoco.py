@@ -23,7 +23,7 @@ from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.files.safe_pickle import load_pickle
 from deixis.datasets.image_ids import aliases
-from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
+from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.samples.consistency import listed, shown
 from deixis.samples.sample import MediaReference
@@ -50,17 +50,17 @@ class ReferringSet:
     refs: str = "refs"
 
 
-def scan_refs(kind: ReferringSet, place: Place) -> Iterator[Row | Skipped]:
+def scan_refs(kind: ReferringSet, config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The references, and of the instances only the images and annotations that they mean, by image.
 
     Held in memory are the ids of these, and the references while they are unpickled.
     """
-    folder = _folder(kind, place)
+    folder = _folder(kind, config)
     if not (folder / INSTANCES).is_file():
         raise DataError(f"{folder}: expected {INSTANCES} beside the references, got none")
     images, annotations = set(), set()
-    splits = set(filter(None, place.options.get("splits", "").split(",")))
-    for where, ref in _refs(_refs_file(kind, folder, place)):
+    splits = set(filter(None, config.options.get("splits", "").split(",")))
+    for where, ref in _refs(_refs_file(kind, folder, config)):
         try:
             row = _slim(ref)
         except DeixisError as error:
@@ -73,7 +73,7 @@ def scan_refs(kind: ReferringSet, place: Place) -> Iterator[Row | Skipped]:
         yield Row(str(row["image_id"]), "ref", where, row)
     for where, category in json_items(folder / INSTANCES, "categories"):
         if isinstance(category, dict) and {"id", "name"} <= category.keys():
-            yield Row(HEAD, "category", where, {"id": category["id"], "name": str(category["name"])})
+            yield Row(METADATA, "category", where, {"id": category["id"], "name": str(category["name"])})
     for where, image in json_items(folder / INSTANCES, "images"):
         if isinstance(image, dict) and _hashable(image.get("id")) in images:
             yield Row(str(image["id"]), "image", where, _picked(image, IMAGE_FIELDS))
@@ -82,18 +82,20 @@ def scan_refs(kind: ReferringSet, place: Place) -> Iterator[Row | Skipped]:
             yield Row(str(annotation.get("image_id")), "annotation", where, _picked(annotation, ANNOTATION_FIELDS))
 
 
-def read_refs(kind: ReferringSet, item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_refs(
+    kind: ReferringSet, item: Item, metadata: Metadata, config: DatasetConfig
+) -> Iterator[Annotated | Skipped]:
     """An image as it is in each of its splits."""
     if not item.of("ref"):  # an annotation that says it belongs to another image
         raise DataError(f"image_id: expected the image of the reference, got {item.key}")
     image = item.one("image")
     try:
         medium = image_reference(
-            _with_pictures(kind, place), _names(image.value), kind.name, declared_size_hw(image.value)
+            _with_pictures(kind, config), _names(image.value), kind.name, declared_size_hw(image.value)
         )
     except DeixisError as error:
         raise DataError(f"{image.where}: {error}") from None
-    names = {row.value["id"]: readable(row.value["name"]) for row in head.get("category", ())}
+    names = {row.value["id"]: readable(row.value["name"]) for row in metadata.get("category", ())}
     objects: dict[int, Object] = {}
     for row in item.of("annotation"):
         try:
@@ -108,7 +110,7 @@ def read_refs(kind: ReferringSet, item: Item, head: Head, place: Place) -> Itera
             continue
         for split in splits_of(row.value["split"]):
             records.setdefault(split, _Split()).add(row.value, objects)
-    division, keeps = place.options.get("split_by", kind.split_by), place.options.get("repeats") == REPEATS_KEPT
+    division, keeps = config.options.get("split_by", kind.split_by), config.options.get("repeats") == REPEATS_KEPT
     for split, found in records.items():
         yield Annotated(
             id=f"{kind.name}/{division}/{split}/{medium.id.split('/', 1)[1]}",
@@ -194,8 +196,8 @@ def _refs(path: Path) -> Iterator[tuple[str, Any]]:
         yield f"{path.name}: [{number}]", ref
 
 
-def _refs_file(kind: ReferringSet, folder: Path, place: Place) -> Path:
-    name = f"{kind.refs}({place.options.get('split_by', kind.split_by)})"
+def _refs_file(kind: ReferringSet, folder: Path, config: DatasetConfig) -> Path:
+    name = f"{kind.refs}({config.options.get('split_by', kind.split_by)})"
     for suffix in (".p", ".json"):
         if (folder / f"{name}{suffix}").is_file():
             return folder / f"{name}{suffix}"
@@ -206,19 +208,19 @@ def _refs_file(kind: ReferringSet, folder: Path, place: Place) -> Path:
     )
 
 
-def _folder(kind: ReferringSet, place: Place) -> Path:
+def _folder(kind: ReferringSet, config: DatasetConfig) -> Path:
     """The folder of the set, of which PATH may also be the one above."""
-    inner = place.path / kind.folder
-    return inner if (inner / INSTANCES).is_file() else place.path
+    inner = config.path / kind.folder
+    return inner if (inner / INSTANCES).is_file() else config.path
 
 
-def _with_pictures(kind: ReferringSet, place: Place) -> Place:
+def _with_pictures(kind: ReferringSet, config: DatasetConfig) -> DatasetConfig:
     """The place with the folder of its images, if that is where the official layout has it."""
-    if place.images is not None:
-        return place
-    above = _folder(kind, place).parent
+    if config.images is not None:
+        return config
+    above = _folder(kind, config).parent
     found = next((above / name for name in kind.images if (above / name).is_dir()), above / kind.images[0])
-    return replace(place, images=found)
+    return replace(config, images=found)
 
 
 def _picked(record: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.files.tables import table_rows
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.instruction.onellm_media import locate
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
@@ -32,36 +32,36 @@ CLIP_S = 10
 ENDINGS = (".wav", ".flac", ".mp3")
 
 
-def scan_coco_captions(place: Place) -> Iterator[Row | Skipped]:
+def scan_coco_captions(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The images and their captions, an item for each image. Raises DataError for a file without captions."""
     captions = 0
     for field, own, part in (("images", "id", "image"), ("annotations", "image_id", "caption")):
-        for where, value in json_items(place.path, field):
+        for where, value in json_items(config.path, field):
             if isinstance(value, dict) and own in value:
                 captions += part == "caption" and "caption" in value
                 yield Row(str(value[own]), part, where, value)
             else:
                 yield Skipped(where, f"expected an object with {own!r}, got {shown(value)}")
     if not captions:
-        raise DataError(f"{place.path}: expected 'annotations' with a 'caption' each, got none")
+        raise DataError(f"{config.path}: expected 'annotations' with a 'caption' each, got none")
 
 
-def read_coco_captions(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_coco_captions(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     image = item.one("image").value
-    medium = image_reference(place, image_names(image), "coco", declared_size_hw(image))
+    medium = image_reference(config, image_names(image), "coco", declared_size_hw(image))
     captions, skips = _captions([(row.where, row.value.get("caption")) for row in item.of("caption")])
     yield from skips
     others = tuple(known for known in aliases(*image_names(image), image.get("flickr_url")) if known != medium.id)
-    yield _annotated(place, COCO_CAPTIONS, item.key, medium, captions, others)
+    yield _annotated(config, COCO_CAPTIONS, item.key, medium, captions, others)
 
 
-def scan_table(place: Place, needs: tuple[str, ...], key: str) -> Iterator[Row | Skipped]:
+def scan_table(config: DatasetConfig, needs: tuple[str, ...], key: str) -> Iterator[Row | Skipped]:
     """The rows of a table of commas, by the cell `key`. Raises DataError for one without the columns that it needs."""
-    rows = table_rows(place.path)
+    rows = table_rows(config.path)
     _, header = next(rows, ("", []))
     header = [] if isinstance(header, DataError) else header
     if missing := [name for name in needs if name not in header]:
-        raise DataError(f"{place.path}: expected the columns {', '.join(needs)}, got none called {missing[0]}")
+        raise DataError(f"{config.path}: expected the columns {', '.join(needs)}, got none called {missing[0]}")
     for where, cells in rows:
         if isinstance(cells, DataError):
             yield Skipped(where, str(cells))
@@ -70,23 +70,23 @@ def scan_table(place: Place, needs: tuple[str, ...], key: str) -> Iterator[Row |
             yield Row(record[key], "caption", where, record)
 
 
-def scan_clotho(place: Place) -> Iterator[Row | Skipped]:
-    yield from scan_table(place, ("file_name", "caption_1"), "file_name")
+def scan_clotho(config: DatasetConfig) -> Iterator[Row | Skipped]:
+    yield from scan_table(config, ("file_name", "caption_1"), "file_name")
 
 
-def read_clotho(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_clotho(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     row = item.one("caption")
     said = [(row.where, text) for name, text in row.value.items() if name.startswith("caption_")]
     captions, skips = _captions(said)
     yield from skips
-    yield _annotated(place, CLOTHO, item.key, _sound(place, CLOTHO, Path(item.key).stem, [item.key]), captions)
+    yield _annotated(config, CLOTHO, item.key, _sound(config, CLOTHO, Path(item.key).stem, [item.key]), captions)
 
 
-def scan_audiocaps(place: Place) -> Iterator[Row | Skipped]:
-    yield from scan_table(place, ("audiocap_id", "youtube_id", "start_time", "caption"), "youtube_id")
+def scan_audiocaps(config: DatasetConfig) -> Iterator[Row | Skipped]:
+    yield from scan_table(config, ("audiocap_id", "youtube_id", "start_time", "caption"), "youtube_id")
 
 
-def read_audiocaps(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_audiocaps(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """The audio clip of a video with its captions. Its file is named after the video or after the row."""
     rows = item.of("caption")
     captions, skips = _captions([(row.where, row.value["caption"]) for row in rows])
@@ -95,14 +95,14 @@ def read_audiocaps(item: Item, head: Head, place: Place) -> Iterator[Annotated |
     stems = [video, f"Y{video}", f"{video}_{start}", *(row.value["audiocap_id"] for row in rows)]
     if start.isdigit():
         stems.append(f"{video}_{start}_{int(start) + CLIP_S}")
-    medium = _sound(place, AUDIOCAPS, video, [f"{stem}{ending}" for stem in stems for ending in ENDINGS])
-    yield _annotated(place, AUDIOCAPS, video, medium, captions)
+    medium = _sound(config, AUDIOCAPS, video, [f"{stem}{ending}" for stem in stems for ending in ENDINGS])
+    yield _annotated(config, AUDIOCAPS, video, medium, captions)
 
 
-def _sound(place: Place, kind: Format, name: str, names: list[str]) -> MediaReference:
+def _sound(config: DatasetConfig, kind: Format, name: str, names: list[str]) -> MediaReference:
     """The audio clip in the first file that is there."""
-    paths = (place.folder / name for name in names)
-    path = next((path for path in paths if path.is_file()), locate(place, names[0]))
+    paths = (config.folder / name for name in names)
+    path = next((path for path in paths if path.is_file()), locate(config, names[0]))
     return MediaReference(f"{kind.name}/{name.strip()}", "audio", path=str(path), **audio_header(path))
 
 
@@ -120,7 +120,7 @@ def _captions(said: list[tuple[str, Any]]) -> tuple[tuple[str, ...], list[Skippe
 
 
 def _annotated(
-    place: Place,
+    config: DatasetConfig,
     kind: Format,
     key: str,
     medium: MediaReference,
@@ -130,7 +130,7 @@ def _annotated(
     return Annotated(
         id=f"{kind.name}/{key.strip()}",
         source=kind.name,
-        split=place.split or split_of(place.path.name) or _by_words(place.path.name),
+        split=config.split or split_of(config.path.name) or _by_words(config.path.name),
         signals=(medium,),
         captions=captions,
         aliases=others,

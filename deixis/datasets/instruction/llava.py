@@ -24,7 +24,7 @@ from deixis.datasets.files.boxes import box_from_xyxy
 from deixis.datasets.files.dialogue import Exchange, exchanges, json_rows, strip_media_tokens
 from deixis.datasets.files.images import find_image, image_media_id
 from deixis.datasets.files.text_boxes import AS_TEXT, WAYS, TextBoxes, box_from_shares
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
@@ -36,11 +36,11 @@ TASKS = {"conv": "dialogue", "detail": "caption", "complex": "reason"}
 """LLaVA's kinds of question -> ours."""
 
 
-def scan_llava(place: Place) -> Iterator[Row | Skipped]:
+def scan_llava(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The rows of the file, each an item of its own; an answer goes with its question."""
-    if place.options.get("boxes", AS_TEXT) not in WAYS:
-        raise DataError(f"boxes: expected one of {', '.join(WAYS)}, got {place.options['boxes']!r}")
-    for number, (where, value) in enumerate(json_rows(place.path)):
+    if config.options.get("boxes", AS_TEXT) not in WAYS:
+        raise DataError(f"boxes: expected one of {', '.join(WAYS)}, got {config.options['boxes']!r}")
+    for number, (where, value) in enumerate(json_rows(config.path)):
         if isinstance(value, DataError):
             yield Skipped(where, str(value))
         elif not isinstance(value, dict):
@@ -48,34 +48,34 @@ def scan_llava(place: Place) -> Iterator[Row | Skipped]:
         else:
             key = f"question {value['question_id']}" if "question_id" in value else str(number)
             yield Row(key, "record", where, {"number": number, **value})
-    if "answers" in place.options:
-        for where, value in json_rows(Path(place.options["answers"])):
+    if "answers" in config.options:
+        for where, value in json_rows(Path(config.options["answers"])):
             if isinstance(value, dict) and "question_id" in value:
                 yield Row(f"question {value['question_id']}", "answer", where, value)
             else:
                 yield Skipped(where, f"expected an answer {{'question_id', 'text'}}, got {shown(str(value))}")
 
 
-def read_llava(item: Item, head: Head, place: Place) -> Iterator[Sample | Annotated | Skipped]:
+def read_llava(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample | Annotated | Skipped]:
     """The sample of a row, or what it says of its image; a `Skipped` for each part that cannot be used."""
     row, *others = item.of("record") or [item.one("record")]
     for other in others:
         yield Skipped(other.where, f"question_id: expected one that no other row has, got that of {row.where}")
     record = row.value
-    source = place.options.get("source") or place.path.stem
-    media = image_references(record, place, source)
+    source = config.options.get("source") or config.path.stem
+    media = image_references(record, config, source)
     if "captions" in record:
-        yield from _read_captions(row, media, place, source)
+        yield from _read_captions(row, media, config, source)
         return
     found, task, left_out = _said(item, record, bool(media))
     for why in left_out:
         yield Skipped(row.where, why)
-    texts = TextBoxes(place.options.get("boxes", AS_TEXT), media)
+    texts = TextBoxes(config.options.get("boxes", AS_TEXT), media)
     yield Sample(
         id=f"{source}/{record['number']}",
         source=source,
-        task=place.options.get("task") or task,
-        split=place.split or "train",
+        task=config.options.get("task") or task,
+        split=config.split or "train",
         turns=tuple(Turn(texts.markup(said.user, False), texts.markup(said.assistant, True)) for said in found),
         signals=media,
         regions=texts.regions(),
@@ -84,7 +84,7 @@ def read_llava(item: Item, head: Head, place: Place) -> Iterator[Sample | Annota
     )
 
 
-def image_references(record: dict[str, Any], place: Place, source: str) -> tuple[MediaReference, ...]:
+def image_references(record: dict[str, Any], config: DatasetConfig, source: str) -> tuple[MediaReference, ...]:
     """The images of a row. Their sizes are of their files, None where these are not there."""
     names = record.get("image") or []
     names = [names] if isinstance(names, str) else names
@@ -92,7 +92,7 @@ def image_references(record: dict[str, Any], place: Place, source: str) -> tuple
         raise DataError(f"image: expected a path or a list of paths, got {shown(record['image'])}")
     media = []
     for name in names:
-        path = find_image(place, [name])
+        path = find_image(config, [name])
         size_hw = header_size_hw(path) if path.is_file() else None
         media.append(MediaReference(image_media_id([name], source), "image", path=str(path), size_hw=size_hw))
     return tuple(media)
@@ -122,7 +122,7 @@ def _said(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Ex
 
 
 def _read_captions(
-    row: Row, media: tuple[MediaReference, ...], place: Place, source: str
+    row: Row, media: tuple[MediaReference, ...], config: DatasetConfig, source: str
 ) -> Iterator[Annotated | Skipped]:
     """What a row with captions and boxes says of its image."""
     record = row.value
@@ -140,7 +140,7 @@ def _read_captions(
     yield Annotated(
         id=f"{source}/{record['number']}",
         source=source,
-        split=place.split or "val",
+        split=config.split or "val",
         signals=media,
         objects=tuple(objects),
         captions=tuple(escaped(caption.strip()) for caption in record["captions"]),

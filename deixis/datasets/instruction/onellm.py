@@ -24,7 +24,7 @@ from deixis.datasets.files.images import split_of
 from deixis.datasets.files.json_stream import json_items, json_pairs
 from deixis.datasets.files.tables import table_rows
 from deixis.datasets.instruction.onellm_media import KINDS, kind_by_ending, media_of
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
@@ -37,15 +37,15 @@ POINTLLM_FILE = "pointllm/8192_npy/{}_8192.npy"
 MSVD_NAMES, MSVD_FILE = "youtube_mapping.txt", "YouTubeClips/{}.avi"
 
 
-def scan_onellm(place: Place) -> Iterator[Row | Skipped]:
+def scan_onellm(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The rows of the files. Raises DataError where nothing tells what kind of media they name."""
-    if place.options.get("kind") not in (None, *KINDS):
-        raise DataError(f"kind: expected one of {', '.join(KINDS)}, got {place.options['kind']!r}")
-    for path in onellm_files(place.path):
+    if config.options.get("kind") not in (None, *KINDS):
+        raise DataError(f"kind: expected one of {', '.join(KINDS)}, got {config.options['kind']!r}")
+    for path in onellm_files(config.path):
         told = False
         for row in _scan_table(path) if path.suffix == ".csv" else _scan_json(path):
             if isinstance(row, Row) and not told and row.part != "caption":
-                kind_of(row.value, place)
+                kind_of(row.value, config)
                 told = True
             yield row
 
@@ -60,10 +60,10 @@ def onellm_files(path: Path) -> list[Path]:
     return found
 
 
-def kind_of(record: Mapping[str, Any], place: Place) -> str:
+def kind_of(record: Mapping[str, Any], config: DatasetConfig) -> str:
     """Which of OneLLM's kinds the medium of a row is. Raises DataError where nothing tells it."""
-    if "kind" in place.options or record.get("kind") in KINDS:
-        return place.options.get("kind") or record["kind"]
+    if "kind" in config.options or record.get("kind") in KINDS:
+        return config.options.get("kind") or record["kind"]
     fields = {"depth_image": "rgbd", "normal_image": "rgbn", "imu_path": "imu", "window_start": "imu"}
     told = next((kind for field, kind in fields.items() if field in record), None)
     name = record.get("image", record.get("url", record.get("file_name")))
@@ -72,7 +72,7 @@ def kind_of(record: Mapping[str, Any], place: Place) -> str:
     if told is None and isinstance(name, str):
         told = kind_by_ending(name)
     if told is None:
-        told = next((part for part in reversed(place.path.resolve().parts[:-1]) if part in FOLDER_KINDS), None)
+        told = next((part for part in reversed(config.path.resolve().parts[:-1]) if part in FOLDER_KINDS), None)
     if told is None:
         raise DataError(
             f"kind: expected one of {', '.join(KINDS)} as option kind=, for nothing tells what {shown(name)} is"
@@ -159,13 +159,13 @@ def _msvd_names(path: Path) -> dict[str, str]:
     return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
 
 
-def read_onellm(item: Item, head: Head, place: Place) -> Iterator[Annotated | Sample | Skipped]:
+def read_onellm(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Sample | Skipped]:
     """The sample of a dialogue or question, or a medium with its captions; a `Skipped` for each part that is none."""
     captions = item.of("caption")
     row = next((row for row in item.rows if row.part != "caption"), None) or item.one("captioned")
-    source = place.options.get("source") or place.path.stem
-    split = place.split or split_of(item.key.partition(":")[0]) or ("test" if captions else "train")
-    media = media_of(kind_of(row.value, place), row.value, place)
+    source = config.options.get("source") or config.path.stem
+    split = config.split or split_of(item.key.partition(":")[0]) or ("test" if captions else "train")
+    media = media_of(kind_of(row.value, config), row.value, config)
     if row.part == "captioned":
         said = [caption.value.get("caption") for caption in captions] if captions else _captions(row.value)
         texts = [escaped(text.strip()) for text in said if isinstance(text, str) and text.strip()]

@@ -23,7 +23,7 @@ import numpy as np
 
 from deixis.datasets.image_ids import image_id
 from deixis.datasets.instruction.imu_windows import array_on_disk, read_window
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
 from deixis.samples.headers import audio_header, header_size_hw
@@ -37,7 +37,7 @@ CLOUD_COLUMNS = (3, 6)
 _STORE = re.compile(r"^[^/]*://")
 
 
-def media_of(kind: str, record: Mapping[str, Any], place: Place) -> tuple[MediaReference, ...]:
+def media_of(kind: str, record: Mapping[str, Any], config: DatasetConfig) -> tuple[MediaReference, ...]:
     """The media of a row of this kind. Raises DataError for a row without them, and for files that are no such object.
 
     A file that is not there is no mistake here: it has its path, and no numbers.
@@ -45,12 +45,12 @@ def media_of(kind: str, record: Mapping[str, Any], place: Place) -> tuple[MediaR
     if kind == "text":
         return ()
     if kind == "imu":
-        own = [locate(place, record["imu_path"])] if isinstance(record.get("imu_path"), str) else []
-        return (read_window(record, [*own, *_roots(place.folder, place.images is not None)]),)
+        own = [locate(config, record["imu_path"])] if isinstance(record.get("imu_path"), str) else []
+        return (read_window(record, [*own, *_roots(config.folder, config.images is not None)]),)
     name = _text_of(record, ("image", "url", "file_name"))
     if kind in ("rgbd", "rgbn"):
-        return _picture(name, place), _map_of(kind, name, record, place)
-    return (_OF_KIND[kind](name, place),)
+        return _picture(name, config), _map_of(kind, name, record, config)
+    return (_OF_KIND[kind](name, config),)
 
 
 def medium_id(kind: str, name: str) -> str:
@@ -63,13 +63,13 @@ def medium_id(kind: str, name: str) -> str:
     return known or f"onellm/{kind}/{_plain(name)}"
 
 
-def locate(place: Place, name: str) -> Path:
+def locate(config: DatasetConfig, name: str) -> Path:
     """Where a path of the file lies: as it is, else its longest ending that is there below the folder that is given,
     or that of the set and those above it; if none is there, where the whole of it would lie."""
     if Path(name).is_absolute() and Path(name).exists():
         return Path(name)
     ending = whole = _plain(name)
-    roots = _roots(place.folder, place.images is not None)
+    roots = _roots(config.folder, config.images is not None)
     while ending:
         for root in roots:
             if os.path.exists(f"{root}/{ending}"):  # text, as every row asks many times
@@ -101,23 +101,23 @@ def _text_of(record: Mapping[str, Any], fields: tuple[str, ...]) -> str:
     return name
 
 
-def _picture(name: str, place: Place) -> MediaReference:
-    path = locate(place, name)
+def _picture(name: str, config: DatasetConfig) -> MediaReference:
+    path = locate(config, name)
     size_hw = header_size_hw(path) if path.is_file() else None
     return MediaReference(medium_id("image", name), "image", path=str(path), size_hw=size_hw)
 
 
-def _film(name: str, place: Place) -> MediaReference:
-    return MediaReference(medium_id("video", name), "video", path=str(locate(place, name)))
+def _film(name: str, config: DatasetConfig) -> MediaReference:
+    return MediaReference(medium_id("video", name), "video", path=str(locate(config, name)))
 
 
-def _sound(name: str, place: Place) -> MediaReference:
-    path = locate(place, name)
+def _sound(name: str, config: DatasetConfig) -> MediaReference:
+    path = locate(config, name)
     return MediaReference(medium_id("audio", name), "audio", path=str(path), **audio_header(path))
 
 
-def _cloud(name: str, place: Place) -> MediaReference:
-    path = locate(place, name)
+def _cloud(name: str, config: DatasetConfig) -> MediaReference:
+    path = locate(config, name)
     if path.suffix in (".pt", ".pth"):
         path = path.with_suffix(".npy")
         if not path.is_file():
@@ -136,8 +136,8 @@ def _cloud(name: str, place: Place) -> MediaReference:
     raise DataError(f"{path}: expected a point cloud of shape (points, 6) or (6, points), got {array.shape}")
 
 
-def _brain(name: str, place: Place) -> MediaReference:
-    path = locate(place, name)
+def _brain(name: str, config: DatasetConfig) -> MediaReference:
+    path = locate(config, name)
     if not path.is_file() or path.suffix != ".npy":
         return MediaReference(medium_id("fmri", name), "fmri", path=str(path))
     shape = array_on_disk(path).shape
@@ -146,14 +146,14 @@ def _brain(name: str, place: Place) -> MediaReference:
     return MediaReference(medium_id("fmri", name), "fmri", path=str(path), point_count=shape[-1])
 
 
-def _map_of(kind: str, name: str, record: Mapping[str, Any], place: Place) -> MediaReference:
+def _map_of(kind: str, name: str, record: Mapping[str, Any], config: DatasetConfig) -> MediaReference:
     """The map of an image: named in the row, else where the image's folder cc3m is called cc3m_depth or _normal."""
     noun = {"rgbd": "depth", "rgbn": "normal"}[kind]
     if f"{noun}_image" in record:
         map_name = _text_of(record, (f"{noun}_image",))
     elif (map_name := f"/{name}".replace("/cc3m/", f"/cc3m_{noun}/")[1:]) == name:
         raise DataError(f"{noun}_image: expected the path of the map, or an image in a folder cc3m, got {name!r}")
-    path = locate(place, map_name)
+    path = locate(config, map_name)
     if not path.is_file():
         return MediaReference(medium_id(noun, map_name), noun, path=str(path))
     size_hw = None if path.suffix == ".npy" else header_size_hw(path)

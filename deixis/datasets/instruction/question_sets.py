@@ -18,7 +18,7 @@ from deixis.datasets.files.dialogue import json_rows
 from deixis.datasets.files.images import split_of
 from deixis.datasets.files.json_stream import json_items, json_pairs
 from deixis.datasets.instruction.llava import image_references
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
@@ -36,52 +36,52 @@ def _text(name: str, text: Any) -> str:
     return escaped(text.strip())
 
 
-def _sample(place: Place, kind: Format, key: str, image: Any, turn: Turn, task: str) -> Sample:
+def _sample(config: DatasetConfig, kind: Format, key: str, image: Any, turn: Turn, task: str) -> Sample:
     return Sample(
         id=f"{kind.name}/{key}",
         source=kind.name,
         task=task,
-        split=place.split or split_of(place.path.name) or "test",
+        split=config.split or split_of(config.path.name) or "test",
         turns=(turn,),
-        signals=image_references({"image": image}, place, kind.name),
+        signals=image_references({"image": image}, config, kind.name),
         licence=kind.licence,
         author="person" if kind is VQAV2 else "template",
     )
 
 
-def scan_pope(place: Place) -> Iterator[Row | Skipped]:
+def scan_pope(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The lines of the file, each an item of its own."""
-    for number, (where, value) in enumerate(json_rows(place.path)):
+    for number, (where, value) in enumerate(json_rows(config.path)):
         if isinstance(value, dict):
-            yield Row(f"{place.path.stem}/{number}", "question", where, value)
+            yield Row(f"{config.path.stem}/{number}", "question", where, value)
         else:
             why = str(value) if isinstance(value, DataError) else f"expected an object, got {shown(value)}"
             yield Skipped(where, why)
 
 
-def read_pope(item: Item, head: Head, place: Place) -> Iterator[Sample]:
+def read_pope(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample]:
     record = item.one("question").value
     if record.get("label") not in YES_NO:
         raise DataError(f"label: expected yes or no, got {shown(record.get('label'))}")
     turn = Turn(_text("text", record.get("text")), record["label"], choices=YES_NO)
-    yield _sample(place, POPE, item.key, record.get("image"), turn, "exists")
+    yield _sample(config, POPE, item.key, record.get("image"), turn, "exists")
 
 
-def scan_vqav2(place: Place) -> Iterator[Row | Skipped]:
+def scan_vqav2(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The questions and their annotations, an item for each question.
 
     Raises DataError for a file without questions, and where the annotations are not there.
     """
-    answers = vqav2_annotations(place)
-    yield from _scan_list(place.path, "questions", "question")
+    answers = vqav2_annotations(config)
+    yield from _scan_list(config.path, "questions", "question")
     yield from _scan_list(answers, "annotations", "annotation")
 
 
-def vqav2_annotations(place: Place) -> Path:
+def vqav2_annotations(config: DatasetConfig) -> Path:
     """The file of the annotations: the option `annotations`, else the one whose name goes with the questions'."""
-    name = place.path.name.replace("OpenEnded_", "").replace("questions", "annotations")
-    path = Path(place.options.get("annotations", place.path.with_name(name)))
-    if path == place.path or not path.is_file():
+    name = config.path.name.replace("OpenEnded_", "").replace("questions", "annotations")
+    path = Path(config.options.get("annotations", config.path.with_name(name)))
+    if path == config.path or not path.is_file():
         raise DataError(f"annotations: expected the file of the answers, {path.name}, got none; name it as an option")
     return path
 
@@ -98,12 +98,12 @@ def _scan_list(path: Path, field: str, part: str) -> Iterator[Row | Skipped]:
         raise DataError(f"{path}: expected a list {field!r} as in VQAv2's files, got none")
 
 
-def read_vqav2(item: Item, head: Head, place: Place) -> Iterator[Sample]:
+def read_vqav2(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample]:
     """The sample of a question. references: the answers of all ten people, repeats too, by which it is scored."""
     question, annotation = item.one("question").value, item.one("annotation").value
-    subset = _SUBSET.search(place.path.name)
+    subset = _SUBSET.search(config.path.name)
     if subset is None:
-        raise DataError(f"{place.path.name}: expected val2014 or the like in its name, which its images have too")
+        raise DataError(f"{config.path.name}: expected val2014 or the like in its name, which its images have too")
     if not isinstance(question.get("image_id"), int):
         raise DataError(f"image_id: expected a whole number, got {shown(question.get('image_id'))}")
     given = annotation.get("answers") or []
@@ -113,19 +113,19 @@ def read_vqav2(item: Item, head: Head, place: Place) -> Iterator[Sample]:
         references=tuple(_text("answers", answer["answer"]) for answer in given),
     )
     image = f"{subset[0]}/COCO_{subset[0]}_{question['image_id']:012d}.jpg"
-    yield _sample(place, VQAV2, item.key, image, turn, "answer")
+    yield _sample(config, VQAV2, item.key, image, turn, "answer")
 
 
-def scan_gqa(place: Place) -> Iterator[Row | Skipped]:
+def scan_gqa(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The questions of the file, an item each."""
-    for where, key, value in json_pairs(place.path):
+    for where, key, value in json_pairs(config.path):
         if isinstance(value, dict):
             yield Row(key, "question", where, value)
         else:
             yield Skipped(where, f"expected an object {{'question', 'answer', 'imageId'}}, got {shown(value)}")
 
 
-def read_gqa(item: Item, head: Head, place: Place) -> Iterator[Sample]:
+def read_gqa(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample]:
     """The sample of a question; its full sentence is as right an answer."""
     record = item.one("question").value
     full: Sequence[str] = [record["fullAnswer"]] if record.get("fullAnswer") else []
@@ -134,7 +134,7 @@ def read_gqa(item: Item, head: Head, place: Place) -> Iterator[Sample]:
         _text("answer", record.get("answer")),
         references=tuple(_text("fullAnswer", text) for text in full),
     )
-    yield _sample(place, GQA, item.key, f"gqa/images/{record['imageId']}.jpg", turn, "answer")
+    yield _sample(config, GQA, item.key, f"gqa/images/{record['imageId']}.jpg", turn, "answer")
 
 
 POPE = Format(

@@ -10,7 +10,7 @@ from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 
-from deixis.datasets.source import HEAD, Item, Row
+from deixis.datasets.source import METADATA, Item, Row
 from deixis.samples.media import atomic_path
 from deixis.samples.skipped import Skipped
 
@@ -28,18 +28,18 @@ class Catalogue:
         self._file.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self.count: int = self._file.execute("SELECT count(*) FROM items").fetchone()[0]
 
-    def head(self) -> dict[str, tuple[Row, ...]]:
+    def metadata(self) -> dict[str, tuple[Row, ...]]:
         """The rows that every item sees, by part."""
         found: dict[str, list[Row]] = {}
-        query = "SELECT key, part, place, value FROM rows WHERE key = ? ORDER BY rowid"
-        for row in map(_row, self._file.execute(query, (HEAD,))):
+        query = "SELECT key, part, location, value FROM rows WHERE key = ? ORDER BY rowid"
+        for row in map(_row, self._file.execute(query, (METADATA,))):
             found.setdefault(row.part, []).append(row)
         return {part: tuple(rows) for part, rows in found.items()}
 
     def items(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:
         """Items start, start + 1, ..., stop - 1, each with its rows in the order of the files."""
         query = (
-            "SELECT rows.key, part, place, value FROM items JOIN rows ON rows.key = items.key "
+            "SELECT rows.key, part, location, value FROM items JOIN rows ON rows.key = items.key "
             "WHERE number >= ? AND number < ? ORDER BY number, rows.rowid"
         )
         found = map(_row, self._file.execute(query, (start, self.count if stop is None else stop)))
@@ -52,7 +52,7 @@ class Catalogue:
 
     def skipped(self) -> Iterator[Skipped]:
         """What the pass over the files could not use."""
-        for where, why in self._file.execute("SELECT place, why FROM skipped ORDER BY rowid"):
+        for where, why in self._file.execute("SELECT location, why FROM skipped ORDER BY rowid"):
             yield Skipped(where, why)
 
     def close(self) -> None:
@@ -74,15 +74,15 @@ def build_catalogue(
         file.execute("PRAGMA journal_mode = OFF")
         file.execute("PRAGMA synchronous = OFF")
         file.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        file.execute("CREATE TABLE rows (key TEXT, part TEXT, place TEXT, value TEXT)")
-        file.execute("CREATE TABLE skipped (place TEXT, why TEXT)")
+        file.execute("CREATE TABLE rows (key TEXT, part TEXT, location TEXT, value TEXT)")
+        file.execute("CREATE TABLE skipped (location TEXT, why TEXT)")
         _insert(file, found, seen)
         file.execute("CREATE INDEX rows_of_key ON rows (key)")
         file.execute("CREATE TABLE items (number INTEGER PRIMARY KEY, key TEXT)")
         file.execute(
             "INSERT INTO items SELECT row_number() OVER (ORDER BY first) - 1, key FROM "
             "(SELECT key, min(rowid) AS first FROM rows WHERE key != ? GROUP BY key)",
-            (HEAD,),
+            (METADATA,),
         )
     return Catalogue(path)
 

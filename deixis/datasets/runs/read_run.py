@@ -103,7 +103,7 @@ def prepare(sources: Sequence[Source], folder: RunFolder, progress: Progress) ->
 def _prepare(sources: Sequence[Source], progress: Progress) -> dict[str, int]:
     counts = {}
     for source in sources:
-        progress.stage(f"going through {source.place.path.name or source.place.path}", None)
+        progress.stage(f"going through {source.config.path.name or source.config.path}", None)
         seen = 0
 
         def rows(total: int) -> None:
@@ -116,7 +116,7 @@ def _prepare(sources: Sequence[Source], progress: Progress) -> dict[str, int]:
             first = next(source.scan_skipped(), None)
             why = f"; the first of what was skipped: {first.where}: {first.why}" if first else ""
             raise DataError(
-                f"{source.place.path}: expected {source.reader.wants}, got nothing that {source.format} has{why}"
+                f"{source.config.path}: expected {source.reader.wants}, got nothing that {source.format} has{why}"
             )
     return counts
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.formats import FORMATS
 from deixis.datasets.runs.catalogue import Catalogue, build_catalogue
-from deixis.datasets.source import Format, Head, Item, Place
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata
 from deixis.errors import DataError, DeixisError
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
@@ -36,7 +36,7 @@ class Source:
 
     name: str
     format: str
-    place: Place
+    config: DatasetConfig
     catalogue: Path
 
     @property
@@ -46,7 +46,7 @@ class Source:
     def prepare(self, seen: Callable[[int], None] = lambda _: None) -> int:
         """The number of items; the catalogue is made if it is not there. Raises DataError for a set without any."""
         if not self.catalogue.is_file():
-            build_catalogue(self.reader.scan(self.place), self.catalogue, seen).close()
+            build_catalogue(self.reader.scan(self.config), self.catalogue, seen).close()
         return _opened(self.catalogue)[0].count
 
     def count(self) -> int:
@@ -58,44 +58,44 @@ class Source:
 
     def records(self, start: int, stop: int) -> Iterator[tuple[int, Record | Skipped]]:
         """(number of the item, record or what was skipped) of items start, ..., stop - 1."""
-        catalogue, head = _opened(self.catalogue)
+        catalogue, metadata = _opened(self.catalogue)
         for number, item in enumerate(catalogue.items(start, stop), start):
-            for record in self._read(item, head):
+            for record in self._read(item, metadata):
                 yield number, record
 
     def records_of(self, number: int) -> list[Record | Skipped]:
         """What item `number` gives."""
-        catalogue, head = _opened(self.catalogue)
-        return list(self._read(catalogue.item(number), head))
+        catalogue, metadata = _opened(self.catalogue)
+        return list(self._read(catalogue.item(number), metadata))
 
-    def _read(self, item: Item, head: Head) -> Iterator[Record | Skipped]:
+    def _read(self, item: Item, metadata: Metadata) -> Iterator[Record | Skipped]:
         try:
-            yield from self.reader.read(item, head, self.place)
+            yield from self.reader.read(item, metadata, self.config)
         except UNREADABLE as error:
             yield Skipped(item.rows[0].where, _sentence(error))
 
     def description(self) -> dict[str, Any]:
         """What makes it the same set in a later run: where it lies, how it is read, and when its file was changed."""
-        state = self.place.path.stat() if self.place.path.is_file() else None
+        state = self.config.path.stat() if self.config.path.is_file() else None
         return {
             "format": self.format,
-            "path": str(self.place.path),
-            "images": None if self.place.images is None else str(self.place.images),
-            "split": self.place.split,
-            "options": dict(self.place.options),
+            "path": str(self.config.path),
+            "images": None if self.config.images is None else str(self.config.images),
+            "split": self.config.split,
+            "options": dict(self.config.options),
             "size_and_time": None if state is None else [state.st_size, state.st_mtime_ns],
         }
 
 
-def check_source(where: str, format_name: str, place: Place) -> None:
+def check_source(where: str, format_name: str, config: DatasetConfig) -> None:
     """Raises DataError unless the format is known, its options are its own, and the path is there."""
     if format_name not in FORMATS:
         raise DataError(f"{where}: expected a format among {', '.join(sorted(FORMATS))}; got {format_name!r}")
     known = FORMATS[format_name].options
-    if unknown := [name for name in place.options if name not in known]:
+    if unknown := [name for name in config.options if name not in known]:
         has = f"it has {', '.join(known)}" if known else "it has none"
         raise DataError(f"{where}: the format {format_name} has no option {unknown[0]!r}; {has}")
-    wanted = (("path", place.path, FORMATS[format_name].wants), ("images", place.images, "the folder of the media"))
+    wanted = (("path", config.path, FORMATS[format_name].wants), ("images", config.images, "the folder of the media"))
     for name, path, wants in wanted:
         if path is not None and not path.exists():
             raise DataError(f"{where}: {name}: got {path}, which is not there; expected {wants}")
@@ -112,10 +112,10 @@ def open_once(open_file: Callable[[Path], Opened]) -> Callable[[Path], Opened]:
 
 
 @open_once
-def _opened(path: Path) -> tuple[Catalogue, Head]:
-    """A catalogue and its head."""
+def _opened(path: Path) -> tuple[Catalogue, Metadata]:
+    """A catalogue and its metadata."""
     catalogue = Catalogue(path)
-    return catalogue, catalogue.head()
+    return catalogue, catalogue.metadata()
 
 
 def _sentence(error: Exception) -> str:

@@ -19,7 +19,7 @@ from deixis.datasets.files.map_files import read_map
 from deixis.datasets.files.mask_regions import map_regions
 from deixis.datasets.files.paired_folders import Pair, pair_rows, split_of_key
 from deixis.datasets.image_ids import aliases
-from deixis.datasets.source import HEAD, Head, Item, Place, Row
+from deixis.datasets.source import METADATA, DatasetConfig, Item, Metadata, Row
 from deixis.errors import DataError
 from deixis.geometry import Region, rle_area
 from deixis.samples.headers import header_size_hw
@@ -32,7 +32,7 @@ PER_INSTANCE = 256
 """Mapillary's instance maps hold class * 256 + instance."""
 
 
-def no_numbers(_: Place) -> tuple[int, ...]:
+def no_numbers(_: DatasetConfig) -> tuple[int, ...]:
     """None."""
     return ()
 
@@ -47,33 +47,33 @@ class MapSet:
     """
 
     source: str | None
-    pairs: Callable[[Place], list[Pair]]
-    classes: Callable[[Place], ClassList]
-    countable: Callable[[Place], tuple[int, ...]] = no_numbers
+    pairs: Callable[[DatasetConfig], list[Pair]]
+    classes: Callable[[DatasetConfig], ClassList]
+    countable: Callable[[DatasetConfig], tuple[int, ...]] = no_numbers
     instances: str = ""
     licence: str = "unknown"
 
 
-def scan_maps(place: Place, kind: MapSet) -> Iterator[Row | Skipped]:
+def scan_maps(config: DatasetConfig, kind: MapSet) -> Iterator[Row | Skipped]:
     """The list of classes for all, and a row for each image and each map. Raises DataError without either."""
-    pairs, classes = kind.pairs(place), kind.classes(place)
-    yield Row(HEAD, "classes", "classes", classes.to_json())
-    yield Row(HEAD, "countable", "classes", list(kind.countable(place)))
+    pairs, classes = kind.pairs(config), kind.classes(config)
+    yield Row(METADATA, "classes", "classes", classes.to_json())
+    yield Row(METADATA, "countable", "classes", list(kind.countable(config)))
     for pair in pairs:
-        yield from pair_rows(pair, place)
+        yield from pair_rows(pair, config)
 
 
-def read_maps(item: Item, head: Head, place: Place, kind: MapSet) -> Iterator[Annotated | Skipped]:
+def read_maps(item: Item, metadata: Metadata, config: DatasetConfig, kind: MapSet) -> Iterator[Annotated | Skipped]:
     """The image of an item with its classes; a `Skipped` for each number that no class has."""
     images, maps = item.of("image"), item.of("map")
     if not images or not maps:
         have, lack = ("image", "a map") if images else ("map", "an image")
         raise DataError(f"expected {lack} of the same name as this {have}, got none")
-    classes = ClassList.from_json(head["classes"][0].value)
+    classes = ClassList.from_json(metadata["classes"][0].value)
     found = read_map(maps[0].value, as_colours=classes.by_colour)
     if found.is_colour and not classes.by_colour:
         raise DataError(f"{maps[0].where}: expected a number at each pixel, as the classes have numbers, got colours")
-    medium = _medium(item, place, kind, found.values.shape)
+    medium = _medium(item, config, kind, found.values.shape)
     named = {number: names for number, names in classes.names.items() if not is_void(names[0])}
     objects = []
     for number, region in map_regions(found.values):
@@ -81,16 +81,16 @@ def read_maps(item: Item, head: Head, place: Place, kind: MapSet) -> Iterator[An
             objects.append(Object(named[number][0], region, synonyms=named[number][1:], stuff=True))
         elif number not in classes.names and (classes.by_colour or number not in VOID_NUMBERS):
             yield Skipped(maps[0].where, _foreign(number, region, classes))
-    if (instances := _instances(Path(maps[0].value), place, kind)) is not None:
+    if (instances := _instances(Path(maps[0].value), config, kind)) is not None:
         numbers = read_map(instances).values
         if numbers.shape != found.values.shape:
             raise DataError(f"{instances}: expected the size of the map, {found.values.shape}, got {numbers.shape}")
-        objects = _told_apart(numbers, named, head["countable"][0].value)
-    source = kind.source or set_name(place)
+        objects = _told_apart(numbers, named, metadata["countable"][0].value)
+    source = kind.source or set_name(config)
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
         source=source,
-        split=split_of_key(item.key, place),
+        split=split_of_key(item.key, config),
         signals=(medium,),
         objects=tuple(objects),
         aliases=aliases(medium.path),
@@ -99,7 +99,7 @@ def read_maps(item: Item, head: Head, place: Place, kind: MapSet) -> Iterator[An
     )
 
 
-def _medium(item: Item, place: Place, kind: MapSet, map_hw: tuple[int, ...]) -> MediaReference:
+def _medium(item: Item, config: DatasetConfig, kind: MapSet, map_hw: tuple[int, ...]) -> MediaReference:
     row = item.of("image")[0]
     size_hw = header_size_hw(Path(row.value))
     if size_hw != tuple(map_hw):
@@ -109,7 +109,7 @@ def _medium(item: Item, place: Place, kind: MapSet, map_hw: tuple[int, ...]) -> 
         )
     name = f"{item.key}{Path(row.value).suffix}"
     return MediaReference(
-        image_media_id([name], kind.source or set_name(place)), "image", path=row.value, size_hw=size_hw
+        image_media_id([name], kind.source or set_name(config)), "image", path=row.value, size_hw=size_hw
     )
 
 
@@ -119,10 +119,10 @@ def _foreign(number: int, region: Region, classes: ClassList) -> str:
     return f"expected one of the {len(classes.names)} classes, got {shown} at {rle_area(region.mask)} pixels"
 
 
-def _instances(path: Path, place: Place, kind: MapSet) -> Path | None:
+def _instances(path: Path, config: DatasetConfig, kind: MapSet) -> Path | None:
     """The map of instances of a map of classes, if the set has some, and they are not refused."""
     found = path.parent.parent / kind.instances / path.name
-    return found if kind.instances and place.options.get("instances") != "no" and found.is_file() else None
+    return found if kind.instances and config.options.get("instances") != "no" and found.is_file() else None
 
 
 def _told_apart(numbers: np.ndarray, named: Mapping[int, tuple[str, ...]], countable: list[int]) -> list[Object]:

@@ -17,7 +17,7 @@ from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.files.class_lists import ClassList, find_class_list, is_void, read_class_list
 from deixis.datasets.files.images import set_name
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
-from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
+from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError
 from deixis.geometry import Region
 from deixis.samples.consistency import listed
@@ -30,37 +30,39 @@ NO_BACKGROUND = frozenset({0})
 """Labels that mean nothing, where no list of classes and no option says otherwise."""
 
 
-def scan_clouds(place: Place) -> Iterator[Row | Skipped]:
+def scan_clouds(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The list of classes, if there is one, and a row for each NPZ file in the folder and below.
 
     Raises DataError where there is none, and where nothing tells what labels mean.
     """
-    files = [place.path] if place.path.is_file() else sorted(place.path.rglob("*.npz"))
+    files = [config.path] if config.path.is_file() else sorted(config.path.rglob("*.npz"))
     if not files:
-        raise DataError(f"{place.path}: expected NPZ files with a label at each point, got none")
-    background(place)
-    listed_in = place.options.get("classes") or (None if "name" in place.options else find_class_list([place.folder]))
+        raise DataError(f"{config.path}: expected NPZ files with a label at each point, got none")
+    background(config)
+    listed_in = config.options.get("classes") or (
+        None if "name" in config.options else find_class_list([config.folder])
+    )
     if listed_in is not None:
-        yield Row(HEAD, "classes", "classes", read_class_list(Path(listed_in)).to_json())
-    elif "name" not in place.options:
-        raise DataError(f"name: expected classes.json or classes.txt in {place.folder}, or name=..., got neither")
+        yield Row(METADATA, "classes", "classes", read_class_list(Path(listed_in)).to_json())
+    elif "name" not in config.options:
+        raise DataError(f"name: expected classes.json or classes.txt in {config.folder}, or name=..., got neither")
     for path in files:
-        where = shown_path(path, place) if path != place.path else path.name
+        where = shown_path(path, config) if path != config.path else path.name
         yield Row(where.removesuffix(".npz"), "file", where, str(path))
 
 
-def read_clouds(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_clouds(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """The cloud of an item with an object for each label; a `Skipped` for each label that no class has."""
     row = item.one("file")
     path = Path(row.value)
-    xyz, labels = _arrays(path, place.options.get("label"))
-    classes = ClassList.from_json(head["classes"][0].value) if "classes" in head else None
-    nothing = background(place)
+    xyz, labels = _arrays(path, config.options.get("label"))
+    classes = ClassList.from_json(metadata["classes"][0].value) if "classes" in metadata else None
+    nothing = background(config)
     objects = []
     for label in np.unique(labels).tolist():
-        if label in nothing and (classes is None or label not in classes.names or "background" in place.options):
+        if label in nothing and (classes is None or label not in classes.names or "background" in config.options):
             continue
-        names = (place.options["name"],) if classes is None else classes.names.get(label)
+        names = (config.options["name"],) if classes is None else classes.names.get(label)
         indices = np.flatnonzero(labels == label)
         if names is None:
             assert classes is not None
@@ -70,18 +72,18 @@ def read_clouds(item: Item, head: Head, place: Place) -> Iterator[Annotated | Sk
         elif not is_void(names[0]):
             region = Region(points=indices.tolist(), box3d=_box_of(xyz[indices]))
             objects.append(Object(names[0], region, synonyms=names[1:], stuff=classes is not None))
-    source = set_name(place)
+    source = set_name(config)
     medium_id = f"{source}/{item.key}"
     medium = MediaReference(
-        medium_id, "point_cloud", path=str(path), point_count=len(xyz), unit=place.options.get("unit")
+        medium_id, "point_cloud", path=str(path), point_count=len(xyz), unit=config.options.get("unit")
     )
-    split = split_of_key(item.key, place)
+    split = split_of_key(item.key, config)
     yield Annotated(medium_id, source, split, (medium,), tuple(objects), form="mask")
 
 
-def background(place: Place) -> frozenset[int]:
+def background(config: DatasetConfig) -> frozenset[int]:
     """The labels that mean nothing: the option's numbers and ranges ("0,2-19"). Raises DataError for others."""
-    text = place.options.get("background")
+    text = config.options.get("background")
     if text is None:
         return NO_BACKGROUND
     numbers: set[int] = set()

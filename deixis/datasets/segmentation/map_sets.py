@@ -14,7 +14,7 @@ from typing import Any
 from deixis.datasets.files.class_lists import FILES, ClassList, find_class_list, is_void, read_class_list
 from deixis.datasets.files.paired_folders import Pair, find_pairs
 from deixis.datasets.segmentation.class_maps import MapSet, read_maps, scan_maps
-from deixis.datasets.source import Format, Place
+from deixis.datasets.source import DatasetConfig, Format
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
 
@@ -23,37 +23,37 @@ COCO_STUFF_FILES = ("labels", "cocostuff_classes", "cocostuff-labels", *FILES)
 VISTAS_CONFIG = "config_v2.0.json"
 
 
-def class_file(place: Place, stems: tuple[str, ...], wanted: str) -> Path:
+def class_file(config: DatasetConfig, stems: tuple[str, ...], wanted: str) -> Path:
     """The file of classes that the option names, else one that lies in PATH or above. Raises DataError for none."""
-    if "classes" in place.options:
-        return Path(place.options["classes"])
-    found = find_class_list((place.path, place.path.parent), stems)
+    if "classes" in config.options:
+        return Path(config.options["classes"])
+    found = find_class_list((config.path, config.path.parent), stems)
     if found is None:
-        raise DataError(f"classes: expected {wanted} in {place.path}, or a list of classes by classes=FILE, got none")
+        raise DataError(f"classes: expected {wanted} in {config.path}, or a list of classes by classes=FILE, got none")
     return found
 
 
-def ade_classes(place: Place) -> ClassList:
+def ade_classes(config: DatasetConfig) -> ClassList:
     """The 150 classes, whose numbers in maps begin with 1; 0 is no class.
 
     objectInfo150.txt counts from 1; other lists are in this order, as LISA's ade20k_classes.json is.
     """
-    found = read_class_list(class_file(place, ADE_FILES, "objectInfo150.txt"))
+    found = read_class_list(class_file(config, ADE_FILES, "objectInfo150.txt"))
     start = min(found.names)
     return ClassList({number - start + 1: names for number, names in found.names.items()})
 
 
-def coco_stuff_classes(place: Place) -> ClassList:
+def coco_stuff_classes(config: DatasetConfig) -> ClassList:
     """The classes, whose numbers in maps are one less than in the list, which begins with "0: unlabeled".
 
     Names such as "wall-brick" or "food-other" are skipped, as LISA does; `dashed=keep` says "brick wall" and "food".
     """
-    found = read_class_list(class_file(place, COCO_STUFF_FILES, "labels.txt"))
+    found = read_class_list(class_file(config, COCO_STUFF_FILES, "labels.txt"))
     has_none = is_void(found.names.get(0, ("",))[0])
     names = {number - has_none: of_class for number, of_class in found.names.items() if number or not has_none}
-    if place.options.get("dashed", "drop") not in ("drop", "keep"):
-        raise DataError(f"dashed: expected drop or keep, got {place.options['dashed']!r}")
-    if place.options.get("dashed") == "keep":
+    if config.options.get("dashed", "drop") not in ("drop", "keep"):
+        raise DataError(f"dashed: expected drop or keep, got {config.options['dashed']!r}")
+    if config.options.get("dashed") == "keep":
         return ClassList({number: (undashed(of_class[0]),) for number, of_class in names.items()})
     # still in the list, as what is skipped must not count as foreign
     return ClassList({number: ("void",) if "-" in of_class[0] else of_class for number, of_class in names.items()})
@@ -71,9 +71,9 @@ def undashed(name: str) -> str:
     return f"{first} {second}" if second == "blind" else f"{second} {first}"
 
 
-def vistas_labels(place: Place) -> list[dict[str, Any]]:
+def vistas_labels(config: DatasetConfig) -> list[dict[str, Any]]:
     """The labels of config_v2.0.json. Raises DataError where it is not there or has no labels."""
-    path = Path(place.options.get("classes", place.path / VISTAS_CONFIG))
+    path = Path(config.options.get("classes", config.path / VISTAS_CONFIG))
     try:
         labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
         if not all(isinstance(label["readable"], str) for label in labels):
@@ -83,60 +83,60 @@ def vistas_labels(place: Place) -> list[dict[str, Any]]:
     return labels
 
 
-def vistas_classes(place: Place) -> ClassList:
+def vistas_classes(config: DatasetConfig) -> ClassList:
     """The classes by their place in the list; those that Mapillary does not evaluate ("Unlabeled") mean nothing."""
-    labels = enumerate(vistas_labels(place))
+    labels = enumerate(vistas_labels(config))
     return ClassList(
         {n: (label["readable"].lower() if label.get("evaluate", True) else "void",) for n, label in labels}
     )
 
 
-def vistas_countable(place: Place) -> tuple[int, ...]:
+def vistas_countable(config: DatasetConfig) -> tuple[int, ...]:
     """The numbers of the classes of which Mapillary tells instances apart."""
-    return tuple(number for number, label in enumerate(vistas_labels(place)) if label.get("instances"))
+    return tuple(number for number, label in enumerate(vistas_labels(config)) if label.get("instances"))
 
 
-def ade_pairs(place: Place) -> list[Pair]:
+def ade_pairs(config: DatasetConfig) -> list[Pair]:
     """images/training with annotations/training, and validation likewise."""
-    return _split_pairs(place, ("training", "validation"), "images/{}", "annotations/{}")
+    return _split_pairs(config, ("training", "validation"), "images/{}", "annotations/{}")
 
 
-def coco_stuff_pairs(place: Place) -> list[Pair]:
+def coco_stuff_pairs(config: DatasetConfig) -> list[Pair]:
     """The folders of maps by split in PATH, each with COCO's of the same name: in --images, or beside PATH."""
     pairs = []
     for split in ("train2017", "val2017"):
-        beside = [place.path.parent / name / split for name in ("coco", "images", "")]
-        images = [place.images / split] if place.images else [path for path in beside if path != place.path / split]
+        beside = [config.path.parent / name / split for name in ("coco", "images", "")]
+        images = [config.images / split] if config.images else [path for path in beside if path != config.path / split]
         found = next(filter(Path.is_dir, images), None)
-        if (place.path / split).is_dir() and found is not None:
-            pairs.append(Pair(found, place.path / split, f"{split}/"))
+        if (config.path / split).is_dir() and found is not None:
+            pairs.append(Pair(found, config.path / split, f"{split}/"))
     if not pairs:
         raise DataError(
-            f"{place.path}: expected train2017/ or val2017/ with maps, and the folder of COCO's images that has the "
+            f"{config.path}: expected train2017/ or val2017/ with maps, and the folder of COCO's images that has the "
             "same two by --images, got no such pair"
         )
     return pairs
 
 
-def vistas_pairs(place: Place) -> list[Pair]:
+def vistas_pairs(config: DatasetConfig) -> list[Pair]:
     """training/images with training/v2.0/labels, and validation likewise."""
-    return _split_pairs(place, ("training", "validation"), "{}/images", "{}/v2.0/labels")
+    return _split_pairs(config, ("training", "validation"), "{}/images", "{}/v2.0/labels")
 
 
-def _split_pairs(place: Place, splits: tuple[str, ...], images: str, maps: str) -> list[Pair]:
+def _split_pairs(config: DatasetConfig, splits: tuple[str, ...], images: str, maps: str) -> list[Pair]:
     found = [
-        Pair(place.folder / images.format(split), place.path / maps.format(split), f"{split}/")
+        Pair(config.folder / images.format(split), config.path / maps.format(split), f"{split}/")
         for split in splits
-        if (place.path / maps.format(split)).is_dir()
+        if (config.path / maps.format(split)).is_dir()
     ]
     if not found:
-        raise DataError(f"{place.path}: expected the folder {maps.format(splits[0])}/, got none")
+        raise DataError(f"{config.path}: expected the folder {maps.format(splits[0])}/, got none")
     return found
 
 
-def any_classes(place: Place) -> ClassList:
+def any_classes(config: DatasetConfig) -> ClassList:
     """The classes of the list in or above PATH, or of the option."""
-    found = read_class_list(class_file(place, FILES, "classes.json or classes.txt"))
+    found = read_class_list(class_file(config, FILES, "classes.json or classes.txt"))
     if all(is_void(names[0]) for names in found.names.values()):
         raise DataError(f"classes: expected a class that means something, got {shown(list(found.names.values()))}")
     return found

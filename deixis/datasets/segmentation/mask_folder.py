@@ -20,7 +20,7 @@ from deixis.datasets.files.mask_names import image_names, owner
 from deixis.datasets.files.mask_regions import map_regions, mask_region
 from deixis.datasets.files.paired_folders import files_below, find_pairs, shown_path, split_of_key
 from deixis.datasets.image_ids import aliases
-from deixis.datasets.source import HEAD, Format, Head, Item, Place, Row
+from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.headers import header_size_hw
@@ -34,20 +34,20 @@ PALETTE_BORDER = 255
 VALUES = ("auto", "mask", "instances", "classes")
 
 
-def scan_masks(place: Place) -> Iterator[Row | Skipped]:
+def scan_masks(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """A row for each image and each mask, and one for the list of classes, if there is one.
 
     Raises DataError for a folder without masks, and where nothing tells what the masks show.
     """
-    if place.options.get("values", "auto") not in VALUES:
-        raise DataError(f"values: expected one of {', '.join(VALUES)}, got {place.options['values']!r}")
-    classes = _class_file(place)
+    if config.options.get("values", "auto") not in VALUES:
+        raise DataError(f"values: expected one of {', '.join(VALUES)}, got {config.options['values']!r}")
+    classes = _class_file(config)
     if classes is not None:
-        yield Row(HEAD, "classes", shown_path(classes, place), read_class_list(classes).to_json())
-    elif place.options.get("values") == "classes":
-        raise DataError(f"classes: expected classes.json or classes.txt in {place.path}, or classes=FILE, got none")
-    is_named = "name" in place.options or classes is not None
-    for row in _rows(place):
+        yield Row(METADATA, "classes", shown_path(classes, config), read_class_list(classes).to_json())
+    elif config.options.get("values") == "classes":
+        raise DataError(f"classes: expected classes.json or classes.txt in {config.path}, or classes=FILE, got none")
+    is_named = "name" in config.options or classes is not None
+    for row in _rows(config):
         if isinstance(row, Row) and row.part == "mask" and row.value["shows"] is None and not is_named:
             raise DataError(
                 f"name: expected what the masks show, as the name of {row.where} does not tell: give name=..., or put "
@@ -56,14 +56,14 @@ def scan_masks(place: Place) -> Iterator[Row | Skipped]:
         yield row
 
 
-def read_masks(item: Item, head: Head, place: Place) -> Iterator[Annotated | Skipped]:
+def read_masks(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """The image of an item with the objects of its masks; a `Skipped` for each mask that cannot be used."""
     image, masks = item.one("image"), item.of("mask")
     if not masks:
         raise DataError("expected a mask of this image, got none")
     size_hw = header_size_hw(Path(image.value))
-    classes = ClassList.from_json(head["classes"][0].value) if "classes" in head else None
-    told = _Told(size_hw, classes, place.options.get("name"), place.options.get("values", "auto"))
+    classes = ClassList.from_json(metadata["classes"][0].value) if "classes" in metadata else None
+    told = _Told(size_hw, classes, config.options.get("name"), config.options.get("values", "auto"))
     used = 0
     for row in masks:
         try:
@@ -73,14 +73,14 @@ def read_masks(item: Item, head: Head, place: Place) -> Iterator[Annotated | Ski
             yield Skipped(row.where, str(error))
     if not used:
         return
-    source = set_name(place)
+    source = set_name(config)
     name = f"{item.key}{Path(image.value).suffix}"
     medium = MediaReference(image_media_id([name], source), "image", path=image.value, size_hw=size_hw)
     there = {obj.name for obj in told.objects}
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
         source=source,
-        split=split_of_key(item.key, place),
+        split=split_of_key(item.key, config),
         signals=(medium,),
         objects=tuple(told.objects),
         absent=tuple(dict.fromkeys(name for name in told.empty if name not in there)),
@@ -146,31 +146,31 @@ def _of_classes(found: NumberMap, classes: ClassList) -> list[Object]:
     return objects
 
 
-def _class_file(place: Place) -> Path | None:
-    if "classes" in place.options:
-        return Path(place.options["classes"])
-    return None if "name" in place.options else find_class_list([place.path])
+def _class_file(config: DatasetConfig) -> Path | None:
+    if "classes" in config.options:
+        return Path(config.options["classes"])
+    return None if "name" in config.options else find_class_list([config.path])
 
 
-def _rows(place: Place) -> Iterator[Row | Skipped]:
+def _rows(config: DatasetConfig) -> Iterator[Row | Skipped]:
     try:
-        pairs = find_pairs(place)
+        pairs = find_pairs(config)
     except DeixisError:  # no such folders, so they lie side by side
         pairs = []
     if not pairs:
-        images, masks = _told_apart(_by_name(place.path))
+        images, masks = _told_apart(_by_name(config.path))
         if not masks:
             raise DataError(
-                f"{place.path}: expected images and masks, in two folders such as images/ and masks/, or side by "
+                f"{config.path}: expected images and masks, in two folders such as images/ and masks/, or side by "
                 "side as a.jpg and a_mask.png, got no mask; folders of other names are given as PATH (the masks) and "
                 "--images (the images)"
             )
-        yield from _image_rows(images, "", place)
-        yield from _mask_rows(masks, images, "", place)
+        yield from _image_rows(images, "", config)
+        yield from _mask_rows(masks, images, "", config)
     for pair in pairs:
         images = _by_name(pair.images)
-        yield from _image_rows(images, pair.name, place)
-        yield from _mask_rows(_by_name(pair.maps), images, pair.name, place)
+        yield from _image_rows(images, pair.name, config)
+        yield from _mask_rows(_by_name(pair.maps), images, pair.name, config)
 
 
 Files = dict[str, list[Path]]
@@ -205,23 +205,23 @@ def _told_apart(files: Files) -> tuple[Files, Files]:
     return images, masks
 
 
-def _image_rows(images: Files, prefix: str, place: Place) -> Iterator[Row | Skipped]:
+def _image_rows(images: Files, prefix: str, config: DatasetConfig) -> Iterator[Row | Skipped]:
     for name, (first, *more) in images.items():
-        yield Row(prefix + name, "image", shown_path(first, place), str(first))
+        yield Row(prefix + name, "image", shown_path(first, config), str(first))
         for path in more:
-            yield Skipped(shown_path(path, place), f"expected a name of its own, got that of {first.name}")
+            yield Skipped(shown_path(path, config), f"expected a name of its own, got that of {first.name}")
 
 
-def _mask_rows(masks: Files, images: Files, prefix: str, place: Place) -> Iterator[Row | Skipped]:
+def _mask_rows(masks: Files, images: Files, prefix: str, config: DatasetConfig) -> Iterator[Row | Skipped]:
     names = image_names(images)
     only = next(iter(images)) if len(images) == 1 else None
     for name, path in ((name, path) for name, paths in masks.items() for path in paths):
         found = owner(name, names)
         image, shows = (found.image, found.shows) if found else (only, None)
         if image is None:
-            yield Skipped(shown_path(path, place), "expected an image that this is a mask of, got none of such a name")
+            yield Skipped(shown_path(path, config), "expected an image that this is a mask of, got none of such a name")
         else:
-            yield Row(prefix + image, "mask", shown_path(path, place), {"path": str(path), "shows": shows})
+            yield Row(prefix + image, "mask", shown_path(path, config), {"path": str(path), "shows": shows})
 
 
 MASKS = Format(

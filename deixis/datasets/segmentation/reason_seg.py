@@ -23,7 +23,7 @@ from deixis.datasets.files.images import find_image, split_of
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.files.mask_regions import mask_region
 from deixis.datasets.files.polygons import polygon_mask
-from deixis.datasets.source import Format, Head, Item, Place, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
@@ -107,11 +107,13 @@ def reason_seg_mask(shapes: Any, size_hw: tuple[int, int]) -> UInt8[np.ndarray, 
     return mask
 
 
-def scan_reason_seg(place: Place) -> Iterator[Row | Skipped]:
+def scan_reason_seg(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """A row for each annotation file, with its split, and one for each explanation."""
-    folders = _folders(place)
+    folders = _folders(config)
     if not any(any(folder.glob("*.json")) for folder in folders.values()):
-        raise DataError(f"{place.path}: expected NAME.jpg and NAME.json in {', '.join(SPLITS)}, got no JSON file there")
+        raise DataError(
+            f"{config.path}: expected NAME.jpg and NAME.json in {', '.join(SPLITS)}, got no JSON file there"
+        )
     for split, folder in folders.items():
         for path in sorted(folder.glob("*.json")):
             yield Row(f"{split}/{path.stem}", "annotation", f"{split}/{path.name}", {"path": str(path), "split": split})
@@ -129,11 +131,13 @@ def scan_reason_seg(place: Place) -> Iterator[Row | Skipped]:
             yield Row(f"{split}/{stem}", "explanation", where, outputs.strip())
 
 
-def read_reason_seg_item(item: Item, _: Head, place: Place) -> Iterator[Annotated]:
+def read_reason_seg_item(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annotated]:
     """An image with the one object that its texts ask for, and what counts neither way, as an object without a name."""
     row = item.one("annotation")
     split, path = row.value["split"], Path(row.value["path"])
-    image = find_image(Place(path.parent, images=place.images), [f"{path.stem}.jpg", f"{path.stem}.png"], split)
+    image = find_image(
+        DatasetConfig(path.parent, images=config.images), [f"{path.stem}.jpg", f"{path.stem}.png"], split
+    )
     size_hw = header_size_hw(image)
     found = read_reason_seg(path, size_hw)
     if not (found.mask == MEANT).any():
@@ -157,13 +161,13 @@ def read_reason_seg_item(item: Item, _: Head, place: Place) -> Iterator[Annotate
     )
 
 
-def _folders(place: Place) -> dict[str, Path]:
+def _folders(config: DatasetConfig) -> dict[str, Path]:
     """The folders of the splits: in PATH, in ReasonSeg below it, or PATH itself."""
-    for root in (place.path, place.path / "ReasonSeg", place.path / "reason_seg" / "ReasonSeg"):
+    for root in (config.path, config.path / "ReasonSeg", config.path / "reason_seg" / "ReasonSeg"):
         found = {split: root / split for split in SPLITS if (root / split).is_dir()}
         if found:
             return found
-    return {split_of(place.path.name) or place.split or "train": place.path}
+    return {split_of(config.path.name) or config.split or "train": config.path}
 
 
 REASON_SEG = Format(

@@ -23,7 +23,7 @@ from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.instruction.caption_sets import AUDIOCAPS, CLOTHO, COCO_CAPTIONS
 from deixis.datasets.instruction.onellm import ONELLM, POINTLLM_FILE
 from deixis.datasets.instruction.onellm_media import locate, medium_id
-from deixis.datasets.source import Format, Place
+from deixis.datasets.source import DatasetConfig, Format
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmarks.records import converted, records, unescaped
 from deixis.samples.consistency import shown
@@ -44,46 +44,46 @@ class CaptionRecord:
     captions: tuple[str, ...]
 
 
-Read = Callable[[Place, str], Iterator[CaptionRecord | Skipped]]
+Read = Callable[[DatasetConfig, str], Iterator[CaptionRecord | Skipped]]
 """(file, requested split, for files with several) -> records."""
 
 
-def coco_form(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
+def coco_form(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
     """The images of a file in COCO's format, all of one part."""
-    return _by(COCO_CAPTIONS, place, lambda _: _split_in(place.path, split))
+    return _by(COCO_CAPTIONS, config, lambda _: _split_in(config.path, split))
 
 
-def by_domain(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
+def by_domain(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
     """NoCaps: the part is the domain of an image, from the file or the files beside it; else "entire"."""
-    domains = {str(image["id"]): str(image["domain"]) for image in _images(place.path) if "domain" in image}
+    domains = {str(image["id"]): str(image["domain"]) for image in _images(config.path) if "domain" in image}
     for domain in () if domains else DOMAINS:
-        beside = place.path.with_name(f"nocaps_val_{domain}.json")
+        beside = config.path.with_name(f"nocaps_val_{domain}.json")
         domains |= {str(image["id"]): domain for image in _images(beside)} if beside.is_file() else {}
-    return _by(COCO_CAPTIONS, place, lambda key: domains.get(key, "no domain" if domains else "entire"))
+    return _by(COCO_CAPTIONS, config, lambda key: domains.get(key, "no domain" if domains else "entire"))
 
 
-def karpathy(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
+def karpathy(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
     """The images of one split of Karpathy's files."""
     number = 0
-    for where, image in json_items(place.path, "images"):
+    for where, image in json_items(config.path, "images"):
         if not isinstance(image, dict) or image.get("split") != split:
             continue
         number += 1
         names = [f"{image['filepath']}/{image['filename']}"] if image.get("filepath") else []
         yield _image_record(
-            place, where, split, [*names, image["filename"]], [s.get("raw") for s in image["sentences"]]
+            config, where, split, [*names, image["filename"]], [s.get("raw") for s in image["sentences"]]
         )
     if not number:
-        raise DataError(f"{place.path}: expected images with the split {split!r}, got none")
+        raise DataError(f"{config.path}: expected images with the split {split!r}, got none")
 
 
-def blip_list(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
+def blip_list(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
     """The images of a list of files with captions."""
-    for where, row in json_rows(place.path):
+    for where, row in json_rows(config.path):
         if isinstance(row, dict) and isinstance(row.get("image"), str):
             caption = row.get("caption")
             texts = caption if isinstance(caption, list) else [caption]
-            yield _image_record(place, where, _split_in(place.path, split), [row["image"]], texts)
+            yield _image_record(config, where, _split_in(config.path, split), [row["image"]], texts)
         else:
             yield Skipped(where, f"expected an object with 'image' and 'caption', got {shown(row)}")
 
@@ -91,52 +91,54 @@ def blip_list(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
 def of_onellm(modality: str) -> Read:
     """OneLLM's evaluation files about one of its modalities."""
 
-    def read(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
-        of_modality = Place(place.path, place.images, "test", {"kind": modality})
+    def read(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
+        of_modality = DatasetConfig(config.path, config.images, "test", {"kind": modality})
         return _by(ONELLM, of_modality, lambda _: "test")
 
     return read
 
 
-def clotho(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
-    return _by(CLOTHO, place, lambda _: "evaluation")
+def clotho(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
+    return _by(CLOTHO, config, lambda _: "evaluation")
 
 
-def audiocaps(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
-    return _by(AUDIOCAPS, place, lambda _: "test")
+def audiocaps(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
+    return _by(AUDIOCAPS, config, lambda _: "test")
 
 
-def pointllm_list(place: Place, split: str) -> Iterator[CaptionRecord | Skipped]:
+def pointllm_list(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
     """The objects of PointLLM's list, each with the answer of its conversation as caption."""
-    for where, row in json_rows(place.path):
+    for where, row in json_rows(config.path):
         try:
             name, caption = row["object_id"], row["conversations"][-1]["value"]
         except (KeyError, IndexError, TypeError):
             yield Skipped(where, f"expected an object with 'object_id' and 'conversations', got {shown(row)}")
             continue
         file = POINTLLM_FILE.format(name)
-        medium = MediaReference(medium_id("point", file), "point_cloud", path=str(locate(place, file)))
+        medium = MediaReference(medium_id("point", file), "point_cloud", path=str(locate(config, file)))
         yield CaptionRecord(f"pointllm/{name}", "test", (medium,), (caption.strip(),))
 
 
-def _by(form: Format, place: Place, part: Callable[[str], str]) -> Iterator[CaptionRecord | Skipped]:
+def _by(form: Format, config: DatasetConfig, part: Callable[[str], str]) -> Iterator[CaptionRecord | Skipped]:
     def convert(record: Annotated) -> CaptionRecord:
         key = record.id.rpartition("/")[2].rpartition(":")[2]
         return CaptionRecord(record.id, part(key), record.signals, tuple(map(unescaped, record.captions)))
 
-    return converted(records(form, place), convert)
+    return converted(records(form, config), convert)
 
 
 def _images(path: Path) -> Iterator[Mapping[str, Any]]:
     return (image for _, image in json_items(path, "images") if isinstance(image, dict) and "id" in image)
 
 
-def _image_record(place: Place, where: str, part: str, names: list[str], texts: list[Any]) -> CaptionRecord | Skipped:
+def _image_record(
+    config: DatasetConfig, where: str, part: str, names: list[str], texts: list[Any]
+) -> CaptionRecord | Skipped:
     captions = tuple(" ".join(text.split()) for text in texts if isinstance(text, str) and text.strip())
     if not captions:
         return Skipped(where, f"caption: expected text, got {shown(texts[:1])}")
     try:
-        medium = image_reference(place, names, "captions")
+        medium = image_reference(config, names, "captions")
     except DeixisError as error:
         return Skipped(where, str(error))
     return CaptionRecord(medium.id, part, (medium,), captions)

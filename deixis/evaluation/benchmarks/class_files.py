@@ -23,7 +23,7 @@ from deixis.datasets.classification.class_clouds import SCANOBJECTNN_HARDEST, re
 from deixis.datasets.classification.class_folders import CLASS_FOLDERS, LISTS
 from deixis.datasets.files.class_lists import split_names
 from deixis.datasets.files.class_names import readable
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmark import RequiredFile
 from deixis.evaluation.benchmarks.records import converted, records, unescaped
@@ -76,7 +76,7 @@ def class_folders(data: Path, options: Mapping[str, str], required_files: Requir
     split = options.get("split")
     kept: list[Sample | Skipped] = [
         record
-        for record in records(CLASS_FOLDERS, Place(data, options=own))
+        for record in records(CLASS_FOLDERS, DatasetConfig(data, options=own))
         if isinstance(record, Skipped) or (isinstance(record, Sample) and (split is None or record.split == split))
     ]
     samples = [record for record in kept if isinstance(record, Sample)]

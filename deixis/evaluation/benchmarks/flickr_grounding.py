@@ -9,7 +9,7 @@ from deixis.datasets.files.boxes import box_from_xywh
 from deixis.datasets.files.images import declared_size_hw, find_image
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.plain_questions import plain_text
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.answer_boxes import first_box, phrase_boxes
@@ -186,7 +186,7 @@ def _strict(ground_truth: GroundingTarget, answer: Answer) -> list[tuple[float, 
 
 def _example(caption: Caption, roots: Sequence[Path]) -> Example:
     ground_truth = caption.ground_truth
-    paths = [find_image(Place(root, root), [caption.file_name]) for root in roots]
+    paths = [find_image(DatasetConfig(root, root), [caption.file_name]) for root in roots]
     path = next((path for path in paths if path.is_file()), paths[0])
     medium = MediaReference(f"flickr/{caption.image}", "image", path=str(path), size_hw=ground_truth.size_hw)
     text = question_for(

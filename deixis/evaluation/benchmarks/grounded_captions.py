@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deixis.datasets.files.images import find_image
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.answer_boxes import first_box
@@ -186,7 +186,7 @@ def _example(
     classes: set[str],
     roots: Sequence[Path],
 ) -> Example:
-    paths = [find_image(Place(root, root), [f"{number}.jpg"]) for root in roots]
+    paths = [find_image(DatasetConfig(root, root), [f"{number}.jpg"]) for root in roots]
     path = next((path for path in paths if path.is_file()), paths[0])
     medium = MediaReference(f"flickr/{number}", "image", path=str(path), size_hw=image.size_hw)
     ground_truth = {"captions": image.captions, "references": tuple(references), "classes": classes}

@@ -20,7 +20,7 @@ from deixis.datasets.detection.lvis import LVIS, names_by_address, object_of_cat
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.object_names import is_single
 from deixis.datasets.plain_questions import plain_text
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError
 from deixis.evaluation.benchmarks.records import records
 from deixis.geometry import Region
@@ -66,7 +66,7 @@ def _sampled(annotations: Path, images: Path | None, draw: Draw, _: int) -> tupl
     subset = _images_of(annotations, draw.subset)
     skipped: list[Skipped] = []
     found: list[tuple[Annotated, Object, Region, str]] = []
-    for record in records(LVIS, Place(annotations, images, split="val")):
+    for record in records(LVIS, DatasetConfig(annotations, images, split="val")):
         if isinstance(record, Skipped):
             skipped.append(record)
         elif isinstance(record, Annotated) and record.signals[0].id in subset:

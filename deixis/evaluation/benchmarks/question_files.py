@@ -23,7 +23,7 @@ from deixis.datasets.instruction.caption_sets import scan_table
 from deixis.datasets.instruction.onellm import ONELLM
 from deixis.datasets.instruction.onellm_media import audio_header, locate
 from deixis.datasets.instruction.question_sets import GQA, VQAV2, vqav2_annotations
-from deixis.datasets.source import Format, Place
+from deixis.datasets.source import DatasetConfig, Format
 from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmarks.records import records, unescaped
 from deixis.evaluation.benchmarks.required_files import choice_option
@@ -48,43 +48,43 @@ class QuestionRecord:
     media: tuple[MediaReference, ...]
 
 
-Read = Callable[[Place, Mapping[str, str]], Iterator[QuestionRecord | Skipped]]
+Read = Callable[[DatasetConfig, Mapping[str, str]], Iterator[QuestionRecord | Skipped]]
 
 
-def vqav2(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+def vqav2(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
     """The part is the answer type: yes/no, number or other."""
     types = {
         str(row["question_id"]): str(row.get("answer_type", "other"))
-        for _, row in json_items(vqav2_annotations(place), "annotations")
+        for _, row in json_items(vqav2_annotations(config), "annotations")
         if isinstance(row, dict) and "question_id" in row
     }
-    return _by(VQAV2, place, lambda sample: types.get(_key(sample), "other"))
+    return _by(VQAV2, config, lambda sample: types.get(_key(sample), "other"))
 
 
-def gqa(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+def gqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
     """The part is "open" for questions of the structure "query", else "binary", as in the set's eval.py."""
     open_questions = {
         key
-        for _, key, row in json_pairs(place.path)
+        for _, key, row in json_pairs(config.path)
         if isinstance(row, dict) and isinstance(types := row.get("types"), dict) and types.get("structural") == "query"
     }
-    return _by(GQA, place, lambda sample: "open" if _key(sample) in open_questions else "binary", first_only=True)
+    return _by(GQA, config, lambda sample: "open" if _key(sample) in open_questions else "binary", first_only=True)
 
 
-def msvd(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+def msvd(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
     """The part is the first word of the question."""
 
     def part(sample: Sample) -> str:
         word = sample.turns[0].user.split(maxsplit=1)[0].lower()
         return word if word in QUESTION_WORDS else "other"
 
-    return _by(ONELLM, Place(place.path, place.images, "test", {"kind": "video"}), part)
+    return _by(ONELLM, DatasetConfig(config.path, config.images, "test", {"kind": "video"}), part)
 
 
-def clotho_aqa(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+def clotho_aqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
     """Answers are those of all annotators; the part is "binary" if all of them are yes or no."""
     answers_of: dict[tuple[str, str], list[str]] = {}
-    for row in scan_table(place, ("file_name", "QuestionText", "answer"), "file_name"):
+    for row in scan_table(config, ("file_name", "QuestionText", "answer"), "file_name"):
         if isinstance(row, Skipped):
             yield row
         elif not (row.value["QuestionText"].strip() and row.value["answer"].strip()):
@@ -92,17 +92,17 @@ def clotho_aqa(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRec
         else:
             answers_of.setdefault((row.key, row.value["QuestionText"].strip()), []).append(row.value["answer"].strip())
     for number, ((file, question), answers) in enumerate(answers_of.items()):
-        path = locate(place, file)
+        path = locate(config, file)
         medium = MediaReference(f"clotho/{Path(file).stem.strip()}", "audio", path=str(path), **audio_header(path))
         part = "binary" if {answer.lower() for answer in answers} <= YES_NO else "single word"
         yield QuestionRecord(f"clotho_aqa/{number}", part, question, tuple(answers), (medium,))
 
 
-def music_avqa(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+def music_avqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
     """The part is modality and question type: "Audio Counting". With the video, its audio, or both."""
     selected = choice_option(options, "media", BOTH, VIDEO, AUDIO)
     media: dict[str, tuple[MediaReference, ...]] = {}
-    for where, row in json_rows(place.path):
+    for where, row in json_rows(config.path):
         try:
             question = _filled(row["question_content"], _list(row["templ_values"]))
             part = " ".join(_list(row["type"]))
@@ -111,15 +111,15 @@ def music_avqa(place: Place, options: Mapping[str, str]) -> Iterator[QuestionRec
             yield Skipped(where, f"expected a question as in MUSIC-AVQA's files, got {shown(row)} ({error})")
             continue
         if name not in media:
-            media[name] = _video_and_audio(place, name, selected)
+            media[name] = _video_and_audio(config, name, selected)
         yield QuestionRecord(f"music_avqa/{row.get('question_id', where)}", part, question, (answer,), media[name])
 
 
 def _by(
-    form: Format, place: Place, part: Callable[[Sample], str], first_only: bool = False
+    form: Format, config: DatasetConfig, part: Callable[[Sample], str], first_only: bool = False
 ) -> Iterator[QuestionRecord | Skipped]:
     """The questions of a format; the expected answers are the references of the sample, else its answer."""
-    for record in records(form, place):
+    for record in records(form, config):
         if isinstance(record, Sample):
             (turn,) = record.turns
             answers = (turn.assistant,) if first_only or not turn.references else turn.references
@@ -160,16 +160,16 @@ def _filled(question: str, values: Sequence[str]) -> str:
     return re.sub(r"<[^<>]*>", lambda _: next(rest), question)
 
 
-def _video_and_audio(place: Place, name: str, selected: str) -> tuple[MediaReference, ...]:
+def _video_and_audio(config: DatasetConfig, name: str, selected: str) -> tuple[MediaReference, ...]:
     """The video, its audio, or both.
 
     Raises:
         DataError: audio is required and there is no audio file beside the video.
     """
-    video = MediaReference(f"music_avqa/{name}", "video", path=str(_below(place, f"{name}.mp4") or f"{name}.mp4"))
+    video = MediaReference(f"music_avqa/{name}", "video", path=str(_below(config, f"{name}.mp4") or f"{name}.mp4"))
     if selected == VIDEO:
         return (video,)
-    found = next(filter(None, map(partial(_below, place), (f"{name}{ending}" for ending in AUDIO_SUFFIXES))), None)
+    found = next(filter(None, map(partial(_below, config), (f"{name}{ending}" for ending in AUDIO_SUFFIXES))), None)
     if found is None:
         raise InputError(
             f"media: expected the audio of {name}.mp4 in a separate file, {name}.wav, got none; extract it with "
@@ -179,8 +179,8 @@ def _video_and_audio(place: Place, name: str, selected: str) -> tuple[MediaRefer
     return (audio,) if selected == AUDIO else (video, audio)
 
 
-def _below(place: Place, name: str) -> Path | None:
+def _below(config: DatasetConfig, name: str) -> Path | None:
     """The file of this name in the media folder, or in a folder directly below or beside it."""
-    folders = [place.folder, place.folder.parent] if place.images is None else [place.folder]
+    folders = [config.folder, config.folder.parent] if config.images is None else [config.folder]
     tried = [path for folder in folders for path in (folder / name, *sorted(folder.glob(f"*/{name}")))]
     return next((path for path in tried if path.is_file()), None)

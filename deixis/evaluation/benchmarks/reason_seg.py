@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deixis.datasets.annotated import Annotated, Expression
 from deixis.datasets.segmentation.reason_seg import REASON_SEG
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError, InputError
 from deixis.evaluation.benchmark import (
     GENERATED,
@@ -114,7 +114,7 @@ class ReasonSeg:
         """
         texts, (root, splits) = _texts(options), _place(data, options)
         masks, notation = choice_option(options, "masks", UNION, FIRST), notation_of(options)
-        for record in records(REASON_SEG, Place(root)):
+        for record in records(REASON_SEG, DatasetConfig(root)):
             if isinstance(record, Skipped):
                 if record.where.split("/")[0] in splits:
                     yield record

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from deixis.datasets.runs.sources import Record, Source
-from deixis.datasets.source import Format, Place
+from deixis.datasets.source import DatasetConfig, Format
 from deixis.samples.skipped import Skipped
 
 _FOLDER: ContextVar[Path | None] = ContextVar("folder of parsed records", default=None)
@@ -32,7 +32,7 @@ def parsed_once() -> Generator[None]:
             _FOLDER.reset(token)
 
 
-def records(form: Format, place: Place) -> Iterator[Record | Skipped]:
+def records(form: Format, config: DatasetConfig) -> Iterator[Record | Skipped]:
     """The records that a reader yields, after what its first pass skipped; item by item in the order of the files.
 
     Raises:
@@ -40,9 +40,9 @@ def records(form: Format, place: Place) -> Iterator[Record | Skipped]:
     """
     folder = _FOLDER.get()
     if folder is None:
-        yield from _parsed(form, place)
+        yield from _parsed(form, config)
         return
-    stored = folder / f"{blake2b(repr((form.name, place)).encode(), digest_size=8).hexdigest()}.pickle"
+    stored = folder / f"{blake2b(repr((form.name, config)).encode(), digest_size=8).hexdigest()}.pickle"
     if stored.is_file():
         with stored.open("rb") as file:
             while file.peek(1):
@@ -51,15 +51,15 @@ def records(form: Format, place: Place) -> Iterator[Record | Skipped]:
     # Renamed only after a complete pass: a pass that is abandoned leaves nothing behind.
     unfinished = stored.with_suffix(".part")
     with unfinished.open("wb") as file:
-        for record in _parsed(form, place):
+        for record in _parsed(form, config):
             pickle.dump(record, file)
             yield record
     unfinished.replace(stored)
 
 
-def _parsed(form: Format, place: Place) -> Iterator[Record | Skipped]:
+def _parsed(form: Format, config: DatasetConfig) -> Iterator[Record | Skipped]:
     with TemporaryDirectory() as folder:
-        source = Source(form.name, form.name, place, Path(folder) / "set.sqlite")
+        source = Source(form.name, form.name, config, Path(folder) / "set.sqlite")
         count = source.prepare()
         yield from source.scan_skipped()
         for _, record in source.records(0, count):
@@ -80,7 +80,7 @@ def unescaped(markup: str) -> str:
     return markup.replace("{{", "{").replace("}}", "}")
 
 
-def with_media(place: Place, name: str) -> Place:
+def with_media(config: DatasetConfig, name: str) -> DatasetConfig:
     """The place with its media folder, if it has its usual name beside the file or one level above."""
-    folders = [folder / name for folder in (place.path.parent, place.path.parent.parent)]
-    return replace(place, images=place.images or next((folder for folder in folders if folder.is_dir()), None))
+    folders = [folder / name for folder in (config.path.parent, config.path.parent.parent)]
+    return replace(config, images=config.images or next((folder for folder in folders if folder.is_dir()), None))

@@ -17,7 +17,7 @@ from deixis.datasets.annotated import Annotated
 from deixis.datasets.grounding.mdetr import MDETR
 from deixis.datasets.grounding.refcoco import REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.datasets.plain_questions import plain_text
-from deixis.datasets.source import Format, Place
+from deixis.datasets.source import DatasetConfig, Format
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.answer_boxes import box_of, phrase_boxes
@@ -137,7 +137,7 @@ class ReferringComprehension:
         for split, path in files.items():
             place = place_for(path, options)
             images = place.images or next((data / name for name in PICTURES if (data / name).is_dir()), None)
-            for record in records(MDETR, Place(path, images, split)):
+            for record in records(MDETR, DatasetConfig(path, images, split)):
                 assert isinstance(record, Annotated | Skipped)
                 yield record
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError, InputError
 from deixis.evaluation.benchmark import RequiredFile
 
@@ -43,7 +43,7 @@ def require_files(data: Path, required: RequiredFile, *patterns: str) -> list[Pa
     return files
 
 
-def place_for(path: Path, options: Mapping[str, str], **more: str) -> Place:
+def place_for(path: Path, options: Mapping[str, str], **more: str) -> DatasetConfig:
     """The place of a set's file, with its images where the option says.
 
     Raises:
@@ -52,7 +52,7 @@ def place_for(path: Path, options: Mapping[str, str], **more: str) -> Place:
     images = options.get("images")
     if images is not None and not Path(images).is_dir():
         raise InputError(f"images: expected the folder of the images, got {images!r}, which is none")
-    return Place(path, None if images is None else Path(images), options=more)
+    return DatasetConfig(path, None if images is None else Path(images), options=more)
 
 
 def integer_option(options: Mapping[str, str], name: str, default: int, least: int = 0) -> int:

@@ -8,7 +8,7 @@ import pytest
 from deixis.datasets.annotated import Relation
 from deixis.datasets.detection.visual_genome import VISUAL_GENOME, scan_visual_genome
 from deixis.datasets.plain_questions import plain_samples
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from tests.datasets.reading import read_all, write_json, write_picture
 
 IMAGES = [
@@ -175,7 +175,7 @@ def test_the_pass_over_the_files_holds_one_picture(tmp_path):
         folder = tmp_path / str(count)
         layout(folder, None, objects=[(number, [obj(n, ["thing"]) for n in range(40)]) for number in range(count)])
         tracemalloc.start()
-        assert sum(1 for _ in scan_visual_genome(Place(folder))) == count
+        assert sum(1 for _ in scan_visual_genome(DatasetConfig(folder))) == count
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]

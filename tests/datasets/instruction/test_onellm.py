@@ -9,7 +9,7 @@ import pytest
 
 from deixis.datasets.instruction.onellm import ONELLM
 from deixis.datasets.instruction.onellm_media import media_of
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.samples.media import open_media
 from deixis.signals import DepthSpec, to_tensor
 from tests.datasets.reading import read_all, write_json, write_picture
@@ -198,9 +198,9 @@ def test_which_kind_it_is(tmp_path, option, record, folder, kind):
     assert found.signals[-1].modality == kind
 
 
-def arrays(tmp_path: Path, array: np.ndarray) -> Place:
+def arrays(tmp_path: Path, array: np.ndarray) -> DatasetConfig:
     np.save(tmp_path / "a.npy", array)
-    return Place(tmp_path)
+    return DatasetConfig(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_a_depth_map_drawn_in_grey(tmp_path):
     grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
     write_picture(tmp_path / "cc3m" / "1.png", np.zeros((16, 16, 3), np.uint8))
     write_picture(tmp_path / "cc3m_depth" / "1.png", np.repeat(grey[..., None], 3, axis=2))
-    picture, depth = media_of("rgbd", {"url": "data/cc3m/1.png"}, Place(tmp_path))
+    picture, depth = media_of("rgbd", {"url": "data/cc3m/1.png"}, DatasetConfig(tmp_path))
     assert (picture.modality, depth.modality, depth.size_hw) == ("image", "depth", (16, 16))
     with open_media(depth) as signal:
         spec = DepthSpec(size_px=16, channels="grey", mean=(0, 0, 0), std=(1, 1, 1))
@@ -262,14 +262,14 @@ def test_a_depth_map_in_colours_is_refused(tmp_path):
     colours[..., 0] = 200
     write_picture(tmp_path / "d.png", colours)
     with pytest.raises(ValueError, match=re.escape("expected a depth map in grey, got a drawing in colours")):
-        media_of("rgbd", {"image": "1.png", "depth_image": "d.png"}, Place(tmp_path))
+        media_of("rgbd", {"image": "1.png", "depth_image": "d.png"}, DatasetConfig(tmp_path))
 
 
 def test_a_real_depth_map_stays_a_file(shared_data):
     folder = shared_data / "rgbd_open3d"
     depth = next(path for path in sorted((folder / "depth").iterdir()) if path.suffix == ".png")
     record = {"image": "none.jpg", "depth_image": f"depth/{depth.name}"}
-    _, medium = media_of("rgbd", record, Place(folder))
+    _, medium = media_of("rgbd", record, DatasetConfig(folder))
     assert medium.path == str(depth.resolve())
     with open_media(medium) as signal:
         assert signal.extent.size_hw == medium.size_hw

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from deixis.datasets.runs.catalogue import Catalogue, build_catalogue
-from deixis.datasets.source import HEAD, Item, Row
+from deixis.datasets.source import METADATA, Item, Row
 from deixis.samples.skipped import Skipped
 
 
@@ -15,12 +15,12 @@ def row(key: str, part: str = "annotation", value: object = 1) -> Row:
 
 ROWS = [
     row("b", "image"),
-    row(HEAD, "category", {"id": 1}),
+    row(METADATA, "category", {"id": 1}),
     row("a", value=2),
     Skipped("line 4", "it is empty"),
     row("b", value=3),
     row("a", "image"),
-    row(HEAD, "category", {"id": 2}),
+    row(METADATA, "category", {"id": 2}),
     row("c?#%", value=[1.5, None, "ü\ud800"]),
 ]
 
@@ -33,7 +33,7 @@ def test_rows_are_grouped_by_item_in_the_order_of_the_files(tmp_path):
         ("a", [2, 1]),
         ("c?#%", [[1.5, None, "ü\ud800"]]),
     ]
-    assert [r.value["id"] for r in catalogue.head()["category"]] == [1, 2]
+    assert [r.value["id"] for r in catalogue.metadata()["category"]] == [1, 2]
     assert list(catalogue.skipped()) == [Skipped("line 4", "it is empty")]
     catalogue.close()
 

@@ -17,7 +17,7 @@ from deixis.datasets.runs.pool import Workers
 from deixis.datasets.runs.read_run import ReadPlan, ReadUnit, read_set, read_unit
 from deixis.datasets.runs.report import reason
 from deixis.datasets.runs.sources import Source, check_source
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.samples.shards import open_samples
 from deixis.samples.skipped import Skipped
 from tests.datasets.coco_sets import coco_set, files_of
@@ -38,7 +38,9 @@ class Noted:
 
 
 def plan_of(path: Path, out: Path, images: Path | None = None, **options) -> ReadPlan:
-    source = Source("source", "coco", Place(path, images or path.parent / "train"), out / ".run" / "source.sqlite")
+    source = Source(
+        "source", "coco", DatasetConfig(path, images or path.parent / "train"), out / ".run" / "source.sqlite"
+    )
     return ReadPlan(source, **options)
 
 
@@ -131,7 +133,7 @@ def test_pictures_held_out_of_another_set_are_dropped_by_their_id(tmp_path):
     path = coco_set(tmp_path / "set", 10)
     held = coco_set(tmp_path / "other", 4, split="val", first=8)  # images 8 to 11, of which 8 to 10 are in train
     out = tmp_path / "out"
-    other = Source("val_set", "coco", Place(held, tmp_path / "other" / "val"), out / ".run" / "held.sqlite")
+    other = Source("val_set", "coco", DatasetConfig(held, tmp_path / "other" / "val"), out / ".run" / "held.sqlite")
     report = read(path, out, held_out=(other,))
     assert report["samples"] == {"train": 7}
     assert report["reasons"] == {"held out: … may not be trained on, it is in val of val_set": 3}
@@ -149,19 +151,24 @@ def test_a_set_of_the_same_name_that_has_changed_is_looked_at_anew(tmp_path):
 @pytest.mark.parametrize(
     ("format_name", "place", "message"),
     [
-        pytest.param("cocoa", Place(Path(".")), "FORMAT: expected a format among .*coco.*; got 'cocoa'", id="format"),
+        pytest.param(
+            "cocoa", DatasetConfig(Path(".")), "FORMAT: expected a format among .*coco.*; got 'cocoa'", id="format"
+        ),
         pytest.param(
             "coco",
-            Place(Path("no.json")),
+            DatasetConfig(Path("no.json")),
             "FORMAT: path: got no.json, which is not there; expected the JSON",
             id="path",
         ),
         pytest.param(
-            "coco", Place(Path("."), options={"x": "1"}), "the format coco has no option 'x'; it has", id="option"
+            "coco",
+            DatasetConfig(Path("."), options={"x": "1"}),
+            "the format coco has no option 'x'; it has",
+            id="option",
         ),
         pytest.param(
             "coco",
-            Place(Path("."), Path("nowhere")),
+            DatasetConfig(Path("."), Path("nowhere")),
             "images: got nowhere, .*expected the folder of the media",
             id="images",
         ),
@@ -192,9 +199,9 @@ def test_a_command_that_was_wrong_is_mended_and_given_again(tmp_path):
         Image.new("L", (8, 8), 255).save(tmp_path / "set" / name)
 
     def read_masks(**options: str):
-        place = Place(tmp_path / "set", options=options)
+        config = DatasetConfig(tmp_path / "set", options=options)
         return read_set(
-            ReadPlan(Source("set", "masks", place, tmp_path / "out" / ".run" / "set.sqlite")),
+            ReadPlan(Source("set", "masks", config, tmp_path / "out" / ".run" / "set.sqlite")),
             RunFolder(tmp_path / "out"),
             Workers(),
         )
@@ -225,14 +232,14 @@ def test_a_set_without_anything_is_said_to_be_so(tmp_path):
 MEMORY = """
 import sys
 from pathlib import Path
-from deixis.datasets.source import Place
+from deixis.datasets.source import DatasetConfig
 from deixis.datasets.runs.folder import RunFolder
 from deixis.datasets.runs.pool import Workers
 from deixis.datasets.runs.read_run import ReadPlan, read_set
 from deixis.datasets.runs.sources import Source
 
 path, out = map(Path, sys.argv[1:])
-source = Source("source", "coco", Place(path, path.parent / "train"), out / ".run" / "source.sqlite")
+source = Source("source", "coco", DatasetConfig(path, path.parent / "train"), out / ".run" / "source.sqlite")
 read_set(ReadPlan(source, media="none", shard_items=200), RunFolder(out), Workers())
 # not getrusage: its peak begins with that of the process that started this one
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
