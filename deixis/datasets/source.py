@@ -41,8 +41,8 @@ class DatasetConfig:
 
 @dataclass(frozen=True)
 class Row:
-    """One fact as the file has it. key: of the item it belongs to, or METADATA. part: what it is ("image", "annotation").
-    where: for a sentence, file and line or field ("instances.json: annotations[12]"). value: plain JSON values."""
+    """One record of a file. key: of the item it belongs to, or METADATA. part: what it is ("image", "annotation").
+    where: for messages, file and line or field ("instances.json: annotations[12]"). value: plain JSON values."""
 
     key: str
     part: str
