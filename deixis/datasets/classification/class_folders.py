@@ -54,8 +54,8 @@ def scan_class_folders(config: DatasetConfig) -> Iterator[Row | Skipped]:
         yield row
     if not classes:
         raise DataError(
-            f"{config.path}: expected a folder for each class with files ending in {' '.join(sorted(_KIND_OF_SUFFIX))}, "
-            f"or {' or '.join(LISTS)}, got neither"
+            f"{config.path}: expected a folder for each class with files ending in "
+            f"{' '.join(sorted(_KIND_OF_SUFFIX))}, or {' or '.join(LISTS)}, got neither"
         )
     yield Row(METADATA, "classes", "classes", sorted(classes))
 

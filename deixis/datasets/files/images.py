@@ -121,8 +121,8 @@ def split_of(name: str) -> str | None:
 def set_name(config: DatasetConfig, file: Path | None = None) -> str:
     """What a set without a name of its own is called in ids: the option `source`, else the folder that it lies in.
 
-    >>> set_name(DatasetConfig(Path("nuts/annotations/train.json"))), set_name(DatasetConfig(Path("x"), options={"source": "nuts"}))
-    ('nuts', 'nuts')
+    >>> set_name(DatasetConfig(Path("nuts/annotations/train.json")))
+    'nuts'
     """
     if "source" in config.options:
         return config.options["source"]
