@@ -1,7 +1,7 @@
 """Frozen dataclasses of options, filled from the plain values of a YAML or JSON file and checked at construction.
 
 A class declares what it accepts by its annotations (`Literal` for choices, `Annotated[int, Bounds(1)]` for ranges) and
-calls `check_fields` in `__post_init__`. A message names the field, what was expected, what came and the nearest valid
+inherits from `Checked`. A message names the field, what was expected, what came and the nearest valid
 name. Such classes stand under `@no_type_check`: the run-time checker of the tests would refuse a value, in words of its
 own, before `__post_init__` can. It knows no recipe and no network.
 """
@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from functools import cache
 from inspect import get_annotations
 from math import isfinite
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, no_type_check
 
 from deixis.errors import ConfigError
 
@@ -86,6 +86,14 @@ def check_fields(record: Any) -> None:
     """Raises ConfigError unless every field of a dataclass instance fits its annotation."""
     for name, hint in _hints(type(record)).items():
         check_value(name, getattr(record, name), hint)
+
+
+@no_type_check
+class Checked:
+    """Base of dataclasses of options, frozen ones too, whose fields are checked at construction (`check_fields`)."""
+
+    def __post_init__(self):
+        check_fields(self)
 
 
 def read_options(cls: type[T], values: Any, where: str) -> T:

@@ -78,12 +78,12 @@ def to_tensor(signal: Signal, spec: PressureSpec):
     return values - values.mean(), window_frame(signal.extent.duration_s, spec.window_s, modality="pressure")
 
 
-def draw(values, drawn, width_px, height_px, chip_px, signal):
+def draw(signal, drawn, size):
     from PIL import Image, ImageDraw
 
-    image = Image.new("RGB", (width_px, height_px or 100), "white")
+    image = Image.new("RGB", (size.width_px, size.height_px or 100), "white")
     for item in drawn:
-        left, right = (second / signal.extent.duration_s * width_px for second in item.region.span)
+        left, right = (second / signal.extent.duration_s * size.width_px for second in item.region.span)
         ImageDraw.Draw(image).rectangle((left, 0, right, image.height), fill=item.colour)
     return image
 

@@ -14,10 +14,10 @@ from jaxtyping import Float32
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
-from deixis.options import Count, Natural, check_fields
+from deixis.options import Checked, Count, Natural
 from deixis.signals.filterbank import log_mel_hann
 from deixis.signals.modality import Modality
-from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_number
+from deixis.signals.signal import Signal, as_array, check_rate, content_digest, has_rate, is_array
 from deixis.signals.tokenizer_options import FINE_STRIDE, check_stem
 
 RATE_HZ = 16_000
@@ -27,7 +27,6 @@ FRAME_SHIFT_MS = 10.0
 """Kaldi's customary window and step, as in AST (Gong et al., Interspeech 2021, section 3.1) and OneLLM."""
 FRAMES_PER_S = 100
 """1000 / FRAME_SHIFT_MS."""
-RECIPES = ("centred", "ast")
 MIN_DURATION_S = 0.1
 MAX_DURATION_S = 600.0
 """What is read into memory at once: ten minutes, 38 MB at 16 kHz."""
@@ -45,8 +44,9 @@ MP3_SHARE = 0.9
 """The length of an MP3 is an estimate: less than this share of it is a file cut short."""
 
 
+@no_type_check
 @dataclass(frozen=True)
-class AudioSpec:
+class AudioSpec(Checked):
     """The audio a network requires: window_s seconds as frames of 10 ms of mel_bins, (x - mean) / (2 std).
 
     recipe: "centred": each row centred on its 10 ms, silence after the end, longer audio refused; or "ast", as AST
@@ -59,7 +59,7 @@ class AudioSpec:
     mel_bins: int = 64
     mean: float = -6.0
     std: float = 4.0
-    recipe: str = "centred"
+    recipe: Literal["centred", "ast"] = "centred"
 
 
 @no_type_check
@@ -79,9 +79,10 @@ class AudioOptions(AudioSpec):
     early_dim: Natural = 96
     kernel: tuple[Count, Count] = (16, 16)
     steps: tuple[Count, Count] = (10, 10)
+    has_places = True  # tokens have positions in time
 
     def __post_init__(self):
-        check_fields(self)
+        super().__post_init__()
         if self.tokenizer == "stem":
             check_stem("stride", self.stride, self.frames)
 
@@ -104,11 +105,6 @@ class AudioOptions(AudioSpec):
         """Cells in time; 0 without an early feature map."""
         return self.frames // FINE_STRIDE if self.early_dim else 0
 
-    @property
-    def has_places(self) -> bool:
-        """Always: tokens have positions in time."""
-        return True
-
 
 def silence(values: np.ndarray, spec: AudioSpec) -> np.ndarray:
     """The prepared values of silence: the floor that `to_tensor` puts after the end of the recording."""
@@ -117,11 +113,7 @@ def silence(values: np.ndarray, spec: AudioSpec) -> np.ndarray:
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The audio in a file that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF), as 16 kHz mono.
-
-    Raises: InputError when the content is no audio, is cut short, silent, or too short or too long (determined from the
-    header, before it is decoded).
-    """
+    """The audio in a file that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF), as 16 kHz mono."""
     import soundfile
 
     try:
@@ -155,21 +147,17 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     """The audio in (samples, rate_hz); samples are an array or tensor (n,), (n, channel) or (channel, n).
 
     Floats are taken as [-1, 1] (louder audio is scaled to its peak), integers as full scale of their type.
-    Raises: InputError for a missing rate, another shape, NaN, or silent, too short or too long audio.
     """
-    if not _is_pair(value):
+    if not has_rate(value):
+        shape = getattr(value, "shape", None)
+        got = type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
         raise InputError(
-            f"'{name}': expected audio as (samples, rate_hz), got {_describe(value)}; "
+            f"'{name}': expected audio as (samples, rate_hz), got {got}; "
             "an array alone does not say its rate, and may be of another modality, which is named as in fmri:FILE or "
             "modality='fmri'."
         )
     samples, rate_hz = value
-    rate_hz = float(rate_hz)
-    if not (MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ):
-        raise InputError(
-            f"'{name}': expected a rate of {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, got {rate_hz:g}; "
-            "it is samples a second, given after the samples."
-        )
+    rate_hz = check_rate(rate_hz, MIN_RATE_HZ, MAX_RATE_HZ, "samples", name)
     samples = as_array(samples, name)
     if samples.ndim == 1:
         samples = samples[:, None]
@@ -190,7 +178,7 @@ def fits(value: Any) -> bool:
 
     Six channels below the lowest rate of audio are an IMU recording, and four axes a video.
     """
-    if not _is_pair(value):
+    if not has_rate(value):
         return is_array(value) and len(value.shape) == 1
     shape = getattr(value[0], "shape", (0,))
     return len(shape) < 4 and not (len(shape) == 2 and 6 in shape and value[1] < MIN_RATE_HZ)
@@ -201,10 +189,7 @@ def to_tensor(signal: Signal, spec: AudioSpec) -> tuple[Float32[np.ndarray, "tim
 
     Row i covers the instants [i, i + 1) * 10 ms, its window centred on them ("ast": its window begins there); rows
     after the end hold what digital silence gives ("ast": zeros before normalising).
-    Raises: InputError when the audio is longer than the window ("ast": cut), and for another recipe.
     """
-    if spec.recipe not in RECIPES:
-        raise InputError(f"recipe: expected one of {', '.join(RECIPES)}, got {spec.recipe!r}.")
     duration_s = len(signal.values) / RATE_HZ
     rows = round(spec.window_s * FRAMES_PER_S)
     # files of "8 seconds" often have a few milliseconds more: half a row is no sentence's worth
@@ -322,19 +307,6 @@ def _missing_bytes(path: Path) -> int:
     return 0
 
 
-def _is_pair(value: Any) -> bool:
-    """Whether a value is (samples, rate_hz)."""
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        return False
-    samples, rate_hz = value
-    return is_number(rate_hz) and (is_array(samples) or isinstance(samples, list | tuple))
-
-
-def _describe(value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    return type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
-
-
 def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
     """Writes samples, floats (n,) in [-1, 1], as WAV of 16 bits. Raises InputError for another array."""
     import soundfile
@@ -374,7 +346,7 @@ AUDIO = Modality(
     },
     upsample="deixis.model.masks.pointing_head:Upsample1d",
     cells="deixis.model.masks.cells:TimeCells",
-    panel="deixis.visualize.panels.panel:draw_audio",
+    panel="deixis.visualize.panels.time_panels:draw_audio",
     blank=silence,
     panel_height_px=280,
     folder="sounds",

@@ -6,7 +6,7 @@ tensor it requires. Coordinates are the map's pixels, or its image's where it ha
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, no_type_check
+from typing import Any, Literal, no_type_check
 
 import numpy as np
 from jaxtyping import Float32
@@ -14,9 +14,10 @@ from jaxtyping import Float32
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
+from deixis.options import Checked
 from deixis.signals import pairs
-from deixis.signals.files import load_npy
-from deixis.signals.fit import MAX_8_BIT, square, square_frame, weighted_square
+from deixis.signals.files import PNG_MAGIC, TIFF_MAGICS, load_npy
+from deixis.signals.fit import MAX_8_BIT, Fit, square, square_frame, weighted_square
 from deixis.signals.image import check_size, opened, upright
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_narrow
@@ -26,11 +27,11 @@ PNG_UNIT_M = 0.001
 """What one step of a PNG is, where nothing is said: millimetres, as PrimeSense, Kinect and RealSense write them."""
 MAX_DEPTH_M = 10_000.0
 """Farther than any depth map reaches: the unit is wrong."""
-CHANNELS = ("metric", "grey")
 
 
+@no_type_check
 @dataclass(frozen=True)
-class DepthSpec:
+class DepthSpec(Checked):
     """The depth map a network requires: a square as an `ImageSpec` says, of three channels made of metres.
 
     channels: "metric": nearness (1 at near_m, 0 at far_m, even in 1 / depth), depth (1 at far_m, even in metres), and
@@ -41,26 +42,23 @@ class DepthSpec:
     """
 
     size_px: int = 224
-    channels: str = "metric"
+    channels: Literal["metric", "grey"] = "metric"
     near_m: float = 0.3
     far_m: float = 10.0
     paired: bool = False
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
-    fit: str = "letterbox"
+    fit: Fit = "letterbox"
 
 
 @no_type_check
 @dataclass(frozen=True)
-class DepthOptions(DepthSpec, FrameOptions):
+class DepthOptions(FrameOptions, DepthSpec):
     """The preparation of depth maps, and how their patches become tokens (`FrameOptions`)."""
 
 
 def open_file(path: Path, name: str, unit_m: float | None = None) -> Signal:
-    """The depth in a grey PNG or TIFF of 16 bits (unit_m metres a step, a millimetre if not given), or an NPY file.
-
-    Raises: InputError when the content is no depth map: colours, floats, or 8 bits without a unit.
-    """
+    """The depth in a grey PNG or TIFF of 16 bits (unit_m metres a step, a millimetre if not given), or an NPY file."""
     if path.suffix.lower() == ".npy":
         return open_value(load_npy(path, "a depth map"), name, str(path), unit_m)
     with opened(path, name) as image:
@@ -87,8 +85,7 @@ def open_file(path: Path, name: str, unit_m: float | None = None) -> Signal:
 def open_value(value: Any, name: str, path: str | None = None, unit_m: float | None = None) -> Signal:
     """The depth in an array or tensor (height, width), in metres or steps of unit_m, or in (image, depth).
 
-    0, NaN and infinity mean no reading. Raises: InputError for another shape, negative or absurd depths, no reading
-    at all, and whole numbers without a unit.
+    0, NaN and infinity mean no reading.
     """
     if pairs.is_pair(value):
         return pairs.pair_in_memory(open_value, value, name, unit_m=unit_m)
@@ -116,17 +113,12 @@ def fits(value: Any) -> bool:
 
 
 def to_tensor(signal: Signal, spec: DepthSpec) -> tuple[Float32[np.ndarray, "..."], Frame]:
-    """(3, size, size), or (2, 3, size, size) of image and map, and the frame that leads back to the pixels.
-
-    Raises: InputError for channels or a fit that are none, and for a missing image.
-    """
+    """(3, size, size), or (2, 3, size, size) of image and map, and the frame that leads back to the pixels."""
     if spec.channels == "metric":
         values = weighted_square(metric_channels(signal.values, spec), (signal.values > 0).astype(np.float32), spec)
-    elif spec.channels == "grey":
+    else:
         grey = np.rint(np.clip(signal.values / np.float32(spec.far_m), 0, 1) * MAX_8_BIT).astype(np.uint8)
         values = square(np.repeat(grey[:, :, None], 3, axis=2), spec)
-    else:
-        raise InputError(f"channels: expected one of {', '.join(CHANNELS)}, got {spec.channels!r}.")
     if spec.paired:
         values = pairs.paired_values(signal, values, spec)
     return values, square_frame(signal.extent.size_hw, spec, "depth")
@@ -157,8 +149,8 @@ def _signal(steps: np.ndarray, unit_m: float, name: str, path: str | None, info:
         )
     values = metres.astype(np.float32)
     extent = Extent("depth", size_hw=values.shape)
-    info |= {"unit_m": float(unit_m), "readings": float((values > 0).mean())}
-    return Signal("depth", values, extent, name, content_digest("depth", values), path, info)
+    digest = content_digest("depth", values)
+    return Signal("depth", values, extent, name, digest, path, {**info, "unit_m": float(unit_m)})
 
 
 def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
@@ -183,7 +175,7 @@ DEPTH = Modality(
     noun="a depth map",
     axes="xy",
     suffixes=(),
-    magics=((0, b"\x89PNG", "a PNG image"), (0, b"II*\x00", "a TIFF image"), (0, b"MM\x00*", "a TIFF image")),
+    magics=(PNG_MAGIC, *TIFF_MAGICS),
     spec=DepthSpec,
     options=DepthOptions,
     open_file=open_file,
@@ -194,7 +186,7 @@ DEPTH = Modality(
     open_pair=open_pair,
     upsample="deixis.model.masks.pointing_head:Upsample2d",
     cells="deixis.model.masks.cells:PixelCells",
-    panel="deixis.visualize.panels.panel:draw_depth",
+    panel="deixis.visualize.panels.image_panel:draw_depth",
     patches=True,
     folder="depth",
     file_suffix=".png",

@@ -4,17 +4,23 @@ Does not know any modality: the marks of the modalities' formats come from their
 """
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from deixis.errors import InputError
 
+Magic = tuple[int, bytes, str]
+"""Offset of a mark in a file, the mark, and the name of the format that carries it."""
+PNG_MAGIC: Magic = (0, b"\x89PNG", "a PNG image")
+JPEG_MAGIC: Magic = (0, b"\xff\xd8\xff", "a JPEG image")
+TIFF_MAGICS: tuple[Magic, ...] = ((0, b"II*\x00", "a TIFF image"), (0, b"MM\x00*", "a TIFF image"))
 HEAD_BYTES = 512
 """How much of a file is read to see what it is; the longest mark ends well before."""
 
-FIRST_MAGICS: tuple[tuple[int, bytes, str], ...] = ((4, b"ftyphei", "a HEIC photo (convert it to JPEG or PNG)"),)
+FIRST_MAGICS: tuple[Magic, ...] = ((4, b"ftyphei", "a HEIC photo (convert it to JPEG or PNG)"),)
 """Marks looked at before those of the readers, which would take such a file for a video."""
-FOREIGN_MAGICS: tuple[tuple[int, bytes, str], ...] = (
+FOREIGN_MAGICS: tuple[Magic, ...] = (
     (0, b"%PDF", "a PDF document"),
     (0, b"PK\x03\x04", "a ZIP archive"),
     (0, b"\x1f\x8b", "a gzip archive"),
@@ -59,21 +65,18 @@ def read_head(path: Path, expected: str) -> bytes:
     return head
 
 
-def matches(head: bytes, magics: tuple[tuple[int, bytes, str], ...]) -> str | None:
+def matches(head: bytes, magics: tuple[Magic, ...]) -> str | None:
     """The name of the format whose mark the head of a file carries, None when none of the marks fits."""
-    for offset, magic, format_name in magics:
-        if head[offset : offset + len(magic)] == magic:
-            return format_name
-    return None
+    return next((name for offset, mark, name in magics if head.startswith(mark, offset)), None)
 
 
-def load_npy(path: Path, expected: str) -> np.ndarray:
-    """The array in an NPY file; nothing pickled is ever executed.
+def load_npy(path: Path, expected: str, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
+    """The array in an NPY file, or with `mmap_mode` a view of it; nothing pickled is ever executed.
 
     Raises: InputError when the file is no NPY file, is cut short, or holds Python objects.
     """
     try:
-        array = np.load(path, allow_pickle=False)
+        array = np.load(path, mmap_mode, allow_pickle=False)
         if not isinstance(array, np.ndarray):
             raise InputError("an archive of several arrays")
     except Exception as error:  # headers of damaged files raise anything: SyntaxError, MemoryError, TokenError, ...

@@ -12,15 +12,14 @@ spec. Resampling is Pillow's, as in the official preprocessors: the same pixels,
 """
 
 import math
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Shaped, UInt8
 
-from deixis.errors import InputError
 from deixis.geometry.frames import Frame, crop_placement, letterbox_placement, placed_frame
 
-FITS = ("letterbox", "squash", "crop", "crop_rounded")
+Fit = Literal["letterbox", "squash", "crop", "crop_rounded"]
 MAX_8_BIT = 255
 SPARSE = 0.25
 """A pixel of the square is kept where at least this share of what it covers has a reading."""
@@ -47,20 +46,12 @@ class SquareSpec(Protocol):
 
 
 def placement(size_hw: tuple[int, int], size_px: int, fit: str) -> Placement:
-    """(top, left, height, width), in pixels of the square, that the image takes up; negative where it sticks out.
-
-    Raises: InputError for a fit that is none.
-    """
-    match fit:
-        case "letterbox":
-            return letterbox_placement(size_hw, (size_px, size_px))
-        case "squash":
-            return 0, 0, size_px, size_px
-        case "crop":
-            return crop_placement(size_hw, size_px, math.floor)
-        case "crop_rounded":
-            return crop_placement(size_hw, size_px, round)
-    raise InputError(f"fit: expected one of {', '.join(FITS)}, got {fit!r}.")
+    """(top, left, height, width), in pixels of the square, that the image takes up; negative where it sticks out."""
+    if fit == "letterbox":
+        return letterbox_placement(size_hw, (size_px, size_px))
+    if fit == "squash":
+        return 0, 0, size_px, size_px
+    return crop_placement(size_hw, size_px, round if fit == "crop_rounded" else math.floor)
 
 
 def square_frame(size_hw: tuple[int, int], spec: SquareSpec, modality: str) -> Frame:

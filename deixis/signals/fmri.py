@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from deixis.errors import InputError, UnsupportedError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame, placeless_frame
-from deixis.options import Count, Natural, check_fields
+from deixis.options import Checked, Count, Natural
 from deixis.signals.files import load_npy, read_head
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, content_digest
@@ -31,8 +31,9 @@ OFFICIAL_VOXELS = 15724
 """Voxels of subject 1 of the Natural Scenes Dataset that OneLLM's linear map reads (model/LLM/onellm.py@8587a47)."""
 
 
+@no_type_check
 @dataclass(frozen=True)
-class FmriSpec:
+class FmriSpec(Checked):
     """The fMRI response a network requires.
 
     voxels: how many numbers there must be, (voxels,) in the file's order and without places (OneLLM).
@@ -62,9 +63,6 @@ class FmriOptions(FmriSpec):
     tokens: Count = 8
     early_dim: Natural = 0
 
-    def __post_init__(self):
-        check_fields(self)
-
     @property
     def token_count(self) -> int:
         """One token per parcel, or the number that the linear map makes."""
@@ -87,10 +85,7 @@ def parcel_indices(signal: Signal, spec: FmriSpec) -> Int[np.ndarray, " voxel"] 
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The response in a NIfTI file (all voxels that are not 0) or an NPY file.
-
-    Raises: InputError when the content is neither, is cut short, or holds no response.
-    """
+    """The response in a NIfTI file (all voxels that are not 0) or an NPY file."""
     if path.suffix.lower() == ".npy":
         return open_value(load_npy(path, "an fMRI response"), name, str(path))
     volume, affine, info = _read_nifti(path, name)
@@ -98,10 +93,7 @@ def open_file(path: Path, name: str) -> Signal:
 
 
 def open_pair(paths: tuple[Path, Path], name: str) -> Signal:
-    """The response in a NIfTI file at the voxels of a mask, a second NIfTI file that is not 0 there.
-
-    Raises: InputError as `open_file`, and for a mask of another shape, place or without voxels.
-    """
+    """The response in a NIfTI file at the voxels of a mask, a second NIfTI file that is not 0 there."""
     (volume, affine, info), (mask, mask_affine, _) = (_read_nifti(path, path.name) for path in paths)
     if mask.shape != volume.shape:
         raise InputError(
@@ -117,10 +109,7 @@ def open_pair(paths: tuple[Path, Path], name: str) -> Signal:
 
 
 def open_value(value: Any, name: str, path: str | None = None) -> Signal:
-    """The response in an array or tensor (voxels,) or (repeats, voxels), averaged over repeats; without places.
-
-    Raises: InputError for another shape, NaNs, or numbers that are all the same.
-    """
+    """The response in an array or tensor (voxels,) or (repeats, voxels), averaged over repeats; without places."""
     array = as_array(value, name)
     if array.ndim not in (1, 2) or 0 in array.shape:
         raise InputError(
@@ -139,10 +128,7 @@ def fits(value: Any) -> bool:
 
 
 def to_tensor(signal: Signal, spec: FmriSpec) -> tuple[Float32[np.ndarray, "..."], Frame]:
-    """(voxels,) and a frame without axes, or (parcels, 4) and the frame that leads back to millimetres.
-
-    Raises: InputError for another number of voxels, and for parcels of a response without places.
-    """
+    """(voxels,) and a frame without axes, or (parcels, 4) and the frame that leads back to millimetres."""
     values = signal.values.astype(np.float64)
     if spec.standardise:
         values = (values - values.mean()) / values.std()
@@ -221,15 +207,12 @@ def _read_nifti(path: Path, name: str) -> tuple[Float32[np.ndarray, "x y z"], np
 @contextmanager
 def _quiet(logger: logging.Logger) -> Generator[None]:
     """nibabel says on stderr what it repairs in a header: nothing that a person could do anything about."""
-
-    def nothing(record: logging.LogRecord) -> bool:
-        return record.levelno > logging.CRITICAL
-
-    logger.addFilter(nothing)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.removeFilter(nothing)
+        logger.setLevel(level)
 
 
 def _from_volume(
@@ -289,7 +272,7 @@ FMRI = Modality(
     },
     upsample="deixis.model.masks.pointing_head:UpsamplePoints",
     cells="deixis.model.masks.cells:ParcelCells",
-    panel="deixis.visualize.panels.panel:draw_fmri",
+    panel="deixis.visualize.panels.fmri_panel:draw_fmri",
     indices=parcel_indices,
     folder="brains",
     region_fields=("time_s",),

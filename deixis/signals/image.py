@@ -17,8 +17,9 @@ from jaxtyping import Float32, UInt8
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
-from deixis.options import Count, Natural, check_fields
-from deixis.signals.fit import MAX_8_BIT, square, square_frame
+from deixis.options import Checked, Count, Natural
+from deixis.signals.files import JPEG_MAGIC, PNG_MAGIC, TIFF_MAGICS
+from deixis.signals.fit import MAX_8_BIT, Fit, square, square_frame
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_narrow
 from deixis.signals.tokenizer_options import FINE_STRIDE, check_stem
@@ -38,8 +39,9 @@ TRANSPOSED = (5, 6, 7, 8)
 """EXIF orientations that turn an image by a quarter, so that height and width change places."""
 
 
+@no_type_check
 @dataclass(frozen=True)
-class ImageSpec:
+class ImageSpec(Checked):
     """The image a network requires: a square of size_px, (value in [0, 1] - mean) / std for each of R, G, B.
 
     fit: how the image fills the square (`signals.fit`): "letterbox", "squash" (Ferret), "crop" (LISA, LLaVA),
@@ -49,7 +51,7 @@ class ImageSpec:
     size_px: int = 128
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
-    fit: str = "letterbox"
+    fit: Fit = "letterbox"
 
 
 @no_type_check
@@ -68,9 +70,10 @@ class ImageOptions(ImageSpec):
     patch_px: Count = 16
     early_dim: Natural = 96
     tiles: Count = 1
+    has_places = True  # patches have positions
 
     def __post_init__(self):
-        check_fields(self)
+        super().__post_init__()
         if self.tokenizer == "stem":
             check_stem("patch_px", self.patch_px, self.size_px)
 
@@ -84,18 +87,9 @@ class ImageOptions(ImageSpec):
         """Cells of all tiles; 0 without an early feature map."""
         return (self.tiles * self.size_px // FINE_STRIDE) ** 2 if self.early_dim else 0
 
-    @property
-    def has_places(self) -> bool:
-        """Always: patches have positions."""
-        return True
-
 
 def open_file(path: Path, name: str) -> Signal:
-    """The image in a file that Pillow reads, upright (first frame of an animation).
-
-    Raises: InputError when the content is no image, is cut short, or its size is out of bounds (checked
-    before any pixel is decoded).
-    """
+    """The image in a file that Pillow reads, upright (first frame of an animation)."""
     with opened(path, name) as image:
         return _from_image(image, name, str(path))
 
@@ -104,7 +98,6 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     """The image in a PIL image, or in an array or tensor (height, width[, channel]) or (channel, height, width).
 
     Integers are 0..255 (uint16: 0..65535), booleans black and white, floats 0..1; 1 to 4 channels.
-    Raises: InputError for another shape, values out of range, or a size out of bounds.
     """
     if _is_image(value):
         with _quiet():
@@ -129,7 +122,7 @@ def to_tensor(signal: Signal, spec: ImageSpec) -> tuple[Float32[np.ndarray, "cha
     """The image as the spec's square, and the frame that leads back to its pixels.
 
     Letterboxed, the aspect is kept and padding is 0, the mean colour. Reduced images are antialiased (Pillow's
-    bicubic); an image that already has the size is not resampled. Raises: InputError for a fit that is none.
+    bicubic); an image that already has the size is not resampled.
     """
     return square(signal.values, spec), square_frame(signal.values.shape[:2], spec, "image")
 
@@ -330,12 +323,11 @@ IMAGE = Modality(
     axes="xy",
     suffixes=(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif"),
     magics=(
-        (0, b"\x89PNG", "a PNG image"),
-        (0, b"\xff\xd8\xff", "a JPEG image"),
+        PNG_MAGIC,
+        JPEG_MAGIC,
+        *TIFF_MAGICS,
         (0, b"GIF8", "a GIF image"),
         (8, b"WEBP", "a WebP image"),
-        (0, b"II*\x00", "a TIFF image"),
-        (0, b"MM\x00*", "a TIFF image"),
         (0, b"BM", "a BMP image"),
         (4, b"ftypavif", "an AVIF image"),
         (0, b"\x00\x00\x00\x0cjP", "a JPEG 2000 image"),
@@ -346,12 +338,10 @@ IMAGE = Modality(
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
-    tokenizers={
-        "stem": "deixis.model.tokenizers.stems:ImageTokenizer",
-    },
+    tokenizers={"stem": "deixis.model.tokenizers.stems:ImageTokenizer"},
     upsample="deixis.model.masks.pointing_head:Upsample2d",
     cells="deixis.model.masks.cells:PixelCells",
-    panel="deixis.visualize.panels.panel:draw_image",
+    panel="deixis.visualize.panels.image_panel:draw_image",
     patches=True,
     views="tiles",
     sam=True,

@@ -15,11 +15,11 @@ from jaxtyping import Float, Float32
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
-from deixis.options import Count, Natural, check_fields
+from deixis.options import Checked, Count, Natural
 from deixis.signals.files import load_npy
 from deixis.signals.imu_tables import AXES, read_csv
 from deixis.signals.modality import Modality
-from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_number
+from deixis.signals.signal import Signal, as_array, check_rate, content_digest, has_rate, is_array
 from deixis.signals.tokenizer_options import FINE_STRIDE, check_stem
 
 MIN_ROWS = 10
@@ -27,17 +27,15 @@ MIN_ROWS = 10
 MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 20_000.0
 SOUND_RATE_HZ = 1000.0
 """An array of six channels below this rate is a recording, at or above it audio: no audio file has so low a rate."""
-RESAMPLINGS = ("linear", "sinc")
-NORMALISATIONS = ("none", "standard")
-TOO_LONG = ("refuse", "cut")
 SINC_WIDTH, SINC_ROLLOFF = 6, 0.99
 """torchaudio's resampling: zero crossings of the filter on each side, and its cutoff as a share of the lower rate."""
 FLAT = 1e-6
 """A recording that deviates less than this stands still: it is centred, not scaled."""
 
 
+@no_type_check
 @dataclass(frozen=True)
-class ImuSpec:
+class ImuSpec(Checked):
     """The IMU recording that a network requires: window_s seconds at rate_hz, zeros after the end.
 
     resampling: "linear", at the file's own times; or "sinc", OneLLM's: torchaudio's windowed sinc from the mean rate in
@@ -48,9 +46,9 @@ class ImuSpec:
 
     rate_hz: float = 200.0
     window_s: float = 2.0
-    resampling: str = "linear"
-    normalise: str = "none"
-    too_long: str = "refuse"
+    resampling: Literal["linear", "sinc"] = "linear"
+    normalise: Literal["none", "standard"] = "none"
+    too_long: Literal["refuse", "cut"] = "refuse"
 
 
 @no_type_check
@@ -69,9 +67,10 @@ class ImuOptions(ImuSpec):
     kernel: Count = 10
     stride: Count = 1
     early_dim: Natural = 0
+    has_places = True  # tokens have positions in time
 
     def __post_init__(self):
-        check_fields(self)
+        super().__post_init__()
         if self.tokenizer == "stem":
             check_stem("stride", self.stride, self.samples)
 
@@ -92,17 +91,9 @@ class ImuOptions(ImuSpec):
         """Cells in time; 0 without an early feature map."""
         return self.samples // FINE_STRIDE if self.early_dim else 0
 
-    @property
-    def has_places(self) -> bool:
-        """Always: tokens have positions in time."""
-        return True
-
 
 def open_file(path: Path, name: str, rate_hz: float | None = None) -> Signal:
-    """The recordings in a CSV with a time column, or in a CSV or NPY of six columns whose rate is given.
-
-    Raises: InputError when the content is no such table, has NaNs, or no rate is known.
-    """
+    """The recordings in a CSV with a time column, or in a CSV or NPY of six columns whose rate is given."""
     if path.suffix.lower() == ".npy":
         return open_value(load_npy(path, "an IMU recording"), name, str(path), rate_hz)
     rows, times_s = read_csv(path, name)
@@ -112,11 +103,8 @@ def open_file(path: Path, name: str, rate_hz: float | None = None) -> Signal:
 
 
 def open_value(value: Any, name: str, path: str | None = None, rate_hz: float | None = None) -> Signal:
-    """The recordings in (rows, rate_hz), or rows with `rate_hz`; rows are an array or tensor (n, 6) or (6, n).
-
-    Raises: InputError for another shape, a missing rate, or NaNs.
-    """
-    if is_pair(value):
+    """The recordings in (rows, rate_hz), or rows with `rate_hz`; rows are an array or tensor (n, 6) or (6, n)."""
+    if has_rate(value):
         value, rate_hz = value
     rows = as_array(value, name)
     if rows.ndim == 2 and rows.shape[0] == len(AXES) and rows.shape[1] != len(AXES):
@@ -131,19 +119,13 @@ def open_value(value: Any, name: str, path: str | None = None, rate_hz: float | 
 
 def fits(value: Any) -> bool:
     """Whether a value in memory is a recording: (rows, rate_hz) of six columns or rows, at a rate too low for audio."""
-    if not is_pair(value) or not is_array(value[0]) or len(value[0].shape) != 2:
+    if not has_rate(value) or not is_array(value[0]) or len(value[0].shape) != 2:
         return False
     return len(AXES) in value[0].shape and value[1] < SOUND_RATE_HZ
 
 
 def to_tensor(signal: Signal, spec: ImuSpec) -> tuple[Float32[np.ndarray, "axis sample"], Frame]:
-    """(6, window_s * rate_hz) samples, and the frame that leads back to seconds.
-
-    Raises: InputError when the recording is longer than the window and must not be cut, and for unknown choices.
-    """
-    _check_choice("resampling", spec.resampling, RESAMPLINGS)
-    _check_choice("normalise", spec.normalise, NORMALISATIONS)
-    _check_choice("too_long", spec.too_long, TOO_LONG)
+    """(6, window_s * rate_hz) samples, and the frame that leads back to seconds."""
     count, duration_s = round(spec.window_s * spec.rate_hz), float(signal.extent.duration_s or 0)
     times_s = signal.info["times_s"]
     if spec.too_long == "refuse" and duration_s > spec.window_s + 1.5 * duration_s / len(times_s):
@@ -188,22 +170,13 @@ def resample_sinc(
     return np.einsum("jk,jkc->jc", weights * (base / rate_hz), picked)
 
 
-def is_pair(value: Any) -> bool:
-    """Whether a value is (rows, rate_hz)."""
-    return isinstance(value, tuple | list) and len(value) == 2 and is_number(value[1])
-
-
 def _even_times(count: int, rate_hz: float | None, name: str) -> Float[np.ndarray, " row"]:
     if rate_hz is None:
         raise InputError(
             f"'{name}': expected an IMU recording with a time column or a rate, got neither; pass rate_hz=, or "
             f"imu@50:{name} for 50 rows a second."
         )
-    if not MIN_RATE_HZ <= float(rate_hz) <= MAX_RATE_HZ:
-        raise InputError(
-            f"'{name}': expected a rate of {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz, got {rate_hz:g}; it is rows a second."
-        )
-    return np.arange(count) / float(rate_hz)
+    return np.arange(count) / check_rate(rate_hz, MIN_RATE_HZ, MAX_RATE_HZ, "rows", name)
 
 
 def _signal(rows: np.ndarray, times_s: np.ndarray, name: str, path: str | None, info: dict[str, Any]) -> Signal:
@@ -223,11 +196,6 @@ def _signal(rows: np.ndarray, times_s: np.ndarray, name: str, path: str | None, 
     digest = content_digest("imu", np.column_stack([times_s, values]))
     info |= {"times_s": times_s, "source_rate_hz": 1 / step_s}
     return Signal("imu", values, extent, name, digest, path, info)
-
-
-def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{field}: expected one of {', '.join(choices)}, got {value!r}.")
 
 
 def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
@@ -258,9 +226,8 @@ IMU = Modality(
     },
     upsample="deixis.model.masks.pointing_head:Upsample1d",
     cells="deixis.model.masks.cells:TimeCells",
-    panel="deixis.visualize.panels.panel:draw_imu",
+    panel="deixis.visualize.panels.time_panels:draw_imu",
     panel_height_px=360,
-    panel_needs_signal=True,
     is_line_drawing=True,
     folder="traces",
     file_suffix=".npy",

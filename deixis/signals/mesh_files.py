@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from deixis.errors import InputError
+from deixis.signals.fit import MAX_8_BIT
 from deixis.signals.pcd_files import MARK, read_pcd
 
 Vertices = tuple[np.ndarray, np.ndarray | None]
@@ -19,7 +20,6 @@ Vertices = tuple[np.ndarray, np.ndarray | None]
 
 SURFACES = (".off", ".obj", ".stl", ".ply", ".glb")
 """Endings of files that may have faces."""
-MAX_8_BIT = 255
 MAX_DIGITS = 18  # of a count in a header
 REASON_LENGTH = 120
 """How much of a parser's own words goes into a sentence."""

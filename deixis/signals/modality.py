@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from deixis.geometry.frames import Frame
+from deixis.signals.files import Magic
 from deixis.signals.signal import Signal
 
 
@@ -59,12 +60,14 @@ class Modality:
         axes: names of the coordinates of a position, in order: "xy", "t", "xyz" or "xyt".
         spec: frozen dataclass of the preparation that a network needs; all fields have defaults.
         options: subclass of `spec` with the options of the tokenizers (`SignalOptions`).
-        open_file: (path, name) -> Signal.
+        open_file: (path, name) -> Signal. As `open_value` and `open_pair`, raises InputError, one sentence, for content
+            of another format or shape, or that is empty, damaged or out of bounds (from its header where that says so).
         open_value: (value, name, path) -> Signal, for values in memory.
         fits: whether a value in memory is of this modality, by its type and shape.
-        to_tensor: (signal, spec) -> (values, Frame).
+        to_tensor: (signal, spec) -> (float32 values, Frame that leads back to the file's units). Raises InputError for
+            a signal that does not fit the spec.
         suffixes: of file names, lower case with the dot.
-        magics: how such files begin: (offset, bytes, format name); formats without a signature have none.
+        magics: how such files begin; formats without a signature have none.
         has_rate: values in memory come with their rate, as (values, rate_hz).
         parameter: the number that a file or array may lack, a keyword of `open_file` and `open_value`: "unit_m" of a
             depth map, "rate_hz" of a video or IMU recording in an array; None where there is none.
@@ -74,9 +77,8 @@ class Modality:
         tokenizers: name in `SignalOptions.tokenizer` -> import path of the module class, "package.module:Class".
         upsample: import path of the module class that makes the field's fine level.
         cells: import path of the codec between regions and the cells of the fine level (`deixis.model.masks.cells`).
-        panel: import path of the function that draws a signal with regions (`deixis.visualize.panels.panel`).
+        panel: import path of the function that draws a signal with regions (`deixis.visualize.panels`).
         panel_height_px: of a drawing whose height is free; None where it follows from the width.
-        panel_needs_signal: the values alone do not carry the times that the drawing needs.
         is_line_drawing: the drawing is smaller, and sharper, as PNG than as JPEG.
         patches: made of pixels, so that it can share the patch embedding of a vision model.
         views: what several images per signal are: "tiles" of a larger one, or "frames" in time.
@@ -103,14 +105,13 @@ class Modality:
     panel: str
     tokenizers: Mapping[str, str] = field(default_factory=dict)
     suffixes: tuple[str, ...] = ()
-    magics: tuple[tuple[int, bytes, str], ...] = ()
+    magics: tuple[Magic, ...] = ()
     has_rate: bool = False
     parameter: str | None = None
     open_pair: Callable[..., Signal] | None = None
     indices: Callable[[Signal, Any], np.ndarray | None] | None = None
     blank: Callable[[np.ndarray, Any], np.ndarray] = zeros
     panel_height_px: int | None = None
-    panel_needs_signal: bool = False
     is_line_drawing: bool = False
     patches: bool = False
     views: Literal["tiles", "frames"] = "frames"

@@ -14,9 +14,10 @@ from jaxtyping import Float, Float32
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
+from deixis.options import Checked
 from deixis.signals import pairs
-from deixis.signals.files import load_npy
-from deixis.signals.fit import MAX_8_BIT, square, square_frame
+from deixis.signals.files import JPEG_MAGIC, PNG_MAGIC, TIFF_MAGICS, load_npy
+from deixis.signals.fit import MAX_8_BIT, Fit, square, square_frame
 from deixis.signals.image import check_size, opened, upright
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, content_digest, is_array
@@ -30,8 +31,9 @@ NO_VECTOR = 0.02
 """A vector shorter than this, such as 8-bit grey (128, 128, 128), stands for no surface."""
 
 
+@no_type_check
 @dataclass(frozen=True)
-class NormalSpec:
+class NormalSpec(Checked):
     """The normals a network requires: a square as an `ImageSpec` says, of the colours (n + 1) / 2 as 8 bits.
 
     paired: the image's square comes first: (2, 3, size_px, size_px), as OneLLM takes them
@@ -43,20 +45,17 @@ class NormalSpec:
     paired: bool = False
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
-    fit: str = "letterbox"
+    fit: Fit = "letterbox"
 
 
 @no_type_check
 @dataclass(frozen=True)
-class NormalOptions(NormalSpec, FrameOptions):
+class NormalOptions(FrameOptions, NormalSpec):
     """The preparation of normal maps, and how their patches become tokens (`FrameOptions`)."""
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The normals in an image (0..255 as -1..1, black and mid-grey as none) or in an NPY file.
-
-    Raises: InputError when the content is no map of unit vectors.
-    """
+    """The normals in an image (0..255 as -1..1, black and mid-grey as none) or in an NPY file."""
     if path.suffix.lower() == ".npy":
         return open_value(load_npy(path, "a map of surface normals"), name, str(path))
     with opened(path, name) as image:
@@ -72,10 +71,7 @@ def open_file(path: Path, name: str) -> Signal:
 
 
 def open_value(value: Any, name: str, path: str | None = None) -> Signal:
-    """The normals in an array or tensor (height, width, 3) in [-1, 1], 0 or NaN for none, or in (image, normals).
-
-    Raises: InputError for another shape or vectors that are not of length 1.
-    """
+    """The normals in an array or tensor (height, width, 3) in [-1, 1], 0 or NaN for none, or in (image, normals)."""
     if pairs.is_pair(value):
         return pairs.pair_in_memory(open_value, value, name)
     array = as_array(value, name)
@@ -101,10 +97,7 @@ def fits(value: Any) -> bool:
 
 
 def to_tensor(signal: Signal, spec: NormalSpec) -> tuple[Float32[np.ndarray, "..."], Frame]:
-    """(3, size, size), or (2, 3, size, size) of image and map, and the frame that leads back to the pixels.
-
-    Raises: InputError for a fit that is none, and for a missing image.
-    """
+    """(3, size, size), or (2, 3, size, size) of image and map, and the frame that leads back to the pixels."""
     values = square(normal_colours(signal.values), spec)
     if spec.paired:
         values = pairs.paired_values(signal, values, spec)
@@ -148,12 +141,7 @@ NORMAL = Modality(
     noun="a surface normal map",
     axes="xy",
     suffixes=(),
-    magics=(
-        (0, b"\x89PNG", "a PNG image"),
-        (0, b"\xff\xd8\xff", "a JPEG image"),
-        (0, b"II*\x00", "a TIFF image"),
-        (0, b"MM\x00*", "a TIFF image"),
-    ),
+    magics=(PNG_MAGIC, JPEG_MAGIC, *TIFF_MAGICS),
     spec=NormalSpec,
     options=NormalOptions,
     open_file=open_file,
@@ -163,7 +151,7 @@ NORMAL = Modality(
     open_pair=open_pair,
     upsample="deixis.model.masks.pointing_head:Upsample2d",
     cells="deixis.model.masks.cells:PixelCells",
-    panel="deixis.visualize.panels.panel:draw_normals",
+    panel="deixis.visualize.panels.image_panel:draw_normals",
     patches=True,
     folder="normals",
     file_suffix=".png",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deixis.errors import InputError
-from deixis.signals.files import FIRST_MAGICS, FOREIGN_MAGICS, load_npy, matches, read_head
+from deixis.signals.files import FIRST_MAGICS, FOREIGN_MAGICS, PNG_MAGIC, load_npy, matches, read_head
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array
 
@@ -134,7 +134,7 @@ def open_value(
 
 def is_grey_16_bit(head: bytes) -> bool:
     """Whether a file begins as a PNG of one grey channel of 16 bits: what depth cameras write."""
-    return head[:4] == b"\x89PNG" and head[PNG_DEPTH_AT : PNG_DEPTH_AT + 2] == GREY_16_BIT
+    return matches(head, (PNG_MAGIC,)) is not None and head[PNG_DEPTH_AT : PNG_DEPTH_AT + 2] == GREY_16_BIT
 
 
 def _called(reader: Modality, way: str, arguments: tuple, options: Mapping[str, Any]) -> Signal:
@@ -204,7 +204,7 @@ def _open_pair(
     if second.suffix.lower() != ARRAY_SUFFIX and is_grey_16_bit(heads[0]) and not is_grey_16_bit(heads[1]):
         raise InputError(f"'{name}': expected the image first and its map behind the plus sign, got a map first.")
     if modality is None:
-        modality = _modality_of_pair(first, second, readers)
+        modality = _modality_of_pair(first, second, heads[1], readers)
     if modality is None or readers[modality].open_pair is None:
         modalities, _ = _content(heads[1], second, readers)  # colours may be normals
         example = next((key for key in ("normal", *takers) if key in takers and key in modalities), takers[0])
@@ -216,13 +216,12 @@ def _open_pair(
     return _called(readers[modality], "open_pair", (pair, name), options)
 
 
-def _modality_of_pair(first: Path, second: Path, readers: Modalities) -> str | None:
+def _modality_of_pair(first: Path, second: Path, head: bytes, readers: Modalities) -> str | None:
     """fmri of a volume and its mask; depth or normal of an image and a 16-bit PNG or an array."""
     if _modality_of_ending(first, readers) == "fmri":
         return "fmri"
-    head = read_head(second, "the second file of a pair")
     if is_grey_16_bit(head):
         return "depth"
     if second.suffix.lower() == ARRAY_SUFFIX:
-        return {2: "depth", 3: "normal"}.get(load_npy(second, "a map").ndim)
+        return {2: "depth", 3: "normal"}.get(load_npy(second, "a map", mmap_mode="r").ndim)
     return None

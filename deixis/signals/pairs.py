@@ -40,9 +40,8 @@ def with_image(signal: Signal, image: Signal) -> Signal:
         y, x = (np.arange(rows) + 0.5) * height / rows, (np.arange(columns) + 0.5) * width / columns
         values = np.ascontiguousarray(values[y.astype(np.int64)][:, x.astype(np.int64)])
     digest = content_digest(signal.digest + image.digest, values)
-    info = {**signal.info, "map_size_hw": (height, width)}
     extent = replace(signal.extent, size_hw=(rows, columns))
-    return replace(signal, values=values, extent=extent, digest=digest, image=image.values, info=info)
+    return replace(signal, values=values, extent=extent, digest=digest, image=image.values)
 
 
 def pair_of_files(open_map: Callable[..., Signal], image: Path, map_path: Path, name: str, **options: Any) -> Signal:

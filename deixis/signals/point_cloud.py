@@ -14,7 +14,8 @@ from jaxtyping import Float, Float32, Int, Shaped
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame
-from deixis.options import Count, Natural, check_fields
+from deixis.options import Checked, Count, Natural
+from deixis.signals.fit import MAX_8_BIT
 from deixis.signals.mesh_files import read_mesh, read_surface
 from deixis.signals.modality import Modality
 from deixis.signals.pcd_files import MARK as PCD_MARK
@@ -24,8 +25,6 @@ GREY = 0.5
 """Every channel of a point whose file has no colours."""
 COLUMNS = (3, 6)
 """x, y, z, and perhaps r, g, b."""
-SCALES = ("cube", "sphere")
-MAX_8_BIT = 255
 XYZ_KEYS = ("xyz", "points", "vertices", "positions")
 RGB_KEYS = ("rgb", "colors", "colours", "color", "colour")
 """Names under which an NPZ file is looked through, in this order."""
@@ -33,8 +32,9 @@ DIGEST_SEED_DIGITS = 16
 """Hex digits of the content's digest that seed the choice of points: 64 bits."""
 
 
+@no_type_check
 @dataclass(frozen=True)
-class PointCloudSpec:
+class PointCloudSpec(Checked):
     """The point set a network requires: count points.
 
     scale: "cube": x, y, z in [0, 1] of the smallest cube around the cloud; or "sphere", OneLLM's: less their mean, over
@@ -43,7 +43,7 @@ class PointCloudSpec:
     """
 
     count: int = 2048
-    scale: str = "cube"
+    scale: Literal["cube", "sphere"] = "cube"
 
 
 @no_type_check
@@ -68,9 +68,7 @@ class PointCloudOptions(PointCloudSpec):
     embed_dim: Count | None = None
     normalize: str | None = "anchor"
     colours: bool = True
-
-    def __post_init__(self):
-        check_fields(self)
+    has_places = True  # tokens lie at the centres of their groups
 
     @property
     def token_count(self) -> int:
@@ -82,11 +80,6 @@ class PointCloudOptions(PointCloudSpec):
         """One cell per chosen point; 0 without per-point features."""
         return self.count if self.early_dim else 0
 
-    @property
-    def has_places(self) -> bool:
-        """Always: tokens lie at the centres of their groups."""
-        return True
-
 
 def even_points(values: np.ndarray, spec: PointCloudSpec) -> np.ndarray:
     """Points without shape or colour: grey, spread evenly over the cube with a fixed seed."""
@@ -96,19 +89,13 @@ def even_points(values: np.ndarray, spec: PointCloudSpec) -> np.ndarray:
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The points in a PLY, OBJ, OFF, STL, GLB, PCD or NPZ file; vertex colours are kept.
-
-    Raises: InputError when the content is no cloud, is cut short, has no points, or has NaNs.
-    """
+    """The points in a PLY, OBJ, OFF, STL, GLB, PCD or NPZ file; vertex colours are kept."""
     xyz, rgb = _read_npz(path, name) if path.suffix.lower() == ".npz" else read_mesh(path, name)
     return _signal(xyz, rgb, name, str(path))
 
 
 def open_value(value: Any, name: str, path: str | None = None) -> Signal:
-    """The points in an array or tensor (n, 3) or (n, 6): x, y, z and r, g, b, colours in 0..1 or 0..255.
-
-    Raises: InputError for another shape, no points, NaNs, or colours out of range.
-    """
+    """The points in an array or tensor (n, 3) or (n, 6): x, y, z and r, g, b, colours in 0..1 or 0..255."""
     array = as_array(value, name)
     if array.ndim != 2 or array.shape[1] not in COLUMNS:
         raise InputError(
@@ -128,7 +115,6 @@ def to_tensor(signal: Signal, spec: PointCloudSpec) -> tuple[Float32[np.ndarray,
 
     Row i is vertex `chosen_indices(signal, spec)[i]`. The frame is that of all points, chosen or not; a "sphere" has
     x, y, z in [-1, 1], which are 0 to 1 in its frame, and the mean is that of the chosen points, as they are shown.
-    Raises: InputError for a scale that is none.
     """
     # double precision: map coordinates are millions of metres, and single precision rounds those to half a metre
     xyz = signal.extent.points_xyz
@@ -137,13 +123,11 @@ def to_tensor(signal: Signal, spec: PointCloudSpec) -> tuple[Float32[np.ndarray,
     if spec.scale == "cube":
         frame = cloud_frame(xyz)
         places = np.clip(frame.to_unit(chosen), 0.0, 1.0)
-    elif spec.scale == "sphere":
+    else:
         centre = chosen.mean(axis=0)
         radius = float(np.linalg.norm(chosen - centre, axis=1).max()) or 1.0
         frame = Frame("point_cloud", tuple((centre - radius).tolist()), (2 * radius,) * 3, signal.extent)
         places = (chosen - centre) / radius
-    else:
-        raise InputError(f"scale: expected one of {', '.join(SCALES)}, got {spec.scale!r}.")
     return np.concatenate([places, signal.values[indices, 3:]], axis=1).astype(np.float32), frame
 
 
@@ -184,9 +168,8 @@ def _signal(xyz: np.ndarray, rgb: np.ndarray | None, name: str, path: str | None
     exact = np.concatenate([xyz, colours], axis=1)
     extent = Extent(modality="point_cloud", points_xyz=xyz)
     info = {"has_colours": rgb is not None}
-    return Signal(
-        "point_cloud", exact.astype(np.float32), extent, name, content_digest("point_cloud", exact), path, info
-    )
+    digest = content_digest("point_cloud", exact)
+    return Signal("point_cloud", exact.astype(np.float32), extent, name, digest, path, info)
 
 
 def _unit_colours(rgb: Shaped[np.ndarray, "n 3"], name: str) -> Float[np.ndarray, "n 3"]:
@@ -235,7 +218,7 @@ def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
     array = np.asarray(values)
     if array.dtype.kind != "f" or array.ndim != 2 or array.shape[1] != 6:
         raise InputError(f"expected a cloud as floats (n, 6), x, y, z, r, g, b, got {array.dtype} {array.shape}")
-    rgb = np.round(np.clip(array[:, 3:], 0, 1) * 255).astype(np.uint8)
+    rgb = np.round(np.clip(array[:, 3:], 0, 1) * MAX_8_BIT).astype(np.uint8)
     path.write_bytes(PointCloud(array[:, :3], colors=rgb).export(file_type="ply", encoding="binary"))
 
 
@@ -266,7 +249,7 @@ POINT_CLOUD = Modality(
     },
     upsample="deixis.model.masks.pointing_head:UpsamplePoints",
     cells="deixis.model.masks.cells:PointCells",
-    panel="deixis.visualize.panels.panel:draw_point_cloud",
+    panel="deixis.visualize.panels.point_cloud_panel:draw_point_cloud",
     indices=chosen_indices,
     blank=even_points,
     panel_height_px=500,

@@ -64,6 +64,22 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
+def has_rate(value: Any) -> bool:
+    """Whether a value is (values, rate_hz): an array, tensor or list with its sampling rate."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        return False
+    return is_number(value[1]) and (is_array(value[0]) or isinstance(value[0], list | tuple))
+
+
+def check_rate(rate_hz: float, low_hz: float, high_hz: float, what: str, name: str) -> float:
+    """The rate as float. Raises InputError outside of [low_hz, high_hz]; `what` says what comes so often a second."""
+    if not low_hz <= float(rate_hz) <= high_hz:
+        raise InputError(
+            f"'{name}': expected a rate of {low_hz:g} to {high_hz:g} Hz, got {rate_hz:g}; it is {what} a second."
+        )
+    return float(rate_hz)
+
+
 def is_narrow(array: Any) -> bool:
     """Whether an array or tensor holds pixel-like numbers: booleans or integers of 8 or 16 bits."""
     return any(word in str(array.dtype) for word in ("bool", "int8", "int16"))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, no_type_check
 
 from deixis.errors import ConfigError
-from deixis.options import Count, Natural, check_fields
+from deixis.options import Checked, Count, Natural
 
 STEM_STRIDE = 16
 """Pixels, filterbank frames or samples per token of a "stem" tokenizer."""
@@ -14,7 +14,7 @@ FINE_STRIDE = 4
 
 @no_type_check
 @dataclass(frozen=True)
-class FrameOptions:
+class FrameOptions(Checked):
     """Options of modalities whose images are encoded one by one, by the vision model's own patches.
 
     Attributes:
@@ -29,9 +29,10 @@ class FrameOptions:
     patch_px: Count = 16
     early_dim: Natural = 0
     pool_frames: bool = False
+    has_places = True  # patches have positions
 
     def __post_init__(self):
-        check_fields(self)
+        super().__post_init__()
         if getattr(self, "paired", False) and not self.pool_frames:
             raise ConfigError("paired: an image beside its map is averaged with it; set pool_frames too")
 
@@ -49,11 +50,6 @@ class FrameOptions:
     def cell_count(self) -> int:
         """Cells of all views, view by view; 0 without an early feature map."""
         return self.frame_count * (self.size_px // FINE_STRIDE) ** 2 if self.early_dim else 0
-
-    @property
-    def has_places(self) -> bool:
-        """Always: patches have positions."""
-        return True
 
 
 def check_stem(field: str, stride: int, size: int) -> None:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, no_type_check
+from typing import Any, Literal, no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Int, UInt8
@@ -18,10 +18,11 @@ from jaxtyping import Float32, Int, UInt8
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, placed_frame, video_frame
-from deixis.signals.fit import MAX_8_BIT, normalised, square, square_frame
+from deixis.options import Checked
+from deixis.signals.fit import MAX_8_BIT, Fit, normalised, square, square_frame
 from deixis.signals.image import CHANNELS, check_size, to_8_bit
 from deixis.signals.modality import Modality
-from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_number
+from deixis.signals.signal import Signal, as_array, check_rate, content_digest, has_rate, is_array
 from deixis.signals.tokenizer_options import FrameOptions
 from deixis.signals.video_files import CODEC_ENDINGS, VideoTable, read_frames, read_table
 
@@ -31,13 +32,11 @@ KEPT_BYTES = 128 * 2**20
 MAX_DURATION_S = 4 * 3600.0
 MAX_FRAMES = 2_000_000
 MIN_RATE_HZ, MAX_RATE_HZ = 0.01, 1000.0
-MOMENTS = ("even", "clips")
-THIRDS = "thirds"
-"""The fit that cuts three squares out of each frame."""
 
 
+@no_type_check
 @dataclass(frozen=True)
-class VideoSpec:
+class VideoSpec(Checked):
     """The video a network requires: some frames of it, each a square as an `ImageSpec` says.
 
     frames: how many moments are looked at.
@@ -50,24 +49,21 @@ class VideoSpec:
 
     size_px: int = 224
     frames: int = 8
-    moments: str = "even"
+    moments: Literal["even", "clips"] = "even"
     clip_s: float = 1.0
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
-    fit: str = "letterbox"
+    fit: Literal[Fit, "thirds"] = "letterbox"
 
 
 @no_type_check
 @dataclass(frozen=True)
-class VideoOptions(VideoSpec, FrameOptions):
+class VideoOptions(FrameOptions, VideoSpec):
     """The preparation of videos, and how their patches become tokens (`FrameOptions`)."""
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The video in a file that PyAV reads; a few of its frames are decoded.
-
-    Raises: InputError when the content is no video, has no frames, is cut short, or is out of bounds.
-    """
+    """The video in a file that PyAV reads; a few of its frames are decoded."""
     table = read_table(path, name)
     _check_bounds(len(table.times_s), table.duration_s, table.size_hw, name)
     kept = _spread(len(table.times_s), table.size_hw)
@@ -83,31 +79,25 @@ def open_value(value: Any, name: str, path: str | None = None, rate_hz: float | 
     """The video in (frames, rate_hz); frames are an array or tensor (t, height, width, 3 or 1).
 
     Integers are 0..255, floats 0..1.
-
-    Raises: InputError for a missing rate, another shape, values out of range, or a size out of bounds.
     """
-    if is_pair(value):
+    if has_rate(value):
         value, rate_hz = value
     if rate_hz is None:
         raise InputError(
             f"'{name}': expected a video as (frames, rate_hz), got frames alone; pass rate_hz=, or "
             f"video@25:{name} for 25 frames a second."
         )
-    if not MIN_RATE_HZ <= float(rate_hz) <= MAX_RATE_HZ:
-        raise InputError(
-            f"'{name}': expected a rate of {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz, got {rate_hz:g}; it is frames a "
-            "second."
-        )
+    rate_hz = check_rate(rate_hz, MIN_RATE_HZ, MAX_RATE_HZ, "frames", name)
     array = as_array(value, name)
     if array.ndim != 4 or array.shape[3] not in (1, 3) or not len(array):
         raise InputError(
             f"'{name}': expected frames of shape (t, height, width, 3) or (t, height, width, 1), got {array.shape}."
         )
-    times, duration_s = np.arange(len(array)) / float(rate_hz), len(array) / float(rate_hz)
+    times, duration_s = np.arange(len(array)) / rate_hz, len(array) / rate_hz
     size_hw = array.shape[1], array.shape[2]
     _check_bounds(len(array), duration_s, size_hw, name)
     frames = np.ascontiguousarray(np.broadcast_to(to_8_bit(array, name), (*array.shape[:3], 3)))
-    table = VideoTable(times, (), duration_s, float(rate_hz), size_hw, "array")
+    table = VideoTable(times, (), duration_s, rate_hz, size_hw, "array")
     info = {"times_s": times, "kept": np.arange(len(array)), "table": table, "source": "array"}
     digest = content_digest(f"video{rate_hz:g}", frames)
     return Signal("video", frames, Extent("video", size_hw=size_hw, duration_s=duration_s), name, digest, path, info)
@@ -115,19 +105,18 @@ def open_value(value: Any, name: str, path: str | None = None, rate_hz: float | 
 
 def fits(value: Any) -> bool:
     """Whether a value in memory is a video: four axes, the last of them colours, with or without a rate."""
-    frames = value[0] if is_pair(value) else value
+    frames = value[0] if has_rate(value) else value
     return is_array(frames) and len(frames.shape) == 4 and frames.shape[3] in CHANNELS
 
 
 def to_tensor(signal: Signal, spec: VideoSpec) -> tuple[Float32[np.ndarray, "frame 3 size size"], Frame]:
     """The frames a spec asks for, and the frame of their places: x, y as in the frame, t over the whole video.
 
-    With "thirds" the places are those of the middle squares. Raises: InputError for a choice that is none, and when
-    the file is gone or has changed.
+    With "thirds" the places are those of the middle squares.
     """
     frames = chosen_frames(signal, spec)
     size_hw = signal.extent.size_hw
-    if spec.fit == THIRDS:
+    if spec.fit == "thirds":
         values = np.concatenate([_thirds(frame, spec) for frame in frames])
         height, width = _short_side_size(size_hw, spec.size_px)
         middle = -math.ceil((height - spec.size_px) / 2), -math.ceil((width - spec.size_px) / 2)
@@ -151,16 +140,14 @@ def chosen_frames(signal: Signal, spec: VideoSpec) -> UInt8[np.ndarray, "moment 
 
 
 def chosen_indices(table: VideoTable, spec: VideoSpec) -> Int[np.ndarray, " moment"]:
-    """Numbers of the frames that stand for the spec's moments. Raises: InputError for moments that are none."""
+    """Numbers of the frames that stand for the spec's moments."""
     count = len(table.times_s)
     if spec.moments == "even":
         moments_s = (np.arange(spec.frames) + 0.5) / spec.frames * table.duration_s
         return np.maximum(np.searchsorted(table.times_s, moments_s, side="right") - 1, 0)
-    if spec.moments == "clips":
-        room_s = Fraction(max(count / table.rate_hz - spec.clip_s, 0.0))
-        starts_s = [float(room_s * clip / spec.frames) for clip in range(spec.frames)]  # exact, as there: ceil is not
-        return np.array([min(math.ceil(table.rate_hz * start_s), count - 1) for start_s in starts_s])
-    raise InputError(f"moments: expected one of {', '.join(MOMENTS)}, got {spec.moments!r}.")
+    room_s = Fraction(max(count / table.rate_hz - spec.clip_s, 0.0))
+    starts_s = [float(room_s * clip / spec.frames) for clip in range(spec.frames)]  # exact, as there: ceil is not
+    return np.array([min(math.ceil(table.rate_hz * start_s), count - 1) for start_s in starts_s])
 
 
 def _spread(count: int, size_hw: tuple[int, int]) -> Int[np.ndarray, " kept"]:
@@ -214,11 +201,6 @@ def _check_bounds(count: int, duration_s: float, size_hw: tuple[int, int], name:
         )
 
 
-def is_pair(value: Any) -> bool:
-    """Whether a value is (frames, rate_hz)."""
-    return isinstance(value, tuple | list) and len(value) == 2 and is_number(value[1])
-
-
 VIDEO = Modality(
     name="video",
     noun="a video",
@@ -243,9 +225,8 @@ VIDEO = Modality(
     parameter="rate_hz",
     upsample="deixis.model.masks.pointing_head:Upsample2d",
     cells="deixis.model.masks.cells:FrameCells",
-    panel="deixis.visualize.panels.panel:draw_video",
+    panel="deixis.visualize.panels.video_panel:draw_video",
     patches=True,
-    panel_needs_signal=True,
     folder="films",
     has_rate=True,
 )

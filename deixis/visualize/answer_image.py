@@ -27,7 +27,7 @@ from deixis.visualize.canvas import (
     text_font,
     words_of,
 )
-from deixis.visualize.panels.panel import Drawn, panel
+from deixis.visualize.panels.panel import Drawn, PanelSize, panel
 
 MIN_SIDE_PX, MAX_SIDE_PX = 640, 1280
 """Smaller images are enlarged and larger ones reduced, so that lines and letters fit them."""
@@ -92,8 +92,7 @@ def _image_width(signal: Signal) -> int:
 def _signal_block(signal: Signal, drawn: Sequence[Drawn], width: int, named: bool) -> Image.Image:
     """The drawing of a signal, over its name where there are several."""
     own_width = _image_width(signal) if signal.extent.axes == "xy" else width
-    height = MODALITIES[signal.modality].panel_height_px
-    drawing = panel(signal.modality, signal.values, drawn, own_width, height, CHIP_PX, signal)
+    drawing = panel(signal, drawn, PanelSize(own_width, MODALITIES[signal.modality].panel_height_px, CHIP_PX))
     if not named:
         return drawing
     name_height = round(LINE_HEIGHT * NAME_PX) + 4

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
@@ -23,6 +24,8 @@ CHIP_HEIGHT, CHIP_PADDING, CHIP_CORNER = 15 / 11, 8 / 11, 4 / 11
 """Of a label, in sizes of its letters."""
 LINE_HEIGHT = 19 / 14
 """Of text, in sizes of its letters."""
+HEAT = np.array([[13, 14, 38], [52, 24, 96], [128, 38, 118], [206, 70, 96], [247, 136, 82], [253, 231, 170]], float)
+"""Stops of a scale of colours, dark to bright."""
 BRIGHT = 0.6
 """Colours above this luma want dark words on them, and a dark line beside them."""
 
@@ -43,6 +46,13 @@ def contrast(colour: Colour) -> Colour:
     """
     luma = (0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]) / 255  # ITU-R BT.601
     return INK if luma > BRIGHT else WHITE
+
+
+def heat(level: np.ndarray) -> np.ndarray:
+    """Colours (..., 3) uint8 of levels in [0, 1], dark to bright."""
+    place = np.clip(level, 0, 1) * (len(HEAT) - 1)
+    rgb = np.stack([np.interp(place, range(len(HEAT)), HEAT[:, channel]) for channel in range(3)], -1)
+    return rgb.round().astype(np.uint8)
 
 
 def chip_width(label: str, text_px: int = CHIP_TEXT_PX) -> float:

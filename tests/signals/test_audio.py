@@ -234,5 +234,5 @@ def test_the_ast_recipe_cuts_what_is_too_long():
 
 
 def test_a_recipe_that_is_none():
-    with pytest.raises(ValueError, match="recipe: expected one of centred, ast, got 'cake'"):
+    with pytest.raises(ValueError, match="recipe: expected one of centred, ast; got 'cake'"):
         to_tensor(open_signal((tone(), RATE_HZ)), AudioSpec(recipe="cake"))

@@ -1,12 +1,14 @@
 """Squares: the official preprocessors' pixels, bit for bit, and frames that map each pixel."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from deixis.geometry import Box, Mask, Point, check_region, region_points
 from deixis.signals import ImageSpec, open_signal, to_tensor
-from deixis.signals.fit import FITS, placement, weighted_square
+from deixis.signals.fit import Fit, placement, weighted_square
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
@@ -19,7 +21,7 @@ def photo(height, width, seed=0):
 
 
 def test_a_fit_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="fit: expected one of letterbox, squash, crop, crop_rounded, got 'stretch'"):
+    with pytest.raises(ValueError, match="fit: expected one of letterbox, squash, crop, crop_rounded; got 'stretch'"):
         to_tensor(open_signal(photo(8, 9)), ImageSpec(fit="stretch"))
 
 
@@ -59,7 +61,7 @@ def test_the_two_crops_differ_by_an_odd_pixel():
     assert placement((480, 642), 224, "crop_rounded") == (0, -38, 224, 299)
 
 
-@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("fit", get_args(Fit))
 @pytest.mark.parametrize("size_hw", [(90, 160), (160, 90), (100, 100)])
 def test_a_spot_lands_where_the_frame_says(fit, size_hw):
     pixels = np.zeros((*size_hw, 3), np.uint8)

@@ -176,7 +176,7 @@ def test_standard_traces_leave_the_padding_alone():
 
 @pytest.mark.parametrize("field", ["resampling", "normalise", "too_long"])
 def test_choices_that_are_none(field):
-    with pytest.raises(ValueError, match=f"{field}: expected one of .*, got 'best'"):
+    with pytest.raises(ValueError, match=f"{field}: expected one of .*; got 'best'"):
         to_tensor(open_signal((motion(), 50)), ImuSpec(**{field: "best"}))
 
 

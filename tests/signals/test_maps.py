@@ -185,7 +185,7 @@ def test_pairs_in_memory_tell_their_kind():
 
 @pytest.mark.parametrize("channels", ["bright", "METRIC"])
 def test_channels_that_are_none(channels):
-    with pytest.raises(ValueError, match=f"channels: expected one of metric, grey, got '{channels}'"):
+    with pytest.raises(ValueError, match=f"channels: expected one of metric, grey; got '{channels}'"):
         to_tensor(open_signal(np.ones((8, 9)), modality="depth"), DepthSpec(16, channels))
 
 

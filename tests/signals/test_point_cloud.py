@@ -217,5 +217,5 @@ def test_the_unit_sphere_follows_the_written_formula():
 
 
 def test_a_scale_that_is_none():
-    with pytest.raises(ValueError, match="scale: expected one of cube, sphere, got 'egg'"):
+    with pytest.raises(ValueError, match="scale: expected one of cube, sphere; got 'egg'"):
         to_tensor(open_signal(np.random.default_rng(0).random((9, 3))), PointCloudSpec(8, "egg"))

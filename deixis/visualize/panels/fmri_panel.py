@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from deixis.geometry import point_mask
+from deixis.signals import Signal
 from deixis.visualize.canvas import GREY, WHITE, text_font
-from deixis.visualize.panels.overlay import OVERSAMPLE, Drawn, Mark, with_tags
+from deixis.visualize.panels.panel import OVERSAMPLE, Drawn, Mark, PanelSize, with_tags
 
 SLICES = 8
 """How many slices are shown at most."""
@@ -25,15 +26,13 @@ EMPTY = (236, 238, 243)
 """Where no voxel is."""
 
 
-def fmri_panel(
-    values: np.ndarray,
-    cells: np.ndarray,
-    places_xyz: np.ndarray,
-    drawn: Sequence[Drawn],
-    width_px: int,
-    chip_px: int,
-) -> Image.Image:
-    """Slices of voxels at grid cells (n, 3) whose places are in millimetres, as wide as asked."""
+def draw_fmri(signal: Signal, drawn: Sequence[Drawn], panel_size: PanelSize) -> Image.Image:
+    """Slices of voxels, as wide as asked; numbers without places as a strip."""
+    values, places_xyz = signal.values, signal.extent.points_xyz
+    width_px, chip_px = panel_size.width_px, panel_size.chip_px
+    if places_xyz is None:
+        return _strip(values, width_px, chip_px)
+    cells = signal.info["cells"]  # (n, 3) of the file's grid
     masks = [point_mask(item.region, places_xyz) for item in drawn]
     shown = _slices(cells[:, 2], masks)
     columns = min(len(shown), SLICES // 2)
@@ -63,7 +62,7 @@ def fmri_panel(
     return with_tags(image, marks, chip_px)
 
 
-def numbers_panel(values: np.ndarray, width_px: int, chip_px: int) -> Image.Image:
+def _strip(values: np.ndarray, width_px: int, chip_px: int) -> Image.Image:
     """Numbers without places as a strip of coloured dots, row by row in the file's order."""
     columns = max(1, round(np.sqrt(len(values) * 4)))
     rows = -(-len(values) // columns)

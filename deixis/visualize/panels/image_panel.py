@@ -1,7 +1,4 @@
-"""An image with its regions: boxes, points, scribbles, outlines and tinted masks.
-
-Depth maps, normal maps and video frames are drawn with it as well, once they are colours.
-"""
+"""An image with its regions: boxes, points, scribbles, outlines and tinted masks; depth and normal maps as colours."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,21 +8,53 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from deixis.geometry import bounding_box
 from deixis.geometry.extent import Extent
-from deixis.visualize.canvas import Colour, contrast, draw_spot
-from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, with_tags
+from deixis.signals import Signal
+from deixis.signals.normal import normal_colours
+from deixis.visualize.canvas import GREY, WHITE, Colour, contrast, draw_spot, heat, text_font
+from deixis.visualize.panels.panel import OVERSAMPLE, Drawn, PanelSize, with_tags
 
 SMOOTH = 0.4  # of a mask's edge, in its pixels; more would lose single pixels
 LABEL_SHIFT = 6  # of a mask's label, to the left of the mask's highest place, in sizes of its letters
 TINT = 0.38
 """How much of its colour covers what is inside a mask."""
+NEAREST, FARTHEST = 1, 99
+"""Percentiles of a depth map's readings that its brightest and darkest colours stand for."""
+NO_READING = (58, 61, 72)
 
 
-def image_panel(rgb: np.ndarray, drawn: Sequence[Drawn], width_px: int, chip_px: int) -> Image.Image:
+def draw_image(signal: Signal, drawn: Sequence[Drawn], size: PanelSize) -> Image.Image:
+    return image_panel(signal.values, drawn, size)
+
+
+def draw_normals(signal: Signal, drawn: Sequence[Drawn], size: PanelSize) -> Image.Image:
+    return image_panel(normal_colours(signal.values), drawn, size)
+
+
+def draw_depth(signal: Signal, drawn: Sequence[Drawn], size: PanelSize) -> Image.Image:
+    """Near is bright; grey has no reading. Under it, what the colours stand for."""
+    values, chip_px = signal.values, size.chip_px
+    inverse = 1 / np.where(values > 0, values, 1)
+    far, near = np.percentile(inverse[values > 0], (100 - FARTHEST, 100 - NEAREST))
+    rgb = heat((inverse - far) / max(float(near - far), 1e-9))
+    rgb[values <= 0] = NO_READING
+    image = image_panel(rgb, drawn, size)
+    scale = Image.new("RGB", (image.width, image.height + size.axis_px), WHITE)
+    scale.paste(image)
+    draw, font, top = ImageDraw.Draw(scale), text_font(chip_px), image.height + 4
+    draw.text((1, top), f"{1 / near:.3g} m", font=font, fill=GREY, anchor="lt")
+    draw.text((image.width - 2, top), f"{1 / far:.3g} m", font=font, fill=GREY, anchor="rt")
+    bar = heat(np.linspace(1, 0, image.width // 2))[None].repeat(max(chip_px - 4, 2), 0)
+    scale.paste(Image.fromarray(bar), (image.width // 4, top + 1))
+    return scale
+
+
+def image_panel(rgb: np.ndarray, drawn: Sequence[Drawn], panel_size: PanelSize) -> Image.Image:
     """An RGB image of pixels (height, width, 3) uint8 at a width, with its regions and their labels."""
+    width_px, chip_px, pen = panel_size.width_px, panel_size.chip_px, panel_size.pen
     scale = width_px * OVERSAMPLE / rgb.shape[1]
     size = (width_px * OVERSAMPLE, OVERSAMPLE * max(1, round(rgb.shape[0] * scale / OVERSAMPLE)))
     image = Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC)
-    extent, pen = Extent("image", size_hw=rgb.shape[:2]), PEN * chip_px
+    extent = Extent("image", size_hw=rgb.shape[:2])
     items = [replace(item, region=item.region.decoded()) for item in drawn]
     shown = [item for item in items if item.region.form != "mask" or item.region.mask.any()]
     for item in shown:  # masks first, so that no tint covers a line

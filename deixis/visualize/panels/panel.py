@@ -1,114 +1,92 @@
-"""One signal of any modality as an image with its regions.
+"""One signal of any modality as an image with its regions, and what the panels of all modalities share.
 
 Images as they are, audio as spectrograms, clouds as scatter plots, videos as strips, depth and normals as colours,
 IMU recordings as curves, fMRI as slices. Regions are those of `deixis.geometry`, in the units of their file, and are
-taken as checked; which question or answer they come from is not known here.
+taken as checked; which question or answer they come from is not known here. Everything is drawn `OVERSAMPLE` times too
+large and then reduced, which makes its edges smooth.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image, ImageDraw
 
-from deixis.errors import InputError
-from deixis.signals import MODALITIES
+from deixis.geometry import Region
+from deixis.signals import MODALITIES, Signal
 from deixis.signals.modality import load
-from deixis.signals.normal import normal_colours
-from deixis.signals.signal import Signal
-from deixis.visualize.canvas import CHIP_TEXT_PX, GREY, WHITE, text_font
-from deixis.visualize.panels.fmri_panel import fmri_panel, numbers_panel
-from deixis.visualize.panels.image_panel import image_panel
-from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, axis_px, with_tags
-from deixis.visualize.panels.point_cloud_panel import cloud_panel
-from deixis.visualize.panels.time_panels import audio_panel, heat, imu_panel, spectrogram
-from deixis.visualize.panels.video_panel import video_panel
+from deixis.visualize.canvas import CHIP_TEXT_PX, GREY, Colour, Tag, place_tags, text_font
 
-__all__ = ["Drawn", "panel", "spectrogram"]
-
-CLOUD_HEIGHT = 208 / 256
-"""Of the drawing, in its widths, where the caller does not say."""
-NEAREST, FARTHEST = 1, 99
-"""Percentiles of a depth map's readings that its brightest and darkest colours stand for."""
-NO_READING = (58, 61, 72)
+OVERSAMPLE = 2
+PEN = 4 / 11
+"""Width of a line on the large drawing, in sizes of the labels' letters."""
+AXIS_PX = 18
+"""Height of a time axis where labels have their usual size."""
+TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+MAX_TICKS = 10
 
 
-def panel(
-    modality: str,
-    values: np.ndarray,
-    drawn: Sequence[Drawn],
-    width_px: int,
-    height_px: int | None = None,
-    chip_px: int = CHIP_TEXT_PX,
-    signal: Signal | None = None,
-) -> Image.Image:
-    """An RGB image of a signal's values (as `Signal.values` has them) with regions on it and labels of `chip_px`.
+@dataclass(frozen=True)
+class Drawn:
+    """One region to draw, its label (none if empty) and colour; `filled`: tinted inside, not only outlined."""
 
-    Images, maps, videos and fMRI keep their aspect ratio, whatever the height. `signal`: whose values
-    they are, needed for the times of videos and IMU recordings and the positions of voxels.
+    region: Region
+    label: str
+    colour: Colour
+    filled: bool = True
 
-    Raises:
-        InputError: no panel draws this modality.
+
+@dataclass(frozen=True)
+class PanelSize:
+    """Width of a drawing, its height where that is free (None: by the width), and the size of its labels, in pixels.
+
+    Images, maps, videos and fMRI keep their aspect ratio, whatever the height.
     """
-    known = [name for name, own in MODALITIES.items() if signal is not None or not own.panel_needs_signal]
-    if modality not in known:
-        raise InputError(f"modality: expected one of {', '.join(known)} to draw, got {modality!r}")
-    return load(MODALITIES[modality].panel)(np.asarray(values), drawn, width_px, height_px, chip_px, signal)
+
+    width_px: int
+    height_px: int | None = None
+    chip_px: int = CHIP_TEXT_PX
+
+    @property
+    def axis_px(self) -> int:
+        """Height of a time axis."""
+        return round(AXIS_PX * self.chip_px / CHIP_TEXT_PX)
+
+    @property
+    def pen(self) -> float:
+        """Width of a line on the large drawing."""
+        return PEN * self.chip_px
 
 
-def draw_image(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
-    del height_px, signal
-    return image_panel(values, drawn, width_px, chip_px)
+Mark = tuple[Drawn, float, float]
+"""A region and the place of its label, in pixels of the large drawing."""
 
 
-def draw_audio(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
-    del signal
-    return audio_panel(values, drawn, width_px, height_px, chip_px)
+def panel(signal: Signal, drawn: Sequence[Drawn], size: PanelSize) -> Image.Image:
+    """An RGB image of a signal with regions and their labels on it."""
+    return load(MODALITIES[signal.modality].panel)(signal, drawn, size)
 
 
-def draw_point_cloud(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
-    del signal
-    size = (width_px * OVERSAMPLE, (height_px or round(width_px * CLOUD_HEIGHT)) * OVERSAMPLE)
-    image, places = cloud_panel(values, [(item.region, item.colour) for item in drawn], size, PEN * chip_px)
-    marks = [(item, *place) for item, place in zip(drawn, places, strict=True) if place is not None]
-    return with_tags(image, marks, chip_px)
+def with_tags(image: Image.Image, marks: Sequence[Mark], chip_px: int) -> Image.Image:
+    """The large drawing at its true size, with labels; their places are in pixels of the large one."""
+    reduced = image.resize((image.width // OVERSAMPLE, image.height // OVERSAMPLE), Image.Resampling.LANCZOS)
+    tags = [Tag(d.label, d.colour, x / OVERSAMPLE, y / OVERSAMPLE) for d, x, y in marks if d.label]
+    return place_tags(reduced, tags, chip_px)
 
 
-def draw_video(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
-    del height_px
-    return video_panel(values, signal.info["times_s"], signal.extent.duration_s, drawn, width_px, chip_px)
+def shade(image: Image.Image, corners: tuple[float, ...], colour: Colour, strength: int) -> None:
+    """Mixes a colour into a rectangle of the image, `strength` of 255."""
+    area = Image.new("L", image.size, 0)
+    ImageDraw.Draw(area).rectangle(corners, fill=strength)
+    image.paste(colour, mask=area)
 
 
-def draw_depth(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
-    """Near is bright; grey has no reading. Under it, what the colours stand for."""
-    del height_px, signal
-    inverse = 1 / np.where(values > 0, values, 1)
-    far, near = np.percentile(inverse[values > 0], (100 - FARTHEST, 100 - NEAREST))
-    rgb = heat((inverse - far) / max(float(near - far), 1e-9))
-    rgb[values <= 0] = NO_READING
-    image = image_panel(rgb, drawn, width_px, chip_px)
-    scale = Image.new("RGB", (image.width, image.height + axis_px(chip_px)), WHITE)
-    scale.paste(image)
-    draw, font, top = ImageDraw.Draw(scale), text_font(chip_px), image.height + 4
-    draw.text((1, top), f"{1 / near:.3g} m", font=font, fill=GREY, anchor="lt")
-    draw.text((image.width - 2, top), f"{1 / far:.3g} m", font=font, fill=GREY, anchor="rt")
-    room = image.width // 2
-    bar = heat(np.linspace(1, 0, room))[None].repeat(max(chip_px - 4, 2), 0)
-    scale.paste(Image.fromarray(bar), (image.width // 4, top + 1))
-    return scale
-
-
-def draw_normals(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
-    del height_px, signal
-    return image_panel(normal_colours(values), drawn, width_px, chip_px)
-
-
-def draw_imu(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
-    times_s, duration_s = signal.info["times_s"], signal.extent.duration_s
-    return imu_panel(values, times_s, duration_s, drawn, width_px, height_px, chip_px)
-
-
-def draw_fmri(values, drawn, width_px, height_px, chip_px, signal) -> Image.Image:
-    del height_px
-    if signal is None or signal.extent.points_xyz is None:
-        return numbers_panel(values, width_px, chip_px)
-    return fmri_panel(values, signal.info["cells"], signal.extent.points_xyz, drawn, width_px, chip_px)
+def draw_seconds(image: Image.Image, duration_s: float, top: int, chip_px: int, left: int = 0) -> None:
+    """Ticks and numbers under a drawing of time that begins at `left`, at most some ten of them."""
+    draw, font, unit = ImageDraw.Draw(image), text_font(chip_px), chip_px / CHIP_TEXT_PX
+    step_s = next((step for step in TICKS_S if duration_s / step <= MAX_TICKS), duration_s)
+    for tick in range(int(duration_s / step_s) + 1):
+        x = left + tick * step_s / duration_s * (image.width - left - 1)
+        draw.line((x, top, x, top + 3 * unit), fill=GREY, width=max(1, round(unit)))
+        label, anchor = (f"{tick * step_s:g}", "mt") if tick else ("0 s", "lt")
+        if x < image.width - 8 * unit:
+            draw.text((max(x, 1), top + 6 * unit), label, font=font, fill=GREY, anchor=anchor)

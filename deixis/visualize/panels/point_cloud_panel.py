@@ -1,6 +1,6 @@
 """A point cloud as a z-buffered scatter plot from above at an angle, the points of regions highlighted.
 
-Up is +z. Knows regions by the points they hold (`deixis.geometry.point_mask`), and no labels.
+Up is +z. Knows regions by the points they hold (`deixis.geometry.point_mask`).
 """
 
 from collections.abc import Callable, Sequence
@@ -9,8 +9,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from deixis.geometry import Region, point_mask
+from deixis.signals import Signal
 from deixis.visualize.canvas import Colour, contrast, draw_spot
+from deixis.visualize.panels.panel import OVERSAMPLE, Drawn, PanelSize, with_tags
 
+CLOUD_HEIGHT = 208 / 256
+"""Of the drawing, in its widths, where the caller does not say."""
 AZIMUTH_DEG, ELEVATION_DEG = -52.0, 34.0
 DISTANCE = 2.6  # of the eye from the middle, in sides of the cloud's cube
 BORDER = 0.03  # of the drawing's longer side, kept free
@@ -31,6 +35,14 @@ EDGES = [(a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit]
 
 Project = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 Place = tuple[float, float]
+
+
+def draw_point_cloud(signal: Signal, drawn: Sequence[Drawn], panel_size: PanelSize) -> Image.Image:
+    width_px, height_px = panel_size.width_px, panel_size.height_px or round(panel_size.width_px * CLOUD_HEIGHT)
+    size = (width_px * OVERSAMPLE, height_px * OVERSAMPLE)
+    image, places = cloud_panel(signal.values, [(item.region, item.colour) for item in drawn], size, panel_size.pen)
+    marks = [(item, *place) for item, place in zip(drawn, places, strict=True) if place is not None]
+    return with_tags(image, marks, panel_size.chip_px)
 
 
 def cloud_panel(

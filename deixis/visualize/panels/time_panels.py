@@ -6,17 +6,16 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from deixis.geometry.points import INSTANT_S
+from deixis.signals import Signal
 from deixis.signals.audio import RATE_HZ, log_mel
 from deixis.signals.imu_tables import AXES
-from deixis.visualize.canvas import GREY, INK, WHITE, Colour, text_font
-from deixis.visualize.panels.overlay import OVERSAMPLE, PEN, Drawn, axis_px, draw_seconds, shade, with_tags
+from deixis.visualize.canvas import GREY, INK, WHITE, Colour, heat, text_font
+from deixis.visualize.panels.panel import OVERSAMPLE, Drawn, PanelSize, draw_seconds, shade, with_tags
 
-SOUND_HEIGHT = 132 / 256
+AUDIO_HEIGHT = 132 / 256
 IMU_HEIGHT = 176 / 256
 """Of the drawing, in its widths, where the caller does not say."""
 MEL_BINS = 64
-HEAT = np.array([[13, 14, 38], [52, 24, 96], [128, 38, 118], [206, 70, 96], [247, 136, 82], [253, 231, 170]], float)
-"""Stops of the spectrogram's colours, quiet to loud."""
 QUIET, LOUD = 5, 99.7
 """Percentiles of the spectrogram that the first and the last of its colours stand for."""
 PAPER: Colour = (246, 247, 250)
@@ -26,23 +25,18 @@ ROOM = 0.42
 """Half of the share of its row's height that a curve may take up."""
 
 
-def audio_panel(
-    samples: np.ndarray, drawn: Sequence[Drawn], width_px: int, height_px: int | None, chip_px: int
-) -> Image.Image:
-    """A spectrogram of 16 kHz mono samples with spans and instants marked, over a time axis."""
-    below = axis_px(chip_px)
-    size = (
-        width_px * OVERSAMPLE,
-        ((height_px - below) if height_px else round(width_px * SOUND_HEIGHT)) * OVERSAMPLE,
-    )
-    duration_s, pen = len(samples) / RATE_HZ, PEN * chip_px
-    image, marks = spectrogram(samples, size), []
+def draw_audio(signal: Signal, drawn: Sequence[Drawn], size: PanelSize) -> Image.Image:
+    """A spectrogram with spans and instants marked, over a time axis."""
+    below, width_px, pen = size.axis_px, size.width_px, size.pen
+    height_px = size.height_px - below if size.height_px else round(width_px * AUDIO_HEIGHT)
+    image, marks = spectrogram(signal.values, (width_px * OVERSAMPLE, height_px * OVERSAMPLE)), []
+    duration_s = len(signal.values) / RATE_HZ
     for item in drawn:
-        left = mark_time(image, item, duration_s, (0, size[0]), pen)
+        left = mark_time(image, item, duration_s, (0, image.width), pen)
         marks.append((item, left + 2 * pen, 2 * pen + 2))
-    drawing = Image.new("RGB", (width_px, size[1] // OVERSAMPLE + below), WHITE)
-    drawing.paste(with_tags(image, marks, chip_px))
-    draw_seconds(drawing, duration_s, size[1] // OVERSAMPLE, chip_px)
+    drawing = Image.new("RGB", (width_px, height_px + below), WHITE)
+    drawing.paste(with_tags(image, marks, size.chip_px))
+    draw_seconds(drawing, duration_s, height_px, size.chip_px)
     return drawing
 
 
@@ -76,34 +70,20 @@ def spectrogram(samples: np.ndarray, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC)
 
 
-def heat(level: np.ndarray) -> np.ndarray:
-    """Colours (..., 3) uint8 of levels in [0, 1], dark to bright."""
-    place = np.clip(level, 0, 1) * (len(HEAT) - 1)
-    rgb = np.stack([np.interp(place, range(len(HEAT)), HEAT[:, channel]) for channel in range(3)], -1)
-    return rgb.round().astype(np.uint8)
-
-
-def imu_panel(
-    rows: np.ndarray,
-    times_s: np.ndarray,
-    duration_s: float,
-    drawn: Sequence[Drawn],
-    width_px: int,
-    height_px: int | None,
-    chip_px: int,
-) -> Image.Image:
-    """Six curves (n, 6) over a time axis, each scaled to its row, spans and instants marked."""
-    below, font = axis_px(chip_px), text_font(chip_px)
+def draw_imu(signal: Signal, drawn: Sequence[Drawn], size: PanelSize) -> Image.Image:
+    """Six curves over a time axis, each scaled to its row, spans and instants marked."""
+    times_s, duration_s = signal.info["times_s"], float(signal.extent.duration_s or 0)
+    width_px, chip_px, pen, below, font = size.width_px, size.chip_px, size.pen, size.axis_px, text_font(size.chip_px)
     left = round(max(font.getlength(name) for name in AXES)) + chip_px
-    height = ((height_px or round(width_px * IMU_HEIGHT)) - below) * OVERSAMPLE
-    image, pen = Image.new("RGB", (width_px * OVERSAMPLE, height), PAPER), PEN * chip_px
+    height = ((size.height_px or round(width_px * IMU_HEIGHT)) - below) * OVERSAMPLE
+    image = Image.new("RGB", (width_px * OVERSAMPLE, height), PAPER)
     columns, step, marks = (left * OVERSAMPLE, image.width), height / len(AXES), []
     for item in drawn:  # under the curves
         place = mark_time(image, item, duration_s, columns, pen)
         marks.append((item, place + 2 * pen, 2 * pen + 2))
     draw = ImageDraw.Draw(image)
     x = columns[0] + times_s / duration_s * (columns[1] - columns[0])
-    for number, values in enumerate(rows.T):
+    for number, values in enumerate(signal.values.T):
         middle, low, high = (number + 0.5) * step, float(values.min()), float(values.max())
         y = middle - (values - (low + high) / 2) / max(high - low, 1e-9) * 2 * ROOM * step
         draw.line((columns[0], middle + step / 2, image.width, middle + step / 2), fill=(225, 227, 233), width=1)

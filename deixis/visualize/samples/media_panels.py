@@ -101,7 +101,7 @@ def _drawn(signal: Signal, medium: MediaReference, regions: Sequence[Shown], wid
             drawn += own
         except DeixisError as error:
             notes.append(f"region {shown.number} is not drawn: {error}")
-    image = panels.panel(signal.modality, signal.values, drawn, _width(signal, width_px), None, chip_px, signal)
+    image = panels.panel(signal, drawn, panels.PanelSize(_width(signal, width_px), chip_px=chip_px))
     return Panel(image, None, tuple(notes), signal.values if MODALITIES[signal.modality].can_play else None)
 
 
