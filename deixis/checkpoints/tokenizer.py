@@ -13,7 +13,6 @@ One difference is known: Python counts the control characters U+001C to U+001F a
 not, so beside an added token they stay. Knows nothing of prompts.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,9 @@ from deixis.checkpoints.pieces import BPE, BYTE, CONTROL, NORMAL, UNKNOWN, Piece
 from deixis.errors import CheckpointError
 
 SPACE = "▁"
-BYTE_PIECE = re.compile("<0x[0-9A-F]{2}>")
 FILES = ("tokenizer.model", "tokenizer.json")
 """What a tokenizer is read from: the first one there, as the published code does (`use_fast=False`)."""
+FILES_BESIDE = ("added_tokens.json", "special_tokens_map.json")
 
 
 def find_tokenizer(place: Path) -> Path | None:
@@ -73,60 +72,6 @@ def _check_whole(tokenizer: PreTrainedTokenizerFast, token: str, file: Path) -> 
                 f"tokenizer '{file}': expected {token} as the one id {own}, got it split: '{text}' becomes {ids}; a "
                 "tokenizer.model with its added_tokens.json keeps it whole"
             )
-
-
-def published_text(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> str:
-    """The text of `ids` as the slow tokenizer writes it, special tokens too.
-
-    A space stands between an added token and what is beside it (transformers 4.31, `PreTrainedTokenizer._decode`);
-    bytes that are no UTF-8 give one U+FFFD each, those beside them stay (sentencepiece, `Decode`).
-    """
-    added = {token.content for token in tokenizer.added_tokens_decoder.values()}
-    control = {tokenizer.bos_token, tokenizer.eos_token, tokenizer.unk_token}
-    parts: list[str] = []
-    stretch: list[str] = []
-    for token in [*tokenizer.convert_ids_to_tokens(list(ids)), None]:
-        if token is None or (token in added and token not in control):
-            parts += [_stretch_text(stretch, control)] if stretch else []
-            parts += [] if token is None else [token]
-            stretch = []
-        else:
-            stretch.append(token)
-    return " ".join(parts)
-
-
-def _stretch_text(tokens: Sequence[str], control: set[str]) -> str:
-    """Text of tokens none of which was added; control tokens split it (`LlamaTokenizer.convert_tokens_to_string`)."""
-    text, pieces, after_control = "", [], False
-    for place, token in enumerate(tokens):
-        if token in control:
-            text += (" " if place and not after_control else "") + _pieces_text(pieces) + token
-            pieces, after_control = [], True
-        else:
-            pieces, after_control = [*pieces, token], False
-    return text + _pieces_text(pieces)
-
-
-def _pieces_text(pieces: Sequence[str]) -> str:
-    """Text of sentencepiece's pieces, without the space put before it when it was encoded."""
-    first = pieces[0].removeprefix(SPACE) if pieces else ""
-    raw = b"".join(
-        bytes([int(piece[3:5], 16)]) if BYTE_PIECE.fullmatch(piece) else piece.replace(SPACE, " ").encode()
-        for piece in [first, *pieces[1:]]
-    )
-    text = ""
-    while raw:
-        size = next((n for n in range(1, 5) if _is_text(raw[:n])), 0)
-        text += raw[:size].decode() if size else "\ufffd"
-        raw = raw[size or 1 :]
-    return text
-
-
-def _is_text(raw: bytes) -> bool:
-    try:
-        return len(raw.decode()) == 1
-    except UnicodeDecodeError:
-        return False
 
 
 def _from_json(file: Path) -> PreTrainedTokenizerFast:

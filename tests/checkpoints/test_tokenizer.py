@@ -8,7 +8,7 @@ import pytest
 import sentencepiece
 from transformers import AutoTokenizer
 
-from deixis.checkpoints.tokenizer import find_tokenizer, published_text, read_tokenizer
+from deixis.checkpoints.tokenizer import find_tokenizer, read_tokenizer
 from tests.checkpoints.checkpoints import VOCABULARY, sentencepiece_model, write_tokenizer
 
 ADDED = ("[SEG]", "<im_start>", "<im_end>")
@@ -168,29 +168,6 @@ def test_thousands_of_texts_give_the_slow_tokenizers_ids(folder, tmp_path):
         assert tokenizer.encode(text, add_special_tokens=False) == slow_ids(library, text, added), repr(text)
 
 
-def test_text_of_ids_is_that_of_sentencepiece(folder):
-    library = sentencepiece.SentencePieceProcessor(str(folder / "tokenizer.model"))
-    tokenizer = read_tokenizer(folder / "tokenizer.model", ADDED, 323, ())
-    chance = random.Random(1)
-    for _ in range(2000):
-        ids = [chance.randrange(3, VOCABULARY) for _ in range(chance.randrange(1, 9))]
-        assert published_text(tokenizer, ids) == library.decode(ids), ids
-
-
-@pytest.mark.parametrize(
-    ("text", "written"),
-    [
-        pytest.param("Sure, [SEG] .</s>", "Sure, [SEG]  .</s>", id="stop_after_text"),
-        pytest.param("[SEG][SEG]", "[SEG] [SEG]", id="two"),
-        pytest.param("<s>it</s>", "<s>it</s>", id="controls"),
-    ],
-)
-def test_published_text_has_spaces_about_added_tokens(folder, text, written):
-    tokenizer = read_tokenizer(folder / "tokenizer.model", ADDED, 323, ())
-    ids = tokenizer.encode(text, add_special_tokens=False)
-    assert published_text(tokenizer, ids).replace("<s> ", "<s>").replace(" </s>", "</s>") == written
-
-
 def test_described_tokens_keep_their_spaces(tmp_path, folder):
     described = {"pad_token": {"content": "<im_start>", "lstrip": False, "rstrip": False}, "unk_token": "<unk>"}
     file = changed(tmp_path, folder, special_tokens_map__json=json.dumps(described))
@@ -226,15 +203,3 @@ def test_recorded_cases_of_the_official_tokenizer(shared_golden, name, file, who
     assert len(cases) > 10
     for case in cases:
         assert tokenizer(case["text"])["input_ids"] == case["ids"], case["text"]
-
-
-def test_recorded_texts_of_the_official_tokenizer(shared_golden):
-    from safetensors.torch import load_file
-
-    folder = shared_golden / "lisa_tiny"
-    tokenizer = read_tokenizer(folder / "tokenizer.model", ADDED, 603, ())
-    cases, outputs = json.loads((folder / "cases.json").read_text()), load_file(folder / "outputs.safetensors")
-    for question in ("evaluate.q0", "evaluate.q1"):
-        ids = [token for token in outputs[f"{question}.output_ids"][0].tolist() if token >= 0]
-        text = published_text(tokenizer, ids).replace("\n", "").replace("  ", " ")  # chat.py, text_output
-        assert text == cases[question]["text_output"]

@@ -7,21 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from deixis.geometry import Region, letterbox_frame, write_answer, write_prompt
-from deixis.geometry.pixel_grid import grid_numbers
-from deixis.systems.ferret import prompts
+from deixis.geometry import Notation, Region, letterbox_frame, write_answer, write_prompt
+from deixis.geometry.pixel_grid import grid_numbers, shape_box
 from deixis.systems.ferret import scoring as official
-from deixis.systems.ferret.notation import OFFICIAL_TRAINING
-from deixis.systems.ferret.regions import box_in_picture
+from deixis.systems.ferret.notation import NOTATION
 from deixis.systems.ferret.sampling import ferret_mask
 from deixis.systems.ferret.template import STYLE
+from deixis.systems.ferret.wording import flickr_question, refcoco_question
 from tests.parity.golden import Check, Golden
 
+OFFICIAL_TRAINING = replace(NOTATION, cell_of="ratio")
+"""As the official training wrote numbers; asking, there and here, rounds by another formula."""
 READERS = {
     "eval_refexp_decode": official.decode_boxes,
     "eval_flickr_decode": official.decode_boxes,
-    "model_refcoco_template": official.refcoco_boxes,
-    "model_flickr_template": official.flickr_boxes,
 }
 ROUNDINGS = {"ratio": "ratio_then_trunc_sum", "pixel": "serve_sum", "share": "norm_then_trunc_sum"}
 SEGMENTS = {  # as the folder describes the two segments that training was given
@@ -76,68 +75,88 @@ def refexp(golden: Golden) -> Iterator[Check]:
     threshold = golden["refexp_metric/thresh_iou"]
     scores = official.score_refexp(images, annotations, golden["refexp_metric/predictions"], threshold=threshold)
     yield Check("refexp_metric/results_by_k", scores)
-    yield Check("refexp_metric/results_sorted", official.reported_refexp(scores))
+    # the script prints the values of each data set in ascending order, without their ranks
+    yield Check("refexp_metric/results_sorted", {name: sorted(own.values()) for name, own in scores.items()})
     short = [{"image_id": images[0]["id"], "text": "dog [100, 200, 300]."}]
     raised = outcome(lambda *_: official.score_refexp(images, annotations, short), "", (1, 1))
     yield Check("refexp_metric/three_number_box_raises", raised.get("exception"))
 
 
 def lvis(golden: Golden) -> Iterator[Check]:
+    """The region of each LVIS question, whose numbers its script truncates by a formula of its own for boxes."""
     for case in golden.keys("prompts/lvis"):
         record = golden[f"prompts/lvis/{case}"]
-        form, index = record["format"], record["index"]
-        stored = f"prompt_masks/lvis.{form}.{index}"
-        # the shape was not stored, but its mask inside of its box, which is the result: a shape cut twice stays itself
-        shape = golden[stored] if form == "free_shape" else None
-        question, mask = prompts.lvis_question(record, form, shape)
-        first, second = re.search(r"of the image a (.+) or a (.+)\?$", record["question"]).groups()
-        names = (first, second) if index % 2 == 0 else (second, first)
-        yield Check(f"prompts/lvis/{case}/question", prompts.with_names(question, *names, index))
+        form, size_wh = record["format"], (record["width"], record["height"])
+        stored = f"prompt_masks/lvis.{form}.{record['index']}"
+        if form == "point":
+            region = Region(point=tuple(record["sample_point"]))
+        elif form == "box":
+            region = Region(box=boxes_of(record["bbox_norm"], size_wh))
+        else:
+            # the shape was not stored, but its mask inside of its box, which is the result: a shape cut twice stays
+            region = Region(box=tuple(record["free_shape_bbox_raw"]), mask=golden[stored].T)
+        mask = ferret_mask(region, size_wh[::-1])
         yield Check(f"prompts/lvis/{case}/mask_nonzero", int(mask.sum()))
         yield Check(stored, mask)
+        if form != "box":
+            asked = re.sub(r"\[.*?\] <region_fea>", "{0}", record["question"])
+            yield Check(f"prompts/lvis/{case}/question", question(asked, [region], size_wh, OFFICIAL_TRAINING)[0])
+
+
+def boxes_of(fractions: list[float], size_wh: tuple[int, int]) -> tuple[int, ...]:
+    """A box in fractions of the image in whole pixels, truncated."""
+    return tuple(int(fraction * size_wh[axis % 2]) for axis, fraction in enumerate(fractions))
+
+
+def question(markup: str, regions: list[Region], size_wh: tuple[int, int], notation: Notation) -> tuple[str, list[int]]:
+    """(a question, which region each of its tokens stands for), written by the renderer's own function."""
+    frame = letterbox_frame(size_wh[::-1], (336, 336))
+    return write_prompt(markup, regions, [frame], [frame.size], notation)
 
 
 def gpt4(golden: Golden) -> Iterator[Check]:
     size_wh = (golden["prompts/gpt4eval/width"], golden["prompts/gpt4eval/height"])
-    question, masks = prompts.gpt4_question(golden["prompts/gpt4eval/text"], size_wh)
-    yield Check("prompts/gpt4eval/question", question)
-    for index, mask in enumerate(masks):
-        yield Check(f"prompt_masks/gpt4eval.{index}", mask)
+    for index, box in enumerate(re.findall(r"\[(.*?)\]", golden["prompts/gpt4eval/text"])):
+        region = Region(box=boxes_of([float(fraction) for fraction in box.split(",")], size_wh))
+        yield Check(f"prompt_masks/gpt4eval.{index}", ferret_mask(region, size_wh[::-1]))
 
 
 def rules(golden: Golden) -> Iterator[Check]:
     yield Check("prompts/stop_str", STYLE.answered)
-    refcoco, flickr = golden["prompts/refcoco_question_rule"], golden["prompts/flickr_question_rule"]
-    yield Check(
-        "prompts/refcoco_question_rule/question", prompts.refcoco_question(refcoco["caption"], refcoco["template"])
-    )
-    yield Check(
-        "prompts/flickr_question_rule/question", prompts.flickr_question(flickr["entities"], flickr["template"])
-    )
+    caption, entities = (golden[f"prompts/{name}"] for name in ("refcoco_question_rule", "flickr_question_rule"))
+    yield Check("prompts/refcoco_question_rule/question", refcoco_question(caption["caption"]))
+    yield Check("prompts/flickr_question_rule/question", flickr_question(entities["entities"]))
     for case in golden.keys("prompts/regulate_box"):
         box, *size = (golden[f"prompts/regulate_box/{case}/{name}"] for name in ("box", "w", "h"))
-        yield Check(f"prompts/regulate_box/{case}/result", box_in_picture(box, tuple(size)))
+        yield Check(f"prompts/regulate_box/{case}/result", list(regulated(box, tuple(size))))
+
+
+def regulated(box_xyxy: list[float], size_wh: tuple[int, int]) -> tuple[float, ...]:
+    """The box with its corners moved onto pixels of the image, as training does with its objects."""
+    return tuple(max(0, min(value, size_wh[axis % 2] - 1)) for axis, value in enumerate(box_xyxy))
 
 
 def demo(golden: Golden) -> Iterator[Check]:
+    """The demo's regions, which are painted: their masks, and the prompt as an asked question is written."""
     for case in golden.keys("prompts/serve"):
         name = f"prompts/serve/{case}"
         size_wh = (golden[f"{name}/width"], golden[f"{name}/height"])
-        coordinates = []
+        regions = []
         for step in golden.keys(f"{name}/steps"):
             mode = golden[f"{name}/steps/{step}/mode"]
             stored = f"prompt_masks/serve.{case}.{mode}"
             x1, y1, x2, y2 = golden[f"{name}/steps/{step}/painted_xyxy"]
-            painted = np.zeros(size_wh, dtype=bool)
-            painted[x1 : x2 + 1, y1 : y2 + 1] = True
-            if mode == "Sketch":  # its scribble is stored only as the resulting mask
-                painted &= golden[stored]
-            text, mask = prompts.painted_region(painted, mode)
-            coordinates.append(text)
-            yield Check(f"{name}/steps/{step}/coordinates", text)
-            yield Check(f"{name}/steps/{step}/placeholder", f"[region{step}]")
-            yield Check(stored, mask)
-        prompt, order = prompts.demo_question(golden[f"{name}/raw_prompt"], coordinates)
+            if mode == "Point":  # the lower medians of what is painted
+                regions.append(Region(point=((x1 + x2) // 2, (y1 + y2) // 2)))
+            else:  # the scribble of a sketch is stored only as the resulting mask
+                sketch = golden[stored] if mode == "Sketch" else None
+                box = (x1, y1, x2, y2) if sketch is None else tuple(shape_box(sketch))
+                regions.append(Region(box=box, mask=None if sketch is None else sketch.T))
+            text, _ = question("{0}", regions[-1:], size_wh, NOTATION)
+            yield Check(f"{name}/steps/{step}/coordinates", text.removesuffix(" <region_fea>"))
+            yield Check(stored, ferret_mask(regions[-1], size_wh[::-1]))
+        markup = re.sub(r"\[region(\d+)\]", r"{\1}", golden[f"{name}/raw_prompt"])
+        prompt, order = question(markup, regions, size_wh, NOTATION)
         yield Check(f"{name}/prompt", prompt)
         yield Check(f"{name}/mask_order", order)
 
@@ -173,7 +192,7 @@ def training(golden: Golden) -> Iterator[Check]:
 
 def trained_region(box: list[float], size_wh: tuple[int, int], form: str) -> Region:
     """An object of training: its box moved into the image, pointed at by its centre or by the box."""
-    x1, y1, x2, y2 = box_in_picture(box, size_wh)
+    x1, y1, x2, y2 = regulated(box, size_wh)
     point = ((x1 + x2) / 2, (y1 + y2) / 2) if form == "point" else None
     return Region(point=point, box=(x1, y1, x2, y2))
 

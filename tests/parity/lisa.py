@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
-from deixis.checkpoints.tokenizer import published_text
 from deixis.conversation import IGNORED, Row, collate, mask_targets, render
 from deixis.geometry import Mask, escaped
 from deixis.model import DeixisForConditionalGeneration
@@ -25,6 +24,7 @@ from deixis.training.instruct import Instructor
 from tests.parity import lisa_decoder, lisa_units
 from tests.parity.golden import Check, Golden
 from tests.parity.networks import accounted, converted, encoded, greedy, processor_of, with_placeholders
+from tests.parity.slow_text import published_text
 
 SOURCES = (
     "config.json", "generation_config.json", "model*.safetensors", "tokenizer*", "special_tokens_map.json",
@@ -51,6 +51,7 @@ LEFT = {
     "cases/float32_vs_float64_relative/*": "how far the official code is from itself in float64",
     "cases/inference_vs_train_max_abs_diff": "how far two paths of the official code are apart; here there is one path",
     "state_dict_keys/note": "words",
+    **{f"units/prompts/{name}*": "words" for name in ("short", "long", "explanatory", "answers")},
 }
 SHARE = 1e-4  # of the largest value: float32 against float32
 IMAGE = -200

@@ -9,7 +9,7 @@ from torch import Tensor
 from deixis.model import DeixisForConditionalGeneration
 from deixis.model.fusion import Encoded
 from deixis.signals import MODALITIES
-from deixis.systems.onellm.convert import KINDS
+from deixis.systems.onellm.preset import MODALITY_NAMES
 from tests.parity.golden import Check, Golden
 from tests.parity.networks import converted, encoded
 
@@ -27,7 +27,7 @@ def checks(golden: Golden, place: Path) -> Iterator[Check | str]:
     tokens = golden["outputs/tokens"]
     if golden.has("outputs/text.logits"):
         yield Check("outputs/text.logits", network(input_ids=tokens).logits, TOLERANCE)
-    for theirs, ours in KINDS.items():
+    for theirs, ours in MODALITY_NAMES.items():
         if golden.has(f"inputs/{theirs}"):
             values = prepared(theirs, golden[f"inputs/{theirs}"].float())
             answer = f"outputs/{theirs}.greedy"
@@ -48,14 +48,14 @@ def recorded_attention(network: DeixisForConditionalGeneration, golden: Golden) 
     takes the batch first and so attends over it. A recording does not name its version: the output of its first
     encoder decides.
     """
-    theirs = next((theirs for theirs in KINDS if golden.has(f"outputs/{theirs}.encoder")), None)
+    theirs = next((theirs for theirs in MODALITY_NAMES if golden.has(f"outputs/{theirs}.encoder")), None)
     if theirs is None:
         return network.field_encoder.encoder.attention
     values, stored = prepared(theirs, golden[f"inputs/{theirs}"].float()), golden[f"outputs/{theirs}.encoder"].float()
     errors = {}
     for attention in ("tokens", "batch"):
         network.field_encoder.encoder.attention = attention
-        errors[attention] = (encoder_tokens(network, KINDS[theirs], values) - stored).abs().max().item()
+        errors[attention] = (encoder_tokens(network, MODALITY_NAMES[theirs], values) - stored).abs().max().item()
     network.field_encoder.encoder.attention = min(errors, key=errors.__getitem__)
     return network.field_encoder.encoder.attention
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from deixis.checkpoints.conversion_options import ConversionOptions
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.ops import farthest_points
 from deixis.systems.conversion import convert
+from deixis.systems.release import ConversionOptions
 from tests.parity.golden import Check, Golden
 
 SOURCES = ("config.json", "checkpoint.safetensors")

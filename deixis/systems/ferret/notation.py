@@ -6,8 +6,6 @@ Source: You et al., ICLR 2024, section 3; apple/ml-ferret@3c9e5c93, ferret/serve
 and ferret/train/train.py:705-720 (training).
 """
 
-from dataclasses import replace
-
 from deixis.geometry import Notation
 
 NOTATION = Notation(
@@ -21,5 +19,3 @@ NOTATION = Notation(
     region_separator=" ",
     cell_of="pixel",
 )
-OFFICIAL_TRAINING = replace(NOTATION, cell_of="ratio")
-"""As the official training wrote numbers; asking, there and here, rounds by another formula."""

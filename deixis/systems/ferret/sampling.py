@@ -1,10 +1,13 @@
 """Where Ferret samples a region: at whole pixels of the region, from the transposed feature map.
 
 Its weights were trained this way: pixels without half a pixel's shift, boxes with their far edge, a point as a window,
-and the map read transposed between the centres of its corner cells.
+and the map read transposed between the centres of its corner cells. A mask here is (W, H): its first axis is x.
 
-Source: apple/ml-ferret@3c9e5c9, ferret/model/ferret_arch.py, GeoRegionSampler; ferret/serve/gradio_web_server.py.
+Source: apple/ml-ferret@3c9e5c9, ferret/model/ferret_arch.py, GeoRegionSampler; ferret/serve/gradio_web_server.py:53-77
+and 586-595; ferret/train/train.py:911-946.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int
@@ -13,7 +16,8 @@ from deixis.errors import InputError
 from deixis.geometry import Frame, Region, rasterise
 from deixis.geometry.regions import region_digest
 from deixis.model.regions.sampled_points import SampledPoints
-from deixis.systems.ferret.regions import box_mask, point_mask
+
+POINT_REACH_PX = 5  # a point is the window of 11 x 11 pixels around it
 
 
 def read_ferret(region: Region, frame: Frame, count: int, axes: int, side: int) -> SampledPoints:
@@ -26,7 +30,7 @@ def read_ferret(region: Region, frame: Frame, count: int, axes: int, side: int) 
     mask = ferret_mask(region, frame.size.size_hw)
     pixels = np.argwhere(mask)  # (x, y), column by column
     if not len(pixels):
-        raise InputError("the region is empty: no whole pixel of the picture lies inside it")
+        raise InputError("the region is empty: no whole pixel of the image lies inside it")
     chosen = ferret_choice(len(pixels), count, np.random.default_rng(list(region_digest(region)[:8])))
     points = pixels[chosen] / np.array(mask.shape)
     return SampledPoints(points.astype(np.float32), transposed_places(points, side))
@@ -53,7 +57,7 @@ def ferret_choice(available: int, count: int, rng: np.random.Generator) -> Int[n
 def ferret_mask(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "w h"]:
     """The pixels, x first, that Ferret takes a region to be: a point's window, a box with its far edge, or a shape.
 
-    Numbers are truncated (`systems.ferret.regions`). A region that is a point or box and a mask besides is cut to the
+    Numbers are truncated. A region that is a point or box and a mask besides is cut to the
     mask, and a point's window to its box: as training read objects whose segment or box it knew.
     """
     size_wh = size_hw[::-1]
@@ -67,3 +71,24 @@ def ferret_mask(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "w
         return rasterise(region, size_hw).T
     cut = whole if shape is None else whole & shape
     return cut if cut.any() else whole  # a segment may miss its own box
+
+
+def box_mask(box_xyxy: Sequence[int], size_wh: tuple[int, int]) -> Bool[np.ndarray, "w h"]:
+    """The pixels of a box of whole pixels, both ends among them."""
+    x1, y1, x2, y2 = box_xyxy
+    mask = np.zeros(size_wh, dtype=bool)
+    mask[x1 : x2 + 1, y1 : y2 + 1] = True
+    return mask
+
+
+def point_mask(point_xy: Sequence[float], size_wh: tuple[int, int]) -> Bool[np.ndarray, "w h"]:
+    """The window of 11 x 11 pixels around a point, as much of it as lies in the image.
+
+    >>> point_mask((2, 50), (100, 100)).sum(axis=0).max(), point_mask((2, 50), (100, 100)).sum(axis=1).max()
+    (np.int64(8), np.int64(11))
+    """
+    lows = [int(max(0, value - POINT_REACH_PX)) for value in point_xy]
+    highs = [int(min(side, value + POINT_REACH_PX + 1)) for value, side in zip(point_xy, size_wh, strict=True)]
+    mask = np.zeros(size_wh, dtype=bool)
+    mask[lows[0] : highs[0], lows[1] : highs[1]] = True
+    return mask

@@ -22,7 +22,6 @@ from deixis.errors import DataError
 from deixis.geometry import GRID_CELLS, box_iou_xyxy
 from deixis.geometry.pixel_grid import grid_numbers
 from deixis.systems.ferret.notation import NOTATION
-from deixis.systems.ferret.prompts import bracketed
 
 BoxXYXY = Sequence[float]
 IOU_THRESHOLD = 0.5
@@ -32,8 +31,6 @@ Rank = int | str
 RANKS: tuple[Rank, ...] = (1, "mean", "upper bound")
 
 _DELIMITER = re.compile(r"[.,;!?]")
-_STRICT_BOX = re.compile(r"\[(\d+), (\d+), (\d+), (\d+)\]")
-_NAMED_BOX = re.compile(r"([a-zA-Z\s]+)\s+\[([\d,\s]+)\]")
 
 
 def box_in_pixels(box: Sequence[int], size_wh: tuple[int, int]) -> list[int]:
@@ -72,32 +69,6 @@ def decode_boxes(text: str, size_wh: tuple[int, int]) -> PhrasesAndBoxes:
         delimiter = _DELIMITER.search(text, start)
         start = delimiter.end() if delimiter else len(text) + 1
     return phrases, boxes
-
-
-def refcoco_boxes(text: str, size_wh: tuple[int, int]) -> PhrasesAndBoxes:
-    """(phrases, boxes) by the strict pattern of the RefCOCO script: unique boxes, phrases split at " . ".
-
-    >>> refcoco_boxes("same [10, 20, 30, 40] . again [10, 20, 30, 40] .", (640, 480))
-    (['same', 'again'], [[6, 9, 19, 19]])
-    """
-    grid = [tuple(map(int, numbers)) for numbers in _STRICT_BOX.findall(text)]
-    boxes = list(dict.fromkeys(tuple(box_in_pixels(box, size_wh)) for box in grid))
-    # Two boxes on the grid may be one box in pixels; the script removes only as many brackets as it has pixel boxes.
-    for box in list(dict.fromkeys(grid))[: len(boxes)]:
-        text = text.replace("[{}, {}, {}, {}]".format(*box), "")
-    text = text.removesuffix(" .")
-    return [phrase.strip() for phrase in text.split(" . ") if phrase.strip()], [list(box) for box in boxes]
-
-
-def flickr_boxes(text: str, size_wh: tuple[int, int]) -> PhrasesAndBoxes:
-    """(phrases of letters and spaces, boxes after them) by the pattern of the Flickr30k script.
-
-    Raises:
-        DataError, IndexError: as `decode_boxes`.
-    """
-    found = [(phrase.strip(), numbers.split(",")) for phrase, numbers in _NAMED_BOX.findall(text)]
-    boxes = [box_in_pixels([int(number) for number in numbers], size_wh) for _, numbers in found]
-    return [phrase for phrase, _ in found], boxes
 
 
 def similar_phrases(one: str, other: str) -> bool:
@@ -190,11 +161,6 @@ def score_refexp(
     }
 
 
-def reported_refexp(scores: Mapping[str, Mapping[Rank, float]]) -> dict[str, list[float]]:
-    """Scores as the official script prints them: the values of each data set in ascending order, without ranks."""
-    return {name: sorted(own.values()) for name, own in scores.items()}
-
-
 def script_input(
     raw: str, text: str, boxes: Sequence[tuple[int, Sequence[BoxXYXY]]], size_hw: tuple[int, int], notation: str
 ) -> str:
@@ -205,7 +171,8 @@ def script_input(
     """
     if notation == NOTATION.name:
         return raw or text
-    return insert_boxes(text, boxes, lambda box: bracketed(grid_numbers(box, size_hw[::-1], "ratio")))
+    # "ratio" is the rounding that the answers in Ferret's training data have (ferret/train/train.py:705-706).
+    return insert_boxes(text, boxes, lambda box: str(grid_numbers(box, size_hw[::-1], "ratio").tolist()))
 
 
 def insert_boxes(text: str, boxes: Sequence[tuple[int, Sequence[BoxXYXY]]], write: Callable[[BoxXYXY], str]) -> str:

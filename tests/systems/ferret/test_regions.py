@@ -1,20 +1,11 @@
 """Ferret's masks, x first and far edges included, and its three ways to truncate a number."""
 
-import re
-
 import numpy as np
 import pytest
 
 from deixis.geometry import Region
 from deixis.geometry.pixel_grid import grid_numbers, shape_box
-from deixis.systems.ferret.regions import (
-    box_in_picture,
-    box_mask,
-    painted_point,
-    point_mask,
-    region_mask,
-)
-from deixis.systems.ferret.sampling import ferret_mask
+from deixis.systems.ferret.sampling import box_mask, ferret_mask, point_mask
 
 SIZE_WH = (40, 30)
 
@@ -42,42 +33,29 @@ def test_grid_numbers(rounding, places, size_wh, expected):
     assert grid_numbers(places, size_wh, rounding).tolist() == expected
 
 
-def test_box_in_picture():
-    assert box_in_picture([-3, 5.5, 700, 900], (640, 480)) == [0, 5.5, 639, 479]
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        pytest.param([3, 4, 10, 6], filled(3, 4, 10, 6), id="with_its_far_edge"),
+        pytest.param([35, 25, 99, 99], filled(35, 25, 39, 29), id="beyond_the_image"),
+        pytest.param([7, 7, 7, 7], filled(7, 7, 7, 7), id="of_one_pixel"),
+        pytest.param([9, 9, 3, 3], np.zeros(SIZE_WH, dtype=bool), id="reversed"),
+    ],
+)
+def test_box_mask(box, expected):
+    assert np.array_equal(box_mask(box, SIZE_WH), expected)
 
 
 @pytest.mark.parametrize(
-    ("place", "expected"),
+    ("point", "expected"),
     [
-        pytest.param([3, 4, 10, 6], filled(3, 4, 10, 6), id="box_with_its_far_edge"),
-        pytest.param([35, 25, 99, 99], filled(35, 25, 39, 29), id="box_beyond_the_picture"),
-        pytest.param([7, 7, 7, 7], filled(7, 7, 7, 7), id="box_of_one_pixel"),
-        pytest.param([20, 15], filled(15, 10, 25, 20), id="point"),
-        pytest.param([2, 28], filled(0, 23, 7, 29), id="point_at_the_corner"),
-        pytest.param([20.9, 15.5], filled(15, 10, 25, 20), id="point_between_pixels"),
+        pytest.param([20, 15], filled(15, 10, 25, 20), id="inside"),
+        pytest.param([2, 28], filled(0, 23, 7, 29), id="at_the_corner"),
+        pytest.param([20.9, 15.5], filled(15, 10, 25, 20), id="between_pixels"),
     ],
 )
-def test_region_mask(place, expected):
-    assert np.array_equal(region_mask(place, SIZE_WH), expected)
-
-
-def test_a_shape_is_cut_to_its_box():
-    shape = filled(0, 0, 10, 10)
-    assert np.array_equal(region_mask([5, 5, 20, 20], SIZE_WH, shape), filled(5, 5, 10, 10))
-
-
-@pytest.mark.parametrize(
-    ("place", "shape", "message"),
-    [
-        pytest.param([1, 2, 3], None, "two numbers (a point) or four (a box), got 3", id="three_numbers"),
-        pytest.param([9, 9, 3, 3], None, "has no pixel in a picture of 40 x 30", id="reversed"),
-        pytest.param([0, 0, 5, 5], np.ones((30, 40), bool), "must be (W, H) = (40, 30), got (30, 40)", id="rows_first"),
-        pytest.param([0, 0, 5, 5], filled(20, 20, 22, 22), "has no pixel", id="shape_elsewhere"),
-    ],
-)
-def test_region_mask_refuses(place, shape, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        region_mask(place, SIZE_WH, shape)
+def test_point_mask(point, expected):
+    assert np.array_equal(point_mask(point, SIZE_WH), expected)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +79,6 @@ def test_masks_have_x_first():
     assert box_mask([0, 0, 39, 0], SIZE_WH).sum() == 40
     assert point_mask((20, 15), SIZE_WH).shape == SIZE_WH
     assert shape_box(filled(3, 7, 20, 9)) == [3, 7, 20, 9]
-    assert painted_point(filled(10, 4, 13, 4)) == [11, 4]  # the lower of the two middle columns
 
 
 def test_an_empty_shape_has_no_box():

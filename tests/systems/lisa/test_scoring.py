@@ -3,16 +3,12 @@
 import numpy as np
 import pytest
 
-from deixis.systems.lisa.scoring import intersection_and_union, score_masks
+from deixis.systems.lisa.scoring import foreground_iou, intersection_and_union, macro_iou, micro_iou
 from deixis.systems.lisa.wording import validation_question
 
 HALF = np.array([[1, 1, 0, 0]])
 FULL, NONE = np.ones((1, 4), dtype=int), np.zeros((1, 4), dtype=int)
 UNSURE = np.array([[1, 1, 255, 0]])
-
-
-def logits(mask: np.ndarray) -> np.ndarray:
-    return np.where(mask > 0, 2.0, -2.0)
 
 
 @pytest.mark.parametrize(
@@ -30,20 +26,12 @@ def test_intersection_and_union(predicted, target, shared, union):
     assert [values.tolist() for values in got[:2]] == [shared, union]
 
 
-@pytest.mark.parametrize(
-    ("samples", "giou", "ciou"),
-    [
-        pytest.param([[(HALF, HALF)]], 2 / 2.00001 / 1.00001, 1.0, id="perfect_is_not_quite_one"),
-        pytest.param([[(NONE, NONE)]], 1 / 1.00001, 0.0, id="nothing_asked_nothing_marked"),
-        pytest.param([[(HALF, NONE)]], 0.0, 0.0, id="nothing_asked"),
-        pytest.param([[(FULL, HALF), (HALF, HALF)], [(NONE, HALF)]], (0.5 + 1) / 3, 4 / 8, id="three_masks"),
-    ],
-)
-def test_scores(samples, giou, ciou):
-    stacked = [(np.stack([logits(p) for p, _ in sample]), np.stack([t for _, t in sample])) for sample in samples]
-    assert score_masks(stacked) == pytest.approx((giou, ciou), abs=1e-5)
-    if len(samples) == 1:
-        assert score_masks(stacked) == pytest.approx((giou, ciou), abs=1e-9)
+def test_constants_of_the_scores():
+    assert foreground_iou(2, 2) == 2 / 2.00001  # a perfect answer is not quite 1
+    assert foreground_iou(0, 0) == 1  # nothing asked, nothing marked
+    assert foreground_iou(0, 2) == 0
+    assert macro_iou(1.5, 3) == pytest.approx(0.5, abs=1e-5)
+    assert (micro_iou(4, 8), micro_iou(0, 0)) == pytest.approx((0.5, 0), abs=1e-9)
 
 
 def test_questions():
