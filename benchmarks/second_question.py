@@ -26,7 +26,7 @@ from deixis.signals import open_signal
 from deixis.systems.chat_style import chat_template
 from deixis.systems.deixis.tokenizer import build_tokenizer
 from deixis.systems.lisa.template import STYLE
-from deixis.systems.presets import PRESETS
+from deixis.systems.releases import PRESETS
 
 TARGET = 5
 TOKEN = "question to first token"

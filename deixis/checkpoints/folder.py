@@ -17,7 +17,6 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers.utils import logging
 
-from deixis.checkpoints.detection import how_to_convert
 from deixis.checkpoints.find import read_weight_map
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
 from deixis.errors import CheckpointError, ConfigError, DeixisError
@@ -29,6 +28,14 @@ NEEDED = ("config.json", "processor_config.json", TOKENIZER)
 CONVERTED = "conversion.json"  # in folders that `deixis convert` made, which may lack tokenizer and processor
 SMALL = ["*.json", "*.jinja", "*.md"]
 WEIGHTS = "*.safetensors"
+
+
+class NoModelError(CheckpointError):
+    """`name`, as the user wrote it, is none of our models; what it is lies at `place`, if anywhere."""
+
+    def __init__(self, name: str | Path, place: Path, problem: str):
+        super().__init__(problem)
+        self.name, self.place = name, place
 
 
 @dataclass(frozen=True)
@@ -101,19 +108,10 @@ def open_pretrained(
     """
     opened = name if isinstance(name, Opened) else open_config_and_processor(name)
     if opened.processor is None:
-        raise _no_questions(opened.name)
+        raise CheckpointError(
+            f"model '{opened.name}': it is a PointMLP, which sorts clouds into classes and takes no questions"
+        )
     return _network(opened.name, opened.folder(), dtype, **loading), opened.processor
-
-
-def open_network(name: str | Path = BUNDLED, dtype: torch.dtype = torch.float32) -> DeixisForConditionalGeneration:
-    """The network of `name` alone, in evaluation mode, on the CPU: for models that take token ids only.
-
-    Raises as `open_pretrained`.
-    """
-    folder, kind = _small_files(name)
-    if kind == "pointmlp":
-        raise _no_questions(name)
-    return _network(name, _with_weights(name, folder), dtype)
 
 
 def _network(
@@ -144,10 +142,6 @@ def _network(
         if not small:  # what was made small was copied then
             weight.data = weight.data.clone()
     return network.eval()
-
-
-def _no_questions(name: str | Path) -> CheckpointError:
-    return CheckpointError(f"model '{name}': it is a PointMLP, which sorts clouds into classes and takes no questions")
 
 
 def _unreadable(name: str | Path, error: Exception) -> DeixisError:
@@ -183,11 +177,8 @@ def _small_files(name: str | Path) -> tuple[Path, str]:
         _check_weights(folder, name)
         return folder, kind
     if Path(text).exists() or not is_hub_id(text):
-        if hint := how_to_convert(Path(text)):
-            raise CheckpointError(f"model '{name}': {hint}")
-        raise CheckpointError(
-            f"model: expected '{BUNDLED}', a folder or a hub id (owner/name); got '{text}', which is none"
-        )
+        problem = f"model: expected '{BUNDLED}', a folder or a hub id (owner/name); got '{text}', which is none"
+        raise NoModelError(name, Path(text), problem)
     folder = fetch_snapshot(text, lambda _: SMALL, "model")
     return folder, _kind_of(folder, name)
 
@@ -216,18 +207,14 @@ def _kind_of(folder: Path, name: str | Path) -> str:
             raise CheckpointError(f"model '{name}': config.json is no JSON object; the file is damaged")
         if config.get("model_type") == "pointmlp":
             return "pointmlp"
-    if config.get("model_type") != "deixis" and (hint := how_to_convert(folder, str(name))):
-        raise CheckpointError(f"model '{name}': {hint}")
     without_words = (folder / CONVERTED).is_file() and not (folder / TOKENIZER).exists()
     for file in NEEDED[:1] if without_words else NEEDED:
         if not (folder / file).is_file():
-            raise CheckpointError(
-                f"model '{name}': expected a file {file} in the folder, got none; it is no Deixis model"
-            )
+            problem = f"model '{name}': expected a file {file} in the folder, got none; it is no Deixis model"
+            raise NoModelError(name, folder, problem)
     if config.get("model_type") != "deixis":
-        raise CheckpointError(
-            f"model '{name}': expected model_type 'deixis' in config.json, got {config.get('model_type')!r}"
-        )
+        problem = f"model '{name}': expected model_type 'deixis' in config.json, got {config.get('model_type')!r}"
+        raise NoModelError(name, folder, problem)
     return "deixis"
 
 

@@ -63,11 +63,3 @@ SAM_HUGE: dict[str, Any] = {
     "prompt_encoder_config": {"hidden_size": 256, "image_size": 1024, "patch_size": 16, "mask_input_channels": 16},
     "mask_decoder_config": {"hidden_size": 256, "mlp_dim": 2048, "num_attention_heads": 8, "num_hidden_layers": 2},
 }
-ONELLM: dict[str, dict[str, Any]] = {  # csuhan/OneLLM@8587a47: config/llama2/7B.json, model/LLM/onellm.py
-    "onellm-7b": {
-        "encoder": {"heads": 16, "activation": "quick_gelu", "norm_eps": 1e-5},
-        "llm": {"heads": 32, "norm_eps": 1e-5, "rope_theta": 10000.0},
-        "projection": {"heads": 16, "ffn_multiple_of": 256, "norm_eps": 1e-5},
-    }
-}
-"""What the names and shapes of OneLLM's checkpoint do not tell; its file comes without a configuration."""

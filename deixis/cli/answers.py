@@ -43,8 +43,10 @@ def open_small(name: str) -> "Opened":
 
     transformers_logging.set_verbosity_error()
     from deixis.checkpoints import open_config_and_processor
+    from deixis.systems.official import conversion_hint
 
-    return open_config_and_processor(name)
+    with conversion_hint():
+        return open_config_and_processor(name)
 
 
 def refuse_early(opened: "Opened", sample: "Sample") -> None:

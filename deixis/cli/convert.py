@@ -43,8 +43,8 @@ def run(
     """
     if system not in SYSTEMS:
         raise InputError(f"SYSTEM: expected one of {', '.join(SYSTEMS)}; got '{system}'")
-    from deixis.checkpoints.conversion_options import ConversionOptions
     from deixis.systems.conversion import convert
+    from deixis.systems.release import ConversionOptions
 
     options = ConversionOptions(clip, sam, base, preset, tokenizer, classes)
     with _bar() as report:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from deixis.systems.preset_type import Preset
+    from deixis.systems.release import Preset, Release
 
 
 def run(
@@ -21,17 +21,16 @@ def run(
     heads, SAM and region samplers are not quantized: float32 on the CPU,
     bfloat16 on CUDA. deixis convert converts weights of published systems.
     """
-    from deixis.systems.presets import PRESETS
+    from deixis.systems.releases import RELEASES
 
-    rows = {name: _row(preset) for name, preset in PRESETS.items()}
+    rows = {name: _row(own, preset) for own in RELEASES.values() for name, preset in own.presets.items()}
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
     _print_tables(rows)
 
 
-def _row(preset: "Preset") -> dict[str, Any]:
-    from deixis.model.tokenizers.pointmlp import PointMLPConfig
+def _row(release: "Release", preset: "Preset") -> dict[str, Any]:
     from deixis.systems.needs import DTYPES, needs_of
 
     def by_device(told: Callable[[str, str], int | None]) -> dict[str, dict[str, int | None]]:
@@ -39,16 +38,15 @@ def _row(preset: "Preset") -> dict[str, Any]:
 
     config = preset.config()
     needs = needs_of(config)
-    able = {"signals": ["point_cloud"], "regions": [], "answers": ["class"]}
     return {
-        "system": preset.system,
+        "system": release.system,
         "stands_on": preset.stands_on,
         "parameters": needs.parameters,
         "memory_bytes": by_device(needs.nbytes),
         "fits_gb": by_device(needs.fits_gb),
-        **(able if isinstance(config, PointMLPConfig) else config.abilities),
-        "weights": preset.terms.weights,
-        "licence": preset.terms.licence,
+        **config.abilities,
+        "weights": release.weights,
+        "licence": release.licence,
     }
 
 

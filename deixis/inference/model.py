@@ -21,6 +21,7 @@ from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.devices import choose_device
 from deixis.samples.sample import Sample
 from deixis.signals import open_signal
+from deixis.systems.official import conversion_hint
 
 if TYPE_CHECKING:
     from deixis.inference.chat import Chat
@@ -173,7 +174,8 @@ def load(
     place = choose_device(device)
     if dtype is None:
         dtype = torch.float32 if place.type == "cpu" else torch.bfloat16
-    opened = model if isinstance(model, Opened) else open_config_and_processor(model)
+    with conversion_hint():
+        opened = model if isinstance(model, Opened) else open_config_and_processor(model)
     if opened.is_classifier:
         return _classifier(opened, place, quantization)
     if quantization is not None:

@@ -1,7 +1,7 @@
 """Everything specific to a published system, one package per system, with the same file names in each.
 
-`notation`, `template`, `labels`, `losses`, `sampling`, `preset`, `convert`, `scoring`, `wording`: a package has those
-that its system needs.
+`notation`, `template`, `labels`, `losses`, `sampling`, `preset`, `convert`, `release`, `scoring`, `wording`: a package
+has those that its system needs.
 """
 
 from deixis.conversation.system import System

@@ -13,28 +13,25 @@ import tempfile
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from transformers import GenerationConfig
 
-from deixis.checkpoints.card import card_text
-from deixis.checkpoints.conversion_options import ConversionOptions, Found, check_options
-from deixis.checkpoints.digests import digests_of, files_read
 from deixis.checkpoints.rules import Plan, make_plan
 from deixis.checkpoints.source import open_source
 from deixis.checkpoints.weights import SHARD_BYTES, Shape, common_dtype, write_weights
 from deixis.errors import InputError
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
-from deixis.systems.ferret import convert as ferret
-from deixis.systems.lisa import convert as lisa
-from deixis.systems.onellm import convert as onellm
-from deixis.systems.pointmlp import convert as pointmlp
+from deixis.systems.card import card_text
+from deixis.systems.digests import digests_of, files_read
+from deixis.systems.official import check_release
+from deixis.systems.pointmlp.classifier import write_config
+from deixis.systems.release import ConversionOptions, Found, Release
+from deixis.systems.releases import CONVERTIBLE
 
-READERS = {"onellm": onellm.read, "ferret": ferret.read, "lisa": lisa.read, "pointmlp": pointmlp.read}
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 Progress = Callable[[str, int, int], None]
 """Called with (step, bytes done, total bytes) as a conversion proceeds."""
@@ -55,20 +52,23 @@ def convert(
     dtype: of the floating tensors; that of most of the source where not given. Returns `out`. Raises InputError for
     arguments and CheckpointError for a source that does not fit; then, and when interrupted, no output remains.
     """
-    if system not in READERS:
-        raise InputError(f"system: expected one of {', '.join(READERS)}; got '{system}'")
+    release = CONVERTIBLE.get(system)
+    if release is None or release.read is None:
+        raise InputError(f"system: expected one of {', '.join(CONVERTIBLE)}; got '{system}'")
     if dtype is not None and dtype not in DTYPES:
         raise InputError(f"--dtype: expected one of {', '.join(DTYPES)}; got '{dtype}'")
     options = options or ConversionOptions()
-    check_options(system, options)
+    _check_options(release, options)
     out = Path(out)
     _check_out(out, Path(source), overwrite)
-    found = READERS[system](open_source(source), options)
+    tensors = open_source(source)
+    check_release(tensors, release)
+    found = release.read(tensors, options)
     plan = make_plan(found.parts, target_tensors(found.config))
     shapes = _shapes(plan, None if dtype is None else DTYPES[dtype])
     _check_room(out, shapes)
     with _new_folder(out, overwrite) as folder:
-        files = files_read(found.parts, options)
+        files = files_read(found, options)
         size = sum(file.stat().st_size for file in files.values())
         digests = digests_of(files, _counted(progress, "digests", size))
         total = sum(shape.nbytes for shape in shapes.values())
@@ -76,7 +76,7 @@ def convert(
         write_weights(folder, shapes, lambda name: _value(plan, name, shapes[name].dtype), shard_bytes, written)
         for part in plan.parts:
             part.source.close()
-        _write_rest(folder, system, str(source), found, plan, shapes, digests)
+        _write_rest(folder, release, str(source), found, plan, shapes, digests)
     return out
 
 
@@ -138,14 +138,18 @@ def _counted(progress: Progress, what: str, total: int) -> Callable[[int], None]
 
 
 def _write_rest(
-    folder: Path, system: str, source: str, found: Found, plan: Plan, shapes: dict[str, Shape], digests: dict[str, str]
+    folder: Path,
+    release: Release,
+    source: str,
+    found: Found,
+    plan: Plan,
+    shapes: dict[str, Shape],
+    digests: dict[str, str],
 ) -> None:
     """Everything but the weights."""
     config, dtype = found.config, common_dtype(list(shapes.values()))
     if isinstance(config, PointMLPConfig):
-        named = {"classes": list(found.classes), "unit_sphere": found.unit_sphere} if found.classes else {}
-        text = json.dumps({"model_type": "pointmlp", **asdict(config), **named}, indent=1, ensure_ascii=False)
-        (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+        write_config(folder, config, found.classes, found.unit_sphere)
     else:
         config.dtype = dtype
         config.architectures = ["DeixisForConditionalGeneration"]
@@ -153,9 +157,9 @@ def _write_rest(
         _generation(config, found.stop).save_pretrained(folder)
         if found.tokenizer is not None:
             build_processor(config, found.tokenizer, **found.processor).save_pretrained(folder)
-    account = {"system": system, "source": source, "files": digests, "parts": plan.account()}
+    account = {"system": release.system, "source": source, "files": digests, "parts": plan.account()}
     (folder / "conversion.json").write_text(json.dumps(account, indent=1) + "\n", encoding="utf-8")
-    card = card_text(system, source, digests, config, found.notes, sum(s.nbytes for s in shapes.values()), dtype)
+    card = card_text(release, source, digests, found, sum(s.nbytes for s in shapes.values()), dtype)
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -163,6 +167,16 @@ def _generation(config: DeixisConfig, stop: str | None) -> GenerationConfig:
     text = config.text_config
     ends = {"bos_token_id": text.bos_token_id, "eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id}
     return GenerationConfig(**ends, **({} if stop is None else {"stop_strings": [stop]}))
+
+
+def _check_options(release: Release, options: ConversionOptions) -> None:
+    """Raises InputError for an argument that a conversion of this system does not use."""
+    given = [name for name, value in vars(options).items() if value is not None]
+    if unused := next((name for name in given if name not in release.options), None):
+        raise InputError(
+            f"--{unused}: a conversion of {release.name} does not use it; it takes "
+            f"{', '.join(f'--{name}' for name in release.options)}"
+        )
 
 
 def _check_out(out: Path, source: Path, overwrite: bool) -> None:

@@ -143,8 +143,10 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
     """
     if recipe.init is not None:
         from deixis.checkpoints import open_pretrained
+        from deixis.systems.official import conversion_hint
 
-        return open_pretrained(recipe.init, dtype=torch.float32)
+        with conversion_hint():
+            return open_pretrained(recipe.init, dtype=torch.float32)
     texts = [t for s in range(TEXT_SEEDS) for sample in world_samples("train", recipe.seed + s) for t in _texts(sample)]
     tokenizer = build_tokenizer(texts, recipe.vocab_size)
     ids: dict[str, Any] = {name: tokenizer.convert_tokens_to_ids(token) for name, token in SPECIAL_TOKENS.items()}

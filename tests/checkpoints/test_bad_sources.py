@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from deixis.checkpoints.conversion_options import ConversionOptions
 from deixis.systems.conversion import convert
+from deixis.systems.release import ConversionOptions
 from tests.checkpoints.checkpoints import (
     onellm_state,
 )

@@ -151,36 +151,6 @@ def test_a_file_is_no_model(whole):
         open_pretrained(whole / "config.json")
 
 
-@pytest.mark.parametrize(
-    ("system", "says"),
-    [
-        pytest.param("ferret", "an official Ferret checkpoint", id="ferret"),
-        pytest.param("lisa", "an official LISA checkpoint", id="lisa"),
-        pytest.param("onellm", "an official OneLLM checkpoint", id="onellm"),
-        pytest.param("pointmlp", "an official PointMLP checkpoint", id="pointmlp"),
-    ],
-)
-def test_an_official_checkpoint_is_told_how_it_becomes_usable(sources, system, says):
-    folder = sources[system]
-    with pytest.raises(
-        ValueError, match=rf"{says}, .* first: deixis convert {system} \S+ OUT, then name OUT"
-    ) as caught:
-        open_pretrained(folder)
-    assert f"convert {system} {folder} OUT" in str(caught.value)
-
-
-def test_an_official_file_is_told_how_it_becomes_usable(sources):
-    file = sources["onellm"] / "consolidated.00-of-01.pth"
-    with pytest.raises(ValueError, match=r"deixis convert onellm \S+consolidated.00-of-01.pth OUT"):
-        open_pretrained(file)
-
-
-def test_the_configuration_tells_a_checkpoint_without_weights(tmp_path):
-    (tmp_path / "config.json").write_text('{"model_type": "llava", "architectures": ["LISAForCausalLM"]}')
-    with pytest.raises(ValueError, match="it is an official LISA checkpoint"):
-        open_config_and_processor(tmp_path)
-
-
 def test_configuration_and_processor_come_without_the_weights_being_read(copy):
     cut_short(copy)
     opened = open_config_and_processor(copy)

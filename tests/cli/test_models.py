@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deixis.cli import main
-from deixis.systems.presets import PRESETS
+from deixis.systems.releases import PRESETS
 
 
 def typed(*words):

@@ -8,12 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from deixis.checkpoints import open_network, open_pretrained
-from deixis.checkpoints.conversion_options import ConversionOptions
+from deixis.checkpoints import open_pretrained
 from deixis.datasets.classification.class_clouds import SCANOBJECTNN_CLASSES
+from deixis.model import DeixisForConditionalGeneration
 from deixis.systems import conversion
 from deixis.systems.conversion import convert
 from deixis.systems.pointmlp.convert import MODELNET40
+from deixis.systems.release import ConversionOptions
+from deixis.systems.releases import CONVERTIBLE
 from tests.checkpoints import checkpoints
 from tests.checkpoints.checkpoints import (
     ferret_state,
@@ -95,7 +97,7 @@ def test_onellms_tags_are_start_and_end(sources, tmp_path):
 
 def test_llava_15s_projection_has_two_layers(tmp_path):
     source = write_lisa(tmp_path / "source", mlp=True)
-    network = open_network(convert("lisa", source, tmp_path / "out"))
+    network, _ = open_pretrained(convert("lisa", source, tmp_path / "out"))
     state = lisa_state(mlp=True)
     for number in ("0", "2"):
         weight = network.projection.maps.get_submodule(number).weight
@@ -258,7 +260,8 @@ def test_without_a_tokenizer_it_takes_ids_only(copy_of, tmp_path):
     out = convert("onellm", source, tmp_path / "out")
     with pytest.raises(ValueError, match="it was converted without a tokenizer and takes token ids only"):
         open_pretrained(out)
-    assert open_network(out).language_model(torch.tensor([[1, 5]])).logits.shape == (1, 2, 320)
+    network = DeixisForConditionalGeneration.from_pretrained(out)
+    assert network.language_model(torch.tensor([[1, 5]])).logits.shape == (1, 2, 320)
     assert "token ids only" in (out / "README.md").read_text()
 
 
@@ -355,4 +358,4 @@ def test_too_little_room_is_said_before_anything_is_written(sources, tmp_path, m
 
 
 def test_every_toy_writer_has_its_reader():
-    assert checkpoints.WRITERS.keys() == conversion.READERS.keys()
+    assert checkpoints.WRITERS.keys() == CONVERTIBLE.keys()

@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from deixis.checkpoints.conversion_options import ConversionOptions
 from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
 from deixis.systems.conversion import build_network, convert
 from deixis.systems.pointmlp.classifier import load_classifier
+from deixis.systems.release import ConversionOptions
 
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 

@@ -87,6 +87,11 @@ class PointMLPConfig:
         return read_options(cls, {**preset, **own}, where)
 
     @property
+    def abilities(self) -> dict[str, list[str]]:
+        """What this network can do, as `DeixisConfig.abilities` says it."""
+        return {"signals": ["point_cloud"], "regions": [], "answers": ["class"]}
+
+    @property
     def anchors(self) -> tuple[int, ...]:
         """Anchors that each stage keeps."""
         kept, left = [], self.points

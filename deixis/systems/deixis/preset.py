@@ -5,7 +5,6 @@ from typing import Any
 
 from deixis.model import DeixisConfig
 from deixis.signals import MODALITIES
-from deixis.systems.preset_type import Preset
 
 UNION: dict[str, Any] = {
     "text_config": {  # Qwen/Qwen3-4B
@@ -100,6 +99,3 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
         mixes = isinstance(value, Mapping) and isinstance(base.get(name), Mapping)
         result[name] = _merged(base[name], value) if mixes else value
     return result
-
-
-PRESETS = {"union": Preset("deixis", union_config, "Qwen3 4B, SigLIP 2 so400m/16 384, SAM 2.1 Hiera large")}

@@ -1,26 +1,8 @@
 """Ferret (You et al., ICLR 2024): full or delta weights in transformers' layout, as apple/ml-ferret@3c9e5c9 saves them.
 
-Peculiarities of the published code, all reproduced, each a named option of ours:
-
-* regions read the map transposed, between the centres of its corner cells, at pixels without half a pixel's shift
-  (ferret/model/ferret_arch.py, GeoRegionSampler): `reading` "ferret" of the processor;
-* the sampler reads CLIP's features of the layer before the last, raw, before the projection and without class token
-  (`features` "tokens", `encoder.layer`), 512 points, then 128 and 32 anchors of 24 neighbours, two axes;
-* images are squashed to the square (ferret/model/multimodal_encoder/clip_encoder.py, CLIPImageProcessor_GIT);
-* pooling is `sampler_pooler_mode`, "max" in training;
-* CLIP's weights lie in `vision_tower/` where training saved them (ferret/model/builder.py), else they are the hub's;
-* released are differences to Vicuna 1.3 (ferret/model/apply_delta.py): --base names it.
+What the published code does in its own way stands at the step, here and in `preset.py`, and is a named option of ours.
 """
 
-from deixis.checkpoints.conversion_options import (
-    ConversionOptions,
-    Found,
-    check_system,
-    image_tags,
-    published_config,
-    source_tokenizer,
-    text_config,
-)
 from deixis.checkpoints.rules import Part, Rule, take
 from deixis.checkpoints.sizes import CLIP_LARGE_336
 from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
@@ -29,7 +11,8 @@ from deixis.systems.chat_style import chat_template
 from deixis.systems.ferret.notation import NOTATION
 from deixis.systems.ferret.preset import PUBLISHED, SIZES, config_of
 from deixis.systems.ferret.template import STYLE
-from deixis.systems.llava.convert import llava_rules, vision_of, vocabulary_size
+from deixis.systems.llava.convert import image_tags, llava_rules, text_config, vision_of, vocabulary_size
+from deixis.systems.release import NO_TOKENIZER, ConversionOptions, Found, published_config, source_tokenizer
 
 REGION = NOTATION.region_token
 NORM = "model.norm.weight"
@@ -40,12 +23,12 @@ pretraining raises them in LLaMA); training at the recipes' rate of 2e-5 moves t
 
 
 def read(source: Tensors, options: ConversionOptions) -> Found:
-    """Everything that a conversion needs. Raises CheckpointError for another system's weights or a missing part."""
-    check_system(source, "ferret")
+    """Everything that a conversion needs. Raises CheckpointError for a missing part."""
     source_config = {**PUBLISHED, **published_config(source, options, SIZES)}
     vocab_size = vocabulary_size(source)
     weights = whole_weights(source, options)
     tokenizer = source_tokenizer(source, options, (REGION, *image_tags(source_config)), vocab_size, ("image",))
+    # Without a tokenizer the id is what training noted (ferret/model/ferret_arch.py, initialize_vision_tokenizer).
     region_id = (
         source_config.get("im_region_fea_token") if tokenizer is None else tokenizer.convert_tokens_to_ids(REGION)
     )
@@ -55,14 +38,20 @@ def read(source: Tensors, options: ConversionOptions) -> Found:
         )
     if tokenizer is not None:
         tokenizer.chat_template = chat_template(STYLE, bool(source_config["mm_use_im_start_end"]))
+    # CLIP lies in `vision_tower/` where training saved it (ferret/model/builder.py), else it is the hub's.
     vision, tower = vision_of(
         source, options, source_config, CLIP_LARGE_336, ("vision_tower",), PUBLISHED["mm_vision_tower"]
     )
-    text = text_config(source, source_config, vocab_size)
-    config = config_of(text, vision, source_config, region_id)
-    notes = [] if tokenizer else ["It was converted without a tokenizer and takes token ids only."]
-    parts = [Part(weights, rules_for()), *tower]
-    return Found(config, parts, tokenizer, {"region_reader": "ferret"}, None, notes)
+    config = config_of(text_config(source, source_config, vocab_size), vision, source_config, region_id)
+    return Found(
+        config,
+        [Part(weights, rules_for()), *tower],
+        tokenizer,
+        # Regions read the map transposed, between the centres of its corner cells, at pixels without half a pixel's
+        # shift (ferret/model/ferret_arch.py, GeoRegionSampler): `sampling.py`.
+        {"region_reader": "ferret"},
+        notes=[] if tokenizer else [NO_TOKENIZER],
+    )
 
 
 def whole_weights(source: Tensors, options: ConversionOptions) -> Tensors:
@@ -70,15 +59,17 @@ def whole_weights(source: Tensors, options: ConversionOptions) -> Tensors:
 
     Raises CheckpointError for a delta without a base, and for a base with whole weights or one that is a delta itself.
     """
-    if options.base is None:
-        if _is_delta(source):
-            raise CheckpointError(
-                f"source '{source.label}': it is a delta ({NORM} is near 0), expected the base model that it is a "
-                "difference to, got none; name Vicuna's folder by --base"
-            )
+    # Released are differences to Vicuna 1.3 (ferret/model/apply_delta.py), in a folder like that of whole weights.
+    is_delta = _is_delta(source)
+    if options.base is None and not is_delta:
         return source
+    if options.base is None:
+        raise CheckpointError(
+            f"source '{source.label}': it is a delta ({NORM} is near 0), expected the base model that it is a "
+            "difference to, got none; name Vicuna's folder by --base"
+        )
     base = open_source(options.base, "--base")
-    if not _is_delta(source):
+    if not is_delta:
         raise CheckpointError(
             f"source '{source.label}': expected a delta to add to --base, got whole weights ({NORM} is not near 0); "
             "leave --base out"
@@ -96,10 +87,5 @@ def _is_delta(source: Tensors) -> bool:
 
 def rules_for() -> list[Rule]:
     """What becomes of the checkpoint's tensors."""
-    return [
-        *llava_rules(),
-        take(
-            r"model\.region_geo_sampler\.((?:diff_projector_list|agg_projector_list|flatten_projector|dim_projector)\..*)",
-            r"region_sampler.\1",
-        ),
-    ]
+    parts = "diff_projector_list|agg_projector_list|flatten_projector|dim_projector"
+    return [*llava_rules(), take(rf"model\.region_geo_sampler\.((?:{parts})\..*)", r"region_sampler.\1")]

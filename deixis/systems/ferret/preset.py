@@ -9,7 +9,7 @@ from deixis.model import DeixisConfig
 from deixis.model.part_configs import PointingConfig, ProjectionConfig, SamplerConfig
 from deixis.systems.ferret.notation import NOTATION
 from deixis.systems.llava.preset import llava_config
-from deixis.systems.preset_type import Preset
+from deixis.systems.release import Preset
 
 POINTS, ANCHORS, NEIGHBOURS = 512, (128, 32), (24, 24)
 """Of the sampler (ferret_arch.py, GeoRegionSampler.__init__)."""
@@ -31,8 +31,9 @@ def config_of(
         text,
         vision,
         source_config["mm_vision_select_layer"],
-        "squash",
+        "squash",  # to the square (ferret/model/multimodal_encoder/clip_encoder.py, CLIPImageProcessor_GIT)
         projection=ProjectionConfig(type="linear", norm=False),
+        # The sampler reads CLIP's features raw, before the projection and without class token (GeoRegionSampler).
         sampler=SamplerConfig(
             points=POINTS,
             in_dim=vision["hidden_size"],
@@ -55,6 +56,6 @@ def _published(size: str) -> DeixisConfig:
 
 
 PRESETS = {
-    f"ferret-{size}": Preset("ferret", partial(_published, size), f"Vicuna 1.3 {size.upper()}, CLIP ViT-L/14 336")
+    f"ferret-{size}": Preset(partial(_published, size), f"Vicuna 1.3 {size.upper()}, CLIP ViT-L/14 336")
     for size in ("7b", "13b")
 }

@@ -1,15 +1,6 @@
 """LISA (Lai et al., CVPR 2024): weights in transformers' layout, as dvlab-research/LISA@3cb2d43 saves them.
 
-Peculiarities of the published code, all reproduced, each a named option of ours:
-
-* a mask is prompted by the state *before* `[SEG]`, where it was predicted (model/LISA.py:188-202): `state` "before";
-* CLIP is read at the layer before the last, without class token (`mm_vision_select_layer`, "patch"); SAM has its own
-  copy of the image, its longer side 1024 and padded (chat.py, `preprocess`);
-* releases hold no CLIP (merge_lora_weights_and_save_hf_model.py:140-144): it is `clip/` beside the weights, --clip, or
-  what `vision_tower` names on the hub;
-* images are cropped to the middle square for CLIP (transformers' CLIPImageProcessor): `fit` "crop";
-* built on LLaVA 1.0 the projection is linear, on LLaVA 1.5 two layers with GELU (`mm_projector.0`, `.2`);
-* v0 releases (commit 0e26916) keep SAM and the MLP in two files of their own, and use Vicuna 1.1's prompt.
+What the published code does in its own way stands at the step, here and in `preset.py`, and is a named option of ours.
 """
 
 from collections.abc import Mapping
@@ -17,15 +8,6 @@ from typing import Any
 
 from torch import Tensor
 
-from deixis.checkpoints.conversion_options import (
-    ConversionOptions,
-    Found,
-    check_system,
-    image_tags,
-    published_config,
-    source_tokenizer,
-    text_config,
-)
 from deixis.checkpoints.find import Files, find_place
 from deixis.checkpoints.part_rules import count_layers, sam_rules
 from deixis.checkpoints.rules import Part, Rule, take
@@ -36,7 +18,8 @@ from deixis.systems.chat_style import chat_template
 from deixis.systems.lisa.notation import NOTATION
 from deixis.systems.lisa.preset import PUBLISHED, SIZES, TOWERS, config_of
 from deixis.systems.lisa.template import STYLE, V0_STYLE
-from deixis.systems.llava.convert import llava_rules, vision_of, vocabulary_size
+from deixis.systems.llava.convert import image_tags, llava_rules, text_config, vision_of, vocabulary_size
+from deixis.systems.release import ConversionOptions, Found, published_config, source_tokenizer
 
 SEG = NOTATION.seg_token
 SAM_PREFIX = r"(?:model\.)?visual_model\."
@@ -45,9 +28,8 @@ V0_FILES = ("pytorch_model-visual_model.bin", "pytorch_model-text_hidden_fcs.bin
 
 
 def read(source: Tensors, options: ConversionOptions) -> Found:
-    """Everything that a conversion needs. Raises CheckpointError for another system's weights or a missing part."""
+    """Everything that a conversion needs. Raises CheckpointError for a missing part."""
     extra = _v0_parts(source)
-    check_system(extra[0].source if extra else source, "lisa")
     source_config = {**PUBLISHED, **published_config(source, options, SIZES)}
     meta = source.meta()
     vocab_size = vocabulary_size(source)
@@ -57,17 +39,20 @@ def read(source: Tensors, options: ConversionOptions) -> Found:
             f"source '{source.label}': expected a tokenizer.model or tokenizer.json, which says which id {SEG} "
             "has, got none beside the weights; name it by --tokenizer"
         )
+    # v0 releases were asked in Vicuna 1.1's words (commit 0e26916, utils/conversation.py), later ones in LLaVA's.
     tokenizer.chat_template = chat_template(V0_STYLE if extra else STYLE, bool(source_config["mm_use_im_start_end"]))
     parts = [Part(source, rules_for()), *extra]
     names = {name: tensor for part in parts for name, tensor in part.source.meta().items()}
     if options.sam is not None and not any("visual_model." in name for name in names):
         parts.append(Part(open_source(options.sam, "--sam"), sam_rules(), "SAM"))
         names |= {f"visual_model.{name}": tensor for name, tensor in parts[-1].source.meta().items()}
-    # the published code takes `vision_tower` where both are given (model/LISA.py:138)
+    # The published code takes `vision_tower` where both are given (model/LISA.py:138)
     named = {
         **source_config,
         "mm_vision_tower": source_config.get("vision_tower") or source_config.get("mm_vision_tower"),
     }
+    # Releases hold no CLIP (merge_lora_weights_and_save_hf_model.py:140-144): it is `clip/` beside the weights, or the
+    # hub's, whose size follows from the projection.
     published = TOWERS[bool(_depth(meta))]
     vision, tower = vision_of(source, options, named, CLIP_LARGE, ("clip", "vision_tower"), published)
     parts += tower
@@ -137,6 +122,7 @@ def sam_config(meta: Mapping[str, Tensor], label: str) -> dict[str, Any]:
 
 def _depth(meta: Mapping[str, Tensor]) -> int:
     """Linear layers of an MLP projection; 0 where it is one linear map."""
+    # On LLaVA 1.0 the projection is linear, on LLaVA 1.5 two layers with GELU (`mm_projector.0`, `.2`).
     return sum(
         name.startswith("model.mm_projector.") and name.count(".") == 3 and name.endswith("weight") for name in meta
     )

@@ -9,7 +9,7 @@ from deixis.model import DeixisConfig
 from deixis.model.part_configs import PointingConfig, ProjectionConfig, SamplerConfig
 from deixis.systems.lisa.notation import NOTATION
 from deixis.systems.llava.preset import llava_config
-from deixis.systems.preset_type import Preset
+from deixis.systems.release import Preset
 
 TOWERS = {False: "openai/clip-vit-large-patch14", True: "openai/clip-vit-large-patch14-336"}
 """CLIP of LLaVA 1.0, and of LLaVA 1.5, whose projection has two layers."""
@@ -37,10 +37,11 @@ def config_of(
         text,
         vision,
         source_config["mm_vision_select_layer"],
-        "crop",
+        "crop",  # the middle square, by transformers' CLIPImageProcessor; SAM has its own copy, 1024 px and padded
         mask_config=dict(sam),
         projection=ProjectionConfig(type="mlp", depth=depth) if depth else ProjectionConfig(type="linear", norm=False),
         sampler=SamplerConfig(type=None),
+        # A mask is prompted by the state before `[SEG]`, where it was predicted (model/LISA.py:188-202).
         pointing=PointingConfig(backbone="sam", state="before"),
         notation=NOTATION,
         system="lisa",
@@ -55,10 +56,10 @@ def _published(size: str, depth: int = 0) -> DeixisConfig:
 
 _SEVEN, _THIRTEEN = ("LLaVA 7B 1.1, CLIP ViT-L/14, SAM ViT-H", "LLaVA LLaMA 2 13B, CLIP ViT-L/14, SAM ViT-H")
 PRESETS = {
-    "lisa-7b": Preset("lisa", partial(_published, "7b"), _SEVEN),
-    "lisa-13b": Preset("lisa", partial(_published, "13b-2"), _THIRTEEN),
-    "lisa-7b-v0": Preset("lisa", partial(_published, "7b"), _SEVEN),
-    "lisa-13b-v0": Preset("lisa", partial(_published, "13b-2"), _THIRTEEN),
-    "lisa-7b-llava1.5": Preset("lisa", partial(_published, "7b-2", 2), "LLaVA 1.5 7B, CLIP ViT-L/14 336, SAM ViT-H"),
-    "lisa-13b-llava1.5": Preset("lisa", partial(_published, "13b-2", 2), "LLaVA 1.5 13B, CLIP ViT-L/14 336, SAM ViT-H"),
+    "lisa-7b": Preset(partial(_published, "7b"), _SEVEN),
+    "lisa-13b": Preset(partial(_published, "13b-2"), _THIRTEEN),
+    "lisa-7b-v0": Preset(partial(_published, "7b"), _SEVEN),
+    "lisa-13b-v0": Preset(partial(_published, "13b-2"), _THIRTEEN),
+    "lisa-7b-llava1.5": Preset(partial(_published, "7b-2", 2), "LLaVA 1.5 7B, CLIP ViT-L/14 336, SAM ViT-H"),
+    "lisa-13b-llava1.5": Preset(partial(_published, "13b-2", 2), "LLaVA 1.5 13B, CLIP ViT-L/14 336, SAM ViT-H"),
 }

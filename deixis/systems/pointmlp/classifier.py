@@ -6,6 +6,7 @@ published names. Does not know files of clouds or training.
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -65,11 +66,16 @@ class CloudClassifier:
         part = folder.with_name(folder.name + ".part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        sizes = {"model_type": MODEL_TYPE, **asdict(self.network.config)}
-        record = sizes | {"classes": list(self.classes), "unit_sphere": self.unit_sphere}
-        (part / CONFIG).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_config(part, self.network.config, self.classes, self.unit_sphere)
         save_file({name: value.contiguous() for name, value in self.network.state_dict().items()}, part / WEIGHTS)
         part.rename(folder)
+
+
+def write_config(folder: Path, config: PointMLPConfig, classes: Sequence[str], unit_sphere: bool) -> None:
+    """Writes the `config.json` of a classifier; without `classes`, nothing is said of them and of the clouds."""
+    named = {"classes": list(classes), "unit_sphere": unit_sphere} if classes else {}
+    text = json.dumps({"model_type": MODEL_TYPE, **asdict(config), **named}, indent=1, ensure_ascii=False)
+    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
 
 
 def load_classifier(folder: str | Path) -> CloudClassifier:

@@ -15,15 +15,15 @@ from typing import Any
 
 from torch import Tensor
 
-from deixis.checkpoints.conversion_options import ConversionOptions, Found, check_system, published_config
-from deixis.checkpoints.digests import CLASSES
 from deixis.checkpoints.part_rules import count_layers
 from deixis.checkpoints.rules import Part, leave, take
 from deixis.checkpoints.source import Tensors
 from deixis.errors import CheckpointError
 from deixis.model.tokenizers.pointmlp import PRESETS, PointMLPConfig
+from deixis.systems.release import ConversionOptions, Found, published_config
 
-"""Beside the weights, as in ModelNet40's folder: the names of the classes, where --classes names no file."""
+CLASSES = "shape_names.txt"
+"""Beside the weights, as in ModelNet40's folder: the names of the classes, one per line."""
 MODELNET40 = (
     *("airplane", "bathtub", "bed", "bench", "bookshelf", "bottle", "bowl", "car", "chair", "cone", "cup", "curtain"),
     *("desk", "door", "dresser", "flower_pot", "glass_box", "guitar", "keyboard", "lamp", "laptop", "mantel"),
@@ -43,7 +43,6 @@ PREFIXES = {"pointmlp": ("module.", "full.", ""), "pointmlp-elite": ("module.", 
 
 def read(source: Tensors, options: ConversionOptions) -> Found:
     """Everything that a conversion needs. Raises CheckpointError for another system's weights or unknown sizes."""
-    check_system(source, "pointmlp")
     presets = {name: {} for name in PRESETS}
     source_config = published_config(source, options, presets)
     prefix = _prefix(source, options.preset)
@@ -61,7 +60,8 @@ def read(source: Tensors, options: ConversionOptions) -> Found:
     if prefix in ("full.", "elite."):
         rules.append(leave(r"(?:full|elite)\..*", "the other network in the file, which --preset names"))
     names_file = source.folder / CLASSES if options.classes is None else Path(options.classes)
-    classes = read_classes(names_file, config.class_num) if options.classes or names_file.is_file() else ()
+    is_named = options.classes is not None or names_file.is_file()
+    classes = read_classes(names_file, config.class_num) if is_named else ()
     name, usual, unit_sphere = KNOWN.get(config.class_num, ("", (), True))
     if classes:
         notes = []
@@ -69,8 +69,14 @@ def read(source: Tensors, options: ConversionOptions) -> Found:
         notes = [f"It has {config.class_num} classes, which are taken to be those of {name}; --classes names others."]
     else:
         notes = ["Its classes have no names and are called by their numbers, from 0."]
-    parts = [Part(source, rules)]
-    return Found(config, parts, notes=notes, classes=classes or usual, unit_sphere=unit_sphere)
+    return Found(
+        config,
+        [Part(source, rules)],
+        notes=notes,
+        classes=classes or usual,
+        unit_sphere=unit_sphere,
+        classes_file=names_file if is_named else None,
+    )
 
 
 def read_classes(file: Path, count: int) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from deixis.checkpoints import open_pretrained
-from deixis.checkpoints.conversion_options import ConversionOptions, check_tower, named_sides
 from deixis.checkpoints.sizes import CLIP_LARGE, CLIP_LARGE_336
 from deixis.checkpoints.source import open_source
 from deixis.systems.conversion import convert
+from deixis.systems.llava.convert import check_tower, named_sides
+from deixis.systems.release import ConversionOptions
 from tests.checkpoints.checkpoints import write_clip, write_lisa
 
 PATCH_14, PATCH_14_336 = "openai/clip-vit-large-patch14", "openai/clip-vit-large-patch14-336"

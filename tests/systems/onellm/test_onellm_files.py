@@ -12,14 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
-from deixis.checkpoints.conversion_options import ConversionOptions
 from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
 from deixis.conversation import question_sample
 from deixis.geometry import Box, Box3D, Span
 from deixis.inference import load
 from deixis.signals import MODALITIES, open_signal
 from deixis.systems.conversion import convert
-from deixis.systems.onellm.convert import AUDIO_MEAN, AUDIO_STD
+from deixis.systems.onellm.preset import AUDIO_MEAN, AUDIO_STD
+from deixis.systems.release import ConversionOptions
 from tests.checkpoints.checkpoints import onellm_state, random_state, write_onellm
 from tests.inference.test_batches import same_or_tied
 

@@ -8,34 +8,31 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from deixis.checkpoints.conversion_options import ConversionOptions
-from deixis.checkpoints.rules import Part
 from deixis.checkpoints.source import DeltaAndBase, Tensors
-from deixis.checkpoints.tokenizer import FILES, find_tokenizer
+from deixis.checkpoints.tokenizer import FILES_BESIDE, find_tokenizer
+from deixis.systems.release import ConversionOptions, Found
 
-CONFIG = "config.json"
-CLASSES = "shape_names.txt"  # names of a classifier's classes, one per line
-WORDS = (*FILES, "added_tokens.json", "special_tokens_map.json")
 ROLES = {"CLIP": "clip", "SAM": "sam"}
 """Of parts of a conversion whose files are not the checkpoint's own."""
 
 
-def files_read(parts: Sequence[Part], options: ConversionOptions) -> dict[str, Path]:
-    """Every file that a conversion of these parts reads, by its key."""
-    found: dict[str, Path] = {}
-    for part in parts:
+def files_read(found: Found, options: ConversionOptions) -> dict[str, Path]:
+    """Every file that the conversion of what was found reads, by its key."""
+    files: dict[str, Path] = {}
+    for part in found.parts:
         role, source = ROLES.get(part.role, "source"), part.source
         if isinstance(source, DeltaAndBase):
-            found |= _of_source("base", source.base) | _of_source(role, source.delta)
+            files |= _of_source("base", source.base) | _of_source(role, source.delta)
         else:
-            found |= _of_source(role, source)
-    folder = next(part.source.folder for part in parts if part.role not in ROLES)
+            files |= _of_source(role, source)
+    folder = next(part.source.folder for part in found.parts if part.role not in ROLES)
     place = folder if options.tokenizer is None else Path(options.tokenizer)
     if (file := find_tokenizer(place)) is not None:
-        names = dict.fromkeys((file.name, *WORDS[len(FILES) :]))
-        found |= _there("source" if options.tokenizer is None else "tokenizer", file.parent, tuple(names))
-    names = folder / CLASSES if options.classes is None else Path(options.classes)
-    return found | _there("source" if options.classes is None else "classes", names.parent, (names.name,))
+        names = (file.name, *FILES_BESIDE)
+        files |= _existing("source" if options.tokenizer is None else "tokenizer", file.parent, names)
+    if (file := found.classes_file) is not None:
+        files |= _existing("source" if options.classes is None else "classes", file.parent, (file.name,))
+    return files
 
 
 def digests_of(files: Mapping[str, Path], progress: Callable[[int], None]) -> dict[str, str]:
@@ -44,17 +41,17 @@ def digests_of(files: Mapping[str, Path], progress: Callable[[int], None]) -> di
     for key, file in files.items():
         digest = hashlib.sha256()
         with file.open("rb") as stream:
-            while piece := stream.read(1 << 20):
-                digest.update(piece)
-                progress(len(piece))
+            while block := stream.read(1 << 20):
+                digest.update(block)
+                progress(len(block))
         digests[key] = digest.hexdigest()
     return digests
 
 
 def _of_source(role: str, source: Tensors) -> dict[str, Path]:
     weights = {f"{role}/{file.relative_to(source.folder)}": file for file in source.files}
-    return weights | _there(role, source.folder, (CONFIG,))
+    return weights | _existing(role, source.folder, ("config.json",))
 
 
-def _there(role: str, folder: Path, names: Sequence[str]) -> dict[str, Path]:
+def _existing(role: str, folder: Path, names: Sequence[str]) -> dict[str, Path]:
     return {f"{role}/{name}": folder / name for name in names if (folder / name).is_file()}

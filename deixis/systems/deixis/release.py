@@ -1,0 +1,14 @@
+"""The union: a preset of backbones of today, without published weights."""
+
+from deixis.systems.deixis.preset import union_config
+from deixis.systems.release import Preset, Release
+
+RELEASE = Release(
+    system="deixis",
+    name="Deixis, the union",
+    paper="the three systems in one network",
+    source="this repository",
+    weights="none published: train it from a recipe",
+    licence="Apache-2.0 (code); the backbones have their own: Qwen3 and SAM 2: Apache-2.0, SigLIP 2: Apache-2.0",
+    presets={"union": Preset(union_config, "Qwen3 4B, SigLIP 2 so400m/16 384, SAM 2.1 Hiera large")},
+)
