@@ -10,8 +10,8 @@ RELEASE = Release(
     paper="Lai et al., LISA: Reasoning Segmentation via Large Language Model, CVPR 2024",
     source="dvlab-research/LISA@3cb2d43",
     weights="xinlai/LISA-7B-v1, xinlai/LISA-13B-llama2-v1 and others on the hub; CLIP: openai/clip-vit-large-patch14",
-    licence="Apache-2.0 (code); the weights also follow LLaVA's, Vicuna's and LLaMA's terms (non-commercial for LLaMA 1, "
-    "Llama 2 Community License for llama2); SAM: Apache-2.0; CLIP: MIT",
+    licence="Apache-2.0 (code); the weights also follow LLaVA's, Vicuna's and LLaMA's terms (non-commercial for "
+    "LLaMA 1, Llama 2 Community License for llama2); SAM: Apache-2.0; CLIP: MIT",
     presets=PRESETS,
     lacks=("signals other than images", "regions in questions"),
     read=read,
