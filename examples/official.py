@@ -47,8 +47,8 @@ def ask_one(folder: str, signals: list) -> None:
     """Opens one converted checkpoint and asks it about every file that it takes."""
     # On a GPU the weights are loaded in bfloat16; quantization="int8" or "int4" needs less memory.
     model = deixis.load(folder)
-    # What a checkpoint supports is in its configuration: {"signals", "regions", "answers"}.
-    able = model.network.config.abilities
+    # What a checkpoint supports is one record: {"signals", "regions", "answers"}.
+    able = model.abilities
     print(f"\n{folder} on {model.device}: {', '.join(able['signals'])} in, {' and '.join(able['answers'])} out")
     for signal in signals:
         if signal.modality not in able["signals"]:

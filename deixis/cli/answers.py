@@ -62,7 +62,7 @@ def refuse_early(opened: "Opened", sample: "Sample") -> None:
     from deixis.conversation import render
     from deixis.inference.abilities import check_abilities
 
-    check_abilities(sample, opened.config)
+    check_abilities(sample, opened.config.abilities)
     prepared = [opened.processor.prepare(reference.values) for reference in sample.signals]
     render(sample, prepared, opened.processor)
 

@@ -16,7 +16,7 @@ from deixis.conversation import answered, question_sample
 from deixis.errors import DeixisError, InputError, UnsupportedError
 from deixis.geometry import escaped
 from deixis.inference import Model, load
-from deixis.inference.generation_options import MAX_NEW_TOKENS
+from deixis.inference.generation import MAX_NEW_TOKENS
 from deixis.samples.sample import Sample
 from deixis.signals import Signal, open_signal
 

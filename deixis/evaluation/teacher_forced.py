@@ -25,12 +25,11 @@ def check_able(model: Model, info: BenchmarkInfo, mode: str) -> None:
         UnsupportedError: the model does not support the form.
     """
     required = "mask" if mode == TEACHER_FORCED else info.answer_form
-    network = getattr(model, "network", None)  # a point cloud classifier has none
-    supported = ["text"] if network is None else network.config.abilities["answers"]
-    if required is not None and required not in supported:
+    supported = model.abilities["answers"]
+    if required not in (None, "text", *supported):
         raise UnsupportedError(
             f"{info.name}: answers need a {required}, and '{model.name}' answers in {' and '.join(supported)}; "
-            f"{WANTS[required]}"
+            f"{WANTS[str(required)]}"
         )
 
 
@@ -43,7 +42,7 @@ def point(model: Model, samples: Sequence[Sample], targets: Sequence[tuple[str, 
     Raises:
         DeixisError: the model predicts no masks, a region does not fit the signals, or the model refuses the question.
     """
-    if not model.network.config.makes_masks:
+    if "mask" not in model.abilities["answers"]:
         raise UnsupportedError(
             f"'{model.name}': cannot answer teacher-forced, for it predicts no masks; {WANTS['mask']}"
         )

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from deixis.errors import InputError, UnsupportedError
 from deixis.geometry import Region
 from deixis.geometry.question import named_regions
-from deixis.model import DeixisConfig
 from deixis.samples.sample import MediaReference, Sample
+
+Abilities = Mapping[str, Sequence[str]]
+"""What a model can do: modalities "signals" in, "regions" of which of them, forms of "answers" out."""
 
 WANTS = {
     "text": "every model does",
@@ -14,43 +16,46 @@ WANTS = {
     "mask": "LISA's models (lisa-7b, lisa-13b) and Deixis's own do",
 }
 """Forms that an answer may be required to hold, and which models' answers can."""
-WHO_TAKES_SIGNALS = "OneLLM's (onellm-7b) takes all eight modalities"
 WHO_TAKES_REGIONS = "Ferret's models (ferret-7b, ferret-13b) take regions of images, Deixis's own of any signal"
 
 
-def check_abilities(sample: Sample, config: DeixisConfig) -> None:
+def check_abilities(sample: Sample, able: Abilities) -> None:
     """Raises UnsupportedError for a signal, region in a question or form of answer that the model does not support."""
-    able: dict[str, list[str]] = config.abilities
     for reference in sample.signals:
-        if reference.modality not in able["signals"]:
-            raise UnsupportedError(
-                f"'{reference.name}': this model takes {', '.join(able['signals'])}; got {reference.modality}; "
-                f"{WHO_TAKES_SIGNALS}"
-            )
-    check_want(sample.turns[-1].want, able["answers"])
+        check_signal(reference.modality, reference.name, able)
+    check_want(sample.turns[-1].want, able)
     # regions of given answers are not encoded: a model that takes none can still be trained and scored on them
     asked = {index for turn in sample.turns for index in named_regions(turn.user) if index < len(sample.regions)}
-    check_regions({index: sample.regions[index] for index in sorted(asked)}, sample.signals, able["regions"])
+    check_regions({index: sample.regions[index] for index in sorted(asked)}, sample.signals, able)
 
 
-def check_want(want: str | None, answers: Sequence[str]) -> None:
-    """Raises InputError for an unknown form of answer, UnsupportedError for one that is not among `answers`."""
-    if want is None:
-        return
-    if want not in WANTS:
+def check_signal(modality: str, name: str, able: Abilities) -> None:
+    """Raises UnsupportedError for a signal, called `name`, of a modality that the model does not take."""
+    if modality not in able["signals"]:
+        raise UnsupportedError(
+            f"'{name}': this model takes {', '.join(able['signals'])}; got {modality}; OneLLM's (onellm-7b) takes all "
+            "eight modalities"
+        )
+
+
+def check_want(want: str | None, able: Abilities) -> None:
+    """Raises InputError for an unknown form of answer, UnsupportedError for one that the model does not give."""
+    if want is not None and want not in WANTS:
         raise InputError(f"want: expected one of {', '.join(WANTS)}; got {want!r}")
-    if want not in answers:
-        raise UnsupportedError(f"want: this model answers in {' and '.join(answers)}, with no {want}; {WANTS[want]}")
+    if want not in (None, "text", *able["answers"]):
+        answers = " and ".join(able["answers"])
+        raise UnsupportedError(f"want: this model answers in {answers}, with no {want}; {WANTS[str(want)]}")
 
 
-def check_regions(regions: Mapping[int, Region], signals: Sequence[MediaReference], able: Sequence[str]) -> None:
+def check_regions(regions: Mapping[int, Region], signals: Sequence[MediaReference], able: Abilities) -> None:
     """Raises UnsupportedError for a region, by its index, in a signal whose modality a model takes no regions of."""
+    taken = able["regions"]
     for number, region in regions.items():
-        if not able:
+        if not taken:
             raise UnsupportedError(f"region {{{number}}}: this model takes no regions; {WHO_TAKES_REGIONS}")
         modality = signals[region.signal].modality if region.signal < len(signals) else None
-        if modality is not None and modality not in able:
+        if modality is not None and modality not in taken:
             raise UnsupportedError(
-                f"region {{{number}}}: this model takes regions of {', '.join(able)}, not of {modality}; "
+                f"region {{{number}}}: this model takes regions of {', '.join(taken)}, not of {modality}; "
                 f"{WHO_TAKES_REGIONS}"
             )

@@ -1,12 +1,14 @@
 """`Answer`: the result of a question, its text and the regions it points at, in the units of the files asked about."""
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deixis.geometry import Region
+from deixis.errors import InputError, UnsupportedError
+from deixis.geometry import Region, bounding_box, box_xyxy_to_xywh, rasterise
 from deixis.geometry.region_json import region_to_json
 from deixis.signals import Signal
 
@@ -102,21 +104,67 @@ class Answer:
     def to_coco(self) -> dict[str, Any]:
         """The regions of images as a COCO data set: "images", "annotations" with scores, "categories" by label.
 
-        Image ids are the indices of the signals. Regions without area (points, empty masks) and those of other signals
-        are not part of it.
+        Annotations have bbox (x, y, width, height), area, score and, of masks, run lengths. Image ids are the indices
+        of the signals. Regions without area (points, empty masks) and those of other signals are not part of it.
         """
-        from deixis.inference.answer_views import answer_to_coco
-
-        return answer_to_coco(self)
+        images = [
+            {"id": number, "file_name": own.path, "height": own.extent.size_hw[0], "width": own.extent.size_hw[1]}
+            for number, own in enumerate(self.signals)
+            if own.extent.axes == "xy"
+        ]
+        drawn = [region for image in images for region in self._with_area(image["id"])]
+        labels = list(dict.fromkeys(region.label for region in drawn))
+        annotations = [
+            {
+                "id": number,
+                "image_id": region.signal,
+                "category_id": 1 + labels.index(region.label),
+                **_coco_shape(region, self.signals[region.signal].extent),
+                "iscrowd": int(region.crowd),
+                "score": region.score,
+            }
+            for number, region in enumerate(drawn, 1)
+        ]
+        categories = [{"id": number, "name": label} for number, label in enumerate(labels, 1)]
+        return {"images": images, "annotations": annotations, "categories": categories}
 
     def to_supervision(self, signal: int = 0) -> "Detections":
         """The regions of one image as `supervision.Detections`, aligned: boxes, masks if there are any, scores, labels.
 
-        Raises InputError if `signal` is no image of the answer, UnsupportedError if supervision is not installed.
+        A missing score is NaN; where some regions have masks, boxes get one of theirs. Raises InputError if `signal` is
+        no image of the answer, UnsupportedError if supervision is not installed.
         """
-        from deixis.inference.answer_views import answer_to_supervision
+        images = [number for number, own in enumerate(self.signals) if own.extent.axes == "xy"]
+        if signal not in images:
+            raise InputError(f"signal: expected the index of an image, one of {images}, got {signal}")
+        try:
+            with warnings.catch_warnings():  # that OpenCV is absent matters to its drawing functions only
+                warnings.simplefilter("ignore", UserWarning)
+                from supervision import Detections
+        except ImportError:
+            raise UnsupportedError("to_supervision: install supervision, pip install 'deixis[supervision]'") from None
+        extent = self.signals[signal].extent
+        regions = self._with_area(signal)
+        if not regions:
+            return Detections.empty()
+        labels = list(dict.fromkeys(region.label for region in regions))
+        has_masks = any(region.mask is not None for region in regions)
+        has_scores = any(region.score is not None for region in regions)
+        return Detections(
+            xyxy=np.stack([bounding_box(region, extent) for region in regions]).astype(np.float32),
+            mask=np.stack([rasterise(region, extent.size_hw) for region in regions]) if has_masks else None,
+            confidence=np.array([np.nan if r.score is None else r.score for r in regions]) if has_scores else None,
+            class_id=np.array([labels.index(region.label) for region in regions]),
+            data={
+                "class_name": np.array([region.label for region in regions]),
+                "phrase": np.array([region.phrase or "" for region in regions]),
+            },
+        )
 
-        return answer_to_supervision(self, signal)
+    def _with_area(self, signal: int) -> list[Region]:
+        """The regions of one image that cover some of it, masks decoded."""
+        own = [region.decoded() for region in self.regions if region.signal == signal]
+        return [region for region in own if region.form != "point" and not region.is_empty]
 
     def draw(self, path: str | Path) -> Path:
         """Writes a PNG of the files asked about with the regions drawn on them; returns its path."""
@@ -147,3 +195,11 @@ def describe(signal: Signal) -> dict[str, Any]:
     if extent.count is not None:  # of numbers without places
         size["value_count"] = extent.count
     return {"path": signal.path, "kind": signal.modality, **size}
+
+
+def _coco_shape(region: Region, extent: Any) -> dict[str, Any]:
+    box_xyxy = bounding_box(region, extent)
+    (bbox,) = box_xyxy_to_xywh(box_xyxy[None]).tolist()
+    if region.mask is None:
+        return {"bbox": bbox, "area": bbox[2] * bbox[3]}
+    return {"bbox": bbox, "area": int(region.mask_array.sum()), "segmentation": region.mask_rle}

@@ -12,19 +12,19 @@ import torch
 
 from deixis.conversation import last_question, open_signals
 from deixis.errors import UnsupportedError
-from deixis.inference.abilities import WHO_TAKES_REGIONS, WHO_TAKES_SIGNALS, check_want
+from deixis.inference.abilities import Abilities, check_abilities, check_signal
 from deixis.inference.answer import Answer
-from deixis.inference.generation_options import MAX_NEW_TOKENS, GenerationOptions
+from deixis.inference.generation import GenerationOptions
 from deixis.inference.model import Model
 from deixis.inference.stream import StreamEvent
 from deixis.inference.teacher_forcing import Scored
+from deixis.model.tokenizers.pointmlp import CLASSIFIER_ABILITIES
 from deixis.samples.sample import Sample
 from deixis.signals import open_signal, shape_points
 from deixis.systems.pointmlp.classifier import CloudClassifier
 
 SHOWN = 3
 """How many classes an answer names, the most probable first."""
-MODALITY = "point_cloud"
 
 
 class Classifier(Model):
@@ -40,23 +40,25 @@ class Classifier(Model):
     def device(self) -> torch.device:
         return next(self.classifier.network.parameters()).device
 
+    @property
+    def abilities(self) -> Abilities:
+        return CLASSIFIER_ABILITIES
+
     def probabilities(self, cloud: Any) -> dict[str, float]:
         """Probability of each class for a cloud (path, array, ...), the most probable first; of a mesh, by its surface.
 
         Classes without names are called by their numbers, from 0.
         """
         signal = open_signal(cloud)
-        _check_modality(signal.modality, signal.name)
+        check_signal(signal.modality, signal.name, self.abilities)
         return self.classifier.predict(shape_points(signal, self.classifier.network.config.points))
 
-    def answer(
-        self, samples: Sequence[Sample], max_new_tokens: int = MAX_NEW_TOKENS, **generation: Any
-    ) -> list[Answer]:
+    def answer(self, samples: Sequence[Sample], **generation: Any) -> list[Answer]:
         """An answer to each sample: "chair (0.83), table (0.10), sofa (0.04)"; nothing is sampled.
 
         Raises UnsupportedError for anything but one point cloud, for regions, and for masks or boxes.
         """
-        GenerationOptions(max_new_tokens, **generation)  # refuses what every model refuses
+        GenerationOptions(**generation)  # refuses what every model refuses
         for sample in samples:
             check_cloud_question(sample)
         with open_signals(samples) as opened:
@@ -96,19 +98,8 @@ def refuse_chat(name: str) -> NoReturn:
 
 def check_cloud_question(sample: Sample) -> None:
     """Raises UnsupportedError for a question that a classifier of point clouds cannot answer."""
-    for reference in sample.signals:
-        _check_modality(reference.modality, reference.name)
+    check_abilities(sample, CLASSIFIER_ABILITIES)
     if len(sample.signals) != 1:
         raise UnsupportedError(
             f"this model (a PointMLP) classifies one point cloud at a time; got {len(sample.signals)} files"
-        )
-    if sample.regions:
-        raise UnsupportedError(f"region {{0}}: this model (a PointMLP) takes no regions; {WHO_TAKES_REGIONS}")
-    check_want(sample.turns[-1].want, ("text",))
-
-
-def _check_modality(modality: str, name: str) -> None:
-    if modality != MODALITY:
-        raise UnsupportedError(
-            f"'{name}': this model (a PointMLP) takes {MODALITY}; got {modality}; {WHO_TAKES_SIGNALS}"
         )

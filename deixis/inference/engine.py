@@ -19,8 +19,7 @@ from torch import Tensor
 from deixis.conversation import Rendered, prompts, render
 from deixis.errors import InputError
 from deixis.inference.abilities import check_abilities
-from deixis.inference.generation import GenerationState, StopCriteria, generate
-from deixis.inference.generation_options import GenerationOptions
+from deixis.inference.generation import GenerationOptions, GenerationState, StopCriteria, generate
 from deixis.inference.kv_cache import open_cache
 from deixis.inference.lru_cache import LRUCache
 from deixis.inference.prefix_cache import Keys, PrefixCache, place_of, region_contents, token_keys
@@ -59,7 +58,8 @@ class Engine:
         Raises InputError for what the model does not take, and for more tokens than it can hold.
         """
         for sample in samples:
-            check_abilities(sample, self.network.config)
+            check_abilities(sample, self.network.config.abilities)
+        # prepared, rendered and measured first: what does not fit is refused before anything is encoded
         signals = [[self.encoder.prepare(own.values) for own in sample.signals] for sample in samples]
         prepared = [[signal.prepared for signal in own] for own in signals]
         rendered = [render(sample, own, self.processor) for sample, own in zip(samples, prepared, strict=True)]
@@ -86,6 +86,7 @@ class Engine:
             return
         place = place_of(self.network)
         cache = self.prefixes.start(batch.keys[0], place)
+        # only what is not in the cache is fed; its positions continue from the cache's length
         rest = batch.embeds[:, cache.get_seq_length() :]
         states: list[GenerationState] = []
         try:
@@ -109,13 +110,22 @@ class Engine:
         return output.last_hidden_state
 
     def _stop_criteria(self) -> StopCriteria:
-        config = self.network.config
+        config, tokenizer, stops = self.network.config, self.processor.tokenizer, self.stop_strings
+        tail = (
+            max(map(len, stops), default=0) + 1
+        )  # tokens: each has a character at least, so they hold any stop string
+
+        def has_stop_string(ids: Sequence[int]) -> bool:
+            if not stops:
+                return False
+            text = tokenizer.decode(ids[-tail:])
+            return any(stop in text for stop in stops)
+
         seg_id = config.seg_token_id if config.makes_masks else NO_TOKEN
         suppressed = self.network.input_only_token_ids
-        return StopCriteria(self.end_ids, self._has_stop_string, suppressed, seg_id, config.pointing.state)
+        return StopCriteria(self._end_ids(), has_stop_string, suppressed, seg_id, config.pointing.state)
 
-    @property
-    def end_ids(self) -> frozenset[int]:
+    def _end_ids(self) -> frozenset[int]:
         """Tokens that end an answer."""
         ends = self.network.generation_config.eos_token_id
         own = ends if isinstance(ends, list) else [ends]
@@ -126,27 +136,12 @@ class Engine:
         """Texts that end an answer and are not part of it, beside the end tokens."""
         return tuple(self.network.generation_config.stop_strings or ())
 
-    def _has_stop_string(self, ids: Sequence[int]) -> bool:
-        """Whether the last of these tokens completed a stop string."""
-        if not self.stop_strings:
-            return False
-        # every token has a character at least, so this many tokens hold any stop string
-        tail = self.processor.tokenizer.decode(ids[-max(map(len, self.stop_strings)) - 1 :])
-        return any(stop in tail for stop in self.stop_strings)
-
-    @property
-    def _region_id(self) -> int:
-        """The token of a region in a question; none where the model takes no regions."""
-        return self.network.config.region_token_id if self.network.config.takes_regions else NO_TOKEN
-
     def _keys(
-        self,
-        rendered: Sequence[Rendered],
-        signals: Sequence[Sequence[EncodedSignal]],
-        regions: dict[str, Tensor],
+        self, rendered: Sequence[Rendered], signals: Sequence[Sequence[EncodedSignal]], regions: dict[str, Tensor]
     ) -> list[Keys]:
         """One number per token of each row, equal where tokens stand for the same content (`token_keys`)."""
-        token_ids = self.network.config.signal_token_ids
+        config = self.network.config
+        region_id = config.region_token_id if config.takes_regions else NO_TOKEN
         contents = region_contents(regions, [repr(signal.key).encode() for own in signals for signal in own])
         keys = []
         for row, own in zip(rendered, signals, strict=True):
@@ -155,9 +150,10 @@ class Engine:
                 assert signal.encoded is not None, "signals were encoded"
                 modality = signal.prepared.modality
                 count = signal.encoded.tokens[modality].shape[1]
-                named.append((token_ids[modality], count, repr(signal.key).encode()))
-            asked = row.ids.count(self._region_id)
-            keys.append(token_keys(row.ids, named, contents[:asked], self._region_id))
+                named.append((config.signal_token_ids[modality], count, repr(signal.key).encode()))
+            # regions of the batch follow one another row by row, one for each region token
+            asked = row.ids.count(region_id)
+            keys.append(token_keys(row.ids, named, contents[:asked], region_id))
             contents = contents[asked:]
         return keys
 

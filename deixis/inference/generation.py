@@ -13,9 +13,47 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
-from deixis.inference.generation_options import GenerationOptions
+from deixis.errors import InputError
 from deixis.inference.kv_cache import select_rows
 from deixis.model import DeixisForConditionalGeneration
+
+MAX_NEW_TOKENS = 160
+
+
+@dataclass(frozen=True)
+class GenerationOptions:
+    """How an answer is generated; greedy by default.
+
+    Attributes:
+        max_new_tokens: at most so many tokens, the end not counted.
+        temperature: 0 chooses the most probable token; above 0, logits are divided by it and tokens sampled.
+        top_p: sample only from the most probable tokens that together have this probability (nucleus sampling).
+        seed: of the sampling. Every question of a batch has its own random generator with this seed, so its answer does
+            not depend on the other questions.
+        drop_prompt_tokens: so many of the prompt's last tokens are removed from the KV cache once the first token is
+            chosen. 2 gives the answers of OneLLM's published inference, whose cache does not count the two tags of a
+            signal, so that an answer overwrites the end of its prompt (csuhan/OneLLM@8587a47, model/LLM/onellm.py,
+            forward_inference); its training has no such gap.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    max_new_tokens: int = MAX_NEW_TOKENS
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    drop_prompt_tokens: int = 0
+
+    def __post_init__(self):
+        if self.max_new_tokens < 1:
+            raise InputError(f"max_new_tokens: expected at least 1, got {self.max_new_tokens}")
+        if not 0 <= self.temperature < float("inf"):
+            raise InputError(f"temperature: expected 0 (the most probable token) or more, got {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise InputError(f"top_p: expected a probability above 0, at most 1, got {self.top_p}")
+        if self.drop_prompt_tokens < 0:
+            raise InputError(f"drop_prompt_tokens: expected 0 or more, got {self.drop_prompt_tokens}")
 
 
 @dataclass
@@ -59,22 +97,23 @@ def generate(
     sample_tokens = TokenSampler(options, len(states), criteria.suppressed_ids)
     active = list(range(len(states)))  # the rows that the batch still holds
     decoder = _Decoder(network, cache, mask)
-    hidden = decoder.feed(embeds)
+    hidden = decoder.feed(embeds)  # the whole prompt at once; from now on a token per row and step
     while True:
         tokens = sample_tokens(decoder.logits(hidden), active)
         for row, token, state in zip(active, tokens, hidden, strict=True):
             _append(states[row], token, state, criteria, options.max_new_tokens)
-        if options.drop_prompt_tokens:
+        if options.drop_prompt_tokens:  # once only: the prompt predicted its first token with these in place
             decoder.drop(options.drop_prompt_tokens)
             options = replace(options, drop_prompt_tokens=0)
         yield states
-        kept = [i for i, row in enumerate(active) if not states[row].done]
-        if not kept:
+        unfinished = [i for i, row in enumerate(active) if not states[row].done]
+        if not unfinished:
             return
-        if len(kept) < len(active):  # finished rows cost nothing more
-            active = [active[i] for i in kept]
-            decoder.select(torch.tensor(kept, device=hidden.device))
+        if len(unfinished) < len(active):  # finished rows cost nothing more
+            active = [active[i] for i in unfinished]
+            decoder.select(torch.tensor(unfinished, device=hidden.device))
         hidden = decoder.feed_ids(torch.tensor([[states[row].ids[-1]] for row in active], device=hidden.device))
+        # `hidden` now belongs to the tokens just fed, and is what predicts the next ones
         for row, state in zip(active, hidden, strict=True):
             if states[row].ids[-1] == criteria.seg_id and criteria.seg_state == "at":
                 states[row].seg_states.append(state)
@@ -105,13 +144,13 @@ class _Decoder:
     @torch.inference_mode()
     def feed(self, embeds: Float[Tensor, "batch position hidden"]) -> Float[Tensor, "batch hidden"]:
         """The last hidden state of each row."""
-        if self.position is not None:
+        if self.position is not None:  # a step: each row continues at its own position
             positions = self.position + 1
             if self.mask is not None:
                 self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), 1)], 1)
         elif self.mask is not None:
             positions = (self.mask.cumsum(1) - 1).clamp(min=0)  # left padding has no position of its own
-        else:
+        else:  # the rest of a prompt whose beginning is in the cache
             before = self.cache.get_seq_length()
             positions = torch.arange(before, before + embeds.shape[1], device=embeds.device).expand(len(embeds), -1)
         self.position = positions[:, -1:]
@@ -146,6 +185,7 @@ class _Decoder:
         """Continues with these rows of the batch, without padding that all of them have."""
         assert self.position is not None, "the prompt was fed"
         self.position = self.position[rows]
+        # the longest row may have left: padding that all others share is cut off their keys and values too
         mask = None if self.mask is None else self.mask[rows]
         padding = 0 if mask is None else int(mask.to(torch.int64).argmax(1).min())
         is_cut = select_rows(self.cache, rows, padding)
@@ -159,15 +199,16 @@ class TokenSampler:
 
     def __init__(self, options: GenerationOptions, rows: int, suppressed_ids: Sequence[int]):
         self.options, self.suppressed_ids = options, suppressed_ids
+        self._suppressed: Tensor | None = None  # on the device of the logits, made at the first step
         # one generator per row: a row's draws must not depend on when its neighbours finish
         self.generators = [torch.Generator().manual_seed(options.seed) for _ in range(rows)]
 
     def __call__(self, logits: Float[Tensor, "row vocabulary"], rows: Sequence[int]) -> list[int]:
         """One token per row; `rows` are the rows' numbers in the whole batch."""
-        # placeholders may lie beyond the vocabulary
-        suppressed = [token for token in self.suppressed_ids if 0 <= token < logits.shape[-1]]
-        index = torch.tensor(suppressed, device=logits.device, dtype=torch.int64)
-        logits = logits.float().index_fill(-1, index, -torch.inf)
+        if self._suppressed is None:  # placeholders may lie beyond the vocabulary
+            inside = [token for token in self.suppressed_ids if 0 <= token < logits.shape[-1]]
+            self._suppressed = torch.tensor(inside, device=logits.device, dtype=torch.int64)
+        logits = logits.float().index_fill(-1, self._suppressed, -torch.inf)
         if self.options.temperature == 0:
             return logits.argmax(-1).tolist()
         probabilities, tokens = (logits / self.options.temperature).softmax(-1).sort(-1, descending=True)

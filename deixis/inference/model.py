@@ -3,28 +3,27 @@
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from deixis.checkpoints import BUNDLED, Opened, open_config_and_processor, open_pretrained
-from deixis.conversation import open_signals, question_sample
+from deixis.conversation import answered, open_signals, question_sample
 from deixis.errors import InputError
 from deixis.geometry import Region, named_question
+from deixis.inference.abilities import Abilities, check_regions
 from deixis.inference.answer import Answer
 from deixis.inference.answer_reader import AnswerReader
 from deixis.inference.engine import Engine
-from deixis.inference.generation_options import MAX_NEW_TOKENS, GenerationOptions
+from deixis.inference.generation import GenerationOptions
 from deixis.inference.stream import StreamEvent, StreamParser
 from deixis.inference.teacher_forcing import Scored, score
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.devices import choose_device
+from deixis.samples.media import media_reference
 from deixis.samples.sample import Sample
-from deixis.signals import open_signal
+from deixis.signals import Signal, open_signal
 from deixis.systems.official import conversion_hint
-
-if TYPE_CHECKING:
-    from deixis.inference.chat import Chat
 
 CACHE_BYTES = 2 << 30
 """About a hundred images for a model of 7 billion parameters, or a few long conversations."""
@@ -51,25 +50,29 @@ class Model:
     def device(self) -> torch.device:
         return self.network.device
 
+    @property
+    def abilities(self) -> Abilities:
+        """What this model can do, as its configuration says."""
+        return self.network.config.abilities
+
     def ask(
         self,
         question: str,
         *signals: Any,
         regions: Sequence[Region] = (),
         want: str | None = None,
-        max_new_tokens: int = MAX_NEW_TOKENS,
         **generation: Any,
     ) -> Answer:
         """The answer to `question` about `signals` (paths, PIL images, arrays, tensors, (samples, rate_hz)).
 
         `{0}`, `{1}` in the question refer to `regions` (a question that refers to none has them appended), each in the
         units of its file; `Box(..., signal=1)` lies on the second file. `want`: "text", "box" or "mask" refuses a
-        model that cannot answer in this form. `generation`: temperature, top_p and seed (see `GenerationOptions`).
+        model that cannot answer in this form. `generation`: max_new_tokens, temperature and others, the fields of `GenerationOptions`.
 
         Raises:
             InputError: one sentence, for a file or region that cannot be used.
         """
-        return self.answer([_question(question, signals, regions, want)], max_new_tokens, **generation)[0]
+        return self.answer([_question(question, signals, regions, want)], **generation)[0]
 
     def stream(
         self,
@@ -77,30 +80,25 @@ class Model:
         *signals: Any,
         regions: Sequence[Region] = (),
         want: str | None = None,
-        max_new_tokens: int = MAX_NEW_TOKENS,
         **generation: Any,
     ) -> Iterator[StreamEvent]:
         """As `ask`, event by event: text as it is generated, regions once complete, last the answer.
 
         A question that is refused is refused here, before the first event is requested.
         """
-        options = GenerationOptions(max_new_tokens, **generation)
+        options = GenerationOptions(**generation)
         return self.stream_sample(_question(question, signals, regions, want), options)
 
     def chat(self, *signals: Any) -> "Chat":
         """A conversation about `signals` that remembers its turns."""
-        from deixis.inference.chat import Chat
-
         return Chat(self, tuple(open_signal(signal) for signal in signals))
 
-    def answer(
-        self, samples: Sequence[Sample], max_new_tokens: int = MAX_NEW_TOKENS, **generation: Any
-    ) -> list[Answer]:
+    def answer(self, samples: Sequence[Sample], **generation: Any) -> list[Answer]:
         """Answers to samples whose last answer is missing, as one batch; their modalities may differ."""
         if not samples:
             return []
         began = time.perf_counter()
-        options = GenerationOptions(max_new_tokens, **generation)
+        options = GenerationOptions(**generation)
         with open_signals(samples) as opened:
             batch = self.engine.encode(opened)
             *_, states = self.engine.generate(batch, options)
@@ -142,6 +140,49 @@ class Model:
     def clear_cache(self) -> None:
         """Removes all cached signals and prompt prefixes."""
         self.engine.cache.clear()
+
+
+class Chat:
+    """Remembers the turns; every question may name regions of its own. Made by `Model.chat`.
+
+    sample: the conversation so far, with the answers as the model generated them; None before the first.
+    """
+
+    def __init__(self, model: Model, signals: tuple[Signal, ...]):
+        self.model, self.signals = model, signals
+        self.answers: list[Answer] = []
+        self.sample: Sample | None = None
+
+    def ask(self, question: str, regions: Sequence[Region] = (), **generation: Any) -> Answer:
+        """The next answer. A question that is refused leaves the conversation as it was."""
+        sample = self._question(question, regions)
+        answer = self.model.answer([sample], **generation)[0]
+        self._remember(sample, answer)
+        return answer
+
+    def stream(self, question: str, regions: Sequence[Region] = (), **generation: Any) -> Iterator[StreamEvent]:
+        """The next answer event by event (see `Model.stream`); the turn counts once its last event is taken."""
+        sample = self._question(question, regions)
+        stream = self.model.stream_sample(sample, GenerationOptions(**generation))
+
+        def events() -> Iterator[StreamEvent]:
+            for event in stream:
+                if event.answer is not None:
+                    self._remember(sample, event.answer)
+                yield event
+
+        return events()
+
+    def check(self, region: Region) -> None:
+        """Raises InputError, one sentence, for a region that this model does not take."""
+        check_regions({0: region}, [media_reference(signal) for signal in self.signals], self.model.abilities)
+
+    def _question(self, question: str, regions: Sequence[Region]) -> Sample:
+        return question_sample(named_question(question, regions), self.signals, tuple(regions), self.sample)
+
+    def _remember(self, sample: Sample, answer: Answer) -> None:
+        self.sample = answered(sample, answer.raw)
+        self.answers.append(answer)
 
 
 def _question(text: str, signals: Sequence[Any], regions: Sequence[Region], want: str | None) -> Sample:

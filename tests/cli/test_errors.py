@@ -32,7 +32,7 @@ def test_a_bug_while_asking(place, command, scene, monkeypatch):
 
 def test_a_bug_of_a_chat_ends_it(command, scene, bundled, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("What is this?\nAnd now?\n"))
-    monkeypatch.setattr("deixis.inference.chat.Chat.ask", fail)
+    monkeypatch.setattr("deixis.inference.model.Chat.ask", fail)
     code, _, err = command("chat", scene)
     assert code == 1
     assert err.count(ZIP) == 1

@@ -23,7 +23,7 @@ FERRET = toy_config(TOKENIZER, notation=NOTATIONS["ferret"], pointing=NO_MASKS)
 
 
 @pytest.mark.parametrize(
-    ("able", "question", "sentence"),
+    ("model", "question", "sentence"),
     [
         pytest.param(LISA, question_sample("{0}?", (PICTURE,), BOX), "takes no regions; Ferret", id="region_to_lisa"),
         pytest.param(
@@ -42,22 +42,22 @@ FERRET = toy_config(TOKENIZER, notation=NOTATIONS["ferret"], pointing=NO_MASKS)
         ),
     ],
 )
-def test_what_a_model_lacks(able, question, sentence):
+def test_what_a_model_lacks(model, question, sentence):
     with pytest.raises(ValueError, match=sentence) as refusal:
-        check_abilities(question, able)
+        check_abilities(question, model.abilities)
     assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("able", "question"),
+    ("model", "question"),
     [
         pytest.param(LISA, question_sample("?", (PICTURE,), want="mask"), id="mask_from_lisa"),
         pytest.param(FERRET, question_sample("{0}?", (PICTURE,), BOX, want="box"), id="box_from_ferret"),
         pytest.param(ONELLM, question_sample("?", (PICTURE,), want="text"), id="text_from_any"),
     ],
 )
-def test_what_a_model_can(able, question):
-    check_abilities(question, able)
+def test_what_a_model_can(model, question):
+    check_abilities(question, model.abilities)
 
 
 def test_a_network_without_regions_refuses_them_before_it_looks():

@@ -82,7 +82,7 @@ def test_a_streamed_answer_is_the_answer(model):
             r"region \{0\}: .* takes no regions",
             id="region",
         ),
-        pytest.param([CLOUD], {"want": "mask"}, "answers in text, with no mask; LISA's", id="mask"),
+        pytest.param([CLOUD], {"want": "mask"}, "answers in class, with no mask; LISA's", id="mask"),
         pytest.param([CLOUD], {"want": "film"}, "want: expected one of text, box, mask; got 'film'", id="film"),
         pytest.param([CLOUD], {"max_new_tokens": 0}, "max_new_tokens: expected at least 1", id="tokens"),
     ],

@@ -68,9 +68,9 @@ def test_a_drawn_answer_is_the_same_alone_and_in_a_batch(toy):
     model = Model(*toy, "toy")
     questions = [question_sample("What?", (open_signal(v),)) for v in (picture(), sound(), picture(seed=5))]
     drawing = {"temperature": 1.0, "top_p": 0.9, "seed": 7}
-    together = model.answer(questions, 8, **drawing)
-    assert [a.raw for a in together] == [model.answer([q], 8, **drawing)[0].raw for q in questions]
-    assert together[0].raw != model.answer(questions[:1], 8)[0].raw
+    together = model.answer(questions, max_new_tokens=8, **drawing)
+    assert [a.raw for a in together] == [model.answer([q], max_new_tokens=8, **drawing)[0].raw for q in questions]
+    assert together[0].raw != model.answer(questions[:1], max_new_tokens=8)[0].raw
 
 
 def test_greedy_answers_are_those_of_generate(bundled, mixed):
@@ -126,7 +126,7 @@ def test_an_answer_ends_at_a_text_that_ends_answers(toy, monkeypatch):
 def test_an_answer_ends_at_any_end_of_the_generation_config(toy, monkeypatch, ends):
     network, processor = toy
     monkeypatch.setattr(network.generation_config, "eos_token_id", ends)
-    assert Model(network, processor, "toy").engine.end_ids == {processor.tokenizer.eos_token_id, 7} | (
+    assert Model(network, processor, "toy").engine._end_ids() == {processor.tokenizer.eos_token_id, 7} | (
         {8} if ends != 7 else set()
     )
 
