@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal, no_type_check
 import numpy as np
 import torch
 import torch.nn.functional as F
-import yaml
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import TrainerCallback
@@ -24,14 +23,14 @@ from transformers import TrainerCallback
 from deixis.datasets.classification.class_clouds import SCANOBJECTNN_HARDEST, ClassClouds, ClassSet, read_class_clouds
 from deixis.errors import ConfigError
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
-from deixis.options import Bounds, Count, Natural, NonNegative, check_fields, plain_values, read_options
+from deixis.options import Bounds, Count, Natural, NonNegative, check_fields, read_options
 from deixis.samples.yaml_file import read_yaml
 from deixis.systems.pointmlp.classifier import CloudClassifier
-from deixis.training.stage_run import TrainingOptions, run_stage
+from deixis.training.stage_run import COPY, TrainingOptions, run_stage, write_copy
 
 logger = logging.getLogger(__name__)
 TASK = "classify"  # also the folder of the stage, as in other recipes
-COPY, SCORES = "recipe.yaml", "scores.json"
+SCORES = "scores.json"
 
 
 @no_type_check
@@ -209,8 +208,7 @@ def train_classifier(recipe: ClassifyRecipe, out: Path) -> Path:
     batches = ClassBatches(data.train, recipe)
     if not batches.steps_per_epoch:
         raise ConfigError(f"batch: expected at most the {len(data.train.labels)} clouds there are, got {recipe.batch}")
-    out.mkdir(parents=True, exist_ok=True)
-    copy.write_text(yaml.safe_dump(plain_values(recipe), sort_keys=False), encoding="utf-8")
+    write_copy(recipe, out)
     torch.manual_seed(recipe.seed)
     network = PointMLP(replace(recipe.model, class_num=len(data.names)))
     _fit(network, batches, recipe, folder, data)

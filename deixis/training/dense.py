@@ -3,8 +3,16 @@
 For each cell of a field: the class, colour and part of the object it shows and the object's box (in audio: the event
 and its span). Linear heads read both levels of the field; they are used for pretraining only and discarded later. The
 targets come from the world (`deixis.world.dense_targets`). A cell's box loss is the L1 distance in unit coordinates.
+
+Step `s` of `DenseBatches` is a function of the recipe's seed and `s` alone, so a resumed run sees the batches of an
+unbroken one, for any number of workers.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -12,9 +20,15 @@ from torch.nn.functional import cross_entropy
 
 from deixis.model.encoder.field import Field
 from deixis.model.encoder.field_encoder import FieldEncoder
+from deixis.model.masks.prepared import Prepared
+from deixis.signals import MODALITIES, Signal, open_signal, to_tensor
+from deixis.world.dense_targets import DenseTargets, audio_targets, image_targets, point_cloud_targets
+from deixis.world.facts import AudioFacts
+from deixis.world.generate import SIZE_PX, Facts, world_facts
 
 NOTHING_WEIGHT = 0.25  # of cells that show nothing, against 1 for all others together
 BOX_WEIGHT = 4.0
+CELL_PX = CELL_FRAMES = 4  # pixels or filterbank frames of a fine cell of a field
 
 
 class DenseHeads(nn.Module):
@@ -58,6 +72,7 @@ class DenseHeads(nn.Module):
         assert field.grid is not None
         assert field.fine_grid is not None
         maps = truth.unflatten(1, field.fine_grid)
+        # per axis, of the fine cells that a part of a token covers, the one in the middle
         for axis, (cells, tokens) in enumerate(zip(field.fine_grid, field.grid, strict=True), 1):
             step = cells // (tokens * self.split)
             index = torch.arange(step // 2, cells, step, device=truth.device)
@@ -70,6 +85,7 @@ class DenseHeads(nn.Module):
 
     def _loss(self, outputs: Tensor, classes: Tensor, box: Tensor) -> dict[str, Tensor]:
         shown = classes[..., 0] > 0
+        # both groups are averaged by themselves, or empty background would outweigh all objects
         weight = torch.where(shown, 1 / shown.sum().clamp(min=1), NOTHING_WEIGHT / (~shown).sum().clamp(min=1))
         *scores, bounds = outputs.split([*self.class_counts, 2 * self.axes], -1)
         losses = [
@@ -92,8 +108,73 @@ class DensePretrainer(nn.Module):
     def forward(self, **batch: dict[str, Tensor]) -> dict[str, Tensor | dict[str, Tensor]]:
         """`batch` maps a modality to {"values", "classes", "box"}; modalities may be absent."""
         losses = {}
-        for kind, part in batch.items():
-            result = self.heads[kind](self.encoder(part["values"], kind), part["classes"], part["box"])
-            losses |= {f"{kind}/{name}": value for name, value in result.items()}
-        total = sum(losses[f"{kind}/loss"] for kind in batch)
+        for modality, part in batch.items():
+            result = self.heads[modality](self.encoder(part["values"], modality), part["classes"], part["box"])
+            losses |= {f"{modality}/{name}": value for name, value in result.items()}
+        total = sum(losses[f"{modality}/loss"] for modality in batch)
         return {"loss": total, "losses": {name: value.detach() for name, value in losses.items()}}
+
+
+def training_facts(modality: str, seed: int, size_px: int = SIZE_PX) -> Facts:
+    """The annotations of one signal of the training split; every third image is antialiased, as reduced photographs
+    are."""
+    return world_facts("train", seed, modality, 2 if seed % 3 == 0 else 1, size_px)
+
+
+def signal_of(facts: Facts) -> Signal:
+    """The generated signal that annotations belong to."""
+    values, rate_hz = facts.medium.values, facts.medium.rate_hz
+    return open_signal(values if rate_hz is None else (values, rate_hz), facts.medium.modality)
+
+
+def targets_of(facts: Facts, prepared: Prepared, cells: int) -> DenseTargets:
+    """The targets of the `cells` fine cells of a signal; `prepared` is the signal as the network reads it."""
+    if isinstance(facts, AudioFacts):
+        return audio_targets(facts.sound, prepared.frame.extent[0], cells)
+    if facts.is_image:
+        return image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
+    chosen = prepared.indices
+    return point_cloud_targets(facts.scene, facts.object_id[chosen], facts.part_id[chosen], prepared.values[:, :3])
+
+
+def stacked(targets: Sequence[DenseTargets]) -> dict[str, Tensor]:
+    """{"classes", "box"} of a batch of targets."""
+    return {name: torch.from_numpy(np.stack([getattr(own, name) for own in targets])) for name in ("classes", "box")}
+
+
+class DenseBatches:
+    """`make` for dense pretraining: {modality: {"values", "classes", "box"}}.
+
+    `specs` by modality are the tensors that the network requires, `counts` the signals of each modality per batch.
+    Images and their targets are mirrored half of the time.
+    """
+
+    def __init__(self, specs: Mapping[str, Any], counts: Mapping[str, int], seed: int):
+        self.specs, self.counts, self.seed = specs, counts, seed
+
+    def __call__(self, step: int) -> dict[str, dict[str, Tensor]]:
+        batch = {}
+        for name, count in self.counts.items():
+            rows = [self.example(name, self.seed + step * count + i) for i in range(count)]
+            values = torch.from_numpy(np.stack([values for values, _ in rows]))
+            batch[name] = {"values": values, **stacked([targets for _, targets in rows])}
+        return batch
+
+    def example(self, name: str, seed: int) -> tuple[np.ndarray, DenseTargets]:
+        """(values, targets) of the signal of one seed."""
+        spec, modality = self.specs[name], MODALITIES[name]
+        facts = training_facts(name, seed, getattr(spec, "size_px", SIZE_PX))
+        signal = signal_of(facts)
+        values, frame = to_tensor(signal, spec)
+        indices = modality.indices(signal, spec) if modality.indices is not None else None
+        cells = (values.shape[-1] // CELL_PX) ** 2 if name == "image" else len(values) // CELL_FRAMES
+        targets = targets_of(facts, Prepared(name, values, frame, indices=indices), cells)
+        return _mirrored(values, targets) if name == "image" and seed % 2 else (values, targets)
+
+
+def _mirrored(values: np.ndarray, targets: DenseTargets) -> tuple[np.ndarray, DenseTargets]:
+    """An image and its targets with left and right exchanged."""
+    side = round(len(targets.classes) ** 0.5)
+    maps = [level.reshape(side, side, -1)[:, ::-1].reshape(level.shape) for level in (targets.classes, targets.box)]
+    box = np.stack([1 - maps[1][:, 2], maps[1][:, 1], 1 - maps[1][:, 0], maps[1][:, 3]], -1)
+    return values[:, :, ::-1].copy(), replace(targets, classes=maps[0], box=box)

@@ -6,8 +6,8 @@ regions, `AttentionGuide` compares a head's attention with the cells of the regi
 trained network. It requires attention layers like Llama's: q_proj, k_proj and rotary positions.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from deixis.conversation import MaskTarget, Rendered, Row, System, collate
 from deixis.errors import ConfigError
 from deixis.geometry import Reference, Region, parse_markup
 from deixis.model.masks.mask_cells import region_to_cells
 from deixis.model.masks.prepared import Prepared
-from deixis.samples.sample import Turn
+from deixis.model.processor import DeixisProcessor
+from deixis.samples.sample import Sample, Turn
 from deixis.signals import MODALITIES
 from deixis.signals.modality import load
 
 NOTHING = ("No.", "None.", "Nothing.")  # answers for which there is nothing to look at
 GUIDED_LAYERS = (2, 3)  # of the language model, counted from 0; one head of each
+NOWHERE = (0, np.ones(1, np.float32))  # absent objects: attend to the row's first token
+GuideSizes = Mapping[str, tuple[int, int]]
+"""Modality -> (fine cells of its field, tokens of a signal) where attention is guided."""
 
 
 def guided_tokens(markup: str, tokens: Sequence[str], phrase_open: str, seg: str) -> list[tuple[int, int]]:
@@ -128,3 +133,75 @@ class AttentionGuide:
             losses.append(-(guide["target"] * chance.masked_fill(guide["target"] == 0, 0)).sum(1).mean())
         self.seen.clear()
         return torch.stack(losses).mean()
+
+
+@dataclass(frozen=True)
+class Guide:
+    """One guided position: `position` in the row should attend to `target` over the tokens that begin at `start`."""
+
+    position: int
+    start: int
+    target: np.ndarray
+
+
+@dataclass
+class GuidedRow:
+    """A packed row and the guides of its answers."""
+
+    row: Row
+    guides: list[Guide] = field(default_factory=list)
+
+    def add(
+        self,
+        sample: Sample,
+        rendered: Rendered,
+        targets: Sequence[MaskTarget],
+        processor: DeixisProcessor,
+        sizes: GuideSizes | None,
+    ) -> None:
+        """Adds a sample about the row's signals; its answers are guided if `sizes` are given."""
+        start = self.row.add(rendered, targets) - self.row.prefix
+        if not sizes:
+            return
+        notation, tokenizer = processor.notation, processor.tokenizer
+        # one region may be named by several answers: its target is made once
+        looked_at: dict[int, tuple[int, np.ndarray] | None] = {-1: NOWHERE}
+        for number, span in enumerate(rendered.answers):
+            tokens = tokenizer.convert_ids_to_tokens(rendered.ids[span.first : span.end])
+            pairs = guided_tokens(sample.turns[number].assistant, tokens, notation.phrase_open, notation.seg_token)
+            look = first_look(sample.turns, number, pairs, len(sample.regions))
+            if look is not None:
+                pairs.insert(0, (-1, look))  # the last token of the question
+            for token, index in pairs:
+                if index not in looked_at:
+                    looked_at[index] = self._target(sample.regions[index], processor, sizes)
+                if (target := looked_at[index]) is not None:
+                    self.guides.append(Guide(start + span.first + token, *target))
+
+    def _target(self, region: Region, processor: DeixisProcessor, sizes: GuideSizes) -> tuple[int, np.ndarray] | None:
+        """Where the tokens of a region's signal begin in the row, and how attention should lie on them."""
+        own = self.row.prepared[region.signal]
+        target = token_target(region, own, *sizes[own.modality]) if own.modality in sizes else None
+        if target is None:
+            return None
+        # a signal's patch tokens come last among its tokens, after the projection's queries
+        held = np.isin(self.row.ids[: self.row.prefix], list(processor.placeholder_ids.values()))
+        ends = np.cumsum([processor.token_counts[p.modality] for p in self.row.prepared])
+        last = int(np.flatnonzero(held)[ends[region.signal] - 1])
+        return last + 1 - len(target), target
+
+
+def collate_guided(rows: Sequence[GuidedRow], pad_id: int, system: System) -> dict[str, Any]:
+    """The batch of some rows (`conversation.collate`), with `guide` where there are guided positions."""
+    batch = collate([own.row for own in rows], pad_id, system)
+    guides = [(number, guide) for number, own in enumerate(rows) for guide in own.guides]
+    if guides:
+        width = max(len(guide.target) for _, guide in guides)
+        padded = [np.pad(guide.target, (0, width - len(guide.target))) for _, guide in guides]
+        batch["guide"] = {
+            "row": torch.tensor([number for number, _ in guides]),
+            "position": torch.tensor([guide.position for _, guide in guides]),
+            "start": torch.tensor([guide.start for _, guide in guides]),
+            "target": torch.from_numpy(np.stack(padded)),
+        }
+    return batch

@@ -7,21 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from deixis.conversation import Row, System, mask_targets, render
-from deixis.model.masks.prepared import Prepared
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.sample import Sample
-from deixis.signals import open_signal
-from deixis.training.guidance import AttentionGuide
-from deixis.training.guided_rows import GuidedRow, GuideSizes, collate_guided
-from deixis.training.streams import supersampling
-from deixis.world.dense_targets import DenseTargets, audio_targets, image_targets, point_cloud_targets
-from deixis.world.facts import AudioFacts
-from deixis.world.generate import WORLD_MODALITIES, Facts, sample_questions_about, world_facts
+from deixis.training.dense import signal_of, stacked, targets_of, training_facts
+from deixis.training.guidance import AttentionGuide, GuidedRow, GuideSizes, collate_guided
+from deixis.world.dense_targets import DenseTargets
+from deixis.world.generate import WORLD_MODALITIES, sample_questions_about
 from deixis.world.scene import scene_rng
 
 PAIR = "pair"  # rows of two files, of which each question is about one; their words do not overlap
@@ -44,7 +39,9 @@ class Instructor(nn.Module):
         self.model, self.system, self.heads, self.dense_weight = model, system, heads, dense_weight
         self.guide_weight = guide_weight
         self.guide = AttentionGuide(model.language_model.get_decoder()) if guide_weight > 0 else None
-        self.tied = {f"model.{copy}": f"model.{kept}" for copy, kept in (model._tied_weights_keys or {}).items()}
+        self.tied = {
+            f"model.{copy}": f"model.{original}" for copy, original in (model._tied_weights_keys or {}).items()
+        }
         self.register_state_dict_post_hook(_drop_tied)
         self.register_load_state_dict_pre_hook(_restore_tied)
 
@@ -68,13 +65,12 @@ class Instructor(nn.Module):
             for name, value in self.system.mask_losses(output.mask_logits, targets).items():
                 loss = loss + getattr(weights, name) * value
                 losses[name] = value.detach()
-        heads = self.heads
-        for kind, truth in (dense or {}).items() if heads is not None else ():
-            assert heads is not None
+        if self.heads is not None and dense:
             assert encoded is not None, "dense targets come with their signals"
-            result = heads[kind](encoded.fields[kind], truth["classes"], truth["box"])
-            loss = loss + self.dense_weight * result["loss"]
-            losses |= {f"{kind}/{name}": value.detach() for name, value in result.items()}
+            for modality, truth in dense.items():
+                result = self.heads[modality](encoded.fields[modality], **truth)
+                loss = loss + self.dense_weight * result["loss"]
+                losses |= {f"{modality}/{name}": value.detach() for name, value in result.items()}
         if self.training and self.guide is not None and guide is not None:
             guided = self.guide.loss(guide, batch["attention_mask"])
             loss = loss + self.guide_weight * guided
@@ -91,9 +87,9 @@ def _drop_tied(module: Instructor, state: dict[str, Tensor], prefix: str, metada
 
 
 def _restore_tied(module: Instructor, state: dict[str, Tensor], prefix: str, *rest: object) -> None:
-    for copy, kept in module.tied.items():
-        if prefix + kept in state:
-            state[prefix + copy] = state[prefix + kept]
+    for copy, original in module.tied.items():
+        if prefix + original in state:
+            state[prefix + copy] = state[prefix + original]
 
 
 class InstructBatches:
@@ -121,10 +117,7 @@ class InstructBatches:
 
     def __call__(self, step: int) -> dict[str, Any]:
         rows, truths = self.rows(step)
-        dense = {
-            kind: {n: torch.from_numpy(np.stack([getattr(t, n) for t in own])) for n in ("classes", "box")}
-            for kind, own in truths.items()
-        }
+        dense = {modality: stacked(own) for modality, own in truths.items()}
         pad_id = self.processor.tokenizer.pad_token_id
         return collate_guided(rows, pad_id, self.system) | {"dense": dense}
 
@@ -135,20 +128,20 @@ class InstructBatches:
         for name, count in self.counts.items():
             for i in range(count):
                 seed = self.seed + step * count + i
-                kinds = PAIRS[seed % len(PAIRS)] if name == PAIR else (name,)
-                rows.append(self._row(kinds, seed, truths))
+                modalities = PAIRS[seed % len(PAIRS)] if name == PAIR else (name,)
+                rows.append(self._row(modalities, seed, truths))
         return rows, truths
 
-    def _row(self, kinds: tuple[str, ...], seed: int, truths: dict[str, list[DenseTargets]]) -> GuidedRow:
-        """Questions about the signals of `kinds` of one seed, in that order; adds their dense targets to `truths`."""
+    def _row(self, modalities: tuple[str, ...], seed: int, truths: dict[str, list[DenseTargets]]) -> GuidedRow:
+        """Questions about the signals of `modalities` of one seed, in that order; adds their dense targets to `truths`."""
         prepared, samples = [], []
-        for number, kind in enumerate(kinds):
-            facts = world_facts("train", seed, kind, supersampling(seed))
-            rng = scene_rng("train", seed, 10 + WORLD_MODALITIES.index(kind))
-            prepared.append(self.processor.prepare(open_signal(_source(facts), kind)))
-            if kind in self.fine_cells:  # networks without masks have no fine level to supervise
-                truths.setdefault(kind, []).append(_truth(facts, prepared[-1], self.fine_cells[kind]))
-            drawn = sample_questions_about(facts, rng, self.questions // len(kinds))
+        for number, name in enumerate(modalities):
+            facts = training_facts(name, seed)
+            rng = scene_rng("train", seed, 10 + WORLD_MODALITIES.index(name))
+            prepared.append(self.processor.prepare(signal_of(facts)))
+            if name in self.fine_cells:  # networks without masks have no fine level to supervise
+                truths.setdefault(name, []).append(targets_of(facts, prepared[-1], self.fine_cells[name]))
+            drawn = sample_questions_about(facts, rng, self.questions // len(modalities))
             samples += [_on_signal(_jittered(_lowered(sample, rng), rng), number) for sample in drawn]
         row = GuidedRow(Row(prepared))
         for sample in samples:
@@ -158,19 +151,6 @@ class InstructBatches:
                 targets = mask_targets(rendered, sample.regions, prepared, self.mask_cells, self.system)
                 row.add(sample, rendered, targets, self.processor, self.guide_sizes)
         return row
-
-
-def _source(facts: Facts):
-    return (facts.medium.values, facts.medium.rate_hz) if isinstance(facts, AudioFacts) else facts.medium.values
-
-
-def _truth(facts: Facts, prepared: Prepared, cells: int) -> DenseTargets:
-    if isinstance(facts, AudioFacts):
-        return audio_targets(facts.sound, prepared.frame.extent[0], cells)
-    if facts.is_image:
-        return image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
-    chosen = prepared.indices
-    return point_cloud_targets(facts.scene, facts.object_id[chosen], facts.part_id[chosen], prepared.values[:, :3])
 
 
 def _on_signal(sample: Sample, number: int) -> Sample:

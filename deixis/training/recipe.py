@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import AutoConfig
@@ -25,19 +24,17 @@ from deixis.model.config import DeixisConfig
 from deixis.model.masks.mask_cells import fine_cells, mask_cells
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor, build_processor
-from deixis.options import plain_values
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.signals import MODALITIES
 from deixis.signals.modality import load
 from deixis.systems import system_of
 from deixis.systems.deixis.tokenizer import SPECIAL_TOKENS, build_tokenizer, number_tokens
 from deixis.training.classifier import ClassifyRecipe, train_classifier
-from deixis.training.dense import DenseHeads, DensePretrainer
+from deixis.training.dense import DenseBatches, DenseHeads, DensePretrainer
 from deixis.training.instruct import PAIR, PAIRS, InstructBatches, Instructor
 from deixis.training.recipe_file import DATA, DenseStage, InstructStage, Recipe, Stage, read_recipe
 from deixis.training.sample_batches import SampleBatches
-from deixis.training.stage_run import run_stage
-from deixis.training.streams import DenseBatches
+from deixis.training.stage_run import COPY, run_stage, write_copy
 from deixis.world.generate import world_samples
 
 logger = logging.getLogger(__name__)
@@ -45,7 +42,6 @@ SPLIT = {1: 4, 2: 2, 3: 1}  # axes of a position -> parts of a token, per axis, 
 STAGE_STRIDE = 10_000_000  # distance between the first seeds of two stages, so that their streams do not overlap
 SHARD_SIZE = "14MB"
 TEXT_SEEDS = 150  # seeds of the world whose questions and answers the tokenizer is trained on
-COPY = "recipe.yaml"  # of the recipe, in the folder of its run
 
 
 def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
@@ -63,38 +59,49 @@ def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
     torch.manual_seed(recipe.seed)
     _check_same_run(recipe, out)
     model, processor = start_model(recipe)
-    for stage in recipe.stages:
-        _check_modalities(stage, model.config.modalities)
-        if isinstance(stage, InstructStage) and stage.mixture and not (out / stage.name / "model").exists():
-            _check_steps(stage, Mixture(stage.mixture, recipe.seed))
-    out.mkdir(parents=True, exist_ok=True)
-    (out / COPY).write_text(yaml.safe_dump(plain_values(recipe), sort_keys=False), encoding="utf-8")
-    heads = dense_heads(model)
-    done = out
+    mixtures: dict[str, Mixture] = {}
     for number, stage in enumerate(recipe.stages):
-        folder = out / stage.name
-        done = folder / "model"
-        if done.exists():
+        _check_modalities(stage, model.config.modalities)
+        if isinstance(stage, InstructStage) and stage.mixture and not _trained(stage, out).exists():
+            mixtures[stage.name] = Mixture(stage.mixture, _first_seed(recipe, number))
+            _check_steps(stage, mixtures[stage.name])
+    write_copy(recipe, out)
+    heads = dense_heads(model)
+    finished: Path | None = None  # the last stage whose weights are not in `model` yet
+    for number, stage in enumerate(recipe.stages):
+        if _trained(stage, out).exists():
             logger.info("stage %s is done", stage.name)
-            _load_into(model, heads, done)
+            finished = _trained(stage, out)
             continue
-        first_seed = (recipe.seed + 1 + number) * STAGE_STRIDE
-        network, batches = _stage(stage, model, heads, processor, first_seed, folder)
-        steps = stage.steps or batches.steps
-        run_stage(network, batches, steps, stage, folder, recipe.seed)
+        if finished is not None:
+            _load_into(model, heads, finished)
+            finished = None
+        seed, folder = _first_seed(recipe, number), out / stage.name
+        network, batches = _stage(stage, model, heads, processor, seed, folder, mixtures.get(stage.name))
+        run_stage(network, batches, stage.steps or batches.steps, stage, folder, recipe.seed)
         if isinstance(network, Instructor):
             network.close()
         if isinstance(batches, SampleBatches):
             batches.skipped.report()
-        save(model, heads, processor, done)
-    return done
+        save(model, heads, processor, _trained(stage, out))
+    return _trained(recipe.stages[-1], out)
 
 
-def _check_modalities(stage: Stage, kinds: Sequence[str]) -> None:
+def _trained(stage: Stage, out: Path) -> Path:
+    """The folder of the model that a stage ends with, which is there once it has ended."""
+    return out / stage.name / "model"
+
+
+def _first_seed(recipe: Recipe, number: int) -> int:
+    """The first seed of a stage's stream."""
+    return (recipe.seed + 1 + number) * STAGE_STRIDE
+
+
+def _check_modalities(stage: Stage, modalities: Sequence[str]) -> None:
     """Raises ConfigError for a modality of the world in a stage's batch that the model does not take."""
     required = set(stage.batch) - {PAIR, DATA} | set(chain(*PAIRS) if PAIR in stage.batch else ())
-    if missing := sorted(required - set(kinds)):
-        raise ConfigError(f"stage {stage.name}: batch: the model takes no {missing[0]}, only {kinds}")
+    if missing := sorted(required - set(modalities)):
+        raise ConfigError(f"stage {stage.name}: batch: the model takes no {missing[0]}, only {modalities}")
 
 
 def _check_steps(stage: InstructStage, mixture: Mixture) -> None:
@@ -107,22 +114,25 @@ def _check_steps(stage: InstructStage, mixture: Mixture) -> None:
         )
 
 
-def _stage(stage: Stage, model, heads, processor, seed: int, folder: Path = Path()) -> tuple[nn.Module, Any]:
-    """The module that a stage trains and the function that makes its batches; `folder` is the stage's own."""
+def _stage(
+    stage: Stage, model, heads, processor, seed: int, folder: Path = Path(), mixture: Mixture | None = None
+) -> tuple[nn.Module, Any]:
+    """The module that a stage trains and the function that makes its batches; `folder` is the stage's own.
+
+    mixture: of its data, where it has some.
+    """
     config, system = model.config, system_of(model.config)
     if isinstance(stage, DenseStage):
-        specs = {kind: processor.spec(kind) for kind in config.modalities}
+        specs = {name: processor.spec(name) for name in config.modalities}
         return DensePretrainer(model.field_encoder, heads), DenseBatches(specs, stage.batch, seed)
-    cells = fine_cells(config), mask_cells(config)
-    guided = [name for name in cells[0] if hasattr(load(MODALITIES[name].cells), "pool")]
-    sizes = {name: (cells[0][name], config.signals[name].token_count) for name in guided}
-    guide_sizes = sizes if stage.guide_weight > 0 else None
-    counts, limit = stage.world_batch, stage.max_tokens
-    batches = InstructBatches(processor, system, *cells, counts, stage.questions, limit, seed, guide_sizes)
-    if stage.mixture:
-        mixture, count = Mixture(stage.mixture, seed), stage.batch[DATA]
-        world = batches if counts else None
-        batches = SampleBatches(mixture, processor, system, cells[1], count, limit, guide_sizes, folder, world)
+    fine, masks, counts = fine_cells(config), mask_cells(config), stage.world_batch
+    guided = [name for name in fine if hasattr(load(MODALITIES[name].cells), "pool")] if stage.guide_weight > 0 else []
+    guide_sizes = {name: (fine[name], config.signals[name].token_count) for name in guided} or None
+    limit = stage.max_tokens
+    batches = InstructBatches(processor, system, fine, masks, counts, stage.questions, limit, seed, guide_sizes)
+    if mixture is not None:
+        count, world = stage.batch[DATA], batches if counts else None
+        batches = SampleBatches(mixture, processor, system, masks, count, limit, guide_sizes, folder, world)
     heads = heads if stage.dense_weight > 0 else None
     return Instructor(model, system, heads, stage.dense_weight, stage.guide_weight), batches
 

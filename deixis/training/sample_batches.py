@@ -4,6 +4,10 @@ Samples of a step that are about the same media share a row. A sample that the m
 reason and replaced by another one of the same part. Step s is a function of the seed, the mixture and s alone.
 """
 
+import json
+import logging
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from deixis.conversation import MaskTarget, Rendered, Row, System, mask_targets, render
+from deixis.datasets.runs.report import reason
 from deixis.errors import DataError, DeixisError
 from deixis.model.chat_template import special_words
 from deixis.model.masks.prepared import Prepared
@@ -19,11 +24,14 @@ from deixis.samples.media import open_media
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
-from deixis.training.guided_rows import GuidedRow, GuideSizes, collate_guided
+from deixis.training.guidance import GuidedRow, GuideSizes, collate_guided
 from deixis.training.instruct import InstructBatches
-from deixis.training.skipped_samples import SkippedSamples
+
+logger = logging.getLogger(__name__)
+SKIPPED = "skipped.jsonl"
 
 MAX_REPLACEMENTS = 8  # samples of the same part that are tried instead of an unusable one
+SHOWN_REASONS = 5
 MAX_TRIED = 1_000  # samples of a part that are searched for a usable one, before the run begins
 
 
@@ -150,3 +158,47 @@ class SampleBatches:
             if reference.size_hw is not None and size_hw is not None and tuple(size_hw) != tuple(reference.size_hw):
                 raise DataError(f"{field}.size_hw: expected {list(size_hw)}, the file's, got {list(reference.size_hw)}")
             return signal.digest, self.processor.prepare(signal)
+
+
+class SkippedSamples:
+    """The skipped samples of a run with their reasons, one JSON line each in a file of its folder.
+
+    A resumed run may append a line again; readers count equal lines once.
+    """
+
+    def __init__(self, folder: Path):
+        self.path = folder / SKIPPED
+        self._logged: set[str] = set()
+
+    def add(self, skipped: Skipped) -> None:
+        """Appends a sample; the first with a reason is logged at once."""
+        if (why := reason(skipped.why)) not in self._logged:
+            self._logged.add(why)
+            logger.warning("skipped: %s: %s", skipped.where, skipped.why)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        line = json.dumps({"where": skipped.where, "why": skipped.why}, ensure_ascii=False) + "\n"
+        # one O_APPEND write per line: lines of several processes do not interleave
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(file, line.encode())
+        finally:
+            os.close(file)
+
+    def all(self) -> list[Skipped]:
+        """Every skipped sample once, in the order in which it was first skipped."""
+        if not self.path.is_file():
+            return []
+        lines = self.path.read_text(encoding="utf-8").splitlines()
+        return list(dict.fromkeys(Skipped(**json.loads(line)) for line in lines))
+
+    def report(self) -> None:
+        """Logs how many samples were skipped, and the most frequent reasons."""
+        if not (found := self.all()):
+            return
+        reasons = Counter(reason(skipped.why) for skipped in found).most_common(SHOWN_REASONS)
+        logger.warning(
+            "%d samples were skipped, see %s: %s",
+            len(found),
+            self.path,
+            "; ".join(f"{count} x {why}" for why, count in reasons),
+        )

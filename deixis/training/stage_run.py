@@ -6,21 +6,23 @@ The device is the Trainer's choice; on a CPU with bfloat16 the matrix products r
 
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, no_type_check
 
 import torch
+import yaml
 from torch import nn
+from torch.utils.data import IterableDataset, get_worker_info
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
 from transformers.trainer_utils import SchedulerType, get_last_checkpoint
 
-from deixis.options import Count, Natural, NonNegative, check_choice, check_fields
-from deixis.training.streams import BatchStream, first
+from deixis.options import Count, Natural, NonNegative, check_choice, check_fields, plain_values
 
 logger = logging.getLogger(__name__)
+COPY = "recipe.yaml"  # of the recipe, in the folder of its run
 
 
 @no_type_check
@@ -47,6 +49,26 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         check_fields(self)
         check_choice("schedule", self.schedule, [schedule.value for schedule in SchedulerType])
+
+
+class BatchStream(IterableDataset):
+    """Batches `make(step)` for step = start, start + 1, ..., stop - 1, shared out among the loader's workers."""
+
+    def __init__(self, make: Callable[[int], dict[str, Any]], start: int, stop: int):
+        self.make, self.start, self.stop = make, start, stop
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        worker = get_worker_info()
+        if worker:
+            torch.set_num_threads(1)
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        for number in range(self.start + first, self.stop, step):
+            yield self.make(number)
+
+
+def first(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """The collator of a stream of whole batches."""
+    return items[0]
 
 
 class LossLog(TrainerCallback):
@@ -88,6 +110,12 @@ def last_checkpoint(folder: Path) -> Path | None:
         logger.warning("removing the unfinished checkpoint %s", found)
         shutil.rmtree(found)
     return None
+
+
+def write_copy(recipe: Any, out: Path) -> None:
+    """Writes the recipe of a run into its folder, which is made if missing."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / COPY).write_text(yaml.safe_dump(plain_values(recipe), sort_keys=False), encoding="utf-8")
 
 
 def run_stage(

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from deixis.model.encoder.field import Field, grid_positions
-from deixis.training.dense import DenseHeads, DensePretrainer
+from deixis.training.dense import DenseBatches, DenseHeads, DensePretrainer
 from deixis.training.recipe import dense_heads
-from deixis.training.streams import BatchStream, DenseBatches
+from deixis.training.stage_run import BatchStream
 
 
 def grid_field(kind, grid, fine_grid):
@@ -91,7 +91,8 @@ def test_a_step_is_the_same_whoever_draws_it(toy):
 def test_a_mirrored_picture_has_a_mirrored_truth(toy):
     batches = DenseBatches({"image": toy[1].spec("image")}, {"image": 1}, 0)
     for seed in (0, 1):  # odd seeds are mirrored
-        values, classes, box = batches._image(seed)
+        values, targets = batches.example("image", seed)
+        classes, box = targets.classes, targets.box
         shown = classes[:, 0] > 0
         cells = torch.stack(torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij"), -1).flatten(0, 1)
         x = (cells[:, 1].numpy() + 0.5) / 8

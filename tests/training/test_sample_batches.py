@@ -354,7 +354,8 @@ def test_the_shipped_recipe_trains_the_bundled_model(start):
     plan = parse_recipe(values)
     (stage,) = plan.stages
     model, processor = recipes.start_model(plan)
-    network, batches = recipes._stage(stage, model, recipes.dense_heads(model), processor, 7, start / "run")
+    mixture = Mixture(stage.mixture, 7)
+    network, batches = recipes._stage(stage, model, recipes.dense_heads(model), processor, 7, start / "run", mixture)
     output = network.train()(**batches(0))
     output["loss"].backward()
     assert torch.isfinite(output["loss"])
