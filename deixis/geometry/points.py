@@ -21,9 +21,7 @@ INSTANT_S = 0.1  # a point in audio covers this much before and after it
 EDGE_PX = 1e-6  # what rounding may take from the border of a window
 
 
-def region_points(
-    region: Region, extent: Extent, frame: Frame, count: int, seed: int | None = None
-) -> Float[np.ndarray, "count dim"]:
+def region_points(region: Region, frame: Frame, count: int, seed: int | None = None) -> Float[np.ndarray, "count dim"]:
     """Unit coordinates, float32, of ``count`` points inside a region, at random but the same for the same seed.
 
     Images give pixel centres and clouds their points: a choice without repeats where there are enough, else all of
@@ -32,7 +30,7 @@ def region_points(
     instants. Without ``seed``, the seed is a digest of the region, so that the same question has the same answer.
     Raises InputError where the region holds nothing of the signal or lies outside the window of the frame.
     """
-    region = region.decoded()
+    region, extent = region.decoded(), frame.size
     if seed is None:
         seed = int.from_bytes(region_digest(region)[:8], "little")
     rng = np.random.default_rng(seed)

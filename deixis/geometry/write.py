@@ -29,7 +29,6 @@ def write_prompt(
     text_markup: str,
     regions: Sequence[Region],
     frames: Sequence[Frame],
-    extents: Sequence[Extent],
     notation: Notation,
 ) -> tuple[str, list[int]]:
     """(text, order): a question with a region token for every mention, and which region each token stands for.
@@ -53,21 +52,19 @@ def write_prompt(
             )
         if piece.phrase is not None:
             parts.append(_plain(piece.phrase, notation) + " ")
-        tokens = [_prompt_region(regions[index], index, frames, extents, notation) for index in piece.indices]
+        tokens = [_prompt_region(regions[index], index, frames, notation) for index in piece.indices]
         parts.append(", ".join(tokens))
         order.extend(piece.indices)
     return "".join(parts), order
 
 
-def _prompt_region(
-    region: Region, index: int, frames: Sequence[Frame], extents: Sequence[Extent], notation: Notation
-) -> str:
+def _prompt_region(region: Region, index: int, frames: Sequence[Frame], notation: Notation) -> str:
     signal = region.signal
     if not 0 <= signal < len(frames):
         raise InputError(f"region {index} lies on signal {signal}, but there {_are(len(frames), 'signal')}")
     if not notation.region_coordinates:
         return notation.region_token
-    place = _asked_place(region, extents[signal], notation)
+    place = _asked_place(region, frames[signal].size, notation)
     return f"{_coordinates(place, signal, frames, notation)} {notation.region_token}"
 
 

@@ -119,12 +119,11 @@ class DeixisProcessor(ProcessorMixin):
         if special := next((word for word in self._special_words() if word in markup), None):
             raise InputError(f"the question must not contain {special}, which has a meaning for the model")
         frames = [p.frame for p in prepared]
-        extents = [frame.size for frame in frames]
         for region in (regions[index] for index in named_regions(markup) if index < len(regions)):
             if not 0 <= region.signal < len(frames):
                 raise InputError(f"region on signal {region.signal}: there are {len(frames)} signal(s), counted from 0")
-            check_region(region, extents[region.signal])
-        return write_prompt(markup, regions, frames, extents, self.notation)
+            check_region(region, frames[region.signal].size)
+        return write_prompt(markup, regions, frames, self.notation)
 
     def _special_words(self) -> tuple[str, ...]:
         """As `special_words`; the vocabulary is searched anew only when it has grown."""

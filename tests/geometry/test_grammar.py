@@ -37,7 +37,6 @@ OTHER = Notation("other", grid=100, phrase_open="<ref>", phrase_close="</ref>", 
 XYZ = np.array([[0.0, 0, 0], [10, 10, 10]])
 PICTURE, SOUND, CLOUD = letterbox_frame((100, 100), (128, 128)), window_frame(10.0, 10.0), cloud_frame(XYZ)
 FRAMES = [PICTURE, SOUND, CLOUD]
-EXTENTS = [frame.size for frame in FRAMES]
 RLE = {"size": [480, 480], "counts": "0"}  # never decoded here
 
 
@@ -117,7 +116,7 @@ REGIONS = [Box(10, 20, 30, 40), Span(1, 2, signal=1), Box3D(0, 0, 0, 5, 5, 5, si
     ],
 )
 def test_write_prompt(text, expected, order):
-    assert write_prompt(text, REGIONS, FRAMES, EXTENTS, DEIXIS) == (expected, order)
+    assert write_prompt(text, REGIONS, FRAMES, DEIXIS) == (expected, order)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +132,7 @@ def test_write_prompt(text, expected, order):
 )
 def test_write_prompt_with_coordinates(index, expected):
     notation = NOTATIONS["deixis-coordinates"]
-    assert write_prompt(f"{{{index}}}", REGIONS, FRAMES, EXTENTS, notation) == (expected, [index])
+    assert write_prompt(f"{{{index}}}", REGIONS, FRAMES, notation) == (expected, [index])
 
 
 @pytest.mark.parametrize(
@@ -153,7 +152,7 @@ def test_write_prompt_with_coordinates(index, expected):
 )
 def test_write_prompt_refuses(text, regions, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        write_prompt(text, regions, FRAMES, EXTENTS, DEIXIS)
+        write_prompt(text, regions, FRAMES, DEIXIS)
 
 
 RECORDS = [

@@ -29,7 +29,6 @@ from deixis.systems import NOTATIONS
 FERRET, LISA, ONELLM = NOTATIONS["ferret"], NOTATIONS["lisa"], NOTATIONS["onellm"]
 PICTURE = letterbox_frame((480, 480), (336, 336))
 FRAMES = [PICTURE]
-EXTENTS = [PICTURE.size]
 RLE = {"size": [480, 480], "counts": "0"}  # never decoded here
 
 
@@ -129,7 +128,7 @@ def test_onellm_only_talks(text):
     ],
 )
 def test_ferret_questions(region, expected):
-    text, order = write_prompt("What is {0}?", [region], FRAMES, EXTENTS, FERRET)
+    text, order = write_prompt("What is {0}?", [region], FRAMES, FERRET)
     assert order == [0]
     if expected is not None:
         assert text == f"What is {expected}?"
@@ -138,7 +137,7 @@ def test_ferret_questions(region, expected):
 
 def test_ferret_truncates_as_its_demo_does():
     frame = letterbox_frame((484, 484), (336, 336))
-    text, _ = write_prompt("{0}", [Point(121, 242)], [frame], [frame.size], FERRET)
+    text, _ = write_prompt("{0}", [Point(121, 242)], [frame], FERRET)
     assert text == "[250, 500] <region_fea>"
 
 
@@ -146,13 +145,13 @@ def test_ferret_truncates_as_its_demo_does():
 def test_questions_that_cannot_point(notation):
     message = f"notation '{notation.name}' cannot point at a region, which its models never saw"
     with pytest.raises(ValueError, match=re.escape(message)):
-        write_prompt("What is {0}?", [Point(1, 1)], FRAMES, EXTENTS, notation)
-    assert write_prompt("What is [1, 2]?", [Point(1, 1)], FRAMES, EXTENTS, notation) == ("What is [1, 2]?", [])
+        write_prompt("What is {0}?", [Point(1, 1)], FRAMES, notation)
+    assert write_prompt("What is [1, 2]?", [Point(1, 1)], FRAMES, notation) == ("What is [1, 2]?", [])
 
 
 def test_a_question_must_not_hold_seg():
     with pytest.raises(ValueError, match=re.escape("must not contain [SEG]")):
-        write_prompt("What is [SEG]?", [], FRAMES, EXTENTS, LISA)
+        write_prompt("What is [SEG]?", [], FRAMES, LISA)
 
 
 BOX_AND_MASK = Region(box=(48, 96, 144, 192), mask=RLE)

@@ -146,7 +146,7 @@ PICTURE_REGIONS = [
 @pytest.mark.parametrize("region", PICTURE_REGIONS)
 @pytest.mark.parametrize("count", [1, 64, 4000])
 def test_picture_points_are_pixel_centres_inside(region, count):
-    unit = region_points(region, PICTURE, PICTURE_FRAME, count)
+    unit = region_points(region, PICTURE_FRAME, count)
     file = PICTURE_FRAME.to_file(unit)
     pixels = np.floor(file).astype(int)
     mask = rasterise(region, SIZE_HW)
@@ -161,7 +161,7 @@ def test_picture_points_are_pixel_centres_inside(region, count):
 @pytest.mark.parametrize("region", [Box3D(0, 0, 0, 3, 1, 1), PointSet([1, 2, 400]), Point(1, 1, 0.5)])
 def test_cloud_points_are_points_of_the_cloud(region):
     inside = XYZ[point_mask(region, XYZ)]
-    file = cloud_frame(XYZ).to_file(region_points(region, CLOUD, cloud_frame(XYZ), 100))
+    file = cloud_frame(XYZ).to_file(region_points(region, cloud_frame(XYZ), 100))
     distance = np.linalg.norm(file[:, None] - inside[None], axis=-1)
     assert distance.min(axis=1).max() < 1e-5
     assert len(np.unique(distance.argmin(axis=1))) == min(100, len(inside))
@@ -178,7 +178,7 @@ def test_cloud_points_are_points_of_the_cloud(region):
 )
 def test_sound_points_are_spread_evenly(region, low_s, high_s):
     frame = window_frame(7.0, 6.0)
-    unit = region_points(region, Extent("audio", duration_s=7.0), frame, 50)
+    unit = region_points(region, frame, 50)
     edges = np.linspace(low_s, high_s, 51)
     times = frame.to_file(unit)[:, 0]
     assert unit.shape == (50, 1)
@@ -200,15 +200,15 @@ def test_sound_points_are_spread_evenly(region, low_s, high_s):
 )  # fmt: skip
 def test_region_points_refuse(region, extent, frame, message):
     with pytest.raises(ValueError, match=message):
-        region_points(region, extent, frame, 8)
+        region_points(region, frame, 8)
 
 
 @pytest.mark.parametrize("region", PICTURE_REGIONS)
 def test_same_question_same_points(region):
-    first, again = (region_points(region, PICTURE, PICTURE_FRAME, 300) for _ in range(2))
-    other = region_points(region, PICTURE, PICTURE_FRAME, 300, seed=1)
+    first, again = (region_points(region, PICTURE_FRAME, 300) for _ in range(2))
+    other = region_points(region, PICTURE_FRAME, 300, seed=1)
     assert np.array_equal(first, again)
-    assert np.array_equal(other, region_points(region, PICTURE, PICTURE_FRAME, 300, seed=1))
+    assert np.array_equal(other, region_points(region, PICTURE_FRAME, 300, seed=1))
     if len(np.unique(first, axis=0)) > 1:
         assert not np.array_equal(first, other)
 

@@ -106,7 +106,7 @@ PLACES = [
 @pytest.mark.parametrize(("region", "bounds"), PLACES)
 def test_points_of_a_film_are_where_and_when(region, bounds):
     check_region(region, FILM)
-    points = region_points(region, FILM, FRAME, 400)
+    points = region_points(region, FRAME, 400)
     assert (points.shape, points.dtype) == ((400, 3), np.float32)
     file = FRAME.to_file(points)
     for values, (low, high) in zip(file.T, bounds, strict=True):
@@ -115,11 +115,11 @@ def test_points_of_a_film_are_where_and_when(region, bounds):
     assert np.ptp(file[:, 2]) > 0.95 * (bounds[2][1] - bounds[2][0]), "time is covered evenly"
     box = bounding_box(region, FILM)
     np.testing.assert_allclose(box, [low for low, _ in bounds] + [high for _, high in bounds])
-    np.testing.assert_array_equal(points, region_points(region, FILM, FRAME, 400))
+    np.testing.assert_array_equal(points, region_points(region, FRAME, 400))
 
 
 def test_a_place_at_an_instant():
-    file = FRAME.to_file(region_points(Point(30, 40, 5.0), FILM, FRAME, 64))
+    file = FRAME.to_file(region_points(Point(30, 40, 5.0), FRAME, 64))
     assert np.abs(file[:, :2] - [30, 40]).max() <= 3
     assert np.abs(file[:, 2] - 5).max() <= 0.1 + 1e-4
     assert bounding_box(Point(30, 40, 5.0), FILM).tolist() == [30, 40, 5, 30, 40, 5]
@@ -127,7 +127,7 @@ def test_a_place_at_an_instant():
 
 def test_a_small_tube_is_not_read_row_by_row():
     """Nine pixels, many points: early instants must not all have the upper pixels."""
-    file = FRAME.to_file(region_points(Tube(10, 10, 13, 13, 0, 8), FILM, FRAME, 9))
+    file = FRAME.to_file(region_points(Tube(10, 10, 13, 13, 0, 8), FRAME, 9))
     assert abs(np.corrcoef(file[:, 1], file[:, 2])[0, 1]) < 0.9
     assert len({tuple(place) for place in file[:, :2].round(1)}) == 9
 
@@ -137,20 +137,20 @@ def test_a_cropped_film_does_not_see_its_sides(region):
     cropped = placed_frame((60, 100), (32, 32), crop_placement((60, 100), 32), "video")
     check_region(region, FILM)
     with pytest.raises(ValueError, match=r"lies outside what the model reads of this signal: x 18.*, y 0 to 60"):
-        region_points(region, FILM, video_frame(cropped, 8.0), 16)
+        region_points(region, video_frame(cropped, 8.0), 16)
 
 
 def test_traces_and_brains_have_points_too():
     frame = window_frame(4.0, 2.0, modality="imu")
-    points = frame.to_file(region_points(Span(0.5, 3), TRACE, frame, 50))
+    points = frame.to_file(region_points(Span(0.5, 3), frame, 50))
     assert 0.5 <= points.min() <= points.max() <= 2.0
     frame = cloud_frame(BRAIN.points_xyz, "fmri")
     assert (frame.modality, frame.size) == ("fmri", BRAIN)
     np.testing.assert_allclose(
-        frame.to_file(region_points(PointSet([7]), BRAIN, frame, 3)), np.tile(BRAIN.points_xyz[7], (3, 1)), atol=1e-3
+        frame.to_file(region_points(PointSet([7]), frame, 3)), np.tile(BRAIN.points_xyz[7], (3, 1)), atol=1e-3
     )
     with pytest.raises(ValueError, match="no region can lie in it"):
-        region_points(PointSet([7]), NUMBERS, placeless_frame(15724, "fmri"), 3)
+        region_points(PointSet([7]), placeless_frame(15724, "fmri"), 3)
 
 
 def test_frames_of_films_and_of_numbers():

@@ -179,7 +179,7 @@ def training(golden: Golden) -> Iterator[Check]:
             if turn["from"] == "human":
                 if masked == "mask":
                     regions = [replace(own, mask=cut.T) for own, cut in zip(regions, segments, strict=False)]
-                text, _ = write_prompt(markup, regions, frames, [frames[0].size], OFFICIAL_TRAINING)
+                text, _ = write_prompt(markup, regions, frames, OFFICIAL_TRAINING)
                 masks += [ferret_mask(own, size_hw) for own in regions]
             else:
                 boxes_only = [trained_region(box, size_wh, "box") for box in boxes]

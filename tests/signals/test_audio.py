@@ -230,7 +230,7 @@ def test_the_ast_recipe_cuts_what_is_too_long():
     values, frame = to_tensor(open_signal((tone(12.0), RATE_HZ)), AudioSpec(10.24, 128, recipe="ast"))
     assert values.shape == (1024, 128)
     with pytest.raises(ValueError, match=r"10.8 to 11 s lies outside what the model reads: 0.0075 to 10.2475 s"):
-        region_points(Span(10.8, 11), frame.size, frame, 8)
+        region_points(Span(10.8, 11), frame, 8)
 
 
 def test_a_recipe_that_is_none():

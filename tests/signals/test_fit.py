@@ -77,22 +77,20 @@ def test_a_crop_does_not_see_the_sides():
     signal = open_signal(photo(100, 200))
     _, frame = to_tensor(signal, ImageSpec(32, fit="crop"))
     inside, outside = Box(40, 0, 70, 100), Box(0, 0, 45, 100)
-    points = region_points(inside, signal.extent, frame, 64)
+    points = region_points(inside, frame, 64)
     assert points.min() >= 0
     assert (frame.to_file(points)[:, 0] >= 50).all()
     for region in (outside, Point(20, 50), Mask(np.tile(np.arange(200) < 30, (100, 1)))):
         check_region(region, signal.extent)
         with pytest.raises(ValueError, match=r"lies outside what the model reads .*: x 50 to 150, y 0 to 100"):
-            region_points(region, signal.extent, frame, 64)
+            region_points(region, frame, 64)
 
 
 def test_a_whole_picture_gives_the_points_it_always_gave():
     """Points sampled with a seed do not depend on the window where it contains the whole image."""
     signal = open_signal(photo(60, 80))
     letterboxed, squashed = (to_tensor(signal, ImageSpec(32, fit=fit))[1] for fit in ("letterbox", "squash"))
-    places = [
-        frame.to_file(region_points(Box(5, 6, 30, 40), signal.extent, frame, 50)) for frame in (letterboxed, squashed)
-    ]
+    places = [frame.to_file(region_points(Box(5, 6, 30, 40), frame, 50)) for frame in (letterboxed, squashed)]
     np.testing.assert_allclose(*places, atol=1e-4)
 
 

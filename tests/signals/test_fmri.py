@@ -126,7 +126,7 @@ def test_regions_of_a_brain_hold_its_voxels(volume):
     places = signal.extent.points_xyz
     box = Box3D(*(places.mean(0) - 6), *(places.mean(0) + 6))
     check_region(box, signal.extent)
-    points = frame.to_file(region_points(box, signal.extent, frame, 20))
+    points = frame.to_file(region_points(box, frame, 20))
     assert (np.abs(points - places.mean(0)) <= 6.001).all()
     assert {tuple(p) for p in points.round(2)} <= {tuple(p) for p in places.round(2)}
     with pytest.raises(ValueError, match="Point lies outside its fMRI response"):

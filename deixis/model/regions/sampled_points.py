@@ -23,7 +23,7 @@ class SampledPoints:
 
 def read_field(region: Region, frame: Frame, count: int, axes: int, side: int) -> SampledPoints:
     """Points sampled in the region (`deixis.geometry.region_points`), absent axes zero; read where they lie."""
-    points = region_points(region, frame.size, frame, count)
+    points = region_points(region, frame, count)
     return SampledPoints(np.pad(points, ((0, 0), (0, axes - points.shape[1]))).astype(np.float32))
 
 

@@ -9,7 +9,7 @@ import pytest
 from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.lvis_objects import Draw, lvis_objects
 from deixis.evaluation.benchmarks.region_classification import OBJECTS, RegionClassification
-from deixis.geometry import Extent, Point, letterbox_frame, write_prompt
+from deixis.geometry import Point, letterbox_frame, write_prompt
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
 from deixis.systems import NOTATIONS
@@ -137,10 +137,8 @@ def test_official_prompts(shared_golden, tmp_path):
     for record in recorded:
         example = by_part[record["format"].replace("free_shape", "free_form"), record["index"]]
         size_hw = (record["height"], record["width"])
-        written, _ = write_prompt(
-            example.text, example.regions, [letterbox_frame(size_hw, (336, 336))], [Extent("image", size_hw=size_hw)],
-            NOTATIONS["ferret"],
-        )  # fmt: skip
+        frames = [letterbox_frame(size_hw, (336, 336))]
+        written, _ = write_prompt(example.text, example.regions, frames, NOTATIONS["ferret"])
         assert written == record["question"]
 
 
