@@ -26,7 +26,7 @@ class ModelAdapter:
 
     def answer(self, samples: Sequence[Sample], max_new_tokens: int) -> list[Answer]:
         """One generated answer per question, decoded greedily."""
-        return self.model.answer(samples, max_new_tokens=max_new_tokens)
+        return self.model.answer(samples, max_new_tokens)
 
     def point(self, samples: Sequence[Sample], targets: Sequence[TargetAnswer]) -> list[Answer]:
         """One teacher-forced answer per question, with the masks that the model predicts for it."""

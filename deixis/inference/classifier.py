@@ -14,7 +14,7 @@ from deixis.conversation import last_question, open_signals
 from deixis.errors import UnsupportedError
 from deixis.inference.abilities import Abilities, check_abilities, check_signal
 from deixis.inference.answer import Answer
-from deixis.inference.generation import GenerationOptions
+from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions
 from deixis.inference.model import Model
 from deixis.inference.stream import StreamEvent
 from deixis.inference.teacher_forcing import Scored
@@ -53,12 +53,14 @@ class Classifier(Model):
         check_signal(signal.modality, signal.name, self.abilities)
         return self.classifier.predict(shape_points(signal, self.classifier.network.config.points))
 
-    def answer(self, samples: Sequence[Sample], **generation: Any) -> list[Answer]:
+    def answer(
+        self, samples: Sequence[Sample], max_new_tokens: int = MAX_NEW_TOKENS, **generation: Any
+    ) -> list[Answer]:
         """An answer to each sample: "chair (0.83), table (0.10), sofa (0.04)"; nothing is sampled.
 
         Raises UnsupportedError for anything but one point cloud, for regions, and for masks or boxes.
         """
-        GenerationOptions(**generation)  # refuses what every model refuses
+        GenerationOptions(max_new_tokens, **generation)  # refuses what every model refuses
         for sample in samples:
             check_cloud_question(sample)
         with open_signals(samples) as opened:

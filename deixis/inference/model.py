@@ -15,7 +15,7 @@ from deixis.inference.abilities import Abilities, check_regions
 from deixis.inference.answer import Answer
 from deixis.inference.answer_reader import AnswerReader
 from deixis.inference.engine import Engine
-from deixis.inference.generation import GenerationOptions
+from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions
 from deixis.inference.stream import StreamEvent, StreamParser
 from deixis.inference.teacher_forcing import Scored, score
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
@@ -93,12 +93,14 @@ class Model:
         """A conversation about `signals` that remembers its turns."""
         return Chat(self, tuple(open_signal(signal) for signal in signals))
 
-    def answer(self, samples: Sequence[Sample], **generation: Any) -> list[Answer]:
+    def answer(
+        self, samples: Sequence[Sample], max_new_tokens: int = MAX_NEW_TOKENS, **generation: Any
+    ) -> list[Answer]:
         """Answers to samples whose last answer is missing, as one batch; their modalities may differ."""
         if not samples:
             return []
         began = time.perf_counter()
-        options = GenerationOptions(**generation)
+        options = GenerationOptions(max_new_tokens, **generation)
         with open_signals(samples) as opened:
             batch = self.engine.encode(opened)
             *_, states = self.engine.generate(batch, options)

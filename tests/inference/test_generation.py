@@ -68,9 +68,9 @@ def test_a_drawn_answer_is_the_same_alone_and_in_a_batch(toy):
     model = Model(*toy, "toy")
     questions = [question_sample("What?", (open_signal(v),)) for v in (picture(), sound(), picture(seed=5))]
     drawing = {"temperature": 1.0, "top_p": 0.9, "seed": 7}
-    together = model.answer(questions, max_new_tokens=8, **drawing)
-    assert [a.raw for a in together] == [model.answer([q], max_new_tokens=8, **drawing)[0].raw for q in questions]
-    assert together[0].raw != model.answer(questions[:1], max_new_tokens=8)[0].raw
+    together = model.answer(questions, 8, **drawing)
+    assert [a.raw for a in together] == [model.answer([q], 8, **drawing)[0].raw for q in questions]
+    assert together[0].raw != model.answer(questions[:1], 8)[0].raw
 
 
 def test_greedy_answers_are_those_of_generate(bundled, mixed):

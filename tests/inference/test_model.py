@@ -51,7 +51,7 @@ def model(toy):
 
 def answers(model, questions, said, max_new_tokens):
     with saying(model.network, model.processor.tokenizer, *said):
-        return model.answer(questions, max_new_tokens=max_new_tokens)
+        return model.answer(questions, max_new_tokens)
 
 
 def assert_same_regions(some, others):

@@ -72,7 +72,7 @@ def test_a_signal_is_encoded_once_for_all_questions(toy, monkeypatch):
     chat.ask("And {0}?", [Box(1, 2, 20, 20)], max_new_tokens=2)
     assert seen == [1]
     signals = [open_signal(value) for value in (picture(), picture(seed=9), picture(seed=9), sound())]
-    model.answer([question_sample("What?", (signal,)) for signal in signals], max_new_tokens=2)
+    model.answer([question_sample("What?", (signal,)) for signal in signals], 2)
     assert seen == [1, 1, 1]
 
 

@@ -21,7 +21,7 @@ class DirectAdapter:
         self.model, self.name = model, model.name
 
     def answer(self, questions: Sequence[Sample], max_new_tokens: int):
-        return self.model.answer(questions, max_new_tokens=max_new_tokens)
+        return self.model.answer(questions, max_new_tokens)
 
     def point(self, questions: Sequence[Sample], targets: Sequence[TargetAnswer]):
         return point(self.model, questions, targets)
