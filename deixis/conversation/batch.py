@@ -22,9 +22,8 @@ from deixis.conversation.render import Rendered
 from deixis.conversation.system import System
 from deixis.errors import DataError
 from deixis.geometry import Region
-from deixis.model.masks.mask_cells import region_to_cells
-from deixis.model.masks.prepared import Prepared
-from deixis.model.processor import prompt_tensors, region_tensors, signal_tensors
+from deixis.model.masks.cells import region_to_cells
+from deixis.model.prepared import Prepared, prompt_tensors, region_tensors, signal_tensors
 
 
 @dataclass(frozen=True)

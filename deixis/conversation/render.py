@@ -15,7 +15,7 @@ from deixis.conversation.labels import IGNORED, AnswerSpan, Conversation, LabelR
 from deixis.errors import DataError
 from deixis.geometry import write_answer
 from deixis.model import DeixisProcessor
-from deixis.model.masks.prepared import Prepared
+from deixis.model.prepared import Prepared
 from deixis.model.regions.sampled_points import SampledPoints
 from deixis.samples.sample import Sample, Turn
 

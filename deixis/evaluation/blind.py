@@ -13,7 +13,7 @@ import numpy as np
 
 from deixis.inference import Model
 from deixis.model import DeixisProcessor
-from deixis.model.masks.prepared import Prepared
+from deixis.model.prepared import Prepared
 from deixis.signals import MODALITIES, Signal
 
 

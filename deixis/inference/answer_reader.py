@@ -17,7 +17,7 @@ from deixis.inference.engine import Engine
 from deixis.inference.generation import GenerationState
 from deixis.inference.signal_encoder import EncodedSignal
 from deixis.model.generated import lacks_state, regions_in_file, until_stop, with_phrase
-from deixis.model.masks.prepared import Prepared
+from deixis.model.prepared import Prepared
 from deixis.samples.sample import Sample
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")

@@ -16,8 +16,7 @@ from torch import Tensor
 from deixis.inference.lru_cache import Key, LRUCache
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.fusion import Encoded, SignalBatch
-from deixis.model.masks.prepared import Prepared
-from deixis.model.processor import signal_tensors, to_device
+from deixis.model.prepared import Prepared, signal_tensors, to_device
 from deixis.signals import Signal
 
 

@@ -20,7 +20,7 @@ from deixis.model.encoder.field_encoder import build_field_encoder
 from deixis.model.encoder.projection import UniversalProjection, build_projection
 from deixis.model.network import DeixisForConditionalGeneration, build_pointing_head
 from deixis.model.processor import DeixisProcessor, build_processor
-from deixis.model.regions.builder import build_region_parts
+from deixis.model.regions.sampler import build_region_parts
 
 COPY_SCORE = -12.0
 """Added to the score of a copied expert where weights are sigmoids: it begins with six millionths of the weight."""

@@ -102,7 +102,9 @@ def place(
             f"input_ids: sample {bad} has {int(wanted[bad])} {what} placeholder(s) but {int(given[bad])} {what} "
             "embedding(s); the text and the signals or regions were not prepared together"
         )
-    embeds = embeds.clone()
+    if not len(rows):
+        return embeds
+    embeds = embeds.clone()  # the caller's tensor may be needed for its gradient, or be the embedding table's output
     embeds[where] = rows.to(embeds.dtype)
     return embeds
 

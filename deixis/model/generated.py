@@ -13,11 +13,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import BatchFeature
 
-from deixis.geometry import ParsedRegion, Phrase, Region, region_in_file
+from deixis.geometry import ParsedRegion, Region, region_in_file
 from deixis.geometry.words import object_name
 from deixis.model.fusion import Encoded
-from deixis.model.masks.mask_cells import logits_to_regions
-from deixis.model.masks.prepared import Prepared
+from deixis.model.masks.cells import logits_to_regions
+from deixis.model.prepared import Prepared
 
 if TYPE_CHECKING:
     from deixis.model.network import DeixisForConditionalGeneration
@@ -57,13 +57,22 @@ def read_generated(
     """The answer of each generated sequence; several sequences per prompt (beams, samples) follow one another."""
     length, copies = inputs["input_ids"].shape[1], len(sequences) // len(inputs["input_ids"])
     encoded, states = _seg_states(network, inputs, sequences, copies)
-    answers, first = [], 0
+    answers: list[GeneratedAnswer] = []
+    first = 0  # of the row's signals among those of the encoded batch
+
+    @torch.no_grad()
+    def point(state: Tensor, number: int) -> Tensor:
+        assert encoded is not None, "states were taken from encoded signals"
+        return network.point(encoded, state[None], torch.tensor([first + number], device=state.device))[0]
+
     for row, ids in enumerate(sequences[:, length:].tolist()):
         prepared = inputs.prepared[row // copies]
         raw = processor.answer_text(ids, network.generation_config.stop_strings or ())
         parsed = processor.parse(raw, prepared)
-        reader = _RegionReader(network, encoded, prepared, states[row], first)
-        regions = [region for phrase in parsed.phrases for own in phrase.regions for region in reader.read(own, phrase)]
+        regions: list[Region] = []
+        for phrase in parsed.phrases:
+            for own in phrase.regions:
+                regions += with_phrase(regions_in_file(own, prepared, states[row], point), phrase.text)
         answers.append(GeneratedAnswer(parsed.text, tuple(regions), raw))
         first += len(prepared)
     return answers
@@ -130,25 +139,3 @@ def regions_in_file(
 def with_phrase(regions: Sequence[Region], phrase: str) -> list[Region]:
     """The regions with the phrase that they stand behind, and the name of its object as their label."""
     return [replace(region, phrase=phrase, label=object_name(phrase)) for region in regions]
-
-
-@dataclass
-class _RegionReader:
-    """Reads the regions of one sequence, whose first signal is number `first` of the encoded batch."""
-
-    network: "DeixisForConditionalGeneration"
-    encoded: Encoded | None
-    prepared: Sequence[Prepared]
-    states: Tensor
-    first: int
-
-    def read(self, parsed: ParsedRegion, phrase: Phrase) -> list[Region]:
-        """The regions of one parsed region of a phrase in file units."""
-        return with_phrase(regions_in_file(parsed, self.prepared, self.states, self._point), phrase.text)
-
-    @torch.no_grad()
-    def _point(self, state: Float[Tensor, " hidden"], number: int) -> Float[Tensor, " cell"]:
-        assert self.encoded is not None, "states were taken from encoded signals"
-        signal = torch.tensor([self.first + number], device=state.device)
-        [logits] = self.network.point(self.encoded, state[None], signal)
-        return logits

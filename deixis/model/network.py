@@ -27,7 +27,7 @@ from deixis.model.encoder.projection import build_projection
 from deixis.model.fusion import Encoded, LazyFeatures, SignalBatch, modality_index, place, repeat_signals
 from deixis.model.losses import mask_losses, number_loss, text_loss
 from deixis.model.masks.pointing_head import PointingHead
-from deixis.model.regions.builder import build_region_parts, region_width
+from deixis.model.regions.sampler import build_region_parts, region_width
 from deixis.signals import MODALITIES
 
 
@@ -170,20 +170,24 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         region_places: Float[Tensor, "region point axis"] | None = None,
     ) -> Float[Tensor, "batch position hidden"]:
         """Text embeddings with signal and region tokens in their placeholders, whose own ids are never looked up."""
-        held = torch.isin(input_ids, input_ids.new_tensor(list(self.config.signal_token_ids.values())))
+        held = torch.isin(input_ids, input_ids.new_tensor(self.input_only_token_ids))
         embeds = self.get_input_embeddings()(input_ids.masked_fill(held, 0))
-        none = input_ids.new_zeros(0)
+        has_regions = region_points is not None and len(region_points) > 0
+        if encoded is None and has_regions:
+            raise ValueError("region_points: expected signals beside the regions, got none")
+        if encoded is None and not held.any():  # plain text, as in every step of generation behind the prompt
+            return embeds
+        # Modalities without a signal are checked too: their placeholders would stay what they are, unnoticed.
+        none = embeds.new_zeros(0, embeds.shape[-1]), input_ids.new_zeros(0)
         for name, token_id in self.config.signal_token_ids.items():
-            rows, sample = embeds.new_zeros(0, embeds.shape[-1]), none
+            rows, sample = none
             if encoded is not None and name in encoded.tokens:
                 tokens = encoded.tokens[name]
                 rows = tokens.flatten(0, 1)
                 sample = encoded.batch.sample[encoded.batch.of(name)].repeat_interleave(tokens.shape[1])
             embeds = place(embeds, input_ids == token_id, rows, sample, name)
-        rows, sample = embeds.new_zeros(0, embeds.shape[-1]), none
-        if region_points is not None and len(region_points):
-            if encoded is None:
-                raise ValueError("region_points: expected signals beside the regions, got none")
+        rows, sample = none
+        if has_regions:
             rows = self.region_tokens(encoded, region_points, region_signal, region_places)
             sample = encoded.batch.sample[region_signal]
         if not self.config.takes_regions:
@@ -193,7 +197,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def point(
         self, encoded: Encoded, states: Float[Tensor, "mask hidden"], signal: Int[Tensor, " mask"]
     ) -> list[Float[Tensor, " cell"]]:
-        """Mask logits over the cells of the signal each state points into (see `deixis.model.masks.mask_cells`)."""
+        """Mask logits over the cells of the signal each state points into (see `deixis.model.masks.cells`)."""
         row = encoded.batch.row(signal).tolist()
         names = encoded.batch.names
         return [
@@ -280,12 +284,13 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def _text_losses(self, hidden, labels) -> dict[str, Tensor]:
         shifted = nn.functional.pad(labels[:, 1:], (0, 1), value=-100)
-        kept = shifted != -100
+        # logits of learnt positions only: a row is mostly signals and questions, and a vocabulary is wide
+        learnt = shifted != -100
         grid = self.config.number_tokens
-        logits = self.get_output_embeddings()(hidden[kept])
-        losses = {"text": text_loss(logits, shifted[kept], *grid, self.config.number_spread)}
+        logits = self.get_output_embeddings()(hidden[learnt])
+        losses = {"text": text_loss(logits, shifted[learnt], *grid, self.config.number_spread)}
         if self.config.loss_weights.numbers > 0:
-            losses["numbers"] = number_loss(logits, shifted[kept], *grid)
+            losses["numbers"] = number_loss(logits, shifted[learnt], *grid)
         return losses
 
     def _predicted_masks(self, hidden, labels, seg_signal, encoded) -> list[Tensor]:
@@ -373,4 +378,4 @@ def _tied_keys(prefix: str, part: PreTrainedModel) -> dict[str, str]:
     keys = part._tied_weights_keys
     if not isinstance(keys, dict) or not getattr(part.config, "tie_word_embeddings", True):
         return {}
-    return {f"{prefix}.{copy}": f"{prefix}.{kept}" for copy, kept in keys.items()}
+    return {f"{prefix}.{copy}": f"{prefix}.{original}" for copy, original in keys.items()}

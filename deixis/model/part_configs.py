@@ -31,7 +31,7 @@ class EncoderConfig:
     positions: Literal["learned", "fourier"] = "fourier"
     """Positions of modalities that are no images ("trunk")."""
     attention: Literal["tokens", "batch"] = "tokens"
-    """Over the tokens of a signal, or over the batch, as OneLLM's code does (`model.encoder.trunk`)."""
+    """Over the tokens of a signal, or over the batch, as OneLLM's code does (`model.encoder.universal_encoder`)."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, no_type_check
 
-import numpy as np
-import torch
 from transformers import ProcessorMixin
 
 from deixis.errors import InputError
@@ -19,17 +17,13 @@ from deixis.model.chat_template import (
     Turns,
     conversation_ids,
     conversation_text,
-    left_padded,
     special_words,
     template_text,
 )
 from deixis.model.config import DeixisConfig
 from deixis.model.encoder.projection import projected_count
-from deixis.model.encoder.tiles import prepare_tiles
-from deixis.model.encoder.trunk import TRUNKS
-from deixis.model.fusion import modality_index
+from deixis.model.encoder.universal_encoder import TRUNKS
 from deixis.model.generated import DeixisInputs, GeneratedAnswer, read_generated, until_stop
-from deixis.model.masks.prepared import Prepared
 from deixis.model.masks.sam_image import prepare_for_sam
 from deixis.model.messages import (
     MODALITY_OF_KEYWORD,
@@ -39,6 +33,7 @@ from deixis.model.messages import (
     read_messages,
     refuse_arguments,
 )
+from deixis.model.prepared import Prepared, prepare_tiles, prompt_tensors, signal_tensors
 from deixis.model.regions.sampled_points import REGION_READERS, RegionReader, SampledPoints
 from deixis.options import plain_values, read_options
 from deixis.signals import MODALITIES, Signal, SignalOptions, to_tensor
@@ -268,56 +263,6 @@ class DeixisProcessor(ProcessorMixin):
         for token in (self.tokenizer.eos_token, self.tokenizer.pad_token, self.tokenizer.bos_token):
             text = text.replace(token, "") if token else text
         return parse_answer(text, [p.frame for p in prepared], self.notation)
-
-
-def to_device(inputs: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
-    """Tensors, and mappings of tensors, on a device."""
-    return {k: to_device(v, device) if isinstance(v, Mapping) else v.to(device) for k, v in inputs.items()}
-
-
-def signal_tensors(prepared: Sequence[Sequence[Prepared]]) -> dict[str, Any]:
-    """The signals of a batch as the network takes them: values by modality, modalities and samples in order."""
-    flat = [(p, sample) for sample, own in enumerate(prepared) for p in own]
-    tensors: dict[str, Any] = {}
-    rows: dict[str, list[np.ndarray]] = {}
-    for own, _ in flat:
-        rows.setdefault(own.modality, []).append(own.values)
-    if rows:
-        tensors["signals"] = {name: torch.from_numpy(np.stack(values)) for name, values in rows.items()}
-    if images := [p.sam.values for p, _ in flat if p.sam is not None]:
-        tensors["sam_values"] = torch.from_numpy(np.stack(images))
-    if flat:
-        tensors["signal_modality"] = torch.tensor([modality_index(p.modality) for p, _ in flat])
-        tensors["signal_sample"] = torch.tensor([sample for _, sample in flat])
-    return tensors
-
-
-def region_tensors(points: Sequence[SampledPoints], signal: Sequence[int]) -> dict[str, torch.Tensor]:
-    """The regions of a batch as the network takes them, in the order of their tokens; `signal` is each one's signal."""
-    if not points:
-        return {}
-    tensors = {"region_points": np.stack([p.points for p in points])}
-    if points[0].places is not None:
-        tensors["region_places"] = np.stack([p.places for p in points])
-    tensors = {name: torch.from_numpy(values) for name, values in tensors.items()}
-    return tensors | {"region_signal": torch.tensor(list(signal))}
-
-
-def prompt_tensors(
-    ids: Sequence[Sequence[int]],
-    points: Sequence[Sequence[tuple[SampledPoints, int]]],
-    signal_counts: Sequence[int],
-    pad_id: int,
-) -> dict[str, torch.Tensor]:
-    """Left-padded input_ids and attention_mask (batch, position), and the tensors of the regions.
-
-    points: (sampled points, signal of its row) of each row's region tokens. signal_counts: signals of each row.
-    """
-    padded, mask = left_padded(ids, pad_id)
-    first = np.cumsum([0, *signal_counts]).tolist()  # of each row's signals among those of the batch
-    signal = [first[row] + which for row, own in enumerate(points) for _, which in own]
-    inputs = {"input_ids": torch.from_numpy(padded), "attention_mask": torch.from_numpy(mask)}
-    return inputs | region_tensors([sampled for own in points for sampled, _ in own], signal)
 
 
 def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisProcessor:

@@ -56,7 +56,7 @@ class PointCloudOptions(PointCloudSpec):
         groups, neighbours: number of tokens, and the points around the centre of each.
         early_dim: channels of the per-point features that masks are made of; 0 for none.
         place_columns: columns of the points that distances are taken on, of "published".
-        preset, embed_dim, normalize, colours: of "pointmlp" (`model.tokenizers.pointmlp_tokenizer`).
+        preset, embed_dim, normalize, colours: of "pointmlp" (`model.tokenizers.pointmlp`).
     """
 
     tokenizer: Literal["groups", "published", "pointmlp"] = "groups"
@@ -245,7 +245,7 @@ POINT_CLOUD = Modality(
     tokenizers={
         "groups": "deixis.model.tokenizers.stems:PointTokenizer",
         "published": "deixis.model.tokenizers.published_tokenizers:PointPatches",
-        "pointmlp": "deixis.model.tokenizers.pointmlp_tokenizer:PointMLPTokenizer",
+        "pointmlp": "deixis.model.tokenizers.pointmlp:PointMLPTokenizer",
     },
     upsample="deixis.model.masks.pointing_head:UpsamplePoints",
     cells="deixis.model.masks.cells:PointCells",

@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 
 from deixis.model.encoder.field import Field
 from deixis.model.encoder.field_encoder import FieldEncoder
-from deixis.model.masks.prepared import Prepared
+from deixis.model.prepared import Prepared
 from deixis.signals import MODALITIES, Signal, open_signal, to_tensor
 from deixis.world.dense_targets import DenseTargets, audio_targets, image_targets, point_cloud_targets
 from deixis.world.facts import AudioFacts

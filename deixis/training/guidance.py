@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from deixis.conversation import MaskTarget, Rendered, Row, System, collate
 from deixis.errors import ConfigError
 from deixis.geometry import Reference, Region, parse_markup
-from deixis.model.masks.mask_cells import region_to_cells
-from deixis.model.masks.prepared import Prepared
+from deixis.model.masks.cells import region_to_cells
+from deixis.model.prepared import Prepared
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.sample import Sample, Turn
 from deixis.signals import MODALITIES

@@ -133,7 +133,7 @@ class InstructBatches:
         return rows, truths
 
     def _row(self, modalities: tuple[str, ...], seed: int, truths: dict[str, list[DenseTargets]]) -> GuidedRow:
-        """Questions about the signals of `modalities` of one seed, in that order; adds their dense targets to `truths`."""
+        """Questions about the signals of one seed, in the order given; adds their dense targets to `truths`."""
         prepared, samples = [], []
         for number, name in enumerate(modalities):
             facts = training_facts(name, seed)

@@ -21,7 +21,7 @@ from transformers import AutoConfig
 
 from deixis.errors import ConfigError
 from deixis.model.config import DeixisConfig
-from deixis.model.masks.mask_cells import fine_cells, mask_cells
+from deixis.model.masks.cells import fine_cells, mask_cells
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor, build_processor
 from deixis.samples.mixtures.mixture import Mixture

@@ -18,7 +18,7 @@ from deixis.conversation import MaskTarget, Rendered, Row, System, mask_targets,
 from deixis.datasets.runs.report import reason
 from deixis.errors import DataError, DeixisError
 from deixis.model.chat_template import special_words
-from deixis.model.masks.prepared import Prepared
+from deixis.model.prepared import Prepared
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.media import open_media
 from deixis.samples.mixtures.mixture import Mixture

@@ -7,7 +7,7 @@ from deixis.conversation import question_sample
 from deixis.evaluation.blind import blanked, blind
 from deixis.geometry import Box, letterbox_frame
 from deixis.inference import Model
-from deixis.model.masks.prepared import Prepared
+from deixis.model.prepared import Prepared
 from deixis.signals import MODALITIES, open_signal
 from tests.toy import cloud, picture, sound
 

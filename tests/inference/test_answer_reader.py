@@ -8,8 +8,8 @@ from deixis.cli.answers import signal_line
 from deixis.geometry import ParsedRegion, region_in_file
 from deixis.inference import Model
 from deixis.inference.answer import answer_region_to_json, describe
-from deixis.model.masks.mask_cells import logits_to_regions
-from deixis.model.masks.prepared import Prepared
+from deixis.model.masks.cells import logits_to_regions
+from deixis.model.prepared import Prepared
 from deixis.signals import open_signal
 from tests.model.test_union import PIXELS, UNION, VISION
 from tests.toy import picture, toy_network

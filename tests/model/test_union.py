@@ -7,7 +7,7 @@ import torch
 from deixis import Box, Box3D, Point, Span
 from deixis.geometry import mask_iou
 from deixis.model import DeixisForConditionalGeneration, build_processor
-from deixis.model.masks.mask_cells import logits_to_regions
+from deixis.model.masks.cells import logits_to_regions
 from deixis.model.processor import signal_token_count
 from deixis.signals import MODALITIES, open_signal
 from tests.toy import SAM2_SIZES, TEXT, cloud, picture, sound, toy_network

@@ -13,9 +13,9 @@ from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
 from deixis.conversation import IGNORED, Row, collate, mask_targets, render
 from deixis.geometry import Mask, escaped
 from deixis.model import DeixisForConditionalGeneration
-from deixis.model.masks.prepared import Prepared
 from deixis.model.masks.sam import sam_side
 from deixis.model.masks.sam_image import MEAN_RGB, STD_RGB, placed_logits, prepare_for_sam
+from deixis.model.prepared import Prepared
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
 from deixis.systems import SYSTEMS

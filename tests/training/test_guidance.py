@@ -6,7 +6,7 @@ import torch
 
 from deixis.conversation import collate
 from deixis.geometry import Region, letterbox_frame, window_frame
-from deixis.model.masks.prepared import Prepared
+from deixis.model.prepared import Prepared
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
 from deixis.training.guidance import AttentionGuide, first_look, guided_tokens, token_target

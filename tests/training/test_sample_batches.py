@@ -95,7 +95,7 @@ def test_words_alone_are_learnt(batches, toy):
 
 
 def test_masks_of_files_are_those_of_memory(batches, toy):
-    from deixis.model.masks.mask_cells import region_to_cells
+    from deixis.model.masks.cells import region_to_cells
     from deixis.signals import open_signal
 
     sample = GOOD[6]

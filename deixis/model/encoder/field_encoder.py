@@ -7,7 +7,8 @@ the image beside its depth or normal map, are encoded one by one; they stay apar
 """
 
 import inspect
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -18,8 +19,7 @@ from torch import Tensor, nn
 from deixis.errors import ConfigError
 from deixis.model.config import DeixisConfig
 from deixis.model.encoder.field import Field, grid_positions
-from deixis.model.encoder.trunk import TrunkEncoder, build_trunk
-from deixis.model.encoder.universal_encoder import UniversalEncoder, vision_layers
+from deixis.model.encoder.universal_encoder import TrunkEncoder, UniversalEncoder, build_trunk, vision_layers
 from deixis.model.tokenizers.stems import ImageStem, Tokens, grid_tokens
 from deixis.signals import MODALITIES
 from deixis.signals.modality import load
@@ -86,7 +86,7 @@ class FieldEncoder(nn.Module):
 
 
 def _tiled(field: Field, views: int) -> Field:
-    """One field per image: its tiles side by side, the tokens of the thumbnail before them (`encoder.tiles`)."""
+    """One field per image: its tiles side by side, the tokens of the thumbnail before them (`prepare_tiles`)."""
     tiles = round((views - 1) ** 0.5)
 
     def joined(level: Tensor, grid: tuple[int, ...]) -> Tensor:
@@ -116,17 +116,7 @@ def _averaged(field: Field, frames: int) -> Field:
     def mean(level: Tensor) -> Tensor:
         return rearrange(level, "(b f) n c -> b f n c", f=frames).mean(1)
 
-    assert field.positions is not None, "frames have positions"
-    return Field(
-        field.modality,
-        mean(field.tokens),
-        field.positions[::frames],
-        field.grid,
-        None if field.fine is None else mean(field.fine),
-        None if field.fine_positions is None else field.fine_positions[::frames],
-        field.fine_grid,
-        None if field.lead is None else mean(field.lead),
-    )
+    return _regrouped(field, mean, lambda positions: positions[::frames], lambda grid: grid)
 
 
 def _in_time(field: Field, frames: int) -> Field:
@@ -139,18 +129,20 @@ def _in_time(field: Field, frames: int) -> Field:
         times = grid_positions((frames,), positions.device).repeat(len(positions) // frames, 1)  # (signal * frame, 1)
         return joined(torch.cat([positions, times[:, None].expand(-1, positions.shape[1], -1)], -1))
 
-    assert field.positions is not None, "frames have positions"
-    assert field.grid is not None, "frames lie on a grid"
-    return Field(
-        field.modality,
-        joined(field.tokens),
-        placed(field.positions),
-        (frames, *field.grid),
-        None if field.fine is None else joined(field.fine),
-        None if field.fine_positions is None else placed(field.fine_positions),
-        None if field.fine_grid is None else (frames, *field.fine_grid),
-        None if field.lead is None else joined(field.lead),
-    )
+    return _regrouped(field, joined, placed, lambda grid: (frames, *grid))
+
+
+def _regrouped(
+    field: Field,
+    level: Callable[[Tensor], Tensor],
+    positions: Callable[[Tensor], Tensor],
+    grid: Callable[[tuple[int, ...]], tuple[int, ...]],
+) -> Field:
+    """The field with its levels (tokens, fine, lead), their positions and grids mapped; what is None stays None."""
+    maps: dict[str, Callable] = {"tokens": level, "fine": level, "lead": level}
+    maps |= {"positions": positions, "fine_positions": positions, "grid": grid, "fine_grid": grid}
+    present = {name: getattr(field, name) for name in maps if getattr(field, name) is not None}
+    return replace(field, **{name: maps[name](value) for name, value in present.items()})
 
 
 def build_field_encoder(config: DeixisConfig) -> FieldEncoder:

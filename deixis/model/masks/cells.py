@@ -1,7 +1,8 @@
 """Codecs between regions and the cells of a modality's fine level: targets for training, predicted regions for answers.
 
 Every modality names one of these classes (`Modality.cells`). `encode` gives the share of each cell that a region
-covers, in [0, 1]; `decode` gives the fields of a `Region` for all cells with logits above zero.
+covers, in [0, 1]; `decode` gives the fields of a `Region` for all cells with logits above zero. `region_to_cells` and
+`logits_to_regions` choose the codec of a signal.
 """
 
 from typing import Any
@@ -13,12 +14,56 @@ from torch import Tensor
 
 from deixis.errors import InputError
 from deixis.geometry import Frame, Region
-from deixis.model.masks.prepared import Prepared
+from deixis.model.config import DeixisConfig
 from deixis.model.masks.sam_image import read_mask, sam_mask
+from deixis.model.prepared import Prepared
+from deixis.signals import MODALITIES
+from deixis.signals.modality import load
 
 SUBCELLS = 4  # samples per side of a cell when a pixel mask is averaged over cells
 
 Decoded = list[dict[str, Any]]
+
+
+def fine_cells(config: DeixisConfig) -> dict[str, int]:
+    """The number of cells of each modality's fine level; modalities without one are absent."""
+    return {name: options.cell_count for name, options in config.signals.items() if options.cell_count}
+
+
+def mask_cells(config: DeixisConfig) -> dict[str, int]:
+    """The number of cells of a mask in each modality: those of the fine level, or of SAM's low-resolution masks."""
+    cells = fine_cells(config) if config.makes_masks else {}
+    if config.pointing.uses_sam:
+        from deixis.model.masks.sam import sam_side
+
+        side = sam_side(config.mask_config)
+        cells |= {name: side**2 for name in config.signals if MODALITIES[name].sam}
+    return cells
+
+
+def region_to_cells(region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
+    """The share of each cell of its signal that a region covers, in [0, 1].
+
+    Raises InputError for a region without the form that masks of this modality have.
+    """
+    return load(MODALITIES[prepared.modality].cells)().encode(region, prepared, cells)
+
+
+def logits_to_regions(logits: Float[Tensor, " cell"], prepared: Prepared, signal: int = 0) -> list[Region]:
+    """The regions of a signal where mask logits are above zero, in its own units, with their score.
+
+    A mask of an image, depth map or normal map, which may be empty; a mask with its time per video frame in which any
+    pixel is inside; the spans of audio or an IMU recording; the points of a cloud, or the voxels of an fMRI response.
+    """
+    score = mask_score(logits)
+    decoded = load(MODALITIES[prepared.modality].cells)().decode(logits, prepared)
+    return [Region(**fields, signal=signal, score=score) for fields in decoded]
+
+
+def mask_score(logits: Float[Tensor, " cell"]) -> float | None:
+    """The mean probability of the cells inside, 0.5..1; None for an empty mask."""
+    inside = logits.float().sigmoid()[logits > 0]
+    return float(inside.mean()) if len(inside) else None
 
 
 class PixelCells:

@@ -15,44 +15,40 @@ from deixis.ops import interpolate_points
 FINER = "modalities with an upsample have a finer map, with positions"
 
 
-class Upsample2d(nn.Module):
-    """Tokens on (rows, columns) to the cells of the early map, about four times finer: (batch, cell, out_dim)."""
+class _UpsampleGrid(nn.Module):
+    """Tokens on a grid to the cells of the early map, about four times finer: (batch, cell, out_dim)."""
+
+    conv: type[nn.Module]
+    transposed: type[nn.Module]
+    mode: str
 
     def __init__(self, dim: int, early_dim: int, out_dim: int):
         super().__init__()
-        self.up = nn.Sequential(
-            nn.ConvTranspose2d(dim, early_dim, 2, 2), nn.GELU(), nn.ConvTranspose2d(early_dim, early_dim, 2, 2)
-        )
-        self.early = nn.Conv2d(early_dim, early_dim, 1)
-        self.join = nn.Sequential(nn.GELU(), nn.Conv2d(early_dim, early_dim, 3, 1, 1), nn.GELU())
-        self.out = nn.Conv2d(early_dim, out_dim, 1)
+        conv, transposed = self.conv, self.transposed
+        self.up = nn.Sequential(transposed(dim, early_dim, 2, 2), nn.GELU(), transposed(early_dim, early_dim, 2, 2))
+        self.early = conv(early_dim, early_dim, 1)
+        self.join = nn.Sequential(nn.GELU(), conv(early_dim, early_dim, 3, 1, 1), nn.GELU())
+        self.out = conv(early_dim, out_dim, 1)
 
     def forward(self, hidden: Float[Tensor, "batch token dim"], tokens: Tokens) -> Float[Tensor, "batch cell out"]:
         assert tokens.early is not None, FINER
         coarse = self.up(hidden.transpose(1, 2).unflatten(-1, tokens.grid))
         fine = self.early(tokens.early.transpose(1, 2).unflatten(-1, tokens.early_grid))
         if coarse.shape[2:] != fine.shape[2:]:  # patches that are no sixteen pixels
-            coarse = nn.functional.interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=False)
+            coarse = nn.functional.interpolate(coarse, fine.shape[2:], mode=self.mode, align_corners=False)
         return self.out(self.join(coarse + fine)).flatten(2).transpose(1, 2)
 
 
-class Upsample1d(nn.Module):
-    """Tokens on (frames,) to frames four times finer: (batch, cell, out_dim)."""
+class Upsample2d(_UpsampleGrid):
+    """Of tokens on (rows, columns)."""
 
-    def __init__(self, dim: int, early_dim: int, out_dim: int):
-        super().__init__()
-        self.up = nn.Sequential(
-            nn.ConvTranspose1d(dim, early_dim, 2, 2), nn.GELU(), nn.ConvTranspose1d(early_dim, early_dim, 2, 2)
-        )
-        self.early = nn.Conv1d(early_dim, early_dim, 1)
-        self.join = nn.Sequential(nn.GELU(), nn.Conv1d(early_dim, early_dim, 3, 1, 1), nn.GELU())
-        self.out = nn.Conv1d(early_dim, out_dim, 1)
+    conv, transposed, mode = nn.Conv2d, nn.ConvTranspose2d, "bilinear"
 
-    def forward(self, hidden: Float[Tensor, "batch token dim"], tokens: Tokens) -> Float[Tensor, "batch cell out"]:
-        assert tokens.early is not None, FINER
-        coarse = self.up(hidden.transpose(1, 2))
-        fine = self.early(tokens.early.transpose(1, 2))
-        return self.out(self.join(coarse + fine)).transpose(1, 2)
+
+class Upsample1d(_UpsampleGrid):
+    """Of tokens on (frames,)."""
+
+    conv, transposed, mode = nn.Conv1d, nn.ConvTranspose1d, "linear"
 
 
 class UpsamplePoints(nn.Module):

@@ -17,6 +17,9 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from deixis.errors import ConfigError
+from deixis.model.config import DeixisConfig
+from deixis.model.part_configs import SamplerConfig
 from deixis.model.regions.folded import can_fold, folded_layer, pool
 from deixis.model.tokenizers.point_blocks import NORMALIZE, LocalGrouper, PosExtraction, PreExtraction
 from deixis.ops import farthest_points, gather_points, nearest_neighbours
@@ -145,6 +148,7 @@ class RegionSampler(nn.Module):
         near = self.neighbours[stage]
         if self.pooling == "max":
             near = min(near, points.shape[1])  # repeats cannot change a maximum
+        # Anchors spread over the region, so that small parts of it have one; each pools its own neighbourhood.
         anchor_index = farthest_points(points, self.anchors[stage], valid)  # (region, anchor)
         anchor_points = gather_points(points, anchor_index)
         group_index, _ = nearest_neighbours(anchor_points, points, near, valid)  # (region, anchor, neighbour)
@@ -154,6 +158,7 @@ class RegionSampler(nn.Module):
         if not torch.is_grad_enabled() and can_fold(difference, aggregator.net[0]):
             pooled = folded_layer(difference, aggregator, values, anchor_index, group_index, self.pooling)
             return pooled, anchor_points
+        # As published: the local layer reads each neighbour relative to its anchor, and the anchor itself beside it.
         anchor = gather_points(values, anchor_index).unsqueeze(2)  # (region, anchor, 1, channel)
         offset = difference(gather_points(values, group_index) - anchor)
         grouped = aggregator(torch.cat([offset, anchor.expand_as(offset).to(offset.dtype)], -1))
@@ -198,3 +203,43 @@ class RegionAverage(nn.Module):
 def _check_points(points: Tensor, dim: int) -> None:
     if points.shape[-1] != dim or points.shape[1] < 1:
         raise ValueError(f"points: expected (region, point, {dim}) with at least one point, got {tuple(points.shape)}")
+
+
+def region_width(config: DeixisConfig) -> int:
+    """Channels that regions read of a field: of the tokens alone, or of both levels."""
+    both = config.has_fine and config.sampler.features == "levels"
+    return config.vision_config.hidden_size + config.pointing.dim * both
+
+
+def build_region_parts(config: DeixisConfig) -> tuple[nn.Module, RegionSampler | RegionAverage | None]:
+    """The map from a field's features to the sampler's, and the sampler; none where regions are not taken.
+
+    Raises:
+        ConfigError: The sampler reads the encoder's tokens as they are and has another width.
+    """
+    options, dim = config.sampler, config.vision_config.hidden_size
+    if not config.takes_regions:
+        return nn.Identity(), None
+    sampler = _build_sampler(options, config.text_config.hidden_size)
+    if options.features == "levels":
+        return nn.Linear(region_width(config), options.in_dim), sampler
+    if options.in_dim != dim:
+        raise ConfigError(f"sampler.in_dim: expected {dim}, the encoder's width, for 'tokens'; got {options.in_dim}")
+    return nn.Identity(), sampler
+
+
+def _build_sampler(options: SamplerConfig, out_dim: int) -> RegionSampler | RegionAverage:
+    if options.type == "average":
+        pooling = "mean" if options.pooling == "auto" else options.pooling
+        return RegionAverage(options.in_dim, out_dim, options.axes, pooling, options.coordinates)
+    return RegionSampler(
+        options.in_dim,
+        out_dim,
+        options.axes,
+        options.anchors,
+        options.neighbours,
+        pooling="max" if options.pooling == "auto" else options.pooling,
+        coordinates=options.coordinates,
+        local=options.local,
+        normalize=options.normalize,
+    )

@@ -5,12 +5,14 @@ two published networks; weights of ma-xu/pointMLP-pytorch load as they are. Fart
 point on, as the published CUDA kernel does; that kernel also passes over points within about 0.03 of the origin,
 which is no part of the method and is not done here.
 
-Used as a classifier (`cloud_classifier`, `deixis train`) and as the tokenizer of clouds (`pointmlp_tokenizer`).
+Used as a classifier (`systems.pointmlp`, `deixis train`) and as a tokenizer of clouds (`PointMLPTokenizer`).
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from itertools import pairwise
+from dataclasses import dataclass, fields, replace
+from itertools import accumulate, pairwise
+from operator import floordiv, mul
 from typing import Any, Literal, no_type_check
 
 from jaxtyping import Float
@@ -24,6 +26,7 @@ from deixis.model.tokenizers.point_blocks import (
     PosExtraction,
     PreExtraction,
 )
+from deixis.model.tokenizers.stems import Tokens
 from deixis.options import Count, Natural, Positive, check_choice, check_fields, read_options
 
 HEAD_DIMS = (512, 256)  # widths of the classifier
@@ -96,19 +99,12 @@ class PointMLPConfig:
     @property
     def anchors(self) -> tuple[int, ...]:
         """Anchors that each stage keeps."""
-        kept, left = [], self.points
-        for reducer in self.reducers:
-            left //= reducer
-            kept.append(left)
-        return tuple(kept)
+        return tuple(accumulate(self.reducers, floordiv, initial=self.points))[1:]
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Channels after the embedding and after each stage."""
-        widths = [self.embed_dim]
-        for expansion in self.dim_expansion:
-            widths.append(widths[-1] * expansion)
-        return tuple(widths)
+        return tuple(accumulate(self.dim_expansion, mul, initial=self.embed_dim))
 
 
 PRESETS: dict[str, PointMLPConfig] = {
@@ -174,3 +170,53 @@ def _classifier(dim: int, class_num: int, activation: str) -> nn.Sequential:
     for into, out in zip((dim, *HEAD_DIMS), HEAD_DIMS, strict=False):
         layers += [nn.Linear(into, out), nn.BatchNorm1d(out), ACTIVATIONS[activation](), nn.Dropout(DROPOUT)]
     return nn.Sequential(*layers, nn.Linear(HEAD_DIMS[-1], class_num))
+
+
+class PointMLPTokenizer(nn.Module):
+    """`groups` tokens at the last anchors of a PointMLP. Input (batch, point, 6): xyz unit, rgb 0..1.
+
+    preset: one of `PRESETS`, whose stages are kept; its anchors are counted back from `groups`, its neighbours and its
+    first width may be set. colours: whether colours are channels; without them the weights of a published network fit
+    `network`. normalize: the geometric affine module, "center", "anchor" or None. The early map is the embedding of
+    every point.
+
+    Raises ConfigError for an unknown preset.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        groups: int = 64,
+        neighbours: int = 24,
+        early_dim: int = 96,
+        preset: str = "pointmlp-elite",
+        embed_dim: int | None = None,
+        normalize: str | None = "anchor",
+        colours: bool = True,
+    ):
+        super().__init__()
+        if preset not in PRESETS:
+            raise ConfigError(f"preset: expected one of {', '.join(PRESETS)}; got {preset!r}")
+        base = PRESETS[preset]
+        config = replace(
+            base,
+            points=groups * math.prod(base.reducers),
+            class_num=0,
+            in_dim=6 if colours else 3,
+            embed_dim=embed_dim or base.embed_dim,
+            k_neighbors=(neighbours,) * len(base.reducers),
+            normalize=normalize,
+        )
+        self.network = PointMLP(config)
+        self.project = nn.Linear(config.widths[-1], dim)
+        self.early = nn.Linear(config.embed_dim, early_dim) if early_dim else None
+
+    def forward(self, values: Float[Tensor, "batch point 6"]) -> Tokens:
+        xyz = values[..., :3].contiguous()
+        # the published networks were trained on clouds about the origin
+        centred = values[..., : self.network.config.in_dim] * 2 - 1
+        anchors, features, embedded = self.network.encode(xyz, centred.to(self.project.weight.dtype))
+        tokens = self.project(features)
+        if self.early is None:
+            return Tokens(tokens, anchors, None)
+        return Tokens(tokens, anchors, None, self.early(embedded), xyz, None)

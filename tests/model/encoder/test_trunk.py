@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from deixis.model.encoder.trunk import TRUNKS, build_trunk
+from deixis.model.encoder.universal_encoder import TRUNKS, build_trunk
 from deixis.model.tokenizers.stems import Tokens
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 12, "patch_size": 4}

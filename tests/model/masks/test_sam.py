@@ -9,8 +9,7 @@ from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPi
 from deixis import Box
 from deixis.geometry import Region, mask_iou
 from deixis.model import DeixisForConditionalGeneration
-from deixis.model.masks.cells import logits_to_mask
-from deixis.model.masks.mask_cells import region_to_cells
+from deixis.model.masks.cells import logits_to_mask, region_to_cells
 from deixis.model.masks.sam import SamPointing, sam_side
 from deixis.model.masks.sam_image import prepare_for_sam, sam_mask
 from deixis.signals import open_signal

@@ -8,8 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from deixis.model.tokenizers.point_blocks import LocalGrouper, PreExtraction, ResidualPointBlock
-from deixis.model.tokenizers.pointmlp import PRESETS, PointMLP, PointMLPConfig
-from deixis.model.tokenizers.pointmlp_tokenizer import PointMLPTokenizer
+from deixis.model.tokenizers.pointmlp import PRESETS, PointMLP, PointMLPConfig, PointMLPTokenizer
 
 TOY = PointMLPConfig(
     points=32,

@@ -5,9 +5,16 @@ import pytest
 import torch
 
 from deixis.geometry import Region, cloud_frame, letterbox_frame, mask_iou, span_iou, window_frame
-from deixis.model.masks.cells import cells_to_mask, cells_to_points, cells_to_spans, mask_to_cells, span_to_cells
-from deixis.model.masks.mask_cells import mask_score, region_to_cells
-from deixis.model.masks.prepared import Prepared
+from deixis.model.masks.cells import (
+    cells_to_mask,
+    cells_to_points,
+    cells_to_spans,
+    mask_score,
+    mask_to_cells,
+    region_to_cells,
+    span_to_cells,
+)
+from deixis.model.prepared import Prepared
 
 
 def as_logits(share):
