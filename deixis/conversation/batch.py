@@ -43,10 +43,8 @@ def mask_targets(
 ) -> list[MaskTarget]:
     """The target of each `<seg>` in the answers of a conversation.
 
-    cells: how many cells a mask has in each modality.
-
-    Raises:
-        DataError: a region from which no target mask can be made.
+    cells: how many cells a mask has in each modality. Raises DataError for a region from which no target mask can be
+    made.
     """
     targets = []
     for region in (regions[index] for index in rendered.targets):

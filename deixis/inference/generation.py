@@ -35,8 +35,7 @@ class GenerationOptions:
             signal, so that an answer overwrites the end of its prompt (csuhan/OneLLM@8587a47, model/LLM/onellm.py,
             forward_inference); its training has no such gap.
 
-    Raises:
-        InputError: a value is out of range.
+    Raises InputError where a value is out of range.
     """
 
     max_new_tokens: int = MAX_NEW_TOKENS

@@ -66,11 +66,9 @@ class Model:
         """The answer to `question` about `signals` (paths, PIL images, arrays, tensors, (samples, rate_hz)).
 
         `{0}`, `{1}` in the question refer to `regions` (a question that refers to none has them appended), each in the
-        units of its file; `Box(..., signal=1)` lies on the second file. `want`: "text", "box" or "mask" refuses a
-        model that cannot answer in this form. `generation`: max_new_tokens, temperature and others, the fields of `GenerationOptions`.
-
-        Raises:
-            InputError: one sentence, for a file or region that cannot be used.
+        units of its file; `Box(..., signal=1)` lies on the second file. `want`: "text", "box" or "mask" refuses a model
+        that cannot answer in this form. `generation`: the fields of `GenerationOptions`. Raises InputError for one
+        sentence, for a file or region that cannot be used.
         """
         return self.answer([_question(question, signals, regions, want)], **generation)[0]
 

@@ -42,10 +42,8 @@ class Endpoint:
     "max_tokens". timeout_s: per attempt. retries: further attempts if the server is busy, fails or does not respond.
     concurrency: parallel requests per process. max_cost_usd: over all runs that share `cache`; 0 with a price: cached
     responses only. usd_per_million_in, usd_per_million_out: prices per million tokens, optional for a server on this
-    machine. cache: the SQLite file of responses, created if missing.
-
-    Raises:
-        deixis.errors.InputError: for a field outside its range.
+    machine. cache: the SQLite file of responses, created if missing. Raises InputError for a field
+    outside its range.
     """
 
     url: str

@@ -51,8 +51,7 @@ class DeixisConfig(PreTrainedConfig):
         number_spread: width in grid cells of the target of a number while training; 0 is plain cross entropy.
         frozen: the parts that are not trained, of `FREEZABLE`.
 
-    Raises:
-        ConfigError: A field is unknown, does not fit, or contradicts another one.
+    Raises ConfigError where a field is unknown, does not fit, or contradicts another one.
     """
 
     model_type = "deixis"

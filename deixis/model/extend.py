@@ -42,8 +42,7 @@ def add_signal(
         options: of the modality, as under `signals` in `DeixisConfig`; None for its defaults.
         freeze: only the new weights are trainable.
 
-    Raises:
-        ConfigError: the network takes the modality already, or an option does not fit.
+    Raises ConfigError where the network takes the modality already, or an option does not fit.
     """
     old, placeholder = network.config, f"<{modality}>"
     if modality in old.modalities:

@@ -31,9 +31,8 @@ def read_messages(messages: Sequence[Mapping[str, Any]]) -> Conversation:
 
     A part is {"type": "text", "text": ...} or {"type": modality, modality or "path": source}, where the source is
     anything `open_signal` takes. Signals belong to the first message, because every conversation begins with them.
-
-    Raises:
-        InputError: a role, part or key that is not understood, or messages that do not alternate from the user on.
+    Raises InputError for a role, part or key that is not understood, or messages that do not alternate from the user
+    on.
     """
     if not messages:
         raise InputError("messages: expected at least one, got none")
@@ -94,10 +93,8 @@ def read_keywords(
     """The opened signals of each of `count` questions: `media` by transformers' keywords, then `signals`.
 
     For a single question (`is_one`) a value is one source or a list of them, otherwise a list with one entry per
-    question, each a source, a list of sources or None.
-
-    Raises:
-        InputError: a list of another length than the questions, or a source that cannot be opened.
+    question, each a source, a list of sources or None. Raises InputError for a list of another length than the
+    questions, or a source that cannot be opened.
     """
     rows: list[list[Signal]] = [[] for _ in range(count)]
     named = [(name, MODALITY_OF_KEYWORD[name], value) for name, value in media.items() if value is not None]

@@ -16,8 +16,7 @@ from deixis.options import Count, Natural, NonNegative, Positive, check_fields
 class EncoderConfig:
     """The universal encoder (`model.encoder`).
 
-    Raises:
-        ConfigError: A field does not fit, or a class token is requested from an encoder without one.
+    Raises ConfigError where a field does not fit, or a class token is requested from an encoder without one.
     """
 
     type: Literal["fourier", "trunk"] = "fourier"
@@ -44,8 +43,7 @@ class EncoderConfig:
 class ProjectionConfig:
     """The projection from the encoder's field to the language model (`model.encoder.projection`).
 
-    Raises:
-        ConfigError: A field does not fit, or a mixture is left without queries and tokens.
+    Raises ConfigError where a field does not fit, or a mixture is left without queries and tokens.
     """
 
     type: Literal["upm", "linear", "mlp"] = "upm"
@@ -89,8 +87,7 @@ class ProjectionConfig:
 class SamplerConfig:
     """The region sampler (`model.regions`); type None is a network without regions.
 
-    Raises:
-        ConfigError: A field does not fit, or anchors and neighbours are not stages of the same number.
+    Raises ConfigError where a field does not fit, or anchors and neighbours are not stages of the same number.
     """
 
     type: Literal["sampler", "average"] | None = "sampler"
@@ -129,8 +126,7 @@ class SamplerConfig:
 class PointingConfig:
     """The pointing head, from the state at `<seg>` to a mask (`model.masks`); backbone None makes no masks.
 
-    Raises:
-        ConfigError: A field does not fit.
+    Raises ConfigError for a field that does not fit.
     """
 
     backbone: Literal["shared", "sam", "sam2"] | None = "shared"
@@ -156,8 +152,7 @@ class PointingConfig:
 class LossWeights:
     """Weights of the losses in their sum; LISA, section 3.2: 1 for text, 2 for bce, 0.5 for dice.
 
-    Raises:
-        ConfigError: A weight is negative or no number.
+    Raises ConfigError where a weight is negative or no number.
     """
 
     text: NonNegative = 1.0

@@ -164,9 +164,7 @@ class DeixisProcessor(ProcessorMixin):
         One question with its signals (a path, array, image, ..., or a list of them) and list of regions, or sequences
         of all three with one entry per question. Media come by transformers' keywords or, in any modality, as
         `signals`; `signal` of a region counts images, videos, audio, then `signals`. sampling_rate: of audio arrays.
-
-        Raises:
-            InputError: an argument, file or region that cannot be used.
+        Raises InputError for an argument, file or region that cannot be used.
         """
         refuse_arguments(unknown, (*MODALITY_OF_KEYWORD, "signals", "regions", "sampling_rate"))
         check_tensors(return_tensors)
@@ -194,12 +192,10 @@ class DeixisProcessor(ProcessorMixin):
     ) -> Any:
         """A conversation (or a list of them) by the model's chat template: its text, or the tensors for the network.
 
-        conversation: messages whose content is a text or parts, such as {"type": "image", "image": source} and
-        {"type": "text", "text": "What is {0}?"} (`messages.read_messages`). regions: those that the texts refer to, per
-        conversation. tokenize: tensors, all of them with `return_dict`, otherwise the token ids alone.
-
-        Raises:
-            InputError: a message, part or argument that is not understood.
+        conversation: messages whose content is a text or parts, such as {"type": "image", "image": source} and {"type":
+        "text", "text": "What is {0}?"} (`messages.read_messages`). regions: those that the texts refer to, per
+        conversation. tokenize: tensors, all of them with `return_dict`, otherwise the token ids alone. Raises
+        InputError: a message, part or argument that is not understood.
         """
         refuse_arguments(unknown, ("regions", "add_generation_prompt", "tokenize", "return_dict"))
         check_tensors(return_tensors)

@@ -36,8 +36,8 @@ def farthest_points(
 
     Source: the iterative algorithm of PointNet++ (Qi et al. 2017), section 3.2; exact.
 
-    Raises:
-        ValueError: not exactly one of count (at least 1) and ratio is given, the set is empty, or start is outside it.
+    Raises ValueError where not exactly one of count (at least 1) and ratio is given, the set is empty, or start is
+    outside it.
     """
     number = points.shape[1]
     if count is None and ratio is not None:

@@ -38,10 +38,7 @@ def nearest_neighbours(
     """Indices (int64) of the `k` nearest points of each query, nearest first, and their squared distances.
 
     Ties go to the lowest index. If a row has n < k valid points, its n neighbours repeat in order (0, 1, .., n-1, 0, 1,
-    ..). Distances have no gradient.
-
-    Raises:
-        ValueError: k is below one, or the set is empty.
+    ..). Distances have no gradient. Raises ValueError where k is below one, or the set is empty.
     """
     number = points.shape[1]
     if k < 1 or number < 1:

@@ -36,10 +36,8 @@ def sample_grid(
     Region r is interpolated in grid `grid_index[r]`. Equal to torch's grid_sample with border padding at 2 * points -
     1: a position outside [0, 1] takes the value of the border. `align_corners` False: 0 and 1 are the outer edges of
     the outer cells (cell i of n has its centre at (i + 0.5) / n); True: they are the centres of the outer cells.
-    Differentiable in the grid and the points.
-
-    Raises:
-        ValueError: the points do not have one coordinate per spatial axis of the grid.
+    Differentiable in the grid and the points. Raises ValueError where the points do not have one coordinate per spatial
+    axis of the grid.
     """
     size = grid.shape[2:]
     regions, number, axes = points.shape

@@ -38,8 +38,7 @@ SCORES = "scores.json"
 class CloudData:
     """Labelled point clouds on disk (`datasets.classification.class_clouds`).
 
-    Raises:
-        ConfigError: A field does not fit.
+    Raises ConfigError for a field that does not fit.
     """
 
     folder: str
@@ -55,8 +54,7 @@ class CloudData:
 class ClassifyRecipe:
     """The recipe of a classifier of point clouds; the defaults are the published ones for ModelNet40.
 
-    Raises:
-        ConfigError: A field does not fit.
+    Raises ConfigError for a field that does not fit.
     """
 
     data: CloudData
@@ -88,8 +86,7 @@ class ClassifyRecipe:
 def parse_classify(values: Mapping[str, Any], where: str = "") -> ClassifyRecipe:
     """The recipe in plain values.
 
-    Raises:
-        ConfigError: A field is missing, unknown or wrong; the message begins with `where`.
+    Raises ConfigError where a field is missing, unknown or wrong; the message begins with `where`.
     """
     parsed = dict(values)
     if "data" in parsed:
@@ -193,10 +190,8 @@ def train_classifier(recipe: ClassifyRecipe, out: Path) -> Path:
     """Trains under `out`; returns the folder of the classifier (`load_classifier`).
 
     Beside it `scores.json` holds the final scores of the training and the test clouds. An interrupted run is resumed, a
-    finished one is left alone.
-
-    Raises:
-        ConfigError: The data does not fit the recipe, or `out` holds the run of another recipe.
+    finished one is left alone. Raises ConfigError where the data does not fit the recipe, or `out` holds the run of
+    another recipe.
     """
     copy, folder = out / COPY, out / TASK
     if copy.is_file() and parse_classify(read_yaml(copy), f"{copy}: ") != recipe:

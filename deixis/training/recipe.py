@@ -47,11 +47,8 @@ TEXT_SEEDS = 150  # seeds of the world whose questions and answers the tokenizer
 def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
     """Runs all stages under `out`; returns the folder of the trained model.
 
-    Finished stages are skipped, an interrupted one is resumed.
-
-    Raises:
-        ConfigError: Parts of the recipe do not fit each other, or `out` holds the run of another network; nothing is
-            written then.
+    Finished stages are skipped, an interrupted one is resumed. Raises ConfigError where parts of the recipe do not fit
+    each other, or `out` holds the run of another network; nothing is written then.
     """
     out = Path(out)
     if isinstance(recipe, ClassifyRecipe):
@@ -148,8 +145,7 @@ def _check_same_run(recipe: Recipe, out: Path) -> None:
 def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
     """The network and processor that training starts from: fresh from `model`, or trained from `init`.
 
-    Raises:
-        ConfigError: The sizes make no network.
+    Raises ConfigError where the sizes make no network.
     """
     if recipe.init is not None:
         from deixis.checkpoints import open_pretrained

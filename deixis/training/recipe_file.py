@@ -35,11 +35,7 @@ DATA = "data"  # in a batch: samples of the stage's own data, beside rows of the
 @no_type_check
 @dataclass(frozen=True, kw_only=True)
 class DenseStage(TrainingOptions):
-    """A stage of dense pretraining (`training.dense`).
-
-    Raises:
-        ConfigError: A field does not fit.
-    """
+    """A stage of dense pretraining (`training.dense`). Raises ConfigError for a field that does not fit."""
 
     name: str
     batch: dict[str, int]
@@ -58,8 +54,7 @@ class DenseStage(TrainingOptions):
 class InstructStage(TrainingOptions):
     """A stage of instruction tuning (`training.instruct`), on the world, on `data` (samples in files), or on both.
 
-    Raises:
-        ConfigError: A field does not fit, or contradicts another one.
+    Raises ConfigError where a field does not fit, or contradicts another one.
     """
 
     name: str
@@ -116,8 +111,8 @@ TASKS: dict[str, type[DenseStage] | type[InstructStage]] = {"dense": DenseStage,
 class Recipe:
     """A training recipe: a new network from `model`, or a trained one from `init`, goes through its stages in order.
 
-    Raises:
-        ConfigError: A field does not fit, both or neither of `model` and `init` are given, or two stages share a name.
+    Raises ConfigError where a field does not fit, both or neither of `model` and `init` are given, or two stages share
+    a name.
     """
 
     stages: tuple[Stage, ...]
@@ -149,8 +144,7 @@ class Recipe:
 def read_recipe(path: Path) -> Recipe | ClassifyRecipe:
     """The recipe in a YAML file.
 
-    Raises:
-        ConfigError: A field is missing, unknown or wrong; the message names file, stage and field.
+    Raises ConfigError where a field is missing, unknown or wrong; the message names file, stage and field.
     """
     return parse_recipe(read_yaml(path), f"{path}: ")
 
@@ -158,8 +152,7 @@ def read_recipe(path: Path) -> Recipe | ClassifyRecipe:
 def parse_recipe(values: Any, where: str = "") -> Recipe | ClassifyRecipe:
     """The recipe in plain values; with `task: classify` at the top, that of a classifier of point clouds.
 
-    Raises:
-        ConfigError: A field is missing, unknown or wrong; the message begins with `where`.
+    Raises ConfigError where a field is missing, unknown or wrong; the message begins with `where`.
     """
     if isinstance(values, Mapping) and values.get("task") == CLASSIFY:
         return parse_classify(values, where)

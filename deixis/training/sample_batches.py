@@ -50,10 +50,8 @@ class SampleBatches:
     """`make(step)` for training on `count` draws of a mixture per step; the last step of a finite one may have fewer.
 
     cells: how many cells a mask has in each modality. max_tokens: of a row. guide_sizes: as in `GuidedRow.add`. world:
-    makes further rows. folder: of the run, for the list of skipped samples.
-
-    Raises:
-        DataError: no sample of a part is usable; with the reason of the first.
+    makes further rows. folder: of the run, for the list of skipped samples. Raises DataError where no sample of a part
+    is usable; with the reason of the first.
     """
 
     def __init__(

@@ -30,8 +30,7 @@ COPY = "recipe.yaml"  # of the recipe, in the folder of its run
 class TrainingOptions:
     """How a stage is optimised, logged and saved; fields of a stage in a recipe beside its task and data.
 
-    Raises:
-        ConfigError: A field does not fit.
+    Raises ConfigError for a field that does not fit.
     """
 
     learning_rate: NonNegative = 1e-3

@@ -31,8 +31,8 @@ PARTS = {"point": "point", "box": "box", "free_shape": "free_form"}
 OBJECTS = 2_667
 FERRET_V2 = "Ferret-v2 (Zhang et al., 2024), table 1"
 LVIS = RequiredFile(
-    "lvis_v1_val.json", "LVIS's validation set, from which the objects are sampled", "https://www.lvisdataset.org/dataset",
-    "CC-BY-4.0",
+    "lvis_v1_val.json", "LVIS's validation set, from which the objects are sampled",
+    "https://www.lvisdataset.org/dataset", "CC-BY-4.0",
 )  # fmt: skip
 REQUIRED_FILES = (
     RequiredFile("lvis*.jsonl", "questions in the format of Ferret's LVIS-ROC (optional)", FERRET_LVIS.home,

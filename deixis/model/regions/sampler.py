@@ -120,11 +120,9 @@ class RegionSampler(nn.Module):
         """Region vectors from features at points in unit coordinates; `valid` False marks padding.
 
         A region with fewer points than anchors or neighbours repeats them; padding changes nothing. Farthest point
-        sampling starts at the first valid point (the published code starts at a random one), so equal inputs give
-        equal outputs.
-
-        Raises:
-            ValueError: The points have another number of axes than the sampler, or a region has no points.
+        sampling starts at the first valid point (the published code starts at a random one), so equal inputs give equal
+        outputs. Raises ValueError where the points have another number of axes than the sampler, or a region has no
+        points.
         """
         _check_points(points, self.dim)
         if not len(points):
@@ -186,8 +184,7 @@ class RegionAverage(nn.Module):
     ) -> Float[Tensor, "region out"]:
         """Region vectors from features at points in unit coordinates; `valid` False marks padding, never read.
 
-        Raises:
-            ValueError: The points have another number of axes than `dim`, or a region has no points.
+        Raises ValueError where the points have another number of axes than `dim`, or a region has no points.
         """
         _check_points(points, self.dim)
         values = torch.cat([features, points.to(features.dtype)], -1) if self.coordinates else features
@@ -214,8 +211,7 @@ def region_width(config: DeixisConfig) -> int:
 def build_region_parts(config: DeixisConfig) -> tuple[nn.Module, RegionSampler | RegionAverage | None]:
     """The map from a field's features to the sampler's, and the sampler; none where regions are not taken.
 
-    Raises:
-        ConfigError: The sampler reads the encoder's tokens as they are and has another width.
+    Raises ConfigError where the sampler reads the encoder's tokens as they are and has another width.
     """
     options, dim = config.sampler, config.vision_config.hidden_size
     if not config.takes_regions:

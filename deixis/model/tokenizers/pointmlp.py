@@ -44,10 +44,8 @@ class PointMLPConfig:
     class_num: classes, or 0 for a network without classifier. embed_dim: channels of the first layer, times
     dim_expansion[n] in every stage. in_dim: channels of a point, 3 as published. pre_blocks, pos_blocks: residual
     blocks before and after pooling; res_expansion: their inner width. normalize: "center", "anchor" or None, the
-    geometric affine module; use_xyz: coordinates are channels in every stage.
-
-    Raises:
-        ConfigError: A field does not fit, or the stages do not fit each other.
+    geometric affine module; use_xyz: coordinates are channels in every stage. Raises ConfigError where a field does not
+    fit, or the stages do not fit each other.
     """
 
     points: Count = 1024
@@ -80,8 +78,7 @@ class PointMLPConfig:
     def of(cls, values: Any, where: str = "") -> "PointMLPConfig":
         """The sizes in a mapping as JSON and YAML hold it; `preset` fills in the rest.
 
-        Raises:
-            ConfigError: A field or the preset is unknown or does not fit; the message begins with `where`.
+        Raises ConfigError where a field or the preset is unknown or does not fit; the message begins with `where`.
         """
         if not isinstance(values, Mapping):
             return read_options(cls, values, where or "PointMLPConfig.")
