@@ -17,13 +17,12 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from deixis.conversation.labels import IGNORED
 from deixis.conversation.render import Rendered
-from deixis.conversation.system import System
+from deixis.conversation.system import IGNORED, System
 from deixis.errors import DataError
 from deixis.geometry import Region
 from deixis.model.masks.cells import region_to_cells
-from deixis.model.prepared import Prepared, prompt_tensors, region_tensors, signal_tensors
+from deixis.model.prepared import Prepared, region_tensors, signal_tensors
 
 
 @dataclass(frozen=True)
@@ -156,9 +155,3 @@ def collate(rows: Sequence[Row], pad_id: int, system: System) -> dict[str, Any]:
             batch["seg_image"] = torch.tensor([images.index(image) for image in images])
             batch["seg_pixels"] = [torch.from_numpy(mask.values) for mask in masks]
     return batch
-
-
-def prompts(rendered: Sequence[Rendered], prepared: Sequence[Sequence[Prepared]], pad_id: int) -> dict[str, Tensor]:
-    """The tensors of questions without those of their signals (`prompt_tensors`)."""
-    counts = list(map(len, prepared))
-    return prompt_tensors([own.ids for own in rendered], [own.points for own in rendered], counts, pad_id)

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deixis.conversation.labels import IGNORED, AnswerSpan, Conversation, LabelRule
+from deixis.conversation.system import IGNORED, AnswerSpan, Conversation, LabelRule
 from deixis.errors import DataError
 from deixis.geometry import write_answer
 from deixis.model import DeixisProcessor

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from deixis.conversation import Rendered, prompts, render
+from deixis.conversation import Rendered, render
 from deixis.errors import InputError
 from deixis.inference.abilities import check_abilities
 from deixis.inference.generation import GenerationOptions, GenerationState, StopCriteria, generate
@@ -25,6 +25,7 @@ from deixis.inference.lru_cache import LRUCache
 from deixis.inference.prefix_cache import Keys, PrefixCache, place_of, region_contents, token_keys
 from deixis.inference.signal_encoder import EncodedSignal, SignalEncoder, joined
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
+from deixis.model.prepared import prompt_tensors
 from deixis.samples.sample import Sample
 
 NO_TOKEN = -1  # an id that no token has
@@ -63,7 +64,8 @@ class Engine:
         signals = [[self.encoder.prepare(own.values) for own in sample.signals] for sample in samples]
         prepared = [[signal.prepared for signal in own] for own in signals]
         rendered = [render(sample, own, self.processor) for sample, own in zip(samples, prepared, strict=True)]
-        inputs = prompts(rendered, prepared, self.processor.tokenizer.pad_token_id)
+        counts, pad_id = list(map(len, signals)), self.processor.tokenizer.pad_token_id
+        inputs = prompt_tensors([row.ids for row in rendered], [row.points for row in rendered], counts, pad_id)
         ids, mask = inputs.pop("input_ids"), inputs.pop("attention_mask").bool()
         self._check_length(mask)
         self.encoder.encode([signal for own in signals for signal in own])

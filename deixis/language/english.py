@@ -153,7 +153,7 @@ def verb_of(predicate: str, several: bool = False) -> str:
     elif first in _BASE_VERBS:
         first = first if several else _third_person(first)
     elif first.endswith("s") and not first.endswith("ss") and first not in _PREPOSITIONS_IN_S:
-        first = _base_form(first) if several else first
+        first = _BASE_FORMS.get(first, first[:-1]) if several else first
     else:
         first, rest = ("are" if several else "is"), words
     return " ".join([first, *rest])
@@ -173,6 +173,4 @@ def _third_person(verb: str) -> str:
     return verb + ("es" if verb.endswith(("s", "x", "ch", "sh", "o")) else "s")
 
 
-def _base_form(verb: str) -> str:
-    bases = {_third_person(base): base for base in _BASE_VERBS}
-    return bases.get(verb, verb[:-1])
+_BASE_FORMS = {_third_person(base): base for base in _BASE_VERBS}

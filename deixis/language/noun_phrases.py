@@ -16,16 +16,21 @@ LONGEST_NAME = 4  # words
 MAX_DESCRIBING = 2  # unknown words allowed between an article and a noun
 LOOK_BACK = 6  # words before the noun in which a negation applies
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _SENTENCE_END = re.compile(r"[.;:!?\n]")
-_ARTICLES = """a an the this that these those its his her their my your our single lone only several many multiple
-    numerous various all both"""
-_LOOKS = """red orange yellow green blue purple pink brown black white grey gray silver golden dark light bright
+ARTICLES = _words("""a an the this that these those its his her their my your our single lone only several many multiple
+    numerous various all both""")
+LOOKS = _words("""red orange yellow green blue purple pink brown black white grey gray silver golden dark light bright
     colorful colourful big large huge small little tiny tall short long old young new wooden metal plastic leather
-    striped round empty full open closed parked nearby same first second main"""
-_APART = """no not never without neither nor any another other others each every either which what whose some few most
-    different next more additional second third like than"""
-_FOLLOWS = """and or but nor so yet while as than then if because although though since when where who whom whose which
+    striped round empty full open closed parked nearby same first second main""")
+APART = _words("""no not never without neither nor any another other others each every either which what whose some few most
+    different next more additional second third like than""")
+FOLLOWS = _words("""and or but nor so yet while as than then if because although though since when where who whom whose which
     that is are was were be been being has have had can could will would may might must should do does did
     a an the this these those its his her their he she it they we you one two three some all both each there here
     of in on at by to from with without near next behind beside besides under above below over between among around
@@ -38,21 +43,18 @@ _FOLLOWS = """and or but nor so yet while as than then if because although thoug
     push pushes reach reaches catch catches hit hits throw throws kick kicks cross crosses drive drives pass passes
     point points smile smiles try tries want wants need needs enjoy enjoys help helps serve serves know knows
     also just still not both together too only even now currently either itself themselves himself herself
-    visible present nearby parked seated placed located positioned scattered full ready busy such rather"""
-_NEGATIONS = "no not never without nor neither lacks lack absence cannot"
-_NO_THINGS = """image image photo photograph scene background foreground side left right top bottom middle center
+    visible present nearby parked seated placed located positioned scattered full ready busy such rather""")
+NEGATIONS = _words("no not never without nor neither lacks lack absence cannot")
+# nouns that are not passed to a detector
+NON_OBJECTS = _words("""image image photo photograph scene background foreground side left right top bottom middle center
     centre front back corner edge end group pair couple variety number lot part rest set row series line mix array bunch
     way reason purpose time day moment fact position direction distance view focus color colour shape size presence
-    sense atmosphere environment setting situation activity event action possibility idea example case kind type"""
-_NOUNS = """building ceiling clothing railing wedding painting parking landing lighting crossing clearing opening
-    drawing string evening morning meeting family butterfly lily belly jelly"""
-_TURNS = "but however while"
-ARTICLES, LOOKS, APART = frozenset(_ARTICLES.split()), frozenset(_LOOKS.split()), frozenset(_APART.split())
-FOLLOWS, NEGATIONS, TURNS = frozenset(_FOLLOWS.split()), frozenset(_NEGATIONS.split()), frozenset(_TURNS.split())
-NON_OBJECTS = frozenset(_NO_THINGS.split())
-"""Nouns that are not passed to a detector."""
-NOUNS = frozenset(_NOUNS.split())
-"""Nouns with a verb's or an adverb's ending."""
+    sense atmosphere environment setting situation activity event action possibility idea example case kind type""")
+# nouns with a verb's or an adverb's ending
+NOUNS = _words("""building ceiling clothing railing wedding painting parking landing lighting crossing clearing opening
+    drawing string evening morning meeting family butterfly lily belly jelly""")
+TURNS = _words("but however while")
+ENDS_MODIFIERS = FOLLOWS | APART
 _VERB_FORM = re.compile(r"\w*[aeiouy]\w*(?:ing|[^e]ed|[^e]ly)")
 """Verbs and adverbs by their ending, `NOUNS` excepted."""
 _PARTLY = re.compile(
@@ -169,7 +171,7 @@ def _start(words: list[re.Match], first: int, text: str, forms: Mapping[str, str
         before = _before(words, further, text)
         if _is_article(before):
             return further
-        if not before or before in FOLLOWS | APART or before in forms or before.endswith("ing"):
+        if not before or before in ENDS_MODIFIERS or before in forms or before.endswith("ing"):
             break
     return start
 

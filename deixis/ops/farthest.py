@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from deixis.ops.coordinates import exact_coordinates
+from deixis.ops.points import exact_coordinates
 
 # Distances (batch * point * count) below which loading the compiled code takes longer than it saves.
 COMPILED_FROM = 8_000_000

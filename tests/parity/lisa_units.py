@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from deixis.checkpoints.tokenizer import find_tokenizer, read_tokenizer
-from deixis.conversation.labels import Conversation
+from deixis.conversation.system import Conversation
 from deixis.datasets.segmentation.reason_seg import read_reason_seg
 from deixis.model.chat_template import conversation_ids
 from deixis.systems.chat_style import ChatStyle, chat_template

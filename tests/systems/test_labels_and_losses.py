@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from deixis.conversation.labels import IGNORED, Conversation
+from deixis.conversation.system import IGNORED, Conversation
 from deixis.systems.lisa.losses import dice_loss, lisa_mask_losses, sigmoid_ce_loss
 from deixis.systems.llava.labels import round_labels
 

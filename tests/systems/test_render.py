@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from deixis.conversation import IGNORED, Row, answered, collate, mask_targets, prompts, question_sample, render
+from deixis.conversation import IGNORED, Row, answered, collate, mask_targets, question_sample, render
 from deixis.geometry import Box, Mask
 from deixis.model import DeixisProcessor
+from deixis.model.prepared import prompt_tensors
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
 from deixis.systems import SYSTEMS
@@ -69,7 +70,7 @@ def test_a_training_row_begins_with_what_ask_feeds(asked, turns):
         row = Row(prepared)
         row.add(whole, mask_targets(whole, sample.regions, prepared, {"image": 64}, SYSTEMS[name]))
         batch = collate([row], processor.tokenizer.pad_token_id, SYSTEMS[name])
-        fed = prompts([prompt], [prepared], processor.tokenizer.pad_token_id)
+        fed = prompt_tensors([prompt.ids], [prompt.points], [len(prepared)], processor.tokenizer.pad_token_id)
         assert torch.equal(fed["input_ids"], batch["input_ids"][:, :first])
 
 

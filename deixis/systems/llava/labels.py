@@ -11,7 +11,7 @@ dvlab-research/LISA@3cb2d430, utils/dataset.py collate_fn.
 import logging
 from collections.abc import Callable
 
-from deixis.conversation.labels import IGNORED, Conversation
+from deixis.conversation.system import IGNORED, Conversation
 from deixis.errors import DataError
 
 BOS, EOS = "<s>", "</s>"
