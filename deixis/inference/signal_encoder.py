@@ -5,7 +5,7 @@ however often and under whatever name it is asked about. A batch of questions en
 from the parts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -88,9 +88,8 @@ class SignalEncoder:
 
 def part(encoded: Encoded, row: int) -> Encoded:
     """One signal out of several of the same modality, in memory of its own."""
-    batch = SignalBatch(encoded.batch.modality[:1], encoded.batch.sample[:1] * 0)
-    names = [f.name for f in fields(encoded) if f.name != "batch"]
-    return replace(encoded, batch=batch, **{name: _row(getattr(encoded, name), row) for name in names})
+    own = _mapped(lambda tensors: tensors[0][row : row + 1].clone(), encoded)  # a view would keep the whole batch alive
+    return replace(own, batch=SignalBatch(own.batch.modality, own.batch.sample * 0))
 
 
 def joined(signals: Sequence[Sequence[EncodedSignal]]) -> Encoded | None:
@@ -103,33 +102,26 @@ def joined(signals: Sequence[Sequence[EncodedSignal]]) -> Encoded | None:
     batch = SignalBatch(modality, torch.tensor(sample, device=modality.device))
     names = dict.fromkeys(batch.names)
     by_modality = {
-        name: {own: _stacked([getattr(p, name)[own] for p in parts if own in p.tokens]) for own in names}
+        name: {own: _mapped(_concatenated, *[getattr(p, name)[own] for p in parts if own in p.tokens]) for own in names}
         for name in ("fields", "tokens")
     }
     return Encoded(batch, **by_modality)
 
 
-def _row(value: Any, row: int) -> Any:
-    """Row `row` of every tensor in a value."""
-    if isinstance(value, Tensor):
-        return value[row : row + 1].clone()
-    if isinstance(value, tuple):
-        return tuple(_row(item, row) for item in value)
-    if isinstance(value, dict):
-        return {key: _row(item, row) for key, item in value.items()}
-    if is_dataclass(value):
-        return replace(value, **{f.name: _row(getattr(value, f.name), row) for f in fields(value)})
-    return value
+def _concatenated(tensors: list[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors)  # most questions have one signal: nothing is copied
 
 
-def _stacked(values: Sequence[Any]) -> Any:
-    """Values of one structure, their tensors concatenated."""
+def _mapped(function: Callable[[list[Tensor]], Tensor], *values: Any) -> Any:
+    """One value of the structure that all `values` have, each tensor `function` of theirs; the rest is the first's."""
     first = values[0]
-    if len(values) == 1:
-        return first
     if isinstance(first, Tensor):
-        return torch.cat(list(values))
+        return function(list(values))
+    if isinstance(first, tuple):
+        return tuple(_mapped(function, *own) for own in zip(*values, strict=True))
+    if isinstance(first, dict):
+        return {key: _mapped(function, *[value[key] for value in values]) for key in first}
     if is_dataclass(first):
-        own = {f.name: _stacked([getattr(value, f.name) for value in values]) for f in fields(first)}
+        own = {f.name: _mapped(function, *[getattr(value, f.name) for value in values]) for f in fields(first)}
         return replace(first, **own)
     return first

@@ -82,8 +82,8 @@ def region_tensors(points: Sequence[SampledPoints], signal: Sequence[int]) -> di
     if not points:
         return {}
     tensors = {"region_points": np.stack([p.points for p in points])}
-    if points[0].places is not None:
-        tensors["region_places"] = np.stack([p.places for p in points])
+    if places := [p.places for p in points if p.places is not None]:
+        tensors["region_places"] = np.stack(places)
     tensors = {name: torch.from_numpy(values) for name, values in tensors.items()}
     return tensors | {"region_signal": torch.tensor(list(signal))}
 
