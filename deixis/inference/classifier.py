@@ -18,7 +18,7 @@ from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions
 from deixis.inference.model import Model
 from deixis.inference.stream import StreamEvent
 from deixis.inference.teacher_forcing import Scored
-from deixis.model.tokenizers.pointmlp import CLASSIFIER_ABILITIES
+from deixis.model.tokenizers.pointmlp import PointMLPConfig
 from deixis.samples.sample import Sample
 from deixis.signals import open_signal, shape_points
 from deixis.systems.pointmlp.classifier import CloudClassifier
@@ -42,7 +42,7 @@ class Classifier(Model):
 
     @property
     def abilities(self) -> Abilities:
-        return CLASSIFIER_ABILITIES
+        return self.classifier.network.config.abilities
 
     def probabilities(self, cloud: Any) -> dict[str, float]:
         """Probability of each class for a cloud (path, array, ...), the most probable first; of a mesh, by its surface.
@@ -100,7 +100,7 @@ def refuse_chat(name: str) -> NoReturn:
 
 def check_cloud_question(sample: Sample) -> None:
     """Raises UnsupportedError for a question that a classifier of point clouds cannot answer."""
-    check_abilities(sample, CLASSIFIER_ABILITIES)
+    check_abilities(sample, PointMLPConfig().abilities)
     if len(sample.signals) != 1:
         raise UnsupportedError(
             f"this model (a PointMLP) classifies one point cloud at a time; got {len(sample.signals)} files"

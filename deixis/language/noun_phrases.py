@@ -28,28 +28,29 @@ ARTICLES = _words("""a an the this that these those its his her their my your ou
 LOOKS = _words("""red orange yellow green blue purple pink brown black white grey gray silver golden dark light bright
     colorful colourful big large huge small little tiny tall short long old young new wooden metal plastic leather
     striped round empty full open closed parked nearby same first second main""")
-APART = _words("""no not never without neither nor any another other others each every either which what whose some few most
-    different next more additional second third like than""")
-FOLLOWS = _words("""and or but nor so yet while as than then if because although though since when where who whom whose which
-    that is are was were be been being has have had can could will would may might must should do does did
-    a an the this these those its his her their he she it they we you one two three some all both each there here
-    of in on at by to from with without near next behind beside besides under above below over between among around
-    through along across past against inside outside within onto into toward towards off up down for about like during
-    sit sits stand stands lie lies lay lays hold holds wear wears ride rides look looks appear appears seem seems play
-    plays walk walks run runs eat eats drink drinks carry carries watch watches rest rests hang hangs face faces fly
-    flies make makes give gives take takes get gets go goes come comes move moves use uses show shows include includes
-    contain contains suggest suggests indicate indicates add adds create creates provide provides occupy occupies
-    see sees chase chases jump jumps stare stares lean leans sleep sleeps wait waits swim swims float floats pull pulls
-    push pushes reach reaches catch catches hit hits throw throws kick kicks cross crosses drive drives pass passes
-    point points smile smiles try tries want wants need needs enjoy enjoys help helps serve serves know knows
-    also just still not both together too only even now currently either itself themselves himself herself
-    visible present nearby parked seated placed located positioned scattered full ready busy such rather""")
+APART = _words("""no not never without neither nor any another other others each every either which what whose some few
+    most different next more additional second third like than""")
+FOLLOWS = _words("""and or but nor so yet while as than then if because although though since when where who whom whose
+    which that is are was were be been being has have had can could will would may might must should do does did a an
+    the this these those its his her their he she it they we you one two three some all both each there here of in on at
+    by to from with without near next behind beside besides under above below over between among around through along
+    across past against inside outside within onto into toward towards off up down for about like during sit sits stand
+    stands lie lies lay lays hold holds wear wears ride rides look looks appear appears seem seems play plays walk walks
+    run runs eat eats drink drinks carry carries watch watches rest rests hang hangs face faces fly flies make makes
+    give gives take takes get gets go goes come comes move moves use uses show shows include includes contain contains
+    suggest suggests indicate indicates add adds create creates provide provides occupy occupies see sees chase chases
+    jump jumps stare stares lean leans sleep sleeps wait waits swim swims float floats pull pulls push pushes reach
+    reaches catch catches hit hits throw throws kick kicks cross crosses drive drives pass passes point points smile
+    smiles try tries want wants need needs enjoy enjoys help helps serve serves know knows also just still not both
+    together too only even now currently either itself themselves himself herself visible present nearby parked seated
+    placed located positioned scattered full ready busy such rather""")
 NEGATIONS = _words("no not never without nor neither lacks lack absence cannot")
 # nouns that are not passed to a detector
-NON_OBJECTS = _words("""image image photo photograph scene background foreground side left right top bottom middle center
-    centre front back corner edge end group pair couple variety number lot part rest set row series line mix array bunch
-    way reason purpose time day moment fact position direction distance view focus color colour shape size presence
-    sense atmosphere environment setting situation activity event action possibility idea example case kind type""")
+NON_OBJECTS = _words("""image image photo photograph scene background foreground side left right top bottom middle
+    center centre front back corner edge end group pair couple variety number lot part rest set row series line mix
+    array bunch way reason purpose time day moment fact position direction distance view focus color colour shape size
+    presence sense atmosphere environment setting situation activity event action possibility idea example case kind
+    type""")
 # nouns with a verb's or an adverb's ending
 NOUNS = _words("""building ceiling clothing railing wedding painting parking landing lighting crossing clearing opening
     drawing string evening morning meeting family butterfly lily belly jelly""")

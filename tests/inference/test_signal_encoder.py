@@ -12,7 +12,7 @@ from deixis.inference import Model
 from deixis.inference.lru_cache import LRUCache
 from deixis.inference.signal_encoder import SignalEncoder, joined
 from deixis.model.fusion import SignalBatch
-from deixis.model.processor import signal_tensors
+from deixis.model.prepared import signal_tensors
 from deixis.signals import open_signal
 from tests.toy import SAM_SIZES, cloud, picture, sound, toy_network, toy_tokenizer
 

@@ -31,8 +31,6 @@ from deixis.options import Count, Natural, Positive, check_choice, check_fields,
 
 HEAD_DIMS = (512, 256)  # widths of the classifier
 DROPOUT = 0.5
-CLASSIFIER_ABILITIES = {"signals": ["point_cloud"], "regions": [], "answers": ["class"]}
-"""What a PointMLP can do, in the form of `DeixisConfig.abilities`."""
 
 
 @no_type_check

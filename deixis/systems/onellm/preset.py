@@ -52,7 +52,7 @@ def config_of(
     shapes = {name.removeprefix("llma."): tuple(tensor.shape) for name, tensor in meta.items()}
     vision = _vision(shapes, source_config["encoder"])
     signals = _signals(shapes, vision, modalities)
-    # Results computed with an open_clip that takes the batch first have "batch" here; see `model.encoder.trunk`.
+    # Results computed with an open_clip that takes the batch first have "batch" here (`encoder.universal_encoder`).
     attention = source_config["encoder"].get("attention", "tokens")
     return DeixisConfig(
         vision_config=vision,
