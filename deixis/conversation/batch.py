@@ -143,6 +143,7 @@ def collate(rows: Sequence[Row], pad_id: int, system: System) -> dict[str, Any]:
     pairs = list(zip(rows, offsets, strict=True))
     region_signal = [signal + first for row, first in pairs for signal in row.region_signal]
     batch |= region_tensors([points for row in rows for points in row.region_points], region_signal)
+    # masks follow one another in the order of the <seg> tokens, row by row, which the network relies on
     if masks := [mask for row in rows for mask in row.masks]:
         batch["seg_signal"] = torch.tensor([mask.signal + first for row, first in pairs for mask in row.masks])
         if system.mask_losses is None:

@@ -34,6 +34,7 @@ class PreallocatedLayer(DynamicLayer):
             self.lazy_initialization(key_states, value_states)
         before = self.get_seq_length()
         after = before + key_states.shape[-2]
+        # Full: the only step in SPARE that copies what is held.
         if self.buffers is None or self.buffers[0].shape[-2] < after:
             self.buffers = (
                 _with_spare(self.keys, key_states, before, after),
@@ -41,13 +42,14 @@ class PreallocatedLayer(DynamicLayer):
             )
         for buffer, new in zip(self.buffers, (key_states, value_states), strict=True):
             buffer[..., before:after, :] = new
+        # Views of the used beginning: attention and transformers' own methods see a cache without spare capacity.
         self.keys, self.values = (buffer[..., :after, :] for buffer in self.buffers)
         return self.keys, self.values
 
     def select(self, rows: Int[Tensor, " row"], first: int) -> None:
         """Continues with these rows, from position `first` on."""
         self.keys, self.values = (half[rows, :, first:] for half in (self.keys, self.values))
-        self.buffers = None
+        self.buffers = None  # they hold the old rows; the next update makes new ones around the selection
 
 
 def _with_spare(held: Tensor | None, new: Tensor, before: int, after: int) -> Tensor:

@@ -39,6 +39,7 @@ class LRUCache:
         """Stores the value as the one used last, replacing any under the same key; its bytes are counted now."""
         size = byte_count(value)
         with self._lock:
+            # the old value goes even where the new one is too large, for it is no longer right
             self._remove(key)
             if size > self.max_bytes:
                 return

@@ -74,9 +74,11 @@ class PrefixCache:
         best, length = None, 0
         if keeps_all_positions(empty):
             for name, prefix in self.cache.entries("prefix"):
+                # one token must be left: logits come from feeding it
                 shared = min(common_length(prefix.keys, keys), len(keys) - 1)
                 if name[1:3] == place and shared > length:
                     best, length = name, shared
+        # `get` marks it as used, and gives nothing where another thread has evicted it meanwhile
         prefix = None if best is None else self.cache.get(best)
         if prefix is None:
             return empty
@@ -88,7 +90,8 @@ class PrefixCache:
         length = cache.get_seq_length()
         if not length or not keeps_all_positions(cache):
             return
-        keys = keys[:length]
+        keys = keys[:length]  # the last token of an answer is chosen but not fed, so the cache is shorter
+        # a conversation grows turn by turn: its shorter prefixes are worth nothing beside the longer one
         for name, prefix in self.cache.entries("prefix"):
             if name[1:3] == place and common_length(prefix.keys, keys) == len(prefix.keys):
                 self.cache.drop(name)

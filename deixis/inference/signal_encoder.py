@@ -61,6 +61,7 @@ class SignalEncoder:
         for group in groups.values():
             inputs = signal_tensors([[signal.prepared] for signal in group.values()])
             inputs = to_device(inputs, self.network.device)
+            # several signals go through the encoder at once, and are taken apart so that each has its own entry
             whole = self.network.encode_inputs(inputs)
             assert whole is not None, "there are signals in a group"
             for row, signal in enumerate(group.values()):

@@ -51,6 +51,7 @@ def score(engine: Engine, samples: Sequence[Sample], name: str) -> list[Scored]:
         first, end = padding + span.first, padding + span.end
         ids = batch.ids[row, first:end]
         logits = network.get_output_embeddings()(hidden[row, first - 1 : end - 1]).float()  # predicted one earlier
+        # the states that prompt masks are read from the same pass, for the answer was fed as if it had been generated
         segs = first + (ids == network.config.seg_token_id).nonzero().squeeze(1)
         own = ids[: span.close - span.first].tolist()
         state = GenerationState(own, list(hidden[row, segs if is_at else segs - 1]), done=True)

@@ -119,10 +119,12 @@ def repeat_signals(inputs: Mapping[str, Any], copies: int) -> dict[str, Any]:
         return inputs
     batch = SignalBatch(inputs["signal_modality"], inputs["signal_sample"])
     index = torch.arange(len(batch.sample), device=batch.sample.device)
+    # Rows of text are repeated in place (a, a, b, b): the signals of a row are repeated as a group (a1 a2 a1 a2).
     own = [index[batch.sample == row] for row in range(int(batch.sample[-1]) + 1)]
     order = torch.cat([signals for signals in own for _ in range(copies)])
     sample = [signals.new_full((len(signals),), r * copies + c) for r, signals in enumerate(own) for c in range(copies)]
     repeated = {"signal_modality": batch.modality[order], "signal_sample": torch.cat(sample)}
+    # Values lie by modality: their rows follow from the new order of all signals.
     row, known = batch.row(order), batch.names
     names = [known[index] for index in order.tolist()]
     repeated["signals"] = {

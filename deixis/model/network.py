@@ -302,6 +302,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 f"seg_signal: expected a signal of its own sample for each of {len(seg_states)} <seg> in the labels, "
                 f"in order; got {len(seg_signal)}"
             )
+        # one call per modality, whose masks have equally many cells; put back into the order of the tokens
         logits: dict[int, Tensor] = {}
         row = encoded.batch.row(seg_signal)
         for name in encoded.fields:

@@ -123,11 +123,13 @@ class AttentionGuide:
         losses = []
         for module, hidden, (cos, sin) in self.seen:
             size = int(module.head_dim)
-            # The whole projection is called and sliced, so that adapters and quantised weights take effect.
+            # The whole projection is called and sliced, so that adapters and quantised weights take effect; then in
+            # float32, as all losses are.
             query = module.q_proj(hidden)[..., :size].unsqueeze(1).float()
             key = module.k_proj(hidden)[..., :size].unsqueeze(1).float()
             query, key = apply_rotary_pos_emb(query, key, cos.float(), sin.float())
             scores = torch.einsum("qd,qkd->qk", query[row, 0, position], key[row, 0]) * size**-0.5
+            # as attention itself is masked: other conversations of the row must not take probability
             scores = scores.masked_fill(~allowed[row, 0, position], float("-inf"))
             chance = scores.log_softmax(-1).gather(1, keys)
             losses.append(-(guide["target"] * chance.masked_fill(guide["target"] == 0, 0)).sum(1).mean())

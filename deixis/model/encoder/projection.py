@@ -116,6 +116,7 @@ class UniversalProjection(nn.Module):
             tokens = self.into[modality](tokens)
         query = self.query[modality].to(tokens.dtype).expand(len(tokens), -1, -1)
         joined = torch.cat([query, tokens], 1)
+        # Where the queries alone are kept, experts need not compute the tokens in their last block.
         first = None if self.keep_tokens else self.queries
         weights = self.weights(tokens if self.route == "sample" else joined[:, :first], modality)
         mixed = self._mix(joined, weights if weights.ndim == 3 else weights[:, None], first)
@@ -130,6 +131,7 @@ class UniversalProjection(nn.Module):
         if self.router_type != "sparse":
             outputs = [expert(joined, first) for expert in self.experts]
             return sum(w[..., None] * out for w, out in zip(weights.unbind(-1), outputs, strict=True))
+        # A sample's tokens may be routed apart: each expert runs on all samples that have any token for it.
         mixed = torch.zeros_like(joined if first is None else joined[:, :first])
         for number, expert in enumerate(self.experts):
             rows = (weights[..., number] > 0).any(1).nonzero().squeeze(1)

@@ -140,6 +140,7 @@ class TrunkEncoder(nn.Module):
             hidden = attrgetter(self.parts.norm_in)(self.trunk)(hidden)
         swapped = self.attention == "batch"
         hidden = hidden.transpose(0, 1) if swapped else hidden
+        # layers behind the one that is read are not run; their weights stay, so that checkpoints load whole
         for layer in attrgetter(self.parts.layers)(self.trunk)[: self.depth]:
             hidden = layer(hidden, None)
         hidden = hidden.transpose(0, 1) if swapped else hidden
