@@ -197,15 +197,17 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def point(
         self, encoded: Encoded, states: Float[Tensor, "mask hidden"], signal: Int[Tensor, " mask"]
     ) -> list[Float[Tensor, " cell"]]:
-        """Mask logits over the cells of the signal each state points into (see `deixis.model.masks.cells`)."""
-        row = encoded.batch.row(signal).tolist()
-        names = encoded.batch.names
-        return [
-            self._mask_logits(encoded, names[own], states[i : i + 1], slice(row[i], row[i] + 1))[0]
-            for i, own in enumerate(signal.tolist())
-        ]
+        """Mask logits over the cells (`deixis.model.masks.cells`) of the signal that each state points into."""
+        # one call per modality, whose masks have equally many cells
+        logits: dict[int, Tensor] = {}
+        row = encoded.batch.row(signal)
+        for name in encoded.fields:
+            own = (encoded.batch.modality[signal] == modality_index(name)).nonzero().squeeze(1)
+            if len(own):
+                logits |= zip(own.tolist(), self._mask_logits(encoded, name, states[own], row[own]), strict=True)
+        return [logits[index] for index in range(len(signal))]
 
-    def _mask_logits(self, encoded: Encoded, name: str, states: Tensor, row: Tensor | slice) -> Tensor:
+    def _mask_logits(self, encoded: Encoded, name: str, states: Tensor, row: Tensor) -> Tensor:
         """(mask, cell): mask logits of `states` in signals of one modality, whose rows are given."""
         if not MODALITIES[name].sam or self.sam_pointing is None:
             if self.pointing_head is None or encoded.fields[name].fine is None:
@@ -302,14 +304,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 f"seg_signal: expected a signal of its own sample for each of {len(seg_states)} <seg> in the labels, "
                 f"in order; got {len(seg_signal)}"
             )
-        # one call per modality, whose masks have equally many cells; put back into the order of the tokens
-        logits: dict[int, Tensor] = {}
-        row = encoded.batch.row(seg_signal)
-        for name in encoded.fields:
-            own = (encoded.batch.modality[seg_signal] == modality_index(name)).nonzero().squeeze(1)
-            if len(own):
-                logits |= zip(own.tolist(), self._mask_logits(encoded, name, seg_states[own], row[own]), strict=True)
-        return [logits[index] for index in range(len(seg_signal))]
+        return self.point(encoded, seg_states, seg_signal)
 
     def generate(self, inputs=None, generation_config=None, logits_processor: Sequence | None = None, **kwargs):
         """As in transformers, except that placeholders of signals and regions are never generated: they mean nothing.
