@@ -173,9 +173,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         held = torch.isin(input_ids, input_ids.new_tensor(self.input_only_token_ids))
         embeds = self.get_input_embeddings()(input_ids.masked_fill(held, 0))
         has_regions = region_points is not None and len(region_points) > 0
-        if encoded is None and has_regions:
-            raise ValueError("region_points: expected signals beside the regions, got none")
-        if encoded is None and not held.any():  # plain text, as in every step of generation behind the prompt
+        if encoded is None and not has_regions and not held.any():  # plain text, as in a step of generation
             return embeds
         # Modalities without a signal are checked too: their placeholders would stay what they are, unnoticed.
         none = embeds.new_zeros(0, embeds.shape[-1]), input_ids.new_zeros(0)
@@ -188,6 +186,8 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
             embeds = place(embeds, input_ids == token_id, rows, sample, name)
         rows, sample = none
         if has_regions:
+            if encoded is None:
+                raise ValueError("region_points: expected signals beside the regions, got none")
             rows = self.region_tokens(encoded, region_points, region_signal, region_places)
             sample = encoded.batch.sample[region_signal]
         if not self.config.takes_regions:
