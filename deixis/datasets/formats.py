@@ -2,10 +2,8 @@
 
 from deixis.datasets.classification.class_folders import CLASS_FOLDERS
 from deixis.datasets.detection.coco import COCO
+from deixis.datasets.detection.coco_variants import LVIS, OBJECTS365, PACO_LVIS, PASCAL_PART
 from deixis.datasets.detection.labelme import LABELME
-from deixis.datasets.detection.lvis import LVIS
-from deixis.datasets.detection.objects365 import OBJECTS365
-from deixis.datasets.detection.parts import PACO_LVIS, PASCAL_PART
 from deixis.datasets.detection.visual_genome import VISUAL_GENOME
 from deixis.datasets.detection.voc import VOC
 from deixis.datasets.grounding.ferret_bench import FERRET_BENCH
@@ -30,45 +28,11 @@ from deixis.datasets.segmentation.reason_seg import REASON_SEG
 from deixis.datasets.source import Format
 
 _ALL: tuple[Format, ...] = (
-    COCO,
-    LVIS,
-    OBJECTS365,
-    PACO_LVIS,
-    PASCAL_PART,
-    OSPREY,
-    GRAND_F,
-    GRAND,
-    REASON_SEG,
-    VISUAL_GENOME,
-    ADE20K,
-    COCO_STUFF,
-    MAPILLARY,
-    CLASS_MAPS,
-    MASKS,
-    LABELME,
-    VOC,
-    CLOUDS,
-    CLASS_FOLDERS,
-    FLICKR30K,
-    MDETR,
-    GREFCOCO,
-    REFCLEF,
-    REFCOCO,
-    REFCOCO_PLUS,
-    REFCOCOG,
-    GRIT,
-    KOSMOS_GRIT,
-    LLAVA,
-    ONELLM,
-    COCO_CAPTIONS,
-    CLOTHO,
-    AUDIOCAPS,
-    VQAV2,
-    GQA,
-    POPE,
-    FERRET_LVIS,
-    FERRET_BENCH,
-    SAMPLES,
+    *(COCO, LVIS, OBJECTS365, PACO_LVIS, PASCAL_PART, LABELME, VOC, VISUAL_GENOME),
+    *(ADE20K, COCO_STUFF, MAPILLARY, CLASS_MAPS, MASKS, CLOUDS, REASON_SEG, CLASS_FOLDERS),
+    *(REFCOCO, REFCOCO_PLUS, REFCOCOG, GREFCOCO, REFCLEF, FLICKR30K, MDETR, GRIT, KOSMOS_GRIT),
+    *(GRAND, GRAND_F, OSPREY, FERRET_LVIS, FERRET_BENCH, LLAVA, ONELLM),
+    *(COCO_CAPTIONS, CLOTHO, AUDIOCAPS, VQAV2, GQA, POPE, SAMPLES),
 )
 
 FORMATS: dict[str, Format] = {known.name: known for known in _ALL}

@@ -7,13 +7,15 @@
 item. Both yield a `Skipped` for whatever cannot be used; `read` may also raise ValueError, which skips the whole item.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from deixis.datasets.annotated import Annotated
+from deixis.datasets.files.json_stream import json_rows
 from deixis.errors import DataError
+from deixis.samples.consistency import shown
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
 
@@ -37,6 +39,13 @@ class DatasetConfig:
         if self.images is not None:
             return self.images
         return self.path if self.path.is_dir() else self.path.parent
+
+    def choice(self, name: str, values: Iterable[str], default: str | None = None) -> str | None:
+        """The option `name`, else `default`. Raises DataError for an option that is none of `values`."""
+        value = self.options.get(name)
+        if value is not None and value not in values:
+            raise DataError(f"{name}: expected one of {', '.join(values)}, got {value!r}")
+        return default if value is None else value
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,38 @@ class Item:
         if not found:
             raise DataError(f"{self.rows[0].where}: expected the {part} that it belongs to, {self.key}, got none")
         return found[0]
+
+
+def record_rows(
+    records: Iterable[tuple[str, Any]],
+    part: str,
+    key_of: Callable[[int, Mapping[str, Any]], str],
+    expected: str = "an object",
+    required: str | None = None,
+) -> Iterator[Row | Skipped]:
+    """A row for each of the `records` (where, value) that is an object of JSON with the field `required`, if any.
+
+    key_of: the row's key, from the record's number in the file and the record. expected: for the reason why any other
+    record is skipped; a record that is an error gives its own.
+    """
+    for number, (where, value) in enumerate(records):
+        if isinstance(value, dict) and (required is None or required in value):
+            yield Row(key_of(number, value), part, where, value)
+        else:
+            yield Skipped(
+                where, str(value) if isinstance(value, DataError) else f"expected {expected}, got {shown(value)}"
+            )
+
+
+def by_field(field: str, prefix: str = "") -> tuple[Callable[[int, Mapping[str, Any]], str], str, str]:
+    """The last three arguments of `record_rows` for records whose keys are in a field of theirs."""
+    return lambda _, record: f"{prefix}{record[field]}", f"an object with {field!r}", field
+
+
+def numbered_rows(config: DatasetConfig, expected: str = "an object") -> Iterator[Row | Skipped]:
+    """As `record_rows`, of the JSON or JSONL file `config.path`: each record is an item by its number, in `number`."""
+    for row in record_rows(json_rows(config.path), "record", lambda number, _: str(number), expected):
+        yield replace(row, value={"number": int(row.key), **row.value}) if isinstance(row, Row) else row
 
 
 Metadata = Mapping[str, tuple[Row, ...]]

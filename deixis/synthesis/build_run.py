@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any
 
-from deixis.datasets.runs.folder import RunFolder, UnitReport
+from deixis.datasets.runs.folder import RunFolder, Totals, UnitReport
 from deixis.datasets.runs.pool import Workers, map_ordered
 from deixis.datasets.runs.read_run import prepare, safe_file_name
-from deixis.datasets.runs.report import Totals
 from deixis.datasets.runs.sources import Record, Source, check_source
 from deixis.datasets.runs.survey import ObjectsOf, Survey, survey
 from deixis.errors import DataError

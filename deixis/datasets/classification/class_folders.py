@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import set_name, split_of
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.files.tables import table_rows
@@ -44,8 +44,7 @@ _KIND_OF_SUFFIX = {suffix: kind for kind, reader in MODALITIES.items() for suffi
 
 def scan_class_folders(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """A row for each file, and one for all classes. Raises DataError where there is no class, or an unknown kind."""
-    if config.options.get("kind") not in (None, *MODALITIES):
-        raise DataError(f"kind: expected one of {listed(MODALITIES)}, got {config.options['kind']!r}")
+    config.choice("kind", MODALITIES)
     found = next((config.path / name for name in LISTS if (config.path / name).is_file()), None)
     classes: set[str] = set()
     for row in _rows_of_list(found, config) if found else _rows_of_folders(config):

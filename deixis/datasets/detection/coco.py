@@ -1,7 +1,7 @@
 """COCO's instances and every set in its form: boxes, polygons or run lengths, and a category for each object.
 
-Other sets of this form differ in how they name objects and images, which a `CocoLike` says; their readers are made of
-`read_coco` with one of their own.
+Other sets of this form differ in how they name objects and images: their readers are `read_coco` with a `CocoVariant`
+of their own.
 
 Sources: cocodataset.org/#format-data; cocodataset/cocoapi@8c9bcc3 PythonAPI/pycocotools/coco.py.
 """
@@ -15,8 +15,9 @@ from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.detection.coco_files import LISTS, file_of, heading, scan_coco
 from deixis.datasets.detection.coco_masks import segmentation_rle
 from deixis.datasets.files.boxes import box_from_xywh
-from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import declared_size_hw, image_reference, set_name, split_of
+from deixis.datasets.files.json_stream import text_field
 from deixis.datasets.files.mask_regions import rle_box
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
@@ -41,7 +42,7 @@ def image_names(image: Record) -> list[str]:
 
 
 @dataclass(frozen=True)
-class CocoLike:
+class CocoVariant:
     """What sets of COCO's form do not share.
 
     source: its name in ids; None: of COCO's images "coco", else the folder's. media: the set that its images are
@@ -63,7 +64,7 @@ class CocoLike:
 
 
 def read_coco(
-    item: Item, metadata: Metadata, config: DatasetConfig, kind: CocoLike = CocoLike()
+    item: Item, metadata: Metadata, config: DatasetConfig, variant: CocoVariant = CocoVariant()
 ) -> Iterator[Annotated | Skipped]:
     """The image of an item with its objects; a `Skipped` for each annotation that cannot be used."""
     images = item.of("image")
@@ -76,9 +77,9 @@ def read_coco(
         yield Skipped(row.where, f"id: expected one that no other image has, got {shown(row.value['id'])}")
     image = images[0].value
     split = config.split or split_of(file_of(item.key)) or "train"
-    medium = _medium(images[0], config, kind, split)
+    medium = _medium(images[0], config, variant, split)
     context = _Context(
-        kind, medium.size_hw, config.options.get("form"), *(heading(metadata, of, item.key) for of in LISTS)
+        variant, medium.size_hw, config.options.get("form"), *(heading(metadata, of, item.key) for of in LISTS)
     )
     found: dict[str, list[Any]] = {"annotation": [], "caption": []}
     for part, made in found.items():
@@ -90,8 +91,10 @@ def read_coco(
                 yield Skipped(row.where, str(error))
     objects: list[Object] = found["annotation"]
     has_masks = bool(objects) and all(obj.region.mask is not None for obj in objects)
-    source = _source(config, kind, medium)
-    names = {name: context.names_in(image.get(field)) for name, field in (("no", kind.absent), ("maybe", kind.vague))}
+    source = _source(config, variant, medium)
+    names = {
+        name: context.names_in(image.get(field)) for name, field in (("no", variant.absent), ("maybe", variant.vague))
+    }
     # two categories may have one name ("bow" that shoots, "bow" of ribbon): absent is a name of which nothing is there
     there = {obj.full_name for obj in objects} | set(names["maybe"])
     yield Annotated(
@@ -104,8 +107,8 @@ def read_coco(
         absent=tuple(name for name in names["no"] if name not in there),
         vague=names["maybe"],
         aliases=aliases(*image_names(image), image.get("flickr_url")),
-        complete=kind.complete,
-        closed=not kind.absent,
+        complete=variant.complete,
+        closed=not variant.absent,
         form=context.form or ("mask" if has_masks else "box"),
         licence=context.licence(image),
     )
@@ -115,7 +118,7 @@ def read_coco(
 class _Context:
     """What the annotations of one image are read with."""
 
-    kind: CocoLike
+    variant: CocoVariant
     size_hw: tuple[int, int]
     form: str | None
     categories: Mapping[str, Record]
@@ -128,15 +131,15 @@ class _Context:
             raise DataError(f"category_id: expected the id of one of the categories, got {shown(number)}")
         if self.form == "mask" and not annotation.get("segmentation"):
             raise DataError("segmentation: expected one, as masks are asked for (form=mask), got none")
-        region = region_of_annotation(annotation, self.size_hw, self.kind.ignored)
-        attributes = [self.attributes.get(str(number)) for number in annotation.get(self.kind.attributes) or ()]
+        region = region_of_annotation(annotation, self.size_hw, self.variant.ignored)
+        attributes = [self.attributes.get(str(number)) for number in annotation.get(self.variant.attributes) or ()]
         words = tuple(readable(str(record["name"])) for record in attributes if record is not None)
-        return replace(self.kind.obj(self.categories[str(number)]), region=region, attributes=words)
+        return replace(self.variant.obj(self.categories[str(number)]), region=region, attributes=words)
 
     def names_in(self, numbers: Any) -> tuple[str, ...]:
         """The names of some categories by their ids, without repeats."""
         known = (self.categories.get(str(number)) for number in numbers or ())
-        return tuple(dict.fromkeys(self.kind.obj(category).full_name for category in known if category is not None))
+        return tuple(dict.fromkeys(self.variant.obj(category).full_name for category in known if category is not None))
 
     def licence(self, image: Record) -> str:
         record = self.licences.get(str(image.get("license")))
@@ -158,29 +161,26 @@ def region_of_annotation(annotation: Record, size_hw: tuple[int, int], ignored: 
     return Region(box=box_xyxy, mask=rle, crowd=crowd, ignore=ignore)
 
 
-def _medium(row: Row, config: DatasetConfig, kind: CocoLike, split: str) -> MediaReference:
+def _medium(row: Row, config: DatasetConfig, variant: CocoVariant, split: str) -> MediaReference:
     try:
-        names = kind.names(row.value)
+        names = variant.names(row.value)
         if not names:
             raise DataError(f"file_name: expected the name of an image, got {shown(row.value)}")
         return image_reference(
-            config, names, kind.media or kind.source or set_name(config), declared_size_hw(row.value), split
+            config, names, variant.media or variant.source or set_name(config), declared_size_hw(row.value), split
         )
     except DeixisError as error:
         raise DataError(f"{row.where}: {error}") from None
 
 
-def _source(config: DatasetConfig, kind: CocoLike, medium: MediaReference) -> str:
-    if kind.source is not None or "source" in config.options:
-        return config.options.get("source", kind.source)
+def _source(config: DatasetConfig, variant: CocoVariant, medium: MediaReference) -> str:
+    if variant.source is not None or "source" in config.options:
+        return config.options.get("source", variant.source)
     return "coco" if medium.id.startswith("coco/") else set_name(config)
 
 
 def _caption(record: Record) -> str:
-    caption = record.get("caption")
-    if not isinstance(caption, str) or not caption.strip():
-        raise DataError(f"caption: expected a text, got {shown(caption)}")
-    return escaped(" ".join(caption.split()))
+    return escaped(" ".join(text_field(record, "caption").split()))
 
 
 def licence_name(name: str, url: str) -> str:

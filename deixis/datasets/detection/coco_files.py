@@ -47,8 +47,7 @@ def scan_coco(config: DatasetConfig) -> Iterator[Row | Skipped]:
     A key is the file's name and the image's id, as two files may count their images from 1. Raises DataError for a
     file without images.
     """
-    if config.options.get("form") not in (None, *FORMS):
-        raise DataError(f"form: expected {' or '.join(FORMS)}, got {config.options['form']!r}")
+    config.choice("form", FORMS)
     for path in coco_files(config):
         for kind, field in LISTS.items():
             yield from _scan_list(path, kind, field)

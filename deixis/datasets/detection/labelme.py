@@ -23,7 +23,7 @@ from jaxtyping import UInt8
 from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.detection.coco_masks import segmentation_rle
 from deixis.datasets.detection.labelme_shapes import LINE_WIDTH_PX, region_of_shape
-from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import checked_size_hw, declared_size_hw, find_image, image_media_id, set_name
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.image_ids import aliases

@@ -20,7 +20,7 @@ from typing import Any
 from deixis.datasets.annotated import Annotated, Expression, Object, Relation
 from deixis.datasets.files.boxes import box_from_xywh
 from deixis.datasets.files.images import declared_size_hw, find_image
-from deixis.datasets.files.json_stream import json_items
+from deixis.datasets.files.json_stream import json_items, text_field
 from deixis.datasets.image_ids import coco_id
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
@@ -143,9 +143,7 @@ class _Found:
         self.relations.append(Relation(ends[0], predicate, ends[1]))
 
     def add_region(self, record: Record) -> None:
-        phrase = record.get("phrase")
-        if not isinstance(phrase, str) or not phrase.strip():
-            raise DataError(f"phrase: expected a text, got {shown(phrase)}")
+        phrase = text_field(record, "phrase")
         self.objects.append(Object("", Region(box=self._box(record, "width", "height"))))
         self.expressions.append(Expression(" ".join(phrase.split()), (len(self.objects) - 1,), unique=False))
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.files.boxes import box_from_xyxy
-from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import checked_size_hw, declared_size_hw, find_image, set_name
 from deixis.datasets.files.map_files import read_map
 from deixis.datasets.files.mask_regions import map_regions
@@ -46,8 +46,7 @@ SAME_IOU = 0.5
 
 def scan_voc(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """A row for each XML file, and one for each line of the lists of splits. Raises DataError for a folder without."""
-    if config.options.get("origin") not in (None, "0", "1"):
-        raise DataError(f"origin: expected 0 or 1, got {config.options['origin']!r}")
+    config.choice("origin", ("0", "1"))
     folder = next((config.path / name for name in FOLDERS if (config.path / name).is_dir()), config.path)
     files = sorted(folder.rglob("*.xml")) if config.path.is_dir() else [config.path]
     if not files:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deixis.datasets.files.class_names import readable
 from deixis.errors import DataError, DeixisError
 from deixis.samples.consistency import shown
 
@@ -90,6 +89,24 @@ def split_names(name: str) -> tuple[str, ...]:
 def _said(name: str) -> str:
     words = readable(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).split()
     return " ".join(word if word.isupper() else word.lower() for word in words)
+
+
+def readable(name: str) -> str:
+    """A class name as a person says it.
+
+    >>> readable("traffic_light"), readable(" Sign--Symbol ")
+    ('traffic light', 'Sign--Symbol')
+    """
+    return " ".join(name.replace("_", " ").split())
+
+
+def bare_name(name: str) -> str:
+    """A name without what tells it from others of its spelling.
+
+    >>> bare_name("cup_(drink)"), bare_name("monitor_(computer_equipment) computer_monitor"), bare_name("home_plate")
+    ('cup', 'monitor', 'home plate')
+    """
+    return readable(name.split("_(")[0])
 
 
 def is_void(name: str) -> bool:

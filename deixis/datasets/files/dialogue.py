@@ -7,12 +7,10 @@ Source: haotian-liu/LLaVA@c121f04 llava/train/train.py (preprocess_multimodal, p
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from deixis.datasets.files.json_stream import json_items, json_lines
 from deixis.datasets.files.phrases import phrase_start
 from deixis.errors import DataError
 from deixis.geometry import escaped
@@ -22,18 +20,6 @@ HUMANS, MODELS = ("human", "user"), ("gpt", "assistant")
 _MARK = r"<(?:image|video|audio|point)>"
 _MARKS_AT_ENDS = re.compile(rf"\A\s*(?:{_MARK}\s*)+|(?:\s*{_MARK})+\s*\Z")
 IMAGE_TOKEN = "<image>"
-
-
-def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """(where, value or DataError) of each item of a JSON list, or of each line of a JSONL file.
-
-    Raises DataError, naming the file, for a folder and for what is neither.
-    """
-    if path.is_dir():
-        raise DataError(f"{path}: expected one JSON or JSONL file, got a folder: name the file in it")
-    with path.open("rb") as file:
-        head = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
-    return json_items(path) if head.startswith(b"[") else json_lines(path)
 
 
 @dataclass(frozen=True)

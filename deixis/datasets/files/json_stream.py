@@ -1,11 +1,12 @@
 """Items of JSON files one at a time, however large the file: lists inside an object, a list itself, or lines."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from deixis.errors import DataError
+from deixis.samples.consistency import shown
 
 
 def json_items(path: Path, field: str = "") -> Iterator[tuple[str, Any]]:
@@ -39,6 +40,26 @@ def json_pairs(path: Path, field: str = "") -> Iterator[tuple[str, str, Any]]:
                 yield f"{Path(path).name}: {field}[{key!r}]", key, value
         except (ijson.JSONError, UnicodeDecodeError) as error:
             raise DataError(f"{path}: expected JSON; {_fault(error)}: is the file whole?") from None
+
+
+def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
+    """(where, value or DataError) of each item of a JSON list, or of each line of a JSONL file.
+
+    Raises DataError, naming the file, for a folder and for what is neither.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: expected one JSON or JSONL file, got a folder: name the file in it")
+    with path.open("rb") as file:
+        start = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+    return json_items(path) if start.startswith(b"[") else json_lines(path)
+
+
+def text_field(record: Mapping[str, Any], field: str, expected: str = "text") -> str:
+    """The text in a field of a record. Raises DataError for anything else, and for blanks alone."""
+    value = record.get(field)
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"{field}: expected {expected}, got {shown(value)}")
+    return value
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, Any]]:

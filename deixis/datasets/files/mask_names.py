@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.class_lists import readable
 
 MASK_WORDS = frozenset(
     {

@@ -31,7 +31,7 @@ FORBIDDEN = GLOBALS | {
 }
 """Instructions that find, call or fill objects, or that make what is no plain data."""
 PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
-_OPCODES = {code.code: code for code in pickletools.opcodes}
+_OPCODES: dict[str, Any] = {code.code: code for code in pickletools.opcodes}
 
 
 def load_pickle(path: str | Path, max_bytes: int = MAX_FILE_BYTES) -> Any:
@@ -57,9 +57,7 @@ def plain_pickle(data: bytes) -> Any:
     [1, 'dog']
     """
     _check_instructions(data)
-    codecs.register_error(
-        "latin_1_bytes", lambda error: (error.object[error.start : error.end].decode("latin-1"), error.end)
-    )
+    codecs.register_error("latin_1_bytes", _as_latin_1)
     try:
         result = _PlainUnpickler(io.BytesIO(data), encoding="utf-8", errors="latin_1_bytes").load()
     except DeixisError:
@@ -70,9 +68,8 @@ def plain_pickle(data: bytes) -> Any:
     return result
 
 
-def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeDecodeError)
-    return error.object[error.start : error.end].decode("latin-1"), error.end
+def _as_latin_1(error: Any) -> tuple[str, int]:
+    return bytes(error.object[error.start : error.end]).decode("latin-1"), error.end
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -95,8 +92,7 @@ def _check_instructions(data: bytes) -> None:
             raise DataError(f"expected a pickle, got an unknown instruction or the end at byte {at}")
         try:
             # the parser of STRING knows ASCII alone, and RefCOCO's texts hold other bytes
-            parse = io.BytesIO.readline if code.name == "STRING" else code.arg and code.arg.reader
-            argument = parse(file) if parse else None
+            argument = file.readline() if code.name == "STRING" else code.arg and code.arg.reader(file)
         except Exception as error:  # of damaged data parsers raise anything
             raise DataError(f"expected a pickle, got one that is broken at byte {at}: {error}") from None
         if code.name in FORBIDDEN or code.proto > MAX_PROTOCOL:
@@ -104,7 +100,7 @@ def _check_instructions(data: bytes) -> None:
                 f"expected a pickle of plain data, got {_forbidden(code.name, argument, texts)} at byte {at}: it could "
                 "run code, and is refused"
             )
-        if code.name in PUTS and argument > count:
+        if code.name in PUTS and int(argument) > count:
             # the reader's table of references has as many entries as the largest number says
             raise DataError(f"expected references numbered in order, got {argument} at byte {at}")
         if type(argument) is int and argument.bit_length() > MAX_INT_BITS:

@@ -15,9 +15,8 @@ from pathlib import Path
 from deixis.datasets.files.json_stream import json_lines
 from deixis.datasets.files.text_boxes import AS_TEXT, ON_IMAGE, TextBoxes
 from deixis.datasets.instruction.llava import image_references
-from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, by_field, record_rows
 from deixis.errors import DataError
-from deixis.samples.consistency import shown
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 
@@ -32,8 +31,7 @@ def scan_ferret_bench(config: DatasetConfig) -> Iterator[Row | Skipped]:
 
     Raises DataError for a folder without a question.jsonl in it or in a folder below.
     """
-    if config.options.get("boxes") not in (None, AS_TEXT, ON_IMAGE):
-        raise DataError(f"boxes: expected {ON_IMAGE} or {AS_TEXT}, got {config.options['boxes']!r}")
+    config.choice("boxes", (ON_IMAGE, AS_TEXT))
     questions = [
         path for path in (config.path / FILES[0], *sorted(config.path.glob(f"*/{FILES[0]}"))) if path.is_file()
     ]
@@ -41,17 +39,8 @@ def scan_ferret_bench(config: DatasetConfig) -> Iterator[Row | Skipped]:
         raise DataError(f"{config.path}: expected a folder with {FILES[0]} in it, or folders with such, got none")
     for folder in [path.parent for path in questions]:
         for name in FILES:
-            yield from _scan_file(folder / name, folder.name)
-
-
-def _scan_file(path: Path, folder: str) -> Iterator[Row | Skipped]:
-    for where, value in json_lines(path):
-        where = f"{folder}/{where}"
-        if isinstance(value, dict) and "question_id" in value:
-            yield Row(f"{folder}/{value['question_id']}", path.stem, where, value)
-        else:
-            why = str(value) if isinstance(value, DataError) else f"expected 'question_id', got {shown(value)}"
-            yield Skipped(where, why)
+            records = ((f"{folder.name}/{where}", value) for where, value in json_lines(folder / name))
+            yield from record_rows(records, Path(name).stem, *by_field("question_id", f"{folder.name}/"))
 
 
 def read_ferret_bench(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample]:

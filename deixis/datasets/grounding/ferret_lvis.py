@@ -18,12 +18,11 @@ import numpy as np
 from jaxtyping import Bool
 
 from deixis.datasets.files.boxes import box_from_xyxy, numbers
-from deixis.datasets.files.class_names import readable
-from deixis.datasets.files.dialogue import json_rows
+from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.files.text_boxes import box_from_shares
 from deixis.datasets.plain_questions import plain_text
-from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, numbered_rows
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, mask_to_rle
 from deixis.samples.consistency import shown
@@ -36,14 +35,8 @@ FORMS = ("point", "box", "free_shape")
 
 def scan_ferret_lvis(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The rows of the file, each an item of its own."""
-    if config.options.get("form") not in (None, *FORMS):
-        raise DataError(f"form: expected one of {', '.join(FORMS)}, got {config.options['form']!r}")
-    for number, (where, value) in enumerate(json_rows(config.path)):
-        if isinstance(value, dict):
-            yield Row(str(number), "record", where, {"number": number, **value})
-        else:
-            why = str(value) if isinstance(value, DataError) else f"expected an object, got {shown(value)}"
-            yield Skipped(where, why)
+    config.choice("form", FORMS)
+    yield from numbered_rows(config)
 
 
 def read_ferret_lvis(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample | Skipped]:

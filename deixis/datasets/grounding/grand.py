@@ -23,7 +23,7 @@ from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.detection.coco_masks import segmentation_rle
 from deixis.datasets.files.boxes import box_from_xyxy
 from deixis.datasets.files.caption_spans import Part, link_caption
-from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import find_image
 from deixis.datasets.files.json_stream import json_pairs
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row

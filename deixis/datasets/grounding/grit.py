@@ -19,10 +19,10 @@ from typing import Any
 
 from deixis.datasets.detection.coco_masks import segmentation_rle
 from deixis.datasets.files.boxes import BoxXYXY, box_from_xyxy
-from deixis.datasets.files.dialogue import exchanges, json_rows, marked
+from deixis.datasets.files.dialogue import exchanges, marked
 from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.instruction.llava import image_references
-from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, numbered_rows
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
@@ -50,13 +50,8 @@ _PLACE = re.compile(r"<bbox_location(\d{1,6})>(?:\s*<region_fea>)?")
 
 def scan_grit(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The rows of the file, each an item of its own."""
-    if config.options.get("kind") not in (None, *KINDS):
-        raise DataError(f"kind: expected one of {', '.join(KINDS)}, got {config.options['kind']!r}")
-    for number, (where, value) in enumerate(json_rows(config.path)):
-        if isinstance(value, dict):
-            yield Row(str(number), "record", where, {"number": number, **value})
-        else:
-            yield Skipped(where, f"expected an object {{'image', 'conversations', ...}}, got {shown(value)}")
+    config.choice("kind", KINDS)
+    yield from numbered_rows(config, "an object {'image', 'conversations', ...}")
 
 
 def kind_of(config: DatasetConfig) -> str | None:

@@ -16,13 +16,13 @@ from typing import Any
 
 from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.files.boxes import BoxXYXY, box_from_xyxy, numbers
+from deixis.datasets.files.caption_spans import link_caption
 from deixis.datasets.files.images import declared_size_hw
+from deixis.datasets.files.json_stream import text_field
 from deixis.datasets.image_ids import aliases
-from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
-from deixis.geometry import Region, escaped
-from deixis.samples.consistency import shown
+from deixis.geometry import Region
 from deixis.samples.headers import header_size_hw
 from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
@@ -79,9 +79,7 @@ def read_kosmos_grit(item: Item, metadata: Metadata, config: DatasetConfig) -> I
     for other in others:
         yield Skipped(other.where, f"id: expected one that no other row has, got that of {row.where}")
     record = row.value
-    caption = record["caption"]
-    if not isinstance(caption, str) or not caption.strip():
-        raise DataError(f"caption: expected text, got {shown(caption)}")
+    caption = text_field(record, "caption")
     medium = _medium(record, config)
     found = _Found(caption, medium.size_hw, _min_score(config))
     for skip in (*found.add_all("noun_chunks", record), *found.add_all("ref_exps", record)):
@@ -95,7 +93,7 @@ def read_kosmos_grit(item: Item, metadata: Metadata, config: DatasetConfig) -> I
         expressions=tuple(
             Expression(caption[a:b].strip(), tuple(own)) for (a, b), own in found.spans["ref_exps"].items()
         ),
-        captions=(_grounded(caption, found.spans["noun_chunks"]),),
+        captions=(link_caption(caption, ((*span, own) for span, own in found.spans["noun_chunks"].items())).strip(),),
         aliases=aliases(record.get("url")),
         complete=False,
         licence=KOSMOS_GRIT.licence,
@@ -104,7 +102,7 @@ def read_kosmos_grit(item: Item, metadata: Metadata, config: DatasetConfig) -> I
 
 
 class _Found:
-    """The objects of a caption, and which of them each stretch of it means."""
+    """The objects of a caption, and which of them each span of it means."""
 
     def __init__(self, caption: str, size_hw: tuple[int, int], min_score: float):
         self.caption, self.size_hw, self.min_score = caption, size_hw, min_score
@@ -128,7 +126,7 @@ class _Found:
             return
         span = int(start), int(end)
         if not 0 <= span[0] < span[1] <= len(self.caption) or not self.caption[slice(*span)].strip():
-            raise DataError(f"{where}: expected a stretch of the caption's {len(self.caption)} signs, got {span}")
+            raise DataError(f"{where}: expected a span of the caption's {len(self.caption)} characters, got {span}")
         height, width = self.size_hw
         shares = box_from_xyxy(box, (1, 1), where)
         pixels = shares[0] * width, shares[1] * height, shares[2] * width, shares[3] * height
@@ -146,18 +144,6 @@ def _name(phrase: str) -> str:
     """
     first, _, rest = phrase.strip().partition(" ")
     return rest.strip() if first.lower() in ("a", "an", "the") and rest.strip() else phrase.strip()
-
-
-def _grounded(caption: str, spans: Mapping[Span, list[int]]) -> str:
-    """The caption as markup; of phrases that overlap, the first and longest counts."""
-    pieces, end = [], 0
-    for (start, stop), objects in sorted(spans.items(), key=lambda pair: (pair[0][0], -pair[0][1])):
-        if start >= end:
-            before = escaped(caption[end:start])
-            numbers = ",".join(map(str, dict.fromkeys(objects)))
-            pieces += [before, f"[{plain_text(caption[start:stop])}]{{{numbers}}}"]
-            end = stop
-    return "".join([*pieces, escaped(caption[end:])]).strip()
 
 
 def _medium(record: Mapping[str, Any], config: DatasetConfig) -> MediaReference:

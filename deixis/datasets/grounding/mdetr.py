@@ -21,6 +21,7 @@ from deixis.datasets.detection.coco import region_of_annotation
 from deixis.datasets.detection.coco_files import file_of, scan_coco
 from deixis.datasets.files.caption_spans import Part, bare, link_caption, trimmed
 from deixis.datasets.files.images import declared_size_hw, image_reference
+from deixis.datasets.files.json_stream import text_field
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
@@ -40,12 +41,8 @@ def read_mdetr(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annot
     file = file_of(item.key)
     source = set_of(entry.value, file)
     try:
-        caption = entry.value.get("caption")
-        if not isinstance(caption, str) or not caption.strip():
-            raise DataError(f"caption: expected a text, got {shown(caption)}")
-        name = entry.value.get("file_name")
-        if not isinstance(name, str) or not name.strip():
-            raise DataError(f"file_name: expected the name of an image, got {shown(name)}")
+        caption = text_field(entry.value, "caption")
+        name = text_field(entry.value, "file_name", "the name of an image")
         family = PICTURES.get(str(entry.value.get("data_source")), PICTURES.get(source, source))
         split = _SPLIT.search(file)
         split = config.split or (split[1] if split else "train")

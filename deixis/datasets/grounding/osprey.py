@@ -16,8 +16,8 @@ from typing import Any
 from deixis.datasets.detection.coco import region_of_annotation
 from deixis.datasets.files.dialogue import exchanges, marked
 from deixis.datasets.files.images import declared_size_hw, image_reference
-from deixis.datasets.files.json_stream import json_items
-from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
+from deixis.datasets.files.json_stream import json_items, text_field
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, record_rows
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
@@ -45,11 +45,10 @@ def scan_osprey(config: DatasetConfig) -> Iterator[Row | Skipped]:
     if not files:
         raise DataError(f"{config.path}: expected osprey_conversation.json and the like in it, got no JSON file")
     for path in files:
-        for number, (where, record) in enumerate(json_items(path)):
-            if isinstance(record, dict):
-                yield Row(f"{path.stem}#{number}", "record", where, record)
-            else:
-                yield Skipped(where, f"expected an object with annotation and conversations, got {shown(record)}")
+        expected = "an object with annotation and conversations"
+        yield from record_rows(
+            json_items(path), "record", lambda number, _, stem=path.stem: f"{stem}#{number}", expected
+        )
 
 
 def read_osprey(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Sample | Skipped]:
@@ -57,9 +56,7 @@ def read_osprey(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Samp
     row = item.one("record")
     record = row.value
     file = item.key.split("#")[0]
-    name = record.get("file_name")
-    if not isinstance(name, str) or not name.strip():
-        raise DataError(f"file_name: expected the name of an image, got {shown(name)}")
+    name = text_field(record, "file_name", "the name of an image")
     # files call images COCO_train2014_N.jpg that lie as N.jpg in the folder that the set describes
     medium = image_reference(config, [name, name.split("_")[-1]], "osprey", declared_size_hw(record))
     annotations = record.get("annotation")

@@ -18,9 +18,9 @@ from typing import Any
 
 from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.detection.coco import region_of_annotation
-from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import declared_size_hw, image_reference
-from deixis.datasets.files.json_stream import json_items
+from deixis.datasets.files.json_stream import json_items, text_field
 from deixis.datasets.files.safe_pickle import load_pickle
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metadata, Row
@@ -152,9 +152,7 @@ def splits_of(split: str) -> tuple[str, ...]:
 
 def _names(image: Mapping[str, Any]) -> list[str]:
     """What an image may be called; refCLEF's also lie in a folder for each thousand."""
-    name, number = image.get("file_name"), image["id"]
-    if not isinstance(name, str) or not name.strip():
-        raise DataError(f"file_name: expected the name of an image, got {shown(name)}")
+    name, number = text_field(image, "file_name", "the name of an image"), image["id"]
     return [name, f"{number // 1_000:02d}/images/{number}.jpg"] if isinstance(number, int) else [name]
 
 
@@ -173,15 +171,14 @@ def _slim(ref: Any) -> dict[str, Any]:
     for name, ids in (("image_id", [ref["image_id"]]), ("ann_id", annotations)):
         if not all(isinstance(number, int | str) for number in ids):
             raise DataError(f"{name}: expected ids that are numbers or texts, got {shown(ref[name])}")
-    if not isinstance(ref["split"], str) or not ref["split"].strip():
-        raise DataError(f"split: expected a name such as train, got {shown(ref['split'])}")
+    split = text_field(ref, "split", "a name such as train").strip()
     sentences = ref["sentences"] if isinstance(ref["sentences"], list) else []
     said = [sentence.get("sent") for sentence in sentences if isinstance(sentence, dict)]
     texts = [" ".join(text.split()) for text in said if isinstance(text, str) and text.strip()]
     if not texts:
         raise DataError(f"sentences: expected some with a text in 'sent', got {shown(ref['sentences'])}")
     meant = [number for number in annotations if number != NO_TARGET]
-    return {"image_id": ref["image_id"], "ann_id": meant, "split": ref["split"].strip(), "sentences": texts}
+    return {"image_id": ref["image_id"], "ann_id": meant, "split": split, "sentences": texts}
 
 
 def _refs(path: Path) -> Iterator[tuple[str, Any]]:

@@ -19,7 +19,7 @@ from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.files.tables import table_rows
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.instruction.onellm_media import locate
-from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, by_field, record_rows
 from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
@@ -36,12 +36,9 @@ def scan_coco_captions(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The images and their captions, an item for each image. Raises DataError for a file without captions."""
     captions = 0
     for field, own, part in (("images", "id", "image"), ("annotations", "image_id", "caption")):
-        for where, value in json_items(config.path, field):
-            if isinstance(value, dict) and own in value:
-                captions += part == "caption" and "caption" in value
-                yield Row(str(value[own]), part, where, value)
-            else:
-                yield Skipped(where, f"expected an object with {own!r}, got {shown(value)}")
+        for row in record_rows(json_items(config.path, field), part, *by_field(own)):
+            captions += isinstance(row, Row) and part == "caption" and "caption" in row.value
+            yield row
     if not captions:
         raise DataError(f"{config.path}: expected 'annotations' with a 'caption' each, got none")
 

@@ -16,15 +16,17 @@ Source: haotian-liu/LLaVA@c121f04 docs/Data.md, llava/train/train.py.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.files.boxes import box_from_xyxy
-from deixis.datasets.files.dialogue import Exchange, exchanges, json_rows, strip_media_tokens
+from deixis.datasets.files.dialogue import Exchange, exchanges, strip_media_tokens
 from deixis.datasets.files.images import find_image, image_media_id
+from deixis.datasets.files.json_stream import json_rows, text_field
 from deixis.datasets.files.text_boxes import AS_TEXT, WAYS, TextBoxes, box_from_shares
-from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, by_field, numbered_rows, record_rows
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
@@ -38,22 +40,14 @@ TASKS = {"conv": "dialogue", "detail": "caption", "complex": "reason"}
 
 def scan_llava(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The rows of the file, each an item of its own; an answer goes with its question."""
-    if config.options.get("boxes", AS_TEXT) not in WAYS:
-        raise DataError(f"boxes: expected one of {', '.join(WAYS)}, got {config.options['boxes']!r}")
-    for number, (where, value) in enumerate(json_rows(config.path)):
-        if isinstance(value, DataError):
-            yield Skipped(where, str(value))
-        elif not isinstance(value, dict):
-            yield Skipped(where, f"expected an object such as {{'image', 'conversations'}}, got {shown(value)}")
-        else:
-            key = f"question {value['question_id']}" if "question_id" in value else str(number)
-            yield Row(key, "record", where, {"number": number, **value})
+    config.choice("boxes", WAYS)
+    for row in numbered_rows(config, "an object such as {'image', 'conversations'}"):
+        if isinstance(row, Row) and "question_id" in row.value:
+            row = replace(row, key=f"question {row.value['question_id']}")
+        yield row
     if "answers" in config.options:
-        for where, value in json_rows(Path(config.options["answers"])):
-            if isinstance(value, dict) and "question_id" in value:
-                yield Row(f"question {value['question_id']}", "answer", where, value)
-            else:
-                yield Skipped(where, f"expected an answer {{'question_id', 'text'}}, got {shown(str(value))}")
+        answers = json_rows(Path(config.options["answers"]))
+        yield from record_rows(answers, "answer", *by_field("question_id", "question "))
 
 
 def read_llava(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample | Annotated | Skipped]:
@@ -104,9 +98,9 @@ def _said(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Ex
         found, left_out = exchanges(record["conversations"], has_medium)
         return found, "dialogue", left_out
     if "instruction" in record:
-        question, answer, kind = record["instruction"], record.get("output"), record.get("type")
+        question, answer, category = record["instruction"], record.get("output"), record.get("type")
     elif "question_id" in record:
-        question, kind = record.get("text"), record.get("category")
+        question, category = record.get("text"), record.get("category")
         if not item.of("answer"):
             raise DataError("expected an answer to it in the file that the option answers= names, got none")
         answer = item.one("answer").value.get("text")
@@ -115,10 +109,8 @@ def _said(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Ex
             f"expected 'conversations', 'instruction', 'question_id' or 'captions' among the fields, got "
             f"{', '.join(name for name in record if name != 'number') or 'none'}"
         )
-    for name, text in (("question", question), ("answer", answer)):
-        if not isinstance(text, str) or not text.strip():
-            raise DataError(f"{name}: expected text, got {shown(text)}")
-    return [Exchange(0, strip_media_tokens(question), answer.strip())], TASKS.get(str(kind), "dialogue"), []
+    question, answer = (text_field({name: text}, name) for name, text in (("question", question), ("answer", answer)))
+    return [Exchange(0, strip_media_tokens(question), answer.strip())], TASKS.get(str(category), "dialogue"), []
 
 
 def _read_captions(

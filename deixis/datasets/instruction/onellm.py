@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from deixis.datasets.annotated import Annotated
-from deixis.datasets.files.dialogue import exchanges, json_rows
+from deixis.datasets.files.dialogue import exchanges
 from deixis.datasets.files.images import split_of
-from deixis.datasets.files.json_stream import json_items, json_pairs
+from deixis.datasets.files.json_stream import json_items, json_pairs, json_rows, text_field
 from deixis.datasets.files.tables import table_rows
 from deixis.datasets.instruction.onellm_media import KINDS, kind_by_ending, media_of
-from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, by_field, record_rows
 from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
@@ -39,8 +39,7 @@ MSVD_NAMES, MSVD_FILE = "youtube_mapping.txt", "YouTubeClips/{}.avi"
 
 def scan_onellm(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The rows of the files. Raises DataError where nothing tells what kind of media they name."""
-    if config.options.get("kind") not in (None, *KINDS):
-        raise DataError(f"kind: expected one of {', '.join(KINDS)}, got {config.options['kind']!r}")
+    config.choice("kind", KINDS)
     for path in onellm_files(config.path):
         told = False
         for row in _scan_table(path) if path.suffix == ".csv" else _scan_json(path):
@@ -102,11 +101,7 @@ def _scan_json(path: Path) -> Iterator[Row | Skipped]:
     key = _first_key(path)
     if key is not None and key in COCO_FIELDS:
         for field, own, part in (("images", "id", "captioned"), ("annotations", "image_id", "caption")):
-            for where, value in json_items(path, field):
-                if isinstance(value, dict) and own in value:
-                    yield Row(f"{path.name}:{value[own]}", part, where, value)
-                else:
-                    yield Skipped(where, f"expected an object with {own!r}, got {shown(value)}")
+            yield from record_rows(json_items(path, field), part, *by_field(own, f"{path.name}:"))
         return
     if key is not None and path.suffix == ".json":
         for where, name, caption in json_pairs(path):
@@ -204,10 +199,7 @@ def _captions(record: Mapping[str, Any]) -> list[Any]:
 def _turns(row: Row, media: tuple[MediaReference, ...]) -> tuple[tuple[Turn, ...], list[str], str]:
     """(turns, what was skipped, task) of a dialogue or a question."""
     if row.part == "question":
-        question, answer = row.value["question"], row.value["answer"]
-        for name, text in (("question", question), ("answer", answer)):
-            if not isinstance(text, str) or not text.strip():
-                raise DataError(f"{name}: expected text, got {shown(text)}")
+        question, answer = (text_field(row.value, name) for name in ("question", "answer"))
         return (Turn(escaped(question.strip()), escaped(answer.strip())),), [], "answer"
     found, left_out = exchanges(row.value["conversations"], bool(media))
     return tuple(Turn(escaped(said.user), escaped(said.assistant)) for said in found), left_out, "dialogue"

@@ -10,15 +10,14 @@ Sources: RUCAIBox/POPE; visualqa.org/vqa_v2; cs.stanford.edu/people/dorarad/gqa.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deixis.datasets.files.dialogue import json_rows
 from deixis.datasets.files.images import split_of
-from deixis.datasets.files.json_stream import json_items, json_pairs
+from deixis.datasets.files.json_stream import json_items, json_pairs, json_rows, text_field
 from deixis.datasets.instruction.llava import image_references
-from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
+from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, by_field, record_rows
 from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
@@ -29,11 +28,9 @@ YES_NO = ("yes", "no")
 _SUBSET = re.compile(r"(?:train|val|test)20\d\d")
 
 
-def _text(name: str, text: Any) -> str:
-    """A text as markup. Raises DataError for anything else."""
-    if not isinstance(text, str) or not text.strip():
-        raise DataError(f"{name}: expected text, got {shown(text)}")
-    return escaped(text.strip())
+def _text(record: Mapping[str, Any], field: str) -> str:
+    """The text in a field as markup. Raises DataError for anything else."""
+    return escaped(text_field(record, field).strip())
 
 
 def _sample(config: DatasetConfig, kind: Format, key: str, image: Any, turn: Turn, task: str) -> Sample:
@@ -51,19 +48,14 @@ def _sample(config: DatasetConfig, kind: Format, key: str, image: Any, turn: Tur
 
 def scan_pope(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The lines of the file, each an item of its own."""
-    for number, (where, value) in enumerate(json_rows(config.path)):
-        if isinstance(value, dict):
-            yield Row(f"{config.path.stem}/{number}", "question", where, value)
-        else:
-            why = str(value) if isinstance(value, DataError) else f"expected an object, got {shown(value)}"
-            yield Skipped(where, why)
+    yield from record_rows(json_rows(config.path), "question", lambda number, _: f"{config.path.stem}/{number}")
 
 
 def read_pope(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample]:
     record = item.one("question").value
     if record.get("label") not in YES_NO:
         raise DataError(f"label: expected yes or no, got {shown(record.get('label'))}")
-    turn = Turn(_text("text", record.get("text")), record["label"], choices=YES_NO)
+    turn = Turn(_text(record, "text"), record["label"], choices=YES_NO)
     yield _sample(config, POPE, item.key, record.get("image"), turn, "exists")
 
 
@@ -87,14 +79,11 @@ def vqav2_annotations(config: DatasetConfig) -> Path:
 
 
 def _scan_list(path: Path, field: str, part: str) -> Iterator[Row | Skipped]:
-    rows = 0
-    for where, value in json_items(path, field):
-        rows += 1
-        if isinstance(value, dict) and "question_id" in value:
-            yield Row(str(value["question_id"]), part, where, value)
-        else:
-            yield Skipped(where, f"expected an object with 'question_id', got {shown(value)}")
-    if not rows:
+    count = 0
+    for row in record_rows(json_items(path, field), part, *by_field("question_id")):
+        count += 1
+        yield row
+    if not count:
         raise DataError(f"{path}: expected a list {field!r} as in VQAv2's files, got none")
 
 
@@ -108,9 +97,9 @@ def read_vqav2(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterato
         raise DataError(f"image_id: expected a whole number, got {shown(question.get('image_id'))}")
     given = annotation.get("answers") or []
     turn = Turn(
-        _text("question", question.get("question")),
-        _text("multiple_choice_answer", annotation.get("multiple_choice_answer")),
-        references=tuple(_text("answers", answer["answer"]) for answer in given),
+        _text(question, "question"),
+        _text(annotation, "multiple_choice_answer"),
+        references=tuple(_text(answer, "answer") for answer in given),
     )
     image = f"{subset[0]}/COCO_{subset[0]}_{question['image_id']:012d}.jpg"
     yield _sample(config, VQAV2, item.key, image, turn, "answer")
@@ -128,11 +117,10 @@ def scan_gqa(config: DatasetConfig) -> Iterator[Row | Skipped]:
 def read_gqa(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample]:
     """The sample of a question; its full sentence is as right an answer."""
     record = item.one("question").value
-    full: Sequence[str] = [record["fullAnswer"]] if record.get("fullAnswer") else []
     turn = Turn(
-        _text("question", record.get("question")),
-        _text("answer", record.get("answer")),
-        references=tuple(_text("fullAnswer", text) for text in full),
+        _text(record, "question"),
+        _text(record, "answer"),
+        references=(_text(record, "fullAnswer"),) if record.get("fullAnswer") else (),
     )
     yield _sample(config, GQA, item.key, f"gqa/images/{record['imageId']}.jpg", turn, "answer")
 

@@ -14,8 +14,10 @@ and renamed. So a run may be killed at any moment: what is not done is done agai
 
 import csv
 import json
+import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,9 @@ from deixis.samples.sample import Sample
 from deixis.samples.shards import Placement, ShardReport, write_shard
 from deixis.samples.skipped import Skipped
 
+MAX_REASONS = 1_000
+OTHERS = "other reasons"
+_PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\b[\w./-]*\d[\w./-]*")
 RUN, DESCRIPTION, REPORT, SKIPPED = ".run", "run.json", "report.json", "skipped.csv"
 
 
@@ -133,6 +138,50 @@ class RunFolder:
     def _write(self, path: Path, values: dict[str, Any]) -> None:
         with atomic_path(path) as part:
             part.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def reason(why: str) -> str:
+    """A sentence without its particulars, so that equal reasons are counted as one.
+
+    >>> reason("annotations[7].bbox: expected 4 numbers, got 3")
+    'annotations….bbox: expected … numbers, got …'
+    """
+    return _PARTICULARS.sub("…", why)
+
+
+class Totals:
+    """The units of a run, added up one at a time. first: what was skipped before any unit."""
+
+    def __init__(self, folder: RunFolder, units: Sequence[str], first: Iterable[Skipped] = ()):
+        self.folder, self.units, self.first = folder, units, list(first)
+
+    def skipped(self) -> Iterator[Skipped]:
+        """Everything that was skipped, unit by unit."""
+        yield from self.first
+        for unit in self.units:
+            yield from self.folder.report_of(unit).skipped
+
+    def report(self) -> dict[str, Any]:
+        """samples: by group; items; shards; skipped: their number; reasons: how often each, most frequent first."""
+        samples: Counter[str] = Counter()
+        items = shards = skipped = 0
+        for unit in self.units:
+            done = self.folder.report_of(unit)
+            samples.update(done.samples)
+            items += done.items
+            shards += len(done.shards)
+        reasons: Counter[str] = Counter()
+        for skip in self.skipped():
+            skipped += 1
+            word = reason(skip.why)
+            reasons[word if word in reasons or len(reasons) < MAX_REASONS else OTHERS] += 1
+        return {
+            "samples": dict(sorted(samples.items())),
+            "items": items,
+            "shards": shards,
+            "skipped": skipped,
+            "reasons": dict(reasons.most_common()),
+        }
 
 
 def _difference(earlier: dict[str, Any], now: dict[str, Any], within: str = "") -> str | None:

@@ -10,9 +10,8 @@ from typing import Any
 
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import plain_samples
-from deixis.datasets.runs.folder import RunFolder, UnitReport
+from deixis.datasets.runs.folder import RunFolder, Totals, UnitReport
 from deixis.datasets.runs.pool import Workers, map_ordered
-from deixis.datasets.runs.report import Totals
 from deixis.datasets.runs.sources import Source
 from deixis.datasets.runs.survey import Survey, survey
 from deixis.errors import DataError, DeixisError

@@ -51,9 +51,7 @@ def coco_stuff_classes(config: DatasetConfig) -> ClassList:
     found = read_class_list(class_file(config, COCO_STUFF_FILES, "labels.txt"))
     has_none = is_void(found.names.get(0, ("",))[0])
     names = {number - has_none: of_class for number, of_class in found.names.items() if number or not has_none}
-    if config.options.get("dashed", "drop") not in ("drop", "keep"):
-        raise DataError(f"dashed: expected drop or keep, got {config.options['dashed']!r}")
-    if config.options.get("dashed") == "keep":
+    if config.choice("dashed", ("drop", "keep")) == "keep":
         return ClassList({number: (undashed(of_class[0]),) for number, of_class in names.items()})
     # still in the list, as what is skipped must not count as foreign
     return ClassList({number: ("void",) if "-" in of_class[0] else of_class for number, of_class in names.items()})

@@ -39,12 +39,11 @@ def scan_masks(config: DatasetConfig) -> Iterator[Row | Skipped]:
 
     Raises DataError for a folder without masks, and where nothing tells what the masks show.
     """
-    if config.options.get("values", "auto") not in VALUES:
-        raise DataError(f"values: expected one of {', '.join(VALUES)}, got {config.options['values']!r}")
+    values = config.choice("values", VALUES, "auto")
     classes = _class_file(config)
     if classes is not None:
         yield Row(METADATA, "classes", shown_path(classes, config), read_class_list(classes).to_json())
-    elif config.options.get("values") == "classes":
+    elif values == "classes":
         raise DataError(f"classes: expected classes.json or classes.txt in {config.path}, or classes=FILE, got none")
     is_named = "name" in config.options or classes is not None
     for row in _rows(config):

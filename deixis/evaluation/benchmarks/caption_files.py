@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from deixis.datasets.annotated import Annotated
-from deixis.datasets.files.dialogue import json_rows
 from deixis.datasets.files.images import image_reference
-from deixis.datasets.files.json_stream import json_items
+from deixis.datasets.files.json_stream import json_items, json_rows
 from deixis.datasets.instruction.caption_sets import AUDIOCAPS, CLOTHO, COCO_CAPTIONS
 from deixis.datasets.instruction.onellm import ONELLM, POINTLLM_FILE
 from deixis.datasets.instruction.onellm_media import locate, medium_id

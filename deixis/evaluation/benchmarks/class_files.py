@@ -21,8 +21,7 @@ from jaxtyping import Float32, UInt16
 
 from deixis.datasets.classification.class_clouds import SCANOBJECTNN_HARDEST, read_class_clouds
 from deixis.datasets.classification.class_folders import CLASS_FOLDERS, LISTS
-from deixis.datasets.files.class_lists import split_names
-from deixis.datasets.files.class_names import readable
+from deixis.datasets.files.class_lists import readable, split_names
 from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmark import RequiredFile

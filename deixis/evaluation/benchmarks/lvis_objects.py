@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from deixis.datasets.annotated import Annotated, Object
-from deixis.datasets.detection.lvis import LVIS, names_by_address, object_of_category
+from deixis.datasets.detection.coco_variants import LVIS, names_by_address, object_of_category
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.object_names import is_single
 from deixis.datasets.plain_questions import plain_text

@@ -17,8 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deixis.datasets.files.dialogue import json_rows
-from deixis.datasets.files.json_stream import json_items, json_pairs
+from deixis.datasets.files.json_stream import json_items, json_pairs, json_rows
 from deixis.datasets.instruction.caption_sets import scan_table
 from deixis.datasets.instruction.onellm import ONELLM
 from deixis.datasets.instruction.onellm_media import audio_header, locate

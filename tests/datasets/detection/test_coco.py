@@ -83,7 +83,7 @@ def test_what_cannot_be_used_is_counted(tmp_path, content, where, message):
     [
         pytest.param("[1, 2", {}, "train.json: expected JSON", id="no_json"),
         pytest.param("{}", {}, "train.json: expected a list 'images' as in COCO's files, got none", id="no_images"),
-        pytest.param(json.dumps(coco(THING)), {"form": "polygon"}, "form: expected box or mask, got 'polygon'",
+        pytest.param(json.dumps(coco(THING)), {"form": "polygon"}, "form: expected one of box, mask, got 'polygon'",
                      id="form"),
         pytest.param(json.dumps(coco(THING)), {"captions": "beside"}, "captions: expected a JSON file of captions",
                      id="no_captions"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deixis.datasets.detection.lvis import LVIS, bare_name
+from deixis.datasets.detection.coco_variants import LVIS, bare_name
 from deixis.geometry import rle_to_mask
 from tests.datasets.reading import read_all, write_json, write_picture
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deixis.datasets.detection.objects365 import OBJECTS365, object_of_category
+from deixis.datasets.detection.coco_variants import OBJECTS365, split_category
 from tests.datasets.reading import read_all, write_json, write_picture
 
 BOX = {
@@ -34,7 +34,7 @@ def objects365(*annotations: dict, file_name: str = FILE) -> dict:
     ],
 )
 def test_names(name, expected, synonyms):
-    obj = object_of_category({"name": name})
+    obj = split_category({"name": name})
     assert (obj.name, obj.synonyms) == (expected, synonyms)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deixis.datasets.detection.parts import PACO_LVIS, PASCAL_PART
+from deixis.datasets.detection.coco_variants import PACO_LVIS, PASCAL_PART
 from tests.datasets.reading import read_all, write_json, write_picture
 
 CATEGORIES = [

@@ -73,7 +73,7 @@ def test_refuses_a_folder_without_annotations(tmp_path):
                      id="end_without_a_box"),
         pytest.param("relationships", {**RIDES, "object": end(11, "dog")},
                      "object: expected another object than the subject, got the same", id="to_itself"),
-        pytest.param("regions", {**REGION, "phrase": None}, "phrase: expected a text, got null", id="no_phrase"),
+        pytest.param("regions", {**REGION, "phrase": None}, "phrase: expected text, got null", id="no_phrase"),
         pytest.param("regions", {**REGION, "width": 0}, "x, y, width, height: expected a box",
                      id="region_without_width"),
     ],

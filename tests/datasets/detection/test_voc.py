@@ -72,7 +72,7 @@ def test_a_bad_file_is_skipped(tmp_path, change, message):
     ("options", "message"),
     [
         pytest.param({}, "expected XML files in the folder or its Annotations/, got none", id="empty"),
-        pytest.param({"origin": "2"}, "origin: expected 0 or 1, got '2'", id="origin"),
+        pytest.param({"origin": "2"}, "origin: expected one of 0, 1, got '2'", id="origin"),
     ],
 )
 def test_refuses(tmp_path, options, message):

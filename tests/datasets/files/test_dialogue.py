@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deixis.datasets.files.dialogue import exchanges, json_rows, marked
+from deixis.datasets.files.dialogue import exchanges, marked
+from deixis.datasets.files.json_stream import json_rows
 from deixis.geometry import Reference, Text, escaped, parse_markup
 
 

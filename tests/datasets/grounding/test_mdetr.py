@@ -53,7 +53,7 @@ def test_one_bad_annotation_is_counted_and_the_rest_goes_on(tmp_path, image, mad
 @pytest.mark.parametrize(
     ("image", "why"),
     [
-        pytest.param(entry(1, " "), "images[0]: caption: expected a text, got ' '", id="no_caption"),
+        pytest.param(entry(1, " "), "images[0]: caption: expected text, got ' '", id="no_caption"),
         pytest.param({**entry(1, "a"), "file_name": None}, "file_name: expected the name of an image", id="no_name"),
         pytest.param({**entry(1, "a"), "height": 0}, "height: expected whole pixels", id="no_height"),
         pytest.param(entry(2, "a dog"), "expected an annotation of what 'a dog' means, got none", id="no_annotation"),

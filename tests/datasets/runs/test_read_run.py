@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deixis.datasets.runs.folder import RunFolder
+from deixis.datasets.runs.folder import RunFolder, reason
 from deixis.datasets.runs.pool import Workers
 from deixis.datasets.runs.read_run import ReadPlan, ReadUnit, read_set, read_unit
-from deixis.datasets.runs.report import reason
 from deixis.datasets.runs.sources import Source, check_source
 from deixis.datasets.source import DatasetConfig
 from deixis.samples.shards import open_samples
