@@ -5,7 +5,6 @@ Visual Genome's; Flickr30k's, Visual Genome's and COCO's are Flickr's. By these 
 """
 
 import re
-from collections.abc import Iterable
 
 _COCO = re.compile(r"(?:^|/|_)(?:COCO_(?:train|val|test)20\d\d_)?(\d{12})(?:_\d+)?\.(?:jpe?g|png)$", re.IGNORECASE)
 _GENOME = re.compile(r"(?:^|/)(?:VG_100K(?:_2)?|gqa/images|vg)/(\d+)\.(?:jpe?g|png)$", re.IGNORECASE)
@@ -43,10 +42,4 @@ def coco_id(number: int | str) -> str:
 
 def aliases(*names: str | None) -> tuple[str, ...]:
     """The ids that some names of one image give, without repeats."""
-    return tuple(dict.fromkeys(_found(names)))
-
-
-def _found(names: Iterable[str | None]) -> Iterable[str]:
-    for name in names:
-        if name and (found := image_id(name)):
-            yield found
+    return tuple(dict.fromkeys(filter(None, map(image_id, filter(None, names)))))

@@ -1,7 +1,7 @@
 """The plain questions of what a set says: one wording each, nothing drawn at random, nothing skipped.
 
 `deixis data read` writes these, so that a set in the sample format still says all that the set said; a build has many
-wordings and draws among them (`deixis.synthesis.parts`). One sample for each kind of question of a record.
+wordings and draws among them (`deixis.synthesis.parts`). One sample for each task of a record.
 """
 
 from collections.abc import Iterable, Iterator
@@ -132,8 +132,8 @@ def _reason(annotated: Annotated, used: _Used) -> Iterator[Turn]:
         if expression.implicit and _placed(annotated, expression.objects):
             names = dict.fromkeys(annotated.objects[obj].name for obj in expression.objects)
             answer = used.marked(" and ".join(filter(None, names)) or "this", expression.objects)
-            told = f" {plain_text(expression.explanation)}" if expression.explanation else ""
-            yield Turn(plain_text(expression.text), f"{answer}.{told}")
+            reason = f" {plain_text(expression.explanation)}" if expression.explanation else ""
+            yield Turn(plain_text(expression.text), f"{answer}.{reason}")
 
 
 def _describe(annotated: Annotated, used: _Used) -> Iterator[Turn]:

@@ -42,7 +42,7 @@ def test_a_folder_in_order_with_another_split(tmp_path):
     assert [(record.id, record.split) for record in records] == [("a/0", "val"), ("a/0", "val"), ("a/1", "val")]
 
 
-def test_damage_is_skipped_and_the_rest_goes_on(tmp_path):
+def test_damage_is_skipped_and_the_rest_is_read(tmp_path):
     write_shard(samples(2), tmp_path / "b.jsonl", "copy")
     lines = (tmp_path / "b.jsonl").read_text().splitlines()
     (tmp_path / "b.jsonl").write_text("\n".join([lines[0], "{", lines[1]]))

@@ -2,8 +2,8 @@
 
     cat/a.jpg    train/cat/a.jpg    cat/train/a.jpg    labels.csv with a column of files and one of classes
 
-Each becomes a question for its class; the classes are what may be chosen from, where they are few. The kind of a file
-is told by its ending, or by the option `kind` (depth, normal, imu).
+Each becomes a question for its class; the classes are what may be chosen from, where they are few. The modality of a
+file is told by its ending, or by the option `kind` (depth, normal, imu).
 """
 
 import os
@@ -39,11 +39,11 @@ QUESTIONS = {
     "imu": "What is done here?",
     "fmri": "What does this brain see?",
 }
-_KIND_OF_SUFFIX = {suffix: kind for kind, reader in MODALITIES.items() for suffix in reader.suffixes}
+_MODALITY_OF_SUFFIX = {suffix: modality for modality, reader in MODALITIES.items() for suffix in reader.suffixes}
 
 
 def scan_class_folders(config: DatasetConfig) -> Iterator[Row | Skipped]:
-    """A row for each file, and one for all classes. Raises DataError where there is no class, or an unknown kind."""
+    """A row for each file, and one for all classes. Raises DataError where there is no class."""
     config.choice("kind", MODALITIES)
     found = next((config.path / name for name in LISTS if (config.path / name).is_file()), None)
     classes: set[str] = set()
@@ -54,7 +54,7 @@ def scan_class_folders(config: DatasetConfig) -> Iterator[Row | Skipped]:
     if not classes:
         raise DataError(
             f"{config.path}: expected a folder for each class with files ending in "
-            f"{' '.join(sorted(_KIND_OF_SUFFIX))}, or {' or '.join(LISTS)}, got neither"
+            f"{' '.join(sorted(_MODALITY_OF_SUFFIX))}, or {' or '.join(LISTS)}, got neither"
         )
     yield Row(METADATA, "classes", "classes", sorted(classes))
 
@@ -63,12 +63,12 @@ def read_class_folders(item: Item, metadata: Metadata, config: DatasetConfig) ->
     """The question for the class of an item's signal."""
     value = item.one("file").value
     path, source = Path(value["path"]), set_name(config)
-    kind = config.options.get("kind") or _KIND_OF_SUFFIX[path.suffix.lower()]
+    modality = config.options.get("kind") or _MODALITY_OF_SUFFIX[path.suffix.lower()]
     medium = MediaReference(
-        (image_id(str(path)) if kind == "image" else None) or f"{source}/{item.key}", kind, path=str(path)
+        (image_id(str(path)) if modality == "image" else None) or f"{source}/{item.key}", modality, path=str(path)
     )
-    if kind == "image":
-        medium = MediaReference(medium.id, kind, path=str(path), size_hw=header_size_hw(path))
+    if modality == "image":
+        medium = MediaReference(medium.id, modality, path=str(path), size_hw=header_size_hw(path))
     elif not path.is_file():
         raise DataError(f"{path}: expected a file, got none")
     classes = tuple(map(plain_text, metadata["classes"][0].value))
@@ -79,7 +79,7 @@ def read_class_folders(item: Item, metadata: Metadata, config: DatasetConfig) ->
         split=value["split"],
         turns=(
             Turn(
-                config.options.get("question", QUESTIONS[kind]),
+                config.options.get("question", QUESTIONS[modality]),
                 plain_text(value["class"]),
                 choices=classes if 2 <= len(classes) <= MAX_CHOICES else (),
             ),
@@ -95,7 +95,7 @@ def _rows_of_folders(config: DatasetConfig) -> Iterator[Row | Skipped]:
         relative = PurePosixPath(shown_path(path, config))
         # "train" of train/cat/a.jpg is a split, of train/a.jpg a class like its neighbours "car" and "bus"
         named = [part for part in relative.parts[:-1] if not _is_split(part)] or list(relative.parts[:-1])
-        if path.suffix.lower() not in _KIND_OF_SUFFIX and "kind" not in config.options:
+        if path.suffix.lower() not in _MODALITY_OF_SUFFIX and "kind" not in config.options:
             yield Skipped(str(relative), f"expected a file of a known ending, got {path.suffix or path.name!r}")
         elif not named:
             yield Skipped(str(relative), "expected a folder that is named by the class, got none")
@@ -130,7 +130,7 @@ def _rows_of_list(found: Path, config: DatasetConfig) -> Iterator[Row | Skipped]
         path = config.folder / name
         if not name or not text:
             yield Skipped(where, f"expected a file and a class, got {name!r} and {text!r}")
-        elif path.suffix.lower() not in _KIND_OF_SUFFIX and "kind" not in config.options:
+        elif path.suffix.lower() not in _MODALITY_OF_SUFFIX and "kind" not in config.options:
             yield Skipped(where, f"expected a file of a known ending, got {path.suffix or name!r}")
         else:
             yield _row(path, text, where, config)
@@ -149,7 +149,7 @@ def _is_split(part: str) -> bool:
 
 CLASS_FOLDERS = Format(
     name="class_folders",
-    title="signals of any kind in a folder for each class",
+    title="signals of any modality in a folder for each class",
     wants="a folder of folders named by classes, or with labels.csv (file, label)",
     home="your own",
     licence="your own",

@@ -13,12 +13,11 @@ from typing import Any
 
 from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.detection.coco_files import LISTS, file_of, heading, scan_coco
-from deixis.datasets.detection.coco_masks import segmentation_rle
 from deixis.datasets.files.boxes import box_from_xywh
 from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import declared_size_hw, image_reference, set_name, split_of
 from deixis.datasets.files.json_stream import text_field
-from deixis.datasets.files.mask_regions import rle_box
+from deixis.datasets.files.mask_regions import rle_box, segmentation_rle
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
@@ -37,7 +36,8 @@ def object_of_category(category: Record) -> Object:
 
 def image_names(image: Record) -> list[str]:
     """What an image may be called: its `file_name`, else the end of `coco_url` ("val2017/000000000139.jpg")."""
-    names = [image.get("file_name"), _end_of_address(image.get("coco_url"))]
+    url = image.get("coco_url")
+    names = [image.get("file_name"), "/".join(url.split("/")[-2:]) if isinstance(url, str) else None]
     return [name for name in names if isinstance(name, str) and name.strip()]
 
 
@@ -191,11 +191,6 @@ def licence_name(name: str, url: str) -> str:
     """
     found = re.search(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)", url)
     return f"CC-{found[1].upper()}-{found[2]}" if found else name
-
-
-def _end_of_address(url: Any) -> str | None:
-    """The last folder and the file of an address."""
-    return "/".join(url.split("/")[-2:]) if isinstance(url, str) and url else None
 
 
 OPTIONS = {

@@ -20,7 +20,7 @@ from deixis.samples.skipped import Skipped
 FORMS = ("box", "mask")
 LISTS = {"categories": "categories", "licences": "licenses", "attributes": "attributes"}
 """What a file says for all its images, and the field of it; `attributes` is PACO's."""
-OTHER_KINDS = ("captions", "person_keypoints", "panoptic", "stuff", "image_info")
+OTHER_FILES = ("captions", "person_keypoints", "panoptic", "stuff", "image_info")
 """Beginnings of names of COCO's other files, which lie beside its instances."""
 
 
@@ -33,7 +33,7 @@ def coco_files(config: DatasetConfig) -> list[Path]:
     if config.path.is_file():
         return [config.path]
     for folder in (config.path / "annotations", config.path):
-        found = sorted(path for path in folder.glob("*.json") if not path.name.startswith(OTHER_KINDS))
+        found = sorted(path for path in folder.glob("*.json") if not path.name.startswith(OTHER_FILES))
         instances = [path for path in found if path.name.startswith("instances")]
         if found:
             files = instances or found
@@ -49,8 +49,8 @@ def scan_coco(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """
     config.choice("form", FORMS)
     for path in coco_files(config):
-        for kind, field in LISTS.items():
-            yield from _scan_list(path, kind, field)
+        for name, field in LISTS.items():
+            yield from _scan_list(path, name, field)
         images = 0
         for row in _scan_images(path, "images", "id", "image"):
             images += isinstance(row, Row)
@@ -67,23 +67,23 @@ def file_of(key: str) -> str:
     return key.split("#")[0]
 
 
-def heading(metadata: Metadata, kind: str, key: str) -> Mapping[str, Any]:
+def heading(metadata: Metadata, name: str, key: str) -> Mapping[str, Any]:
     """What a file lists for all its images, one of `LISTS`, by id as text."""
-    rows = metadata.get(f"{kind} of {file_of(key)}", ())
+    rows = metadata.get(f"{name} of {file_of(key)}", ())
     return rows[0].value if rows else {}
 
 
-def _scan_list(path: Path, kind: str, field: str) -> Iterator[Row | Skipped]:
+def _scan_list(path: Path, name: str, field: str) -> Iterator[Row | Skipped]:
     found: dict[str, Any] = {}
     for where, record in json_items(path, field):
         if not isinstance(record, dict) or "id" not in record or not record.get("name"):
-            if kind == "categories":  # tools write licences without a name, which tell nothing
+            if name == "categories":  # tools write licences without a name, which tell nothing
                 yield Skipped(where, f"expected a category with an id and a name, got {shown(record)}")
         elif str(record["id"]) in found:
-            yield Skipped(where, f"id: expected one that none of the {kind} before has, got {shown(record['id'])}")
+            yield Skipped(where, f"id: expected one that none of the {name} before has, got {shown(record['id'])}")
         else:
             found[str(record["id"])] = record
-    yield Row(METADATA, f"{kind} of {path.name}", f"{path.name}: {field}", found)
+    yield Row(METADATA, f"{name} of {path.name}", f"{path.name}: {field}", found)
 
 
 def _scan_images(path: Path, field: str, id_field: str, part: str, of: Path | None = None) -> Iterator[Row | Skipped]:

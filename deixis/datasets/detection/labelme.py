@@ -3,36 +3,47 @@
 Shapes of one label and one group_id are one object. A shape's `description` is an expression that means it, its flags
 say what it is like ("open"); flags of the image that are set are objects without a place, the others are absent.
 Labels that begin with "__" (labelme's "__ignore__") are no objects. An image that lies in the JSON alone is taken from
-there. How shapes are drawn, `labelme_shapes` knows.
+there. Shapes become regions:
 
-Source: wkentaro/labelme@51e50e4 labelme/_label_file.py.
+    polygon, circle, mask    a mask; of a line or a linestrip what a pen of some width draws, as labelme exports it
+    rectangle                a box
+    point                    a point
+
+Sources: wkentaro/labelme@51e50e4 labelme/_label_file.py, labelme/utils/shape.py.
 """
 
 import base64
 import binascii
 import io
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 
 from deixis.datasets.annotated import Annotated, Expression, Object
-from deixis.datasets.detection.coco_masks import segmentation_rle
-from deixis.datasets.detection.labelme_shapes import LINE_WIDTH_PX, region_of_shape
+from deixis.datasets.files.boxes import box_from_xyxy
 from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import checked_size_hw, declared_size_hw, find_image, image_media_id, set_name
+from deixis.datasets.files.mask_regions import mask_region, rle_box, segmentation_rle
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
-from deixis.samples.consistency import shown
+from deixis.samples.consistency import listed, shown
 from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
+
+LINE_WIDTH_PX = 10
+"""labelme's own, where it makes masks of lines."""
+CIRCLE_CORNERS = 90
+MIN_POINTS = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip": 2, "point": 1, "mask": 2}
+Points = Float64[np.ndarray, "point 2"]
 
 
 def scan_labelme(config: DatasetConfig) -> Iterator[Row | Skipped]:
@@ -62,8 +73,8 @@ def read_labelme(item: Item, metadata: Metadata, config: DatasetConfig) -> Itera
     drawn = [_joined(group, medium.size_hw) for group in _groups(shapes)]
     flags = document.get("flags")
     flags = flags if isinstance(flags, dict) else {}
-    said = {readable(name): bool(value) for name, value in flags.items() if not name.startswith("__")}
-    objects = [obj for obj, _ in drawn] + [Object(name) for name, is_set in said.items() if is_set]
+    is_present = {readable(name): bool(value) for name, value in flags.items() if not name.startswith("__")}
+    objects = [obj for obj, _ in drawn] + [Object(name) for name, is_set in is_present.items() if is_set]
     there = {obj.name for obj in objects}
     has_masks = bool(drawn) and all(obj.region.mask is not None for obj, _ in drawn)
     yield Annotated(
@@ -73,7 +84,7 @@ def read_labelme(item: Item, metadata: Metadata, config: DatasetConfig) -> Itera
         signals=(medium,),
         objects=tuple(objects),
         expressions=tuple(Expression(text, (number,)) for number, (_, text) in enumerate(drawn) if text),
-        absent=tuple(name for name, is_set in said.items() if not is_set and name not in there),
+        absent=tuple(name for name, is_set in is_present.items() if not is_set and name not in there),
         aliases=aliases(str(document.get("imagePath"))),
         form="mask" if has_masks else "box",
     )
@@ -104,16 +115,16 @@ def _medium(document: Mapping[str, Any], path: Path, key: str, config: DatasetCo
         raise DataError(f"imagePath: expected the name of an image, got {shown(document.get('imagePath'))}")
     beside = path.parent / name
     image = beside if beside.is_file() else find_image(config, [name])
-    said = declared_size_hw({"height": document.get("imageHeight"), "width": document.get("imageWidth")})
+    declared = declared_size_hw({"height": document.get("imageHeight"), "width": document.get("imageWidth")})
     medium_id = image_media_id([f"{key}{Path(name).suffix}", name], source)
     if not image.is_file() and document.get("imageData"):
-        values = _inline_picture(document["imageData"], path)
+        values = _inline_image(document["imageData"], path)
         return MediaReference(medium_id, "image", size_hw=values.shape[:2], values=values)
-    size_hw = checked_size_hw(image, said, "imageHeight, imageWidth")
+    size_hw = checked_size_hw(image, declared, "imageHeight, imageWidth")
     return MediaReference(medium_id, "image", path=str(image), size_hw=size_hw)
 
 
-def _inline_picture(data: Any, path: Path) -> UInt8[np.ndarray, "h w 3"]:
+def _inline_image(data: Any, path: Path) -> UInt8[np.ndarray, "h w 3"]:
     from PIL import Image
 
     from deixis.signals.image import open_value
@@ -172,6 +183,88 @@ def _line_width(config: DatasetConfig) -> int:
     if not width.isdigit() or int(width) < 1:
         raise DataError(f"line_width: expected whole pixels from 1, got {width!r}")
     return int(width)
+
+
+def region_of_shape(record: Mapping[str, Any], size_hw: tuple[int, int], line_width_px: int = LINE_WIDTH_PX) -> Region:
+    """The region of one of labelme's `shapes`, cut to the image.
+
+    Raises DataError, naming the field, for an unknown shape_type, too few points, and what leaves nothing on the image.
+    """
+    shape_type = record.get("shape_type") or "polygon"  # early versions knew no other
+    if shape_type not in DRAW:
+        raise DataError(f"shape_type: expected one of {listed(DRAW)}, got {shown(shape_type)}")
+    return DRAW[shape_type](_points(record.get("points"), MIN_POINTS[shape_type]), record, size_hw, line_width_px)
+
+
+def _points(points: Any, least: int) -> Points:
+    try:
+        array = np.asarray(points, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.zeros((0, 0))
+    if array.ndim != 2 or array.shape[1] != 2 or len(array) < least or not np.isfinite(array).all():
+        raise DataError(f"points: expected at least {least} points [x, y], got {shown(points)}")
+    return array
+
+
+def _draw_polygon(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
+    rle = segmentation_rle([points.ravel().tolist()], size_hw)
+    return Region(box=rle_box(rle), mask=rle)
+
+
+def _draw_rectangle(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
+    return Region(box=box_from_xyxy([*points.min(axis=0).tolist(), *points.max(axis=0).tolist()], size_hw, "points"))
+
+
+def _draw_circle(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
+    (x, y), radius = points[0], float(np.hypot(*(points[1] - points[0])))
+    turns = np.linspace(0, 2 * math.pi, CIRCLE_CORNERS, endpoint=False)
+    corners = np.stack([x + radius * np.cos(turns), y + radius * np.sin(turns)], axis=1)
+    return _draw_polygon(corners.clip(0, size_hw[::-1]), record, size_hw, line_width_px)
+
+
+def _draw_line(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
+    from PIL import Image, ImageDraw
+
+    image = Image.new("1", size_hw[::-1])
+    reach = np.array(size_hw[::-1])
+    way = [tuple(point) for point in points.clip(-reach, 2 * reach).tolist()]
+    ImageDraw.Draw(image).line(way, fill=1, width=line_width_px)
+    return mask_region(np.asarray(image), "points")
+
+
+def _draw_point(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
+    x, y = points[0].tolist()
+    if not (0 <= x <= size_hw[1] and 0 <= y <= size_hw[0]):
+        raise DataError(f"points: expected a point on the image of {size_hw[1]} x {size_hw[0]} pixels, got {x}, {y}")
+    return Region(point=(x, y))
+
+
+def _draw_mask(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
+    """The mask whose pixels lie in the record, its first corner at the first point."""
+    from PIL import Image
+
+    try:
+        inside = np.asarray(Image.open(io.BytesIO(base64.b64decode(record["mask"]))).convert("L")) > 0
+    except (OSError, KeyError, TypeError, binascii.Error, ValueError) as error:
+        raise DataError(f"mask: expected a PNG in base64; {error!r}") from None
+    left, top = points.min(axis=0).astype(int).tolist()
+    mask = np.zeros(size_hw, dtype=bool)
+    rows, columns = mask[max(top, 0) :, max(left, 0) :].shape
+    seen = inside[max(-top, 0) :, max(-left, 0) :][:rows, :columns]
+    mask[max(top, 0) :, max(left, 0) :][: seen.shape[0], : seen.shape[1]] = seen
+    return mask_region(mask)
+
+
+DRAW: Mapping[str, Callable[[Points, Any, tuple[int, int], int], Region]] = {
+    "polygon": _draw_polygon,
+    "rectangle": _draw_rectangle,
+    "circle": _draw_circle,
+    "line": _draw_line,
+    "linestrip": _draw_line,
+    "point": _draw_point,
+    "mask": _draw_mask,
+}
+"""Kind of shape -> its region."""
 
 
 LABELME = Format(

@@ -78,6 +78,7 @@ def read_visual_genome(item: Item, _: Metadata, config: DatasetConfig) -> Iterat
                     add(_mapping(record, part))
                 except DeixisError as error:
                     yield Skipped(f"{row.where}: {part}[{number}]", str(error))
+    id_of = {"coco_id": coco_id, "flickr_id": "flickr/{}".format}
     yield Annotated(
         id=medium.id,
         source="visual_genome",
@@ -86,7 +87,7 @@ def read_visual_genome(item: Item, _: Metadata, config: DatasetConfig) -> Iterat
         objects=tuple(found.objects),
         expressions=tuple(found.expressions),
         relations=tuple(dict.fromkeys(found.relations)),
-        aliases=tuple(_aliases(facts)),
+        aliases=tuple(make(facts[name]) for name, make in id_of.items() if isinstance(facts.get(name), int)),
         complete=False,
         licence="CC-BY-4.0",
     )
@@ -158,12 +159,6 @@ def _medium(key: str, facts: Record, config: DatasetConfig) -> MediaReference:
     names = ["/".join(address[-2:]), f"{key}.jpg"] if len(address) > 1 and address[-1] else [f"{key}.jpg"]
     path = find_image(config, names)
     return MediaReference(f"vg/{key}", "image", path=str(path), size_hw=declared_size_hw(facts) or header_size_hw(path))
-
-
-def _aliases(facts: Record) -> Iterator[str]:
-    for name, id_of in (("coco_id", coco_id), ("flickr_id", "flickr/{}".format)):
-        if isinstance(facts.get(name), int):
-            yield id_of(facts[name])
 
 
 def _texts(values: Any) -> Iterable[str]:

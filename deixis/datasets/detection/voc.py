@@ -36,7 +36,7 @@ FOLDERS = ("Annotations", "annotations", "xml", "xmls", "labels")
 LISTS = ("Main", "Segmentation", "Layout")
 SPLITS = ("train", "val", "test")
 ENDINGS = (".jpg", ".png", ".jpeg", ".JPG", ".JPEG", ".PNG", ".bmp", ".webp", ".tif")
-"""Of images whose file name is not told."""
+"""Of images whose file name is not file_name."""
 SPELLING = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "TV monitor"}
 """PASCAL's class names that are two words."""
 BORDER = 255
@@ -77,7 +77,7 @@ def read_voc(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[
     for number, element in enumerate(root.findall("object"), 1):
         for each in (element, *element.findall("part")):
             try:
-                obj = _thing(each, medium.size_hw, origin)
+                obj = _object(each, medium.size_hw, origin)
                 if each is element:
                     objects[number] = obj
                 else:
@@ -117,14 +117,14 @@ def _text(element: Element, path: str) -> str:
 
 
 def _medium(root: Element, path: Path, config: DatasetConfig, is_pascal: bool, key: str) -> MediaReference:
-    told = _text(root, "filename").replace("\\", "/").rsplit("/", 1)[-1]
-    names = [told] if told else []
+    file_name = _text(root, "filename").replace("\\", "/").rsplit("/", 1)[-1]
+    names = [file_name] if file_name else []
     names += [f"{path.stem}{ending}" for ending in ENDINGS]
     beside = [path.parent / name for name in names] if config.images is None else []
     image = next(filter(Path.is_file, beside), None) or find_image(config, names, split_of_key(key, config))
     height, width = (_side(_text(root, f"size/{side}")) for side in ("height", "width"))
-    said = declared_size_hw({"height": height, "width": width})
-    size_hw = checked_size_hw(image, said, "size")
+    declared = declared_size_hw({"height": height, "width": width})
+    size_hw = checked_size_hw(image, declared, "size")
     source = config.options.get("source") or ("voc" if is_pascal else set_name(config))
     return MediaReference(f"{source}/{key}", "image", path=str(image), size_hw=size_hw)
 
@@ -141,7 +141,7 @@ def _name(element: Element) -> str:
     return SPELLING.get(name, name)
 
 
-def _thing(element: Element, size_hw: tuple[int, int], origin: int) -> Object:
+def _object(element: Element, size_hw: tuple[int, int], origin: int) -> Object:
     name = _name(element)
     texts = [_text(element, f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax")]
     try:

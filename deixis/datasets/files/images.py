@@ -81,17 +81,17 @@ def relative_name(name: str) -> str:
     return path.name if leads_away else str(path)
 
 
-def checked_size_hw(path: Path, said: tuple[int, int] | None, fields: str) -> tuple[int, int]:
+def checked_size_hw(path: Path, declared: tuple[int, int] | None, fields: str) -> tuple[int, int]:
     """The size that a set says its image has, which the file's header must bear out where the file is there.
 
     fields: what the set calls it, for the sentence. Raises DataError where they differ, and where neither tells.
     """
-    if said is not None and not path.is_file():
-        return said
+    if declared is not None and not path.is_file():
+        return declared
     size_hw = header_size_hw(path)
-    if said not in (None, size_hw):
+    if declared not in (None, size_hw):
         raise DataError(
-            f"{fields}: expected the size of {path.name}, {list(size_hw)}, got {list(said)}: the image was resized "
+            f"{fields}: expected the size of {path.name}, {list(size_hw)}, got {list(declared)}: the image was resized "
             "or turned after it was labelled"
         )
     return size_hw

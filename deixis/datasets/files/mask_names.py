@@ -19,7 +19,7 @@ MASK_WORDS = frozenset(
     }
 )
 """Words in the name of a mask that do not say what it shows."""
-PICTURE_WORDS = ("image", "img", "picture", "photo", "rgb", "leftimg8bit", "frame")
+IMAGE_WORDS = ("image", "img", "picture", "photo", "rgb", "leftimg8bit", "frame")
 _SIGNS = re.compile(r"[_\-./ ]+")
 _HASH = re.compile(r"(?=.*\d)[0-9a-f]{8,}", re.IGNORECASE)
 
@@ -44,10 +44,10 @@ def image_names(names: Iterable[str]) -> dict[str, str]:
     others: dict[str, str] = {}
     for name in own:
         folder, slash, last = name.rpartition("/")
-        for word in PICTURE_WORDS:
+        for word in IMAGE_WORDS:
             for pattern in (rf"^{word}[_\-. ]", rf"[_\-. ]{word}$"):
                 others.setdefault(f"{folder}{slash}{re.sub(pattern, '', last, flags=re.IGNORECASE)}", name)
-        if folder and last.lower() in PICTURE_WORDS:  # a folder an image: a/image.jpg, a/mask.png
+        if folder and last.lower() in IMAGE_WORDS:  # a folder an image: a/image.jpg, a/mask.png
             others.setdefault(folder, name)
     return own | {name: of for name, of in others.items() if name not in own}
 

@@ -16,7 +16,7 @@ from deixis.datasets.files.images import SUFFIXES, split_of
 from deixis.datasets.source import DatasetConfig, Row
 from deixis.errors import DataError
 
-PICTURE_FOLDERS = ("images", "jpegimages", "imgs", "image", "img", "pictures", "photos", "rgb", "leftimg8bit")
+IMAGE_FOLDERS = ("images", "jpegimages", "imgs", "image", "img", "pictures", "photos", "rgb", "leftimg8bit")
 MAP_FOLDERS = (
     *("labels", "masks", "annotations", "label", "mask", "annotation", "segmentationclass", "segmentationclasspng"),
     *("segmentations", "segmentation", "gt", "groundtruth", "ground_truth", "gtfine", "targets", "instances"),
@@ -53,7 +53,7 @@ def find_pairs(config: DatasetConfig) -> list[Pair]:
 
 def _pairs_in(folder: Path, name: str, depth: int) -> Iterator[Pair]:
     named = _named(folder)
-    images = next((named[known] for known in PICTURE_FOLDERS if known in named), None)
+    images = next((named[known] for known in IMAGE_FOLDERS if known in named), None)
     maps = next((named[known] for known in MAP_FOLDERS if known in named), None)
     if images is not None and maps is not None:
         yield Pair(images, maps, name)
@@ -83,9 +83,9 @@ def files_below(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def pair_rows(pair: Pair, config: DatasetConfig, part: str = "map") -> Iterator[Row]:
     """A row "image" for every image and one for every map, under the name that they share."""
-    for kind, folder, endings in (("image", pair.images, IMAGE_SUFFIXES), (part, pair.maps, MAP_ENDINGS)):
+    for of, folder, endings in (("image", pair.images, IMAGE_SUFFIXES), (part, pair.maps, MAP_ENDINGS)):
         for name, path in files_below(folder):
-            yield Row(pair.name + without_ending(name, endings), kind, shown_path(path, config), str(path))
+            yield Row(pair.name + without_ending(name, endings), of, shown_path(path, config), str(path))
 
 
 def without_ending(name: str, endings: tuple[str, ...]) -> str:

@@ -31,7 +31,7 @@ from deixis.samples.skipped import Skipped
 
 SPLITS = ("train", "val", "test")
 SENTENCES, ANNOTATIONS = "Sentences", "Annotations"
-PICTURES = ("flickr30k-images", "flickr30k_images", "images")
+IMAGE_FOLDERS = ("flickr30k-images", "flickr30k_images", "images")
 NOT_NAMES = frozenset(("he", "him", "she", "her", "it", "they", "them", "others", "one", "each", "his", "their", "who"))
 """Phrases that name nothing by themselves."""
 _PHRASE = re.compile(r"\[/EN#(\d+)(?:/[^\s\]/]+)+\s+([^\[\]]+)\]")
@@ -47,12 +47,12 @@ def scan_flickr30k(config: DatasetConfig) -> Iterator[Row | Skipped]:
         for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
             name = line.strip().removesuffix(".jpg")
             if name.isascii() and name.isdigit():
-                yield Row(name, "picture", f"{path.name}:{number}", {"split": path.stem})
+                yield Row(name, "image", f"{path.name}:{number}", {"split": path.stem})
             elif name:
                 yield Skipped(f"{path.name}:{number}", f"expected the number of an image, got {shown(line)}")
     for path in [] if lists else sorted((config.path / SENTENCES).glob("*.txt")):
         if path.stem.isascii() and path.stem.isdigit():
-            yield Row(path.stem, "picture", f"{SENTENCES}/{path.name}", {"split": config.split or "train"})
+            yield Row(path.stem, "image", f"{SENTENCES}/{path.name}", {"split": config.split or "train"})
 
 
 @dataclass
@@ -65,7 +65,7 @@ class _Entities:
 
 def read_flickr30k(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     """An image with its boxes and its captions."""
-    row = item.one("picture")
+    row = item.one("image")
     root = read_xml(_file(config, ANNOTATIONS, f"{item.key}.xml"))
     size_hw = (required_int(root, "size/height"), required_int(root, "size/width"))
     entities = _Entities()
@@ -91,13 +91,13 @@ def read_flickr30k(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[A
             phrases.setdefault(name, []).append(bare(text[start:end]))
     if not captions:
         raise DataError(f"{SENTENCES}/{item.key}.txt: expected a caption a line, got none to use")
-    path = find_image(_with_pictures(config), [f"{item.key}.jpg"])
+    path = find_image(_with_images(config), [f"{item.key}.jpg"])
     yield Annotated(
         id=f"flickr30k/{item.key}",
         source="flickr30k",
         split=row.value["split"],
         signals=(MediaReference(f"flickr/{item.key}", "image", path=str(path), size_hw=size_hw),),
-        objects=tuple(_things(entities, phrases)),
+        objects=tuple(_objects(entities, phrases)),
         captions=tuple(captions),
         complete=False,
         licence=FLICKR30K.licence,
@@ -140,13 +140,13 @@ def _add(entities: _Entities, found: Element, size_hw: tuple[int, int]) -> None:
     entities.boxes.append(Region(box=box_xyxy))
 
 
-def _things(entities: _Entities, phrases: Mapping[str, list[str]]) -> Iterator[Object]:
+def _objects(entities: _Entities, phrases: Mapping[str, list[str]]) -> Iterator[Object]:
     """The boxes with their names: phrases that mean this box alone."""
     names: dict[int, dict[str, None]] = {}
     for entity, numbers in entities.of_entity.items():
         if len(numbers) == 1:  # "two men" is no name of either
-            said = [phrase for phrase in phrases.get(entity, ()) if phrase not in NOT_NAMES]
-            names.setdefault(numbers[0], {}).update(dict.fromkeys(said))
+            own = [phrase for phrase in phrases.get(entity, ()) if phrase not in NOT_NAMES]
+            names.setdefault(numbers[0], {}).update(dict.fromkeys(own))
     for number, region in enumerate(entities.boxes):
         name, *others = names.get(number) or ("",)
         yield Object(name, region, synonyms=tuple(others))
@@ -159,11 +159,11 @@ def _file(config: DatasetConfig, folder: str, name: str) -> Path:
     return path
 
 
-def _with_pictures(config: DatasetConfig) -> DatasetConfig:
+def _with_images(config: DatasetConfig) -> DatasetConfig:
     """The place with the folder of its images, if they lie with the annotations or beside them."""
     if config.images is not None:
         return config
-    beside = [folder / name for folder in (config.path, config.path.parent) for name in PICTURES]
+    beside = [folder / name for folder in (config.path, config.path.parent) for name in IMAGE_FOLDERS]
     return replace(config, images=next(filter(Path.is_dir, beside), beside[0]))
 
 

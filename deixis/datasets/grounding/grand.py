@@ -14,18 +14,18 @@ add_masks_to_annotations.py) and GranD/prepare_annotations.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
 from deixis.datasets.annotated import Annotated, Expression, Object
-from deixis.datasets.detection.coco_masks import segmentation_rle
 from deixis.datasets.files.boxes import box_from_xyxy
 from deixis.datasets.files.caption_spans import Part, link_caption
 from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import find_image
 from deixis.datasets.files.json_stream import json_pairs
+from deixis.datasets.files.mask_regions import segmentation_rle
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
@@ -180,10 +180,15 @@ def _medium(name: str, record: Record, config: DatasetConfig) -> MediaReference:
     masks = (
         one.get("segmentation") for part in OBJECT_LISTS for one in record.get(part) or () if isinstance(one, dict)
     )
-    size = next((mask["size"] for mask in masks if isinstance(mask, dict) and isinstance(mask.get("size"), list)), None)
-    is_size = size is not None and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)
-    size_hw = (size[0], size[1]) if is_size else header_size_hw(path)
+    size_hw = masks_size_hw(masks) or header_size_hw(path)
     return MediaReference(sa1b_id(name, "grand"), "image", path=str(path), size_hw=size_hw)
+
+
+def masks_size_hw(masks: Iterable[Any]) -> tuple[int, int] | None:
+    """The size of the first of some run lengths that has one; None where it is no size."""
+    sizes = (mask["size"] for mask in masks if isinstance(mask, dict) and isinstance(mask.get("size"), list))
+    size = next(sizes, ())
+    return (size[0], size[1]) if len(size) == 2 and all(type(side) is int and side > 0 for side in size) else None
 
 
 def _texts(values: Any) -> list[str]:

@@ -18,12 +18,11 @@ from typing import Any
 
 from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.detection.coco_files import scan_coco
-from deixis.datasets.detection.coco_masks import segmentation_rle
 from deixis.datasets.files.caption_spans import Part, bare, link_caption, trimmed
 from deixis.datasets.files.images import find_image, split_of
 from deixis.datasets.files.json_stream import json_items
-from deixis.datasets.files.mask_regions import rle_box
-from deixis.datasets.grounding.grand import find_phrase, sa1b_id
+from deixis.datasets.files.mask_regions import rle_box, segmentation_rle
+from deixis.datasets.grounding.grand import find_phrase, masks_size_hw, sa1b_id
 from deixis.datasets.grounding.mdetr import read_mdetr
 from deixis.datasets.image_ids import image_id
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
@@ -73,7 +72,7 @@ def read_grand_f(item: Item, metadata: Metadata, config: DatasetConfig) -> Itera
     file = item.key.split("#")[0]
     author = "person" if file.startswith(BY_PEOPLE) else "model"
     if not item.of("record"):
-        for found in read_mdetr(item, metadata, _at_pictures(config)):
+        for found in read_mdetr(item, metadata, _with_images(config)):
             if isinstance(found, Annotated):
                 found = replace(found, id=f"grand_f/{item.key.replace('.json#', '/')}", source="grand_f", author=author)
             yield found
@@ -147,19 +146,12 @@ def _medium(record: Record, config: DatasetConfig) -> MediaReference:
     if not isinstance(name, str) or not name.strip():
         raise DataError(f"file_name: expected the name of an image, got {shown(name)}")
     path = find_image(config, [name, *(f"{folder}/{PurePath(name).name}" for folder in FOLDERS)])
-    sizes = (
-        mask["size"]
-        for _, _, _, masks in _groundings(record)
-        for mask in (masks if isinstance(masks, list) else ())
-        if isinstance(mask, dict) and isinstance(mask.get("size"), list) and len(mask["size"]) == 2
-    )
-    size = next(sizes, None)
-    is_size = size is not None and all(isinstance(side, int) and side > 0 for side in size)
-    size_hw = (size[0], size[1]) if is_size else header_size_hw(path)
+    masks = (mask for _, _, _, own in _groundings(record) for mask in (own if isinstance(own, list) else ()))
+    size_hw = masks_size_hw(masks) or header_size_hw(path)
     return MediaReference(image_id(name) or sa1b_id(name, "grand_f"), "image", path=str(path), size_hw=size_hw)
 
 
-def _at_pictures(config: DatasetConfig) -> DatasetConfig:
+def _with_images(config: DatasetConfig) -> DatasetConfig:
     """The place with the folder of Flickr30k's images, if that is where the official layout has it."""
     found: Path | None = next((f for f in (config.folder / name for name in FOLDERS[-2:]) if f.is_dir()), None)
     return config if found is None else replace(config, images=found)

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from deixis.datasets.detection.coco_masks import segmentation_rle
 from deixis.datasets.files.boxes import BoxXYXY, box_from_xyxy
 from deixis.datasets.files.dialogue import exchanges, marked
 from deixis.datasets.files.images import declared_size_hw, image_reference
+from deixis.datasets.files.mask_regions import segmentation_rle
 from deixis.datasets.instruction.llava import image_references
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, numbered_rows
 from deixis.errors import DataError, DeixisError
@@ -29,7 +29,7 @@ from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 
-KINDS = {
+SUBSETS = {
     "vg_object": "name",
     "vg_yesno_object": "exists",
     "vg_attribute": "describe",
@@ -44,19 +44,19 @@ KINDS = {
     "cc3m_595k": "caption",
 }
 """The sets in GRIT, by the word in the name of the file, in the order in which Ferret looks for it -> our task."""
-OTHER_KIND = "dialogue"
+OTHER_TASK = "dialogue"
 _PLACE = re.compile(r"<bbox_location(\d{1,6})>(?:\s*<region_fea>)?")
 
 
 def scan_grit(config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The rows of the file, each an item of its own."""
-    config.choice("kind", KINDS)
+    config.choice("kind", SUBSETS)
     yield from numbered_rows(config, "an object {'image', 'conversations', ...}")
 
 
-def kind_of(config: DatasetConfig) -> str | None:
+def subset_of(config: DatasetConfig) -> str | None:
     """Which set of GRIT a file is: the option `kind`, else by its name; None where that does not tell."""
-    return config.options.get("kind") or next((kind for kind in KINDS if kind in config.path.name), None)
+    return config.options.get("kind") or next((subset for subset in SUBSETS if subset in config.path.name), None)
 
 
 def read_grit(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample | Skipped]:
@@ -67,21 +67,21 @@ def read_grit(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator
     """
     row = item.one("record")
     record = row.value
-    kind = kind_of(config)
-    source = f"grit/{kind}" if kind else f"grit/{config.path.stem}"
+    subset = subset_of(config)
+    source = f"grit/{subset}" if subset else f"grit/{config.path.stem}"
     medium = _medium(record, config, source)
     found, left_out = exchanges(record.get("conversations"), has_medium=True)
     regions = _Regions(record, medium.size_hw)
     turns = tuple(
-        Turn(regions.text(said.user, said.number, False), regions.text(said.assistant, said.number + 1, True))
-        for said in found
+        Turn(regions.text(one.user, one.number, False), regions.text(one.assistant, one.number + 1, True))
+        for one in found
     )
     for why in (*left_out, *regions.left_out):
         yield Skipped(row.where, why)
     yield Sample(
         id=f"{source}/{config.path.stem}/{record['number']}",
         source=source,
-        task=KINDS.get(kind or "", OTHER_KIND),
+        task=SUBSETS.get(subset or "", OTHER_TASK),
         split=config.split or "train",
         turns=turns,
         signals=(medium,),
@@ -168,5 +168,5 @@ GRIT = Format(
     licence="CC-BY-NC-4.0",
     scan=scan_grit,
     read=read_grit,
-    options={"kind": f"which set of GRIT it is, if the file's name does not tell: {', '.join(KINDS)}"},
+    options={"kind": f"which set of GRIT it is, if the file's name does not tell: {', '.join(SUBSETS)}"},
 )

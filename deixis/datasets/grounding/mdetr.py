@@ -30,7 +30,7 @@ from deixis.samples.skipped import Skipped
 
 SETS = {"refcoco+": "refcoco_plus", "refcocog": "refcocog", "refcoco": "refcoco", "flickr": "flickr30k"}
 """A set's name in the field `dataset_name`, or within the file's name, and its name here."""
-PICTURES = {"flickr30k": "flickr", "flickr": "flickr", "vg": "vg", "gqa": "vg"}
+ID_PREFIXES = {"flickr30k": "flickr", "flickr": "flickr", "vg": "vg", "gqa": "vg"}
 """A set, or what `data_source` says, and the first part of its images' ids where the names of files do not tell."""
 _SPLIT = re.compile(r"(?:^|[_-])(train|val|minival|test[A-C]?)(?=[_.-])")
 
@@ -43,7 +43,7 @@ def read_mdetr(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annot
     try:
         caption = text_field(entry.value, "caption")
         name = text_field(entry.value, "file_name", "the name of an image")
-        family = PICTURES.get(str(entry.value.get("data_source")), PICTURES.get(source, source))
+        family = ID_PREFIXES.get(str(entry.value.get("data_source")), ID_PREFIXES.get(source, source))
         split = _SPLIT.search(file)
         split = config.split or (split[1] if split else "train")
         medium = image_reference(config, [name], family, declared_size_hw(entry.value), split)

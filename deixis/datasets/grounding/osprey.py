@@ -66,8 +66,8 @@ def read_osprey(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Samp
     if "description" in record:
         turns, left_out = _descriptions(record["description"], regions)
     else:
-        said, left_out = exchanges(record.get("conversations"), has_medium=True)
-        turns = [Turn(regions.markup(one.user, False), regions.markup(one.assistant, True)) for one in said]
+        found, left_out = exchanges(record.get("conversations"), has_medium=True)
+        turns = [Turn(regions.markup(one.user, False), regions.markup(one.assistant, True)) for one in found]
     for why in left_out:
         yield Skipped(row.where, why)
     if turns:

@@ -50,17 +50,17 @@ class ReferringSet:
     refs: str = "refs"
 
 
-def scan_refs(kind: ReferringSet, config: DatasetConfig) -> Iterator[Row | Skipped]:
+def scan_refs(dataset: ReferringSet, config: DatasetConfig) -> Iterator[Row | Skipped]:
     """The references, and of the instances only the images and annotations that they mean, by image.
 
     Held in memory are the ids of these, and the references while they are unpickled.
     """
-    folder = _folder(kind, config)
+    folder = _folder(dataset, config)
     if not (folder / INSTANCES).is_file():
         raise DataError(f"{folder}: expected {INSTANCES} beside the references, got none")
     images, annotations = set(), set()
     splits = set(filter(None, config.options.get("splits", "").split(",")))
-    for where, ref in _refs(_refs_file(kind, folder, config)):
+    for where, ref in _refs(_refs_file(dataset, folder, config)):
         try:
             row = _slim(ref)
         except DeixisError as error:
@@ -83,7 +83,7 @@ def scan_refs(kind: ReferringSet, config: DatasetConfig) -> Iterator[Row | Skipp
 
 
 def read_refs(
-    kind: ReferringSet, item: Item, metadata: Metadata, config: DatasetConfig
+    dataset: ReferringSet, item: Item, metadata: Metadata, config: DatasetConfig
 ) -> Iterator[Annotated | Skipped]:
     """An image as it is in each of its splits."""
     if not item.of("ref"):  # an annotation that says it belongs to another image
@@ -91,7 +91,7 @@ def read_refs(
     image = item.one("image")
     try:
         medium = image_reference(
-            _with_pictures(kind, config), _names(image.value), kind.name, declared_size_hw(image.value)
+            _with_images(dataset, config), _names(image.value), dataset.name, declared_size_hw(image.value)
         )
     except DeixisError as error:
         raise DataError(f"{image.where}: {error}") from None
@@ -99,7 +99,7 @@ def read_refs(
     objects: dict[int, Object] = {}
     for row in item.of("annotation"):
         try:
-            objects[row.value["id"]] = _thing(row.value, names, medium)
+            objects[row.value["id"]] = _object(row.value, names, medium)
         except DeixisError as error:
             yield Skipped(row.where, str(error))
     records: dict[str, _Split] = {}
@@ -110,11 +110,11 @@ def read_refs(
             continue
         for split in splits_of(row.value["split"]):
             records.setdefault(split, _Split()).add(row.value, objects)
-    division, keeps = config.options.get("split_by", kind.split_by), config.options.get("repeats") == REPEATS_KEPT
+    division, keeps = config.options.get("split_by", dataset.split_by), config.options.get("repeats") == REPEATS_KEPT
     for split, found in records.items():
         yield Annotated(
-            id=f"{kind.name}/{division}/{split}/{medium.id.split('/', 1)[1]}",
-            source=kind.name,
+            id=f"{dataset.name}/{division}/{split}/{medium.id.split('/', 1)[1]}",
+            source=dataset.name,
             split=split,
             signals=(medium,),
             objects=tuple(found.objects.values()),
@@ -156,7 +156,7 @@ def _names(image: Mapping[str, Any]) -> list[str]:
     return [name, f"{number // 1_000:02d}/images/{number}.jpg"] if isinstance(number, int) else [name]
 
 
-def _thing(annotation: Mapping[str, Any], names: Mapping[int, str], medium: MediaReference) -> Object:
+def _object(annotation: Mapping[str, Any], names: Mapping[int, str], medium: MediaReference) -> Object:
     region = region_of_annotation(annotation, medium.size_hw)
     if region.mask is None:
         raise DataError("segmentation: expected polygons or run lengths, got none")
@@ -173,8 +173,8 @@ def _slim(ref: Any) -> dict[str, Any]:
             raise DataError(f"{name}: expected ids that are numbers or texts, got {shown(ref[name])}")
     split = text_field(ref, "split", "a name such as train").strip()
     sentences = ref["sentences"] if isinstance(ref["sentences"], list) else []
-    said = [sentence.get("sent") for sentence in sentences if isinstance(sentence, dict)]
-    texts = [" ".join(text.split()) for text in said if isinstance(text, str) and text.strip()]
+    found = [sentence.get("sent") for sentence in sentences if isinstance(sentence, dict)]
+    texts = [" ".join(text.split()) for text in found if isinstance(text, str) and text.strip()]
     if not texts:
         raise DataError(f"sentences: expected some with a text in 'sent', got {shown(ref['sentences'])}")
     meant = [number for number in annotations if number != NO_TARGET]
@@ -193,30 +193,30 @@ def _refs(path: Path) -> Iterator[tuple[str, Any]]:
         yield f"{path.name}: [{number}]", ref
 
 
-def _refs_file(kind: ReferringSet, folder: Path, config: DatasetConfig) -> Path:
-    name = f"{kind.refs}({config.options.get('split_by', kind.split_by)})"
+def _refs_file(dataset: ReferringSet, folder: Path, config: DatasetConfig) -> Path:
+    name = f"{dataset.refs}({config.options.get('split_by', dataset.split_by)})"
     for suffix in (".p", ".json"):
         if (folder / f"{name}{suffix}").is_file():
             return folder / f"{name}{suffix}"
-    there = sorted(path.name for path in folder.glob(f"{kind.refs}(*)*"))
+    there = sorted(path.name for path in folder.glob(f"{dataset.refs}(*)*"))
     raise DataError(
         f"{folder}: expected {name}.p or {name}.json, got {listed(there) or 'no references'}"
         + (": the option split_by chooses among them" if there else "")
     )
 
 
-def _folder(kind: ReferringSet, config: DatasetConfig) -> Path:
+def _folder(dataset: ReferringSet, config: DatasetConfig) -> Path:
     """The folder of the set, of which PATH may also be the one above."""
-    inner = config.path / kind.folder
+    inner = config.path / dataset.folder
     return inner if (inner / INSTANCES).is_file() else config.path
 
 
-def _with_pictures(kind: ReferringSet, config: DatasetConfig) -> DatasetConfig:
+def _with_images(dataset: ReferringSet, config: DatasetConfig) -> DatasetConfig:
     """The place with the folder of its images, if that is where the official layout has it."""
     if config.images is not None:
         return config
-    above = _folder(kind, config).parent
-    found = next((above / name for name in kind.images if (above / name).is_dir()), above / kind.images[0])
+    above = _folder(dataset, config).parent
+    found = next((above / name for name in dataset.images if (above / name).is_dir()), above / dataset.images[0])
     return replace(config, images=found)
 
 
@@ -228,29 +228,29 @@ def _hashable(value: Any) -> Any:
     return value if isinstance(value, int | str) else None
 
 
-def _format(kind: ReferringSet, title: str, home: str, licence: str) -> Format:
+def _format(dataset: ReferringSet, title: str, home: str, licence: str) -> Format:
     return Format(
-        name=kind.name,
+        name=dataset.name,
         title=title,
-        wants=f"the folder {kind.folder} with {kind.refs}({kind.split_by}).p and {INSTANCES}; "
-        f"--images: {kind.images[0]}",
+        wants=f"the folder {dataset.folder} with {dataset.refs}({dataset.split_by}).p and {INSTANCES}; "
+        f"--images: {dataset.images[0]}",
         home=home,
         licence=licence,
-        scan=partial(scan_refs, kind),
-        read=partial(read_refs, kind),
+        scan=partial(scan_refs, dataset),
+        read=partial(read_refs, dataset),
         options={
-            "split_by": f"who divided it into splits: unc, google, umd, berkeley (default: {kind.split_by})",
+            "split_by": f"who divided it into splits: unc, google, umd, berkeley (default: {dataset.split_by})",
             "splits": "only these, by commas (default: all)",
             "repeats": "keep: an expression used twice for an object counts twice, as in scoring (default: once)",
         },
     )
 
 
-_COCO_PICTURES = ("images/mscoco/images/train2014", "images/train2014", "train2014", "coco/train2014")
+_COCO_IMAGES = ("images/mscoco/images/train2014", "images/train2014", "train2014", "coco/train2014")
 _HOME, _LICENCE = "https://github.com/lichengunc/refer", "of the words not stated; photos: terms of Flickr and COCO"
-REFCOCO = _format(ReferringSet("refcoco", "refcoco", "unc", _COCO_PICTURES), "RefCOCO", _HOME, _LICENCE)
-REFCOCO_PLUS = _format(ReferringSet("refcoco_plus", "refcoco+", "unc", _COCO_PICTURES), "RefCOCO+", _HOME, _LICENCE)
-REFCOCOG = _format(ReferringSet("refcocog", "refcocog", "umd", _COCO_PICTURES), "RefCOCOg", _HOME, _LICENCE)
+REFCOCO = _format(ReferringSet("refcoco", "refcoco", "unc", _COCO_IMAGES), "RefCOCO", _HOME, _LICENCE)
+REFCOCO_PLUS = _format(ReferringSet("refcoco_plus", "refcoco+", "unc", _COCO_IMAGES), "RefCOCO+", _HOME, _LICENCE)
+REFCOCOG = _format(ReferringSet("refcocog", "refcocog", "umd", _COCO_IMAGES), "RefCOCOg", _HOME, _LICENCE)
 REFCLEF = _format(
     ReferringSet("refclef", "refclef", "unc", ("images/saiapr_tc-12", "saiapr_tc-12")),
     "refCLEF (ReferIt)",
@@ -258,7 +258,7 @@ REFCLEF = _format(
     "of the words not stated; photos: IAPR TC-12, free for research",
 )
 GREFCOCO = _format(
-    ReferringSet("grefcoco", "grefcoco", "unc", _COCO_PICTURES, "grefs"),
+    ReferringSet("grefcoco", "grefcoco", "unc", _COCO_IMAGES, "grefs"),
     "gRefCOCO: expressions of several objects, and of none",
     "https://github.com/henghuiding/gRefCOCO",
     _LICENCE,

@@ -73,10 +73,10 @@ def scan_clotho(config: DatasetConfig) -> Iterator[Row | Skipped]:
 
 def read_clotho(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     row = item.one("caption")
-    said = [(row.where, text) for name, text in row.value.items() if name.startswith("caption_")]
-    captions, skips = _captions(said)
+    texts = [(row.where, text) for name, text in row.value.items() if name.startswith("caption_")]
+    captions, skips = _captions(texts)
     yield from skips
-    yield _annotated(config, CLOTHO, item.key, _sound(config, CLOTHO, Path(item.key).stem, [item.key]), captions)
+    yield _annotated(config, CLOTHO, item.key, _audio(config, CLOTHO, Path(item.key).stem, [item.key]), captions)
 
 
 def scan_audiocaps(config: DatasetConfig) -> Iterator[Row | Skipped]:
@@ -92,21 +92,21 @@ def read_audiocaps(item: Item, metadata: Metadata, config: DatasetConfig) -> Ite
     stems = [video, f"Y{video}", f"{video}_{start}", *(row.value["audiocap_id"] for row in rows)]
     if start.isdigit():
         stems.append(f"{video}_{start}_{int(start) + CLIP_S}")
-    medium = _sound(config, AUDIOCAPS, video, [f"{stem}{ending}" for stem in stems for ending in ENDINGS])
+    medium = _audio(config, AUDIOCAPS, video, [f"{stem}{ending}" for stem in stems for ending in ENDINGS])
     yield _annotated(config, AUDIOCAPS, video, medium, captions)
 
 
-def _sound(config: DatasetConfig, kind: Format, name: str, names: list[str]) -> MediaReference:
+def _audio(config: DatasetConfig, form: Format, name: str, names: list[str]) -> MediaReference:
     """The audio clip in the first file that is there."""
     paths = (config.folder / name for name in names)
     path = next((path for path in paths if path.is_file()), locate(config, names[0]))
-    return MediaReference(f"{kind.name}/{name.strip()}", "audio", path=str(path), **audio_header(path))
+    return MediaReference(f"{form.name}/{name.strip()}", "audio", path=str(path), **audio_header(path))
 
 
-def _captions(said: list[tuple[str, Any]]) -> tuple[tuple[str, ...], list[Skipped]]:
+def _captions(texts: list[tuple[str, Any]]) -> tuple[tuple[str, ...], list[Skipped]]:
     """(captions as markup, those that are none)."""
     captions, skips = [], []
-    for where, text in said:
+    for where, text in texts:
         if isinstance(text, str) and text.strip():
             captions.append(escaped(" ".join(text.split())))
         else:
@@ -118,27 +118,24 @@ def _captions(said: list[tuple[str, Any]]) -> tuple[tuple[str, ...], list[Skippe
 
 def _annotated(
     config: DatasetConfig,
-    kind: Format,
+    form: Format,
     key: str,
     medium: MediaReference,
     captions: tuple[str, ...],
     others: tuple[str, ...] = (),
 ) -> Annotated:
+    name = config.path.name
+    by_word = "test" if "evaluation" in name.lower() else "train"  # Clotho's splits: development, evaluation
     return Annotated(
-        id=f"{kind.name}/{key.strip()}",
-        source=kind.name,
-        split=config.split or split_of(config.path.name) or _by_words(config.path.name),
+        id=f"{form.name}/{key.strip()}",
+        source=form.name,
+        split=config.split or split_of(name) or by_word,
         signals=(medium,),
         captions=captions,
         aliases=others,
         complete=False,
-        licence=kind.licence,
+        licence=form.licence,
     )
-
-
-def _by_words(name: str) -> str:
-    """Clotho's words for splits: development, validation, evaluation."""
-    return "test" if "evaluation" in name.lower() else "train"
 
 
 COCO_CAPTIONS = Format(

@@ -35,7 +35,7 @@ from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 
 TASKS = {"conv": "dialogue", "detail": "caption", "complex": "reason"}
-"""LLaVA's kinds of question -> ours."""
+"""LLaVA's types of questions -> our tasks."""
 
 
 def scan_llava(config: DatasetConfig) -> Iterator[Row | Skipped]:
@@ -61,7 +61,7 @@ def read_llava(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterato
     if "captions" in record:
         yield from _read_captions(row, media, config, source)
         return
-    found, task, left_out = _said(item, record, bool(media))
+    found, task, left_out = _exchanges(item, record, bool(media))
     for why in left_out:
         yield Skipped(row.where, why)
     texts = TextBoxes(config.options.get("boxes", AS_TEXT), media)
@@ -70,7 +70,7 @@ def read_llava(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterato
         source=source,
         task=config.options.get("task") or task,
         split=config.split or "train",
-        turns=tuple(Turn(texts.markup(said.user, False), texts.markup(said.assistant, True)) for said in found),
+        turns=tuple(Turn(texts.markup(one.user, False), texts.markup(one.assistant, True)) for one in found),
         signals=media,
         regions=texts.regions(),
         licence=LLAVA.licence,
@@ -92,8 +92,8 @@ def image_references(record: dict[str, Any], config: DatasetConfig, source: str)
     return tuple(media)
 
 
-def _said(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Exchange], str, list[str]]:
-    """(exchanges, task, what was skipped) of a row of any of the kinds."""
+def _exchanges(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Exchange], str, list[str]]:
+    """(exchanges, task, what was skipped) of a row of any form."""
     if "conversations" in record:
         found, left_out = exchanges(record["conversations"], has_medium)
         return found, "dialogue", left_out

@@ -8,8 +8,8 @@
     pointllm_test.json           {id: caption, ...}, of pointllm/8192_npy/ID_8192.npy
     MSVD-QA/test_qa.json         [{"id", "video_id", "question", "answer"}, ...], with youtube_mapping.txt beside it
 
-Which kind the media are is told by the option `kind`, else by the fields, the endings of the files, or the names of the
-folders that the set lies in (audio/audiocap_train.json).
+Which modality the media are tells the option `kind`, else the fields, the endings of the files, or the names of
+the folders that the set lies in (audio/audiocap_train.json).
 
 Source: csuhan/OneLLM@8587a47 docs/Data.md, data/pretrain_dataset.py, data/finetune_dataset.py, eval/*.py.
 """
@@ -23,7 +23,7 @@ from deixis.datasets.files.dialogue import exchanges
 from deixis.datasets.files.images import split_of
 from deixis.datasets.files.json_stream import json_items, json_pairs, json_rows, text_field
 from deixis.datasets.files.tables import table_rows
-from deixis.datasets.instruction.onellm_media import KINDS, kind_by_ending, media_of
+from deixis.datasets.instruction.onellm_media import MODALITY_NAMES, media_of, modality_by_suffix
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, by_field, record_rows
 from deixis.errors import DataError
 from deixis.geometry import escaped
@@ -31,21 +31,21 @@ from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 
-FOLDER_KINDS = ("image", "video", "audio", "point", "imu", "fmri")
+FOLDER_NAMES = ("image", "video", "audio", "point", "imu", "fmri")
 COCO_FIELDS = frozenset({"info", "licenses", "type", "images", "annotations", "categories"})
 POINTLLM_FILE = "pointllm/8192_npy/{}_8192.npy"
 MSVD_NAMES, MSVD_FILE = "youtube_mapping.txt", "YouTubeClips/{}.avi"
 
 
 def scan_onellm(config: DatasetConfig) -> Iterator[Row | Skipped]:
-    """The rows of the files. Raises DataError where nothing tells what kind of media they name."""
-    config.choice("kind", KINDS)
+    """The rows of the files. Raises DataError where nothing tells what modality of media they name."""
+    config.choice("kind", MODALITY_NAMES)
     for path in onellm_files(config.path):
-        told = False
+        found = False
         for row in _scan_table(path) if path.suffix == ".csv" else _scan_json(path):
-            if isinstance(row, Row) and not told and row.part != "caption":
-                kind_of(row.value, config)
-                told = True
+            if isinstance(row, Row) and not found and row.part != "caption":
+                modality_of(row.value, config)
+                found = True
             yield row
 
 
@@ -59,24 +59,25 @@ def onellm_files(path: Path) -> list[Path]:
     return found
 
 
-def kind_of(record: Mapping[str, Any], config: DatasetConfig) -> str:
-    """Which of OneLLM's kinds the medium of a row is. Raises DataError where nothing tells it."""
-    if "kind" in config.options or record.get("kind") in KINDS:
+def modality_of(record: Mapping[str, Any], config: DatasetConfig) -> str:
+    """Which of OneLLM's modalities the medium of a row is. Raises DataError where nothing tells it."""
+    if "kind" in config.options or record.get("kind") in MODALITY_NAMES:
         return config.options.get("kind") or record["kind"]
     fields = {"depth_image": "rgbd", "normal_image": "rgbn", "imu_path": "imu", "window_start": "imu"}
-    told = next((kind for field, kind in fields.items() if field in record), None)
+    found = next((modality for field, modality in fields.items() if field in record), None)
     name = record.get("image", record.get("url", record.get("file_name")))
-    if told is None and "conversations" in record and name is None:
-        told = "text"
-    if told is None and isinstance(name, str):
-        told = kind_by_ending(name)
-    if told is None:
-        told = next((part for part in reversed(config.path.resolve().parts[:-1]) if part in FOLDER_KINDS), None)
-    if told is None:
+    if found is None and "conversations" in record and name is None:
+        found = "text"
+    if found is None and isinstance(name, str):
+        found = modality_by_suffix(name)
+    if found is None:
+        found = next((part for part in reversed(config.path.resolve().parts[:-1]) if part in FOLDER_NAMES), None)
+    if found is None:
         raise DataError(
-            f"kind: expected one of {', '.join(KINDS)} as option kind=, for nothing tells what {shown(name)} is"
+            f"kind: expected one of {', '.join(MODALITY_NAMES)} as option kind=, for nothing tells what {shown(name)} "
+            "is"
         )
-    return told
+    return found
 
 
 def _scan_table(path: Path) -> Iterator[Row | Skipped]:
@@ -97,7 +98,7 @@ def _scan_table(path: Path) -> Iterator[Row | Skipped]:
 
 
 def _scan_json(path: Path) -> Iterator[Row | Skipped]:
-    """The rows of a JSON or JSONL file, which may be any of the kinds."""
+    """The rows of a JSON or JSONL file, which may be any of the modalities."""
     key = _first_key(path)
     if key is not None and key in COCO_FIELDS:
         for field, own, part in (("images", "id", "captioned"), ("annotations", "image_id", "caption")):
@@ -160,12 +161,15 @@ def read_onellm(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterat
     row = next((row for row in item.rows if row.part != "caption"), None) or item.one("captioned")
     source = config.options.get("source") or config.path.stem
     split = config.split or split_of(item.key.partition(":")[0]) or ("test" if captions else "train")
-    media = media_of(kind_of(row.value, config), row.value, config)
+    media = media_of(modality_of(row.value, config), row.value, config)
     if row.part == "captioned":
-        said = [caption.value.get("caption") for caption in captions] if captions else _captions(row.value)
-        texts = [escaped(text.strip()) for text in said if isinstance(text, str) and text.strip()]
+        values = [caption.value.get("caption") for caption in captions]
+        if not captions:
+            value = row.value.get("caption", row.value.get("text"))
+            values = value if isinstance(value, list) else [value]
+        texts = [escaped(text.strip()) for text in values if isinstance(text, str) and text.strip()]
         if not texts:
-            raise DataError(f"caption: expected text, got {shown(said[0]) if said else 'none'}")
+            raise DataError(f"caption: expected text, got {shown(values[0]) if values else 'none'}")
         yield Annotated(
             id=f"{source}/{item.key}",
             source=source,
@@ -191,18 +195,13 @@ def read_onellm(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterat
     )
 
 
-def _captions(record: Mapping[str, Any]) -> list[Any]:
-    said = record.get("caption", record.get("text"))
-    return said if isinstance(said, list) else [said]
-
-
 def _turns(row: Row, media: tuple[MediaReference, ...]) -> tuple[tuple[Turn, ...], list[str], str]:
     """(turns, what was skipped, task) of a dialogue or a question."""
     if row.part == "question":
         question, answer = (text_field(row.value, name) for name in ("question", "answer"))
         return (Turn(escaped(question.strip()), escaped(answer.strip())),), [], "answer"
     found, left_out = exchanges(row.value["conversations"], bool(media))
-    return tuple(Turn(escaped(said.user), escaped(said.assistant)) for said in found), left_out, "dialogue"
+    return tuple(Turn(escaped(exchange.user), escaped(exchange.assistant)) for exchange in found), left_out, "dialogue"
 
 
 ONELLM = Format(
@@ -215,7 +214,7 @@ ONELLM = Format(
     scan=scan_onellm,
     read=read_onellm,
     options={
-        "kind": f"what the media are, where neither fields, endings nor folders tell: {', '.join(KINDS)}",
+        "kind": f"what the media are, where neither fields, endings nor folders tell: {', '.join(MODALITY_NAMES)}",
         "source": "what the set is called; the name of the file or folder if not given",
     },
 )

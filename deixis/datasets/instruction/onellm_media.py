@@ -1,4 +1,4 @@
-"""The media of OneLLM's files: for each of its eight kinds, the file that a row names, or what is made of it.
+"""The media of OneLLM's files: for each of its eight modalities, the file that a row names, or what is made of it.
 
     image, video, audio     the file
     point                   an array (8192, 6); (6, 8192), as tuning takes it, is turned
@@ -30,37 +30,37 @@ from deixis.samples.headers import audio_header, header_size_hw
 from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES, DepthSpec
 
-KINDS = ("image", "video", "audio", "point", "rgbd", "rgbn", "imu", "fmri", "text")
-"""OneLLM's names for kinds of data; text has no medium."""
+MODALITY_NAMES = ("image", "video", "audio", "point", "rgbd", "rgbn", "imu", "fmri", "text")
+"""OneLLM's names for modalities of data; text has no medium."""
 FOLDERS_ABOVE = 5
 CLOUD_COLUMNS = (3, 6)
 _STORE = re.compile(r"^[^/]*://")
 
 
-def media_of(kind: str, record: Mapping[str, Any], config: DatasetConfig) -> tuple[MediaReference, ...]:
-    """The media of a row of this kind. Raises DataError for a row without them, and for files that are no such object.
+def media_of(modality: str, record: Mapping[str, Any], config: DatasetConfig) -> tuple[MediaReference, ...]:
+    """The media of a row. Raises DataError for a row without them, and for files that are no such object.
 
     A file that is not there is no mistake here: it has its path, and no numbers.
     """
-    if kind == "text":
+    if modality == "text":
         return ()
-    if kind == "imu":
+    if modality == "imu":
         own = [locate(config, record["imu_path"])] if isinstance(record.get("imu_path"), str) else []
         return (read_window(record, [*own, *_roots(config.folder, config.images is not None)]),)
     name = _text_of(record, ("image", "url", "file_name"))
-    if kind in ("rgbd", "rgbn"):
-        return _picture(name, config), _map_of(kind, name, record, config)
-    return (_OF_KIND[kind](name, config),)
+    if modality in ("rgbd", "rgbn"):
+        return _image(name, config), _map_of(modality, name, record, config)
+    return (_MEDIUM_OF[modality](name, config),)
 
 
-def medium_id(kind: str, name: str) -> str:
+def medium_id(modality: str, name: str) -> str:
     """The id of a medium by its name in the file: an image's is the same in every set.
 
     >>> medium_id("audio", "s3://wavcaps/BBC/1.flac"), medium_id("image", "coco/train2017/000000000009.jpg")
     ('onellm/audio/wavcaps/BBC/1.flac', 'coco/000000000009')
     """
-    known = image_id(name) if kind == "image" else None
-    return known or f"onellm/{kind}/{_plain(name)}"
+    known = image_id(name) if modality == "image" else None
+    return known or f"onellm/{modality}/{_plain(name)}"
 
 
 def locate(config: DatasetConfig, name: str) -> Path:
@@ -101,17 +101,17 @@ def _text_of(record: Mapping[str, Any], fields: tuple[str, ...]) -> str:
     return name
 
 
-def _picture(name: str, config: DatasetConfig) -> MediaReference:
+def _image(name: str, config: DatasetConfig) -> MediaReference:
     path = locate(config, name)
     size_hw = header_size_hw(path) if path.is_file() else None
     return MediaReference(medium_id("image", name), "image", path=str(path), size_hw=size_hw)
 
 
-def _film(name: str, config: DatasetConfig) -> MediaReference:
+def _video(name: str, config: DatasetConfig) -> MediaReference:
     return MediaReference(medium_id("video", name), "video", path=str(locate(config, name)))
 
 
-def _sound(name: str, config: DatasetConfig) -> MediaReference:
+def _audio(name: str, config: DatasetConfig) -> MediaReference:
     path = locate(config, name)
     return MediaReference(medium_id("audio", name), "audio", path=str(path), **audio_header(path))
 
@@ -136,7 +136,7 @@ def _cloud(name: str, config: DatasetConfig) -> MediaReference:
     raise DataError(f"{path}: expected a point cloud of shape (points, 6) or (6, points), got {array.shape}")
 
 
-def _brain(name: str, config: DatasetConfig) -> MediaReference:
+def _fmri(name: str, config: DatasetConfig) -> MediaReference:
     path = locate(config, name)
     if not path.is_file() or path.suffix != ".npy":
         return MediaReference(medium_id("fmri", name), "fmri", path=str(path))
@@ -146,9 +146,9 @@ def _brain(name: str, config: DatasetConfig) -> MediaReference:
     return MediaReference(medium_id("fmri", name), "fmri", path=str(path), point_count=shape[-1])
 
 
-def _map_of(kind: str, name: str, record: Mapping[str, Any], config: DatasetConfig) -> MediaReference:
+def _map_of(modality: str, name: str, record: Mapping[str, Any], config: DatasetConfig) -> MediaReference:
     """The map of an image: named in the row, else where the image's folder cc3m is called cc3m_depth or _normal."""
-    noun = {"rgbd": "depth", "rgbn": "normal"}[kind]
+    noun = {"rgbd": "depth", "rgbn": "normal"}[modality]
     if f"{noun}_image" in record:
         map_name = _text_of(record, (f"{noun}_image",))
     elif (map_name := f"/{name}".replace("/cc3m/", f"/cc3m_{noun}/")[1:]) == name:
@@ -181,11 +181,12 @@ def _metres_of_drawing(path: Path) -> np.ndarray | None:
     return rgb[:, :, 0] * np.float32(DepthSpec().far_m / 255)
 
 
-_OF_KIND = {"image": _picture, "video": _film, "audio": _sound, "point": _cloud, "fmri": _brain}
+_MEDIUM_OF = {"image": _image, "video": _video, "audio": _audio, "point": _cloud, "fmri": _fmri}
 
 
-def kind_by_ending(name: str) -> str | None:
+def modality_by_suffix(name: str) -> str | None:
     """image, video or audio, if the ending of a file's name tells; arrays may be anything."""
     return next(
-        (kind for kind in ("image", "video", "audio") if name.lower().endswith(MODALITIES[kind].suffixes)), None
+        (modality for modality in ("image", "video", "audio") if name.lower().endswith(MODALITIES[modality].suffixes)),
+        None,
     )

@@ -33,16 +33,16 @@ def _text(record: Mapping[str, Any], field: str) -> str:
     return escaped(text_field(record, field).strip())
 
 
-def _sample(config: DatasetConfig, kind: Format, key: str, image: Any, turn: Turn, task: str) -> Sample:
+def _sample(config: DatasetConfig, form: Format, key: str, image: Any, turn: Turn, task: str) -> Sample:
     return Sample(
-        id=f"{kind.name}/{key}",
-        source=kind.name,
+        id=f"{form.name}/{key}",
+        source=form.name,
         task=task,
         split=config.split or split_of(config.path.name) or "test",
         turns=(turn,),
-        signals=image_references({"image": image}, config, kind.name),
-        licence=kind.licence,
-        author="person" if kind is VQAV2 else "template",
+        signals=image_references({"image": image}, config, form.name),
+        licence=form.licence,
+        author="person" if form is VQAV2 else "template",
     )
 
 

@@ -32,11 +32,6 @@ PER_INSTANCE = 256
 """Mapillary's instance maps hold class * 256 + instance."""
 
 
-def no_numbers(_: DatasetConfig) -> tuple[int, ...]:
-    """None."""
-    return ()
-
-
 @dataclass(frozen=True)
 class MapSet:
     """What sets of class maps do not share: where the two folders are, and what the numbers mean.
@@ -49,21 +44,21 @@ class MapSet:
     source: str | None
     pairs: Callable[[DatasetConfig], list[Pair]]
     classes: Callable[[DatasetConfig], ClassList]
-    countable: Callable[[DatasetConfig], tuple[int, ...]] = no_numbers
+    countable: Callable[[DatasetConfig], tuple[int, ...]] = lambda _: ()
     instances: str = ""
     licence: str = "unknown"
 
 
-def scan_maps(config: DatasetConfig, kind: MapSet) -> Iterator[Row | Skipped]:
+def scan_maps(config: DatasetConfig, map_set: MapSet) -> Iterator[Row | Skipped]:
     """The list of classes for all, and a row for each image and each map. Raises DataError without either."""
-    pairs, classes = kind.pairs(config), kind.classes(config)
+    pairs, classes = map_set.pairs(config), map_set.classes(config)
     yield Row(METADATA, "classes", "classes", classes.to_json())
-    yield Row(METADATA, "countable", "classes", list(kind.countable(config)))
+    yield Row(METADATA, "countable", "classes", list(map_set.countable(config)))
     for pair in pairs:
         yield from pair_rows(pair, config)
 
 
-def read_maps(item: Item, metadata: Metadata, config: DatasetConfig, kind: MapSet) -> Iterator[Annotated | Skipped]:
+def read_maps(item: Item, metadata: Metadata, config: DatasetConfig, map_set: MapSet) -> Iterator[Annotated | Skipped]:
     """The image of an item with its classes; a `Skipped` for each number that no class has."""
     images, maps = item.of("image"), item.of("map")
     if not images or not maps:
@@ -73,7 +68,7 @@ def read_maps(item: Item, metadata: Metadata, config: DatasetConfig, kind: MapSe
     found = read_map(maps[0].value, as_colours=classes.by_colour)
     if found.is_colour and not classes.by_colour:
         raise DataError(f"{maps[0].where}: expected a number at each pixel, as the classes have numbers, got colours")
-    medium = _medium(item, config, kind, found.values.shape)
+    medium = _medium(item, config, map_set, found.values.shape)
     named = {number: names for number, names in classes.names.items() if not is_void(names[0])}
     objects = []
     for number, region in map_regions(found.values):
@@ -81,12 +76,12 @@ def read_maps(item: Item, metadata: Metadata, config: DatasetConfig, kind: MapSe
             objects.append(Object(named[number][0], region, synonyms=named[number][1:], stuff=True))
         elif number not in classes.names and (classes.by_colour or number not in VOID_NUMBERS):
             yield Skipped(maps[0].where, _foreign(number, region, classes))
-    if (instances := _instances(Path(maps[0].value), config, kind)) is not None:
+    if (instances := _instances(Path(maps[0].value), config, map_set)) is not None:
         numbers = read_map(instances).values
         if numbers.shape != found.values.shape:
             raise DataError(f"{instances}: expected the size of the map, {found.values.shape}, got {numbers.shape}")
-        objects = _told_apart(numbers, named, metadata["countable"][0].value)
-    source = kind.source or set_name(config)
+        objects = _instance_objects(numbers, named, metadata["countable"][0].value)
+    source = map_set.source or set_name(config)
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
         source=source,
@@ -95,11 +90,11 @@ def read_maps(item: Item, metadata: Metadata, config: DatasetConfig, kind: MapSe
         objects=tuple(objects),
         aliases=aliases(medium.path),
         form="mask",
-        licence=kind.licence,
+        licence=map_set.licence,
     )
 
 
-def _medium(item: Item, config: DatasetConfig, kind: MapSet, map_hw: tuple[int, ...]) -> MediaReference:
+def _medium(item: Item, config: DatasetConfig, map_set: MapSet, map_hw: tuple[int, ...]) -> MediaReference:
     row = item.of("image")[0]
     size_hw = header_size_hw(Path(row.value))
     if size_hw != tuple(map_hw):
@@ -109,7 +104,7 @@ def _medium(item: Item, config: DatasetConfig, kind: MapSet, map_hw: tuple[int, 
         )
     name = f"{item.key}{Path(row.value).suffix}"
     return MediaReference(
-        image_media_id([name], kind.source or set_name(config)), "image", path=row.value, size_hw=size_hw
+        image_media_id([name], map_set.source or set_name(config)), "image", path=row.value, size_hw=size_hw
     )
 
 
@@ -119,13 +114,13 @@ def _foreign(number: int, region: Region, classes: ClassList) -> str:
     return f"expected one of the {len(classes.names)} classes, got {shown} at {rle_area(region.mask)} pixels"
 
 
-def _instances(path: Path, config: DatasetConfig, kind: MapSet) -> Path | None:
+def _instances(path: Path, config: DatasetConfig, map_set: MapSet) -> Path | None:
     """The map of instances of a map of classes, if the set has some, and they are not refused."""
-    found = path.parent.parent / kind.instances / path.name
-    return found if kind.instances and config.options.get("instances") != "no" and found.is_file() else None
+    found = path.parent.parent / map_set.instances / path.name
+    return found if map_set.instances and config.options.get("instances") != "no" and found.is_file() else None
 
 
-def _told_apart(numbers: np.ndarray, named: Mapping[int, tuple[str, ...]], countable: list[int]) -> list[Object]:
+def _instance_objects(numbers: np.ndarray, named: Mapping[int, tuple[str, ...]], countable: list[int]) -> list[Object]:
     """An object for each instance of a map of class * 256 + instance; of a class that is not countable one."""
     of_class = numbers // PER_INSTANCE
     numbers = np.where(np.isin(of_class, countable), numbers, of_class * PER_INSTANCE)

@@ -140,10 +140,14 @@ def any_classes(config: DatasetConfig) -> ClassList:
     return found
 
 
-def _format(name: str, kind: MapSet, options: dict[str, str], **facts: str) -> Format:
+def _format(name: str, map_set: MapSet, options: dict[str, str], **facts: str) -> Format:
     options = {"classes": "a file with the list of classes", **options}
     return Format(
-        name, scan=partial(scan_maps, kind=kind), read=partial(read_maps, kind=kind), options=options, **facts
+        name,
+        scan=partial(scan_maps, map_set=map_set),
+        read=partial(read_maps, map_set=map_set),
+        options=options,
+        **facts,
     )
 
 

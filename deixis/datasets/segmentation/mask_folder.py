@@ -27,7 +27,7 @@ from deixis.samples.headers import header_size_hw
 from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
-MAX_THINGS = 1_000
+MAX_OBJECTS = 1_000
 """A mask of more numbers or colours is a photograph."""
 PALETTE_BORDER = 255
 """In a map of a palette, as PASCAL's, the border around objects."""
@@ -62,11 +62,11 @@ def read_masks(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterato
         raise DataError("expected a mask of this image, got none")
     size_hw = header_size_hw(Path(image.value))
     classes = ClassList.from_json(metadata["classes"][0].value) if "classes" in metadata else None
-    told = _Told(size_hw, classes, config.options.get("name"), config.options.get("values", "auto"))
+    collected = _MaskObjects(size_hw, classes, config.options.get("name"), config.options.get("values", "auto"))
     used = 0
     for row in masks:
         try:
-            told.add(Path(row.value["path"]), row.value["shows"])
+            collected.add(Path(row.value["path"]), row.value["shows"])
             used += 1
         except DeixisError as error:
             yield Skipped(row.where, str(error))
@@ -75,21 +75,21 @@ def read_masks(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterato
     source = set_name(config)
     name = f"{item.key}{Path(image.value).suffix}"
     medium = MediaReference(image_media_id([name], source), "image", path=image.value, size_hw=size_hw)
-    there = {obj.name for obj in told.objects}
+    there = {obj.name for obj in collected.objects}
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
         source=source,
         split=split_of_key(item.key, config),
         signals=(medium,),
-        objects=tuple(told.objects),
-        absent=tuple(dict.fromkeys(name for name in told.empty if name not in there)),
+        objects=tuple(collected.objects),
+        absent=tuple(dict.fromkeys(name for name in collected.empty if name not in there)),
         aliases=aliases(medium.path),
         form="mask",
     )
 
 
 @dataclass
-class _Told:
+class _MaskObjects:
     """What the masks of one image have said so far. empty: names of masks in which nothing is."""
 
     size_hw: tuple[int, int]
@@ -127,8 +127,10 @@ def _regions(found: NumberMap, values: str) -> list[Region]:
     if mask is not None:
         return [mask_region(mask)] if mask.any() else []
     numbers, _ = counted(found.values)
-    if len(numbers) > MAX_THINGS:
-        raise DataError(f"expected a mask, or at most {MAX_THINGS} objects, got {len(numbers)} numbers: is it a photo?")
+    if len(numbers) > MAX_OBJECTS:
+        raise DataError(
+            f"expected a mask, or at most {MAX_OBJECTS} objects, got {len(numbers)} numbers: is it a photo?"
+        )
     nothing = (0, PALETTE_BORDER) if found.is_palette else (0,)
     return [region for number, region in map_regions(found.values) if number not in nothing]
 
@@ -157,7 +159,7 @@ def _rows(config: DatasetConfig) -> Iterator[Row | Skipped]:
     except DeixisError:  # no such folders, so they lie side by side
         pairs = []
     if not pairs:
-        images, masks = _told_apart(_by_name(config.path))
+        images, masks = _images_and_masks(_by_name(config.path))
         if not masks:
             raise DataError(
                 f"{config.path}: expected images and masks, in two folders such as images/ and masks/, or side by "
@@ -183,7 +185,7 @@ def _by_name(folder: Path) -> Files:
     return found
 
 
-def _told_apart(files: Files) -> tuple[Files, Files]:
+def _images_and_masks(files: Files) -> tuple[Files, Files]:
     """Images and masks that lie in one folder.
 
     A mask has the name of another file and more, and a word such as "mask" in it, or is a PNG of what is none.

@@ -117,8 +117,8 @@ def scan_reason_seg(config: DatasetConfig) -> Iterator[Row | Skipped]:
     for split, folder in folders.items():
         for path in sorted(folder.glob("*.json")):
             yield Row(f"{split}/{path.stem}", "annotation", f"{split}/{path.name}", {"path": str(path), "split": split})
-    told = next(iter(folders.values())).parent / EXPLANATIONS
-    for where, record in json_items(told) if told.is_file() else ():
+    explanations = next(iter(folders.values())).parent / EXPLANATIONS
+    for where, record in json_items(explanations) if explanations.is_file() else ():
         name, outputs = (record.get("image"), record.get("outputs")) if isinstance(record, dict) else (None, None)
         if not isinstance(name, str) or not isinstance(outputs, str) or not outputs.strip():
             yield Skipped(where, f"expected an explanation with the texts image and outputs, got {shown(record)}")
@@ -147,14 +147,16 @@ def read_reason_seg_item(item: Item, _: Metadata, config: DatasetConfig) -> Iter
     objects = [Object("", mask_region(found.mask == MEANT))]
     if (found.mask == IGNORED).any():
         objects.append(Object("", replace(mask_region(found.mask == IGNORED), ignore=True)))
-    told = next((row.value for row in item.of("explanation")), None)
+    explanation = next((row.value for row in item.of("explanation")), None)
     yield Annotated(
         id=f"reason_seg/{split}/{path.stem}",
         source="reason_seg",
         split=split,
         signals=(MediaReference(f"reason_seg/{path.stem}", "image", path=str(image), size_hw=size_hw),),
         objects=tuple(objects),
-        expressions=tuple(Expression(text, (0,), implicit=found.is_sentence, explanation=told) for text in found.texts),
+        expressions=tuple(
+            Expression(text, (0,), implicit=found.is_sentence, explanation=explanation) for text in found.texts
+        ),
         complete=False,
         licence=REASON_SEG.licence,
         form="mask",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deixis.datasets.files.safe_xml import read_xml, required_int
-from deixis.datasets.grounding.flickr30k import ANNOTATIONS, PICTURES, SENTENCES, parse_sentence
+from deixis.datasets.grounding.flickr30k import ANNOTATIONS, IMAGE_FOLDERS, SENTENCES, parse_sentence
 from deixis.errors import DataError
 from deixis.evaluation.benchmark import RequiredFile
 
@@ -22,7 +22,7 @@ HOME = "https://github.com/BryanPlummer/flickr30k_entities"
 LICENCE = "for research and education; photos: terms of Flickr"
 ENTITIES = RequiredFile("Sentences/ and Annotations/", "Flickr30k Entities (annotations.zip)", HOME, LICENCE)
 PHOTOS = RequiredFile(
-    f"{PICTURES[0]}/", "the images of Flickr30k", "https://shannon.cs.illinois.edu/DenotationGraph/", LICENCE
+    f"{IMAGE_FOLDERS[0]}/", "the images of Flickr30k", "https://shannon.cs.illinois.edu/DenotationGraph/", LICENCE
 )
 
 
@@ -58,7 +58,7 @@ def entities_folder(data: Path) -> Path | None:
 
 def photo_roots(data: Path) -> list[Path]:
     """The folders below --data that may contain the images."""
-    folders = [data / name for name in PICTURES] + [data / "flickr30k" / name for name in PICTURES]
+    folders = [data / name for name in IMAGE_FOLDERS] + [data / "flickr30k" / name for name in IMAGE_FOLDERS]
     return [*filter(Path.is_dir, folders), data]
 
 

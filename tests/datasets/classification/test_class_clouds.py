@@ -16,7 +16,7 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize("write", LAYOUTS)
-def test_every_layout_is_told_and_read(tmp_path, write):
+def test_every_layout_is_recognised_and_read(tmp_path, write):
     write(tmp_path)
     data = read_class_clouds(tmp_path, 24)
     for split in (data.train, data.test):

@@ -39,7 +39,7 @@ def coco(*annotations: dict, images=(IMAGE,), **more) -> dict:
                      id="mask_of_another_size"),
     ],
 )  # fmt: skip
-def test_a_bad_annotation_is_named_and_the_rest_goes_on(tmp_path, annotation, message):
+def test_a_bad_annotation_is_named_and_the_rest_is_read(tmp_path, annotation, message):
     path = write_json(tmp_path / "annotations.json", coco(THING, {**THING, "id": 2, **annotation}))
     (record,), (skipped,) = read_all(COCO, path)
     assert len(record.objects) == 1
@@ -170,7 +170,7 @@ def test_a_folder_of_splits(tmp_path):
                      id="address"),
     ],
 )  # fmt: skip
-def test_pictures_are_found(tmp_path, lies_at, image):
+def test_images_are_found(tmp_path, lies_at, image):
     write_picture(tmp_path / "set" / lies_at, np.zeros((4, 6, 3), dtype=np.uint8))
     content = coco(THING, images=[{**IMAGE, **image, "height": None, "width": None}])
     for where in ("set/annotations/train.json", "set/train.json", "elsewhere/train.json"):
@@ -180,7 +180,7 @@ def test_pictures_are_found(tmp_path, lies_at, image):
         assert not skipped
 
 
-def test_a_size_that_the_set_does_not_tell_is_that_of_the_upright_picture(tmp_path):
+def test_a_size_that_the_set_does_not_tell_is_that_of_the_upright_image(tmp_path):
     from PIL import Image
 
     exif = Image.Exif()

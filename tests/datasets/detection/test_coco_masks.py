@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from deixis.datasets.detection.coco_masks import segmentation_rle
+from deixis.datasets.files.mask_regions import segmentation_rle
 from deixis.geometry import mask_to_rle, rle_to_mask
 
 SQUARE = [1, 1, 4, 1, 4, 3, 1, 3]  # three pixels wide, two high

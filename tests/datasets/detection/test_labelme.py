@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from deixis.datasets.detection.coco import COCO
-from deixis.datasets.detection.labelme import LABELME
-from deixis.datasets.detection.labelme_shapes import region_of_shape
+from deixis.datasets.detection.labelme import LABELME, region_of_shape
 from deixis.geometry import rle_to_mask
 from tests.datasets.reading import read_all, write_json, write_picture
 
@@ -54,7 +53,7 @@ def labelme(*shapes, **more) -> dict:
                      id="no_mask"),
     ],
 )  # fmt: skip
-def test_a_bad_shape_is_named_and_the_rest_goes_on(tmp_path, change, message):
+def test_a_bad_shape_is_named_and_the_rest_is_read(tmp_path, change, message):
     write_picture(tmp_path / "a.jpg", PICTURE)
     write_json(tmp_path / "a.json", labelme(SQUARE, {**SQUARE, **change}))
     (record,), (skipped,) = read_all(LABELME, tmp_path)
@@ -163,7 +162,7 @@ def test_groups_flags_and_descriptions(tmp_path):
         pytest.param("images/a.jpg", "..\\images\\a.jpg", id="in_another_folder_on_windows"),
     ],
 )
-def test_pictures_are_found(tmp_path, lies_at, image_path):
+def test_images_are_found(tmp_path, lies_at, image_path):
     write_picture(tmp_path / lies_at, PICTURE)
     path = write_json(tmp_path / "labels" / "a.json", labelme(SQUARE, imagePath=image_path, imageHeight=None))
     for where in (path, path.parent):
@@ -172,7 +171,7 @@ def test_pictures_are_found(tmp_path, lies_at, image_path):
         assert (tmp_path / lies_at).samefile(record.signals[0].path)
 
 
-def test_a_picture_that_lies_in_the_file(tmp_path):
+def test_a_image_that_lies_in_the_file(tmp_path):
     picture = np.random.default_rng(0).integers(0, 255, (*SIZE_HW, 3), dtype=np.uint8)
     write_json(tmp_path / "a.json", labelme(SQUARE, imageData=png(picture)))
     (record,), skipped = read_all(LABELME, tmp_path)

@@ -56,7 +56,7 @@ def test_names_present_absent_and_open(tmp_path):
     assert "a drink" not in repr(record)
 
 
-def test_a_picture_without_any_name_is_skipped(tmp_path):
+def test_a_image_without_any_name_is_skipped(tmp_path):
     image = {key: value for key, value in IMAGE.items() if key != "coco_url"}
     records, (skipped,) = read_all(LVIS, write_json(tmp_path / "lvis_v1_val.json", lvis(CUP) | {"images": [image]}))
     assert (records, skipped.where) == ([], "lvis_v1_val.json: images[0]")

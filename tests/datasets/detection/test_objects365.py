@@ -59,7 +59,7 @@ def test_a_set(tmp_path):
         pytest.param("obj365_train_000000000077.jpg", "train/obj365_train_000000000077.jpg", id="version_1"),
     ],
 )
-def test_pictures_are_found(tmp_path, file_name, lies_at):
+def test_images_are_found(tmp_path, file_name, lies_at):
     write_picture(tmp_path / lies_at, np.zeros((4, 6, 3), dtype=np.uint8))
     path = write_json(tmp_path / "annotations" / "zhiyuan_objv2_train.json", objects365(BOX, file_name=file_name))
     for images in (None, tmp_path):

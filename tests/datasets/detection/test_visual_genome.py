@@ -78,7 +78,7 @@ def test_refuses_a_folder_without_annotations(tmp_path):
                      id="region_without_width"),
     ],
 )  # fmt: skip
-def test_one_bad_fact_is_counted_and_the_rest_goes_on(tmp_path, part, bad, why):
+def test_one_bad_fact_is_counted_and_the_rest_is_read(tmp_path, part, bad, why):
     files = {"objects": [DOG, MAN], "attributes": [], "relationships": [RIDES], "regions": [REGION]}
     files[part] = [bad, *files[part]]
     (record,), skipped = read_all(
@@ -98,7 +98,7 @@ def test_one_bad_fact_is_counted_and_the_rest_goes_on(tmp_path, part, bad, why):
         pytest.param({"image_id": 1, "objects": None}, "objects: expected a list, got null", id="no_list"),
     ],
 )
-def test_a_bad_picture_is_counted(tmp_path, record, why):
+def test_a_bad_image_is_counted(tmp_path, record, why):
     layout(tmp_path, IMAGES[:1], regions=[(1, [REGION])])
     write_json(tmp_path / "objects.json", [record])
     records, skipped = read_all(VISUAL_GENOME, tmp_path)
@@ -132,7 +132,7 @@ def test_facts_of_all_files_are_joined(tmp_path):
     assert len(turns["relate"]) == 2
 
 
-def test_a_picture_that_is_cocos_too_keeps_its_id_and_has_the_others_as_aliases(tmp_path):
+def test_a_image_that_is_cocos_too_keeps_its_id_and_has_the_others_as_aliases(tmp_path):
     """VG's copy has another size than COCO's, so they are two media; leaks are found by the aliases."""
     records, _ = read_all(VISUAL_GENOME, layout(tmp_path, objects=[(1, [DOG]), (2, [DOG])]), split="test")
     assert [record.id for record in records] == ["vg/1", "vg/2"]
@@ -141,7 +141,7 @@ def test_a_picture_that_is_cocos_too_keeps_its_id_and_has_the_others_as_aliases(
     assert [record.split for record in records] == ["test", "test"]
 
 
-def test_pictures_lie_as_their_addresses_end(tmp_path):
+def test_images_lie_as_their_addresses_end(tmp_path):
     layout(tmp_path, objects=[(1, [DOG]), (2, [DOG])])
     write_picture(tmp_path / "VG_100K_2" / "1.jpg", np.zeros((60, 80, 3), np.uint8))
     write_picture(tmp_path / "images" / "2.jpg", np.zeros((60, 80, 3), np.uint8))
@@ -151,7 +151,7 @@ def test_pictures_lie_as_their_addresses_end(tmp_path):
     ]  # fmt: skip
 
 
-def test_without_image_data_the_size_is_the_pictures(tmp_path):
+def test_without_image_data_the_size_is_the_images(tmp_path):
     layout(tmp_path, None, objects=[(1, [DOG]), (2, [DOG])])
     write_picture(tmp_path / "1.jpg", np.zeros((60, 80, 3), np.uint8))
     (record,), skipped = read_all(VISUAL_GENOME, tmp_path)
@@ -168,7 +168,7 @@ def test_version_1_0_names_one_name_and_other_ids(tmp_path):
     assert [obj.name for obj in record.objects] == ["cat"]
 
 
-def test_the_pass_over_the_files_holds_one_picture(tmp_path):
+def test_the_pass_over_the_files_holds_one_image(tmp_path):
     """Ten times as many images take no more memory."""
     peaks = []
     for count in (40, 400):

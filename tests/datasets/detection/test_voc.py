@@ -44,7 +44,7 @@ def lay(folder: Path, *objects: str, name="a", head="", size=(30, 20), xml=None)
         pytest.param(obj(where="<robndbox><cx>3</cx></robndbox>"), "bndbox: expected numbers", id="turned_box"),
     ],
 )
-def test_a_bad_object_is_named_and_the_rest_goes_on(tmp_path, bad, message):
+def test_a_bad_object_is_named_and_the_rest_is_read(tmp_path, bad, message):
     (record,), (skipped,) = read_all(VOC, lay(tmp_path, obj(), bad))
     assert [found.name for found in record.objects] == ["dog"]
     assert skipped.where == "Annotations/a.xml: object 2"
@@ -133,7 +133,7 @@ def test_masks_of_objects(tmp_path):
     assert (record.form, skipped.why) == ("box", "expected the image's size [20, 30], got [5, 30]")
 
 
-def test_files_beside_pictures_in_folders_of_splits(tmp_path):
+def test_files_beside_images_in_folders_of_splits(tmp_path):
     """Files as Roboflow and labelImg write them; missing names and sizes are found."""
     for split in ("train", "valid"):
         write_picture(tmp_path / split / "a.png", PICTURE)

@@ -45,7 +45,7 @@ def palette(values):
         pytest.param(colours(NUMBERS), NUMBERS, True, id="colours"),
     ],
 )
-def test_numbers_are_kept(tmp_path, picture, expected, is_colour):
+def test_numbers_are_unchanged(tmp_path, picture, expected, is_colour):
     picture.save(tmp_path / ("map.tif" if picture.mode == "I" else "map.png"))
     found = read_map(next(tmp_path.iterdir()))
     assert np.array_equal(found.values, expected)

@@ -33,7 +33,7 @@ def test_rows(content, rows, tmp_path):
     assert rows_of(tmp_path, content) == rows
 
 
-def test_a_cell_that_is_too_long_is_said_and_the_rest_goes_on(tmp_path):
+def test_a_cell_that_is_too_long_is_reported_and_the_rest_is_read(tmp_path):
     long = "x" * (csv.field_size_limit() + 1)
     _, broken, after = rows_of(tmp_path, f"a\tb\n{long}\t2\n1\t2\n", "\t")
     assert broken[0] == "t.csv:2"

@@ -61,7 +61,7 @@ def test_a_bad_form_is_named_and_the_others_go_on(tmp_path, fields, message):
         pytest.param({"width": 0}, "width: expected whole pixels", id="no_width"),
     ],
 )
-def test_a_bad_row_is_named_and_the_rest_goes_on(tmp_path, fields, message):
+def test_a_bad_row_is_named_and_the_rest_is_read(tmp_path, fields, message):
     records, (skipped,) = read(tmp_path, ROW, ROW | fields)
     assert len(records) == 3
     assert skipped.where == "lvis_eval.jsonl:2"

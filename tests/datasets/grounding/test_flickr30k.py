@@ -70,7 +70,7 @@ def test_refuses_another_folder(tmp_path):
                      id="half_a_box"),
     ],
 )  # fmt: skip
-def test_one_bad_line_or_object_is_counted_and_the_rest_goes_on(tmp_path, made, where, why):
+def test_one_bad_line_or_object_is_counted_and_the_rest_is_read(tmp_path, made, where, why):
     (record,), skipped = read_all(FLICKR30K, layout(tmp_path, **made))
     assert len(record.captions) == 4
     assert [found.where for found in skipped] == [where]
@@ -87,7 +87,7 @@ def test_one_bad_line_or_object_is_counted_and_the_rest_goes_on(tmp_path, made, 
         pytest.param({"sentences": "\n"}, "expected a caption a line, got none to use", id="no_sentence"),
     ],
 )  # fmt: skip
-def test_a_picture_that_cannot_be_read_is_skipped(tmp_path, made, why):
+def test_a_image_that_cannot_be_read_is_skipped(tmp_path, made, why):
     records, skipped = read_all(FLICKR30K, layout(tmp_path, **made))
     assert not records
     assert re.search(re.escape(why), skipped[-1].why)
@@ -114,7 +114,7 @@ def test_captions_boxes_and_names(tmp_path):
     assert caption.turns[0].assistant == "[Two men]{0,1} pet [a dog]{2} in a park."
 
 
-def test_pictures_lie_with_the_annotations_or_where_the_user_says(tmp_path):
+def test_images_lie_with_the_annotations_or_where_the_user_says(tmp_path):
     folder = layout(tmp_path / "entities")
     (record,), _ = read_all(FLICKR30K, folder)
     assert record.signals[0].path == str(folder / "flickr30k-images" / "36979.jpg")

@@ -55,7 +55,7 @@ def test_refuses_a_folder_without_json(tmp_path):
                      "expected a phrase with ids of objects, got 3", id="no_phrase"),
     ],
 )  # fmt: skip
-def test_one_bad_object_is_counted_and_the_rest_goes_on(tmp_path, bad, where, why):
+def test_one_bad_object_is_counted_and_the_rest_is_read(tmp_path, bad, where, why):
     write_json(tmp_path / "sa_1.json", {"sa_1.jpg": record(**bad)})
     (found,), (skipped,) = read_all(GRAND, tmp_path)
     assert len(found.objects) == 1

@@ -51,7 +51,7 @@ def test_refuses_a_folder_with_files_for_scoring_only(tmp_path):
                      id="another_size"),
     ],
 )  # fmt: skip
-def test_one_bad_phrase_is_counted_and_the_rest_goes_on(tmp_path, bad, why):
+def test_one_bad_phrase_is_counted_and_the_rest_is_read(tmp_path, bad, why):
     write_json(tmp_path / "GranDf_HA_GCG_train.json", [gcg(**GOOD, bad=bad)])
     (record,), (skipped,) = read_all(GRAND_F, tmp_path)
     assert len(record.objects) == 2
@@ -101,7 +101,7 @@ def test_phrases_with_places(tmp_path, file, author, split):
     assert caption.turns[0].assistant == "[A dog]{0} lies between [two men]{1}."
 
 
-def test_pictures_lie_in_the_folders_of_their_sets(tmp_path):
+def test_images_lie_in_the_folders_of_their_sets(tmp_path):
     write_json(tmp_path / "OpenPsgGCG_train.json", [{**gcg(**GOOD), "file_name": "000000000139.jpg"}])
     write_picture(tmp_path / "data/coco_2017/train2017/000000000139.jpg", np.zeros((40, 60, 3), np.uint8))
     (record,), _ = read_all(GRAND_F, tmp_path / "OpenPsgGCG_train.json", images=tmp_path / "data")

@@ -40,7 +40,7 @@ def row(question: str = "What is <bbox_location0>?", answer: str = "A dog.", **f
                      id="reversed"),
     ],
 )  # fmt: skip
-def test_a_bad_row_is_named_and_the_rest_goes_on(tmp_path, bad, message):
+def test_a_bad_row_is_named_and_the_rest_is_read(tmp_path, bad, message):
     records, (skipped,) = read_all(GRIT, write_json(tmp_path / "refexp.json", [row(), bad, row()]))
     assert [record.id for record in records] == ["grit/refexp/refexp/0", "grit/refexp/refexp/2"]
     assert skipped.where == "refexp.json: [1]"
@@ -88,13 +88,13 @@ def test_masks_have_rows_first(tmp_path):
         pytest.param(mask_to_rle(TALL & False), "expected at least one pixel", id="empty"),
     ],
 )
-def test_a_bad_mask_is_left_out_and_said(tmp_path, mask, message):
+def test_a_bad_mask_is_skipped_and_reported(tmp_path, mask, message):
     (record,), (skipped,) = read_all(GRIT, write_json(tmp_path / "refexp.json", [row(masks=[[mask], []])]))
     assert message in skipped.why
     assert record.regions[0].mask is None
 
 
-def test_a_box_that_no_text_mentions_is_said(tmp_path):
+def test_a_box_that_no_text_mentions_is_reported(tmp_path):
     rows = [row(box_x1y1x2y2=[[BOX, OTHER], []])]
     (record,), (skipped,) = read_all(GRIT, write_json(tmp_path / "refexp.json", rows))
     assert len(record.regions) == 1
@@ -116,7 +116,7 @@ def test_boxes_on_and_over_the_edge_are_cut(tmp_path):
         pytest.param("widgets.json", {"kind": "objects365"}, "grit/objects365", "detect", id="option"),
     ],
 )
-def test_the_kind_is_told_by_the_name_or_the_option(tmp_path, name, options, source, task):
+def test_the_subset_is_given_by_the_name_or_the_option(tmp_path, name, options, source, task):
     (record,), _ = read_all(GRIT, write_json(tmp_path / name, [row()]), options=options)
     assert (record.source, record.task) == (source, task)
 

@@ -72,7 +72,7 @@ def test_refuses_a_folder_without_files(tmp_path):
                      id="no_width"),
     ],
 )  # fmt: skip
-def test_a_bad_box_is_named_and_the_rest_goes_on(tmp_path, fields, message):
+def test_a_bad_box_is_named_and_the_rest_is_read(tmp_path, fields, message):
     (record,), (skipped,) = read_all(KOSMOS_GRIT, write(tmp_path / "coyo.parquet", row(**fields)))
     assert skipped.where == "coyo.parquet: row 0"
     assert message in skipped.why
@@ -86,7 +86,7 @@ def test_a_bad_box_is_named_and_the_rest_goes_on(tmp_path, fields, message):
         pytest.param({"width": 0}, "width: expected whole pixels", id="no_width"),
     ],
 )
-def test_a_bad_row_is_named_and_the_rest_goes_on(tmp_path, fields, message):
+def test_a_bad_row_is_named_and_the_rest_is_read(tmp_path, fields, message):
     path = write(tmp_path / "coyo.parquet", row(1), row(2, **fields), row(3))
     records, (skipped,) = read_all(KOSMOS_GRIT, path)
     assert [record.id for record in records] == ["kosmos_grit/1001", "kosmos_grit/1003"]
@@ -130,7 +130,7 @@ def test_min_score_leaves_out(tmp_path):
         pytest.param("1001.jpg", id="id"),
     ],
 )
-def test_pictures_are_found_and_smaller_copies_too(tmp_path, name):
+def test_images_are_found_and_smaller_copies_too(tmp_path, name):
     write_picture(tmp_path / "pictures" / name, np.zeros((50, 100, 3), np.uint8))
     path = write(tmp_path / "coyo.parquet", row())
     (record,), _ = read_all(KOSMOS_GRIT, path, images=tmp_path / "pictures")
@@ -139,7 +139,7 @@ def test_pictures_are_found_and_smaller_copies_too(tmp_path, name):
     assert record.objects[0].region.box == (0, 0, 50, 50)
 
 
-def test_an_id_that_repeats_is_said(tmp_path):
+def test_an_id_that_repeats_is_reported(tmp_path):
     for name in ("a", "b"):
         write(tmp_path / f"{name}.parquet", row())
     records, (skipped,) = read_all(KOSMOS_GRIT, tmp_path)

@@ -42,7 +42,7 @@ WALKS = "A man, old, walks two dogs near him."
                      id="off_the_picture"),
     ],
 )  # fmt: skip
-def test_one_bad_annotation_is_counted_and_the_rest_goes_on(tmp_path, image, made, why):
+def test_one_bad_annotation_is_counted_and_the_rest_is_read(tmp_path, image, made, why):
     good, bad = annotation(1, 1, [1, 1, 9, 9], [[0, 5]]), {**annotation(2, 1, [1, 1, 9, 9], [[0, 5]]), **made}
     records, skipped = read_all(MDETR, file(tmp_path / "final_x_val.json", [image], [bad, good]))
     assert [len(record.objects) for record in records] == [1]

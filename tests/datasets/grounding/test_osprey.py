@@ -76,7 +76,7 @@ def test_regions_are_numbered_as_they_are_mentioned(tmp_path):
         pytest.param("mine", "dialogue", id="other"),
     ],
 )
-def test_what_is_asked_is_told_by_the_file(tmp_path, name, task):
+def test_what_is_asked_is_given_by_the_file(tmp_path, name, task):
     write_json(tmp_path / f"{name}.json", [GOOD])
     (sample,), _ = read_all(OSPREY, tmp_path)
     assert (sample.task, sample.id) == (task, f"osprey/{name}/0")
@@ -97,7 +97,7 @@ def test_descriptions_are_asked_for_one_by_one(tmp_path):
     assert sample.task == "describe"
 
 
-def test_pictures_lie_by_their_number_too(tmp_path):
+def test_images_lie_by_their_number_too(tmp_path):
     write_json(tmp_path / "osprey_short_form.json", [GOOD])
     (tmp_path / "imgs").mkdir()
     (tmp_path / "imgs" / "000000000139.jpg").touch()

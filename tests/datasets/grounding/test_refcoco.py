@@ -103,14 +103,14 @@ def test_refuses_a_folder_without_instances(tmp_path):
                      "refs(unc).p: [3]: expected the image that it belongs to, 4242, got none", id="no_such_picture"),
     ],
 )  # fmt: skip
-def test_one_bad_reference_is_counted_and_the_rest_goes_on(tmp_path, bad, where, why):
+def test_one_bad_reference_is_counted_and_the_rest_is_read(tmp_path, bad, where, why):
     records, skipped = read_all(REFCOCO, layout(tmp_path / "refcoco", [*REFS, bad]))
     assert [record.split for record in records] == ["train", "val", "train"]
     assert any(found.where == where and found.why.startswith(why) for found in skipped), skipped
 
 
 @pytest.mark.parametrize("protocol", [pytest.param(number, id=f"protocol_{number}") for number in range(6)])
-def test_a_picture_has_a_record_for_each_of_its_splits(tmp_path, protocol):
+def test_a_image_has_a_record_for_each_of_its_splits(tmp_path, protocol):
     records, skipped = read_all(REFCOCO, layout(tmp_path / "refcoco", REFS, protocol=protocol))
     assert not skipped
     first, second, third = records
@@ -138,7 +138,7 @@ def test_a_picture_has_a_record_for_each_of_its_splits(tmp_path, protocol):
     assert int(rle_to_mask(region.mask).sum()) == 100
 
 
-def test_pictures_lie_where_the_official_layout_has_them(tmp_path):
+def test_images_lie_where_the_official_layout_has_them(tmp_path):
     folder = layout(tmp_path / "refcoco", REFS)
     (record, *_), _ = read_all(REFCOCO, folder)
     named = "COCO_train2014_000000000139.jpg"

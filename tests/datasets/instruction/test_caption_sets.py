@@ -86,7 +86,7 @@ def test_clotho(tmp_path):
         pytest.param("103549.wav", id="row"),
     ],
 )
-def test_audiocaps_on_a_real_sound(tmp_path, shared_data, name):
+def test_audiocaps_on_a_real_audio_clip(tmp_path, shared_data, name):
     (tmp_path / "audio").mkdir()
     shutil.copy(shared_data / "fsdd" / "recordings" / "0_george_0.wav", tmp_path / "audio" / name)
     path = tmp_path / "test.csv"

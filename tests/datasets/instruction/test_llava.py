@@ -33,7 +33,7 @@ def lines(path: Path) -> list[str]:
                      id="no_answers"),
     ],
 )  # fmt: skip
-def test_a_bad_row_is_named_and_the_rest_goes_on(tmp_path, row, message):
+def test_a_bad_row_is_named_and_the_rest_is_read(tmp_path, row, message):
     path = write_json(tmp_path / "mix.json", [ROW, row, ROW])
     records, (skipped,) = read_all(LLAVA, path)
     assert [record.id for record in records] == ["mix/0", "mix/2"]
@@ -112,7 +112,7 @@ def test_boxes_in_texts(tmp_path, way, question, answer, boxes):
     assert [region.box for region in record.regions] == [pytest.approx(box) for box in boxes]
 
 
-def test_boxes_need_the_picture(tmp_path):
+def test_boxes_need_the_image(tmp_path):
     records, (skipped,) = read_all(LLAVA, write_json(tmp_path / "mix.json", [BOXED]), options={"boxes": "square"})
     assert not records
     assert "wide.png: expected the image, whose size its boxes need" in skipped.why
@@ -160,7 +160,7 @@ def test_real_captions_with_boxes(shared_data, tmp_path):
     assert records[0].objects[0].region.box == pytest.approx((x1 * 60, y1 * 40, x2 * 60, y2 * 40))
 
 
-def test_captions_are_read_without_the_pictures_and_boxes_are_counted(shared_data):
+def test_captions_are_read_without_the_images_and_boxes_are_counted(shared_data):
     records, skipped = read_all(LLAVA, shared_data / "llava_text" / "caps_boxes_coco2014_val_80.jsonl")
     assert len(records) == 56
     assert all("of which it is a share, got none" in skip.why for skip in skipped)

@@ -58,7 +58,7 @@ def test_refuses_a_folder_without_files(tmp_path):
                      id="lone_quote"),
     ],
 )  # fmt: skip
-def test_a_bad_line_is_named_and_the_rest_goes_on(tmp_path, line, where, message):
+def test_a_bad_line_is_named_and_the_rest_is_read(tmp_path, line, where, message):
     path = table(tmp_path / "laion.csv", "A cat\t0.jpg", line, "A cow\t2.jpg")
     records, (skipped,) = read_all(ONELLM, path, options={"kind": "image"})
     assert [record.captions for record in records] == [("A cat",), ("A cow",)]
@@ -89,7 +89,7 @@ def test_a_quotation_mark_that_never_ends_is_counted(tmp_path):
                      "video_id: expected one that youtube_mapping.txt beside the file names, got vid3", id="no_film"),
     ],
 )  # fmt: skip
-def test_a_bad_row_is_named_and_the_rest_goes_on(tmp_path, row, message):
+def test_a_bad_row_is_named_and_the_rest_is_read(tmp_path, row, message):
     good = {"image": "1.jpg", "conversations": TALK}
     path = write_json(tmp_path / "image" / "mix.json", [good, row, good])
     records, (skipped,) = read_all(ONELLM, path)
@@ -275,7 +275,7 @@ def test_a_real_depth_map_stays_a_file(shared_data):
         assert signal.extent.size_hw == medium.size_hw
 
 
-def test_real_sounds(shared_data, tmp_path):
+def test_real_audio(shared_data, tmp_path):
     """Captions of real recordings in OneLLM's form, with the numbers of their files."""
     folder = shared_data / "fsdd"
     rows = (folder / "labels.csv").read_text().splitlines()[1:]

@@ -47,7 +47,7 @@ def read(path: Path, out: Path, workers: Workers = Workers(), **options):
     return read_set(plan_of(path, out, **options), RunFolder(out), workers)
 
 
-def test_a_set_is_read_whole_and_what_is_broken_is_listed(tmp_path):
+def test_a_set_is_read_whole_and_what_is_broken_is_reported(tmp_path):
     path = coco_set(tmp_path / "set", 25, broken=(3, 9))
     (tmp_path / "set" / "train" / f"{11:012d}.jpg").unlink()
     progress = Noted()
@@ -86,7 +86,7 @@ def test_whoever_does_the_work_the_files_are_the_same(tmp_path, workers, form):
     assert one == two
 
 
-def test_a_run_goes_on_after_any_unit(tmp_path):
+def test_a_run_resumes_after_any_unit(tmp_path):
     path = coco_set(tmp_path / "set", 12)
     read(path, tmp_path / "whole", shard_items=5)
     out = tmp_path / "stopped"
@@ -103,7 +103,7 @@ def test_a_run_goes_on_after_any_unit(tmp_path):
     assert files_of(out) == files_of(tmp_path / "whole"), "and nothing half is left"
 
 
-def test_a_killed_command_goes_on_without_loss_or_repeats(tmp_path):
+def test_a_killed_command_resumes_without_loss_or_repeats(tmp_path):
     path = coco_set(tmp_path / "set", 400)
     words = [sys.executable, "-c", "from deixis.cli import main; main()", "data", "read", "coco", str(path)]
     options = ["--images", str(tmp_path / "set" / "train"), "--shard-items", "8"]
@@ -128,7 +128,7 @@ def test_a_finished_run_says_its_report_again(tmp_path):
     assert files_of(tmp_path / "out") == before
 
 
-def test_pictures_held_out_of_another_set_are_dropped_by_their_id(tmp_path):
+def test_images_held_out_of_another_set_are_dropped_by_their_id(tmp_path):
     path = coco_set(tmp_path / "set", 10)
     held = coco_set(tmp_path / "other", 4, split="val", first=8)  # images 8 to 11, of which 8 to 10 are in train
     out = tmp_path / "out"
@@ -173,7 +173,7 @@ def test_a_set_of_the_same_name_that_has_changed_is_looked_at_anew(tmp_path):
         ),
     ],
 )
-def test_a_wrong_source_is_said_before_anything_is_written(format_name, place, message):
+def test_a_wrong_source_is_refused_before_anything_is_written(format_name, place, message):
     with pytest.raises(ValueError, match=message):
         check_source("FORMAT", format_name, place)
 
@@ -216,7 +216,7 @@ def test_a_command_that_was_wrong_is_mended_and_given_again(tmp_path):
         read_masks(name="cup")
 
 
-def test_a_set_without_anything_is_said_to_be_so(tmp_path):
+def test_a_set_without_anything_is_refused(tmp_path):
     path = tmp_path / "empty.json"
     path.write_text('{"images": [{"id": 1}], "annotations": [], "categories": []}')
     assert read(path, tmp_path / "none", images=tmp_path)["skipped"] == 1

@@ -126,7 +126,7 @@ def test_any_folder(tmp_path, pictures, maps, split):
     assert record.id.startswith("streets/")
 
 
-def test_pictures_elsewhere(tmp_path):
+def test_images_elsewhere(tmp_path):
     any_folder(tmp_path / "set")
     (tmp_path / "set" / "images").rename(tmp_path / "photos")
     (record,), skipped = read_all(CLASS_MAPS, tmp_path / "set", images=tmp_path / "photos")

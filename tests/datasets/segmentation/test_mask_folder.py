@@ -73,7 +73,7 @@ def test_layouts(tmp_path, picture, masks, options, names):
     assert (record.form, record.split) == ("mask", "val" if "val" in picture else "train")
 
 
-def test_pictures_elsewhere(tmp_path):
+def test_images_elsewhere(tmp_path):
     lay(tmp_path, "masks/a.png", picture="photos of mine/a.jpg")
     (record,), skipped = read_all(MASKS, tmp_path / "masks", images=tmp_path / "photos of mine", options=CAT)
     assert (told(record), skipped) == ([("cat", LEFT_BOX)], [])
@@ -115,7 +115,7 @@ def test_kinds_of_masks(tmp_path, values, expected):
     assert np.array_equal(masks[LEFT_BOX], LEFT)
 
 
-def test_what_values_mean_can_be_said(tmp_path):
+def test_what_values_mean_can_be_given(tmp_path):
     lay(tmp_path, "masks/a.png", values=NUMBERS)
     (record,), _ = read_all(MASKS, tmp_path, options={**CAT, "values": "mask"})
     assert np.array_equal(rle_to_mask(record.objects[0].region.mask), LEFT | RIGHT)
@@ -144,7 +144,7 @@ def test_a_jpeg_mask_is_what_is_bright(tmp_path):
     assert (mask == LEFT).mean() > 0.98
 
 
-def test_a_picture_that_lies_on_its_side_is_upright(tmp_path):
+def test_a_image_that_lies_on_its_side_is_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     (tmp_path / "images").mkdir()
@@ -208,7 +208,7 @@ def test_a_folder_that_does_not_tell_is_refused(tmp_path, masks, options, messag
         read_all(MASKS, tmp_path, options=options)
 
 
-def test_real_pictures_with_masks_of_their_annotations(shared_data, tmp_path):
+def test_real_images_with_masks_of_their_annotations(shared_data, tmp_path):
     """The real polygons of a set, rasterised to mask files by another library and read back: the same objects."""
     from PIL import ImageDraw
 

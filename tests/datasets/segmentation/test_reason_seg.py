@@ -187,7 +187,7 @@ def test_an_annotation_that_cannot_be_used_is_skipped(tmp_path, annotation, why)
     assert why in skipped[0].why
 
 
-def test_an_annotation_without_its_picture_is_skipped(tmp_path):
+def test_an_annotation_without_its_image_is_skipped(tmp_path):
     layout(tmp_path, val={"a": TARGET})
     (tmp_path / "val" / "a.jpg").unlink()
     _, (skipped,) = read_all(REASON_SEG, tmp_path)
@@ -225,7 +225,7 @@ def test_sentences_are_implicit_and_what_is_ignored_is_a_thing_apart(tmp_path):
     assert sample.turns[0].assistant == "[this]{0:mask}. Ice melts."
 
 
-def test_one_split_alone_and_pictures_elsewhere(tmp_path):
+def test_one_split_alone_and_images_elsewhere(tmp_path):
     layout(tmp_path / "all", test={"ice": TARGET})
     (tmp_path / "pictures").mkdir()
     (tmp_path / "all/test/ice.jpg").rename(tmp_path / "pictures/ice.jpg")
