@@ -67,7 +67,7 @@ def test_refuses_a_folder_without_files(tmp_path):
                      id="two_numbers"),
         pytest.param({"noun_chunks": [DOG, [0, 99, *DOG[2:]]]},
                      "noun_chunks[1]: expected a span of the caption's 22 characters, got (0, 99)", id="past_the_end"),
-        pytest.param({"ref_exps": [[5, 5, *DOG[2:]]]}, "ref_exps[0]: expected a stretch", id="empty_stretch"),
+        pytest.param({"ref_exps": [[5, 5, *DOG[2:]]]}, "ref_exps[0]: expected a span", id="empty_span"),
         pytest.param({"ref_exps": [[0, 5, 0.5, 0.0, 0.5, 1.0, 0.9]]}, "ref_exps[0]: expected a box with an area",
                      id="no_width"),
     ],
