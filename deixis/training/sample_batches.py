@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from deixis.conversation import MaskTarget, Rendered, Row, System, mask_targets, render
-from deixis.datasets.runs.report import reason
+from deixis.datasets.runs.folder import reason
 from deixis.errors import DataError, DeixisError
 from deixis.model.chat_template import special_words
 from deixis.model.prepared import Prepared
