@@ -29,7 +29,7 @@ from deixis.samples.progress import Silent
 from deixis.samples.sample import Sample
 from deixis.samples.shards import write_shard
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.build_run import build_set, plan_build
 from deixis.synthesis.parts.registry import PARTS
 from deixis.synthesis.recipe import build_recipe

@@ -17,14 +17,15 @@ from deixis.datasets.runs.sources import Record, Source, check_source
 from deixis.datasets.runs.survey import ObjectsOf, Survey, survey
 from deixis.errors import DataError
 from deixis.language.response_cache import CostCapReached
+from deixis.options import read_options
 from deixis.samples.progress import Progress, Silent
 from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, is_train
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts.masks import with_masks
 from deixis.synthesis.parts.registry import PARTS
-from deixis.synthesis.recipe import BuildRecipe, PartEntry, with_options
+from deixis.synthesis.recipe import BuildRecipe, PartEntry
 from deixis.synthesis.text.llm_queries import GIVEN_UP
 
 MAX_GIVEN_UP = 100  # answers in a row of which none can be used: asking the language model on would be a waste
@@ -93,7 +94,7 @@ def plan_build(recipe: BuildRecipe, folder: RunFolder, annotators: Annotators) -
     for entry in recipe.parts:
         if entry.kind not in PARTS:
             raise DataError(f"parts: {entry.name}: expected a kind among {', '.join(PARTS)}; got {entry.kind!r}")
-        with_options(PARTS[entry.kind].options, f"parts: {entry.name}", entry.options)
+        read_options(PARTS[entry.kind].options, entry.options, f"parts: {entry.name}.options.")
         there = tuple(name for name in entry.sources if name in sources)
         if why := _missing(entry, there, missing, annotators):
             left_out[entry.name] = why
@@ -277,7 +278,7 @@ def _masked(found: Iterator[Record | Skipped], annotators: Annotators) -> Iterat
 def _options(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Any:
     """The part's options, with what only a run knows where it has fields for them."""
     kind = PARTS[unit.part.kind].options
-    options = with_options(kind, f"parts: {unit.part.name}", unit.part.options)
+    options = read_options(kind, unit.part.options, f"parts: {unit.part.name}.options.")
     names = _option_names(unit.part)
     if "vocabulary" in names and not options.vocabulary:
         options = replace(options, vocabulary=Survey(folder.hidden).vocabulary([unit.source]))

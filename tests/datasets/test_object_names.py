@@ -6,7 +6,7 @@ import pytest
 from deixis.datasets.annotated import Expression, Object
 from deixis.datasets.object_names import hard_negatives, names_of, names_with_hard_negatives
 from deixis.synthesis.absent_names import AbsentNames
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from tests.synthesis.pictures import farm, picture, region
 
 DOG = Object("dog", region(30, 30))

@@ -13,7 +13,7 @@ from deixis.geometry import Reference, Region, mask_to_rle, parse_markup
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
 from deixis.samples.validate import validate_record
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts.registry import PARTS
 
 SIZE_HW = (120, 160)

@@ -14,7 +14,7 @@ from deixis.datasets.runs.survey import survey
 from deixis.language.endpoint import Endpoint
 from deixis.samples.shards import open_samples
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.build_run import build_set, build_unit, cut, plan_build
 from deixis.synthesis.recipe import build_recipe
 from tests.datasets.coco_sets import coco_set, files_of
@@ -216,7 +216,7 @@ def test_parts_that_cannot_be_made_are_left_out_and_said(sets, tmp_path, fields,
             [OBJECTS | {"kind": "object"}], "parts: objects: expected a kind among objects, .*got 'object'", id="kind"
         ),
         pytest.param([OBJECTS | {"options": {"turn": 2}}], r"parts: objects.options.turn: unknown field", id="option"),
-        pytest.param([OBJECTS | {"options": {"turns": 0}}], r"parts: objects.options: turns: ", id="value"),
+        pytest.param([OBJECTS | {"options": {"turns": 0}}], r"parts: objects.options.turns: expected", id="value"),
         pytest.param(
             [DIALOGUES], "parts: expected at least one that can be made, got none: dialogues: it needs", id="none"
         ),

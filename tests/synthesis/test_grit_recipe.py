@@ -9,7 +9,7 @@ import pytest
 from deixis.datasets.formats import FORMATS
 from deixis.datasets.runs.folder import RunFolder
 from deixis.datasets.runs.pool import Workers
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.build_run import build_set, plan_build
 from deixis.synthesis.recipe import read_build_recipe
 from tests.datasets.coco_sets import coco_set

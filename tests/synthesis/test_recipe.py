@@ -1,12 +1,10 @@
 """Recipes of region data: errors are reported with their field before anything is read."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from deixis.errors import ConfigError
-from deixis.synthesis.recipe import build_recipe, read_build_recipe, with_options
+from deixis.synthesis.recipe import build_recipe, read_build_recipe
 
 SOURCES = {"coco": {"format": "coco", "path": "instances.json"}}
 PART = {"kind": "objects", "from": ["coco"], "samples": 10}
@@ -19,62 +17,65 @@ def recipe(**fields):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        pytest.param(None, "the recipe: expected fields with values, got None", id="empty"),
-        pytest.param(["coco"], "the recipe: expected fields with values, got", id="list"),
+        pytest.param(None, "the recipe: expected fields with values; got None", id="empty"),
+        pytest.param(["coco"], "the recipe: expected fields with values; got", id="list"),
         pytest.param({"stages": [], "init": "bundled"}, "got one of training: it is for deixis train", id="training"),
         pytest.param(recipe(sauce=1), "the recipe: sauce: unknown field; known are seed, scale, sources", id="field"),
         pytest.param({"parts": [PART]}, "sources: expected sets by name, as in coco: .*; got {}", id="no_sources"),
         pytest.param(recipe(sources=["coco"]), "sources: expected sets by name", id="sources_list"),
         pytest.param(
-            recipe(sources={"a/b": {}}), "sources: expected names of letters, .*, got 'a/b'", id="source_name"
+            recipe(sources={"a/b": {}}), "sources: expected names of letters, .*; got 'a/b'", id="source_name"
         ),
         pytest.param(
-            recipe(sources={"coco": {"format": "coco"}}), "sources.coco: .*'path', which is missing", id="path"
+            recipe(sources={"coco": {"format": "coco"}}), "sources.coco.path: expected text; got none", id="path"
         ),
         pytest.param(
             recipe(sources={"coco": {"format": "coco", "path": 3}}),
-            "sources.coco.path: expected text, got 3",
+            "sources.coco.path: expected text; got 3",
             id="path_3",
         ),
         pytest.param(
             recipe(sources={"coco": SOURCES["coco"] | {"optional": "yes"}}),
-            "sources.coco.optional: expected true or false, got 'yes'",
+            "sources.coco.optional: expected true or false; got 'yes'",
             id="flag",
         ),
         pytest.param(
             recipe(held_out={"coco": SOURCES["coco"]}),
-            "held_out: expected names that no source has, got 'coco'",
+            "held_out: expected names that no source has; got 'coco'",
             id="both",
         ),
-        pytest.param(recipe(parts=[]), "parts: expected a list of at least one part, got", id="no_parts"),
+        pytest.param(recipe(parts=[]), "parts: expected a list of at least one part; got", id="no_parts"),
         pytest.param(recipe(parts=[{"kind": "objects"}]), r"parts\[0\]: expected the field 'from'", id="from"),
         pytest.param(
             recipe(parts=[PART | {"from": "vg"}]),
-            r"parts\[0\]: expected a source among coco, got 'vg'",
+            r"parts\[0\]: expected a source among coco; got 'vg'",
             id="unknown_source",
         ),
-        pytest.param(recipe(parts=[PART, PART]), "parts: expected a name for each .*, got 'objects' twice", id="twice"),
+        pytest.param(recipe(parts=[PART, PART]), "parts: expected a name for each .*; got 'objects' twice", id="twice"),
         pytest.param(
             recipe(parts=[PART | {"name": "a/b"}]),
-            r"parts\[0\].name: expected a name fit for a file, got 'a/b'",
+            r"parts\[0\].name: expected a name fit for a file; got 'a/b'",
             id="name",
         ),
         pytest.param(
             recipe(parts=[PART | {"samples": -1}]),
-            r"parts\[0\].samples: expected a whole number from 0, got -1",
+            r"parts\[0\].samples: expected a whole number from 0; got -1",
             id="count",
         ),
         pytest.param(
             recipe(parts=[PART | {"samples": True}]), r"parts\[0\].samples: expected a whole number", id="count_bool"
         ),
-        pytest.param(recipe(scale="1e-3"), "scale: expected a number from 0, got '1e-3'", id="scale"),
+        pytest.param(recipe(scale="1e-3"), "scale: expected a number from 0; got '1e-3'", id="scale"),
+        pytest.param(
+            recipe(shards={"samples": 0}), "shards.samples: expected a whole number from 1; got 0", id="shard"
+        ),
         pytest.param(recipe(shards={"format": "zip"}), "shards.format: expected one of jsonl, tar, parquet", id="form"),
         pytest.param(
             recipe(models={"mask": "sam"}),
             "models: mask: unknown field; .*did you mean 'masks'",
             id="model",
         ),
-        pytest.param(recipe(language="gpt"), "language: expected fields with values, got 'gpt'", id="language"),
+        pytest.param(recipe(language="gpt"), "language: expected fields with values or none; got 'gpt'", id="language"),
     ],
 )
 def test_a_wrong_recipe_is_named_with_its_field(values, message):
@@ -112,21 +113,3 @@ def test_a_wrong_file_is_named(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_build_recipe(path)
-
-
-@dataclass(frozen=True)
-class Options:
-    turns: int = 1
-    names: tuple[str, ...] = ()
-
-    def __post_init__(self):
-        if self.turns < 1:
-            raise ConfigError(f"turns: expected at least 1, got {self.turns}")
-
-
-def test_options_are_checked_by_their_dataclass():
-    assert with_options(Options, "parts: a", {"turns": 2, "names": ["b"]}) == Options(2, ("b",))
-    with pytest.raises(ValueError, match=r"parts: a.options.turn: unknown field; .*did you mean 'turns'"):
-        with_options(Options, "parts: a", {"turn": 2})
-    with pytest.raises(ValueError, match=r"parts: a.options: turns: expected at least 1, got 0"):
-        with_options(Options, "parts: a", {"turns": 0})

@@ -13,7 +13,7 @@ from deixis.errors import InputError
 ANSWERS = "answers.sqlite"  # of the language model, in OUT, unless the recipe names another place
 
 if TYPE_CHECKING:
-    from deixis.synthesis.annotator_types import Annotators
+    from deixis.synthesis.annotators import Annotators
     from deixis.synthesis.recipe import BuildRecipe
 
 

@@ -21,7 +21,7 @@ from transformers import AutoModelForZeroShotObjectDetection, PreTrainedModel
 from deixis.errors import DataError
 from deixis.geometry.boxes import box_iou_xyxy
 from deixis.model.devices import choose_device
-from deixis.synthesis.annotator_types import BoxesOfNames
+from deixis.synthesis.annotators import BoxesOfNames
 from deixis.synthesis.annotators.model_loading import Wanted, find_model
 
 WANTED = Wanted(

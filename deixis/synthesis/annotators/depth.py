@@ -20,7 +20,7 @@ from torch.nn.functional import grid_sample, pad
 from transformers import AutoModelForDepthEstimation, PreTrainedConfig, PreTrainedModel
 
 from deixis.model.devices import choose_device
-from deixis.synthesis.annotator_types import DepthOf
+from deixis.synthesis.annotators import DepthOf
 from deixis.synthesis.annotators.model_loading import Wanted, find_model
 
 METRIC = ("glpn", "zoedepth")

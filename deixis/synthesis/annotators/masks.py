@@ -17,7 +17,7 @@ from deixis.errors import DataError
 from deixis.model.devices import choose_device
 from deixis.model.masks.sam import sam_size_px
 from deixis.model.masks.sam_image import SamImage, prepare_for_sam, read_mask, sam_mask
-from deixis.synthesis.annotator_types import MasksOfBoxes
+from deixis.synthesis.annotators import MasksOfBoxes
 from deixis.synthesis.annotators.model_loading import Wanted, find_model
 
 MODELS = {"sam": SamModel, "sam2": Sam2Model, "sam2_video": Sam2Model}

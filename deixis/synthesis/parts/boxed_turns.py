@@ -8,21 +8,23 @@ only where it is sure what it means: "the dog" of one dog, "two dogs" of two, "t
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import no_type_check
 
 from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.object_names import is_single
-from deixis.errors import DataError, DeixisError
+from deixis.errors import ConfigError, DataError, DeixisError
 from deixis.geometry import Reference, Region, Text, parse_markup, to_markup, without_references
 from deixis.language.english import is_plural
 from deixis.language.noun_phrases import NounPhrase, forms_of, guessed_names, noun_phrases
+from deixis.options import Count, check_fields
 from deixis.samples.media import open_media
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators, BoxesOfNames
+from deixis.synthesis.annotators import Annotators, BoxesOfNames
 from deixis.synthesis.text.text_checks import Pieces
 
 PERSON = "person"
-LOOSE = (
+LOOSE = [
     "man",
     "woman",
     "boy",
@@ -36,12 +38,13 @@ LOOSE = (
     "rider",
     "surfer",
     "skier",
-)
+]
 """What an object that a set calls a person may be called, if no other person is there."""
 PEOPLE = ("people", "persons")
 MIN_SIDE = 1.0  # of a detected box, in pixels
 
 
+@no_type_check
 @dataclass(frozen=True)
 class BoxedTurnsOptions:
     """objects_of: the objects that another set annotates in an image, by media id. vocabulary: names to detect where
@@ -51,14 +54,13 @@ class BoxedTurnsOptions:
     objects_of: Callable[[str], Sequence[Object]] | None = None
     vocabulary: tuple[str, ...] = ()
     min_score: float = 0.4
-    min_marks: int = 1
+    min_marks: Count = 1
     repeats: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.min_score <= 1:
-            raise DataError(f"min_score: expected a share from 0 to 1, got {self.min_score!r}")
-        if self.min_marks < 1:
-            raise DataError(f"min_marks: expected 1 or more, got {self.min_marks!r}")
+            raise ConfigError(f"min_score: expected a share from 0 to 1; got {self.min_score!r}")
 
 
 @dataclass

@@ -7,6 +7,7 @@ implicit questions with explanations (ReasonSeg), all in many wordings. What has
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import no_type_check
 
 import numpy as np
 
@@ -14,34 +15,36 @@ from deixis.datasets.annotated import Annotated, Expression
 from deixis.datasets.object_names import names_of
 from deixis.datasets.plain_questions import plain_text
 from deixis.language.english import name_words
+from deixis.options import NonNegative
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.synthesis.absent_names import AbsentNames
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft, phrase_of, sentence
-from deixis.synthesis.question_options import QuestionOptions, check_weights
+from deixis.synthesis.question_options import QuestionOptions, weights_of
 
 MAX_THINGS = 20  # of one answer
 ABSENT_PER_ITEM = 3
 EXPLAINED = 0.5  # so often an explanation is asked for where there is one
 
 
+@no_type_check
 @dataclass(frozen=True)
 class ClassesOptions(QuestionOptions):
     """Options of classes: how often, by weight, a class, an expression, an implicit question, and a class that is not
-    there is asked for; `form` is skipped of account, and absent classes are drawn from the vocabulary, the source's
-    if none is given."""
+    there is asked for; `form` is ignored, and absent classes are drawn from the vocabulary, the source's if none is
+    given."""
 
-    classes: float = 0.45
-    phrases: float = 0.45
-    implicit: float = 0.45
-    absent: float = 0.05
+    classes: NonNegative = 0.45
+    phrases: NonNegative = 0.45
+    implicit: NonNegative = 0.45
+    absent: NonNegative = 0.05
     vocabulary: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_weights({name: getattr(self, name) for name in ("classes", "phrases", "implicit", "absent")})
+        weights_of(self, ("classes", "phrases", "implicit", "absent"))
 
     def kinds(self) -> dict[str, float]:
         return {"class": self.classes, "phrase": self.phrases, "reason": self.implicit, "absent": self.absent}

@@ -15,7 +15,7 @@ from deixis.geometry import Reference, parse_markup
 from deixis.language.english import is_mass, is_plural, with_article
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft, phrase_of
 from deixis.synthesis.question_options import DirectionOptions

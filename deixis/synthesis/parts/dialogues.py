@@ -8,15 +8,17 @@ the model writes is checked (`written.py`); what fails is asked for once more, t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal, no_type_check
 
 from deixis.datasets.annotated import Annotated
-from deixis.errors import DataError, DeixisError
+from deixis.errors import ConfigError, DataError, DeixisError
 from deixis.geometry import to_markup
+from deixis.options import Count, check_fields
 from deixis.samples.consistency import shown
 from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators, ChatClient
+from deixis.synthesis.annotators import Annotators, ChatClient
 from deixis.synthesis.text.llm_queries import json_object, map_until_quota, query_checked
 from deixis.synthesis.text.prompts import prompt
 from deixis.synthesis.text.scene_text import Scene, build_scene
@@ -34,33 +36,29 @@ KINDS = ("objects", "relations", "descriptions", "reasoning")
 MIN_RELATED = 2  # objects that a dialogue about relations must mark
 
 
+@no_type_check
 @dataclass(frozen=True)
 class DialoguesOptions:
     """kinds: levels to write at; an item has at most one dialogue of each. max_objects: the largest are shown to the
     writer. min_objects: fewer make no dialogue. at_once: requests under way."""
 
-    kinds: tuple[str, ...] = KINDS
-    max_objects: int = 16
-    min_objects: int = 2
-    min_turns: int = 2
-    max_turns: int = 6
-    max_question_words: int = 60
-    max_answer_words: int = 150
-    at_once: int = 8
+    kinds: tuple[Literal[KINDS], ...] = KINDS
+    max_objects: Count = 16
+    min_objects: Count = 2
+    min_turns: Count = 2
+    max_turns: Count = 6
+    max_question_words: Count = 60
+    max_answer_words: Count = 150
+    at_once: Count = 8
 
     def __post_init__(self) -> None:
-        unknown = [kind for kind in self.kinds if kind not in KINDS]
-        if unknown or not self.kinds or len(set(self.kinds)) != len(self.kinds):
-            raise DataError(f"kinds: expected some of {', '.join(KINDS)}, each once, got {list(self.kinds)}")
-        for low, high in (("min_objects", "max_objects"), ("min_turns", "max_turns")):
-            if not 1 <= getattr(self, low) <= getattr(self, high):
-                raise DataError(
-                    f"{low}, {high}: expected 1 or more, the second no smaller, got {getattr(self, low)} and "
-                    f"{getattr(self, high)}"
-                )
-        for name in ("max_question_words", "max_answer_words", "at_once"):
-            if getattr(self, name) < 1:
-                raise DataError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+        check_fields(self)
+        if not self.kinds or len(set(self.kinds)) != len(self.kinds):
+            raise ConfigError(f"kinds: expected some of {', '.join(KINDS)}, each once; got {list(self.kinds)}")
+        for name in ("objects", "turns"):
+            low, high = getattr(self, f"min_{name}"), getattr(self, f"max_{name}")
+            if low > high:
+                raise ConfigError(f"max_{name}: expected at least min_{name}, which is {low}; got {high}")
 
 
 def make(
@@ -70,9 +68,7 @@ def make(
 
     Raises DataError without a language model, CostCapReached and EndpointError as they come.
     """
-    if annotators.language is None:
-        raise DataError("dialogues need a language model, and there is none")
-    ask = annotators.language()
+    ask = annotators.open("language", "dialogues")
     first = {item.id: int(rng_for(seed, item.id, "dialogue").integers(len(options.kinds))) for item in items}
     jobs = (
         (item, options.kinds[(first[item.id] + turn) % len(options.kinds)])
@@ -80,8 +76,7 @@ def make(
         for item in items
     )
     work = partial(_dialogue, ask, options)
-    for found in map_until_quota(work, jobs, options.at_once, quota, lambda found: isinstance(found[-1], Sample)):
-        yield from found
+    yield from map_until_quota(work, jobs, options.at_once, quota)
 
 
 def _dialogue(

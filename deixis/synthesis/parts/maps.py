@@ -9,27 +9,28 @@ are flat, steps are steep. Further questions come from the depth itself: which o
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal, no_type_check
 
 import numpy as np
 from jaxtyping import Float32
 
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.object_names import is_single
-from deixis.errors import DataError
+from deixis.errors import ConfigError, DataError
 from deixis.geometry import Reference, Region, Text, parse_markup, to_markup
 from deixis.geometry.mask_patches import mask_patch
 from deixis.language.english import listed, name_words, with_article
+from deixis.options import NonNegative
 from deixis.samples.media import read_content
 from deixis.samples.rng import rng_for
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators, DepthOf
+from deixis.synthesis.annotators import Annotators, DepthOf
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft
 from deixis.synthesis.parts.masks import image_pixels
-from deixis.synthesis.question_options import QuestionOptions, check_weights
+from deixis.synthesis.question_options import QuestionOptions, weights_of
 
-KINDS = ("depth", "normal")
 RELATIVE = "relative"
 """The unit of depths that no one knows the metres of: they say which of two places is nearer, and so are they asked."""
 FARTHEST_M = 65.0  # what a PNG of 16 bits in millimetres holds; what is farther is written so
@@ -38,24 +39,29 @@ MAX_COMPARED = 8  # objects of an image
 NEARER_SHARE = 0.8  # of two objects, the nearer one's far side is at most so much of the farther one's near side
 
 
+@no_type_check
 @dataclass(frozen=True)
 class MapsOptions(QuestionOptions):
     """Options of maps: which kinds to make; how often, by weight, a caption, some names, and which object is nearer (of
     depth alone) is asked for; the camera's focal length as a share of the image's longer side, for normals."""
 
-    kinds: tuple[str, ...] = KINDS
-    caption: float = 0.6
-    names: float = 0.15
-    nearer: float = 0.25
+    kinds: tuple[Literal["depth", "normal"], ...] = ("depth", "normal")
+    caption: NonNegative = 0.6
+    names: NonNegative = 0.15
+    nearer: NonNegative = 0.25
     focal_share: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_weights({"caption": self.caption, "names": self.names, "nearer": self.nearer})
-        if not self.kinds or not set(self.kinds) <= set(KINDS):
-            raise DataError(f"kinds: expected some of {', '.join(KINDS)}, got {list(self.kinds)}")
+        self.shares()
+        if not self.kinds:
+            raise ConfigError("kinds: expected depth, normal or both; got none")
         if not 0.1 <= self.focal_share <= 10:
-            raise DataError(f"focal_share: expected 0.1 to 10 of the longer side, got {self.focal_share!r}")
+            raise ConfigError(f"focal_share: expected 0.1 to 10 of the longer side; got {self.focal_share!r}")
+
+    def shares(self) -> dict[str, float]:
+        """The weight of each question."""
+        return weights_of(self, ("caption", "names", "nearer"))
 
 
 def make(
@@ -65,11 +71,9 @@ def make(
 
     Raises DataError where there is no depth model.
     """
-    if annotators.depth is None:
-        raise DataError("maps need a depth model, and there is none")
-    maps = _Maps(annotators.depth(), seed, options)
-    shares = {"caption": options.caption, "names": options.names, "nearer": options.nearer}
-    talk = ConversationPlan("maps", shares, maps.topics, _turn, quoted=frozenset(["caption"]), opened=maps.opened)
+    maps = _Maps(annotators.open("depth", "maps"), seed, options)
+    quoted = frozenset(["caption"])
+    talk = ConversationPlan("maps", options.shares(), maps.topics, _turn, quoted=quoted, opened=maps.opened)
     yield from conversations(items, quota, seed, talk, options)
 
 

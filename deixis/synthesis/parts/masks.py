@@ -15,7 +15,7 @@ from deixis.geometry.mask_patches import mask_patch
 from deixis.samples.media import open_media
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators, MasksOfBoxes
+from deixis.synthesis.annotators import Annotators, MasksOfBoxes
 
 
 def with_masks(records: Iterable[Annotated | Sample], annotators: Annotators) -> Iterator[Annotated | Sample | Skipped]:
@@ -23,9 +23,7 @@ def with_masks(records: Iterable[Annotated | Sample], annotators: Annotators) ->
 
     A record whose image cannot be opened is skipped and said. Raises DataError where there is no such model.
     """
-    if annotators.masks is None:
-        raise DataError("masks of boxes need a model that marks them, and there is none")
-    masks_of = annotators.masks()
+    masks_of = annotators.open("masks", "masks_from_boxes")
     for record in records:
         try:
             yield _with_masks(record, masks_of) if isinstance(record, Annotated) else record

@@ -8,20 +8,22 @@ The questions of no and of yes are the same wordings, so that only the image tel
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import no_type_check
 
 import numpy as np
 
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.object_names import Names, names_of
-from deixis.errors import DataError
+from deixis.errors import ConfigError
 from deixis.language.english import counted, is_mass, is_plural, name_words
+from deixis.options import NonNegative
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.synthesis.absent_names import AbsentNames
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft
-from deixis.synthesis.question_options import QuestionOptions, check_weights
+from deixis.synthesis.question_options import QuestionOptions, weights_of
 
 MAX_THINGS = 12  # of one answer
 NAMES_PER_ITEM = 6  # that an item is asked about, of each kind
@@ -29,38 +31,36 @@ COUNTS_AWAY = (-1, 1, 2)
 EVERY_OF_ONE = 0.25  # so often "every" is asked where there is one
 
 
+@no_type_check
 @dataclass(frozen=True)
 class NegativesOptions(QuestionOptions):
     """Options of negatives: how often, by weight, it is asked whether something is there (presence), where it is
     (place), what a region is (region) and how many there are (count); of the names that are not there, the share of
     hard negatives; and the names to draw from, the source's if none are given."""
 
-    presence: float = 0.3
-    place: float = 0.25
-    region: float = 0.35
-    count: float = 0.1
+    presence: NonNegative = 0.3
+    place: NonNegative = 0.25
+    region: NonNegative = 0.35
+    count: NonNegative = 0.1
     alike: float = 0.5
     vocabulary: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_weights(self._weights())
+        self.kinds()
         if not 0 <= self.alike <= 1:
-            raise DataError(f"alike: expected a share from 0 to 1, got {self.alike!r}")
+            raise ConfigError(f"alike: expected a share from 0 to 1; got {self.alike!r}")
 
     def kinds(self) -> dict[str, float]:
         """The weight of each kind of turn, half of each question's for yes."""
         kinds: dict[str, float] = {}
-        for name, weight in self._weights().items():
+        for name, weight in weights_of(self, ("presence", "place", "region", "count")).items():
             kinds[f"{name} yes"] = weight / 2
             if name == "count":
                 kinds["count no"] = weight / 2
             else:
                 kinds |= {f"{name} no": weight / 2 * (1 - self.alike), f"{name} no alike": weight / 2 * self.alike}
         return kinds
-
-    def _weights(self) -> dict[str, float]:
-        return {name: getattr(self, name) for name in ("presence", "place", "region", "count")}
 
 
 @dataclass(frozen=True)

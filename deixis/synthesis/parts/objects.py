@@ -13,7 +13,7 @@ from deixis.datasets.object_names import names_of
 from deixis.language.english import counted, name_words
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft
 from deixis.synthesis.question_options import DirectionOptions

@@ -8,18 +8,20 @@ meant. What it writes is checked; what fails is asked for once more, then skippe
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import no_type_check
 
 import numpy as np
 
 from deixis.datasets.annotated import Annotated, Object
-from deixis.errors import DataError, DeixisError
+from deixis.errors import ConfigError, DataError, DeixisError
 from deixis.geometry import to_markup, without_references
 from deixis.language.nouns import head_noun, same_noun, words_of
+from deixis.options import Count, NonNegative, check_fields
 from deixis.samples.consistency import shown
 from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators, ChatClient
+from deixis.synthesis.annotators import Annotators, ChatClient
 from deixis.synthesis.text.llm_queries import LEFT_OUT, UnusableAnswer, json_object, map_until_quota, query_checked
 from deixis.synthesis.text.prompts import Prompt, prompt
 from deixis.synthesis.text.scene_text import Scene, build_scene
@@ -36,36 +38,28 @@ from deixis.synthesis.text.text_checks import (
 MASK = "mask"
 
 
+@no_type_check
 @dataclass(frozen=True)
 class ReasoningOptions:
     """questions: asked for of one image. explained: the share of answers that say why at once; asked_why: that say it
     when asked; the others do not. follow_ups: whether a further exchange that the model wrote is kept. max_objects:
     shown to the writer, the largest. at_once: requests under way."""
 
-    questions: int = 3
-    explained: float = 0.35
-    asked_why: float = 0.2
+    questions: Count = 3
+    explained: NonNegative = 0.35
+    asked_why: NonNegative = 0.2
     follow_ups: bool = True
-    max_objects: int = 16
-    max_question_words: int = 60
-    max_answer_words: int = 60
-    max_explanation_words: int = 80
-    at_once: int = 8
+    max_objects: Count = 16
+    max_question_words: Count = 60
+    max_answer_words: Count = 60
+    max_explanation_words: Count = 80
+    at_once: Count = 8
 
     def __post_init__(self) -> None:
-        if not (0 <= self.explained and 0 <= self.asked_why and self.explained + self.asked_why <= 1):
+        check_fields(self)
+        if self.explained + self.asked_why > 1:
             shares = f"{self.explained} and {self.asked_why}"
-            raise DataError(f"explained, asked_why: expected shares from 0, together at most 1, got {shares}")
-        for name in (
-            "questions",
-            "max_objects",
-            "max_question_words",
-            "max_answer_words",
-            "max_explanation_words",
-            "at_once",
-        ):
-            if getattr(self, name) < 1:
-                raise DataError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+            raise ConfigError(f"explained, asked_why: expected shares, together at most 1; got {shares}")
 
 
 @dataclass(frozen=True)
@@ -85,18 +79,8 @@ def make(
 
     Raises DataError without a language model, CostCapReached and EndpointError as they come.
     """
-    if annotators.language is None:
-        raise DataError("reasoning needs a language model, and there is none")
-    ask, missing = annotators.language(), quota
-    for found in map_until_quota(partial(_questions, ask, seed, options), items, options.at_once, quota, _samples_in):
-        for each in found:
-            if isinstance(each, Skipped) or missing > 0:
-                missing -= isinstance(each, Sample)
-                yield each
-
-
-def _samples_in(found: list[Sample | Skipped]) -> int:
-    return sum(isinstance(each, Sample) for each in found)
+    work = partial(_questions, annotators.open("language", "reasoning"), seed, options)
+    yield from map_until_quota(work, items, options.at_once, quota)
 
 
 def _questions(

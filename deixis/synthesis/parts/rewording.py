@@ -10,17 +10,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import no_type_check
 
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import plain_samples
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import parse_markup, to_markup, without_references
 from deixis.language.nouns import words_of
+from deixis.options import Count, check_fields
 from deixis.samples.consistency import shown
 from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators, ChatClient
+from deixis.synthesis.annotators import Annotators, ChatClient
 from deixis.synthesis.text.llm_queries import LEFT_OUT, UnusableAnswer, json_object, map_until_quota, query_checked
 from deixis.synthesis.text.prompts import prompt
 from deixis.synthesis.text.text_checks import Pieces, check_prose, references
@@ -31,21 +33,20 @@ _NEGATION = re.compile(r"\b(?:not?|none|never|without|neither|nor|nothing|nobody
 SHORT_ANSWER_WORDS = 3  # an answer so short is not given away by a question
 
 
+@no_type_check
 @dataclass(frozen=True)
 class RewordingOptions:
     """wordings: asked for of one question. tasks: of which samples; none: all. max_turns: longer dialogues are left as
     they are. max_words: of a question. at_once: requests under way."""
 
-    wordings: int = 8
+    wordings: Count = 8
     tasks: tuple[str, ...] = ()
-    max_turns: int = 4
-    max_words: int = 60
-    at_once: int = 8
+    max_turns: Count = 4
+    max_words: Count = 60
+    at_once: Count = 8
 
     def __post_init__(self) -> None:
-        for name in ("wordings", "max_turns", "max_words", "at_once"):
-            if getattr(self, name) < 1:
-                raise DataError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+        check_fields(self)
 
 
 def make(
@@ -55,12 +56,9 @@ def make(
 
     Raises DataError without a language model, CostCapReached and EndpointError as they come.
     """
-    if annotators.language is None:
-        raise DataError("rewording needs a language model, and there is none")
     samples = (sample for item in items for sample in _samples(item, seed, options))
-    work = partial(_reworded, annotators.language(), seed, options)
-    for found in map_until_quota(work, samples, options.at_once, quota, lambda found: isinstance(found[-1], Sample)):
-        yield from found
+    work = partial(_reworded, annotators.open("language", "rewording"), seed, options)
+    yield from map_until_quota(work, samples, options.at_once, quota)
 
 
 def _samples(item: Sample | Annotated, seed: str, options: RewordingOptions) -> Iterator[Sample]:

@@ -8,13 +8,15 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import Any, TypeVar
 
 from deixis.errors import DataError, DeixisError
 from deixis.language.endpoint_errors import RequestRefused
 from deixis.samples.consistency import shown
+from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import ChatClient
+from deixis.synthesis.annotators import ChatClient
 
 AGAIN, GIVEN_UP, LEFT_OUT = "asked again", "given up", "left out"
 """How a reason to skip begins: asked for once more; failed twice; one of several in an answer that is used."""
@@ -24,7 +26,6 @@ _COMPLAINT = (
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-_NO_JOB = object()
 
 
 class UnusableAnswer(DataError):
@@ -85,25 +86,26 @@ def query_checked(
 
 
 def map_until_quota(
-    work: Callable[[Job], Result], jobs: Iterable[Job], at_once: int, quota: int, size: Callable[[Result], int]
-) -> Iterator[Result]:
-    """`work(job)` of each job, in order, by so many threads, until the sizes add up to the quota.
+    work: Callable[[Job], Sequence[Sample | Skipped]], jobs: Iterable[Job], at_once: int, quota: int
+) -> Iterator[Sample | Skipped]:
+    """The samples of `work(job)` of each job, in order, by `at_once` threads, until the quota; and all that is skipped.
 
-    No more jobs are under way than could still be wanted, so that nothing is asked for that no one takes. What a job
-    raises is raised in its turn.
+    An exception of a job is raised in its turn.
     """
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[Future[Sequence[Sample | Skipped]]] = deque()
     ahead, missing = iter(jobs), quota
     with ThreadPoolExecutor(at_once) as pool:
         try:
             while missing > 0:
-                while len(waiting) < min(2 * at_once, missing) and (job := next(ahead, _NO_JOB)) is not _NO_JOB:
+                # No more jobs run than samples are missing, so that no answer is paid for and thrown away.
+                for job in islice(ahead, min(2 * at_once, missing) - len(waiting)):
                     waiting.append(pool.submit(work, job))
                 if not waiting:
                     return
-                result = waiting.popleft().result()
-                missing -= size(result)
-                yield result
+                for found in waiting.popleft().result():
+                    if isinstance(found, Skipped) or missing > 0:
+                        missing -= isinstance(found, Sample)
+                        yield found
         finally:
             for future in waiting:
                 future.cancel()

@@ -16,8 +16,7 @@ from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, DepthProConfig
 
-from deixis.synthesis.annotator_types import Annotators
-from deixis.synthesis.annotators import open_annotators
+from deixis.synthesis.annotators import Annotators, open_annotators
 from deixis.synthesis.annotators.boxes import open_vocabulary_boxes
 from deixis.synthesis.annotators.depth import depth_maps
 from deixis.synthesis.annotators.masks import sam_masks

@@ -14,7 +14,7 @@ from deixis.language.noun_phrases import forms_of, guessed_names, noun_phrases
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.samples.validate import validate_record
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts.boxed_turns import BoxedTurnsOptions, make
 from tests.synthesis.scenes import kitchen
 
@@ -244,8 +244,8 @@ def test_the_quota_is_kept():
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        pytest.param({"min_score": 1.5}, "min_score: expected a share from 0 to 1, got 1.5", id="score"),
-        pytest.param({"min_marks": 0}, "min_marks: expected 1 or more, got 0", id="marks"),
+        pytest.param({"min_score": 1.5}, "min_score: expected a share from 0 to 1; got 1.5", id="score"),
+        pytest.param({"min_marks": 0}, "min_marks: expected a whole number from 1; got 0", id="marks"),
     ],
 )
 def test_options_are_checked(fields, sentence):

@@ -12,7 +12,7 @@ from deixis.samples.media import open_media, write_medium
 from deixis.samples.sample import MediaReference
 from deixis.samples.shards import open_samples, write_shard
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts.maps import FARTHEST_M, MapsOptions, make, normals_of, without_places
 from deixis.synthesis.parts.registry import PARTS
 from tests.synthesis.pictures import SIZE_HW, farm, made, marks, picture, region, told, turns

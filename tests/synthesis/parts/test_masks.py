@@ -10,7 +10,7 @@ from deixis.datasets.annotated import Object
 from deixis.geometry import rle_to_mask
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.skipped import Skipped
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts.masks import with_masks
 from tests.synthesis.pictures import SIZE_HW, ellipse, farm, made, marks, picture, region, turns
 

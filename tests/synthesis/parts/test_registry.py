@@ -4,28 +4,27 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
+from deixis.options import read_options
 from deixis.samples.sample import Sample
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts.registry import DIRECTIONS, PARTS
-from deixis.synthesis.recipe import with_options
 from tests.synthesis.pictures import check, read
 
 WRITTEN = {"dialogues", "reasoning", "rewording"}
 TEMPLATE = ("objects", "relations", "descriptions", "negatives", "classes")
 
 
-@pytest.mark.parametrize("part", [pytest.param(part, id=name) for name, part in PARTS.items()])
-def test_each_part_says_what_it_is(part):
-    assert PARTS[part.name] is part
+@pytest.mark.parametrize(("name", "part"), [pytest.param(name, part, id=name) for name, part in PARTS.items()])
+def test_each_part_says_what_it_is(name, part):
     assert is_dataclass(part.options)
-    assert part.options() == with_options(part.options, "parts", {})
+    assert part.options() == read_options(part.options, {}, "parts.")
     assert set(part.needs) <= {tool.name for tool in fields(Annotators)}
     assert part.directions
     assert set(part.directions) <= set(DIRECTIONS)
     assert part.title
     assert part.granularity
-    assert ("language" in part.needs) == (part.name in WRITTEN)
-    if part.name in TEMPLATE:
+    assert ("language" in part.needs) == (name in WRITTEN)
+    if name in TEMPLATE:
         assert list(part.make([], 5, "7", Annotators(), part.options())) == []
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deixis.datasets.annotated import Object, Relation
-from deixis.synthesis.spatial_relations import is_the_only_one, places
+from deixis.synthesis.parts.relations import is_the_only_one, places
 from tests.synthesis.pictures import direction, farm, farms, made, marks, picture, region, told, turns
 
 SAID = {

@@ -8,7 +8,7 @@ from deixis.language.endpoint import Endpoint
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.samples.validate import validate_record
-from deixis.synthesis.annotator_types import Annotators
+from deixis.synthesis.annotators import Annotators
 from tests.language.language_server import language_server
 from tests.synthesis.scenes import kitchen
 

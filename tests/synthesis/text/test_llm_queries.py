@@ -6,6 +6,7 @@ import pytest
 
 from deixis.errors import DataError
 from deixis.language.endpoint import EndpointError, RequestRefused
+from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
 from deixis.synthesis.text.llm_queries import UnusableAnswer, json_object, map_until_quota, query_checked
 
@@ -99,41 +100,51 @@ def test_a_request_refused_is_counted_and_a_server_gone_stops():
         query_checked(failing(EndpointError("no server")), [], check, "w")
 
 
-def test_work_is_done_at_once_and_given_in_order():
+def numbered(job: int) -> Sample:
+    return Sample(str(job), "made", "task", "train", ())
+
+
+def test_jobs_run_in_parallel_and_samples_come_in_order():
     gate = threading.Barrier(3)
 
-    def work(job: int) -> int:
+    def work(job: int) -> list[Sample]:
         gate.wait(10)  # opens for three at once, never for fewer
-        return job
+        return [numbered(job)]
 
-    assert list(map_until_quota(work, range(9), 3, 9, lambda _: 1)) == list(range(9))
+    assert list(map_until_quota(work, range(9), 3, 9)) == [numbered(job) for job in range(9)]
 
 
 @pytest.mark.parametrize("quota", [pytest.param(n, id=str(n)) for n in (0, 1, 5, 99)])
-def test_no_more_is_begun_than_is_wanted(quota):
+def test_no_more_jobs_run_than_samples_are_missing(quota):
     begun = []
 
-    def work(job: int) -> int:
+    def work(job: int) -> list[Sample | Skipped]:
         begun.append(job)
-        return job % 2  # every second job gives nothing
+        return [numbered(job) if job % 2 else Skipped(str(job), "even")]
 
-    done = list(map_until_quota(work, range(20), 4, quota, int))
-    assert sum(done) == min(quota, 10)
-    assert done == [job % 2 for job in sorted(begun)]
-    assert len(begun) == min(2 * quota, 20)
+    found = list(map_until_quota(work, range(20), 4, quota))
+    samples = [each for each in found if isinstance(each, Sample)]
+    assert samples == [numbered(job) for job in sorted(begun) if job % 2]
+    assert len(samples) == min(quota, 10)
+    assert len(begun) == len(found) == min(2 * quota, 20)
 
 
-def test_a_failure_comes_in_its_turn_and_stops():
+def test_samples_beyond_the_quota_are_dropped():
+    found = map_until_quota(lambda job: [numbered(job), Skipped("w", "why"), numbered(job)], range(3), 1, 1)
+    assert list(found) == [numbered(0), Skipped("w", "why")]
+
+
+def test_an_exception_is_raised_in_its_turn_and_stops_the_rest():
     begun = []
 
-    def work(job: int) -> int:
+    def work(job: int) -> list[Sample]:
         begun.append(job)
         if job == 2:
             raise EndpointError("gone")
-        return job
+        return [numbered(job)]
 
-    results = map_until_quota(work, range(100), 2, 100, lambda _: 1)
-    assert [next(results), next(results)] == [0, 1]
+    results = map_until_quota(work, range(100), 2, 100)
+    assert [next(results), next(results)] == [numbered(0), numbered(1)]
     with pytest.raises(EndpointError, match="gone"):
         next(results)
     assert len(begun) < 10

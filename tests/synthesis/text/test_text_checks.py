@@ -6,8 +6,8 @@ from deixis.datasets.annotated import Annotated, Object
 from deixis.geometry import Region
 from deixis.language.nouns import names_object
 from deixis.samples.sample import MediaReference, Turn
+from deixis.synthesis import absent_names
 from deixis.synthesis.parts import dialogues, reasoning, rewording
-from deixis.synthesis.text import hard_negative_names as hard_negative_names
 from deixis.synthesis.text.prompts import prompt
 from deixis.synthesis.text.scene_text import Scene, build_scene
 from deixis.synthesis.text.text_checks import check_answer, check_question, pieces_of, written
@@ -191,4 +191,4 @@ def test_the_other_examples_pass_their_own_checks():
         assert f"Keep: {', '.join(keep)}" == kept
         assert rewording._checked(turn, keep, rewording.RewordingOptions(), answered)[1] == []
     (asked, answered), *_ = prompt("look_alikes").examples
-    assert {len(others) for others in hard_negative_names._checked(asked.split(), answered).values()} == {3, 4}
+    assert {len(others) for others in absent_names._checked(asked.split(), answered).values()} == {3, 4}
