@@ -41,7 +41,7 @@ class Check:
     def __init__(self, media: bool = True):
         self.media = media
         self.samples = 0
-        self._ledger = SeenSet()
+        self._seen = SeenSet()
         self._sets = 0
 
     def problems(self, path: str | Path, advance: Callable[[int], None] = lambda count: None) -> Iterator[Problem]:
@@ -62,22 +62,22 @@ class Check:
 
     def leaks(self) -> Iterator[Problem]:
         """The media that are in a train split and in another split of the sets so far."""
-        for medium, trained, held in self._ledger.in_both(TRAINED, HELD_OUT):
+        for medium, trained, held in self._seen.in_both(TRAINED, HELD_OUT):
             yield Problem(trained, f"the medium {medium!r} is trained on here, and held out in {held}")
 
     @property
     def media_count(self) -> int:
         """How many media there were, each counted once."""
-        both = sum(1 for _ in self._ledger.in_both(TRAINED, HELD_OUT))
-        return self._ledger.count(TRAINED) + self._ledger.count(HELD_OUT) - both
+        both = sum(1 for _ in self._seen.in_both(TRAINED, HELD_OUT))
+        return self._seen.count(TRAINED) + self._seen.count(HELD_OUT) - both
 
     def _check(self, where: str, sample: Sample) -> None:
-        first = self._ledger.first("id", sample.id, where)
+        first = self._seen.first("id", sample.id, where)
         for medium in sample.signals:
             if is_train(sample.split):
-                self._ledger.first(TRAINED, medium.id, where)
+                self._seen.first(TRAINED, medium.id, where)
             else:
-                self._ledger.first(HELD_OUT, medium.id, f"{sample.split}, {where}")
+                self._seen.first(HELD_OUT, medium.id, f"{sample.split}, {where}")
         if first is not None:
             raise DataError(f"id: expected one that no other sample has, got {sample.id!r}, that of {first}")
         for number, medium in enumerate(sample.signals):
@@ -86,12 +86,12 @@ class Check:
     def _check_medium(self, field: str, medium: MediaReference, where: str) -> None:
         facts = {"kind": medium.modality, **{name: getattr(medium, name) for name in FACTS}}
         said = json.dumps({"where": where} | facts)
-        first = json.loads(self._ledger.first(f"facts {self._sets}", medium.id, said) or said)
+        first = json.loads(self._seen.first(f"facts {self._sets}", medium.id, said) or said)
         for name, value in json.loads(said).items():
             if name != "where" and value != first[name]:
                 raise DataError(
                     f"{field}.{name}: expected {json.dumps(first[name])}, as {first['where']} says of the medium "
                     f"{medium.id!r}, got {json.dumps(value)}"
                 )
-        if self.media and self._ledger.first(f"file {self._sets}", f"{medium.id}\n{medium.path}", "") is None:
+        if self.media and self._seen.first(f"file {self._sets}", f"{medium.id}\n{medium.path}", "") is None:
             check_header(field, medium)

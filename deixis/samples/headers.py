@@ -1,6 +1,6 @@
-"""What the header of a file tells: how large its image is, how long its sound, and whether a medium says the same.
+"""The size or duration in the header of a media file, and whether a media reference says the same.
 
-Images (images, and maps that are PNGs) and audio clips are looked into; of other kinds only that the file is there.
+Images (images, and maps that are PNGs) and audio clips are looked into; of other modalities only that the file is there.
 Nothing is decoded.
 """
 
@@ -38,20 +38,18 @@ class AudioHeader(TypedDict, total=False):
 
 
 def audio_header(path: Path) -> AudioHeader:
-    """duration_s and rate_hz of a sound, where the header of its file tells them."""
+    """duration_s and rate_hz of an audio file, where its header tells them."""
     import soundfile
 
-    if not path.is_file():
-        return {}
     try:
-        return _facts_of(str(path))
+        return _facts_of(str(path)) if path.is_file() else {}
     except soundfile.LibsndfileError:  # MP4 and others
         return {}
 
 
 def check_header(field: str, medium: MediaReference) -> None:
-    """Raises DataError that begins with the field, for a medium that is nowhere, no image or sound, or
-    of another size than it says. What is held in memory as values is not looked at."""
+    """Raises DataError that begins with the field, for a medium that is nowhere, no image or audio,
+    or of another size than it says. What is held in memory as values is not looked at."""
     if medium.values is not None:
         return
     if medium.content is None and medium.path is None:
@@ -60,12 +58,12 @@ def check_header(field: str, medium: MediaReference) -> None:
         raise DataError(f"{field}.path: expected a file, got {medium.path!r}, which is not there")
     header = MODALITIES[medium.modality].header
     if header == "size" and not (medium.path or "").lower().endswith(ARRAY_SUFFIX):
-        _check_picture(field, medium)
+        _check_image(field, medium)
     elif header == "duration":
-        _check_sound(field, medium)
+        _check_audio(field, medium)
 
 
-def _check_picture(field: str, medium: MediaReference) -> None:
+def _check_image(field: str, medium: MediaReference) -> None:
     from deixis.signals.image import header_size_hw as size_in
 
     try:
@@ -78,7 +76,7 @@ def _check_picture(field: str, medium: MediaReference) -> None:
         )
 
 
-def _check_sound(field: str, medium: MediaReference) -> None:
+def _check_audio(field: str, medium: MediaReference) -> None:
     import soundfile
 
     try:

@@ -1,6 +1,6 @@
 """What a pass over many samples has met before, kept on disk, so that the memory it takes does not grow with them.
 
-It is a temporary file of SQLite's own, which is gone with the ledger; what fits 64 MB stays in memory.
+It is a temporary file of SQLite's own, which is deleted with the set; what fits 64 MB stays in memory.
 """
 
 import sqlite3

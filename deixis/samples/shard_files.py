@@ -60,22 +60,19 @@ class JsonlWriter:
         self._lines.close()
 
 
-def read_jsonl(path: Path) -> Iterator[Entry]:
+def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """(number from 1, byte where it begins, bytes) of every line that is not blank."""
     place = 0
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                yield Entry(place, f"{path}:{number}", load_record(line))
+                yield number, place, line
             place += len(line)
 
 
-def places_of_jsonl(path: Path) -> Iterator[int]:
-    place = 0
-    with path.open("rb") as lines:
-        for line in lines:
-            if line.strip():
-                yield place
-            place += len(line)
+def read_jsonl(path: Path) -> Iterator[Entry]:
+    for number, place, line in _lines(path):
+        yield Entry(place, f"{path}:{number}", load_record(line))
 
 
 def jsonl_entry(path: Path, place: int) -> Entry:
@@ -222,11 +219,6 @@ def read_parquet(path: Path) -> Iterator[Entry]:
                 place += 1
 
 
-def places_of_parquet(path: Path) -> Iterator[int]:
-    with _opened_parquet(path) as file:
-        yield from range(file.metadata.num_rows)
-
-
 def parquet_entry(path: Path, place: int) -> Entry:
     row = place
     with _opened_parquet(path) as file:
@@ -236,6 +228,11 @@ def parquet_entry(path: Path, place: int) -> Entry:
                 return Entry(place, f"{path}: row {place}", load_record(_texts(file, group, path)[row]))
             row -= count
     raise DataError(f"{path}: expected a row below {file.metadata.num_rows}, got {place}")
+
+
+def _rows_of_parquet(path: Path) -> Iterator[int]:
+    with _opened_parquet(path) as file:
+        yield from range(file.metadata.num_rows)
 
 
 def _opened_parquet(path: Path) -> Any:
@@ -263,8 +260,8 @@ def _texts(file: Any, group: int, path: Path) -> list[Any]:
 
 
 FORMS = {
-    ".jsonl": ShardForm(JsonlWriter, read_jsonl, places_of_jsonl, jsonl_entry),
+    ".jsonl": ShardForm(JsonlWriter, read_jsonl, lambda path: (place for _, place, _ in _lines(path)), jsonl_entry),
     ".tar": ShardForm(TarWriter, read_tar, places_of_tar, tar_entry),
-    ".parquet": ShardForm(ParquetWriter, read_parquet, places_of_parquet, parquet_entry),
+    ".parquet": ShardForm(ParquetWriter, read_parquet, _rows_of_parquet, parquet_entry),
 }
 """The ending of a path -> its form."""

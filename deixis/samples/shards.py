@@ -14,20 +14,13 @@ from typing import Literal
 from deixis.errors import DataError, DeixisError
 from deixis.samples.files import record_of, sample_of
 from deixis.samples.headers import check_header
-from deixis.samples.media import (
-    atomic_path,
-    file_ending,
-    place_medium,
-    placed_path,
-    plain_name,
-    read_content,
-)
+from deixis.samples.media import atomic_path, file_ending, place_medium, placed_path, plain_name, read_content
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.shard_files import FORMS, Entry, ShardForm
 from deixis.samples.skipped import Skipped
 
 Placement = Literal["link", "copy", "none"]
-REMEMBERED = 4_096  # media whose place is known, so that the many samples of an image cost one look at it
+REMEMBERED = 4_096  # media
 MAX_KEY_LENGTH = 80  # of a tar's members, whose names end with 100 signs
 
 
@@ -128,12 +121,30 @@ def _filled(medium: MediaReference, contents: Mapping[str, bytes], shard: Path) 
     return medium if name not in contents else replace(medium, path=str(shard / name), content=contents[name])
 
 
+class _Checked:
+    """The media whose headers were checked last, so that the many samples of an image cost one look at it."""
+
+    def __init__(self) -> None:
+        self._known: set[MediaReference] = set()
+
+    def is_new(self, number: int, medium: MediaReference) -> bool:
+        """Whether a medium was not checked yet; it is now. Raises DataError for a header that says something else."""
+        known = replace(medium, values=None, content=None)  # what is held must be small
+        if known in self._known:
+            return False
+        check_header(f"signals[{number}]", medium)
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known.add(known)
+        return True
+
+
 class _Beside:
     """Media as files beside the shard."""
 
     def __init__(self, folder: Path, way: Placement):
         self.folder, self.way = folder, way
-        self._placed: set[MediaReference] = set()
+        self._placed = _Checked()
 
     def paths(self, sample: Sample, key: str) -> list[str]:
         return [placed_path(medium, self.folder, self.way) for medium in sample.signals]
@@ -141,13 +152,8 @@ class _Beside:
     def contents(self, sample: Sample, key: str) -> dict[str, bytes]:
         """Nothing for the shard itself; the media are in their places."""
         for number, medium in enumerate(sample.signals if self.way != "none" else ()):
-            known = replace(medium, values=None, content=None)  # what is held must be small
-            if known not in self._placed:
-                check_header(f"signals[{number}]", medium)
+            if self._placed.is_new(number, medium):
                 place_medium(medium, self.folder, self.way)
-                if len(self._placed) >= REMEMBERED:
-                    self._placed.clear()
-                self._placed.add(known)
         return {}
 
 
@@ -155,7 +161,7 @@ class _Inside:
     """Media as members of a tar: KEY.0.jpg, KEY.1.wav, ..."""
 
     def __init__(self) -> None:
-        self._checked: set[MediaReference] = set()
+        self._checked = _Checked()
 
     def paths(self, sample: Sample, key: str) -> list[str]:
         return [f"{key}.{number}{file_ending(medium)}" for number, medium in enumerate(sample.signals)]
@@ -163,11 +169,6 @@ class _Inside:
     def contents(self, sample: Sample, key: str) -> dict[str, bytes]:
         found = {}
         for number, (medium, name) in enumerate(zip(sample.signals, self.paths(sample, key), strict=True)):
-            known = replace(medium, values=None, content=None)
-            if known not in self._checked:
-                check_header(f"signals[{number}]", medium)
-                if len(self._checked) >= REMEMBERED:
-                    self._checked.clear()
-                self._checked.add(known)
+            self._checked.is_new(number, medium)
             found[name] = read_content(medium)
         return found

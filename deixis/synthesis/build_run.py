@@ -1,7 +1,7 @@
 """`deixis data build` as a run: the parts of a recipe, each cut into units that write a shard of their own.
 
 A part's samples are shared out over its sources by their number of items, then over units of one shard each; a unit
-has a stretch of a source's items and a quota, and goes over its items in an order drawn at random until that is filled.
+has a range of a source's items and a quota, and reads its items in random order until that is filled.
 """
 
 import math
@@ -162,10 +162,10 @@ def _share(whole: int, part: int, parts: int) -> int:
 
 
 def build_set(plan: BuildPlan, folder: RunFolder, workers: Workers, progress: Progress = Silent()) -> dict[str, Any]:
-    """The report of the run; it goes on with what an earlier call has done.
+    """The report of the run, which resumes what an earlier call has done.
 
-    Where the cost of the language model reaches its cap, or none of many answers in a row can be used, what is left is
-    not done and the report, which says so under "stopped", is not kept: the same call with a higher cap goes on.
+    Where the cost of the language model reaches its cap, or none of many answers in a row can be used, the rest is not
+    done and the report, which says so under "stopped", is not stored: the same call with a higher cap resumes.
     Raises DataError as `read_set` does.
     """
     folder.start_or_resume(plan.description())
@@ -189,21 +189,18 @@ def build_set(plan: BuildPlan, folder: RunFolder, workers: Workers, progress: Pr
         [unit.name for unit in units if folder.is_done(unit.name)],
         [skip for source in sources for skip in source.scan_skipped()],
     )
-    report = plan.description() | totals.report() | {"wanted": _wanted(plan)}
+    wanted = {part.name: round(part.samples * plan.recipe.scale) for part in plan.recipe.parts}
+    report = plan.description() | totals.report() | {"wanted": wanted}
     if stopped:
         return report | {"stopped": stopped}
     folder.finish(report, totals.skipped())
     return report
 
 
-def _wanted(plan: BuildPlan) -> dict[str, int]:
-    return {part.name: round(part.samples * plan.recipe.scale) for part in plan.recipe.parts}
-
-
 def build_unit(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> str | None:
     """Writes the shard of a unit and says that it is done; the reason where its language model left it undone."""
     skipped: list[Skipped] = []
-    samples = _kept(_unit_samples(plan, folder, unit), skipped)
+    samples = _without_skipped(_unit_samples(plan, folder, unit), skipped)
     try:
         names, written = folder.write(samples, f"{unit.name}.{plan.recipe.ending}", plan.recipe.media)
     except (CostCapReached, NoUsableAnswers) as stopped:
@@ -215,7 +212,7 @@ def build_unit(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> str | Non
     return None
 
 
-def _kept(found: Iterator[Sample | Skipped], skipped: list[Skipped]) -> Iterator[Sample]:
+def _without_skipped(found: Iterator[Sample | Skipped], skipped: list[Skipped]) -> Iterator[Sample]:
     for sample in found:
         if isinstance(sample, Skipped):
             skipped.append(sample)
@@ -237,7 +234,7 @@ def _unit_samples(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Iterat
     for first in range(0, len(order), BATCH_ITEMS):
         records: list[Record] = []
         found = _records(plan, folder, unit, order[first : first + BATCH_ITEMS].tolist())
-        for record in _masked(found, plan.annotators) if unit.part.masks_from_boxes else found:
+        for record in with_masks(found, plan.annotators) if unit.part.masks_from_boxes else found:
             if isinstance(record, Skipped):
                 yield record
             else:
@@ -267,12 +264,6 @@ def _records(plan: BuildPlan, folder: RunFolder, unit: BuildUnit, numbers: list[
                 yield Skipped(record.id, why)
             elif is_train(record.split):
                 yield record
-
-
-def _masked(found: Iterator[Record | Skipped], annotators: Annotators) -> Iterator[Record | Skipped]:
-    """The records with masks for their boxes; what was skipped before passes through."""
-    for record in found:
-        yield from [record] if isinstance(record, Skipped) else with_masks([record], annotators)
 
 
 def _options(plan: BuildPlan, folder: RunFolder, unit: BuildUnit) -> Any:

@@ -66,10 +66,9 @@ class SourceEntry:
     @property
     def config(self) -> DatasetConfig:
         """Where the set lies, with `${NAME}` and `~` filled in."""
-        path, images = (
-            None if text is None else Path(expanduser(expandvars(text))) for text in (self.path, self.images)
-        )
-        return DatasetConfig(path, images, self.split, {name: str(value) for name, value in (self.options or {}).items()})
+        images = None if self.images is None else _path(self.images)
+        options = {str(name): str(value) for name, value in (self.options or {}).items()}
+        return DatasetConfig(_path(self.path), images, self.split, options)
 
     @property
     def is_there(self) -> bool:
@@ -164,6 +163,10 @@ def build_recipe(values: Any) -> BuildRecipe:
         parts=parts,
         models=models,
     )
+
+
+def _path(text: str) -> Path:
+    return Path(expanduser(expandvars(text)))
 
 
 def _sources(name: str, recipe: Mapping[str, Any]) -> dict[str, SourceEntry]:

@@ -38,7 +38,7 @@ def name(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None
     return ask(w.choose(w.HEARD, rng), w.sentence(w.with_article(kind)), (_pointed(facts, i, rng),), kind)
 
 
-def _events(facts: AudioFacts, rng: Rng, number: int | None, wording: tuple[str, ...], form: str) -> Draft | None:
+def event_span(facts: AudioFacts, rng: Rng, number: int | None = None, wording=w.WHEN, form="span") -> Draft | None:
     """All events of one kind, as one phrase."""
     kind = _kind(facts, _some(facts, rng, number))
     same = facts.of(kind)
@@ -47,13 +47,9 @@ def _events(facts: AudioFacts, rng: Rng, number: int | None, wording: tuple[str,
     return ask(w.filled(wording, rng, NAME=kind), f"[The {kind}]{{{marks}:{form}}}.", records)
 
 
-def event_span(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    return _events(facts, rng, number, w.WHEN, "span")
-
-
 def event_mask(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     i = _some(facts, rng, number)
-    return _events(facts, rng, i, w.SOUND_MASK, "mask") if len(facts.of(_kind(facts, i))) == 1 else None
+    return event_span(facts, rng, i, w.SOUND_MASK, "mask") if len(facts.of(_kind(facts, i))) == 1 else None
 
 
 def reasoning(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:

@@ -41,6 +41,11 @@ class SceneFacts:
         return self.medium.modality == "image"
 
     @property
+    def mask_form(self) -> str:
+        """The form of a reference to the pixels or points of an object."""
+        return "mask" if self.is_image else "points"
+
+    @property
     def xyz(self) -> np.ndarray:
         """Points (n, 3) of a point cloud, in scene units."""
         if self.points_xyz is None:
@@ -97,10 +102,7 @@ class SceneFacts:
 
     def record(self, number: int, part: str | None = None) -> Region:
         """The region of an object or part, in every form that the signal supports."""
-        return self.record_of(self.cells(number, part))
-
-    def record_of(self, inside: np.ndarray) -> Region:
-        """The region of pixels or points, in every form that the signal supports."""
+        inside = self.cells(number, part)
         if self.is_image:
             return Region(box=pixel_box(inside), mask=inside)
         points = np.flatnonzero(inside)

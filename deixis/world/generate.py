@@ -50,10 +50,11 @@ def task_name(modality: str, task: str) -> str:
     """The name of a task in samples and tables: region_name, span_name, cloud_name, else modality and task."""
     if task == "name":
         return f"{PREFIX[modality]}_name"
-    named = {"phrase_box", "event_span", "event_mask"}
-    if task in named or (modality == "image" and task not in ("reasoning",)):
+    if modality == "image":
+        return "reasoning_mask" if task == "reasoning" else task
+    if task in ("event_span", "event_mask"):
         return task
-    return {"image": "reasoning_mask"}.get(modality, f"{'sound' if modality == 'audio' else 'cloud'}_{task}")
+    return f"{'sound' if modality == 'audio' else 'cloud'}_{task}"
 
 
 def sample_questions_about(facts: Facts, rng: np.random.Generator, number: int) -> list[Sample]:

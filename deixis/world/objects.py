@@ -24,11 +24,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
 }
 SIZES: dict[str, float] = {"small": 0.8, "large": 1.25}
 MATERIALS: tuple[str, ...] = ("matte", "shiny")
-TINTS: dict[str, tuple[int, int, int]] = {
-    "dark": (60, 60, 66),
-    "wood": (135, 95, 60),
-    "tile": (120, 65, 50),
-}
+TINTS: dict[str, tuple[int, int, int]] = {"dark": (60, 60, 66), "wood": (135, 95, 60), "tile": (120, 65, 50)}
 OWN = "own"  # the tint that is replaced by the object's colour
 
 
@@ -59,7 +55,7 @@ class Kind:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(solid.part for solid in self.primitives))
+        return tuple(dict.fromkeys(primitive.part for primitive in self.primitives))
 
     @property
     def plural(self) -> str:
@@ -214,23 +210,23 @@ class KindMesh:
 def kind_mesh(name: str) -> KindMesh:
     """The mesh of a kind, cached."""
     vertices, normals, faces, parts, tints, offset = [], [], [], [], [], 0
-    for solid in KINDS[name].primitives:
-        mesh = _primitive_mesh(solid)
+    for primitive in KINDS[name].primitives:
+        mesh = _primitive_mesh(primitive)
         vertices.append(np.asarray(mesh.vertices))
         normals.append(np.asarray(mesh.vertex_normals))
         faces.append(np.asarray(mesh.faces) + offset)
-        parts.append(np.full(len(mesh.faces), PART_NAMES.index(solid.part)))
-        tint = np.full(3, np.nan) if solid.tint == OWN else np.array(TINTS[solid.tint]) / 255
+        parts.append(np.full(len(mesh.faces), PART_NAMES.index(primitive.part)))
+        tint = np.full(3, np.nan) if primitive.tint == OWN else np.array(TINTS[primitive.tint]) / 255
         tints.append(np.tile(tint, (len(mesh.faces), 1)))
         offset += len(mesh.vertices)
     return KindMesh(*(np.concatenate(rows) for rows in (vertices, normals, faces, parts, tints)))
 
 
-def _primitive_mesh(solid: Primitive):
+def _primitive_mesh(primitive: Primitive):
     """The trimesh of a primitive, with vertices split at sharp edges so that shading shows the edges."""
     from trimesh import creation, graph, transformations
 
-    size = solid.size
+    size = primitive.size
     mesh = {
         "box": lambda: creation.box(extents=size),
         "cylinder": lambda: creation.cylinder(radius=size[0], height=size[1], sections=20),
@@ -238,10 +234,10 @@ def _primitive_mesh(solid: Primitive):
         "pyramid": lambda: creation.cone(radius=size[0], height=size[1], sections=4),
         "ball": lambda: creation.icosphere(subdivisions=2, radius=size[0]),
         "ring": lambda: creation.torus(major_radius=size[0], minor_radius=size[1], major_sections=20, minor_sections=8),
-    }[solid.shape]()
-    if solid.shape == "pyramid":
+    }[primitive.shape]()
+    if primitive.shape == "pyramid":
         mesh.apply_transform(transformations.rotation_matrix(np.pi / 4, [0, 0, 1]))
-    if solid.axis == "y":
+    if primitive.axis == "y":
         mesh.apply_transform(transformations.rotation_matrix(np.pi / 2, [1, 0, 0]))
-    mesh.apply_translation(solid.centre)
+    mesh.apply_translation(primitive.centre)
     return graph.smooth_shade(mesh, angle=0.7)

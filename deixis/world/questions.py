@@ -21,28 +21,25 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Draft:
-    """Turns and the regions they refer to. answer: the expected word ("mug", "yes"). choices: all possible ones."""
+    """Turns and the regions they refer to."""
 
     turns: tuple[Turn, ...]
     regions: tuple[Region, ...] = ()
-    answer: str | None = None
-    choices: tuple[str, ...] = ()
 
 
 def ask(user: str, assistant: str, regions: tuple[Region, ...] = (), answer: str | None = None, choices=()) -> Draft:
-    """A draft of one turn; the expected word is its reference."""
-    references = (answer,) if answer else ()
-    return Draft((Turn(user, assistant, references, tuple(choices)),), regions, answer, tuple(choices))
+    """A draft of one turn; its reference is the expected word `answer` ("mug", "yes"), one of `choices`."""
+    return Draft((Turn(user, assistant, (answer,) if answer else (), tuple(choices)),), regions)
 
 
-def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -> Region:
+def _pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -> Region:
     """A region that refers to an object or part: its box, its mask or points, a fragment of it, or one point in it."""
     inside = facts.cells(number, part)
     form = rng.choice(
         ["box", "mask", "piece", "point"], p=[0.4, 0.25, 0.15, 0.2] if part is None else [0.2, 0.5, 0.2, 0.1]
     )
     if form == "piece":
-        inside = _piece(inside, facts, rng)
+        inside = _half(inside, facts, rng)
     if facts.is_image:
         if form == "box":
             return Region(box=_jittered(pixel_box(inside), (inside.shape[0], inside.shape[1]), rng))
@@ -59,13 +56,13 @@ def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -
     return Region(points=points)
 
 
-def _piece(inside: np.ndarray, facts: SceneFacts, rng: Rng) -> np.ndarray:
+def _half(inside: np.ndarray, facts: SceneFacts, rng: Rng) -> np.ndarray:
     """The half of `inside` nearest to a random point in it, as an imprecise scribble would cover."""
     places = np.stack(np.nonzero(inside), -1) if facts.is_image else facts.xyz[np.flatnonzero(inside)]
     distance = np.linalg.norm(places - places[rng.integers(len(places))], axis=-1)
-    piece = inside.copy()
-    piece[inside] = distance <= np.quantile(distance, 0.5)
-    return piece
+    half = inside.copy()
+    half[inside] = distance <= np.quantile(distance, 0.5)
+    return half
 
 
 def _jittered(
@@ -92,7 +89,7 @@ def _full(facts: SceneFacts, number: int) -> str:
 def name(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     if (i := _some(facts, rng, number)) is None:
         return None
-    region = pointed(facts, i, rng)
+    region = _pointed(facts, i, rng)
     return ask(w.choose(w.NAME, rng), w.sentence(_full(facts, i)), (region,), facts.object_at(i).kind)
 
 
@@ -102,7 +99,7 @@ def part_name(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft |
         return None
     part = str(rng.choice(parts))
     answer = f"the {part} of {_full(facts, i)}"
-    return ask(w.choose(w.PART, rng), w.sentence(answer), (pointed(facts, i, rng, part),), part)
+    return ask(w.choose(w.PART, rng), w.sentence(answer), (_pointed(facts, i, rng, part),), part)
 
 
 def colour(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -111,7 +108,7 @@ def colour(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
     obj = facts.object_at(i)
     if len(facts.matching(obj.kind)) == 1 and rng.random() < 0.5:
         return ask(w.filled(w.COLOUR_OF, rng, NAME=obj.kind), w.sentence(obj.colour), (facts.record(i),), obj.colour)
-    return ask(w.choose(w.COLOUR, rng), w.sentence(obj.colour), (pointed(facts, i, rng),), obj.colour)
+    return ask(w.choose(w.COLOUR, rng), w.sentence(obj.colour), (_pointed(facts, i, rng),), obj.colour)
 
 
 def attribute(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -122,7 +119,7 @@ def attribute(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft |
         wording, answer, choices = w.MATERIAL, obj.material, MATERIALS
     else:
         wording, answer, choices = w.SIZE, obj.size, tuple(SIZES)
-    return ask(w.choose(wording, rng), w.sentence(answer), (pointed(facts, i, rng),), answer, choices)
+    return ask(w.choose(wording, rng), w.sentence(answer), (_pointed(facts, i, rng),), answer, choices)
 
 
 def _phrased(facts: SceneFacts, rng: Rng, number: int | None) -> tuple[int, str] | None:
@@ -132,19 +129,15 @@ def _phrased(facts: SceneFacts, rng: Rng, number: int | None) -> tuple[int, str]
     return next(((i, phrase) for i, phrase in pairs if phrase), None)
 
 
-def _ground(facts: SceneFacts, rng: Rng, number: int | None, wording: tuple[str, ...], form: str) -> Draft | None:
+def phrase_box(facts: SceneFacts, rng: Rng, number: int | None = None, wording=w.BOX, form="box") -> Draft | None:
     if (found := _phrased(facts, rng, number)) is None:
         return None
     i, phrase = found
     return ask(w.filled(wording, rng, NAME=phrase), f"[The {phrase}]{{0:{form}}}.", (facts.record(i),))
 
 
-def phrase_box(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    return _ground(facts, rng, number, w.BOX, "box")
-
-
 def phrase_mask(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    return _ground(facts, rng, number, w.MASK, "mask" if facts.is_image else "points")
+    return phrase_box(facts, rng, number, w.MASK, facts.mask_form)
 
 
 def part_mask(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -152,14 +145,13 @@ def part_mask(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft |
     if found is None or not (parts := facts.visible_parts(found[0])):
         return None
     (i, phrase), part = found, str(rng.choice(parts))
-    form = "mask" if facts.is_image else "points"
     question = w.filled(w.PART_MASK, rng, NAME=phrase, PART=part)
-    return ask(question, f"[The {part}]{{0:{form}}}.", (facts.record(i, part),))
+    return ask(question, f"[The {part}]{{0:{facts.mask_form}}}.", (facts.record(i, part),))
 
 
 def reasoning(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """An implicit question about the use of an object or part; with probability 0.1 nothing fits."""
-    form = "mask" if facts.is_image else "points"
+    form = facts.mask_form
     if number is None and rng.random() < 0.1:
         absent = [k for k in KIND_NAMES if not facts.matching(k)]
         use = w.choose(KINDS[str(rng.choice(absent))].uses, rng)
@@ -189,7 +181,7 @@ def _hard_negative(facts: SceneFacts, rng: Rng) -> tuple[str, str]:
             kind, tint = (obj.kind, tint) if near < 0.35 else (kind, obj.colour)
         if not facts.matching(kind, tint):
             return tint, kind
-    raise AssertionError("a scene of at most six things leaves most pairs absent")
+    raise AssertionError("a scene of at most six objects leaves most pairs absent")
 
 
 def exists(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -252,7 +244,7 @@ def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
     else:
         place = [np.array(facts.object_at(j).position_xy) for j in range(len(facts.scene.objects))]
         gap = {j: float(np.linalg.norm(place[i] - place[j])) for j in others}
-    region = pointed(facts, i, rng)
+    region = _pointed(facts, i, rng)
     if not gap:
         return ask(w.choose(wording, rng), "Nothing.", (region,), "nothing")
     best, *rest = sorted(gap, key=lambda j: gap[j])
@@ -262,14 +254,10 @@ def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
     return ask(w.choose(wording, rng), w.sentence(_full(facts, best)), (region,), facts.object_at(best).kind)
 
 
-def _in_order(facts: SceneFacts) -> list[int]:
-    return sorted(facts.visible, key=facts.left_of)
-
-
 def caption(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     if not facts.visible:
         return None
-    text = w.listed([_full(facts, i) for i in _in_order(facts)])
+    text = w.listed([_full(facts, i) for i in sorted(facts.visible, key=facts.left_of)])
     return ask(w.filled(w.CAPTION, rng, MEDIUM=facts.noun), w.sentence(text))
 
 
@@ -277,7 +265,7 @@ def grounded_caption(facts: SceneFacts, rng: Rng, number: int | None = None) -> 
     if not facts.visible:
         return None
     form = "points" if not facts.is_image else "box" if rng.random() < 0.6 else "mask"
-    order = _in_order(facts)
+    order = sorted(facts.visible, key=facts.left_of)
     text = w.listed([f"[{_full(facts, i)}]{{{k}:{form}}}" for k, i in enumerate(order)])
     wording = w.GROUNDED_BOX if form == "box" else w.GROUNDED_MASK
     return ask(w.filled(wording, rng, MEDIUM=facts.noun), w.sentence(text), tuple(facts.record(i) for i in order))
@@ -287,14 +275,13 @@ def dialogue(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
     """A question about a region, then follow-up questions that refer to it as "it"."""
     if (i := _some(facts, rng, number)) is None:
         return None
-    obj, region = facts.object_at(i), pointed(facts, i, rng)
+    obj, region = facts.object_at(i), _pointed(facts, i, rng)
     what = f"{obj.colour} {obj.kind}"
     turns = [Turn(w.choose(w.NAME, rng), w.sentence(w.with_article(what)))]
     follow: list[tuple[tuple[str, ...], str]] = [(w.IT_COLOUR, w.sentence(obj.colour))]
+    follow.append((w.IT_MASK, f"[The {what}]{{1:{facts.mask_form}}}."))
     if facts.is_image:
-        follow += [(w.IT_MASK, f"[The {what}]{{1:mask}}."), (w.IT_BOX, f"[The {what}]{{1:box}}.")]
-    else:
-        follow += [(w.IT_MASK, f"[The {what}]{{1:points}}.")]
+        follow.append((w.IT_BOX, f"[The {what}]{{1:box}}."))
     turns += [Turn(w.choose(follow[k][0], rng), follow[k][1]) for k in rng.permutation(len(follow))[:2]]
     return Draft(tuple(turns), (region, facts.record(i)))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from deixis.world.objects import COLOURS, PART_NAMES, kind_mesh
+from deixis.world.objects import COLOURS, kind_mesh
 from deixis.world.scene import Scene, scene_rng
 
 FIELD_OF_VIEW_DEG = 46.0
@@ -87,9 +87,7 @@ class RayCaster:
         TriangleMesh(self._scene, mesh.vertices, mesh.faces)
 
     def first_hits(self, origins: np.ndarray, directions: np.ndarray) -> dict[str, np.ndarray]:
-        """The first hits of rays (n, 3), as Embree returns them: `primID` (-1: no hit), `tfar`, and barycentric `u`,
-        `v`.
-        """
+        """The first hits of rays (n, 3) as Embree returns them: primID (-1: no hit), tfar, and barycentric u and v."""
         return self._scene.run(origins.astype(np.float32), directions.astype(np.float32), output=1)
 
 
@@ -126,11 +124,7 @@ def render(scene: Scene, size_px: int = 128, supersample: int = 1, mesh: SceneMe
     noise = scene_rng(scene.split, scene.seed, 1).standard_normal(colour.shape, np.float32) * 0.012
     rgb = (np.clip(colour + noise, 0, 1) * 255).round().astype(np.uint8)
     middle = slice(supersample // 2, None, supersample)
-    maps = (
-        np.where(hit, mesh.face_object[face], SKY),
-        np.where(hit, mesh.face_part[face], -1),
-        depth,
-    )
+    maps = np.where(hit, mesh.face_object[face], SKY), np.where(hit, mesh.face_part[face], -1), depth
     object_id, part_id, depth = (m.reshape(side, side)[middle, middle] for m in maps)
     return View(rgb, object_id, part_id, depth, normal.reshape(side, side, 3)[middle, middle])
 
@@ -189,8 +183,3 @@ def sample_cloud(scene: Scene, count: int = 2048, mesh: SceneMesh | None = None)
     part_id = np.concatenate([mesh.face_part[face], np.full(on_floor, -1)])
     order = rng.permutation(count)
     return Cloud(np.concatenate([xyz, rgb], 1)[order].astype(np.float32), object_id[order], part_id[order])
-
-
-def part_name(number: int) -> str:
-    """The name of a part id."""
-    return PART_NAMES[number]

@@ -23,13 +23,8 @@ CAPTION = ("Describe the MEDIUM.", "What is in the MEDIUM?", "What do you see?")
 GROUNDED_BOX = ("Describe the MEDIUM with boxes.", "Find everything.", "List all things and where they are.")
 GROUNDED_MASK = ("Describe the MEDIUM with masks.", "Segment everything.", "Mark all things.")
 NEAREST = ("What is nearest to {0}?", "Which thing is closest to {0}?")
-LEFT, RIGHT = (
-    ("What is left of {0}?", "What stands to the left of {0}?"),
-    (
-        "What is right of {0}?",
-        "What stands to the right of {0}?",
-    ),
-)
+LEFT = ("What is left of {0}?", "What stands to the left of {0}?")
+RIGHT = ("What is right of {0}?", "What stands to the right of {0}?")
 IT_MASK, IT_BOX = ("Mark it.", "Segment it.", "Outline it."), ("Give its box.", "Where is it?")
 IT_COLOUR = ("What colour is it?", "Which colour does it have?")
 
@@ -40,13 +35,8 @@ SOUND_EXISTS = ("Do you hear a NAME?", "Is there a NAME?", "Is there a NAME in t
 SOUND_COUNT = ("How many sounds are there?", "How many events do you hear?", "Count the sounds.")
 SOUND_CAPTION = ("What do you hear?", "Describe the sound.", "What is in the sound?")
 SOUND_GROUNDED = ("What do you hear, and when?", "Describe the sound with times.", "Find everything.")
-AFTER, BEFORE = (
-    ("What comes after {0}?", "What do you hear after {0}?"),
-    (
-        "What comes before {0}?",
-        "What do you hear before {0}?",
-    ),
-)
+AFTER = ("What comes after {0}?", "What do you hear after {0}?")
+BEFORE = ("What comes before {0}?", "What do you hear before {0}?")
 SOUND_USES: dict[str, tuple[str, ...]] = {
     "bell": ("Which sound would call children to class?", "What would ring from a tower?"),
     "whistle": ("Which sound would a referee make?", "What would stop the game on a pitch?"),

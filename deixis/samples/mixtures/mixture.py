@@ -103,8 +103,9 @@ class Mixture:
         limits = [part.epochs and part.epochs * size for part, size in zip(self.parts, self.sizes, strict=True)]
         self._schedule = Schedule(_shares(recipe), limits, len(recipe.data), seed)
         self.length = self._schedule.length
-        chosen = zip(self.sets, self.parts, strict=True)
-        self._chosen = [Shuffle(len(own), seed, n, "cap") if part.cap else None for n, (own, part) in enumerate(chosen)]
+        # Which samples a cap leaves is drawn once, apart from the order of each epoch.
+        capped = enumerate(zip(self.sets, self.parts, strict=True))
+        self._chosen = [Shuffle(len(own), seed, n, "cap") if part.cap else None for n, (own, part) in capped]
 
     def draw(self, number: int) -> tuple[int, int]:
         """(part, which of its draws) of draw `number`. Raises IndexError behind the last."""

@@ -2,7 +2,7 @@
 
 Draws go in cycles. In each cycle every part that is still there is drawn a fixed number of times, in an order of the
 cycle's own, so that proportions are exact and no draw has to know the ones before it. When a part is asked for more
-than it has, a new stretch begins without it: the others keep their proportions. It knows nothing of samples.
+than it has, a new segment begins without it: the others keep their proportions. It knows nothing of samples.
 """
 
 import math
@@ -37,7 +37,7 @@ class Schedule:
 
     def __init__(self, shares: Sequence[Fraction], limits: Sequence[int | None], leading: int, seed: object):
         self.counts, self.seed = cycle_counts(shares), seed
-        self.stretches: list[Segment] = []
+        self.segments: list[Segment] = []
         self._order: tuple[tuple[int, int], Int[np.ndarray, " draw"]] | None = None
         start, had = 0, [0] * len(shares)
         while True:
@@ -45,14 +45,14 @@ class Schedule:
             if not any(n < leading for n in there):
                 self.length: int | None = start
                 return
-            self.stretches.append(Segment(start, there, tuple(had)))
+            self.segments.append(Segment(start, there, tuple(had)))
             left = {n: limit - had[n] for n, limit in enumerate(limits) if n in there and limit is not None}
             if not left:
                 self.length = None
                 return
             cycle = min(rest // self.counts[n] for n, rest in left.items())
             drawn = {n: cycle * self.counts[n] for n in there}
-            for part in self._cycle(len(self.stretches) - 1, cycle).tolist():
+            for part in self._cycle(len(self.segments) - 1, cycle).tolist():
                 if drawn[part] == left.get(part):
                     break
                 drawn[part] += 1
@@ -63,18 +63,18 @@ class Schedule:
         """(part, how many draws it had before). Raises IndexError behind the last draw."""
         if number < 0 or (self.length is not None and number >= self.length):
             raise IndexError(f"expected a draw below {self.length}, got {number}")
-        index = bisect_right(self.stretches, number, key=lambda stretch: stretch.start) - 1
-        stretch = self.stretches[index]
-        cycle, place = divmod(number - stretch.start, sum(self.counts[n] for n in stretch.there))
+        index = bisect_right(self.segments, number, key=lambda segment: segment.start) - 1
+        segment = self.segments[index]
+        cycle, place = divmod(number - segment.start, sum(self.counts[n] for n in segment.there))
         order = self._cycle(index, cycle)
         part = int(order[place])
         before = int(np.count_nonzero(order[:place] == part))
-        return part, stretch.had[part] + cycle * self.counts[part] + before
+        return part, segment.had[part] + cycle * self.counts[part] + before
 
     def _cycle(self, index: int, cycle: int) -> Int[np.ndarray, " draw"]:
-        """The parts of one cycle of a stretch in their order; the last one asked for is kept."""
+        """The parts of one cycle of a segment in their order; the last one asked for is kept."""
         if self._order is None or self._order[0] != (index, cycle):
-            there = self.stretches[index].there
+            there = self.segments[index].there
             parts = np.repeat(there, [self.counts[n] for n in there])
             self._order = (index, cycle), rng_for(self.seed, "cycle", index, cycle).permutation(parts)
         return self._order[1]

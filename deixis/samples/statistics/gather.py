@@ -44,7 +44,7 @@ class Stats:
         self.forms, self.mentions, self.classes = Tally(), Tally(), Tally()
         self.sizes = {name: Distribution() for name in SIZES}
         self.phrases, self.absent, self.answers = Tally(), Tally(), Tally()
-        self._ledger = SeenSet()
+        self._seen = SeenSet()
 
     def add(self, sample: Sample | Skipped) -> None:
         """Counts one sample, or one that could not be read."""
@@ -75,20 +75,20 @@ class Stats:
     @property
     def media(self) -> int:
         """How many media there are, each counted once."""
-        return self._ledger.count("media")
+        return self._seen.count("media")
 
     @property
     def questions(self) -> int:
         """How many different questions there are, to the letter."""
-        return self._ledger.count("question")
+        return self._seen.count("question")
 
     @property
     def different_answers(self) -> int:
-        return self._ledger.count("answer")
+        return self._seen.count("answer")
 
     def _is_new(self, space: str, text: str) -> bool:
         digest = int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
-        return self._ledger.first(space, digest, "") is None
+        return self._seen.first(space, digest, "") is None
 
     def _add_repeats(self, sample: Sample) -> None:
         if not self._is_new("id", sample.id):

@@ -1,8 +1,6 @@
 """How large regions are: in pixels, by COCO's classes, and as a share of their signal."""
 
-import numpy as np
-
-from deixis.geometry import Region
+from deixis.geometry import Region, rle_area
 from deixis.samples.sample import MediaReference
 
 SMALL_PX, LARGE_PX = 32**2, 96**2
@@ -21,8 +19,10 @@ def size_class(area_px: float) -> str:
 
 def area_px(region: Region) -> float | None:
     """The area of a region of an image or video: that of its mask, else of its box; None if it has neither."""
+    if isinstance(region.mask, dict):
+        return float(rle_area(region.mask))
     if region.mask is not None:
-        return _mask_area(region.mask)
+        return float(region.mask.sum())
     if region.box is None:
         return None
     x1, y1, x2, y2 = region.box
@@ -43,13 +43,3 @@ def shares(region: Region, medium: MediaReference) -> tuple[float | None, float 
         min((span[1] - span[0]) / medium.duration_s, 1.0) if span is not None and medium.duration_s else None,
         len(region.points) / count if region.points is not None and count else None,
     )
-
-
-def _mask_area(mask: dict | np.ndarray) -> float:
-    if isinstance(mask, np.ndarray):
-        return float(mask.sum())
-    if isinstance(mask["counts"], str):
-        from pycocotools.mask import area
-
-        return float(area({"size": mask["size"], "counts": mask["counts"].encode("ascii")}))
-    return float(sum(mask["counts"][1::2]))

@@ -1,9 +1,8 @@
 """Boxes of whatever names mean in an image, by OWL-ViT, OWLv2 or Grounding DINO.
 
 (Minderer et al., ECCV 2022 and NeurIPS 2023; Liu et al., ECCV 2024.) All three give candidates, each with a box and a
-score for every name, which is what `Candidates` holds; what follows is the same for all: the best name of each,
-those above the threshold, and of those of one name that lie over one another the best. Images are prepared by
-transformers' Pillow processors.
+score for every name; the best name of each above the threshold is taken, then non-maximum suppression per name. Images
+are prepared by transformers' Pillow processors.
 """
 
 import re
@@ -48,11 +47,11 @@ class Owl:
         self.network, self.tokenizer = network, tokenizer
 
     def groups(self, names: list[str]) -> Iterator[list[str]]:
-        """Names that are asked for together: all of them."""
+        """Names that share one forward pass: all of them."""
         yield names
 
     def candidates(self, image: Mapping[str, Tensor], names: list[str], size_hw: tuple[int, int]) -> Candidates:
-        """What the network makes of the prepared image, for these names."""
+        """The network's candidates in the prepared image, for these names."""
         config = self.network.config
         texts = self.tokenizer(
             [OWL_PROMPT.format(name) for name in names],
@@ -80,7 +79,7 @@ class GroundingDino:
         self.longest = network.config.max_text_len
 
     def groups(self, names: list[str]) -> Iterator[list[str]]:
-        """Names that are asked for together: as many as the network reads at once."""
+        """Names that share one forward pass: as many as the network reads at once."""
         group: list[str] = []
         for name in names:
             if group and self.length([*group, name]) > self.longest:
@@ -90,11 +89,10 @@ class GroundingDino:
         yield group
 
     def length(self, names: list[str]) -> int:
-        """Tokens of the sentence with these names."""
         return len(self.tokenizer(sentence(names)[0])["input_ids"])
 
     def candidates(self, image: Mapping[str, Tensor], names: list[str], size_hw: tuple[int, int]) -> Candidates:
-        """What the network makes of the prepared image, for these names."""
+        """The network's candidates in the prepared image, for these names."""
         text, spans = sentence(names)
         tokens = self.tokenizer(
             text, return_tensors="pt", return_offsets_mapping=True, truncation=True, max_length=self.longest

@@ -8,7 +8,7 @@ the model writes is checked (`written.py`); what fails is asked for once more, t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, no_type_check
+from typing import Literal, get_args, no_type_check
 
 from deixis.datasets.annotated import Annotated
 from deixis.errors import ConfigError, DataError, DeixisError
@@ -32,7 +32,8 @@ from deixis.synthesis.text.text_checks import (
     written,
 )
 
-KINDS = ("objects", "relations", "descriptions", "reasoning")
+Kind = Literal["objects", "relations", "descriptions", "reasoning"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 MIN_RELATED = 2  # objects that a dialogue about relations must mark
 
 
@@ -42,7 +43,7 @@ class DialoguesOptions:
     """kinds: levels to write at; an item has at most one dialogue of each. max_objects: the largest are shown to the
     writer. min_objects: fewer make no dialogue. at_once: requests under way."""
 
-    kinds: tuple[Literal[KINDS], ...] = KINDS
+    kinds: tuple[Kind, ...] = KINDS
     max_objects: Count = 16
     min_objects: Count = 2
     min_turns: Count = 2

@@ -18,7 +18,9 @@ from deixis.samples.skipped import Skipped
 from deixis.synthesis.annotators import Annotators, MasksOfBoxes
 
 
-def with_masks(records: Iterable[Annotated | Sample], annotators: Annotators) -> Iterator[Annotated | Sample | Skipped]:
+def with_masks(
+    records: Iterable[Annotated | Sample | Skipped], annotators: Annotators
+) -> Iterator[Annotated | Sample | Skipped]:
     """The records with masks for their objects; what has them, or is no annotation, stays as it is.
 
     A record whose image cannot be opened is skipped and said. Raises DataError where there is no such model.

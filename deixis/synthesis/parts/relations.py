@@ -157,15 +157,14 @@ def _turn(draft: Draft, kind: str, topic: Related) -> Turn:
 
 def boxes_of(item: Annotated, most: int) -> tuple[list[int], Float[np.ndarray, "thing 4"]]:
     """The numbers and boxes_xyxy of at most so many objects of the item's first image, stuff skipped."""
-    numbers = [
-        number
-        for number, obj in enumerate(item.objects)
-        if is_single(obj) and not obj.stuff and obj.region.box is not None and obj.region.signal == 0
-    ]
-    if not item.signals or item.signals[0].modality not in PLACED_KINDS:
-        numbers = []
-    boxes = [item.objects[number].region.box for number in numbers[:most]]
-    return numbers[:most], np.array(boxes, dtype=np.float64).reshape(-1, 4)
+    found: list[tuple[int, tuple[float, ...]]] = []
+    if item.signals and item.signals[0].modality in PLACED_KINDS:
+        for number, obj in enumerate(item.objects):
+            region = obj.region if is_single(obj) and not obj.stuff else None
+            if region is not None and region.box is not None and region.signal == 0:
+                found.append((number, region.box))
+    boxes = np.array([box for _, box in found[:most]], dtype=np.float64).reshape(-1, 4)
+    return [number for number, _ in found[:most]], boxes
 
 
 def places(boxes_xyxy: Float[np.ndarray, "thing 4"]) -> dict[str, list[tuple[int, int]]]:

@@ -146,7 +146,7 @@ def test_a_model_that_gives_another_size_is_said(tmp_path):
 
 
 def test_without_a_model_it_is_an_error():
-    with pytest.raises(ValueError, match="maps need a depth model, and there is none"):
+    with pytest.raises(ValueError, match="maps: needs a model for depth, and there is none"):
         list(make([told()], 9, "7", Annotators(), MapsOptions()))
 
 

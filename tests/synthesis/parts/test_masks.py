@@ -84,7 +84,7 @@ def test_a_picture_that_is_missing_or_of_another_size_is_said(tmp_path):
 
 
 def test_without_a_model_it_is_an_error():
-    with pytest.raises(ValueError, match="masks of boxes need a model that marks them, and there is none"):
+    with pytest.raises(ValueError, match="masks_from_boxes: needs a model for masks, and there is none"):
         list(with_masks([farm()], Annotators()))
 
 
