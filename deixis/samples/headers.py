@@ -1,7 +1,7 @@
 """The size or duration in the header of a media file, and whether a media reference says the same.
 
-Images (images, and maps that are PNGs) and audio clips are looked into; of other modalities only that the file is there.
-Nothing is decoded.
+Of images (and maps that are PNGs) and audio clips the header is read, without decoding; of other modalities only that
+the file is there.
 """
 
 import io
