@@ -20,7 +20,9 @@ def command(capsys):
 
 
 def test_a_set_is_written(command, tmp_path):
-    code, out, _ = command(tmp_path / "set", "--split", "val", "--count", 2, "--seed", 7, "--kinds", "image, audio")
+    code, out, _ = command(
+        tmp_path / "set", "--split", "val", "--count", 2, "--seed", 7, "--modalities", "image, audio"
+    )
     path = tmp_path / "set" / "val.jsonl"
     assert (code, out) == (0, f"2 scenes in {path}\n")
     samples = list(read_samples(path))
@@ -29,7 +31,7 @@ def test_a_set_is_written(command, tmp_path):
 
 
 def test_a_sheet_is_drawn(command, tmp_path):
-    assert command("--show", tmp_path / "sheet.png", "--count", 1, "--kinds", "audio")[0] == 0
+    assert command("--show", tmp_path / "sheet.png", "--count", 1, "--modalities", "audio")[0] == 0
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert min(sheet.size) > 200
 
@@ -38,9 +40,11 @@ def test_a_sheet_is_drawn(command, tmp_path):
     ("words", "sentence"),
     [
         pytest.param([], "expected a folder to write to or --show SHEET.png, got neither", id="nothing"),
-        pytest.param(["OUT", "--split", "dev"], "--split: expected train, val, test, got 'dev'", id="split"),
+        pytest.param(["OUT", "--split", "dev"], "--split: expected one of train, val, test; got 'dev'", id="split"),
         pytest.param(
-            ["OUT", "--kinds", "image,smell"], "--kinds: expected image, audio, point_cloud, got 'smell'", id="kind"
+            ["OUT", "--modalities", "image,smell"],
+            "--modalities: expected one of image, audio, point_cloud; got 'smell'",
+            id="modality",
         ),
         pytest.param(["OUT", "--count", "0"], "--count", id="no_scene"),
         pytest.param(["OUT", "--seed", "-1"], "--seed", id="negative_seed"),

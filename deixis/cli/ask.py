@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, no_type_check
 
 import typer
 
+from deixis.cli.arguments import Device, ModelName, Quantization
 from deixis.cli.pointing import FORMS, typed_in_order, typed_region
 from deixis.errors import InputError
 
@@ -23,8 +24,7 @@ def _region(form: str) -> Any:
     return typer.Option(f"--{form}", metavar="VALUE", help=FORMS[form] + ".", rich_help_panel="Regions")
 
 
-WANT = typer.Option(metavar="FORM", help="text, box or mask: refuse a model that cannot answer in this form.")
-QUANTIZATION = typer.Option(metavar="int8|int4", help="Quantize the weights: torchao on the CPU, bitsandbytes on CUDA.")
+WANT = typer.Option(metavar="FORM", help="Refuse a model that cannot answer in this form: text, box or mask.")
 
 
 @no_type_check  # the context that the parser gives is no typer.Context, though it must be declared as one
@@ -41,13 +41,13 @@ def run(
     span: Annotated[list[str] | None, _region("span")] = None,
     points: Annotated[list[str] | None, _region("points")] = None,
     box3d: Annotated[list[str] | None, _region("box3d")] = None,
-    model: Annotated[str, typer.Option(help="bundled, a folder or a hub id.")] = "bundled",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")] = None,
+    model: ModelName = "bundled",
+    device: Device = None,
     out: Annotated[
         Path | None, typer.Option(help="Draw the answer into this PNG; with --batch, write the answers to this JSONL.")
     ] = None,
     want: Annotated[str | None, WANT] = None,
-    quantization: Annotated[str | None, QUANTIZATION] = None,
+    quantization: Quantization = None,
     stream: Annotated[bool, typer.Option("--stream", help="Print the text while it is generated.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the answer as one JSON object, alone on stdout.")

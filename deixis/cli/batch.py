@@ -20,6 +20,7 @@ import typer
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import json_region
 from deixis.errors import DeixisError, InputError
+from deixis.options import check_choice
 
 if TYPE_CHECKING:
     from deixis.checkpoints import Opened
@@ -85,19 +86,18 @@ def answer_batch(path: Path, out: Path | None, load: tuple[str, *tuple[str | Non
 
 def _results(lines: Sequence[_Line], assistant: "_Assistant", folder: Path) -> Iterator[tuple[dict, dict]]:
     """(head, answer or error) per line, in order; `AT_ONCE` questions per call of the model."""
-    from rich.console import Console
-    from rich.progress import track
+    from deixis.cli.progress import Stages
 
-    starts = range(0, len(lines), AT_ONCE)
-    console = Console(stderr=True)
-    for start in track(starts, "questions", console=console, transient=True, disable=not console.is_terminal):
-        group = lines[start : start + AT_ONCE]
-        asked = [_caught(lambda line=line: _question(line.record, folder)) for line in group]
-        good = [question for question in asked if not isinstance(question, str)]
-        answers = iter(assistant.answers(good))
-        for line, question in zip(group, asked, strict=True):
-            result = question if isinstance(question, str) else next(answers)
-            yield line.head, {"error": result} if isinstance(result, str) else result.to_dict()
+    with Stages() as progress:
+        progress.stage("questions", len(lines))
+        for start in range(0, len(lines), AT_ONCE):
+            group = lines[start : start + AT_ONCE]
+            asked = [_caught(lambda line=line: _question(line.record, folder)) for line in group]
+            answers = iter(assistant.answers([question for question in asked if not isinstance(question, str)]))
+            for line, question in zip(group, asked, strict=True):
+                result = question if isinstance(question, str) else next(answers)
+                yield line.head, {"error": result} if isinstance(result, str) else result.to_dict()
+            progress.advance(len(group))
 
 
 @dataclass
@@ -158,8 +158,8 @@ def _question(record: Any, folder: Path) -> "Sample":
     from deixis.inference.abilities import WANTS
     from deixis.signals import name_in_folder
 
-    if want is not None and want not in tuple(WANTS):
-        raise InputError(f"want: expected one of {', '.join(WANTS)}; got {want!r:.60}")
+    if want is not None:
+        check_choice("want", want, tuple(WANTS))
     signals = opened_files([name_in_folder(file, folder) for file in files])
     places = tuple(json_region(item, signals, f"regions[{i}]", folder) for i, item in enumerate(regions))
     return question_sample(named_question(text, places, every=False), signals, places, want=want)

@@ -1,7 +1,7 @@
 """`deixis chat`: a conversation about files, line by line, with /commands for regions; also from a piped stdin."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deixis.cli.arguments import Device, ModelName, Quantization
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import FORMS, typed_region
 from deixis.errors import InputError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from deixis.inference import Chat
 
 PROMPT = "> "
+HELP = "A line is a question; {0}, {1} in it refer to the regions given before. @1 after a value: on file 1."
 COMMANDS = {
     "regions": "list the regions {0}, {1}, ... of the next question",
     "clear": "remove these regions",
@@ -30,12 +32,9 @@ COMMANDS = {
 
 def run(
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE...", help="The files of the conversation.")] = None,
-    model: Annotated[str, typer.Option(help="bundled, a folder or a hub id.")] = "bundled",
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")] = None,
-    quantization: Annotated[
-        str | None,
-        typer.Option(metavar="int8|int4", help="Quantize the weights: torchao on the CPU, bitsandbytes on CUDA."),
-    ] = None,
+    model: ModelName = "bundled",
+    device: Device = None,
+    quantization: Quantization = None,
 ) -> None:
     """Chat about files: each line is a question, or a command such as /box 10,20,80,90 or /help.
 
@@ -104,20 +103,27 @@ class Conversation:
         if not line.startswith("/"):
             return self._ask(line)
         name, _, value = line[1:].partition(" ")
-        if name in FORMS:
-            return self._point(name, value.strip())
-        replies: dict[str, Callable[[str], Sequence[str]]] = {
-            "regions": self._list_regions,
-            "clear": self._clear,
-            "files": self._list_files,
-            "draw": self._draw,
-            "help": self._help,
-            "quit": self._quit,
-            "exit": self._quit,
-        }
-        if name not in replies:
-            raise InputError(f"/{name}: unknown command, see /help")
-        return replies[name](value.strip())
+        match name:
+            case _ if name in FORMS:
+                return self._point(name, value.strip())
+            case "regions":
+                return self._list_regions()
+            case "clear":
+                self.regions.clear()
+            case "files":
+                from deixis.cli.answers import signal_line
+
+                return [f"@{number}  {signal_line(signal)}" for number, signal in enumerate(self.chat.signals)]
+            case "draw":
+                return self._draw(value.strip())
+            case "help":
+                rows = [f"  {f'/{command}':<10}{text}" for command, text in (FORMS | COMMANDS).items()]
+                return [HELP, *rows]
+            case "quit" | "exit":
+                self.over = True
+            case _:
+                raise InputError(f"/{name}: unknown command, see /help")
+        return ()
 
     def _ask(self, question: str) -> Sequence[str]:
         from deixis.cli.answers import answer_lines, region_lines, show_as_it_comes
@@ -136,7 +142,7 @@ class Conversation:
         self.regions.append((f"{form} {value}", region))
         return (f"{{{len(self.regions) - 1}}} is {form} {value}",)
 
-    def _list_regions(self, _: str) -> Sequence[str]:
+    def _list_regions(self) -> Sequence[str]:
         if not self.regions:
             return ("no regions, see /help",)
         names = [signal.name for signal in self.chat.signals]
@@ -144,15 +150,6 @@ class Conversation:
         return [
             f"{{{i}}} is {typed}{place}" for i, ((typed, _), place) in enumerate(zip(self.regions, where, strict=True))
         ]
-
-    def _clear(self, _: str) -> Sequence[str]:
-        self.regions.clear()
-        return ()
-
-    def _list_files(self, _: str) -> Sequence[str]:
-        from deixis.cli.answers import signal_line
-
-        return [f"@{number}  {signal_line(signal)}" for number, signal in enumerate(self.chat.signals)]
 
     def _draw(self, value: str) -> Sequence[str]:
         if not value:
@@ -163,14 +160,3 @@ class Conversation:
 
         check_drawing(Path(value), [signal.path for signal in self.chat.signals if signal.path])
         return (f"drawn in {self.chat.answers[-1].draw(value)}",)
-
-    def _help(self, _: str) -> Sequence[str]:
-        rows = [(f"/{form}", text) for form, text in (FORMS | COMMANDS).items()]
-        return [
-            "A line is a question; {0}, {1} in it refer to the regions given before. @1 after a value: on file 1.",
-            *(f"  {name:<10}{text}" for name, text in rows),
-        ]
-
-    def _quit(self, _: str) -> Sequence[str]:
-        self.over = True
-        return ()

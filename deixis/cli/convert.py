@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deixis.errors import InputError
+from deixis.options import check_choice
 
 SYSTEMS = ("onellm", "ferret", "lisa", "pointmlp")
 
@@ -41,8 +41,7 @@ def run(
     an unknown tensor stops the conversion, and nothing is written.
     Afterwards: deixis ask --model OUT FILE "QUESTION"
     """
-    if system not in SYSTEMS:
-        raise InputError(f"SYSTEM: expected one of {', '.join(SYSTEMS)}; got '{system}'")
+    check_choice("SYSTEM", system, SYSTEMS)
     from deixis.systems.conversion import convert
     from deixis.systems.release import ConversionOptions
 

@@ -2,17 +2,19 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zlib import crc32
 
 import typer
 
+from deixis.cli.arguments import Device, ModelName, check_folder, named_values, print_entries
 from deixis.errors import InputError, UnsupportedError
+from deixis.options import check_choice
 
 if TYPE_CHECKING:
-    from deixis.evaluation.benchmark import Benchmark
+    from deixis.evaluation.benchmark import Benchmark, BenchmarkInfo
     from deixis.evaluation.model_adapter import ModelAdapter
     from deixis.evaluation.reports.summary import Summary
     from deixis.evaluation.runner import EvaluationRun
@@ -26,7 +28,7 @@ LONGEST_NAME = 80
 
 def run(
     benchmark: Annotated[str | None, typer.Argument(help="Name of the benchmark; --list shows all.")] = None,
-    model: Annotated[str, typer.Option(help="bundled, a folder or a hub id.")] = "bundled",
+    model: ModelName = "bundled",
     data: Annotated[Path | None, typer.Option(help="Folder of the benchmark's official files.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/eval/BENCH-MODEL...]")] = None,
     mode: Annotated[
@@ -37,7 +39,7 @@ def run(
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Maximum number of questions per part.", min=1)] = None,
     batch: Annotated[int | None, typer.Option(help="Batch size.", min=1)] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")] = None,
+    device: Device = None,
     blind: Annotated[
         bool | None, typer.Option(help="Also evaluate with blanked signals. [default: for the world only]")
     ] = None,
@@ -53,15 +55,13 @@ def run(
     report.html, report.json, predictions.jsonl and the skipped examples.
     """
     if listed:
-        from deixis.cli.eval_list import show_benchmarks
-
-        return show_benchmarks(benchmark)
+        return _show_benchmarks(benchmark)
     from deixis.cli import answers
-    from deixis.cli.data.progress import Stages
+    from deixis.cli.progress import resumable
     from deixis.evaluation.benchmarks.records import parsed_once
     from deixis.evaluation.evaluate import count_examples, evaluate
 
-    known = _benchmark(benchmark or "world")
+    known = _benchmark("benchmark", benchmark or "world")
     short = {"split": split, "tasks": tasks, "seed-offset": None if seed_offset is None else str(seed_offset)}
     options = _options(known, {name: word for name, word in short.items() if word is not None}, option or ())
     where = _data(known, data)
@@ -70,38 +70,28 @@ def run(
         options.setdefault("notation", opened.config.notation.name)
     one, named = _play(known, where, options, mode, limit, batch)
     folder = out or RUNS / _folder_name(known.info.name, model, named)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out: expected a folder, got the file {folder}")
+    check_folder(folder)
     seen = blind if blind is not None else not known.info.required_files
-    try:
-        with Stages() as progress, parsed_once():
-            progress.stage("counting questions", None)
-            count = count_examples(one)
-            progress.stage("opening the model", None)
-            asked, unseen = _adapters(answers.open_model(opened, device), one, seen)
-            summary = evaluate(one, asked, unseen, folder, progress, count)
-    except KeyboardInterrupt:
-        typer.echo(f"\nstopped; the same command resumes {folder}", err=True)
-        raise
+    with resumable(folder) as progress, parsed_once():
+        progress.stage("counting questions", None)
+        count = count_examples(one)
+        progress.stage("opening the model", None)
+        asked, unseen = _adapters(answers.open_model(opened, device), one, seen)
+        summary = evaluate(one, asked, unseen, folder, progress, count)
     _show(summary, folder, as_json)
 
 
-def _benchmark(name: str) -> "Benchmark":
+def _benchmark(argument: str, name: str) -> "Benchmark":
+    """The benchmark of this name. Raises ConfigError for an unknown one."""
     from deixis.evaluation.benchmarks import BENCHMARKS
 
-    if name not in BENCHMARKS:
-        raise InputError(f"benchmark: expected {', '.join(BENCHMARKS)}; got {name!r}")
+    check_choice(argument, name, tuple(BENCHMARKS))
     return BENCHMARKS[name]
 
 
 def _options(known: "Benchmark", short: Mapping[str, str], words: Sequence[str]) -> dict[str, str]:
     """The options by name. Raises InputError for one that the benchmark does not have."""
-    given = dict(short)
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise InputError(f"--option: expected NAME=VALUE, got {word!r}")
-        given[name] = value
+    given = {**short, **named_values(words)}
     able = (*known.info.options, "notation")
     for name in given:
         if name not in able:
@@ -131,9 +121,8 @@ def _play(
     from deixis.evaluation.runner import EvaluationRun
 
     modes = known.info.modes
-    if mode is not None and mode not in modes:
-        raise InputError(f"--mode: {known.info.name} has {', '.join(modes)}, got {mode!r}")
     chosen = mode or modes[0]
+    check_choice(f"--mode of {known.info.name}", chosen, modes)
     named = {name: value for name, value in options.items() if name != "notation" and not name.startswith(JUDGE_PREFIX)}
     named |= {"": chosen} if chosen != modes[0] else {}
     if limit is not None:
@@ -183,3 +172,33 @@ def _show(summary: "Summary", folder: Path, as_json: bool) -> None:
     for sentence in report.notes_below(summary):
         console.print(escape(sentence), highlight=False)
     console.print(f"all cases with images: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)
+
+
+def _show_benchmarks(name: str | None) -> None:
+    """Prints every benchmark in a few lines, or one in full: files, sources, licences, metrics and options."""
+    from deixis.evaluation.benchmarks import BENCHMARKS
+
+    chosen = BENCHMARKS.values() if name is None else [_benchmark("--list", name)]
+    print_entries((b.info.name, b.info.title, (*_lines(b.info, name is not None), "")) for b in chosen)
+    if name is None:
+        typer.echo("one in full, with the meaning of its scores and published numbers: deixis eval --list NAME")
+
+
+def _lines(info: "BenchmarkInfo", in_full: bool) -> Iterator[str]:
+    """The description of a benchmark, line by line."""
+    for wanted in info.required_files:
+        yield f"DATA/{wanted.path}: {wanted.what}"
+        yield f"    from {wanted.home}; licence: {wanted.licence}"
+    if not info.required_files:
+        yield "reads no files"
+    for metric in info.metrics:
+        origin = "" if metric.official else " (ours)"
+        yield f"metric {metric.name}{origin}: {metric.meaning}"
+    yield f"modes: {', '.join(info.modes)}"
+    for name, meaning in info.options.items():
+        yield f"--option {name}=...: {meaning}"
+    if in_full:
+        yield from info.notes
+        for one in info.published:
+            values = ", ".join(f"{name} {value:g}" for name, value in one.values.items())
+            yield f"published, {one.part}: {one.system} {values} ({one.source})"

@@ -24,8 +24,6 @@ FORMS: dict[str, str] = {
     "points": "i,j,k,... indices of the cloud's points, from 0",
     "box3d": "x1,y1,z1,x2,y2,z2 in units of the point cloud",
 }
-PREFERRED = ("mask", "polygon", "scribble", "box", "span", "points", "box3d", "point")
-"""The order in which a form is chosen of a JSON region that has several, as a record of the sample format may."""
 COUNTS = {"box": (4, 6), "span": (2,), "box3d": (6,), "point": (1, 2, 3)}
 AXES = {"span": ("t", "xyt"), "points": ("xyz",), "box3d": ("xyz",)}
 AXES |= dict.fromkeys(("box", "scribble", "polygon", "mask"), ("xy", "xyt"))
@@ -83,8 +81,10 @@ def json_region(record: Any, signals: Sequence["Signal"], name: str, folder: Any
     """
     if not isinstance(record, Mapping):
         raise InputError(f'{name}: expected an object such as {{"box": [10, 20, 80, 90]}}, got {record!r:.60}')
+    from deixis.geometry.regions import REGION_FORMS
+
     unknown = [key for key in record if key not in (*FORMS, *IGNORED_KEYS)]
-    form = next((form for form in PREFERRED if record.get(form) is not None), None)
+    form = next((form for form in REGION_FORMS if record.get(form) is not None), None)
     if unknown or form is None:
         got = f"{unknown[0]!r}" if unknown else "none of them"
         raise InputError(f"{name}: expected one of {', '.join(FORMS)}, and signal, got {got}")
@@ -153,8 +153,8 @@ def _built(form: str, value: Any, signal: int) -> "Region":
         raise InputError(f"expected {FORMS[form]}, got {len(value)} number{'s' * (len(value) != 1)}")
     if any(isinstance(number, bool) or not isinstance(number, int | float) for number in value):
         raise InputError(f"expected {FORMS[form]}, got {value!r:.60}")
-    kinds = {"point": Point, "box": Tube if len(value) == max(COUNTS["box"]) else Box, "span": Span, "box3d": Box3D}
-    return kinds[form](*value, signal=signal)
+    make = {"point": Point, "box": Tube if len(value) == max(COUNTS["box"]) else Box, "span": Span, "box3d": Box3D}
+    return make[form](*value, signal=signal)
 
 
 def _mask_of_json(value: Any, folder: Any, what: str) -> Any:

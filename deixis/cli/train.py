@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deixis.cli.arguments import check_folder
 from deixis.cli.recipes import find_recipe
-from deixis.errors import InputError
 
 NEEDED = ("accelerate", "tensorboard")  # of the extras: a missing one is reported before the run begins
 WORLD_NEEDS = ("embreex",)  # for recipes whose data is the generated world
@@ -25,8 +25,7 @@ def run(
     Each stage writes STAGE/model into the folder; tensorboard --logdir shows its curves.
     """
     recipe = find_recipe(recipe)
-    if out is not None and out.exists() and not out.is_dir():
-        raise InputError(f"--out: expected a folder, got the file {out}")
+    check_folder(out)
     from deixis.training.recipe import train
     from deixis.training.recipe_file import Recipe, read_recipe
 

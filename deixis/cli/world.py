@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deixis.errors import InputError
+from deixis.options import check_choice
 
 if TYPE_CHECKING:
     from deixis.samples.sample import Sample
@@ -24,7 +25,7 @@ def run(
     ] = "train",
     count: Annotated[int, typer.Option(help="Number of scenes; each has one signal per modality.", min=1)] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the first scene.", min=0)] = 0,
-    kinds: Annotated[str, typer.Option(help="Kinds of signal, by commas: image, audio, point_cloud.")] = "",
+    modalities: Annotated[str, typer.Option(help="Modalities, by commas. [default: image,audio,point_cloud]")] = "",
     show: Annotated[Path | None, typer.Option(help="Draw a contact sheet into this PNG.")] = None,
 ) -> None:
     """Generate scenes with questions and answers, or show them (--show).
@@ -33,7 +34,13 @@ def run(
     """
     if out is None and show is None:
         raise InputError("expected a folder to write to or --show SHEET.png, got neither")
-    wanted = _wanted_kinds(kinds, split)
+    from deixis.world.generate import WORLD_MODALITIES
+    from deixis.world.scene import SPLITS
+
+    check_choice("--split", split, tuple(SPLITS))
+    wanted = tuple(dict.fromkeys(word.strip() for word in modalities.split(",") if word.strip())) or WORLD_MODALITIES
+    for modality in wanted:
+        check_choice("--modalities", modality, WORLD_MODALITIES)
     if out is not None:
         from deixis.samples.files import write_samples
 
@@ -47,26 +54,13 @@ def run(
         typer.echo(f"contact sheet in {show}")
 
 
-def _wanted_kinds(kinds: str, split: str) -> tuple[str, ...]:
-    """The kinds named, all if none is; before anything is written, both words are looked at."""
-    from deixis.world.generate import WORLD_MODALITIES
-    from deixis.world.scene import SPLITS
-
-    wanted = tuple(word.strip() for word in kinds.split(",") if word.strip()) or WORLD_MODALITIES
-    for option, words, known in (("--kinds", wanted, WORLD_MODALITIES), ("--split", (split,), tuple(SPLITS))):
-        unknown = [word for word in words if word not in known]
-        if unknown:
-            raise InputError(f"{option}: expected {', '.join(known)}, got {unknown[0]!r}")
-    return tuple(dict.fromkeys(wanted))
-
-
-def _samples(split: str, seed: int, count: int, kinds: tuple[str, ...]) -> Iterator["Sample"]:
+def _samples(split: str, seed: int, count: int, modalities: tuple[str, ...]) -> Iterator["Sample"]:
     """The samples of `count` scenes, with a progress bar on stderr."""
-    from rich.console import Console
-    from rich.progress import track
-
+    from deixis.cli.progress import Stages
     from deixis.world.generate import world_samples
 
-    seeds = track(range(seed, seed + count), "scenes", console=Console(stderr=True), transient=True)
-    for number in seeds:
-        yield from world_samples(split, number, kinds)
+    with Stages() as progress:
+        progress.stage("scenes", count)
+        for number in range(seed, seed + count):
+            yield from world_samples(split, number, modalities)
+            progress.advance(1)

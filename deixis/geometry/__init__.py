@@ -5,14 +5,8 @@ is first used.
 """
 
 from deixis.geometry.boxes import (
-    box3d_iou,
-    box_iou_xyxy,
-    box_xywh_to_xyxy,
-    box_xyxy_to_mask,
-    box_xyxy_to_xywh,
-    mask_iou,
+    box_iou,
     mask_to_box_xyxy,
-    span_iou,
 )
 from deixis.geometry.check import check_region
 from deixis.geometry.extent import Extent
@@ -20,17 +14,12 @@ from deixis.geometry.frames import (
     GRID_CELLS,
     Frame,
     cloud_frame,
-    crop_placement,
     letterbox_frame,
-    letterbox_placement,
-    placed_frame,
-    placeless_frame,
-    video_frame,
     window_frame,
 )
-from deixis.geometry.markup import FORMS, Reference, Text, escaped, parse_markup, to_markup, without_references
+from deixis.geometry.markup import Reference, Text, escaped, parse_markup, to_markup, without_references
 from deixis.geometry.notations import Notation
-from deixis.geometry.parse import ParsedAnswer, ParsedRegion, Phrase, parse_answer, region_in_file
+from deixis.geometry.parse import ParsedRegion, Phrase, parse_answer, region_in_file
 from deixis.geometry.points import bounding_box, region_points
 from deixis.geometry.question import named_question, named_regions
 from deixis.geometry.raster import point_mask, rasterise
@@ -51,7 +40,6 @@ from deixis.geometry.rle import mask_to_rle, rle_area, rle_to_mask
 from deixis.geometry.write import write_answer, write_prompt
 
 __all__ = [
-    "FORMS",
     "GRID_CELLS",
     "Box",
     "Box3D",
@@ -59,7 +47,6 @@ __all__ = [
     "Frame",
     "Mask",
     "Notation",
-    "ParsedAnswer",
     "ParsedRegion",
     "Phrase",
     "Point",
@@ -72,26 +59,17 @@ __all__ = [
     "Text",
     "Tube",
     "bounding_box",
-    "box3d_iou",
-    "box_iou_xyxy",
-    "box_xywh_to_xyxy",
-    "box_xyxy_to_mask",
-    "box_xyxy_to_xywh",
+    "box_iou",
     "check_region",
     "cloud_frame",
-    "crop_placement",
     "escaped",
     "letterbox_frame",
-    "letterbox_placement",
-    "mask_iou",
     "mask_to_box_xyxy",
     "mask_to_rle",
     "named_question",
     "named_regions",
     "parse_answer",
     "parse_markup",
-    "placed_frame",
-    "placeless_frame",
     "point_mask",
     "rasterise",
     "region_digest",
@@ -99,9 +77,7 @@ __all__ = [
     "region_points",
     "rle_area",
     "rle_to_mask",
-    "span_iou",
     "to_markup",
-    "video_frame",
     "window_frame",
     "without_references",
     "write_answer",

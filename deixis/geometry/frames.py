@@ -1,10 +1,10 @@
 """Frames: coordinates between a file, the tensor window the network sees, and the integer grid written in text.
 
 Axis order is x, y | t | x, y, t | x, y, z everywhere. Per axis, ``unit = (file - origin) / extent``; the grid numbers
-the cells of the unit axis from 0, and a cell goes back to its centre. Frames know no pixels' values and resize nothing.
+the cells of the unit axis from 0, and a cell stands for its centre. Frames know no pixels' values and resize nothing.
 
     file (pixels, s, own units) --to_unit--> [0, 1] of the window --to_grid--> 0..999
-                                <--to_file--                      <--from_grid--
+                                <--to_file--
 """
 
 import math
@@ -55,10 +55,6 @@ class Frame:
         """Grid cells 0..cells-1 of unit coordinates, clipped: what lies outside goes to the border cell."""
         scaled = np.floor(np.asarray(unit, dtype=np.float64) * cells)
         return np.clip(scaled, 0, cells - 1).astype(np.int64)
-
-    def from_grid(self, grid: Numbers, cells: int = GRID_CELLS) -> Float[np.ndarray, "*batch dim"]:
-        """Unit coordinates of the centres of grid cells."""
-        return (np.asarray(grid, dtype=np.float64) + 0.5) / cells
 
     def clip(self, file: Numbers) -> Float[np.ndarray, "*batch dim"]:
         """File coordinates moved into the signal: off the padding of an image, off the silence after audio.

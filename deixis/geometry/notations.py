@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import Literal, no_type_check
 
 from deixis.geometry.frames import GRID_CELLS, Frame
-from deixis.options import check_fields
+from deixis.options import Checked
 
 
 @no_type_check
 @dataclass(frozen=True)
-class Notation:
+class Notation(Checked):
     """Tokens of one way to write regions; an empty string is a token that the notation does not have.
 
     cell_of: how a coordinate becomes a grid cell. "place": the cell it lies in. "pixel": the pixel it lies in, times
@@ -43,9 +43,6 @@ class Notation:
     number_separator: str = ", "
     region_separator: str = ""  # between a phrase and its first region
     cell_of: Literal["place", "pixel", "ratio"] = "place"
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
     @property
     def markers(self) -> tuple[str, ...]:

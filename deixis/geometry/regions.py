@@ -16,8 +16,6 @@ from deixis.errors import InputError
 from deixis.geometry.extent import Numbers
 from deixis.geometry.rle import mask_to_rle, rle_to_mask
 
-REGION_FORMS = ("mask", "polygon", "scribble", "points", "box", "span", "box3d", "point")
-"""The fields of a region that say where it is, the finest form first: that order decides `Region.form`."""
 _CONSTRUCTORS = {
     "mask": "Mask",
     "polygon": "Polygon",
@@ -28,6 +26,8 @@ _CONSTRUCTORS = {
     "box3d": "Box3D",
     "point": "Point",
 }
+REGION_FORMS = tuple(_CONSTRUCTORS)
+"""The fields of a region that say where it is, the finest form first: that order decides `Region.form`."""
 _COORDINATE_NAMES = {
     "box": ("x1", "y1", "x2", "y2"),
     "span": ("start_s", "end_s"),
@@ -117,14 +117,12 @@ class Region:
     @property
     def constructor(self) -> str:
         """The name of the function that makes a region of this form, for messages: "Box", "PointSet", "Tube"."""
-        form = self.form
-        return "Tube" if form == "box" and self.time_s is not None else _CONSTRUCTORS[form]
+        return "Tube" if self.form == "box" and self.time_s is not None else _CONSTRUCTORS[self.form]
 
     @property
     def is_empty(self) -> bool:
         """Whether the primary form is a mask without a pixel or a set without a point."""
-        form = self.form
-        return not self.mask_array.any() if form == "mask" else form == "points" and not len(self.points)
+        return not self.mask_array.any() if self.form == "mask" else self.form == "points" and not len(self.points)
 
     @property
     def interval_s(self) -> tuple[float, float] | None:
@@ -172,9 +170,9 @@ class Region:
         return replace(self, mask=self.mask_array) if isinstance(self.mask, Mapping) else self
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Region):
-            return NotImplemented
-        return all(_is_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(Region))
+        return isinstance(other, Region) and all(
+            _is_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(Region)
+        )
 
     def __hash__(self) -> int:
         return hash((self.signal, region_digest(self)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deixis.errors import InputError, UnsupportedError
-from deixis.geometry import Region, bounding_box, box_xyxy_to_xywh, rasterise
+from deixis.geometry import Region, bounding_box, rasterise
 from deixis.geometry.region_json import region_to_json
 from deixis.signals import Signal
 
@@ -198,8 +198,8 @@ def describe(signal: Signal) -> dict[str, Any]:
 
 
 def _coco_shape(region: Region, extent: Any) -> dict[str, Any]:
-    box_xyxy = bounding_box(region, extent)
-    (bbox,) = box_xyxy_to_xywh(box_xyxy[None]).tolist()
+    x1, y1, x2, y2 = bounding_box(region, extent).tolist()
+    bbox = [x1, y1, x2 - x1, y2 - y1]
     if region.mask is None:
         return {"bbox": bbox, "area": bbox[2] * bbox[3]}
     return {"bbox": bbox, "area": int(region.mask_array.sum()), "segmentation": region.mask_rle}

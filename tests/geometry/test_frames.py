@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from deixis.geometry import Extent, Frame, cloud_frame, letterbox_frame, letterbox_placement, window_frame
+from deixis.geometry import GRID_CELLS, Extent, Frame, cloud_frame, letterbox_frame, window_frame
+from deixis.geometry.frames import letterbox_placement
 
 SIDES = st.integers(1, 20_000)
 SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=6)
@@ -29,7 +30,7 @@ def test_letterbox_placement(size_hw, tensor_hw, expected):
 
 
 @given(SIDES, SIDES, st.integers(1, 512), st.integers(1, 512))
-def test_letterbox_puts_the_picture_where_the_placement_says(height, width, tensor_height, tensor_width):
+def test_letterbox_puts_the_image_where_the_placement_says(height, width, tensor_height, tensor_width):
     frame = letterbox_frame((height, width), (tensor_height, tensor_width))
     top, left, rows, columns = letterbox_placement((height, width), (tensor_height, tensor_width))
     corners = frame.to_unit([[0, 0], [width, height]]) * (tensor_width, tensor_height)
@@ -39,23 +40,25 @@ def test_letterbox_puts_the_picture_where_the_placement_says(height, width, tens
 
 
 @given(SIDES, SIDES, SHARES, SHARES)
-def test_picture_round_trip(height, width, xs, ys):
+def test_image_round_trip(height, width, xs, ys):
     frame = letterbox_frame((height, width), (128, 128))
     file = np.array([(x * width, y * height) for x, y in zip(xs, ys, strict=False)])
     unit = frame.to_unit(file)
     assert np.allclose(frame.to_file(unit), file, atol=1e-6)
     assert (unit > -1e-9).all()
     assert (unit < 1 + 1e-9).all()
-    back = frame.to_file(frame.from_grid(frame.to_grid(unit)))
+    back = frame.to_file((frame.to_grid(unit) + 0.5) / GRID_CELLS)
     assert (np.abs(back - file) <= np.array(frame.extent) * (0.0005 + 1e-9)).all()
 
 
 @given(st.floats(0.01, 1e4), st.floats(0.1, 60), st.floats(0, 1e3), SHARES)
-def test_sound_round_trip(duration_s, window_s, start_s, shares):
+def test_audio_round_trip(duration_s, window_s, start_s, shares):
     frame = window_frame(duration_s, window_s, start_s)
     times = start_s + np.array(shares)[:, None] * window_s
     assert np.allclose(frame.to_file(frame.to_unit(times)), times)
-    assert (np.abs(frame.to_file(frame.from_grid(frame.to_grid(frame.to_unit(times)))) - times) < window_s / 1999).all()
+    assert (
+        np.abs(frame.to_file((frame.to_grid(frame.to_unit(times)) + 0.5) / GRID_CELLS) - times) < window_s / 1999
+    ).all()
 
 
 @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 30), st.just(3)), elements=st.floats(-1e6, 1e6)))
@@ -73,9 +76,9 @@ def test_cloud_round_trip(points):
 
 @given(hnp.arrays(np.int64, (5, 2), elements=st.integers(0, 999)))
 def test_grid_cells_come_back_exactly(grid):
-    frame = letterbox_frame((480, 640), (128, 128))
-    assert np.array_equal(frame.to_grid(frame.from_grid(grid)), grid)
-    assert np.array_equal(frame.to_grid(frame.to_unit(frame.to_file(frame.from_grid(grid)))), grid)
+    frame, centres = letterbox_frame((480, 640), (128, 128)), (grid + 0.5) / GRID_CELLS
+    assert np.array_equal(frame.to_grid(centres), grid)
+    assert np.array_equal(frame.to_grid(frame.to_unit(frame.to_file(centres))), grid)
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ from deixis.systems import NOTATIONS
 DEIXIS = NOTATIONS["deixis"]
 OTHER = Notation("other", grid=100, phrase_open="<ref>", phrase_close="</ref>", seg_token="[SEG]", number_separator=",")
 XYZ = np.array([[0.0, 0, 0], [10, 10, 10]])
-PICTURE, SOUND, CLOUD = letterbox_frame((100, 100), (128, 128)), window_frame(10.0, 10.0), cloud_frame(XYZ)
-FRAMES = [PICTURE, SOUND, CLOUD]
+IMAGE, AUDIO, CLOUD = letterbox_frame((100, 100), (128, 128)), window_frame(10.0, 10.0), cloud_frame(XYZ)
+FRAMES = [IMAGE, AUDIO, CLOUD]
 RLE = {"size": [480, 480], "counts": "0"}  # never decoded here
 
 
@@ -193,7 +193,7 @@ def test_write_answer(text, expected, targets):
         pytest.param("{1:box}", "region 1, on an image, has no box", id="no_box"),
         pytest.param("{5:mask}", "region 5 has no mask to be marked as {5:mask}", id="no_mask"),
         pytest.param("{2:box}", "region 2, on audio, has no box", id="box_of_a_sound"),
-        pytest.param("{0:span}", "region 0, on an image, has no span", id="span_of_a_picture"),
+        pytest.param("{0:span}", "region 0, on an image, has no span", id="span_of_a_image"),
         pytest.param("{3:point}", "region 3, on a point cloud, has no point", id="no_point"),
         pytest.param("a <seg> b", "must not contain <seg>", id="marker_in_text"),
         pytest.param("[a <p> b]{0}", "must not contain <p>", id="marker_in_phrase"),
@@ -354,9 +354,9 @@ def test_what_was_written_is_read(mentions, notation):
         pytest.param(ParsedRegion("box", 0, (0.0, 0.0, 1.0, 0.1), None), [letterbox_frame((50, 100), (64, 64))], None,
                      id="on_the_padding"),
         pytest.param(ParsedRegion("box", 0, (0.0, 0.0, 0.5, 0.5), None), [letterbox_frame((50, 100), (64, 64))],
-                     Box(0, 0, 50, 25), id="clipped_to_the_picture"),
+                     Box(0, 0, 50, 25), id="clipped_to_the_image"),
         pytest.param(ParsedRegion("point", 0, (0.5, 0.25), None), FRAMES, Point(50, 25), id="point"),
-        pytest.param(ParsedRegion("span", 1, (0.5, 1.0), None), [PICTURE, window_frame(6.0, 8.0)], Span(4, 6, signal=1),
+        pytest.param(ParsedRegion("span", 1, (0.5, 1.0), None), [IMAGE, window_frame(6.0, 8.0)], Span(4, 6, signal=1),
                      id="clipped_to_the_sound"),
         pytest.param(ParsedRegion("box3d", 2, (0, 0, 0, 0.5, 0.5, 0.5), None), FRAMES,
                      Box3D(0, 0, 0, 5, 5, 5, signal=2),

@@ -27,8 +27,8 @@ from deixis.geometry.words import words_before
 from deixis.systems import NOTATIONS
 
 FERRET, LISA, ONELLM = NOTATIONS["ferret"], NOTATIONS["lisa"], NOTATIONS["onellm"]
-PICTURE = letterbox_frame((480, 480), (336, 336))
-FRAMES = [PICTURE]
+IMAGE = letterbox_frame((480, 480), (336, 336))
+FRAMES = [IMAGE]
 RLE = {"size": [480, 480], "counts": "0"}  # never decoded here
 
 

@@ -16,7 +16,6 @@ from deixis.geometry import (
     Scribble,
     Span,
     bounding_box,
-    box_xyxy_to_mask,
     cloud_frame,
     letterbox_frame,
     mask_to_box_xyxy,
@@ -27,36 +26,36 @@ from deixis.geometry import (
 )
 
 SIZE_HW = (60, 100)
-PICTURE = Extent("image", size_hw=SIZE_HW)
-PICTURE_FRAME = letterbox_frame(SIZE_HW, (128, 128))
+IMAGE = Extent("image", size_hw=SIZE_HW)
+IMAGE_FRAME = letterbox_frame(SIZE_HW, (128, 128))
 XYZ = np.random.default_rng(0).random((500, 3)) * (4, 2, 1)
 CLOUD = Extent("point_cloud", points_xyz=XYZ)
 BOTTOM_HALF = np.zeros(SIZE_HW, dtype=bool)
 BOTTOM_HALF[30:] = True
 
 
-def picture(*rows: str) -> np.ndarray:
+def mask_of(*rows: str) -> np.ndarray:
     return np.array([[character == "#" for character in row] for row in rows])
 
 
 @pytest.mark.parametrize(
     ("region", "expected"),
     [
-        pytest.param(Box(1, 1, 3, 3), picture(".....", ".##..", ".##..", "....."), id="box_of_whole_pixels"),
-        pytest.param(Box(0.6, 0.4, 2.4, 1.4), picture(".#...", ".....", ".....", "....."), id="centres_decide"),
-        pytest.param(Box(2.1, 1.1, 2.2, 1.2), picture(".....", "..#..", ".....", "....."), id="box_inside_a_pixel"),
-        pytest.param(Box(-9, -9, 99, 0.6), picture("#####", ".....", ".....", "....."), id="box_clipped"),
-        pytest.param(Box(7, 7, 9, 9), picture(".....", ".....", ".....", "....#"), id="box_off_the_picture"),
-        pytest.param(Polygon([[0, 0], [4, 0], [0, 4]]), picture("###..", "##...", "#....", "....."), id="triangle"),
-        pytest.param(Polygon([[1, 1], [4, 1], [4, 3], [1, 3]]), picture(".....", ".###.", ".###.", "....."),
+        pytest.param(Box(1, 1, 3, 3), mask_of(".....", ".##..", ".##..", "....."), id="box_of_whole_pixels"),
+        pytest.param(Box(0.6, 0.4, 2.4, 1.4), mask_of(".#...", ".....", ".....", "....."), id="centres_decide"),
+        pytest.param(Box(2.1, 1.1, 2.2, 1.2), mask_of(".....", "..#..", ".....", "....."), id="box_inside_a_pixel"),
+        pytest.param(Box(-9, -9, 99, 0.6), mask_of("#####", ".....", ".....", "....."), id="box_clipped"),
+        pytest.param(Box(7, 7, 9, 9), mask_of(".....", ".....", ".....", "....#"), id="box_off_the_image"),
+        pytest.param(Polygon([[0, 0], [4, 0], [0, 4]]), mask_of("###..", "##...", "#....", "....."), id="triangle"),
+        pytest.param(Polygon([[1, 1], [4, 1], [4, 3], [1, 3]]), mask_of(".....", ".###.", ".###.", "....."),
                      id="polygon_as_box"),
-        pytest.param(Polygon([[0, 0], [5, 4], [5, 0], [0, 4]]), picture("#...#", "##.##", "##.##", "#...#"),
+        pytest.param(Polygon([[0, 0], [5, 4], [5, 0], [0, 4]]), mask_of("#...#", "##.##", "##.##", "#...#"),
                      id="crossing_itself"),
-        pytest.param(Polygon([[1.2, 1.2], [1.3, 1.2], [1.2, 1.3]]), picture(".....", ".#...", ".....", "....."),
+        pytest.param(Polygon([[1.2, 1.2], [1.3, 1.2], [1.2, 1.3]]), mask_of(".....", ".#...", ".....", "....."),
                      id="polygon_inside_a_pixel"),
-        pytest.param(Point(2.5, 1.5), picture(".###.", "#####", ".###.", "..#.."), id="point_is_a_disc"),
-        pytest.param(Scribble([[0.5, 0.5], [4.5, 0.5]]), picture("#####", "#####", "#####", "....."), id="stroke"),
-        pytest.param(Mask(np.eye(4, 5)), picture("#....", ".#...", "..#..", "...#."), id="mask"),
+        pytest.param(Point(2.5, 1.5), mask_of(".###.", "#####", ".###.", "..#.."), id="point_is_a_disc"),
+        pytest.param(Scribble([[0.5, 0.5], [4.5, 0.5]]), mask_of("#####", "#####", "#####", "....."), id="stroke"),
+        pytest.param(Mask(np.eye(4, 5)), mask_of("#....", ".#...", "..#..", "...#."), id="mask"),
     ],
 )  # fmt: skip
 def test_rasterise(region, expected):
@@ -77,7 +76,7 @@ def test_rasterise_refuses(region, message):
         rasterise(region, (4, 5))
 
 
-def test_a_stroke_grows_with_the_picture():
+def test_a_stroke_grows_with_the_mask_of():
     disc = rasterise(Point(500, 500), (1000, 1000))
     assert mask_to_box_xyxy(disc).tolist() == [485, 485, 515, 515]
 
@@ -133,7 +132,7 @@ def test_point_mask_refuses_pixels():
         point_mask(Box(0, 0, 1, 1), XYZ)
 
 
-PICTURE_REGIONS = [
+IMAGE_REGIONS = [
     pytest.param(Point(50, 30), id="point"),
     pytest.param(Box(10.2, 5, 80, 40), id="box"),
     pytest.param(Box(3.2, 5.1, 3.3, 5.2), id="box_inside_a_pixel"),
@@ -143,11 +142,11 @@ PICTURE_REGIONS = [
 ]
 
 
-@pytest.mark.parametrize("region", PICTURE_REGIONS)
+@pytest.mark.parametrize("region", IMAGE_REGIONS)
 @pytest.mark.parametrize("count", [1, 64, 4000])
-def test_picture_points_are_pixel_centres_inside(region, count):
-    unit = region_points(region, PICTURE_FRAME, count)
-    file = PICTURE_FRAME.to_file(unit)
+def test_image_points_are_pixel_centres_inside(region, count):
+    unit = region_points(region, IMAGE_FRAME, count)
+    file = IMAGE_FRAME.to_file(unit)
     pixels = np.floor(file).astype(int)
     mask = rasterise(region, SIZE_HW)
     assert unit.shape == (count, 2)
@@ -176,7 +175,7 @@ def test_cloud_points_are_points_of_the_cloud(region):
         pytest.param(Span(5, 7), 5.0, 6.0, id="span_cut_by_the_window"),
     ],
 )
-def test_sound_points_are_spread_evenly(region, low_s, high_s):
+def test_audio_points_are_spread_evenly(region, low_s, high_s):
     frame = window_frame(7.0, 6.0)
     unit = region_points(region, frame, 50)
     edges = np.linspace(low_s, high_s, 51)
@@ -191,7 +190,7 @@ def test_sound_points_are_spread_evenly(region, low_s, high_s):
     ("region", "extent", "frame", "message"),
     [
         pytest.param(PointSet([]), CLOUD, cloud_frame(XYZ), "the region is empty", id="empty_set"),
-        pytest.param(Mask(np.zeros(SIZE_HW)), PICTURE, PICTURE_FRAME, "the region is empty", id="empty_mask"),
+        pytest.param(Mask(np.zeros(SIZE_HW)), IMAGE, IMAGE_FRAME, "the region is empty", id="empty_mask"),
         pytest.param(Span(9, 9.5), Extent("audio", duration_s=10.0), window_frame(10, 8),
                      "9 to 9.5 s lies outside what the model reads: 0 to 8 s", id="beyond_the_window"),
         pytest.param(Box(0, 0, 1, 1), Extent("audio", duration_s=10.0), window_frame(10, 8),
@@ -203,12 +202,12 @@ def test_region_points_refuse(region, extent, frame, message):
         region_points(region, frame, 8)
 
 
-@pytest.mark.parametrize("region", PICTURE_REGIONS)
+@pytest.mark.parametrize("region", IMAGE_REGIONS)
 def test_same_question_same_points(region):
-    first, again = (region_points(region, PICTURE_FRAME, 300) for _ in range(2))
-    other = region_points(region, PICTURE_FRAME, 300, seed=1)
+    first, again = (region_points(region, IMAGE_FRAME, 300) for _ in range(2))
+    other = region_points(region, IMAGE_FRAME, 300, seed=1)
     assert np.array_equal(first, again)
-    assert np.array_equal(other, region_points(region, PICTURE_FRAME, 300, seed=1))
+    assert np.array_equal(other, region_points(region, IMAGE_FRAME, 300, seed=1))
     if len(np.unique(first, axis=0)) > 1:
         assert not np.array_equal(first, other)
 
@@ -216,11 +215,11 @@ def test_same_question_same_points(region):
 @pytest.mark.parametrize(
     ("region", "extent", "expected"),
     [
-        pytest.param(Point(3, 4), PICTURE, [3, 4, 3, 4], id="point"),
-        pytest.param(Box(1, 2, 3, 4), PICTURE, [1, 2, 3, 4], id="box"),
-        pytest.param(Scribble([[5, 1], [2, 8]]), PICTURE, [2, 1, 5, 8], id="scribble"),
-        pytest.param(Polygon([[5, 1], [2, 8], [3, 3]]), PICTURE, [2, 1, 5, 8], id="polygon"),
-        pytest.param(Mask(BOTTOM_HALF), PICTURE, [0, 30, 100, 60], id="mask"),
+        pytest.param(Point(3, 4), IMAGE, [3, 4, 3, 4], id="point"),
+        pytest.param(Box(1, 2, 3, 4), IMAGE, [1, 2, 3, 4], id="box"),
+        pytest.param(Scribble([[5, 1], [2, 8]]), IMAGE, [2, 1, 5, 8], id="scribble"),
+        pytest.param(Polygon([[5, 1], [2, 8], [3, 3]]), IMAGE, [2, 1, 5, 8], id="polygon"),
+        pytest.param(Mask(BOTTOM_HALF), IMAGE, [0, 30, 100, 60], id="mask"),
         pytest.param(Span(1, 2), Extent("audio", duration_s=4.0), [1, 2], id="span"),
         pytest.param(Box3D(0, 1, 2, 3, 4, 5), CLOUD, [0, 1, 2, 3, 4, 5], id="box3d"),
         pytest.param(PointSet([7]), CLOUD, [*XYZ[7], *XYZ[7]], id="point_set"),
@@ -236,10 +235,9 @@ def test_bounding_box(region, extent, expected):
 )
 def test_bounding_box_refuses_empty(region):
     with pytest.raises(ValueError, match="is empty"):
-        bounding_box(region, PICTURE)
+        bounding_box(region, IMAGE)
 
 
 def test_mask_and_box_agree():
-    box = np.array([10.0, 5.0, 80.0, 40.0])
-    assert mask_to_box_xyxy(box_xyxy_to_mask(box, SIZE_HW)).tolist() == box.tolist()
+    assert mask_to_box_xyxy(rasterise(Box(10, 5, 80, 40), SIZE_HW)).tolist() == [10, 5, 80, 40]
     assert mask_to_box_xyxy(np.zeros((3, 3), dtype=bool)) is None

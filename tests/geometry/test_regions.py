@@ -25,8 +25,8 @@ from deixis.geometry import (
     rle_to_mask,
 )
 
-PICTURE = Extent("image", size_hw=(60, 100))
-SOUND = Extent("audio", duration_s=4.0)
+IMAGE = Extent("image", size_hw=(60, 100))
+AUDIO = Extent("audio", duration_s=4.0)
 CLOUD = Extent("point_cloud", points_xyz=np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 2]]))
 
 REGIONS = [
@@ -84,32 +84,32 @@ def test_arrays_are_locked_and_owned():
 @pytest.mark.parametrize(
     ("region", "extent", "message"),
     [
-        pytest.param(Box(1, 1, 1, 5), PICTURE, "Box is empty: it begins and ends at x = 1", id="box_empty"),
-        pytest.param(Box(9, 1, 2, 5), PICTURE, "Box is reversed in x: it goes from 9 to 2", id="box_reversed"),
-        pytest.param(Box(1, float("nan"), 2, 5), PICTURE, "Box needs finite coordinates", id="box_nan"),
-        pytest.param(Box(10, 10, 300, 50), PICTURE, "outside its image.*100 x 60 pixels", id="box_too_wide"),
-        pytest.param(Box(-0.9, 0, -0.2, 5), PICTURE, "lies on no pixel", id="box_in_the_slack"),
-        pytest.param(Point(100, 70), PICTURE, "Point lies outside its image", id="point_below"),
-        pytest.param(Point(1.0), PICTURE, "Point with 1 coordinate points into audio", id="point_1d_on_picture"),
-        pytest.param(Scribble([]), PICTURE, "at least 1 point, got 0", id="scribble_empty"),
-        pytest.param(Polygon([[1, 1], [2, 2]]), PICTURE, "at least 3 points, got 2", id="polygon_of_two"),
-        pytest.param(Polygon([[1, 1], [2, 2], [np.inf, 1]]), PICTURE, "finite", id="polygon_infinite"),
-        pytest.param(Mask(np.zeros((60, 100))), PICTURE, "Mask is empty", id="mask_empty"),
-        pytest.param(Mask(np.ones((100, 60))), PICTURE, "100 x 60 pixels, got 60 x 100", id="mask_turned"),
+        pytest.param(Box(1, 1, 1, 5), IMAGE, "Box is empty: it begins and ends at x = 1", id="box_empty"),
+        pytest.param(Box(9, 1, 2, 5), IMAGE, "Box is reversed in x: it goes from 9 to 2", id="box_reversed"),
+        pytest.param(Box(1, float("nan"), 2, 5), IMAGE, "Box needs finite coordinates", id="box_nan"),
+        pytest.param(Box(10, 10, 300, 50), IMAGE, "outside its image.*100 x 60 pixels", id="box_too_wide"),
+        pytest.param(Box(-0.9, 0, -0.2, 5), IMAGE, "lies on no pixel", id="box_in_the_slack"),
+        pytest.param(Point(100, 70), IMAGE, "Point lies outside its image", id="point_below"),
+        pytest.param(Point(1.0), IMAGE, "Point with 1 coordinate points into audio", id="point_1d_on_image"),
+        pytest.param(Scribble([]), IMAGE, "at least 1 point, got 0", id="scribble_empty"),
+        pytest.param(Polygon([[1, 1], [2, 2]]), IMAGE, "at least 3 points, got 2", id="polygon_of_two"),
+        pytest.param(Polygon([[1, 1], [2, 2], [np.inf, 1]]), IMAGE, "finite", id="polygon_infinite"),
+        pytest.param(Mask(np.zeros((60, 100))), IMAGE, "Mask is empty", id="mask_empty"),
+        pytest.param(Mask(np.ones((100, 60))), IMAGE, "100 x 60 pixels, got 60 x 100", id="mask_turned"),
         pytest.param(
             Box(0, 0, 9, 9, signal=1),
-            SOUND,
+            AUDIO,
             "a Box points into an image, but signal 1 is audio: use Span",
             id="box_on_sound",
         ),
         pytest.param(Span(0, 1), CLOUD, "signal 0 is a point cloud: use Box3D, PointSet", id="span_on_cloud"),
-        pytest.param(PointSet([0]), PICTURE, "PointSet points into a point cloud, but signal 0", id="set_on_picture"),
-        pytest.param(Span(2, 2), SOUND, "Span is empty", id="span_empty"),
-        pytest.param(Span(3, 1), SOUND, "Span is reversed in time", id="span_reversed"),
-        pytest.param(Span(3, 9), SOUND, "outside its audio.*4 s long", id="span_too_late"),
-        pytest.param(Span(4.01, 4.04), SOUND, "outside its audio", id="span_in_the_slack"),
-        pytest.param(Point(-1.0), SOUND, "Point lies outside its audio", id="instant_before"),
-        pytest.param(Span(float("nan"), 1), SOUND, "finite", id="span_nan"),
+        pytest.param(PointSet([0]), IMAGE, "PointSet points into a point cloud, but signal 0", id="set_on_image"),
+        pytest.param(Span(2, 2), AUDIO, "Span is empty", id="span_empty"),
+        pytest.param(Span(3, 1), AUDIO, "Span is reversed in time", id="span_reversed"),
+        pytest.param(Span(3, 9), AUDIO, "outside its audio.*4 s long", id="span_too_late"),
+        pytest.param(Span(4.01, 4.04), AUDIO, "outside its audio", id="span_in_the_slack"),
+        pytest.param(Point(-1.0), AUDIO, "Point lies outside its audio", id="instant_before"),
+        pytest.param(Span(float("nan"), 1), AUDIO, "finite", id="span_nan"),
         pytest.param(PointSet([]), CLOUD, "PointSet is empty", id="point_set_empty"),
         pytest.param(PointSet([4]), CLOUD, "points 4 to 4 of a cloud of 4", id="point_set_beyond"),
         pytest.param(PointSet([-1, 2]), CLOUD, "points -1 to 2", id="point_set_negative"),
@@ -117,7 +117,7 @@ def test_arrays_are_locked_and_owned():
         pytest.param(Box3D(0.2, 0.2, 0.2, 0.4, 0.4, 0.4), CLOUD, "no point of signal 0", id="box3d_between_points"),
         pytest.param(Point(5, 0, 0), CLOUD, "Point lies outside its cloud", id="point_far_away"),
         pytest.param(Point(0, 0, float("inf")), CLOUD, "finite", id="point_infinite"),
-        pytest.param("a box", PICTURE, "must be one of Point, Box.*got str", id="not_a_region"),
+        pytest.param("a box", IMAGE, "must be one of Point, Box.*got str", id="not_a_region"),
     ],
 )
 def test_check_refuses(region, extent, message):
@@ -129,12 +129,12 @@ def test_check_refuses(region, extent, message):
 @pytest.mark.parametrize(
     ("region", "extent"),
     [
-        pytest.param(Box(0, 0, 100, 60), PICTURE, id="whole_picture"),
-        pytest.param(Box(-0.5, 0, 100.4, 60), PICTURE, id="overshoot_of_annotations"),
-        pytest.param(Point(100, 60), PICTURE, id="last_corner"),
-        pytest.param(Mask(np.ones((60, 100))), PICTURE, id="full_mask"),
-        pytest.param(Span(0, 4.02), SOUND, id="span_with_rounding"),
-        pytest.param(Point(4.0), SOUND, id="last_instant"),
+        pytest.param(Box(0, 0, 100, 60), IMAGE, id="whole_image"),
+        pytest.param(Box(-0.5, 0, 100.4, 60), IMAGE, id="overshoot_of_annotations"),
+        pytest.param(Point(100, 60), IMAGE, id="last_corner"),
+        pytest.param(Mask(np.ones((60, 100))), IMAGE, id="full_mask"),
+        pytest.param(Span(0, 4.02), AUDIO, id="span_with_rounding"),
+        pytest.param(Point(4.0), AUDIO, id="last_instant"),
         pytest.param(Box3D(-9, -9, -9, 9, 9, 9), CLOUD, id="loose_box"),
         pytest.param(Point(1, 1, 2), CLOUD, id="a_vertex"),
         pytest.param(Point(7, 7, 7), Extent("point_cloud", points_xyz=np.full((1, 3), 7.0)), id="cloud_of_one_point"),
@@ -212,5 +212,5 @@ def test_extent_refuses(sizes, message):
 def test_extents_compare_by_content():
     assert CLOUD == Extent("point_cloud", points_xyz=CLOUD.points_xyz.copy())
     assert CLOUD != Extent("point_cloud", points_xyz=CLOUD.points_xyz + 1)
-    assert PICTURE != SOUND
-    assert (PICTURE.dim, SOUND.dim, CLOUD.dim) == (2, 1, 3)
+    assert IMAGE != AUDIO
+    assert (IMAGE.dim, AUDIO.dim, CLOUD.dim) == (2, 1, 3)

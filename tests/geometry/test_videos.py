@@ -19,15 +19,12 @@ from deixis.geometry import (
     bounding_box,
     check_region,
     cloud_frame,
-    crop_placement,
     letterbox_frame,
-    placed_frame,
-    placeless_frame,
     region_digest,
     region_points,
-    video_frame,
     window_frame,
 )
+from deixis.geometry.frames import crop_placement, placed_frame, placeless_frame, video_frame
 
 FILM = Extent("video", size_hw=(60, 100), duration_s=8.0)
 DEPTH = Extent("depth", size_hw=(60, 100))

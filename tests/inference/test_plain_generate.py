@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from deixis.geometry import Box, Box3D, Span, mask_iou
+from deixis.evaluation.metrics.iou import mask_iou
+from deixis.geometry import Box, Box3D, Span
 from tests.inference.conftest import EXAMPLES
 
 QUESTIONS = [
@@ -40,7 +41,7 @@ def test_a_generated_sequence_is_read_as_ask_reads_it(bundled, question, name, r
     for own, other in zip(read.regions, answer.regions, strict=True):
         assert (own.form, own.signal, own.phrase, own.label) == (other.form, other.signal, other.phrase, other.label)
         if own.form == "mask":
-            assert mask_iou(np.asarray(own.mask)[None], np.asarray(other.mask)[None])[0, 0] > 0.99
+            assert mask_iou(np.asarray(own.mask), np.asarray(other.mask))[0] > 0.99
         elif own.form == "points":
             assert len(np.intersect1d(own.points, other.points)) > 0.99 * len(other.points)
         else:
@@ -55,7 +56,7 @@ def test_rows_and_samples_of_a_batch_are_read_each_with_its_signals(bundled):
     read = bundled.processor.post_process_generation(bundled.network, inputs, sequences)
     assert len(read) == 4
     scene, points = bundled.ask(questions[0], EXAMPLES / "scene.png"), bundled.ask(questions[1], EXAMPLES / "cloud.ply")
-    assert mask_iou(np.asarray(read[0].regions[0].mask)[None], np.asarray(scene.masks[0])[None])[0, 0] > 0.98
+    assert mask_iou(np.asarray(read[0].regions[0].mask), np.asarray(scene.masks[0]))[0] > 0.98
     assert len(np.intersect1d(read[2].regions[0].points, points.points[0])) > 0.98 * len(points.points[0])
 
 

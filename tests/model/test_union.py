@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from deixis import Box, Box3D, Point, Span
-from deixis.geometry import mask_iou
+from deixis.evaluation.metrics.iou import mask_iou
 from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.masks.cells import logits_to_regions
 from deixis.model.processor import signal_token_count
@@ -149,7 +149,7 @@ def test_regions_and_masks_of_tiles_are_in_the_file(tiled):
 
     cells = torch.from_numpy(mask_to_cells(mask, prepared.frame, 14))
     [region] = logits_to_regions(cells - 0.5, prepared)
-    assert mask_iou(mask[None], region.mask[None])[0, 0] > 0.7
+    assert mask_iou(mask, region.mask)[0] > 0.7
     with torch.no_grad():
         assert network(**processor("What is {0}?", [signal], [Box(50, 10, 80, 30)])).logits.isfinite().all()
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from jsonschema_rs import meta
 
-from deixis.geometry import FORMS, Region, mask_to_rle
+from deixis.geometry import Region, mask_to_rle
+from deixis.geometry.markup import FORMS
 from deixis.samples import validate
 from deixis.samples.consistency import FIELDS_BEHIND, REGION_FIELDS
 from deixis.samples.files import sample_of

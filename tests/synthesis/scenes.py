@@ -1,9 +1,7 @@
 """Scene texts for tests of the parts that a language model writes."""
 
-import numpy as np
-
 from deixis.datasets.annotated import Annotated, Expression, Object, Relation
-from deixis.geometry import Region, box_xyxy_to_mask, mask_to_rle
+from deixis.geometry import Region, mask_to_rle, rasterise
 from deixis.samples.sample import MediaReference
 
 SIZE_HW = (40, 60)
@@ -11,7 +9,7 @@ SIZE_HW = (40, 60)
 
 def obj(name: str, box: tuple[int, ...], **fields) -> Object:
     """An object with a box and the mask that fills it."""
-    mask = mask_to_rle(box_xyxy_to_mask(np.array(box, dtype=float), SIZE_HW))
+    mask = mask_to_rle(rasterise(Region(box=box), SIZE_HW))
     return Object(name, Region(box=tuple(map(float, box)), mask=mask), **fields)
 
 

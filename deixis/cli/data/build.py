@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deixis.cli.arguments import Ray, Workers, print_entries
 from deixis.cli.data.read import show_report
 from deixis.cli.recipes import find_recipe
 from deixis.errors import InputError
@@ -24,8 +25,8 @@ def run(
         float | None, typer.Option(help="Factor on the samples of each part. [default: the recipe's]")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all random choices. [default: the recipe's]")] = None,
-    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
-    ray: Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")] = None,
+    workers: Workers = 1,
+    ray: Ray = None,
     listed: Annotated[bool, typer.Option("--list", help="List the parts with their options, and exit.")] = False,
 ) -> None:
     """Build region-level data, as in Ferret's GRIT, from detection, segmentation and grounding annotations.
@@ -38,9 +39,9 @@ def run(
     if recipe is None or out is None:
         raise InputError("expected RECIPE OUT, as in: deixis data build recipes/grit.yaml out/grit; or --list")
     recipe = find_recipe(recipe)
-    from deixis.cli.data.progress import Stages
+    from deixis.cli.progress import resumable
+    from deixis.datasets.runs import pool
     from deixis.datasets.runs.folder import RunFolder
-    from deixis.datasets.runs.pool import Workers
     from deixis.synthesis.build_run import build_set, plan_build
     from deixis.synthesis.recipe import read_build_recipe
 
@@ -51,12 +52,8 @@ def run(
     folder = RunFolder(out)
     plan = plan_build(wanted, folder, _tools(wanted, out))
     was_done = folder.is_finished
-    try:
-        with Stages() as progress:
-            report = build_set(plan, folder, Workers(workers, ray), progress)
-    except KeyboardInterrupt:
-        typer.echo(f"\nstopped; the same command resumes {out}", err=True)
-        raise
+    with resumable(out) as progress:
+        report = build_set(plan, folder, pool.Workers(workers, ray), progress)
     show_report(report, out, was_done)
 
 
@@ -76,16 +73,12 @@ def _show_parts() -> None:
     """Prints each part: its result, the models it requires, its options with their defaults."""
     from dataclasses import fields
 
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.padding import Padding
-
     from deixis.synthesis.parts.registry import PARTS
 
-    console = Console()
+    entries = []
     for name, part in PARTS.items():
-        console.print(f"[bold]{name}[/bold]  {escape(part.title)}")
         needs = [f"needs: {', '.join(part.needs)}"] if part.needs else []
         options = ", ".join(f"{option.name} ({option.default!r})" for option in fields(part.options))
-        for line in (f"granularity: {part.granularity}; regions go {', '.join(part.directions)}", *needs, options):
-            console.print(Padding(escape(line), (0, 0, 0, 4)))
+        granularity = f"granularity: {part.granularity}; regions go {', '.join(part.directions)}"
+        entries.append((name, part.title, (granularity, *needs, options)))
+    print_entries(entries)

@@ -33,7 +33,7 @@ def run(
     same or another PATH. The exit code is 2 if there is any problem. Memory
     does not grow with the dataset.
     """
-    from deixis.cli.data.progress import Stages
+    from deixis.cli.progress import Stages
     from deixis.samples.check import Check
 
     check, printed, lines = Check(media), _Printed(None if every else SHOWN), []

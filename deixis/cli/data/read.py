@@ -5,10 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deixis.cli.arguments import Ray, Workers, named_values, print_entries
 from deixis.errors import InputError
+from deixis.options import check_choice
 
 if TYPE_CHECKING:
     from deixis.datasets.runs.sources import Source
+
+
+REASONS_SHOWN = 10
 
 
 def run(
@@ -27,8 +32,8 @@ def run(
     to: Annotated[str, typer.Option(help="Format of the shards: jsonl, tar (WebDataset) or parquet.")] = "jsonl",
     media: Annotated[str, typer.Option(help="link, copy, or none: without media.")] = "link",
     shard_items: Annotated[int, typer.Option(help="Items of the dataset per shard.", min=1)] = 1_000,
-    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 1,
-    ray: Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")] = None,
+    workers: Workers = 1,
+    ray: Ray = None,
     listed: Annotated[
         bool, typer.Option("--list", help="List the formats with their files and options, and exit.")
     ] = False,
@@ -42,37 +47,25 @@ def run(
         return _show_formats()
     if format_name is None or path is None or out is None:
         raise InputError("expected FORMAT PATH OUT, as in: deixis data read coco instances.json out/set; or --list")
-    from deixis.cli.data.progress import Stages
+    from deixis.cli.progress import resumable
+    from deixis.datasets.runs import pool
     from deixis.datasets.runs.folder import RunFolder
-    from deixis.datasets.runs.pool import Workers
     from deixis.datasets.runs.read_run import ReadPlan, read_set
     from deixis.datasets.source import DatasetConfig
     from deixis.samples.media import PLACEMENTS
     from deixis.synthesis.recipe import ENDINGS
 
-    for name, value, known in (("--to", to, ENDINGS), ("--media", media, PLACEMENTS)):
-        if value not in known:
-            raise InputError(f"{name}: expected one of {', '.join(known)}; got {value!r}")
+    check_choice("--to", to, ENDINGS)
+    check_choice("--media", media, PLACEMENTS)
     folder = RunFolder(out)
-    config = DatasetConfig(path, images, split, dict(_pair(word) for word in option or ()))
+    config = DatasetConfig(path, images, split, named_values(option or ()))
     source = _source("FORMAT", format_name, config, folder.hidden / "source.sqlite", "source")
     held = tuple(_held_out(word, number, folder.hidden) for number, word in enumerate(held_out or ()))
     plan = ReadPlan(source, held, to, media, shard_items)
     was_done = folder.is_finished
-    try:
-        with Stages() as progress:
-            report = read_set(plan, folder, Workers(workers, ray), progress)
-    except KeyboardInterrupt:
-        typer.echo(f"\nstopped; the same command resumes {out}", err=True)
-        raise
+    with resumable(out) as progress:
+        report = read_set(plan, folder, pool.Workers(workers, ray), progress)
     show_report(report, out, was_done)
-
-
-def _pair(word: str) -> tuple[str, str]:
-    name, equals, value = word.partition("=")
-    if not equals:
-        raise InputError(f"--option: expected NAME=VALUE, got {word!r}")
-    return name, value
 
 
 def _source(where: str, format_name: str, place: Any, catalogue: Path, name: str) -> "Source":
@@ -95,18 +88,14 @@ def _held_out(word: str, number: int, folder: Path) -> "Source":
 
 def _show_formats() -> None:
     """Prints each format: name, title, what PATH is, options, source and licence."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.padding import Padding
-
     from deixis.datasets.formats import FORMATS
 
-    console = Console()
+    entries = []
     for known in FORMATS.values():
         options = [f"--option {name}=…: {meaning}" for name, meaning in known.options.items()]
-        console.print(f"[bold]{known.name}[/bold]  {escape(known.title)}")
-        for line in (f"PATH: {known.wants}", *options, f"from {known.home}; {known.licence}"):
-            console.print(Padding(escape(line), (0, 0, 0, 4)))
+        lines = (f"PATH: {known.wants}", *options, f"from {known.home}; {known.licence}")
+        entries.append((known.name, known.title, lines))
+    print_entries(entries)
 
 
 def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
@@ -142,6 +131,3 @@ def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
     )
     if was_done:
         console.print("it was there before: remove that folder to write it again", soft_wrap=True)
-
-
-REASONS_SHOWN = 10

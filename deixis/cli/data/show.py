@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from deixis.errors import InputError
+from deixis.cli.arguments import SamplesPath, check_folder
 
 
 def run(
-    path: Annotated[Path, typer.Argument(help="A file of samples (.jsonl, .tar, .parquet) or a folder of them.")],
+    path: SamplesPath,
     out: Annotated[Path, typer.Option(help="Folder for page.html and sheet.png.")] = Path("out/show"),
     count: Annotated[int, typer.Option(help="Maximum number of samples per task.", min=1)] = 24,
     task: Annotated[str | None, typer.Option(help="Only this task, such as refer.")] = None,
@@ -23,9 +23,8 @@ def run(
     opens in any browser without a network. Missing or damaged media are
     reported on their cards.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out: expected a folder, got the file {out}")
-    from deixis.cli.data.progress import Stages
+    check_folder(out)
+    from deixis.cli.progress import Stages
     from deixis.visualize.samples.look import show_samples
 
     with Stages() as progress:

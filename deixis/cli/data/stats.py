@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deixis.cli.arguments import SamplesPath, check_folder
 from deixis.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ VALUE_LENGTH = 24
 
 
 def run(
-    path: Annotated[Path, typer.Argument(help="A file of samples (.jsonl, .tar, .parquet) or a folder of them.")],
+    path: SamplesPath,
     out: Annotated[Path | None, typer.Option(help="Folder for stats.json and plots (PNG).")] = None,
 ) -> None:
     """Count samples: tasks, lengths, sizes of regions, balance, repeats.
@@ -31,13 +32,12 @@ def run(
     regions and texts. One pass in bounded memory: counts that are not exact
     are marked.
     """
-    if out is not None and out.exists() and not out.is_dir():
-        raise InputError(f"--out: expected a folder, got the file {out}")
+    check_folder(out)
     if out is not None:
         importlib.import_module("matplotlib")  # of the extras: a missing one is reported before the pass
     from rich.console import Console
 
-    from deixis.cli.data.progress import Stages
+    from deixis.cli.progress import Stages
     from deixis.samples.shards import open_samples
     from deixis.samples.statistics.gather import Stats
 
@@ -78,7 +78,7 @@ def _tables(path: Path, stats: "Stats") -> "Iterator[Table]":
     whole = Table(title=str(path), title_justify="left", show_header=False)
     for name, count in _totals(stats):
         whole.add_row(name, f"{count:,}")
-    for name, tally in (*((n, t) for n, t in stats.heads.items() if n != "task"), ("kind", stats.kinds)):
+    for name, tally in (*((n, t) for n, t in stats.heads.items() if n != "task"), ("modalities", stats.kinds)):
         whole.add_row(name, _values(tally))
     yield whole
     yield _task_table(stats)

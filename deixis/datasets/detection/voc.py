@@ -27,7 +27,7 @@ from deixis.datasets.files.safe_xml import read_xml
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
-from deixis.geometry import Region, box_iou_xyxy
+from deixis.geometry import Region, box_iou
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
@@ -169,7 +169,7 @@ def _add_masks(objects: dict[int, Object], path: Path, where: str, size_hw: tupl
             yield Skipped(where, f"expected the number of one of the objects, got {number}")
             continue
         box_xyxy = objects[number].region.box
-        if box_iou_xyxy(np.array([box_xyxy]), np.array([region.box]))[0, 0] < SAME_IOU:
+        if box_iou(np.array([box_xyxy]), np.array([region.box]))[0, 0] < SAME_IOU:
             yield Skipped(where, f"expected the pixels of object {number} in its box {box_xyxy}, got {region.box}")
             continue
         objects[number] = replace(objects[number], region=replace(objects[number].region, mask=region.mask))

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from deixis.geometry import box3d_iou, box_iou_xyxy, span_iou
+from deixis.geometry import box_iou
 
 IOU_THRESHOLD = 0.5
 """The IoU from which a predicted box, span or region counts as correct."""
-_IOU = {2: span_iou, 4: box_iou_xyxy, 6: box3d_iou}
 
 
 def bounds_iou(first: Sequence[float], second: Sequence[float]) -> float:
@@ -24,7 +23,7 @@ def bounds_iou(first: Sequence[float], second: Sequence[float]) -> float:
     0.5
     """
     rows = [np.asarray(bounds, dtype=np.float64)[None] for bounds in (first, second)]
-    return float(_IOU[len(first)](*rows)[0, 0])
+    return float(box_iou(*rows)[0, 0])
 
 
 def is_correct(predicted: Sequence[float] | None, target: Sequence[float] | None) -> float:

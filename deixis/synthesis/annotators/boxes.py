@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import AutoModelForZeroShotObjectDetection, PreTrainedModel
 
 from deixis.errors import DataError
-from deixis.geometry.boxes import box_iou_xyxy
+from deixis.geometry import box_iou
 from deixis.model.devices import choose_device
 from deixis.synthesis.annotators import BoxesOfNames
 from deixis.synthesis.annotators.model_loading import Wanted, find_model
@@ -197,7 +197,7 @@ def best_of_each_place(found: Sequence[Found], max_overlap: float = MAX_OVERLAP)
     kept: list[Found] = []
     for one in found:
         rivals = np.array([other[1] for other in kept if other[0] == one[0]], dtype=np.float64).reshape(-1, 4)
-        if (box_iou_xyxy(np.array([one[1]], dtype=np.float64), rivals) <= max_overlap).all():
+        if (box_iou(np.array([one[1]], dtype=np.float64), rivals) <= max_overlap).all():
             kept.append(one)
     return kept
 

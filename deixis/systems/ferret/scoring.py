@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from deixis.errors import DataError
-from deixis.geometry import GRID_CELLS, box_iou_xyxy
+from deixis.geometry import GRID_CELLS, box_iou
 from deixis.geometry.pixel_grid import grid_numbers
 from deixis.systems.ferret.notation import NOTATION
 
@@ -148,11 +148,11 @@ def score_refexp(
         x, y, width, height = annotation["bbox"]
         boxes = _boxes_or_nothing(prediction["text"], (image["width"], image["height"]))
         target = np.array([[x, y, width + x, height + y]], dtype=np.float32)
-        overlaps = {"upper bound": box_iou_xyxy(boxes, target).max()}
-        overlaps["mean"] = box_iou_xyxy(boxes.mean(axis=0, keepdims=True), target).max()
+        overlaps = {"upper bound": box_iou(boxes, target).max()}
+        overlaps["mean"] = box_iou(boxes.mean(axis=0, keepdims=True), target).max()
         own = image["dataset_name"]
         for rank in ranks:
-            overlap = overlaps[rank] if rank in overlaps else box_iou_xyxy(boxes[:1], target).max()
+            overlap = overlaps[rank] if rank in overlaps else box_iou(boxes[:1], target).max()
             correct[own][rank] += float(overlap >= threshold)
         counts[own] += 1
     return {

@@ -3,14 +3,14 @@
 Phrases of an answer carry the colour of their region and are underlined.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from PIL import Image, ImageDraw
 
 from deixis.samples.sample import Sample
 from deixis.visualize.canvas import CHIP_TEXT_PX, GREY, LINE_HEIGHT, Colour, Word, draw_line, flow, text_font, words_of
-from deixis.visualize.samples.media_panels import NOTE_TEXT_PX, WARNING, WIDTH_PX, Panel, colour_of, panel
-from deixis.visualize.samples.selection import kinds_of
+from deixis.visualize.samples.media_panels import NOTE_TEXT_PX, WARNING, WIDTH_PX, colour_of, panel
+from deixis.visualize.samples.selection import modalities_of
 from deixis.visualize.samples.shown_regions import and_more, pieces, shown_regions
 
 PADDING_PX = 10
@@ -28,11 +28,14 @@ Line = tuple[list[Word], int, int]
 
 
 def sample_card(sample: Sample) -> Image.Image:
-    """One sample as a card: task and kind, its signals with regions, then questions (grey) and answers (dark)."""
+    """One sample as a card: task and modalities, its signals with regions, then questions (grey) and answers (dark)."""
     turns = sample.turns[:MAX_TURNS]
     shown = zip(sample.signals[:MAX_SIGNALS], shown_regions(sample, turns), strict=False)
     panels = [panel(medium, regions) for medium, regions in shown]
-    lines = [*_notes(sample, panels)]
+    notes = [note for drawn in panels for note in drawn.notes]
+    if len(sample.signals) > MAX_SIGNALS:
+        notes.append(and_more(len(sample.signals) - MAX_SIGNALS, "signal"))
+    lines = [line for note in notes for line in _lines(words_of(note, WARNING), NOTE_TEXT_PX, 4)]
     for turn in turns:
         lines += [*_lines(_words(turn.user, QUESTION), TEXT_PX, 2), *_lines(_words(turn.assistant, ANSWER), TEXT_PX, 6)]
     if len(sample.turns) > MAX_TURNS:
@@ -43,7 +46,7 @@ def sample_card(sample: Sample) -> Image.Image:
     draw = ImageDraw.Draw(card)
     draw.rounded_rectangle((0, 0, card.width - 1, height - 1), 9, fill="white", outline=BORDER)
     small = text_font(CHIP_TEXT_PX)
-    right = f"{kinds_of(sample)} · {sample.split}"
+    right = f"{modalities_of(sample)} · {sample.split}"
     draw.text((card.width - PADDING_PX, PADDING_PX), right, font=small, fill=GREY, anchor="ra")
     room = WIDTH_PX - small.getlength(right) - PADDING_PX
     draw.text((PADDING_PX, PADDING_PX), _cut(sample.task.replace("_", " ").upper(), room), font=small, fill=ANSWER)
@@ -57,15 +60,6 @@ def sample_card(sample: Sample) -> Image.Image:
     return card
 
 
-def _notes(sample: Sample, panels: Sequence[Panel]) -> Iterable[Line]:
-    """What is wrong with the media, and how many more there are."""
-    notes = [note for drawn in panels for note in drawn.notes]
-    if len(sample.signals) > MAX_SIGNALS:
-        notes.append(and_more(len(sample.signals) - MAX_SIGNALS, "signal"))
-    for note in notes:
-        yield from _lines(words_of(note, WARNING), NOTE_TEXT_PX, 4)
-
-
 def _lines(words: Iterable[Word], text_px: int, below_px: int) -> list[Line]:
     """Words as lines that fit the card, at most `MAX_LINES`, with room under the last."""
     lines = flow(words, WIDTH_PX, text_px, max_lines=MAX_LINES)
@@ -74,14 +68,14 @@ def _lines(words: Iterable[Word], text_px: int, below_px: int) -> list[Line]:
 
 def _words(text: str, colour: Colour) -> Iterable[Word]:
     """Words, spaces and the numbers of regions, in order."""
-    for piece in pieces(text):
-        if piece.indices is None:
-            yield from words_of(piece.text, colour)
+    for words, indices in pieces(text):
+        if indices is None:
+            yield from words_of(words, colour)
             continue
-        yield from words_of(piece.text, colour_of(piece.indices[0]) if piece.indices else GREY, underlined=True)
-        for index in piece.indices:
+        yield from words_of(words, colour_of(indices[0]) if indices else GREY, underlined=True)
+        for index in indices:
             yield Word(str(index), colour_of(index), is_chip=True)
-        if not piece.indices:
+        if not indices:
             yield Word("none", GREY, is_chip=True)
 
 

@@ -47,8 +47,8 @@ def varied(samples: Iterable[Sample], count: int) -> list[Sample]:
     """At most `count` of the samples, as different as there are: modalities and tasks take turns."""
     groups: dict[tuple[str, str], list[Sample]] = {}
     for sample in samples:
-        kind = sample.signals[0].modality if sample.signals else "text"
-        groups.setdefault((kind, sample.task), []).append(sample)
+        modality = sample.signals[0].modality if sample.signals else "text"
+        groups.setdefault((modality, sample.task), []).append(sample)
     rounds = max(map(len, groups.values()), default=0)
     # the next round begins elsewhere in each group, so that one scene does not fill the sheet
     turns = [[group[(7 * i + n) % len(group)] for n, group in enumerate(groups.values())] for i in range(rounds)]

@@ -4,7 +4,9 @@ It has no script and loads nothing from the network: images and audio are in it.
 markup of the page.
 """
 
+import io
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -12,18 +14,25 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from deixis.samples.media import atomic_path
 from deixis.samples.sample import Sample, Turn
+from deixis.signals import MODALITIES
+from deixis.signals.audio import RATE_HZ
 from deixis.visualize.canvas import PALETTE
-from deixis.visualize.samples.data_uri import audio_data_uri, image_data_uri
 from deixis.visualize.samples.media_panels import Panel, Shown, panel
-from deixis.visualize.samples.selection import kinds_of
+from deixis.visualize.samples.selection import modalities_of
 from deixis.visualize.samples.shown_regions import and_more, pieces, shown_regions
 
 WIDTH_PX, CHIP_PX = 600, 18
 """Of the images, which a page shows at about 60 % of it, so that they stay sharp where it is wider."""
 MAX_TURNS, MAX_SIGNALS, MAX_PHRASES = 12, 8, 12
 MAX_TEXT = 4_000  # signs of one text
+JPEG_QUALITY = 82
+LONGEST_AUDIO_S = 60
+"""Longer audio cannot be played in the page."""
 SHORTENED = 60  # run lengths and indices of a record are shown up to so many signs
 
 
@@ -69,7 +78,7 @@ def sample_article(sample: Sample) -> str:
     parts = ["<article>\n", *figures(sample, turns), *map(_turn, turns)]
     if len(sample.turns) > MAX_TURNS:
         parts.append(f'<p class="soft">{and_more(len(sample.turns) - MAX_TURNS, "turn")}</p>\n')
-    facts = (sample.id, kinds_of(sample), sample.split, sample.source, f"by {sample.author}", sample.licence)
+    facts = (sample.id, modalities_of(sample), sample.split, sample.source, f"by {sample.author}", sample.licence)
     parts.append(f'<p class="facts">{escape(" · ".join(facts))}</p>\n')
     record = "\n".join(_record_lines(_shortened(sample.to_json())))
     parts.append(f"<details><summary>record</summary><pre>{escape(record)}</pre></details>\n</article>\n")
@@ -123,15 +132,30 @@ def _figure(sample: Sample, number: int, shown: Sequence[Shown], phrases: dict[i
     return f'<figure class="panel">{body}<figcaption>{caption}</figcaption></figure>\n{notes}'
 
 
-def _image(drawn: Panel, description: str, kind: str) -> str:
+def _image(drawn: Panel, description: str, modality: str) -> str:
     words, (width, height) = escape(description, quote=True), drawn.image.size
-    image = (
-        f'<img src="{image_data_uri(drawn.image, kind)}" width="{width}" height="{height}" '
-        f'alt="{words}" title="{words}">'
-    )
-    if drawn.audio is None or (address := audio_data_uri(drawn.audio)) is None:
+    source = _image_data_uri(drawn.image, modality)
+    image = f'<img src="{source}" width="{width}" height="{height}" alt="{words}" title="{words}">'
+    if drawn.audio is None or len(drawn.audio) > LONGEST_AUDIO_S * RATE_HZ:
         return image
-    return f'{image}<audio controls preload="none" src="{address}"></audio>'
+    import soundfile
+
+    content = io.BytesIO()
+    soundfile.write(content, np.clip(drawn.audio, -1, 1), RATE_HZ, format="MP3", subtype="MPEG_LAYER_III")
+    return f'{image}<audio controls preload="none" src="{_data_uri("audio/mpeg", content)}"></audio>'
+
+
+def _image_data_uri(image: Image.Image, modality: str) -> str:
+    content = io.BytesIO()
+    if MODALITIES[modality].is_line_drawing:
+        image.save(content, "PNG", optimize=True)
+        return _data_uri("image/png", content)
+    image.save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0)  # thin coloured lines stay sharp
+    return _data_uri("image/jpeg", content)
+
+
+def _data_uri(mime: str, content: io.BytesIO) -> str:
+    return f"data:{mime};base64,{b64encode(content.getvalue()).decode('ascii')}"
 
 
 def _sizes(sample: Sample, number: int) -> Iterator[str]:
@@ -147,9 +171,9 @@ def _sizes(sample: Sample, number: int) -> Iterator[str]:
     yield f"{own} region{'s' * (own != 1)}"
 
 
-def _described(kind: str, medium_id: str, shown: Sequence[Shown], phrases: dict[int, str]) -> str:
+def _described(modality: str, medium_id: str, shown: Sequence[Shown], phrases: dict[int, str]) -> str:
     """What the drawing shows, for those who do not see it."""
-    start = f"{kind.replace('_', ' ')} {medium_id}"
+    start = f"{modality.replace('_', ' ')} {medium_id}"
     if not shown:
         return f"{start}, without regions"
     named = [f"{own.number} {phrases.get(own.number) or ' and '.join(own.fields)}" for own in shown[:MAX_PHRASES]]
@@ -161,9 +185,9 @@ def _phrases(turns: Iterable[Turn]) -> dict[int, str]:
     """Number of a region -> the first phrase that stands for it."""
     found: dict[int, str] = {}
     for turn in turns:
-        for piece in (*pieces(turn.user), *pieces(turn.assistant)):
-            for index in (piece.indices or ()) if piece.text else ():
-                found.setdefault(index, piece.text)
+        for words, indices in (*pieces(turn.user), *pieces(turn.assistant)):
+            for index in (indices or ()) if words else ():
+                found.setdefault(index, words)
     return found
 
 
@@ -179,20 +203,20 @@ def _turn(turn: Turn) -> str:
 def marked_html(text: str) -> str:
     """A marked-up text as HTML: phrases in the colour of their region, regions as numbers."""
     parts, room = [], MAX_TEXT
-    for piece in pieces(text):
+    for words, indices in pieces(text):
         if room <= 0:
             parts.append("…")
             break
-        words = escape(piece.text[:room])
-        room -= len(piece.text) + 1
-        if piece.indices is None:
-            parts.append(words)
+        shown = escape(words[:room])
+        room -= len(words) + 1
+        if indices is None:
+            parts.append(shown)
             continue
-        colour = f" r{piece.indices[0] % len(PALETTE)}" if piece.indices else ""
-        if words:
-            parts.append(f'<span class="phrase{colour}">{words}</span>')
-        parts += [f'<span class="number r{index % len(PALETTE)}">{index}</span>' for index in piece.indices]
-        if not piece.indices:
+        colour = f" r{indices[0] % len(PALETTE)}" if indices else ""
+        if shown:
+            parts.append(f'<span class="phrase{colour}">{shown}</span>')
+        parts += [f'<span class="number r{index % len(PALETTE)}">{index}</span>' for index in indices]
+        if not indices:
             parts.append('<span class="number">none</span>')
     return "".join(parts)
 

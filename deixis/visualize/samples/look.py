@@ -5,7 +5,6 @@ from pathlib import Path
 
 from deixis.errors import InputError
 from deixis.samples.progress import Progress
-from deixis.samples.sample import Sample
 from deixis.samples.shards import open_samples
 from deixis.samples.skipped import Skipped
 from deixis.visualize.samples.contact_sheet import save_contact_sheet, varied
@@ -45,12 +44,8 @@ def show_samples(
     for _ in write_page(out / PAGE, _overview(path, choice, shown, broken, problems, first), groups):
         progress.advance(1)
     progress.stage("drawing the sheet", None)
-    save_contact_sheet(_for_sheet(groups), out / SHEET)
+    save_contact_sheet(varied(chain.from_iterable(group.samples for group in groups), SHEET_CARDS), out / SHEET)
     return shown
-
-
-def _for_sheet(groups: list[Group]) -> list[Sample]:
-    return varied(chain.from_iterable(group.samples for group in groups), SHEET_CARDS)
 
 
 def _overview(path: Path, choice: Choice, shown: int, broken: int, problems: list[str], first: int | None) -> Overview:

@@ -14,7 +14,7 @@ from deixis.samples.sample import Sample
 
 MAX_TASKS = 100
 """So many tasks are held; those that are met later are only counted."""
-MAX_KINDS = 20
+MAX_COMBINATIONS = 20
 """So many combinations of modalities per task are distinguished."""
 
 
@@ -41,7 +41,7 @@ class Choice:
         """How many samples of each task there were."""
         self.left_out = 0
         """How many samples there were of tasks beyond `MAX_TASKS`."""
-        self._kept: dict[str, dict[str, _Lowest]] = {}
+        self._lowest: dict[str, dict[str, _Lowest]] = {}
 
     def add(self, sample: Sample) -> None:
         """Looks at one sample, and holds it as long as it is among those to show."""
@@ -51,24 +51,24 @@ class Choice:
         place = self.seen[sample.task] = self.seen.get(sample.task, 0) + 1
         if self.task not in (None, sample.task) or self.count == 0:
             return
-        kinds = self._kept.setdefault(sample.task, {})
-        kind = kinds_of(sample)
-        if kind not in kinds and len(kinds) >= MAX_KINDS:
-            kind = next(iter(kinds))
+        lowest = self._lowest.setdefault(sample.task, {})
+        modalities = modalities_of(sample)
+        if modalities not in lowest and len(lowest) >= MAX_COMBINATIONS:
+            modalities = next(iter(lowest))
         number = int.from_bytes(blake2b(f"{self.seed}\n{sample.id}".encode(), digest_size=8).digest(), "big")
-        kinds.setdefault(kind, _Lowest()).add(number, place, sample, self.count)
+        lowest.setdefault(modalities, _Lowest()).add(number, place, sample, self.count)
 
     def chosen(self) -> Iterator[tuple[str, list[Sample]]]:
         """(task, its samples to show), the tasks in the order of their names."""
-        for task, kinds in sorted(self._kept.items()):
-            rounds = zip_longest(*(kinds[kind].in_order() for kind in sorted(kinds)))
+        for task, lowest in sorted(self._lowest.items()):
+            rounds = zip_longest(*(lowest[modalities].in_order() for modalities in sorted(lowest)))
             yield task, [sample for sample in chain.from_iterable(rounds) if sample is not None][: self.count]
 
 
-def kinds_of(sample: Sample) -> str:
-    """The kinds of a sample's signals in words, without repeats: "image", "image + audio", "text".
+def modalities_of(sample: Sample) -> str:
+    """The modalities of a sample's signals in words, without repeats: "image", "image + audio", "text".
 
-    >>> kinds_of(Sample("a", "s", "talk", "train", ()))
+    >>> modalities_of(Sample("a", "s", "talk", "train", ()))
     'text'
     """
     return " + ".join(dict.fromkeys(medium.modality.replace("_", " ") for medium in sample.signals)) or "text"

@@ -4,9 +4,8 @@ It draws nothing: cards and pages do.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from deixis.geometry import Reference, Region, Text, parse_markup
+from deixis.geometry import Reference, Text, parse_markup
 from deixis.geometry.regions import REGION_FORMS
 from deixis.samples.consistency import FIELDS_BEHIND
 from deixis.samples.sample import Sample, Turn
@@ -27,18 +26,10 @@ def and_more(count: int, word: str) -> str:
     return f"and {count} more {word}{'s' * (count != 1)}"
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A segment of text. indices: the regions it refers to; None: plain text; (): a phrase without a region."""
-
-    text: str
-    indices: tuple[int, ...] | None = None
-
-
-def pieces(text: str) -> Iterator[Piece]:
-    """The pieces of a marked-up text, in order."""
+def pieces(text: str) -> Iterator[tuple[str, tuple[int, ...] | None]]:
+    """(words, indices) of a marked-up text in order: the regions referred to, None in plain text, () for none."""
     for piece in parse_markup(text):
-        yield Piece(piece.text) if isinstance(piece, Text) else Piece(piece.phrase or "", piece.indices)
+        yield (piece.text, None) if isinstance(piece, Text) else (piece.phrase or "", piece.indices)
 
 
 def shown_regions(sample: Sample, turns: Sequence[Turn]) -> list[list[Shown]]:
@@ -46,25 +37,13 @@ def shown_regions(sample: Sample, turns: Sequence[Turn]) -> list[list[Shown]]:
     fields: dict[int, tuple[str, ...]] = {}
     for turn in turns:
         for text, order in ((turn.user, _IN_QUESTION), (turn.assistant, _IN_ANSWER)):
-            for index, form in _mentions(text):
-                if found := _first(sample.regions[index], form, order):
-                    fields[index] = tuple(dict.fromkeys((*fields.get(index, ()), found)))
-    return [
-        [
-            Shown(n, sample.regions[n], names)
-            for n, names in sorted(fields.items())
-            if sample.regions[n].signal == number
-        ]
-        for number in range(len(sample.signals))
-    ]
-
-
-def _mentions(text: str) -> Iterator[tuple[int, str | None]]:
-    """(region, form) of every mention in a text."""
-    for piece in parse_markup(text):
-        if isinstance(piece, Reference):
-            yield from ((index, piece.form) for index in piece.indices)
-
-
-def _first(record: Region, form: str | None, order: tuple[str, ...]) -> str | None:
-    return next((name for name in (FIELDS_BEHIND[form] if form else order) if getattr(record, name) is not None), None)
+            for reference in (piece for piece in parse_markup(text) if isinstance(piece, Reference)):
+                for index in reference.indices:
+                    names = FIELDS_BEHIND[reference.form] if reference.form else order
+                    found = [name for name in names if getattr(sample.regions[index], name) is not None]
+                    fields[index] = tuple(dict.fromkeys((*fields.get(index, ()), *found[:1])))
+    shown: list[list[Shown]] = [[] for _ in sample.signals]
+    for index, names in sorted(fields.items()):
+        if names:
+            shown[sample.regions[index].signal].append(Shown(index, sample.regions[index], names))
+    return shown

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from deixis.geometry import Region, cloud_frame, letterbox_frame, mask_iou, span_iou, window_frame
+from deixis.evaluation.metrics.iou import bounds_iou, mask_iou
+from deixis.geometry import Region, cloud_frame, letterbox_frame, window_frame
 from deixis.model.masks.cells import (
     cells_to_mask,
     cells_to_points,
@@ -43,7 +44,7 @@ def test_a_mask_comes_back(name, size_hw):
     assert back.shape == size_hw
     # a mask of the whole image loses half a cell to the padding, and a wide image has few cells across
     least = 0.9 if name != "full" and max(size_hw) < 1000 else 0.75
-    assert mask_iou(mask[None], back[None])[0, 0] > least
+    assert mask_iou(mask, back)[0] > least
 
 
 def test_cells_of_the_padding_are_empty():
@@ -77,7 +78,7 @@ def test_a_span_comes_back(span):
     frame = window_frame(3.0, 8.0)
     spans = cells_to_spans(as_logits(span_to_cells(span, frame, 200)), frame)
     assert len(spans) == 1
-    assert span_iou(np.array([spans[0]]), np.array([span]))[0, 0] > 0.95
+    assert bounds_iou(spans[0], span) > 0.95
 
 
 @pytest.mark.parametrize(

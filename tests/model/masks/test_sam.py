@@ -7,7 +7,8 @@ from transformers import AutoConfig, SamModel
 from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 
 from deixis import Box
-from deixis.geometry import Region, mask_iou
+from deixis.evaluation.metrics.iou import mask_iou
+from deixis.geometry import Region
 from deixis.model import DeixisForConditionalGeneration
 from deixis.model.masks.cells import logits_to_mask, region_to_cells
 from deixis.model.masks.sam import SamPointing, sam_side
@@ -90,7 +91,7 @@ def test_a_mask_returns_to_its_place(toy_sam, size_hw):
     assert share.sum() == pytest.approx(mask.sum() / max(size_hw) ** 2 * SIDE**2, rel=0.15)
     back = logits_to_mask(torch.from_numpy(share) - 0.5, prepared)
     assert back.shape == size_hw
-    assert mask_iou(mask[None], back[None])[0, 0] > 0.75
+    assert mask_iou(mask, back)[0] > 0.75
     assert prepared.mask_frame.to_file([[0.0, 0.0]]).tolist() == [[0.0, 0.0]]  # the upper left corner, not the centre
 
 

@@ -52,7 +52,7 @@ def test_every_sample_can_be_chosen():
     assert len(found) > 480
 
 
-def test_kinds_of_signals_take_turns():
+def test_modalities_take_turns():
     rare = [*MANY[:500], *(sample(number, kind="audio") for number in range(900, 903))]
     kinds = Choice(8)
     for one in rare:

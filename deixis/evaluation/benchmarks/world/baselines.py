@@ -14,7 +14,7 @@ from deixis.evaluation.benchmarks.world.world_metrics import expected_word, labe
 from deixis.evaluation.metrics.aggregation import majority_share, weighted_mean
 from deixis.evaluation.metrics.f1 import multiset_f1
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, mask_iou
-from deixis.geometry import box_iou_xyxy, cloud_frame, span_iou
+from deixis.geometry import box_iou, cloud_frame
 from deixis.samples.sample import MediaReference, Sample
 
 BINS = {1: 64, 2: 32, 3: 10}
@@ -43,9 +43,8 @@ def best_caption(samples: Sequence[Sample]) -> float:
 def constant_bounds(train: Sequence[Sample], samples: Sequence[Sample]) -> float:
     """The accuracy at the IoU threshold, on `samples`, of the box or span of `train` that is best on `train`."""
     fitted, evaluated = (np.array([_unit_bounds(sample) for sample in some]) for some in (train, samples))
-    iou = box_iou_xyxy if fitted.shape[1] == 4 else span_iou
-    best = int((iou(fitted, fitted) >= IOU_THRESHOLD).sum(1).argmax())
-    return float((iou(fitted[best : best + 1], evaluated) >= IOU_THRESHOLD).mean())
+    best = int((box_iou(fitted, fitted) >= IOU_THRESHOLD).sum(1).argmax())
+    return float((box_iou(fitted[best : best + 1], evaluated) >= IOU_THRESHOLD).mean())
 
 
 def constant_region(train: Sequence[Sample], samples: Sequence[Sample], by_union: bool = False) -> float:

@@ -1,0 +1,47 @@
+"""Arguments that several verbs share: their help, their checks, and lists of what they may name."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deixis.errors import InputError
+
+ModelName = Annotated[str, typer.Option(help="bundled, a folder or a hub id.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")]
+Quantization = Annotated[
+    str | None,
+    typer.Option(metavar="int8|int4", help="Quantize the weights: torchao on the CPU, bitsandbytes on CUDA."),
+]
+Workers = Annotated[int, typer.Option(help="Number of processes.", min=1)]
+Ray = Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")]
+SamplesPath = Annotated[Path, typer.Argument(help="A file of samples (.jsonl, .tar, .parquet) or a folder of them.")]
+
+
+def named_values(words: Iterable[str]) -> dict[str, str]:
+    """{NAME: VALUE} of the words NAME=VALUE of --option. Raises InputError for another word."""
+    pairs = [word.partition("=") for word in words]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise InputError(f"--option: expected NAME=VALUE, got {name!r}")
+    return {name: value for name, _, value in pairs}
+
+
+def check_folder(out: Path | None) -> None:
+    """Raises InputError where --out names a file."""
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"--out: expected a folder, got the file {out}")
+
+
+def print_entries(entries: Iterable[tuple[str, str, Iterable[str]]]) -> None:
+    """Prints entries (name, title, lines) of a list: the name in bold, the lines indented below."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.padding import Padding
+
+    console = Console()
+    for name, title, lines in entries:
+        console.print(f"[bold]{escape(name)}[/bold]  {escape(title)}", highlight=False)
+        for line in lines:
+            console.print(Padding(escape(line), (0, 0, 0, 4)), highlight=False)
