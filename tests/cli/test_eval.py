@@ -160,18 +160,18 @@ def test_the_list_names_files_homes_and_licences(command, squares):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        pytest.param(["moon"], r"benchmark: expected world, .*; got 'moon'", id="benchmark"),
+        pytest.param(["moon"], r"benchmark: expected one of world, .*; got 'moon'", id="benchmark"),
         pytest.param(["--split", "dev"], "--split: expected train, val, test, got 'dev'", id="split"),
         pytest.param(["--tasks", "smell"], "got 'smell'", id="task"),
         pytest.param(["--limit", "0"], "--limit", id="limit"),
-        pytest.param(["--mode", "forced"], "--mode: world has generated, got 'forced'", id="mode"),
+        pytest.param(["--mode", "forced"], "--mode of world: expected one of generated; got 'forced'", id="mode"),
         pytest.param(["--option", "text"], "--option: expected NAME=VALUE, got 'text'", id="option_without_value"),
         pytest.param(["--option", "text=1"], r"--option: world takes split, .*; got 'text'", id="option"),
         pytest.param(["squares", "--tasks", "x"], r"--tasks: squares takes ask, .*; got 'tasks'", id="not_of_this"),
         pytest.param(["squares"], r"--data: squares reads squares\.txt; name the folder", id="no_data"),
         pytest.param(["squares", "--data", "none"], r"--data: expected a folder .* got none, which is none", id="data"),
         pytest.param(["squares", "--data", "."], r"squares\.txt: expected the list of squares", id="missing_file"),
-        pytest.param(["--list", "moon"], r"--list: expected world, .*; got 'moon'", id="list"),
+        pytest.param(["--list", "moon"], r"--list: expected one of world, .*; got 'moon'", id="list"),
         pytest.param(["--model", "no/such/model"], "no/such/model", id="model"),
     ],
 )
