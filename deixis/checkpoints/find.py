@@ -54,8 +54,8 @@ def _patterns(listed: Sequence[str]) -> list[str]:
     safe = {file.rpartition("/")[0] for file in listed if file.endswith(".safetensors")}
     wanted = list(_BESIDE)
     for folder in folders:
-        kinds = (".safetensors",) if folder in safe else _PICKLED
-        wanted += [file for file in listed if file.rpartition("/")[0] == folder and file.endswith(kinds)]
+        suffixes = (".safetensors",) if folder in safe else _PICKLED
+        wanted += [file for file in listed if file.rpartition("/")[0] == folder and file.endswith(suffixes)]
     return wanted
 
 

@@ -78,8 +78,8 @@ def open_config_and_processor(name: str | Path = BUNDLED) -> Opened:
 
     Raises as `open_pretrained`, except for errors in the weights.
     """
-    folder, kind = _small_files(name)
-    if kind == "pointmlp":
+    folder, model_type = _small_files(name)
+    if model_type == "pointmlp":
         return Opened(str(name), folder)
     if not (folder / TOKENIZER).is_file():
         raise CheckpointError(
@@ -173,14 +173,14 @@ def _small_files(name: str | Path) -> tuple[Path, str]:
     text = str(name)
     if _is_here(text):
         folder = bundled_folder() if text == BUNDLED else Path(text)
-        kind = _kind_of(folder, name)
+        model_type = _model_type(folder, name)
         _check_weights(folder, name)
-        return folder, kind
+        return folder, model_type
     if Path(text).exists() or not is_hub_id(text):
         problem = f"model: expected '{BUNDLED}', a folder or a hub id (owner/name); got '{text}', which is none"
         raise NoModelError(name, Path(text), problem)
     folder = fetch_snapshot(text, lambda _: SMALL, "model")
-    return folder, _kind_of(folder, name)
+    return folder, _model_type(folder, name)
 
 
 def _with_weights(name: str | Path, folder: Path) -> Path:
@@ -195,7 +195,7 @@ def _is_here(name: str) -> bool:
     return name == BUNDLED or (bool(name) and Path(name).is_dir())
 
 
-def _kind_of(folder: Path, name: str | Path) -> str:
+def _model_type(folder: Path, name: str | Path) -> str:
     """The model that the small files of a folder are of. Raises CheckpointError for a folder of another model."""
     config: Any = {}
     if (folder / NEEDED[0]).is_file():

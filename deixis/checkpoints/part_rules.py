@@ -109,7 +109,7 @@ def sam_rules(prefix: str = "") -> list[Rule]:
             {0: "conv1", 1: "layer_norm1", 3: "conv2", 4: "layer_norm2", 6: "conv3"},
         ),
         *_sam_decoder_rules(rf"{prefix}mask_decoder\.", SAM + "mask_decoder."),
-        leave(rf"{prefix}pixel_(?:mean|std)", "the mean and the spread of pixels stand in the preparation of pictures"),
+        leave(rf"{prefix}pixel_(?:mean|std)", "mean and deviation of pixels are those of the processor"),
     ]
 
 

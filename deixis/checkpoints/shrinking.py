@@ -35,11 +35,11 @@ FULL_PRECISION = (
 
 def small_layers(network: nn.Module) -> dict[str, nn.Linear]:
     """The layers of a network that are quantized, by name."""
-    kept = [f"{name}." for name in FULL_PRECISION]
+    left_out = tuple(f"{name}." for name in FULL_PRECISION)
     return {
         name: layer
         for name, layer in network.named_modules()
-        if isinstance(layer, nn.Linear) and not f"{name}.".startswith(tuple(kept))
+        if isinstance(layer, nn.Linear) and not f"{name}.".startswith(left_out)
     }
 
 

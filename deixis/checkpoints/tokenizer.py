@@ -3,7 +3,7 @@
 Ferret and LISA use transformers 4.31's slow, "legacy" LlamaTokenizer over a sentencepiece model; OneLLM the model
 itself. What a loader must not change:
 
-* every stretch of text between added tokens is encoded afresh: it gets a space before it, so "[SEG]." is `[SEG]`,
+* every part of text between added tokens is encoded afresh: it gets a space before it, so "[SEG]." is `[SEG]`,
   "▁", "." (transformers 4.31, `LlamaTokenizer._tokenize`);
 * an added token swallows the white space on both sides of it, unless `special_tokens_map.json` describes it as one
   that does not, as it does for `<s>`, `</s>` and `<unk>` (transformers 4.31, `PreTrainedTokenizer.tokenize`);
@@ -138,15 +138,15 @@ def _check_pieces(file: Path, model: PieceModel) -> None:
     known = {NORMAL, UNKNOWN, CONTROL, BYTE}
     if model.algorithm != BPE or not model.byte_fallback or not model.plain or not set(model.types) <= known:
         raise CheckpointError(
-            f"tokenizer '{file}': expected LLaMA's kind of sentencepiece model (byte pairs, byte fallback, text taken "
-            "as it is), got another; the checkpoint's own tokenizer.model is of that kind"
+            f"tokenizer '{file}': expected a sentencepiece model like LLaMA's (byte pairs, byte fallback, text taken "
+            "as it is), got another; the checkpoint's own tokenizer.model is one"
         )
 
 
 def _merges(model: PieceModel) -> list[tuple[str, str]]:
     """Pairs of pieces in the order in which sentencepiece joins them: the best score of what they make first."""
-    place = {text: index for index, (text, kind) in enumerate(zip(model.texts, model.types, strict=True))}
-    usable = {text for text, kind in zip(model.texts, model.types, strict=True) if kind == NORMAL}
+    place = {text: index for index, text in enumerate(model.texts)}
+    usable = {text for text, piece_type in zip(model.texts, model.types, strict=True) if piece_type == NORMAL}
     found = []
     for text in usable:
         halves = [(text[:cut], text[cut:]) for cut in range(1, len(text))]
@@ -165,8 +165,7 @@ def _add_tokens(tokenizer: Tokenizer, file: Path, first: int, described: dict[st
                 f"tokenizer '{file}': expected the ids in added_tokens.json to follow on from {first} without a gap, "
                 f"got {added[token]} for {token}"
             )
-    tokens = [_added(token, described) for token in listed]
-    tokenizer.add_tokens(tokens)
+    tokenizer.add_tokens([_added(token, described) for token in listed])
 
 
 def _control(text: str, described: dict[str, Any]) -> AddedToken:

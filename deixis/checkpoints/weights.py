@@ -5,11 +5,13 @@ huggingface/safetensors: the header's length as 8 bytes, the header as JSON, the
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from huggingface_hub import split_state_dict_into_shards_factory
 from torch import Tensor
 
 SHARD_BYTES = 2 * 10**9
@@ -38,10 +40,7 @@ class Shape:
 
     @property
     def nbytes(self) -> int:
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 def write_weights(
@@ -50,36 +49,22 @@ def write_weights(
     value: Callable[[str], Tensor],
     shard_bytes: int = SHARD_BYTES,
     progress: Callable[[int], None] = lambda nbytes: None,
-) -> list[Path]:
-    """Writes the tensors `value(name)` in the order of `shapes`, in files of at most `shard_bytes`, with an index where
-    there are several. `progress` is called with the bytes of each tensor written. Returns the files."""
-    groups = _grouped(shapes, shard_bytes)
-    count = len(groups)
-    names = (
-        [f"model-{n:05d}-of-{count:05d}.safetensors" for n in range(1, count + 1)]
-        if count > 1
-        else ["model.safetensors"]
+) -> None:
+    """Writes the tensors `value(name)` in files of at most `shard_bytes`, with an index where there are several.
+
+    `progress` is called with the bytes of each tensor written.
+    """
+    split = split_state_dict_into_shards_factory(
+        dict(shapes),
+        get_storage_size=lambda shape: shape.nbytes,
+        filename_pattern="model{suffix}.safetensors",
+        max_shard_size=shard_bytes,
     )
-    for file, group in zip(names, groups, strict=True):
-        _write_file(folder / file, {name: shapes[name] for name in group}, value, progress)
-    if count > 1:
-        places = {name: file for file, group in zip(names, groups, strict=True) for name in group}
-        index = {"metadata": {"total_size": sum(s.nbytes for s in shapes.values())}, "weight_map": places}
+    for file, names in split.filename_to_tensors.items():
+        _write_file(folder / file, {name: shapes[name] for name in names}, value, progress)
+    if split.is_sharded:
+        index = {"metadata": split.metadata, "weight_map": split.tensor_to_filename}
         (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
-    return [folder / file for file in names]
-
-
-def _grouped(shapes: Mapping[str, Shape], shard_bytes: int) -> list[list[str]]:
-    """Names by file, in order."""
-    groups: list[list[str]] = [[]]
-    size = 0
-    for name, shape in shapes.items():
-        if groups[-1] and size + shape.nbytes > shard_bytes:
-            groups.append([])
-            size = 0
-        groups[-1].append(name)
-        size += shape.nbytes
-    return groups
 
 
 def _write_file(

@@ -124,7 +124,7 @@ def test_another_tokenizer_json_is_refused(tmp_path, content, match):
 def test_another_kind_of_sentencepiece_model_is_refused(tmp_path, folder):
     data = sentencepiece_model().replace(b"identity", b"nmt_nfkc")
     (tmp_path / "tokenizer.model").write_bytes(data)
-    with pytest.raises(ValueError, match="expected LLaMA's kind of sentencepiece model"):
+    with pytest.raises(ValueError, match="expected a sentencepiece model like LLaMA's"):
         read_tokenizer(tmp_path / "tokenizer.model", (), VOCABULARY, ())
 
 

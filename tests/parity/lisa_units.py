@@ -11,8 +11,8 @@ from deixis.checkpoints.tokenizer import find_tokenizer, read_tokenizer
 from deixis.conversation.system import Conversation
 from deixis.datasets.segmentation.reason_seg import read_reason_seg
 from deixis.model.chat_template import conversation_ids
+from deixis.systems import SYSTEMS
 from deixis.systems.chat_style import ChatStyle, chat_template
-from deixis.systems.lisa.labels import LABEL_RULE
 from deixis.systems.lisa.losses import dice_loss, sigmoid_ce_loss
 from deixis.systems.lisa.scoring import foreground_iou, intersection_and_union, macro_iou, micro_iou
 from deixis.systems.lisa.template import LLAMA_2_STYLE, STYLE
@@ -105,7 +105,7 @@ def ids_of(tokenizer, text: str) -> list[int]:
 def labelled(tokenizer, text: str) -> tuple[list[int], list[int]]:
     """Ids and labels of a conversation in Vicuna's style."""
     ids = ids_of(tokenizer, text)
-    return ids, LABEL_RULE(Conversation(text, ids, (), (), lambda part: ids_of(tokenizer, part)))
+    return ids, SYSTEMS["lisa"].label_rule(Conversation(text, ids, (), (), lambda part: ids_of(tokenizer, part)))
 
 
 def prompts(golden: Golden, tokenizer) -> Iterator[Check]:

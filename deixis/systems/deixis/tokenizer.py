@@ -9,7 +9,6 @@ from itertools import pairwise
 from transformers import PreTrainedTokenizerFast
 
 from deixis.signals import MODALITIES
-from deixis.systems.deixis.template import CHAT_TEMPLATE
 
 SPECIAL_TOKENS = {
     "pad": "<pad>",
@@ -30,6 +29,15 @@ SPECIAL_TOKENS = {
     "imu": "<imu>",
     "fmri": "<fmri>",
 }
+CHAT_TEMPLATE = (
+    "<bos>{% for message in messages %}{% if message['role'] == 'user' %}"
+    "{% if message['content'] is string %}<user>{{ message['content'] }}{% else %}"
+    "{% for piece in message['content'] if piece['type'] != 'text' %}<{{ piece['type'] }}>{% endfor %}<user>"
+    "{% for piece in message['content'] if piece['type'] == 'text' %}{{ piece['text'] }}{% endfor %}{% endif %}"
+    "{% else %}<assistant>{{ message['content'] }}<eos>{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+"""Signals first, then turns between special tokens, each answer closed by `<eos>`."""
 
 
 def build_tokenizer(texts: Iterable[str], vocab_size: int, numbers: int = 1000) -> PreTrainedTokenizerFast:

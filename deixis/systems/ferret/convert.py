@@ -29,9 +29,7 @@ def read(source: Tensors, options: ConversionOptions) -> Found:
     weights = whole_weights(source, options)
     tokenizer = source_tokenizer(source, options, (REGION, *image_tags(source_config)), vocab_size, ("image",))
     # Without a tokenizer the id is what training noted (ferret/model/ferret_arch.py, initialize_vision_tokenizer).
-    region_id = (
-        source_config.get("im_region_fea_token") if tokenizer is None else tokenizer.convert_tokens_to_ids(REGION)
-    )
+    region_id = source_config.get("im_region_fea_token") if tokenizer is None else tokenizer.get_vocab()[REGION]
     if region_id is None:
         raise CheckpointError(
             f"source '{source.label}': expected a tokenizer, or the id of {REGION} in its config.json, got none"

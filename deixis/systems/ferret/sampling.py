@@ -27,6 +27,8 @@ def read_ferret(region: Region, frame: Frame, count: int, axes: int, side: int) 
     a random choice where they are more, all and then random repeats where they are fewer; the same choice for the same
     region.
     """
+    if frame.size.size_hw is None:
+        raise InputError("region: Ferret's rule samples regions of images, got one of a signal without pixels")
     mask = ferret_mask(region, frame.size.size_hw)
     pixels = np.argwhere(mask)  # (x, y), column by column
     if not len(pixels):

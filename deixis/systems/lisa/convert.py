@@ -57,7 +57,7 @@ def read(source: Tensors, options: ConversionOptions) -> Found:
     vision, tower = vision_of(source, options, named, CLIP_LARGE, ("clip", "vision_tower"), published)
     parts += tower
     text = text_config(source, source_config, vocab_size)
-    seg_id: Any = tokenizer.convert_tokens_to_ids(SEG)  # of one token an int
+    seg_id = tokenizer.get_vocab()[SEG]
     config = config_of(text, vision, sam_config(names, source.label), source_config, seg_id, _depth(meta))
     return Found(config, parts, tokenizer)
 

@@ -72,7 +72,7 @@ class CloudClassifier:
 
 
 def write_config(folder: Path, config: PointMLPConfig, classes: Sequence[str], unit_sphere: bool) -> None:
-    """Writes the `config.json` of a classifier; without `classes`, nothing is said of them and of the clouds."""
+    """Writes the `config.json` of a classifier; without names of `classes` it holds the sizes alone."""
     named = {"classes": list(classes), "unit_sphere": unit_sphere} if classes else {}
     text = json.dumps({"model_type": MODEL_TYPE, **asdict(config), **named}, indent=1, ensure_ascii=False)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
