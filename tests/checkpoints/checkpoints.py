@@ -208,14 +208,14 @@ def onellm_state() -> State:
     pairs |= {f"{resblock}mlp.c_fc": (32, width), f"{resblock}mlp.c_proj": (width, 32)}
     pairs |= {"conv1.audio": (width, 1, 16, 16), "conv1.point.conv1": (width, 6, 1, 1), "conv1.fmri": (2 * width, 12)}
     shapes |= {"conv1.imu.weight": (width, 6, 10)}
-    for kind, rows in {"audio": 1213, "point": 9, "fmri": 3, "imu": 392}.items():
-        shapes[f"positional_embedding.{kind}"] = (rows, width)
-    for kind in ("image", "audio", "point", "fmri", "imu"):
-        shapes[f"resample_tokens.{kind}"] = (1, 3, width)
-        shapes |= {f"{end}_tag.{kind}": (1, 1, dim) for end in ("start", "end")}
-        pairs |= {f"clip_proj1.{kind}.0": (width, width), f"clip_proj1.{kind}.1": (width,)}
-        pairs |= {f"clip_proj2.{kind}.0": (dim, width), f"clip_proj2.{kind}.1": (dim,)}
-        pairs |= {f"routers.{kind}.fc1": (4 * width, width), f"routers.{kind}.fc2": (2, 4 * width)}
+    for modality, rows in {"audio": 1213, "point": 9, "fmri": 3, "imu": 392}.items():
+        shapes[f"positional_embedding.{modality}"] = (rows, width)
+    for modality in ("image", "audio", "point", "fmri", "imu"):
+        shapes[f"resample_tokens.{modality}"] = (1, 3, width)
+        shapes |= {f"{end}_tag.{modality}": (1, 1, dim) for end in ("start", "end")}
+        pairs |= {f"clip_proj1.{modality}.0": (width, width), f"clip_proj1.{modality}.1": (width,)}
+        pairs |= {f"clip_proj2.{modality}.0": (dim, width), f"clip_proj2.{modality}.1": (dim,)}
+        pairs |= {f"routers.{modality}.fc1": (4 * width, width), f"routers.{modality}.fc2": (2, 4 * width)}
     return random_state({f"llma.{name}": shape for name, shape in {**shapes, **_with_bias(pairs)}.items()})
 
 

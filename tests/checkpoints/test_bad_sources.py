@@ -210,7 +210,7 @@ BAD = [
         lambda f: (f / "added_tokens.json").write_text('{"[SEG]": 320, "<im_begin>": 321, "<im_end>": 322}'),
         {},
         r"expected the special token <im_start> among its 323, got none",
-        id="lisa_tokenizer_without_picture_tags",
+        id="lisa_tokenizer_without_image_tags",
     ),
     pytest.param(
         "ferret",
@@ -218,7 +218,7 @@ BAD = [
         change_config(mm_use_im_start_end=True),
         {},
         r"expected the special token <im_start> among its 321, got none",
-        id="ferret_tokenizer_without_picture_tags",
+        id="ferret_tokenizer_without_image_tags",
     ),
     pytest.param(
         "lisa",
@@ -327,13 +327,13 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("system", "told", "change", "asked", "match"), BAD)
-def test_a_bad_source_is_one_sentence_and_leaves_nothing(copy_of, tmp_path, system, told, change, asked, match):
+@pytest.mark.parametrize(("system", "system_given", "change", "asked", "match"), BAD)
+def test_a_bad_source_is_one_sentence_and_leaves_nothing(copy_of, tmp_path, system, system_given, change, asked, match):
     source = copy_of(system)
     change(source)
     dtype = asked.pop("dtype", None) if "dtype" in asked else None
     before = sorted(tmp_path.iterdir())
     with pytest.raises(ValueError, match=match) as caught:
-        convert(told, source, tmp_path / "out", ConversionOptions(**asked), dtype)
+        convert(system_given, source, tmp_path / "out", ConversionOptions(**asked), dtype)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before

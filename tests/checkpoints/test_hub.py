@@ -42,8 +42,8 @@ def hub(sources, tmp_path):
         def do_GET(self):
             path = self.path.split("?")[0]
             asked.append(path)
-            kind, _, rest = path.strip("/").partition("/")
-            if kind == "api":
+            first, _, rest = path.strip("/").partition("/")
+            if first == "api":
                 parts = rest.split("/")
                 self.answer_about("/".join(parts[1:3]), parts[3] if len(parts) > 3 else "")
             else:
@@ -55,10 +55,10 @@ def hub(sources, tmp_path):
                 return self.reply(404, b"{}", **{"X-Error-Code": "RepoNotFound"})
             files = sorted(str(f.relative_to(folders[name])) for f in folders[name].rglob("*") if f.is_file())
             if what == "tree":
-                told = [{"type": "file", "path": f, "size": 1, "oid": COMMIT} for f in files]
+                record = [{"type": "file", "path": f, "size": 1, "oid": COMMIT} for f in files]
             else:
-                told = {"id": name, "sha": COMMIT, "siblings": [{"rfilename": f} for f in files]}
-            return self.reply(200, json.dumps(told).encode())
+                record = {"id": name, "sha": COMMIT, "siblings": [{"rfilename": f} for f in files]}
+            return self.reply(200, json.dumps(record).encode())
 
         def answer_file(self, name, file):
             content = (folders[name] / file).read_bytes()

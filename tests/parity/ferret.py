@@ -30,18 +30,18 @@ SOURCES = (
     "added_tokens.json", "sampler_state.safetensors",
 )  # fmt: skip
 GIVEN = {
-    "image": "the picture",
+    "image": "the image",
     "masks/[AB][0-9]": "regions",
     "model_outputs/*.boxpoint.*.points": "points drawn at random",
     "sampler_unit/feature_map": "the map",
     "sampler_unit/[BC].points": "points drawn at random, or made up",
     "sampler_unit/D.points_xy": "points",
     "sampler_unit/E.xyz": "points",
-    "model_cases/region/image_wh": "the picture's size",
+    "model_cases/region/image_wh": "the image's size",
     "model_cases/region/raw_*": "regions",
     "model_cases/train_conversations*": "conversations",
     "model_cases/tokenizer/*/text": "texts",
-    "text_parse/image_*": "the picture's size",
+    "text_parse/image_*": "the image's size",
     "text_parse/*/text": "answers",
     "text_parse/phrases_similar/*/[ab]": "phrases",
     **{f"text_parse/resize_bbox/*/{name}": "boxes" for name in ("box", "w", "h")},
@@ -136,8 +136,8 @@ def words(golden: Golden, processor: DeixisProcessor) -> Iterator[Check]:
 
 def prompt_ids(processor: DeixisProcessor, prompt: str) -> list[int]:
     """Ids of a prompt, -200 for the image as in the official code."""
-    kinds = ["image"] * prompt.count("<image>")
-    ids = conversation_ids(processor.tokenizer, f"<s>{prompt}", {"image": "<image>"}, kinds, {"image": 1})[0]
+    modalities = ["image"] * prompt.count("<image>")
+    ids = conversation_ids(processor.tokenizer, f"<s>{prompt}", {"image": "<image>"}, modalities, {"image": 1})[0]
     return with_placeholders(ids, {processor.tokenizer.convert_tokens_to_ids("<image>"): (IMAGE, 1)})
 
 
@@ -172,18 +172,18 @@ def templates(golden: Golden, processor: DeixisProcessor) -> Iterator[Check]:
         if golden.has(f"prompts/{name}"):
             stored = golden[f"prompts/{name}"]
             turns = re.findall(r"(?:<image>\n|USER: (?!<))(.*?) ASSISTANT:(?: (.*?)</s>)?", stored)
-            text = rendered(processor, *[[question, said] for question, said in turns])
+            text = rendered(processor, *[[question, generated] for question, generated in turns])
             yield Check(f"prompts/{name}", text.removeprefix("<s>"))
 
 
 def rendered(processor: DeixisProcessor, *turns: list[str]) -> str:
     """The chat template's text of turns of [question, answer]; a turn without answer is open."""
     messages = []
-    for number, (question, *said) in enumerate(turns):
+    for number, (question, *generated) in enumerate(turns):
         picture = [{"type": "image"}] * (number == 0)
         messages.append({"role": "user", "content": [*picture, {"type": "text", "text": question}]})
-        if said and said[0]:
-            messages.append({"role": "assistant", "content": said[0]})
+        if generated and generated[0]:
+            messages.append({"role": "assistant", "content": generated[0]})
     is_open = messages[-1]["role"] == "user"
     return processor.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=is_open)
 
@@ -247,12 +247,14 @@ def answer(
     count = len(golden["model_cases/greedy_margin"])
     ids = model_ids(network, golden["model_outputs/startend.input_ids"], found)
     own = region_inputs(network, exact_points(golden, ["A0", "A1"]), found)
-    said, scores = greedy(network, ids, count, encoded=found, **own)
+    generated, scores = greedy(network, ids, count, encoded=found, **own)
     best = scores[0].topk(2).values
     yield Check("model_cases/greedy_margin", (best[:, 0] - best[:, 1]).numpy(), 1e-3)
     for name in names:
         is_text = name.endswith("_text")
-        yield Check(name, published_text(processor.tokenizer, said[0].tolist()) if is_text else said[0].tolist())
+        yield Check(
+            name, published_text(processor.tokenizer, generated[0].tolist()) if is_text else generated[0].tolist()
+        )
 
 
 def training(golden: Golden, network: DeixisForConditionalGeneration, processor: DeixisProcessor) -> Iterator[Check]:

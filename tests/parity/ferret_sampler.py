@@ -16,7 +16,7 @@ from tests.parity.golden import Check, Golden
 ANCHORS, NEAR = (128, 32), (24, 24)
 SHARE = 1e-4  # of the largest value
 SETS = {"A": {0: ["A0", "A1"], 2: ["A2"]}, "B": {0: None}, "C": {1: None}}
-"""Which pictures of the map a set reads, and the masks of its points where these are all pixels of masks."""
+"""Which images of the map a set reads, and the masks of its points where these are all pixels of masks."""
 
 
 def checks(golden: Golden) -> Iterator[Check]:
@@ -27,7 +27,7 @@ def checks(golden: Golden) -> Iterator[Check]:
         sampler.load_state_dict(state)
     tokens = golden["sampler_unit/feature_map"]
     side = round(tokens.shape[1] ** 0.5)
-    grids = rearrange(tokens, "picture (row column) channel -> picture channel row column", row=side)
+    grids = rearrange(tokens, "image (row column) channel -> image channel row column", row=side)
     for name in SETS:
         if golden.has(f"sampler_unit/{name}.points"):
             yield from one_set(golden, name, grids, samplers)
@@ -43,9 +43,9 @@ def one_set(golden: Golden, name: str, grids: Tensor, samplers: dict[str, Region
         drawn = np.stack([np.argwhere(golden[f"masks/{m}"]) / np.array(golden[f"masks/{m}"].shape) for m in masks])
         points = torch.from_numpy(drawn).float()
         yield Check(f"{prefix}.points", points, 1e-6)
-    pictures = [picture for picture, own in SETS[name].items() for _ in own or points]
+    images = [image for image, own in SETS[name].items() for _ in own or points]
     read_at = torch.from_numpy(np.stack([transposed_places(own.numpy(), grids.shape[-1]) for own in points]))
-    features = sample_grid(grids, read_at, torch.tensor(pictures))
+    features = sample_grid(grids, read_at, torch.tensor(images))
     yield Check(f"{prefix}.point_features_every8", features[:, ::8], SHARE, relative=True)
     yield from choices(golden, prefix, points)
     recorded = golden.names(f"{prefix}.max.image*")

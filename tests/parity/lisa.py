@@ -31,20 +31,20 @@ SOURCES = (
     "added_tokens.json", "reasonseg.json",
 )  # fmt: skip
 GIVEN = {
-    "image?": "pictures",
+    "image?": "images",
     "masks/gt?": "masks that training was given",
     "units/*.logits": "logits",
     "units/*.target": "masks",
     "units/*.gt": "masks",
     "units/iou/*/samples*": "how the pairs are grouped",
     "units/intersection_union/*/pair": "names of the pairs",
-    "units/reasonseg/height": "the picture's size",
-    "units/reasonseg/width": "the picture's size",
+    "units/reasonseg/height": "the image's size",
+    "units/reasonseg/width": "the image's size",
     "units/tokenizer/*/text": "texts",
     "units/tokenizer_image/*/text": "texts",
     "cases/get_preprocess_shape/*/[hw]": "sizes",
     "cases/evaluate.q?/question": "questions",
-    "cases/evaluate.q?/image": "which picture",
+    "cases/evaluate.q?/image": "which image",
 }
 LEFT = {
     "cases/generation_steering": "words: how the weights were made",
@@ -72,13 +72,13 @@ def checks(golden: Golden, place: Path) -> Iterator[Check]:
     processor = processor_of(place / "lisa")
     tokenizer, files = processor.tokenizer, {}
     yield from words(golden, network, tokenizer)
-    pictures = {}
+    images = {}
     for file in sorted(golden.folder.glob("image?.png")):
         name = file.stem.removeprefix("image")
         files[name] = file
-        pictures[name] = processor.prepare(open_signal(file))
-        yield from prepared(golden, name, pictures[name])
-        yield from features(golden, name, network, pictures[name])
+        images[name] = processor.prepare(open_signal(file))
+        yield from prepared(golden, name, images[name])
+        yield from features(golden, name, network, images[name])
     for case in golden.keys("cases/get_preprocess_shape"):
         size = [golden[f"cases/get_preprocess_shape/{case}/{side}"] for side in "hw"]
         placed = prepare_for_sam(
@@ -90,7 +90,7 @@ def checks(golden: Golden, place: Path) -> Iterator[Check]:
         if case.startswith("train."):
             yield from training(golden, case, network, processor, files)
         if case.startswith("evaluate."):
-            yield from answer(golden, case, network, tokenizer, pictures[golden[f"cases/{case}/image"]])
+            yield from answer(golden, case, network, tokenizer, images[golden[f"cases/{case}/image"]])
 
 
 def words(golden: Golden, network: DeixisForConditionalGeneration, tokenizer) -> Iterator[Check]:
@@ -110,25 +110,25 @@ def as_pixels(values: np.ndarray, mean: tuple[float, ...], std: tuple[float, ...
     return np.round(pixels * 255).astype(np.uint8).transpose(1, 2, 0)
 
 
-def prepared(golden: Golden, name: str, picture: Prepared) -> Iterator[Check]:
+def prepared(golden: Golden, name: str, image: Prepared) -> Iterator[Check]:
     prefix, case = f"outputs/prep.{name}", f"cases/prep.{name}"
-    values, (height, width) = picture.sam.values, picture.sam.placed_hw
+    values, (height, width) = image.sam.values, image.sam.placed_hw
     resized = as_pixels(values[:, :height, :width], MEAN_RGB, STD_RGB)
-    yield Check(f"clip_input{name}", as_pixels(picture.values, CLIP_MEAN, CLIP_STD))
-    yield Check(f"{prefix}.clip_rows_28", picture.values[:, ::28], 1e-5)
+    yield Check(f"clip_input{name}", as_pixels(image.values, CLIP_MEAN, CLIP_STD))
+    yield Check(f"{prefix}.clip_rows_28", image.values[:, ::28], 1e-5)
     yield Check(f"{prefix}.sam_resized_u8_every8", resized[::8, ::8])
     yield Check(f"{prefix}.sam_norm_every32", values[:, ::32, ::32], 1e-5)
-    yield Check(f"{case}/original_hw", list(picture.sam.size_hw))
+    yield Check(f"{case}/original_hw", list(image.sam.size_hw))
     yield Check(f"{case}/resize_hw", [height, width])
     yield Check(f"{case}/sam_shape", list(values.shape))
     yield Check(f"{case}/sam_sum", float(values.astype(np.float64).sum()), 1e-5, relative=True)
     yield Check(f"{case}/resized_u8_sum", int(resized.astype(np.int64).sum()))
 
 
-def features(golden: Golden, name: str, network: DeixisForConditionalGeneration, picture: Prepared) -> Iterator[Check]:
+def features(golden: Golden, name: str, network: DeixisForConditionalGeneration, image: Prepared) -> Iterator[Check]:
     """CLIP's features and their projection; SAM's image embeddings."""
-    found = encoded(network, "image", torch.from_numpy(picture.values)[None])
-    (embeddings,) = network.sam_pointing.encode(torch.from_numpy(picture.sam.values)[None])
+    found = encoded(network, "image", torch.from_numpy(image.values)[None])
+    (embeddings,) = network.sam_pointing.encode(torch.from_numpy(image.sam.values)[None])
     flat = embeddings.flatten(2)
     computed = {
         f"outputs/clip.{name}.features": found.fields["image"].tokens,
@@ -151,15 +151,13 @@ def seg_positions(network: DeixisForConditionalGeneration, ids: Tensor) -> Tenso
     return (ids[:, 1:] == network.config.seg_token_id).nonzero()
 
 
-def decoded(
-    network: DeixisForConditionalGeneration, states: Tensor, picture: Prepared
-) -> tuple[Tensor, Tensor, Tensor]:
+def decoded(network: DeixisForConditionalGeneration, states: Tensor, image: Prepared) -> tuple[Tensor, Tensor, Tensor]:
     """(low-resolution logits (n, 1, side, side), predicted IoU (n, 1), logits in the file's pixels (n, h, w))."""
-    (embeddings,) = network.sam_pointing.encode(torch.from_numpy(picture.sam.values)[None])
+    (embeddings,) = network.sam_pointing.encode(torch.from_numpy(image.sam.values)[None])
     prompts = network.sam_pointing.prompt(states)[:, None]
     logits, scores = network.sam_pointing.decode(prompts, (embeddings.expand(len(states), -1, -1, -1),))
     side = round(logits.shape[1] ** 0.5)
-    whole = in_file(logits, picture.sam.placed_hw, picture.sam.values.shape[1], picture.sam.size_hw)
+    whole = in_file(logits, image.sam.placed_hw, image.sam.values.shape[1], image.sam.size_hw)
     return logits.view(-1, 1, side, side), scores[:, None], whole
 
 
@@ -273,39 +271,39 @@ def states(golden, case: str, network, batch: dict, images: list[Prepared]) -> I
     yield Check(f"{stored}/low_std", low[0].std().item(), SHARE, relative=True)
 
 
-def answer(golden, case: str, network, tokenizer, picture: Prepared) -> Iterator[Check]:
+def answer(golden, case: str, network, tokenizer, image: Prepared) -> Iterator[Check]:
     """A question answered greedily, and the masks of its [SEG]: states are taken while decoding, at one go here."""
     prefix, stored = f"outputs/{case}", f"cases/{case}"
     text = lisa_units.rendered(tokenizer, golden[f"{stored}/question"], None, STYLE, True)
     yield Check(f"{stored}/prompt", text.removeprefix("<s>"))
     ids = torch.tensor([lisa_units.ids_of(tokenizer, text)])
     yield Check(f"{prefix}.input_ids", ids)
-    found = encoded(network, "image", torch.from_numpy(picture.values)[None])
+    found = encoded(network, "image", torch.from_numpy(image.values)[None])
     full = model_ids(network, ids, found.tokens["image"].shape[1])
     steps = golden[f"{prefix}.step_logits"].shape[0]
-    said, scores = greedy(network, full, steps, encoded=found)
+    generated, scores = greedy(network, full, steps, encoded=found)
     yield Check(f"{prefix}.step_logits", scores[0], SHARE, relative=True)
     best = scores[0].topk(2).values
     yield Check(f"{stored}/min_margin", (best[:, 0] - best[:, 1]).min().item(), 1e-3)
-    yield Check(f"{stored}/generated", said[0].tolist())
-    whole_ids = torch.cat([ids, said], 1)
+    yield Check(f"{stored}/generated", generated[0].tolist())
+    whole_ids = torch.cat([ids, generated], 1)
     yield Check(f"{prefix}.output_ids", whole_ids)
     spoken = published_text(tokenizer, [n for n in whole_ids[0].tolist() if n != IMAGE])
     yield Check(f"{stored}/text_output", re.sub("  ", " ", spoken.replace("\n", "")))
-    ids = torch.cat([full, said], 1)
+    ids = torch.cat([full, generated], 1)
     places = seg_positions(network, ids)
     states = network(input_ids=ids, encoded=found).hidden[places[:, 0], places[:, 1]]
     yield Check(f"{prefix}.seg_positions", places)
     yield Check(f"{stored}/n_masks", len(places))
     yield Check(f"{prefix}.pred_embeddings", network.sam_pointing.prompt(states), SHARE, relative=True)
-    logits, scores, masks = decoded(network, states, picture) if len(states) else (None, None, no_masks(picture))
+    logits, scores, masks = decoded(network, states, image) if len(states) else (None, None, no_masks(image))
     yield Check(f"{prefix}.pred_masks_every3", masks[:, ::3, ::3], SHARE, relative=True)
     if len(states):
         yield Check(f"{prefix}.low_res_every4", logits[..., ::4, ::4], SHARE, relative=True)
         yield Check(f"{prefix}.iou", scores, SHARE, relative=True)
-    yield Check(f"{stored}/resize_hw", list(picture.sam.placed_hw))
-    yield Check(f"{stored}/original_hw", list(picture.sam.size_hw))
+    yield Check(f"{stored}/resize_hw", list(image.sam.placed_hw))
+    yield Check(f"{stored}/original_hw", list(image.sam.size_hw))
 
 
-def no_masks(picture: Prepared) -> Tensor:
-    return torch.zeros(0, *picture.sam.size_hw)
+def no_masks(image: Prepared) -> Tensor:
+    return torch.zeros(0, *image.sam.size_hw)

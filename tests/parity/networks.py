@@ -39,11 +39,13 @@ def processor_of(out: Path) -> DeixisProcessor:
     return DeixisProcessor.from_pretrained(out, local_files_only=True)
 
 
-def encoded(network: DeixisForConditionalGeneration, kind: str, values: Tensor, sam: Tensor | None = None) -> Encoded:
+def encoded(
+    network: DeixisForConditionalGeneration, modality: str, values: Tensor, sam: Tensor | None = None
+) -> Encoded:
     """Signals of one modality, encoded: one per row of the batch."""
     count = len(values)
-    batch = SignalBatch(torch.full((count,), modality_index(kind)), torch.arange(count))
-    return network.encode({kind: values}, batch, sam)
+    batch = SignalBatch(torch.full((count,), modality_index(modality)), torch.arange(count))
+    return network.encode({modality: values}, batch, sam)
 
 
 def with_placeholders(ids: Sequence[int], at: Mapping[int, tuple[int, int]]) -> list[int]:

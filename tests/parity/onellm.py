@@ -60,10 +60,10 @@ def recorded_attention(network: DeixisForConditionalGeneration, golden: Golden) 
     return network.field_encoder.encoder.attention
 
 
-def encoder_tokens(network: DeixisForConditionalGeneration, kind: str, values: Tensor) -> Tensor:
+def encoder_tokens(network: DeixisForConditionalGeneration, modality: str, values: Tensor) -> Tensor:
     """(row, token, width) of the encoder, class token first; a row for each frame, before they are averaged."""
-    frames = values.flatten(0, 1) if MODALITIES[kind].patches and values.ndim == 5 else values
-    return network.field_encoder(frames, kind).all_tokens
+    frames = values.flatten(0, 1) if MODALITIES[modality].patches and values.ndim == 5 else values
+    return network.field_encoder(frames, modality).all_tokens
 
 
 def prepared(theirs: str, values: Tensor) -> Tensor:
@@ -74,17 +74,17 @@ def prepared(theirs: str, values: Tensor) -> Tensor:
 
 
 def of_signal(
-    network: DeixisForConditionalGeneration, kind: str, values: Tensor, tokens: Tensor, answers: int
+    network: DeixisForConditionalGeneration, modality: str, values: Tensor, tokens: Tensor, answers: int
 ) -> Iterator[tuple[str, Tensor]]:
     """(name, value) of the entries recorded for one modality, a batch of it; answers: the number of their tokens."""
-    yield "encoder", encoder_tokens(network, kind, values)
+    yield "encoder", encoder_tokens(network, modality, values)
     projection = network.projection
-    queries = projection.query[kind].expand(len(values), -1, -1)
-    yield "router_logits", projection.router[kind](queries)
-    found = encoded(network, kind, values)
-    signal = found.tokens[kind]
+    queries = projection.query[modality].expand(len(values), -1, -1)
+    yield "router_logits", projection.router[modality](queries)
+    found = encoded(network, modality, values)
+    signal = found.tokens[modality]
     yield "tokens", signal[:, 1:-1]  # without the tags
-    held = torch.full((len(tokens), signal.shape[1]), network.config.signal_token_ids[kind])
+    held = torch.full((len(tokens), signal.shape[1]), network.config.signal_token_ids[modality])
     ids = torch.cat([tokens[:, :1], held, tokens[:, 1:]], 1)
     yield "logits", network(input_ids=ids, encoded=found, logits_to_keep=tokens.shape[1]).logits
     if answers:

@@ -27,10 +27,10 @@ def converted(system, source, out, **changes):
     from deixis.model import DeixisConfig
 
     folder = convert(system, source, out)
-    said = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text())
     for part, values in changes.items():
-        said[part] |= values
-    network = build_network(DeixisConfig.from_dict(said)).eval()
+        config[part] |= values
+    network = build_network(DeixisConfig.from_dict(config)).eval()
     network.load_state_dict(load_file(folder / "model.safetensors"))
     return network
 
@@ -60,12 +60,12 @@ def onellm(shared_golden, tmp_path_factory):
     return converted("onellm", shared_golden / "onellm_tiny", out, encoder={"attention": "batch"})
 
 
-@pytest.mark.parametrize(("theirs", "kind", "prepared"), ONELLM)
-def test_onellm(shared_golden, onellm, theirs, kind, prepared):
+@pytest.mark.parametrize(("theirs", "modality", "prepared"), ONELLM)
+def test_onellm(shared_golden, onellm, theirs, modality, prepared):
     folder = shared_golden / "onellm_tiny"
     inputs, outputs = load_file(folder / "inputs.safetensors"), load_file(folder / "outputs.safetensors")
-    field = onellm.field_encoder(prepared(inputs[theirs].float()).contiguous(), kind)
-    tokens = onellm.projection(field.all_tokens, kind)
+    field = onellm.field_encoder(prepared(inputs[theirs].float()).contiguous(), modality)
+    tokens = onellm.projection(field.all_tokens, modality)
     torch.testing.assert_close(tokens[:, 1:-1], outputs[f"{theirs}.tokens"], **CLOSE)
     words = onellm.get_input_embeddings()(outputs["tokens"])
     joined = torch.cat([words[:, :1], tokens, words[:, 1:]], 1)

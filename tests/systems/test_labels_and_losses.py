@@ -28,7 +28,7 @@ def test_cross_entropy_is_a_mean_of_pixels_and_a_sum_of_masks():
     assert sigmoid_ce_loss(logits, target, 1).item() == pytest.approx(3 * np.log(2), rel=1e-6)
 
 
-def test_losses_of_pictures_of_two_sizes():
+def test_losses_of_images_of_two_sizes():
     small, large = torch.zeros(1, 2, 2), torch.zeros(2, 5, 3)
     losses = lisa_mask_losses([small, large], [torch.ones_like(small), torch.ones_like(large)])
     assert losses["mask_bce_loss"].item() == pytest.approx(2 * np.log(2), rel=1e-5)

@@ -122,11 +122,11 @@ def test_the_union_built_small_takes_every_signal():
     }
     assert values.keys() == set(config.modalities)
     with torch.no_grad():
-        for kind, value in values.items():
-            field = network.field_encoder(value, kind)
-            tokens = network.projection(field.all_tokens, kind)
-            assert tokens.shape[-1] == 32, kind
-            assert field.fine is not None, kind
+        for modality, value in values.items():
+            field = network.field_encoder(value, modality)
+            tokens = network.projection(field.all_tokens, modality)
+            assert tokens.shape[-1] == 32, modality
+            assert field.fine is not None, modality
         hidden = torch.rand(1, 32)
         logits = network.sam_pointing(hidden, network.sam_pointing.encode(torch.rand(1, 3, 64, 64)))
     assert logits.shape == (1, 16 * 16)
@@ -141,8 +141,8 @@ def test_signals_are_prepared_as_the_preset_wants_them(name):
     processor = build_processor(config, toy_tokenizer())
     motion = (np.random.default_rng(0).normal(size=(480, 6)), 200.0)
     values = {"image": picture(30, 40), "audio": sound(3.0), "point_cloud": cloud(9000), "imu": motion}
-    for kind in values.keys() & set(config.modalities):
-        prepared = processor.prepare(open_signal(values[kind], None if kind != "imu" else "imu")).values
+    for modality in values.keys() & set(config.modalities):
+        prepared = processor.prepare(open_signal(values[modality], None if modality != "imu" else "imu")).values
         side = config.vision_config.image_size
         expected = {
             "image": (3, side, side),
@@ -150,7 +150,7 @@ def test_signals_are_prepared_as_the_preset_wants_them(name):
             "point_cloud": (8192, 6),
             "imu": (6, round(config.signals["imu"].window_s * 200)) if "imu" in config.signals else None,
         }
-        assert prepared.shape == expected[kind]
+        assert prepared.shape == expected[modality]
         assert np.isfinite(prepared).all()
 
 

@@ -33,10 +33,10 @@ def tokenizer(tmp_path_factory):
     return read_tokenizer(folder / "tokenizer.model", (), VOCABULARY, ("<image>", "<audio>"))
 
 
-def written(tokenizer, name, turns, start_end=True, kinds=("image",)):
+def written(tokenizer, name, turns, start_end=True, modalities=("image",)):
     """The conversation as text, up to the next answer where the last turn is a question."""
     tokenizer.chat_template = chat_template(CONVERSATIONS[name], start_end)
-    messages, first = [], [{"type": kind} for kind in kinds]
+    messages, first = [], [{"type": modality} for modality in modalities]
     for number, turn in enumerate(turns):
         if number % 2:
             messages.append({"role": "assistant", "content": turn})
@@ -86,15 +86,15 @@ def test_a_question_may_be_a_text_alone(tokenizer):
 
 def test_several_signals_each_have_their_placeholder(tokenizer):
     assert "<im_start><image><im_end>\n<im_start><audio><im_end>\nQ" in written(
-        tokenizer, "ferret_v1", ("Q",), kinds=("image", "audio")
+        tokenizer, "ferret_v1", ("Q",), modalities=("image", "audio")
     )
-    assert written(tokenizer, "onellm", ("Q",), kinds=("audio",)).startswith("<s><audio>A chat")
+    assert written(tokenizer, "onellm", ("Q",), modalities=("audio",)).startswith("<s><audio>A chat")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in CONVERSATIONS])
 def test_braces_and_line_breaks_in_a_question_stay(tokenizer, name):
-    said = "{{ 1 }} {% if %}\n\n  indented\n"
-    assert said in written(tokenizer, name, (said,))
+    answer = "{{ 1 }} {% if %}\n\n  indented\n"
+    assert answer in written(tokenizer, name, (answer,))
     Environment().parse(chat_template(CONVERSATIONS[name]))
 
 

@@ -105,7 +105,7 @@ def test_where_the_source_names_no_sides_they_are_the_published_ones(copy_of, tm
         convert(system, source, tmp_path / "out", ConversionOptions(clip=str(tmp_path / "tower")))
 
 
-def test_lisa_on_llava_15_has_the_larger_pictures(tmp_path):
+def test_lisa_on_llava_15_has_the_larger_images(tmp_path):
     source = write_lisa(tmp_path / "source", mlp=True)
     (source / "clip").rename(tmp_path / "tower")
     with pytest.raises(ValueError, match=r"images of 336 px in patches of 14 px, .* got images of 16 px"):

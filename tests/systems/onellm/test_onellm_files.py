@@ -53,8 +53,8 @@ def full_state():
     state, width = onellm_state(), 16
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     for theirs in ("video", "rgbd", "rgbn"):
-        pictures = {name: shape for name, shape in shapes.items() if ".image" in name}
-        shapes |= {name.replace(".image", f".{theirs}"): shape for name, shape in pictures.items()}
+        image_shapes = {name: shape for name, shape in shapes.items() if ".image" in name}
+        shapes |= {name.replace(".image", f".{theirs}"): shape for name, shape in image_shapes.items()}
     shapes |= {name: (1, 30, width) for name in shapes if "resample_tokens." in name}
     shapes["llma.clip.visual.conv1.weight"] = (width, 3, 14, 14)
     shapes["llma.clip.visual.positional_embedding"] = (16 * 16 + 1, width)
@@ -82,7 +82,7 @@ def recorded_source(golden, folder):
     return golden / "onellm_tiny", ConversionOptions(tokenizer=str(folder / "tokenizer.model"))
 
 
-def write_film(path):
+def write_video(path):
     """Two seconds of video in which a grey grows brighter."""
     av = pytest.importorskip("av")
     with av.open(str(path), "w") as container:
@@ -95,9 +95,9 @@ def write_film(path):
     return path
 
 
-def write_maps(folder, picture):
+def write_maps(folder, image):
     """(depth, normals): 16-bit millimetres, and unit vectors as colours, of the size of an image."""
-    with Image.open(picture) as opened:
+    with Image.open(image) as opened:
         width, height = opened.size
     slope = np.linspace(0, 1, width, dtype=np.float32)[None].repeat(height, axis=0)
     Image.fromarray((500 + 4000 * slope).astype(np.uint16)).save(folder / "depth.png")
@@ -107,18 +107,18 @@ def write_maps(folder, picture):
     return folder / "depth.png", folder / "normals.png"
 
 
-def write_files(folder, voxels, picture, film, sound, cloud):
+def write_files(folder, voxels, image, video, audio, cloud):
     """Modality -> file name as typed, of the given files and of maps, an IMU recording and voxels written here."""
-    depth, normals = write_maps(folder, picture)
+    depth, normals = write_maps(folder, image)
     random = np.random.default_rng(0)
     times_s = np.arange(200) / 50
     trace = np.sin(times_s[:, None] * np.arange(1, 7)) + 0.01 * random.standard_normal((200, 6))
     columns = "time,acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z"
     np.savetxt(folder / "walk.csv", np.column_stack([times_s, trace]), delimiter=",", header=columns, comments="")
     np.save(folder / "voxels.npy", random.standard_normal((3, voxels)).astype(np.float32))  # three repeats
-    names = {"image": picture, "video": film, "audio": sound, "point_cloud": cloud, "imu": folder / "walk.csv"}
-    pairs = {"depth": f"{picture}+{depth}", "normal": f"normal:{picture}+{normals}"}
-    return {kind: str(name) for kind, name in names.items()} | pairs | {"fmri": f"fmri:{folder / 'voxels.npy'}"}
+    names = {"image": image, "video": video, "audio": audio, "point_cloud": cloud, "imu": folder / "walk.csv"}
+    pairs = {"depth": f"{image}+{depth}", "normal": f"normal:{image}+{normals}"}
+    return {modality: str(name) for modality, name in names.items()} | pairs | {"fmri": f"fmri:{folder / 'voxels.npy'}"}
 
 
 @pytest.fixture(scope="module", params=["random", "recorded"])
@@ -127,7 +127,12 @@ def world(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("onellm")
     if request.param == "random":
         source, options = random_source(folder)
-        files = EXAMPLES / "scene.png", write_film(folder / "film.mp4"), EXAMPLES / "sound.wav", EXAMPLES / "cloud.ply"
+        files = (
+            EXAMPLES / "scene.png",
+            write_video(folder / "video.mp4"),
+            EXAMPLES / "sound.wav",
+            EXAMPLES / "cloud.ply",
+        )
     else:
         source, options = recorded_source(request.getfixturevalue("shared_golden"), folder)
         real = request.getfixturevalue("shared_data")
@@ -135,19 +140,23 @@ def world(request, tmp_path_factory):
         files = (*(real / name for name in names), real / "meshes_trimesh/rabbit.obj")
     model = load(convert("onellm", source, folder / "out", options), device="cpu")
     names = write_files(folder, model.network.config.signals["fmri"].voxels, *files)
-    return SimpleNamespace(model=model, names=names, signals={kind: open_signal(name) for kind, name in names.items()})
+    return SimpleNamespace(
+        model=model, names=names, signals={modality: open_signal(name) for modality, name in names.items()}
+    )
 
 
 @pytest.fixture(scope="module")
 def alone(world):
     """Modality -> the answer to the question about its file, options alone."""
-    answers = {kind: world.model.ask(TEXT, name, max_new_tokens=MOST_TOKENS) for kind, name in world.names.items()}
+    answers = {
+        modality: world.model.ask(TEXT, name, max_new_tokens=MOST_TOKENS) for modality, name in world.names.items()
+    }
     world.model.clear_cache()
     return answers
 
 
-def prepared(world, kind):
-    return world.model.processor.prepare(world.signals[kind])
+def prepared(world, modality):
+    return world.model.processor.prepare(world.signals[modality])
 
 
 def unnormalised(values):
@@ -156,18 +165,20 @@ def unnormalised(values):
     return values * std + mean
 
 
-@pytest.mark.parametrize("kind", MODALITIES)
-def test_a_file_becomes_what_the_official_code_feeds(world, kind):
-    assert world.signals[kind].modality == kind
-    assert prepared(world, kind).values.shape == SHAPES.get(kind, (world.model.network.config.signals["fmri"].voxels,))
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_a_file_becomes_what_the_official_code_feeds(world, modality):
+    assert world.signals[modality].modality == modality
+    assert prepared(world, modality).values.shape == SHAPES.get(
+        modality, (world.model.network.config.signals["fmri"].voxels,)
+    )
 
 
-@pytest.mark.parametrize("kind", MODALITIES)
-def test_a_signal_takes_its_queries_and_tags(world, kind):
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_a_signal_takes_its_queries_and_tags(world, modality):
     processor = world.model.processor
-    ids = processor(text=TEXT, signals=[world.signals[kind]])["input_ids"][0].tolist()
+    ids = processor(text=TEXT, signals=[world.signals[modality]])["input_ids"][0].tolist()
     assert ids[0] == processor.tokenizer.bos_token_id
-    placeholder = processor.tokenizer.convert_tokens_to_ids(processor.placeholders[kind])
+    placeholder = processor.tokenizer.convert_tokens_to_ids(processor.placeholders[modality])
     assert ids[1 : 1 + TOKENS] == [placeholder] * TOKENS  # after <s>, before the text
     assert ids.count(placeholder) == TOKENS
 
@@ -188,11 +199,11 @@ def test_clouds_lie_in_the_unit_sphere_around_their_mean(world):
     assert np.linalg.norm(xyz, axis=1).max() == pytest.approx(1, abs=1e-5)
 
 
-def test_maps_stand_beside_their_picture_cut_alike(world):
-    picture = prepared(world, "image").values
-    depth, normal = (prepared(world, kind).values for kind in ("depth", "normal"))
-    assert np.array_equal(depth[0], picture)
-    assert np.array_equal(normal[0], picture)
+def test_maps_stand_beside_their_image_cut_alike(world):
+    image = prepared(world, "image").values
+    depth, normal = (prepared(world, modality).values for modality in ("depth", "normal"))
+    assert np.array_equal(depth[0], image)
+    assert np.array_equal(normal[0], image)
     grey = unnormalised(depth[1])
     assert np.allclose(grey, grey[:1], atol=1e-5)  # three equal channels
     assert (np.diff(grey[0], axis=1) >= -1e-5).all()  # the slope that was written
@@ -216,21 +227,23 @@ def test_voxels_are_the_mean_of_their_repeats(world):
 def test_films_are_squares_along_the_longer_side_of_five_moments(world):
     moments = prepared(world, "video").values.reshape(5, 3, 3, 224, 224)
     assert not np.allclose(moments[0], moments[4])
-    if world.signals["video"].name == "film.mp4":  # the grey that grows brighter
+    if world.signals["video"].name == "video.mp4":  # the grey that grows brighter
         assert (np.diff(moments.mean(axis=(1, 2, 3, 4))) > 0).all()
         assert np.allclose(moments[:, 0], moments[:, 2], atol=0.02)
 
 
-@pytest.mark.parametrize("kind", MODALITIES)
-def test_regions_are_refused_by_naming_who_takes_them(world, kind):
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_regions_are_refused_by_naming_who_takes_them(world, modality):
     with pytest.raises(ValueError, match=r"^region \{0\}: this model takes no regions; Ferret's models .*[^.]$"):
-        world.model.ask("What is {0}?", world.names[kind], regions=[REGIONS[kind]])
+        world.model.ask("What is {0}?", world.names[modality], regions=[REGIONS[modality]])
 
 
-@pytest.mark.parametrize("kind", ["depth", "normal"])
-def test_a_map_without_its_picture_is_told_how_to_name_both(world, kind):
-    name = f"{kind}:{world.names[kind].split('+')[1]}"
-    with pytest.raises(ValueError, match=rf"expected a {kind} map with its image.* name both as {kind}:photo\.png\+"):
+@pytest.mark.parametrize("modality", ["depth", "normal"])
+def test_a_map_without_its_image_names_how_to_give_both(world, modality):
+    name = f"{modality}:{world.names[modality].split('+')[1]}"
+    with pytest.raises(
+        ValueError, match=rf"expected a {modality} map with its image.* name both as {modality}:photo\.png\+"
+    ):
         world.model.ask(TEXT, name)
 
 
@@ -241,21 +254,21 @@ def test_another_count_of_voxels_is_told(world, tmp_path):
 
 
 def test_every_kind_is_answered(world, alone):
-    for kind, answer in alone.items():
-        assert answer.raw, kind
-        assert answer.phrases == (), kind
+    for modality, answer in alone.items():
+        assert answer.raw, modality
+        assert answer.phrases == (), modality
         assert answer.signals[0] is not None
     assert len({answer.raw for answer in alone.values()}) > 4  # they depend on the signal
 
 
 def test_answers_in_a_batch_of_all_kinds_are_those_alone(world, alone):
-    questions = [question_sample(TEXT, (world.signals[kind],)) for kind in MODALITIES]
+    questions = [question_sample(TEXT, (world.signals[modality],)) for modality in MODALITIES]
     together = world.model.answer(questions, max_new_tokens=MOST_TOKENS)
-    for kind, question, answer in zip(MODALITIES, questions, together, strict=True):
-        assert same_or_tied(world.model, question, answer, alone[kind]), kind
+    for modality, question, answer in zip(MODALITIES, questions, together, strict=True):
+        assert same_or_tied(world.model, question, answer, alone[modality]), modality
 
 
-@pytest.mark.parametrize("kind", MODALITIES)
-def test_the_same_file_gives_the_same_tensor_again(world, kind):
-    again = world.model.processor.prepare(open_signal(world.names[kind]))
-    assert np.array_equal(again.values, prepared(world, kind).values)
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_the_same_file_gives_the_same_tensor_again(world, modality):
+    again = world.model.processor.prepare(open_signal(world.names[modality]))
+    assert np.array_equal(again.values, prepared(world, modality).values)
