@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from deixis import load
 from deixis.checkpoints import open_config_and_processor, open_pretrained
 from deixis.checkpoints.source import open_source
 
@@ -177,10 +178,10 @@ def test_without_a_network_it_is_what_was_fetched_before(hub, at, monkeypatch):
     assert open_source("toy/points").files == fetched
 
 
-def test_an_official_repository_is_told_before_its_weights_are_fetched(hub, at):
+def test_an_official_repository_says_how_it_is_converted_before_its_weights_are_fetched(hub, at):
     at(hub[0])
     with pytest.raises(ValueError, match=r"an official Ferret checkpoint.*: deixis convert ferret toy/official OUT"):
-        open_pretrained("toy/official")
+        load("toy/official")
     assert not any(path.endswith(".safetensors") for path in hub[1])
 
 

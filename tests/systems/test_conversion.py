@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from deixis.checkpoints import open_pretrained
+from deixis.cli.convert import SYSTEMS
 from deixis.datasets.classification.class_clouds import SCANOBJECTNN_CLASSES
 from deixis.model import DeixisForConditionalGeneration
 from deixis.systems import conversion
@@ -357,5 +358,5 @@ def test_too_little_room_is_said_before_anything_is_written(sources, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
-def test_every_toy_writer_has_its_reader():
-    assert checkpoints.WRITERS.keys() == CONVERTIBLE.keys()
+def test_every_release_has_a_toy_checkpoint_and_a_command():
+    assert checkpoints.WRITERS.keys() == CONVERTIBLE.keys() == set(SYSTEMS)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from deixis.checkpoints.sizes import AST_MEAN, AST_STD
 from deixis.model import DeixisConfig
 from deixis.signals import MODALITIES
 
@@ -68,7 +69,7 @@ UNION: dict[str, Any] = {
         "video": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96, "frames": 8},
         "depth": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96},
         "normal": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96},
-        "audio": {"window_s": 10.24, "mel_bins": 128, "recipe": "ast", "mean": -4.2677393, "std": 4.5689974},  # AST's
+        "audio": {"window_s": 10.24, "mel_bins": 128, "recipe": "ast", "mean": AST_MEAN, "std": AST_STD},
         "point_cloud": {"count": 8192, "groups": 512, "neighbours": 32},
         "imu": {"tokenizer": "stem", "window_s": 2.4, "stride": 16, "early_dim": 96},
         "fmri": {"tokenizer": "parcels", "parcels": 256, "early_dim": 96},

@@ -18,10 +18,18 @@ PUBLISHED: dict[str, Any] = {
     "mm_use_im_start_end": True,
 }
 """What train_ds.py sets where a configuration does not say."""
-_LLAVA_15 = {"vision_tower": TOWERS[True], "mm_projector_type": "mlp2x_gelu"}
-_BASES = {"lisa-7b": "7b", "lisa-13b": "13b-2", "lisa-7b-v0": "7b", "lisa-13b-v0": "13b-2"}
-SIZES = {name: {**LLAMA[size], **PUBLISHED} for name, size in _BASES.items()}
-SIZES |= {f"lisa-{size}-llava1.5": {**LLAMA[f"{size}-2"], **PUBLISHED, **_LLAVA_15} for size in ("7b", "13b")}
+_BASES = {  # the sizes of the language model, and layers of the projection if it is an MLP, else 0
+    "lisa-7b": ("7b", 0, "LLaVA 7B 1.1"),
+    "lisa-13b": ("13b-2", 0, "LLaVA LLaMA 2 13B"),
+    "lisa-7b-v0": ("7b", 0, "LLaVA 7B 1.1"),
+    "lisa-13b-v0": ("13b-2", 0, "LLaVA LLaMA 2 13B"),
+    "lisa-7b-llava1.5": ("7b-2", 2, "LLaVA 1.5 7B"),
+    "lisa-13b-llava1.5": ("13b-2", 2, "LLaVA 1.5 13B"),
+}
+SIZES = {
+    name: {**LLAMA[size], **PUBLISHED, **({"vision_tower": TOWERS[True]} if depth else {})}
+    for name, (size, depth, _) in _BASES.items()
+}
 
 
 def config_of(
@@ -49,17 +57,12 @@ def config_of(
     )
 
 
-def _published(size: str, depth: int = 0) -> DeixisConfig:
+def _published(size: str, depth: int) -> DeixisConfig:
     text = {**LLAMA[size], "vocab_size": 32003}  # [SEG], <im_start>, <im_end>
     return config_of(text, CLIP_LARGE_336 if depth else CLIP_LARGE, SAM_HUGE, PUBLISHED, 32000, depth)
 
 
-_SEVEN, _THIRTEEN = ("LLaVA 7B 1.1, CLIP ViT-L/14, SAM ViT-H", "LLaVA LLaMA 2 13B, CLIP ViT-L/14, SAM ViT-H")
 PRESETS = {
-    "lisa-7b": Preset(partial(_published, "7b"), _SEVEN),
-    "lisa-13b": Preset(partial(_published, "13b-2"), _THIRTEEN),
-    "lisa-7b-v0": Preset(partial(_published, "7b"), _SEVEN),
-    "lisa-13b-v0": Preset(partial(_published, "13b-2"), _THIRTEEN),
-    "lisa-7b-llava1.5": Preset(partial(_published, "7b-2", 2), "LLaVA 1.5 7B, CLIP ViT-L/14 336, SAM ViT-H"),
-    "lisa-13b-llava1.5": Preset(partial(_published, "13b-2", 2), "LLaVA 1.5 13B, CLIP ViT-L/14 336, SAM ViT-H"),
+    name: Preset(partial(_published, size, depth), f"{base}, CLIP ViT-L/14{' 336' if depth else ''}, SAM ViT-H")
+    for name, (size, depth, base) in _BASES.items()
 }

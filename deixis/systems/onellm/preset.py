@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from deixis.checkpoints.part_rules import count_layers
-from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD, LLAMA
+from deixis.checkpoints.sizes import AST_MEAN, AST_STD, CLIP_MEAN, CLIP_STD, LLAMA
 from deixis.model import DeixisConfig
 from deixis.model.part_configs import EncoderConfig, PointingConfig, ProjectionConfig, SamplerConfig
 from deixis.systems.onellm.notation import NOTATION
@@ -31,8 +31,6 @@ SIZES: dict[str, dict[str, Any]] = {  # csuhan/OneLLM@8587a47: config/llama2/7B.
     }
 }
 """What the names and shapes of the checkpoint do not tell; its file comes without a configuration."""
-AUDIO_MEAN, AUDIO_STD = -4.2677393, 4.5689974
-"""Of the filterbank (data/data_utils.py, make_audio_features): (x - mean) / (2 * deviation)."""
 AUDIO_FRAMES, AUDIO_MEL_BINS, FRAMES_A_SECOND = 1024, 128, 100
 IMU_RATE_HZ = 200
 VIDEO_CLIPS = 5
@@ -168,8 +166,8 @@ def _signals(shapes: Shapes, vision: Mapping[str, Any], modalities: list[str]) -
             "mel_bins": AUDIO_MEL_BINS,
             "kernel": tuple(shapes["conv1.audio.weight"][2:]),
             "steps": (10, 10),
-            "mean": AUDIO_MEAN,
-            "std": AUDIO_STD,
+            "mean": AST_MEAN,
+            "std": AST_STD,
             "recipe": "ast",
         },
         # Points are sampled and grouped on columns 3 to 5, the colours (model/lib/point_utils.py).

@@ -12,13 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from deixis.checkpoints.sizes import CLIP_MEAN, CLIP_STD
+from deixis.checkpoints.sizes import AST_MEAN, AST_STD, CLIP_MEAN, CLIP_STD
 from deixis.conversation import question_sample
 from deixis.geometry import Box, Box3D, Span
 from deixis.inference import load
 from deixis.signals import MODALITIES, open_signal
 from deixis.systems.conversion import convert
-from deixis.systems.onellm.preset import AUDIO_MEAN, AUDIO_STD
 from deixis.systems.release import ConversionOptions
 from tests.checkpoints.checkpoints import onellm_state, random_state, write_onellm
 from tests.inference.test_batches import same_or_tied
@@ -188,8 +187,8 @@ def test_sounds_are_normalised_as_ast_does(world):
     seconds = world.signals["audio"].extent.duration_s
     windows = 1 + int((seconds * 1000 - 25) // 10)  # of 25 ms, 10 ms apart, wholly inside
     assert windows < len(values)
-    assert np.allclose(values[windows:], -AUDIO_MEAN / (2 * AUDIO_STD))
-    assert (AUDIO_MEAN, AUDIO_STD) == (-4.2677393, 4.5689974)  # data/data_utils.py@8587a47
+    assert np.allclose(values[windows:], -AST_MEAN / (2 * AST_STD))
+    assert (AST_MEAN, AST_STD) == (-4.2677393, 4.5689974)  # data/data_utils.py@8587a47
     assert values[:windows].std() > 0.1
 
 
