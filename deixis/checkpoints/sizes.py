@@ -47,7 +47,7 @@ CLIP_LARGE_336: dict[str, Any] = {**CLIP_LARGE, "image_size": 336}
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 AST_MEAN, AST_STD = -4.2677393, 4.5689974
-"""Of a filterbank: (x - mean) / (2 * std) (Gong et al., Interspeech 2021; csuhan/OneLLM@8587a47, data/data_utils.py)."""
+"""Of a filterbank: (x - mean) / (2 * std) (Gong et al., Interspeech 2021; OneLLM, data/data_utils.py)."""
 SAM_HUGE: dict[str, Any] = {
     "model_type": "sam",
     "vision_config": {
