@@ -12,9 +12,7 @@ import argparse
 import statistics
 from pathlib import Path
 
-import torch
-
-from benchmarks.measuring import circumstances, median_ratio, seconds_in_turn
+from benchmarks.measuring import command_line, median_ratio, publish, seconds_in_turn
 from deixis.conversation import open_signals, question_sample
 from deixis.evaluation.benchmarks.world.benchmark import World
 from deixis.inference import Answer, Model, load
@@ -60,43 +58,25 @@ def measure(names: tuple[str, ...], count: int, repeats: int) -> tuple[list[floa
     return slow, fast, len(names) * count, same
 
 
-def report(rows: dict[str, tuple[list[float], list[float], int, int]], options: argparse.Namespace) -> str:
-    """The measurement as a Markdown page."""
+def report(rows: dict[str, tuple[list[float], list[float], int, int]], options: argparse.Namespace) -> None:
     ratio = median_ratio(*rows["eight mixed questions"][:2])
-    lines = [
-        "# Eight mixed questions in a batch against one by one",
-        "",
+    about = (
         f"The bundled model, float32, CPU, {options.batches} batches of eight, {options.repeats} repeats after a "
         f"warm-up, medians. Target: {TARGET} times the throughput; "
-        f"{'reached' if ratio >= TARGET else 'missed'} with {ratio:.2f}.",
-        "",
-        *circumstances(
-            f"python -m benchmarks.batch_throughput --batches {options.batches} --repeats {options.repeats} "
-            f"--threads {options.threads}",
-            options.threads,
-        ),
-        "| questions | one by one, per second | batched, per second | ratio | equal answers |",
-        "|:---|---:|---:|---:|---:|",
-    ]
+        f"{'reached' if ratio >= TARGET else 'missed'} with {ratio:.2f}."
+    )
+    table = ["| questions | one by one, per second | batched, per second | ratio | equal answers |"]
+    table += ["|:---|---:|---:|---:|---:|"]
     for name, (slow, fast, count, same) in rows.items():
         rates = " | ".join(f"{count / statistics.median(seconds):.1f}" for seconds in (slow, fast))
-        lines.append(f"| {name} | {rates} | {median_ratio(slow, fast):.2f} | {same} of {count} |")
-    return "\n".join(lines) + "\n"
+        table.append(f"| {name} | {rates} | {median_ratio(slow, fast):.2f} | {same} of {count} |")
+    publish(options, "Eight mixed questions in a batch against one by one", about, table)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batches", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    kinds = {"eight mixed questions": MIXED, "seven, and a long answer": ONE_LONG}
-    page = report({name: measure(names, options.batches, options.repeats) for name, names in kinds.items()}, options)
-    print(page)
-    if options.out:
-        options.out.write_text(page)
+    options = command_line(__doc__, batches=8, repeats=7, threads=2)
+    tasks = {"eight mixed questions": MIXED, "seven, and a long answer": ONE_LONG}
+    report({name: measure(names, options.batches, options.repeats) for name, names in tasks.items()}, options)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ is timed too. With `--device cuda` it uses the Triton kernel. Run from the repos
 
 import argparse
 import statistics
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from benchmarks.measuring import circumstances, seconds_in_turn
+from benchmarks.measuring import command_line, publish, seconds_in_turn
 from benchmarks.plain.farthest_points import farthest_point_sample
 from deixis.ops import farthest, farthest_numba, farthest_points
 
@@ -48,45 +47,29 @@ def measure(device: str, repeats: int) -> list[Row]:
     return rows
 
 
-def report(rows: list[Row], device: str, threads: int, repeats: int) -> str:
-    """The measurement as a Markdown page."""
-    numba = farthest_numba.numba.__version__ if farthest_numba.AVAILABLE else "absent"
-    lines = [
-        "# Farthest point sampling: compiled against plain",
-        "",
-        f"Uniform points in a unit cube, float32, three axes, a given start per set. {repeats} interleaved runs "
-        "of each after two warm-ups (compilation is not timed); medians and, in brackets, the best. `plain`: the usual "
-        "PyTorch loop (`benchmarks/plain/farthest_points.py`); `loop`: this package's own PyTorch loop, for machines "
-        "without Numba; `ours`: `deixis.ops.farthest_points`, which uses the compiled form at these sizes.",
-        "",
-        f"* {device}, numba {numba}",
-        *circumstances(
-            f"python -m benchmarks.farthest_points --device {device} --threads {threads} --repeats {repeats}", threads
-        ),
-        "| sets | points | chosen | plain, s | loop, s | ours, s | plain / loop | plain / ours | same indices |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|:---|",
-    ]
+def report(rows: list[Row], options: argparse.Namespace) -> None:
+    about = (
+        f"Uniform points in a unit cube, float32, three axes, a given start per set. {options.repeats} interleaved "
+        "runs of each after two warm-ups (compilation is not timed); medians and, in brackets, the best. `plain`: the"
+        " usual PyTorch loop (`benchmarks/plain/farthest_points.py`); `loop`: this package's own PyTorch loop, for "
+        "machines without Numba; `ours`: `deixis.ops.farthest_points`, which uses the compiled form at these sizes."
+    )
+    table = ["| sets | points | chosen | plain, s | loop, s | ours, s | plain / loop | plain / ours | same indices |"]
+    table += ["|---:|---:|---:|---:|---:|---:|---:|---:|:---|"]
     for sets, number, count, seconds, equal in rows:
         plain, loop, ours = (statistics.median(taken) for taken in seconds)
         timed = [f"{statistics.median(taken):.4f} ({taken[0]:.4f})" for taken in seconds]
         ratios = [f"{plain / loop:.1f}", f"{plain / ours:.1f}"]
         cells = [str(sets), str(number), str(count), *timed, *ratios, "yes" if equal else "NO"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        table.append(f"| {' | '.join(cells)} |")
+    numba = farthest_numba.numba.__version__ if farthest_numba.AVAILABLE else "absent"
+    details = f"{options.device}, numba {numba}"
+    publish(options, "Farthest point sampling: compiled against plain", about, table, details)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    page = report(measure(options.device, options.repeats), options.device, options.threads, options.repeats)
-    print(page)
-    if options.out:
-        options.out.write_text(page)
+    options = command_line(__doc__, device="cpu", repeats=9, threads=2)
+    report(measure(options.device, options.repeats), options)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ routes a whole signal to one expert, so that the others are not computed. Run fr
 
 import argparse
 import statistics
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.measuring import circumstances, median_ratio, seconds_in_turn
+from benchmarks.measuring import command_line, median_ratio, publish, seconds_in_turn
 from benchmarks.plain.projection import PlainProjection
 from deixis.model.encoder.experts import LlamaExpert
 from deixis.model.encoder.projection import UniversalProjection
@@ -54,37 +53,23 @@ def measure(batches: tuple[int, ...], repeats: int) -> list[Row]:
     return rows
 
 
-def report(rows: list[Row], threads: int, repeats: int) -> str:
-    """The measurement as a Markdown page."""
-    lines = [
-        "# Universal projection: ours against the published form",
-        "",
+def report(rows: list[Row], options: argparse.Namespace) -> None:
+    about = (
         f"{TOKENS} tokens and {QUERIES} queries of {DIM} channels, {EXPERTS} experts of {BLOCKS} blocks, to {OUT_DIM}; "
-        f"float32, CPU, no gradient. {repeats} interleaved runs of each after a warm-up; median.",
-        "",
-        *circumstances(f"python -m benchmarks.projection --threads {threads} --repeats {repeats}", threads),
-        "| router | signals | published, s | ours, s | ratio | max abs difference |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+        f"float32, CPU, no gradient. {options.repeats} interleaved runs of each after a warm-up; median."
+    )
+    table = ["| router | signals | published, s | ours, s | ratio | max abs difference |"]
+    table += ["|---|---:|---:|---:|---:|---:|"]
     for name, batch, plain, ours, gap in rows:
-        shown = "other rule" if gap != gap else f"{gap:.1e}"
+        difference = "other rule" if gap != gap else f"{gap:.1e}"
         slow, fast, ratio = statistics.median(plain), statistics.median(ours), median_ratio(plain, ours)
-        lines.append(f"| {name} | {batch} | {slow:.3f} | {fast:.3f} | {ratio:.2f} | {shown} |")
-    return "\n".join(lines) + "\n"
+        table.append(f"| {name} | {batch} | {slow:.3f} | {fast:.3f} | {ratio:.2f} | {difference} |")
+    publish(options, "Universal projection: ours against the published form", about, table)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    page = report(measure(tuple(options.batches), options.repeats), options.threads, options.repeats)
-    print(page)
-    if options.out:
-        options.out.write_text(page)
+    options = command_line(__doc__, batches=[1, 4], repeats=5, threads=2)
+    report(measure(tuple(options.batches), options.repeats), options)
 
 
 if __name__ == "__main__":

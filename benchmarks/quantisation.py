@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from benchmarks.batch_throughput import MIXED, batches, together
-from benchmarks.measuring import circumstances, seconds_in_turn
+from benchmarks.measuring import command_line, publish, seconds_in_turn
 from deixis.checkpoints.quantization import weight_bytes
 from deixis.evaluation.benchmark import GENERATED
 from deixis.evaluation.benchmarks.world.benchmark import World
@@ -53,8 +53,10 @@ def measure(names: Sequence[str | None], dtypes: Sequence[torch.dtype], repeats:
     """A row per quantisation (None: full precision), with weights and activations in the dtype beside it."""
     models: dict[str, Model] = {}
     for name, dtype in zip(names, dtypes, strict=True):
-        kind = str(dtype).removeprefix("torch.")
-        models[kind if name is None else f"{name}, {kind}"] = load(device="cpu", dtype=dtype, quantization=name)
+        precision = str(dtype).removeprefix("torch.")
+        models[precision if name is None else f"{name}, {precision}"] = load(
+            device="cpu", dtype=dtype, quantization=name
+        )
     groups = batches(MIXED, 4)
     questions = sum(map(len, groups))
     timed = seconds_in_turn([lambda m=model: together(m, groups) for model in models.values()], repeats)
@@ -71,50 +73,30 @@ def measure(names: Sequence[str | None], dtypes: Sequence[torch.dtype], repeats:
     return rows
 
 
-def page(rows: Sequence[Row], options: argparse.Namespace) -> str:
-    """The measurement as a Markdown page; the first row is full precision."""
+def report(rows: Sequence[Row], options: argparse.Namespace) -> None:
+    """The first row is full precision."""
     import torchao  # ty: ignore[import-not-found]
 
-    lines = [
-        "# The bundled model quantised",
-        "",
+    about = (
         f"Weights by torchao {torchao.__version__} through transformers, CPU. {options.repeats} repeats after a "
-        f"warm-up, medians; scores on {options.limit} questions per task, {len(TASKS)} tasks of the world test split.",
-        "",
-        *circumstances(
-            f"python -m benchmarks.quantisation --repeats {options.repeats} --limit {options.limit} "
-            f"--threads {options.threads}",
-            options.threads,
-        ),
-        "| weights | MB | answers per second | equal answers | mean score | " + " | ".join(TASKS) + " |",
-        "|:---|" + "---:|" * (4 + len(TASKS)),
+        f"warm-up, medians; scores on {options.limit} questions per task, {len(TASKS)} tasks of the world test split."
+    )
+    table: list[str] = [
+        "| weights | MB | answers per second | equal answers | mean score | " + " | ".join(TASKS) + " |"
     ]
+    table += ["|:---|" + "---:|" * (4 + len(TASKS))]
     for row in rows:
         scores = " | ".join(f"{row.scores[task]:.3f}" for task in TASKS)
         same = f"{row.agreement(rows[0]):.1%}"
-        lines.append(f"| {row.name} | {row.megabytes:.1f} | {row.rate:.1f} | {same} | {row.score:.3f} | {scores} |")
-    return "\n".join(lines) + "\n"
+        table.append(f"| {row.name} | {row.megabytes:.1f} | {row.rate:.1f} | {same} | {row.score:.3f} | {scores} |")
+    publish(options, "The bundled model quantised", about, table)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--limit", type=int, default=50)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    ways = [
-        (None, torch.float32),
-        (None, torch.bfloat16),
-        ("int8", torch.float32),
-        ("int8", torch.bfloat16),
-        ("int4", torch.bfloat16),
-    ]
-    text = page(measure(*zip(*ways, strict=True), options.repeats, options.limit), options)
-    print(text)
-    if options.out:
-        options.out.write_text(text)
+    options = command_line(__doc__, repeats=5, limit=50, threads=2)
+    full, half = torch.float32, torch.bfloat16
+    weights = [(None, full), (None, half), ("int8", full), ("int8", half), ("int4", half)]
+    report(measure(*zip(*weights, strict=True), options.repeats, options.limit), options)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measuring import circumstances
+from benchmarks.measuring import command_line, publish
 from deixis.datasets.annotated import Annotated, Expression, Relation
 from deixis.datasets.object_names import names_with_hard_negatives
 from deixis.datasets.runs.folder import RunFolder
@@ -158,33 +158,21 @@ def _timed(stage: str, call: Callable[[], int]) -> tuple[str, int, float]:
     return stage, count, time.process_time() - began
 
 
-def report(rows: list[tuple[str, int, float]], images: int) -> str:
-    """The measurement as a Markdown page."""
-    lines = [
-        "# Region data: items and samples per second, by stage, one core",
-        "",
-        f"{images} images of 640 x 480, {OBJECTS} objects each on average, polygons of about {CORNERS} corners; 1 to 3 "
-        "turns per sample, default shapes of regions. A whole run indexes the file, surveys it for held-out images and "
-        "names, reads it again for each part, makes, checks and writes. Seconds are processor time of one process. "
-        f"Target: {TARGET} samples per second.",
-        "",
-        *circumstances(f"python -m benchmarks.region_data --images {images}", 1),
-        "| stage | count | seconds | per second |",
-        "|---|---:|---:|---:|",
-    ]
-    lines += [f"| {stage} | {count} | {seconds:.2f} | {count / seconds:.0f} |" for stage, count, seconds in rows]
-    return "\n".join(lines) + "\n"
+def report(rows: list[tuple[str, int, float]], options: argparse.Namespace) -> None:
+    about = (
+        f"{options.images} images of 640 x 480, {OBJECTS} objects each on average, polygons of about {CORNERS} "
+        "corners; 1 to 3 turns per sample, default shapes of regions. A whole run indexes the file, surveys it for "
+        "held-out images and names, reads it again for each part, makes, checks and writes. Seconds are processor "
+        f"time of one process. Target: {TARGET} samples per second."
+    )
+    table = ["| stage | count | seconds | per second |", "|---|---:|---:|---:|"]
+    table += [f"| {stage} | {count} | {seconds:.2f} | {count / seconds:.0f} |" for stage, count, seconds in rows]
+    publish(options, "Region data: items and samples per second, by stage, one core", about, table)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=2_000)
-    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
-    options = parser.parse_args()
-    page = report(measure(options.images), options.images)
-    print(page)
-    if options.out:
-        options.out.write_text(page)
+    options = command_line(__doc__, images=2_000)
+    report(measure(options.images), options)
 
 
 if __name__ == "__main__":

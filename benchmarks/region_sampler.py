@@ -8,12 +8,11 @@ repository:
 
 import argparse
 import statistics
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from benchmarks.measuring import circumstances, seconds_in_turn
+from benchmarks.measuring import command_line, publish, seconds_in_turn
 from benchmarks.plain.region_sampler import PlainRegionSampler, sample_map
 from deixis.model.regions.sampler import RegionSampler
 from deixis.ops import sample_grid
@@ -45,39 +44,24 @@ def measure(regions: tuple[int, ...], repeats: int) -> list[tuple[int, list[floa
     return rows
 
 
-def report(rows: list[tuple[int, list[float], list[float], float]], threads: int, repeats: int) -> str:
-    """The measurement as a Markdown page."""
-    lines = [
-        "# Region sampler: folded against plain",
-        "",
+def report(rows: list[tuple[int, list[float], list[float], float]], options: argparse.Namespace) -> None:
+    about = (
         f"{IN_DIM} to {OUT_DIM} channels, {POINTS} points per region, {SIDE} x {SIDE} map, float32, CPU, no gradient. "
-        f"{repeats} interleaved runs of each after a warm-up; best and median.",
-        "",
-        *circumstances(f"python -m benchmarks.region_sampler --threads {threads} --repeats {repeats}", threads),
-        "| regions | plain best, s | folded best, s | ratio | plain median, s | folded median, s | ratio "
-        "| max abs difference |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+        f"{options.repeats} interleaved runs of each after a warm-up; best and median."
+    )
+    columns = ("regions", "plain best, s", "folded best, s", "ratio", "plain median, s", "folded median, s", "ratio")
+    table = [f"| {' | '.join(columns)} | max abs difference |", "|---:" * (len(columns) + 1) + "|"]
     for count, plain, folded, gap in rows:
         timed = []
         for slow, fast in ((plain[0], folded[0]), (statistics.median(plain), statistics.median(folded))):
             timed += [f"{slow:.3f}", f"{fast:.3f}", f"{slow / fast:.1f}"]
-        lines.append(f"| {count} | {' | '.join(timed)} | {gap:.1e} |")
-    return "\n".join(lines) + "\n"
+        table.append(f"| {count} | {' | '.join(timed)} | {gap:.1e} |")
+    publish(options, "Region sampler: folded against plain", about, table)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--regions", type=int, nargs="+", default=[1, 4, 16])
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    page = report(measure(tuple(options.regions), options.repeats), options.threads, options.repeats)
-    print(page)
-    if options.out:
-        options.out.write_text(page)
+    options = command_line(__doc__, regions=[1, 4, 16], repeats=9, threads=2)
+    report(measure(tuple(options.regions), options.repeats), options)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,11 @@ import argparse
 import statistics
 import time
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from benchmarks.measuring import circumstances, median_ratio
+from benchmarks.measuring import command_line, median_ratio, publish
 from deixis.conversation import question_sample
 from deixis.inference import GenerationOptions, Model
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
@@ -94,45 +93,25 @@ def measure(share: int, repeats: int, masks: int) -> dict[str, tuple[list[float]
     }
 
 
-def report(results: dict[int, dict[str, tuple[list[float], list[float]]]], options: argparse.Namespace) -> str:
-    """The measurement as a Markdown page; `results` by how many times narrower than lisa-7b."""
+def report(results: dict[int, dict[str, tuple[list[float], list[float]]]], options: argparse.Namespace) -> None:
+    """`results` are by how many times narrower the model is than lisa-7b."""
     ratio = median_ratio(*results[options.shares[0]][TOKEN])
-    lines = [
-        "# The second question about an image against the first",
-        "",
+    about = (
         "lisa-7b's layers and tokens at a fraction of its widths, random weights, float32, CPU; questions of 17 and 18 "
         f"words about one image. {options.repeats} repeats ({options.masks} of masks) after a warm-up, medians. "
-        f"Target: {TARGET} times faster to first token; {'reached' if ratio >= TARGET else 'missed'} with {ratio:.1f}.",
-        "",
-        *circumstances(
-            f"python -m benchmarks.second_question --shares {' '.join(map(str, options.shares))} "
-            f"--threads {options.threads} --repeats {options.repeats} --masks {options.masks}",
-            options.threads,
-        ),
-        "| widths | from, to | first, s | second, s | ratio |",
-        "|:---|:---|---:|---:|---:|",
-    ]
+        f"Target: {TARGET} times faster to first token; {'reached' if ratio >= TARGET else 'missed'} with {ratio:.1f}."
+    )
+    table = ["| widths | from, to | first, s | second, s | ratio |", "|:---|:---|---:|---:|---:|"]
     for share, rows in results.items():
         for name, (first, second) in rows.items():
             medians = f"{statistics.median(first):.3f} | {statistics.median(second):.3f}"
-            lines.append(f"| 1/{share} | {name} | {medians} | {median_ratio(first, second):.1f} |")
-    return "\n".join(lines) + "\n"
+            table.append(f"| 1/{share} | {name} | {medians} | {median_ratio(first, second):.1f} |")
+    publish(options, "The second question about an image against the first", about, table)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shares", type=int, nargs="+", default=[4, 8], help="how many times narrower than lisa-7b")
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--masks", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="also write the table to this Markdown file")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    results = {share: measure(share, options.repeats, options.masks) for share in options.shares}
-    page = report(results, options)
-    print(page)
-    if options.out:
-        options.out.write_text(page)
+    options = command_line(__doc__, shares=[4, 8], repeats=9, masks=3, threads=2)
+    report({share: measure(share, options.repeats, options.masks) for share in options.shares}, options)
 
 
 if __name__ == "__main__":
