@@ -81,7 +81,7 @@ def test_help_names_every_verb():
 
 
 @pytest.mark.parametrize("words", [pytest.param([], id="nothing"), *(pytest.param([g], id=g) for g in cli_app.GROUPS)])
-def test_no_verb_is_a_call_for_help(words):
+def test_no_verb_shows_help(words):
     done, asked = deixis_command(*words), deixis_command(*words, "--help")
     assert (done.returncode, done.stdout, done.stderr) == (0, asked.stdout, "")
     assert "Usage: deixis" in done.stdout
@@ -139,7 +139,7 @@ BUGS = [
 
 @pytest.mark.parametrize(("error", "line"), BUGS)
 @pytest.mark.parametrize("words", [pytest.param([], id="plain"), pytest.param(["--debug"], id="debug")])
-def test_a_bug_keeps_its_traceback_and_is_called_a_bug(run_verb, error, line, words):
+def test_bug_keeps_its_traceback(run_verb, error, line, words):
     code, out, err = run_verb(raiser(error), *words)
     assert (code, out) == (1, "")
     assert err.startswith("Traceback (most recent call last):")
@@ -149,7 +149,7 @@ def test_a_bug_keeps_its_traceback_and_is_called_a_bug(run_verb, error, line, wo
     assert "`deixis doctor`" in sentence
 
 
-def test_the_address_for_bugs_is_that_of_the_metadata(monkeypatch):
+def test_issue_address_is_that_of_the_metadata(monkeypatch):
     metadata = email.message_from_string("Project-URL: Issues, https://example.org/issues\n\n")
     monkeypatch.setattr("importlib.metadata.metadata", lambda name: metadata)
     assert bug_sentence().endswith("`deixis doctor` at https://example.org/issues")
@@ -175,7 +175,7 @@ def test_debug_shows_the_traceback_of_a_user_error(words, monkeypatch, capsys, t
     assert err.splitlines()[-1].startswith("deixis: ")
 
 
-def test_debug_behind_two_dashes_is_an_argument(capsys):
+def test_debug_after_double_dash_is_an_argument(capsys):
     with pytest.raises(SystemExit, match=r"^2$"):
         cli_app.main(["doctor", "--", "--debug"])
     err = capsys.readouterr().err
@@ -196,7 +196,7 @@ def test_a_closed_pipe_is_quiet(run_verb):
     assert (code, err) == (1, "")
 
 
-def test_a_verb_sees_the_words_in_the_order_typed(run_verb):
+def test_options_keep_their_order(run_verb):
     seen = []
 
     def body(context: typer.Context, box: str = "", point: str = "") -> None:
@@ -241,11 +241,11 @@ OLD = environment.Package("peft", "peft>=99", "0.1", satisfied=False)
         pytest.param([OLD, ABSENT], "pip install 'peft>=99' 'ray-caster>=2'", id="too_old"),
     ],
 )
-def test_the_pip_line_asks_for_what_is_missing(packages, pip_line):
+def test_pip_command_names_missing_packages(packages, pip_line):
     assert extra_with(*packages).pip_line == pip_line
 
 
-def test_doctor_tells_memory_where_the_system_does(monkeypatch):
+def test_doctor_reports_memory(monkeypatch):
     cpu = environment.devices()[0]
     assert cpu["memory_bytes"] is None or cpu["memory_bytes"] > 2**28
     monkeypatch.setattr(environment, "devices", lambda: [cpu | {"name": "a chip", "memory_bytes": 16_000_000_000}])
@@ -261,7 +261,7 @@ def test_doctor_names_a_missing_extra_and_its_pip_line(monkeypatch):
     assert "pip install 'ray-caster>=2'" in doctor._as_text(report)
 
 
-def test_a_missing_package_of_an_extra_is_the_users_to_mend(monkeypatch):
+def test_missing_package_of_an_extra_is_a_user_error(monkeypatch):
     monkeypatch.setattr(environment, "extras_of_this_package", lambda: (extra_with(ABSENT),))
     sentence = user_sentence(ModuleNotFoundError("No module named 'ray_caster'", name="ray_caster.core"))
     assert sentence == "this requires the package ray-caster, of the extra 'world': pip install 'ray-caster>=2'"

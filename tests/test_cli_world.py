@@ -19,7 +19,7 @@ def command(capsys):
     return run
 
 
-def test_a_set_is_written(command, tmp_path):
+def test_writes_a_set(command, tmp_path):
     code, out, _ = command(
         tmp_path / "set", "--split", "val", "--count", 2, "--seed", 7, "--modalities", "image, audio"
     )
@@ -30,7 +30,7 @@ def test_a_set_is_written(command, tmp_path):
     assert {sample.signals[0].id.split("/")[2] for sample in samples} == {"7", "8"}
 
 
-def test_a_sheet_is_drawn(command, tmp_path):
+def test_draws_a_contact_sheet(command, tmp_path):
     assert command("--show", tmp_path / "sheet.png", "--count", 1, "--modalities", "audio")[0] == 0
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert min(sheet.size) > 200
@@ -50,7 +50,7 @@ def test_a_sheet_is_drawn(command, tmp_path):
         pytest.param(["OUT", "--seed", "-1"], "--seed", id="negative_seed"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_writes_nothing(command, words, sentence, tmp_path):
+def test_user_error_is_one_sentence_and_writes_nothing(command, words, sentence, tmp_path):
     out_folder = tmp_path / "out"
     code, out, err = command(*(word.replace("OUT", str(out_folder)) for word in words))
     assert (code, out) == (2, "")

@@ -97,7 +97,7 @@ def in_fresh_process(code: str) -> str:
     return done.stdout
 
 
-def test_every_folder_has_its_row_in_the_table():
+def test_every_package_has_a_row_in_the_table():
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
     assert folders <= MAY_IMPORT.keys(), f"rooms without a row: {sorted(folders - MAY_IMPORT.keys())}"
 
@@ -129,7 +129,7 @@ def test_imports_go_one_way(room):
         pytest.param("from . import frames", "deixis.geometry.boxes", ["geometry"], id="relative_own"),
     ],
 )
-def test_the_scan_sees_every_way_to_import(source, module, expected):
+def test_scan_finds_every_form_of_import(source, module, expected):
     assert [room for _, room in imported_rooms(ast.parse(source), module, is_package=False)] == expected
 
 
@@ -150,7 +150,7 @@ def test_functions_are_short():
     assert not long, "\n".join(long)
 
 
-def test_every_module_says_what_it_does():
+def test_every_module_has_a_docstring():
     silent = [str(p.relative_to(ROOT)) for p in modules() if not ast.get_docstring(ast.parse(p.read_text("utf-8")))]
     assert not silent, "\n".join(silent)
 
@@ -196,7 +196,7 @@ def test_every_module_imports():
     in_fresh_process(f"import importlib\nfor name in {names!r}:\n    importlib.import_module(name)")
 
 
-def test_every_public_name_is_there():
+def test_every_public_name_exists():
     assert set(deixis._EXPORTS) | {"__version__"} == set(deixis.__all__) <= set(dir(deixis))
     missing = [name for name in deixis._EXPORTS if getattr(deixis, name, None) is None]
     assert not missing, missing

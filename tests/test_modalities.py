@@ -53,11 +53,11 @@ def found(source: str) -> list[tuple[int, str]]:
         pytest.param('part == "text"', [], id="other_word"),
     ],
 )
-def test_the_rule_finds_what_it_forbids(source, names):
+def test_rule_finds_forbidden_comparisons(source, names):
     assert [name for _, name in found(source)] == names
 
 
-def test_no_room_compares_names_of_modalities():
+def test_no_package_compares_names_of_modalities():
     hits = [
         f"{path.relative_to(PACKAGE)}:{line}: {name}" for path in asking() for line, name in found(path.read_text())
     ]

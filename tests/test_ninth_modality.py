@@ -42,14 +42,14 @@ def samples(count):
         yield Sample(f"pressure/{number}", "made up", "refer", "train", turns, (medium,), regions)
 
 
-def test_it_is_opened_by_name_and_ending(tmp_path):
+def test_opened_by_name_and_suffix(tmp_path):
     assert open_signal((LOG, 10.0), "pressure").extent.noun == "a barometer log"
     PRESSURE.write(LOG, tmp_path / "a.pressure")
     assert open_signal(f"pressure@10:{tmp_path / 'a.pressure'}").extent.duration_s == 8.0
     assert open_signal(tmp_path / "a.pressure", rate_hz=10).modality == "pressure"
 
 
-def test_it_is_asked_about_pointed_at_and_drawn(tmp_path):
+def test_asked_about_segmented_and_drawn(tmp_path):
     network, processor = toy_network(toy_tokenizer(), pressure={})
     assert network.config.abilities["regions"] == ["image", "audio", "point_cloud", "pressure"]
     signal = open_signal((LOG, 10.0), "pressure")
@@ -64,7 +64,7 @@ def test_it_is_asked_about_pointed_at_and_drawn(tmp_path):
     assert logits.shape == (16,)
 
 
-def test_it_is_trained_from_scratch_on_files(tmp_path):
+def test_trained_from_scratch_on_files(tmp_path):
     path = write_samples(samples(4), tmp_path / "data", "train")
     few = toy_recipe()["stages"][1] | {"batch": {"data": 2}, "data": [{"path": str(path)}], "dense_weight": 0.0}
     signals = {"image": SIZES["signals"]["image"], "pressure": {"early_dim": 16}}
@@ -74,7 +74,7 @@ def test_it_is_trained_from_scratch_on_files(tmp_path):
     assert model.ask("What is it?", open_signal((LOG, 10.0), "pressure"), max_new_tokens=3).model
 
 
-def test_a_trained_network_grows_by_it():
+def test_added_to_a_trained_network():
     network, processor = toy_network(toy_tokenizer())
     processor = add_signal(network, processor, "pressure")
     inputs = processor(["What is {0}?"], [open_signal((LOG, 10.0), "pressure")], [[Span(1, 3)]])

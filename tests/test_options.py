@@ -55,7 +55,7 @@ def test_lists_become_tuples_and_instances_pass():
         pytest.param({"name": "a", "extra": 1}, "drink.extra: expected fields with values; got 1", id="mapping"),
     ],
 )
-def test_what_does_not_fit_is_named(values, message):
+def test_invalid_values_are_named(values, message):
     with pytest.raises(ConfigError) as error:
         read_options(Drink, values, "drink.")
     assert message in str(error.value)

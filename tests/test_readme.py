@@ -66,7 +66,7 @@ def folder(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("words", BASH)
-def test_a_command_is_there_with_its_options(words):
+def test_commands_and_their_options_exist(words):
     first, *words = words
     if first == "deixis":
         verb, *words = words
@@ -90,19 +90,19 @@ def test_a_command_is_there_with_its_options(words):
 
 
 @pytest.mark.parametrize(("block", "printed"), snippets("python", runs=True))
-def test_the_python_runs(block, printed, folder, capsys):
+def test_python_snippets_run(block, printed, folder, capsys):
     exec(compile(block, "snippet", "exec"), {})
     if printed is not None:
         assert capsys.readouterr().out == printed
 
 
-def test_python_that_needs_more_is_python():
+def test_other_python_snippets_compile():
     for snippet in snippets("python", runs=False):
         compile(snippet.values[0], snippet.id, "exec")
 
 
 @pytest.mark.parametrize(("block", "printed"), snippets("bash", runs=True))
-def test_the_commands_run(block, printed, folder, capsys):
+def test_command_snippets_run(block, printed, folder, capsys):
     for words in lines_of(block):
         if words[0] == "deixis":
             with pytest.raises(SystemExit) as ended:
@@ -127,20 +127,20 @@ def test_rows_of_tables_have_the_columns_of_their_heads():
     assert not odd, "\n".join(odd)
 
 
-def test_the_tree_is_the_tree():
+def test_tree_matches_the_repository():
     (tree,) = (body for kind, body in FENCED.findall(README) if body.startswith("deixis/\n"))
     rooms = re.findall(r"^[├└]── (\w+)/ {2,}\w", tree, re.MULTILINE)
     assert set(rooms) == {path.name for path in (ROOT / "deixis").iterdir() if (path / "__init__.py").is_file()}
     beside = re.findall(r"^(\w+)/", tree, re.MULTILINE)
-    shown = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))}
-    assert set(beside) == shown - {"build", "dist", "out", "runs"}
+    published = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))}
+    assert set(beside) == published - {"build", "dist", "out", "runs"}
 
 
 def targets(text: str) -> list[str]:
     return re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", text))
 
 
-def test_links_lead_somewhere():
+def test_links_resolve():
     dead = []
     for name, text in PAGES.items():
         for target in targets(text):
@@ -159,12 +159,12 @@ def test_pages_of_the_documentation_link_to_each_other_or_absolutely():
 
 
 def test_links_are_absolute_on_the_package_index():
-    shown = README
+    published = README
     for change in PROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
-        shown = re.sub(change["pattern"], change["replacement"], shown)
+        published = re.sub(change["pattern"], change["replacement"], published)
     raw = REPOSITORY.replace("github.com", "raw.githubusercontent.com") + "/main/"
-    assert len(targets(shown)) == len(targets(README)) > 10
-    for before, after in zip(targets(README), targets(shown), strict=True):
+    assert len(targets(published)) == len(targets(README)) > 10
+    for before, after in zip(targets(README), targets(published), strict=True):
         start = raw if before.endswith(".png") else f"{REPOSITORY}/blob/main/"
         assert after == (before if before.startswith("https://") else start + before)
 

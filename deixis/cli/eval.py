@@ -58,7 +58,7 @@ def run(
         return _show_benchmarks(benchmark)
     from deixis.cli import answers
     from deixis.cli.progress import resumable
-    from deixis.evaluation.benchmarks.records import parsed_once
+    from deixis.evaluation.benchmarks.official_files import parsed_once
     from deixis.evaluation.evaluate import count_examples, evaluate
 
     known = _benchmark("benchmark", benchmark or "world")
@@ -144,8 +144,7 @@ def _folder_name(benchmark: str, model: str, named: Mapping[str, str]) -> str:
 def _adapters(model: "Model", one: "EvaluationRun", with_blind: bool) -> "tuple[ModelAdapter, ModelAdapter | None]":
     """The model as the loop asks it, and the one that sees nothing."""
     from deixis.evaluation.blind import blind
-    from deixis.evaluation.model_adapter import ModelAdapter
-    from deixis.evaluation.teacher_forced import check_able
+    from deixis.evaluation.model_adapter import ModelAdapter, check_able
 
     check_able(model, one.benchmark.info, one.mode)
     if with_blind and not hasattr(model, "network"):

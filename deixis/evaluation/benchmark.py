@@ -34,7 +34,7 @@ class RequiredFile:
 
 @dataclass(frozen=True)
 class PublishedScore:
-    """Scores of a system in a paper: values by metric as printed; `part` as in `Example`."""
+    """Scores of a system in a paper: values by metric as printed. part: as in `Example`."""
 
     system: str
     part: str
@@ -108,9 +108,7 @@ class Benchmark(Protocol):
     """What the classes of `deixis.evaluation.benchmarks` implement; they inherit nothing."""
 
     @property
-    def info(self) -> BenchmarkInfo:
-        """The description, known before it runs."""
-        ...
+    def info(self) -> BenchmarkInfo: ...
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         """The examples in the official order, deterministic; unreadable ones as `Skipped`.
@@ -140,6 +138,19 @@ class CorpusBenchmark(Protocol):
 def corpus_metrics(benchmark: Benchmark, rows: Sequence[ExampleResult]) -> Sequence[ExampleResult]:
     """The results with the corpus metrics of a benchmark; unchanged if it has none."""
     return benchmark.corpus_metrics(rows) if isinstance(benchmark, CorpusBenchmark) else rows
+
+
+Cell = tuple[str, str]
+"""(part, name of a metric): what one number of the table is of."""
+
+
+@runtime_checkable
+class BenchmarkWithBaselines(Protocol):
+    """A benchmark with scores of answers that ignore the signal, or with minimum scores."""
+
+    def baselines(self, examples: Sequence[Example]) -> Mapping[str, Mapping[Cell, float]]:
+        """Additional columns by name, such as "majority" and "floor": fractions by cell."""
+        ...
 
 
 @runtime_checkable

@@ -7,18 +7,24 @@ OUT/report.json            the scores
 OUT/report.html            the same, with drawn cases
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from deixis.errors import InputError
-from deixis.evaluation.benchmark import JUDGE_PREFIX, Example, ExampleResult, JudgedBenchmark, corpus_metrics
+from deixis.evaluation.benchmark import (
+    JUDGE_PREFIX,
+    BenchmarkWithBaselines,
+    Cell,
+    Example,
+    ExampleResult,
+    JudgedBenchmark,
+    corpus_metrics,
+)
 from deixis.evaluation.reports.report_page import select_cases, write_report_page
-from deixis.evaluation.reports.summary import BenchmarkWithBaselines, Summary, summarise
-from deixis.evaluation.runner import EvaluatedModel, EvaluationRun, examples, run_examples
-from deixis.samples.media import atomic_path
+from deixis.evaluation.reports.summary import Summary, summarise
+from deixis.evaluation.runner import EvaluatedModel, EvaluationRun, examples, run_examples, write_json_lines
 
 PREDICTIONS, SKIPPED, REPORT, PAGE = "predictions.jsonl", "skipped.jsonl", "report.json", "report.html"
 BLIND = "blind"
@@ -64,10 +70,10 @@ def evaluate(
         blind_rows, _ = run_examples(run, blind, folder / BLIND, progress.advance)
         blind_rows, _ = _with_corpus_metrics(run, blind_rows, folder / BLIND, progress)
     summary = summarise(run, model.name, rows, skipped, blind_rows, _baselines(run, progress), remarks)
-    _write_lines(folder / PREDICTIONS, (asdict(row) for row in rows))
-    _write_lines(folder / SKIPPED, summary.skipped_records())
+    write_json_lines(folder / PREDICTIONS, (asdict(row) for row in rows))
+    write_json_lines(folder / SKIPPED, summary.skipped_records())
     _draw(run, summary, rows, folder, progress)
-    _write_lines(folder / REPORT, [summary.to_json()], indent=1)
+    write_json_lines(folder / REPORT, [summary.to_json()], indent=1)
     return summary
 
 
@@ -83,7 +89,7 @@ def _with_corpus_metrics(
     return run.benchmark.judge(rows, options, folder)
 
 
-def _baselines(run: EvaluationRun, progress: Any) -> Mapping[str, Mapping[tuple[str, str], float]]:
+def _baselines(run: EvaluationRun, progress: Any) -> Mapping[str, Mapping[Cell, float]]:
     if not isinstance(run.benchmark, BenchmarkWithBaselines):
         return {}
     progress.stage("scoring constant answers", None)
@@ -97,8 +103,3 @@ def _draw(run: EvaluationRun, summary: Summary, rows: Sequence[ExampleResult], f
     by_id = {e.id: e for e in examples(run) if isinstance(e, Example) and e.id in ids}
     for _ in write_report_page(folder / PAGE, summary, cases, by_id):
         progress.advance(1)
-
-
-def _write_lines(path: Path, records: Iterable[Mapping[str, Any]], indent: int | None = None) -> None:
-    with atomic_path(path) as part, part.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(record, ensure_ascii=False, indent=indent) + "\n" for record in records)

@@ -9,13 +9,15 @@ Requests may have images, audio, video and several of them. It knows no tasks an
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from deixis.conversation import answered, question_sample
 from deixis.errors import DeixisError, InputError, UnsupportedError
+from deixis.evaluation.runner import answer_or_refuse
 from deixis.geometry import escaped
-from deixis.inference import Model, load
+from deixis.inference import Answer, Model, load
 from deixis.inference.generation import MAX_NEW_TOKENS
 from deixis.samples.sample import Sample
 from deixis.signals import Signal, open_signal
@@ -35,11 +37,7 @@ def manifest() -> "lmms_eval.models.registry_v2.ModelManifest":
 
 
 def open_visual(visual: Any) -> Signal:
-    """A task's visual as a signal: a PIL image, the path of a video, or {"array", "sampling_rate"} of audio.
-
-    Raises:
-        InputError: anything else.
-    """
+    """A task's visual as a signal: a PIL image, the path of a video, or {"array", "sampling_rate"} of audio."""
     if isinstance(visual, Mapping):
         missing = {"array", "sampling_rate"} - set(visual)
         if missing:
@@ -69,8 +67,7 @@ def truncated_at(text: str, stops: Iterable[str]) -> str:
 def decoding_of(kwargs: Mapping[str, Any]) -> tuple[int, dict[str, Any], list[str]]:
     """(max_new_tokens, sampling options, stop strings) of a task's generation_kwargs; greedy without options.
 
-    Raises:
-        UnsupportedError: beam search.
+    Raises UnsupportedError for beam search.
     """
     if int(kwargs.get("num_beams") or 1) != 1:
         raise UnsupportedError(f"num_beams: expected 1, for beam search is not supported, got {kwargs['num_beams']}")
@@ -92,33 +89,21 @@ def generate(
     for _, group in groupby(asked, key=lambda request: repr(sorted(request[2].items()))):
         while some := list(islice(group, batch)):
             tokens, sampling, stops = decoding_of(some[0][2])
-            try:
-                texts = _texts(model, some, tokens, sampling)
-            except DeixisError:
-                texts = [_text_or_nothing(model, request, tokens, sampling) for request in some]
-            yield from (truncated_at(text, stops) for text in texts)
+            answers = answer_or_refuse(some, partial(_answers, model, tokens, sampling))
+            for (context, *_), answer in zip(some, answers, strict=True):
+                if isinstance(answer, DeixisError):
+                    LOG.warning("an empty answer to %r: %s", context[:80], answer)
+                yield "" if isinstance(answer, DeixisError) else truncated_at(answer.text, stops)
 
 
-def _texts(model: Model, some: Sequence[tuple], tokens: int, sampling: Mapping[str, Any]) -> list[str]:
-    samples = [sample_of(context, visuals()) for context, visuals, _ in some]
-    return [answer.text for answer in model.answer(samples, tokens, **sampling)]
-
-
-def _text_or_nothing(model: Model, request: tuple, tokens: int, sampling: Mapping[str, Any]) -> str:
-    try:
-        return _texts(model, [request], tokens, sampling)[0]
-    except DeixisError as error:
-        LOG.warning("an empty answer to %r: %s", request[0][:80], error)
-        return ""
+def _answers(model: Model, tokens: int, sampling: Mapping[str, Any], some: Sequence[tuple]) -> list[Answer]:
+    return model.answer([sample_of(context, visuals()) for context, visuals, _ in some], tokens, **sampling)
 
 
 def log_likelihood(model: Model, context: str, visuals: Iterable[Any] | None, continuation: str) -> tuple[float, bool]:
     """(sum of the log-probabilities of a continuation's tokens in nats; whether greedy decoding would give it).
 
-    The end of the sequence is not counted.
-
-    Raises:
-        DeixisError: the model refuses the question.
+    The end of the sequence is not counted. Raises DeixisError if the model refuses the question.
     """
     import torch
 
@@ -169,10 +154,8 @@ class Requests:
         """The texts of all rounds of each request."""
         answers = []
         for context, kwargs, to_visual, to_text, number, task, split in (request.args for request in requests):
-            ask = lambda text, visuals, kwargs=kwargs: next(  # noqa: E731
-                generate(self.model, [(text, lambda: visuals, kwargs)])
-            )
-            document = self.task_dict[task][split][number]
+            ask = lambda text, visuals, kw=kwargs: next(generate(self.model, [(text, lambda: visuals, kw)]))  # noqa: E731
+            document = self._document(number, task, split)
             answers.append(answer_rounds(ask, context, to_visual(document), to_text, document))
         return answers
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -35,7 +36,7 @@ TargetAnswer = tuple[str, tuple[Region, ...]]
 """A target answer in markup, and the regions that it refers to."""
 
 
-@runtime_checkable
+@runtime_checkable  # isinstance is what the tests' type checks call
 class EvaluatedModel(Protocol):
     """What the loop asks: `model_adapter.ModelAdapter`, or a script in a test."""
 
@@ -99,7 +100,7 @@ def run_examples(
             with _claim(path.with_suffix(".lock")) as mine:
                 # Checked again under the lock: the block may have been finished between the check and the lock.
                 if mine and not path.is_file():
-                    _write(path, ask(run, model, block))
+                    write_json_lines(path, map(asdict, ask(run, model, block)))
                     advance(len(block))
                 waiting = waiting or not path.is_file()
         if waiting:
@@ -107,7 +108,8 @@ def run_examples(
     for lock in rows.glob("*.lock"):
         with suppress(OSError):  # Windows keeps a file that another process has open
             lock.unlink(missing_ok=True)
-    return [row for number in range(count) for row in read_rows(rows / f"{number:05d}.jsonl")], skipped
+    stored = [(rows / f"{number:05d}.jsonl").read_text(encoding="utf-8") for number in range(count)]
+    return [ExampleResult(**json.loads(line)) for text in stored for line in text.split("\n")[:-1]], skipped
 
 
 def examples(run: EvaluationRun) -> Iterator[Example | Skipped]:
@@ -122,46 +124,42 @@ def examples(run: EvaluationRun) -> Iterator[Example | Skipped]:
 
 
 def _blocks(run: EvaluationRun, skipped: list[Skipped]) -> Iterator[list[Example]]:
-    def kept() -> Iterator[Example]:
+    """The examples in blocks; what could not be read is added to `skipped`."""
+
+    def readable() -> Iterator[Example]:
         for example in examples(run):
             if isinstance(example, Skipped):
                 skipped.append(example)
             else:
                 yield example
 
-    stream = kept()
+    stream = readable()
     while block := list(islice(stream, BLOCK)):
         yield block
 
 
 def ask(run: EvaluationRun, model: EvaluatedModel, block: Sequence[Example]) -> list[ExampleResult]:
-    """The results of some examples, asked `batch` at a time; a refused batch is asked again one by one."""
+    """The results of some examples, asked `batch` at a time with the same maximum answer length."""
     rows: list[ExampleResult] = []
-    for batch in _batches(run, block):
-        try:
-            answers: Iterable[Answer | str] = _answers(run, model, batch)
-        except DeixisError:
-            answers = [_answer_or_failure(run, model, example) for example in batch]
-        rows += [_result(run.benchmark, example, answer) for example, answer in zip(batch, answers, strict=True)]
+    for _, group in groupby(block, lambda example: _max_new_tokens(run, example)):
+        while batch := list(islice(group, run.batch)):
+            answers = answer_or_refuse(batch, partial(_answers, run, model))
+            rows += [_result(run.benchmark, example, answer) for example, answer in zip(batch, answers, strict=True)]
     return rows
 
 
-def _batches(run: EvaluationRun, block: Sequence[Example]) -> Iterator[list[Example]]:
-    """Consecutive examples with the same maximum answer length, at most `batch` at a time."""
-    for _, group in groupby(block, lambda example: _max_new_tokens(run, example)):
-        while batch := list(islice(group, run.batch)):
-            yield batch
+def answer_or_refuse(
+    batch: Sequence[Any], answer: Callable[[Sequence[Any]], Sequence[Answer]]
+) -> list[Answer | DeixisError]:
+    """An answer or the model's refusal per question; a refused batch is asked again one by one."""
+    try:
+        return list(answer(batch))
+    except DeixisError as error:
+        return [error] if len(batch) == 1 else [answer_or_refuse([one], answer)[0] for one in batch]
 
 
 def _max_new_tokens(run: EvaluationRun, example: Example) -> int:
     return example.max_new_tokens or run.benchmark.info.max_new_tokens
-
-
-def _answer_or_failure(run: EvaluationRun, model: EvaluatedModel, example: Example) -> Answer | str:
-    try:
-        return _answers(run, model, [example])[0]
-    except DeixisError as error:
-        return str(error)
 
 
 def _answers(run: EvaluationRun, model: EvaluatedModel, batch: Sequence[Example]) -> list[Answer]:
@@ -173,26 +171,17 @@ def _answers(run: EvaluationRun, model: EvaluatedModel, batch: Sequence[Example]
         return model.answer(opened, _max_new_tokens(run, batch[0]))
 
 
-def _result(benchmark: Benchmark, example: Example, answer: Answer | str) -> ExampleResult:
-    failure = answer if isinstance(answer, str) else None
-    scored = Answer("", (), ()) if isinstance(answer, str) else answer
-    return ExampleResult(
-        example.id,
-        example.part,
-        example.group,
-        example.text,
-        scored.to_dict(),
-        scored.raw,
-        benchmark.example_metrics(example, scored),
-        failure,
-    )
+def _result(benchmark: Benchmark, example: Example, answer: Answer | DeixisError) -> ExampleResult:
+    failure, scored = (str(answer), Answer("", (), ())) if isinstance(answer, DeixisError) else (None, answer)
+    metrics = benchmark.example_metrics(example, scored)
+    asked = (example.id, example.part, example.group, example.text)
+    return ExampleResult(*asked, scored.to_dict(), scored.raw, metrics, failure)
 
 
 def _open_run(folder: Path, description: dict[str, Any]) -> None:
     path = folder / "run.json"
     if not path.is_file():
-        with atomic_path(path) as part:
-            part.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+        write_json_lines(path, [description], indent=1)
     earlier = json.loads(path.read_text(encoding="utf-8"))
     for name, value in description.items():
         if earlier.get(name) != value:
@@ -202,16 +191,10 @@ def _open_run(folder: Path, description: dict[str, Any]) -> None:
             )
 
 
-def _write(path: Path, rows: Sequence[ExampleResult]) -> None:
-    with atomic_path(path) as part, part.open("w", encoding="utf-8") as lines:
-        lines.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
-
-
-def read_rows(path: Path) -> Iterator[ExampleResult]:
-    """The results in a file, in order."""
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield ExampleResult(**json.loads(line))
+def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]], indent: int | None = None) -> None:
+    """Writes a file with one JSON object per record, complete or not at all."""
+    with atomic_path(path) as part, part.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(record, ensure_ascii=False, indent=indent) + "\n" for record in records)
 
 
 @contextmanager

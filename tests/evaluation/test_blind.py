@@ -25,7 +25,7 @@ def model(toy):
         pytest.param(cloud, "point_cloud", id="point_cloud"),
     ],
 )
-def test_two_signals_look_the_same_to_the_blind(model, make, kind):
+def test_blanked_signals_are_equal(model, make, kind):
     signals = [open_signal(make(seed=seed), kind) for seed in (0, 1)]
     seen = [model.processor.prepare(signal) for signal in signals]
     blank = [blind(model).processor.prepare(signal) for signal in signals]
@@ -36,16 +36,16 @@ def test_two_signals_look_the_same_to_the_blind(model, make, kind):
         assert (one.frame.origin, one.frame.extent) == (other.frame.origin, other.frame.extent)
 
 
-def test_silence_is_what_follows_the_end_of_a_sound(model):
+def test_blank_audio_is_the_noise_floor(model):
     signal = open_signal(sound(duration_s=1.0), "audio")
     values = model.processor.prepare(signal).values
     blank = blind(model).processor.prepare(signal).values
     np.testing.assert_allclose(blank, values[-1, 0])
 
 
-def test_the_blind_answer_alike_about_everything(model):
-    pictures = [open_signal(picture(seed=seed), "image") for seed in (0, 1)]
-    asked = [question_sample("What is {0}?", (signal,), (Box(1, 2, 20, 20),)) for signal in pictures]
+def test_blind_answers_do_not_depend_on_the_signal(model):
+    images = [open_signal(picture(seed=seed), "image") for seed in (0, 1)]
+    asked = [question_sample("What is {0}?", (signal,), (Box(1, 2, 20, 20),)) for signal in images]
     first, second = blind(model).answer(asked, 6)
     assert first.raw == second.raw
 
@@ -53,7 +53,7 @@ def test_the_blind_answer_alike_about_everything(model):
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, id=kind) for kind in MODALITIES if kind not in ("audio", "point_cloud")]
 )
-def test_every_other_kind_becomes_zeros(kind):
+def test_other_modalities_become_zeros(kind):
     prepared = Prepared(kind, np.ones((2, 3), np.float32), letterbox_frame((2, 3), (2, 3)))
     blank = blanked(prepared, None)
     assert blank.frame == prepared.frame

@@ -11,7 +11,7 @@ from deixis.inference.generation import MAX_NEW_TOKENS
 from deixis.signals import open_signal
 from tests.toy import picture
 
-PICTURE = Image.fromarray(picture(seed=0)) if isinstance(picture(seed=0), np.ndarray) else picture(seed=0)
+IMAGE = Image.fromarray(picture(seed=0)) if isinstance(picture(seed=0), np.ndarray) else picture(seed=0)
 SOUND = {"array": np.sin(np.arange(8_000) / 9).astype(np.float32), "sampling_rate": 16_000}
 QUIET = {"max_new_tokens": 4, "temperature": 0, "until": ["\n\n"], "do_sample": False, "top_p": None, "num_beams": 1}
 
@@ -36,13 +36,13 @@ def test_generation_kwargs(kwargs, expected):
     assert lmms.decoding_of(kwargs) == expected
 
 
-def test_beams_are_refused():
+def test_beam_search_is_refused():
     with pytest.raises(ValueError, match="num_beams: expected 1, for beam search is not supported, got 5"):
         lmms.decoding_of({"num_beams": 5})
 
 
-def test_visuals_become_signals():
-    question = lmms.sample_of("  Which {word}? ", [PICTURE, None, SOUND])
+def test_visuals_are_opened_as_signals():
+    question = lmms.sample_of("  Which {word}? ", [IMAGE, None, SOUND])
     assert [signal.modality for signal in question.signals] == ["image", "audio"]
     assert question.signals[1].values.extent.duration_s == pytest.approx(0.5)
     assert question.turns[-1].user == "Which {{word}}?"
@@ -51,41 +51,41 @@ def test_visuals_become_signals():
         lmms.open_visual({"path": "a.wav"})
 
 
-def test_texts_are_those_of_the_model_in_order_and_cut(model):
+def test_texts_are_in_order_and_truncated(model):
     words = ("What is this?", "Where is it?", "Why?")
-    asked = [(word, lambda: [PICTURE], QUIET) for word in words] + [("Loud?", lambda: [SOUND], {"max_new_tokens": 9})]
+    asked = [(word, lambda: [IMAGE], QUIET) for word in words] + [("Loud?", lambda: [SOUND], {"max_new_tokens": 9})]
     texts = list(lmms.generate(model, asked, batch=2))
-    alone = [model.ask(word, PICTURE, max_new_tokens=4).text.split("\n\n")[0] for word in words]
+    alone = [model.ask(word, IMAGE, max_new_tokens=4).text.split("\n\n")[0] for word in words]
     assert texts[:3] == alone
     assert texts[3] == model.ask("Loud?", open_signal((SOUND["array"], 16_000.0), "audio"), max_new_tokens=9).text
-    stopped = list(lmms.generate(model, [("What is this?", lambda: [PICTURE], {**QUIET, "until": texts[0][1:2]})]))
+    stopped = list(lmms.generate(model, [("What is this?", lambda: [IMAGE], {**QUIET, "until": texts[0][1:2]})]))
     assert stopped == [texts[0].split(texts[0][1:2])[0]]
 
 
-def test_what_is_refused_is_an_empty_answer_and_a_warning(model, caplog):
-    asked = [("One?", lambda: [PICTURE], QUIET), ("Two?", lambda: ["gone.png"], QUIET)]
+def test_refusal_is_an_empty_answer_and_a_warning(model, caplog):
+    asked = [("One?", lambda: [IMAGE], QUIET), ("Two?", lambda: ["gone.png"], QUIET)]
     first, second = lmms.generate(model, asked)
-    assert first == model.ask("One?", PICTURE, max_new_tokens=4).text.split("\n\n")[0]
+    assert first == model.ask("One?", IMAGE, max_new_tokens=4).text.split("\n\n")[0]
     assert second == ""
     assert "an empty answer to 'Two?'" in caplog.text
     assert "gone.png" in caplog.text
 
 
-def test_a_likelihood_is_the_sum_over_the_continuation(model):
-    written = model.ask("What is this?", PICTURE, max_new_tokens=3)
-    total, is_greedy = lmms.log_likelihood(model, "What is this?", [PICTURE], " a red mug")
-    scored = model.score([answered(lmms.sample_of("What is this?", [PICTURE]), "a red mug")])[0]
+def test_log_likelihood_is_summed_over_the_continuation(model):
+    written = model.ask("What is this?", IMAGE, max_new_tokens=3)
+    total, is_greedy = lmms.log_likelihood(model, "What is this?", [IMAGE], " a red mug")
+    scored = model.score([answered(lmms.sample_of("What is this?", [IMAGE]), "a red mug")])[0]
     one_by_one = [row.log_softmax(0)[token] for row, token in zip(scored.logits, scored.ids, strict=True)]
     assert model.processor.tokenizer.decode(scored.ids).strip() == "a red mug", "the end of turn is not among them"
     assert total == pytest.approx(float(sum(one_by_one)), rel=1e-5)
     assert total < 0
     assert not is_greedy
     if written.raw:
-        likeliest, _ = lmms.log_likelihood(model, "What is this?", [PICTURE], written.raw)
+        likeliest, _ = lmms.log_likelihood(model, "What is this?", [IMAGE], written.raw)
         assert likeliest / len(written.raw) > total / len("a red mug")
 
 
-def test_rounds_go_on_until_the_task_ends_them():
+def test_rounds_repeat_until_the_task_ends_them():
     asked = []
 
     def ask(words, visuals):
@@ -100,7 +100,7 @@ def test_rounds_go_on_until_the_task_ends_them():
     assert asked == [("first", ["picture"]), ("round 1", ["document"]), ("round 2", ["document"])]
 
 
-def test_the_class_answers_requests_of_lmms_eval(toy, tmp_path):
+def test_requests_of_lmms_eval(toy, tmp_path):
     """Runs where lmms-eval is installed: its base class, requests and registry are the real ones."""
     pytest.importorskip("lmms_eval.api.model")
     from lmms_eval.api.instance import Instance
@@ -113,7 +113,7 @@ def test_the_class_answers_requests_of_lmms_eval(toy, tmp_path):
     made = registry.get_model_class("deixis").create_from_arg_string(
         f"pretrained={tmp_path}", {"batch_size": 2, "device": "cpu"}
     )
-    documents = [{"picture": PICTURE, "sound": None}, {"picture": None, "sound": SOUND}]
+    documents = [{"picture": IMAGE, "sound": None}, {"picture": None, "sound": SOUND}]
     made.task_dict = {"mine": {"test": documents}}
     visuals = lambda document: [v for v in document.values() if v is not None]  # noqa: E731
 
@@ -126,9 +126,9 @@ def test_the_class_answers_requests_of_lmms_eval(toy, tmp_path):
     assert made.generate_until(requests) == list(lmms.generate(made.model, expected))
     given = request("loglikelihood", "What is this?", lambda document: "a mug", visuals, 0, *place)
     (total, _), (without, _) = made.loglikelihood([given, request("loglikelihood", "", "a mug")])
-    assert total == lmms.log_likelihood(made.model, "What is this?", [PICTURE], "a mug")[0]
+    assert total == lmms.log_likelihood(made.model, "What is this?", [IMAGE], "a mug")[0]
     assert without < 0
-    ended = lambda document, previous_output, **told: ([], "", True, previous_output, None)  # noqa: E731
+    ended = lambda document, previous_output, **state: ([], "", True, previous_output, None)  # noqa: E731
     rounds = request("generate_until_multi_round", "One?", QUIET, visuals, ended, 0, *place)
-    one = list(lmms.generate(made.model, [("One?", lambda: [PICTURE], QUIET)]))
+    one = list(lmms.generate(made.model, [("One?", lambda: [IMAGE], QUIET)]))
     assert made.generate_until_multi_round([rounds]) == [one]

@@ -16,7 +16,7 @@ from deixis.inference import Answer
 from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
-PICTURE = np.zeros((8, 8, 3), np.uint8)
+IMAGE = np.zeros((8, 8, 3), np.uint8)
 
 
 class Parity:
@@ -29,7 +29,7 @@ class Parity:
             if number % 10 == 9:
                 yield Skipped(f"number {number}", "it is unreadable")
                 continue
-            medium = MediaReference(f"n/{number}", "image", values=PICTURE, size_hw=(8, 8))
+            medium = MediaReference(f"n/{number}", "image", values=IMAGE, size_hw=(8, 8))
             ground_truth = "even" if number % 2 == 0 else "odd"
             part = "low" if number < 50 else "high"
             yield Example(
@@ -79,17 +79,17 @@ def of(count: int, **options) -> EvaluationRun:
     return EvaluationRun(Parity(), Path(str(count)), {}, **{"mode": GENERATED} | options)
 
 
-def test_every_example_is_asked_once_and_what_is_unreadable_is_said(tmp_path):
-    adapter, told = Counting(), []
-    rows, skipped = run_examples(of(75), adapter, tmp_path, told.append)
+def test_every_example_is_asked_once_and_skipped_ones_are_reported(tmp_path):
+    adapter, reported = Counting(), []
+    rows, skipped = run_examples(of(75), adapter, tmp_path, reported.append)
     assert [row.id for row in rows] == [f"n/{n}" for n in range(75) if n % 10 != 9]
     assert all(row.metrics == {"correct": True} for row in rows)
     assert skipped == [Skipped(f"number {n}", "it is unreadable") for n in range(9, 75, 10)]
-    assert sum(told) == len(rows) == len(adapter.asked) == len(set(adapter.asked))
+    assert sum(reported) == len(rows) == len(adapter.asked) == len(set(adapter.asked))
     assert not list(tmp_path.rglob("*.lock"))
 
 
-def test_a_stopped_run_goes_on_with_the_same_rows(tmp_path):
+def test_stopped_run_resumes_with_the_same_results(tmp_path):
     whole, _ = run_examples(of(120), Counting(), tmp_path / "whole")
     first = Counting(stop_after=BLOCK)
     with pytest.raises(KeyboardInterrupt):
@@ -118,10 +118,10 @@ def test_two_processes_share_one_run(tmp_path):
     for process in shared:
         process.join()
         assert process.exitcode == 0
-    told = [json.loads(path.read_text()) for path in outs]
+    reported = [json.loads(path.read_text()) for path in outs]
     alone, _ = run_examples(of(400), Counting(), tmp_path / "alone")
-    assert told[0]["rows"] == told[1]["rows"] == [row.id for row in alone]
-    assert sorted(told[0]["asked"] + told[1]["asked"]) == sorted(row.id.removeprefix("n/") for row in alone)
+    assert reported[0]["rows"] == reported[1]["rows"] == [row.id for row in alone]
+    assert sorted(reported[0]["asked"] + reported[1]["asked"]) == sorted(row.id.removeprefix("n/") for row in alone)
 
 
 def test_a_refused_example_fails_alone(tmp_path):
@@ -157,7 +157,7 @@ def test_a_bug_stops_the_run_which_resumes(tmp_path, bug):
     assert len(second.asked) == len(rows) - BLOCK
 
 
-def test_a_medium_that_cannot_be_opened_fails_alone(tmp_path):
+def test_unreadable_media_fail_alone(tmp_path):
     class Broken(Parity):
         def examples(self, data, options):
             for example in super().examples(data, options):
@@ -173,19 +173,19 @@ def test_a_medium_that_cannot_be_opened_fails_alone(tmp_path):
     assert "gone.png" in next(row.failure for row in rows if row.failure)
 
 
-def test_a_limit_is_of_each_part():
-    kept = [e.id for e in examples(of(75, limit=3)) if isinstance(e, Example)]
-    assert kept == ["n/0", "n/1", "n/2", "n/50", "n/51", "n/52"]
+def test_limit_applies_per_part():
+    limited = [e.id for e in examples(of(75, limit=3)) if isinstance(e, Example)]
+    assert limited == ["n/0", "n/1", "n/2", "n/50", "n/51", "n/52"]
 
 
-def test_given_answers_are_pointed_not_written(tmp_path):
+def test_teacher_forced_run_calls_point(tmp_path):
     adapter = Counting(refuses="")
     rows, _ = run_examples(of(8, mode=TEACHER_FORCED), adapter, tmp_path)
     assert all(row.metrics["correct"] and row.failure is None for row in rows)
     assert adapter.asked == []
 
 
-def test_a_folder_of_another_run_is_left_alone(tmp_path):
+def test_folder_of_another_run_is_refused(tmp_path):
     run_examples(of(8), Counting(), tmp_path)
     with pytest.raises(ValueError, match=r"holds another run \(its limit is None, now it is 3\)"):
         run_examples(of(8, limit=3), Counting(), tmp_path)
@@ -193,7 +193,7 @@ def test_a_folder_of_another_run_is_left_alone(tmp_path):
         run_examples(of(8), Counting("other"), tmp_path)
 
 
-def test_another_judge_goes_on_with_the_same_answers(tmp_path):
+def test_run_resumes_with_another_judge(tmp_path):
     rows, _ = run_examples(EvaluationRun(Parity(), Path("8"), {"judge_model": "one"}, GENERATED), Counting(), tmp_path)
     adapter = Counting()
     again, _ = run_examples(EvaluationRun(Parity(), Path("8"), {"judge_model": "other"}, GENERATED), adapter, tmp_path)

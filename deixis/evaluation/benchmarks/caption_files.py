@@ -1,4 +1,4 @@
-"""Readers of caption sets in the files of evaluations: one iterator of `CaptionRecord` per file format.
+"""Readers of caption sets in the files of evaluations: per file format an iterator of `Item` with reference captions.
 
     COCO's format       {"images": [...], "annotations": [{"image_id", "caption"}]}, NoCaps' with a "domain" per image
     Karpathy's splits   dataset_coco.json, dataset_flickr30k.json: {"images": [{"filepath", "filename", "split",
@@ -12,7 +12,6 @@ OpenRobotLab/PointLLM pointllm/eval.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from deixis.datasets.instruction.onellm import ONELLM, POINTLLM_FILE
 from deixis.datasets.instruction.onellm_media import locate, medium_id
 from deixis.datasets.source import DatasetConfig, Format
 from deixis.errors import DataError, DeixisError
-from deixis.evaluation.benchmarks.records import converted, records, unescaped
+from deixis.evaluation.benchmarks.official_files import Item, converted, records, unescaped
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
@@ -33,26 +32,16 @@ DOMAINS = ("in-domain", "near-domain", "out-domain")
 SPLITS = ("test", "val")
 
 
-@dataclass(frozen=True)
-class CaptionRecord:
-    """Signals with their reference captions as plain text. part: as in `Example`."""
-
-    id: str
-    part: str
-    signals: tuple[MediaReference, ...]
-    captions: tuple[str, ...]
-
-
-Read = Callable[[DatasetConfig, str], Iterator[CaptionRecord | Skipped]]
+Read = Callable[[DatasetConfig, str], Iterator[Item | Skipped]]
 """(file, requested split, for files with several) -> records."""
 
 
-def coco_form(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
+def coco_form(config: DatasetConfig, split: str) -> Iterator[Item | Skipped]:
     """The images of a file in COCO's format, all of one part."""
     return _by(COCO_CAPTIONS, config, lambda _: _split_in(config.path, split))
 
 
-def by_domain(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
+def by_domain(config: DatasetConfig, split: str) -> Iterator[Item | Skipped]:
     """NoCaps: the part is the domain of an image, from the file or the files beside it; else "entire"."""
     domains = {str(image["id"]): str(image["domain"]) for image in _images(config.path) if "domain" in image}
     for domain in () if domains else DOMAINS:
@@ -61,7 +50,7 @@ def by_domain(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Ski
     return _by(COCO_CAPTIONS, config, lambda key: domains.get(key, "no domain" if domains else "entire"))
 
 
-def karpathy(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
+def karpathy(config: DatasetConfig, split: str) -> Iterator[Item | Skipped]:
     """The images of one split of Karpathy's files."""
     number = 0
     for where, image in json_items(config.path, "images"):
@@ -69,14 +58,13 @@ def karpathy(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skip
             continue
         number += 1
         names = [f"{image['filepath']}/{image['filename']}"] if image.get("filepath") else []
-        yield _image_record(
-            config, where, split, [*names, image["filename"]], [s.get("raw") for s in image["sentences"]]
-        )
+        texts = [sentence.get("raw") for sentence in image["sentences"]]
+        yield _image_record(config, where, split, [*names, image["filename"]], texts)
     if not number:
         raise DataError(f"{config.path}: expected images with the split {split!r}, got none")
 
 
-def blip_list(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
+def blip_list(config: DatasetConfig, split: str) -> Iterator[Item | Skipped]:
     """The images of a list of files with captions."""
     for where, row in json_rows(config.path):
         if isinstance(row, dict) and isinstance(row.get("image"), str):
@@ -87,25 +75,22 @@ def blip_list(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Ski
             yield Skipped(where, f"expected an object with 'image' and 'caption', got {shown(row)}")
 
 
-def of_onellm(modality: str) -> Read:
-    """OneLLM's evaluation files about one of its modalities."""
-
-    def read(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
-        of_modality = DatasetConfig(config.path, config.images, "test", {"kind": modality})
-        return _by(ONELLM, of_modality, lambda _: "test")
-
-    return read
-
-
-def clotho(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
+def clotho(config: DatasetConfig, split: str) -> Iterator[Item | Skipped]:
     return _by(CLOTHO, config, lambda _: "evaluation")
 
 
-def audiocaps(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
+def audiocaps(config: DatasetConfig, split: str) -> Iterator[Item | Skipped]:
     return _by(AUDIOCAPS, config, lambda _: "test")
 
 
-def pointllm_list(config: DatasetConfig, split: str) -> Iterator[CaptionRecord | Skipped]:
+def of_onellm(modality: str) -> Read:
+    """OneLLM's evaluation files about one of its modalities."""
+    return lambda config, split: _by(
+        ONELLM, DatasetConfig(config.path, config.images, "test", {"kind": modality}), lambda _: "test"
+    )
+
+
+def pointllm_list(config: DatasetConfig, split: str) -> Iterator[Item | Skipped]:
     """The objects of PointLLM's list, each with the answer of its conversation as caption."""
     for where, row in json_rows(config.path):
         try:
@@ -115,13 +100,13 @@ def pointllm_list(config: DatasetConfig, split: str) -> Iterator[CaptionRecord |
             continue
         file = POINTLLM_FILE.format(name)
         medium = MediaReference(medium_id("point", file), "point_cloud", path=str(locate(config, file)))
-        yield CaptionRecord(f"pointllm/{name}", "test", (medium,), (caption.strip(),))
+        yield Item(f"pointllm/{name}", "test", (medium,), (caption.strip(),))
 
 
-def _by(form: Format, config: DatasetConfig, part: Callable[[str], str]) -> Iterator[CaptionRecord | Skipped]:
-    def convert(record: Annotated) -> CaptionRecord:
+def _by(form: Format, config: DatasetConfig, part: Callable[[str], str]) -> Iterator[Item | Skipped]:
+    def convert(record: Annotated) -> Item:
         key = record.id.rpartition("/")[2].rpartition(":")[2]
-        return CaptionRecord(record.id, part(key), record.signals, tuple(map(unescaped, record.captions)))
+        return Item(record.id, part(key), record.signals, tuple(map(unescaped, record.captions)))
 
     return converted(records(form, config), convert)
 
@@ -130,9 +115,7 @@ def _images(path: Path) -> Iterator[Mapping[str, Any]]:
     return (image for _, image in json_items(path, "images") if isinstance(image, dict) and "id" in image)
 
 
-def _image_record(
-    config: DatasetConfig, where: str, part: str, names: list[str], texts: list[Any]
-) -> CaptionRecord | Skipped:
+def _image_record(config: DatasetConfig, where: str, part: str, names: list[str], texts: list[Any]) -> Item | Skipped:
     captions = tuple(" ".join(text.split()) for text in texts if isinstance(text, str) and text.strip())
     if not captions:
         return Skipped(where, f"caption: expected text, got {shown(texts[:1])}")
@@ -140,7 +123,7 @@ def _image_record(
         medium = image_reference(config, names, "captions")
     except DeixisError as error:
         return Skipped(where, str(error))
-    return CaptionRecord(medium.id, part, (medium,), captions)
+    return Item(medium.id, part, (medium,), captions)
 
 
 def _split_in(path: Path, split: str) -> str:

@@ -1,20 +1,22 @@
 """Captioning of images, audio, point clouds, IMU recordings and fMRI responses: CIDEr and other caption metrics."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from deixis.datasets.instruction.caption_sets import AUDIOCAPS, CLOTHO, COCO_CAPTIONS
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import caption_files as files
-from deixis.evaluation.benchmarks.records import converted, with_media
-from deixis.evaluation.benchmarks.required_files import (
+from deixis.evaluation.benchmarks.official_files import (
     IMAGES,
     choice_option,
     coco_images,
+    converted,
     find_files,
     place_for,
     require_files,
+    with_media,
 )
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
@@ -33,51 +35,22 @@ NOTES = (
 
 
 @dataclass(frozen=True)
-class CaptionSet:
-    """A set: the modality of its signals, and a reader per possible file, of which the first that exists is read."""
+class Captioning:
+    """One caption per signal of a set: the modality, and a reader per possible file; the first found is used."""
 
-    name: str
-    title: str
     modality: str
     readers: Mapping[str, files.Read]
-    required_files: tuple[RequiredFile, ...]
-    notes: tuple[str, ...] = ()
-    published: tuple[PublishedScore, ...] = ()
-    metrics: tuple[Metric, ...] = ()
-    combined_parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    splits: tuple[str, ...] = ()
-
-
-class Captioning:
-    """One caption per signal of a set."""
-
-    def __init__(self, of: CaptionSet):
-        self.of = of
-        self.info = BenchmarkInfo(
-            name=of.name,
-            title=of.title,
-            required_files=of.required_files,
-            metrics=(*caption_metrics()[:1], *of.metrics, *caption_metrics()[1:]),
-            notes=(*NOTES, *of.notes),
-            published=of.published,
-            options=IMAGES | ({"split": f"which of {', '.join(of.splits)}; {of.splits[0]}"} if of.splits else {}),
-            max_new_tokens=MAX_NEW_TOKENS,
-            combined_parts=of.combined_parts,
-        )
+    splits: tuple[str, ...]
+    info: BenchmarkInfo
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        split = choice_option(options, "split", *(self.of.splits or ("test",)))
-        names = {name.format(split=split): read for name, read in self.of.readers.items()}
-        path = require_files(data, self.of.required_files[0], *names)[0]
+        split = choice_option(options, "split", *(self.splits or ("test",)))
+        names = {name.format(split=split): read for name, read in self.readers.items()}
+        path = require_files(data, self.info.required_files[0], *names)[0]
         read = next(read for name, read in names.items() if find_files(data, name))
-        question = question_for(f"caption_{self.of.modality}", notation_of(options))
-        place = with_media(place_for(path, options), self.of.required_files[1].path)
-
-        def example(record: files.CaptionRecord) -> Example:
-            media = record.signals
-            return Example(record.id, record.part, media[0].id, question, media, ground_truth=record.captions)
-
-        return converted(read(place, split), example)
+        question = question_for(f"caption_{self.modality}", notation_of(options))
+        place = with_media(place_for(path, options), self.info.required_files[1].path)
+        return converted(read(place, split), lambda item: item.example(question))
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         """The caption and its references; the metrics need all captions (`corpus_metrics`)."""
@@ -95,7 +68,7 @@ class Captioning:
         for numbers in by_part.values():
             some = per_caption_metrics(*_captions_of([rows[number] for number in numbers]))
             metrics |= dict(zip(numbers, some, strict=True))
-        if self.of.metrics:
+        if self.info.combined_parts:
             together = cider_scores(*_captions_of(rows))
             metrics = {number: {**metrics[number], "cider_all": value} for number, value in enumerate(together)}
         return [replace(row, metrics={**row.metrics, **metrics[number]}) for number, row in enumerate(rows)]
@@ -104,6 +77,26 @@ class Captioning:
 def _captions_of(rows: Sequence[ExampleResult]) -> tuple[list[str], list[list[str]]]:
     """(captions, their references)."""
     return [row.metrics["caption"] for row in rows], [row.metrics["references"] for row in rows]
+
+
+def _set(
+    name: str,
+    title: str,
+    modality: str,
+    readers: Mapping[str, files.Read],
+    required_files: tuple[RequiredFile, ...],
+    notes: tuple[str, ...] = (),
+    metrics: tuple[Metric, ...] = (),
+    splits: tuple[str, ...] = (),
+    **info: Any,
+) -> Captioning:
+    cider, *others = caption_metrics()
+    options = IMAGES | ({"split": f"which of {', '.join(splits)}; {splits[0]}"} if splits else {})
+    notes, metrics = (*NOTES, *notes), (cider, *metrics, *others)
+    description = BenchmarkInfo(
+        name, title, required_files, metrics, notes, options=options, max_new_tokens=MAX_NEW_TOKENS, **info
+    )
+    return Captioning(modality, readers, splits, description)
 
 
 def _images(path: str, what: str, home: str) -> RequiredFile:
@@ -116,8 +109,8 @@ def _published(part: str, source: str, **values: float) -> PublishedScore:
 
 
 EVAL_HOME = "https://huggingface.co/datasets/csuhan/OneLLM_Eval"
-_SETS = (
-    CaptionSet(
+CAPTIONING: tuple[Captioning, ...] = (
+    _set(
         "coco_captions", "COCO captions (Karpathy's split, or val)", "image",
         {"dataset_coco.json": files.karpathy, "coco_karpathy_{split}.json": files.blip_list,
          "captions_val20*.json": files.coco_form},
@@ -126,7 +119,7 @@ _SETS = (
          coco_images("val2014/")),
         splits=files.SPLITS,
     ),
-    CaptionSet(
+    _set(
         "nocaps", "NoCaps: captions of novel objects, absent from COCO", "image",
         {"nocaps_val_4500_captions.json": files.by_domain},
         (RequiredFile("nocaps_val_4500_captions.json", "the captions", "https://nocaps.org/download", "CC-BY-2.0"),
@@ -140,7 +133,7 @@ _SETS = (
         metrics=(mean("CIDEr all", "cider_all", "CIDEr-D with the document frequencies of all parts."),),
         combined_parts={"entire": files.DOMAINS},
     ),
-    CaptionSet(
+    _set(
         "flickr30k_captions", "Flickr30k captions (Karpathy's split)", "image",
         {"dataset_flickr30k.json": files.karpathy, "flickr30k_{split}.json": files.blip_list,
          "flickr30k_{split}_karpathy.json": files.coco_form},
@@ -150,7 +143,7 @@ _SETS = (
         published=(_published("test", "table 1", cider=78.6),),
         splits=files.SPLITS,
     ),
-    CaptionSet(
+    _set(
         "clotho_captions", "Clotho: audio captions", "audio",
         {"clotho_captions_evaluation.csv": files.clotho, "eval_clothocap_ann.json": files.of_onellm("audio")},
         (RequiredFile("clotho_captions_evaluation.csv", "five captions per file (or OneLLM's eval_clothocap_ann.json)",
@@ -161,12 +154,12 @@ _SETS = (
             PublishedScore("ChatBridge-13B", "evaluation", {"CIDEr": 26.2}, f"table 3 of {ONELLM}"),
         ),
     ),
-    CaptionSet(
+    _set(
         "audiocaps_captions", "AudioCaps: audio captions", "audio", {"test.csv": files.audiocaps},
         (RequiredFile("test.csv", "the captions", AUDIOCAPS.home, AUDIOCAPS.licence),
          RequiredFile("*.wav", "the audio clips, from videos", AUDIOCAPS.home, "as the videos")),
     ),
-    CaptionSet(
+    _set(
         "objaverse_captions", "Objaverse: captions of coloured point clouds", "point_cloud",
         {"pointllm_test.json": files.of_onellm("point"),
          "PointLLM_brief_description_val_200_GT.json": files.pointllm_list},
@@ -181,7 +174,7 @@ _SETS = (
                            f"table 5 of {ONELLM}"),
         ),
     ),
-    CaptionSet(
+    _set(
         "ego4d_imu_captions", "Ego4D: captions of head-mounted IMU recordings, 2000 windows", "imu",
         {"imu_2000_cococap.json": files.of_onellm("imu")},
         (RequiredFile("imu_2000_cococap.json", "windows and their captions", EVAL_HOME, "Ego4D's licence"),
@@ -190,7 +183,7 @@ _SETS = (
                 "Ego4D's licence")),
         published=(_published("test", "section 4.2", cider=24.9, rouge_l=19.5),),
     ),
-    CaptionSet(
+    _set(
         "nsd_captions", "NSD: captions of the viewed image from fMRI responses", "fmri",
         {"fmri_eval_cococap.json": files.of_onellm("fmri")},
         (RequiredFile("fmri_eval_cococap.json", "responses, captions of viewed images", EVAL_HOME, "NSD's terms"),
@@ -200,5 +193,3 @@ _SETS = (
         published=(_published("test", "section 4.2", cider=31.7, rouge_l=25.1),),
     ),
 )  # fmt: skip
-
-CAPTIONING: tuple[Captioning, ...] = tuple(map(Captioning, _SETS))

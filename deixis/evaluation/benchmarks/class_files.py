@@ -11,7 +11,6 @@ both papers' benchmarks. Sources: cs.nyu.edu/~silberman/datasets/nyu_depth_v2.ht
 SUNRGBDtoolbox read3dPoints.m (depth in steps of 1 mm, rotated by 3 bits, at most 8 m); timeseriesclassification.com.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +24,15 @@ from deixis.datasets.files.class_lists import readable, split_names
 from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmark import RequiredFile
-from deixis.evaluation.benchmarks.records import converted, records, unescaped
-from deixis.evaluation.benchmarks.required_files import choice_option, integer_option, require_files
+from deixis.evaluation.benchmarks.official_files import (
+    Item,
+    choice_option,
+    converted,
+    integer_option,
+    records,
+    require_files,
+    unescaped,
+)
 from deixis.evaluation.metrics.answer_text import NUMBER_WORDS
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
@@ -35,8 +41,10 @@ from deixis.samples.text_file import read_json, read_text
 Required = Sequence[RequiredFile]
 POINTS = 1024
 """The number of first points of a cloud, as in PointMLP's evaluation."""
-NYU_SCENES = ("bedroom", "kitchen", "living room", "bathroom", "dining room", "office", "home office", "classroom")
-NYU_SCENES += ("bookstore", "others")
+NYU_SCENES = (
+    *("bedroom", "kitchen", "living room", "bathroom", "dining room", "office", "home office", "classroom"),
+    *("bookstore", "others"),
+)
 SUN_SCENES = (
     *("bathroom", "bedroom", "classroom", "computer room", "conference room", "corridor", "dining area"),
     *("dining room", "discussion area", "furniture store", "home office", "kitchen", "lab", "lecture theatre"),
@@ -49,21 +57,12 @@ WITH, WITHOUT = "with", "without"
 
 
 @dataclass(frozen=True)
-class Classified:
-    """Signals and the index of their class. part: as in `Example`."""
-
-    id: str
-    part: str
-    media: tuple[MediaReference, ...]
-    label: int
-
-
-@dataclass(frozen=True)
 class Classes:
-    """The lower-case names of each class, the preferred one first; the signals, in order; and their modality."""
+    """The lower-case names of each class, the preferred one first; the signals, in order, with the index of their class
+    as ground truth; and their modality."""
 
     names: tuple[tuple[str, ...], ...]
-    items: Iterator[Classified | Skipped]
+    items: Iterator[Item | Skipped]
     modality: str
 
 
@@ -73,32 +72,29 @@ def class_folders(data: Path, options: Mapping[str, str], required_files: Requir
     if not data.is_dir():
         raise DataError(f"{data}: expected a folder with one folder per class, or with {LISTS[0]}, got none")
     split = options.get("split")
-    kept: list[Sample | Skipped] = [
+    selected: list[Sample | Skipped] = [
         record
         for record in records(CLASS_FOLDERS, DatasetConfig(data, options=own))
         if isinstance(record, Skipped) or (isinstance(record, Sample) and (split is None or record.split == split))
     ]
-    samples = [record for record in kept if isinstance(record, Sample)]
+    samples = [record for record in selected if isinstance(record, Sample)]
     if not samples:
         raise InputError(f"split: expected a split with signals, got {split!r}; omit it for all")
     titles = sorted({unescaped(sample.turns[0].assistant) for sample in samples})
     synonyms = _synonyms(options.get("synonyms"))
     names = tuple(_names(title, synonyms.get(title.lower(), ())) for title in titles)
 
-    def classified(record: Sample) -> Classified:
+    def classified(record: Sample) -> Item:
         label = titles.index(unescaped(record.turns[0].assistant))
-        return Classified(record.id, split or "all", record.signals, label)
+        return Item(record.id, split or "all", record.signals, label)
 
-    return Classes(names, converted(kept, classified), samples[0].signals[0].modality)
+    return Classes(names, converted(selected, classified), samples[0].signals[0].modality)
 
 
 def modelnet40(data: Path, options: Mapping[str, str], required_files: Required) -> Classes:
-    return _clouds(
-        require_files(data, required_files[0], "ply_data_test*.h5", "modelnet40_test.txt")[0].parent,
-        options,
-        "test",
-        "",
-    )
+    """The test split."""
+    file = require_files(data, required_files[0], "ply_data_test*.h5", "modelnet40_test.txt")[0]
+    return _clouds(file.parent, options, "test", "")
 
 
 def scanobjectnn(data: Path, options: Mapping[str, str], required_files: Required) -> Classes:
@@ -113,7 +109,7 @@ def nyuv2(data: Path, options: Mapping[str, str], required_files: Required) -> C
     view, with_image = _view(options)
     file, splits = require_files(data, required_files[0])[0], require_files(data, required_files[1])[0]
 
-    def items() -> Iterator[Classified | Skipped]:
+    def items() -> Iterator[Item | Skipped]:
         import h5py
         from scipy.io import loadmat
 
@@ -127,8 +123,8 @@ def nyuv2(data: Path, options: Mapping[str, str], required_files: Required) -> C
                 media = [MediaReference(name, "image", size_hw=image.shape[:2], values=image)]
                 if view == DEPTH:
                     depth_m = arrays["depths"][number - 1].T.astype(np.float32)
-                    media.append(MediaReference(f"{name}/depth", "depth", size_hw=depth_m.shape, values=depth_m))
-                yield from _viewed(name, media, view, with_image, label, file.parent, f"{number:04d}")
+                    media.append(_depth(name, depth_m))
+                yield _viewed(name, media, view, with_image, label, file.parent, f"{number:04d}")
 
     return Classes((*((name,) for name in NYU_SCENES[:-1]), ("others", "other")), items(), view)
 
@@ -139,7 +135,7 @@ def sun_rgbd(data: Path, options: Mapping[str, str], required_files: Required) -
     split = require_files(data, required_files[0], "allsplit.mat", "traintestSUNRGBD/allsplit.mat")[0]
     root = require_files(data, required_files[1], "SUNRGBD")[0]
 
-    def items() -> Iterator[Classified | Skipped]:
+    def items() -> Iterator[Item | Skipped]:
         from scipy.io import loadmat
 
         for cell in loadmat(split)["alltest"].ravel():
@@ -151,11 +147,9 @@ def sun_rgbd(data: Path, options: Mapping[str, str], required_files: Required) -
                     media = [MediaReference(f"sun_rgbd/{name}", "image", path=str(_only(folder / "image")))]
                     if view == DEPTH:
                         depth_m = sun_depth_m(_only(folder / "depth_bfx", folder / "depth"))
-                        media.append(
-                            MediaReference(f"sun_rgbd/{name}/depth", "depth", size_hw=depth_m.shape, values=depth_m)
-                        )
+                        media.append(_depth(f"sun_rgbd/{name}", depth_m))
                     label = SUN_SCENES.index(scene)
-                    yield from _viewed(f"sun_rgbd/{name}", media, view, with_image, label, folder, "normal")
+                    yield _viewed(f"sun_rgbd/{name}", media, view, with_image, label, folder, "normal")
             except (DeixisError, OSError) as error:
                 yield Skipped(name, str(error))
 
@@ -170,11 +164,9 @@ def imu(data: Path, options: Mapping[str, str], required_files: Required) -> Cla
     head = next((line.split()[2:] for line in lines if line.lower().startswith("@classlabel true")), [])
     start = next((number for number, line in enumerate(lines) if line.strip().lower() == "@data"), None)
     if not head or start is None:
-        raise DataError(
-            f"{path}: expected @classLabel true NAMES and @data, as in UEA archive files, got no such lines"
-        )
+        raise DataError(f"{path}: expected @classLabel true NAMES and @data, as in UEA archives, got no such lines")
 
-    def items() -> Iterator[Classified | Skipped]:
+    def items() -> Iterator[Item | Skipped]:
         for number, line in enumerate(lines[start + 1 :], start + 2):
             *columns, name = line.split(":")
             try:
@@ -184,13 +176,12 @@ def imu(data: Path, options: Mapping[str, str], required_files: Required) -> Cla
                     yield Skipped(f"{path.name}:{number}", f"expected a window of six dimensions and a class; {error}")
                 continue
             key = f"{path.stem}/{number - start - 2}"
-            yield Classified(key, path.stem, (MediaReference(key, "imu", rate_hz=rate_hz, values=values.T),), label)
+            yield Item(key, path.stem, (MediaReference(key, "imu", rate_hz=rate_hz, values=values.T),), label)
 
     return Classes(tuple(_names(name) for name in head), items(), "imu")
 
 
 def _window(columns: Sequence[str]) -> Float32[np.ndarray, "axis sample"]:
-    """The six dimensions of a line; ValueError for anything else."""
     values = np.array([[float(value) for value in column.split(",")] for column in columns], np.float32)
     if values.ndim != 2 or len(values) != IMU_AXES:
         raise DataError(f"expected {IMU_AXES} dimensions, got {len(columns)}")
@@ -198,11 +189,7 @@ def _window(columns: Sequence[str]) -> Float32[np.ndarray, "axis sample"]:
 
 
 def sun_depth_m(path: Path) -> Float32[np.ndarray, "h w"]:
-    """Depth in metres of a SUN RGB-D depth map, 0 where it is unknown.
-
-    Raises:
-        DataError: not a 16-bit depth map.
-    """
+    """Depth in metres of a SUN RGB-D depth map, 0 where it is unknown."""
     from deixis.signals.image import opened
 
     with opened(path, path.name) as image:
@@ -218,46 +205,41 @@ def sun_depth_m(path: Path) -> Float32[np.ndarray, "h w"]:
 def _clouds(folder: Path, options: Mapping[str, str], part: str, variant: str) -> Classes:
     count = integer_option(options, "points", POINTS, least=1)
     clouds = read_class_clouds(folder, count, variant) if variant else read_class_clouds(folder, count)
-    if clouds.test is None:
-        raise DataError(f"{folder}: expected a test split, got none")
     test = clouds.test
+    if test is None:
+        raise DataError(f"{folder}: expected a test split, got none")
 
-    def items() -> Iterator[Classified | Skipped]:
-        for number, (points, label) in enumerate(zip(test.points, test.labels, strict=True)):
-            medium = MediaReference(f"{folder.name}/{number}", "point_cloud", point_count=len(points), values=points)
-            yield Classified(medium.id, part, (medium,), int(label))
+    def item(number: int) -> Item:
+        points = test.points[number]
+        medium = MediaReference(f"{folder.name}/{number}", "point_cloud", point_count=len(points), values=points)
+        return Item(medium.id, part, (medium,), int(test.labels[number]))
 
-    return Classes(tuple(_names(name) for name in clouds.names), items(), "point_cloud")
+    return Classes(tuple(map(_names, clouds.names)), map(item, range(len(test.labels))), "point_cloud")
 
 
 def _view(options: Mapping[str, str]) -> tuple[str, bool]:
     return choice_option(options, "view", DEPTH, NORMAL, IMAGE), choice_option(options, "image", WITH, WITHOUT) == WITH
 
 
+def _depth(name: str, depth_m: Float32[np.ndarray, "h w"]) -> MediaReference:
+    return MediaReference(f"{name}/depth", "depth", size_hw=depth_m.shape, values=depth_m)
+
+
 def _viewed(
     name: str, media: list[MediaReference], view: str, with_image: bool, label: int, folder: Path, stem: str
-) -> Iterator[Classified | Skipped]:
+) -> Item | Skipped:
     """The image with its map, or the map alone. media: the image, and the depth map if that is the view."""
     if view == NORMAL:
-        path = next(
-            (p for p in (folder / "normal" / f"{stem}.npy", folder / "normal" / f"{stem}.png") if p.is_file()), None
-        )
-        if path is None:
-            yield Skipped(
-                name, f"expected normals in {folder / 'normal'}/{stem}.npy or .png, got none: create them first"
-            )
-            return
-        media = [*media, MediaReference(f"{name}/normal", "normal", path=str(path))]
-    kept = media if with_image or view == IMAGE else media[1:]
-    yield Classified(name, "test", tuple(kept), label)
+        paths = [path for ending in ("npy", "png") if (path := folder / "normal" / f"{stem}.{ending}").is_file()]
+        if not paths:
+            why = f"expected normals in {folder / 'normal'}/{stem}.npy or .png, got none: create them first"
+            return Skipped(name, why)
+        media = [*media, MediaReference(f"{name}/normal", "normal", path=str(paths[0]))]
+    return Item(name, "test", tuple(media if with_image or view == IMAGE else media[1:]), label)
 
 
 def _only(*folders: Path) -> Path:
-    """The first file in the first folder that has one.
-
-    Raises:
-        DataError: there is none.
-    """
+    """The first file in the first folder that has one."""
     for folder in folders:
         if folder.is_dir() and (files := sorted(path for path in folder.iterdir() if path.is_file())):
             return files[0]
@@ -276,15 +258,11 @@ def _names(title: str, more: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def _synonyms(path: str | None) -> Mapping[str, Sequence[str]]:
-    """Lower-case class name -> synonyms.
-
-    Raises:
-        DataError: a file of another format.
-    """
+    """Lower-case class name -> synonyms."""
     if path is None:
         return {}
     try:
         value = read_json(path)
-        return {re.sub("_", " ", name).lower(): [str(other) for other in others] for name, others in value.items()}
+        return {name.replace("_", " ").lower(): [str(other) for other in others] for name, others in value.items()}
     except (OSError, DeixisError, AttributeError, TypeError) as error:
         raise InputError(f"synonyms: expected a JSON file {{class: [names]}}, got {path}; {error}") from None

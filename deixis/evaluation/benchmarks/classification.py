@@ -7,15 +7,14 @@ the first counts.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deixis.datasets.classification.class_folders import QUESTIONS
 from deixis.datasets.plain_questions import plain_text
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import class_files as files
-from deixis.evaluation.benchmarks.records import converted
-from deixis.evaluation.benchmarks.required_files import choice_option
+from deixis.evaluation.benchmarks.official_files import choice_option, converted
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.answer_text import find_names
 from deixis.inference import Answer
@@ -42,46 +41,23 @@ OPTIONS = {"choices": f"{LISTED} (default): the question lists all classes; {OPE
 
 
 @dataclass(frozen=True)
-class ClassifiedSet:
-    """A set: the reader of its files, and its question (by default that of the modality)."""
-
-    name: str
-    title: str
-    read: Callable[[Path, Mapping[str, str], Sequence[RequiredFile]], files.Classes]
-    required_files: tuple[RequiredFile, ...]
-    notes: tuple[str, ...] = ()
-    published: tuple[PublishedScore, ...] = ()
-    options: Mapping[str, str] = field(default_factory=dict)
-    question: str | None = None
-
-
 class Classification:
-    """The class of each signal of a set."""
+    """The class of each signal of a set: the reader of its files, and its question (default: that of the modality)."""
 
-    def __init__(self, of: ClassifiedSet):
-        self.of = of
-        self.info = BenchmarkInfo(
-            name=of.name,
-            title=of.title,
-            required_files=of.required_files,
-            metrics=METRICS,
-            notes=(*NOTES, *of.notes),
-            published=of.published,
-            options=OPTIONS | dict(of.options),
-        )
+    read: Callable[[Path, Mapping[str, str], Sequence[RequiredFile]], files.Classes]
+    question: str | None
+    info: BenchmarkInfo
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         listed = choice_option(options, "choices", LISTED, OPEN) == LISTED
-        classes = self.of.read(data, options, self.of.required_files)
-        question = options.get("question") or self.of.question or QUESTIONS[classes.modality]
+        classes = self.read(data, options, self.info.required_files)
+        question = options.get("question") or self.question or QUESTIONS[classes.modality]
         if listed:
             question = f"{question} Choose one: {_or(classes.names)}."
-
-        def example(item: files.Classified) -> Example:
-            ground_truth = (item.label, classes.names)
-            return Example(item.id, item.part, item.media[0].id, question, item.media, ground_truth=ground_truth)
-
-        return converted(classes.items, example)
+        return converted(
+            classes.items,
+            lambda item: replace(item, ground_truth=(item.ground_truth, classes.names)).example(question),
+        )
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         label, names = example.ground_truth
@@ -98,12 +74,11 @@ class Classification:
         """The results with weights by which every class of a part counts equally (macro average over classes)."""
         sizes = Counter((row.part, row.metrics["class"]) for row in rows)
         weights = [1 / sizes[row.part, row.metrics["class"]] for row in rows]
-        return [
-            replace(
-                row, metrics={**row.metrics, "class_correct": row.metrics["correct"] * weight, "class_weight": weight}
-            )
+        metrics = [
+            {**row.metrics, "class_correct": row.metrics["correct"] * weight, "class_weight": weight}
             for row, weight in zip(rows, weights, strict=True)
         ]
+        return [replace(row, metrics=of_row) for row, of_row in zip(rows, metrics, strict=True)]
 
 
 def named_classes(text: str, names: Sequence[Sequence[str]]) -> set[int]:
@@ -137,21 +112,32 @@ def _or(names: Sequence[Sequence[str]]) -> str:
 
 
 def _scenes(depth: float, normal: float, clip: tuple[str, float]) -> tuple[PublishedScore, ...]:
+    source = f"{ONELLM}; its matching rule is not published"
     return (
-        PublishedScore(
-            "OneLLM-7B, depth", "test", {"accuracy": depth}, f"{ONELLM}; its matching rule is not published"
-        ),
-        PublishedScore(
-            "OneLLM-7B, normals", "test", {"accuracy": normal}, f"{ONELLM}; its matching rule is not published"
-        ),
+        PublishedScore("OneLLM-7B, depth", "test", {"accuracy": depth}, source),
+        PublishedScore("OneLLM-7B, normals", "test", {"accuracy": normal}, source),
         PublishedScore(clip[0], "test", {"accuracy": clip[1]}, f"table 6 of {ONELLM}"),
     )
 
 
 def _pointmlp(name: str, part: str, accuracy: float, by_class: float) -> PublishedScore:
-    return PublishedScore(
-        name, part, {"accuracy": accuracy, "mean class accuracy": by_class}, f"{POINTMLP}, without voting"
-    )
+    values = {"accuracy": accuracy, "mean class accuracy": by_class}
+    return PublishedScore(name, part, values, f"{POINTMLP}, without voting")
+
+
+def _set(
+    name: str,
+    title: str,
+    read: Callable[[Path, Mapping[str, str], Sequence[RequiredFile]], files.Classes],
+    required_files: tuple[RequiredFile, ...],
+    notes: tuple[str, ...] = (),
+    published: tuple[PublishedScore, ...] = (),
+    options: Mapping[str, str] | None = None,
+    question: str | None = None,
+) -> Classification:
+    options = OPTIONS | dict(options or {})
+    info = BenchmarkInfo(name, title, required_files, METRICS, (*NOTES, *notes), published, options=options)
+    return Classification(read, question, info)
 
 
 VIEW = {
@@ -160,8 +146,8 @@ VIEW = {
 }
 PAIRED = "A depth map or normal map is given with its image, as in OneLLM, unless image=without."
 CLOUD = {"points": "number of first points of a cloud (default 1024)"}
-_SETS = (
-    ClassifiedSet(
+CLASSIFICATION: tuple[Classification, ...] = (
+    _set(
         "class_folders", "Your own images, audio, video, point clouds or IMU recordings in one folder per class",
         files.class_folders,
         (RequiredFile("CLASS/FILE", "one folder per class, or labels.csv (file, label)", "your own", "your own"),),
@@ -174,7 +160,7 @@ _SETS = (
             "source": "name of the set in ids",
         },
     ),
-    ClassifiedSet(
+    _set(
         "modelnet40", "ModelNet40: point clouds of 40 object classes", files.modelnet40,
         (RequiredFile("modelnet40_ply_hdf5_2048/ply_data_test*.h5", "the clouds (or modelnet40_normal_resampled/)",
                 "https://modelnet.cs.princeton.edu", "research only"),),
@@ -183,7 +169,7 @@ _SETS = (
         ),
         options=CLOUD,
     ),
-    ClassifiedSet(
+    _set(
         "scanobjectnn", "ScanObjectNN: scanned objects of 15 classes, PB_T50_RS", files.scanobjectnn,
         (RequiredFile("main_split/test_objectdataset_augmentedrot_scale75.h5", "the scans, with the train split beside",
                 "https://hkust-vgd.github.io/scanobjectnn", "its terms of use"),),
@@ -193,7 +179,7 @@ _SETS = (
         ),
         options=CLOUD | {"variant": f"suffix of the file names (default {files.SCANOBJECTNN_HARDEST})"},
     ),
-    ClassifiedSet(
+    _set(
         "nyuv2_scenes", "NYUv2: scene classes from depth, normals or images", files.nyuv2,
         (RequiredFile("nyu_depth_v2_labeled.mat", "images, depth and scene classes",
                 "https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html", "research only"),
@@ -202,7 +188,7 @@ _SETS = (
         (PAIRED, "Random guessing scores 10.0."), _scenes(50.9, 46.5, ("CLIP ViT-H, depth as grey image", 41.9)),
         VIEW, SCENE_QUESTION,
     ),
-    ClassifiedSet(
+    _set(
         "sun_rgbd_scenes", "SUN RGB-D: scene classes from depth, normals or images", files.sun_rgbd,
         (RequiredFile("SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat", "the test split",
                 "https://rgbd.cs.princeton.edu", "research only"),
@@ -210,12 +196,10 @@ _SETS = (
         (PAIRED, "Random guessing scores 5.26.", "Images of other classes than the 19 are excluded."),
         _scenes(29.0, 21.2, ("CLIP ViT-H, depth as grey image", 25.4)), VIEW, SCENE_QUESTION,
     ),
-    ClassifiedSet(
+    _set(
         "motion_classes", "IMU recordings with six axes in UEA archive files (BasicMotions)", files.imu,
         (RequiredFile("BasicMotions_TEST.ts", "windows with one class each (or another .ts with six dimensions)",
                 "https://timeseriesclassification.com/description.php?Dataset=BasicMotions", "not stated"),),
         options={"rate_hz": "sampling rate (default 10, as of BasicMotions)"},
     ),
 )  # fmt: skip
-
-CLASSIFICATION: tuple[Classification, ...] = tuple(map(Classification, _SETS))

@@ -13,7 +13,7 @@ from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.answer_boxes import phrase_boxes
 from deixis.evaluation.benchmarks.judge import METRICS, OPTIONS, endpoint_from_recipe, judged
-from deixis.evaluation.benchmarks.required_files import IMAGES, coco_images, place_for, require_files
+from deixis.evaluation.benchmarks.official_files import IMAGES, coco_images, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
 from deixis.inference import Answer
@@ -45,11 +45,7 @@ RULES = RequiredFile("rule.json", "the prompts of the judge", READER.home, READE
 INFO = BenchmarkInfo(
     name="ferret_bench",
     title="Ferret-Bench: describing and reasoning about regions, and grounding in conversation",
-    required_files=(
-        QUESTIONS,
-        RULES,
-        coco_images("val2017/"),
-    ),
+    required_files=(QUESTIONS, RULES, coco_images("val2017/")),
     metrics=METRICS,
     notes=(
         "A language model that gets a list of the objects instead of the image scores the reference answer (GPT-4's) "
@@ -92,13 +88,9 @@ class FerretBench:
         if notation == NOTATION.name:
             text = judged_text(answer.raw or answer.text, category)
         elif category == GROUNDED:
-            height, width = size_hw
-            size = (width, height, width, height)
-            text = insert_boxes(
-                answer.text,
-                phrase_boxes(answer),
-                lambda box: format_fractions([value / of for value, of in zip(box, size, strict=True)]),
-            )
+            size = (*size_hw[::-1], *size_hw[::-1])
+            fractions = lambda box: format_fractions([value / of for value, of in zip(box, size, strict=True)])  # noqa: E731
+            text = insert_boxes(answer.text, phrase_boxes(answer), fractions)
         else:
             text = answer.text
         return {"judge_input": example.ground_truth["judge_input"] | {"candidate": text}}
@@ -120,80 +112,46 @@ def _of_folder(
     for where, record in json_lines(folder / "question.jsonl"):
         where = f"{folder.name}/{where}"
         try:
-            _check_record(record, references, contexts, rules)
-            yield _example(part, record, references, contexts, rules, image_references(record, place, "coco"), options)
+            judge_input = _judge_input(record, references, contexts, rules)
+            yield _example(part, record, judge_input, image_references(record, place, "coco"), options["notation"])
         except DeixisError as error:
             yield Skipped(where, str(error))
 
 
-def _check_record(
+def _judge_input(
     record: Any, references: Mapping[Any, str], contexts: Mapping[Any, str], rules: Mapping[str, Any]
-) -> None:
-    """Raises DataError for a line without a field that is needed, or without its line in the other files."""
+) -> dict[str, str]:
+    """The texts for the judge; DataError for a line without a field, or without its line in the other files."""
     if isinstance(record, ValueError):  # a value of the reader, not raised: the line is no JSON
         raise DataError(str(record))
     try:
-        rules[record["category"]], references[record["question_id"]], contexts[record["image"]], record["text"].strip()
+        rule, question, reference = rules[record["category"]], record["text"], references[record["question_id"]]
+        texts = {"context": contexts[record["image"]], "question": question, "reference": reference}
+        question.strip()
+        return texts | {"prompt": rule["prompt"], "role": rule["role"]}
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"expected its field or its line, got none: {error}") from None
 
 
 def _example(
-    part: str,
-    record: Mapping[str, Any],
-    references: Mapping[Any, str],
-    contexts: Mapping[Any, str],
-    rules: Mapping[str, Any],
-    media: tuple[Any, ...],
-    options: Mapping[str, str],
+    part: str, record: Mapping[str, Any], judge_input: Mapping[str, str], media: tuple[Any, ...], notation: str
 ) -> Example:
-    rule = rules[record["category"]]
     texts = TextBoxes(ON_IMAGE, media)
     question = texts.markup(record["text"].strip(), False)
     if not media or media[0].size_hw is None:
         raise DataError(f"{media[0].path if media else 'image'}: expected the image, got no such file")
-    asked, reference = texts.regions(), references[record["question_id"]]
-    turn = Turn(question, texts.markup(reference.strip(), True))
-    sample = Sample(
-        id=f"ferret_bench/{part}/{record['question_id']}",
-        source="ferret_bench",
-        task="dialogue",
-        split="test",
-        turns=(turn,),
-        signals=media,
-        regions=texts.regions(),
-        licence=READER.licence,
-        author="model",
-    )
-    return Example(
-        id=sample.id,
-        part=part,
-        group=media[0].id,
-        text=question,
-        media=media,
-        ground_truth={
-            "category": record["category"],
-            "notation": options["notation"],
-            "size_hw": media[0].size_hw,
-            "judge_input": {
-                "context": contexts[record["image"]],
-                "question": record["text"],
-                "reference": reference,
-                "prompt": rule["prompt"],
-                "role": rule["role"],
-            },
-        },
-        regions=tuple(asked),
-        sample=sample,
-    )
+    asked = texts.regions()
+    turn = Turn(question, texts.markup(judge_input["reference"].strip(), True))
+    name = f"ferret_bench/{part}/{record['question_id']}"
+    head = (name, "ferret_bench", "dialogue", "test", (turn,))
+    sample = Sample(*head, media, texts.regions(), licence=READER.licence, author="model")
+    ground_truth = {"notation": notation, "size_hw": media[0].size_hw, "judge_input": judge_input}
+    ground_truth |= {"category": record["category"]}
+    return Example(name, part, media[0].id, question, media, ground_truth, tuple(asked), sample=sample)
 
 
 def _texts(path: Path, key: str) -> dict[Any, str]:
-    """The texts of a file's lines by a field; the last of several.
-
-    Raises:
-        DataError: a missing file, or one without such lines.
-    """
+    """The texts of a file's lines by a field; the last of several."""
     if not path.is_file():
         raise DataError(f"{path}: expected the file that goes with question.jsonl, got none")
     lines = (value for _, value in json_lines(path))

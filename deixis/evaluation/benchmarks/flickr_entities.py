@@ -12,10 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deixis.datasets.files.images import find_image
 from deixis.datasets.files.safe_xml import read_xml, required_int
 from deixis.datasets.grounding.flickr30k import ANNOTATIONS, IMAGE_FOLDERS, SENTENCES, parse_sentence
+from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError
 from deixis.evaluation.benchmark import RequiredFile
+from deixis.evaluation.benchmarks.official_files import place_for
+from deixis.samples.sample import MediaReference
 
 BoxXYXY = tuple[float, float, float, float]
 HOME = "https://github.com/BryanPlummer/flickr30k_entities"
@@ -56,18 +60,23 @@ def entities_folder(data: Path) -> Path | None:
     return next((f for f in folders if (f / SENTENCES).is_dir() and (f / ANNOTATIONS).is_dir()), None)
 
 
-def photo_roots(data: Path) -> list[Path]:
-    """The folders below --data that may contain the images."""
+def photo_folders(data: Path, options: Mapping[str, str]) -> list[Path]:
+    """The folders that may contain the images: that of the option, else those below --data."""
+    if images := place_for(data, options).images:
+        return [images]
     folders = [data / name for name in IMAGE_FOLDERS] + [data / "flickr30k" / name for name in IMAGE_FOLDERS]
     return [*filter(Path.is_dir, folders), data]
 
 
-def annotated_image(folder: Path, number: str) -> AnnotatedImage:
-    """The annotations of an image.
+def photo(folders: Sequence[Path], number: str, file_name: str, size_hw: tuple[int, int]) -> MediaReference:
+    """The image of a number, in the first folder that has it."""
+    paths = [find_image(DatasetConfig(folder, folder), [file_name]) for folder in folders]
+    path = next((path for path in paths if path.is_file()), paths[0])
+    return MediaReference(f"flickr/{number}", "image", path=str(path), size_hw=size_hw)
 
-    Raises:
-        DataError: a file is missing or has another format.
-    """
+
+def annotated_image(folder: Path, number: str) -> AnnotatedImage:
+    """The annotations of an image; DataError if a file is missing or has another format."""
     for name in (f"{ANNOTATIONS}/{number}.xml", f"{SENTENCES}/{number}.txt"):
         if not (folder / name).is_file():
             raise DataError(f"{name}: expected the file of an image of the split, got none")

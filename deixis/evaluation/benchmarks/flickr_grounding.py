@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deixis.datasets.files.boxes import box_from_xywh
-from deixis.datasets.files.images import declared_size_hw, find_image
+from deixis.datasets.files.images import declared_size_hw
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.plain_questions import plain_text
-from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.answer_boxes import first_box, phrase_boxes
@@ -17,20 +17,22 @@ from deixis.evaluation.benchmarks.flickr_entities import (
     ENTITIES,
     LICENCE,
     PHOTOS,
+    AnnotatedImage,
     BoxXYXY,
     annotated_image,
     enclosing,
     entities_folder,
-    photo_roots,
+    photo,
+    photo_folders,
 )
-from deixis.evaluation.benchmarks.required_files import IMAGES, find_files, place_for, require_files
+from deixis.evaluation.benchmarks.official_files import IMAGES, converted, find_files, require_files
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.iou import is_correct
 from deixis.geometry import Region
 from deixis.inference import Answer
 from deixis.samples.consistency import shown
-from deixis.samples.sample import MediaReference, Sample, Turn
+from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 from deixis.samples.text_file import read_text
 from deixis.systems.ferret.scoring import decode_boxes, script_input, similar_phrases
@@ -41,12 +43,8 @@ QUESTIONS = RequiredFile(
     "final_flickr_mergedGT_val.json (test; separateGT)", "MDETR's captions and phrases",
     "https://zenodo.org/record/4729015 (mdetr_annotations.tar.gz)", LICENCE,
 )  # fmt: skip
-SOURCES = {
-    "as printed in later papers (COMM, LLaVA-Grounding, SPR) and a review": {
-        "Ferret-7B": (80.39, 82.21),
-        "Ferret-13B": (81.13, 84.76),
-    },
-}
+SOURCE = "as printed in later papers (COMM, LLaVA-Grounding, SPR) and a review"
+SCORES = {"Ferret-7B": (80.39, 82.21), "Ferret-13B": (81.13, 84.76)}
 
 
 def _weighted(name: str, key: str, meaning: str, official: bool = True) -> Any:
@@ -76,9 +74,8 @@ INFO = BenchmarkInfo(
         "Without Flickr30k Entities, boxes are those of MDETR's file, and R@1 any needs its separateGT.",
     ),
     published=tuple(
-        PublishedScore(system, split, {"R@1 merged": value}, source)
-        for source, systems in SOURCES.items()
-        for system, values in systems.items()
+        PublishedScore(system, split, {"R@1 merged": value}, SOURCE)
+        for system, values in SCORES.items()
         for split, value in zip(SPLITS, values, strict=True)
     ),
     options=IMAGES,
@@ -126,19 +123,17 @@ class FlickrGrounding:
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
         notation = notation_of(options)
-        roots = [images] if (images := place_for(data, options).images) else photo_roots(data)
+        folders = photo_folders(data, options)
         files = {split: find_files(data, MERGED.format(split), SEPARATE.format(split)) for split in SPLITS}
         entities = entities_folder(data)
         if not any(files.values()) and entities is None:
             require_files(data, QUESTIONS, MERGED.format("val"))
         for split in SPLITS:
-            captions = (
-                _of_mdetr(split, files[split][0], entities, notation)
-                if files[split]
-                else _of_entities(split, entities, notation)
-            )
-            for caption in captions:
-                yield caption if isinstance(caption, Skipped) else _example(caption, roots)
+            if files[split]:
+                captions = _of_mdetr(split, files[split][0], entities, notation)
+            else:
+                captions = _of_entities(split, entities, notation)
+            yield from converted(captions, lambda caption: _example(caption, folders))
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         ground_truth: GroundingTarget = example.ground_truth
@@ -150,10 +145,7 @@ class FlickrGrounding:
             merged = sum(is_correct(box, enclosing(boxes)) for boxes, box in found_boxes)
             any_of = sum(max(is_correct(box, true) for true in boxes) for boxes, box in found_boxes)
             metrics |= {f"{name}merged": int(merged), f"{name}merged of": len(ground_truth.targets)}
-            metrics |= {
-                f"{name}any": int(any_of) if ground_truth.each else None,
-                f"{name}any of": len(ground_truth.targets),
-            }
+            metrics |= {f"{name}any": int(any_of) if ground_truth.each else None, f"{name}any of": len(found_boxes)}
         return metrics
 
 
@@ -184,39 +176,24 @@ def _strict(ground_truth: GroundingTarget, answer: Answer) -> list[tuple[float, 
     return given
 
 
-def _example(caption: Caption, roots: Sequence[Path]) -> Example:
+def _example(caption: Caption, folders: Sequence[Path]) -> Example:
     ground_truth = caption.ground_truth
-    paths = [find_image(DatasetConfig(root, root), [caption.file_name]) for root in roots]
-    path = next((path for path in paths if path.is_file()), paths[0])
-    medium = MediaReference(f"flickr/{caption.image}", "image", path=str(path), size_hw=ground_truth.size_hw)
-    text = question_for(
-        "ground_phrases",
-        ground_truth.notation,
-        text=", ".join(target.phrase.replace(",", "") for target in ground_truth.targets),
-    )
+    medium = photo(folders, caption.image, caption.file_name, ground_truth.size_hw)
+    phrases = ", ".join(target.phrase.replace(",", "") for target in ground_truth.targets)
+    text = question_for("ground_phrases", ground_truth.notation, text=phrases)
     regions = tuple(Region(box=enclosing(target.boxes)) for target in ground_truth.targets)
     marked = ", ".join(f"[{plain_text(target.phrase)}]{{{n}}}" for n, target in enumerate(ground_truth.targets))
-    sample = Sample(
-        id=caption.id,
-        source="flickr30k",
-        task="ground",
-        split=caption.split,
-        turns=(Turn(text, f"{marked}."),),
-        signals=(medium,),
-        regions=regions,
-        licence=LICENCE,
-    )
-    return Example(
-        caption.id, caption.split, medium.id, text, (medium,), ground_truth, answer_form="box", sample=sample
-    )
+    turns = (Turn(text, f"{marked}."),)
+    sample = Sample(caption.id, "flickr30k", "ground", caption.split, turns, (medium,), regions, licence=LICENCE)
+    asked = (caption.id, caption.split, medium.id, text, (medium,))
+    return Example(*asked, ground_truth, answer_form="box", sample=sample)
 
 
 def _of_entities(split: str, folder: Path | None, notation: str) -> Iterator[Caption | Skipped]:
     """The captions of a split, from Flickr30k Entities alone."""
-    listed = folder / f"{split}.txt" if folder else None
-    if folder is None or listed is None or not listed.is_file():
+    if folder is None or not (folder / f"{split}.txt").is_file():
         return
-    for number in read_text(listed).split():
+    for number in read_text(folder / f"{split}.txt").split():
         try:
             image = annotated_image(folder, number)
         except DeixisError as error:
@@ -234,21 +211,23 @@ def _of_mdetr(split: str, path: Path, entities: Path | None, notation: str) -> I
     annotations: dict[Any, list[Mapping[str, Any]]] = {}
     for _, record in json_items(path, "annotations"):
         annotations.setdefault(record.get("image_id"), []).append(record)
+    # A caption is an entry of its own: the captions of an image follow each other and share its annotations.
+    annotated = lru_cache(maxsize=1)(annotated_image)
     for where, image in json_items(path, "images"):
         try:
             number, size_hw, spans = _mdetr_fields(image)
             if entities is None:
                 phrases = [(image["caption"][a:b], _own(annotations.get(image["id"], []), a, b)) for a, b in spans]
             else:
-                phrases = list(_of_sentence(entities, number, image, spans))
+                entry = annotated(entities, str(image.get("original_img_id", number)))
+                phrases = list(_of_sentence(entry, image, spans))
             targets = _targets(phrases)
         except DeixisError as error:
             yield Skipped(where, str(error))
             continue
         if targets:
-            ground_truth = GroundingTarget(
-                targets, size_hw, entities is not None or "separateGT" in path.name, notation
-            )
+            each = entities is not None or "separateGT" in path.name
+            ground_truth = GroundingTarget(targets, size_hw, each, notation)
             yield Caption(f"flickr30k/{split}/{number}/{image['id']}", split, number, image["file_name"], ground_truth)
 
 
@@ -275,18 +254,15 @@ def _own(annotations: Sequence[Mapping[str, Any]], start: int, end: int) -> tupl
 
 
 def _of_sentence(
-    folder: Path, number: str, image: Mapping[str, Any], spans: Sequence[tuple[int, int]]
+    annotated: AnnotatedImage, image: Mapping[str, Any], spans: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[str, tuple[BoxXYXY, ...]]]:
     """The phrases of an entry of MDETR's file with their boxes in Flickr30k Entities, in order."""
-    annotated = annotated_image(folder, str(image.get("original_img_id", number)))
     left = list(annotated.boxed(int(image["sentence_id"])))
     for start, end in spans:
         text = image["caption"][start:end]
         phrase = next((phrase for phrase in left if phrase.text == text), None)
         if phrase is None:
-            raise DataError(
-                f"tokens_positive_eval: expected a phrase that has a box in Flickr30k Entities, got {text!r}"
-            )
+            raise DataError(f"tokens_positive_eval: expected a phrase with a box in Flickr30k Entities, got {text!r}")
         left.remove(phrase)
         yield text, annotated.boxes[phrase.entity]
 

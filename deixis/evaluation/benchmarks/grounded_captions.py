@@ -6,8 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from deixis.datasets.files.images import find_image
-from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.answer_boxes import first_box
@@ -19,9 +17,10 @@ from deixis.evaluation.benchmarks.flickr_entities import (
     annotated_image,
     enclosing,
     entities_folder,
-    photo_roots,
+    photo,
+    photo_folders,
 )
-from deixis.evaluation.benchmarks.required_files import IMAGES, find_files, place_for
+from deixis.evaluation.benchmarks.official_files import IMAGES, find_files
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
 from deixis.evaluation.metrics.caption_metrics import caption_metrics, per_caption_metrics
 from deixis.evaluation.metrics.grounding_f1 import (
@@ -34,7 +33,6 @@ from deixis.evaluation.metrics.grounding_f1 import (
 from deixis.inference import Answer
 from deixis.language.english import plural
 from deixis.language.nouns import PRONOUNS, head_noun, words_of
-from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 from deixis.samples.text_file import read_json, read_text
 
@@ -50,11 +48,7 @@ REVIEWS = "two reviews of Ferret (You et al., ICLR 2024)"
 INFO = BenchmarkInfo(
     name="flickr30k_grounded_captions",
     title="Grounded captioning on Flickr30k: captions with boxes",
-    required_files=(
-        replace(ENTITIES, what="Flickr30k Entities (annotations.zip), with val.txt and test.txt"),
-        GVD,
-        PHOTOS,
-    ),
+    required_files=(replace(ENTITIES, what=f"{ENTITIES.what}, with val.txt and test.txt"), GVD, PHOTOS),
     metrics=(*caption_metrics(), *f1_metrics()),
     notes=(
         "One generated caption per image, scored against five reference captions, and F1 of its nouns by their boxes; "
@@ -66,9 +60,7 @@ INFO = BenchmarkInfo(
         "noun, and only grounded phrases count.",
         "Confidence intervals of F1 take the counts of each class as fixed.",
     ),
-    published=(
-        PublishedScore("Ferret-13B", "test", {"CIDEr": 76.1, "F1_all": 15.12, "F1_loc": 38.03}, REVIEWS),
-    ),
+    published=(PublishedScore("Ferret-13B", "test", {"CIDEr": 76.1, "F1_all": 15.12, "F1_loc": 38.03}, REVIEWS),),
     options=IMAGES,
     answer_form="box",
 )  # fmt: skip
@@ -85,7 +77,7 @@ class GroundedCaptions:
         lists = {split: path for split, path in lists.items() if path.is_file()}
         if folder is None or not lists:
             raise DataError(f"{data}: expected {ENTITIES.path} and val.txt or test.txt, got none; they are from {HOME}")
-        roots = [images] if (images := place_for(data, options).images) else photo_roots(data)
+        folders = photo_folders(data, options)
         official = [_official_classes(path, path.stat().st_mtime_ns) for path in find_files(data, GVD_FILE)]
         for split, path in lists.items():
             images: dict[str, AnnotatedImage] = {}
@@ -97,7 +89,7 @@ class GroundedCaptions:
             references = official[0] if official else {n: _references(image) for n, image in images.items()}
             classes = {name for number in images for one in references.get(number, ()) for name, _ in one.nouns}
             for number, image in images.items():
-                yield _example(split, number, image, references.get(number, ()), classes, roots)
+                yield _example(split, number, image, references.get(number, ()), classes, folders)
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         given = [
@@ -119,9 +111,8 @@ class GroundedCaptions:
             mine = [row for row in rows if row.part == part]
             hits = [{kind: [(name, hit) for name, hit in row.metrics[kind]] for kind in KINDS} for row in mine]
             classes = {name for row in hits for name, _ in row["recall"]}
-            words = per_caption_metrics(
-                [row.metrics["caption"] for row in mine], [row.metrics["captions"] for row in mine]
-            )
+            captions, references = ([row.metrics[key] for row in mine] for key in ("caption", "captions"))
+            words = per_caption_metrics(captions, references)
             for row, own, places in zip(mine, words, precision_recall_shares(hits, classes), strict=True):
                 done[row.id] = replace(row, metrics={**row.metrics, **own, **places})
         return [done[row.id] for row in rows]
@@ -156,18 +147,13 @@ def _references(image: AnnotatedImage) -> tuple[Reference, ...]:
 
 @lru_cache(maxsize=1)
 def _official_classes(path: Path, _: int) -> dict[str, tuple[Reference, ...]]:
-    """The references of each image in the file of the official script.
-
-    Raises:
-        DataError: another format.
-    """
+    """The references of each image in the file of the official script."""
     try:
         annotations = read_json(path)["annotations"]
         return {str(one["image_id"]): tuple(map(_official_reference, one["captions"])) for one in annotations}
     except (KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: expected annotations with process_clss and process_bnd_box, got others: {error}"
-        ) from None
+        why = f"{path}: expected annotations with process_clss and process_bnd_box, got others: {error}"
+        raise DataError(why) from None
 
 
 def _official_reference(caption: Mapping[str, Any]) -> Reference:
@@ -184,12 +170,9 @@ def _example(
     image: AnnotatedImage,
     references: Sequence[Reference],
     classes: set[str],
-    roots: Sequence[Path],
+    folders: Sequence[Path],
 ) -> Example:
-    paths = [find_image(DatasetConfig(root, root), [f"{number}.jpg"]) for root in roots]
-    path = next((path for path in paths if path.is_file()), paths[0])
-    medium = MediaReference(f"flickr/{number}", "image", path=str(path), size_hw=image.size_hw)
+    medium = photo(folders, number, f"{number}.jpg", image.size_hw)
     ground_truth = {"captions": image.captions, "references": tuple(references), "classes": classes}
-    return Example(
-        f"flickr30k/{split}/{number}", split, medium.id, QUESTION, (medium,), ground_truth, answer_form="box"
-    )
+    asked = (f"flickr30k/{split}/{number}", split, medium.id, QUESTION, (medium,))
+    return Example(*asked, ground_truth, answer_form="box")

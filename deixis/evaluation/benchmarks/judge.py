@@ -14,15 +14,9 @@ import numpy as np
 
 from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmark import JUDGE_PREFIX
-from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean, ratio
 from deixis.language.endpoint import CostCapReached, Endpoint, EndpointError
-from deixis.systems.ferret.bench import (
-    MAX_TOKENS,
-    TEMPERATURE,
-    judge_messages,
-    official_scores,
-    parse_scores,
-)
+from deixis.systems.ferret.bench import MAX_TOKENS, TEMPERATURE, judge_messages, official_scores, parse_scores
 
 TRIES = 3
 NUMBERS = ("max_cost_usd", "usd_per_million_in", "usd_per_million_out", "temperature")
@@ -44,19 +38,17 @@ NO_JUDGE = (
 
 def _between_tries(*sums: Any) -> Any:
     """The standard deviation of the score over tries. sums: ours and the reference's, alternating, per try."""
-    scores = [np.divide(ours, its, out=np.ones_like(ours), where=its > 0) for ours, its in _pairs(sums)]
-    return np.std(scores, axis=0, ddof=1)
+    return np.std(_scores(sums), axis=0, ddof=1)
 
 
 def _by_order(*sums: Any) -> Any:
     """The score with ours read first minus that with ours read last."""
-    last, first = (np.divide(ours, its, out=np.ones_like(ours), where=its > 0) for ours, its in _pairs(sums))
+    last, first = _scores(sums)
     return first - last
 
 
-def _pairs(sums: Sequence[Any]) -> list[tuple[Any, Any]]:
-    columns = [np.asarray(column, dtype=float) for column in sums]
-    return list(zip(columns[::2], columns[1::2], strict=True))
+def _scores(sums: Sequence[Any]) -> list[Any]:
+    return [ratio(ours, its, undefined=1.0) for ours, its in zip(sums[::2], sums[1::2], strict=True)]
 
 
 METRICS = (
@@ -75,11 +67,7 @@ METRICS = (
 
 
 def endpoint_from_recipe(options: Mapping[str, str], cache: str | Path) -> Endpoint | None:
-    """The endpoint of the judge from the options; None without options.
-
-    Raises:
-        InputError: a missing, unknown or invalid option.
-    """
+    """The endpoint of the judge from the options; None without options. Raises InputError for a wrong one."""
     given = {name.removeprefix(JUDGE_PREFIX): value for name, value in options.items() if name.startswith(JUDGE_PREFIX)}
     if not given:
         return None
@@ -112,7 +100,8 @@ def judged(
     endpoint = endpoint_from_recipe(options, cache)
     if endpoint is None:
         return [{} for _ in cases], [NO_JUDGE]
-    requests = [judge_messages(case, answers) for case in cases for answers in _orders(case)]
+    pairs = [(case, (case["reference"], case["candidate"])) for case in cases]
+    requests = [judge_messages(case, answers) for case, pair in pairs for answers in (pair, pair[::-1])]
     model = endpoint.open()
     responses = [model.query_many(requests, tries) for tries in range(TRIES)]
     metrics, failures = [], []
@@ -122,10 +111,6 @@ def judged(
         failures += errors[:1]
         metrics.append({} if errors else _metrics([[str(review) for review in pair] for pair in reviews]))
     return metrics, [_failed(failures, len(cases))] if failures else []
-
-
-def _orders(case: Mapping[str, str]) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (case["reference"], case["candidate"]), (case["candidate"], case["reference"])
 
 
 def _metrics(reviews: Sequence[Sequence[str]]) -> ExampleMetrics:
@@ -143,11 +128,8 @@ def _metrics(reviews: Sequence[Sequence[str]]) -> ExampleMetrics:
         for place, who in enumerate(("reference", "ours")):
             metrics[f"{who}{name}"] = sum(parsed[key][place] for key in keys) / len(keys) if keys else None
     responses = TRIES * 2
-    return metrics | {
-        "unparsed": responses - len(parsed),
-        "responses": responses,
-        "reviews": [list(pair) for pair in reviews],
-    }
+    counts = {"unparsed": responses - len(parsed), "responses": responses}
+    return metrics | counts | {"reviews": [list(pair) for pair in reviews]}
 
 
 def _failed(failures: Sequence[Exception], count: int) -> str:

@@ -22,7 +22,7 @@ from deixis.datasets.object_names import is_single
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError
-from deixis.evaluation.benchmarks.records import records
+from deixis.evaluation.benchmarks.official_files import records
 from deixis.geometry import Region
 from deixis.geometry.mask_patches import mask_patch
 from deixis.samples.drawn_shapes import point_in, scribble_in
@@ -52,10 +52,7 @@ def lvis_objects(annotations: Path, images: Path | None, draw: Draw) -> tuple[Sa
     """Three samples (`FORMS`) per object, in the order of the images in the file, and what was skipped.
 
     `Turn.choices` are the two names, the correct one first for every other object; `Turn.references` its synonyms. The
-    last result is cached.
-
-    Raises:
-        DataError: a file without objects that can be sampled.
+    last result is cached. Raises DataError for a file without objects that can be sampled.
     """
     return _sampled(annotations, images, draw, annotations.stat().st_mtime_ns)
 
@@ -75,8 +72,8 @@ def _sampled(annotations: Path, images: Path | None, draw: Draw, _: int) -> tupl
         raise DataError(f"{annotations}: expected objects with masks in images of {draw.subset or 'COCO'}, got none")
     priority = {item.id: rng_for(draw.seed, item.id, "chosen").random() for item, *_ in found}
     chosen = set(sorted(priority, key=lambda name: priority[name])[: draw.count])
-    kept = [drawn for drawn in found if drawn[0].id in chosen]
-    return (*skipped, *(sample for number, drawn in enumerate(kept) for sample in _samples(number, *drawn, draw.seed)))
+    selected = [sampled for sampled in found if sampled[0].id in chosen]
+    return (*skipped, *(sample for n, sampled in enumerate(selected) for sample in _samples(n, *sampled, draw.seed)))
 
 
 def _images_of(annotations: Path, subset: str) -> set[str]:
@@ -94,7 +91,12 @@ def _object(item: Annotated, names: Sequence[Object], draw: Draw) -> Iterator[tu
     by_name: dict[str, list[tuple[Object, Region]]] = {}
     for obj in item.objects:
         region = obj.region
-        if is_single(obj) and region is not None and region.mask is not None and _pixels(region) >= MIN_PIXELS:
+        if (
+            is_single(obj)
+            and region is not None
+            and region.mask is not None
+            and mask_patch(region.mask).pixels.sum() >= MIN_PIXELS
+        ):
             by_name.setdefault(obj.name, []).append((obj, region))
     if not by_name:
         return
@@ -116,33 +118,17 @@ def _samples(number: int, item: Annotated, obj: Object, region: Region, other: s
         "free_shape": Region(mask=scribble_in(patch, rng).to_rle()),
     }
     choices = tuple(map(plain_text, (obj.name, other) if number % 2 == 0 else (other, obj.name)))
-    turn = Turn(
-        QUESTION.format(*choices),
-        plain_text(obj.name),
-        references=tuple(map(plain_text, obj.synonyms)),
-        choices=choices,
-    )
+    synonyms = tuple(map(plain_text, obj.synonyms))
+    turn = Turn(QUESTION.format(*choices), plain_text(obj.name), references=synonyms, choices=choices)
     for form in FORMS:
-        yield Sample(
-            id=f"lvis_roc/{item.signals[0].id}/{form}",
-            source="lvis",
-            task="refer",
-            split="val",
-            turns=(turn,),
-            signals=item.signals,
-            regions=(regions[form],),
-            licence=item.licence,
-        )
+        name, of = f"lvis_roc/{item.signals[0].id}/{form}", (item.signals, (regions[form],))
+        yield Sample(name, "lvis", "refer", "val", (turn,), *of, licence=item.licence)
 
 
 def _apart(obj: Object, other: Object) -> bool:
     """Whether no name of one contains a name of the other."""
     own, its = ([name.lower() for name in (one.name, *one.synonyms)] for one in (obj, other))
     return not any(first in second or second in first for first in own for second in its)
-
-
-def _pixels(region: Region) -> int:
-    return int(mask_patch(region.mask).pixels.sum())
 
 
 def _one(names: Sequence[str], rng: np.random.Generator) -> str:

@@ -1,7 +1,7 @@
 """Segmentation metrics: the mask of an answer against the target mask, by LISA's script and exactly.
 
 An answer without a mask is scored as an empty mask; of several masks the union or the first counts. Ignored pixels are
-excluded. It knows no file and no question.
+excluded. It knows no file.
 
 Source: dvlab-research/LISA@3cb2d430 train_ds.py validate; henghuiding/ReLA@3ca9551 gres_model/evaluation/
 refer_evaluation.py.
@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool
 
+from deixis.datasets.annotated import Annotated
 from deixis.errors import InputError
+from deixis.evaluation.benchmark import Example
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
 from deixis.geometry import Region
 from deixis.inference import Answer
+from deixis.samples.sample import Sample, Turn
 from deixis.systems.lisa.scoring import IGNORED, foreground_iou, intersection_and_union, macro_iou, micro_iou
 
 UNION, FIRST = "union", "first"
@@ -47,12 +50,26 @@ class TargetMask:
         return target
 
 
-def predicted_mask(answer: Answer, target: TargetMask) -> Bool[np.ndarray, "h w"]:
-    """The mask of an answer; empty if it has none.
+def masked_example(
+    record: Annotated,
+    number: int,
+    part: str,
+    ground_truth: TargetMask,
+    task: str,
+    question: str,
+    answer: str,
+    regions: tuple[Region, ...],
+    forced_answer: str | None,
+) -> Example:
+    """The example of an expression of an image, by its number. answer: the expected one in markup, about `regions`."""
+    name, media, turns = f"{record.id}/{number}", record.signals, (Turn(question, answer),)
+    sample = Sample(name, record.source, task, record.split, turns, media, regions)
+    asked = (name, part, media[0].id, question, media)
+    return Example(*asked, ground_truth, answer_form="mask", forced_answer=forced_answer, sample=sample)
 
-    Raises:
-        InputError: a mask of another size than the labelled image.
-    """
+
+def predicted_mask(answer: Answer, target: TargetMask) -> Bool[np.ndarray, "h w"]:
+    """The mask of an answer, empty if it has none; InputError for one of another size than the labelled image."""
     masks = answer.masks[:1] if target.masks == FIRST else answer.masks
     if wrong := [mask.shape for mask in masks if mask.shape != target.size_hw]:
         raise InputError(f"expected masks of the labelled image's size {target.size_hw}, got {wrong[0]}")
@@ -87,20 +104,11 @@ def mask_metrics(answer: Answer, target: TargetMask) -> ExampleMetrics:
 
 
 LISA_METRICS = (
-    Metric(
-        "gIoU",
-        macro_iou,
-        ("lisa_iou", ""),
-        "mean IoU over examples (macro average), by LISA's script: a perfect answer scores slightly below 100, an "
-        "empty answer to an empty target is correct",
-    ),
-    Metric(
-        "cIoU",
-        micro_iou,
-        ("intersection", "union"),
-        "sum of intersections over sum of unions (micro average): large objects weigh more",
-    ),
-)
+    Metric("gIoU", macro_iou, ("lisa_iou", ""), "mean IoU over examples (macro average), by LISA's script: a perfect "
+           "answer scores slightly below 100, an empty answer to an empty target is correct"),
+    Metric("cIoU", micro_iou, ("intersection", "union"), "sum of intersections over sum of unions (micro average): "
+           "large objects weigh more"),
+)  # fmt: skip
 """The two metrics of LISA, computed as by its script."""
 EXACT_METRICS = (
     mean("gIoU exact", "iou", "gIoU without small constants", official=False),

@@ -2,22 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from deixis.datasets.instruction.question_sets import POPE as READER
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
-from deixis.evaluation.benchmarks.records import records
-from deixis.evaluation.benchmarks.required_files import (
+from deixis.evaluation.benchmarks.official_files import (
     IMAGES,
     choice_option,
     coco_images,
     find_files,
     place_for,
+    records,
     require_files,
 )
-from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean, ratio
 from deixis.evaluation.metrics.answer_text import find_names, parse_yes_no
 from deixis.inference import Answer
 from deixis.samples.sample import Sample
@@ -27,35 +24,24 @@ from deixis.systems.ferret.scoring import says_yes
 PARTS = ("random", "popular", "adversarial")
 SOURCES = ("coco", "aokvqa", "gqa")
 OSPREY = "Osprey (Yuan et al., CVPR 2024), table 6, as Ferret-7B"
+COLUMNS = ("accuracy", "precision", "recall", "F1", "yes")
 VALUES = {
     "random": (90.24, 97.72, 83.00, 89.76, 43.78),
     "popular": (84.90, 88.24, 80.53, 84.21, 45.63),
     "adversarial": (82.36, 83.60, 80.53, 82.00, 48.18),
 }
-"""Accuracy, precision, recall, F1 and yes ratio."""
-
-
-def _share(part: Any, whole: Any) -> Any:
-    """part / whole, 0 if the whole is 0."""
-    return np.divide(part, whole, out=np.zeros_like(part, dtype=float), where=np.asarray(whole) > 0)
 
 
 METRICS = (
     mean("accuracy", "correct", "share of correct answers"),
-    Metric("precision", lambda tp, fp: _share(tp, tp + fp), ("tp", "fp"), "share of the answers yes that are correct"),
-    Metric(
-        "recall", lambda tp, fn: _share(tp, tp + fn), ("tp", "fn"), "share of the present objects that are answered yes"
-    ),
-    Metric(
-        "F1",
-        lambda tp, fp, fn: _share(2 * tp, 2 * tp + fp + fn),
-        ("tp", "fp", "fn"),
-        "harmonic mean of precision and recall",
-    ),
+    mean("precision", "tp", "share of the answers yes that are correct", weight="yes", undefined=0.0),
+    mean("recall", "tp", "share of the present objects that are answered yes", weight="present", undefined=0.0),
+    Metric("F1", lambda tp, yes, present: ratio(2 * tp, yes + present), ("tp", "yes", "present"),
+           "harmonic mean of precision and recall"),
     mean("yes", "yes", "share of answers that count as yes; 50 is unbiased"),
     mean("strict accuracy", "strict", "share of correct answers that contain an explicit yes or no", official=False),
     mean("unclear", "unclear", "share of answers with neither yes nor no, or both", official=False),
-)
+)  # fmt: skip
 INFO = BenchmarkInfo(
     name="pope",
     title="POPE: object hallucination, yes or no",
@@ -71,12 +57,8 @@ INFO = BenchmarkInfo(
         "The official script takes the first sentence and counts it as no if one of its words is No, no or not, and "
         "everything else as yes, also an empty answer; the strict accuracy requires an explicit yes or no.",
     ),
-    published=tuple(
-        PublishedScore(
-            "Ferret-7B", part, dict(zip(("accuracy", "precision", "recall", "F1", "yes"), values, strict=True)), OSPREY
-        )
-        for part, values in VALUES.items()
-    ),
+    published=tuple(PublishedScore("Ferret-7B", part, dict(zip(COLUMNS, values, strict=True)), OSPREY)
+                    for part, values in VALUES.items()),
     options=IMAGES | {"source": "source of the images, as in the names of POPE's files: coco, aokvqa or gqa"},
 )  # fmt: skip
 
@@ -103,8 +85,7 @@ class Pope:
         return {
             "correct": int(yes == present),
             "tp": int(yes and present),
-            "fp": int(yes and not present),
-            "fn": int(not yes and present),
+            "present": int(present),
             "yes": int(yes),
             "strict": int(explicit == example.ground_truth),
             "unclear": int(explicit is None),
@@ -123,6 +104,5 @@ def explicit_yes_no(text: str) -> str | None:
 
 def _example(part: str, sample: Sample) -> Example:
     (turn,) = sample.turns
-    return Example(
-        sample.id, part, sample.signals[0].id, turn.user, sample.signals, ground_truth=turn.assistant, sample=sample
-    )
+    asked = (sample.id, part, sample.signals[0].id, turn.user, sample.signals)
+    return Example(*asked, ground_truth=turn.assistant, sample=sample)

@@ -1,4 +1,5 @@
-"""Readers of question-answering sets: one iterator of `QuestionRecord` per set.
+"""Readers of question-answering sets: per set an iterator of `Item`, a question in plain text with its expected
+answer, or those of several annotators.
 
     VQAv2, GQA          by the readers of the formats `vqav2` and `gqa`, with the question types of the files
     Clotho-AQA          clotho_aqa_test.csv: file_name, QuestionText, answer, confidence; three rows per question
@@ -12,7 +13,6 @@ Sources: zenodo.org/records/6473207; GeWu-Lab/MUSIC-AVQA data/json; csuhan/OneLL
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,7 @@ from deixis.datasets.instruction.onellm_media import audio_header, locate
 from deixis.datasets.instruction.question_sets import GQA, VQAV2, vqav2_annotations
 from deixis.datasets.source import DatasetConfig, Format
 from deixis.errors import DataError, DeixisError, InputError
-from deixis.evaluation.benchmarks.records import records, unescaped
-from deixis.evaluation.benchmarks.required_files import choice_option
+from deixis.evaluation.benchmarks.official_files import Item, choice_option, records, unescaped
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference, Sample
 from deixis.samples.skipped import Skipped
@@ -36,21 +35,10 @@ AUDIO_SUFFIXES = (".wav", ".flac", ".mp3")
 BOTH, VIDEO, AUDIO = "both", "video", "audio"
 
 
-@dataclass(frozen=True)
-class QuestionRecord:
-    """A question in plain text with its expected answer, or those of several annotators. part: as in `Example`."""
-
-    id: str
-    part: str
-    question: str
-    answers: tuple[str, ...]
-    media: tuple[MediaReference, ...]
+Read = Callable[[DatasetConfig, Mapping[str, str]], Iterator[Item | Skipped]]
 
 
-Read = Callable[[DatasetConfig, Mapping[str, str]], Iterator[QuestionRecord | Skipped]]
-
-
-def vqav2(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+def vqav2(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[Item | Skipped]:
     """The part is the answer type: yes/no, number or other."""
     types = {
         str(row["question_id"]): str(row.get("answer_type", "other"))
@@ -60,7 +48,7 @@ def vqav2(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[Questio
     return _by(VQAV2, config, lambda sample: types.get(_key(sample), "other"))
 
 
-def gqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+def gqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[Item | Skipped]:
     """The part is "open" for questions of the structure "query", else "binary", as in the set's eval.py."""
     open_questions = {
         key
@@ -70,7 +58,7 @@ def gqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[QuestionR
     return _by(GQA, config, lambda sample: "open" if _key(sample) in open_questions else "binary", first_only=True)
 
 
-def msvd(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+def msvd(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[Item | Skipped]:
     """The part is the first word of the question."""
 
     def part(sample: Sample) -> str:
@@ -80,7 +68,7 @@ def msvd(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[Question
     return _by(ONELLM, DatasetConfig(config.path, config.images, "test", {"kind": "video"}), part)
 
 
-def clotho_aqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+def clotho_aqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[Item | Skipped]:
     """Answers are those of all annotators; the part is "binary" if all of them are yes or no."""
     answers_of: dict[tuple[str, str], list[str]] = {}
     for row in scan_table(config, ("file_name", "QuestionText", "answer"), "file_name"):
@@ -94,10 +82,10 @@ def clotho_aqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[Qu
         path = locate(config, file)
         medium = MediaReference(f"clotho/{Path(file).stem.strip()}", "audio", path=str(path), **audio_header(path))
         part = "binary" if {answer.lower() for answer in answers} <= YES_NO else "single word"
-        yield QuestionRecord(f"clotho_aqa/{number}", part, question, tuple(answers), (medium,))
+        yield Item(f"clotho_aqa/{number}", part, (medium,), tuple(answers), question)
 
 
-def music_avqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[QuestionRecord | Skipped]:
+def music_avqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[Item | Skipped]:
     """The part is modality and question type: "Audio Counting". With the video, its audio, or both."""
     selected = choice_option(options, "media", BOTH, VIDEO, AUDIO)
     media: dict[str, tuple[MediaReference, ...]] = {}
@@ -111,19 +99,18 @@ def music_avqa(config: DatasetConfig, options: Mapping[str, str]) -> Iterator[Qu
             continue
         if name not in media:
             media[name] = _video_and_audio(config, name, selected)
-        yield QuestionRecord(f"music_avqa/{row.get('question_id', where)}", part, question, (answer,), media[name])
+        yield Item(f"music_avqa/{row.get('question_id', where)}", part, media[name], (answer,), question)
 
 
 def _by(
     form: Format, config: DatasetConfig, part: Callable[[Sample], str], first_only: bool = False
-) -> Iterator[QuestionRecord | Skipped]:
+) -> Iterator[Item | Skipped]:
     """The questions of a format; the expected answers are the references of the sample, else its answer."""
     for record in records(form, config):
         if isinstance(record, Sample):
             (turn,) = record.turns
             answers = (turn.assistant,) if first_only or not turn.references else turn.references
-            texts = tuple(map(unescaped, answers))
-            yield QuestionRecord(record.id, part(record), unescaped(turn.user), texts, record.signals)
+            yield Item(record.id, part(record), record.signals, tuple(map(unescaped, answers)), unescaped(turn.user))
         elif isinstance(record, Skipped):
             yield record
 
@@ -133,11 +120,7 @@ def _key(sample: Sample) -> str:
 
 
 def _list(value: Any) -> Sequence[str]:
-    """A list, which these files store as JSON text.
-
-    Raises:
-        DataError: anything else.
-    """
+    """A list, which these files store as JSON text."""
     try:
         found = json.loads(value) if isinstance(value, str) else value
     except ValueError:
@@ -160,11 +143,7 @@ def _filled(question: str, values: Sequence[str]) -> str:
 
 
 def _video_and_audio(config: DatasetConfig, name: str, selected: str) -> tuple[MediaReference, ...]:
-    """The video, its audio, or both.
-
-    Raises:
-        DataError: audio is required and there is no audio file beside the video.
-    """
+    """The video, its audio (a file of its own beside the video), or both."""
     video = MediaReference(f"music_avqa/{name}", "video", path=str(_below(config, f"{name}.mp4") or f"{name}.mp4"))
     if selected == VIDEO:
         return (video,)

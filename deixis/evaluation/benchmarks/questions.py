@@ -2,16 +2,23 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deixis.datasets.instruction.question_sets import GQA, VQAV2
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import question_files as files
-from deixis.evaluation.benchmarks.records import converted, with_media
-from deixis.evaluation.benchmarks.required_files import IMAGES, coco_images, place_for, require_files
+from deixis.evaluation.benchmarks.official_files import (
+    IMAGES,
+    coco_images,
+    converted,
+    place_for,
+    require_files,
+    with_media,
+)
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
-from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.vqa import vqa_accuracy, vqa_text
 from deixis.inference import Answer
 from deixis.samples.skipped import Skipped
@@ -23,53 +30,26 @@ EXACT = mean("exact", "exact", "the answer equals the set's, ignoring case", off
 
 
 @dataclass(frozen=True)
-class QuestionSet:
-    """A set: file names in order of preference, the reader, and the scoring of an answer against the expected ones."""
+class Questions:
+    """A short answer per question of a set: its file names in order of preference, their reader, and the scoring."""
 
-    name: str
-    title: str
     names: tuple[str, ...]
     read: files.Read
     score: Callable[[str, Sequence[str]], ExampleMetrics]
-    required_files: tuple[RequiredFile, ...]
-    metrics: tuple[Metric, ...]
-    notes: tuple[str, ...]
-    published: tuple[PublishedScore, ...] = ()
-    combined_parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    options: Mapping[str, str] = field(default_factory=dict)
-
-
-class Questions:
-    """A short answer per question of a set."""
-
-    def __init__(self, of: QuestionSet):
-        self.of = of
-        self.info = BenchmarkInfo(
-            name=of.name,
-            title=of.title,
-            required_files=of.required_files,
-            metrics=of.metrics,
-            notes=of.notes,
-            published=of.published,
-            options=IMAGES | dict(of.options),
-            max_new_tokens=MAX_NEW_TOKENS,
-            combined_parts=of.combined_parts,
-        )
+    info: BenchmarkInfo
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        path = require_files(data, self.of.required_files[0], *self.of.names)[0]
-        own = {name: options[name] for name in ("annotations",) if name in options and name in self.of.options}
+        path = require_files(data, self.info.required_files[0], *self.names)[0]
+        own = {name: options[name] for name in ("annotations",) if name in options and name in self.info.options}
         notation = notation_of(options)
-        place = with_media(place_for(path, options, **own), self.of.required_files[-1].path)
-
-        def example(record: files.QuestionRecord) -> Example:
-            text = question_for("short_answer", notation, text=record.question)
-            return Example(record.id, record.part, record.media[0].id, text, record.media, ground_truth=record.answers)
-
-        return converted(self.of.read(place, options), example)
+        place = with_media(place_for(path, options, **own), self.info.required_files[-1].path)
+        return converted(
+            self.read(place, options),
+            lambda item: item.example(question_for("short_answer", notation, text=item.question)),
+        )
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
-        return self.of.score(answer.text, example.ground_truth)
+        return self.score(answer.text, example.ground_truth)
 
 
 def score_vqa(answer: str, answers: Sequence[str]) -> ExampleMetrics:
@@ -110,6 +90,26 @@ def _plain(text: str) -> str:
     return text.strip().lower()
 
 
+def _set(
+    name: str,
+    title: str,
+    names: tuple[str, ...],
+    read: files.Read,
+    score: Callable[[str, Sequence[str]], ExampleMetrics],
+    *described: Any,
+    options: Mapping[str, str] | None = None,
+    **info: Any,
+) -> Questions:
+    """A set; `described` are required files, metrics and notes."""
+    options = IMAGES | dict(options or {})
+    return Questions(
+        names,
+        read,
+        score,
+        BenchmarkInfo(name, title, *described, options=options, max_new_tokens=MAX_NEW_TOKENS, **info),
+    )
+
+
 HIT = mean(
     "accuracy", "correct", "the answer equals the set's after VQA's normalisation (punctuation, articles, number words)"
 )
@@ -123,8 +123,8 @@ MUSIC = {
     "Audio-Visual": ("Existential", "Counting", "Location", "Comparative", "Temporal"),
 }
 MUSIC_PARTS = {about: tuple(f"{about} {question_type}" for question_type in types) for about, types in MUSIC.items()}
-_SETS = (
-    QuestionSet(
+QUESTIONS: tuple[Questions, ...] = (
+    _set(
         "vqav2", "VQAv2: open-ended questions about images, ten annotations each",
         ("v2_OpenEnded_mscoco_val2014_questions.json", "v2_OpenEnded_mscoco_*_questions.json"),
         files.vqav2, score_vqa,
@@ -142,7 +142,7 @@ _SETS = (
         combined_parts={"all": ("yes/no", "number", "other")},
         options={"annotations": "file of the annotations, if its name does not correspond to that of the questions"},
     ),
-    QuestionSet(
+    _set(
         "gqa", "GQA: questions generated from scene graphs",
         ("testdev_balanced_questions.json", "val_balanced_questions.json", "*_questions.json"), files.gqa, score_gqa,
         (RequiredFile("testdev_balanced_questions.json", "the questions (or val_balanced_questions.json)", GQA.home,
@@ -159,7 +159,7 @@ _SETS = (
         ),
         combined_parts={"all": ("binary", "open")},
     ),
-    QuestionSet(
+    _set(
         "clotho_aqa", "Clotho-AQA: questions about audio, three annotations each", ("clotho_aqa_test.csv",),
         files.clotho_aqa, score_annotators,
         (RequiredFile("clotho_aqa_test.csv", "questions and answers", "https://zenodo.org/records/6473207", "MIT"),
@@ -177,7 +177,7 @@ _SETS = (
         ),
         combined_parts={"all": ("binary", "single word")},
     ),
-    QuestionSet(
+    _set(
         "music_avqa", "MUSIC-AVQA: questions about music videos with audio", ("avqa-test.json",),
         files.music_avqa, score_containment,
         (RequiredFile("avqa-test.json", "the questions", "https://gewu-lab.github.io/MUSIC-AVQA", "non-commercial"),
@@ -193,7 +193,7 @@ _SETS = (
         combined_parts={**MUSIC_PARTS, "all": tuple(part for parts in MUSIC_PARTS.values() for part in parts)},
         options={"media": "both (default), video or audio"},
     ),
-    QuestionSet(
+    _set(
         "msvd_qa", "MSVD-QA: questions about short videos", ("MSVD-QA/test_qa.json", "test_qa.json"), files.msvd,
         score_containment,
         (RequiredFile("MSVD-QA/test_qa.json", "the questions", "https://github.com/xudejing/video-question-answering",
@@ -215,5 +215,3 @@ _SETS = (
         combined_parts={"all": files.QUESTION_WORDS},
     ),
 )  # fmt: skip
-
-QUESTIONS: tuple[Questions, ...] = tuple(map(Questions, _SETS))

@@ -6,21 +6,14 @@ teacher-forced, and which of several masks counts. Each text is one example.
 Source: Lai et al., LISA, CVPR 2024; dvlab-research/LISA@3cb2d430 utils/dataset.py ValDataset, train_ds.py validate.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from deixis.datasets.annotated import Annotated, Expression
+from deixis.datasets.annotated import Annotated
 from deixis.datasets.segmentation.reason_seg import REASON_SEG
 from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError, InputError
-from deixis.evaluation.benchmark import (
-    GENERATED,
-    TEACHER_FORCED,
-    BenchmarkInfo,
-    Example,
-    PublishedScore,
-    RequiredFile,
-)
+from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.mask_metrics import (
     EXACT_METRICS,
     FIRST,
@@ -30,14 +23,12 @@ from deixis.evaluation.benchmarks.mask_metrics import (
     UNION,
     TargetMask,
     mask_metrics,
+    masked_example,
 )
-from deixis.evaluation.benchmarks.records import records
-from deixis.evaluation.benchmarks.required_files import choice_option
+from deixis.evaluation.benchmarks.official_files import choice_option, records, split_option
 from deixis.evaluation.benchmarks.wording import answer_for, notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
-from deixis.geometry import Region
 from deixis.inference import Answer
-from deixis.samples.sample import Sample, Turn
 from deixis.samples.skipped import Skipped
 
 SPLITS = ("val", "test")
@@ -106,12 +97,7 @@ class ReasonSeg:
     )
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        """One example per selected text, by split and file name.
-
-        Raises:
-            DataError: there is no split below the folder.
-            InputError: an option has a value that is not permitted.
-        """
+        """One example per selected text, by split and file name."""
         texts, (root, splits) = _texts(options), _place(data, options)
         masks, notation = choice_option(options, "masks", UNION, FIRST), notation_of(options)
         for record in records(REASON_SEG, DatasetConfig(root)):
@@ -121,42 +107,26 @@ class ReasonSeg:
                 continue
             assert isinstance(record, Annotated)
             if record.split in splits:
-                numbers = _selected(record.expressions, texts[record.split])
+                count = len(record.expressions)
+                numbers = {FIRST: range(1), LAST: range(count - 1, count), ALL: range(count)}[texts[record.split]]
                 yield from (_example(record, number, masks, notation) for number in numbers)
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
-        """IoU of the answer's mask with the target (`mask_metrics`)."""
         return mask_metrics(answer, example.ground_truth)
 
 
 def _example(record: Annotated, number: int, masks: str, notation: str) -> Example:
     expression = record.expressions[number]
     (medium,) = record.signals
-    target, *ignored = [thing.region for thing in record.objects if thing.region is not None]
+    target, *ignored = [obj.region for obj in record.objects if obj.region is not None]
     length = "long" if expression.implicit else "short"
     task = "reason_sentence" if expression.implicit else "reason_phrase"
     question = question_for(task, notation, text=expression.text)
     answer = answer_for(task, notation, text=expression.text)
-    regions: tuple[Region, ...] = (target, *ignored)
-    identity = f"{record.id}/{number}"
+    part = record.split if record.split == "val" else f"{record.split} {length}"
     assert medium.size_hw is not None
-    return Example(
-        id=identity,
-        part=record.split if record.split == "val" else f"{record.split} {length}",
-        group=medium.id,
-        text=question,
-        media=(medium,),
-        ground_truth=TargetMask(medium.size_hw, target, ignored[0] if ignored else None, masks),
-        answer_form="mask",
-        forced_answer=answer,
-        sample=Sample(identity, record.source, "reason", record.split, (Turn(question, answer),), (medium,), regions),
-    )
-
-
-def _selected(expressions: Sequence[Expression], policy: str) -> range:
-    """The indices of the texts that are asked."""
-    count = len(expressions)
-    return {FIRST: range(1), LAST: range(count - 1, count), ALL: range(count)}[policy]
+    ground_truth = TargetMask(medium.size_hw, target, ignored[0] if ignored else None, masks)
+    return masked_example(record, number, part, ground_truth, "reason", question, answer, (target, *ignored), answer)
 
 
 def _texts(options: Mapping[str, str]) -> dict[str, str]:
@@ -169,20 +139,11 @@ def _texts(options: Mapping[str, str]) -> dict[str, str]:
 
 
 def _place(data: Path, options: Mapping[str, str]) -> tuple[Path, tuple[str, ...]]:
-    """(folder that contains the splits: --data or below it, selected splits: all that exist by default).
-
-    Raises:
-        InputError: an unknown split.
-        DataError: none of the splits exists.
-    """
-    split = options.get("split", "")
-    if split not in ("", *SPLITS):
-        raise InputError(f"split: expected {' or '.join(SPLITS)}, got {split!r}")
+    """(folder that contains the splits: --data or below it, selected splits: all that exist by default)."""
+    selected = split_option(options, SPLITS)
     for root in (data / folder for folder in FOLDERS):
-        if there := tuple(s for s in SPLITS if split in ("", s) and any((root / s).glob("*.json"))):
-            return root, there
-    required = [file for name, file in zip(SPLITS, REQUIRED_FILES, strict=True) if split in ("", name)]
-    names = " or ".join(file.path for file in required)
-    raise DataError(
-        f"{data}: expected the folder {names} with {required[0].what}, got none; it is from {required[0].home}"
-    )
+        if found := tuple(split for split in selected if any((root / split).glob("*.json"))):
+            return root, found
+    required = [file for split, file in zip(SPLITS, REQUIRED_FILES, strict=True) if split in selected]
+    names, first = " or ".join(file.path for file in required), required[0]
+    raise DataError(f"{data}: expected the folder {names} with {first.what}, got none; it is from {first.home}")

@@ -21,7 +21,7 @@ from deixis.datasets.source import DatasetConfig, Format
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.answer_boxes import box_of, phrase_boxes
-from deixis.evaluation.benchmarks.records import records
+from deixis.evaluation.benchmarks.official_files import IMAGES, find_files, place_for, records, split_option
 from deixis.evaluation.benchmarks.referring_segmentation import (
     UMD,
     UNC,
@@ -29,9 +29,7 @@ from deixis.evaluation.benchmarks.referring_segmentation import (
     expressions_of,
     has_set,
     required_files_of,
-    selected_splits,
 )
-from deixis.evaluation.benchmarks.required_files import IMAGES, find_files, place_for
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.iou import is_correct
@@ -42,7 +40,7 @@ from deixis.systems.ferret.scoring import Rank, score_refexp, script_input
 
 SOURCE = "as printed in later papers (COMM, LLaVA-Grounding, SPR) and a review"
 KEY_OF: dict[Rank, str] = {1: "first", "mean": "mean", "upper bound": "any"}
-PICTURES = ("train2014", "images/train2014", "coco/train2014", "images/mscoco/images/train2014")
+IMAGE_FOLDERS = ("train2014", "images/train2014", "coco/train2014", "images/mscoco/images/train2014")
 METRICS = (
     mean("acc@0.5", "first", "accuracy of the first box at IoU threshold 0.5"),
     mean("acc@0.5 mean box", "mean", "the same for the mean of all boxes, as the script also prints"),
@@ -87,11 +85,7 @@ class ReferringComprehension:
     info: BenchmarkInfo
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        """One example per expression, from MDETR's files if there are any.
-
-        Raises:
-            DataError: there are no files of the set.
-        """
+        """One example per expression, from MDETR's files if there are any."""
         notation = notation_of(options)
         for record in self._records(data, options):
             if isinstance(record, Skipped):
@@ -111,9 +105,8 @@ class ReferringComprehension:
         image = {"id": 0, "dataset_name": ground_truth.dataset, "width": width, "height": height}
         text = script_input(answer.raw, answer.text, phrase_boxes(answer), ground_truth.size_hw, ground_truth.notation)
         try:
-            scores = score_refexp(
-                [image], [{"image_id": 0, "bbox": (x1, y1, x2 - x1, y2 - y1)}], [{"image_id": 0, "text": text}]
-            )[ground_truth.dataset]
+            target, given = {"image_id": 0, "bbox": (x1, y1, x2 - x1, y2 - y1)}, {"image_id": 0, "text": text}
+            scores = score_refexp([image], [target], [given])[ground_truth.dataset]
         except IndexError:
             scores = None
         boxes = [box for region in answer.regions if (box := box_of(region)) is not None]
@@ -125,7 +118,7 @@ class ReferringComprehension:
         }
 
     def _records(self, data: Path, options: Mapping[str, str]) -> Iterator[Annotated | Skipped]:
-        named = {split: f"finetune_{self.folder}_{split}.json" for split in selected_splits(options, self.splits)}
+        named = {split: f"finetune_{self.folder}_{split}.json" for split in split_option(options, self.splits)}
         files = {split: paths[0] for split, name in named.items() if (paths := find_files(data, name))}
         mdetr, *own = self.info.required_files
         if not files and not has_set(own, data):
@@ -136,31 +129,27 @@ class ReferringComprehension:
             return
         for split, path in files.items():
             place = place_for(path, options)
-            images = place.images or next((data / name for name in PICTURES if (data / name).is_dir()), None)
+            images = place.images or next((data / name for name in IMAGE_FOLDERS if (data / name).is_dir()), None)
             for record in records(MDETR, DatasetConfig(path, images, split)):
                 assert isinstance(record, Annotated | Skipped)
                 yield record
 
     def _example(self, record: Annotated, number: int, notation: str) -> Example:
         expression, (medium,) = record.expressions[number], record.signals
-        regions = [region for thing in expression.objects if (region := record.objects[thing].region) is not None]
+        regions = [region for obj in expression.objects if (region := record.objects[obj].region) is not None]
         if len(regions) != 1 or regions[0].box is None:
             raise DataError(f"expected one box for {expression.text!r}, got {len(regions)}")
         assert medium.size_hw is not None
         question = question_for("refer_box", notation, text=expression.text)
         answer = f"[{plain_text(expression.text)}]{{0:box}}."
-        identity = record.id if len(record.expressions) == 1 else f"{record.id}/{number}"
-        return Example(
-            id=identity,
-            part=record.split,
-            group=medium.id,
-            text=question,
-            media=(medium,),
-            ground_truth=TargetBox(regions[0].box, medium.size_hw, self.folder, notation),
-            answer_form="box",
-            sample=Sample(identity, record.source, "ground", record.split, (Turn(question, answer),), (medium,),
-                          tuple(regions)),
-        )  # fmt: skip
+        name = record.id if len(record.expressions) == 1 else f"{record.id}/{number}"
+        turns, ground_truth = (
+            (Turn(question, answer),),
+            TargetBox(regions[0].box, medium.size_hw, self.folder, notation),
+        )
+        sample = Sample(name, record.source, "ground", record.split, turns, (medium,), tuple(regions))
+        asked = (name, record.split, medium.id, question, (medium,))
+        return Example(*asked, ground_truth, answer_form="box", sample=sample)
 
 
 def _set(form: Format, folder: str, title: str, splits: tuple[str, ...], split_by: str) -> ReferringComprehension:

@@ -18,15 +18,8 @@ from deixis.datasets.files.images import checked_size_hw
 from deixis.datasets.grounding.refcoco import GREFCOCO, INSTANCES, REFCOCO, REFCOCO_PLUS, REFCOCOG
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import Format
-from deixis.errors import DataError, DeixisError, InputError
-from deixis.evaluation.benchmark import (
-    GENERATED,
-    TEACHER_FORCED,
-    BenchmarkInfo,
-    Example,
-    PublishedScore,
-    RequiredFile,
-)
+from deixis.errors import DataError, DeixisError
+from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.mask_metrics import (
     EXACT_METRICS,
     FIRST,
@@ -37,14 +30,21 @@ from deixis.evaluation.benchmarks.mask_metrics import (
     UNION,
     TargetMask,
     mask_metrics,
+    masked_example,
 )
-from deixis.evaluation.benchmarks.records import records
-from deixis.evaluation.benchmarks.required_files import IMAGES, choice_option, integer_option, place_for
+from deixis.evaluation.benchmarks.official_files import (
+    IMAGES,
+    choice_option,
+    integer_option,
+    place_for,
+    records,
+    split_option,
+)
 from deixis.evaluation.benchmarks.wording import answer_for, notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.geometry import Region, mask_to_rle
 from deixis.inference import Answer
-from deixis.samples.sample import MediaReference, Sample, Turn
+from deixis.samples.sample import MediaReference
 from deixis.samples.skipped import Skipped
 
 UNC, UMD = ("val", "testA", "testB"), ("val", "test")
@@ -105,11 +105,7 @@ class ReferringSegmentation:
     splits: tuple[str, ...]
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
-        """One example per expression, image by image.
-
-        Raises:
-            DataError: a file is missing.
-        """
+        """One example per expression, image by image."""
         notation, masks = notation_of(options), choice_option(options, "masks", UNION, FIRST)
         empty_below = integer_option(options, "empty_below", 1, least=1)
         for record in expressions_of(self.form, self.info.required_files, self.splits, data, options):
@@ -125,7 +121,7 @@ class ReferringSegmentation:
                 region = _target_region(record, expression)
                 assert medium.size_hw is not None
                 ground_truth = TargetMask(medium.size_hw, region, masks=masks, empty_below_px=empty_below)
-                yield _example(record, number, medium, ground_truth, notation)
+                yield _example(record, number, ground_truth, notation)
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         """IoU (`mask_metrics`); for gRefCOCO also whether a mask was correctly given or withheld."""
@@ -136,19 +132,14 @@ class ReferringSegmentation:
 def expressions_of(
     form: Format, required_files: Sequence[RequiredFile], splits: Sequence[str], data: Path, options: Mapping[str, str]
 ) -> Iterator[Annotated | Skipped]:
-    """The images of the selected splits with their expressions, repeated ones too, in the order of the splits.
-
-    Raises:
-        DataError: a file is missing.
-        InputError: the set has no such split.
-    """
+    """The images of the selected splits with their expressions, repeated ones too, in the order of the splits."""
     references, instances, *_ = required_files
     if not has_set(required_files, data):
         raise DataError(
             f"{data}: expected {instances.path}, {instances.what}, and {references.path}, {references.what}, got none; "
             f"they are from {references.home}"
         )
-    for split in selected_splits(options, splits):
+    for split in split_option(options, splits):
         more = {"splits": split, "repeats": "keep"} | {key: options[key] for key in ("split_by",) if key in options}
         for record in records(form, place_for(data, options, **more)):
             if isinstance(record, Skipped) or (isinstance(record, Annotated) and record.split == split):
@@ -160,24 +151,8 @@ def has_set(required_files: Sequence[RequiredFile], data: Path) -> bool:
     return any((root / INSTANCES).is_file() for root in (data, data / required_files[1].path.split("/")[0]))
 
 
-def selected_splits(options: Mapping[str, str], splits: Sequence[str]) -> Sequence[str]:
-    """The split of the option, or all.
-
-    Raises:
-        InputError: the set has no such split.
-    """
-    split = options.get("split", "")
-    if split not in ("", *splits):
-        raise InputError(f"split: expected {' or '.join(splits)}, got {split!r}")
-    return (split,) if split else splits
-
-
 def check_size(medium: MediaReference) -> MediaReference:
-    """The medium, once the header of its image confirms the size in the annotations.
-
-    Raises:
-        DataError: another size.
-    """
+    """The medium, once the header of its image confirms the size in the annotations; DataError if it does not."""
     checked_size_hw(Path(str(medium.path)), medium.size_hw, "height, width")
     return medium
 
@@ -190,34 +165,25 @@ def _target_region(record: Annotated, expression: Expression) -> Region | None:
     return Region(mask=mask_to_rle(np.logical_or.reduce([region.mask_array for region in regions])))
 
 
-def _example(
-    record: Annotated, number: int, medium: MediaReference, ground_truth: TargetMask, notation: str
-) -> Example:
+def _example(record: Annotated, number: int, ground_truth: TargetMask, notation: str) -> Example:
     text = record.expressions[number].text
     objects = [record.objects[obj].region for obj in record.expressions[number].objects]
     question = question_for("refer_mask", notation, text=text)
     forced = answer_for("refer_mask", notation, text=text) if len(objects) == 1 else None
     numbers = ",".join(map(str, range(len(objects))))
     answer = forced or f"[{plain_text(text)}]{{{numbers}{':mask' if objects else ''}}}."
-    regions: tuple[Region, ...] = tuple(region for region in objects if region is not None)
-    identity = f"{record.id}/{number}"
-    sample = Sample(identity, record.source, "ground", record.split, (Turn(question, answer),), (medium,), regions)
-    return Example(identity, record.split, medium.id, question, (medium,), ground_truth,
-                   answer_form="mask", forced_answer=forced, sample=sample)  # fmt: skip
+    regions = tuple(region for region in objects if region is not None)
+    return masked_example(record, number, record.split, ground_truth, "ground", question, answer, regions, forced)
 
 
 def _no_target_metrics(metrics: ExampleMetrics, ground_truth: TargetMask) -> ExampleMetrics:
     """ReLA's metrics; an answer without a foreground pixel predicts that there is no target."""
     has_target, predicted = ground_truth.region is not None, metrics["pixels"] > 0
-    targets = {
-        f"over_{least} of targets": metrics["iou"] >= least / 100 if has_target else None for least in (70, 80, 90)
-    }
-    return {
-        "no_target_correct": None if has_target else not predicted,
-        "target_correct": predicted if has_target else None,
-        "iou of targets": metrics["iou"] if has_target else None,
-        **targets,
-    }
+    iou = metrics["iou"] if has_target else None
+    over = {f"over_{least} of targets": None if iou is None else iou >= least / 100 for least in (70, 80, 90)}
+    target_correct = predicted if has_target else None
+    no_target_correct = None if has_target else not predicted
+    return {"no_target_correct": no_target_correct, "target_correct": target_correct, "iou of targets": iou, **over}
 
 
 def _set(form: Format, folder: str, title: str, splits: tuple[str, ...], split_by: str) -> ReferringSegmentation:

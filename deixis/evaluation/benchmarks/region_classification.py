@@ -7,14 +7,14 @@ from pathlib import Path
 from deixis.datasets.grounding.ferret_lvis import FERRET_LVIS
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks.lvis_objects import ANY, THERE, Draw, lvis_objects
-from deixis.evaluation.benchmarks.records import records
-from deixis.evaluation.benchmarks.required_files import (
+from deixis.evaluation.benchmarks.official_files import (
     IMAGES,
     choice_option,
     coco_images,
     find_files,
     integer_option,
     place_for,
+    records,
     require_files,
 )
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
@@ -54,12 +54,8 @@ INFO = BenchmarkInfo(
     required_files=REQUIRED_FILES,
     metrics=(
         mean("accuracy", "correct", "the answer contains the correct name or a synonym, by the official matching"),
-        mean(
-            "strict accuracy",
-            "strict",
-            "the answer names the correct object in whole words, and not the other one",
-            official=False,
-        ),
+        mean("strict accuracy", "strict", "the answer names the correct object in whole words, and not the other one",
+             official=False),
     ),
     notes=(
         "Two names are offered, so that random guessing scores 50; their order alternates between objects.",
@@ -78,14 +74,13 @@ INFO = BenchmarkInfo(
         *_published("Kosmos-2", None, 60.25, None),
         *_published("GPT4RoI", None, 61.76, None),
     ),
-    options=IMAGES
-    | {
+    options=IMAGES | {
         "objects": f"number of objects sampled from LVIS (default {OBJECTS}, as Ferret's)",
         "seed": "seed of the sampling (default 0)",
         "negatives": f"negative name: {ANY} of LVIS (default), or, harder, of an object {THERE} in the image",
         "subset": "val2017 (default), on which few models are trained, or all of LVIS's validation set",
     },
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,22 +105,16 @@ class RegionClassification:
                 continue
             (turn,) = record.turns
             first, second = map(_plain, turn.choices)
-            names = Names(_plain(turn.assistant), tuple(map(_plain, turn.references)), "")
-            names = replace(names, other=second if first == names.correct else first)
+            correct = _plain(turn.assistant)
+            other = second if first == correct else first
+            names = Names(correct, tuple(map(_plain, turn.references)), other)
             text = question_for("which_of_two", notation, name=first, other=second)
             form = record.id.rpartition("/")[2]
             # Ferret writes the bounding box of the scribble's pixels, not the box that was recorded beside it
             regions = tuple(region.only("mask") if form == "free_shape" else region for region in record.regions)
-            yield Example(
-                id=record.id,
-                part=PARTS[form],
-                group=record.signals[0].id,
-                text=text,
-                media=record.signals,
-                ground_truth=names,
-                regions=regions,
-                sample=replace(record, turns=(replace(turn, user=text),), regions=regions),
-            )
+            sample = replace(record, turns=(replace(turn, user=text),), regions=regions)
+            asked = (record.id, PARTS[form], record.signals[0].id, text, record.signals)
+            yield Example(*asked, names, regions, sample=sample)
 
     def _samples(self, data: Path, options: Mapping[str, str]) -> Iterable[Sample | Skipped]:
         draw = Draw(
@@ -146,10 +135,8 @@ class RegionClassification:
         raw = answer.raw or answer.text
         correct = {name.lower() for name in (names.correct, *names.synonyms)}
         found = set(find_names(without_negations(answer.text), {*correct, names.other.lower()}))
-        return {
-            "correct": int(names_object(raw, names.correct, names.synonyms)),
-            "strict": int(bool(found) and found <= correct),
-        }
+        official = int(names_object(raw, names.correct, names.synonyms))
+        return {"correct": official, "strict": int(bool(found) and found <= correct)}
 
 
 def _plain(markup: str) -> str:

@@ -42,11 +42,7 @@ ANSWERS: dict[str, str] = {
 
 
 def notation_of(options: Mapping[str, str]) -> str:
-    """The notation of the model, from a benchmark's options; PLAIN if it is not given.
-
-    Raises:
-        InputError: an unknown notation.
-    """
+    """The notation of the model, from a benchmark's options, PLAIN by default; InputError for an unknown one."""
     notation = options.get("notation", PLAIN)
     if notation not in (PLAIN, *NOTATIONS):
         raise InputError(f"notation: expected {', '.join((PLAIN, *NOTATIONS))}, got {notation!r}")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from deixis.errors import InputError
-from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean, ratio
 from deixis.evaluation.metrics.caption_tokens import METEOR_NUMBERS, caption_tokens, meteor_counts, spice_scores
 
 BLEU_ORDERS = 4
@@ -38,9 +38,7 @@ def per_caption_metrics(candidates: Sequence[str], references: Sequence[Sequence
     """The per-example metrics of each caption, in order, which `caption_metrics` aggregates.
 
     references: at least one reference caption per candidate. Metrics that need Java are None without it.
-
-    Raises:
-        InputError: lists of different lengths, or a candidate without references.
+    Raises InputError for lists of different lengths, or a candidate without references.
     """
     candidates, references, by_ptb = _tokenized(candidates, references)
     if not candidates:
@@ -69,14 +67,9 @@ def caption_metrics() -> tuple[Metric, ...]:
         Metric("METEOR", meteor, METEOR_KEYS, "Exact, stem, synonym and paraphrase matches; needs Java."),
         mean("SPICE", "spice", "F1 of scene-graph tuples; only if the models of its parser are installed."),
         Metric("SPIDEr", _spider, ("cider", "spice", ""), "Mean of CIDEr and SPICE."),
-        mean(
-            "PTB",
-            "ptb",
-            "Share of captions tokenized by the official PTBTokenizer; below 100 a plain tokenizer was used for want "
-            "of Java, and the other scores may differ in the decimals.",
-            official=False,
-        ),
-    )
+        mean("PTB", "ptb", "Share of captions tokenized by the official PTBTokenizer; below 100 a plain tokenizer was "
+             "used for want of Java, and the other scores may differ in the decimals.", official=False),
+    )  # fmt: skip
 
 
 def bleu(order: int, *sums: Any) -> np.ndarray:
@@ -106,16 +99,12 @@ def meteor(*counts: Any) -> np.ndarray:
         for match_type, weight in enumerate(METEOR_WEIGHTS):
             content_words, function_words = numbers[4 + 4 * match_type + side], numbers[6 + 4 * match_type + side]
             matched += weight * (METEOR_DELTA * content_words + (1 - METEOR_DELTA) * function_words)
-        sides.append(_share(matched, METEOR_DELTA * (length - functional) + (1 - METEOR_DELTA) * functional))
+        sides.append(ratio(matched, METEOR_DELTA * (length - functional) + (1 - METEOR_DELTA) * functional))
     precision, recall = sides
-    f = _share(precision * recall, METEOR_ALPHA * precision + (1 - METEOR_ALPHA) * recall)
+    f = ratio(precision * recall, METEOR_ALPHA * precision + (1 - METEOR_ALPHA) * recall)
     # Fragmentation: chunks per matched word, averaged over candidate and reference.
     chunks, matched_candidate, matched_reference = numbers[-3:]
-    return f * (1 - METEOR_GAMMA * _share(chunks, (matched_candidate + matched_reference) / 2) ** METEOR_BETA)
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return f * (1 - METEOR_GAMMA * ratio(chunks, (matched_candidate + matched_reference) / 2) ** METEOR_BETA)
 
 
 def _tokenized(

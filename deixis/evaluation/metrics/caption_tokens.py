@@ -99,17 +99,9 @@ def spice_scores(candidates: Sequence[str], references: Sequence[Sequence[str]])
             for number, (candidate, of_one) in enumerate(zip(candidates, references, strict=True))
         ]
         request.write_text(json.dumps(rows), encoding="utf-8")
-        arguments = [
-            "-Xmx8G",
-            "-jar",
-            str(package / SPICE_JAR),
-            str(request),
-            "-cache",
-            str(cache),
-            "-out",
-            str(response),
-        ]
-        if _java([*arguments, "-subset", "-silent"], "", package / "spice", "SPICE is not scored") is None:
+        files = [str(package / SPICE_JAR), str(request), "-cache", str(cache), "-out", str(response)]
+        arguments = ["-Xmx8G", "-jar", *files, "-subset", "-silent"]
+        if _java(arguments, "", package / "spice", "SPICE is not scored") is None:
             return None
         scores = {row["image_id"]: float(row["scores"]["All"]["f"]) for row in json.loads(response.read_text())}
     return [scores[number] for number in range(len(rows))]
@@ -122,9 +114,7 @@ def _one_field(text: str) -> str:
 def _ptb_tokens(lines: Sequence[str]) -> list[str] | None:
     """The lines tokenized and lower-cased by PTBTokenizer; None if it cannot run."""
     arguments = ["-cp", PTB_JAR, "edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase"]
-    fallback = (
-        "captions are tokenized by a plain rule instead of PTBTokenizer, so that scores may differ in the decimals"
-    )
+    fallback = "captions are tokenized by a plain rule, not by PTBTokenizer, so that scores may differ in the decimals"
     output = _java(arguments, "\n".join(lines) + "\n", _package(), fallback)
     if output is None:
         return None
@@ -155,11 +145,7 @@ def _warn_once(sentence: str) -> None:
 
 
 def _package() -> Path:
-    """The folder of pycocoevalcap.
-
-    Raises:
-        UnsupportedError: it is not installed.
-    """
+    """The folder of pycocoevalcap."""
     found = find_spec("pycocoevalcap")
     if found is None or not found.submodule_search_locations:
         raise UnsupportedError("captions: expected the package pycocoevalcap, got none; pip install 'deixis[eval]'")

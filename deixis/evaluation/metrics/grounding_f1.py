@@ -16,9 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from deixis.evaluation.metrics.aggregation import Metric
+from deixis.evaluation.metrics.aggregation import Metric, ratio
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, bounds_iou
 from deixis.language.english import plural
 
@@ -92,9 +90,7 @@ def f1_metrics() -> tuple[Metric, ...]:
     """F1_all and F1_loc over the per-example metrics of `precision_recall_shares`."""
 
     def f1(precision: Any, recall: Any) -> Any:
-        precision, recall = np.asarray(precision, dtype=float), np.asarray(recall, dtype=float)
-        both = precision + recall
-        return np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
+        return ratio(2 * precision * recall, precision + recall)
 
     meanings = {
         ALL: "F1 of correctly boxed nouns over all nouns of caption and reference, mean over noun classes",

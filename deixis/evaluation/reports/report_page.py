@@ -5,7 +5,6 @@ or a data set is escaped, never markup of the page.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from html import escape
 from itertools import zip_longest
@@ -36,15 +35,6 @@ ul { margin: .4rem 0; padding-left: 1.2rem; max-width: 60rem; }
 """
 
 
-@dataclass(frozen=True)
-class Case:
-    """One drawn result: its example, and the text of its value of the first metric that it has."""
-
-    example: Example
-    row: ExampleResult
-    score: str
-
-
 def select_cases(summary: Summary, rows: Sequence[ExampleResult]) -> dict[str, list[tuple[ExampleResult, str]]]:
     """The worst and the best results, each with the text of its score, alternating between the parts.
 
@@ -70,8 +60,8 @@ def write_report_page(
     summary: Summary,
     cases: Mapping[str, Sequence[tuple[ExampleResult, str]]],
     examples: Mapping[str, Example],
-) -> Iterator[Case]:
-    """Writes the page, complete or not at all, and yields each case once it is drawn. examples: by id."""
+) -> Iterator[ExampleResult]:
+    """Writes the page, complete or not at all, and yields the result of each case once drawn. examples: by id."""
     with atomic_path(path) as part, part.open("w", encoding="utf-8") as file:
         file.writelines(_head(summary))
         for name, items in cases.items():
@@ -79,9 +69,8 @@ def write_report_page(
                 continue
             file.write(f'<section><h2>{escape(name.capitalize())} cases</h2>\n<div class="cards cases">\n')
             for row, score in items:
-                case = Case(examples[row.id], row, score)
-                file.writelines(_article(case))
-                yield case
+                file.writelines(_article(examples[row.id], row, score))
+                yield row
             file.write("</div></section>\n")
         file.write("</main></body></html>\n")
 
@@ -139,7 +128,6 @@ def _table(summary: Summary) -> Iterator[str]:
 
 
 def _sources(rows: Iterable[ScoreRow]) -> Iterator[str]:
-    """The sources of the published scores."""
     sources = dict.fromkeys((system, source) for row in rows for system, _, source in row.published)
     if sources:
         yield "<h2>Published scores</h2>\n<ul>\n"
@@ -147,9 +135,9 @@ def _sources(rows: Iterable[ScoreRow]) -> Iterator[str]:
         yield "</ul>\n"
 
 
-def _article(case: Case) -> Iterator[str]:
-    ground_truth, answer = ground_truth_sample(case.example), answer_sample(case.example, case.row)
-    yield f'<article>\n<p class="metrics">{escape(case.score)}</p>\n'
+def _article(example: Example, row: ExampleResult, score: str) -> Iterator[str]:
+    ground_truth, answer = ground_truth_sample(example), answer_sample(example, row)
+    yield f'<article>\n<p class="metrics">{escape(score)}</p>\n'
     if _has_regions(ground_truth) or _has_regions(answer):
         yield '<div class="pair">'
         for name, sample in (("ground truth", ground_truth), ("answer", answer)):
@@ -164,9 +152,8 @@ def _article(case: Case) -> Iterator[str]:
     yield f'<p class="answer">{marked_html(given.assistant) or "–"}</p>\n'
     references = " | ".join(map(marked_html, (expected.assistant, *expected.references)))
     yield f'<p class="besides">expected: {references}</p>\n'
-    metrics = " · ".join(f"{name} {_short(value)}" for name, value in case.row.metrics.items())
-    ids = " · ".join((case.row.id, case.row.part))
-    yield f'<p class="facts">{escape(ids)}<br>{escape(metrics)}</p>\n</article>\n'
+    metrics = " · ".join(f"{name} {_short(value)}" for name, value in row.metrics.items())
+    yield f'<p class="facts">{escape(f"{row.id} · {row.part}")}<br>{escape(metrics)}</p>\n</article>\n'
 
 
 def _has_regions(sample: Sample) -> bool:

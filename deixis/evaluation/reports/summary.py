@@ -6,13 +6,10 @@ nothing: `terminal_report` and `report_page` do.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-import numpy as np
-
-from deixis.evaluation.benchmark import TEACHER_FORCED, BenchmarkInfo, Example, ExampleResult
-from deixis.evaluation.metrics.aggregation import Metric
-from deixis.evaluation.metrics.bootstrap import Score, bootstrap_score
+from deixis.evaluation.benchmark import TEACHER_FORCED, BenchmarkInfo, Cell, ExampleResult
+from deixis.evaluation.metrics.aggregation import Metric, Score, bootstrap_score
 from deixis.evaluation.runner import EvaluationRun
 from deixis.samples.skipped import Skipped
 
@@ -20,18 +17,6 @@ DIGITS = 4
 BASELINE_MARGIN = 0.10
 """A score at most this much (as a fraction) above a blind or constant answer is reported as not learnt."""
 OFFICIAL, OURS = "official", "ours"
-
-Cell = tuple[str, str]
-"""(part, name of a metric): what one number of the table is of."""
-
-
-@runtime_checkable
-class BenchmarkWithBaselines(Protocol):
-    """A benchmark with scores of answers that ignore the signal, or with minimum scores."""
-
-    def baselines(self, examples: Sequence[Example]) -> Mapping[str, Mapping[Cell, float]]:
-        """Additional columns by name, such as "majority" and "floor": fractions by cell."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -149,34 +134,21 @@ def summarise(
 ) -> Summary:
     """The summary of all results. blind: those of the model with blanked signals. baselines: additional columns."""
     info = run.benchmark.info
-    return Summary(
-        info=info,
-        run=run.description(model),
-        scores=tuple(_score_rows(info, rows, blind, baselines or {})),
-        rows=len(rows),
-        failures=tuple(row for row in rows if row.failure is not None),
-        skipped=tuple(skipped),
-        has_baselines=bool(baselines),
-        remarks=tuple(remarks),
-    )
+    scores = tuple(_score_rows(info, rows, blind, baselines or {}))
+    failures = tuple(row for row in rows if row.failure is not None)
+    lists = (scores, len(rows), failures, tuple(skipped))
+    return Summary(info, run.description(model), *lists, has_baselines=bool(baselines), remarks=tuple(remarks))
 
 
 def example_value(metric: Metric, row: ExampleResult) -> float | None:
     """A metric of one example alone; None if it is undefined for it."""
-    if not _has_keys(metric, row):
-        return None
-    sums = [np.asarray([1.0 if key == "" else float(row.metrics[key])]) for key in metric.keys]
-    return float(metric.of(*sums)[0])
+    return float(metric.of(*metric.columns([row.metrics]))[0]) if metric.is_defined(row.metrics) else None
 
 
 def part_score(metric: Metric, rows: Sequence[ExampleResult]) -> Score | None:
     """A metric over some examples with its confidence interval; None if it is undefined for all of them."""
-    defined = [(row.group, row.metrics) for row in rows if _has_keys(metric, row)]
-    return bootstrap_score(metric, defined) if defined else None
-
-
-def _has_keys(metric: Metric, row: ExampleResult) -> bool:
-    return all(row.metrics.get(key) is not None for key in metric.keys if key)
+    score = bootstrap_score(metric, [(row.group, row.metrics) for row in rows])
+    return score if score.rows else None
 
 
 def _score_rows(
@@ -192,18 +164,11 @@ def _score_rows(
             if found is None:
                 continue
             cell = (part, metric.name)
-            yield ScoreRow(
-                part,
-                metric,
-                found,
-                None if blind is None else part_score(metric, blind_by_part.get(part, ())),
-                {name: column[cell] for name, column in baselines.items() if cell in column},
-                tuple(
-                    (paper.system, paper.values[metric.name], paper.source)
-                    for paper in info.published
-                    if paper.part == part and metric.name in paper.values
-                ),
-            )
+            of_blind = None if blind is None else part_score(metric, blind_by_part.get(part, ()))
+            beside = {name: column[cell] for name, column in baselines.items() if cell in column}
+            papers = [p for p in info.published if p.part == part and metric.name in p.values]
+            published = tuple((paper.system, paper.values[metric.name], paper.source) for paper in papers)
+            yield ScoreRow(part, metric, found, of_blind, beside, published)
 
 
 def _by_part(info: BenchmarkInfo, rows: Sequence[ExampleResult]) -> dict[str, list[ExampleResult]]:
@@ -211,12 +176,8 @@ def _by_part(info: BenchmarkInfo, rows: Sequence[ExampleResult]) -> dict[str, li
     parts: dict[str, list[ExampleResult]] = {}
     for row in rows:
         parts.setdefault(row.part, []).append(row)
-    combined = {
-        name: [row for row in rows if row.part in of]
-        for name, of in info.combined_parts.items()
-        if set(of) <= set(parts)
-    }
-    return parts | combined
+    present = {name: of for name, of in info.combined_parts.items() if set(of) <= set(parts)}
+    return parts | {name: [row for row in rows if row.part in of] for name, of in present.items()}
 
 
 def _rounded(value: float) -> float:

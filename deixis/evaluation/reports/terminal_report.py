@@ -66,14 +66,13 @@ def notes_below(summary: Summary) -> Iterator[str]:
 def skipped_lines(summary: Summary, file: str) -> Iterator[str]:
     """The judge's remarks; the numbers of failed and of skipped examples, the first few with reasons."""
     yield from summary.remarks
-    for what, count in (("failed", len(summary.failures)), ("skipped", len(summary.skipped))):
+    failed = ("failed", "failed, scored as empty answers", len(summary.failures))
+    skipped = ("skipped", "could not be read, excluded from all scores", len(summary.skipped))
+    for what, how, count in (failed, skipped):
         if count:
             first = [record for record in summary.skipped_records() if record["what"] == what][:MAX_NAMED]
             more = f"; and {count - MAX_NAMED} more, all in {file}" if count > MAX_NAMED else ""
             named = "; ".join(f"{record['where']}: {record['why']}" for record in first)
-            how = (
-                "failed, scored as empty answers" if what == "failed" else "could not be read, excluded from all scores"
-            )
             yield f"{count} {'example' if count == 1 else 'examples'} {how}: {named}{more}"
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.evaluation.benchmarks.scripted import save_picture
+from tests.evaluation.benchmarks.scripted import save_image
 
 SIZE_HW = (100, 200)
 SENTENCES = {
@@ -39,7 +39,7 @@ def write_entities(folder: Path) -> None:
 
 def write_pictures(folder: Path) -> None:
     for number in SENTENCES:
-        save_picture(folder / f"{number}.jpg", SIZE_HW, int(number))
+        save_image(folder / f"{number}.jpg", SIZE_HW, int(number))
 
 
 CAPTIONS = {

@@ -1,33 +1,19 @@
 """Shared by the tests of benchmarks with masks: answers with masks, a real model, sums by a plain loop."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from deixis.evaluation.benchmark import Benchmark, ExampleResult, corpus_metrics
-from deixis.evaluation.runner import EvaluationRun, TargetAnswer, run_examples
-from deixis.evaluation.teacher_forced import point
+from deixis.evaluation.model_adapter import ModelAdapter
+from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.geometry import Region
 from deixis.inference import Model
-from deixis.samples.sample import Sample
-from tests.evaluation.benchmarks.scripted import Spoken
+from tests.evaluation.benchmarks.scripted import ScriptedAnswer
 
 
-class DirectAdapter:
-    """A model behind the loop."""
-
-    def __init__(self, model: Model):
-        self.model, self.name = model, model.name
-
-    def answer(self, questions: Sequence[Sample], max_new_tokens: int):
-        return self.model.answer(questions, max_new_tokens)
-
-    def point(self, questions: Sequence[Sample], targets: Sequence[TargetAnswer]):
-        return point(self.model, questions, targets)
-
-
-def masked(*masks: np.ndarray) -> Spoken:
+def masked(*masks: np.ndarray) -> ScriptedAnswer:
     """An answer that points with these masks."""
     return ("It", [("It", [Region(mask=mask.astype(bool), score=0.9) for mask in masks])]) if masks else "Nothing."
 
@@ -36,8 +22,8 @@ def run_with_model(
     model: Model, benchmark: Benchmark, data: Path, folder: Path, mode: str, **options: str
 ) -> list[ExampleResult]:
     """All rows of a real model with its notation; nothing may be skipped or fail."""
-    told = {"notation": model.processor.notation.name, **options}
-    rows, skipped = run_examples(EvaluationRun(benchmark, data, told, mode), DirectAdapter(model), folder)
+    options = {"notation": model.processor.notation.name, **options}
+    rows, skipped = run_examples(EvaluationRun(benchmark, data, options, mode), ModelAdapter(model), folder)
     assert (skipped, [row.failure for row in rows if row.failure]) == ([], [])
     return list(corpus_metrics(benchmark, rows))
 
@@ -45,9 +31,9 @@ def run_with_model(
 def plain_sums(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
     """gIoU and cIoU of (marked, meant) pairs, per cent, pixel by pixel; 255 in `meant` counts nowhere."""
     overlaps, shared, union = [], 0, 0
-    for marked, meant in pairs:
+    for marked, target in pairs:
         both = either = 0
-        for one, other in zip(marked.ravel().tolist(), meant.ravel().tolist(), strict=True):
+        for one, other in zip(marked.ravel().tolist(), target.ravel().tolist(), strict=True):
             if other != 255:
                 both += bool(one) and other == 1
                 either += bool(one) or other == 1

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deixis.evaluation.benchmark import GENERATED, Benchmark, ExampleResult, corpus_metrics
-from deixis.evaluation.metrics.bootstrap import bootstrap_score
+from deixis.evaluation.metrics.aggregation import bootstrap_score
 from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.geometry import Region
 from deixis.inference import Answer, AnswerPhrase
@@ -16,14 +16,14 @@ from deixis.samples.sample import Sample
 
 Named = Sequence[tuple[str, Sequence[Region]]]
 """Phrases and the regions of each."""
-Spoken = str | tuple[str, Named]
+ScriptedAnswer = str | tuple[str, Named]
 
 
 @dataclass
 class Scripted:
     """`say` returns the text of an answer, or text and phrases with their regions; `asked` records the questions."""
 
-    say: Callable[[Sample], Spoken]
+    say: Callable[[Sample], ScriptedAnswer]
     raw: Callable[[Sample], str] | None = None
     name: str = "scripted"
     asked: list[Sample] = field(default_factory=list)
@@ -33,11 +33,11 @@ class Scripted:
         return [self._answer(question) for question in questions]
 
     def point(self, questions: Sequence[Sample], given: Any) -> list[Answer]:
-        raise ValueError("this player only writes")
+        raise ValueError("a scripted model has no teacher-forced answers")
 
     def _answer(self, question: Sample) -> Answer:
-        said = self.say(question)
-        text, named = (said, ()) if isinstance(said, str) else said
+        scripted = self.say(question)
+        text, named = (scripted, ()) if isinstance(scripted, str) else scripted
         raw = text if self.raw is None else self.raw(question)
         return answer_of(text, named, tuple(own.values for own in question.signals), raw)
 
@@ -81,7 +81,7 @@ def table(benchmark: Benchmark, rows: Sequence[ExampleResult]) -> dict[str, dict
     return found
 
 
-def save_picture(path: Path, size_hw: tuple[int, int], seed: int = 0) -> None:
+def save_image(path: Path, size_hw: tuple[int, int], seed: int = 0) -> None:
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,10 +9,10 @@ import pytest
 
 from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.captioning import CAPTIONING
-from deixis.evaluation.metrics.bootstrap import bootstrap_score
+from deixis.evaluation.metrics.aggregation import bootstrap_score
 from deixis.evaluation.metrics.caption_tokens import plain_tokens
 from deixis.samples.skipped import Skipped
-from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_image, table
 
 SETS = {benchmark.info.name: benchmark for benchmark in CAPTIONING}
 CAPTIONS = [
@@ -45,7 +45,7 @@ def coco_form(images) -> dict:
 def coco_pictures(folder: Path, named: str = "val2014/COCO_val2014_{:012d}.jpg") -> list[str]:
     names = [named.format(n + 1) for n in range(3)]
     for n, name in enumerate(names):
-        save_picture(folder / name, (24, 32), n)
+        save_image(folder / name, (24, 32), n)
     return names
 
 
@@ -78,7 +78,7 @@ def coco_val(folder: Path) -> None:
 def nocaps(folder: Path, **more) -> None:
     images = [{"id": n, "file_name": f"{n:016x}.jpg", "height": 24, "width": 32} | more for n in range(3)]
     coco_pictures(folder, "val/{:016x}.jpg")
-    save_picture(folder / "val" / f"{0:016x}.jpg", (24, 32))
+    save_image(folder / "val" / f"{0:016x}.jpg", (24, 32))
     dump(folder / "nocaps_val_4500_captions.json", coco_form(images))
 
 
@@ -197,7 +197,7 @@ def official(answers, references) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(("name", "make", "part", "kind"), LAYOUTS)
-def test_a_set_in_its_official_files(tmp_path, name, make, part, kind):
+def test_set_in_its_official_files(tmp_path, name, make, part, kind):
     make(tmp_path / "data")
     given = ["a dog runs over grass", "", CAPTIONS[2][0]]
     adapter = map_until_quota(given)
@@ -217,10 +217,10 @@ def test_perfect_empty_and_shuffled_captions(tmp_path):
     perfect = [texts[0] for texts in CAPTIONS]
     benchmark = SETS["coco_captions"]
     found = {
-        name: table(benchmark, run_benchmark(benchmark, tmp_path / "data", map_until_quota(said), tmp_path / name))[
-            "test"
-        ]
-        for name, said in (("perfect", perfect), ("empty", [""] * 3), ("shuffled", perfect[1:] + perfect[:1]))
+        name: table(
+            benchmark, run_benchmark(benchmark, tmp_path / "data", map_until_quota(given_captions), tmp_path / name)
+        )["test"]
+        for name, given_captions in (("perfect", perfect), ("empty", [""] * 3), ("shuffled", perfect[1:] + perfect[:1]))
     }
     assert found["perfect"]["BLEU-4"] == pytest.approx(100, abs=1e-4)
     assert found["perfect"]["ROUGE-L"] == pytest.approx(100)
@@ -230,7 +230,7 @@ def test_perfect_empty_and_shuffled_captions(tmp_path):
 
 
 @pytest.mark.parametrize("beside", [False, True], ids=["in the file", "in files beside it"])
-def test_domains_of_nocaps_are_scored_apart(tmp_path, beside):
+def test_nocaps_domains_are_scored_separately(tmp_path, beside):
     data = tmp_path / "data"
     nocaps(data, **({} if beside else {"domain": "in-domain"}))
     whole = json.loads((data / "nocaps_val_4500_captions.json").read_text())
@@ -249,14 +249,14 @@ def test_domains_of_nocaps_are_scored_apart(tmp_path, beside):
     assert together == pytest.approx(official(given, CAPTIONS)["CIDEr"], abs=1e-5)
 
 
-def test_onellm_is_asked_in_its_own_words(tmp_path):
+def test_onellm_wording(tmp_path):
     nsd(tmp_path)
     first = next(SETS["nsd_captions"].examples(tmp_path, {"notation": "onellm"}))
     assert isinstance(first, Example)
     assert first.text == "Provide a one-sentence caption for the provided fMRI data."
 
 
-def test_what_cannot_be_read_is_said_and_the_rest_is_asked(tmp_path):
+def test_unreadable_records_are_skipped(tmp_path):
     coco_list(tmp_path)
     path = tmp_path / "annotations" / "coco_karpathy_test.json"
     rows = json.loads(path.read_text())
@@ -277,7 +277,7 @@ def test_a_missing_file_is_named(tmp_path, name):
         list(SETS[name].examples(tmp_path, {}))
 
 
-def test_a_split_that_is_none(tmp_path):
+def test_unknown_split_is_refused(tmp_path):
     coco_captions(tmp_path)
     with pytest.raises(ValueError, match="split: expected test or val, got 'train'"):
         list(SETS["coco_captions"].examples(tmp_path, {"split": "train"}))
@@ -285,7 +285,7 @@ def test_a_split_that_is_none(tmp_path):
         list(SETS["coco_captions"].examples(tmp_path, {"split": "val"}))
 
 
-def test_the_whole_of_nocaps_is_a_row_of_its_own(tmp_path):
+def test_nocaps_parts_are_combined(tmp_path):
     data = tmp_path / "data"
     nocaps(data)
     for number, domain in enumerate(("in-domain", "near-domain", "out-domain")):

@@ -18,20 +18,20 @@ from deixis.inference.classifier import Classifier
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.samples.skipped import Skipped
 from deixis.systems.pointmlp.classifier import CloudClassifier
-from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_image, table
 
 SETS = {benchmark.info.name: benchmark for benchmark in CLASSIFICATION}
 
 
-def said_in_turn(said):
-    rest = iter(said)
+def answers_in_turn(given_answers):
+    rest = iter(given_answers)
     return Scripted(lambda question: next(rest))
 
 
-def pictures(folder: Path) -> None:
+def images(folder: Path) -> None:
     for name in ("cat", "dog", "hot_dog"):
         for number in range(2 if name == "cat" else 1):
-            save_picture(folder / name / f"{number}.png", (24, 32), number)
+            save_image(folder / name / f"{number}.png", (24, 32), number)
 
 
 def h5(path: Path, clouds: int, classes: int, points: int = 64) -> np.ndarray:
@@ -80,7 +80,7 @@ def sun_rgbd(folder: Path) -> None:
     names = ["kv1/NYUdata/NYU0001", "kv2/kinect2data/a", "xtion/b"]
     for number, (name, scene) in enumerate(zip(names, ("living_room", "office", "idk"), strict=True)):
         place = folder / "SUNRGBD" / name
-        save_picture(place / "image" / "a.jpg", (24, 32), number)
+        save_image(place / "image" / "a.jpg", (24, 32), number)
         (place / "depth_bfx").mkdir()
         steps = np.full((24, 32), 2000, np.uint16)  # 2 m
         Image.fromarray((steps << 3) | (steps >> 13)).save(place / "depth_bfx" / "a.png")
@@ -102,7 +102,7 @@ def motion(folder: Path) -> None:
 
 
 MAKE = {
-    "class_folders": pictures, "modelnet40": modelnet40, "scanobjectnn": scanobjectnn, "nyuv2_scenes": nyuv2,
+    "class_folders": images, "modelnet40": modelnet40, "scanobjectnn": scanobjectnn, "nyuv2_scenes": nyuv2,
     "sun_rgbd_scenes": sun_rgbd, "motion_classes": motion,
 }  # fmt: skip
 TRUTH = {
@@ -131,7 +131,7 @@ def asked_and_scored(name: str, tmp_path: Path, adapter, **options: str):
 @pytest.mark.parametrize("name", MAKE)
 def test_right_empty_shuffled_and_listed_answers(tmp_path, name):
     ground_truth = TRUTH[name]
-    adapter = said_in_turn(f"It is a {word.upper()}." for word in ground_truth)
+    adapter = answers_in_turn(f"It is a {word.upper()}." for word in ground_truth)
     rows, skipped = asked_and_scored(name, tmp_path, adapter)
     assert [row.metrics["class"] for row in rows] == ground_truth
     assert [[signal.modality for signal in question.signals] for question in adapter.asked] == [KINDS[name]] * len(
@@ -141,11 +141,11 @@ def test_right_empty_shuffled_and_listed_answers(tmp_path, name):
     assert set(found.values()) == {100.0}
     assert [one.where for one in skipped] == (["kv1/none"] if name == "sun_rgbd_scenes" else [])
 
-    rows, _ = asked_and_scored(name, tmp_path, said_in_turn([""] * len(ground_truth)))
+    rows, _ = asked_and_scored(name, tmp_path, answers_in_turn([""] * len(ground_truth)))
     assert set(next(iter(table(SETS[name], rows).values())).values()) == {0.0}
 
     others = ground_truth[1:] + ground_truth[:1]
-    rows, _ = asked_and_scored(name, tmp_path, said_in_turn(others))
+    rows, _ = asked_and_scored(name, tmp_path, answers_in_turn(others))
     same = [one == other for one, other in zip(ground_truth, others, strict=True)]
     (found,) = table(SETS[name], rows).values()
     assert found["accuracy"] == pytest.approx(100 * np.mean(same), abs=1e-5)
@@ -156,16 +156,16 @@ def test_right_empty_shuffled_and_listed_answers(tmp_path, name):
     assert found["mean class accuracy"] == pytest.approx(100 * np.mean(by_class), abs=1e-5)
 
     all_names = adapter.asked[0].turns[-1].user.partition("Choose one: ")[2]
-    rows, _ = asked_and_scored(name, tmp_path, said_in_turn([all_names] * len(ground_truth)))
+    rows, _ = asked_and_scored(name, tmp_path, answers_in_turn([all_names] * len(ground_truth)))
     (found,) = table(SETS[name], rows).values()
     assert (found["accuracy"], found["loose accuracy"], found["named"]) == (0, 100, 100), "a list of all is no answer"
 
 
-def test_the_question_lists_the_classes_if_it_shall(tmp_path):
-    pictures(tmp_path)
-    listed = next(SETS["class_folders"].examples(tmp_path, {}))
-    assert isinstance(listed, Example)
-    assert listed.text == "What is in this picture? Choose one: cat, dog or hot dog."
+def test_question_lists_the_classes(tmp_path):
+    images(tmp_path)
+    with_classes = next(SETS["class_folders"].examples(tmp_path, {}))
+    assert isinstance(with_classes, Example)
+    assert with_classes.text == "What is in this picture? Choose one: cat, dog or hot dog."
     assert next(SETS["class_folders"].examples(tmp_path, {"choices": "open", "question": "Which?"})).text == "Which?"
 
 
@@ -195,15 +195,15 @@ def test_names_are_whole_words(text, named):
         pytest.param("a chair (or a table)", "a chair (or a table)", id="a sentence"),
     ],
 )
-def test_of_a_ranked_list_the_first_counts(text, first):
+def test_first_class_of_a_ranked_list_counts(text, first):
     assert first_class(text, [["chair"], ["table"]]) == first
 
 
 def test_synonyms_commas_and_number_words(tmp_path):
     for name in ("3", "cup, mug", "car"):
-        save_picture(tmp_path / "data" / name / "a.png", (24, 32))
+        save_image(tmp_path / "data" / name / "a.png", (24, 32))
     (tmp_path / "synonyms.json").write_text(json.dumps({"car": ["Auto"]}))
-    adapter = said_in_turn(["three", "an auto", "a mug"])
+    adapter = answers_in_turn(["three", "an auto", "a mug"])
     benchmark = SETS["class_folders"]
     rows = run_benchmark(
         benchmark, tmp_path / "data", adapter, tmp_path / "run", synonyms=str(tmp_path / "synonyms.json")
@@ -215,7 +215,7 @@ def test_synonyms_commas_and_number_words(tmp_path):
 
 def test_one_split_of_folders(tmp_path):
     for split, name in (("train", "cat"), ("test", "cat"), ("test", "dog")):
-        save_picture(tmp_path / split / name / "a.png", (24, 32))
+        save_image(tmp_path / split / name / "a.png", (24, 32))
     found = list(SETS["class_folders"].examples(tmp_path, {"split": "test"}))
     assert [example.part for example in found if isinstance(example, Example)] == ["test", "test"]
     with pytest.raises(ValueError, match="split: expected a split with signals, got 'val'"):
@@ -234,7 +234,7 @@ def test_views_of_scenes(tmp_path, options, kinds):
     nyuv2(tmp_path / "data")
     (tmp_path / "data" / "normal").mkdir()
     for number in (2, 3, 4):
-        save_picture(tmp_path / "data" / "normal" / f"{number:04d}.png", (24, 32), number)
+        save_image(tmp_path / "data" / "normal" / f"{number:04d}.png", (24, 32), number)
     found = list(SETS["nyuv2_scenes"].examples(tmp_path / "data", options))
     assert [[medium.modality for medium in example.media] for example in found if isinstance(example, Example)] == [
         kinds
@@ -245,7 +245,7 @@ def test_views_of_scenes(tmp_path, options, kinds):
     assert len(skipped) == 3
 
 
-def test_depth_of_sun_rgbd_is_turned_back(tmp_path):
+def test_sun_rgbd_depth_bits_are_rotated_back(tmp_path):
     from PIL import Image
 
     metres = np.array([[0.0, 0.5, 2.345, 7.999, 65.0]])
@@ -258,7 +258,7 @@ def test_depth_of_sun_rgbd_is_turned_back(tmp_path):
     assert len(SUN_SCENES) == 19
 
 
-def test_a_classifier_of_clouds_is_scored_as_its_network_says(tmp_path):
+def test_point_cloud_classifier_is_scored_by_its_first_class(tmp_path):
     modelnet40(tmp_path)
     torch.manual_seed(0)
     config = PointMLPConfig(points=32, class_num=3, embed_dim=8, dim_expansion=(2, 1), pre_blocks=(1, 1),
@@ -282,7 +282,7 @@ def test_a_missing_file_is_named(tmp_path, name):
         list(SETS[name].examples(tmp_path / "none", {}))
 
 
-def test_what_is_amiss_in_a_file_of_windows_is_said(tmp_path):
+def test_malformed_imu_windows_are_reported(tmp_path):
     motion(tmp_path)
     path = tmp_path / "BasicMotions_TEST.ts"
     lines = path.read_text().splitlines()
@@ -306,18 +306,20 @@ def test_real_motion(shared_data, tmp_path):
         ("standing", "running", "walking", "badminton"), 10
     )
     rows = run_benchmark(
-        SETS["motion_classes"], shared_data / "imu_basicmotions", said_in_turn(ground_truth), tmp_path / "run"
+        SETS["motion_classes"], shared_data / "imu_basicmotions", answers_in_turn(ground_truth), tmp_path / "run"
     )
     assert {row.metrics["correct"] for row in rows} == {1}
 
 
-def test_real_sounds_by_their_list(shared_data, tmp_path):
+def test_real_audio_by_its_list(shared_data, tmp_path):
     with (shared_data / "fsdd" / "labels.csv").open() as file:
         ground_truth = {Path(row["file"]).stem: row["digit"] for row in csv.DictReader(file)}
     words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     benchmark = SETS["class_folders"]
     found = [one for one in benchmark.examples(shared_data / "fsdd", {"label": "digit"}) if isinstance(one, Example)]
     assert len(found) == len(ground_truth) == 210
-    said = [f"I hear {words[int(ground_truth[one.id.rpartition('/')[2]])]}." for one in found]
-    rows = run_benchmark(benchmark, shared_data / "fsdd", said_in_turn(said), tmp_path / "run", label="digit")
+    given_answers = [f"I hear {words[int(ground_truth[one.id.rpartition('/')[2]])]}." for one in found]
+    rows = run_benchmark(
+        benchmark, shared_data / "fsdd", answers_in_turn(given_answers), tmp_path / "run", label="digit"
+    )
     assert table(benchmark, rows)["all"]["accuracy"] == 100

@@ -10,7 +10,7 @@ from deixis.evaluation.benchmark import Example, JudgedBenchmark
 from deixis.evaluation.benchmarks.ferret_bench import FerretBench
 from deixis.geometry import Box
 from deixis.samples.skipped import Skipped
-from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, save_image, table
 from tests.language.language_server import Reply, language_server
 
 BENCHMARK = FerretBench()
@@ -33,7 +33,7 @@ def write_data(folder) -> None:
     """Two questions per folder about two images, with texts of this test."""
     names = [f"{number:012d}.jpg" for number in (1, 2)]
     for number, name in enumerate(names):
-        save_picture(folder / "val2017" / name, SIZE_HW, number)
+        save_image(folder / "val2017" / name, SIZE_HW, number)
     for part, category in FOLDERS.items():
         heads = [{"question_id": n + 1, "image": name, "category": category} for n, name in enumerate(names)]
         write(folder / part / "question.jsonl", [head | {"text": QUESTIONS[category]} for head in heads])
@@ -56,7 +56,7 @@ def judge(request: dict, number: int) -> str:
     return f"{scores[0] + 1} {scores[1]}\nBecause."
 
 
-def test_questions_point_with_regions(data):
+def test_questions_refer_to_regions(data):
     examples = list(BENCHMARK.examples(data, {}))
     assert [(e.part, e.text) for e in examples[::2]] == [
         ("refer_caption", "What is {0} near?"),
@@ -85,11 +85,11 @@ def test_a_judge_in_both_orders(data, tmp_path):
     }  # fmt: skip
     assert table(BENCHMARK, found) == {part: pytest.approx(expected, abs=1e-4) for part in FOLDERS}
     assert {(request["temperature"], request["max_tokens"]) for request in server.requests} == {(0.2, 1024)}
-    told = [request["messages"][1]["content"] for request in server.requests]
-    assert sum("seen in 000000000001.jpg" in text for text in told) == asked // 2
+    prompts = [request["messages"][1]["content"] for request in server.requests]
+    assert sum("seen in 000000000001.jpg" in text for text in prompts) == asked // 2
 
 
-def test_a_judge_that_changes_its_mind_and_one_that_rambles(data, tmp_path):
+def test_inconsistent_and_unparsable_judge(data, tmp_path):
     rows = run_benchmark(BENCHMARK, data, Scripted(lambda question: "answer"), tmp_path)
     with language_server(lambda request, number: f"8 {(2, 4, 6)[number // 12]}") as server:
         options = {"judge_url": server.url, "judge_model": "m"}
@@ -108,7 +108,7 @@ def test_a_judge_that_changes_its_mind_and_one_that_rambles(data, tmp_path):
     assert table(BENCHMARK, found)["ground_conv"] == {"score": 100, "unparsed": 100}, "-1 for both is how it is scored"
 
 
-def test_without_a_judge_answers_are_kept(data, tmp_path):
+def test_answers_without_a_judge(data, tmp_path):
     rows = run_benchmark(BENCHMARK, data, Scripted(lambda question: "good"), tmp_path)
     found, notes = BENCHMARK.judge(rows, {}, tmp_path)
     assert found == rows
@@ -123,7 +123,7 @@ def test_without_a_judge_answers_are_kept(data, tmp_path):
     assert again == rows
 
 
-def test_a_judge_that_stops_says_so(data, tmp_path):
+def test_judge_failure_is_reported(data, tmp_path):
     rows = run_benchmark(BENCHMARK, data, Scripted(lambda question: "good"), tmp_path)
     options = {"judge_model": "m", "judge_key_env": "NO_SUCH_KEY_IS_SET"}
     with language_server(judge) as server:
@@ -171,13 +171,13 @@ def test_judge_options(tmp_path, options, message):
         pytest.param("deixis", "a cup here", "a cup [0.100, 0.200, 0.500, 0.800] here", id="others_by_their_boxes"),
     ],
 )
-def test_what_the_judge_is_shown(data, notation, refer, grounded):
+def test_judge_messages(data, notation, refer, grounded):
     answer = answer_of("a cup here", [("a cup", [box(10, 10, 50, 40)])], raw="a cup [100, 200, 300, 400] here")
-    shown = {
+    candidates = {
         example.part: BENCHMARK.example_metrics(example, answer)["judge_input"]["candidate"]
         for example in BENCHMARK.examples(data, {"notation": notation})
     }
-    assert shown == {"refer_caption": refer, "refer_reason": refer, "ground_conv": grounded}
+    assert candidates == {"refer_caption": refer, "refer_reason": refer, "ground_conv": grounded}
 
 
 def test_missing_and_broken_files(data, tmp_path):
@@ -203,7 +203,7 @@ def test_the_real_files(shared_data, tmp_path):
     folder = shared_data / "ferret_bench"
     lines = [line for path in folder.glob("*/question.jsonl") for line in path.read_text().splitlines()]
     for line in lines:
-        save_picture(tmp_path / json.loads(line)["image"], (240, 320))
+        save_image(tmp_path / json.loads(line)["image"], (240, 320))
     examples = list(BENCHMARK.examples(folder, {"images": str(tmp_path)}))
     assert len(examples) == len(lines) == 84
     for example in examples:

@@ -80,7 +80,7 @@ def test_answers(data, tmp_path, say, val, test):
     assert table(BENCHMARK, rows) == {"val": values(*val), "test": values(*test)}
 
 
-def test_of_two_phrases_with_the_same_words_the_official_script_sees_the_first(data):
+def test_official_script_compares_equal_phrases_with_the_first(data):
     (example,) = [example for example in BENCHMARK.examples(data, {}) if example.part == "test"]
     first = [("A girl", [box(*BOXES["102"]["5"][0])]), ("A girl", [box(0, 0, 9, 9)])]
     metrics = BENCHMARK.example_metrics(example, answer_of("A girl. A girl.", first))
@@ -88,7 +88,7 @@ def test_of_two_phrases_with_the_same_words_the_official_script_sees_the_first(d
 
 
 @pytest.mark.parametrize("layout", ["both", "entities", "merged", "separate"])
-def test_layouts_say_the_same(tmp_path, layout):
+def test_layouts_give_the_same_examples(tmp_path, layout):
     data = tmp_path / "data"
     data.mkdir()
     write_pictures(data / "flickr30k-images")
@@ -111,7 +111,7 @@ def test_layouts_say_the_same(tmp_path, layout):
     assert table(BENCHMARK, rows)["val"]["R@1 merged"] == 100
 
 
-def test_ferret_is_asked_in_its_words_and_read_as_it_writes(data, tmp_path):
+def test_ferret_wording_and_notation(data, tmp_path):
     adapter = Scripted(
         lambda question: "unused", raw=lambda question: "a man [55, 210, 300, 900]. a dog [500, 500, 800, 900]."
     )
@@ -148,13 +148,13 @@ def test_official_reader(shared_golden):
 
 
 @pytest.mark.parametrize("raw", ["a man [1, 2, 3]", "a man [1.5, 2, 3, 4]", "a man [] ."])
-def test_a_bracket_that_cannot_be_read_makes_an_answer_without_boxes(data, raw):
+def test_invalid_bracket_makes_an_answer_without_boxes(data, raw):
     example = next(iter(BENCHMARK.examples(data, {"notation": "ferret"})))
     metrics = BENCHMARK.example_metrics(example, answer_of(raw, raw=f"a dog [500, 500, 800, 900]. {raw}"))
     assert (metrics["merged"], metrics["merged of"]) == (0, 2)
 
 
-def test_masks_count_as_the_box_around_them(data):
+def test_masks_count_as_their_bounding_box(data):
     mask = np.zeros(SIZE_HW, dtype=bool)
     mask[21:90, 11:60] = True
     example = next(iter(BENCHMARK.examples(data, {})))

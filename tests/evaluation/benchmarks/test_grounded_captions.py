@@ -11,7 +11,7 @@ from tests.evaluation.benchmarks.flickr_files import BOXES, write_entities, writ
 from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, table
 
 BENCHMARK = GroundedCaptions()
-SAID = {
+GIVEN_CAPTIONS = {
     "val": ("A man pets a dog.", [("A man", "1"), ("a dog", "2")]),
     "test": ("A girl kicks a blue ball.", [("A girl", "5"), ("a blue ball", "6")]),
 }
@@ -27,7 +27,7 @@ def data(tmp_path):
 
 def knowing():
     """Answers with the first caption of each image and the boxes of its objects."""
-    parts = iter(SAID.values())
+    parts = iter(GIVEN_CAPTIONS.values())
 
     def say(question):
         text, named = next(parts)
@@ -46,7 +46,9 @@ def test_right_captions(data, tmp_path):
     assert found["val"]["F1_all"] == pytest.approx(100 * 2 * precision * recall / (precision + recall), abs=1e-4)
     loc = (1 + 1 + 0) / 3
     assert found["val"]["F1_loc"] == pytest.approx(100 * loc, abs=1e-4)
-    alone = per_caption_metrics([SAID["val"][0]], [["A man pets a dog , near a lake .", "A man and two women sit ."]])
+    alone = per_caption_metrics(
+        [GIVEN_CAPTIONS["val"][0]], [["A man pets a dog , near a lake .", "A man and two women sit ."]]
+    )
     assert rows[0].metrics["rouge_l"] == alone[0]["rouge_l"]
     assert "CIDEr" in found["val"]
 
@@ -61,7 +63,7 @@ def test_right_captions(data, tmp_path):
         pytest.param(answer_of("Men.", [("Men", [box(11, 21, 60, 90)])]), [1, None, 1, None], id="several_for_one"),
     ],
 )
-def test_what_is_found(data, answer, recall):
+def test_found_names(data, answer, recall):
     example = next(iter(BENCHMARK.examples(data, {})))
     metrics = BENCHMARK.example_metrics(example, answer)
     names = [name for name, _ in metrics["recall"]]

@@ -14,7 +14,7 @@ from deixis.evaluation.benchmarks.mask_metrics import (
     TargetMask,
     mask_metrics,
 )
-from deixis.evaluation.metrics.bootstrap import bootstrap_score
+from deixis.evaluation.metrics.aggregation import bootstrap_score
 from deixis.geometry import Region, mask_to_rle
 from tests.evaluation.benchmarks.masks import masked, plain_sums
 from tests.evaluation.benchmarks.scripted import answer_of
@@ -27,11 +27,11 @@ ROWS = {
 }
 
 
-def ground_truth(meant: np.ndarray, ignored: np.ndarray | None = None, **options) -> TargetMask:
-    kept = meant if ignored is None else meant & ~ignored
+def ground_truth(target: np.ndarray, ignored: np.ndarray | None = None, **options) -> TargetMask:
+    counted = target if ignored is None else target & ~ignored
     return TargetMask(
-        meant.shape,
-        Region(mask=mask_to_rle(kept)) if kept.any() else None,
+        target.shape,
+        Region(mask=mask_to_rle(counted)) if counted.any() else None,
         None if ignored is None else Region(mask=mask_to_rle(ignored)),
         **options,
     )
@@ -76,17 +76,19 @@ def test_one_answer(masks, target, iou, alone):
     json.dumps(metrics, allow_nan=False)
 
 
-def test_sums_are_those_of_a_plain_loop():
+def test_sums_equal_a_plain_loop_and_the_official_script():
     rng = np.random.default_rng(3)
     pairs = []
     for _ in range(12):
-        meant = (rng.random((5, 7)) < rng.choice([0.0, 0.3, 0.8])).astype(np.int64)
-        meant[rng.random((5, 7)) < 0.2] = 255
-        pairs.append((rng.random((5, 7)) < rng.choice([0.0, 0.5]), meant))
-    rows = [marks_of(ground_truth(meant == 1, meant == 255), marked) for marked, meant in pairs]
+        target = (rng.random((5, 7)) < rng.choice([0.0, 0.3, 0.8])).astype(np.int64)
+        target[rng.random((5, 7)) < 0.2] = 255
+        pairs.append((rng.random((5, 7)) < rng.choice([0.0, 0.5]), target))
+    rows = [marks_of(ground_truth(target == 1, target == 255), marked) for marked, target in pairs]
     found, plain = values(rows), plain_sums(pairs)
     assert found["gIoU exact"] == pytest.approx(plain["gIoU"], abs=1e-9)
     assert found["cIoU"] == pytest.approx(plain["cIoU"], abs=1e-9)
+    official = score_masks([(np.where(marked, 1.0, -1.0)[None], target[None]) for marked, target in pairs])
+    assert (found["gIoU"], found["cIoU"]) == pytest.approx(tuple(100 * value for value in official), abs=1e-12)
 
 
 def test_recorded_scores_of_the_official_script(shared_golden):
@@ -107,6 +109,6 @@ def test_recorded_scores_of_the_official_script(shared_golden):
         assert (found["gIoU"], found["cIoU"]) == pytest.approx((100 * case["giou"], 100 * case["ciou"]), abs=1e-4)
 
 
-def test_a_mask_of_another_picture_is_refused():
+def test_mask_of_another_size_is_refused():
     with pytest.raises(ValueError, match=re.escape("of the labelled image's size (4, 6), got (3, 3)")):
         marks_of(ground_truth(ROWS["left"]), np.ones((3, 3)))

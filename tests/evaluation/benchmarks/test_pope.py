@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deixis.evaluation.benchmarks.pope import PARTS, Pope
-from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_image, table
 
 BENCHMARK = Pope()
 QUESTIONS = 12
@@ -14,7 +14,7 @@ QUESTIONS = 12
 def write_data(folder) -> None:
     """Three files of questions about two images; every third object is absent."""
     for number in (1, 2):
-        save_picture(folder / "val2014" / f"COCO_val2014_{number:012d}.jpg", (24, 32), number)
+        save_image(folder / "val2014" / f"COCO_val2014_{number:012d}.jpg", (24, 32), number)
     for part in PARTS:
         lines = [
             {"question_id": n + 1, "image": f"COCO_val2014_{n % 2 + 1:012d}.jpg",
@@ -94,7 +94,7 @@ def test_missing_files_are_named(tmp_path):
         list(BENCHMARK.examples(tmp_path, {"images": str(tmp_path / "none")}))
 
 
-def test_a_broken_line_is_skipped(data):
+def test_malformed_line_is_skipped(data):
     path = data / "coco_pope_random.json"
     path.write_text(
         path.read_text() + '{"image": "COCO_val2014_000000000001.jpg", "text": "Is it?", "label": "maybe"}\n'

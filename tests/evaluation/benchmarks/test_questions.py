@@ -9,7 +9,7 @@ import pytest
 
 from deixis.evaluation.benchmarks.questions import QUESTIONS
 from deixis.samples.skipped import Skipped
-from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_image, table
 
 SETS = {benchmark.info.name: benchmark for benchmark in QUESTIONS}
 ASKS_SHORTLY = "\nAnswer the question using a single word or phrase."
@@ -21,15 +21,15 @@ def dump(path: Path, value) -> None:
 
 
 def vqav2(folder: Path) -> None:
-    said = [["yes"] * 10, ["2"] * 4 + ["two"] * 3 + ["3"] * 3, ["red"] * 2 + ["dark red"] * 8]
+    given_answers = [["yes"] * 10, ["2"] * 4 + ["two"] * 3 + ["3"] * 3, ["red"] * 2 + ["dark red"] * 8]
     kinds = ["yes/no", "number", "other"]
     questions = [{"question_id": n + 1, "image_id": 1, "question": f"Question {n} {{?}}"} for n in range(3)]
     annotations = [
-        {"question_id": n + 1, "image_id": 1, "answer_type": kinds[n], "multiple_choice_answer": said[n][-1],
-         "answers": [{"answer": text, "answer_id": m} for m, text in enumerate(said[n])]}
+        {"question_id": n + 1, "image_id": 1, "answer_type": kinds[n], "multiple_choice_answer": given_answers[n][-1],
+         "answers": [{"answer": text, "answer_id": m} for m, text in enumerate(given_answers[n])]}
         for n in range(3)
     ]  # fmt: skip
-    save_picture(folder / "val2014" / f"COCO_val2014_{1:012d}.jpg", (24, 32))
+    save_image(folder / "val2014" / f"COCO_val2014_{1:012d}.jpg", (24, 32))
     dump(folder / "v2_OpenEnded_mscoco_val2014_questions.json", {"questions": questions})
     dump(folder / "v2_mscoco_val2014_annotations.json", {"annotations": annotations})
 
@@ -40,7 +40,7 @@ def gqa(folder: Path) -> None:
                  "types": {"structural": structure}}
         for n, (answer, structure) in enumerate([("yes", "verify"), ("left", "choose"), ("table", "query")])
     }  # fmt: skip
-    save_picture(folder / "images" / "7.jpg", (24, 32))
+    save_image(folder / "images" / "7.jpg", (24, 32))
     dump(folder / "testdev_balanced_questions.json", rows)
 
 
@@ -52,7 +52,7 @@ def sound(path: Path) -> None:
 
 
 def clotho_aqa(folder: Path) -> None:
-    said = [
+    given_answers = [
         ("Is it raining?", ["yes", "yes", "no"]),
         ("What barks?", ["dog", "dog", "dog"]),
         ("Where?", ["a", "b", "c"]),
@@ -61,10 +61,12 @@ def clotho_aqa(folder: Path) -> None:
     with (folder / "clotho_aqa_test.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["file_name", "QuestionText", "answer", "confidence"])
-        rows.writerows(["rain 1.wav", question, answer, "yes"] for question, answers in said for answer in answers)
+        rows.writerows(
+            ["rain 1.wav", question, answer, "yes"] for question, answers in given_answers for answer in answers
+        )
 
 
-def film(path: Path) -> None:
+def write_video(path: Path) -> None:
     import av
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +85,7 @@ def music_avqa(folder: Path) -> None:
         ("Visual", "Location", "Is the <Object> on the <LRer>?", ["cello", "left"], "yes"),
         ("Audio-Visual", "Temporal", "Which comes first?", [], "violin"),
     ]
-    film(folder / "MUSIC-AVQA-videos-Real" / "00000001.mp4")
+    write_video(folder / "MUSIC-AVQA-videos-Real" / "00000001.mp4")
     sound(folder / "MUSIC-AVQA-videos-Real" / "00000001.wav")
     dump(folder / "avqa-test.json", [
         {"video_id": "00000001", "question_id": n, "type": json.dumps([about, kind]), "question_content": question,
@@ -94,7 +96,7 @@ def music_avqa(folder: Path) -> None:
 
 def msvd_qa(folder: Path) -> None:
     rows = [("what is done?", "cook"), ("who dances?", "woman"), ("is it so?", "man")]
-    film(folder / "YouTubeClips" / "abc_1_2.avi")
+    write_video(folder / "YouTubeClips" / "abc_1_2.avi")
     dump(folder / "MSVD-QA" / "test_qa.json", [
         {"id": n, "video_id": 1301, "question": question, "answer": answer} for n, (question, answer) in enumerate(rows)
     ])  # fmt: skip
@@ -111,19 +113,19 @@ PARTS = {
 }
 
 
-def metrics(name, tmp_path, said, **options) -> tuple[list, list]:
+def metrics(name, tmp_path, given_answers, **options) -> tuple[list, list]:
     """(per-example metrics of each row, the questions as they were asked)."""
     if not (tmp_path / "data").is_dir():
         (tmp_path / "data").mkdir()
         MAKE[name](tmp_path / "data")
-    rest = iter(said)
+    rest = iter(given_answers)
     adapter = Scripted(lambda question: next(rest))
-    rows = run_benchmark(SETS[name], tmp_path / "data", adapter, tmp_path / f"run {said}", **options)
+    rows = run_benchmark(SETS[name], tmp_path / "data", adapter, tmp_path / f"run {given_answers}", **options)
     assert [row.part for row in rows] == PARTS[name]
     return [dict(row.metrics) for row in rows], adapter.asked
 
 
-VERDICTS = [
+CASES = [
     pytest.param("vqav2", ("yes", "2", "dark red"), {"accuracy": (1, 1, 1), "exact": (1, 1, 1)}, id="vqav2, right"),
     pytest.param("vqav2", ("", "", ""), {"accuracy": (0, 0, 0), "exact": (0, 0, 0)}, id="vqav2, empty"),
     pytest.param("vqav2", ("Yes.", "The two!", "red"), {"accuracy": (0, 1, 0.6), "exact": (0, 0, 0)}, id="vqav2, odd"),
@@ -154,15 +156,15 @@ VERDICTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "said", "wanted"), VERDICTS)
-def test_verdicts(tmp_path, name, said, wanted):
-    found, _ = metrics(name, tmp_path, said)
+@pytest.mark.parametrize(("name", "given_answers", "wanted"), CASES)
+def test_example_metrics(tmp_path, name, given_answers, wanted):
+    found, _ = metrics(name, tmp_path, given_answers)
     for key, values in wanted.items():
         assert tuple(mark[key] for mark in found) == pytest.approx(values), key
 
 
 @pytest.mark.parametrize("name", MAKE)
-def test_metrics_are_made_of_marks_that_every_row_has(tmp_path, name):
+def test_every_example_has_the_keys_of_all_metrics(tmp_path, name):
     found, _ = metrics(name, tmp_path, ("a", "b", "c"))
     for metric in SETS[name].info.metrics:
         assert all(key in mark for key in metric.keys if key for mark in found), metric.name
@@ -170,7 +172,7 @@ def test_metrics_are_made_of_marks_that_every_row_has(tmp_path, name):
     assert alone <= {"other"}, "every part of the official files counts in the whole"
 
 
-def test_the_number_of_a_table_is_the_mean_of_its_questions(tmp_path):
+def test_score_is_the_mean_over_questions(tmp_path):
     clotho_aqa(tmp_path)
     rows = run_benchmark(SETS["clotho_aqa"], tmp_path, Scripted(lambda question: "dog"), tmp_path / "run")
     found = table(SETS["clotho_aqa"], rows)
@@ -178,7 +180,7 @@ def test_the_number_of_a_table_is_the_mean_of_its_questions(tmp_path):
     assert found["binary"] == {"accuracy": 0, "majority": 0, "any": 0}, "nobody agrees on a binary question here"
 
 
-def test_questions_are_asked_as_the_sets_have_them(tmp_path):
+def test_questions_of_the_sets(tmp_path):
     _, asked = metrics("music_avqa", tmp_path, ("", "", ""))
     assert asked[1].turns[-1].user == "Is the cello on the left?" + ASKS_SHORTLY
     assert [signal.modality for signal in asked[1].signals] == ["video", "audio"]
@@ -188,7 +190,7 @@ def test_questions_are_asked_as_the_sets_have_them(tmp_path):
     assert [signal.modality for signal in asked[1].signals] == ["audio"]
 
 
-def test_braces_of_a_question_stay_braces(tmp_path):
+def test_braces_of_a_question_are_escaped(tmp_path):
     _, asked = metrics("vqav2", tmp_path, ("", "", ""))
     assert asked[0].turns[-1].user == "Question 0 {{?}}" + ASKS_SHORTLY
 
@@ -199,7 +201,7 @@ def test_a_missing_file_is_named(tmp_path, name):
         list(SETS[name].examples(tmp_path, {}))
 
 
-def test_what_is_amiss_is_said(tmp_path):
+def test_malformed_files_are_reported(tmp_path):
     vqav2(tmp_path / "vqa")
     (tmp_path / "vqa" / "v2_mscoco_val2014_annotations.json").unlink()
     with pytest.raises(ValueError, match="annotations: expected the file of the answers"):
@@ -212,7 +214,7 @@ def test_what_is_amiss_is_said(tmp_path):
         list(SETS["music_avqa"].examples(tmp_path / "music", {"media": "x"}))
 
 
-def test_rows_that_cannot_be_read_are_said(tmp_path):
+def test_unreadable_rows_are_skipped(tmp_path):
     music_avqa(tmp_path)
     rows = json.loads((tmp_path / "avqa-test.json").read_text())
     rows[0]["templ_values"] = "[]"

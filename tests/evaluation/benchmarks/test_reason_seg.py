@@ -9,8 +9,8 @@ import deixis
 from deixis.datasets.segmentation import reason_seg as reader
 from deixis.datasets.segmentation.reason_seg import read_reason_seg
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, Benchmark, Example
+from deixis.evaluation.benchmarks.official_files import parsed_once
 from deixis.evaluation.benchmarks.reason_seg import ReasonSeg
-from deixis.evaluation.benchmarks.records import parsed_once
 from deixis.evaluation.reports.summary import summarise
 from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.samples.skipped import Skipped
@@ -66,7 +66,7 @@ def shuffled(question):
     return masked(target(names[names.index(name_of(question)) + 1]) == 1)
 
 
-PLAYERS = {
+SCRIPTS = {
     "perfect": perfect,
     "ignored_too": lambda question: masked(target(name_of(question)) > 0),
     "empty": lambda question: "I do not know.",
@@ -76,22 +76,22 @@ PLAYERS = {
 }
 
 
-@pytest.mark.parametrize("name", PLAYERS)
-def test_scores_of_players(tmp_path, name):
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scores_of_scripted_models(tmp_path, name):
     benchmark = ReasonSeg()
     assert isinstance(benchmark, Benchmark)
-    adapter = Scripted(PLAYERS[name])
+    adapter = Scripted(SCRIPTS[name])
     rows = run_benchmark(benchmark, layout(tmp_path / "ReasonSeg").parent, adapter, tmp_path / "out")
     assert [(row.id, row.part) for row in rows] == [
         ("reason_seg/val/a/0", "val"), ("reason_seg/val/b/0", "val"), ("reason_seg/test/c/0", "test long"),
         ("reason_seg/test/d/0", "test short"), ("reason_seg/test/e/0", "test long"),
     ]  # fmt: skip
-    said = {name_of(question): PLAYERS[name](question) for question in adapter.asked}
+    scripted_answers = {name_of(question): SCRIPTS[name](question) for question in adapter.asked}
     for part, found in table(benchmark, rows).items():
         pairs = []
         for key in ("/".join(row.id.split("/")[1:3]) for row in rows if row.part == part):
-            spoken = said[key]
-            metrics = [] if isinstance(spoken, str) else [one.mask for one in spoken[1][0][1]]
+            scripted_answer = scripted_answers[key]
+            metrics = [] if isinstance(scripted_answer, str) else [one.mask for one in scripted_answer[1][0][1]]
             pairs.append((np.logical_or.reduce([np.zeros(SIZE_HW, bool), *metrics]), target(key)))
         plain = plain_sums(pairs)
         assert found["gIoU exact"] == pytest.approx(plain["gIoU"], abs=1e-5)
@@ -105,7 +105,7 @@ def test_scores_of_players(tmp_path, name):
             assert found["gIoU"] == found["cIoU"] == found["with a mask"] == 0
 
 
-def test_short_and_long_are_also_one_row(tmp_path):
+def test_short_and_long_are_combined(tmp_path):
     one = EvaluationRun(ReasonSeg(), layout(tmp_path / "data"), {}, GENERATED)
     rows, skipped = run_examples(one, Scripted(shuffled), tmp_path / "out")
     lines = {(line.part, line.metric.name): line for line in summarise(one, "scripted", rows, skipped).scores}
@@ -133,7 +133,7 @@ def test_which_text(tmp_path, options, asked):
     assert [example.id for example in found] == [f"reason_seg/{name}" for name in asked.split()]
 
 
-def test_lisas_words(tmp_path):
+def test_lisa_wording(tmp_path):
     layout(tmp_path)
     first, second = ReasonSeg().examples(tmp_path, {"notation": "lisa", "split": "val"})
     assert first.text == " What is val/a? Please output segmentation mask."
@@ -167,7 +167,7 @@ def test_a_missing_folder_is_named(tmp_path):
         list(ReasonSeg().examples(tmp_path, {"split": "test"}))
 
 
-def test_what_has_no_answer_is_counted(tmp_path):
+def test_questions_without_an_answer_are_counted(tmp_path):
     """Two published records of the test split have no polygons; errors in train are not reported."""
     layout(tmp_path)
     write_json(tmp_path / "test/c.json", {"text": ["What?"], "is_sentence": True, "shapes": []})
@@ -192,7 +192,7 @@ def test_the_bundled_model(tmp_path, mode):
     assert all(row.metrics["has_mask"] is (row.metrics["masks"] > 0) for row in rows)
 
 
-def test_a_converted_lisa_is_given_the_official_answer(tmp_path, shared_golden):
+def test_converted_lisa_is_teacher_forced_with_the_official_answer(tmp_path, shared_golden):
     from deixis.systems.conversion import convert
 
     model = deixis.load(convert("lisa", shared_golden / "lisa_tiny", tmp_path / "lisa"))
@@ -202,7 +202,7 @@ def test_a_converted_lisa_is_given_the_official_answer(tmp_path, shared_golden):
     assert all(row.metrics["masks"] == 1 for row in rows)
 
 
-def test_the_official_files_are_parsed_once_per_evaluation(tmp_path, monkeypatch):
+def test_official_files_are_parsed_once_per_evaluation(tmp_path, monkeypatch):
     """An evaluation passes over its examples to count, to ask and to draw; only the first pass parses the files."""
     data, parsed = layout(tmp_path), []
     monkeypatch.setattr(reader, "read_reason_seg", lambda *args: parsed.append(args) or read_reason_seg(*args))
@@ -215,7 +215,7 @@ def test_the_official_files_are_parsed_once_per_evaluation(tmp_path, monkeypatch
     assert len(parsed) == 2 * len(PLACES), "outside an evaluation the files may have changed"
 
 
-def test_an_abandoned_pass_is_not_taken_for_a_complete_one(tmp_path):
+def test_abandoned_pass_is_not_cached(tmp_path):
     data = layout(tmp_path)
     with parsed_once():
         next(ReasonSeg().examples(data, {}))

@@ -14,23 +14,33 @@ from deixis.samples.skipped import Skipped
 from deixis.systems.ferret.scoring import score_refexp
 from tests.datasets.reading import write_json, write_picture
 from tests.evaluation.benchmarks.masks import run_with_model
-from tests.evaluation.benchmarks.referring import BOXES, SAID, SAID_G, SIZE_HW, file_name, referring_layout
+from tests.evaluation.benchmarks.referring import (
+    BOXES,
+    EXPRESSIONS,
+    EXPRESSIONS_G,
+    SIZE_HW,
+    file_name,
+    referring_layout,
+)
 from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, table
 
 BY_NAME = {benchmark.info.name: benchmark for benchmark in REFERRING_COMPREHENSION}
 FOLDERS = {"refcoco": "refcoco", "refcoco_plus": "refcoco+", "refcocog": "refcocog"}
 
 
-def texts_of(said):
+def texts_of(expressions):
     """(split, text) -> annotation."""
     return {
-        (split, text): numbers[0] for split, entries in said.items() for numbers, texts in entries for text in texts
+        (split, text): numbers[0]
+        for split, entries in expressions.items()
+        for numbers, texts in entries
+        for text in texts
     }
 
 
-def mdetr_layout(root, folder, said):
+def mdetr_layout(root, folder, expressions):
     """MDETR's files: an entry for each expression, its image in train2014."""
-    for split, entries in said.items():
+    for split, entries in expressions.items():
         images, annotations = [], []
         for numbers, texts in entries:
             x1, y1, x2, y2 = BOXES[numbers[0]]
@@ -47,10 +57,10 @@ def mdetr_layout(root, folder, said):
     return root
 
 
-def true_box(said, question):
+def true_box(expressions, question):
     words = re.fullmatch(r"(?:Where is |What is the location of )(.*?)(?: in the image)?\?", question.turns[-1].user)[1]
     words = words.replace("{{", "{").replace("}}", "}")
-    return BOXES[next(number for (_, text), number in texts_of(said).items() if text.replace(",", "") == words)]
+    return BOXES[next(number for (_, text), number in texts_of(expressions).items() if text.replace(",", "") == words)]
 
 
 def on_grid(box_xyxy):
@@ -59,7 +69,7 @@ def on_grid(box_xyxy):
 
 
 FAR = (0.0, 0.0, 1.0, 1.0)
-PLAYERS = {  # boxes of an answer, and the share of answers that the first, the strict reading accept
+SCRIPTS = {  # boxes of an answer, and the share of answers that the first, the strict reading accept
     "perfect": (lambda true: [true], 100, 100),
     "empty": (lambda true: [], 0, 0),
     "all_over": (lambda true: [(0, 0, 60, 40)], None, None),
@@ -76,41 +86,41 @@ def iou(one, other):
 
 
 @pytest.mark.parametrize("notation", ["plain", "ferret"])
-@pytest.mark.parametrize("adapter", PLAYERS)
+@pytest.mark.parametrize("adapter", SCRIPTS)
 @pytest.mark.parametrize(
-    ("name", "said", "layout"),
+    ("name", "expressions", "layout"),
     [
-        pytest.param("refcoco", SAID, mdetr_layout, id="refcoco"),
-        pytest.param("refcoco_plus", SAID, mdetr_layout, id="refcoco_plus"),
-        pytest.param("refcocog", SAID_G, mdetr_layout, id="refcocog"),
-        pytest.param("refcoco", SAID, referring_layout, id="refcoco_itself"),
+        pytest.param("refcoco", EXPRESSIONS, mdetr_layout, id="refcoco"),
+        pytest.param("refcoco_plus", EXPRESSIONS, mdetr_layout, id="refcoco_plus"),
+        pytest.param("refcocog", EXPRESSIONS_G, mdetr_layout, id="refcocog"),
+        pytest.param("refcoco", EXPRESSIONS, referring_layout, id="refcoco_itself"),
     ],
 )
-def test_scores_of_players(tmp_path, name, said, layout, adapter, notation):
+def test_scores_of_scripted_models(tmp_path, name, expressions, layout, adapter, notation):
     benchmark = BY_NAME[name]
     assert isinstance(benchmark, Benchmark)
-    boxes_for, first, strict = PLAYERS[adapter]
+    boxes_for, first, strict = SCRIPTS[adapter]
 
     def say(question):
-        boxes = boxes_for(true_box(said, question))
+        boxes = boxes_for(true_box(expressions, question))
         return ("It is here", [("It", [box(*one) for one in boxes])]) if boxes else "I do not see it."
 
     def written(question):
-        return "It " + " ".join(str(on_grid(one)) for one in boxes_for(true_box(said, question))) + "."
+        return "It " + " ".join(str(on_grid(one)) for one in boxes_for(true_box(expressions, question))) + "."
 
     script = Scripted(say, written)
     rows = run_benchmark(
-        benchmark, layout(tmp_path / "data", FOLDERS[name], said), script, tmp_path / "out", notation=notation
+        benchmark, layout(tmp_path / "data", FOLDERS[name], expressions), script, tmp_path / "out", notation=notation
     )
-    kept = {key: number for key, number in texts_of(said).items() if key[0] != "train"}
-    assert [row.part for row in rows] == [split for split, e in said.items() if split != "train"
+    selected = {key: number for key, number in texts_of(expressions).items() if key[0] != "train"}
+    assert [row.part for row in rows] == [split for split, e in expressions.items() if split != "train"
                                           for _, texts in e for _ in texts]  # fmt: skip
     for part, found in table(benchmark, rows).items():
         if first is not None:
             assert (found["acc@0.5"], found["strict acc@0.5"]) == (first, strict)
         hits = [
             any(iou(one, BOXES[number]) >= 0.5 for one in boxes_for(BOXES[number]))
-            for (split, text), number in kept.items() if split == part
+            for (split, text), number in selected.items() if split == part
             for _ in range(1 + (text == "left post"))
         ]  # fmt: skip
         assert found["acc@0.5 any box"] == pytest.approx(100 * np.mean(hits), abs=1e-5)
@@ -129,10 +139,10 @@ def test_recorded_scores_of_the_official_script(shared_golden):
     recorded = json.loads((shared_golden / "ferret_tiny" / "refexp_metric.json").read_text())
     images, annotations = recorded["annotations"]["images"], recorded["annotations"]["annotations"]
     by_set = {}
-    for image, annotation, said in zip(images, annotations, recorded["predictions"], strict=True):
+    for image, annotation, expressions in zip(images, annotations, recorded["predictions"], strict=True):
         name = {folder: name for name, folder in FOLDERS.items()}[image["dataset_name"]]
         one = example(image["width"], image["height"], annotation["bbox"], image["dataset_name"])
-        metrics = BY_NAME[name].example_metrics(one, answer_of(said["text"], raw=said["text"]))
+        metrics = BY_NAME[name].example_metrics(one, answer_of(expressions["text"], raw=expressions["text"]))
         by_set.setdefault(image["dataset_name"], []).append(metrics)
     assert len(images) == 7
     for folder, expected in recorded["results_by_k"].items():
@@ -151,7 +161,7 @@ def test_recorded_scores_of_the_official_script(shared_golden):
         pytest.param("", False, False, id="nothing"),
     ],
 )
-def test_ferrets_text_is_read_as_the_official_script_reads_it(text, first, stops):
+def test_ferret_text_is_parsed_as_by_the_official_script(text, first, stops):
     metrics = BY_NAME["refcoco"].example_metrics(
         example(640, 480, (64, 48, 128, 96), "refcoco"), answer_of(text, raw=text)
     )
@@ -163,7 +173,7 @@ def test_ferrets_text_is_read_as_the_official_script_reads_it(text, first, stops
     json.dumps(metrics, allow_nan=False)
 
 
-def test_a_mask_is_as_good_as_the_box_around_it():
+def test_mask_counts_as_its_bounding_box():
     mask = np.zeros((480, 640), bool)
     mask[48:144, 64:192] = True
     one = example(640, 480, (64, 48, 128, 96), "refcoco", "plain")
@@ -171,9 +181,9 @@ def test_a_mask_is_as_good_as_the_box_around_it():
     assert (metrics["first"], metrics["strict"], metrics["boxes"]) == (True, True, 1)
 
 
-def test_ferrets_words(tmp_path):
-    said = {"val": [((2,), ["man, left"])]}
-    (one,) = BY_NAME["refcoco"].examples(mdetr_layout(tmp_path, "refcoco", said), {"notation": "ferret"})
+def test_ferret_wording(tmp_path):
+    expressions = {"val": [((2,), ["man, left"])]}
+    (one,) = BY_NAME["refcoco"].examples(mdetr_layout(tmp_path, "refcoco", expressions), {"notation": "ferret"})
     assert one.text == "What is the location of man left in the image?"
     assert (one.sample.turns[0].assistant, one.ground_truth.box_xyxy) == ("[man, left]{0:box}.", (40, 5, 55, 35))
     assert one.media[0].path == str(tmp_path / "train2014" / file_name(139))
@@ -184,14 +194,14 @@ def test_missing_files_are_named(tmp_path):
         ValueError, match=r"finetune_refcoco_testB.json, MDETR's .*original set\), got none; it is from"
     ):
         list(BY_NAME["refcoco"].examples(tmp_path, {}))
-    mdetr_layout(tmp_path, "refcoco+", {"val": SAID["val"]})
+    mdetr_layout(tmp_path, "refcoco+", {"val": EXPRESSIONS["val"]})
     with pytest.raises(ValueError, match="split: expected val or testA or testB, got 'test'"):
         list(BY_NAME["refcoco"].examples(tmp_path, {"split": "test"}))
     assert len(list(BY_NAME["refcoco_plus"].examples(tmp_path, {}))) == 4
 
 
-def test_what_cannot_be_used_is_counted(tmp_path):
-    root = mdetr_layout(tmp_path, "refcoco", {"val": SAID["val"]})
+def test_unusable_records_are_counted(tmp_path):
+    root = mdetr_layout(tmp_path, "refcoco", {"val": EXPRESSIONS["val"]})
     path = root / "OpenSource" / "finetune_refcoco_val.json"
     content = json.loads(path.read_text())
     content["annotations"][0]["bbox"] = [1, 2, 3]
@@ -199,13 +209,13 @@ def test_what_cannot_be_used_is_counted(tmp_path):
     write_json(path, content)
     found = list(BY_NAME["refcoco"].examples(root, {}))
     why = [one.why for one in found if isinstance(one, Skipped)]
-    assert any("bbox: expected four numbers" in said for said in why)
-    assert any("expected one box for 'left post', got 2" in said for said in why)
+    assert any("bbox: expected four numbers" in expressions for expressions in why)
+    assert any("expected one box for 'left post', got 2" in expressions for expressions in why)
     assert len([one for one in found if isinstance(one, Example)]) == 2
 
 
 def test_the_bundled_model(tmp_path):
-    data = mdetr_layout(tmp_path / "data", "refcocog", {"val": SAID["val"]})
+    data = mdetr_layout(tmp_path / "data", "refcocog", {"val": EXPRESSIONS["val"]})
     rows = run_with_model(deixis.load(), BY_NAME["refcocog"], data, tmp_path / "out", GENERATED)
     assert len(rows) == 4
     assert all(row.metrics["boxes"] == len([r for p in row.answer["phrases"] for r in p["regions"]]) for row in rows)

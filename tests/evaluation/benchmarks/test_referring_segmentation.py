@@ -13,8 +13,8 @@ from tests.datasets.reading import write_picture
 from tests.evaluation.benchmarks.masks import masked, plain_sums, run_with_model
 from tests.evaluation.benchmarks.referring import (
     BOXES,
-    SAID,
-    SAID_G,
+    EXPRESSIONS,
+    EXPRESSIONS_G,
     SAID_SEVERAL,
     SIZE_HW,
     drawn,
@@ -25,19 +25,19 @@ from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, table
 
 BY_NAME = {benchmark.info.name: benchmark for benchmark in REFERRING_SEGMENTATION}
 SETS = {
-    "refcoco_seg": ("refcoco", SAID, "refs(unc).p"),
-    "refcoco_plus_seg": ("refcoco+", SAID, "refs(unc).json"),
-    "refcocog_seg": ("refcocog", SAID_G, "refs(umd).p"),
+    "refcoco_seg": ("refcoco", EXPRESSIONS, "refs(unc).p"),
+    "refcoco_plus_seg": ("refcoco+", EXPRESSIONS, "refs(unc).json"),
+    "refcocog_seg": ("refcocog", EXPRESSIONS_G, "refs(umd).p"),
     "grefcoco": ("grefcoco", SAID_SEVERAL, "grefs(unc).json"),
 }
 
 
-def said_in(name):
+def expressions_in(name):
     """(split, text) -> annotations, in order, repeated expressions too; without train."""
-    said = SETS[name][1]
+    expressions = SETS[name][1]
     return [
         (split, text, annotations)
-        for split, entries in said.items()
+        for split, entries in expressions.items()
         if split != "train"
         for annotations, texts in entries
         for text in texts
@@ -45,17 +45,17 @@ def said_in(name):
 
 
 def meant_by(name, question):
-    found = {text: drawn(*annotations) for _, text, annotations in said_in(name)}
+    found = {text: drawn(*annotations) for _, text, annotations in expressions_in(name)}
     text = re.fullmatch(r"Segment (.*)\.", question.turns[-1].user)[1].replace("{{", "{").replace("}}", "}")
     return found[text]
 
 
 def perfect(name, question):
-    meant = meant_by(name, question)
-    return masked(meant) if meant.any() else "There is none."
+    target = meant_by(name, question)
+    return masked(target) if target.any() else "There is none."
 
 
-PLAYERS = {
+SCRIPTS = {
     "perfect": perfect,
     "empty": lambda name, question: "I do not know.",
     "everything": lambda name, question: masked(np.ones(SIZE_HW)),
@@ -73,18 +73,20 @@ def marked_by(spoken):
     )
 
 
-@pytest.mark.parametrize("adapter", PLAYERS)
+@pytest.mark.parametrize("adapter", SCRIPTS)
 @pytest.mark.parametrize("name", SETS)
-def test_scores_of_players(tmp_path, name, adapter):
+def test_scores_of_scripted_models(tmp_path, name, adapter):
     benchmark = BY_NAME[name]
     assert isinstance(benchmark, Benchmark)
-    folder, said, file = SETS[name]
-    script = Scripted(lambda question: PLAYERS[adapter](name, question))
-    rows = run_benchmark(benchmark, referring_layout(tmp_path / "data", folder, said, file), script, tmp_path / "out")
+    folder, expressions, file = SETS[name]
+    script = Scripted(lambda question: SCRIPTS[adapter](name, question))
+    rows = run_benchmark(
+        benchmark, referring_layout(tmp_path / "data", folder, expressions, file), script, tmp_path / "out"
+    )
     assert [(row.part, row.question) for row in rows] == [
-        (split, f"Segment {text.replace('{', '{{').replace('}', '}}')}.") for split, text, _ in said_in(name)
+        (split, f"Segment {text.replace('{', '{{').replace('}', '}}')}.") for split, text, _ in expressions_in(name)
     ]
-    pairs = [(marked_by(PLAYERS[adapter](name, q)), meant_by(name, q).astype(int)) for q in script.asked]
+    pairs = [(marked_by(SCRIPTS[adapter](name, q)), meant_by(name, q).astype(int)) for q in script.asked]
     for part, found in table(benchmark, rows).items():
         own = [pair for pair, row in zip(pairs, rows, strict=True) if row.part == part]
         plain = plain_sums(own)
@@ -92,8 +94,8 @@ def test_scores_of_players(tmp_path, name, adapter):
         assert found["cIoU"] == pytest.approx(plain["cIoU"], abs=1e-4)
         overlaps = [plain_sums([pair])["gIoU"] / 100 for pair in own]
         if name == "grefcoco":
-            targets = [(marked, iou) for (marked, meant), iou in zip(own, overlaps, strict=True) if meant.any()]
-            none = [marked for marked, meant in own if not meant.any()]
+            targets = [(marked, iou) for (marked, target), iou in zip(own, overlaps, strict=True) if target.any()]
+            none = [marked for marked, target in own if not target.any()]
             expected = {
                 "N-acc": [not marked.any() for marked in none],
                 "T-acc": [marked.any() for marked, _ in targets],
@@ -126,13 +128,13 @@ def test_which_splits(tmp_path, options, parts):
     assert [example.part for example in found] == parts
 
 
-def test_lisas_words(tmp_path):
+def test_lisa_wording(tmp_path):
     first, *_ = BY_NAME["refcoco_seg"].examples(referring_layout(tmp_path, "refcoco"), {"notation": "lisa"})
     assert first.text == " What is tall one in this image? Please output segmentation mask."
     assert (first.forced_answer, first.sample.turns[0].assistant) == ("{0:mask}.", "{0:mask}.")
 
 
-def test_truths_are_drawn_with_all_their_masks(tmp_path):
+def test_ground_truth_is_drawn_with_all_masks(tmp_path):
     root = referring_layout(tmp_path, "grefcoco", SAID_SEVERAL, "grefs(unc).json")
     answers = {e.sample.turns[0].assistant: len(e.sample.regions) for e in BY_NAME["grefcoco"].examples(root, {})}
     assert answers == {
@@ -141,7 +143,7 @@ def test_truths_are_drawn_with_all_their_masks(tmp_path):
     }  # fmt: skip
 
 
-def test_a_small_mask_says_that_there_is_none(tmp_path):
+def test_small_mask_predicts_no_target(tmp_path):
     root = referring_layout(tmp_path / "data", "grefcoco", SAID_SEVERAL, "grefs(unc).json")
     dot = np.zeros(SIZE_HW)
     dot[0, :9] = 1
@@ -172,7 +174,7 @@ def test_missing_files_are_named(tmp_path):
         list(BY_NAME["refcoco_plus_seg"].examples(tmp_path, {}))
 
 
-def test_a_picture_of_another_size_is_left_out_and_counted(tmp_path):
+def test_image_of_another_size_is_skipped(tmp_path):
     root = referring_layout(tmp_path, "refcoco")
     small = np.zeros((20, 30, 3), np.uint8)
     write_picture(root / "images/mscoco/images/train2014" / file_name(139), small)
@@ -192,7 +194,7 @@ def test_the_bundled_model(tmp_path, mode):
         assert all(row.metrics["masks"] == 1 for row in rows)
 
 
-def test_the_miniature_has_what_the_sets_have():
+def test_miniature_has_the_cases_of_the_sets():
     assert len(BOXES) == 5
     assert all(
         benchmark.info.required_files[0].path.startswith(SETS[name][0] + "/") for name, benchmark in BY_NAME.items()

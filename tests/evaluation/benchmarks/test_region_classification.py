@@ -13,7 +13,7 @@ from deixis.geometry import Point, letterbox_frame, write_prompt
 from deixis.samples.sample import Sample
 from deixis.samples.skipped import Skipped
 from deixis.systems import NOTATIONS
-from tests.evaluation.benchmarks.scripted import Scripted, answer_of, run_benchmark, save_picture, table
+from tests.evaluation.benchmarks.scripted import Scripted, answer_of, run_benchmark, save_image, table
 
 BENCHMARK = RegionClassification()
 SIZE_HW = (40, 60)
@@ -39,19 +39,19 @@ def ferret_form(tmp_path):
     records = [ferret_record(1, "dog", "cat", ["dog"]), ferret_record(2, "mug", "bowl", ["cup_(drink)", "mug"])]
     data = tmp_path / "data"
     for number in (1, 2):
-        save_picture(data / "val2017" / f"{number:012d}.jpg", SIZE_HW, number)
+        save_image(data / "val2017" / f"{number:012d}.jpg", SIZE_HW, number)
     (data / "lvis_roc.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     return data
 
 
-def lvis_form(data, pictures: int = 12, subset: str = "val2017") -> None:
+def lvis_form(data, image_count: int = 12, subset: str = "val2017") -> None:
     """Each image has two objects, squares, with two names that are neighbours in the list."""
     images, annotations = [], []
-    for number in range(1, pictures + 1):
+    for number in range(1, image_count + 1):
         url = f"http://images.cocodataset.org/{subset}/{number:012d}.jpg"
         images.append({"id": number, "width": 60, "height": 40, "coco_url": url, "neg_category_ids": [],
                        "not_exhaustive_category_ids": []})  # fmt: skip
-        save_picture(data / subset / f"{number:012d}.jpg", SIZE_HW, number)
+        save_image(data / subset / f"{number:012d}.jpg", SIZE_HW, number)
         for side in range(2):
             x, y = 5 + 25 * side, 6 + number
             annotations.append({
@@ -83,7 +83,7 @@ def offered(text: str) -> tuple[str, str]:
         pytest.param(lambda right, other: f"x{right}x", 100, 0, id="within_a_word"),
     ],
 )
-def test_answers_in_ferrets_form(ferret_form, tmp_path, say, accuracy, strict):
+def test_answers_in_ferret_notation(ferret_form, tmp_path, say, accuracy, strict):
     rights = iter(["dog"] * 3 + ["mug"] * 3)
 
     def spoken(question):
@@ -97,14 +97,14 @@ def test_answers_in_ferrets_form(ferret_form, tmp_path, say, accuracy, strict):
     }
 
 
-def test_a_synonym_is_as_right(ferret_form, tmp_path):
+def test_synonym_is_correct(ferret_form, tmp_path):
     words = iter(["dog"] * 3 + ["cup", "drink", "cups"])
     rows = run_benchmark(BENCHMARK, ferret_form, Scripted(lambda question: f"a {next(words)}"), tmp_path)
     assert [row.metrics["correct"] for row in rows] == [1, 1, 1, 1, 1, 1]
     assert [row.metrics["strict"] for row in rows] == [1, 1, 1, 1, 1, 0]
 
 
-def test_ferrets_form_points_with_its_regions(ferret_form):
+def test_ferret_region_forms(ferret_form):
     examples = list(BENCHMARK.examples(ferret_form, {"notation": "ferret"}))
     assert [example.part for example in examples] == ["point", "box", "free_form"] * 2
     assert [example.text for example in examples[::3]] == [
@@ -142,7 +142,7 @@ def test_official_prompts(shared_golden, tmp_path):
         assert written == record["question"]
 
 
-def test_drawn_objects_are_the_same_for_the_same_seed(tmp_path):
+def test_sampled_objects_are_deterministic(tmp_path):
     lvis_form(tmp_path)
     one, again, other = (list(BENCHMARK.examples(tmp_path, {"seed": seed})) for seed in ("1", "1", "2"))
     assert [(e.id, e.text) for e in one] == [(e.id, e.text) for e in again]
@@ -155,8 +155,8 @@ def test_drawn_objects_are_the_same_for_the_same_seed(tmp_path):
 
 
 @pytest.mark.parametrize("negatives", ["any", "there"])
-def test_drawn_shapes_lie_on_the_object_and_names_are_apart(tmp_path, negatives):
-    lvis_form(tmp_path, pictures=30)
+def test_sampled_shapes_lie_on_the_object_and_names_differ(tmp_path, negatives):
+    lvis_form(tmp_path, image_count=30)
     first_is_right = 0
     examples = list(BENCHMARK.examples(tmp_path, {"negatives": negatives}))
     for point, box, stroke in zip(examples[::3], examples[1::3], examples[2::3], strict=True):
@@ -180,7 +180,7 @@ def test_drawn_shapes_lie_on_the_object_and_names_are_apart(tmp_path, negatives)
     assert first_is_right == 15
 
 
-def test_pictures_that_models_are_trained_on_are_left_out(tmp_path):
+def test_images_of_training_sets_are_excluded(tmp_path):
     lvis_form(tmp_path, subset="train2017")
     with pytest.raises(ValueError, match="expected objects with masks in images of val2017, got none"):
         list(BENCHMARK.examples(tmp_path, {}))
@@ -201,7 +201,7 @@ def test_refusals(tmp_path, options, message):
         list(BENCHMARK.examples(tmp_path, options))
 
 
-def test_a_broken_record_is_skipped(ferret_form):
+def test_malformed_record_is_skipped(ferret_form):
     path = ferret_form / "lvis_roc.jsonl"
     path.write_text(path.read_text() + '{"id": 3, "image_path": "a.jpg"}\nnot json\n')
     found = list(BENCHMARK.examples(ferret_form, {}))
@@ -220,6 +220,6 @@ def test_real_lvis_records(shared_data):
         assert second not in first
 
 
-def test_an_empty_answer_has_marks(ferret_form):
+def test_empty_answer_has_metrics(ferret_form):
     example = next(iter(BENCHMARK.examples(ferret_form, {})))
     assert BENCHMARK.example_metrics(example, answer_of("")) == {"correct": 0, "strict": 0}

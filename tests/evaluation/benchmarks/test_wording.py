@@ -51,7 +51,7 @@ def test_every_question_is_markup_with_its_words(task, notation):
 
 @pytest.mark.parametrize("notation", [PLAIN, *NOTATIONS])
 @pytest.mark.parametrize("task", ANSWERS)
-def test_a_given_answer_asks_for_one_mask(task, notation):
+def test_forced_answer_has_one_mask(task, notation):
     pieces = parse_markup(answer_for(task, notation, text="a [red] {cup}"))
     (region,) = [piece for piece in pieces if isinstance(piece, Reference)]
     assert (region.indices, region.form) == ((0,), "mask")

@@ -20,12 +20,12 @@ KINDS = ("mug", "car", "pan")
         pytest.param("A red thing.", 0.0, id="no_name"),
     ],
 )
-def test_a_name_is_right_alone_and_whole(text, right):
+def test_name_match_needs_a_whole_word_and_no_other_name(text, right):
     assert name_match(text, "mug", KINDS) == right
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         pytest.param("", None, id="empty"),
         pytest.param("Yes.", "yes", id="yes"),
@@ -34,8 +34,8 @@ def test_a_name_is_right_alone_and_whole(text, right):
         pytest.param("Nothing; yesterday", None, id="inside_words"),
     ],
 )
-def test_yes_and_no(text, said):
-    assert parse_yes_no(text) == said
+def test_yes_and_no(text, expected):
+    assert parse_yes_no(text) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deixis.evaluation.metrics import caption_tokens as tokens_module
-from deixis.evaluation.metrics.bootstrap import bootstrap_score
+from deixis.evaluation.metrics.aggregation import bootstrap_score
 from deixis.evaluation.metrics.caption_metrics import METEOR_KEYS, caption_metrics, meteor, per_caption_metrics
 from deixis.evaluation.metrics.caption_tokens import (
     METEOR_NUMBERS,
@@ -114,14 +114,14 @@ CASES = [
 
 
 @pytest.mark.parametrize("candidates", CASES)
-def test_scores_are_the_packages(candidates, no_java):
+def test_scores_equal_those_of_pycocoevalcap(candidates, no_java):
     found, wanted = scores_of(per_caption_metrics(candidates, REFERENCES)), official(candidates, REFERENCES)
     for name, value in wanted.items():
         assert found[name] == pytest.approx(value, abs=1e-9), name
 
 
 @needs_java
-def test_with_java_all_scores_are_the_packages():
+def test_all_scores_equal_those_of_pycocoevalcap_with_java():
     candidates, references = PERFECT + MIXED + ODD + PERFECT[1:] + PERFECT[:1], REFERENCES * 4
     found = scores_of(per_caption_metrics(candidates, references))
     wanted = official(candidates, references) | {"METEOR": official_meteor(candidates, references), "PTB": 1.0}
@@ -131,7 +131,7 @@ def test_with_java_all_scores_are_the_packages():
 
 
 @pytest.mark.parametrize("candidates", CASES)
-def test_cider_is_that_of_its_paper(candidates, no_java):
+def test_cider_equals_the_formula_of_its_paper(candidates, no_java):
     found = [mark["cider"] for mark in per_caption_metrics(candidates, REFERENCES)]
     assert found == pytest.approx(cider_d(candidates, REFERENCES), abs=1e-9)
 
@@ -146,7 +146,7 @@ def test_perfect_captions_score_most_and_empty_ones_nothing(no_java):
     assert perfect["CIDEr"] > 4 > shuffled["CIDEr"] == pytest.approx(empty["CIDEr"], abs=0.1)
 
 
-def test_a_caption_of_one_alone_has_no_rare_words(no_java):
+def test_cider_of_a_single_caption(no_java):
     (mark,) = per_caption_metrics(["a dog"], [["a dog"]])
     assert mark["cider"] == 0
     assert per_caption_metrics([], []) == []
@@ -159,7 +159,7 @@ def test_a_caption_of_one_alone_has_no_rare_words(no_java):
         pytest.param(["a", "b"], [["a"], []], r"references\[1\]: expected at least one caption", id="no reference"),
     ],
 )
-def test_what_cannot_be_scored_is_refused(candidates, references, says):
+def test_unscorable_captions_are_refused(candidates, references, says):
     with pytest.raises(ValueError, match=says):
         per_caption_metrics(candidates, references)
 
@@ -178,14 +178,14 @@ def test_what_cannot_be_scored_is_refused(candidates, references, says):
         pytest.param("I can't, I cannot, I'm gonna", "i ca n't i can not i 'm gon na", id="two words in one"),
     ],
 )
-def test_the_plain_split_is_that_of_the_tokenizer(caption, tokens):
+def test_plain_tokens_equal_those_of_ptbtokenizer(caption, tokens):
     assert plain_tokens(caption) == tokens
     if shutil.which("java"):
         assert caption_tokens([caption]) == ([tokens], True)
 
 
 @needs_java
-def test_tokens_are_the_packages_own(shared_data):
+def test_tokens_equal_those_of_pycocoevalcap(shared_data):
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
     lines = (shared_data / "llava_text" / "caps_boxes_coco2014_val_80.jsonl").read_text(encoding="utf-8").splitlines()
@@ -199,18 +199,18 @@ def test_tokens_are_the_packages_own(shared_data):
     assert [plain_tokens(caption) for caption in captions] == wanted
 
 
-def test_without_java_the_rest_is_scored_and_it_is_said(no_java, caplog):
+def test_without_java_other_scores_and_a_warning(no_java, caplog):
     tokens_module._warn_once.cache_clear()
     found = scores_of(per_caption_metrics(MIXED, REFERENCES))
     assert found["PTB"] == 0
     assert found["CIDEr"] > 0
     assert not {"METEOR", "SPICE", "SPIDEr"} & found.keys()
-    told = " ".join(record.getMessage() for record in caplog.records)
-    assert "METEOR is not scored: expected the program java" in told
-    assert "tokenized by a plain rule" in told
+    logged = " ".join(record.getMessage() for record in caplog.records)
+    assert "METEOR is not scored: expected the program java" in logged
+    assert "tokenized by a plain rule" in logged
 
 
-def test_java_that_fails_is_said(monkeypatch, caplog, tmp_path):
+def test_java_failure_is_logged(monkeypatch, caplog, tmp_path):
     java = tmp_path / "java"
     java.write_text("#!/bin/sh\necho no such class >&2\nexit 3\n")
     java.chmod(0o755)
@@ -220,13 +220,13 @@ def test_java_that_fails_is_said(monkeypatch, caplog, tmp_path):
     assert "java ended with code 3; no such class" in caplog.text
 
 
-def test_spice_is_not_scored_where_its_models_are_not_in_place():
+def test_spice_is_not_scored_without_its_models():
     if (tokens_module._package() / tokens_module.SPICE_MODELS).is_file():
         pytest.skip("the models of SPICE are in place")
     assert spice_scores(["a"], [["a"]]) is None
 
 
-def test_spice_counts_toward_spider_where_it_is_had():
+def test_spice_counts_toward_spider():
     rows = [("a", {"cider": 1.0, "spice": 0.5}), ("b", {"cider": 0.0, "spice": 0.1}), ("c", {"cider": 9.0})]
     spider = next(metric for metric in caption_metrics() if metric.name == "SPIDEr")
     assert bootstrap_score(spider, rows).value == pytest.approx((0.5 + 0.3) / 2)
@@ -245,7 +245,7 @@ def test_spice_counts_toward_spider_where_it_is_had():
         ),
     ],
 )
-def test_meteor_is_the_formula_of_its_paper(counts, value):
+def test_meteor_equals_the_formula_of_its_paper(counts, value):
     row = np.zeros(len(METEOR_KEYS))
     row[list(counts)] = list(counts.values())
     assert METEOR_NUMBERS == len(row)

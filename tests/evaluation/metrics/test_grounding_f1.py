@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deixis.evaluation.metrics.bootstrap import bootstrap_score
+from deixis.evaluation.metrics.aggregation import bootstrap_score
 from deixis.evaluation.metrics.grounding_f1 import (
     Reference,
     f1_metrics,
@@ -17,16 +17,16 @@ CLASSES = ("man", "dog", "ball", "tree")
 HERE, THERE = (0, 0, 10, 10), (50, 50, 60, 60)
 
 
-def f1(pictures: list[tuple[list, list[Reference]]]) -> dict[str, float]:
+def f1(images: list[tuple[list, list[Reference]]]) -> dict[str, float]:
     """pictures: the phrases of the caption, and its references."""
     rows = [
         {
             "precision": [correct for one in references for correct in precision_matches(given, one)],
             "recall": [correct for one in references for correct in recall_matches(given, one)],
         }
-        for given, references in pictures
+        for given, references in images
     ]
-    classes = {name for _, references in pictures for one in references for name, _ in one.nouns}
+    classes = {name for _, references in images for one in references for name, _ in one.nouns}
     metrics = precision_recall_shares(rows, classes)
     return {
         metric.name: bootstrap_score(metric, [(str(n), row) for n, row in enumerate(metrics)]).value
@@ -34,9 +34,9 @@ def f1(pictures: list[tuple[list, list[Reference]]]) -> dict[str, float]:
     }
 
 
-def plain_loop(pictures: list[tuple[list, list[Reference]]], mode: str) -> float:
+def plain_loop(images: list[tuple[list, list[Reference]]], mode: str) -> float:
     precision, recall, vocabulary = {}, {}, set()
-    for given, references in pictures:
+    for given, references in images:
         for reference in references:
             names = [name for name, _ in reference.nouns]
             vocabulary |= set(names)
@@ -66,16 +66,16 @@ def test_equals_a_plain_loop():
 
     for _ in range(20):
         unboxed = [frozenset({"trees"}), frozenset({"men"}), frozenset()]
-        pictures = [
+        images = [
             (
                 some(rng.integers(4)),
                 [Reference(tuple(some(rng.integers(4))), unboxed[rng.integers(3)]) for _ in range(5)],
             )
             for _ in range(6)
         ]
-        found = f1(pictures)
+        found = f1(images)
         for mode in ("all", "loc"):
-            assert found[f"F1_{mode}"] == pytest.approx(plain_loop(pictures, mode)), mode
+            assert found[f"F1_{mode}"] == pytest.approx(plain_loop(images, mode)), mode
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_one_caption(given, f1_all, f1_loc):
     assert (found["F1_all"], found["F1_loc"]) == pytest.approx((f1_all, f1_loc))
 
 
-def test_a_noun_that_the_caption_lacks_counts_in_all_alone():
+def test_missing_noun_counts_in_f1_all_only():
     references = [Reference((("man", HERE),)), Reference((("man", HERE), ("dog", THERE)))]
     found = f1([([("man", HERE)], references), ([("man", HERE), ("dog", THERE)], references)])
     assert found["F1_loc"] == 1

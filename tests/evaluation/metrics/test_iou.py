@@ -20,7 +20,7 @@ SQUARE = (0.0, 0.0, 10.0, 10.0)
         pytest.param((20.0, 20.0, 30.0, 30.0), 0.0, id="elsewhere"),
     ],
 )
-def test_a_box_is_a_hit_from_half_overlap(predicted, correct):
+def test_box_is_correct_from_the_iou_threshold(predicted, correct):
     assert is_correct(predicted, SQUARE) == correct
 
 
@@ -31,7 +31,7 @@ def test_a_box_is_a_hit_from_half_overlap(predicted, correct):
         pytest.param((0, 0, 0, 2, 2, 2), (0, 0, 1, 2, 2, 3), 1 / 3, id="box3d"),
     ],
 )
-def test_overlap_works_in_any_dimension(first, second, iou):
+def test_iou_in_any_dimension(first, second, iou):
     assert bounds_iou(first, second) == pytest.approx(iou)
 
 
@@ -50,7 +50,7 @@ def mask(*cells):
         pytest.param(mask(0, 1), mask(1, 2), (1 / 3, 3.0), id="partly"),
     ],
 )
-def test_masks_overlap(predicted, true, overlap):
+def test_mask_iou(predicted, true, overlap):
     assert mask_iou(predicted, true) == pytest.approx(overlap)
 
 
@@ -65,5 +65,5 @@ def test_masks_overlap(predicted, true, overlap):
         pytest.param([(0.0, 8.0)], [(1.0, 3.0)], (0.25, 8.0), id="everything"),
     ],
 )
-def test_spans_overlap(predicted, true, overlap):
+def test_span_set_iou(predicted, true, overlap):
     assert span_set_iou(predicted, true) == pytest.approx(overlap)

@@ -25,7 +25,7 @@ from deixis.evaluation.metrics.vqa import CONTRACTIONS, vqa_accuracy, vqa_text
         pytest.param("somebody'd shed lets", "somebodyd shed lets", id="odd ones"),
     ],
 )
-def test_texts_are_made_alike(text, alike):
+def test_text_normalisation(text, alike):
     assert vqa_text(text) == alike
 
 
@@ -49,11 +49,11 @@ def test_every_contraction_lacks_an_apostrophe():
         pytest.param("2", ["two", "2 ", "the two\n", "3"], 3 / 4 * 2 / 3 + 1 / 4, id="in many words"),
     ],
 )
-def test_an_answer_is_worth_what_the_others_say(answer, answers, worth):
+def test_vqa_accuracy_against_the_other_annotators(answer, answers, worth):
     assert vqa_accuracy(answer, answers) == pytest.approx(worth)
 
 
-def test_the_worth_equals_that_of_a_plain_loop():
+def test_vqa_accuracy_equals_a_plain_loop():
     answers = ["a dog", "dog", "The Dog.", "cat", "dogs", "dog"]
     for given in ("dog", "cat", "a cat!", "dogs", "bird"):
         total = 0.0

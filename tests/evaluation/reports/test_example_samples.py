@@ -17,7 +17,7 @@ def row_of(text="", phrases=(), raw=""):
     return ExampleResult("e", "all", "m", "", Answer(text, phrases, ()).to_dict(), raw, {})
 
 
-def test_an_answer_has_its_own_regions_after_the_questions():
+def test_answer_regions_follow_those_of_the_question():
     sample = Sample(
         "e",
         "set",
@@ -68,7 +68,7 @@ def test_regions_of_a_question_without_a_sample(region, field, value):
         pytest.param([], "()", id="empty"),
     ],
 )
-def test_any_truth_can_be_read(ground_truth, words):
+def test_any_ground_truth_becomes_text(ground_truth, words):
     assert words in ground_truth_sample(Example("e", "all", "m", "What?", (MEDIUM,), ground_truth)).turns[0].assistant
 
 
@@ -76,7 +76,7 @@ def test_any_truth_can_be_read(ground_truth, words):
     "text",
     [pytest.param(t, id=str(n)) for n, t in enumerate(["a [b]{c} }", "{{", "[", "]{}", "a [b", "{0} [x]{1}"])],
 )
-def test_what_a_model_says_is_never_markup(text):
+def test_answer_text_is_escaped(text):
     phrase = {"text": text, "start": 0, "end": len(text), "regions": []}
     for phrases in ([], [phrase]):
         markup, records = answer_markup({"text": text + " " + text, "phrases": phrases})

@@ -61,7 +61,7 @@ def summary(rows=ROWS, mode=GENERATED, limit=None, **others):
     )
 
 
-def test_each_metric_of_each_part_and_union_that_has_it():
+def test_rows_of_parts_and_combined_parts():
     lines = {(line.part, line.metric.name): line for line in summary().scores}
     assert list(lines) == [
         ("val", "accuracy"),
@@ -79,19 +79,19 @@ def test_each_metric_of_each_part_and_union_that_has_it():
     assert lines["all of it", "strict accuracy"].score.rows == 4, "rows without the mark are not of the metric"
 
 
-def test_json_is_in_the_papers_numbers_with_the_papers_beside():
-    told = summary().to_json()
-    first = told["scores"][0]
+def test_json_has_scaled_and_published_scores():
+    report_json = summary().to_json()
+    first = report_json["scores"][0]
     assert first["score"] == 75.0
     assert first["ci95"][0] <= 75.0 <= first["ci95"][1] <= 100
-    assert (first["origin"], told["scores"][1]["origin"]) == ("official", "ours")
+    assert (first["origin"], report_json["scores"][1]["origin"]) == ("official", "ours")
     assert first["published"] == [{"system": "Paper-7B", "value": 71.5, "source": "A paper, table 2"}]
-    assert told["scores"][1]["published"] == []
-    assert (told["rows"], told["failed"], told["skipped"]) == (6, 1, 0)
-    assert told["notes"] == ["The first of several texts is asked."]
+    assert report_json["scores"][1]["published"] == []
+    assert (report_json["rows"], report_json["failed"], report_json["skipped"]) == (6, 1, 0)
+    assert report_json["notes"] == ["The first of several texts is asked."]
 
 
-def test_blind_and_further_columns_stand_beside():
+def test_blind_and_baseline_columns():
     blind = [row(n, "val", correct=False, strict=False) for n in range(4)]
     found = summary(
         blind=blind, baselines={"majority": {("val", "accuracy"): 0.7}, "floor": {("val", "accuracy"): 0.8}}
@@ -122,14 +122,14 @@ def test_notes(blind, baselines, note):
     assert found.note(found.scores[0]) == note
 
 
-def shown(found):
+def printed(found):
     console = Console(width=150, file=io.StringIO(), record=True)
     console.print(report.score_table(found))
     return console.export_text()
 
 
-def test_the_table_names_kinds_papers_and_how_answers_are_had():
-    text = shown(summary(limit=4))
+def test_terminal_table():
+    text = printed(summary(limit=4))
     assert "Shapes: toy, text first, at most 4 questions per part, answers generated" in " ".join(text.split())
     assert summary(mode=TEACHER_FORCED).title.endswith("answers teacher-forced")
     first, second = [line.split() for line in text.splitlines() if line.strip().startswith("val")]
@@ -140,7 +140,7 @@ def test_the_table_names_kinds_papers_and_how_answers_are_had():
     assert "note" not in text
 
 
-def test_under_the_table_stands_what_it_means():
+def test_notes_below_the_table():
     assert list(report.notes_below(summary())) == [
         "The first of several texts is asked.",
         "accuracy: share of right answers",
@@ -149,7 +149,7 @@ def test_under_the_table_stands_what_it_means():
     ]
 
 
-def test_what_is_left_out_is_counted_and_named():
+def test_skipped_and_failed_lines():
     found = summary(skipped=[Skipped(f"val.json record {n}", "no picture") for n in range(7)], remarks=["no judge"])
     lines = list(report.skipped_lines(found, "out/skipped.jsonl"))
     assert lines[0] == "no judge"

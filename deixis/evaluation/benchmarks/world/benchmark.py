@@ -12,16 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from deixis.errors import InputError
-from deixis.evaluation.benchmark import BenchmarkInfo, Example
+from deixis.evaluation.benchmark import BenchmarkInfo, Cell, Example
+from deixis.evaluation.benchmarks.official_files import choice_option, integer_option
 from deixis.evaluation.benchmarks.world.sampling import sample_questions
 from deixis.evaluation.benchmarks.world.tasks import TASKS
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
-from deixis.evaluation.reports.summary import Cell
 from deixis.inference import Answer
 from deixis.samples.sample import Sample
 from deixis.world.scene import SPLITS
 
-OPTIONS = {"split": "test", "tasks": "", "seed-offset": "0", "limit": "200"}
 _METRICS = (
     mean("name", "name", "accuracy: the expected name is in the answer, and no other of its vocabulary", scale=1),
     mean("number", "number", "accuracy: the answer states the expected number, and no other", scale=1),
@@ -56,16 +55,12 @@ _INFO = BenchmarkInfo(
 
 
 class World:
-    """The generated world as a benchmark."""
+    """Tasks about scenes of the generated world, and scores of constant answers."""
 
     info = _INFO
 
     def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example]:
-        """`limit` questions per task, in the order of the task table; `data` is ignored.
-
-        Raises:
-            InputError: a value that an option does not permit.
-        """
+        """`limit` questions per task, in the order of the task table; `data` is ignored."""
         for name, samples in _samples(options):
             for sample in samples:
                 yield _example(name, sample)
@@ -98,11 +93,12 @@ class World:
 
 def _samples(options: Mapping[str, str]) -> tuple[tuple[str, tuple[Sample, ...]], ...]:
     """(task, its samples) for checked options, tasks in the order of the task table."""
-    given = OPTIONS | {name: value for name, value in options.items() if name in OPTIONS}
-    names, first, limit = chosen_tasks(given["tasks"]), _number(given, "seed-offset"), _number(given, "limit")
-    if given["split"] not in SPLITS:
-        raise InputError(f"--split: expected {', '.join(SPLITS)}, got {given['split']!r}")
-    return _sampled(tuple(names), given["split"], limit, first)
+    names, split = (
+        chosen_tasks(options.get("tasks", "")),
+        choice_option({"split": "test"} | dict(options), "split", *SPLITS),
+    )
+    first, limit = integer_option(options, "seed-offset", 0), integer_option(options, "limit", 200, least=1)
+    return _sampled(tuple(names), split, limit, first)
 
 
 @lru_cache(maxsize=1)  # a run passes over its examples several times: to count, to ask, to ask blind, to show
@@ -113,40 +109,21 @@ def _sampled(names: tuple[str, ...], split: str, limit: int, first: int) -> tupl
 
 
 def chosen_tasks(words: str) -> list[str]:
-    """The tasks of comma-separated names, in the order of the table; all for an empty text.
-
-    Raises:
-        InputError: an unknown name.
-    """
+    """The tasks of comma-separated names, in the order of the table, all for ""; InputError for an unknown name."""
     names = [word.strip() for word in words.split(",") if word.strip()]
     unknown = [name for name in names if name not in TASKS]
     if unknown:
-        raise InputError(f"--tasks: expected some of {', '.join(TASKS)}; got '{unknown[0]}'")
+        raise InputError(f"tasks: expected some of {', '.join(TASKS)}; got '{unknown[0]}'")
     return [name for name in TASKS if not names or name in names]
 
 
 def _example(name: str, sample: Sample) -> Example:
     user = sample.turns[-1].user
-    return Example(
-        id=f"{name}/{sample.id}",
-        part=name,
-        group=sample.signals[0].id,
-        text=user,
-        media=sample.signals,
-        ground_truth=sample,
-        # The regions of a question without a reference belong to its answer.
-        regions=tuple(sample.regions) if "{" in user else (),
-        sample=sample,
-        max_new_tokens=TASKS[name].max_new_tokens,
-    )
+    # The regions of a question without a reference belong to its answer.
+    regions = tuple(sample.regions) if "{" in user else ()
+    asked = (f"{name}/{sample.id}", name, sample.signals[0].id, user, sample.signals)
+    return Example(*asked, sample, regions, sample=sample, max_new_tokens=TASKS[name].max_new_tokens)
 
 
 def _key_of(metric: str) -> str:
     return next(known.keys[0] for known in _METRICS if known.name == metric)
-
-
-def _number(options: Mapping[str, str], name: str) -> int:
-    least = 1 if name == "limit" else 0
-    if not options[name].isdecimal() or int(options[name]) < least:
-        raise InputError(f"--{name}: expected a number, {least} or more, got {options[name]!r}")
-    return int(options[name])

@@ -12,12 +12,13 @@ from zlib import crc32
 
 import numpy as np
 
-from deixis.evaluation.benchmarks.world.world_metrics import OBJECTS, PARTS, SOUNDS, expected_word
+from deixis.evaluation.benchmarks.world.world_metrics import OBJECTS, SOUNDS, expected_word
 from deixis.evaluation.metrics.answer_text import find_names
 from deixis.geometry import Reference, parse_markup
 from deixis.samples.sample import Sample
 from deixis.world import wording
 from deixis.world.generate import Facts, every_question, world_facts
+from deixis.world.objects import PART_NAMES
 from deixis.world.scene import scene_rng
 
 MAX_SCENES_PER_SAMPLE = 50
@@ -57,9 +58,8 @@ def present_or_absent(modality: str, present_tasks: Sequence[str]) -> QuestionSo
         present = [s for s in every_question(facts, rng, str(rng.choice(present_tasks))) if len(s.regions) == 1]
         return absent + present[:1]
 
-    return QuestionSource(
-        modality, draw, f"{modality}/absence", stratum=lambda s: bool(s.regions), strata=(True, False)
-    )
+    has_region = lambda sample: bool(sample.regions)  # noqa: E731
+    return QuestionSource(modality, draw, f"{modality}/absence", stratum=has_region, strata=(True, False))
 
 
 def as_mask_requests(box_questions: QuestionSource) -> QuestionSource:
@@ -86,7 +86,7 @@ def has_one_region(sample: Sample) -> bool:
 
 def is_implicit(sample: Sample) -> bool:
     """Whether the question names neither the object nor the part that its answer names."""
-    names = (*OBJECTS, *SOUNDS, *PARTS)
+    names = (*OBJECTS, *SOUNDS, *PART_NAMES)
     (turn,) = sample.turns
     return not set(find_names(turn.assistant, names)) & set(find_names(turn.user, names))
 
@@ -111,12 +111,13 @@ def sample_questions(
             if not unfinished:
                 break
             assert seed - first_seed <= MAX_SCENES_PER_SAMPLE * (limit + 1), f"no more samples of {unfinished[0]}"
-            facts, last, before = world_facts(split, seed, modality, supersample), max(last, seed), _total(drawn)
+            facts, last = world_facts(split, seed, modality, supersample), max(last, seed)
+            before = sum(map(len, drawn.values()))
             for key in unfinished:
                 source = sources[key]
                 rng = scene_rng(split, seed, crc32(source.stream.encode()))
                 _fill(drawn[key], source, filter(source.keep, source.draw(facts, rng)), limit)
-            scene_done(_total(drawn) - before)
+            scene_done(sum(map(len, drawn.values())) - before)
     return drawn, last
 
 
@@ -128,7 +129,3 @@ def _fill(drawn: list[Sample], source: QuestionSource, samples: Iterable[Sample]
         capacity = (limit + len(source.strata) - 1 - at) // len(source.strata)
         if sum(source.stratum(other) == source.strata[at] for other in drawn) < capacity:
             drawn.append(sample)
-
-
-def _total(drawn: dict[str, list[Sample]]) -> int:
-    return sum(map(len, drawn.values()))

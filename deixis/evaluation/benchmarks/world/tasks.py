@@ -21,10 +21,12 @@ from deixis.evaluation.benchmarks.world.sampling import (
 )
 from deixis.inference import Answer
 from deixis.samples.sample import Sample
+from deixis.world.objects import COLOUR_NAMES, PART_NAMES
 
 ANSWER_TOKENS, CAPTION_TOKENS = 48, 160  # six objects with boxes take about 130
 TRAIN_SAMPLES = 150
 """Samples of the train split on which a constant region is fitted."""
+ExampleValue = Callable[[Sample, Answer], metrics.WeightedValue]
 Baseline = Callable[[QuestionSource, Sequence[Sample]], float]
 
 
@@ -35,7 +37,7 @@ class TaskMetric:
     """
 
     name: str
-    example_value: Callable[[Sample, Answer], metrics.WeightedValue]
+    example_value: ExampleValue
     baseline: Baseline | None = None
     floor: float | None = None
 
@@ -54,25 +56,18 @@ def _from_answers(baseline: Callable[[Sequence[Sample]], float]) -> Baseline:
     return lambda questions, samples: baseline(samples)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # the metrics of a task share them
 def _train_samples(questions: QuestionSource) -> tuple[Sample, ...]:
-    """Questions about scenes of the train split; the metrics of a task share them."""
     train, _ = sample_questions({"": questions}, "train", TRAIN_SAMPLES, supersample=1)
     return tuple(train[""])
 
 
 def _from_train(fit: Callable[..., float]) -> Baseline:
     """A baseline whose constant region is fitted on the same questions about scenes of the train split."""
-
-    def score(questions: QuestionSource, samples: Sequence[Sample]) -> float:
-        return fit(_train_samples(questions), samples)
-
-    return score
+    return lambda questions, samples: fit(_train_samples(questions), samples)
 
 
-def _word(
-    name: str, value: Callable[[Sample, Answer], metrics.WeightedValue], floor: float | None = None
-) -> TaskMetric:
+def _word(name: str, value: ExampleValue, floor: float | None = None) -> TaskMetric:
     return TaskMetric(name, value, _from_answers(baselines.most_frequent_word), floor)
 
 
@@ -84,7 +79,7 @@ def _yes_no(floor: float | None = None) -> TaskMetric:
     return _word("yes or no", metrics.yes_no_accuracy, floor)
 
 
-def _at_iou(value: Callable[[Sample, Answer], metrics.WeightedValue], floor: float | None = None) -> TaskMetric:
+def _at_iou(value: ExampleValue, floor: float | None = None) -> TaskMetric:
     return TaskMetric("IoU ≥ 0.5", value, _from_train(baselines.constant_bounds), floor)
 
 
@@ -100,8 +95,8 @@ GROUNDED_CAPTION = TaskMetric("grounded F1", metrics.grounded_caption_f1)
 
 TASKS: dict[str, Task] = {
     "region_name": Task(every("image", "name"), (_name(metrics.OBJECTS, floor=0.70),)),
-    "part_name": Task(every("image", "part_name"), (_name(metrics.PARTS),)),
-    "colour": Task(every("image", "colour"), (_name(metrics.COLOURS),)),
+    "part_name": Task(every("image", "part_name"), (_name(PART_NAMES),)),
+    "colour": Task(every("image", "colour"), (_name(COLOUR_NAMES),)),
     "attribute": Task(every("image", "attribute"), (_name(metrics.ATTRIBUTES),)),
     "relation": Task(every("image", "relation"), (_name(metrics.OBJECTS),)),
     "count": Task(every("image", "count"), (COUNT,)),
@@ -127,8 +122,8 @@ TASKS: dict[str, Task] = {
     "sound_caption": Task(every("audio", "caption"), (CAPTION,), CAPTION_TOKENS),
     "sound_grounded_caption": Task(every("audio", "grounded_caption"), (GROUNDED_CAPTION,), CAPTION_TOKENS),
     "cloud_name": Task(every("point_cloud", "name"), (_name(metrics.OBJECTS, floor=0.60),)),
-    "cloud_part_name": Task(every("point_cloud", "part_name"), (_name(metrics.PARTS),)),
-    "cloud_colour": Task(every("point_cloud", "colour"), (_name(metrics.COLOURS),)),
+    "cloud_part_name": Task(every("point_cloud", "part_name"), (_name(PART_NAMES),)),
+    "cloud_colour": Task(every("point_cloud", "colour"), (_name(COLOUR_NAMES),)),
     "cloud_attribute": Task(every("point_cloud", "attribute"), (_name(metrics.ATTRIBUTES),)),
     "cloud_relation": Task(every("point_cloud", "relation"), (_name(metrics.OBJECTS),)),
     "cloud_count": Task(every("point_cloud", "count"), (COUNT,)),

@@ -15,18 +15,14 @@ from deixis.geometry import Reference, Region, mask_to_box_xyxy, parse_markup
 from deixis.inference import Answer
 from deixis.samples.sample import Sample
 from deixis.world.audio import EVENT_NAMES
-from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, PART_NAMES, SIZES
+from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, SIZES
 from deixis.world.wording import NUMBER_WORDS
 
 WeightedValue = tuple[float, float]
 """A value, 0 to 1, and its weight in the mean over examples."""
-
-NOTHING = "nothing"
-OBJECTS = (*KIND_NAMES, NOTHING)
-SOUNDS = (*EVENT_NAMES, NOTHING)
-PARTS = PART_NAMES
+OBJECTS = (*KIND_NAMES, "nothing")
+SOUNDS = (*EVENT_NAMES, "nothing")
 ATTRIBUTES = (*SIZES, *MATERIALS)
-COLOURS = COLOUR_NAMES
 Label = tuple[str | None, str]
 """Colour (None for a sound event) and kind."""
 Cells = Bool[np.ndarray, "*cells"]
@@ -50,8 +46,7 @@ def yes_no_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
 
 def count_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     """1 if the answer states the expected number and no other."""
-    words: list[str] = [word.lower() for word in NUMBER_WORDS]
-    number = words.index(expected_word(sample))
+    number = [word.lower() for word in NUMBER_WORDS].index(expected_word(sample))
     return float(parse_count(answer.text) == number), 1.0
 
 
@@ -62,7 +57,7 @@ def first_box_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
 
 def mask_box_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     """1 if the bounding box of all predicted masks reaches the IoU threshold with the object's box."""
-    box = mask_to_box_xyxy(predicted_mask(sample, answer.regions))
+    box = mask_to_box_xyxy(union_mask(sample, answer.regions))
     return is_correct(None if box is None else box.tolist(), sample.regions[0].box), 1.0
 
 
@@ -80,7 +75,7 @@ def region_iou_by_union(sample: Sample, answer: Answer) -> WeightedValue:
     """The same IoU weighted by its union (in pixels, points or seconds); its weighted mean is cIoU."""
     if sample.signals[0].modality == "audio":
         return span_set_iou(answer.spans, [region.span for region in sample.regions if region.span is not None])
-    return mask_iou(predicted_mask(sample, answer.regions), target_mask(sample, sample.regions))
+    return mask_iou(union_mask(sample, answer.regions), union_mask(sample, sample.regions))
 
 
 def presence_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
@@ -135,33 +130,18 @@ def one_region_iou(sample: Sample, region: Region, record: Region) -> float:
     if region.form in ("mask", "points"):
         if sample.signals[0].modality == "audio":
             return 0.0
-        return mask_iou(predicted_mask(sample, [region]), target_mask(sample, [record]))[0]
+        return mask_iou(union_mask(sample, [region]), union_mask(sample, [record]))[0]
     expected = getattr(record, region.form) if region.form in ("box", "box3d", "span") else None
     return bounds_iou(getattr(region, region.form), expected) if expected else 0.0
 
 
-def target_mask(sample: Sample, records: Sequence[Region]) -> Cells:
-    """The union of regions of the sample, as pixels (h, w) of its image or points (n,) of its cloud."""
-    inside = _empty_mask(sample)
-    for record in records:
-        if record.mask is not None:
-            inside |= record.mask_array
-        else:
-            inside[record.points] = True
-    return inside
-
-
-def predicted_mask(sample: Sample, regions: Sequence[Region]) -> Cells:
-    """The union of the answer's masks and point sets, shaped as `target_mask`."""
-    inside = _empty_mask(sample)
+def union_mask(sample: Sample, regions: Sequence[Region]) -> Cells:
+    """The union of masks and point sets, as pixels (h, w) of the sample's image or points (n,) of its cloud."""
+    medium = sample.signals[0]
+    inside = np.zeros(medium.size_hw or (medium.point_count or 0,), dtype=bool)
     for region in regions:
-        if region.form == "mask":
+        if region.mask is not None:
             inside |= region.mask_array
-        elif region.form == "points":
+        elif region.points is not None:
             inside[region.points] = True
     return inside
-
-
-def _empty_mask(sample: Sample) -> Cells:
-    medium = sample.signals[0]
-    return np.zeros(medium.size_hw or (medium.point_count or 0,), dtype=bool)

@@ -58,14 +58,14 @@ def lines_of(world, examples, answered):
     return {(line.part, line.metric.name): line.score for line in summary.scores}
 
 
-def test_the_truth_scores_one(world, examples, questions):
+def test_ground_truth_scores_one(world, examples, questions):
     lines = lines_of(world, examples, lambda e: right_answer(e.ground_truth, questions[e.id]))
     assert list(dict.fromkeys(part for part, _ in lines)) == list(TASKS)
     for cell, found in lines.items():
         assert (found.rows, found.value, found.ci95) == (LIMIT, 1.0, (1.0, 1.0)), cell
 
 
-def test_anothers_truth_scores_low(world, examples, samples, questions):
+def test_ground_truth_of_another_question_scores_low(world, examples, samples, questions):
     def shuffled(example):
         own = samples[example.part]
         place = next(number for number, sample in enumerate(own) if sample is example.ground_truth)
@@ -86,13 +86,13 @@ def test_anothers_truth_scores_low(world, examples, samples, questions):
         pytest.param("[0, 0, 999, 999]" * 9, {"absence": 0.5, "phrase_box": 0.4, "sound": 0.5}, id="all_in_a_box"),
     ],
 )
-def test_answers_that_do_not_look_score_low(world, examples, questions, raw, highest):
+def test_answers_that_ignore_the_signal_score_low(world, examples, questions, raw, highest):
     for (part, metric), found in lines_of(world, examples, lambda e: answer_of(raw, questions[e.id], None, [])).items():
         allowed = max([score for name, score in highest.items() if name in part], default=0.0)
         assert found.value <= allowed, (part, metric)
 
 
-def test_the_loop_asks_it_from_seeds(tmp_path):
+def test_loop_asks_questions_from_seeds(tmp_path):
     class Refuses:
         name = "refuses"
 
@@ -120,18 +120,18 @@ def test_tasks_have_the_samples_own_names():
         assert expected == name
 
 
-def test_the_same_samples_come_again_alone(samples):
+def test_samples_of_a_task_do_not_depend_on_other_tasks(samples):
     again, _ = sample_questions({"exists": TASKS["exists"].questions}, "test", LIMIT, first_seed=500)
     assert [s.to_json() for s in again["exists"]] == [s.to_json() for s in samples["exists"]]
 
 
-def test_other_seeds_are_other_scenes(samples):
+def test_seeds_give_different_scenes(samples):
     other, last = sample_questions({"count": TASKS["count"].questions}, "test", 3, first_seed=900, supersample=1)
     assert last >= 902
     assert {s.signals[0].id for s in other["count"]}.isdisjoint(s.signals[0].id for s in samples["count"])
 
 
-def test_every_shown_thing_is_asked_about(samples):
+def test_every_visible_object_is_asked_about(samples):
     info = world_facts("test", 500, "image", supersample=1)
     mine = [s for s in samples["region_name"] if s.signals[0].id == info.medium.id]
     assert len(mine) == len(info.visible)
@@ -139,41 +139,41 @@ def test_every_shown_thing_is_asked_about(samples):
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in ("", "sound_", "cloud_")])
-def test_two_sides_are_half_and_half(samples, kind):
+def test_two_sided_questions_are_balanced(samples, kind):
     assert [expected_word(s) for s in samples[f"{kind}exists"]].count("yes") == LIMIT // 2
     assert sum(bool(s.regions) for s in samples[f"{kind}absence"]) == LIMIT // 2
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, id=n) for n in TASKS if "reasoning" in n])
-def test_a_reasoning_question_does_not_name_what_it_wants(samples, name):
+def test_implicit_question_does_not_name_its_target(samples, name):
     for sample in samples[name]:
         asked = find_names(sample.turns[0].user, (*KIND_NAMES, *PART_NAMES))
         assert not set(asked) & set(find_names(sample.turns[0].assistant, (*KIND_NAMES, *PART_NAMES)))
 
 
-def test_a_phrase_fits_one_event(samples):
+def test_phrase_refers_to_one_event(samples):
     assert all(len(sample.regions) == 1 for sample in samples["event_span"])
 
 
-def test_the_mask_twins_ask_for_the_same_things(samples):
+def test_mask_requests_ask_for_the_objects_of_box_questions(samples):
     for box, mask in zip(samples["phrase_box"], samples["phrase_box_of_mask"], strict=True):
         assert box.regions[0].box == mask.regions[0].box
         assert mask.turns[0].assistant == box.turns[0].assistant.replace(":box}", ":mask}")
 
 
-def test_no_answer_is_given_with_a_question(examples):
+def test_questions_do_not_contain_their_answer(examples):
     for example in examples:
         if example.part in ("phrase_box", "phrase_mask", "event_span", "cloud_phrase_mask", "caption", "exists"):
             assert example.regions == ()
 
 
-def test_references_are_what_was_drawn():
+def test_references_are_the_sampled_objects():
     info = world_facts("test", 500, "image", supersample=1)
     for sample in every_question(info, scene_rng("test", 500, 0), "name"):
         assert sample.turns[0].references[0] in sample.turns[0].assistant
 
 
-def test_baselines_on_samples_that_are_known(samples):
+def test_baselines_on_known_samples(samples):
     words = [expected_word(s) for s in samples["region_name"]]
     assert baselines.most_frequent_word(samples["region_name"]) == max(map(words.count, words)) / LIMIT
     assert baselines.most_frequent_word(samples["exists"]) == 0.5
@@ -188,10 +188,10 @@ def test_baselines_on_samples_that_are_known(samples):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        pytest.param({"tasks": "count, smell"}, r"--tasks: expected some of region_name, .*; got 'smell'", id="task"),
-        pytest.param({"split": "dev"}, r"--split: expected train, val, test, got 'dev'", id="split"),
-        pytest.param({"limit": "0"}, r"--limit: expected a number, 1 or more, got '0'", id="limit"),
-        pytest.param({"seed-offset": "-1"}, r"--seed-offset: expected a number, 0 or more, got '-1'", id="seed"),
+        pytest.param({"tasks": "count, smell"}, r"tasks: expected some of region_name, .*; got 'smell'", id="task"),
+        pytest.param({"split": "dev"}, r"split: expected train or val or test, got 'dev'", id="split"),
+        pytest.param({"limit": "0"}, r"limit: expected a whole number from 1, got '0'", id="limit"),
+        pytest.param({"seed-offset": "-1"}, r"seed-offset: expected a whole number from 0, got '-1'", id="seed"),
     ],
 )
 def test_a_wrong_option_is_refused(options, sentence):
@@ -199,12 +199,12 @@ def test_a_wrong_option_is_refused(options, sentence):
         next(World().examples(Path(), options))
 
 
-def test_tasks_are_chosen_in_the_tables_order():
+def test_selected_tasks_keep_the_order_of_the_table():
     assert chosen_tasks(" exists,count") == ["count", "exists"]
     assert chosen_tasks("") == list(TASKS)
 
 
-def test_floors_are_those_promised():
+def test_floors():
     floors = {name: m.floor for name, task in TASKS.items() for m in task.metrics if m.floor is not None}
     assert floors == {
         "region_name": 0.70,
@@ -217,7 +217,7 @@ def test_floors_are_those_promised():
     }
 
 
-def test_columns_beside_are_baselines_and_floors(world, examples):
+def test_baseline_and_floor_columns(world, examples):
     some = [e for e in examples if e.part in ("region_name", "phrase_box", "caption")]
     columns = world.baselines(some)
     assert columns["floor"] == {("region_name", "name"): 0.70, ("phrase_box", "IoU ≥ 0.5"): 0.40}

@@ -7,7 +7,7 @@ import pytest
 
 from deixis.conversation import answered, question_sample
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo
-from deixis.evaluation.teacher_forced import check_able, point
+from deixis.evaluation.model_adapter import ModelAdapter, check_able
 from deixis.geometry import Region, mask_to_rle
 from deixis.inference import Model
 from deixis.signals import open_signal
@@ -16,12 +16,12 @@ from tests.toy import picture, toy_network, toy_tokenizer
 
 SQUARE = np.zeros((24, 40), dtype=bool)
 SQUARE[4:9, 5:20] = True
-MEANT = Region(box=(5, 4, 20, 9), mask=mask_to_rle(SQUARE))
+TARGET = Region(box=(5, 4, 20, 9), mask=mask_to_rle(SQUARE))
 INFO = BenchmarkInfo("masked", "Masked", (), (), (), modes=(GENERATED, TEACHER_FORCED), answer_form="mask")
 
 
 @pytest.fixture(scope="module")
-def talker():
+def text_only():
     """A model that only talks."""
     lacks = {"notation": NOTATIONS["onellm"], "sampler": {"type": None}, "pointing": {"backbone": None}}
     return Model(*toy_network(toy_tokenizer(), **lacks), "talker")
@@ -36,32 +36,34 @@ def talker():
         pytest.param("[a dog]{}.", "<p>a dog</p>[].", 0, id="none"),
     ],
 )
-def test_the_words_are_given_and_the_masks_are_the_models(toy, markup, written, count):
+def test_forced_text_with_predicted_masks(toy, markup, written, count):
     model = Model(*toy, "toy")
     question = question_sample("Where?", (open_signal(picture()),))
-    (answer,) = point(model, [question], [(markup, (MEANT,))])
+    (answer,) = ModelAdapter(model).point([question], [(markup, (TARGET,))])
     (scored,) = model.score([answered(question, written)])
     assert (answer.raw.replace(" ", ""), len(answer.masks)) == (written.replace(" ", ""), count)
     assert all(map(np.array_equal, answer.masks, scored.answer.masks))
     assert all(mask.shape == (24, 40) for mask in answer.masks)
 
 
-def test_the_true_mask_is_never_shown(toy):
+def test_target_mask_is_not_given_to_the_model(toy):
     """Two answers with the same text and different ground truth get the same masks."""
     model = Model(*toy, "toy")
     question = question_sample("Where?", (open_signal(picture()),))
     other = Region(mask=mask_to_rle(~SQUARE))
-    one, two = point(model, [question] * 2, [("{0:mask}.", (MEANT,)), ("{0:mask}.", (other,))])
+    one, two = ModelAdapter(model).point([question] * 2, [("{0:mask}.", (TARGET,)), ("{0:mask}.", (other,))])
     assert np.array_equal(one.masks[0], two.masks[0])
 
 
-def test_refuses(toy, talker):
+def test_refuses(toy, text_only):
     with pytest.raises(ValueError, match=re.escape("'talker': cannot answer teacher-forced, for it")):
-        point(talker, [question_sample("Where?", (open_signal(picture()),))], [("{0:mask}.", (MEANT,))])
+        ModelAdapter(text_only).point(
+            [question_sample("Where?", (open_signal(picture()),))], [("{0:mask}.", (TARGET,))]
+        )
     with pytest.raises(ValueError, match=re.escape("masked: answers need a mask, and 'talker' answers in text; L")):
-        check_able(talker, INFO, GENERATED)
+        check_able(text_only, INFO, GENERATED)
     plain = BenchmarkInfo("plain", "Plain", (), (), ())
     with pytest.raises(ValueError, match=re.escape("plain: answers need a mask, and 'talker' answers in text")):
-        check_able(talker, plain, TEACHER_FORCED)
-    check_able(talker, plain, GENERATED)
+        check_able(text_only, plain, TEACHER_FORCED)
+    check_able(text_only, plain, GENERATED)
     check_able(Model(*toy, "toy"), INFO, TEACHER_FORCED)
