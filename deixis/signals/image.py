@@ -35,6 +35,7 @@ CHANNELS = (1, 2, 3, 4)
 """Grey, grey with alpha, RGB, RGB with alpha."""
 MAX_16_BIT = 65535
 ORIENTATION = 0x0112
+STORED_WIDTH, STORED_HEIGHT = 0x0100, 0x0101
 TRANSPOSED = (5, 6, 7, 8)
 """EXIF orientations that turn an image by a quarter, so that height and width change places."""
 
@@ -144,7 +145,9 @@ def header_size_hw(file: Any, name: str) -> tuple[int, int]:
     Raises: InputError if it is no image.
     """
     with opened(file, name) as image:
-        width, height = image.size
+        # Pillow gives the size of a turned TIFF upright already, of other formats as stored
+        tags = getattr(image, "tag_v2", {})
+        width, height = tags.get(STORED_WIDTH, image.width), tags.get(STORED_HEIGHT, image.height)
         try:
             is_turned = image.getexif().get(ORIENTATION) in TRANSPOSED
         except Exception:  # an EXIF block that cannot be parsed says nothing, as in `upright`

@@ -11,6 +11,7 @@ from PIL import Image
 
 from deixis.samples.headers import audio_header, check_header, header_size_hw
 from deixis.samples.sample import MediaReference
+from deixis.signals import open_signal
 
 ORIENTATION, QUARTER_TURN = 0x0112, 6
 
@@ -78,6 +79,10 @@ def test_arrays_and_values_are_not_looked_into(tmp_path):
 
 def test_a_turned_picture_has_the_size_of_the_upright_one(tmp_path):
     assert header_size_hw(Path(turned(tmp_path))) == (9, 7)
+    for orientation in range(1, 9):
+        path = tmp_path / f"{orientation}.tif"
+        Image.new("RGB", (9, 7)).save(path, tiffinfo={ORIENTATION: orientation})
+        assert header_size_hw(path) == open_signal(path).extent.size_hw == ((9, 7) if orientation > 4 else (7, 9))
     with pytest.raises(ValueError, match=r"gone.jpg: expected the image, whose size the set does not tell, got no"):
         header_size_hw(tmp_path / "gone.jpg")
 
