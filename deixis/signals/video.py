@@ -215,6 +215,7 @@ VIDEO = Modality(
         (8, b"AVI ", "an AVI video"),
         (0, b"\x00\x00\x01\xba", "an MPEG video"),
         (0, b"GIF8", "a GIF animation"),
+        (0, b"OggS", "an OGG video"),
     ),
     spec=VideoSpec,
     options=VideoOptions,

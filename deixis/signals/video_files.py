@@ -1,9 +1,11 @@
 """Videos in files: when each frame is shown, told without decoding, and only the frames asked for, decoded.
 
 PyAV reads the containers (MP4, MOV, WebM, MKV, AVI, GIF and what else FFmpeg knows). Frames are upright: a rotation
-that the file states is done. Audio tracks are not read.
+or mirroring that the file states is done. What comes before the first key frame, or is cut away by an edit list, is
+not shown. Audio tracks are not read.
 """
 
+import bisect
 import math
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -22,50 +24,126 @@ WHOLE_SHARE = 0.95
 """A video with less than this share of the frames its header announces is cut short."""
 STILL_S = 0.04
 """How long a frame lasts in a video of one frame that does not say."""
-CODEC_ENDINGS = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp")
+VP8_SHOWN = 0x10
+"""Bit of the first byte of a VP8 frame (RFC 6386, section 9.1); without it the frame is only referred to."""
+CODEC_ENDINGS = (
+    ".mp4",
+    ".mov",
+    ".m4v",
+    ".webm",
+    ".mkv",
+    ".avi",
+    ".mpg",
+    ".mpeg",
+    ".ts",
+    ".mts",
+    ".m2ts",
+    ".3gp",
+    ".wmv",
+    ".flv",
+    ".ogv",
+)
 
 
 @dataclass(frozen=True, eq=False)
 class VideoTable:
-    """What a video's container says: when each frame begins (seconds from the first), and what it looks like."""
+    """What a video shows: when each frame begins (seconds from the first), and what it looks like.
+
+    stamps: of the container, by which a frame is found again; empty where it has none.
+    keys: (stamp, decoding stamp) of the frames that are decoded without others, in order.
+    rate_hz: the average that the container states.
+    size_hw: of the upright frame.
+    """
 
     times_s: Float[np.ndarray, " frame"]
-    stamps: tuple[int, ...]  # of the container, by which a frame is found again; empty where it has none
+    stamps: tuple[int, ...]
     duration_s: float
-    rate_hz: float  # the average that the container states
-    size_hw: tuple[int, int]  # of the upright frame
+    rate_hz: float
+    size_hw: tuple[int, int]
     codec: str
+    keys: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Packet:
+    """What a container says of one packet without decoding it."""
+
+    stamp: int | None
+    decoding_stamp: int | None
+    duration: int
+    is_key: bool
+    is_shown: bool
 
 
 def read_table(path: Path, name: str) -> VideoTable:
-    """The table of a video; its packets are listed, and one frame is decoded.
+    """The table of a video; its packets are listed, and one frame is decoded (more where packets are no frames).
 
     Raises: InputError when the file is no video, has no frames, or is cut short.
     """
     with _opened(path, name) as container:
         stream = _frame_stream(container, name)
-        listed = [(p.pts, p.duration or 0) for p in container.demux(stream) if p.size and not p.is_discard]
-        expected = _expected_count(container, stream, listed)
+        packets = [_packet(packet, stream.codec_context.name) for packet in container.demux(stream) if packet.size]
+        expected = _expected_count(container, stream, packets)
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         base, codec = float(stream.time_base or 0), stream.codec_context.name
-    first = next(iter(_in_order(path, name, [0])), None)
-    if first is None:
-        raise InputError(f"'{name}': expected a video with frames, but none can be decoded; the file is damaged.")
-    if not listed or len(listed) < WHOLE_SHARE * expected:
+    if not packets or len(packets) < WHOLE_SHARE * expected:
         raise InputError(
             f"'{name}': expected the whole video of about {expected:.0f} frames that its header announces, got "
-            f"{len(listed)}; the file is cut short, copy it again."
+            f"{len(packets)}; the file is cut short, copy it again."
         )
-    stamps = sorted(stamp for stamp, _ in listed if stamp is not None)
-    if len(set(stamps)) == len(listed) and base > 0:
+    stamps, size_hw = _shown(path, name, packets)
+    if _is_rising(stamps) and base > 0:
         times = (np.array(stamps, dtype=np.float64) - stamps[0]) * base
-        last_s = max(duration for stamp, duration in listed if stamp == stamps[-1]) * base
+        last_s = max((packet.duration for packet in packets if packet.stamp == stamps[-1]), default=0) * base
+        keys = [(p.stamp, p.stamp if p.decoding_stamp is None else p.decoding_stamp) for p in packets if p.is_key]
     else:  # a container without times of its own, such as old AVI files
-        stamps, rate = [], rate or 1 / STILL_S
-        times, last_s = np.arange(len(listed)) / rate, 1 / rate
+        rate = rate or 1 / STILL_S
+        times, last_s = np.arange(len(stamps)) / rate, 1 / rate
+        stamps, keys = [], []
     step_s = float(np.median(np.diff(times))) if len(times) > 1 else STILL_S
     duration_s = float(times[-1]) + (last_s or step_s)
-    return VideoTable(times, tuple(stamps), duration_s, rate or len(times) / duration_s, first.shape[:2], codec)
+    rate = rate or len(times) / duration_s
+    return VideoTable(times, tuple(stamps), duration_s, rate, size_hw, codec, tuple(sorted(keys)))
+
+
+def _packet(packet: Any, codec: str) -> _Packet:
+    is_hidden = codec == "vp8" and not bytes(packet)[0] & VP8_SHOWN
+    is_shown = not (packet.is_discard or is_hidden)
+    return _Packet(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, is_shown)
+
+
+def _shown(path: Path, name: str, packets: Sequence[_Packet]) -> tuple[list[Any], tuple[int, int]]:
+    """(stamps of the frames that are shown, in order; height and width of the upright frame).
+
+    They are those of the packets, where each has its own and the first frame that is decoded has the first of them.
+    Else the file begins between key frames, or packets are not frames: then the decoder tells, up to the second key
+    frame, or to the end where packets have no stamps, or stamps in the order of decoding, as AVI gives B-frames.
+    """
+    listed = [packet.stamp for packet in packets if packet.is_shown]
+    has_stamps = bool(listed) and None not in listed and len(set(listed)) == len(listed)
+    keys = [packet.stamp for packet in packets if packet.is_key and packet.stamp is not None]
+    until = keys[1] if has_stamps and len(keys) > 1 else math.inf
+    decoded: list[Any] = []
+    with _opened(path, name) as container:
+        stream = _frame_stream(container, name)
+        is_plain = has_stamps and (listed != sorted(listed) or not stream.codec_context.has_b_frames)
+        for frame in _decoded(container, stream):
+            if not decoded:
+                size_hw = _upright(frame, stream).shape[:2]
+                if is_plain and frame.pts == min(listed):
+                    return sorted(listed), size_hw
+            if frame.pts is not None and frame.pts >= until:
+                if _is_rising(decoded):
+                    break
+                until = math.inf
+            decoded.append(frame.pts)
+    if not decoded:
+        raise InputError(f"'{name}': expected a video with frames, but none can be decoded; the file is damaged.")
+    return decoded + sorted(stamp for stamp in listed if until <= (stamp or 0)), size_hw
+
+
+def _is_rising(stamps: Sequence[int | None]) -> bool:
+    return None not in stamps and list(stamps) == sorted(set(stamps))
 
 
 def read_frames(path: Path, name: str, table: VideoTable, indices: Sequence[int]) -> UInt8[np.ndarray, "frame h w 3"]:
@@ -74,10 +152,10 @@ def read_frames(path: Path, name: str, table: VideoTable, indices: Sequence[int]
     Raises: InputError when one of them cannot be decoded, or the file is no longer the one of the table.
     """
     wanted = sorted(set(indices))
-    found = _by_stamps(path, name, table, wanted) if table.stamps else {}
+    found = _sought(path, name, table, wanted) if table.keys else {}
     missing = [index for index in wanted if index not in found]
     if missing:  # a container that cannot seek, or whose index is wrong: decoded from its beginning
-        found |= dict(zip(missing, _in_order(path, name, missing), strict=False))
+        found |= _from_beginning(path, name, table, missing)
     lost = [index for index in wanted if index not in found]
     if lost:
         raise InputError(
@@ -91,8 +169,8 @@ def read_frames(path: Path, name: str, table: VideoTable, indices: Sequence[int]
     return np.stack([found[index] for index in indices])
 
 
-def _by_stamps(path: Path, name: str, table: VideoTable, wanted: Sequence[int]) -> dict[int, np.ndarray]:
-    """Frames found by their time stamps, seeking where the next one is far ahead."""
+def _sought(path: Path, name: str, table: VideoTable, wanted: Sequence[int]) -> dict[int, np.ndarray]:
+    """Frames found by their time stamps, seeking the key frame before the next one where that is far ahead."""
     found: dict[int, np.ndarray] = {}
     with _opened(path, name) as container:
         stream = _frame_stream(container, name)
@@ -101,8 +179,10 @@ def _by_stamps(path: Path, name: str, table: VideoTable, wanted: Sequence[int]) 
         for index in wanted:
             stamp = table.stamps[index]
             if frames is None or stamp > position + ahead:
-                container.seek(stamp, stream=stream)
-                frames = _until_damage(container.decode(stream))
+                before = bisect.bisect_right(table.keys, (stamp, math.inf)) - 1
+                # by the stamp of decoding: MPEG-TS is searched for that, and would land behind the key frame
+                container.seek(table.keys[max(before, 0)][1], stream=stream)
+                frames = _decoded(container, stream, from_key=True)
             for frame in frames:
                 position = frame.pts if frame.pts is not None else math.inf
                 if position >= stamp:
@@ -112,44 +192,55 @@ def _by_stamps(path: Path, name: str, table: VideoTable, wanted: Sequence[int]) 
     return found
 
 
-def _in_order(path: Path, name: str, wanted: Sequence[int]) -> Generator[np.ndarray]:
-    """The frames of these rising numbers, counted from the beginning; fewer where the video ends or breaks."""
+def _from_beginning(path: Path, name: str, table: VideoTable, wanted: Sequence[int]) -> dict[int, np.ndarray]:
+    """Frames told by their stamps, or counted where there are none; fewer where the video ends or breaks."""
+    keys = {table.stamps[index] if table.stamps else index: index for index in wanted}
+    found: dict[int, np.ndarray] = {}
     with _opened(path, name) as container:
         stream = _frame_stream(container, name)
-        numbers = iter(wanted)
-        number = next(numbers)
-        for index, frame in enumerate(_until_damage(container.decode(stream))):
-            if index == number:
-                yield _upright(frame, stream)
-                number = next(numbers, -1)
-                if number < 0:
-                    return
+        for count, frame in enumerate(_decoded(container, stream)):
+            index = keys.get(frame.pts if table.stamps else count)
+            if index is not None:
+                found[index] = _upright(frame, stream)
+                if len(found) == len(keys):
+                    break
+    return found
 
 
-def _until_damage(frames: Any) -> Generator[Any]:
-    """The frames up to the first that cannot be decoded."""
+def _decoded(container: Any, stream: Any, from_key: bool = False) -> Generator[Any]:
+    """The frames up to the first that cannot be decoded; after a seek `from_key`, as packets before it lack theirs."""
     import av
 
     try:
-        yield from frames
+        for packet in container.demux(stream):
+            from_key = from_key and not packet.is_keyframe
+            if not from_key:
+                yield from packet.decode()
     except av.FFmpegError:
         return
 
 
 def _upright(frame: Any, stream: Any) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels, turned as the file says (quarter turns, counted against the clock); all of the stream's size."""
+    """RGB pixels, turned and mirrored as the file says, by quarter turns; all of the stream's size."""
     codec = stream.codec_context
     rgb = frame.to_ndarray(format="rgb24", width=codec.width or frame.width, height=codec.height or frame.height)
-    return np.ascontiguousarray(np.rot90(rgb, round((frame.rotation or 0) / 90) % 4))
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return rgb
+    # rows of a 3 x 3 matrix: x is shown at (a x + c y, b x + d y)
+    a, b, _, c, d, *_ = (float(value) for value in np.frombuffer(matrix, np.int32, 9))
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        rgb, a, d = rgb.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
-def _expected_count(container: Any, stream: Any, listed: Sequence[tuple]) -> float:
+def _expected_count(container: Any, stream: Any, packets: Sequence[_Packet]) -> float:
     """How many frames the header announces; 0 where it does not say."""
     import av
 
     if stream.frames:
         return stream.frames
-    stamps = [stamp for stamp, _ in listed if stamp is not None]
+    stamps = [packet.stamp for packet in packets if packet.stamp is not None]
     if not container.duration or len(stamps) < 2:
         return 0
     span = (max(stamps) - min(stamps)) * float(stream.time_base)

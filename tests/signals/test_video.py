@@ -13,7 +13,7 @@ from deixis.signals.video_files import read_frames, read_table
 
 av = pytest.importorskip("av")
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
-CODECS = {"mp4": "mpeg4", "mov": "mpeg4", "mkv": "mpeg4", "avi": "mpeg4", "webm": "libvpx"}
+CODECS = {"mp4": "mpeg4", "mov": "mpeg4", "mkv": "mpeg4", "avi": "mpeg4", "webm": "libvpx", "ts": "mpeg2video"}
 
 
 def ramp(count=40, height=48, width=64):
@@ -26,10 +26,12 @@ def numbers(pictures):
     return np.rint(pictures.reshape(len(pictures), -1).mean(1) / 6).astype(int).tolist()
 
 
-def write_film(path, pictures, rate=10, keys=12, sound=False):
+def write_film(path, pictures, rate=10, keys=12, sound=False, codec=None):
     """The frames as a video in the container of the path's suffix."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(CODECS[path.suffix[1:]], rate=rate)
+        codec = codec or CODECS[path.suffix[1:]]
+        steady = {"sc_threshold": "1000000000"} if codec == "mpeg2video" else {}  # no key frame where the grey changes
+        stream = container.add_stream(codec, rate=rate, options=steady)
         stream.height, stream.width = pictures.shape[1:3]
         stream.pix_fmt, stream.bit_rate, stream.gop_size = "yuv420p", 4_000_000, keys
         if sound:
@@ -145,6 +147,102 @@ def test_a_file_in_place_of_the_opened_one_is_noticed(tmp_path):
     write_film(path, ramp(3))
     with pytest.raises(ValueError, match=r"'a.mp4': expected 40 frames, but number \d+ .* cannot be decoded"):
         chosen_frames(signal, VideoSpec(frames=40))
+
+
+def remux(source, target, change):
+    """The packets of a video in another file; `change` gives those that stand for one."""
+    with av.open(str(source)) as read, av.open(str(target), "w") as written:
+        stream = written.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(video=0):
+            for changed in change(packet) if packet.size else ():
+                changed.stream = stream
+                written.mux(changed)
+    return target
+
+
+def edit_list(folder):
+    """A copy that begins 0.7 s in: frames 0 to 6 are needed to decode the others, and not shown."""
+
+    def earlier(packet):
+        packet.pts, packet.dts = packet.pts - int(0.7 / packet.time_base), packet.dts - int(0.7 / packet.time_base)
+        return [packet]
+
+    return remux(write_film(folder / "whole.mp4", ramp(), codec="libx264"), folder / "a.mp4", earlier), range(7, 40)
+
+
+def hidden_frames(folder):
+    """VP8 with a frame behind every key frame that is referred to, and not shown."""
+
+    def with_hidden(packet):
+        if not packet.is_keyframe:
+            return [packet]
+        content = bytes(packet)
+        hidden = av.Packet(bytes([content[0] & ~0x10]) + content[1:])
+        hidden.pts = hidden.dts = packet.pts + 20
+        hidden.time_base = packet.time_base
+        return [packet, hidden]
+
+    return remux(write_film(folder / "whole.webm", ramp()), folder / "a.webm", with_hidden), range(40)
+
+
+def between_key_frames(folder, codec):
+    """MPEG-TS whose first frames refer to a key frame that is cut off: shown from the next, at number 12, on."""
+    content = write_film(folder / "whole.ts", ramp(), codec=codec).read_bytes()
+    tables, size = 3 * 188, 188  # three packets of tables begin the file, and each is of this size
+    at = len(content) // 10 // size * size
+    (folder / "a.ts").write_bytes(content[:tables] + content[at:])
+    return folder / "a.ts", range(12, 40)
+
+
+def decoding_order(folder):
+    """AVI tells when frames are decoded, not when they are shown."""
+    return write_film(folder / "a.avi", ramp(), codec="libx264"), range(40)
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        pytest.param(edit_list, (), id="edit_list"),
+        pytest.param(hidden_frames, (), id="hidden_frames"),
+        pytest.param(between_key_frames, ("libx264",), id="h264_between_key_frames"),
+        pytest.param(between_key_frames, ("mpeg2video",), id="mpeg2_between_key_frames"),
+        pytest.param(decoding_order, (), id="stamps_in_decoding_order"),
+    ],
+)
+def test_the_table_lists_the_frames_that_are_shown(tmp_path, make, options):
+    path, shown = make(tmp_path, *options)
+    table = read_table(path, path.name)
+    assert len(table.times_s) == len(shown)
+    np.testing.assert_allclose(table.times_s, np.arange(len(shown)) / 10, atol=0.002)
+    assert numbers(read_frames(path, path.name, table, range(len(shown)))) == list(shown)
+    for index in (len(shown) - 1, 13, 12, 3):  # each sought by itself
+        assert numbers(read_frames(path, path.name, table, [index])) == [shown[index]]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "upright"),
+    [
+        pytest.param((-1, 0, 0, 1), lambda p: p[:, ::-1], id="mirrored"),
+        pytest.param((1, 0, 0, -1), lambda p: p[::-1], id="upside_down_mirrored"),
+        pytest.param((-1, 0, 0, -1), lambda p: p[::-1, ::-1], id="half_turn"),
+        pytest.param((0, 1, -1, 0), lambda p: np.rot90(p, 3), id="clockwise"),
+        pytest.param((0, -1, 1, 0), np.rot90, id="anticlockwise"),
+        pytest.param((0, 1, 1, 0), lambda p: p.transpose(1, 0, 2), id="transposed"),
+        pytest.param((0, -1, -1, 0), lambda p: np.rot90(p, 2).transpose(1, 0, 2), id="transposed_across"),
+    ],
+)
+def test_frames_are_turned_and_mirrored_as_the_file_says(tmp_path, matrix, upright):
+    """(a, b, c, d) of the track header: x is shown at (a x + c y, b x + d y)."""
+    frames = ramp(2)
+    frames[:, :16, :24] = 255
+    path = write_film(tmp_path / "a.mp4", frames)
+    plain = open_signal(path).values[0]
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 44  # the matrix: a, b, u, c, d, v, x, y, w
+    a, b, c, d = (value << 16 for value in matrix)
+    content[at : at + 36] = np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], ">i4").tobytes()
+    path.write_bytes(content)
+    np.testing.assert_array_equal(open_signal(path).values[0], upright(plain))
 
 
 def test_an_array_and_its_rate():
