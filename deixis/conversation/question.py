@@ -3,8 +3,9 @@
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import Any
 
-from deixis.geometry import Reference, Region, named_regions, parse_markup, to_markup
+from deixis.geometry import Reference, Region, as_regions, named_regions, parse_markup, to_markup
 from deixis.samples.media import media_reference, open_media
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import Signal
@@ -13,7 +14,7 @@ from deixis.signals import Signal
 def question_sample(
     markup: str,
     signals: Sequence[Signal | MediaReference] = (),
-    regions: Sequence[Region] = (),
+    regions: Sequence[Any] = (),
     earlier: Sample | None = None,
     want: str | None = None,
 ) -> Sample:
@@ -24,9 +25,9 @@ def question_sample(
     """
     turn = Turn(_shifted(markup, len(earlier.regions) if earlier else 0), want=want)
     if earlier is not None:
-        return replace(earlier, turns=(*earlier.turns, turn), regions=(*earlier.regions, *regions))
+        return replace(earlier, turns=(*earlier.turns, turn), regions=(*earlier.regions, *as_regions(regions)))
     references = tuple(own if isinstance(own, MediaReference) else media_reference(own) for own in signals)
-    return Sample("", "", "ask", "", (turn,), references, tuple(regions))
+    return Sample("", "", "ask", "", (turn,), references, as_regions(regions))
 
 
 def answered(sample: Sample, generated: str) -> Sample:
@@ -35,11 +36,11 @@ def answered(sample: Sample, generated: str) -> Sample:
     return replace(sample, turns=(*turns, replace(last, generated=generated)))
 
 
-def with_answer(sample: Sample, markup: str, regions: Sequence[Region] = ()) -> Sample:
+def with_answer(sample: Sample, markup: str, regions: Sequence[Any] = ()) -> Sample:
     """The sample with a given answer to its last turn, in markup about regions of its own."""
     *turns, last = sample.turns
     answer = replace(last, assistant=_shifted(markup, len(sample.regions)))
-    return replace(sample, turns=(*turns, answer), regions=(*sample.regions, *regions))
+    return replace(sample, turns=(*turns, answer), regions=(*sample.regions, *as_regions(regions)))
 
 
 def last_question(sample: Sample) -> tuple[str, tuple[Region, ...]]:

@@ -23,6 +23,7 @@ from deixis.geometry.parse import ParsedRegion, Phrase, parse_answer, region_in_
 from deixis.geometry.points import bounding_box, region_points
 from deixis.geometry.question import named_question, named_regions
 from deixis.geometry.raster import point_mask, rasterise
+from deixis.geometry.region_json import as_regions
 from deixis.geometry.regions import (
     Box,
     Box3D,
@@ -58,6 +59,7 @@ __all__ = [
     "Span",
     "Text",
     "Tube",
+    "as_regions",
     "bounding_box",
     "box_iou",
     "check_region",

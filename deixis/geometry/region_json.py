@@ -1,24 +1,78 @@
-"""Regions as JSON: the one codec of the sample format (`samples/schema.json`) and of answers."""
+"""Regions as JSON: the one codec of the sample format (`samples/schema.json`) and of answers; and regions in the other
+forms in which a question may name them: four numbers, a mask.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
+from deixis.errors import InputError
 from deixis.geometry.raster import rasterise
 from deixis.geometry.regions import Region
+from deixis.options import did_you_mean
 
+_FIELDS = tuple(field.name for field in fields(Region))
 _COORDINATES = ("point", "box", "span", "box3d", "time_s")
 _PLAIN = (*_COORDINATES, "ignore", "crowd")  # in the order in which they are written
 
 
 def region_from_json(values: Mapping[str, Any]) -> Region:
-    """The region of an object of the sample format. Raises InputError where a value is not of the shape of its form.
+    """The region of an object of the sample format, or of a further form or field of `Region`; null is absent.
+
+    Raises InputError for an unknown field, and where a value is not of the shape of its form.
 
     >>> region_from_json({"signal": 1, "box": [1, 2, 3, 4]})
     Region(box=(1.0, 2.0, 3.0, 4.0), signal=1)
     """
-    return Region(**{name: tuple(value) if name in _COORDINATES else value for name, value in values.items()})
+    for name in values:
+        if name not in _FIELDS:
+            raise InputError(f"region: expected fields {', '.join(_FIELDS)}; got {name!r}{did_you_mean(name, _FIELDS)}")
+        if name == "signal" and type(values[name]) is not int:
+            raise InputError(f"region: expected the number of a signal, got signal {values[name]!r:.80}")
+    given = {name: value for name, value in values.items() if value is not None}
+    return Region(**{name: _numbers(name, value) if name in _COORDINATES else value for name, value in given.items()})
+
+
+def _numbers(name: str, values: Any) -> tuple[Any, ...]:
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise InputError(f"region: expected a list of numbers as {name}, got {values!r:.80}")
+    return tuple(values.tolist() if hasattr(values, "tolist") else values)  # of an array, plain numbers
+
+
+def as_regions(values: Any) -> tuple[Region, ...]:
+    """The regions of a question: each a `Region`, its JSON, (x1, y1, x2, y2) in pixels, or a mask of booleans.
+
+    Raises InputError, one sentence, for anything else.
+
+    >>> as_regions([(1, 2, 3, 4), {"span": [0, 1]}])
+    (Region(box=(1.0, 2.0, 3.0, 4.0)), Region(span=(0.0, 1.0)))
+    """
+    if isinstance(values, Region | Mapping | str) or not isinstance(values, Iterable):
+        raise InputError(f"regions: expected a list of regions, got one {type(values).__name__}; put it into a list")
+    return tuple(_as_region(value, number) for number, value in enumerate(values))
+
+
+def _as_region(value: Any, number: int) -> Region:
+    if isinstance(value, Region):
+        return value
+    if isinstance(value, Mapping):
+        return region_from_json(value)
+    try:
+        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError):  # nested lists of uneven length
+        array = np.empty(0, dtype=object)
+    if array.dtype == bool and array.ndim == 2:
+        return Region(mask=array)
+    if array.dtype.kind in "iuf" and array.shape == (4,):
+        return Region(box=tuple(array.tolist()))
+    is_numbers = array.dtype.kind in "biuf" and array.ndim
+    got = f"{array.dtype} of shape {array.shape}" if is_numbers else type(value).__name__
+    raise InputError(
+        f"regions[{number}]: expected a region as Box(x1, y1, x2, y2), its JSON as {{'box': [x1, y1, x2, y2]}}, four "
+        f"numbers x1, y1, x2, y2 in pixels or a mask (height, width) of booleans, got {got}"
+    )
 
 
 def region_to_json(region: Region, size_hw: tuple[int, int] | None = None) -> dict[str, Any]:

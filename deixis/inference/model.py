@@ -10,7 +10,7 @@ import torch
 from deixis.checkpoints import BUNDLED, Opened, open_config_and_processor, open_pretrained
 from deixis.conversation import answered, open_signals, question_sample
 from deixis.errors import InputError
-from deixis.geometry import Region, named_question
+from deixis.geometry import Region, as_regions, named_question
 from deixis.inference.abilities import Abilities, check_regions
 from deixis.inference.answer import Answer
 from deixis.inference.answer_reader import AnswerReader
@@ -59,14 +59,15 @@ class Model:
         self,
         question: str,
         *signals: Any,
-        regions: Sequence[Region] = (),
+        regions: Sequence[Any] = (),
         want: str | None = None,
         **generation: Any,
     ) -> Answer:
-        """The answer to `question` about `signals` (paths, PIL images, arrays, tensors, (samples, rate_hz)).
+        """The answer to `question` about `signals`, in any form that `deixis.signals.open_signal` takes.
 
         `{0}`, `{1}` in the question refer to `regions` (a question that refers to none has them appended), each in the
-        units of its file; `Box(..., signal=1)` lies on the second file. `want`: "text", "box" or "mask" refuses a model
+        units of its file; `Box(..., signal=1)` lies on the second file, and forms other than `Region` are those of
+        `deixis.geometry.as_regions`. `want`: "text", "box" or "mask" refuses a model
         that cannot answer in this form. `generation`: the fields of `GenerationOptions`. Raises InputError for one
         sentence, for a file or region that cannot be used.
         """
@@ -76,7 +77,7 @@ class Model:
         self,
         question: str,
         *signals: Any,
-        regions: Sequence[Region] = (),
+        regions: Sequence[Any] = (),
         want: str | None = None,
         **generation: Any,
     ) -> Iterator[StreamEvent]:
@@ -153,14 +154,14 @@ class Chat:
         self.answers: list[Answer] = []
         self.sample: Sample | None = None
 
-    def ask(self, question: str, regions: Sequence[Region] = (), **generation: Any) -> Answer:
+    def ask(self, question: str, regions: Sequence[Any] = (), **generation: Any) -> Answer:
         """The next answer. A question that is refused leaves the conversation as it was."""
         sample = self._question(question, regions)
         answer = self.model.answer([sample], **generation)[0]
         self._remember(sample, answer)
         return answer
 
-    def stream(self, question: str, regions: Sequence[Region] = (), **generation: Any) -> Iterator[StreamEvent]:
+    def stream(self, question: str, regions: Sequence[Any] = (), **generation: Any) -> Iterator[StreamEvent]:
         """The next answer event by event (see `Model.stream`); the turn counts once its last event is taken."""
         sample = self._question(question, regions)
         stream = self.model.stream_sample(sample, GenerationOptions(**generation))
@@ -177,18 +178,20 @@ class Chat:
         """Raises InputError, one sentence, for a region that this model does not take."""
         check_regions({0: region}, [media_reference(signal) for signal in self.signals], self.model.abilities)
 
-    def _question(self, question: str, regions: Sequence[Region]) -> Sample:
-        return question_sample(named_question(question, regions), self.signals, tuple(regions), self.sample)
+    def _question(self, question: str, regions: Sequence[Any]) -> Sample:
+        places = as_regions(regions)
+        return question_sample(named_question(question, places), self.signals, places, self.sample)
 
     def _remember(self, sample: Sample, answer: Answer) -> None:
         self.sample = answered(sample, answer.raw)
         self.answers.append(answer)
 
 
-def _question(text: str, signals: Sequence[Any], regions: Sequence[Region], want: str | None) -> Sample:
+def _question(text: str, signals: Sequence[Any], regions: Sequence[Any], want: str | None) -> Sample:
     """A question about files, opened; it refers to all its regions."""
+    places = as_regions(regions)
     opened = tuple(open_signal(signal) for signal in signals)
-    return question_sample(named_question(text, regions), opened, tuple(regions), want=want)
+    return question_sample(named_question(text, places), opened, places, want=want)
 
 
 def load(

@@ -11,7 +11,7 @@ from typing import Any, no_type_check
 from transformers import ProcessorMixin
 
 from deixis.errors import InputError
-from deixis.geometry import Notation, Region, check_region, named_regions, parse_answer, write_prompt
+from deixis.geometry import Notation, Region, as_regions, check_region, named_regions, parse_answer, write_prompt
 from deixis.geometry.parse import ParsedAnswer
 from deixis.model.chat_template import (
     Turns,
@@ -172,10 +172,10 @@ class DeixisProcessor(ProcessorMixin):
             raise InputError(f"padding: expected True, got {padding!r}; rows are padded to the longest")
         is_one = isinstance(text, str)
         questions = [text] if is_one else list(text)
-        regions = [regions] if is_one else per_question("regions", regions, len(questions))
+        places = [regions] if is_one else per_question("regions", regions, len(questions))
         media = {"images": images, "videos": videos, "audio": audio}
         opened = read_keywords(len(questions), is_one, signals, media, sampling_rate)
-        return self._inputs([[(question, None)] for question in questions], opened, regions)
+        return self._inputs([[(question, None)] for question in questions], opened, list(map(as_regions, places)))
 
     @no_type_check  # as above
     def apply_chat_template(  # ty: ignore[incompatible-method-override]  # what is left out is refused
@@ -202,6 +202,7 @@ class DeixisProcessor(ProcessorMixin):
         is_one = bool(conversation) and isinstance(conversation[0], Mapping)
         conversations = [read_messages(own) for own in ([conversation] if is_one else conversation)]
         regions = [regions] if is_one else per_question("regions", regions, len(conversations))
+        regions = list(map(as_regions, regions))
         turns, signals = [own.turns for own in conversations], [own.signals for own in conversations]
         options = {"add_generation_prompt": add_generation_prompt, "chat_template": chat_template}
         if not tokenize:

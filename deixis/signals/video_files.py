@@ -68,8 +68,8 @@ class VideoTable:
 class _Packet:
     """What a container says of one packet without decoding it."""
 
-    stamp: int | None
-    decoding_stamp: int | None
+    stamp: Any  # a whole number, or None, as the next
+    decoding_stamp: Any
     duration: int
     is_key: bool
     is_shown: bool
@@ -142,7 +142,7 @@ def _shown(path: Path, name: str, packets: Sequence[_Packet]) -> tuple[list[Any]
     return decoded + sorted(stamp for stamp in listed if until <= (stamp or 0)), size_hw
 
 
-def _is_rising(stamps: Sequence[int | None]) -> bool:
+def _is_rising(stamps: Sequence[Any]) -> bool:
     return None not in stamps and list(stamps) == sorted(set(stamps))
 
 

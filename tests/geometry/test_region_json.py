@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from deixis.geometry import Box, Mask, Point, Polygon, Region, Scribble, Tube, region_digest, rle_to_mask
+from deixis.errors import InputError
+from deixis.geometry import Box, Mask, Point, Polygon, Region, Scribble, Tube, as_regions, region_digest, rle_to_mask
 from deixis.geometry.region_json import region_from_json, region_to_json
 
 MASK = np.eye(4, 6, dtype=bool)
@@ -34,6 +35,52 @@ def test_json_and_back(region):
     assert region_from_json(values) == region
     assert values["signal"] == region.signal
     assert set(values) - {"signal", "time_s", "ignore", "crowd"} == set(region.forms)
+
+
+@pytest.mark.parametrize(
+    ("given", "region"),
+    [
+        pytest.param(Box(1, 2, 3, 4), Box(1, 2, 3, 4), id="region"),
+        pytest.param((1, 2, 3, 4), Box(1, 2, 3, 4), id="tuple"),
+        pytest.param([1.5, 2, 3, 4], Box(1.5, 2, 3, 4), id="list"),
+        pytest.param(np.array([1, 2, 3, 4]), Box(1, 2, 3, 4), id="array"),
+        pytest.param(
+            {"box": [1, 2, 3, 4], "mask": None, "label": "mug"}, Region(box=(1, 2, 3, 4), label="mug"), id="json"
+        ),
+        pytest.param({"box": np.array([1, 2, 3, 4]), "time_s": [0, 1]}, Tube(1, 2, 3, 4, 0, 1), id="json_tube"),
+        pytest.param({"polygon": [[1, 1], [5, 1], [5, 3]]}, Polygon([(1, 1), (5, 1), (5, 3)]), id="json_polygon"),
+        pytest.param({"mask": RLE, "signal": 1}, Mask(MASK, signal=1), id="json_run_lengths"),
+        pytest.param(MASK, Mask(MASK), id="mask"),
+        pytest.param(MASK.tolist(), Mask(MASK), id="mask_as_lists"),
+    ],
+)
+def test_a_question_takes_regions_in_these_forms(given, region):
+    assert as_regions([given]) == (region,)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        pytest.param(Box(1, 2, 3, 4), "^regions: expected a list of regions, got one Region; put it into", id="one"),
+        pytest.param({"box": [1, 2, 3, 4]}, "^regions: expected a list of regions, got one dict", id="one_dict"),
+        pytest.param(7, "^regions: expected a list of regions, got one int", id="number"),
+        pytest.param((1, 2, 3, 4), r"^regions\[0\]: expected a region as Box.*, got int$", id="bare_numbers"),
+        pytest.param([(1, 2)], r"^regions\[0\]: .*, got int64 of shape \(2,\)", id="two_numbers"),
+        pytest.param([MASK.astype(int)], r"of booleans, got int64 of shape \(4, 6\)", id="mask_of_numbers"),
+        pytest.param([None], "got NoneType", id="none"),
+        pytest.param(["1,2,3,4"], "got str", id="text"),
+        pytest.param([[[1, 2], [3]]], "got list", id="uneven"),
+        pytest.param([{"bbox": [1, 2, 3, 4]}], "region: expected fields .*; got 'bbox'; did you mean 'box'", id="bbox"),
+        pytest.param([{"box": 5}], "expected a list of numbers as box, got 5", id="box_of_a_number"),
+        pytest.param([{"box": "1234"}], "a list of numbers as box, got '1234'", id="box_of_text"),
+        pytest.param([{"point": 5}], "a list of numbers as point, got 5", id="point_of_a_number"),
+        pytest.param([{"box": [1, 2, 3, 4], "signal": "a"}], "the number of a signal, got signal 'a'", id="signal"),
+        pytest.param([{}], "needs at least one of", id="empty"),
+    ],
+)
+def test_other_regions_are_one_sentence(given, message):
+    with pytest.raises(InputError, match=message):
+        as_regions(given)
 
 
 def test_label_score_and_phrase_are_not_of_the_format():
