@@ -14,8 +14,7 @@ import torch
 
 from benchmarks.measuring import command_line, median_ratio, publish, seconds_in_turn
 from benchmarks.plain.projection import PlainProjection
-from deixis.model.encoder.experts import LlamaExpert
-from deixis.model.encoder.projection import UniversalProjection
+from deixis.model.encoder.projection import LlamaExpert, UniversalProjection
 
 DIM, OUT_DIM, TOKENS, QUERIES, EXPERTS, BLOCKS, HEADS, MULTIPLE_OF = 1024, 4096, 257, 30, 3, 8, 16, 256
 CASES = (("sigmoid", "token"), ("sparse", "token"), ("sparse", "sample"))

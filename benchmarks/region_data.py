@@ -26,9 +26,8 @@ from deixis.datasets.runs.pool import Workers
 from deixis.datasets.runs.sources import Source
 from deixis.datasets.source import DatasetConfig
 from deixis.samples.progress import Silent
-from deixis.samples.sample import Sample
+from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import write_shard
-from deixis.samples.skipped import Skipped
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.build_run import build_set, plan_build
 from deixis.synthesis.parts.registry import PARTS

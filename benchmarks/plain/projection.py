@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deixis.model.encoder.experts import LlamaBlock
-from deixis.model.encoder.projection import UniversalProjection
+from deixis.model.encoder.projection import LlamaBlock, UniversalProjection
 
 
 class PlainBlock(nn.Module):

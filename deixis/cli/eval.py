@@ -143,7 +143,7 @@ def _folder_name(benchmark: str, model: str, named: Mapping[str, str]) -> str:
 
 def _adapters(model: "Model", one: "EvaluationRun", with_blind: bool) -> "tuple[ModelAdapter, ModelAdapter | None]":
     """The model as the loop asks it, and the one that sees nothing."""
-    from deixis.evaluation.blind import blind
+    from deixis.evaluation.evaluate import blind
     from deixis.evaluation.model_adapter import ModelAdapter, check_able
 
     check_able(model, one.benchmark.info, one.mode)

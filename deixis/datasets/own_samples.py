@@ -11,9 +11,8 @@ from pathlib import Path
 
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DeixisError
-from deixis.samples.sample import Sample
+from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import entry_sample, shard_form, shards_of
-from deixis.samples.skipped import Skipped
 
 
 def scan_samples(config: DatasetConfig) -> Iterator[Row | Skipped]:

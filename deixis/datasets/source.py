@@ -16,8 +16,7 @@ from deixis.datasets.annotated import Annotated
 from deixis.datasets.files.json_stream import json_rows
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped
 
 METADATA = ""
 """The key of rows that every item sees, such as the list of categories."""

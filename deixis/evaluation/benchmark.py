@@ -13,8 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric
 from deixis.geometry import Region
 from deixis.inference import Answer
-from deixis.samples.sample import MediaReference, Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped
 
 JUDGE_PREFIX = "judge_"
 """Prefix of the options that configure the judge (`JudgedBenchmark`); they may change when a run resumes."""

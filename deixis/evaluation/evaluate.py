@@ -8,9 +8,11 @@ OUT/report.html            the same, with drawn cases
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from deixis.errors import InputError
 from deixis.evaluation.benchmark import (
@@ -25,6 +27,10 @@ from deixis.evaluation.benchmark import (
 from deixis.evaluation.reports.report_page import select_cases, write_report_page
 from deixis.evaluation.reports.summary import Summary, summarise
 from deixis.evaluation.runner import EvaluatedModel, EvaluationRun, examples, run_examples, write_json_lines
+from deixis.inference import Model
+from deixis.model import DeixisProcessor
+from deixis.model.prepared import Prepared
+from deixis.signals import MODALITIES, Signal
 
 PREDICTIONS, SKIPPED, REPORT, PAGE = "predictions.jsonl", "skipped.jsonl", "report.json", "report.html"
 BLIND = "blind"
@@ -103,3 +109,24 @@ def _draw(run: EvaluationRun, summary: Summary, rows: Sequence[ExampleResult], f
     by_id = {e.id: e for e in examples(run) if isinstance(e, Example) and e.id in ids}
     for _ in write_report_page(folder / PAGE, summary, cases, by_id):
         progress.advance(1)
+
+
+class BlindProcessor(DeixisProcessor):
+    """A processor that blanks every signal."""
+
+    def prepare(self, signal: Signal) -> Prepared:
+        return blanked(super().prepare(signal), self.spec(signal.modality))
+
+
+def blanked(prepared: Prepared, spec: Any) -> Prepared:
+    """The same preparation with values that carry no information; `spec` is how its modality is prepared."""
+    sam = prepared.sam and replace(prepared.sam, values=np.zeros_like(prepared.sam.values))
+    values = MODALITIES[prepared.modality].blank(prepared.values, spec)
+    return replace(prepared, values=values, sam=sam)
+
+
+def blind(model: Model) -> Model:
+    """The same model with every signal blanked."""
+    processor = BlindProcessor.__new__(BlindProcessor)
+    processor.__dict__ |= model.processor.__dict__  # shares every field, so that nothing is built or loaded again
+    return Model(model.network, processor, model.name)

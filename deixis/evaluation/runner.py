@@ -27,8 +27,7 @@ from deixis.evaluation.benchmark import JUDGE_PREFIX, TEACHER_FORCED, Benchmark,
 from deixis.geometry import Region
 from deixis.inference import Answer
 from deixis.samples.media import atomic_path
-from deixis.samples.sample import Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped
 
 BLOCK = 32
 WAIT_S = 0.2

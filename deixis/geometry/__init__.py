@@ -17,11 +17,19 @@ from deixis.geometry.frames import (
     letterbox_frame,
     window_frame,
 )
-from deixis.geometry.markup import Reference, Text, escaped, parse_markup, to_markup, without_references
+from deixis.geometry.markup import (
+    Reference,
+    Text,
+    escaped,
+    named_question,
+    named_regions,
+    parse_markup,
+    to_markup,
+    without_references,
+)
 from deixis.geometry.notations import Notation
 from deixis.geometry.parse import ParsedRegion, Phrase, parse_answer, region_in_file
 from deixis.geometry.points import bounding_box, region_points
-from deixis.geometry.question import named_question, named_regions
 from deixis.geometry.raster import point_mask, rasterise
 from deixis.geometry.region_json import as_regions
 from deixis.geometry.regions import (

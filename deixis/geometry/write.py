@@ -12,8 +12,7 @@ from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
 from deixis.geometry.markup import Reference, Text, parse_markup
-from deixis.geometry.notations import Notation, coordinates_signal
-from deixis.geometry.pixel_grid import grid_numbers, shape_box
+from deixis.geometry.notations import Notation, coordinates_signal, grid_numbers, shape_box
 from deixis.geometry.points import bounding_box
 from deixis.geometry.raster import rasterise
 from deixis.geometry.regions import Region

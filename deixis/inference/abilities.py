@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from deixis.errors import InputError, UnsupportedError
 from deixis.geometry import Region
-from deixis.geometry.question import named_regions
+from deixis.geometry.markup import named_regions
 from deixis.samples.sample import MediaReference, Sample
 
 Abilities = Mapping[str, Sequence[str]]

@@ -14,10 +14,9 @@ from pathlib import Path
 
 from deixis.errors import DataError, DeixisError
 from deixis.samples.headers import check_header
-from deixis.samples.sample import MediaReference, Sample, is_train
+from deixis.samples.sample import MediaReference, Sample, Skipped, is_train
 from deixis.samples.seen_set import SeenSet
 from deixis.samples.shards import open_samples
-from deixis.samples.skipped import Skipped
 
 FACTS = ("size_hw", "duration_s", "rate_hz", "point_count", "unit")
 TRAINED, HELD_OUT = "trained", "held out"

@@ -131,3 +131,11 @@ def _renamed(record: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
 
 def _build(cls: type, item: Mapping[str, Any]) -> Any:
     return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in item.items()})
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that could not be used. why: one sentence, with the field, what was expected and what came."""
+
+    where: str
+    why: str

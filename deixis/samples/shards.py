@@ -15,9 +15,8 @@ from deixis.errors import DataError, DeixisError
 from deixis.samples.files import record_of, sample_of
 from deixis.samples.headers import check_header
 from deixis.samples.media import atomic_path, file_ending, place_medium, placed_path, plain_name, read_content
-from deixis.samples.sample import MediaReference, Sample
+from deixis.samples.sample import MediaReference, Sample, Skipped
 from deixis.samples.shard_files import FORMS, Entry, ShardForm
-from deixis.samples.skipped import Skipped
 
 Placement = Literal["link", "copy", "none"]
 REMEMBERED = 4_096  # media

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deixis.errors import DataError
+import yaml
+
+from deixis.errors import ConfigError, DataError
 
 
 def read_text(path: str | Path) -> str:
@@ -22,3 +24,14 @@ def read_json(path: str | Path) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:  # plain ValueError: a number of too many digits
         raise DataError(f"{path}: expected JSON, got something else ({error}); the file is damaged") from error
+
+
+def read_yaml(path: str | Path) -> Any:
+    """The values in a YAML file. Raises ConfigError, one sentence with file and line, for a file that is no YAML."""
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f":{error.problem_mark.line + 1}"
+        raise ConfigError(f"{path}{line}: expected YAML; {error.problem or error.context}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected YAML; {str(error).splitlines()[0]}") from None

@@ -15,7 +15,7 @@ import numpy as np
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.object_names import Names, hard_negatives
 from deixis.errors import DataError
-from deixis.language.nouns import head_noun, same_noun, words_of
+from deixis.language.english import head_noun, same_noun, words_of
 from deixis.samples.consistency import shown
 from deixis.synthesis.annotators import Annotators, ChatClient
 from deixis.synthesis.text.llm_queries import json_object, query_checked

@@ -20,8 +20,7 @@ from deixis.language.response_cache import CostCapReached
 from deixis.options import read_options
 from deixis.samples.progress import Progress, Silent
 from deixis.samples.rng import rng_for
-from deixis.samples.sample import Sample, is_train
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, is_train
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts.masks import with_masks
 from deixis.synthesis.parts.registry import PARTS

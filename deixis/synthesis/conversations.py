@@ -18,8 +18,7 @@ from deixis.errors import DeixisError
 from deixis.language.endpoint_errors import EndpointError
 from deixis.language.response_cache import CostCapReached
 from deixis.samples.rng import rng_for
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.draft import Draft
 from deixis.synthesis.question_options import QuestionOptions
 

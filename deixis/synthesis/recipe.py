@@ -37,7 +37,7 @@ from deixis.samples.consistency import listed
 from deixis.samples.media import PLACEMENTS
 from deixis.samples.shard_files import FORMS
 from deixis.samples.shards import Placement
-from deixis.samples.yaml_file import read_yaml
+from deixis.samples.text_file import read_yaml
 
 ENDINGS = tuple(ending.removeprefix(".") for ending in FORMS)
 FIELDS = ("seed", "scale", "sources", "held_out", "parts", "language", "models", "shards")

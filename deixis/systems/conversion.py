@@ -7,11 +7,12 @@ A reader learns all it needs from names and shapes; values are read once, while 
 tensor and the digests of the source's files lie in `conversion.json`, the licences in `README.md`.
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,13 +21,12 @@ from torch import Tensor, nn
 from transformers import GenerationConfig
 
 from deixis.checkpoints.rules import Plan, make_plan
-from deixis.checkpoints.source import open_source
+from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
+from deixis.checkpoints.tokenizer import FILES_BESIDE, find_tokenizer
 from deixis.checkpoints.weights import SHARD_BYTES, Shape, common_dtype, write_weights
 from deixis.errors import InputError
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
-from deixis.systems.card import card_text
-from deixis.systems.digests import digests_of, files_read
 from deixis.systems.official import check_release
 from deixis.systems.pointmlp.classifier import write_config
 from deixis.systems.release import ConversionOptions, Found, Release
@@ -154,19 +154,15 @@ def _write_rest(
         config.dtype = dtype
         config.architectures = ["DeixisForConditionalGeneration"]
         config.save_pretrained(folder)
-        _generation(config, found.stop).save_pretrained(folder)
+        ends = {name: getattr(config.text_config, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+        stop = {} if found.stop is None else {"stop_strings": [found.stop]}
+        GenerationConfig(**ends, **stop).save_pretrained(folder)
         if found.tokenizer is not None:
             build_processor(config, found.tokenizer, **found.processor).save_pretrained(folder)
     account = {"system": release.system, "source": source, "files": digests, "parts": plan.account()}
     (folder / "conversion.json").write_text(json.dumps(account, indent=1) + "\n", encoding="utf-8")
     card = card_text(release, source, digests, found, sum(s.nbytes for s in shapes.values()), dtype)
     (folder / "README.md").write_text(card, encoding="utf-8")
-
-
-def _generation(config: DeixisConfig, stop: str | None) -> GenerationConfig:
-    text = config.text_config
-    ends = {"bos_token_id": text.bos_token_id, "eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id}
-    return GenerationConfig(**ends, **({} if stop is None else {"stop_strings": [stop]}))
 
 
 def _check_options(release: Release, options: ConversionOptions) -> None:
@@ -221,3 +217,81 @@ def _new_folder(out: Path, overwrite: bool) -> Generator[Path]:
             old.rename(out)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def card_text(
+    release: Release, source: str, digests: Mapping[str, str], found: Found, nbytes: int, dtype: torch.dtype
+) -> str:
+    """Markdown for the folder of a model converted from `source`, whose files have these SHA-256 digests."""
+    files = "\n".join(f"| `{name}` | `{digest}` |" for name, digest in digests.items())
+    paragraphs = "".join(f"\n{note}\n" for note in found.notes)
+    size = f"{nbytes / 1e9:.1f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:.1f} MB"
+    able = {name: ", ".join(values) or "none" for name, values in found.config.abilities.items()}
+    return f"""# {release.name}, converted
+
+Made by `deixis convert {release.system} {source}`: the weights of the published checkpoint under other names, {size},
+{str(dtype).removeprefix("torch.")}. Nothing was trained or changed; `conversion.json` lists every tensor.
+
+{release.paper}. Code: {release.source}. Official weights: {release.weights}.
+
+## Terms
+
+{release.licence}. A conversion does not change them.
+
+## What it can
+
+Signals in: {able["signals"]}. Regions in: {able["regions"]}. Answers out: {able["answers"]}.
+{paragraphs}
+It lacks {" and ".join(release.lacks)}; `deixis models` lists the systems that have them.
+
+## Source
+
+| file | SHA-256 |
+| --- | --- |
+{files}
+"""
+
+
+ROLES = {"CLIP": "clip", "SAM": "sam"}
+"""Of parts of a conversion whose files are not the checkpoint's own."""
+
+
+def files_read(found: Found, options: ConversionOptions) -> dict[str, Path]:
+    """Every file that the conversion of what was found reads, by its key."""
+    files: dict[str, Path] = {}
+    for part in found.parts:
+        role, source = ROLES.get(part.role, "source"), part.source
+        if isinstance(source, DeltaAndBase):
+            files |= _of_source("base", source.base) | _of_source(role, source.delta)
+        else:
+            files |= _of_source(role, source)
+    folder = next(part.source.folder for part in found.parts if part.role not in ROLES)
+    place = folder if options.tokenizer is None else Path(options.tokenizer)
+    if (file := find_tokenizer(place)) is not None:
+        names = (file.name, *FILES_BESIDE)
+        files |= _existing("source" if options.tokenizer is None else "tokenizer", file.parent, names)
+    if (file := found.classes_file) is not None:
+        files |= _existing("source" if options.classes is None else "classes", file.parent, (file.name,))
+    return files
+
+
+def digests_of(files: Mapping[str, Path], progress: Callable[[int], None]) -> dict[str, str]:
+    """The SHA-256 of each file; `progress` is called with the number of bytes of each read."""
+    digests = {}
+    for key, file in files.items():
+        digest = hashlib.sha256()
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+                progress(len(block))
+        digests[key] = digest.hexdigest()
+    return digests
+
+
+def _of_source(role: str, source: Tensors) -> dict[str, Path]:
+    weights = {f"{role}/{file.relative_to(source.folder)}": file for file in source.files}
+    return weights | _existing(role, source.folder, ("config.json",))
+
+
+def _existing(role: str, folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    return {f"{role}/{name}": folder / name for name in names if (folder / name).is_file()}

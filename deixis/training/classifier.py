@@ -24,7 +24,7 @@ from deixis.datasets.classification.class_clouds import SCANOBJECTNN_HARDEST, Cl
 from deixis.errors import ConfigError
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.options import Bounds, Count, Natural, NonNegative, check_fields, read_options
-from deixis.samples.yaml_file import read_yaml
+from deixis.samples.text_file import read_yaml
 from deixis.systems.pointmlp.classifier import CloudClassifier
 from deixis.training.stage_run import COPY, TrainingOptions, run_stage, write_copy
 

@@ -22,7 +22,7 @@ from deixis.options import (
     read_options,
 )
 from deixis.samples.mixtures.mixture import MixtureRecipe, Part, Replay, read_parts
-from deixis.samples.yaml_file import read_yaml
+from deixis.samples.text_file import read_yaml
 from deixis.training.classifier import TASK as CLASSIFY
 from deixis.training.classifier import ClassifyRecipe, parse_classify
 from deixis.training.instruct import PAIR

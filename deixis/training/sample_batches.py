@@ -22,8 +22,7 @@ from deixis.model.prepared import Prepared
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.media import open_media
 from deixis.samples.mixtures.mixture import Mixture
-from deixis.samples.sample import MediaReference, Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped
 from deixis.training.guidance import GuidedRow, GuideSizes, collate_guided
 from deixis.training.instruct import InstructBatches
 

@@ -16,8 +16,7 @@ from deixis.errors import DataError
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import BENCHMARKS
 from deixis.evaluation.metrics.aggregation import mean
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 pytestmark = pytest.mark.skipif(not bundled_folder().is_dir(), reason="the bundled model is not trained yet")
 WORLD = ("eval", "world", "--model", "bundled", "--device", "cpu")

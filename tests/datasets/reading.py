@@ -11,8 +11,7 @@ from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import plain_samples
 from deixis.datasets.runs.catalogue import build_catalogue
 from deixis.datasets.source import DatasetConfig, Format
-from deixis.samples.sample import Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped
 from deixis.samples.validate import validate_record
 
 

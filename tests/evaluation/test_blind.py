@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deixis.conversation import question_sample
-from deixis.evaluation.blind import blanked, blind
+from deixis.evaluation.evaluate import blanked, blind
 from deixis.geometry import Box, letterbox_frame
 from deixis.inference import Model
 from deixis.model.prepared import Prepared

@@ -13,8 +13,7 @@ from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, Benchmark, Be
 from deixis.evaluation.metrics.aggregation import mean
 from deixis.evaluation.runner import BLOCK, EvaluationRun, examples, run_examples
 from deixis.inference import Answer
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 IMAGE = np.zeros((8, 8, 3), np.uint8)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deixis.geometry import Notation, Region, letterbox_frame, write_answer, write_prompt
-from deixis.geometry.pixel_grid import grid_numbers, shape_box
+from deixis.geometry.notations import grid_numbers, shape_box
 from deixis.systems.ferret import scoring as official
 from deixis.systems.ferret.notation import NOTATION
 from deixis.systems.ferret.sampling import ferret_mask

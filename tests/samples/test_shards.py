@@ -14,10 +14,9 @@ import pytest
 
 from deixis.geometry import Region
 from deixis.samples.media import open_media
-from deixis.samples.sample import MediaReference, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 from deixis.samples.shard_files import FORMS
 from deixis.samples.shards import ShardReport, entry_sample, open_samples, shards_of, write_shard
-from deixis.samples.skipped import Skipped
 from tests.samples.test_files import MEDIA, sample
 
 ENDINGS = [pytest.param(ending, id=ending[1:]) for ending in FORMS]

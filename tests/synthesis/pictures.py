@@ -10,8 +10,7 @@ from deixis.datasets.annotated import Annotated, Expression, Object, Relation
 from deixis.datasets.runs.sources import Source
 from deixis.datasets.source import DatasetConfig
 from deixis.geometry import Reference, Region, mask_to_rle, parse_markup
-from deixis.samples.sample import MediaReference, Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped
 from deixis.samples.validate import validate_record
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts.registry import PARTS

@@ -12,8 +12,8 @@ from deixis.datasets.runs.folder import RunFolder
 from deixis.datasets.runs.pool import Workers
 from deixis.datasets.runs.survey import survey
 from deixis.language.endpoint import Endpoint
+from deixis.samples.sample import Skipped
 from deixis.samples.shards import open_samples
-from deixis.samples.skipped import Skipped
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.build_run import build_set, build_unit, cut, plan_build
 from deixis.synthesis.recipe import build_recipe

@@ -8,8 +8,7 @@ import pytest
 from deixis.datasets.annotated import Object
 from deixis.geometry import Region
 from deixis.samples.rng import rng_for
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import SLACK, Balance, ConversationPlan, conversations
 from deixis.synthesis.parts.registry import PARTS

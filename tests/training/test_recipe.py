@@ -15,7 +15,7 @@ from deixis.model import DeixisConfig
 from deixis.options import plain_values
 from deixis.samples.media import media_reference
 from deixis.samples.sample import Sample, Turn
-from deixis.samples.yaml_file import read_yaml
+from deixis.samples.text_file import read_yaml
 from deixis.signals import Signal, open_signal
 from deixis.systems.deixis.preset import union_config
 from deixis.training import recipe as recipes

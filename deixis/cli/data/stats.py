@@ -73,7 +73,7 @@ def _write(stats: "Stats", out: Path) -> None:
 def _tables(path: Path, stats: "Stats") -> "Iterator[Table]":
     from rich.table import Table
 
-    from deixis.samples.statistics.sizes import CLASSES
+    from deixis.samples.statistics.gather import CLASSES
 
     whole = Table(title=str(path), title_justify="left", show_header=False)
     for name, count in _totals(stats):

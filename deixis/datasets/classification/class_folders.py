@@ -20,8 +20,7 @@ from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metada
 from deixis.errors import DataError
 from deixis.samples.consistency import listed
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import MediaReference, Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 from deixis.signals import MODALITIES
 
 LISTS = ("labels.csv", "metadata.csv", "classes.csv")

@@ -23,8 +23,7 @@ from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 Record = Mapping[str, Any]
 

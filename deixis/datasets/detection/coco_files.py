@@ -15,7 +15,7 @@ from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.source import METADATA, DatasetConfig, Metadata, Row
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 
 FORMS = ("box", "mask")
 LISTS = {"categories": "categories", "licences": "licenses", "attributes": "attributes"}

@@ -36,8 +36,7 @@ from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import listed, shown
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 LINE_WIDTH_PX = 10
 """labelme's own, where it makes masks of lines."""

@@ -17,8 +17,7 @@ from deixis.datasets.files.text_boxes import AS_TEXT, ON_IMAGE, TextBoxes
 from deixis.datasets.instruction.llava import image_references
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, by_field, record_rows
 from deixis.errors import DataError
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 
 SOURCE = "ferret_bench"
 TASKS = {"ground_conv": "dialogue", "refer_desc": "describe", "refer_reason": "reason"}

@@ -26,8 +26,7 @@ from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, n
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, mask_to_rle
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 
 SOURCE = "ferret_lvis"
 FORMS = ("point", "box", "free_shape")

@@ -30,8 +30,7 @@ from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 Record = Mapping[str, Any]
 FOR_SCORING = "_gcg_coco_"

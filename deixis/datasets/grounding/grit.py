@@ -26,8 +26,7 @@ from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, n
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
-from deixis.samples.sample import MediaReference, Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 
 SUBSETS = {
     "vg_object": "name",

@@ -24,8 +24,7 @@ from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 SOURCE = "kosmos_grit"
 COLUMNS = ("key", "id", "url", "caption", "width", "height", "noun_chunks", "ref_exps")

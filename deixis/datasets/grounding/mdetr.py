@@ -26,7 +26,7 @@ from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 
 SETS = {"refcoco+": "refcoco_plus", "refcocog": "refcocog", "refcoco": "refcoco", "flickr": "flickr30k"}
 """A set's name in the field `dataset_name`, or within the file's name, and its name here."""

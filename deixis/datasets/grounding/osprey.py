@@ -21,8 +21,7 @@ from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, r
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 
 Record = Mapping[str, Any]
 TASKS = {

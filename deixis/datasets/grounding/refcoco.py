@@ -26,8 +26,7 @@ from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.samples.consistency import listed, shown
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 INSTANCES = "instances.json"
 REPEATS_KEPT = "keep"

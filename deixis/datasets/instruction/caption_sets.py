@@ -24,8 +24,7 @@ from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
 from deixis.samples.headers import audio_header
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 CLIP_S = 10
 """How long a clip of AudioCaps is cut, from its start_time."""

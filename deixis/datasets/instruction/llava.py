@@ -31,8 +31,7 @@ from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, escaped
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import MediaReference, Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 
 TASKS = {"conv": "dialogue", "detail": "caption", "complex": "reason"}
 """LLaVA's types of questions -> our tasks."""

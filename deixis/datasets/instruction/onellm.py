@@ -28,8 +28,7 @@ from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, b
 from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
-from deixis.samples.sample import MediaReference, Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 
 FOLDER_NAMES = ("image", "video", "audio", "point", "imu", "fmri")
 COCO_FIELDS = frozenset({"info", "licenses", "type", "images", "annotations", "categories"})

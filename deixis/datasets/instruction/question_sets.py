@@ -21,8 +21,7 @@ from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, b
 from deixis.errors import DataError
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 
 YES_NO = ("yes", "no")
 _SUBSET = re.compile(r"(?:train|val|test)20\d\d")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deixis.datasets.source import METADATA, Item, Row
 from deixis.samples.media import atomic_path
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 
 BATCH_ROWS = 2_000
 CACHE_KIB = 4_096  # of pages that SQLite holds in memory

@@ -24,9 +24,8 @@ from typing import Any
 
 from deixis.errors import DataError
 from deixis.samples.media import PARTIAL_FILES, atomic_path
-from deixis.samples.sample import Sample
+from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import Placement, ShardReport, write_shard
-from deixis.samples.skipped import Skipped
 
 MAX_REASONS = 1_000
 OTHERS = "other reasons"

@@ -16,8 +16,7 @@ from deixis.datasets.runs.sources import Source
 from deixis.datasets.runs.survey import Survey, survey
 from deixis.errors import DataError, DeixisError
 from deixis.samples.progress import Progress, Silent
-from deixis.samples.sample import Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped
 
 SHARD_ITEMS = 1_000
 

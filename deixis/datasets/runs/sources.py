@@ -14,8 +14,7 @@ from deixis.datasets.formats import FORMATS
 from deixis.datasets.runs.catalogue import Catalogue, build_catalogue
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata
 from deixis.errors import DataError, DeixisError
-from deixis.samples.sample import Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped
 
 Record = Annotated | Sample
 Opened = TypeVar("Opened")

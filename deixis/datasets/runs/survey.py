@@ -17,8 +17,7 @@ from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.runs.pool import Workers, map_ordered
 from deixis.datasets.runs.sources import Record, Source, open_once
 from deixis.samples.media import atomic_path
-from deixis.samples.sample import is_train
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped, is_train
 
 CHUNK_ITEMS = 2_000
 MAX_NAMES = 20_000  # of a set, the most frequent ones

@@ -23,8 +23,7 @@ from deixis.datasets.source import METADATA, DatasetConfig, Item, Metadata, Row
 from deixis.errors import DataError
 from deixis.geometry import Region, rle_area
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 VOID_NUMBERS = (0, 255)
 """Numbers that by custom mean nothing, where the list of classes does not name them."""

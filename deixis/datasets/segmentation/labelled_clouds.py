@@ -21,8 +21,7 @@ from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metada
 from deixis.errors import DataError
 from deixis.geometry import Region
 from deixis.samples.consistency import listed
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 from deixis.signals.point_cloud import XYZ_KEYS
 
 LABEL_KEYS = ("label", "labels", "instance", "instances", "instance_label", "semantic", "semantic_label", "object")

@@ -24,8 +24,7 @@ from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metada
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 MAX_OBJECTS = 1_000
 """A mask of more numbers or colours is a photograph."""

@@ -27,8 +27,7 @@ from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 SPLITS = ("train", "val", "test")
 EXPLANATIONS = Path("explanatory", "train.json")

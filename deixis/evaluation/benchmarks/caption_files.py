@@ -25,8 +25,7 @@ from deixis.datasets.source import DatasetConfig, Format
 from deixis.errors import DataError, DeixisError
 from deixis.evaluation.benchmarks.official_files import Item, converted, records, unescaped
 from deixis.samples.consistency import shown
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 DOMAINS = ("in-domain", "near-domain", "out-domain")
 SPLITS = ("test", "val")

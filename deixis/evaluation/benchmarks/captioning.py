@@ -22,7 +22,7 @@ from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
 from deixis.evaluation.metrics.caption_metrics import caption_metrics, cider_scores, per_caption_metrics
 from deixis.inference import Answer
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 
 ONELLM = "OneLLM-7B (Han et al., CVPR 2024)"
 MAX_NEW_TOKENS = 128

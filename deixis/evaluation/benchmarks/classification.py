@@ -18,7 +18,7 @@ from deixis.evaluation.benchmarks.official_files import choice_option, converted
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.answer_text import find_names
 from deixis.inference import Answer
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 
 ONELLM = "OneLLM-7B (Han et al., CVPR 2024), table 6"
 POINTMLP = "PointMLP (Ma et al., ICLR 2022), its repository's README, repaired code"

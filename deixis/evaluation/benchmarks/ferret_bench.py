@@ -18,8 +18,7 @@ from deixis.evaluation.benchmarks.wording import notation_of
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
 from deixis.inference import Answer
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.samples.text_file import read_json, read_text
 from deixis.systems.ferret.bench import GROUNDED, format_fractions, judged_text
 from deixis.systems.ferret.notation import NOTATION

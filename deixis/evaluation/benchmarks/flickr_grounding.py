@@ -32,8 +32,7 @@ from deixis.evaluation.metrics.iou import is_correct
 from deixis.geometry import Region
 from deixis.inference import Answer
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.samples.text_file import read_text
 from deixis.systems.ferret.scoring import decode_boxes, script_input, similar_phrases
 

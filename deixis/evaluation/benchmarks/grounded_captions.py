@@ -31,9 +31,8 @@ from deixis.evaluation.metrics.grounding_f1 import (
     recall_matches,
 )
 from deixis.inference import Answer
-from deixis.language.english import plural
-from deixis.language.nouns import PRONOUNS, head_noun, words_of
-from deixis.samples.skipped import Skipped
+from deixis.language.english import PRONOUNS, head_noun, plural, words_of
+from deixis.samples.sample import Skipped
 from deixis.samples.text_file import read_json, read_text
 
 SPLITS = ("val", "test")

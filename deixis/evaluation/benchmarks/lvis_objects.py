@@ -27,8 +27,7 @@ from deixis.geometry import Region
 from deixis.geometry.mask_patches import mask_patch
 from deixis.samples.drawn_shapes import point_in, scribble_in
 from deixis.samples.rng import rng_for
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 
 ANY, THERE = "any", "there"
 FORMS = ("point", "box", "free_shape")

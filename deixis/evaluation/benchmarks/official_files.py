@@ -14,8 +14,7 @@ from deixis.datasets.runs.sources import Record, Source
 from deixis.datasets.source import DatasetConfig, Format
 from deixis.errors import DataError, InputError
 from deixis.evaluation.benchmark import Example, RequiredFile
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 _FOLDER: ContextVar[Path | None] = ContextVar("folder of parsed records", default=None)
 IMAGES = {"images": "folder of the images, if they are not below --data"}

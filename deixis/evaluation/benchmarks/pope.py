@@ -17,8 +17,7 @@ from deixis.evaluation.benchmarks.official_files import (
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean, ratio
 from deixis.evaluation.metrics.answer_text import find_names, parse_yes_no
 from deixis.inference import Answer
-from deixis.samples.sample import Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped
 from deixis.systems.ferret.scoring import says_yes
 
 PARTS = ("random", "popular", "adversarial")

@@ -26,8 +26,7 @@ from deixis.datasets.source import DatasetConfig, Format
 from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmarks.official_files import Item, choice_option, records, unescaped
 from deixis.samples.consistency import shown
-from deixis.samples.sample import MediaReference, Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped
 
 QUESTION_WORDS = ("what", "who", "how", "when", "where")
 YES_NO = frozenset({"yes", "no"})

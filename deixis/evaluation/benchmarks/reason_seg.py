@@ -29,7 +29,7 @@ from deixis.evaluation.benchmarks.official_files import choice_option, records, 
 from deixis.evaluation.benchmarks.wording import answer_for, notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
 from deixis.inference import Answer
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 
 SPLITS = ("val", "test")
 ALL, LAST = "all", "last"

@@ -34,8 +34,7 @@ from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.iou import is_correct
 from deixis.inference import Answer
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.systems.ferret.scoring import Rank, score_refexp, script_input
 
 SOURCE = "as printed in later papers (COMM, LLaVA-Grounding, SPR) and a review"

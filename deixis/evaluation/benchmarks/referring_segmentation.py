@@ -44,8 +44,7 @@ from deixis.evaluation.benchmarks.wording import answer_for, notation_of, questi
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.geometry import Region, mask_to_rle
 from deixis.inference import Answer
-from deixis.samples.sample import MediaReference
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Skipped
 
 UNC, UMD = ("val", "testA", "testB"), ("val", "test")
 OPTIONS = {

@@ -22,8 +22,7 @@ from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.answer_text import find_names
 from deixis.geometry import Text, parse_markup
 from deixis.inference import Answer
-from deixis.samples.sample import Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped
 from deixis.systems.ferret.scoring import names_object, without_negations
 
 PARTS = {"point": "point", "box": "box", "free_shape": "free_form"}

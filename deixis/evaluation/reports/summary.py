@@ -11,7 +11,7 @@ from typing import Any
 from deixis.evaluation.benchmark import TEACHER_FORCED, BenchmarkInfo, Cell, ExampleResult
 from deixis.evaluation.metrics.aggregation import Metric, Score, bootstrap_score
 from deixis.evaluation.runner import EvaluationRun
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 
 DIGITS = 4
 BASELINE_MARGIN = 0.10

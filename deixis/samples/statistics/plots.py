@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from deixis.samples.media import atomic_path
-from deixis.samples.statistics.gather import LENGTHS, Stats
-from deixis.samples.statistics.sizes import CLASSES
+from deixis.samples.statistics.gather import CLASSES, LENGTHS, Stats
 from deixis.samples.statistics.tally import Distribution, Tally
 
 INK, BAR, SECOND = "#181a22", "#166cd6", "#dd2c57"

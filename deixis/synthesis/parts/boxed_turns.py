@@ -18,8 +18,7 @@ from deixis.language.english import is_plural
 from deixis.language.noun_phrases import NounPhrase, forms_of, guessed_names, noun_phrases
 from deixis.options import Count, check_fields
 from deixis.samples.media import open_media
-from deixis.samples.sample import MediaReference, Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped
 from deixis.synthesis.annotators import Annotators, BoxesOfNames
 from deixis.synthesis.text.text_checks import Pieces
 

@@ -16,8 +16,7 @@ from deixis.datasets.object_names import names_of
 from deixis.datasets.plain_questions import plain_text
 from deixis.language.english import name_words
 from deixis.options import NonNegative
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.absent_names import AbsentNames
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled

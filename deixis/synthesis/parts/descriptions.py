@@ -13,8 +13,7 @@ from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.object_names import is_single
 from deixis.geometry import Reference, parse_markup
 from deixis.language.english import is_mass, is_plural, with_article
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft, phrase_of

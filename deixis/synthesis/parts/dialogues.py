@@ -16,8 +16,7 @@ from deixis.geometry import to_markup
 from deixis.options import Count, check_fields
 from deixis.samples.consistency import shown
 from deixis.samples.rng import rng_for
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators, ChatClient
 from deixis.synthesis.text.llm_queries import json_object, map_until_quota, query_checked
 from deixis.synthesis.text.prompts import prompt

@@ -23,8 +23,7 @@ from deixis.language.english import listed, name_words, with_article
 from deixis.options import NonNegative
 from deixis.samples.media import read_content
 from deixis.samples.rng import rng_for
-from deixis.samples.sample import MediaReference, Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators, DepthOf
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft

@@ -13,8 +13,7 @@ from deixis.datasets.annotated import Annotated, Object
 from deixis.errors import DataError, DeixisError
 from deixis.geometry.mask_patches import mask_patch
 from deixis.samples.media import open_media
-from deixis.samples.sample import MediaReference, Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped
 from deixis.synthesis.annotators import Annotators, MasksOfBoxes
 
 

@@ -17,8 +17,7 @@ from deixis.datasets.object_names import Names, names_of
 from deixis.errors import ConfigError
 from deixis.language.english import counted, is_mass, is_plural, name_words
 from deixis.options import NonNegative
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.absent_names import AbsentNames
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled

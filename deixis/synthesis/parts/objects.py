@@ -11,8 +11,7 @@ import numpy as np
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.object_names import names_of
 from deixis.language.english import counted, name_words
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft

@@ -15,12 +15,11 @@ import numpy as np
 from deixis.datasets.annotated import Annotated, Object
 from deixis.errors import ConfigError, DataError, DeixisError
 from deixis.geometry import to_markup, without_references
-from deixis.language.nouns import head_noun, same_noun, words_of
+from deixis.language.english import head_noun, same_noun, words_of
 from deixis.options import Count, NonNegative, check_fields
 from deixis.samples.consistency import shown
 from deixis.samples.rng import rng_for
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators, ChatClient
 from deixis.synthesis.text.llm_queries import LEFT_OUT, UnusableAnswer, json_object, map_until_quota, query_checked
 from deixis.synthesis.text.prompts import Prompt, prompt

@@ -9,8 +9,7 @@ from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import plain_samples
 from deixis.options import check_fields
 from deixis.samples.rng import rng_for
-from deixis.samples.sample import Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts import (
     boxed_turns,

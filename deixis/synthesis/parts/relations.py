@@ -19,8 +19,7 @@ from jaxtyping import Float
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.object_names import is_single, names_of
 from deixis.language.english import is_plural, name_words, verb_of
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
 from deixis.synthesis.draft import Draft

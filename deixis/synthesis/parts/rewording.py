@@ -16,12 +16,11 @@ from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import plain_samples
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import parse_markup, to_markup, without_references
-from deixis.language.nouns import words_of
+from deixis.language.english import words_of
 from deixis.options import Count, check_fields
 from deixis.samples.consistency import shown
 from deixis.samples.rng import rng_for
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators, ChatClient
 from deixis.synthesis.text.llm_queries import LEFT_OUT, UnusableAnswer, json_object, map_until_quota, query_checked
 from deixis.synthesis.text.prompts import prompt

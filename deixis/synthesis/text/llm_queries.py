@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 from deixis.errors import DataError, DeixisError
 from deixis.language.endpoint_errors import RequestRefused
 from deixis.samples.consistency import shown
-from deixis.samples.sample import Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped
 from deixis.synthesis.annotators import ChatClient
 
 AGAIN, GIVEN_UP, LEFT_OUT = "asked again", "given up", "left out"

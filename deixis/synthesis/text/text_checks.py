@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Reference, Text, parse_markup, to_markup, without_references
-from deixis.language.nouns import names_object, words_of
+from deixis.language.english import names_object, words_of
 from deixis.samples.consistency import shown
 from deixis.synthesis.text.scene_text import Scene
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from deixis.errors import DataError
 from deixis.geometry import GRID_CELLS, box_iou
-from deixis.geometry.pixel_grid import grid_numbers
+from deixis.geometry.notations import grid_numbers
 from deixis.systems.ferret.notation import NOTATION
 
 BoxXYXY = Sequence[float]

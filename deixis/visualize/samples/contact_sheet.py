@@ -3,15 +3,88 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from deixis.errors import InputError
 from deixis.samples.media import atomic_path
 from deixis.samples.sample import Sample
-from deixis.visualize.samples.cards import CARD_WIDTH_PX, PAGE, sample_card
+from deixis.visualize.canvas import CHIP_TEXT_PX, GREY, LINE_HEIGHT, Colour, Word, draw_line, flow, text_font, words_of
+from deixis.visualize.samples.media_panels import NOTE_TEXT_PX, WARNING, WIDTH_PX, colour_of, panel
+from deixis.visualize.samples.shown_regions import and_more, modalities_of, pieces, shown_regions
 
-GAP_PX, MARGIN_PX = 14, 22
-COLUMNS = 6
+PADDING_PX = 10
+CARD_WIDTH_PX = WIDTH_PX + 2 * PADDING_PX
+TEXT_PX = 14
+CARD_GAP_PX, MARGIN_PX, COLUMNS = 14, 22, 6
+MAX_TURNS, MAX_LINES, MAX_SIGNALS = 3, 7, 4
+HEAD_PX, PANEL_GAP_PX = 20, 6
+PAGE: Colour = (229, 231, 237)
+BORDER: Colour = (213, 216, 225)
+QUESTION: Colour = (108, 111, 122)
+ANSWER: Colour = (24, 26, 34)
+
+Line = tuple[list[Word], int, int]
+"""Words, the size of their letters, and the room under them, in pixels."""
+
+
+def sample_card(sample: Sample) -> Image.Image:
+    """One sample as a card: task and modalities, its signals with regions, then questions (grey) and answers (dark)."""
+    turns = sample.turns[:MAX_TURNS]
+    shown = zip(sample.signals[:MAX_SIGNALS], shown_regions(sample, turns), strict=False)
+    panels = [panel(medium, regions) for medium, regions in shown]
+    notes = [note for drawn in panels for note in drawn.notes]
+    if len(sample.signals) > MAX_SIGNALS:
+        notes.append(and_more(len(sample.signals) - MAX_SIGNALS, "signal"))
+    lines = [line for note in notes for line in _lines(words_of(note, WARNING), NOTE_TEXT_PX, 4)]
+    for turn in turns:
+        lines += [*_lines(_words(turn.user, QUESTION), TEXT_PX, 2), *_lines(_words(turn.assistant, ANSWER), TEXT_PX, 6)]
+    if len(sample.turns) > MAX_TURNS:
+        lines += _lines(words_of(and_more(len(sample.turns) - MAX_TURNS, "turn"), GREY), NOTE_TEXT_PX, 2)
+    text_height = sum(round(LINE_HEIGHT * text_px) + below for _, text_px, below in lines)
+    height = 2 * PADDING_PX + HEAD_PX + sum(drawn.image.height + PANEL_GAP_PX for drawn in panels) + text_height
+    card = Image.new("RGB", (CARD_WIDTH_PX, height), PAGE)
+    draw = ImageDraw.Draw(card)
+    draw.rounded_rectangle((0, 0, card.width - 1, height - 1), 9, fill="white", outline=BORDER)
+    small = text_font(CHIP_TEXT_PX)
+    right = f"{modalities_of(sample)} · {sample.split}"
+    draw.text((card.width - PADDING_PX, PADDING_PX), right, font=small, fill=GREY, anchor="ra")
+    room = WIDTH_PX - small.getlength(right) - PADDING_PX
+    draw.text((PADDING_PX, PADDING_PX), _cut(sample.task.replace("_", " ").upper(), room), font=small, fill=ANSWER)
+    y = PADDING_PX + HEAD_PX
+    for drawn in panels:
+        card.paste(drawn.image, (PADDING_PX + (WIDTH_PX - drawn.image.width) // 2, y))
+        y += drawn.image.height + PANEL_GAP_PX
+    for words, text_px, below in lines:
+        draw_line(draw, PADDING_PX, y, words, text_px)
+        y += round(LINE_HEIGHT * text_px) + below
+    return card
+
+
+def _lines(words: Iterable[Word], text_px: int, below_px: int) -> list[Line]:
+    """Words as lines that fit the card, at most `MAX_LINES`, with room under the last."""
+    lines = flow(words, WIDTH_PX, text_px, max_lines=MAX_LINES)
+    return [(line, text_px, below_px * (number == len(lines))) for number, line in enumerate(lines, 1)]
+
+
+def _words(text: str, colour: Colour) -> Iterable[Word]:
+    """Words, spaces and the numbers of regions, in order."""
+    for words, indices in pieces(text):
+        if indices is None:
+            yield from words_of(words, colour)
+            continue
+        yield from words_of(words, colour_of(indices[0]) if indices else GREY, underlined=True)
+        for index in indices:
+            yield Word(str(index), colour_of(index), is_chip=True)
+        if not indices:
+            yield Word("none", GREY, is_chip=True)
+
+
+def _cut(text: str, room_px: float) -> str:
+    """The text, its end left out where it is wider than the room."""
+    font = text_font(CHIP_TEXT_PX)
+    while text and font.getlength(text) > room_px:
+        text = text[:-1]
+    return text
 
 
 def contact_sheet(samples: Sequence[Sample], columns: int = COLUMNS) -> Image.Image:
@@ -27,10 +100,10 @@ def contact_sheet(samples: Sequence[Sample], columns: int = COLUMNS) -> Image.Im
     places = []
     for card in cards:
         column = min(range(columns), key=heights.__getitem__)
-        places.append((MARGIN_PX + column * (CARD_WIDTH_PX + GAP_PX), heights[column]))
-        heights[column] += card.height + GAP_PX
-    width = 2 * MARGIN_PX + columns * (CARD_WIDTH_PX + GAP_PX) - GAP_PX
-    sheet = Image.new("RGB", (width, max(heights) - GAP_PX + MARGIN_PX), PAGE)
+        places.append((MARGIN_PX + column * (CARD_WIDTH_PX + CARD_GAP_PX), heights[column]))
+        heights[column] += card.height + CARD_GAP_PX
+    width = 2 * MARGIN_PX + columns * (CARD_WIDTH_PX + CARD_GAP_PX) - CARD_GAP_PX
+    sheet = Image.new("RGB", (width, max(heights) - CARD_GAP_PX + MARGIN_PX), PAGE)
     for card, place in zip(cards, places, strict=True):
         sheet.paste(card, place)
     return sheet

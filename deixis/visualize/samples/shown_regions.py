@@ -11,10 +11,18 @@ from deixis.samples.consistency import FIELDS_BEHIND
 from deixis.samples.sample import Sample, Turn
 from deixis.visualize.samples.media_panels import Shown
 
-# What is drawn for a reference without a form, first found first: a question points with the finest form there is,
-# an answer gives the form that a model writes (deixis.geometry.write_answer).
-_IN_QUESTION = REGION_FORMS
+# What is drawn for a reference without a form, first found first: a question points with the finest form there is
+# (REGION_FORMS), an answer gives the form that a model writes (deixis.geometry.write_answer).
 _IN_ANSWER = ("box", "span", "mask", "points", "box3d", "point")
+
+
+def modalities_of(sample: Sample) -> str:
+    """The modalities of a sample's signals in words, without repeats: "image", "image + audio", "text".
+
+    >>> modalities_of(Sample("a", "s", "talk", "train", ()))
+    'text'
+    """
+    return " + ".join(dict.fromkeys(medium.modality.replace("_", " ") for medium in sample.signals)) or "text"
 
 
 def and_more(count: int, word: str) -> str:
@@ -36,7 +44,7 @@ def shown_regions(sample: Sample, turns: Sequence[Turn]) -> list[list[Shown]]:
     """For each signal of the sample, its regions that the turns mention, by their numbers."""
     fields: dict[int, tuple[str, ...]] = {}
     for turn in turns:
-        for text, order in ((turn.user, _IN_QUESTION), (turn.assistant, _IN_ANSWER)):
+        for text, order in ((turn.user, REGION_FORMS), (turn.assistant, _IN_ANSWER)):
             for reference in (piece for piece in parse_markup(text) if isinstance(piece, Reference)):
                 for index in reference.indices:
                     names = FIELDS_BEHIND[reference.form] if reference.form else order

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deixis.datasets.instruction.imu_windows import read_window
+from deixis.datasets.instruction.onellm_media import read_window
 from deixis.samples.media import open_media
 
 RATE_HZ = 200

@@ -6,7 +6,7 @@ import pytest
 
 from deixis.datasets.runs.catalogue import Catalogue, build_catalogue
 from deixis.datasets.source import METADATA, Item, Row
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 
 
 def row(key: str, part: str = "annotation", value: object = 1) -> Row:

@@ -17,8 +17,8 @@ from deixis.datasets.runs.pool import Workers
 from deixis.datasets.runs.read_run import ReadPlan, ReadUnit, read_set, read_unit
 from deixis.datasets.runs.sources import Source, check_source
 from deixis.datasets.source import DatasetConfig
+from deixis.samples.sample import Skipped
 from deixis.samples.shards import open_samples
-from deixis.samples.skipped import Skipped
 from tests.datasets.coco_sets import coco_set, files_of
 
 

@@ -11,7 +11,7 @@ from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.captioning import CAPTIONING
 from deixis.evaluation.metrics.aggregation import bootstrap_score
 from deixis.evaluation.metrics.caption_tokens import plain_tokens
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_image, table
 
 SETS = {benchmark.info.name: benchmark for benchmark in CAPTIONING}

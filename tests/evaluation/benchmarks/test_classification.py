@@ -16,7 +16,7 @@ from deixis.evaluation.model_adapter import ModelAdapter
 from deixis.evaluation.runner import EvaluationRun, run_examples
 from deixis.inference.classifier import Classifier
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 from deixis.systems.pointmlp.classifier import CloudClassifier
 from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_image, table
 

@@ -9,7 +9,7 @@ import pytest
 from deixis.evaluation.benchmark import Example, JudgedBenchmark
 from deixis.evaluation.benchmarks.ferret_bench import FerretBench
 from deixis.geometry import Box
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, save_image, table
 from tests.language.language_server import Reply, language_server
 

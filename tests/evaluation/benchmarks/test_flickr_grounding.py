@@ -10,7 +10,7 @@ from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.flickr_grounding import FlickrGrounding, GroundingTarget, Target
 from deixis.geometry import Region
 from deixis.inference import Answer
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 from tests.evaluation.benchmarks.flickr_files import BOXES, SIZE_HW, write_entities, write_mdetr, write_pictures
 from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, table
 

@@ -6,7 +6,7 @@ import pytest
 
 from deixis.evaluation.benchmarks.grounded_captions import GroundedCaptions
 from deixis.evaluation.metrics.caption_metrics import per_caption_metrics
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 from tests.evaluation.benchmarks.flickr_files import BOXES, write_entities, write_pictures
 from tests.evaluation.benchmarks.scripted import Scripted, answer_of, box, run_benchmark, table
 

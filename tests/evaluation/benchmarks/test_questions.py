@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deixis.evaluation.benchmarks.questions import QUESTIONS
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, save_image, table
 
 SETS = {benchmark.info.name: benchmark for benchmark in QUESTIONS}

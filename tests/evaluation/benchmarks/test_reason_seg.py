@@ -13,7 +13,7 @@ from deixis.evaluation.benchmarks.official_files import parsed_once
 from deixis.evaluation.benchmarks.reason_seg import ReasonSeg
 from deixis.evaluation.reports.summary import summarise
 from deixis.evaluation.runner import EvaluationRun, run_examples
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 from tests.datasets.reading import write_json, write_picture
 from tests.evaluation.benchmarks.masks import masked, plain_sums, run_with_model
 from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, table

@@ -10,7 +10,7 @@ import deixis
 from deixis.evaluation.benchmark import GENERATED, Benchmark, Example
 from deixis.evaluation.benchmarks.referring_comprehension import REFERRING_COMPREHENSION
 from deixis.geometry import Region
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 from deixis.systems.ferret.scoring import score_refexp
 from tests.datasets.reading import write_json, write_picture
 from tests.evaluation.benchmarks.masks import run_with_model

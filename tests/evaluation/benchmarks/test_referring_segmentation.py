@@ -8,7 +8,7 @@ import pytest
 import deixis
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, Benchmark, Example
 from deixis.evaluation.benchmarks.referring_segmentation import REFERRING_SEGMENTATION
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 from tests.datasets.reading import write_picture
 from tests.evaluation.benchmarks.masks import masked, plain_sums, run_with_model
 from tests.evaluation.benchmarks.referring import (

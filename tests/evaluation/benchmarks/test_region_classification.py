@@ -10,8 +10,7 @@ from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.lvis_objects import Draw, lvis_objects
 from deixis.evaluation.benchmarks.region_classification import OBJECTS, RegionClassification
 from deixis.geometry import Point, letterbox_frame, write_prompt
-from deixis.samples.sample import Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped
 from deixis.systems import NOTATIONS
 from tests.evaluation.benchmarks.scripted import Scripted, answer_of, run_benchmark, save_image, table
 

@@ -11,7 +11,7 @@ from deixis.evaluation.metrics.aggregation import mean
 from deixis.evaluation.reports import terminal_report as report
 from deixis.evaluation.reports.summary import summarise
 from deixis.evaluation.runner import EvaluationRun
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Skipped
 
 INFO = BenchmarkInfo(
     name="shapes",

@@ -5,7 +5,7 @@ import torch
 from transformers import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
-from deixis.model.encoder.experts import LlamaExpert, VisionExpert, llama_hidden_size
+from deixis.model.encoder.projection import LlamaExpert, VisionExpert, llama_hidden_size
 
 
 @pytest.mark.parametrize(

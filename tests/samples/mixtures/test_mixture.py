@@ -11,14 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deixis.errors import ConfigError
-from deixis.samples.mixtures.mixture import Mixture, MixtureRecipe, Part, Replay, read_parts
-from deixis.samples.mixtures.sample_set import SampleSet
-from deixis.samples.mixtures.schedule import Schedule, cycle_counts
-from deixis.samples.mixtures.shuffle import Shuffle
-from deixis.samples.sample import Sample, Turn
+from deixis.samples.mixtures.mixture import Mixture, MixtureRecipe, Part, Replay, SampleSet, read_parts
+from deixis.samples.mixtures.schedule import Schedule, Shuffle, cycle_counts
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.samples.shard_files import FORMS
 from deixis.samples.shards import write_shard
-from deixis.samples.skipped import Skipped
 
 
 def talk(name: str) -> Sample:

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from deixis.geometry import Region, mask_to_rle
-from deixis.samples.sample import MediaReference, Sample, Turn
-from deixis.samples.skipped import Skipped
-from deixis.samples.statistics.gather import Stats
-from deixis.samples.statistics.sizes import area_px, shares
+from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
+from deixis.samples.statistics.gather import Stats, area_px, shares
 
 MASK = np.zeros((10, 20), bool)
 MASK[2:6, 3:8] = True

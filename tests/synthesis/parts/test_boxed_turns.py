@@ -11,8 +11,7 @@ from deixis.datasets.annotated import Object
 from deixis.datasets.plain_questions import plain_text
 from deixis.geometry import Region, parse_markup, without_references
 from deixis.language.noun_phrases import forms_of, guessed_names, noun_phrases
-from deixis.samples.sample import MediaReference, Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 from deixis.samples.validate import validate_record
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts.boxed_turns import BoxedTurnsOptions, make

@@ -9,9 +9,8 @@ from PIL import Image
 
 from deixis.datasets.annotated import Object
 from deixis.samples.media import open_media, write_medium
-from deixis.samples.sample import MediaReference
+from deixis.samples.sample import MediaReference, Skipped
 from deixis.samples.shards import open_samples, write_shard
-from deixis.samples.skipped import Skipped
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts.maps import FARTHEST_M, MapsOptions, make, normals_of, without_places
 from deixis.synthesis.parts.registry import PARTS

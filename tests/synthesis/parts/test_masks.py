@@ -8,8 +8,7 @@ from PIL import Image
 
 from deixis.datasets.annotated import Object
 from deixis.geometry import rle_to_mask
-from deixis.samples.sample import MediaReference, Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.parts.masks import with_masks
 from tests.synthesis.pictures import SIZE_HW, ellipse, farm, made, marks, picture, region, turns

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deixis.language.endpoint import Endpoint
-from deixis.samples.sample import Sample, Turn
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.samples.validate import validate_record
 from deixis.synthesis.annotators import Annotators
 from tests.language.language_server import language_server

@@ -6,8 +6,7 @@ import pytest
 
 from deixis.errors import DataError
 from deixis.language.endpoint import EndpointError, RequestRefused
-from deixis.samples.sample import Sample
-from deixis.samples.skipped import Skipped
+from deixis.samples.sample import Sample, Skipped
 from deixis.synthesis.text.llm_queries import UnusableAnswer, json_object, map_until_quota, query_checked
 
 

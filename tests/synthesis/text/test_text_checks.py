@@ -4,7 +4,7 @@ import pytest
 
 from deixis.datasets.annotated import Annotated, Object
 from deixis.geometry import Region
-from deixis.language.nouns import names_object
+from deixis.language.english import names_object
 from deixis.samples.sample import MediaReference, Turn
 from deixis.synthesis import absent_names
 from deixis.synthesis.parts import dialogues, reasoning, rewording

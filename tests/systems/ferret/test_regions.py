@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deixis.geometry import Region
-from deixis.geometry.pixel_grid import grid_numbers, shape_box
+from deixis.geometry.notations import grid_numbers, shape_box
 from deixis.systems.ferret.sampling import box_mask, ferret_mask, point_mask
 
 SIZE_WH = (40, 30)

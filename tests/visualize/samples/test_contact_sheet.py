@@ -6,8 +6,7 @@ from PIL import Image
 
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference, Sample, Turn
-from deixis.visualize.samples.cards import sample_card
-from deixis.visualize.samples.contact_sheet import contact_sheet, save_contact_sheet, varied
+from deixis.visualize.samples.contact_sheet import contact_sheet, sample_card, save_contact_sheet, varied
 from deixis.world.generate import world_samples
 
 SAMPLES = [sample for seed in range(3) for sample in world_samples("train", seed)]

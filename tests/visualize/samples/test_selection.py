@@ -5,8 +5,8 @@ import random
 import pytest
 
 from deixis.samples.sample import MediaReference, Sample, Turn
-from deixis.visualize.samples import selection as choice
-from deixis.visualize.samples.selection import Choice
+from deixis.visualize.samples import look as choice
+from deixis.visualize.samples.look import Choice
 
 
 def sample(number: int, task: str = "refer", kind: str = "image") -> Sample:
