@@ -113,10 +113,8 @@ class Benchmark(Protocol):
         """The examples in the official order, deterministic; unreadable ones as `Skipped`.
 
         options: the benchmark's own, and "notation", the notation of the model, which selects the wording of questions
-        (`benchmarks.wording`; plain wording without it).
-
-        Raises:
-            InputError: a required file is missing, or an option has a value that is not permitted.
+        (`benchmarks.wording`; plain wording without it). Raises InputError: a required file is missing, or an option
+        has a value that is not permitted.
         """
         ...
 

@@ -39,8 +39,7 @@ BLIND = "blind"
 def count_examples(run: EvaluationRun) -> int:
     """The number of examples of a run, in one pass over the files.
 
-    Raises:
-        InputError: there is none (the message holds the first reason), or a required file is missing.
+    Raises InputError: there is none (the message holds the first reason), or a required file is missing.
     """
     count, skipped, first = 0, 0, None
     for example in examples(run):

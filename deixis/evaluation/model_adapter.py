@@ -38,10 +38,8 @@ class ModelAdapter:
         """One teacher-forced answer per question, in one forward pass: the target's text with the predicted masks.
 
         targets: per question an answer in markup ("[the cup]{0:mask}.") and the regions it refers to. Boxes are written
-        into the text as coordinates; masks are never shown to the model.
-
-        Raises:
-            DeixisError: the model predicts no masks, a region does not fit the signals, or it refuses the question.
+        into the text as coordinates; masks are never shown to the model. Raises DeixisError: the model predicts no
+        masks, a region does not fit the signals, or it refuses the question.
         """
         if "mask" not in self.model.abilities["answers"]:
             raise UnsupportedError(
@@ -54,10 +52,8 @@ class ModelAdapter:
 def check_able(model: Model, info: BenchmarkInfo, mode: str) -> None:
     """Checks, before anything is asked, that the model's answers can have the form that a benchmark requires.
 
-    Teacher-forced answers require a model that predicts masks: everything else in them is given.
-
-    Raises:
-        UnsupportedError: the model does not support the form.
+    Teacher-forced answers require a model that predicts masks: everything else in them is given. Raises
+    UnsupportedError: the model does not support the form.
     """
     required = "mask" if mode == TEACHER_FORCED else info.answer_form
     supported = model.abilities["answers"]

@@ -78,11 +78,8 @@ def run_examples(
 ) -> tuple[list[ExampleResult], list[Skipped]]:
     """The results of all examples, in order, and what was skipped; finished blocks are read from disk.
 
-    Several processes may run it on one folder at a time: each takes blocks that no other works on, and all return
-    all results.
-
-    Raises:
-        InputError: the folder holds a run with other settings.
+    Several processes may run it on one folder at a time: each takes blocks that no other works on, and all return all
+    results. Raises InputError: the folder holds a run with other settings.
     """
     rows = folder / "rows"
     rows.mkdir(parents=True, exist_ok=True)

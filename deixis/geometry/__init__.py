@@ -4,19 +4,10 @@ This room knows numbers and text only: no file, no network. It imports numpy, an
 is first used.
 """
 
-from deixis.geometry.boxes import (
-    box_iou,
-    mask_to_box_xyxy,
-)
+from deixis.geometry.boxes import box_iou, mask_to_box_xyxy
 from deixis.geometry.check import check_region
 from deixis.geometry.extent import Extent
-from deixis.geometry.frames import (
-    GRID_CELLS,
-    Frame,
-    cloud_frame,
-    letterbox_frame,
-    window_frame,
-)
+from deixis.geometry.frames import GRID_CELLS, Frame, cloud_frame, letterbox_frame, window_frame
 from deixis.geometry.markup import (
     Reference,
     Text,

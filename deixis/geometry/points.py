@@ -129,10 +129,8 @@ def _instants(region: Region, extent: Extent, frame: Frame, count: int, rng: np.
 def bounding_box(region: Region, extent: Extent) -> Float[np.ndarray, "lows_and_highs"]:
     """(2d,) lows, then highs, in file units: x1, y1, x2, y2 | start_s, end_s | x1, y1, z1, x2, y2, z2.
 
-    Of a video, x1, y1, start_s, x2, y2, end_s. A ``Point`` gives its place twice.
-
-    Raises:
-        InputError: the region is empty.
+    Of a video, x1, y1, start_s, x2, y2, end_s. A ``Point`` gives its place twice. Raises InputError: the region is
+    empty.
     """
     if extent.axes == "xyt" and not (region.form == "point" and len(region.point) == extent.dim):
         place, interval = _video_parts(region, extent)

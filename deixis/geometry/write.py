@@ -25,10 +25,7 @@ _BOX_FIELD = {"t": "span", "xy": "box", "xyt": "tube", "xyz": "box3d", "": "box"
 
 
 def write_prompt(
-    text_markup: str,
-    regions: Sequence[Region],
-    frames: Sequence[Frame],
-    notation: Notation,
+    text_markup: str, regions: Sequence[Region], frames: Sequence[Frame], notation: Notation
 ) -> tuple[str, list[int]]:
     """(text, order): a question with a region token for every mention, and which region each token stands for.
 

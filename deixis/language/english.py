@@ -22,7 +22,7 @@ _IRREGULAR = {
 _SAME = {"sheep", "deer", "fish", "aircraft", "series", "moose", "bison", "salmon", "shrimp", "squid", "offspring"}
 _PLURALS = set(_IRREGULAR.values()) | {"skis", "cattle", "dice"}
 _SINGULAR_IN_S = {
-    *("lens", "gas", "canvas", "atlas", "christmas", "alias", "bias", "series", "species", "molasses", "asparagus"),
+    *("lens", "gas", "canvas", "atlas", "christmas", "alias", "bias", "series", "species", "molasses", "asparagus")
 }
 _MASS = {
     *("grass", "sky", "water", "sand", "snow", "food", "hair", "furniture", "rice", "clothing", "bread", "sugar"),

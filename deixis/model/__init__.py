@@ -14,10 +14,4 @@ AutoConfig.register("deixis", DeixisConfig, exist_ok=True)
 AutoModelForImageTextToText.register(DeixisConfig, DeixisForConditionalGeneration, exist_ok=True)
 AutoProcessor.register(DeixisConfig, DeixisProcessor, exist_ok=True)
 
-__all__ = [
-    "DeixisConfig",
-    "DeixisForConditionalGeneration",
-    "DeixisOutput",
-    "DeixisProcessor",
-    "build_processor",
-]
+__all__ = ["DeixisConfig", "DeixisForConditionalGeneration", "DeixisOutput", "DeixisProcessor", "build_processor"]

@@ -75,11 +75,7 @@ def conversation_text(
 
 
 def conversation_ids(
-    tokenizer: Any,
-    text: str,
-    placeholders: Mapping[str, str],
-    modalities: Sequence[str],
-    counts: Mapping[str, int],
+    tokenizer: Any, text: str, placeholders: Mapping[str, str], modalities: Sequence[str], counts: Mapping[str, int]
 ) -> tuple[list[int], list[int]]:
     """(ids, offsets): token ids of a text, each placeholder as often as its signal has tokens, and where each begins.
 

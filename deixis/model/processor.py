@@ -13,13 +13,7 @@ from transformers import ProcessorMixin
 from deixis.errors import InputError
 from deixis.geometry import Notation, Region, as_regions, check_region, named_regions, parse_answer, write_prompt
 from deixis.geometry.parse import ParsedAnswer
-from deixis.model.chat_template import (
-    Turns,
-    conversation_ids,
-    conversation_text,
-    special_words,
-    template_text,
-)
+from deixis.model.chat_template import Turns, conversation_ids, conversation_text, special_words, template_text
 from deixis.model.config import DeixisConfig
 from deixis.model.encoder.projection import projected_count
 from deixis.model.encoder.universal_encoder import TRUNKS

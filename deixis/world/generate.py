@@ -25,8 +25,7 @@ Facts = SceneFacts | AudioFacts
 def world_facts(split: str, seed: int, modality: str, supersample: int = 2, size_px: int = SIZE_PX) -> Facts:
     """The annotations of the image, audio clip or point cloud of one seed.
 
-    Raises:
-        InputError: a modality that the world does not generate.
+    Raises InputError: a modality that the world does not generate.
     """
     if modality == "audio":
         return audio_facts(split, seed, sample_audio_clip(split, seed))

@@ -51,8 +51,7 @@ class Scene:
 def scene_rng(split: str, seed: int, stream: int) -> np.random.Generator:
     """The rng of one scene and stream (0 scene, 1 image, 2 audio, 3 point cloud, 4 questions).
 
-    Raises:
-        InputError: an unknown split.
+    Raises InputError: an unknown split.
     """
     if split not in SPLITS:
         raise InputError(f"split: expected one of {', '.join(SPLITS)}; got {split!r}")

@@ -55,8 +55,7 @@ class Classification:
         if listed:
             question = f"{question} Choose one: {_or(classes.names)}."
         return converted(
-            classes.items,
-            lambda item: replace(item, ground_truth=(item.ground_truth, classes.names)).example(question),
+            classes.items, lambda item: replace(item, ground_truth=(item.ground_truth, classes.names)).example(question)
         )
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:

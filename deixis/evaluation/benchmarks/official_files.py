@@ -57,8 +57,7 @@ def find_files(data: Path, *patterns: str) -> list[Path]:
 def require_files(data: Path, required: RequiredFile, *patterns: str) -> list[Path]:
     """As `find_files`, by the patterns of a required file (its own path by default).
 
-    Raises:
-        DataError: there is none; the message names the file and its official address.
+    Raises DataError: there is none; the message names the file and its official address.
     """
     files = find_files(data, *(patterns or (required.path,)))
     if not files:
@@ -85,8 +84,7 @@ def integer_option(options: Mapping[str, str], name: str, default: int, least: i
     >>> integer_option({"seed": "7"}, "seed", 0), integer_option({}, "seed", 0)
     (7, 0)
 
-    Raises:
-        InputError: not an integer, or below `least`.
+    Raises InputError: not an integer, or below `least`.
     """
     text = options.get(name, str(default))
     if not text.isascii() or not text.isdigit() or int(text) < least:
@@ -100,8 +98,7 @@ def choice_option(options: Mapping[str, str], name: str, *choices: str) -> str:
     >>> choice_option({}, "negatives", "any", "there")
     'any'
 
-    Raises:
-        InputError: none of the choices.
+    Raises InputError: none of the choices.
     """
     word = options.get(name, choices[0])
     if word not in choices:

@@ -19,13 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from deixis.errors import ConfigError
-from deixis.model.tokenizers.point_blocks import (
-    ACTIVATIONS,
-    LocalGrouper,
-    PointLayer,
-    PosExtraction,
-    PreExtraction,
-)
+from deixis.model.tokenizers.point_blocks import ACTIVATIONS, LocalGrouper, PointLayer, PosExtraction, PreExtraction
 from deixis.model.tokenizers.stems import Tokens
 from deixis.options import Count, Natural, Positive, check_choice, check_fields, read_options
 
@@ -105,11 +99,7 @@ class PointMLPConfig:
 PRESETS: dict[str, PointMLPConfig] = {
     "pointmlp": PointMLPConfig(),
     "pointmlp-elite": PointMLPConfig(
-        embed_dim=32,
-        res_expansion=0.25,
-        dim_expansion=(2, 2, 2, 1),
-        pre_blocks=(1, 1, 2, 1),
-        pos_blocks=(1, 1, 2, 1),
+        embed_dim=32, res_expansion=0.25, dim_expansion=(2, 2, 2, 1), pre_blocks=(1, 1, 2, 1), pos_blocks=(1, 1, 2, 1)
     ),
 }
 

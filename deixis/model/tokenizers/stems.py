@@ -66,10 +66,7 @@ class AudioTokenizer(nn.Module):
     def __init__(self, dim: int, mel_bins: int, stride: int = 16, early_dim: int = 96):
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(1, 16, (5, 5), (2, 2), 2),
-            nn.GELU(),
-            nn.Conv2d(16, 32, (5, 5), (2, 2), 2),
-            nn.GELU(),
+            nn.Conv2d(1, 16, (5, 5), (2, 2), 2), nn.GELU(), nn.Conv2d(16, 32, (5, 5), (2, 2), 2), nn.GELU()
         )
         self.fold = nn.Conv1d(32 * (mel_bins // 4), early_dim, 3, 1, 1)
         self.patch = nn.Conv1d(early_dim, dim, stride // 4, stride // 4)
@@ -115,9 +112,7 @@ class MotionTokenizer(nn.Module):
     def __init__(self, dim: int, stride: int = 16, early_dim: int = 96):
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv1d(6, early_dim // 2, 4, 2, 1),
-            nn.GELU(),
-            nn.Conv1d(early_dim // 2, early_dim, 4, 2, 1),
+            nn.Conv1d(6, early_dim // 2, 4, 2, 1), nn.GELU(), nn.Conv1d(early_dim // 2, early_dim, 4, 2, 1)
         )
         self.patch = nn.Conv1d(early_dim, dim, stride // 4, stride // 4)
 

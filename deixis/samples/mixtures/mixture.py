@@ -93,11 +93,7 @@ def _check_one_split(path: str, shards: list[Path]) -> None:
 @no_type_check
 @dataclass(frozen=True)
 class Part:
-    """One set in a mixture.
-
-    Raises:
-        ConfigError: A field does not fit.
-    """
+    """One set in a mixture. Raises ConfigError: a field does not fit."""
 
     path: str
     """A folder, a shard, or a name with a star for one split."""
@@ -117,11 +113,7 @@ class Part:
 @no_type_check
 @dataclass(frozen=True)
 class Replay:
-    """Earlier data that `share` of the draws comes from.
-
-    Raises:
-        ConfigError: A field does not fit.
-    """
+    """Earlier data that `share` of the draws comes from. Raises ConfigError: a field does not fit."""
 
     share: Annotated[float, Bounds(above=0, below=1)]
     data: tuple[Part, ...]

@@ -38,11 +38,7 @@ def _topics(item: Annotated, rng: np.random.Generator) -> dict[str, list]:
     told += [(n, attributed(obj)) for n, obj in enumerate(item.objects) if obj.attributes and is_single(obj)]
     meant = [expression for expression in item.expressions if expression.unique and _is_usable(item, expression)]
     captions = [caption for caption in item.captions if is_grounded(caption, item)]
-    return {
-        "in": shuffled(told, rng),
-        "out": shuffled([*meant, *captions], rng),
-        "both": shuffled(told, rng),
-    }
+    return {"in": shuffled(told, rng), "out": shuffled([*meant, *captions], rng), "both": shuffled(told, rng)}
 
 
 def _turn(draft: Draft, kind: str, topic: tuple[int, str] | Expression | str) -> Turn:

@@ -95,11 +95,7 @@ def _questions(
     found, refused = query_checked(ask, messages, partial(_checked, scene, options), item.id)
     accepted, complaints = found or ([], [])
     left_out = [Skipped(item.id, f"{LEFT_OUT}: {complaint}") for complaint in complaints]
-    return [
-        *refused,
-        *left_out,
-        *(_sample(scene, n, found, own, seed, options) for n, found in enumerate(accepted)),
-    ]
+    return [*refused, *left_out, *(_sample(scene, n, found, own, seed, options) for n, found in enumerate(accepted))]
 
 
 def _has_mask(obj: Object) -> bool:

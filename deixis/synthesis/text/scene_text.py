@@ -38,10 +38,7 @@ class Scene:
 
 
 def build_scene(
-    item: Annotated | Sample,
-    most: int,
-    usable: Callable[[Object], bool] = is_single,
-    mention_rest: bool = True,
+    item: Annotated | Sample, most: int, usable: Callable[[Object], bool] = is_single, mention_rest: bool = True
 ) -> Scene:
     """The scene of an item that is one image, with at most so many of its usable objects, the largest ones.
 

@@ -128,11 +128,8 @@ def score_refexp(
 
     images: id, dataset_name, width, height, caption. annotations: image_id, bbox (xywh), in the same order.
     predictions: image_id, text. Rank 1: the first box; "mean": the mean of all boxes; "upper bound": any box. A data
-    set without predictions scores 0.
-
-    Raises:
-        DataError: images and annotations are not in the same order.
-        IndexError: a box of an answer has fewer than four numbers.
+    set without predictions scores 0. Raises DataError: images and annotations are not in the same order; IndexError: a
+    box of an answer has fewer than four numbers.
     """
     ordered = sorted(predictions, key=itemgetter("image_id"))
     correct: dict[str, dict[Rank, float]] = {

@@ -13,10 +13,7 @@ from deixis.systems.release import Preset
 
 TOWERS = {False: "openai/clip-vit-large-patch14", True: "openai/clip-vit-large-patch14-336"}
 """CLIP of LLaVA 1.0, and of LLaVA 1.5, whose projection has two layers."""
-PUBLISHED: dict[str, Any] = {
-    "mm_vision_select_layer": -2,
-    "mm_use_im_start_end": True,
-}
+PUBLISHED: dict[str, Any] = {"mm_vision_select_layer": -2, "mm_use_im_start_end": True}
 """What train_ds.py sets where a configuration does not say."""
 _BASES = {  # the sizes of the language model, and layers of the projection if it is an MLP, else 0
     "lisa-7b": ("7b", 0, "LLaVA 7B 1.1"),
