@@ -4,7 +4,8 @@ Readers of annotation sets yield `Annotated`; `deixis.datasets.plain_questions` 
 `deixis.synthesis.parts` into region data. Numbers in it, `{2}` in a caption too, are indices into `objects`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference
@@ -31,6 +32,11 @@ class Object:
     def full_name(self) -> str:
         """The name, for a part with its whole: "leg of a dog"."""
         return self.name if self.part_of is None else f"{self.name} of {_with_article(self.part_of)}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that it may be called, the full name first."""
+        return self.full_name, *self.synonyms
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,18 @@ class Annotated:
     form: str = "box"
     licence: str = "unknown"
     author: str = "person"
+
+    def without(self, unusable: Iterable[Object | None]) -> "Annotated":
+        """These annotations where further objects of the media item cannot be used; None: one of an unknown name.
+
+        Of their names more is there than is annotated, which makes them vague; with an unknown one, of any name.
+        """
+        unusable = tuple(unusable)
+        if None in unusable:
+            return replace(self, complete=False, absent=())
+        names = dict.fromkeys(name for obj in unusable if obj is not None for name in obj.names)
+        absent = tuple(name for name in self.absent if name not in names)
+        return replace(self, vague=tuple(dict.fromkeys((*self.vague, *names))), absent=absent)
 
 
 def _with_article(noun: str) -> str:

@@ -45,22 +45,17 @@ def names_of(item: Annotated) -> Names:
     """The names of an item; objects without a name or a place, and groups taken as one, are skipped of `objects`."""
     objects: dict[str, list[int]] = defaultdict(list)
     vague = {name.lower() for name in item.vague}
-    grouped: set[str] = set()
-    present = set(vague)
+    present: set[str] = set()
     for number, obj in enumerate(item.objects):
         if not obj.name:
             continue
-        name = obj.full_name
-        present |= _all_names(name, obj.name, obj.part_of or "", obj.synonyms)
+        present |= _all_names(obj.full_name, obj.name, obj.part_of or "", obj.synonyms)
         if is_single(obj):
-            objects[name].append(number)
-        else:
-            grouped.add(name)
-    every = frozenset(
-        name
-        for name, found in objects.items()
-        if item.complete and name not in grouped and not _is_vague(item, found, vague)
-    )
+            objects[obj.full_name].append(number)
+        else:  # a group may hold any number, and what is ignored may be one or none
+            vague |= {name.lower() for name in obj.names}
+    present |= vague
+    every = frozenset(name for name, found in objects.items() if item.complete and not _is_vague(item, found, vague))
     words = {word for text in item.captions for word in _words(text)}
     words |= {word for expression in item.expressions for word in _words(expression.text)}
     return Names({name: tuple(found) for name, found in objects.items()}, every, frozenset(present), frozenset(words))

@@ -7,7 +7,8 @@ wordings and draws among them (`deixis.synthesis.parts`). One sample for each ta
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from deixis.datasets.annotated import Annotated, Object
+from deixis.datasets.annotated import Annotated
+from deixis.datasets.object_names import names_of
 from deixis.geometry import Reference, Region, Text, parse_markup, to_markup
 from deixis.samples.sample import Sample, Turn
 
@@ -17,7 +18,7 @@ MEDIUM_WORDS = {"image": "picture", "audio": "sound", "point_cloud": "cloud", "v
 def plain_samples(annotated: Annotated) -> Iterator[Sample]:
     """One sample for each of these tasks that the record has anything for.
 
-    detect      every name, and all objects of that name, where the set marks them all; names surely absent, with none
+    detect      every name, and all objects of that name, where the set marks each of them; names surely absent
     name        an object, and its name, where the set does not mark all of a name
     ground      expressions that mean their objects alone, and those objects (none: not there)
     reason      expressions that ask for reasoning, and what they mean, with the explanation
@@ -90,33 +91,23 @@ class _Used:
 
 
 def _detect(annotated: Annotated, used: _Used) -> Iterator[Turn]:
-    by_name: dict[str, list[int]] = {}
-    for number, obj in enumerate(annotated.objects):
-        if _is_named(obj) and _is_complete(annotated, obj):
-            by_name.setdefault(obj.full_name, []).append(number)
-    for name, objects in by_name.items():
-        yield Turn(f"Where is every {plain_text(name)}?", used.marked(name, objects))
+    names = names_of(annotated)
+    for name, objects in names.objects.items():
+        if name in names.every:
+            yield Turn(f"Where is every {plain_text(name)}?", used.marked(name, objects))
     for name in annotated.absent:
         yield Turn(f"Where is every {plain_text(name)}?", used.marked(name, ()))
 
 
 def _name(annotated: Annotated, used: _Used) -> Iterator[Turn]:
+    every = names_of(annotated).every
     for number, obj in enumerate(annotated.objects):
-        if _is_named(obj) and not _is_complete(annotated, obj):
+        if obj.name and obj.full_name not in every and obj.region is not None and not obj.region.ignore:
             yield Turn(
                 f"What is {{{used.number(number)}}}?",
                 plain_text(obj.full_name),
                 references=tuple(map(plain_text, obj.synonyms)),
             )
-
-
-def _is_named(obj: Object) -> bool:
-    return obj.region is not None and bool(obj.name) and not obj.region.ignore
-
-
-def _is_complete(annotated: Annotated, obj: Object) -> bool:
-    """Whether all objects of this name are marked."""
-    return annotated.complete and obj.full_name not in annotated.vague
 
 
 def _ground(annotated: Annotated, used: _Used) -> Iterator[Turn]:

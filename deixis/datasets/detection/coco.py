@@ -9,15 +9,16 @@ Sources: cocodataset.org/#format-data; cocodataset/cocoapi@8c9bcc3 PythonAPI/pyc
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from deixis.datasets.annotated import Annotated, Object
-from deixis.datasets.detection.coco_files import LISTS, file_of, heading, scan_coco
+from deixis.datasets.detection.coco_files import LISTS, file_of, heading, id_text, scan_coco
 from deixis.datasets.files.boxes import box_from_xywh
 from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import declared_size_hw, image_reference, set_name, split_of
-from deixis.datasets.files.json_stream import text_field
-from deixis.datasets.files.mask_regions import rle_box, segmentation_rle
+from deixis.datasets.files.json_stream import flag_field, text_field
+from deixis.datasets.files.mask_regions import segmentation_rle, sound_region
 from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
@@ -80,15 +81,25 @@ def read_coco(
     context = _Context(
         variant, medium.size_hw, config.options.get("form"), *(heading(metadata, of, item.key) for of in LISTS)
     )
-    found: dict[str, list[Any]] = {"annotation": [], "caption": []}
-    for part, made in found.items():
-        make = context.obj if part == "annotation" else _caption
-        for row in item.of(part):
-            try:
-                made.append(make(row.value))
-            except DeixisError as error:
-                yield Skipped(row.where, str(error))
-    objects: list[Object] = found["annotation"]
+    objects: list[Object] = []
+    unusable: list[Object | None] = []
+    for row in item.of("annotation"):
+        obj = None
+        try:
+            obj = context.named(row.value)
+            region, complaint = context.region(row.value)
+            objects.append(replace(obj, region=region))
+            if complaint:
+                yield Skipped(row.where, complaint)
+        except DeixisError as error:
+            unusable.append(obj)
+            yield Skipped(row.where, str(error))
+    captions: list[str] = []
+    for row in item.of("caption"):
+        try:
+            captions.append(_caption(row.value))
+        except DeixisError as error:
+            yield Skipped(row.where, str(error))
     has_masks = bool(objects) and all(obj.region.mask is not None for obj in objects)
     source = _source(config, variant, medium)
     names = {
@@ -102,7 +113,7 @@ def read_coco(
         split=split,
         signals=(medium,),
         objects=tuple(objects),
-        captions=tuple(found["caption"]),
+        captions=tuple(captions),
         absent=tuple(name for name in names["no"] if name not in there),
         vague=names["maybe"],
         aliases=aliases(*image_names(image), image.get("flickr_url")),
@@ -110,7 +121,7 @@ def read_coco(
         closed=not variant.absent,
         form=context.form or ("mask" if has_masks else "box"),
         licence=context.licence(image),
-    )
+    ).without(unusable)
 
 
 @dataclass(frozen=True)
@@ -124,40 +135,49 @@ class _Context:
     licences: Mapping[str, Record]
     attributes: Mapping[str, Record]
 
-    def obj(self, annotation: Record) -> Object:
-        number = annotation.get("category_id")
-        if str(number) not in self.categories:
-            raise DataError(f"category_id: expected the id of one of the categories, got {shown(number)}")
+    def named(self, annotation: Record) -> Object:
+        """The object of an annotation, without its place."""
+        category = self.categories.get(id_text(annotation.get("category_id")))
+        if category is None:
+            number = shown(annotation.get("category_id"))
+            raise DataError(f"category_id: expected the id of one of the categories, got {number}")
+        attributes = [self.attributes.get(id_text(n)) for n in annotation.get(self.variant.attributes) or ()]
+        words = tuple(readable(str(record["name"])) for record in attributes if record is not None)
+        return replace(self.variant.obj(category), attributes=words)
+
+    def region(self, annotation: Record) -> tuple[Region, str]:
+        """As `region_of_annotation`, with a mask where masks are asked for."""
         if self.form == "mask" and not annotation.get("segmentation"):
             raise DataError("segmentation: expected one, as masks are asked for (form=mask), got none")
-        region = region_of_annotation(annotation, self.size_hw, self.variant.ignored)
-        attributes = [self.attributes.get(str(number)) for number in annotation.get(self.variant.attributes) or ()]
-        words = tuple(readable(str(record["name"])) for record in attributes if record is not None)
-        return replace(self.variant.obj(self.categories[str(number)]), region=region, attributes=words)
+        region, complaint = region_of_annotation(annotation, self.size_hw, self.variant.ignored)
+        if self.form == "mask" and region.mask is None:
+            raise DataError(complaint)
+        return region, complaint
 
     def names_in(self, numbers: Any) -> tuple[str, ...]:
         """The names of some categories by their ids, without repeats."""
-        known = (self.categories.get(str(number)) for number in numbers or ())
+        known = (self.categories.get(id_text(number)) for number in numbers or ())
         return tuple(dict.fromkeys(self.variant.obj(category).full_name for category in known if category is not None))
 
     def licence(self, image: Record) -> str:
-        record = self.licences.get(str(image.get("license")))
+        record = self.licences.get(id_text(image.get("license")))
         return "unknown" if record is None else licence_name(str(record["name"]), str(record.get("url") or ""))
 
 
-def region_of_annotation(annotation: Record, size_hw: tuple[int, int], ignored: Sequence[str] = ("ignore",)) -> Region:
-    """The box and the mask of an annotation; the box of the mask where it has none of its own.
+def region_of_annotation(
+    annotation: Record, size_hw: tuple[int, int], ignored: Sequence[str] = ("ignore",)
+) -> tuple[Region, str]:
+    """The box and the mask of an annotation, or the one that is sound; and why the other is not used, else "".
 
-    ignored: the fields that, if set, make it neither right nor wrong. Raises DataError where it has neither box nor
-    mask, and for either that is none of this image.
+    ignored: the fields that, if set, make it neither right nor wrong. Raises DataError where neither is of this image.
     """
     segmentation, bbox = annotation.get("segmentation"), annotation.get("bbox")
-    if not segmentation and not bbox:
-        raise DataError("expected a bbox or a segmentation, got neither")
-    rle = segmentation_rle(segmentation, size_hw) if segmentation else None
-    box_xyxy = box_from_xywh(bbox, size_hw) if bbox else rle_box(rle)
-    crowd, ignore = bool(annotation.get("iscrowd")), any(annotation.get(field) for field in ignored)
-    return Region(box=box_xyxy, mask=rle, crowd=crowd, ignore=ignore)
+    region, complaint = sound_region(
+        partial(box_from_xywh, bbox, size_hw) if bbox else None,
+        partial(segmentation_rle, segmentation, size_hw) if segmentation else None,
+    )
+    crowd, ignore = flag_field(annotation, "iscrowd"), any(flag_field(annotation, field) for field in ignored)
+    return replace(region, crowd=crowd, ignore=ignore), complaint
 
 
 def _medium(row: Row, config: DatasetConfig, variant: CocoVariant, split: str) -> MediaReference:

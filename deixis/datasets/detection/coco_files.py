@@ -62,6 +62,17 @@ def scan_coco(config: DatasetConfig) -> Iterator[Row | Skipped]:
             yield from _scan_images(captions, "annotations", "image_id", "caption", path)
 
 
+def id_text(value: Any) -> str | None:
+    """An id as text, by which it is compared; None for what is none. Tools write numbers as text or with a fraction.
+
+    >>> id_text(7), id_text(7.0), id_text("7"), id_text(7.5)
+    ('7', '7', '7', None)
+    """
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else None
+
+
 def file_of(key: str) -> str:
     """The name of the file that an item comes from."""
     return key.split("#")[0]
@@ -76,21 +87,22 @@ def heading(metadata: Metadata, name: str, key: str) -> Mapping[str, Any]:
 def _scan_list(path: Path, name: str, field: str) -> Iterator[Row | Skipped]:
     found: dict[str, Any] = {}
     for where, record in json_items(path, field):
-        if not isinstance(record, dict) or "id" not in record or not record.get("name"):
+        number = id_text(record.get("id")) if isinstance(record, dict) else None
+        if number is None or not record.get("name"):
             if name == "categories":  # tools write licences without a name, which tell nothing
                 yield Skipped(where, f"expected a category with an id and a name, got {shown(record)}")
-        elif str(record["id"]) in found:
+        elif number in found:
             yield Skipped(where, f"id: expected one that none of the {name} before has, got {shown(record['id'])}")
         else:
-            found[str(record["id"])] = record
+            found[number] = record
     yield Row(METADATA, f"{name} of {path.name}", f"{path.name}: {field}", found)
 
 
 def _scan_images(path: Path, field: str, id_field: str, part: str, of: Path | None = None) -> Iterator[Row | Skipped]:
     """A row for each record of a list, under the image (of the file `of`) whose id the field `id_field` holds."""
     for where, record in json_items(path, field):
-        number = record.get(id_field) if isinstance(record, dict) else None
-        if isinstance(number, int | str) and not isinstance(number, bool):
+        number = id_text(record.get(id_field)) if isinstance(record, dict) else None
+        if number is not None:
             yield Row(f"{(of or path).name}#{number}", part, where, record)
         else:
             yield Skipped(where, f"{id_field}: expected the id of an image, got {shown(record)}")

@@ -62,6 +62,22 @@ def text_field(record: Mapping[str, Any], field: str, expected: str = "text") ->
     return value
 
 
+def flag_field(record: Mapping[str, Any], field: str) -> bool:
+    """Whether a field is set, as a number or in words; one that is missing is not. Raises DataError for anything else.
+
+    >>> [flag_field({"iscrowd": value}, "iscrowd") for value in (1, "1", "0", None, "False")]
+    [True, True, False, False, False]
+    """
+    value = record.get(field)
+    text = str(value).strip().lower()
+    if text not in _SET + _NOT_SET:
+        raise DataError(f"{field}: expected 0 or 1, got {shown(value)}")
+    return text in _SET
+
+
+_SET, _NOT_SET = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "none", "")
+
+
 def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
     """(where, value or DataError) of every line of a JSONL file that is not blank. where: "train.jsonl:12"."""
     with Path(path).open("rb") as lines:

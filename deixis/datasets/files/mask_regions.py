@@ -6,12 +6,13 @@ pycocotools, by whose rule COCO's own masks are scored; it trusts its input, and
 memory, so that everything is checked first. Independent of class and file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64, Integer
 
+from deixis.datasets.files.boxes import BoxXYXY
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, mask_to_box_xyxy, mask_to_rle, rle_to_mask
 
@@ -24,6 +25,28 @@ def mask_region(mask_hw: Bool[np.ndarray, "h w"], field: str = "mask") -> Region
     if box_xyxy is None:
         raise DataError(f"{field}: expected at least one pixel set, got none")
     return Region(box=tuple(box_xyxy.tolist()), mask=mask_to_rle(mask_hw))
+
+
+def sound_region(box: Callable[[], BoxXYXY] | None, mask: Callable[[], dict[str, Any]] | None) -> tuple[Region, str]:
+    """The region of an object's box and mask, or of the one that is sound; and why the other is not used, else "".
+
+    box, mask: read the one and the other, or raise DataError; None: the object has none. A mask alone gives the box
+    around it. Raises DataError, with the reason of each, where neither can be used.
+    """
+    found: list[Any] = []
+    reasons: list[str] = []
+    for read in (box, mask):
+        try:
+            found.append(read() if read else None)
+        except DeixisError as error:
+            found.append(None)
+            reasons.append(str(error))
+    box_xyxy, rle = found
+    if box_xyxy is None and rle is None:
+        raise DataError("; ".join(reasons) or "expected a bbox or a segmentation, got neither")
+    used = "mask" if box_xyxy is None else "box"
+    complaint = f"{reasons[0]}; the {used} is used alone" if reasons else ""
+    return Region(box=box_xyxy or rle_box(rle), mask=rle), complaint
 
 
 def rle_box(rle: dict[str, Any]) -> tuple[float, float, float, float]:

@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -25,10 +26,9 @@ from deixis.datasets.files.caption_spans import Part, link_caption
 from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import find_image
 from deixis.datasets.files.json_stream import json_pairs
-from deixis.datasets.files.mask_regions import segmentation_rle
+from deixis.datasets.files.mask_regions import segmentation_rle, sound_region
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
-from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
 from deixis.samples.sample import MediaReference, Skipped
@@ -67,7 +67,8 @@ def read_grand(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annot
     for part in OBJECT_LISTS:
         for number, one in enumerate(record.get(part) or ()):
             try:
-                found.add(one)
+                if complaint := found.add(one):
+                    yield Skipped(f"{row.where}.{part}[{number}]", complaint)
             except DeixisError as error:
                 yield Skipped(f"{row.where}.{part}[{number}]", str(error))
     captions = []
@@ -101,7 +102,8 @@ class _Found:
     number_of: dict[int, int] = field(default_factory=dict)
     expressions: list[Expression] = field(default_factory=list)
 
-    def add(self, record: Any) -> None:
+    def add(self, record: Any) -> str:
+        """Takes in an object, and says why its box or its mask is not used, else ""."""
         if not isinstance(record, dict) or not isinstance(record.get("id"), int):
             raise DataError(f"expected an object with an id, got {shown(record)}")
         names = list(dict.fromkeys(readable(_KIND.sub("", name)) for name in _texts(record.get("labels"))))
@@ -109,15 +111,16 @@ class _Found:
             raise DataError(f"labels: expected what the object may be called, got {shown(record.get('labels'))}")
         size_hw = self.medium.size_hw
         segmentation = record.get("segmentation")
-        region = Region(
-            box=box_from_xyxy(record.get("bbox"), size_hw),
-            mask=segmentation_rle(segmentation, size_hw) if segmentation else None,
+        region, complaint = sound_region(
+            partial(box_from_xyxy, record.get("bbox"), size_hw),
+            partial(segmentation_rle, segmentation, size_hw) if segmentation else None,
         )
         self.number_of[record["id"]] = len(self.objects)
         for said in _texts(record.get("attributes")):
             if text := _SPEAKER.sub("", said).strip():
                 self.expressions.append(Expression(text, (len(self.objects),), unique=False))
         self.objects.append(Object(names[0], region, synonyms=tuple(names[1:])))
+        return complaint
 
     def parts(self, caption: str, details: Any) -> Iterator[Part]:
         """The phrases of a caption that name known objects, where they stand in it."""

@@ -52,15 +52,23 @@ def read_mdetr(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annot
     is_expression = source.startswith("refcoco")
     regions: list[Region] = []
     parts: list[Part] = []
+    partial: set[tuple[int, int]] = set()  # phrases of which not all that they mean can be used
     for row in item.of("annotation"):
+        spans: list[tuple[int, int]] = []
         try:
             spans = [] if is_expression else _spans(row, caption)
-            region = region_of_annotation(with_mask(row.value), medium.size_hw)
+            region, complaint = region_of_annotation(with_mask(row.value), medium.size_hw)
         except DeixisError as error:
             yield Skipped(row.where, str(error))
+            if is_expression:
+                return
+            partial.update(spans)
             continue
+        if complaint:
+            yield Skipped(row.where, complaint)
         parts += [(start, end, [len(regions)]) for start, end in spans]
         regions.append(region)
+    parts = [part for part in parts if part[:2] not in partial]
     if not regions:
         raise DataError(f"{entry.where}: expected an annotation of what {shown(caption)} means, got none to use")
     objects = [Object(name, region) for name, region in zip(_names(caption, parts, len(regions)), regions, strict=True)]

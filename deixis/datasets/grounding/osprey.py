@@ -67,7 +67,7 @@ def read_osprey(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Samp
     else:
         found, left_out = exchanges(record.get("conversations"), has_medium=True)
         turns = [Turn(regions.markup(one.user, False), regions.markup(one.assistant, True)) for one in found]
-    for why in left_out:
+    for why in (*left_out, *regions.complaints):
         yield Skipped(row.where, why)
     if turns:
         yield Sample(
@@ -90,6 +90,7 @@ class _Regions:
         self.annotations = annotations
         self.size_hw = size_hw
         self.mentioned: list[Region] = []
+        self.complaints: list[str] = []
         self.number_of: dict[int, int] = {}
 
     def number(self, place: int) -> int:
@@ -101,9 +102,11 @@ class _Regions:
             if not isinstance(annotation, dict):
                 raise DataError(f"annotation[{place}]: expected bbox and segmentation, got {shown(annotation)}")
             try:
-                region = region_of_annotation(annotation, self.size_hw)
+                region, complaint = region_of_annotation(annotation, self.size_hw)
             except DeixisError as error:
                 raise DataError(f"annotation[{place}].{error}") from None
+            if complaint:
+                self.complaints.append(f"annotation[{place}].{complaint}")
             self.number_of[place] = len(self.mentioned)
             self.mentioned.append(region)
         return self.number_of[place]

@@ -156,9 +156,9 @@ def _names(image: Mapping[str, Any]) -> list[str]:
 
 
 def _object(annotation: Mapping[str, Any], names: Mapping[int, str], medium: MediaReference) -> Object:
-    region = region_of_annotation(annotation, medium.size_hw)
+    region, complaint = region_of_annotation(annotation, medium.size_hw)
     if region.mask is None:
-        raise DataError("segmentation: expected polygons or run lengths, got none")
+        raise DataError(complaint or "segmentation: expected polygons or run lengths, got none")
     return Object(names.get(annotation.get("category_id"), ""), region)
 
 

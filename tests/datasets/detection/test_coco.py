@@ -31,12 +31,12 @@ def coco(*annotations: dict, images=(IMAGE,), **more) -> dict:
         pytest.param({"category_id": None}, "the id of one of the categories, got null", id="no_category"),
         pytest.param({"bbox": None, "segmentation": []}, "expected a bbox or a segmentation, got neither",
                      id="nowhere"),
-        pytest.param({"bbox": [1, 1, 3]}, "bbox: expected four numbers x, y, width, height, got [1, 1, 3]", id="three"),
-        pytest.param({"bbox": [1, 1, 0, 2]}, "bbox: expected a box with an area", id="no_width"),
-        pytest.param({"bbox": [6, 1, 2, 2]}, "on the image of 6 x 4 pixels, got [6, 1, 2, 2]", id="off_the_picture"),
-        pytest.param({"segmentation": [[1, 1, 2]]}, "segmentation: expected a polygon", id="odd_polygon"),
-        pytest.param({"segmentation": {"size": [6, 4], "counts": [0, 24]}}, "expected the image's size [4, 6]",
-                     id="mask_of_another_size"),
+        pytest.param({"bbox": [6, 1, 2, 2], "segmentation": [[1, 1]]},
+                     "got [6, 1, 2, 2]; segmentation: expected at least one pixel of the image, got none",
+                     id="neither_is_sound"),
+        pytest.param({"bbox": None, "segmentation": [[]]}, "expected at least one pixel", id="bad_mask_alone"),
+        pytest.param({"iscrowd": "perhaps"}, "iscrowd: expected 0 or 1, got 'perhaps'", id="crowd"),
+        pytest.param({"ignore": [1]}, "ignore: expected 0 or 1, got [1]", id="ignore"),
     ],
 )  # fmt: skip
 def test_a_bad_annotation_is_named_and_the_rest_is_read(tmp_path, annotation, message):
@@ -45,6 +45,57 @@ def test_a_bad_annotation_is_named_and_the_rest_is_read(tmp_path, annotation, me
     assert len(record.objects) == 1
     assert skipped.where == "annotations.json: annotations[1]"
     assert message in skipped.why
+    # another traffic light is there, or any object at all
+    assert (record.vague, record.complete) == (
+        ((), False) if "category_id" in annotation else (("traffic light",), True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "used", "message"),
+    [
+        pytest.param({"segmentation": [[1, 1, 2]]}, "box", "segmentation: expected a polygon", id="odd_polygon"),
+        pytest.param({"segmentation": [[5, 5]]}, "box", "segmentation: expected at least one pixel", id="one_corner"),
+        pytest.param({"segmentation": [[]]}, "box", "segmentation: expected at least one pixel", id="empty_polygon"),
+        pytest.param({"segmentation": [[1.1, 1.1, 1.3, 1.1, 1.3, 1.3, 1.1, 1.3]]}, "box",
+                     "segmentation: expected at least one pixel", id="within_a_pixel"),
+        pytest.param({"segmentation": [[1, 1, 3, 1, 2, 1]]}, "box", "segmentation: expected at least one pixel",
+                     id="flat_polygon"),
+        pytest.param({"segmentation": {"size": [6, 4], "counts": [0, 24]}}, "box", "the image's size [4, 6]",
+                     id="mask_of_another_size"),
+        pytest.param({"bbox": [0, 0, 0, 0]}, "mask", "bbox: expected a box with an area", id="empty_box"),
+        pytest.param({"bbox": [1, 1, 3]}, "mask", "bbox: expected four numbers x, y, width, height", id="three"),
+        pytest.param({"bbox": [6, 1, 2, 2]}, "mask", "on the image of 6 x 4 pixels, got [6, 1, 2, 2]", id="off_image"),
+    ],
+)  # fmt: skip
+def test_of_box_and_mask_the_sound_one_is_used(tmp_path, annotation, used, message):
+    path = write_json(tmp_path / "annotations.json", coco(THING | annotation))
+    (record,), (skipped,) = read_all(COCO, path)
+    region = record.objects[0].region
+    assert (region.box, region.mask is not None) == ((1.0, 1.0, 4.0, 3.0), used == "mask")
+    assert message in skipped.why
+    assert skipped.why.endswith(f"; the {used} is used alone")
+    assert (record.vague, record.complete) == ((), True)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_crowd"),
+    [(0, False), ("0", False), (False, False), (None, False), (0.0, False), (1, True), ("1", True), (True, True)],
+)
+def test_a_crowd_is_what_says_so_in_numbers_or_words(tmp_path, value, is_crowd):
+    (record,), _ = read_all(COCO, write_json(tmp_path / "train.json", coco({**THING, "iscrowd": value})))
+    assert record.objects[0].region.crowd is is_crowd
+
+
+@pytest.mark.parametrize("kind", [int, float, str])
+def test_ids_are_the_same_as_numbers_with_or_without_a_fraction_and_as_text(tmp_path, kind):
+    thing = {**THING, "image_id": kind(5), "category_id": kind(2)}
+    licences = [{"id": kind(1), "name": "mine"}]
+    same = {**IMAGE, "id": kind(5), "license": 1.0}
+    for images, categories in (([{**IMAGE, "license": 1}], CATEGORIES), ([same], [{"id": kind(2), "name": "dog"}])):
+        content = coco(thing, images=images, licenses=licences) | {"categories": categories}
+        (record,), skipped = read_all(COCO, write_json(tmp_path / "train.json", content))
+        assert (len(record.objects), record.licence, skipped) == (1, "mine", [])
 
 
 @pytest.mark.parametrize(

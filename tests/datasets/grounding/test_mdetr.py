@@ -38,8 +38,6 @@ WALKS = "A man, old, walks two dogs near him."
         pytest.param(entry(1, WALKS, "flickr"), {"tokens_positive": [[0, 400]]},
                      "tokens_positive: expected a part of the caption, which has 36 characters", id="behind_the_end"),
         pytest.param(entry(1, WALKS, "flickr"), {"bbox": [1, 2, 3]}, "bbox: expected four numbers", id="three_numbers"),
-        pytest.param(entry(1, "the dog"), {"bbox": [90, 2, 3, 3]}, "bbox: expected a box with an area on the image",
-                     id="off_the_picture"),
     ],
 )  # fmt: skip
 def test_one_bad_annotation_is_counted_and_the_rest_is_read(tmp_path, image, made, why):
@@ -48,6 +46,16 @@ def test_one_bad_annotation_is_counted_and_the_rest_is_read(tmp_path, image, mad
     assert [len(record.objects) for record in records] == [1]
     assert [found.where for found in skipped] == ["final_x_val.json: annotations[0]"]
     assert skipped[0].why.startswith(why)
+
+
+def test_words_for_what_cannot_be_used_are_not_linked_to_the_rest_of_it(tmp_path):
+    """An expression that means two things does not mean the one of them; nor does a phrase of a caption."""
+    good, bad = annotation(1, 1, [1, 1, 9, 9], [[0, 5]]), annotation(2, 1, [90, 2, 3, 3], [[0, 5]])
+    dogs, caption = entry(1, "the dogs"), entry(1, WALKS, "flickr")
+    assert read_all(MDETR, file(tmp_path / "a_val.json", [dogs], [good, bad]))[0] == []
+    (record,), (skipped,) = read_all(MDETR, file(tmp_path / "b_val.json", [caption], [good, bad]))
+    assert record.captions == (WALKS,)
+    assert skipped.why.startswith("bbox: expected a box with an area on the image")
 
 
 @pytest.mark.parametrize(
