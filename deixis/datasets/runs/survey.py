@@ -142,7 +142,7 @@ class Survey:
 
 @dataclass(frozen=True)
 class ObjectsOf:
-    """What a source marks in a medium, by the medium's id; picklable."""
+    """What a source marks in a medium, by the medium's id, and vague names as objects without a place; picklable."""
 
     source: Source
     folder: Path
@@ -154,7 +154,7 @@ class ObjectsOf:
             obj
             for record in records
             if isinstance(record, Annotated) and medium_id in ids_of(record)
-            for obj in record.objects
+            for obj in (*record.objects, *map(Object, record.vague))
         ]
 
 

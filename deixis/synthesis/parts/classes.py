@@ -76,13 +76,19 @@ def _classes(item: Annotated, has_mask: Sequence[bool]) -> list[tuple[int, ...]]
     """The objects of each name of which all are marked; a group taken as one is as good as its objects."""
     if not item.complete:
         return []
-    vague = {name.lower() for name in item.vague}
+    partial = {name.lower() for name in item.vague}
     found: dict[str, list[int]] = {}
     for number, obj in enumerate(item.objects):
-        names = {name.lower() for name in (obj.full_name, *obj.synonyms)}
-        if obj.name and obj.region is not None and not obj.region.ignore and not names & vague:
+        if not has_mask[number] or obj.region.ignore:
+            partial |= {name.lower() for name in obj.names}
+        elif obj.name:
             found.setdefault(obj.full_name, []).append(number)
-    return [tuple(n) for n in found.values() if len(n) <= MAX_THINGS and all(has_mask[number] for number in n)]
+    return [
+        tuple(numbers)
+        for numbers in found.values()
+        if len(numbers) <= MAX_THINGS
+        and not any(name.lower() in partial for number in numbers for name in item.objects[number].names)
+    ]
 
 
 def _turn(draft: Draft, kind: str, topic: tuple[int, ...] | Expression | str) -> Turn:
@@ -92,7 +98,8 @@ def _turn(draft: Draft, kind: str, topic: tuple[int, ...] | Expression | str) ->
         return draft.turn("classes.class", "none", name_words(topic))
     obj = draft.item.objects[topic[0]]
     values = name_words(obj.full_name, mass=obj.stuff)
-    return draft.turn("classes.class", "one" if len(topic) == 1 else "many", values, (), [topic])
+    case = "one" if len(topic) == 1 and not obj.region.crowd else "many"
+    return draft.turn("classes.class", case, values, (), [topic])
 
 
 def _phrase(draft: Draft, topic: Expression) -> Turn:

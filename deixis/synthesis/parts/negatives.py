@@ -64,14 +64,15 @@ class NegativesOptions(QuestionOptions):
 
 @dataclass(frozen=True)
 class Asked:
-    """A name to ask about. objects: those of that name, or of `other`, which it is a hard negative of. several: ask in
-    the plural; for absent names drawn from the present ones, so that grammatical number does not reveal the answer."""
+    """A name to ask about. objects: those of that name, or of `other`, which it is a hard negative of. place: the topic
+    whose wordings ask where it is; of absent names drawn from those of the present ones, so that it does not reveal the
+    answer."""
 
     name: str
     objects: tuple[int, ...] = ()
     other: str | None = None
     count: int = 0
-    several: bool = False
+    place: str = "objects.some"
 
 
 def make(
@@ -94,11 +95,16 @@ def _topics(absent: AbsentNames, item: Annotated, rng: np.random.Generator) -> d
     there = [(name, objects) for name, objects in names.objects.items() if len(objects) <= MAX_THINGS]
     there = shuffled(there, rng)[:NAMES_PER_ITEM]
     missing = absent.names(item, names, 2 * NAMES_PER_ITEM, rng)
-    alike = [Asked(other, objects, name) for name, objects in there for other in absent.alike(item, names, name)]
+    alike = [
+        # "only a dog" is said of a name of which all is annotated
+        Asked(other, *((objects, name) if name in names.every else ()))
+        for name, objects in there
+        for other in absent.alike(item, names, name)
+    ]
     alike = list({asked.name: asked for asked in shuffled(alike, rng)}.values())[: 2 * NAMES_PER_ITEM]
-    asks_several = [len(objects) > 1 for _, objects in there] or [False]
-    several = [asks_several[number] for number in rng.integers(len(asks_several), size=4 * NAMES_PER_ITEM).tolist()]
-    yes = [Asked(name, objects, several=len(objects) > 1) for name, objects in there]
+    yes = [Asked(name, objects, place=_place_topic(item, names, name, rng)) for name, objects in there]
+    asked = [one.place for one in yes] or ["objects.where" if item.complete else "objects.some"]
+    places = [asked[number] for number in rng.integers(len(asked), size=4 * NAMES_PER_ITEM).tolist()]
     regions = [(name, obj) for name, objects in there for obj in objects if not item.objects[obj].stuff]
     regions = shuffled(regions, rng)[:NAMES_PER_ITEM]
     counts = [yes_ for yes_ in yes if yes_.name in names.every and _is_counted(item, yes_)]
@@ -107,8 +113,8 @@ def _topics(absent: AbsentNames, item: Annotated, rng: np.random.Generator) -> d
         "presence no": [Asked(name) for name in missing[::2]],
         "presence no alike": alike[::2],
         "place yes": shuffled(yes, rng),
-        "place no": [Asked(name, several=several.pop()) for name in missing[1::2]],
-        "place no alike": [replace(asked, several=several.pop()) for asked in alike[1::2]],
+        "place no": [Asked(name, place=places.pop()) for name in missing[1::2]],
+        "place no alike": [replace(one, place=places.pop()) for one in alike[1::2]],
         "region yes": [Asked(name, (obj,), name) for name, obj in regions],
         "region no": _of_regions(regions, lambda name: absent.names(item, names, 1, rng), rng),
         "region no alike": _of_regions(regions, lambda name: _kept_apart(absent, item, names, name), rng),
@@ -141,15 +147,14 @@ def _turn(draft: Draft, kind: str, topic: Asked) -> Turn:
     values = name_words(topic.name, mass=stuff and topic.other is None)
     several = len(topic.objects) > 1
     if is_there == "yes":
+        is_some = topic.place == "objects.some"
         values["total"] = counted(len(topic.objects), topic.name)
-        case = "many" if several else "one"
+        case, objects = "many" if several else "one", topic.objects[:1] if is_some else topic.objects
         if question == "presence":
-            return draft.turn("negatives.there", case, values, (), [topic.objects])
-        key = _place_topic(draft, topic)
-        objects = topic.objects[:1] if key == "objects.some" else topic.objects
-        return draft.turn(key, case if key == "objects.every" else "one", values, (), [objects])
+            return draft.turn("negatives.there", "some" if is_some else case, values, (), [objects])
+        return draft.turn(topic.place, case if topic.place == "objects.every" else "one", values, (), [objects])
     values["total"] = ""
-    ask = "negatives.there" if question == "presence" else _place_topic(draft, topic)
+    ask = "negatives.there" if question == "presence" else topic.place
     key = "negatives.there" if question == "presence" else "negatives.where"
     if topic.other is not None and not several and draft.chance(0.5):
         values |= name_words(topic.other, "other", stuff)
@@ -157,11 +162,14 @@ def _turn(draft: Draft, kind: str, topic: Asked) -> Turn:
     return draft.turn(key, "none", values, (), [()], ask=ask)
 
 
-def _place_topic(draft: Draft, topic: Asked) -> str:
-    """The wordings that ask where something is, drawn alike whether it is there or not."""
-    if not draft.item.complete:
+def _place_topic(item: Annotated, names: Names, name: str, rng: np.random.Generator) -> str:
+    """The topic that asks where a name is: for some of it, for every one, or for the one that there is."""
+    if name not in names.every:
         return "objects.some"
-    return "objects.every" if topic.several or draft.chance(EVERY_OF_ONE) else "objects.where"
+    objects = names.objects[name]
+    if item.objects[objects[0]].stuff:  # in a class map several objects of a name are one region
+        return "objects.where"
+    return "objects.every" if len(objects) > 1 or rng.random() < EVERY_OF_ONE else "objects.where"
 
 
 def _region(draft: Draft, topic: Asked, is_there: str) -> Turn:

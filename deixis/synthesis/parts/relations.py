@@ -82,15 +82,14 @@ def _told(item: Annotated, rng: np.random.Generator) -> dict[str, list[Related]]
     ends = [
         (subject, predicate, object_)
         for subject, predicate, object_ in dict.fromkeys(ends)
-        if predicate.lower() not in NO_RELATION
-        and subject != object_
-        and is_single(item.objects[subject])
-        and is_single(item.objects[object_])
+        if predicate.lower() not in NO_RELATION and subject != object_
     ]
     names = [(item.objects[s].full_name, p, item.objects[o].full_name) for s, p, o in ends]
     by_names, by_subject, by_object = Counter(names), Counter((s, p) for s, p, _ in ends), Counter(e[1:] for e in ends)
     topics: dict[str, list[Related]] = {"in": [], "out": [], "both": []}
     for (subject, predicate, object_), name in zip(ends, names, strict=True):
+        if not is_single(item.objects[subject]) or not is_single(item.objects[object_]):
+            continue  # counted above all the same
         topics["in"].append(Related("told_in", subject, predicate, object_))
         if by_names[name] == 1 and name[0] != name[2]:
             topics["out"].append(Related("told_out", subject, predicate, object_))
