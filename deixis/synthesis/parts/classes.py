@@ -79,7 +79,7 @@ def _classes(item: Annotated, has_mask: Sequence[bool]) -> list[tuple[int, ...]]
     partial = {name.lower() for name in item.vague}
     found: dict[str, list[int]] = {}
     for number, obj in enumerate(item.objects):
-        if not has_mask[number] or obj.region.ignore:
+        if obj.region is None or not has_mask[number] or obj.region.ignore:
             partial |= {name.lower() for name in obj.names}
         elif obj.name:
             found.setdefault(obj.full_name, []).append(number)
@@ -98,8 +98,8 @@ def _turn(draft: Draft, kind: str, topic: tuple[int, ...] | Expression | str) ->
         return draft.turn("classes.class", "none", name_words(topic))
     obj = draft.item.objects[topic[0]]
     values = name_words(obj.full_name, mass=obj.stuff)
-    case = "one" if len(topic) == 1 and not obj.region.crowd else "many"
-    return draft.turn("classes.class", case, values, (), [topic])
+    is_one = len(topic) == 1 and obj.region is not None and not obj.region.crowd
+    return draft.turn("classes.class", "one" if is_one else "many", values, (), [topic])
 
 
 def _phrase(draft: Draft, topic: Expression) -> Turn:
