@@ -167,9 +167,10 @@ class DenseBatches:
         signal = signal_of(facts)
         values, frame = to_tensor(signal, spec)
         indices = modality.indices(signal, spec) if modality.indices is not None else None
-        cells = (values.shape[-1] // CELL_PX) ** 2 if name == "image" else len(values) // CELL_FRAMES
+        has_pixels = modality.axes == "xy"
+        cells = (values.shape[-1] // CELL_PX) ** 2 if has_pixels else len(values) // CELL_FRAMES
         targets = targets_of(facts, Prepared(name, values, frame, indices=indices), cells)
-        return _mirrored(values, targets) if name == "image" and seed % 2 else (values, targets)
+        return _mirrored(values, targets) if has_pixels and seed % 2 else (values, targets)
 
 
 def _mirrored(values: np.ndarray, targets: DenseTargets) -> tuple[np.ndarray, DenseTargets]:

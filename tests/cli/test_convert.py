@@ -22,15 +22,15 @@ def typed(*words):
 def test_a_checkpoint_becomes_a_folder(source, tmp_path, capsys):
     out = tmp_path / "out"
     assert typed("convert", "ferret", source, out, "--dtype", "bfloat16") == 0
-    told, said = capsys.readouterr()
-    assert told == ""
-    assert f"converted into {out}" in said
+    output, progress = capsys.readouterr()
+    assert output == ""
+    assert f"converted into {out}" in progress
     config = json.loads((out / "config.json").read_text())
     assert (config["system"], config["dtype"]) == ("ferret", "bfloat16")
     card = (out / "README.md").read_text()
     assert "CC BY-NC" in card
     assert "Signals in: image. Regions in: image. Answers out: text, box." in card
-    assert "masks in answers (LISA and the union)" in card
+    assert "masks in answers" in card
 
 
 def test_the_options_arrive(tmp_path, capsys):
@@ -62,7 +62,7 @@ def test_the_options_arrive(tmp_path, capsys):
 )
 def test_mistakes_are_one_sentence(source, tmp_path, capsys, words, sentence):
     code = typed("convert", *(word.format(source=source, out=tmp_path / "out") for word in words))
-    told, said = capsys.readouterr()
+    output, progress = capsys.readouterr()
     assert (code, told) == (2, "")
     assert sentence in said
     assert said.count("\n") == 1

@@ -8,7 +8,7 @@ import pytest
 from deixis.checkpoints import bundled_folder
 from deixis.evaluation.benchmarks import BENCHMARKS
 from tests.evaluation.benchmarks.test_captioning import clotho, coco_captions
-from tests.evaluation.benchmarks.test_classification import modelnet40, pictures
+from tests.evaluation.benchmarks.test_classification import images, modelnet40
 from tests.evaluation.benchmarks.test_questions import clotho_aqa, gqa, vqav2
 
 pytestmark = pytest.mark.skipif(not bundled_folder().is_dir(), reason="the bundled model is not trained yet")
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.skipif(not bundled_folder().is_dir(), reason="the bundl
 @pytest.mark.parametrize(
     ("name", "make", "parts", "count"),
     [
-        pytest.param("coco_captions", coco_captions, {"test"}, 3, id="captions of pictures"),
+        pytest.param("coco_captions", coco_captions, {"test"}, 3, id="captions of images"),
         pytest.param("clotho_captions", clotho, {"evaluation"}, 3, id="captions of sounds"),
         pytest.param("vqav2", vqav2, {"yes/no", "number", "other", "all"}, 3, id="questions with ten answers"),
         pytest.param("gqa", gqa, {"binary", "open", "all"}, 3, id="questions with one answer"),
         pytest.param("clotho_aqa", clotho_aqa, {"binary", "single word", "all"}, 3, id="questions about sounds"),
-        pytest.param("class_folders", pictures, {"all"}, 4, id="classes of pictures"),
+        pytest.param("class_folders", images, {"all"}, 4, id="classes of images"),
         pytest.param("modelnet40", modelnet40, {"test"}, 4, id="classes of clouds"),
     ],
 )

@@ -19,7 +19,7 @@ def write_flickr(folder) -> None:
 
 def write_lvis(folder) -> None:
     folder.mkdir()
-    test_region_classification.lvis_form(folder, pictures=3)
+    test_region_classification.lvis_form(folder, image_count=3)
 
 
 @pytest.mark.parametrize(

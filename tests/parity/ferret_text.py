@@ -111,7 +111,7 @@ def boxes_of(fractions: list[float], size_wh: tuple[int, int]) -> tuple[int, ...
 def question(markup: str, regions: list[Region], size_wh: tuple[int, int], notation: Notation) -> tuple[str, list[int]]:
     """(a question, which region each of its tokens stands for), written by the renderer's own function."""
     frame = letterbox_frame(size_wh[::-1], (336, 336))
-    return write_prompt(markup, regions, [frame], [frame.size], notation)
+    return write_prompt(markup, regions, [frame], notation)
 
 
 def gpt4(golden: Golden) -> Iterator[Check]:

@@ -6,13 +6,13 @@ Source: apple/ml-ferret@3c9e5c93 ferret/eval/{model_refcoco,model_flickr,model_l
 from collections.abc import Sequence
 
 
-def refcoco_question(caption: str) -> str:
+def refcoco_question(text: str) -> str:
     """The question for one referring expression.
 
     >>> refcoco_question("the man, left, in blue ")
     'What is the location of the man left in blue in the image?'
     """
-    return f"What is the location of {_without_commas(caption)} in the image?"
+    return f"What is the location of {_without_commas(text)} in the image?"
 
 
 def flickr_question(entities: Sequence[str]) -> str:

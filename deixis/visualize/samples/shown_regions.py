@@ -50,8 +50,12 @@ def shown_regions(sample: Sample, turns: Sequence[Turn]) -> list[list[Shown]]:
                     names = FIELDS_BEHIND[reference.form] if reference.form else order
                     found = [name for name in names if getattr(sample.regions[index], name) is not None]
                     fields[index] = tuple(dict.fromkeys((*fields.get(index, ()), *found[:1])))
-    shown: list[list[Shown]] = [[] for _ in sample.signals]
-    for index, names in sorted(fields.items()):
-        if names:
-            shown[sample.regions[index].signal].append(Shown(index, sample.regions[index], names))
-    return shown
+    # A region of a signal that is not there is not drawn: the page shows damaged samples, too.
+    return [
+        [
+            Shown(index, region, names)
+            for index, names in sorted(fields.items())
+            if names and (region := sample.regions[index]).signal == number
+        ]
+        for number in range(len(sample.signals))
+    ]

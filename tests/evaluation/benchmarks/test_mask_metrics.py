@@ -76,7 +76,7 @@ def test_one_answer(masks, target, iou, alone):
     json.dumps(metrics, allow_nan=False)
 
 
-def test_sums_equal_a_plain_loop_and_the_official_script():
+def test_sums_equal_a_plain_loop():
     rng = np.random.default_rng(3)
     pairs = []
     for _ in range(12):
@@ -87,8 +87,6 @@ def test_sums_equal_a_plain_loop_and_the_official_script():
     found, plain = values(rows), plain_sums(pairs)
     assert found["gIoU exact"] == pytest.approx(plain["gIoU"], abs=1e-9)
     assert found["cIoU"] == pytest.approx(plain["cIoU"], abs=1e-9)
-    official = score_masks([(np.where(marked, 1.0, -1.0)[None], target[None]) for marked, target in pairs])
-    assert (found["gIoU"], found["cIoU"]) == pytest.approx(tuple(100 * value for value in official), abs=1e-12)
 
 
 def test_recorded_scores_of_the_official_script(shared_golden):

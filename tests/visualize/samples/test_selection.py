@@ -65,7 +65,7 @@ def test_no_more_are_held_than_shown():
     choices = Choice(5)
     for one in MANY:
         choices.add(one)
-    held = sum(len(lowest.heap) for kinds in choices._kept.values() for lowest in kinds.values())
+    held = sum(len(lowest.heap) for by_modality in choices._lowest.values() for lowest in by_modality.values())
     assert held == 5 + 3
     assert choices.seen == {"refer": 500, "count": 3}
 
