@@ -60,20 +60,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Item:
-    """All rows of one key, in the order of the files."""
+    """All rows of one key, in the order of the files. repeats: those that `one` was asked for and did not give."""
 
     key: str
     rows: tuple[Row, ...]
+    repeats: dict[str, Skipped] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, part: str) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.part == part)
 
     def one(self, part: str) -> Row:
-        """The only row of a part. Raises DataError if there is none; of several the first counts."""
-        found = self.of(part)
-        if not found:
+        """The only row of a part. Raises DataError if there is none; of several the first counts, others are skipped."""
+        first, *others = self.of(part) or (None,)
+        if first is None:
             raise DataError(f"{self.rows[0].where}: expected the {part} that it belongs to, {self.key}, got none")
-        return found[0]
+        for row in others:
+            why = f"expected one {part} of {self.key}, got another, beside that of {first.where}, which is used"
+            self.repeats[row.where] = Skipped(row.where, why)
+        return first
 
 
 def record_rows(

@@ -29,6 +29,7 @@ def read_all(form: Format, path: Path, **place: Any) -> tuple[list[Annotated | S
                     (skipped if isinstance(found, Skipped) else records).append(found)
             except ValueError as error:
                 skipped.append(Skipped(item.rows[0].where, str(error)))
+            skipped += item.repeats.values()
         catalogue.close()
     for record in records:
         for sample in plain_samples(record) if isinstance(record, Annotated) else [record]:

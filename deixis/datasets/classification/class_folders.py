@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from deixis.datasets.files.class_lists import readable
-from deixis.datasets.files.images import set_name, split_of
+from deixis.datasets.files.images import own_media_id, set_name, split_of
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.files.tables import table_rows
-from deixis.datasets.image_ids import image_id
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError
@@ -63,16 +62,13 @@ def read_class_folders(item: Item, metadata: Metadata, config: DatasetConfig) ->
     value = item.one("file").value
     path, source = Path(value["path"]), set_name(config)
     modality = config.options.get("kind") or _MODALITY_OF_SUFFIX[path.suffix.lower()]
-    medium = MediaReference(
-        (image_id(str(path)) if modality == "image" else None) or f"{source}/{item.key}", modality, path=str(path)
-    )
-    if modality == "image":
-        medium = MediaReference(medium.id, modality, path=str(path), size_hw=header_size_hw(path))
-    elif not path.is_file():
+    if not path.is_file():
         raise DataError(f"{path}: expected a file, got none")
+    medium_id, size_hw = own_media_id(path, config, source), header_size_hw(path) if modality == "image" else None
+    medium = MediaReference(medium_id, modality, path=str(path), size_hw=size_hw)
     classes = tuple(map(plain_text, metadata["classes"][0].value))
     yield Sample(
-        id=f"{source}/{item.key}",
+        id=medium_id,
         source=source,
         task="classify",
         split=value["split"],
@@ -136,7 +132,7 @@ def _rows_of_list(found: Path, config: DatasetConfig) -> Iterator[Row | Skipped]
 
 
 def _row(path: Path, name: str, where: str, config: DatasetConfig) -> Row:
-    key = PurePosixPath(shown_path(path, config)).with_suffix("").as_posix().lstrip("/")
+    key = shown_path(path, config).lstrip("/")
     split = config.split or next(filter(None, map(split_of, filter(_is_split, PurePosixPath(key).parts))), None)
     return Row(key, "file", where, {"path": str(path), "class": name, "split": split or split_of_key(key, config)})
 

@@ -19,7 +19,7 @@ from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import declared_size_hw, image_reference, set_name, split_of
 from deixis.datasets.files.json_stream import flag_field, text_field
 from deixis.datasets.files.mask_regions import segmentation_rle, sound_region
-from deixis.datasets.image_ids import aliases
+from deixis.datasets.image_ids import flickr_aliases, numbered_id, published_id
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, escaped
@@ -116,7 +116,7 @@ def read_coco(
         captions=tuple(captions),
         absent=tuple(name for name in names["no"] if name not in there),
         vague=names["maybe"],
-        aliases=aliases(*image_names(image), image.get("flickr_url")),
+        aliases=flickr_aliases(image.get("flickr_url")),
         complete=variant.complete,
         closed=not variant.absent,
         form=context.form or ("mask" if has_masks else "box"),
@@ -185,9 +185,11 @@ def _medium(row: Row, config: DatasetConfig, variant: CocoVariant, split: str) -
         names = variant.names(row.value)
         if not names:
             raise DataError(f"file_name: expected the name of an image, got {shown(row.value)}")
-        return image_reference(
-            config, names, variant.media or variant.source or set_name(config), declared_size_hw(row.value), split
-        )
+        if published := variant.media or variant.source:
+            known = published_id(names, published)
+        else:
+            known = next(filter(None, (numbered_id(name, row.value["id"]) for name in names)), None)
+        return image_reference(config, names, set_name(config), declared_size_hw(row.value), split, known)
     except DeixisError as error:
         raise DataError(f"{row.where}: {error}") from None
 

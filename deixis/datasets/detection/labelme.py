@@ -28,10 +28,9 @@ from jaxtyping import Float64, UInt8
 from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.files.boxes import box_from_xyxy
 from deixis.datasets.files.class_lists import readable
-from deixis.datasets.files.images import checked_size_hw, declared_size_hw, find_image, image_media_id, set_name
+from deixis.datasets.files.images import checked_size_hw, declared_size_hw, find_image, own_media_id, set_name
 from deixis.datasets.files.mask_regions import mask_region, rle_box, segmentation_rle
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
-from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
@@ -61,7 +60,7 @@ def read_labelme(item: Item, metadata: Metadata, config: DatasetConfig) -> Itera
     row = item.one("file")
     document = _document(Path(row.value))
     source = set_name(config)
-    medium = _medium(document, Path(row.value), item.key, config, source)
+    medium = _medium(document, Path(row.value), config, source)
     shapes: list[_Shape] = []
     for number, record in enumerate(document["shapes"]):
         try:
@@ -77,14 +76,13 @@ def read_labelme(item: Item, metadata: Metadata, config: DatasetConfig) -> Itera
     there = {obj.name for obj in objects}
     has_masks = bool(drawn) and all(obj.region.mask is not None for obj, _ in drawn)
     yield Annotated(
-        id=f"{source}/{medium.id.split('/', 1)[1]}",
+        id=f"{source}/{item.key}",
         source=source,
         split=split_of_key(item.key, config),
         signals=(medium,),
         objects=tuple(objects),
         expressions=tuple(Expression(text, (number,)) for number, (_, text) in enumerate(drawn) if text),
         absent=tuple(name for name, is_set in is_present.items() if not is_set and name not in there),
-        aliases=aliases(str(document.get("imagePath"))),
         form="mask" if has_masks else "box",
     )
 
@@ -108,14 +106,14 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _medium(document: Mapping[str, Any], path: Path, key: str, config: DatasetConfig, source: str) -> MediaReference:
+def _medium(document: Mapping[str, Any], path: Path, config: DatasetConfig, source: str) -> MediaReference:
     name = str(document.get("imagePath") or "").replace("\\", "/")
     if not name:
         raise DataError(f"imagePath: expected the name of an image, got {shown(document.get('imagePath'))}")
     beside = path.parent / name
     image = beside if beside.is_file() else find_image(config, [name])
     declared = declared_size_hw({"height": document.get("imageHeight"), "width": document.get("imageWidth")})
-    medium_id = image_media_id([f"{key}{Path(name).suffix}", name], source)
+    medium_id = own_media_id(image if image.is_file() else beside, config, source)
     if not image.is_file() and document.get("imageData"):
         values = _inline_image(document["imageData"], path)
         return MediaReference(medium_id, "image", size_hw=values.shape[:2], values=values)

@@ -24,7 +24,6 @@ from deixis.datasets.files.map_files import read_map
 from deixis.datasets.files.mask_regions import map_regions
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.files.safe_xml import read_xml
-from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, box_iou
@@ -94,7 +93,6 @@ def read_voc(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[
         split=config.split or (splits[0].value if splits else split_of_key(item.key, config)),
         signals=(medium,),
         objects=marked,
-        aliases=aliases(medium.path),
         form="mask" if marked and all(obj.region.mask is not None for obj in marked) else "box",
     )
 

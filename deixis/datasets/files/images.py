@@ -4,13 +4,13 @@ Sets name images by a file, a path or an address, and people keep them in many f
 no annotation.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from deixis.datasets.image_ids import image_id
 from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
@@ -34,26 +34,33 @@ def image_reference(
     source: str,
     size_hw: tuple[int, int] | None = None,
     split: str | None = None,
+    known: str | None = None,
 ) -> MediaReference:
     """The medium of an image that a set knows by these names, the best first.
 
     Its file is the first that is there, else where the first name would lie; its size is what the set says, else that
-    of the file's header. Raises DataError where neither tells it.
+    of the file's header. known: its id, where the set confirms one; else it is called by its path. Raises DataError
+    where neither set nor file tells the size.
     """
     path = find_image(config, names, split)
     if size_hw is None:
         size_hw = header_size_hw(path)
-    return MediaReference(image_media_id(names, source), "image", path=str(path), size_hw=size_hw)
+    return MediaReference(known or own_media_id(path, config, source), "image", path=str(path), size_hw=size_hw)
 
 
-def image_media_id(names: Sequence[str], source: str) -> str:
-    """The id that an image has in every set, else its name in this one.
+def own_media_id(path: Path, config: DatasetConfig, source: str) -> str:
+    """The id of a medium of one's own: the set and the path below its folder, or below that of the media.
 
-    >>> image_media_id(["val2017/000000000139.jpg"], "lvis"), image_media_id([r"day 1\\nuts.jpg"], "nuts")
-    ('coco/000000000139', 'nuts/day 1/nuts')
+    With its ending and all its folders: a.jpg and a.png, train/a.jpg and val/a.jpg are two media.
+
+    >>> own_media_id(Path("nuts/train/0.jpg"), DatasetConfig(Path("nuts/annotations/train.json")), "nuts")
+    'nuts/train/0.jpg'
     """
-    known = next(filter(None, map(image_id, names)), None)
-    return known or f"{source}/{PurePosixPath(relative_name(names[0])).with_suffix('')}"
+    lies, folder = Path(os.path.abspath(path)), set_folder(config.path)
+    images = None if config.images is None else Path(os.path.abspath(config.images))
+    if images is not None and not lies.is_relative_to(folder) and lies.is_relative_to(images):
+        return f"{source}/{lies.relative_to(images.parent).as_posix()}"
+    return f"{source}/{PurePosixPath(os.path.relpath(lies, folder).replace(os.sep, '/'))}"
 
 
 def find_image(config: DatasetConfig, names: Sequence[str], split: str | None = None) -> Path:
@@ -126,9 +133,14 @@ def set_name(config: DatasetConfig, file: Path | None = None) -> str:
     """
     if "source" in config.options:
         return config.options["source"]
-    path = (file or config.path).resolve()
+    return set_folder((file or config.path).resolve()).name
+
+
+def set_folder(path: Path) -> Path:
+    """The folder of the set of a file or folder: that itself, or the one above `annotations` or `labels`."""
+    path = Path(os.path.abspath(path))
     folder = path if path.is_dir() or not path.suffix else path.parent
-    return folder.parent.name if folder.name.lower() in ("annotations", "labels") else folder.name
+    return folder.parent if folder.name.lower() in ("annotations", "labels") else folder
 
 
 def _roots(config: DatasetConfig) -> list[Path]:

@@ -45,7 +45,7 @@ def scan_ferret_bench(config: DatasetConfig) -> Iterator[Row | Skipped]:
 def read_ferret_bench(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Sample]:
     """The sample of a question and its answer."""
     question, answer = item.one("question").value, item.one("answer").value
-    media = image_references(question, config, SOURCE)
+    media = image_references(question, config, SOURCE, is_published=True)
     texts = TextBoxes(config.options.get("boxes", ON_IMAGE), media)
     turn = Turn(texts.markup(question["text"].strip(), False), texts.markup(answer["text"].strip(), True))
     yield Sample(

@@ -21,6 +21,7 @@ from deixis.datasets.files.boxes import box_from_xyxy, numbers
 from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.files.text_boxes import box_from_shares
+from deixis.datasets.image_ids import published_id
 from deixis.datasets.plain_questions import plain_text
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, numbered_rows
 from deixis.errors import DataError, DeixisError
@@ -45,7 +46,8 @@ def read_ferret_lvis(item: Item, metadata: Metadata, config: DatasetConfig) -> I
     """
     row = item.one("record")
     record = row.value
-    medium = image_reference(config, [PurePosixPath(record["image_path"]).name], SOURCE, declared_size_hw(record))
+    file = [PurePosixPath(record["image_path"]).name]
+    medium = image_reference(config, file, SOURCE, declared_size_hw(record), known=published_id(file, SOURCE))
     names = [_readable(record[field]) for field in ("name", "neg_class")]
     options = names if record["number"] % 2 == 0 else names[::-1]
     turn = Turn(

@@ -27,6 +27,7 @@ from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import find_image
 from deixis.datasets.files.json_stream import json_pairs
 from deixis.datasets.files.mask_regions import segmentation_rle, sound_region
+from deixis.datasets.image_ids import published_id
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.samples.consistency import shown
@@ -79,7 +80,7 @@ def read_grand(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annot
             yield Skipped(f"{row.where}.{part}[{number}]", str(error))
     objects = tuple(found.objects)
     yield Annotated(
-        id=f"grand/{PurePath(name).stem}",
+        id=f"grand/{PurePath(name).as_posix()}",
         source="grand",
         split=config.split or "train",
         signals=(medium,),
@@ -154,14 +155,14 @@ def find_phrase(text: str, phrase: str, place: Any = None) -> tuple[int, int] | 
     return None if start < 0 else (start, start + len(phrase))
 
 
-def sa1b_id(name: str, source: str) -> str:
-    """The id of an image by its name: SA-1B's is the same in all sets.
+def grand_id(name: str, source: str) -> str:
+    """The id of an image by its name: SA-1B's and COCO's are the same in all sets.
 
-    >>> sa1b_id("train/sa_10.jpg", "grand"), sa1b_id("a.jpg", "grand")
-    ('sa1b/sa_10', 'grand/a')
+    >>> grand_id("train/sa_10.jpg", "grand"), grand_id("day/a.jpg", "grand")
+    ('sa1b/sa_10', 'grand/day/a.jpg')
     """
     stem = PurePath(name).stem
-    return f"{'sa1b' if stem.startswith('sa_') else source}/{stem}"
+    return f"sa1b/{stem}" if stem.startswith("sa_") else published_id([name], source)
 
 
 def _captions(record: Record) -> Iterator[tuple[str, int, str, Any]]:
@@ -183,7 +184,7 @@ def _medium(name: str, record: Record, config: DatasetConfig) -> MediaReference:
         one.get("segmentation") for part in OBJECT_LISTS for one in record.get(part) or () if isinstance(one, dict)
     )
     size_hw = masks_size_hw(masks) or header_size_hw(path)
-    return MediaReference(sa1b_id(name, "grand"), "image", path=str(path), size_hw=size_hw)
+    return MediaReference(grand_id(name, "grand"), "image", path=str(path), size_hw=size_hw)
 
 
 def masks_size_hw(masks: Iterable[Any]) -> tuple[int, int] | None:

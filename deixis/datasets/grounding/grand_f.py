@@ -22,9 +22,8 @@ from deixis.datasets.files.caption_spans import Part, bare, link_caption, trimme
 from deixis.datasets.files.images import find_image, split_of
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.files.mask_regions import rle_box, segmentation_rle
-from deixis.datasets.grounding.grand import find_phrase, masks_size_hw, sa1b_id
+from deixis.datasets.grounding.grand import find_phrase, grand_id, masks_size_hw
 from deixis.datasets.grounding.mdetr import read_mdetr
-from deixis.datasets.image_ids import image_id
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
@@ -147,7 +146,7 @@ def _medium(record: Record, config: DatasetConfig) -> MediaReference:
     path = find_image(config, [name, *(f"{folder}/{PurePath(name).name}" for folder in FOLDERS)])
     masks = (mask for _, _, _, own in _groundings(record) for mask in (own if isinstance(own, list) else ()))
     size_hw = masks_size_hw(masks) or header_size_hw(path)
-    return MediaReference(image_id(name) or sa1b_id(name, "grand_f"), "image", path=str(path), size_hw=size_hw)
+    return MediaReference(grand_id(name, "grand_f"), "image", path=str(path), size_hw=size_hw)
 
 
 def _with_images(config: DatasetConfig) -> DatasetConfig:

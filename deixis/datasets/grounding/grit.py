@@ -21,7 +21,7 @@ from deixis.datasets.files.boxes import BoxXYXY, box_from_xyxy
 from deixis.datasets.files.dialogue import exchanges, marked
 from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.files.mask_regions import segmentation_rle
-from deixis.datasets.instruction.llava import image_references
+from deixis.datasets.instruction.llava import image_references, list_image_id
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, numbered_rows
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
@@ -101,7 +101,8 @@ def _medium(record: dict[str, Any], config: DatasetConfig, source: str) -> Media
         raise DataError(f"image_h, image_w: {error}") from None
     if size_hw is None and not record.get("box_x1y1x2y2"):
         return image_references(record, config, source)[0]
-    return image_reference(config, [name], source, size_hw)
+    known = list_image_id(name, record.get("id"), config)
+    return image_reference(config, [name], source, size_hw, known=known)
 
 
 class _Regions:

@@ -19,7 +19,7 @@ from deixis.datasets.files.boxes import BoxXYXY, box_from_xyxy, numbers
 from deixis.datasets.files.caption_spans import link_caption
 from deixis.datasets.files.images import declared_size_hw
 from deixis.datasets.files.json_stream import text_field
-from deixis.datasets.image_ids import aliases
+from deixis.datasets.image_ids import flickr_aliases
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
@@ -93,7 +93,7 @@ def read_kosmos_grit(item: Item, metadata: Metadata, config: DatasetConfig) -> I
             Expression(caption[a:b].strip(), tuple(own)) for (a, b), own in found.spans["ref_exps"].items()
         ),
         captions=(link_caption(caption, ((*span, own) for span, own in found.spans["noun_chunks"].items())).strip(),),
-        aliases=aliases(record.get("url")),
+        aliases=flickr_aliases(record.get("url")),
         complete=False,
         licence=KOSMOS_GRIT.licence,
         author="model",

@@ -22,6 +22,7 @@ from deixis.datasets.detection.coco_files import file_of, scan_coco
 from deixis.datasets.files.caption_spans import Part, bare, link_caption, trimmed
 from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.files.json_stream import text_field
+from deixis.datasets.image_ids import published_id
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
@@ -46,7 +47,8 @@ def read_mdetr(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Annot
         family = ID_PREFIXES.get(str(entry.value.get("data_source")), ID_PREFIXES.get(source, source))
         split = _SPLIT.search(file)
         split = config.split or (split[1] if split else "train")
-        medium = image_reference(config, [name], family, declared_size_hw(entry.value), split)
+        known = published_id([name], family)
+        medium = image_reference(config, [name], family, declared_size_hw(entry.value), split, known)
     except DeixisError as error:
         raise DataError(f"{entry.where}: {error}") from None
     is_expression = source.startswith("refcoco")

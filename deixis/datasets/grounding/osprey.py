@@ -17,6 +17,7 @@ from deixis.datasets.detection.coco import region_of_annotation
 from deixis.datasets.files.dialogue import exchanges, marked
 from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.files.json_stream import json_items, text_field
+from deixis.datasets.image_ids import published_id
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, record_rows
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
@@ -57,7 +58,8 @@ def read_osprey(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[Samp
     file = item.key.split("#")[0]
     name = text_field(record, "file_name", "the name of an image")
     # files call images COCO_train2014_N.jpg that lie as N.jpg in the folder that the set describes
-    medium = image_reference(config, [name, name.split("_")[-1]], "osprey", declared_size_hw(record))
+    names = [name, name.split("_")[-1]]
+    medium = image_reference(config, names, "osprey", declared_size_hw(record), known=published_id(names, "osprey"))
     annotations = record.get("annotation")
     if not isinstance(annotations, list) or not annotations:
         raise DataError(f"annotation: expected a list of masks, got {shown(annotations)}")

@@ -22,7 +22,7 @@ from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import declared_size_hw, image_reference
 from deixis.datasets.files.json_stream import json_items, text_field
 from deixis.datasets.files.safe_pickle import load_pickle
-from deixis.datasets.image_ids import aliases
+from deixis.datasets.image_ids import flickr_aliases, published_id
 from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.samples.consistency import listed, shown
@@ -89,8 +89,13 @@ def read_refs(
         raise DataError(f"image_id: expected the image of the reference, got {item.key}")
     image = item.one("image")
     try:
+        names = _names(image.value)
         medium = image_reference(
-            _with_images(dataset, config), _names(image.value), dataset.name, declared_size_hw(image.value)
+            _with_images(dataset, config),
+            names,
+            dataset.name,
+            declared_size_hw(image.value),
+            known=published_id(names, dataset.name),
         )
     except DeixisError as error:
         raise DataError(f"{image.where}: {error}") from None
@@ -118,7 +123,7 @@ def read_refs(
             signals=(medium,),
             objects=tuple(found.objects.values()),
             expressions=tuple(found.expressions if keeps else dict.fromkeys(found.expressions)),
-            aliases=aliases(image.value.get("flickr_url")),
+            aliases=flickr_aliases(image.value.get("flickr_url")),
             complete=False,
             form="mask",
         )

@@ -14,10 +14,10 @@ from typing import Any
 
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.detection.coco import image_names
-from deixis.datasets.files.images import declared_size_hw, image_reference, split_of
+from deixis.datasets.files.images import declared_size_hw, image_reference, set_name, split_of
 from deixis.datasets.files.json_stream import json_items
 from deixis.datasets.files.tables import table_rows
-from deixis.datasets.image_ids import aliases
+from deixis.datasets.image_ids import flickr_aliases, numbered_id
 from deixis.datasets.instruction.onellm_media import locate
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, by_field, record_rows
 from deixis.errors import DataError
@@ -44,10 +44,12 @@ def scan_coco_captions(config: DatasetConfig) -> Iterator[Row | Skipped]:
 
 def read_coco_captions(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[Annotated | Skipped]:
     image = item.one("image").value
-    medium = image_reference(config, image_names(image), "coco", declared_size_hw(image))
+    names = image_names(image)
+    known = next(filter(None, (numbered_id(name, image["id"]) for name in names)), None)
+    medium = image_reference(config, names, set_name(config), declared_size_hw(image), known=known)
     captions, skips = _captions([(row.where, row.value.get("caption")) for row in item.of("caption")])
     yield from skips
-    others = tuple(known for known in aliases(*image_names(image), image.get("flickr_url")) if known != medium.id)
+    others = flickr_aliases(image.get("flickr_url"))
     yield _annotated(config, COCO_CAPTIONS, item.key, medium, captions, others)
 
 

@@ -23,9 +23,10 @@ from typing import Any
 from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.files.boxes import box_from_xyxy
 from deixis.datasets.files.dialogue import Exchange, exchanges, strip_media_tokens
-from deixis.datasets.files.images import find_image, image_media_id
+from deixis.datasets.files.images import find_image, own_media_id
 from deixis.datasets.files.json_stream import json_rows, text_field
 from deixis.datasets.files.text_boxes import AS_TEXT, WAYS, TextBoxes, box_from_shares
+from deixis.datasets.image_ids import coco_id_of_name, numbered_id, path_id, published_id
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, by_field, numbered_rows, record_rows
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region, escaped
@@ -35,6 +36,11 @@ from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 
 TASKS = {"conv": "dialogue", "detail": "caption", "complex": "reason"}
 """LLaVA's types of questions -> our tasks."""
+LISTS = (
+    *("llava_instruct_", "llava_v1_5_mix", "conversation_58k", "detail_23k", "complex_reasoning_77k"),
+    *("coco2014_val_", "caps_boxes_coco2014_val_", "qa90_questions"),
+)
+"""Beginnings of the names of LLaVA's own lists, whose images are COCO's by their names alone."""
 
 
 def scan_llava(config: DatasetConfig) -> Iterator[Row | Skipped]:
@@ -77,8 +83,13 @@ def read_llava(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterato
     )
 
 
-def image_references(record: dict[str, Any], config: DatasetConfig, source: str) -> tuple[MediaReference, ...]:
-    """The images of a row. Their sizes are of their files, None where these are not there."""
+def image_references(
+    record: dict[str, Any], config: DatasetConfig, source: str, is_published: bool = False
+) -> tuple[MediaReference, ...]:
+    """The images of a row. Their sizes are of their files, None where these are not there.
+
+    is_published: the set has images of COCO, Visual Genome or its own, not those of whoever wrote a list in its form.
+    """
     names = record.get("image") or []
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
@@ -87,8 +98,19 @@ def image_references(record: dict[str, Any], config: DatasetConfig, source: str)
     for name in names:
         path = find_image(config, [name])
         size_hw = header_size_hw(path) if path.is_file() else None
-        media.append(MediaReference(image_media_id([name], source), "image", path=str(path), size_hw=size_hw))
+        known = published_id([name], source) if is_published else list_image_id(name, record.get("id"), config)
+        medium_id = known or own_media_id(path, config, source)
+        media.append(MediaReference(medium_id, "image", path=str(path), size_hw=size_hw))
     return tuple(media)
+
+
+def list_image_id(name: str, number: Any, config: DatasetConfig) -> str | None:
+    """The id of an image in a list of dialogues, if path, number of the row or list tell that it is another set's."""
+    return (
+        path_id(name)
+        or numbered_id(name, number)
+        or (coco_id_of_name(name) if config.path.name.startswith(LISTS) else None)
+    )
 
 
 def _exchanges(item: Item, record: dict[str, Any], has_medium: bool) -> tuple[list[Exchange], str, list[str]]:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from deixis.datasets.image_ids import image_id
+from deixis.datasets.image_ids import path_id
 from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError
 from deixis.samples.consistency import shown
@@ -148,7 +148,7 @@ def medium_id(modality: str, name: str) -> str:
     >>> medium_id("audio", "s3://wavcaps/BBC/1.flac"), medium_id("image", "coco/train2017/000000000009.jpg")
     ('onellm/audio/wavcaps/BBC/1.flac', 'coco/000000000009')
     """
-    known = image_id(name) if modality == "image" else None
+    known = path_id(name) if modality == "image" else None
     return known or f"onellm/{modality}/{_plain(name)}"
 
 

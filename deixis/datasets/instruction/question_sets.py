@@ -39,7 +39,7 @@ def _sample(config: DatasetConfig, form: Format, key: str, image: Any, turn: Tur
         task=task,
         split=config.split or split_of(config.path.name) or "test",
         turns=(turn,),
-        signals=image_references({"image": image}, config, form.name),
+        signals=image_references({"image": image}, config, form.name, is_published=True),
         licence=form.licence,
         author="person" if form is VQAV2 else "template",
     )

@@ -72,6 +72,7 @@ class Source:
             yield from self.reader.read(item, metadata, self.config)
         except UNREADABLE as error:
             yield Skipped(item.rows[0].where, _sentence(error))
+        yield from item.repeats.values()
 
     def description(self) -> dict[str, Any]:
         """What makes it the same set in a later run: where it lies, how it is read, and when its file was changed."""

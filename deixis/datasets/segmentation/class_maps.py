@@ -14,11 +14,11 @@ import numpy as np
 
 from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.files.class_lists import ClassList, is_void
-from deixis.datasets.files.images import image_media_id, set_name
+from deixis.datasets.files.images import own_media_id, set_name
 from deixis.datasets.files.map_files import read_map
 from deixis.datasets.files.mask_regions import map_regions
 from deixis.datasets.files.paired_folders import Pair, pair_rows, split_of_key
-from deixis.datasets.image_ids import aliases
+from deixis.datasets.image_ids import published_id
 from deixis.datasets.source import METADATA, DatasetConfig, Item, Metadata, Row
 from deixis.errors import DataError
 from deixis.geometry import Region, rle_area
@@ -59,23 +59,23 @@ def scan_maps(config: DatasetConfig, map_set: MapSet) -> Iterator[Row | Skipped]
 
 def read_maps(item: Item, metadata: Metadata, config: DatasetConfig, map_set: MapSet) -> Iterator[Annotated | Skipped]:
     """The image of an item with its classes; a `Skipped` for each number that no class has."""
-    images, maps = item.of("image"), item.of("map")
-    if not images or not maps:
-        have, lack = ("image", "a map") if images else ("map", "an image")
-        raise DataError(f"expected {lack} of the same name as this {have}, got none")
+    for have, lack, noun in (("image", "map", "a map"), ("map", "image", "an image")):
+        if item.of(have) and not item.of(lack):
+            raise DataError(f"expected {noun} of the same name as this {have}, got none")
+    image, labels = item.one("image"), item.one("map")
     classes = ClassList.from_json(metadata["classes"][0].value)
-    found = read_map(maps[0].value, as_colours=classes.by_colour)
+    found = read_map(labels.value, as_colours=classes.by_colour)
     if found.is_colour and not classes.by_colour:
-        raise DataError(f"{maps[0].where}: expected a number at each pixel, as the classes have numbers, got colours")
-    medium = _medium(item, config, map_set, found.values.shape)
+        raise DataError(f"{labels.where}: expected a number at each pixel, as the classes have numbers, got colours")
+    medium = _medium(item.key, image, labels, config, map_set, found.values.shape)
     named = {number: names for number, names in classes.names.items() if not is_void(names[0])}
     objects = []
     for number, region in map_regions(found.values):
         if number in named:
             objects.append(Object(named[number][0], region, synonyms=named[number][1:], stuff=True))
         elif number not in classes.names and (classes.by_colour or number not in VOID_NUMBERS):
-            yield Skipped(maps[0].where, _foreign(number, region, classes))
-    if (instances := _instances(Path(maps[0].value), config, map_set)) is not None:
+            yield Skipped(labels.where, _foreign(number, region, classes))
+    if (instances := _instances(Path(labels.value), config, map_set)) is not None:
         numbers = read_map(instances).values
         if numbers.shape != found.values.shape:
             raise DataError(f"{instances}: expected the size of the map, {found.values.shape}, got {numbers.shape}")
@@ -87,24 +87,25 @@ def read_maps(item: Item, metadata: Metadata, config: DatasetConfig, map_set: Ma
         split=split_of_key(item.key, config),
         signals=(medium,),
         objects=tuple(objects),
-        aliases=aliases(medium.path),
         form="mask",
         licence=map_set.licence,
     )
 
 
-def _medium(item: Item, config: DatasetConfig, map_set: MapSet, map_hw: tuple[int, ...]) -> MediaReference:
-    row = item.of("image")[0]
+def _medium(
+    key: str, row: Row, labels: Row, config: DatasetConfig, map_set: MapSet, map_hw: tuple[int, ...]
+) -> MediaReference:
     size_hw = header_size_hw(Path(row.value))
     if size_hw != tuple(map_hw):
         raise DataError(
-            f"{item.of('map')[0].where}: expected the size of its image, {size_hw[1]} x {size_hw[0]} pixels, got "
+            f"{labels.where}: expected the size of its image, {size_hw[1]} x {size_hw[0]} pixels, got "
             f"{map_hw[1]} x {map_hw[0]}"
         )
-    name = f"{item.key}{Path(row.value).suffix}"
-    return MediaReference(
-        image_media_id([name], map_set.source or set_name(config)), "image", path=row.value, size_hw=size_hw
-    )
+    if map_set.source is None:
+        medium_id = own_media_id(Path(row.value), config, set_name(config))
+    else:
+        medium_id = published_id([f"{key}{Path(row.value).suffix}"], map_set.source)
+    return MediaReference(medium_id, "image", path=row.value, size_hw=size_hw)
 
 
 def _foreign(number: int, region: Region, classes: ClassList) -> str:

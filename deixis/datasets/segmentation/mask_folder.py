@@ -14,12 +14,11 @@ from pathlib import Path
 
 from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.files.class_lists import ClassList, find_class_list, is_void, read_class_list
-from deixis.datasets.files.images import image_media_id, set_name
+from deixis.datasets.files.images import own_media_id, set_name
 from deixis.datasets.files.map_files import HALF, NumberMap, counted, read_map, soft_mask
 from deixis.datasets.files.mask_names import image_names, owner
 from deixis.datasets.files.mask_regions import map_regions, mask_region
 from deixis.datasets.files.paired_folders import files_below, find_pairs, shown_path, split_of_key
-from deixis.datasets.image_ids import aliases
 from deixis.datasets.source import METADATA, DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
@@ -72,8 +71,8 @@ def read_masks(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterato
     if not used:
         return
     source = set_name(config)
-    name = f"{item.key}{Path(image.value).suffix}"
-    medium = MediaReference(image_media_id([name], source), "image", path=image.value, size_hw=size_hw)
+    medium_id = own_media_id(Path(image.value), config, source)
+    medium = MediaReference(medium_id, "image", path=image.value, size_hw=size_hw)
     there = {obj.name for obj in collected.objects}
     yield Annotated(
         id=f"{source}/{medium.id.split('/', 1)[1]}",
@@ -82,7 +81,6 @@ def read_masks(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterato
         signals=(medium,),
         objects=tuple(collected.objects),
         absent=tuple(dict.fromkeys(name for name in collected.empty if name not in there)),
-        aliases=aliases(medium.path),
         form="mask",
     )
 

@@ -151,7 +151,7 @@ def read_reason_seg_item(item: Item, _: Metadata, config: DatasetConfig) -> Iter
         id=f"reason_seg/{split}/{path.stem}",
         source="reason_seg",
         split=split,
-        signals=(MediaReference(f"reason_seg/{path.stem}", "image", path=str(image), size_hw=size_hw),),
+        signals=(MediaReference(f"reason_seg/{split}/{path.stem}", "image", path=str(image), size_hw=size_hw),),
         objects=tuple(objects),
         expressions=tuple(
             Expression(text, (0,), implicit=found.is_sentence, explanation=explanation) for text in found.texts

@@ -18,6 +18,7 @@ from typing import Any
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.files.images import image_reference
 from deixis.datasets.files.json_stream import json_items, json_rows
+from deixis.datasets.image_ids import published_id
 from deixis.datasets.instruction.caption_sets import AUDIOCAPS, CLOTHO, COCO_CAPTIONS
 from deixis.datasets.instruction.onellm import ONELLM, POINTLLM_FILE
 from deixis.datasets.instruction.onellm_media import locate, medium_id
@@ -119,7 +120,7 @@ def _image_record(config: DatasetConfig, where: str, part: str, names: list[str]
     if not captions:
         return Skipped(where, f"caption: expected text, got {shown(texts[:1])}")
     try:
-        medium = image_reference(config, names, "captions")
+        medium = image_reference(config, names, "captions", known=published_id(names, "captions"))
     except DeixisError as error:
         return Skipped(where, str(error))
     return Item(medium.id, part, (medium,), captions)

@@ -112,7 +112,13 @@ def _of_folder(
         where = f"{folder.name}/{where}"
         try:
             judge_input = _judge_input(record, references, contexts, rules)
-            yield _example(part, record, judge_input, image_references(record, place, "coco"), options["notation"])
+            yield _example(
+                part,
+                record,
+                judge_input,
+                image_references(record, place, "coco", is_published=True),
+                options["notation"],
+            )
         except DeixisError as error:
             yield Skipped(where, str(error))
 

@@ -33,7 +33,7 @@ def test_folders(tmp_path, files, expected):
     samples, skipped = read_all(CLASS_FOLDERS, tmp_path, options={"source": "pets"})
     assert not skipped
     assert [(asked(sample)[1], sample.split) for sample in samples] == expected
-    assert [sample.id for sample in samples] == [f"pets/{name[:-4]}" for name in files]
+    assert [sample.id for sample in samples] == [f"pets/{name}" for name in files]
     assert samples[0].signals[0].size_hw == (4, 6)
 
 
@@ -73,7 +73,7 @@ def test_what_does_not_fit_is_counted(tmp_path, file, where, message):
         pytest.param("file,label\ncat/a.png,cat\ncat/b.txt,dog\n", {}, "labels.csv:3", "a known ending, got '.txt'",
                      id="ending"),
         pytest.param("Path,Kind\ncat/a.png,cat\ncat/b.png,dog\n", {"label": "kind"}, "labels.csv:3",
-                     "b.png: expected the image", id="gone"),
+                     "b.png: expected a file, got none", id="gone"),
     ],
 )  # fmt: skip
 def test_a_bad_line_is_counted(tmp_path, table, options, where, message):

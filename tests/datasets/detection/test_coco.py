@@ -161,7 +161,7 @@ def test_an_annotation_in_every_field(tmp_path):
         path = write_json(tmp_path / f"set{number}" / "instances_val2017.json", order)
         (record,), skipped = read_all(COCO, path, options={"source": "nuts"})
         assert not skipped
-        assert (record.id, record.source, record.split, record.form) == ("nuts/five", "nuts", "val", "mask")
+        assert (record.id, record.source, record.split, record.form) == ("nuts/five.jpg", "nuts", "val", "mask")
         assert (record.licence, record.aliases, record.complete) == ("CC-BY-2.0", ("flickr/6795644157",), True)
         light, dog = record.objects
         assert (light.name, light.region.box, light.region.crowd) == ("traffic light", (1.0, 1.0, 4.0, 3.0), False)
@@ -243,12 +243,12 @@ def test_a_size_that_the_set_does_not_tell_is_that_of_the_upright_image(tmp_path
 
 
 REAL = [
-    pytest.param("nuts_coco/annotations.json", 10, 86, ("nuts_coco/0", "mask", "unknown"), id="nuts"),
+    pytest.param("nuts_coco/annotations.json", 10, 86, ("nuts_coco/images/0.jpg", "mask", "unknown"), id="nuts"),
     pytest.param("coco_val_sample/annotations.json", 3, 9, ("coco/000000000785", "mask", "CC-BY-2.0"), id="coco"),
-    pytest.param("coco_val_sample/animalpose/test_animalpose.json", 2, 2, ("animalpose/ca110", "box", "unknown"),
+    pytest.param("coco_val_sample/animalpose/test_animalpose.json", 2, 2, ("animalpose/ca110.jpeg", "box", "unknown"),
                  id="keypoints"),
-    pytest.param("terrain_sahi/terrain1_coco.json", 1, 7, ("terrain_sahi/terrain1", "mask", "unknown"), id="terrain"),
-    pytest.param("labelme_examples/coco/annotations.json", 2, 6, ("coco/JPEGImages/2011_000003", "mask", "unknown"),
+    pytest.param("terrain_sahi/terrain1_coco.json", 1, 7, ("terrain_sahi/terrain1.jpg", "mask", "unknown"), id="terrain"),
+    pytest.param("labelme_examples/coco/annotations.json", 2, 6, ("coco/JPEGImages/2011_000003.jpg", "mask", "unknown"),
                  id="labelme_export"),
 ]  # fmt: skip
 

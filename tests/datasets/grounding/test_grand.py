@@ -69,7 +69,7 @@ def test_files_that_cannot_be_read_are_counted(tmp_path):
     write_json(tmp_path / "sa_2.json", {"sa_2.jpg": record(objects=[obj(1)])})
     write_json(tmp_path / "part_2" / "sa_3.json", {"sa_3.jpg": record()})
     (found,), skipped = read_all(GRAND, tmp_path)
-    assert found.id == "grand/sa_3"
+    assert found.id == "grand/sa_3.jpg"
     assert [found.why.split(": ", 1)[1].split(",")[0].split(";")[0] for found in skipped] == [
         "expected JSON", "expected a list", "expected the image"
     ]  # fmt: skip

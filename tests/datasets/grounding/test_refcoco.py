@@ -176,7 +176,7 @@ def test_refclef_has_lists_of_run_lengths_folders_of_a_thousand_and_overlapping_
     records, skipped = read_all(REFCLEF, folder)
     assert not skipped
     assert [record.split for record in records] == ["testA", "testB"]
-    assert records[0].signals[0].id == "refclef/19579"
+    assert records[0].signals[0].id == "refclef/19579.jpg"
     assert records[0].signals[0].path == str(file)
     assert records[0].objects[0].name == "sky blue"
     assert records[0].objects[0].region.box == (4, 3, 6, 9)

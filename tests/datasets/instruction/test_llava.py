@@ -71,9 +71,9 @@ def test_a_dialogue(tmp_path):
         pytest.param(None, [], id="text_alone"),
         pytest.param("gqa/images/2331.jpg", ["vg/2331"], id="gqa"),
         pytest.param("vg/VG_100K_2/23.jpg", ["vg/23"], id="vg"),
-        pytest.param("ocr_vqa/images/0060.jpg", ["mix/ocr_vqa/images/0060"], id="ocr_vqa"),
-        pytest.param("textvqa/train_images/ab.jpg", ["mix/textvqa/train_images/ab"], id="textvqa"),
-        pytest.param(["a.png", "b.png"], ["mix/a", "mix/b"], id="two"),
+        pytest.param("ocr_vqa/images/0060.jpg", ["mix/ocr_vqa/images/0060.jpg"], id="ocr_vqa"),
+        pytest.param("textvqa/train_images/ab.jpg", ["mix/textvqa/train_images/ab.jpg"], id="textvqa"),
+        pytest.param(["a.png", "b.png"], ["mix/a.png", "mix/b.png"], id="two"),
     ],
 )
 def test_the_subfolders_of_mix665k(tmp_path, image, ids):

@@ -227,10 +227,10 @@ def test_real_images_with_masks_of_their_annotations(shared_data, tmp_path):
         mask.save(tmp_path / "masks" / name)
     records, skipped = read_all(MASKS, tmp_path)
     assert skipped == []
-    by_id = {record.id.split("/")[1]: record for record in read_all(COCO, shared_data / "nuts_coco")[0]}
+    by_id = {record.id.split("/", 1)[1]: record for record in read_all(COCO, shared_data / "nuts_coco")[0]}
     assert len(records) == len(by_id) == 10
     for record in records:
-        expected = by_id[record.id.split("/")[1]].objects
+        expected = by_id[record.id.split("/", 1)[1]].objects
         for obj in record.objects:
             mask = rle_to_mask(obj.region.mask)
             others = [rle_to_mask(other.region.mask) for other in expected if other.name == obj.name]
