@@ -17,6 +17,9 @@ from deixis.evaluation.benchmark import Example, RequiredFile
 from deixis.samples.sample import MediaReference, Skipped
 
 _FOLDER: ContextVar[Path | None] = ContextVar("folder of parsed records", default=None)
+DEPTH = 4
+"""So many folders below --data files are looked for: repositories lie there as they are cloned
+(POPE/output/coco/coco_pope_random.json, ml-ferret/ferret/eval/ferret_gpt4_data/refer_desc/question.jsonl)."""
 IMAGES = {"images": "folder of the images, if they are not below --data"}
 """The option of every benchmark whose files only name their images."""
 
@@ -42,14 +45,14 @@ def coco_images(folder: str) -> RequiredFile:
 
 
 def find_files(data: Path, *patterns: str) -> list[Path]:
-    """The files of the first pattern that matches any, in alphabetical order, in --data or a folder directly below;
-    --data itself if it matches.
+    """The files of the first pattern that matches any, in alphabetical order, in --data or up to `DEPTH` folders below
+    it, the nearest ones; --data itself if it matches.
     """
     for pattern in patterns:
         if data.is_file() and data.match(pattern):
             return [data]
-        for below in ("", "*/"):
-            if files := sorted(path for path in data.glob(below + pattern) if path.exists()):
+        for depth in range(DEPTH + 1):
+            if files := sorted(path for path in data.glob("*/" * depth + pattern) if path.exists()):
                 return files
     return []
 
@@ -166,6 +169,6 @@ def unescaped(markup: str) -> str:
 
 
 def with_media(config: DatasetConfig, name: str) -> DatasetConfig:
-    """The configuration with its media folder, if it has its usual name beside the file or one level above."""
-    folders = [folder / name for folder in (config.path.parent, config.path.parent.parent)]
+    """The configuration with its media folder, if it has its usual name beside the file or in a folder above it."""
+    folders = [folder / name for folder in config.path.absolute().parents[: DEPTH + 1]]
     return replace(config, images=config.images or next((folder for folder in folders if folder.is_dir()), None))

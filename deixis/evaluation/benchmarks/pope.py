@@ -13,6 +13,7 @@ from deixis.evaluation.benchmarks.official_files import (
     place_for,
     records,
     require_files,
+    with_media,
 )
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean, ratio
 from deixis.evaluation.metrics.answer_text import find_names, parse_yes_no
@@ -74,7 +75,7 @@ class Pope:
         if not files:
             require_files(data, self.info.required_files[0], *names.values())
         for part, path in files.items():
-            for record in records(READER, place_for(path, options)):
+            for record in records(READER, with_media(place_for(path, options), "val2014")):
                 if isinstance(record, Sample | Skipped):
                     yield record if isinstance(record, Skipped) else _example(part, record)
 

@@ -34,6 +34,17 @@ def is_there(question) -> bool:
     return bool(int(question.turns[-1].user.split("number ")[1].split()[0]) % 3)
 
 
+def test_files_as_the_official_repository_has_them(tmp_path):
+    """output/coco/ is two folders below POPE; the images lie in --data."""
+    write_data(tmp_path)
+    (tmp_path / "output" / "coco").mkdir(parents=True)
+    for path in tmp_path.glob("*.json"):
+        path.rename(tmp_path / "output" / "coco" / path.name)
+    examples = list(BENCHMARK.examples(tmp_path, {}))
+    assert [example.part for example in examples] == [part for part in PARTS for _ in range(QUESTIONS)]
+    assert all(example.media[0].size_hw == (24, 32) for example in examples)
+
+
 @pytest.mark.parametrize(
     ("say", "values"),
     [
