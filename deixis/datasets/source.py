@@ -70,7 +70,7 @@ class Item:
         return tuple(row for row in self.rows if row.part == part)
 
     def one(self, part: str) -> Row:
-        """The only row of a part. Raises DataError if there is none; of several the first counts, others are skipped."""
+        """The only row of a part; of several the first, the rest is skipped. Raises DataError if there is none."""
         first, *others = self.of(part) or (None,)
         if first is None:
             raise DataError(f"{self.rows[0].where}: expected the {part} that it belongs to, {self.key}, got none")

@@ -30,9 +30,9 @@ from deixis.options import Checked
 class Notation(Checked):
     """Tokens of one way to write regions; an empty string is a token that the notation does not have.
 
-    cell_of: how a coordinate becomes a grid cell. "place": the cell it lies in. "pixel": the pixel it lies in, times
-    1000 and divided by the side in float32, truncated (Ferret's demo). "ratio": the same times (1000 / side), as
-    Ferret's training does; the two differ by one in places.
+    cell_of: how a coordinate becomes a grid cell. "place": the cell it lies in. "pixel": 1000 times a whole pixel,
+    divided by the side in float32, truncated (Ferret's demo); between pixels, 1000 times its share of the side
+    (Ferret-Bench). "ratio": times (1000 / side), as Ferret's training does; they differ by one in places.
     """
 
     name: str = "deixis"
@@ -95,6 +95,29 @@ def grid_numbers(
     else:
         scaled = pixels / size * GRID_CELLS
     return np.trunc(scaled).astype(np.int64)
+
+
+def region_numbers(
+    places: Sequence[float] | np.ndarray, size_wh: tuple[int, int], rounding: Rounding = "pixel"
+) -> Int[np.ndarray, " number"]:
+    """Grid numbers of a region's pixel coordinates: as `grid_numbers`, moved into the image, where the right and the
+    lower edge lie in the last pixel.
+
+    pixel: a coordinate between two pixels, which no demo gives, is a share of the image that was turned into pixels. It
+    gets the number of the share, as in Ferret-Bench: 0.998 of 427 pixels is 998 again.
+
+    >>> region_numbers([0.998 * 427, 426], (427, 427)).tolist()
+    [998, 997]
+    """
+    pixels = np.asarray(places, dtype=np.float64)
+    size = np.resize(np.asarray(size_wh, dtype=np.float64), pixels.shape)
+    cells = grid_numbers(np.clip(pixels, 0, size - 1), size_wh, rounding)
+    if rounding != "pixel":
+        return cells
+    is_share = (pixels % 1 > 0) & (pixels > 0) & (pixels < size)
+    # far finer than any share that is written: only what the way through pixels has added goes
+    shares = np.round(pixels / size * GRID_CELLS, 6)
+    return np.where(is_share, np.trunc(shares).astype(np.int64), cells)
 
 
 def shape_box(shape: Bool[np.ndarray, "w h"]) -> list[int]:

@@ -12,7 +12,7 @@ from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
 from deixis.geometry.markup import Reference, Text, parse_markup
-from deixis.geometry.notations import Notation, coordinates_signal, grid_numbers, shape_box
+from deixis.geometry.notations import Notation, coordinates_signal, region_numbers, shape_box
 from deixis.geometry.points import bounding_box
 from deixis.geometry.raster import rasterise
 from deixis.geometry.regions import Region
@@ -162,8 +162,7 @@ def _coordinates(place: Any, signal: int, frames: Sequence[Frame], notation: Not
     places = np.asarray(place, dtype=np.float64).reshape(-1, frame.dim)  # (1 or 2, d): lows, highs
     if notation.cell_of != "place" and frame.dim == 2:
         size_wh = frame.size.size_hw[::-1]
-        inside = np.clip(places, 0, np.array(size_wh) - 1.0)  # a place on the right or lower edge is in the last pixel
-        cells = grid_numbers(inside.ravel(), size_wh, notation.cell_of).tolist()
+        cells = region_numbers(places.ravel(), size_wh, notation.cell_of).tolist()
     else:
         cells = frame.to_grid(frame.to_unit(places), notation.grid).ravel().tolist()
     suffix = "" if coordinates_signal(len(cells), frames) == signal else f"@{signal}"

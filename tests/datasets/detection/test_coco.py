@@ -247,7 +247,8 @@ REAL = [
     pytest.param("coco_val_sample/annotations.json", 3, 9, ("coco/000000000785", "mask", "CC-BY-2.0"), id="coco"),
     pytest.param("coco_val_sample/animalpose/test_animalpose.json", 2, 2, ("animalpose/ca110.jpeg", "box", "unknown"),
                  id="keypoints"),
-    pytest.param("terrain_sahi/terrain1_coco.json", 1, 7, ("terrain_sahi/terrain1.jpg", "mask", "unknown"), id="terrain"),
+    pytest.param("terrain_sahi/terrain1_coco.json", 1, 7, ("terrain_sahi/terrain1.jpg", "mask", "unknown"),
+                 id="terrain"),
     pytest.param("labelme_examples/coco/annotations.json", 2, 6, ("coco/JPEGImages/2011_000003.jpg", "mask", "unknown"),
                  id="labelme_export"),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deixis.geometry import Region
-from deixis.geometry.notations import grid_numbers, shape_box
+from deixis.geometry.notations import grid_numbers, region_numbers, shape_box
 from deixis.systems.ferret.sampling import box_mask, ferret_mask, point_mask
 
 SIZE_WH = (40, 30)
@@ -31,6 +31,13 @@ def filled(x1: int, y1: int, x2: int, y2: int) -> np.ndarray:
 )
 def test_grid_numbers(rounding, places, size_wh, expected):
     assert grid_numbers(places, size_wh, rounding).tolist() == expected
+
+
+@pytest.mark.parametrize("side", [333, 427, 480, 500, 640])
+def test_a_share_of_the_image_keeps_its_number_through_pixels_and_back(side):
+    """As Ferret-Bench writes its boxes: three decimals, of which the official code takes int(1000 * share)."""
+    shares = np.arange(1000) / 1000
+    assert region_numbers(shares * side, (side, side)).tolist() == [int(1000 * share) for share in shares]
 
 
 @pytest.mark.parametrize(
