@@ -71,7 +71,8 @@ def numbered_id(name: str, number: Any) -> str | None:
     ('coco/000000000139', None, None)
     """
     found = coco_id_of_name(name)
-    return found if found is not None and re.fullmatch(r"\d+", str(number)) and found == coco_id(number) else None
+    digits = str(number).removesuffix(".0")  # some tools write all numbers of a file as floats
+    return found if found is not None and digits.isdecimal() and found == coco_id(digits) else None
 
 
 def path_id(name: str) -> str | None:
