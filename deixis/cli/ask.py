@@ -24,7 +24,7 @@ def _region(form: str) -> Any:
     return typer.Option(f"--{form}", metavar="VALUE", help=FORMS[form] + ".", rich_help_panel="Regions")
 
 
-WANT = typer.Option(metavar="FORM", help="Refuse a model that cannot answer in this form: text, box or mask.")
+WANT = typer.Option(metavar="FORM", help="Form of the regions in the answer: box or mask; or text.")
 
 
 @no_type_check  # the context that the parser gives is no typer.Context, though it must be declared as one
@@ -79,6 +79,8 @@ def run(
         return
     answer, lines = _answer(*_checked(*_files_and_question(words or []), regions, out), load, want, stream)
     _print(answer, lines, out, as_json)
+    if want in ("box", "mask") and not answer.phrases:
+        raise InputError(f"--want {want}: the answer points at nothing; ask for a thing, as in 'Mark the mug.'")
 
 
 def _print(answer: "Answer", lines: Iterable[str], out: Path | None, as_json: bool) -> None:

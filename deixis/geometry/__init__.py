@@ -19,7 +19,7 @@ from deixis.geometry.markup import (
     without_references,
 )
 from deixis.geometry.notations import Notation
-from deixis.geometry.parse import ParsedRegion, Phrase, parse_answer, region_in_file
+from deixis.geometry.parse import ParsedRegion, Phrase, coordinates_as_masks, parse_answer, region_in_file
 from deixis.geometry.points import bounding_box, region_points
 from deixis.geometry.raster import point_mask, rasterise
 from deixis.geometry.region_json import as_regions
@@ -63,6 +63,7 @@ __all__ = [
     "box_iou",
     "check_region",
     "cloud_frame",
+    "coordinates_as_masks",
     "escaped",
     "letterbox_frame",
     "mask_to_box_xyxy",

@@ -139,6 +139,24 @@ def _token_pattern(notation: Notation) -> re.Pattern:
     return re.compile(f"{'|'.join(named[:3])}|(?:{named[3]}|{bracket})(?:@(?P<signal>[0-9]+))?")
 
 
+def coordinates_as_masks(text: str, frames: Sequence[Frame], notation: Notation) -> str:
+    """The same answer with ``<seg>`` in place of coordinates, as the notation writes an answer in masks.
+
+    >>> from deixis.geometry.notations import Notation
+    >>> coordinates_as_masks("<p>A mug</p>[0, 0, 499, 999], no <p>dog</p>[].", [], Notation())
+    '<p>A mug</p><seg>, no <p>dog</p>[].'
+    """
+
+    def as_mask(token: re.Match) -> str:
+        numbers = (token["numbers"] or "").replace(",", " ").split()
+        if not numbers or token["closed"] != "]":
+            return token[0]
+        signal = token["signal"] or coordinates_signal(len(numbers), frames)
+        return notation.seg_token + (f"@{signal}" if signal else "")
+
+    return _token_pattern(notation).sub(as_mask, text) if notation.seg_token else text
+
+
 def _joined(plain: str, more: str, after_reference: bool) -> str:
     """Text continued after a reference that was cut out; two words are not merged into one."""
     if after_reference and plain[-1:].isalnum() and more[:1].isalnum():

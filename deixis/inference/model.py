@@ -13,10 +13,11 @@ from deixis.errors import InputError
 from deixis.geometry import Region, as_regions, named_question
 from deixis.inference.abilities import Abilities, check_regions
 from deixis.inference.answer import Answer
+from deixis.inference.answer_form import in_wanted_form, may_change_form
 from deixis.inference.answer_reader import AnswerReader
 from deixis.inference.engine import Engine
 from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions
-from deixis.inference.stream import StreamEvent, StreamParser
+from deixis.inference.stream import StreamEvent, StreamParser, events_of
 from deixis.inference.teacher_forcing import Scored, score
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.devices import choose_device
@@ -67,9 +68,9 @@ class Model:
 
         `{0}`, `{1}` in the question refer to `regions` (a question that refers to none has them appended), each in the
         units of its file; `Box(..., signal=1)` lies on the second file, and forms other than `Region` are those of
-        `deixis.geometry.as_regions`. `want`: "text", "box" or "mask" refuses a model
-        that cannot answer in this form. `generation`: the fields of `GenerationOptions`. Raises InputError for one
-        sentence, for a file or region that cannot be used.
+        `deixis.geometry.as_regions`. `want`: the form of the regions in the answer, "box" or "mask", or "text"; a model
+        that cannot answer in this form is refused. `generation`: the fields of `GenerationOptions`.
+        Raises InputError for one sentence, for a file or region that cannot be used.
         """
         return self.answer([_question(question, signals, regions, want)], **generation)[0]
 
@@ -106,10 +107,15 @@ class Model:
             rows = zip(opened, batch.signals, states, strict=True)
             readers = [AnswerReader(self.engine, *row) for row in rows]
             seconds = (time.perf_counter() - began) / len(samples)
-            return [reader.answer(self.name, seconds) for reader in readers]
+            return in_wanted_form(self.engine, opened, [reader.answer(self.name, seconds) for reader in readers])
 
     def stream_sample(self, sample: Sample, options: GenerationOptions) -> Iterator[StreamEvent]:
-        """The answer to one sample whose signals are open, as `stream` gives it."""
+        """The answer to one sample whose signals are open, as `stream` gives it.
+
+        Where regions may have to change their form, the text comes at once: they are known only with all of it.
+        """
+        if may_change_form(sample, self.abilities):
+            return events_of(self.answer([sample], **vars(options))[0])
         began = time.perf_counter()
         batch = self.engine.encode([sample])
 
@@ -188,7 +194,9 @@ class Chat:
 
 
 def _question(text: str, signals: Sequence[Any], regions: Sequence[Any], want: str | None) -> Sample:
-    """A question about files, opened; it refers to all its regions."""
+    """A question about files, opened; it refers to all its regions. Raises InputError where there is no file."""
+    if not signals:
+        raise InputError(f"expected a file at least to ask about, got the question {text!r:.60} alone")
     places = as_regions(regions)
     opened = tuple(open_signal(signal) for signal in signals)
     return question_sample(named_question(text, places), opened, places, want=want)

@@ -105,3 +105,17 @@ class StreamParser:
         if len(text) > len(self.text) and text.startswith(self.text):
             new, self.text = text[len(self.text) :], text
             yield StreamEvent("text", new)
+
+
+def events_of(answer: Answer) -> Iterator[StreamEvent]:
+    """The events of an answer that is already whole."""
+    shown = 0
+    for phrase in answer.phrases:
+        if phrase.end > shown:
+            yield StreamEvent("text", answer.text[shown : phrase.end])
+            shown = phrase.end
+        for region in phrase.regions:
+            yield StreamEvent("region", phrase.text, region)
+    if answer.text[shown:]:
+        yield StreamEvent("text", answer.text[shown:])
+    yield StreamEvent("answer", answer.text, answer=answer)

@@ -65,6 +65,21 @@ def test_an_answer_as_json(command, request, file, question, options, size):
     assert answer["signals"][0]["path"] == str(path)
 
 
+@pytest.mark.parametrize("form", ["mask", "box"])
+@pytest.mark.parametrize("question", ["Where is the orange car?", "Mark the orange car."])
+def test_the_wanted_form_is_given(command, scene, question, form):
+    code, out, err = command("ask", scene, question, "--want", form, "--json")
+    assert (code, err) == (0, "")
+    [region] = json.loads(out)["regions"]
+    assert form in region
+
+
+def test_an_answer_that_points_at_nothing_lacks_the_wanted_form(command, scene):
+    code, out, err = command("ask", scene, "What colour is the car?", "--want", "mask")
+    assert (code, out.count("\n"), err.count("\n")) == (2, 1, 1)
+    assert "--want mask: the answer points at nothing" in err
+
+
 def test_two_files_and_a_region_on_the_second(command, scene, sound):
     words = ["ask", scene, "--span", "1.5,2.2@1", sound, "--point", "90,380", "What is {0} and {1}?", "--json"]
     code, out, _ = command(*words)
