@@ -104,8 +104,9 @@ class Answer:
     def to_coco(self) -> dict[str, Any]:
         """The regions of images as a COCO data set: "images", "annotations" with scores, "categories" by label.
 
-        Annotations have bbox (x, y, width, height), area, score and, of masks, run lengths. Image ids are the indices
-        of the signals. Regions without area (points, empty masks) and those of other signals are not part of it.
+        Annotations have bbox (x, y, width, height), area, of masks run lengths, and the score where there is one. Image
+        ids are the indices of the signals. Regions without area (points, empty masks) and those of other signals are
+        not part of it.
         """
         images = [
             {"id": number, "file_name": own.path, "height": own.extent.size_hw[0], "width": own.extent.size_hw[1]}
@@ -121,7 +122,7 @@ class Answer:
                 "category_id": 1 + labels.index(region.label),
                 **_coco_shape(region, self.signals[region.signal].extent),
                 "iscrowd": int(region.crowd),
-                "score": region.score,
+                **({} if region.score is None else {"score": region.score}),
             }
             for number, region in enumerate(drawn, 1)
         ]

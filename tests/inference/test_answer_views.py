@@ -57,7 +57,8 @@ def test_a_coco_data_set_holds_what_has_an_area_in_an_image():
     assert coco["images"] == [{"id": 0, "file_name": None, "height": 20, "width": 30}]
     assert [item["name"] for item in coco["categories"]] == ["mug", "table"]
     box, mask, _ = coco["annotations"]
-    assert (box["bbox"], box["area"], box["category_id"], box["score"]) == ([1.0, 2.0, 10.0, 10.0], 100.0, 1, None)
+    assert (box["bbox"], box["area"], box["category_id"]) == ([1.0, 2.0, 10.0, 10.0], 100.0, 1)
+    assert "score" not in box  # null is no number, which readers of COCO expect
     assert (mask["bbox"], mask["area"], mask["category_id"], mask["score"]) == ([10.0, 5.0, 10.0, 4.0], 40, 2, 0.8)
     assert np.array_equal(rle_to_mask(mask["segmentation"]), MASK)
     assert [item["id"] for item in coco["annotations"]] == [1, 2, 3]
