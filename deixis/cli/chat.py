@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deixis.inference import Chat
 
 PROMPT = "> "
+ENDS = ("quit", "exit")  # also without the slash, which no one thinks of who wants to leave
 HELP = "A line is a question; {0}, {1} in it refer to the regions given before. @1 after a value: on file 1."
 COMMANDS = {
     "regions": "list the regions {0}, {1}, ... of the next question",
@@ -26,7 +27,7 @@ COMMANDS = {
     "files": "list the files of this conversation",
     "draw": "FILE.png: draw the last answer",
     "help": "show this",
-    "quit": "end (so does Ctrl-D)",
+    "quit": "end (so do quit, exit and Ctrl-D)",
 }
 
 
@@ -100,10 +101,10 @@ class Conversation:
         """The lines to print for a typed line. An exception leaves the regions and the chat as they were."""
         if not line:
             return ()
-        if not line.startswith("/"):
+        if not line.startswith("/") and line.lower() not in ENDS:
             return self._ask(line)
-        name, _, value = line[1:].partition(" ")
-        match name:
+        name, _, value = line.removeprefix("/").partition(" ")
+        match name.lower():
             case _ if name in FORMS:
                 return self._point(name, value.strip())
             case "regions":
@@ -119,7 +120,7 @@ class Conversation:
             case "help":
                 rows = [f"  {f'/{command}':<10}{text}" for command, text in (FORMS | COMMANDS).items()]
                 return [HELP, *rows]
-            case "quit" | "exit":
+            case word if word in ENDS:
                 self.over = True
             case _:
                 raise InputError(f"/{name}: unknown command, see /help")

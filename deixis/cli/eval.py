@@ -109,7 +109,8 @@ def _data(known: "Benchmark", data: Path | None) -> Path:
         wanted = ", ".join(dict.fromkeys(wanted.path for wanted in known.info.required_files))
         raise InputError(f"--data: {name} reads {wanted}; name the folder (deixis eval --list {name} says more)")
     if not data.is_dir():
-        raise InputError(f"--data: expected a folder with the files of {name}, got {data}, which is none")
+        got = f"the file {data}" if data.exists() else f"{data}, which does not exist"
+        raise InputError(f"--data: expected a folder with the files of {name}, got {got}")
     return data
 
 

@@ -1,4 +1,4 @@
-"""`deixis models`: the presets, with their sizes, memory, abilities and licences."""
+"""`deixis models`: the bundled model and the presets, with their sizes, memory, abilities and licences."""
 
 import json
 from collections.abc import Callable
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, alone on stdout.")] = False,
 ) -> None:
-    """List the presets: parameters, memory, devices, abilities, licences.
+    """List the models: parameters, memory, devices, abilities, licences.
+
+    bundled comes with the package; the others are presets, whose weights
+    are converted (deixis convert) or trained (deixis train).
 
     Memory is that of the weights. int8 and int4 are torchao's on the CPU and
     bitsandbytes' on CUDA, scales included; they do not run on MPS. Embeddings,
     heads, SAM and region samplers are not quantized: float32 on the CPU,
-    bfloat16 on CUDA. deixis convert converts weights of published systems.
+    bfloat16 on CUDA.
     """
     from deixis.systems.releases import RELEASES
 
@@ -56,14 +59,14 @@ def _print_tables(rows: dict[str, dict[str, Any]]) -> None:
 
     from deixis.checkpoints.shrinking import DEVICES, WORDS
 
-    whole = Table("preset", title="GB of weights (GB of memory required)")
-    small = Table("preset", title="quantized, per device; not on MPS")
+    whole = Table("model", title="GB of weights (GB of memory required)")
+    small = Table("model", title="quantized, per device; not on MPS")
     columns = {whole: [("float32", "cpu"), ("bfloat16", "cpu")], small: list(product(WORDS, DEVICES))}
     whole.add_column("params", justify="right", no_wrap=True)
     for table, pairs in columns.items():
         for dtype, device in pairs:
             table.add_column(dtype if table is whole else f"{dtype} {device}", justify="right", no_wrap=True)
-    able = Table("preset", "signals in", "regions in", "answers out")
+    able = Table("model", "signals in", "regions in", "answers out")
     for name, row in rows.items():
         cells = {table: [_memory(row, *pair) for pair in pairs] for table, pairs in columns.items()}
         whole.add_row(name, _count(row["parameters"]), *cells[whole])

@@ -7,7 +7,7 @@ from deixis.systems.onellm.release import RELEASE as ONELLM
 from deixis.systems.pointmlp.release import RELEASE as POINTMLP
 from deixis.systems.release import Preset, Release
 
-RELEASES: dict[str, Release] = {release.system: release for release in (ONELLM, FERRET, LISA, POINTMLP, DEIXIS)}
+RELEASES: dict[str, Release] = {release.system: release for release in (DEIXIS, ONELLM, FERRET, LISA, POINTMLP)}
 CONVERTIBLE = {system: release for system, release in RELEASES.items() if release.read is not None}
 """Those with an official checkpoint."""
 PRESETS: dict[str, Preset] = {name: preset for own in RELEASES.values() for name, preset in own.presets.items()}

@@ -32,6 +32,11 @@ def test_a_conversation_remembers_its_turns(talk, scene):
     assert len(out.splitlines()) >= 3
 
 
+@pytest.mark.parametrize("word", ["quit", "exit", "Quit", "/quit", "/exit", "/EXIT"])
+def test_words_that_end_it(talk, scene, word):
+    assert talk([scene], word, "/never") == (0, "", "")
+
+
 def test_the_end_of_the_input_is_quiet(talk, scene):
     assert talk([scene]) == (0, "", "")
 

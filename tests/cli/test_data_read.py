@@ -32,6 +32,14 @@ def test_the_list_names_every_format_with_what_it_wants(command):
         assert known.home in words.replace(" ", "") or known.home in words
 
 
+def test_the_list_of_one_format_names_no_other(command):
+    code, out, _ = command("coco", "--list")
+    assert (code, "COCO instances" in out, "--option captions" in out, "voc" in out.lower()) == (0, True, True, False)
+    code, _, err = command("cocoa", "--list")
+    assert code == 2
+    assert "FORMAT: expected one of" in err
+
+
 def test_a_real_set_is_read_and_counted(command, shared_data, tmp_path):
     out = tmp_path / "set"
     code, told, _ = command("coco", shared_data / "nuts_coco", out)

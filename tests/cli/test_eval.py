@@ -168,7 +168,9 @@ def test_the_list_names_files_homes_and_licences(command, squares):
         pytest.param(["--option", "text=1"], r"--option: world takes split, .*; got 'text'", id="option"),
         pytest.param(["squares", "--tasks", "x"], r"--tasks: squares takes ask, .*; got 'tasks'", id="not_of_this"),
         pytest.param(["squares"], r"--data: squares reads squares\.txt; name the folder", id="no_data"),
-        pytest.param(["squares", "--data", "none"], r"--data: expected a folder .* got none, which is none", id="data"),
+        pytest.param(
+            ["squares", "--data", "none"], r"--data: expected a folder .* got none, which does not exist", id="data"
+        ),
         pytest.param(["squares", "--data", "."], r"squares\.txt: expected the list of squares", id="missing_file"),
         pytest.param(["--list", "moon"], r"--list: expected one of world, .*; got 'moon'", id="list"),
         pytest.param(["--model", "no/such/model"], "no/such/model", id="model"),

@@ -1,6 +1,8 @@
 """`deixis models`: a table for people, one JSON object for programs."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ def typed(*words):
     assert ended.value.code == 0
 
 
-def test_the_json_has_every_preset(capsys):
+def test_the_json_has_every_model(capsys):
     typed("models", "--json")
     out, err = capsys.readouterr()
     rows = json.loads(out)
@@ -29,6 +31,8 @@ def test_the_json_has_every_preset(capsys):
     assert (lisa["signals"], lisa["regions"], lisa["answers"]) == (["image"], [], ["text", "mask"])
     assert "Apache-2.0" in lisa["licence"]
     assert rows["pointmlp"]["answers"] == ["class"]
+    assert rows["bundled"]["answers"] == ["text", "box", "mask"]
+    assert rows["bundled"]["parameters"] < 20e6
 
 
 def test_the_table_fits_a_terminal_and_names_terms(capsys, monkeypatch):
@@ -40,3 +44,11 @@ def test_the_table_fits_a_terminal_and_names_terms(capsys, monkeypatch):
         assert name in out
     assert "not on MPS" in out
     assert "CC BY-NC" in out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in ("ASK", "CHECKPOINTS", "EVALUATION"))])
+def test_models_that_commands_name_are_listed(page):
+    lines = (Path(__file__).parents[2] / page).read_text(encoding="utf-8").splitlines()
+    named = {name for line in lines for name in re.findall(r"deixis .*--model ([\w.-]+)(?![\w/])", line)}
+    named |= {name for line in lines for name in re.findall(r"pretrained=([\w.-]+)", line)}
+    assert named <= {*PRESETS, "bundled", "OUT"}

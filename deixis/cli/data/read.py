@@ -35,7 +35,7 @@ def run(
     workers: Workers = 1,
     ray: Ray = None,
     listed: Annotated[
-        bool, typer.Option("--list", help="List the formats with their files and options, and exit.")
+        bool, typer.Option("--list", help="List the formats, or describe one: files and options; and exit.")
     ] = False,
 ) -> None:
     """Convert a public dataset, or a folder of images and masks, to samples.
@@ -44,7 +44,7 @@ def run(
     OUT/skipped.csv with place and reason.
     """
     if listed:
-        return _show_formats()
+        return _show_formats(format_name)
     if format_name is None or path is None or out is None:
         raise InputError("expected FORMAT PATH OUT, as in: deixis data read coco instances.json out/set; or --list")
     from deixis.cli.progress import resumable
@@ -86,12 +86,14 @@ def _held_out(word: str, number: int, folder: Path) -> "Source":
     )
 
 
-def _show_formats() -> None:
-    """Prints each format: name, title, what PATH is, options, source and licence."""
+def _show_formats(name: str | None) -> None:
+    """Prints each format, or the one of this name: name, title, what PATH is, options, source and licence."""
     from deixis.datasets.formats import FORMATS
 
+    if name is not None:
+        check_choice("FORMAT", name, tuple(FORMATS))
     entries = []
-    for known in FORMATS.values():
+    for known in FORMATS.values() if name is None else [FORMATS[name]]:
         options = [f"--option {name}=…: {meaning}" for name, meaning in known.options.items()]
         lines = (f"PATH: {known.wants}", *options, f"from {known.home}; {known.licence}")
         entries.append((known.name, known.title, lines))

@@ -72,7 +72,8 @@ def place_for(path: Path, options: Mapping[str, str], **more: str) -> DatasetCon
     """The place of a set's file, with its images where the option says; InputError if that is no folder."""
     images = options.get("images")
     if images is not None and not Path(images).is_dir():
-        raise InputError(f"images: expected the folder of the images, got {images!r}, which is none")
+        got = "a file" if Path(images).exists() else "which does not exist"
+        raise InputError(f"images: expected the folder of the images, got {images!r}, {got}")
     return DatasetConfig(path, None if images is None else Path(images), options=more)
 
 
