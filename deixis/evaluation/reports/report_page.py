@@ -27,7 +27,6 @@ th, td { padding: .3rem .8rem .3rem 0; text-align: left; vertical-align: top; bo
 th { color: var(--soft); font-weight: normal; font-size: .85rem; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 td.strong { font-weight: 600; }
-td .number { background: none; color: inherit; }
 ul { margin: .4rem 0; padding-left: 1.2rem; max-width: 60rem; }
 .cards.cases { columns: 34rem; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: .7rem; }

@@ -214,9 +214,9 @@ def marked_html(text: str) -> str:
         colour = f" r{indices[0] % len(PALETTE)}" if indices else ""
         if shown:
             parts.append(f'<span class="phrase{colour}">{shown}</span>')
-        parts += [f'<span class="number r{index % len(PALETTE)}">{index}</span>' for index in indices]
+        parts += [f'<span class="chip r{index % len(PALETTE)}">{index}</span>' for index in indices]
         if not indices:
-            parts.append('<span class="number">none</span>')
+            parts.append('<span class="chip">none</span>')
     return "".join(parts)
 
 

@@ -1,6 +1,7 @@
 """The summary and the report: what stands beside a score, which notes it gets, and that nothing goes uncounted."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from rich.console import Console
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo, ExampleResult, PublishedScore
 from deixis.evaluation.metrics.aggregation import mean
 from deixis.evaluation.reports import terminal_report as report
+from deixis.evaluation.reports.report_page import write_report_page
 from deixis.evaluation.reports.summary import summarise
 from deixis.evaluation.runner import EvaluationRun
 from deixis.samples.sample import Skipped
@@ -160,3 +162,14 @@ def test_skipped_and_failed_lines():
     assert lines[2].endswith("and 2 more, all in out/skipped.jsonl")
     assert [one["what"] for one in found.skipped_records()] == ["failed"] + ["skipped"] * 7
     assert list(report.skipped_lines(summary(ROWS[:2]), "x")) == []
+
+
+def test_no_style_of_regions_reaches_the_table(tmp_path):
+    """A label of a region is a coloured chip; a cell that shared its class was drawn as one, outside its column."""
+    assert list(write_report_page(tmp_path / "report.html", summary(), {}, {})) == []
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    cells = {word for words in re.findall(r'<t[dh] class="([^"]+)"', page) for word in words.split()}
+    styled = re.findall(r"^([^{}@\n]*)\{[^}]*\bdisplay:", page, re.MULTILINE)
+    assert "number" in cells
+    assert any(".chip" in selector for selector in styled)
+    assert not any(re.search(rf"\.{cell}\b", selector) for selector in styled for cell in cells)
