@@ -96,14 +96,13 @@ class Annotated:
     def without(self, unusable: Iterable[Object | None]) -> "Annotated":
         """These annotations where further objects of the media item cannot be used; None: one of an unknown name.
 
-        Of their names more is there than is annotated, which makes them vague; with an unknown one, of any name.
+        Of their names more is there than is annotated, which makes them vague; with an unknown one, perhaps of any.
         """
         unusable = tuple(unusable)
-        if None in unusable:
-            return replace(self, complete=False, absent=())
         names = dict.fromkeys(name for obj in unusable if obj is not None for name in obj.names)
         absent = tuple(name for name in self.absent if name not in names)
-        return replace(self, vague=tuple(dict.fromkeys((*self.vague, *names))), absent=absent)
+        vague = tuple(dict.fromkeys((*self.vague, *names)))
+        return replace(self, vague=vague, absent=absent, complete=self.complete and None not in unusable)
 
 
 def _with_article(noun: str) -> str:

@@ -10,9 +10,12 @@ from deixis.errors import ConfigError, DataError
 
 
 def read_text(path: str | Path) -> str:
-    """The UTF-8 text of a file. Raises DataError for another encoding, OSError where the file cannot be opened."""
+    """The UTF-8 text of a file, without a byte order mark.
+
+    Raises DataError for another encoding, OSError where the file cannot be opened.
+    """
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected text in UTF-8, got another encoding or no text at all") from error
 

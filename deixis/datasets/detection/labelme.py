@@ -2,8 +2,8 @@
 
 Shapes of one label and one group_id are one object. A shape's `description` is an expression that means it, its flags
 say what it is like ("open"); flags of the image that are set are objects without a place, the others are absent.
-Labels that begin with "__" (labelme's "__ignore__") are no objects. An image that lies in the JSON alone is taken from
-there. Shapes become regions:
+Labels that begin with "__" (labelme's "__ignore__") are no objects, but something may be there. The image that lies in
+the JSON is the one that was drawn on; a file of its name is used where it is the same. Shapes become regions:
 
     polygon, circle, mask    a mask; of a line or a linestrip what a pen of some width draws, as labelme exports it
     rectangle                a box
@@ -29,6 +29,7 @@ from deixis.datasets.annotated import Annotated, Expression, Object
 from deixis.datasets.files.boxes import box_from_xyxy
 from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import checked_size_hw, declared_size_hw, find_image, own_media_id, set_name
+from deixis.datasets.files.json_stream import flag_field
 from deixis.datasets.files.mask_regions import mask_region, rle_box, segmentation_rle
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
@@ -62,16 +63,23 @@ def read_labelme(item: Item, metadata: Metadata, config: DatasetConfig) -> Itera
     source = set_name(config)
     medium = _medium(document, Path(row.value), config, source)
     shapes: list[_Shape] = []
+    unusable: list[Object | None] = []
     for number, record in enumerate(document["shapes"]):
+        obj = None
         try:
-            if not _label(record).startswith("__"):
-                shapes.append(_shape(record, medium.size_hw, _line_width(config)))
+            label = _label(record)
+            if label.startswith("__"):  # something that the person would not name
+                unusable.append(None)
+                continue
+            obj = Object(readable(label))
+            shapes.append(_shape(record, medium.size_hw, _line_width(config)))
         except DeixisError as error:
+            unusable.append(obj)
             yield Skipped(f"{row.where}: shapes[{number}]", str(error))
     drawn = [_joined(group, medium.size_hw) for group in _groups(shapes)]
     flags = document.get("flags")
     flags = flags if isinstance(flags, dict) else {}
-    is_present = {readable(name): bool(value) for name, value in flags.items() if not name.startswith("__")}
+    is_present = {readable(name): flag_field(flags, name) for name in flags if not name.startswith("__")}
     objects = [obj for obj, _ in drawn] + [Object(name) for name, is_set in is_present.items() if is_set]
     there = {obj.name for obj in objects}
     has_masks = bool(drawn) and all(obj.region.mask is not None for obj, _ in drawn)
@@ -84,7 +92,7 @@ def read_labelme(item: Item, metadata: Metadata, config: DatasetConfig) -> Itera
         expressions=tuple(Expression(text, (number,)) for number, (_, text) in enumerate(drawn) if text),
         absent=tuple(name for name, is_set in is_present.items() if not is_set and name not in there),
         form="mask" if has_masks else "box",
-    )
+    ).without(unusable)
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ class _Shape:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"expected a JSON file of labelme; {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
@@ -113,24 +121,46 @@ def _medium(document: Mapping[str, Any], path: Path, config: DatasetConfig, sour
     beside = path.parent / name
     image = beside if beside.is_file() else find_image(config, [name])
     declared = declared_size_hw({"height": document.get("imageHeight"), "width": document.get("imageWidth")})
-    medium_id = own_media_id(image if image.is_file() else beside, config, source)
-    if not image.is_file() and document.get("imageData"):
-        values = _inline_image(document["imageData"], path)
+    # labelme draws on the embedded image, whatever lies under its name by now
+    try:
+        values = _embedded_image(document["imageData"], path, image) if document.get("imageData") else None
+    except DataError:
+        if not image.is_file():
+            raise
+        values = None
+    if values is not None:  # the file's own, as many may name their images alike
+        medium_id = own_media_id(path.with_suffix(Path(name).suffix), config, source)
         return MediaReference(medium_id, "image", size_hw=values.shape[:2], values=values)
+    medium_id = own_media_id(image if image.is_file() else beside, config, source)
     size_hw = checked_size_hw(image, declared, "imageHeight, imageWidth")
     return MediaReference(medium_id, "image", path=str(image), size_hw=size_hw)
 
 
-def _inline_image(data: Any, path: Path) -> UInt8[np.ndarray, "h w 3"]:
+def _embedded_image(data: Any, path: Path, image: Path) -> UInt8[np.ndarray, "h w 3"] | None:
+    """The pixels of the image in a JSON file; None where the file `image` holds the same. Raises DataError for none."""
     from PIL import Image
 
     from deixis.signals.image import open_value
 
     try:
-        image = Image.open(io.BytesIO(base64.b64decode(str(data).encode())))
-        return open_value(image, path.name).values
+        content = base64.b64decode(str(data).encode())
+        if image.is_file() and image.read_bytes() == content:
+            return None
+        values = open_value(Image.open(io.BytesIO(content)), path.name).values
     except (OSError, binascii.Error, DeixisError) as error:
         raise DataError(f"imageData: expected an image in base64; {error}") from None
+    return None if image.is_file() and _has_pixels(image, values) else values
+
+
+def _has_pixels(image: Path, values: UInt8[np.ndarray, "h w 3"]) -> bool:
+    from PIL import Image
+
+    from deixis.signals.image import open_value
+
+    try:
+        return np.array_equal(open_value(Image.open(image), image.name).values, values)
+    except (OSError, DeixisError):
+        return False
 
 
 def _label(record: Any) -> str:
@@ -144,7 +174,7 @@ def _shape(record: Mapping[str, Any], size_hw: tuple[int, int], line_width_px: i
     region = region_of_shape(record, size_hw, line_width_px)
     flags = record.get("flags")
     flags = flags if isinstance(flags, dict) else {}
-    attributes = tuple(readable(name) for name, is_set in flags.items() if is_set)
+    attributes = tuple(readable(name) for name in flags if flag_field(flags, name))
     description = record.get("description")
     text = " ".join(description.split()) if isinstance(description, str) else ""
     return _Shape(Object(readable(record["label"]), region, attributes), record.get("group_id"), text)

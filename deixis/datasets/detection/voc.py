@@ -10,18 +10,19 @@ Sources: host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html; HumanS
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from deixis.datasets.annotated import Annotated, Object
-from deixis.datasets.files.boxes import box_from_xyxy
+from deixis.datasets.files.boxes import BoxXYXY, box_from_xyxy
 from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import checked_size_hw, declared_size_hw, find_image, set_name
+from deixis.datasets.files.json_stream import flag_field
 from deixis.datasets.files.map_files import read_map
-from deixis.datasets.files.mask_regions import map_regions
+from deixis.datasets.files.mask_regions import map_regions, sound_region
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.files.safe_xml import read_xml
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
@@ -54,7 +55,7 @@ def scan_voc(config: DatasetConfig) -> Iterator[Row | Skipped]:
         yield Row(name, "file", shown_path(path, config) if path != config.path else path.name, str(path))
     lists = [config.path / "ImageSets" / name for name in LISTS if (config.path / "ImageSets" / name).is_dir()]
     for path, split in ((folder / f"{split}.txt", split) for folder in lists[:1] for split in SPLITS):
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else []
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield Row(line.split()[0], "split", f"{shown_path(path, config)}:{number}", split)
@@ -70,22 +71,20 @@ def read_voc(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[
     is_pascal = _is_pascal(root)
     origin = int(config.options.get("origin", is_pascal))
     medium = _medium(root, path, config, is_pascal, item.key)
-    objects: dict[int, Object] = {}
-    parts: list[Object] = []
-    for number, element in enumerate(root.findall("object"), 1):
-        for each in (element, *element.findall("part")):
-            try:
-                obj = _object(each, medium.size_hw, origin)
-                if each is element:
-                    objects[number] = obj
-                else:
-                    parts.append(replace(obj, part_of=_name(element)))
-            except DeixisError as error:
-                yield Skipped(f"{where}: object {number}", str(error))
+    found = _Found(medium.size_hw, origin)
     map_path = path.parent.parent / "SegmentationObject" / f"{path.stem}.png"
     if map_path.is_file():
-        yield from _add_masks(objects, map_path, shown_path(map_path, config), medium.size_hw)
-    marked = (*objects.values(), *parts)
+        try:
+            found.read_masks(map_path)
+        except DeixisError as error:
+            yield Skipped(shown_path(map_path, config), str(error))
+    for number, element in enumerate(root.findall("object"), 1):
+        for why in found.add(number, element):
+            yield Skipped(f"{where}: object {number}", why)
+    for number in found.masks:  # those left are of no object
+        found.unusable.append(None)
+        yield Skipped(shown_path(map_path, config), f"expected the number of one of the objects, got {number}")
+    marked = (*found.objects, *found.parts)
     source = medium.id.split("/")[0]
     yield Annotated(
         id=medium.id,
@@ -94,7 +93,7 @@ def read_voc(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterator[
         signals=(medium,),
         objects=marked,
         form="mask" if marked and all(obj.region.mask is not None for obj in marked) else "box",
-    )
+    ).without(found.unusable)
 
 
 def _root(path: Path) -> Element:
@@ -138,38 +137,57 @@ def _name(element: Element) -> str:
     return SPELLING.get(name, name)
 
 
-def _object(element: Element, size_hw: tuple[int, int], origin: int) -> Object:
-    name = _name(element)
+@dataclass
+class _Found:
+    """What is read of an image. masks: of the map's numbers that no object has taken yet. unusable: objects that cannot
+    be used; None: one of an unknown name."""
+
+    size_hw: tuple[int, int]
+    origin: int
+    masks: dict[int, Region] = field(default_factory=dict)
+    objects: list[Object] = field(default_factory=list)
+    parts: list[Object] = field(default_factory=list)
+    unusable: list[Object | None] = field(default_factory=list)
+
+    def read_masks(self, path: Path) -> None:
+        """Takes in a map whose n-th number is the mask of the n-th object. Raises DataError for another size."""
+        values = read_map(path).values
+        if values.shape != self.size_hw:
+            raise DataError(f"expected the image's size {list(self.size_hw)}, got {list(values.shape)}")
+        self.masks = {number: region for number, region in map_regions(values) if number not in (0, BORDER)}
+
+    def add(self, number: int, element: Element) -> Iterator[str]:
+        """Takes in an object and its parts, and says why one is skipped, or its box or mask is not used."""
+        mask = self.masks.pop(number, None)
+        for each in (element, *element.findall("part")):
+            obj = None
+            try:
+                obj = Object(_name(each), part_of=None if each is element else _name(element))
+                region, complaint = self._region(each, number, mask if each is element else None)
+                (self.objects if each is element else self.parts).append(replace(obj, region=region))
+                if complaint:
+                    yield complaint
+            except DeixisError as error:
+                self.unusable.append(obj)
+                yield str(error)
+
+    def _region(self, element: Element, number: int, mask: Region | None) -> tuple[Region, str]:
+        region, complaint = sound_region(
+            lambda: _box(element, self.size_hw, self.origin), None if mask is None else lambda: mask.mask
+        )
+        if mask is not None and box_iou(np.array([region.box]), np.array([mask.box]))[0, 0] < SAME_IOU:
+            complaint = f"expected the pixels of object {number} in its box {region.box}, got {mask.box}"
+            region = Region(box=region.box)
+        return replace(region, ignore=flag_field({"difficult": _text(element, "difficult")}, "difficult")), complaint
+
+
+def _box(element: Element, size_hw: tuple[int, int], origin: int) -> BoxXYXY:
     texts = [_text(element, f"bndbox/{edge}") for edge in ("xmin", "ymin", "xmax", "ymax")]
     try:
         x1, y1, x2, y2 = map(float, texts)
     except ValueError:
         raise DataError(f"bndbox: expected numbers xmin, ymin, xmax, ymax, got {shown(', '.join(texts))}") from None
-    box_xyxy = box_from_xyxy([x1 - origin, y1 - origin, x2, y2], size_hw, "bndbox")
-    is_difficult = _text(element, "difficult") in ("1", "true", "True")
-    return Object(name, Region(box=box_xyxy, ignore=is_difficult))
-
-
-def _add_masks(objects: dict[int, Object], path: Path, where: str, size_hw: tuple[int, int]) -> Iterator[Skipped]:
-    """Gives each object the pixels of its number in a map; a `Skipped` for each number that is of no object."""
-    try:
-        values = read_map(path).values
-        if values.shape != size_hw:
-            raise DataError(f"expected the image's size {list(size_hw)}, got {list(values.shape)}")
-    except DeixisError as error:
-        yield Skipped(where, str(error))
-        return
-    for number, region in map_regions(values):
-        if number in (0, BORDER):
-            continue
-        if number not in objects:
-            yield Skipped(where, f"expected the number of one of the objects, got {number}")
-            continue
-        box_xyxy = objects[number].region.box
-        if box_iou(np.array([box_xyxy]), np.array([region.box]))[0, 0] < SAME_IOU:
-            yield Skipped(where, f"expected the pixels of object {number} in its box {box_xyxy}, got {region.box}")
-            continue
-        objects[number] = replace(objects[number], region=replace(objects[number].region, mask=region.mask))
+    return box_from_xyxy([x1 - origin, y1 - origin, x2, y2], size_hw, "bndbox")
 
 
 VOC = Format(

@@ -1,5 +1,7 @@
 """Items of JSON files one at a time, however large the file: lists inside an object, a list itself, or lines."""
 
+import codecs
+import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +21,7 @@ def json_items(path: Path, field: str = "") -> Iterator[tuple[str, Any]]:
     import ijson
 
     name = f"{field}.item" if field else "item"
-    with Path(path).open("rb") as file:
+    with _opened(path) as file:
         try:
             for number, value in enumerate(ijson.items(file, name, use_float=True)):
                 yield f"{Path(path).name}: {field}[{number}]", value
@@ -34,7 +36,7 @@ def json_pairs(path: Path, field: str = "") -> Iterator[tuple[str, str, Any]]:
     """
     import ijson
 
-    with Path(path).open("rb") as file:
+    with _opened(path) as file:
         try:
             for key, value in ijson.kvitems(file, field, use_float=True):
                 yield f"{Path(path).name}: {field}[{key!r}]", key, value
@@ -49,8 +51,8 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
     """
     if path.is_dir():
         raise DataError(f"{path}: expected one JSON or JSONL file, got a folder: name the file in it")
-    with path.open("rb") as file:
-        start = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+    with _opened(path) as file:
+        start = file.read(4096).lstrip(b" \t\r\n")
     return json_items(path) if start.startswith(b"[") else json_lines(path)
 
 
@@ -63,19 +65,16 @@ def text_field(record: Mapping[str, Any], field: str, expected: str = "text") ->
 
 
 def flag_field(record: Mapping[str, Any], field: str) -> bool:
-    """Whether a field is set, as a number or in words; one that is missing is not. Raises DataError for anything else.
+    """Whether a field is set, as a number or in words; whatever does not say that it is not.
 
     >>> [flag_field({"iscrowd": value}, "iscrowd") for value in (1, "1", "0", None, "False")]
     [True, True, False, False, False]
     """
     value = record.get(field)
-    text = str(value).strip().lower()
-    if text not in _SET + _NOT_SET:
-        raise DataError(f"{field}: expected 0 or 1, got {shown(value)}")
-    return text in _SET
+    return bool(value) and str(value).strip().lower() not in _NOT_SET
 
 
-_SET, _NOT_SET = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "none", "")
+_NOT_SET = ("", "0", "0.0", "false", "no", "none", "null", "unspecified")
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
@@ -88,6 +87,18 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
                     yield where, json.loads(line)
                 except (ValueError, RecursionError) as error:
                     yield where, DataError(f"expected one JSON value per line; {error}")
+
+
+def _opened(path: str | Path) -> io.BufferedIOBase:
+    """A JSON file as bytes of UTF-8 from behind a byte order mark, which Windows' editors and shells write."""
+    file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
+    start = file.read(len(codecs.BOM_UTF8))
+    is_utf16 = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    file.seek(0 if is_utf16 or start != codecs.BOM_UTF8 else len(start))
+    if not is_utf16:
+        return file
+    with file:  # all at once: such files are the small ones of shells
+        return io.BytesIO(file.read().decode("utf-16").encode())
 
 
 def _fault(error: Exception) -> str:

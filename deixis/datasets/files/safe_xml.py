@@ -4,6 +4,8 @@ A few bytes of entities can become gigabytes of text, or name a file to read; an
 knows no set.
 """
 
+import codecs
+import re
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -12,6 +14,9 @@ from deixis.errors import DataError, DeixisError
 
 MAX_FILE_BYTES = 16 << 20
 MAX_DEPTH = 64
+_DECLARED = re.compile(rb"""<\?xml\s[^>]*?\bencoding\s*=\s*["']([\w.:-]+)["']""")
+_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "cp950"}
+"""Encodings whose names tools also write for what only a wider one can read, as browsers know."""
 
 
 def read_xml(path: str | Path) -> Element:
@@ -46,12 +51,29 @@ def read_xml(path: str | Path) -> Element:
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, builder.data
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
     try:
-        parser.Parse(path.read_bytes(), True)
+        parser.Parse(_decoded(path.read_bytes()), True)
     except DeixisError:  # of the handlers above
         raise
     except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: an encoding that Python lacks
         raise DataError(f"{path}: expected XML; {error}: is the file whole?") from None
     return builder.close()
+
+
+def _decoded(content: bytes) -> str | bytes:
+    """The text of a file in the encoding that it declares, as expat knows few; without such a line as it is.
+
+    Raises LookupError for an encoding that Python lacks, UnicodeDecodeError for other bytes.
+    """
+    declared = _DECLARED.match(content.removeprefix(codecs.BOM_UTF8))
+    if declared is None:
+        return content
+    name = codecs.lookup(declared[1].decode()).name
+    if name in ("idna", "punycode"):  # of single words; a file of them takes hours
+        raise LookupError(f"unknown encoding: {name}")
+    # what reads "UTF-16" as ASCII is none: .NET declares it in whatever it writes
+    if content.startswith(codecs.BOM_UTF8) or name.startswith("utf"):
+        name = "utf-8-sig"
+    return content.decode(_WIDER.get(name, name))
 
 
 def text_of(element: Element, path: str) -> str | None:

@@ -70,10 +70,12 @@ def read_maps(item: Item, metadata: Metadata, config: DatasetConfig, map_set: Ma
     medium = _medium(item.key, image, labels, config, map_set, found.values.shape)
     named = {number: names for number, names in classes.names.items() if not is_void(names[0])}
     objects = []
+    unusable: list[Object | None] = []
     for number, region in map_regions(found.values):
         if number in named:
             objects.append(Object(named[number][0], region, synonyms=named[number][1:], stuff=True))
         elif number not in classes.names and (classes.by_colour or number not in VOID_NUMBERS):
+            unusable.append(None)
             yield Skipped(labels.where, _foreign(number, region, classes))
     if (instances := _instances(Path(labels.value), config, map_set)) is not None:
         numbers = read_map(instances).values
@@ -89,7 +91,7 @@ def read_maps(item: Item, metadata: Metadata, config: DatasetConfig, map_set: Ma
         objects=tuple(objects),
         form="mask",
         licence=map_set.licence,
-    )
+    ).without(unusable)
 
 
 def _medium(

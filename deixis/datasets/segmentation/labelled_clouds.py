@@ -58,6 +58,7 @@ def read_clouds(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterat
     classes = ClassList.from_json(metadata["classes"][0].value) if "classes" in metadata else None
     nothing = background(config)
     objects = []
+    unusable: list[Object | None] = []
     for label in np.unique(labels).tolist():
         if label in nothing and (classes is None or label not in classes.names or "background" in config.options):
             continue
@@ -65,6 +66,7 @@ def read_clouds(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterat
         indices = np.flatnonzero(labels == label)
         if names is None:
             assert classes is not None
+            unusable.append(None)
             yield Skipped(
                 row.where, f"expected one of the {len(classes.names)} classes, got {label} at {len(indices)} points"
             )
@@ -77,7 +79,7 @@ def read_clouds(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterat
         medium_id, "point_cloud", path=str(path), point_count=len(xyz), unit=config.options.get("unit")
     )
     split = split_of_key(item.key, config)
-    yield Annotated(medium_id, source, split, (medium,), tuple(objects), form="mask")
+    yield Annotated(medium_id, source, split, (medium,), tuple(objects), form="mask").without(unusable)
 
 
 def background(config: DatasetConfig) -> frozenset[int]:

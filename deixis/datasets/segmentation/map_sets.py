@@ -73,7 +73,7 @@ def vistas_labels(config: DatasetConfig) -> list[dict[str, Any]]:
     """The labels of config_v2.0.json. Raises DataError where it is not there or has no labels."""
     path = Path(config.options.get("classes", config.path / VISTAS_CONFIG))
     try:
-        labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
+        labels = json.loads(path.read_bytes())["labels"]
         if not all(isinstance(label["readable"], str) for label in labels):
             raise KeyError("readable")
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:

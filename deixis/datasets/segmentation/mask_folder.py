@@ -61,12 +61,17 @@ def read_masks(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterato
     size_hw = header_size_hw(Path(image.value))
     classes = ClassList.from_json(metadata["classes"][0].value) if "classes" in metadata else None
     collected = _MaskObjects(size_hw, classes, config.options.get("name"), config.options.get("values", "auto"))
+    unusable: list[Object | None] = []
     used = 0
     for row in masks:
+        name = collected.name_of(row.value["shows"])
         try:
-            collected.add(Path(row.value["path"]), row.value["shows"])
+            if complaint := collected.add(Path(row.value["path"]), name):
+                unusable.append(None)
+                yield Skipped(row.where, complaint)
             used += 1
         except DeixisError as error:
+            unusable.append(None if name is None else Object(name))
             yield Skipped(row.where, str(error))
     if not used:
         return
@@ -82,7 +87,7 @@ def read_masks(item: Item, metadata: Metadata, config: DatasetConfig) -> Iterato
         objects=tuple(collected.objects),
         absent=tuple(dict.fromkeys(name for name in collected.empty if name not in there)),
         form="mask",
-    )
+    ).without(unusable)
 
 
 @dataclass
@@ -96,9 +101,17 @@ class _MaskObjects:
     objects: list[Object] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
 
-    def add(self, path: Path, shows: str | None) -> None:
-        """Takes in a mask. Raises DataError for one that does not fit."""
-        by_class = self.classes if self.values in ("auto", "classes") and shows is None else None
+    def name_of(self, shows: str | None) -> str | None:
+        """The name of what a mask shows; None where the classes in it tell."""
+        by_class = self.classes is not None and self.values in ("auto", "classes")
+        return shows or (None if by_class else self.name)
+
+    def add(self, path: Path, name: str | None) -> str:
+        """Takes in a mask, of the classes in it if it has no name; what of it cannot be used, else "".
+
+        Raises DataError for one that does not fit.
+        """
+        by_class = self.classes if name is None else None
         found = read_map(path, as_colours=by_class is not None and by_class.by_colour)
         if found.values.shape != self.size_hw:
             (height, width), (mask_height, mask_width) = self.size_hw, found.values.shape
@@ -107,13 +120,14 @@ class _MaskObjects:
                 "one of them resized or turned?"
             )
         if by_class is not None:
-            self.objects += _of_classes(found, by_class)
-            return
-        name = shows or self.name
+            objects, complaint = _of_classes(found, by_class)
+            self.objects += objects
+            return complaint
         regions = _regions(found, self.values)
         self.objects += [Object(name, region) for region in regions]
         if not regions:
             self.empty.append(name)
+        return ""
 
 
 def _regions(found: NumberMap, values: str) -> list[Region]:
@@ -132,16 +146,29 @@ def _regions(found: NumberMap, values: str) -> list[Region]:
     return [region for number, region in map_regions(found.values) if number not in nothing]
 
 
-def _of_classes(found: NumberMap, classes: ClassList) -> list[Object]:
-    """An object for each class in a map. Raises DataError for a number that no class has."""
-    objects = []
+def _of_classes(found: NumberMap, classes: ClassList) -> tuple[list[Object], str]:
+    """An object for each class in a map, and a sentence about the numbers that no class has, if there are some.
+
+    Raises DataError where no number is of a class.
+    """
+    objects: list[Object] = []
+    foreign: list[int] = []
+    is_known = False
     for number, region in map_regions(found.values):
         names = classes.names.get(number, ("void",) if number in (0, PALETTE_BORDER) else None)
         if names is None:
-            raise DataError(f"expected one of the {len(classes.names)} classes, got {number}")
+            foreign.append(number)
+            continue
+        is_known = True
         if not is_void(names[0]):
             objects.append(Object(names[0], region, synonyms=names[1:], stuff=True))
-    return objects
+    if not foreign:
+        return objects, ""
+    more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+    complaint = f"expected one of the {len(classes.names)} classes, got {foreign[0]}{more}"
+    if not is_known:
+        raise DataError(complaint)
+    return objects, complaint
 
 
 def _class_file(config: DatasetConfig) -> Path | None:

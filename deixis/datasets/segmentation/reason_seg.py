@@ -50,7 +50,7 @@ def read_reason_seg(path: str | Path, size_hw: tuple[int, int]) -> ReasonSegAnno
     """
     content = Path(path).read_bytes()
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")
     try:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 
 import numpy as np
 import pytest
@@ -60,6 +61,8 @@ def test_a_bad_shape_is_named_and_the_rest_is_read(tmp_path, change, message):
     assert len(record.objects) == 1
     assert skipped.where == "a.json: shapes[1]"
     assert message in skipped.why
+    # another traffic light is there, or any object at all
+    assert (record.vague, record.complete) == (((), False) if "label" in change else (("traffic light",), True))
 
 
 @pytest.mark.parametrize(
@@ -178,6 +181,32 @@ def test_a_image_that_lies_in_the_file(tmp_path):
     assert not skipped
     assert np.array_equal(record.signals[0].values, picture)
     assert (record.signals[0].path, record.signals[0].size_hw) == (None, SIZE_HW)
+
+
+def test_the_embedded_image_is_the_one_that_was_drawn_on(tmp_path):
+    """Whatever lies under its name; of two that are the same the file is used, and one that is no image is none."""
+    drawn, other = np.random.default_rng(0).integers(0, 255, (2, *SIZE_HW, 3), dtype=np.uint8)
+    for folder, file, data, is_file in (
+        ("other", other, png(drawn), False),
+        ("other_size", other[:9], png(drawn), False),
+        ("same", drawn, png(drawn), True),
+        ("damaged", drawn, "aGVsbG8=", True),
+        ("none", drawn, None, True),
+    ):
+        write_picture(tmp_path / folder / "a.png", file)
+        write_json(tmp_path / folder / "a.json", labelme(SQUARE, imagePath="a.png", imageData=data))
+        (record,), skipped = read_all(LABELME, tmp_path / folder)
+        medium = record.signals[0]
+        assert (medium.path is not None, medium.size_hw, skipped) == (is_file, SIZE_HW, [])
+        assert is_file or np.array_equal(medium.values, drawn)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path, encoding):
+    write_picture(tmp_path / "a.jpg", PICTURE)
+    (tmp_path / "a.json").write_bytes(json.dumps(labelme(SQUARE)).encode(encoding))
+    (record,), skipped = read_all(LABELME, tmp_path)
+    assert ([obj.name for obj in record.objects], skipped) == (["traffic light"], [])
 
 
 def test_the_real_shapes_are_those_that_labelme_exports(shared_data):

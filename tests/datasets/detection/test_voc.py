@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from deixis.datasets.detection.voc import VOC
+from deixis.datasets.object_names import names_of
+from deixis.datasets.plain_questions import plain_samples
 from deixis.geometry import rle_to_mask
 from tests.datasets.reading import read_all, write_picture
 
@@ -49,6 +51,43 @@ def test_a_bad_object_is_named_and_the_rest_is_read(tmp_path, bad, message):
     assert [found.name for found in record.objects] == ["dog"]
     assert skipped.where == "Annotations/a.xml: object 2"
     assert message in skipped.why
+    # another dog is there, or any object at all
+    assert (record.vague, record.complete) == (((), False) if "name:" in message else (("dog",), True))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_difficult"), [("1", True), (" 1 ", True), ("TRUE", True), ("0", False), ("", False), ("false", False)]
+)
+def test_a_difficult_object_makes_its_name_one_of_which_not_all_is_known(tmp_path, text, is_difficult):
+    (record,), _ = read_all(VOC, lay(tmp_path, obj(), obj(more=f"<difficult>{text}</difficult>"), obj("cat")))
+    assert [found.region.ignore for found in record.objects] == [False, is_difficult, False]
+    assert names_of(record).every == ({"cat"} if is_difficult else {"cat", "dog"})
+    questions = [turn.user for sample in plain_samples(record) for turn in sample.turns]
+    assert ("Where is every dog?" in questions) is not is_difficult
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding"),
+    [
+        pytest.param("GBK", "gbk", id="gbk"),
+        pytest.param("gb2312", "gbk", id="gbk_called_gb2312"),
+        pytest.param("GB18030", "gb18030", id="gb18030"),
+        pytest.param("Big5", "big5", id="big5"),
+        pytest.param("Shift_JIS", "cp932", id="shift_jis"),
+        pytest.param("EUC-JP", "euc_jp", id="euc_jp"),
+        pytest.param("utf8", "utf-8", id="utf8"),
+        pytest.param("UTF-8", "utf-8-sig", id="byte_order_mark"),
+        pytest.param("utf-16", "utf-8", id="utf_8_called_utf_16"),
+        pytest.param("UTF-16", "utf-16", id="utf_16"),
+    ],
+)
+def test_files_in_the_encoding_that_they_declare(tmp_path, declared, encoding):
+    size = "<size><width>30</width><height>20</height></size>"
+    text = f'<?xml version="1.0" encoding="{declared}"?><annotation>{size}{obj("朋友")}</annotation>'
+    lay(tmp_path)
+    (tmp_path / "Annotations" / "a.xml").write_bytes(text.encode(encoding))
+    (record,), skipped = read_all(VOC, tmp_path)
+    assert ([found.name for found in record.objects], skipped) == (["朋友"], [])
 
 
 @pytest.mark.parametrize(
@@ -124,6 +163,12 @@ def test_masks_of_objects(tmp_path):
     assert record.form == "mask"
     for number, found in enumerate(record.objects, 1):
         assert np.array_equal(rle_to_mask(found.region.mask), values == number)
+    assert not record.complete  # what has number 7 is not known
+    lay(tmp_path, obj(), obj("cat", box(25, 1, 21, 5)), head=PASCAL)
+    (record,), (first, _) = read_all(VOC, tmp_path)
+    assert first.why.endswith("; the mask is used alone")
+    assert [found.region.box for found in record.objects][1] == (20.0, 0.0, 29.0, 5.0)
+    assert np.array_equal(rle_to_mask(record.objects[1].region.mask), values == 2)
     lay(tmp_path, obj(), obj("cat", box(21, 10, 29, 15)), head=PASCAL)
     (record,), (first, _) = read_all(VOC, tmp_path)
     assert [found.region.mask is None for found in record.objects] == [False, True]

@@ -38,6 +38,8 @@ def test_a_bad_row_is_named_and_the_rest_is_read(tmp_path, row, message):
     records, (skipped,) = read_all(LLAVA, path)
     assert [record.id for record in records] == ["mix/0", "mix/2"]
     assert skipped.where == "mix.json: [1]"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())  # as Windows' editors write it
+    assert [len(found) for found in read_all(LLAVA, path)] == [2, 1]
     assert message in skipped.why
 
 

@@ -144,6 +144,15 @@ def test_classes_by_colour(tmp_path):
     assert skipped.why == "expected one of the 1 classes, got the colour 70, 70, 70 at 12 pixels"
 
 
+def test_pixels_of_no_class_may_be_of_any(tmp_path):
+    any_folder(tmp_path, np.where(LEFT_RIGHT == 2, 9, LEFT_RIGHT))
+    (record,), (skipped,) = read_all(CLASS_MAPS, tmp_path)
+    assert ([obj.name for obj in record.objects], record.complete) == (["sky"], False)
+    assert "got 9 at 12 pixels" in skipped.why
+    any_folder(tmp_path, np.where(LEFT_RIGHT == 2, 0, LEFT_RIGHT))  # void is no object
+    assert read_all(CLASS_MAPS, tmp_path)[0][0].complete
+
+
 @pytest.mark.parametrize(
     ("change", "where", "message"),
     [

@@ -76,6 +76,7 @@ def test_labels_are_classes(tmp_path):
     (record,), (skipped,) = read_all(CLOUDS, tmp_path / "val", options={"label": "semantic"})
     assert [(obj.name, obj.stuff) for obj in record.objects] == [("floor", True), ("chair", True)]
     assert (record.split, skipped.why) == ("val", "expected one of the 2 classes, got 7 at 5 points")
+    assert not record.complete  # what has number 7 is not known
 
 
 def test_flat_things_have_no_box(tmp_path):

@@ -179,6 +179,16 @@ def test_what_does_not_fit_is_counted(tmp_path, change, where, message):
     assert [told(record) for record in records] == [[("cat", LEFT_BOX)], [("cat", RIGHT_BOX)]]
     assert skipped.where == where
     assert message in skipped.why
+    assert records[0].vague == (("cat",) if "a_1" in where else ())  # another cat is there
+
+
+def test_what_a_class_map_shows_is_read_beside_numbers_of_no_class(tmp_path):
+    write_json(
+        lay(tmp_path, "masks/a.png", values=LEFT * np.uint8(1) + RIGHT * np.uint8(9)) / "classes.json", ["void", "sky"]
+    )
+    (record,), (skipped,) = read_all(MASKS, tmp_path)
+    assert (told(record), record.complete) == ([("sky", LEFT_BOX)], False)
+    assert skipped.why == "expected one of the 2 classes, got 9"
 
 
 def test_a_photo_is_no_mask(tmp_path):
