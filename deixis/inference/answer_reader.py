@@ -4,7 +4,6 @@ An `AnswerReader` belongs to one row of a batch. It can be read while the row is
 no mask is computed twice.
 """
 
-import re
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -16,11 +15,10 @@ from deixis.inference.answer import Answer, AnswerPhrase
 from deixis.inference.engine import Engine
 from deixis.inference.generation import GenerationState
 from deixis.inference.signal_encoder import EncodedSignal
-from deixis.model.generated import lacks_state, regions_in_file, until_stop, with_phrase
+from deixis.model.generated import BYTE_TOKEN, generated_text, lacks_state, regions_in_file, with_phrase
 from deixis.model.prepared import Prepared
 from deixis.samples.sample import Sample
 
-_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 MAX_BYTE_TOKENS = 64
 """Trailing single-byte tokens that are held back: four make a character, more are noise of an untrained model."""
 
@@ -44,13 +42,12 @@ class AnswerReader:
         """As `raw`, without single-byte tokens at its end, whose character only the next tokens determine."""
         ids = list(self.state.ids)
         tokens = self.processor.tokenizer.convert_ids_to_tokens(ids[-MAX_BYTE_TOKENS:])
-        while tokens and ids and _BYTE.fullmatch(tokens.pop()):
+        while tokens and ids and BYTE_TOKEN.fullmatch(tokens.pop()):
             ids.pop()
         return self._text(ids)
 
     def _text(self, ids: Sequence[int]) -> str:
-        text = self.processor.tokenizer.decode(ids, skip_special_tokens=False)
-        return until_stop(text, self.engine.stop_strings)
+        return generated_text(self.processor.tokenizer, ids, self.engine.stop_strings)
 
     def parsed(self, raw: str) -> ParsedAnswer:
         return self.processor.parse(raw, self.prepared)

@@ -4,8 +4,10 @@
 prompt the masks are taken from it.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,6 +24,11 @@ from deixis.model.prepared import Prepared
 if TYPE_CHECKING:
     from deixis.model.network import DeixisForConditionalGeneration
     from deixis.model.processor import DeixisProcessor
+
+BYTE_TOKEN = re.compile("<0x([0-9A-F]{2})>")
+"""A token of one byte, as tokenizers that fall back to bytes have for what no other token spells."""
+UNKNOWN_CHARACTER = "\ufffd".encode()
+MAX_CHARACTER_BYTES = 4
 
 
 class DeixisInputs(BatchFeature):
@@ -106,9 +113,39 @@ def _seg_states(
     return encoded, states
 
 
-def until_stop(text: str, stop_strings: Sequence[str]) -> str:
-    """The text before the first of the stop strings in it."""
+def generated_text(tokenizer: Any, ids: Sequence[int], stop_strings: Sequence[str] = ()) -> str:
+    """The text of generated token ids, special tokens too, up to the first of the stop strings in it.
+
+    Of bytes that are no UTF-8 each is one U+FFFD and the characters beside them stay, as in sentencepiece, which the
+    published systems decode with; a fast tokenizer alone gives up the whole run of bytes.
+    """
+    text = tokenizer.decode(_with_sound_bytes(tokenizer, ids), skip_special_tokens=False)
     return text[: min((at for stop in stop_strings if (at := text.find(stop)) >= 0), default=len(text))]
+
+
+def _with_sound_bytes(tokenizer: Any, ids: Sequence[int]) -> list[int]:
+    """The ids with the bytes of U+FFFD in the place of every byte that is no part of a character."""
+    ids = [int(token_id) for token_id in ids]
+    found = map(BYTE_TOKEN.fullmatch, (token or "" for token in tokenizer.convert_ids_to_tokens(ids)))
+    hexadecimal = [match[1] if match else "" for match in found]
+    if not any(hexadecimal):
+        return ids
+    unknown = tokenizer.convert_tokens_to_ids([f"<0x{byte:02X}>" for byte in UNKNOWN_CHARACTER])
+    sound: list[int] = []
+    place = 0
+    while place < len(ids):
+        run = bytes.fromhex("".join(takewhile(bool, hexadecimal[place : place + MAX_CHARACTER_BYTES])))
+        size = next((size for size in range(1, len(run) + 1) if _is_character(run[:size])), 0)
+        sound += unknown if run and not size else ids[place : place + max(size, 1)]
+        place += max(size, 1)
+    return sound
+
+
+def _is_character(raw: bytes) -> bool:
+    try:
+        return len(raw.decode()) == 1
+    except UnicodeDecodeError:
+        return False
 
 
 def lacks_state(parsed: ParsedRegion, states: Sequence[Tensor] | Tensor) -> bool:

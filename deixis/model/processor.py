@@ -17,7 +17,7 @@ from deixis.model.chat_template import Turns, conversation_ids, conversation_tex
 from deixis.model.config import DeixisConfig
 from deixis.model.encoder.projection import projected_count
 from deixis.model.encoder.universal_encoder import TRUNKS
-from deixis.model.generated import DeixisInputs, GeneratedAnswer, read_generated, until_stop
+from deixis.model.generated import DeixisInputs, GeneratedAnswer, generated_text, read_generated
 from deixis.model.masks.sam_image import prepare_for_sam
 from deixis.model.messages import (
     MODALITY_OF_KEYWORD,
@@ -239,8 +239,7 @@ class DeixisProcessor(ProcessorMixin):
         """The model's own text of generated token ids: up to its end token, or a stop string before it."""
         ids = list(ids)
         ends = [ids.index(end) for end in (self.tokenizer.eos_token_id, self.tokenizer.pad_token_id) if end in ids]
-        text = self.tokenizer.decode(ids[: min(ends, default=len(ids))], skip_special_tokens=False)
-        return until_stop(text, stop_strings)
+        return generated_text(self.tokenizer, ids[: min(ends, default=len(ids))], stop_strings)
 
     def post_process_generation(self, network: Any, inputs: DeixisInputs, sequences: Any) -> list[GeneratedAnswer]:
         """The answers in what `network.generate(**inputs)` returned: text, and regions in the units of the files.

@@ -9,7 +9,9 @@ import sentencepiece
 from transformers import AutoTokenizer
 
 from deixis.checkpoints.tokenizer import find_tokenizer, read_tokenizer
+from deixis.model.generated import generated_text
 from tests.checkpoints.checkpoints import VOCABULARY, sentencepiece_model, write_tokenizer
+from tests.parity.slow_text import published_text
 
 ADDED = ("[SEG]", "<im_start>", "<im_end>")
 
@@ -40,6 +42,26 @@ def slow_ids(library, text, added, controls=("<s>", "</s>", "<unk>")):
         else:
             ids += [library.piece_to_id(part)] if part in controls else library.encode(part)
     return ids
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        pytest.param("\u4f60".encode(), "\u4f60", id="sound"),
+        pytest.param("\u4f60".encode() + b"\xff", "\u4f60\ufffd", id="a_character_before"),
+        pytest.param(b"\xff" + "\u4f60".encode(), "\ufffd\u4f60", id="a_character_behind"),
+        pytest.param(b"\xe4\xbd", "\ufffd\ufffd", id="cut_short"),
+        pytest.param(b"\xe4\xbd\xe4\xbd\xa0", "\ufffd\ufffd\u4f60", id="cut_short_before_a_character"),
+        pytest.param(b"\xed\xa0\x80\xc0\xaf", "\ufffd" * 5, id="surrogate_and_overlong"),
+    ],
+)
+def test_bytes_are_decoded_as_the_official_code_does(folder, raw, text):
+    tokenizer = read_tokenizer(folder / "tokenizer.model", ADDED, 323, ())
+    library = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+    ids = tokenizer.convert_tokens_to_ids([f"<0x{byte:02X}>" for byte in raw])
+    assert generated_text(tokenizer, ids) == text == library.decode(ids)
+    beside = [*library.encode("the red"), *ids, tokenizer.convert_tokens_to_ids("[SEG]"), *ids]
+    assert generated_text(tokenizer, beside).replace("[SEG]", " [SEG] ") == published_text(tokenizer, beside)
 
 
 def changed(tmp_path, folder, **files):
