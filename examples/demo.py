@@ -45,7 +45,9 @@ def main() -> None:
         signals = [open_signal(FOLDER / name) for name in record["files"]]
         regions = [json_region(item, signals, "regions") for item in record.get("regions", [])]
         answer = model.ask(record["question"], *signals, regions=regions)
-        show(console, record, answer, answer.draw(OUT / f"{record['id']}.png"))
+        drawing = OUT / f"{record['id']}.png"
+        answer.draw(drawing)
+        show(console, record, answer, drawing)
     seconds = time.perf_counter() - asked
     console.print(f"{len(lines)} questions answered and drawn in {seconds:.1f} s; the drawings are in {OUT}/")
 

@@ -65,7 +65,8 @@ def ask_one(folder: str, signals: list) -> None:
                 size = f"{region.mask_array.sum()} px" if region.form == "mask" else getattr(region, region.form)
                 print(f"    {phrase.text!r} is a {region.form}: {size}")
         drawing = OUT / f"{Path(folder).name}-{Path(signal.name).stem}-{signal.modality}.png"
-        print(f"    drawn in {answer.draw(drawing)}")
+        answer.draw(drawing)
+        print(f"    drawn in {drawing}")
 
 
 def question_for(able: dict, signal) -> tuple[str, list]:

@@ -44,7 +44,10 @@ def run(
     model: ModelName = "bundled",
     device: Device = None,
     out: Annotated[
-        Path | None, typer.Option(help="Draw the answer into this PNG; with --batch, write the answers to this JSONL.")
+        Path | None,
+        typer.Option(
+            help="Draw the answer into this PNG, JPEG or WebP; with --batch, write the answers to this JSONL."
+        ),
     ] = None,
     want: Annotated[str | None, WANT] = None,
     quantization: Quantization = None,
@@ -152,8 +155,9 @@ def opened_files(files: Sequence[str]) -> tuple["Signal", ...]:
 
 def check_drawing(out: Path, files: Sequence[str]) -> None:
     """Raises InputError unless an answer about `files` can be drawn into `out`."""
-    if out.suffix.lower() != ".png":
-        raise InputError(f"'{out}': expected a name ending in .png for the drawing, got '{out.suffix or 'no ending'}'")
+    from deixis.visualize.answer_image import drawing_format
+
+    drawing_format(out)
     if not out.parent.is_dir():
         raise InputError(f"'{out}': there is no folder '{out.parent}' to write the drawing into")
     if out.is_dir() or any(Path(file).resolve() == out.resolve() for file in files):

@@ -25,7 +25,7 @@ COMMANDS = {
     "regions": "list the regions {0}, {1}, ... of the next question",
     "clear": "remove these regions",
     "files": "list the files of this conversation",
-    "draw": "FILE.png: draw the last answer",
+    "draw": "FILE.png: draw the last answer; also .jpg, .webp",
     "help": "show this",
     "quit": "end (so do quit, exit and Ctrl-D)",
 }
@@ -154,10 +154,11 @@ class Conversation:
 
     def _draw(self, value: str) -> Sequence[str]:
         if not value:
-            raise InputError("/draw: expected the name of a PNG, got none")
+            raise InputError("/draw: expected the name of an image, got none")
         if not self.chat.answers:
             raise InputError("/draw: there is no answer to draw yet; ask a question first")
         from deixis.cli.ask import check_drawing
 
         check_drawing(Path(value), [signal.path for signal in self.chat.signals if signal.path])
-        return (f"drawn in {self.chat.answers[-1].draw(value)}",)
+        self.chat.answers[-1].draw(value)
+        return (f"drawn in {value}",)

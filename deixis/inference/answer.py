@@ -1,11 +1,15 @@
 """`Answer`: the result of a question, its text and the regions it points at, in the units of the files asked about."""
 
+import io
 import warnings
+from base64 import b64encode
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from deixis.errors import InputError, UnsupportedError
 from deixis.geometry import Region, bounding_box, rasterise
@@ -167,11 +171,24 @@ class Answer:
         own = [region.decoded() for region in self.regions if region.signal == signal]
         return [region for region in own if region.form != "point" and not region.is_empty]
 
-    def draw(self, path: str | Path) -> Path:
-        """Writes a PNG of the files asked about with the regions drawn on them; returns its path."""
-        from deixis.visualize.answer_image import draw_answer
+    def draw(self, path: str | Path | None = None) -> Image.Image:
+        """An RGB image of the files asked about with the regions drawn on them; written to `path` if one is given.
 
-        return draw_answer(self, Path(path))
+        The ending of `path` gives the format: PNG, JPEG or WebP. Raises InputError for another ending.
+        """
+        from deixis.visualize.answer_image import answer_to_image, save_drawing
+
+        image = answer_to_image(self)
+        if path is not None:
+            save_drawing(image, Path(path))
+        return image
+
+    def _repr_html_(self) -> str:
+        """The drawing as HTML, which notebooks show for an answer."""
+        file = io.BytesIO()
+        self.draw().save(file, format="PNG")
+        content = b64encode(file.getvalue()).decode("ascii")
+        return f'<img src="data:image/png;base64,{content}" alt="{escape(self.text)}" style="max-width: 100%">'
 
 
 def answer_region_to_json(region: Region) -> dict[str, Any]:

@@ -35,6 +35,8 @@ MIN_WIDTH_PX = 640  # of what has no width of its own, and of the lines of text
 MARGIN_PX, GAP_PX = 24, 16
 QUESTION_PX, ANSWER_PX, NAME_PX, CHIP_PX = 18, 22, 13, 14
 MAX_LINES = 12
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+QUALITY = 92  # of JPEG and WebP: letters stay clean
 PAGE: Colour = (255, 255, 255)
 
 
@@ -49,20 +51,25 @@ class Drawable(Protocol):
     asked: Sequence[Region]
 
 
-def draw_answer(answer: Drawable, path: str | Path) -> Path:
-    """Writes `answer_to_image(answer)` as a PNG, whole or not at all; returns its path.
+def drawing_format(path: Path) -> str:
+    """Pillow's name of the format that the ending of a path stands for. Raises InputError for another ending."""
+    if path.suffix.lower() not in FORMATS:
+        endings = ", ".join(FORMATS)
+        raise InputError(f"'{path}': expected a name ending in {endings}; got '{path.suffix or 'no ending'}'")
+    return FORMATS[path.suffix.lower()]
 
-    Raises InputError for a path that does not end in .png, OSError where it cannot be written.
+
+def save_drawing(image: Image.Image, path: Path) -> None:
+    """Writes a drawing in the format of the path's ending, whole or not at all.
+
+    Raises InputError for an unknown ending, OSError where it cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise InputError(f"'{path.name}': expected a name ending in .png for a drawn answer, got '{path.suffix}'")
+    form = drawing_format(path)
     try:
         with atomic_path(path) as part:
-            answer_to_image(answer).save(part, format="PNG")
+            image.save(part, format=form, quality=QUALITY)
     except FileNotFoundError:
         raise FileNotFoundError(2, "No such folder to write the drawing to", str(path)) from None
-    return path
 
 
 def answer_to_image(answer: Drawable) -> Image.Image:

@@ -191,7 +191,7 @@ def test_bad_files_are_refused(refused, tmp_path, scene, sound, cloud, name, wri
         pytest.param(["SCENE", "What is {0}?", "--span", "1,2"], "points into audio", id="wrong_kind"),
         pytest.param(["SCENE", "What is {0}?", "--box", "1,2,3,4@1"], "there is 1 file", id="no_such_file"),
         pytest.param(["SCENE", "What is {0}?", "--box"], "--box", id="no_value"),
-        pytest.param(["SCENE", "What?", "--out", "a.jpg"], "ending in .png", id="drawing_is_no_png"),
+        pytest.param(["SCENE", "What?", "--out", "a.mp4"], "ending in .png, .jpg", id="drawing_is_no_image"),
         pytest.param(["SCENE", "What?", "--out", "none/a.png"], "no folder 'none'", id="drawing_has_no_folder"),
         pytest.param(["SCENE", "What?", "--out", "SCENE"], "a file of its own", id="drawing_over_a_file"),
         pytest.param(["SCENE", "--batch", "a.jsonl"], "besides", id="batch_and_files"),

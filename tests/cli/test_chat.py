@@ -49,7 +49,7 @@ def test_mistakes_are_one_sentence_and_end_nothing(talk, scene, tmp_path):
     assert len(said) == 5
     assert all(line.startswith("deixis: ") for line in said)
     for part, line in zip(
-        ["/box 1,2,3: expected", "/fly: unknown command", "name of a PNG", "no answer to draw yet", "{3}"],
+        ["/box 1,2,3: expected", "/fly: unknown command", "name of an image", "no answer to draw yet", "{3}"],
         said,
         strict=True,
     ):

@@ -1,5 +1,9 @@
 """Drawn answers: every modality and form of region is drawn, whatever the answer, and files are complete or absent."""
 
+import io
+import re
+from base64 import b64decode
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,7 +11,7 @@ from PIL import Image
 from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span, Tube
 from deixis.inference import Answer, AnswerPhrase
 from deixis.signals import open_signal
-from deixis.visualize.answer_image import answer_to_image, draw_answer
+from deixis.visualize.answer_image import answer_to_image
 from deixis.visualize.canvas import PALETTE, POINTED
 
 RNG = np.random.default_rng(0)
@@ -133,23 +137,38 @@ def test_pictures_are_drawn_at_a_readable_size(size_hw, width):
     assert abs(int(rows.max()) - width) <= 2
 
 
-def test_a_drawing_is_a_png_in_its_place(tmp_path):
-    path = draw_answer(answer(PICTURE, Region(mask=MASK)), tmp_path / "a.PNG")
-    with Image.open(path) as drawn:
-        assert drawn.format == "PNG"
-    assert [file.name for file in tmp_path.iterdir()] == ["a.PNG"]
+@pytest.mark.parametrize(
+    ("name", "form"), [("a.PNG", "PNG"), ("a.jpg", "JPEG"), ("a.jpeg", "JPEG"), ("a.webp", "WEBP")]
+)
+def test_a_drawing_is_in_its_place_in_the_format_of_its_name(tmp_path, name, form):
+    drawing = answer(PICTURE, Region(mask=MASK)).draw(tmp_path / name)
+    with Image.open(tmp_path / name) as written:
+        assert (written.format, written.size) == (form, drawing.size)
+        difference = np.abs(np.asarray(written.convert("RGB")).astype(int) - np.asarray(drawing))
+        assert difference.mean() <= (0 if form == "PNG" else 3)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_a_notebook_shows_the_drawing():
+    shown = answer(PICTURE, Region(mask=MASK), text='The "mug" <b>.')._repr_html_()
+    content, alt = re.fullmatch(
+        r'<img src="data:image/png;base64,([^"]+)" alt="([^"]*)" style="[^"]*">', shown
+    ).groups()
+    assert alt == "The &quot;mug&quot; &lt;b&gt;."
+    with Image.open(io.BytesIO(b64decode(content))) as drawn:
+        assert drawn.size == answer(PICTURE, Region(mask=MASK), text='The "mug" <b>.').draw().size
 
 
 @pytest.mark.parametrize(
     ("name", "error", "sentence"),
     [
-        pytest.param("a.jpg", ValueError, "ending in .png", id="ending"),
+        pytest.param("a.mp4", ValueError, "ending in .png, .jpg", id="ending"),
         pytest.param("none/a.png", OSError, "No such folder", id="folder"),
     ],
 )
 def test_a_drawing_without_a_place_is_refused(tmp_path, name, error, sentence):
     with pytest.raises(error, match=sentence):
-        draw_answer(answer(PICTURE), tmp_path / name)
+        answer(PICTURE).draw(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
