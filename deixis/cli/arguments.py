@@ -1,12 +1,14 @@
 """Arguments that several verbs share: their help, their checks, and lists of what they may name."""
 
+import re
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deixis.errors import InputError
+from deixis.errors import InputError, UnsupportedError
 
 ModelName = Annotated[str, typer.Option(help="bundled, a folder or a hub id.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")]
@@ -26,6 +28,29 @@ def named_values(words: Iterable[str]) -> dict[str, str]:
         if not equals:
             raise InputError(f"--option: expected NAME=VALUE, got {name!r}")
     return {name: value for name, _, value in pairs}
+
+
+def check_model(model: str, device: str | None = None, quantization: str | None = None) -> None:
+    """Raises DeixisError for a model, device or backend that is not here, before anything slow is imported."""
+    if not (model == "bundled" or Path(model).exists() or re.fullmatch(r"[\w.-]+/[\w.-]+", model)):
+        raise InputError(f"model: expected 'bundled', a folder or a hub id (owner/name); got '{model}', which is none")
+    if quantization is not None and quantization not in ("int8", "int4"):
+        raise InputError(f"quantization: expected int8 or int4, got '{quantization}'")
+    name, _, index = (device or "").partition(":")
+    if device is not None and (
+        name not in ("cpu", "cuda", "mps") or not (index or "0").isdigit() or device[-1:] == ":"
+    ):
+        raise InputError(f"device: expected cpu, cuda or mps, and one that is here; got '{device}'")
+    if name in ("cuda", "mps"):
+        from deixis.cli.environment import devices
+
+        if not any(own["device"] in (device, f"{device}:0") for own in devices()):
+            raise UnsupportedError(f"device: expected cpu, cuda or mps, and one that is here; got '{device}'")
+    needed = {"cpu": ("torchao",), "cuda": ("bitsandbytes",)}.get(name, ("torchao", "bitsandbytes"))
+    if quantization is not None and name != "mps" and not any(map(find_spec, needed)):
+        raise UnsupportedError(
+            f"quantization: '{quantization}' needs {' or '.join(needed)}, which is not here: pip install {needed[0]}"
+        )
 
 
 def check_folder(out: Path | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, no_type_check
 
 import typer
 
-from deixis.cli.arguments import Device, ModelName, Quantization
+from deixis.cli.arguments import Device, ModelName, Quantization, check_model
 from deixis.cli.pointing import FORMS, typed_in_order, typed_region
 from deixis.errors import InputError
 
@@ -69,6 +69,7 @@ def run(
     """
     regions = typed_in_order(context.obj or (), context.command.params)
     del point, box, scribble, polygon, mask, span, points, box3d  # their order is in `regions`
+    check_model(model, device, quantization)
     load = (model, device, *filter(None, [quantization]))
     if stream and (as_json or batch is not None):
         raise InputError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deixis.cli.arguments import Device, ModelName, Quantization
+from deixis.cli.arguments import Device, ModelName, Quantization, check_model
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import FORMS, typed_region
 from deixis.errors import InputError
@@ -43,6 +43,7 @@ def run(
     """
     if not files:
         raise InputError("expected deixis chat FILE...: at least one file, got none")
+    check_model(model, device, quantization)
     from deixis.cli.answers import open_model, open_small, refuse_chat_early
     from deixis.cli.ask import opened_files
 

@@ -49,6 +49,9 @@ def run(
     with _bar() as report:
         convert(system, source, out, options, dtype, overwrite, progress=report)
     typer.echo(f"converted into {out}; see its README.md for abilities and licence", err=True)
+    if system != "pointmlp" and not (out / "tokenizer.json").is_file():
+        told = "the source has no tokenizer, so that the result takes token ids only and cannot be asked"
+        typer.echo(f"{told}; convert it again with --tokenizer FILE", err=True)
 
 
 @contextmanager
