@@ -7,7 +7,7 @@
 item. Both yield a `Skipped` for whatever cannot be used; `read` may also raise ValueError, which skips the whole item.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,12 @@ class DatasetConfig:
         if self.images is not None:
             return self.images
         return self.path if self.path.is_dir() else self.path.parent
+
+    def with_images(self, folders: Sequence[Path]) -> "DatasetConfig":
+        """This, unless `images` is given with the first of some folders that is there, or the first of them all."""
+        if self.images is not None:
+            return self
+        return replace(self, images=next(filter(Path.is_dir, folders), folders[0]))
 
     def choice(self, name: str, values: Iterable[str], default: str | None = None) -> str | None:
         """The option `name`, else `default`. Raises DataError for an option that is none of `values`."""

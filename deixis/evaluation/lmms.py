@@ -19,6 +19,7 @@ from deixis.evaluation.runner import answer_or_refuse
 from deixis.geometry import escaped
 from deixis.inference import Answer, Model, load
 from deixis.inference.generation import MAX_NEW_TOKENS
+from deixis.model.generated import until_stop
 from deixis.samples.sample import Sample
 from deixis.signals import Signal, open_signal
 
@@ -55,15 +56,6 @@ def sample_of(context: str, visuals: Iterable[Any] | None) -> Sample:
     return question_sample(escaped(context.strip()), signals)
 
 
-def truncated_at(text: str, stops: Iterable[str]) -> str:
-    r"""The text before the first stop string.
-
-    >>> truncated_at("yes.\n\nBecause", ["\n\n"]), truncated_at("yes", []), truncated_at("yes", [""])
-    ('yes.', 'yes', 'yes')
-    """
-    return min((text.split(stop)[0] for stop in stops if stop), key=len, default=text)
-
-
 def decoding_of(kwargs: Mapping[str, Any]) -> tuple[int, dict[str, Any], list[str]]:
     """(max_new_tokens, sampling options, stop strings) of a task's generation_kwargs; greedy without options.
 
@@ -76,7 +68,7 @@ def decoding_of(kwargs: Mapping[str, Any]) -> tuple[int, dict[str, Any], list[st
     temperature = float(kwargs.get("temperature") or 0.0)
     sampled = temperature > 0 and kwargs.get("do_sample", True)
     sampling = {"temperature": temperature, "top_p": float(kwargs.get("top_p") or 1.0)} if sampled else {}
-    return tokens, sampling, [stops] if isinstance(stops, str) else list(stops)
+    return tokens, sampling, [stop for stop in ([stops] if isinstance(stops, str) else stops) if stop]
 
 
 def generate(
@@ -93,7 +85,7 @@ def generate(
             for (context, *_), answer in zip(some, answers, strict=True):
                 if isinstance(answer, DeixisError):
                     LOG.warning("an empty answer to %r: %s", context[:80], answer)
-                yield "" if isinstance(answer, DeixisError) else truncated_at(answer.text, stops)
+                yield "" if isinstance(answer, DeixisError) else until_stop(answer.text, stops)
 
 
 def _answers(model: Model, tokens: int, sampling: Mapping[str, Any], some: Sequence[tuple]) -> list[Answer]:

@@ -116,7 +116,8 @@ def parse_answer(text: str, frames: Sequence[Frame], notation: Notation) -> Pars
                 draft.end = len(plain)
             holes.append(len(plain))
             if token["seg"]:
-                region = _seg_region(token["signal"], seg_count, frames)
+                signal = _named_signal(token["signal"] or "0", frames)
+                region = None if signal is None else ParsedRegion("seg", signal, None, seg_count)
                 seg_count += 1
             else:
                 region = _coordinates_region(token, frames, notation)
@@ -168,11 +169,6 @@ def _named_signal(digits: str, frames: Sequence[Frame]) -> int | None:
     if len(digits) > _MAX_SIGNAL_DIGITS or int(digits) >= len(frames):
         return None
     return int(digits)
-
-
-def _seg_region(signal_digits: str | None, seg_index: int, frames: Sequence[Frame]) -> ParsedRegion | None:
-    signal = _named_signal(signal_digits or "0", frames)
-    return None if signal is None else ParsedRegion("seg", signal, None, seg_index)
 
 
 def _coordinates_region(token: re.Match, frames: Sequence[Frame], notation: Notation) -> ParsedRegion | None:

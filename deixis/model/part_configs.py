@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, no_type_check
 
 from deixis.errors import ConfigError
-from deixis.options import Count, Natural, NonNegative, Positive, check_fields
+from deixis.options import Checked, Count, Natural, NonNegative, Positive, check_fields
 
 
 @no_type_check
@@ -123,7 +123,7 @@ class SamplerConfig:
 
 @no_type_check
 @dataclass(frozen=True, kw_only=True)
-class PointingConfig:
+class PointingConfig(Checked):
     """The pointing head, from the state at `<seg>` to a mask (`model.masks`); backbone None makes no masks.
 
     Raises ConfigError for a field that does not fit.
@@ -138,9 +138,6 @@ class PointingConfig:
     state: Literal["at", "before"] = "at"
     """The prompting state is at the `<seg>` token, or before it, where it was predicted (LISA)."""
 
-    def __post_init__(self) -> None:
-        check_fields(self)
-
     @property
     def uses_sam(self) -> bool:
         """Whether SAM or SAM 2 makes the masks of images."""
@@ -149,7 +146,7 @@ class PointingConfig:
 
 @no_type_check
 @dataclass(frozen=True, kw_only=True)
-class LossWeights:
+class LossWeights(Checked):
     """Weights of the losses in their sum; LISA, section 3.2: 1 for text, 2 for bce, 0.5 for dice.
 
     Raises ConfigError where a weight is negative or no number.
@@ -160,6 +157,3 @@ class LossWeights:
     """Of `model.losses.number_loss`, which is not computed at 0."""
     bce: NonNegative = 2.0
     dice: NonNegative = 0.5
-
-    def __post_init__(self) -> None:
-        check_fields(self)

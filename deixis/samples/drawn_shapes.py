@@ -124,13 +124,8 @@ def _polygon_over(patch: Patch, corners: Float[np.ndarray, "corner 2"]) -> Patch
 def _overlap(one: Patch, other: Patch) -> int:
     """How many pixels two patches of an image share."""
     top, left = max(one.top, other.top), max(one.left, other.left)
-    bottom, right = (
-        min(a + a_side, b + b_side)
-        for a, a_side, b, b_side in (
-            (one.top, one.pixels.shape[0], other.top, other.pixels.shape[0]),
-            (one.left, one.pixels.shape[1], other.left, other.pixels.shape[1]),
-        )
-    )
+    bottom = min(patch.top + patch.pixels.shape[0] for patch in (one, other))
+    right = min(patch.left + patch.pixels.shape[1] for patch in (one, other))
     if bottom <= top or right <= left:
         return 0
     cut = [p.pixels[top - p.top : bottom - p.top, left - p.left : right - p.left] for p in (one, other)]

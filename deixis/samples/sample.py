@@ -78,7 +78,9 @@ class Sample:
     def to_json(self) -> dict[str, Any]:
         """The sample as plain JSON values: absent fields left out, masks as run lengths, points as lists."""
         record = {name: getattr(self, name) for name in _HEAD}
-        record["signals"] = [_plain_medium(medium) for medium in self.signals]
+        record["signals"] = [
+            _renamed(_plain(medium, skip=("values", "content")), "modality", "kind") for medium in self.signals
+        ]
         record["regions"] = [region_to_json(region, self._size_hw(region)) for region in self.regions]
         record["turns"] = [_plain(turn, skip=("generated", "want")) for turn in self.turns]
         return record
@@ -87,12 +89,11 @@ class Sample:
     def from_json(cls, record: Mapping[str, Any]) -> "Sample":
         """The sample of a record that `deixis.samples.validate` has passed."""
         head = {name: record[name] for name in _HEAD if name in record}
+        media = (_renamed(item, "kind", "modality") for item in record.get("signals", ()))
         return cls(
             **head,
-            signals=tuple(
-                _build(MediaReference, _renamed(item, "kind", "modality")) for item in record.get("signals", ())
-            ),
-            regions=tuple(region_from_json(item) for item in record.get("regions", ())),
+            signals=tuple(_build(MediaReference, item) for item in media),
+            regions=tuple(map(region_from_json, record.get("regions", ()))),
             turns=tuple(_build(Turn, item) for item in record["turns"]),
         )
 
@@ -119,13 +120,8 @@ def _plain(record: Any, skip: tuple[str, ...] = ()) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 
-def _plain_medium(medium: MediaReference) -> dict[str, Any]:
-    """The JSON object of a signal, whose modality the format calls "kind"."""
-    return _renamed(_plain(medium, skip=("values", "content")), "modality", "kind")
-
-
 def _renamed(record: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
-    """A copy with one key renamed, in its position."""
+    """A copy with one key renamed, in its position: the format calls a modality "kind"."""
     return {new if key == old else key: value for key, value in record.items()}
 
 

@@ -24,6 +24,7 @@ from typing import Any, no_type_check
 from deixis.datasets.source import DatasetConfig
 from deixis.errors import ConfigError, DeixisError
 from deixis.options import (
+    Checked,
     Count,
     Natural,
     NonNegative,
@@ -99,7 +100,7 @@ class PartEntry:
 
 @no_type_check
 @dataclass(frozen=True)
-class BuildRecipe:
+class BuildRecipe(Checked):
     """A recipe as it was read; `build_run.plan_build` checks the kinds and options of its parts.
 
     models: the model of each task, by the names of `open_annotators`. ending, media, shard_samples: of the shards.
@@ -115,9 +116,6 @@ class BuildRecipe:
     ending: str = "tar"
     media: Placement = "link"
     shard_samples: Count = 1_000
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 def read_build_recipe(path: str | Path) -> BuildRecipe:

@@ -15,7 +15,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
 
 from deixis.datasets.files.boxes import box_from_xyxy, numbers
 from deixis.datasets.files.class_lists import readable
@@ -104,23 +103,19 @@ def _box(record: Mapping[str, Any], size_hw: tuple[int, int]) -> Region:
 
 def _free_shape(record: Mapping[str, Any], size_hw: tuple[int, int]) -> Region:
     x1, y1, x2, y2 = map(int, numbers(record["free_shape_bbox_raw"], "x1, y1, x2, y2", "free_shape_bbox_raw"))
-    mask = _free_shape_mask(record["free_shape_segment_mask"], size_hw)
+    columns_first = np.asarray(record["free_shape_segment_mask"])
+    if columns_first.shape != size_hw[::-1]:
+        raise DataError(
+            f"free_shape_segment_mask: expected lists [width][height], {list(size_hw[::-1])}, got "
+            f"{list(columns_first.shape)}"
+        )
+    mask = columns_first.T != 0
     within = np.zeros_like(mask)
     within[max(y1, 0) : y2 + 1, max(x1, 0) : x2 + 1] = True
     if not (mask & within).any():
         raise DataError("free_shape_segment_mask: expected a pixel within free_shape_bbox_raw, got none")
     box = box_from_xyxy([x1, y1, x2 + 1, y2 + 1], size_hw, "free_shape_bbox_raw")
     return Region(box=box, mask=mask_to_rle(mask & within))
-
-
-def _free_shape_mask(lists: Any, size_hw: tuple[int, int]) -> Bool[np.ndarray, "height width"]:
-    columns_first = np.asarray(lists)
-    if columns_first.shape != size_hw[::-1]:
-        raise DataError(
-            f"free_shape_segment_mask: expected lists [width][height], {list(size_hw[::-1])}, got "
-            f"{list(columns_first.shape)}"
-        )
-    return columns_first.T != 0
 
 
 REGIONS = {"point": _point, "box": _box, "free_shape": _free_shape}

@@ -13,7 +13,7 @@ Source: BryanPlummer/flickr30k_entities flickr30k_entities_utils.py and README.m
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -90,7 +90,8 @@ def read_flickr30k(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[A
             phrases.setdefault(name, []).append(bare(text[start:end]))
     if not captions:
         raise DataError(f"{SENTENCES}/{item.key}.txt: expected a caption a line, got none to use")
-    path = find_image(_with_images(config), [f"{item.key}.jpg"])
+    folders = [folder / name for folder in (config.path, config.path.parent) for name in IMAGE_FOLDERS]
+    path = find_image(config.with_images(folders), [f"{item.key}.jpg"])
     yield Annotated(
         id=f"flickr30k/{item.key}",
         source="flickr30k",
@@ -156,14 +157,6 @@ def _file(config: DatasetConfig, folder: str, name: str) -> Path:
     if not path.is_file():
         raise DataError(f"{folder}/{name}: expected the file of an image that is listed, got none")
     return path
-
-
-def _with_images(config: DatasetConfig) -> DatasetConfig:
-    """The place with the folder of its images, if they lie with the annotations or beside them."""
-    if config.images is not None:
-        return config
-    beside = [folder / name for folder in (config.path, config.path.parent) for name in IMAGE_FOLDERS]
-    return replace(config, images=next(filter(Path.is_dir, beside), beside[0]))
 
 
 FLICKR30K = Format(

@@ -70,7 +70,9 @@ def read_grand_f(item: Item, metadata: Metadata, config: DatasetConfig) -> Itera
     file = item.key.split("#")[0]
     author = "person" if file.startswith(BY_PEOPLE) else "model"
     if not item.of("record"):
-        for found in read_mdetr(item, metadata, _with_images(config)):
+        # Flickr30k's images, where the official layout has them
+        images = next(filter(Path.is_dir, (config.folder / name for name in FOLDERS[-2:])), config.images)
+        for found in read_mdetr(item, metadata, replace(config, images=images)):
             if isinstance(found, Annotated):
                 found = replace(found, id=f"grand_f/{item.key.replace('.json#', '/')}", source="grand_f", author=author)
             yield found
@@ -147,12 +149,6 @@ def _medium(record: Record, config: DatasetConfig) -> MediaReference:
     masks = (mask for _, _, _, own in _groundings(record) for mask in (own if isinstance(own, list) else ()))
     size_hw = masks_size_hw(masks) or header_size_hw(path)
     return MediaReference(grand_id(name, "grand_f"), "image", path=str(path), size_hw=size_hw)
-
-
-def _with_images(config: DatasetConfig) -> DatasetConfig:
-    """The place with the folder of Flickr30k's images, if that is where the official layout has it."""
-    found: Path | None = next((f for f in (config.folder / name for name in FOLDERS[-2:]) if f.is_dir()), None)
-    return config if found is None else replace(config, images=found)
 
 
 GRAND_F = Format(

@@ -11,7 +11,7 @@ utils/grefer.py and utils/refer_seg_dataset.py.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,10 +88,11 @@ def read_refs(
     if not item.of("ref"):  # an annotation that says it belongs to another image
         raise DataError(f"image_id: expected the image of the reference, got {item.key}")
     image = item.one("image")
+    folders = [_folder(dataset, config).parent / name for name in dataset.images]
     try:
         names = _names(image.value)
         medium = image_reference(
-            _with_images(dataset, config),
+            config.with_images(folders),
             names,
             dataset.name,
             declared_size_hw(image.value),
@@ -213,15 +214,6 @@ def _folder(dataset: ReferringSet, config: DatasetConfig) -> Path:
     """The folder of the set, of which PATH may also be the one above."""
     inner = config.path / dataset.folder
     return inner if (inner / INSTANCES).is_file() else config.path
-
-
-def _with_images(dataset: ReferringSet, config: DatasetConfig) -> DatasetConfig:
-    """The place with the folder of its images, if that is where the official layout has it."""
-    if config.images is not None:
-        return config
-    above = _folder(dataset, config).parent
-    found = next((above / name for name in dataset.images if (above / name).is_dir()), above / dataset.images[0])
-    return replace(config, images=found)
 
 
 def _picked(record: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

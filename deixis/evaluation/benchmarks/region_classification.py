@@ -16,11 +16,11 @@ from deixis.evaluation.benchmarks.official_files import (
     place_for,
     records,
     require_files,
+    unescaped,
 )
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.answer_text import find_names
-from deixis.geometry import Text, parse_markup
 from deixis.inference import Answer
 from deixis.samples.sample import Sample, Skipped
 from deixis.systems.ferret.scoring import names_object, without_negations
@@ -103,10 +103,10 @@ class RegionClassification:
                 yield record
                 continue
             (turn,) = record.turns
-            first, second = map(_plain, turn.choices)
-            correct = _plain(turn.assistant)
+            first, second = map(unescaped, turn.choices)
+            correct = unescaped(turn.assistant)
             other = second if first == correct else first
-            names = Names(correct, tuple(map(_plain, turn.references)), other)
+            names = Names(correct, tuple(map(unescaped, turn.references)), other)
             text = question_for("which_of_two", notation, name=first, other=second)
             form = record.id.rpartition("/")[2]
             # Ferret writes the bounding box of the scribble's pixels, not the box that was recorded beside it
@@ -136,7 +136,3 @@ class RegionClassification:
         found = set(find_names(without_negations(answer.text), {*correct, names.other.lower()}))
         official = int(names_object(raw, names.correct, names.synonyms))
         return {"correct": official, "strict": int(bool(found) and found <= correct)}
-
-
-def _plain(markup: str) -> str:
-    return "".join(piece.text for piece in parse_markup(markup) if isinstance(piece, Text))

@@ -1,20 +1,30 @@
 """The wording of benchmark questions and of teacher-forced answers, by task and by the notation of the model.
 
 A published checkpoint is asked with the wording of its own evaluation, verbatim, for it was tuned on little else
-(`deixis.systems.wordings`); every other model in plain words. It knows no file and no model: a benchmark gets the
+(`deixis.systems.*.wording`); every other model in plain words. It knows no file and no model: a benchmark gets the
 notation as its option of that name (`notation_of`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from string import Template
 
 from deixis.datasets.plain_questions import plain_text
 from deixis.errors import InputError
 from deixis.geometry import escaped
-from deixis.systems import NOTATIONS, wordings
-from deixis.systems.wordings import Wording
+from deixis.systems import NOTATIONS
+from deixis.systems.ferret import wording as ferret
+from deixis.systems.lisa import wording as lisa
+from deixis.systems.onellm import wording as onellm
 
 PLAIN = "plain"
+Wording = str | Callable[..., str]
+"""A template, filled in by `string.Template`, or a function of the words."""
+OFFICIAL: Mapping[str, Mapping[str, Wording]] = {
+    "ferret": ferret.QUESTIONS,
+    "lisa": lisa.QUESTIONS,
+    "onellm": onellm.QUESTIONS,
+}
+"""Notation -> task -> question."""
 QUESTIONS: dict[str, str] = {
     "reason_sentence": "$text Answer with a mask.",
     "reason_phrase": "Where is $text? Answer with a mask.",
@@ -55,7 +65,7 @@ def question_for(task: str, notation: str, **words: str) -> str:
     >>> question_for("refer_box", "ferret", text="the man, left"), question_for("refer_box", "deixis", text="a {red}")
     ('What is the location of the man left in the image?', 'Where is a {{red}}?')
     """
-    wording = wordings.QUESTIONS.get(notation, {}).get(task, QUESTIONS[task])
+    wording = OFFICIAL.get(notation, {}).get(task, QUESTIONS[task])
     return _filled(wording, {key: escaped(word) for key, word in words.items()})
 
 
@@ -65,7 +75,7 @@ def answer_for(task: str, notation: str, **words: str) -> str:
     >>> answer_for("refer_mask", "lisa", text="the cup"), answer_for("refer_mask", "deixis", text="the cup")
     ('{0:mask}.', '[the cup]{0:mask}.')
     """
-    wording = wordings.ANSWERS.get(notation, {}).get(task, ANSWERS[task])
+    wording = (lisa.ANSWERS if notation == "lisa" else ANSWERS).get(task, ANSWERS[task])
     return _filled(wording, {key: plain_text(word) for key, word in words.items()})
 
 

@@ -66,7 +66,8 @@ def caption_metrics() -> tuple[Metric, ...]:
         mean("ROUGE-L", "rouge_l", "Longest common subsequence with the best reference."),
         Metric("METEOR", meteor, METEOR_KEYS, "Exact, stem, synonym and paraphrase matches; needs Java."),
         mean("SPICE", "spice", "F1 of scene-graph tuples; only if the models of its parser are installed."),
-        Metric("SPIDEr", _spider, ("cider", "spice", ""), "Mean of CIDEr and SPICE."),
+        Metric("SPIDEr", lambda cider, spice, count: (cider + spice) / 2 / count, ("cider", "spice", ""),
+               "Mean of CIDEr and SPICE."),
         mean("PTB", "ptb", "Share of captions tokenized by the official PTBTokenizer; below 100 a plain tokenizer was "
              "used for want of Java, and the other scores may differ in the decimals.", official=False),
     )  # fmt: skip
@@ -128,10 +129,6 @@ def _bleu_metric(order: int) -> Metric:
     keys = (*MATCHES[:order], *NGRAMS[:order], *LENGTHS)
     meaning = f"Precision of n-grams up to {order}, from the counts of the whole set, with a brevity penalty."
     return Metric(f"BLEU-{order}", partial(bleu, order), keys, meaning)
-
-
-def _spider(cider: Any, spice: Any, count: Any) -> Any:
-    return (cider + spice) / 2 / count
 
 
 def _cider(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:

@@ -26,7 +26,7 @@ from typing import Annotated, Any, no_type_check
 import numpy as np
 
 from deixis.errors import ConfigError, DataError, DeixisError
-from deixis.options import Bounds, Count, Positive, check_fields, read_options
+from deixis.options import Bounds, Checked, Count, Positive, check_fields, read_options
 from deixis.samples.mixtures.schedule import Schedule, Shuffle
 from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import entry_sample, shard_form, shards_of
@@ -112,14 +112,11 @@ class Part:
 
 @no_type_check
 @dataclass(frozen=True)
-class Replay:
+class Replay(Checked):
     """Earlier data that `share` of the draws comes from. Raises ConfigError: a field does not fit."""
 
     share: Annotated[float, Bounds(above=0, below=1)]
     data: tuple[Part, ...]
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
     @classmethod
     def of(cls, values: Any, where: str) -> "Replay":

@@ -115,7 +115,8 @@ class Stats:
         for number, region in enumerate(sample.regions):
             where = ("question", number in asked), ("answer", number in answered)
             self.mentions.add(" and ".join(name for name, is_there in where if is_there) or "neither")
-            for form in _forms(region):
+            forms = [name for name in REGION_FIELDS if getattr(region, name) is not None]
+            for form in (*forms, *(name for name in ("ignore", "crowd") if getattr(region, name))):
                 self.forms.add(form)
             medium = sample.signals[region.signal]
             for name, share in zip(SIZES, shares(region, medium), strict=True):
@@ -167,11 +168,6 @@ def plain(text: str) -> str:
 
 def _references(text: str) -> Iterator[Reference]:
     yield from (piece for piece in parse_markup(text) if isinstance(piece, Reference))
-
-
-def _forms(region: Region) -> Iterator[str]:
-    yield from (name for name in REGION_FIELDS if getattr(region, name) is not None)
-    yield from (name for name in ("ignore", "crowd") if getattr(region, name))
 
 
 SMALL_PX, LARGE_PX = 32**2, 96**2

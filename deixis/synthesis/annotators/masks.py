@@ -52,7 +52,12 @@ class SamMasks:
         for start in range(0, len(prompts), BOXES_AT_ONCE):
             logits = self._low_resolution(embeddings, prompts[start : start + BOXES_AT_ONCE])
             for number, one in enumerate(logits, start):
-                masks[number] = self._in_the_picture(one, image)
+                # SAM reads its masks at its input's size and then at the image's; SAM 2 at the image's straight away.
+                if self.fills_square:
+                    grid = ((torch.arange(n) + 0.5) / n for n in image.size_hw)
+                    masks[number] = read_mask(one[None, None], *grid)
+                else:
+                    masks[number] = sam_mask(one.flatten(), image)
         return masks
 
     def _low_resolution(
@@ -64,12 +69,6 @@ class SamMasks:
         )
         best = answer.iou_scores[0].argmax(-1)  # (box,)
         return answer.pred_masks[0, torch.arange(len(best), device=best.device), best].cpu()
-
-    def _in_the_picture(self, logits: Float[Tensor, "side side"], image: SamImage) -> Bool[np.ndarray, "h w"]:
-        """SAM reads its masks at its input's size and then at the image's; SAM 2 at the image's straight away."""
-        if not self.fills_square:
-            return sam_mask(logits.flatten(), image)
-        return read_mask(logits[None, None], *((torch.arange(n) + 0.5) / n for n in image.size_hw))
 
 
 def boxes_in_sam(boxes_xyxy: Float[np.ndarray, "n 4"], image: SamImage) -> Float[np.ndarray, "n 4"]:

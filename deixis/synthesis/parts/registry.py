@@ -7,7 +7,7 @@ from typing import Any, no_type_check
 
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.plain_questions import plain_samples
-from deixis.options import check_fields
+from deixis.options import Checked
 from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Skipped
 from deixis.synthesis.annotators import Annotators
@@ -46,13 +46,10 @@ class Part:
 
 @no_type_check
 @dataclass(frozen=True)
-class PlainOptions:
+class PlainOptions(Checked):
     """Options of plain parts. tasks: only these are used; all if none is named."""
 
     tasks: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 def make_plain(

@@ -17,7 +17,7 @@ from deixis.datasets.plain_questions import plain_samples
 from deixis.errors import DataError, DeixisError
 from deixis.geometry import parse_markup, to_markup, without_references
 from deixis.language.english import words_of
-from deixis.options import Count, check_fields
+from deixis.options import Checked, Count
 from deixis.samples.consistency import shown
 from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Skipped, Turn
@@ -34,7 +34,7 @@ SHORT_ANSWER_WORDS = 3  # an answer so short is not given away by a question
 
 @no_type_check
 @dataclass(frozen=True)
-class RewordingOptions:
+class RewordingOptions(Checked):
     """wordings: asked for of one question. tasks: of which samples; none: all. max_turns: longer dialogues are left as
     they are. max_words: of a question. at_once: requests under way."""
 
@@ -43,9 +43,6 @@ class RewordingOptions:
     max_turns: Count = 4
     max_words: Count = 60
     at_once: Count = 8
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 def make(

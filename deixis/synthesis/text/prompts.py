@@ -37,9 +37,11 @@ def prompt(name: str) -> Prompt:
     record = _prompts()[task]
     facts = record["kinds"][kind] if kind else record
     system = record["system"] + (f"\n{facts['system']}" if kind else "")
+    answers = [json.dumps(example["answered"], ensure_ascii=False) for example in facts["examples"]]
+    asked = [record.get("scene") or example["asked"] for example in facts["examples"]]
     return Prompt(
         system.strip(),
-        tuple((record.get("scene") or example["asked"], _json(example["answered"])) for example in facts["examples"]),
+        tuple(zip(asked, answers, strict=True)),
         tuple((word, tuple(texts)) for word, texts in record.get("words", {}).items()),
     )
 
@@ -54,7 +56,3 @@ def _prompts() -> dict[str, Any]:
     import yaml
 
     return yaml.safe_load(resources.files("deixis.synthesis.text").joinpath("prompts.yaml").read_text("utf-8"))
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -32,6 +32,7 @@ _METRICS = (
     mean("F1", "f1", "F1 of the objects (colour and kind) or sound events that are named", scale=1),
     mean("grounded F1", "grounded_f1", "F1 of phrases with the expected object and a region of IoU ≥ 0.5", scale=1),
 )
+_KEYS = {metric.name: metric.keys[0] for metric in _METRICS}
 _INFO = BenchmarkInfo(
     name="world",
     title="Generated world",
@@ -73,7 +74,7 @@ class World:
             if metric.name == "cIoU":
                 metrics |= {"intersection": value * weight, "union": weight}
             else:
-                metrics[_key_of(metric.name)] = value
+                metrics[_KEYS[metric.name]] = value
         return metrics
 
     def baselines(self, examples: Sequence[Example]) -> Mapping[str, Mapping[Cell, float]]:
@@ -123,7 +124,3 @@ def _example(name: str, sample: Sample) -> Example:
     regions = tuple(sample.regions) if "{" in user else ()
     asked = (f"{name}/{sample.id}", name, sample.signals[0].id, user, sample.signals)
     return Example(*asked, sample, regions, sample=sample, max_new_tokens=TASKS[name].max_new_tokens)
-
-
-def _key_of(metric: str) -> str:
-    return next(known.keys[0] for known in _METRICS if known.name == metric)

@@ -97,12 +97,8 @@ def sample_questions(
     limit: int,
     first_seed: int = 0,
     supersample: int = 2,
-    scene_done: Callable[[int], None] = lambda samples: None,
 ) -> tuple[dict[str, list[Sample]], int]:
-    """(`limit` samples per source, the last seed used), from scenes in order of their seeds from `first_seed`.
-
-    `scene_done` is called after every scene with the number of samples that it gave.
-    """
+    """(`limit` samples per source, the last seed used), from scenes in order of their seeds from `first_seed`."""
     drawn: dict[str, list[Sample]] = {key: [] for key in sources}
     last = first_seed
     for modality in dict.fromkeys(source.modality for source in sources.values()):
@@ -112,12 +108,10 @@ def sample_questions(
                 break
             assert seed - first_seed <= MAX_SCENES_PER_SAMPLE * (limit + 1), f"no more samples of {unfinished[0]}"
             facts, last = world_facts(split, seed, modality, supersample), max(last, seed)
-            before = sum(map(len, drawn.values()))
             for key in unfinished:
                 source = sources[key]
                 rng = scene_rng(split, seed, crc32(source.stream.encode()))
                 _fill(drawn[key], source, filter(source.keep, source.draw(facts, rng)), limit)
-            scene_done(sum(map(len, drawn.values())) - before)
     return drawn, last
 
 
