@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from deixis.cli import main
-from deixis.samples.files import read_samples
+from deixis.samples.shards import open_samples
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_writes_a_set(command, tmp_path):
     )
     path = tmp_path / "set" / "val.jsonl"
     assert (code, out) == (0, f"2 scenes in {path}\n")
-    samples = list(read_samples(path))
+    samples = [sample for _, sample in open_samples(path)]
     assert {sample.signals[0].modality for sample in samples} == {"image", "audio"}
     assert {sample.signals[0].id.split("/")[2] for sample in samples} == {"7", "8"}
 

@@ -9,8 +9,8 @@ from deixis.geometry.extent import NOUNS
 from deixis.inference import load
 from deixis.inference.model import Model
 from deixis.model.extend import add_signal
-from deixis.samples.files import write_samples
 from deixis.samples.sample import MediaReference, Sample, Turn
+from deixis.samples.shards import write_shard
 from deixis.samples.validate import _schema, _validator
 from deixis.signals import MODALITIES, open_signal
 from deixis.training.recipe import train
@@ -63,7 +63,8 @@ def test_asked_about_segmented_and_drawn(tmp_path):
 
 
 def test_trained_from_scratch_on_files(tmp_path):
-    path = write_samples(samples(4), tmp_path / "data", "train")
+    path = tmp_path / "data" / "train.jsonl"
+    write_shard(samples(4), path)
     few = toy_recipe()["stages"][1] | {"batch": {"data": 2}, "data": [{"path": str(path)}], "dense_weight": 0.0}
     signals = {"image": SIZES["signals"]["image"], "pressure": {"early_dim": 16}}
     recipe = toy_recipe(model=SIZES | {"signals": signals}, stages=[few])

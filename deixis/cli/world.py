@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deixis.errors import InputError
+from deixis.errors import DataError, InputError
 from deixis.options import check_choice
 
 if TYPE_CHECKING:
@@ -42,9 +42,11 @@ def run(
     for modality in wanted:
         check_choice("--modalities", modality, WORLD_MODALITIES)
     if out is not None:
-        from deixis.samples.files import write_samples
+        from deixis.samples.shards import write_shard
 
-        path = write_samples(_samples(split, seed, count, wanted), out, split)
+        path = out / f"{split}.jsonl"
+        for skipped in write_shard(_samples(split, seed, count, wanted), path, "copy").skipped:
+            raise DataError(f"{skipped.where}: {skipped.why}")
         typer.echo(f"{count} scenes in {path}")
     if show is not None:
         from deixis.visualize.samples.contact_sheet import save_contact_sheet, varied

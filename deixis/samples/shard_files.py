@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from deixis.errors import DataError
-from deixis.samples.files import json_line
 from deixis.samples.validate import load_record
 
 COLUMNS = ("id", "source", "task", "split", "json")
@@ -45,6 +44,11 @@ class ShardForm:
     read: Callable[[Path], Iterator[Entry]]
     places: Callable[[Path], Iterator[int]]
     entry: Callable[[Path, int], Entry]
+
+
+def json_line(record: dict[str, Any]) -> str:
+    """A record as it stands in a file, its newline behind it."""
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 class JsonlWriter:
@@ -193,8 +197,7 @@ class ParquetWriter:
         self._rows: list[dict[str, str]] = []
 
     def add(self, record: dict[str, Any], contents: Mapping[str, bytes], key: str) -> None:
-        text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-        self._rows.append({name: record[name] for name in COLUMNS[:-1]} | {"json": text})
+        self._rows.append({name: record[name] for name in COLUMNS[:-1]} | {"json": json_line(record).rstrip("\n")})
         if len(self._rows) == GROUP_ROWS:
             self._flush()
 

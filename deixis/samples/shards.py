@@ -5,18 +5,18 @@ form (`deixis.samples.shard_files`); media are placed by `deixis.samples.media`.
 samples come from.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from deixis.errors import DataError, DeixisError
-from deixis.samples.files import record_of, sample_of
 from deixis.samples.headers import check_header
 from deixis.samples.media import atomic_path, file_ending, place_medium, placed_path, plain_name, read_content
 from deixis.samples.sample import MediaReference, Sample, Skipped
 from deixis.samples.shard_files import FORMS, Entry, ShardForm
+from deixis.samples.validate import validate_record
 
 Placement = Literal["link", "copy", "none"]
 REMEMBERED = 4_096  # media
@@ -105,6 +105,24 @@ def entry_sample(entry: Entry, shard: Path) -> Sample | Skipped:
     if not entry.contents:
         return sample
     return replace(sample, signals=tuple(_filled(medium, entry.contents, shard) for medium in sample.signals))
+
+
+def record_of(sample: Sample, paths: Sequence[str]) -> dict[str, Any]:
+    """The record of a sample whose media lie at `paths`, relative to the file. Raises DataError if it is none."""
+    signals = tuple(replace(m, path=path) for m, path in zip(sample.signals, paths, strict=True))
+    record = replace(sample, signals=signals).to_json()
+    validate_record(record)
+    return record
+
+
+def sample_of(record: Any, folder: Path) -> Sample:
+    """The sample of a record, its media joined to `folder`. Raises DataError, one sentence, if it is none."""
+    if isinstance(record, DataError):
+        raise record
+    validate_record(record)
+    sample = Sample.from_json(record)
+    media = (m if m.path is None else replace(m, path=str(folder / m.path)) for m in sample.signals)
+    return replace(sample, signals=tuple(media))
 
 
 def shard_form(path: Path) -> ShardForm:

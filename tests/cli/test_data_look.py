@@ -10,7 +10,6 @@ from PIL import Image
 
 from deixis.cli import main
 from deixis.geometry import Region
-from deixis.samples.files import write_samples
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
 from deixis.world.generate import world_samples
@@ -33,7 +32,7 @@ def data(capsys):
 def world(tmp_path_factory):
     """A folder with the samples of three scenes, in train.jsonl."""
     folder = tmp_path_factory.mktemp("world")
-    write_samples((sample for seed in range(3) for sample in world_samples("train", seed)), folder, "train")
+    write_shard((sample for seed in range(3) for sample in world_samples("train", seed)), folder / "train.jsonl")
     return folder
 
 

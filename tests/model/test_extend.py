@@ -10,8 +10,8 @@ from deixis import Box, Region, Span
 from deixis.inference import load
 from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.extend import add_expert, add_signal
-from deixis.samples.files import write_samples
 from deixis.samples.sample import MediaReference, Sample, Turn
+from deixis.samples.shards import write_shard
 from deixis.signals import open_signal
 from deixis.training.recipe import train
 from deixis.training.recipe_file import parse_recipe
@@ -144,7 +144,8 @@ def test_the_bundled_model_grows_by_a_modality_and_is_trained_on_it(tmp_path):
     media = MediaReference("walk", "imu", rate_hz=40.0, duration_s=1.6, values=trace)
     turns = (Turn("What is done in {0}?", "A step."), Turn("Mark the step.", "[The step]{0:mask}."))
     sample = Sample("a", "made up", "refer", "train", turns, (media,), (Region(span=(0.2, 0.8)),))
-    path = write_samples([sample, replace(sample, id="b")], tmp_path / "data", "train")
+    path = tmp_path / "data" / "train.jsonl"
+    write_shard([sample, replace(sample, id="b")], path)
     stage = toy_recipe()["stages"][1] | {"batch": {"data": 1}, "data": [{"path": str(path)}], "dense_weight": 0.0}
     recipe = parse_recipe({"init": str(tmp_path / "model"), "stages": [stage | {"steps": 2}]})
     grown = load(train(recipe, tmp_path / "out"), device="cpu")

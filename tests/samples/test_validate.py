@@ -13,8 +13,8 @@ from deixis.geometry import Region, mask_to_rle
 from deixis.geometry.markup import FORMS
 from deixis.samples import validate
 from deixis.samples.consistency import FIELDS_BEHIND, REGION_FIELDS
-from deixis.samples.files import sample_of
 from deixis.samples.sample import AUTHORS, VERSION, MediaReference, Sample, Turn
+from deixis.samples.shards import sample_of
 from deixis.samples.validate import load_record, read_records, validate_record
 from deixis.signals import MODALITIES
 

@@ -4,8 +4,8 @@ import pytest
 
 from deixis.geometry import Reference, parse_markup
 from deixis.samples.check import Check
-from deixis.samples.files import read_samples, write_samples
 from deixis.samples.sample import Sample
+from deixis.samples.shards import open_samples, write_shard
 from deixis.samples.validate import validate_record
 from deixis.world.generate import WORLD_MODALITIES, tasks_of, world_samples
 from deixis.world.scene import SPLITS
@@ -66,9 +66,10 @@ def test_wordings_vary():
 
 def test_to_files_and_back(tmp_path):
     written = [sample for seed in range(2) for sample in world_samples("train", seed)]
-    path = write_samples(written, tmp_path, "train")
+    path = tmp_path / "train.jsonl"
+    assert not write_shard(written, path, "copy").skipped
     assert list(Check().problems(path)) == []
-    read = list(read_samples(path))
+    read = [sample for _, sample in open_samples(path)]
     assert [(s.id, s.task, s.turns) for s in read] == [(s.id, s.task, s.turns) for s in written]
     assert [s.to_json()["regions"] for s in read] == [s.to_json()["regions"] for s in written]
     media = {medium.id for sample in written for medium in sample.signals}

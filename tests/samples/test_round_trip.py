@@ -1,15 +1,18 @@
 """Samples to files and back: nothing is lost, media are written once, and a failed write leaves no half file."""
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from deixis.geometry import Region
 from deixis.samples.check import Check
-from deixis.samples.files import read_samples, write_samples
-from deixis.samples.sample import MediaReference, Sample, Turn
+from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
+from deixis.samples.shards import open_samples, write_shard
 from deixis.signals import open_signal
 
 RNG = np.random.default_rng(0)
@@ -36,6 +39,16 @@ def sample(kind: str, name: str = "a") -> Sample:
     return Sample(f"{name}-{kind}", "made up", "refer", "train", (turn, turn), (MEDIA[kind],), (REGIONS[kind],))
 
 
+def written_to(folder: Path, samples: Iterable[Sample]) -> Path:
+    path = folder / "train.jsonl"
+    assert not write_shard(samples, path, "copy").skipped
+    return path
+
+
+def read_back(path: Path) -> list[Sample | Skipped]:
+    return [sample for _, sample in open_samples(path)]
+
+
 def plain(item: Sample) -> dict:
     """The sample as JSON, without the paths, which change when it is written."""
     record = item.to_json()
@@ -52,11 +65,11 @@ def test_json_and_back(kind):
 
 def test_text_alone_to_files_and_back(tmp_path):
     text = Sample("t", "made up", "talk", "train", (Turn("Hello", "Hello."),))
-    assert list(read_samples(write_samples([text], tmp_path, "train"))) == [text]
+    assert read_back(written_to(tmp_path, [text])) == [text]
 
 
 def test_no_samples_make_an_empty_file(tmp_path):
-    assert write_samples([], tmp_path / "new" / "folder", "train").read_text() == ""
+    assert written_to(tmp_path / "new" / "folder", []).read_text() == ""
 
 
 @pytest.mark.parametrize(
@@ -69,7 +82,7 @@ def test_no_samples_make_an_empty_file(tmp_path):
 )
 def test_files_and_back(kind, path, tolerance, tmp_path):
     written = sample(kind)
-    (read,) = read_samples(write_samples([written], tmp_path, "train"))
+    (read,) = read_back(written_to(tmp_path, [written]))
     assert plain(read) == plain(written)
     assert read.signals[0].path == str(tmp_path / path)
     signal = open_signal(read.signals[0].path)
@@ -82,7 +95,7 @@ def test_files_and_back(kind, path, tolerance, tmp_path):
 
 def test_a_medium_is_written_once(tmp_path):
     samples = [sample("image", name) for name in "abc"]
-    assert len(list(read_samples(write_samples(iter(samples), tmp_path, "train")))) == 3
+    assert len(read_back(written_to(tmp_path, iter(samples)))) == 3
     assert [path.name for path in (tmp_path / "images").iterdir()] == ["set-1-image.png"]
 
 
@@ -91,22 +104,24 @@ def test_ids_that_make_the_same_name_get_files_of_their_own(tmp_path):
     for name in ("a/b", "a:b", "../a b", "..."):
         medium = replace(MEDIA["image"], id=name)
         samples.append(replace(sample("image", name), signals=(medium,)))
-    paths = {read.signals[0].path for read in read_samples(write_samples(samples, tmp_path, "train"))}
+    paths = {read.signals[0].path for read in read_back(written_to(tmp_path, samples))}
     assert len(paths) == 4
     assert {path.name for path in tmp_path.iterdir()} == {"images", "train.jsonl"}
 
 
 def test_what_was_read_can_be_written_elsewhere(tmp_path):
-    first = write_samples([sample(kind) for kind in MEDIA], tmp_path / "one", "train")
-    second = write_samples(read_samples(first), tmp_path / "two", "train")
-    again = write_samples(read_samples(second), tmp_path / "two", "train")
+    first = written_to(tmp_path / "one", [sample(kind) for kind in MEDIA])
+    second = written_to(tmp_path / "two", read_back(first))
+    again = written_to(tmp_path / "two", read_back(second))
     assert first.read_text() == second.read_text() == again.read_text()
     assert list(Check().problems(second)) == []
 
 
 BAD_MEDIA = [
-    pytest.param(replace(MEDIA["image"], values=None), "expected values or a file", id="no_values_no_file"),
-    pytest.param(replace(MEDIA["image"], values=None, path="gone.png"), "got path 'gone.png'", id="file_gone"),
+    pytest.param(replace(MEDIA["image"], values=None), "expected the field 'path'", id="no_values_no_file"),
+    pytest.param(
+        replace(MEDIA["image"], values=None, path="gone.png"), "got 'gone.png', which is not there", id="file_gone"
+    ),
     pytest.param(replace(MEDIA["image"], values=PICTURE / 255), "expected an image as uint8", id="picture_of_floats"),
     pytest.param(replace(MEDIA["audio"], values=SOUND[None]), r"as floats \(samples,\)", id="sound_of_two_axes"),
     pytest.param(replace(MEDIA["point_cloud"], values=CLOUD[:, :3]), r"as floats \(n, 6\)", id="cloud_without_colours"),
@@ -118,16 +133,17 @@ BAD_MEDIA = [
 
 
 @pytest.mark.parametrize(("medium", "sentence"), BAD_MEDIA)
-def test_a_failed_write_names_the_sample_and_keeps_the_old_file(medium, sentence, tmp_path):
-    old = write_samples([sample("audio")], tmp_path, "train").read_text()
+def test_a_sample_that_cannot_be_written_is_named_and_skipped(medium, sentence, tmp_path):
     bad = replace(
         sample(medium.modality if medium.modality in REGIONS else "image"),
         signals=(replace(medium, id="new"),),
         id="bad one",
     )
-    with pytest.raises(ValueError, match=rf"sample 'bad one': .*({sentence})"):
-        write_samples([sample("audio"), bad], tmp_path, "train")
-    assert (tmp_path / "train.jsonl").read_text() == old
+    report = write_shard([sample("audio"), bad], tmp_path / "train.jsonl", "copy")
+    (skipped,) = report.skipped
+    assert (report.samples, skipped.where) == (1, "sample 'bad one'")
+    assert re.search(sentence, skipped.why)
+    assert [read.id for read in read_back(tmp_path / "train.jsonl")] == ["a-audio"]
     assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".part")]
 
 
@@ -139,14 +155,8 @@ def test_a_failed_write_names_the_sample_and_keeps_the_old_file(medium, sentence
     ],
 )
 def test_reading_names_file_and_line(line, sentence, tmp_path):
-    path = write_samples([sample("image")], tmp_path, "train")
+    path = written_to(tmp_path, [sample("image")])
     path.write_text(path.read_text() + "\n" + line)
-    samples = read_samples(path)
-    assert next(samples).id == "a-image"
-    with pytest.raises(ValueError, match=rf"train.jsonl:3: {sentence}"):
-        next(samples)
-
-
-def test_a_missing_file_is_an_os_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"none\.jsonl"):
-        next(read_samples(tmp_path / "none.jsonl"))
+    (_, first), (where, skipped) = open_samples(path)
+    assert (first.id, where) == ("a-image", f"{path}:3")
+    assert sentence in skipped.why
