@@ -21,9 +21,8 @@ from benchmarks.measuring import command_line, publish, seconds_in_turn
 from deixis.checkpoints.quantization import weight_bytes
 from deixis.evaluation.benchmark import GENERATED
 from deixis.evaluation.benchmarks.world.benchmark import World
-from deixis.evaluation.model_adapter import ModelAdapter
 from deixis.evaluation.reports.summary import summarise
-from deixis.evaluation.runner import EvaluationRun, run_examples
+from deixis.evaluation.runner import EvaluationRun, ModelAdapter, run_examples
 from deixis.inference import Model, load
 
 TASKS = ("region_name", "colour", "phrase_box", "phrase_mask", "span_name", "event_span", "cloud_name")

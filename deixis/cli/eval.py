@@ -15,9 +15,8 @@ from deixis.options import check_choice
 
 if TYPE_CHECKING:
     from deixis.evaluation.benchmark import Benchmark, BenchmarkInfo
-    from deixis.evaluation.model_adapter import ModelAdapter
     from deixis.evaluation.reports.summary import Summary
-    from deixis.evaluation.runner import EvaluationRun
+    from deixis.evaluation.runner import EvaluationRun, ModelAdapter
     from deixis.inference import Model
 
 TABLE_WIDTH = 136  # minimum: narrower, the notes would be columns of syllables
@@ -146,7 +145,7 @@ def _folder_name(benchmark: str, model: str, named: Mapping[str, str]) -> str:
 def _adapters(model: "Model", one: "EvaluationRun", with_blind: bool) -> "tuple[ModelAdapter, ModelAdapter | None]":
     """The model as the loop asks it, and the one that sees nothing."""
     from deixis.evaluation.evaluate import blind
-    from deixis.evaluation.model_adapter import ModelAdapter, check_able
+    from deixis.evaluation.runner import ModelAdapter, check_able
 
     check_able(model, one.benchmark.info, one.mode)
     if with_blind and not hasattr(model, "network"):

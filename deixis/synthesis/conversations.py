@@ -19,8 +19,7 @@ from deixis.language.endpoint_errors import EndpointError
 from deixis.language.response_cache import CostCapReached
 from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Skipped, Turn
-from deixis.synthesis.draft import Draft
-from deixis.synthesis.question_options import QuestionOptions
+from deixis.synthesis.draft import Draft, QuestionOptions
 
 PULL = 4.0
 """So many turns of a kind too few make the next one e times as likely: shares hold, and no turn tells the next."""

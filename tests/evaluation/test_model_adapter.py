@@ -7,7 +7,7 @@ import pytest
 
 from deixis.conversation import answered, question_sample
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo
-from deixis.evaluation.model_adapter import ModelAdapter, check_able
+from deixis.evaluation.runner import ModelAdapter, check_able
 from deixis.geometry import Region, mask_to_rle
 from deixis.inference import Model
 from deixis.signals import open_signal

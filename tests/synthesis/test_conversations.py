@@ -11,8 +11,8 @@ from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import SLACK, Balance, ConversationPlan, conversations
+from deixis.synthesis.draft import DirectionOptions, QuestionOptions
 from deixis.synthesis.parts.registry import PARTS
-from deixis.synthesis.question_options import DirectionOptions, QuestionOptions
 from tests.synthesis.pictures import farm, farms, made, picture, region
 
 

@@ -20,8 +20,7 @@ from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.absent_names import AbsentNames
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
-from deixis.synthesis.draft import Draft, phrase_of, sentence
-from deixis.synthesis.question_options import QuestionOptions, weights_of
+from deixis.synthesis.draft import Draft, QuestionOptions, phrase_of, sentence, weights_of
 
 MAX_THINGS = 20  # of one answer
 ABSENT_PER_ITEM = 3

@@ -16,8 +16,7 @@ from deixis.language.english import is_mass, is_plural, with_article
 from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
-from deixis.synthesis.draft import Draft, phrase_of
-from deixis.synthesis.question_options import DirectionOptions
+from deixis.synthesis.draft import DirectionOptions, Draft, phrase_of
 
 MAX_ATTRIBUTES = 2
 MAX_THINGS = 20

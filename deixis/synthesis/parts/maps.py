@@ -26,9 +26,8 @@ from deixis.samples.rng import rng_for
 from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators, DepthOf
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
-from deixis.synthesis.draft import Draft
+from deixis.synthesis.draft import Draft, QuestionOptions, weights_of
 from deixis.synthesis.parts.masks import image_pixels
-from deixis.synthesis.question_options import QuestionOptions, weights_of
 
 RELATIVE = "relative"
 """The unit of depths that no one knows the metres of: they say which of two places is nearer, and so are they asked."""

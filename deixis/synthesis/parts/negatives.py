@@ -21,8 +21,7 @@ from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.absent_names import AbsentNames
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
-from deixis.synthesis.draft import Draft
-from deixis.synthesis.question_options import QuestionOptions, weights_of
+from deixis.synthesis.draft import Draft, QuestionOptions, weights_of
 
 MAX_THINGS = 12  # of one answer
 NAMES_PER_ITEM = 6  # that an item is asked about, of each kind

@@ -14,8 +14,7 @@ from deixis.language.english import counted, name_words
 from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
-from deixis.synthesis.draft import Draft
-from deixis.synthesis.question_options import DirectionOptions
+from deixis.synthesis.draft import DirectionOptions, Draft
 
 MAX_THINGS = 20  # of one answer
 OTHER_NAMES = 3  # of an object, that are written as further references

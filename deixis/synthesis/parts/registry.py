@@ -11,6 +11,7 @@ from deixis.options import Checked
 from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Skipped
 from deixis.synthesis.annotators import Annotators
+from deixis.synthesis.draft import DirectionOptions
 from deixis.synthesis.parts import (
     boxed_turns,
     classes,
@@ -23,7 +24,6 @@ from deixis.synthesis.parts import (
     relations,
     rewording,
 )
-from deixis.synthesis.question_options import DirectionOptions
 
 Make = Callable[[Sequence[Annotated | Sample], int, str, Annotators, Any], Iterator[Sample | Skipped]]
 """Items, a quota, a seed, the models and the part's options in; at most `quota` samples, and what was skipped."""

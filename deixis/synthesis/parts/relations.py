@@ -22,8 +22,7 @@ from deixis.language.english import is_plural, name_words, verb_of
 from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.annotators import Annotators
 from deixis.synthesis.conversations import ConversationPlan, conversations, shuffled
-from deixis.synthesis.draft import Draft
-from deixis.synthesis.question_options import DirectionOptions
+from deixis.synthesis.draft import DirectionOptions, Draft
 
 MAX_PLACED = 30  # objects of an image between which places are looked for
 PLACES_PER_ITEM = 12

@@ -9,8 +9,17 @@ from deixis.errors import InputError
 from deixis.samples.media import atomic_path
 from deixis.samples.sample import Sample
 from deixis.visualize.canvas import CHIP_TEXT_PX, GREY, LINE_HEIGHT, Colour, Word, draw_line, flow, text_font, words_of
-from deixis.visualize.samples.media_panels import NOTE_TEXT_PX, WARNING, WIDTH_PX, colour_of, panel
-from deixis.visualize.samples.shown_regions import and_more, modalities_of, pieces, shown_regions
+from deixis.visualize.samples.media_panels import (
+    NOTE_TEXT_PX,
+    WARNING,
+    WIDTH_PX,
+    and_more,
+    colour_of,
+    modalities_of,
+    panel,
+    pieces,
+    shown_regions,
+)
 
 PADDING_PX = 10
 CARD_WIDTH_PX = WIDTH_PX + 2 * PADDING_PX

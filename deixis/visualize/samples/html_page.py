@@ -22,8 +22,7 @@ from deixis.samples.sample import Sample, Turn
 from deixis.signals import MODALITIES
 from deixis.signals.audio import RATE_HZ
 from deixis.visualize.canvas import PALETTE
-from deixis.visualize.samples.media_panels import Panel, Shown, panel
-from deixis.visualize.samples.shown_regions import and_more, modalities_of, pieces, shown_regions
+from deixis.visualize.samples.media_panels import Panel, Shown, and_more, modalities_of, panel, pieces, shown_regions
 
 WIDTH_PX, CHIP_PX = 600, 18
 """Of the images, which a page shows at about 60 % of it, so that they stay sharp where it is wider."""

@@ -13,7 +13,7 @@ from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import open_samples
 from deixis.visualize.samples.contact_sheet import save_contact_sheet, varied
 from deixis.visualize.samples.html_page import Group, Overview, write_page
-from deixis.visualize.samples.shown_regions import modalities_of
+from deixis.visualize.samples.media_panels import modalities_of
 
 MAX_TASKS = 100
 """So many tasks are held; those that are met later are only counted."""

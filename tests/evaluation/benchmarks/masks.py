@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from deixis.evaluation.benchmark import Benchmark, ExampleResult, corpus_metrics
-from deixis.evaluation.model_adapter import ModelAdapter
-from deixis.evaluation.runner import EvaluationRun, run_examples
+from deixis.evaluation.runner import EvaluationRun, ModelAdapter, run_examples
 from deixis.geometry import Region
 from deixis.inference import Model
 from tests.evaluation.benchmarks.scripted import ScriptedAnswer

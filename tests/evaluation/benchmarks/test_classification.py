@@ -12,8 +12,7 @@ import torch
 from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.class_files import SUN_SCENES, sun_depth_m
 from deixis.evaluation.benchmarks.classification import CLASSIFICATION, first_class, named_classes
-from deixis.evaluation.model_adapter import ModelAdapter
-from deixis.evaluation.runner import EvaluationRun, run_examples
+from deixis.evaluation.runner import EvaluationRun, ModelAdapter, run_examples
 from deixis.inference.classifier import Classifier
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.samples.sample import Skipped
