@@ -73,7 +73,6 @@ def _of_status(status: int, said: str, tried: str, endpoint: Any) -> DeixisError
 
 
 def _message(error: Any) -> str:
-    """The server's own message, if it sent one."""
     message = error.body.get("message") if isinstance(error.body, dict) else None
     return message if isinstance(message, str) else str(error)
 

@@ -140,7 +140,6 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
 
 
 def _with_copy(last: nn.Linear, source: int, router: str) -> nn.Linear:
-    """The router's last layer with one more score."""
     shift = -math.log(2) if router == "soft" else COPY_SCORE
     grown = nn.Linear(last.in_features, last.out_features + 1).to(last.weight)
     grown.weight.copy_(torch.cat([last.weight, last.weight[source : source + 1]]))

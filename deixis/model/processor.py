@@ -275,7 +275,6 @@ def build_processor(config: DeixisConfig, tokenizer, **options: Any) -> DeixisPr
 
 
 def _spec_fields(name: str, options: SignalOptions) -> dict[str, Any]:
-    """The fields of the options that prepare files, as plain values."""
     values = plain_values(options)
     return {field.name: values[field.name] for field in fields(MODALITIES[name].spec)}
 

@@ -55,7 +55,6 @@ def farthest_points(
 
 
 def _count_of(ratio: float, valid: Tensor | None, number: int) -> int:
-    """The count for a `ratio` of the points."""
     if not 0 < ratio <= 1:
         raise ValueError(f"farthest_points: ratio: expected more than 0 and at most 1, got {ratio}")
     if valid is not None and valid.numel():
@@ -64,7 +63,6 @@ def _count_of(ratio: float, valid: Tensor | None, number: int) -> int:
 
 
 def _implementation(points: Tensor, count: int):
-    """The fastest available implementation for these points."""
     if points.is_cuda:
         from deixis.ops import farthest_triton
 

@@ -122,7 +122,6 @@ def _polygon_over(patch: Patch, corners: Float[np.ndarray, "corner 2"]) -> Patch
 
 
 def _overlap(one: Patch, other: Patch) -> int:
-    """How many pixels two patches of an image share."""
     top, left = max(one.top, other.top), max(one.left, other.left)
     bottom = min(patch.top + patch.pixels.shape[0] for patch in (one, other))
     right = min(patch.left + patch.pixels.shape[1] for patch in (one, other))

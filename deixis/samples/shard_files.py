@@ -252,7 +252,6 @@ def _opened_parquet(path: Path) -> Any:
 
 
 def _texts(file: Any, group: int, path: Path) -> list[Any]:
-    """The column of records of a group of rows."""
     import pyarrow as pa
 
     try:

@@ -225,5 +225,4 @@ def sentence(text: str) -> str:
 
 
 def _is_only(region: Region, form: str) -> bool:
-    """Whether a shape is the object's own box or mask."""
     return region.box is not None if form == "box" else region.mask is not None

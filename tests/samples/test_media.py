@@ -10,7 +10,7 @@ from PIL import Image
 
 from deixis.samples.media import file_name, open_media, place_medium, placed_path, plain_name
 from deixis.samples.sample import MediaReference
-from tests.samples.test_files import MEDIA, PICTURE
+from tests.samples.test_round_trip import MEDIA, PICTURE
 
 
 @pytest.fixture

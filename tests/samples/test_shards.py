@@ -17,7 +17,7 @@ from deixis.samples.media import open_media
 from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 from deixis.samples.shard_files import FORMS
 from deixis.samples.shards import ShardReport, entry_sample, open_samples, shards_of, write_shard
-from tests.samples.test_files import MEDIA, sample
+from tests.samples.test_round_trip import MEDIA, sample
 
 ENDINGS = [pytest.param(ending, id=ending[1:]) for ending in FORMS]
 SAMPLES = [sample(kind) for kind in MEDIA]

@@ -75,7 +75,6 @@ class Captioning:
 
 
 def _captions_of(rows: Sequence[ExampleResult]) -> tuple[list[str], list[list[str]]]:
-    """(captions, their references)."""
     return [row.metrics["caption"] for row in rows], [row.metrics["references"] for row in rows]
 
 

@@ -145,7 +145,6 @@ def _warn_once(sentence: str) -> None:
 
 
 def _package() -> Path:
-    """The folder of pycocoevalcap."""
     found = find_spec("pycocoevalcap")
     if found is None or not found.submodule_search_locations:
         raise UnsupportedError("captions: expected the package pycocoevalcap, got none; pip install 'deixis[eval]'")

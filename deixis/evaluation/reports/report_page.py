@@ -156,7 +156,6 @@ def _article(example: Example, row: ExampleResult, score: str) -> Iterator[str]:
 
 
 def _has_regions(sample: Sample) -> bool:
-    """Whether the answer of a sample refers to regions."""
     return "{" in sample.turns[0].assistant.replace("{{", "")
 
 

@@ -154,7 +154,6 @@ class ParcelCells:
 
 
 def _mask(region: Region, prepared: Prepared) -> Bool[np.ndarray, "h w"]:
-    """The region's mask in pixels."""
     if region.mask is None:
         raise _wrong_form("a mask", prepared)
     return region.mask_array

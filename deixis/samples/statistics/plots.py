@@ -113,7 +113,6 @@ def _title(axes: Any, text: str) -> None:
 
 
 def _bars(axes: Any, counts: Sequence[tuple[str, int]], title: str) -> None:
-    """Counts as bars from the top, each with its number."""
     places = np.arange(len(counts))
     values = [count for _, count in counts]
     drawn = axes.barh(places, values, color=BAR, height=0.72)

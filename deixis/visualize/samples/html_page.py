@@ -157,7 +157,6 @@ def _data_uri(mime: str, content: io.BytesIO) -> str:
 
 
 def _sizes(sample: Sample, number: int) -> Iterator[str]:
-    """The size of a signal as the sample gives it."""
     medium = sample.signals[number]
     if medium.size_hw is not None:
         yield f"{medium.size_hw[1]} × {medium.size_hw[0]} px"
