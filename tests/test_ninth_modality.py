@@ -16,7 +16,7 @@ from deixis.signals import MODALITIES, open_signal
 from deixis.training.recipe import train
 from deixis.training.recipe_file import parse_recipe
 from tests.ninth_modality import PRESSURE
-from tests.toy import SIZES, picture, toy_network, toy_recipe, toy_tokenizer
+from tests.toy import SIZES, toy_image, toy_network, toy_recipe, toy_tokenizer
 
 LOG = np.cumsum(np.random.default_rng(0).normal(size=80))
 
@@ -54,7 +54,7 @@ def test_asked_about_segmented_and_drawn(tmp_path):
     signal = open_signal((LOG, 10.0), "pressure")
     model = Model(network, processor, "toy")
     regions = [Span(1, 3), Box(2, 3, 9, 9, signal=1)]
-    answer = model.ask("What is {0} beside {1}?", signal, picture(), regions=regions, max_new_tokens=3)
+    answer = model.ask("What is {0} beside {1}?", signal, toy_image(), regions=regions, max_new_tokens=3)
     assert answer.draw(tmp_path / "drawn.png").width > 100
     inputs = processor("What is {0}?", signals=signal, regions=[Span(1, 3)])
     with torch.no_grad():

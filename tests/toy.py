@@ -115,18 +115,18 @@ def toy_network(tokenizer, seed: int = 0, **changes: Any):
     return network, build_processor(config, tokenizer)
 
 
-def picture(height: int = 24, width: int = 40, seed: int = 0) -> np.ndarray:
+def toy_image(height: int = 24, width: int = 40, seed: int = 0) -> np.ndarray:
     """Random pixels (height, width, 3)."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def sound(duration_s: float = 2.0, seed: int = 0) -> tuple[np.ndarray, int]:
+def toy_audio(duration_s: float = 2.0, seed: int = 0) -> tuple[np.ndarray, int]:
     """Random samples at 16 kHz."""
     samples = np.random.default_rng(seed).normal(0, 0.1, round(16000 * duration_s)).astype(np.float32)
     return samples, 16000
 
 
-def cloud(count: int = 100, seed: int = 0) -> np.ndarray:
+def toy_point_cloud(count: int = 100, seed: int = 0) -> np.ndarray:
     """Random points (count, 6): x, y, z, r, g, b."""
     return np.random.default_rng(seed).random((count, 6), dtype=np.float32)
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from deixis.checkpoints import folder as folders
 from deixis.checkpoints import open_config_and_processor, open_pretrained
-from tests.toy import picture
+from tests.toy import toy_image
 
 
 @pytest.fixture(scope="module")
@@ -168,9 +168,9 @@ def test_what_is_opened_is_not_opened_again(whole):
 def test_a_whole_folder_gives_the_network_that_was_saved(toy, whole):
     network, processor = open_pretrained(whole)
     assert not network.training
-    inputs = processor(text="Hm?", signals=[picture()])
+    inputs = processor(text="Hm?", signals=[toy_image()])
     with torch.no_grad():
-        assert torch.equal(network(**inputs).logits, toy[0](**toy[1](text="Hm?", signals=[picture()])).logits)
+        assert torch.equal(network(**inputs).logits, toy[0](**toy[1](text="Hm?", signals=[toy_image()])).logits)
     half, _ = open_pretrained(whole, torch.bfloat16)
     assert {weight.dtype for weight in half.parameters()} == {torch.bfloat16}
 

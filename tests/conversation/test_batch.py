@@ -9,7 +9,7 @@ from deixis.geometry import Region
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
 from tests.rows import DEIXIS, packed
-from tests.toy import picture, sound
+from tests.toy import toy_audio, toy_image
 
 CELLS = {"image": 64, "audio": 200, "point_cloud": 64}
 MEDIA = (MediaReference("p", "image", size_hw=(24, 40)), MediaReference("s", "audio", duration_s=2.0))
@@ -31,7 +31,7 @@ def sample(*turns, regions=REGIONS):
 def packer(toy):
     """Packs samples about an image and an audio clip."""
     processor = toy[1]
-    prepared = [processor.prepare(open_signal(picture())), processor.prepare(open_signal(sound()))]
+    prepared = [processor.prepare(open_signal(toy_image())), processor.prepare(open_signal(toy_audio()))]
 
     def run(*samples, max_tokens=400):
         return packed(samples, prepared, processor, CELLS, max_tokens)

@@ -9,7 +9,7 @@ from deixis.geometry import Box, letterbox_frame
 from deixis.inference import Model
 from deixis.model.prepared import Prepared
 from deixis.signals import MODALITIES, open_signal
-from tests.toy import cloud, picture, sound
+from tests.toy import toy_audio, toy_image, toy_point_cloud
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +20,9 @@ def model(toy):
 @pytest.mark.parametrize(
     ("make", "kind"),
     [
-        pytest.param(picture, "image", id="image"),
-        pytest.param(sound, "audio", id="audio"),
-        pytest.param(cloud, "point_cloud", id="point_cloud"),
+        pytest.param(toy_image, "image", id="image"),
+        pytest.param(toy_audio, "audio", id="audio"),
+        pytest.param(toy_point_cloud, "point_cloud", id="point_cloud"),
     ],
 )
 def test_blanked_signals_are_equal(model, make, kind):
@@ -37,14 +37,14 @@ def test_blanked_signals_are_equal(model, make, kind):
 
 
 def test_blank_audio_is_the_noise_floor(model):
-    signal = open_signal(sound(duration_s=1.0), "audio")
+    signal = open_signal(toy_audio(duration_s=1.0), "audio")
     values = model.processor.prepare(signal).values
     blank = blind(model).processor.prepare(signal).values
     np.testing.assert_allclose(blank, values[-1, 0])
 
 
 def test_blind_answers_do_not_depend_on_the_signal(model):
-    images = [open_signal(picture(seed=seed), "image") for seed in (0, 1)]
+    images = [open_signal(toy_image(seed=seed), "image") for seed in (0, 1)]
     asked = [question_sample("What is {0}?", (signal,), (Box(1, 2, 20, 20),)) for signal in images]
     first, second = blind(model).answer(asked, 6)
     assert first.raw == second.raw

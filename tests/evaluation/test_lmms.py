@@ -9,9 +9,9 @@ from deixis.evaluation import lmms
 from deixis.inference import Model
 from deixis.inference.generation import MAX_NEW_TOKENS
 from deixis.signals import open_signal
-from tests.toy import picture
+from tests.toy import toy_image
 
-IMAGE = Image.fromarray(picture(seed=0)) if isinstance(picture(seed=0), np.ndarray) else picture(seed=0)
+IMAGE = Image.fromarray(toy_image(seed=0)) if isinstance(toy_image(seed=0), np.ndarray) else toy_image(seed=0)
 SOUND = {"array": np.sin(np.arange(8_000) / 9).astype(np.float32), "sampling_rate": 16_000}
 QUIET = {"max_new_tokens": 4, "temperature": 0, "until": ["\n\n"], "do_sample": False, "top_p": None, "num_beams": 1}
 

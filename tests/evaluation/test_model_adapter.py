@@ -12,7 +12,7 @@ from deixis.geometry import Region, mask_to_rle
 from deixis.inference import Model
 from deixis.signals import open_signal
 from deixis.systems import NOTATIONS
-from tests.toy import picture, toy_network, toy_tokenizer
+from tests.toy import toy_image, toy_network, toy_tokenizer
 
 SQUARE = np.zeros((24, 40), dtype=bool)
 SQUARE[4:9, 5:20] = True
@@ -38,7 +38,7 @@ def text_only():
 )
 def test_forced_text_with_predicted_masks(toy, markup, written, count):
     model = Model(*toy, "toy")
-    question = question_sample("Where?", (open_signal(picture()),))
+    question = question_sample("Where?", (open_signal(toy_image()),))
     (answer,) = ModelAdapter(model).point([question], [(markup, (TARGET,))])
     (scored,) = model.score([answered(question, written)])
     assert (answer.raw.replace(" ", ""), len(answer.masks)) == (written.replace(" ", ""), count)
@@ -49,7 +49,7 @@ def test_forced_text_with_predicted_masks(toy, markup, written, count):
 def test_target_mask_is_not_given_to_the_model(toy):
     """Two answers with the same text and different ground truth get the same masks."""
     model = Model(*toy, "toy")
-    question = question_sample("Where?", (open_signal(picture()),))
+    question = question_sample("Where?", (open_signal(toy_image()),))
     other = Region(mask=mask_to_rle(~SQUARE))
     one, two = ModelAdapter(model).point([question] * 2, [("{0:mask}.", (TARGET,)), ("{0:mask}.", (other,))])
     assert np.array_equal(one.masks[0], two.masks[0])
@@ -58,7 +58,7 @@ def test_target_mask_is_not_given_to_the_model(toy):
 def test_refuses(toy, text_only):
     with pytest.raises(ValueError, match=re.escape("'talker': cannot answer teacher-forced, for it")):
         ModelAdapter(text_only).point(
-            [question_sample("Where?", (open_signal(picture()),))], [("{0:mask}.", (TARGET,))]
+            [question_sample("Where?", (open_signal(toy_image()),))], [("{0:mask}.", (TARGET,))]
         )
     with pytest.raises(ValueError, match=re.escape("masked: answers need a mask, and 'talker' answers in text; L")):
         check_able(text_only, INFO, GENERATED)

@@ -8,9 +8,9 @@ from deixis.inference import Model
 from deixis.inference.abilities import check_abilities
 from deixis.signals import open_signal
 from deixis.systems import NOTATIONS
-from tests.toy import picture, sound, toy_config, toy_network, toy_tokenizer
+from tests.toy import toy_audio, toy_config, toy_image, toy_network, toy_tokenizer
 
-PICTURE, SOUND = open_signal(picture()), open_signal(sound())
+PICTURE, SOUND = open_signal(toy_image()), open_signal(toy_audio())
 BOX = (Box(1, 2, 20, 20),)
 
 
@@ -64,8 +64,8 @@ def test_a_network_without_regions_refuses_them_before_it_looks():
     network, processor = toy_network(toy_tokenizer(), sampler=NOWHERE, pointing=NO_MASKS)
     model = Model(network, processor, "toy")
     with pytest.raises(ValueError, match="this model takes no regions"):
-        model.ask("What is {0}?", picture(), regions=BOX)
+        model.ask("What is {0}?", toy_image(), regions=BOX)
     with pytest.raises(ValueError, match="with no mask"):
-        model.ask("Where?", picture(), want="mask")
+        model.ask("Where?", toy_image(), want="mask")
     assert len(model.engine.cache) == 0
-    assert model.ask("What?", picture(), max_new_tokens=4).masks == []
+    assert model.ask("What?", toy_image(), max_new_tokens=4).masks == []

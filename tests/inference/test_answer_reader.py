@@ -12,7 +12,7 @@ from deixis.model.masks.cells import logits_to_regions
 from deixis.model.prepared import Prepared
 from deixis.signals import open_signal
 from tests.model.test_union import PIXELS, UNION, VISION
-from tests.toy import picture, toy_network
+from tests.toy import toy_image, toy_network
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def union(toy):
 
 
 def film():
-    return open_signal((np.stack([picture(20, 30, seed=i) for i in range(4)]), 2.0), "video")
+    return open_signal((np.stack([toy_image(20, 30, seed=i) for i in range(4)]), 2.0), "video")
 
 
 def test_a_written_box_of_a_film_has_its_time(union):
@@ -48,7 +48,7 @@ def test_every_kind_is_answered_about(union):
     network, processor = union
     model = Model(network, processor, "toy")
     depth = open_signal(np.full((30, 40), 2.5, np.float32), "depth")
-    for signal in (film(), depth, open_signal(picture())):
+    for signal in (film(), depth, open_signal(toy_image())):
         assert model.ask("What?", signal, max_new_tokens=3).signals == (signal,)
 
 

@@ -8,7 +8,7 @@ from deixis.inference import GenerationOptions, Model
 from deixis.inference.generation import TokenSampler
 from deixis.signals import open_signal
 from tests.inference.test_model import END, SEG, WORD, saying
-from tests.toy import picture, sound, toy_network, toy_tokenizer
+from tests.toy import toy_audio, toy_image, toy_network, toy_tokenizer
 
 LOGITS = torch.tensor([[0.0, 3.0, 2.0, 1.0]])
 
@@ -66,7 +66,7 @@ def test_draws_hang_on_the_seed_and_on_nothing_beside_it():
 
 def test_a_drawn_answer_is_the_same_alone_and_in_a_batch(toy):
     model = Model(*toy, "toy")
-    questions = [question_sample("What?", (open_signal(v),)) for v in (picture(), sound(), picture(seed=5))]
+    questions = [question_sample("What?", (open_signal(v),)) for v in (toy_image(), toy_audio(), toy_image(seed=5))]
     drawing = {"temperature": 1.0, "top_p": 0.9, "seed": 7}
     together = model.answer(questions, 8, **drawing)
     assert [a.raw for a in together] == [model.answer([q], 8, **drawing)[0].raw for q in questions]
@@ -98,7 +98,7 @@ def pointing(request):
 
 def test_the_state_of_a_mask_is_where_the_configuration_says(pointing):
     model, state = pointing
-    question = question_sample("Where is it?", (open_signal(picture()),))
+    question = question_sample("Where is it?", (open_signal(toy_image()),))
     with saying(model.network, model.processor.tokenizer, [WORD, SEG, SEG, WORD, SEG]):
         prompts = model.engine.encode([question])
         *_, (said,) = model.engine.generate(prompts, GenerationOptions(max_new_tokens=5))
@@ -115,10 +115,10 @@ def test_an_answer_ends_at_a_text_that_ends_answers(toy, monkeypatch):
     monkeypatch.setattr(network.generation_config, "stop_strings", ["..", "AB"])
     model = Model(network, processor, "toy")
     with saying(network, processor.tokenizer, [WORD, ".", WORD, "B", WORD]):
-        answer = model.ask("What?", picture(), max_new_tokens=9)
+        answer = model.ask("What?", toy_image(), max_new_tokens=9)
     assert answer.raw == "A."
     with saying(network, processor.tokenizer, [WORD, ".", WORD, "B", WORD]):
-        pieces = list(model.stream("What?", picture(), max_new_tokens=9))
+        pieces = list(model.stream("What?", toy_image(), max_new_tokens=9))
     assert "".join(piece.text for piece in pieces[:-1]) == answer.text == "A."
 
 

@@ -10,7 +10,7 @@ from deixis.conversation import question_sample
 from deixis.geometry import Box
 from deixis.inference import Model
 from deixis.signals import open_signal
-from tests.toy import cloud, picture, sound
+from tests.toy import toy_audio, toy_image, toy_point_cloud
 
 SEG, WORD, END = "<seg>", "A", "<eos>"
 
@@ -62,7 +62,7 @@ def assert_same_regions(some, others):
 
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_an_answer_cut_off_at_seg_still_has_its_mask(model, length):
-    question = [question_sample("Where is it?", (open_signal(picture()),))]
+    question = [question_sample("Where is it?", (open_signal(toy_image()),))]
     cut = answers(model, question, [[SEG]], length)[0]
     whole = answers(model, question, [[*[SEG] * 3, END]], 10)[0]
     assert cut.raw == SEG * length
@@ -72,7 +72,7 @@ def test_an_answer_cut_off_at_seg_still_has_its_mask(model, length):
 
 def test_a_model_that_wants_to_say_a_placeholder_says_something_else(model):
     network, tokenizer = model.network, model.processor.tokenizer
-    chat = model.chat(picture(), sound())
+    chat = model.chat(toy_image(), toy_audio())
     for placeholder in ("<region>", "<image>", "<point_cloud>"):
         with saying(network, tokenizer, [WORD, placeholder, END]):
             assert placeholder not in chat.ask("What is it?").raw
@@ -82,20 +82,20 @@ def test_a_model_that_wants_to_say_a_placeholder_says_something_else(model):
 @pytest.mark.parametrize("token", ["<image>", "<eos>", "<user>"])
 def test_a_question_with_a_token_of_the_model_is_refused(model, token):
     with pytest.raises(ValueError, match=f"must not contain {token}"):
-        model.ask(f"What is {token}?", picture())
+        model.ask(f"What is {token}?", toy_image())
 
 
 def test_a_conversation_that_the_model_cannot_hold_is_refused(model):
     with pytest.raises(ValueError, match="reads 512 tokens at most"):
-        model.ask("What is it? " * 200, picture())
+        model.ask("What is it? " * 200, toy_image())
 
 
 def test_masks_stay_with_their_question_in_a_batch_of_uneven_answers(model):
     questions = [
-        question_sample("How many?", (open_signal(sound()), open_signal(picture(seed=1)))),
-        question_sample("What is {0} next to?", (open_signal(picture(seed=2)),), (Box(1, 2, 20, 20),)),
+        question_sample("How many?", (open_signal(toy_audio()), open_signal(toy_image(seed=1)))),
+        question_sample("What is {0} next to?", (open_signal(toy_image(seed=2)),), (Box(1, 2, 20, 20),)),
         question_sample("Hello?", ()),
-        question_sample("Where?", (open_signal(cloud()),)),
+        question_sample("Where?", (open_signal(toy_point_cloud()),)),
     ]
     said = [[WORD, END], [SEG, WORD, SEG, END], [WORD, WORD, END], [WORD, WORD, WORD, SEG]]
     together = answers(model, questions, said, 4)

@@ -9,7 +9,7 @@ from deixis.geometry import Box, Point
 from deixis.inference import GenerationOptions, Model
 from deixis.inference.prefix_cache import common_length, token_keys
 from deixis.signals import open_signal
-from tests.toy import picture, sound
+from tests.toy import toy_audio, toy_image
 
 IMAGE, REGION = 5, 3
 
@@ -70,20 +70,20 @@ def prompt_length(model, question, signals, regions=(), earlier=None):
 
 
 def test_the_second_question_about_a_file_reads_only_its_words(model, lengths):
-    whole = prompt_length(model, "Where is the mug?", [picture()])
+    whole = prompt_length(model, "Where is the mug?", [toy_image()])
     signal = model.processor.token_counts["image"] + 1  # and the beginning of the text
-    model.ask("What is it?", picture(), max_new_tokens=3)
+    model.ask("What is it?", toy_image(), max_new_tokens=3)
     lengths.clear()
-    model.ask("Where is the mug?", picture(), max_new_tokens=3)
+    model.ask("Where is the mug?", toy_image(), max_new_tokens=3)
     assert lengths[0] <= whole - signal
     assert set(lengths[1:]) == {1}
 
 
 def test_a_chat_feeds_no_turn_twice(model, lengths):
-    chat = model.chat(picture(), sound())
-    first = prompt_length(model, "What is {0}?", [picture(), sound()], [Point(5, 5)])
+    chat = model.chat(toy_image(), toy_audio())
+    first = prompt_length(model, "What is {0}?", [toy_image(), toy_audio()], [Point(5, 5)])
     chat.ask("What is {0}?", [Point(5, 5)], max_new_tokens=6)
-    second = prompt_length(model, "What colour is it?", [picture(), sound()], earlier=chat.sample)
+    second = prompt_length(model, "What colour is it?", [toy_image(), toy_audio()], earlier=chat.sample)
     lengths.clear()
     chat.ask("What colour is it?", max_new_tokens=6)
     assert lengths[0] <= second - first
@@ -92,16 +92,16 @@ def test_a_chat_feeds_no_turn_twice(model, lengths):
 @pytest.mark.parametrize(
     ("before", "signals", "regions"),
     [
-        pytest.param([], picture(), [Box(1, 2, 20, 20)], id="no_region_before"),
-        pytest.param([Box(1, 2, 20, 20)], picture(), [Box(9, 2, 20, 20)], id="another_region_before"),
-        pytest.param([Box(1, 2, 20, 20)], picture(seed=4), [Box(1, 2, 20, 20)], id="another_picture"),
-        pytest.param([Box(1, 2, 20, 20)], picture(), [Box(1, 2, 20, 20)], id="the_same_again"),
+        pytest.param([], toy_image(), [Box(1, 2, 20, 20)], id="no_region_before"),
+        pytest.param([Box(1, 2, 20, 20)], toy_image(), [Box(9, 2, 20, 20)], id="another_region_before"),
+        pytest.param([Box(1, 2, 20, 20)], toy_image(seed=4), [Box(1, 2, 20, 20)], id="another_picture"),
+        pytest.param([Box(1, 2, 20, 20)], toy_image(), [Box(1, 2, 20, 20)], id="the_same_again"),
     ],
 )
 def test_what_was_read_before_changes_no_answer(toy, before, signals, regions):
     alone = Model(*toy, "toy").ask("Where?", signals, regions=regions, max_new_tokens=12)
     model = Model(*toy, "toy")
-    model.ask("Where?", picture(), regions=before, max_new_tokens=12)
+    model.ask("Where?", toy_image(), regions=before, max_new_tokens=12)
     assert model.ask("Where?", signals, regions=regions, max_new_tokens=12).raw == alone.raw
 
 
@@ -110,9 +110,9 @@ def test_chats_do_not_mix(toy):
     turns = ["What is it?", "Where?", "How many?"]
     apart = []
     for seed in (0, 1):
-        chat = Model(*toy, "toy", cache_bytes=0).chat(picture(seed=seed))
+        chat = Model(*toy, "toy", cache_bytes=0).chat(toy_image(seed=seed))
         apart.append([chat.ask(turn, max_new_tokens=8).raw for turn in turns])
-    chats = [model.chat(picture(seed=seed)) for seed in (0, 1)]
+    chats = [model.chat(toy_image(seed=seed)) for seed in (0, 1)]
     for turn in turns:
         for chat in chats:
             chat.ask(turn, max_new_tokens=8)
@@ -120,7 +120,7 @@ def test_chats_do_not_mix(toy):
 
 
 def test_a_prefix_that_a_longer_one_begins_with_is_dropped(model):
-    chat = model.chat(picture())
+    chat = model.chat(toy_image())
     for turn in ("What is it?", "Where?", "How many?"):
         chat.ask(turn, max_new_tokens=4)
     prefixes = [prefix for _, prefix in model.engine.cache.entries("prefix")]

@@ -14,9 +14,14 @@ from deixis.inference.signal_encoder import SignalEncoder, joined
 from deixis.model.fusion import SignalBatch
 from deixis.model.prepared import signal_tensors
 from deixis.signals import open_signal
-from tests.toy import SAM_SIZES, cloud, picture, sound, toy_network, toy_tokenizer
+from tests.toy import SAM_SIZES, toy_audio, toy_image, toy_network, toy_point_cloud, toy_tokenizer
 
-ROWS = ((sound(), picture(seed=1)), (picture(seed=2), cloud(), picture(seed=1)), (), (sound(1.0, seed=3),))
+ROWS = (
+    (toy_audio(), toy_image(seed=1)),
+    (toy_image(seed=2), toy_point_cloud(), toy_image(seed=1)),
+    (),
+    (toy_audio(1.0, seed=3),),
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +70,13 @@ def test_no_signals_give_none():
 def test_a_signal_is_encoded_once_for_all_questions(toy, monkeypatch):
     model = Model(*toy, "toy")
     seen = counted(model.network, monkeypatch)
-    model.ask("What is it?", picture(), max_new_tokens=2)
-    model.ask("Where is it?", np.array(picture()), max_new_tokens=2)  # the same content from elsewhere
-    chat = model.chat(picture())
+    model.ask("What is it?", toy_image(), max_new_tokens=2)
+    model.ask("Where is it?", np.array(toy_image()), max_new_tokens=2)  # the same content from elsewhere
+    chat = model.chat(toy_image())
     chat.ask("How many?", max_new_tokens=2)
     chat.ask("And {0}?", [Box(1, 2, 20, 20)], max_new_tokens=2)
     assert seen == [1]
-    signals = [open_signal(value) for value in (picture(), picture(seed=9), picture(seed=9), sound())]
+    signals = [open_signal(value) for value in (toy_image(), toy_image(seed=9), toy_image(seed=9), toy_audio())]
     model.answer([question_sample("What?", (signal,)) for signal in signals], 2)
     assert seen == [1, 1, 1]
 
@@ -82,7 +87,7 @@ def test_a_signal_is_encoded_once_for_all_questions(toy, monkeypatch):
 def test_what_is_not_kept_is_encoded_again(toy, monkeypatch, cache_bytes, times):
     model = Model(*toy, "toy", cache_bytes)
     seen = counted(model.network, monkeypatch)
-    answers = [model.ask("What is {0}?", picture(), regions=[Box(1, 2, 20, 20)], max_new_tokens=4) for _ in range(2)]
+    answers = [model.ask("What is {0}?", toy_image(), regions=[Box(1, 2, 20, 20)], max_new_tokens=4) for _ in range(2)]
     assert len(seen) == times
     assert answers[0].raw == answers[1].raw
     model.clear_cache()
@@ -92,10 +97,10 @@ def test_what_is_not_kept_is_encoded_again(toy, monkeypatch, cache_bytes, times)
 def test_another_dtype_is_another_sight():
     network, processor = toy_network(toy_tokenizer())
     model = Model(network, processor, "toy")
-    model.ask("What is it?", picture(), max_new_tokens=2)
+    model.ask("What is it?", toy_image(), max_new_tokens=2)
     kept = len(model.engine.cache)
     network.to(torch.float64)
-    model.ask("What is it?", picture(), max_new_tokens=2)
+    model.ask("What is it?", toy_image(), max_new_tokens=2)
     assert len(model.engine.cache) == 2 * kept
 
 
@@ -105,13 +110,13 @@ def test_sam_looks_at_a_picture_when_a_mask_is_asked_for_and_once(sam, monkeypat
     looks = []
     encode = network.sam_pointing.encode
     monkeypatch.setattr(network.sam_pointing, "encode", lambda values: looks.append(len(values)) or encode(values))
-    sight = eye.prepare(open_signal(picture()))
+    sight = eye.prepare(open_signal(toy_image()))
     eye.encode([sight])
     assert (looks, sight.encoded.sam.values is None) == ([], False)
     before = eye.cache.bytes
     states = torch.randn(2, network.config.text_config.hidden_size, generator=torch.Generator().manual_seed(0))
     first = eye.point(sight, states)
-    second = eye.point(eye.prepare(open_signal(picture())), states)
+    second = eye.point(eye.prepare(open_signal(toy_image())), states)
     assert looks == [1]
     assert sight.encoded.sam.values is None
     assert eye.cache.bytes != before

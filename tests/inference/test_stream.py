@@ -16,7 +16,7 @@ from deixis.inference.generation import GenerationState
 from deixis.inference.stream import StreamParser, settled
 from deixis.systems import NOTATIONS
 from tests.inference.test_model import END, SEG, saying
-from tests.toy import picture, sound
+from tests.toy import toy_audio, toy_image
 
 FRAMES = [letterbox_frame((64, 64), (64, 64)), letterbox_frame((30, 60), (64, 64))]
 SCRAPS = [
@@ -110,18 +110,18 @@ def test_events_are_the_answer_of_ask(bundled, mixed):
 def test_a_region_comes_as_soon_as_it_is_complete(toy):
     model = Model(*toy, "toy")
     with saying(model.network, model.processor.tokenizer, ["A", SEG, "A", SEG, END]):
-        kinds = [(event.kind, event.text) for event in model.stream("Where?", picture(), max_new_tokens=9)]
+        kinds = [(event.kind, event.text) for event in model.stream("Where?", toy_image(), max_new_tokens=9)]
     assert [kind for kind, _ in kinds] == ["text", "region", "text", "region", "answer"]
 
 
 def test_a_question_is_refused_before_the_first_event(toy):
     with pytest.raises(ValueError, match="must not contain <image>"):
-        Model(*toy, "toy").stream("What is <image>?", picture())
+        Model(*toy, "toy").stream("What is <image>?", toy_image())
 
 
 def test_an_abandoned_stream_leaves_its_prefix_cached(toy):
     model = Model(*toy, "toy")
-    events = model.stream("What is it?", picture(), max_new_tokens=30)
+    events = model.stream("What is it?", toy_image(), max_new_tokens=30)
     next(events)
     events.close()
     assert len(list(model.engine.cache.entries("prefix"))) == 1
@@ -129,7 +129,7 @@ def test_an_abandoned_stream_leaves_its_prefix_cached(toy):
 
 def test_a_chat_remembers_a_turn_that_was_streamed_to_its_end(toy):
     model = Model(*toy, "toy")
-    asked, streamed = (model.chat(picture(), sound()) for _ in range(2))
+    asked, streamed = (model.chat(toy_image(), toy_audio()) for _ in range(2))
     for turn in ("What is it?", "Where?"):
         asked.ask(turn, max_new_tokens=6)
         *_, last = streamed.stream(turn, max_new_tokens=6)

@@ -10,7 +10,7 @@ from deixis.conversation import answered, question_sample
 from deixis.inference import Model
 from deixis.signals import open_signal
 from tests.inference.test_model import SEG
-from tests.toy import picture, sound
+from tests.toy import toy_audio, toy_image
 
 
 def test_an_answer_that_was_generated_is_the_likeliest(bundled, mixed):
@@ -33,7 +33,7 @@ def test_the_loss_is_that_of_training(toy):
     """The mean cross entropy of the answer's tokens and its end, as the network's own forward computes it."""
     network, processor = toy
     model = Model(network, processor, "toy")
-    question = question_sample("Where is the blue chair?", (open_signal(picture()),))
+    question = question_sample("Where is the blue chair?", (open_signal(toy_image()),))
     scored = model.score([answered(question, f"A red mug{SEG}.")])[0]
     inputs = processor(question.turns[-1].user, [question.signals[0].values])
     end = processor.tokenizer.eos_token_id
@@ -49,8 +49,10 @@ def test_the_loss_is_that_of_training(toy):
 def test_scores_are_the_same_alone_and_in_a_batch(toy):
     model = Model(*toy, "toy")
     questions = [
-        question_sample("Where?", (open_signal(picture()),)),
-        question_sample("When do you hear the bell, if at all?", (open_signal(sound()), open_signal(picture(seed=2)))),
+        question_sample("Where?", (open_signal(toy_image()),)),
+        question_sample(
+            "When do you hear the bell, if at all?", (open_signal(toy_audio()), open_signal(toy_image(seed=2)))
+        ),
         question_sample("Hello?", ()),
     ]
     answers = [f"It{SEG} and{SEG}", f"{SEG}@1", ""]

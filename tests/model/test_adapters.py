@@ -17,9 +17,13 @@ from deixis import Box, Box3D, Span
 from deixis.signals import open_signal
 from tests.model.test_union import EXAMPLES, UNION
 from tests.model.test_union import VISION as TRUNK
-from tests.toy import SAM2_SIZES, SAM_SIZES, cloud, picture, sound, toy_network
+from tests.toy import SAM2_SIZES, SAM_SIZES, toy_audio, toy_image, toy_network, toy_point_cloud
 
-TOY = [(picture(), Box(2, 3, 20, 20)), (sound(), Span(0.5, 1.2)), (cloud(), Box3D(0, 0, 0, 0.5, 0.5, 0.5))]
+TOY = [
+    (toy_image(), Box(2, 3, 20, 20)),
+    (toy_audio(), Span(0.5, 1.2)),
+    (toy_point_cloud(), Box3D(0, 0, 0, 0.5, 0.5, 0.5)),
+]
 PUBLISHED = {
     "sampler": {"points": 12, "in_dim": 16, "anchors": [4, 2], "neighbours": [3, 2], "local": "pointmlp"},
     "projection": {"queries": 2, "experts": 2, "expert": "llama", "heads": 2, "multiple_of": 8, "maps": "own"},

@@ -9,7 +9,7 @@ import torch
 
 from deixis import Box
 from tests.model.test_union import PIXELS, VISION
-from tests.toy import SAM2_SIZES, SAM_SIZES, SIZES, cloud, picture, toy_network
+from tests.toy import SAM2_SIZES, SAM_SIZES, SIZES, toy_image, toy_network, toy_point_cloud
 
 PAGE = (Path(__file__).parents[2] / "docs" / "COMPARISONS.md").read_text(encoding="utf-8")
 ROWS = [
@@ -57,7 +57,7 @@ def test_a_row_builds_and_runs(toy, changes):
         names = [n for n, weight in network.named_parameters() if not weight.requires_grad]
         assert any(part in name for name in names)
         assert len(names) < len(list(network.parameters()))
-    inputs = processor(["What is {0}?", "Hm?"], [[picture()], [cloud()]], [[Box(2, 3, 20, 20)], []])
+    inputs = processor(["What is {0}?", "Hm?"], [[toy_image()], [toy_point_cloud()]], [[Box(2, 3, 20, 20)], []])
     with torch.no_grad():
         assert network(**inputs).logits.isfinite().all()
         marks = network.point(network.encode_inputs(inputs), torch.randn(2, 32), torch.tensor([0, 1]))

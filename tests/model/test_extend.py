@@ -15,13 +15,13 @@ from deixis.samples.shards import write_shard
 from deixis.signals import open_signal
 from deixis.training.recipe import train
 from deixis.training.recipe_file import parse_recipe
-from tests.toy import SAM_SIZES, SIZES, picture, sound, toy_network, toy_recipe
+from tests.toy import SAM_SIZES, SIZES, toy_audio, toy_image, toy_network, toy_recipe
 
 IMU = {"tokenizer": "conv", "rate_hz": 20, "window_s": 1.0, "kernel": 4, "stride": 4}
 
 
 def logits(network, processor):
-    inputs = processor(["What?", "When?"], [[picture()], [sound()]])
+    inputs = processor(["What?", "When?"], [[toy_image()], [toy_audio()]])
     with torch.no_grad():
         return network(**inputs).logits
 
@@ -59,7 +59,7 @@ def test_a_sound_joins_a_network_whose_masks_were_all_sams(toy, tmp_path):
     """Its fields had no finer level: the new modality adds one, with a pointing head for it."""
     sizes = {"audio": None, "point_cloud": None, "pointing": {"dim": 16, "backbone": "sam"}, "mask_config": SAM_SIZES}
     network, processor = toy_network(toy[1].tokenizer, **sizes)
-    inputs = processor("What is {0}?", [picture()], [Box(2, 3, 20, 20)])
+    inputs = processor("What is {0}?", [toy_image()], [Box(2, 3, 20, 20)])
     with torch.no_grad():
         before = network(**inputs).logits
     assert network.pointing_head is None
@@ -69,7 +69,7 @@ def test_a_sound_joins_a_network_whose_masks_were_all_sams(toy, tmp_path):
     network.save_pretrained(tmp_path)
     loaded = DeixisForConditionalGeneration.from_pretrained(tmp_path).eval()
     processor = build_processor(loaded.config, toy[1].tokenizer)
-    heard = processor("When is {0}?", [sound()], [Span(0.2, 0.9)])
+    heard = processor("When is {0}?", [toy_audio()], [Span(0.2, 0.9)])
     with torch.no_grad():
         assert loaded(**heard).logits.isfinite().all()
         [mark] = loaded.point(loaded.encode_inputs(heard), torch.randn(1, 32), torch.tensor([0]))
@@ -95,7 +95,7 @@ def test_a_further_expert_changes_nothing_until_trained(toy, router, tolerance):
     learning = {name.split(".")[1] for name, weight in network.named_parameters() if weight.requires_grad}
     assert learning == {"experts", "router"}
     if router == "soft":
-        inputs = processor(["What?"], [[picture()]])
+        inputs = processor(["What?"], [[toy_image()]])
         network(**inputs, labels=inputs["input_ids"]).loss.backward()
         new = network.projection.experts[2]
         assert any(weight.grad is not None and weight.grad.any() for weight in new.parameters())

@@ -6,9 +6,9 @@ import torch
 
 from deixis import Box, Span
 from deixis.errors import InputError
-from tests.toy import cloud, picture, sound
+from tests.toy import toy_audio, toy_image, toy_point_cloud
 
-IMAGE, AUDIO = {"type": "image", "image": picture()}, {"type": "audio", "audio": sound()}
+IMAGE, AUDIO = {"type": "image", "image": toy_image()}, {"type": "audio", "audio": toy_audio()}
 
 
 def user(*parts):
@@ -29,12 +29,18 @@ def same(one, other):
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        pytest.param({"images": picture()}, [picture()], id="one_image"),
-        pytest.param({"images": [picture(), picture(seed=1)]}, [picture(), picture(seed=1)], id="images"),
-        pytest.param({"audio": sound()}, [sound()], id="audio_with_its_rate"),
-        pytest.param({"audio": sound()[0], "sampling_rate": 16000}, [sound()], id="sampling_rate"),
-        pytest.param({"images": picture(), "signals": [cloud()]}, [picture(), cloud()], id="beside_signals"),
-        pytest.param({"images": picture(), "return_tensors": "pt", "padding": True}, [picture()], id="usual_options"),
+        pytest.param({"images": toy_image()}, [toy_image()], id="one_image"),
+        pytest.param({"images": [toy_image(), toy_image(seed=1)]}, [toy_image(), toy_image(seed=1)], id="images"),
+        pytest.param({"audio": toy_audio()}, [toy_audio()], id="audio_with_its_rate"),
+        pytest.param({"audio": toy_audio()[0], "sampling_rate": 16000}, [toy_audio()], id="sampling_rate"),
+        pytest.param(
+            {"images": toy_image(), "signals": [toy_point_cloud()]},
+            [toy_image(), toy_point_cloud()],
+            id="beside_signals",
+        ),
+        pytest.param(
+            {"images": toy_image(), "return_tensors": "pt", "padding": True}, [toy_image()], id="usual_options"
+        ),
     ],
 )
 def test_media_come_by_transformers_keywords(toy, given, expected):
@@ -45,24 +51,28 @@ def test_media_come_by_transformers_keywords(toy, given, expected):
 def test_several_questions_have_their_own_media_and_regions(toy):
     processor = toy[1]
     box = [Box(2, 3, 20, 20)]
-    given = processor(text=["What is {0}?", "Hm?"], images=[picture(), None], audio=[None, sound()], regions=[box, []])
-    same(given, processor(["What is {0}?", "Hm?"], [[picture()], [sound()]], [box, []]))
+    given = processor(
+        text=["What is {0}?", "Hm?"], images=[toy_image(), None], audio=[None, toy_audio()], regions=[box, []]
+    )
+    same(given, processor(["What is {0}?", "Hm?"], [[toy_image()], [toy_audio()]], [box, []]))
     assert [[own.modality for own in row] for row in given.prepared] == [["image"], ["audio"]]
 
 
 @pytest.mark.parametrize(
     ("given", "match"),
     [
-        pytest.param({"image": picture()}, r"image: expected no argument of this name, .*mean 'images'", id="singular"),
+        pytest.param(
+            {"image": toy_image()}, r"image: expected no argument of this name, .*mean 'images'", id="singular"
+        ),
         pytest.param({"truncation": True}, "truncation: expected no argument of this name, got True", id="truncation"),
         pytest.param({"return_tensors": "np"}, "return_tensors: expected 'pt', got 'np'", id="framework"),
         pytest.param({"padding": "max_length"}, "padding: expected True, got 'max_length'", id="padding"),
-        pytest.param({"videos": picture()}, "picture|film|video|image", id="wrong_modality"),
+        pytest.param({"videos": toy_image()}, "picture|film|video|image", id="wrong_modality"),
         pytest.param(
-            {"text": ["a", "b"], "images": [picture()]}, "images: expected a list .* each of 2 questions", id="few"
+            {"text": ["a", "b"], "images": [toy_image()]}, "images: expected a list .* each of 2 questions", id="few"
         ),
         pytest.param(
-            {"text": ["a", "b"], "images": picture()}, "images: .* each of 2 questions, got a ndarray", id="no_list"
+            {"text": ["a", "b"], "images": toy_image()}, "images: .* each of 2 questions, got a ndarray", id="no_list"
         ),
         pytest.param({"text": ["a"], "regions": [[], []]}, "regions: .* each of 1 questions, got 2", id="regions"),
     ],
@@ -78,7 +88,7 @@ def test_a_message_of_parts_is_a_question(toy):
     options = {"tokenize": True, "add_generation_prompt": True, "regions": box}
     messages = [user(IMAGE, AUDIO, text("What is {0}?"))]
     inputs = processor.apply_chat_template(messages, return_dict=True, **options)
-    expected = processor("What is {0}?", [picture(), sound()], box)
+    expected = processor("What is {0}?", [toy_image(), toy_audio()], box)
     same(inputs, expected)
     assert torch.equal(processor.apply_chat_template(messages, **options), expected["input_ids"])
     with torch.no_grad():
@@ -135,7 +145,7 @@ def test_messages_that_are_not_understood_are_refused(toy, messages, options, ma
 def test_a_path_is_a_source(toy, tmp_path):
     from PIL import Image
 
-    Image.fromarray(picture()).save(tmp_path / "a.png")
+    Image.fromarray(toy_image()).save(tmp_path / "a.png")
     messages = [user({"type": "image", "path": str(tmp_path / "a.png")}, text("Hm?"))]
     inputs = toy[1].apply_chat_template(messages, tokenize=True, return_dict=True, add_generation_prompt=True)
-    np.testing.assert_allclose(inputs["signals"]["image"], toy[1]("Hm?", [picture()])["signals"]["image"])
+    np.testing.assert_allclose(inputs["signals"]["image"], toy[1]("Hm?", [toy_image()])["signals"]["image"])

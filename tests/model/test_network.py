@@ -7,18 +7,18 @@ import torch
 from deixis import Box, Box3D, Mask, Point, PointSet, Span
 from deixis.model import DeixisForConditionalGeneration
 from deixis.model.fusion import SignalBatch
-from tests.toy import cloud, picture, sound, toy_network
+from tests.toy import toy_audio, toy_image, toy_network, toy_point_cloud
 
 MASK = np.zeros((24, 40), bool)
 MASK[5:15, 8:30] = True
 # text, signals, regions
 QUESTIONS = {
-    "picture": ("What is {0}?", [picture()], [Box(2, 3, 20, 20)]),
-    "sound": ("What do you hear in {0}?", [sound()], [Span(0.5, 1.2)]),
-    "cloud": ("Is {0} next to {1}?", [cloud()], [Box3D(0, 0, 0, 0.5, 0.5, 0.5), PointSet([1, 5, 9])]),
+    "picture": ("What is {0}?", [toy_image()], [Box(2, 3, 20, 20)]),
+    "sound": ("What do you hear in {0}?", [toy_audio()], [Span(0.5, 1.2)]),
+    "cloud": ("Is {0} next to {1}?", [toy_point_cloud()], [Box3D(0, 0, 0, 0.5, 0.5, 0.5), PointSet([1, 5, 9])]),
     "three": (
         "Is {1} left of {0}?",
-        [sound(3.0, 1), picture(50, 30, 1), cloud(70, 1)],
+        [toy_audio(3.0, 1), toy_image(50, 30, 1), toy_point_cloud(70, 1)],
         [Point(5.0, 5.0, signal=1), Mask(np.ones((50, 30), bool), signal=1)],
     ),
     "text": ("Hello.", [], []),
@@ -58,7 +58,7 @@ def test_a_question_has_the_same_answer_in_any_batch(toy, alone, names):
 def test_every_signal_and_region_matters(toy, alone):
     network, processor = toy
     text, _, regions = QUESTIONS["picture"]
-    for signals, marked in (([picture(seed=5)], regions), (QUESTIONS["picture"][1], [Box(30, 10, 39, 20)])):
+    for signals, marked in (([toy_image(seed=5)], regions), (QUESTIONS["picture"][1], [Box(30, 10, 39, 20)])):
         with torch.no_grad():
             other = network(**processor(text, signals, marked)).logits[0, -1]
         assert (other - alone["picture"]).abs().max() > 1e-4

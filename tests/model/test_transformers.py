@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor,
 from deixis import Box, Span
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
 from tests.rows import DEIXIS, packed
-from tests.toy import cloud, picture, sound, toy_network
+from tests.toy import toy_audio, toy_image, toy_network, toy_point_cloud
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def test_the_auto_classes_know_it(folder, toy):
     assert isinstance(AutoModelForImageTextToText.from_pretrained(folder), DeixisForConditionalGeneration)
     processor = AutoProcessor.from_pretrained(folder)
     assert isinstance(processor, DeixisProcessor)
-    question = ("What is {0}?", [picture(), sound()], [Box(2, 3, 20, 20)])
+    question = ("What is {0}?", [toy_image(), toy_audio()], [Box(2, 3, 20, 20)])
     before, after = toy[1](*question), processor(*question)
     assert before.keys() == after.keys()
     signals, again = before.pop("signals"), after.pop("signals")
@@ -35,7 +35,7 @@ def test_the_auto_classes_know_it(folder, toy):
 def test_generate_takes_what_the_processor_makes(folder):
     model = AutoModelForImageTextToText.from_pretrained(folder)
     processor = AutoProcessor.from_pretrained(folder)
-    inputs = processor(text="What is {0}?", signals=[picture()], regions=[Box(2, 3, 20, 20)])
+    inputs = processor(text="What is {0}?", signals=[toy_image()], regions=[Box(2, 3, 20, 20)])
     length = inputs["input_ids"].shape[1]
     ids = model.generate(**inputs, max_new_tokens=6, min_new_tokens=6, do_sample=False)
     assert ids.shape == (1, length + 6)
@@ -59,7 +59,7 @@ def test_generate_takes_what_the_processor_makes(folder):
 def test_generate_repeats_signals_and_regions(toy, options):
     model, processor = toy
     questions = ["What is {0}?", "Hello.", "When? {0}"]
-    signals, regions = [[picture(), cloud()], [], [sound()]], [[Box(2, 3, 20, 20)], [], [Span(0.5, 1)]]
+    signals, regions = [[toy_image(), toy_point_cloud()], [], [toy_audio()]], [[Box(2, 3, 20, 20)], [], [Span(0.5, 1)]]
     inputs = processor(questions, signals, regions)
     count = 3 * options.get("num_return_sequences", 1)
     assert (
@@ -80,7 +80,7 @@ def test_generate_repeats_signals_and_regions(toy, options):
 
 def test_beams_of_one_answer_are_what_greedy_search_finds(toy):
     model, processor = toy
-    questions, signals = ["What is it?", "Hm?"], [[picture(seed=1)], [sound(), cloud()]]
+    questions, signals = ["What is it?", "Hm?"], [[toy_image(seed=1)], [toy_audio(), toy_point_cloud()]]
     inputs = processor(questions, signals, [[], []])
     with torch.no_grad():
         alone = model(**inputs).logits[:, -1]
@@ -106,7 +106,7 @@ def batches(processor, config):
     ]
     cells = {"image": 64, "audio": 200, "point_cloud": 64}
     for seed in range(2):
-        prepared = [processor.prepare(open_signal(picture(seed=seed)))]
+        prepared = [processor.prepare(open_signal(toy_image(seed=seed)))]
         yield collate([packed(samples, prepared, processor, cells, 200)] * 2, config.pad_token_id or 0, DEIXIS)
 
 
@@ -177,7 +177,7 @@ def test_peft_trains_a_step(toy, tmp_path):
     tuned.save_pretrained(tmp_path / "lora")
     fresh, _ = toy_network(toy[1].tokenizer)
     loaded = PeftModel.from_pretrained(fresh, tmp_path / "lora").eval()
-    inputs = processor(text="What is {0}?", signals=[picture()], regions=[Box(2, 3, 20, 20)])
+    inputs = processor(text="What is {0}?", signals=[toy_image()], regions=[Box(2, 3, 20, 20)])
     with torch.no_grad():
         torch.testing.assert_close(loaded(**inputs).logits, tuned.eval()(**inputs).logits, atol=1e-5, rtol=0)
     assert loaded.generate(**inputs, max_new_tokens=2, do_sample=False).shape[0] == 1
@@ -185,7 +185,7 @@ def test_peft_trains_a_step(toy, tmp_path):
 
 def test_the_processor_takes_one_question_or_several(toy):
     processor = toy[1]
-    one = processor("What is it?", [picture()])
-    several = processor(["What is it?"], [[picture()]])
+    one = processor("What is it?", [toy_image()])
+    several = processor(["What is it?"], [[toy_image()]])
     assert one["input_ids"].tolist() == several["input_ids"].tolist()
     assert len(processor(["Yes.", "No."])["input_ids"]) == 2

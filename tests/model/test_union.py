@@ -10,7 +10,7 @@ from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.masks.cells import logits_to_regions
 from deixis.model.processor import signal_token_count
 from deixis.signals import MODALITIES, open_signal
-from tests.toy import SAM2_SIZES, TEXT, cloud, picture, sound, toy_network
+from tests.toy import SAM2_SIZES, TEXT, toy_audio, toy_image, toy_network, toy_point_cloud
 
 VISION = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
 TRUNKS = [
@@ -36,13 +36,13 @@ TILES = {"image": {**PIXELS, "tiles": 2}, "audio": None, "point_cloud": None}
 
 
 def film(frames=4):
-    return open_signal((np.stack([picture(20, 30, seed=i) for i in range(frames)]), 2.0), "video")
+    return open_signal((np.stack([toy_image(20, 30, seed=i) for i in range(frames)]), 2.0), "video")
 
 
 EXAMPLES = {
-    "image": (lambda: open_signal(picture(30, 40)), Box(3, 4, 20, 20)),
-    "audio": (lambda: open_signal(sound(3.0)), Span(0.5, 1.5)),
-    "point_cloud": (lambda: open_signal(cloud(90)), Box3D(0, 0, 0, 1, 1, 0.6)),
+    "image": (lambda: open_signal(toy_image(30, 40)), Box(3, 4, 20, 20)),
+    "audio": (lambda: open_signal(toy_audio(3.0)), Span(0.5, 1.5)),
+    "point_cloud": (lambda: open_signal(toy_point_cloud(90)), Box3D(0, 0, 0, 1, 1, 0.6)),
     "video": (film, Box(3, 4, 20, 15)),
     "depth": (lambda: open_signal(np.full((30, 40), 2.5, np.float32), "depth"), Point(9, 9)),
     "normal": (lambda: open_signal(np.tile(np.array([0, 0, 1], np.float32), (30, 40, 1)), "normal"), Box(3, 4, 20, 20)),
@@ -82,7 +82,7 @@ def test_the_union_survives_a_file_and_says_what_it_can(union, tmp_path):
     }
     network.save_pretrained(tmp_path)
     loaded = DeixisForConditionalGeneration.from_pretrained(tmp_path).eval()
-    inputs = processor("What is {0}?", [picture(30, 40)], [Box(3, 4, 20, 20)])
+    inputs = processor("What is {0}?", [toy_image(30, 40)], [Box(3, 4, 20, 20)])
     with torch.no_grad():
         torch.testing.assert_close(loaded(**inputs).logits, network(**inputs).logits)
 
@@ -122,7 +122,7 @@ def tiled(toy):
 
 def test_tiles_are_one_field_with_the_thumbnail_before_it(tiled):
     network, processor = tiled
-    prepared = processor.prepare(open_signal(picture(60, 90)))
+    prepared = processor.prepare(open_signal(toy_image(60, 90)))
     assert prepared.values.shape == (5, 3, 28, 28)
     with torch.no_grad():
         field = network.field_encoder(torch.from_numpy(prepared.values)[None], "image")
@@ -134,14 +134,14 @@ def test_tiles_are_one_field_with_the_thumbnail_before_it(tiled):
     torch.testing.assert_close(field.tokens.unflatten(1, (4, 4))[:, 2:, 2:].flatten(1, 2), corner.tokens)
     torch.testing.assert_close(field.fine.unflatten(1, (14, 14))[:, 7:, 7:].flatten(1, 2), corner.fine)
     torch.testing.assert_close(field.lead, torch.cat([thumbnail.lead, thumbnail.tokens], 1))
-    assert (processor("Hm?", [picture(60, 90)])["input_ids"] == network.config.signal_token_ids["image"]).sum() == (
+    assert (processor("Hm?", [toy_image(60, 90)])["input_ids"] == network.config.signal_token_ids["image"]).sum() == (
         processor.token_counts["image"]
     )
 
 
 def test_regions_and_masks_of_tiles_are_in_the_file(tiled):
     network, processor = tiled
-    signal = open_signal(picture(60, 90))
+    signal = open_signal(toy_image(60, 90))
     prepared = processor.prepare(signal)
     mask = np.zeros((60, 90), bool)
     mask[10:30, 50:80] = True
@@ -164,7 +164,7 @@ def with_sam2(toy):
 def test_sam2_makes_the_masks_of_pictures(with_sam2):
     network, processor = with_sam2
     assert (processor.sam_size_px, processor.sam_square) == (64, True)
-    signal = open_signal(picture(30, 40))
+    signal = open_signal(toy_image(30, 40))
     inputs = processor("Where is {0}?", [signal], [Box(3, 4, 20, 20)])
     assert inputs["sam_values"].shape == (1, 3, 64, 64)
     with torch.no_grad():

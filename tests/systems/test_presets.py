@@ -10,7 +10,7 @@ from deixis.signals import MODALITIES, open_signal
 from deixis.systems.deixis.preset import union_config
 from deixis.systems.needs import DTYPES, Needs, needs_of
 from deixis.systems.releases import PRESETS
-from tests.toy import SAM2_SIZES, cloud, picture, sound, toy_tokenizer
+from tests.toy import SAM2_SIZES, toy_audio, toy_image, toy_point_cloud, toy_tokenizer
 
 TOY_UNION = {
     "text_config": {
@@ -140,7 +140,7 @@ def test_signals_are_prepared_as_the_preset_wants_them(name):
     config = PRESETS[name].config()
     processor = build_processor(config, toy_tokenizer())
     motion = (np.random.default_rng(0).normal(size=(480, 6)), 200.0)
-    values = {"image": picture(30, 40), "audio": sound(3.0), "point_cloud": cloud(9000), "imu": motion}
+    values = {"image": toy_image(30, 40), "audio": toy_audio(3.0), "point_cloud": toy_point_cloud(9000), "imu": motion}
     for modality in values.keys() & set(config.modalities):
         prepared = processor.prepare(open_signal(values[modality], None if modality != "imu" else "imu")).values
         side = config.vision_config.image_size

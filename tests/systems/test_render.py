@@ -13,7 +13,7 @@ from deixis.signals import open_signal
 from deixis.systems import SYSTEMS
 from deixis.systems.conversion import convert
 from tests.checkpoints.checkpoints import WRITERS
-from tests.toy import picture, toy_network, toy_tokenizer
+from tests.toy import toy_image, toy_network, toy_tokenizer
 
 MASK = np.zeros((24, 40), dtype=bool)
 MASK[4:20, 8:30] = True
@@ -51,7 +51,7 @@ def conversation(name: str, turns: int = 1) -> Sample:
 
 
 def rendered(name: str, processor: DeixisProcessor, sample: Sample):
-    prepared = [processor.prepare(open_signal(picture()))]
+    prepared = [processor.prepare(open_signal(toy_image()))]
     return render(sample, prepared, processor, SYSTEMS[name].label_rule), prepared
 
 
@@ -90,9 +90,9 @@ def test_the_transformers_processor_feeds_the_same(asked):
     name, processor = asked
     question, _, _ = ANSWERS[name]
     regions = (REGION, Box(8, 4, 30, 20))
-    sample = question_sample(question, (open_signal(picture()),), regions)
+    sample = question_sample(question, (open_signal(toy_image()),), regions)
     ours, _ = rendered(name, processor, sample)
-    theirs = processor(question, [picture()], regions)
+    theirs = processor(question, [toy_image()], regions)
     assert theirs["input_ids"][0].tolist() == ours.ids
 
 
@@ -100,7 +100,7 @@ def test_a_generated_answer_is_fed_back_as_it_was(asked):
     """The second question of a chat sees the first answer to the letter, sense or not."""
     name, processor = asked
     text = "It [ is {0} <p> 12,"
-    first = answered(question_sample("What?", (open_signal(picture()),)), text)
+    first = answered(question_sample("What?", (open_signal(toy_image()),)), text)
     second = question_sample("And?", (), (), first)
     whole, _ = rendered(name, processor, second)
     assert "".join(text.split()) in "".join(processor.tokenizer.decode(whole.ids).split())

@@ -12,7 +12,7 @@ from deixis.signals import open_signal
 from deixis.training.guidance import AttentionGuide, first_look, guided_tokens, token_target
 from deixis.training.instruct import Instructor
 from tests.rows import DEIXIS, packed
-from tests.toy import TEXT, picture, toy_network, toy_tokenizer
+from tests.toy import TEXT, toy_image, toy_network, toy_tokenizer
 
 NONE = []
 
@@ -123,7 +123,7 @@ def test_guiding_moves_attention_to_the_target():
 
 def test_a_batch_without_guided_tokens_leaves_nothing_for_the_next():
     network, processor = toy_network(toy_tokenizer(), text_config={**TEXT, "num_hidden_layers": 4})
-    prepared = [processor.prepare(open_signal(picture()))]
+    prepared = [processor.prepare(open_signal(toy_image()))]
     about = MediaReference("p", "image", size_hw=(24, 40)), Turn("What is it?", "A mug.")
     sample = Sample("id", "test", "caption", "train", about[1:], about[:1], ())
     batch = collate([packed([sample], prepared, processor, {"image": 64})], 0, DEIXIS)

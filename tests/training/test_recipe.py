@@ -23,7 +23,7 @@ from deixis.training.recipe import dense_heads, mask_cells, start_model, train
 from deixis.training.recipe_file import DenseStage, InstructStage, Recipe, parse_recipe, read_recipe
 from tests.model.test_union import EXAMPLES
 from tests.systems.test_presets import TOY_UNION
-from tests.toy import SAM_SIZES, SIZES, sound, toy_plan, toy_recipe
+from tests.toy import SAM_SIZES, SIZES, toy_audio, toy_plan, toy_recipe
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 ELSEWHERE = ("pointmlp", "finetune", "grit")  # of classifiers, of samples on disk, of region data: tested with those
@@ -263,7 +263,7 @@ def short(name: str) -> Signal:
     if name == "imu":
         return open_signal((np.random.default_rng(0).normal(size=(30, 6)), 40.0), name)
     if name == "audio":
-        return open_signal(sound(1.0))
+        return open_signal(toy_audio(1.0))
     if name != "fmri":
         return EXAMPLES[name][0]()
     xyz = np.random.default_rng(0).random((60, 3))

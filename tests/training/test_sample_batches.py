@@ -21,7 +21,7 @@ from deixis.samples.text_file import read_yaml
 from deixis.training.recipe_file import parse_recipe
 from deixis.training.sample_batches import SampleBatches
 from tests.rows import DEIXIS
-from tests.toy import cloud, picture, sound, toy_recipe
+from tests.toy import toy_audio, toy_image, toy_point_cloud, toy_recipe
 
 REPLAY = {"share": 0.5, "data": [{"path": "a"}]}
 CELLS = {"image": 64, "audio": 200, "point_cloud": 64}
@@ -35,9 +35,13 @@ MASK[4:12, 8:20] = True
 def about(number: int, name: str, *turns: tuple[str, str], kind: str = "image", **change) -> Sample:
     """A sample about medium `number` of a modality, with one region in all forms."""
     media = {
-        "image": MediaReference(f"p/{number}", "image", size_hw=(24, 40), values=picture(seed=number)),
-        "audio": MediaReference(f"s/{number}", "audio", duration_s=2.0, rate_hz=16000, values=sound(seed=number)[0]),
-        "point_cloud": MediaReference(f"c/{number}", "point_cloud", point_count=100, values=cloud(seed=number)),
+        "image": MediaReference(f"p/{number}", "image", size_hw=(24, 40), values=toy_image(seed=number)),
+        "audio": MediaReference(
+            f"s/{number}", "audio", duration_s=2.0, rate_hz=16000, values=toy_audio(seed=number)[0]
+        ),
+        "point_cloud": MediaReference(
+            f"c/{number}", "point_cloud", point_count=100, values=toy_point_cloud(seed=number)
+        ),
     }
     regions = {
         "image": Region(box=(8.0, 4.0, 20.0, 12.0), mask=MASK),

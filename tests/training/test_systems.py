@@ -16,7 +16,7 @@ from deixis.training.recipe import mask_cells, start_model, train
 from deixis.training.recipe_file import parse_recipe
 from deixis.training.sample_batches import SampleBatches
 from tests.checkpoints.checkpoints import WRITERS
-from tests.toy import picture
+from tests.toy import toy_image
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
 MASK = np.zeros((24, 40), dtype=bool)
@@ -41,7 +41,7 @@ def tuned(request, tmp_path_factory):
             "refer",
             "train",
             (TURNS[name],) * turns,
-            (MediaReference(f"p/{seed}", "image", size_hw=(24, 40), values=picture(seed=seed)),),
+            (MediaReference(f"p/{seed}", "image", size_hw=(24, 40), values=toy_image(seed=seed)),),
             (region,) if "{" in TURNS[name].user + TURNS[name].assistant else (),
         )
         for number, (seed, turns) in enumerate([(0, 1), (1, 2), (0, 1)])
@@ -76,4 +76,4 @@ def test_a_recipe_trains_a_converted_model(tuned):
     assert any(key.startswith("language_model") for key in changed)
     assert not any("field_encoder.encoder" in key for key in changed)  # the published systems keep it frozen
     assert any("sam_pointing" in key for key in changed) == (name == "lisa")
-    assert trained.ask("What is it?", picture(), max_new_tokens=2).model
+    assert trained.ask("What is it?", toy_image(), max_new_tokens=2).model

@@ -14,7 +14,7 @@ from deixis.model.masks.cells import logits_to_mask, region_to_cells
 from deixis.model.masks.sam import SamPointing, sam_side
 from deixis.model.masks.sam_image import prepare_for_sam, sam_mask
 from deixis.signals import open_signal
-from tests.toy import SAM_SIZES, picture, sound, toy_network
+from tests.toy import SAM_SIZES, toy_audio, toy_image, toy_network
 
 SIDE = 16  # cells of a toy mask
 POINTING = {"dim": 16, "backbone": "sam"}
@@ -42,7 +42,7 @@ def toy_sam(toy):
 
 @pytest.mark.parametrize("size_hw", SIZES)
 def test_the_input_is_that_of_transformers(size_hw):
-    pixels = picture(*size_hw)
+    pixels = toy_image(*size_hw)
     theirs = SamImageProcessorPil(size={"longest_edge": 64}, pad_size={"height": 64, "width": 64})(pixels)
     ours = prepare_for_sam(pixels, 64)
     np.testing.assert_allclose(ours.values, np.asarray(theirs["pixel_values"][0]), atol=1e-5)
@@ -52,7 +52,7 @@ def test_the_input_is_that_of_transformers(size_hw):
 @pytest.mark.parametrize("size_hw", SIZES)
 def test_masks_are_brought_back_as_transformers_does(size_hw):
     logits = torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-    prepared = prepare_for_sam(picture(*size_hw), 64)
+    prepared = prepare_for_sam(toy_image(*size_hw), 64)
     theirs = SamImageProcessorPil(pad_size={"height": 64, "width": 64}).post_process_masks(
         [logits[None, None]], [size_hw], [prepared.placed_hw]
     )
@@ -83,7 +83,7 @@ def test_the_decoder_is_that_of_transformers(sam):
 )
 def test_a_mask_returns_to_its_place(toy_sam, size_hw):
     _, processor = toy_sam
-    prepared = processor.prepare(open_signal(picture(*size_hw)))
+    prepared = processor.prepare(open_signal(toy_image(*size_hw)))
     height, width = size_hw
     mask = np.zeros(size_hw, bool)
     mask[height // 4 : height // 2, width // 2 : width] = True
@@ -96,7 +96,7 @@ def test_a_mask_returns_to_its_place(toy_sam, size_hw):
 
 
 def test_one_cell_is_one_place_in_the_file():
-    prepared = prepare_for_sam(picture(32, 64), 64)
+    prepared = prepare_for_sam(toy_image(32, 64), 64)
     logits = torch.full((SIDE, SIDE), -1.0)
     logits[2, 10] = 1.0
     rows, columns = np.nonzero(sam_mask(logits.flatten(), prepared))
@@ -107,7 +107,7 @@ def test_one_cell_is_one_place_in_the_file():
 def batch_of(network, processor):
     """Audio without masks, then two images: one with a mask, then both."""
     batch = processor(
-        ["Hm?", "Where is {0}?"], [[sound(), picture(seed=3)], [picture(30, 20, 1)]], [[], [Box(2, 3, 9, 9)]]
+        ["Hm?", "Where is {0}?"], [[toy_audio(), toy_image(seed=3)], [toy_image(30, 20, 1)]], [[], [Box(2, 3, 9, 9)]]
     )
     seg = torch.full((2, 2), network.config.seg_token_id)
     seg[0, 0] = 25
@@ -164,7 +164,7 @@ def test_pictures_are_marked_by_sam_and_sounds_by_the_shared_head(toy_sam):
         head = network.sam_pointing
         second = head(
             states[2:],
-            head.encode(torch.from_numpy(processor.prepare(open_signal(picture(30, 20, 1))).sam.values)[None]),
+            head.encode(torch.from_numpy(processor.prepare(open_signal(toy_image(30, 20, 1))).sam.values)[None]),
         )
     assert [len(mark) for mark in marks] == [200, SIDE**2, SIDE**2]
     torch.testing.assert_close(marks[2], second[0], atol=1e-5, rtol=1e-4)

@@ -12,7 +12,7 @@ from deixis.cli import main
 from deixis.samples.shards import open_samples
 from deixis.synthesis.annotators import open_annotators
 from tests.synthesis.annotators.models import save_depth_anything, save_sam
-from tests.toy import picture
+from tests.toy import toy_image
 
 SIZE_HW = (48, 80)
 BOX = (8, 4, 40, 30)  # left, top, width, height
@@ -25,7 +25,7 @@ def recipe(tmp_path):
     (tmp_path / "pictures").mkdir()
     images, annotations = [], []
     for number in range(1, PICTURES + 1):
-        Image.fromarray(picture(*SIZE_HW, number)).save(tmp_path / "pictures" / f"{number}.png")
+        Image.fromarray(toy_image(*SIZE_HW, number)).save(tmp_path / "pictures" / f"{number}.png")
         images.append({"id": number, "file_name": f"{number}.png", "height": SIZE_HW[0], "width": SIZE_HW[1]})
         annotations.append({"id": number, "image_id": number, "category_id": 1, "bbox": BOX, "iscrowd": 0})
     content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "cat"}]}

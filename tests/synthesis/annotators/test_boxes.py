@@ -7,7 +7,7 @@ from transformers import GroundingDinoProcessor, Owlv2Processor, OwlViTProcessor
 
 from deixis.synthesis.annotators.boxes import best_of_each_place, open_vocabulary_boxes, read_candidates
 from tests.synthesis.annotators.models import save_grounding_dino, save_owl
-from tests.toy import picture
+from tests.toy import toy_image
 
 NAMES = ["cat", "red mug", "dog"]
 SIZES = [pytest.param((50, 90), id="wide"), pytest.param((90, 50), id="high")]
@@ -35,7 +35,7 @@ def candidates_of(boxes_of, pixels, names):
     [pytest.param("owlvit", OwlViTProcessor, id="owlvit"), pytest.param("owlv2", Owlv2Processor, id="owlv2")],
 )
 def test_owls_candidates_are_those_of_transformers(folders, kind, theirs, size_hw):
-    pixels, boxes_of = picture(*size_hw), open_vocabulary_boxes(folders[kind], 0.3, "cpu")
+    pixels, boxes_of = toy_image(*size_hw), open_vocabulary_boxes(folders[kind], 0.3, "cpu")
     processor = theirs(boxes_of.image_processor, boxes_of.detector.tokenizer)
     texts = [[f"a photo of a {name}" for name in NAMES]]
     options = {"padding": "max_length", "max_length": 8}
@@ -53,7 +53,7 @@ def test_owls_candidates_are_those_of_transformers(folders, kind, theirs, size_h
 @pytest.mark.parametrize("size_hw", SIZES)
 @pytest.mark.parametrize("kind", [pytest.param("dino", id="grounding_dino"), pytest.param("mm_dino", id="mm")])
 def test_grounding_dinos_candidates_are_those_of_transformers(folders, kind, size_hw):
-    pixels, boxes_of = picture(*size_hw), open_vocabulary_boxes(folders[kind], 0.3, "cpu")
+    pixels, boxes_of = toy_image(*size_hw), open_vocabulary_boxes(folders[kind], 0.3, "cpu")
     processor = GroundingDinoProcessor(boxes_of.image_processor, boxes_of.detector.tokenizer)
     inputs = processor(images=pixels, text=NAMES, return_tensors="pt")
     with torch.no_grad():
@@ -76,7 +76,7 @@ def test_more_names_than_the_network_reads_are_asked_in_groups(folders):
     assert [name for group in groups for name in group] == names
     assert len(groups) > 1
     assert all(boxes_of.detector.length(group) <= 16 for group in groups)
-    found = {name for name, _, _ in boxes_of(picture(50, 90), names)}
+    found = {name for name, _, _ in boxes_of(toy_image(50, 90), names)}
     assert found <= set(names)
     assert any(found & set(group) for group in groups[1:])
 
@@ -84,7 +84,7 @@ def test_more_names_than_the_network_reads_are_asked_in_groups(folders):
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in ("owlvit", "owlv2", "dino")])
 def test_what_is_found_lies_in_the_picture_best_first(folders, kind):
     boxes_of = open_vocabulary_boxes(folders[kind], 0.05, "cpu")
-    found = boxes_of(picture(50, 90), ["cat", "Red  Mug", "cat", " "])
+    found = boxes_of(toy_image(50, 90), ["cat", "Red  Mug", "cat", " "])
     assert found
     assert {name for name, _, _ in found} <= {"cat", "Red  Mug"}
     scores = [score for _, _, score in found]
@@ -97,12 +97,12 @@ def test_what_is_found_lies_in_the_picture_best_first(folders, kind):
 
 @pytest.mark.parametrize("names", [pytest.param([], id="none"), pytest.param(["", " "], id="blank")])
 def test_without_names_nothing_is_found(folders, names):
-    assert open_vocabulary_boxes(folders["owlvit"], 0.0, "cpu")(picture(), names) == []
+    assert open_vocabulary_boxes(folders["owlvit"], 0.0, "cpu")(toy_image(), names) == []
 
 
 def test_a_long_name_is_cut_as_the_network_reads_it(folders):
     for kind in ("owlvit", "dino"):
-        open_vocabulary_boxes(folders[kind], 0.0, "cpu")(picture(50, 90), ["red " * 40, "cat"])
+        open_vocabulary_boxes(folders[kind], 0.0, "cpu")(toy_image(50, 90), ["red " * 40, "cat"])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from torch.nn.functional import interpolate
 
 from deixis.synthesis.annotators.depth import FAR, NEAR, Prepared, depth_in_picture, depth_maps, farness
 from tests.synthesis.annotators.models import DEPTH_MODELS
-from tests.toy import picture
+from tests.toy import toy_image
 
 SIZES = [pytest.param((50, 90), id="wide"), pytest.param((97, 45), id="high")]
 METRIC = {"depth_anything_metric", "dpt_on_dinov2", "glpn", "zoedepth"}
@@ -34,7 +34,7 @@ def raw(depth_of, pixels):
     "kind", [pytest.param(k, id=k) for k in ("depth_anything", "depth_anything_metric", "dpt", "glpn")]
 )
 def test_the_numbers_are_those_of_transformers(folders, kind, size_hw):
-    pixels, depth_of = picture(*size_hw), depth_maps(folders[kind], "cpu")
+    pixels, depth_of = toy_image(*size_hw), depth_maps(folders[kind], "cpu")
     (expected,) = depth_of.image_processor.post_process_depth_estimation(raw(depth_of, pixels), [size_hw])
     expected = expected["predicted_depth"].numpy()
     assert expected.std() > 1e-3
@@ -44,7 +44,7 @@ def test_the_numbers_are_those_of_transformers(folders, kind, size_hw):
 
 @pytest.mark.parametrize("size_hw", SIZES)
 def test_zoedepths_margins_are_cut_off(folders, size_hw):
-    pixels, depth_of = picture(*size_hw), depth_maps(folders["zoedepth"], "cpu")
+    pixels, depth_of = toy_image(*size_hw), depth_maps(folders["zoedepth"], "cpu")
     y, x = (int(np.sqrt(side / 2) * 3) for side in size_hw)
     whole_hw = (size_hw[0] + 2 * y, size_hw[1] + 2 * x)
     large = interpolate(raw(depth_of, pixels).predicted_depth[:, None], whole_hw, mode="bicubic")[0, 0].numpy()
@@ -70,7 +70,7 @@ def test_the_window_is_where_the_picture_is(folders, kind):
 
 
 def test_dpts_margins_are_around_the_picture(folders):
-    prepared = depth_maps(folders["dpt_on_dinov2"], "cpu").prepare(picture(50, 90))
+    prepared = depth_maps(folders["dpt_on_dinov2"], "cpu").prepare(toy_image(50, 90))
     assert prepared.values.shape == (1, 3, 56, 98)
     assert prepared.window == (3, 4, 50, 90)
 
@@ -94,7 +94,7 @@ def test_a_map_is_read_in_its_window(window, rows):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_says_whether_it_measures_in_metres(folders, kind):
     depth_of = depth_maps(folders[kind], "cpu")
-    depth = depth_of(picture(50, 90))
+    depth = depth_of(toy_image(50, 90))
     assert (depth.shape, depth.dtype, depth_of.metric) == ((50, 90), np.float32, kind in METRIC)
     if not depth_of.metric:
         assert (depth.min(), depth.max()) == (pytest.approx(NEAR), pytest.approx(FAR))

@@ -12,7 +12,7 @@ from deixis.model.masks.sam_image import MEAN_RGB, STD_RGB, prepare_for_sam
 from deixis.synthesis.annotators import masks as masks_module
 from deixis.synthesis.annotators.masks import boxes_in_sam, sam_masks
 from tests.synthesis.annotators.models import save_sam, save_sam2, save_sam2_of_films
-from tests.toy import picture
+from tests.toy import toy_image
 
 SIDE = 64  # of a toy SAM's input
 BOXES = np.array([[2, 3, 30, 40], [50, 10, 80, 40], [0, 0, 90, 50], [60.5, 20.25, 61, 21], [10, 30, 45, 49]])
@@ -38,7 +38,7 @@ def chosen(answer):
 @pytest.mark.parametrize("best_of", [pytest.param(3, id="best_of_three"), pytest.param(1, id="single")])
 @pytest.mark.parametrize("size_hw", SIZES)
 def test_sams_masks_are_those_of_transformers(folders, size_hw, best_of):
-    pixels, masks_of = picture(*size_hw), sam_masks(folders["sam"], "cpu", best_of)
+    pixels, masks_of = toy_image(*size_hw), sam_masks(folders["sam"], "cpu", best_of)
     processor = SamProcessor(
         SamImageProcessorPil(size={"longest_edge": SIDE}, pad_size={"height": SIDE, "width": SIDE})
     )
@@ -60,7 +60,7 @@ def test_sams_masks_are_those_of_transformers(folders, size_hw, best_of):
 
 @pytest.mark.parametrize("size_hw", SIZES)
 def test_the_masks_of_sam_2_are_those_of_its_network(folders, size_hw):
-    pixels, masks_of = picture(*size_hw), sam_masks(folders["sam2"], "cpu")
+    pixels, masks_of = toy_image(*size_hw), sam_masks(folders["sam2"], "cpu")
     square = np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
     values = (square / 255 - MEAN_RGB) / STD_RGB
     prompts = BOXES * np.array([SIDE / size_hw[1], SIDE / size_hw[0]] * 2)
@@ -78,12 +78,12 @@ def test_the_masks_of_sam_2_are_those_of_its_network(folders, size_hw):
 def test_the_published_sam_2_opens_without_its_memory(folders):
     masks_of = sam_masks(folders["films"], "cpu")
     assert masks_of.network.config.model_type == "sam2"
-    assert masks_of(picture(50, 90), BOXES).shape == (5, 50, 90)
+    assert masks_of(toy_image(50, 90), BOXES).shape == (5, 50, 90)
 
 
 @pytest.mark.parametrize("kind", [pytest.param("sam", id="sam"), pytest.param("sam2", id="sam2")])
 def test_boxes_in_batches_have_the_masks_that_each_has_alone(folders, kind, monkeypatch):
-    pixels, masks_of = picture(50, 90), sam_masks(folders[kind], "cpu")
+    pixels, masks_of = toy_image(50, 90), sam_masks(folders[kind], "cpu")
     encoded = []
     masks_of.network.vision_encoder.register_forward_hook(lambda *_: encoded.append(1))
     alone = np.concatenate([masks_of(pixels, BOXES[number : number + 1]) for number in range(len(BOXES))])
@@ -96,7 +96,7 @@ def test_boxes_in_batches_have_the_masks_that_each_has_alone(folders, kind, monk
 
 
 def test_no_boxes_have_no_masks(folders):
-    assert sam_masks(folders["sam"], "cpu")(picture(7, 9), np.zeros((0, 4))).shape == (0, 7, 9)
+    assert sam_masks(folders["sam"], "cpu")(toy_image(7, 9), np.zeros((0, 4))).shape == (0, 7, 9)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_no_boxes_have_no_masks(folders):
     ],
 )
 def test_boxes_move_into_sams_pixels(square, expected):
-    prepared = prepare_for_sam(picture(40, 80), SIDE, square)
+    prepared = prepare_for_sam(toy_image(40, 80), SIDE, square)
     assert boxes_in_sam(np.array([[40.0, 0.0, 80.0, 40.0]]), prepared).tolist() == expected
 
 

@@ -22,7 +22,7 @@ from deixis.synthesis.annotators.depth import depth_maps
 from deixis.synthesis.annotators.masks import sam_masks
 from deixis.synthesis.annotators.model_loading import _files_wanted
 from tests.synthesis.annotators.models import save_dpt, save_owl, save_sam
-from tests.toy import picture
+from tests.toy import toy_image
 
 BOX = np.array([[2.0, 3.0, 30.0, 20.0]])
 WEIGHTS = "model.safetensors"
@@ -154,9 +154,9 @@ def test_an_unknown_device_is_refused(made):
 def test_weights_may_be_a_pickle_of_weights_alone(copy_of):
     folder = copy_of("sam")
     torch.save(load_file(folder / WEIGHTS), folder / "pytorch_model.bin")
-    before = sam_masks(folder, "cpu")(picture(), BOX)
+    before = sam_masks(folder, "cpu")(toy_image(), BOX)
     (folder / WEIGHTS).unlink()
-    assert (sam_masks(folder, "cpu")(picture(), BOX) == before).all()
+    assert (sam_masks(folder, "cpu")(toy_image(), BOX) == before).all()
 
 
 def test_a_pickle_of_anything_else_is_not_run(copy_of, tmp_path):
@@ -175,10 +175,10 @@ def test_what_dpt_never_uses_may_be_missing(copy_of):
     folder = copy_of("dpt")
     weights = load_file(folder / WEIGHTS)
     unused = [name for name in weights if name.startswith("neck.fusion_stage.layers.0.residual_layer1.")]
-    before = depth_maps(folder, "cpu")(picture(40, 40))
+    before = depth_maps(folder, "cpu")(toy_image(40, 40))
     save_file({n: weight for n, weight in weights.items() if n not in unused}, folder / WEIGHTS, {"format": "pt"})
     assert unused
-    np.testing.assert_array_equal(depth_maps(folder, "cpu")(picture(40, 40)), before)
+    np.testing.assert_array_equal(depth_maps(folder, "cpu")(toy_image(40, 40)), before)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_factories_travel_to_other_processes(made, tmp_path):
     annotators = open_annotators(
         masks=made["sam"], boxes=str(made["owl"]), depth=made["dpt"], device="cpu", threshold=0.1
     )
-    pixels = picture(40, 60)
+    pixels = toy_image(40, 60)
     masks, boxes, depth = annotators.masks(), annotators.boxes(), annotators.depth()
     assert (boxes.threshold, masks.best_of, annotators.masks() is masks) == (0.1, 3, True)
     here = [masks(pixels, BOX), np.array([box for _, box, _ in boxes(pixels, ["cat", "dog"])]), depth(pixels)]
