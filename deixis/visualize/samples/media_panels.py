@@ -169,5 +169,6 @@ def shown_regions(sample: Sample, turns: Sequence[Turn]) -> list[list[Shown]]:
                     names = FIELDS_BEHIND[reference.form] if reference.form else order
                     found = [name for name in names if getattr(sample.regions[index], name) is not None]
                     fields[index] = tuple(dict.fromkeys((*fields.get(index, ()), *found[:1])))
+    # A region of a signal that is not there is not drawn: the page shows damaged samples, too.
     shown = [Shown(index, sample.regions[index], names) for index, names in sorted(fields.items()) if names]
     return [[one for one in shown if one.region.signal == number] for number in range(len(sample.signals))]
