@@ -134,11 +134,10 @@ BAD_MEDIA = [
 
 @pytest.mark.parametrize(("medium", "sentence"), BAD_MEDIA)
 def test_a_sample_that_cannot_be_written_is_named_and_skipped(medium, sentence, tmp_path):
-    bad = replace(
-        sample(medium.modality if medium.modality in REGIONS else "image"),
-        signals=(replace(medium, id="new"),),
-        id="bad one",
-    )
+    if medium.modality in REGIONS:
+        bad = replace(sample(medium.modality), signals=(replace(medium, id="new"),), id="bad one")
+    else:  # no region of an image fits it
+        bad = Sample("bad one", "made up", "talk", "train", (Turn("What?", "A mug."),), (replace(medium, id="new"),))
     report = write_shard([sample("audio"), bad], tmp_path / "train.jsonl", "copy")
     (skipped,) = report.skipped
     assert (report.samples, skipped.where) == (1, "sample 'bad one'")
