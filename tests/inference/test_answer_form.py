@@ -8,7 +8,7 @@ from deixis.inference.answer import Answer, AnswerPhrase
 from deixis.inference.answer_form import boxed
 from deixis.signals import open_signal
 from tests.inference.conftest import EXAMPLES
-from tests.toy import picture
+from tests.toy import toy_image
 
 CAR_XYXY, LEAST_IOU = (270, 166, 416, 288), 0.6
 CASES = [
@@ -45,7 +45,7 @@ def test_a_stream_ends_in_the_same_answer(bundled, file, question, want, forms):
 
 
 def test_an_empty_mask_has_no_box():
-    image = open_signal(picture())
+    image = open_signal(toy_image())
     height, width = image.extent.size_hw
     nothing, dot = Mask([[0] * width] * height), Point(1, 2)
     answer = Answer("A mug.", (AnswerPhrase("A mug", 0, 5, (nothing, dot)),), (image,))
