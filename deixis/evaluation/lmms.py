@@ -19,7 +19,6 @@ from deixis.evaluation.runner import answer_or_refuse
 from deixis.geometry import escaped
 from deixis.inference import Answer, Model, load
 from deixis.inference.generation import MAX_NEW_TOKENS
-from deixis.model.generated import until_stop
 from deixis.samples.sample import Sample
 from deixis.signals import Signal, open_signal
 
@@ -85,7 +84,8 @@ def generate(
             for (context, *_), answer in zip(some, answers, strict=True):
                 if isinstance(answer, DeixisError):
                     LOG.warning("an empty answer to %r: %s", context[:80], answer)
-                yield "" if isinstance(answer, DeixisError) else until_stop(answer.text, stops)
+                text = "" if isinstance(answer, DeixisError) else answer.text
+                yield min((text.split(stop)[0] for stop in stops), key=len, default=text)
 
 
 def _answers(model: Model, tokens: int, sampling: Mapping[str, Any], some: Sequence[tuple]) -> list[Answer]:
