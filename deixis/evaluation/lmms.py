@@ -14,13 +14,13 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from deixis.conversation import answered, question_sample
-from deixis.errors import DeixisError, InputError, UnsupportedError
+from deixis.errors import DeixisError, UnsupportedError
 from deixis.evaluation.runner import answer_or_refuse
 from deixis.geometry import escaped
 from deixis.inference import Answer, Model, load
 from deixis.inference.generation import MAX_NEW_TOKENS
 from deixis.samples.sample import Sample
-from deixis.signals import Signal, open_signal
+from deixis.signals import open_signal
 
 if TYPE_CHECKING:
     import lmms_eval.models.registry_v2
@@ -36,22 +36,9 @@ def manifest() -> "lmms_eval.models.registry_v2.ModelManifest":
     return ModelManifest(model_id="deixis", simple_class_path=f"{__name__}.Deixis")
 
 
-def open_visual(visual: Any) -> Signal:
-    """A task's visual as a signal: a PIL image, the path of a video, or {"array", "sampling_rate"} of audio."""
-    if isinstance(visual, Mapping):
-        missing = {"array", "sampling_rate"} - set(visual)
-        if missing:
-            raise InputError(f"visual: expected array and sampling_rate of audio, got {', '.join(visual)}")
-        return open_signal((visual["array"], float(visual["sampling_rate"])), "audio")
-    if hasattr(visual, "get_all_samples"):  # audio that datasets decodes lazily
-        samples = visual.get_all_samples()
-        return open_signal((samples.data.mean(0).numpy(), float(samples.sample_rate)), "audio")
-    return open_signal(visual)
-
-
 def sample_of(context: str, visuals: Iterable[Any] | None) -> Sample:
     """A request as a sample; its braces are escaped, for it refers to no region."""
-    signals = tuple(open_visual(visual) for visual in visuals or () if visual is not None)
+    signals = tuple(open_signal(visual) for visual in visuals or () if visual is not None)
     return question_sample(escaped(context.strip()), signals)
 
 

@@ -33,7 +33,7 @@ def media_reference(signal: Signal) -> MediaReference:
 
 @contextmanager
 def open_media(medium: MediaReference) -> Generator[Signal]:
-    """The signal of a medium, from wherever it is; a video is decoded on demand, so it is used within the block.
+    """The signal of a medium, from wherever it is.
 
     Raises DataError for a medium that is nowhere or not what it says.
     """
@@ -47,8 +47,10 @@ def open_media(medium: MediaReference) -> Generator[Signal]:
         return
     option = MODALITIES[medium.modality].parameter
     options = {option: medium.rate_hz} if option == "rate_hz" and medium.rate_hz is not None else {}
-    with _as_file(medium) as path:
-        yield open_signal(path, medium.modality, **options)
+    if medium.content is None and medium.path is None:
+        raise DataError(f"expected values or a file for the medium {medium.id!r}, got neither")
+    source = medium.path if medium.content is None else {"bytes": medium.content, "path": medium.path}
+    yield open_signal(source, medium.modality, **options)
 
 
 def placed_path(medium: MediaReference, folder: Path, way: str = "copy") -> str:
@@ -177,16 +179,3 @@ def _link(source: Path, target: Path) -> None:
         if not target.is_symlink() or os.readlink(target) != str(source):
             with atomic_path(target) as part:
                 part.symlink_to(source)
-
-
-@contextmanager
-def _as_file(medium: MediaReference) -> Generator[str]:
-    if medium.content is None:
-        if medium.path is None:
-            raise DataError(f"expected values or a file for the medium {medium.id!r}, got neither")
-        yield medium.path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(medium.path or "medium").name  # readers go by the ending
-        path.write_bytes(medium.content)
-        yield str(path)

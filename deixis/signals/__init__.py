@@ -5,6 +5,7 @@ no torch; libraries that decode files are imported when the first such file is o
 """
 
 from collections.abc import Mapping
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from deixis.geometry.extent import NOUNS
 from deixis.geometry.frames import Frame
 from deixis.signals import opening
 from deixis.signals.audio import AUDIO, AudioSpec
+from deixis.signals.contents import Content, unwrapped
 from deixis.signals.depth import DEPTH, DepthSpec
 from deixis.signals.fmri import FMRI, FmriSpec, parcel_labels
 from deixis.signals.image import IMAGE, ImageSpec
@@ -56,6 +58,9 @@ NOUNS.update({name: modality.noun for name, modality in MODALITIES.items()})
 def open_signal(source: Any, modality: str | None = None, **options: float) -> Signal:
     """The signal in a file (path) or in memory (PIL image, NumPy array, torch tensor, pair of them or with a rate).
 
+    A whole file may be in memory too: bytes, a file open for reading, a data: URL, or {"bytes", "path"} and
+    {"array", "sampling_rate"} of Hugging Face datasets (`deixis.signals.contents`).
+
     The modality follows from the file name's suffix and is checked against the content; a 16-bit grey PNG is a depth
     map, an animated GIF an image. `modality` overrides both, and so does a prefix of the path: "depth:map.npy". Arrays,
     in memory or in an NPY file, are recognised by type and shape:
@@ -78,8 +83,11 @@ def open_signal(source: Any, modality: str | None = None, **options: float) -> S
             expected, got = MODALITIES[modality].noun, MODALITIES[source.modality].noun
             raise InputError(f"modality: expected {expected}, got '{source.name}', {got}.")
         return source
-    if isinstance(source, str | Path):
-        named = opening.read_name(str(source), MODALITIES)
+    source = unwrapped(source)
+    if isinstance(source, Content):
+        return opening.open_content(source, modality, options, MODALITIES)
+    if isinstance(source, str | PathLike):
+        named = opening.read_name(fspath(source), MODALITIES)
         if named.modality is not None and modality not in (None, named.modality):
             raise InputError(f"modality: expected {named.modality}, as '{source}' says, got '{modality}'.")
         if named.modality is not None and named.number is not None:

@@ -18,6 +18,9 @@ TIFF_MAGICS: tuple[Magic, ...] = ((0, b"II*\x00", "a TIFF image"), (0, b"MM\x00*
 HEAD_BYTES = 512
 """How much of a file is read to see what it is; the longest mark ends well before."""
 
+MAX_SHOWN = 300
+"""Letters of a path that a sentence shows: a text that is none, such as base64, may be of any length."""
+
 FIRST_MAGICS: tuple[Magic, ...] = ((4, b"ftyphei", "a HEIC photo (convert it to JPEG or PNG)"),)
 """Marks looked at before those of the readers, which would take such a file for a video."""
 FOREIGN_MAGICS: tuple[Magic, ...] = (
@@ -40,6 +43,7 @@ def read_head(path: Path, expected: str) -> bytes:
     Raises: InputError for a missing or empty file, a folder, a web address, or a file that may not be read.
     """
     text = str(path)
+    text = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
     if "://" in text or text.startswith(("http:/", "https:/")):
         raise InputError(f"'{text}': expected {expected} on this machine, got a web address; download the file first.")
     try:

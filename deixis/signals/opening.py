@@ -10,12 +10,14 @@ It knows modalities by their readers only, so a new modality needs nothing here.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os.path import exists, isfile  # of pathlib's, a name too long raises
 from pathlib import Path
 from typing import Any
 
 from deixis.errors import InputError
-from deixis.signals.files import FIRST_MAGICS, FOREIGN_MAGICS, PNG_MAGIC, load_npy, matches, read_head
+from deixis.signals.contents import Content, ContentFile
+from deixis.signals.files import FIRST_MAGICS, FOREIGN_MAGICS, HEAD_BYTES, PNG_MAGIC, load_npy, matches, read_head
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array
 
@@ -25,6 +27,7 @@ NAMED_SUFFIXES = 4
 """How many endings of each modality a sentence names."""
 ARRAY_SUFFIX = ".npy"
 """A file of one array: its shape tells the modality, as for an array in memory."""
+NPY_MAGIC = b"\x93NUMPY"
 PACKED_SUFFIXES = (".npz", ".nii.gz")
 PACKED_HEADS = (b"PK", b"\x1f\x8b")
 """Endings of files that are an archive from outside, and how they begin."""
@@ -71,8 +74,8 @@ def placed_name(text: str, folder: Path, readers: Modalities) -> str:
     """The name with its path, or both of its paths, taken from `folder`; the modality and the number stay before it."""
     path = read_name(text, readers).path
     said = text[: len(text) - len(path)]
-    parts = [path] if (folder / path).exists() else path.split("+")
-    if not any((folder / part).is_file() for part in parts):
+    parts = [path] if exists(folder / path) else path.split("+")
+    if not any(isfile(folder / part) for part in parts):
         parts = [path]
     return said + "+".join(str(folder / part) for part in parts)
 
@@ -109,6 +112,20 @@ def open_path(path: Path, modality: str | None, options: Mapping[str, Any], read
     return _called(readers[named or found[0]], "open_file", (path, path.name), options)
 
 
+def open_content(content: Content, modality: str | None, options: Mapping[str, Any], readers: Modalities) -> Signal:
+    """The signal in a whole file in memory, without a path. Raises: InputError, one sentence."""
+    if not content.data:
+        raise InputError(f"'{content.name}': expected {_any_noun(readers)}, got an empty file (0 bytes).")
+    name = content.name
+    if not Path(name).suffix and content.data.startswith(NPY_MAGIC):
+        name += ARRAY_SUFFIX
+    elif not _content(content.data[:HEAD_BYTES], Path(name), readers)[0]:
+        name += content.likely_suffix
+    file = ContentFile(content.data, name)
+    signal = open_path(file.path, modality, options, readers)
+    return replace(signal, path=None, info={**signal.info, "content_file": file})
+
+
 def open_value(
     value: Any,
     modality: str | None,
@@ -125,8 +142,8 @@ def open_value(
         shape = getattr(value, "shape", None)
         got = type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
         raise InputError(
-            f"'{name or 'signal'}': expected a path, a PIL image, an array or tensor, or (samples, rate_hz), "
-            f"got {got}; pass modality= where the shape does not tell."
+            f"'{name or 'signal'}': expected a path, the bytes of a file, a PIL image, an array or tensor, or "
+            f"(samples, rate_hz), got {got}; pass modality= where the shape does not tell."
         )
     arguments = value, name or f"{modality.replace('_', ' ')} in memory", path
     return _called(readers[modality], "open_value", arguments, options)
@@ -176,22 +193,22 @@ def _fitting(value: Any, readers: Modalities) -> list[str]:
 def _check_modality_word(path: Path, readers: Modalities) -> None:
     """Raises InputError for a file with a prefix that is no modality, such as another program's name of one."""
     match = _NAMED.fullmatch(str(path))
-    if match is None or match["modality"] in readers or path.exists():
+    if match is None or match["modality"] in readers or exists(path):
         return
     behind = Path(match["path"])
-    if behind.is_file() or _pair_of(behind) is not None:
+    if isfile(behind) or _pair_of(behind) is not None:
         raise InputError(f"'{path}': expected one of {', '.join(readers)} before the colon, got '{match['modality']}'.")
 
 
 def _pair_of(path: Path) -> tuple[Path, Path] | None:
     """The two paths of `first+second`, one of which is there; None for the path of one file, whatever its name."""
     text = str(path)
-    if "+" not in text or path.exists():
+    if "+" not in text or exists(path):
         return None
     splits = [(Path(text[: at.start()]), Path(text[at.end() :])) for at in re.finditer(r"\+", text)]
     named = [pair for pair in splits if not {"", "."} & {str(part) for part in pair}]
-    there = [pair for pair in named if any(part.is_file() for part in pair)]
-    return max(there, key=lambda pair: (pair[0].is_file(), pair[1].is_file()), default=None)
+    there = [pair for pair in named if any(map(isfile, pair))]
+    return max(there, key=lambda pair: (isfile(pair[0]), isfile(pair[1])), default=None)
 
 
 def _open_pair(

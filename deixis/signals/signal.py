@@ -8,6 +8,7 @@ Does not know: any file format, nor what the values of a modality mean; that is 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class Signal:
         extent: what regions on this signal are checked against.
         name: the file's name, or words such as "image in memory", for error sentences.
         digest: sha256 of modality, shape and values; the same content has the same digest from a file or an array.
-        path: the file as it was given, None for values from memory.
+        path: the file as it was given, None for values and contents from memory.
         info: what the file was before conversion, e.g. {"source_rate_hz": 44100, "channels": 2}.
         image: the photo that a depth map or normals belong to, uint8 (height, width, 3); None for others.
     """
@@ -45,6 +46,14 @@ class Signal:
     path: str | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
     image: np.ndarray | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """The file to read further from: that of the path, or of the content in memory; None for values."""
+        content_file = self.info.get("content_file")
+        if content_file is not None:
+            return content_file.path
+        return Path(self.path) if self.path is not None else None
 
 
 def content_digest(modality: str, values: np.ndarray) -> str:

@@ -133,8 +133,8 @@ def chosen_frames(signal: Signal, spec: VideoSpec) -> UInt8[np.ndarray, "moment 
     kept = {int(index): row for row, index in enumerate(signal.info["kept"])}
     if all(int(index) in kept for index in wanted):
         return signal.values[[kept[int(index)] for index in wanted]]
-    path = Path(signal.path or "")
-    if not path.is_file():
+    path = signal.file
+    if path is None or not path.is_file():
         raise InputError(f"'{signal.name}': expected its file at '{path}', which is gone; open the video again.")
     return read_frames(path, signal.name, signal.info["table"], wanted.tolist())
 

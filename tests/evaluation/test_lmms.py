@@ -47,8 +47,6 @@ def test_visuals_are_opened_as_signals():
     assert question.signals[1].values.extent.duration_s == pytest.approx(0.5)
     assert question.turns[-1].user == "Which {{word}}?"
     assert lmms.sample_of("Hello", None).signals == ()
-    with pytest.raises(ValueError, match="visual: expected array and sampling_rate of audio, got path"):
-        lmms.open_visual({"path": "a.wav"})
 
 
 def test_texts_are_in_order_and_truncated(model):

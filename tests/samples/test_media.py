@@ -38,12 +38,14 @@ def test_a_trace_without_times_takes_its_rate_from_the_record(tmp_path):
         assert signal.extent.duration_s == pytest.approx(2.0)
 
 
-def test_a_film_in_an_archive_is_decoded_within_the_block(shared_data):
+def test_a_film_in_an_archive_is_a_file_as_long_as_its_signal(shared_data):
     film = next(path for path in sorted((shared_data / "video_traffic").rglob("*")) if path.suffix == ".mp4")
     with open_media(MediaReference("f", "video", path=f"a.tar/{film.name}", content=film.read_bytes())) as signal:
         assert signal.modality == "video"
-        assert Path(signal.path).is_file()
-    assert not Path(signal.path).exists()
+        file = signal.file
+        assert file.is_file()
+    del signal
+    assert not file.exists()
 
 
 def test_a_medium_that_is_nowhere_is_named():
