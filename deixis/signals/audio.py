@@ -15,6 +15,7 @@ from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
 from deixis.options import Checked, Count, Natural
+from deixis.signals.audio_headers import missing_bytes, with_length
 from deixis.signals.filterbank import log_mel_hann
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, check_rate, content_digest, has_rate, is_array
@@ -36,8 +37,6 @@ MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 768_000
 MAX_CHANNELS = 64
 """More columns than any recorder has channels: the array is no audio."""
-STREAMED_BYTES = 0x7FFFF000
-"""Programs that stream a WAV write about 2 or 4 GB where its size should stand; more than any file we read."""
 UNKNOWN_FRAMES = 2**62
 """libsndfile says more than this when a streamed FLAC does not tell its length."""
 MP3_SHARE = 0.9
@@ -117,7 +116,7 @@ def open_file(path: Path, name: str) -> Signal:
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as stream:
+        with soundfile.SoundFile(with_length(path)) as stream:
             rate_hz, frames, channels = stream.samplerate, stream.frames, stream.channels
             if frames > UNKNOWN_FRAMES:
                 raise InputError(
@@ -134,7 +133,7 @@ def open_file(path: Path, name: str) -> Signal:
             "short, damaged, or of another format."
         ) from error
     enough = frames * (MP3_SHARE if info["source_format"] == "MP3" else 1)
-    missing = _missing_bytes(path)
+    missing = missing_bytes(path)
     if missing or len(samples) < enough:
         got = f"{missing} bytes less" if missing else f"{len(samples)} of {frames} samples"
         raise InputError(
@@ -285,26 +284,6 @@ def _check_duration(samples: int, rate_hz: float, name: str) -> None:
         raise InputError(
             f"'{name}': expected audio of at most {MAX_DURATION_S:g} s, got {duration_s:.0f} s; cut the file."
         )
-
-
-def _missing_bytes(path: Path) -> int:
-    """How many bytes of samples the header of a WAV or AIFF announces that the file lacks; 0 for a whole or other file.
-
-    libsndfile shortens such a file without a word.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        head = stream.read(12)
-        form = {(b"RIFF", b"WAVE"): (b"data", "little"), (b"FORM", b"AIFF"): (b"SSND", "big")}.get((head[:4], head[8:]))
-        position = len(head)
-        while form and position + 8 <= size:
-            stream.seek(position)
-            chunk = stream.read(8)
-            length = int.from_bytes(chunk[4:], form[1])
-            if chunk[:4] == form[0]:
-                return 0 if length >= STREAMED_BYTES else max(0, position + 8 + length - size)
-            position += 8 + length + length % 2
-    return 0
 
 
 def write(values: Any, path: Path, rate_hz: float | None = None) -> None:

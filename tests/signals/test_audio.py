@@ -236,3 +236,28 @@ def test_the_ast_recipe_cuts_what_is_too_long():
 def test_a_recipe_that_is_none():
     with pytest.raises(ValueError, match="recipe: expected one of centred, ast; got 'cake'"):
         to_tensor(open_signal((tone(), RATE_HZ)), AudioSpec(recipe="cake"))
+
+
+@pytest.mark.parametrize(
+    ("behind", "seconds"),
+    [
+        pytest.param(lambda samples: samples, 1.0, id="samples"),
+        pytest.param(
+            lambda samples: b"LIST" + (26).to_bytes(4, "little") + b"INFOISFT".ljust(26, b" "), None, id="text"
+        ),
+        pytest.param(lambda samples: b"", None, id="nothing"),
+    ],
+)
+def test_a_wav_whose_length_was_never_written(tmp_path, behind, seconds):
+    """A recorder that is switched off leaves zeros where the sizes should stand."""
+    wave = np.sin(np.arange(16000) / 9).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", wave, 16000)
+    whole = open_signal(tmp_path / "a.wav").values
+    content = (tmp_path / "a.wav").read_bytes()
+    at = content.index(b"data") + 4
+    (tmp_path / "a.wav").write_bytes(content[:4] + bytes(4) + content[8:at] + bytes(4) + behind(content[at + 4 :]))
+    if seconds is None:
+        with pytest.raises(ValueError, match=r"expected audio of at least 0\.1 s, got 0\.000 s"):
+            open_signal(tmp_path / "a.wav")
+    else:
+        np.testing.assert_array_equal(open_signal(tmp_path / "a.wav").values, whole)
