@@ -6,6 +6,7 @@ from deixis.errors import InputError, UnsupportedError
 from deixis.geometry import Region
 from deixis.geometry.markup import named_regions
 from deixis.samples.sample import MediaReference, Sample
+from deixis.signals import MODALITIES
 
 Abilities = Mapping[str, Sequence[str]]
 """What a model can do: modalities "signals" in, "regions" of which of them, forms of "answers" out."""
@@ -31,11 +32,16 @@ def check_abilities(sample: Sample, able: Abilities) -> None:
 
 def check_signal(modality: str, name: str, able: Abilities) -> None:
     """Raises UnsupportedError for a signal, called `name`, of a modality that the model does not take."""
-    if modality not in able["signals"]:
-        raise UnsupportedError(
-            f"'{name}': this model takes {', '.join(able['signals'])}; got {modality}; OneLLM's (onellm-7b) takes all "
-            "eight modalities"
-        )
+    if modality in able["signals"]:
+        return
+    formats = set(MODALITIES[modality].magics) if modality in MODALITIES else set()
+    # such as a grey PNG of 16 bits, which is taken for depth
+    other = next((own for own in able["signals"] if own in MODALITIES and formats & set(MODALITIES[own].magics)), None)
+    advice = f"if it is {MODALITIES[other].noun}, say so as in {other}:{name}; " if other else ""
+    raise UnsupportedError(
+        f"'{name}': this model takes {', '.join(able['signals'])}; got {modality}; {advice}OneLLM's (onellm-7b) takes "
+        "all eight modalities"
+    )
 
 
 def check_want(want: str | None, able: Abilities) -> None:
