@@ -1,10 +1,11 @@
 """Vertices and their colours out of PLY, OBJ, OFF, STL, GLB and PCD files, in the order of the file; and surfaces.
 
-trimesh reads them all but PCD and OBJ: there it splits vertices that have several texture coordinates, and an index
-in an answer would no longer be a vertex of the file. Does not know units, tensors or signals.
+trimesh reads them all but PCD, OFF (which it takes by lines, without colours) and OBJ: there it splits vertices that
+have several texture coordinates, and an index in an answer would no longer be a vertex of the file. Does not know
+units, tensors or signals.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jaxtyping import Float
 
 from deixis.errors import InputError
 from deixis.signals.fit import MAX_8_BIT
+from deixis.signals.off_files import read_off
 from deixis.signals.pcd_files import MARK, read_pcd
 
 Vertices = tuple[np.ndarray, np.ndarray | None]
@@ -20,6 +22,9 @@ Vertices = tuple[np.ndarray, np.ndarray | None]
 
 SURFACES = (".off", ".obj", ".stl", ".ply", ".glb")
 """Endings of files that may have faces."""
+UINT8_STEPS = 257  # of 16 bits in one of 8
+PLY_COLOURS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
+OFF_MARKS = (b"OFF", b"COFF", b"NOFF", b"CNOFF", b"STOFF", b"STCOFF", b"STNOFF", b"STCNOFF")
 MAX_DIGITS = 18  # of a count in a header
 REASON_LENGTH = 120
 """How much of a parser's own words goes into a sentence."""
@@ -66,7 +71,7 @@ def _file_type(path: Path) -> str:
     """The format told from the first bytes, else from the ending."""
     with path.open("rb") as stream:
         head = stream.read(len(MARK))
-    marks = ((b"ply", "ply"), (b"glTF", "glb"), (b"OFF", "off"), (b"COFF", "off"), (MARK, "pcd"))
+    marks = ((b"ply", "ply"), (b"glTF", "glb"), *((mark, "off") for mark in OFF_MARKS), (MARK, "pcd"))
     for magic, file_type in marks:
         if head.startswith(magic):
             return file_type
@@ -86,12 +91,35 @@ def _read_with_trimesh(path: Path, file_type: str) -> Vertices:
         missing = isinstance(error, ImportError)
         reason = "its content is neither text nor whole" if missing else " ".join(str(error).split()).rstrip(".")
         raise InputError(reason[:REASON_LENGTH] or type(error).__name__) from error
+    if file_type == "ply" and len(parts) == 1:
+        parts = [(parts[0][0], _ply_colours(loaded, len(parts[0][0])))]
     xyz = np.concatenate([np.zeros((0, 3)), *(part[0] for part in parts)])
     _check_counts(path, file_type, len(xyz), sum(len(getattr(g, "faces", ())) for g in _geometries(loaded)))
     if all(rgb is None for _, rgb in parts):
         return xyz, None
     grey = MAX_8_BIT // 2
     return xyz, np.concatenate([np.full((len(p), 3), grey) if rgb is None else rgb for p, rgb in parts])
+
+
+def _ply_colours(loaded: Any, count: int) -> np.ndarray | None:
+    """Colours of the vertices as the file has them, under any of their usual names; as trimesh gives them, else.
+
+    trimesh knows them as red, green and blue alone, and takes integers of 16 bits for those of 8.
+    """
+    columns = loaded.metadata.get("_ply_raw", {}).get("vertex", {}).get("data")
+    for names in PLY_COLOURS:
+        if columns is not None and all(name in _names(columns) for name in names):
+            rgb = np.stack([np.asarray(columns[name]).reshape(-1) for name in names], axis=1)
+            if len(rgb) == count:
+                return np.rint(rgb / UINT8_STEPS).astype(np.uint8) if rgb.dtype == np.uint16 else rgb
+    return _vertices(loaded)[1]
+
+
+def _names(columns: Any) -> tuple[str, ...]:
+    """Of the properties of a PLY element: of a structured array in a binary file, of a dictionary in one of text."""
+    return tuple(
+        getattr(getattr(columns, "dtype", None), "names", None) or (columns if hasattr(columns, "keys") else ())
+    )
 
 
 def _parts(loaded) -> Iterator[Vertices]:
@@ -129,14 +157,14 @@ def _vertices(geometry) -> Vertices:
 
 
 def _check_counts(path: Path, file_type: str, vertices: int, faces: int) -> None:
-    """Raises: InputError when fewer vertices or faces came than the header of a PLY or OFF file announces."""
+    """Raises: InputError when fewer vertices or faces came than the header of a PLY file announces."""
     for word, announced, got in zip(("vertices", "faces"), _announced(path, file_type), (vertices, faces), strict=True):
         if announced is not None and got < announced:
             raise InputError(f"its header announces {announced} {word}, {got} came")
 
 
 def _announced(path: Path, file_type: str) -> tuple[int | None, int | None]:
-    """Numbers of vertices and faces that the header of a PLY or OFF file announces; None where it does not say."""
+    """Numbers of vertices and faces that the header of a PLY file announces; None where it does not say."""
     counts: dict[str, int] = {}
     with path.open("rb") as stream:
         if file_type == "ply":
@@ -145,12 +173,6 @@ def _announced(path: Path, file_type: str) -> tuple[int | None, int | None]:
                 if words[:1] == [b"element"] and len(words) > 2:
                     counts[words[1].decode("ascii", "replace")] = _count(words[2])
                 elif words == [b"end_header"]:
-                    break
-        elif file_type == "off":
-            for line in stream:
-                words = line.split(b"#")[0].replace(b"COFF", b"").replace(b"OFF", b"").split()
-                if len(words) >= 2:
-                    counts = {"vertex": _count(words[0]), "face": _count(words[1])}
                     break
     return counts.get("vertex"), counts.get("face")
 
@@ -166,7 +188,7 @@ def _read_obj(path: Path) -> Vertices:
     rows: list[list[float]] = []
     highest = 0
     with path.open("r", encoding="utf-8", errors="replace") as stream:
-        for number, line in enumerate(stream, start=1):
+        for number, line in _logical_lines(stream):
             words = line.split("#")[0].split()
             if words[:1] == ["v"]:
                 if len(words) < 4:
@@ -185,6 +207,21 @@ def _read_obj(path: Path) -> Vertices:
     return xyz, None
 
 
+def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """(number of the last line, text) of lines, one that ends in a backslash joined with the next."""
+    begun = ""
+    number = 0
+    for number, line in enumerate(lines, start=1):
+        begun += line.rstrip("\r\n")
+        if not begun.endswith("\\"):
+            yield number, begun
+            begun = ""
+        else:
+            begun = begun[:-1] + " "
+    if begun:
+        yield number, begun
+
+
 def _numbers(words: list[str], read: Callable[[str], Any], line: int) -> list[Any]:
     try:
         return [read(word) for word in words]
@@ -192,5 +229,5 @@ def _numbers(words: list[str], read: Callable[[str], Any], line: int) -> list[An
         raise InputError(f"line {line}: {error}") from error
 
 
-READERS = {"obj": _read_obj, "pcd": read_pcd}
+READERS = {"obj": _read_obj, "off": read_off, "pcd": read_pcd}
 """Of the formats that trimesh does not read, or not as they are."""

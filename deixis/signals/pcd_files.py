@@ -20,6 +20,7 @@ TYPES = {"F": ("f", (4, 8)), "I": ("i", (1, 2, 4, 8)), "U": ("u", (1, 2, 4, 8))}
 MAX_NUMBERS = 1 << 12  # of one field per point
 COLOURS = ("rgb", "rgba")
 COLOUR_BYTES = 4
+GREY = 127  # of a point whose colour is lost
 LITERAL_RUN = 32  # control bytes below it are followed by that many literal bytes and one
 
 
@@ -40,7 +41,16 @@ def read_pcd(path: Path) -> tuple[Float[np.ndarray, "point 3"], UInt8[np.ndarray
         raise InputError(f"its DATA is {data!r}, not ascii, binary or binary_compressed")
     xyz = np.stack([columns[name].astype(np.float64).reshape(count) for name in "xyz"], axis=1)
     colour = next((columns[name] for name in COLOURS if name in columns), None)
-    return xyz, None if colour is None else _unpacked(colour.reshape(count))
+    if colour is None:
+        return xyz, None
+    colour = colour.reshape(count)
+    rgb = _unpacked(colour)
+    if data == "ascii" and colour.dtype.kind == "f":  # bits with an alpha are those of NaN, and lost as text
+        lost = np.isnan(colour)
+        rgb[lost] = GREY
+        if count and lost.all():
+            return xyz, None
+    return xyz, rgb
 
 
 def _header(content: bytes) -> tuple[dict[str, list[str]], bytes]:

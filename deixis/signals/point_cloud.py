@@ -16,7 +16,7 @@ from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame
 from deixis.options import Checked, Count, Natural
 from deixis.signals.fit import MAX_8_BIT
-from deixis.signals.mesh_files import read_mesh, read_surface
+from deixis.signals.mesh_files import OFF_MARKS, read_mesh, read_surface
 from deixis.signals.modality import Modality
 from deixis.signals.pcd_files import MARK as PCD_MARK
 from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_narrow
@@ -149,7 +149,7 @@ def shape_points(signal: Signal, count: int) -> Float[np.ndarray, "point 3"]:
 
     The vertices of a mesh are not its shape: a table top is four of them.
     """
-    surface = read_surface(Path(signal.path), count) if signal.path is not None else None
+    surface = read_surface(signal.file, count) if signal.file is not None else None
     return signal.extent.points_xyz if surface is None else surface
 
 
@@ -231,8 +231,7 @@ POINT_CLOUD = Modality(
         (0, b"ply\n", "a PLY cloud"),
         (0, b"ply\r", "a PLY cloud"),
         (0, b"glTF", "a GLB mesh"),
-        (0, b"OFF", "an OFF mesh"),
-        (0, b"COFF", "an OFF mesh"),
+        *((0, mark, "an OFF mesh") for mark in OFF_MARKS),
         (0, b"solid ", "an STL mesh"),
         (0, PCD_MARK, "a PCD cloud"),
     ),

@@ -139,3 +139,17 @@ def test_real_files_open(shared_data, name):
     assert len(signal.values) == len(lines) >= 3400
     np.testing.assert_allclose(signal.extent.points_xyz[-1], [float(word) for word in lines[-1].split()[:3]], rtol=1e-6)
     assert open_signal(f"point_cloud:{path}").digest == signal.digest
+
+
+@pytest.mark.parametrize(
+    ("colours", "expected"),
+    [
+        pytest.param(("nan", "nan"), [[0.5] * 3] * 2, id="all"),
+        pytest.param(("nan", "2.3418052e-38"), [[127 / 255] * 3, [1, 0, 0]], id="one"),
+    ],
+)
+def test_a_colour_that_text_has_lost_is_grey(tmp_path, colours, expected):
+    """Bits that are no number as a float are written as nan."""
+    header = "# .PCD v0.7\nFIELDS x y z rgb\nSIZE 4 4 4 4\nTYPE F F F F\nWIDTH 2\nHEIGHT 1\nPOINTS 2\nDATA ascii\n"
+    (tmp_path / "a.pcd").write_text(f"{header}0 0 0 {colours[0]}\n1 0 0 {colours[1]}\n")
+    np.testing.assert_allclose(open_signal(tmp_path / "a.pcd").values[:, 3:], expected, atol=0.01)

@@ -219,3 +219,59 @@ def test_the_unit_sphere_follows_the_written_formula():
 def test_a_scale_that_is_none():
     with pytest.raises(ValueError, match="scale: expected one of cube, sphere; got 'egg'"):
         to_tensor(open_signal(np.random.default_rng(0).random((9, 3))), PointCloudSpec(8, "egg"))
+
+
+CORNERS = [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+RGB = [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+PLY_HEAD = "ply\nformat ascii 1.0\nelement vertex 3\n"
+
+
+def rows(*columns):
+    return "".join(" ".join(str(n) for part in row for n in part) + "\n" for row in zip(*columns, strict=True))
+
+
+def ply(names, kind, columns):
+    properties = [f"property float {axis}\n" for axis in "xyz"] + [f"property {kind} {name}\n" for name in names]
+    return PLY_HEAD + "".join(properties) + "end_header\n" + rows(CORNERS, columns)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rgb"),
+    [
+        pytest.param("a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 \\\n 3\n", None, id="obj_continued_face"),
+        pytest.param("a.obj", "v 0 0 \\\n0\nv 1 0 0\nv 0 1 \\\r\n0\n", None, id="obj_continued_vertex"),
+        pytest.param("a.off", "OFF\n3 2 0\n" + rows(CORNERS) + "3 0\n1 2\n3 2 1\n0\n", None, id="off_faces_over_lines"),
+        pytest.param("a.off", "OFF 3 1 0 0 0 0 1 0 0 0 1 0 3 0 1 2", None, id="off_in_one_line"),
+        pytest.param("a.off", "OFF # a\n# b\n\n3 0 0\n" + rows(CORNERS), None, id="off_comments"),
+        pytest.param("a.off", "COFF\n3 0 0\n" + rows(CORNERS, [[*c, 255] for c in RGB]), RGB, id="coff_with_alpha"),
+        pytest.param("a.off", "COFF\n3 0 0\n" + rows(CORNERS, RGB), RGB, id="coff"),
+        pytest.param(
+            "a.off",
+            "COFF\n3 0 0\n" + rows(CORNERS, [["1.0", "0.0", "0.0", "1.0"]] * 3),
+            [RGB[0]] * 3,
+            id="coff_of_floats",
+        ),
+        pytest.param("a.off", "CNOFF\n3 0 0\n" + rows(CORNERS, [[0, 0, 1]] * 3, RGB), RGB, id="off_normals_first"),
+        pytest.param("a.off", "NOFF\n3 0 0\n" + rows(CORNERS, [[0, 0, 1]] * 3), None, id="off_normals"),
+        pytest.param("a.ply", ply("rgb", "uchar", RGB), RGB, id="ply_r_g_b"),
+        pytest.param(
+            "a.ply", ply([f"diffuse_{c}" for c in ("red", "green", "blue")], "uchar", RGB), RGB, id="ply_diffuse"
+        ),
+        pytest.param(
+            "a.ply", ply(("blue", "green", "red"), "uchar", [c[::-1] for c in RGB]), RGB, id="ply_other_order"
+        ),
+        pytest.param(
+            "a.ply",
+            ply(("red", "green", "blue"), "ushort", (np.array(RGB) * 257).tolist()),
+            RGB,
+            id="ply_16_bits",
+        ),
+    ],
+)
+def test_vertices_and_colours_however_they_are_written(tmp_path, name, content, rgb):
+    (tmp_path / name).write_text(content, newline="")
+    signal = open_signal(tmp_path / name)
+    np.testing.assert_array_equal(signal.values[:, :3], CORNERS)
+    assert signal.info["has_colours"] == (rgb is not None)
+    if rgb is not None:
+        np.testing.assert_allclose(signal.values[:, 3:] * 255, rgb, atol=1e-4)
