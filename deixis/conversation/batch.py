@@ -20,7 +20,7 @@ from torch import Tensor
 from deixis.conversation.render import Rendered
 from deixis.conversation.system import IGNORED, System
 from deixis.errors import DataError
-from deixis.geometry import Region
+from deixis.geometry import Region, rasterise
 from deixis.model.masks.cells import region_to_cells
 from deixis.model.prepared import Prepared, region_tensors, signal_tensors
 
@@ -42,8 +42,7 @@ def mask_targets(
 ) -> list[MaskTarget]:
     """The target of each `<seg>` in the answers of a conversation.
 
-    cells: how many cells a mask has in each modality. Raises DataError for a region from which no target mask can be
-    made.
+    cells: how many cells a mask has in each modality. Raises DataError for a region of a modality without masks.
     """
     targets = []
     for region in (regions[index] for index in rendered.targets):
@@ -54,10 +53,8 @@ def mask_targets(
             )
         if system.mask_losses is None:
             values = region_to_cells(region, own, cells[own.modality])
-        elif region.mask is None:
-            raise DataError("region: expected a mask in pixels, which this system is trained on, got none")
         else:
-            values = np.array(region.mask_array, dtype=bool)
+            values = rasterise(region, own.frame.size.size_hw)
         targets.append(MaskTarget(region.signal, values))
     return targets
 

@@ -20,7 +20,7 @@ from deixis.geometry.markup import (
 )
 from deixis.geometry.notations import Notation
 from deixis.geometry.parse import ParsedRegion, Phrase, coordinates_as_masks, parse_answer, region_in_file
-from deixis.geometry.points import bounding_box, region_points
+from deixis.geometry.points import bounding_box, covered_s, region_points, video_parts
 from deixis.geometry.raster import point_mask, rasterise
 from deixis.geometry.region_json import as_regions
 from deixis.geometry.regions import (
@@ -64,6 +64,7 @@ __all__ = [
     "check_region",
     "cloud_frame",
     "coordinates_as_masks",
+    "covered_s",
     "escaped",
     "letterbox_frame",
     "mask_to_box_xyxy",
@@ -80,6 +81,7 @@ __all__ = [
     "rle_area",
     "rle_to_mask",
     "to_markup",
+    "video_parts",
     "window_frame",
     "without_references",
     "write_answer",

@@ -40,7 +40,7 @@ def region_points(region: Region, frame: Frame, count: int, seed: int | None = N
         case "t":
             file = _instants(region, extent, frame, count, rng)
         case "xyt":
-            place, interval = _video_parts(region, extent)
+            place, interval = video_parts(region, extent)
             pixels = _pixel_centres(place, extent.size_hw, frame, count, rng)
             instants = rng.permutation(_instants(interval, extent, frame, count, rng))  # no early pixels, late pixels
             file = np.concatenate([pixels, instants], axis=1)
@@ -61,7 +61,7 @@ def _pick(available: int, count: int, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([np.arange(available), rng.integers(0, available, count - available)])
 
 
-def _video_parts(region: Region, extent: Extent) -> tuple[Region, Region]:
+def video_parts(region: Region, extent: Extent) -> tuple[Region, Region]:
     """(region of its frames, region of its time) that a region of a video consists of."""
     height, width = extent.size_hw
     if region.form == "span":
@@ -107,14 +107,18 @@ def _seen(frame: Frame, axis: int, first: int, last: int) -> tuple[int, int]:
     return first, max(first, min(last, math.floor(high - 0.5 + EDGE_PX) + 1))
 
 
-def _instants(region: Region, extent: Extent, frame: Frame, count: int, rng: np.random.Generator) -> np.ndarray:
+def covered_s(region: Region) -> tuple[float, float]:
+    """(start, end) in seconds of what a region of audio covers. Raises InputError for other regions."""
     match region.form:
         case "span":
-            start_s, end_s = region.span
+            return region.span
         case "point" if len(region.point) == 1:
-            start_s, end_s = region.point[0] - INSTANT_S, region.point[0] + INSTANT_S
-        case _:
-            raise InputError(f"a {region.constructor} has no instants of audio: use Span or Point(time_s)")
+            return region.point[0] - INSTANT_S, region.point[0] + INSTANT_S
+    raise InputError(f"a {region.constructor} has no instants of audio: use Span or Point(time_s)")
+
+
+def _instants(region: Region, extent: Extent, frame: Frame, count: int, rng: np.random.Generator) -> np.ndarray:
+    start_s, end_s = covered_s(region)
     (*_, window_start_s), (*_, window_end_s) = frame.window
     low_s, high_s = max(start_s, 0.0, window_start_s), min(end_s, extent.duration_s, window_end_s)
     if low_s >= high_s:
@@ -133,7 +137,7 @@ def bounding_box(region: Region, extent: Extent) -> Float[np.ndarray, "lows_and_
     empty.
     """
     if extent.axes == "xyt" and not (region.form == "point" and len(region.point) == extent.dim):
-        place, interval = _video_parts(region, extent)
+        place, interval = video_parts(region, extent)
         pixels = bounding_box(place, Extent(extent.modality, size_hw=extent.size_hw))
         start_s, end_s = interval.span
         return np.array([*pixels[:2], start_s, *pixels[2:], end_s])

@@ -17,9 +17,10 @@ from deixis.geometry.points import bounding_box
 from deixis.geometry.raster import rasterise
 from deixis.geometry.regions import Region
 
-# Forms of a region that can stand behind <seg>, and fields written as coordinates where no form is asked for:
-# by the axes of the signal.
-_SEG_FIELDS = {"t": ("span", "mask"), "xy": ("mask",), "xyt": ("mask",), "xyz": ("points", "mask", "box3d"), "": ()}
+# Forms of a region that can stand behind <seg>, for they are exact (a box around an object is not its mask), and fields
+# written as coordinates where no form is asked for: by the axes of the signal.
+_OUTLINES = ("mask", "polygon")
+_SEG_FIELDS = {"t": ("span",), "xy": _OUTLINES, "xyt": _OUTLINES, "xyz": ("points", "box3d"), "": ()}
 _DEFAULT_FIELDS = {"t": ("span",), "xy": ("box",), "xyt": ("tube",), "xyz": (), "": ()}
 _BOX_FIELD = {"t": "span", "xy": "box", "xyt": "tube", "xyz": "box3d", "": "box"}
 
@@ -130,7 +131,7 @@ def _answer_field(
             raise InputError(f"region {index} has to be marked by a mask, and the notation '{notation.name}' has none")
         if not seg_fields:
             raise InputError(
-                f"region {index} has no {' or '.join(_SEG_FIELDS[axes])} to be marked as {{{index}:{form}}}"
+                f"region {index} has no {form} to be marked as {{{index}:{form}}}: it has {', '.join(region.forms)}"
             )
         return None
     if not notation.coordinates:

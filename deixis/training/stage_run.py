@@ -19,6 +19,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
 from transformers.trainer_utils import SchedulerType, get_last_checkpoint
 
+from deixis.errors import DeixisError
 from deixis.options import Count, Natural, NonNegative, check_choice, check_fields, plain_values
 
 logger = logging.getLogger(__name__)
@@ -169,4 +170,9 @@ def run_stage(
         callbacks=[LossLog(model), *callbacks, board, AtomicSave()],
         optimizers=(optimizer, None),
     )
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    except DeixisError as error:
+        # PyTorch puts the traceback of a loader's process into the message, before the sentence.
+        kind = type(error)
+        raise kind(str(error).rpartition(f"{kind.__module__}.{kind.__qualname__}: ")[2].strip()) from error

@@ -4,15 +4,29 @@ import numpy as np
 import pytest
 import torch
 
-from deixis.conversation import collate
-from deixis.geometry import Region, letterbox_frame, window_frame
+from deixis.conversation import Row, collate, mask_targets, render
+from deixis.errors import InputError
+from deixis.geometry import (
+    Box,
+    Box3D,
+    Mask,
+    Point,
+    PointSet,
+    Polygon,
+    Region,
+    Scribble,
+    Span,
+    letterbox_frame,
+    window_frame,
+)
+from deixis.model.masks.cells import mask_cells
 from deixis.model.prepared import Prepared
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
-from deixis.training.guidance import AttentionGuide, first_look, guided_tokens, token_target
+from deixis.training.guidance import AttentionGuide, GuidedRow, collate_guided, first_look, guided_tokens, token_target
 from deixis.training.instruct import Instructor
 from tests.rows import DEIXIS, packed
-from tests.toy import TEXT, toy_image, toy_network, toy_tokenizer
+from tests.toy import TEXT, toy_audio, toy_cloud, toy_image, toy_network, toy_tokenizer
 
 NONE = []
 
@@ -131,3 +145,66 @@ def test_a_batch_without_guided_tokens_leaves_nothing_for_the_next():
     instructor = Instructor(network, DEIXIS, guide_weight=0.5).train()
     assert set(instructor(**batch)["losses"]) >= {"text"}
     assert instructor.guide.seen == []
+
+
+@pytest.fixture(scope="module")
+def learner():
+    """(instructor with guided attention, processor) of toy sizes."""
+    changes = {"text_config": {**TEXT, "num_hidden_layers": 4}, "loss_weights": {"numbers": 1.0}}
+    network, processor = toy_network(toy_tokenizer(), **changes)
+    return Instructor(network, DEIXIS, guide_weight=0.5).train(), processor
+
+
+MASKED, GUIDED = {"bce", "dice"}, {"guide"}
+SHAPE = np.pad(np.ones((8, 12), bool), ((4, 12), (8, 20)))  # of a picture of 24 x 40
+MEDIA = {
+    "image": (toy_image(), MediaReference("p", "image", size_hw=(24, 40))),
+    "audio": (toy_audio(), MediaReference("s", "audio", duration_s=2.0, rate_hz=16000)),
+    "point_cloud": (toy_cloud(), MediaReference("c", "point_cloud", point_count=100)),
+}
+
+
+@pytest.mark.parametrize(
+    ("modality", "region", "marked"),
+    [
+        pytest.param("image", Mask(SHAPE), MASKED, id="mask"),
+        pytest.param("image", Polygon([(8, 4), (20, 4), (20, 12)]), MASKED, id="polygon"),
+        pytest.param("image", Box(8, 4, 20, 12), None, id="box"),
+        pytest.param("image", Scribble([(8, 4), (20, 12)]), None, id="scribble"),
+        pytest.param("image", Point(8, 4), None, id="point"),
+        pytest.param("audio", Span(0.5, 1.5), MASKED, id="span"),
+        pytest.param("audio", Point(0.5), None, id="instant"),
+        pytest.param("point_cloud", PointSet(range(10, 60)), MASKED, id="points"),
+        pytest.param("point_cloud", Box3D(0, 0, 0, 0.5, 1, 1), MASKED, id="box3d"),
+        pytest.param("point_cloud", Point(0.5, 0.5, 0.5), None, id="point_in_a_cloud"),
+    ],
+)
+def test_every_form_of_region_goes_through_every_loss(learner, modality, region, marked):
+    """`marked`: the losses where the answer marks the region by `<seg>`; None where its form is no exact outline."""
+    instructor, processor = learner
+    media, reference = MEDIA[modality]
+    prepared = [processor.prepare(open_signal(media))]
+    sizes = {"image": (64, 4), "audio": (200, 50)}  # points of a cloud belong to several tokens: not guided
+
+    def losses(*turns):
+        sample = Sample("id", "made up", "refer", "train", turns, (reference,), (region,))
+        rendered = render(sample, prepared, processor, DEIXIS.label_rule)
+        row = GuidedRow(Row(prepared))
+        targets = mask_targets(rendered, sample.regions, prepared, mask_cells(instructor.model.config), DEIXIS)
+        row.add(sample, rendered, targets, processor, sizes)
+        instructor.zero_grad()
+        result = instructor(**collate_guided([row], 0, DEIXIS))
+        result["loss"].backward()
+        assert all(p.grad.isfinite().all() for p in instructor.parameters() if p.grad is not None)
+        return {name for name, value in result["losses"].items() if value > 0}
+
+    guided = GUIDED if modality in sizes else set()
+    assert losses(Turn("Is there a mug?", "Yes.")) == {"text"} | guided
+    assert losses(Turn("What is {0}?", "A mug.")) == {"text"}
+    if marked is None:
+        with pytest.raises(InputError, match=f"region 0 has no mask to be marked as .*: it has {region.form}"):
+            losses(Turn("Where?", "{0:mask}"))
+    else:
+        assert losses(Turn("Where?", "[The mug]{0:mask}.")) == {"text"} | marked | guided
+    if region.form in ("box", "span") or (region.form == "point" and modality != "point_cloud"):
+        assert losses(Turn("Where?", "[The mug]{0}.")) == {"text", "numbers"} | guided

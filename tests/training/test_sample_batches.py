@@ -141,8 +141,8 @@ BAD = [
     ),
     pytest.param(about(9, "x", ("Hello", "Hello. " * 99)), "expected at most 120 tokens (max_tokens), got", id="long"),
     pytest.param(
-        about(9, "x", ("Mark it.", "[It]{0}."), kind="point_cloud", regions=(Region(box3d=(0, 0, 0, 1, 1, 1)),)),
-        "expected points to be marked in a point cloud",
+        about(9, "x", ("Mark it.", "{0:mask}"), regions=(Region(box=(8, 4, 20, 12)),)),
+        "region 0 has no mask to be marked as {0:mask}: it has box",
         id="form",
     ),
 ]

@@ -9,10 +9,11 @@ from safetensors.torch import load_file
 
 from deixis.checkpoints import open_pretrained
 from deixis.cli import main
+from deixis.errors import DataError
 from deixis.model import DeixisForConditionalGeneration
 from deixis.training import recipe as recipes
 from deixis.training.recipe import train
-from deixis.training.stage_run import last_checkpoint
+from deixis.training.stage_run import TrainingOptions, last_checkpoint, run_stage
 from tests.toy import cut_short, toy_plan, toy_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
@@ -166,3 +167,27 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(command, tmp_path, text, w
     assert sentence in shown
     assert shown.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+class Slope(torch.nn.Module):
+    """A network of one weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return {"loss": (self.weight * x).sum(), "losses": {}}
+
+
+def gone(step):
+    if step == 2:
+        raise DataError("data/train.jsonl: expected a file, got none")
+    return {"x": torch.ones(1)}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_while_batches_are_made_is_one_sentence(tmp_path, workers):
+    options = TrainingOptions(workers=workers, bf16=False)
+    with pytest.raises(DataError, match="^data/train.jsonl: expected a file, got none$"):
+        run_stage(Slope(), gone, 4, options, tmp_path, seed=1)

@@ -12,8 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from deixis.errors import InputError
-from deixis.geometry import Frame, Region
+from deixis.geometry import Frame, Region, covered_s, point_mask, rasterise, video_parts
 from deixis.model.config import DeixisConfig
 from deixis.model.masks.sam_image import read_mask, sam_mask
 from deixis.model.prepared import Prepared
@@ -42,9 +41,9 @@ def mask_cells(config: DeixisConfig) -> dict[str, int]:
 
 
 def region_to_cells(region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
-    """The share of each cell of its signal that a region covers, in [0, 1].
+    """The share of each cell of its signal that a region of any form covers, in [0, 1].
 
-    Raises InputError for a region without the form that masks of this modality have.
+    Raises InputError for a region of another signal: pixels of audio, seconds of an image.
     """
     return load(MODALITIES[prepared.modality].cells)().encode(region, prepared, cells)
 
@@ -70,8 +69,9 @@ class PixelCells:
     """A square grid over an image, row by row."""
 
     def encode(self, region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
-        """The share of each cell that the region's mask covers, in SAM's frame where SAM makes the mask."""
-        return mask_to_cells(_mask(region, prepared), prepared.mask_frame, round(cells**0.5))
+        """The share of each cell that the region's pixels cover, in SAM's frame where SAM makes the mask."""
+        mask = rasterise(region, prepared.frame.size.size_hw)
+        return mask_to_cells(mask, prepared.mask_frame, round(cells**0.5))
 
     def decode(self, logits: Float[Tensor, " cell"], prepared: Prepared) -> Decoded:
         """One mask (height, width) in pixels of the file, which may be empty."""
@@ -87,12 +87,12 @@ class FrameCells:
     """A square grid over each frame of a video, frame by frame."""
 
     def encode(self, region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
-        """The mask's share of each cell in the frames within the region's time, or in all of them without a time."""
-        frames, duration_s = len(prepared.values), prepared.frame.size.duration_s
-        side = round((cells // frames) ** 0.5)
-        share = mask_to_cells(_mask(region, prepared), prepared.frame, side)
-        start_s, end_s = region.time_s or (0.0, duration_s)
-        edges_s = np.linspace(0.0, duration_s, frames + 1)
+        """The share of each cell that the region's pixels cover, in the frames within its time."""
+        frames, extent = len(prepared.values), prepared.frame.size
+        place, interval = video_parts(region, extent)
+        share = mask_to_cells(rasterise(place, extent.size_hw), prepared.frame, round((cells // frames) ** 0.5))
+        start_s, end_s = covered_s(interval)
+        edges_s = np.linspace(0.0, extent.duration_s, frames + 1)
         shown = (edges_s[1:] > start_s) & (edges_s[:-1] < end_s)
         return (shown[:, None] * share[None]).ravel().astype(np.float32)
 
@@ -108,10 +108,8 @@ class TimeCells:
     """Equal parts of a window in time."""
 
     def encode(self, region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
-        """The share of each cell that the region's span covers."""
-        if region.span is None:
-            raise _wrong_form("a span", prepared)
-        return span_to_cells(region.span, prepared.frame, cells)
+        """The share of each cell that the region's seconds cover."""
+        return span_to_cells(covered_s(region), prepared.frame, cells)
 
     def decode(self, logits: Float[Tensor, " cell"], prepared: Prepared) -> Decoded:
         """Every span (start_s, end_s) that is marked."""
@@ -127,9 +125,7 @@ class PointCells:
 
     def encode(self, region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
         """1 for cells whose point is among the region's, else 0."""
-        if region.points is None:
-            raise _wrong_form("points", prepared)
-        return np.isin(prepared.indices, np.asarray(region.points)).astype(np.float32)
+        return point_mask(region, prepared.frame.size.points_xyz)[prepared.indices].astype(np.float32)
 
     def decode(self, logits: Float[Tensor, " cell"], prepared: Prepared) -> Decoded:
         """Indices of all points of the file that are marked."""
@@ -141,26 +137,13 @@ class ParcelCells:
 
     def encode(self, region: Region, prepared: Prepared, cells: int) -> Float[np.ndarray, " cell"]:
         """The share of each parcel's voxels that are among the region's points."""
-        if region.points is None:
-            raise _wrong_form("points", prepared)
-        inside = np.zeros(len(prepared.indices), dtype=np.float32)
-        inside[np.asarray(region.points, dtype=np.int64)] = 1
+        inside = point_mask(region, prepared.frame.size.points_xyz)
         sums = np.bincount(prepared.indices, weights=inside, minlength=cells)
         return (sums / np.maximum(np.bincount(prepared.indices, minlength=cells), 1)).astype(np.float32)
 
     def decode(self, logits: Float[Tensor, " cell"], prepared: Prepared) -> Decoded:
         """Indices of the voxels of the parcels that are marked."""
         return [{"points": np.flatnonzero((logits > 0).numpy()[prepared.indices])}]
-
-
-def _mask(region: Region, prepared: Prepared) -> Bool[np.ndarray, "h w"]:
-    if region.mask is None:
-        raise _wrong_form("a mask", prepared)
-    return region.mask_array
-
-
-def _wrong_form(expected: str, prepared: Prepared) -> InputError:
-    return InputError(f"region: expected {expected} to be marked in {prepared.frame.size.noun}, got a region without")
 
 
 def mask_to_cells(mask: Bool[np.ndarray, "h w"], frame: Frame, side: int) -> Float[np.ndarray, " cell"]:

@@ -4,8 +4,24 @@ import numpy as np
 import pytest
 import torch
 
+from deixis.errors import InputError
 from deixis.evaluation.metrics.iou import bounds_iou, mask_iou
-from deixis.geometry import Region, cloud_frame, letterbox_frame, window_frame
+from deixis.geometry import (
+    Box,
+    Box3D,
+    Mask,
+    Point,
+    PointSet,
+    Polygon,
+    Region,
+    Scribble,
+    Span,
+    Tube,
+    cloud_frame,
+    letterbox_frame,
+    window_frame,
+)
+from deixis.geometry.frames import video_frame
 from deixis.model.masks.cells import (
     cells_to_mask,
     cells_to_points,
@@ -118,19 +134,60 @@ def test_a_cloud_of_one_point_is_found():
     assert cells_to_points(torch.ones(4), prepared).tolist() == [0]
 
 
+CORNER = np.pad(np.ones((2, 4), bool), ((0, 6), (4, 0)))  # of an image of 8 x 8, whose 4 x 4 cells have two pixels
+ROW = np.column_stack([np.arange(8.0), np.zeros(8), np.zeros(8)]).astype(np.float32)  # a cloud of eight points in a row
+SIGNALS = {
+    "image": Prepared("image", np.zeros((3, 8, 8)), letterbox_frame((8, 8), (8, 8))),
+    "audio": Prepared("audio", np.zeros((8, 4)), window_frame(1.0, 2.0)),
+    "video": Prepared("video", np.zeros((2, 3, 8, 8)), video_frame(letterbox_frame((8, 8), (8, 8)), 2.0)),
+    "point_cloud": Prepared("point_cloud", np.zeros((4, 6)), cloud_frame(ROW), indices=np.array([1, 3, 5, 7])),
+    "fmri": Prepared("fmri", np.zeros((2, 4)), cloud_frame(ROW, "fmri"), indices=np.array([0, 0, 0, 0, 1, 1, 1, 1])),
+}
+
+
 @pytest.mark.parametrize(
-    ("kind", "frame", "expected"),
+    ("modality", "region", "cells", "expected"),
     [
-        pytest.param("image", letterbox_frame((8, 8), (8, 8)), "a mask", id="image"),
-        pytest.param("audio", window_frame(1.0, 2.0), "a span", id="audio"),
-        pytest.param("point_cloud", cloud_frame(np.ones((1, 3), np.float32)), "points", id="point_cloud"),
+        pytest.param("image", Mask(CORNER), 16, {2: 1, 3: 1}, id="mask"),
+        pytest.param("image", Box(4, 0, 8, 2), 16, {2: 1, 3: 1}, id="box"),
+        pytest.param("image", Box(2, 6, 5, 8), 16, {13: 1, 14: 0.5}, id="box_of_part_of_a_cell"),
+        pytest.param("image", Polygon([(4, 0), (8, 0), (8, 2), (4, 2)]), 16, {2: 1, 3: 1}, id="polygon"),
+        pytest.param("image", Point(1, 1), 16, {0: 1, 1: 0.5, 4: 0.5}, id="point_is_a_disc_of_two_pixels"),
+        pytest.param(
+            "image", Scribble([(1, 1), (1, 7)]), 4, {0: 0.75, 2: 0.75}, id="scribble_is_a_line_of_four_pixels"
+        ),
+        pytest.param("image", Region(box=(0, 0, 8, 8), mask=CORNER), 4, {1: 0.5}, id="finest_form_counts"),
+        pytest.param("audio", Span(0.5, 1.25), 4, {1: 1, 2: 0.5}, id="span"),
+        pytest.param("audio", Point(0.75), 4, {1: 0.4}, id="instant_is_a_fifth_of_a_second"),
+        pytest.param("video", Tube(4, 0, 8, 2, 1.2, 1.8), 32, {18: 1, 19: 1}, id="tube"),
+        pytest.param("video", Box(4, 0, 8, 2), 32, {2: 1, 3: 1, 18: 1, 19: 1}, id="box_for_all_times"),
+        pytest.param("video", Span(0, 1), 8, dict.fromkeys(range(4), 1), id="span_of_whole_frames"),
+        pytest.param("video", Point(7, 7, 0.5), 8, {3: 0.5}, id="point_at_a_time"),
+        pytest.param("video", Region(mask=CORNER, time_s=(1, 2)), 32, {18: 1, 19: 1}, id="mask_at_a_time"),
+        pytest.param("point_cloud", PointSet([0, 1, 7]), 4, {0: 1, 3: 1}, id="points"),
+        pytest.param("point_cloud", Box3D(2, -1, -1, 5, 1, 1), 4, {1: 1, 2: 1}, id="box3d"),
+        pytest.param("point_cloud", Point(3, 0, 0.1), 4, {1: 1}, id="point_in_a_cloud"),
+        pytest.param("fmri", PointSet([0, 1, 7]), 2, {0: 0.5, 1: 0.25}, id="voxels"),
+        pytest.param("fmri", Box3D(3, -1, -1, 7, 1, 1), 2, {0: 0.25, 1: 1}, id="box3d_of_voxels"),
     ],
 )
-def test_a_region_without_the_form_is_refused(kind, frame, expected):
-    prepared = Prepared(kind, np.zeros(1), frame, indices=np.zeros(1, int))
-    match = f"expected {expected} to be marked in {frame.size.noun}, got a region without"
-    with pytest.raises(ValueError, match=match):
-        region_to_cells(Region(point=(1.0,)), prepared, 16)
+def test_every_form_of_region_covers_its_cells(modality, region, cells, expected):
+    share = region_to_cells(region, SIGNALS[modality], cells)
+    assert share.dtype == np.float32
+    assert {int(cell): pytest.approx(share[cell], abs=0.2) for cell in np.flatnonzero(share > 0.1)} == expected
+
+
+@pytest.mark.parametrize(
+    ("modality", "region", "match"),
+    [
+        pytest.param("image", Span(0, 1), "a Span has no pixels: an image takes", id="image"),
+        pytest.param("audio", Box(0, 0, 1, 1), "a Box has no instants of audio: use Span", id="audio"),
+        pytest.param("point_cloud", Box(0, 0, 1, 1), "a Box has no points of a cloud: use", id="point_cloud"),
+    ],
+)
+def test_a_region_of_another_signal_is_refused(modality, region, match):
+    with pytest.raises(InputError, match=match):
+        region_to_cells(region, SIGNALS[modality], 16)
 
 
 def test_the_score_is_the_mean_chance_inside():
