@@ -1,5 +1,6 @@
 """Arguments that several verbs share: their help, their checks, and lists of what they may name."""
 
+import importlib
 import re
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -57,6 +58,15 @@ def check_folder(out: Path | None) -> None:
     """Raises InputError where --out names a file."""
     if out is not None and out.exists() and not out.is_dir():
         raise InputError(f"--out: expected a folder, got the file {out}")
+
+
+def check_installed(*packages: str) -> None:
+    """Imports packages of extras, so that a missing one is reported before a run writes anything.
+
+    Raises ModuleNotFoundError.
+    """
+    for package in packages:
+        importlib.import_module(package)
 
 
 def print_entries(entries: Iterable[tuple[str, str, Iterable[str]]]) -> None:

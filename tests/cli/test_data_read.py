@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import pytest
 
@@ -130,3 +131,21 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(command, tmp_path, words, 
     assert sentence in err
     assert err.count("\n") == 1
     assert not list(tmp_path.glob("out/*.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("package", "words"),
+    [
+        pytest.param("ijson", [], id="of_the_format"),
+        pytest.param("pyarrow", ["--to", "parquet"], id="of_the_shards"),
+        pytest.param("ray", ["--ray", "local"], id="of_the_cluster"),
+    ],
+)
+def test_without_an_extra_no_folder_is_left(command, tmp_path, monkeypatch, package, words):
+    path = coco_set(tmp_path / "set", 2)
+    monkeypatch.setitem(sys.modules, package, None)
+    code, told, wrong = command("coco", path, tmp_path / "out", *words)
+    assert (code, told) == (2, "")
+    assert package in wrong
+    assert wrong.count("\n") == 1
+    assert not (tmp_path / "out").exists()

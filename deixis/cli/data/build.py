@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deixis.cli.arguments import Ray, Workers, print_entries
+from deixis.cli.arguments import Ray, Workers, check_installed, print_entries
 from deixis.cli.data.read import show_report
 from deixis.cli.recipes import find_recipe
 from deixis.errors import InputError
@@ -49,6 +49,7 @@ def run(
     if scale is not None and not scale > 0:
         raise InputError(f"--scale: expected a number above 0, got {scale}")
     wanted = replace(wanted, **{k: v for k, v in {"scale": scale, "seed": seed}.items() if v is not None})
+    check_installed(*["pyarrow"] * (wanted.ending == "parquet"), *["ray"] * (ray is not None))
     folder = RunFolder(out)
     plan = plan_build(wanted, folder, _tools(wanted, out))
     was_done = folder.is_finished

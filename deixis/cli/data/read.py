@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deixis.cli.arguments import Ray, Workers, named_values, print_entries
+from deixis.cli.arguments import Ray, Workers, check_installed, named_values, print_entries
 from deixis.errors import InputError
 from deixis.options import check_choice
 
@@ -57,6 +57,7 @@ def run(
 
     check_choice("--to", to, ENDINGS)
     check_choice("--media", media, PLACEMENTS)
+    check_installed(*["pyarrow"] * (to == "parquet"), *["ray"] * (ray is not None))
     folder = RunFolder(out)
     config = DatasetConfig(path, images, split, named_values(option or ()))
     source = _source("FORMAT", format_name, config, folder.hidden / "source.sqlite", "source")

@@ -1,6 +1,5 @@
 """`deixis data stats`: statistics of a dataset as tables, plots and JSON."""
 
-import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deixis.cli.arguments import SamplesPath, check_folder
+from deixis.cli.arguments import SamplesPath, check_folder, check_installed
 from deixis.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def run(
     """
     check_folder(out)
     if out is not None:
-        importlib.import_module("matplotlib")  # of the extras: a missing one is reported before the pass
+        check_installed("matplotlib")
     from rich.console import Console
 
     from deixis.cli.progress import Stages

@@ -14,7 +14,7 @@ from deixis.datasets.runs.folder import RunFolder, Totals, UnitReport
 from deixis.datasets.runs.pool import Workers, map_ordered
 from deixis.datasets.runs.sources import Source
 from deixis.datasets.runs.survey import Survey, survey
-from deixis.errors import DataError, DeixisError
+from deixis.errors import DataError
 from deixis.samples.progress import Progress, Silent
 from deixis.samples.sample import Sample, Skipped
 
@@ -89,11 +89,12 @@ def read_set(plan: ReadPlan, folder: RunFolder, workers: Workers, progress: Prog
 def prepare(sources: Sequence[Source], folder: RunFolder, progress: Progress) -> dict[str, int]:
     """The number of items of each source, by name; their catalogues are made.
 
-    Raises DataError for a source that is no such set or has no items; a folder that holds nothing else then goes.
+    Raises DataError for a source that is no such set or has no items. After any error, a missing package of an extra
+    too, a folder that holds nothing else goes.
     """
     try:
         return _prepare(sources, progress)
-    except (DeixisError, OSError):
+    except Exception:
         folder.discard_if_empty()
         raise
 
