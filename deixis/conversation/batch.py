@@ -54,14 +54,16 @@ def mask_targets(
         if system.mask_losses is None:
             values = region_to_cells(region, own, cells[own.modality])
         else:
-            values = rasterise(region, own.frame.size.size_hw)
+            size_hw = own.frame.size.size_hw
+            assert size_hw is not None, "systems with mask losses of their own mark images alone"
+            values = rasterise(region, size_hw)
         targets.append(MaskTarget(region.signal, values))
     return targets
 
 
 @dataclass
 class Row:
-    """One packed row: ids, labels, blocks and positions of equal length; regions and masks in the order of tokens.
+    """One packed row: ids, labels, coordinates, blocks and positions of equal length; regions and masks in their order.
 
     prefix: the number of tokens up to the last signal, once a conversation was added. region_points, region_signal: of
     each region token. masks: of each learnt `<seg>`.
@@ -71,6 +73,7 @@ class Row:
     prefix: int = 0
     ids: list[int] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
+    coordinates: list[bool] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     region_points: list[Any] = field(default_factory=list)
@@ -85,7 +88,8 @@ class Row:
         """Begins an empty row with the tokens up to the last signal, which all its conversations share."""
         if not self.ids:
             self.prefix = rendered.shared
-            self._extend(rendered.ids[: self.prefix], [IGNORED] * self.prefix, 0, 0)
+            self._extend(rendered, slice(self.prefix), 0, 0)
+            self.labels = [IGNORED] * self.prefix
 
     def add(self, rendered: Rendered, targets: Sequence[MaskTarget] = ()) -> int:
         """The position of the conversation's first own token, after it was added as a block of its own.
@@ -97,15 +101,16 @@ class Row:
             raise ValueError("rows hold conversations about the same signals; these begin with other tokens")
         start, block = len(self.ids), (self.blocks[-1] if self.blocks else 0) + 1
         # positions of every block restart after the signals, as if it were the only one
-        self._extend(rendered.ids[self.prefix :], rendered.labels[self.prefix :], block, self.prefix)
+        self._extend(rendered, slice(self.prefix, None), block, self.prefix)
         self.region_points += [points for points, _ in rendered.points]
         self.region_signal += [signal for _, signal in rendered.points]
         self.masks += targets
         return start
 
-    def _extend(self, ids: Sequence[int], labels: Sequence[int], block: int, position: int) -> None:
-        self.ids += ids
-        self.labels += labels
+    def _extend(self, rendered: Rendered, part: slice, block: int, position: int) -> None:
+        self.ids += (ids := rendered.ids[part])
+        self.labels += rendered.labels[part]
+        self.coordinates += rendered.coordinates[part]
         self.blocks += [block] * len(ids)
         self.positions += range(position, position + len(ids))
 
@@ -133,6 +138,7 @@ def collate(rows: Sequence[Row], pad_id: int, system: System) -> dict[str, Any]:
     batch: dict[str, Any] = {
         "input_ids": fill("ids", pad_id),
         "labels": fill("labels", IGNORED),
+        "coordinates": fill("coordinates", False),
         "position_ids": fill("positions", 0),
         "attention_mask": block_attention(fill("blocks", -1)),
         **signal_tensors([row.prepared for row in rows]),

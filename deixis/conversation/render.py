@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from deixis.conversation.system import IGNORED, AnswerSpan, Conversation, LabelRule
 from deixis.errors import DataError
-from deixis.geometry import write_answer
+from deixis.geometry import coordinate_spans, write_answer
 from deixis.model import DeixisProcessor
 from deixis.model.prepared import Prepared
 from deixis.model.regions.sampled_points import SampledPoints
@@ -24,7 +24,8 @@ from deixis.samples.sample import Sample, Turn
 class Rendered:
     """A conversation as token ids, with the regions that its region and `<seg>` tokens stand for.
 
-    labels: the ids of tokens that are learnt, `IGNORED` elsewhere. shared: the number of tokens up to the last signal,
+    labels: the ids of tokens that are learnt, `IGNORED` elsewhere. coordinates: which tokens write the coordinates of a
+    region in an answer; the same number elsewhere is text. shared: the number of tokens up to the last signal,
     which all conversations about the same signals have in common. answers: the token span of each answer that exists.
     points: (sampled points, index of their signal) of each region token in order. targets: the index of the region
     that each `<seg>` of the sample's answers stands for, in order.
@@ -32,6 +33,7 @@ class Rendered:
 
     ids: list[int]
     labels: list[int]
+    coordinates: list[bool]
     shared: int
     answers: list[AnswerSpan] = field(default_factory=list)
     points: list[tuple[SampledPoints, int]] = field(default_factory=list)
@@ -68,6 +70,11 @@ def render(
     modalities = [own.modality for own in prepared]
     text, spans = processor.conversation_text(turns, modalities)
     ids, offsets = processor.encode_text(text, modalities)
+    coordinates = [False] * len(ids)
+    for first, close, _ in spans:
+        for start, stop in coordinate_spans(text[first:close], [own.frame for own in prepared], processor.notation):
+            tokens = slice(*(bisect_left(offsets, first + place) for place in (start, stop)))
+            coordinates[tokens] = [True] * len(coordinates[tokens])
     answers = [AnswerSpan(*(bisect_left(offsets, place) for place in span)) for span in spans]
 
     def encode(part: str) -> list[int]:
@@ -79,7 +86,7 @@ def render(
     labels = [IGNORED] * len(ids)
     if label_rule is not None and len(answers) == len(turns):  # a question without its answer teaches nothing
         labels = label_rule(Conversation(text, ids, offsets, answers, encode))
-    return Rendered(ids, labels, _shared(ids, prepared, processor), answers, points, targets)
+    return Rendered(ids, labels, coordinates, _shared(ids, prepared, processor), answers, points, targets)
 
 
 def _answer(

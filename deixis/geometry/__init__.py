@@ -19,7 +19,14 @@ from deixis.geometry.markup import (
     without_references,
 )
 from deixis.geometry.notations import Notation
-from deixis.geometry.parse import ParsedRegion, Phrase, coordinates_as_masks, parse_answer, region_in_file
+from deixis.geometry.parse import (
+    ParsedRegion,
+    Phrase,
+    coordinate_spans,
+    coordinates_as_masks,
+    parse_answer,
+    region_in_file,
+)
 from deixis.geometry.points import bounding_box, covered_s, region_points, video_parts
 from deixis.geometry.raster import point_mask, rasterise
 from deixis.geometry.region_json import as_regions
@@ -63,6 +70,7 @@ __all__ = [
     "box_iou",
     "check_region",
     "cloud_frame",
+    "coordinate_spans",
     "coordinates_as_masks",
     "covered_s",
     "escaped",

@@ -128,6 +128,22 @@ def parse_answer(text: str, frames: Sequence[Frame], notation: Notation) -> Pars
     return _tidied(_joined(plain, text[cursor:], after_reference), drafts, holes)
 
 
+def coordinate_spans(text: str, frames: Sequence[Frame], notation: Notation) -> list[tuple[int, int]]:
+    """(start, end) of every bracket of a text that `parse_answer` reads as the coordinates of a region, without @1.
+
+    >>> from deixis.geometry.notations import Notation
+    >>> from deixis.geometry.frames import letterbox_frame
+    >>> coordinate_spans("7 of <p>mug</p>[1, 2], see [3]", [letterbox_frame((64, 64), (64, 64))], Notation())
+    [(15, 21)]
+    """
+    tokens = (token for token in _token_pattern(notation).finditer(text) if token["numbers"] is not None)
+    return [
+        (token.start(), token.end("closed"))
+        for token in tokens
+        if _coordinates_region(token, frames, notation) is not None
+    ]
+
+
 def _token_pattern(notation: Notation) -> re.Pattern:
     words = {
         "open": notation.phrase_open,

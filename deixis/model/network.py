@@ -232,6 +232,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         region_signal: Tensor | None = None,
         region_places: Tensor | None = None,
         labels: Tensor | None = None,
+        coordinates: Tensor | None = None,
         seg_signal: Tensor | None = None,
         seg_target: Tensor | None = None,
         encoded: Encoded | None = None,
@@ -246,8 +247,9 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         signals: prepared values by modality, (row, ...), and sam_values where SAM makes the masks, with signal_modality
         and signal_sample (signal,) as in `SignalBatch`; or `encoded`, made by `encode`. region_points (region, point,
         axis), region_signal (region,): in the order of the region tokens; region_places likewise, where the field is
-        read elsewhere than at the points. seg_signal (mask,), seg_target (mask, cell): of the `<seg>` tokens among the
-        labels, in order; cells beyond those of the signal's modality are ignored. Without seg_target, masks have no
+        read elsewhere than at the points. coordinates (batch, position): where a number among the labels is a
+        coordinate, not text; None: everywhere. seg_signal (mask,), seg_target (mask, cell): of the `<seg>` tokens among
+        the labels, in order; cells beyond those of the signal's modality are ignored. Without seg_target, masks have no
         loss here.
         """
         if encoded is None and signal_modality is not None and len(signal_modality):
@@ -263,13 +265,13 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         )
         hidden, cache = outputs.last_hidden_state, outputs.past_key_values
         if labels is not None:
-            return self._with_losses(hidden, labels, seg_signal, seg_target, encoded)
+            return self._with_losses(hidden, labels, coordinates, seg_signal, seg_target, encoded)
         logits = self.get_output_embeddings()(hidden[:, -logits_to_keep:] if logits_to_keep else hidden)
         states = None if input_ids is None else hidden[self._prompting(input_ids)]
         return DeixisOutput(logits=logits, past_key_values=cache, hidden=hidden, seg_states=states)
 
-    def _with_losses(self, hidden, labels, seg_signal, seg_target, encoded) -> DeixisOutput:
-        losses = self._text_losses(hidden, labels)
+    def _with_losses(self, hidden, labels, coordinates, seg_signal, seg_target, encoded) -> DeixisOutput:
+        losses = self._text_losses(hidden, labels, coordinates)
         mask_logits = None
         if seg_signal is not None and len(seg_signal):
             mask_logits = self._predicted_masks(hidden, labels, seg_signal, encoded)
@@ -284,15 +286,17 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         where = ids == self.config.seg_token_id
         return nn.functional.pad(where[:, 1:], (0, 1)) if self.config.pointing.state == "before" else where
 
-    def _text_losses(self, hidden, labels) -> dict[str, Tensor]:
+    def _text_losses(self, hidden, labels, coordinates) -> dict[str, Tensor]:
         shifted = nn.functional.pad(labels[:, 1:], (0, 1), value=-100)
         # logits of learnt positions only: a row is mostly signals and questions, and a vocabulary is wide
         learnt = shifted != -100
-        grid = self.config.number_tokens
-        logits = self.get_output_embeddings()(hidden[learnt])
-        losses = {"text": text_loss(logits, shifted[learnt], *grid, self.config.number_spread)}
+        if coordinates is not None:
+            coordinates = nn.functional.pad(coordinates[:, 1:], (0, 1))[learnt]
+        grid, spread = self.config.number_tokens, self.config.number_spread
+        logits, labels = self.get_output_embeddings()(hidden[learnt]), shifted[learnt]
+        losses = {"text": text_loss(logits, labels, *grid, spread, coordinates)}
         if self.config.loss_weights.numbers > 0:
-            losses["numbers"] = number_loss(logits, shifted[learnt], *grid)
+            losses["numbers"] = number_loss(logits, labels, *grid, coordinates)
         return losses
 
     def _predicted_masks(self, hidden, labels, seg_signal, encoded) -> list[Tensor]:

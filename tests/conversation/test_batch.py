@@ -9,7 +9,7 @@ from deixis.geometry import Region
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import open_signal
 from tests.rows import DEIXIS, packed
-from tests.toy import toy_audio, toy_image
+from tests.toy import toy_audio, toy_image, toy_network, toy_tokenizer
 
 CELLS = {"image": 64, "audio": 200, "point_cloud": 64}
 MEDIA = (MediaReference("p", "image", size_hw=(24, 40)), MediaReference("s", "audio", duration_s=2.0))
@@ -97,6 +97,39 @@ def test_labels_are_the_answers_alone(toy, packer):
         "A<p>redmug</p><seg>.<eos>At<p>thebell</p>[62,187]@1.<eos>"
         "<p>Right</p><seg>of[0,187,500,781],<p>heard</p><seg>@1.<eos>"
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param("7", "", id="a_label"),
+        pytest.param("7 of {0}, 3 and [12 bells]{2}.", "0 187 500 781 62 187", id="numbers_beside_coordinates"),
+        pytest.param("[A mug]{0:mask} and [5, 6, 7] in brackets.", "", id="brackets_that_are_no_region"),
+        pytest.param("[A mug]{}, none of 4.", "", id="none"),
+    ],
+)
+def test_only_numbers_of_regions_are_coordinates(toy, packer, answer, expected):
+    row = packer(sample(("How many of 9, {0}?", answer)))
+    words = [toy[1].tokenizer.decode([token]).strip() for token in row.ids]
+    marked = [word for word, is_marked in zip(words, row.coordinates, strict=True) if is_marked]
+    assert " ".join(word for word in marked if word.isdigit()) == expected
+    batch = collate([row, packer(FIRST, SECOND)], 0, DEIXIS)
+    assert batch["coordinates"].shape == batch["labels"].shape
+    assert batch["coordinates"][0].sum() == len(marked)
+
+
+def test_a_number_that_is_text_has_no_soft_target(packer):
+    """As a class label, or a digit that is spoken: the loss is the cross entropy of any other word."""
+    network, _ = toy_network(toy_tokenizer(), loss_weights={"numbers": 1.0})
+    losses = {}
+    for spread in (0.0, 12.0):
+        network.config.number_spread = spread
+        for name, answer in (("label", "7"), ("box", "{0}")):
+            with torch.no_grad():
+                losses[name, spread] = network(**collate([packer(sample(("What is it?", answer)))], 0, DEIXIS)).losses
+    assert losses["label", 0.0] == losses["label", 12.0]
+    assert losses["label", 12.0]["numbers"] == 0 < losses["box", 12.0]["numbers"]
+    assert losses["box", 0.0]["text"] != losses["box", 12.0]["text"]
 
 
 def test_regions_and_masks_are_in_the_order_of_their_tokens(toy, packer):

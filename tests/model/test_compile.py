@@ -14,14 +14,14 @@ from deixis.model.masks.cells import mask_cells
 from deixis.samples.sample import Sample, Turn
 from deixis.signals import open_signal
 from tests.rows import DEIXIS
-from tests.toy import cloud, picture, sound
+from tests.toy import toy_audio, toy_image, toy_point_cloud
 
 pytestmark = pytest.mark.compile
 BACKEND = "aot_eager"
 ABOUT = {
-    "image": (picture(), Mask(np.pad(np.ones((8, 12), bool), ((4, 12), (8, 20))))),
-    "audio": (sound(), Span(0.5, 1.5)),
-    "point_cloud": (cloud(), PointSet(range(10, 60))),
+    "image": (toy_image(), Mask(np.pad(np.ones((8, 12), bool), ((4, 12), (8, 20))))),
+    "audio": (toy_audio(), Span(0.5, 1.5)),
+    "point_cloud": (toy_point_cloud(), PointSet(range(10, 60))),
 }
 
 

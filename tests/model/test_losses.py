@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from deixis.model.losses import mask_losses, text_loss
+from deixis.model.losses import mask_losses, number_loss, text_loss
 
 
 @pytest.fixture
@@ -35,6 +35,21 @@ def test_neighbours_share_the_target_of_a_number(words):
         else:
             total -= row[label]
     assert text_loss(logits, labels, 10, 10, 1.5).item() == pytest.approx(total / 9, rel=1e-5)
+
+
+def test_a_number_that_is_no_coordinate_is_learnt_as_text(words):
+    logits, labels = words
+    inside = torch.tensor([0, 1, 0, 1, 0, 0, 1, 1, 0], dtype=torch.bool)  # also where the label is no number
+    rows = torch.stack([text_loss(logits[i : i + 1], labels[i : i + 1], 10, 10, 1.5) for i in range(9)])
+    plain = cross_entropy(logits, labels, reduction="none")
+    expected = torch.where(inside, rows, plain).mean()
+    torch.testing.assert_close(text_loss(logits, labels, 10, 10, 1.5, inside), expected)
+    nowhere = torch.zeros(9, dtype=torch.bool)
+    torch.testing.assert_close(text_loss(logits, labels, 10, 10, 1.5, nowhere), plain.mean())
+    assert number_loss(logits, labels, 10, 10, nowhere) == 0
+    torch.testing.assert_close(
+        number_loss(logits, labels, 10, 10, inside), number_loss(logits[[1]], labels[[1]], 10, 10)
+    )
 
 
 def test_a_narrow_spread_is_nearly_cross_entropy(words):

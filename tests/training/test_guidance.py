@@ -26,7 +26,7 @@ from deixis.signals import open_signal
 from deixis.training.guidance import AttentionGuide, GuidedRow, collate_guided, first_look, guided_tokens, token_target
 from deixis.training.instruct import Instructor
 from tests.rows import DEIXIS, packed
-from tests.toy import TEXT, toy_audio, toy_cloud, toy_image, toy_network, toy_tokenizer
+from tests.toy import TEXT, toy_audio, toy_image, toy_network, toy_point_cloud, toy_tokenizer
 
 NONE = []
 
@@ -160,7 +160,7 @@ SHAPE = np.pad(np.ones((8, 12), bool), ((4, 12), (8, 20)))  # of a picture of 24
 MEDIA = {
     "image": (toy_image(), MediaReference("p", "image", size_hw=(24, 40))),
     "audio": (toy_audio(), MediaReference("s", "audio", duration_s=2.0, rate_hz=16000)),
-    "point_cloud": (toy_cloud(), MediaReference("c", "point_cloud", point_count=100)),
+    "point_cloud": (toy_point_cloud(), MediaReference("c", "point_cloud", point_count=100)),
 }
 
 
