@@ -6,8 +6,9 @@ name. Such classes stand under `@no_type_check`: the run-time checker of the tes
 own, before `__post_init__` can. It knows no recipe and no network.
 """
 
+import json
 import types
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -124,6 +125,27 @@ def read_options(cls: type[T], values: Any, where: str) -> T:
 def plain_values(record: Any) -> dict[str, Any]:
     """A dataclass instance as JSON and YAML hold it, which `read_options` takes again: tuples become lists."""
     return asdict(record, dict_factory=lambda pairs: {n: list(v) if isinstance(v, tuple) else v for n, v in pairs})
+
+
+def differences(earlier: Any, now: Any, name: str = "") -> Iterator[str]:
+    """What differs between two records of plain values, one phrase for each field, which names it with both values.
+
+    >>> list(differences({"a": {"b": 1}, "c": [1, 2]}, {"a": {"b": 2}, "c": [1, 3]}))
+    ['its a.b is 1, now it is 2', 'its c[1] is 2, now it is 3']
+    """
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        for field in dict.fromkeys((*earlier, *now)):
+            yield from differences(earlier.get(field), now.get(field), f"{name}.{field}".lstrip("."))
+    elif isinstance(earlier, list) and isinstance(now, list) and len(earlier) == len(now):
+        for index, pair in enumerate(zip(earlier, now, strict=True)):
+            yield from differences(*pair, f"{name}[{index}]")
+    elif earlier != now:
+        yield f"its {name} is {_short(earlier)}, now it is {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 @cache

@@ -1,16 +1,15 @@
 """`deixis train`: trains the stages of a recipe, or resumes them."""
 
-import importlib
 import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deixis.cli.arguments import check_folder
+from deixis.cli.arguments import check_folder, check_installed
 from deixis.cli.recipes import find_recipe
 
-NEEDED = ("accelerate", "tensorboard")  # of the extras: a missing one is reported before the run begins
+NEEDED = ("accelerate", "tensorboard")  # of the extras
 WORLD_NEEDS = ("embreex",)  # for recipes whose data is the generated world
 
 
@@ -20,7 +19,7 @@ def run(
         Path | None, typer.Option(help="Folder of the run: checkpoints, logs, and the model. [default: runs/RECIPE]")
     ] = None,
 ) -> None:
-    """Train a model from a recipe; the same command resumes a run that was stopped.
+    """Train a model from a recipe; the same command resumes a run that was stopped, or goes on with more steps.
 
     Each stage writes STAGE/model into the folder; tensorboard --logdir shows its curves.
     """
@@ -31,15 +30,16 @@ def run(
 
     folder = out or Path("runs") / recipe.stem
     plan = read_recipe(recipe)
-    for package in (*NEEDED, *WORLD_NEEDS) if isinstance(plan, Recipe) and plan.uses_world else NEEDED:
-        importlib.import_module(package)
+    check_installed(*NEEDED, *(WORLD_NEEDS if isinstance(plan, Recipe) and plan.uses_world else ()))
+    before = {path: path.stat().st_ino for path in folder.glob("*/model")}
     try:
         model = train(plan, folder)
     except KeyboardInterrupt:
         if folder.is_dir():
             typer.echo(f"\nstopped; to resume: deixis train {recipe} --out {folder}", err=True)
         raise
-    typer.echo(f"the model is in {model}")
+    was_there = before.get(model) == model.stat().st_ino
+    typer.echo(f"the model is in {model}" + ", trained before: nothing was left to do" * was_there)
     if (model.parent / "scores.json").is_file():  # of a classifier
         for clouds, scores in json.loads((model.parent / "scores.json").read_text(encoding="utf-8")).items():
             overall, mean_class = (f"{100 * scores[name]:.2f} %" for name in ("overall", "mean_class"))

@@ -23,10 +23,10 @@ from transformers import TrainerCallback
 from deixis.datasets.classification.class_clouds import SCANOBJECTNN_HARDEST, ClassClouds, ClassSet, read_class_clouds
 from deixis.errors import ConfigError
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
-from deixis.options import Bounds, Count, Natural, NonNegative, check_fields, read_options
+from deixis.options import Bounds, Count, Natural, NonNegative, check_fields, differences, plain_values, read_options
 from deixis.samples.text_file import read_yaml
 from deixis.systems.pointmlp.classifier import CloudClassifier
-from deixis.training.stage_run import COPY, TrainingOptions, run_stage, write_copy
+from deixis.training.stage_run import COPY, MODEL, TrainingOptions, run_stage, write_copy
 
 logger = logging.getLogger(__name__)
 TASK = "classify"  # also the folder of the stage, as in other recipes
@@ -194,11 +194,11 @@ def train_classifier(recipe: ClassifyRecipe, out: Path) -> Path:
     another recipe.
     """
     copy, folder = out / COPY, out / TASK
-    if copy.is_file() and parse_classify(read_yaml(copy), f"{copy}: ") != recipe:
-        raise ConfigError(f"{out}: holds a run of another recipe; choose another folder")
-    if (folder / "model").exists():
+    if copy.is_file() and (found := "; ".join(differences(read_yaml(copy), plain_values(recipe)))):
+        raise ConfigError(f"{out}: holds a run of another recipe ({found}); choose another folder, or remove this one")
+    if (folder / MODEL).exists():
         logger.info("%s is done", folder)
-        return folder / "model"
+        return folder / MODEL
     data = read_class_clouds(recipe.data.folder, recipe.model.points, recipe.data.variant)
     batches = ClassBatches(data.train, recipe)
     if not batches.steps_per_epoch:
@@ -211,8 +211,8 @@ def train_classifier(recipe: ClassifyRecipe, out: Path) -> Path:
     if data.test is not None:
         scores["test"] = score(network, data.test, data.names, recipe.batch)
     (folder / SCORES).write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
-    CloudClassifier(network.cpu(), data.names, data.unit_sphere).save(folder / "model")
-    return folder / "model"
+    CloudClassifier(network.cpu(), data.names, data.unit_sphere).save(folder / MODEL)
+    return folder / MODEL
 
 
 def _fit(network: PointMLP, batches: ClassBatches, recipe: ClassifyRecipe, folder: Path, data: ClassSet) -> None:

@@ -32,9 +32,10 @@ from deixis.systems.deixis.tokenizer import SPECIAL_TOKENS, build_tokenizer, num
 from deixis.training.classifier import ClassifyRecipe, train_classifier
 from deixis.training.dense import DenseBatches, DenseHeads, DensePretrainer
 from deixis.training.instruct import PAIR, PAIRS, InstructBatches, Instructor
-from deixis.training.recipe_file import DATA, DenseStage, InstructStage, Recipe, Stage, read_recipe
+from deixis.training.recipe_file import DATA, DenseStage, InstructStage, Recipe, Stage
+from deixis.training.same_run import check_same_run, set_aside
 from deixis.training.sample_batches import SampleBatches
-from deixis.training.stage_run import COPY, run_stage, write_copy
+from deixis.training.stage_run import MODEL, run_stage, write_copy
 from deixis.world.generate import world_samples
 
 logger = logging.getLogger(__name__)
@@ -47,21 +48,24 @@ TEXT_SEEDS = 150  # seeds of the world whose questions and answers the tokenizer
 def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
     """Runs all stages under `out`; returns the folder of the trained model.
 
-    Finished stages are skipped, an interrupted one is resumed. Raises ConfigError where parts of the recipe do not fit
-    each other, or `out` holds the run of another network; nothing is written then.
+    Finished stages are skipped, an interrupted one is resumed, and so is the last one where its steps are more than
+    they were; its earlier model stays as model-STEPS. Raises ConfigError where parts of the recipe do not fit each
+    other, or `out` holds the run of another recipe; nothing is written then.
     """
     out = Path(out)
     if isinstance(recipe, ClassifyRecipe):
         return train_classifier(recipe, out)
     torch.manual_seed(recipe.seed)
-    _check_same_run(recipe, out)
+    extended = check_same_run(recipe, out)
     model, processor = start_model(recipe)
     mixtures: dict[str, Mixture] = {}
     for number, stage in enumerate(recipe.stages):
         _check_modalities(stage, model.config.modalities)
-        if isinstance(stage, InstructStage) and stage.mixture and not _trained(stage, out).exists():
+        is_done = _trained(stage, out).exists() and stage.name not in extended
+        if isinstance(stage, InstructStage) and stage.mixture and not is_done:
             mixtures[stage.name] = Mixture(stage.mixture, _first_seed(recipe, number))
             _check_steps(stage, mixtures[stage.name])
+    set_aside(out, extended)  # before the copy: a copy with more steps and the old model would count as done
     write_copy(recipe, out)
     heads = dense_heads(model)
     finished: Path | None = None  # the last stage whose weights are not in `model` yet
@@ -86,7 +90,7 @@ def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
 
 def _trained(stage: Stage, out: Path) -> Path:
     """The folder of the model that a stage ends with, which is there once it has ended."""
-    return out / stage.name / "model"
+    return out / stage.name / MODEL
 
 
 def _first_seed(recipe: Recipe, number: int) -> int:
@@ -132,14 +136,6 @@ def _stage(
         batches = SampleBatches(mixture, processor, system, masks, count, limit, guide_sizes, folder, world)
     heads = heads if stage.dense_weight > 0 else None
     return Instructor(model, system, heads, stage.dense_weight, stage.guide_weight), batches
-
-
-def _check_same_run(recipe: Recipe, out: Path) -> None:
-    """Raises ConfigError if the run in `out` began from another network; its stages may have changed since."""
-    earlier = read_recipe(out / COPY) if (out / COPY).is_file() else recipe
-    for name in ("seed", "vocab_size", "model", "mask_weights", "init"):
-        if getattr(earlier, name, None) != getattr(recipe, name):
-            raise ConfigError(f"{out}: holds a run of another recipe ({name} differs); choose another folder")
 
 
 def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:

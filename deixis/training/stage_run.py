@@ -24,6 +24,8 @@ from deixis.options import Count, Natural, NonNegative, check_choice, check_fiel
 
 logger = logging.getLogger(__name__)
 COPY = "recipe.yaml"  # of the recipe, in the folder of its run
+MODEL = "model"  # the folder that a stage ends with, in its own
+DONE = "done"  # in a checkpoint that is whole
 
 
 @no_type_check
@@ -97,19 +99,28 @@ class LossLog(TrainerCallback):
 class AtomicSave(TrainerCallback):
     """Keeps half-written checkpoints from counting: a checkpoint without its `done` file is removed on resume."""
 
+    def on_train_begin(self, args, state, control, **kwargs):
+        # the state of a checkpoint holds the intervals that its run had
+        state.logging_steps, state.save_steps = args.logging_steps, args.save_steps
+
     def on_save(self, args, state, control, **kwargs):
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (folder / "done").touch()
+        (folder / DONE).touch()
 
 
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint under `folder`; halves left by a kill are removed."""
     while folder.is_dir() and (found := get_last_checkpoint(str(folder))):
-        if (Path(found) / "done").exists():
+        if (Path(found) / DONE).exists():
             return Path(found)
         logger.warning("removing the unfinished checkpoint %s", found)
         shutil.rmtree(found)
     return None
+
+
+def last_step(folder: Path) -> int:
+    """The step of the newest whole checkpoint under `folder`; 0 without one."""
+    return max((int(path.parent.name.split("-")[-1]) for path in folder.glob(f"checkpoint-*/{DONE}")), default=0)
 
 
 def write_copy(recipe: Any, out: Path) -> None:
@@ -134,7 +145,7 @@ def run_stage(
     `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW; `schedule_options` of the schedule.
     """
     resume = last_checkpoint(folder)
-    start = int(resume.name.split("-")[-1]) if resume else 0
+    start = last_step(folder)
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,

@@ -1,6 +1,7 @@
 """Running a recipe: a run that was stopped ends as an unbroken one, half a checkpoint counts for nothing."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from safetensors.torch import load_file
 
 from deixis.checkpoints import open_pretrained
 from deixis.cli import main
-from deixis.errors import DataError
+from deixis.errors import ConfigError, DataError
 from deixis.model import DeixisForConditionalGeneration
 from deixis.training import recipe as recipes
 from deixis.training.recipe import train
@@ -94,12 +95,88 @@ def test_a_finished_run_is_not_run_again(unbroken, monkeypatch):
     assert train(toy_plan(), unbroken) == unbroken / "instruct" / "model"
 
 
-def test_a_folder_of_another_network_is_refused(unbroken):
+def stages(**changes):
+    """The stages of the toy recipe; `changes` of fields by the name of a stage."""
+    return [{**stage, **changes.get(stage["name"], {})} for stage in toy_recipe()["stages"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        pytest.param({"seed": 4}, ["its seed is 3, now it is 4"], id="seed"),
+        pytest.param({"vocab_size": 301}, ["its vocab_size is 300, now it is 301"], id="vocab_size"),
+        pytest.param(
+            {"model": {**toy_recipe()["model"], "number_spread": 1.0}},
+            ["its model.number_spread is 12.0, now it is 1.0"],
+            id="network",
+        ),
+        pytest.param(
+            {"stages": stages(dense={"batch": {"image": 1}}, instruct={"learning_rate": 0.5, "steps": 3})},
+            [
+                "its stages.dense.batch.image is 2, now it is 1",
+                "its stages.dense.batch.audio is 1, now it is null",
+                "its stages.dense.batch.point_cloud is 1, now it is null",
+                "its stages.instruct.learning_rate is 0.001, now it is 0.5",
+                "its stages.instruct.steps is 4, now it is 3",
+            ],
+            id="every_field_is_named",
+        ),
+        pytest.param(
+            {"stages": stages(dense={"steps": 5})},
+            ["its stages.dense.steps is 4, now it is 5"],
+            id="more_steps_below_a_stage_that_began_from_it",
+        ),
+        pytest.param(
+            {"stages": stages()[1:]}, ["its stages are dense, instruct, now they are instruct"], id="fewer_stages"
+        ),
+        pytest.param(
+            {"stages": [{**stages()[0], "name": "first"}, *stages()]},
+            ["its stages are dense, instruct, now they are first, dense, instruct"],
+            id="a_stage_before",
+        ),
+    ],
+)
+def test_a_folder_of_another_recipe_is_refused(unbroken, change, named):
     before = {path: path.stat().st_mtime_ns for path in unbroken.rglob("*")}
-    for change in ({"seed": 4}, {"model": {**toy_recipe()["model"], "number_spread": 1.0}}, {"vocab_size": 301}):
-        with pytest.raises(ValueError, match=f"holds a run of another recipe .{next(iter(change))} differs"):
-            train(toy_plan(**change), unbroken)
+    with pytest.raises(ConfigError, match="holds a run of another recipe") as refused:
+        train(toy_plan(**change), unbroken)
+    assert f"({'; '.join(named)}); choose another folder" in str(refused.value)
     assert {path: path.stat().st_mtime_ns for path in unbroken.rglob("*")} == before
+
+
+def test_a_finished_run_goes_on_with_more_steps(unbroken, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(unbroken, out)
+    more = {"steps": 6, "workers": 1, "save_steps": 5, "log_steps": 2}
+    plan = toy_plan(stages=[*stages(instruct=more), {**stages()[1], "name": "last", "steps": 1}])
+    assert train(plan, out) == out / "last" / "model"
+    assert last_checkpoint(out / "instruct") == out / "instruct" / "checkpoint-6"
+    assert weights(out / "dense" / "model").keys() == weights(unbroken / "dense" / "model").keys()
+    before, kept, after = (weights(folder / "instruct" / name) for folder, name in (
+        (unbroken, "model"), (out, "model-4"), (out, "model")
+    ))  # fmt: skip
+    assert all(torch.equal(kept[name], weight) for name, weight in before.items())
+    assert any(not torch.equal(after[name], weight) for name, weight in before.items())
+    state = json.loads((out / "instruct" / "checkpoint-6" / "trainer_state.json").read_text())
+    assert [line["step"] for line in state["log_history"] if "loss" in line] == [1, 2, 3, 4, 6]
+
+
+def test_more_steps_require_the_last_checkpoint(unbroken, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(unbroken, out, ignore=shutil.ignore_patterns("checkpoint-4"))
+    with pytest.raises(ConfigError, match="expected the checkpoint of step 4 to go on from, got none; train further"):
+        train(toy_plan(stages=stages(instruct={"steps": 6})), out)
+    assert train(toy_plan(), out) == out / "instruct" / "model"
+
+
+def test_a_run_in_which_nothing_was_trained_takes_any_recipe(tmp_path, monkeypatch):
+    restore = interrupt(monkeypatch, step=0)
+    only = {"stages": stages()[1:]}
+    with pytest.raises(KeyboardInterrupt):
+        train(toy_plan(**only), tmp_path)
+    restore()
+    changed = toy_plan(stages=stages(instruct={"steps": 1, "learning_rate": 0.5})[1:], seed=9)
+    assert train(changed, tmp_path) == tmp_path / "instruct" / "model"
 
 
 def test_training_goes_on_from_a_trained_model(unbroken, tmp_path):
@@ -146,6 +223,7 @@ def test_the_command_trains_and_goes_on_after_an_interrupt(command, tmp_path, mo
     assert code == 0
     assert printed.endswith(f"the model is in {out / 'instruct' / 'model'}\n")
     assert "4/4" in shown
+    assert command(path, "--out", out)[1].endswith("model, trained before: nothing was left to do\n")
 
 
 @pytest.mark.parametrize(
@@ -189,5 +267,5 @@ def gone(step):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_error_while_batches_are_made_is_one_sentence(tmp_path, workers):
     options = TrainingOptions(workers=workers, bf16=False)
-    with pytest.raises(DataError, match="^data/train.jsonl: expected a file, got none$"):
+    with pytest.raises(DataError, match=r"^data/train\.jsonl: expected a file, got none$"):
         run_stage(Slope(), gone, 4, options, tmp_path, seed=1)

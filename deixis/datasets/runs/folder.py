@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from deixis.errors import DataError
+from deixis.options import differences
 from deixis.samples.media import PARTIAL_FILES, atomic_path
 from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import Placement, ShardReport, write_shard
@@ -61,11 +62,11 @@ class RunFolder:
         known = self.hidden / DESCRIPTION
         if known.is_file():
             earlier = json.loads(known.read_text(encoding="utf-8"))
-            other = _difference(earlier, json.loads(json.dumps(description)))
-            if other is None:
+            found = "; ".join(differences(earlier, json.loads(json.dumps(description))))
+            if not found:
                 return
             if not self._is_bare():
-                raise DataError(f"{self.path}: holds another run ({other}); choose another folder, or remove this one")
+                raise DataError(f"{self.path}: holds another run ({found}); choose another folder, or remove this one")
             self._clear()  # catalogues of other sets may have the same names
         if self.path.is_dir() and any(self.path.iterdir()) and not self._only_ours():
             raise DataError(f"OUT: expected a folder that is new or empty, got {self.path}, which holds other files")
@@ -181,20 +182,3 @@ class Totals:
             "skipped": skipped,
             "reasons": dict(reasons.most_common()),
         }
-
-
-def _difference(earlier: dict[str, Any], now: dict[str, Any], within: str = "") -> str | None:
-    """Which field of two descriptions differs first, with both values; None if they are the same."""
-    for name in (*earlier, *now):
-        one, other = earlier.get(name), now.get(name)
-        if isinstance(one, dict) and isinstance(other, dict):
-            if found := _difference(one, other, f"{within}{name}."):
-                return found
-        elif one != other:
-            return f"its {within}{name} is {_short(one)}, now it is {_short(other)}"
-    return None
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else text[:77] + "..."
