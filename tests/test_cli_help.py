@@ -119,6 +119,12 @@ def test_a_wrong_command_line_is_one_sentence(words, part):
         pytest.param(FileNotFoundError(2, "No such file or directory", "a.png"), "a.png: no such file", id="no_file"),
         pytest.param(OSError("the image ends too early"), "the image ends too early", id="os_without_number"),
         pytest.param(MemoryError(), "out of memory: use a smaller", id="memory"),
+        pytest.param(
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+            "out of memory: use a smaller",
+            id="memory_of_pytorch",
+        ),
+        pytest.param(OSError("Cannot allocate memory (os error 12)"), "out of memory: use", id="memory_of_safetensors"),
     ],
 )
 def test_a_user_error_is_one_sentence(run_verb, error, sentence):

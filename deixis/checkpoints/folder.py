@@ -19,7 +19,7 @@ from transformers.utils import logging
 
 from deixis.checkpoints.find import read_weight_map
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
-from deixis.errors import CheckpointError, ConfigError, DeixisError
+from deixis.errors import CheckpointError, ConfigError, DeixisError, UnsupportedError, is_out_of_memory
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
 
 BUNDLED = "bundled"
@@ -130,7 +130,9 @@ def _network(
                 local_files_only=True,
                 **small,
             )
-    except (SafetensorError, OSError, DeixisError, StrictDataclassError) as error:
+    except (SafetensorError, OSError, DeixisError, StrictDataclassError, RuntimeError, MemoryError) as error:
+        if isinstance(error, RuntimeError | MemoryError) and not is_out_of_memory(error):
+            raise
         raise _unreadable(name, error) from error
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if keys := sorted(key if isinstance(key, str) else key[0] for key in report[problem]):
@@ -139,7 +141,7 @@ def _network(
                 f"{f' and {len(keys) - 3} more' if len(keys) > 3 else ''}; weights and config.json are not of one model"
             )
     for weight in network.parameters():  # out of the mapped file, whose odd addresses make sums round differently
-        if not small:  # what was made small was copied then
+        if type(weight) is torch.nn.Parameter:  # what was made small was copied then
             weight.data = weight.data.clone()
     return network.eval()
 
@@ -150,6 +152,11 @@ def _unreadable(name: str | Path, error: Exception) -> DeixisError:
         return type(error)(f"model '{name}': {where}{error}")
     if isinstance(error, StrictDataclassError):  # transformers' check of the types of the fields
         return ConfigError(f"model '{name}': config.json: {' '.join(str(error).split())}")
+    if is_out_of_memory(error):
+        return UnsupportedError(
+            f"model '{name}': out of memory while its weights were read; take --dtype bfloat16, --quantization int8 or "
+            "int4, or a smaller model"
+        )
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return CheckpointError(f"model '{name}': its files cannot be read ({lines[0]}); it may be damaged or cut short")
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from deixis.checkpoints.find import Files, find_place, find_weights
 from deixis.checkpoints.weights import CODES
-from deixis.errors import CheckpointError
+from deixis.errors import CheckpointError, is_out_of_memory
 
 WRAPPERS = ("net", "state_dict", "model", "module")
 """Keys under which training scripts keep the weights beside an optimiser (PointMLP: `net`)."""
@@ -200,6 +200,8 @@ def _open_file(file: Path, label: str) -> Any:
             "take the weights as safetensors, or save their state dictionary alone"
         ) from error
     except Exception as error:  # bytes that are no pickle end in any error at all
+        if is_out_of_memory(error):
+            raise
         line = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0]
         raise CheckpointError(
             f"source '{label}': {file.name} cannot be read ({line}); it may be damaged or cut short"

@@ -78,12 +78,14 @@ def refuse_chat_early(opened: "Opened", signals: "Sequence[Signal]") -> None:
     refuse_early(opened, question_sample("What is this?", tuple(signals)))
 
 
-def open_model(model: "str | Opened", device: str | None, quantization: str | None = None) -> "Model":
-    """The loaded model of a name or of the result of `open_small`; logs nothing. Raises DeixisError."""
+def open_model(
+    model: "str | Opened", device: str | None, dtype: str | None = None, quantization: str | None = None
+) -> "Model":
+    """The loaded model of a name or of the result of `open_small`; arguments as of `load`. Raises DeixisError."""
     opened = open_small(model) if isinstance(model, str) else model
     from deixis.inference import load
 
-    return load(opened, device, quantization=quantization)
+    return load(opened, device, dtype, quantization)
 
 
 def show_as_it_comes(events: Iterable["StreamEvent"]) -> "Answer":

@@ -13,9 +13,16 @@ from deixis.errors import InputError, UnsupportedError
 
 ModelName = Annotated[str, typer.Option(help="bundled, a folder or a hub id.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        metavar="float32|bfloat16|float16",
+        help="Of the weights. [default: float32 on the CPU if memory allows, else bfloat16]",
+    ),
+]
 Quantization = Annotated[
     str | None,
-    typer.Option(metavar="int8|int4", help="Quantize the weights: torchao on the CPU, bitsandbytes on CUDA."),
+    typer.Option(metavar="int8|int4", help="Quantize the weights, on CUDA by bitsandbytes."),
 ]
 Workers = Annotated[int, typer.Option(help="Number of processes.", min=1)]
 Ray = Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, no_type_check
 
 import typer
 
-from deixis.cli.arguments import Device, ModelName, Quantization, check_model
+from deixis.cli.arguments import Device, Dtype, ModelName, Quantization, check_model
 from deixis.cli.pointing import FORMS, typed_in_order, typed_region
 from deixis.errors import InputError
 
@@ -50,6 +50,7 @@ def run(
         ),
     ] = None,
     want: Annotated[str | None, WANT] = None,
+    dtype: Dtype = None,
     quantization: Quantization = None,
     stream: Annotated[bool, typer.Option("--stream", help="Print the text while it is generated.")] = False,
     as_json: Annotated[
@@ -70,7 +71,7 @@ def run(
     regions = typed_in_order(context.obj or (), context.command.params)
     del point, box, scribble, polygon, mask, span, points, box3d  # their order is in `regions`
     check_model(model, device, quantization)
-    load = (model, device, *filter(None, [quantization]))
+    load = (model, device, dtype, quantization)
     if stream and (as_json or batch is not None):
         raise InputError(
             f"--stream prints text while it is generated; {'--json' if as_json else '--batch'} waits for all of it"

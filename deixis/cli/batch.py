@@ -105,7 +105,7 @@ class _Assistant:
     """The model; its weights are read at the first question that it accepts."""
 
     opened: "Opened"
-    how: Sequence[str | None]  # device and quantisation, as `open_model` takes them
+    how: Sequence[str | None]  # device, dtype and quantization, as `open_model` takes them
     model: "Model | None" = None
 
     def answers(self, samples: Sequence["Sample"]) -> list["Answer | str"]:

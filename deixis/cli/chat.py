@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deixis.cli.arguments import Device, ModelName, Quantization, check_model
+from deixis.cli.arguments import Device, Dtype, ModelName, Quantization, check_model
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import FORMS, typed_region
 from deixis.errors import InputError
@@ -35,6 +35,7 @@ def run(
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE...", help="The files of the conversation.")] = None,
     model: ModelName = "bundled",
     device: Device = None,
+    dtype: Dtype = None,
     quantization: Quantization = None,
 ) -> None:
     """Chat about files: each line is a question, or a command such as /box 10,20,80,90 or /help.
@@ -51,7 +52,7 @@ def run(
     interactive = sys.stdin.isatty()
     opened = open_small(model)
     refuse_chat_early(opened, signals)
-    chat = open_model(opened, device, *filter(None, [quantization])).chat(*signals)
+    chat = open_model(opened, device, dtype, quantization).chat(*signals)
     conversation = Conversation(chat, streams=interactive)
     if interactive:
         with suppress(ImportError):

@@ -12,7 +12,7 @@ import sys
 import traceback
 
 import deixis
-from deixis.errors import DeixisError
+from deixis.errors import DeixisError, is_out_of_memory
 
 BUG = 1
 USER_ERROR = 2
@@ -46,12 +46,12 @@ def user_sentence(error: Exception) -> str | None:
         return f"{_one_line(str(parser_message()))} (see {command} --help)"
     if isinstance(error, ModuleNotFoundError):
         return _missing_package(error)
+    if is_out_of_memory(error) and not isinstance(error, DeixisError):
+        return "out of memory: use a smaller model, batch or file, --dtype bfloat16, --quantization, or --device cpu"
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror[:1].lower()}{error.strerror[1:]}"
     if isinstance(error, DeixisError | OSError):
         return _one_line(str(error)) or type(error).__name__
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # PyTorch's, not imported here
-        return "out of memory: use a smaller model, batch or file, --quantization, or --device cpu"
     return None
 
 

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import typer
 
-from deixis.cli.arguments import Device, ModelName, check_folder, check_model, named_values, print_entries
+from deixis.cli.arguments import Device, Dtype, ModelName, Quantization, check_folder, check_model, named_values, print_entries
 from deixis.errors import InputError, UnsupportedError
 from deixis.options import check_choice
 
@@ -39,6 +39,8 @@ def run(
     limit: Annotated[int | None, typer.Option(help="Maximum number of questions per part.", min=1)] = None,
     batch: Annotated[int | None, typer.Option(help="Batch size.", min=1)] = None,
     device: Device = None,
+    dtype: Dtype = None,
+    quantization: Quantization = None,
     blind: Annotated[
         bool | None, typer.Option(help="Also evaluate with blanked signals. [default: for the world only]")
     ] = None,
@@ -76,7 +78,7 @@ def run(
         progress.stage("counting questions", None)
         count = count_examples(one)
         progress.stage("opening the model", None)
-        asked, unseen = _adapters(answers.open_model(opened, device), one, seen)
+        asked, unseen = _adapters(answers.open_model(opened, device, dtype, quantization), one, seen)
         summary = evaluate(one, asked, unseen, folder, progress, count)
     _show(summary, folder, as_json)
 

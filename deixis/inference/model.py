@@ -17,10 +17,11 @@ from deixis.inference.answer_form import in_wanted_form, may_change_form
 from deixis.inference.answer_reader import AnswerReader
 from deixis.inference.engine import Engine
 from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions
+from deixis.inference.memory import choose_dtype
 from deixis.inference.stream import StreamEvent, StreamParser, events_of
 from deixis.inference.teacher_forcing import Scored, score
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
-from deixis.model.devices import choose_device
+from deixis.model.devices import choose_device, dtype_named
 from deixis.samples.media import media_reference
 from deixis.samples.sample import Sample
 from deixis.signals import Signal, open_signal
@@ -205,7 +206,7 @@ def _question(text: str, signals: Sequence[Any], regions: Sequence[Any], want: s
 def load(
     model: str | Path | Opened = BUNDLED,
     device: str | None = None,
-    dtype: torch.dtype | None = None,
+    dtype: str | torch.dtype | None = None,
     quantization: Any = None,
     cache_bytes: int = CACHE_BYTES,
 ) -> Model:
@@ -215,37 +216,36 @@ def load(
 
     Args:
         device: "cpu", "cuda", "mps"; the best available if not given.
-        dtype: float32 on the CPU if not given, else bfloat16.
+        dtype: "float32", "bfloat16" or "float16"; if not given, float32 on the CPU where it fits into free memory, else
+            bfloat16.
         quantization: "int8", "int4" or a quantisation configuration of transformers (`checkpoints.quantization`).
         cache_bytes: see `Model`.
 
     Raises:
         CheckpointError: an unknown model, or weights that cannot be read.
-        InputError: an unknown device, or a quantisation that does not run there.
+        InputError: an unknown device or dtype.
+        UnsupportedError: a quantisation that does not run there, or more weights than memory that is free.
     """
-    place = choose_device(device)
-    if dtype is None:
-        dtype = torch.float32 if place.type == "cpu" else torch.bfloat16
+    place, wanted = choose_device(device), None if dtype is None else dtype_named(dtype)
     with conversion_hint():
         opened = model if isinstance(model, Opened) else open_config_and_processor(model)
     if opened.is_classifier:
-        return _classifier(opened, place, quantization)
+        return _classifier(opened, place, {"dtype": dtype, "quantization": quantization})
+    chosen = choose_dtype(opened, place, wanted, quantization)
     if quantization is not None:
         from deixis.checkpoints.quantization import open_quantized
 
-        return Model(*open_quantized(opened, dtype, quantization, place), opened.title, cache_bytes)
-    network, processor = open_pretrained(opened, dtype)
+        return Model(*open_quantized(opened, chosen, quantization, place), opened.title, cache_bytes)
+    network, processor = open_pretrained(opened, chosen)
     return Model(network.to(place), processor, opened.title, cache_bytes)
 
 
-def _classifier(opened: Opened, place: torch.device, quantization: Any) -> Model:
+def _classifier(opened: Opened, place: torch.device, smaller: dict[str, Any]) -> Model:
     from deixis.inference.classifier import Classifier
     from deixis.systems.pointmlp.classifier import load_classifier
 
-    if quantization is not None:
-        raise InputError(
-            f"quantization: '{opened.title}' is a PointMLP, which is small and runs as it is; leave it out"
-        )
+    if given := next((name for name, value in smaller.items() if value is not None), None):
+        raise InputError(f"{given}: '{opened.title}' is a PointMLP, which is small and runs as it is; leave it out")
     classifier = load_classifier(opened.folder())
     classifier.network.to(place)
     return Classifier(classifier, opened.title)

@@ -1,8 +1,18 @@
-"""Where a network runs: the device that is asked for, or the best one here."""
+"""Where a network runs, and in which type: the device and the type that are asked for, or the best ones here."""
 
 import torch
 
 from deixis.errors import InputError, UnsupportedError
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def dtype_named(name: str | torch.dtype, argument: str = "dtype") -> torch.dtype:
+    """The floating type of that name. Raises InputError for another name."""
+    dtype = DTYPES.get(name) if isinstance(name, str) else name
+    if dtype not in DTYPES.values():
+        raise InputError(f"{argument}: expected one of {', '.join(DTYPES)}; got '{name}'")
+    return dtype
 
 
 def choose_device(name: str | None) -> torch.device:

@@ -20,7 +20,7 @@ def command(bundled, monkeypatch, capsys):
     """Runs `deixis WORDS`; returns (exit code, stdout, stderr). Any other model is opened as usual."""
     opened = answers.open_model
     monkeypatch.setattr(
-        answers, "open_model", lambda model, device: bundled if str(model) == "bundled" else opened(model, device)
+        answers, "open_model", lambda model, *how: bundled if str(model) == "bundled" else opened(model, *how)
     )
 
     def run(*words):
@@ -35,7 +35,7 @@ def command(bundled, monkeypatch, capsys):
 def refused(monkeypatch, capsys):
     """Runs `deixis WORDS`, which must end as a user's mistake before any model is loaded; the sentence on stderr."""
 
-    def never(model, device):
+    def never(*arguments):
         raise AssertionError("the model was loaded before the mistake was seen")
 
     monkeypatch.setattr(answers, "open_model", never)

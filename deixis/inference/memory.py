@@ -1,0 +1,108 @@
+"""Whether a model's weights fit into the memory that is free, and in which type, before any of them is read."""
+
+import logging
+import os
+from pathlib import Path
+
+import torch
+
+from deixis.checkpoints import Opened
+from deixis.errors import UnsupportedError
+from deixis.systems.needs import ROOM, WHOLE, Needs, needs_of
+
+CGROUP = Path("/sys/fs/cgroup")
+logger = logging.getLogger(__name__)
+
+
+def choose_dtype(
+    opened: Opened, place: torch.device, wanted: torch.dtype | None, quantization: object = None
+) -> torch.dtype:
+    """The type of what is not quantized: `wanted`, or float32 on the CPU where it fits into free memory, else bfloat16.
+
+    Quantized weights have kernels for bfloat16. A smaller type than usual is logged. Raises UnsupportedError, which
+    says what fits, where the weights alone are larger than the memory that is free.
+    """
+    assert opened.config is not None, "a classifier is small"
+    needs, free = needs_of(opened.config), free_bytes(place)
+    usual = torch.float32 if place.type == "cpu" and quantization is None else torch.bfloat16
+    dtype = wanted or usual
+    if free is None or not (quantization is None or isinstance(quantization, str)):
+        return dtype
+    word, needed = quantization or _word(dtype), needs.nbytes(_word(dtype)) or 0
+    smaller = wanted is None and word == "float32" and needed * ROOM > free
+    if smaller:
+        dtype, word = torch.bfloat16, "bfloat16"
+    if (least := needs.nbytes(word, place.type)) is not None and least > free:
+        raise UnsupportedError(
+            f"model '{opened.name}': its weights need {_size(least)} of memory as {word}, and {_size(free)} are free "
+            f"on {place}; {_what_fits(needs, place, free)}"
+        )
+    if smaller:
+        logger.warning(
+            "float32 needs %s of memory and %s are free: the weights are read as bfloat16", _size(needed), _size(free)
+        )
+    return dtype
+
+
+def free_bytes(place: torch.device) -> int | None:
+    """Memory that is free for a model on a device; None where the system does not say.
+
+    On the CPU the least of what the machine has to give, what the control group leaves, and what the limit on
+    addresses leaves (ulimit -v).
+    """
+    if place.type == "cuda":
+        return torch.cuda.mem_get_info(place)[0]
+    if place.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+    found = (_available(), _left_in_group(), _left_of_addresses())
+    return min((nbytes for nbytes in found if nbytes is not None), default=None)
+
+
+def _what_fits(needs: Needs, place: torch.device, free: int) -> str:
+    for word, argument in (("bfloat16", "dtype"), ("int8", "quantization"), ("int4", "quantization")):
+        nbytes = needs.nbytes(word, place.type)
+        if nbytes is not None and nbytes < free:
+            return f"--{argument} {word} needs {_size(nbytes)}"
+    return "take a smaller model or another device"
+
+
+def _size(nbytes: int) -> str:
+    return f"{nbytes / 1e9:.1f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:.0f} MB"
+
+
+def _word(dtype: torch.dtype) -> str:
+    """The row of `Needs` that a type has."""
+    return next(word for word, nbytes in WHOLE.items() if nbytes == dtype.itemsize)
+
+
+def _available() -> int | None:
+    """Linux: free memory, and caches of files that can be dropped."""
+    for line in _text(Path("/proc/meminfo")).splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    return None
+
+
+def _left_in_group() -> int | None:
+    """What the control group of this process (a container, a batch job) leaves; caches of files do not count."""
+    own = next((line[3:] for line in _text(Path("/proc/self/cgroup")).splitlines() if line.startswith("0::")), "/")
+    for folder in (CGROUP / own.lstrip("/"), CGROUP):  # a container sees its own group as the root
+        most, used = _text(folder / "memory.max").strip(), _text(folder / "memory.current").strip()
+        if most.isdecimal() and used.isdecimal():
+            stat = dict(line.split() for line in _text(folder / "memory.stat").splitlines())
+            return int(most) - int(used) + int(stat.get("file", 0))
+    return None
+
+
+def _left_of_addresses() -> int | None:
+    for line in _text(Path("/proc/self/limits")).splitlines():
+        if line.startswith("Max address space") and (most := line.split()[3]).isdecimal():
+            return int(most) - int(_text(Path("/proc/self/statm")).split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
