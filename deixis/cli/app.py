@@ -16,6 +16,7 @@ import typer
 
 import deixis
 from deixis.cli.errors import INTERRUPTED, quiet_stdout, report
+from deixis.cli.termination import ended_cleanly
 
 VERBS = ("ask", "chat", "convert", "data", "doctor", "eval", "models", "train", "world")
 GROUPS: dict[str, tuple[str, ...]] = {"data": ("read", "build", "show", "stats", "check")}
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command with `arguments` (default: those of the process; no verb: help) and exits the process.
 
     Exit codes: 0 success; 1 a bug of Deixis, with its traceback on stderr; 2 an error that the user can fix, in one
-    sentence on stderr; 130 interrupted.
+    sentence on stderr; 130 interrupted; 143 and 129 ended by SIGTERM and SIGHUP.
 
     Raises:
         SystemExit: always, with the exit code.
@@ -84,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         words = (*words, "--help")
     command = typer.main.get_command(build_app())
     try:
-        code = command.main(args=list(words), prog_name="deixis", standalone_mode=False, obj=words)
+        with ended_cleanly():
+            code = command.main(args=list(words), prog_name="deixis", standalone_mode=False, obj=words)
         sys.stdout.flush()  # a closed pipe shows here, not after our last line
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -42,11 +42,11 @@ def run(
     Afterwards: deixis ask --model OUT FILE "QUESTION"
     """
     check_choice("SYSTEM", system, SYSTEMS)
-    from deixis.systems.conversion import convert
-    from deixis.systems.release import ConversionOptions
+    with _bars() as report:
+        from deixis.systems.conversion import convert
+        from deixis.systems.release import ConversionOptions
 
-    options = ConversionOptions(clip, sam, base, preset, tokenizer, classes)
-    with _bar() as report:
+        options = ConversionOptions(clip, sam, base, preset, tokenizer, classes)
         convert(system, source, out, options, dtype, overwrite, progress=report)
     typer.echo(f"converted into {out}; see its README.md for abilities and licence", err=True)
     if system != "pointmlp" and not (out / "tokenizer.json").is_file():
@@ -55,19 +55,17 @@ def run(
 
 
 @contextmanager
-def _bar() -> Generator[Callable[[str, int, int], None]]:
-    """A progress bar on the terminal's stderr, as a function of (step, bytes done, total bytes)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+def _bars() -> Generator[Callable[[str, int, int], None]]:
+    """Progress on stderr, as a function of (step, bytes done, total bytes)."""
+    from deixis.cli.progress import Bars
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    tasks: dict[str, Any] = {}
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Bars(in_bytes=True) as bars:
+        tasks = {"": bars.add_task("reading names and shapes", total=None)}
 
         def report(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
-            progress.update(tasks[what], completed=done)
+                bars.update(tasks[""], visible=False)
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
 
         yield report

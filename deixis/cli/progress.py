@@ -1,23 +1,68 @@
-"""The progress of a run as one bar on stderr; nothing where stderr is no terminal."""
+"""The progress of a run on stderr: a bar on a terminal, elsewhere (a log, a batch job) a line every few seconds."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from types import TracebackType
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+EVERY_S = 5.0
+"""Between two lines."""
+
+
+class Bars(Progress):
+    """rich's bars, or lines; of numbers, or with `in_bytes` of bytes."""
+
+    def __init__(self, in_bytes: bool = False):
+        console = Console(stderr=True)
+        count = DownloadColumn() if in_bytes else MofNCompleteColumn()
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn())
+        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._size: Callable[[int], str] = decimal if in_bytes else str
+        self._over = Event()
+        self._writer = Thread(target=self._write_lines, daemon=True)
+
+    def start(self) -> None:
+        super().start()
+        if self.disable:
+            self._writer.start()
+
+    def stop(self) -> None:
+        super().stop()
+        self._over.set()
+        if self._writer.is_alive():
+            self._writer.join()
+
+    def _write_lines(self) -> None:
+        while not self._over.wait(EVERY_S):
+            told = [self._line(task.description, task.completed, task.total) for task in self.tasks if task.visible]
+            if told:
+                typer.echo(", ".join(told), err=True)
+
+    def _line(self, title: str, done: float, total: float | None) -> str:
+        if total is None:
+            return f"{title}: {self._size(int(done))}" if done else title
+        return f"{title}: {self._size(int(done))} of {self._size(int(total))}"
 
 
 class Stages:
     """A context in which a run reports its stages and their progress."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        remaining, silent = TimeRemainingColumn(), not console.is_terminal
-        self._bars = Progress(*columns, remaining, console=console, transient=True, disable=silent)
+        self._bars = Bars()
         self._task = None
 
     def __enter__(self) -> "Stages":
@@ -45,6 +90,6 @@ def resumable(folder: Path) -> Generator[Stages]:
     try:
         with Stages() as progress:
             yield progress
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         typer.echo(f"\nstopped; the same command resumes {folder}", err=True)
         raise

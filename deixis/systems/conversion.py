@@ -10,29 +10,31 @@ tensor and the digests of the source's files lie in `conversion.json`, the licen
 import hashlib
 import json
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import torch
 from torch import Tensor, nn
 from transformers import GenerationConfig
 
+from deixis.checkpoints.new_folder import new_folder
 from deixis.checkpoints.rules import Plan, make_plan
 from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
 from deixis.checkpoints.tokenizer import FILES_BESIDE, find_tokenizer
 from deixis.checkpoints.weights import SHARD_BYTES, Shape, common_dtype, write_weights
 from deixis.errors import InputError
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
+from deixis.model.devices import dtype_named
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.systems.official import check_release
 from deixis.systems.pointmlp.classifier import write_config
 from deixis.systems.release import ConversionOptions, Found, Release
 from deixis.systems.releases import CONVERTIBLE
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 Progress = Callable[[str, int, int], None]
 """Called with (step, bytes done, total bytes) as a conversion proceeds."""
 
@@ -55,8 +57,7 @@ def convert(
     release = CONVERTIBLE.get(system)
     if release is None or release.read is None:
         raise InputError(f"system: expected one of {', '.join(CONVERTIBLE)}; got '{system}'")
-    if dtype is not None and dtype not in DTYPES:
-        raise InputError(f"--dtype: expected one of {', '.join(DTYPES)}; got '{dtype}'")
+    floating = None if dtype is None else dtype_named(dtype, "--dtype")
     options = options or ConversionOptions()
     _check_options(release, options)
     out = Path(out)
@@ -65,18 +66,16 @@ def convert(
     check_release(tensors, release)
     found = release.read(tensors, options)
     plan = make_plan(found.parts, target_tensors(found.config))
-    shapes = _shapes(plan, None if dtype is None else DTYPES[dtype])
+    shapes = _shapes(plan, floating)
     _check_room(out, shapes)
-    with _new_folder(out, overwrite) as folder:
-        files = files_read(found, options)
-        size = sum(file.stat().st_size for file in files.values())
-        digests = digests_of(files, _counted(progress, "digests", size))
-        total = sum(shape.nbytes for shape in shapes.values())
+    files, total = files_read(found, options), sum(shape.nbytes for shape in shapes.values())
+    size = sum(file.stat().st_size for file in files.values())
+    with new_folder(out, overwrite) as folder, digested(files, _counted(progress, "digests", size)) as digests:
         written = _counted(progress, "weights", total)
         write_weights(folder, shapes, lambda name: _value(plan, name, shapes[name].dtype), shard_bytes, written)
         for part in plan.parts:
             part.source.close()
-        _write_rest(folder, release, str(source), found, plan, shapes, digests)
+        _write_rest(folder, release, str(source), found, plan, shapes, digests())
     return out
 
 
@@ -200,25 +199,6 @@ def _check_room(out: Path, shapes: dict[str, Shape]) -> None:
         )
 
 
-@contextmanager
-def _new_folder(out: Path, overwrite: bool) -> Generator[Path]:
-    """A folder of another name beside `out`, which becomes `out` when all went well and vanishes otherwise."""
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
-    old = folder.with_suffix(".old")
-    try:
-        folder.chmod(0o755)  # mkdtemp's is for its owner alone
-        yield folder
-        if overwrite and out.exists():
-            out.rename(old)
-        folder.rename(out)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        if old.exists() and not out.exists():
-            old.rename(out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def card_text(
     release: Release, source: str, digests: Mapping[str, str], found: Found, nbytes: int, dtype: torch.dtype
 ) -> str:
@@ -275,17 +255,33 @@ def files_read(found: Found, options: ConversionOptions) -> dict[str, Path]:
     return files
 
 
-def digests_of(files: Mapping[str, Path], progress: Callable[[int], None]) -> dict[str, str]:
-    """The SHA-256 of each file; `progress` is called with the number of bytes of each read."""
-    digests = {}
-    for key, file in files.items():
-        digest = hashlib.sha256()
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-                progress(len(block))
-        digests[key] = digest.hexdigest()
-    return digests
+@contextmanager
+def digested(files: Mapping[str, Path], progress: Callable[[int], None]) -> Generator[Callable[[], dict[str, str]]]:
+    """Hashes the files while the block runs; gives a function that waits for the SHA-256 of each.
+
+    A thread of its own reads them in the order in which the block does, so that the disk is read once: whichever of the
+    two comes second finds the bytes in the system's cache. `progress` is called with the number of bytes of each read.
+    """
+    ended = Event()
+
+    def digests() -> dict[str, str]:
+        return {key: _digest(file, progress, ended) for key, file in files.items()}
+
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(digests)
+        try:
+            yield job.result
+        finally:
+            ended.set()
+
+
+def _digest(file: Path, progress: Callable[[int], None], ended: Event) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while not ended.is_set() and (block := stream.read(1 << 20)):
+            digest.update(block)
+            progress(len(block))
+    return digest.hexdigest()
 
 
 def _of_source(role: str, source: Tensors) -> dict[str, Path]:

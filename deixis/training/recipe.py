@@ -8,7 +8,6 @@ what `deixis.load` opens. `init: bundled` (or a folder) starts from trained weig
 import logging
 import math
 import re
-import shutil
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -19,6 +18,7 @@ from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import AutoConfig
 
+from deixis.checkpoints.new_folder import new_folder
 from deixis.errors import ConfigError
 from deixis.model.config import DeixisConfig
 from deixis.model.masks.cells import fine_cells, mask_cells
@@ -222,12 +222,10 @@ def save(model, heads: nn.ModuleDict, processor: DeixisProcessor, folder: Path) 
     """Writes network, processor and heads to a temporary name, then renames: the folder is whole or not there."""
     from safetensors.torch import save_file
 
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    model.save_pretrained(part, max_shard_size=SHARD_SIZE)
-    processor.save_pretrained(part)
-    save_file({k: v.contiguous() for k, v in heads.state_dict().items()}, part / "dense_heads.safetensors")
-    part.rename(folder)
+    with new_folder(folder) as part:
+        model.save_pretrained(part, max_shard_size=SHARD_SIZE)
+        processor.save_pretrained(part)
+        save_file({k: v.contiguous() for k, v in heads.state_dict().items()}, part / "dense_heads.safetensors")
 
 
 def _load_into(model, heads: nn.ModuleDict, folder: Path) -> None:

@@ -5,7 +5,6 @@ published names. Does not know files of clouds or training.
 """
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 
+from deixis.checkpoints.new_folder import new_folder
 from deixis.errors import CheckpointError, InputError
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 
@@ -62,13 +62,9 @@ class CloudClassifier:
 
     def save(self, folder: str | Path) -> None:
         """Writes the folder under a temporary name, then renames it: it is whole or not there."""
-        folder = Path(folder)
-        part = folder.with_name(folder.name + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        write_config(part, self.network.config, self.classes, self.unit_sphere)
-        save_file({name: value.contiguous() for name, value in self.network.state_dict().items()}, part / WEIGHTS)
-        part.rename(folder)
+        with new_folder(Path(folder)) as part:
+            write_config(part, self.network.config, self.classes, self.unit_sphere)
+            save_file({name: value.contiguous() for name, value in self.network.state_dict().items()}, part / WEIGHTS)
 
 
 def write_config(folder: Path, config: PointMLPConfig, classes: Sequence[str], unit_sphere: bool) -> None:
