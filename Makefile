@@ -13,8 +13,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CORE := $(VENV)/.core-installed
 FULL := $(VENV)/.all-installed
 DOCS := $(VENV)/.docs-installed
-# torchao is installed separately: transformers imports it wherever it is found, which costs every command seconds.
-TORCHAO := $(VENV)/torchao
 REQUIREMENTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
@@ -34,10 +32,6 @@ $(CORE): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
 
 $(FULL): $(CORE)
 	$(PIP) install --quiet -c constraints.txt -e '.[all,dev]'
-	@touch $@
-
-$(TORCHAO)/torchao/__init__.py: $(FULL)
-	$(PIP) install --quiet --no-deps --upgrade --target $(TORCHAO) -c constraints.txt torchao
 	@touch $@
 
 # The documentation is built from the source, without PyTorch.
@@ -63,9 +57,8 @@ format: $(FULL)
 
 # One process per core, each with one thread: OpenMP threads of several processes would starve one another.
 # Tests that compile the network run without the shape-checking hook (see pyproject.toml).
-unit: $(FULL) $(TORCHAO)/torchao/__init__.py
+unit: $(FULL)
 	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet tests
-	PYTHONPATH=$(TORCHAO) $(BIN)/python -m pytest --quiet tests/inference/test_quantization.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --quiet
 
 bench: $(FULL)

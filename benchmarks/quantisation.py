@@ -74,10 +74,8 @@ def measure(names: Sequence[str | None], dtypes: Sequence[torch.dtype], repeats:
 
 def report(rows: Sequence[Row], options: argparse.Namespace) -> None:
     """The first row is full precision."""
-    import torchao  # ty: ignore[import-not-found]
-
     about = (
-        f"Weights by torchao {torchao.__version__} through transformers, CPU. {options.repeats} repeats after a "
+        f"On the CPU. {options.repeats} repeats after a "
         f"warm-up, medians; scores on {options.limit} questions per task, {len(TASKS)} tasks of the world test split."
     )
     table: list[str] = [

@@ -8,7 +8,7 @@ stays as it is.
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was exhausted: PyTorch, safetensors and the system each say it in a class or words of their own."""
+    """Whether memory was exhausted: PyTorch, safetensors and the system each have a class or words of their own."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return "t allocate memory" in str(error)

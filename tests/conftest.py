@@ -27,6 +27,16 @@ def _interrupts_arrive():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_lines_of_progress():
+    """Tests that count the lines on stderr do so on a busy machine too."""
+    from deixis.cli import progress
+
+    before, progress.EVERY_S = progress.EVERY_S, 3600.0
+    yield
+    progress.EVERY_S = before
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real files (public data sets' samples)."""

@@ -1,6 +1,6 @@
 """Smaller weights: int8 and int4 by name, or any quantization configuration of transformers.
 
-    on the CPU, "int8" and "int4"  torchao, weights alone; activations stay as they are
+    on the CPU, "int8" and "int4"  PyTorch's own kernels, weights alone (`deixis.model.packed_linear`)
     on CUDA, "int8" and "int4"     bitsandbytes
     on MPS                         nothing runs
 
@@ -9,16 +9,17 @@ large model. What `FULL_PRECISION` names is left as it is: embeddings, heads, SA
 hundred of the weights, and masks and coordinates hang on them.
 """
 
-import logging
 from typing import Any
 
 import torch
-from transformers.utils import is_bitsandbytes_available, is_torchao_available
+from transformers.utils import is_bitsandbytes_available
 
 from deixis.checkpoints import Opened, open_pretrained
-from deixis.checkpoints.shrinking import FULL_PRECISION, GROUP, WORDS
+from deixis.checkpoints.packing import PackedConfig, read_in_turn
+from deixis.checkpoints.shrinking import FULL_PRECISION, WORDS
 from deixis.errors import InputError, UnsupportedError
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
+from deixis.model.packed_linear import int4_block
 
 
 def quantization_config(wanted: Any, place: torch.device) -> Any:
@@ -36,7 +37,11 @@ def quantization_config(wanted: Any, place: torch.device) -> Any:
         return _bitsandbytes(wanted)
     if place.type != "cpu":
         raise UnsupportedError(f"quantization: '{wanted}' runs on cpu and cuda, not on {place.type}; omit it there")
-    return _torchao(wanted)
+    if wanted == "int4" and not int4_block():
+        raise UnsupportedError(
+            "quantization: PyTorch's int4 kernel for this processor stores weights in an unknown order; use int8"
+        )
+    return PackedConfig(wanted)
 
 
 def open_quantized(
@@ -50,7 +55,8 @@ def open_quantized(
     config = quantization_config(wanted, place)
     where = {} if place.type == "cpu" else {"device_map": {"": place}}
     try:
-        return open_pretrained(opened, dtype, quantization_config=config, **where)
+        with read_in_turn():
+            return open_pretrained(opened, dtype, quantization_config=config, **where)
     except (ImportError, RuntimeError, NotImplementedError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UnsupportedError(
@@ -60,37 +66,7 @@ def open_quantized(
 
 def weight_bytes(network: torch.nn.Module) -> int:
     """Bytes of all weights in memory; tied ones count once."""
-    total, seen = 0, set()
-    for weight in [*network.parameters(), *network.buffers()]:
-        names = getattr(weight, "tensor_data_names", None)  # torchao's packed weights: values and scales
-        optional = getattr(weight, "optional_tensor_data_names", None) or []
-        held = [getattr(weight, name) for name in (*names, *optional)] if names else [weight]
-        for tensor in held:
-            if tensor is not None and id(tensor) not in seen:
-                seen.add(id(tensor))
-                total += tensor.nbytes
-    return total
-
-
-def _torchao(wanted: str) -> Any:
-    if not is_torchao_available():
-        raise UnsupportedError(
-            f"quantization: '{wanted}' on the CPU needs torchao, which is not here: pip install torchao"
-        )
-    logging.getLogger("torchao").setLevel(logging.ERROR)  # it names every kernel that was built for other machines
-    from torchao.quantization import Int8WeightOnlyConfig  # ty: ignore[import-not-found]
-    from transformers import TorchAoConfig
-
-    if wanted == "int8":
-        return TorchAoConfig(Int8WeightOnlyConfig(version=2), modules_to_not_convert=list(FULL_PRECISION))
-    try:  # int4 on CPUs is torchao's prototype, and moves between versions
-        from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig  # ty: ignore[import-not-found]
-    except ImportError:
-        raise UnsupportedError(
-            "quantization: this torchao has no int4 for CPUs: expected 0.18 or a later one that has; use int8"
-        ) from None
-    packed = PrototypeInt4WeightOnlyConfig(group_size=GROUP, set_inductor_config=False)
-    return TorchAoConfig(packed, modules_to_not_convert=list(FULL_PRECISION))
+    return sum({id(weight): weight.nbytes for weight in [*network.parameters(), *network.buffers()]}.values())
 
 
 def _bitsandbytes(wanted: str) -> Any:

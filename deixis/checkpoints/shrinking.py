@@ -1,16 +1,18 @@
 """Which layers are quantized, and to how many bytes: shared by quantization and by the table of presets.
 
-On the CPU torchao keeps scales in the type of what is left as it is, which is float32 there; on CUDA bitsandbytes keeps
-them as float32, and the rest is bfloat16. Quantizes nothing itself.
+What is left as it is is bfloat16, and so are the scales on the CPU; on CUDA bitsandbytes keeps those as float32.
+Quantizes nothing itself.
 """
 
 from torch import nn
 
+from deixis.model.packed_linear import GROUP, KINDS
+
 WORDS = ("int8", "int4")
 DEVICES = ("cpu", "cuda")
-"""Devices with a backend: torchao, bitsandbytes. There is none for MPS."""
-GROUP = 32
-"""Weights of a row that share a scale and a zero point in torchao's int4; a layer of other widths stays whole."""
+"""Devices with a backend: PyTorch's kernels, bitsandbytes. There is none for MPS."""
+SCALE = 2
+"""Bytes of a scale on the CPU."""
 BLOCK = 64
 """Weights that share a scale in bitsandbytes' int4."""
 FULL_PRECISION = (
@@ -47,13 +49,15 @@ def small_bytes(layer: nn.Linear, word: str, device: str) -> int | None:
     """Bytes of the weights of a layer as "int8" or "int4" on "cpu" or "cuda", scales included; None: it stays whole."""
     rows, columns = layer.weight.shape
     count = rows * columns
+    if device == "cpu" and not KINDS[word].fits(layer):
+        return None
     match word, device:
         case "int8", "cpu":
-            return count + rows * (4 + 1)  # a scale and an int8 zero point a row
+            return count + rows * SCALE
         case "int8", "cuda":
             return count + rows * 4
         case "int4", "cpu":
-            return count // 2 + count // GROUP * (4 + 4) if columns % GROUP == 0 else None
+            return count // 2 + count // GROUP * 2 * SCALE  # and a zero point
         case "int4", "cuda":
             return count // 2 + -(-count // BLOCK) * 4
     raise AssertionError((word, device))

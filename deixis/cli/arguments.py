@@ -38,10 +38,14 @@ def named_values(words: Iterable[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def check_model(model: str, device: str | None = None, quantization: str | None = None) -> None:
-    """Raises DeixisError for a model, device or backend that is not here, before anything slow is imported."""
+def check_model(
+    model: str, device: str | None = None, dtype: str | None = None, quantization: str | None = None
+) -> None:
+    """Raises DeixisError for a model, device, dtype or backend that is not here, before anything slow is imported."""
     if not (model == "bundled" or Path(model).exists() or re.fullmatch(r"[\w.-]+/[\w.-]+", model)):
         raise InputError(f"model: expected 'bundled', a folder or a hub id (owner/name); got '{model}', which is none")
+    if dtype not in (None, "float32", "bfloat16", "float16"):
+        raise InputError(f"dtype: expected one of float32, bfloat16, float16; got '{dtype}'")
     if quantization is not None and quantization not in ("int8", "int4"):
         raise InputError(f"quantization: expected int8 or int4, got '{quantization}'")
     name, _, index = (device or "").partition(":")
@@ -54,10 +58,9 @@ def check_model(model: str, device: str | None = None, quantization: str | None 
 
         if not any(own["device"] in (device, f"{device}:0") for own in devices()):
             raise UnsupportedError(f"device: expected cpu, cuda or mps, and one that is here; got '{device}'")
-    needed = {"cpu": ("torchao",), "cuda": ("bitsandbytes",)}.get(name, ("torchao", "bitsandbytes"))
-    if quantization is not None and name != "mps" and not any(map(find_spec, needed)):
+    if quantization is not None and name == "cuda" and find_spec("bitsandbytes") is None:
         raise UnsupportedError(
-            f"quantization: '{quantization}' needs {' or '.join(needed)}, which is not here: pip install {needed[0]}"
+            f"quantization: '{quantization}' on CUDA needs bitsandbytes, which is not here: pip install bitsandbytes"
         )
 
 

@@ -70,7 +70,7 @@ def run(
     """
     regions = typed_in_order(context.obj or (), context.command.params)
     del point, box, scribble, polygon, mask, span, points, box3d  # their order is in `regions`
-    check_model(model, device, quantization)
+    check_model(model, device, dtype, quantization)
     load = (model, device, dtype, quantization)
     if stream and (as_json or batch is not None):
         raise InputError(

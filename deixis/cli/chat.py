@@ -44,7 +44,7 @@ def run(
     """
     if not files:
         raise InputError("expected deixis chat FILE...: at least one file, got none")
-    check_model(model, device, quantization)
+    check_model(model, device, dtype, quantization)
     from deixis.cli.answers import open_model, open_small, refuse_chat_early
     from deixis.cli.ask import opened_files
 

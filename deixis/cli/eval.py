@@ -9,7 +9,16 @@ from zlib import crc32
 
 import typer
 
-from deixis.cli.arguments import Device, Dtype, ModelName, Quantization, check_folder, check_model, named_values, print_entries
+from deixis.cli.arguments import (
+    Device,
+    Dtype,
+    ModelName,
+    Quantization,
+    check_folder,
+    check_model,
+    named_values,
+    print_entries,
+)
 from deixis.errors import InputError, UnsupportedError
 from deixis.options import check_choice
 
@@ -57,7 +66,7 @@ def run(
     """
     if listed:
         return _show_benchmarks(benchmark)
-    check_model(model, device)
+    check_model(model, device, dtype, quantization)
     from deixis.cli import answers
     from deixis.cli.progress import resumable
     from deixis.evaluation.benchmarks.official_files import parsed_once

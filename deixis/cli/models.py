@@ -19,10 +19,9 @@ def run(
     bundled comes with the package; the others are presets, whose weights
     are converted (deixis convert) or trained (deixis train).
 
-    Memory is that of the weights. int8 and int4 are torchao's on the CPU and
+    Memory is that of the weights. int8 and int4 are PyTorch's on the CPU and
     bitsandbytes' on CUDA, scales included; they do not run on MPS. Embeddings,
-    heads, SAM and region samplers are not quantized: float32 on the CPU,
-    bfloat16 on CUDA.
+    heads, SAM and region samplers are not quantized, but bfloat16.
     """
     from deixis.systems.releases import RELEASES
 

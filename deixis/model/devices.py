@@ -10,7 +10,7 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 def dtype_named(name: str | torch.dtype, argument: str = "dtype") -> torch.dtype:
     """The floating type of that name. Raises InputError for another name."""
     dtype = DTYPES.get(name) if isinstance(name, str) else name
-    if dtype not in DTYPES.values():
+    if dtype is None or dtype not in DTYPES.values():
         raise InputError(f"{argument}: expected one of {', '.join(DTYPES)}; got '{name}'")
     return dtype
 

@@ -15,8 +15,8 @@ MEMORY_GB = (4, 8, 12, 16, 24, 32, 48, 80, 128)
 ROOM = 1.2
 """Times the weights, for what is computed on the way; and a gigabyte."""
 WHOLE = {"float32": 4, "bfloat16": 2}
-REST = {"cpu": 4, "cuda": 2}
-"""Bytes of a weight that int8 and int4 leave as it is: float32 on the CPU, bfloat16 on CUDA, as `load` takes them."""
+REST = 2
+"""Bytes of a weight that int8 and int4 leave as it is: bfloat16, as `load` takes them."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Needs:
     def nbytes(self, dtype: str, device: str = "cpu") -> int | None:
         """Bytes of the weights as "float32", "bfloat16", "int8" or "int4"; None where that does not run (MPS).
 
-        int8 and int4 are torchao's on "cpu" and bitsandbytes' on "cuda", scales included; what they leave whole (see
-        `shrinking.FULL_PRECISION`) is float32 and bfloat16 there.
+        int8 and int4 are PyTorch's on "cpu" and bitsandbytes' on "cuda", scales included; what they leave whole (see
+        `shrinking.FULL_PRECISION`) is bfloat16.
         """
         if dtype in WHOLE:
             return self.parameters * WHOLE[dtype]
         if (dtype, device) not in self.small:
             return None
         count, nbytes = self.small[dtype, device]
-        return (self.parameters - count) * REST[device] + nbytes
+        return (self.parameters - count) * REST + nbytes
 
     def fits_gb(self, dtype: str, device: str = "cpu") -> int | None:
         """The smallest usual memory, of an accelerator or a machine, in which a network of this size runs."""

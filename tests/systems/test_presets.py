@@ -80,17 +80,17 @@ def test_every_preset_builds_and_is_described(name):
 @pytest.mark.parametrize(
     ("word", "device", "nbytes"),
     [
-        pytest.param("int8", "cpu", 64 * 96 + 96 * 5, id="int8_cpu"),  # a float32 scale and an int8 zero point a row
-        pytest.param("int8", "cuda", 64 * 96 + 96 * 4, id="int8_cuda"),
-        pytest.param("int4", "cpu", 64 * 96 // 2 + 2 * 96 * 8, id="int4_cpu"),  # two groups of 32 a row
-        pytest.param("int4", "cuda", 64 * 96 // 2 + 96 * 4, id="int4_cuda"),  # a block of 64 a row
+        pytest.param("int8", "cpu", 64 * 128 + 128 * 2, id="int8_cpu"),  # a bfloat16 scale a row
+        pytest.param("int8", "cuda", 64 * 128 + 128 * 4, id="int8_cuda"),
+        pytest.param("int4", "cpu", 64 * 128 // 2 + 2 * 128 * 4, id="int4_cpu"),  # two groups of 32 a row
+        pytest.param("int4", "cuda", 64 * 128 // 2 + 128 * 4, id="int4_cuda"),  # a block of 64 a row
     ],
 )
 def test_scales_are_counted(word, device, nbytes):
-    layer = torch.nn.Linear(64, 96, device="meta")
+    layer = torch.nn.Linear(64, 128, device="meta")
     assert small_bytes(layer, word, device) == nbytes
-    needs = Needs(10_000, {(word, device): (64 * 96, nbytes)})
-    assert needs.nbytes(word, device) == (10_000 - 64 * 96) * {"cpu": 4, "cuda": 2}[device] + nbytes
+    needs = Needs(10_000, {(word, device): (64 * 128, nbytes)})
+    assert needs.nbytes(word, device) == (10_000 - 64 * 128) * 2 + nbytes
     assert needs.fits_gb(word, device) == 4
     assert needs.nbytes(word, "mps") is None
 
