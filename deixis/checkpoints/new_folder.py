@@ -24,7 +24,7 @@ def new_folder(out: Path, overwrite: bool = False) -> Generator[Path]:
     with _alone(lock, out):
         if old.exists() and not out.exists():  # killed between the two renames below
             old.rename(out)
-        if out.exists() and not overwrite:
+        if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
             raise InputError(f"'{out}': expected a folder that is not there yet, got one that is")
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)

@@ -58,6 +58,13 @@ def test_a_run_killed_between_the_renames_loses_nothing(out):
     assert (out / "weights").read_text() == "old"
 
 
+def test_an_empty_folder_is_filled(tmp_path):
+    (tmp_path / "out").mkdir()
+    with new_folder(tmp_path / "out") as part:
+        (part / "weights").write_text("new")
+    assert [file.name for file in tmp_path.rglob("*")] == ["out", "weights"]
+
+
 def test_two_runs_do_not_write_one_folder(tmp_path):
     out = tmp_path / "out"
     with new_folder(out) as part:
