@@ -197,7 +197,7 @@ class Chat:
 def _question(text: str, signals: Sequence[Any], regions: Sequence[Any], want: str | None) -> Sample:
     """A question about files, opened; it refers to all its regions. Raises InputError where there is no file."""
     if not signals:
-        raise InputError(f"expected a file at least to ask about, got the question {text!r:.60} alone")
+        raise InputError(f"expected at least one file to ask about, got the question {text!r:.60} alone")
     places = as_regions(regions)
     opened = tuple(open_signal(signal) for signal in signals)
     return question_sample(named_question(text, places), opened, places, want=want)

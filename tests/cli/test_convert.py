@@ -63,7 +63,7 @@ def test_the_options_arrive(tmp_path, capsys):
 def test_mistakes_are_one_sentence(source, tmp_path, capsys, words, sentence):
     code = typed("convert", *(word.format(source=source, out=tmp_path / "out") for word in words))
     output, progress = capsys.readouterr()
-    assert (code, told) == (2, "")
-    assert sentence in said
-    assert said.count("\n") == 1
+    assert (code, output) == (2, "")
+    assert sentence in progress
+    assert progress.count("\n") == 1
     assert not list(tmp_path.iterdir())

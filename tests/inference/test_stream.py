@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from itertools import chain
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models
+from transformers import PreTrainedTokenizerFast
 
 from deixis.conversation import question_sample
 from deixis.geometry import Region, parse_answer
@@ -142,20 +145,17 @@ def test_a_chat_remembers_a_turn_that_was_streamed_to_its_end(toy):
 
 
 def test_a_byte_is_held_back_until_its_character_is_known(toy):
-    """Tokens of single bytes: "V" alone is a letter, and with the byte after it is none."""
+    """Tokens of single bytes: the second byte begins a character that the next token may complete."""
     network, processor = toy
+    letter, first_byte = 2 + 0x56, 2 + 0xC8
     reading = AnswerReader(
-        Model(network, processor, "toy").engine, question_sample("What?", ()), (), GenerationState(ids=[1, 2, 3])
+        Model(network, processor, "toy").engine,
+        question_sample("What?", ()),
+        (),
+        GenerationState(ids=[1, letter, first_byte]),
     )
-
-    class Bytes:
-        """A tokenizer of three tokens, two of them bytes."""
-
-        def convert_ids_to_tokens(self, ids):
-            return [{1: "word", 2: "<0x56>", 3: "<0xC8>"}[i] for i in ids]
-
-        def decode(self, ids, skip_special_tokens):
-            return {(1,): "word", (1, 2): "wordV", (1, 2, 3): "word\ufffd\ufffd"}[tuple(ids)]
-
-    reading.processor = type("Processor", (), {"tokenizer": Bytes()})()
-    assert (reading.raw, reading.raw_settled) == ("word\ufffd\ufffd", "word")
+    vocabulary = {"<unk>": 0, "word": 1} | {f"<0x{byte:02X}>": 2 + byte for byte in range(256)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>", byte_fallback=True))
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    reading.processor = SimpleNamespace(tokenizer=PreTrainedTokenizerFast(tokenizer_object=tokenizer))
+    assert (reading.raw, reading.raw_settled) == ("wordV\ufffd", "word")

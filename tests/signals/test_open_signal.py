@@ -10,6 +10,7 @@ import soundfile
 import trimesh
 from PIL import Image
 
+from deixis.errors import InputError
 from deixis.signals import MODALITIES, AudioSpec, ImageSpec, name_in_folder, open_signal, to_tensor
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "real"
@@ -140,9 +141,23 @@ def test_kind_of_values_in_memory(value, kind):
     assert frame.modality == kind
 
 
-@pytest.mark.parametrize("value", [None, 7, b"bytes", {"a": 1}, np.zeros((2, 16000)), np.zeros(()), (1, 2, 3)])
-def test_what_is_no_signal(value):
-    with pytest.raises(ValueError, match="expected a path, a PIL image, an array or tensor"):
+EXPECTED = r"expected a path, the bytes of a file, a PIL image, an array or tensor, or \(samples, rate_hz\), got "
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        pytest.param(None, EXPECTED + "NoneType", id="none"),
+        pytest.param(7, EXPECTED + "int", id="number"),
+        pytest.param(b"bytes", "'bytes in memory': expected an image, audio, a point cloud", id="bytes"),
+        pytest.param({"a": 1}, "expected a mapping with 'array' and 'sampling_rate' of audio", id="mapping"),
+        pytest.param(np.zeros((2, 16000)), EXPECTED + r"an array of shape \(2, 16000\)", id="two channels"),
+        pytest.param(np.zeros(()), EXPECTED + r"an array of shape \(\)", id="scalar"),
+        pytest.param((1, 2, 3), EXPECTED + "tuple", id="tuple"),
+    ],
+)
+def test_what_is_no_signal(value, message):
+    with pytest.raises(InputError, match=message):
         open_signal(value)
 
 

@@ -56,7 +56,7 @@ def test_it_builds_from_sets_that_it_generates(generated):
 
 def test_what_is_read_from_the_folder_has_its_masks(generated):
     for sample in samples_of(generated / "from_masks"):
-        number = sample.signals[0].id.rpartition("/")[2]
+        number = Path(sample.signals[0].id).stem
         files = (generated / "folder/masks").glob(f"{number}_*.png")
         expected = {np.packbits(np.asarray(Image.open(path))).tobytes() for path in files}
         assert expected

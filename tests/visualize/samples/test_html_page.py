@@ -96,7 +96,7 @@ def test_phrases_and_numbers_have_the_colour_of_their_region():
         )
     )
     marked = [attributes["class"] for attributes in read.all("span")]
-    assert marked == ["number r1", "phrase r1", "number r1", "number r2", "phrase", "number"]
+    assert marked == ["chip r1", "phrase r1", "chip r1", "chip r2", "phrase", "chip"]
 
 
 def test_every_picture_is_described():
