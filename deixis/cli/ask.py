@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, no_type_check
 
@@ -24,6 +24,13 @@ def _region(form: str) -> Any:
     return typer.Option(f"--{form}", metavar="VALUE", help=FORMS[form] + ".", rich_help_panel="Regions")
 
 
+OUT = typer.Option(
+    help="Draw the answer into this PNG, JPEG or WebP; with --each, the answers into this folder; with --batch, write "
+    "them to this JSONL."
+)
+AS_JSON = typer.Option("--json", help="Print the answer as one JSON object, alone on stdout.")
+BATCH = typer.Option(help='Answer each line {"files": [...], "question", "regions": [...]} of a JSONL.')
+EACH = typer.Option("--each", help="Ask about each file by itself; folders and patterns stand for their files.")
 WANT = typer.Option(metavar="FORM", help="Form of the regions in the answer: box or mask; or text.")
 
 
@@ -43,22 +50,14 @@ def run(
     box3d: Annotated[list[str] | None, _region("box3d")] = None,
     model: ModelName = "bundled",
     device: Device = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Draw the answer into this PNG, JPEG or WebP; with --batch, write the answers to this JSONL."
-        ),
-    ] = None,
+    out: Annotated[Path | None, OUT] = None,
     want: Annotated[str | None, WANT] = None,
     dtype: Dtype = None,
     quantization: Quantization = None,
     stream: Annotated[bool, typer.Option("--stream", help="Print the text while it is generated.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the answer as one JSON object, alone on stdout.")
-    ] = False,
-    batch: Annotated[
-        Path | None, typer.Option(help='Answer each line {"files": [...], "question", "regions": [...]} of a JSONL.')
-    ] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    batch: Annotated[Path | None, BATCH] = None,
+    each: Annotated[bool, EACH] = False,
 ) -> None:
     """Ask a question about files.
 
@@ -72,15 +71,17 @@ def run(
     del point, box, scribble, polygon, mask, span, points, box3d  # their order is in `regions`
     check_model(model, device, dtype, quantization)
     load = (model, device, dtype, quantization)
-    if stream and (as_json or batch is not None):
-        raise InputError(
-            f"--stream prints text while it is generated; {'--json' if as_json else '--batch'} waits for all of it"
-        )
+    _check_stream(stream, {"--json": as_json, "--batch": batch is not None, "--each": each})
     if batch is not None:
-        _check_batch_alone(as_json, want, words or [], regions)
+        _check_batch_alone(as_json, want, each, words or [], regions)
         from deixis.cli.batch import answer_batch
 
         answer_batch(batch, out, load)
+        return
+    if each:
+        from deixis.cli.each import answer_each
+
+        answer_each(*_files_and_question(words or []), regions, load, want, out, as_json)
         return
     answer, lines = _answer(*_checked(*_files_and_question(words or []), regions, out), load, want, stream)
     _print(answer, lines, out, as_json)
@@ -99,12 +100,23 @@ def _print(answer: "Answer", lines: Iterable[str], out: Path | None, as_json: bo
         typer.echo(f"drawn in {out}", err=True)
 
 
-def _check_batch_alone(as_json: bool, want: str | None, words: Sequence[str], regions: Sequence[tuple]) -> None:
+def _check_stream(stream: bool, waits: Mapping[str, bool]) -> None:
+    """Raises InputError for --stream beside an option that prints whole answers."""
+    if stream and any(waits.values()):
+        other = next(name for name, given in waits.items() if given)
+        raise InputError(f"--stream prints text while it is generated; {other} waits for all of it")
+
+
+def _check_batch_alone(
+    as_json: bool, want: str | None, each: bool, words: Sequence[str], regions: Sequence[tuple]
+) -> None:
     """Raises InputError for what cannot be combined with --batch, whose lines hold it themselves."""
     if as_json:
         raise InputError("--batch always answers in JSON, one object per line; omit --json")
     if want is not None:
         raise InputError(f'--batch takes the form of the answer per question; write "want": "{want}" in its lines')
+    if each:
+        raise InputError("--batch asks each line by itself; omit --each")
     if words or regions:
         got = f"--{regions[0][0]}" if regions else f"'{words[0]}'"
         raise InputError(f"--batch reads files, questions and regions from its lines; got {got} besides")

@@ -9,11 +9,11 @@ sentence, instead. With `--out`, questions that are answered there are not asked
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import typer
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from deixis.inference import Answer, Model
     from deixis.samples.sample import Sample
 
+T = TypeVar("T")
 AT_ONCE = 8
 """Batch size: larger ones are hardly faster on a CPU, and all their files are in memory."""
 KEYS = ("id", "files", "question", "regions", "want")
@@ -72,11 +73,13 @@ def answer_batch(path: Path, out: Path | None, load: tuple[str, *tuple[str | Non
             raise InputError(
                 f"'{out}': holds answers of {sorted(models)[0]}, not of {opened.title}: name another --out"
             )
-        assistant = _Assistant(opened, load[1:])
+        assistant = Assistant(opened, load[1:])
         with _writer(out) as stream:
-            for head, result in _results(open_lines, assistant, path.parent):
-                failed += "error" in result
-                stream.write(json.dumps({**head, **result}, ensure_ascii=False) + "\n")
+            for line, answer in answers_of(open_lines, lambda line: _question(line.record, path.parent), assistant):
+                refused = isinstance(answer, str)
+                failed += refused
+                result = {"error": answer} if refused else answer.to_dict()
+                stream.write(json.dumps({**line.head, **result}, ensure_ascii=False) + "\n")
                 stream.flush()
     counts = f"{len(open_lines) - failed} answered, {failed} failed, {skipped} answered before"
     typer.echo(counts, err=True)
@@ -84,24 +87,25 @@ def answer_batch(path: Path, out: Path | None, load: tuple[str, *tuple[str | Non
         raise InputError(f'{failed} of {len(lines)} questions could not be answered: their lines say why, as "error"')
 
 
-def _results(lines: Sequence[_Line], assistant: "_Assistant", folder: Path) -> Iterator[tuple[dict, dict]]:
-    """(head, answer or error) per line, in order; `AT_ONCE` questions per call of the model."""
+def answers_of(
+    items: Sequence[T], question: "Callable[[T], Sample]", assistant: "Assistant"
+) -> "Iterator[tuple[T, Answer | str]]":
+    """(item, answer or sentence why there is none) per item, in order; `AT_ONCE` questions per call of the model."""
     from deixis.cli.progress import Stages
 
     with Stages() as progress:
-        progress.stage("questions", len(lines))
-        for start in range(0, len(lines), AT_ONCE):
-            group = lines[start : start + AT_ONCE]
-            asked = [_caught(lambda line=line: _question(line.record, folder)) for line in group]
-            answers = iter(assistant.answers([question for question in asked if not isinstance(question, str)]))
-            for line, question in zip(group, asked, strict=True):
-                result = question if isinstance(question, str) else next(answers)
-                yield line.head, {"error": result} if isinstance(result, str) else result.to_dict()
+        progress.stage("questions", len(items))
+        for start in range(0, len(items), AT_ONCE):
+            group = items[start : start + AT_ONCE]
+            asked = [caught(lambda item=item: question(item)) for item in group]
+            answers = iter(assistant.answers([sample for sample in asked if not isinstance(sample, str)]))
+            for item, sample in zip(group, asked, strict=True):
+                yield item, sample if isinstance(sample, str) else next(answers)
             progress.advance(len(group))
 
 
 @dataclass
-class _Assistant:
+class Assistant:
     """The model; its weights are read at the first question that it accepts."""
 
     opened: "Opened"
@@ -113,18 +117,18 @@ class _Assistant:
         from deixis.cli.answers import open_model, refuse_early
 
         if self.model is None:
-            refused = [_caught(lambda s=sample: refuse_early(self.opened, s)) for sample in samples]
+            refused = [caught(lambda s=sample: refuse_early(self.opened, s)) for sample in samples]
             if all(refused):
                 return refused
             self.model = open_model(self.opened, *self.how)
         model = self.model
-        together = _caught(lambda: model.answer(samples))
+        together = caught(lambda: model.answer(samples))
         if not isinstance(together, str):
             return list(together)
-        return [_caught(lambda s=sample: model.answer([s])[0]) for sample in samples]
+        return [caught(lambda s=sample: model.answer([s])[0]) for sample in samples]
 
 
-def _caught(work: Any) -> Any:
+def caught(work: Any) -> Any:
     """The result of `work`, or the sentence of a user error: one bad question must not end the batch."""
     try:
         return work()

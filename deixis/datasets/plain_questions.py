@@ -12,7 +12,7 @@ from deixis.datasets.object_names import names_of
 from deixis.geometry import Reference, Region, Text, parse_markup, to_markup
 from deixis.samples.sample import Sample, Turn
 
-MEDIUM_WORDS = {"image": "picture", "audio": "sound", "point_cloud": "cloud", "video": "film", "imu": "motion"}
+MEDIUM_WORDS = {"image": "picture", "audio": "sound", "point_cloud": "cloud", "video": "video", "imu": "motion"}
 
 
 def plain_samples(annotated: Annotated) -> Iterator[Sample]:

@@ -31,7 +31,7 @@ QUESTIONS = {
     "image": "What is in this picture?",
     "audio": "What is heard here?",
     "point_cloud": "What is this cloud of?",
-    "video": "What happens in this film?",
+    "video": "What happens in this video?",
     "depth": "What is in this depth map?",
     "normal": "What is in these normals?",
     "imu": "What is done here?",

@@ -34,7 +34,7 @@ QUESTIONS: dict[str, str] = {
     "which_of_two": "Is the object {0} a $name or a $other?",
     "caption_image": "Describe the image.",
     "caption_audio": "Describe the sound.",
-    "caption_video": "Describe the film.",
+    "caption_video": "Describe the video.",
     "caption_fmri": "Describe what was seen.",
     "caption_imu": "Describe the motion.",
     "caption_point_cloud": "What is this?",
