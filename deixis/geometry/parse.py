@@ -214,16 +214,19 @@ def _coordinates_region(token: re.Match, frames: Sequence[Frame], notation: Nota
 
 def _tidied(plain: str, drafts: list[_Draft], holes: list[int]) -> ParsedAnswer:
     """The text without the spaces and commas that cut references left behind, and the phrases shifted with it."""
-    first, last = len(plain) - len(plain.lstrip()), len(plain.rstrip())
-    if not any(character.isalnum() for character in plain):  # punctuation around references alone has no meaning
-        first = last = 0
-    kept = [first <= position < last for position in range(len(plain))]
+    # Punctuation around references alone has no meaning.
+    kept = [any(character.isalnum() for character in plain)] * len(plain)
     for gap in _TIDY.finditer(plain):
         kept[gap.start() : gap.end()] = [False] * (gap.end() - gap.start())
     for hole in holes:
         before = len(plain[:hole].rstrip())
         if plain[before - 1 : before] in _HALTS and plain[hole:].lstrip()[:1] in _HALTS_AND_ENDS:
             kept[before - 1 : hole] = [False] * (hole - before + 1)  # "Sure, <seg>." is read as "Sure."
+    # The ends last: a line break may stand there once the comma behind it is gone.
+    left = [position for position, keep in enumerate(kept) if keep]
+    words = "".join(plain[position] for position in left)
+    for position in (*left[: len(words) - len(words.lstrip())], *left[len(words.rstrip()) :]):
+        kept[position] = False
     moved = [0]  # moved[i]: place in the clean text of position i
     for keep in kept:
         moved.append(moved[-1] + keep)

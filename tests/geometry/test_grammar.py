@@ -292,6 +292,7 @@ PIECES = st.sampled_from(
 )
 @example("<<p>p>[[1,2]]", FRAMES, DEIXIS)
 @example("\x1c[1,2]\x1c .", FRAMES, DEIXIS)
+@example("0\r,[", [], DEIXIS)
 def test_any_text_is_read(text, frames, notation):
     answer = parse_answer(text, frames, notation)
     segs = [found.seg_index for phrase in answer.phrases for found in phrase.regions if found.form == "seg"]

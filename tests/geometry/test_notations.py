@@ -246,6 +246,7 @@ PIECES = st.sampled_from(
 )
 @example("a,[SEG],[SEG].", FRAMES, LISA)
 @example("\x1c[1,2]\x1c .", FRAMES, FERRET)
+@example("0\r,[", [], FERRET)
 def test_any_text_is_read(text, frames, notation):
     answer = parse_answer(text, frames, notation)
     assert answer.text == answer.text.strip()
