@@ -58,7 +58,7 @@ format: $(FULL)
 # One process per core, each with one thread: OpenMP threads of several processes would starve one another.
 # Tests that compile the network run without the shape-checking hook (see pyproject.toml).
 unit: $(FULL)
-	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet tests
+	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet tests/model
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --quiet
 
 bench: $(FULL)

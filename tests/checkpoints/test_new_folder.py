@@ -14,6 +14,8 @@ from pathlib import Path
 from deixis.checkpoints.new_folder import new_folder
 from deixis.cli.termination import ended_cleanly
 
+if sys.argv[2] != "SIGKILL":  # a test run under nohup hands an ignored SIGHUP on
+    signal.signal(getattr(signal, sys.argv[2]), signal.SIG_DFL)
 with ended_cleanly(), new_folder(Path(sys.argv[1]), overwrite=True) as part:
     (part / "weights").write_text("new")
     signal.raise_signal(getattr(signal, sys.argv[2]))

@@ -54,6 +54,6 @@ def test_an_empty_mask_has_no_box():
 
 def test_a_question_without_a_file_is_refused(bundled):
     with pytest.raises(
-        ValueError, match=r"a file at least to ask about, got the question .Where is the red pan\?. alone"
+        ValueError, match=r"at least one file to ask about, got the question .Where is the red pan\?. alone"
     ):
         bundled.ask("Where is the red pan?")
