@@ -24,7 +24,6 @@ _FLICKR_PATH = re.compile(r"(?:^|/)flickr30k[^/]*/(?:.*/)?(\d{4,})\.(?:jpe?g|png
 _FLICKR = re.compile(r"flickr\.com/.*/(\d{4,})(?:_[0-9a-f]+(?:_[a-z])?)?\.(?:jpe?g|png)$", re.IGNORECASE)
 NUMBERED = ("coco", "vg", "flickr", "voc")
 """Sets whose images have one ending, so that other sets call them by what stands before it."""
-_SHARED = re.compile(r"(?:coco|vg|flickr)/\d+|sa1b/sa_\d+")
 
 
 def coco_id(number: int | str) -> str:
@@ -44,11 +43,6 @@ def coco_id_of_name(name: str) -> str | None:
     """
     match = _COCO.search(name.replace("\\", "/"))
     return match and coco_id(match[1])
-
-
-def is_shared(medium_id: str) -> bool:
-    """Whether an id is that of an image which several published sets share."""
-    return _SHARED.fullmatch(medium_id) is not None
 
 
 def published_id(names: Sequence[str], source: str) -> str:

@@ -4,7 +4,6 @@ A prompt is a system text and examples of what is asked and what is answered. In
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -44,11 +43,6 @@ def prompt(name: str) -> Prompt:
         tuple(zip(asked, answers, strict=True)),
         tuple((word, tuple(texts)) for word, texts in record.get("words", {}).items()),
     )
-
-
-def kinds_of(task: str) -> Sequence[str]:
-    """The kinds of a task that has several."""
-    return tuple(_prompts()[task]["kinds"])
 
 
 @cache
