@@ -23,10 +23,11 @@ MAX_FUNCTION_LINES = 60
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "options": {"errors"},
-    "geometry": {"errors", "options"},
+    "files": {"errors"},
+    "geometry": {"options", "files"},
     "signals": {"geometry"},
     "ops": {"errors"},
-    "language": {"errors"},
+    "language": {"files"},
     "samples": {"geometry", "signals"},
     "model": {"geometry", "signals", "ops"},
     "conversation": {"samples", "model"},
@@ -42,7 +43,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"inference"},
     "cli": {"inference", "synthesis", "training", "evaluation", "serving"},
 }
-WITHOUT_TORCH = ("errors", "options", "geometry", "signals", "samples", "language", "datasets", "visualize", "world")
+WITHOUT_TORCH = (
+    "errors",
+    "options",
+    "files",
+    "geometry",
+    "signals",
+    "samples",
+    "language",
+    "datasets",
+    "visualize",
+    "world",
+)
 HEAVY = ("torch", "transformers", "numpy", "scipy", "trimesh", "PIL")
 UNIX_ONLY = ("fcntl", "grp", "pty", "pwd", "resource", "termios", "tty")
 # Written in two halves so that this file does not find itself.

@@ -1,0 +1,42 @@
+"""Opens regular files only: a pipe or a device would block the reader, or feed it without end."""
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from deixis.errors import InputError
+
+TYPES = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """The file at `path`, open for reading bytes; links are followed.
+
+    Raises: InputError when it is a pipe, device, socket or folder; OSError when it cannot be opened, as `open` does.
+    """
+    # without O_NONBLOCK the opening of a pipe waits for its writer; for a regular file it changes nothing
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        _check_mode(os.fstat(descriptor).st_mode, path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def check_regular(path: str | Path) -> None:
+    """Raises as `open_regular`, for a library that opens the path itself; nothing is opened."""
+    _check_mode(Path(path).stat().st_mode, path)
+
+
+def _check_mode(mode: int, path: str | Path) -> None:
+    if not stat.S_ISREG(mode):
+        found = TYPES.get(stat.S_IFMT(mode), "something else")
+        raise InputError(f"'{path}': expected a regular file, got {found}; copy what it gives into a file first.")
