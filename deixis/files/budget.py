@@ -1,0 +1,69 @@
+"""One budget for what a file becomes in memory, asked before it is decoded: headers lie, and small files inflate.
+
+A reader estimates from the header how many bytes decoding takes at its peak, working copies included, and asks. An
+archive without such a header is unpacked up to the budget.
+"""
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from io import BufferedIOBase, RawIOBase
+
+from deixis.errors import ConfigError, InputError, is_out_of_memory
+
+MAX_DECODED_MB = 1536
+"""Megabytes (2^20 bytes) that decoding one file may take: three times an image of the largest size that is opened, ten
+minutes of 8 channels at 96 kHz, or 20 million points; beside a model it still fits a laptop of 8 GB."""
+VARIABLE = "DEIXIS_MAX_DECODED_MB"
+"""The environment variable that sets another number."""
+BLOCK_BYTES = 2**20
+MB = 2**20
+
+
+def max_decoded_bytes() -> int:
+    """Bytes that decoding one file may take. Raises ConfigError where the environment says what is no number."""
+    text = os.environ.get(VARIABLE) or str(MAX_DECODED_MB)
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
+        raise ConfigError(f"{VARIABLE}: expected a whole number of megabytes above 0, got {text[:40]!r}")
+    return int(text) * MB
+
+
+def check_decoded(name: str, needed_bytes: float, what: str) -> None:
+    """Raises InputError where decoding a file would take more than the budget.
+
+    name: of the file or field. needed_bytes: at the peak. what: what would be decoded, "13000 x 13000 px".
+    """
+    limit = max_decoded_bytes()
+    if not needed_bytes <= limit:  # NaN is no size
+        raise InputError(
+            f"'{name}': expected what takes at most {limit / MB:.0f} MB of memory when decoded, got {what}, which "
+            f"takes {needed_bytes / MB:.0f} MB; give less of it, or set {VARIABLE} higher if its header is right."
+        )
+
+
+def unpacked(stream: BufferedIOBase | RawIOBase, name: str, limit: int | None = None) -> bytes:
+    """All that a decompressing stream gives. Raises InputError as soon as that is more than the limit or the budget."""
+    limit = max_decoded_bytes() if limit is None else min(limit, max_decoded_bytes())
+    content = bytearray()
+    while block := stream.read(min(BLOCK_BYTES, limit + 1 - len(content))):
+        content += block
+        if len(content) > limit:
+            raise InputError(
+                f"'{name}': expected at most {limit / MB:.0f} MB once unpacked, got more; it is probably made to fill "
+                f"the memory, else set {VARIABLE} higher."
+            )
+    return bytes(content)
+
+
+@contextmanager
+def within_memory(name: str) -> Generator[None]:
+    """Memory that is exhausted within the block is one sentence, an InputError."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InputError(
+            f"'{name}': expected what fits into the free memory of this machine when decoded, got more; give less "
+            "of it, or close other programs."
+        ) from error
