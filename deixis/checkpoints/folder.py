@@ -5,8 +5,6 @@ weights are read. Nothing is downloaded unless a hub id is given and Hugging Fac
 """
 
 import json
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -15,12 +13,12 @@ from typing import Any
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers.utils import logging
 
 from deixis.checkpoints.find import read_weight_map
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
 from deixis.errors import CheckpointError, ConfigError, DeixisError, UnsupportedError, is_out_of_memory
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
+from deixis.model.loading import quiet_load
 
 BUNDLED = "bundled"
 TOKENIZER = "tokenizer.json"
@@ -87,7 +85,7 @@ def open_config_and_processor(name: str | Path = BUNDLED) -> Opened:
             "--tokenizer to ask it in words"
         )
     try:
-        with quiet():
+        with quiet_load():
             config = DeixisConfig.from_pretrained(folder, local_files_only=True)
             return Opened(str(name), folder, config, DeixisProcessor.from_pretrained(folder, local_files_only=True))
     except Exception as error:  # a damaged file of a folder ends in any error of json, transformers or tokenizers
@@ -120,7 +118,7 @@ def _network(
     small = {} if quantization_config is None else {"quantization_config": quantization_config}
     small |= {} if device_map is None else {"device_map": device_map}
     try:
-        with quiet():
+        with quiet_load():
             network, report = DeixisForConditionalGeneration.from_pretrained(
                 folder,
                 dtype=dtype,
@@ -159,20 +157,6 @@ def _unreadable(name: str | Path, error: Exception) -> DeixisError:
         )
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return CheckpointError(f"model '{name}': its files cannot be read ({lines[0]}); it may be damaged or cut short")
-
-
-@contextmanager
-def quiet() -> Generator[None]:
-    """Silences transformers' progress bars and tables of keys: errors name what matters in them."""
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _small_files(name: str | Path) -> tuple[Path, str]:

@@ -16,6 +16,7 @@ from transformers.quantizers import HfQuantizer, register_quantization_config, r
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from deixis.checkpoints.shrinking import small_bytes, small_layers
+from deixis.model.loading import one_load
 from deixis.model.packed_linear import KINDS, PackedLinear
 
 METHOD = "deixis_packed"
@@ -84,12 +85,13 @@ class _Pack(ConversionOps):
 def read_in_turn() -> Generator[None]:
     """While the block runs, transformers reads a weight when it is needed, not all of them ahead in threads."""
     name = "HF_DEACTIVATE_ASYNC_LOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+    with one_load():  # the environment is that of every thread
+        before = os.environ.get(name)
+        os.environ[name] = "1"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = before

@@ -25,6 +25,7 @@ from deixis.model.config import DeixisConfig
 from deixis.model.encoder.field_encoder import build_field_encoder
 from deixis.model.encoder.projection import build_projection
 from deixis.model.fusion import Encoded, LazyFeatures, SignalBatch, modality_index, place, repeat_signals
+from deixis.model.loading import one_load
 from deixis.model.losses import mask_losses, number_loss, text_loss
 from deixis.model.masks.pointing_head import PointingHead
 from deixis.model.regions.sampler import build_region_parts, region_width
@@ -62,6 +63,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     accepts_loss_kwargs = False  # the losses are means: Trainer is to divide them when it accumulates gradients
     _no_split_modules = ["CLIPEncoderLayer", "LlamaDecoderLayer"]
 
+    @one_load()
     def __init__(self, config: DeixisConfig):
         super().__init__(config)
         hidden, pointing = config.text_config.hidden_size, config.pointing
@@ -82,6 +84,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.freeze_parts()
 
     @classmethod
+    @one_load()
     def from_pretrained(cls, *args, **kwargs):
         """As in transformers, and the frozen parts are frozen: loading replaces all weights by trainable ones."""
         loaded = super().from_pretrained(*args, **kwargs)
@@ -99,6 +102,10 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
             module.requires_grad_(False)
         if self.sam_pointing is not None:
             self.sam_pointing.freeze()
+
+    def tie_weights(self, *args, **kwargs) -> None:
+        """As in transformers, also while, or after, loads of other models leave its own classes without this method."""
+        _TIE_WEIGHTS(self, *args, **kwargs)
 
     def _init_weights(self, module: nn.Module) -> None:
         """Nothing: every part is initialised where it is built, the language model by its own class."""
@@ -355,6 +362,7 @@ def _cell_losses(logits: list[Tensor], target: Tensor) -> dict[str, Tensor]:
     return {"bce": torch.cat(bce).mean(), "dice": torch.cat(dice).mean()}
 
 
+_TIE_WEIGHTS = PreTrainedModel.tie_weights
 _FROZEN_MODULES = {"encoder": "field_encoder.encoder", "tokenizers": "field_encoder.tokenizers"}
 _SIGNAL_INPUTS = (
     "signals",

@@ -29,6 +29,7 @@ from deixis.checkpoints.weights import SHARD_BYTES, Shape, common_dtype, write_w
 from deixis.errors import InputError
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
 from deixis.model.devices import dtype_named
+from deixis.model.loading import one_load
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.systems.official import check_release
 from deixis.systems.pointmlp.classifier import write_config
@@ -86,7 +87,7 @@ def build_network(config: DeixisConfig | PointMLPConfig) -> nn.Module:
 
 def meta_network(config: DeixisConfig | PointMLPConfig) -> nn.Module:
     """The network of a configuration without values: on the meta device."""
-    with torch.device("meta"), warnings.catch_warnings():
+    with one_load(), torch.device("meta"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # parts that a configuration leaves out
         return build_network(config)
 

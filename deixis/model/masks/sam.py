@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel, Sam2Model, SamModel
 
 from deixis.errors import CheckpointError
+from deixis.model.loading import one_load
 
 LEARNING = {"none": (), "decoder": ("mask_decoder.",), "lora": ("mask_decoder.",), "all": ("",)}
 """How the names of the weights begin that learn; LoRA's own matrices learn beside the decoder."""
@@ -85,7 +86,8 @@ class SamPointing(nn.Module):
 
         Raises CheckpointError if they are of another size than in the configuration.
         """
-        trained = type(self.sam).from_pretrained(name).state_dict()
+        with one_load():
+            trained = type(self.sam).from_pretrained(name, trust_remote_code=False).state_dict()
         own = self.sam.state_dict()
         wrong = [key for key in own if key not in trained or trained[key].shape != own[key].shape]
         if wrong or len(trained) != len(own):

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
-from deixis.checkpoints.folder import quiet
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
 from deixis.errors import DataError
+from deixis.model.loading import quiet_load
 
 SMALL_SUFFIXES = (".json", ".txt", ".model")
 """Of configurations and tokenizers, which lie at the top of a repository."""
@@ -49,7 +49,7 @@ class FoundModel:
         or are not of this configuration.
         """
         try:
-            with quiet():
+            with quiet_load():
                 network, report = model.from_pretrained(
                     self.folder,
                     config=config or self.config,
@@ -78,7 +78,7 @@ class FoundModel:
 
     def _part(self, part: Any, noun: str, **options: Any) -> Any:
         try:
-            with quiet():
+            with quiet_load():
                 return part.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False, **options)
         except Exception as error:
             raise DataError(f"{self}: expected {noun} beside the weights, got {_first_line(error)}") from error
@@ -97,7 +97,7 @@ def find_model(name: str | Path, wanted: Wanted) -> FoundModel:
     if not (folder / "config.json").is_file():
         raise DataError(f"{start}: expected {wanted.noun}, with its config.json, got a folder without that file")
     try:
-        with quiet():
+        with quiet_load():
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a damaged file, or a type that this transformers does not know
         raise DataError(f"{start}: expected the config.json of {wanted.noun}, got {_first_line(error)}") from error
