@@ -170,9 +170,9 @@ def _question(record: Any, folder: Path) -> "Sample":
 
 
 def _read(path: Path) -> list[_Line]:
-    from deixis.samples.validate import read_records
+    from deixis.files.json_text import json_records
 
-    lines = [_Line(number, record) for number, record in read_records(path)]
+    lines = [_Line(number, record) for number, record in json_records(path)]
     if not lines:
         raise InputError(f"'{path}': expected questions, one JSON object per line, got no line at all")
     return lines
@@ -198,7 +198,7 @@ def _answered(out: Path) -> tuple[Counter[str], set[str]]:
         raise InputError(
             f"'{out}': expected a name ending in .jsonl for the answers, got '{out.suffix or 'no ending'}'"
         )
-    from deixis.samples.text_file import read_text
+    from deixis.files.json_text import read_text
 
     done, models, kept = Counter(), set(), []
     lines = read_text(out).splitlines(keepends=True) if out.exists() else []

@@ -1,4 +1,5 @@
 """How every file is opened, read and written: regular files only, within limits, whole or not at all.
 
-Knows no format and no modality. `regular`: what may be opened. `budget`: how much memory decoding may take.
+Knows no modality and no field. `regular`: what may be opened. `budget`: how much memory decoding may take. `json_text`,
+`yaml_text`: values of strangers.
 """

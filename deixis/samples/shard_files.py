@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from deixis.errors import DataError
-from deixis.samples.validate import load_record
+from deixis.files.json_text import json_record, text_lines
 
 COLUMNS = ("id", "source", "task", "split", "json")
 GROUP_ROWS = 256  # of a Parquet file: what is read at once for one record
@@ -64,30 +64,18 @@ class JsonlWriter:
         self._lines.close()
 
 
-def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """(number from 1, byte where it begins, bytes) of every line that is not blank."""
-    place = 0
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield number, place, line
-            place += len(line)
-
-
 def read_jsonl(path: Path) -> Iterator[Entry]:
-    for number, place, line in _lines(path):
-        yield Entry(place, f"{path}:{number}", load_record(line))
+    for number, place, line in text_lines(path):
+        yield Entry(place, f"{path}:{number}", line if isinstance(line, DataError) else json_record(line))
 
 
 def jsonl_entry(path: Path, place: int) -> Entry:
-    with path.open("rb") as lines:
-        lines.seek(place)
-        record = load_record(lines.readline())
-        where = f"{path}: byte {place}"
-        if isinstance(record, DataError):  # its line is worth a pass over the file
-            lines.seek(0)
-            before = lines.read(place).count(b"\n")
-            where = f"{path}:{before + 1}"
+    _, _, line = next(text_lines(path, place), (1, place, b""))
+    record = line if isinstance(line, DataError) else json_record(line)
+    where = f"{path}: byte {place}"
+    if isinstance(record, DataError):  # its line is worth a pass over the file
+        number = next((own for own, at, _ in text_lines(path) if at == place), None)
+        where = where if number is None else f"{path}:{number}"
     return Entry(place, where, record)
 
 
@@ -155,7 +143,7 @@ def _entry_of_tar(path: Path, place: int, key: str, contents: dict[str, bytes]) 
     where = f"{path}: {name}"
     if name not in contents:
         return Entry(place, where, DataError(f"expected {name} with the sample, got only {', '.join(contents)}"))
-    return Entry(place, where, load_record(contents.pop(name)), contents)
+    return Entry(place, where, json_record(contents.pop(name)), contents)
 
 
 @contextmanager
@@ -218,7 +206,7 @@ def read_parquet(path: Path) -> Iterator[Entry]:
         place = 0
         for group in range(file.num_row_groups):
             for text in _texts(file, group, path):
-                yield Entry(place, f"{path}: row {place}", load_record(text))
+                yield Entry(place, f"{path}: row {place}", json_record(text))
                 place += 1
 
 
@@ -228,7 +216,7 @@ def parquet_entry(path: Path, place: int) -> Entry:
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows
             if row < count:
-                return Entry(place, f"{path}: row {place}", load_record(_texts(file, group, path)[row]))
+                return Entry(place, f"{path}: row {place}", json_record(_texts(file, group, path)[row]))
             row -= count
     raise DataError(f"{path}: expected a row below {file.metadata.num_rows}, got {place}")
 
@@ -262,7 +250,7 @@ def _texts(file: Any, group: int, path: Path) -> list[Any]:
 
 
 FORMS = {
-    ".jsonl": ShardForm(JsonlWriter, read_jsonl, lambda path: (place for _, place, _ in _lines(path)), jsonl_entry),
+    ".jsonl": ShardForm(JsonlWriter, read_jsonl, lambda path: (place for _, place, _ in text_lines(path)), jsonl_entry),
     ".tar": ShardForm(TarWriter, read_tar, places_of_tar, tar_entry),
     ".parquet": ShardForm(ParquetWriter, read_parquet, _rows_of_parquet, parquet_entry),
 }

@@ -7,11 +7,10 @@ which is `deixis data check PATH` on the command line.
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, reduce
 from importlib import resources
 from operator import getitem
-from pathlib import Path
 from typing import Any
 
 from deixis.errors import DataError
@@ -35,34 +34,6 @@ def validate_record(record: Any) -> None:
         check_region_record(f"regions[{number}]", region, record["signals"])
     for number, turn in enumerate(record["turns"]):
         check_turn(f"turns[{number}]", turn, record)
-
-
-def read_records(path: str | Path) -> Iterator[tuple[int, Any]]:
-    """(line from 1, record or DataError) of every line of a JSONL file that is not blank."""
-    with Path(path).open(encoding="utf-8") as lines:
-        try:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield number, load_record(line)
-        except UnicodeDecodeError:
-            raise DataError(f"{path}: expected JSON lines in UTF-8, got another encoding or no text at all") from None
-
-
-def load_record(line: str | bytes) -> Any:
-    """The JSON values of a line (bytes: UTF-8), or the DataError, one sentence, that says why it has none."""
-    try:
-        line = line if isinstance(line, str) else line.decode("utf-8")
-        return _DECODER.decode(line)
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        text = line if isinstance(line, str) else line.decode("utf-8", "replace")
-        return DataError(f"expected one JSON object a line, got {shown(text.strip())} ({error})")
-
-
-def _refuse(word: str) -> None:
-    raise DataError(f"{word} is no number of JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 @cache

@@ -23,6 +23,7 @@ from typing import Any, no_type_check
 
 from deixis.datasets.source import DatasetConfig
 from deixis.errors import ConfigError, DeixisError
+from deixis.files.yaml_text import read_yaml
 from deixis.options import (
     Checked,
     Count,
@@ -38,7 +39,6 @@ from deixis.samples.consistency import listed
 from deixis.samples.media import PLACEMENTS
 from deixis.samples.shard_files import FORMS
 from deixis.samples.shards import Placement
-from deixis.samples.text_file import read_yaml
 
 ENDINGS = tuple(ending.removeprefix(".") for ending in FORMS)
 FIELDS = ("seed", "scale", "sources", "held_out", "parts", "language", "models", "shards")

@@ -22,9 +22,9 @@ from transformers import TrainerCallback
 
 from deixis.datasets.classification.class_clouds import SCANOBJECTNN_HARDEST, ClassClouds, ClassSet, read_class_clouds
 from deixis.errors import ConfigError
+from deixis.files.yaml_text import read_yaml
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.options import Bounds, Count, Natural, NonNegative, check_fields, differences, plain_values, read_options
-from deixis.samples.text_file import read_yaml
 from deixis.systems.pointmlp.classifier import CloudClassifier
 from deixis.training.stage_run import COPY, MODEL, TrainingOptions, run_stage, write_copy
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, no_type_check
 
 from deixis.errors import ConfigError
+from deixis.files.yaml_text import read_yaml
 from deixis.model.config import DeixisConfig
 from deixis.options import (
     Count,
@@ -22,7 +23,6 @@ from deixis.options import (
     read_options,
 )
 from deixis.samples.mixtures.mixture import MixtureRecipe, Part, Replay, read_parts
-from deixis.samples.text_file import read_yaml
 from deixis.training.classifier import TASK as CLASSIFY
 from deixis.training.classifier import ClassifyRecipe, parse_classify
 from deixis.training.instruct import PAIR

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from jsonschema_rs import meta
 
+from deixis.files.json_text import json_record
 from deixis.geometry import Region, mask_to_rle
 from deixis.geometry.markup import FORMS
 from deixis.samples import validate
 from deixis.samples.consistency import FIELDS_BEHIND, REGION_FIELDS
 from deixis.samples.sample import AUTHORS, VERSION, MediaReference, Sample, Turn
 from deixis.samples.shards import sample_of
-from deixis.samples.validate import load_record, read_records, validate_record
+from deixis.samples.validate import validate_record
 from deixis.signals import MODALITIES
 
 SCHEMA = json.loads(resources.files("deixis.samples").joinpath("schema.json").read_text("utf-8"))
@@ -277,7 +278,7 @@ def test_a_bad_record_is_refused_in_one_sentence(record, sentence):
 @pytest.mark.parametrize(("record", "sentence"), BAD)
 def test_what_json_cannot_change_is_refused_from_a_line_too(record, sentence, tmp_path):
     with pytest.raises(ValueError, match=f"{sentence}|NaN is no number of JSON"):
-        sample_of(load_record(json.dumps(record)), tmp_path)
+        sample_of(json_record(json.dumps(record)), tmp_path)
 
 
 def test_the_record_is_left_as_it_was():
@@ -285,32 +286,6 @@ def test_the_record_is_left_as_it_was():
     before = copy.deepcopy(record)
     validate_record(record)
     assert record == before
-
-
-@pytest.mark.parametrize(
-    ("line", "sentence"),
-    [
-        pytest.param("{", "expected one JSON object a line, got '{'", id="cut"),
-        pytest.param('{"version": NaN}', "NaN is no number of JSON", id="nan"),
-        pytest.param("[" * 100_000, "expected one JSON object a line", id="nested_too_deep"),
-        pytest.param(b"\xff\xfe{}", "expected one JSON object a line", id="another_encoding"),
-    ],
-)
-def test_a_line_that_is_no_json_says_why(line, sentence):
-    assert sentence in str(load_record(line))
-
-
-def test_records_are_numbered_by_line(tmp_path):
-    path = tmp_path / "set.jsonl"
-    path.write_text('\n7\n  \n"a"\n')
-    assert list(read_records(path)) == [(2, 7), (4, "a")]
-
-
-def test_records_of_another_encoding_are_one_sentence(tmp_path):
-    path = tmp_path / "set.jsonl"
-    path.write_bytes(b"\xff\xfe{}")
-    with pytest.raises(ValueError, match="expected JSON lines in UTF-8"):
-        list(read_records(path))
 
 
 _MEDIUM_FIELDS = {{"kind": "modality"}.get(name, name) for name in SCHEMA["$defs"]["signal"]["properties"]}

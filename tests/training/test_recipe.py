@@ -10,12 +10,12 @@ import yaml
 from deixis.conversation import render
 from deixis.conversation.batch import Row, collate, mask_targets
 from deixis.errors import ConfigError
+from deixis.files.yaml_text import read_yaml
 from deixis.geometry import Extent, Region
 from deixis.model import DeixisConfig
 from deixis.options import plain_values
 from deixis.samples.media import media_reference
 from deixis.samples.sample import Sample, Turn
-from deixis.samples.text_file import read_yaml
 from deixis.signals import Signal, open_signal
 from deixis.systems.deixis.preset import union_config
 from deixis.training import recipe as recipes

@@ -13,11 +13,11 @@ import torch
 import yaml
 
 from deixis.cli import main
+from deixis.files.yaml_text import read_yaml
 from deixis.geometry import Region
 from deixis.samples.mixtures.mixture import Mixture, MixtureRecipe, Part
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
-from deixis.samples.text_file import read_yaml
 from deixis.training.recipe_file import parse_recipe
 from deixis.training.sample_batches import SampleBatches
 from tests.rows import DEIXIS

@@ -15,7 +15,6 @@ Sources: wkentaro/labelme@51e50e4 labelme/_label_file.py, labelme/utils/shape.py
 import base64
 import binascii
 import io
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -34,6 +33,7 @@ from deixis.datasets.files.mask_regions import mask_region, rle_box, segmentatio
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
+from deixis.files.json_text import read_json
 from deixis.geometry import Region
 from deixis.samples.consistency import listed, shown
 from deixis.samples.sample import MediaReference, Skipped
@@ -106,8 +106,8 @@ class _Shape:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        document = read_json(path)
+    except (OSError, DeixisError) as error:
         raise DataError(f"expected a JSON file of labelme; {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
         raise DataError(f"expected a JSON file of labelme with the list 'shapes', got {shown(document)}")

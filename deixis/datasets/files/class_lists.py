@@ -11,7 +11,6 @@ A name may be several, parted by commas: the first is the name, others are as ri
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from deixis.errors import DataError, DeixisError
+from deixis.files.json_text import parse_json, read_text
 from deixis.samples.consistency import shown
 
 VOID = frozenset({"unlabelled", "unlabeled", "void", "ignore", "ignored", "background", "none", "unknown"})
@@ -61,8 +61,8 @@ def read_class_list(path: Path) -> ClassList:
     Raises DataError for a file of none of the forms above.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        pairs = _of_json(json.loads(text)) if path.suffix.lower() == ".json" else _of_text(text)
+        text = read_text(path)
+        pairs = _of_json(parse_json(text)) if path.suffix.lower() == ".json" else _of_text(text)
         by_colour = any(isinstance(number, tuple) for number, _ in pairs)
         names: dict[int, tuple[str, ...]] = {}
         for number, name in pairs:
@@ -70,7 +70,7 @@ def read_class_list(path: Path) -> ClassList:
             if not isinstance(value, int) or value in names or by_colour != isinstance(number, tuple):
                 raise DataError(f"expected a number or a colour of its own for each class, got {shown(name)} {number}")
             names[value] = split_names(name)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, DeixisError, KeyError) as error:
+    except (OSError, DeixisError, KeyError) as error:
         raise DataError(f"{path}: expected a list of classes; {' '.join(str(error).split())}") from None
     if not names:
         raise DataError(f"{path}: expected a list of classes, got an empty one")

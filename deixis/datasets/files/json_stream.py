@@ -2,12 +2,13 @@
 
 import codecs
 import io
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from deixis.errors import DataError
+from deixis.files.json_text import UTF16_MARKS, check_values, json_records, read_text
+from deixis.files.regular import open_regular
 from deixis.samples.consistency import shown
 
 
@@ -24,7 +25,8 @@ def json_items(path: Path, field: str = "") -> Iterator[tuple[str, Any]]:
     with _opened(path) as file:
         try:
             for number, value in enumerate(ijson.items(file, name, use_float=True)):
-                yield f"{Path(path).name}: {field}[{number}]", value
+                where = f"{Path(path).name}: {field}[{number}]"
+                yield where, _checked(value, where)
         except (ijson.JSONError, UnicodeDecodeError) as error:
             raise DataError(f"{path}: expected JSON; {_fault(error)}: is the file whole?") from None
 
@@ -39,7 +41,8 @@ def json_pairs(path: Path, field: str = "") -> Iterator[tuple[str, str, Any]]:
     with _opened(path) as file:
         try:
             for key, value in ijson.kvitems(file, field, use_float=True):
-                yield f"{Path(path).name}: {field}[{key!r}]", key, value
+                where = f"{Path(path).name}: {field}[{key!r}]"
+                yield where, key, _checked(value, where)
         except (ijson.JSONError, UnicodeDecodeError) as error:
             raise DataError(f"{path}: expected JSON; {_fault(error)}: is the file whole?") from None
 
@@ -79,26 +82,28 @@ _NOT_SET = ("", "0", "0.0", "false", "no", "none", "null", "unspecified")
 
 def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
     """(where, value or DataError) of every line of a JSONL file that is not blank. where: "train.jsonl:12"."""
-    with Path(path).open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                where = f"{Path(path).name}:{number}"
-                try:
-                    yield where, json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    yield where, DataError(f"expected one JSON value per line; {error}")
+    for number, record in json_records(path):
+        yield f"{Path(path).name}:{number}", record
 
 
-def _opened(path: str | Path) -> io.BufferedIOBase:
+def _opened(path: str | Path) -> BinaryIO:
     """A JSON file as bytes of UTF-8 from behind a byte order mark, which Windows' editors and shells write."""
-    file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
+    file = open_regular(path)
     start = file.read(len(codecs.BOM_UTF8))
-    is_utf16 = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    is_utf16 = start.startswith(UTF16_MARKS)
     file.seek(0 if is_utf16 or start != codecs.BOM_UTF8 else len(start))
     if not is_utf16:
         return file
-    with file:  # all at once: such files are the small ones of shells
-        return io.BytesIO(file.read().decode("utf-16").encode())
+    file.close()
+    return io.BytesIO(read_text(path).encode())  # all at once: such files are the small ones of shells
+
+
+def _checked(value: Any, where: str) -> Any:
+    try:
+        check_values(value)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+    return value
 
 
 def _fault(error: Exception) -> str:

@@ -6,7 +6,6 @@ Sources: csailvision/sceneparsing README.md, objectInfo150.txt; nightrome/cocost
 Vistas 2.0 README; dvlab-research/LISA@3cb2d430 utils/sem_seg_dataset.py.
 """
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from deixis.datasets.files.class_lists import FILES, ClassList, find_class_list,
 from deixis.datasets.files.paired_folders import Pair, find_pairs
 from deixis.datasets.segmentation.class_maps import MapSet, read_maps, scan_maps
 from deixis.datasets.source import DatasetConfig, Format
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
+from deixis.files.json_text import read_json
 from deixis.samples.consistency import shown
 
 ADE_FILES = ("objectInfo150", "ade20k_classes", *FILES)
@@ -73,10 +73,10 @@ def vistas_labels(config: DatasetConfig) -> list[dict[str, Any]]:
     """The labels of config_v2.0.json. Raises DataError where it is not there or has no labels."""
     path = Path(config.options.get("classes", config.path / VISTAS_CONFIG))
     try:
-        labels = json.loads(path.read_bytes())["labels"]
+        labels = read_json(path)["labels"]
         if not all(isinstance(label["readable"], str) for label in labels):
             raise KeyError("readable")
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (OSError, DeixisError, KeyError, TypeError) as error:
         raise DataError(f"{path}: expected Mapillary's {VISTAS_CONFIG} with labels[].readable; {error!r}") from None
     return labels
 

@@ -9,7 +9,6 @@ benchmark's affair.
 Source: dvlab-research/LISA@3cb2d430 utils/data_processing.py:9-60 and utils/reason_seg_dataset.py:56-86.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from deixis.datasets.files.mask_regions import mask_region
 from deixis.datasets.files.polygons import polygon_mask
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
+from deixis.files.json_text import parse_json, read_text
 from deixis.samples.consistency import shown
 from deixis.samples.headers import header_size_hw
 from deixis.samples.sample import MediaReference, Skipped
@@ -48,14 +48,10 @@ def read_reason_seg(path: str | Path, size_hw: tuple[int, int]) -> ReasonSegAnno
 
     Raises DataError for a file that is no such annotation.
     """
-    content = Path(path).read_bytes()
+    text = read_text(path, fallback="cp1252")
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-    try:
-        return parse_reason_seg(json.loads(text), size_hw)
-    except (DeixisError, json.JSONDecodeError, RecursionError) as error:
+        return parse_reason_seg(parse_json(text), size_hw)
+    except DeixisError as error:
         raise DataError(f"'{path}' is no annotation of ReasonSeg: {error}") from None
 
 

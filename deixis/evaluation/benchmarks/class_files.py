@@ -34,8 +34,8 @@ from deixis.evaluation.benchmarks.official_files import (
     unescaped,
 )
 from deixis.evaluation.metrics.answer_text import NUMBER_WORDS
+from deixis.files.json_text import read_json, read_text
 from deixis.samples.sample import MediaReference, Sample, Skipped
-from deixis.samples.text_file import read_json, read_text
 
 Required = Sequence[RequiredFile]
 POINTS = 1024

@@ -16,10 +16,10 @@ from deixis.evaluation.benchmarks.judge import METRICS, OPTIONS, endpoint_from_r
 from deixis.evaluation.benchmarks.official_files import IMAGES, coco_images, place_for, require_files
 from deixis.evaluation.benchmarks.wording import notation_of
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
+from deixis.files.json_text import read_json, read_text
 from deixis.inference import Answer
 from deixis.samples.consistency import shown
 from deixis.samples.sample import Sample, Skipped, Turn
-from deixis.samples.text_file import read_json, read_text
 from deixis.systems.ferret.bench import GROUNDED, format_fractions, judged_text
 from deixis.systems.ferret.notation import NOTATION
 from deixis.systems.ferret.scoring import insert_boxes

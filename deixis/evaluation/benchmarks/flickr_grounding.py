@@ -29,11 +29,11 @@ from deixis.evaluation.benchmarks.official_files import IMAGES, converted, find_
 from deixis.evaluation.benchmarks.wording import notation_of, question_for
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.iou import is_correct
+from deixis.files.json_text import read_text
 from deixis.geometry import Region
 from deixis.inference import Answer
 from deixis.samples.consistency import shown
 from deixis.samples.sample import Sample, Skipped, Turn
-from deixis.samples.text_file import read_text
 from deixis.systems.ferret.scoring import decode_boxes, script_input, similar_phrases
 
 SPLITS = ("val", "test")

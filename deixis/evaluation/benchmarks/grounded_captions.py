@@ -30,10 +30,10 @@ from deixis.evaluation.metrics.grounding_f1 import (
     precision_recall_shares,
     recall_matches,
 )
+from deixis.files.json_text import read_json, read_text
 from deixis.inference import Answer
 from deixis.language.english import PRONOUNS, head_noun, plural, words_of
 from deixis.samples.sample import Skipped
-from deixis.samples.text_file import read_json, read_text
 
 SPLITS = ("val", "test")
 KINDS = ("precision", "recall")

@@ -10,7 +10,6 @@ answer, or those of several annotators.
 Sources: zenodo.org/records/6473207; GeWu-Lab/MUSIC-AVQA data/json; csuhan/OneLLM@8587a47 eval/video_qa_msvd.py.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -25,6 +24,7 @@ from deixis.datasets.instruction.question_sets import GQA, VQAV2, vqav2_annotati
 from deixis.datasets.source import DatasetConfig, Format
 from deixis.errors import DataError, DeixisError, InputError
 from deixis.evaluation.benchmarks.official_files import Item, choice_option, records, unescaped
+from deixis.files.json_text import parse_json
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference, Sample, Skipped
 
@@ -121,8 +121,8 @@ def _key(sample: Sample) -> str:
 def _list(value: Any) -> Sequence[str]:
     """A list, which these files store as JSON text."""
     try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+        found = parse_json(value) if isinstance(value, str) else value
+    except DataError:
         found = value
     if not isinstance(found, list):
         raise DataError(f"expected a list, got {shown(value)}")
