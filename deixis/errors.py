@@ -22,6 +22,10 @@ class InputError(DeixisError):
     """A question, file, region or option that cannot be used."""
 
 
+class OutputError(DeixisError):
+    """What cannot be written, whatever the input is: the disk is full, or another process is writing it now."""
+
+
 class DataError(DeixisError):
     """A dataset, annotation file or sample that cannot be read or contradicts its signals."""
 

@@ -11,8 +11,7 @@ other exception stops the run; its finished blocks stay, so that it resumes ther
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import blake2b
@@ -21,15 +20,15 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from filelock import FileLock, Timeout
 
 from deixis.conversation import open_signals, question_sample, with_answer
 from deixis.errors import DeixisError, InputError, UnsupportedError
 from deixis.evaluation.benchmark import JUDGE_PREFIX, TEACHER_FORCED, Benchmark, BenchmarkInfo, Example, ExampleResult
+from deixis.files.locks import claimed
+from deixis.files.whole import whole_file
 from deixis.geometry import Region
 from deixis.inference import Answer, Model
 from deixis.inference.abilities import WANTS
-from deixis.samples.media import atomic_path
 from deixis.samples.sample import Sample, Skipped
 
 BLOCK = 32
@@ -96,7 +95,7 @@ def run_examples(
             path = rows / f"{number:05d}.jsonl"
             if path.is_file():
                 continue
-            with _claim(path.with_suffix(".lock")) as mine:
+            with claimed(path.with_suffix(".lock")) as mine:
                 # Checked again under the lock: the block may have been finished between the check and the lock.
                 if mine and not path.is_file():
                     write_json_lines(path, map(asdict, ask(run, model, block)))
@@ -104,9 +103,6 @@ def run_examples(
                 waiting = waiting or not path.is_file()
         if waiting:
             time.sleep(WAIT_S)
-    for lock in rows.glob("*.lock"):
-        with suppress(OSError):  # Windows keeps a file that another process has open
-            lock.unlink(missing_ok=True)
     stored = [(rows / f"{number:05d}.jsonl").read_text(encoding="utf-8") for number in range(count)]
     return [ExampleResult(**json.loads(line)) for text in stored for line in text.split("\n")[:-1]], skipped
 
@@ -192,23 +188,8 @@ def _open_run(folder: Path, description: dict[str, Any]) -> None:
 
 def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]], indent: int | None = None) -> None:
     """Writes a file with one JSON object per record, complete or not at all."""
-    with atomic_path(path) as part, part.open("w", encoding="utf-8") as file:
+    with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(record, ensure_ascii=False, indent=indent) + "\n" for record in records)
-
-
-@contextmanager
-def _claim(path: Path) -> Generator[bool]:
-    """Whether this process has the lock of a block; the system releases it if the process dies."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
 
 
 FINGERPRINT_VALUES = 16

@@ -13,16 +13,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from uuid import uuid4
 
 from deixis.errors import DataError
+from deixis.files.whole import whole_file
 from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES, Signal, open_signal
 from deixis.signals.opening import PACKED_SUFFIXES
 
 PLACEMENTS = ("link", "copy", "none")
-PARTIAL_FILES = ".*.part"
-"""What files are called while they are written."""
 _PLAIN_ID = re.compile(r"\w+(/\w+)*", re.ASCII)
 
 
@@ -79,7 +77,7 @@ def place_medium(medium: MediaReference, folder: Path, way: str = "copy") -> str
     if source is not None and way == "link":
         _link(source.absolute(), target)
         return relative
-    with atomic_path(target) as part:
+    with whole_file(target) as part:
         if source is None:
             write_medium(medium, part)
         else:
@@ -141,17 +139,6 @@ def write_medium(medium: MediaReference, path: Path) -> None:
         raise DataError(f"expected values of a modality among {known} to write, got {medium.modality!r}")
 
 
-@contextmanager
-def atomic_path(target: Path) -> Generator[Path]:
-    """A temporary path beside `target` that becomes `target` if all goes well, and goes if not."""
-    part = target.with_name(f".{target.name}.{uuid4().hex[:12]}.part")
-    try:
-        yield part
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _existing(medium: MediaReference) -> Path:
     source = Path(medium.path) if medium.path else None
     if source is None or not source.is_file():
@@ -177,5 +164,5 @@ def _link(source: Path, target: Path) -> None:
         target.symlink_to(source)
     except FileExistsError:
         if not target.is_symlink() or os.readlink(target) != str(source):
-            with atomic_path(target) as part:
+            with whole_file(target) as part:
                 part.symlink_to(source)

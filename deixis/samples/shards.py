@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from deixis.errors import DataError, DeixisError
+from deixis.errors import DataError, DeixisError, OutputError
+from deixis.files.whole import whole_file
 from deixis.samples.headers import check_header
-from deixis.samples.media import atomic_path, file_ending, place_medium, placed_path, plain_name, read_content
+from deixis.samples.media import file_ending, place_medium, placed_path, plain_name, read_content
 from deixis.samples.sample import MediaReference, Sample, Skipped
 from deixis.samples.shard_files import FORMS, Entry, ShardForm
 from deixis.samples.validate import validate_record
@@ -37,14 +38,15 @@ def write_shard(samples: Iterable[Sample], path: str | Path, media: Placement = 
     media: "link" or "copy" of files that lie elsewhere (a tar always holds them itself); "none": media are not looked
     for. A sample that breaks the format, repeats an id, or whose medium is missing, no image, or of another size
     than it says, is skipped and comes back as skipped. The same samples give the same bytes. Raises DataError for an
-    ending that is no form of shard, and what `samples` raises; then no shard is left, and an older one stays.
+    ending that is no form of shard, OutputError where the disk is full, and what `samples` raises; then no shard is
+    left, and an older one stays.
     """
     path = Path(path)
     form = shard_form(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     places = _Inside() if path.suffix == ".tar" and media != "none" else _Beside(path.parent, media)
     count, skipped, keys = 0, [], set()
-    with atomic_path(path) as part, closing(form.write(part)) as shard:
+    with whole_file(path) as part, closing(form.write(part)) as shard:
         for sample in samples:
             try:
                 key = plain_name(sample.id, MAX_KEY_LENGTH)
@@ -52,6 +54,8 @@ def write_shard(samples: Iterable[Sample], path: str | Path, media: Placement = 
                     raise DataError(f"id: expected one that no other sample of the shard has, got {sample.id!r}")
                 record = record_of(sample, places.paths(sample, key))
                 contents = places.contents(sample, key)
+            except OutputError:  # no fault of the sample: the next ones would find the disk full too
+                raise
             except (DeixisError, OSError) as error:
                 skipped.append(Skipped(f"sample {sample.id!r}", str(error)))
                 continue

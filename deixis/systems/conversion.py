@@ -9,7 +9,6 @@ tensor and the digests of the source's files lie in `conversion.json`, the licen
 
 import hashlib
 import json
-import shutil
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,12 +20,13 @@ import torch
 from torch import Tensor, nn
 from transformers import GenerationConfig
 
-from deixis.checkpoints.new_folder import new_folder
 from deixis.checkpoints.rules import Plan, make_plan
 from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
 from deixis.checkpoints.tokenizer import FILES_BESIDE, find_tokenizer
 from deixis.checkpoints.weights import SHARD_BYTES, Shape, common_dtype, write_weights
 from deixis.errors import InputError
+from deixis.files.full_disk import check_room
+from deixis.files.whole import whole_folder
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
 from deixis.model.devices import dtype_named
 from deixis.model.loading import one_load
@@ -68,10 +68,11 @@ def convert(
     found = release.read(tensors, options)
     plan = make_plan(found.parts, target_tensors(found.config))
     shapes = _shapes(plan, floating)
-    _check_room(out, shapes)
     files, total = files_read(found, options), sum(shape.nbytes for shape in shapes.values())
     size = sum(file.stat().st_size for file in files.values())
-    with new_folder(out, overwrite) as folder, digested(files, _counted(progress, "digests", size)) as digests:
+    with whole_folder(out, overwrite) as folder, digested(files, _counted(progress, "digests", size)) as digests:
+        # only here has what a killed conversion left been removed
+        check_room(out, total, "; --dtype bfloat16 halves the weights of float32")
         written = _counted(progress, "weights", total)
         write_weights(folder, shapes, lambda name: _value(plan, name, shapes[name].dtype), shard_bytes, written)
         for part in plan.parts:
@@ -188,15 +189,6 @@ def _check_out(out: Path, source: Path, overwrite: bool) -> None:
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "conversion.json").is_file())):
         raise InputError(
             f"'{out}': --overwrite replaces a folder that this command made, and this one holds no conversion.json"
-        )
-
-
-def _check_room(out: Path, shapes: dict[str, Shape]) -> None:
-    needed, free = sum(shape.nbytes for shape in shapes.values()), shutil.disk_usage(out.parent).free
-    if needed > free:
-        raise InputError(
-            f"'{out}': expected {needed / 1e9:.1f} GB of free space for the weights, got {free / 1e9:.1f} GB; --dtype "
-            "bfloat16 halves those of float32"
         )
 
 

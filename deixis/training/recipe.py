@@ -18,8 +18,8 @@ from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import AutoConfig
 
-from deixis.checkpoints.new_folder import new_folder
 from deixis.errors import ConfigError
+from deixis.files.whole import whole_folder
 from deixis.model.config import DeixisConfig
 from deixis.model.masks.cells import fine_cells, mask_cells
 from deixis.model.network import DeixisForConditionalGeneration
@@ -222,7 +222,7 @@ def save(model, heads: nn.ModuleDict, processor: DeixisProcessor, folder: Path) 
     """Writes network, processor and heads to a temporary name, then renames: the folder is whole or not there."""
     from safetensors.torch import save_file
 
-    with new_folder(folder) as part:
+    with whole_folder(folder) as part:
         model.save_pretrained(part, max_shard_size=SHARD_SIZE)
         processor.save_pretrained(part)
         save_file({k: v.contiguous() for k, v in heads.state_dict().items()}, part / "dense_heads.safetensors")

@@ -11,8 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 from PIL import Image, ImageDraw
 
 from deixis.errors import InputError
+from deixis.files.whole import whole_file
 from deixis.geometry import Region, Text, parse_markup
-from deixis.samples.media import atomic_path
 from deixis.signals import MODALITIES, Signal
 from deixis.visualize.canvas import (
     GREY,
@@ -66,7 +66,7 @@ def save_drawing(image: Image.Image, path: Path) -> None:
     """
     form = drawing_format(path)
     try:
-        with atomic_path(path) as part:
+        with whole_file(path) as part:
             image.save(part, format=form, quality=QUALITY)
     except FileNotFoundError:
         raise FileNotFoundError(2, "No such folder to write the drawing to", str(path)) from None

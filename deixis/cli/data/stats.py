@@ -60,11 +60,11 @@ def run(
 
 
 def _write(stats: "Stats", out: Path) -> None:
-    from deixis.samples.media import atomic_path
+    from deixis.files.whole import whole_file
     from deixis.samples.statistics.plots import write_plots
 
     out.mkdir(parents=True, exist_ok=True)
-    with atomic_path(out / "stats.json") as part:
+    with whole_file(out / "stats.json") as part:
         part.write_text(json.dumps(stats.to_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     write_plots(stats, out)
 

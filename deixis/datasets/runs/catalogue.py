@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from deixis.datasets.source import METADATA, Item, Row
-from deixis.samples.media import atomic_path
+from deixis.files.whole import whole_file
 from deixis.samples.sample import Skipped
 
 BATCH_ROWS = 2_000
@@ -69,7 +69,7 @@ def build_catalogue(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as part, closing(sqlite3.connect(part)) as file, file:
+    with whole_file(path) as part, closing(sqlite3.connect(part)) as file, file:
         # a broken catalogue is made again, so nothing need be safe before it is whole
         file.execute("PRAGMA journal_mode = OFF")
         file.execute("PRAGMA synchronous = OFF")

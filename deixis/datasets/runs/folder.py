@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from deixis.errors import DataError
+from deixis.files.whole import remove_leftovers, whole_file
 from deixis.options import differences
-from deixis.samples.media import PARTIAL_FILES, atomic_path
 from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import Placement, ShardReport, write_shard
 
@@ -124,7 +124,7 @@ class RunFolder:
 
     def finish(self, report: dict[str, Any], skipped: Iterator[Skipped]) -> None:
         """Writes what was skipped, then the report, and removes the catalogues and what killed processes left half."""
-        with atomic_path(self.path / SKIPPED) as part, part.open("w", encoding="utf-8", newline="") as file:
+        with whole_file(self.path / SKIPPED) as part, part.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)
             table.writerow(("where", "why"))
             table.writerows((skip.where, skip.why) for skip in skipped)
@@ -132,11 +132,10 @@ class RunFolder:
         for entry in self.hidden.iterdir():
             if entry.name != DESCRIPTION:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        for entry in list(self.path.rglob(PARTIAL_FILES)):
-            entry.unlink(missing_ok=True)
+        remove_leftovers(self.path)
 
     def _write(self, path: Path, values: dict[str, Any]) -> None:
-        with atomic_path(path) as part:
+        with whole_file(path) as part:
             part.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 

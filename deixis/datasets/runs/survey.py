@@ -16,7 +16,7 @@ from pathlib import Path
 from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.runs.pool import Workers, map_ordered
 from deixis.datasets.runs.sources import Record, Source, open_once
-from deixis.samples.media import atomic_path
+from deixis.files.whole import whole_file
 from deixis.samples.sample import Skipped, is_train
 
 CHUNK_ITEMS = 2_000
@@ -51,7 +51,7 @@ def survey(sources: Sequence[Source], folder: Path, workers: Workers) -> Iterato
     ]
     for chunk, _ in zip(chunks, map_ordered(look, chunks, workers), strict=True):
         yield chunk.stop - chunk.start
-    with atomic_path(target) as part:
+    with whole_file(target) as part:
         _join(chunks, part)
     for chunk in chunks:
         chunk.target.unlink(missing_ok=True)
@@ -77,7 +77,7 @@ def look(chunk: Chunk) -> None:
         if isinstance(record, Annotated):
             names.update(obj.full_name for obj in record.objects if obj.name)
             names.update(dict.fromkeys(record.absent, 0))
-    with atomic_path(chunk.target) as part:
+    with whole_file(chunk.target) as part:
         found = {"held": held, "media": media, "same": list(same), "names": names.most_common()}
         part.write_text(json.dumps(found), encoding="utf-8")
 

@@ -14,7 +14,7 @@ from deixis.evaluation.benchmark import Example, ExampleResult
 from deixis.evaluation.reports.example_samples import answer_sample, ground_truth_sample
 from deixis.evaluation.reports.summary import ScoreRow, Summary, example_value
 from deixis.evaluation.reports.terminal_report import score_texts, skipped_lines, value_text
-from deixis.samples.media import atomic_path
+from deixis.files.whole import whole_file
 from deixis.samples.sample import Sample
 from deixis.visualize.samples.html_page import figures, marked_html, start_of_page
 
@@ -61,7 +61,7 @@ def write_report_page(
     examples: Mapping[str, Example],
 ) -> Iterator[ExampleResult]:
     """Writes the page, complete or not at all, and yields the result of each case once drawn. examples: by id."""
-    with atomic_path(path) as part, part.open("w", encoding="utf-8") as file:
+    with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
         file.writelines(_head(summary))
         for name, items in cases.items():
             if not items:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from deixis.samples.media import atomic_path
+from deixis.files.whole import whole_file
 from deixis.samples.statistics.gather import CLASSES, LENGTHS, Stats
 from deixis.samples.statistics.tally import Distribution, Tally
 
@@ -26,7 +26,7 @@ def write_plots(stats: Stats, folder: Path) -> list[str]:
         figure = draw(stats)
         if figure is None:
             continue
-        with atomic_path(folder / name) as part, warnings.catch_warnings():
+        with whole_file(folder / name) as part, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # names may be in any script
             figure.savefig(part, format="png", dpi=DPI)
         written.append(name)

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 
-from deixis.checkpoints.new_folder import new_folder
 from deixis.errors import CheckpointError, InputError
+from deixis.files.whole import whole_folder
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 
 MODEL_TYPE = "pointmlp"
@@ -62,7 +62,7 @@ class CloudClassifier:
 
     def save(self, folder: str | Path) -> None:
         """Writes the folder under a temporary name, then renames it: it is whole or not there."""
-        with new_folder(Path(folder)) as part:
+        with whole_folder(Path(folder)) as part:
             write_config(part, self.network.config, self.classes, self.unit_sphere)
             save_file({name: value.contiguous() for name, value in self.network.state_dict().items()}, part / WEIGHTS)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from deixis.errors import InputError
-from deixis.samples.media import atomic_path
+from deixis.files.whole import whole_file
 from deixis.samples.sample import Sample
 from deixis.visualize.canvas import CHIP_TEXT_PX, GREY, LINE_HEIGHT, Colour, Word, draw_line, flow, text_font, words_of
 from deixis.visualize.samples.media_panels import (
@@ -121,7 +121,7 @@ def contact_sheet(samples: Sequence[Sample], columns: int = COLUMNS) -> Image.Im
 def save_contact_sheet(samples: Sequence[Sample], path: str | Path, columns: int = COLUMNS) -> None:
     """Write `contact_sheet(samples)` as a PNG, whole or not at all."""
     sheet = contact_sheet(samples, columns)
-    with atomic_path(Path(path)) as part:
+    with whole_file(Path(path)) as part:
         sheet.save(part, format="PNG")
 
 

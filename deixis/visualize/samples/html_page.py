@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from deixis.samples.media import atomic_path
+from deixis.files.whole import whole_file
 from deixis.samples.sample import Sample, Turn
 from deixis.signals import MODALITIES
 from deixis.signals.audio import RATE_HZ
@@ -57,7 +57,7 @@ def write_page(path: Path, overview: Overview, groups: Sequence[Group]) -> Itera
 
     Only one card is held at a time; the page is in its place when the iterator has ended.
     """
-    with atomic_path(path) as part, part.open("w", encoding="utf-8") as file:
+    with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
         file.write(_head(overview, groups))
         for number, group in enumerate(groups):
             count = _of(len(group.samples), group.total)
