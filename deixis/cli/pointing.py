@@ -170,9 +170,10 @@ def _mask_of_json(value: Any, folder: Any, what: str) -> Any:
 def _mask_of_file(path: str, what: str) -> Any:
     """Mask (h, w) of the opaque pixels of an image that are at least half as bright as its brightest one."""
     import numpy as np
-    from PIL import Image, ImageOps
 
     from deixis.signals import open_signal
+    from deixis.signals.image_files import opened as opened_image
+    from deixis.signals.image_files import upright
 
     if not path:
         raise InputError(f"{what}: expected {FORMS['mask']}, got no name")
@@ -182,7 +183,7 @@ def _mask_of_file(path: str, what: str) -> Any:
         raise InputError(f"{what}: {error}") from None
     bright = opened.values.max(axis=-1)
     if "A" in str(opened.info.get("source_mode")):  # transparent pixels were opened as white
-        with Image.open(path) as opened_image:
-            alpha = ImageOps.exif_transpose(opened_image).convert("RGBA").getchannel("A")
+        with opened_image(path, what) as image:
+            alpha = upright(image, what).convert("RGBA").getchannel("A")
         bright = np.where(np.asarray(alpha) > 127, bright, 0)
     return bright >= max(1, int(bright.max()) / 2)

@@ -23,7 +23,7 @@ def header_size_hw(path: Path) -> tuple[int, int]:
 
     Raises DataError for a file that is not there or no image.
     """
-    from deixis.signals.image import header_size_hw as size_in
+    from deixis.signals.image_files import header_size_hw as size_in
 
     if not path.is_file():
         raise DataError(f"{path}: expected the image, whose size the set does not tell, got no such file")
@@ -64,7 +64,7 @@ def check_header(field: str, medium: MediaReference) -> None:
 
 
 def _check_image(field: str, medium: MediaReference) -> None:
-    from deixis.signals.image import header_size_hw as size_in
+    from deixis.signals.image_files import header_size_hw as size_in
 
     try:
         size_hw = size_in(_file_of(medium), Path(medium.path or medium.id).name)

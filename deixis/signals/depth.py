@@ -18,7 +18,7 @@ from deixis.options import Checked
 from deixis.signals import pairs
 from deixis.signals.files import PNG_MAGIC, TIFF_MAGICS, load_npy
 from deixis.signals.fit import MAX_8_BIT, Fit, square, square_frame, weighted_square
-from deixis.signals.image import check_size, opened, upright
+from deixis.signals.image_files import check_size, opened, upright
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_narrow
 from deixis.signals.tokenizer_options import FrameOptions
@@ -27,6 +27,8 @@ PNG_UNIT_M = 0.001
 """What one step of a PNG is, where nothing is said: millimetres, as PrimeSense, Kinect and RealSense write them."""
 MAX_DEPTH_M = 10_000.0
 """Farther than any depth map reaches: the unit is wrong."""
+BYTES_PER_PX = 24
+"""What a map takes while it becomes metres, in double precision."""
 
 
 @no_type_check
@@ -62,7 +64,7 @@ def open_file(path: Path, name: str, unit_m: float | None = None) -> Signal:
     if path.suffix.lower() == ".npy":
         return open_value(load_npy(path, "a depth map"), name, str(path), unit_m)
     with opened(path, name) as image:
-        turned = upright(image, name)
+        turned = upright(image, name, BYTES_PER_PX)
         mode, grey = turned.mode, np.asarray(turned)
     if mode == "F":
         raise InputError(
@@ -138,8 +140,9 @@ def metric_channels(
 def _signal(steps: np.ndarray, unit_m: float, name: str, path: str | None, info: dict[str, Any]) -> Signal:
     if not 0 < float(unit_m) < MAX_DEPTH_M:
         raise InputError(f"'{name}': expected unit_m, the metres of one step, above 0, got {unit_m:g}.")
-    check_size(*steps.shape, name)
-    metres = np.nan_to_num(steps.astype(np.float64) * float(unit_m), nan=0.0, posinf=0.0, neginf=-1.0)
+    check_size(*steps.shape, name, BYTES_PER_PX)
+    metres = steps * np.float64(unit_m)
+    np.nan_to_num(metres, copy=False, nan=0.0, posinf=0.0, neginf=-1.0)
     low, high = float(metres.min()), float(metres.max())
     if low < 0 or high > MAX_DEPTH_M or high == 0:
         got = "no reading at all" if low == high == 0 else f"{low:g} to {high:g} m"

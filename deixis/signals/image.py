@@ -4,9 +4,7 @@ Knows EXIF orientation, alpha, grey, palettes, 16 bits and CMYK. Does not know t
 which tensor it takes. Coordinates are pixels of the upright image, x to the right and y down; pixel i covers [i, i+1).
 """
 
-import warnings
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, no_type_check
@@ -20,24 +18,18 @@ from deixis.geometry.frames import Frame
 from deixis.options import Checked, Count, Natural
 from deixis.signals.files import JPEG_MAGIC, PNG_MAGIC, TIFF_MAGICS
 from deixis.signals.fit import MAX_8_BIT, Fit, square, square_frame
+from deixis.signals.image_files import check_size, opened, quiet, upright
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_narrow
 from deixis.signals.tokenizer_options import FINE_STRIDE, check_stem
 
-MIN_SIDE_PX = 2
-"""An image of one pixel has nothing to point at."""
-MAX_SIDE_PX = 19_999
-MAX_PIXELS = 178_956_970
-"""Pillow's own bound against decompression bombs (twice `PIL.Image.MAX_IMAGE_PIXELS`): half a GB decoded."""
 PAPER = (255, 255, 255)
 """What shows through transparent pixels."""
 CHANNELS = (1, 2, 3, 4)
 """Grey, grey with alpha, RGB, RGB with alpha."""
 MAX_16_BIT = 65535
-ORIENTATION = 0x0112
-STORED_WIDTH, STORED_HEIGHT = 0x0100, 0x0101
-TRANSPOSED = (5, 6, 7, 8)
-"""EXIF orientations that turn an image by a quarter, so that height and width change places."""
+STRIP_PX = 2**22
+"""How many pixels are converted at once: a copy of a large image would take as much again."""
 
 
 @no_type_check
@@ -90,7 +82,7 @@ class ImageOptions(ImageSpec):
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The image in a file that Pillow reads, upright (first frame of an animation)."""
+    """The image in a file of one of the `image_files.FORMATS`, upright (first frame of an animation)."""
     with opened(path, name) as image:
         return _from_image(image, name, str(path))
 
@@ -101,7 +93,7 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     Integers are 0..255 (uint16: 0..65535), booleans black and white, floats 0..1; 1 to 4 channels.
     """
     if _is_image(value):
-        with _quiet():
+        with quiet():
             return _from_image(value, name, path)
     return _signal(_array_to_rgb(as_array(value, name), name), name, path, {"source": "array"})
 
@@ -128,98 +120,38 @@ def to_tensor(signal: Signal, spec: ImageSpec) -> tuple[Float32[np.ndarray, "cha
     return square(signal.values, spec), square_frame(signal.values.shape[:2], spec, "image")
 
 
-@contextmanager
-def _quiet() -> Generator[None]:
-    """Pillow warns of decompression bombs at half our bound, and of odd EXIF blocks: both are handled here."""
-    from PIL import Image
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        warnings.simplefilter("ignore", UserWarning)
-        yield
-
-
-def header_size_hw(file: Any, name: str) -> tuple[int, int]:
-    """Height and width of the upright image in a path or an open file, from its header alone.
-
-    Raises: InputError if it is no image.
-    """
-    with opened(file, name) as image:
-        # Pillow gives the size of a turned TIFF upright already, of other formats as stored
-        tags = getattr(image, "tag_v2", {})
-        width, height = tags.get(STORED_WIDTH, image.width), tags.get(STORED_HEIGHT, image.height)
-        try:
-            is_turned = image.getexif().get(ORIENTATION) in TRANSPOSED
-        except Exception:  # an EXIF block that cannot be parsed says nothing, as in `upright`
-            is_turned = False
-    return (width, height) if is_turned else (height, width)
-
-
-@contextmanager
-def opened(path: Any, name: str) -> Generator[Any]:
-    """The lazily opened PIL image in a file (its path, or open): only its header has been read.
-
-    Raises: InputError if it is none.
-    """
-    with _quiet(), _open(path, name) as image:
-        yield image
-
-
-def _open(path: Any, name: str) -> Any:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        return Image.open(path)
-    except Image.DecompressionBombError as error:
-        raise InputError(_size_sentence(name, "more than that")) from error
-    except UnidentifiedImageError as error:
-        raise InputError(
-            f"'{name}': expected an image, got content that is none; the file is damaged or has a wrong ending."
-        ) from error
-    except Exception as error:  # parsers of damaged files raise anything: struct.error, KeyError, SyntaxError, ...
-        raise InputError(_broken_sentence(name, error)) from error
-
-
 def _from_image(image: Any, name: str, path: str | None) -> Signal:
     """The signal of an open PIL image; its size is checked before it is decoded."""
     info = {"source_mode": image.mode, "source_format": image.format}
     return _signal(_image_to_rgb(upright(image, name), name), name, path, info)
 
 
-def upright(image: Any, name: str) -> Any:
-    """An open PIL image decoded and turned as its EXIF block says; its size is checked before it is decoded.
-
-    Raises: InputError for a size out of bounds and for what cannot be decoded.
-    """
-    from PIL import ImageOps
-
-    check_size(image.height, image.width, name)
-    try:
-        image.load()
-    except Exception as error:  # as in _open
-        raise InputError(_broken_sentence(name, error)) from error
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # an EXIF block that cannot be parsed says nothing of the orientation
-        return image
-
-
 def _image_to_rgb(image: Any, name: str) -> UInt8[np.ndarray, "height width 3"]:
     """RGB pixels of a PIL image of any mode."""
-    from PIL import Image
-
     mode = image.mode
     if mode.startswith("I"):  # 16-bit grey, in a 32-bit container perhaps
         return _array_to_rgb(_as_16_bit(np.asarray(image), name), name)
     if mode == "F":
         return _array_to_rgb(np.asarray(image), name)
+    width, height = image.size
+    rgb = np.empty((height, width, 3), dtype=np.uint8)
+    for rows in _strips(height, width):
+        rgb[rows] = _strip_to_rgb(image.crop((0, rows.start, width, rows.stop)))
+    return rgb
+
+
+def _strip_to_rgb(image: Any) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB pixels of some rows of 8 bits, as on paper where they are transparent."""
+    from PIL import Image
+
+    mode = image.mode
     if mode == "LAB":
         return _lab_to_rgb(image)
     if "transparency" in image.info or "A" in mode or "a" in mode:
         straight = image.convert("LA") if mode == "La" else image  # La has no direct way to RGBA
         paper = Image.new("RGBA", image.size, (*PAPER, MAX_8_BIT))
         image = Image.alpha_composite(paper, straight.convert("RGBA"))
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+    return np.asarray(image.convert("RGB"), dtype=np.uint8)
 
 
 def _lab_to_rgb(image: Any) -> UInt8[np.ndarray, "height width 3"]:
@@ -249,16 +181,23 @@ def _array_to_rgb(array: np.ndarray, name: str) -> UInt8[np.ndarray, "height wid
             f"'{name}': expected an image of shape (height, width), (height, width, 1 to 4) or "
             f"(1 to 4, height, width), got {array.shape}; give one image, not a batch."
         )
-    check_size(array.shape[0], array.shape[1], name)
-    array = to_8_bit(array, name)
-    if array.shape[2] in (2, 4):
-        alpha = array[:, :, -1:].astype(np.uint32)
-        colour = array[:, :, :-1].astype(np.uint32)
-        paper = np.uint32(PAPER[0])
-        array = ((colour * alpha + paper * (MAX_8_BIT - alpha) + MAX_8_BIT // 2) // MAX_8_BIT).astype(np.uint8)
-    if array.shape[2] == 1:
-        array = np.repeat(array, 3, axis=2)
-    return np.ascontiguousarray(array)
+    height, width, channels = array.shape
+    check_size(height, width, name)
+    rgb = np.empty((height, width, 3), dtype=np.uint8)
+    for rows in _strips(height, width):
+        strip = to_8_bit(array[rows], name)
+        if channels in (2, 4):
+            alpha, colour = strip[:, :, -1:].astype(np.uint32), strip[:, :, :-1].astype(np.uint32)
+            paper = np.uint32(PAPER[0])
+            strip = (colour * alpha + paper * (MAX_8_BIT - alpha) + MAX_8_BIT // 2) // MAX_8_BIT
+        rgb[rows] = strip  # of one channel, thrice
+    return rgb
+
+
+def _strips(height: int, width: int) -> Iterator[slice]:
+    """Rows that are converted at once, from the top to the bottom."""
+    step = max(1, STRIP_PX // width)
+    return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 
 def to_8_bit(array: np.ndarray, name: str) -> np.ndarray:
@@ -278,27 +217,6 @@ def to_8_bit(array: np.ndarray, name: str) -> np.ndarray:
             "modality, depth, normal or fmri, as in fmri:FILE or modality='fmri'."
         )
     return np.rint(array * (MAX_8_BIT / top)).astype(np.uint8)
-
-
-def check_size(height: int, width: int, name: str) -> None:
-    """Raises: InputError for an image too small to point into, or too large."""
-    small, large = min(height, width), max(height, width)
-    if small < MIN_SIDE_PX or large > MAX_SIDE_PX or height * width > MAX_PIXELS:
-        raise InputError(_size_sentence(name, f"{width} x {height} px"))
-
-
-def _size_sentence(name: str, got: str) -> str:
-    return (
-        f"'{name}': expected an image of {MIN_SIDE_PX} to {MAX_SIDE_PX} px a side and at most "
-        f"{MAX_PIXELS // 10**6} million px in all, got {got}; crop or resize it."
-    )
-
-
-def _broken_sentence(name: str, error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno is not None:  # of the system, not of Pillow
-        return f"'{name}': expected an image, but its file cannot be opened ({error.strerror})."
-    reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    return f"'{name}': expected a whole image, but it cannot be decoded ({reason}); the file is probably cut short."
 
 
 def _signal(rgb: np.ndarray, name: str, path: str | None, info: dict[str, Any]) -> Signal:

@@ -18,7 +18,7 @@ from deixis.options import Checked
 from deixis.signals import pairs
 from deixis.signals.files import JPEG_MAGIC, PNG_MAGIC, TIFF_MAGICS, load_npy
 from deixis.signals.fit import MAX_8_BIT, Fit, square, square_frame
-from deixis.signals.image import check_size, opened, upright
+from deixis.signals.image_files import check_size, opened, upright
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, content_digest, is_array
 from deixis.signals.tokenizer_options import FrameOptions
@@ -27,6 +27,8 @@ TOLERANCE = 0.15
 """How far from 1 a vector's length may be: 8 bits move it by 0.01, compression and resizing by more."""
 STRAY_SHARE = 0.05
 """How many vectors may be farther off than that: along edges, resized maps mix two directions."""
+BYTES_PER_PX = 48
+"""What a map takes while its vectors are measured: three times in single precision, and their lengths."""
 NO_VECTOR = 0.02
 """A vector shorter than this, such as 8-bit grey (128, 128, 128), stands for no surface."""
 
@@ -59,7 +61,7 @@ def open_file(path: Path, name: str) -> Signal:
     if path.suffix.lower() == ".npy":
         return open_value(load_npy(path, "a map of surface normals"), name, str(path))
     with opened(path, name) as image:
-        turned = upright(image, name)
+        turned = upright(image, name, BYTES_PER_PX)
         mode = turned.mode
         if mode not in ("RGB", "RGBA"):
             raise InputError(
@@ -112,7 +114,7 @@ def normal_colours(vectors: Float32[np.ndarray, "height width 3"]) -> np.ndarray
 def _signal(
     vectors: Float[np.ndarray, "height width 3"], given: np.ndarray, name: str, path: str | None, info: dict[str, Any]
 ) -> Signal:
-    check_size(*vectors.shape[:2], name)
+    check_size(*vectors.shape[:2], name, BYTES_PER_PX)
     length = np.linalg.norm(vectors, axis=2)
     given = given & (length > NO_VECTOR)
     stray = np.abs(length[given] - 1) > TOLERANCE

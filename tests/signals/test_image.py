@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from deixis.signals import ImageSpec, open_signal, to_tensor
-from deixis.signals.image import opened
+from deixis.signals.image_files import opened
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -72,14 +72,13 @@ def test_truncated_file_is_one_sentence(tmp_path, suffix, share):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        pytest.param("gone.png", "No such file or directory", id="gone"),
-        pytest.param("folder.png", "Is a directory", id="folder"),
+        pytest.param("gone.png", r"an image, but its file cannot be opened .No such file or directory.\.$", id="gone"),
+        pytest.param("folder.png", "a regular file, got a folder", id="folder"),
     ],
 )
 def test_a_file_that_cannot_be_opened_is_not_said_to_be_cut_short(tmp_path, name, why):
     (tmp_path / "folder.png").mkdir()
-    sentence = rf"'{name}': expected an image, but its file cannot be opened .{why}.\.$"
-    with pytest.raises(ValueError, match=sentence), opened(tmp_path / name, name):
+    with pytest.raises(ValueError, match=rf"{name}': expected {why}"), opened(tmp_path / name, name):
         pass
 
 

@@ -138,29 +138,29 @@ def _medium(document: Mapping[str, Any], path: Path, config: DatasetConfig, sour
 
 def _embedded_image(data: Any, path: Path, image: Path) -> UInt8[np.ndarray, "h w 3"] | None:
     """The pixels of the image in a JSON file; None where the file `image` holds the same. Raises DataError for none."""
-    from PIL import Image
-
-    from deixis.signals.image import open_value
-
     try:
         content = base64.b64decode(str(data).encode())
         if image.is_file() and image.read_bytes() == content:
             return None
-        values = open_value(Image.open(io.BytesIO(content)), path.name).values
+        values = _pixels(io.BytesIO(content), path.name)
     except (OSError, binascii.Error, DeixisError) as error:
         raise DataError(f"imageData: expected an image in base64; {error}") from None
     return None if image.is_file() and _has_pixels(image, values) else values
 
 
 def _has_pixels(image: Path, values: UInt8[np.ndarray, "h w 3"]) -> bool:
-    from PIL import Image
-
-    from deixis.signals.image import open_value
-
     try:
-        return np.array_equal(open_value(Image.open(image), image.name).values, values)
+        return np.array_equal(_pixels(image, image.name), values)
     except (OSError, DeixisError):
         return False
+
+
+def _pixels(file: Any, name: str) -> UInt8[np.ndarray, "h w 3"]:
+    from deixis.signals.image import open_value
+    from deixis.signals.image_files import opened
+
+    with opened(file, name) as image:
+        return open_value(image, name).values
 
 
 def _label(record: Any) -> str:
@@ -268,10 +268,12 @@ def _draw_point(points: Points, record: Any, size_hw: tuple[int, int], line_widt
 
 def _draw_mask(points: Points, record: Any, size_hw: tuple[int, int], line_width_px: int) -> Region:
     """The mask whose pixels lie in the record, its first corner at the first point."""
-    from PIL import Image
+    from deixis.signals.image_files import decode, opened
 
     try:
-        inside = np.asarray(Image.open(io.BytesIO(base64.b64decode(record["mask"]))).convert("L")) > 0
+        with opened(io.BytesIO(base64.b64decode(record["mask"])), "mask") as image:
+            decode(image, "mask")
+            inside = np.asarray(image.convert("L")) > 0
     except (OSError, KeyError, TypeError, binascii.Error, ValueError) as error:
         raise DataError(f"mask: expected a PNG in base64; {error!r}") from None
     left, top = points.min(axis=0).astype(int).tolist()

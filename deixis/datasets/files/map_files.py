@@ -13,6 +13,8 @@ from jaxtyping import Bool, Int, Int32
 from deixis.errors import DataError
 
 OPAQUE = 255
+BYTES_PER_PX = 24
+"""What a map takes while its colours become numbers."""
 FEW_NUMBERS = 1 << 16
 HALF = 128
 LOSSY = ("JPEG", "MPO", "WEBP")
@@ -40,18 +42,15 @@ def read_map(path: str | Path, as_colours: bool = False) -> NumberMap:
 
     Raises DataError for a file that is not there, no image, or of numbers with fractions.
     """
-    from deixis.signals.image import check_size, opened
+    from deixis.signals.image_files import decode, opened
 
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: expected an image of numbers, got no such file")
     with opened(path, path.name) as image:
-        check_size(image.height, image.width, path.name)
+        decode(image, path.name, BYTES_PER_PX)
         is_lossy, is_palette = image.format in LOSSY, image.mode == "P"
-        try:
-            values = np.asarray(image)
-        except Exception as error:  # parsers of damaged files raise anything
-            raise DataError(f"{path}: expected a whole image; {error}") from None
+        values = np.asarray(image)
     if values.dtype.kind not in "bui":
         raise DataError(f"{path}: expected whole numbers, got {values.dtype}")
     if values.ndim == 2:

@@ -257,13 +257,14 @@ def _metres_of_drawing(path: Path) -> np.ndarray | None:
     Such drawings have no unit; white is taken for the farthest that `DepthSpec` knows, so that a model that looks at
     grey maps, as OneLLM does, gets their pixels back. Raises DataError for a drawing in colours.
     """
-    from deixis.signals.image import opened
+    from deixis.signals.image_files import decode, opened
 
     if path.suffix == ".npy":
         return None
     with opened(path, path.name) as image:
         if image.mode.startswith(("I", "F")):
             return None
+        decode(image, path.name)
         rgb = np.asarray(image.convert("RGB"))
     if not (rgb == rgb[:, :, :1]).all():
         raise DataError(f"{path}: expected a depth map in grey, got a drawing in colours, which tells no depth")

@@ -189,9 +189,10 @@ def _window(columns: Sequence[str]) -> Float32[np.ndarray, "axis sample"]:
 
 def sun_depth_m(path: Path) -> Float32[np.ndarray, "h w"]:
     """Depth in metres of a SUN RGB-D depth map, 0 where it is unknown."""
-    from deixis.signals.image import opened
+    from deixis.signals.image_files import decode, opened
 
     with opened(path, path.name) as image:
+        decode(image, path.name)
         steps = np.asarray(image)
     if steps.ndim != 2 or steps.dtype.kind not in "iu":
         raise DataError(f"{path}: expected a depth map of 16 bits, got {steps.dtype} of shape {steps.shape}")

@@ -64,7 +64,7 @@ def test_grey_can_be_read_as_colours(tmp_path):
     [
         pytest.param(None, "map.png: expected an image of numbers, got no such file", id="missing"),
         pytest.param(b"words", "'map.png': expected an image", id="no_picture"),
-        pytest.param("cut", "map.png: expected a whole image", id="cut"),
+        pytest.param("cut", "'map.png': expected a whole image", id="cut"),
         pytest.param("fractions", "map.png: expected whole numbers, got float32", id="fractions"),
     ],
 )
