@@ -4,7 +4,11 @@ Does not know the network: an `AudioSpec` says what tensor it requires. Coordina
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, Literal, no_type_check
 
@@ -12,10 +16,13 @@ import numpy as np
 from jaxtyping import Float32
 
 from deixis.errors import InputError
+from deixis.files.budget import check_decoded
+from deixis.files.regular import open_regular
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
 from deixis.options import Checked, Count, Natural
-from deixis.signals.audio_headers import missing_bytes, with_length
+from deixis.signals.announced_sizes import missing_bytes
+from deixis.signals.audio_headers import with_length
 from deixis.signals.filterbank import log_mel_hann
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, check_rate, content_digest, has_rate, is_array
@@ -36,7 +43,13 @@ SILENCE_PEAK = 1e-4
 MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 768_000
 MAX_CHANNELS = 64
-"""More columns than any recorder has channels: the array is no audio."""
+"""More than any recorder has: what has more columns is no audio."""
+BLOCK_SAMPLES = 2**20
+"""Of all channels together, that are read and mixed at once."""
+SAMPLE_BYTES = 4
+MAX_RATIO = 100_000
+"""The filter that resamples grows with the smallest whole numbers of the ratio of the rates: beyond this denominator,
+which only odd rates above 100 kHz have, the nearest ratio below it is taken; it is off by 2 samples in ten minutes."""
 UNKNOWN_FRAMES = 2**62
 """libsndfile says more than this when a streamed FLAC does not tell its length."""
 MP3_SHARE = 0.9
@@ -116,15 +129,24 @@ def open_file(path: Path, name: str) -> Signal:
     import soundfile
 
     try:
-        with soundfile.SoundFile(with_length(path)) as stream:
+        # an open file, not its name: libsndfile would open what the name stands for now
+        with (
+            open_regular(path) as file,
+            soundfile.SoundFile(with_length(path) or file.fileno(), closefd=False) as stream,
+        ):
             rate_hz, frames, channels = stream.samplerate, stream.frames, stream.channels
             if frames > UNKNOWN_FRAMES:
                 raise InputError(
                     f"'{name}': expected audio whose header states its length, got one written as a stream; "
                     "save it again as a file."
                 )
+            check_rate(rate_hz, MIN_RATE_HZ, MAX_RATE_HZ, "samples", name)
+            _check_channels(channels, name)
             _check_duration(frames, rate_hz, name)
-            samples = stream.read(dtype="float32", always_2d=True)
+            check_decoded(name, frames * channels * SAMPLE_BYTES, f"{frames} samples of {channels} channels")
+            # not its method `blocks`, which repeats the last one where a file ends early
+            read = partial(stream.read, BLOCK_SAMPLES // channels, dtype="float32", always_2d=True)
+            mono = _mono(takewhile(len, (read() for _ in count())), name)
             info = {"source_rate_hz": rate_hz, "channels": channels, "source_format": stream.format}
     except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
         reason = str(getattr(error, "error_string", None) or error).strip().rstrip(".")
@@ -134,12 +156,12 @@ def open_file(path: Path, name: str) -> Signal:
         ) from error
     enough = frames * (MP3_SHARE if info["source_format"] == "MP3" else 1)
     missing = missing_bytes(path)
-    if missing or len(samples) < enough:
-        got = f"{missing} bytes less" if missing else f"{len(samples)} of {frames} samples"
+    if missing or len(mono) < enough:
+        got = f"{missing} bytes less" if missing else f"{len(mono)} of {frames} samples"
         raise InputError(
             f"'{name}': expected the whole audio its header announces, got {got}; the file is cut short, copy it again."
         )
-    return _signal(samples, rate_hz, name, str(path), info)
+    return _signal(mono, rate_hz, name, str(path), info)
 
 
 def open_value(value: Any, name: str, path: str | None = None) -> Signal:
@@ -160,16 +182,19 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
     samples = as_array(samples, name)
     if samples.ndim == 1:
         samples = samples[:, None]
-    if samples.ndim == 2 and samples.shape[0] < samples.shape[1]:
+    if samples.ndim == 2 and 0 < samples.shape[0] < samples.shape[1]:
         samples = samples.T  # (channel, n), as torchaudio has it
-    if samples.ndim != 2 or samples.shape[1] > MAX_CHANNELS:
+    if samples.ndim != 2:
         raise InputError(
             f"'{name}': expected samples of shape (n,), (n, channel) or (channel, n), got {samples.shape}; "
             "give one clip, not a batch."
         )
+    _check_channels(samples.shape[1], name)
     _check_duration(len(samples), rate_hz, name)
     info = {"source_rate_hz": rate_hz, "channels": int(samples.shape[1]), "source": "array"}
-    return _signal(_to_unit_scale(samples), rate_hz, name, path, info)
+    step = max(1, BLOCK_SAMPLES // samples.shape[1])
+    blocks = (_to_unit_scale(samples[begin : begin + step]) for begin in range(0, len(samples), step))
+    return _signal(_mono(blocks, name), rate_hz, name, path, info)
 
 
 def fits(value: Any) -> bool:
@@ -232,12 +257,22 @@ def log_mel(samples: Float32[np.ndarray, " samples"], mel_bins: int) -> Float32[
     return np.stack([bank.get_frame(i) for i in range(bank.num_frames_ready)])
 
 
-def _signal(samples: np.ndarray, rate_hz: float, name: str, path: str | None, info: dict[str, Any]) -> Signal:
-    """The signal of float samples (n, channel) at any rate: checked, mixed, resampled."""
-    if not np.isfinite(samples).all():
-        bad = int(np.size(samples) - np.isfinite(samples).sum())
+def _mono(blocks: Iterable[np.ndarray], name: str) -> Float32[np.ndarray, " samples"]:
+    """The mean of the channels, block by block. Raises: InputError for NaN and infinity."""
+    parts, bad = [np.zeros(0, dtype=np.float32)], 0
+    for block in blocks:
+        bad += int(np.size(block) - np.isfinite(block).sum())
+        with np.errstate(invalid="ignore"):  # refused below
+            parts.append(block.mean(axis=1, dtype=np.float64).astype(np.float32))
+    if bad:
         raise InputError(f"'{name}': expected finite samples, got {bad} NaN or infinite; the recording is damaged.")
-    mono = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
+    return np.concatenate(parts)
+
+
+def _signal(mono: np.ndarray, rate_hz: float, name: str, path: str | None, info: dict[str, Any]) -> Signal:
+    """The signal of one channel of floats at any rate: checked and resampled."""
+    if not len(mono):
+        raise InputError(f"'{name}': expected audio, got no samples; the file is damaged.")
     if float(np.ptp(mono)) < 2 * SILENCE_PEAK:
         raise InputError(
             f"'{name}': expected audio, got silence (below {20 * math.log10(SILENCE_PEAK):.0f} dB of full scale "
@@ -259,8 +294,8 @@ def _resample(mono: Float32[np.ndarray, " samples"], rate_hz: float) -> np.ndarr
         return mono
     from scipy.signal import resample_poly
 
-    divisor = math.gcd(rate, RATE_HZ)
-    return resample_poly(mono, RATE_HZ // divisor, rate // divisor)
+    ratio = Fraction(RATE_HZ, rate).limit_denominator(MAX_RATIO)
+    return resample_poly(mono, ratio.numerator, ratio.denominator)
 
 
 def _to_unit_scale(samples: np.ndarray) -> np.ndarray:
@@ -271,6 +306,13 @@ def _to_unit_scale(samples: np.ndarray) -> np.ndarray:
     half = 2.0 ** (8 * samples.dtype.itemsize - 1)
     centre = half if samples.dtype.kind == "u" else 0.0
     return ((samples.astype(np.float64) - centre) / half).astype(np.float32)
+
+
+def _check_channels(channels: int, name: str) -> None:
+    if not 0 < channels <= MAX_CHANNELS:
+        raise InputError(
+            f"'{name}': expected audio of 1 to {MAX_CHANNELS} channels, got {channels}; give one clip, not a batch."
+        )
 
 
 def _check_duration(samples: int, rate_hz: float, name: str) -> None:

@@ -20,17 +20,17 @@ from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, placed_frame, video_frame
 from deixis.options import Checked
 from deixis.signals.fit import MAX_8_BIT, Fit, normalised, square, square_frame
-from deixis.signals.image import CHANNELS, check_size, to_8_bit
+from deixis.signals.image import CHANNELS, to_8_bit
+from deixis.signals.image_files import check_size
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, check_rate, content_digest, has_rate, is_array
 from deixis.signals.tokenizer_options import FrameOptions
-from deixis.signals.video_files import CODEC_ENDINGS, VideoTable, read_frames, read_table
+from deixis.signals.video_files import CODEC_ENDINGS, MAX_FRAMES, VideoTable, read_frames, read_table
 
 KEPT_FRAMES = 32
 KEPT_BYTES = 128 * 2**20
 """What an opened video holds in memory at most; of large frames fewer, but one at least."""
 MAX_DURATION_S = 4 * 3600.0
-MAX_FRAMES = 2_000_000
 MIN_RATE_HZ, MAX_RATE_HZ = 0.01, 1000.0
 
 

@@ -1,11 +1,12 @@
 """Videos in files: when each frame is shown, told without decoding, and only the frames asked for, decoded.
 
-PyAV reads the containers (MP4, MOV, WebM, MKV, AVI, GIF and what else FFmpeg knows). Frames are upright: a rotation
-or mirroring that the file states is done. What comes before the first key frame, or is cut away by an edit list, is
-not shown. Audio tracks are not read.
+PyAV reads the containers that `CONTAINERS` names, from an open file: neither a name nor a content can make it open
+another file or an address. Frames are upright: a rotation or mirroring that the file states is done. What comes before
+the first key frame, or is cut away by an edit list, is not shown. Audio tracks are not read.
 """
 
 import bisect
+import itertools
 import math
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,23 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from deixis.errors import InputError, UnsupportedError
+from deixis.files.budget import check_decoded, max_decoded_bytes
+from deixis.files.regular import open_regular
+from deixis.signals.announced_sizes import missing_share
+from deixis.signals.files import MAX_SHOWN
+from deixis.signals.image_files import check_size
 
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpeg,mpegts,mpegvideo,asf,flv,ogg"
+"""FFmpeg's names of the containers that are opened: none of them refers to other files, as lists for playing do."""
+DECODER_BYTES_PER_PX = 16
+"""What FFmpeg holds while it decodes: the frames that others refer to, those of its threads, and one as RGB."""
 AHEAD_S = 2.0
 """Frames farther ahead than this are sought, not decoded up to."""
 WHOLE_SHARE = 0.95
 """A video with less than this share of the frames its header announces is cut short."""
+MAX_SLACK_S, SLACK_SHARE = 1.0, 0.1
+"""By how much the announced duration may be too long: it is rounded, and counts how long the last frame is shown."""
+MAX_FRAMES = 2_000_000
 STILL_S = 0.04
 """How long a frame lasts in a video of one frame that does not say."""
 VP8_SHOWN = 0x10
@@ -64,7 +77,7 @@ class VideoTable:
     keys: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Packet:
     """What a container says of one packet without decoding it."""
 
@@ -82,7 +95,7 @@ def read_table(path: Path, name: str) -> VideoTable:
     """
     with _opened(path, name) as container:
         stream = _frame_stream(container, name)
-        packets = [_packet(packet, stream.codec_context.name) for packet in container.demux(stream) if packet.size]
+        packets = _packets(container, stream)
         expected = _expected_count(container, stream, packets)
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         base, codec = float(stream.time_base or 0), stream.codec_context.name
@@ -91,6 +104,14 @@ def read_table(path: Path, name: str) -> VideoTable:
             f"'{name}': expected the whole video of about {expected:.0f} frames that its header announces, got "
             f"{len(packets)}; the file is cut short, copy it again."
         )
+    lacking = missing_share(path)
+    if lacking > 1 - WHOLE_SHARE:
+        raise InputError(
+            f"'{name}': expected the whole video its header announces, got {1 - lacking:.0%} of it; the file is cut "
+            "short, copy it again."
+        )
+    if len(packets) > MAX_FRAMES:
+        raise InputError(f"'{name}': expected a video of at most {MAX_FRAMES} frames, got more; cut the file.")
     stamps, size_hw = _shown(path, name, packets)
     if _is_rising(stamps) and base > 0:
         times = (np.array(stamps, dtype=np.float64) - stamps[0]) * base
@@ -104,6 +125,13 @@ def read_table(path: Path, name: str) -> VideoTable:
     duration_s = float(times[-1]) + (last_s or step_s)
     rate = rate or len(times) / duration_s
     return VideoTable(times, tuple(stamps), duration_s, rate, size_hw, codec, tuple(sorted(keys)))
+
+
+def _packets(container: Any, stream: Any) -> list[_Packet]:
+    """What the container says of the packets of a stream, of one more than are opened at most."""
+    codec = stream.codec_context.name
+    listed = (_packet(packet, codec) for packet in container.demux(stream) if packet.size)
+    return list(itertools.islice(listed, MAX_FRAMES + 1))
 
 
 def _packet(packet: Any, codec: str) -> _Packet:
@@ -151,6 +179,7 @@ def read_frames(path: Path, name: str, table: VideoTable, indices: Sequence[int]
 
     Raises: InputError when one of them cannot be decoded, or the file is no longer the one of the table.
     """
+    check_frames(len(indices), table.size_hw, name)
     wanted = sorted(set(indices))
     found = _sought(path, name, table, wanted) if table.keys else {}
     missing = [index for index in wanted if index not in found]
@@ -246,7 +275,8 @@ def _expected_count(container: Any, stream: Any, packets: Sequence[_Packet]) -> 
     span = (max(stamps) - min(stamps)) * float(stream.time_base)
     announced_s = container.duration / av.time_base
     has_others = any(other.type in ("audio", "subtitle") for other in container.streams)  # they may go on alone
-    return 0 if has_others or span <= 0 else (len(stamps) - 1) * (announced_s - 1) / span
+    slack_s = min(MAX_SLACK_S, SLACK_SHARE * announced_s)
+    return 0 if has_others or span <= 0 else (len(stamps) - 1) * (announced_s - slack_s) / span
 
 
 def _frame_stream(container: Any, name: str) -> Any:
@@ -262,8 +292,26 @@ def _frame_stream(container: Any, name: str) -> Any:
             f"'{name}': expected a video in a format that FFmpeg decodes, got one it does not know; convert it to MP4, "
             "or the file is damaged."
         )
+    codec = stream.codec_context
+    if codec.width and codec.height:
+        check_frames(0, (codec.height, codec.width), name)
     stream.thread_type = "AUTO"
+    # the size may grow on the way
+    codec.options = {"max_pixels": str(max_decoded_bytes() // DECODER_BYTES_PER_PX)}
     return stream
+
+
+def check_frames(count: int, size_hw: tuple[int, int], name: str) -> None:
+    """Raises: InputError where frames are too small or large, or so many held at once are beyond the budget."""
+    height, width = size_hw
+    check_size(height, width, name)
+    frames = f"{count} frames" if count > 1 else "frames"
+    needed = height * width * (3 * count + DECODER_BYTES_PER_PX)
+    check_decoded(name, needed, f"{frames} of {width} x {height} px")
+
+
+def _no_other_file(url: str, flags: int, options: Any) -> Any:
+    raise InputError(f"expected a video in one file, got one that refers to {url[:MAX_SHOWN]!r}")
 
 
 @contextmanager
@@ -276,7 +324,15 @@ def _opened(path: Path, name: str) -> Generator[Any]:
             f"'{name}': expected PyAV to be installed to open a video, got none; run `pip install 'deixis[video]'`."
         ) from error
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with (
+            open_regular(path) as file,
+            av.open(
+                file,
+                container_options={"format_whitelist": CONTAINERS},
+                io_open=_no_other_file,
+                metadata_errors="ignore",
+            ) as container,
+        ):
             yield container
     except av.FFmpegError as error:  # of the opening, or of what is read from the container while it is open
         reason = " ".join(str(getattr(error, "strerror", None) or error).split()).rstrip(".")
