@@ -4,18 +4,27 @@ Knows files and names of columns; what a recording is used for is in `imu.py`.
 """
 
 import csv
+import math
 import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from deixis.errors import InputError
+from deixis.files.budget import check_decoded
+from deixis.files.regular import open_regular
 
 AXES = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
 """The order of the six columns: accelerometer, then gyroscope, as in OneLLM's and IMU2CLIP's files."""
 MAX_BYTES = 512 * 2**20
+ROWS_BETWEEN_CHECKS = 100_000
+ROW_BYTES = 240
+"""What the six axes and the time of a row take besides, while they become a recording."""
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 5.0, 5000.0
 """Rates of motion sensors; three decades, so that exactly one of s, ms, us and ns fits the steps of a time column."""
 TIME_UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -54,7 +63,7 @@ def seconds(stamps: Float[np.ndarray, " row"], name: str) -> Float[np.ndarray, "
         raise InputError(f"'{name}': expected a time that rises from row to row, got one that does not at row {row}.")
     step = float(np.median(steps))
     for unit_s in TIME_UNITS_S.values():
-        if LOWEST_RATE_HZ <= 1 / (step * unit_s) < HIGHEST_RATE_HZ:
+        if 1 / HIGHEST_RATE_HZ < step * unit_s <= 1 / LOWEST_RATE_HZ:
             return (stamps - stamps[0]) * unit_s
     raise InputError(
         f"'{name}': expected a time in s, ms, us or ns, got steps of {step:g}, which in none of them is a rate of "
@@ -67,33 +76,45 @@ def _table(path: Path, name: str) -> tuple[list[str] | None, Float[np.ndarray, "
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"'{name}': expected a recording of at most {MAX_BYTES >> 20} MB, got more; cut it.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with open_regular(path) as stream, TextIOWrapper(stream, encoding="utf-8-sig") as text:
+            return _read_rows((line for line in text if line.strip() and not line.startswith("#")), name)
     except UnicodeDecodeError as error:
         raise InputError(f"'{name}': expected a CSV of IMU recordings, got a file that is no text.") from error
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines:
-        raise InputError(f"'{name}': expected a CSV of IMU recordings, got no rows.")
-    separator = max(",;\t", key=lines[0].count)
-    if not lines[0].count(separator):
-        separator = " "
-    try:
-        cells = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
     except csv.Error as error:
         raise InputError(f"'{name}': expected a CSV of IMU recordings, got a damaged table ({error}).") from error
-    header = None if all(map(_is_number, cells[0])) else [cell.strip().lower() for cell in cells[0]]
-    body = cells if header is None else cells[1:]
-    width = len(cells[0])
-    for number, row in enumerate(body, start=len(cells) - len(body) + 1):
+
+
+def _read_rows(lines: Iterator[str], name: str) -> tuple[list[str] | None, Float[np.ndarray, "row column"]]:
+    """The same of its lines that are not blank, one after the other: as Python's objects cells take twenty times more.
+
+    Raises: csv.Error for what is no table.
+    """
+    first = next(lines, None)
+    if first is None:
+        raise InputError(f"'{name}': expected a CSV of IMU recordings, got no rows.")
+    separator = max(",;\t", key=first.count)
+    if not first.count(separator):
+        separator = " "
+    table = csv.reader(chain([first], lines), delimiter=separator, skipinitialspace=True)
+    cells = next(table)
+    header = None if all(map(_is_number, cells)) else [cell.strip().lower() for cell in cells]
+    width, numbers = len(cells), array("d")
+    for number, row in enumerate(table if header else chain([cells], table), start=1 + bool(header)):
         if len(row) != width:
             raise InputError(
                 f"'{name}': expected {width} columns in every row, got {len(row)} in row {number}; the file is cut "
                 "short or damaged."
             )
-    try:
-        rows = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in body], dtype=np.float64)
-    except ValueError as error:
-        bad = next((cell, n) for n, row in enumerate(body, 1) for cell in row if cell.strip() and not _is_number(cell))
-        raise InputError(f"'{name}': expected numbers, got {bad[0]!r:.40} in row {bad[1]} of the table.") from error
+        try:
+            numbers.extend([float(cell) if cell.strip() else math.nan for cell in row])
+        except ValueError as error:
+            bad = next(cell for cell in row if not _is_number(cell))
+            raise InputError(
+                f"'{name}': expected numbers, got {bad!r:.40} in row {number - bool(header)} of the table."
+            ) from error
+        if not number % ROWS_BETWEEN_CHECKS:
+            check_decoded(name, number * (2 * numbers.itemsize * width + ROW_BYTES), f"{number} rows and more")
+    rows = np.frombuffer(numbers, dtype=np.float64).reshape(-1, width)
     if not len(rows):
         raise InputError(f"'{name}': expected a CSV of IMU recordings, got a header and no rows.")
     return header, rows
