@@ -186,3 +186,10 @@ def signal_line(signal: "Signal") -> str:
     if extent.count is not None:
         sizes.append(f"{extent.count} values")
     return ", ".join([signal.name, *sizes])
+
+
+def note_ignored(signals: Iterable["Signal"]) -> None:
+    """Writes a line to stderr for each file of which something was not read: "note: scan.ply: not read: normals"."""
+    for signal in signals:
+        if signal.info.get("ignored"):
+            typer.echo(f"note: {signal.name}: not read: {'; '.join(signal.info['ignored'])}", err=True)

@@ -131,13 +131,22 @@ def _answer(
     stream: bool,
 ) -> tuple["Answer", list[str]]:
     """The answer, and the lines of it that are still to be printed."""
-    from deixis.cli.answers import answer_lines, open_model, open_small, refuse_early, region_lines, show_as_it_comes
+    from deixis.cli.answers import (
+        answer_lines,
+        note_ignored,
+        open_model,
+        open_small,
+        refuse_early,
+        region_lines,
+        show_as_it_comes,
+    )
 
     name, *how = load
     opened = open_small(name)
     from deixis.conversation import question_sample
 
     refuse_early(opened, question_sample(question, tuple(signals), tuple(regions), want=want))
+    note_ignored(signals)
     assistant = open_model(opened, *how)
     if stream:
         answer = show_as_it_comes(assistant.stream(question, *signals, regions=regions, want=want))

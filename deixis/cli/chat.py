@@ -45,13 +45,14 @@ def run(
     if not files:
         raise InputError("expected deixis chat FILE...: at least one file, got none")
     check_model(model, device, dtype, quantization)
-    from deixis.cli.answers import open_model, open_small, refuse_chat_early
+    from deixis.cli.answers import note_ignored, open_model, open_small, refuse_chat_early
     from deixis.cli.ask import opened_files
 
     signals = opened_files(files)
     interactive = sys.stdin.isatty()
     opened = open_small(model)
     refuse_chat_early(opened, signals)
+    note_ignored(signals)
     chat = open_model(opened, device, dtype, quantization).chat(*signals)
     conversation = Conversation(chat, streams=interactive)
     if interactive:

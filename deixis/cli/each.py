@@ -36,7 +36,7 @@ def answer_each(
     """
     paths = list(_every_file(files))
     drawings = _Drawings(out) if out is not None else None
-    from deixis.cli.answers import answer_lines, open_small
+    from deixis.cli.answers import answer_lines, note_ignored, open_small
     from deixis.cli.batch import Assistant, answers_of
 
     assistant = Assistant(open_small(load[0]), load[1:])
@@ -46,6 +46,7 @@ def answer_each(
             failed += 1
             typer.echo(json.dumps({"file": str(path), "error": answer}, ensure_ascii=False) if as_json else answer)
             continue
+        note_ignored(answer.signals)
         record = {"file": str(path)}
         if drawings is not None:
             record["drawing"] = str(drawings.add(path, answer))

@@ -201,7 +201,7 @@ def answer_region_to_json(region: Region) -> dict[str, Any]:
 
 
 def describe(signal: Signal) -> dict[str, Any]:
-    """A signal in JSON: path, kind, and its size in its own units."""
+    """A signal in JSON: path, kind, its size in its own units, and what was not read of its file if anything."""
     extent = signal.extent
     size: dict[str, Any] = {}
     if extent.size_hw is not None:
@@ -212,7 +212,8 @@ def describe(signal: Signal) -> dict[str, Any]:
         size["point_count"] = len(extent.points_xyz)
     if extent.count is not None:  # of numbers without places
         size["value_count"] = extent.count
-    return {"path": signal.path, "kind": signal.modality, **size}
+    ignored = signal.info.get("ignored")
+    return {"path": signal.path, "kind": signal.modality, **size, **({"ignored": list(ignored)} if ignored else {})}
 
 
 def _coco_shape(region: Region, extent: Any) -> dict[str, Any]:

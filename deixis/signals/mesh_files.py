@@ -1,45 +1,61 @@
 """Vertices and their colours out of PLY, OBJ, OFF, STL, GLB and PCD files, in the order of the file; and surfaces.
 
-trimesh reads them all but PCD, OFF (which it takes by lines, without colours) and OBJ: there it splits vertices that
-have several texture coordinates, and an index in an answer would no longer be a vertex of the file. Does not know
-units, tensors or signals.
+trimesh reads PLY, STL and GLB; the others have readers of their own. Does not know units, tensors or signals.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from deixis.errors import InputError
+from deixis.errors import InputError, UnsupportedError
+from deixis.files.json_text import parse_json
 from deixis.signals.fit import MAX_8_BIT
+from deixis.signals.mesh import Mesh, property_phrases, surface_points
+from deixis.signals.obj_files import read_obj
+from deixis.signals.off_files import MARKS as OFF_MARKS
 from deixis.signals.off_files import read_off
 from deixis.signals.pcd_files import MARK, read_pcd
 
 Vertices = tuple[np.ndarray, np.ndarray | None]
-"""xyz (n, 3) float, and rgb (n, 3) in 0..255 or 0..1, or None when the file has no colours."""
+"""xyz (n, 3) float, and rgb (n, 3) in 0..255 or 0..1, or None without colours: of a part of a file."""
+Header = dict[str, tuple[int, list[str]]]
+"""Element of a PLY file -> how many there are, and the names of their properties."""
 
+READERS = {"obj": read_obj, "off": read_off, "pcd": read_pcd}
+"""Of the formats that trimesh does not read, or not as they are."""
 SURFACES = (".off", ".obj", ".stl", ".ply", ".glb")
 """Endings of files that may have faces."""
+HEAD_BYTES = 16
 UINT8_STEPS = 257  # of 16 bits in one of 8
-PLY_COLOURS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
-OFF_MARKS = (b"OFF", b"COFF", b"NOFF", b"CNOFF", b"STOFF", b"STCOFF", b"STNOFF", b"STCNOFF")
+HARMONICS = ("f_dc_0", "f_dc_1", "f_dc_2")
+PLY_COLOURS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"), HARMONICS)
+HARMONIC_0 = 0.5 / np.pi**0.5
+"""The constant spherical harmonic; 3-D Gaussians have its coefficients for colours (Kerbl et al., 2023)."""
+PLY_NORMALS = ("nx", "ny", "nz")
+PLY_CORNERS = ("vertex_indices", "vertex_index")
+GLB_READ = ("POSITION", "COLOR_0", "TEXCOORD_0")
+GLB_MORE = ("animations", "skins", "cameras")
 MAX_DIGITS = 18  # of a count in a header
 REASON_LENGTH = 120
 """How much of a parser's own words goes into a sentence."""
 
 
-def read_mesh(path: Path, name: str) -> Vertices:
-    """Vertices (n, 3), n >= 0, and their colours (n, 3) or None.
+def read_mesh(path: Path, name: str) -> Mesh:
+    """Vertices (n, 3), n >= 0, their colours, and phrases for what the file has besides.
 
-    Raises: InputError when the file cannot be read as what its content or its ending says, or is cut short.
+    Raises: InputError when the file cannot be read as what its content or its ending says, or is cut short;
+    UnsupportedError for a variant of a format that is not read.
     """
     file_type = _file_type(path)
     try:
         if file_type in READERS:
             return READERS[file_type](path)
         return _read_with_trimesh(path, file_type)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"'{name}': {error}") from error
     except InputError as error:
         raise InputError(
             f"'{name}': expected a whole {file_type.upper()} file, but it cannot be read ({error}); "
@@ -57,20 +73,22 @@ def read_surface(path: Path, count: int) -> Float[np.ndarray, "count 3"] | None:
     if path.suffix.lower() not in SURFACES:
         return None
     try:
+        file_type = _file_type(path)
+        if file_type == "off":
+            return surface_points(read_off(path), count)
         with path.open("rb") as stream:
-            mesh = trimesh.load(stream, file_type=path.suffix[1:].lower(), force="mesh", process=False)
+            mesh = trimesh.load(stream, file_type=file_type, force="mesh", process=False)
     except Exception:  # parsers of damaged files raise anything
         return None
-    if not len(getattr(mesh, "faces", ())) or not getattr(mesh, "area", 0.0) > 0:
-        return None
-    points, _ = trimesh.sample.sample_surface(mesh, count, seed=0)
-    return np.asarray(points, dtype=np.float64)
+    return surface_points(
+        Mesh(np.asarray(getattr(mesh, "vertices", ())), None, (), getattr(mesh, "faces", None)), count
+    )
 
 
 def _file_type(path: Path) -> str:
     """The format told from the first bytes, else from the ending."""
     with path.open("rb") as stream:
-        head = stream.read(len(MARK))
+        head = stream.read(HEAD_BYTES)
     marks = ((b"ply", "ply"), (b"glTF", "glb"), *((mark, "off") for mark in OFF_MARKS), (MARK, "pcd"))
     for magic, file_type in marks:
         if head.startswith(magic):
@@ -78,7 +96,7 @@ def _file_type(path: Path) -> str:
     return path.suffix[1:].lower() or "mesh"
 
 
-def _read_with_trimesh(path: Path, file_type: str) -> Vertices:
+def _read_with_trimesh(path: Path, file_type: str) -> Mesh:
     import trimesh
 
     options: dict[str, Any] = {"fix_texture": False} if file_type == "ply" else {}
@@ -91,35 +109,69 @@ def _read_with_trimesh(path: Path, file_type: str) -> Vertices:
         missing = isinstance(error, ImportError)
         reason = "its content is neither text nor whole" if missing else " ".join(str(error).split()).rstrip(".")
         raise InputError(reason[:REASON_LENGTH] or type(error).__name__) from error
-    if file_type == "ply" and len(parts) == 1:
-        parts = [(parts[0][0], _ply_colours(loaded, len(parts[0][0])))]
     xyz = np.concatenate([np.zeros((0, 3)), *(part[0] for part in parts)])
-    _check_counts(path, file_type, len(xyz), sum(len(getattr(g, "faces", ())) for g in _geometries(loaded)))
+    if file_type == "ply":
+        header = _ply_header(path)
+        _check_counts(header, len(xyz), sum(len(getattr(g, "faces", ())) for g in _geometries(loaded)))
+        columns = loaded.metadata.get("_ply_raw", {}).get("vertex", {}).get("data")
+        if len(parts) == 1 and columns is not None:
+            rgb, used = _ply_colours(header, columns, len(xyz))
+            rgb = parts[0][1] if rgb is None else rgb
+            return Mesh(xyz, rgb, _ply_ignored(header, columns, used, by_face=rgb is not None and not used))
+    ignored = {"glb": _glb_ignored, "stl": _stl_ignored}.get(file_type, lambda path, loaded: ())(path, loaded)
     if all(rgb is None for _, rgb in parts):
-        return xyz, None
+        return Mesh(xyz, None, ignored)
     grey = MAX_8_BIT // 2
-    return xyz, np.concatenate([np.full((len(p), 3), grey) if rgb is None else rgb for p, rgb in parts])
+    rgb = np.concatenate([np.full((len(p), 3), grey) if rgb is None else rgb for p, rgb in parts])
+    return Mesh(xyz, rgb, ignored)
 
 
-def _ply_colours(loaded: Any, count: int) -> np.ndarray | None:
-    """Colours of the vertices as the file has them, under any of their usual names; as trimesh gives them, else.
+def _ply_colours(header: Header, columns: Any, count: int) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Colours of the vertices as the file has them, under any of their usual names, and the properties they are of.
 
     trimesh knows them as red, green and blue alone, and takes integers of 16 bits for those of 8.
     """
-    columns = loaded.metadata.get("_ply_raw", {}).get("vertex", {}).get("data")
     for names in PLY_COLOURS:
-        if columns is not None and all(name in _names(columns) for name in names):
+        if all(name in header["vertex"][1] for name in names):
             rgb = np.stack([np.asarray(columns[name]).reshape(-1) for name in names], axis=1)
+            if names == HARMONICS:
+                rgb = np.clip(0.5 + HARMONIC_0 * rgb.astype(np.float64), 0, 1)
             if len(rgb) == count:
-                return np.rint(rgb / UINT8_STEPS).astype(np.uint8) if rgb.dtype == np.uint16 else rgb
-    return _vertices(loaded)[1]
+                return np.rint(rgb / UINT8_STEPS).astype(np.uint8) if rgb.dtype == np.uint16 else rgb, names
+    return None, ()
 
 
-def _names(columns: Any) -> tuple[str, ...]:
-    """Of the properties of a PLY element: of a structured array in a binary file, of a dictionary in one of text."""
-    return tuple(
-        getattr(getattr(columns, "dtype", None), "names", None) or (columns if hasattr(columns, "keys") else ())
-    )
+def _ply_ignored(header: Header, columns: Any, used: tuple[str, ...], by_face: bool) -> tuple[str, ...]:
+    """Phrases for what is not read; `by_face`: the colours are those of the faces."""
+    names = [name for name in header["vertex"][1] if name not in ("x", "y", "z", *used)]
+    if used and "alpha" in names and np.ptp(np.asarray(columns["alpha"])) == 0:
+        names.remove("alpha")  # an opaque cloud has nothing to say by it
+    colours = ("red", "green", "blue", "alpha") if by_face else ()
+    of_faces = [name for name in header.get("face", (0, []))[1] if name not in (*PLY_CORNERS, *colours)]
+    others = [name for name, (count, _) in header.items() if count and name not in ("vertex", "face")]
+    phrases = property_phrases(names, PLY_NORMALS)
+    phrases += (f"face properties {', '.join(of_faces)}",) if of_faces else ()
+    return phrases + ((f"elements {', '.join(others)}",) if others else ())
+
+
+def _stl_ignored(path: Path, loaded: Any) -> tuple[str, ...]:
+    del path
+    attributes = getattr(loaded, "face_attributes", {}).get("stl")
+    return ("attributes of faces",) if attributes is not None and np.any(attributes) else ()
+
+
+def _glb_ignored(path: Path, loaded: Any) -> tuple[str, ...]:
+    """From the JSON that a GLB file begins with, which trimesh has read before."""
+    del loaded
+    with path.open("rb") as stream:
+        stream.seek(12)  # magic, version, length
+        size = int.from_bytes(stream.read(4), "little")
+        stream.seek(4, 1)  # the type of the chunk
+        content = parse_json(stream.read(size))
+    primitives = [part for mesh in content.get("meshes", ()) for part in mesh.get("primitives", ())]
+    names = dict.fromkeys(name for part in primitives for name in part.get("attributes", ()) if name not in GLB_READ)
+    more = tuple(name for name in GLB_MORE if content.get(name))
+    return property_phrases(list(names), ["NORMAL"]) + more
 
 
 def _parts(loaded) -> Iterator[Vertices]:
@@ -156,78 +208,29 @@ def _vertices(geometry) -> Vertices:
     return xyz, rgb[:, :3] if rgb.shape[:1] == (len(xyz),) and len(xyz) else None
 
 
-def _check_counts(path: Path, file_type: str, vertices: int, faces: int) -> None:
+def _check_counts(header: Header, vertices: int, faces: int) -> None:
     """Raises: InputError when fewer vertices or faces came than the header of a PLY file announces."""
-    for word, announced, got in zip(("vertices", "faces"), _announced(path, file_type), (vertices, faces), strict=True):
-        if announced is not None and got < announced:
-            raise InputError(f"its header announces {announced} {word}, {got} came")
+    for element, words, got in (("vertex", "vertices", vertices), ("face", "faces", faces)):
+        announced = header[element][0] if element in header else 0
+        if got < announced:
+            raise InputError(f"its header announces {announced} {words}, {got} came")
 
 
-def _announced(path: Path, file_type: str) -> tuple[int | None, int | None]:
-    """Numbers of vertices and faces that the header of a PLY file announces; None where it does not say."""
-    counts: dict[str, int] = {}
+def _ply_header(path: Path) -> Header:
+    elements: Header = {}
     with path.open("rb") as stream:
-        if file_type == "ply":
-            for line in stream:
-                words = line.split()
-                if words[:1] == [b"element"] and len(words) > 2:
-                    counts[words[1].decode("ascii", "replace")] = _count(words[2])
-                elif words == [b"end_header"]:
-                    break
-    return counts.get("vertex"), counts.get("face")
+        for line in stream:
+            words = line.decode("ascii", "replace").split()
+            if words[:1] == ["element"] and len(words) > 2:
+                elements[words[1]] = (_count(words[2]), [])
+            elif words[:1] == ["property"] and elements:
+                next(reversed(elements.values()))[1].append(words[-1])
+            elif words == ["end_header"]:
+                break
+    return elements
 
 
-def _count(word: bytes) -> int:
+def _count(word: str) -> int:
     if not word.isdigit():
-        raise InputError(f"its header announces a count of {word.decode('ascii', 'replace')!r:.20}")
+        raise InputError(f"its header announces a count of {word!r:.20}")
     return int(word[:MAX_DIGITS])
-
-
-def _read_obj(path: Path) -> Vertices:
-    """Vertices of a Wavefront OBJ file, `v x y z [w]` or `v x y z r g b`; faces only show what is missing."""
-    rows: list[list[float]] = []
-    highest = 0
-    with path.open("r", encoding="utf-8", errors="replace") as stream:
-        for number, line in _logical_lines(stream):
-            words = line.split("#")[0].split()
-            if words[:1] == ["v"]:
-                if len(words) < 4:
-                    raise InputError(f"line {number} has {len(words) - 1} coordinates of a vertex, not 3")
-                rows.append(_numbers(words[1:], float, number))
-            elif words[:1] == ["f"]:
-                corners = _numbers([word.split("/")[0] or "0" for word in words[1:]], int, number)
-                highest = max([highest, *corners])
-    if highest > len(rows):
-        raise InputError(f"a face names vertex {highest}, and there are {len(rows)}")
-    if not rows and b"\x00" in path.read_bytes():
-        raise InputError("its content is binary, and OBJ is text")
-    xyz = np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3)
-    if rows and all(len(row) >= 6 for row in rows):
-        return xyz, np.array([row[-3:] for row in rows], dtype=np.float64)
-    return xyz, None
-
-
-def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """(number of the last line, text) of lines, one that ends in a backslash joined with the next."""
-    begun = ""
-    number = 0
-    for number, line in enumerate(lines, start=1):
-        begun += line.rstrip("\r\n")
-        if not begun.endswith("\\"):
-            yield number, begun
-            begun = ""
-        else:
-            begun = begun[:-1] + " "
-    if begun:
-        yield number, begun
-
-
-def _numbers(words: list[str], read: Callable[[str], Any], line: int) -> list[Any]:
-    try:
-        return [read(word) for word in words]
-    except ValueError as error:
-        raise InputError(f"line {line}: {error}") from error
-
-
-READERS = {"obj": _read_obj, "off": read_off, "pcd": read_pcd}
-"""Of the formats that trimesh does not read, or not as they are."""

@@ -1,67 +1,192 @@
-"""Vertices and their colours out of OFF files, as Geomview's manual has them ("OFF Files"): numbers in a row, however
-they are spread over lines. trimesh reads them by lines, and passes over colours of vertices.
+"""Vertices, their colours and the faces out of OFF files, as text or binary (Geomview's manual, "OFF Files").
 
-The letters before OFF say what a vertex has behind x, y, z: N a normal, C a colour, ST a place in a texture.
+The letters before OFF say what a vertex has: `4` a fourth, homogeneous coordinate, `n` as many coordinates as the
+header says, then N a normal, C a colour, ST a place in a texture. Text is numbers in a row, however they are spread
+over lines; only the colour of a face ends with its line. trimesh reads it by lines, without the colours of vertices.
 """
 
 import re
+from bisect import bisect_right
+from collections import defaultdict
+from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 
-from deixis.errors import InputError
+from deixis.errors import InputError, UnsupportedError
+from deixis.signals.mesh import Mesh
 
-_HEADER = re.compile(r"\s*(?P<texture>ST)?(?P<colour>C)?(?P<normal>N)?OFF\b(?P<rest>.*)", re.DOTALL)
+MARKS = tuple(
+    "".join(letters).encode() + b"OFF" for letters in product(("", "ST"), ("", "C"), ("", "N"), ("", "4"), ("", "n"))
+)
+"""What a file begins with, the letters in the manual's order."""
 MAX_DIGITS = 18  # of a count
+CHANNELS = 4  # red, green, blue, alpha
+BYTE_ORDERS = (">", "<")
+"""Of binary files: Geomview's, and what some programs write."""
+_HEADER = re.compile(
+    rb"(?:\s|#[^\n]*\n)*(?:(?P<letters>(?:ST|[CN4n])*)OFF(?P<binary>[ \t]+BINARY\b[^\n]*\n)?)?(?P<rest>.*)", re.DOTALL
+)
 
 
-def read_off(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """xyz (n, 3), and rgb (n, 3) of COFF, uint8 or 0..1, or None; faces only show what is missing.
+class _Content(NamedTuple):
+    """Rows of the vertices, corners of each face, and what their colours are."""
 
-    Raises: InputError for a header or numbers that are not whole.
+    rows: np.ndarray
+    faces: list[list[int]]
+    has_face_colours: bool
+    has_bytes: bool = False  # the colours of vertices are whole numbers
+
+
+def read_off(path: Path) -> Mesh:
+    """xyz (n, 3); rgb (n, 3) of COFF, uint8 or 0..1, or None; polygons as triangles.
+
+    Raises: InputError for a header or numbers that are not whole, UnsupportedError for vertices in another number of
+    dimensions.
     """
-    text = re.sub(r"#[^\n]*", "", path.read_bytes().decode("utf-8", "replace"))
-    header = _HEADER.match(text)
-    if header is None:
+    header = _HEADER.match(path.read_bytes())
+    assert header is not None, "every part of it may be missing"
+    if header["letters"] is None and not header["rest"][:1].isdigit():  # the manual lets the word OFF be missing
         raise InputError("its first word is not OFF, COFF, NOFF or the like")
-    lines = [line for line in map(str.split, header["rest"].splitlines()) if line]
-    words = [word for line in lines for word in line]
-    if len(words) < 3 or not all(map(_is_count, words[:3])):
+    kind = (header["letters"] or b"").decode()
+    content = (_read_binary if header["binary"] else _read_text)(header["rest"], kind)
+    xyz, rgb = content.rows[:, :3], content.rows[:, _colour_columns(kind)] if "C" in kind else None
+    if "4" in kind:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            xyz = xyz / content.rows[:, 3:4]
+    if rgb is not None and content.has_bytes:
+        rgb = rgb.astype(np.uint8)
+    flags = {"normals": "N" in kind, "texture coordinates": "ST" in kind, "colours of faces": content.has_face_colours}
+    ignored = tuple(phrase for phrase, there in flags.items() if there)
+    return Mesh(xyz, rgb, ignored, _triangles(content.faces, len(xyz)))
+
+
+def _read_text(rest: bytes, kind: str) -> _Content:
+    text = re.sub(r"#[^\n]*", "", rest.decode("utf-8", "replace"))
+    words, start, width = text.split(), 3 + ("n" in kind), _width(kind)
+    if len(words) < start or not all(map(_is_count, words[:start])):
         raise InputError("its header has no counts of vertices, faces and edges")
-    vertices, faces = (int(word[:MAX_DIGITS]) for word in words[:2])
-    before = 3 + 3 * bool(header["normal"])
-    behind = 2 * bool(header["texture"])
-    colour = 4 if header["colour"] else 0
-    if colour and any(len(line) == before + 3 + behind for line in lines[1:2]):
-        colour = 3  # without its alpha, as many programs write it
-    width = before + colour + behind
-    table = words[3 : 3 + vertices * width]
-    if len(table) < vertices * width:
-        raise InputError(f"its header announces {vertices} vertices of {width} numbers, {len(table)} numbers came")
+    _check_dimension(kind, int(words[0]))
+    vertices, faces = (int(word) for word in words[start - 3 : start - 1])
+    line_ends = np.cumsum([len(line.split()) for line in text.splitlines()]).tolist()
+    # many programs leave out the alpha
+    if "C" in kind and start < len(words) and line_ends[bisect_right(line_ends, start)] - start == width - 1:
+        width -= 1
+    end = start + vertices * width
+    if len(words) < end:
+        came = len(words) - start
+        raise InputError(f"its header announces {vertices} vertices of {width} numbers, {came} numbers came")
+    table = np.array(words[start:end], dtype=str).reshape(vertices, width)
     try:
-        rows = np.array(table, dtype=np.float64).reshape(vertices, width)
+        rows = table.astype(np.float64)
     except ValueError as error:
         raise InputError(str(error)) from error
-    _check_faces(words[3 + vertices * width :], faces, vertices)
-    if not colour:
-        return rows[:, :3], None
-    rgb = rows[:, before : before + 3]
-    shown = [word for row in range(vertices) for word in table[row * width + before :][:3]]
-    is_bytes = all(map(_is_count, shown)) and (not len(rgb) or rgb.max() <= np.iinfo(np.uint8).max)
-    return rows[:, :3], rgb.astype(np.uint8) if is_bytes else rgb
+    colours = _colour_columns(kind)
+    has_bytes = bool(np.char.isdigit(table[:, colours]).all() and (rows[:, colours] <= np.iinfo(np.uint8).max).all())
+    return _Content(rows, *_text_faces(words[end:], [place - end for place in line_ends], faces), has_bytes)
+
+
+def _text_faces(words: list[str], line_ends: list[int], count: int) -> tuple[list[list[int]], bool]:
+    """Corners of the faces, and whether any has a colour."""
+    corners = _count(words[0]) if words and count else 0
+    if len(words) == count * (corners + 1) and all(map(_is_count, words)):
+        table = np.array(words, dtype=np.int64).reshape(count, corners + 1)
+        if (table[:, 0] == corners).all():  # as in most files: one size, and no colours
+            return table[:, 1:].tolist(), False
+    try:
+        return _faces_by_line(words, line_ends, count)
+    except InputError:  # several faces on a line, which then have no colours
+        return _faces_by_line(words, [], count)
+
+
+def _faces_by_line(words: list[str], line_ends: list[int], count: int) -> tuple[list[list[int]], bool]:
+    """Up to four numbers from the last corner of a face to the end of that line are its colour."""
+    faces, has_colours, place = [], False, 0
+    for number in range(count):
+        corners = words[place + 1 : place + 1 + _count(words[place])] if place < len(words) else []
+        if not corners or len(corners) < _count(words[place]):
+            raise InputError(f"its header announces {count} faces, {number} came")
+        faces.append([_count(corner) for corner in corners])
+        place += 1 + len(corners)
+        behind = line_ends[bisect_right(line_ends, place - 1)] - place if line_ends else 0
+        if 0 < behind <= CHANNELS:
+            has_colours = True
+            place += behind
+    return faces, has_colours
+
+
+def _read_binary(rest: bytes, kind: str) -> _Content:
+    """Integers and floats of 32 bits in the order of the text."""
+    whole, start, width = rest[: len(rest) // 4 * 4], 3 + ("n" in kind), _width(kind)
+    for order in BYTE_ORDERS:
+        numbers = np.frombuffer(whole, f"{order}i4").astype(np.int64)
+        counts = numbers[:start].tolist() if len(numbers) >= start else [-1] * start
+        vertices, faces = counts[start - 3 : start - 1]
+        # in the other byte order small numbers are beyond the size of any file; a face has two numbers at least
+        if min(vertices, faces) >= 0 and start + vertices * width + 2 * faces <= len(numbers):
+            break
+    else:
+        raise InputError("its binary header announces more vertices and faces than came")
+    _check_dimension(kind, counts[0])
+    end = start + vertices * width
+    rows = np.frombuffer(whole, f"{order}f4")[start:end].astype(np.float64).reshape(vertices, width)
+    return _Content(rows, *_binary_faces(numbers[end:].tolist(), faces))
+
+
+def _binary_faces(numbers: list[int], count: int) -> tuple[list[list[int]], bool]:
+    """Corners of the faces, and whether any has a colour: behind them is how many numbers its colour has."""
+    faces, has_colours, place = [], False, 0
+    for number in range(count):
+        end = place + 1 + numbers[place] if place < len(numbers) else 0
+        if not place < end < len(numbers) or not 0 <= numbers[end] <= CHANNELS:
+            raise InputError(f"its header announces {count} faces, {number} came")
+        faces.append(numbers[place + 1 : end])
+        has_colours = has_colours or numbers[end] > 0
+        place = end + 1 + numbers[end]
+    return faces, has_colours
+
+
+def _width(kind: str) -> int:
+    """How many numbers a vertex has."""
+    return _colour_columns(kind).start + CHANNELS * ("C" in kind) + 2 * ("ST" in kind)
+
+
+def _colour_columns(kind: str) -> slice:
+    """Red, green and blue among them."""
+    before = 3 + ("4" in kind) + 3 * ("N" in kind)
+    return slice(before, before + 3)
+
+
+def _check_dimension(kind: str, dimension: int) -> None:
+    """Raises: UnsupportedError for vertices that are not in three dimensions."""
+    if "n" in kind and ("4" in kind or dimension != 3):
+        raise UnsupportedError(
+            f"expected vertices with x, y, z, got {kind}OFF with {dimension} coordinates"
+            f"{' and a homogeneous one' if '4' in kind else ''}; write it as OFF or PLY in three dimensions"
+        )
+
+
+def _triangles(faces: list[list[int]], vertices: int) -> Int[np.ndarray, "triangle 3"]:
+    """The faces as fans about their first corners. Raises: InputError for a corner that is no vertex."""
+    by_size: dict[int, list[list[int]]] = defaultdict(list)
+    for face in faces:
+        by_size[len(face)].append(face)
+    fans = [np.zeros((0, 3), dtype=np.int64)]
+    for size, alike in by_size.items():
+        corners = np.array(alike, dtype=np.int64).reshape(-1, size)
+        if corners.size and not (0 <= corners.min() and corners.max() < vertices):
+            raise InputError(f"a face names a vertex that is not there, among {vertices}")
+        fans += [corners[:, [0, second, second + 1]] for second in range(1, size - 1)]
+    return np.concatenate(fans)
 
 
 def _is_count(word: str) -> bool:
-    return word.isascii() and word.isdigit()
+    return word.isascii() and word.isdigit() and len(word) <= MAX_DIGITS
 
 
-def _check_faces(words: list[str], faces: int, vertices: int) -> None:
-    """Raises: InputError for fewer numbers than so many triangles need, and a first face of a vertex that is not there.
-
-    Colours may follow the corners of a face, and only lines tell them from the next face.
-    """
-    if faces and (not words or len(words) < 4 * faces):
-        raise InputError(f"its header announces {faces} faces, {len(words)} numbers came")
-    corners = words[1 : 1 + int(words[0][:MAX_DIGITS])] if faces and _is_count(words[0]) else []
-    if faces and not all(_is_count(corner) and int(corner[:MAX_DIGITS]) < vertices for corner in corners):
-        raise InputError(f"its first face names a vertex that is not there, among {vertices}")
+def _count(word: str) -> int:
+    if not _is_count(word):
+        raise InputError(f"expected whole numbers in its faces, got {word!r:.20}")
+    return int(word)

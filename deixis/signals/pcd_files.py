@@ -8,9 +8,10 @@ over. Does not know units, tensors or signals.
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from deixis.errors import InputError
+from deixis.signals.mesh import Mesh, property_phrases
 
 MARK = b"# .PCD"
 MAX_DIGITS = 18  # of a count
@@ -19,13 +20,15 @@ TYPES = {"F": ("f", (4, 8)), "I": ("i", (1, 2, 4, 8)), "U": ("u", (1, 2, 4, 8))}
 """Letter of a type -> NumPy's letter, and the bytes that it may have."""
 MAX_NUMBERS = 1 << 12  # of one field per point
 COLOURS = ("rgb", "rgba")
+NORMALS = ("normal_x", "normal_y", "normal_z")
+PADDING = "_"
 COLOUR_BYTES = 4
 GREY = 127  # of a point whose colour is lost
 LITERAL_RUN = 32  # control bytes below it are followed by that many literal bytes and one
 
 
-def read_pcd(path: Path) -> tuple[Float[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"] | None]:
-    """x, y, z of every point, in the order of the file, and their colours or None.
+def read_pcd(path: Path) -> Mesh:
+    """x, y, z of every point, in the order of the file, and their colours, uint8, or None.
 
     Raises: InputError for a header or content that is not whole.
     """
@@ -40,17 +43,21 @@ def read_pcd(path: Path) -> tuple[Float[np.ndarray, "point 3"], UInt8[np.ndarray
     else:
         raise InputError(f"its DATA is {data!r}, not ascii, binary or binary_compressed")
     xyz = np.stack([columns[name].astype(np.float64).reshape(count) for name in "xyz"], axis=1)
-    colour = next((columns[name] for name in COLOURS if name in columns), None)
-    if colour is None:
-        return xyz, None
-    colour = colour.reshape(count)
+    used = next((name for name in COLOURS if name in columns), None)
+    names = [name for name in header["FIELDS"] if name not in ("x", "y", "z", used, PADDING)]
+    ignored = property_phrases(names, NORMALS)
+    if used is None:
+        return Mesh(xyz, None, ignored)
+    colour = columns[used].reshape(count)
     rgb = _unpacked(colour)
     if data == "ascii" and colour.dtype.kind == "f":  # bits with an alpha are those of NaN, and lost as text
         lost = np.isnan(colour)
         rgb[lost] = GREY
+        if lost.any():
+            ignored += (f"colours of {lost.sum()} of {count} points, written as nan",)
         if count and lost.all():
-            return xyz, None
-    return xyz, rgb
+            return Mesh(xyz, None, ignored)
+    return Mesh(xyz, rgb, ignored)
 
 
 def _header(content: bytes) -> tuple[dict[str, list[str]], bytes]:

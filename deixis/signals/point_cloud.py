@@ -16,8 +16,10 @@ from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame
 from deixis.options import Checked, Count, Natural
 from deixis.signals.fit import MAX_8_BIT
-from deixis.signals.mesh_files import OFF_MARKS, read_mesh, read_surface
+from deixis.signals.mesh import Mesh, property_phrases
+from deixis.signals.mesh_files import read_mesh, read_surface
 from deixis.signals.modality import Modality
+from deixis.signals.off_files import MARKS as OFF_MARKS
 from deixis.signals.pcd_files import MARK as PCD_MARK
 from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_narrow
 
@@ -28,6 +30,7 @@ COLUMNS = (3, 6)
 XYZ_KEYS = ("xyz", "points", "vertices", "positions")
 RGB_KEYS = ("rgb", "colors", "colours", "color", "colour")
 """Names under which an NPZ file is looked through, in this order."""
+NORMAL_KEYS = ("normals", "normal")
 DIGEST_SEED_DIGITS = 16
 """Hex digits of the content's digest that seed the choice of points: 64 bits."""
 
@@ -89,9 +92,12 @@ def even_points(values: np.ndarray, spec: PointCloudSpec) -> np.ndarray:
 
 
 def open_file(path: Path, name: str) -> Signal:
-    """The points in a PLY, OBJ, OFF, STL, GLB, PCD or NPZ file; vertex colours are kept."""
-    xyz, rgb = _read_npz(path, name) if path.suffix.lower() == ".npz" else read_mesh(path, name)
-    return _signal(xyz, rgb, name, str(path))
+    """The points in a PLY, OBJ, OFF, STL, GLB, PCD or NPZ file; vertex colours are kept.
+
+    `info["ignored"]` has phrases for what else is in the file, such as "normals".
+    """
+    mesh = _read_npz(path, name) if path.suffix.lower() == ".npz" else read_mesh(path, name)
+    return _signal(mesh, name, str(path))
 
 
 def open_value(value: Any, name: str, path: str | None = None) -> Signal:
@@ -102,7 +108,7 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
             f"'{name}': expected a point cloud of shape (n, 3) or (n, 6), got {array.shape}; "
             "columns are x, y, z and r, g, b."
         )
-    return _signal(array[:, :3], array[:, 3:] if array.shape[1] == 6 else None, name, path)
+    return _signal(Mesh(array[:, :3], array[:, 3:] if array.shape[1] == 6 else None), name, path)
 
 
 def fits(value: Any) -> bool:
@@ -153,10 +159,10 @@ def shape_points(signal: Signal, count: int) -> Float[np.ndarray, "point 3"]:
     return signal.extent.points_xyz if surface is None else surface
 
 
-def _signal(xyz: np.ndarray, rgb: np.ndarray | None, name: str, path: str | None) -> Signal:
-    if not len(xyz):
+def _signal(mesh: Mesh, name: str, path: str | None) -> Signal:
+    if not len(mesh.xyz):
         raise InputError(f"'{name}': expected a point cloud of at least one point, got none; it was saved empty.")
-    xyz = np.array(xyz, dtype=np.float64)
+    xyz, rgb = np.array(mesh.xyz, dtype=np.float64), mesh.rgb
     with np.errstate(over="ignore"):
         bad = int((~np.isfinite(xyz.astype(np.float32)).all(axis=1)).sum())
     if bad:
@@ -167,7 +173,7 @@ def _signal(xyz: np.ndarray, rgb: np.ndarray | None, name: str, path: str | None
     colours = np.full_like(xyz, GREY) if rgb is None else _unit_colours(rgb, name)
     exact = np.concatenate([xyz, colours], axis=1)
     extent = Extent(modality="point_cloud", points_xyz=xyz)
-    info = {"has_colours": rgb is not None}
+    info = {"has_colours": rgb is not None, "ignored": mesh.ignored}
     digest = content_digest("point_cloud", exact)
     return Signal("point_cloud", exact.astype(np.float32), extent, name, digest, path, info)
 
@@ -184,7 +190,7 @@ def _unit_colours(rgb: Shaped[np.ndarray, "n 3"], name: str) -> Float[np.ndarray
     return rgb / np.float64(MAX_8_BIT if is_bytes else 1)
 
 
-def _read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+def _read_npz(path: Path, name: str) -> Mesh:
     """Points and colours of an NPZ file: named arrays, or the only array in it."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
@@ -200,7 +206,8 @@ def _read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
     if xyz_key is None:
         raise InputError(f"'{name}': expected an array named {' or '.join(XYZ_KEYS)}, got {', '.join(keys) or 'none'}.")
     xyz = arrays[xyz_key]
-    rgb = next((arrays[key] for key in RGB_KEYS if key in arrays and key != xyz_key), None)
+    rgb_key = next((key for key in RGB_KEYS if key in arrays and key != xyz_key), None)
+    rgb = None if rgb_key is None else arrays[rgb_key]
     if xyz.ndim == 2 and xyz.shape[1] == 6 and rgb is None:
         xyz, rgb = xyz[:, :3], xyz[:, 3:]
     for array in (xyz,) if rgb is None else (xyz, rgb):
@@ -208,7 +215,7 @@ def _read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
             raise InputError(
                 f"'{name}': expected points and as many colours of shape (n, 3), got {array.dtype} {array.shape}."
             )
-    return xyz, rgb
+    return Mesh(xyz, rgb, property_phrases([key for key in keys if key not in (xyz_key, rgb_key)], NORMAL_KEYS))
 
 
 def write(values: Any, path: Path, rate_hz: float | None = None) -> None:

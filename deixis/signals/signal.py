@@ -34,7 +34,8 @@ class Signal:
         name: the file's name, or words such as "image in memory", for error sentences.
         digest: sha256 of modality, shape and values; the same content has the same digest from a file or an array.
         path: the file as it was given, None for values and contents from memory.
-        info: what the file was before conversion, e.g. {"source_rate_hz": 44100, "channels": 2}.
+        info: what the file was before conversion, e.g. {"source_rate_hz": 44100, "channels": 2}; of a cloud's file
+            "ignored", phrases for what is in it and was not read, such as "normals".
         image: the photo that a depth map or normals belong to, uint8 (height, width, 3); None for others.
     """
 

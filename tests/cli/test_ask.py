@@ -144,6 +144,14 @@ def test_files_that_just_work(command, tmp_path, name, write, size):
     assert size.items() <= json.loads(out)["signals"][0].items()
 
 
+@pytest.mark.parametrize("each", [[], ["--each"]], ids=["one", "each"])
+def test_what_is_not_read_of_a_file_is_noted(command, tmp_path, each):
+    (tmp_path / "a.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nvn 0 0 1\nusemtl red\n")
+    code, out, err = command("ask", tmp_path / "a.obj", "What is this?", "--json", *each)
+    assert (code, err) == (0, "note: a.obj: not read: normals; materials and textures\n")
+    assert json.loads(out)["signals"][0]["ignored"] == ["normals", "materials and textures"]
+
+
 def cut(path, source, length):
     path.write_bytes(source.read_bytes()[:length])
 

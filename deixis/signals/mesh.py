@@ -1,0 +1,49 @@
+"""What a mesh or cloud file holds: vertices in the order of the file, their colours, faces, and what was not read."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+NAMED = 4
+"""Properties of a vertex that a phrase lists by name."""
+
+
+class Mesh(NamedTuple):
+    """Vertices of a file.
+
+    xyz: (n, 3) float. rgb: (n, 3) in 0..255 or 0..1; None when the file has no colours.
+    ignored: phrases for what the file has besides, such as "normals".
+    triangles: (m, 3) indices of vertices; None from the readers that do not read faces.
+    """
+
+    xyz: np.ndarray
+    rgb: np.ndarray | None = None
+    ignored: tuple[str, ...] = ()
+    triangles: np.ndarray | None = None
+
+
+def surface_points(mesh: Mesh, count: int) -> Float[np.ndarray, "count 3"] | None:
+    """So many points of the triangles, spread evenly over their area, the same every time; None without an area."""
+    import trimesh
+
+    if mesh.triangles is None or not len(mesh.triangles):
+        return None
+    surface = trimesh.Trimesh(mesh.xyz, mesh.triangles, process=False)
+    if not surface.area > 0:  # false for NaN as well
+        return None
+    points, _ = trimesh.sample.sample_surface(surface, count, seed=0)
+    return np.asarray(points, dtype=np.float64)
+
+
+def property_phrases(names: Sequence[str], normals: Sequence[str]) -> tuple[str, ...]:
+    """Phrases for the properties of vertices that are not read: "normals", and the others by name.
+
+    >>> property_phrases(["nx", "ny", "nz", "label"], ["nx", "ny", "nz"])
+    ('normals', 'vertex properties label')
+    """
+    others = [name for name in names if name not in normals]
+    more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+    listed = (f"vertex properties {', '.join(others[:NAMED])}{more}",) if others else ()
+    return (("normals",) if len(others) < len(names) else ()) + listed

@@ -1,0 +1,81 @@
+"""Vertices and their colours out of Wavefront OBJ files, one row a vertex of the file.
+
+trimesh splits vertices that have several texture coordinates, and an index in an answer would no longer be a vertex of
+the file.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deixis.errors import InputError
+from deixis.signals.mesh import Mesh
+
+NOT_READ = {
+    "vn": "normals",
+    "vt": "texture coordinates",
+    "mtllib": "materials and textures",
+    "usemtl": "materials and textures",
+    "curv": "curves",
+    "curv2": "curves",
+    "surf": "free-form surfaces",
+}
+"""First word of a line -> what it tells that is not read."""
+
+
+def read_obj(path: Path) -> Mesh:
+    """Vertices of lines `v x y z [w]` or `v x y z r g b`; faces only show what is missing.
+
+    Raises: InputError for a line that is not whole, and for a face of a vertex that is not there.
+    """
+    rows: list[list[float]] = []
+    ignored: dict[str, None] = {}
+    highest = 0
+    with path.open("r", encoding="utf-8", errors="replace") as stream:
+        for number, line in _logical_lines(stream):
+            words = line.split("#")[0].split()
+            keyword = words[0] if words else ""
+            if keyword == "v":
+                if len(words) < 4:
+                    raise InputError(f"line {number} has {len(words) - 1} coordinates of a vertex, not 3")
+                rows.append(_numbers(words[1:], float, number))
+            elif keyword == "f":
+                corners = _numbers([word.split("/")[0] or "0" for word in words[1:]], int, number)
+                highest = max([highest, *corners])
+            elif keyword in NOT_READ:
+                ignored[NOT_READ[keyword]] = None
+    if highest > len(rows):
+        raise InputError(f"a face names vertex {highest}, and there are {len(rows)}")
+    if not rows and b"\x00" in path.read_bytes():
+        raise InputError("its content is binary, and OBJ is text")
+    xyz = np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3)
+    coloured = sum(len(row) >= 6 for row in rows)
+    if rows and coloured == len(rows):
+        return Mesh(xyz, np.array([row[-3:] for row in rows], dtype=np.float64), tuple(ignored))
+    if coloured:
+        ignored[f"colours, which {len(rows) - coloured} of {len(rows)} vertices lack"] = None
+    return Mesh(xyz, None, tuple(ignored))
+
+
+def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """(number of the last line, text) of lines, one that ends in a backslash joined with the next."""
+    begun = ""
+    number = 0
+    for number, line in enumerate(lines, start=1):
+        begun += line.rstrip("\r\n")
+        if not begun.endswith("\\"):
+            yield number, begun
+            begun = ""
+        else:
+            begun = begun[:-1] + " "
+    if begun:
+        yield number, begun
+
+
+def _numbers(words: list[str], read: Callable[[str], Any], line: int) -> list[Any]:
+    try:
+        return [read(word) for word in words]
+    except ValueError as error:
+        raise InputError(f"line {line}: {error}") from error
