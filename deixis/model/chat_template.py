@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from deixis.errors import InputError
+from deixis.errors import CheckpointError, InputError
+from deixis.model.template_sandbox import render_template
 
 _SPECIAL = re.compile(r"<\S+>|\[[A-Z_]+\]")
 
@@ -30,11 +31,15 @@ def template_text(
 ) -> str:
     """The text of a conversation about signals of these modalities; a generation prompt is for a missing answer only.
 
-    Raises InputError for a tokenizer without a chat template, and for a generation prompt behind a given answer.
+    Raises InputError for a tokenizer without a chat template, and for a generation prompt behind a given answer;
+    CheckpointError for a template that is damaged or beyond the limits of `template_sandbox`.
     """
     if turns[-1][1] is not None and add_generation_prompt:
         raise InputError("add_generation_prompt: expected the last message to be the user's, got the assistant's")
-    if chat_template is None and getattr(tokenizer, "chat_template", None) is None:
+    source = getattr(tokenizer, "chat_template", None) if chat_template is None else chat_template
+    if isinstance(source, dict):  # several by name
+        source = source.get("default")
+    if source is None:
         raise InputError(
             "the tokenizer: expected one with a chat template, got none; this model was converted without its "
             "tokenizer and takes token ids only"
@@ -46,8 +51,8 @@ def template_text(
         signals = []
         if answer is not None:
             messages.append({"role": "assistant", "content": answer})
-    own = {} if chat_template is None else {"chat_template": chat_template}
-    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt, **own)
+    given = {"messages": messages, "add_generation_prompt": add_generation_prompt, "tools": None, "documents": None}
+    return render_template(source, {**tokenizer.special_tokens_map, **given})
 
 
 def conversation_text(
@@ -56,8 +61,8 @@ def conversation_text(
     """(text, answers): a conversation about signals of these modalities, and the characters of each answer.
 
     An answer is (first, close, end): it begins where the generation prompt ends; its text ends, and its end of turn
-    begins, at `close`. Raises InputError for a
-    tokenizer without a chat template, ValueError for a template whose text of a turn depends on later ones.
+    begins, at `close`. Raises as `template_text`, and CheckpointError for a template whose text of a turn depends on
+    later ones, or lacks the answer.
     """
     texts: list[str] = []
     spans: list[tuple[int, int]] = []
@@ -67,10 +72,13 @@ def conversation_text(
             texts.append(template_text(tokenizer, turns[: number + 1], modalities, add_generation_prompt=False))
             spans.append((len(texts[-2]), len(texts[-1])))
     if not all(after.startswith(before) for before, after in pairwise(texts)):
-        raise ValueError("the chat template: expected every turn to be added behind the ones before it")
+        raise CheckpointError("the chat template: expected every turn to be added behind the ones before it")
     text, answers = texts[-1], [answer for _, answer in turns if answer is not None]
+    places = [text.rfind(answer, *span) for answer, span in zip(answers, spans, strict=True)]
+    if -1 in places:
+        raise CheckpointError("the chat template: expected every answer in the text that it writes, got one left out")
     # what follows the answer in its span is the end of turn
-    closes = [text.rindex(answer, *span) + len(answer) for answer, span in zip(answers, spans, strict=True)]
+    closes = [place + len(answer) for answer, place in zip(answers, places, strict=True)]
     return text, [(first, close, end) for (first, end), close in zip(spans, closes, strict=True)]
 
 

@@ -1,7 +1,10 @@
 """Conversations as ids: the text of the template, a placeholder per token of a signal, padding on the left."""
 
+from copy import copy
+
 import pytest
 
+from deixis.errors import CheckpointError
 from deixis.model.chat_template import conversation_ids, conversation_text, left_padded, special_words
 
 PLACEHOLDERS = {"image": "<image>", "audio": "<audio>"}
@@ -20,17 +23,18 @@ def test_a_conversation_is_written_by_the_template(tokenizer):
     assert conversation_text(tokenizer, [("What?", None)], []) == ("<bos><user>What?<assistant>", [])
 
 
-def test_a_template_that_looks_ahead_is_refused(tokenizer):
-    class Trimmed:
-        """A tokenizer whose template leaves out all questions but the last."""
-
-        chat_template = "..."
-
-        def apply_chat_template(self, messages, **_):
-            return str([m["content"] for m in messages][-1])
-
-    with pytest.raises(ValueError, match="expected every turn to be added behind the ones before it"):
-        conversation_text(Trimmed(), [("Where?", "There."), ("What?", None)], [])
+@pytest.mark.parametrize(
+    ("template", "match"),
+    [
+        pytest.param("{{ messages[-1].content }}", "every turn to be added behind the ones before", id="looks_ahead"),
+        pytest.param("{{ 'Q' * messages|length }}", "every answer in the text that it writes", id="no_answer"),
+    ],
+)
+def test_a_template_that_writes_no_conversation_is_refused(tokenizer, template, match):
+    other = copy(tokenizer)
+    other.chat_template = template
+    with pytest.raises(CheckpointError, match=match):
+        conversation_text(other, [("Where?", "There."), ("What?", None)], [])
 
 
 def test_placeholders_stand_as_often_as_signals_have_tokens(tokenizer):
