@@ -9,6 +9,7 @@ rules say along which axis tensor-parallel slices join.
 import json
 import pickle
 import re
+import zipfile
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -22,6 +23,7 @@ from deixis.errors import CheckpointError, is_out_of_memory
 
 WRAPPERS = ("net", "state_dict", "model", "module")
 """Keys under which training scripts keep the weights beside an optimiser (PointMLP: `net`)."""
+MAX_WRAPPERS = 4  # within each other
 COLUMNS = re.compile(r".*\.(wq|wk|wv|w1|w3|output)\.weight")
 """Tensor-parallel layers whose output is split (fairscale, ColumnParallelLinear): slices join along axis 0."""
 ROWS = re.compile(r".*\.(wo|w2|tok_embeddings)\.weight")
@@ -210,6 +212,11 @@ def _open_file(file: Path, label: str) -> Any:
 
 
 def _load(file: Path) -> Any:
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            for part in archive.infolist():
+                if part.file_size > part.compress_size:  # PyTorch stores values as they are
+                    raise CheckpointError(f"its part {part.filename} is compressed, as in no file that PyTorch writes")
     try:
         return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     except RuntimeError as error:
@@ -219,12 +226,28 @@ def _load(file: Path) -> Any:
 
 
 def _tensors_in(loaded: Any, file: Path, label: str) -> dict[str, Tensor]:
-    while isinstance(loaded, dict) and (key := next((k for k in WRAPPERS if isinstance(loaded.get(k), dict)), None)):
-        loaded = loaded[key]
+    for _ in range(MAX_WRAPPERS):  # a dictionary may hold itself
+        wrapped = (loaded.get(key) for key in WRAPPERS) if isinstance(loaded, dict) else ()
+        loaded = next((value for value in wrapped if isinstance(value, dict)), loaded)
     tensors = dict(loaded) if isinstance(loaded, dict) else {}
-    if not tensors or not all(isinstance(value, Tensor) for value in tensors.values()):
+    are_named = all(isinstance(key, str) and isinstance(value, Tensor) for key, value in tensors.items())
+    if not tensors or not are_named:
         raise CheckpointError(f"source '{label}': expected named tensors in {file.name}, got something else")
-    return {str(name): value for name, value in tensors.items()}
+    for name, tensor in tensors.items():
+        if fault := _fault_of(tensor):
+            raise CheckpointError(f"source '{label}': {file.name}: expected plain values in {name}, got {fault}")
+    return tensors
+
+
+def _fault_of(tensor: Tensor) -> str | None:
+    """What keeps a tensor of a pickle from being copied as it is; None for a plain one."""
+    if type(tensor) not in (Tensor, torch.nn.Parameter) or tensor.layout != torch.strided or tensor.is_meta:
+        return f"a sparse or other special tensor ({tensor.layout})"
+    if tensor.dtype not in CODES:
+        return f"values of type {tensor.dtype}, which is quantized or no type of weights"
+    if tensor.numel() * tensor.itemsize > tensor.untyped_storage().nbytes():
+        return f"{tensor.numel()} values by {tensor.untyped_storage().nbytes()} bytes, which repeat"
+    return None
 
 
 def _meta_of(opened: Any) -> dict[str, Tensor]:

@@ -19,7 +19,6 @@ from jinja2.ext import Extension
 from jinja2.filters import do_indent
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 from deixis.errors import CheckpointError
@@ -109,7 +108,8 @@ def compiled(source: str) -> Template:
 
 def _refused(what: str, error: Exception) -> CheckpointError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
-    where = f"line {error.lineno}: " if isinstance(getattr(error, "lineno", None), int) else ""
+    line = getattr(error, "lineno", None)
+    where = f"line {line}: " if isinstance(line, int) else ""
     return CheckpointError(f"the chat template: it {what} ({where}{reason}); take the template of the published model")
 
 
@@ -157,7 +157,7 @@ class _Counted(NodeTransformer):
         return _filter(node, "_weighed") if node.ctx == "load" else node
 
 
-def _filter(node: nodes.Expr, name: str) -> nodes.Filter:
+def _filter(node: Any, name: str) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 
@@ -291,10 +291,11 @@ def _replaced(context: Context, text: Any, old: str, new: str, count: int = -1) 
 @pass_context
 def _as_json(context: Context, value: Any, indent: int | None = None, **options: Any) -> str:
     _written(context, value)
-    known = {name: options[name] for name in ("ensure_ascii", "separators", "sort_keys") if name in options}
+    known: dict[str, Any] = {"ensure_ascii": False, "indent": indent}
+    known |= {name: options[name] for name in ("ensure_ascii", "separators", "sort_keys") if name in options}
     if indent is not None and not 0 <= indent <= MAX_INDENT:
         raise SecurityError(f"expected an indent of at most {MAX_INDENT}, got {indent}")
-    return json.dumps(value, **{"ensure_ascii": False, "indent": indent, **known})
+    return json.dumps(value, **known)
 
 
 @pass_context
@@ -322,10 +323,9 @@ def _environment() -> Environment:
         **{"_counted": _counted, "_passed": _passed, "_weighed": _weighed, "join": _joined, "replace": _replaced},
         **{"tojson": _as_json, "indent": _indented},
     }
-    made.globals = {
-        **{"range": made.globals["range"], "dict": dict, "namespace": Namespace},
-        **{"raise_exception": _raise, "strftime_now": _now},
-    }
+    for name in ("lipsum", "cycler", "joiner"):
+        del made.globals[name]
+    made.globals.update({"dict": dict, "raise_exception": _raise, "strftime_now": _now})
     return made
 
 

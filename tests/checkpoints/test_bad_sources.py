@@ -1,11 +1,14 @@
 """Sources that a conversion refuses: one sentence each that names the error and its place; no output remains."""
 
 import json
+import zipfile
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from deixis.checkpoints.source import open_source
+from deixis.errors import CheckpointError
 from deixis.systems.conversion import convert
 from deixis.systems.release import ConversionOptions
 from tests.checkpoints.checkpoints import (
@@ -337,3 +340,54 @@ def test_a_bad_source_is_one_sentence_and_leaves_nothing(copy_of, tmp_path, syst
         convert(system_given, source, tmp_path / "out", ConversionOptions(**asked), dtype)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def holds_itself():
+    state = {"a": torch.zeros(2)}
+    state["model"] = state
+    return state
+
+
+def deep():
+    state = {"a": torch.zeros(2)}
+    for _ in range(50):
+        state = {"model": state}
+    return state
+
+
+@pytest.mark.parametrize(
+    ("state", "match"),
+    [
+        pytest.param(holds_itself, "expected named tensors in .*, got something else", id="holds_itself"),
+        pytest.param(deep, "expected named tensors in .*, got something else", id="deep"),
+        pytest.param(lambda: {"a": [1, 2]}, "expected named tensors in .*, got something else", id="no_tensors"),
+        pytest.param(lambda: {1: torch.zeros(2)}, "expected named tensors in .*, got something else", id="no_names"),
+        pytest.param(lambda: {"a": torch.eye(3).to_sparse()}, "in a, got a sparse or other special", id="sparse"),
+        pytest.param(lambda: {"a": torch.zeros(2, device="meta")}, "in a, got a sparse or other special", id="meta"),
+        pytest.param(lambda: {"a": torch.zeros(2, dtype=torch.complex64)}, "values of type torch.complex64", id="type"),
+        pytest.param(
+            lambda: {"a": torch.zeros(1).expand(10**6, 10**6)}, "got 10{12} values by 4 bytes, which repeat", id="vast"
+        ),
+    ],
+)
+def test_a_pickle_of_other_things_than_plain_tensors_is_refused(tmp_path, state, match):
+    torch.save(state(), tmp_path / "weights.pth")
+    with pytest.raises(CheckpointError, match=match):
+        open_source(tmp_path / "weights.pth")
+
+
+def test_a_zip_that_grows_is_refused(tmp_path):
+    torch.save({"a": torch.zeros(2)}, tmp_path / "plain.pth")
+    packed = zipfile.ZipFile(tmp_path / "packed.pth", "w", zipfile.ZIP_DEFLATED)
+    with packed, zipfile.ZipFile(tmp_path / "plain.pth") as plain:
+        for part in plain.infolist():
+            packed.writestr(part.filename, plain.read(part) + bytes(10**6))
+    with pytest.raises(CheckpointError, match="is compressed, as in no file that PyTorch writes"):
+        open_source(tmp_path / "packed.pth")
+
+
+def test_views_of_one_storage_are_plain_tensors(tmp_path):
+    values = torch.randn(4, 4)
+    torch.save({"a": values, "b": values[:2], "c": values.T}, tmp_path / "weights.pth")
+    source = open_source(tmp_path / "weights.pth")
+    assert torch.equal(source.read("c"), values.T)

@@ -18,8 +18,9 @@ from deixis.errors import DataError, DeixisError
 MAX_FILE_BYTES = 256 << 20
 """RefCOCO's largest is about a tenth of this."""
 MAX_DEPTH = 100
-MAX_WEIGHT = 1 << 30
-"""Of the tree: one for each value and for each character of a text, counted again wherever it occurs again."""
+MAX_GROWTH = 100
+"""Weight of the tree for each byte of the pickle: one for each value and for each character of a text, counted again
+wherever it occurs again. RefCOCO's texts come to about ten."""
 ATOMS = (type(None), bool, int, float, str, bytes)
 MAX_INT_BITS = 64
 """Longer integers can be made to share one hash, and a dict of such keys takes for ever to fill."""
@@ -31,6 +32,19 @@ FORBIDDEN = GLOBALS | {
 }
 """Instructions that find, call or fill objects, or that make what is no plain data."""
 PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+GETS = frozenset({"GET", "BINGET", "LONG_BINGET"})
+FILLED = frozenset({"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS"})
+KEYS = {
+    "SETITEM": slice(1, 2),
+    "SETITEMS": slice(1, None, 2),
+    "DICT": slice(0, None, 2),
+    "ADDITEMS": slice(1, None),
+    "FROZENSET": slice(0, None),
+}
+"""Where keys are among what an instruction takes from the stack."""
+CONTAINERS = frozenset(
+    {pickletools.pytuple, pickletools.pylist, pickletools.pydict, pickletools.pyset, pickletools.pyfrozenset}
+)
 _OPCODES: dict[str, Any] = {code.code: code for code in pickletools.opcodes}
 
 
@@ -64,7 +78,7 @@ def plain_pickle(data: bytes) -> Any:
         raise
     except Exception as error:  # of damaged data Python's reader raises anything
         raise DataError(f"expected a pickle, got one that is broken: {error}") from None
-    check_tree(result)
+    check_tree(result, MAX_GROWTH * len(data))
     return result
 
 
@@ -84,7 +98,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
 def _check_instructions(data: bytes) -> None:
     """Raises DataError for an instruction that could run code, or that takes much more memory than it is long."""
-    file, texts, count = io.BytesIO(data), ["", ""], 0
+    file, texts, count, kinds = io.BytesIO(data), ["", ""], 0, _Kinds()
     while True:
         at = file.tell()
         code = _OPCODES.get(file.read(1).decode("latin-1"))
@@ -109,6 +123,7 @@ def _check_instructions(data: bytes) -> None:
             texts = [texts[1], argument]
         if code.name == "STOP":
             return
+        kinds.run(code, argument)
         count += 1
 
 
@@ -121,8 +136,55 @@ def _forbidden(name: str, argument: Any, texts: list[str]) -> str:
     return "a persistent id" if name.endswith("PERSID") else f"the instruction {name}"
 
 
-def check_tree(root: Any) -> None:
-    """Raises DataError for a value that holds itself, nests too deep, or is too large when written out as a tree."""
+class _Kinds:
+    """What lies on the reader's stack and in its table of references, by kind, as its instructions run.
+
+    Python hashes keys while it reads, and tuples within tuples take for ever: a key has to be known as an atom before.
+    """
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
+
+    def run(self, code: Any, argument: Any) -> None:
+        """Raises DataError for a key that is no text or number; other faults are left to the reader."""
+        name, top = code.name, self.stack[-1:]
+        if name in PUTS or name == "MEMOIZE":
+            self.memo[len(self.memo) if name == "MEMOIZE" else int(argument)] = top[0] if top else None
+            return
+        if name in GETS:
+            self.stack.append(self.memo.get(int(argument)))
+            return
+        if name == "MARK":
+            self.marks.append(len(self.stack))
+            return
+        taken = self._taken(code)
+        if name in KEYS and (odd := next((kind for kind in taken[KEYS[name]] if kind in CONTAINERS), None)):
+            raise DataError(f"expected keys that are texts or numbers, got {odd.name}")
+        kept = taken[:1] if name in FILLED else taken * 2 if name == "DUP" else code.stack_after
+        self.stack += kept
+
+    def _taken(self, code: Any) -> list[Any]:
+        """Removes what an instruction takes from the stack: a container that it fills first, then the values."""
+        count = len(code.stack_before)
+        if pickletools.markobject in code.stack_before:
+            start = self.marks.pop() if self.marks else 0
+            values = self.stack[start:]
+            del self.stack[start:]
+            count = 1 if code.name in FILLED else 0
+        elif code.name == "POP" and self.marks and self.marks[-1] == len(self.stack):
+            self.marks.pop()
+            return []
+        else:
+            values = []
+        taken = self.stack[len(self.stack) - count :] if count else []
+        del self.stack[len(self.stack) - len(taken) :]
+        return taken + values
+
+
+def check_tree(root: Any, most: int) -> None:
+    """Raises DataError for a value that holds itself, nests too deep, or weighs more than `most` as a tree."""
     weights: dict[int, int] = {}  # of containers that are done, by their place in memory
     depths: dict[int, int] = {}
     above: set[int] = set()
@@ -137,9 +199,9 @@ def check_tree(root: Any) -> None:
             above.discard(key)
             weights[key] = 1 + sum(weights.get(id(child)) or _atom_weight(child) for child in _children(value))
             depths[key] = 1 + max((depths.get(id(child), 0) for child in _children(value)), default=0)
-            if weights[key] > MAX_WEIGHT:
+            if weights[key] > most:
                 raise DataError(
-                    f"expected data of at most {MAX_WEIGHT} values and characters, got more: parts repeat too often"
+                    f"expected data of at most {most} values and characters, got more: parts repeat too often"
                 )
         elif key in above:
             raise DataError("expected plain data, got a value that holds itself")

@@ -114,6 +114,11 @@ def doubled(levels: int) -> bytes:
     return b"]q\x00" + b"".join(b"]q%c(h%ch%ce" % (n + 1, n, n) for n in range(levels)) + b"."
 
 
+def tuples(levels: int) -> bytes:
+    """A tuple of twice a tuple of twice ...: Python would hash it 2 ** levels times."""
+    return b")q\x00" + b"".join(b"0h%ch%c\x86q%c" % (n, n, n + 1) for n in range(levels))
+
+
 BROKEN = [
     pytest.param(b"", "the end at byte 0", id="empty"),
     pytest.param(b".", "broken", id="nothing_on_the_stack"),
@@ -128,10 +133,16 @@ BROKEN = [
     pytest.param(b"K\x01K\x02a.", "broken", id="append_to_a_number"),
     pytest.param(b"(K\x01s.", "broken", id="set_below_a_mark"),
     pytest.param(b"(K\x01d.", "broken", id="odd_dict"),
-    pytest.param(b"}]K\x01s.", "unhashable type: 'list'", id="list_as_key"),
+    pytest.param(b"}]K\x01s.", "numbers, got list", id="list_as_key"),
     pytest.param(b"})K\x01s.", "expected keys that are texts or numbers, got tuple", id="tuple_as_key"),
     pytest.param(b"\x80\x04\x8f()\x90.", "numbers, got tuple", id="set_of_tuples"),
     pytest.param(b"}\x8a\x09" + b"\x01" * 9 + b"Ns.", "at most 64 bits, got a longer one", id="long_integer"),
+    pytest.param(b"}" + tuples(30) + b"Ns.", "numbers, got tuple", id="tuples_of_tuples_as_key"),
+    pytest.param(b"}" + tuples(30) + b"2s.", "numbers, got tuple", id="duplicated_key"),
+    pytest.param(b"(" + tuples(30) + b"Nd.", "numbers, got tuple", id="key_of_a_dict_at_once"),
+    pytest.param(b"\x80\x04(" + tuples(30) + b"\x91.", "numbers, got tuple", id="member_of_a_frozen_set"),
+    pytest.param(b"(Nh\x05t" + tuples(3) + b"0}(" + b"K\x01h\x03h\x03Nu.", "numbers, got tuple", id="second_key"),
+    pytest.param(doubled(14), "of at most 13000 values and characters, got more: parts repeat", id="more_than_its_size_allows"),
     pytest.param(b"Sabc\n.", "must be quoted", id="no_quotes"),
     pytest.param(b"Iabc\n.", "broken at byte 0", id="no_number"),
     pytest.param(b"L" + b"9" * 5_000 + b"L\n.", "broken", id="endless_decimal"),
