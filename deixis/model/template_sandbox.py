@@ -325,7 +325,8 @@ def _environment() -> Environment:
     }
     for name in ("lipsum", "cycler", "joiner"):
         del made.globals[name]
-    made.globals.update({"dict": dict, "raise_exception": _raise, "strftime_now": _now})
+    names: dict[str, Any] = made.globals  # ty: ignore[invalid-assignment]
+    names |= {"dict": dict, "raise_exception": _raise, "strftime_now": _now}
     return made
 
 
