@@ -8,35 +8,42 @@ own, before `__post_init__` can. It knows no recipe and no network.
 
 import json
 import types
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from difflib import get_close_matches
-from functools import cache
-from inspect import get_annotations
+from functools import cache, wraps
+from inspect import Parameter, get_annotations, signature
 from math import isfinite
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, no_type_check
+from numbers import Number
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, no_type_check
 
-from deixis.errors import ConfigError
+from deixis.errors import ConfigError, DeixisError, InputError
 
 T = TypeVar("T")
+P = ParamSpec("P")
+VAR_POSITIONAL, VAR_KEYWORD = Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD
+SHOWN_LENGTH = 80
+"""Of a value in a sentence."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The range of a number: `least` <= value, `above` < value < `below`; None where it is unbounded."""
+    """The range of a number: `least` <= value <= `most`, `above` < value < `below`; None where it is unbounded."""
 
     least: float | None = None
     above: float | None = None
     below: float | None = None
+    most: float | None = None
 
-    def __contains__(self, value: float) -> bool:
+    def __contains__(self, value: Any) -> bool:
         # Written so that NaN, which compares as False with everything, is outside of every range.
         low = (self.least is None or value >= self.least) and (self.above is None or value > self.above)
-        return low and (self.below is None or value < self.below)
+        high = (self.below is None or value < self.below) and (self.most is None or value <= self.most)
+        return low and high
 
     def __str__(self) -> str:
         """` from 1`, ` above 0 and below 1`: what follows "a number" in a message."""
-        parts = {" from ": self.least, " above ": self.above, " below ": self.below}
+        parts = {" from ": self.least, " above ": self.above, " below ": self.below, " at most ": self.most}
         return " and".join(f"{word}{limit:g}" for word, limit in parts.items() if limit is not None and isfinite(limit))
 
 
@@ -74,19 +81,47 @@ def check_known(where: str, names: Iterable[object], known: Collection[str]) -> 
             raise ConfigError(f"{where}{name}: unknown field; {listed}{did_you_mean(name, known)}")
 
 
-def check_value(field: str, value: object, hint: Any) -> None:
-    """Raises ConfigError unless `value` fits the annotation `hint`; an int fits float, a bool fits neither."""
-    if not _fits(value, hint):
+def check_value(field: str, value: object, hint: Any, error: type[DeixisError] = ConfigError) -> None:
+    """Raises `error` unless `value` fits the annotation `hint`; an int fits float, a bool fits neither."""
+    if not _fits(_python_number(value), hint):
         # 1e-3 without a point is text in YAML 1.1, a common slip.
-        numeric = isinstance(value, str) and "number" in _expected(hint)
+        numeric = error is ConfigError and isinstance(value, str) and "number" in _expected(hint)
         cause = "; YAML requires 1.0e-3 for 1e-3" if numeric else did_you_mean(value, _choices(hint))
-        raise ConfigError(f"{field}: expected {_expected(hint)}; got {value!r}{cause}")
+        raise error(f"{field}: expected {_expected(hint)}; got {_shown(value)}{cause}")
 
 
-def check_fields(record: Any) -> None:
-    """Raises ConfigError unless every field of a dataclass instance fits its annotation."""
+def check_fields(record: Any, error: type[DeixisError] = ConfigError) -> None:
+    """Raises `error` unless every field of a dataclass instance fits its annotation; numbers become Python's own."""
     for name, hint in _hints(type(record)).items():
-        check_value(name, getattr(record, name), hint)
+        value = getattr(record, name)
+        check_value(name, value, hint, error)
+        if (own := _python_number(value)) is not value:
+            object.__setattr__(record, name, own)
+
+
+def checked_arguments(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, which raises InputError, one sentence, for an argument that does not fit its annotation.
+
+    Numbers of NumPy become Python's own. Annotations of other classes than those of options say what fits too.
+    """
+    own = signature(function)
+
+    @cache
+    def hints() -> dict[str, Any]:  # at the first call: the names in annotations may be defined further down
+        said = get_annotations(function, eval_str=True)
+        named = {name: part for name, part in own.parameters.items() if name in said}
+        return {name: said[name] for name, part in named.items() if part.kind not in (VAR_POSITIONAL, VAR_KEYWORD)}
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        given = own.bind(*args, **kwargs)
+        for name, value in given.arguments.items():
+            if name in hints():
+                check_value(name, value, hints()[name], InputError)
+                given.arguments[name] = _python_number(value)
+        return function(*given.args, **given.kwargs)
+
+    return checked
 
 
 @no_type_check
@@ -143,6 +178,19 @@ def differences(earlier: Any, now: Any, name: str = "") -> Iterator[str]:
         yield f"its {name} is {_short(earlier)}, now it is {_short(now)}"
 
 
+def _python_number(value: Any) -> Any:
+    """A number of NumPy as Python's own; anything else as it is."""
+    return value.item() if isinstance(value, Number) and hasattr(value, "item") else value
+
+
+def _shown(value: object) -> str:
+    """A value for a sentence; of a long one its beginning, and of an array or the like its class."""
+    if isinstance(value, str | list | tuple) and len(value) > SHOWN_LENGTH:
+        return f"{value[:SHOWN_LENGTH]!r:.{SHOWN_LENGTH}}... of length {len(value)}"
+    is_plain = value is None or isinstance(value, str | bytes | bool | Number | list | tuple | Mapping)
+    return f"{value!r:.{SHOWN_LENGTH}}" if is_plain else type(value).__name__
+
+
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else text[:77] + "..."
@@ -182,10 +230,14 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin is tuple:
         items = arguments[:1] * len(value) if arguments[-1] is ... and isinstance(value, tuple) else arguments
         return isinstance(value, tuple) and len(value) == len(items) and all(map(_fits, value, items))
-    if origin is list:
-        return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
+    if origin in (list, Sequence):
+        return (
+            isinstance(value, origin)
+            and not isinstance(value, str)
+            and all(_fits(item, arguments[0]) for item in value)
+        )
     if hint in (int, float):
-        return isinstance(value, int if hint is int else (int, float)) and not isinstance(value, bool)
+        return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
     return isinstance(value, origin or hint)
 
 
@@ -201,6 +253,10 @@ def _expected(hint: Any) -> str:
         return " or ".join(_expected(part) for part in arguments)
     if origin is Annotated:
         return _expected(arguments[0]) + "".join(map(str, arguments[1:]))
-    if origin in (tuple, list):
+    if origin in (tuple, list, Sequence):
         return f"a list, each item {_expected(arguments[0])}"
+    if (origin or hint) is Iterable:
+        return "a list"
+    if isinstance(hint, type) and not issubclass(hint, Checked | Mapping):
+        return f"a {hint.__name__}"
     return f"fields of {hint.__name__}" if is_dataclass(hint) else "fields with values"

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import exists
 from pathlib import Path
 
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
@@ -36,7 +37,7 @@ class Files:
 def find_place(name: str | Path, what: str) -> Path:
     """The folder or file called `name`, or the hub's snapshot of it; `what` names the argument in an error."""
     place = Path(name)
-    if place.exists():
+    if exists(place):  # pathlib's raises for a name that is too long
         return place
     if not is_hub_id(str(name)) or place.suffix in LONE_SUFFIXES:
         raise CheckpointError(

@@ -7,6 +7,7 @@ weights are read. Nothing is downloaded unless a hub id is given and Hugging Fac
 import json
 from dataclasses import dataclass
 from importlib import resources
+from os.path import exists, isdir  # of pathlib's, a name too long raises
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +168,8 @@ def _small_files(name: str | Path) -> tuple[Path, str]:
         model_type = _model_type(folder, name)
         _check_weights(folder, name)
         return folder, model_type
-    if Path(text).exists() or not is_hub_id(text):
-        problem = f"model: expected '{BUNDLED}', a folder or a hub id (owner/name); got '{text}', which is none"
+    if exists(text) or not is_hub_id(text):
+        problem = f"model: expected '{BUNDLED}', a folder or a hub id (owner/name); got '{text:.200}', which is none"
         raise NoModelError(name, Path(text), problem)
     folder = fetch_snapshot(text, lambda _: SMALL, "model")
     return folder, _model_type(folder, name)
@@ -183,7 +184,7 @@ def _with_weights(name: str | Path, folder: Path) -> Path:
 
 
 def _is_here(name: str) -> bool:
-    return name == BUNDLED or (bool(name) and Path(name).is_dir())
+    return name == BUNDLED or (bool(name) and isdir(name))
 
 
 def _model_type(folder: Path, name: str | Path) -> str:

@@ -27,9 +27,9 @@ def quantization_config(wanted: Any, place: torch.device) -> Any:
 
     Raises InputError for another word, UnsupportedError where the backend is not installed or does not run.
     """
-    if not isinstance(wanted, str):
+    if hasattr(wanted, "quant_method"):
         return wanted
-    if wanted not in WORDS:
+    if not isinstance(wanted, str) or wanted not in WORDS:
         raise InputError(
             f"quantization: expected {' or '.join(WORDS)} or a configuration of transformers, got '{wanted}'"
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, no_type_check
 import typer
 
 from deixis.cli.arguments import Device, Dtype, ModelName, Quantization, check_model
-from deixis.cli.pointing import FORMS, typed_in_order, typed_region
+from deixis.cli.pointing import FORMS, typed_in_order, typed_regions
 from deixis.errors import InputError
 
 if TYPE_CHECKING:
@@ -160,20 +160,16 @@ def _checked(
 ) -> tuple[str, tuple["Signal", ...], tuple["Region", ...]]:
     """Question, signals and regions; whatever can be refused without the model is refused here."""
     from deixis.geometry import named_question
+    from deixis.geometry.markup import check_question
+    from deixis.signals import open_all
 
-    signals = opened_files(files)
-    regions = tuple(typed_region(form, value, signals) for form, value in typed)
+    check_question(question)  # before files are opened
+    signals = open_all(files)
+    regions = typed_regions(typed, signals)
     text = named_question(question, regions)
     if out is not None:
         check_drawing(out, files)
     return text, signals, regions
-
-
-def opened_files(files: Sequence[str]) -> tuple["Signal", ...]:
-    """The signals in the files. Raises OSError or InputError for the first that cannot be opened."""
-    from deixis.signals import open_signal
-
-    return tuple(open_signal(file) for file in files)
 
 
 def check_drawing(out: Path, files: Sequence[str]) -> None:

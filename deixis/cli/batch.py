@@ -156,15 +156,18 @@ def _question(record: Any, folder: Path) -> "Sample":
     if not isinstance(regions, list):
         raise InputError(f"regions: expected a list, got {regions!r:.60}")
     want = record.get("want")
-    from deixis.cli.ask import opened_files
     from deixis.conversation import question_sample
     from deixis.geometry import named_question
+    from deixis.geometry.markup import check_question
+    from deixis.geometry.region_json import check_region_count
     from deixis.inference.abilities import WANTS
-    from deixis.signals import name_in_folder
+    from deixis.signals import name_in_folder, open_all
 
     if want is not None:
         check_choice("want", want, tuple(WANTS))
-    signals = opened_files([name_in_folder(file, folder) for file in files])
+    check_question(text)  # before files are opened
+    check_region_count(len(regions))
+    signals = open_all([name_in_folder(file, folder) for file in files])
     places = tuple(json_region(item, signals, f"regions[{i}]", folder) for i, item in enumerate(regions))
     return question_sample(named_question(text, places, every=False), signals, places, want=want)
 

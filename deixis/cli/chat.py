@@ -46,9 +46,9 @@ def run(
         raise InputError("expected deixis chat FILE...: at least one file, got none")
     check_model(model, device, dtype, quantization)
     from deixis.cli.answers import note_ignored, open_model, open_small, refuse_chat_early
-    from deixis.cli.ask import opened_files
+    from deixis.signals import open_all
 
-    signals = opened_files(files)
+    signals = open_all(files)
     interactive = sys.stdin.isatty()
     opened = open_small(model)
     refuse_chat_early(opened, signals)

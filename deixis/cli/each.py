@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from deixis.cli.pointing import typed_region
+from deixis.cli.pointing import typed_regions
 from deixis.errors import InputError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _question(question: str, regions: Sequence[tuple[str, str]], want: str | Non
     from deixis.signals import open_signal
 
     signals = (open_signal(path),)
-    places = tuple(typed_region(form, value, signals) for form, value in regions)
+    places = typed_regions(regions, signals)
     return question_sample(named_question(question, places), signals, places, want=want)
 
 

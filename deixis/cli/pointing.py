@@ -28,6 +28,9 @@ COUNTS = {"box": (4, 6), "span": (2,), "box3d": (6,), "point": (1, 2, 3)}
 AXES = {"span": ("t", "xyt"), "points": ("xyz",), "box3d": ("xyz",)}
 AXES |= dict.fromkeys(("box", "scribble", "polygon", "mask"), ("xy", "xyt"))
 """Axes of the signals that a form fits, as `Extent.axes` names them."""
+MAX_TYPED = 1_000_000
+"""Characters of a typed region: the outline with the most points has a fifth of it."""
+SHOWN_LENGTH = 80
 IGNORED_KEYS = ("signal", "time_s", "ignore", "crowd")  # of the sample format; time_s is read with a box
 _BINDING = re.compile(r"(?P<value>.*)@(?P<signal>[0-9]{1,4})", re.DOTALL)
 
@@ -52,6 +55,14 @@ def typed_in_order(words: Sequence[str], options: Sequence[Any]) -> list[tuple[s
     return found
 
 
+def typed_regions(typed: Sequence[tuple[str, str]], signals: Sequence["Signal"]) -> tuple["Region", ...]:
+    """The regions of (form, value) pairs in the order typed. Raises InputError as `typed_region`, and for too many."""
+    from deixis.geometry.region_json import check_region_count
+
+    check_region_count(len(typed))
+    return tuple(typed_region(form, value, signals) for form, value in typed)
+
+
 def typed_region(form: str, typed: str, signals: Sequence["Signal"], name: str | None = None) -> "Region":
     """The region of a typed value, checked; `@1` behind it binds it to the second file, else the first file that fits.
 
@@ -59,9 +70,12 @@ def typed_region(form: str, typed: str, signals: Sequence["Signal"], name: str |
     files.
     """
     name = name or f"--{form}"
-    bound = _BINDING.fullmatch(typed.strip())
-    text, signal = (bound["value"], int(bound["signal"])) if bound else (typed.strip(), None)
-    what = f"{name} {typed.strip()}" if typed.strip() else name
+    if len(typed) > MAX_TYPED:
+        raise InputError(f"{name}: expected {FORMS[form]}, at most {MAX_TYPED} characters; got {len(typed)}")
+    typed = typed.strip() if form == "mask" else " ".join(typed.split())  # a run of spaces takes quadratic time below
+    bound = _BINDING.fullmatch(typed)
+    text, signal = (bound["value"], int(bound["signal"])) if bound else (typed, None)
+    what = f"{name} {typed[:SHOWN_LENGTH]}{'...' * (len(typed) > SHOWN_LENGTH)}" if typed else name
     if form == "mask":
         value: Any = _mask_of_file(text, what)
     elif form in ("scribble", "polygon"):
@@ -103,7 +117,7 @@ def _numbers(text: str, what: str, form: str) -> list[float]:
     try:
         return [int(word) if form == "points" else float(word) for word in words]
     except ValueError:
-        raise InputError(f"{what}: expected {FORMS[form]}, got {text!r}") from None
+        raise InputError(f"{what}: expected {FORMS[form]}, got {text!r:.{SHOWN_LENGTH}}") from None
 
 
 def _checked(form: str, value: Any, signal: int | None, signals: Sequence["Signal"], what: str) -> "Region":
@@ -135,7 +149,6 @@ def _fitting_file(form: str, value: Any, signals: Sequence["Signal"]) -> int:
 
 def _built(form: str, value: Any, signal: int) -> "Region":
     """The region. Raises InputError where the value is not of its form."""
-    import numpy as np
 
     from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Scribble, Span, Tube
 
@@ -148,7 +161,7 @@ def _built(form: str, value: Any, signal: int) -> "Region":
     if form == "points":
         if not all(isinstance(index, int) and not isinstance(index, bool) for index in value):
             raise InputError(f"expected {FORMS[form]}, got {value!r:.60}")
-        return PointSet(np.array(value, dtype=np.int64), signal=signal)
+        return PointSet(value, signal=signal)
     if len(value) not in COUNTS[form]:
         raise InputError(f"expected {FORMS[form]}, got {len(value)} number{'s' * (len(value) != 1)}")
     if any(isinstance(number, bool) or not isinstance(number, int | float) for number in value):

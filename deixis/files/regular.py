@@ -7,6 +7,8 @@ from typing import BinaryIO
 
 from deixis.errors import InputError
 
+SHOWN_LENGTH = 200
+"""Of a name."""
 TYPES = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -19,8 +21,10 @@ TYPES = {
 def open_regular(path: str | Path) -> BinaryIO:
     """The file at `path`, open for reading bytes; links are followed.
 
-    Raises: InputError when it is a pipe, device, socket or folder; OSError when it cannot be opened, as `open` does.
+    Raises: InputError when it is a pipe, device, socket or folder, or no name of a file at all; OSError when it cannot
+    be opened, as `open` does.
     """
+    _check_name(path)
     # without O_NONBLOCK the opening of a pipe waits for its writer; for a regular file it changes nothing
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
@@ -33,7 +37,19 @@ def open_regular(path: str | Path) -> BinaryIO:
 
 def check_regular(path: str | Path) -> None:
     """Raises as `open_regular`, for a library that opens the path itself; nothing is opened."""
-    _check_mode(Path(path).stat().st_mode, path)
+    _check_name(path)
+    _check_mode(os.stat(path).st_mode, path)
+
+
+def _check_name(path: str | Path) -> None:
+    """Names from JSON may hold what no system takes; the system would raise a plain ValueError."""
+    if "\0" in str(path):
+        raise InputError(f"{str(path)[:SHOWN_LENGTH]!a}: expected the path of a file, got a null character in it")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        shown = ascii(str(path)[:SHOWN_LENGTH])
+        raise InputError(f"{shown}: expected the path of a file, got a lone surrogate, which is no text") from None
 
 
 def _check_mode(mode: int, path: str | Path) -> None:

@@ -11,10 +11,12 @@ writes them (``write.py``).
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, no_type_check
 
 from deixis.errors import InputError
 
+MAX_QUESTION = 1_000_000
+"""Characters of a question: more than fit into the contexts of today's language models."""
 FORMS = ("mask", "box", "span", "points", "point")
 
 _TOKEN = re.compile(
@@ -134,9 +136,10 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
-_END = re.compile(r"[\s.?!]*\Z")
+_END = re.compile(r"[\s.?!]*")
 
 
+@no_type_check
 def named_question(text: str, regions: Sequence[Any], every: bool = True) -> str:
     """The question in markup, so that it names its regions; one that names none has them put at its end.
 
@@ -146,6 +149,7 @@ def named_question(text: str, regions: Sequence[Any], every: bool = True) -> str
     >>> named_question("What is this?", ["a region"])
     'What is this {0}?'
     """
+    check_question(text)
     if not text.strip():
         raise InputError("the question: expected some words, got none")
     named = named_regions(text)
@@ -156,14 +160,29 @@ def named_question(text: str, regions: Sequence[Any], every: bool = True) -> str
     if not named and regions:
         references = [f"{{{index}}}" for index in range(len(regions))]
         listed = " and ".join([", ".join(references[:-1]), references[-1]]) if len(references) > 1 else references[0]
-        end = _END.search(text)
-        return f"{text[: end.start()]} {listed}{end[0].strip() if end else ''}"
+        end = len(text) - len(_END.match(text[::-1])[0])  # searched from the front, it takes quadratic time
+        return f"{text[:end]} {listed}{text[end:].strip()}"
     unnamed = [index for index in range(len(regions)) if index not in named]
     if unnamed and every:
         raise InputError(
             f"the question names some of its regions but not {{{unnamed[0]}}}: write it in, or leave it out"
         )
     return text
+
+
+def check_question(text: Any) -> None:
+    """Raises InputError for what is no text that a model can be asked, before anything slow reads it."""
+    if not isinstance(text, str):
+        raise InputError(f"the question: expected text, got {type(text).__name__}; files come behind it")
+    if len(text) > MAX_QUESTION:
+        raise InputError(f"the question: expected at most {MAX_QUESTION} characters, got {len(text)}; is it a file?")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the question: expected text, got {text[error.start]!a} as character {error.start + 1}, which is none; "
+            "was it typed or saved in another encoding than UTF-8?"
+        ) from None
 
 
 def named_regions(text: str) -> list[int]:

@@ -5,6 +5,7 @@ the rectangle around a region is worked on (``pixel_patch``), so that a small re
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -14,6 +15,8 @@ from deixis.geometry.regions import Region
 
 SCRIBBLE_RADIUS_SHARE = 0.015  # radius of a point or scribble, as a share of the image's longer side
 SCRIBBLE_MIN_RADIUS_PX = 2.0
+BLOCK = 1 << 18  # pairs of line and row worked on at once: an outline may cross every row thousands of times
+TINY = 1e-12
 CLOUD_POINT_SHARE = 0.05  # a point in a cloud covers what is within this share of the cloud's longest side
 
 
@@ -83,24 +86,75 @@ def _patch_around(points: np.ndarray, radius: float, size_hw: tuple[int, int]) -
 
 
 def _scribble_patch(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, int, np.ndarray]:
-    """Pixels within the scribble's radius of the line through the points (k, 2)."""
+    """Pixels within the scribble's radius of the line through the points (k, 2).
+
+    What is so near to a segment is convex, hence one run of pixels in every row that it touches.
+    """
     radius = scribble_radius_px(size_hw)
     top, left, bottom, right = _patch_around(points, radius, size_hw)
-    patch = np.zeros((bottom - top, right - left), dtype=bool)
-    ends = points[1:] if len(points) > 1 else points
-    for start, end in zip(points, ends, strict=False):
-        segment = np.stack([start, end])
-        row, column, last_row, last_column = _patch_around(segment, radius, size_hw)
-        x = np.arange(column, last_column) + (0.5 - start[0])
-        y = (np.arange(row, last_row) + (0.5 - start[1]))[:, None]
-        dx, dy = (end - start).tolist()
-        length_squared = dx * dx + dy * dy
-        along = np.clip((x * dx + y * dy) / length_squared, 0, 1) if length_squared > 0 else 0.0
-        near = (x - along * dx) ** 2 + (y - along * dy) ** 2 <= radius * radius
-        patch[row - top : last_row - top, column - left : last_column - left] |= near
+    rows, columns = bottom - top, right - left
+    starts = (points[:-1] if len(points) > 1 else points) - (left, top)
+    ends = (points[1:] if len(points) > 1 else points) - (left, top)
+    first = np.clip(np.ceil(np.minimum(starts, ends)[:, 1] - radius - 0.5), 0, rows).astype(np.int64)
+    last = np.clip(np.ceil(np.maximum(starts, ends)[:, 1] + radius + 0.5), 0, rows).astype(np.int64)
+    turns = np.zeros(rows * (columns + 1), dtype=np.int64)
+    for segment, row in _rows_in_blocks(first, last):
+        low, high = _run_near(starts[segment], ends[segment], row + 0.5, radius)
+        begin = np.clip(np.ceil(low - 0.5), 0, columns).astype(np.int64)
+        end = np.clip(np.floor(high - 0.5) + 1, begin, columns).astype(np.int64)
+        np.add.at(turns, row * (columns + 1) + begin, 1)
+        np.subtract.at(turns, row * (columns + 1) + end, 1)
+    patch = np.cumsum(turns.reshape(rows, columns + 1)[:, :columns], axis=1) > 0
     if not patch.any():
         patch[patch.shape[0] // 2, patch.shape[1] // 2] = True
     return top, left, patch
+
+
+def _rows_in_blocks(first: np.ndarray, last: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(line, row) of the rows first..last-1 of every line, in blocks of at most `BLOCK` pairs, or one line's."""
+    counts = last - first
+    ends = np.cumsum(counts)
+    begin = 0
+    while begin < len(counts):
+        stop = max(begin + 1, int(np.searchsorted(ends, (ends[begin - 1] if begin else 0) + BLOCK, side="right")))
+        line = np.repeat(np.arange(begin, stop), counts[begin:stop])
+        offset = ends[begin:stop] - counts[begin:stop] - (ends[begin - 1] if begin else 0)
+        yield line, np.arange(len(line)) - offset[line - begin] + first[line]
+        begin = stop
+
+
+def _run_near(start: np.ndarray, end: np.ndarray, y: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """(low, high) in x of what lies at a height y within a radius of a segment, row by row; low > high for nothing."""
+    step = end - start
+    length = np.hypot(step[:, 0], step[:, 1])
+    lows, highs = [], []
+    for centre in (start, end):  # the discs at both ends
+        half = np.sqrt(np.maximum(radius**2 - (y - centre[:, 1]) ** 2, 0))
+        touches = np.abs(y - centre[:, 1]) <= radius
+        lows.append(np.where(touches, centre[:, 0] - half, np.inf))
+        highs.append(np.where(touches, centre[:, 0] + half, -np.inf))
+    # the strip between them: along the segment from 0 to its length, across it from -radius to radius
+    (ux, uy), height = (step / np.maximum(length, TINY)[:, None]).T, y - start[:, 1]
+    along = _between(ux, height * uy, np.zeros_like(length), length)
+    across = _between(-uy, height * ux, np.full_like(length, -radius), np.full_like(length, radius))
+    low, high = np.maximum(along[0], across[0]) + start[:, 0], np.minimum(along[1], across[1]) + start[:, 0]
+    is_there = (low <= high) & (length > 0)
+    lows.append(np.where(is_there, low, np.inf))
+    highs.append(np.where(is_there, high, -np.inf))
+    return np.min(lows, axis=0), np.max(highs, axis=0)
+
+
+def _between(
+    slope: np.ndarray, at_zero: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(first, last) x for which low <= slope * x + at_zero <= high; first > last for none."""
+    is_level = np.abs(slope) < TINY
+    safe = np.where(is_level, 1.0, slope)
+    pair = (low - at_zero) / safe, (high - at_zero) / safe
+    always = (at_zero >= low) & (at_zero <= high)
+    first = np.where(is_level, np.where(always, -np.inf, np.inf), np.minimum(*pair))
+    last = np.where(is_level, np.where(always, np.inf, -np.inf), np.maximum(*pair))
+    return first, last
 
 
 def _polygon_patch(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, int, np.ndarray]:
@@ -111,13 +165,12 @@ def _polygon_patch(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, i
     x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
     first = np.clip(np.ceil(np.minimum(y1, y2) - 0.5), 0, rows).astype(np.int64)
     last = np.clip(np.ceil(np.maximum(y1, y2) - 0.5), 0, rows).astype(np.int64)
-    counts = last - first  # rows whose middle the edge crosses
-    edge = np.repeat(np.arange(len(points)), counts)
-    row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
-    crossing_x = x1[edge] + (row + 0.5 - y1[edge]) * (x2 - x1)[edge] / (y2 - y1)[edge]
-    column = np.clip(np.ceil(crossing_x - 0.5), 0, columns).astype(np.int64)
-    flips = np.bincount(row * (columns + 1) + column, minlength=rows * (columns + 1)).reshape(rows, columns + 1)
-    patch = np.cumsum(flips[:, :columns], axis=1) % 2 == 1
+    flips = np.zeros(rows * (columns + 1), dtype=np.int64)
+    for edge, row in _rows_in_blocks(first, last):  # rows whose middle the edge crosses
+        crossing_x = x1[edge] + (row + 0.5 - y1[edge]) * (x2 - x1)[edge] / (y2 - y1)[edge]
+        column = np.clip(np.ceil(crossing_x - 0.5), 0, columns).astype(np.int64)
+        np.add.at(flips, row * (columns + 1) + column, 1)
+    patch = np.cumsum(flips.reshape(rows, columns + 1)[:, :columns], axis=1) % 2 == 1
     if not patch.any():  # thinner than a pixel everywhere: the pixels of its corners
         patch[np.clip(y1, 0, rows - 1).astype(np.int64), np.clip(x1, 0, columns - 1).astype(np.int64)] = True
     return top, left, patch

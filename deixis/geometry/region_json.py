@@ -2,8 +2,9 @@
 forms in which a question may name them: four numbers, a mask.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import fields
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from deixis.geometry.raster import rasterise
 from deixis.geometry.regions import Region
 from deixis.options import did_you_mean
 
+MAX_REGIONS = 1000
+"""Of one question or answer: each takes tokens, of which a prompt has a few thousand."""
 _FIELDS = tuple(field.name for field in fields(Region))
 _COORDINATES = ("point", "box", "span", "box3d", "time_s")
 _PLAIN = (*_COORDINATES, "ignore", "crowd")  # in the order in which they are written
@@ -29,8 +32,6 @@ def region_from_json(values: Mapping[str, Any]) -> Region:
     for name in values:
         if name not in _FIELDS:
             raise InputError(f"region: expected fields {', '.join(_FIELDS)}; got {name!r}{did_you_mean(name, _FIELDS)}")
-        if name == "signal" and type(values[name]) is not int:
-            raise InputError(f"region: expected the number of a signal, got signal {values[name]!r:.80}")
     given = {name: value for name, value in values.items() if value is not None}
     return Region(**{name: _numbers(name, value) if name in _COORDINATES else value for name, value in given.items()})
 
@@ -49,9 +50,19 @@ def as_regions(values: Any) -> tuple[Region, ...]:
     >>> as_regions([(1, 2, 3, 4), {"span": [0, 1]}])
     (Region(box=(1.0, 2.0, 3.0, 4.0)), Region(span=(0.0, 1.0)))
     """
+    if values is None:
+        raise InputError("regions: expected a list of regions, got None; leave it out where there are none")
     if isinstance(values, Region | Mapping | str) or not isinstance(values, Iterable):
         raise InputError(f"regions: expected a list of regions, got one {type(values).__name__}; put it into a list")
-    return tuple(_as_region(value, number) for number, value in enumerate(values))
+    listed = list(islice(values, MAX_REGIONS + 1))
+    check_region_count(len(values) if isinstance(values, Sized) else len(listed))
+    return tuple(_as_region(value, number) for number, value in enumerate(listed))
+
+
+def check_region_count(count: int) -> None:
+    """Raises InputError for more regions than one question or answer may have."""
+    if count > MAX_REGIONS:
+        raise InputError(f"regions: expected at most {MAX_REGIONS} of one question, got {count}")
 
 
 def _as_region(value: Any, number: int) -> Region:

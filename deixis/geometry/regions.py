@@ -8,7 +8,8 @@ points are inside (``raster.py``) or what the network reads of it (``frames.py``
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, no_type_check
 
 import numpy as np
 
@@ -34,8 +35,18 @@ _COORDINATE_NAMES = {
     "time_s": ("start_s", "end_s"),
     "box3d": ("x1", "y1", "z1", "x2", "y2", "z2"),
 }
+MAX_OUTLINE_POINTS = 10_000
+"""Of a scribble or polygon: a mouse gives a hundred a second, outlines of annotations have a few thousand."""
+SHOWN_LENGTH = 80
+"""Of a value in a sentence."""
+_PLAIN_TYPES = (
+    ("label", str, "text"),
+    ("score", Real | None, "a number or none"),
+    ("phrase", str | None, "text or none"),
+)
 
 
+@no_type_check  # whoever makes a region of what is none gets a sentence of `__post_init__`, in the tests too
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Region:
     """One region of one signal, in one or several of its forms at once; absent forms are None.
@@ -89,7 +100,13 @@ class Region:
             if (values := getattr(self, name)) is not None:
                 owner = "Tube" if is_tube and name in ("box", "time_s") else _CONSTRUCTORS.get(name, name)
                 self._set(name, _coordinates(values, parts, owner))
+        self._set("signal", _whole(self.signal))
+        for name, kind, expected in _PLAIN_TYPES:
+            if not isinstance(getattr(self, name), kind):
+                raise InputError(f"{name} of a region must be {expected}, got {_short(getattr(self, name))}")
         if self.point is not None:
+            if isinstance(self.point, str | bytes | Mapping) or not hasattr(self.point, "__len__"):
+                raise InputError(f"Point needs 1, 2 or 3 coordinates, got {_short(self.point)}")
             if not 1 <= len(self.point) <= 3:
                 raise InputError(f"Point needs 1, 2 or 3 coordinates, got {len(self.point)}")
             self._set("point", tuple(_number(value, "a coordinate of Point") for value in self.point))
@@ -183,6 +200,7 @@ class Region:
         return f"Region({shown})"
 
 
+@no_type_check
 def Point(*values: float, signal: int = 0) -> Region:
     """A place: ``Point(x, y)`` in an image, ``Point(time_s)`` in audio, ``Point(x, y, z)`` in a point cloud.
 
@@ -191,21 +209,25 @@ def Point(*values: float, signal: int = 0) -> Region:
     return Region(point=tuple(values), signal=signal)
 
 
+@no_type_check
 def Box(x1: float, y1: float, x2: float, y2: float, *, signal: int = 0) -> Region:
     """A rectangle of an image, edges in pixels: pixel i covers [i, i + 1)."""
     return Region(box=(x1, y1, x2, y2), signal=signal)
 
 
+@no_type_check
 def Scribble(points: Numbers, *, signal: int = 0) -> Region:
     """A line drawn over an image through ``points`` (k, 2), k >= 1, as (x, y) in pixels."""
     return Region(scribble=points, signal=signal)
 
 
+@no_type_check
 def Polygon(points: Numbers, *, signal: int = 0) -> Region:
     """A filled outline over an image with corners ``points`` (k, 2), k >= 3, as (x, y) in pixels, closed implicitly."""
     return Region(polygon=points, signal=signal)
 
 
+@no_type_check
 def Mask(mask: Numbers | Mapping[str, Any], *, signal: int = 0) -> Region:
     """The pixels of an image where an array (height, width) is not zero, or where COCO run lengths are ones.
 
@@ -214,21 +236,25 @@ def Mask(mask: Numbers | Mapping[str, Any], *, signal: int = 0) -> Region:
     return Region(mask=mask, signal=signal).decoded()
 
 
+@no_type_check
 def Span(start_s: float, end_s: float, *, signal: int = 0) -> Region:
     """An interval of audio, an IMU recording or a video, in seconds from its beginning."""
     return Region(span=(start_s, end_s), signal=signal)
 
 
+@no_type_check
 def Tube(x1: float, y1: float, x2: float, y2: float, start_s: float, end_s: float, *, signal: int = 0) -> Region:
     """A rectangle of a video during an interval: edges in pixels, and seconds from its beginning."""
     return Region(box=(x1, y1, x2, y2), time_s=(start_s, end_s), signal=signal)
 
 
+@no_type_check
 def Box3D(x1: float, y1: float, z1: float, x2: float, y2: float, z2: float, *, signal: int = 0) -> Region:
     """An axis-aligned box in a point cloud or an fMRI response, in its own units."""
     return Region(box3d=(x1, y1, z1, x2, y2, z2), signal=signal)
 
 
+@no_type_check
 def PointSet(indices: Numbers, *, signal: int = 0) -> Region:
     """Some points of a cloud, or voxels of an fMRI response, as ``indices`` (k,) into the file's."""
     return Region(points=indices, signal=signal)
@@ -256,6 +282,13 @@ def region_digest(region: Region) -> bytes:
     return hashlib.blake2b(region.constructor.encode() + content, digest_size=16).digest()
 
 
+def _whole(value: Any) -> int:
+    """The index of a signal as Python's own number. Raises InputError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+        raise InputError(f"signal of a region must be the index of a file, from 0, got {_short(value)}")
+    return int(value)
+
+
 def _locked(values: np.ndarray) -> np.ndarray:
     """A read-only view, so that a frozen region cannot change under its digest."""
     view = values.view()
@@ -264,13 +297,25 @@ def _locked(values: np.ndarray) -> np.ndarray:
 
 
 def _number(value: Any, what: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"{what} must be a number, got {value!r}") from None
+    if not isinstance(value, str | bytes | bool):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+        except OverflowError:
+            raise InputError(f"{what} must be a number below 1e308, got one of {value.bit_length()} bits") from None
+    raise InputError(f"{what} must be a number, got {_short(value)}")
+
+
+def _short(value: Any) -> str:
+    """A value for a sentence; of a long text or list its beginning, without writing out all of it."""
+    part = value[:SHOWN_LENGTH] if isinstance(value, str | bytes | list | tuple) else value
+    return f"{part!r:.{SHOWN_LENGTH}}"
 
 
 def _coordinates(values: Any, names: tuple[str, ...], owner: str) -> tuple[float, ...]:
+    if not hasattr(values, "__len__") or isinstance(values, str | bytes | Mapping):
+        raise InputError(f"{owner} needs {len(names)} numbers {', '.join(names)}, got {_short(values)}")
     if len(values) != len(names):
         raise InputError(f"{owner} needs {len(names)} numbers {', '.join(names)}, got {len(values)}")
     return tuple(_number(value, f"{name} of {owner}") for name, value in zip(names, values, strict=True))
@@ -278,10 +323,12 @@ def _coordinates(values: Any, names: tuple[str, ...], owner: str) -> tuple[float
 
 def _point_rows(values: Any, owner: str) -> np.ndarray:
     """(k, 2) float64, read-only; InputError names the constructor."""
+    if hasattr(values, "__len__") and len(values) > MAX_OUTLINE_POINTS:
+        raise InputError(f"{owner} needs at most {MAX_OUTLINE_POINTS} points, got {len(values)}; draw it with fewer")
     try:
         rows = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{owner} needs points as k pairs (x, y) of numbers, got {values!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{owner} needs points as k pairs (x, y) of numbers, got {_short(values)}") from None
     if rows.size == 0:
         rows = rows.reshape(0, 2)
     if rows.ndim != 2 or rows.shape[1] != 2:
@@ -293,9 +340,12 @@ def _mask_values(values: Any, owner: str) -> Any:
     """(height, width) bool, read-only; run lengths stay as they are."""
     if isinstance(values, Mapping):
         return values
-    array = np.asarray(values)
-    if array.ndim != 2:
-        raise InputError(f"{owner} needs an array of shape (height, width), got shape {array.shape}")
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        raise InputError(f"{owner} needs an array of shape (height, width), got {_short(values)}") from None
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        raise InputError(f"{owner} needs an array of shape (height, width), got {array.dtype} of shape {array.shape}")
     # A read-only array of bools is one of ours: `replace` of a region then copies no pixels.
     is_ours = array.dtype == bool and not array.flags.writeable
     return array if is_ours else _locked(array.astype(bool))
@@ -303,10 +353,13 @@ def _mask_values(values: Any, owner: str) -> Any:
 
 def _indices(values: Any, owner: str) -> np.ndarray:
     """(k,) int64, read-only, sorted, without repeats."""
-    indices = np.asarray(values)
+    try:
+        indices = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        raise InputError(f"{owner} needs whole-number indices of shape (k,), got {_short(values)}") from None
     if indices.size == 0:
         indices = np.zeros(0, dtype=np.int64)
-    if indices.ndim != 1 or not np.issubdtype(indices.dtype, np.integer):
+    if indices.ndim != 1 or indices.dtype.kind not in "iu" or indices.max(initial=0) > np.iinfo(np.int64).max:
         raise InputError(
             f"{owner} needs whole-number indices of shape (k,), got {indices.dtype} of shape {indices.shape}"
         )

@@ -9,7 +9,10 @@ from jaxtyping import Bool, Int
 
 from deixis.errors import InputError
 
-MAX_MASK_PIXELS = 1 << 30
+MAX_MASK_PIXELS = 1 << 28
+"""More than an image that is opened may have."""
+MAX_CODE = 1 << 24
+"""Characters or numbers of a code, whose reading takes 50 times as much memory: real outlines have a few thousand."""
 MAX_DIGITS = 7  # of 5 bits: more than any run of so many pixels needs
 MORE, SIGN = 0x20, 0x10  # bits of a character: another one follows; of the last one: the number is negative
 
@@ -31,10 +34,17 @@ def _checked_size(rle: dict) -> list[int]:
         raise InputError(f"a run-length code needs the keys 'size' and 'counts', got {rle!r:.80}")
     try:
         height, width = (int(side) for side in rle["size"])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"'size' of a run-length code must be [height, width], got {rle['size']!r:.80}") from None
-    if height < 1 or width < 1 or height * width > MAX_MASK_PIXELS:
+    if height < 1 or width < 1:
         raise InputError(f"'size' of a run-length code must be two positive sides, got {[height, width]}")
+    if height * width > MAX_MASK_PIXELS:
+        got = f"{min(width, 10**12)} x {min(height, 10**12)}"
+        raise InputError(f"'size' of a run-length code must be at most {MAX_MASK_PIXELS} pixels, got {got}")
+    if not hasattr(rle["counts"], "__len__"):
+        raise InputError(f"'counts' of a run-length code must be text or a list, got {rle['counts']!r:.80}")
+    if len(rle["counts"]) > MAX_CODE:
+        raise InputError(f"'counts' of a run-length code must be at most {MAX_CODE} long, got {len(rle['counts'])}")
     return [height, width]
 
 

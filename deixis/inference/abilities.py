@@ -46,7 +46,7 @@ def check_signal(modality: str, name: str, able: Abilities) -> None:
 
 def check_want(want: str | None, able: Abilities) -> None:
     """Raises InputError for an unknown form of answer, UnsupportedError for one that the model does not give."""
-    if want is not None and want not in WANTS:
+    if want is not None and (not isinstance(want, str) or want not in WANTS):
         raise InputError(f"want: expected one of {', '.join(WANTS)}; got {want!r}")
     if want not in (None, "text", *able["answers"]):
         answers = " and ".join(able["answers"])

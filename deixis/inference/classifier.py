@@ -14,7 +14,7 @@ from deixis.conversation import last_question, open_signals
 from deixis.errors import UnsupportedError
 from deixis.inference.abilities import Abilities, check_abilities, check_signal
 from deixis.inference.answer import Answer
-from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions
+from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions, generation_options
 from deixis.inference.model import Model
 from deixis.inference.stream import StreamEvent
 from deixis.inference.teacher_forcing import Scored
@@ -60,7 +60,7 @@ class Classifier(Model):
 
         Raises UnsupportedError for anything but one point cloud, for regions, and for masks or boxes.
         """
-        GenerationOptions(max_new_tokens, **generation)  # refuses what every model refuses
+        generation_options({"max_new_tokens": max_new_tokens, **generation})  # refuses what every model refuses
         for sample in samples:
             check_cloud_question(sample)
         with open_signals(samples) as opened:

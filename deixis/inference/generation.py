@@ -5,21 +5,24 @@ prompts a mask is taken where the configuration says: "at" `<seg>`, when it is f
 that), or "before" it, the state that predicted `<seg>` (LISA). Knows token ids only, no text.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, no_type_check
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
-from deixis.errors import InputError
+from deixis.errors import ConfigError, InputError
 from deixis.inference.kv_cache import select_rows
 from deixis.model import DeixisForConditionalGeneration
+from deixis.options import Bounds, Count, Natural, NonNegative, check_fields, read_options
 
 MAX_NEW_TOKENS = 160
 
 
+@no_type_check
 @dataclass(frozen=True)
 class GenerationOptions:
     """How an answer is generated; greedy by default.
@@ -35,24 +38,25 @@ class GenerationOptions:
             signal, so that an answer overwrites the end of its prompt (csuhan/OneLLM@8587a47, model/LLM/onellm.py,
             forward_inference); its training has no such gap.
 
-    Raises InputError where a value is out of range.
+    Raises InputError where a value is of another type or out of range.
     """
 
-    max_new_tokens: int = MAX_NEW_TOKENS
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
-    drop_prompt_tokens: int = 0
+    max_new_tokens: Count = MAX_NEW_TOKENS
+    temperature: NonNegative = 0.0
+    top_p: Annotated[float, Bounds(above=0, most=1)] = 1.0
+    seed: Annotated[int, Bounds(least=-(2**63), below=2**64)] = 0
+    drop_prompt_tokens: Natural = 0
 
     def __post_init__(self):
-        if self.max_new_tokens < 1:
-            raise InputError(f"max_new_tokens: expected at least 1, got {self.max_new_tokens}")
-        if not 0 <= self.temperature < float("inf"):
-            raise InputError(f"temperature: expected 0 (the most probable token) or more, got {self.temperature}")
-        if not 0 < self.top_p <= 1:
-            raise InputError(f"top_p: expected a probability above 0, at most 1, got {self.top_p}")
-        if self.drop_prompt_tokens < 0:
-            raise InputError(f"drop_prompt_tokens: expected 0 or more, got {self.drop_prompt_tokens}")
+        check_fields(self, InputError)
+
+
+def generation_options(given: Mapping[str, Any]) -> GenerationOptions:
+    """The options of the keyword arguments of a question. Raises InputError for an unknown one and a wrong value."""
+    try:
+        return read_options(GenerationOptions, given, "")
+    except ConfigError as error:
+        raise InputError(str(error)) from None
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """`Model`: a network and its processor behind `ask`, in files and their own units."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,22 @@ from deixis.checkpoints import BUNDLED, Opened, open_config_and_processor, open_
 from deixis.conversation import answered, open_signals, question_sample
 from deixis.errors import InputError
 from deixis.geometry import Region, as_regions, named_question
+from deixis.geometry.markup import check_question
 from deixis.inference.abilities import Abilities, check_regions
 from deixis.inference.answer import Answer
 from deixis.inference.answer_form import in_wanted_form, may_change_form
 from deixis.inference.answer_reader import AnswerReader
 from deixis.inference.engine import Engine
-from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions
+from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions, generation_options
 from deixis.inference.memory import choose_dtype
 from deixis.inference.stream import StreamEvent, StreamParser, events_of
 from deixis.inference.teacher_forcing import Scored, score
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.devices import choose_device, dtype_named
+from deixis.options import checked_arguments
 from deixis.samples.media import media_reference
 from deixis.samples.sample import Sample
-from deixis.signals import Signal, open_signal
+from deixis.signals import Signal, open_all
 from deixis.systems.official import conversion_hint
 
 CACHE_BYTES = 2 << 30
@@ -57,11 +59,12 @@ class Model:
         """What this model can do, as its configuration says."""
         return self.network.config.abilities
 
+    @checked_arguments
     def ask(
         self,
         question: str,
         *signals: Any,
-        regions: Sequence[Any] = (),
+        regions: Iterable[Any] = (),
         want: str | None = None,
         **generation: Any,
     ) -> Answer:
@@ -75,11 +78,12 @@ class Model:
         """
         return self.answer([_question(question, signals, regions, want)], **generation)[0]
 
+    @checked_arguments
     def stream(
         self,
         question: str,
         *signals: Any,
-        regions: Sequence[Any] = (),
+        regions: Iterable[Any] = (),
         want: str | None = None,
         **generation: Any,
     ) -> Iterator[StreamEvent]:
@@ -87,13 +91,14 @@ class Model:
 
         A question that is refused is refused here, before the first event is requested.
         """
-        options = GenerationOptions(**generation)
+        options = generation_options(generation)
         return self.stream_sample(_question(question, signals, regions, want), options)
 
     def chat(self, *signals: Any) -> "Chat":
         """A conversation about `signals` that remembers its turns."""
-        return Chat(self, tuple(open_signal(signal) for signal in signals))
+        return Chat(self, open_all(signals))
 
+    @checked_arguments
     def answer(
         self, samples: Sequence[Sample], max_new_tokens: int = MAX_NEW_TOKENS, **generation: Any
     ) -> list[Answer]:
@@ -101,7 +106,7 @@ class Model:
         if not samples:
             return []
         began = time.perf_counter()
-        options = GenerationOptions(max_new_tokens, **generation)
+        options = generation_options({"max_new_tokens": max_new_tokens, **generation})
         with open_signals(samples) as opened:
             batch = self.engine.encode(opened)
             *_, states = self.engine.generate(batch, options)
@@ -136,6 +141,7 @@ class Model:
 
         return events()
 
+    @checked_arguments
     def score(self, samples: Sequence[Sample]) -> list[Scored]:
         """Teacher forcing: loss, logits and regions of given answers, in one pass.
 
@@ -161,17 +167,19 @@ class Chat:
         self.answers: list[Answer] = []
         self.sample: Sample | None = None
 
-    def ask(self, question: str, regions: Sequence[Any] = (), **generation: Any) -> Answer:
+    @checked_arguments
+    def ask(self, question: str, regions: Iterable[Any] = (), **generation: Any) -> Answer:
         """The next answer. A question that is refused leaves the conversation as it was."""
         sample = self._question(question, regions)
         answer = self.model.answer([sample], **generation)[0]
         self._remember(sample, answer)
         return answer
 
-    def stream(self, question: str, regions: Sequence[Any] = (), **generation: Any) -> Iterator[StreamEvent]:
+    @checked_arguments
+    def stream(self, question: str, regions: Iterable[Any] = (), **generation: Any) -> Iterator[StreamEvent]:
         """The next answer event by event (see `Model.stream`); the turn counts once its last event is taken."""
         sample = self._question(question, regions)
-        stream = self.model.stream_sample(sample, GenerationOptions(**generation))
+        stream = self.model.stream_sample(sample, generation_options(generation))
 
         def events() -> Iterator[StreamEvent]:
             for event in stream:
@@ -181,11 +189,12 @@ class Chat:
 
         return events()
 
+    @checked_arguments
     def check(self, region: Region) -> None:
         """Raises InputError, one sentence, for a region that this model does not take."""
         check_regions({0: region}, [media_reference(signal) for signal in self.signals], self.model.abilities)
 
-    def _question(self, question: str, regions: Sequence[Any]) -> Sample:
+    def _question(self, question: str, regions: Iterable[Any]) -> Sample:
         places = as_regions(regions)
         return question_sample(named_question(question, places), self.signals, places, self.sample)
 
@@ -194,15 +203,16 @@ class Chat:
         self.answers.append(answer)
 
 
-def _question(text: str, signals: Sequence[Any], regions: Sequence[Any], want: str | None) -> Sample:
+def _question(text: str, signals: Sequence[Any], regions: Iterable[Any], want: str | None) -> Sample:
     """A question about files, opened; it refers to all its regions. Raises InputError where there is no file."""
     if not signals:
         raise InputError(f"expected at least one file to ask about, got the question {text!r:.60} alone")
     places = as_regions(regions)
-    opened = tuple(open_signal(signal) for signal in signals)
-    return question_sample(named_question(text, places), opened, places, want=want)
+    check_question(text)  # before files are opened
+    return question_sample(named_question(text, places), open_all(signals), places, want=want)
 
 
+@checked_arguments
 def load(
     model: str | Path | Opened = BUNDLED,
     device: str | None = None,

@@ -4,7 +4,7 @@ One file a modality, and one line in `MODALITIES`: nothing else here lists the m
 no torch; libraries that decode files are imported when the first such file is opened.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from deixis.errors import InputError
+from deixis.files.budget import check_decoded
 from deixis.geometry.extent import NOUNS
 from deixis.geometry.frames import Frame
 from deixis.signals import opening
@@ -42,6 +43,7 @@ __all__ = [
     "VideoSpec",
     "chosen_indices",
     "name_in_folder",
+    "open_all",
     "open_signal",
     "parcel_labels",
     "shape_points",
@@ -53,6 +55,8 @@ MODALITIES: Mapping[str, Modality] = {
 }
 """Every modality by its name; the order stands for them wherever a modality is a number."""
 NOUNS.update({name: modality.noun for name, modality in MODALITIES.items()})
+MAX_FILES = 256
+"""In one question or conversation: the contexts of language models hold fewer."""
 
 
 def open_signal(source: Any, modality: str | None = None, **options: float) -> Signal:
@@ -94,6 +98,21 @@ def open_signal(source: Any, modality: str | None = None, **options: float) -> S
             options = {MODALITIES[named.modality].parameter or "": named.number} | options
         return opening.open_path(Path(named.path), modality or named.modality, options, MODALITIES)
     return opening.open_value(source, modality, None, None, options, MODALITIES)
+
+
+def open_all(sources: Sequence[Any]) -> tuple[Signal, ...]:
+    """The signals of one question, each as `open_signal` opens it.
+
+    Raises: InputError for more than `MAX_FILES`, and as soon as they take more memory than one file may.
+    """
+    if len(sources) > MAX_FILES:
+        raise InputError(f"files: expected at most {MAX_FILES} in one question, got {len(sources)}; ask about fewer.")
+    opened, taken_bytes = [], 0
+    for source in sources:
+        opened.append(open_signal(source))
+        taken_bytes += opened[-1].values.nbytes
+        check_decoded(opened[-1].name, taken_bytes, f"file {len(opened)} of {len(sources)}")
+    return tuple(opened)
 
 
 def name_in_folder(name: str, folder: str | Path) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from os.path import exists
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def conversion_hint() -> Generator[None]:
     try:
         yield
     except NoModelError as error:
-        if not error.place.exists() or (release := official_release(error.place)) is None:
+        if not exists(error.place) or (release := official_release(error.place)) is None:
             raise
         raise CheckpointError(
             f"model '{error.name}': it is an official {release.name} checkpoint, which has to be converted first: "

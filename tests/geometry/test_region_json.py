@@ -74,7 +74,11 @@ def test_a_question_takes_regions_in_these_forms(given, region):
         pytest.param([{"box": 5}], "expected a list of numbers as box, got 5", id="box_of_a_number"),
         pytest.param([{"box": "1234"}], "a list of numbers as box, got '1234'", id="box_of_text"),
         pytest.param([{"point": 5}], "a list of numbers as point, got 5", id="point_of_a_number"),
-        pytest.param([{"box": [1, 2, 3, 4], "signal": "a"}], "the number of a signal, got signal 'a'", id="signal"),
+        pytest.param(
+            [{"box": [1, 2, 3, 4], "signal": "a"}],
+            "signal of a region must be the index of a file, from 0, got 'a'",
+            id="signal",
+        ),
         pytest.param([{}], "needs at least one of", id="empty"),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_streamed_answer_is_the_answer(model):
         ),
         pytest.param([CLOUD], {"want": "mask"}, "answers in class, with no mask; LISA's", id="mask"),
         pytest.param([CLOUD], {"want": "film"}, "want: expected one of text, box, mask; got 'film'", id="film"),
-        pytest.param([CLOUD], {"max_new_tokens": 0}, "max_new_tokens: expected at least 1", id="tokens"),
+        pytest.param([CLOUD], {"max_new_tokens": 0}, "max_new_tokens: expected a whole number from 1", id="tokens"),
     ],
 )
 def test_what_it_cannot_is_one_sentence(model, signals, options, match):

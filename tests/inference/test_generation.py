@@ -21,11 +21,11 @@ def chosen(how, logits=LOGITS, never=(), times=200):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        pytest.param({"max_new_tokens": 0}, "max_new_tokens: expected at least 1, got 0", id="no_tokens"),
-        pytest.param({"temperature": -1.0}, "temperature: expected 0", id="below_zero"),
-        pytest.param({"temperature": float("inf")}, "temperature: expected 0", id="endless"),
-        pytest.param({"top_p": 0.0}, "top_p: expected a probability above 0", id="no_chance"),
-        pytest.param({"top_p": 1.1}, "top_p: expected a probability above 0", id="more_than_certain"),
+        pytest.param({"max_new_tokens": 0}, "max_new_tokens: expected a whole number from 1; got 0", id="no_tokens"),
+        pytest.param({"temperature": -1.0}, "temperature: expected a number from 0; got", id="below_zero"),
+        pytest.param({"temperature": float("inf")}, "temperature: expected a number from 0; got", id="endless"),
+        pytest.param({"top_p": 0.0}, "top_p: expected a number above 0 and at most 1; got", id="no_chance"),
+        pytest.param({"top_p": 1.1}, "top_p: expected a number above 0 and at most 1; got", id="more_than_certain"),
     ],
 )
 def test_impossible_ways_to_draw_are_refused(options, sentence):

@@ -8,6 +8,7 @@ which are wanted, and what for, is the callers' business.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import exists
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def _folder(name: str | Path, what: str) -> Path:
     place = Path(name).expanduser()
     if place.is_dir():
         return place
-    if place.exists() or not is_hub_id(str(name)):
+    if exists(place) or not is_hub_id(str(name)):
         raise DataError(f"{what}: expected a folder or a hub id (owner/name), got '{name}', which is neither")
     return fetch_snapshot(str(name), _files_wanted, what)
 
