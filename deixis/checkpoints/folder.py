@@ -120,7 +120,7 @@ def _network(
     small |= {} if device_map is None else {"device_map": device_map}
     try:
         with quiet_load():
-            network, report = DeixisForConditionalGeneration.from_pretrained(
+            loaded: Any = DeixisForConditionalGeneration.from_pretrained(
                 folder,
                 dtype=dtype,
                 output_loading_info=True,
@@ -129,6 +129,7 @@ def _network(
                 local_files_only=True,
                 **small,
             )
+            network, report = loaded
     except (SafetensorError, OSError, DeixisError, StrictDataclassError, RuntimeError, MemoryError) as error:
         if isinstance(error, RuntimeError | MemoryError) and not is_out_of_memory(error):
             raise

@@ -6,8 +6,8 @@ one: every answer with its end of turn, and nothing else; `deixis/systems/llava/
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -59,15 +59,22 @@ MaskLosses = Callable[[Sequence[Tensor], Mapping[str, Any]], dict[str, Tensor]]
 """(mask logits (cell,) of each mask; the batch with seg_pixels and seg_image) -> unweighted losses by name."""
 
 
+ALL_BUT_ENCODERS: Mapping[str, Literal["full", "lora"]] = dict.fromkeys(
+    ("tokenizers", "projection", "sampler", "language_model", "embeddings", "masks"), "full"
+)
+
+
 @dataclass(frozen=True)
 class System:
     """How one system writes and learns conversations.
 
     notation: of regions in text. label_rule: which tokens are learnt. mask_losses: for systems whose masks are compared
-    in image pixels; None for the network's own losses, on the cells of the field.
+    in image pixels; None for the network's own losses, on the cells of the field. trained_parts: what its training
+    trains (`model.parts`), whole or by LoRA, where a recipe does not say.
     """
 
     name: str
     notation: Notation
     label_rule: LabelRule = answer_labels
     mask_losses: MaskLosses | None = None
+    trained_parts: Mapping[str, Literal["full", "lora"]] = field(default_factory=lambda: ALL_BUT_ENCODERS)

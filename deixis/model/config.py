@@ -26,8 +26,6 @@ PARTS = {
     "notation": Notation,
 }
 """The typed parts of a configuration by the name of their field."""
-FREEZABLE = ("encoder", "tokenizers", "projection", "region_sampler", "pointing_head", "language_model")
-"""Parts that can be frozen; which weights of SAM are trained is `pointing.train`."""
 
 
 @no_type_check  # by the tests' hook: transformers checks the fields itself, and passes more than are declared
@@ -49,7 +47,6 @@ class DeixisConfig(PreTrainedConfig):
         number_tokens: [id of the token "0", how many consecutive number tokens there are], or None where numbers
             are spelt in digits.
         number_spread: width in grid cells of the target of a number while training; 0 is plain cross entropy.
-        frozen: the parts that are not trained, of `FREEZABLE`.
 
     Raises ConfigError where a field is unknown, does not fit, or contradicts another one.
     """
@@ -74,7 +71,6 @@ class DeixisConfig(PreTrainedConfig):
     seg_token_id: int = 4
     number_tokens: tuple | list = (0, 0)
     number_spread: float = 0.0
-    frozen: tuple | list = ()
     tie_word_embeddings: bool = True
 
     def __setattr__(self, key: str, value: Any) -> None:
@@ -91,7 +87,6 @@ class DeixisConfig(PreTrainedConfig):
         self.text_config = _sub_config(self.text_config, "llama")
         if self.pointing.uses_sam:
             self.mask_config = _sub_config(self.mask_config, str(self.pointing.backbone))
-        self.frozen = list(self.frozen or ())
         self.number_tokens = list(self.number_tokens or (0, 0))
         self.signal_token_ids = dict(self.signal_token_ids or {})
         self._check()
@@ -117,8 +112,6 @@ class DeixisConfig(PreTrainedConfig):
             check_value(name, getattr(self, name), hint)
         if self.pointing.uses_sam:
             check_choice("mask_config.model_type", self.mask_config.model_type, (self.pointing.backbone,))
-        for part in self.frozen or ():
-            check_choice("frozen", part, FREEZABLE)
         self._check_patches()
 
     def _check_patches(self) -> None:

@@ -75,33 +75,18 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if pointing.uses_sam:
             from deixis.model.masks.sam import build_sam_pointing
 
-            self.sam_pointing = build_sam_pointing(config.mask_config, hidden, pointing.train)
+            self.sam_pointing = build_sam_pointing(config.mask_config, hidden)
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
         self._tied_weights_keys = _tied_keys("language_model", self.language_model)
         if self.sam_pointing is not None:
             self._tied_weights_keys |= _tied_keys("sam_pointing.sam", self.sam_pointing.sam)
         self.post_init()
-        self.freeze_parts()
 
     @classmethod
     @one_load()
     def from_pretrained(cls, *args, **kwargs):
-        """As in transformers, and the frozen parts are frozen: loading replaces all weights by trainable ones."""
-        loaded = super().from_pretrained(*args, **kwargs)
-        network = loaded[0] if isinstance(loaded, tuple) else loaded  # a tuple with output_loading_info=True
-        network.freeze_parts()
-        return loaded
-
-    def freeze_parts(self) -> None:
-        """Sets `requires_grad` to False for the parts in `config.frozen` and for what `pointing.train` omits of SAM.
-
-        Applied once after construction and once after `from_pretrained`; `train()` does not touch it.
-        """
-        for part in self.config.frozen:
-            module = self.get_submodule(_FROZEN_MODULES.get(part, part))
-            module.requires_grad_(False)
-        if self.sam_pointing is not None:
-            self.sam_pointing.freeze()
+        """As in transformers; loads of other threads wait."""
+        return super().from_pretrained(*args, **kwargs)
 
     def tie_weights(self, *args, **kwargs) -> None:
         """As in transformers, also while, or after, loads of other models leave its own classes without this method."""
@@ -363,7 +348,6 @@ def _cell_losses(logits: list[Tensor], target: Tensor) -> dict[str, Tensor]:
 
 
 _TIE_WEIGHTS = PreTrainedModel.tie_weights
-_FROZEN_MODULES = {"encoder": "field_encoder.encoder", "tokenizers": "field_encoder.tokenizers"}
 _SIGNAL_INPUTS = (
     "signals",
     "sam_values",

@@ -133,8 +133,6 @@ class PointingConfig(Checked):
     """Whose features are masked: the shared encoder's, or those of SAM for images; other modalities use the shared."""
     dim: Count = 64
     """Channels of the shared encoder's mask features."""
-    train: Literal["none", "decoder", "lora", "all"] = "decoder"
-    """Which weights of SAM are trained."""
     state: Literal["at", "before"] = "at"
     """The prompting state is at the `<seg>` token, or before it, where it was predicted (LISA)."""
 

@@ -23,6 +23,7 @@ from deixis.files.whole import whole_folder
 from deixis.model.config import DeixisConfig
 from deixis.model.masks.cells import fine_cells, mask_cells
 from deixis.model.network import DeixisForConditionalGeneration
+from deixis.model.parts import named_parts
 from deixis.model.processor import DeixisProcessor, build_processor
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.signals import MODALITIES
@@ -32,6 +33,7 @@ from deixis.systems.deixis.tokenizer import SPECIAL_TOKENS, build_tokenizer, num
 from deixis.training.classifier import ClassifyRecipe, train_classifier
 from deixis.training.dense import DenseBatches, DenseHeads, DensePretrainer
 from deixis.training.instruct import PAIR, PAIRS, InstructBatches, Instructor
+from deixis.training.parts import ADAPTER, TrainedParts, stage_parts
 from deixis.training.recipe_file import DATA, DenseStage, InstructStage, Recipe, Stage
 from deixis.training.same_run import check_same_run, set_aside
 from deixis.training.sample_batches import SampleBatches
@@ -78,12 +80,16 @@ def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
             _load_into(model, heads, finished)
             finished = None
         seed, folder = _first_seed(recipe, number), out / stage.name
+        trained = _trained_parts(stage, model)
         network, batches = _stage(stage, model, heads, processor, seed, folder, mixtures.get(stage.name))
-        run_stage(network, batches, stage.steps or batches.steps, stage, folder, recipe.seed)
+        logger.info("stage %s: %s", stage.name, trained)
+        run_stage(network, batches, stage.steps or batches.steps, stage, folder, recipe.seed, rates=trained.rates)
         if isinstance(network, Instructor):
             network.close()
         if isinstance(batches, SampleBatches):
             batches.skipped.report()
+        trained.save_adapters(folder / ADAPTER)
+        trained.merge()
         save(model, heads, processor, _trained(stage, out))
     return _trained(recipe.stages[-1], out)
 
@@ -91,6 +97,14 @@ def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
 def _trained(stage: Stage, out: Path) -> Path:
     """The folder of the model that a stage ends with, which is there once it has ended."""
     return out / stage.name / MODEL
+
+
+def _trained_parts(stage: Stage, model: DeixisForConditionalGeneration) -> TrainedParts:
+    """The network with what the stage trains of it. Raises ConfigError for parts that it has not."""
+    if isinstance(stage, DenseStage):
+        return TrainedParts(model, dict.fromkeys(named_parts(model), "full"))
+    how = stage_parts(model, system_of(model.config), stage.parts)
+    return TrainedParts(model, how, stage.lora, stage.learning_rates)
 
 
 def _first_seed(recipe: Recipe, number: int) -> int:

@@ -5,13 +5,14 @@ set is opened here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, no_type_check
 
 from deixis.errors import ConfigError
 from deixis.files.yaml_text import read_yaml
 from deixis.model.config import DeixisConfig
+from deixis.model.parts import PARTS
 from deixis.options import (
     Count,
     Natural,
@@ -26,6 +27,7 @@ from deixis.samples.mixtures.mixture import MixtureRecipe, Part, Replay, read_pa
 from deixis.training.classifier import TASK as CLASSIFY
 from deixis.training.classifier import ClassifyRecipe, parse_classify
 from deixis.training.instruct import PAIR
+from deixis.training.parts import LoraOptions
 from deixis.training.stage_run import TrainingOptions
 from deixis.world.generate import WORLD_MODALITIES
 
@@ -71,6 +73,12 @@ class InstructStage(TrainingOptions):
     """Weight of the dense losses, which the world alone has targets for."""
     guide_weight: NonNegative = 0.0
     """Weight of the attention guidance (`training.guidance`)."""
+    parts: dict[str, Literal["full", "lora"]] | None = None
+    """What is trained of the network (`model.parts`), whole or by low-rank adapters; all else is frozen. None: what the
+    model's system trains."""
+    lora: LoraOptions = LoraOptions()
+    learning_rates: dict[str, NonNegative] = field(default_factory=dict)
+    """Of parts that have their own."""
     data: tuple[Part, ...] | None = None
     replay: Replay | None = None
 
@@ -88,6 +96,9 @@ class InstructStage(TrainingOptions):
             raise ConfigError("replay: expected beside the field data; got no data")
         if self.data is not None and self.dense_weight:
             raise ConfigError(f"dense_weight: expected 0 beside data, without dense targets; got {self.dense_weight}")
+        if self.lora != LoraOptions() and "lora" not in (self.parts or {}).values():
+            raise ConfigError(f"lora: expected beside a part that is trained by lora; got parts {self.parts}")
+        check_known("parts.", self.parts or {}, tuple(PARTS))
         if self.steps is None and not (self.data and all(part.epochs is not None for part in self.data)):
             raise ConfigError("steps: expected a number of steps, or data whose parts all have epochs; got none")
 
@@ -176,6 +187,8 @@ def _parse_stage(values: Mapping[str, Any], where: str) -> Stage:
         values["data"] = read_parts(f"{where}data", values["data"])
     if task == "instruct" and values.get("replay") is not None:
         values["replay"] = Replay.of(values["replay"], f"{where}replay")
+    if task == "instruct" and values.get("lora") is not None:
+        values["lora"] = read_options(LoraOptions, values["lora"], f"{where}lora.")
     return read_options(TASKS[str(task)], values, where)
 
 

@@ -6,7 +6,7 @@ The device is the Trainer's choice; on a CPU with bfloat16 the matrix products r
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, no_type_check
@@ -51,6 +51,27 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         check_fields(self)
         check_choice("schedule", self.schedule, [schedule.value for schedule in SchedulerType])
+
+
+class PartTrainer(Trainer):
+    """transformers' Trainer, with learning rates of single weights by `id`."""
+
+    def __init__(self, rates: Mapping[int, float], **options: Any):
+        super().__init__(**options)
+        self.rates = rates
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        given = self.optimizer is not None
+        optimizer = super().create_optimizer(model)
+        if self.rates and not given:
+            split = []
+            for group in optimizer.param_groups:
+                own: dict[float, list[nn.Parameter]] = {}
+                for weight in group["params"]:
+                    own.setdefault(self.rates.get(id(weight), group["lr"]), []).append(weight)
+                split += [{**group, "params": weights, "lr": rate} for rate, weights in own.items()]
+            optimizer.param_groups[:] = split
+        return optimizer
 
 
 class BatchStream(IterableDataset):
@@ -139,14 +160,39 @@ def run_stage(
     optimizer: torch.optim.Optimizer | None = None,
     schedule_options: dict[str, Any] | None = None,
     callbacks: Sequence[TrainerCallback] = (),
+    rates: Mapping[int, float] | None = None,
 ) -> None:
     """Trains `model` for `steps` on the batches `make(step)`, resuming from the newest checkpoint if there is one.
 
-    `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW; `schedule_options` of the schedule.
+    `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW; `schedule_options` of the schedule;
+    rates: learning rates of weights that have their own, by `id`.
     """
     resume = last_checkpoint(folder)
     start = last_step(folder)
-    arguments = TrainingArguments(
+    arguments = _arguments(options, folder, steps, seed, schedule_options)
+    board = TensorBoardCallback()
+    board.logging_dir = str(folder / "logs")
+    trainer = PartTrainer(
+        rates=rates or {},
+        model=model,
+        args=arguments,
+        train_dataset=BatchStream(make, start, steps),
+        data_collator=first,
+        callbacks=[LossLog(model), *callbacks, board, AtomicSave()],
+        optimizers=(optimizer, None),
+    )
+    try:
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    except DeixisError as error:
+        # PyTorch puts the traceback of a loader's process into the message, before the sentence.
+        kind = type(error)
+        raise kind(str(error).rpartition(f"{kind.__module__}.{kind.__qualname__}: ")[2].strip()) from error
+
+
+def _arguments(
+    options: TrainingOptions, folder: Path, steps: int, seed: int, schedule_options: dict[str, Any] | None
+) -> TrainingArguments:
+    return TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,
         per_device_train_batch_size=1,
@@ -171,19 +217,3 @@ def run_stage(
         seed=seed,
         use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
     )
-    board = TensorBoardCallback()
-    board.logging_dir = str(folder / "logs")
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=BatchStream(make, start, steps),
-        data_collator=first,
-        callbacks=[LossLog(model), *callbacks, board, AtomicSave()],
-        optimizers=(optimizer, None),
-    )
-    try:
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    except DeixisError as error:
-        # PyTorch puts the traceback of a loader's process into the message, before the sentence.
-        kind = type(error)
-        raise kind(str(error).rpartition(f"{kind.__module__}.{kind.__qualname__}: ")[2].strip()) from error

@@ -53,10 +53,6 @@ def test_a_row_builds_and_runs(toy, changes):
         if name == "signals":
             continue
         assert own == value if not isinstance(value, dict) else own.items() >= value.items()
-    for part in changes.get("frozen", ()):
-        names = [n for n, weight in network.named_parameters() if not weight.requires_grad]
-        assert any(part in name for name in names)
-        assert len(names) < len(list(network.parameters()))
     inputs = processor(["What is {0}?", "Hm?"], [[toy_image()], [toy_point_cloud()]], [[Box(2, 3, 20, 20)], []])
     with torch.no_grad():
         assert network(**inputs).logits.isfinite().all()

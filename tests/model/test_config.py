@@ -26,9 +26,7 @@ from deixis.signals.image import ImageOptions
         ),
         pytest.param({"sampler": {"point": 8}}, "sampler.point: unknown field; known are .*; did you mean 'points'"),
         pytest.param({"pointing": {"backbone": "sam9"}}, "pointing.backbone: .* shared, sam, sam2 or none; got"),
-        pytest.param(
-            {"pointing": {"train": "mask"}}, "pointing.train: expected one of none, decoder, lora, all; got 'mask'"
-        ),
+        pytest.param({"pointing": {"state": "in"}}, "pointing.state: expected one of at, before; got 'in'"),
         pytest.param(
             {"pointing": {"backbone": "sam"}, "mask_config": {"model_type": "clip_vision_model"}},
             "mask_config.model_type: expected one of sam; got 'clip_vision_model'",
@@ -70,7 +68,7 @@ def test_defaults_are_filled_in():
     assert config.signals["image"] == ImageOptions(tokenizer="stem", size_px=128, patch_px=16, early_dim=96, tiles=1)
     assert config.modalities == ("image",)
     assert (config.projection.router, config.projection.experts) == ("sparse", 3)
-    assert config.pointing == PointingConfig(dim=64, backbone="shared", train="decoder", state="at")
+    assert config.pointing == PointingConfig(dim=64, backbone="shared", state="at")
     assert config.loss_weights == LossWeights(text=1.0, bce=2.0, dice=0.5)
     assert (config.vision_config.model_type, config.text_config.model_type) == ("clip_vision_model", "llama")
     assert config.mask_config is None

@@ -237,6 +237,7 @@ def test_sam_marks_pictures_if_the_recipe_says_so(tmp_path):
     own = model.sam_pointing.sam.state_dict()
     assert all(torch.equal(own[name], weight) for name, weight in sam.state_dict().items())
     assert mask_cells(model.config) == {"image": 256, "audio": 200, "point_cloud": 64}
+    recipes._trained_parts(recipe.stages[1], model)
     network, batches = recipes._stage(recipe.stages[1], model, dense_heads(model), processor, 7)
     for step in range(3):
         output = network(**batches(step))

@@ -18,32 +18,15 @@ from transformers import PreTrainedConfig, PreTrainedModel, Sam2Model, SamModel
 from deixis.errors import CheckpointError
 from deixis.model.loading import one_load
 
-LEARNING = {"none": (), "decoder": ("mask_decoder.",), "lora": ("mask_decoder.",), "all": ("",)}
-"""How the names of the weights begin that learn; LoRA's own matrices learn beside the decoder."""
-LORA_RANK = 8  # LISA's, for its language model (train_ds.py, --lora_r)
-
 
 class SamPointing(nn.Module):
-    """Hidden states at `<seg>` to SAM's low-resolution mask logits.
+    """Hidden states at `<seg>` to SAM's low-resolution mask logits."""
 
-    `train` says which of SAM's weights learn: "decoder" its mask decoder alone, as LISA does; "lora" the decoder, and
-    its vision encoder through low-rank matrices; "all"; "none". The MLP always learns.
-    """
-
-    def __init__(self, sam: PreTrainedModel, hidden_dim: int, train: str = "decoder"):
+    def __init__(self, sam: PreTrainedModel, hidden_dim: int):
         super().__init__()
-        if train == "lora":
-            _add_lora(sam)
         self.sam, self.has_levels = sam, isinstance(sam, Sam2Model)
         prompt_dim = sam.config.prompt_encoder_config.hidden_size
         self.prompt = nn.Sequential(nn.Linear(hidden_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, prompt_dim))
-        self.learns = LEARNING[train]
-
-    def freeze(self) -> None:
-        """Sets `requires_grad` to False for SAM's weights that `train` does not name."""
-        for name, weight in self.sam.named_parameters():
-            if not name.startswith(self.learns) and ".lora_" not in name:
-                weight.requires_grad_(False)
 
     def encode(self, values: Float[Tensor, "row 3 side side"]) -> tuple[Float[Tensor, "row _ _ _"], ...]:
         """Image embeddings of prepared images (see `prepare_for_sam`): one map; of SAM 2 two finer ones before it."""
@@ -98,19 +81,10 @@ class SamPointing(nn.Module):
         self.sam.load_state_dict(trained)
 
 
-def _add_lora(sam: PreTrainedModel) -> None:
-    """Low-rank matrices beside the attention of the vision encoder (LISA, table 3: "SAM with LoRA")."""
-    from peft import LoraConfig, inject_adapter_in_model
-
-    inject_adapter_in_model(
-        LoraConfig(r=LORA_RANK, lora_alpha=2 * LORA_RANK, target_modules=["qkv"]), sam.vision_encoder
-    )
-
-
-def build_sam_pointing(config: PreTrainedConfig, hidden_dim: int, train: str) -> SamPointing:
+def build_sam_pointing(config: PreTrainedConfig, hidden_dim: int) -> SamPointing:
     """A `SamPointing` with SAM or SAM 2, by the type of its configuration, freshly initialised."""
     sam = Sam2Model(config) if config.model_type == "sam2" else SamModel(config)
-    return SamPointing(sam, hidden_dim, train)
+    return SamPointing(sam, hidden_dim)
 
 
 def sam_side(config: PreTrainedConfig) -> int:

@@ -53,7 +53,6 @@ UNION: dict[str, Any] = {
         },
     },
     "encoder": {"type": "trunk", "layer": -1, "norm": True, "positions": "fourier"},
-    "frozen": ["encoder"],
     "projection": {"type": "upm", "queries": 30, "experts": 3, "depth": 2, "router": "soft", "keep_tokens": True},
     "sampler": {
         "type": "sampler",
@@ -63,7 +62,7 @@ UNION: dict[str, Any] = {
         "neighbours": [24, 24],
         "features": "levels",
     },
-    "pointing": {"backbone": "sam2", "dim": 128, "state": "at", "train": "decoder"},
+    "pointing": {"backbone": "sam2", "dim": 128, "state": "at"},
     "signals": {
         "image": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96},
         "video": {"tokenizer": "patch", "size_px": 384, "patch_px": 16, "early_dim": 96, "frames": 8},

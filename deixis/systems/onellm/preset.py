@@ -55,7 +55,6 @@ def config_of(
     return DeixisConfig(
         vision_config=vision,
         text_config=_text(shapes, source_config["llm"], vocab_size),
-        frozen=["encoder"],
         # The projection reads the class token too (model/LLM/onellm.py, clip_encode_image gives all rows).
         encoder=EncoderConfig(type="trunk", class_token=True, positions="learned", attention=attention),
         projection=_projection(shapes, source_config["projection"], vision["hidden_size"]),

@@ -1,0 +1,143 @@
+"""Which parts of the network a stage trains, whole or by low-rank adapters (LoRA), and with which learning rates.
+
+    before the stage   adapters are put beside the chosen layers, all else that is not named is frozen
+    after it           the adapters are written in PEFT's format, and merged: every stage begins and ends with a plain
+                       network
+
+(LoRA: Hu et al., ICLR 2022; LISA, section 4.1: rank 8 on the query and value projections.)
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, no_type_check
+
+from torch import nn
+
+from deixis.conversation import System
+from deixis.errors import ConfigError
+from deixis.model.network import DeixisForConditionalGeneration
+from deixis.model.parts import named_parts
+from deixis.options import Checked, Count, NonNegative, did_you_mean
+
+How = Literal["full", "lora"]
+ADAPTER = "adapter"
+"""The folder of a stage's adapters, beside its model."""
+
+
+@no_type_check
+@dataclass(frozen=True, kw_only=True)
+class LoraOptions(Checked):
+    """Low-rank adapters of a stage. Raises ConfigError for a field that does not fit."""
+
+    rank: Count = 8
+    alpha: Count = 16
+    """The adapters' product is scaled by alpha / rank."""
+    dropout: NonNegative = 0.05
+    targets: tuple[str, ...] = ("q_proj", "v_proj", "qkv")
+    """Last names of the linear layers that get one; "qkv" is that of SAM's encoder."""
+
+
+class TrainedParts:
+    """A network of which chosen parts are trained; `merge` makes it plain again.
+
+    rates: learning rate of each weight whose part has its own, by `id`.
+    """
+
+    def __init__(
+        self,
+        network: DeixisForConditionalGeneration,
+        how: Mapping[str, How],
+        lora: LoraOptions | None = None,
+        learning_rates: Mapping[str, float] | None = None,
+    ):
+        """Raises ConfigError for a part that the network has not, and LoRA's targets that match no layer."""
+        parts, own_rates = named_parts(network), learning_rates or {}
+        for field, names in (("parts", how), ("learning_rates", own_rates)):
+            for name in names:
+                if name not in parts:
+                    raise ConfigError(
+                        f"{field}: expected parts that the model has, of {', '.join(parts)}; got {name!r}"
+                        f"{did_you_mean(name, parts)}"
+                    )
+        if untrained := sorted(set(own_rates) - set(how)):
+            raise ConfigError(f"learning_rates: expected parts that are trained, of {', '.join(how)}; got {untrained}")
+        layers = _target_layers(network, parts, how, lora or LoraOptions())
+        self.network, self.adapted = network, _adapted(network, layers, lora or LoraOptions()) if layers else None
+        self.rates: dict[int, float] = {}
+        self.counts: dict[str, tuple[int, int]] = {}
+        for part, weights in parts.items():
+            own = list(weights.values())
+            for weight in own:
+                weight.requires_grad_(how.get(part) == "full")
+            own += [weight for name in layers.get(part, ()) for weight in _adapters(network.get_submodule(name))]
+            trained = [weight for weight in own if weight.requires_grad]
+            self.counts[part] = sum(w.numel() for w in trained), sum(w.numel() for w in own)
+            if part in own_rates:
+                self.rates |= {id(weight): own_rates[part] for weight in trained}
+
+    def __str__(self) -> str:
+        """How many weights of which parts are trained, on one line."""
+        trained, whole = (sum(counts) for counts in zip(*self.counts.values(), strict=True))
+        parts = ", ".join(f"{part} {own / 1e6:.2f} M" for part, (own, _) in self.counts.items() if own)
+        return f"{trained / 1e6:.2f} M of {whole / 1e6:.2f} M weights are trained: {parts}"
+
+    def save_adapters(self, folder: Path) -> None:
+        """Writes the adapters in PEFT's format into a new folder; nothing where there are none."""
+        from deixis.checkpoints.new_folder import new_folder
+
+        if self.adapted is not None:
+            with new_folder(folder) as part:
+                self.adapted.save_pretrained(str(part))
+
+    def merge(self) -> None:
+        """Adds the adapters to the weights that they stand beside, and lets every weight be trained again."""
+        if self.adapted is not None:
+            self.adapted.merge_and_unload()
+            self.adapted = None
+        self.network.requires_grad_(True)
+
+
+def stage_parts(
+    network: DeixisForConditionalGeneration, system: System, how: Mapping[str, How] | None
+) -> dict[str, How]:
+    """The parts that a stage trains: its own, or without any those that the network's system trains."""
+    if how is not None:
+        return dict(how)
+    return {part: own for part, own in system.trained_parts.items() if part in named_parts(network)}
+
+
+def _target_layers(
+    network: nn.Module, parts: Mapping[str, Mapping[str, Any]], how: Mapping[str, How], lora: LoraOptions
+) -> dict[str, list[str]]:
+    """The names of the layers of each part that get adapters."""
+    layers: dict[str, list[str]] = {}
+    for part in (part for part, way in how.items() if way == "lora"):
+        linear = [
+            name.removesuffix(".weight")
+            for name in parts[part]
+            if name.endswith(".weight") and isinstance(network.get_submodule(name.removesuffix(".weight")), nn.Linear)
+        ]
+        layers[part] = [name for name in linear if name.rpartition(".")[2] in lora.targets]
+        if not layers[part]:
+            known = sorted({name.rpartition(".")[2] for name in linear})
+            raise ConfigError(
+                f"lora.targets: expected names of linear layers of {part}, such as {', '.join(known) or 'none'}; got "
+                f"{', '.join(lora.targets)}"
+            )
+    return layers
+
+
+def _adapted(network: nn.Module, layers: Mapping[str, list[str]], lora: LoraOptions) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    targets = [name for names in layers.values() for name in names]
+    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by a name that it will drop
+        return get_peft_model(network, config)
+
+
+def _adapters(layer: nn.Module) -> list[nn.Parameter]:
+    return [weight for name, weight in layer.named_parameters() if "lora_" in name]
