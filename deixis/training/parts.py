@@ -17,6 +17,7 @@ from torch import nn
 
 from deixis.conversation import System
 from deixis.errors import ConfigError
+from deixis.files.whole import whole_folder
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.parts import named_parts
 from deixis.options import Checked, Count, NonNegative, did_you_mean
@@ -84,11 +85,9 @@ class TrainedParts:
         return f"{trained / 1e6:.2f} M of {whole / 1e6:.2f} M weights are trained: {parts}"
 
     def save_adapters(self, folder: Path) -> None:
-        """Writes the adapters in PEFT's format into a new folder; nothing where there are none."""
-        from deixis.checkpoints.new_folder import new_folder
-
+        """Writes the adapters in PEFT's format into `folder`; nothing where there are none."""
         if self.adapted is not None:
-            with new_folder(folder) as part:
+            with whole_folder(folder, overwrite=True) as part:
                 self.adapted.save_pretrained(str(part))
 
     def merge(self) -> None:

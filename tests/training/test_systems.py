@@ -1,5 +1,7 @@
 """Every published system is fine-tuned by a recipe, in the conversations that it is asked in afterwards."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -76,4 +78,7 @@ def test_a_recipe_trains_a_converted_model(tuned):
     assert any(key.startswith("language_model") for key in changed)
     assert not any("field_encoder.encoder" in key for key in changed)  # the published systems keep it frozen
     assert any("sam_pointing" in key for key in changed) == (name == "lisa")
+    assert (folder / "out" / "tune" / "adapter" / "adapter_model.safetensors").is_file() == (name == "lisa")
+    longer = replace(recipe, stages=(replace(recipe.stages[0], steps=3),))
+    assert load(train(longer, folder / "out"), device="cpu").network.state_dict().keys() == after.keys()
     assert trained.ask("What is it?", toy_image(), max_new_tokens=2).model
