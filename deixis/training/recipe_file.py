@@ -76,7 +76,7 @@ class InstructStage(TrainingOptions):
     parts: dict[str, Literal["full", "lora"]] | None = None
     """What is trained of the network (`model.parts`), whole or by low-rank adapters; all else is frozen. None: what the
     model's system trains."""
-    lora: LoraOptions = LoraOptions()
+    lora: LoraOptions = field(default_factory=LoraOptions)
     learning_rates: dict[str, NonNegative] = field(default_factory=dict)
     """Of parts that have their own."""
     data: tuple[Part, ...] | None = None
