@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
+from deixis.files.budget import check_decoded
 from deixis.files.json_text import json_record, text_lines
 
 COLUMNS = ("id", "source", "task", "split", "json")
@@ -131,11 +132,22 @@ def _entries_of_tar(path: Path, stream: BinaryIO) -> Iterator[Entry]:
                 if key is not None:
                     yield _entry_of_tar(path, place, key, contents)
                 key, place, contents = _key(member.name), member.offset, {}
-            content = tar.extractfile(member)
-            assert content is not None, "a plain file has content"
-            contents[member.name] = content.read()
+            contents[member.name] = _content(tar, member, path, sum(map(len, contents.values())))
         if key is not None:
             yield _entry_of_tar(path, place, key, contents)
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path, taken: int) -> bytes:
+    """The content of a plain file. taken: bytes that the sample holds already."""
+    # a sparse file stands for zeros without end, and the size in a header for whatever its writer liked
+    if member.issparse() or not 0 <= member.size <= path.stat().st_size - member.offset_data:
+        raise tarfile.ReadError(
+            f"{member.name!r:.80} is sparse, or of {member.size} bytes, which the tar does not hold"
+        )
+    check_decoded(path.name, taken + member.size, f"a sample of {taken + member.size} bytes")
+    content = tar.extractfile(member)
+    assert content is not None, "a plain file has content"
+    return content.read()
 
 
 def _entry_of_tar(path: Path, place: int, key: str, contents: dict[str, bytes]) -> Entry:
@@ -152,8 +164,11 @@ def _opened(path: Path, stream: BinaryIO) -> Generator[tarfile.TarFile]:
     try:
         with tarfile.open(fileobj=stream, mode="r:") as tar:
             yield tar
-    except tarfile.TarError as error:
-        raise DataError(f"{path}: expected a whole tar, got another file or one cut short ({error})") from None
+    except DeixisError:
+        raise
+    except (tarfile.TarError, MemoryError, OverflowError, ValueError) as error:  # of a header with any size
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{path}: expected a whole tar, got another file or one cut short ({reason})") from None
 
 
 def _next_member(tar: tarfile.TarFile, stream: BinaryIO) -> tarfile.TarInfo | None:

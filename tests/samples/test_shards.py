@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from deixis.errors import DataError
 from deixis.geometry import Region
 from deixis.samples.media import open_media
 from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
@@ -279,6 +280,26 @@ def test_a_damaged_tar_does_not_pass_for_a_short_one(damage, tmp_path):
     found = [item for _, item in open_samples(path)]
     assert [item.id for item in found if isinstance(item, Sample)] == ["a-image"]
     assert "no mark of the end" in found[-1].why
+
+
+HUGE = 10**12
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        pytest.param(tarfile.REGTYPE, "of 1000000000000 bytes, which the tar does not hold", id="file"),
+        pytest.param(tarfile.GNUTYPE_SPARSE, "is sparse", id="sparse_file"),
+        pytest.param(tarfile.XHDTYPE, "expected a whole tar", id="header_of_another"),
+        pytest.param(tarfile.GNUTYPE_LONGNAME, "expected a whole tar", id="long_name"),
+    ],
+)
+def test_a_size_in_a_tar_is_not_believed(kind, why, tmp_path):
+    member = tarfile.TarInfo("a.json")
+    member.size, member.type = HUGE, kind
+    (tmp_path / "a.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(4 * tarfile.BLOCKSIZE))
+    with pytest.raises(DataError, match=why):
+        list(FORMS[".tar"].read(tmp_path / "a.tar"))
 
 
 def test_a_tar_made_by_another_program(tmp_path):
