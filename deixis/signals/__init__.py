@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from deixis.errors import InputError
-from deixis.files.budget import check_decoded
+from deixis.files.budget import check_decoded, within_memory
 from deixis.geometry.extent import NOUNS
 from deixis.geometry.frames import Frame
 from deixis.signals import opening
@@ -80,18 +80,25 @@ def open_signal(source: Any, modality: str | None = None, **options: float) -> S
 
     Raises: InputError, one sentence, for anything missing, empty, cut short, mislabelled or out of bounds.
     """
-    if modality is not None and modality not in MODALITIES:
-        raise InputError(f"modality: expected one of {', '.join(MODALITIES)}, got '{modality}'.")
+    if modality is not None and (not isinstance(modality, str) or modality not in MODALITIES):
+        raise InputError(f"modality: expected one of {', '.join(MODALITIES)}, got {modality!r:.40}.")
     if isinstance(source, Signal):
         if modality not in (None, source.modality):
             expected, got = MODALITIES[modality].noun, MODALITIES[source.modality].noun
             raise InputError(f"modality: expected {expected}, got '{source.name}', {got}.")
         return source
-    source = unwrapped(source)
+    with within_memory(fspath(source) if isinstance(source, str | PathLike) else "signal"):
+        return _opened(unwrapped(source), modality, options)
+
+
+def _opened(source: Any, modality: str | None, options: dict[str, float]) -> Signal:
     if isinstance(source, Content):
         return opening.open_content(source, modality, options, MODALITIES)
     if isinstance(source, str | PathLike):
-        named = opening.read_name(fspath(source), MODALITIES)
+        text = fspath(source)
+        if isinstance(text, bytes):
+            raise InputError(f"signal: expected the path of a file as text, got {text!r:.40}.")
+        named = opening.read_name(text, MODALITIES)
         if named.modality is not None and modality not in (None, named.modality):
             raise InputError(f"modality: expected {named.modality}, as '{source}' says, got '{modality}'.")
         if named.modality is not None and named.number is not None:
@@ -121,6 +128,8 @@ def name_in_folder(name: str, folder: str | Path) -> str:
     >>> name_in_folder("depth@0.001:map.png", "shots")
     'depth@0.001:shots/map.png'
     """
+    if not isinstance(name, str) or not isinstance(folder, str | Path):
+        raise InputError(f"name: expected the names of a file and of its folder, got {name!r:.40} and {folder!r:.40}.")
     return opening.placed_name(name, Path(folder), MODALITIES)
 
 
@@ -132,10 +141,13 @@ def to_tensor(signal: Signal, spec: Any = None) -> tuple[np.ndarray, Frame]:
     Deterministic. `spec` is the ImageSpec, AudioSpec, ... of the signal's modality, or None for its defaults.
     Raises: InputError when the spec is another modality's, or the signal does not fit it.
     """
+    if not isinstance(signal, Signal):
+        raise InputError(f"signal: expected one that open_signal gives, got {type(signal).__name__}.")
     reader = MODALITIES[signal.modality]
     spec = reader.spec() if spec is None else spec
     if not isinstance(spec, reader.spec):
         raise InputError(
             f"spec: expected {reader.spec.__name__} for '{signal.name}', {reader.noun}, got {type(spec).__name__}."
         )
-    return reader.to_tensor(signal, spec)
+    with within_memory(signal.name):
+        return reader.to_tensor(signal, spec)

@@ -17,11 +17,13 @@ import tempfile
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from deixis.errors import InputError
+from deixis.signals.signal import as_number
 
 MAX_NAME = 100
 """Letters of a file's name that are kept."""
@@ -59,16 +61,19 @@ def unwrapped(source: Any) -> Any:
         return _of_mapping(source)
     if hasattr(source, "get_all_samples"):  # audio that is decoded when it is asked for
         decoded = source.get_all_samples()
-        return decoded.data, float(decoded.sample_rate)
+        rate_hz = as_number(getattr(decoded, "sample_rate", None), "signal: sample_rate of its decoder")
+        return getattr(decoded, "data", None), rate_hz
     return _of_stream(source) if callable(getattr(source, "read", None)) else source
 
 
 def _of_mapping(source: Mapping[str, Any]) -> Any:
     if source.get("array") is not None and source.get("sampling_rate") is not None:
-        return source["array"], float(source["sampling_rate"])
+        return source["array"], as_number(source["sampling_rate"], "signal: sampling_rate")
     if source.get("bytes") is not None:
+        if not isinstance(source["bytes"], bytes | bytearray | memoryview):
+            raise InputError(f"signal: expected 'bytes' as bytes, got {type(source['bytes']).__name__}")
         return Content(bytes(source["bytes"]), _file_name(source.get("path")) or "bytes in memory")
-    if source.get("path") is not None and set(source) <= {"path", "bytes"}:
+    if isinstance(source.get("path"), str | PathLike) and set(source) <= {"path", "bytes"}:
         return source["path"]
     keys = ", ".join(map(str, source)) or "none"
     raise InputError(

@@ -4,11 +4,9 @@ Does not know any modality: the marks of the modalities' formats come from their
 """
 
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
 
 from deixis.errors import InputError
+from deixis.files.regular import open_regular
 
 Magic = tuple[int, bytes, str]
 """Offset of a mark in a file, the mark, and the name of the format that carries it."""
@@ -40,7 +38,8 @@ FOREIGN_MAGICS: tuple[Magic, ...] = (
 def read_head(path: Path, expected: str) -> bytes:
     """The first bytes (at most 512) of an existing, readable, non-empty file.
 
-    Raises: InputError for a missing or empty file, a folder, a web address, or a file that may not be read.
+    Raises: InputError for a missing or empty file, a folder, pipe or device, a web address, or a file that may not
+    be read.
     """
     text = str(path)
     text = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
@@ -49,7 +48,7 @@ def read_head(path: Path, expected: str) -> bytes:
     try:
         if path.is_dir():
             raise InputError(f"'{text}': expected {expected}, got a folder; name one file in it.")
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             head = stream.read(HEAD_BYTES)
     except FileNotFoundError as error:
         raise InputError(
@@ -58,10 +57,6 @@ def read_head(path: Path, expected: str) -> bytes:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise InputError(f"'{text}': expected {expected}, but the file cannot be read: {reason}.") from error
-    except ValueError as error:
-        if "null" not in str(error):
-            raise
-        raise InputError(f"{text!r}: expected the path of a file, got a name with a null character in it.") from error
     if not head:
         raise InputError(
             f"'{text}': expected {expected}, got an empty file (0 bytes); it was probably never written to the end."
@@ -72,20 +67,3 @@ def read_head(path: Path, expected: str) -> bytes:
 def matches(head: bytes, magics: tuple[Magic, ...]) -> str | None:
     """The name of the format whose mark the head of a file carries, None when none of the marks fits."""
     return next((name for offset, mark, name in magics if head.startswith(mark, offset)), None)
-
-
-def load_npy(path: Path, expected: str, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
-    """The array in an NPY file, or with `mmap_mode` a view of it; nothing pickled is ever executed.
-
-    Raises: InputError when the file is no NPY file, is cut short, or holds Python objects.
-    """
-    try:
-        array = np.load(path, mmap_mode, allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            raise InputError("an archive of several arrays")
-    except Exception as error:  # headers of damaged files raise anything: SyntaxError, MemoryError, TokenError, ...
-        raise InputError(
-            f"'{path}': expected {expected} as a NumPy array of numbers, got a file NumPy cannot read; "
-            f"it is cut short, holds Python objects, or is not an NPY file."
-        ) from error
-    return array

@@ -11,22 +11,22 @@ It knows modalities by their readers only, so a new modality needs nothing here.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from inspect import signature
 from os.path import exists, isfile  # of pathlib's, a name too long raises
 from pathlib import Path
 from typing import Any
 
 from deixis.errors import InputError
 from deixis.signals.contents import Content, ContentFile
-from deixis.signals.files import FIRST_MAGICS, FOREIGN_MAGICS, HEAD_BYTES, PNG_MAGIC, load_npy, matches, read_head
+from deixis.signals.files import FIRST_MAGICS, FOREIGN_MAGICS, HEAD_BYTES, PNG_MAGIC, matches, read_head
 from deixis.signals.modality import Modality
-from deixis.signals.signal import Signal, as_array
+from deixis.signals.npy_files import ARRAY_SUFFIX, load_npy
+from deixis.signals.signal import Signal, as_array, as_number
 
 Modalities = Mapping[str, Modality]
 
 NAMED_SUFFIXES = 4
 """How many endings of each modality a sentence names."""
-ARRAY_SUFFIX = ".npy"
-"""A file of one array: its shape tells the modality, as for an array in memory."""
 NPY_MAGIC = b"\x93NUMPY"
 PACKED_SUFFIXES = (".npz", ".nii.gz")
 PACKED_HEADS = (b"PK", b"\x1f\x8b")
@@ -159,8 +159,12 @@ def _called(reader: Modality, way: str, arguments: tuple, options: Mapping[str, 
     unknown = [name for name in options if name != reader.parameter]
     if unknown:
         has = f"{reader.parameter}= only" if reader.parameter else "no such number"
-        raise InputError(f"{unknown[0]}=: expected {has} for {reader.noun}, got {options[unknown[0]]!r}.")
-    return getattr(reader, way)(*arguments, **options)
+        raise InputError(f"{unknown[0]}=: expected {has} for {reader.noun}, got {options[unknown[0]]!r:.40}.")
+    numbers = {name: as_number(number, f"{name}=") for name, number in options.items() if number is not None}
+    call = getattr(reader, way)
+    if set(numbers) - set(signature(call).parameters):
+        raise InputError(f"{reader.parameter}=: expected none for {reader.noun} in a file that says its own, got one.")
+    return call(*arguments, **numbers)
 
 
 def _modality_of_ending(path: Path, readers: Modalities) -> str | None:

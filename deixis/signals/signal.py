@@ -7,6 +7,7 @@ Does not know: any file format, nor what the values of a modality mean; that is 
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ import numpy as np
 
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
+
+MAX_SHOWN = 40
+"""Letters of a wrong value that a sentence shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,14 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
+def as_number(value: Any, field: str) -> float:
+    """A number as float. Raises: InputError for another type, and for a number that is too large."""
+    if is_number(value):
+        with suppress(OverflowError):
+            return float(value)
+    raise InputError(f"{field}: expected a number, got {str(value)[:MAX_SHOWN]!r}.")
+
+
 def has_rate(value: Any) -> bool:
     """Whether a value is (values, rate_hz): an array, tensor or list with its sampling rate."""
     if not isinstance(value, tuple | list) or len(value) != 2:
@@ -83,7 +95,7 @@ def has_rate(value: Any) -> bool:
 
 def check_rate(rate_hz: float, low_hz: float, high_hz: float, what: str, name: str) -> float:
     """The rate as float. Raises InputError outside of [low_hz, high_hz]; `what` says what comes so often a second."""
-    if not low_hz <= float(rate_hz) <= high_hz:
+    if not low_hz <= as_number(rate_hz, f"'{name}': rate") <= high_hz:
         raise InputError(
             f"'{name}': expected a rate of {low_hz:g} to {high_hz:g} Hz, got {rate_hz:g}; it is {what} a second."
         )
