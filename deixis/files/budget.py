@@ -7,7 +7,7 @@ archive without such a header is unpacked up to the budget.
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from io import BufferedIOBase, RawIOBase
+from typing import Protocol, runtime_checkable
 
 from deixis.errors import ConfigError, InputError, is_out_of_memory
 
@@ -20,6 +20,17 @@ BLOCK_BYTES = 2**20
 MB = 2**20
 
 
+class BudgetError(InputError):
+    """What would take more memory than the budget, or than there is: readers let it pass as it is."""
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """What gives bytes, at most so many at once."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 def max_decoded_bytes() -> int:
     """Bytes that decoding one file may take. Raises ConfigError where the environment says what is no number."""
     text = os.environ.get(VARIABLE) or str(MAX_DECODED_MB)
@@ -29,41 +40,41 @@ def max_decoded_bytes() -> int:
 
 
 def check_decoded(name: str, needed_bytes: float, what: str) -> None:
-    """Raises InputError where decoding a file would take more than the budget.
+    """Raises BudgetError where decoding a file would take more than the budget.
 
     name: of the file or field. needed_bytes: at the peak. what: what would be decoded, "13000 x 13000 px".
     """
     limit = max_decoded_bytes()
     if not needed_bytes <= limit:  # NaN is no size
-        raise InputError(
+        raise BudgetError(
             f"'{name}': expected what takes at most {limit / MB:.0f} MB of memory when decoded, got {what}, which "
             f"takes {needed_bytes / MB:.0f} MB; give less of it, or set {VARIABLE} higher if its header is right."
         )
 
 
-def unpacked(stream: BufferedIOBase | RawIOBase, name: str, limit: int | None = None) -> bytes:
-    """All that a decompressing stream gives. Raises InputError as soon as that is more than the limit or the budget."""
+def unpacked(stream: Readable, name: str, limit: int | None = None) -> bytearray:
+    """All that a decompressing stream gives. Raises BudgetError once that is more than the limit or the budget."""
     limit = max_decoded_bytes() if limit is None else min(limit, max_decoded_bytes())
     content = bytearray()
     while block := stream.read(min(BLOCK_BYTES, limit + 1 - len(content))):
         content += block
         if len(content) > limit:
-            raise InputError(
+            raise BudgetError(
                 f"'{name}': expected at most {limit / MB:.0f} MB once unpacked, got more; it is probably made to fill "
                 f"the memory, else set {VARIABLE} higher."
             )
-    return bytes(content)
+    return content
 
 
 @contextmanager
 def within_memory(name: str) -> Generator[None]:
-    """Memory that is exhausted within the block is one sentence, an InputError."""
+    """Memory that is exhausted within the block is one sentence, a BudgetError."""
     try:
         yield
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        raise InputError(
+        raise BudgetError(
             f"'{name}': expected what fits into the free memory of this machine when decoded, got more; give less "
             "of it, or close other programs."
         ) from error

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from deixis.errors import DataError, DeixisError
 from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES
-from deixis.signals.opening import ARRAY_SUFFIX
+from deixis.signals.npy_files import ARRAY_SUFFIX
 
 DURATION_SLACK_S = 0.05
 """An audio clip may be so much longer or shorter than its sample says; in packed forms the end is rounded."""

@@ -16,10 +16,11 @@ from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame
 from deixis.options import Checked
 from deixis.signals import pairs
-from deixis.signals.files import PNG_MAGIC, TIFF_MAGICS, load_npy
+from deixis.signals.files import PNG_MAGIC, TIFF_MAGICS
 from deixis.signals.fit import MAX_8_BIT, Fit, square, square_frame, weighted_square
 from deixis.signals.image_files import check_size, opened, upright
 from deixis.signals.modality import Modality
+from deixis.signals.npy_files import load_npy
 from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_narrow
 from deixis.signals.tokenizer_options import FrameOptions
 

@@ -5,10 +5,13 @@ space the file states; numbers from an NPY have none. Does not know the network:
 requires.
 """
 
+import gzip
 import logging
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, no_type_check
 
@@ -16,15 +19,21 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from deixis.errors import InputError, UnsupportedError
+from deixis.files.budget import BLOCK_BYTES, BudgetError, check_decoded
+from deixis.files.regular import check_regular, open_regular
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame, placeless_frame
 from deixis.options import Checked, Count, Natural
-from deixis.signals.files import load_npy, read_head
+from deixis.signals.files import read_head
 from deixis.signals.modality import Modality
+from deixis.signals.npy_files import load_npy
 from deixis.signals.signal import Signal, as_array, content_digest
 
-MAX_NUMBERS = 2**28
-"""Of a series once decoded: a gigabyte in single precision."""
+VOXEL_BYTES = 24
+"""What a voxel takes while a volume is read: scaled in double precision, twice, and its mean."""
+CHOSEN_BYTES = 128
+"""What a voxel that is not 0 takes beside: its cell, its place, and copies of both."""
+GZIP, NIFTI2_BYTES = b"\x1f\x8b", 540
 MIN_VOXELS = 2
 SUFFIXES = (".nii", ".nii.gz")
 OFFICIAL_VOXELS = 15724
@@ -186,22 +195,62 @@ def _read_nifti(path: Path, name: str) -> tuple[Float32[np.ndarray, "x y z"], np
         ) from error
     try:
         with _quiet(nibabel.imageglobals.logger):
-            image = nibabel.load(path)
+            image = _image(path, name)
         if not isinstance(image, nibabel.Nifti1Pair):  # Nifti2 is one, too
             raise InputError(f"it is of the format {type(image).__name__}")
+        for holder in image.file_map.values():  # an older file has its numbers in another
+            if holder.filename is not None:
+                check_regular(holder.filename)
         shape = tuple(int(side) for side in image.shape)
-        if len(shape) not in (3, 4) or not 0 < np.prod(shape) <= MAX_NUMBERS:
+        if len(shape) not in (3, 4) or not np.prod(shape, dtype=np.float64) > 0:
             raise InputError(f"shape {shape}")
-        volumes = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
+        check_decoded(name, np.prod(shape[:3], dtype=np.float64) * VOXEL_BYTES, f"a volume of shape {shape[:3]}")
+        mean = _mean_volume(image.dataobj, shape)
+    except (BudgetError, MemoryError):
+        raise
     except Exception as error:  # parsers of damaged headers raise anything: HeaderDataError, zlib.error, KeyError, ...
         reason = " ".join(str(error).split()).rstrip(".")[:120] or type(error).__name__
         raise InputError(
-            f"'{name}': expected a NIfTI volume (x, y, z) or series (x, y, z, time) of at most {MAX_NUMBERS} numbers, "
-            f"but it cannot be read ({reason}); the file is cut short, damaged, or of another format."
+            f"'{name}': expected a NIfTI volume (x, y, z) or series (x, y, z, time), but it cannot be read ({reason}); "
+            "the file is cut short, damaged, or of another format."
         ) from error
     info = {"averaged": shape[3] if len(shape) == 4 else 1, "source_format": type(image).__name__}
-    mean = volumes.mean(axis=3, dtype=np.float64) if len(shape) == 4 else volumes
-    return mean.astype(np.float32), np.asarray(image.affine, dtype=np.float64), info
+    return mean, np.asarray(image.affine, dtype=np.float64), info
+
+
+def _image(path: Path, name: str) -> Any:
+    """nibabel's image of a file, its numbers not read yet; a compressed one is unpacked as far as its header says."""
+    import nibabel
+
+    with open_regular(path) as file:
+        if file.read(len(GZIP)) != GZIP:
+            return nibabel.load(path)
+        file.seek(0)
+        stream = gzip.GzipFile(fileobj=file)
+        head = stream.read(NIFTI2_BYTES)
+        is_second = NIFTI2_BYTES in (int.from_bytes(head[:4], "little"), int.from_bytes(head[:4], "big"))
+        form = nibabel.Nifti2Image if is_second else nibabel.Nifti1Image
+        header = form.header_class.from_fileobj(BytesIO(head), check=False)
+        size = (
+            header.get_data_offset() + math.prod(map(int, header.get_data_shape())) * header.get_data_dtype().itemsize
+        )
+        check_decoded(name, size, f"numbers of shape {header.get_data_shape()}")
+        content = BytesIO()
+        content.write(head)
+        while content.tell() < size and (block := stream.read(min(BLOCK_BYTES, size - content.tell()))):
+            content.write(block)
+        content.seek(0)
+        return form.from_stream(content)
+
+
+def _mean_volume(numbers: Any, shape: tuple[int, ...]) -> Float32[np.ndarray, "x y z"]:
+    """The mean over time, one volume after the other."""
+    if len(shape) == 3:
+        return np.asarray(numbers, dtype=np.float32)
+    total = np.zeros(shape[:3])
+    for moment in range(shape[3]):
+        total += np.asarray(numbers[..., moment], dtype=np.float32)
+    return (total / shape[3]).astype(np.float32)
 
 
 @contextmanager
@@ -223,6 +272,8 @@ def _from_volume(
     path: str,
     info: dict[str, Any],
 ) -> Signal:
+    count = int(np.count_nonzero(mask))
+    check_decoded(name, volume.nbytes + count * CHOSEN_BYTES, f"{count} voxels")
     cells = np.argwhere(mask)
     if len(cells) < MIN_VOXELS:
         raise InputError(

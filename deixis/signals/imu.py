@@ -16,9 +16,9 @@ from deixis.errors import InputError
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, window_frame
 from deixis.options import Checked, Count, Natural
-from deixis.signals.files import load_npy
 from deixis.signals.imu_tables import AXES, read_csv
 from deixis.signals.modality import Modality
+from deixis.signals.npy_files import load_npy
 from deixis.signals.signal import Signal, as_array, check_rate, content_digest, has_rate, is_array
 from deixis.signals.tokenizer_options import FINE_STRIDE, check_stem
 

@@ -6,6 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from deixis.errors import InputError
+from deixis.files.budget import check_decoded
+
+WORD_BYTES = 128
+"""What a word of a text file takes while it becomes a number, as several of Python's objects."""
+MAX_WORD = 64
+"""Letters of a number as text; a column of an array is as wide as its longest word."""
 NAMED = 4
 """Properties of a vertex that a phrase lists by name."""
 
@@ -22,6 +29,15 @@ class Mesh(NamedTuple):
     rgb: np.ndarray | None = None
     ignored: tuple[str, ...] = ()
     triangles: np.ndarray | None = None
+
+
+def check_words(text: bytes, name: str) -> None:
+    """Raises: BudgetError for a text of more words than may be decoded, InputError for one with too long a word."""
+    edges = np.flatnonzero(np.diff(np.frombuffer(text, np.uint8) > ord(" "), prepend=False, append=False))
+    starts, ends = edges[::2], edges[1::2]
+    check_decoded(name, len(starts) * WORD_BYTES, f"{len(starts)} numbers as text")
+    if len(starts) and (ends - starts).max() > MAX_WORD:
+        raise InputError(f"one of its numbers has {(ends - starts).max()} letters")
 
 
 def surface_points(mesh: Mesh, count: int) -> Float[np.ndarray, "count 3"] | None:

@@ -4,6 +4,7 @@ trimesh reads PLY, STL and GLB; the others have readers of their own. Does not k
 """
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy as np
 from jaxtyping import Float
 
 from deixis.errors import InputError, UnsupportedError
-from deixis.files.json_text import parse_json
+from deixis.files.budget import BudgetError, check_decoded
+from deixis.files.regular import open_regular
 from deixis.signals.fit import MAX_8_BIT
 from deixis.signals.mesh import Mesh, property_phrases, surface_points
+from deixis.signals.mesh_headers import VERTEX_BYTES, Header, check_glb, glb_ignored, ply_header
 from deixis.signals.obj_files import read_obj
 from deixis.signals.off_files import MARKS as OFF_MARKS
 from deixis.signals.off_files import read_off
@@ -21,14 +24,13 @@ from deixis.signals.pcd_files import MARK, read_pcd
 
 Vertices = tuple[np.ndarray, np.ndarray | None]
 """xyz (n, 3) float, and rgb (n, 3) in 0..255 or 0..1, or None without colours: of a part of a file."""
-Header = dict[str, tuple[int, list[str]]]
-"""Element of a PLY file -> how many there are, and the names of their properties."""
-
 READERS = {"obj": read_obj, "off": read_off, "pcd": read_pcd}
 """Of the formats that trimesh does not read, or not as they are."""
 SURFACES = (".off", ".obj", ".stl", ".ply", ".glb")
 """Endings of files that may have faces."""
 HEAD_BYTES = 16
+LOADED_SHARE = 8
+"""What trimesh makes of a binary file is so many times its size, the copy in memory included."""
 UINT8_STEPS = 257  # of 16 bits in one of 8
 HARMONICS = ("f_dc_0", "f_dc_1", "f_dc_2")
 PLY_COLOURS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"), HARMONICS)
@@ -36,9 +38,6 @@ HARMONIC_0 = 0.5 / np.pi**0.5
 """The constant spherical harmonic; 3-D Gaussians have its coefficients for colours (Kerbl et al., 2023)."""
 PLY_NORMALS = ("nx", "ny", "nz")
 PLY_CORNERS = ("vertex_indices", "vertex_index")
-GLB_READ = ("POSITION", "COLOR_0", "TEXCOORD_0")
-GLB_MORE = ("animations", "skins", "cameras")
-MAX_DIGITS = 18  # of a count in a header
 REASON_LENGTH = 120
 """How much of a parser's own words goes into a sentence."""
 
@@ -54,6 +53,8 @@ def read_mesh(path: Path, name: str) -> Mesh:
         if file_type in READERS:
             return READERS[file_type](path)
         return _read_with_trimesh(path, file_type)
+    except BudgetError:
+        raise
     except UnsupportedError as error:
         raise UnsupportedError(f"'{name}': {error}") from error
     except InputError as error:
@@ -68,16 +69,13 @@ def read_surface(path: Path, count: int) -> Float[np.ndarray, "count 3"] | None:
 
     None for a file without faces, and for one that cannot be read: `read_mesh` says what is wrong with it.
     """
-    import trimesh
-
     if path.suffix.lower() not in SURFACES:
         return None
     try:
         file_type = _file_type(path)
         if file_type == "off":
             return surface_points(read_off(path), count)
-        with path.open("rb") as stream:
-            mesh = trimesh.load(stream, file_type=file_type, force="mesh", process=False)
+        mesh = _loaded(path, file_type, force="mesh")
     except Exception:  # parsers of damaged files raise anything
         return None
     return surface_points(
@@ -87,7 +85,7 @@ def read_surface(path: Path, count: int) -> Float[np.ndarray, "count 3"] | None:
 
 def _file_type(path: Path) -> str:
     """The format told from the first bytes, else from the ending."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         head = stream.read(HEAD_BYTES)
     marks = ((b"ply", "ply"), (b"glTF", "glb"), *((mark, "off") for mark in OFF_MARKS), (MARK, "pcd"))
     for magic, file_type in marks:
@@ -96,14 +94,26 @@ def _file_type(path: Path) -> str:
     return path.suffix[1:].lower() or "mesh"
 
 
-def _read_with_trimesh(path: Path, file_type: str) -> Mesh:
+def _loaded(path: Path, file_type: str, **options: Any) -> Any:
+    """What trimesh makes of a file; it believes what headers announce, so that they are looked at before."""
     import trimesh
 
-    options: dict[str, Any] = {"fix_texture": False} if file_type == "ply" else {}
+    size = path.stat().st_size
+    check_decoded(path.name, size * LOADED_SHARE, f"a {file_type.upper()} file of {size} bytes")
+    if file_type == "ply":
+        ply_header(path)
+    elif file_type == "glb":
+        check_glb(path)
+    with open_regular(path) as stream:  # a stream in memory gives no more bytes than it has, whatever is asked for
+        return trimesh.load(BytesIO(stream.read()), file_type=file_type, process=False, **options)
+
+
+def _read_with_trimesh(path: Path, file_type: str) -> Mesh:
     try:
-        with path.open("rb") as stream:
-            loaded = trimesh.load(stream, file_type=file_type, process=False, **options)
-        parts = list(_parts(loaded))  # trimesh decodes textures and colours only when they are asked for
+        loaded = _loaded(path, file_type, **({"fix_texture": False} if file_type == "ply" else {}))
+        parts = list(_parts(loaded, path.name))  # trimesh decodes textures and colours only when they are asked for
+    except (InputError, MemoryError):
+        raise
     except Exception as error:  # parsers of damaged files raise anything: IndexError, struct.error, KeyError, ...
         # trimesh tries another decoding with an optional package when a file is not the text it should be
         missing = isinstance(error, ImportError)
@@ -111,7 +121,7 @@ def _read_with_trimesh(path: Path, file_type: str) -> Mesh:
         raise InputError(reason[:REASON_LENGTH] or type(error).__name__) from error
     xyz = np.concatenate([np.zeros((0, 3)), *(part[0] for part in parts)])
     if file_type == "ply":
-        header = _ply_header(path)
+        header = ply_header(path)
         _check_counts(header, len(xyz), sum(len(getattr(g, "faces", ())) for g in _geometries(loaded)))
         columns = loaded.metadata.get("_ply_raw", {}).get("vertex", {}).get("data")
         if len(parts) == 1 and columns is not None:
@@ -154,33 +164,27 @@ def _ply_ignored(header: Header, columns: Any, used: tuple[str, ...], by_face: b
     return phrases + ((f"elements {', '.join(others)}",) if others else ())
 
 
+def _glb_ignored(path: Path, loaded: Any) -> tuple[str, ...]:
+    del loaded
+    return glb_ignored(path)
+
+
 def _stl_ignored(path: Path, loaded: Any) -> tuple[str, ...]:
     del path
     attributes = getattr(loaded, "face_attributes", {}).get("stl")
     return ("attributes of faces",) if attributes is not None and np.any(attributes) else ()
 
 
-def _glb_ignored(path: Path, loaded: Any) -> tuple[str, ...]:
-    """From the JSON that a GLB file begins with, which trimesh has read before."""
-    del loaded
-    with path.open("rb") as stream:
-        stream.seek(12)  # magic, version, length
-        size = int.from_bytes(stream.read(4), "little")
-        stream.seek(4, 1)  # the type of the chunk
-        content = parse_json(stream.read(size))
-    primitives = [part for mesh in content.get("meshes", ()) for part in mesh.get("primitives", ())]
-    names = dict.fromkeys(name for part in primitives for name in part.get("attributes", ()) if name not in GLB_READ)
-    more = tuple(name for name in GLB_MORE if content.get(name))
-    return property_phrases(list(names), ["NORMAL"]) + more
-
-
-def _parts(loaded) -> Iterator[Vertices]:
+def _parts(loaded: Any, name: str) -> Iterator[Vertices]:
     """Vertices and colours of each geometry, in the coordinates of the scene where there is one."""
     import trimesh
 
     if not isinstance(loaded, trimesh.Scene):
         yield _vertices(loaded)
         return
+    shown = [loaded.geometry[loaded.graph[node][1]] for node in loaded.graph.nodes_geometry]
+    count = sum(len(getattr(geometry, "vertices", ())) for geometry in shown)
+    check_decoded(name, count * VERTEX_BYTES, f"{count} vertices in {len(shown)} places of a scene")
     for node in loaded.graph.nodes_geometry:
         matrix, geometry_name = loaded.graph[node]
         xyz, rgb = _vertices(loaded.geometry[geometry_name])
@@ -214,23 +218,3 @@ def _check_counts(header: Header, vertices: int, faces: int) -> None:
         announced = header[element][0] if element in header else 0
         if got < announced:
             raise InputError(f"its header announces {announced} {words}, {got} came")
-
-
-def _ply_header(path: Path) -> Header:
-    elements: Header = {}
-    with path.open("rb") as stream:
-        for line in stream:
-            words = line.decode("ascii", "replace").split()
-            if words[:1] == ["element"] and len(words) > 2:
-                elements[words[1]] = (_count(words[2]), [])
-            elif words[:1] == ["property"] and elements:
-                next(reversed(elements.values()))[1].append(words[-1])
-            elif words == ["end_header"]:
-                break
-    return elements
-
-
-def _count(word: str) -> int:
-    if not word.isdigit():
-        raise InputError(f"its header announces a count of {word!r:.20}")
-    return int(word[:MAX_DIGITS])

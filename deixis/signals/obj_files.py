@@ -4,13 +4,16 @@ trimesh splits vertices that have several texture coordinates, and an index in a
 the file.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deixis.errors import InputError
+from deixis.files.regular import open_regular
 from deixis.signals.mesh import Mesh
 
 NOT_READ = {
@@ -30,48 +33,49 @@ def read_obj(path: Path) -> Mesh:
 
     Raises: InputError for a line that is not whole, and for a face of a vertex that is not there.
     """
-    rows: list[list[float]] = []
+    xyz, rgb = array("d"), array("d")  # of Python's objects each number would take four times as much
     ignored: dict[str, None] = {}
     highest = 0
-    with path.open("r", encoding="utf-8", errors="replace") as stream:
+    with open_regular(path) as file, TextIOWrapper(file, encoding="utf-8", errors="replace") as stream:
         for number, line in _logical_lines(stream):
             words = line.split("#")[0].split()
             keyword = words[0] if words else ""
             if keyword == "v":
                 if len(words) < 4:
                     raise InputError(f"line {number} has {len(words) - 1} coordinates of a vertex, not 3")
-                rows.append(_numbers(words[1:], float, number))
+                numbers = _numbers(words[1:], float, number)
+                xyz.extend(numbers[:3])
+                rgb.extend(numbers[-3:] if len(numbers) >= 6 else ())
             elif keyword == "f":
                 corners = _numbers([word.split("/")[0] or "0" for word in words[1:]], int, number)
                 highest = max([highest, *corners])
             elif keyword in NOT_READ:
                 ignored[NOT_READ[keyword]] = None
-    if highest > len(rows):
-        raise InputError(f"a face names vertex {highest}, and there are {len(rows)}")
-    if not rows and b"\x00" in path.read_bytes():
+    count, coloured = len(xyz) // 3, len(rgb) // 3
+    if highest > count:
+        raise InputError(f"a face names vertex {highest}, and there are {count}")
+    if not count and b"\x00" in path.read_bytes():
         raise InputError("its content is binary, and OBJ is text")
-    xyz = np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3)
-    coloured = sum(len(row) >= 6 for row in rows)
-    if rows and coloured == len(rows):
-        return Mesh(xyz, np.array([row[-3:] for row in rows], dtype=np.float64), tuple(ignored))
+    places, colours = (np.frombuffer(numbers, dtype=np.float64).reshape(-1, 3) for numbers in (xyz, rgb))
+    if count and coloured == count:
+        return Mesh(places, colours, tuple(ignored))
     if coloured:
-        ignored[f"colours, which {len(rows) - coloured} of {len(rows)} vertices lack"] = None
-    return Mesh(xyz, None, tuple(ignored))
+        ignored[f"colours, which {count - coloured} of {count} vertices lack"] = None
+    return Mesh(places, None, tuple(ignored))
 
 
 def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     """(number of the last line, text) of lines, one that ends in a backslash joined with the next."""
-    begun = ""
+    begun: list[str] = []
     number = 0
     for number, line in enumerate(lines, start=1):
-        begun += line.rstrip("\r\n")
-        if not begun.endswith("\\"):
-            yield number, begun
-            begun = ""
-        else:
-            begun = begun[:-1] + " "
+        text = line.rstrip("\r\n")
+        begun.append(text.removesuffix("\\"))
+        if not text.endswith("\\"):
+            yield number, " ".join(begun)
+            begun = []
     if begun:
-        yield number, begun
+        yield number, " ".join(begun)
 
 
 def _numbers(words: list[str], read: Callable[[str], Any], line: int) -> list[Any]:

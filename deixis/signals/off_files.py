@@ -16,7 +16,9 @@ import numpy as np
 from jaxtyping import Int
 
 from deixis.errors import InputError, UnsupportedError
-from deixis.signals.mesh import Mesh
+from deixis.files.budget import check_decoded
+from deixis.files.regular import open_regular
+from deixis.signals.mesh import Mesh, check_words
 
 MARKS = tuple(
     "".join(letters).encode() + b"OFF" for letters in product(("", "ST"), ("", "C"), ("", "N"), ("", "4"), ("", "n"))
@@ -24,6 +26,8 @@ MARKS = tuple(
 """What a file begins with, the letters in the manual's order."""
 MAX_DIGITS = 18  # of a count
 CHANNELS = 4  # red, green, blue, alpha
+BINARY_SHARE = 20
+"""What the numbers of a binary file take as Python's, so many times its size."""
 BYTE_ORDERS = (">", "<")
 """Of binary files: Geomview's, and what some programs write."""
 _HEADER = re.compile(
@@ -46,12 +50,20 @@ def read_off(path: Path) -> Mesh:
     Raises: InputError for a header or numbers that are not whole, UnsupportedError for vertices in another number of
     dimensions.
     """
-    header = _HEADER.match(path.read_bytes())
+    with open_regular(path) as stream:
+        content = stream.read()
+    header = _HEADER.match(content)
     assert header is not None, "every part of it may be missing"
     if header["letters"] is None and not header["rest"][:1].isdigit():  # the manual lets the word OFF be missing
         raise InputError("its first word is not OFF, COFF, NOFF or the like")
     kind = (header["letters"] or b"").decode()
-    content = (_read_binary if header["binary"] else _read_text)(header["rest"], kind)
+    if header["binary"]:
+        check_decoded(path.name, len(content) * BINARY_SHARE, f"a binary OFF file of {len(content)} bytes")
+        content = _read_binary(header["rest"], kind)
+    else:
+        plain = re.sub(rb"#[^\n]*", b"", header["rest"])
+        check_words(plain, path.name)
+        content = _read_text(plain.decode("utf-8", "replace"), kind)
     xyz, rgb = content.rows[:, :3], content.rows[:, _colour_columns(kind)] if "C" in kind else None
     if "4" in kind:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -63,8 +75,7 @@ def read_off(path: Path) -> Mesh:
     return Mesh(xyz, rgb, ignored, _triangles(content.faces, len(xyz)))
 
 
-def _read_text(rest: bytes, kind: str) -> _Content:
-    text = re.sub(r"#[^\n]*", "", rest.decode("utf-8", "replace"))
+def _read_text(text: str, kind: str) -> _Content:
     words, start, width = text.split(), 3 + ("n" in kind), _width(kind)
     if len(words) < start or not all(map(_is_count, words[:start])):
         raise InputError("its header has no counts of vertices, faces and edges")

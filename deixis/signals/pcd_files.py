@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from deixis.errors import InputError
-from deixis.signals.mesh import Mesh, property_phrases
+from deixis.files.budget import check_decoded
+from deixis.files.regular import open_regular
+from deixis.signals.mesh import Mesh, check_words, property_phrases
 
 MARK = b"# .PCD"
 MAX_DIGITS = 18  # of a count
@@ -23,6 +25,9 @@ COLOURS = ("rgb", "rgba")
 NORMALS = ("normal_x", "normal_y", "normal_z")
 PADDING = "_"
 COLOUR_BYTES = 4
+UNPACKED_SHARE = 3
+"""What the columns take beside the bytes that they are unpacked from."""
+MAX_FIELDS = 1000
 GREY = 127  # of a point whose colour is lost
 LITERAL_RUN = 32  # control bytes below it are followed by that many literal bytes and one
 
@@ -32,13 +37,16 @@ def read_pcd(path: Path) -> Mesh:
 
     Raises: InputError for a header or content that is not whole.
     """
-    content = path.read_bytes()
+    with open_regular(path) as stream:
+        content = stream.read()
     header, body = _header(content)
     dtype = _dtype(header)
     count, data = _whole(header["POINTS"][0], "POINTS"), header["DATA"][0]
     if data == "ascii":
+        check_words(body, path.name)
         columns = _ascii_columns(body, dtype, count)
     elif data in ("binary", "binary_compressed"):
+        check_decoded(path.name, count * dtype.itemsize * UNPACKED_SHARE, f"{count} points of {dtype.itemsize} bytes")
         columns = _binary_columns(body, dtype, count, data == "binary_compressed")
     else:
         raise InputError(f"its DATA is {data!r}, not ascii, binary or binary_compressed")
@@ -89,6 +97,8 @@ def _dtype(header: dict[str, list[str]]) -> np.dtype:
     counts = header.get("COUNT") or ["1"] * len(names)
     if not len(names) == len(sizes) == len(types) == len(counts):
         raise InputError("FIELDS, SIZE, TYPE and COUNT of its header are not equally many")
+    if len(names) > MAX_FIELDS:
+        raise InputError(f"its points have {len(names)} fields, more than {MAX_FIELDS}")
     if lacking := [axis for axis in "xyz" if axis not in names]:
         raise InputError(f"its points have no field {lacking[0]}, only {' '.join(names)}")
     if repeated := [name for name in ("x", "y", "z", *COLOURS) if names.count(name) > 1]:

@@ -4,6 +4,7 @@ A mesh stands for its vertices, in the order of the file, so that an index in an
 Does not know the network: a `PointCloudSpec` says how many points it requires. Coordinates are the file's own units.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, no_type_check
@@ -12,13 +13,16 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, Shaped
 
 from deixis.errors import InputError
+from deixis.files.budget import check_decoded
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, cloud_frame
 from deixis.options import Checked, Count, Natural
+from deixis.signals.files import MAX_SHOWN
 from deixis.signals.fit import MAX_8_BIT
 from deixis.signals.mesh import Mesh, property_phrases
 from deixis.signals.mesh_files import read_mesh, read_surface
 from deixis.signals.modality import Modality
+from deixis.signals.npy_files import load_npz
 from deixis.signals.off_files import MARKS as OFF_MARKS
 from deixis.signals.pcd_files import MARK as PCD_MARK
 from deixis.signals.signal import Signal, as_array, content_digest, is_array, is_narrow
@@ -31,6 +35,8 @@ XYZ_KEYS = ("xyz", "points", "vertices", "positions")
 RGB_KEYS = ("rgb", "colors", "colours", "color", "colour")
 """Names under which an NPZ file is looked through, in this order."""
 NORMAL_KEYS = ("normals", "normal")
+POINT_BYTES = 128
+"""What a point takes while it is checked: coordinates and colours in double and single precision, and the file's."""
 DIGEST_SEED_DIGITS = 16
 """Hex digits of the content's digest that seed the choice of points: 64 bits."""
 
@@ -162,20 +168,24 @@ def shape_points(signal: Signal, count: int) -> Float[np.ndarray, "point 3"]:
 def _signal(mesh: Mesh, name: str, path: str | None) -> Signal:
     if not len(mesh.xyz):
         raise InputError(f"'{name}': expected a point cloud of at least one point, got none; it was saved empty.")
-    xyz, rgb = np.array(mesh.xyz, dtype=np.float64), mesh.rgb
+    check_decoded(name, len(mesh.xyz) * POINT_BYTES, f"{len(mesh.xyz)} points")
+    exact = np.full((len(mesh.xyz), 6), GREY)
+    exact[:, :3] = mesh.xyz
     with np.errstate(over="ignore"):
-        bad = int((~np.isfinite(xyz.astype(np.float32)).all(axis=1)).sum())
+        values = exact.astype(np.float32)
+    bad = int((~np.isfinite(values[:, :3]).all(axis=1)).sum())
     if bad:
         raise InputError(
-            f"'{name}': expected finite coordinates, got NaN, infinity or values beyond 32 bits in {bad} of {len(xyz)} "
-            "points; remove those points."
+            f"'{name}': expected finite coordinates, got NaN, infinity or values beyond 32 bits in {bad} of "
+            f"{len(values)} points; remove those points."
         )
-    colours = np.full_like(xyz, GREY) if rgb is None else _unit_colours(rgb, name)
-    exact = np.concatenate([xyz, colours], axis=1)
-    extent = Extent(modality="point_cloud", points_xyz=xyz)
-    info = {"has_colours": rgb is not None, "ignored": mesh.ignored}
+    if mesh.rgb is not None:
+        exact[:, 3:] = _unit_colours(mesh.rgb, name)
+    values[:, 3:] = exact[:, 3:]
     digest = content_digest("point_cloud", exact)
-    return Signal("point_cloud", exact.astype(np.float32), extent, name, digest, path, info)
+    extent = Extent(modality="point_cloud", points_xyz=np.ascontiguousarray(exact[:, :3]))
+    info = {"has_colours": mesh.rgb is not None, "ignored": mesh.ignored}
+    return Signal("point_cloud", values, extent, name, digest, path, info)
 
 
 def _unit_colours(rgb: Shaped[np.ndarray, "n 3"], name: str) -> Float[np.ndarray, "n 3"]:
@@ -192,19 +202,17 @@ def _unit_colours(rgb: Shaped[np.ndarray, "n 3"], name: str) -> Float[np.ndarray
 
 def _read_npz(path: Path, name: str) -> Mesh:
     """Points and colours of an NPZ file: named arrays, or the only array in it."""
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            keys = archive.files
-            wanted = [key for key in keys if key in XYZ_KEYS + RGB_KEYS or len(keys) == 1]
-            arrays = {key: archive[key] for key in wanted}
-    except Exception as error:  # damaged archives raise anything: BadZipFile, zlib.error, NotImplementedError, ...
-        raise InputError(
-            f"'{name}': expected a point cloud in an NPZ file, got a file NumPy cannot read; "
-            "it is cut short, damaged, or holds Python objects."
-        ) from error
-    xyz_key = next((key for key in XYZ_KEYS if key in arrays), keys[0] if len(keys) == 1 else None)
-    if xyz_key is None:
-        raise InputError(f"'{name}': expected an array named {' or '.join(XYZ_KEYS)}, got {', '.join(keys) or 'none'}.")
+    keys: list[str] = []
+
+    def chosen(there: Sequence[str]) -> Sequence[str]:
+        keys.extend(there)
+        if not there or (len(there) > 1 and not set(XYZ_KEYS) & set(there)):
+            got = ", ".join(there)[:MAX_SHOWN] or "none"
+            raise InputError(f"'{name}': expected an array named {' or '.join(XYZ_KEYS)}, got {got}.")
+        return [key for key in there if key in XYZ_KEYS + RGB_KEYS or len(there) == 1]
+
+    arrays = load_npz(path, name, "a point cloud", chosen)
+    xyz_key = next((key for key in XYZ_KEYS if key in arrays), keys[0])
     xyz = arrays[xyz_key]
     rgb_key = next((key for key in RGB_KEYS if key in arrays and key != xyz_key), None)
     rgb = None if rgb_key is None else arrays[rgb_key]

@@ -181,3 +181,54 @@ def test_a_film_that_is_cut_short(ending: str, share: float, tmp_path: Path):
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(InputError, match=r"cut short|damaged"):
         open_signal(path, "video")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices of POSIX")
+@pytest.mark.parametrize("target", ["pipe", "/dev/zero", "/dev/urandom"])
+@pytest.mark.parametrize(
+    "name",
+    ["{}.png", "{}.wav", "{}.mp4", "{}.npy", "{}.ply", "{}.obj", "{}.npz", "{}.nii", "imu:{}.csv", "a.png+{}.npy"],
+)
+def test_no_device_is_read(name: str, target: str, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (8, 8)).save("a.png")
+    link = Path(name.format("x").rpartition(":")[2].rpartition("+")[2])
+    if target == "pipe":
+        os.mkfifo(link)
+    else:
+        link.symlink_to(target)
+    with pytest.raises(InputError, match=r"expected a regular file, got a (named pipe|device)"):
+        open_signal(name.format("x"))
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "match"),
+    [
+        pytest.param(b"", {}, "got an empty file", id="no_bytes"),
+        pytest.param({"bytes": 5}, {}, "expected 'bytes' as bytes, got int", id="number_of_bytes"),
+        pytest.param({"array": [0.1], "sampling_rate": "x"}, {}, "sampling_rate: expected a number", id="rate_as_text"),
+        pytest.param(([0.1] * 10, 10**400), {}, "expected a number", id="rate_too_large"),
+        pytest.param("\ud800.png", {}, "lone surrogate", id="half_a_character"),
+        pytest.param(None, {}, "got NoneType", id="nothing"),
+    ],
+)
+def test_sources_of_wrong_types(source, options, match):
+    with pytest.raises(InputError, match=match):
+        open_signal(source, **options)
+
+
+def test_a_video_in_a_file_says_its_rate(tmp_path: Path):
+    film(tmp_path / "a.mp4")
+    with pytest.raises(InputError, match="rate_hz=: expected none for a video in a file that says its own"):
+        open_signal(tmp_path / "a.mp4", rate_hz=5)
+
+
+def test_exhausted_memory_is_a_sentence(tmp_path: Path, monkeypatch):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+
+    def exhausted(*arguments, **options):
+        bytearray(2**62)
+
+    monkeypatch.setattr("PIL.Image.Image.crop", exhausted)
+    with pytest.raises(InputError, match=r"a.png': expected what fits into the free memory"):
+        open_signal(tmp_path / "a.png")

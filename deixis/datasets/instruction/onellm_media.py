@@ -28,6 +28,7 @@ from deixis.samples.consistency import shown
 from deixis.samples.headers import audio_header, header_size_hw
 from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES, DepthSpec
+from deixis.signals.npy_files import load_npy
 
 MIN_ROWS = 10
 MAX_GAP_S = 4.0
@@ -61,14 +62,6 @@ def read_window(record: Mapping[str, Any], folders: list[Path]) -> MediaReferenc
     )
 
 
-def array_on_disk(path: Path) -> np.ndarray:
-    """The numbers of an NPY file, read when they are looked at. Raises DataError for another file."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{path}: expected numbers in an NPY file; {error}") from None
-
-
 def _seconds(record: Mapping[str, Any], name: str) -> float:
     value = record.get(name)
     if not isinstance(value, int | float):
@@ -90,7 +83,7 @@ def _recording(uid: str, folders: list[Path]) -> Path:
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """(rows of the six axes, their times in ms), both on disk yet."""
     times_path = path.with_name(f"{path.stem}_timestamps.npy")
-    rows, times_ms = array_on_disk(path), array_on_disk(times_path)
+    rows, times_ms = (load_npy(file, "numbers", mmap_mode="r") for file in (path, times_path))
     if rows.ndim != 2 or rows.shape[0] != 6 or times_ms.shape != rows.shape[1:]:
         raise DataError(
             f"{path}: expected an array (6, rows) and (rows,) times beside it, got {rows.shape} and {times_ms.shape}"
@@ -216,7 +209,7 @@ def _cloud(name: str, config: DatasetConfig) -> MediaReference:
             )
     if not path.is_file() or path.suffix != ".npy":
         return MediaReference(medium_id("point", name), "point_cloud", path=str(path))
-    array = array_on_disk(path)
+    array = load_npy(path, "points", mmap_mode="r")
     if array.ndim == 2 and array.shape[1] in CLOUD_COLUMNS:
         return MediaReference(medium_id("point", name), "point_cloud", path=str(path), point_count=array.shape[0])
     if array.ndim == 2 and array.shape[0] == CLOUD_COLUMNS[-1]:
@@ -229,7 +222,7 @@ def _fmri(name: str, config: DatasetConfig) -> MediaReference:
     path = locate(config, name)
     if not path.is_file() or path.suffix != ".npy":
         return MediaReference(medium_id("fmri", name), "fmri", path=str(path))
-    shape = array_on_disk(path).shape
+    shape = load_npy(path, "a response", mmap_mode="r").shape
     if len(shape) not in (1, 2) or 0 in shape:
         raise DataError(f"{path}: expected a response of shape (repeats, voxels), got {shape}")
     return MediaReference(medium_id("fmri", name), "fmri", path=str(path), point_count=shape[-1])

@@ -6,9 +6,7 @@ What a label means a list of classes tells, or the option `name`: then each labe
 mean nothing (`background`) are skipped. Indices are places in the file, as `deixis.signals` reads it.
 """
 
-import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ from deixis.errors import DataError
 from deixis.geometry import Region
 from deixis.samples.consistency import listed
 from deixis.samples.sample import MediaReference, Skipped
+from deixis.signals.npy_files import load_npz
 from deixis.signals.point_cloud import XYZ_KEYS
 
 LABEL_KEYS = ("label", "labels", "instance", "instances", "instance_label", "semantic", "semantic_label", "object")
@@ -99,17 +98,18 @@ def background(config: DatasetConfig) -> frozenset[int]:
 def _arrays(path: Path, key: str | None) -> tuple[np.ndarray, np.ndarray]:
     """(n, 3) places and (n,) labels of a file."""
     label_keys = LABEL_KEYS if key is None else (key,)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files if name in (*XYZ_KEYS, *label_keys)}
-            names = listed(archive.files)
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: expected an NPZ file; {error}") from None
+    names: list[str] = []
+
+    def chosen(there: Sequence[str]) -> Sequence[str]:
+        names.extend(there)
+        return [name for name in there if name in (*XYZ_KEYS, *label_keys)]
+
+    arrays = load_npz(path, path.name, "labelled points", chosen)
     found: list[np.ndarray] = []
     for keys in (XYZ_KEYS, label_keys):
         array = next((arrays[name] for name in keys if name in arrays), None)
         if array is None:
-            raise DataError(f"{path}: expected an array named {' or '.join(keys)}, got {names or 'none'}")
+            raise DataError(f"{path}: expected an array named {' or '.join(keys)}, got {listed(names) or 'none'}")
         found.append(array)
     places, labels = found
     if places.ndim != 2 or places.shape[1] != 3 or labels.shape != places.shape[:1] or labels.dtype.kind not in "iu":

@@ -211,7 +211,8 @@ def arrays(tmp_path: Path, array: np.ndarray) -> DatasetConfig:
         pytest.param("point", np.zeros(8), "got (8,)", id="one_axis"),
         pytest.param("fmri", np.zeros((2, 3, 4)), "expected a response of shape (repeats, voxels), got (2, 3, 4)",
                      id="volume"),
-        pytest.param("fmri", np.array(["a"], dtype=object), "a.npy: expected numbers in an NPY file; ", id="pickle"),
+        pytest.param("fmri", np.array(["a"], dtype=object), "a.npy': expected a response as a NumPy array",
+                     id="pickle"),
     ],
 )  # fmt: skip
 def test_refuses_arrays(tmp_path, kind, array, message):

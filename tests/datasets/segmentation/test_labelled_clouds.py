@@ -39,7 +39,7 @@ def test_a_file_without_arrays_is_skipped(tmp_path):
     np.savez(tmp_path / "b.npz", points=XYZ)
     records, skipped = read_all(CLOUDS, tmp_path, options={"name": "chair"})
     assert records == []
-    assert "a.npz: expected an NPZ file" in skipped[0].why
+    assert "'a.npz': expected labelled points in an NPZ file" in skipped[0].why
     assert "b.npz: expected an array named label or labels or" in skipped[1].why
 
 
