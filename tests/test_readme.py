@@ -82,7 +82,8 @@ def test_commands_and_their_options_exist(words):
         extras = {extra for word in words for found in re.findall(r"\[(.+)\]", word) for extra in found.split(",")}
         assert extras <= set(PROJECT["project"]["optional-dependencies"])
     elif first == "python" and words[0] == "-m":
-        assert words[1] == "lmms_eval" or (ROOT / f"{words[1].replace('.', '/')}.py").is_file()
+        module = ROOT / words[1].replace(".", "/")
+        assert words[1] == "lmms_eval" or module.with_suffix(".py").is_file() or (module / "__main__.py").is_file()
     elif first in ("python", "pytest"):
         assert (ROOT / words[0].partition("::")[0]).exists()
     else:

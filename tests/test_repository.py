@@ -59,6 +59,17 @@ def test_names_in_files_that_are_named_exist():
     assert not missing, missing
 
 
+def test_every_promise_on_files_of_strangers_names_its_tests():
+    page = (ROOT / "docs" / "SECURITY.md").read_text(encoding="utf-8")
+    promised = page[page.index("## What is promised") : page.index("## The fuzz run")].split("\n**")[1:]
+    assert len(promised) >= 8
+    for promise in promised:
+        named = re.findall(r"^\* `(tests/[\w/]+\.py)::(\w+)`$", promise, re.MULTILINE)
+        assert named, promise
+        for path, test in named:
+            assert f"\ndef {test}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{test}"
+
+
 def test_actions_are_pinned_by_hash():
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         used = re.findall(r"uses: (.+)", path.read_text(encoding="utf-8"))
