@@ -4,16 +4,19 @@
     a set           the same medium has the same facts in all samples
     all sets        no id occurs twice; no medium is in train of one and in another split of any: that would be a leak
 
-One pass, whose memory does not grow with the sets.
+Media are the same where their files have the same bytes, or their ids are the same; but an id that is only a path, as
+in sets of one's own, says nothing where the files differ. One pass, whose memory does not grow with the sets; then the
+files are read whose sizes occur on both sides.
 """
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from deixis.errors import DataError, DeixisError
 from deixis.samples.headers import check_header
+from deixis.samples.same_files import MediaFile, are_other_files, media_file, names_a_file
 from deixis.samples.sample import MediaReference, Sample, Skipped, is_train
 from deixis.samples.seen_set import SeenSet
 from deixis.samples.shards import open_samples
@@ -63,29 +66,47 @@ class Check:
         """The media that are in a train split and in another split of the sets so far."""
         for medium, trained, held in self._seen.in_both(TRAINED, HELD_OUT):
             yield Problem(trained, f"the medium {medium!r} is trained on here, and held out in {held}")
+        for medium, trained, other, held in self._seen.same_files(TRAINED, HELD_OUT):
+            if medium == other and not names_a_file(medium):
+                continue  # found by its id above
+            name = "" if medium == other else f" as {other!r}"
+            yield Problem(trained, f"the file of {medium!r} is trained on here, and held out{name} in {held}")
 
     @property
     def media_count(self) -> int:
         """How many media there were, each counted once."""
-        both = sum(1 for _ in self._seen.in_both(TRAINED, HELD_OUT))
-        return self._seen.count(TRAINED) + self._seen.count(HELD_OUT) - both
+        return self._seen.count("media")
 
     def _check(self, where: str, sample: Sample) -> None:
-        first = self._seen.first("id", sample.id, where)
-        for medium in sample.signals:
-            if is_train(sample.split):
-                self._seen.first(TRAINED, medium.id, where)
-            else:
-                self._seen.first(HELD_OUT, medium.id, f"{sample.split}, {where}")
-        if first is not None:
+        files = [media_file(medium) if self.media else None for medium in sample.signals]
+        kept = [[medium.id, file and astuple(file)] for medium, file in zip(sample.signals, files, strict=True)]
+        first, others = json.loads(self._seen.first("id", sample.id, json.dumps([where, kept])) or "[null, []]")
+        side, said = (TRAINED, where) if is_train(sample.split) else (HELD_OUT, f"{sample.split}, {where}")
+        for medium, file in zip(sample.signals, files, strict=True):
+            self._see(side, medium.id, file, said)
+        # of two sets whose folders have the same name
+        is_another = any(
+            medium.id == name and are_other_files(name, file, known and MediaFile(*known))
+            for (name, known), medium, file in zip(others, sample.signals, files, strict=False)
+        )
+        if first is not None and not is_another:
             raise DataError(f"id: expected one that no other sample has, got {sample.id!r}, that of {first}")
         for number, medium in enumerate(sample.signals):
             self._check_medium(f"signals[{number}]", medium, where)
 
+    def _see(self, side: str, medium_id: str, file: MediaFile | None, said: str) -> None:
+        by_path = file is not None and names_a_file(medium_id)
+        self._seen.first("media", f"{medium_id}\n{file.place}" if file and by_path else medium_id, "")
+        if not by_path:
+            self._seen.first(side, medium_id, said)
+        if file is not None:
+            self._seen.add_file(side, file, medium_id, said)
+
     def _check_medium(self, field: str, medium: MediaReference, where: str) -> None:
         facts = {"kind": medium.modality, **{name: getattr(medium, name) for name in FACTS}}
         said = json.dumps({"where": where} | facts)
-        first = json.loads(self._seen.first(f"facts {self._sets}", medium.id, said) or said)
+        key = f"{medium.id}\n{medium.path}" if names_a_file(medium.id) else medium.id
+        first = json.loads(self._seen.first(f"facts {self._sets}", key, said) or said)
         for name, value in json.loads(said).items():
             if name != "where" and value != first[name]:
                 raise DataError(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from deixis.errors import DataError
 from deixis.files.whole import whole_file
+from deixis.samples.same_files import names_a_file
 from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES, Signal, open_signal
 from deixis.signals.opening import PACKED_SUFFIXES
@@ -88,12 +89,16 @@ def place_medium(medium: MediaReference, folder: Path, way: str = "copy") -> str
 def file_name(medium: MediaReference) -> str:
     """Where a medium is put, relative to its folder; other ids have other names.
 
+    An id that is only a path within a set may be that of another file in another set: where the file lies is part of
+    the name then.
+
     >>> file_name(MediaReference("coco/000000123456", "image", path="val2017/000000123456.jpg"))
     'images/coco-000000123456.jpg'
     >>> file_name(MediaReference("a b", "audio", path="a b.wav"))
     'sounds/a-b-2847e54c57.wav'
     """
-    return f"{MODALITIES[medium.modality].folder}/{plain_name(medium.id)}{file_ending(medium)}"
+    lies = os.path.abspath(medium.path) if medium.path is not None and names_a_file(medium.id) else ""
+    return f"{MODALITIES[medium.modality].folder}/{plain_name(medium.id, lies=lies)}{file_ending(medium)}"
 
 
 def file_ending(medium: MediaReference) -> str:
@@ -104,16 +109,16 @@ def file_ending(medium: MediaReference) -> str:
     return next((ending for ending in PACKED_SUFFIXES if name.endswith(ending)), Path(name).suffix)
 
 
-def plain_name(identity: str, longest: int = 120) -> str:
+def plain_name(identity: str, longest: int = 120, lies: str = "") -> str:
     """An id as the name of a file, without dots: its slashes as dashes; where it has other signs or is too long, some
-    digits of its hash behind it, so that no two ids have one name.
+    digits of its hash, with `lies`, behind it, so that no two ids have one name.
 
     >>> plain_name("world/train/7/image"), plain_name("a/b:c")
     ('world-train-7-image', 'a-b-c-a90c09bc2d')
     """
     if len(identity) <= longest and _PLAIN_ID.fullmatch(identity):
         return identity.replace("/", "-")
-    digest = blake2b(identity.encode(), digest_size=5).hexdigest()
+    digest = blake2b((identity + lies).encode(), digest_size=5).hexdigest()
     kept = re.sub(r"[^A-Za-z0-9_]+", "-", identity)[: longest - len(digest) - 1].strip("-")
     return f"{kept or 'medium'}-{digest}"
 

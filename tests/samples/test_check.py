@@ -169,6 +169,46 @@ def test_a_medium_that_is_trained_on_and_held_out_is_a_leak(splits, leaks, tmp_p
         assert leak.sentence.startswith("the medium 'p' is trained on here, and held out in ")
 
 
+def own_set(folder: Path, split: str, colours: dict[str, str], ending: str = "jsonl") -> Path:
+    """A set of one's own in a folder called photos, its media in the shard or copied beside it."""
+    samples = []
+    for name, colour in colours.items():
+        (folder / "photos").mkdir(parents=True, exist_ok=True)
+        path = folder / "photos" / name
+        Image.new("RGB", (6, 4), colour).save(path, "PPM")  # of one size, whatever the colour
+        medium = MediaReference(f"photos/{name}", "image", path=str(path), size_hw=(4, 6))
+        samples.append(Sample(f"photos/{name}/what", "photos", "refer", split, TURN, (medium,), BOX))
+    write_shard(samples, folder / "set" / f"{split}-0.{ending}", "copy")
+    return folder / "set"
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "tar", "parquet"])
+@pytest.mark.parametrize(
+    ("held", "leaks"),
+    [
+        pytest.param({"1.ppm": "blue", "2.ppm": "green"}, [], id="other_files_of_one_name"),
+        pytest.param({"1.ppm": "red"}, ["the file of 'photos/1.ppm' is trained on here, and held out in "], id="same"),
+        pytest.param(
+            {"1.ppm": "blue", "9.ppm": "red"},
+            ["the file of 'photos/1.ppm' is trained on here, and held out as 'photos/9.ppm' in "],
+            id="same_file_of_another_name",
+        ),
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1], ids=["trained_first", "held_out_first"])
+def test_files_are_compared_not_names(tmp_path, ending, held, leaks, order):
+    sets = [
+        own_set(tmp_path / "a", "train", {"1.ppm": "red", "2.ppm": "white"}, ending),
+        own_set(tmp_path / "b", "val", held, ending),
+    ]
+    check = Check()
+    found = [problem.sentence for path in sets[::order] for problem in check.problems(path)]
+    assert ["id: expected one that no other sample has" in one for one in found] == [True] * (held["1.ppm"] == "red")
+    found = [leak.sentence for leak in check.leaks()]
+    assert len(found) == len(leaks)
+    assert all(one.startswith(start) for one, start in zip(found, leaks, strict=True)), found
+
+
 def test_the_same_facts_are_asked_of_a_set_not_of_all(tmp_path):
     check = Check(media=False)
     for number, size_hw in enumerate(([4, 6], [8, 12])):  # the other set has the images at another size

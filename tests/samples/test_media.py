@@ -127,3 +127,19 @@ def test_nothing_is_placed_or_looked_for_with_none(tmp_path):
     assert place_medium(inside, tmp_path, "none") == "train2017/a.jpg"
     assert place_medium(outside, tmp_path, "none") == "images/set-b.jpg"
     assert not list(tmp_path.iterdir())
+
+
+def test_files_of_one_path_in_two_sets_are_placed_side_by_side(tmp_path):
+    """photos/1.png of two folders called photos; a published id stands for one image wherever it lies."""
+    media = []
+    for name, colour in (("a", "red"), ("b", "blue")):
+        path = tmp_path / name / "photos" / "1.png"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (6, 4), colour).save(path)
+        media.append(MediaReference("photos/1.png", "image", path=str(path), size_hw=(4, 6)))
+    for way in ("link", "copy"):
+        placed = [tmp_path / way / place_medium(medium, tmp_path / way, way) for medium in media]
+        assert [Image.open(path).getpixel((0, 0)) for path in placed] == [(255, 0, 0), (0, 0, 255)]
+        assert all(path.name.startswith("photos-1-png-") for path in placed)
+    published = [replace(medium, id="coco/000000000001") for medium in media]
+    assert len({placed_path(medium, tmp_path) for medium in published}) == 1

@@ -2,8 +2,9 @@
 
 Held out are all images of the splits that are not trained on, by every id that any of the sets has for them: the same
 image in the train split of another set would leak what is measured. (Visual Genome says that its vg/1 is COCO's
-coco/5, which is held out; then a dialogue about vg/1 is, though its own set knows nothing of COCO.) Kept in one SQLite
-file, which the workers look up.
+coco/5, which is held out; then a dialogue about vg/1 is, though its own set knows nothing of COCO.) Whatever it is
+called, a file of the same bytes is held out too; and an id that is only a path, as in sets of one's own, holds nothing
+out where the files can be compared. Kept in one SQLite file, which the workers look up.
 """
 
 import json
@@ -17,7 +18,8 @@ from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.runs.pool import Workers, map_ordered
 from deixis.datasets.runs.sources import Record, Source, open_once
 from deixis.files.whole import whole_file
-from deixis.samples.sample import Skipped, is_train
+from deixis.samples.same_files import are_other_files, media_file, names_a_file
+from deixis.samples.sample import MediaReference, Skipped, is_train
 
 CHUNK_ITEMS = 2_000
 MAX_NAMES = 20_000  # of a set, the most frequent ones
@@ -39,6 +41,12 @@ def ids_of(record: Record) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(medium.id for medium in record.signals), *aliases)))
 
 
+def _known_ids(record: Record) -> list[str]:
+    """The ids that hold of any file: not a path within the set of a file that can be compared."""
+    paths = {medium.id for medium in record.signals if names_a_file(medium.id) and media_file(medium) is not None}
+    return [medium_id for medium_id in ids_of(record) if medium_id not in paths]
+
+
 def survey(sources: Sequence[Source], folder: Path, workers: Workers) -> Iterator[int]:
     """Looks through all items of the sources and writes `folder/survey.sqlite`; yields how many items are done."""
     target = folder / "survey.sqlite"
@@ -58,10 +66,13 @@ def survey(sources: Sequence[Source], folder: Path, workers: Workers) -> Iterato
 
 
 def look(chunk: Chunk) -> None:
-    """Writes what a chunk's items are: held-out ids, ids of one image, names with counts, the item of each medium."""
+    """Writes what a chunk's items are: held-out ids and files, ids of one image, names with counts, the item of each
+    medium.
+    """
     if chunk.target.is_file():
         return
     held: dict[str, str] = {}
+    files: dict[tuple[int, str, str], str] = {}
     media: dict[str, int] = {}
     same: dict[tuple[str, str], None] = {}
     names: Counter[str] = Counter()
@@ -69,16 +80,22 @@ def look(chunk: Chunk) -> None:
         if isinstance(record, Skipped):
             continue
         if isinstance(record, Annotated) and len(record.signals) == 1:  # of several it is not told whose they are
-            same |= {(record.signals[0].id, alias): None for alias in record.aliases}
+            first, *others = _known_ids(record) or [""]
+            same |= {(first, other): None for other in others}
         for medium_id in ids_of(record):
             media.setdefault(medium_id, number)
-            if not is_train(record.split):
+        if not is_train(record.split):
+            for medium_id in _known_ids(record):
                 held.setdefault(medium_id, record.split)
+            for medium in record.signals:
+                if (file := media_file(medium)) is not None:
+                    files.setdefault((file.size, file.digest, medium.id), record.split)
         if isinstance(record, Annotated):
             names.update(obj.full_name for obj in record.objects if obj.name)
             names.update(dict.fromkeys(record.absent, 0))
     with whole_file(chunk.target) as part:
         found = {"held": held, "media": media, "same": list(same), "names": names.most_common()}
+        found["files"] = [(*file, split) for file, split in files.items()]
         part.write_text(json.dumps(found), encoding="utf-8")
 
 
@@ -86,6 +103,10 @@ def _join(chunks: Iterable[Chunk], path: Path) -> None:
     file = sqlite3.connect(path)
     with file:
         file.execute("CREATE TABLE held (id TEXT PRIMARY KEY, why TEXT) WITHOUT ROWID")
+        file.execute(
+            "CREATE TABLE files (size INTEGER, digest TEXT, id TEXT, why TEXT, PRIMARY KEY (size, digest, id))"
+        )
+        file.execute("CREATE INDEX file_ids ON files (id)")
         file.execute("CREATE TABLE media (source TEXT, id TEXT, item INTEGER, PRIMARY KEY (source, id)) WITHOUT ROWID")
         file.execute("CREATE TABLE same (one TEXT, other TEXT, PRIMARY KEY (one, other)) WITHOUT ROWID")
         file.execute("CREATE TABLE names (source TEXT, name TEXT, count INTEGER, PRIMARY KEY (source, name))")
@@ -93,6 +114,8 @@ def _join(chunks: Iterable[Chunk], path: Path) -> None:
             found, name = json.loads(chunk.target.read_text(encoding="utf-8")), chunk.source.name
             why = [(medium, f"it is in {split} of {name}") for medium, split in found["held"].items()]
             file.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", why)
+            files = [(*own, f"it is in {split} of {name}") for *own, split in found["files"]]
+            file.executemany("INSERT OR IGNORE INTO files VALUES (?, ?, ?, ?)", files)
             file.executemany(
                 "INSERT OR IGNORE INTO media VALUES (?, ?, ?)", [(name, *m) for m in found["media"].items()]
             )
@@ -122,10 +145,28 @@ class Survey:
         if not self.path.is_file() or not is_train(record.split):
             return None
         for medium_id in ids_of(record):
-            found = _opened(self.path).execute("SELECT why FROM held WHERE id = ?", (medium_id,)).fetchone()
-            if found:
+            if found := self._first("SELECT why FROM held WHERE id = ?", medium_id):
                 return f"held out: {medium_id} may not be trained on, {found[0]}"
+        for medium in record.signals:
+            if found := self._held_file(medium):
+                return f"held out: {medium.id} may not be trained on, {found}"
         return None
+
+    def _held_file(self, medium: MediaReference) -> str | None:
+        """Why the file of a medium is held out: by its bytes, or by its id where there is no file to compare."""
+        file = media_file(medium)
+        if file is None:
+            found = self._first("SELECT why FROM files WHERE id = ?", medium.id)
+            return found[0] if found else None
+        if not self._first("SELECT 1 FROM files WHERE size = ?", file.size):
+            return None
+        found = self._first("SELECT why, id FROM files WHERE size = ? AND digest = ?", file.size, file.digest)
+        if not found:
+            return None
+        return found[0] if found[1] == medium.id else f"{found[0]} as '{found[1]}'"
+
+    def _first(self, query: str, *values: str | int) -> tuple | None:
+        return _opened(self.path).execute(query, values).fetchone()
 
     def vocabulary(self, sources: Sequence[str]) -> tuple[str, ...]:
         """Names of the sources' objects, the most frequent first; those surely absent somewhere too."""
@@ -142,18 +183,22 @@ class Survey:
 
 @dataclass(frozen=True)
 class ObjectsOf:
-    """What a source marks in a medium, by the medium's id, and vague names as objects without a place; picklable."""
+    """What a source marks in a medium, and vague names as objects without a place; picklable."""
 
     source: Source
     folder: Path
 
-    def __call__(self, medium_id: str) -> Sequence[Object]:
-        number = Survey(self.folder).item_of(self.source.name, medium_id)
+    def __call__(self, medium: MediaReference) -> Sequence[Object]:
+        number = Survey(self.folder).item_of(self.source.name, medium.id)
         records = [] if number is None else self.source.records_of(number)
         return [
             obj
             for record in records
-            if isinstance(record, Annotated) and medium_id in ids_of(record)
+            if isinstance(record, Annotated) and medium.id in ids_of(record)
+            if not any(
+                own.id == medium.id and are_other_files(own.id, media_file(own), media_file(medium))
+                for own in record.signals
+            )
             for obj in (*record.objects, *map(Object, record.vague))
         ]
 

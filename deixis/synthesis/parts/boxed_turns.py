@@ -46,11 +46,11 @@ MIN_SIDE = 1.0  # of a detected box, in pixels
 @no_type_check
 @dataclass(frozen=True)
 class BoxedTurnsOptions:
-    """objects_of: the objects that another set annotates in an image, by media id. vocabulary: names to detect where
+    """objects_of: the objects that another set annotates in an image. vocabulary: names to detect where
     the text contains them; if empty, the nouns of the text. min_score: of a detection. min_marks: fewer marked phrases
     make no sample. repeats: mark an object each time it is named, not once per answer."""
 
-    objects_of: Callable[[str], Sequence[Object]] | None = None
+    objects_of: Callable[[MediaReference], Sequence[Object]] | None = None
     vocabulary: tuple[str, ...] = ()
     min_score: float = 0.4
     min_marks: Count = 1
@@ -95,7 +95,7 @@ def make(
             return
         try:
             medium = _image(item)
-            places = _annotated(options.objects_of(medium.id)) if options.objects_of else Places()
+            places = _annotated(options.objects_of(medium)) if options.objects_of else Places()
             if not places.regions and annotators.boxes is not None:
                 detect = detect or annotators.boxes()
                 places = _detected(item, medium, detect, options)

@@ -284,3 +284,49 @@ def test_memory_does_not_grow_with_the_set(tmp_path):
 )
 def test_equal_reasons_are_counted_as_one(why, expected):
     assert reason(why) == expected
+
+
+def own_set(folder: Path, **colours: str) -> Path:
+    """A set of one's own in a folder called photos, in folders of splits and classes."""
+    for name, colour in colours.items():
+        path = folder / "photos" / name.replace("__", "/").replace("_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), colour).save(path, "BMP")  # of one size, whatever the colour
+    return folder / "photos"
+
+
+@pytest.mark.parametrize(
+    ("held", "kept", "reasons"),
+    [
+        pytest.param({"val__cat__1_bmp": "blue"}, ["1.bmp", "2.bmp"], {}, id="other_file"),
+        pytest.param(
+            {"val__cat__1_bmp": "red", "val__cat__2_bmp": "blue"},
+            ["2.bmp"],
+            {"held out: … may not be trained on, it is in val of val_set as …": 1},
+            id="same_file_of_another_path",
+        ),
+        pytest.param({"train__cat__2_bmp": "blue"}, ["1.bmp", "2.bmp"], {}, id="same_path_and_not_held_out"),
+    ],
+)
+def test_own_files_are_held_out_by_their_content(tmp_path, held, kept, reasons):
+    """Two sets in folders of one name: a path says nothing, the bytes do."""
+    path = own_set(tmp_path / "a", train__cat__1_bmp="red", train__cat__2_bmp="white")
+    other = own_set(tmp_path / "b", **held)
+    out = tmp_path / "out"
+    source, val_set = (
+        Source(name, "class_folders", DatasetConfig(folder), out / ".run" / f"{name}.sqlite")
+        for name, folder in (("source", path), ("val_set", other))
+    )
+    report = read_set(ReadPlan(source, (val_set,)), RunFolder(out), Workers())
+    assert report["reasons"] == reasons
+    samples = [sample for _, sample in open_samples(out)]
+    assert [Path(sample.signals[0].id).name for sample in samples] == kept
+
+
+def test_own_files_of_one_path_are_held_out_where_they_are_the_same(tmp_path):
+    folders = [own_set(tmp_path / name, cat__1_bmp=colour) for name, colour in (("a", "red"), ("b", "red"))]
+    out = tmp_path / "out"
+    source = Source("source", "class_folders", DatasetConfig(folders[0]), out / ".run" / "source.sqlite")
+    held = Source("held", "class_folders", DatasetConfig(folders[1], split="val"), out / ".run" / "held.sqlite")
+    report = read_set(ReadPlan(source, (held,)), RunFolder(out), Workers())
+    assert report["reasons"] == {"held out: … may not be trained on, it is in val of held": 1}

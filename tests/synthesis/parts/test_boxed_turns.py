@@ -89,7 +89,7 @@ def dialogue(*answers: str, **fields) -> Sample:
 
 def boxed(item, **options) -> Sample | Skipped:
     """The sample, or why there is none."""
-    options = {"objects_of": lambda medium_id: THINGS if medium_id == "coco/000000000007" else ()} | options
+    options = {"objects_of": lambda medium: THINGS if medium.id == "coco/000000000007" else ()} | options
     (found,) = make([item], 9, "7", Annotators(), BoxedTurnsOptions(**options))
     if isinstance(found, Sample):
         record = found.to_json()
@@ -222,7 +222,7 @@ def test_a_detector_is_asked_for_names_of_the_vocabulary(pictured):
 def test_annotations_come_before_the_detector(pictured):
     detector = Detector(("car", (1, 2, 9, 9), 0.9))
     items = [dialogue("A car."), pictured("A car.")]
-    first, second = boxed_by(detector, items, objects_of=lambda medium_id: THINGS if "coco" in medium_id else ())
+    first, second = boxed_by(detector, items, objects_of=lambda medium: THINGS if "coco" in medium.id else ())
     assert first.regions == (THINGS[3].region,)
     assert second.regions == (Region(box=(1, 2, 9, 9)),)
     assert len(detector.asked) == 1
@@ -271,7 +271,9 @@ def test_real_dialogues_with_real_boxes(shared_data):
         record = json.loads(line)
         medium = MediaReference(record["id"], "image")
         items.append(dialogue(plain_text(record["output"]), id=f"{record['id']}/{record['type']}", signals=(medium,)))
-    found = list(make(items, 999, "7", Annotators(), BoxedTurnsOptions(objects_of=lambda key: objects.get(key, ()))))
+    found = list(
+        make(items, 999, "7", Annotators(), BoxedTurnsOptions(objects_of=lambda medium: objects.get(medium.id, ())))
+    )
     samples = [each for each in found if isinstance(each, Sample)]
     assert len(samples) > 0.8 * len(items)
     for sample in samples:
