@@ -1,5 +1,6 @@
 """Opens regular files only: a pipe or a device would block the reader, or feed it without end."""
 
+import io
 import os
 import stat
 from pathlib import Path
@@ -18,8 +19,17 @@ TYPES = {
 }
 
 
+class _Reader(io.BufferedReader):
+    """Takes memory for what the file holds, where a header announces more: Python would take it before it reads."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > io.DEFAULT_BUFFER_SIZE:
+            size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
+        return super().read(size)
+
+
 def open_regular(path: str | Path) -> BinaryIO:
-    """The file at `path`, open for reading bytes; links are followed.
+    """The file at `path`, open for reading bytes; links are followed. No read takes more memory than the file is long.
 
     Raises: InputError when it is a pipe, device, socket or folder, or no name of a file at all; OSError when it cannot
     be opened, as `open` does.
@@ -29,7 +39,7 @@ def open_regular(path: str | Path) -> BinaryIO:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         _check_mode(os.fstat(descriptor).st_mode, path)
-        return os.fdopen(descriptor, "rb")
+        return _Reader(io.FileIO(descriptor, "rb"))
     except BaseException:
         os.close(descriptor)
         raise

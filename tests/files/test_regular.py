@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,19 @@ def test_refused(name: str, found: str, take, tmp_path: Path) -> None:
 def test_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "none")
+
+
+def test_a_read_takes_no_memory_for_what_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"a" * 100_000)
+    with open_regular(path) as stream:
+        assert stream.read(10) == b"a" * 10
+        tracemalloc.start()
+        try:
+            assert len(stream.read(2**32)) == 100_000 - 10
+            assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        finally:
+            tracemalloc.stop()
+        assert stream.read(2**32) == b""
+        stream.seek(99_999)
+        assert stream.read() == b"a"
