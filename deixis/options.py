@@ -157,6 +157,15 @@ def read_options(cls: type[T], values: Any, where: str) -> T:
         raise ConfigError(f"{where}{error}") from None
 
 
+def check_record(cls: type[T], values: Mapping[str, Any]) -> T:
+    """An instance of a dataclass that does not check itself. Raises ConfigError as `read_options`."""
+    record: Any = cls
+    check_known("", values, {field.name for field in fields(record)})
+    for name, hint in _hints(cls).items():
+        check_value(name, values.get(name), hint)
+    return cls(**values)
+
+
 def plain_values(record: Any) -> dict[str, Any]:
     """A dataclass instance as JSON and YAML hold it, which `read_options` takes again: tuples become lists."""
     return asdict(record, dict_factory=lambda pairs: {n: list(v) if isinstance(v, tuple) else v for n, v in pairs})
@@ -236,6 +245,9 @@ def _fits(value: Any, hint: Any) -> bool:
             and not isinstance(value, str)
             and all(_fits(item, arguments[0]) for item in value)
         )
+    if origin is dict:
+        key, own = arguments
+        return isinstance(value, dict) and all(_fits(name, key) and _fits(item, own) for name, item in value.items())
     if hint in (int, float):
         return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
     return isinstance(value, origin or hint)

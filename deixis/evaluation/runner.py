@@ -1,7 +1,7 @@
 """The evaluation loop: examples are asked in blocks, each stored as one file, so that a stopped run resumes and several
 processes can share one.
 
-    OUT/rows/00000.jsonl     the results of examples 0 .. 31, complete or absent
+    OUT/rows/00000.jsonl     the results of examples 0 .. 31 and their digest, complete or absent
     OUT/rows/00001.lock      locked by the process that works on block 1; released if it dies
     OUT/run.json             the settings and the model
 
@@ -22,9 +22,10 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from deixis.conversation import open_signals, question_sample, with_answer
-from deixis.errors import DeixisError, InputError, UnsupportedError
+from deixis.errors import DataError, DeixisError, InputError, UnsupportedError
 from deixis.evaluation.benchmark import JUDGE_PREFIX, TEACHER_FORCED, Benchmark, BenchmarkInfo, Example, ExampleResult
 from deixis.files.locks import claimed
+from deixis.files.state import fields_of, read_state, stored
 from deixis.files.whole import whole_file
 from deixis.geometry import Region
 from deixis.inference import Answer, Model
@@ -32,6 +33,7 @@ from deixis.inference.abilities import WANTS
 from deixis.samples.sample import Sample, Skipped
 
 BLOCK = 32
+ASK_AGAIN = "remove it, and the same command asks these examples again"
 WAIT_S = 0.2
 TargetAnswer = tuple[str, tuple[Region, ...]]
 """A target answer in markup, and the regions that it refers to."""
@@ -86,25 +88,25 @@ def run_examples(
     rows = folder / "rows"
     rows.mkdir(parents=True, exist_ok=True)
     _open_run(folder, run.description(model.name))
+    results: dict[int, list[ExampleResult]] = {}
     waiting = True
     # A pass takes every free block; passes repeat while other processes still work on theirs.
     while waiting:
-        waiting, skipped, count = False, [], 0
+        waiting, skipped = False, []
         for number, block in enumerate(_blocks(run, skipped)):
-            count = number + 1
             path = rows / f"{number:05d}.jsonl"
-            if path.is_file():
-                continue
-            with claimed(path.with_suffix(".lock")) as mine:
-                # Checked again under the lock: the block may have been finished between the check and the lock.
-                if mine and not path.is_file():
-                    write_json_lines(path, map(asdict, ask(run, model, block)))
-                    advance(len(block))
-                waiting = waiting or not path.is_file()
+            if number not in results and not path.is_file():
+                with claimed(path.with_suffix(".lock")) as mine:
+                    # Checked again under the lock: the block may have been finished between the check and the lock.
+                    if mine and not path.is_file():
+                        _write_block(path, ask(run, model, block))
+                        advance(len(block))
+            if number not in results and path.is_file():
+                results[number] = _read_block(path, block)
+            waiting = waiting or number not in results
         if waiting:
             time.sleep(WAIT_S)
-    stored = [(rows / f"{number:05d}.jsonl").read_text(encoding="utf-8") for number in range(count)]
-    return [ExampleResult(**json.loads(line)) for text in stored for line in text.split("\n")[:-1]], skipped
+    return [row for number in sorted(results) for row in results[number]], skipped
 
 
 def examples(run: EvaluationRun) -> Iterator[Example | Skipped]:
@@ -173,11 +175,33 @@ def _result(benchmark: Benchmark, example: Example, answer: Answer | DeixisError
     return ExampleResult(*asked, scored.to_dict(), scored.raw, metrics, failure)
 
 
+def _write_block(path: Path, rows: Sequence[ExampleResult]) -> None:
+    lines = [json.dumps(asdict(row)) for row in rows]
+    with whole_file(path) as part:
+        part.write_text("\n".join([*lines, _last_line(lines)]) + "\n", encoding="ascii")
+
+
+def _read_block(path: Path, block: Sequence[Example]) -> list[ExampleResult]:
+    """The stored results of the examples of a block. Raises DataError for a damaged file, or one of other examples."""
+    with stored(path, ASK_AGAIN):
+        *lines, last = path.read_text(encoding="ascii").removesuffix("\n").split("\n")
+        if last != _last_line(lines):
+            raise DataError("its last line is not the digest of the others")
+        rows = [ExampleResult(**json.loads(line)) for line in lines]
+        if [row.id for row in rows] != [example.id for example in block]:
+            raise DataError("its results are not of the examples that the files of --data have now")
+        return rows
+
+
+def _last_line(lines: Sequence[str]) -> str:
+    return json.dumps({"digest": blake2b("\n".join(lines).encode("ascii"), digest_size=8).hexdigest()})
+
+
 def _open_run(folder: Path, description: dict[str, Any]) -> None:
     path = folder / "run.json"
     if not path.is_file():
         write_json_lines(path, [description], indent=1)
-    earlier = json.loads(path.read_text(encoding="utf-8"))
+    earlier = read_state(path, fields_of, f"remove the folder '{folder}' to begin again")
     for name, value in description.items():
         if earlier.get(name) != value:
             raise InputError(
@@ -188,7 +212,8 @@ def _open_run(folder: Path, description: dict[str, Any]) -> None:
 
 def write_json_lines(path: Path, records: Iterable[Mapping[str, Any]], indent: int | None = None) -> None:
     """Writes a file with one JSON object per record, complete or not at all."""
-    with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
+    # names of files may hold halves of characters, which become JSON's own escapes
+    with whole_file(path) as part, part.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.writelines(json.dumps(record, ensure_ascii=False, indent=indent) + "\n" for record in records)
 
 

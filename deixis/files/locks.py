@@ -13,6 +13,9 @@ from filelock import FileLock, Timeout
 
 from deixis.errors import OutputError
 
+LOCK = ".lock"
+"""In a folder."""
+
 
 def lock_beside(target: Path) -> Path:
     """The lock file of an output that may not be there yet: hidden, in the same folder."""
@@ -54,6 +57,20 @@ def alone(lock: Path, target: Path, wait_s: float = 0) -> Generator[None]:
                 "for it, or choose another place"
             )
         yield
+
+
+@contextmanager
+def alone_in(folder: Path) -> Generator[None]:
+    """Holds a folder, which is made where it is missing, and goes again where it stays empty. Raises as `alone`."""
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with alone(folder / LOCK, folder):
+            yield
+    finally:
+        if is_new:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def _holder(lock: Path) -> str:

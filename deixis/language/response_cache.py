@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deixis.errors import DeixisError, InputError
+from deixis.files.full_disk import full_disk_named
 
 NANO = 1_000_000_000
 """Money is counted in whole billionths of a US dollar, so that sums are exact."""
@@ -51,40 +52,36 @@ class CostCapReached(DeixisError):
 class ResponseCache:
     """The cache file, opened once per process for all its threads; created if missing.
 
-    Raises InputError for a file that is no such file, OSError where there is no place for it.
+    Raises InputError for a file that is no such file, OutputError for a full disk, OSError where there is no place.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        try:
+        with self._used():
             self._file = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
             weakref.finalize(self, self._file.close)
             _use_wal(self._file)
             with _transaction(self._file):
                 for statement in filter(str.strip, _TABLES.split(";")):
                     self._file.execute(statement)
-        except sqlite3.DatabaseError as error:
-            raise InputError(
-                f"{path}: expected a response cache or no file, got another kind of file ({error})"
-            ) from None
 
     def answer(self, key: str) -> str | None:
         """The response stored under a key, or None."""
-        with self._lock:
+        with self._used():
             found = self._file.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
         return found[0] if found else None
 
     @property
     def spent_usd(self) -> float:
         """The cost of all requests so far, those in flight at their upper bound."""
-        with self._lock:
+        with self._used():
             return self._spent_nano() / NANO
 
     def reserve(self, max_nano_usd: int, cap_usd: float) -> None:
         """Reserves the upper bound of a request's cost. Raises CostCapReached, and reserves nothing, beyond the cap."""
-        with self._lock, _transaction(self._file):
+        with self._used(), _transaction(self._file):
             spent = self._spent_nano()
             if max_nano_usd and spent + max_nano_usd > math.floor(cap_usd * NANO):
                 raise CostCapReached(spent / NANO, cap_usd, max_nano_usd / NANO, self.path)
@@ -92,7 +89,7 @@ class ResponseCache:
 
     def cancel(self, reserved_nano_usd: int) -> None:
         """Releases the reservation of a request that was certainly not processed."""
-        with self._lock, _transaction(self._file):
+        with self._used(), _transaction(self._file):
             self._add(-reserved_nano_usd)
 
     def settle(self, key: str, answer: str, tokens: tuple[int, int], reserved_nano_usd: int, cost_nano_usd: int) -> str:
@@ -100,12 +97,24 @@ class ResponseCache:
 
         The reservation becomes the real cost in the same transaction. tokens: of prompt and completion.
         """
-        with self._lock, _transaction(self._file):
+        with self._used(), _transaction(self._file):
             self._add(cost_nano_usd - reserved_nano_usd)
             self._file.execute(
                 "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", (key, answer, *tokens, cost_nano_usd)
             )
             return self._file.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()[0]
+
+    @contextmanager
+    def _used(self) -> Generator[None]:
+        """The file for this thread alone; an error of SQLite is one sentence about it."""
+        try:
+            with self._lock, full_disk_named(self.path):
+                yield
+        except sqlite3.DatabaseError as error:
+            raise InputError(
+                f"{self.path}: expected a response cache or no file, got another kind of file, or a damaged one "
+                f"({error}); name another, or remove it: responses are then paid for again"
+            ) from None
 
     def _spent_nano(self) -> int:
         return self._file.execute("SELECT nano_usd FROM spent").fetchone()[0]

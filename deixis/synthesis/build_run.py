@@ -165,11 +165,13 @@ def build_set(plan: BuildPlan, folder: RunFolder, workers: Workers, progress: Pr
 
     Where the cost of the language model reaches its cap, or none of many answers in a row can be used, the rest is not
     done and the report, which says so under "stopped", is not stored: the same call with a higher cap resumes.
-    Raises DataError as `read_set` does.
+    Raises DataError and OutputError as `read_set` does.
     """
-    folder.start_or_resume(plan.description())
-    if folder.is_finished:
-        return folder.report()
+    with folder.opened(plan.description()):
+        return folder.report() if folder.is_finished else _build_units(plan, folder, workers, progress)
+
+
+def _build_units(plan: BuildPlan, folder: RunFolder, workers: Workers, progress: Progress) -> dict[str, Any]:
     sources = [*plan.sources.values(), *plan.held_out.values()]
     counts = prepare(sources, folder, progress)
     progress.stage("looking through the sets", sum(counts.values()))

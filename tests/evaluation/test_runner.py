@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deixis.errors import InputError
+from deixis.errors import DataError, InputError
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, Benchmark, BenchmarkInfo, Example
 from deixis.evaluation.metrics.aggregation import mean
 from deixis.evaluation.runner import BLOCK, EvaluationRun, examples, run_examples
@@ -121,6 +121,45 @@ def test_two_processes_share_one_run(tmp_path):
     alone, _ = run_examples(of(400), Counting(), tmp_path / "alone")
     assert reported[0]["rows"] == reported[1]["rows"] == [row.id for row in alone]
     assert sorted(reported[0]["asked"] + reported[1]["asked"]) == sorted(row.id.removeprefix("n/") for row in alone)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        pytest.param(lambda text: "", "its last line is not the digest", id="empty"),
+        pytest.param(lambda text: text[: len(text) // 2], "its last line is not the digest", id="cut"),
+        pytest.param(lambda text: text.replace("true", "null"), "its last line is not the digest", id="changed"),
+        pytest.param(lambda text: "\n".join(text.split("\n")[1:]), "its last line is not the digest", id="shorter"),
+        pytest.param(lambda text: text + "\xff", "ascii", id="no_text"),
+    ],
+)
+def test_a_damaged_block_is_named_and_can_be_removed(tmp_path, damage, why):
+    whole, _ = run_examples(of(75), Counting(), tmp_path)
+    path = tmp_path / "rows" / "00001.jsonl"
+    path.write_text(damage(path.read_text()), encoding="latin-1")
+    with pytest.raises(DataError, match=f"'.*00001.jsonl': .* got a damaged file .*{why}.*; remove it, and .* again"):
+        run_examples(of(75), Counting(), tmp_path)
+    path.unlink()
+    again = Counting()
+    assert run_examples(of(75), again, tmp_path)[0] == whole
+    assert len(again.asked) == BLOCK
+
+
+def test_a_block_of_other_examples_is_refused(tmp_path):
+    run_examples(of(75), Counting(), tmp_path)
+    (tmp_path / "rows" / "00001.jsonl").replace(tmp_path / "rows" / "00000.jsonl")
+    with pytest.raises(DataError, match=r"00000.jsonl': .*its results are not of the examples that the files"):
+        run_examples(of(75), Counting(), tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "\x00"])
+def test_a_damaged_run_file_is_named(tmp_path, content):
+    run_examples(of(5), Counting(), tmp_path)
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(
+        DataError, match=f"run.json': .* got a damaged file .*; remove the folder '{tmp_path}' to begin"
+    ):
+        run_examples(of(5), Counting(), tmp_path)
 
 
 def test_a_refused_example_fails_alone(tmp_path):

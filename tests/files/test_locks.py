@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from deixis.errors import OutputError
-from deixis.files.locks import alone, claimed
+from deixis.files.locks import alone, alone_in, claimed
 
 HOLDS = """
 import sys, time
@@ -51,3 +51,17 @@ def test_one_that_waits_gets_it(tmp_path, holder):
     holder.kill()
     with claimed(tmp_path / ".lock", wait_s=30) as mine:
         assert mine
+
+
+def test_a_folder_is_made_and_goes_again_if_it_stays_empty(tmp_path):
+    out = tmp_path / "a" / "out"
+    with alone_in(out):
+        assert [path.name for path in out.iterdir()] == [".lock"]
+        with pytest.raises(OutputError, match="is writing it now"), alone_in(out):
+            pass
+    assert not out.exists()
+    with alone_in(out):
+        (out / "kept").touch()
+    with alone_in(out):
+        (out / "kept").unlink()
+    assert not list(out.iterdir()), "one that was there stays"

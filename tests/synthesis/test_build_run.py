@@ -95,12 +95,12 @@ def test_a_run_goes_on_after_any_unit(sets, tmp_path):
     build(recipe, tmp_path / "whole")
     folder = RunFolder(tmp_path / "stopped")
     plan = plan_build(recipe, folder, Annotators())
-    folder.start_or_resume(plan.description())
-    counts = {name: source.prepare() for name, source in plan.sources.items()}
-    units = cut(plan, counts)
-    assert sum(survey([*plan.sources.values()], folder.hidden, Workers())) == 60
-    for unit in units[::2]:
-        assert build_unit(plan, folder, unit) is None
+    with folder.opened(plan.description()):
+        counts = {name: source.prepare() for name, source in plan.sources.items()}
+        units = cut(plan, counts)
+        assert sum(survey([*plan.sources.values()], folder.hidden, Workers())) == 60
+        for unit in units[::2]:
+            assert build_unit(plan, folder, unit) is None
     done = {path: path.stat().st_mtime_ns for path in folder.path.glob("*.jsonl")}
     build(recipe, folder.path)
     assert files_of(folder.path) == files_of(tmp_path / "whole")

@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from deixis.datasets.source import METADATA, Item, Row
+from deixis.files.state import stored
 from deixis.files.whole import whole_file
 from deixis.samples.sample import Skipped
 
@@ -25,14 +26,15 @@ class Catalogue:
         self.path = Path(path)
         # a path with ? or # is legal; as_uri writes such signs so that SQLite reads them as part of the name
         self._file = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
-        self._file.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        self.count: int = self._file.execute("SELECT count(*) FROM items").fetchone()[0]
+        with stored(self.path):
+            self._file.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            self.count: int = self._file.execute("SELECT count(*) FROM items").fetchone()[0]
 
     def metadata(self) -> dict[str, tuple[Row, ...]]:
         """The rows that every item sees, by part."""
         found: dict[str, list[Row]] = {}
         query = "SELECT key, part, location, value FROM rows WHERE key = ? ORDER BY rowid"
-        for row in map(_row, self._file.execute(query, (METADATA,))):
+        for row in self._rows(query, METADATA):
             found.setdefault(row.part, []).append(row)
         return {part: tuple(rows) for part, rows in found.items()}
 
@@ -42,7 +44,7 @@ class Catalogue:
             "SELECT rows.key, part, location, value FROM items JOIN rows ON rows.key = items.key "
             "WHERE number >= ? AND number < ? ORDER BY number, rows.rowid"
         )
-        found = map(_row, self._file.execute(query, (start, self.count if stop is None else stop)))
+        found = self._rows(query, start, self.count if stop is None else stop)
         for key, rows in groupby(found, lambda row: row.key):
             yield Item(key, tuple(rows))
 
@@ -52,8 +54,13 @@ class Catalogue:
 
     def skipped(self) -> Iterator[Skipped]:
         """What the pass over the files could not use."""
-        for where, why in self._file.execute("SELECT location, why FROM skipped ORDER BY rowid"):
-            yield Skipped(where, why)
+        with stored(self.path):
+            for where, why in self._file.execute("SELECT location, why FROM skipped ORDER BY rowid"):
+                yield Skipped(where, why)
+
+    def _rows(self, query: str, *values: str | int) -> Iterator[Row]:
+        with stored(self.path):
+            yield from map(_row, self._file.execute(query, values))
 
     def close(self) -> None:
         """Lets go of the file."""

@@ -7,6 +7,7 @@
     OUT/.run/run.json            what the run is; a folder goes on with the same run only
     OUT/.run/UNIT.json           a unit that is done, with its counts
     OUT/.run/*.sqlite            the catalogues of the sets, until all is done
+    OUT/.lock                    held by the process that works on the run
 
 A unit is done when its JSON is there, which is written after its shards; each file is written under a temporary name
 and renamed. So a run may be killed at any moment: what is not done is done again, with the same bytes.
@@ -17,14 +18,17 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deixis.errors import DataError
+from deixis.files.locks import LOCK, alone_in
+from deixis.files.state import fields_of, read_state
 from deixis.files.whole import remove_leftovers, whole_file
-from deixis.options import differences
+from deixis.options import check_record, check_value, differences
 from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import Placement, ShardReport, write_shard
 
@@ -32,6 +36,10 @@ MAX_REASONS = 1_000
 OTHERS = "other reasons"
 _PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\b[\w./-]*\d[\w./-]*")
 RUN, DESCRIPTION, REPORT, SKIPPED = ".run", "run.json", "report.json", "skipped.csv"
+REPORT_FIELDS = {"samples": dict[str, int], "items": int, "shards": int, "skipped": int, "reasons": dict[str, int]}
+MORE_FIELDS = {"wanted": dict[str, int], "left_out": dict[str, str]}
+"""Of the report of a build."""
+REMOVE = "remove the folder '{}' to begin again"
 
 
 @dataclass(frozen=True)
@@ -55,28 +63,37 @@ class RunFolder:
     def hidden(self) -> Path:
         return self.path / RUN
 
-    def start_or_resume(self, description: dict[str, Any]) -> None:
-        """Makes the folder this run's. Raises DataError where it holds another run, or files that no run made."""
+    @contextmanager
+    def opened(self, description: dict[str, Any]) -> Generator[None]:
+        """The folder as this run's, which no other process writes while the block runs.
+
+        Raises: DataError where it holds another run, or files that no run made; OutputError where a process writes it.
+        """
         if self.path.exists() and not self.path.is_dir():
             raise DataError(f"OUT: expected a folder, got the file {self.path}")
+        with alone_in(self.path):
+            self._start_or_resume(description)
+            yield
+
+    def _start_or_resume(self, description: dict[str, Any]) -> None:
         known = self.hidden / DESCRIPTION
         if known.is_file():
-            earlier = json.loads(known.read_text(encoding="utf-8"))
+            earlier = read_state(known, fields_of, REMOVE.format(self.path))
             found = "; ".join(differences(earlier, json.loads(json.dumps(description))))
             if not found:
                 return
             if not self._is_bare():
                 raise DataError(f"{self.path}: holds another run ({found}); choose another folder, or remove this one")
             self._clear()  # catalogues of other sets may have the same names
-        if self.path.is_dir() and any(self.path.iterdir()) and not self._only_ours():
+        if not self._only_ours():
             raise DataError(f"OUT: expected a folder that is new or empty, got {self.path}, which holds other files")
-        self.hidden.mkdir(parents=True, exist_ok=True)
+        self.hidden.mkdir(exist_ok=True)
         self._write(known, description)
 
     def _is_bare(self) -> bool:
         """Whether a run began, or ended, here that made nothing which is worth keeping."""
         if self.is_finished:
-            known = {RUN, REPORT, SKIPPED}
+            known = {RUN, REPORT, SKIPPED, LOCK}
             return not any(self.report()["samples"].values()) and {entry.name for entry in self.path.iterdir()} <= known
         return self._only_ours() and not any(
             entry.suffix == ".json" and entry.name != DESCRIPTION for entry in self.hidden.iterdir()
@@ -88,12 +105,12 @@ class RunFolder:
         shutil.rmtree(self.hidden)
 
     def discard_if_empty(self) -> None:
-        """Removes the folder if it holds no results, so that a wrong command leaves nothing behind."""
+        """Removes what is in the folder if there are no results, so that a wrong command leaves nothing behind."""
         if self._only_ours() and {entry.name for entry in self.hidden.iterdir()} <= {DESCRIPTION}:
-            shutil.rmtree(self.path)
+            shutil.rmtree(self.hidden)
 
     def _only_ours(self) -> bool:
-        return {entry.name for entry in self.path.iterdir()} <= {RUN}
+        return {entry.name for entry in self.path.iterdir()} <= {RUN, LOCK}
 
     def is_done(self, unit: str) -> bool:
         return (self.hidden / f"{unit}.json").is_file()
@@ -110,9 +127,7 @@ class RunFolder:
         return (name,) * (written.samples > 0), written
 
     def report_of(self, unit: str) -> UnitReport:
-        values = json.loads((self.hidden / f"{unit}.json").read_text(encoding="utf-8"))
-        skipped = tuple(Skipped(**skip) for skip in values["skipped"])
-        return UnitReport(**values | {"shards": tuple(values["shards"]), "skipped": skipped})
+        return read_state(self.hidden / f"{unit}.json", _unit_report)
 
     @property
     def is_finished(self) -> bool:
@@ -120,7 +135,7 @@ class RunFolder:
 
     def report(self) -> dict[str, Any]:
         """The report of a finished run."""
-        return json.loads((self.path / REPORT).read_text(encoding="utf-8"))
+        return read_state(self.path / REPORT, _run_report, REMOVE.format(self.path))
 
     def finish(self, report: dict[str, Any], skipped: Iterator[Skipped]) -> None:
         """Writes what was skipped, then the report, and removes the catalogues and what killed processes left half."""
@@ -137,6 +152,19 @@ class RunFolder:
     def _write(self, path: Path, values: dict[str, Any]) -> None:
         with whole_file(path) as part:
             part.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _unit_report(values: Any) -> UnitReport:
+    known = fields_of(values)
+    skipped = tuple(check_record(Skipped, fields_of(skip)) for skip in known["skipped"])
+    return check_record(UnitReport, known | {"shards": tuple(known["shards"]), "skipped": skipped})
+
+
+def _run_report(values: Any) -> dict[str, Any]:
+    report = fields_of(values)
+    for name, hint in (REPORT_FIELDS | {name: hint for name, hint in MORE_FIELDS.items() if name in report}).items():
+        check_value(name, report.get(name), hint)
+    return report
 
 
 def reason(why: str) -> str:

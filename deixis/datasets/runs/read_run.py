@@ -61,11 +61,14 @@ class ReadUnit:
 def read_set(plan: ReadPlan, folder: RunFolder, workers: Workers, progress: Progress = Silent()) -> dict[str, Any]:
     """The report of the run; it goes on with what an earlier call has done.
 
-    Raises DataError for a set that is no such set or has no items, and for a folder that holds anything else.
+    Raises DataError for a set that is no such set or has no items, and for a folder that holds anything else;
+    OutputError for one that another process writes.
     """
-    folder.start_or_resume(plan.description())
-    if folder.is_finished:
-        return folder.report()
+    with folder.opened(plan.description()):
+        return folder.report() if folder.is_finished else _read_units(plan, folder, workers, progress)
+
+
+def _read_units(plan: ReadPlan, folder: RunFolder, workers: Workers, progress: Progress) -> dict[str, Any]:
     count = prepare([plan.source, *plan.held_out], folder, progress)[plan.source.name]
     if plan.held_out:
         progress.stage("looking for held-out media", sum(source.count() for source in plan.held_out))

@@ -13,16 +13,26 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deixis.datasets.annotated import Annotated, Object
 from deixis.datasets.runs.pool import Workers, map_ordered
 from deixis.datasets.runs.sources import Record, Source, open_once
+from deixis.files.state import fields_of, read_state, stored
 from deixis.files.whole import whole_file
+from deixis.options import check_value
 from deixis.samples.same_files import are_other_files, media_file, names_a_file
 from deixis.samples.sample import MediaReference, Skipped, is_train
 
 CHUNK_ITEMS = 2_000
 MAX_NAMES = 20_000  # of a set, the most frequent ones
+FOUND = {
+    "held": dict[str, str],
+    "media": dict[str, int],
+    "same": list[tuple[str, str]],
+    "names": list[tuple[str, int]],
+    "files": list[tuple[int, str, str, str]],
+}
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,7 @@ def _join(chunks: Iterable[Chunk], path: Path) -> None:
         file.execute("CREATE TABLE same (one TEXT, other TEXT, PRIMARY KEY (one, other)) WITHOUT ROWID")
         file.execute("CREATE TABLE names (source TEXT, name TEXT, count INTEGER, PRIMARY KEY (source, name))")
         for chunk in chunks:
-            found, name = json.loads(chunk.target.read_text(encoding="utf-8")), chunk.source.name
+            found, name = read_state(chunk.target, _found), chunk.source.name
             why = [(medium, f"it is in {split} of {name}") for medium, split in found["held"].items()]
             file.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", why)
             files = [(*own, f"it is in {split} of {name}") for *own, split in found["files"]]
@@ -129,6 +139,15 @@ def _join(chunks: Iterable[Chunk], path: Path) -> None:
             pass
         file.execute("DROP TABLE same")
     file.close()
+
+
+def _found(values: Any) -> dict[str, Any]:
+    """What `look` wrote."""
+    found = fields_of(values)
+    found |= {name: [tuple(pair) for pair in found[name]] for name in ("same", "names", "files")}
+    for name, hint in FOUND.items():
+        check_value(name, found[name], hint)
+    return found
 
 
 _HOLD_ALIASES = "INSERT OR IGNORE INTO held SELECT other, why FROM same JOIN held ON held.id = same.one"
@@ -165,20 +184,24 @@ class Survey:
             return None
         return found[0] if found[1] == medium.id else f"{found[0]} as '{found[1]}'"
 
-    def _first(self, query: str, *values: str | int) -> tuple | None:
-        return _opened(self.path).execute(query, values).fetchone()
-
     def vocabulary(self, sources: Sequence[str]) -> tuple[str, ...]:
         """Names of the sources' objects, the most frequent first; those surely absent somewhere too."""
         marks = ",".join("?" * len(sources))
         query = f"SELECT name FROM names WHERE source IN ({marks}) GROUP BY name ORDER BY sum(count) DESC, name LIMIT ?"
-        return tuple(name for (name,) in _opened(self.path).execute(query, (*sources, MAX_NAMES)))
+        return tuple(name for (name,) in self._rows(query, *sources, MAX_NAMES))
 
     def item_of(self, source: str, medium_id: str) -> int | None:
         """The number of the item of a source that is about a medium."""
         query = "SELECT item FROM media WHERE source = ? AND id = ?"
-        found = _opened(self.path).execute(query, (source, medium_id)).fetchone()
+        found = self._first(query, source, medium_id)
         return found[0] if found else None
+
+    def _first(self, query: str, *values: str | int) -> tuple | None:
+        return next(iter(self._rows(query, *values)), None)
+
+    def _rows(self, query: str, *values: str | int) -> list[tuple]:
+        with stored(self.path):
+            return _opened(self.path).execute(query, values).fetchall()
 
 
 @dataclass(frozen=True)

@@ -91,9 +91,9 @@ def test_a_run_resumes_after_any_unit(tmp_path):
     read(path, tmp_path / "whole", shard_items=5)
     out = tmp_path / "stopped"
     plan, folder = plan_of(path, out, shard_items=5), RunFolder(out)
-    folder.start_or_resume(plan.description())
-    plan.source.prepare()
-    read_unit(plan, folder, ReadUnit(1, 5, 10))
+    with folder.opened(plan.description()):
+        plan.source.prepare()
+        read_unit(plan, folder, ReadUnit(1, 5, 10))
     shard = out / "train-00001.jsonl"
     before = shard.stat().st_mtime_ns
     (out / ".train-00002.jsonl.1.part").write_text("half a sha")  # of a process that was killed while writing
@@ -208,9 +208,8 @@ def test_a_command_that_was_wrong_is_mended_and_given_again(tmp_path):
     with pytest.raises(ValueError, match="name: expected what the masks show"):
         read_masks()
     assert not (tmp_path / "out").exists(), "a mistake leaves no folder"
-    RunFolder(tmp_path / "out").start_or_resume(
-        {"run": "read", "options": {"name": "cat"}}
-    )  # killed before it did anything
+    with RunFolder(tmp_path / "out").opened({"run": "read", "options": {"name": "cat"}}):
+        pass  # killed before it did anything
     assert read_masks(name="mug")["samples"] == {"train": 1}
     with pytest.raises(ValueError, match=r'another run .its source.options.name is "mug", now it is "cup".'):
         read_masks(name="cup")
