@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from deixis.datasets.annotated import Annotated, Object
-from deixis.datasets.detection.coco_files import LISTS, file_of, heading, id_text, scan_coco
+from deixis.datasets.detection.coco_files import LISTS, UNPLACED, file_of, heading, id_text, scan_coco
 from deixis.datasets.files.boxes import box_from_xywh
 from deixis.datasets.files.class_lists import readable
 from deixis.datasets.files.images import declared_size_hw, image_reference, set_name, split_of
@@ -82,7 +82,7 @@ def read_coco(
         variant, medium.size_hw, config.options.get("form"), *(heading(metadata, of, item.key) for of in LISTS)
     )
     objects: list[Object] = []
-    unusable: list[Object | None] = []
+    unusable = [context.perhaps_named(annotation) for annotation in heading(metadata, UNPLACED, item.key).values()]
     for row in item.of("annotation"):
         obj = None
         try:
@@ -144,6 +144,13 @@ class _Context:
         attributes = [self.attributes.get(id_text(n)) for n in annotation.get(self.variant.attributes) or ()]
         words = tuple(readable(str(record["name"])) for record in attributes if record is not None)
         return replace(self.variant.obj(category), attributes=words)
+
+    def perhaps_named(self, annotation: Record) -> Object | None:
+        """As `named`; None where the category is unknown."""
+        try:
+            return self.named(annotation)
+        except DeixisError:
+            return None
 
     def region(self, annotation: Record) -> tuple[Region, str]:
         """As `region_of_annotation`, with a mask where masks are asked for."""

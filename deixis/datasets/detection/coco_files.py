@@ -20,6 +20,8 @@ from deixis.samples.sample import Skipped
 FORMS = ("box", "mask")
 LISTS = {"categories": "categories", "licences": "licenses", "attributes": "attributes"}
 """What a file says for all its images, and the field of it; `attributes` is PACO's."""
+UNPLACED = "annotations of no image"
+"""What is kept as such a list of annotations that do not say whose they are: one of each category."""
 OTHER_FILES = ("captions", "person_keypoints", "panoptic", "stuff", "image_info")
 """Beginnings of names of COCO's other files, which lie beside its instances."""
 
@@ -57,7 +59,7 @@ def scan_coco(config: DatasetConfig) -> Iterator[Row | Skipped]:
             yield row
         if not images:
             raise DataError(f"{path}: expected a list 'images' as in COCO's files, got none")
-        yield from _scan_images(path, "annotations", "image_id", "annotation")
+        yield from _scan_annotations(path)
         if captions := _captions_file(path, config.options.get("captions")):
             yield from _scan_images(captions, "annotations", "image_id", "caption", path)
 
@@ -106,6 +108,25 @@ def _scan_images(path: Path, field: str, id_field: str, part: str, of: Path | No
             yield Row(f"{(of or path).name}#{number}", part, where, record)
         else:
             yield Skipped(where, f"{id_field}: expected the id of an image, got {shown(record)}")
+
+
+def _scan_annotations(path: Path) -> Iterator[Row | Skipped]:
+    """The annotations by image. One without an image may be of any: of its name more may be in each image."""
+    unplaced: dict[str, Any] = {}
+    for where, record in json_items(path, "annotations"):
+        number = id_text(record.get("image_id")) if isinstance(record, dict) else None
+        if number is not None:
+            yield Row(f"{path.name}#{number}", "annotation", where, record)
+            continue
+        category = record.get("category_id") if isinstance(record, dict) else None
+        unplaced[str(id_text(category))] = {"category_id": category}
+        yield Skipped(
+            where,
+            f"image_id: expected the id of an image, got {shown(record)}; as it may be of any image, none of the file "
+            "is taken to have all objects of its category",
+        )
+    if unplaced:
+        yield Row(METADATA, f"{UNPLACED} of {path.name}", f"{path.name}: annotations", unplaced)
 
 
 def _captions_file(path: Path, option: str | None) -> Path | None:

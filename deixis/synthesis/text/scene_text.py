@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deixis.datasets.annotated import Annotated, Expression, Object
-from deixis.datasets.object_names import is_single
+from deixis.datasets.object_names import is_single, names_of
 from deixis.errors import DataError
 from deixis.geometry import Reference, Region, parse_markup
 from deixis.samples.sample import Sample
@@ -37,9 +37,7 @@ class Scene:
         return (obj.full_name, obj.name, *obj.synonyms, *told)
 
 
-def build_scene(
-    item: Annotated | Sample, most: int, usable: Callable[[Object], bool] = is_single, mention_rest: bool = True
-) -> Scene:
+def build_scene(item: Annotated | Sample, most: int, usable: Callable[[Object], bool] = is_single) -> Scene:
     """The scene of an item that is one image, with at most so many of its usable objects, the largest ones.
 
     Raises DataError for an item that is not one image, or has no such object.
@@ -57,14 +55,24 @@ def build_scene(
     lines = [f"Things: number, name, what is known of it, its box as left top right bottom from 0 to {GRID}"]
     lines += [_thing_line(number, item.objects[obj], item.signals[0].size_hw) for obj, number in number_of.items()]
     rest = sorted({obj.full_name for n, obj in enumerate(item.objects) if n not in number_of and obj.name})
-    if rest and mention_rest:
+    if rest:
         lines.append(f"Also there, but without a number: {', '.join(rest[:MAX_LINES])}")
+    lines += _more_lines(item)
     lines += _relation_lines(item, number_of)
     told = [line for expression in item.expressions if (line := _told(expression, number_of))]
     lines += ["Descriptions:", *told[:MAX_LINES]] if told else []
     captions = [_caption(caption, number_of) for caption in item.captions[:MAX_CAPTIONS]]
     lines += ["Captions:", *captions] if captions else []
     return Scene(item, shown, "\n".join(lines))
+
+
+def _more_lines(item: Annotated) -> list[str]:
+    """Of which names there may be more than is listed: groups, ignored and skipped objects, incomplete sets."""
+    if not item.complete:
+        return ["There may be more than is listed, of these names and of others"]
+    names = {obj.full_name for obj in item.objects if obj.name} | set(item.vague)
+    more = sorted(names - names_of(item).every)
+    return [f"There may be more than is listed of: {', '.join(more)}"] if more else []
 
 
 def _box(region: Region | None) -> tuple[float, ...] | None:

@@ -138,6 +138,23 @@ def test_what_cannot_be_used_is_counted(tmp_path, content, where, message):
 
 
 @pytest.mark.parametrize(
+    ("stray", "vague", "complete"),
+    [
+        pytest.param({"category_id": 3}, ("dog",), True, id="of_a_category"),
+        pytest.param({"category_id": 9}, (), False, id="of_an_unknown_one"),
+        pytest.param({"category_id": 3, "image_id": 77}, (), True, id="of_an_image_that_is_not_in_the_file"),
+    ],
+)
+def test_an_annotation_without_an_image_may_be_of_any(tmp_path, stray, vague, complete):
+    """In no image of the file is its category surely absent, or all of it annotated."""
+    images = [IMAGE, {**IMAGE, "id": 6, "file_name": "six.jpg"}]
+    content = coco(THING, {**THING, "image_id": 6}, {"bbox": BOX, **stray}, images=images)
+    records, (skipped,) = read_all(COCO, write_json(tmp_path / "train.json", content))
+    assert [(record.vague, record.complete) for record in records] == [(vague, complete)] * 2
+    assert ("as it may be of any image" in skipped.why) == ("image_id" not in stray)
+
+
+@pytest.mark.parametrize(
     ("content", "options", "message"),
     [
         pytest.param("[1, 2", {}, "train.json: expected JSON", id="no_json"),

@@ -21,6 +21,7 @@ Things: number, name, what is known of it, its box as left top right bottom from
 3 kettle: 666 250 916 749
 4 dining table: 333 699 999 999
 Also there, but without a number: bystander
+There may be more than is listed of: bystander
 Relations:
 0 holding 1
 3 on 4
@@ -44,6 +45,39 @@ def test_only_the_largest_things_are_shown_and_numbers_follow():
     assert "holding" not in scene.text
     assert "Also there, but without a number: bystander, mug" in scene.text
     assert scene.names(1) == ("kettle", "kettle", "teapot", "the steel kettle")
+
+
+GROUP = Object("mug", Region(box=(0.0, 0.0, 9.0, 9.0), crowd=True))
+IGNORED = Object("mug", Region(box=(0.0, 0.0, 9.0, 9.0), ignore=True))
+MUGS = (obj("mug", (22, 20, 28, 30)), obj("kettle", (40, 10, 55, 30), synonyms=("teapot",)))
+
+
+@pytest.mark.parametrize(
+    ("item", "line"),
+    [
+        pytest.param({"objects": MUGS}, None, id="all_is_listed"),
+        pytest.param({"objects": (*MUGS, GROUP)}, "There may be more than is listed of: mug", id="a_group"),
+        pytest.param({"objects": (*MUGS, IGNORED)}, "There may be more than is listed of: mug", id="an_ignored_one"),
+        pytest.param(
+            {"objects": MUGS, "vague": ("mug", "spoon")},
+            "There may be more than is listed of: mug, spoon",
+            id="skipped_ones",
+        ),
+        pytest.param(
+            {"objects": MUGS, "vague": ("teapot",)},
+            "There may be more than is listed of: kettle, teapot",
+            id="a_skipped_synonym",
+        ),
+        pytest.param(
+            {"objects": MUGS, "complete": False},
+            "There may be more than is listed, of these names and of others",
+            id="an_incomplete_set",
+        ),
+    ],
+)
+def test_the_writer_is_told_of_what_there_may_be_more(item, line):
+    text = build_scene(kitchen(relations=(), expressions=(), captions=(), **item), 16).text
+    assert [one for one in text.splitlines() if one.startswith("There may")] == ([line] if line else [])
 
 
 @pytest.mark.parametrize(
