@@ -6,6 +6,7 @@ from deixis.evaluation.benchmarks.classification import CLASSIFICATION
 from deixis.evaluation.benchmarks.ferret_bench import FerretBench
 from deixis.evaluation.benchmarks.flickr_grounding import FlickrGrounding
 from deixis.evaluation.benchmarks.grounded_captions import GroundedCaptions
+from deixis.evaluation.benchmarks.own_samples import OwnSamples
 from deixis.evaluation.benchmarks.pope import Pope
 from deixis.evaluation.benchmarks.questions import QUESTIONS
 from deixis.evaluation.benchmarks.reason_seg import ReasonSeg
@@ -16,6 +17,7 @@ from deixis.evaluation.benchmarks.world.benchmark import World
 
 _ALL: tuple[Benchmark, ...] = (
     World(),
+    OwnSamples(),
     ReasonSeg(),
     *REFERRING_SEGMENTATION,
     *REFERRING_COMPREHENSION,

@@ -1,0 +1,131 @@
+"""Any samples as a benchmark: the first question of each is asked, and its answer is compared with the sample's.
+
+An answer's regions are compared with the expected ones in whatever form both have; its words as yes or no, as a short
+answer, or word by word. So the same samples that a model is fine-tuned on, held out, say what it learnt.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from deixis.errors import DataError
+from deixis.evaluation.benchmark import BenchmarkInfo, Example, RequiredFile
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
+from deixis.evaluation.metrics.answer_text import parse_yes_no
+from deixis.evaluation.metrics.f1 import multiset_f1
+from deixis.evaluation.metrics.region_iou import matched_iou
+from deixis.evaluation.metrics.vqa import vqa_text
+from deixis.geometry import Reference, named_regions, parse_markup, to_markup
+from deixis.inference import Answer
+from deixis.samples.sample import Sample, Skipped
+from deixis.samples.shards import open_samples
+
+SHORT_WORDS = 5
+"""Answers of up to so many words are compared as a whole, longer ones word by word."""
+_METRICS = (
+    mean("IoU", "iou", "mean IoU of the regions, matched one to one; a missing or additional one counts 0", scale=1),
+    mean("F1@0.5", "f1", "F1 of the regions of IoU ≥ 0.5, matched one to one", scale=1),
+    mean("found or none", "found", "accuracy: a region where one is expected, none where there is none", scale=1),
+    mean("yes or no", "yes_no", "accuracy: the answer states yes or no as expected", scale=1),
+    mean("short answer", "exact", "accuracy: equal to the expected answer, or to another right one, normalised as in "
+         "VQA", scale=1),
+    mean("words F1", "words", "F1 of the words of answers of more than five words", scale=1),
+)  # fmt: skip
+_INFO = BenchmarkInfo(
+    name="samples",
+    title="Samples of your own",
+    required_files=(
+        RequiredFile("*.jsonl or *.tar", "samples, as deixis data read writes them", "docs/DATA.md", "own"),
+    ),
+    metrics=_METRICS,
+    notes=(
+        "Of a conversation the first question is asked; later ones depend on its answer.",
+        "Regions are compared in the predicted form: a box with the box around a mask, a mask with a mask.",
+        "95 % CI: bootstrap confidence interval over the media.",
+    ),
+    options={"split": "only samples of this split (default: all)"},
+)
+
+
+class OwnSamples:
+    """The samples of a folder of shards, by task."""
+
+    info = _INFO
+
+    def examples(self, data: Path, options: Mapping[str, str]) -> Iterator[Example | Skipped]:
+        """In the order of the shards. Raises DataError where no sample is of the split."""
+        split, others = options.get("split"), set()
+        found = False
+        for _, sample in open_samples(data):
+            if isinstance(sample, Skipped):
+                yield sample
+            elif split is not None and sample.split != split:
+                others.add(sample.split)
+            else:
+                found = True
+                yield example_of(sample)
+        if not found and others:
+            raise DataError(f"split: expected one of {', '.join(sorted(others))}, which {data} has; got {split!r}")
+
+    def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
+        return {**_region_metrics(example.ground_truth, answer), **_word_metrics(example.ground_truth, answer)}
+
+
+def example_of(sample: Sample) -> Example:
+    """The first question of a sample, about the regions that it names; the ground truth is its answer, a sample too."""
+    turn = sample.turns[0]
+    asked, expected = named_regions(turn.user), named_regions(turn.assistant)
+    # the answer's regions behind the question's, so that drawings number them as they are asked
+    order = [*asked, *(index for index in expected if index not in asked)]
+    number_of = {index: number for number, index in enumerate(order)}
+    first = replace(turn, user=_renumbered(turn.user, number_of), assistant=_renumbered(turn.assistant, number_of))
+    truth = replace(sample, turns=(first,), regions=tuple(sample.regions[index] for index in order))
+    group = sample.signals[0].id if sample.signals else sample.id
+    where = (sample.id, sample.task, group)
+    return Example(*where, first.user, sample.signals, truth, truth.regions[: len(asked)], sample=truth)
+
+
+def _region_metrics(truth: Sample, answer: Answer) -> dict[str, float]:
+    """The metrics of regions, where the expected answer refers to some, or says that there is none."""
+    references = [piece for piece in parse_markup(truth.turns[0].assistant) if isinstance(piece, Reference)]
+    if not references:
+        return {}
+    expected = [truth.regions[index] for index in dict.fromkeys(i for own in references for i in own.indices)]
+    predicted = [region for region in answer.regions if not region.is_empty]
+    found = {"found": float(bool(predicted) == bool(expected))}
+    if not expected:
+        return found
+    iou, f1 = matched_iou(predicted, expected, truth.signals)
+    return {"iou": iou, "f1": f1, **found}
+
+
+def _word_metrics(truth: Sample, answer: Answer) -> dict[str, float]:
+    """The metrics of words, where the expected answer has any beside the phrases of regions."""
+    turn = truth.turns[0]
+    pieces = parse_markup(turn.assistant)
+    if all(isinstance(piece, Reference) or not vqa_text(piece.text) for piece in pieces):
+        return {}
+    expected = vqa_text(_plain(turn.assistant))
+    given = vqa_text(answer.text)
+    if expected in ("yes", "no"):
+        return {"yes_no": float(parse_yes_no(answer.text) == expected)}
+    if len(expected.split()) > SHORT_WORDS:
+        return {"words": multiset_f1(given.split(), expected.split())}
+    if any(isinstance(piece, Reference) for piece in pieces):
+        return {}
+    right = {expected, *(vqa_text(_plain(other)) for other in turn.references)}
+    return {"exact": float(given in right)}
+
+
+def _plain(markup: str) -> str:
+    """The text without references, phrases kept."""
+    return "".join((p.phrase or "") if isinstance(p, Reference) else p.text for p in parse_markup(markup))
+
+
+def _renumbered(markup: str, number_of: Mapping[int, int]) -> str:
+    return to_markup(
+        replace(piece, indices=tuple(number_of[index] for index in piece.indices))
+        if isinstance(piece, Reference)
+        else piece
+        for piece in parse_markup(markup)
+    )
