@@ -9,10 +9,8 @@ import soundfile
 from deixis.errors import DataError
 from deixis.evaluation.benchmarks.own_samples import OwnSamples, example_of
 from deixis.geometry import Region
-from deixis.samples.media import media_reference
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
-from deixis.signals import open_signal
 from tests.evaluation.benchmarks.scripted import Scripted, run_benchmark, table
 from tests.toy import toy_image
 
@@ -64,7 +62,7 @@ def test_another_right_answer_counts(tmp_path):
 
 def test_spans_are_compared_in_seconds(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 64_000), 16_000)
-    sound = media_reference(open_signal(tmp_path / "a.wav"))
+    sound = MediaReference("s/1", "audio", path=str(tmp_path / "a.wav"), duration_s=4.0, rate_hz=16_000.0)
     region = Region(span=(1.0, 3.0))
     write_shard([sample("When?", "{0}.", [region], sound)], tmp_path / "a.jsonl", media="copy")
     model = Scripted(lambda question: ("then", [("then", [Region(span=(2.0, 3.0))])]))
