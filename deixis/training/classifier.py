@@ -22,11 +22,12 @@ from transformers import TrainerCallback
 
 from deixis.datasets.classification.class_clouds import SCANOBJECTNN_HARDEST, ClassClouds, ClassSet, read_class_clouds
 from deixis.errors import ConfigError
+from deixis.files.whole import whole_file
 from deixis.files.yaml_text import read_yaml
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.options import Bounds, Count, Natural, NonNegative, check_fields, differences, plain_values, read_options
 from deixis.systems.pointmlp.classifier import CloudClassifier
-from deixis.training.stage_run import COPY, MODEL, TrainingOptions, run_stage, write_copy
+from deixis.training.stage_run import COPY, MODEL, TrainingOptions, read_copy, run_stage, write_copy
 
 logger = logging.getLogger(__name__)
 TASK = "classify"  # also the folder of the stage, as in other recipes
@@ -194,7 +195,7 @@ def train_classifier(recipe: ClassifyRecipe, out: Path) -> Path:
     another recipe.
     """
     copy, folder = out / COPY, out / TASK
-    if copy.is_file() and (found := "; ".join(differences(read_yaml(copy), plain_values(recipe)))):
+    if copy.is_file() and (found := "; ".join(differences(read_copy(out, read_yaml), plain_values(recipe)))):
         raise ConfigError(f"{out}: holds a run of another recipe ({found}); choose another folder, or remove this one")
     if (folder / MODEL).exists():
         logger.info("%s is done", folder)
@@ -210,7 +211,8 @@ def train_classifier(recipe: ClassifyRecipe, out: Path) -> Path:
     scores = {"train": score(network, data.train, data.names, recipe.batch)}
     if data.test is not None:
         scores["test"] = score(network, data.test, data.names, recipe.batch)
-    (folder / SCORES).write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+    with whole_file(folder / SCORES) as part:
+        part.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     CloudClassifier(network.cpu(), data.names, data.unit_sphere).save(folder / MODEL)
     return folder / MODEL
 

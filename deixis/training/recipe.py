@@ -18,7 +18,8 @@ from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import AutoConfig
 
-from deixis.errors import ConfigError
+from deixis.errors import CheckpointError, ConfigError
+from deixis.files.locks import alone_in
 from deixis.files.whole import whole_folder
 from deixis.model.config import DeixisConfig
 from deixis.model.masks.cells import fine_cells, mask_cells
@@ -44,6 +45,7 @@ logger = logging.getLogger(__name__)
 SPLIT = {1: 4, 2: 2, 3: 1}  # axes of a position -> parts of a token, per axis, that a dense head predicts
 STAGE_STRIDE = 10_000_000  # distance between the first seeds of two stages, so that their streams do not overlap
 SHARD_SIZE = "14MB"
+HEADS = "dense_heads.safetensors"  # of the pretraining, beside the model
 TEXT_SEEDS = 150  # seeds of the world whose questions and answers the tokenizer is trained on
 
 
@@ -52,11 +54,15 @@ def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
 
     Finished stages are skipped, an interrupted one is resumed, and so is the last one where its steps are more than
     they were; its earlier model stays as model-STEPS. Raises ConfigError where parts of the recipe do not fit each
-    other, or `out` holds the run of another recipe; nothing is written then.
+    other, or `out` holds the run of another recipe; OutputError where another process trains in it. Nothing is
+    written then.
     """
     out = Path(out)
-    if isinstance(recipe, ClassifyRecipe):
-        return train_classifier(recipe, out)
+    with alone_in(out):
+        return train_classifier(recipe, out) if isinstance(recipe, ClassifyRecipe) else _train_stages(recipe, out)
+
+
+def _train_stages(recipe: Recipe, out: Path) -> Path:
     torch.manual_seed(recipe.seed)
     extended = check_same_run(recipe, out)
     model, processor = start_model(recipe)
@@ -239,12 +245,22 @@ def save(model, heads: nn.ModuleDict, processor: DeixisProcessor, folder: Path) 
     with whole_folder(folder) as part:
         model.save_pretrained(part, max_shard_size=SHARD_SIZE)
         processor.save_pretrained(part)
-        save_file({k: v.contiguous() for k, v in heads.state_dict().items()}, part / "dense_heads.safetensors")
+        save_file({k: v.contiguous() for k, v in heads.state_dict().items()}, part / HEADS)
 
 
 def _load_into(model, heads: nn.ModuleDict, folder: Path) -> None:
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    trained = DeixisForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    from deixis.checkpoints import open_pretrained
+
+    trained, _ = open_pretrained(folder, dtype=torch.float32)
     model.load_state_dict(trained.state_dict())
-    heads.load_state_dict(load_file(folder / "dense_heads.safetensors"))
+    path = folder / HEADS
+    try:
+        heads.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise CheckpointError(
+            f"'{path}': expected the heads of the stage before, got a damaged file ({' '.join(str(error).split())}); "
+            f"remove '{folder}', and the same command trains that stage again"
+        ) from None

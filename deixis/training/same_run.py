@@ -10,7 +10,7 @@ from deixis.errors import ConfigError
 from deixis.options import differences, plain_values
 from deixis.training.classifier import ClassifyRecipe
 from deixis.training.recipe_file import Recipe, read_recipe
-from deixis.training.stage_run import COPY, MODEL, last_step
+from deixis.training.stage_run import COPY, MODEL, last_step, read_copy
 
 FREE = ("workers", "log_steps", "save_steps")  # fields of a stage that change nothing that is learnt
 
@@ -22,7 +22,7 @@ def check_same_run(recipe: Recipe, out: Path) -> tuple[str, ...]:
     """
     if not (out / COPY).is_file():
         return ()
-    earlier = read_recipe(out / COPY)
+    earlier = read_copy(out, read_recipe)
     if isinstance(earlier, ClassifyRecipe):
         raise ConfigError(f"{out}: holds a run of another recipe, of a classifier; choose another folder")
     (before, old), (now, new) = map(_by_stage, (earlier, recipe))

@@ -9,6 +9,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,9 +18,12 @@ from torch import Tensor
 from deixis.conversation import MaskTarget, Rendered, Row, System, mask_targets, render
 from deixis.datasets.runs.folder import reason
 from deixis.errors import DataError, DeixisError
+from deixis.files.json_text import json_records
+from deixis.files.state import fields_of
 from deixis.model.chat_template import special_words
 from deixis.model.prepared import Prepared
 from deixis.model.processor import DeixisProcessor
+from deixis.options import check_record
 from deixis.samples.media import open_media
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.samples.sample import MediaReference, Sample, Skipped
@@ -173,11 +177,11 @@ class SkippedSamples:
             self._logged.add(why)
             logger.warning("skipped: %s: %s", skipped.where, skipped.why)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({"where": skipped.where, "why": skipped.why}, ensure_ascii=False) + "\n"
+        line = json.dumps({"where": skipped.where, "why": skipped.why}) + "\n"
         # one O_APPEND write per line: lines of several processes do not interleave
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(file, line.encode())
+            os.write(file, line.encode("ascii"))
         finally:
             os.close(file)
 
@@ -185,8 +189,11 @@ class SkippedSamples:
         """Every skipped sample once, in the order in which it was first skipped."""
         if not self.path.is_file():
             return []
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        return list(dict.fromkeys(Skipped(**json.loads(line)) for line in lines))
+        found: dict[Skipped, None] = {}
+        for _, record in json_records(self.path):
+            with suppress(DeixisError):  # a line that a killed process left half: the training goes on without it
+                found[check_record(Skipped, fields_of(record))] = None
+        return list(found)
 
     def report(self) -> None:
         """Logs how many samples were skipped, and the most frequent reasons."""

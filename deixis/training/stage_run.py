@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, no_type_check
+from typing import Any, TypeVar, no_type_check
 
 import torch
 import yaml
@@ -19,10 +19,14 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
 from transformers.trainer_utils import SchedulerType, get_last_checkpoint
 
-from deixis.errors import DeixisError
+from deixis.errors import CheckpointError, DeixisError, is_out_of_memory
+from deixis.files.full_disk import full_disk_named
+from deixis.files.state import stored
+from deixis.files.whole import whole_file
 from deixis.options import Count, Natural, NonNegative, check_choice, check_fields, plain_values
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 COPY = "recipe.yaml"  # of the recipe, in the folder of its run
 MODEL = "model"  # the folder that a stage ends with, in its own
 DONE = "done"  # in a checkpoint that is whole
@@ -129,6 +133,15 @@ class AtomicSave(TrainerCallback):
         (folder / DONE).touch()
 
 
+class FirstStep(TrainerCallback):
+    """Whether a step has begun: what fails before is the fault of what the Trainer resumes from."""
+
+    has_begun = False
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        self.has_begun = True
+
+
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint under `folder`; halves left by a kill are removed."""
     while folder.is_dir() and (found := get_last_checkpoint(str(folder))):
@@ -141,13 +154,20 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def last_step(folder: Path) -> int:
     """The step of the newest whole checkpoint under `folder`; 0 without one."""
-    return max((int(path.parent.name.split("-")[-1]) for path in folder.glob(f"checkpoint-*/{DONE}")), default=0)
+    steps = (path.parent.name.removeprefix("checkpoint-") for path in folder.glob(f"checkpoint-*/{DONE}"))
+    return max((int(step) for step in steps if step.isdecimal()), default=0)
 
 
 def write_copy(recipe: Any, out: Path) -> None:
-    """Writes the recipe of a run into its folder, which is made if missing."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / COPY).write_text(yaml.safe_dump(plain_values(recipe), sort_keys=False), encoding="utf-8")
+    """Writes the recipe of a run into its folder."""
+    with whole_file(out / COPY) as part:
+        part.write_text(yaml.safe_dump(plain_values(recipe), sort_keys=False), encoding="utf-8")
+
+
+def read_copy(out: Path, read: Callable[[Path], T]) -> T:
+    """`read` of the recipe of an earlier run. Raises DataError where it is damaged."""
+    with stored(out / COPY, f"put the recipe there again, or remove the folder '{out}' to begin again"):
+        return read(out / COPY)
 
 
 def run_stage(
@@ -181,12 +201,22 @@ def run_stage(
         callbacks=[LossLog(model), *callbacks, board, AtomicSave()],
         optimizers=(optimizer, None),
     )
+    begun = FirstStep()
+    trainer.add_callback(begun)
     try:
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        with full_disk_named(folder):
+            trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     except DeixisError as error:
         # PyTorch puts the traceback of a loader's process into the message, before the sentence.
         kind = type(error)
         raise kind(str(error).rpartition(f"{kind.__module__}.{kind.__qualname__}: ")[2].strip()) from error
+    except Exception as error:
+        if resume is None or begun.has_begun or is_out_of_memory(error):
+            raise
+        raise CheckpointError(
+            f"'{resume}': expected a checkpoint to go on from, got a damaged one ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}); remove it, and the same command goes on from the one before"
+        ) from error
 
 
 def _arguments(

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 
 from deixis.checkpoints import open_pretrained
 from deixis.cli import main
-from deixis.errors import ConfigError, DataError
+from deixis.errors import CheckpointError, ConfigError, DataError, OutputError
+from deixis.files.locks import alone_in
 from deixis.model import DeixisForConditionalGeneration
 from deixis.training import recipe as recipes
 from deixis.training.recipe import train
@@ -88,6 +89,57 @@ def test_a_stopped_run_ends_as_an_unbroken_one(unbroken, tmp_path, monkeypatch):
     assert ours.keys() == theirs.keys()
     for name, weight in theirs.items():
         torch.testing.assert_close(ours[name], weight, atol=1e-6, rtol=1e-5, msg=name)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """The folder of a run that was stopped after the second step of its last stage."""
+    out = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "TEXT_SEEDS", 2)
+        interrupt(patch, step=3)
+        with pytest.raises(KeyboardInterrupt):
+            train(toy_plan(), out)
+    return out
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x00" * 2_000], ids=["empty", "object", "zeros"])
+@pytest.mark.parametrize(
+    "name", ["trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth", "model.safetensors"]
+)
+def test_a_damaged_checkpoint_is_named_and_can_be_removed(stopped, tmp_path, name, content):
+    out = tmp_path / "out"
+    shutil.copytree(stopped, out)
+    checkpoint = out / "instruct" / "checkpoint-2"
+    assert (checkpoint / name).is_file()
+    (checkpoint / name).write_bytes(content)
+    told = f"'{checkpoint}': expected a checkpoint to go on from, got a damaged one .*; remove it, and the same command"
+    with pytest.raises(CheckpointError, match=told):
+        train(toy_plan(), out)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"stages: 5", b"\x00", b"a: b: c"], ids=["empty", "field", "zeros", "no_yaml"]
+)
+def test_a_damaged_copy_of_the_recipe_is_named(stopped, tmp_path, content):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "recipe.yaml").write_bytes(content)
+    with pytest.raises(DataError, match=r"recipe.yaml': .* got a damaged file .*; put the recipe there again"):
+        train(toy_plan(), out)
+
+
+def test_damaged_heads_of_the_stage_before_are_named(stopped, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(stopped, out)
+    (out / "dense" / "model" / "dense_heads.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"dense_heads.safetensors': .* got a damaged file .*that stage again"):
+        train(toy_plan(), out)
+
+
+def test_one_process_at_a_time_trains_in_a_folder(tmp_path):
+    with alone_in(tmp_path), pytest.raises(OutputError, match="is writing it now"):
+        train(toy_plan(), tmp_path)
 
 
 def test_a_finished_run_is_not_run_again(unbroken, monkeypatch):

@@ -197,7 +197,7 @@ class Survey:
         return found[0] if found else None
 
     def _first(self, query: str, *values: str | int) -> tuple | None:
-        return next(iter(self._rows(query, *values)), None)
+        return next(iter(self._rows(f"{query} LIMIT 1", *values)), None)
 
     def _rows(self, query: str, *values: str | int) -> list[tuple]:
         with stored(self.path):
