@@ -17,7 +17,10 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from deixis.datasets.classification.cloud_files import SUFFIXES, in_unit_sphere, read_points
-from deixis.errors import DataError
+from deixis.errors import DataError, DeixisError
+from deixis.files.budget import check_decoded
+from deixis.files.json_text import read_text
+from deixis.files.regular import check_regular, open_regular
 
 SCANOBJECTNN_CLASSES = (
     *("bag", "bin", "box", "cabinet", "chair", "desk", "display", "door", "shelf", "table", "bed", "pillow"),
@@ -91,11 +94,24 @@ def _read_modelnet_text(folder: Path, count: int, number: int) -> ClassSet:
             if name not in names:
                 raise DataError(f"modelnet{number}_{split}.txt: expected CLASS_NUMBER with a known class, got {line!r}")
             path = folder / name / f"{line}.txt"
-            xyz = np.loadtxt(path, delimiter=",", usecols=(0, 1, 2), max_rows=count, dtype=np.float32, ndmin=2)
-            clouds.append(_sized(in_unit_sphere(xyz), count))
+            clouds.append(_sized(in_unit_sphere(_read_rows(path, count)), count))
             labels.append(names.index(name))
         splits.append(ClassClouds(np.stack(clouds), np.array(labels, dtype=np.int64)))
     return ClassSet(names, splits[0], splits[1], unit_sphere=True)
+
+
+def _read_rows(path: Path, count: int) -> np.ndarray:
+    """x, y, z of the first lines of a file of numbers between commas."""
+    with open_regular(path) as stream:
+        try:
+            xyz = np.loadtxt(stream, delimiter=",", usecols=(0, 1, 2), max_rows=count, dtype=np.float32, ndmin=2)
+        except ValueError as error:
+            raise DataError(f"'{path.name}': expected lines x,y,z,... of numbers; {error}") from None
+    if not len(xyz) or not np.isfinite(xyz).all():
+        raise DataError(
+            f"'{path.name}': expected finite coordinates of at least one point, got none or NaN or infinity"
+        )
+    return xyz
 
 
 def _read_scanobjectnn(folder: Path, count: int, variant: str) -> ClassSet:
@@ -153,10 +169,16 @@ def _read_h5(path: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Points (cloud, point, 3) and labels (cloud,) of an HDF5 file with `data` and `label`."""
     import h5py
 
+    check_regular(path)
     try:
         with h5py.File(path, "r") as file:
-            points, labels = file["data"][:, :count].astype(np.float32), file["label"][:].reshape(-1).astype(np.int64)
-    except (OSError, KeyError, ValueError, AttributeError) as error:
+            clouds, classes = file["data"], file["label"]
+            stored = max(clouds.nbytes, classes.nbytes)
+            check_decoded(path.name, stored, f"arrays of {clouds.shape} and {classes.shape} numbers")
+            points, labels = clouds[:, :count].astype(np.float32), classes[:].reshape(-1).astype(np.int64)
+    except DeixisError:
+        raise
+    except (OSError, LookupError, ValueError, AttributeError, TypeError, RuntimeError) as error:
         raise DataError(f"'{path.name}': expected an HDF5 file with data and label; {error}") from None
     if points.ndim != 3 or points.shape[2] != 3 or len(points) != len(labels):
         raise DataError(
@@ -180,4 +202,4 @@ def _sized(xyz: np.ndarray, count: int) -> np.ndarray:
 def _lines(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise DataError(f"data: expected the file {path.name} in {path.parent}, got none")
-    return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    return tuple(line.strip() for line in read_text(path).splitlines() if line.strip())

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from deixis.errors import DataError
+from deixis.files.json_text import read_text
 from deixis.signals import open_signal
 from deixis.signals.mesh_files import SURFACES, read_surface
 
@@ -46,7 +47,7 @@ def in_unit_sphere(xyz: Float[np.ndarray, "point 3"]) -> Float32[np.ndarray, "po
 
 def _read_text(path: Path) -> np.ndarray:
     """Lines of numbers between commas or blanks; x, y, z are the first three."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(path, fallback="latin-1").splitlines()
     try:
         rows = [[float(word) for word in line.replace(",", " ").split()[:3]] for line in lines if line.strip()]
         xyz = np.array(rows, dtype=np.float64)

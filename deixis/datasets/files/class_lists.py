@@ -28,6 +28,8 @@ FILES = ("classes", "class_names", "labels", "labelmap", "class_dict", "_classes
 _IDS = ("id", "idx", "index", "value", "label_id", "pixel_value")
 _NAMES = ("readable", "name", "label", "class", "title")
 
+RGB = 3
+
 
 @dataclass(frozen=True)
 class ClassList:
@@ -139,16 +141,19 @@ def _pair(key: str, item: Any) -> tuple[Any, str]:
         return _entry(_whole(key) if key.lstrip("-").isdigit() else key, item)
     if isinstance(item, str):
         return _whole(key), item
+    if isinstance(item, list) and len(item) != RGB:
+        raise DataError(f"expected a colour [r, g, b] or a number for {key!r}, got {shown(item)}")
     return (tuple(map(_whole, item)) if isinstance(item, list) else _whole(item)), key
 
 
 def _entry(number: Any, item: Any) -> tuple[Any, str]:
     if isinstance(item, str):
         return number, item
-    name = next((item[field] for field in _NAMES if item.get(field)), None)
+    fields = item if isinstance(item, dict) else {}
+    name = next((fields[field] for field in _NAMES if fields.get(field)), None)
     if not isinstance(name, str):
         raise DataError(f"expected a name for each class, got {shown(item)}")
-    value = next((item[field] for field in _IDS if item.get(field) is not None), None)
+    value = next((fields[field] for field in _IDS if fields.get(field) is not None), None)
     return _whole(number if value is None else value), name
 
 

@@ -2,14 +2,24 @@
 
 import codecs
 import io
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import numpy as np
 
 from deixis.errors import DataError
 from deixis.files.json_text import UTF16_MARKS, check_values, json_records, read_text
 from deixis.files.regular import open_regular
 from deixis.samples.consistency import shown
+
+MAX_DEPTH = 200
+"""Of lists and objects within each other in a file. The parser writes the path to each value: with a hundred thousand
+levels, in a file as long, those paths alone would fill the memory."""
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STEP = np.zeros(256, np.int8)
+_STEP[list(b"[{")], _STEP[list(b"]}")] = 1, -1
 
 
 def json_items(path: Path, field: str = "") -> Iterator[tuple[str, Any]]:
@@ -22,7 +32,7 @@ def json_items(path: Path, field: str = "") -> Iterator[tuple[str, Any]]:
     import ijson
 
     name = f"{field}.item" if field else "item"
-    with _opened(path) as file:
+    with open_json(path) as file:
         try:
             for number, value in enumerate(ijson.items(file, name, use_float=True)):
                 where = f"{Path(path).name}: {field}[{number}]"
@@ -38,7 +48,7 @@ def json_pairs(path: Path, field: str = "") -> Iterator[tuple[str, str, Any]]:
     """
     import ijson
 
-    with _opened(path) as file:
+    with open_json(path) as file:
         try:
             for key, value in ijson.kvitems(file, field, use_float=True):
                 where = f"{Path(path).name}: {field}[{key!r}]"
@@ -54,7 +64,7 @@ def json_rows(path: Path) -> Iterator[tuple[str, Any]]:
     """
     if path.is_dir():
         raise DataError(f"{path}: expected one JSON or JSONL file, got a folder: name the file in it")
-    with _opened(path) as file:
+    with open_json(path) as file:
         start = file.read(4096).lstrip(b" \t\r\n")
     return json_items(path) if start.startswith(b"[") else json_lines(path)
 
@@ -86,16 +96,47 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
         yield f"{Path(path).name}:{number}", record
 
 
-def _opened(path: str | Path) -> BinaryIO:
+class ShallowJson:
+    """A JSON file that a parser reads piece by piece; DataError where it is nested more than `MAX_DEPTH` deep."""
+
+    def __init__(self, file: BinaryIO, name: str):
+        self.file, self.name = file, name
+        self._depth = 0
+        self._text = b""  # the beginning of a text that the last piece broke off in
+
+    def __enter__(self) -> "ShallowJson":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.file.close()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes of the file."""
+        piece = self.file.read(size)
+        bare = _TEXT.sub(b"", self._text + piece)  # brackets in texts are no levels
+        bare, quote, rest = bare.partition(b'"')
+        escaped = (len(rest) - len(rest.rstrip(b"\\"))) % 2
+        self._text = quote + b"\\" * escaped
+        if bare:
+            depths = self._depth + np.cumsum(_STEP[np.frombuffer(bare, np.uint8)], dtype=np.int64)
+            self._depth = int(depths[-1])
+            if depths.max() > MAX_DEPTH:
+                raise DataError(
+                    f"{self.name}: expected JSON nested at most {MAX_DEPTH} deep, got more; it is probably damaged"
+                )
+        return piece
+
+
+def open_json(path: str | Path) -> ShallowJson:
     """A JSON file as bytes of UTF-8 from behind a byte order mark, which Windows' editors and shells write."""
     file = open_regular(path)
     start = file.read(len(codecs.BOM_UTF8))
     is_utf16 = start.startswith(UTF16_MARKS)
     file.seek(0 if is_utf16 or start != codecs.BOM_UTF8 else len(start))
-    if not is_utf16:
-        return file
-    file.close()
-    return io.BytesIO(read_text(path).encode())  # all at once: such files are the small ones of shells
+    if is_utf16:
+        file.close()
+        file = io.BytesIO(read_text(path).encode())  # all at once: such files are the small ones of shells
+    return ShallowJson(file, str(path))
 
 
 def _checked(value: Any, where: str) -> Any:

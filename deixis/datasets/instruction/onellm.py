@@ -21,11 +21,12 @@ from typing import Any
 from deixis.datasets.annotated import Annotated
 from deixis.datasets.files.dialogue import exchanges
 from deixis.datasets.files.images import split_of
-from deixis.datasets.files.json_stream import json_items, json_pairs, json_rows, text_field
+from deixis.datasets.files.json_stream import json_items, json_pairs, json_rows, open_json, text_field
 from deixis.datasets.files.tables import table_rows
 from deixis.datasets.instruction.onellm_media import MODALITY_NAMES, media_of, modality_by_suffix
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row, by_field, record_rows
 from deixis.errors import DataError
+from deixis.files.json_text import read_text
 from deixis.geometry import escaped
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
@@ -137,7 +138,7 @@ def _first_key(path: Path) -> str | None:
     """The first key of a JSON object; None for a list and for lines. Raises DataError for a folder or no JSON."""
     import ijson
 
-    with path.open("rb") as file:
+    with open_json(path) as file:
         try:
             events = ijson.parse(file)
             _, event, _ = next(events)
@@ -150,7 +151,7 @@ def _msvd_names(path: Path) -> dict[str, str]:
     """Number of a video of MSVD ("vid12") -> its name on YouTube; empty without the file."""
     if not path.is_file():
         return {}
-    pairs = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.split() for line in read_text(path).splitlines())
     return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
 
 

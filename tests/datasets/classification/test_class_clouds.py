@@ -91,9 +91,31 @@ def damaged(folder):
     (folder / "ply_data_test0.h5").write_bytes(b"not HDF5")
 
 
+def other_text(name, content):
+    def write(folder):
+        modelnet_text(folder)
+        (folder / name).write_bytes(content)
+
+    return write
+
+
+def huge(folder):
+    import h5py
+
+    modelnet_h5(folder)
+    with h5py.File(folder / "ply_data_train0.h5", "w") as file:
+        file.create_dataset("data", (10**6, 10**6, 3), np.float32, chunks=(1, 1024, 3))
+        file["label"] = np.zeros(2, np.uint8)
+
+
 @pytest.mark.parametrize(
     ("write", "match"),
     [
+        pytest.param(other_text("ball/ball_0000.txt", b"1,2,x\n"), "'ball_0000.txt': expected lines", id="word"),
+        pytest.param(other_text("ball/ball_0000.txt", b"\xff\xfe1,2"), "'ball_0000.txt': expected lines", id="bytes"),
+        pytest.param(other_text("ball/ball_0000.txt", b"1,nan,3\n"), "expected finite coordinates", id="nan"),
+        pytest.param(other_text("modelnet40_shape_names.txt", b"ball\xff"), "expected text in UTF-8", id="no_text"),
+        pytest.param(huge, r"expected what takes at most .* got arrays of \(1000000, 1000000, 3\)", id="huge_arrays"),
         pytest.param(lambda folder: None, "expected in .* a folder for each class, got none of them", id="empty"),
         pytest.param(no_labels, "'ply_data_train0.h5': expected an HDF5 file with data and label", id="no_labels"),
         pytest.param(damaged, "'ply_data_test0.h5': expected an HDF5 file with data and label", id="damaged"),

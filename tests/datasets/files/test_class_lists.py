@@ -16,6 +16,8 @@ from deixis.datasets.files.class_lists import ClassList, find_class_list, read_c
         pytest.param("a.json", "[]", "expected a list of classes, got an empty one", id="empty"),
         pytest.param("a.txt", "\n# nothing\n", "expected a list of classes, got an empty one", id="comment_alone"),
         pytest.param("a.json", '[{"id": 3}]', "expected a name for each class", id="no_name"),
+        pytest.param("a.json", '[["sky"], 3]', "expected a name for each class, got [\"sky\"]", id="list_for_a_class"),
+        pytest.param("a.json", '{"0": []}', "expected a colour [r, g, b] or a number for '0', got []", id="no_colour"),
         pytest.param("a.json", '[{"id": 3, "name": "a"}, {"id": 3, "name": "b"}]',
                      "expected a number or a colour of its own for each class, got 'b' 3", id="number_twice"),
         pytest.param("a.json", '{"sky": [1, 2, 3], "road": 4}', "expected a number or a colour of its own", id="mixed"),

@@ -31,7 +31,7 @@ def test_refuses_another_folder(tmp_path):
     [
         pytest.param([QUESTION], [], "question.jsonl:1", "expected the answer that it belongs to", id="no_answer"),
         pytest.param([], [ANSWER], "answer.jsonl:1", "expected the question that it belongs to", id="no_question"),
-        pytest.param(["{"], [], "question.jsonl:1", "expected one JSON value per line", id="no_json"),
+        pytest.param(["{"], [], "question.jsonl:1", "expected one JSON object a line", id="no_json"),
         pytest.param([3], [], "question.jsonl:1", "expected an object with 'question_id', got 3", id="number"),
         pytest.param([QUESTION], [ANSWER], "question.jsonl:1", "a.jpg: expected the image, whose size its boxes need",
                      id="no_picture"),

@@ -98,5 +98,5 @@ def test_a_real_recording(shared_data, tmp_path):
 def test_refuses_what_is_no_array(tmp_path):
     recording(tmp_path, np.zeros((6, 9)), np.arange(9.0))
     (tmp_path / "walk.npy").write_bytes(b"")
-    with pytest.raises(ValueError, match=re.escape("walk.npy: expected numbers in an NPY file")):
+    with pytest.raises(ValueError, match=re.escape("walk.npy': expected numbers as a NumPy array")):
         read_window(window(), [tmp_path])

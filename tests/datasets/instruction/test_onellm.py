@@ -125,7 +125,7 @@ def test_lines(tmp_path):
     (tmp_path / "mix.jsonl").write_text(json.dumps({"image": "1.wav", "conversations": TALK}) + "\n{\n")
     records, (skipped,) = read_all(ONELLM, tmp_path / "mix.jsonl")
     assert records[0].signals[0].modality == "audio"
-    assert (skipped.where, "expected one JSON value per line" in skipped.why) == ("mix.jsonl:2", True)
+    assert (skipped.where, "expected one JSON object a line" in skipped.why) == ("mix.jsonl:2", True)
 
 
 def test_captions_in_the_form_of_coco(tmp_path):

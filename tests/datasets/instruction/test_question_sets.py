@@ -17,7 +17,7 @@ ANNOTATION = {"question_id": 9, "image_id": 42, "multiple_choice_answer": "red",
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        pytest.param("{", "expected one JSON value per line", id="no_json"),
+        pytest.param("{", "expected one JSON object a line", id="no_json"),
         pytest.param("3", "expected an object, got 3", id="number"),
         pytest.param(json.dumps(POPE_ROW | {"label": "maybe"}), "label: expected yes or no, got 'maybe'", id="label"),
         pytest.param(json.dumps(POPE_ROW | {"text": ""}), "text: expected text, got ''", id="no_text"),
