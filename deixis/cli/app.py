@@ -18,7 +18,7 @@ import deixis
 from deixis.cli.errors import INTERRUPTED, quiet_stdout, report
 from deixis.cli.termination import ended_cleanly
 
-VERBS = ("ask", "chat", "convert", "data", "doctor", "eval", "models", "train", "world")
+VERBS = ("ask", "chat", "convert", "data", "doctor", "eval", "finetune", "models", "train", "world")
 GROUPS: dict[str, tuple[str, ...]] = {"data": ("read", "build", "show", "stats", "check")}
 """The verbs that are a folder of verbs, in the order in which they are used."""
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}

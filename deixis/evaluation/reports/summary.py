@@ -17,6 +17,8 @@ DIGITS = 4
 BASELINE_MARGIN = 0.10
 """A score at most this much (as a fraction) above a blind or constant answer is reported as not learnt."""
 OFFICIAL, OURS = "official", "ours"
+BEFORE = "before"
+"""The column of the same model before it was tuned (`evaluation.compared`)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class ScoreRow:
     def near_baselines(self) -> list[str]:
         """The columns of answers that ignore the signal which the score does not exceed by more than the margin."""
         blind = {} if self.blind is None else {"blind": self.blind.value}
-        others = blind | {name: value for name, value in self.baselines.items() if name != "floor"}
+        others = blind | {name: value for name, value in self.baselines.items() if name not in ("floor", BEFORE)}
         return [name for name, value in others.items() if self.score.value - value <= BASELINE_MARGIN]
 
     def to_json(self) -> dict[str, Any]:

@@ -1,0 +1,139 @@
+"""`deixis finetune`: a model is trained on a part of someone's samples, and measured on the rest before and after."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deixis.cli.arguments import Device, ModelName, check_folder, check_installed, check_model, named_values
+from deixis.cli.train import NEEDED, WORLD_NEEDS
+from deixis.errors import InputError
+
+if TYPE_CHECKING:
+    from deixis.evaluation.benchmark import Benchmark
+    from deixis.evaluation.reports.summary import Summary
+    from deixis.samples.held_out import Parted
+
+DATA, BEFORE, AFTER, RUN = "data", "before", "after", "run"
+WORLD_LIMIT = 10  # questions per task about the generated world
+TABLE_WIDTH = 120
+
+
+def run(
+    data: Annotated[Path, typer.Argument(help="Samples (a folder or file), or with --format a set in that format.")],
+    model: ModelName = "bundled",
+    out: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/finetune-DATA]")] = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="Format of DATA; deixis data read --list shows all.")
+    ] = None,
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, an option of the format; repeatable.")] = None,
+    steps: Annotated[int | None, typer.Option(help="[default: five epochs, from 100 to 2,000]", min=1)] = None,
+    held_out: Annotated[
+        float, typer.Option(help="Share of the media to measure on, where DATA names no split.", min=0.01, max=0.9)
+    ] = 0.1,
+    limit: Annotated[int, typer.Option(help="Maximum number of held-out questions per task.", min=1)] = 50,
+    seed: Annotated[int, typer.Option(help="Of the training.", min=0)] = 1,
+    print_recipe: Annotated[
+        bool,
+        typer.Option(
+            "--print-recipe", help="Write OUT/data, print the recipe to train on it (for deixis train), and exit."
+        ),
+    ] = False,
+    device: Device = None,
+) -> None:
+    """Fine-tune a model on your own data, and measure it on held-out data before and after.
+
+    The same command resumes a run that was stopped. OUT/run/finetune/model is the tuned model, OUT/after/report.html
+    the held-out cases, drawn.
+    """
+    check_model(model, device)
+    folder = out or Path("runs") / f"finetune-{data.name or 'data'}"
+    check_folder(folder)
+    check_installed(*NEEDED, *WORLD_NEEDS)
+    import yaml
+
+    from deixis.cli import answers
+    from deixis.training.finetune import finetune_recipe
+    from deixis.training.recipe import train
+    from deixis.training.recipe_file import parse_recipe
+
+    opened = answers.open_small(model)
+    if opened.config is None:
+        raise InputError(f"--model: expected a model that answers questions, got '{model}', a point cloud classifier")
+    parted = _parted(data, format_name, option or [], folder, held_out)
+    values = finetune_recipe(model, opened.config, parted.train, parted.train_samples, steps, seed)
+    if print_recipe:
+        return typer.echo(yaml.safe_dump(values, sort_keys=False).rstrip())
+    recipe = parse_recipe(values)
+    asked = _benchmarks(parted, opened.config.system, limit)
+    typer.echo(f"{parted.train_samples:,} samples to train on, {parted.held_out_samples:,} held out", err=True)
+    earlier = _measured(model, asked, folder / BEFORE, device)
+    trained = train(recipe, folder / RUN)
+    later = _measured(str(trained), _compared(asked, earlier), folder / AFTER, device)
+    for name, summary in later.items():
+        _show(summary, folder / AFTER / name)
+    typer.echo(f"the tuned model: deixis ask --model {trained} FILE QUESTION")
+
+
+def _parted(data: Path, format_name: str | None, options: list[str], folder: Path, share: float) -> "Parted":
+    """The samples to train on and to hold out, written under `folder`."""
+    from deixis.samples.held_out import part_samples
+
+    if format_name is not None:
+        from deixis.cli.data import read
+
+        read.run(format_name, data, folder / DATA / "read", option=options)
+        data = folder / DATA / "read"
+    elif named_values(options):
+        raise InputError("--option: expected beside --format, of which it is an option; got it alone")
+    return part_samples(data, folder / DATA, share)
+
+
+def _benchmarks(parted: "Parted", system: str, limit: int) -> dict[str, tuple["Benchmark", Path, dict[str, str], int]]:
+    """What is asked before and after, by the folder of its run: held-out samples, and what must not be forgotten."""
+    from deixis.evaluation.benchmarks.own_samples import OwnSamples
+    from deixis.evaluation.benchmarks.world.benchmark import World
+
+    asked: dict[str, Any] = {"held-out": (OwnSamples(), parted.held_out, {}, limit)}
+    if system == "deixis":
+        asked["world"] = (World(), Path(), {"limit": str(WORLD_LIMIT)}, WORLD_LIMIT)
+    return asked
+
+
+def _compared(asked: dict[str, Any], earlier: dict[str, "Summary"]) -> dict[str, Any]:
+    from deixis.evaluation.compared import Compared
+
+    return {name: (Compared(known, earlier[name]), *rest) for name, (known, *rest) in asked.items()}
+
+
+def _measured(model: str, asked: dict[str, Any], folder: Path, device: str | None) -> dict[str, "Summary"]:
+    """The scores of a model in every benchmark, each in a folder of its own."""
+    from deixis.cli import answers
+    from deixis.cli.progress import resumable
+    from deixis.evaluation.benchmark import GENERATED
+    from deixis.evaluation.evaluate import evaluate
+    from deixis.evaluation.runner import EvaluationRun, ModelAdapter
+
+    opened = answers.open_small(model)
+    summaries = {}
+    with resumable(folder) as progress:
+        adapter = ModelAdapter(answers.open_model(opened, device, None, None))
+        for name, (known, data, options, limit) in asked.items():
+            words = {**options, **({"notation": opened.config.notation.name} if opened.config else {})}
+            run = EvaluationRun(known, data, words, GENERATED, limit)
+            summaries[name] = evaluate(run, adapter, None, folder / name, progress, None)
+    return summaries
+
+
+def _show(summary: "Summary", folder: Path) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    from deixis.evaluation.evaluate import PAGE
+    from deixis.evaluation.reports.terminal_report import score_table, skipped_lines
+
+    for line in skipped_lines(summary, str(folder / "skipped.jsonl")):
+        typer.echo(line, err=True)
+    console = Console(width=max(Console().width, TABLE_WIDTH))
+    console.print(score_table(summary))
+    console.print(f"all cases with images: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)

@@ -1,0 +1,43 @@
+"""The recipe that fine-tunes a model on samples: what is trained, and how long, from the model and the number of samples.
+
+LISA's rank, learning rate and parts (section 4.1) hold for every system: adapters on the language model, and the mask
+decoder where there is one. The bundled model is small enough to be trained whole, beside rows of its world.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from deixis.model.config import DeixisConfig
+from deixis.world.generate import WORLD_MODALITIES
+
+STAGE = "finetune"
+EPOCHS = 5
+MIN_STEPS, MAX_STEPS = 100, 2_000
+LEARNING_RATE = 3e-4
+BATCH = 8  # samples per step
+WORLD_ROWS = {"image": 3, "audio": 1, "point_cloud": 1}  # per step, of what the bundled model was trained on before
+MAX_TOKENS, WORLD_MAX_TOKENS = 2_048, 600
+GUIDE_WEIGHT = 0.25  # as the bundled model was trained
+
+
+def finetune_recipe(
+    model: str, config: DeixisConfig, train: Path, samples: int, steps: int | None = None, seed: int = 1
+) -> dict[str, Any]:
+    """The recipe as plain values (`training.recipe_file`): one stage on the samples at `train`.
+
+    steps: by default as many as five epochs have, from 100 to 2,000.
+    """
+    is_world = config.system == "deixis" and set(config.modalities) <= set(WORLD_MODALITIES)
+    steps = steps or min(max(-(-EPOCHS * samples // BATCH), MIN_STEPS), MAX_STEPS)
+    stage: dict[str, Any] = {"name": STAGE, "task": "instruct", "data": [{"path": str(train), "weight": 1}]}
+    stage["batch"] = {"data": BATCH, **({name: WORLD_ROWS[name] for name in config.modalities} if is_world else {})}
+    if is_world:
+        stage |= {"questions": 4, "guide_weight": GUIDE_WEIGHT}
+    else:
+        stage["parts"] = {"language_model": "lora"} | ({"masks": "full"} if config.pointing.backbone else {})
+        if config.system == "lisa":
+            stage["parts"]["embeddings"] = "full"
+    stage |= {"max_tokens": WORLD_MAX_TOKENS if is_world else MAX_TOKENS, "steps": steps}
+    stage |= {"learning_rate": LEARNING_RATE, "warmup_steps": min(50, steps // 10), "schedule": "linear"}
+    stage |= {"save_steps": max(1, min(200, steps // 4)), "log_steps": max(1, min(20, steps // 10))}
+    return {"seed": seed, "init": model, "stages": [stage]}
