@@ -1,5 +1,7 @@
 """`deixis finetune`: a model is trained on a part of someone's samples, and measured on the rest before and after."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,9 +37,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Of the training.", min=0)] = 1,
     print_recipe: Annotated[
         bool,
-        typer.Option(
-            "--print-recipe", help="Write OUT/data, print the recipe to train on it (for deixis train), and exit."
-        ),
+        typer.Option("--print-recipe", help="Write OUT/data, print the recipe for deixis train, and exit."),
     ] = False,
     device: Device = None,
 ) -> None:
@@ -67,7 +67,7 @@ def run(
     recipe = parse_recipe(values)
     asked = _benchmarks(parted, opened.config.system, limit)
     typer.echo(f"{parted.train_samples:,} samples to train on, {parted.held_out_samples:,} held out", err=True)
-    earlier = _measured(model, asked, folder / BEFORE, device)
+    earlier = _measured(model, _compared(asked, {}), folder / BEFORE, device)
     trained = train(recipe, folder / RUN)
     later = _measured(str(trained), _compared(asked, earlier), folder / AFTER, device)
     for name, summary in later.items():
@@ -82,7 +82,8 @@ def _parted(data: Path, format_name: str | None, options: list[str], folder: Pat
     if format_name is not None:
         from deixis.cli.data import read
 
-        read.run(format_name, data, folder / DATA / "read", option=options)
+        with redirect_stdout(sys.stderr):  # stdout is the recipe's, or the scores'
+            read.run(format_name, data, folder / DATA / "read", option=options)
         data = folder / DATA / "read"
     elif named_values(options):
         raise InputError("--option: expected beside --format, of which it is an option; got it alone")
@@ -103,7 +104,7 @@ def _benchmarks(parted: "Parted", system: str, limit: int) -> dict[str, tuple["B
 def _compared(asked: dict[str, Any], earlier: dict[str, "Summary"]) -> dict[str, Any]:
     from deixis.evaluation.compared import Compared
 
-    return {name: (Compared(known, earlier[name]), *rest) for name, (known, *rest) in asked.items()}
+    return {name: (Compared(known, earlier.get(name)), *rest) for name, (known, *rest) in asked.items()}
 
 
 def _measured(model: str, asked: dict[str, Any], folder: Path, device: str | None) -> dict[str, "Summary"]:

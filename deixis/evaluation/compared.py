@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from deixis.evaluation.benchmark import Benchmark, BenchmarkInfo, BenchmarkWithBaselines, Cell, Example
+from deixis.evaluation.benchmark import Benchmark, BenchmarkInfo, Cell, Example
 from deixis.evaluation.metrics.aggregation import ExampleMetrics
 from deixis.evaluation.reports.summary import BEFORE, Summary
 from deixis.inference import Answer
@@ -11,9 +11,9 @@ from deixis.samples.sample import Skipped
 
 
 class Compared:
-    """`benchmark`, with the scores of an earlier run of it as a column."""
+    """`benchmark`, with the scores of an earlier run of it, if there was one, as its only column."""
 
-    def __init__(self, benchmark: Benchmark, before: Summary):
+    def __init__(self, benchmark: Benchmark, before: Summary | None):
         self.benchmark, self.before = benchmark, before
 
     @property
@@ -27,6 +27,7 @@ class Compared:
         return self.benchmark.example_metrics(example, answer)
 
     def baselines(self, examples: Sequence[Example]) -> Mapping[str, Mapping[Cell, float]]:
-        """The benchmark's own columns, and the earlier scores."""
-        own = self.benchmark.baselines(examples) if isinstance(self.benchmark, BenchmarkWithBaselines) else {}
-        return {BEFORE: {(row.part, row.metric.name): row.score.value for row in self.before.scores}, **own}
+        """The earlier scores."""
+        if self.before is None:
+            return {}
+        return {BEFORE: {(row.part, row.metric.name): row.score.value for row in self.before.scores}}

@@ -1,4 +1,4 @@
-"""The recipe that fine-tunes a model on samples: what is trained, and how long, from the model and the number of samples.
+"""The recipe that fine-tunes a model on samples: what is trained, and how long, by the model and their number.
 
 LISA's rank, learning rate and parts (section 4.1) hold for every system: adapters on the language model, and the mask
 decoder where there is one. The bundled model is small enough to be trained whole, beside rows of its world.
