@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deixis.cli.arguments import Device, ModelName, check_folder, check_installed, check_model, named_values
+from deixis.cli.arguments import Device, ModelName, check_folder, check_installed, check_model
 from deixis.cli.train import NEEDED, WORLD_NEEDS
 from deixis.errors import InputError
+from deixis.options import check_choice
 
 if TYPE_CHECKING:
     from deixis.evaluation.benchmark import Benchmark
@@ -47,6 +48,7 @@ def run(
     the held-out cases, drawn.
     """
     check_model(model, device)
+    _check_data(data, format_name, option or [])
     folder = out or Path("runs") / f"finetune-{data.name or 'data'}"
     check_folder(folder)
     check_installed(*NEEDED, *WORLD_NEEDS)
@@ -75,6 +77,18 @@ def run(
     typer.echo(f"the tuned model: deixis ask --model {trained} FILE QUESTION")
 
 
+def _check_data(data: Path, format_name: str | None, options: list[str]) -> None:
+    """Raises InputError for data that is not there, an unknown format, or options without one."""
+    if not data.exists():
+        raise InputError(f"DATA: expected a file or folder, got '{data}', which does not exist")
+    if format_name is None and options:
+        raise InputError("--option: expected beside --format, of which it is an option; got it alone")
+    if format_name is not None:
+        from deixis.datasets.formats import FORMATS
+
+        check_choice("--format", format_name, tuple(FORMATS))
+
+
 def _parted(data: Path, format_name: str | None, options: list[str], folder: Path, share: float) -> "Parted":
     """The samples to train on and to hold out, written under `folder`."""
     from deixis.samples.held_out import part_samples
@@ -85,8 +99,6 @@ def _parted(data: Path, format_name: str | None, options: list[str], folder: Pat
         with redirect_stdout(sys.stderr):  # stdout is the recipe's, or the scores'
             read.run(format_name, data, folder / DATA / "read", option=options)
         data = folder / DATA / "read"
-    elif named_values(options):
-        raise InputError("--option: expected beside --format, of which it is an option; got it alone")
     return part_samples(data, folder / DATA, share)
 
 

@@ -6,7 +6,9 @@ The device is the Trainer's choice; on a CPU with bfloat16 the matrix products r
 
 import logging
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, no_type_check
@@ -204,7 +206,7 @@ def run_stage(
     begun = FirstStep()
     trainer.add_callback(begun)
     try:
-        with full_disk_named(folder):
+        with full_disk_named(folder), redirect_stdout(sys.stderr):  # where the bar is: stdout is the caller's
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     except DeixisError as error:
         # PyTorch puts the traceback of a loader's process into the message, before the sentence.

@@ -1,0 +1,43 @@
+"""Held out by medium: all samples about an image are on one side, and given splits are kept."""
+
+import pytest
+
+from deixis.errors import DataError
+from deixis.samples.held_out import part_samples
+from deixis.samples.sample import MediaReference, Sample, Turn
+from deixis.samples.shards import open_samples, write_shard
+from tests.toy import toy_image
+
+
+def sample(name: str, medium: int, split: str = "train") -> Sample:
+    media = (MediaReference(f"p/{medium}", "image", size_hw=(24, 40), values=toy_image(seed=medium)),)
+    return Sample(name, "own", "name", split, (Turn("What is it?", "A mug."),), media)
+
+
+def media_of(path) -> set[str]:
+    return {own.signals[0].id for _, own in open_samples(path)}
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "tar"])
+def test_a_medium_is_on_one_side(ending, tmp_path):
+    write_shard([sample(f"{m}-{n}", m) for m in range(10) for n in range(3)], tmp_path / f"a.{ending}", media="copy")
+    parted = part_samples(tmp_path / f"a.{ending}", tmp_path / "out", 0.2)
+    assert (parted.train_samples, parted.held_out_samples, parted.skipped) == (24, 6, ())
+    assert not media_of(parted.train) & media_of(parted.held_out)
+    again = part_samples(tmp_path / f"a.{ending}", tmp_path / "again", 0.2)
+    assert media_of(again.held_out) == media_of(parted.held_out)
+
+
+def test_a_split_of_the_data_is_held_out(tmp_path):
+    samples = [sample("a", 0), sample("b", 1), sample("c", 2, "val"), sample("d", 3, "test")]
+    write_shard(samples, tmp_path / "a.jsonl", media="copy")
+    parted = part_samples(tmp_path / "a.jsonl", tmp_path / "out", 0.5)
+    assert media_of(parted.train) == {"p/0", "p/1"}
+    assert media_of(parted.held_out) == {"p/2", "p/3"}
+
+
+def test_one_medium_cannot_be_parted(tmp_path):
+    write_shard([sample("a", 0), sample("b", 0)], tmp_path / "a.jsonl", media="copy")
+    with pytest.raises(DataError, match="samples about at least two media, to train on one and hold one out; got 1"):
+        part_samples(tmp_path / "a.jsonl", tmp_path / "out", 0.5)
+    assert not (tmp_path / "out").exists()
