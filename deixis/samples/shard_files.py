@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from deixis.errors import DataError, DeixisError
 from deixis.files.budget import check_decoded
 from deixis.files.json_text import json_record, text_lines
+from deixis.files.regular import open_regular
 
 COLUMNS = ("id", "source", "task", "split", "json")
 GROUP_ROWS = 256  # of a Parquet file: what is read at once for one record
@@ -98,13 +99,13 @@ class TarWriter:
 
 
 def read_tar(path: Path) -> Iterator[Entry]:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         yield from _entries_of_tar(path, stream)
 
 
 def places_of_tar(path: Path) -> Iterator[int]:
     last = None
-    with path.open("rb") as stream, _opened(path, stream) as tar:
+    with open_regular(path) as stream, _opened(path, stream) as tar:
         while (member := _next_member(tar, stream)) is not None:
             if member.isfile() and _key(member.name) != last:
                 last = _key(member.name)
@@ -112,7 +113,7 @@ def places_of_tar(path: Path) -> Iterator[int]:
 
 
 def tar_entry(path: Path, place: int) -> Entry:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         stream.seek(place)
         entry = next(_entries_of_tar(path, stream), None)
     if entry is None:

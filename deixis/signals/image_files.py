@@ -64,6 +64,7 @@ def header_size_hw(file: Any, name: str) -> tuple[int, int]:
         # Pillow gives the size of a turned TIFF upright already, of other formats as stored
         tags = getattr(image, "tag_v2", {})
         width, height = tags.get(STORED_WIDTH, image.width), tags.get(STORED_HEIGHT, image.height)
+        check_size(image.height, image.width, name)  # for Pillow decodes a PNG to look for its EXIF block
         return (width, height) if _orientation(image) in TRANSPOSED else (height, width)
 
 
@@ -73,9 +74,8 @@ def decode(image: Any, name: str, bytes_per_px: int = 0) -> None:
     Raises: InputError for a size out of bounds and for what cannot be decoded.
     """
     own = WIDE_BYTES_PER_PX if image.mode.startswith(("I", "F")) else BYTES_PER_PX
-    turned = TURNED_BYTES_PER_PX if _orientation(image) in ORIENTATIONS else 0
     decoder = DECODER_BYTES_PER_PX.get(str(image.format), 0)
-    check_size(image.height, image.width, name, max(own, turned, decoder, bytes_per_px))
+    check_size(image.height, image.width, name, max(own, decoder, bytes_per_px))
     try:
         image.load()
     except MemoryError:
@@ -91,6 +91,7 @@ def upright(image: Any, name: str, bytes_per_px: int = 0) -> Any:
     decode(image, name, bytes_per_px)
     if _orientation(image) not in ORIENTATIONS:
         return image
+    check_size(image.height, image.width, name, TURNED_BYTES_PER_PX)
     try:
         return ImageOps.exif_transpose(image)
     except MemoryError:

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float32, Int, UInt8
 
 from deixis.errors import InputError
+from deixis.files.regular import open_regular
 from deixis.geometry.extent import Extent
 from deixis.geometry.frames import Frame, placed_frame, video_frame
 from deixis.options import Checked
@@ -68,7 +69,7 @@ def open_file(path: Path, name: str) -> Signal:
     _check_bounds(len(table.times_s), table.duration_s, table.size_hw, name)
     kept = _spread(len(table.times_s), table.size_hw)
     frames = read_frames(path, name, table, kept.tolist())
-    with path.open("rb") as stream:  # the frames that are not kept count too
+    with open_regular(path) as stream:  # the frames that are not kept count too
         digest = hashlib.sha256(b"video" + hashlib.file_digest(stream, "sha256").digest()).hexdigest()
     extent = Extent("video", size_hw=table.size_hw, duration_s=table.duration_s)
     info = {"times_s": table.times_s[kept], "kept": kept, "table": table, "source_format": table.codec}
