@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -56,6 +57,7 @@ def npy(shape: str, dtype: str = "<f8") -> bytes:
     return b"\x93NUMPY\x01\0" + struct.pack("<H", len(head)) + head
 
 
+@cache
 def npz(count: int) -> bytes:
     """An NPZ whose points are so many zeros, packed."""
     head = npy(f"({count}, 3)", "<f4")

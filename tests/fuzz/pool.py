@@ -53,6 +53,8 @@ class Worker:
 
     def run(self, target: str, folder: Path, arguments: dict[str, Any]) -> Outcome:
         """What came of a case."""
+        if self.process is not None and self.process.poll() is not None:  # it ended after its last answer
+            self._end()
         if self.process is None:
             self._start()
         request = {"target": target, "folder": str(folder), "arguments": arguments}

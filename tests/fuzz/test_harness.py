@@ -17,8 +17,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="time and memory of a
 
 @pytest.fixture(scope="module")
 def worker():
-    """A worker with short limits."""
-    worker = Worker(cpu_s=4.0, wall_s=12.0)
+    """A worker without the toy model."""
+    worker = Worker()
     yield worker
     worker.close()
 
@@ -44,6 +44,8 @@ def worker():
     ],
 )
 def test_every_kind_of_failure_is_seen(worker, tmp_path, way, kind, text):
+    # short where the limit has to come, and long where a busy machine must not reach it
+    worker.cpu_s, worker.wall_s = (2.0, 8.0) if kind == "hang" else (60.0, 240.0)
     outcome = worker.run("wrong", tmp_path, {"way": way})
     assert outcome.kind == kind
     assert text in outcome.text
