@@ -2,10 +2,12 @@
 
 import re
 import tomllib
+from fnmatch import fnmatch
 
 import pytest
 import yaml
 
+from deixis.cli.recipes import shipped_recipes
 from tests.test_layers import MAY_IMPORT, PACKAGE, ROOT
 
 ROOMS = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
@@ -108,3 +110,18 @@ def test_every_direct_dependency_is_pinned():
     names = {re.match(r"[\w-]+", need).group() for needs in lists for need in needs} - {"deixis"}
     pins = {name.lower().replace("_", "-") for name in PINS}
     assert {name.lower() for name in names} <= pins
+
+
+def test_a_wheel_holds_what_the_package_reads():
+    """Hatch packs every file of the package that git does not ignore, and the recipes under another name."""
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert (wheel["packages"], wheel["force-include"]) == (["deixis"], {"recipes": "deixis/recipes"})
+    assert not wheel.keys() - {"packages", "force-include"}, "nothing is left out"
+    assert {path.name for path in (ROOT / "recipes").iterdir()} == set(shipped_recipes())
+    lines = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    ignored = [line.rstrip("/") for line in lines if line and line[0] not in "#/"]  # those of / are beside the package
+    files = [
+        path.relative_to(ROOT) for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+    assert not [file for file in files if any(fnmatch(part, one) for part in file.parts for one in ignored)]
+    assert {"schema.json", "hard_negatives.yaml", "prompts.yaml", "tokenizer.json"} <= {file.name for file in files}
