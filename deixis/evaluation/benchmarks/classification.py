@@ -14,11 +14,11 @@ from deixis.datasets.classification.class_folders import QUESTIONS
 from deixis.datasets.plain_questions import plain_text
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, ExampleResult, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import class_files as files
-from deixis.evaluation.benchmarks.official_files import choice_option, converted
+from deixis.evaluation.benchmarks.official_files import Item, choice_option, converted
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
 from deixis.evaluation.metrics.answer_text import find_names
 from deixis.inference import Answer
-from deixis.samples.sample import Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 
 ONELLM = "OneLLM-7B (Han et al., CVPR 2024), table 6"
 POINTMLP = "PointMLP (Ma et al., ICLR 2022), its repository's README, repaired code"
@@ -40,6 +40,14 @@ NOTES = (
 OPTIONS = {"choices": f"{LISTED} (default): the question lists all classes; {OPEN}: it does not"}
 
 
+def _example(item: Item, names: Sequence[tuple[str, ...]], question: str) -> Example:
+    """The question about an item; what is drawn of it expects the names of its class."""
+    example = replace(item, ground_truth=(item.ground_truth, names)).example(question)
+    name, *others = map(plain_text, names[item.ground_truth])
+    turn = Turn(question, name, references=tuple(others))
+    return replace(example, sample=Sample(item.id, "", "question", item.part, (turn,), item.media))
+
+
 @dataclass(frozen=True)
 class Classification:
     """The class of each signal of a set: the reader of its files, and its question (default: that of the modality)."""
@@ -54,9 +62,7 @@ class Classification:
         question = options.get("question") or self.question or QUESTIONS[classes.modality]
         if listed:
             question = f"{question} Choose one: {_or(classes.names)}."
-        return converted(
-            classes.items, lambda item: replace(item, ground_truth=(item.ground_truth, classes.names)).example(question)
-        )
+        return converted(classes.items, lambda item: _example(item, classes.names, question))
 
     def example_metrics(self, example: Example, answer: Answer) -> ExampleMetrics:
         label, names = example.ground_truth

@@ -12,6 +12,7 @@ import torch
 from deixis.evaluation.benchmark import Example
 from deixis.evaluation.benchmarks.class_files import SUN_SCENES, sun_depth_m
 from deixis.evaluation.benchmarks.classification import CLASSIFICATION, first_class, named_classes
+from deixis.evaluation.reports.example_samples import ground_truth_sample
 from deixis.evaluation.runner import EvaluationRun, ModelAdapter, run_examples
 from deixis.inference.classifier import Classifier
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
@@ -158,6 +159,13 @@ def test_right_empty_shuffled_and_listed_answers(tmp_path, name):
     rows, _ = asked_and_scored(name, tmp_path, answers_in_turn([all_names] * len(ground_truth)))
     (found,) = table(SETS[name], rows).values()
     assert (found["accuracy"], found["loose accuracy"], found["named"]) == (0, 100, 100), "a list of all is no answer"
+
+
+def test_a_report_expects_the_names_of_the_class(tmp_path):
+    images(tmp_path)
+    expected = [ground_truth_sample(one).turns[0] for one in SETS["class_folders"].examples(tmp_path, {})]
+    assert {turn.assistant for turn in expected} == {"cat", "dog", "hot dog"}
+    assert all(turn.references == () and "Choose one: " in turn.user for turn in expected)
 
 
 def test_question_lists_the_classes(tmp_path):
