@@ -66,14 +66,19 @@ def own_media_id(path: Path, config: DatasetConfig, source: str) -> str:
 def find_image(config: DatasetConfig, names: Sequence[str], split: str | None = None) -> Path:
     """The first file that is there: each name below the folder of the media, beside it, or in a usual subfolder.
 
-    Subfolders of another split come last: some sets have an image of the same name in each.
+    Subfolders of another split come last: some sets have an image of the same name in each. Leading folders of a name
+    may be those above the folder of the media (train2017/1.jpg, where that is coco/train2017); a file of the same name
+    in a folder of another name is another image.
     """
     folders = [folder for root in _roots(config) for folder in (root, *_subfolders(root, split))]
-    relative = [relative_name(name) for name in names]
-    for name in dict.fromkeys((*relative, *(PurePosixPath(name).name for name in relative))):
+    relative = [PurePosixPath(relative_name(name)) for name in names]
+    for parts in (name.parts for name in relative):
         for folder in folders:
-            if (folder / name).is_file():
-                return folder / name
+            for above in range(len(parts)):
+                path = folder.joinpath(*parts[above:])
+                fits = above == 0 or os.path.basename(os.path.abspath(folder)) == parts[above - 1]
+                if fits and path.is_file():
+                    return path
     return config.folder / relative[0]
 
 

@@ -265,6 +265,25 @@ def test_images_are_found(tmp_path, lies_at, image):
         assert not skipped
 
 
+@pytest.mark.parametrize(
+    ("lies_at", "name", "is_it"),
+    [
+        pytest.param("set/day/five.jpg", "set/day/five.jpg", True, id="below"),
+        pytest.param("set/day/five.jpg", "day/five.jpg", True, id="the_folder_itself"),
+        pytest.param("set/day/five.jpg", "other/day/five.jpg", True, id="folders_above_it"),
+        pytest.param("set/day/five.jpg", "night/five.jpg", False, id="a_folder_of_another_name"),
+        pytest.param("set/day/five.jpg", "day/cam1/five.jpg", False, id="a_folder_below_it"),
+        pytest.param("set/day/images/five.jpg", "cam1/five.jpg", False, id="a_usual_folder"),
+    ],
+)
+def test_a_file_of_the_same_name_is_not_the_image(tmp_path, lies_at, name, is_it):
+    write_picture(tmp_path / lies_at, np.zeros((4, 6, 3), dtype=np.uint8))
+    path = write_json(tmp_path / "train.json", coco(THING, images=[{**IMAGE, "file_name": name}]))
+    images = tmp_path if name.startswith("set") else tmp_path / "set" / "day"
+    (record,), _ = read_all(COCO, path, images=images)
+    assert Path(record.signals[0].path).is_file() == is_it
+
+
 def test_a_size_that_the_set_does_not_tell_is_that_of_the_upright_image(tmp_path):
     from PIL import Image
 
