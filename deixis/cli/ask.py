@@ -30,6 +30,7 @@ OUT = typer.Option(
 )
 AS_JSON = typer.Option("--json", help="Print the answer as one JSON object, alone on stdout.")
 BATCH = typer.Option(help='Answer each line {"files": [...], "question", "regions": [...]} of a JSONL.')
+DRAW_DIR = typer.Option(metavar="FOLDER", help="With --batch: draw each answer into this folder, as line-N.png.")
 EACH = typer.Option("--each", help="Ask about each file by itself; folders and patterns stand for their files.")
 WANT = typer.Option(metavar="FORM", help="Form of the regions in the answer: box or mask; or text.")
 
@@ -57,6 +58,7 @@ def run(
     stream: Annotated[bool, typer.Option("--stream", help="Print the text while it is generated.")] = False,
     as_json: Annotated[bool, AS_JSON] = False,
     batch: Annotated[Path | None, BATCH] = None,
+    draw_dir: Annotated[Path | None, DRAW_DIR] = None,
     each: Annotated[bool, EACH] = False,
 ) -> None:
     """Ask a question about files.
@@ -76,8 +78,10 @@ def run(
         _check_batch_alone(as_json, want, each, words or [], regions)
         from deixis.cli.batch import answer_batch
 
-        answer_batch(batch, out, load)
+        answer_batch(batch, out, load, draw_dir)
         return
+    if draw_dir is not None:
+        raise InputError("--draw-dir: the drawings of --batch; otherwise --out draws")
     if each:
         from deixis.cli.each import answer_each
 

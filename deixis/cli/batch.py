@@ -2,8 +2,9 @@
 
 Each line is `{"files": [...], "question": "...", "regions": [...], "want": ..., "id": ...}`; the last three may be
 missing. Files are relative to the folder of the questions. An answer is that of `--json`, after `line` (of the
-question), `id` if it has one, and `key`, a digest of the question; a question that cannot be answered has `error`, one
-sentence, instead. With `--out`, questions that are answered there are not asked again; failed ones are.
+question), `id` if it has one, `key`, a digest of the question, and with `--draw-dir` the path `drawing`; a question
+that cannot be answered has `error`, one sentence, instead. With `--out`, questions that are answered there are not
+asked again; failed ones are.
 """
 
 import json
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import typer
 
+from deixis.cli.drawings import Drawings
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import json_region
 from deixis.errors import DeixisError, InputError
@@ -52,16 +54,20 @@ class _Line:
         return {"line": self.number, **own, "key": self.key}
 
 
-def answer_batch(path: Path, out: Path | None, load: tuple[str, *tuple[str | None, ...]]) -> None:
+def answer_batch(
+    path: Path, out: Path | None, load: tuple[str, *tuple[str | None, ...]], draw_dir: Path | None = None
+) -> None:
     """Writes the answers to the questions of `path` to `out` (default: stdout), line by line.
 
-    `load`: the arguments of `open_model`. Prints to stderr how many were answered, failed and skipped.
+    `load`: the arguments of `open_model`. draw_dir: a folder for drawings, named by the lines. Prints to stderr how
+    many were answered, failed and skipped.
 
     Raises:
         InputError: some failed, after all were tried.
         OSError, DataError: before anything is written, for a file that cannot be read or written.
     """
     lines = _read(path)
+    drawings = Drawings(draw_dir, "--draw-dir") if draw_dir is not None else None
     done, models = _answered(out) if out is not None else (Counter(), set())
     open_lines = list(_unanswered(lines, done))
     skipped, failed = len(lines) - len(open_lines), 0
@@ -79,10 +85,12 @@ def answer_batch(path: Path, out: Path | None, load: tuple[str, *tuple[str | Non
                 refused = isinstance(answer, str)
                 failed += refused
                 result = {"error": answer} if refused else answer.to_dict()
+                if drawings is not None and not refused:
+                    result = {"drawing": drawings.add(f"line-{line.number}", answer), **result}
                 stream.write(json.dumps({**line.head, **result}, ensure_ascii=False) + "\n")
                 stream.flush()
     counts = f"{len(open_lines) - failed} answered, {failed} failed, {skipped} answered before"
-    typer.echo(counts, err=True)
+    typer.echo(counts if drawings is None else f"{counts}; {drawings.summary}", err=True)
     if failed:
         raise InputError(f'{failed} of {len(lines)} questions could not be answered: their lines say why, as "error"')
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from deixis.cli.drawings import Drawings
 from deixis.cli.pointing import typed_regions
 from deixis.errors import InputError
 
 if TYPE_CHECKING:
-    from deixis.inference import Answer
     from deixis.samples.sample import Sample
 
 
@@ -35,7 +35,7 @@ def answer_each(
     every file. Raises InputError where there is no file or `out` is none, and after all were tried where some failed.
     """
     paths = list(_every_file(files))
-    drawings = _Drawings(out) if out is not None else None
+    drawings = Drawings(out, "--out with --each") if out is not None else None
     from deixis.cli.answers import answer_lines, note_ignored, open_small
     from deixis.cli.batch import Assistant, answers_of
 
@@ -49,14 +49,14 @@ def answer_each(
         note_ignored(answer.signals)
         record = {"file": str(path)}
         if drawings is not None:
-            record["drawing"] = str(drawings.add(path, answer))
+            record["drawing"] = drawings.add(path.stem, answer)
         if as_json:
             typer.echo(json.dumps({**record, **answer.to_dict()}, ensure_ascii=False))
         else:
             first, *rest = answer_lines(answer)
             typer.echo("\n".join([f"{path}: {first}", *rest]))
     if drawings is not None:
-        typer.echo(f"{len(drawings.names)} drawn in {out}", err=True)
+        typer.echo(drawings.summary, err=True)
     if failed:
         raise InputError(f"{failed} of {len(paths)} files could not be asked about: their lines say why")
 
@@ -87,26 +87,3 @@ def _question(question: str, regions: Sequence[tuple[str, str]], want: str | Non
     signals = (open_signal(path),)
     places = typed_regions(regions, signals)
     return question_sample(named_question(question, places), signals, places, want=want)
-
-
-class _Drawings:
-    """A folder of drawn answers, one PNG a file under its name; files of one name get numbers."""
-
-    def __init__(self, folder: Path):
-        if folder.suffix or (folder.exists() and not folder.is_dir()):
-            raise InputError(f"--out: with --each expected a folder for the drawings, got '{folder}'")
-        if not folder.parent.is_dir():
-            raise InputError(f"'{folder}': there is no folder '{folder.parent}' to make it in")
-        folder.mkdir(exist_ok=True)
-        self.folder = folder
-        self.names: set[str] = set()
-
-    def add(self, path: Path, answer: "Answer") -> Path:
-        """Draws the answer; its path."""
-        name, number = path.stem, 1
-        while name in self.names:
-            number += 1
-            name = f"{path.stem}-{number}"
-        self.names.add(name)
-        answer.draw(self.folder / f"{name}.png")
-        return self.folder / f"{name}.png"

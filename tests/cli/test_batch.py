@@ -69,6 +69,23 @@ def test_what_fails_is_counted_and_ends_nothing(command, batch, tmp_path):
         assert part in sentence
 
 
+def test_answers_are_drawn_into_a_folder(command, batch, tmp_path):
+    folder = tmp_path / "drawn"
+    _, out, err = command("ask", "--batch", batch(SEE, HEAR), "--draw-dir", folder)
+    answers = read(out)
+    drawn = {answer["line"]: answer["drawing"] for answer in answers if "text" in answer}
+    assert drawn == {line: str(folder / f"line-{line}.png") for line in drawn}
+    assert sorted(map(str, folder.iterdir())) == sorted(drawn.values())
+    assert err.splitlines()[-1].endswith(f"; {len(drawn)} drawn in {folder}")
+
+
+def test_drawings_need_a_folder_and_a_batch(refused, batch, scene, tmp_path):
+    assert "expected a folder for the drawings" in refused(
+        "ask", "--batch", batch(SEE), "--draw-dir", tmp_path / "a.png"
+    )
+    assert "the drawings of --batch" in refused("ask", scene, "What?", "--draw-dir", tmp_path / "drawn")
+
+
 def test_a_bug_ends_the_batch_and_keeps_what_is_answered(command, batch, tmp_path, bundled, monkeypatch):
     out, answer = tmp_path / "a.jsonl", bundled.answer
     monkeypatch.setattr("deixis.cli.batch.AT_ONCE", 1)
