@@ -4,7 +4,8 @@ Configuration and processor are opened first (`open_config_and_processor`), so t
 weights are read. Nothing is downloaded unless a hub id is given and Hugging Face is not offline; pickles are refused.
 """
 
-import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from os.path import exists, isdir  # of pathlib's, a name too long raises
@@ -12,21 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 
-from deixis.checkpoints.find import read_weight_map
+from deixis.checkpoints.config_file import CONFIG, read_config
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
-from deixis.errors import CheckpointError, ConfigError, DeixisError, UnsupportedError, is_out_of_memory
+from deixis.checkpoints.processor_files import PROCESSOR, TOKENIZER, read_generation, read_processor
+from deixis.checkpoints.small_files import read_object
+from deixis.checkpoints.weight_names import WEIGHTS, check_inside, check_weight_files
+from deixis.checkpoints.weight_size import check_size
+from deixis.errors import CheckpointError, DeixisError, UnsupportedError, is_out_of_memory
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.loading import quiet_load
 
 BUNDLED = "bundled"
-TOKENIZER = "tokenizer.json"
-NEEDED = ("config.json", "processor_config.json", TOKENIZER)
+NEEDED = (CONFIG, PROCESSOR, TOKENIZER)
 CONVERTED = "conversion.json"  # in folders that `deixis convert` made, which may lack tokenizer and processor
 SMALL = ["*.json", "*.jinja", "*.md"]
-WEIGHTS = "*.safetensors"
+MAX_REASON = 400
+"""Characters of a library's message that are told."""
 
 
 class NoModelError(CheckpointError):
@@ -58,8 +61,15 @@ class Opened:
         return "deixis-tiny (bundled)" if self.name == BUNDLED else self.name
 
     def folder(self) -> Path:
-        """The folder with the weights in it, which are downloaded now for a hub id. Raises CheckpointError."""
-        return _with_weights(self.name, self.small)
+        """The folder with the weights in it, which are downloaded now for a hub id.
+
+        Raises CheckpointError, and ConfigError for a configuration that makes a larger network than the weights.
+        """
+        folder = _with_weights(self.name, self.small)
+        if self.config is not None:
+            with _naming_model(self.name):
+                check_size(folder, self.config)
+        return folder
 
     @property
     def is_classifier(self) -> bool:
@@ -85,12 +95,11 @@ def open_config_and_processor(name: str | Path = BUNDLED) -> Opened:
             f"model '{name}': it was converted without a tokenizer and takes token ids only; convert it again with "
             "--tokenizer to ask it in words"
         )
-    try:
-        with quiet_load():
-            config = DeixisConfig.from_pretrained(folder, local_files_only=True)
-            return Opened(str(name), folder, config, DeixisProcessor.from_pretrained(folder, local_files_only=True))
-    except Exception as error:  # a damaged file of a folder ends in any error of json, transformers or tokenizers
-        raise _unreadable(name, error) from error
+    with _naming_model(name), quiet_load():
+        for file in NEEDED if str(name) != BUNDLED else ():  # an installer may link the files of the package
+            check_inside(folder, folder / file)
+        config = read_config(folder)
+        return Opened(str(name), folder, config, read_processor(folder, config))
 
 
 def open_pretrained(
@@ -110,30 +119,32 @@ def open_pretrained(
         raise CheckpointError(
             f"model '{opened.name}': it is a PointMLP, which sorts clouds into classes and takes no questions"
         )
-    return _network(opened.name, opened.folder(), dtype, **loading), opened.processor
+    return _network(opened, dtype, **loading), opened.processor
 
 
 def _network(
-    name: str | Path, folder: Path, dtype: torch.dtype, quantization_config: Any = None, device_map: Any = None
+    opened: Opened, dtype: torch.dtype, quantization_config: Any = None, device_map: Any = None
 ) -> DeixisForConditionalGeneration:
+    name, folder, config = opened.name, opened.folder(), opened.config
+    assert config is not None, "a classifier has another reader"
     small = {} if quantization_config is None else {"quantization_config": quantization_config}
     small |= {} if device_map is None else {"device_map": device_map}
-    try:
-        with quiet_load():
-            loaded: Any = DeixisForConditionalGeneration.from_pretrained(
-                folder,
-                dtype=dtype,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # they are reported, and refused below
-                use_safetensors=True,
-                local_files_only=True,
-                **small,
-            )
-            network, report = loaded
-    except (SafetensorError, OSError, DeixisError, StrictDataclassError, RuntimeError, MemoryError) as error:
-        if isinstance(error, RuntimeError | MemoryError) and not is_out_of_memory(error):
-            raise
-        raise _unreadable(name, error) from error
+    passed = (ImportError, RuntimeError) if quantization_config is not None else ()  # of a backend that cannot
+    with _naming_model(name, passed), quiet_load():
+        generation = read_generation(folder, config)
+        loaded: Any = DeixisForConditionalGeneration.from_pretrained(
+            folder,
+            config=config,
+            generation_config=generation,
+            dtype=dtype,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are reported, and refused below
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            **small,
+        )
+        network, report = loaded
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if keys := sorted(key if isinstance(key, str) else key[0] for key in report[problem]):
             raise CheckpointError(
@@ -146,19 +157,26 @@ def _network(
     return network.eval()
 
 
-def _unreadable(name: str | Path, error: Exception) -> DeixisError:
-    if isinstance(error, DeixisError):  # of our own checks, which know what is wrong
-        where = "config.json: " if isinstance(error, ConfigError) else ""
-        return type(error)(f"model '{name}': {where}{error}")
-    if isinstance(error, StrictDataclassError):  # transformers' check of the types of the fields
-        return ConfigError(f"model '{name}': config.json: {' '.join(str(error).split())}")
-    if is_out_of_memory(error):
-        return UnsupportedError(
-            f"model '{name}': out of memory while its weights were read; take --dtype bfloat16, --quantization int8 or "
-            "int4, or a smaller model"
-        )
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return CheckpointError(f"model '{name}': its files cannot be read ({lines[0]}); it may be damaged or cut short")
+@contextmanager
+def _naming_model(name: str | Path, passed: tuple[type[Exception], ...] = ()) -> Generator[None]:
+    """Puts the name of the model before errors; those of libraries, which damaged files end in, become a
+    CheckpointError, except `passed`."""
+    try:
+        yield
+    except DeixisError as error:
+        raise type(error)(f"model '{name}': {error}") from error
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise UnsupportedError(
+                f"model '{name}': out of memory while its weights were read; take --dtype bfloat16, --quantization "
+                "int8 or int4, or a smaller model"
+            ) from error
+        if isinstance(error, passed):
+            raise
+        reason = " ".join(str(error).split())[:MAX_REASON] or type(error).__name__
+        raise CheckpointError(
+            f"model '{name}': its files cannot be read ({reason}); it may be damaged or cut short"
+        ) from error
 
 
 def _small_files(name: str | Path) -> tuple[Path, str]:
@@ -167,7 +185,7 @@ def _small_files(name: str | Path) -> tuple[Path, str]:
     if _is_here(text):
         folder = bundled_folder() if text == BUNDLED else Path(text)
         model_type = _model_type(folder, name)
-        _check_weights(folder, name)
+        _check_weight_files(folder, name)
         return folder, model_type
     if exists(text) or not is_hub_id(text):
         problem = f"model: expected '{BUNDLED}', a folder or a hub id (owner/name); got '{text:.200}', which is none"
@@ -180,7 +198,7 @@ def _with_weights(name: str | Path, folder: Path) -> Path:
     """The folder of `name` with its weights, fetched where it is no folder here."""
     if not _is_here(str(name)):
         folder = fetch_snapshot(str(name), lambda _: [*SMALL, WEIGHTS], "model")
-        _check_weights(folder, name)
+        _check_weight_files(folder, name)
     return folder
 
 
@@ -190,14 +208,10 @@ def _is_here(name: str) -> bool:
 
 def _model_type(folder: Path, name: str | Path) -> str:
     """The model that the small files of a folder are of. Raises CheckpointError for a folder of another model."""
-    config: Any = {}
-    if (folder / NEEDED[0]).is_file():
-        try:
-            config = json.loads((folder / NEEDED[0]).read_text(encoding="utf-8"))
-        except (ValueError, RecursionError):
-            config = None
-        if not isinstance(config, dict):
-            raise CheckpointError(f"model '{name}': config.json is no JSON object; the file is damaged")
+    config: dict[str, Any] = {}
+    if (folder / CONFIG).is_file():
+        with _naming_model(name):
+            config = read_object(folder / CONFIG)
         if config.get("model_type") == "pointmlp":
             return "pointmlp"
     without_words = (folder / CONVERTED).is_file() and not (folder / TOKENIZER).exists()
@@ -211,14 +225,6 @@ def _model_type(folder: Path, name: str | Path) -> str:
     return "deixis"
 
 
-def _check_weights(folder: Path, name: str | Path) -> None:
-    """Raises CheckpointError where weights, or shards of them, are missing in the folder."""
-    if not list(folder.glob(WEIGHTS)):
-        raise CheckpointError(f"model '{name}': expected weights in *.safetensors, got none in the folder")
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        shards = read_weight_map(index)
-        if shards is None:
-            raise CheckpointError(f"model '{name}': {index.name} is no index of weights; the file is damaged")
-        if absent := sorted(shard for shard in set(shards.values()) if not (folder / shard).is_file()):
-            raise CheckpointError(f"model '{name}': the weights file {absent[0]} named in its index is missing")
+def _check_weight_files(folder: Path, name: str | Path) -> None:
+    with _naming_model(name):
+        check_weight_files(folder, may_link=str(name) == BUNDLED)

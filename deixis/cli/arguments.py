@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from deixis.errors import InputError, UnsupportedError
+from deixis.errors import CheckpointError, DataError, InputError, UnsupportedError
 
 ModelName = Annotated[str, typer.Option(help="bundled, a folder or a hub id.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. [default: the best available]")]
@@ -28,6 +28,9 @@ Workers = Annotated[int, typer.Option(help="Number of processes.", min=1)]
 Ray = Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")]
 SamplesPath = Annotated[Path, typer.Argument(help="A file of samples (.jsonl, .tar, .parquet) or a folder of them.")]
 
+WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".tar")
+"""Suffixes of files of weights."""
+
 
 def named_values(words: Iterable[str]) -> dict[str, str]:
     """{NAME: VALUE} of the words NAME=VALUE of --option. Raises InputError for another word."""
@@ -44,6 +47,7 @@ def check_model(
     """Raises DeixisError for a model, device, dtype or backend that is not here, before anything slow is imported."""
     if not (model == "bundled" or Path(model).exists() or re.fullmatch(r"[\w.-]+/[\w.-]+", model)):
         raise InputError(f"model: expected 'bundled', a folder or a hub id (owner/name); got '{model}', which is none")
+    _check_model_folder(model)
     if dtype not in (None, "float32", "bfloat16", "float16"):
         raise InputError(f"dtype: expected one of float32, bfloat16, float16; got '{dtype}'")
     if quantization is not None and quantization not in ("int8", "int4"):
@@ -62,6 +66,31 @@ def check_model(
         raise UnsupportedError(
             f"quantization: '{quantization}' on CUDA needs bitsandbytes, which is not here: pip install bitsandbytes"
         )
+
+
+def _check_model_folder(model: str) -> None:
+    """Raises CheckpointError for a folder that cannot hold a model, by its names and config.json alone."""
+    from deixis.files.json_text import read_json
+
+    folder = Path(model)
+    if not folder.is_dir():
+        return
+    file = folder / "config.json"
+    if not file.is_file() and not holds_weights(folder):
+        raise CheckpointError(
+            f"model '{model}': expected a file config.json in the folder, got none; it is no Deixis model"
+        )
+    try:
+        values = read_json(file) if file.is_file() else {}
+    except DataError as error:
+        raise CheckpointError(f"model '{model}': config.json: {str(error).removeprefix(f'{file}: ')}") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"model '{model}': config.json is no JSON object; the file is damaged")
+
+
+def holds_weights(folder: Path) -> bool:
+    """Whether a folder holds a file that may be weights, of any system."""
+    return any(file.suffix in WEIGHTS or file.name.endswith(".index.json") for file in folder.iterdir())
 
 
 def check_folder(out: Path | None) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deixis.cli.arguments import holds_weights
+from deixis.errors import CheckpointError
 from deixis.options import check_choice
 
 SYSTEMS = ("onellm", "ferret", "lisa", "pointmlp")
@@ -42,21 +44,23 @@ def run(
     Afterwards: deixis ask --model OUT FILE "QUESTION"
     """
     check_choice("SYSTEM", system, SYSTEMS)
-    with _bars() as report:
+    if Path(source).is_dir() and not holds_weights(Path(source)):
+        raise CheckpointError(
+            f"source '{source}': expected weights (*.safetensors, pytorch_model*.bin or consolidated.*.pth), got none "
+            "in the folder"
+        )
+    with _bars() as (report, tell):
         from deixis.systems.conversion import convert
         from deixis.systems.release import ConversionOptions
 
         options = ConversionOptions(clip, sam, base, preset, tokenizer, classes)
-        convert(system, source, out, options, dtype, overwrite, progress=report)
+        convert(system, source, out, options, dtype, overwrite, progress=report, tell=tell)
     typer.echo(f"converted into {out}; see its README.md for abilities and licence", err=True)
-    if system != "pointmlp" and not (out / "tokenizer.json").is_file():
-        told = "the source has no tokenizer, so that the result takes token ids only and cannot be asked"
-        typer.echo(f"{told}; convert it again with --tokenizer FILE", err=True)
 
 
 @contextmanager
-def _bars() -> Generator[Callable[[str, int, int], None]]:
-    """Progress on stderr, as a function of (step, bytes done, total bytes)."""
+def _bars() -> Generator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
+    """Progress on stderr: functions of (step, bytes done, total bytes), and of a line to tell at once."""
     from deixis.cli.progress import Bars
 
     with Bars(in_bytes=True) as bars:
@@ -68,4 +72,4 @@ def _bars() -> Generator[Callable[[str, int, int], None]]:
                 tasks[what] = bars.add_task(what, total=total)
             bars.update(tasks[what], completed=done)
 
-        yield report
+        yield report, lambda line: bars.console.print(line, highlight=False, markup=False, soft_wrap=True)

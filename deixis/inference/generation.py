@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
-from deixis.errors import ConfigError, InputError
+from deixis.errors import CheckpointError, ConfigError, InputError
 from deixis.inference.kv_cache import select_rows
 from deixis.model import DeixisForConditionalGeneration
 from deixis.options import Bounds, Count, Natural, NonNegative, check_fields, read_options
@@ -101,6 +101,7 @@ def generate(
     active = list(range(len(states)))  # the rows that the batch still holds
     decoder = _Decoder(network, cache, mask)
     hidden = decoder.feed(embeds)  # the whole prompt at once; from now on a token per row and step
+    check_finite(hidden)
     while True:
         tokens = sample_tokens(decoder.logits(hidden), active)
         for row, token, state in zip(active, tokens, hidden, strict=True):
@@ -120,6 +121,15 @@ def generate(
         for row, state in zip(active, hidden, strict=True):
             if states[row].ids[-1] == criteria.seg_id and criteria.seg_state == "at":
                 states[row].seg_states.append(state)
+
+
+def check_finite(values: Tensor) -> None:
+    """Raises CheckpointError for what a network computes of damaged weights: NaN, or infinite numbers."""
+    if not torch.isfinite(values).all():
+        raise CheckpointError(
+            f"the model: expected finite numbers of its weights, got NaN or infinity in {values.dtype}; they are "
+            "damaged, or a type of another range fits them: --dtype float32"
+        )
 
 
 def _append(state: GenerationState, token: int, hidden: Tensor, criteria: StopCriteria, max_new_tokens: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from deixis.checkpoints import Opened
-from deixis.errors import UnsupportedError
+from deixis.errors import ConfigError, UnsupportedError
 from deixis.systems.needs import ROOM, WHOLE, Needs, needs_of
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -20,10 +20,14 @@ def choose_dtype(
     """The type of what is not quantized: `wanted`, or float32 on the CPU where it fits into free memory, else bfloat16.
 
     Quantized weights have kernels for bfloat16. A smaller type than usual is logged. Raises UnsupportedError, which
-    says what fits, where the weights alone are larger than the memory that is free.
+    says what fits, where the weights alone are larger than the memory that is free; ConfigError for sizes that no
+    network has.
     """
     assert opened.config is not None, "a classifier is small"
-    needs, free = needs_of(opened.config), free_bytes(place)
+    try:
+        needs, free = needs_of(opened.config), free_bytes(place)
+    except ConfigError as error:
+        raise ConfigError(f"model '{opened.name}': config.json: {error}") from error
     usual = torch.float32 if place.type == "cpu" and quantization is None else torch.bfloat16
     dtype = wanted or usual
     if free is None or not (quantization is None or isinstance(quantization, str)):

@@ -28,6 +28,7 @@ from deixis.model.fusion import Encoded, LazyFeatures, SignalBatch, modality_ind
 from deixis.model.loading import one_load
 from deixis.model.losses import mask_losses, number_loss, text_loss
 from deixis.model.masks.pointing_head import PointingHead
+from deixis.model.meta import limited_parts
 from deixis.model.regions.sampler import build_region_parts, region_width
 from deixis.signals import MODALITIES
 
@@ -64,6 +65,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
     _no_split_modules = ["CLIPEncoderLayer", "LlamaDecoderLayer"]
 
     @one_load()
+    @limited_parts()
     def __init__(self, config: DeixisConfig):
         super().__init__(config)
         hidden, pointing = config.text_config.hidden_size, config.pointing
@@ -76,7 +78,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
             from deixis.model.masks.sam import build_sam_pointing
 
             self.sam_pointing = build_sam_pointing(config.mask_config, hidden)
-        self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        self.language_model = AutoModelForCausalLM.from_config(config.text_config, trust_remote_code=False)
         self._tied_weights_keys = _tied_keys("language_model", self.language_model)
         if self.sam_pointing is not None:
             self._tied_weights_keys |= _tied_keys("sam_pointing.sam", self.sam_pointing.sam)

@@ -71,6 +71,13 @@ class DeixisProcessor(ProcessorMixin):
         self._special: tuple[int, tuple[str, ...]] | None = None  # size of the vocabulary, its special tokens
         super().__init__(tokenizer, **kwargs)
 
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> "DeixisProcessor":
+        """As in transformers, which would ask whether to run Python of the folder; that is never done unasked."""
+        return super().from_pretrained(
+            *args, **{**kwargs, "trust_remote_code": kwargs.get("trust_remote_code") is True}
+        )
+
     def to_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Its arguments as plain JSON values."""
         return super().to_dict(*args, **kwargs) | {"notation": asdict(self.notation)}

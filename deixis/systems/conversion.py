@@ -9,7 +9,6 @@ tensor and the digests of the source's files lie in `conversion.json`, the licen
 
 import hashlib
 import json
-import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from deixis.files.whole import whole_folder
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
 from deixis.model.devices import dtype_named
 from deixis.model.loading import one_load
+from deixis.model.meta import on_meta
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.systems.official import check_release
 from deixis.systems.pointmlp.classifier import write_config
@@ -38,6 +38,11 @@ from deixis.systems.releases import CONVERTIBLE
 
 Progress = Callable[[str, int, int], None]
 """Called with (step, bytes done, total bytes) as a conversion proceeds."""
+
+WITHOUT_TOKENIZER = (
+    "the source has no tokenizer, so that the result takes token ids only and cannot be asked; convert it again with "
+    "--tokenizer FILE"
+)
 
 
 def convert(
@@ -49,11 +54,13 @@ def convert(
     overwrite: bool = False,
     shard_bytes: int = SHARD_BYTES,
     progress: Progress = lambda what, done, total: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Converts `source`, a folder, a file or a hub id with a checkpoint of `system`, into the folder `out`.
 
     dtype: of the floating tensors; that of most of the source where not given. Returns `out`. Raises InputError for
-    arguments and CheckpointError for a source that does not fit; then, and when interrupted, no output remains.
+    arguments and CheckpointError for a source that does not fit; then, and when interrupted, no output remains. `tell`
+    is called, before anything is written, with what the result will lack.
     """
     release = CONVERTIBLE.get(system)
     if release is None or release.read is None:
@@ -88,8 +95,7 @@ def build_network(config: DeixisConfig | PointMLPConfig) -> nn.Module:
 
 def meta_network(config: DeixisConfig | PointMLPConfig) -> nn.Module:
     """The network of a configuration without values: on the meta device."""
-    with one_load(), torch.device("meta"), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # parts that a configuration leaves out
+    with one_load(), on_meta():
         return build_network(config)
 
 

@@ -182,7 +182,7 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
         "eos_token_id": tokenizer.eos_token_id,
     }
     if recipe.mask_weights is not None:
-        sizes["mask_config"] = AutoConfig.from_pretrained(recipe.mask_weights)
+        sizes["mask_config"] = AutoConfig.from_pretrained(recipe.mask_weights, trust_remote_code=False)
     try:
         # The tokenizer is new, so its ids replace those that a preset's sizes name.
         sizes |= {

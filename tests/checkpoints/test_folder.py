@@ -87,16 +87,20 @@ def extra_tensor(path):
             config(model_type="llama"), "expected model_type 'deixis' in config.json, got 'llama'", id="foreign"
         ),
         pytest.param(config(model_type=None), "expected model_type 'deixis' in config.json, got None", id="no_type"),
-        pytest.param(write("config.json", "{"), "config.json is no JSON object; the file is damaged", id="not_json"),
+        pytest.param(write("config.json", "{"), "config.json: expected JSON, .*the file is damaged", id="not_json"),
         pytest.param(write("config.json", "[1]"), "config.json is no JSON object", id="json_but_a_list"),
         pytest.param(
             lambda path: (path / "config.json").write_bytes(b"\xff\xfe\x00"),
-            "config.json is no JSON object",
+            "config.json: expected text in UTF-8",
             id="bytes",
         ),
         pytest.param(config(number_spread="wide"), "config.json: .*number_spread", id="wrong_type_in_config"),
         pytest.param(config(projection={"router": "best"}), "projection.router: expected one of", id="wrong_choice"),
-        pytest.param(write("tokenizer.json", "{}"), "its files cannot be read .*damaged", id="tokenizer_is_none"),
+        pytest.param(
+            write("tokenizer.json", "{}"),
+            "tokenizer.json: expected a tokenizer, got another file",
+            id="tokenizer_is_none",
+        ),
         pytest.param(
             write("processor_config.json", "{"), "(processor_config.json|its files cannot be read)", id="processor"
         ),
@@ -108,8 +112,8 @@ def extra_tensor(path):
             "expected weights in .*safetensors, got none in the folder",
             id="no_weights",
         ),
-        pytest.param(cut_short, "its files cannot be read .*damaged or cut short", id="truncated"),
-        pytest.param(lambda path: os.truncate(first_shard(path), 0), "its files cannot be read", id="empty_shard"),
+        pytest.param(cut_short, "model-00001-.* cannot be read .*damaged or cut short", id="truncated"),
+        pytest.param(lambda path: os.truncate(first_shard(path), 0), "model-00001-.* cannot be read", id="empty_shard"),
         pytest.param(
             write("model.safetensors.index.json", "{"), "index.json is no index of weights", id="broken_index"
         ),
@@ -152,11 +156,11 @@ def test_a_file_is_no_model(whole):
 
 
 def test_configuration_and_processor_come_without_the_weights_being_read(copy):
-    cut_short(copy)
+    change_tensors(lambda tensors: tensors.pop(sorted(tensors)[0]))(copy)
     opened = open_config_and_processor(copy)
     assert opened.config.model_type == "deixis"
     assert opened.processor.specs.keys() == set(opened.config.modalities)
-    with pytest.raises(ValueError, match="its files cannot be read"):
+    with pytest.raises(ValueError, match="missing keys in its weights"):
         open_pretrained(opened)
 
 

@@ -166,4 +166,5 @@ def build_trunk(config: PreTrainedConfig, **options: Any) -> TrunkEncoder:
         config.vision_use_head = False  # SigLIP's pooling head: fields are not pooled
     if getattr(config, "use_mask_token", False):
         config.use_mask_token = False  # DINOv2's, which only its pretraining reads
-    return TrunkEncoder(AutoModel.from_config(config), TRUNKS[config.model_type], config.hidden_size, **options)
+    trunk = AutoModel.from_config(config, trust_remote_code=False)
+    return TrunkEncoder(trunk, TRUNKS[config.model_type], config.hidden_size, **options)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
+from deixis.checkpoints.config_file import check_foreign
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
 from deixis.errors import DataError
 from deixis.model.loading import quiet_load
@@ -23,6 +24,8 @@ SMALL_SUFFIXES = (".json", ".txt", ".model")
 """Of configurations and tokenizers, which lie at the top of a repository."""
 UNUSED = re.compile(r"neck\.fusion_stage\.layers\.0\.residual_layer1\.")
 """What may be missing: the first layer of DPT's neck has no residual input, and Intel's checkpoints leave it out."""
+
+MAX_REASON = 400
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,10 @@ class FoundModel:
                     output_loading_info=True,
                     ignore_mismatched_sizes=True,  # they are reported, and refused below
                     local_files_only=True,
+                    trust_remote_code=False,
                 )
         except Exception as error:  # safetensors, pickle and transformers each raise their own
-            raise DataError(f"{self}: its weights cannot be read: {_first_line(error)}") from error
+            raise DataError(f"{self}: its weights cannot be read: {_reason(error)}") from error
         keys = [*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])]
         if wrong := sorted(key for key in keys if not UNUSED.match(key)):
             raise DataError(
@@ -82,7 +86,7 @@ class FoundModel:
             with quiet_load():
                 return part.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False, **options)
         except Exception as error:
-            raise DataError(f"{self}: expected {noun} beside the weights, got {_first_line(error)}") from error
+            raise DataError(f"{self}: expected {noun} beside the weights, got {_reason(error)}") from error
 
     def __str__(self) -> str:
         return f"{self.what} '{self.name}'"
@@ -98,10 +102,11 @@ def find_model(name: str | Path, wanted: Wanted) -> FoundModel:
     if not (folder / "config.json").is_file():
         raise DataError(f"{start}: expected {wanted.noun}, with its config.json, got a folder without that file")
     try:
+        check_foreign(folder)
         with quiet_load():
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a damaged file, or a type that this transformers does not know
-        raise DataError(f"{start}: expected the config.json of {wanted.noun}, got {_first_line(error)}") from error
+        raise DataError(f"{start}: expected the config.json of {wanted.noun}, got {_reason(error)}") from error
     if config.model_type not in wanted.kinds:
         raise DataError(
             f"{start}: expected {wanted.noun} ({', '.join(wanted.kinds)}), got a model of type '{config.model_type}'"
@@ -126,5 +131,6 @@ def _files_wanted(listed: Sequence[str]) -> list[str]:
     return [file for file in top if file.endswith(SMALL_SUFFIXES)] + weights
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(". ")
+def _reason(error: Exception) -> str:
+    """All that an error says, in one line of bounded length."""
+    return " ".join(str(error).split())[:MAX_REASON].rstrip(". ") or type(error).__name__

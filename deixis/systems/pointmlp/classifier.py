@@ -14,8 +14,11 @@ import torch
 from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 
-from deixis.errors import CheckpointError, InputError
+from deixis.checkpoints.config_file import check_fields
+from deixis.checkpoints.small_files import read_object
+from deixis.errors import CheckpointError, ConfigError, InputError
 from deixis.files.whole import whole_folder
+from deixis.model.meta import limited_parts, on_meta
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 
 MODEL_TYPE = "pointmlp"
@@ -57,6 +60,8 @@ class CloudClassifier:
         weight = next(self.network.parameters())
         self.network.eval()
         scores = self.network(points.to(weight)[None]).softmax(-1)[0]
+        if not torch.isfinite(scores).all():
+            raise CheckpointError("the classifier: expected finite numbers of its weights, got NaN; they are damaged")
         order = scores.argsort(descending=True, stable=True).tolist()
         return {self.classes[index]: float(scores[index]) for index in order}
 
@@ -86,21 +91,37 @@ def load_classifier(folder: str | Path) -> CloudClassifier:
         if not (folder / name).is_file():
             raise CheckpointError(f"classifier '{folder}': expected a file {name} in the folder, got none")
     try:
-        record = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        model_type = record.pop("model_type", None)
-    except (ValueError, AttributeError, TypeError):
-        raise CheckpointError(f"classifier '{folder}': {CONFIG} is no JSON object; the file is damaged") from None
+        record = read_object(folder / CONFIG)
+        check_fields(record)
+    except (CheckpointError, ConfigError) as error:
+        raise type(error)(f"classifier '{folder}': {error}") from error
+    model_type = record.pop("model_type", None)
     if model_type != MODEL_TYPE:
         raise CheckpointError(
             f"classifier '{folder}': expected model_type '{MODEL_TYPE}' in {CONFIG}, got {model_type!r}"
         )
     classes, unit_sphere = record.pop("classes", None), bool(record.pop("unit_sphere", True))
-    network = PointMLP(PointMLPConfig.of(record))
+    network = _network(PointMLPConfig.of(record, f"classifier '{folder}': {CONFIG}: "), folder)
     if classes is None:
         classes = [str(number) for number in range(network.config.class_num)]
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise CheckpointError(
+            f"classifier '{folder}': {CONFIG}: classes: expected a list of names, got {classes!r:.80}"
+        )
+    return CloudClassifier(network.eval(), tuple(classes), unit_sphere)
+
+
+def _network(config: PointMLPConfig, folder: Path) -> PointMLP:
+    """The network of a configuration with the weights in a folder, whose shapes are compared before it takes memory."""
     try:
-        network.load_state_dict(load_file(folder / WEIGHTS))
+        with limited_parts(), on_meta():
+            wanted = {name: tensor.shape for name, tensor in PointMLP(config).state_dict().items()}
+        weights = load_file(folder / WEIGHTS)
+        if odd := next((name for name in wanted if name not in weights or weights[name].shape != wanted[name]), None):
+            raise CheckpointError(f"{odd} is missing or has another shape")
+        network = PointMLP(config)
+        network.load_state_dict(weights)
     except Exception as error:  # safetensors has an error of its own, torch raises RuntimeError
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"classifier '{folder}': {WEIGHTS} does not fit {CONFIG} ({reason})") from error
-    return CloudClassifier(network.eval(), tuple(classes), unit_sphere)
+    return network

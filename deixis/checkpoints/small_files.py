@@ -1,0 +1,66 @@
+"""The small files of a stranger's model folder, as JSON objects: none names Python to run, or what lies elsewhere."""
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from deixis.errors import CheckpointError, ConfigError, DataError
+from deixis.files.json_text import parse_json, read_json, read_text
+
+CODE = "auto_map"
+"""The field by which a folder names Python to run."""
+
+
+def read_settings(file: Path) -> dict[str, Any]:
+    """The fields of tokenizer_config.json, but the longest length, which is beyond 64 bits; none without the file."""
+    if not file.is_file():
+        return {}
+    try:
+        values = json.loads(read_text(file))
+        if isinstance(values, dict):
+            values.pop("model_max_length", None)
+            values = parse_json(json.dumps(values))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{file.name}: expected JSON, got something else; the file is damaged") from error
+    return _checked(values, file)
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises CheckpointError, which names the file."""
+    try:
+        return _checked(read_json(file), file)
+    except DataError as error:
+        raise CheckpointError(f"{file.name}: {str(error).removeprefix(f'{file}: ')}") from error
+
+
+def text_of(file: Path) -> str:
+    """The text of a file. Raises CheckpointError, which names it."""
+    try:
+        return read_text(file)
+    except DataError as error:
+        raise CheckpointError(f"{file.name}: {str(error).removeprefix(f'{file}: ')}") from error
+
+
+def _checked(values: Any, file: Path) -> dict[str, Any]:
+    """A JSON object that names no Python to run. Raises CheckpointError."""
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{file.name} is no JSON object; the file is damaged")
+    if CODE in values:
+        raise CheckpointError(
+            f"{file.name}: expected no {CODE}, got {json.dumps(values[CODE])[:120]}: it names Python to run, and the "
+            "code of a model folder is never run"
+        )
+    return values
+
+
+@contextmanager
+def naming(name: str) -> Generator[None]:
+    """Puts the name of a file before the errors of the block; those of libraries become a ConfigError."""
+    try:
+        yield
+    except (CheckpointError, ConfigError) as error:
+        raise type(error)(f"{name}: {error}") from error
+    except Exception as error:
+        raise ConfigError(f"{name}: {' '.join(str(error).split())[:300] or type(error).__name__}") from error
