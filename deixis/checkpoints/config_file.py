@@ -31,6 +31,8 @@ LOADS = (
     *("quantization_config", "compression_config", "transformers_weights", "fusion_config", "distributed_config"),
 )
 """Fields by which transformers loads code, kernels or other files."""
+FORM = {"return_dict": True, "is_encoder_decoder": False}
+"""Fields by which it gives results of another form."""
 
 
 def read_config(folder: Path) -> DeixisConfig:
@@ -66,6 +68,8 @@ def check_fields(values: dict[str, Any]) -> None:
                 f"{path}: expected nothing, got {str(value)[:80]!r}: it has other code or files loaded than this "
                 "folder's, which is never done"
             )
+        if name in FORM and value is not FORM[name]:
+            raise ConfigError(f"{path}: expected {str(FORM[name]).lower()}, got {value!s:.80}; leave it out")
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         most = None

@@ -28,7 +28,7 @@ BUNDLED = "bundled"
 NEEDED = (CONFIG, PROCESSOR, TOKENIZER)
 CONVERTED = "conversion.json"  # in folders that `deixis convert` made, which may lack tokenizer and processor
 SMALL = ["*.json", "*.jinja", "*.md"]
-MAX_REASON = 400
+MAX_REASON = 600
 """Characters of a library's message that are told."""
 
 
@@ -164,7 +164,7 @@ def _naming_model(name: str | Path, passed: tuple[type[Exception], ...] = ()) ->
     try:
         yield
     except DeixisError as error:
-        raise type(error)(f"model '{name}': {error}") from error
+        raise type(error)(f"model '{name}': {_in_short(error)}") from error
     except Exception as error:
         if is_out_of_memory(error):
             raise UnsupportedError(
@@ -173,10 +173,16 @@ def _naming_model(name: str | Path, passed: tuple[type[Exception], ...] = ()) ->
             ) from error
         if isinstance(error, passed):
             raise
-        reason = " ".join(str(error).split())[:MAX_REASON] or type(error).__name__
+        reason = _in_short(error)
         raise CheckpointError(
             f"model '{name}': its files cannot be read ({reason}); it may be damaged or cut short"
         ) from error
+
+
+def _in_short(error: Exception) -> str:
+    """All that an error says, in one line; the middle of a longer one, which a value of the file fills, is left out."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON // 2]} ... {text[-MAX_REASON // 2 :]}"
 
 
 def _small_files(name: str | Path) -> tuple[Path, str]:

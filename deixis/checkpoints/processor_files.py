@@ -113,6 +113,7 @@ def open_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 def _check_tokens(processor: DeixisProcessor, config: DeixisConfig) -> None:
     """Raises CheckpointError where tokenizer and network number their tokens differently."""
+    check_known("config.json: signal_token_ids.", config.signal_token_ids, config.signals)
     tokenizer, rows = processor.tokenizer, config.text_config.vocab_size
     vocabulary = tokenizer.get_vocab()
     for name in ("eos_token", "pad_token"):

@@ -20,6 +20,8 @@ MAX_GROWTH = 200
 """How many times longer replacements may make a text; of published tokenizers, NFKC with 18 is the most."""
 MAX_TOKENS_AROUND = 100
 """Tokens that may be put around a text, such as `<s>`."""
+SPARE_IDS = 100_000
+"""Ids without a token that a small vocabulary may have."""
 TRIAL = "Where is it? «Ünïcode» 日本語 🙂 [12, 345]\n"
 
 
@@ -46,6 +48,7 @@ def _check(values: Any) -> None:
     """Raises CheckpointError for what makes texts longer than the limits."""
     if not isinstance(values, dict):
         raise CheckpointError("expected a JSON object, got something else; the file is damaged")
+    _check_ids(values)
     for name in ("normalizer", "pre_tokenizer", "decoder"):
         growth = 1.0
         for part in _parts(values.get(name)):
@@ -61,6 +64,17 @@ def _check(values: Any) -> None:
             f"post_processor: expected at most {MAX_TOKENS_AROUND} tokens around a text, got {around}; it is probably "
             "made to fill the memory"
         )
+
+
+def _check_ids(values: Mapping[str, Any]) -> None:
+    """Raises CheckpointError for an id far beyond the number of tokens: the library makes a table up to the largest."""
+    model, added = values.get("model"), values.get("added_tokens")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else []
+    ids += [token.get("id") for token in added if isinstance(token, dict)] if isinstance(added, list) else []
+    most = SPARE_IDS + 10 * len(ids)
+    if beyond := next((own for own in ids if isinstance(own, int) and own > most), None):
+        raise CheckpointError(f"expected ids of {len(ids)} tokens that follow one another, got {beyond}")
 
 
 def _parts(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -14,8 +14,8 @@ from torch.nn.modules import module as torch_module
 
 from deixis.errors import ConfigError, DeixisError
 
-MAX_PARTS = 100_000
-"""Modules and tensors of a network; the largest mixtures of experts have a third of that."""
+MAX_PARTS = 20_000
+"""Modules and tensors of a network; one of 80 layers has a tenth of that."""
 
 
 @contextmanager

@@ -200,6 +200,12 @@ CODE = {"AutoTokenizer": ["evil.T", "evil.T"]}
         pytest.param(replacing(40, part="decoder"), "tokenizer.json: decoder: expected replacements", id="decoding"),
         pytest.param(replacing(1, "e" * 10**6), "tokenizer.json: normalizer: expected replacements", id="long_content"),
         pytest.param(precompiled(10**6), "tokenizer.json: normalizer: expected replacements", id="long_table"),
+        pytest.param(
+            change(TOKENIZER, model__vocab__the=10**9), "that follow one another, got 1000000000", id="far_id"
+        ),
+        pytest.param(change(CONFIG, text_config__return_dict=False), "return_dict: expected true", id="other_form"),
+        pytest.param(change(CONFIG, signal_token_ids__smell=5), "signal_token_ids.smell: unknown", id="no_such_signal"),
+        pytest.param(change(CONFIG, signals__image="e" * 10**5), "signals.image: expected fields", id="long_value"),
         pytest.param(change(TOKENIZER, post_processor=AROUND), "post_processor: expected at most 100", id="repeating"),
     ],
 )
