@@ -55,6 +55,7 @@ def run(
     import yaml
 
     from deixis.cli import answers
+    from deixis.cli.progress import training_log
     from deixis.training.finetune import finetune_recipe
     from deixis.training.recipe import train
     from deixis.training.recipe_file import parse_recipe
@@ -70,7 +71,8 @@ def run(
     asked = _benchmarks(parted, opened.config.system, limit)
     typer.echo(f"{parted.train_samples:,} samples to train on, {parted.held_out_samples:,} held out", err=True)
     earlier = _measured(model, _compared(asked, {}), folder / BEFORE, device)
-    trained = train(recipe, folder / RUN)
+    with training_log():
+        trained = train(recipe, folder / RUN)
     later = _measured(str(trained), _compared(asked, earlier), folder / AFTER, device)
     for name, summary in later.items():
         _show(summary, folder / AFTER / name)

@@ -1,5 +1,6 @@
 """The progress of a run on stderr: a bar on a terminal, elsewhere (a log, a batch job) a line every few seconds."""
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,20 @@ class Bars(Progress):
         if total is None:
             return f"{title}: {self._size(int(done))}" if done else title
         return f"{title}: {self._size(int(done))} of {self._size(int(total))}"
+
+
+@contextmanager
+def training_log() -> Generator[None]:
+    """What the training says of its stages goes to stderr while the block runs."""
+    log, handler = logging.getLogger("deixis.training"), logging.StreamHandler()
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 class Stages:

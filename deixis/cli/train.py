@@ -25,6 +25,7 @@ def run(
     """
     recipe = find_recipe(recipe)
     check_folder(out)
+    from deixis.cli.progress import training_log
     from deixis.training.recipe import train
     from deixis.training.recipe_file import Recipe, read_recipe
 
@@ -33,7 +34,8 @@ def run(
     check_installed(*NEEDED, *(WORLD_NEEDS if isinstance(plan, Recipe) and plan.uses_world else ()))
     before = {path: path.stat().st_ino for path in folder.glob("*/model")}
     try:
-        model = train(plan, folder)
+        with training_log():
+            model = train(plan, folder)
     except KeyboardInterrupt:
         if folder.is_dir():
             typer.echo(f"\nstopped; to resume: deixis train {recipe} --out {folder}", err=True)

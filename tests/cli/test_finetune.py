@@ -40,9 +40,10 @@ def material(tmp_path_factory):
 def test_a_model_is_tuned_and_measured(command, material, tmp_path):
     model, data = material
     words = ["finetune", data, "--model", model, "--out", tmp_path / "out", "--steps", 2, "--held-out", 0.25]
-    code, out, _ = command(*words)
+    code, out, err = command(*words)
     assert code == 0
     assert "before" in out
+    assert "weights are trained: language_model" in err
     report = json.loads((tmp_path / "out" / "after" / "held-out" / "report.json").read_text())
     assert {(row["metric"], row["n"]) for row in report["scores"]} == {("IoU", 1), ("F1@0.5", 1), ("found or none", 1)}
     assert all("before" in row for row in report["scores"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deixis.errors import DataError
 from deixis.evaluation.benchmark import BenchmarkInfo, Example, RequiredFile
-from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
+from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean
 from deixis.evaluation.metrics.answer_text import parse_yes_no
 from deixis.evaluation.metrics.f1 import multiset_f1
 from deixis.evaluation.metrics.region_iou import matched_iou
@@ -22,15 +22,20 @@ from deixis.samples.shards import open_samples
 
 SHORT_WORDS = 5
 """Answers of up to so many words are compared as a whole, longer ones word by word."""
+
+
+def _ours(name: str, key: str, meaning: str) -> Metric:
+    return mean(name, key, meaning, official=False, scale=1)
+
+
 _METRICS = (
-    mean("IoU", "iou", "mean IoU of the regions, matched one to one; a missing or additional one counts 0", scale=1),
-    mean("F1@0.5", "f1", "F1 of the regions of IoU ≥ 0.5, matched one to one", scale=1),
-    mean("found or none", "found", "accuracy: a region where one is expected, none where there is none", scale=1),
-    mean("yes or no", "yes_no", "accuracy: the answer states yes or no as expected", scale=1),
-    mean("short answer", "exact", "accuracy: equal to the expected answer, or to another right one, normalised as in "
-         "VQA", scale=1),
-    mean("words F1", "words", "F1 of the words of answers of more than five words", scale=1),
-)  # fmt: skip
+    _ours("IoU", "iou", "mean IoU of the regions, matched one to one; a missing or additional one counts 0"),
+    _ours("F1@0.5", "f1", "F1 of the regions of IoU ≥ 0.5, matched one to one"),
+    _ours("found or none", "found", "accuracy: a region where one is expected, none where there is none"),
+    _ours("yes or no", "yes_no", "accuracy: the answer states yes or no as expected"),
+    _ours("short answer", "exact", "accuracy: equal to an answer that is right, both normalised as in VQA"),
+    _ours("words F1", "words", "F1 of the words of answers of more than five words"),
+)
 _INFO = BenchmarkInfo(
     name="samples",
     title="Samples of your own",
