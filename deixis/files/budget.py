@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
-from deixis.errors import ConfigError, InputError, is_out_of_memory
+from deixis.errors import ConfigError, DeixisError, InputError, is_out_of_memory
 
 MAX_DECODED_MB = 1536
 """Megabytes (2^20 bytes) that decoding one file may take: three times an image of the largest size that is opened, ten
@@ -71,6 +71,8 @@ def within_memory(name: str) -> Generator[None]:
     """Memory that is exhausted within the block is one sentence, a BudgetError."""
     try:
         yield
+    except DeixisError:  # may quote the words of a library that took a header for true
+        raise
     except Exception as error:
         if not is_out_of_memory(error):
             raise

@@ -122,6 +122,8 @@ def _caf(stream: BinaryIO, size: int) -> Announced:
     """Chunks of 4 bytes of a name and 8 of a length; -1 for the samples of a recording that goes on to the end."""
     begin = 8
     for _ in range(MAX_CHUNKS):
+        if begin > size:
+            break
         stream.seek(begin)
         head = stream.read(12)
         length = int.from_bytes(head[4:], "big", signed=True)

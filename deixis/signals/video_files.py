@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from deixis.errors import InputError, UnsupportedError
+from deixis.errors import DeixisError, InputError, UnsupportedError, is_out_of_memory
 from deixis.files.budget import check_decoded, max_decoded_bytes
 from deixis.files.regular import open_regular
 from deixis.signals.announced_sizes import missing_share
@@ -334,9 +334,14 @@ def _opened(path: Path, name: str) -> Generator[Any]:
             ) as container,
         ):
             yield container
-    except av.FFmpegError as error:  # of the opening, or of what is read from the container while it is open
+    except DeixisError:
+        raise
+    except (av.FFmpegError, OSError, ValueError) as error:  # of the opening, of later reading, or of a place to seek
         reason = " ".join(str(getattr(error, "strerror", None) or error).split()).rstrip(".")
+        cause: Exception | None = error
+        if is_out_of_memory(error):  # FFmpeg's word for any size beyond its own limits, with memory free
+            reason, cause = "its header announces a size beyond all bounds", None
         raise InputError(
             f"'{name}': expected a whole video, but it cannot be read ({reason}); the file is probably cut short, "
             "damaged, or of another format."
-        ) from error
+        ) from cause

@@ -84,7 +84,7 @@ def _ran_out_of_memory(error: BaseException | None) -> bool:
     while error is not None:
         if is_out_of_memory(error):
             return True
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return False
 
 

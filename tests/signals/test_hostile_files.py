@@ -232,3 +232,18 @@ def test_exhausted_memory_is_a_sentence(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("PIL.Image.Image.crop", exhausted)
     with pytest.raises(InputError, match=r"a.png': expected what fits into the free memory"):
         open_signal(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("a.caf", b"caff\0\1\0\0" + b"free" + b"\x7f" + b"\xff" * 7 + bytes(64), id="chunk_beyond_64_bits"),
+        pytest.param("a.w64", bytes.fromhex("726966662e91cf11a5d628db04c10000") + b"\xff" * 80, id="wave64"),
+        pytest.param("a.mkv", b"\x1a\x45\xdf\xa3\x01" + b"\x7f" * 7 + bytes(64), id="matroska"),
+        pytest.param("a.wmv", bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + b"\x7f" * 200, id="asf"),
+    ],
+)
+def test_lengths_that_lead_nowhere(name: str, content: bytes, tmp_path: Path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=name):
+        open_signal(tmp_path / name)
