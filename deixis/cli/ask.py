@@ -193,7 +193,8 @@ def _files_and_question(words: Sequence[str]) -> tuple[list[str], str]:
     if not files:
         got = f"'{question}' alone" if question else "nothing"
         raise InputError(f"expected {USAGE}: a file at least, then the question; got {got}")
-    absent = [file for file in files if not os.path.exists(file)]  # pathlib raises for a name that is too long
+    # pathlib raises for a name that is too long; of modality:file and first+second the opening says what is not there
+    absent = [file for file in files if not os.path.exists(file) and not {":", "+"} & set(file)]
     if absent and os.path.isfile(question):
         raise InputError(
             f"expected {USAGE}, the question last; got the file '{question}' there, and '{absent[0]}' first"

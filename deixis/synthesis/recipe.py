@@ -185,7 +185,7 @@ def _part(where: str, entry: Any, sources: Mapping[str, SourceEntry]) -> PartEnt
     named = values.pop("from")
     named = named if isinstance(named, list) else [named]
     for source in (*named, *filter(None, [values.get("objects_from")])):
-        if source not in sources:
+        if not isinstance(source, str) or source not in sources:
             raise ConfigError(f"{where}: expected a source among {listed(sources)}; got {source!r}")
     values = {"name": values["kind"], **values, "options": values.get("options") or {}}
     return read_options(PartEntry, values | {"sources": tuple(dict.fromkeys(named))}, f"{where}.")

@@ -87,6 +87,12 @@ def test_two_files_and_a_region_on_the_second(command, scene, sound):
     check_layout(json.loads(out), ["size_hw", "duration_s"])
 
 
+def test_several_files_whose_modality_is_named(command, scene, sound):
+    code, out, err = command("ask", scene, f"image:{scene}", f"audio:{sound}", "What is this?", "--json")
+    assert (code, err) == (0, "")
+    assert len(json.loads(out)["signals"]) == 3
+
+
 def test_an_answer_as_text_and_as_a_drawing(command, scene, tmp_path):
     code, out, err = command("ask", scene, "Where is the orange car?", "--out", tmp_path / "a.png")
     assert (code, err) == (0, f"drawn in {tmp_path / 'a.png'}\n")

@@ -51,6 +51,11 @@ def recipe(**fields):
             r"parts\[0\]: expected a source among coco; got 'vg'",
             id="unknown_source",
         ),
+        pytest.param(
+            recipe(parts=[PART | {"from": [{"a": 1}]}]),
+            r"parts\[0\]: expected a source among coco; got {'a': 1}",
+            id="source_that_is_no_name",
+        ),
         pytest.param(recipe(parts=[PART, PART]), "parts: expected a name for each .*; got 'objects' twice", id="twice"),
         pytest.param(
             recipe(parts=[PART | {"name": "a/b"}]),
