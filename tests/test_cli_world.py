@@ -57,3 +57,21 @@ def test_user_error_is_one_sentence_and_writes_nothing(command, words, sentence,
     assert sentence in err
     assert err.count("\n") == 1
     assert not out_folder.exists()
+
+
+def test_only_its_own_set_is_replaced(command, tmp_path):
+    words = (tmp_path, "--count", 1, "--modalities", "audio")
+    (tmp_path / "train.jsonl").write_text('{"mine": 1}\n')
+    code, _, err = command(*words)
+    assert (code, (tmp_path / "train.jsonl").read_text()) == (2, '{"mine": 1}\n')
+    assert "expected no such file, or one that deixis wrote as such; got another" in err
+    (tmp_path / "train.jsonl").unlink()
+    assert command(*words)[0] == command(*words)[0] == 0
+
+
+def test_another_image_is_not_replaced_by_a_contact_sheet(command, tmp_path):
+    words = ("--show", tmp_path / "sheet.png", "--count", 1, "--modalities", "audio")
+    assert command(*words)[0] == command(*words)[0] == 0
+    Image.new("RGB", (4, 4)).save(tmp_path / "sheet.png")
+    code, _, err = command(*words)
+    assert (code, "which would be lost" in err) == (2, True)

@@ -4,12 +4,10 @@ Also opens models for the verbs that ask, without log lines. Knows nothing of ho
 """
 
 import logging
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
+from deixis.cli.terminal import say
 from deixis.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,21 +91,11 @@ def show_as_it_comes(events: Iterable["StreamEvent"]) -> "Answer":
     answer = None
     for piece in events:
         if piece.kind == "text":
-            typer.echo(printable(piece.text), nl=False)
-            sys.stdout.flush()
+            say(piece.text, end="")
         answer = piece.answer or answer
     assert answer is not None, "the last piece is the answer"
-    typer.echo("" if answer.text else NO_WORDS)
+    say("" if answer.text else NO_WORDS)
     return answer
-
-
-def printable(text: str) -> str:
-    r"""A model's text with control characters of a terminal replaced.
-
-    >>> printable("a\x1b[2Jb\nc")
-    'a�[2Jb\nc'
-    """
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def answer_lines(answer: "Answer") -> Iterator[str]:
@@ -120,7 +108,7 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
     the bell.
       the bell  span  1.00 to 2.50 s  0.91
     """
-    yield printable(answer.text) or NO_WORDS
+    yield answer.text or NO_WORDS
     yield from region_lines(answer)
 
 
@@ -128,7 +116,7 @@ def region_lines(answer: "Answer") -> Iterator[str]:
     """One line a region, or for a phrase that stands for nothing."""
     rows: list[tuple[str, ...]] = []
     for phrase in answer.phrases:
-        words = printable(phrase.text)
+        words = phrase.text
         own = [_row(answer, words, region) for region in phrase.regions]
         rows += own or [(words, "none", "there is none")]
     for row in aligned(rows[:LIMIT]):
@@ -192,4 +180,4 @@ def note_ignored(signals: Iterable["Signal"]) -> None:
     """Writes a line to stderr for each file of which something was not read: "note: scan.ply: not read: normals"."""
     for signal in signals:
         if signal.info.get("ignored"):
-            typer.echo(f"note: {signal.name}: not read: {'; '.join(signal.info['ignored'])}", err=True)
+            say(f"note: {signal.name}: not read: {'; '.join(signal.info['ignored'])}", err=True)

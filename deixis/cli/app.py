@@ -16,6 +16,7 @@ import typer
 
 import deixis
 from deixis.cli.errors import INTERRUPTED, quiet_stdout, report
+from deixis.cli.terminal import open_streams, say
 from deixis.cli.termination import ended_cleanly
 
 VERBS = ("ask", "chat", "convert", "data", "doctor", "eval", "finetune", "models", "train", "world")
@@ -53,7 +54,7 @@ def _group(name: str) -> typer.Typer:
 
 def _show_version(requested: bool) -> bool:
     if requested:
-        typer.echo(deixis.__version__)
+        say(deixis.__version__)
         raise typer.Exit
     return requested
 
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: always, with the exit code.
     """
+    open_streams()
     words = tuple(sys.argv[1:] if arguments is None else arguments)
     end = words.index("--") if "--" in words else len(words)
     debug = DEBUG in words[:end]

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from deixis.cli.terminal import console
 from deixis.errors import CheckpointError, DataError, InputError, UnsupportedError
 
 ModelName = Annotated[str, typer.Option(help="bundled, a folder or a hub id.")]
@@ -110,12 +111,11 @@ def check_installed(*packages: str) -> None:
 
 def print_entries(entries: Iterable[tuple[str, str, Iterable[str]]]) -> None:
     """Prints entries (name, title, lines) of a list: the name in bold, the lines indented below."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.padding import Padding
 
-    console = Console()
+    screen = console()
     for name, title, lines in entries:
-        console.print(f"[bold]{escape(name)}[/bold]  {escape(title)}", highlight=False)
+        screen.print(f"[bold]{escape(name)}[/bold]  {escape(title)}", highlight=False)
         for line in lines:
-            console.print(Padding(escape(line), (0, 0, 0, 4)), highlight=False)
+            screen.print(Padding(escape(line), (0, 0, 0, 4)), highlight=False)

@@ -1,6 +1,5 @@
 """`deixis ask`: a question about files and regions of them; the answer as text, JSON or an image; batches."""
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,9 @@ import typer
 
 from deixis.cli.arguments import Device, Dtype, ModelName, Quantization, check_model
 from deixis.cli.pointing import FORMS, typed_in_order, typed_regions
+from deixis.cli.terminal import say, say_json
 from deixis.errors import InputError
+from deixis.files.own import check_own
 
 if TYPE_CHECKING:
     from deixis.geometry import Region
@@ -97,11 +98,12 @@ def _print(answer: "Answer", lines: Iterable[str], out: Path | None, as_json: bo
     if out is not None:
         answer.draw(out)
     if as_json:
-        lines = [json.dumps(answer.to_dict(), ensure_ascii=False)]
+        say_json(answer.to_dict())
+        return
     for line in lines:
-        typer.echo(line)
-    if out is not None and not as_json:
-        typer.echo(f"drawn in {out}", err=True)
+        say(line)
+    if out is not None:
+        say(f"drawn in {out}", err=True)
 
 
 def _check_stream(stream: bool, waits: Mapping[str, bool]) -> None:
@@ -144,14 +146,16 @@ def _answer(
         region_lines,
         show_as_it_comes,
     )
+    from deixis.cli.progress import waiting
 
     name, *how = load
-    opened = open_small(name)
-    from deixis.conversation import question_sample
-
-    refuse_early(opened, question_sample(question, tuple(signals), tuple(regions), want=want))
     note_ignored(signals)
-    assistant = open_model(opened, *how)
+    with waiting("loading the model"):
+        opened = open_small(name)
+        from deixis.conversation import question_sample
+
+        refuse_early(opened, question_sample(question, tuple(signals), tuple(regions), want=want))
+        assistant = open_model(opened, *how)
     if stream:
         answer = show_as_it_comes(assistant.stream(question, *signals, regions=regions, want=want))
         return answer, list(region_lines(answer))
@@ -185,6 +189,7 @@ def check_drawing(out: Path, files: Sequence[str]) -> None:
         raise InputError(f"'{out}': there is no folder '{out.parent}' to write the drawing into")
     if out.is_dir() or any(Path(file).resolve() == out.resolve() for file in files):
         raise InputError(f"'{out}': expected a file of its own for the drawing, got a folder or a file asked about")
+    check_own(out)
 
 
 def _files_and_question(words: Sequence[str]) -> tuple[list[str], str]:

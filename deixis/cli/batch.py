@@ -8,19 +8,19 @@ asked again; failed ones are.
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
-
+from deixis.cli.answer_file import AnswerFile, answer_file
 from deixis.cli.drawings import Drawings
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import json_region
+from deixis.cli.terminal import say, say_json
 from deixis.errors import DeixisError, InputError
 from deixis.options import check_choice
 
@@ -48,6 +48,11 @@ class _Line:
         return blake2b(content.encode(), digest_size=8).hexdigest()
 
     @property
+    def drawing(self) -> str:
+        """The name of the drawing of its answer."""
+        return f"line-{self.number}"
+
+    @property
     def head(self) -> dict[str, Any]:
         """The first fields of its answer."""
         own = {"id": self.record["id"]} if isinstance(self.record, Mapping) and "id" in self.record else {}
@@ -67,32 +72,42 @@ def answer_batch(
         OSError, DataError: before anything is written, for a file that cannot be read or written.
     """
     lines = _read(path)
-    drawings = Drawings(draw_dir, "--draw-dir") if draw_dir is not None else None
-    done, models = _answered(out) if out is not None else (Counter(), set())
-    open_lines = list(_unanswered(lines, done))
-    skipped, failed = len(lines) - len(open_lines), 0
-    if open_lines:
-        from deixis.cli.answers import open_small
-
-        opened = open_small(load[0])
-        if models - {opened.title}:
-            raise InputError(
-                f"'{out}': holds answers of {sorted(models)[0]}, not of {opened.title}: name another --out"
-            )
-        assistant = Assistant(opened, load[1:])
-        with _writer(out) as stream:
-            for line, answer in answers_of(open_lines, lambda line: _question(line.record, path.parent), assistant):
-                refused = isinstance(answer, str)
-                failed += refused
-                result = {"error": answer} if refused else answer.to_dict()
-                if drawings is not None and not refused:
-                    result = {"drawing": drawings.add(f"line-{line.number}", answer), **result}
-                stream.write(json.dumps({**line.head, **result}, ensure_ascii=False) + "\n")
-                stream.flush()
-    counts = f"{len(open_lines) - failed} answered, {failed} failed, {skipped} answered before"
-    typer.echo(counts if drawings is None else f"{counts}; {drawings.summary}", err=True)
+    drawings = None
+    if draw_dir is not None:
+        drawings = Drawings(draw_dir, "--draw-dir", (line.drawing for line in lines))
+    with answer_file(out) if out is not None else nullcontext() as answers:
+        open_lines = list(_unanswered(lines, Counter() if answers is None else answers.done.copy()))
+        failed = _answer_lines(open_lines, path.parent, answers, drawings, load) if open_lines else 0
+    answered = len(open_lines) - failed
+    counts = f"{answered} answered, {failed} failed, {len(lines) - len(open_lines)} answered before"
+    say(counts if drawings is None else f"{counts}; {drawings.summary}", err=True)
     if failed:
         raise InputError(f'{failed} of {len(lines)} questions could not be answered: their lines say why, as "error"')
+
+
+def _answer_lines(
+    lines: Sequence[_Line],
+    folder: Path,
+    answers: AnswerFile | None,
+    drawings: Drawings | None,
+    load: tuple[str, *tuple[str | None, ...]],
+) -> int:
+    """Asks, and writes answers and failures into the file, or to stdout; how many failed."""
+    from deixis.cli.answers import open_small
+
+    opened, failed = open_small(load[0]), 0
+    if answers is not None and answers.models - {opened.title}:
+        other = sorted(answers.models)[0]
+        raise InputError(f"'{answers.path}': holds answers of {other}, not of {opened.title}: name another --out")
+    for line, answer in answers_of(lines, lambda line: _question(line.record, folder), Assistant(opened, load[1:])):
+        if isinstance(answer, str):
+            failed += 1
+            result = {**line.head, "error": answer}
+        else:
+            drawn = {} if drawings is None else {"drawing": drawings.add(line.drawing, answer)}
+            result = {**line.head, **drawn, **answer.to_dict()}
+        answers.add(result) if answers is not None else say_json(result)
+    return failed
 
 
 def answers_of(
@@ -196,51 +211,3 @@ def _unanswered(lines: Sequence[_Line], done: Counter[str]) -> Iterator[_Line]:
             done[line.key] -= 1
         else:
             yield line
-
-
-def _answered(out: Path) -> tuple[Counter[str], set[str]]:
-    """How often each question is answered in `out`, and by which models; removes failed and truncated lines there.
-
-    Raises InputError for a file of anything else, and for a missing folder.
-    """
-    if not out.parent.is_dir():
-        raise InputError(f"'{out}': there is no folder '{out.parent}' to write the answers into")
-    if out.suffix.lower() not in (".jsonl", ".json", ".ndjson"):
-        raise InputError(
-            f"'{out}': expected a name ending in .jsonl for the answers, got '{out.suffix or 'no ending'}'"
-        )
-    from deixis.files.json_text import read_text
-
-    done, models, kept = Counter(), set(), []
-    lines = read_text(out).splitlines(keepends=True) if out.exists() else []
-    for number, line in enumerate(lines, 1):
-        record = _record(line)
-        if record is None and number == len(lines) and not line.endswith("\n"):
-            break  # truncated while it was written
-        if record is None or "key" not in record:
-            raise InputError(f"'{out}': line {number} is no answer of an earlier batch; name another --out")
-        if "text" in record and line.endswith("\n"):
-            kept.append(line)
-            done[record["key"]] += 1
-            models.add(str(record.get("model")))
-    if len(kept) < len(lines):
-        part = out.with_name(f".{out.name}.{os.getpid()}.part")
-        part.write_text("".join(kept), encoding="utf-8")
-        part.replace(out)
-    return done, models
-
-
-def _record(line: str) -> dict[str, Any] | None:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError:
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _writer(out: Path | None) -> Any:
-    """Stdout, which stays open, or the file in append mode."""
-    from contextlib import nullcontext
-
-    stdout: TextIO = typer.get_text_stream("stdout")
-    return nullcontext(stdout) if out is None else out.open("a", encoding="utf-8")

@@ -12,6 +12,7 @@ import typer
 from deixis.cli.arguments import Device, Dtype, ModelName, Quantization, check_model
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import FORMS, typed_region
+from deixis.cli.terminal import say
 from deixis.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from deixis.inference import Chat
 
 PROMPT = "> "
+MAX_LINE = 1 << 20
+"""Characters of a line from a pipe that are kept: longer than any question may be, so that a cut one is refused."""
 ENDS = ("quit", "exit")  # also without the slash, which no one thinks of who wants to leave
 HELP = "A line is a question; {0}, {1} in it refer to the regions given before. @1 after a value: on file 1."
 COMMANDS = {
@@ -46,48 +49,53 @@ def run(
         raise InputError("expected deixis chat FILE...: at least one file, got none")
     check_model(model, device, dtype, quantization)
     from deixis.cli.answers import note_ignored, open_model, open_small, refuse_chat_early
+    from deixis.cli.progress import waiting
     from deixis.signals import open_all
 
     signals = open_all(files)
     interactive = sys.stdin.isatty()
-    opened = open_small(model)
-    refuse_chat_early(opened, signals)
     note_ignored(signals)
-    chat = open_model(opened, device, dtype, quantization).chat(*signals)
+    with waiting("loading the model"):
+        opened = open_small(model)
+        refuse_chat_early(opened, signals)
+        chat = open_model(opened, device, dtype, quantization).chat(*signals)
     conversation = Conversation(chat, streams=interactive)
     if interactive:
         with suppress(ImportError):
             import readline  # noqa: F401  (gives input() its history)
         names = ", ".join(signal.name for signal in signals)
-        typer.echo(f"Ask about {names}. /help explains regions, /quit ends.")
+        say(f"Ask about {names}. /help explains regions, /quit ends.")
     while not conversation.over:
         try:
             line = input(PROMPT) if interactive else _next_line()
         except (EOFError, KeyboardInterrupt):
             if interactive:
-                typer.echo()
+                say()
             return
         try:
             for reply in conversation.reply(line.strip()):
-                typer.echo(reply)
+                say(reply)
             sys.stdout.flush()
         except BrokenPipeError:
             raise
         except KeyboardInterrupt:
             if not interactive:
                 raise
-            typer.echo()
+            say()
         except Exception as error:
             sentence = user_sentence(error)
             if sentence is None:
                 raise
-            typer.echo(f"deixis: {sentence}", err=True)
+            say(f"deixis: {sentence}", err=True)
 
 
 def _next_line() -> str:
-    line = sys.stdin.readline()
+    """The next line of stdin, cut where no question or region is so long. Raises EOFError at the end."""
+    line = piece = sys.stdin.readline(MAX_LINE)
     if not line:
         raise EOFError
+    while not piece.endswith("\n") and (piece := sys.stdin.readline(MAX_LINE)):
+        pass  # the rest is read, but not kept
     return line
 
 

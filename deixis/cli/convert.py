@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deixis.cli.arguments import holds_weights
+from deixis.cli.terminal import say
 from deixis.errors import CheckpointError
 from deixis.options import check_choice
 
@@ -55,7 +56,7 @@ def run(
 
         options = ConversionOptions(clip, sam, base, preset, tokenizer, classes)
         convert(system, source, out, options, dtype, overwrite, progress=report, tell=tell)
-    typer.echo(f"converted into {out}; see its README.md for abilities and licence", err=True)
+    say(f"converted into {out}; see its README.md for abilities and licence", err=True)
 
 
 @contextmanager

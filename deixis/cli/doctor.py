@@ -1,11 +1,11 @@
 """`deixis doctor`: devices, versions and missing packages of this machine."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from deixis.cli import environment
+from deixis.cli.terminal import say, say_json
 
 
 def run(
@@ -16,7 +16,7 @@ def run(
     The memory of a device is its total; deixis models lists what models require.
     """
     report = examine()
-    typer.echo(json.dumps(report, indent=2) if as_json else _as_text(report))
+    say_json(report, indent=2) if as_json else say(_as_text(report))
 
 
 def examine() -> dict[str, Any]:

@@ -3,17 +3,15 @@
 A file that cannot be opened or asked about gets its sentence in place of an answer, and the rest go on.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from deixis.cli.drawings import Drawings
 from deixis.cli.pointing import typed_regions
+from deixis.cli.terminal import say, say_json
 from deixis.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ def answer_each(
     every file. Raises InputError where there is no file or `out` is none, and after all were tried where some failed.
     """
     paths = list(_every_file(files))
-    drawings = Drawings(out, "--out with --each") if out is not None else None
+    drawings = Drawings(out, "--out with --each", (path.stem for path in paths)) if out is not None else None
     from deixis.cli.answers import answer_lines, note_ignored, open_small
     from deixis.cli.batch import Assistant, answers_of
 
@@ -44,19 +42,19 @@ def answer_each(
     for path, answer in answers_of(paths, partial(_question, question, regions, want), assistant):
         if isinstance(answer, str):
             failed += 1
-            typer.echo(json.dumps({"file": str(path), "error": answer}, ensure_ascii=False) if as_json else answer)
+            say_json({"file": str(path), "error": answer}) if as_json else say(answer)
             continue
         note_ignored(answer.signals)
         record = {"file": str(path)}
         if drawings is not None:
             record["drawing"] = drawings.add(path.stem, answer)
         if as_json:
-            typer.echo(json.dumps({**record, **answer.to_dict()}, ensure_ascii=False))
+            say_json({**record, **answer.to_dict()})
         else:
             first, *rest = answer_lines(answer)
-            typer.echo("\n".join([f"{path}: {first}", *rest]))
+            say("\n".join([f"{path}: {first}", *rest]))
     if drawings is not None:
-        typer.echo(drawings.summary, err=True)
+        say(drawings.summary, err=True)
     if failed:
         raise InputError(f"{failed} of {len(paths)} files could not be asked about: their lines say why")
 

@@ -12,6 +12,7 @@ import sys
 import traceback
 
 import deixis
+from deixis.cli.terminal import say
 from deixis.errors import DeixisError, is_out_of_memory
 
 BUG = 1
@@ -23,8 +24,8 @@ def report(error: Exception, debug: bool = False) -> int:
     """The exit code of an error, which is printed to stderr; debug: with the traceback of a user error too."""
     sentence = user_sentence(error)
     if sentence is None or debug:
-        traceback.print_exception(error)
-    print(f"deixis: {sentence or bug_sentence()}", file=sys.stderr)  # noqa: T201
+        say("".join(traceback.format_exception(error)), err=True, end="")
+    say(f"deixis: {sentence or bug_sentence()}", err=True)
     return BUG if sentence is None else USER_ERROR
 
 

@@ -1,6 +1,5 @@
 """`deixis eval`: the scores of a model on a benchmark, as a table, an HTML report and a file of all answers."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from deixis.cli.arguments import (
     named_values,
     print_entries,
 )
+from deixis.cli.terminal import console, say, say_json
 from deixis.errors import InputError, UnsupportedError
 from deixis.options import check_choice
 
@@ -167,22 +167,21 @@ def _adapters(model: "Model", one: "EvaluationRun", with_blind: bool) -> "tuple[
 
 
 def _show(summary: "Summary", folder: Path, as_json: bool) -> None:
-    from rich.console import Console
     from rich.markup import escape
 
     from deixis.evaluation.evaluate import PAGE, SKIPPED
     from deixis.evaluation.reports import terminal_report as report
 
     for line in report.skipped_lines(summary, str(folder / SKIPPED)):
-        typer.echo(line, err=True)
+        say(line, err=True)
     if as_json:
-        typer.echo(json.dumps(summary.to_json(), indent=2, ensure_ascii=False))
+        say_json(summary.to_json(), indent=2)
         return
-    console = Console(width=max(Console().width, TABLE_WIDTH))
-    console.print(report.score_table(summary))
+    screen = console(width=max(console().width, TABLE_WIDTH))
+    screen.print(report.score_table(summary))
     for sentence in report.notes_below(summary):
-        console.print(escape(sentence), highlight=False)
-    console.print(f"all cases with images: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)
+        screen.print(escape(sentence), highlight=False)
+    screen.print(f"all cases with images: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)
 
 
 def _show_benchmarks(name: str | None) -> None:
@@ -192,7 +191,7 @@ def _show_benchmarks(name: str | None) -> None:
     chosen = BENCHMARKS.values() if name is None else [_benchmark("--list", name)]
     print_entries((b.info.name, b.info.title, (*_lines(b.info, name is not None), "")) for b in chosen)
     if name is None:
-        typer.echo("one in full, with the meaning of its scores and published numbers: deixis eval --list NAME")
+        say("one in full, with the meaning of its scores and published numbers: deixis eval --list NAME")
 
 
 def _lines(info: "BenchmarkInfo", in_full: bool) -> Iterator[str]:

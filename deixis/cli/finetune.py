@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deixis.cli.arguments import Device, ModelName, check_folder, check_installed, check_model
+from deixis.cli.terminal import console, say
 from deixis.cli.train import NEEDED, WORLD_NEEDS
 from deixis.errors import InputError
 from deixis.options import check_choice
@@ -66,17 +67,17 @@ def run(
     parted = _parted(data, format_name, option or [], folder, held_out)
     values = finetune_recipe(model, opened.config, parted.train, parted.train_samples, steps, seed)
     if print_recipe:
-        return typer.echo(yaml.safe_dump(values, sort_keys=False).rstrip())
+        return say(yaml.safe_dump(values, sort_keys=False).rstrip())
     recipe = parse_recipe(values)
     asked = _benchmarks(parted, opened.config.system, limit)
-    typer.echo(f"{parted.train_samples:,} samples to train on, {parted.held_out_samples:,} held out", err=True)
+    say(f"{parted.train_samples:,} samples to train on, {parted.held_out_samples:,} held out", err=True)
     earlier = _measured(model, _compared(asked, {}), folder / BEFORE, device)
     with training_log():
         trained = train(recipe, folder / RUN)
     later = _measured(str(trained), _compared(asked, earlier), folder / AFTER, device)
     for name, summary in later.items():
         _show(summary, folder / AFTER / name)
-    typer.echo(f"the tuned model: deixis ask --model {trained} FILE QUESTION")
+    say(f"the tuned model: deixis ask --model {trained} FILE QUESTION")
 
 
 def _check_data(data: Path, format_name: str | None, options: list[str]) -> None:
@@ -141,14 +142,13 @@ def _measured(model: str, asked: dict[str, Any], folder: Path, device: str | Non
 
 
 def _show(summary: "Summary", folder: Path) -> None:
-    from rich.console import Console
     from rich.markup import escape
 
     from deixis.evaluation.evaluate import PAGE
     from deixis.evaluation.reports.terminal_report import score_table, skipped_lines
 
     for line in skipped_lines(summary, str(folder / "skipped.jsonl")):
-        typer.echo(line, err=True)
-    console = Console(width=max(Console().width, TABLE_WIDTH))
-    console.print(score_table(summary))
-    console.print(f"all cases with images: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)
+        say(line, err=True)
+    screen = console(width=max(console().width, TABLE_WIDTH))
+    screen.print(score_table(summary))
+    screen.print(f"all cases with images: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)

@@ -1,11 +1,12 @@
 """`deixis models`: the bundled model and the presets, with their sizes, memory, abilities and licences."""
 
-import json
 from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from deixis.cli.terminal import console, say_json
 
 if TYPE_CHECKING:
     from deixis.systems.release import Preset, Release
@@ -27,7 +28,7 @@ def run(
 
     rows = {name: _row(own, preset) for own in RELEASES.values() for name, preset in own.presets.items()}
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        say_json(rows, indent=1)
         return
     _print_tables(rows)
 
@@ -53,12 +54,11 @@ def _row(release: "Release", preset: "Preset") -> dict[str, Any]:
 
 
 def _print_tables(rows: dict[str, dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from deixis.checkpoints.shrinking import DEVICES, WORDS
 
-    whole = Table("model", title="GB of weights (GB of memory required)")
+    whole = Table("model", title="weights (GB of memory required)")
     small = Table("model", title="quantized, per device; not on MPS")
     columns = {whole: [("float32", "cpu"), ("bfloat16", "cpu")], small: list(product(WORDS, DEVICES))}
     whole.add_column("params", justify="right", no_wrap=True)
@@ -72,20 +72,23 @@ def _print_tables(rows: dict[str, dict[str, Any]]) -> None:
         if any(cells[small]):
             small.add_row(name, *cells[small])
         able.add_row(name, *(", ".join(row[part]) or "none" for part in ("signals", "regions", "answers")))
-    console = Console()
+    screen = console()
     for table in (whole, small, able):
-        console.print(table)
+        screen.print(table)
     for system, row in {row["system"]: row for row in rows.values()}.items():
-        console.print(f"\n[bold]{system}[/bold]")
+        screen.print(f"\n[bold]{system}[/bold]")
         for name, own in rows.items():
             if own["system"] == system:
-                console.print(f"  {name}: based on {own['stands_on']}", highlight=False)
-        console.print(f"  weights: {row['weights']}\n  licence: {row['licence']}", highlight=False)
+                screen.print(f"  {name}: based on {own['stands_on']}", highlight=False)
+        screen.print(f"  weights: {row['weights']}\n  licence: {row['licence']}", highlight=False)
 
 
 def _memory(row: dict[str, Any], dtype: str, device: str) -> str:
     nbytes = row["memory_bytes"][dtype][device]
-    return "" if nbytes is None else f"{nbytes / 1e9:.1f} ({row['fits_gb'][dtype][device]})"
+    if nbytes is None:
+        return ""
+    size = f"{nbytes / 1e9:.1f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:.0f} MB"
+    return f"{size} ({row['fits_gb'][dtype][device]})"
 
 
 def _count(number: int) -> str:

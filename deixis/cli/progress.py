@@ -4,11 +4,9 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 from types import TracebackType
 
-import typer
-from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
@@ -20,18 +18,22 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from deixis.cli.terminal import console, say
+
 EVERY_S = 5.0
 """Between two lines."""
+PATIENCE_S = 10.0
+"""Before the one line that says what takes so long."""
 
 
 class Bars(Progress):
     """rich's bars, or lines; of numbers, or with `in_bytes` of bytes."""
 
     def __init__(self, in_bytes: bool = False):
-        console = Console(stderr=True)
+        screen = console(stderr=True)
         count = DownloadColumn() if in_bytes else MofNCompleteColumn()
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn())
-        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
+        super().__init__(*columns, console=screen, transient=True, disable=not screen.is_terminal)
         self._size: Callable[[int], str] = decimal if in_bytes else str
         self._over = Event()
         self._writer = Thread(target=self._write_lines, daemon=True)
@@ -51,7 +53,7 @@ class Bars(Progress):
         while not self._over.wait(EVERY_S):
             told = [self._line(task.description, task.completed, task.total) for task in self.tasks if task.visible]
             if told:
-                typer.echo(", ".join(told), err=True)
+                say(", ".join(told), err=True)
 
     def _line(self, title: str, done: float, total: float | None) -> str:
         if total is None:
@@ -100,11 +102,28 @@ class Stages:
 
 
 @contextmanager
+def waiting(what: str) -> Generator[None]:
+    """Says on stderr what is waited for while the block runs: on a terminal at once, elsewhere after `PATIENCE_S`."""
+    screen = console(stderr=True)
+    if screen.is_terminal:
+        with screen.status(what):
+            yield
+        return
+    timer = Timer(PATIENCE_S, say, (f"{what} ...",), {"err": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
 def resumable(folder: Path) -> Generator[Stages]:
     """The stages of a run in `folder`; an interrupt says that the same command resumes it."""
     try:
         with Stages() as progress:
             yield progress
     except (KeyboardInterrupt, SystemExit):
-        typer.echo(f"\nstopped; the same command resumes {folder}", err=True)
+        say(f"\nstopped; the same command resumes {folder}", err=True)
         raise

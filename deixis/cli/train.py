@@ -8,6 +8,7 @@ import typer
 
 from deixis.cli.arguments import check_folder, check_installed
 from deixis.cli.recipes import find_recipe
+from deixis.cli.terminal import say
 
 NEEDED = ("accelerate", "tensorboard")  # of the extras
 WORLD_NEEDS = ("embreex",)  # for recipes whose data is the generated world
@@ -38,11 +39,11 @@ def run(
             model = train(plan, folder)
     except KeyboardInterrupt:
         if folder.is_dir():
-            typer.echo(f"\nstopped; to resume: deixis train {recipe} --out {folder}", err=True)
+            say(f"\nstopped; to resume: deixis train {recipe} --out {folder}", err=True)
         raise
     was_there = before.get(model) == model.stat().st_ino
-    typer.echo(f"the model is in {model}" + ", trained before: nothing was left to do" * was_there)
+    say(f"the model is in {model}" + ", trained before: nothing was left to do" * was_there)
     if (model.parent / "scores.json").is_file():  # of a classifier
         for clouds, scores in json.loads((model.parent / "scores.json").read_text(encoding="utf-8")).items():
             overall, mean_class = (f"{100 * scores[name]:.2f} %" for name in ("overall", "mean_class"))
-            typer.echo(f"{clouds}: overall accuracy {overall}, mean class accuracy {mean_class}")
+            say(f"{clouds}: overall accuracy {overall}, mean class accuracy {mean_class}")

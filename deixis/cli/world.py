@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deixis.cli.terminal import say
 from deixis.errors import DataError, InputError
+from deixis.files.own import check_own
 from deixis.options import check_choice
 
 if TYPE_CHECKING:
@@ -41,19 +43,24 @@ def run(
     wanted = tuple(dict.fromkeys(word.strip() for word in modalities.split(",") if word.strip())) or WORLD_MODALITIES
     for modality in wanted:
         check_choice("--modalities", modality, WORLD_MODALITIES)
+    if show is not None:
+        from deixis.cli.ask import check_drawing
+
+        check_drawing(show, ())
     if out is not None:
         from deixis.samples.shards import write_shard
 
         path = out / f"{split}.jsonl"
+        check_own(path, '"source":"world"')
         for skipped in write_shard(_samples(split, seed, count, wanted), path, "copy").skipped:
             raise DataError(f"{skipped.where}: {skipped.why}")
-        typer.echo(f"{count} scenes in {path}")
+        say(f"{count} scenes in {path}")
     if show is not None:
         from deixis.visualize.samples.contact_sheet import save_contact_sheet, varied
 
         samples = list(_samples(split, seed, min(count, SHEET_SCENES), wanted))
         save_contact_sheet(varied(samples, CARDS), show)
-        typer.echo(f"contact sheet in {show}")
+        say(f"contact sheet in {show}")
 
 
 def _samples(split: str, seed: int, count: int, modalities: tuple[str, ...]) -> Iterator["Sample"]:

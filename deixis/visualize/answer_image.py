@@ -24,6 +24,7 @@ from deixis.visualize.canvas import (
     Word,
     draw_line,
     flow,
+    marked,
     text_font,
     words_of,
 )
@@ -67,7 +68,7 @@ def save_drawing(image: Image.Image, path: Path) -> None:
     form = drawing_format(path)
     try:
         with whole_file(path) as part:
-            image.save(part, format=form, quality=QUALITY)
+            image.save(part, format=form, quality=QUALITY, exif=marked())
     except FileNotFoundError:
         raise FileNotFoundError(2, "No such folder to write the drawing to", str(path)) from None
 

@@ -10,8 +10,12 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from deixis.files.own import MARK
+
 Colour = tuple[int, int, int]
 
+SOFTWARE = 0x0131
+"""The tag of EXIF that says what wrote an image."""
 PALETTE: tuple[Colour, ...] = ((221, 44, 87), (22, 108, 214), (0, 143, 92), (201, 98, 0), (133, 63, 190), (0, 137, 160))
 """Colours of regions 0, 1, 2, ...: dark enough for white words on them."""
 POINTED: Colour = (255, 198, 26)
@@ -31,6 +35,13 @@ BRIGHT = 0.6
 
 
 @cache
+def marked() -> Image.Exif:
+    """Metadata of an image file, by which it is known as one that may be replaced."""
+    exif = Image.Exif()
+    exif[SOFTWARE] = MARK
+    return exif
+
+
 def text_font(size_px: int) -> ImageFont.FreeTypeFont:
     """Pillow's own font; each size is read once."""
     font = ImageFont.load_default(size=size_px)

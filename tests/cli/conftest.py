@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deixis.cli import answers, main
+from deixis.cli import answers, main, progress
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -65,3 +65,9 @@ def sound() -> Path:
 @pytest.fixture(scope="session")
 def cloud() -> Path:
     return EXAMPLES / "cloud.ply"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """No line about a model that loads slowly, on a machine that is slow: stderr is compared."""
+    monkeypatch.setattr(progress, "PATIENCE_S", 3600)

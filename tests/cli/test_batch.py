@@ -1,8 +1,12 @@
 """`deixis ask --batch`: answers line by line, failures beside them, and no question asked twice."""
 
 import json
+import os
+import re
 
 import pytest
+
+from deixis.files.locks import alone, lock_beside
 
 
 @pytest.fixture
@@ -133,20 +137,76 @@ def test_a_finished_batch_needs_no_model(command, batch, tmp_path, monkeypatch):
         pytest.param("", "a.jsonl", "got no line at all", id="no_questions"),
         pytest.param("{}", "a.png", "ending in .jsonl", id="answers_are_no_jsonl"),
         pytest.param("{}", "none/a.jsonl", "no folder", id="no_folder"),
-        pytest.param("{}", "old.jsonl", "line 1 is no answer of an earlier batch", id="another_file"),
     ],
 )
 def test_mistakes_are_refused(refused, tmp_path, content, out, sentence):
     (tmp_path / "questions.jsonl").write_text(content)
-    (tmp_path / "old.jsonl").write_text('{"hello": 1}\n')
     before = sorted(tmp_path.iterdir())
     assert sentence in refused("ask", "--batch", tmp_path / "questions.jsonl", "--out", tmp_path / out)
     assert sorted(tmp_path.iterdir()) == before
-    assert (tmp_path / "old.jsonl").read_text() == '{"hello": 1}\n'
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        pytest.param('{"hello": 1}\n', id="json"),
+        pytest.param("hello", id="one_line_without_an_end"),
+        pytest.param('{"key": "0123456789abcdef", "id": 1}\n', id="key_of_its_own"),
+        pytest.param('{"line": 1, "key": "a", "text": "b"}\n', id="another_key"),
+        pytest.param('{"line": "1", "key": "0123456789abcdef"}\n', id="without_an_answer"),
+        pytest.param("[" * 100_000, id="nested"),
+        pytest.param("\n".join(["a"] * 3), id="text"),
+    ],
+)
+def test_a_file_of_someone_else_is_left_as_it_is(refused, tmp_path, foreign):
+    (tmp_path / "questions.jsonl").write_text("{}")
+    (tmp_path / "old.jsonl").write_text(foreign)
+    before = sorted(tmp_path.iterdir())
+    words = ("ask", "--batch", tmp_path / "questions.jsonl", "--out", tmp_path / "old.jsonl")
+    assert "line 1 is no answer of an earlier batch; name another --out" in refused(*words)
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "old.jsonl").read_text() == foreign
+
+
+def test_two_runs_do_not_write_one_file(refused, tmp_path):
+    (tmp_path / "questions.jsonl").write_text("{}")
+    with alone(lock_beside(tmp_path / "a.jsonl"), tmp_path / "a.jsonl"):
+        words = ("ask", "--batch", tmp_path / "questions.jsonl", "--out", tmp_path / "a.jsonl")
+        assert f"process {os.getpid()} is writing it now" in refused(*words)
+
+
+BAD_LINES = {
+    "surrogate_id": ('{"id": "\\ud800", "files": ["scene.png"], "question": "What?"}', "half of a character"),
+    "surrogate_question": ('{"files": ["scene.png"], "question": "\\udfff?"}', "question: expected text, got"),
+    "null_in_name": ('{"files": ["a\\u0000.png"], "question": "What?"}', "null character"),
+    "many_files": (json.dumps({"files": ["scene.png"] * 5000, "question": "What?"}), "at most 256 .*, got 5000"),
+    "many_regions": (json.dumps(SEE | {"regions": [{"box": [1, 2, 3, 4]}] * 2000}), "at most 1000 .*, got 2000"),
+    "long_question": (json.dumps(SEE | {"question": "a" * 2_000_000}), "at most 1000000 characters, got 2000000"),
+    "huge_box": (json.dumps(SEE | {"regions": [{"box": [1, 2, 1e20, 4]}]}), "outside its image"),
+    "huge_index": (json.dumps(SEE | {"regions": [{"points": [10**20]}]}), "whole number of 64 bits"),
+    "infinite_box": ('{"files": ["scene.png"], "question": "?", "regions": [{"box": [1, 2, 1e999, 4]}]}', "finite"),
+    "nan_id": ('{"id": NaN, "files": ["scene.png"], "question": "What?"}', "NaN is no number of JSON"),
+    "nested": ('{"files": ' + "[" * 100_000, "nested at most 100 deep"),
+    "too_long": ('{"files": ["scene.png"], "question": "' + "a" * (33 << 20) + '"}', "at most 32 MB, got 33 MB"),
+}
+
+
+def test_a_hostile_line_is_an_error_of_its_own(command, batch, tmp_path):
+    path = batch(SEE, *(line for line, _ in BAD_LINES.values()), SEE)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    for done in (0, 2):  # the second run goes over them again
+        code, _, err = command("ask", "--batch", path, "--out", tmp_path / "a.jsonl")
+        assert code == 2
+        assert err.startswith(f"{2 - done} answered, {len(BAD_LINES)} failed, {done} answered before\n")
+        answers = {answer["line"]: answer for answer in read((tmp_path / "a.jsonl").read_text())}
+        assert "text" in answers[1]
+        assert "text" in answers[len(BAD_LINES) + 2]
+        for number, (name, (_, sentence)) in enumerate(BAD_LINES.items(), 2):
+            assert re.search(sentence, answers[number]["error"]), name
 
 
 def test_answers_of_two_models_are_not_mixed(command, batch, tmp_path):
-    (tmp_path / "a.jsonl").write_text('{"line": 1, "key": "x", "text": "A mug.", "model": "other"}\n')
+    (tmp_path / "a.jsonl").write_text('{"line": 1, "key": "0123456789abcdef", "text": "A mug.", "model": "other"}\n')
     code, _, err = command("ask", "--batch", batch(SEE), "--out", tmp_path / "a.jsonl")
     assert code == 2
     assert "holds answers of other" in err

@@ -71,3 +71,10 @@ def test_mistakes_are_one_sentence(command, photos, words, sentence):
     assert (code, out) == (2, "")
     assert sentence in err
     assert err.count("\n") == 1
+
+
+def test_photos_are_not_replaced_by_drawings(refused, photos):
+    before = (photos / "a" / "1.png").read_bytes()
+    sentence = refused("ask", photos / "a", QUESTION, "--each", "--out", photos / "a")
+    assert "1.png': expected no such file, or one that deixis wrote as such" in sentence
+    assert (photos / "a" / "1.png").read_bytes() == before

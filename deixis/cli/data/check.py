@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deixis.cli.terminal import say
 from deixis.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,13 +50,13 @@ def run(
             )
         progress.stage("looking for leaks", None)
         bad, leaks = printed.count, printed.all(check.leaks())
-    typer.echo("\n".join(lines))
+    say("\n".join(lines))
     if printed.count:
         wrong = [f"{bad:,} of {check.samples:,} samples are invalid"] * (bad > 0)
         wrong += [f"{leaks:,} of {check.media_count:,} media leak from train into other splits"] * (leaks > 0)
         cut = f"; the first {SHOWN} problems are above, --all shows all" if printed.is_cut else ""
         raise InputError(f"{', and '.join(wrong)}{cut}")
-    typer.echo(f"{check.samples:,} samples of {check.media_count:,} media: no problem found")
+    say(f"{check.samples:,} samples of {check.media_count:,} media: no problem found")
 
 
 class _Printed:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deixis.cli.arguments import Ray, Workers, check_installed, named_values, print_entries
+from deixis.cli.terminal import console
 from deixis.errors import InputError
 from deixis.options import check_choice
 
@@ -106,31 +107,30 @@ def show_report(report: dict[str, Any], out: Path, was_done: bool) -> None:
 
     Raises InputError where nothing was written, and where a run stopped before its end.
     """
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
+    screen = console()
     wanted = report.get("wanted", {})
     table = Table("", "samples", *(["wanted"] if wanted else []))
     for name in wanted or report["samples"]:
         table.add_row(name, f"{report['samples'].get(name, 0):,}", *([f"{wanted[name]:,}"] if wanted else []))
     if table.rows:
-        console.print(table)
+        screen.print(table)
     for name, why in report.get("left_out", {}).items():
-        console.print(f"skipped part: {escape(name)}: {escape(why)}", soft_wrap=True)
+        screen.print(f"skipped part: {escape(name)}: {escape(why)}", soft_wrap=True)
     if report["skipped"]:
         listed = "" if "stopped" in report else f", listed in {out / 'skipped.csv'}"
-        console.print(f"skipped: {report['skipped']:,}{listed}; by reason:", soft_wrap=True)
+        screen.print(f"skipped: {report['skipped']:,}{listed}; by reason:", soft_wrap=True)
         for why, count in list(report["reasons"].items())[:REASONS_SHOWN]:
-            console.print(f"  {count:,} × {escape(why)}", soft_wrap=True)
+            screen.print(f"  {count:,} × {escape(why)}", soft_wrap=True)
     if "stopped" in report:
         raise InputError(f"{out}: incomplete: {report['stopped']}")
     total, shards = sum(report["samples"].values()), report["shards"]
     if not total:
         raise InputError(f"{out}: no samples: got none of {report['items']:,} items")
-    console.print(
+    screen.print(
         f"{total:,} sample{'s' * (total != 1)} in {shards:,} shard{'s' * (shards != 1)} in {out}", soft_wrap=True
     )
     if was_done:
-        console.print("it was there before: remove that folder to write it again", soft_wrap=True)
+        screen.print("it was there before: remove that folder to write it again", soft_wrap=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from deixis.cli.arguments import SamplesPath, check_folder
+from deixis.cli.terminal import say
 
 
 def run(
@@ -29,4 +30,4 @@ def run(
 
     with Stages() as progress:
         shown = show_samples(path, out, count=count, task=task, seed=seed, first=first, progress=progress)
-    typer.echo(f"{shown} samples in {out / 'page.html'}, some of them in {out / 'sheet.png'}")
+    say(f"{shown} samples in {out / 'page.html'}, some of them in {out / 'sheet.png'}")

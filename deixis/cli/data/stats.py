@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deixis.cli.arguments import SamplesPath, check_folder, check_installed
+from deixis.cli.terminal import console, say
 from deixis.errors import InputError
+from deixis.files.own import check_own
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +36,7 @@ def run(
     check_folder(out)
     if out is not None:
         check_installed("matplotlib")
-    from rich.console import Console
+        check_own(out / "stats.json", '{\n "samples": ')
 
     from deixis.cli.progress import Stages
     from deixis.samples.shards import open_samples
@@ -49,14 +51,14 @@ def run(
     if not stats.samples:
         first = f"; the first: {stats.first_skipped.where}: {stats.first_skipped.why}" if stats.first_skipped else ""
         raise InputError(f"{path}: expected samples to count, got none{' that can be read' if first else ''}{first}")
-    console = Console()
+    screen = console()
     for table in _tables(path, stats):
-        console.print(table)
+        screen.print(table)
     for sentence in _remarks(stats):
-        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        screen.print(sentence, markup=False, highlight=False, soft_wrap=True)
     if out is not None:
         _write(stats, out)
-        typer.echo(f"stats.json and plots in {out}")
+        say(f"stats.json and plots in {out}")
 
 
 def _write(stats: "Stats", out: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from deixis.files.own import MARK
 from deixis.files.whole import whole_file
 from deixis.samples.statistics.gather import CLASSES, LENGTHS, Stats
 from deixis.samples.statistics.tally import Distribution, Tally
@@ -28,7 +29,7 @@ def write_plots(stats: Stats, folder: Path) -> list[str]:
             continue
         with whole_file(folder / name) as part, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # names may be in any script
-            figure.savefig(part, format="png", dpi=DPI)
+            figure.savefig(part, format="png", dpi=DPI, metadata={"Software": MARK})
         written.append(name)
     return written
 

@@ -8,7 +8,18 @@ from PIL import Image, ImageDraw
 from deixis.errors import InputError
 from deixis.files.whole import whole_file
 from deixis.samples.sample import Sample
-from deixis.visualize.canvas import CHIP_TEXT_PX, GREY, LINE_HEIGHT, Colour, Word, draw_line, flow, text_font, words_of
+from deixis.visualize.canvas import (
+    CHIP_TEXT_PX,
+    GREY,
+    LINE_HEIGHT,
+    Colour,
+    Word,
+    draw_line,
+    flow,
+    marked,
+    text_font,
+    words_of,
+)
 from deixis.visualize.samples.media_panels import (
     NOTE_TEXT_PX,
     WARNING,
@@ -122,7 +133,7 @@ def save_contact_sheet(samples: Sequence[Sample], path: str | Path, columns: int
     """Write `contact_sheet(samples)` as a PNG, whole or not at all."""
     sheet = contact_sheet(samples, columns)
     with whole_file(Path(path)) as part:
-        sheet.save(part, format="PNG")
+        sheet.save(part, format="PNG", exif=marked())
 
 
 def varied(samples: Iterable[Sample], count: int) -> list[Sample]:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from deixis.files.own import MARK
 from deixis.files.whole import whole_file
 from deixis.samples.sample import Sample, Turn
 from deixis.signals import MODALITIES
@@ -102,6 +103,7 @@ def start_of_page(title: str, more_css: str = "") -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta name="generator" content="{MARK}">\n'
         f"<title>{escape(title)}</title>\n<style>\n{css}{colours}{more_css}</style></head>\n<body>"
     )
 

@@ -8,6 +8,7 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 
 from deixis.errors import InputError
+from deixis.files.own import check_own
 from deixis.samples.progress import Progress
 from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import open_samples
@@ -95,6 +96,8 @@ def show_samples(
     groups = [Group(name, choice.seen[name], samples) for name, samples in choice.chosen()]
     if not groups:
         raise InputError(_why_nothing(path, task, choice, problems))
+    for name in (PAGE, SHEET):
+        check_own(out / name)
     out.mkdir(parents=True, exist_ok=True)
     shown = sum(len(group.samples) for group in groups)
     progress.stage("drawing the page", shown)
