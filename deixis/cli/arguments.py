@@ -4,6 +4,7 @@ import importlib
 import re
 from collections.abc import Iterable
 from importlib.util import find_spec
+from os.path import exists
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +47,7 @@ def check_model(
     model: str, device: str | None = None, dtype: str | None = None, quantization: str | None = None
 ) -> None:
     """Raises DeixisError for a model, device, dtype or backend that is not here, before anything slow is imported."""
-    if not (model == "bundled" or Path(model).exists() or re.fullmatch(r"[\w.-]+/[\w.-]+", model)):
+    if not (model == "bundled" or exists(model) or re.fullmatch(r"[\w.-]+/[\w.-]+", model)):
         raise InputError(f"model: expected 'bundled', a folder or a hub id (owner/name); got '{model}', which is none")
     _check_model_folder(model)
     if dtype not in (None, "float32", "bfloat16", "float16"):

@@ -6,6 +6,7 @@ A file that cannot be opened or asked about gets its sentence in place of an ans
 from collections.abc import Iterator, Sequence
 from functools import partial
 from glob import glob
+from os.path import exists, isdir  # of pathlib's, a name too long raises
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,9 +68,9 @@ def _every_file(files: Sequence[str]) -> Iterator[Path]:
     for name in files:
         path = Path(name)
         found = [path]
-        if path.is_dir():
+        if isdir(path):
             found = sorted(one for one in path.iterdir() if one.name.lower().endswith(endings) and one.is_file())
-        elif not path.exists():
+        elif not exists(path):
             # A shell that expands no patterns, as on Windows, hands them on.
             found = [Path(one) for one in sorted(glob(name, recursive=True))]
         if not found:

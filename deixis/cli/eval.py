@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from os.path import exists
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zlib import crc32
@@ -147,7 +148,7 @@ def _play(
 
 def _folder_name(benchmark: str, model: str, named: Mapping[str, str]) -> str:
     """The run's own name: what was asked of whom, in letters that every file system takes."""
-    words = [benchmark, Path(model).name if Path(model).exists() else model]
+    words = [benchmark, Path(model).name if exists(model) else model]
     words += [f"{name}-{value}" if name else value for name, value in sorted(named.items())]
     name = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(words)).strip("-.")
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}-{crc32(name.encode()):08x}"

@@ -3,10 +3,12 @@
 A wheel carries the repository's `recipes/` as `deixis/recipes`; in a checkout they lie beside the package.
 """
 
+from os.path import exists, isfile  # of pathlib's, a name too long raises
 from pathlib import Path
 
 import deixis
 from deixis.errors import InputError
+from deixis.files.regular import check_regular
 
 PACKAGE = Path(deixis.__file__).parent
 
@@ -23,11 +25,13 @@ def find_recipe(named: Path) -> Path:
     Raises:
         InputError: there is no such file, and no shipped recipe of that name.
     """
-    if named.is_file():
+    if isfile(named):
         return named
+    if exists(named):
+        check_regular(named)  # says what it is
     shipped = shipped_recipes()
     found = shipped.get(named.name if named.suffix else f"{named.name}.yaml")
-    if found is None or named.parent not in (Path(), Path("recipes")) or named.exists():
+    if found is None or named.parent not in (Path(), Path("recipes")):
         names = ", ".join(f"recipes/{name}" for name in shipped)
         raise InputError(f"{named}: expected a recipe, got no such file (shipped with deixis: {names})")
     return found
