@@ -135,6 +135,11 @@ def open_value(
     readers: Modalities,
 ) -> Signal:
     """The signal in a value: its modality is told from type and shape. Raises: InputError, one sentence."""
+    if isinstance(value, list | tuple) and value and all(isinstance(own, str | Path) for own in value):
+        raise InputError(
+            f"a signal: expected one file, got a list of {len(value)} paths; give them one by one, as in ask(question, "
+            "*paths)"
+        )
     if isinstance(value, list) and modality is None and not _fitting(value, readers):
         value = as_array(value, name or "list in memory")
     modality = modality or next(iter(_fitting(value, readers)), None)

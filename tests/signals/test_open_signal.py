@@ -46,6 +46,12 @@ def test_what_is_not_there(tmp_path, name, message):
         open_signal(f"{tmp_path}/{name}")
 
 
+@pytest.mark.parametrize("paths", [["a.png"], ("a.png", Path("b.wav"))], ids=["one", "two"])
+def test_a_list_of_paths_is_no_signal(paths):
+    with pytest.raises(ValueError, match=rf"got a list of {len(paths)} paths; give them one by one"):
+        open_signal(paths)
+
+
 def test_web_address_is_refused():
     with pytest.raises(ValueError, match="got a web address; download the file first"):
         open_signal("https://example.org/a.png")
