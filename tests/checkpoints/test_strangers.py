@@ -4,11 +4,13 @@ import ast
 import base64
 import json
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoProcessor
 
 import deixis
@@ -16,6 +18,7 @@ from deixis.checkpoints import open_config_and_processor, open_pretrained
 from deixis.checkpoints.processor_files import open_tokenizer
 from deixis.errors import DeixisError
 from deixis.model import DeixisConfig, DeixisProcessor, meta
+from tests.toy import toy_image
 
 TEMPLATE, TOKENIZER, SETTINGS = "chat_template.jinja", "tokenizer.json", "tokenizer_config.json"
 CONFIG, PROCESSOR, GENERATION = "config.json", "processor_config.json", "generation_config.json"
@@ -144,7 +147,7 @@ CODE = {"AutoTokenizer": ["evil.T", "evil.T"]}
         pytest.param(change(CONFIG, projection__experts=9999), "config.json: .*(at most|about)", id="many_experts"),
         pytest.param(change(CONFIG, projection__depth=10**6), "projection.depth: expected at most", id="depth"),
         pytest.param(
-            change(CONFIG, projection__queries=10**9), "config.json: expected a network of about", id="queries"
+            change(CONFIG, projection__queries=10**9), "token_counts.image: expected 1000000004", id="queries"
         ),
         pytest.param(change(CONFIG, text_config__vocab_size=10**9), "expected a network of about", id="vocabulary"),
         pytest.param(change(CONFIG, text_config__hidden_size=10**6), "config.json: ", id="width"),
@@ -285,3 +288,24 @@ def test_a_network_has_a_limited_number_of_parts(toy, monkeypatch):
     monkeypatch.setattr(meta, "MAX_PARTS", 50)
     with pytest.raises(DeixisError, match="at most 50 modules and tensors"):
         type(toy[0])(toy[0].config)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")], ids=["nan", "infinite"])
+def test_weights_that_are_no_numbers_give_no_answer(copy, value):
+    for file in copy.glob("model-*.safetensors"):
+        tensors = load_file(file)
+        save_file({n: torch.full_like(own, value) for n, own in tensors.items()}, file, metadata={"format": "pt"})
+    with pytest.raises(DeixisError, match="expected finite numbers of its weights, got NaN or infinity"):
+        deixis.load(copy).ask("Where?", toy_image(), max_new_tokens=2)
+
+
+def test_a_folder_without_a_model_is_refused_before_anything_slow_is_imported(copy):
+    (copy / CONFIG).unlink()
+    for file in copy.glob("model*"):
+        file.unlink()
+    code = (
+        "import sys\nfrom deixis.cli.arguments import check_model\ntry:\n    check_model(sys.argv[1])\n"
+        "except ValueError as error:\n    print(error, 'torch' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code, str(copy)], capture_output=True, text=True, check=True).stdout
+    assert told == f"model '{copy}': expected a file config.json in the folder, got none; it is no Deixis model False\n"

@@ -12,7 +12,7 @@ from deixis.checkpoints import open_pretrained
 from deixis.cli.convert import SYSTEMS
 from deixis.datasets.classification.class_clouds import SCANOBJECTNN_CLASSES
 from deixis.model import DeixisForConditionalGeneration
-from deixis.systems.conversion import convert
+from deixis.systems.conversion import WITHOUT_TOKENIZER, convert
 from deixis.systems.pointmlp.convert import MODELNET40
 from deixis.systems.release import ConversionOptions
 from deixis.systems.releases import CONVERTIBLE
@@ -257,7 +257,11 @@ def test_the_number_of_classes_tells_the_data_set(tmp_path, count, classes, unit
 def test_without_a_tokenizer_it_takes_ids_only(copy_of, tmp_path):
     source = copy_of("onellm")
     (source / "tokenizer.model").unlink()
-    out = convert("onellm", source, tmp_path / "out")
+    told = []
+    out = convert(
+        "onellm", source, tmp_path / "out", tell=lambda line: told.append((line, (tmp_path / "out").exists()))
+    )
+    assert told == [(WITHOUT_TOKENIZER, False)]
     with pytest.raises(ValueError, match="it was converted without a tokenizer and takes token ids only"):
         open_pretrained(out)
     network = DeixisForConditionalGeneration.from_pretrained(out)
