@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -126,7 +127,7 @@ def changed_value(value: Any, rng: Random) -> Any:
     """A value with one place in it changed."""
     places = list(_places(value))
     if not places:
-        return rng.choice(VALUES)
+        return _other(rng)
     holder, key = rng.choice(places)
     way = rng.choice(["other", "other", "other", "lost", "doubled", "wrapped", "renamed", "deep", "long"])
     old = holder[key]
@@ -135,11 +136,16 @@ def changed_value(value: Any, rng: Random) -> Any:
     elif way == "renamed" and isinstance(holder, dict):
         holder[rng.choice([f"{key}_", "", "__class__", key.upper()])] = holder.pop(key)
     elif way == "doubled" and isinstance(holder, list):
-        holder[key:key] = [old] * rng.choice([1, 1, 300])
+        holder[key:key] = [deepcopy(old) for _ in range(rng.choice([1, 1, 300]))]
     else:
-        made = {"wrapped": rng.choice([[old], {"a": old}]), "deep": _nested(old, 200), "long": "x" * LONG}
-        holder[key] = made.get(way) if way in made else rng.choice(VALUES)
+        made = {"wrapped": rng.choice([[old], {"a": old}]), "deep": _nested(old, 150), "long": "x" * LONG}
+        holder[key] = made[way] if way in made else _other(rng)
     return value
+
+
+def _other(rng: Random) -> Any:
+    """One of the values, which the next change may change in its turn."""
+    return deepcopy(rng.choice(VALUES))
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:

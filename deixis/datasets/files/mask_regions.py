@@ -156,6 +156,8 @@ def _checked_rle(rle: Any, size_hw: tuple[int, int]) -> dict[str, Any]:
     """Compressed run lengths as pycocotools takes them, of run lengths that fill the image."""
     from pycocotools import mask as coco
 
+    if not isinstance(rle, Mapping):
+        raise DataError(f"segmentation: expected run lengths, as the first mask has, got {rle!r:.60}")
     try:
         mask = rle_to_mask(dict(rle))
     except (TypeError, DeixisError) as error:

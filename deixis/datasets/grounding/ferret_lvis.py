@@ -103,7 +103,10 @@ def _box(record: Mapping[str, Any], size_hw: tuple[int, int]) -> Region:
 
 def _free_shape(record: Mapping[str, Any], size_hw: tuple[int, int]) -> Region:
     x1, y1, x2, y2 = map(int, numbers(record["free_shape_bbox_raw"], "x1, y1, x2, y2", "free_shape_bbox_raw"))
-    columns_first = np.asarray(record["free_shape_segment_mask"])
+    try:
+        columns_first = np.asarray(record["free_shape_segment_mask"])
+    except ValueError:  # lists of uneven length
+        columns_first = np.zeros(0)
     if columns_first.shape != size_hw[::-1]:
         raise DataError(
             f"free_shape_segment_mask: expected lists [width][height], {list(size_hw[::-1])}, got "

@@ -42,6 +42,8 @@ def read(tmp_path, *rows, **place):
         pytest.param({"free_shape_segment_mask": STROKE.T.tolist()},
                      "free_shape: free_shape_segment_mask: expected lists [width][height], [6, 4], got [4, 6]",
                      id="rows_first"),
+        pytest.param({"free_shape_segment_mask": [[0, 1], [1]]}, "expected lists [width][height], [6, 4], got [0]",
+                     id="uneven"),
         pytest.param({"free_shape_bbox_raw": [0, 0, 1, 0]}, "expected a pixel within free_shape_bbox_raw, got none",
                      id="stroke_elsewhere"),
         pytest.param({"free_shape_bbox_raw": None}, "free_shape: ", id="none"),

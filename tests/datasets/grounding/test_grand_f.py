@@ -45,6 +45,8 @@ def test_refuses_a_folder_with_files_for_scoring_only(tmp_path):
         pytest.param(grounding([0], DOG), "token_positives: expected [start, end], got [0]", id="one_end"),
         pytest.param(grounding([0, 90], DOG), "token_positives: expected a part of the caption", id="behind"),
         pytest.param(grounding([0, 5]), "segmentation: expected polygons or run lengths, got []", id="no_mask"),
+        pytest.param({"token_positives": [0, 5], "rle_masks": [mask_to_rle(DOG), "ab"]},
+                     "segmentation: expected run lengths, as the first mask has, got 'ab'", id="text_for_a_mask"),
         pytest.param(grounding([0, 5], np.zeros((40, 60), bool)), "segmentation: expected at least one pixel",
                      id="empty"),
         pytest.param(grounding([0, 5], np.ones((9, 9), bool)), "segmentation: expected the image's size [40, 60]",
