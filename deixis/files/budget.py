@@ -7,9 +7,11 @@ archive without such a header is unpacked up to the budget.
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from deixis.errors import ConfigError, DeixisError, InputError, is_out_of_memory
+from deixis.files.regular import open_regular
 
 MAX_DECODED_MB = 1536
 """Megabytes (2^20 bytes) that decoding one file may take: three times an image of the largest size that is opened, ten
@@ -64,6 +66,14 @@ def unpacked(stream: Readable, name: str, limit: int | None = None) -> bytearray
                 f"the memory, else set {VARIABLE} higher."
             )
     return content
+
+
+def read_whole(path: str | Path) -> bytes:
+    """All that a regular file holds, within the budget. Raises InputError, and OSError where it cannot be opened."""
+    with open_regular(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        check_decoded(str(path), size, f"a file of {size} bytes")
+        return stream.read(size)
 
 
 @contextmanager

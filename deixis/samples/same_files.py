@@ -6,8 +6,8 @@ import hashlib
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
+from deixis.files.regular import open_regular
 from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES
 from deixis.signals.opening import ARRAY_SUFFIX
@@ -66,5 +66,5 @@ def are_other_files(medium_id: str, one: MediaFile | None, other: MediaFile | No
 @lru_cache(maxsize=REMEMBERED)
 def _digest(place: str, size: int, mtime_ns: int) -> str:
     del size, mtime_ns  # another content has others
-    with Path(place).open("rb") as stream:
+    with open_regular(place) as stream:
         return hashlib.file_digest(stream, "blake2b").hexdigest()

@@ -10,7 +10,7 @@ Records are plain JSON values here: it does not know whether they are samples.
 import io
 import json
 import tarfile
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,8 @@ from deixis.files.regular import open_regular
 
 COLUMNS = ("id", "source", "task", "split", "json")
 GROUP_ROWS = 256  # of a Parquet file: what is read at once for one record
+ROW_BYTES = 16  # of memory for the place of a row
+GROWTH = 3  # bytes of memory for each that a group of rows announces: the column, its texts, and a record
 JSON_ENDING = ".json"
 
 
@@ -218,51 +220,57 @@ class ParquetWriter:
 
 
 def read_parquet(path: Path) -> Iterator[Entry]:
-    with _opened_parquet(path) as file:
-        place = 0
-        for group in range(file.num_row_groups):
-            for text in _texts(file, group, path):
-                yield Entry(place, f"{path}: row {place}", json_record(text))
-                place += 1
+    with parquet_file(path) as file:
+        values = (value for batch in file.iter_batches(GROUP_ROWS, columns=["json"]) for value in batch.column(0))
+        for place, value in enumerate(values):
+            yield Entry(place, f"{path}: row {place}", _record(value))
 
 
 def parquet_entry(path: Path, place: int) -> Entry:
     row = place
-    with _opened_parquet(path) as file:
+    with parquet_file(path) as file:
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows
             if row < count:
-                return Entry(place, f"{path}: row {place}", json_record(_texts(file, group, path)[row]))
+                value = file.read_row_group(group, columns=["json"])["json"][row]
+                return Entry(place, f"{path}: row {place}", _record(value))
             row -= count
-    raise DataError(f"{path}: expected a row below {file.metadata.num_rows}, got {place}")
+        raise DataError(f"{path}: expected a row below {file.metadata.num_rows}, got {place}")
+
+
+def _record(value: Any) -> Any:
+    text = value.as_py()
+    return json_record(text if isinstance(text, str | bytes) else "")  # a null is no record
 
 
 def _rows_of_parquet(path: Path) -> Iterator[int]:
-    with _opened_parquet(path) as file:
+    with parquet_file(path) as file:
         yield from range(file.metadata.num_rows)
 
 
-def _opened_parquet(path: Path) -> Any:
+@contextmanager
+def parquet_file(path: Path, columns: Sequence[str] = ("json",)) -> Generator[Any]:
+    """A Parquet file, open, which has these columns; damage that shows within the block is a DataError too."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    try:
-        file = parquet.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: expected a Parquet file, got another or one cut short ({error})") from None
-    if "json" not in file.schema_arrow.names:
-        raise DataError(f"{path}: expected the column 'json', got {', '.join(file.schema_arrow.names)}")
-    return file
-
-
-def _texts(file: Any, group: int, path: Path) -> list[Any]:
-    import pyarrow as pa
-
-    try:
-        texts = file.read_row_group(group, columns=["json"])["json"].to_pylist()
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: expected a whole Parquet file, got a damaged one ({error})") from None
-    return [text if isinstance(text, str | bytes) else "" for text in texts]  # a null is no record
+    with open_regular(path) as stream:
+        try:
+            metadata = parquet.read_metadata(stream)
+            names = metadata.schema.to_arrow_schema().names
+            if missing := [name for name in columns if name not in names]:
+                raise DataError(f"{path}: expected the column {missing[0]!r}, got {', '.join(names):.200}")
+            check_decoded(str(path), ROW_BYTES * metadata.num_rows, f"{metadata.num_rows} rows")
+            for number in range(metadata.num_row_groups):
+                size = metadata.row_group(number).total_byte_size
+                check_decoded(str(path), GROWTH * size, f"{size} bytes in the group {number} of its rows")
+            # a text that is stored once for many rows is held once
+            stored_once = [name for name in names if name == "json"]
+            with parquet.ParquetFile(stream, metadata=metadata, read_dictionary=stored_once) as file:
+                yield file
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            reason = " ".join(str(error).split())
+            raise DataError(f"{path}: expected a Parquet file, got another or one cut short ({reason:.300})") from None
 
 
 FORMS = {

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import tarfile
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deixis.errors import DataError
@@ -344,3 +346,24 @@ def touched(path: Path) -> Path:
 def test_no_shards_are_a_sentence(make, sentence, tmp_path):
     with pytest.raises(ValueError, match=sentence):
         next(open_samples(make(tmp_path)))
+
+
+def test_a_text_that_stands_for_a_million_rows_is_held_once(tmp_path):
+    """Half a megabyte of Parquet that would be 100 GB if every row had its own copy."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, np.int32)), pa.array(["x" * 100_000]))
+    parquet.write_table(pa.table({"json": text}), tmp_path / "a.parquet", compression="zstd")
+    found = list(islice((why for _, why in open_samples(tmp_path / "a.parquet")), 600))
+    assert {why.why.split(",")[0] for why in found} == {"expected one JSON object a line"}
+
+
+def test_rows_beyond_the_budget_are_refused(tmp_path, monkeypatch):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    monkeypatch.setenv("DEIXIS_MAX_DECODED_MB", "1")
+    parquet.write_table(pa.table({"json": pa.array(["{}"] * 100_000)}), tmp_path / "a.parquet")
+    ((_, skipped),) = open_samples(tmp_path / "a.parquet")
+    assert "expected what takes at most 1 MB of memory when decoded, got 100000 rows" in skipped.why

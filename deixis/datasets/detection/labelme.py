@@ -33,6 +33,7 @@ from deixis.datasets.files.mask_regions import mask_region, rle_box, segmentatio
 from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
+from deixis.files.budget import read_whole
 from deixis.files.json_text import read_json
 from deixis.geometry import Region
 from deixis.samples.consistency import listed, shown
@@ -140,7 +141,7 @@ def _embedded_image(data: Any, path: Path, image: Path) -> UInt8[np.ndarray, "h 
     """The pixels of the image in a JSON file; None where the file `image` holds the same. Raises DataError for none."""
     try:
         content = base64.b64decode(str(data).encode())
-        if image.is_file() and image.read_bytes() == content:
+        if image.is_file() and image.stat().st_size == len(content) and read_whole(image) == content:
             return None
         values = _pixels(io.BytesIO(content), path.name)
     except (OSError, binascii.Error, DeixisError) as error:

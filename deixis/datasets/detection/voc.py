@@ -27,6 +27,7 @@ from deixis.datasets.files.paired_folders import shown_path, split_of_key
 from deixis.datasets.files.safe_xml import read_xml
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
+from deixis.files.json_text import read_text
 from deixis.geometry import Region, box_iou
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference, Skipped
@@ -55,7 +56,7 @@ def scan_voc(config: DatasetConfig) -> Iterator[Row | Skipped]:
         yield Row(name, "file", shown_path(path, config) if path != config.path else path.name, str(path))
     lists = [config.path / "ImageSets" / name for name in LISTS if (config.path / "ImageSets" / name).is_dir()]
     for path, split in ((folder / f"{split}.txt", split) for folder in lists[:1] for split in SPLITS):
-        lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else []
+        lines = read_text(path).splitlines() if path.is_file() else []
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield Row(line.split()[0], "split", f"{shown_path(path, config)}:{number}", split)

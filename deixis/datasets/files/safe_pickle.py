@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from deixis.errors import DataError, DeixisError
+from deixis.files.budget import read_whole
 
 MAX_FILE_BYTES = 256 << 20
 """RefCOCO's largest is about a tenth of this."""
@@ -59,7 +60,7 @@ def load_pickle(path: str | Path, max_bytes: int = MAX_FILE_BYTES) -> Any:
     if size > max_bytes:
         raise DataError(f"{path}: expected a pickle of at most {max_bytes} bytes, got {size}")
     try:
-        return plain_pickle(path.read_bytes())
+        return plain_pickle(read_whole(path))
     except DeixisError as error:
         raise DataError(f"{path}: {error}") from None
 

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from deixis.errors import DataError, DeixisError
+from deixis.files.budget import read_whole
 
 MAX_FILE_BYTES = 16 << 20
 MAX_DEPTH = 64
@@ -51,7 +52,7 @@ def read_xml(path: str | Path) -> Element:
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, builder.data
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
     try:
-        parser.Parse(_decoded(path.read_bytes()), True)
+        parser.Parse(_decoded(read_whole(path)), True)
     except DeixisError:  # of the handlers above
         raise
     except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: an encoding that Python lacks

@@ -1,21 +1,28 @@
 """Tables in text files, cells with commas or TABs between: a row at a time; a broken one stops none of the others."""
 
+import codecs
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from deixis.errors import DataError
+from deixis.files.regular import open_regular
+
+MAX_LINE_BYTES = 2**20
+"""Cells have at most 131,072 letters in the parser, and tables of captions a few dozen cells."""
+_TOO_LONG = b"x" * (csv.field_size_limit() + 1) + b"\n"
+"""Stands for a longer line: a cell that the parser refuses."""
 
 
 def table_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[str, list[str] | DataError]]:
     """(where, cells or DataError) of every row that is not blank; the first one has the names, without blanks around.
 
     Cells may stand in quotes, and then hold line breaks. A row has as many cells as the first. where: "train.csv:12",
-    of several lines "train.csv:12-14". OSError where the file cannot be opened.
+    of several lines "train.csv:12-14". InputError for a pipe or device, OSError where the file cannot be opened.
     """
-    with path.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines:
-        clean = (line.replace("\r\n", "\n").replace("\r", " ").replace("\0", " ") for line in lines)
-        table = csv.reader(clean, delimiter=delimiter)
+    with open_regular(path) as stream:
+        table = csv.reader(_clean_lines(stream), delimiter=delimiter)
         count = None
         while True:
             first = table.line_num + 1
@@ -35,3 +42,14 @@ def table_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[str, list[str
                 between = "TABs" if delimiter == "\t" else "commas"
                 cells = DataError(f"expected {count} cells with {between} between, got {len(cells)}")
             yield where, cells
+
+
+def _clean_lines(stream: BinaryIO) -> Iterator[str]:
+    mark = codecs.BOM_UTF8
+    while line := stream.readline(MAX_LINE_BYTES):
+        piece = line
+        while not piece.endswith(b"\n") and (piece := stream.readline(MAX_LINE_BYTES)):
+            line = _TOO_LONG
+        text = line.removeprefix(mark).decode("utf-8", "replace")
+        mark = b"\0"  # only the first line may have one
+        yield text.replace("\r\n", "\n").replace("\r", " ").replace("\0", " ")

@@ -24,6 +24,7 @@ from deixis.datasets.files.images import find_image
 from deixis.datasets.files.safe_xml import read_xml, required_int
 from deixis.datasets.source import DatasetConfig, Format, Item, Metadata, Row
 from deixis.errors import DataError, DeixisError
+from deixis.files.json_text import read_text
 from deixis.geometry import Region
 from deixis.samples.consistency import shown
 from deixis.samples.sample import MediaReference, Skipped
@@ -43,7 +44,7 @@ def scan_flickr30k(config: DatasetConfig) -> Iterator[Row | Skipped]:
         raise DataError(f"{config.path}: expected the folders {SENTENCES} and {ANNOTATIONS} in it, got none")
     lists = [config.path / f"{split}.txt" for split in SPLITS if (config.path / f"{split}.txt").is_file()]
     for path in lists:
-        for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+        for number, line in enumerate(read_text(path, "utf-8").splitlines(), 1):
             name = line.strip().removesuffix(".jpg")
             if name.isascii() and name.isdigit():
                 yield Row(name, "image", f"{path.name}:{number}", {"split": path.stem})
@@ -75,7 +76,7 @@ def read_flickr30k(item: Item, _: Metadata, config: DatasetConfig) -> Iterator[A
             yield Skipped(f"{ANNOTATIONS}/{item.key}.xml: object {number}", str(error))
     captions = []
     phrases: dict[str, list[str]] = {}
-    lines = _file(config, SENTENCES, f"{item.key}.txt").read_text("utf-8", "replace").splitlines()
+    lines = read_text(_file(config, SENTENCES, f"{item.key}.txt"), "utf-8").splitlines()
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

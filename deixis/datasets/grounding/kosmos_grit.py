@@ -25,6 +25,7 @@ from deixis.errors import DataError, DeixisError
 from deixis.geometry import Region
 from deixis.samples.headers import header_size_hw
 from deixis.samples.sample import MediaReference, Skipped
+from deixis.samples.shard_files import parquet_file
 
 SOURCE = "kosmos_grit"
 COLUMNS = ("key", "id", "url", "caption", "width", "height", "noun_chunks", "ref_exps")
@@ -41,21 +42,9 @@ def scan_kosmos_grit(config: DatasetConfig) -> Iterator[Row | Skipped]:
 
     Raises DataError for a file that is no Parquet or lacks a column.
     """
-    from pyarrow import ArrowInvalid
-    from pyarrow.parquet import ParquetFile
-
     _min_score(config)
     for path in parquet_files(config.path):
-        try:
-            file = ParquetFile(path)
-        except ArrowInvalid as error:
-            raise DataError(f"{path}: expected a Parquet file; {error}: is it whole?") from None
-        with file:
-            if missing := [name for name in COLUMNS[1:] if name not in file.schema_arrow.names]:
-                raise DataError(
-                    f"{path}: expected the columns {', '.join(COLUMNS)}, got none called {missing[0]}; Ferret's GRIT, "
-                    "in JSON, is the format grit"
-                )
+        with parquet_file(path, COLUMNS[1:]) as file:
             columns = [name for name in COLUMNS if name in file.schema_arrow.names]
             number = 0
             for batch in file.iter_batches(BATCH_ROWS, columns=columns):

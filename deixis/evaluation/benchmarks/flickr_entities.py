@@ -19,6 +19,7 @@ from deixis.datasets.source import DatasetConfig
 from deixis.errors import DataError
 from deixis.evaluation.benchmark import RequiredFile
 from deixis.evaluation.benchmarks.official_files import place_for
+from deixis.files.json_text import read_text
 from deixis.samples.sample import MediaReference
 
 BoxXYXY = tuple[float, float, float, float]
@@ -88,7 +89,7 @@ def annotated_image(folder: Path, number: str) -> AnnotatedImage:
         x1, y1, x2, y2 = (float(required_int(found, f"bndbox/{edge}")) for edge in ("xmin", "ymin", "xmax", "ymax"))
         for name in found.iter("name"):
             boxes.setdefault((name.text or "").strip(), []).append((x1, y1, x2, y2))
-    lines = (folder / SENTENCES / f"{number}.txt").read_text("utf-8", "replace").split("\n")
+    lines = read_text(folder / SENTENCES / f"{number}.txt", "utf-8").split("\n")
     parsed = [parse_sentence(line) for line in lines if line.strip()]
     return AnnotatedImage(
         (required_int(root, "size/height"), required_int(root, "size/width")),

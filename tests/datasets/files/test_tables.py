@@ -39,3 +39,10 @@ def test_a_cell_that_is_too_long_is_reported_and_the_rest_is_read(tmp_path):
     assert broken[0] == "t.csv:2"
     assert broken[1].startswith("expected a row of the table; field larger than field limit")
     assert after == ("t.csv:3", ["1", "2"])
+
+
+@pytest.mark.parametrize("cell", ["1,", '"', "x"], ids=["cells", "quotes", "one_cell"])
+def test_a_line_that_is_too_long_is_one_row(tmp_path, cell):
+    _, broken, after = rows_of(tmp_path, f"a,b\n{cell * 3_000_000}\n1,2\n")
+    assert broken == ("t.csv:2", "expected a row of the table; field larger than field limit (131072)")
+    assert after == ("t.csv:3", ["1", "2"])

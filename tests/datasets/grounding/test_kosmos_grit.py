@@ -41,7 +41,7 @@ def write(path: Path, *rows: dict) -> Path:
     ("content", "options", "message"),
     [
         pytest.param(b"[]", {}, "expected a Parquet file", id="json"),
-        pytest.param(None, {}, "expected the columns key, id, url", id="columns"),
+        pytest.param(None, {}, "expected the column 'url', got id, caption", id="columns"),
         pytest.param(None, {"min_score": "high"}, "min_score: expected a number from 0 to 1, got 'high'", id="option"),
     ],
 )
