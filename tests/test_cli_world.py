@@ -1,9 +1,12 @@
 """`deixis world` through the command's own entrance: sets, contact sheets, and mistakes in one sentence."""
 
+import os
+
 import pytest
 from PIL import Image
 
 from deixis.cli import main
+from deixis.files.locks import alone
 from deixis.samples.shards import open_samples
 
 
@@ -75,3 +78,11 @@ def test_another_image_is_not_replaced_by_a_contact_sheet(command, tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "sheet.png")
     code, _, err = command(*words)
     assert (code, "which would be lost" in err) == (2, True)
+
+
+def test_one_process_at_a_time_writes_a_split(command, tmp_path):
+    with alone(tmp_path / ".val.lock", tmp_path / "val.jsonl"):
+        code, _, err = command(tmp_path, "--count", 1, "--split", "val")
+        assert code == 2
+        assert f"process {os.getpid()} is writing it now" in err
+    assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ import typer
 
 from deixis.cli.terminal import say
 from deixis.errors import DataError, InputError
+from deixis.files.locks import alone
 from deixis.files.own import check_own
 from deixis.options import check_choice
 
@@ -51,9 +52,11 @@ def run(
         from deixis.samples.shards import write_shard
 
         path = out / f"{split}.jsonl"
-        check_own(path, '"source":"world"')
-        for skipped in write_shard(_samples(split, seed, count, wanted), path, "copy").skipped:
-            raise DataError(f"{skipped.where}: {skipped.why}")
+        out.mkdir(parents=True, exist_ok=True)
+        with alone(out / f".{split}.lock", path):
+            check_own(path, '"source":"world"')
+            for skipped in write_shard(_samples(split, seed, count, wanted), path, "copy").skipped:
+                raise DataError(f"{skipped.where}: {skipped.why}")
         say(f"{count} scenes in {path}")
     if show is not None:
         from deixis.visualize.samples.contact_sheet import save_contact_sheet, varied
