@@ -5,7 +5,7 @@ have another class, kernel, quantization or file loaded than this folder's is re
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,10 @@ def check_foreign(folder: Path) -> None:
         check_fields(read_object(folder / CONFIG))
 
 
-def check_fields(values: dict[str, Any]) -> None:
-    """Raises ConfigError for a field that loads other code or files, and for numbers beyond the limits."""
+def check_fields(values: dict[str, Any], refused: Sequence[str] = LOADS) -> None:
+    """Raises ConfigError for a field of `refused`, which load other code or files, and numbers beyond the limits."""
     for path, name, value in _fields(values):
-        if name in LOADS and value is not None:
+        if name in refused and value is not None:
             raise ConfigError(
                 f"{path}: expected nothing, got {str(value)[:80]!r}: it has other code or files loaded than this "
                 "folder's, which is never done"

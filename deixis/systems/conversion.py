@@ -23,7 +23,7 @@ from deixis.checkpoints.rules import Plan, make_plan
 from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
 from deixis.checkpoints.tokenizer import FILES_BESIDE, find_tokenizer
 from deixis.checkpoints.weights import SHARD_BYTES, Shape, common_dtype, write_weights
-from deixis.errors import InputError
+from deixis.errors import CheckpointError, DeixisError, InputError
 from deixis.files.full_disk import check_room
 from deixis.files.whole import whole_folder
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
@@ -72,9 +72,12 @@ def convert(
     _check_out(out, Path(source), overwrite)
     tensors = open_source(source)
     check_release(tensors, release)
-    found = release.read(tensors, options)
-    plan = make_plan(found.parts, target_tensors(found.config))
-    shapes = _shapes(plan, floating)
+    with _naming_source(tensors.label):
+        found = release.read(tensors, options)
+        plan = make_plan(found.parts, target_tensors(found.config))
+        shapes = _shapes(plan, floating)
+    if found.tokenizer is None and not isinstance(found.config, PointMLPConfig):
+        tell(WITHOUT_TOKENIZER)
     files, total = files_read(found, options), sum(shape.nbytes for shape in shapes.values())
     size = sum(file.stat().st_size for file in files.values())
     with whole_folder(out, overwrite) as folder, digested(files, _counted(progress, "digests", size)) as digests:
@@ -84,8 +87,24 @@ def convert(
         write_weights(folder, shapes, lambda name: _value(plan, name, shapes[name].dtype), shard_bytes, written)
         for part in plan.parts:
             part.source.close()
-        _write_rest(folder, release, str(source), found, plan, shapes, digests())
+        with _naming_source(tensors.label):
+            _write_rest(folder, release, str(source), found, plan, shapes, digests())
     return out
+
+
+@contextmanager
+def _naming_source(label: str) -> Generator[None]:
+    """What a source's config.json or tokenizer leads to in libraries becomes a CheckpointError that names it."""
+    try:
+        yield
+    except (DeixisError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:400] or type(error).__name__
+        raise CheckpointError(
+            f"source '{label}': expected a config.json and tokenizer of the published form, got values that lead to: "
+            f"{reason}"
+        ) from error
 
 
 def build_network(config: DeixisConfig | PointMLPConfig) -> nn.Module:

@@ -11,8 +11,10 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
+from deixis.checkpoints.config_file import check_fields
 from deixis.checkpoints.find import read_json
 from deixis.checkpoints.rules import Part
+from deixis.checkpoints.small_files import naming
 from deixis.checkpoints.source import Tensors
 from deixis.checkpoints.tokenizer import find_tokenizer, read_tokenizer
 from deixis.errors import CheckpointError, InputError
@@ -107,6 +109,8 @@ def published_config(
     if options.preset is not None and options.preset not in sizes:
         raise InputError(f"--preset: expected one of {', '.join(sizes)} for this system; got '{options.preset}'")
     found = read_json(source.folder / "config.json", "source")
+    with naming("config.json"):
+        check_fields(found, refused=())  # the sizes alone are read of it
     if options.preset is not None:
         return {**found, **sizes[options.preset]}
     if not found:
