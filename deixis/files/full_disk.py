@@ -89,7 +89,8 @@ def _sentence(target: Path, part: Path, reason: str) -> str:
     files = [part, *part.rglob("*")] if part.is_dir() else [part]
     written = sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())
     free = shutil.disk_usage(part.parent).free + written
+    needed = free if reason == REASONS[errno.ENOSPC] else written
     return (
-        f"'{target}': {reason}: expected room for more than {decimal(written)}, got {decimal(free)} of free space; "
+        f"'{target}': {reason}: expected room for more than {decimal(needed)}, got {decimal(free)} of free space; "
         "free some, or choose another place"
     )
