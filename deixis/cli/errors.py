@@ -18,6 +18,7 @@ from deixis.errors import DeixisError, is_out_of_memory
 BUG = 1
 USER_ERROR = 2
 INTERRUPTED = 130
+LONGEST_SENTENCE, END_SHOWN = 2_000, 400
 
 
 def report(error: Exception, debug: bool = False) -> int:
@@ -85,7 +86,9 @@ def _missing_package(error: ModuleNotFoundError) -> str | None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """The text on one line; of one that quotes a value without end, the beginning and the end."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_SENTENCE else f"{line[: LONGEST_SENTENCE - END_SHOWN]} … {line[-END_SHOWN:]}"
 
 
 def quiet_stdout() -> None:

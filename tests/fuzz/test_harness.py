@@ -39,8 +39,9 @@ def worker():
         pytest.param("runs", "forbidden", "subprocess.Popen", id="runs_a_program"),
         pytest.param("connects", "forbidden", "socket.", id="asks_the_network"),
         pytest.param("prompts", "forbidden", "builtins.input", id="asks_the_keyboard"),
-        pytest.param("rings", "sentence", r"'\x07 rings'", id="control_character"),
-        pytest.param("talks", "sentence", "9000 characters", id="sentence_without_end"),
+        pytest.param("rings", "refused", r"\x07 rings", id="control_character_that_is_written_out"),
+        pytest.param("names", "sentence", "characters: ", id="sentence_without_end"),
+        pytest.param("talks", "refused", "a … a", id="sentence_without_end_that_is_shortened"),
     ],
 )
 def test_every_kind_of_failure_is_seen(worker, tmp_path, way, kind, text):

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+import unicodedata
 import warnings
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ FORBIDDEN = (
     *("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request", "builtins.input"),
 )
 LONGEST_SENTENCE = 4_000
+CONTROL, TURNS = ("Cc", "Cs", "Zl", "Zp"), ("RLO", "LRO", "RLE", "LRE", "RLI", "LRI", "FSI", "PDF", "PDI")
 
 
 class ForbiddenError(BaseException):
@@ -51,6 +53,7 @@ class Watch:
 def outcome_of(target: Any, folder: Path, arguments: dict[str, Any], watch: Watch) -> tuple[str, str]:
     """("answered" or "refused", the sentence), or (kind of the failure, details)."""
     from deixis.cli.errors import user_sentence
+    from deixis.cli.terminal import printable
 
     watch.seen.clear()
     builtins.stranger_ran = False
@@ -67,15 +70,20 @@ def outcome_of(target: Any, folder: Path, arguments: dict[str, Any], watch: Watc
             kind, text = "memory", "".join(traceback.format_exception(error))
         elif sentence is None:
             kind, text = "traceback", "".join(traceback.format_exception(error))
-        elif not sentence.isprintable() or not 0 < len(sentence) <= LONGEST_SENTENCE:
-            kind, text = "sentence", f"{len(sentence)} characters: {sentence[:300]!r}"
+        elif _is_control(printed := printable(sentence)) or not 0 < len(printed) <= LONGEST_SENTENCE:
+            kind, text = "sentence", f"{len(printed)} characters: {printed[:300]!r}"
         else:
-            kind, text = "refused", sentence
+            kind, text = "refused", printed
     if watch.seen:
         kind, text = "forbidden", watch.seen[0]
     if builtins.stranger_ran:
         kind, text = "forbidden", "code in the folder ran"
     return kind, text
+
+
+def _is_control(sentence: str) -> bool:
+    """Whether a sentence, as it is printed, holds what moves a terminal's cursor or turns the text that follows."""
+    return any(unicodedata.category(sign) in CONTROL or unicodedata.bidirectional(sign) in TURNS for sign in sentence)
 
 
 def _ran_out_of_memory(error: BaseException | None) -> bool:

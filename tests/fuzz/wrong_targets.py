@@ -30,6 +30,7 @@ def wrong(folder: Path, way: str) -> None:
         "prompts": lambda: input("y/N?"),
         "rings": lambda: _refuse("\a rings"),
         "talks": lambda: _refuse("a" * 9000),
+        "names": lambda: (folder / ("a" * 9000)).read_bytes(),
     }
     ways[way]()
 
