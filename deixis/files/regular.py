@@ -4,7 +4,6 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 from deixis.errors import InputError
 
@@ -28,7 +27,7 @@ class _Reader(io.BufferedReader):
         return super().read(size)
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def open_regular(path: str | Path) -> io.BufferedReader:
     """The file at `path`, open for reading bytes; links are followed. No read takes more memory than the file is long.
 
     Raises: InputError when it is a pipe, device, socket or folder, or no name of a file at all; OSError when it cannot

@@ -325,7 +325,7 @@ def _environment() -> Environment:
     }
     for name in ("lipsum", "cycler", "joiner"):
         del made.globals[name]
-    names: dict[str, Any] = made.globals  # ty: ignore[invalid-assignment]
+    names: dict[str, Any] = made.globals
     names |= {"dict": dict, "raise_exception": _raise, "strftime_now": _now}
     return made
 

@@ -25,7 +25,17 @@ from deixis.errors import ConfigError
 from deixis.files.whole import whole_file
 from deixis.files.yaml_text import read_yaml
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
-from deixis.options import Bounds, Count, Natural, NonNegative, check_fields, differences, plain_values, read_options
+from deixis.options import (
+    Bounds,
+    Checked,
+    Count,
+    Natural,
+    NonNegative,
+    check_fields,
+    differences,
+    plain_values,
+    read_options,
+)
 from deixis.systems.pointmlp.classifier import CloudClassifier
 from deixis.training.stage_run import COPY, MODEL, TrainingOptions, read_copy, run_stage, write_copy
 
@@ -36,7 +46,7 @@ SCORES = "scores.json"
 
 @no_type_check
 @dataclass(frozen=True, kw_only=True)
-class CloudData:
+class CloudData(Checked):
     """Labelled point clouds on disk (`datasets.classification.class_clouds`).
 
     Raises ConfigError for a field that does not fit.
@@ -45,9 +55,6 @@ class CloudData:
     folder: str
     variant: str = SCANOBJECTNN_HARDEST
     """Of ScanObjectNN, if the folder holds it."""
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 @no_type_check

@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +99,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
 class ShallowJson:
     """A JSON file that a parser reads piece by piece; DataError where it is nested more than `MAX_DEPTH` deep."""
 
-    def __init__(self, file: BinaryIO, name: str):
+    def __init__(self, file: io.BufferedIOBase, name: str):
         self.file, self.name = file, name
         self._depth = 0
         self._text = b""  # the beginning of a text that the last piece broke off in
@@ -129,7 +129,7 @@ class ShallowJson:
 
 def open_json(path: str | Path) -> ShallowJson:
     """A JSON file as bytes of UTF-8 from behind a byte order mark, which Windows' editors and shells write."""
-    file = open_regular(path)
+    file: io.BufferedIOBase = open_regular(path)
     start = file.read(len(codecs.BOM_UTF8))
     is_utf16 = start.startswith(UTF16_MARKS)
     file.seek(0 if is_utf16 or start != codecs.BOM_UTF8 else len(start))

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from deixis.errors import ConfigError
 from deixis.model.tokenizers.point_blocks import ACTIVATIONS, LocalGrouper, PointLayer, PosExtraction, PreExtraction
 from deixis.model.tokenizers.stems import Tokens
-from deixis.options import Count, Natural, Positive, check_choice, check_fields, read_options
+from deixis.options import Checked, Count, Natural, Positive, check_choice, read_options
 
 HEAD_DIMS = (512, 256)  # widths of the classifier
 DROPOUT = 0.5
@@ -29,7 +29,7 @@ DROPOUT = 0.5
 
 @no_type_check
 @dataclass(frozen=True, kw_only=True)
-class PointMLPConfig:
+class PointMLPConfig(Checked):
     """The sizes of a PointMLP, named as the published constructor names them; one entry per stage in the tuples.
 
     points: of a cloud; stage n keeps points // (reducers[0] * .. * reducers[n]) anchors, each with k_neighbors[n].
@@ -57,7 +57,7 @@ class PointMLPConfig:
     in_dim: Count = 3
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         check_choice("activation", self.activation, tuple(ACTIVATIONS))
         lists = ("dim_expansion", "pre_blocks", "pos_blocks", "k_neighbors", "reducers")
         if len({len(getattr(self, name)) for name in lists}) != 1 or not self.reducers:
