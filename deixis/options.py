@@ -83,6 +83,9 @@ def check_known(where: str, names: Iterable[object], known: Collection[str]) -> 
 
 def check_value(field: str, value: object, hint: Any, error: type[DeixisError] = ConfigError) -> None:
     """Raises `error` unless `value` fits the annotation `hint`; an int fits float, a bool fits neither."""
+    if get_origin(hint) is dict and isinstance(value, dict):
+        for name, item in value.items():
+            check_value(f"{field}.{name}", item, get_args(hint)[1], error)
     if not _fits(_python_number(value), hint):
         # 1e-3 without a point is text in YAML 1.1, a common slip.
         numeric = error is ConfigError and isinstance(value, str) and "number" in _expected(hint)
@@ -269,6 +272,8 @@ def _expected(hint: Any) -> str:
         return f"a list, each item {_expected(arguments[0])}"
     if (origin or hint) is Iterable:
         return "a list"
-    if isinstance(hint, type) and not issubclass(hint, Checked | Mapping):
+    if isinstance(hint, type) and not is_dataclass(hint) and not issubclass(hint, Mapping):
+        return f"a {hint.__name__}"
+    if is_dataclass(hint) and not getattr(hint, "__no_type_check__", False):  # no class of options
         return f"a {hint.__name__}"
     return f"fields of {hint.__name__}" if is_dataclass(hint) else "fields with values"

@@ -5,8 +5,9 @@ have another class, kernel, quantization or file loaded than this folder's is re
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
@@ -57,19 +58,23 @@ def check_foreign(folder: Path) -> None:
     loaded than its own, or sizes beyond the limits."""
     check_weight_names(folder)
     with naming(CONFIG):
-        check_fields(read_object(folder / CONFIG))
+        # detectors may be of an encoder and a decoder
+        check_fields(read_object(folder / CONFIG), form={"return_dict": True})
 
 
-def check_fields(values: dict[str, Any], refused: Sequence[str] = LOADS) -> None:
-    """Raises ConfigError for a field of `refused`, which load other code or files, and numbers beyond the limits."""
+def check_fields(
+    values: dict[str, Any], refused: Sequence[str] = LOADS, form: Mapping[str, bool] = MappingProxyType(FORM)
+) -> None:
+    """Raises ConfigError for a field of `refused`, which load other code or files, one that is not as in `form`, and
+    numbers beyond the limits."""
     for path, name, value in _fields(values):
         if name in refused and value is not None:
             raise ConfigError(
                 f"{path}: expected nothing, got {str(value)[:80]!r}: it has other code or files loaded than this "
                 "folder's, which is never done"
             )
-        if name in FORM and value is not FORM[name]:
-            raise ConfigError(f"{path}: expected {str(FORM[name]).lower()}, got {value!s:.80}; leave it out")
+        if name in form and value is not form[name]:
+            raise ConfigError(f"{path}: expected {str(form[name]).lower()}, got {value!s:.80}; leave it out")
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         most = None

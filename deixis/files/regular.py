@@ -64,4 +64,5 @@ def _check_name(path: str | Path) -> None:
 def _check_mode(mode: int, path: str | Path) -> None:
     if not stat.S_ISREG(mode):
         found = TYPES.get(stat.S_IFMT(mode), "something else")
-        raise InputError(f"'{path}': expected a regular file, got {found}; copy what it gives into a file first.")
+        advice = "name a file in it" if stat.S_ISDIR(mode) else "copy what it gives into a file first"
+        raise InputError(f"'{path}': expected a regular file, got {found}; {advice}.")

@@ -66,11 +66,10 @@ def save_drawing(image: Image.Image, path: Path) -> None:
     Raises InputError for an unknown ending, OSError where it cannot be written.
     """
     form = drawing_format(path)
-    try:
-        with whole_file(path) as part:
-            image.save(part, format=form, quality=QUALITY, exif=marked())
-    except FileNotFoundError:
-        raise FileNotFoundError(2, "No such folder to write the drawing to", str(path)) from None
+    if not path.parent.is_dir():
+        raise FileNotFoundError(2, "No such folder to write the drawing to", str(path))
+    with whole_file(path) as part:
+        image.save(part, format=form, quality=QUALITY, exif=marked())
 
 
 def answer_to_image(answer: Drawable) -> Image.Image:

@@ -117,7 +117,7 @@ def test_as_a_process_of_its_own(scene, tmp_path):
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr.replace("loading the model ...\n", "")) == (0, "")  # said where it takes long
     check_layout(json.loads(done.stdout), ["size_hw"])
     assert (tmp_path / "a.png").is_file()
 
@@ -172,7 +172,7 @@ BAD_FILES = [
     pytest.param("a.png", lambda p, s: p.write_text("hello"), "content that is none", id="text"),
     pytest.param("a.png", lambda p, s: p.mkdir(), "folder", id="folder"),
     pytest.param("a.png", lambda p, s: Image.new("RGB", (1, 1)).save(p), "1 x 1 px", id="one_pixel"),
-    pytest.param("a.png", lambda p, s: Image.new("1", (20_000, 20_000)).save(p), "20000 x 20000 px|more", id="huge"),
+    pytest.param("a.png", lambda p, s: Image.new("1", (20_000, 20_000)).save(p), "got 400 million px", id="huge"),
     pytest.param("a.wav", lambda p, s: soundfile.write(p, np.zeros(16_000), 16_000), "silence", id="silent"),
     pytest.param("a.wav", lambda p, s: soundfile.write(p, np.ones(100), 16_000), "at least 0.1 s", id="short"),
     pytest.param("a.wav", lambda p, s: soundfile.write(p, np.ones(1_000 * 700), 1_000), "at most 600 s", id="long"),

@@ -59,7 +59,7 @@ def test_regions_are_of_every_file(command, photos):
         pytest.param(["{photos}/empty", "--each"], "expected a file, a folder with files to ask about", id="empty"),
         pytest.param(["{photos}/x/*.png", "--each"], "or a pattern; found none", id="pattern"),
         pytest.param(
-            ["{photos}/a", "--each", "--out", "{photos}/o.png"], "--out: with --each expected a folder", id="out"
+            ["{photos}/a", "--each", "--out", "{photos}/o.png"], "--out with --each: expected a folder", id="out"
         ),
         pytest.param(["{photos}/a", "--each", "--stream"], "--each waits for all of it", id="stream"),
     ],

@@ -42,7 +42,7 @@ def test_anything_else_is_refused_with_the_names_there_are(named, monkeypatch, t
 def test_a_folder_of_that_name_is_no_recipe(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny").mkdir()
-    with pytest.raises(InputError, match="tiny: expected a recipe"):
+    with pytest.raises(InputError, match="'tiny': expected a regular file, got a folder; name a file in it"):
         find_recipe(Path("tiny"))
 
 

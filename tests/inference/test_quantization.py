@@ -37,7 +37,9 @@ def test_a_missing_package_is_named(monkeypatch):
 
 
 def test_a_configuration_of_transformers_is_taken_as_it_is():
-    config = object()
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(load_in_8bit=True)
     assert quantization_config(config, CPU) is config
 
 

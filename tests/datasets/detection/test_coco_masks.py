@@ -53,7 +53,7 @@ def test_segmentation_rle(segmentation, expected):
         pytest.param({"size": [6, 4], "counts": [0, 24]}, "expected the image's size [4, 6], got [6, 4]",
                      id="turned"),
         pytest.param({"size": [4, 6], "counts": "\xff\xfe"}, "a character that is not of this code", id="foreign"),
-        pytest.param([{"size": [4, 6], "counts": [0, 24]}, 3], "segmentation: expected run lengths, as the first mask has, got 3",
+        pytest.param([{"size": [4, 6], "counts": [0, 24]}, 3], "expected run lengths, as the first mask has, got 3",
                      id="mixed"),
     ],
 )  # fmt: skip

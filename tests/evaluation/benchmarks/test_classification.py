@@ -255,7 +255,7 @@ def test_views_of_scenes(tmp_path, options, kinds):
 def test_sun_rgbd_depth_bits_are_rotated_back(tmp_path):
     from PIL import Image
 
-    metres = np.array([[0.0, 0.5, 2.345, 7.999, 65.0]])
+    metres = np.array([[0.0, 0.5, 2.345, 7.999, 65.0]] * 2)
     steps = np.rint(metres * 1000).astype(np.uint16)
     Image.fromarray((steps << 3) | (steps >> 13)).save(tmp_path / "a.png")
     assert sun_depth_m(tmp_path / "a.png") == pytest.approx(np.minimum(metres, 8.0), abs=1e-4)

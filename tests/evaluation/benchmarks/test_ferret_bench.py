@@ -190,9 +190,8 @@ def test_missing_and_broken_files(data, tmp_path):
     whys = [one.why for one in found if isinstance(one, Skipped)]
     assert len([one for one in found if isinstance(one, Example)]) == 3
     assert all("000000000002.jpg: expected the " in why for why in whys[:3])
-    assert [why.split(";")[0] for why in whys[3:]] == [
-        "expected its field or its line, got none: 'x'", "expected one JSON object a line",
-    ]  # fmt: skip
+    assert whys[3].startswith("expected its field or its line, got none: 'x'")
+    assert whys[4].startswith("expected one JSON object a line, got 'not json'")
     (data / "ground_conv" / "answer.jsonl").unlink()
     with pytest.raises(ValueError, match=r"answer\.jsonl: expected the file that goes with question\.jsonl"):
         list(BENCHMARK.examples(data, {}))
