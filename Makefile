@@ -56,10 +56,13 @@ format: $(FULL)
 	$(BIN)/ruff format .
 
 # One process per core, each with one thread: OpenMP threads of several processes would starve one another.
-# Tests that compile the network run without the shape-checking hook (see pyproject.toml).
+# Tests that compile the network run without the shape-checking hook (see pyproject.toml), beside the others: compiling
+# keeps one core busy.
 unit: $(FULL)
-	$(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet tests/model
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --quiet
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet \
+		tests/model/test_compile.py > $(VENV)/compile.log 2>&1 & compiling=$$!; \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --quiet; others=$$?; \
+	wait $$compiling; compiled=$$?; cat $(VENV)/compile.log; exit $$((others | compiled))
 
 bench: $(FULL)
 	@set -e; for script in benchmarks/*.py; do case $$script in */_*|*/measuring.py) ;; *) $(BIN)/python -m benchmarks.$$(basename $$script .py);; esac; done

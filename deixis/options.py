@@ -272,8 +272,6 @@ def _expected(hint: Any) -> str:
         return f"a list, each item {_expected(arguments[0])}"
     if (origin or hint) is Iterable:
         return "a list"
-    if isinstance(hint, type) and not is_dataclass(hint) and not issubclass(hint, Mapping):
-        return f"a {hint.__name__}"
-    if is_dataclass(hint) and not getattr(hint, "__no_type_check__", False):  # no class of options
+    if isinstance(hint, type) and not issubclass(hint, Checked | Mapping):
         return f"a {hint.__name__}"
     return f"fields of {hint.__name__}" if is_dataclass(hint) else "fields with values"

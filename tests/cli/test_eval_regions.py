@@ -22,6 +22,12 @@ def write_lvis(folder) -> None:
     test_region_classification.lvis_form(folder, image_count=3)
 
 
+@pytest.fixture(autouse=True)
+def no_java(monkeypatch):
+    """Tokens by the plain split, and no METEOR: what Java adds is tested with the scores themselves."""
+    monkeypatch.setenv("PATH", "")
+
+
 @pytest.mark.parametrize(
     ("name", "write", "parts", "metric"),
     [

@@ -15,8 +15,8 @@ from tests.fuzz.seeds import Seed, write_files
 COUNTS = {
     **dict.fromkeys(("image", "audio", "point_cloud", "video"), 110),
     **dict.fromkeys(("depth", "normal", "imu", "fmri"), 60),
-    "dataset": 450,
-    "model": 320,
+    "dataset": 400,
+    "model": 300,
     "state": 100,
     "question": 150,
 }

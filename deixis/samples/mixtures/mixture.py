@@ -26,7 +26,7 @@ from typing import Annotated, Any, no_type_check
 import numpy as np
 
 from deixis.errors import ConfigError, DataError, DeixisError
-from deixis.options import Bounds, Checked, Count, Positive, check_fields, read_options
+from deixis.options import Bounds, Checked, Count, Positive, read_options
 from deixis.samples.mixtures.schedule import Schedule, Shuffle
 from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import entry_sample, shard_form, shards_of
@@ -92,7 +92,7 @@ def _check_one_split(path: str, shards: list[Path]) -> None:
 
 @no_type_check
 @dataclass(frozen=True)
-class Part:
+class Part(Checked):
     """One set in a mixture. Raises ConfigError: a field does not fit."""
 
     path: str
@@ -105,7 +105,7 @@ class Part:
     """How many of its samples are used at most."""
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if not self.path:
             raise ConfigError("path: expected a set of samples, as in {path: out/mine}; got ''")
 

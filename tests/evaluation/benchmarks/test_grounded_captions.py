@@ -17,6 +17,12 @@ GIVEN_CAPTIONS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_java(monkeypatch):
+    """Tokens by the plain split, and no METEOR: what Java adds is tested with the scores themselves."""
+    monkeypatch.setenv("PATH", "")
+
+
 @pytest.fixture
 def data(tmp_path):
     folder = tmp_path / "data"
