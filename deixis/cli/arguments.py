@@ -75,7 +75,7 @@ def _check_model_folder(model: str) -> None:
     from deixis.files.json_text import read_json
 
     folder = Path(model)
-    if not folder.is_dir():
+    if model == "bundled" or not folder.is_dir():  # a folder of that name here is not what is opened
         return
     file = folder / "config.json"
     if not file.is_file() and not holds_weights(folder):

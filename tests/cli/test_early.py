@@ -112,6 +112,13 @@ def test_one_question_that_can_be_taken_ends_the_batch_where_the_weights_are_non
     assert "cannot be read" in err
 
 
+def test_a_folder_of_that_name_is_not_the_bundled_model(command, scene, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundled").mkdir()
+    code, out, err = command("ask", scene, "What is this?")
+    assert (code, bool(out)) == (0, True), err
+
+
 @pytest.mark.parametrize("verb", [["ask", "a.png", "What?"], ["chat", "a.png"]])
 @pytest.mark.parametrize(
     ("words", "sentence"),
