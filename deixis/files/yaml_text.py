@@ -42,7 +42,7 @@ def read_yaml(path: str | Path) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Looks at the nodes of a document before any value is made of them."""
+    """Looks at the nodes of a document before any value is made of them; a value that cannot be made has its line."""
 
     def get_single_node(self) -> Any:
         node = super().get_single_node()
@@ -52,6 +52,14 @@ class _Loader(yaml.SafeLoader):
                 limits = f"at most {MAX_VALUES} values, nested at most {MAX_DEPTH} deep, with aliases written out"
                 raise _refusal(node, f"expected {limits}; got more")
         return node
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (LookupError, AttributeError, TypeError, OverflowError):  # PyYAML's, of text that is not of its type
+            kind = node.tag.rpartition(":")[2]
+            got = repr(node.value) if isinstance(node, yaml.ScalarNode) else f"a {node.id}"
+            raise _refusal(node, f"expected a value of the type {kind}, got {got:.60}") from None
 
 
 def _size(node: Any, known: dict[int, tuple[int, int] | None], depth: int) -> tuple[int, int]:

@@ -68,6 +68,10 @@ def damaged_yaml(data: bytes, rng: Random) -> bytes:
             "? ",
             "<<: [1]",
             "2026-13-45",
+            "!!bool maybe",
+            "!!int ''",
+            "!!timestamp x",
+            "1:" * 200 + "1.0",
             "\t- a",
         ]
         return data + f"\nextra: {rng.choice(tricks)}\n".encode()
