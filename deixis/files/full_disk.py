@@ -34,18 +34,18 @@ PROBE_BYTES = 2**20
 def full_disk_named(target: Path, written: Path | None = None) -> Generator[None]:
     """Within it, an error that comes of a full disk is an OutputError about `target`; every other one passes through.
 
-    written: the file or folder that is written for `target` and removed after an error; `target` itself by default.
+    written: the file or folder that is written for `target` and removed after an error, so that its room is free again;
+    None where `target` itself is written, and stays.
     """
     try:
         yield
     except Exception as error:
-        part = target if written is None else written
         reason = full_disk(error)
         if reason is None and not isinstance(error, DeixisError):
-            reason = _probed(part)
+            reason = _probed(written or target)
         if reason is None or isinstance(error, OutputError):
             raise
-        raise OutputError(_sentence(target, part, reason)) from error
+        raise OutputError(_sentence(target, written, reason)) from error
 
 
 def full_disk(error: BaseException | None) -> str | None:
@@ -72,7 +72,7 @@ def check_room(target: Path, needed_bytes: int, advice: str = "") -> None:
 
 
 def _probed(part: Path) -> str | None:
-    """What is full, by writing a little into a file, or a folder, that was being written and will be removed."""
+    """What is full, by writing a little beside a file, or into a folder, that was being written."""
     probe = part / ".probe" if part.is_dir() else part.with_name(f"{part.name}.probe")
     try:
         probe.write_bytes(bytes(PROBE_BYTES))
@@ -84,12 +84,13 @@ def _probed(part: Path) -> str | None:
     return None
 
 
-def _sentence(target: Path, part: Path, reason: str) -> str:
-    # what is written so far will be free again
+def _sentence(target: Path, written: Path | None, reason: str) -> str:
+    part = written or target
     files = [part, *part.rglob("*")] if part.is_dir() else [part]
-    written = sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())
-    free = shutil.disk_usage(part.parent).free + written
-    needed = free if reason == REASONS[errno.ENOSPC] else written
+    size = sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())
+    # what is removed will be free again; a target that was written itself stays
+    free = shutil.disk_usage(part.parent).free + (size if written is not None else 0)
+    needed = free if reason == REASONS[errno.ENOSPC] else size
     return (
         f"'{target}': {reason}: expected room for more than {decimal(needed)}, got {decimal(free)} of free space; "
         "free some, or choose another place"

@@ -1,18 +1,21 @@
 """A file or folder is whole or not there, however the run that writes it ends; a full disk is one sentence."""
 
+import errno
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from deixis.errors import InputError, OutputError
-from deixis.files.full_disk import check_room, full_disk
+from deixis.files.full_disk import check_room, full_disk, full_disk_named
 from deixis.files.whole import remove_leftovers, whole_file, whole_folder
 
 WRITES = """
@@ -220,6 +223,26 @@ def test_what_is_full(error, expected):
     outer = RuntimeError("cannot write")
     outer.__cause__ = error
     assert full_disk(outer) == expected
+
+
+@pytest.mark.parametrize(
+    ("part", "number", "needed", "free"),
+    [
+        pytest.param(".run.part", errno.ENOSPC, "5.0 kB", "5.0 kB", id="what_is_removed_is_free_again"),
+        pytest.param(None, errno.ENOSPC, "2.0 kB", "2.0 kB", id="what_stays_is_not"),
+        pytest.param(None, errno.EDQUOT, "3.0 kB", "2.0 kB", id="quota_of_what_stays"),
+        pytest.param(".run.part", errno.EFBIG, "3.0 kB", "5.0 kB", id="limit_of_what_is_removed"),
+    ],
+)
+def test_the_room_that_is_named(tmp_path, monkeypatch, part, number, needed, free):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2_000))
+    written = None if part is None else tmp_path / part
+    folder = written or tmp_path / "run"
+    folder.mkdir()
+    (folder / "weights").write_bytes(bytes(3_000))
+    sentence = rf"expected room for more than {needed}, got {free} of free space"
+    with pytest.raises(OutputError, match=sentence), full_disk_named(tmp_path / "run", written):
+        raise OSError(number, "no room")
 
 
 def test_an_error_of_another_kind_passes_through(tmp_path):
