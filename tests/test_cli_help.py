@@ -2,6 +2,7 @@
 
 import email
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import typer
 from deixis.cli import app as cli_app
 from deixis.cli import doctor, environment
 from deixis.cli.errors import bug_sentence, user_sentence
+from deixis.cli.progress import training_log
 from deixis.errors import InputError, UnsupportedError
 
 HEAVY = ("torch", "transformers", "scipy", "trimesh", "numpy")
@@ -200,6 +202,18 @@ def test_an_interrupt_is_quiet(run_verb):
 def test_a_closed_pipe_is_quiet(run_verb):
     code, _, err = run_verb(raiser(BrokenPipeError(32, "Broken pipe")))
     assert (code, err) == (1, "")
+
+
+def test_log_lines_are_printed_once_in_every_run_and_all_of_those_of_a_training(run_verb):
+    def body() -> None:
+        log = logging.getLogger("deixis.training.some_stage")
+        log.info("not said")
+        with training_log():
+            log.info("stage a\x1b[2J is done")
+        log.warning("skipped: b\x9b2J.png")
+
+    for _ in range(2):
+        assert run_verb(body) == (0, "", "stage a\\x1b[2J is done\nskipped: b\\x9b2J.png\n")
 
 
 def test_options_keep_their_order(run_verb):

@@ -16,7 +16,7 @@ import typer
 
 import deixis
 from deixis.cli.errors import INTERRUPTED, quiet_stdout, report
-from deixis.cli.terminal import open_streams, say
+from deixis.cli.terminal import log_lines_said, open_streams, say
 from deixis.cli.termination import ended_cleanly
 
 VERBS = ("ask", "chat", "convert", "data", "doctor", "eval", "finetune", "models", "train", "world")
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         words = (*words, "--help")
     command = typer.main.get_command(build_app())
     try:
-        with ended_cleanly():
+        with log_lines_said(), ended_cleanly():
             code = command.main(args=list(words), prog_name="deixis", standalone_mode=False, obj=words)
         sys.stdout.flush()  # a closed pipe shows here, not after our last line
     except (KeyboardInterrupt, typer.Abort):

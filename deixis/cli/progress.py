@@ -63,15 +63,13 @@ class Bars(Progress):
 
 @contextmanager
 def training_log() -> Generator[None]:
-    """What the training says of its stages goes to stderr while the block runs."""
-    log, handler = logging.getLogger("deixis.training"), logging.StreamHandler()
+    """What the training says of its stages is logged while the block runs, not only what it warns of."""
+    log = logging.getLogger("deixis.training")
     before = log.level
-    log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
         yield
     finally:
-        log.removeHandler(handler)
         log.setLevel(before)
 
 

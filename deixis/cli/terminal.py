@@ -1,14 +1,17 @@
 """What the command line prints: text without control characters, JSON that is exact, streams that may be closed.
 
 Names of files, headers, templates and answers of models may hold sequences that move the cursor, recolour the screen or
-type into the terminal. So everything goes through `say` and `say_json`; what rich draws is made of `printable` texts.
+type into the terminal. So everything goes through `say` and `say_json`, log lines too; what rich draws is made of
+`printable` texts.
 """
 
 import json
+import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -50,6 +53,27 @@ def say_json(value: Any, indent: int | None = None) -> None:
     text = json_line(value, indent)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     typer.echo(text if encoding.lower().replace("-", "") == "utf8" else json.dumps(value, indent=indent))
+
+
+class _LogLines(logging.Handler):
+    """Says log lines on stderr, as `say`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            say(self.format(record), err=True)
+        except Exception:  # a closed pipe: what logs goes on
+            self.handleError(record)
+
+
+@contextmanager
+def log_lines_said() -> Generator[None]:
+    """While the block runs, log lines of Deixis are printed to stderr; Python's own handlers would print them raw."""
+    log, handler = logging.getLogger("deixis"), _LogLines()
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 def open_streams() -> None:

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-from deixis.cli.terminal import console, json_line, printable, say_json
+from deixis.cli.terminal import console, json_line, log_lines_said, printable, say_json
+from deixis.samples.mixtures.mixture import SampleSet
+from deixis.samples.sample import Sample, Turn
+from deixis.samples.shards import write_shard
 
 HOSTILE = "a\x1b]0;title\x07\x9b31m\u202egnp\r\u2028\udcff b\nc\t\u3000é\u200d"
 
@@ -26,6 +29,18 @@ def test_json_is_printable_and_read_back_exactly():
 def test_tables_and_bars_are_printable(capsys):
     console().print(HOSTILE, markup=False)
     assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such letters in the names of files there")
+def test_log_lines_are_printable(capsys, tmp_path):
+    write_shard([Sample("a", "made up", "talk", "train", (Turn("Hello", "Hello."),))], tmp_path / "a.jsonl")
+    (tmp_path / "x\x1b[2J.tar").write_bytes(b"no tar" * 99)
+    with log_lines_said():
+        assert len(SampleSet(tmp_path)) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert r"/x\x1b[2J.tar" in err
+    assert err.endswith("; the 0 samples before that are used\n")
 
 
 def test_json_of_a_stream_without_unicode_is_ascii(monkeypatch, tmp_path):
