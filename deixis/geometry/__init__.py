@@ -15,6 +15,7 @@ from deixis.geometry.markup import (
     named_question,
     named_regions,
     parse_markup,
+    renumbered,
     to_markup,
     without_references,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "region_digest",
     "region_in_file",
     "region_points",
+    "renumbered",
     "rle_area",
     "rle_to_mask",
     "to_markup",

@@ -9,8 +9,8 @@ writes them (``write.py``).
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, no_type_check
 
 from deixis.errors import InputError
@@ -96,6 +96,20 @@ def without_references(pieces: Iterable[Text | Reference]) -> str:
     'A red mug on , {so}'
     """
     return "".join(piece.text if isinstance(piece, Text) else piece.phrase or "" for piece in pieces)
+
+
+def renumbered(pieces: Iterable[Text | Reference], number_of: Mapping[int, int], form: str | None = None) -> str:
+    """The pieces as marked text again, with other numbers and, if one is given, a form such as "mask".
+
+    >>> renumbered(parse_markup("[two mugs]{4,2} {{on}} [it]"), {4: 0, 2: 1}, "mask")
+    '[two mugs]{0,1:mask} {{on}} [it]'
+    """
+    return to_markup(
+        piece
+        if isinstance(piece, Text)
+        else replace(piece, indices=tuple(number_of[n] for n in piece.indices), form=form or piece.form)
+        for piece in pieces
+    )
 
 
 def escaped(text: str) -> str:

@@ -15,7 +15,7 @@ from deixis.evaluation.metrics.answer_text import parse_yes_no
 from deixis.evaluation.metrics.f1 import multiset_f1
 from deixis.evaluation.metrics.region_iou import matched_iou
 from deixis.evaluation.metrics.vqa import vqa_text
-from deixis.geometry import Reference, named_regions, parse_markup, to_markup
+from deixis.geometry import Reference, named_regions, parse_markup, renumbered, without_references
 from deixis.inference import Answer
 from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import open_samples
@@ -83,7 +83,8 @@ def example_of(sample: Sample) -> Example:
     # the answer's regions behind the question's, so that drawings number them as they are asked
     order = [*asked, *(index for index in expected if index not in asked)]
     number_of = {index: number for number, index in enumerate(order)}
-    first = replace(turn, user=_renumbered(turn.user, number_of), assistant=_renumbered(turn.assistant, number_of))
+    user, assistant = (renumbered(parse_markup(text), number_of) for text in (turn.user, turn.assistant))
+    first = replace(turn, user=user, assistant=assistant)
     truth = replace(sample, turns=(first,), regions=tuple(sample.regions[index] for index in order))
     group = sample.signals[0].id if sample.signals else sample.id
     where = (sample.id, sample.task, group)
@@ -100,7 +101,7 @@ def _region_metrics(truth: Sample, answer: Answer) -> dict[str, float]:
     found = {"found": float(bool(predicted) == bool(expected))}
     if not expected:
         return found
-    iou, f1 = matched_iou(predicted, expected, truth.signals)
+    iou, f1 = matched_iou(predicted, expected)
     return {"iou": iou, "f1": f1, **found}
 
 
@@ -110,7 +111,7 @@ def _word_metrics(truth: Sample, answer: Answer) -> dict[str, float]:
     pieces = parse_markup(turn.assistant)
     if all(isinstance(piece, Reference) or not vqa_text(piece.text) for piece in pieces):
         return {}
-    expected = vqa_text(_plain(turn.assistant))
+    expected = vqa_text(without_references(pieces))
     given = vqa_text(answer.text)
     if expected in ("yes", "no"):
         return {"yes_no": float(parse_yes_no(answer.text) == expected)}
@@ -118,19 +119,5 @@ def _word_metrics(truth: Sample, answer: Answer) -> dict[str, float]:
         return {"words": multiset_f1(given.split(), expected.split())}
     if any(isinstance(piece, Reference) for piece in pieces):
         return {}
-    right = {expected, *(vqa_text(_plain(other)) for other in turn.references)}
+    right = {expected, *(vqa_text(without_references(parse_markup(other))) for other in turn.references)}
     return {"exact": float(given in right)}
-
-
-def _plain(markup: str) -> str:
-    """The text without references, phrases kept."""
-    return "".join((p.phrase or "") if isinstance(p, Reference) else p.text for p in parse_markup(markup))
-
-
-def _renumbered(markup: str, number_of: Mapping[int, int]) -> str:
-    return to_markup(
-        replace(piece, indices=tuple(number_of[index] for index in piece.indices))
-        if isinstance(piece, Reference)
-        else piece
-        for piece in parse_markup(markup)
-    )

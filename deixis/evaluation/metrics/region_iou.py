@@ -3,33 +3,24 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from deixis.evaluation.metrics.f1 import matched_f1
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, bounds_iou, mask_iou
 from deixis.geometry import Region, mask_to_box_xyxy
-from deixis.samples.sample import MediaReference
 
 
-def union_mask(medium: MediaReference, regions: Sequence[Region]) -> Bool[np.ndarray, "*cells"]:
-    """The union of masks and point sets, as pixels (h, w) of an image or points (n,) of a cloud."""
-    inside = np.zeros(medium.size_hw or (medium.point_count or 0,), dtype=bool)
-    for region in regions:
-        if region.mask is not None:
-            inside |= region.mask_array
-        elif region.points is not None:
-            inside[region.points] = True
-    return inside
-
-
-def pair_iou(predicted: Region, expected: Region, media: Sequence[MediaReference]) -> float:
+def pair_iou(predicted: Region, expected: Region) -> float:
     """IoU, 0 to 1, in the predicted form; a box and a mask are compared as boxes, and what has no common form is 0."""
     if predicted.signal != expected.signal:
         return 0.0
-    for form in ("mask", "points"):
-        if getattr(predicted, form) is not None and getattr(expected, form) is not None:
-            cells = (union_mask(media[expected.signal], [region.only(form)]) for region in (predicted, expected))
-            return mask_iou(*cells)[0]
+    if predicted.mask is not None and expected.mask is not None:
+        first, second = predicted.mask_array, expected.mask_array
+        return mask_iou(first, second)[0] if first.shape == second.shape else 0.0
+    if predicted.points is not None and expected.points is not None:
+        shared = len(np.intersect1d(predicted.points, expected.points, assume_unique=True))
+        union = len(predicted.points) + len(expected.points) - shared
+        return shared / union if union else 1.0
     for form in ("box", "box3d", "span"):
         first, second = _bounds(predicted, form), _bounds(expected, form)
         if first is not None and second is not None:
@@ -37,9 +28,7 @@ def pair_iou(predicted: Region, expected: Region, media: Sequence[MediaReference
     return 0.0
 
 
-def matched_iou(
-    predicted: Sequence[Region], expected: Sequence[Region], media: Sequence[MediaReference]
-) -> tuple[float, float]:
+def matched_iou(predicted: Sequence[Region], expected: Sequence[Region]) -> tuple[float, float]:
     """(mean IoU after the best one-to-one matching, F1 at the IoU threshold); a region without a partner counts as 0.
 
     (1, 1) where none is expected and none predicted.
@@ -48,9 +37,10 @@ def matched_iou(
 
     if not predicted or not expected:
         return (1.0, 1.0) if not predicted and not expected else (0.0, 0.0)
-    table: Float[np.ndarray, "predicted expected"] = np.array(
-        [[pair_iou(own, other, media) for other in expected] for own in predicted]
-    )
+    # masks are decoded once, not for every pair
+    ours, others = ([region.decoded() for region in regions] for regions in (predicted, expected))
+    pairs = [[pair_iou(own, other) for other in others] for own in ours]
+    table: Float[np.ndarray, "predicted expected"] = np.array(pairs)
     rows, columns = linear_sum_assignment(table, maximize=True)
     mean = float(table[rows, columns].sum()) / max(table.shape)
     return mean, matched_f1(table >= IOU_THRESHOLD)

@@ -6,10 +6,9 @@ gets. It knows a scene, but no prompt and no kind of sample.
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from deixis.errors import DataError, DeixisError
-from deixis.geometry import Reference, Text, parse_markup, to_markup, without_references
+from deixis.geometry import Reference, Text, parse_markup, without_references
 from deixis.language.english import names_object, words_of
 from deixis.samples.consistency import shown
 from deixis.synthesis.text.scene_text import Scene
@@ -114,17 +113,3 @@ def references(pieces: Pieces) -> list[Reference]:
 def numbers_in(*texts: Pieces) -> tuple[int, ...]:
     """The numbers that texts mention, in the order of mention, each once."""
     return tuple(dict.fromkeys(n for pieces in texts for reference in references(pieces) for n in reference.indices))
-
-
-def renumbered(pieces: Pieces, number_of: Mapping[int, int], form: str | None = None) -> str:
-    """The pieces as marked text again, with other numbers and, if one is given, a form such as "mask".
-
-    >>> renumbered(parse_markup("[two mugs]{4,2} {{on}} [it]"), {4: 0, 2: 1}, "mask")
-    '[two mugs]{0,1:mask} {{on}} [it]'
-    """
-    return to_markup(
-        piece
-        if isinstance(piece, Text)
-        else replace(piece, indices=tuple(number_of[n] for n in piece.indices), form=form or piece.form)
-        for piece in pieces
-    )

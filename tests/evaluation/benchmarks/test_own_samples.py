@@ -8,6 +8,7 @@ import soundfile
 
 from deixis.errors import DataError
 from deixis.evaluation.benchmarks.own_samples import OwnSamples, example_of
+from deixis.evaluation.metrics.region_iou import pair_iou
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
@@ -52,6 +53,22 @@ def test_an_answer_is_scored_by_what_is_expected(expected, predicted, scores, tm
     model = Scripted(lambda question: (text, [(text, regions)] if regions else []))
     got = table(OwnSamples(), run_benchmark(OwnSamples(), tmp_path, model, tmp_path / "out"))["task"]
     assert {name: value for name, value in got.items() if name != "words F1" or "words F1" in scores} == scores
+
+
+@pytest.mark.parametrize(
+    ("predicted", "expected", "iou"),
+    [
+        pytest.param(Region(mask=MASK), Region(mask=MASK), 1.0, id="masks_without_a_size_in_the_record"),
+        pytest.param(Region(mask=MASK), Region(mask=MASK[:, :30]), 0.0, id="masks_of_other_sizes"),
+        pytest.param(Region(points=[1, 2, 3]), Region(points=[2, 3, 4]), 0.5, id="points"),
+        pytest.param(Region(points=[]), Region(points=[]), 1.0, id="no_points"),
+        pytest.param(Region(mask=MASK), Region(box=(8, 4, 20, 12)), 1.0, id="a_mask_as_its_box"),
+        pytest.param(Region(box=(0, 0, 4, 4)), Region(box=(0, 0, 4, 4), signal=1), 0.0, id="another_signal"),
+        pytest.param(Region(points=[1]), Region(span=(0, 1)), 0.0, id="no_common_form"),
+    ],
+)
+def test_regions_are_compared_in_a_common_form(predicted, expected, iou):
+    assert pair_iou(predicted, expected) == iou
 
 
 def test_another_right_answer_counts(tmp_path):

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-from deixis.evaluation.benchmarks.world.world_metrics import expected_word, labels_in
+from deixis.evaluation.benchmarks.world.world_metrics import expected_word, labels_in, union_mask
 from deixis.evaluation.metrics.aggregation import majority_share, weighted_mean
 from deixis.evaluation.metrics.f1 import multiset_f1
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, mask_iou
-from deixis.evaluation.metrics.region_iou import union_mask
 from deixis.geometry import box_iou, cloud_frame
 from deixis.samples.sample import MediaReference, Sample
 
@@ -86,7 +85,7 @@ def _cells(sample: Sample) -> tuple[Float[np.ndarray, "cell axis"], Bool[np.ndar
         at = (np.arange(AUDIO_INSTANTS) + 0.5) / AUDIO_INSTANTS
         spans = [np.array(record.span) / medium.duration_s for record in sample.regions]
         return at[:, None], np.any([(at >= start) & (at < end) for start, end in spans], axis=0)
-    inside = union_mask(sample.signals[0], sample.regions).ravel()
+    inside = union_mask(sample, sample.regions).ravel()
     if medium.modality == "point_cloud":
         xyz = np.asarray(medium.values)[:, :3].astype(np.float64)
         return cloud_frame(xyz).to_unit(xyz), inside

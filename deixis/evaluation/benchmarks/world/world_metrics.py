@@ -3,14 +3,14 @@
 Names are searched in the answer's text; regions are compared in the units of the file (pixels, seconds, point indices).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+from jaxtyping import Bool
 
 from deixis.evaluation.metrics.answer_text import name_match, parse_count, parse_yes_no
 from deixis.evaluation.metrics.f1 import matched_f1, multiset_f1
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, bounds_iou, is_correct, mask_iou, span_set_iou
-from deixis.evaluation.metrics.region_iou import union_mask
 from deixis.geometry import Reference, Region, mask_to_box_xyxy, parse_markup
 from deixis.inference import Answer
 from deixis.samples.sample import Sample
@@ -25,6 +25,7 @@ SOUNDS = (*EVENT_NAMES, "nothing")
 ATTRIBUTES = (*SIZES, *MATERIALS)
 Label = tuple[str | None, str]
 """Colour (None for a sound event) and kind."""
+Cells = Bool[np.ndarray, "*cells"]
 
 
 def expected_word(sample: Sample) -> str:
@@ -56,7 +57,7 @@ def first_box_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
 
 def mask_box_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     """1 if the bounding box of all predicted masks reaches the IoU threshold with the object's box."""
-    box = mask_to_box_xyxy(union_mask(sample.signals[0], answer.regions))
+    box = mask_to_box_xyxy(union_mask(sample, answer.regions))
     return is_correct(None if box is None else box.tolist(), sample.regions[0].box), 1.0
 
 
@@ -74,7 +75,7 @@ def region_iou_by_union(sample: Sample, answer: Answer) -> WeightedValue:
     """The same IoU weighted by its union (in pixels, points or seconds); its weighted mean is cIoU."""
     if sample.signals[0].modality == "audio":
         return span_set_iou(answer.spans, [region.span for region in sample.regions if region.span is not None])
-    return mask_iou(union_mask(sample.signals[0], answer.regions), union_mask(sample.signals[0], sample.regions))
+    return mask_iou(union_mask(sample, answer.regions), union_mask(sample, sample.regions))
 
 
 def presence_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
@@ -129,6 +130,18 @@ def one_region_iou(sample: Sample, region: Region, record: Region) -> float:
     if region.form in ("mask", "points"):
         if sample.signals[0].modality == "audio":
             return 0.0
-        return mask_iou(union_mask(sample.signals[0], [region]), union_mask(sample.signals[0], [record]))[0]
+        return mask_iou(union_mask(sample, [region]), union_mask(sample, [record]))[0]
     expected = getattr(record, region.form) if region.form in ("box", "box3d", "span") else None
     return bounds_iou(getattr(region, region.form), expected) if expected else 0.0
+
+
+def union_mask(sample: Sample, regions: Sequence[Region]) -> Cells:
+    """The union of masks and point sets, as pixels (h, w) of the sample's image or points (n,) of its cloud."""
+    medium = sample.signals[0]
+    inside = np.zeros(medium.size_hw or (medium.point_count or 0,), dtype=bool)
+    for region in regions:
+        if region.mask is not None:
+            inside |= region.mask_array
+        elif region.points is not None:
+            inside[region.points] = True
+    return inside
