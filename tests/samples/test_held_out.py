@@ -1,5 +1,7 @@
 """Held out by medium: all samples about an image are on one side, and given splits are kept."""
 
+from dataclasses import replace
+
 import pytest
 
 from deixis.errors import DataError
@@ -26,6 +28,28 @@ def test_a_medium_is_on_one_side(ending, tmp_path):
     assert not media_of(parted.train) & media_of(parted.held_out)
     again = part_samples(tmp_path / f"a.{ending}", tmp_path / "again", 0.2)
     assert media_of(again.held_out) == media_of(parted.held_out)
+
+
+def test_media_that_share_a_sample_are_on_one_side(tmp_path):
+    both = sample("both", 0)
+    both = replace(both, signals=(*both.signals, *sample("other", 1).signals))
+    samples = [both, *(sample(f"{medium}", medium) for medium in range(10))]
+    write_shard(samples, tmp_path / "a.jsonl", media="copy")
+    for share in (0.1, 0.3, 0.5):
+        parted = part_samples(tmp_path / "a.jsonl", tmp_path / f"out{share}", share)
+        kept, held = (
+            {m.id for _, own in open_samples(path) for m in own.signals} for path in (parted.train, parted.held_out)
+        )
+        assert not kept & held
+        assert kept | held == {f"p/{medium}" for medium in range(10)}
+
+
+def test_what_cannot_be_read_is_told(tmp_path):
+    write_shard([sample("a", 0), sample("b", 1)], tmp_path / "a.jsonl", media="copy")
+    with (tmp_path / "a.jsonl").open("a", encoding="utf-8") as file:
+        file.write("{\n")
+    (skipped,) = part_samples(tmp_path / "a.jsonl", tmp_path / "out", 0.5).skipped
+    assert "a.jsonl:3" in skipped.where
 
 
 def test_a_split_of_the_data_is_held_out(tmp_path):
