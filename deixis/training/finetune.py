@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deixis.model.config import DeixisConfig
+from deixis.systems import system_of
 from deixis.world.generate import WORLD_MODALITIES
 
 STAGE = "finetune"
@@ -34,9 +35,9 @@ def finetune_recipe(
     if is_world:
         stage |= {"questions": 4, "guide_weight": GUIDE_WEIGHT}
     else:
-        stage["parts"] = {"language_model": "lora"} | ({"masks": "full"} if config.pointing.backbone else {})
-        if config.system == "lisa":
-            stage["parts"]["embeddings"] = "full"
+        own = dict(system_of(config).trained_parts)
+        generic = {"language_model": "lora", **({"masks": "full"} if config.pointing.backbone else {})}
+        stage["parts"] = own if "lora" in own.values() else generic
     stage |= {"max_tokens": WORLD_MAX_TOKENS if is_world else MAX_TOKENS, "steps": steps}
     stage |= {"learning_rate": LEARNING_RATE, "warmup_steps": min(50, steps // 10), "schedule": "linear"}
     stage |= {"save_steps": max(1, min(200, steps // 4)), "log_steps": max(1, min(20, steps // 10))}

@@ -53,18 +53,9 @@ class TrainedParts:
         lora: LoraOptions | None = None,
         learning_rates: Mapping[str, float] | None = None,
     ):
-        """Raises ConfigError for a part that the network has not, and LoRA's targets that match no layer."""
+        """Raises as `check_parts`."""
         parts, own_rates = named_parts(network), learning_rates or {}
-        for field, names in (("parts", how), ("learning_rates", own_rates)):
-            for name in names:
-                if name not in parts:
-                    raise ConfigError(
-                        f"{field}: expected parts that the model has, of {', '.join(parts)}; got {name!r}"
-                        f"{did_you_mean(name, parts)}"
-                    )
-        if untrained := sorted(set(own_rates) - set(how)):
-            raise ConfigError(f"learning_rates: expected parts that are trained, of {', '.join(how)}; got {untrained}")
-        layers = _target_layers(network, parts, how, lora or LoraOptions())
+        layers = check_parts(network, how, lora, own_rates)
         self.network, self.adapted = network, _adapted(network, layers, lora or LoraOptions()) if layers else None
         self.rates: dict[int, float] = {}
         self.counts: dict[str, tuple[int, int]] = {}
@@ -98,13 +89,37 @@ class TrainedParts:
         self.network.requires_grad_(True)
 
 
+def check_parts(
+    network: DeixisForConditionalGeneration,
+    how: Mapping[str, How],
+    lora: LoraOptions | None = None,
+    learning_rates: Mapping[str, float] | None = None,
+) -> dict[str, list[str]]:
+    """The names of the layers of each part that would get adapters; nothing is changed.
+
+    Raises ConfigError for a part that the network has not, and LoRA's targets that match no layer.
+    """
+    parts, own_rates = named_parts(network), learning_rates or {}
+    for field, names in (("parts", how), ("learning_rates", own_rates)):
+        for name in names:
+            if name not in parts:
+                raise ConfigError(
+                    f"{field}: expected parts that the model has, of {', '.join(parts)}; got {name!r}"
+                    f"{did_you_mean(name, parts)}"
+                )
+    if untrained := sorted(set(own_rates) - set(how)):
+        raise ConfigError(f"learning_rates: expected parts that are trained, of {', '.join(how)}; got {untrained}")
+    return _target_layers(network, parts, how, lora or LoraOptions())
+
+
 def stage_parts(
     network: DeixisForConditionalGeneration, system: System, how: Mapping[str, How] | None
 ) -> dict[str, How]:
     """The parts that a stage trains: its own, or without any those that the network's system trains."""
     if how is not None:
         return dict(how)
-    return {part: own for part, own in system.trained_parts.items() if part in named_parts(network)}
+    parts = named_parts(network)
+    return {part: own for part, own in system.trained_parts.items() if part in parts}
 
 
 def _target_layers(

@@ -34,7 +34,7 @@ from deixis.systems.deixis.tokenizer import SPECIAL_TOKENS, build_tokenizer, num
 from deixis.training.classifier import ClassifyRecipe, train_classifier
 from deixis.training.dense import DenseBatches, DenseHeads, DensePretrainer
 from deixis.training.instruct import PAIR, PAIRS, InstructBatches, Instructor
-from deixis.training.parts import ADAPTER, TrainedParts, stage_parts
+from deixis.training.parts import ADAPTER, TrainedParts, check_parts, stage_parts
 from deixis.training.recipe_file import DATA, DenseStage, InstructStage, Recipe, Stage
 from deixis.training.same_run import check_same_run, set_aside
 from deixis.training.sample_batches import SampleBatches
@@ -70,6 +70,9 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
     for number, stage in enumerate(recipe.stages):
         _check_modalities(stage, model.config.modalities)
         is_done = _trained(stage, out).exists() and stage.name not in extended
+        if isinstance(stage, InstructStage) and not is_done:
+            how = stage_parts(model, system_of(model.config), stage.parts)
+            check_parts(model, how, stage.lora, stage.learning_rates)
         if isinstance(stage, InstructStage) and stage.mixture and not is_done:
             mixtures[stage.name] = Mixture(stage.mixture, _first_seed(recipe, number))
             _check_steps(stage, mixtures[stage.name])

@@ -98,6 +98,9 @@ class InstructStage(TrainingOptions):
         if self.lora != LoraOptions() and "lora" not in (self.parts or {}).values():
             raise ConfigError(f"lora: expected beside a part that is trained by lora; got parts {self.parts}")
         check_known("parts.", self.parts or {}, tuple(PARTS))
+        check_known("learning_rates.", self.learning_rates, tuple(PARTS))
+        if self.parts is not None and not self.parts:
+            raise ConfigError(f"parts: expected at least one of {', '.join(PARTS)} to train; got none")
         if self.steps is None and not (self.data and all(part.epochs is not None for part in self.data)):
             raise ConfigError("steps: expected a number of steps, or data whose parts all have epochs; got none")
 

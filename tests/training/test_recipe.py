@@ -42,6 +42,10 @@ def written(tmp_path, recipe):
     return path
 
 
+def with_instruct(**changes):
+    return toy_recipe(stages=[{**toy_recipe()["stages"][1], **changes}])
+
+
 def with_stage(**changes):
     stage = {**toy_recipe()["stages"][0], **changes}
     return toy_recipe(stages=[{name: value for name, value in stage.items() if value is not None}])
@@ -74,6 +78,14 @@ def with_stage(**changes):
         pytest.param(with_stage(name=None), "stage None: name: expected text; got none", id="no_name"),
         pytest.param(
             with_stage(name="a/b"), "stage a/b: name: expected a name fit for a folder; got 'a/b'", id="path_as_name"
+        ),
+        pytest.param(
+            with_instruct(parts={}), "parts: expected at least one of encoder, .* to train; got none", id="no_parts"
+        ),
+        pytest.param(
+            with_instruct(learning_rates={"mask": 1e-4}),
+            "learning_rates.mask: unknown field; .*did you mean 'masks'",
+            id="rate_of_no_part",
         ),
         pytest.param(
             toy_recipe(stages=toy_recipe()["stages"][:1] * 2),
@@ -224,6 +236,14 @@ def test_numbers_start_out_like_their_neighbours():
     table = torch.nn.functional.normalize(model.get_input_embeddings().weight[first : first + count], dim=1)
     like = table @ table.T
     assert like.diagonal(1).mean() > 0.9 > like.diagonal(100).mean()
+
+
+def test_parts_of_a_later_stage_are_checked_before_the_first_is_trained(tmp_path):
+    dense, instruct = toy_recipe()["stages"][:2]
+    recipe = parse_recipe(toy_recipe(stages=[dense, {**instruct, "parts": {"mask_encoder": "full"}}]))
+    with pytest.raises(ConfigError, match=r"parts: expected parts that the model has, of .*; got 'mask_encoder'"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_sam_marks_pictures_if_the_recipe_says_so(tmp_path):
