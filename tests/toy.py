@@ -26,6 +26,21 @@ SIZES: dict[str, Any] = {
     "pointing": {"dim": 16},
     "number_spread": 12.0,
 }
+PIXELS = {"tokenizer": "patch", "size_px": 28, "patch_px": 14, "early_dim": 8}
+UNION: dict[str, Any] = {
+    "text_config": {**TEXT, "tie_word_embeddings": True},
+    "encoder": {"type": "trunk", "class_token": True, "positions": "fourier"},
+    "projection": {"queries": 2, "experts": 2, "expert": "llama", "heads": 2, "multiple_of": 8},
+    "image": PIXELS,
+    "video": {**PIXELS, "frames": 3},
+    "depth": PIXELS,
+    "normal": PIXELS,
+    "audio": {"tokenizer": "stem", "window_s": 4.0, "mel_bins": 16, "early_dim": 8},
+    "point_cloud": {"tokenizer": "groups", "count": 64, "groups": 8, "neighbours": 6, "early_dim": 8},
+    "imu": {"tokenizer": "stem", "rate_hz": 40.0, "window_s": 4.0, "stride": 16, "early_dim": 8},
+    "fmri": {"tokenizer": "parcels", "parcels": 10, "early_dim": 8},
+}
+"""A model of all eight modalities, beside a `vision_config` of images of 28 px."""
 SAM_SIZES: dict[str, Any] = {
     "model_type": "sam",
     "vision_config": {

@@ -5,23 +5,13 @@ from functools import cache
 from pathlib import Path
 
 from tests.fuzz.seeds import Seed, files_of
-from tests.toy import TEXT, toy_network, toy_tokenizer
+from tests.toy import TEXT, UNION, toy_network, toy_tokenizer
 
 VISION = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}
-PIXELS = {"tokenizer": "patch", "size_px": 28, "patch_px": 14, "early_dim": 8}
 SIZES = {
+    **UNION,
     "vision_config": {**VISION, "model_type": "clip_vision_model", "image_size": 28, "patch_size": 14},
     "text_config": {**TEXT, **VISION, "tie_word_embeddings": True},
-    "encoder": {"type": "trunk", "class_token": True, "positions": "fourier"},
-    "projection": {"queries": 2, "experts": 2, "expert": "llama", "heads": 2, "multiple_of": 8},
-    "image": PIXELS,
-    "video": {**PIXELS, "frames": 3},
-    "depth": PIXELS,
-    "normal": PIXELS,
-    "audio": {"tokenizer": "stem", "window_s": 4.0, "mel_bins": 16, "early_dim": 8},
-    "point_cloud": {"tokenizer": "groups", "count": 64, "groups": 8, "neighbours": 6, "early_dim": 8},
-    "imu": {"tokenizer": "stem", "rate_hz": 40.0, "window_s": 4.0, "stride": 16, "early_dim": 8},
-    "fmri": {"tokenizer": "parcels", "parcels": 10, "early_dim": 8},
 }
 STRANGER = b"import builtins\n\nbuiltins.stranger_ran = True\n"
 """A program in the folder: that it ran is seen by the worker."""

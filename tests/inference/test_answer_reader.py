@@ -11,8 +11,8 @@ from deixis.inference.answer import answer_region_to_json, describe
 from deixis.model.masks.cells import logits_to_regions
 from deixis.model.prepared import Prepared
 from deixis.signals import open_signal
-from tests.model.test_union import PIXELS, UNION, VISION
-from tests.toy import toy_image, toy_network
+from tests.model.test_union import VISION
+from tests.toy import PIXELS, UNION, toy_image, toy_network
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from torch import nn
 
 from deixis import Box, Box3D, Span
 from deixis.signals import open_signal
-from tests.model.test_union import EXAMPLES, UNION
+from tests.model.test_union import EXAMPLES
 from tests.model.test_union import VISION as TRUNK
-from tests.toy import SAM2_SIZES, SAM_SIZES, toy_audio, toy_image, toy_network, toy_point_cloud
+from tests.toy import SAM2_SIZES, SAM_SIZES, UNION, toy_audio, toy_image, toy_network, toy_point_cloud
 
 TOY = [
     (toy_image(), Box(2, 3, 20, 20)),

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from deixis import Box
-from tests.model.test_union import PIXELS, VISION
-from tests.toy import SAM2_SIZES, SAM_SIZES, SIZES, toy_image, toy_network, toy_point_cloud
+from tests.model.test_union import VISION
+from tests.toy import PIXELS, SAM2_SIZES, SAM_SIZES, SIZES, toy_image, toy_network, toy_point_cloud
 
 PAGE = (Path(__file__).parents[2] / "docs" / "COMPARISONS.md").read_text(encoding="utf-8")
 ROWS = [

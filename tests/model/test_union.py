@@ -10,7 +10,7 @@ from deixis.model import DeixisForConditionalGeneration, build_processor
 from deixis.model.masks.cells import logits_to_regions
 from deixis.model.processor import signal_token_count
 from deixis.signals import MODALITIES, open_signal
-from tests.toy import SAM2_SIZES, TEXT, toy_audio, toy_image, toy_network, toy_point_cloud
+from tests.toy import PIXELS, SAM2_SIZES, UNION, toy_audio, toy_image, toy_network, toy_point_cloud
 
 VISION = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
 TRUNKS = [
@@ -18,20 +18,6 @@ TRUNKS = [
     pytest.param({**VISION, "model_type": "siglip_vision_model", "intermediate_size": 48}, id="siglip"),
     pytest.param({**VISION, "model_type": "dinov2", "mlp_ratio": 2}, id="dinov2"),
 ]
-PIXELS = {"tokenizer": "patch", "size_px": 28, "patch_px": 14, "early_dim": 8}
-UNION = {
-    "text_config": {**TEXT, "tie_word_embeddings": True},
-    "encoder": {"type": "trunk", "class_token": True, "positions": "fourier"},
-    "projection": {"queries": 2, "experts": 2, "expert": "llama", "heads": 2, "multiple_of": 8},
-    "image": PIXELS,
-    "video": {**PIXELS, "frames": 3},
-    "depth": PIXELS,
-    "normal": PIXELS,
-    "audio": {"tokenizer": "stem", "window_s": 4.0, "mel_bins": 16, "early_dim": 8},
-    "point_cloud": {"tokenizer": "groups", "count": 64, "groups": 8, "neighbours": 6, "early_dim": 8},
-    "imu": {"tokenizer": "stem", "rate_hz": 40.0, "window_s": 4.0, "stride": 16, "early_dim": 8},
-    "fmri": {"tokenizer": "parcels", "parcels": 10, "early_dim": 8},
-}
 TILES = {"image": {**PIXELS, "tiles": 2}, "audio": None, "point_cloud": None}
 
 
