@@ -90,7 +90,7 @@ def run(
         progress.stage("opening the model", None)
         asked, unseen = _adapters(answers.open_model(opened, device, dtype, quantization), one, seen)
         summary = evaluate(one, asked, unseen, folder, progress, count)
-    _show(summary, folder, as_json)
+    show(summary, folder, as_json)
 
 
 def _benchmark(argument: str, name: str) -> "Benchmark":
@@ -167,7 +167,8 @@ def _adapters(model: "Model", one: "EvaluationRun", with_blind: bool) -> "tuple[
     return ModelAdapter(model), ModelAdapter(blind(model), f"{model.name}, blind") if with_blind else None
 
 
-def _show(summary: "Summary", folder: Path, as_json: bool) -> None:
+def show(summary: "Summary", folder: Path, as_json: bool = False, with_notes: bool = True) -> None:
+    """Prints the report of a run; with_notes: what its numbers mean, too."""
     from rich.markup import escape
 
     from deixis.evaluation.evaluate import PAGE, SKIPPED
@@ -180,7 +181,7 @@ def _show(summary: "Summary", folder: Path, as_json: bool) -> None:
         return
     screen = console(width=max(console().width, TABLE_WIDTH))
     screen.print(report.score_table(summary))
-    for sentence in report.notes_below(summary):
+    for sentence in report.notes_below(summary) if with_notes else ():
         screen.print(escape(sentence), highlight=False)
     screen.print(f"all cases with images: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)
 

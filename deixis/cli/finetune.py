@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deixis.cli.arguments import Device, ModelName, check_folder, check_installed, check_model
-from deixis.cli.terminal import console, say
+from deixis.cli.eval import show
+from deixis.cli.terminal import say
 from deixis.cli.train import NEEDED, WORLD_NEEDS
 from deixis.errors import InputError
 from deixis.options import check_choice
 
 if TYPE_CHECKING:
+    from deixis.checkpoints import Opened
     from deixis.evaluation.benchmark import Benchmark
     from deixis.evaluation.reports.summary import Summary
     from deixis.samples.held_out import Parted
 
 DATA, BEFORE, AFTER, RUN = "data", "before", "after", "run"
 WORLD_LIMIT = 10  # questions per task about the generated world
-TABLE_WIDTH = 120
 
 
 def run(
@@ -71,12 +72,14 @@ def run(
     recipe = parse_recipe(values)
     asked = _benchmarks(parted, opened.config.system, limit)
     say(f"{parted.train_samples:,} samples to train on, {parted.held_out_samples:,} held out", err=True)
-    earlier = _measured(model, _compared(asked, {}), folder / BEFORE, device)
+    if parted.skipped:
+        say(f"{len(parted.skipped):,} skipped; the first: {parted.skipped[0].where}: {parted.skipped[0].why}", err=True)
+    earlier = _measured(opened, asked, folder / BEFORE, device)
     with training_log():
         trained = train(recipe, folder / RUN)
-    later = _measured(str(trained), _compared(asked, earlier), folder / AFTER, device)
+    later = _measured(answers.open_small(str(trained)), asked, folder / AFTER, device, earlier)
     for name, summary in later.items():
-        _show(summary, folder / AFTER / name)
+        show(summary, folder / AFTER / name, with_notes=False)
     say(f"the tuned model: deixis ask --model {trained} FILE QUESTION")
 
 
@@ -116,39 +119,27 @@ def _benchmarks(parted: "Parted", system: str, limit: int) -> dict[str, tuple["B
     return asked
 
 
-def _compared(asked: dict[str, Any], earlier: dict[str, "Summary"]) -> dict[str, Any]:
-    from deixis.evaluation.compared import Compared
-
-    return {name: (Compared(known, earlier.get(name)), *rest) for name, (known, *rest) in asked.items()}
-
-
-def _measured(model: str, asked: dict[str, Any], folder: Path, device: str | None) -> dict[str, "Summary"]:
-    """The scores of a model in every benchmark, each in a folder of its own."""
+def _measured(
+    opened: "Opened",
+    asked: dict[str, Any],
+    folder: Path,
+    device: str | None,
+    before: dict[str, "Summary"] | None = None,
+) -> dict[str, "Summary"]:
+    """The scores of a model in every benchmark, each in a folder of its own, beside those of `before`."""
     from deixis.cli import answers
     from deixis.cli.progress import resumable
     from deixis.evaluation.benchmark import GENERATED
     from deixis.evaluation.evaluate import evaluate
+    from deixis.evaluation.reports.summary import BEFORE as COLUMN
     from deixis.evaluation.runner import EvaluationRun, ModelAdapter
 
-    opened = answers.open_small(model)
     summaries = {}
     with resumable(folder) as progress:
         adapter = ModelAdapter(answers.open_model(opened, device, None, None))
         for name, (known, data, options, limit) in asked.items():
             words = {**options, **({"notation": opened.config.notation.name} if opened.config else {})}
             run = EvaluationRun(known, data, words, GENERATED, limit)
-            summaries[name] = evaluate(run, adapter, None, folder / name, progress, None)
+            columns = {} if before is None else {COLUMN: before[name].values}
+            summaries[name] = evaluate(run, adapter, None, folder / name, progress, None, columns)
     return summaries
-
-
-def _show(summary: "Summary", folder: Path) -> None:
-    from rich.markup import escape
-
-    from deixis.evaluation.evaluate import PAGE
-    from deixis.evaluation.reports.terminal_report import score_table, skipped_lines
-
-    for line in skipped_lines(summary, str(folder / "skipped.jsonl")):
-        say(line, err=True)
-    screen = console(width=max(console().width, TABLE_WIDTH))
-    screen.print(score_table(summary))
-    screen.print(f"all cases with images: {escape(str(folder / PAGE))}", highlight=False, soft_wrap=True)

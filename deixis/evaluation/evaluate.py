@@ -60,11 +60,13 @@ def evaluate(
     folder: Path,
     progress: Any,
     count: int | None,
+    columns: Mapping[str, Mapping[Cell, float]] | None = None,
 ) -> Summary:
     """The summary of a run, all its examples asked or found in `folder`; writes the files of the report.
 
     blind: the model with its signals blanked, for a second column. progress: `.stage(title, total)` and
-    `.advance(count)`. count: the number of examples, if known.
+    `.advance(count)`. count: the number of examples, if known. columns: further columns of the table, such as scores of
+    another model, in place of the benchmark's baselines.
     """
     progress.stage("asking", count)
     rows, skipped = run_examples(run, model, folder, progress.advance)
@@ -74,7 +76,8 @@ def evaluate(
         progress.stage("asking the blind model", count)
         blind_rows, _ = run_examples(run, blind, folder / BLIND, progress.advance)
         blind_rows, _ = _with_corpus_metrics(run, blind_rows, folder / BLIND, progress)
-    summary = summarise(run, model.name, rows, skipped, blind_rows, _baselines(run, progress), remarks)
+    columns = _baselines(run, progress) if columns is None else columns
+    summary = summarise(run, model.name, rows, skipped, blind_rows, columns, remarks)
     write_json_lines(folder / PREDICTIONS, (asdict(row) for row in rows))
     write_json_lines(folder / SKIPPED, summary.skipped_records())
     _draw(run, summary, rows, folder, progress)

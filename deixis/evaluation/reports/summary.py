@@ -18,7 +18,7 @@ BASELINE_MARGIN = 0.10
 """A score at most this much (as a fraction) above a blind or constant answer is reported as not learnt."""
 OFFICIAL, OURS = "official", "ours"
 BEFORE = "before"
-"""The column of the same model before it was tuned (`evaluation.compared`)."""
+"""The column of the same model before it was tuned (`Summary.values`)."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,11 @@ class Summary:
     def columns(self) -> list[str]:
         """The names of the additional columns, in order."""
         return list(dict.fromkeys(name for row in self.scores for name in row.baselines))
+
+    @property
+    def values(self) -> dict[Cell, float]:
+        """The scores by cell, as the report of another run takes them for a column."""
+        return {(row.part, row.metric.name): row.score.value for row in self.scores}
 
     def note(self, row: ScoreRow) -> str:
         """Whether a row reaches its floor, and whether it is near answers that ignore the signal."""
