@@ -34,7 +34,6 @@ BRIGHT = 0.6
 """Colours above this luma want dark words on them, and a dark line beside them."""
 
 
-@cache
 def marked() -> Image.Exif:
     """Metadata of an image file, by which it is known as one that may be replaced."""
     exif = Image.Exif()
@@ -42,6 +41,7 @@ def marked() -> Image.Exif:
     return exif
 
 
+@cache
 def text_font(size_px: int) -> ImageFont.FreeTypeFont:
     """Pillow's own font; each size is read once."""
     font = ImageFont.load_default(size=size_px)

@@ -11,6 +11,7 @@ from deixis.visualize.canvas import (
     Word,
     chip_width,
     flow,
+    marked,
     place_tags,
     shortened,
     text_font,
@@ -35,6 +36,11 @@ def test_text_flows_into_lines(text, lines):
     if "w" * 60 not in text:  # how many letters fit is the font's affair
         assert [" ".join(w.text for w in line) for line in found] == lines
     assert all(line[-1].left + text_font(14).getlength(line[-1].text) <= width for line in found)
+
+
+def test_a_font_is_read_once_and_metadata_is_made_for_each_image():
+    assert text_font(14) is text_font(14)
+    assert marked() is not marked()
 
 
 def test_punctuation_stays_with_its_word():
