@@ -24,6 +24,8 @@ P = ParamSpec("P")
 VAR_POSITIONAL, VAR_KEYWORD = Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD
 SHOWN_LENGTH = 80
 """Of a value in a sentence."""
+NUMBER_BITS = 64
+"""Of the largest whole number that a sentence writes out."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def did_you_mean(value: object, known: Iterable[object]) -> str:
     >>> did_you_mean("mean", ("soft", "sparse"))
     ''
     """
-    near = get_close_matches(str(value).lower(), [str(name) for name in known], n=1)
+    text = value if isinstance(value, str) else shown(value)
+    near = get_close_matches(text.lower(), [str(name) for name in known], n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
@@ -70,7 +73,7 @@ def check_choice(field: str, value: object, choices: Collection[object]) -> None
     # YAML and JSON may put a list or mapping here, which a set of choices could not be searched for.
     if not any(value == choice and type(value) is type(choice) for choice in choices):
         named = ", ".join("none" if choice is None else str(choice) for choice in choices)
-        raise ConfigError(f"{field}: expected one of {named}; got {value!r}{did_you_mean(value, choices)}")
+        raise ConfigError(f"{field}: expected one of {named}; got {shown(value)}{did_you_mean(value, choices)}")
 
 
 def check_known(where: str, names: Iterable[object], known: Collection[str]) -> None:
@@ -90,7 +93,7 @@ def check_value(field: str, value: object, hint: Any, error: type[DeixisError] =
         # 1e-3 without a point is text in YAML 1.1, a common slip.
         numeric = error is ConfigError and isinstance(value, str) and "number" in _expected(hint)
         cause = "; YAML requires 1.0e-3 for 1e-3" if numeric else did_you_mean(value, _choices(hint))
-        raise error(f"{field}: expected {_expected(hint)}; got {_shown(value)}{cause}")
+        raise error(f"{field}: expected {_expected(hint)}; got {shown(value)}{cause}")
 
 
 def check_fields(record: Any, error: type[DeixisError] = ConfigError) -> None:
@@ -147,7 +150,7 @@ def read_options(cls: type[T], values: Any, where: str) -> T:
         return values
     place = where.rstrip(" .:")
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{place}: expected fields with values; got {values!r}")
+        raise ConfigError(f"{place}: expected fields with values; got {shown(values)}")
     record: Any = cls  # `fields` takes dataclasses only, which a type variable cannot be bound to
     known = {field.name: field for field in fields(record) if field.init}
     check_known(where, values, known)
@@ -190,17 +193,27 @@ def differences(earlier: Any, now: Any, name: str = "") -> Iterator[str]:
         yield f"its {name} is {_short(earlier)}, now it is {_short(now)}"
 
 
+def shown(value: object) -> str:
+    """A value for a sentence; of a long one its beginning, of a large number its bits, of an array or the like its class.
+
+    >>> shown("a"), shown(2**64), shown(object())
+    ("'a'", 'a whole number of 65 bits', 'object')
+    """
+    if isinstance(value, int) and value.bit_length() > NUMBER_BITS:
+        return f"a whole number of {value.bit_length()} bits"
+    if not (value is None or isinstance(value, str | bytes | bool | Number | list | tuple | Mapping)):
+        return type(value).__name__
+    try:
+        if isinstance(value, str | bytes | list | tuple) and len(value) > SHOWN_LENGTH:
+            return f"{value[:SHOWN_LENGTH]!r:.{SHOWN_LENGTH}}... of length {len(value)}"
+        return f"{value!r:.{SHOWN_LENGTH}}"
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return f"a {type(value).__name__} with a number of thousands of digits"
+
+
 def _python_number(value: Any) -> Any:
     """A number of NumPy as Python's own; anything else as it is."""
     return value.item() if isinstance(value, Number) and hasattr(value, "item") else value
-
-
-def _shown(value: object) -> str:
-    """A value for a sentence; of a long one its beginning, and of an array or the like its class."""
-    if isinstance(value, str | list | tuple) and len(value) > SHOWN_LENGTH:
-        return f"{value[:SHOWN_LENGTH]!r:.{SHOWN_LENGTH}}... of length {len(value)}"
-    is_plain = value is None or isinstance(value, str | bytes | bool | Number | list | tuple | Mapping)
-    return f"{value!r:.{SHOWN_LENGTH}}" if is_plain else type(value).__name__
 
 
 def _short(value: Any) -> str:

@@ -52,6 +52,9 @@ def test_lists_become_tuples_and_instances_pass():
         pytest.param({"name": "a", "share": 1.0}, "expected a number above 0 and below 1; got 1.0", id="open_range"),
         pytest.param({"name": "a", "hot": "yes"}, "drink.hot: expected true or false; got 'yes'", id="flag"),
         pytest.param({"name": "a", "spices": [1]}, "spices: expected a list, each item text; got (1,)", id="item"),
+        pytest.param({"name": "a", "cups": -(10**5000)}, "got a whole number of 16610 bits", id="digits_without_end"),
+        pytest.param({"name": "a", "size": 10**5000}, "got a whole number of 16610 bits", id="endless_choice"),
+        pytest.param({"name": [10**5000]}, "got a tuple with a number of thousands", id="endless_item"),
         pytest.param({"name": "a", "extra": 1}, "drink.extra: expected fields with values; got 1", id="mapping"),
     ],
 )

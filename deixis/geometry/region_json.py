@@ -2,7 +2,7 @@
 forms in which a question may name them: four numbers, a mask.
 """
 
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Mapping
 from dataclasses import fields
 from itertools import islice
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from deixis.errors import InputError
+from deixis.geometry.extent import length_of
 from deixis.geometry.raster import rasterise
 from deixis.geometry.regions import Region
-from deixis.options import did_you_mean
+from deixis.options import did_you_mean, shown
 
 MAX_REGIONS = 1000
 """Of one question or answer: each takes tokens, of which a prompt has a few thousand."""
@@ -37,9 +38,18 @@ def region_from_json(values: Mapping[str, Any]) -> Region:
 
 
 def _numbers(name: str, values: Any) -> tuple[Any, ...]:
-    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
-        raise InputError(f"region: expected a list of numbers as {name}, got {values!r:.80}")
+    if isinstance(values, str | Mapping) or not _are_several(values):
+        raise InputError(f"region: expected a list of numbers as {name}, got {shown(values)}")
     return tuple(values.tolist() if hasattr(values, "tolist") else values)  # of an array, plain numbers
+
+
+def _are_several(values: Any) -> bool:
+    """Whether values come one after the other; an array without dimensions has what makes an Iterable, and none."""
+    try:
+        iter(values)
+    except TypeError:
+        return False
+    return True
 
 
 def as_regions(values: Any) -> tuple[Region, ...]:
@@ -52,10 +62,10 @@ def as_regions(values: Any) -> tuple[Region, ...]:
     """
     if values is None:
         raise InputError("regions: expected a list of regions, got None; leave it out where there are none")
-    if isinstance(values, Region | Mapping | str) or not isinstance(values, Iterable):
+    if isinstance(values, Region | Mapping | str) or not _are_several(values):
         raise InputError(f"regions: expected a list of regions, got one {type(values).__name__}; put it into a list")
     listed = list(islice(values, MAX_REGIONS + 1))
-    check_region_count(len(values) if isinstance(values, Sized) else len(listed))
+    check_region_count(length_of(values) or len(listed))
     return tuple(_as_region(value, number) for number, value in enumerate(listed))
 
 

@@ -14,8 +14,9 @@ from typing import Any, no_type_check
 import numpy as np
 
 from deixis.errors import InputError
-from deixis.geometry.extent import Numbers
+from deixis.geometry.extent import Numbers, length_of
 from deixis.geometry.rle import mask_to_rle, rle_to_mask
+from deixis.options import shown
 
 _CONSTRUCTORS = {
     "mask": "Mask",
@@ -37,8 +38,6 @@ _COORDINATE_NAMES = {
 }
 MAX_OUTLINE_POINTS = 10_000
 """Of a scribble or polygon: a mouse gives a hundred a second, outlines of annotations have a few thousand."""
-SHOWN_LENGTH = 80
-"""Of a value in a sentence."""
 _PLAIN_TYPES = (
     ("label", str, "text"),
     ("score", Real | None, "a number or none"),
@@ -103,10 +102,10 @@ class Region:
         self._set("signal", _whole(self.signal))
         for name, kind, expected in _PLAIN_TYPES:
             if not isinstance(getattr(self, name), kind):
-                raise InputError(f"{name} of a region must be {expected}, got {_short(getattr(self, name))}")
+                raise InputError(f"{name} of a region must be {expected}, got {shown(getattr(self, name))}")
         if self.point is not None:
-            if isinstance(self.point, str | bytes | Mapping) or not hasattr(self.point, "__len__"):
-                raise InputError(f"Point needs 1, 2 or 3 coordinates, got {_short(self.point)}")
+            if isinstance(self.point, str | bytes | Mapping) or length_of(self.point) is None:
+                raise InputError(f"Point needs 1, 2 or 3 coordinates, got {shown(self.point)}")
             if not 1 <= len(self.point) <= 3:
                 raise InputError(f"Point needs 1, 2 or 3 coordinates, got {len(self.point)}")
             self._set("point", tuple(_number(value, "a coordinate of Point") for value in self.point))
@@ -196,8 +195,8 @@ class Region:
 
     def __repr__(self) -> str:
         given = ((f.name, getattr(self, f.name), f.default) for f in fields(Region))
-        shown = ", ".join(f"{name}={_shown(value)}" for name, value, default in given if value is not default)
-        return f"Region({shown})"
+        written = ", ".join(f"{name}={_written(value)}" for name, value, default in given if value is not default)
+        return f"Region({written})"
 
 
 @no_type_check
@@ -285,7 +284,7 @@ def region_digest(region: Region) -> bytes:
 def _whole(value: Any) -> int:
     """The index of a signal as Python's own number. Raises InputError for anything else."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
-        raise InputError(f"signal of a region must be the index of a file, from 0, got {_short(value)}")
+        raise InputError(f"signal of a region must be the index of a file, from 0, got {shown(value)}")
     return int(value)
 
 
@@ -303,19 +302,14 @@ def _number(value: Any, what: str) -> float:
         except (TypeError, ValueError):
             pass
         except OverflowError:
-            raise InputError(f"{what} must be a number below 1e308, got one of {value.bit_length()} bits") from None
-    raise InputError(f"{what} must be a number, got {_short(value)}")
-
-
-def _short(value: Any) -> str:
-    """A value for a sentence; of a long text or list its beginning, without writing out all of it."""
-    part = value[:SHOWN_LENGTH] if isinstance(value, str | bytes | list | tuple) else value
-    return f"{part!r:.{SHOWN_LENGTH}}"
+            bits = int(value).bit_length()  # of a fraction too
+            raise InputError(f"{what} must be a number below 1e308, got one of {bits} bits") from None
+    raise InputError(f"{what} must be a number, got {shown(value)}")
 
 
 def _coordinates(values: Any, names: tuple[str, ...], owner: str) -> tuple[float, ...]:
-    if not hasattr(values, "__len__") or isinstance(values, str | bytes | Mapping):
-        raise InputError(f"{owner} needs {len(names)} numbers {', '.join(names)}, got {_short(values)}")
+    if length_of(values) is None or isinstance(values, str | bytes | Mapping):
+        raise InputError(f"{owner} needs {len(names)} numbers {', '.join(names)}, got {shown(values)}")
     if len(values) != len(names):
         raise InputError(f"{owner} needs {len(names)} numbers {', '.join(names)}, got {len(values)}")
     return tuple(_number(value, f"{name} of {owner}") for name, value in zip(names, values, strict=True))
@@ -323,12 +317,12 @@ def _coordinates(values: Any, names: tuple[str, ...], owner: str) -> tuple[float
 
 def _point_rows(values: Any, owner: str) -> np.ndarray:
     """(k, 2) float64, read-only; InputError names the constructor."""
-    if hasattr(values, "__len__") and len(values) > MAX_OUTLINE_POINTS:
-        raise InputError(f"{owner} needs at most {MAX_OUTLINE_POINTS} points, got {len(values)}; draw it with fewer")
+    if (count := length_of(values) or 0) > MAX_OUTLINE_POINTS:
+        raise InputError(f"{owner} needs at most {MAX_OUTLINE_POINTS} points, got {count}; draw it with fewer")
     try:
         rows = np.array(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{owner} needs points as k pairs (x, y) of numbers, got {_short(values)}") from None
+        raise InputError(f"{owner} needs points as k pairs (x, y) of numbers, got {shown(values)}") from None
     if rows.size == 0:
         rows = rows.reshape(0, 2)
     if rows.ndim != 2 or rows.shape[1] != 2:
@@ -343,7 +337,7 @@ def _mask_values(values: Any, owner: str) -> Any:
     try:
         array = np.asarray(values)
     except ValueError:  # rows of different lengths
-        raise InputError(f"{owner} needs an array of shape (height, width), got {_short(values)}") from None
+        raise InputError(f"{owner} needs an array of shape (height, width), got {shown(values)}") from None
     if array.ndim != 2 or array.dtype.kind not in "biuf":
         raise InputError(f"{owner} needs an array of shape (height, width), got {array.dtype} of shape {array.shape}")
     # A read-only array of bools is one of ours: `replace` of a region then copies no pixels.
@@ -356,7 +350,7 @@ def _indices(values: Any, owner: str) -> np.ndarray:
     try:
         indices = np.asarray(values)
     except ValueError:  # lists of different lengths
-        raise InputError(f"{owner} needs whole-number indices of shape (k,), got {_short(values)}") from None
+        raise InputError(f"{owner} needs whole-number indices of shape (k,), got {shown(values)}") from None
     if indices.size == 0:
         indices = np.zeros(0, dtype=np.int64)
     if indices.ndim != 1 or indices.dtype.kind not in "iu" or indices.max(initial=0) > np.iinfo(np.int64).max:
@@ -373,7 +367,7 @@ def _is_same(first: Any, second: Any) -> bool:
     return bool(first == second)
 
 
-def _shown(value: Any) -> str:
+def _written(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"<{' x '.join(map(str, value.shape))}>" if value.dtype == bool else repr(value.tolist())
     return repr(value)

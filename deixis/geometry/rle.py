@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from deixis.errors import InputError
+from deixis.geometry.extent import length_of
+from deixis.options import shown
 
 MAX_MASK_PIXELS = 1 << 28
 """More than an image that is opened may have."""
@@ -31,20 +33,20 @@ def mask_to_rle(mask_hw: Bool[np.ndarray, "height width"]) -> dict:
 
 def _checked_size(rle: dict) -> list[int]:
     if not isinstance(rle, dict) or "size" not in rle or "counts" not in rle:
-        raise InputError(f"a run-length code needs the keys 'size' and 'counts', got {rle!r:.80}")
+        raise InputError(f"a run-length code needs the keys 'size' and 'counts', got {shown(rle)}")
     try:
         height, width = (int(side) for side in rle["size"])
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"'size' of a run-length code must be [height, width], got {rle['size']!r:.80}") from None
+        raise InputError(f"'size' of a run-length code must be [height, width], got {shown(rle['size'])}") from None
     if height < 1 or width < 1:
-        raise InputError(f"'size' of a run-length code must be two positive sides, got {[height, width]}")
+        raise InputError(f"'size' of a run-length code must be two positive sides, got {shown([height, width])}")
     if height * width > MAX_MASK_PIXELS:
         got = f"{min(width, 10**12)} x {min(height, 10**12)}"
         raise InputError(f"'size' of a run-length code must be at most {MAX_MASK_PIXELS} pixels, got {got}")
-    if not hasattr(rle["counts"], "__len__"):
-        raise InputError(f"'counts' of a run-length code must be text or a list, got {rle['counts']!r:.80}")
-    if len(rle["counts"]) > MAX_CODE:
-        raise InputError(f"'counts' of a run-length code must be at most {MAX_CODE} long, got {len(rle['counts'])}")
+    if (length := length_of(rle["counts"])) is None:
+        raise InputError(f"'counts' of a run-length code must be text or a list, got {shown(rle['counts'])}")
+    if length > MAX_CODE:
+        raise InputError(f"'counts' of a run-length code must be at most {MAX_CODE} long, got {length}")
     return [height, width]
 
 

@@ -16,9 +16,7 @@ import numpy as np
 
 from deixis.errors import InputError
 from deixis.geometry.extent import Extent
-
-MAX_SHOWN = 40
-"""Letters of a wrong value that a sentence shows."""
+from deixis.options import shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +81,7 @@ def as_number(value: Any, field: str) -> float:
     if is_number(value):
         with suppress(OverflowError):
             return float(value)
-    raise InputError(f"{field}: expected a number, got {str(value)[:MAX_SHOWN]!r}.")
+    raise InputError(f"{field}: expected a number, got {shown(value)}.")
 
 
 def has_rate(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Regions and questions that nobody checked: wrong types, numbers without bound, endless lists, endless outlines."""
 
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -21,11 +22,34 @@ from deixis.geometry import (
 from deixis.geometry.raster import scribble_radius_px
 
 HUGE = 10**400
+SCALAR = np.array(3.0)  # has the attributes of a list, and no items
 REFUSED = [
     pytest.param(lambda: Box(HUGE, 0, 1, 1), "x1 of Box must be a number below 1e308, got one of 1329 bits", id="huge"),
     pytest.param(lambda: Box("1", 0, 1, 1), "x1 of Box must be a number, got '1'", id="text_as_number"),
     pytest.param(lambda: Region(box=5), "Box needs 4 numbers x1, y1, x2, y2, got 5", id="number_as_box"),
     pytest.param(lambda: Region(point="123"), "Point needs 1, 2 or 3 coordinates, got '123'", id="text_as_point"),
+    pytest.param(lambda: Box(Fraction(HUGE, 3), 0, 1, 1), "below 1e308, got one of 1328 bits", id="huge_fraction"),
+    pytest.param(
+        lambda: Point(1, 2, signal=-(10**5000)), "from 0, got a whole number of 16610 bits", id="signal_of_5001_digits"
+    ),
+    pytest.param(
+        lambda: Scribble([[10**5000, "a"]]), "got a list with a number of thousands of digits", id="endless_corner"
+    ),
+    pytest.param(
+        lambda: Mask({"size": [-(10**5000), 1], "counts": "1"}),
+        "two positive sides, got a list with a number of thousands of digits",
+        id="endless_side",
+    ),
+    pytest.param(lambda: Region(point=SCALAR), "Point needs 1, 2 or 3 coordinates, got ndarray", id="scalar_as_point"),
+    pytest.param(lambda: Region(box=SCALAR), "Box needs 4 numbers x1, y1, x2, y2, got ndarray", id="scalar_as_box"),
+    pytest.param(lambda: Scribble(SCALAR), r"points of shape \(k, 2\), got shape \(\)", id="scalar_as_scribble"),
+    pytest.param(
+        lambda: Mask({"size": [2, 2], "counts": SCALAR}), "must be text or a list, got ndarray", id="scalar_as_counts"
+    ),
+    pytest.param(lambda: as_regions(SCALAR), "expected a list of regions, got one ndarray", id="scalar_as_regions"),
+    pytest.param(
+        lambda: as_regions([{"box": SCALAR}]), "a list of numbers as box, got ndarray", id="scalar_as_box_in_json"
+    ),
     pytest.param(lambda: Point(1, 2, signal=1.5), "signal of a region must be the index .*, got 1.5", id="signal"),
     pytest.param(lambda: Point(1, 2, signal=-1), "signal of a region must be the index .*, got -1", id="last_signal"),
     pytest.param(lambda: Region(point=(1,), label=5), "label of a region must be text, got 5", id="label"),

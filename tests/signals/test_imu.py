@@ -31,6 +31,7 @@ def write(path, header, rows, separator=","):
         pytest.param((motion(9), 50), "at least 10 rows, got 9", id="short"),
         pytest.param((np.full((50, 6), np.nan), 50), "in 50 of 50 rows, the first of them row 1", id="nan"),
         pytest.param((np.ones((50, 6)), 50), "six constant columns; nothing was recorded", id="still"),
+        pytest.param((motion(), 10**5000), "rate: expected a number, got a whole number of 16610 bits", id="huge_rate"),
         pytest.param((motion(), 0.1), "expected a rate of 1 to 20000 Hz, got 0.1", id="slow"),
     ],
 )
