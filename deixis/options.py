@@ -194,7 +194,7 @@ def differences(earlier: Any, now: Any, name: str = "") -> Iterator[str]:
 
 
 def shown(value: object) -> str:
-    """A value for a sentence; of a long one its beginning, of a large number its bits, of an array or the like its class.
+    """A value for a sentence; of a long one its beginning, of a large number its bits, of an array its class.
 
     >>> shown("a"), shown(2**64), shown(object())
     ("'a'", 'a whole number of 65 bits', 'object')

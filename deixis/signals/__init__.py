@@ -15,10 +15,12 @@ from deixis.errors import InputError
 from deixis.files.budget import check_decoded, within_memory
 from deixis.geometry.extent import NOUNS
 from deixis.geometry.frames import Frame
+from deixis.options import shown
 from deixis.signals import opening
 from deixis.signals.audio import AUDIO, AudioSpec
 from deixis.signals.contents import Content, unwrapped
 from deixis.signals.depth import DEPTH, DepthSpec
+from deixis.signals.files import shown_path
 from deixis.signals.fmri import FMRI, FmriSpec, parcel_labels
 from deixis.signals.image import IMAGE, ImageSpec
 from deixis.signals.imu import IMU, ImuSpec
@@ -81,13 +83,13 @@ def open_signal(source: Any, modality: str | None = None, **options: float) -> S
     Raises: InputError, one sentence, for anything missing, empty, cut short, mislabelled or out of bounds.
     """
     if modality is not None and (not isinstance(modality, str) or modality not in MODALITIES):
-        raise InputError(f"modality: expected one of {', '.join(MODALITIES)}, got {modality!r:.40}.")
+        raise InputError(f"modality: expected one of {', '.join(MODALITIES)}, got {shown(modality)}.")
     if isinstance(source, Signal):
         if modality not in (None, source.modality):
             expected, got = MODALITIES[modality].noun, MODALITIES[source.modality].noun
             raise InputError(f"modality: expected {expected}, got '{source.name}', {got}.")
         return source
-    with within_memory(fspath(source) if isinstance(source, str | PathLike) else "signal"):
+    with within_memory(shown_path(source) if isinstance(source, str | PathLike) else "signal"):
         return _opened(unwrapped(source), modality, options)
 
 
@@ -97,7 +99,7 @@ def _opened(source: Any, modality: str | None, options: dict[str, float]) -> Sig
     if isinstance(source, str | PathLike):
         text = fspath(source)
         if isinstance(text, bytes):
-            raise InputError(f"signal: expected the path of a file as text, got {text!r:.40}.")
+            raise InputError(f"signal: expected the path of a file as text, got {shown(text)}.")
         named = opening.read_name(text, MODALITIES)
         if named.modality is not None and modality not in (None, named.modality):
             raise InputError(f"modality: expected {named.modality}, as '{source}' says, got '{modality}'.")
@@ -129,7 +131,9 @@ def name_in_folder(name: str, folder: str | Path) -> str:
     'depth@0.001:shots/map.png'
     """
     if not isinstance(name, str) or not isinstance(folder, str | Path):
-        raise InputError(f"name: expected the names of a file and of its folder, got {name!r:.40} and {folder!r:.40}.")
+        raise InputError(
+            f"name: expected the names of a file and of its folder, got {shown(name)} and {shown(folder)}."
+        )
     return opening.placed_name(name, Path(folder), MODALITIES)
 
 

@@ -3,6 +3,7 @@
 Does not know any modality: the marks of the modalities' formats come from their readers.
 """
 
+from os import PathLike
 from pathlib import Path
 
 from deixis.errors import InputError
@@ -41,8 +42,7 @@ def read_head(path: Path, expected: str) -> bytes:
     Raises: InputError for a missing or empty file, a folder, pipe or device, a web address, or a file that may not
     be read.
     """
-    text = str(path)
-    text = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+    text = shown_path(path)
     if "://" in text or text.startswith(("http:/", "https:/")):
         raise InputError(f"'{text}': expected {expected} on this machine, got a web address; download the file first.")
     try:
@@ -62,6 +62,12 @@ def read_head(path: Path, expected: str) -> bytes:
             f"'{text}': expected {expected}, got an empty file (0 bytes); it was probably never written to the end."
         )
     return head
+
+
+def shown_path(path: str | PathLike[str]) -> str:
+    """A path for a sentence; of a long text its beginning."""
+    text = str(path)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def matches(head: bytes, magics: tuple[Magic, ...]) -> str | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from deixis.errors import InputError
+from deixis.options import shown
 from deixis.signals.contents import Content, ContentFile
 from deixis.signals.files import FIRST_MAGICS, FOREIGN_MAGICS, HEAD_BYTES, PNG_MAGIC, matches, read_head
 from deixis.signals.modality import Modality
@@ -164,7 +165,7 @@ def _called(reader: Modality, way: str, arguments: tuple, options: Mapping[str, 
     unknown = [name for name in options if name != reader.parameter]
     if unknown:
         has = f"{reader.parameter}= only" if reader.parameter else "no such number"
-        raise InputError(f"{unknown[0]}=: expected {has} for {reader.noun}, got {options[unknown[0]]!r:.40}.")
+        raise InputError(f"{unknown[0]}=: expected {has} for {reader.noun}, got {shown(options[unknown[0]])}.")
     numbers = {name: as_number(number, f"{name}=") for name, number in options.items() if number is not None}
     call = getattr(reader, way)
     if set(numbers) - set(signature(call).parameters):

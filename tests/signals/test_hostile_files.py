@@ -3,6 +3,7 @@
 What would be decoded is small here or announced by a header alone: nothing of it is ever allocated.
 """
 
+import base64
 import os
 import socket
 import struct
@@ -208,6 +209,7 @@ def test_no_device_is_read(name: str, target: str, tmp_path: Path, monkeypatch):
         pytest.param({"bytes": 5}, {}, "expected 'bytes' as bytes, got int", id="number_of_bytes"),
         pytest.param({"array": [0.1], "sampling_rate": "x"}, {}, "sampling_rate: expected a number", id="rate_as_text"),
         pytest.param(([0.1] * 10, 10**400), {}, "expected a number", id="rate_too_large"),
+        pytest.param(np.ones((8, 8)), {"scale": 10**5000}, "got a whole number of 16610 bits", id="endless_option"),
         pytest.param("\ud800.png", {}, "lone surrogate", id="half_a_character"),
         pytest.param(None, {}, "got NoneType", id="nothing"),
     ],
@@ -223,8 +225,9 @@ def test_a_video_in_a_file_says_its_rate(tmp_path: Path):
         open_signal(tmp_path / "a.mp4", rate_hz=5)
 
 
-def test_exhausted_memory_is_a_sentence(tmp_path: Path, monkeypatch):
+def test_exhausted_memory_is_a_short_sentence(tmp_path: Path, monkeypatch):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    url = "data:image/png;base64," + base64.b64encode((tmp_path / "a.png").read_bytes() + bytes(9000)).decode()
 
     def exhausted(*arguments, **options):
         bytearray(2**62)
@@ -232,6 +235,8 @@ def test_exhausted_memory_is_a_sentence(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("PIL.Image.Image.crop", exhausted)
     with pytest.raises(InputError, match=r"a.png': expected what fits into the free memory"):
         open_signal(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"^'data:image/png;base64,.{278}…': expected what fits into the free memory"):
+        open_signal(url)
 
 
 @pytest.mark.parametrize(
