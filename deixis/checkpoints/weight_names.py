@@ -37,10 +37,13 @@ def check_weight_names(folder: Path) -> None:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files of weights that are read. Raises CheckpointError for an index that is none or names other files."""
-    index = folder / INDEX
-    if not index.is_file():
-        return [folder / SINGLE]
+    """The files of weights that transformers reads: of one file and an index beside it, the one file.
+
+    Raises CheckpointError for an index that is none or names other files.
+    """
+    index, single = folder / INDEX, folder / SINGLE
+    if single.is_file() or not index.is_file():
+        return [single]
     shards = read_weight_map(index)
     if shards is None:
         raise CheckpointError(f"{INDEX} is no index of weights; the file is damaged")

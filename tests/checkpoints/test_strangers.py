@@ -83,6 +83,12 @@ def link_out(folder):
     shard.symlink_to(folder.parent / "outside.safetensors")
 
 
+def one_file_outside(folder):
+    """transformers reads the one file, and not the shards of the index beside it."""
+    save_file({"x": torch.zeros(1)}, folder.parent / "outside.safetensors")
+    (folder / "model.safetensors").symlink_to(folder.parent / "outside.safetensors")
+
+
 def pickled(folder):
     torch.save({}, folder / "weights.bin")
     return "weights.bin"
@@ -130,6 +136,7 @@ CODE = {"AutoTokenizer": ["evil.T", "evil.T"]}
         ),
         pytest.param(index_with(pickled), r"expected names of \*.safetensors files, got 'weights.bin'", id="pickle"),
         pytest.param(link_out, "expected a file of the folder itself, got a link to", id="link"),
+        pytest.param(one_file_outside, "model.safetensors: expected a file of the folder", id="link_beside_an_index"),
         pytest.param(
             change(CONFIG, num_labels=10**8), "num_labels: expected at most 10000, got 100000000", id="labels"
         ),
