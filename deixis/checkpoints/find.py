@@ -4,7 +4,6 @@ The supported layouts: transformers' (one file or shards with an index, safetens
 `pytorch_model*.bin`), Meta's tensor-parallel `consolidated.*.pth`, and a lone checkpoint file. Reads no tensor.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from os.path import exists
 from pathlib import Path
 
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
-from deixis.errors import CheckpointError
+from deixis.errors import CheckpointError, DataError, InputError
+from deixis.files.json_text import read_object
 
 SINGLE = ("model.safetensors", "checkpoint.safetensors", "pytorch_model.bin")
 LONE_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".tar")
@@ -127,10 +127,9 @@ def _consolidated(folder: Path, what: str) -> list[Path]:
 def read_weight_map(index: Path) -> dict[str, str] | None:
     """File name per tensor in an index of shards; None where the file is no such index."""
     try:
-        value = json.loads(index.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
+        places = read_object(index).get("weight_map")
+    except (DataError, InputError):  # InputError: a pipe or a folder of such a name
         return None
-    places = value.get("weight_map") if isinstance(value, dict) else None
     is_index = isinstance(places, dict) and all(isinstance(name, str) for name in places.values())
     return places if is_index else None
 
@@ -140,9 +139,7 @@ def read_json(file: Path, what: str) -> dict:
     if not file.is_file():
         return {}
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{what} '{file}': expected a JSON object, got something else; the file is damaged")
-    return value
+        return read_object(file)
+    except DataError as error:
+        reason = f"{file.name}{str(error).removeprefix(str(file))}"
+        raise CheckpointError(f"{what} '{file}': expected a JSON object, got something else ({reason})") from error

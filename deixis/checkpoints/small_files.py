@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deixis.errors import CheckpointError, ConfigError, DataError
-from deixis.files.json_text import parse_json, read_json, read_text
+from deixis.files import json_text
 
 CODE = "auto_map"
 """The field by which a folder names Python to run."""
@@ -18,35 +18,35 @@ def read_settings(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        values = json.loads(read_text(file))
+        values = json.loads(json_text.read_text(file))
         if isinstance(values, dict):
             values.pop("model_max_length", None)
-            values = parse_json(json.dumps(values))
+        json_text.check_values(values)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file.name}: expected JSON, got something else; the file is damaged") from error
-    return _checked(values, file)
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{file.name} is no JSON object; the file is damaged")
+    return _without_code(values, file)
 
 
 def read_object(file: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises CheckpointError, which names the file."""
     try:
-        return _checked(read_json(file), file)
+        return _without_code(json_text.read_object(file), file)
     except DataError as error:
-        raise CheckpointError(f"{file.name}: {str(error).removeprefix(f'{file}: ')}") from error
+        raise CheckpointError(f"{file.name}{str(error).removeprefix(str(file))}") from error
 
 
 def text_of(file: Path) -> str:
     """The text of a file. Raises CheckpointError, which names it."""
     try:
-        return read_text(file)
+        return json_text.read_text(file)
     except DataError as error:
         raise CheckpointError(f"{file.name}: {str(error).removeprefix(f'{file}: ')}") from error
 
 
-def _checked(values: Any, file: Path) -> dict[str, Any]:
-    """A JSON object that names no Python to run. Raises CheckpointError."""
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{file.name} is no JSON object; the file is damaged")
+def _without_code(values: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The same values. Raises CheckpointError where they name Python to run."""
     if CODE in values:
         raise CheckpointError(
             f"{file.name}: expected no {CODE}, got {json.dumps(values[CODE])[:120]}: it names Python to run, and the "

@@ -72,7 +72,7 @@ def check_model(
 
 def _check_model_folder(model: str) -> None:
     """Raises CheckpointError for a folder that cannot hold a model, by its names and config.json alone."""
-    from deixis.files.json_text import read_json
+    from deixis.files.json_text import read_object
 
     folder = Path(model)
     if model == "bundled" or not folder.is_dir():  # a folder of that name here is not what is opened
@@ -83,11 +83,10 @@ def _check_model_folder(model: str) -> None:
             f"model '{model}': expected a file config.json in the folder, got none; it is no Deixis model"
         )
     try:
-        values = read_json(file) if file.is_file() else {}
+        if file.is_file():
+            read_object(file)
     except DataError as error:
-        raise CheckpointError(f"model '{model}': config.json: {str(error).removeprefix(f'{file}: ')}") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"model '{model}': config.json is no JSON object; the file is damaged")
+        raise CheckpointError(f"model '{model}': {file.name}{str(error).removeprefix(str(file))}") from error
 
 
 def holds_weights(folder: Path) -> bool:

@@ -62,6 +62,14 @@ def read_json(path: str | Path) -> Any:
         raise DataError(f"{path}: expected JSON, got something else ({error}); the file is damaged") from error
 
 
+def read_object(path: str | Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises DataError for other values, and as `read_json`."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise DataError(f"{path} is no JSON object; the file is damaged")
+    return value
+
+
 def parse_json(text: str | bytes) -> Any:
     """The values in a JSON text (bytes: UTF-8). Raises DataError, which says what is wrong, for anything else."""
     try:

@@ -3,6 +3,7 @@
 import ast
 import base64
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from deixis.checkpoints import open_config_and_processor, open_pretrained
 from deixis.checkpoints.processor_files import open_tokenizer
 from deixis.errors import DeixisError
 from deixis.model import DeixisConfig, DeixisProcessor, meta
+from deixis.systems.official import official_release
 from tests.toy import toy_image
 
 TEMPLATE, TOKENIZER, SETTINGS = "chat_template.jinja", "tokenizer.json", "tokenizer_config.json"
@@ -228,6 +230,14 @@ def test_a_folder_of_a_stranger_is_one_sentence(copy, damage, match):
     assert str(caught.value).startswith(f"model '{copy}': ")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_what_has_the_name_of_an_index_and_is_none_is_not_read(copy, make):
+    make(copy / "x.index.json")
+    assert open_pretrained(copy)[0].config.model_type == "deixis"
+    (copy / CONFIG).write_text('{"model_type": "other"}')
+    assert official_release(copy) is None
 
 
 def test_padding_that_a_tokenizer_asks_for_is_not_made(copy):

@@ -7,7 +7,15 @@ import pytest
 
 from deixis.errors import DataError, DeixisError
 from deixis.files import json_text
-from deixis.files.json_text import check_values, json_record, json_records, parse_json, read_json, read_text
+from deixis.files.json_text import (
+    check_values,
+    json_record,
+    json_records,
+    parse_json,
+    read_json,
+    read_object,
+    read_text,
+)
 
 BAD = [
     pytest.param("", "Expecting value", id="empty"),
@@ -127,7 +135,7 @@ def test_a_file_that_is_too_large_is_refused_with_its_size(tmp_path, monkeypatch
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-@pytest.mark.parametrize("read", [read_json, read_text, lambda path: list(json_records(path))])
+@pytest.mark.parametrize("read", [read_json, read_object, read_text, lambda path: list(json_records(path))])
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path, read):
     os.mkfifo(tmp_path / "pipe.json")
     with pytest.raises(DeixisError, match="expected a regular file, got a named pipe"):
@@ -139,3 +147,19 @@ def test_a_damaged_file_is_named(tmp_path):
     path.write_text("{")
     with pytest.raises(DataError, match=r"classes.json: expected JSON, got something else .* the file is damaged"):
         read_json(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        pytest.param("[{}]", r"classes.json is no JSON object; the file is damaged", id="list"),
+        pytest.param('{"a": NaN}', r"classes.json: expected JSON, got .*NaN is no number of JSON", id="nan"),
+    ],
+)
+def test_a_file_that_holds_no_object_is_named(tmp_path, text, sentence):
+    path = tmp_path / "classes.json"
+    path.write_text('{"a": 1}')
+    assert read_object(path) == {"a": 1}
+    path.write_text(text)
+    with pytest.raises(DataError, match=sentence):
+        read_object(path)
