@@ -22,6 +22,7 @@ from transformers import PreTrainedTokenizerFast
 
 from deixis.checkpoints.find import read_json
 from deixis.checkpoints.pieces import BPE, BYTE, CONTROL, NORMAL, UNKNOWN, PieceModel, read_pieces
+from deixis.checkpoints.tokenizer_json import read_tokenizer_json
 from deixis.errors import CheckpointError
 
 SPACE = "▁"
@@ -76,10 +77,10 @@ def _check_whole(tokenizer: PreTrainedTokenizerFast, token: str, file: Path) -> 
 
 def _from_json(file: Path) -> PreTrainedTokenizerFast:
     try:
-        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(file))
-    except Exception as error:  # the library raises bare exceptions
+        tokenizer = PreTrainedTokenizerFast(tokenizer_object=read_tokenizer_json(file))
+    except CheckpointError as error:
         raise CheckpointError(
-            f"tokenizer '{file}': expected a tokenizer.json, got a file that cannot be read"
+            f"tokenizer '{file}': expected a tokenizer.json, got a file that cannot be read ({error})"
         ) from error
     vocabulary = tokenizer.get_vocab()
     if not {"<s>", "</s>", "<unk>"} <= vocabulary.keys():

@@ -9,6 +9,7 @@ import sentencepiece
 from transformers import AutoTokenizer
 
 from deixis.checkpoints.tokenizer import find_tokenizer, read_tokenizer
+from deixis.errors import CheckpointError
 from deixis.model.generated import generated_text
 from tests.checkpoints.checkpoints import VOCABULARY, sentencepiece_model, write_tokenizer
 from tests.parity.slow_text import published_text
@@ -141,6 +142,16 @@ def test_another_tokenizer_json_is_refused(tmp_path, content, match):
     (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(ValueError, match=match):
         read_tokenizer(tmp_path / "tokenizer.json", (), 1, ())
+
+
+@pytest.mark.parametrize("part", ["normalizer", "decoder"])
+def test_a_tokenizer_json_that_would_fill_the_memory_is_refused(tmp_path, folder, part):
+    saved = json.loads(read_tokenizer(folder / "tokenizer.model", (), 323, ()).backend_tokenizer.to_str())
+    doubling = {"type": "Replace", "pattern": {"String": "e"}, "content": "ee"}
+    saved[part] = {"type": "Sequence", f"{part}s": [doubling] * 40}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(saved))
+    with pytest.raises(CheckpointError, match=rf"^tokenizer '.*tokenizer.json': .*{part}: expected replacements"):
+        read_tokenizer(tmp_path / "tokenizer.json", (), 323, ())
 
 
 def test_another_kind_of_sentencepiece_model_is_refused(tmp_path, folder):
