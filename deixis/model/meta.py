@@ -13,6 +13,7 @@ import torch
 from torch.nn.modules import module as torch_module
 
 from deixis.errors import ConfigError, DeixisError
+from deixis.model.loading import one_load
 
 MAX_PARTS = 20_000
 """Modules and tensors of a network; one of 80 layers has a tenth of that."""
@@ -44,11 +45,12 @@ def limited_parts() -> Generator[None]:
 
 @contextmanager
 def on_meta() -> Generator[None]:
-    """While the block runs, networks are built without values, and without warnings of parts that are left out.
+    """While the block runs, networks are built without values, and without warnings of parts that are left out; other
+    threads build and read none.
 
     Raises ConfigError for sizes that no network has.
     """
-    with torch.device("meta"), warnings.catch_warnings():
+    with one_load(), torch.device("meta"), warnings.catch_warnings():  # filters of warnings are of all threads
         warnings.filterwarnings("ignore", "Initializing zero-element tensors")
         try:
             yield

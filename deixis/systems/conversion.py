@@ -28,7 +28,6 @@ from deixis.files.full_disk import check_room
 from deixis.files.whole import whole_folder
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
 from deixis.model.devices import dtype_named
-from deixis.model.loading import one_load
 from deixis.model.meta import on_meta
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.systems.official import check_release
@@ -114,7 +113,7 @@ def build_network(config: DeixisConfig | PointMLPConfig) -> nn.Module:
 
 def meta_network(config: DeixisConfig | PointMLPConfig) -> nn.Module:
     """The network of a configuration without values: on the meta device."""
-    with one_load(), on_meta():
+    with on_meta():
         return build_network(config)
 
 

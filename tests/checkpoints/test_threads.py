@@ -5,14 +5,21 @@ from threading import Barrier
 
 import pytest
 import torch
+from torch.nn.modules import module as torch_module
 from transformers import AutoModelForImageTextToText, PreTrainedModel
 from transformers.initialization import no_tie_weights
 from transformers.utils import logging
 
-from deixis.checkpoints import open_pretrained
+from deixis.checkpoints import open_config_and_processor, open_pretrained
+from deixis.model import loading
+from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
+from deixis.systems.needs import needs_of
+from deixis.systems.pointmlp.classifier import CloudClassifier, load_classifier
 from tests.toy import toy_image
 
 COUNT = 4
+CLOUD = {"points": 32, "class_num": 2, "embed_dim": 8, "k_neighbors": [8, 8], "reducers": [2, 2]}
+CLOUD |= {"dim_expansion": [2, 2], "pre_blocks": [1, 1], "pos_blocks": [1, 1]}
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +65,32 @@ def test_types_of_loads_at_once_are_not_mixed(folder):
     wanted = [torch.float32, torch.bfloat16] * 2
     networks = at_once(COUNT, lambda number: open_pretrained(folder, wanted[number])[0])
     assert [{weight.dtype for weight in network.parameters()} for network in networks] == [{d} for d in wanted]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        pytest.param(lambda path: load_classifier(path / "cloud"), id="classifier"),
+        pytest.param(lambda path: open_config_and_processor(path / "model").folder(), id="size"),
+        pytest.param(lambda path: needs_of(PointMLPConfig.of(CLOUD)), id="needs"),
+    ],
+)
+def test_no_network_is_built_beside_a_load(toy, tmp_path, build):
+    for part in toy:
+        part.save_pretrained(tmp_path / "model")
+    CloudClassifier(PointMLP(PointMLPConfig.of(CLOUD)), ("a", "b")).save(tmp_path / "cloud")
+    is_free = []
+
+    def try_to_load(*_):  # at each part of a network
+        is_free.append(at_once(1, lambda _: loading._LOADING.acquire(blocking=False))[0])
+
+    hook = torch_module.register_module_module_registration_hook(try_to_load)
+    try:
+        build(tmp_path)
+    finally:
+        hook.remove()
+    assert is_free
+    assert not any(is_free)
 
 
 def test_a_process_in_which_loads_of_others_overlapped_still_loads(toy, folder, monkeypatch):

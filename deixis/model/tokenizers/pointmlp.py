@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from deixis.errors import ConfigError
+from deixis.model.loading import one_load
 from deixis.model.tokenizers.point_blocks import ACTIVATIONS, LocalGrouper, PointLayer, PosExtraction, PreExtraction
 from deixis.model.tokenizers.stems import Tokens
 from deixis.options import Checked, Count, Natural, Positive, check_choice, read_options
@@ -107,6 +108,7 @@ PRESETS: dict[str, PointMLPConfig] = {
 class PointMLP(nn.Module):
     """The network of a `PointMLPConfig`. `encode` gives features at the last anchors, `forward` class scores."""
 
+    @one_load()
     def __init__(self, config: PointMLPConfig):
         super().__init__()
         self.config = config
