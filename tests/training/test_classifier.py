@@ -12,6 +12,7 @@ import yaml
 from deixis.cli import main
 from deixis.datasets.classification.class_clouds import ClassClouds
 from deixis.datasets.classification.cloud_files import read_points
+from deixis.errors import CheckpointError
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
 from deixis.systems.pointmlp.classifier import CloudClassifier, load_classifier
 from deixis.training.classifier import ClassBatches, ClassifyRecipe, CloudData, augment, score, smoothed_loss
@@ -247,8 +248,9 @@ def test_a_folder_that_is_no_classifier(tmp_path, spoil, match):
     network = PointMLP(PointMLPConfig.of({**MODEL, "class_num": 2}))
     CloudClassifier(network, ("a", "b")).save(tmp_path / "model")
     spoil(tmp_path / "model")
-    with pytest.raises(ValueError, match=match):
+    with pytest.raises(CheckpointError, match=match) as told:
         load_classifier(tmp_path / "model")
+    assert str(told.value).startswith(f"classifier '{tmp_path / 'model'}': ")
 
 
 def test_classes_without_names_are_numbers(tmp_path):

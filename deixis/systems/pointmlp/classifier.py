@@ -108,7 +108,10 @@ def load_classifier(folder: str | Path) -> CloudClassifier:
         raise CheckpointError(
             f"classifier '{folder}': {CONFIG}: classes: expected a list of names, got {classes!r:.80}"
         )
-    return CloudClassifier(network.eval(), tuple(classes), unit_sphere)
+    try:
+        return CloudClassifier(network.eval(), tuple(classes), unit_sphere)
+    except CheckpointError as error:
+        raise CheckpointError(f"classifier '{folder}': {CONFIG}: {error}") from error
 
 
 def _network(config: PointMLPConfig, folder: Path) -> PointMLP:
