@@ -12,7 +12,7 @@ from deixis.checkpoints import open_pretrained
 from deixis.cli.convert import SYSTEMS
 from deixis.datasets.classification.class_clouds import SCANOBJECTNN_CLASSES
 from deixis.model import DeixisForConditionalGeneration
-from deixis.systems.conversion import WITHOUT_TOKENIZER, convert
+from deixis.systems.conversion import WITHOUT_TOKENIZER, _naming_source, convert
 from deixis.systems.pointmlp.convert import MODELNET40
 from deixis.systems.release import ConversionOptions
 from deixis.systems.releases import CONVERTIBLE
@@ -333,6 +333,11 @@ def test_the_source_is_not_overwritten(copy_of, tmp_path):
             convert("pointmlp", source, out, overwrite=True)
     with pytest.raises(ValueError, match="there is no folder"):
         convert("pointmlp", source, tmp_path / "a" / "b")
+
+
+def test_memory_that_is_exhausted_is_not_blamed_on_the_source():
+    with pytest.raises(RuntimeError, match="t allocate memory"), _naming_source("somewhere"):
+        torch.empty(2**60, dtype=torch.uint8)
 
 
 @pytest.mark.parametrize("kept", [pytest.param(False, id="new"), pytest.param(True, id="overwritten")])
