@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from os.path import isdir  # pathlib's raises for a name that is too long
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,7 @@ def run(
     Afterwards: deixis ask --model OUT FILE "QUESTION"
     """
     check_choice("SYSTEM", system, SYSTEMS)
-    if Path(source).is_dir() and not holds_weights(Path(source)):
+    if isdir(source) and not holds_weights(Path(source)):
         raise CheckpointError(
             f"source '{source}': expected weights (*.safetensors, pytorch_model*.bin or consolidated.*.pth), got none "
             "in the folder"

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from os.path import exists
 from pathlib import Path
 from threading import Event
 
@@ -204,7 +205,7 @@ def _check_out(out: Path, source: Path, overwrite: bool) -> None:
     """Raises InputError unless a new folder may be made at `out`."""
     if not out.parent.is_dir():
         raise InputError(f"'{out}': there is no folder '{out.parent}' to write the model into")
-    if source.exists():
+    if exists(source):  # of pathlib's, a name too long raises
         inside = source.resolve().is_relative_to(out.resolve())
         if out.exists() and inside:
             raise InputError(f"'{out}': expected a folder apart from the source, got one that holds it")

@@ -53,6 +53,7 @@ def test_the_options_arrive(tmp_path, capsys):
         ),
         pytest.param(("lisa", "{source}", "{out}"), "got a Ferret checkpoint; convert it as ferret", id="wrong_system"),
         pytest.param(("ferret", "nowhere", "{out}"), "source: expected a folder, a file or a hub id", id="source"),
+        pytest.param(("ferret", "a" * 300, "{out}"), "source: expected a folder, a file or a hub id", id="long_name"),
         pytest.param(("ferret", "{source}", "{out}/a/b"), "there is no folder", id="out"),
         pytest.param(
             ("ferret", "{source}", "{out}", "--dtype", "int8"), "--dtype: expected one of float32", id="dtype"

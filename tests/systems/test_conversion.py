@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from deixis.checkpoints import open_pretrained
 from deixis.cli.convert import SYSTEMS
 from deixis.datasets.classification.class_clouds import SCANOBJECTNN_CLASSES
+from deixis.errors import CheckpointError
 from deixis.model import DeixisForConditionalGeneration
 from deixis.systems.conversion import WITHOUT_TOKENIZER, _naming_source, convert
 from deixis.systems.pointmlp.convert import MODELNET40
@@ -333,6 +334,11 @@ def test_the_source_is_not_overwritten(copy_of, tmp_path):
             convert("pointmlp", source, out, overwrite=True)
     with pytest.raises(ValueError, match="there is no folder"):
         convert("pointmlp", source, tmp_path / "a" / "b")
+
+
+def test_a_name_too_long_for_a_source_is_one_sentence(tmp_path):
+    with pytest.raises(CheckpointError, match="source: expected a folder, a file or a hub id"):
+        convert("pointmlp", "a" * 300, tmp_path / "out")
 
 
 def test_memory_that_is_exhausted_is_not_blamed_on_the_source():

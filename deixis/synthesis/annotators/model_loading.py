@@ -8,7 +8,7 @@ which are wanted, and what for, is the callers' business.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import exists
+from os.path import exists, isdir  # of pathlib's, a name too long raises
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def find_model(name: str | Path, wanted: Wanted) -> FoundModel:
 
 def _folder(name: str | Path, what: str) -> Path:
     place = Path(name).expanduser()
-    if place.is_dir():
+    if isdir(place):
         return place
     if exists(place) or not is_hub_id(str(name)):
         raise DataError(f"{what}: expected a folder or a hub id (owner/name), got '{name}', which is neither")

@@ -137,6 +137,7 @@ def test_a_model_whose_numbers_are_not_known_is_refused(tmp_path):
     ("name", "match"),
     [
         pytest.param("nowhere", "expected a folder or a hub id .*, got 'nowhere', which is neither", id="nothing"),
+        pytest.param("a" * 300, "expected a folder or a hub id .*, got 'aaa.*', which is neither", id="long_name"),
         pytest.param("config.json", "got '.*config.json', which is neither", id="a_file"),
         pytest.param("toy/nowhere", "'toy/nowhere' is no folder here, was not fetched before", id="hub_offline"),
     ],
