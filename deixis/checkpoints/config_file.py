@@ -10,8 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from huggingface_hub.errors import StrictDataclassError
-
 from deixis.checkpoints.small_files import naming, read_object
 from deixis.checkpoints.weight_names import check_weight_names
 from deixis.errors import ConfigError
@@ -41,10 +39,7 @@ def read_config(folder: Path) -> DeixisConfig:
     values = read_object(folder / CONFIG)
     with naming(CONFIG):
         check_fields(values)
-        try:
-            config = DeixisConfig.from_dict(values)
-        except StrictDataclassError as error:  # transformers' check of the types of the fields
-            raise ConfigError(" ".join(str(error).split())) from error
+        config = DeixisConfig.from_dict(values)
         for name, options in config.signals.items():
             if not 0 < options.token_count <= MAX_TOKENS:
                 raise ConfigError(
