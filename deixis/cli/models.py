@@ -84,11 +84,12 @@ def _print_tables(rows: dict[str, dict[str, Any]]) -> None:
 
 
 def _memory(row: dict[str, Any], dtype: str, device: str) -> str:
+    from deixis.systems.needs import size_text
+
     nbytes = row["memory_bytes"][dtype][device]
     if nbytes is None:
         return ""
-    size = f"{nbytes / 1e9:.1f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:.0f} MB"
-    return f"{size} ({row['fits_gb'][dtype][device]})"
+    return f"{size_text(nbytes)} ({row['fits_gb'][dtype][device]})"
 
 
 def _count(number: int) -> str:

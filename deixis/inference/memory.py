@@ -8,7 +8,7 @@ import torch
 
 from deixis.checkpoints import Opened
 from deixis.errors import ConfigError, UnsupportedError
-from deixis.systems.needs import ROOM, WHOLE, Needs, needs_of
+from deixis.systems.needs import ROOM, WHOLE, Needs, needs_of, size_text
 
 CGROUP = Path("/sys/fs/cgroup")
 logger = logging.getLogger(__name__)
@@ -38,12 +38,14 @@ def choose_dtype(
         dtype, word = torch.bfloat16, "bfloat16"
     if (least := needs.nbytes(word, place.type)) is not None and least > free:
         raise UnsupportedError(
-            f"model '{opened.name}': its weights need {_size(least)} of memory as {word}, and {_size(free)} are free "
-            f"on {place}; {_what_fits(needs, place, free)}"
+            f"model '{opened.name}': its weights need {size_text(least)} of memory as {word}, and "
+            f"{size_text(free)} are free on {place}; {_what_fits(needs, place, free)}"
         )
     if smaller:
         logger.warning(
-            "float32 needs %s of memory and %s are free: the weights are read as bfloat16", _size(needed), _size(free)
+            "float32 needs %s of memory and %s are free: the weights are read as bfloat16",
+            size_text(needed),
+            size_text(free),
         )
     return dtype
 
@@ -66,12 +68,8 @@ def _what_fits(needs: Needs, place: torch.device, free: int) -> str:
     for word, argument in (("bfloat16", "dtype"), ("int8", "quantization"), ("int4", "quantization")):
         nbytes = needs.nbytes(word, place.type)
         if nbytes is not None and nbytes < free:
-            return f"--{argument} {word} needs {_size(nbytes)}"
+            return f"--{argument} {word} needs {size_text(nbytes)}"
     return "take a smaller model or another device"
-
-
-def _size(nbytes: int) -> str:
-    return f"{nbytes / 1e9:.1f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:.0f} MB"
 
 
 def _word(dtype: torch.dtype) -> str:

@@ -45,6 +45,11 @@ class Needs:
         return None if nbytes is None else next((gb for gb in MEMORY_GB if gb >= nbytes * ROOM / 1e9 + 1), None)
 
 
+def size_text(nbytes: int) -> str:
+    """Bytes of memory as text: "13.5 GB", or "2 MB" below one GB."""
+    return f"{nbytes / 1e9:.1f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:.0f} MB"
+
+
 def needs_of(config: DeixisConfig | PointMLPConfig) -> Needs:
     """Counts the parameters of a configuration's network, shared ones once. A PointMLP is never quantised."""
     network = meta_network(config)
