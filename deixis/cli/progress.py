@@ -118,10 +118,16 @@ def waiting(what: str) -> Generator[None]:
 
 @contextmanager
 def resumable(folder: Path) -> Generator[Stages]:
-    """The stages of a run in `folder`; an interrupt says that the same command resumes it."""
+    """The stages of a run in `folder`; what stops it says that the same command resumes it."""
+    with stop_told(f"the same command resumes {folder}"), Stages() as progress:
+        yield progress
+
+
+@contextmanager
+def stop_told(resuming: str) -> Generator[None]:
+    """An interrupt of the block, and a signal that ends it, says how it is resumed."""
     try:
-        with Stages() as progress:
-            yield progress
+        yield
     except (KeyboardInterrupt, SystemExit):
-        say(f"\nstopped; the same command resumes {folder}", err=True)
+        say(f"\nstopped; {resuming}", err=True)
         raise

@@ -1,8 +1,7 @@
 """`deixis train`: trains the stages of a recipe, or resumes them."""
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,7 +25,9 @@ def run(
     """
     recipe = find_recipe(recipe)
     check_folder(out)
-    from deixis.cli.progress import training_log
+    from deixis.cli.progress import stop_told, training_log
+    from deixis.files.state import read_state
+    from deixis.training.classifier import SCORES
     from deixis.training.recipe import train
     from deixis.training.recipe_file import Recipe, read_recipe
 
@@ -34,16 +35,19 @@ def run(
     plan = read_recipe(recipe)
     check_installed(*NEEDED, *(WORLD_NEEDS if isinstance(plan, Recipe) and plan.uses_world else ()))
     before = {path: path.stat().st_ino for path in folder.glob("*/model")}
-    try:
-        with training_log():
-            model = train(plan, folder)
-    except KeyboardInterrupt:
-        if folder.is_dir():
-            say(f"\nstopped; to resume: deixis train {recipe} --out {folder}", err=True)
-        raise
+    with training_log(), stop_told(f"to resume: deixis train {recipe} --out {folder}"):
+        model = train(plan, folder)
     was_there = before.get(model) == model.stat().st_ino
     say(f"the model is in {model}" + ", trained before: nothing was left to do" * was_there)
-    if (model.parent / "scores.json").is_file():  # of a classifier
-        for clouds, scores in json.loads((model.parent / "scores.json").read_text(encoding="utf-8")).items():
-            overall, mean_class = (f"{100 * scores[name]:.2f} %" for name in ("overall", "mean_class"))
-            say(f"{clouds}: overall accuracy {overall}, mean class accuracy {mean_class}")
+    if (model.parent / SCORES).is_file():  # of a classifier
+        remedy = "remove it; the model beside it is whole"
+        for line in read_state(model.parent / SCORES, _score_lines, remedy):
+            say(line)
+
+
+def _score_lines(scores: Any) -> list[str]:
+    lines = []
+    for clouds, values in scores.items():
+        overall, mean_class = (f"{100 * float(values[name]):.2f} %" for name in ("overall", "mean_class"))
+        lines.append(f"{clouds}: overall accuracy {overall}, mean class accuracy {mean_class}")
+    return lines

@@ -1,6 +1,7 @@
 """Training a classifier of clouds: recipes, the published loss and augmentation, and real clouds that are learnt."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -185,6 +186,26 @@ def test_a_finished_run_is_left_alone_and_another_recipe_refused(trained, capsys
     assert (trained / "classify" / "model" / "model.safetensors").stat().st_mtime_ns == before
     with pytest.raises(ValueError, match=r"holds a run of another recipe \(its epochs is 20, now it is 21"):
         train(replace(recipe, epochs=21), trained)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param('{"test": {"overall": 0.5', "Expecting", id="cut"),
+        pytest.param('{"test": {"overall": 0.5}}', "'mean_class'", id="lacks_a_score"),
+        pytest.param('{"test": {"overall": "half", "mean_class": 1}}', "could not convert", id="text_for_a_score"),
+        pytest.param("[1]", "no attribute 'items'", id="list"),
+    ],
+)
+def test_damaged_scores_of_a_finished_run_are_one_sentence(trained, tmp_path, capsys, content, why):
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / "classify" / "scores.json").write_text(content)
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["train", str(trained / "recipe.yaml"), "--out", str(run)])
+    told = capsys.readouterr().err
+    assert f"'{run / 'classify' / 'scores.json'}': expected what an earlier run stored there, got a damaged" in told
+    assert why in told
+    assert told.endswith("; remove it; the model beside it is whole\n")
 
 
 def test_a_run_that_was_stopped_ends_as_an_unbroken_one(tmp_path, monkeypatch):

@@ -1,7 +1,10 @@
 """Running a recipe: a run that was stopped ends as an unbroken one, half a checkpoint counts for nothing."""
 
 import json
+import os
 import shutil
+import signal
+import sys
 
 import pytest
 import torch
@@ -276,6 +279,16 @@ def test_the_command_trains_and_goes_on_after_an_interrupt(command, tmp_path, mo
     assert printed.endswith(f"the model is in {out / 'instruct' / 'model'}\n")
     assert "4/4" in shown
     assert command(path, "--out", out)[1].endswith("model, trained before: nothing was left to do\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it ends the process at once")
+def test_the_command_tells_how_it_goes_on_after_a_signal_too(command, tmp_path, monkeypatch):
+    path, out = tmp_path / "toy.yaml", tmp_path / "run"
+    path.write_text(yaml.safe_dump(toy_recipe()))
+    monkeypatch.setattr(recipes, "_stage", lambda *arguments: os.kill(os.getpid(), signal.SIGTERM))
+    code, printed, shown = command(path, "--out", out)
+    assert (code, printed) == (143, "")
+    assert shown.endswith(f"\nstopped; to resume: deixis train {path} --out {out}\n")
 
 
 @pytest.mark.parametrize(
