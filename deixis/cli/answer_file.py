@@ -68,35 +68,41 @@ def answer_file(path: Path) -> Generator[AnswerFile]:
 
 def _read(answers: AnswerFile) -> None:
     """Counts the answers that are there, and removes what is none."""
-    part = answers.path.with_name(f".{answers.path.name}.part")
+    dropped = set()
+    for number, place, line in text_lines(answers.path):
+        record = None if isinstance(line, DataError) else _record(line)
+        if record is None:
+            raise InputError(f"'{answers.path}': line {number} is no answer of an earlier batch; name another --out")
+        if "text" in record:
+            answers.done[record["key"]] += 1
+            answers.models.add(str(record.get("model")))
+        else:
+            dropped.add(place)
+    if dropped:
+        _remove_lines(answers.path, dropped)
+
+
+def _remove_lines(path: Path, places: set[int]) -> None:
+    """Removes the lines that begin at these bytes of a file."""
+    part = path.with_name(f".{path.name}.part")
     try:
-        with full_disk_named(answers.path, part), part.open("wb") as kept:
-            dropped = False
-            for number, _, line in text_lines(answers.path):
-                if isinstance(line, DataError) or not _is_ours(line):
-                    raise InputError(
-                        f"'{answers.path}': line {number} is no answer of an earlier batch; name another --out"
-                    )
-                record = parse_json(line) if line.endswith(b"\n") else {}
-                if "text" not in record:
-                    dropped = True
-                    continue
-                kept.write(line)
-                answers.done[record["key"]] += 1
-                answers.models.add(str(record.get("model")))
-        if dropped:
-            part.replace(answers.path)
+        with full_disk_named(path, part), part.open("wb") as kept:
+            kept.writelines(
+                line for _, place, line in text_lines(path) if isinstance(line, bytes) and place not in places
+            )
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _is_ours(line: bytes) -> bool:
-    """Whether this command wrote a line, also one that is cut."""
+def _record(line: bytes) -> dict[str, Any] | None:
+    """What this command wrote as a line, nothing of one that is cut; None for a line of anything else."""
     if not line.endswith(b"\n"):
-        return _CUT.match(line) is not None
+        return {} if _CUT.match(line) else None
     try:
         record = parse_json(line)
     except DataError:
-        return False
+        return None
     is_record = isinstance(record, dict) and isinstance(record.get("line"), int)
-    return is_record and ("text" in record or "error" in record) and _KEY.fullmatch(str(record.get("key"))) is not None
+    is_ours = is_record and ("text" in record or "error" in record) and _KEY.fullmatch(str(record.get("key")))
+    return record if is_ours else None
