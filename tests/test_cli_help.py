@@ -18,7 +18,7 @@ from deixis.cli.errors import bug_sentence, user_sentence
 from deixis.cli.progress import training_log
 from deixis.errors import InputError, UnsupportedError
 
-HEAVY = ("torch", "transformers", "scipy", "trimesh", "numpy")
+HEAVY = ("torch", "transformers", "scipy", "trimesh", "numpy", "filelock")
 
 
 def deixis_command(*words: str) -> subprocess.CompletedProcess[str]:

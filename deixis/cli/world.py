@@ -8,8 +8,6 @@ import typer
 
 from deixis.cli.terminal import say
 from deixis.errors import DataError, InputError
-from deixis.files.locks import alone
-from deixis.files.own import check_own
 from deixis.options import check_choice
 
 if TYPE_CHECKING:
@@ -49,6 +47,8 @@ def run(
 
         check_drawing(show, ())
     if out is not None:
+        from deixis.files.locks import alone
+        from deixis.files.own import check_own
         from deixis.samples.shards import write_shard
 
         path = out / f"{split}.jsonl"
