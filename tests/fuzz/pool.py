@@ -29,12 +29,11 @@ FINE = ("answered", "refused")
 @dataclass(frozen=True)
 class Outcome:
     """What came of a case. kind: "answered" or "refused", else a failure: "traceback", "hang", "memory", "crash",
-    "forbidden" or "sentence". text: the sentence, or all that is known. growth: bytes that it added to the memory."""
+    "forbidden" or "sentence". text: the sentence, or all that is known."""
 
     kind: str
     text: str
     cpu_s: float = 0.0
-    growth: int = 0
 
     @property
     def is_fine(self) -> bool:

@@ -122,7 +122,7 @@ def main() -> None:
         growth = _status("VmHWM") - before
         if growth > MAX_GROWTH and kind in ("answered", "refused"):
             kind, text = "memory", f"{growth / GIB:.1f} GiB; {text}"
-        json.dump({"kind": kind, "text": text[-8000:], "cpu_s": cpu_s, "growth": growth}, answers)
+        json.dump({"kind": kind, "text": text[-8000:], "cpu_s": cpu_s}, answers)
         answers.write("\n")
         answers.flush()
 
