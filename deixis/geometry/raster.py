@@ -97,17 +97,26 @@ def _scribble_patch(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, 
     ends = (points[1:] if len(points) > 1 else points) - (left, top)
     first = np.clip(np.ceil(np.minimum(starts, ends)[:, 1] - radius - 0.5), 0, rows).astype(np.int64)
     last = np.clip(np.ceil(np.maximum(starts, ends)[:, 1] + radius + 0.5), 0, rows).astype(np.int64)
-    turns = np.zeros(rows * (columns + 1), dtype=np.int64)
+    turns = np.zeros(rows * (columns + 1), dtype=np.int32)
     for segment, row in _rows_in_blocks(first, last):
         low, high = _run_near(starts[segment], ends[segment], row + 0.5, radius)
         begin = np.clip(np.ceil(low - 0.5), 0, columns).astype(np.int64)
         end = np.clip(np.floor(high - 0.5) + 1, begin, columns).astype(np.int64)
-        np.add.at(turns, row * (columns + 1) + begin, 1)
-        np.subtract.at(turns, row * (columns + 1) + end, 1)
-    patch = np.cumsum(turns.reshape(rows, columns + 1)[:, :columns], axis=1) > 0
+        np.add.at(turns, row * (columns + 1) + begin, np.int32(1))  # a number of another type takes 20 times as long
+        np.subtract.at(turns, row * (columns + 1) + end, np.int32(1))
+    patch = _along_rows(turns, rows, columns) > 0
     if not patch.any():
         patch[patch.shape[0] // 2, patch.shape[1] // 2] = True
     return top, left, patch
+
+
+def _along_rows(steps: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Sums of the steps from the left of each row, (rows, columns), in the memory of the steps: an image may be large.
+
+    steps: (rows * (columns + 1),), the last of each row behind its pixels.
+    """
+    pixels = steps.reshape(rows, columns + 1)[:, :columns]
+    return np.cumsum(pixels, axis=1, dtype=steps.dtype, out=pixels)
 
 
 def _rows_in_blocks(first: np.ndarray, last: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -165,12 +174,12 @@ def _polygon_patch(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, i
     x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
     first = np.clip(np.ceil(np.minimum(y1, y2) - 0.5), 0, rows).astype(np.int64)
     last = np.clip(np.ceil(np.maximum(y1, y2) - 0.5), 0, rows).astype(np.int64)
-    flips = np.zeros(rows * (columns + 1), dtype=np.int64)
+    flips = np.zeros(rows * (columns + 1), dtype=np.uint8)  # odd or even, also once it has run over
     for edge, row in _rows_in_blocks(first, last):  # rows whose middle the edge crosses
         crossing_x = x1[edge] + (row + 0.5 - y1[edge]) * (x2 - x1)[edge] / (y2 - y1)[edge]
         column = np.clip(np.ceil(crossing_x - 0.5), 0, columns).astype(np.int64)
-        np.add.at(flips, row * (columns + 1) + column, 1)
-    patch = np.cumsum(flips.reshape(rows, columns + 1)[:, :columns], axis=1) % 2 == 1
+        np.add.at(flips, row * (columns + 1) + column, np.uint8(1))
+    patch = (_along_rows(flips, rows, columns) & 1).view(bool)
     if not patch.any():  # thinner than a pixel everywhere: the pixels of its corners
         patch[np.clip(y1, 0, rows - 1).astype(np.int64), np.clip(x1, 0, columns - 1).astype(np.int64)] = True
     return top, left, patch

@@ -1,5 +1,7 @@
 """Pixels and points inside regions, the points a sampler reads, and bounding boxes."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -96,6 +98,23 @@ def test_polygon_equals_crossing_numbers_of_every_centre(corners):
     assert got.any()
     if inside.any():
         assert (got != inside).mean() < 0.003  # centres that lie on an edge, up to rounding
+
+
+def test_a_polygon_of_more_edges_in_a_row_than_a_byte_counts():
+    corners = [(x, y) for x in range(600) for y in ((-5, 15) if x % 2 else (15, -5))]
+    assert np.array_equal(rasterise(Polygon(corners), (10, 600)), np.tile([True, False], (10, 300)))
+
+
+@pytest.mark.parametrize(("form", "bytes_per_px"), [(Polygon, 3), (Scribble, 6)], ids=["polygon", "scribble"])
+def test_memory_of_a_large_image(form, bytes_per_px):
+    region = form([(0, 0), (3000, 0), (3000, 2000), (0, 2000)])
+    tracemalloc.start()
+    try:
+        assert rasterise(region, (2000, 3000)).any()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < bytes_per_px * 2000 * 3000
 
 
 @settings(max_examples=60, deadline=None)
