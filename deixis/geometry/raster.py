@@ -29,8 +29,8 @@ def rasterise(region: Region, size_hw: tuple[int, int]) -> Bool[np.ndarray, "hei
     """Mask of the pixels inside a region of an image; at least one pixel. Raises InputError for other regions."""
     if region.form == "mask":
         return _mask_array(region, size_hw).copy()
-    mask = np.zeros(size_hw, dtype=bool)
     top, left, patch = pixel_patch(region, size_hw)
+    mask = np.zeros(size_hw, dtype=bool)
     mask[top : top + patch.shape[0], left : left + patch.shape[1]] = patch
     return mask
 
