@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from deixis.checkpoints import bundled_folder, open_pretrained
-from deixis.training.recipe import SHARD_SIZE
+from deixis.training.run_folder import SHARD_SIZE
 
 
 def bundle(trained: Path) -> Path:

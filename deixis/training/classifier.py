@@ -37,7 +37,8 @@ from deixis.options import (
     read_options,
 )
 from deixis.systems.pointmlp.classifier import CloudClassifier
-from deixis.training.stage_run import COPY, MODEL, TrainingOptions, read_copy, run_stage, write_copy
+from deixis.training.run_folder import COPY, MODEL, read_copy, write_copy
+from deixis.training.stage_run import TrainingOptions, run_stage
 
 logger = logging.getLogger(__name__)
 TASK = "classify"  # also the folder of the stage, as in other recipes

@@ -10,7 +10,7 @@ from deixis.errors import ConfigError
 from deixis.options import differences, plain_values
 from deixis.training.classifier import ClassifyRecipe
 from deixis.training.recipe_file import Recipe, read_recipe
-from deixis.training.stage_run import COPY, MODEL, last_step, read_copy
+from deixis.training.run_folder import COPY, MODEL, last_step, read_copy
 
 FREE = ("workers", "log_steps", "save_steps")  # fields of a stage that change nothing that is learnt
 

@@ -5,33 +5,26 @@ The device is the Trainer's choice; on a CPU with bfloat16 the matrix products r
 """
 
 import logging
-import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, no_type_check
+from typing import Any, no_type_check
 
 import torch
-import yaml
 from torch import nn
-from torch.utils.data import IterableDataset, get_worker_info
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
-from transformers.trainer_utils import SchedulerType, get_last_checkpoint
+from transformers.trainer_utils import SchedulerType
 
 from deixis.errors import CheckpointError, DeixisError, is_out_of_memory
 from deixis.files.full_disk import full_disk_named
-from deixis.files.state import stored
-from deixis.files.whole import whole_file
-from deixis.options import Count, Natural, NonNegative, check_choice, check_fields, plain_values
+from deixis.options import Count, Natural, NonNegative, check_choice, check_fields
+from deixis.training.run_folder import last_checkpoint, last_step
+from deixis.training.trainer import AtomicSave, BatchStream, FirstStep, LossLog, PartTrainer, first
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
-COPY = "recipe.yaml"  # of the recipe, in the folder of its run
-MODEL = "model"  # the folder that a stage ends with, in its own
-DONE = "done"  # in a checkpoint that is whole
 
 
 @no_type_check
@@ -57,119 +50,6 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         check_fields(self)
         check_choice("schedule", self.schedule, [schedule.value for schedule in SchedulerType])
-
-
-class PartTrainer(Trainer):
-    """transformers' Trainer, with learning rates of single weights by `id`."""
-
-    def __init__(self, rates: Mapping[int, float], **options: Any):
-        super().__init__(**options)
-        self.rates = rates
-
-    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        given = self.optimizer is not None
-        optimizer = super().create_optimizer(model)
-        if self.rates and not given:
-            split = []
-            for group in optimizer.param_groups:
-                own: dict[float, list[nn.Parameter]] = {}
-                for weight in group["params"]:
-                    own.setdefault(self.rates.get(id(weight), group["lr"]), []).append(weight)
-                split += [{**group, "params": weights, "lr": rate} for rate, weights in own.items()]
-            optimizer.param_groups[:] = split
-        return optimizer
-
-
-class BatchStream(IterableDataset):
-    """Batches `make(step)` for step = start, start + 1, ..., stop - 1, shared out among the loader's workers."""
-
-    def __init__(self, make: Callable[[int], dict[str, Any]], start: int, stop: int):
-        self.make, self.start, self.stop = make, start, stop
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        worker = get_worker_info()
-        if worker:
-            torch.set_num_threads(1)
-        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        for number in range(self.start + first, self.stop, step):
-            yield self.make(number)
-
-
-def first(items: list[dict[str, Any]]) -> dict[str, Any]:
-    """The collator of a stream of whole batches."""
-    return items[0]
-
-
-class LossLog(TrainerCallback):
-    """Adds the model's dictionary of losses, averaged since the last log, to what is logged.
-
-    It must precede the callbacks that write logs, which write the values that they are given.
-    """
-
-    def __init__(self, model: nn.Module):
-        self.sums: dict[str, list[float]] = {}
-        model.register_forward_hook(self._record)
-
-    def _record(self, module: nn.Module, args: Any, output: Any) -> None:
-        if module.training:
-            for name, value in output["losses"].items():
-                self.sums.setdefault(name, []).append(float(value))
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if logs is not None and "loss" in logs:
-            named = {name: round(sum(values) / len(values), 4) for name, values in self.sums.items()}
-            logs |= named
-            state.log_history[-1] |= named
-            self.sums.clear()
-
-
-class AtomicSave(TrainerCallback):
-    """Keeps half-written checkpoints from counting: a checkpoint without its `done` file is removed on resume."""
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        # the state of a checkpoint holds the intervals that its run had
-        state.logging_steps, state.save_steps = args.logging_steps, args.save_steps
-
-    def on_save(self, args, state, control, **kwargs):
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (folder / DONE).touch()
-
-
-class FirstStep(TrainerCallback):
-    """Whether a step has begun: what fails before is the fault of what the Trainer resumes from."""
-
-    has_begun = False
-
-    def on_step_begin(self, args, state, control, **kwargs):
-        self.has_begun = True
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint under `folder`; halves left by a kill are removed."""
-    while folder.is_dir() and (found := get_last_checkpoint(str(folder))):
-        if (Path(found) / DONE).exists():
-            return Path(found)
-        logger.warning("removing the unfinished checkpoint %s", found)
-        shutil.rmtree(found)
-    return None
-
-
-def last_step(folder: Path) -> int:
-    """The step of the newest whole checkpoint under `folder`; 0 without one."""
-    steps = (path.parent.name.removeprefix("checkpoint-") for path in folder.glob(f"checkpoint-*/{DONE}"))
-    return max((int(step) for step in steps if step.isdecimal()), default=0)
-
-
-def write_copy(recipe: Any, out: Path) -> None:
-    """Writes the recipe of a run into its folder."""
-    with whole_file(out / COPY) as part:
-        part.write_text(yaml.safe_dump(plain_values(recipe), sort_keys=False), encoding="utf-8")
-
-
-def read_copy(out: Path, read: Callable[[Path], T]) -> T:
-    """`read` of the recipe of an earlier run. Raises DataError where it is damaged."""
-    with stored(out / COPY, f"put the recipe there again, or remove the folder '{out}' to begin again"):
-        return read(out / COPY)
 
 
 def run_stage(

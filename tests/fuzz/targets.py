@@ -101,8 +101,8 @@ def ask_in_python(folder: Path) -> None:
 def start_of_training(folder: Path) -> None:
     """What `deixis train recipe.yaml --out run` reads before it trains: the recipe, and the run that it resumes."""
     from deixis.training.recipe_file import Recipe, read_recipe
+    from deixis.training.run_folder import last_checkpoint
     from deixis.training.same_run import check_same_run
-    from deixis.training.stage_run import last_checkpoint
 
     plan = read_recipe(folder / "recipe.yaml")
     if isinstance(plan, Recipe):

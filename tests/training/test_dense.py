@@ -5,8 +5,8 @@ import torch
 
 from deixis.model.encoder.field import Field, grid_positions
 from deixis.training.dense import DenseBatches, DenseHeads, DensePretrainer
-from deixis.training.recipe import dense_heads
-from deixis.training.stage_run import BatchStream
+from deixis.training.start import dense_heads
+from deixis.training.trainer import BatchStream
 
 
 def grid_field(kind, grid, fine_grid):

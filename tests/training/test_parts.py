@@ -85,7 +85,7 @@ def test_adapters_are_saved_as_peft_loads_them(network, inputs, tmp_path):
 def test_each_part_has_its_learning_rate(network, tmp_path):
     from transformers import TrainingArguments
 
-    from deixis.training.stage_run import PartTrainer
+    from deixis.training.trainer import PartTrainer
 
     trained = TrainedParts(network, {"projection": "full", "masks": "full"}, learning_rates={"masks": 1e-5})
     arguments = TrainingArguments(str(tmp_path), learning_rate=1e-3, weight_decay=0.1, report_to=[])

@@ -13,14 +13,16 @@ from deixis.errors import ConfigError
 from deixis.files.yaml_text import read_yaml
 from deixis.geometry import Extent, Region
 from deixis.model import DeixisConfig
+from deixis.model.masks.cells import mask_cells
 from deixis.options import plain_values
 from deixis.samples.media import media_reference
 from deixis.samples.sample import Sample, Turn
 from deixis.signals import Signal, open_signal
 from deixis.systems.deixis.preset import union_config
 from deixis.training import recipe as recipes
-from deixis.training.recipe import dense_heads, mask_cells, start_model, train
+from deixis.training.recipe import train
 from deixis.training.recipe_file import DenseStage, InstructStage, Recipe, parse_recipe, read_recipe
+from deixis.training.start import dense_heads, start_model
 from tests.model.test_union import EXAMPLES
 from tests.systems.test_presets import TOY_UNION
 from tests.toy import SAM_SIZES, SIZES, toy_audio, toy_plan, toy_recipe
@@ -33,7 +35,7 @@ SHIPPED = sorted(path for path in FOLDER.glob("*.yaml") if not path.stem.startsw
 @pytest.fixture(autouse=True)
 def few_words(monkeypatch):
     """The tokenizer learns from two scenes instead of very many."""
-    monkeypatch.setattr(recipes, "TEXT_SEEDS", 2)
+    monkeypatch.setattr("deixis.training.start.TEXT_SEEDS", 2)
 
 
 def written(tmp_path, recipe):

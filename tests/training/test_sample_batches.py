@@ -354,15 +354,16 @@ def test_a_wrong_recipe_is_one_sentence_and_writes_nothing(changes, sentence, st
 
 def test_the_shipped_recipe_trains_the_bundled_model(start):
     from deixis.training import recipe as recipes
+    from deixis.training.start import dense_heads, start_model
 
     values = read_yaml(SHIPPED)
     (stage,) = values["stages"]
     stage |= {"data": [{"path": str(start / "data" / "train-*")}], "batch": dict.fromkeys(stage["batch"], 1)}
     plan = parse_recipe(values)
     (stage,) = plan.stages
-    model, processor = recipes.start_model(plan)
+    model, processor = start_model(plan)
     mixture = Mixture(stage.mixture, 7)
-    network, batches = recipes._stage(stage, model, recipes.dense_heads(model), processor, 7, start / "run", mixture)
+    network, batches = recipes._stage(stage, model, dense_heads(model), processor, 7, start / "run", mixture)
     output = network.train()(**batches(0))
     output["loss"].backward()
     assert torch.isfinite(output["loss"])

@@ -9,14 +9,16 @@ import torch
 from deixis.conversation import IGNORED
 from deixis.geometry import Region
 from deixis.inference import load
+from deixis.model.masks.cells import mask_cells
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
 from deixis.systems import SYSTEMS
 from deixis.systems.conversion import convert
-from deixis.training.recipe import mask_cells, start_model, train
+from deixis.training.recipe import train
 from deixis.training.recipe_file import parse_recipe
 from deixis.training.sample_batches import SampleBatches
+from deixis.training.start import start_model
 from tests.checkpoints.checkpoints import WRITERS
 from tests.toy import toy_image
 

@@ -1,0 +1,97 @@
+"""transformers' Trainer for stages of whole batches: rates by part, losses by name, checkpoints that are whole."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import IterableDataset, get_worker_info
+from transformers import Trainer, TrainerCallback
+
+from deixis.training.run_folder import DONE
+
+
+class PartTrainer(Trainer):
+    """transformers' Trainer, with learning rates of single weights by `id`."""
+
+    def __init__(self, rates: Mapping[int, float], **options: Any):
+        super().__init__(**options)
+        self.rates = rates
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        given = self.optimizer is not None
+        optimizer = super().create_optimizer(model)
+        if self.rates and not given:
+            split = []
+            for group in optimizer.param_groups:
+                own: dict[float, list[nn.Parameter]] = {}
+                for weight in group["params"]:
+                    own.setdefault(self.rates.get(id(weight), group["lr"]), []).append(weight)
+                split += [{**group, "params": weights, "lr": rate} for rate, weights in own.items()]
+            optimizer.param_groups[:] = split
+        return optimizer
+
+
+class BatchStream(IterableDataset):
+    """Batches `make(step)` for step = start, start + 1, ..., stop - 1, shared out among the loader's workers."""
+
+    def __init__(self, make: Callable[[int], dict[str, Any]], start: int, stop: int):
+        self.make, self.start, self.stop = make, start, stop
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        worker = get_worker_info()
+        if worker:
+            torch.set_num_threads(1)
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        for number in range(self.start + first, self.stop, step):
+            yield self.make(number)
+
+
+def first(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """The collator of a stream of whole batches."""
+    return items[0]
+
+
+class LossLog(TrainerCallback):
+    """Adds the model's dictionary of losses, averaged since the last log, to what is logged.
+
+    It must precede the callbacks that write logs, which write the values that they are given.
+    """
+
+    def __init__(self, model: nn.Module):
+        self.sums: dict[str, list[float]] = {}
+        model.register_forward_hook(self._record)
+
+    def _record(self, module: nn.Module, args: Any, output: Any) -> None:
+        if module.training:
+            for name, value in output["losses"].items():
+                self.sums.setdefault(name, []).append(float(value))
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if logs is not None and "loss" in logs:
+            named = {name: round(sum(values) / len(values), 4) for name, values in self.sums.items()}
+            logs |= named
+            state.log_history[-1] |= named
+            self.sums.clear()
+
+
+class AtomicSave(TrainerCallback):
+    """Keeps half-written checkpoints from counting: a checkpoint without its `done` file is removed on resume."""
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        # the state of a checkpoint holds the intervals that its run had
+        state.logging_steps, state.save_steps = args.logging_steps, args.save_steps
+
+    def on_save(self, args, state, control, **kwargs):
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        (folder / DONE).touch()
+
+
+class FirstStep(TrainerCallback):
+    """Whether a step has begun: what fails before is the fault of what the Trainer resumes from."""
+
+    has_begun = False
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        self.has_begun = True
