@@ -21,12 +21,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deixis.errors import DeixisError, InputError
+from deixis.errors import DeixisError, InputError, OutputError
 from deixis.language.endpoint_errors import EndpointError, RequestRefused, malformed, refusal
 from deixis.language.response_cache import CostCapReached, ResponseCache
 
-__all__ = ["CostCapReached", "Endpoint", "EndpointError", "LanguageModel", "RequestRefused", "endpoint_from_recipe"]
+__all__ = [
+    "STOPS_ALL",
+    "CostCapReached",
+    "Endpoint",
+    "EndpointError",
+    "LanguageModel",
+    "RequestRefused",
+    "endpoint_from_recipe",
+]
 
+STOPS_ALL = (CostCapReached, EndpointError, OutputError)
+"""Errors that the next request would meet too: a run stops, and resumes later. OutputError: of the cache file."""
 LENGTH_FIELDS = ("max_tokens", "max_completion_tokens")
 NANO_PER_MILLION = 1_000  # 1 USD per million tokens is 1000 billionths of a USD per token
 TOKENS_PER_MESSAGE = 16  # upper bound for role and special tokens of a chat template
@@ -84,7 +94,7 @@ class Endpoint:
         _require(self.concurrency >= 1, "concurrency", "1 or more", self.concurrency)
 
     def open(self) -> "LanguageModel":
-        """A client with its cache opened. Raises InputError if `cache` is a file of another kind."""
+        """A client with its cache opened. Raises as `ResponseCache`."""
         return LanguageModel(self)
 
     def key_of(self, messages: Sequence[dict], tries: int) -> str:
@@ -134,7 +144,8 @@ class LanguageModel:
         Raises:
             CostCapReached: before the request could exceed the cap.
             RequestRefused: if the server refuses this request alone.
-            EndpointError: if the server is unreachable or refuses every request.
+            EndpointError: if the server is unreachable or refuses every request, or the cache is damaged.
+            OutputError: if the cache cannot be written: a full disk, or another process that keeps it locked.
         """
         key = self.endpoint.key_of(messages, tries)
         answer = self.cache.answer(key)
@@ -148,7 +159,7 @@ class LanguageModel:
     def query_many(self, conversations: Sequence[Sequence[dict]], tries: int = 0) -> list[str | Exception]:
         """The responses to many chats, in order, `concurrency` at a time; for one that failed, its DeixisError.
 
-        Duplicate requests are sent once. After CostCapReached or EndpointError the rest fails alike, unsent.
+        Duplicate requests are sent once. After an error of `STOPS_ALL` the rest fails alike, unsent.
         """
         stopped: list[Exception] = []
 
@@ -158,7 +169,7 @@ class LanguageModel:
             try:
                 return self(messages, tries)
             except DeixisError as error:
-                if isinstance(error, CostCapReached | EndpointError):
+                if isinstance(error, STOPS_ALL):
                     stopped.append(error)
                 return error
 

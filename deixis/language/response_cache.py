@@ -15,12 +15,18 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deixis.errors import DeixisError, InputError
+from deixis.errors import DeixisError, OutputError
 from deixis.files.full_disk import full_disk_named
+from deixis.language.endpoint_errors import EndpointError
 
 NANO = 1_000_000_000
 """Money is counted in whole billionths of a US dollar, so that sums are exact."""
 BUSY_S = 60.0  # how long a process waits for another one's transaction
+UNAVAILABLE = {
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL),
+    *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
+}
+"""Primary result codes of SQLite for a file that is sound, as far as is known, and cannot be used now."""
 _TABLES = """
     CREATE TABLE IF NOT EXISTS answers (
         key TEXT PRIMARY KEY, answer TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER, cost_nano_usd INTEGER
@@ -52,7 +58,8 @@ class CostCapReached(DeixisError):
 class ResponseCache:
     """The cache file, opened once per process for all its threads; created if missing.
 
-    Raises InputError for a file that is no such file, OutputError for a full disk, OSError where there is no place.
+    Opening and every use raise EndpointError for a file that is no such file, OutputError for a full disk and for a
+    file that cannot be read or written now; opening raises OSError where there is no place.
     """
 
     def __init__(self, path: str | Path):
@@ -111,7 +118,13 @@ class ResponseCache:
             with self._lock, full_disk_named(self.path):
                 yield
         except sqlite3.DatabaseError as error:
-            raise InputError(
+            # the low byte is the primary code; errors of Python's own module have none
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in UNAVAILABLE:
+                raise OutputError(
+                    f"'{self.path}': expected a response cache that can be read and written, got: {error}; see whether "
+                    "another process keeps it locked, or its disk is read-only or failing, and run again to resume"
+                ) from None
+            raise EndpointError(
                 f"{self.path}: expected a response cache or no file, got another kind of file, or a damaged one "
                 f"({error}); name another, or remove it: responses are then paid for again"
             ) from None
@@ -130,7 +143,8 @@ def _transaction(file: sqlite3.Connection) -> Generator[None]:
     try:
         yield
     except BaseException:
-        file.execute("ROLLBACK")
+        if file.in_transaction:  # SQLite itself has rolled back after some errors, such as a full disk
+            file.execute("ROLLBACK")
         raise
     file.execute("COMMIT")
 

@@ -84,8 +84,8 @@ class AbsentNames:
 def generated_hard_negatives(names: Sequence[str], ask: ChatClient) -> dict[str, list[str]]:
     """Up to six hard negatives of names by a language model, the best first; only names that it has some for.
 
-    Those are skipped that may be the object itself: its name, a kind of it, a word for more. CostCapReached and
-    EndpointError pass.
+    Those are skipped that may be the object itself: its name, a kind of it, a word for more. Errors of
+    `deixis.language.endpoint.STOPS_ALL` pass.
     """
     messages = prompt("look_alikes").messages("\n".join(names))
     found, _ = query_checked(ask, messages, partial(_checked, names), "look-alikes")

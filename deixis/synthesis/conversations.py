@@ -15,8 +15,7 @@ import numpy as np
 
 from deixis.datasets.annotated import Annotated
 from deixis.errors import DeixisError
-from deixis.language.endpoint_errors import EndpointError
-from deixis.language.response_cache import CostCapReached
+from deixis.language.endpoint import STOPS_ALL
 from deixis.samples.rng import rng_for
 from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.synthesis.draft import Draft, QuestionOptions
@@ -137,7 +136,7 @@ class _Waiting:
                 found = talk.topics(self.item, rng)
                 self.topics = {kind: topics for kind, topics in found.items() if topics and kind in balance.shares}
             draft, turns, is_quoted = Draft(self.item, asking, rng), [], False
-        except (CostCapReached, EndpointError):  # nothing more can be written: the run stops, and resumes later
+        except STOPS_ALL:
             raise
         except (DeixisError, OSError) as error:  # OSError: of the image file
             self.topics = {}

@@ -2,7 +2,9 @@
 
 import functools
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from deixis.datasets.runs.folder import RunFolder
 from deixis.datasets.runs.pool import Workers
 from deixis.datasets.runs.survey import survey
+from deixis.errors import OutputError
 from deixis.language.endpoint import Endpoint
 from deixis.samples.sample import Skipped
 from deixis.samples.shards import open_samples
@@ -302,6 +305,21 @@ def test_a_language_model_of_no_use_is_not_asked_on_and_on(sets, tmp_path, monke
         assert len(server.requests) <= most
     assert "dialogues: 5 answers in a row cannot be used: given up: expected a JSON object" in report["stopped"]
     assert report["samples"] == {"objects": 90}, "what needs no such model is made"
+
+
+@pytest.mark.parametrize("part", [NEGATIVES, DIALOGUES], ids=["negatives", "dialogues"])
+def test_a_locked_response_cache_stops_the_run_which_resumes(sets, tmp_path, monkeypatch, part):
+    monkeypatch.setattr("deixis.language.response_cache.BUSY_S", 0.05)
+    recipe = recipe_of(sets, [OBJECTS, part])
+    with language_server(_dialogue) as server:
+        annotators = endpoint(server.url, tmp_path / "a.sqlite", max_cost_usd=9.0)
+        with closing(sqlite3.connect(tmp_path / "a.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(OutputError, match="a.sqlite': expected a response cache .* database is locked"):
+                build(recipe, tmp_path / "out", annotators=annotators)
+            other.execute("ROLLBACK")
+        assert "stopped" not in build(recipe, tmp_path / "out", annotators=annotators)
+        assert server.requests
 
 
 def test_a_language_model_that_is_not_there_is_said(sets, tmp_path):

@@ -15,7 +15,7 @@ import numpy as np
 from deixis.errors import DeixisError, InputError
 from deixis.evaluation.benchmark import JUDGE_PREFIX
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, Metric, mean, ratio
-from deixis.language.endpoint import CostCapReached, Endpoint, EndpointError
+from deixis.language.endpoint import STOPS_ALL, Endpoint
 from deixis.systems.ferret.bench import MAX_TOKENS, TEMPERATURE, judge_messages, official_scores, parse_scores
 
 TRIES = 3
@@ -133,5 +133,5 @@ def _metrics(reviews: Sequence[Sequence[str]]) -> ExampleMetrics:
 
 
 def _failed(failures: Sequence[Exception], count: int) -> str:
-    stopped = next((error for error in failures if isinstance(error, CostCapReached | EndpointError)), failures[0])
+    stopped = next((error for error in failures if isinstance(error, STOPS_ALL)), failures[0])
     return f"Of {count} answers {len(failures)} are not judged and excluded from all scores: {stopped}"

@@ -65,7 +65,7 @@ def make(
 ) -> Iterator[Sample | Skipped]:
     """Up to `quota` dialogues; each item gives one, of a kind drawn at random, then one of another kind, and so on.
 
-    Raises DataError without a language model, CostCapReached and EndpointError as they come.
+    Raises DataError without a language model, and errors of `deixis.language.endpoint.STOPS_ALL` as they come.
     """
     ask = annotators.open("language", "dialogues")
     first = {item.id: int(rng_for(seed, item.id, "dialogue").integers(len(options.kinds))) for item in items}

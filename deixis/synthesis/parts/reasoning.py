@@ -75,7 +75,7 @@ def make(
 ) -> Iterator[Sample | Skipped]:
     """Up to `quota` samples, a question each; an item gives up to `options.questions`.
 
-    Raises DataError without a language model, CostCapReached and EndpointError as they come.
+    Raises DataError without a language model, and errors of `deixis.language.endpoint.STOPS_ALL` as they come.
     """
     work = partial(_questions, annotators.open("language", "reasoning"), seed, options)
     yield from map_until_quota(work, items, options.at_once, quota)

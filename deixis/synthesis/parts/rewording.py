@@ -50,7 +50,7 @@ def make(
 ) -> Iterator[Sample | Skipped]:
     """Up to `quota` samples whose questions are in other words; of annotations, the plain questions are reworded.
 
-    Raises DataError without a language model, CostCapReached and EndpointError as they come.
+    Raises DataError without a language model, and errors of `deixis.language.endpoint.STOPS_ALL` as they come.
     """
     samples = (sample for item in items for sample in _samples(item, seed, options))
     work = partial(_reworded, annotators.open("language", "rewording"), seed, options)

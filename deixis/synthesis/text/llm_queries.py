@@ -63,7 +63,8 @@ def query_checked(
 ) -> tuple[Result | None, list[Skipped]]:
     """(what `check` makes of the answer, None if even the second one fails; each answer that was refused, and why).
 
-    `check` raises ValueError for an answer that cannot be used. CostCapReached and EndpointError pass.
+    `check` raises ValueError for an answer that cannot be used. Errors of
+    `deixis.language.endpoint.STOPS_ALL` pass.
     """
     refused: list[Skipped] = []
     for then in (AGAIN, GIVEN_UP):
