@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
+from deixis.errors import InputError
 from deixis.files.regular import open_regular
 from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES
@@ -28,11 +29,15 @@ class MediaFile:
     in_memory: bool = False
 
     @property
-    def digest(self) -> str:
-        """blake2b of the content, in hex. Raises OSError."""
+    def digest(self) -> str | None:
+        """blake2b of the content, in hex; None for a file that cannot be read, which is then tried no more."""
         if self.in_memory:
             return self.place
-        return _digest(self.place, self.size, os.stat(self.place).st_mtime_ns)
+        try:
+            changed_ns = os.stat(self.place).st_mtime_ns
+        except OSError:
+            return None
+        return _digest(self.place, self.size, changed_ns)
 
 
 def media_file(medium: MediaReference) -> MediaFile | None:
@@ -56,15 +61,18 @@ def names_a_file(medium_id: str) -> bool:
 def are_other_files(medium_id: str, one: MediaFile | None, other: MediaFile | None) -> bool:
     """Whether two media of one id are two all the same: the id is a path, and both files are there and differ.
 
-    Raises OSError.
+    A file that cannot be read is no other, as far as is known.
     """
     if not names_a_file(medium_id) or one is None or other is None or one.place == other.place:
         return False
-    return one.size != other.size or one.digest != other.digest
+    return one.size != other.size or (None not in (one.digest, other.digest) and one.digest != other.digest)
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _digest(place: str, size: int, mtime_ns: int) -> str:
+def _digest(place: str, size: int, mtime_ns: int) -> str | None:
     del size, mtime_ns  # another content has others
-    with open_regular(place) as stream:
-        return hashlib.file_digest(stream, "blake2b").hexdigest()
+    try:
+        with open_regular(place) as stream:
+            return hashlib.file_digest(stream, "blake2b").hexdigest()
+    except (InputError, OSError):  # remembered too: many samples may have the file
+        return None

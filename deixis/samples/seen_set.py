@@ -6,7 +6,6 @@ It is a temporary file of SQLite's own, which is deleted with the set; what fits
 import sqlite3
 from collections.abc import Iterator
 
-from deixis.errors import InputError
 from deixis.samples.same_files import MediaFile
 
 CACHE_KIB = 65_536
@@ -73,7 +72,4 @@ class SeenSet:
 
 def _digest(size: int, place: str, in_memory: int) -> str | None:
     """Of a file; None, which equals nothing, for one that cannot be read any more."""
-    try:
-        return MediaFile(size, place, bool(in_memory)).digest
-    except (InputError, OSError):
-        return None
+    return MediaFile(size, place, bool(in_memory)).digest
