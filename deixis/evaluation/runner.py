@@ -69,12 +69,19 @@ class EvaluationRun:
         """What must be equal for a run to resume; the judge may change, for its scores are computed afterwards."""
         return {
             "benchmark": self.benchmark.info.name,
-            "data": str(self.data),
-            "options": {name: value for name, value in self.options.items() if not name.startswith(JUDGE_PREFIX)},
+            "data": _as_unicode(str(self.data)),
+            "options": {
+                name: _as_unicode(value) for name, value in self.options.items() if not name.startswith(JUDGE_PREFIX)
+            },
             "mode": self.mode,
             "limit": self.limit,
-            "model": model,
+            "model": _as_unicode(model),
         }
+
+
+def _as_unicode(text: str) -> str:
+    """The text, with halves of characters written out: names of files may have them, a file that is read again not."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def run_examples(

@@ -231,6 +231,19 @@ def test_folder_of_another_run_is_refused(tmp_path):
         run_examples(of(8), Counting("other"), tmp_path)
 
 
+def test_a_run_resumes_whose_names_are_no_unicode(tmp_path):
+    """Bytes that are no UTF-8 come as halves of characters: "caf" and b"\\xe9" of Latin-1."""
+    cafe = "caf\udce9"
+    first = EvaluationRun(Parity(), Path(cafe) / "8", {"list": cafe}, GENERATED)
+    rows, _ = run_examples(first, Counting(cafe), tmp_path)
+    adapter = Counting(cafe)
+    assert run_examples(first, adapter, tmp_path)[0] == rows
+    assert adapter.asked == []
+    other = EvaluationRun(Parity(), Path("caf\udce8") / "8", {"list": cafe}, GENERATED)
+    with pytest.raises(InputError, match=r"its data is 'caf\\\\udce9.8', now it is 'caf\\\\udce8.8'"):
+        run_examples(other, adapter, tmp_path)
+
+
 def test_run_resumes_with_another_judge(tmp_path):
     rows, _ = run_examples(EvaluationRun(Parity(), Path("8"), {"judge_model": "one"}, GENERATED), Counting(), tmp_path)
     adapter = Counting()
