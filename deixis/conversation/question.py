@@ -7,6 +7,7 @@ from typing import Any
 
 from deixis.geometry import Reference, Region, as_regions, named_regions, parse_markup, to_markup
 from deixis.samples.media import media_reference, open_media
+from deixis.samples.same_files import media_file, media_key
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.signals import Signal
 
@@ -61,9 +62,10 @@ def open_signals(samples: Sequence[Sample]) -> Generator[list[Sample]]:
         def reference(own: MediaReference) -> MediaReference:
             if isinstance(own.values, Signal):
                 return own
-            if own.id not in opened:
-                opened[own.id] = replace(own, values=files.enter_context(open_media(own)), content=None)
-            return opened[own.id]
+            key = media_key(own, media_file(own))
+            if key not in opened:
+                opened[key] = replace(own, values=files.enter_context(open_media(own)), content=None)
+            return opened[key]
 
         yield [replace(sample, signals=tuple(map(reference, sample.signals))) for sample in samples]
 

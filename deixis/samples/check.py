@@ -16,7 +16,7 @@ from pathlib import Path
 
 from deixis.errors import DataError, DeixisError
 from deixis.samples.headers import check_header
-from deixis.samples.same_files import MediaFile, are_other_files, media_file, names_a_file
+from deixis.samples.same_files import MediaFile, are_other_files, media_file, media_key, names_a_file
 from deixis.samples.sample import MediaReference, Sample, Skipped, is_train
 from deixis.samples.seen_set import SeenSet
 from deixis.samples.shards import open_samples
@@ -83,7 +83,7 @@ class Check:
         first, others = json.loads(self._seen.first("id", sample.id, json.dumps([where, kept])) or "[null, []]")
         side, said = (TRAINED, where) if is_train(sample.split) else (HELD_OUT, f"{sample.split}, {where}")
         for medium, file in zip(sample.signals, files, strict=True):
-            self._see(side, medium.id, file, said)
+            self._see(side, medium, file, said)
         # of two sets whose folders have the same name
         is_another = any(
             medium.id == name and are_other_files(name, file, known and MediaFile(*known))
@@ -91,21 +91,19 @@ class Check:
         )
         if first is not None and not is_another:
             raise DataError(f"id: expected one that no other sample has, got {sample.id!r}, that of {first}")
-        for number, medium in enumerate(sample.signals):
-            self._check_medium(f"signals[{number}]", medium, where)
+        for number, (medium, file) in enumerate(zip(sample.signals, files, strict=True)):
+            self._check_medium(f"signals[{number}]", medium, media_key(medium, file), where)
 
-    def _see(self, side: str, medium_id: str, file: MediaFile | None, said: str) -> None:
-        by_path = file is not None and names_a_file(medium_id)
-        self._seen.first("media", f"{medium_id}\n{file.place}" if file and by_path else medium_id, "")
-        if not by_path:
-            self._seen.first(side, medium_id, said)
+    def _see(self, side: str, medium: MediaReference, file: MediaFile | None, said: str) -> None:
+        self._seen.first("media", media_key(medium, file), "")
+        if file is None or not names_a_file(medium.id):
+            self._seen.first(side, medium.id, said)
         if file is not None:
-            self._seen.add_file(side, file, medium_id, said)
+            self._seen.add_file(side, file, medium.id, said)
 
-    def _check_medium(self, field: str, medium: MediaReference, where: str) -> None:
+    def _check_medium(self, field: str, medium: MediaReference, key: str, where: str) -> None:
         facts = {"kind": medium.modality, **{name: getattr(medium, name) for name in FACTS}}
         said = json.dumps({"where": where} | facts)
-        key = f"{medium.id}\n{medium.path}" if names_a_file(medium.id) else medium.id
         first = json.loads(self._seen.first(f"facts {self._sets}", key, said) or said)
         for name, value in json.loads(said).items():
             if name != "where" and value != first[name]:
@@ -113,5 +111,6 @@ class Check:
                     f"{field}.{name}: expected {json.dumps(first[name])}, as {first['where']} says of the medium "
                     f"{medium.id!r}, got {json.dumps(value)}"
                 )
+        # by the path of any medium: each copy of one is looked into
         if self.media and self._seen.first(f"file {self._sets}", f"{medium.id}\n{medium.path}", "") is None:
             check_header(field, medium)

@@ -49,6 +49,16 @@ def media_file(medium: MediaReference) -> MediaFile | None:
     return MediaFile(os.path.getsize(medium.path), os.path.realpath(medium.path))
 
 
+def media_key(medium: MediaReference, file: MediaFile | None) -> str:
+    """What tells a medium from others: its id; where that is only a path within its set, where its file lies too.
+
+    file: of the medium, or None where it is not looked at or not there: the path says where it lies then.
+    """
+    if not names_a_file(medium.id):
+        return medium.id
+    return f"{medium.id}\n{medium.path if file is None else file.place}"
+
+
 def names_a_file(medium_id: str) -> bool:
     """Whether an id is a path within its set, which says nothing of another set whose folder has the same name.
 

@@ -11,6 +11,7 @@ from typing import Any
 from deixis.geometry import Reference, Region, parse_markup, rle_area
 from deixis.geometry.words import object_name
 from deixis.samples.consistency import REGION_FIELDS
+from deixis.samples.same_files import media_file, media_key
 from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
 from deixis.samples.seen_set import SeenSet
 from deixis.samples.statistics.tally import Distribution, Tally
@@ -57,15 +58,16 @@ class Stats:
             tally.add(getattr(sample, name))
         self.turns_of.add(sample.task, len(sample.turns))
         self.regions_of.add(sample.task, len(sample.regions))
-        for medium in sample.signals:
+        keys = [media_key(medium, media_file(medium)) for medium in sample.signals]
+        for medium, key in zip(sample.signals, keys, strict=True):
             self.kinds.add(medium.modality)
-            self._is_new("media", medium.id)
+            self._is_new("media", key)
         if not sample.signals:
             self.kinds.add("text alone")
         self.lengths["turns of a sample"].add(len(sample.turns))
         self.lengths["signals of a sample"].add(len(sample.signals))
         self.lengths["regions of a sample"].add(len(sample.regions))
-        self._add_repeats(sample)
+        self._add_repeats(sample, keys)
         for turn in sample.turns:
             self._add_turn(turn)
         self._add_regions(sample)
@@ -85,14 +87,15 @@ class Stats:
         return self._seen.count("answer")
 
     def _is_new(self, space: str, text: str) -> bool:
-        digest = int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+        content = text.encode("utf-8", "surrogatepass")  # paths may hold halves of characters
+        digest = int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True)
         return self._seen.first(space, digest, "") is None
 
-    def _add_repeats(self, sample: Sample) -> None:
+    def _add_repeats(self, sample: Sample, keys: list[str]) -> None:
         if not self._is_new("id", sample.id):
             self.repeated_ids += 1
         record = sample.to_json()
-        said = [[medium.id for medium in sample.signals], record["regions"], record["turns"]]
+        said = [keys, record["regions"], record["turns"]]
         if not self._is_new("content", json.dumps(said)):
             self.repeated_samples += 1
 

@@ -108,6 +108,33 @@ def test_repeats_are_found(second, ids, repeats):
     assert (stats.repeated_ids, stats.repeated_samples) == (ids, repeats)
 
 
+def own_medium(path: object, content: bytes | None = None) -> Sample:
+    """A sample about an image whose id is only a path within its set."""
+    medium = MediaReference("photos/1.png", "image", path=str(path), size_hw=(10, 20), content=content)
+    return replace(SAMPLE, signals=(medium,))
+
+
+@pytest.mark.parametrize(
+    ("second", "media"),
+    [
+        pytest.param(lambda folder: own_medium(folder / "a" / "1.png"), 1, id="one_file"),
+        pytest.param(lambda folder: own_medium(folder / "link.png"), 1, id="a_link_to_it"),
+        pytest.param(lambda folder: own_medium(folder / "b" / "1.png"), 2, id="another_file"),
+        pytest.param(lambda folder: own_medium(folder / "gone" / "1.png"), 2, id="a_file_that_is_gone"),
+        pytest.param(lambda folder: own_medium("a.tar/1.png", b"1"), 2, id="in_memory"),
+        pytest.param(lambda folder: own_medium("caf\udce9/1.png"), 2, id="no_unicode"),
+    ],
+)
+def test_media_of_one_path_in_two_sets_are_two(tmp_path, second, media):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"1")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a" / "1.png")
+    stats = counted(own_medium(tmp_path / "a" / "1.png"), second(tmp_path))
+    assert stats.media == media
+    assert stats.repeated_samples == 2 - media
+
+
 @pytest.mark.parametrize(
     ("region", "medium", "expected"),
     [
