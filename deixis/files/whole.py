@@ -4,9 +4,11 @@ A target has one such name, `.NAME.part`, and a lock: what a killed process left
 writes the same target, and no process touches what another is writing. A full disk is one sentence.
 """
 
+import os
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 
 from deixis.errors import InputError
@@ -15,7 +17,7 @@ from deixis.files.locks import alone, lock_beside
 from deixis.files.regular import check_regular
 
 LEFTOVERS = (".*.part", ".*.lock")
-"""Names of what a killed process may leave in a folder."""
+"""Names of the files that a killed process may leave in a folder."""
 WAIT_S = 600.0
 """For another process that writes the same file: processes share media, each of which takes seconds."""
 
@@ -72,10 +74,11 @@ def whole_folder(out: Path, overwrite: bool = False) -> Generator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes what killed processes left in a folder and below, whose lock this process has."""
-    for pattern in LEFTOVERS:
-        for entry in list(folder.rglob(pattern)):
-            entry.unlink(missing_ok=True)
+    """Removes the files that killed processes left in a folder and below, whose lock this process has."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if any(fnmatch(name, pattern) for pattern in LEFTOVERS):
+                Path(place, name).unlink(missing_ok=True)
 
 
 def _part(target: Path) -> Path:

@@ -88,6 +88,15 @@ def test_leftovers_of_a_folder_are_removed(tmp_path):
     assert [path.name for path in (tmp_path / "images").iterdir()] == ["b.png"]
 
 
+def test_folders_are_no_leftovers(tmp_path):
+    held = tmp_path / "deep" / ".set.part"  # another process may be writing it
+    held.mkdir(parents=True)
+    for name in (".a.png.part", ".a.png.lock", ".lock", "a.part"):
+        (held / name).touch()
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in held.iterdir()) == [".lock", "a.part"]
+
+
 def test_a_run_killed_between_the_renames_loses_nothing(out):
     out.rename(out.with_name(".out.old"))
     with pytest.raises(ValueError, match="expected a folder that is not there yet"), whole_folder(out):
