@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from deixis.datasets.source import METADATA, Item, Row
+from deixis.errors import DataError
 from deixis.files.state import stored
 from deixis.files.whole import whole_file
 from deixis.samples.sample import Skipped
@@ -26,9 +27,13 @@ class Catalogue:
         self.path = Path(path)
         # a path with ? or # is legal; as_uri writes such signs so that SQLite reads them as part of the name
         self._file = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
-        with stored(self.path):
-            self._file.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            self.count: int = self._file.execute("SELECT count(*) FROM items").fetchone()[0]
+        try:
+            with stored(self.path):
+                self._file.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+                self.count: int = self._file.execute("SELECT count(*) FROM items").fetchone()[0]
+        except DataError:
+            self.close()
+            raise
 
     def metadata(self) -> dict[str, tuple[Row, ...]]:
         """The rows that every item sees, by part."""

@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,7 @@ def look(chunk: Chunk) -> None:
 
 
 def _join(chunks: Iterable[Chunk], path: Path) -> None:
-    file = sqlite3.connect(path)
-    with file:
+    with closing(sqlite3.connect(path)) as file, file:
         file.execute("CREATE TABLE held (id TEXT PRIMARY KEY, why TEXT) WITHOUT ROWID")
         file.execute(
             "CREATE TABLE files (size INTEGER, digest TEXT, id TEXT, why TEXT, PRIMARY KEY (size, digest, id))"
@@ -138,7 +138,6 @@ def _join(chunks: Iterable[Chunk], path: Path) -> None:
         while file.execute(_HOLD_ALIASES).rowcount > 0:  # an alias may have aliases
             pass
         file.execute("DROP TABLE same")
-    file.close()
 
 
 def _found(values: Any) -> dict[str, Any]:

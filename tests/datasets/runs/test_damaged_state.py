@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from deixis.cli.data.read import show_report
+from deixis.datasets.runs.catalogue import Catalogue
 from deixis.datasets.runs.folder import RunFolder
 from deixis.datasets.runs.pool import Workers
 from deixis.datasets.runs.read_run import ReadPlan, ReadUnit, read_set, read_unit
 from deixis.datasets.runs.sources import Source
 from deixis.datasets.runs.survey import survey
 from deixis.datasets.source import DatasetConfig
-from deixis.errors import DeixisError, OutputError
+from deixis.errors import DataError, DeixisError, OutputError
 from tests.datasets.coco_sets import coco_set
 from tests.mutations import mutations
 
@@ -83,6 +84,31 @@ def test_a_damaged_file_is_named_and_can_be_removed(tmp_path, name, remedy, cont
     if remedy == MAKE_AGAIN:
         (run.path / name).unlink()
         assert resume(tmp_path)["samples"] == {"train": 6}
+
+
+def open_files() -> set[str]:
+    found = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    return {os.readlink(link) for link in found if os.path.exists(link)}
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+def test_damaged_files_are_let_go_of(tmp_path):
+    """Else Windows lets nobody remove them; the errors are held here, and with them all that their frames hold."""
+    coco_set(tmp_path, 2)
+    coco_set(tmp_path, 2, "val", first=100)
+    plan, run = plan_of(tmp_path)
+    run.hidden.mkdir(parents=True)
+    plan.source.catalogue.write_bytes(b"no database" * 99)
+    with pytest.raises(DataError, match=r"train.sqlite': .* got a damaged file") as catalogue:
+        Catalogue(plan.source.catalogue)
+    (run.hidden / "survey-val-0.json").write_text("{")
+    plan.held_out[0].prepare()
+    with pytest.raises(DataError, match=r"survey-val-0.json': .* got a damaged file") as joined:
+        list(survey(plan.held_out, run.hidden, Workers()))
+    kept = {path for path in open_files() if path.startswith(str(run.hidden))}
+    assert kept == {str(plan.held_out[0].catalogue)}
+    assert catalogue.tb is not None
+    assert joined.tb is not None
 
 
 def refusal(plan: ReadPlan, run: RunFolder, name: str) -> str:
