@@ -10,9 +10,12 @@ Records are plain JSON values here: it does not know whether they are samples.
 import io
 import json
 import tarfile
+from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +29,8 @@ GROUP_ROWS = 256  # of a Parquet file: what is read at once for one record
 ROW_BYTES = 16  # of memory for the place of a row
 GROWTH = 3  # bytes of memory for each that a group of rows announces: the column, its texts, and a record
 JSON_ENDING = ".json"
+JSON_COLUMN = ("json",)  # of a Parquet file: what is read
+REMEMBERED = 64  # Parquet files whose metadata are kept
 
 
 @dataclass(frozen=True)
@@ -227,15 +232,14 @@ def read_parquet(path: Path) -> Iterator[Entry]:
 
 
 def parquet_entry(path: Path, place: int) -> Entry:
-    row = place
     with parquet_file(path) as file:
-        for group in range(file.num_row_groups):
-            count = file.metadata.row_group(group).num_rows
-            if row < count:
-                value = file.read_row_group(group, columns=["json"])["json"][row]
-                return Entry(place, f"{path}: row {place}", _record(value))
-            row -= count
-        raise DataError(f"{path}: expected a row below {file.metadata.num_rows}, got {place}")
+        ends = _known_metadata(path, JSON_COLUMN).group_ends
+        group = bisect_right(ends, place)
+        if group == len(ends):
+            raise DataError(f"{path}: expected a row below {file.metadata.num_rows}, got {place}")
+        row = place - (ends[group - 1] if group else 0)
+        value = file.read_row_group(group, columns=["json"])["json"][row]
+        return Entry(place, f"{path}: row {place}", _record(value))
 
 
 def _record(value: Any) -> Any:
@@ -249,28 +253,54 @@ def _rows_of_parquet(path: Path) -> Iterator[int]:
 
 
 @contextmanager
-def parquet_file(path: Path, columns: Sequence[str] = ("json",)) -> Generator[Any]:
+def parquet_file(path: Path, columns: tuple[str, ...] = JSON_COLUMN) -> Generator[Any]:
     """A Parquet file, open, which has these columns; damage that shows within the block is a DataError too."""
     import pyarrow as pa
     from pyarrow import parquet
 
     with open_regular(path) as stream:
         try:
-            metadata = parquet.read_metadata(stream)
-            names = metadata.schema.to_arrow_schema().names
-            if missing := [name for name in columns if name not in names]:
-                raise DataError(f"{path}: expected the column {missing[0]!r}, got {', '.join(names):.200}")
-            check_decoded(str(path), ROW_BYTES * metadata.num_rows, f"{metadata.num_rows} rows")
-            for number in range(metadata.num_row_groups):
-                size = metadata.row_group(number).total_byte_size
-                check_decoded(str(path), GROWTH * size, f"{size} bytes in the group {number} of its rows")
+            known = _known_metadata(path, columns)
             # a text that is stored once for many rows is held once
-            stored_once = [name for name in names if name == "json"]
-            with parquet.ParquetFile(stream, metadata=metadata, read_dictionary=stored_once) as file:
+            stored_once = [name for name in known.names if name == "json"]
+            with parquet.ParquetFile(stream, metadata=known.metadata, read_dictionary=stored_once) as file:
                 yield file
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = " ".join(str(error).split())
             raise DataError(f"{path}: expected a Parquet file, got another or one cut short ({reason:.300})") from None
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """What a Parquet file says of itself, checked. group_ends: the number of rows up to the end of each group."""
+
+    metadata: Any
+    names: Sequence[str]
+    group_ends: Sequence[int]
+
+
+def _known_metadata(path: Path, columns: tuple[str, ...]) -> _Metadata:
+    """The metadata of a file, read and checked once: a record out of many groups of rows costs no look at them all."""
+    found = path.stat()
+    return _checked_metadata(path, columns, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _checked_metadata(path: Path, columns: tuple[str, ...], inode: int, size: int, mtime_ns: int) -> _Metadata:
+    del inode, size, mtime_ns  # another file at the path has others
+    from pyarrow import parquet
+
+    with open_regular(path) as stream:
+        metadata = parquet.read_metadata(stream)
+    names = metadata.schema.to_arrow_schema().names
+    if missing := [name for name in columns if name not in names]:
+        raise DataError(f"{path}: expected the column {missing[0]!r}, got {', '.join(names):.200}")
+    check_decoded(str(path), ROW_BYTES * metadata.num_rows, f"{metadata.num_rows} rows")
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    for number, group in enumerate(groups):
+        announced = group.total_byte_size
+        check_decoded(str(path), GROWTH * announced, f"{announced} bytes in the group {number} of its rows")
+    return _Metadata(metadata, names, list(accumulate(group.num_rows for group in groups)))
 
 
 FORMS = {

@@ -18,7 +18,7 @@ from deixis.errors import DataError
 from deixis.geometry import Region
 from deixis.samples.media import open_media
 from deixis.samples.sample import MediaReference, Sample, Skipped, Turn
-from deixis.samples.shard_files import FORMS
+from deixis.samples.shard_files import FORMS, parquet_entry
 from deixis.samples.shards import ShardReport, entry_sample, open_samples, shards_of, write_shard
 from tests.samples.test_round_trip import MEDIA, sample
 
@@ -357,6 +357,36 @@ def test_a_text_that_stands_for_a_million_rows_is_held_once(tmp_path):
     parquet.write_table(pa.table({"json": text}), tmp_path / "a.parquet", compression="zstd")
     found = list(islice((why for _, why in open_samples(tmp_path / "a.parquet")), 600))
     assert {why.why.split(",")[0] for why in found} == {"expected one JSON object a line"}
+
+
+@pytest.mark.parametrize("groups", [[3], [1, 2, 1], [2, 0, 3], []], ids=["one", "several", "an_empty_one", "none"])
+def test_a_row_is_found_in_its_group_and_after_the_file_has_changed(groups, tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    for word in ("old", "new"):
+        (tmp_path / "next").unlink(missing_ok=True)
+        records = (json.dumps([word, number]) for number in range(sum(groups)))
+        with parquet.ParquetWriter(tmp_path / "next", pa.schema([("json", pa.string())])) as file:
+            for count in groups:
+                file.write_table(pa.table({"json": pa.array(list(islice(records, count)), pa.string())}))
+        (tmp_path / "next").replace(path)
+        found = [parquet_entry(path, row).record for row in range(sum(groups))]
+        assert found == [[word, number] for number in range(sum(groups))]
+        with pytest.raises(DataError, match=f"a.parquet: expected a row below {sum(groups)}, got {sum(groups)}"):
+            parquet_entry(path, sum(groups))
+
+
+def test_the_groups_of_a_file_are_looked_at_once(tmp_path, monkeypatch):
+    from deixis.samples import shard_files
+
+    write_shard(SAMPLES, tmp_path / "a.parquet")
+    looked, own = [], shard_files.check_decoded
+    monkeypatch.setattr(shard_files, "check_decoded", lambda *values: looked.append(values) or own(*values))
+    for _ in range(3):
+        parquet_entry(tmp_path / "a.parquet", 0)
+    assert len(looked) == 2  # the rows, and their only group
 
 
 def test_rows_beyond_the_budget_are_refused(tmp_path, monkeypatch):
