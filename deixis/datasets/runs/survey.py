@@ -10,7 +10,7 @@ out where the files can be compared. Kept in one SQLite file, which the workers 
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from deixis.datasets.runs.sources import Record, Source, open_once
 from deixis.files.state import fields_of, read_state, stored
 from deixis.files.whole import whole_file
 from deixis.options import check_value
-from deixis.samples.same_files import are_other_files, media_file, names_a_file
+from deixis.samples.same_files import MediaFile, are_other_files, media_file, names_a_file
 from deixis.samples.sample import MediaReference, Skipped, is_train
 
 CHUNK_ITEMS = 2_000
@@ -52,10 +52,19 @@ def ids_of(record: Record) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(medium.id for medium in record.signals), *aliases)))
 
 
-def _known_ids(record: Record) -> list[str]:
+def _files_of(record: Record) -> dict[str, MediaFile]:
+    """The files of a record that matter, by the id of their medium: held-out ones, which must be readable to be
+    compared, and those whose ids are paths.
+    """
+    is_held = not is_train(record.split)
+    media = (medium for medium in record.signals if is_held or names_a_file(medium.id))
+    found = {medium.id: file for medium in media if (file := media_file(medium)) is not None}
+    return {medium_id: file for medium_id, file in found.items() if not is_held or file.digest is not None}
+
+
+def _known_ids(record: Record, files: Mapping[str, MediaFile]) -> list[str]:
     """The ids that hold of any file: not a path within the set of a file that can be compared."""
-    paths = {medium.id for medium in record.signals if names_a_file(medium.id) and media_file(medium) is not None}
-    return [medium_id for medium_id in ids_of(record) if medium_id not in paths]
+    return [medium_id for medium_id in ids_of(record) if medium_id not in files or not names_a_file(medium_id)]
 
 
 def survey(sources: Sequence[Source], folder: Path, workers: Workers) -> Iterator[int]:
@@ -83,30 +92,30 @@ def look(chunk: Chunk) -> None:
     if chunk.target.is_file():
         return
     held: dict[str, str] = {}
-    files: dict[tuple[int, str, str], str] = {}
+    held_files: dict[tuple[int, str | None, str], str] = {}
     media: dict[str, int] = {}
     same: dict[tuple[str, str], None] = {}
     names: Counter[str] = Counter()
     for number, record in chunk.source.records(chunk.start, chunk.stop):
         if isinstance(record, Skipped):
             continue
+        files = _files_of(record)
         if isinstance(record, Annotated) and len(record.signals) == 1:  # of several it is not told whose they are
-            first, *others = _known_ids(record) or [""]
+            first, *others = _known_ids(record, files) or [""]
             same |= {(first, other): None for other in others}
         for medium_id in ids_of(record):
             media.setdefault(medium_id, number)
         if not is_train(record.split):
-            for medium_id in _known_ids(record):
+            for medium_id in _known_ids(record, files):
                 held.setdefault(medium_id, record.split)
-            for medium in record.signals:
-                if (file := media_file(medium)) is not None:
-                    files.setdefault((file.size, file.digest, medium.id), record.split)
+            for medium_id, file in files.items():
+                held_files.setdefault((file.size, file.digest, medium_id), record.split)
         if isinstance(record, Annotated):
             names.update(obj.full_name for obj in record.objects if obj.name)
             names.update(dict.fromkeys(record.absent, 0))
     with whole_file(chunk.target) as part:
         found = {"held": held, "media": media, "same": list(same), "names": names.most_common()}
-        found["files"] = [(*file, split) for file, split in files.items()]
+        found["files"] = [(*file, split) for file, split in held_files.items()]
         part.write_text(json.dumps(found), encoding="utf-8")
 
 
@@ -195,10 +204,10 @@ class Survey:
         found = self._first(query, source, medium_id)
         return found[0] if found else None
 
-    def _first(self, query: str, *values: str | int) -> tuple | None:
+    def _first(self, query: str, *values: str | int | None) -> tuple | None:
         return next(iter(self._rows(f"{query} LIMIT 1", *values)), None)
 
-    def _rows(self, query: str, *values: str | int) -> list[tuple]:
+    def _rows(self, query: str, *values: str | int | None) -> list[tuple]:
         with stored(self.path):
             return _opened(self.path).execute(query, values).fetchall()
 

@@ -322,6 +322,23 @@ def test_own_files_are_held_out_by_their_content(tmp_path, held, kept, reasons):
     assert [Path(sample.signals[0].id).name for sample in samples] == kept
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_held_out_files_that_cannot_be_read_stop_nothing(tmp_path):
+    coco_set(tmp_path, 3)
+    coco_set(tmp_path, 2, "val", first=3)  # the first of them is an image of train too
+    for image in (tmp_path / "val").iterdir():
+        image.unlink()
+        image.symlink_to("/proc/self/mem")  # a regular file whose first byte nobody can read
+    out = tmp_path / "out"
+    train, val = (
+        Source(name, "coco", DatasetConfig(tmp_path / f"instances_{name}.json", tmp_path / name), out / f".run/{name}")
+        for name in ("train", "val")
+    )
+    report = read_set(ReadPlan(train, (val,)), RunFolder(out), Workers())
+    assert report["samples"] == {"train": 2}
+    assert report["reasons"] == {"held out: … may not be trained on, it is in val of val": 1}
+
+
 def test_own_files_of_one_path_are_held_out_where_they_are_the_same(tmp_path):
     folders = [own_set(tmp_path / name, cat__1_bmp=colour) for name, colour in (("a", "red"), ("b", "red"))]
     out = tmp_path / "out"
