@@ -379,7 +379,7 @@ def test_a_cache_that_stays_locked_stops_all(tmp_path, monkeypatch):
     with language_server(echo) as server:
         model = endpoint(server.url, tmp_path).open()
         with locked(tmp_path / "a.sqlite"):
-            with pytest.raises(OutputError, match="a.sqlite': expected a response cache .* got: database is locked"):
+            with pytest.raises(OutputError, match=r"a\.sqlite': expected a response cache .* got: database is locked"):
                 model(question("a"))
             with pytest.raises(OutputError, match="database is locked"):
                 endpoint(server.url, tmp_path).open()
@@ -392,7 +392,7 @@ def test_a_cache_on_a_full_disk_stops_all_and_is_of_use_again(tmp_path, monkeypa
     small = partial(sqlite3.connect, factory=SmallFile)
     with monkeypatch.context() as patch, language_server(lambda request, number: "long " * 9_999) as server:
         patch.setattr(sqlite3, "connect", small)
-        with pytest.raises(OutputError, match="a.sqlite': the disk is full: expected room"):
+        with pytest.raises(OutputError, match=r"a\.sqlite': the disk is full: expected room"):
             endpoint(server.url, tmp_path).open()(question("a"))
         patch.undo()
         assert endpoint(server.url, tmp_path).open()(question("a")) == "long " * 9_999

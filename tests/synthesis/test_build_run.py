@@ -315,7 +315,7 @@ def test_a_locked_response_cache_stops_the_run_which_resumes(sets, tmp_path, mon
         annotators = endpoint(server.url, tmp_path / "a.sqlite", max_cost_usd=9.0)
         with closing(sqlite3.connect(tmp_path / "a.sqlite", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            with pytest.raises(OutputError, match="a.sqlite': expected a response cache .* database is locked"):
+            with pytest.raises(OutputError, match=r"a\.sqlite': expected a response cache .* database is locked"):
                 build(recipe, tmp_path / "out", annotators=annotators)
             other.execute("ROLLBACK")
         assert "stopped" not in build(recipe, tmp_path / "out", annotators=annotators)
