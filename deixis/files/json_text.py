@@ -14,6 +14,7 @@ from typing import Any
 
 from deixis.errors import DataError
 from deixis.files.budget import MB, VARIABLE, max_decoded_bytes
+from deixis.files.lines import bounded_lines
 from deixis.files.regular import open_regular
 
 TEXT_SHARE = 3
@@ -27,7 +28,6 @@ MAX_WHOLE = 2**63 - 1
 """Whole numbers have 64 bits in the libraries that compute with them."""
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 SHOWN_LENGTH = 60
-_PIECE_BYTES = MB  # of the rest of a line that is too long
 
 
 def read_text(path: str | Path, fallback: str | None = None) -> str:
@@ -109,11 +109,8 @@ def text_lines(path: str | Path, start: int = 0) -> Iterator[tuple[int, int, byt
     device, OSError where the file cannot be opened.
     """
     with open_regular(path) as stream:
-        number, place = 0, stream.seek(start)
-        while piece := stream.readline(MAX_LINE_BYTES):
-            number, line, length = number + 1, piece, len(piece)
-            while not piece.endswith(b"\n") and (piece := stream.readline(_PIECE_BYTES)):
-                length += len(piece)
+        place = stream.seek(start)
+        for number, (line, length) in enumerate(bounded_lines(stream.readline, MAX_LINE_BYTES), start=1):
             if place == 0 and line.startswith(UTF16_MARKS):
                 raise DataError(f"{path}: expected JSON lines in UTF-8, got another encoding or no text at all")
             if place == 0:

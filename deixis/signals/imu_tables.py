@@ -17,11 +17,14 @@ from jaxtyping import Float
 
 from deixis.errors import InputError
 from deixis.files.budget import check_decoded
+from deixis.files.lines import bounded_lines
 from deixis.files.regular import open_regular
 
 AXES = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
 """The order of the six columns: accelerometer, then gyroscope, as in OneLLM's and IMU2CLIP's files."""
 MAX_BYTES = 512 * 2**20
+MAX_LINE = 2**20
+"""Letters of a row, which is several of Python's objects for each of its cells."""
 ROWS_BETWEEN_CHECKS = 100_000
 ROW_BYTES = 240
 """What the six axes and the time of a row take besides, while they become a recording."""
@@ -77,11 +80,22 @@ def _table(path: Path, name: str) -> tuple[list[str] | None, Float[np.ndarray, "
         raise InputError(f"'{name}': expected a recording of at most {MAX_BYTES >> 20} MB, got more; cut it.")
     try:
         with open_regular(path) as stream, TextIOWrapper(stream, encoding="utf-8-sig") as text:
-            return _read_rows((line for line in text if line.strip() and not line.startswith("#")), name)
+            return _read_rows(_lines(text, name), name)
     except UnicodeDecodeError as error:
         raise InputError(f"'{name}': expected a CSV of IMU recordings, got a file that is no text.") from error
     except csv.Error as error:
         raise InputError(f"'{name}': expected a CSV of IMU recordings, got a damaged table ({error}).") from error
+
+
+def _lines(text: TextIOWrapper, name: str) -> Iterator[str]:
+    """The lines that are neither blank nor a comment."""
+    for line, length in bounded_lines(text.readline, MAX_LINE):
+        if length > MAX_LINE:
+            raise InputError(
+                f"'{name}': expected rows of at most {MAX_LINE} letters, got one of {length}; is it a CSV?"
+            )
+        if line.strip() and not line.startswith("#"):
+            yield line
 
 
 def _read_rows(lines: Iterator[str], name: str) -> tuple[list[str] | None, Float[np.ndarray, "row column"]]:

@@ -56,6 +56,7 @@ FILES = [
     ("list of files", "a.mp4", None, lambda path: text(path, "ffconcat version 1.0\nfile b.mp4\n"), "cannot be read"),
     ("play list", "a.mp4", None, lambda path: text(path, "#EXTM3U\n#EXTINF:10,\nb.ts\n"), "cannot be read"),
     ("cell of 200000 letters", "a.csv", None, lambda path: text(path, "1" * 200_000 + ",1,1,1,1,1\n"), "field larger"),
+    ("row of a million cells", "a.csv", None, lambda path: text(path, "1," * 10**6), "got one of 2000000; is it a CSV"),
     (
         "steps of 1e-320",
         "a.csv",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from deixis.errors import DataError
+from deixis.files.lines import bounded_lines
 from deixis.files.regular import open_regular
 
 MAX_LINE_BYTES = 2**20
@@ -46,10 +47,7 @@ def table_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[str, list[str
 
 def _clean_lines(stream: BinaryIO) -> Iterator[str]:
     mark = codecs.BOM_UTF8
-    while line := stream.readline(MAX_LINE_BYTES):
-        piece = line
-        while not piece.endswith(b"\n") and (piece := stream.readline(MAX_LINE_BYTES)):
-            line = _TOO_LONG
-        text = line.removeprefix(mark).decode("utf-8", "replace")
+    for line, length in bounded_lines(stream.readline, MAX_LINE_BYTES):
+        text = (line if length <= MAX_LINE_BYTES else _TOO_LONG).removeprefix(mark).decode("utf-8", "replace")
         mark = b"\0"  # only the first line may have one
         yield text.replace("\r\n", "\n").replace("\r", " ").replace("\0", " ")
