@@ -68,11 +68,14 @@ def unpacked(stream: Readable, name: str, limit: int | None = None) -> bytearray
     return content
 
 
-def read_whole(path: str | Path) -> bytes:
-    """All that a regular file holds, within the budget. Raises InputError, and OSError where it cannot be opened."""
+def read_whole(path: str | Path, name: str = "") -> bytes:
+    """All that a regular file holds, within the budget. Raises InputError, and OSError where it cannot be opened.
+
+    name: of the file in a sentence, its path by default.
+    """
     with open_regular(path) as stream:
         size = os.fstat(stream.fileno()).st_size
-        check_decoded(str(path), size, f"a file of {size} bytes")
+        check_decoded(name or str(path), size, f"a file of {size} bytes")
         return stream.read(size)
 
 

@@ -13,6 +13,8 @@ WORD_BYTES = 128
 """What a word of a text file takes while it becomes a number, as several of Python's objects."""
 MAX_WORD = 64
 """Letters of a number as text; a column of an array is as wide as its longest word."""
+MAX_DIGITS = 18
+"""Of a count; more are beyond the size of any file."""
 NAMED = 4
 """Properties of a vertex that a phrase lists by name."""
 
@@ -31,7 +33,19 @@ class Mesh(NamedTuple):
     triangles: np.ndarray | None = None
 
 
-def check_words(text: bytes, name: str) -> None:
+def is_count(word: str) -> bool:
+    """Whether a word of a text is a count."""
+    return word.isascii() and word.isdigit() and len(word) <= MAX_DIGITS
+
+
+def count_of(word: str, what: str) -> int:
+    """The count that a word is. Raises: InputError, which says of `what`, for anything else."""
+    if not is_count(word):
+        raise InputError(f"{what} is {word!r:.20}, not a count")
+    return int(word)
+
+
+def check_words(text: bytes | memoryview, name: str) -> None:
     """Raises: BudgetError for a text of more words than may be decoded, InputError for one with too long a word."""
     edges = np.flatnonzero(np.diff(np.frombuffer(text, np.uint8) > ord(" "), prepend=False, append=False))
     starts, ends = edges[::2], edges[1::2]

@@ -4,6 +4,7 @@ trimesh reads PLY, STL and GLB; the others have readers of their own. Does not k
 """
 
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,10 @@ import numpy as np
 from jaxtyping import Float
 
 from deixis.errors import InputError, UnsupportedError
-from deixis.files.budget import BudgetError, check_decoded
-from deixis.files.regular import open_regular
+from deixis.files.budget import BudgetError, check_decoded, read_whole
 from deixis.signals.fit import MAX_8_BIT
 from deixis.signals.mesh import Mesh, property_phrases, surface_points
-from deixis.signals.mesh_headers import VERTEX_BYTES, Header, check_glb, glb_ignored, ply_header
+from deixis.signals.mesh_headers import VERTEX_BYTES, Header, glb_ignored, glb_json, ply_header
 from deixis.signals.obj_files import read_obj
 from deixis.signals.off_files import MARKS as OFF_MARKS
 from deixis.signals.off_files import read_off
@@ -26,9 +26,10 @@ Vertices = tuple[np.ndarray, np.ndarray | None]
 """xyz (n, 3) float, and rgb (n, 3) in 0..255 or 0..1, or None without colours: of a part of a file."""
 READERS = {"obj": read_obj, "off": read_off, "pcd": read_pcd}
 """Of the formats that trimesh does not read, or not as they are."""
+HEADERS = {"ply": ply_header, "glb": glb_json}
+"""Of what trimesh believes: looked at before."""
 SURFACES = (".off", ".obj", ".stl", ".ply", ".glb")
 """Endings of files that may have faces."""
-HEAD_BYTES = 16
 LOADED_SHARE = 8
 """What trimesh makes of a binary file is so many times its size, the copy in memory included."""
 UINT8_STEPS = 257  # of 16 bits in one of 8
@@ -48,11 +49,10 @@ def read_mesh(path: Path, name: str) -> Mesh:
     Raises: InputError when the file cannot be read as what its content or its ending says, or is cut short;
     UnsupportedError for a variant of a format that is not read.
     """
-    file_type = _file_type(path)
+    content = read_whole(path, name)
+    file_type = _file_type(content, path)
     try:
-        if file_type in READERS:
-            return READERS[file_type](path)
-        return _read_with_trimesh(path, file_type)
+        return READERS.get(file_type, partial(_read_with_trimesh, file_type))(content, name)
     except BudgetError:
         raise
     except UnsupportedError as error:
@@ -72,10 +72,11 @@ def read_surface(path: Path, count: int) -> Float[np.ndarray, "count 3"] | None:
     if path.suffix.lower() not in SURFACES:
         return None
     try:
-        file_type = _file_type(path)
+        content = read_whole(path)
+        file_type = _file_type(content, path)
         if file_type == "off":
-            return surface_points(read_off(path), count)
-        mesh = _loaded(path, file_type, force="mesh")
+            return surface_points(read_off(content, path.name), count)
+        mesh, _ = _loaded(file_type, content, path.name, force="mesh")
     except Exception:  # parsers of damaged files raise anything
         return None
     return surface_points(
@@ -83,35 +84,30 @@ def read_surface(path: Path, count: int) -> Float[np.ndarray, "count 3"] | None:
     )
 
 
-def _file_type(path: Path) -> str:
+def _file_type(content: bytes, path: Path) -> str:
     """The format told from the first bytes, else from the ending."""
-    with open_regular(path) as stream:
-        head = stream.read(HEAD_BYTES)
     marks = ((b"ply", "ply"), (b"glTF", "glb"), *((mark, "off") for mark in OFF_MARKS), (MARK, "pcd"))
     for magic, file_type in marks:
-        if head.startswith(magic):
+        if content.startswith(magic):
             return file_type
     return path.suffix[1:].lower() or "mesh"
 
 
-def _loaded(path: Path, file_type: str, **options: Any) -> Any:
-    """What trimesh makes of a file; it believes what headers announce, so that they are looked at before."""
+def _loaded(file_type: str, content: bytes, name: str, **options: Any) -> tuple[Any, Any]:
+    """(what trimesh makes of a file, its header or None)."""
     import trimesh
 
-    size = path.stat().st_size
-    check_decoded(path.name, size * LOADED_SHARE, f"a {file_type.upper()} file of {size} bytes")
-    if file_type == "ply":
-        ply_header(path)
-    elif file_type == "glb":
-        check_glb(path)
-    with open_regular(path) as stream:  # a stream in memory gives no more bytes than it has, whatever is asked for
-        return trimesh.load(BytesIO(stream.read()), file_type=file_type, process=False, **options)
+    check_decoded(name, len(content) * LOADED_SHARE, f"a {file_type.upper()} file of {len(content)} bytes")
+    header = HEADERS[file_type](content, name) if file_type in HEADERS else None
+    # a stream in memory gives no more bytes than it has, whatever is asked for
+    return trimesh.load(BytesIO(content), file_type=file_type, process=False, **options), header
 
 
-def _read_with_trimesh(path: Path, file_type: str) -> Mesh:
+def _read_with_trimesh(file_type: str, content: bytes, name: str) -> Mesh:
+    options = {"fix_texture": False} if file_type == "ply" else {}
     try:
-        loaded = _loaded(path, file_type, **({"fix_texture": False} if file_type == "ply" else {}))
-        parts = list(_parts(loaded, path.name))  # trimesh decodes textures and colours only when they are asked for
+        loaded, header = _loaded(file_type, content, name, **options)
+        parts = list(_parts(loaded, name))  # trimesh decodes textures and colours only when they are asked for
     except (InputError, MemoryError):
         raise
     except Exception as error:  # parsers of damaged files raise anything: IndexError, struct.error, KeyError, ...
@@ -121,14 +117,13 @@ def _read_with_trimesh(path: Path, file_type: str) -> Mesh:
         raise InputError(reason[:REASON_LENGTH] or type(error).__name__) from error
     xyz = np.concatenate([np.zeros((0, 3)), *(part[0] for part in parts)])
     if file_type == "ply":
-        header = ply_header(path)
         _check_counts(header, len(xyz), sum(len(getattr(g, "faces", ())) for g in _geometries(loaded)))
         columns = loaded.metadata.get("_ply_raw", {}).get("vertex", {}).get("data")
         if len(parts) == 1 and columns is not None:
             rgb, used = _ply_colours(header, columns, len(xyz))
             rgb = parts[0][1] if rgb is None else rgb
             return Mesh(xyz, rgb, _ply_ignored(header, columns, used, by_face=rgb is not None and not used))
-    ignored = {"glb": _glb_ignored, "stl": _stl_ignored}.get(file_type, lambda path, loaded: ())(path, loaded)
+    ignored = glb_ignored(header) if file_type == "glb" else _stl_ignored(loaded) if file_type == "stl" else ()
     if all(rgb is None for _, rgb in parts):
         return Mesh(xyz, None, ignored)
     grey = MAX_8_BIT // 2
@@ -164,13 +159,7 @@ def _ply_ignored(header: Header, columns: Any, used: tuple[str, ...], by_face: b
     return phrases + ((f"elements {', '.join(others)}",) if others else ())
 
 
-def _glb_ignored(path: Path, loaded: Any) -> tuple[str, ...]:
-    del loaded
-    return glb_ignored(path)
-
-
-def _stl_ignored(path: Path, loaded: Any) -> tuple[str, ...]:
-    del path
+def _stl_ignored(loaded: Any) -> tuple[str, ...]:
     attributes = getattr(loaded, "face_attributes", {}).get("stl")
     return ("attributes of faces",) if attributes is not None and np.any(attributes) else ()
 

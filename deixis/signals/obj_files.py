@@ -5,17 +5,18 @@ the file.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
-from io import TextIOWrapper
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from io import BytesIO, TextIOWrapper
 from typing import Any
 
 import numpy as np
 
 from deixis.errors import InputError
-from deixis.files.regular import open_regular
+from deixis.files.lines import bounded_lines
 from deixis.signals.mesh import Mesh
 
+MAX_LINE = 2**20
+"""Letters of a line, with those that it goes on in: a face of a hundred thousand corners."""
 NOT_READ = {
     "vn": "normals",
     "vt": "texture coordinates",
@@ -28,7 +29,7 @@ NOT_READ = {
 """First word of a line -> what it tells that is not read."""
 
 
-def read_obj(path: Path) -> Mesh:
+def read_obj(content: bytes, name: str) -> Mesh:
     """Vertices of lines `v x y z [w]` or `v x y z r g b`; faces only show what is missing.
 
     Raises: InputError for a line that is not whole, and for a face of a vertex that is not there.
@@ -36,7 +37,8 @@ def read_obj(path: Path) -> Mesh:
     xyz, rgb = array("d"), array("d")  # of Python's objects each number would take four times as much
     ignored: dict[str, None] = {}
     highest = 0
-    with open_regular(path) as file, TextIOWrapper(file, encoding="utf-8", errors="replace") as stream:
+    del name
+    with TextIOWrapper(BytesIO(content), encoding="utf-8", errors="replace") as stream:
         for number, line in _logical_lines(stream):
             words = line.split("#")[0].split()
             keyword = words[0] if words else ""
@@ -54,7 +56,7 @@ def read_obj(path: Path) -> Mesh:
     count, coloured = len(xyz) // 3, len(rgb) // 3
     if highest > count:
         raise InputError(f"a face names vertex {highest}, and there are {count}")
-    if not count and b"\x00" in path.read_bytes():
+    if not count and b"\x00" in content:
         raise InputError("its content is binary, and OBJ is text")
     places, colours = (np.frombuffer(numbers, dtype=np.float64).reshape(-1, 3) for numbers in (xyz, rgb))
     if count and coloured == count:
@@ -64,16 +66,19 @@ def read_obj(path: Path) -> Mesh:
     return Mesh(places, None, tuple(ignored))
 
 
-def _logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+def _logical_lines(stream: TextIOWrapper) -> Iterator[tuple[int, str]]:
     """(number of the last line, text) of lines, one that ends in a backslash joined with the next."""
     begun: list[str] = []
-    number = 0
-    for number, line in enumerate(lines, start=1):
+    number = joined = 0
+    for number, (line, length) in enumerate(bounded_lines(stream.readline, MAX_LINE), start=1):
+        joined += length
+        if joined > MAX_LINE:
+            raise InputError(f"line {number} has {joined} letters, with those that it goes on from")
         text = line.rstrip("\r\n")
         begun.append(text.removesuffix("\\"))
         if not text.endswith("\\"):
             yield number, " ".join(begun)
-            begun = []
+            begun, joined = [], 0
     if begun:
         yield number, " ".join(begun)
 

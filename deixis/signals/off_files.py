@@ -8,8 +8,8 @@ over lines; only the colour of a face ends with its line. trimesh reads it by li
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from itertools import product
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import accumulate, product
 from typing import NamedTuple
 
 import numpy as np
@@ -17,14 +17,12 @@ from jaxtyping import Int
 
 from deixis.errors import InputError, UnsupportedError
 from deixis.files.budget import check_decoded
-from deixis.files.regular import open_regular
-from deixis.signals.mesh import Mesh, check_words
+from deixis.signals.mesh import Mesh, check_words, count_of, is_count
 
 MARKS = tuple(
     "".join(letters).encode() + b"OFF" for letters in product(("", "ST"), ("", "C"), ("", "N"), ("", "4"), ("", "n"))
 )
 """What a file begins with, the letters in the manual's order."""
-MAX_DIGITS = 18  # of a count
 CHANNELS = 4  # red, green, blue, alpha
 BINARY_SHARE = 20
 """What the numbers of a binary file take as Python's, so many times its size."""
@@ -44,46 +42,43 @@ class _Content(NamedTuple):
     has_bytes: bool = False  # the colours of vertices are whole numbers
 
 
-def read_off(path: Path) -> Mesh:
+def read_off(content: bytes, name: str) -> Mesh:
     """xyz (n, 3); rgb (n, 3) of COFF, uint8 or 0..1, or None; polygons as triangles.
 
     Raises: InputError for a header or numbers that are not whole, UnsupportedError for vertices in another number of
     dimensions.
     """
-    with open_regular(path) as stream:
-        content = stream.read()
     header = _HEADER.match(content)
     assert header is not None, "every part of it may be missing"
     if header["letters"] is None and not header["rest"][:1].isdigit():  # the manual lets the word OFF be missing
         raise InputError("its first word is not OFF, COFF, NOFF or the like")
     kind = (header["letters"] or b"").decode()
     if header["binary"]:
-        check_decoded(path.name, len(content) * BINARY_SHARE, f"a binary OFF file of {len(content)} bytes")
-        content = _read_binary(header["rest"], kind)
+        check_decoded(name, len(content) * BINARY_SHARE, f"a binary OFF file of {len(content)} bytes")
+        read = _read_binary(header["rest"], kind)
     else:
         plain = re.sub(rb"#[^\n]*", b"", header["rest"])
-        check_words(plain, path.name)
-        content = _read_text(plain.decode("utf-8", "replace"), kind)
-    xyz, rgb = content.rows[:, :3], content.rows[:, _colour_columns(kind)] if "C" in kind else None
+        check_words(plain, name)
+        read = _read_text(plain.decode("utf-8", "replace"), kind)
+    xyz, rgb = read.rows[:, :3], read.rows[:, _colour_columns(kind)] if "C" in kind else None
     if "4" in kind:
         with np.errstate(divide="ignore", invalid="ignore"):
-            xyz = xyz / content.rows[:, 3:4]
-    if rgb is not None and content.has_bytes:
+            xyz = xyz / read.rows[:, 3:4]
+    if rgb is not None and read.has_bytes:
         rgb = rgb.astype(np.uint8)
-    flags = {"normals": "N" in kind, "texture coordinates": "ST" in kind, "colours of faces": content.has_face_colours}
+    flags = {"normals": "N" in kind, "texture coordinates": "ST" in kind, "colours of faces": read.has_face_colours}
     ignored = tuple(phrase for phrase, there in flags.items() if there)
-    return Mesh(xyz, rgb, ignored, _triangles(content.faces, len(xyz)))
+    return Mesh(xyz, rgb, ignored, _triangles(read.faces, len(xyz)))
 
 
 def _read_text(text: str, kind: str) -> _Content:
     words, start, width = text.split(), 3 + ("n" in kind), _width(kind)
-    if len(words) < start or not all(map(_is_count, words[:start])):
+    if len(words) < start or not all(map(is_count, words[:start])):
         raise InputError("its header has no counts of vertices, faces and edges")
     _check_dimension(kind, int(words[0]))
     vertices, faces = (int(word) for word in words[start - 3 : start - 1])
-    line_ends = np.cumsum([len(line.split()) for line in text.splitlines()]).tolist()
     # many programs leave out the alpha
-    if "C" in kind and start < len(words) and line_ends[bisect_right(line_ends, start)] - start == width - 1:
+    if "C" in kind and start < len(words) and next(end for end in _line_ends(text) if end > start) - start == width - 1:
         width -= 1
     end = start + vertices * width
     if len(words) < end:
@@ -96,18 +91,24 @@ def _read_text(text: str, kind: str) -> _Content:
         raise InputError(str(error)) from error
     colours = _colour_columns(kind)
     has_bytes = bool(np.char.isdigit(table[:, colours]).all() and (rows[:, colours] <= np.iinfo(np.uint8).max).all())
-    return _Content(rows, *_text_faces(words[end:], [place - end for place in line_ends], faces), has_bytes)
+    return _Content(rows, *_text_faces(words, end, text, faces), has_bytes)
 
 
-def _text_faces(words: list[str], line_ends: list[int], count: int) -> tuple[list[list[int]], bool]:
-    """Corners of the faces, and whether any has a colour."""
-    corners = _count(words[0]) if words and count else 0
-    if len(words) == count * (corners + 1) and all(map(_is_count, words)):
+def _line_ends(text: str) -> Iterator[int]:
+    """How many words there are up to the end of each line."""
+    return accumulate(len(line.split()) for line in text.splitlines())
+
+
+def _text_faces(all_words: list[str], start: int, text: str, count: int) -> tuple[list[list[int]], bool]:
+    """Corners of the faces, which begin at a word of the text, and whether any has a colour."""
+    words = all_words[start:]
+    corners = _face_count(words[0]) if words and count else 0
+    if len(words) == count * (corners + 1) and all(map(is_count, words)):
         table = np.array(words, dtype=np.int64).reshape(count, corners + 1)
         if (table[:, 0] == corners).all():  # as in most files: one size, and no colours
             return table[:, 1:].tolist(), False
     try:
-        return _faces_by_line(words, line_ends, count)
+        return _faces_by_line(words, [end - start for end in _line_ends(text)], count)
     except InputError:  # several faces on a line, which then have no colours
         return _faces_by_line(words, [], count)
 
@@ -116,16 +117,20 @@ def _faces_by_line(words: list[str], line_ends: list[int], count: int) -> tuple[
     """Up to four numbers from the last corner of a face to the end of that line are its colour."""
     faces, has_colours, place = [], False, 0
     for number in range(count):
-        corners = words[place + 1 : place + 1 + _count(words[place])] if place < len(words) else []
-        if not corners or len(corners) < _count(words[place]):
+        corners = words[place + 1 : place + 1 + _face_count(words[place])] if place < len(words) else []
+        if not corners or len(corners) < _face_count(words[place]):
             raise InputError(f"its header announces {count} faces, {number} came")
-        faces.append([_count(corner) for corner in corners])
+        faces.append([_face_count(corner) for corner in corners])
         place += 1 + len(corners)
         behind = line_ends[bisect_right(line_ends, place - 1)] - place if line_ends else 0
         if 0 < behind <= CHANNELS:
             has_colours = True
             place += behind
     return faces, has_colours
+
+
+def _face_count(word: str) -> int:
+    return count_of(word, "a number of its faces")
 
 
 def _read_binary(rest: bytes, kind: str) -> _Content:
@@ -191,13 +196,3 @@ def _triangles(faces: list[list[int]], vertices: int) -> Int[np.ndarray, "triang
             raise InputError(f"a face names a vertex that is not there, among {vertices}")
         fans += [corners[:, [0, second, second + 1]] for second in range(1, size - 1)]
     return np.concatenate(fans)
-
-
-def _is_count(word: str) -> bool:
-    return word.isascii() and word.isdigit() and len(word) <= MAX_DIGITS
-
-
-def _count(word: str) -> int:
-    if not _is_count(word):
-        raise InputError(f"expected whole numbers in its faces, got {word!r:.20}")
-    return int(word)

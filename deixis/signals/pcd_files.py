@@ -5,18 +5,14 @@ file format"). x, y, z are needed, rgb or rgba is read where it is there, packed
 over. Does not know units, tensors or signals.
 """
 
-from pathlib import Path
-
 import numpy as np
 from jaxtyping import UInt8
 
 from deixis.errors import InputError
 from deixis.files.budget import check_decoded
-from deixis.files.regular import open_regular
-from deixis.signals.mesh import Mesh, check_words, property_phrases
+from deixis.signals.mesh import Mesh, check_words, count_of, property_phrases
 
 MARK = b"# .PCD"
-MAX_DIGITS = 18  # of a count
 NEEDED = ("FIELDS", "SIZE", "TYPE", "POINTS", "DATA")
 TYPES = {"F": ("f", (4, 8)), "I": ("i", (1, 2, 4, 8)), "U": ("u", (1, 2, 4, 8))}
 """Letter of a type -> NumPy's letter, and the bytes that it may have."""
@@ -32,21 +28,19 @@ GREY = 127  # of a point whose colour is lost
 LITERAL_RUN = 32  # control bytes below it are followed by that many literal bytes and one
 
 
-def read_pcd(path: Path) -> Mesh:
-    """x, y, z of every point, in the order of the file, and their colours, uint8, or None.
+def read_pcd(content: bytes, name: str) -> Mesh:
+    """x, y, z of every point of a file, in its order, and their colours, uint8, or None.
 
     Raises: InputError for a header or content that is not whole.
     """
-    with open_regular(path) as stream:
-        content = stream.read()
     header, body = _header(content)
     dtype = _dtype(header)
-    count, data = _whole(header["POINTS"][0], "POINTS"), header["DATA"][0]
+    count, data = count_of(header["POINTS"][0], "POINTS of its header"), header["DATA"][0]
     if data == "ascii":
-        check_words(body, path.name)
+        check_words(body, name)
         columns = _ascii_columns(body, dtype, count)
     elif data in ("binary", "binary_compressed"):
-        check_decoded(path.name, count * dtype.itemsize * UNPACKED_SHARE, f"{count} points of {dtype.itemsize} bytes")
+        check_decoded(name, count * dtype.itemsize * UNPACKED_SHARE, f"{count} points of {dtype.itemsize} bytes")
         columns = _binary_columns(body, dtype, count, data == "binary_compressed")
     else:
         raise InputError(f"its DATA is {data!r}, not ascii, binary or binary_compressed")
@@ -84,13 +78,6 @@ def _header(content: bytes) -> tuple[dict[str, list[str]], bytes]:
     return header, content[place:]
 
 
-def _whole(word: str, keyword: str) -> int:
-    """A count of the header."""
-    if not word.isascii() or not word.isdigit():
-        raise InputError(f"{keyword} of its header is {word!r:.20}, not a count")
-    return int(word[:MAX_DIGITS])
-
-
 def _dtype(header: dict[str, list[str]]) -> np.dtype:
     """One point as the file holds it."""
     names, sizes, types = (header[name] for name in ("FIELDS", "SIZE", "TYPE"))
@@ -109,10 +96,10 @@ def _dtype(header: dict[str, list[str]]) -> np.dtype:
         if known and count != "1":
             raise InputError(f"its field {name} has {count} numbers per point")
         letter, known_sizes = TYPES.get(kind, ("", ()))
-        own = _whole(size, "SIZE")
+        own = count_of(size, "SIZE of its header")
         if own not in known_sizes or (name in COLOURS and own != COLOUR_BYTES):
             raise InputError(f"its field {name} is of type {kind} with {size} bytes")
-        if not 1 <= _whole(count, "COUNT") <= MAX_NUMBERS:
+        if not 1 <= count_of(count, "COUNT of its header") <= MAX_NUMBERS:
             raise InputError(f"its field {name} has {count} numbers per point")
         # others may have the same name, as the paddings "_" do
         fields.append((name if known else f"{number} {name}", f"<{letter}{own}", (int(count),)))

@@ -163,6 +163,24 @@ MESHES = [
         ),
         "'texture': expected an image, got content that is none",
     ),
+    (
+        "glb of a view below nothing",
+        "a.glb",
+        lambda p: glb(p, scene(bufferViews=[{"buffer": 0, "byteLength": n} for n in (48, 10**9, -(10**9))])),
+        "its JSON has a size of -1000000000",
+    ),
+    (
+        "glb of a count below nothing",
+        "a.glb",
+        lambda p: glb(p, scene(accessors=[{"count": -4, "componentType": 5126, "type": "VEC3"}])),
+        "its JSON has a size of -4",
+    ),
+    ("obj of a long line", "a.obj", lambda p: text(p, "f" + " 1" * 2**20), "line 1 has 2097153 letters"),
+    ("obj of a line that goes on", "a.obj", lambda p: text(p, "v \\\n" * 2**19), "line 262145 has 1048580 letters"),
+    *(
+        (f"{name} beyond the budget", f"a.{name}", lambda p: p.write_bytes(bytes(11 * 2**20)), "got a file of 11534336")
+        for name in ("obj", "off", "pcd")
+    ),
     ("glb of nothing", "a.glb", lambda p: glb(p, {"accessors": 5}), "its JSON lacks what it refers to"),
 ]
 

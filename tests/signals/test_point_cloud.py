@@ -347,7 +347,7 @@ SQUARE = [[0, 0, 0], [2, 0, 0], [2, 1, 0], [0, 1, 0]]
 def test_faces_of_off_are_a_surface(tmp_path, faces, area, ignored):
     path = tmp_path / "a.off"
     path.write_text("OFF\n4 2 0\n" + rows(SQUARE) + faces)
-    mesh = read_off(path)
+    mesh = read_off(path.read_bytes(), path.name)
     assert mesh.ignored == ignored
     edges = mesh.xyz[mesh.triangles[:, 1:]] - mesh.xyz[mesh.triangles[:, :1]]
     assert np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1).sum() / 2 == area
