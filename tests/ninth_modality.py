@@ -79,13 +79,13 @@ def to_tensor(signal: Signal, spec: PressureSpec):
 
 
 def draw(signal, drawn, size):
-    from PIL import Image, ImageDraw
+    from deixis.visualize.drawing import Drawing, Rectangle
 
-    image = Image.new("RGB", (size.width_px, size.height_px or 100), "white")
+    height_px, parts = size.height_px or 100, []
     for item in drawn:
         left, right = (second / signal.extent.duration_s * size.width_px for second in item.region.span)
-        ImageDraw.Draw(image).rectangle((left, 0, right, image.height), fill=item.colour)
-    return image
+        parts.append(item.group([Rectangle((left, 0, right, height_px), item.colour)]))
+    return Drawing(size.width_px, height_px, parts)
 
 
 PRESSURE = Modality(

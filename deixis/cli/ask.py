@@ -26,12 +26,15 @@ def _region(form: str) -> Any:
 
 
 OUT = typer.Option(
-    help="Draw the answer into this PNG, JPEG or WebP; with --each, the answers into this folder; with --batch, write "
-    "them to this JSONL."
+    help="Draw the answer into this PNG, JPEG, WebP or SVG; with --each, the answers into this folder; with --batch, "
+    "write them to this JSONL."
 )
 AS_JSON = typer.Option("--json", help="Print the answer as one JSON object, alone on stdout.")
 BATCH = typer.Option(help='Answer each line {"files": [...], "question", "regions": [...]} of a JSONL.')
 DRAW_DIR = typer.Option(metavar="FOLDER", help="With --batch: draw each answer into this folder, as line-N.png.")
+DRAW_FORMAT = typer.Option(
+    metavar="ENDING", help="Of drawings in a folder, with --each or --draw-dir: png (default), jpg, jpeg, webp or svg."
+)
 EACH = typer.Option("--each", help="Ask about each file by itself; folders and patterns stand for their files.")
 WANT = typer.Option(metavar="FORM", help="Form of the regions in the answer: box or mask; or text.")
 
@@ -60,6 +63,7 @@ def run(
     as_json: Annotated[bool, AS_JSON] = False,
     batch: Annotated[Path | None, BATCH] = None,
     draw_dir: Annotated[Path | None, DRAW_DIR] = None,
+    draw_format: Annotated[str | None, DRAW_FORMAT] = None,
     each: Annotated[bool, EACH] = False,
 ) -> None:
     """Ask a question about files.
@@ -75,18 +79,20 @@ def run(
     check_model(model, device, dtype, quantization)
     load = (model, device, dtype, quantization)
     _check_stream(stream, {"--json": as_json, "--batch": batch is not None, "--each": each})
+    if draw_format is not None and (draw_dir if batch else out if each else None) is None:
+        raise InputError("--draw-format: of drawings in a folder, with --each --out or --batch --draw-dir")
     if batch is not None:
         _check_batch_alone(as_json, want, each, words or [], regions)
         from deixis.cli.batch import answer_batch
 
-        answer_batch(batch, out, load, draw_dir)
+        answer_batch(batch, out, load, draw_dir, draw_format or "png")
         return
     if draw_dir is not None:
         raise InputError("--draw-dir: the drawings of --batch; otherwise --out draws")
     if each:
         from deixis.cli.each import answer_each
 
-        answer_each(*_files_and_question(words or []), regions, load, want, out, as_json)
+        answer_each(*_files_and_question(words or []), regions, load, want, out, as_json, draw_format or "png")
         return
     answer, lines = _answer(*_checked(*_files_and_question(words or []), regions, out), load, want, stream)
     _print(answer, lines, out, as_json)

@@ -60,11 +60,16 @@ class _Line:
 
 
 def answer_batch(
-    path: Path, out: Path | None, load: tuple[str, *tuple[str | None, ...]], draw_dir: Path | None = None
+    path: Path,
+    out: Path | None,
+    load: tuple[str, *tuple[str | None, ...]],
+    draw_dir: Path | None = None,
+    draw_format: str = "png",
 ) -> None:
     """Writes the answers to the questions of `path` to `out` (default: stdout), line by line.
 
-    `load`: the arguments of `open_model`. draw_dir: a folder for drawings, named by the lines. Prints to stderr how
+    `load`: the arguments of `open_model`. draw_dir: a folder for drawings, named by the lines, in
+    the format `draw_format`. Prints to stderr how
     many were answered, failed and skipped.
 
     Raises:
@@ -74,7 +79,7 @@ def answer_batch(
     lines = _read(path)
     drawings = None
     if draw_dir is not None:
-        drawings = Drawings(draw_dir, "--draw-dir", (line.drawing for line in lines))
+        drawings = Drawings(draw_dir, "--draw-dir", (line.drawing for line in lines), draw_format)
     with answer_file(out) if out is not None else nullcontext() as answers:
         open_lines = list(_unanswered(lines, Counter() if answers is None else answers.done.copy()))
         failed = _answer_lines(open_lines, path.parent, answers, drawings, load) if open_lines else 0

@@ -28,7 +28,7 @@ COMMANDS = {
     "regions": "list the regions {0}, {1}, ... of the next question",
     "clear": "remove these regions",
     "files": "list the files of this conversation",
-    "draw": "FILE.png: draw the last answer; also .jpg, .webp",
+    "draw": "FILE.png: draw the last answer; also .jpg, .webp, .svg",
     "help": "show this",
     "quit": "end (so do quit, exit and Ctrl-D)",
 }

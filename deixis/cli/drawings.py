@@ -6,26 +6,31 @@ from typing import TYPE_CHECKING
 
 from deixis.errors import InputError
 from deixis.files.own import check_own
+from deixis.options import check_choice
 
 if TYPE_CHECKING:
     from deixis.inference import Answer
 
 
 class Drawings:
-    """One PNG an answer, under names; equal ones get numbers. option: what asked for them, for sentences.
+    """One drawing an answer, under names; equal ones get numbers. option: what asked for them, for sentences.
 
     names: those that will be asked for, so that an image of someone else's is refused before anything is asked.
+    form: the ending of their names, "png" or another that drawings have.
     """
 
-    def __init__(self, folder: Path, option: str, names: Iterable[str]):
+    def __init__(self, folder: Path, option: str, names: Iterable[str], form: str = "png"):
+        from deixis.visualize.answer_image import FORMATS
+
+        check_choice("--draw-format", form, tuple(suffix[1:] for suffix in FORMATS))
         if folder.suffix or (folder.exists() and not folder.is_dir()):
             raise InputError(f"{option}: expected a folder for the drawings, got '{folder}'")
         if not folder.parent.is_dir():
             raise InputError(f"'{folder}': there is no folder '{folder.parent}' to make it in")
         for name in names:
-            check_own(folder / f"{name}.png")
+            check_own(folder / f"{name}.{form}")
         folder.mkdir(exist_ok=True)
-        self.folder = folder
+        self.folder, self.form = folder, form
         self.names: set[str] = set()
 
     def add(self, wanted: str, answer: "Answer") -> str:
@@ -35,9 +40,10 @@ class Drawings:
             number += 1
             name = f"{wanted}-{number}"
         self.names.add(name)
-        check_own(self.folder / f"{name}.png")
-        answer.draw(self.folder / f"{name}.png")
-        return str(self.folder / f"{name}.png")
+        path = self.folder / f"{name}.{self.form}"
+        check_own(path)
+        answer.draw(path)
+        return str(path)
 
     @property
     def summary(self) -> str:

@@ -27,14 +27,18 @@ def answer_each(
     want: str | None,
     out: Path | None,
     as_json: bool,
+    draw_format: str = "png",
 ) -> None:
-    """Prints the answer about each file after its name, or as one JSON object a line; draws into the folder `out`.
+    """Prints the answer about each file after its name, or as one JSON object a line; draws into the folder `out`,
+    in the format `draw_format`.
 
     files: paths, folders (their files that can be opened, by name) and patterns. regions: (form, value) as typed, of
     every file. Raises InputError where there is no file or `out` is none, and after all were tried where some failed.
     """
     paths = list(_every_file(files))
-    drawings = Drawings(out, "--out with --each", (path.stem for path in paths)) if out is not None else None
+    drawings = None
+    if out is not None:
+        drawings = Drawings(out, "--out with --each", (path.stem for path in paths), draw_format)
     from deixis.cli.answers import answer_lines, note_ignored, open_small
     from deixis.cli.batch import Assistant, answers_of
 

@@ -174,14 +174,12 @@ class Answer:
     def draw(self, path: str | Path | None = None) -> Image.Image:
         """An RGB image of the files asked about with the regions drawn on them; written to `path` if one is given.
 
-        The ending of `path` gives the format: PNG, JPEG or WebP. Raises InputError for another ending.
+        The ending of `path` gives the format: PNG, JPEG, WebP, or SVG, in which regions are shapes over the files'
+        pixels and texts are text. Raises InputError for another ending.
         """
-        from deixis.visualize.answer_image import answer_to_image, save_drawing
+        from deixis.visualize.answer_image import draw_answer
 
-        image = answer_to_image(self)
-        if path is not None:
-            save_drawing(image, Path(path))
-        return image
+        return draw_answer(self, None if path is None else Path(path))
 
     def _repr_html_(self) -> str:
         """The drawing as HTML, which notebooks show for an answer."""

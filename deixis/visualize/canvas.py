@@ -1,6 +1,7 @@
-"""What drawings of signals are made of: colours, letters, labels, and text whose words have the colours of regions.
+"""What drawings of signals are made of: colours, the sizes and places of letters and labels, and the lines of a text.
 
-It knows pixels of the drawing only: what a region covers there is decided by `panels`.
+It knows pixels of the drawing only: what a region covers there is decided by `panels`, how it is drawn by `raster` and
+`svg`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageFont
 
 from deixis.files.own import MARK
 
@@ -71,24 +72,6 @@ def chip_width(label: str, text_px: int = CHIP_TEXT_PX) -> float:
     return max(CHIP_HEIGHT * text_px, text_font(text_px).getlength(label) + CHIP_PADDING * text_px)
 
 
-def chip(
-    draw: ImageDraw.ImageDraw, left: float, top: float, label: str, colour: Colour, text_px: int = CHIP_TEXT_PX
-) -> float:
-    """Draw a label in a rounded box with its upper left corner at (left, top); its width."""
-    width, height = chip_width(label, text_px), CHIP_HEIGHT * text_px
-    corners = (left, top, left + width - 1, top + height - 1)
-    draw.rounded_rectangle(corners, CHIP_CORNER * text_px, fill=colour)
-    middle = left + width / 2, top + height / 2
-    draw.text(middle, label, font=text_font(text_px), fill=contrast(colour), anchor="mm")
-    return width
-
-
-def draw_spot(draw: ImageDraw.ImageDraw, x: float, y: float, colour: Colour, pen: float) -> None:
-    """A target around the place (x, y), in lines of about `pen` pixels."""
-    for radius, fill in ((3.2 * pen, contrast(colour)), (2.5 * pen, colour), (pen, contrast(colour))):
-        draw.circle((x, y), radius, fill=fill)
-
-
 @dataclass(frozen=True)
 class Tag:
     """A label and the place it belongs to, in pixels of the drawing: its lower left corner if there is room above."""
@@ -99,21 +82,24 @@ class Tag:
     y: float
 
 
-def place_tags(image: Image.Image, tags: Sequence[Tag], text_px: int = CHIP_TEXT_PX) -> Image.Image:
-    """Draws the labels at their places, kept inside the image and off each other where there is room."""
-    draw, used = ImageDraw.Draw(image), []
+def place_tags(tags: Sequence[Tag], size: tuple[int, int], text_px: int = CHIP_TEXT_PX) -> list[Tag]:
+    """The labels, shortened to the (width, height) of a drawing, with the places of their upper left corners.
+
+    They are inside the drawing, and off each other where there is room.
+    """
+    placed, used = [], []
     height = CHIP_HEIGHT * text_px
     for tag in tags:
-        label = shortened(tag.label, image.width - 4, text_px)
+        label = shortened(tag.label, size[0] - 4, text_px)
         width = chip_width(label, text_px)
         spots = [
-            (min(max(left, 2.0), image.width - width - 2), min(max(top, 2.0), image.height - height - 2))
+            (min(max(left, 2.0), size[0] - width - 2), min(max(top, 2.0), size[1] - height - 2))
             for left, top in _spots_around(tag.x, tag.y, width, height)
         ]
         left, top = min(spots, key=lambda spot: sum(_overlap((*spot, width, height), other) for other in used))
-        chip(draw, left, top, label, tag.colour, text_px)
+        placed.append(replace(tag, label=label, x=left, y=top))
         used.append((left, top, width, height))
-    return image
+    return placed
 
 
 def _spots_around(x: float, y: float, width: float, height: float) -> list[tuple[float, float]]:
@@ -209,26 +195,3 @@ def _cut(text: str, width_px: float, font: ImageFont.FreeTypeFont) -> list[str]:
         pieces.append(text[:length])
         text = text[length:]
     return [*pieces, text]
-
-
-def draw_line(
-    draw: ImageDraw.ImageDraw,
-    left: float,
-    top: float,
-    line: Sequence[Word],
-    text_px: int,
-    chip_px: int = CHIP_TEXT_PX,
-) -> None:
-    """Draw a line that `flow` made, its upper left corner at (left, top)."""
-    font, under = text_font(text_px), top + 1.15 * text_px
-    for number, word in enumerate(line):
-        x = left + word.left
-        if word.is_chip:
-            chip(draw, x, top + (LINE_HEIGHT * text_px - CHIP_HEIGHT * chip_px) / 2, word.text, word.colour, chip_px)
-            continue
-        draw.text((x, top), word.text, font=font, fill=word.colour)
-        if word.underlined:
-            follows = number + 1 < len(line) and line[number + 1].underlined and not line[number + 1].is_chip
-            same = follows and line[number + 1].colour == word.colour
-            end = left + line[number + 1].left if same else x + font.getlength(word.text)
-            draw.line((x, under, end, under), fill=word.colour, width=max(1, round(text_px / 12)))

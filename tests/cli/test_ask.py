@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -99,6 +100,17 @@ def test_an_answer_as_text_and_as_a_drawing(command, scene, tmp_path):
     assert out.strip()
     with Image.open(tmp_path / "a.png") as drawn:
         assert min(drawn.size) > 500
+
+
+def test_an_answer_as_a_vector_drawing(command, scene, tmp_path):
+    code, out, err = command("ask", scene, "Mark the orange car.", "--json", "--out", tmp_path / "a.svg")
+    assert (code, err) == (0, "")
+    answer, root = json.loads(out), ElementTree.parse(tmp_path / "a.svg").getroot()
+    groups = {element.get("id"): element for element in root.findall(".//{*}g")}
+    for number, region in enumerate(answer["regions"]):
+        assert groups[f"region-{number}"].find("{*}title").text == region["phrase"]
+    assert " ".join("".join(line.itertext()) for line in groups["answer"].findall(".//{*}text")) == answer["text"]
+    assert command("ask", scene, "Mark the tree.", "--out", tmp_path / "a.svg")[0] == 0  # ours, so it is replaced
 
 
 def test_the_same_question_has_the_same_answer(command, scene):

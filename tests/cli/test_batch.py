@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -83,7 +84,19 @@ def test_answers_are_drawn_into_a_folder(command, batch, tmp_path):
     assert err.splitlines()[-1].endswith(f"; {len(drawn)} drawn in {folder}")
 
 
+def test_drawings_are_in_the_format_asked_for(command, batch, tmp_path):
+    folder = tmp_path / "drawn"
+    _, out, _ = command("ask", "--batch", batch(SEE, HEAR), "--draw-dir", folder, "--draw-format", "svg")
+    assert [answer["drawing"] for answer in read(out)] == [str(folder / f"line-{line}.svg") for line in (1, 2)]
+    assert {ElementTree.parse(file).getroot().tag for file in folder.iterdir()} == {"{http://www.w3.org/2000/svg}svg"}
+
+
 def test_drawings_need_a_folder_and_a_batch(refused, batch, scene, tmp_path):
+    assert "--draw-format: expected one of" in refused(
+        "ask", "--batch", batch(SEE), "--draw-dir", tmp_path / "other", "--draw-format", "gif"
+    )
+    assert not (tmp_path / "other").exists()
+    assert "drawings in a folder" in refused("ask", scene, "What?", "--out", tmp_path / "a.svg", "--draw-format", "svg")
     assert "expected a folder for the drawings" in refused(
         "ask", "--batch", batch(SEE), "--draw-dir", tmp_path / "a.png"
     )

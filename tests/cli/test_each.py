@@ -45,6 +45,12 @@ def test_answers_are_drawn_under_the_names_of_their_files(command, photos):
         assert first.tobytes() == second.tobytes()
 
 
+def test_answers_are_drawn_in_the_format_asked_for(command, photos):
+    words = [photos / "a", QUESTION, "--each", "--out", photos / "drawn", "--draw-format", "svg"]
+    assert command("ask", *words)[0] == 0
+    assert (photos / "drawn" / "1.svg").read_bytes().endswith(b"</svg>")
+
+
 def test_regions_are_of_every_file(command, photos):
     code, out, _ = command(
         "ask", photos / "a", photos / "a" / "1.png", "What is {0}?", "--box", "170,45,268,182", "--each"

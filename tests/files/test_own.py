@@ -5,16 +5,17 @@ from PIL import Image
 
 from deixis.errors import InputError
 from deixis.files.own import check_own
-from deixis.visualize.answer_image import FORMATS, save_drawing
+from deixis.inference import Answer
+from deixis.visualize.answer_image import FORMATS, draw_answer
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_drawing_is_ours_and_another_image_is_not(tmp_path, suffix):
-    image, path = Image.new("RGB", (900, 700), (9, 99, 200)), tmp_path / f"a{suffix}"
+    path = tmp_path / f"a{suffix}"
     check_own(path)  # nothing is there
-    save_drawing(image, path)
+    draw_answer(Answer("A mug.", (), ()), path)
     check_own(path)
-    image.save(path)
+    Image.new("RGB", (900, 700), (9, 99, 200)).save(path, "PNG")
     with pytest.raises(InputError, match="got another, which would be lost; name another, or move it away"):
         check_own(path)
 

@@ -61,10 +61,14 @@ def _prepare_and_draw(signal: Any) -> None:
     from deixis.cli import answers
     from deixis.conversation import question_sample
     from deixis.visualize.panels.panel import PanelSize, panel
+    from deixis.visualize.raster import to_image
+    from deixis.visualize.svg import to_svg
 
     answers.refuse_early(answers.open_small(MODEL), question_sample("What is this?", (signal,)))
     answers.signal_line(signal)
-    panel(signal, [], PanelSize(PANEL_PX, PANEL_PX))
+    drawing = panel(signal, [], PanelSize(PANEL_PX, PANEL_PX))
+    to_image(drawing)
+    to_svg(drawing)
 
 
 def read_clouds(folder: Path, path: str) -> None:

@@ -11,18 +11,11 @@ from PIL import Image
 from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span, Tube
 from deixis.inference import Answer, AnswerPhrase
 from deixis.signals import open_signal
-from deixis.visualize.answer_image import answer_to_image
+from deixis.visualize.answer_image import draw_answer
 from deixis.visualize.canvas import PALETTE, POINTED
+from tests.visualize.small_signals import CLOUD, DEPTH, FILM, NORMAL, NUMBERS, PICTURE, SOUND, TRACE
 
 RNG = np.random.default_rng(0)
-PICTURE = open_signal(np.full((40, 60, 3), 128, np.uint8))
-SOUND = open_signal((RNG.normal(0, 0.1, 16_000).astype(np.float32), 16_000))
-CLOUD = open_signal(np.concatenate([RNG.random((300, 3)), np.full((300, 3), 0.5)], 1).astype(np.float32))
-FILM = open_signal((np.full((20, 40, 60, 3), 128, np.uint8), 5))
-DEPTH = open_signal((np.full((40, 60, 3), 128, np.uint8), np.tile(np.linspace(0, 4, 60), (40, 1))))
-NORMAL = open_signal(np.tile(np.array([0.0, 0.6, 0.8]), (40, 60, 1)), modality="normal")
-TRACE = open_signal((RNG.normal(size=(100, 6)), 50))
-NUMBERS = open_signal(RNG.normal(size=500), modality="fmri")
 MASK = np.zeros((40, 60), bool)
 MASK[10:30, 10:40] = True
 
@@ -66,7 +59,7 @@ def below_text(image):
     ],
 )
 def test_a_region_of_the_answer_is_drawn_in_its_phrases_colour(signal, marked):
-    plain, drawn = (below_text(answer_to_image(a)) for a in (answer(signal), answer(signal, marked)))
+    plain, drawn = (below_text(draw_answer(a)) for a in (answer(signal), answer(signal, marked)))
     assert near(drawn, PALETTE[0]) > near(plain, PALETTE[0]) + 40
 
 
@@ -93,7 +86,7 @@ def test_a_region_of_the_answer_is_drawn_in_its_phrases_colour(signal, marked):
     ],
 )
 def test_a_region_of_the_question_is_drawn_apart(signal, region):
-    plain, drawn = (below_text(answer_to_image(answer(signal, asked=asked))) for asked in ((), (region,)))
+    plain, drawn = (below_text(draw_answer(answer(signal, asked=asked))) for asked in ((), (region,)))
     assert near(drawn, POINTED) > near(plain, POINTED) + 40
 
 
@@ -115,7 +108,7 @@ def test_a_region_of_the_question_is_drawn_apart(signal, region):
     ],
 )
 def test_any_answer_makes_a_picture(given):
-    picture = answer_to_image(given)
+    picture = draw_answer(given)
     assert picture.mode == "RGB"
     assert picture.width >= 640
 
@@ -132,7 +125,7 @@ def test_any_answer_makes_a_picture(given):
 )
 def test_pictures_are_drawn_at_a_readable_size(size_hw, width):
     signal = open_signal(np.full((*size_hw, 3), (10, 200, 90), np.uint8))
-    drawn = np.asarray(answer_to_image(answer(signal)))
+    drawn = np.asarray(draw_answer(answer(signal)))
     rows = (np.abs(drawn.astype(int) - (10, 200, 90)).max(-1) < 20).sum(1)
     assert abs(int(rows.max()) - width) <= 2
 
@@ -178,20 +171,20 @@ def test_a_region_of_a_brain_is_drawn_on_its_slices(tmp_path):
     nibabel.save(nibabel.Nifti1Image(volume, np.diag([3.0, 3, 3, 1])), tmp_path / "a.nii")
     brain = open_signal(tmp_path / "a.nii")
     low_slices = Region(points=np.flatnonzero(brain.extent.points_xyz[:, 2] < 7))
-    plain = below_text(answer_to_image(answer(brain)))
-    drawn = below_text(answer_to_image(answer(brain, low_slices)))
-    asked = below_text(answer_to_image(answer(brain, asked=(Box3D(0, 0, 30, 9, 9, 33),))))
+    plain = below_text(draw_answer(answer(brain)))
+    drawn = below_text(draw_answer(answer(brain, low_slices)))
+    asked = below_text(draw_answer(answer(brain, asked=(Box3D(0, 0, 30, 9, 9, 33),))))
     assert np.abs(np.asarray(drawn).astype(int) - np.asarray(plain)).max(-1).mean() > 5
     assert near(asked, POINTED) > near(plain, POINTED) + 40
 
 
 def test_numbers_without_places_are_drawn_too():
-    assert len(answer_to_image(answer(NUMBERS)).getcolors(1 << 20)) > 50
+    assert len(draw_answer(answer(NUMBERS)).getcolors(1 << 20)) > 50
 
 
 def test_a_mask_of_a_film_is_drawn_for_its_time_only():
     amounts = [
-        near(answer_to_image(answer(FILM, Region(mask=MASK, score=0.5, time_s=time_s))), PALETTE[0])
+        near(draw_answer(answer(FILM, Region(mask=MASK, score=0.5, time_s=time_s))), PALETTE[0])
         for time_s in ((1.0, 1.4), (0.0, 4.0))
     ]
     assert 4 * amounts[0] < 3 * amounts[1]

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from deixis.visualize.canvas import (
     INK,
@@ -17,6 +16,8 @@ from deixis.visualize.canvas import (
     text_font,
     words_of,
 )
+from deixis.visualize.drawing import Drawing, Label
+from deixis.visualize.raster import to_image
 
 
 @pytest.mark.parametrize(
@@ -60,15 +61,20 @@ def test_a_chip_keeps_off_its_word():
     assert line[1].left == text_font(14).getlength("mug") + 3
 
 
+def drawn(tags, size):
+    labels = [Label(tag.x, tag.y, tag.label, tag.colour, 11) for tag in place_tags(tags, size)]
+    return to_image(Drawing(*size, labels))
+
+
 def test_labels_keep_off_each_other():
-    image = place_tags(Image.new("RGB", (300, 200), "white"), [Tag("mug", c, 100, 100) for c in PALETTE])
+    image = drawn([Tag("mug", c, 100, 100) for c in PALETTE], (300, 200))
     pixels = np.asarray(image).reshape(-1, 3)
     shown = [int((pixels == colour).all(1).sum()) for colour in PALETTE]
     assert min(shown) > 0.9 * max(shown)
 
 
 def test_labels_stay_inside():
-    image = place_tags(Image.new("RGB", (60, 20), "white"), [Tag("a label wider than all", PALETTE[0], 500, -90)])
+    image = drawn([Tag("a label wider than all", PALETTE[0], 500, -90)], (60, 20))
     edge = np.asarray(image)[:, [0, -1]]
     assert (edge == 255).all()
     assert (np.asarray(image) == PALETTE[0]).all(-1).any()

@@ -1,17 +1,18 @@
 """An fMRI response as axial slices from below upwards, the voxels of regions in colours; or a strip of values.
 
-Slices are those of the file's own third axis, the first axis to the right and the second upwards.
+Slices are those of the file's own third axis, the first axis to the right and the second upwards. Marked voxels are
+part of the slices' pixels in every format.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from deixis.geometry import point_mask
 from deixis.signals import Signal
-from deixis.visualize.canvas import GREY, WHITE, text_font
-from deixis.visualize.panels.panel import OVERSAMPLE, Drawn, Mark, PanelSize, with_tags
+from deixis.visualize.canvas import GREY
+from deixis.visualize.drawing import Drawing, Letters, Part, Picture
+from deixis.visualize.panels.panel import Drawn, Mark, PanelSize, labels
 
 SLICES = 8
 """How many slices are shown at most."""
@@ -26,7 +27,7 @@ EMPTY = (236, 238, 243)
 """Where no voxel is."""
 
 
-def draw_fmri(signal: Signal, drawn: Sequence[Drawn], panel_size: PanelSize) -> Image.Image:
+def draw_fmri(signal: Signal, drawn: Sequence[Drawn], panel_size: PanelSize) -> Drawing:
     """Slices of voxels, as wide as asked; numbers without places as a strip."""
     values, places_xyz = signal.values, signal.extent.points_xyz
     width_px, chip_px = panel_size.width_px, panel_size.chip_px
@@ -41,35 +42,32 @@ def draw_fmri(signal: Signal, drawn: Sequence[Drawn], panel_size: PanelSize) -> 
     across, down = (high - low).tolist()
     cell = (width_px - GAP_PX * (columns - 1)) // columns
     rows, tall, text = -(-len(shown) // columns), round(cell * down / across), round(1.5 * chip_px)
-    image = Image.new("RGB", (width_px * OVERSAMPLE, rows * (tall + text + GAP_PX) * OVERSAMPLE), WHITE)
-    marks: list[Mark] = []
+    size, parts, marks = (width_px, rows * (tall + text + GAP_PX)), list[Part](), list[Mark]()
     for number, slice_index in enumerate(shown):
         left, top = (number % columns) * (cell + GAP_PX), (number // columns) * (tall + text + GAP_PX)
         own = cells[:, 2] == slice_index
         flat = np.full((down, across, 3), EMPTY, np.uint8)
         x, y = (cells[own, :2] - low).T
         flat[down - 1 - y, x] = colours[own]
-        size = cell * OVERSAMPLE, tall * OVERSAMPLE
-        image.paste(Image.fromarray(flat).resize(size, Image.Resampling.NEAREST), (left * OVERSAMPLE, top * OVERSAMPLE))
-        middle = (left + cell / 2) * OVERSAMPLE, (top + tall + 0.2 * chip_px) * OVERSAMPLE
+        parts.append(Picture(flat, (left, top, left + cell, top + tall), smooth=False))
         label = f"z = {places_xyz[own, 2].mean():.0f} mm"
-        ImageDraw.Draw(image).text(middle, label, font=text_font(chip_px * OVERSAMPLE), fill=GREY, anchor="mt")
+        parts.append(Letters(left + cell / 2, top + tall + 0.2 * chip_px, label, GREY, chip_px, "mt"))
         for item, mask in zip(drawn, masks, strict=True):
             if (mask & own).any() and not any(item is other for other, _, _ in marks):
                 column, row = (cells[mask & own, :2] - low).T
                 place = left + column.min() * cell / across, top + (down - 1 - row.max()) * cell / across
-                marks.append((item, place[0] * OVERSAMPLE, place[1] * OVERSAMPLE))
-    return with_tags(image, marks, chip_px)
+                marks.append((item, *place))
+    return Drawing(*size, [*parts, *labels(marks, size, chip_px)])
 
 
-def _strip(values: np.ndarray, width_px: int, chip_px: int) -> Image.Image:
+def _strip(values: np.ndarray, width_px: int, chip_px: int) -> Drawing:
     """Numbers without places as a strip of coloured dots, row by row in the file's order."""
     columns = max(1, round(np.sqrt(len(values) * 4)))
     rows = -(-len(values) // columns)
     flat = np.full((rows * columns, 3), EMPTY, np.uint8)
     flat[: len(values)] = _colours(values, (), ())
     size = width_px, max(chip_px, round(width_px * rows / columns))
-    return Image.fromarray(flat.reshape(rows, columns, 3)).resize(size, Image.Resampling.NEAREST)
+    return Drawing(*size, [Picture(flat.reshape(rows, columns, 3), (0, 0, *size), smooth=False)])
 
 
 def _colours(values: np.ndarray, drawn: Sequence[Drawn], masks: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,17 +1,18 @@
 """A point cloud as a z-buffered scatter plot from above at an angle, the points of regions highlighted.
 
-Up is +z. Knows regions by the points they hold (`deixis.geometry.point_mask`).
+Up is +z. Knows regions by the points they hold (`deixis.geometry.point_mask`). Points hide one another, so they are
+pixels in every format; edges of boxes and places are lines over them.
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
 
-from deixis.geometry import Region, point_mask
+from deixis.geometry import point_mask
 from deixis.signals import Signal
-from deixis.visualize.canvas import Colour, contrast, draw_spot
-from deixis.visualize.panels.panel import OVERSAMPLE, Drawn, PanelSize, with_tags
+from deixis.visualize.canvas import Colour, contrast
+from deixis.visualize.drawing import OVERSAMPLE, Drawing, Line, Part, Picture, Spot
+from deixis.visualize.panels.panel import Drawn, Mark, PanelSize, labels
 
 CLOUD_HEIGHT = 208 / 256
 """Of the drawing, in its widths, where the caller does not say."""
@@ -34,59 +35,62 @@ EDGES = [(a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit]
 """The twelve edges of a box, as pairs of corners 0..7, bit i of a corner for the high side of axis i."""
 
 Project = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
-Place = tuple[float, float]
 
 
-def draw_point_cloud(signal: Signal, drawn: Sequence[Drawn], panel_size: PanelSize) -> Image.Image:
+def draw_point_cloud(signal: Signal, drawn: Sequence[Drawn], panel_size: PanelSize) -> Drawing:
     width_px, height_px = panel_size.width_px, panel_size.height_px or round(panel_size.width_px * CLOUD_HEIGHT)
-    size = (width_px * OVERSAMPLE, height_px * OVERSAMPLE)
-    image, places = cloud_panel(signal.values, [(item.region, item.colour) for item in drawn], size, panel_size.pen)
-    marks = [(item, *place) for item, place in zip(drawn, places, strict=True) if place is not None]
-    return with_tags(image, marks, panel_size.chip_px)
+    size, values, pen = (width_px, height_px), signal.values, panel_size.pen
+    xyz = values[:, :3].astype(np.float64)
+    project = _camera(xyz, size)
+    owner = _owners(xyz, drawn)
+    parts: list[Part] = [Picture(_points(values, owner, drawn, size, project), (0, 0, *size))]
+    marks: list[Mark] = []
+    for number, item in enumerate(drawn):
+        region, own = item.region, owner == number
+        if region.form == "box3d":
+            edges, left, top = _edges(region.box3d, project, item.colour, pen)
+            parts.append(item.group(edges))
+            marks.append((item, left, top))
+        elif region.form == "point":
+            across, down, _ = (float(value[0]) for value in project(np.array([region.point])))
+            parts.append(item.group([Spot(across, down, item.colour, pen)]))
+            marks.append((item, across + 4 * pen, down - 4 * pen))
+        elif own.any():
+            x, y, _ = project(xyz[own])
+            marks.append((item, float(x.min()), float(y.min())))
+    return Drawing(*size, [*parts, *labels(marks, size, panel_size.chip_px)])
 
 
-def cloud_panel(
-    values: np.ndarray, regions: Sequence[tuple[Region, Colour]], size: tuple[int, int], pen: float
-) -> tuple[Image.Image, list[Place | None]]:
-    """A drawing, (width, height) `size`, of a cloud (n, 6) with regions in their colours, and where each label goes.
+def _points(
+    values: np.ndarray, owner: np.ndarray, drawn: Sequence[Drawn], size: tuple[int, int], project: Project
+) -> np.ndarray:
+    """The points of a cloud (n, 6) as pixels, `OVERSAMPLE` per pixel of `size`, those of regions in their colours.
 
-    The points that no region holds step back into grey. A region without points has no place.
+    The points that no region holds (`owner` -1) step back into grey.
     """
     xyz, rgb = values[:, :3].astype(np.float64), values[:, 3:].astype(np.float64) * 255
-    project = _camera(xyz, size)
+    large = size[0] * OVERSAMPLE, size[1] * OVERSAMPLE
     x, y, depth = project(xyz)
-    owner = _owners(xyz, regions)
+    x, y = x * OVERSAMPLE, y * OVERSAMPLE
     marked, shown = owner >= 0, _thinned(len(xyz), owner)
     if marked.any():
         rgb = np.where(marked[:, None], rgb, PAPER * 0.62 + (rgb @ LUMA)[:, None] * 0.2 + rgb * 0.18)
-    radius = float(np.clip(np.sqrt(COVER * size[0] * size[1] / np.pi / len(shown)), MIN_RADIUS_PX, MAX_RADIUS_PX))
+    radius = float(np.clip(np.sqrt(COVER * large[0] * large[1] / np.pi / len(shown)), MIN_RADIUS_PX, MAX_RADIUS_PX))
     lit = shown[marked[shown]]
-    glow = np.array([colour for _, colour in regions], float).reshape(-1, 3)[owner[lit]]
+    glow = np.array([item.colour for item in drawn], float).reshape(-1, 3)[owner[lit]]
     layers = [
         (x[shown], y[shown], depth[shown], rgb[shown], radius, RIM),
         (x[lit], y[lit], depth[lit] + BEHIND, glow, radius * GLOW, 0.0),
     ]
-    image = Image.fromarray(_splatted(layers, size))
-    draw, places = ImageDraw.Draw(image), []
-    for number, (region, colour) in enumerate(regions):
-        own = owner == number
-        place = (float(x[own].min()), float(y[own].min())) if own.any() else None
-        if region.form == "box3d":
-            place = _draw_edges(draw, region.box3d, project, colour, pen)
-        elif region.form == "point":
-            across, down, _ = (float(value[0]) for value in project(np.array([region.point])))
-            draw_spot(draw, across, down, colour, pen)
-            place = (across + 4 * pen, down - 4 * pen)
-        places.append(place)
-    return image, places
+    return _splatted(layers, large)
 
 
-def _owners(xyz: np.ndarray, regions: Sequence[tuple[Region, Colour]]) -> np.ndarray:
+def _owners(xyz: np.ndarray, drawn: Sequence[Drawn]) -> np.ndarray:
     """Per point the number of the last region that holds it, -1 for none; a place holds nothing, it is drawn itself."""
     owner = np.full(len(xyz), -1)
-    for number, (region, _) in enumerate(regions):
-        if region.form != "point":
-            owner[point_mask(region, xyz)] = number
+    for number, item in enumerate(drawn):
+        if item.region.form != "point":
+            owner[point_mask(item.region, xyz)] = number
     return owner
 
 
@@ -99,17 +103,14 @@ def _thinned(count: int, owner: np.ndarray) -> np.ndarray:
     return np.concatenate(kept)
 
 
-def _draw_edges(
-    draw: ImageDraw.ImageDraw, box3d: tuple[float, ...], project: Project, colour: Colour, pen: float
-) -> Place:
-    """Draws the box's edges; the upper left corner of what they take up."""
+def _edges(box3d: tuple[float, ...], project: Project, colour: Colour, pen: float) -> tuple[list[Part], float, float]:
+    """The box's edges; left and top of what they take up."""
     lows, highs = np.array(box3d).reshape(2, 3)
     corners = np.array([[(highs if corner >> axis & 1 else lows)[axis] for axis in range(3)] for corner in range(8)])
     x, y, _ = project(corners)
-    for width, fill in ((round(pen * 1.4), contrast(colour)), (round(pen * 0.8), colour)):
-        for a, b in EDGES:
-            draw.line((x[a], y[a], x[b], y[b]), fill=fill, width=max(1, width))
-    return float(x.min()), float(y.min())
+    ends = [np.array([(x[a], y[a]), (x[b], y[b])]) for a, b in EDGES]
+    halo = [Line(edge, contrast(colour), 1.4 * pen) for edge in ends]
+    return [*halo, *(Line(edge, colour, 0.8 * pen) for edge in ends)], float(x.min()), float(y.min())
 
 
 def _camera(xyz: np.ndarray, size: tuple[int, int]) -> Project:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from deixis.signals import Signal
-from deixis.visualize.canvas import CHIP_HEIGHT, GREY, WHITE, Colour, text_font
+from deixis.visualize.canvas import CHIP_HEIGHT, GREY, WHITE, Colour
+from deixis.visualize.drawing import Drawing, Letters, Line, Part, Placed, Rectangle
 from deixis.visualize.panels.image_panel import image_panel
-from deixis.visualize.panels.panel import OVERSAMPLE, Drawn, PanelSize, draw_seconds, with_tags
+from deixis.visualize.panels.panel import Drawn, PanelSize, labels, seconds
 from deixis.visualize.panels.time_panels import mark_time
 
 SHOWN = 9
@@ -22,10 +22,12 @@ ROW_ASPECT = 4.9
 MAX_COLUMNS = 6
 GAP_PX = 6
 BAR: Colour = (52, 56, 70)
+BORDER_PX = 4
+"""Of a frame within a span."""
 
 
-def draw_video(signal: Signal, drawn: Sequence[Drawn], size: PanelSize) -> Image.Image:
-    """The drawing of the frames that the signal holds, of the given width, as high as needed."""
+def draw_video(signal: Signal, drawn: Sequence[Drawn], size: PanelSize) -> Drawing:
+    """The frames that the signal holds, of the given width, as high as needed."""
     frames, times_s, duration_s = signal.values, signal.info["times_s"], float(signal.extent.duration_s or 0)
     width_px, chip_px = size.width_px, size.chip_px
     indices = _frame_indices(times_s, duration_s, drawn)
@@ -37,22 +39,20 @@ def draw_video(signal: Signal, drawn: Sequence[Drawn], size: PanelSize) -> Image
     for index in indices:
         own = [item for item in drawn if _holds(item, index, times_s)]
         places = [_on_frame(item, (item.label, item.colour) not in labelled) for item in own]
-        border = next((item.colour for item in own if item.region.form == "span"), None)
+        border = next((item for item in own if item.region.form == "span"), None)
         on_frame = [item for item in places if item is not None]
         frame_size = PanelSize(cell, chip_px=chip_px)
         cells.append(_cell(frames[index], f"{times_s[index]:.2f} s", on_frame, frame_size, border))
         labelled |= {(item.label, item.colour) for item in own}
-    rows = [cells[first : first + columns] for first in range(0, len(cells), columns)]
-    bar, below = round(CHIP_HEIGHT * chip_px) + 6, size.axis_px
-    height = sum(row[0].height + GAP_PX for row in rows) + bar + below
-    drawing, top = Image.new("RGB", (width_px, height), WHITE), 0
-    for row in rows:
-        for number, image in enumerate(row):
-            drawing.paste(image, (number * (cell + GAP_PX), top))
-        top += row[0].height + GAP_PX
-    drawing.paste(_time_bar(drawn, times_s[indices], duration_s, bar, size), (0, top))
-    draw_seconds(drawing, duration_s, top + bar, chip_px)
-    return drawing
+    parts, top = list[Part](), 0
+    for first in range(0, len(cells), columns):
+        row = cells[first : first + columns]
+        parts += [Placed(number * (cell + GAP_PX), top, frame) for number, frame in enumerate(row)]
+        top += row[0].height_px + GAP_PX
+    bar = round(CHIP_HEIGHT * chip_px) + 6
+    parts.append(Placed(0, top, _time_bar(drawn, times_s[indices], duration_s, bar, size)))
+    parts += seconds(duration_s, (0, width_px), top + bar, chip_px)
+    return Drawing(width_px, top + bar + size.axis_px, parts)
 
 
 def _frame_indices(times_s: np.ndarray, duration_s: float, drawn: Sequence[Drawn]) -> list[int]:
@@ -86,35 +86,36 @@ def _on_frame(item: Drawn, named: bool) -> Drawn | None:
     if region.form == "span":
         return None
     region = replace(region, time_s=None, point=region.point and region.point[:2])
-    return replace(item, region=region, label=item.label if named else "")
+    return replace(item, region=region, labelled=named)
 
 
-def _cell(frame: np.ndarray, time: str, drawn: Sequence[Drawn], size: PanelSize, border: Colour | None) -> Image.Image:
-    """One frame above its time."""
-    image, width_px, chip_px = image_panel(frame, drawn, size), size.width_px, size.chip_px
+def _cell(frame: np.ndarray, time: str, drawn: Sequence[Drawn], size: PanelSize, border: Drawn | None) -> Drawing:
+    """One frame above its time; in a border where it lies in the span `border`."""
+    image = image_panel(frame, drawn, size)
+    width, height, chip_px = image.width_px, image.height_px, size.chip_px
     if border is not None:
-        ImageDraw.Draw(image).rectangle((0, 0, image.width - 1, image.height - 1), outline=border, width=4)
-    cell = Image.new("RGB", (width_px, image.height + round(1.5 * chip_px)), WHITE)
-    cell.paste(image)
-    place = width_px / 2, image.height + 0.2 * chip_px
-    ImageDraw.Draw(cell).text(place, time, font=text_font(chip_px), fill=GREY, anchor="mt")
-    return cell
+        near, right, bottom = BORDER_PX / 2, width - BORDER_PX / 2, height - BORDER_PX / 2
+        sides = np.array([(near, near), (right, near), (right, bottom), (near, bottom), (near, near), (right, near)])
+        image = replace(image, parts=[*image.parts, border.group([Line(sides, border.colour, BORDER_PX)])])
+    time_below = Letters(width / 2, height + 0.2 * chip_px, time, GREY, chip_px, "mt")
+    return Drawing(width, height + round(1.5 * chip_px), [Placed(0, 0, image), time_below])
 
 
 def _time_bar(
     drawn: Sequence[Drawn], frame_times_s: np.ndarray, duration_s: float, height_px: int, size: PanelSize
-) -> Image.Image:
+) -> Drawing:
     """The whole video as a bar, with a tick per frame shown, and the interval of each region that has one."""
-    image, pen = Image.new("RGB", (size.width_px * OVERSAMPLE, height_px * OVERSAMPLE), BAR), size.pen
-    draw, marks = ImageDraw.Draw(image), []
+    width_px, pen, marks = size.width_px, size.pen, []
+    parts: list[Part] = [Rectangle((0, 0, width_px, height_px), BAR)]
     for time_s in frame_times_s:
-        x = float(time_s) / duration_s * (image.width - 1)
-        draw.line((x, image.height * 0.8, x, image.height), fill=WHITE, width=OVERSAMPLE)
+        x = float(time_s) / duration_s * (width_px - 0.5)
+        parts.append(Line(np.array([(x, height_px * 0.8), (x, height_px)]), WHITE, 1))
     named: set[tuple[str, Colour]] = set()
     for item in drawn:
         if item.region.interval_s is not None:
-            left = mark_time(image, item, duration_s, (0, image.width), pen)
+            group, left = mark_time(item, duration_s, (0, width_px), height_px, pen)
+            parts.append(group)
             if (item.label, item.colour) not in named:
-                marks.append((item, left + 2 * pen, image.height - 2 * pen))
+                marks.append((item, left + 2 * pen, height_px - 2 * pen))
             named.add((item.label, item.colour))
-    return with_tags(image, marks, size.chip_px)
+    return Drawing(width_px, height_px, [*parts, *labels(marks, (width_px, height_px), size.chip_px)])

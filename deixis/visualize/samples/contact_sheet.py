@@ -14,12 +14,12 @@ from deixis.visualize.canvas import (
     LINE_HEIGHT,
     Colour,
     Word,
-    draw_line,
     flow,
     marked,
     text_font,
     words_of,
 )
+from deixis.visualize.raster import draw_line
 from deixis.visualize.samples.media_panels import (
     NOTE_TEXT_PX,
     WARNING,

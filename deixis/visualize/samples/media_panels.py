@@ -23,12 +23,12 @@ from deixis.visualize.canvas import (
     LINE_HEIGHT,
     PALETTE,
     Colour,
-    draw_line,
     flow,
     text_font,
     words_of,
 )
 from deixis.visualize.panels import panel as panels
+from deixis.visualize.raster import draw_line, to_image
 
 WIDTH_PX = 256
 """Of a panel on a contact sheet."""
@@ -103,7 +103,8 @@ def _drawn(signal: Signal, medium: MediaReference, regions: Sequence[Shown], wid
             drawn += own
         except DeixisError as error:
             notes.append(f"region {shown.number} is not drawn: {error}")
-    image = panels.panel(signal, drawn, panels.PanelSize(_width(signal, width_px), chip_px=chip_px))
+    drawing = panels.panel(signal, drawn, panels.PanelSize(_width(signal, width_px), chip_px=chip_px))
+    image = to_image(drawing)
     return Panel(image, None, tuple(notes), signal.values if MODALITIES[signal.modality].can_play else None)
 
 
