@@ -14,6 +14,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     return "t allocate memory" in str(error)
 
 
+def one_line(error: object, longest: int | None = None) -> str:
+    """What an error of a library says, as a part of a sentence: in one line, of at most `longest` characters, without
+    its full stop; the name of its class where it says nothing."""
+    return " ".join(str(error).split())[:longest].rstrip(". ") or type(error).__name__
+
+
 class DeixisError(ValueError):
     """One sentence that names the field, what was expected, what was given and the likely cause. CLI exit code 2."""
 

@@ -20,7 +20,7 @@ from deixis.checkpoints.processor_files import PROCESSOR, TOKENIZER, read_genera
 from deixis.checkpoints.small_files import read_object
 from deixis.checkpoints.weight_names import WEIGHTS, check_inside, check_weight_files
 from deixis.checkpoints.weight_size import check_size
-from deixis.errors import CheckpointError, DeixisError, UnsupportedError, is_out_of_memory
+from deixis.errors import CheckpointError, DeixisError, UnsupportedError, is_out_of_memory, one_line
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.loading import quiet_load
 
@@ -181,7 +181,7 @@ def _naming_model(name: str | Path, passed: tuple[type[Exception], ...] = ()) ->
 
 def _in_short(error: Exception) -> str:
     """All that an error says, in one line; the middle of a longer one, which a value of the file fills, is left out."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = one_line(error)
     return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON // 2]} ... {text[-MAX_REASON // 2 :]}"
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from deixis.errors import CheckpointError, ConfigError, DataError
+from deixis.errors import CheckpointError, ConfigError, DataError, one_line
 from deixis.files import json_text
 
 CODE = "auto_map"
@@ -63,4 +63,4 @@ def naming(name: str) -> Generator[None]:
     except (CheckpointError, ConfigError) as error:
         raise type(error)(f"{name}: {error}") from error
     except Exception as error:
-        raise ConfigError(f"{name}: {' '.join(str(error).split())[:300] or type(error).__name__}") from error
+        raise ConfigError(f"{name}: {one_line(error, 300)}") from error

@@ -13,7 +13,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from deixis.errors import CheckpointError, DataError
+from deixis.errors import CheckpointError, DataError, one_line
 from deixis.files.json_text import parse_json, read_text
 
 MAX_GROWTH = 200
@@ -39,8 +39,9 @@ def read_tokenizer_json(file: Path) -> Tokenizer:
     except BaseException as error:  # the library raises bare exceptions, and its panics are no Exception
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"tokenizer.json: expected a tokenizer, got another file ({reason})") from error
+        raise CheckpointError(
+            f"tokenizer.json: expected a tokenizer, got another file ({one_line(error, 200)})"
+        ) from error
     return tokenizer
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from deixis.errors import ConfigError, DataError
+from deixis.errors import ConfigError, DataError, one_line
 from deixis.files.json_text import MAX_DEPTH, check_values, read_text
 
 MAX_YAML_BYTES = 2 << 20
@@ -38,7 +38,7 @@ def read_yaml(path: str | Path) -> Any:
     except RecursionError:
         raise ConfigError(f"{path}: expected YAML nested at most {MAX_DEPTH} deep, got more") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or number that is none
-        raise ConfigError(f"{path}: expected YAML; {' '.join(str(error).split())}") from None
+        raise ConfigError(f"{path}: expected YAML; {one_line(error)}") from None
 
 
 class _Loader(yaml.SafeLoader):

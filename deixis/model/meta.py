@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn.modules import module as torch_module
 
-from deixis.errors import ConfigError, DeixisError
+from deixis.errors import ConfigError, DeixisError, one_line
 from deixis.model.loading import one_load
 
 MAX_PARTS = 20_000
@@ -57,5 +57,4 @@ def on_meta() -> Generator[None]:
         except DeixisError:
             raise
         except Exception as error:  # of PyTorch and transformers: too many values to count, heads that divide nothing
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise ConfigError(f"no network can be built of these sizes ({reason})") from error
+            raise ConfigError(f"no network can be built of these sizes ({one_line(error, 200)})") from error

@@ -21,7 +21,7 @@ from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from deixis.errors import CheckpointError
+from deixis.errors import CheckpointError, one_line
 
 MAX_SOURCE = 100_000
 """Characters of a template; the longest published ones, with tools, have a fifth of it."""
@@ -107,10 +107,11 @@ def compiled(source: str) -> Template:
 
 
 def _refused(what: str, error: Exception) -> CheckpointError:
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
     line = getattr(error, "lineno", None)
     where = f"line {line}: " if isinstance(line, int) else ""
-    return CheckpointError(f"the chat template: it {what} ({where}{reason}); take the template of the published model")
+    return CheckpointError(
+        f"the chat template: it {what} ({where}{one_line(error, 200)}); take the template of the published model"
+    )
 
 
 class _Counted(NodeTransformer):

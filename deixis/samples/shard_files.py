@@ -19,7 +19,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from deixis.errors import DataError, DeixisError
+from deixis.errors import DataError, DeixisError, one_line
 from deixis.files.budget import check_decoded
 from deixis.files.json_text import json_record, text_lines
 from deixis.files.regular import open_regular
@@ -266,8 +266,9 @@ def parquet_file(path: Path, columns: tuple[str, ...] = JSON_COLUMN) -> Generato
             with parquet.ParquetFile(stream, metadata=known.metadata, read_dictionary=stored_once) as file:
                 yield file
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            reason = " ".join(str(error).split())
-            raise DataError(f"{path}: expected a Parquet file, got another or one cut short ({reason:.300})") from None
+            raise DataError(
+                f"{path}: expected a Parquet file, got another or one cut short ({one_line(error, 300)})"
+            ) from None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any, Literal, no_type_check
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
-from deixis.errors import InputError, UnsupportedError
+from deixis.errors import InputError, UnsupportedError, one_line
 from deixis.files.budget import BLOCK_BYTES, BudgetError, check_decoded
 from deixis.files.regular import check_regular, open_regular
 from deixis.geometry.extent import Extent
@@ -209,10 +209,9 @@ def _read_nifti(path: Path, name: str) -> tuple[Float32[np.ndarray, "x y z"], np
     except (BudgetError, MemoryError):
         raise
     except Exception as error:  # parsers of damaged headers raise anything: HeaderDataError, zlib.error, KeyError, ...
-        reason = " ".join(str(error).split()).rstrip(".")[:120] or type(error).__name__
         raise InputError(
-            f"'{name}': expected a NIfTI volume (x, y, z) or series (x, y, z, time), but it cannot be read ({reason}); "
-            "the file is cut short, damaged, or of another format."
+            f"'{name}': expected a NIfTI volume (x, y, z) or series (x, y, z, time), but it cannot be read "
+            f"({one_line(error, 120)}); the file is cut short, damaged, or of another format."
         ) from error
     info = {"averaged": shape[3] if len(shape) == 4 else 1, "source_format": type(image).__name__}
     return mean, np.asarray(image.affine, dtype=np.float64), info

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from os import PathLike
 from typing import Any
 
-from deixis.errors import InputError
+from deixis.errors import InputError, one_line
 from deixis.files.budget import check_decoded
 from deixis.files.regular import open_regular
 
@@ -148,5 +148,5 @@ def _size_sentence(name: str, got: str) -> str:
 def _broken_sentence(name: str, error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:  # of the system, not of Pillow
         return f"'{name}': expected an image, but its file cannot be opened ({error.strerror})."
-    reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    reason = one_line(error)
     return f"'{name}': expected a whole image, but it cannot be decoded ({reason}); the file is probably cut short."

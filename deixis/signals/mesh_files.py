@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from deixis.errors import InputError, UnsupportedError
+from deixis.errors import InputError, UnsupportedError, one_line
 from deixis.files.budget import BudgetError, check_decoded, read_whole
 from deixis.signals.fit import MAX_8_BIT
 from deixis.signals.mesh import Mesh, property_phrases, surface_points
@@ -113,8 +113,8 @@ def _read_with_trimesh(file_type: str, content: bytes, name: str) -> Mesh:
     except Exception as error:  # parsers of damaged files raise anything: IndexError, struct.error, KeyError, ...
         # trimesh tries another decoding with an optional package when a file is not the text it should be
         missing = isinstance(error, ImportError)
-        reason = "its content is neither text nor whole" if missing else " ".join(str(error).split()).rstrip(".")
-        raise InputError(reason[:REASON_LENGTH] or type(error).__name__) from error
+        reason = "its content is neither text nor whole" if missing else one_line(error, REASON_LENGTH)
+        raise InputError(reason) from error
     xyz = np.concatenate([np.zeros((0, 3)), *(part[0] for part in parts)])
     if file_type == "ply":
         _check_counts(header, len(xyz), sum(len(getattr(g, "faces", ())) for g in _geometries(loaded)))

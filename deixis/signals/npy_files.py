@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from deixis.errors import InputError
+from deixis.errors import InputError, one_line
 from deixis.files.budget import check_decoded, unpacked
 from deixis.files.regular import check_regular, open_regular
 
@@ -42,7 +42,7 @@ def load_npy(path: Path, expected: str, mmap_mode: Literal["r"] | None = None) -
     except Exception as error:  # headers of damaged files raise anything: SyntaxError, OverflowError, TokenError, ...
         raise InputError(
             f"'{path}': expected {expected} as a NumPy array of numbers, got a file NumPy cannot read "
-            f"({_reason(error)}); it is cut short, holds Python objects, or is not an NPY file."
+            f"({one_line(error, REASON_LENGTH)}); it is cut short, holds Python objects, or is not an NPY file."
         ) from error
     if mmap_mode is not None:
         return array
@@ -68,8 +68,8 @@ def load_npz(
         raise
     except Exception as error:  # damaged archives raise anything: BadZipFile, zlib.error, RuntimeError, ...
         raise InputError(
-            f"'{name}': expected {expected} in an NPZ file, got a file that cannot be read ({_reason(error)}); "
-            "it is cut short, damaged, encrypted, or holds Python objects."
+            f"'{name}': expected {expected} in an NPZ file, got a file that cannot be read "
+            f"({one_line(error, REASON_LENGTH)}); it is cut short, damaged, encrypted, or holds Python objects."
         ) from error
 
 
@@ -90,7 +90,3 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.nd
     if min(shape) < 0 or count * dtype.itemsize > len(content) - stream.tell():
         raise ValueError(f"{info.filename} is shorter than its header says")
     return np.frombuffer(content, dtype, count, stream.tell()).reshape(shape, order="F" if is_fortran else "C")
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")[:REASON_LENGTH] or type(error).__name__

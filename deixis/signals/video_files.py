@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from deixis.errors import DeixisError, InputError, UnsupportedError, is_out_of_memory
+from deixis.errors import DeixisError, InputError, UnsupportedError, is_out_of_memory, one_line
 from deixis.files.budget import check_decoded, max_decoded_bytes
 from deixis.files.regular import open_regular
 from deixis.signals.announced_sizes import missing_share
@@ -337,7 +337,7 @@ def _opened(path: Path, name: str) -> Generator[Any]:
     except DeixisError:
         raise
     except (av.FFmpegError, OSError, ValueError) as error:  # of the opening, of later reading, or of a place to seek
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split()).rstrip(".")
+        reason = one_line(getattr(error, "strerror", None) or error)
         cause: Exception | None = error
         if is_out_of_memory(error):  # FFmpeg's word for any size beyond its own limits, with memory free
             reason, cause = "its header announces a size beyond all bounds", None

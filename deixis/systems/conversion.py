@@ -24,7 +24,7 @@ from deixis.checkpoints.rules import Plan, make_plan
 from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
 from deixis.checkpoints.tokenizer import FILES_BESIDE, find_tokenizer
 from deixis.checkpoints.weights import SHARD_BYTES, Shape, common_dtype, write_weights
-from deixis.errors import CheckpointError, DeixisError, InputError, is_out_of_memory
+from deixis.errors import CheckpointError, DeixisError, InputError, is_out_of_memory, one_line
 from deixis.files.full_disk import check_room
 from deixis.files.whole import whole_folder
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, build_processor
@@ -100,10 +100,9 @@ def _naming_source(label: str) -> Generator[None]:
     except Exception as error:
         if isinstance(error, DeixisError | OSError) or is_out_of_memory(error):
             raise
-        reason = " ".join(str(error).split())[:400] or type(error).__name__
         raise CheckpointError(
             f"source '{label}': expected a config.json and tokenizer of the published form, got values that lead to: "
-            f"{reason}"
+            f"{one_line(error, 400)}"
         ) from error
 
 

@@ -16,7 +16,7 @@ import yaml
 from torch import nn
 from transformers.trainer_utils import get_last_checkpoint
 
-from deixis.errors import CheckpointError
+from deixis.errors import CheckpointError, one_line
 from deixis.files.state import stored
 from deixis.files.whole import whole_file, whole_folder
 from deixis.model.processor import DeixisProcessor
@@ -82,6 +82,6 @@ def load_into(model, heads: nn.ModuleDict, folder: Path) -> None:
         heads.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:
         raise CheckpointError(
-            f"'{path}': expected the heads of the stage before, got a damaged file ({' '.join(str(error).split())}); "
+            f"'{path}': expected the heads of the stage before, got a damaged file ({one_line(error)}); "
             f"remove '{folder}', and the same command trains that stage again"
         ) from None

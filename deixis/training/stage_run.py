@@ -18,7 +18,7 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback
 from transformers.trainer_utils import SchedulerType
 
-from deixis.errors import CheckpointError, DeixisError, is_out_of_memory
+from deixis.errors import CheckpointError, DeixisError, is_out_of_memory, one_line
 from deixis.files.full_disk import full_disk_named
 from deixis.options import Count, Natural, NonNegative, check_choice, check_fields
 from deixis.training.run_folder import last_checkpoint, last_step
@@ -97,7 +97,7 @@ def run_stage(
             raise
         raise CheckpointError(
             f"'{resume}': expected a checkpoint to go on from, got a damaged one ({type(error).__name__}: "
-            f"{' '.join(str(error).split())}); remove it, and the same command goes on from the one before"
+            f"{one_line(error)}); remove it, and the same command goes on from the one before"
         ) from error
 
 

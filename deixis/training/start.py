@@ -9,7 +9,7 @@ from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import AutoConfig
 
-from deixis.errors import ConfigError
+from deixis.errors import ConfigError, one_line
 from deixis.model.config import DeixisConfig
 from deixis.model.masks.cells import fine_cells
 from deixis.model.network import DeixisForConditionalGeneration
@@ -59,7 +59,7 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
         }
         config = DeixisConfig(**sizes)
     except (ConfigError, StrictDataclassError) as error:
-        raise ConfigError(f"model: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"model: {one_line(error)}") from None
     model = DeixisForConditionalGeneration(config)
     if recipe.mask_weights is not None and model.sam_pointing is not None:
         model.sam_pointing.load_sam(recipe.mask_weights)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deixis.errors import DataError, DeixisError
+from deixis.errors import DataError, DeixisError, one_line
 from deixis.files.json_text import parse_json, read_text
 from deixis.samples.consistency import shown
 
@@ -73,7 +73,7 @@ def read_class_list(path: Path) -> ClassList:
                 raise DataError(f"expected a number or a colour of its own for each class, got {shown(name)} {number}")
             names[value] = split_names(name)
     except (OSError, DeixisError, KeyError) as error:
-        raise DataError(f"{path}: expected a list of classes; {' '.join(str(error).split())}") from None
+        raise DataError(f"{path}: expected a list of classes; {one_line(error)}") from None
     if not names:
         raise DataError(f"{path}: expected a list of classes, got an empty one")
     return ClassList(names, by_colour)

@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, PreTrain
 
 from deixis.checkpoints.config_file import check_foreign
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
-from deixis.errors import DataError
+from deixis.errors import DataError, one_line
 from deixis.model.loading import quiet_load
 
 SMALL_SUFFIXES = (".json", ".txt", ".model")
@@ -64,7 +64,7 @@ class FoundModel:
                     trust_remote_code=False,
                 )
         except Exception as error:  # safetensors, pickle and transformers each raise their own
-            raise DataError(f"{self}: its weights cannot be read: {_reason(error)}") from error
+            raise DataError(f"{self}: its weights cannot be read: {one_line(error, MAX_REASON)}") from error
         keys = [*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])]
         if wrong := sorted(key for key in keys if not UNUSED.match(key)):
             raise DataError(
@@ -86,7 +86,7 @@ class FoundModel:
             with quiet_load():
                 return part.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False, **options)
         except Exception as error:
-            raise DataError(f"{self}: expected {noun} beside the weights, got {_reason(error)}") from error
+            raise DataError(f"{self}: expected {noun} beside the weights, got {one_line(error, MAX_REASON)}") from error
 
     def __str__(self) -> str:
         return f"{self.what} '{self.name}'"
@@ -106,7 +106,9 @@ def find_model(name: str | Path, wanted: Wanted) -> FoundModel:
         with quiet_load():
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a damaged file, or a type that this transformers does not know
-        raise DataError(f"{start}: expected the config.json of {wanted.noun}, got {_reason(error)}") from error
+        raise DataError(
+            f"{start}: expected the config.json of {wanted.noun}, got {one_line(error, MAX_REASON)}"
+        ) from error
     if config.model_type not in wanted.kinds:
         raise DataError(
             f"{start}: expected {wanted.noun} ({', '.join(wanted.kinds)}), got a model of type '{config.model_type}'"
@@ -129,8 +131,3 @@ def _files_wanted(listed: Sequence[str]) -> list[str]:
     weights = [file for file in top if file.endswith(".safetensors")]
     weights = weights or [file for file in top if file.startswith("pytorch_model") and file.endswith(".bin")]
     return [file for file in top if file.endswith(SMALL_SUFFIXES)] + weights
-
-
-def _reason(error: Exception) -> str:
-    """All that an error says, in one line of bounded length."""
-    return " ".join(str(error).split())[:MAX_REASON].rstrip(". ") or type(error).__name__

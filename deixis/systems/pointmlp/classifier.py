@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from deixis.checkpoints.config_file import check_fields
 from deixis.checkpoints.small_files import read_object
-from deixis.errors import CheckpointError, ConfigError, InputError
+from deixis.errors import CheckpointError, ConfigError, InputError, one_line
 from deixis.files.whole import whole_folder
 from deixis.model.meta import limited_parts, on_meta
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
@@ -125,6 +125,7 @@ def _network(config: PointMLPConfig, folder: Path) -> PointMLP:
         network = PointMLP(config)
         network.load_state_dict(weights)
     except Exception as error:  # safetensors has an error of its own, torch raises RuntimeError
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"classifier '{folder}': {WEIGHTS} does not fit {CONFIG} ({reason})") from error
+        raise CheckpointError(
+            f"classifier '{folder}': {WEIGHTS} does not fit {CONFIG} ({one_line(error, 200)})"
+        ) from error
     return network
