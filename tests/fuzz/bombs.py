@@ -13,28 +13,13 @@ from functools import cache
 
 import numpy as np
 
+from tests.announced import gif, npy, png
 from tests.fuzz.model_seeds import STRANGER, model_files
 from tests.fuzz.seeds import Seed
 from tests.fuzz.signal_seeds import picture, sound, table, volume
 
 ZEROS = 2**24  # bytes of a block of zeros, which packs to a few kilobytes
-
-
-def png(side: int) -> bytes:
-    """A PNG of one bit a pixel that announces a square of this side; its rows are zeros as far as they go."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    body = zlib.compress(bytes(ZEROS))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-
-
-def gif(side: int, frames: int = 1) -> bytes:
-    """A GIF of 35 bytes that announces a square of this side."""
-    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\0"
-    return b"GIF89a" + struct.pack("<HHBBB", side, side, 0x80, 0, 0) + bytes(6) + frame * frames + b";"
+PACKED_ZEROS = zlib.compress(bytes(ZEROS))
 
 
 def gzip_of_zeros(head: bytes, size: int) -> bytes:
@@ -48,13 +33,6 @@ def nifti(side: int, packed: bool) -> bytes:
     head = bytearray(volume(np.ones((2, 2, 2), np.float32))[:352])
     struct.pack_into("<4h", head, 40, 3, side, side, side)
     return gzip_of_zeros(bytes(head), 4 * side**3) if packed else bytes(head)
-
-
-def npy(shape: str, dtype: str = "<f8") -> bytes:
-    """A NumPy file that announces a shape, without its numbers."""
-    head = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
-    head += b" " * (-(len(head) + 11) % 64) + b"\n"
-    return b"\x93NUMPY\x01\0" + struct.pack("<H", len(head)) + head
 
 
 @cache
@@ -107,19 +85,19 @@ def laughing_yaml() -> bytes:
 
 
 SIGNALS: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
-    ("image", "", "huge.png", lambda: png(50_000)),
-    ("image", "", "huge.gif", lambda: gif(65_535)),
-    ("image", "", "many.gif", lambda: gif(4_000, 2_000)),
+    ("image", "", "huge.png", lambda: png(50_000, 50_000, body=PACKED_ZEROS)),
+    ("image", "", "huge.gif", lambda: gif(65_535, 65_535)),
+    ("image", "", "many.gif", lambda: gif(4_000, 4_000, 2_000)),
     ("image", "", "huge.npy", lambda: npy("(1000000, 1000000, 3)", "|u1")),
     ("image", "", "deep.npy", lambda: npy("(" * 2000 + ")" * 2000)),
-    ("video", "video:", "huge.gif", lambda: gif(13_000)),
-    ("video", "video:", "many.gif", lambda: gif(2_000, 5_000)),
+    ("video", "video:", "huge.gif", lambda: gif(13_000, 13_000)),
+    ("video", "video:", "many.gif", lambda: gif(2_000, 2_000, 5_000)),
     ("video", "", "list.mp4", lambda: b"ffconcat version 1.0\nfile a.mp4\n"),
-    ("depth", "depth:", "huge.gif", lambda: gif(13_000)),
+    ("depth", "depth:", "huge.gif", lambda: gif(13_000, 13_000)),
     ("depth", "depth@1:", "huge.npy", lambda: npy("(1000000000000,)")),
-    ("depth", "depth:", "huge.png", lambda: png(20_000)),
-    ("normal", "normal:", "huge.png", lambda: png(20_000)),
-    ("normal", "normal:", "huge.gif", lambda: gif(13_000)),
+    ("depth", "depth:", "huge.png", lambda: png(20_000, 20_000, body=PACKED_ZEROS)),
+    ("normal", "normal:", "huge.png", lambda: png(20_000, 20_000, body=PACKED_ZEROS)),
+    ("normal", "normal:", "huge.gif", lambda: gif(13_000, 13_000)),
     ("fmri", "", "zeros.nii.gz", lambda: nifti(640, packed=True)),
     ("fmri", "", "missing.nii", lambda: nifti(30_000, packed=False)),
     ("fmri", "fmri:", "huge.npy", lambda: npy("(1000000000000,)")),
@@ -170,7 +148,7 @@ def dataset_bombs() -> list[Seed]:
         "line.jsonl": ("samples", {"set/a.jsonl": b'{"id": "' + b"a" * 30_000_000}, "set/a.jsonl"),
         "zeros.npz": ("clouds", {"set/a.npz": npz(30_000_000), "set/classes.txt": b"a\n"}, "set"),
         "mask.png": ("masks", {"set/a.jpg": picture(np.zeros((9, 9, 3), np.uint8), format="JPEG"),
-                               "set/a_mask.png": png(30_000)}, "set"),
+                               "set/a_mask.png": png(30_000, 30_000, body=PACKED_ZEROS)}, "set"),
         "cells.csv": ("onellm", {"set/image/a.csv": b"caption\turl\n" + b"\t" * 4_000_000}, "set/image/a.csv"),
     }  # fmt: skip
     return [

@@ -6,9 +6,7 @@ What would be decoded is small here or announced by a header alone: nothing of i
 import base64
 import os
 import socket
-import struct
 import sys
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,21 +18,9 @@ from PIL import Image
 from deixis.errors import InputError
 from deixis.files.budget import VARIABLE
 from deixis.signals import open_signal
+from tests.announced import gif, png
 
 RATE_HZ = 16_000
-
-
-def gif(path: Path, width: int, height: int) -> None:
-    """A GIF of this size with one frame of one pixel."""
-    head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes([0, 0, 0, 255, 255, 255])
-    path.write_bytes(head + b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00\x3b")
-
-
-def png(path: Path, width: int, height: int, bits: int, colours: int) -> None:
-    """A PNG whose header announces a size, and nothing of its pixels."""
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colours, 0, 0, 0)), (b"IDAT", b""), (b"IEND", b"")]
-    parts = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks]
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
 
 
 def text(path: Path, content: str) -> None:
@@ -47,10 +33,16 @@ def wav(path: Path, rate_hz: int, channels: int) -> None:
 
 PX_13000 = "13000 x 13000 px, which takes"
 FILES = [
-    ("gif as video", "a.gif", "video", lambda path: gif(path, 13_000, 13_000), f"frames of {PX_13000}"),
-    ("png as depth", "a.png", "depth", lambda path: png(path, 13_000, 13_000, 16, 0), PX_13000),
-    ("png as normals", "a.png", "normal", lambda path: png(path, 13_000, 13_000, 8, 2), PX_13000),
-    ("png of too many pixels", "a.png", None, lambda path: png(path, 19_000, 19_000, 8, 2), "got 361 million px"),
+    ("gif as video", "a.gif", "video", lambda path: path.write_bytes(gif(13_000, 13_000)), f"frames of {PX_13000}"),
+    ("png as depth", "a.png", "depth", lambda path: path.write_bytes(png(13_000, 13_000, 16, 0)), PX_13000),
+    ("png as normals", "a.png", "normal", lambda path: path.write_bytes(png(13_000, 13_000, 8, 2)), PX_13000),
+    (
+        "png of too many pixels",
+        "a.png",
+        None,
+        lambda path: path.write_bytes(png(19_000, 19_000, 8, 2)),
+        "got 361 million px",
+    ),
     ("wav of a prime rate", "a.wav", None, lambda path: wav(path, 9_999_991, 1), "rate of 1000 to 768000 Hz"),
     ("wav of 1024 channels", "a.wav", None, lambda path: wav(path, RATE_HZ, 1024), "1 to 64 channels, got 1024"),
     ("list of files", "a.mp4", None, lambda path: text(path, "ffconcat version 1.0\nfile b.mp4\n"), "cannot be read"),
@@ -80,7 +72,7 @@ def test_refused_before_it_is_decoded(
 @pytest.mark.parametrize("modality", ["depth", "normal"])
 def test_a_gif_as_the_map_of_an_image(modality: str, tmp_path: Path):
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
-    gif(tmp_path / "a.gif", 13_000, 13_000)
+    (tmp_path / "a.gif").write_bytes(gif(13_000, 13_000))
     with pytest.raises(InputError, match=f"'a.gif': .*{PX_13000}"):
         open_signal(f"{tmp_path}/photo.png+{tmp_path}/a.gif", modality)
 

@@ -1,14 +1,12 @@
 """Images: every mode and shape becomes the same upright RGB, and letterboxing agrees with its frame."""
 
-import struct
-import zlib
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from deixis.signals import ImageSpec, open_signal, to_tensor
 from deixis.signals.image_files import opened
+from tests import announced
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -18,16 +16,6 @@ def corners(height=6, width=9):
     pixels = np.zeros((height, width, 3), dtype=np.uint8)
     pixels[0, 0], pixels[-1, -1] = RED, BLUE
     return pixels
-
-
-def chunk(tag, data):
-    return struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
-
-
-def huge_png(path, width, height):
-    """A PNG whose header announces a size and whose pixels are missing: decoding it would fail, or worse."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +41,7 @@ def test_bad_array_is_one_sentence(value, message):
 
 @pytest.mark.parametrize(("width", "height"), [(20_000, 20_000), (19_999, 10_000), (20_000, 3), (1, 1)])
 def test_size_is_refused_before_decoding(tmp_path, width, height):
-    huge_png(tmp_path / "big.png", width, height)
+    (tmp_path / "big.png").write_bytes(announced.png(width, height))
     with pytest.raises(ValueError, match=r"'big.png': expected an image of 2 to 19999 px a side"):
         open_signal(tmp_path / "big.png")
 

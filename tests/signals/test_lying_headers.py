@@ -13,16 +13,16 @@ import pytest
 from deixis.errors import InputError
 from deixis.files.budget import VARIABLE
 from deixis.signals import open_signal
+from tests import announced
 
 
 def text(path: Path, content: str) -> None:
     path.write_text(content)
 
 
-def npy(shape: str, descr: str = "'<f8'") -> bytes:
+def npy(shape: str, dtype: str = "<f8") -> bytes:
     """An NPY file whose header says this shape and type, with 80 bytes of numbers behind it."""
-    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(80)
+    return announced.npy(shape, dtype) + bytes(80)
 
 
 HEADERS = [
@@ -30,8 +30,8 @@ HEADERS = [
     ("beyond 64 bits", npy(f"({10**30},)"), "cannot read"),
     ("below nothing", npy("(-5,)"), "cannot read"),
     ("nested deeply", npy("(" * 300 + ")" * 300), "cannot read"),
-    ("numbers without bytes", npy(f"({10**9},)", "'|V0'"), "which has no bytes"),
-    ("objects", npy("(10,)", "'|O'"), "cannot read"),
+    ("numbers without bytes", npy(f"({10**9},)", "|V0"), "which has no bytes"),
+    ("objects", npy("(10,)", "|O"), "cannot read"),
     ("no header", b"\x93NUMPY", "cannot read"),
     ("no tuple", npy("10**9"), "cannot read"),
 ]
@@ -61,7 +61,7 @@ ARCHIVES = [
     ("other compression", npy("(10,)"), 0, zipfile.ZIP_LZMA, "compressed by method 14"),
     ("shorter than it says", npy(f"({10**12},)"), 0, zipfile.ZIP_DEFLATED, "shorter than its header says"),
     ("many zeros", npy("(10,)") + bytes(3 * 2**20), 0, zipfile.ZIP_DEFLATED, "got an archive of 31.* bytes"),
-    ("objects", npy("(10,)", "'|O'"), 0, zipfile.ZIP_DEFLATED, "holds Python objects"),
+    ("objects", npy("(10,)", "|O"), 0, zipfile.ZIP_DEFLATED, "holds Python objects"),
 ]
 
 
