@@ -23,22 +23,27 @@ def read_yaml(path: str | Path) -> Any:
         text = read_text(path)
     except DataError as error:
         raise ConfigError(str(error)) from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """The values in YAML. Raises ConfigError as `read_yaml` does, for what is at `where`."""
     if len(text) > MAX_YAML_BYTES:
-        raise ConfigError(f"{path}: expected YAML of at most {MAX_YAML_BYTES} characters, got {len(text)}")
+        raise ConfigError(f"{where}: expected YAML of at most {MAX_YAML_BYTES} characters, got {len(text)}")
     try:
         value = yaml.load(text, _Loader)
         check_values(value)
         return value
     except DataError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{where}: {error}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = "" if mark is None else f":{mark.line + 1}"
-        raise ConfigError(f"{path}{line}: expected YAML; {error.problem or error.context}") from None
+        raise ConfigError(f"{where}{line}: expected YAML; {error.problem or error.context}") from None
     except RecursionError:
-        raise ConfigError(f"{path}: expected YAML nested at most {MAX_DEPTH} deep, got more") from None
+        raise ConfigError(f"{where}: expected YAML nested at most {MAX_DEPTH} deep, got more") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or number that is none
-        raise ConfigError(f"{path}: expected YAML; {one_line(error)}") from None
+        raise ConfigError(f"{where}: expected YAML; {one_line(error)}") from None
 
 
 class _Loader(yaml.SafeLoader):

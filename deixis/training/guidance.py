@@ -27,6 +27,8 @@ from deixis.signals.modality import load
 
 NOTHING = ("No.", "None.", "Nothing.")  # answers for which there is nothing to look at
 GUIDED_LAYERS = (2, 3)  # of the language model, counted from 0; one head of each
+SAMPLE_IDS = "sample_ids"
+"""In a batch: the ids of its samples, which are named where it cannot be learnt."""
 NOWHERE = (0, np.ones(1, np.float32))  # absent objects: attend to the row's first token
 GuideSizes = Mapping[str, tuple[int, int]]
 """Modality -> (fine cells of its field, tokens of a signal) where attention is guided."""
@@ -148,10 +150,11 @@ class Guide:
 
 @dataclass
 class GuidedRow:
-    """A packed row and the guides of its answers."""
+    """A packed row, the guides of its answers, and the ids of its samples."""
 
     row: Row
     guides: list[Guide] = field(default_factory=list)
+    sample_ids: list[str] = field(default_factory=list)
 
     def add(
         self,
@@ -163,6 +166,7 @@ class GuidedRow:
     ) -> None:
         """Adds a sample about the row's signals; its answers are guided if `sizes` are given."""
         start = self.row.add(rendered, targets) - self.row.prefix
+        self.sample_ids.append(sample.id)
         if not sizes:
             return
         notation, tokenizer = processor.notation, processor.tokenizer
@@ -194,8 +198,9 @@ class GuidedRow:
 
 
 def collate_guided(rows: Sequence[GuidedRow], pad_id: int, system: System) -> dict[str, Any]:
-    """The batch of some rows (`conversation.collate`), with `guide` where there are guided positions."""
+    """The batch of some rows (`conversation.collate`), with `guide` where there are guided positions, and the ids."""
     batch = collate([own.row for own in rows], pad_id, system)
+    batch[SAMPLE_IDS] = tuple(name for own in rows for name in own.sample_ids)
     guides = [(number, guide) for number, own in enumerate(rows) for guide in own.guides]
     if guides:
         width = max(len(guide.target) for _, guide in guides)

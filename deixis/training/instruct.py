@@ -14,7 +14,7 @@ from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.sample import Sample
 from deixis.training.dense import signal_of, stacked, targets_of, training_facts
-from deixis.training.guidance import AttentionGuide, GuidedRow, GuideSizes, collate_guided
+from deixis.training.guidance import SAMPLE_IDS, AttentionGuide, GuidedRow, GuideSizes, collate_guided
 from deixis.world.dense_targets import DenseTargets
 from deixis.world.generate import WORLD_MODALITIES, sample_questions_about
 from deixis.world.scene import scene_rng
@@ -34,21 +34,30 @@ class Instructor(nn.Module):
         heads: nn.ModuleDict | None = None,
         dense_weight: float = 0.0,
         guide_weight: float = 0.0,
+        checkpointing: bool = False,
     ):
         super().__init__()
         self.model, self.system, self.heads, self.dense_weight = model, system, heads, dense_weight
         self.guide_weight = guide_weight
         self.guide = AttentionGuide(model.language_model.get_decoder()) if guide_weight > 0 else None
+        self.checkpointing = checkpointing
+        if checkpointing:
+            # the second is its name in earlier releases of transformers
+            enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
+            enable({"use_reentrant": False})
         self.tied = {
             f"model.{copy}": f"model.{original}" for copy, original in (model._tied_weights_keys or {}).items()
         }
-        self.register_state_dict_post_hook(_drop_tied)
-        self.register_load_state_dict_pre_hook(_restore_tied)
+        self.register_state_dict_post_hook(_drop_known)
+        self.register_load_state_dict_pre_hook(_restore_known)
 
     def close(self) -> None:
         """Leaves the network as it is without this stage."""
         if self.guide is not None:
             self.guide.close()
+        if self.checkpointing:
+            disable = getattr(self.model, "activation_checkpointing_disable", self.model.gradient_checkpointing_disable)
+            disable()
 
     def forward(
         self,
@@ -56,6 +65,7 @@ class Instructor(nn.Module):
         guide: dict[str, Tensor] | None = None,
         **batch: Any,
     ) -> dict[str, Any]:
+        batch.pop(SAMPLE_IDS, None)
         targets = {name: batch.pop(name) for name in ("seg_pixels", "seg_image") if name in batch}
         encoded = self.model.encode_inputs(batch)
         output = self.model(**batch, encoded=encoded)
@@ -80,16 +90,25 @@ class Instructor(nn.Module):
         return {"loss": loss, "losses": losses}
 
 
-def _drop_tied(module: Instructor, state: dict[str, Tensor], prefix: str, metadata: object) -> None:
-    """A tied weight is saved once: safetensors refuses two names of one tensor."""
-    for copy in module.tied:
-        state.pop(prefix + copy, None)
+def _drop_known(module: Instructor, state: dict[str, Tensor], prefix: str, metadata: object) -> None:
+    """A checkpoint holds what is trained, for the rest is where the stage began, and a tied weight once: safetensors
+    refuses two names of one tensor."""
+    for name in (*module.tied, *_frozen(module)):
+        state.pop(prefix + name, None)
 
 
-def _restore_tied(module: Instructor, state: dict[str, Tensor], prefix: str, *rest: object) -> None:
+def _restore_known(module: Instructor, state: dict[str, Tensor], prefix: str, *rest: object) -> None:
+    for name, weight in _frozen(module).items():
+        state.setdefault(prefix + name, weight)
     for copy, original in module.tied.items():
         if prefix + original in state:
             state[prefix + copy] = state[prefix + original]
+
+
+def _frozen(module: nn.Module) -> dict[str, Tensor]:
+    """By every name that they have."""
+    named = module.named_parameters(remove_duplicate=False)
+    return {name: weight.detach() for name, weight in named if not weight.requires_grad}
 
 
 class InstructBatches:

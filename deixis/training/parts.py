@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, no_type_check
 
+import torch
 from torch import nn
 
 from deixis.conversation import System
@@ -59,10 +60,14 @@ class TrainedParts:
         self.network, self.adapted = network, _adapted(network, layers, lora or LoraOptions()) if layers else None
         self.rates: dict[int, float] = {}
         self.counts: dict[str, tuple[int, int]] = {}
+        self._dtypes: dict[nn.Parameter, torch.dtype] = {}
         for part, weights in parts.items():
             own = list(weights.values())
             for weight in own:
                 weight.requires_grad_(how.get(part) == "full")
+                if weight.requires_grad and weight.dtype != torch.float32:
+                    # small steps of a weight in bfloat16 are rounded away
+                    self._dtypes[weight], weight.data = weight.dtype, weight.data.float()
             own += [weight for name in layers.get(part, ()) for weight in _adapters(network.get_submodule(name))]
             trained = [weight for weight in own if weight.requires_grad]
             self.counts[part] = sum(w.numel() for w in trained), sum(w.numel() for w in own)
@@ -86,6 +91,9 @@ class TrainedParts:
         if self.adapted is not None:
             self.adapted.merge_and_unload()
             self.adapted = None
+        for weight, dtype in self._dtypes.items():
+            weight.data = weight.data.to(dtype)
+        self._dtypes.clear()
         self.network.requires_grad_(True)
 
 

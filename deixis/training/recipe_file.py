@@ -4,7 +4,7 @@ A recipe names the network or the trained model to start from, the stages and th
 set is opened here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, no_type_check
@@ -14,6 +14,7 @@ from deixis.files.yaml_text import read_yaml
 from deixis.model.config import DeixisConfig
 from deixis.model.parts import PARTS
 from deixis.options import (
+    Checked,
     Count,
     Natural,
     NonNegative,
@@ -27,6 +28,7 @@ from deixis.training.classifier import TASK as CLASSIFY
 from deixis.training.classifier import ClassifyRecipe, parse_classify
 from deixis.training.instruct import PAIR
 from deixis.training.parts import LoraOptions
+from deixis.training.recipe_changes import changed
 from deixis.training.stage_run import TrainingOptions
 from deixis.world.generate import WORLD_MODALITIES
 
@@ -48,6 +50,20 @@ class DenseStage(TrainingOptions):
         super().__post_init__()
         _check_name(self.name)
         _check_batch(self.batch, WORLD_MODALITIES)
+
+
+@no_type_check
+@dataclass(frozen=True, kw_only=True)
+class HeldOut(Checked):
+    """Samples that are not trained on, whose loss is measured at every checkpoint. Raises ConfigError: a field does not
+    fit."""
+
+    path: str
+    """A folder, a shard, or a name with a star for one split."""
+    samples: Count = 200
+    """How many are used at most."""
+    patience: Count | None = None
+    """Checkpoints without a better loss after which the stage stops. None: it does not."""
 
 
 @no_type_check
@@ -80,6 +96,10 @@ class InstructStage(TrainingOptions):
     """Of parts that have their own."""
     data: tuple[Part, ...] | None = None
     replay: Replay | None = None
+    held_out: HeldOut | None = None
+    """The stage ends with the weights of the checkpoint that had the least loss on these."""
+    checkpointing: bool = False
+    """Whether activations are computed twice instead of kept, in a fraction of the memory (gradient checkpointing)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,6 +121,10 @@ class InstructStage(TrainingOptions):
         check_known("learning_rates.", self.learning_rates, tuple(PARTS))
         if self.parts is not None and not self.parts:
             raise ConfigError(f"parts: expected at least one of {', '.join(PARTS)} to train; got none")
+        if self.checkpointing and self.guide_weight:
+            raise ConfigError(
+                "checkpointing: expected false beside guide_weight, which looks at each layer once; got true"
+            )
         if self.steps is None and not (self.data and all(part.epochs is not None for part in self.data)):
             raise ConfigError("steps: expected a number of steps, or data whose parts all have epochs; got none")
 
@@ -113,6 +137,12 @@ class InstructStage(TrainingOptions):
     def world_batch(self) -> dict[str, int]:
         """Rows per step of the generated world."""
         return {name: count for name, count in self.batch.items() if name != DATA}
+
+    @property
+    def held_out_mixture(self) -> MixtureRecipe | None:
+        """The samples that the stage is measured on, each once."""
+        own = self.held_out
+        return None if own is None else MixtureRecipe((Part(own.path, epochs=1, cap=own.samples),))
 
 
 Stage = DenseStage | InstructStage
@@ -138,6 +168,8 @@ class Recipe:
     """A folder or hub id of SAM's weights, for `model`."""
     init: str | None = None
     """A trained model: "bundled", a folder or a hub id."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of weights while they are not trained; those that are trained are float32."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -154,12 +186,12 @@ class Recipe:
         return self.init is None or any(set(stage.batch) - {DATA} for stage in self.stages)
 
 
-def read_recipe(path: Path) -> Recipe | ClassifyRecipe:
-    """The recipe in a YAML file.
+def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe | ClassifyRecipe:
+    """The recipe in a YAML file, with `changes` as in `recipe_changes.changed`.
 
     Raises ConfigError where a field is missing, unknown or wrong; the message names file, stage and field.
     """
-    return parse_recipe(read_yaml(path), f"{path}: ")
+    return parse_recipe(changed(read_yaml(path), changes), f"{path}: ")
 
 
 def parse_recipe(values: Any, where: str = "") -> Recipe | ClassifyRecipe:
@@ -189,6 +221,8 @@ def _parse_stage(values: Mapping[str, Any], where: str) -> Stage:
         values["data"] = read_parts(f"{where}data", values["data"])
     if task == "instruct" and values.get("replay") is not None:
         values["replay"] = Replay.of(values["replay"], f"{where}replay")
+    if task == "instruct" and values.get("held_out") is not None:
+        values["held_out"] = read_options(HeldOut, values["held_out"], f"{where}held_out.")
     if task == "instruct" and values.get("lora") is not None:
         values["lora"] = read_options(LoraOptions, values["lora"], f"{where}lora.")
     return read_options(TASKS[str(task)], values, where)

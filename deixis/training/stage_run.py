@@ -4,9 +4,10 @@ Gives atomic checkpoints (a marker is written last), resume, TensorBoard logs of
 The device is the Trainer's choice; on a CPU with bfloat16 the matrix products run in it.
 """
 
+import json
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +15,26 @@ from typing import Any, no_type_check
 
 import torch
 from torch import nn
-from transformers import TrainerCallback, TrainingArguments
-from transformers.integrations import TensorBoardCallback
+from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
+from transformers.integrations import TensorBoardCallback, get_reporting_integration_callbacks
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import SchedulerType
 
-from deixis.errors import CheckpointError, DeixisError, is_out_of_memory, one_line
+from deixis.errors import CheckpointError, DeixisError, UnsupportedError, is_out_of_memory, one_line
 from deixis.files.full_disk import full_disk_named
 from deixis.options import Count, Natural, NonNegative, check_choice, check_fields
 from deixis.training.run_folder import last_checkpoint, last_step
-from deixis.training.trainer import AtomicSave, BatchStream, FirstStep, LossLog, PartTrainer, first
+from deixis.training.trainer import (
+    AtomicSave,
+    BatchStream,
+    FirstStep,
+    LossLog,
+    PartTrainer,
+    first,
+)
 
 logger = logging.getLogger(__name__)
+TRACKERS = ("comet_ml", "mlflow", "swanlab", "trackio", "wandb")
 
 
 @no_type_check
@@ -46,10 +56,16 @@ class TrainingOptions:
     workers: Natural = 1
     """Processes that load batches; 0 loads them in the training process."""
     bf16: bool = True
+    accumulate: Count = 1
+    """Batches per step, whose gradients are averaged."""
+    report_to: tuple[str, ...] = ()
+    """Trackers beside TensorBoard, names of transformers' `report_to` such as "trackio" and "wandb"."""
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_choice("schedule", self.schedule, [schedule.value for schedule in SchedulerType])
+        for name in self.report_to:
+            check_choice("report_to", name, TRACKERS)
 
 
 def run_stage(
@@ -63,28 +79,32 @@ def run_stage(
     schedule_options: dict[str, Any] | None = None,
     callbacks: Sequence[TrainerCallback] = (),
     rates: Mapping[int, float] | None = None,
+    held_out: Iterable[dict[str, Any]] | None = None,
+    patience: int | None = None,
 ) -> None:
     """Trains `model` for `steps` on the batches `make(step)`, resuming from the newest checkpoint if there is one.
 
     `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW; `schedule_options` of the schedule;
-    rates: learning rates of weights that have their own, by `id`.
+    rates: learning rates of weights that have their own, by `id`. held_out: batches whose loss is measured at every
+    checkpoint; the model ends with the weights of the best, and after `patience` checkpoints without a better one.
     """
     resume = last_checkpoint(folder)
     start = last_step(folder)
-    arguments = _arguments(options, folder, steps, seed, schedule_options)
-    board = TensorBoardCallback()
-    board.logging_dir = str(folder / "logs")
+    if resume is not None and patience is not None and _stopped_early(resume, patience):
+        steps = start  # it was killed afterwards: there is nothing to train, but the best weights to go back to
+    arguments = _arguments(options, folder, steps, seed, schedule_options, held_out is not None)
+    begun = FirstStep()
     trainer = PartTrainer(
         rates=rates or {},
         model=model,
         args=arguments,
-        train_dataset=BatchStream(make, start, steps),
+        train_dataset=BatchStream(make, start * options.accumulate, steps * options.accumulate),
+        eval_dataset=held_out,
         data_collator=first,
-        callbacks=[LossLog(model), *callbacks, board, AtomicSave()],
+        # logs are written behind the callback that names the losses, and a checkpoint is whole after all others
+        callbacks=[LossLog(model), *callbacks, *_logs(options, folder), *_early_stop(patience), AtomicSave(), begun],
         optimizers=(optimizer, None),
     )
-    begun = FirstStep()
-    trainer.add_callback(begun)
     try:
         with full_disk_named(folder), redirect_stdout(sys.stderr):  # where the bar is: stdout is the caller's
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -101,13 +121,54 @@ def run_stage(
         ) from error
 
 
+def _logs(options: TrainingOptions, folder: Path) -> list[TrainerCallback]:
+    """TensorBoard and other trackers. Raises UnsupportedError where one is not installed."""
+    board = TensorBoardCallback()
+    board.logging_dir = str(folder / "logs")
+    try:
+        return [board] + [own() for own in get_reporting_integration_callbacks(list(options.report_to))]
+    except (ImportError, RuntimeError) as error:
+        raise UnsupportedError(f"report_to: {one_line(error)}") from None
+
+
+def _stopped_early(checkpoint: Path, patience: int) -> bool:
+    try:
+        callbacks = json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))["stateful_callbacks"]
+        own = callbacks[EarlyStoppingCallback.__name__]["attributes"]
+        return own["early_stopping_patience_counter"] >= patience
+    except (OSError, ValueError, LookupError, TypeError):  # a damaged one is told of when the Trainer reads it
+        return False
+
+
+def _early_stop(patience: int | None) -> list[TrainerCallback]:
+    return [] if patience is None else [EarlyStoppingCallback(patience)]
+
+
 def _arguments(
-    options: TrainingOptions, folder: Path, steps: int, seed: int, schedule_options: dict[str, Any] | None
+    options: TrainingOptions,
+    folder: Path,
+    steps: int,
+    seed: int,
+    schedule_options: dict[str, Any] | None,
+    is_measured: bool,
 ) -> TrainingArguments:
+    measured: dict[str, Any] = {
+        "eval_strategy": "steps",
+        "eval_steps": options.save_steps,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "loss",
+        "greater_is_better": False,
+        "prediction_loss_only": True,
+        "restore_callback_states_from_checkpoint": True,  # how often there was no better one
+    }
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,
         per_device_train_batch_size=1,
+        per_device_eval_batch_size=1,
+        gradient_accumulation_steps=options.accumulate,
+        label_names=["labels"],
+        **(measured if is_measured else {}),
         learning_rate=options.learning_rate,
         warmup_steps=options.warmup_steps,
         lr_scheduler_type=options.schedule,
@@ -125,7 +186,7 @@ def _arguments(
         ignore_data_skip=True,
         accelerator_config={"dispatch_batches": False, "split_batches": False},  # else it cuts tensors at batch rows
         disable_tqdm=False,  # else the bar goes where the messages of transformers are turned down
-        report_to=[],  # TensorBoard is added below, behind the callback that names the losses
+        report_to=[],  # trackers are added behind the callback that names the losses
         seed=seed,
         use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
     )

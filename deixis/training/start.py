@@ -34,7 +34,7 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
         from deixis.systems.official import conversion_hint
 
         with conversion_hint():
-            return open_pretrained(recipe.init, dtype=torch.float32)
+            return open_pretrained(recipe.init, dtype=getattr(torch, recipe.dtype))
     texts = [t for s in range(TEXT_SEEDS) for sample in world_samples("train", recipe.seed + s) for t in _texts(sample)]
     tokenizer = build_tokenizer(texts, recipe.vocab_size)
     ids: dict[str, Any] = {name: tokenizer.convert_tokens_to_ids(token) for name, token in SPECIAL_TOKENS.items()}

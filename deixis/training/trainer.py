@@ -1,6 +1,9 @@
-"""transformers' Trainer for stages of whole batches: rates by part, losses by name, checkpoints that are whole."""
+"""transformers' Trainer for stages of whole batches: learning rates by part, losses by name, whole checkpoints.
 
-from collections.abc import Callable, Iterator, Mapping
+A loss or gradient that is not finite stops the run, with the samples that it came from, before a weight is changed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +12,44 @@ from torch import nn
 from torch.utils.data import IterableDataset, get_worker_info
 from transformers import Trainer, TrainerCallback
 
-from deixis.training.run_folder import DONE
+from deixis.errors import DataError
+from deixis.training.guidance import SAMPLE_IDS
+from deixis.training.run_folder import DONE, last_step
+
+SHOWN_IDS = 20
 
 
 class PartTrainer(Trainer):
-    """transformers' Trainer, with learning rates of single weights by `id`."""
+    """transformers' Trainer, with learning rates of single weights by `id`, and batches that say what they hold.
+
+    Raises DataError for a loss or gradient that is not finite.
+    """
 
     def __init__(self, rates: Mapping[int, float], **options: Any):
         super().__init__(**options)
         self.rates = rates
+        self.model_accepts_loss_kwargs = False  # a batch's loss is its mean, and a step's the mean of its batches
+        self.seen_ids: list[str] = []  # since the last step
+        self.add_callback(FiniteGradients(self))
+
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        self.seen_ids += (ids := inputs.pop(SAMPLE_IDS, ()))
+        result = super().compute_loss(model, inputs, *args, **kwargs)
+        loss = result[0] if isinstance(result, tuple) else result
+        if model.training and not bool(torch.isfinite(loss).all()):
+            raise self.not_finite("loss", ids)
+        return result
+
+    def not_finite(self, what: str, ids: Sequence[str]) -> DataError:
+        """The error of a step, with the ids of its samples, and where the run can go on from."""
+        folder = Path(str(self.args.output_dir))
+        before = last_step(folder)
+        kept = f"the checkpoint of step {before} is kept in {folder}" if before else "there is no checkpoint yet"
+        named = ", ".join(ids[:SHOWN_IDS]) + (f" and {len(ids) - SHOWN_IDS} more" if len(ids) > SHOWN_IDS else "")
+        return DataError(
+            f"step {self.state.global_step + 1}: expected a finite {what}, got nan or infinity from the samples "
+            f"{named or 'of this step'}; {kept}; lower the learning rate, or look at these samples"
+        )
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         given = self.optimizer is not None
@@ -31,6 +63,20 @@ class PartTrainer(Trainer):
                 split += [{**group, "params": weights, "lr": rate} for rate, weights in own.items()]
             optimizer.param_groups[:] = split
         return optimizer
+
+
+class FiniteGradients(TrainerCallback):
+    """Stops before a step whose gradients are not finite: after it every weight would be nan."""
+
+    def __init__(self, trainer: PartTrainer):
+        self.trainer = trainer
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        # clipping divides all gradients by their common norm, so that one of them shows for all
+        gradient = next((w.grad for w in kwargs["model"].parameters() if w.grad is not None), None)
+        if gradient is not None and not bool(torch.isfinite(gradient).all()):
+            raise self.trainer.not_finite("gradient", self.trainer.seen_ids)
+        self.trainer.seen_ids.clear()
 
 
 class BatchStream(IterableDataset):
@@ -81,7 +127,7 @@ class AtomicSave(TrainerCallback):
 
     def on_train_begin(self, args, state, control, **kwargs):
         # the state of a checkpoint holds the intervals that its run had
-        state.logging_steps, state.save_steps = args.logging_steps, args.save_steps
+        state.logging_steps, state.save_steps, state.eval_steps = args.logging_steps, args.save_steps, args.eval_steps
 
     def on_save(self, args, state, control, **kwargs):
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"

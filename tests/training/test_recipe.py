@@ -224,7 +224,7 @@ def test_every_shipped_recipe_builds_and_learns(path):
     model, processor = start_model(recipe)
     heads = dense_heads(model)
     for stage in recipe.stages:
-        network, batches = recipes._stage(stage, model, heads, processor, 7)
+        network, batches = recipes.stage_network(stage, model, heads, processor, 7)
         output = network.train()(**batches(0))
         output["loss"].backward()
         assert torch.isfinite(output["loss"]), stage.name
@@ -259,8 +259,8 @@ def test_sam_marks_pictures_if_the_recipe_says_so(tmp_path):
     own = model.sam_pointing.sam.state_dict()
     assert all(torch.equal(own[name], weight) for name, weight in sam.state_dict().items())
     assert mask_cells(model.config) == {"image": 256, "audio": 200, "point_cloud": 64}
-    recipes._trained_parts(recipe.stages[1], model)
-    network, batches = recipes._stage(recipe.stages[1], model, dense_heads(model), processor, 7)
+    recipes.trained_parts(recipe.stages[1], model)
+    network, batches = recipes.stage_network(recipe.stages[1], model, dense_heads(model), processor, 7)
     for step in range(3):
         output = network(**batches(step))
         output["loss"].backward()
@@ -304,7 +304,7 @@ def test_the_union_at_toy_size_is_trained_on_all_eight_modalities():
     cells = mask_cells(model.config)
     assert cells.keys() == MARKED.keys()
     assert cells["image"] == 256
-    network, batches = recipes._stage(plan.stages[0], model, dense_heads(model), processor, 7)
+    network, batches = recipes.stage_network(plan.stages[0], model, dense_heads(model), processor, 7)
     assert torch.isfinite(network.train()(**batches(0))["loss"])
 
     rows = []

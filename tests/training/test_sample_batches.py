@@ -18,6 +18,7 @@ from deixis.geometry import Region
 from deixis.samples.mixtures.mixture import Mixture, MixtureRecipe, Part
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
+from deixis.training.guidance import SAMPLE_IDS
 from deixis.training.recipe_file import parse_recipe
 from deixis.training.sample_batches import SampleBatches
 from tests.rows import DEIXIS
@@ -80,6 +81,8 @@ def batches(toy, tmp_path):
 
 def same(first: dict, second: dict) -> bool:
     first, second = ({**batch, **batch["signals"], "signals": torch.zeros(0)} for batch in (first, second))
+    if first.pop(SAMPLE_IDS) != second.pop(SAMPLE_IDS):
+        return False
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -363,7 +366,7 @@ def test_the_shipped_recipe_trains_the_bundled_model(start):
     (stage,) = plan.stages
     model, processor = start_model(plan)
     mixture = Mixture(stage.mixture, 7)
-    network, batches = recipes._stage(stage, model, dense_heads(model), processor, 7, start / "run", mixture)
+    network, batches = recipes.stage_network(stage, model, dense_heads(model), processor, 7, start / "run", mixture)
     output = network.train()(**batches(0))
     output["loss"].backward()
     assert torch.isfinite(output["loss"])

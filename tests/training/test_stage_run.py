@@ -39,14 +39,14 @@ def weights(folder):
 
 def interrupt(monkeypatch, step):
     """Interrupts the stage of instructions at `step`."""
-    stage = recipes._stage
+    stage = recipes.stage_network
 
     def stopping(options, *rest):
         network, batches = stage(options, *rest)
         return network, cut_short(step)(batches) if options.task == "instruct" else batches
 
-    monkeypatch.setattr(recipes, "_stage", stopping)
-    return lambda: monkeypatch.setattr(recipes, "_stage", stage)
+    monkeypatch.setattr(recipes, "stage_network", stopping)
+    return lambda: monkeypatch.setattr(recipes, "stage_network", stage)
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +286,7 @@ def test_the_command_trains_and_goes_on_after_an_interrupt(command, tmp_path, mo
 def test_the_command_tells_how_it_goes_on_after_a_signal_too(command, tmp_path, monkeypatch):
     path, out = tmp_path / "toy.yaml", tmp_path / "run"
     path.write_text(yaml.safe_dump(toy_recipe()))
-    monkeypatch.setattr(recipes, "_stage", lambda *arguments: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(recipes, "stage_network", lambda *arguments: os.kill(os.getpid(), signal.SIGTERM))
     code, printed, shown = command(path, "--out", out)
     assert (code, printed) == (143, "")
     assert shown.endswith(f"\nstopped; to resume: deixis train {path} --out {out}\n")

@@ -1,0 +1,71 @@
+"""What a stage trains, and on which batches: the parts of the network, the module with its losses, and the streams."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from deixis.model.masks.cells import fine_cells, mask_cells
+from deixis.model.network import DeixisForConditionalGeneration
+from deixis.model.parts import named_parts
+from deixis.model.processor import DeixisProcessor
+from deixis.samples.mixtures.mixture import Mixture
+from deixis.signals import MODALITIES
+from deixis.signals.modality import load
+from deixis.systems import system_of
+from deixis.training.dense import DenseBatches, DensePretrainer
+from deixis.training.instruct import InstructBatches, Instructor
+from deixis.training.parts import TrainedParts, stage_parts
+from deixis.training.recipe_file import DATA, DenseStage, Recipe, Stage
+from deixis.training.sample_batches import SampleBatches
+from deixis.training.trainer import BatchStream
+
+HELD_OUT = "held_out"  # folder of a stage, for the list of skipped samples that it is measured on
+STAGE_STRIDE = 10_000_000  # distance between the first seeds of two stages, so that their streams do not overlap
+
+
+def trained_parts(stage: Stage, model: DeixisForConditionalGeneration) -> TrainedParts:
+    """The network with what the stage trains of it. Raises ConfigError for parts that it has not."""
+    if isinstance(stage, DenseStage):
+        return TrainedParts(model, dict.fromkeys(named_parts(model), "full"))
+    how = stage_parts(model, system_of(model.config), stage.parts)
+    return TrainedParts(model, how, stage.lora, stage.learning_rates)
+
+
+def first_seed(recipe: Recipe, number: int) -> int:
+    """The first seed of a stage's stream."""
+    return (recipe.seed + 1 + number) * STAGE_STRIDE
+
+
+def stage_network(
+    stage: Stage, model, heads, processor, seed: int, folder: Path = Path(), mixture: Mixture | None = None
+) -> tuple[nn.Module, Any]:
+    """The module that a stage trains and the function that makes its batches; `folder` is the stage's own.
+
+    mixture: of its data, where it has some.
+    """
+    config, system = model.config, system_of(model.config)
+    if isinstance(stage, DenseStage):
+        specs = {name: processor.spec(name) for name in config.modalities}
+        return DensePretrainer(model.field_encoder, heads), DenseBatches(specs, stage.batch, seed)
+    fine, masks, counts = fine_cells(config), mask_cells(config), stage.world_batch
+    guided = [name for name in fine if hasattr(load(MODALITIES[name].cells), "pool")] if stage.guide_weight > 0 else []
+    guide_sizes = {name: (fine[name], config.signals[name].token_count) for name in guided} or None
+    limit = stage.max_tokens
+    batches = InstructBatches(processor, system, fine, masks, counts, stage.questions, limit, seed, guide_sizes)
+    if mixture is not None:
+        count, world = stage.batch[DATA], batches if counts else None
+        batches = SampleBatches(mixture, processor, system, masks, count, limit, guide_sizes, folder, world)
+    heads = heads if stage.dense_weight > 0 else None
+    return Instructor(model, system, heads, stage.dense_weight, stage.guide_weight, stage.checkpointing), batches
+
+
+def held_out_batches(stage: Stage, model, processor: DeixisProcessor, folder: Path) -> dict[str, Any]:
+    """The arguments of `run_stage` for samples on which the stage is measured, where it names some."""
+    if isinstance(stage, DenseStage) or (own := stage.held_out) is None:
+        return {}
+    assert stage.held_out_mixture is not None
+    mixture, masks = Mixture(stage.held_out_mixture, seed=0), mask_cells(model.config)
+    count, system = stage.batch.get(DATA, sum(stage.batch.values())), system_of(model.config)
+    batches = SampleBatches(mixture, processor, system, masks, count, stage.max_tokens, None, folder / HELD_OUT)
+    return {"held_out": BatchStream(batches, 0, batches.steps or 0), "patience": own.patience}

@@ -1,0 +1,173 @@
+"""The training loop: steps of several batches, samples held out, what is not finite, and what a checkpoint holds."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import nn
+
+from deixis.checkpoints import open_pretrained
+from deixis.errors import ConfigError, DataError
+from deixis.geometry import Region
+from deixis.model import DeixisForConditionalGeneration
+from deixis.samples.sample import MediaReference, Sample, Turn
+from deixis.samples.shards import write_shard
+from deixis.training.recipe import train
+from deixis.training.stage_run import TrainingOptions, run_stage
+from tests.toy import toy_image, toy_network, toy_plan, toy_tokenizer
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """A folder with a model, and with samples to train on and to hold out."""
+    folder = tmp_path_factory.mktemp("start")
+    network, processor = toy_network(toy_tokenizer())
+    network.save_pretrained(folder / "model")
+    processor.save_pretrained(folder / "model")
+    for split, names in {"train": "abcd", "val": "ef"}.items():
+        write_shard((_sample(folder, name) for name in names), folder / f"{split}.jsonl")
+    return folder
+
+
+def _sample(folder, name):
+    path = folder / f"{name}.png"
+    Image.fromarray(toy_image(32, 32)).save(path)
+    turn = Turn("What is {0}?", f"It is a {name * 3}.")
+    medium = MediaReference(name, "image", str(path), size_hw=(32, 32))
+    return Sample(name, "made up", "describe", "train", (turn,), (medium,), (Region(box=(2, 3, 20, 24)),))
+
+
+def tuned(start, tmp_path, *, dtype="float32", **changes):
+    stage = {"name": "tune", "task": "instruct", "batch": {"data": 2}, "max_tokens": 300, "steps": 4, "workers": 0}
+    stage |= {"data": [{"path": str(start / "train.jsonl")}], "save_steps": 1, "log_steps": 1, "warmup_steps": 0}
+    stage |= {"bf16": False, "parts": {"projection": "full"}, **changes}
+    plan = toy_plan(model=None, vocab_size=None, init=str(start / "model"), stages=[stage], dtype=dtype)
+    return train(plan, tmp_path / "run")
+
+
+def history(model):
+    last = max(model.parent.glob("checkpoint-*"), key=lambda path: int(path.name.removeprefix("checkpoint-")))
+    return json.loads((last / "trainer_state.json").read_text())
+
+
+class Linear(nn.Module):
+    """y = w x, trained to be 0."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        loss = (self.weight * x).square().mean()
+        return {"loss": loss, "losses": {"square": loss.detach()}}
+
+
+def test_the_gradients_of_the_batches_of_a_step_are_averaged(tmp_path):
+    asked = []
+
+    def make(number):
+        asked.append(number)
+        return {"x": torch.tensor([1.0 + number])}
+
+    model = Linear()
+    options = TrainingOptions(
+        learning_rate=0.01, warmup_steps=0, schedule="constant", max_grad_norm=0, workers=0, bf16=False, accumulate=2
+    )
+    run_stage(model, make, 2, options, tmp_path, 1, torch.optim.SGD(model.parameters(), lr=0.01))
+    weight = 1.0
+    for pair in ((1, 2), (3, 4)):
+        weight -= 0.01 * sum(2 * weight * x * x for x in pair) / 2
+    assert asked == [0, 1, 2, 3]
+    assert model.weight.item() == pytest.approx(weight)
+
+
+def test_the_best_checkpoint_on_held_out_samples_is_kept(start, tmp_path):
+    held_out = {"path": str(start / "val.jsonl"), "patience": 2}
+    model = tuned(start, tmp_path, held_out=held_out, steps=40, learning_rate=0.3, schedule="constant")
+    state = history(model)
+    losses = [record["eval_loss"] for record in state["log_history"] if "eval_loss" in record]
+    best = losses.index(min(losses))
+    assert len(losses) == best + 3 < 40  # two without a better one, then it stops
+    kept = load_file(model.parent / f"checkpoint-{best + 1}" / "model.safetensors")
+    final = DeixisForConditionalGeneration.from_pretrained(model).state_dict()
+    assert kept
+    assert all(torch.equal(final[name.removeprefix("model.")], weight) for name, weight in kept.items())
+
+
+def test_a_run_that_stopped_early_and_was_killed_ends_with_the_same_model(start, tmp_path):
+    arguments = {"held_out": {"path": str(start / "val.jsonl"), "patience": 1}, "steps": 40, "learning_rate": 0.3}
+    model = tuned(start, tmp_path, **arguments)
+    before, steps = load_file(model / "model.safetensors"), history(model)["global_step"]
+    model.rename(tmp_path / "aside")
+    after = load_file(tuned(start, tmp_path, **arguments) / "model.safetensors")
+    assert all(torch.equal(before[name], weight) for name, weight in after.items())
+    assert not (model.parent / f"checkpoint-{steps + 1}").exists()
+
+
+def test_a_loss_that_is_not_finite_names_the_samples_and_keeps_the_last_checkpoint(start, tmp_path):
+    with pytest.raises(
+        DataError, match=r"step \d: expected a finite \w+, got nan or infinity from the samples ([a-d], [a-d])"
+    ):
+        tuned(start, tmp_path, learning_rate=1e30, max_grad_norm=0.0)
+    (kept,) = (tmp_path / "run" / "tune").glob("checkpoint-*")
+    assert all(torch.isfinite(weight).all() for weight in load_file(kept / "model.safetensors").values())
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_step(tmp_path):
+    class Root(Linear):
+        def forward(self, x):
+            loss = (self.weight * x).abs().sqrt().sum()  # whose slope at 0 is infinite
+            return {"loss": loss, "losses": {}}
+
+    model, options = Root(), TrainingOptions(warmup_steps=0, workers=0, bf16=False)
+    with pytest.raises(
+        DataError, match=r"step 1: expected a finite gradient, .* of this step; there is no checkpoint yet"
+    ):
+        run_stage(model, lambda step: {"x": torch.zeros(1)}, 2, options, tmp_path, 1)
+    assert model.weight.item() == 1
+
+
+def test_a_checkpoint_holds_what_is_trained_alone(start, tmp_path):
+    model = tuned(start, tmp_path, steps=1)
+    network, _ = open_pretrained(model)
+    kept = load_file(model.parent / "checkpoint-1" / "model.safetensors")
+    assert {name.removeprefix("model.") for name in kept} == {
+        name for name, _ in network.named_parameters() if name.startswith("projection.")
+    }
+
+
+def test_frozen_weights_may_be_bfloat16(start, tmp_path):
+    parts = {"projection": "full", "language_model": "lora"}
+    model = tuned(start, tmp_path, dtype="bfloat16", parts=parts, bf16=True, checkpointing=True)
+    assert load_file(model.parent / "checkpoint-4" / "model.safetensors").values()
+    trained = load_file(model.parent / "checkpoint-4" / "model.safetensors")
+    assert {weight.dtype for weight in trained.values()} == {torch.float32}
+    assert {weight.dtype for weight in load_file(model / "model.safetensors").values()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        pytest.param(
+            {"held_out": {"path": "x", "patience": 0}}, "held_out.patience: expected a whole number", id="patience"
+        ),
+        pytest.param({"held_out": {}}, "held_out.path", id="no_path"),
+        pytest.param({"accumulate": 0}, "accumulate: expected a whole number from 1", id="accumulate"),
+        pytest.param({"checkpointing": True, "guide_weight": 0.1}, "checkpointing: expected false beside", id="guided"),
+        pytest.param({"report_to": ["wandbb"]}, "report_to: .* did you mean 'wandb'", id="tracker"),
+        pytest.param(
+            {"accumulate": 3, "steps": None, "data": [{"path": "train.jsonl", "epochs": 1}]},
+            "steps: expected at most 0, as data end after 4 samples",
+            id="fewer_than_a_step",
+        ),
+    ],
+)
+def test_wrong_options_are_refused(start, tmp_path, changes, match, monkeypatch):
+    monkeypatch.chdir(start)
+    with pytest.raises(ConfigError, match=match):
+        tuned(start, tmp_path, **changes)
+    assert not (tmp_path / "run").exists()
