@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deixis.cli.arguments import Device, ModelName, check_folder, check_installed, check_model
+from deixis.cli.dry_run import check_and_show
 from deixis.cli.eval import show
 from deixis.cli.terminal import say
-from deixis.cli.train import NEEDED, WORLD_NEEDS
+from deixis.cli.train import NEEDED, WORLD_NEEDS, Changes, DryRun
 from deixis.errors import InputError
 from deixis.options import check_choice
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from deixis.checkpoints import Opened
     from deixis.evaluation.benchmark import Benchmark
     from deixis.evaluation.reports.summary import Summary
+    from deixis.model.config import DeixisConfig
     from deixis.samples.held_out import Parted
 
 DATA, BEFORE, AFTER, RUN = "data", "before", "after", "run"
@@ -42,6 +44,8 @@ def run(
         bool,
         typer.Option("--print-recipe", help="Write OUT/data, print the recipe for deixis train, and exit."),
     ] = False,
+    changes: Changes = None,
+    dry_run: DryRun = False,
     device: Device = None,
 ) -> None:
     """Fine-tune a model on your own data, and measure it on held-out data before and after.
@@ -58,22 +62,23 @@ def run(
 
     from deixis.cli import answers
     from deixis.cli.progress import training_log
-    from deixis.training.finetune import finetune_recipe
     from deixis.training.recipe import train
+    from deixis.training.recipe_changes import changed
     from deixis.training.recipe_file import parse_recipe
 
     opened = answers.open_small(model)
     if opened.config is None:
         raise InputError(f"--model: expected a model that answers questions, got '{model}', a point cloud classifier")
     parted = _parted(data, format_name, option or [], folder, held_out)
-    values = finetune_recipe(model, opened.config, parted.train, parted.train_samples, steps, seed)
+    values = changed(_recipe(model, opened.config, parted, steps, seed), changes or ())
     if print_recipe:
         return say(yaml.safe_dump(values, sort_keys=False).rstrip())
     recipe = parse_recipe(values)
     asked = _benchmarks(parted, opened.config.system, limit)
-    say(f"{parted.train_samples:,} samples to train on, {parted.held_out_samples:,} held out", err=True)
-    if parted.skipped:
-        say(f"{len(parted.skipped):,} skipped; the first: {parted.skipped[0].where}: {parted.skipped[0].why}", err=True)
+    _tell(parted)
+    check_and_show(recipe, dry_run)
+    if dry_run:
+        return
     earlier = _measured(opened, asked, folder / BEFORE, device)
     with training_log():
         trained = train(recipe, folder / RUN)
@@ -108,12 +113,27 @@ def _parted(data: Path, format_name: str | None, options: list[str], folder: Pat
     return part_samples(data, folder / DATA, share)
 
 
+def _tell(parted: "Parted") -> None:
+    say(", ".join(f"{count:,} samples for {part}" for part, count in parted.counts.items()), err=True)
+    if parted.skipped:
+        say(f"{len(parted.skipped):,} skipped; the first: {parted.skipped[0].where}: {parted.skipped[0].why}", err=True)
+
+
+def _recipe(model: str, config: "DeixisConfig", parted: "Parted", steps: int | None, seed: int) -> dict[str, Any]:
+    from deixis.samples.held_out import TRAIN, VALIDATION
+    from deixis.training.finetune import finetune_recipe
+
+    train, samples = parted.shards[TRAIN], parted.counts[TRAIN]
+    return finetune_recipe(model, config, train, samples, parted.shards.get(VALIDATION), steps, seed)
+
+
 def _benchmarks(parted: "Parted", system: str, limit: int) -> dict[str, tuple["Benchmark", Path, dict[str, str], int]]:
     """What is asked before and after, by the folder of its run: held-out samples, and what must not be forgotten."""
     from deixis.evaluation.benchmarks.own_samples import OwnSamples
     from deixis.evaluation.benchmarks.world.benchmark import World
+    from deixis.samples.held_out import TEST
 
-    asked: dict[str, Any] = {"held-out": (OwnSamples(), parted.held_out, {}, limit)}
+    asked: dict[str, Any] = {"held-out": (OwnSamples(), parted.shards[TEST], {}, limit)}
     if system == "deixis":
         asked["world"] = (World(), Path(), {"limit": str(WORLD_LIMIT)}, WORLD_LIMIT)
     return asked

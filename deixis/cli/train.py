@@ -1,16 +1,26 @@
 """`deixis train`: trains the stages of a recipe, or resumes them."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from deixis.cli.arguments import check_folder, check_installed
+from deixis.cli.dry_run import check_and_show
 from deixis.cli.recipes import find_recipe
 from deixis.cli.terminal import say
 
 NEEDED = ("accelerate", "tensorboard")  # of the extras
 WORLD_NEEDS = ("embreex",)  # for recipes whose data is the generated world
+
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="PATH=VALUE, a change of the recipe, as stages.0.steps=50; repeatable."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print parameters, memory, steps and time per stage, and exit.")
+]
 
 
 def run(
@@ -18,6 +28,8 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run: checkpoints, logs, and the model. [default: runs/RECIPE]")
     ] = None,
+    changes: Changes = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Train a model from a recipe; the same command resumes a run that was stopped, or goes on with more steps.
 
@@ -32,10 +44,13 @@ def run(
     from deixis.training.recipe_file import Recipe, read_recipe
 
     folder = out or Path("runs") / recipe.stem
-    plan = read_recipe(recipe)
+    plan = read_recipe(recipe, changes or ())
     check_installed(*NEEDED, *(WORLD_NEEDS if isinstance(plan, Recipe) and plan.uses_world else ()))
+    check_and_show(plan, dry_run)
+    if dry_run:
+        return
     before = {path: path.stat().st_ino for path in folder.glob("*/model")}
-    with training_log(), stop_told(f"to resume: deixis train {recipe} --out {folder}"):
+    with training_log(), stop_told(f"to resume: {_again(recipe, folder, changes or [])}"):
         model = train(plan, folder)
     was_there = before.get(model) == model.stat().st_ino
     say(f"the model is in {model}" + ", trained before: nothing was left to do" * was_there)
@@ -43,6 +58,11 @@ def run(
         remedy = "remove it; the model beside it is whole"
         for line in read_state(model.parent / SCORES, _score_lines, remedy):
             say(line)
+
+
+def _again(recipe: Path, folder: Path, changes: list[str]) -> str:
+    """The command that goes on."""
+    return shlex.join(["deixis", "train", str(recipe), "--out", str(folder), *(f"--set={one}" for one in changes)])
 
 
 def _score_lines(scores: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Parts samples into those that are trained on and those that are held out: by medium, so that no image is in both."""
+"""Parts samples into training, validation and test: by medium, so that no image is in two of them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,65 +10,82 @@ from deixis.errors import DataError
 from deixis.samples.sample import Sample, Skipped, is_train
 from deixis.samples.shards import open_samples, shards_of, write_shard
 
-TRAIN, HELD_OUT = "train-00000", "val-00000"
-"""The shards that are written."""
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+MIN_GROUPS = 10
+"""Of media to train on, so that some of them can be set aside for validation."""
 
 
 @dataclass(frozen=True)
 class Parted:
-    """The shards of the two parts, how many samples each has, and what was skipped."""
+    """The shard and the number of samples of each part, by name, and what was skipped; `validation` may be missing."""
 
-    train: Path
-    held_out: Path
-    train_samples: int
-    held_out_samples: int
+    shards: dict[str, Path]
+    counts: dict[str, int]
     skipped: tuple[Skipped, ...]
 
 
 def part_samples(path: Path, folder: Path, share: float) -> Parted:
-    """Writes the samples of a shard or a folder of shards as two shards into `folder`, their media linked.
+    """Writes the samples of a shard or a folder of shards as shards of their parts into `folder`, their media linked.
 
-    Where some samples are of another split than train ("val", "test"), these are held out; else `share` of the media
-    (at least one), chosen by the digest of their ids, with all samples about them. Raises DataError where one of the
-    two would be empty.
+    Where some samples are of another split than train ("val", "test"), these are the test; else `share` of the media
+    (at least one), chosen by the digest of their ids, with all samples about them. Of what is left, where it is about
+    ten media or more, `share` (at most a fifth) are for validation. Raises DataError where training or test would be
+    empty.
     """
     splits: Counter[bool] = Counter()
-    groups = _Groups()
+    every, of_train = _Groups(), _Groups()
     skipped: list[Skipped] = []
     for _, sample in open_samples(path):
         if isinstance(sample, Skipped):
             skipped.append(sample)
         else:
             splits[is_train(sample.split)] += 1
-            groups.add(sample)
-    if splits[True] and splits[False]:
-        chosen = None
-    elif len(names := groups.names()) > 1:
-        chosen = set(sorted(names, key=_digest)[: max(1, round(share * len(names)))])
-    else:
+            every.add(sample)
+            if is_train(sample.split):
+                of_train.add(sample)
+    has_splits = bool(splits[True] and splits[False])
+    groups = of_train if has_splits else every
+    chosen = _chosen(groups.names(), share, has_splits, path)
+
+    def part_of(sample: Sample) -> str:
+        if has_splits and not is_train(sample.split):
+            return TEST
+        return chosen.get(groups.name(sample), TRAIN)
+
+    names = [name for name in (TRAIN, VALIDATION, TEST) if name != VALIDATION or VALIDATION in chosen.values()]
+    # a tar holds its media itself, and they cannot be linked to
+    ending = ".tar" if any(shard.suffix == ".tar" for shard in shards_of(path)) else ".jsonl"
+    shards = {name: folder / f"{name}-00000{ending}" for name in names}
+    reports = {name: write_shard(_of(path, part_of, name), shard) for name, shard in shards.items()}
+    counts = {name: report.samples for name, report in reports.items()}
+    skipped += [own for report in reports.values() for own in report.skipped]
+    if not (counts[TRAIN] and counts[TEST]):
+        why = f"; the first that was skipped: {skipped[0].why}" if skipped else ""
+        raise DataError(
+            f"{path}: expected samples to train on and to hold out, got {counts[TRAIN]} and {counts[TEST]}{why}"
+        )
+    return Parted(shards, counts, tuple(skipped))
+
+
+def _chosen(names: set[str], share: float, has_splits: bool, path: Path) -> dict[str, str]:
+    """The part of each group that is not trained on."""
+    if not has_splits and len(names) < 2:
         raise DataError(
             f"{path}: expected samples about at least two media, to train on one and hold one out; got {len(names)}"
         )
-    # a tar holds its media itself, and they cannot be linked to
-    ending = ".tar" if any(shard.suffix == ".tar" for shard in shards_of(path)) else ".jsonl"
-    paths = folder / (TRAIN + ending), folder / (HELD_OUT + ending)
-    held_out = None if chosen is None else lambda sample: groups.name(sample) in chosen
-    parts = (_part(path, held_out, is_held) for is_held in (False, True))
-    reports = [write_shard(part, own) for part, own in zip(parts, paths, strict=True)]
-    counts = [report.samples for report in reports]
-    skipped += [own for report in reports for own in report.skipped]
-    if not all(counts):
-        why = f"; the first that was skipped: {skipped[0].why}" if skipped else ""
-        raise DataError(f"{path}: expected samples to train on and to hold out, got {counts[0]} and {counts[1]}{why}")
-    return Parted(*paths, *counts, tuple(skipped))
+    ordered = sorted(names, key=_digest)
+    count = max(1, round(share * len(ordered)))
+    tests = 0 if has_splits else count
+    left = len(ordered) - tests
+    validations = max(1, min(count, left // 5)) if left >= MIN_GROUPS else 0
+    parts = [TEST] * tests + [VALIDATION] * validations
+    return dict(zip(ordered, parts, strict=False))
 
 
-def _part(path: Path, held_out: Callable[[Sample], bool] | None, is_held: bool) -> Iterator[Sample]:
+def _of(path: Path, part_of: Callable[[Sample], str], name: str) -> Iterator[Sample]:
     for _, sample in open_samples(path):
-        if isinstance(sample, Sample):
-            own = not is_train(sample.split) if held_out is None else held_out(sample)
-            if own == is_held:
-                yield sample
+        if isinstance(sample, Sample) and part_of(sample) == name:
+            yield sample
 
 
 class _Groups:
@@ -98,4 +115,4 @@ def _media(sample: Sample) -> list[str]:
 
 
 def _digest(text: str) -> bytes:
-    return blake2b(text.encode(), digest_size=8).digest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -14,6 +14,9 @@ from deixis.world.generate import WORLD_MODALITIES
 STAGE = "finetune"
 EPOCHS = 5
 MIN_STEPS, MAX_STEPS = 100, 2_000
+CHECKPOINTS = 10
+PATIENCE = 3
+"""Checkpoints without a better loss on the validation samples."""
 LEARNING_RATE = 3e-4
 BATCH = 8  # samples per step
 WORLD_ROWS = {"image": 3, "audio": 1, "point_cloud": 1}  # per step, of what the bundled model was trained on before
@@ -22,11 +25,18 @@ GUIDE_WEIGHT = 0.25  # as the bundled model was trained
 
 
 def finetune_recipe(
-    model: str, config: DeixisConfig, train: Path, samples: int, steps: int | None = None, seed: int = 1
+    model: str,
+    config: DeixisConfig,
+    train: Path,
+    samples: int,
+    validation: Path | None = None,
+    steps: int | None = None,
+    seed: int = 1,
 ) -> dict[str, Any]:
     """The recipe as plain values (`training.recipe_file`): one stage on the samples at `train`.
 
-    steps: by default as many as five epochs have, from 100 to 2,000.
+    steps: by default as many as five epochs have, from 100 to 2,000. With `validation` the stage stops when its loss on
+    these samples has not fallen for `PATIENCE` checkpoints, and ends with the best.
     """
     is_world = config.system == "deixis" and set(config.modalities) <= set(WORLD_MODALITIES)
     steps = steps or min(max(-(-EPOCHS * samples // BATCH), MIN_STEPS), MAX_STEPS)
@@ -40,5 +50,7 @@ def finetune_recipe(
         stage["parts"] = own if "lora" in own.values() else generic
     stage |= {"max_tokens": WORLD_MAX_TOKENS if is_world else MAX_TOKENS, "steps": steps}
     stage |= {"learning_rate": LEARNING_RATE, "warmup_steps": min(50, steps // 10), "schedule": "linear"}
-    stage |= {"save_steps": max(1, min(200, steps // 4)), "log_steps": max(1, min(20, steps // 10))}
+    stage |= {"save_steps": max(1, min(200, steps // CHECKPOINTS)), "log_steps": max(1, min(20, steps // 10))}
+    if validation is not None:
+        stage["held_out"] = {"path": str(validation), "patience": PATIENCE}
     return {"seed": seed, "init": model, "stages": [stage]}

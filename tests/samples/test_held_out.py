@@ -24,10 +24,22 @@ def media_of(path) -> set[str]:
 def test_a_medium_is_on_one_side(ending, tmp_path):
     write_shard([sample(f"{m}-{n}", m) for m in range(10) for n in range(3)], tmp_path / f"a.{ending}", media="copy")
     parted = part_samples(tmp_path / f"a.{ending}", tmp_path / "out", 0.2)
-    assert (parted.train_samples, parted.held_out_samples, parted.skipped) == (24, 6, ())
-    assert not media_of(parted.train) & media_of(parted.held_out)
+    assert (parted.counts, parted.skipped) == ({"train": 24, "test": 6}, ())
+    assert not media_of(parted.shards["train"]) & media_of(parted.shards["test"])
     again = part_samples(tmp_path / f"a.{ending}", tmp_path / "again", 0.2)
-    assert media_of(again.held_out) == media_of(parted.held_out)
+    assert media_of(again.shards["test"]) == media_of(parted.shards["test"])
+
+
+def test_some_of_many_media_are_for_validation(tmp_path):
+    write_shard([sample(f"{m}-{n}", m) for m in range(25) for n in range(2)], tmp_path / "a.jsonl", media="copy")
+    for share, counts in (
+        (0.1, {"train": 42, "validation": 4, "test": 4}),
+        (0.6, {"train": 16, "validation": 4, "test": 30}),
+    ):
+        parted = part_samples(tmp_path / "a.jsonl", tmp_path / f"out{share}", share)
+        assert parted.counts == counts
+        media = [media_of(path) for path in parted.shards.values()]
+        assert sum(map(len, media)) == len(set().union(*media)) == 25
 
 
 def test_media_that_share_a_sample_are_on_one_side(tmp_path):
@@ -38,7 +50,7 @@ def test_media_that_share_a_sample_are_on_one_side(tmp_path):
     for share in (0.1, 0.3, 0.5):
         parted = part_samples(tmp_path / "a.jsonl", tmp_path / f"out{share}", share)
         kept, held = (
-            {m.id for _, own in open_samples(path) for m in own.signals} for path in (parted.train, parted.held_out)
+            {m.id for _, own in open_samples(parted.shards[part]) for m in own.signals} for part in ("train", "test")
         )
         assert not kept & held
         assert kept | held == {f"p/{medium}" for medium in range(10)}
@@ -56,8 +68,16 @@ def test_a_split_of_the_data_is_held_out(tmp_path):
     samples = [sample("a", 0), sample("b", 1), sample("c", 2, "val"), sample("d", 3, "test")]
     write_shard(samples, tmp_path / "a.jsonl", media="copy")
     parted = part_samples(tmp_path / "a.jsonl", tmp_path / "out", 0.5)
-    assert media_of(parted.train) == {"p/0", "p/1"}
-    assert media_of(parted.held_out) == {"p/2", "p/3"}
+    assert media_of(parted.shards["train"]) == {"p/0", "p/1"}
+    assert media_of(parted.shards["test"]) == {"p/2", "p/3"}
+
+
+def test_validation_is_taken_from_what_is_for_training(tmp_path):
+    samples = [sample(f"{m}", m, "train" if m < 12 else "val") for m in range(30)]
+    write_shard(samples, tmp_path / "a.jsonl", media="copy")
+    parted = part_samples(tmp_path / "a.jsonl", tmp_path / "out", 0.1)
+    assert parted.counts == {"train": 11, "validation": 1, "test": 18}
+    assert media_of(parted.shards["validation"]) < {f"p/{medium}" for medium in range(12)}
 
 
 def test_one_medium_cannot_be_parted(tmp_path):

@@ -1,0 +1,91 @@
+"""Before a training: what it will train and need, changes of its recipe, and what does not fit."""
+
+import pytest
+
+from deixis.errors import ConfigError, UnsupportedError
+from deixis.training.plan import check_memory, measure_steps, plan_recipe
+from deixis.training.recipe_changes import changed
+from tests.toy import toy_network, toy_plan, toy_recipe, toy_tokenizer
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    network, processor = toy_network(toy_tokenizer())
+    network.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder, network
+
+
+def plan_of(model, dtype="float32", **changes):
+    stage = {**toy_recipe()["stages"][1], "dense_weight": 0.0, **changes}
+    return toy_plan(model=None, vocab_size=None, init=str(model[0]), stages=[stage], dtype=dtype)
+
+
+def test_parameters_and_memory_are_counted_before_weights_are_read(model):
+    parts = {"projection": "full", "language_model": "lora"}
+    lora = {"rank": 3, "targets": ["q_proj"]}
+    (plan,) = plan_recipe(plan_of(model, dtype="bfloat16", parts=parts, lora=lora))
+    network = model[1]
+    layers = [own for name, own in network.language_model.named_modules() if name.endswith("q_proj")]
+    added = sum(3 * (own.in_features + own.out_features) for own in layers)
+    assert plan.parts["language_model"].trained == added > 0
+    projection = sum(weight.numel() for weight in network.projection.parameters())
+    assert plan.parts["projection"].trained == projection
+    whole = sum(weight.numel() for weight in network.parameters())
+    assert sum(part.weights for part in plan.parts.values()) == whole + added
+    assert plan.nbytes == 2 * (whole - projection) + 16 * (projection + added)
+    assert (plan.steps, plan.samples) == (4, None)
+
+
+def test_what_does_not_fit_names_what_to_lower(model):
+    plans = plan_recipe(plan_of(model))
+    check_memory(plans, plans[0].nbytes)
+    check_memory(plans, None)
+    with pytest.raises(UnsupportedError, match=r"stage instruct: expected at most 1 MB of memory, .* train .* by lora"):
+        check_memory(plans, 1_000_000)
+    frozen = plan_recipe(plan_of(model, parts={"projection": "full"}))
+    with pytest.raises(UnsupportedError, match="dtype: bfloat16 for weights that are not trained"):
+        check_memory(frozen, 100_000)
+
+
+def test_the_first_steps_are_measured(model):
+    recipe = plan_of(model, steps=9, save_steps=1)
+    measured = measure_steps(recipe, plan_recipe(recipe)[0])
+    assert measured.seconds > 0
+    assert measured.peak_bytes is None or measured.peak_bytes > 1e6
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "value"),
+    [
+        pytest.param("stages.0.learning_rate=1e-4", ("stages", 0, "learning_rate"), 1e-4, id="number"),
+        pytest.param("stages.instruct.steps=7", ("stages", 1, "steps"), 7, id="stage_by_name"),
+        pytest.param("stages.1.lora.targets=[a, b]", ("stages", 1, "lora", "targets"), ["a", "b"], id="new"),
+        pytest.param("init=a=b", ("init",), "a=b", id="text"),
+        pytest.param("seed=null", ("seed",), None, id="none"),
+    ],
+)  # fmt: skip
+def test_a_recipe_is_changed_by_path(change, path, value):
+    recipe = toy_recipe()
+    found = changed(recipe, [change])
+    for name in path:
+        found = found[name]
+    assert found == value
+    assert recipe == toy_recipe()
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        pytest.param("stages", "--set: expected PATH=VALUE, as in .*; got 'stages'", id="no_value"),
+        pytest.param("stages..x=1", "--set: expected PATH=VALUE", id="empty_name"),
+        pytest.param("stages.2.steps=1", "--set stages.2: expected one of dense, instruct; got '2'", id="no_stage"),
+        pytest.param("seed.x=1", "--set seed.x: expected fields before .x; got 3", id="no_fields"),
+        pytest.param("seed.x.y=1", "--set seed.x: expected fields before .x; got 3", id="deeper"),
+        pytest.param("seed=[1", "--set:1: expected YAML", id="no_yaml"),
+    ],
+)
+def test_a_change_that_leads_nowhere_is_refused(change, match):
+    with pytest.raises(ConfigError, match=match):
+        changed(toy_recipe(), [change])
