@@ -105,9 +105,12 @@ def check_parts(
 ) -> dict[str, list[str]]:
     """The names of the layers of each part that would get adapters; nothing is changed.
 
-    Raises ConfigError for a part that the network has not, and LoRA's targets that match no layer.
+    Raises ConfigError for a part that the network has not, options of LoRA where no part is trained by it, and LoRA's
+    targets that match no layer.
     """
     parts, own_rates = named_parts(network), learning_rates or {}
+    if lora not in (None, LoraOptions()) and "lora" not in how.values():
+        raise ConfigError(f"lora: expected beside a part that is trained by lora; got parts {dict(how)}")
     for field, names in (("parts", how), ("learning_rates", own_rates)):
         for name in names:
             if name not in parts:

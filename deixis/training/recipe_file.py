@@ -115,8 +115,6 @@ class InstructStage(TrainingOptions):
             raise ConfigError("replay: expected beside the field data; got no data")
         if self.data is not None and self.dense_weight:
             raise ConfigError(f"dense_weight: expected 0 beside data, without dense targets; got {self.dense_weight}")
-        if self.lora != LoraOptions() and "lora" not in (self.parts or {}).values():
-            raise ConfigError(f"lora: expected beside a part that is trained by lora; got parts {self.parts}")
         check_known("parts.", self.parts or {}, tuple(PARTS))
         check_known("learning_rates.", self.learning_rates, tuple(PARTS))
         if self.parts is not None and not self.parts:

@@ -111,6 +111,11 @@ def test_each_part_has_its_learning_rate(network, tmp_path):
             id="target",
         ),
         pytest.param(
+            ({"masks": "full"}, LoraOptions(rank=4)),
+            "lora: expected beside a part that is trained by lora",
+            id="no_lora",
+        ),
+        pytest.param(
             ({"masks": "full"}, None, {"projection": 1e-4}),
             "learning_rates: expected parts that are trained",
             id="rate",
