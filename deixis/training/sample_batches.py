@@ -36,6 +36,7 @@ SKIPPED = "skipped.jsonl"
 MAX_REPLACEMENTS = 8  # samples of the same part that are tried instead of an unusable one
 SHOWN_REASONS = 5
 MAX_TRIED = 1_000  # samples of a part that are searched for a usable one, before the run begins
+KEPT_BYTES = 256 << 20  # of prepared samples in each process: small sets are opened once, not in every epoch
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ class Usable:
     prepared: list[Prepared]
     rendered: Rendered
     targets: list[MaskTarget]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its signals and masks."""
+        signals = sum(own.values.nbytes + (own.sam.values.nbytes if own.sam else 0) for own in self.prepared)
+        return signals + sum(target.values.nbytes for target in self.targets)
 
 
 class SampleBatches:
@@ -72,6 +79,8 @@ class SampleBatches:
         self.mixture, self.processor, self.system, self.cells = mixture, processor, system, cells
         self.count, self.max_tokens, self.guide_sizes = count, max_tokens, guide_sizes
         self.skipped, self.world = SkippedSamples(folder), world
+        self.kept: dict[str, Usable] = {}
+        self.kept_bytes = 0
         self.special_words = special_words(processor.tokenizer)
         self.steps = None if mixture.length is None else -(-mixture.length // count)
         self.spares = [self._spare(part) for part in range(len(mixture.parts))]
@@ -123,12 +132,19 @@ class SampleBatches:
     def _tried(self, part: int, turn: int, ahead: int = 0) -> Usable | Skipped:
         """A sample prepared for training, or, after listing it as skipped, the reason why it is unusable."""
         where, sample = self.mixture.sample(part, turn, ahead)
+        if where in self.kept:
+            return self.kept[where]
         try:
-            return self._ready(sample)
+            usable = self._ready(sample)
         except DeixisError as error:
             skipped = sample if isinstance(sample, Skipped) else Skipped(where, str(error))
             self.skipped.add(skipped)
             return skipped
+        # the first that fit are kept, not the last: a set is read in whole rounds, which evict the last before its turn
+        if self.kept_bytes + usable.nbytes <= KEPT_BYTES:
+            self.kept[where] = usable
+            self.kept_bytes += usable.nbytes
+        return usable
 
     def _ready(self, sample: Sample | Skipped) -> Usable:
         """A sample prepared for training. Raises DeixisError where the model cannot take it; other errors are bugs."""

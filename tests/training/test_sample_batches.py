@@ -128,6 +128,16 @@ def test_a_step_is_a_function_of_its_number(batches):
     assert not same(whole[0], whole[1])
 
 
+def test_a_small_set_is_opened_once(batches, monkeypatch):
+    made, again = batches(GOOD, count=4), batches(GOOD, count=4)
+    monkeypatch.setattr("deixis.training.sample_batches.KEPT_BYTES", 0)
+    opened = [again(step) for step in range(6)]
+    monkeypatch.undo()
+    kept = [made(step) for step in range(5)]  # two rounds
+    monkeypatch.setattr("deixis.training.sample_batches.open_media", None)
+    assert all(same(first, second) for first, second in zip([*kept, made(5)], opened, strict=True))
+
+
 def test_a_mixture_that_ends_has_so_many_steps(batches):
     made = batches(GOOD, count=4, epochs=1)
     assert made.steps == 3
@@ -208,6 +218,7 @@ def broken(path: Path, change: dict) -> None:
 def test_files_that_changed_are_noted(change, why, batches, tmp_path):
     made = batches(GOOD[:6], count=6)
     broken(tmp_path / "data.jsonl", change)
+    made.kept.clear()  # the first was opened before the file changed
     assert len(made(0)["region_points"]) == 6
     (skipped,) = made.skipped.all()
     assert why in skipped.why
@@ -222,6 +233,7 @@ def test_a_picture_of_another_size_than_the_record_says(batches, tmp_path):
         count=2,
     )
     broken(tmp_path / "data.jsonl", {"size_hw": [12, 20]})
+    made.kept.clear()
     made(0)
     assert "signals[0].size_hw: expected [24, 40], the file's, got [12, 20]" in made.skipped.all()[0].why
 
