@@ -18,10 +18,13 @@ import deixis
 from deixis.cli.errors import INTERRUPTED, quiet_stdout, report
 from deixis.cli.terminal import log_lines_said, open_streams, say
 from deixis.cli.termination import ended_cleanly
+from deixis.errors import InputError
 
 VERBS = ("ask", "chat", "convert", "data", "doctor", "eval", "finetune", "models", "train", "world")
 GROUPS: dict[str, tuple[str, ...]] = {"data": ("read", "build", "show", "stats", "check")}
 """The verbs that are a folder of verbs, in the order in which they are used."""
+WRITING = ("convert", "data", "finetune", "train", "world")
+"""Verbs that write the paths that they are given into files, which hold text."""
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 DEBUG = "--debug"
 
@@ -68,6 +71,19 @@ def _global_options(
     del version, debug  # the callback and `main` have used them
 
 
+def _check_words(words: Sequence[str]) -> None:
+    """Raises InputError for a path that is no text where it would be written into a file."""
+    if words[0] not in WRITING:
+        return
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"{word!a}: expected a path in UTF-8, as it is written into files; rename it, or link to it"
+            ) from None
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command with `arguments` (default: those of the process; no verb: help) and exits the process.
 
@@ -88,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = typer.main.get_command(build_app())
     try:
         with log_lines_said(), ended_cleanly():
+            _check_words(words)
             code = command.main(args=list(words), prog_name="deixis", standalone_mode=False, obj=words)
         sys.stdout.flush()  # a closed pipe shows here, not after our last line
     except (KeyboardInterrupt, typer.Abort):

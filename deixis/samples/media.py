@@ -118,7 +118,12 @@ def plain_name(identity: str, longest: int = 120, lies: str = "") -> str:
     """
     if len(identity) <= longest and _PLAIN_ID.fullmatch(identity):
         return identity.replace("/", "-")
-    digest = blake2b((identity + lies).encode(), digest_size=5).hexdigest()
+    try:
+        digest = blake2b((identity + lies).encode(), digest_size=5).hexdigest()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"id: expected text, got {identity + lies!a}, of a file whose name is no Unicode; rename it"
+        ) from None
     kept = re.sub(r"[^A-Za-z0-9_]+", "-", identity)[: longest - len(digest) - 1].strip("-")
     return f"{kept or 'medium'}-{digest}"
 

@@ -104,3 +104,14 @@ def test_a_damaged_file_of_the_user_is_one_sentence(words, make, sentence, tmp_p
 
 def test_a_question_longer_than_a_file_name_is_a_question(command, scene):
     assert command("ask", scene, "What is this? " * 25)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["data", "read", "coco", "caf\udce9", "out"], id="data"),
+        pytest.param(["finetune", "set", "--out=caf\udce9"], id="finetune"),
+    ],
+)
+def test_paths_that_are_written_into_files_are_text(refused, words):
+    assert r"caf\udce9': expected a path in UTF-8, as it is written into files" in refused(*words)

@@ -77,6 +77,13 @@ def test_names_of_files(identity, name):
     assert len(plain_name(identity)) <= 120
 
 
+def test_a_name_that_is_no_unicode_is_refused():
+    with pytest.raises(
+        DataError, match=r"id: expected text, got 'cat/caf.udce9.jpg', of a file whose name is no Unicode"
+    ):
+        plain_name("cat/caf\udce9.jpg")
+
+
 def test_endings_are_kept_in_lower_case_and_double_ones_whole():
     assert file_name(MediaReference("a", "image", path="X.JPG")) == "images/a.jpg"
     assert file_name(MediaReference("a", "fmri", path="sub-1.nii.gz")) == "brains/a.nii.gz"
