@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deixis.errors import DataError
 from deixis.samples.media import file_name, open_media, place_medium, placed_path, plain_name
 from deixis.samples.sample import MediaReference
 from tests.samples.test_round_trip import MEDIA, PICTURE
