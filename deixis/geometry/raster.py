@@ -147,7 +147,7 @@ def _run_near(start: np.ndarray, end: np.ndarray, y: np.ndarray, radius: float) 
     along = _between(ux, height * uy, np.zeros_like(length), length)
     across = _between(-uy, height * ux, np.full_like(length, -radius), np.full_like(length, radius))
     low, high = np.maximum(along[0], across[0]) + start[:, 0], np.minimum(along[1], across[1]) + start[:, 0]
-    is_there = (low <= high) & (length > 0)
+    is_there = (low <= high) & (length >= TINY)  # of a shorter one the discs are all
     lows.append(np.where(is_there, low, np.inf))
     highs.append(np.where(is_there, high, -np.inf))
     return np.min(lows, axis=0), np.max(highs, axis=0)

@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deixis.geometry import (
@@ -119,6 +119,7 @@ def test_memory_of_a_large_image(form, bytes_per_px):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 40), st.floats(0, 30)), min_size=1, max_size=5))
+@example([(0.0, 0.0), (1.2e-218, 0.0)])
 def test_stroke_equals_distance_to_its_line(corners):
     points = np.array(corners)
     centres = np.stack(np.meshgrid(np.arange(40) + 0.5, np.arange(30) + 0.5), axis=-1)
