@@ -72,7 +72,8 @@ class Example:
     resamples, such as the image. text, regions: the question in markup. media: unopened. ground_truth: whatever
     `example_metrics` needs. answer_form: the form that the answer must have. forced_answer: the target answer in markup
     for TEACHER_FORCED, about the regions of `sample`. sample: question and ground truth in the sample format, for
-    drawing. max_new_tokens: overrides that of `BenchmarkInfo`.
+    drawing. earlier: the conversation that the question follows, with its answers. max_new_tokens: overrides that of
+    `BenchmarkInfo`.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Example:
     answer_form: str | None = None
     forced_answer: str | None = None
     sample: Sample | None = field(default=None, repr=False)
+    earlier: Sample | None = field(default=None, repr=False)
     max_new_tokens: int | None = None
 
 

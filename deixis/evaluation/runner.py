@@ -167,7 +167,7 @@ def _max_new_tokens(run: EvaluationRun, example: Example) -> int:
 
 
 def _answers(run: EvaluationRun, model: EvaluatedModel, batch: Sequence[Example]) -> list[Answer]:
-    samples = [question_sample(e.text, e.media, e.regions, want=e.answer_form) for e in batch]
+    samples = [question_sample(e.text, e.media, e.regions, e.earlier, e.answer_form) for e in batch]
     with open_signals(samples) as opened:  # here, so that the same file serves the whole batch
         if run.mode == TEACHER_FORCED:
             targets = [(e.forced_answer or "", e.sample.regions if e.sample else ()) for e in batch]

@@ -199,6 +199,16 @@ def check_question(text: Any) -> None:
         ) from None
 
 
+def numbers_in(*texts: Iterable[Text | Reference]) -> tuple[int, ...]:
+    """The numbers that parsed texts refer to, in the order of mention, each once.
+
+    >>> numbers_in(parse_markup("Is {1} left of [it]{0}?"), parse_markup("{1} is."))
+    (1, 0)
+    """
+    pieces = (piece for text in texts for piece in text if isinstance(piece, Reference))
+    return tuple(dict.fromkeys(number for piece in pieces for number in piece.indices))
+
+
 def named_regions(text: str) -> list[int]:
     """The indices of the regions that a marked-up text refers to, each once, in increasing order.
 

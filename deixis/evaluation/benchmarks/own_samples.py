@@ -1,4 +1,4 @@
-"""Any samples as a benchmark: the first question of each is asked, and its answer is compared with the sample's.
+"""Any samples as a benchmark: every question is asked, and its answer is compared with the sample's.
 
 An answer's regions are compared with the expected ones in whatever form both have; its words as yes or no, as a short
 answer, or word by word. So the same samples that a model is fine-tuned on, held out, say what it learnt.
@@ -15,9 +15,9 @@ from deixis.evaluation.metrics.answer_text import parse_yes_no
 from deixis.evaluation.metrics.f1 import multiset_f1
 from deixis.evaluation.metrics.region_iou import matched_iou
 from deixis.evaluation.metrics.vqa import vqa_text
-from deixis.geometry import Reference, named_regions, parse_markup, renumbered, without_references
+from deixis.geometry import Reference, named_regions, numbers_in, parse_markup, renumbered, without_references
 from deixis.inference import Answer
-from deixis.samples.sample import Sample, Skipped
+from deixis.samples.sample import Sample, Skipped, Turn
 from deixis.samples.shards import open_samples
 
 SHORT_WORDS = 5
@@ -44,7 +44,7 @@ _INFO = BenchmarkInfo(
     ),
     metrics=_METRICS,
     notes=(
-        "Of a conversation the first question is asked; later ones depend on its answer.",
+        "A later question of a conversation is asked behind the earlier ones and their right answers.",
         "Regions are compared in the predicted form: a box with the box around a mask, a mask with a mask.",
         "95 % CI: bootstrap confidence interval over the media.",
     ),
@@ -68,7 +68,7 @@ class OwnSamples:
                 others.add(sample.split)
             else:
                 found = True
-                yield example_of(sample)
+                yield from examples_of(sample)
         if not found and others:
             raise DataError(f"split: expected one of {', '.join(sorted(others))}, which {data} has; got {split!r}")
 
@@ -76,19 +76,25 @@ class OwnSamples:
         return {**_region_metrics(example.ground_truth, answer), **_word_metrics(example.ground_truth, answer)}
 
 
-def example_of(sample: Sample) -> Example:
-    """The first question of a sample, about the regions that it names; the ground truth is its answer, a sample too."""
-    turn = sample.turns[0]
-    asked, expected = named_regions(turn.user), named_regions(turn.assistant)
-    # the answer's regions behind the question's, so that drawings number them as they are asked
-    order = [*asked, *(index for index in expected if index not in asked)]
-    number_of = {index: number for number, index in enumerate(order)}
-    user, assistant = (renumbered(parse_markup(text), number_of) for text in (turn.user, turn.assistant))
-    first = replace(turn, user=user, assistant=assistant)
-    truth = replace(sample, turns=(first,), regions=tuple(sample.regions[index] for index in order))
+def examples_of(sample: Sample) -> Iterator[Example]:
+    """The questions of a sample, each about the regions that it names; the ground truth is its answer, a sample too."""
     group = sample.signals[0].id if sample.signals else sample.id
-    where = (sample.id, sample.task, group)
-    return Example(*where, first.user, sample.signals, truth, truth.regions[: len(asked)], sample=truth)
+    for number, turn in enumerate(sample.turns):
+        truth = _about(sample, (turn,))
+        user, asked = truth.turns[0].user, len(named_regions(turn.user))
+        where = (f"{sample.id}/{number}" if number else sample.id, sample.task, group)
+        earlier = _about(sample, sample.turns[:number]) if number else None
+        yield Example(*where, user, sample.signals, truth, truth.regions[:asked], sample=truth, earlier=earlier)
+
+
+def _about(sample: Sample, turns: tuple[Turn, ...]) -> Sample:
+    """The sample with these turns and the regions that they name, numbered in the order of mention."""
+    texts = [parse_markup(text) for turn in turns for text in (turn.user, turn.assistant)]
+    order = numbers_in(*texts)
+    number_of = {index: number for number, index in enumerate(order)}
+    written = iter([renumbered(pieces, number_of) for pieces in texts])
+    kept = tuple(replace(turn, user=next(written), assistant=next(written)) for turn in turns)
+    return replace(sample, turns=kept, regions=tuple(sample.regions[index] for index in order))
 
 
 def _region_metrics(truth: Sample, answer: Answer) -> dict[str, float]:

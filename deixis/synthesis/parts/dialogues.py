@@ -12,7 +12,7 @@ from typing import Literal, get_args, no_type_check
 
 from deixis.datasets.annotated import Annotated
 from deixis.errors import ConfigError, DataError, DeixisError
-from deixis.geometry import renumbered, to_markup
+from deixis.geometry import numbers_in, renumbered, to_markup
 from deixis.options import Count, check_fields
 from deixis.samples.consistency import shown
 from deixis.samples.rng import rng_for
@@ -25,7 +25,6 @@ from deixis.synthesis.text.text_checks import (
     Pieces,
     check_answer,
     check_question,
-    numbers_in,
     references,
     written,
 )

@@ -14,7 +14,7 @@ import numpy as np
 
 from deixis.datasets.annotated import Annotated, Object
 from deixis.errors import ConfigError, DataError, DeixisError
-from deixis.geometry import renumbered, to_markup, without_references
+from deixis.geometry import numbers_in, renumbered, to_markup, without_references
 from deixis.language.english import head_noun, same_noun, words_of
 from deixis.options import Count, NonNegative, check_fields
 from deixis.samples.consistency import shown
@@ -28,7 +28,6 @@ from deixis.synthesis.text.text_checks import (
     Pieces,
     check_answer,
     check_question,
-    numbers_in,
     references,
     written,
 )

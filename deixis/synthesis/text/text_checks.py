@@ -108,8 +108,3 @@ def check_question(where: str, pieces: Pieces) -> None:
 
 def references(pieces: Pieces) -> list[Reference]:
     return [piece for piece in pieces if isinstance(piece, Reference)]
-
-
-def numbers_in(*texts: Pieces) -> tuple[int, ...]:
-    """The numbers that texts mention, in the order of mention, each once."""
-    return tuple(dict.fromkeys(n for pieces in texts for reference in references(pieces) for n in reference.indices))

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from deixis.errors import DataError
-from deixis.evaluation.benchmarks.own_samples import OwnSamples, example_of
+from deixis.evaluation.benchmarks.own_samples import OwnSamples, examples_of
 from deixis.evaluation.metrics.region_iou import pair_iou
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference, Sample, Turn
@@ -88,11 +88,27 @@ def test_spans_are_compared_in_seconds(tmp_path):
 
 
 def test_the_question_is_asked_with_its_own_regions_alone():
-    example = example_of(sample("Is {1} there?", "Yes, left of {0}."))
+    (example,) = examples_of(sample("Is {1} there?", "Yes, left of {0}."))
     assert example.text == "Is {0} there?"
     assert example.regions == (RIGHT,)
     assert example.ground_truth.turns[0].assistant == "Yes, left of {1}."
     assert example.ground_truth.regions == (RIGHT, LEFT)
+
+
+def test_every_question_of_a_conversation_is_asked_behind_the_earlier_ones(tmp_path):
+    turns = (Turn("Where is the mug?", "[It]{1}."), Turn("And {0}?", "Right of [it]{1}."), Turn("Is {1} red?", "Yes."))
+    talk = Sample("talk", "own", "task", "val", turns, (IMAGE,), (LEFT, RIGHT))
+    write_shard([talk], tmp_path / "a.jsonl", media="copy")
+    model = Scripted(lambda question: "Yes.")
+    got = table(OwnSamples(), run_benchmark(OwnSamples(), tmp_path, model, tmp_path / "out"))
+    assert got["task"] == {"IoU": 0, "F1@0.5": 0, "found or none": 0, "yes or no": 1}
+    assert [own.turns[-1].user for own in model.asked] == ["Where is the mug?", "And {1}?", "Is {2} red?"]
+    first, second, third = model.asked
+    assert (first.regions, [len(own.turns) for own in model.asked]) == ((), [1, 2, 3])
+    assert second.turns[0] == Turn("Where is the mug?", "[It]{0}.")
+    assert second.regions == (RIGHT, LEFT)
+    assert third.turns[1] == Turn("And {1}?", "Right of [it]{0}.")
+    assert third.regions == (RIGHT, LEFT, RIGHT)
 
 
 def test_one_split_of_several(tmp_path):
