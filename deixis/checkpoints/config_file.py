@@ -1,7 +1,8 @@
 """`config.json` of a model folder as a configuration, once its sizes are ones that weights in memory can have.
 
 transformers makes lists and modules by the numbers in it before a weight is read: 10^8 labels, 10^6 layers. What would
-have another class, kernel, quantization or file loaded than this folder's is refused: a model of ours has none.
+have another class, kernel or file loaded than this folder's is refused: a model of ours has none, and no quantization
+but its own (`model.packing`).
 """
 
 import re
@@ -14,6 +15,10 @@ from deixis.checkpoints.small_files import naming, read_object
 from deixis.checkpoints.weight_names import check_weight_names
 from deixis.errors import ConfigError
 from deixis.model import DeixisConfig
+from deixis.model.packed_linear import INT4_BLOCKS
+from deixis.model.packing import METHOD
+from deixis.model.shrinking import WORDS
+from deixis.options import check_choice, check_known, check_value
 
 CONFIG = "config.json"
 MAX_REPEATED = 10_000
@@ -30,6 +35,7 @@ LOADS = (
     *("quantization_config", "compression_config", "transformers_weights", "fusion_config", "distributed_config"),
 )
 """Fields by which transformers loads code, kernels or other files."""
+PACKED = "quantization_config"
 FORM = {"return_dict": True, "is_encoder_decoder": False}
 """Fields by which it gives results of another form."""
 
@@ -38,7 +44,10 @@ def read_config(folder: Path) -> DeixisConfig:
     """The configuration in a folder. Raises CheckpointError for a damaged file, ConfigError that names the field."""
     values = read_object(folder / CONFIG)
     with naming(CONFIG):
+        packed = values.pop(PACKED, None)
         check_fields(values)
+        if packed is not None:
+            values[PACKED] = _checked_packing(packed)
         config = DeixisConfig.from_dict(values)
         for name, options in config.signals.items():
             if not 0 < options.token_count <= MAX_TOKENS:
@@ -46,6 +55,16 @@ def read_config(folder: Path) -> DeixisConfig:
                     f"signals.{name}: expected sizes that make 1 to {MAX_TOKENS} tokens, got {options.token_count}"
                 )
     return config
+
+
+def _checked_packing(values: Any) -> dict[str, Any]:
+    """The fields by which a folder says that its weights are packed. Raises ConfigError for any other quantization."""
+    check_value(PACKED, values, dict)
+    check_known(f"{PACKED}.", values, ("quant_method", "word", "block"))
+    check_choice(f"{PACKED}.quant_method", values.get("quant_method"), (METHOD,))
+    check_choice(f"{PACKED}.word", values.get("word"), WORDS)
+    check_choice(f"{PACKED}.block", values.get("block"), INT4_BLOCKS if values["word"] == "int4" else (None,))
+    return values
 
 
 def check_foreign(folder: Path) -> None:

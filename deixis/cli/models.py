@@ -56,7 +56,7 @@ def _row(release: "Release", preset: "Preset") -> dict[str, Any]:
 def _print_tables(rows: dict[str, dict[str, Any]]) -> None:
     from rich.table import Table
 
-    from deixis.checkpoints.shrinking import DEVICES, WORDS
+    from deixis.model.shrinking import DEVICES, WORDS
 
     whole = Table("model", title="weights (GB of memory required)")
     small = Table("model", title="quantized, per device; not on MPS")

@@ -1,11 +1,12 @@
 """The network: tokenizers, universal encoder, projection, region sampler, pointing head, and their processor.
 
 `DeixisConfig`, `DeixisForConditionalGeneration` and `DeixisProcessor` are registered with transformers' Auto classes
-when this room is first imported.
+when this room is first imported, and so is the form of packed weights (`packing`).
 """
 
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
+from deixis.model import packing  # noqa: F401  (registers with transformers)
 from deixis.model.config import DeixisConfig
 from deixis.model.network import DeixisForConditionalGeneration, DeixisOutput
 from deixis.model.processor import DeixisProcessor, build_processor

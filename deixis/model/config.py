@@ -100,7 +100,7 @@ class DeixisConfig(PreTrainedConfig):
 
     def _check_unknown(self, names: dict[str, Any]) -> None:
         """Raises ConfigError for a misspelt field; transformers keeps any other one as an attribute."""
-        for name in names:
+        for name in names.keys() - {"quantization_config"}:  # which transformers adds, and is near to vision_config
             if name in MODALITIES:
                 raise ConfigError(f"{name}: expected the options of a modality under signals; got them beside it")
             if near := did_you_mean(name, DeixisConfig.__annotations__):

@@ -17,17 +17,20 @@ from torch.nn import functional as F
 GROUP = 32
 """Weights of a row that share a scale and a zero point in int4; layers of other widths stay whole, in int8 too."""
 INT8_MAX, INT4_MAX, INT4_ZERO = 127, 15, 8
+INT4_BLOCKS = (64, 32)
+"""Output features of a block of PyTorch's int4 layout, on processors with AVX-512 and with AVX2."""
 
 
 class PackedLinear(nn.Module):
     """A linear layer whose weights are packed by `pack`; activations keep their type.
 
     multiple: of output features that the fused kernel takes. few_rows: up to so many it is the faster form
-    (benchmarks/packed_linear.py).
+    (benchmarks/packed_linear.py). stored: the type of the packed weights.
     """
 
     multiple: int
     few_rows: int
+    stored: torch.dtype
 
     def __init__(self, layer: nn.Linear):
         super().__init__()
@@ -64,12 +67,12 @@ class PackedLinear(nn.Module):
 class Int8Linear(PackedLinear):
     """A scale for each output feature, symmetric."""
 
-    multiple, few_rows = 16, 16
+    multiple, few_rows, stored = 16, 16, torch.int8
 
     def __init__(self, layer: nn.Linear):
         super().__init__(layer)
         size = layer.out_features, layer.in_features
-        self.register_buffer("weight", torch.empty(size, dtype=torch.int8, device=layer.weight.device))
+        self.register_buffer("weight", torch.empty(size, dtype=self.stored, device=layer.weight.device))
         self.register_buffer("scale", layer.weight.new_empty(layer.out_features))
 
     def pack(self, weight: Float[Tensor, "out in"]) -> None:
@@ -93,13 +96,13 @@ class Int4Linear(PackedLinear):
     bits of a byte: (block, in, half).
     """
 
-    multiple, few_rows = 64, 96
+    multiple, few_rows, stored = 64, 96, torch.uint8
 
     def __init__(self, layer: nn.Linear):
         super().__init__(layer)
         place, groups = layer.weight.device, layer.in_features // GROUP
         size = layer.out_features, layer.in_features // 2
-        self.register_buffer("weight", torch.empty(size, dtype=torch.uint8, device=place))
+        self.register_buffer("weight", torch.empty(size, dtype=self.stored, device=place))
         self.register_buffer("scale_and_zero", layer.weight.new_empty(groups, layer.out_features, 2))
 
     def pack(self, weight: Float[Tensor, "out in"]) -> None:
@@ -111,6 +114,11 @@ class Int4Linear(PackedLinear):
         levels = ((groups - middle[..., None]) / scale[..., None]).round_().add_(INT4_ZERO).clamp_(0, INT4_MAX)
         self.weight = torch.ops.aten._convert_weight_to_int4pack_for_cpu(levels.view_as(weight).to(torch.int32), 1)
         self.scale_and_zero = pair.transpose(0, 1).contiguous()
+
+    def reorder(self, block: int) -> None:
+        """Puts weights that are in blocks of `block` output features into the order of this processor."""
+        levels = _levels(self.weight.view(-1, self.in_features, block // 2))
+        self.weight = torch.ops.aten._convert_weight_to_int4pack_for_cpu(levels.to(torch.int32), 1)
 
     def fused(self, rows: Float[Tensor, "row in"]) -> Float[Tensor, "row out"]:
         return torch.ops.aten._weight_int4pack_mm_for_cpu(rows, self.weight, GROUP, self.scale_and_zero)
@@ -147,7 +155,7 @@ def int4_block() -> int:
     feature = torch.arange(64, dtype=torch.int32)[:, None]
     probe = (feature * torch.tensor([[1, 3]], dtype=torch.int32) + feature // 16) % 16
     packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(probe, 1)
-    return next((block for block in (64, 32) if torch.equal(_levels(packed.view(-1, 2, block // 2)), probe)), 0)
+    return next((block for block in INT4_BLOCKS if torch.equal(_levels(packed.view(-1, 2, block // 2)), probe)), 0)
 
 
 def _levels(blocks: UInt8[Tensor, "block in half"]) -> UInt8[Tensor, "out in"]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from deixis.checkpoints.shrinking import DEVICES, WORDS, small_bytes, small_layers
 from deixis.model import DeixisConfig
+from deixis.model.shrinking import DEVICES, WORDS, small_bytes, small_layers
 from deixis.model.tokenizers.pointmlp import PointMLPConfig
 from deixis.systems.conversion import meta_network
 

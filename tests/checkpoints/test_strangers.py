@@ -125,7 +125,11 @@ CODE = {"AutoTokenizer": ["evil.T", "evil.T"]}
         pytest.param(
             change(CONFIG, text_config___attn_implementation="someone/kernel"), "expected nothing", id="inner_kernel"
         ),
-        pytest.param(change(CONFIG, quantization_config={"quant_method": "x"}), "expected nothing", id="quantization"),
+        pytest.param(
+            change(CONFIG, quantization_config={"quant_method": "x"}),
+            "expected one of deixis_packed",
+            id="quantization",
+        ),
         pytest.param(
             change(CONFIG, transformers_weights="../x.safetensors"), "transformers_weights: expected n", id="weights"
         ),

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from deixis.checkpoints.quantization import quantization_config, weight_bytes
-from deixis.checkpoints.shrinking import FULL_PRECISION, small_bytes
 from deixis.inference import load
 from deixis.model.packed_linear import GROUP, KINDS, Int4Linear, Int8Linear, PackedLinear
+from deixis.model.shrinking import FULL_PRECISION, small_bytes
 from deixis.systems.needs import needs_of
 
 CPU, MPS, CUDA = (torch.device(name) for name in ("cpu", "mps", "cuda"))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from deixis.checkpoints.shrinking import small_bytes
 from deixis.model import DeixisForConditionalGeneration, build_processor
+from deixis.model.shrinking import small_bytes
 from deixis.signals import MODALITIES, open_signal
 from deixis.systems.deixis.preset import union_config
 from deixis.systems.needs import DTYPES, Needs, needs_of
