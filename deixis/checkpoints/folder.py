@@ -6,7 +6,7 @@ weights are read. Nothing is downloaded unless a hub id is given and Hugging Fac
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from os.path import exists, isdir  # of pathlib's, a name too long raises
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from deixis.checkpoints.adapters import Adapter, open_adapter
 from deixis.checkpoints.config_file import CONFIG, read_config
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
 from deixis.checkpoints.processor_files import PROCESSOR, TOKENIZER, read_generation, read_processor
@@ -23,6 +24,7 @@ from deixis.checkpoints.weight_size import check_size
 from deixis.errors import CheckpointError, DeixisError, UnsupportedError, is_out_of_memory, one_line
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.loading import quiet_load
+from deixis.model.packing import packed_word
 
 BUNDLED = "bundled"
 NEEDED = (CONFIG, PROCESSOR, TOKENIZER)
@@ -44,13 +46,15 @@ class NoModelError(CheckpointError):
 class Opened:
     """A model without its weights: its name as given, the folder of its small files, configuration and processor.
 
-    config, processor: None for a PointMLP, which `deixis.systems.pointmlp.classifier` opens.
+    config, processor: None for a PointMLP, which `deixis.systems.pointmlp.classifier` opens. adapter: added to the
+    weights when they are read.
     """
 
     name: str
     small: Path
     config: DeixisConfig | None = None
     processor: DeixisProcessor | None = None
+    adapter: Adapter | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -58,18 +62,40 @@ class Opened:
     @property
     def title(self) -> str:
         """The model name in answers."""
-        return "deixis-tiny (bundled)" if self.name == BUNDLED else self.name
+        own = "deixis-tiny (bundled)" if self.name == BUNDLED else self.name
+        return own if self.adapter is None else f"{own} with {self.adapter}"
 
     def folder(self) -> Path:
         """The folder with the weights in it, which are downloaded now for a hub id.
 
-        Raises CheckpointError, and ConfigError for a configuration that makes a larger network than the weights.
+        Raises CheckpointError, also for an adapter of another model, and ConfigError for a configuration that makes a
+        larger network than the weights.
         """
         folder = _with_weights(self.name, self.small)
         if self.config is not None:
             with _naming_model(self.name):
                 check_size(folder, self.config)
+        if self.adapter is not None:
+            self.adapter.check_fits(folder, self.name)
         return folder
+
+    def with_adapter(self, folder: str | Path) -> "Opened":
+        """The same with an adapter in PEFT's format, which is compared with the weights in `folder`.
+
+        Raises CheckpointError and ConfigError for what is none, UnsupportedError for a model that takes none.
+        """
+        if self.packed or self.is_classifier:
+            form = f"weights in {self.packed}" if self.packed else "a PointMLP"
+            raise UnsupportedError(
+                f"adapter '{folder}': expected a model with whole weights, got '{self.name}', {form}; merge it into "
+                "the model that it was trained beside: deixis export MODEL OUT --adapter FOLDER --merge"
+            )
+        return replace(self, adapter=open_adapter(folder))
+
+    @property
+    def packed(self) -> str | None:
+        """ "int8" or "int4" where the weights are stored so; None where they are whole."""
+        return None if self.config is None else packed_word(self.config)
 
     @property
     def is_classifier(self) -> bool:
@@ -154,6 +180,8 @@ def _network(
     for weight in network.parameters():  # out of the mapped file, whose odd addresses make sums round differently
         if type(weight) is torch.nn.Parameter:  # what was made small was copied then
             weight.data = weight.data.clone()
+    if opened.adapter is not None:
+        opened.adapter.merge_into(network, folder)
     return network.eval()
 
 

@@ -15,11 +15,11 @@ import torch
 from transformers.utils import is_bitsandbytes_available
 
 from deixis.checkpoints import Opened, open_pretrained
-from deixis.checkpoints.packing import PackedConfig, read_in_turn
-from deixis.checkpoints.shrinking import FULL_PRECISION, WORDS
 from deixis.errors import InputError, UnsupportedError
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.packed_linear import int4_block
+from deixis.model.packing import PackedConfig, read_in_turn
+from deixis.model.shrinking import FULL_PRECISION, WORDS
 
 
 def quantization_config(wanted: Any, place: torch.device) -> Any:
@@ -53,6 +53,11 @@ def open_quantized(
     the backend cannot.
     """
     config = quantization_config(wanted, place)
+    if opened.adapter is not None and not isinstance(config, PackedConfig):
+        raise UnsupportedError(
+            f"quantization: {type(config).__name__} takes no adapter beside the model; merge it first: deixis export "
+            "MODEL OUT --adapter FOLDER --merge"
+        )
     where = {} if place.type == "cpu" else {"device_map": {"": place}}
     try:
         with read_in_turn():

@@ -14,6 +14,8 @@ import torch
 from huggingface_hub import split_state_dict_into_shards_factory
 from torch import Tensor
 
+from deixis.errors import InputError
+
 SHARD_BYTES = 2 * 10**9
 """Largest file written, unless one tensor alone is larger."""
 CODES = {
@@ -88,6 +90,22 @@ def _write_file(
             assert (tuple(tensor.shape), tensor.dtype) == (shape.shape, shape.dtype), name
             stream.write(tensor.reshape(-1).view(torch.uint8).numpy().data)
             progress(shape.nbytes)
+
+
+def in_dtype(tensor: Tensor, dtype: torch.dtype, name: str) -> Tensor:
+    """A tensor in another type. Raises InputError where float16 cannot hold its values."""
+    cast = tensor.to(dtype)
+    if (
+        cast is not tensor
+        and dtype == torch.float16
+        and not torch.isfinite(cast).all()
+        and torch.isfinite(tensor).all()
+    ):
+        raise InputError(
+            f"--dtype: float16 cannot hold {name}, whose values reach {tensor.abs().max():.3g}; take bfloat16 or "
+            "float32"
+        )
+    return cast
 
 
 def common_dtype(shapes: Sequence[Shape]) -> torch.dtype:

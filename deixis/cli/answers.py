@@ -5,6 +5,7 @@ Also opens models for the verbs that ask, without log lines. Knows nothing of ho
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deixis.cli.terminal import say
@@ -26,8 +27,8 @@ NOISY = ("torchao", "torch.utils._pytree")
 """Loggers that warn when transformers finds torchao: of kernels for other machines, and of deprecations."""
 
 
-def open_small(name: str) -> "Opened":
-    """The model `name` without its weights; logs nothing. Raises DeixisError."""
+def open_small(name: str, adapter: Path | None = None) -> "Opened":
+    """The model `name` without its weights, with the adapter in a folder; logs nothing. Raises DeixisError."""
     from deixis.cli.environment import bundled_model_is_here
 
     if name == "bundled" and not bundled_model_is_here():
@@ -44,7 +45,8 @@ def open_small(name: str) -> "Opened":
     from deixis.systems.official import conversion_hint
 
     with conversion_hint():
-        return open_config_and_processor(name)
+        opened = open_config_and_processor(name)
+    return opened if adapter is None else opened.with_adapter(adapter)
 
 
 def refuse_early(opened: "Opened", sample: "Sample") -> None:

@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from os.path import exists
 from pathlib import Path
@@ -26,12 +27,31 @@ Quantization = Annotated[
     str | None,
     typer.Option(metavar="int8|int4", help="Quantize the weights, on CUDA by bitsandbytes."),
 ]
+AdapterFolder = Annotated[
+    Path | None, typer.Option("--adapter", help="A folder of LoRA adapters that belong to the model.")
+]
 Workers = Annotated[int, typer.Option(help="Number of processes.", min=1)]
 Ray = Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")]
 SamplesPath = Annotated[Path, typer.Argument(help="A file of samples (.jsonl, .tar, .parquet) or a folder of them.")]
 
 WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".tar")
 """Suffixes of files of weights."""
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model as a command names it, and how it is loaded, as `deixis.load` takes it."""
+
+    model: str
+    device: str | None = None
+    dtype: str | None = None
+    quantization: str | None = None
+    adapter: Path | None = None
+
+    @property
+    def how(self) -> tuple[str | None, ...]:
+        """What `answers.open_model` takes beside the model."""
+        return self.device, self.dtype, self.quantization
 
 
 def named_values(words: Iterable[str]) -> dict[str, str]:
@@ -44,12 +64,18 @@ def named_values(words: Iterable[str]) -> dict[str, str]:
 
 
 def check_model(
-    model: str, device: str | None = None, dtype: str | None = None, quantization: str | None = None
+    model: str,
+    device: str | None = None,
+    dtype: str | None = None,
+    quantization: str | None = None,
+    adapter: Path | None = None,
 ) -> None:
     """Raises DeixisError for a model, device, dtype or backend that is not here, before anything slow is imported."""
     if not (model == "bundled" or exists(model) or re.fullmatch(r"[\w.-]+/[\w.-]+", model)):
         raise InputError(f"model: expected 'bundled', a folder or a hub id (owner/name); got '{model}', which is none")
     _check_model_folder(model)
+    if adapter is not None and not (adapter / "adapter_config.json").is_file():
+        raise InputError(f"adapter: expected a folder with a file adapter_config.json, got '{adapter}', without one")
     if dtype not in (None, "float32", "bfloat16", "float16"):
         raise InputError(f"dtype: expected one of float32, bfloat16, float16; got '{dtype}'")
     if quantization is not None and quantization not in ("int8", "int4"):

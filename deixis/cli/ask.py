@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, no_type_check
 
 import typer
 
-from deixis.cli.arguments import Device, Dtype, ModelName, Quantization, check_model
+from deixis.cli.arguments import AdapterFolder, Device, Dtype, ModelChoice, ModelName, Quantization, check_model
 from deixis.cli.pointing import FORMS, typed_in_order, typed_regions
 from deixis.cli.terminal import say, say_json
 from deixis.errors import InputError
@@ -59,6 +59,7 @@ def run(
     want: Annotated[str | None, WANT] = None,
     dtype: Dtype = None,
     quantization: Quantization = None,
+    adapter: AdapterFolder = None,
     stream: Annotated[bool, typer.Option("--stream", help="Print the text while it is generated.")] = False,
     as_json: Annotated[bool, AS_JSON] = False,
     batch: Annotated[Path | None, BATCH] = None,
@@ -76,8 +77,8 @@ def run(
     """
     regions = typed_in_order(context.obj or (), context.command.params)
     del point, box, scribble, polygon, mask, span, points, box3d  # their order is in `regions`
-    check_model(model, device, dtype, quantization)
-    load = (model, device, dtype, quantization)
+    check_model(model, device, dtype, quantization, adapter)
+    load = ModelChoice(model, device, dtype, quantization, adapter)
     _check_stream(stream, {"--json": as_json, "--batch": batch is not None, "--each": each})
     if draw_format is not None and (draw_dir if batch else out if each else None) is None:
         raise InputError("--draw-format: of drawings in a folder, with --each --out or --batch --draw-dir")
@@ -138,7 +139,7 @@ def _answer(
     question: str,
     signals: Sequence["Signal"],
     regions: Sequence["Region"],
-    load: tuple[str, *tuple[str | None, ...]],
+    load: ModelChoice,
     want: str | None,
     stream: bool,
 ) -> tuple["Answer", list[str]]:
@@ -154,14 +155,13 @@ def _answer(
     )
     from deixis.cli.progress import waiting
 
-    name, *how = load
     note_ignored(signals)
     with waiting("loading the model"):
-        opened = open_small(name)
+        opened = open_small(load.model, load.adapter)
         from deixis.conversation import question_sample
 
         refuse_early(opened, question_sample(question, tuple(signals), tuple(regions), want=want))
-        assistant = open_model(opened, *how)
+        assistant = open_model(opened, *load.how)
     if stream:
         answer = show_as_it_comes(assistant.stream(question, *signals, regions=regions, want=want))
         return answer, list(region_lines(answer))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deixis.cli.answer_file import AnswerFile, answer_file
+from deixis.cli.arguments import ModelChoice
 from deixis.cli.drawings import Drawings
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import json_region
@@ -60,17 +61,12 @@ class _Line:
 
 
 def answer_batch(
-    path: Path,
-    out: Path | None,
-    load: tuple[str, *tuple[str | None, ...]],
-    draw_dir: Path | None = None,
-    draw_format: str = "png",
+    path: Path, out: Path | None, load: ModelChoice, draw_dir: Path | None = None, draw_format: str = "png"
 ) -> None:
     """Writes the answers to the questions of `path` to `out` (default: stdout), line by line.
 
-    `load`: the arguments of `open_model`. draw_dir: a folder for drawings, named by the lines, in
-    the format `draw_format`. Prints to stderr how
-    many were answered, failed and skipped.
+    draw_dir: a folder for drawings, named by the lines, in the format `draw_format`. Prints to stderr how many were
+    answered, failed and skipped.
 
     Raises:
         InputError: some failed, after all were tried.
@@ -95,16 +91,16 @@ def _answer_lines(
     folder: Path,
     answers: AnswerFile | None,
     drawings: Drawings | None,
-    load: tuple[str, *tuple[str | None, ...]],
+    load: ModelChoice,
 ) -> int:
     """Asks, and writes answers and failures into the file, or to stdout; how many failed."""
     from deixis.cli.answers import open_small
 
-    opened, failed = open_small(load[0]), 0
+    opened, failed = open_small(load.model, load.adapter), 0
     if answers is not None and answers.models - {opened.title}:
         other = sorted(answers.models)[0]
         raise InputError(f"'{answers.path}': holds answers of {other}, not of {opened.title}: name another --out")
-    for line, answer in answers_of(lines, lambda line: _question(line.record, folder), Assistant(opened, load[1:])):
+    for line, answer in answers_of(lines, lambda line: _question(line.record, folder), Assistant(opened, load.how)):
         if isinstance(answer, str):
             failed += 1
             result = {**line.head, "error": answer}

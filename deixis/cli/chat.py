@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deixis.cli.arguments import Device, Dtype, ModelName, Quantization, check_model
+from deixis.cli.arguments import AdapterFolder, Device, Dtype, ModelName, Quantization, check_model
 from deixis.cli.errors import user_sentence
 from deixis.cli.pointing import FORMS, typed_region
 from deixis.cli.terminal import say
@@ -40,6 +40,7 @@ def run(
     device: Device = None,
     dtype: Dtype = None,
     quantization: Quantization = None,
+    adapter: AdapterFolder = None,
 ) -> None:
     """Chat about files: each line is a question, or a command such as /box 10,20,80,90 or /help.
 
@@ -47,7 +48,7 @@ def run(
     """
     if not files:
         raise InputError("expected deixis chat FILE...: at least one file, got none")
-    check_model(model, device, dtype, quantization)
+    check_model(model, device, dtype, quantization, adapter)
     from deixis.cli.answers import note_ignored, open_model, open_small, refuse_chat_early
     from deixis.cli.progress import waiting
     from deixis.signals import open_all
@@ -56,7 +57,7 @@ def run(
     interactive = sys.stdin.isatty()
     note_ignored(signals)
     with waiting("loading the model"):
-        opened = open_small(model)
+        opened = open_small(model, adapter)
         refuse_chat_early(opened, signals)
         chat = open_model(opened, device, dtype, quantization).chat(*signals)
     conversation = Conversation(chat, streams=interactive)

@@ -10,6 +10,7 @@ from os.path import exists, isdir  # of pathlib's, a name too long raises
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deixis.cli.arguments import ModelChoice
 from deixis.cli.drawings import Drawings
 from deixis.cli.pointing import typed_regions
 from deixis.cli.terminal import say, say_json
@@ -23,7 +24,7 @@ def answer_each(
     files: Sequence[str],
     question: str,
     regions: Sequence[tuple[str, str]],
-    load: tuple[str, *tuple[str | None, ...]],
+    load: ModelChoice,
     want: str | None,
     out: Path | None,
     as_json: bool,
@@ -42,7 +43,7 @@ def answer_each(
     from deixis.cli.answers import answer_lines, note_ignored, open_small
     from deixis.cli.batch import Assistant, answers_of
 
-    assistant = Assistant(open_small(load[0]), load[1:])
+    assistant = Assistant(open_small(load.model, load.adapter), load.how)
     failed = 0
     for path, answer in answers_of(paths, partial(_question, question, regions, want), assistant):
         if isinstance(answer, str):

@@ -10,6 +10,7 @@ from zlib import crc32
 import typer
 
 from deixis.cli.arguments import (
+    AdapterFolder,
     Device,
     Dtype,
     ModelName,
@@ -51,6 +52,7 @@ def run(
     device: Device = None,
     dtype: Dtype = None,
     quantization: Quantization = None,
+    adapter: AdapterFolder = None,
     blind: Annotated[
         bool | None, typer.Option(help="Also evaluate with blanked signals. [default: for the world only]")
     ] = None,
@@ -67,7 +69,7 @@ def run(
     """
     if listed:
         return _show_benchmarks(benchmark)
-    check_model(model, device, dtype, quantization)
+    check_model(model, device, dtype, quantization, adapter)
     from deixis.cli import answers
     from deixis.cli.progress import resumable
     from deixis.evaluation.benchmarks.official_files import parsed_once
@@ -77,11 +79,11 @@ def run(
     short = {"split": split, "tasks": tasks, "seed-offset": None if seed_offset is None else str(seed_offset)}
     options = _options(known, {name: word for name, word in short.items() if word is not None}, option or ())
     where = _data(known, data)
-    opened = answers.open_small(model)
+    opened = answers.open_small(model, adapter)
     if opened.config is not None:
         options.setdefault("notation", opened.config.notation.name)
     one, named = _play(known, where, options, mode, limit, batch)
-    folder = out or RUNS / _folder_name(known.info.name, model, named)
+    folder = out or RUNS / _folder_name(known.info.name, model, named, adapter)
     check_folder(folder)
     seen = blind if blind is not None else not known.info.required_files
     with resumable(folder) as progress, parsed_once():
@@ -146,9 +148,10 @@ def _play(
     return EvaluationRun(known, data, options, chosen, limit, size), named
 
 
-def _folder_name(benchmark: str, model: str, named: Mapping[str, str]) -> str:
+def _folder_name(benchmark: str, model: str, named: Mapping[str, str], adapter: Path | None = None) -> str:
     """The run's own name: what was asked of whom, in letters that every file system takes."""
     words = [benchmark, Path(model).name if exists(model) else model]
+    words += [] if adapter is None else [f"with-{adapter}"]
     words += [f"{name}-{value}" if name else value for name, value in sorted(named.items())]
     name = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(words)).strip("-.")
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}-{crc32(name.encode()):08x}"

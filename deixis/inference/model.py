@@ -9,7 +9,7 @@ import torch
 
 from deixis.checkpoints import BUNDLED, Opened, open_config_and_processor, open_pretrained
 from deixis.conversation import answered, open_signals, question_sample
-from deixis.errors import InputError
+from deixis.errors import InputError, UnsupportedError
 from deixis.geometry import Region, as_regions, named_question
 from deixis.geometry.markup import check_question
 from deixis.inference.abilities import Abilities, check_regions
@@ -23,7 +23,7 @@ from deixis.inference.stream import StreamEvent, StreamParser, events_of
 from deixis.inference.teacher_forcing import Scored, score
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.devices import choose_device, dtype_named
-from deixis.options import checked_arguments
+from deixis.options import checked_arguments, shown
 from deixis.samples.media import media_reference
 from deixis.samples.sample import Sample
 from deixis.signals import Signal, open_all
@@ -218,29 +218,36 @@ def load(
     device: str | None = None,
     dtype: str | torch.dtype | None = None,
     quantization: Any = None,
+    adapter: str | Path | None = None,
     cache_bytes: int = CACHE_BYTES,
 ) -> Model:
     """A model ready to ask: "bundled", a folder or a hub id, or the result of `open_config_and_processor`.
 
-    A folder of a PointMLP, converted or trained, gives a `Classifier`, which classifies point clouds.
+    A folder of a PointMLP, converted or trained, gives a `Classifier`, which classifies point clouds. One that `deixis
+    export --quantize` wrote is quantised as it is stored, and runs on the CPU.
 
     Args:
         device: "cpu", "cuda", "mps"; the best available if not given.
         dtype: "float32", "bfloat16" or "float16"; if not given, float32 on the CPU where it fits into free memory, else
             bfloat16.
         quantization: "int8", "int4" or a quantisation configuration of transformers (`checkpoints.quantization`).
+        adapter: a folder of low-rank adapters in PEFT's format, added to the weights that they were trained beside.
         cache_bytes: see `Model`.
 
     Raises:
-        CheckpointError: an unknown model, or weights that cannot be read.
-        InputError: an unknown device or dtype.
+        CheckpointError: an unknown model, weights that cannot be read, or an adapter of another model.
+        InputError: an unknown device or dtype, or another quantisation than that of stored weights.
         UnsupportedError: a quantisation that does not run there, or more weights than memory that is free.
     """
     place, wanted = choose_device(device), None if dtype is None else dtype_named(dtype)
     with conversion_hint():
         opened = model if isinstance(model, Opened) else open_config_and_processor(model)
+    if adapter is not None:
+        opened = opened.with_adapter(adapter)
     if opened.is_classifier:
         return _classifier(opened, place, {"dtype": dtype, "quantization": quantization})
+    if opened.packed:
+        return _packed(opened, choose_device(device or "cpu"), wanted, quantization, cache_bytes)
     chosen = choose_dtype(opened, place, wanted, quantization)
     if quantization is not None:
         from deixis.checkpoints.quantization import open_quantized
@@ -248,6 +255,26 @@ def load(
         return Model(*open_quantized(opened, chosen, quantization, place), opened.title, cache_bytes)
     network, processor = open_pretrained(opened, chosen)
     return Model(network.to(place), processor, opened.title, cache_bytes)
+
+
+def _packed(
+    opened: Opened, place: torch.device, wanted: torch.dtype | None, quantization: Any, cache_bytes: int
+) -> Model:
+    """A model whose weights are stored quantised. Raises InputError and UnsupportedError for another way to run it."""
+    assert opened.config is not None, "a classifier is stored whole"
+    if quantization not in (None, opened.packed):
+        raise InputError(
+            f"quantization: expected {opened.packed}, in which the weights of '{opened.title}' are stored, or nothing; "
+            f"got {shown(quantization)}; quantise the model that it was exported from"
+        )
+    if place.type != "cpu":
+        raise UnsupportedError(
+            f"device: the weights of '{opened.title}' are stored in {opened.packed} for the kernels of the cpu, got "
+            f"{place.type}; take the model that it was exported from there"
+        )
+    stored = dtype_named(str(opened.config.dtype or "bfloat16").removeprefix("torch."))
+    dtype = choose_dtype(opened, place, wanted or stored, opened.packed)
+    return Model(*open_pretrained(opened, dtype), opened.title, cache_bytes)
 
 
 def _classifier(opened: Opened, place: torch.device, smaller: dict[str, Any]) -> Model:

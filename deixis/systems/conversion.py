@@ -23,7 +23,7 @@ from transformers import GenerationConfig
 from deixis.checkpoints.rules import Plan, make_plan
 from deixis.checkpoints.source import DeltaAndBase, Tensors, open_source
 from deixis.checkpoints.tokenizer import FILES_BESIDE, find_tokenizer
-from deixis.checkpoints.weights import SHARD_BYTES, Shape, common_dtype, write_weights
+from deixis.checkpoints.weights import SHARD_BYTES, Shape, common_dtype, in_dtype, write_weights
 from deixis.errors import CheckpointError, DeixisError, InputError, is_out_of_memory, one_line
 from deixis.files.full_disk import check_room
 from deixis.files.whole import whole_folder
@@ -136,19 +136,7 @@ def _shapes(plan: Plan, dtype: torch.dtype | None) -> dict[str, Shape]:
 def _value(plan: Plan, name: str, dtype: torch.dtype) -> Tensor:
     """The values of one tensor of ours. Raises InputError where they do not fit into the type."""
     tensor = plan.make(name, lambda part, key: part.source.read(key))
-    cast = tensor.to(dtype)
-    if (
-        cast is not tensor
-        and dtype == torch.float16
-        and not torch.isfinite(cast).all()
-        and torch.isfinite(tensor).all()
-    ):
-        step = plan.steps[name][0]
-        raise InputError(
-            f"--dtype: float16 cannot hold {step.source}, whose values reach {tensor.abs().max():.3g}; take bfloat16 "
-            "or float32"
-        )
-    return cast
+    return in_dtype(tensor, dtype, plan.steps[name][0].source)
 
 
 def _counted(progress: Progress, what: str, total: int) -> Callable[[int], None]:

@@ -1,8 +1,8 @@
 """Which parts of the network a stage trains, whole or by low-rank adapters (LoRA), and with which learning rates.
 
     before the stage   adapters are put beside the chosen layers, all else that is not named is frozen
-    after it           the adapters are written in PEFT's format, and merged: every stage begins and ends with a plain
-                       network
+    after it           the adapters are written (`checkpoints.adapters`), and merged: every stage begins and ends with a
+                       plain network
 
 (LoRA: Hu et al., ICLR 2022; LISA, section 4.1: rank 8 on the query and value projections.)
 """
@@ -16,6 +16,7 @@ from typing import Any, Literal, no_type_check
 import torch
 from torch import nn
 
+from deixis.checkpoints.adapters import write_adapter
 from deixis.conversation import System
 from deixis.errors import ConfigError
 from deixis.files.whole import whole_folder
@@ -58,6 +59,9 @@ class TrainedParts:
         parts, own_rates = named_parts(network), learning_rates or {}
         layers = check_parts(network, how, lora, own_rates)
         self.network, self.adapted = network, _adapted(network, layers, lora or LoraOptions()) if layers else None
+        self.full = {
+            name: weight for part, own in parts.items() if how.get(part) == "full" for name, weight in own.items()
+        }
         self.rates: dict[int, float] = {}
         self.counts: dict[str, tuple[int, int]] = {}
         self._dtypes: dict[nn.Parameter, torch.dtype] = {}
@@ -80,11 +84,14 @@ class TrainedParts:
         parts = ", ".join(f"{part} {own / 1e6:.2f} M" for part, (own, _) in self.counts.items() if own)
         return f"{trained / 1e6:.2f} M of {whole / 1e6:.2f} M weights are trained: {parts}"
 
-    def save_adapters(self, folder: Path) -> None:
-        """Writes the adapters in PEFT's format into `folder`; nothing where there are none."""
+    def save_adapters(self, folder: Path, base: str | None = None) -> None:
+        """Writes the adapters in PEFT's format into `folder`, beside them what is trained whole; nothing without any.
+
+        base: the model that they stand beside, by name.
+        """
         if self.adapted is not None:
             with whole_folder(folder, overwrite=True) as part:
-                self.adapted.save_pretrained(str(part))
+                write_adapter(part, self.adapted, base, self.full)
 
     def merge(self) -> None:
         """Adds the adapters to the weights that they stand beside, and lets every weight be trained again."""

@@ -73,7 +73,8 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
             network.close()
         if isinstance(batches, SampleBatches):
             batches.skipped.report()
-        trained.save_adapters(folder / ADAPTER)
+        before = recipe.init if number == 0 else _trained(recipe.stages[number - 1], out)
+        trained.save_adapters(folder / ADAPTER, None if before is None else str(before))
         trained.merge()
         save(model, heads, processor, _trained(stage, out))
     return _trained(recipe.stages[-1], out)

@@ -30,11 +30,17 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
     Raises ConfigError where the sizes make no network.
     """
     if recipe.init is not None:
-        from deixis.checkpoints import open_pretrained
+        from deixis.checkpoints import open_config_and_processor, open_pretrained
         from deixis.systems.official import conversion_hint
 
         with conversion_hint():
-            return open_pretrained(recipe.init, dtype=getattr(torch, recipe.dtype))
+            opened = open_config_and_processor(recipe.init)
+        if opened.packed:
+            raise ConfigError(
+                f"init: expected a model with whole weights, got '{recipe.init}', stored in {opened.packed}; start "
+                "from the model that it was exported from"
+            )
+        return open_pretrained(opened, dtype=getattr(torch, recipe.dtype))
     texts = [t for s in range(TEXT_SEEDS) for sample in world_samples("train", recipe.seed + s) for t in _texts(sample)]
     tokenizer = build_tokenizer(texts, recipe.vocab_size)
     ids: dict[str, Any] = {name: tokenizer.convert_tokens_to_ids(token) for name, token in SPECIAL_TOKENS.items()}

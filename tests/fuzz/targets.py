@@ -38,7 +38,7 @@ def prepare(folder: Path) -> None:
     loaded = load(open_config_and_processor(folder), "cpu")
     loaded.name = MODEL
     open_small, open_model = answers.open_small, answers.open_model
-    answers.open_small = lambda name: opened if name == MODEL else open_small(name)
+    answers.open_small = lambda name, *adapter: opened if name == MODEL else open_small(name, *adapter)
     answers.open_model = lambda model, *how: loaded if str(model) == MODEL else open_model(model, *how)
 
 

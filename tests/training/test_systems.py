@@ -81,6 +81,9 @@ def test_a_recipe_trains_a_converted_model(tuned):
     assert not any("field_encoder.encoder" in key for key in changed)  # the published systems keep it frozen
     assert any("sam_pointing" in key for key in changed) == (name == "lisa")
     assert (folder / "out" / "tune" / "adapter" / "adapter_model.safetensors").is_file() == (name == "lisa")
+    if name == "lisa":  # its adapter, with the parts that were trained whole, is all that the stage learnt
+        beside = load(recipe.init, "cpu", "float32", adapter=folder / "out" / "tune" / "adapter").network.state_dict()
+        assert all(torch.allclose(beside[key], after[key], atol=1e-6) for key in after)
     longer = replace(recipe, stages=(replace(recipe.stages[0], steps=3),))
     assert load(train(longer, folder / "out"), device="cpu").network.state_dict().keys() == after.keys()
     assert trained.ask("What is it?", toy_image(), max_new_tokens=2).model

@@ -1,0 +1,164 @@
+"""LoRA adapters: added to the weights that they were trained beside, refused beside others before values are read."""
+
+import json
+import shutil
+import warnings
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from deixis.checkpoints import open_config_and_processor, open_pretrained
+from deixis.checkpoints.adapters import open_adapter, write_adapter
+from deixis.errors import DeixisError
+from deixis.inference import load
+from tests.toy import toy_network
+
+TARGETS = r"language_model.*\.[qv]_proj"
+PAIR = "base_model.model.language_model.model.layers.0.self_attn.q_proj.lora_A.weight"
+FULL = "projection.query.image"
+
+
+def adapted(network, folder, base, full=()):
+    """The weights of a network with an adapter of random values merged by PEFT, which is written into `folder`."""
+    from peft import LoraConfig, get_peft_model
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by a name that it will drop
+        model = get_peft_model(network, LoraConfig(r=2, lora_alpha=6, target_modules=TARGETS))
+    torch.manual_seed(1)
+    for name, weight in network.named_parameters():
+        if "lora_B" in name or name in full:
+            nn.init.normal_(weight, std=0.3)
+    folder.mkdir()
+    write_adapter(folder, model, base, {name: network.get_parameter(name) for name in full})
+    return model.merge_and_unload().state_dict()
+
+
+def saved(network, processor, folder):
+    """A folder of a network."""
+    network.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(toy, tmp_path_factory):
+    """(folder of the base, folder of the adapter, merged weights)."""
+    folder = tmp_path_factory.mktemp("adapters")
+    base = saved(*toy, folder / "base")
+    return base, folder / "adapter", adapted(open_pretrained(base)[0], folder / "adapter", "toy", (FULL,))
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    return shutil.copytree(made[1], tmp_path / "adapter")
+
+
+def test_an_adapter_beside_its_base_is_what_peft_merges(made):
+    base, folder, merged = made
+    model = load(base, "cpu", "float32", adapter=folder)
+    assert model.name == f"{base} with {folder}"
+    plain = open_pretrained(base)[0].state_dict()
+    for name, weight in model.network.state_dict().items():
+        torch.testing.assert_close(weight, merged[name], atol=1e-6, rtol=1e-6)
+        assert torch.equal(weight, plain[name]) == (not name.endswith(("q_proj.weight", "v_proj.weight", FULL))) or (
+            "language_model" not in name and name != FULL
+        )
+
+
+def test_a_base_in_another_type_is_the_same(made, tmp_path):
+    base, folder, _ = made
+    network, processor = open_pretrained(base, torch.bfloat16)
+    smaller = saved(network, processor, tmp_path / "smaller")
+    assert load(smaller, "cpu", adapter=folder).network is not None
+    adapted(open_pretrained(smaller)[0], tmp_path / "adapter", "toy")
+    assert load(base, "cpu", adapter=tmp_path / "adapter").network is not None
+
+
+def test_another_base_is_refused(made, toy, tmp_path):
+    _, folder, _ = made
+    wider = saved(
+        *toy_network(
+            toy[1].tokenizer,
+            text_config={
+                **toy[0].config.text_config.to_dict(),
+                "num_attention_heads": 1,
+                "num_key_value_heads": 1,
+                "head_dim": 64,
+            },
+        ),
+        tmp_path / "wider",
+    )
+    other = saved(*toy_network(toy[1].tokenizer, seed=7), tmp_path / "other")
+    with pytest.raises(
+        DeixisError, match=r"beside, 'toy', with .*q_proj.weight of shape 32 x 32; got '.*wider', where it is 64"
+    ):
+        load(wider, "cpu", adapter=folder)
+    with pytest.raises(
+        DeixisError, match=r"'toy', with weights \w{12}; got '.*other', of the same shapes, with weights"
+    ):
+        load(other, "cpu", adapter=folder)
+
+
+def changed(**values):
+    def change(folder):
+        file = folder / "adapter_config.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+    return change
+
+
+def tensors(**values):
+    def change(folder):
+        file = folder / "adapter_model.safetensors"
+        save_file({name: own for name, own in (load_file(file) | values).items() if own is not None}, file)
+
+    return change
+
+
+def pickled(folder):
+    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+
+
+def linked(folder):
+    (folder / "adapter_model.safetensors").rename(folder.parent / "elsewhere.safetensors")
+    (folder / "adapter_model.safetensors").symlink_to(folder.parent / "elsewhere.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        pytest.param(pickled, "got adapter_model.bin, a pickle, which may hold code and is never read", id="pickle"),
+        pytest.param(linked, "got a link to .* which lies outside", id="link"),
+        pytest.param(lambda f: (f / "adapter_config.json").unlink(), "a folder with adapter_config.json", id="none"),
+        pytest.param(lambda f: (f / "base.json").write_text("{}"), "base.json: stored: expected one of", id="base"),
+        pytest.param(changed(peft_type="IA3"), "peft_type: expected 'LORA', got 'IA3'", id="method"),
+        pytest.param(changed(r=10**9), "r: expected a whole number from 1", id="rank"),
+        pytest.param(changed(r=3), "expected matrices of rank 3 at .*, got 2 x 32 and 32 x 2", id="other_rank"),
+        pytest.param(changed(lora_alpha="6"), "lora_alpha: expected a number", id="alpha"),
+        pytest.param(changed(bias="all"), "bias: expected 'none'", id="bias"),
+        pytest.param(changed(use_dora=True), "use_dora: expected a plain LoRA, without it; got True", id="dora"),
+        pytest.param(changed(rank_pattern={"(a+)+$": 4}), "rank_pattern: expected a plain LoRA", id="pattern"),
+        pytest.param(changed(init_lora_weights="pissa"), "init_lora_weights: expected a start", id="start"),
+        pytest.param(changed(auto_map={"a": "b"}), "auto_map", id="code"),
+        pytest.param(tensors(**{PAIR: torch.zeros(2, 32).char()}), "floating numbers in .*, got I8", id="type"),
+        pytest.param(tensors(**{PAIR: None}), r"expected base_model.model.LAYER.lora_A.weight and", id="half"),
+        pytest.param(tensors(other=torch.zeros(2)), "expected base_model.model.LAYER.lora_A.weight and", id="unknown"),
+        pytest.param(tensors(**{PAIR: torch.zeros(2, 31)}), "of shape 32 x 31; got .* where it is 32 x 32", id="shape"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_one_sentence(made, copy, change, sentence):
+    change(copy)
+    with pytest.raises(DeixisError, match=rf"adapter '{copy}': .*{sentence}"):
+        open_config_and_processor(made[0]).with_adapter(copy).folder()
+
+
+def test_an_adapter_of_peft_alone_is_compared_by_names_and_shapes(made, toy, copy, tmp_path):
+    (copy / "base.json").unlink()
+    (copy / "full_weights.safetensors").unlink()
+    other = saved(*toy_network(toy[1].tokenizer, seed=7), tmp_path / "other")
+    adapter = open_adapter(copy)
+    assert (adapter.base, adapter.scale, adapter.digests, adapter.full) == ("toy", 3.0, {}, {})
+    assert load(other, "cpu", adapter=copy).network is not None
