@@ -1,7 +1,5 @@
 """`deixis convert`: an official checkpoint of OneLLM, Ferret, LISA or PointMLP as a folder that Deixis opens."""
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from os.path import isdir  # pathlib's raises for a name that is too long
 from pathlib import Path
 from typing import Annotated
@@ -51,27 +49,12 @@ def run(
             f"source '{source}': expected weights (*.safetensors, pytorch_model*.bin or consolidated.*.pth), got none "
             "in the folder"
         )
-    with _bars() as (report, tell):
+    from deixis.cli.progress import byte_bars
+
+    with byte_bars("reading names and shapes") as (report, tell):
         from deixis.systems.conversion import convert
         from deixis.systems.release import ConversionOptions
 
         options = ConversionOptions(clip, sam, base, preset, tokenizer, classes)
         convert(system, source, out, options, dtype, overwrite, progress=report, tell=tell)
     say(f"converted into {out}; see its README.md for abilities and licence", err=True)
-
-
-@contextmanager
-def _bars() -> Generator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
-    """Progress on stderr: functions of (step, bytes done, total bytes), and of a line to tell at once."""
-    from deixis.cli.progress import Bars
-
-    with Bars(in_bytes=True) as bars:
-        tasks = {"": bars.add_task("reading names and shapes", total=None)}
-
-        def report(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                bars.update(tasks[""], visible=False)
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done)
-
-        yield report, lambda line: bars.console.print(line, highlight=False, markup=False, soft_wrap=True)

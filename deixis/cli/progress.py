@@ -62,6 +62,24 @@ class Bars(Progress):
 
 
 @contextmanager
+def byte_bars(first: str) -> Generator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
+    """Progress of files that are written: functions of (step, bytes done, total bytes), and of a line to tell at once.
+
+    first: what is done before the first of them is called.
+    """
+    with Bars(in_bytes=True) as bars:
+        tasks = {"": bars.add_task(first, total=None)}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                bars.update(tasks[""], visible=False)
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
+
+        yield report, lambda line: bars.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
 def training_log() -> Generator[None]:
     """What the training says of its stages is logged while the block runs, not only what it warns of."""
     log = logging.getLogger("deixis.training")

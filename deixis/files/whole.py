@@ -54,8 +54,8 @@ def whole_folder(out: Path, overwrite: bool = False) -> Generator[Path]:
     with alone(lock_beside(out), out):
         if old.exists() and not out.exists():  # killed between the two renames below
             old.rename(out)
-        if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
-            raise InputError(f"'{out}': expected a folder that is not there yet, got one that is")
+        if not overwrite:
+            check_free(out)
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)
         try:
@@ -71,6 +71,12 @@ def whole_folder(out: Path, overwrite: bool = False) -> Generator[Path]:
                 old.rename(out)
             raise
         shutil.rmtree(old, ignore_errors=True)
+
+
+def check_free(out: Path) -> None:
+    """Raises InputError for an `out` that is there and no empty folder."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"'{out}': expected a folder that is not there yet, got one that is")
 
 
 def remove_leftovers(folder: Path) -> None:
