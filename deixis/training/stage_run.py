@@ -93,7 +93,6 @@ def run_stage(
     if resume is not None and patience is not None and _stopped_early(resume, patience):
         steps = start  # it was killed afterwards: there is nothing to train, but the best weights to go back to
     arguments = _arguments(options, folder, steps, seed, schedule_options, held_out is not None)
-    begun = FirstStep()
     trainer = PartTrainer(
         rates=rates or {},
         model=model,
@@ -102,9 +101,11 @@ def run_stage(
         eval_dataset=held_out,
         data_collator=first,
         # logs are written behind the callback that names the losses, and a checkpoint is whole after all others
-        callbacks=[LossLog(model), *callbacks, *_logs(options, folder), *_early_stop(patience), AtomicSave(), begun],
+        callbacks=[LossLog(model), *callbacks, *_logs(options, folder), *_early_stop(patience), AtomicSave()],
         optimizers=(optimizer, None),
     )
+    begun = FirstStep(trainer, resume)
+    trainer.add_callback(begun)
     try:
         with full_disk_named(folder), redirect_stdout(sys.stderr):  # where the bar is: stdout is the caller's
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)

@@ -135,9 +135,13 @@ class AtomicSave(TrainerCallback):
 
 
 class FirstStep(TrainerCallback):
-    """Whether a step has begun: what fails before is the fault of what the Trainer resumes from."""
+    """Whether a step has begun: what fails before is the fault of the checkpoint that the Trainer resumes from."""
 
-    has_begun = False
+    def __init__(self, trainer: PartTrainer, resume: Path | None):
+        self.trainer, self.resume, self.has_begun = trainer, resume, False
 
     def on_step_begin(self, args, state, control, **kwargs):
+        if not self.has_begun and self.resume is not None:
+            # once more: the loader was made after the Trainer restored the generators, and has drawn from them
+            self.trainer._load_rng_state(str(self.resume))
         self.has_begun = True

@@ -1,9 +1,6 @@
 """Training on samples from files: rows, which are skipped and why, and runs that end as unbroken ones."""
 
 import json
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -275,54 +272,12 @@ def recipe(start: Path, **changes) -> dict:
     return {"seed": 3, "init": str(start / "model"), "stages": [stage]}
 
 
-def losses(out: Path) -> list[dict]:
-    """What was logged of each step."""
-    state = json.loads(
-        max((out / "tune").glob("checkpoint-*"), key=lambda p: p.stat().st_mtime_ns)
-        .joinpath("trainer_state.json")
-        .read_text()
-    )
-    assert state["global_step"] == 4
-    names = ("step", "loss", "text", "bce", "dice", "grad_norm", "learning_rate")
-    return [{name: line[name] for name in names if name in line} for line in state["log_history"]]
-
-
 def run(plan: dict, out: Path) -> int:
     path = out.with_suffix(".yaml")
     path.write_text(yaml.safe_dump(plan))
     with pytest.raises(SystemExit) as ended:
         main(["train", str(path), "--out", str(out)])
     return ended.value.code
-
-
-KILLED = """
-import os, signal, sys
-from deixis.cli import main
-from deixis.training.sample_batches import SampleBatches
-make = SampleBatches.__call__
-def call(self, step):
-    if step == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return make(self, step)
-SampleBatches.__call__ = call
-main(["train", *sys.argv[1:]])
-"""
-
-
-def test_killed_and_resumed_or_with_workers_the_losses_are_the_same(start, tmp_path):
-    plan = recipe(start, replay={"share": 0.25, "data": [{"path": str(start / "earlier.tar")}]})
-    assert run(plan, tmp_path / "whole") == 0
-    whole = losses(tmp_path / "whole")
-    assert len({line["loss"] for line in whole if "loss" in line}) == 4
-    (tmp_path / "killed.yaml").write_text(yaml.safe_dump(plan))
-    words = [tmp_path / "killed.yaml", "--out", tmp_path / "killed"]
-    done = subprocess.run([sys.executable, "-c", KILLED, *words], check=False, capture_output=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert not (tmp_path / "killed" / "tune" / "model").exists()
-    assert run(plan, tmp_path / "killed") == 0
-    assert losses(tmp_path / "killed") == whole
-    assert run(recipe(start, **{**plan["stages"][0], "workers": 2}), tmp_path / "workers") == 0
-    assert losses(tmp_path / "workers") == whole
 
 
 def test_data_and_the_world_share_a_step(start, tmp_path):
