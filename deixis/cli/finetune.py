@@ -61,7 +61,7 @@ def run(
     import yaml
 
     from deixis.cli import answers
-    from deixis.cli.progress import training_log
+    from deixis.cli.progress import stop_told, training_log
     from deixis.training.recipe import train
     from deixis.training.recipe_changes import changed
     from deixis.training.recipe_file import parse_recipe
@@ -80,11 +80,12 @@ def run(
     if dry_run:
         return
     earlier = _measured(opened, asked, folder / BEFORE, device)
-    with training_log():
+    with training_log(), stop_told(f"the same command resumes {folder}"):
         trained = train(recipe, folder / RUN)
     later = _measured(answers.open_small(str(trained)), asked, folder / AFTER, device, earlier)
     for name, summary in later.items():
         show(summary, folder / AFTER / name, with_notes=False)
+        _tell_changes(summary)
     say(f"the tuned model: deixis ask --model {trained} FILE QUESTION")
 
 
@@ -117,6 +118,14 @@ def _tell(parted: "Parted") -> None:
     say(", ".join(f"{count:,} samples for {part}" for part, count in parted.counts.items()), err=True)
     if parted.skipped:
         say(f"{len(parted.skipped):,} skipped; the first: {parted.skipped[0].where}: {parted.skipped[0].why}", err=True)
+
+
+def _tell_changes(summary: "Summary") -> None:
+    """What rose and what fell, so that what the model forgot need not be searched for in a long table."""
+    for change in ("rose", "fell"):
+        rows = [row for row in summary.scores if row.change == change]
+        named = "; ".join(f"{row.part} {row.metric.name}" for row in rows)
+        say(f"{change} beyond the interval: {len(rows)} of {len(summary.scores)} scores" + f" ({named})" * bool(rows))
 
 
 def _recipe(model: str, config: "DeixisConfig", parted: "Parted", steps: int | None, seed: int) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def test_a_model_is_tuned_and_measured(command, material, tmp_path):
     report = json.loads((tmp_path / "out" / "after" / "held-out" / "report.json").read_text())
     assert {(row["metric"], row["n"]) for row in report["scores"]} == {("IoU", 1), ("F1@0.5", 1), ("found or none", 1)}
     assert all("before" in row for row in report["scores"])
+    assert "fell beyond the interval: " in out
     tuned = tmp_path / "out" / "run" / "finetune"
     assert (tuned / "adapter" / "adapter_config.json").is_file()
     assert load(str(tuned / "model"), device="cpu").ask("Where is the mug?", toy_image(), max_new_tokens=2).model

@@ -47,6 +47,14 @@ class ScoreRow:
         others = blind | {name: value for name, value in self.baselines.items() if name not in ("floor", BEFORE)}
         return [name for name, value in others.items() if self.score.value - value <= BASELINE_MARGIN]
 
+    @property
+    def change(self) -> str:
+        """ "rose" or "fell" where the score before is outside of the interval."""
+        before, (low, high) = self.baselines.get(BEFORE), self.score.ci95
+        if before is None or low <= before <= high:
+            return ""
+        return "fell" if before > high else "rose"
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, scaled as papers print them."""
         scale = self.metric.scale
@@ -101,8 +109,8 @@ class Summary:
         return {(row.part, row.metric.name): row.score.value for row in self.scores}
 
     def note(self, row: ScoreRow) -> str:
-        """Whether a row reaches its floor, and whether it is near answers that ignore the signal."""
-        notes = []
+        """How a row changed, whether it reaches its floor, and whether it is near answers that ignore the signal."""
+        notes = [row.change] if row.change else []
         if (floor := row.baselines.get("floor")) is not None:
             missed = floor - row.score.value
             notes.append("reached" if missed <= 0 else f"missed by {missed:.3f}")

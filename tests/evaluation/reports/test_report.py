@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo, ExampleResult, PublishedScore
-from deixis.evaluation.metrics.aggregation import mean
+from deixis.evaluation.metrics.aggregation import Score, mean
 from deixis.evaluation.reports import terminal_report as report
 from deixis.evaluation.reports.report_page import write_report_page
-from deixis.evaluation.reports.summary import summarise
+from deixis.evaluation.reports.summary import BEFORE, ScoreRow, summarise
 from deixis.evaluation.runner import EvaluationRun
 from deixis.samples.sample import Skipped
 
@@ -173,3 +173,19 @@ def test_no_style_of_regions_reaches_the_table(tmp_path):
     assert "number" in cells
     assert any(".chip" in selector for selector in styled)
     assert not any(re.search(rf"\.{cell}\b", selector) for selector in styled for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("before", "change"),
+    [
+        pytest.param(0.3, "rose", id="below_the_interval"),
+        pytest.param(0.5, "", id="inside"),
+        pytest.param(0.9, "fell", id="above"),
+        pytest.param(None, "", id="unknown"),
+    ],
+)
+def test_a_change_counts_beyond_the_interval(before, change):
+    metric = mean("IoU", "iou", "its meaning", official=False)
+    columns = {} if before is None else {BEFORE: before}
+    row = ScoreRow("part", metric, Score(0.6, (0.4, 0.8), 10, 10), baselines=columns)
+    assert row.change == change
